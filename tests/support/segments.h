@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segments.h - what every test of the System V calls needs: keys that nobody
+ * uses, segments that are gone afterwards, and to know where it runs.
+ *
+ * The same source runs on Madang and on the kernel's System V IPC, the oracle.
+ * on_kernel() tells which; use it only where Madang differs on purpose.
+ * alone() tells whether nobody else can make segments meanwhile: absolute
+ * numbers (used ids, highest index) may be checked only then.
+ *
+ * Every segment made with make_segment(), or told to keep_track(), is removed
+ * when the test's first process exits, also when it was made by a child: the
+ * list lies in memory that forked children share.
+ *
+ * Include it after check.h, once in a program; begin main() with begin().
+ */
+#ifndef MADANG_TESTS_SEGMENTS_H
+#define MADANG_TESTS_SEGMENTS_H
+
+#include "support/check.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/shm.h>
+
+enum { SEGMENTS_TRACKED_MAX = 65536 };
+
+struct segments_tracked {
+	atomic_int count;
+	int id[SEGMENTS_TRACKED_MAX];
+};
+
+static struct segments_tracked *segments_tracked;
+static pid_t segments_first_process;
+
+/* enclose sets MADANG_ORACLE: "alone" in an IPC namespace of its own, else "together". */
+static inline bool on_kernel(void)
+{
+	return getenv("MADANG_ORACLE") != NULL;
+}
+
+static inline bool alone(void)
+{
+	const char *oracle = getenv("MADANG_ORACLE");
+	return oracle == NULL || strcmp(oracle, "alone") == 0;
+}
+
+static inline void keep_track(int id)
+{
+	int place = atomic_fetch_add(&segments_tracked->count, 1);
+	if (place < SEGMENTS_TRACKED_MAX)
+		segments_tracked->id[place] = id;
+}
+
+static inline void segments_remove_all(void)
+{
+	if (getpid() != segments_first_process)
+		return;
+	int count = atomic_load(&segments_tracked->count);
+	if (count > SEGMENTS_TRACKED_MAX)
+		count = SEGMENTS_TRACKED_MAX;
+	for (int i = 0; i < count; i++)
+		shmctl(segments_tracked->id[i], IPC_RMID, NULL);
+}
+
+/* First thing in main(): skips where there is no System V IPC to ask. */
+static inline void begin(void)
+{
+	segments_tracked = mmap(NULL, sizeof(*segments_tracked), PROT_READ | PROT_WRITE,
+	                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (segments_tracked == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	segments_first_process = getpid();
+	atexit(segments_remove_all);
+	if (on_kernel() && shmget(IPC_PRIVATE, 0, 0) < 0 && errno == ENOSYS)
+		SKIP("the kernel has no System V shared memory to compare with");
+}
+
+static inline size_t page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A random key that no segment has. */
+static inline key_t fresh_key(void)
+{
+	for (;;) {
+		key_t key = IPC_PRIVATE;
+		if (getrandom(&key, sizeof(key), 0) != (ssize_t)sizeof(key)) {
+			perror("getrandom");
+			exit(1);
+		}
+		if (key != IPC_PRIVATE && shmget(key, 0, 0) < 0 && errno == ENOENT)
+			return key;
+	}
+}
+
+/* shmget that has to work, of a segment that is removed at the end. */
+static inline int make_segment(key_t key, size_t size, int flags)
+{
+	int id = shmget(key, size, flags);
+	CHECK(id >= 0);
+	if (id >= 0)
+		keep_track(id);
+	return id;
+}
+
+static inline int make_private(size_t size, int mode)
+{
+	return make_segment(IPC_PRIVATE, size, IPC_CREAT | mode);
+}
+
+static inline void *attach(int id)
+{
+	void *memory = shmat(id, NULL, 0);
+	CHECK(memory != (void *)-1);
+	return memory;
+}
+
+/* IPC_STAT that has to work. Starts from rubbish, so that a field nobody filled shows. */
+static inline struct shmid_ds stat_of(int id)
+{
+	struct shmid_ds stat;
+	memset(&stat, 0xa5, sizeof(stat));
+	CHECK(shmctl(id, IPC_STAT, &stat) == 0);
+	return stat;
+}
+
+static inline bool exists(int id)
+{
+	struct shmid_ds stat;
+	return shmctl(id, IPC_STAT, &stat) == 0 || errno != EINVAL;
+}
+
+#endif
