@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ban.h - forbids the kernel's System V shared memory.
+ *
+ * ban_kernel_shm() installs a seccomp filter that answers ENOSYS to shmget,
+ * shmat, shmdt and shmctl for the calling process and all its descendants, as
+ * a kernel built without System V IPC does. What still works afterwards works
+ * in user space. A 64-bit process may start 32-bit ones, so the filter knows
+ * the call numbers of both kinds of its machine; on 32-bit x86 that includes
+ * the old ipc(2), of which only the shared memory part is refused.
+ *
+ * The ABI is spelled out here because musl comes without <linux/seccomp.h>.
+ * There is no way back, and nothing else is restricted.
+ */
+#ifndef MADANG_TESTS_BAN_H
+#define MADANG_TESTS_BAN_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+
+/* One instruction of the classic BPF machine, as the kernel lays it out. */
+struct ban_instruction {
+	uint16_t code;
+	uint8_t jump_true, jump_false;
+	uint32_t operand;
+};
+
+struct ban_program {
+	unsigned short length;
+	struct ban_instruction *instructions;
+};
+
+enum {
+	BAN_LOAD = 0x20,      /* BPF_LD | BPF_W | BPF_ABS: a word of struct seccomp_data */
+	BAN_AND = 0x54,       /* BPF_ALU | BPF_AND | BPF_K */
+	BAN_IF_EQUAL = 0x15,  /* BPF_JMP | BPF_JEQ | BPF_K */
+	BAN_IF_GREATER = 0x25,/* BPF_JMP | BPF_JGT | BPF_K */
+	BAN_IF_AT_LEAST = 0x35,/* BPF_JMP | BPF_JGE | BPF_K */
+	BAN_RETURN = 0x06,    /* BPF_RET | BPF_K */
+
+	BAN_AT_NUMBER = 0,    /* offsets in struct seccomp_data */
+	BAN_AT_MACHINE = 4,
+	BAN_AT_ARGUMENT = 16, /* low half of the first one on little-endian machines */
+
+	BAN_FILTER_MODE = 2   /* SECCOMP_MODE_FILTER */
+};
+
+#define BAN_ALLOW 0x7fff0000u                      /* SECCOMP_RET_ALLOW */
+#define BAN_REFUSE (0x00050000u | (uint32_t)ENOSYS)/* SECCOMP_RET_ERRNO */
+#define BAN_I386 0x40000003u                       /* AUDIT_ARCH_I386 */
+
+/* The numbers of the four calls on each machine, by AUDIT_ARCH_*. */
+static const struct {
+	uint32_t machine;
+	uint32_t call[4];
+} ban_calls[] = {
+	{ 0xc000003eu, { 29, 30, 31, 67 } },     /* x86-64 */
+	{ BAN_I386, { 395, 396, 397, 398 } },
+	{ 0xc00000b7u, { 194, 195, 196, 197 } }, /* aarch64 */
+	{ 0x40000028u, { 305, 306, 307, 308 } }, /* arm */
+};
+
+/* The block for one machine; every path through it returns. */
+static inline size_t ban_write_machine(struct ban_instruction *to, size_t which)
+{
+	size_t n = 0;
+	to[n++] = (struct ban_instruction){ BAN_LOAD, 0, 0, BAN_AT_NUMBER };
+	/* x32 programs set this bit in the numbers of x86-64. */
+	to[n++] = (struct ban_instruction){ BAN_AND, 0, 0, ~0x40000000u };
+	for (size_t i = 0; i < 4; i++) {
+		to[n++] = (struct ban_instruction){ BAN_IF_EQUAL, 0, 1, ban_calls[which].call[i] };
+		to[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0, BAN_REFUSE };
+	}
+	if (ban_calls[which].machine == BAN_I386) {
+		/* ipc(2) is 117; its calls 21 to 24 are SHMAT, SHMDT, SHMGET, SHMCTL. */
+		to[n++] = (struct ban_instruction){ BAN_IF_EQUAL, 0, 5, 117 };
+		to[n++] = (struct ban_instruction){ BAN_LOAD, 0, 0, BAN_AT_ARGUMENT };
+		to[n++] = (struct ban_instruction){ BAN_AND, 0, 0, 0xffff };
+		to[n++] = (struct ban_instruction){ BAN_IF_AT_LEAST, 0, 2, 21 };
+		to[n++] = (struct ban_instruction){ BAN_IF_GREATER, 1, 0, 24 };
+		to[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0, BAN_REFUSE };
+	}
+	to[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0, BAN_ALLOW };
+	return n;
+}
+
+/* 0, or -1 with errno. */
+static inline int ban_kernel_shm(void)
+{
+	struct ban_instruction code[96];
+	size_t n = 0;
+	code[n++] = (struct ban_instruction){ BAN_LOAD, 0, 0, BAN_AT_MACHINE };
+	for (size_t i = 0; i < sizeof(ban_calls) / sizeof(ban_calls[0]); i++) {
+		size_t test = n++;
+		size_t block = ban_write_machine(code + n, i);
+		code[test] = (struct ban_instruction){ BAN_IF_EQUAL, 0, (uint8_t)block,
+		                                       ban_calls[i].machine };
+		n += block;
+	}
+	code[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0, BAN_ALLOW };
+
+	struct ban_program program = { (unsigned short)n, code };
+	if (prctl(PR_SET_SECCOMP, BAN_FILTER_MODE, &program) == 0)
+		return 0;
+	/* Without privilege only a process that can gain none may filter itself. With
+	 * privilege that is not asked for, so that set-user-ID programs still are. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, BAN_FILTER_MODE, &program);
+}
+
+#endif
