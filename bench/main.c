@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - madang-bench from beginning to end: settings, a namespace of its
+ * own, the measurements asked for, the report, and everything removed again.
+ *
+ * SIGINT, SIGTERM and SIGHUP end the measurements at the next block; what was
+ * found until then is still reported.
+ */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct case_result results[32];
+static struct part_result part_results[PARTS_MAX];
+static struct scale_result scale_results;
+
+/* Something to look at while it runs, on terminals only. */
+static void say(const char *what)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%s", what);
+}
+
+static void measure_cases(const struct settings *settings, struct report *report)
+{
+	for (unsigned i = 0; i < bench_case_count && !stop_asked(); i++) {
+		const struct bench_case *what = &bench_cases[i];
+
+		if (settings->only != NULL && strcmp(settings->only, what->name) != 0)
+			continue;
+		say(what->what);
+		case_measure(settings, what, &results[report->case_count++]);
+	}
+	report->cases = results;
+	say("");
+}
+
+static void measure(const struct settings *settings, const struct machine *machine,
+                    struct report *report)
+{
+	if (settings->parts) {
+		report->part_count = parts_measure(settings, machine->namespace_dir, part_results);
+		report->parts = part_results;
+	} else if (settings->scale) {
+		scale_measure(settings, &scale_results);
+		report->scale = &scale_results;
+	} else {
+		measure_cases(settings, report);
+	}
+}
+
+/* True when there is something to compare with what was asked for. */
+static bool sides_ready(const struct settings *settings, const struct machine *machine)
+{
+	if (settings->parts)
+		return true;
+	if (settings->control) {
+		if (!machine->kernel_ipc)
+			fprintf(stderr, "madang-bench: no System V IPC in this kernel\n");
+		return machine->kernel_ipc;
+	}
+	if (!side_madang_answers()) {
+		fprintf(stderr, "madang-bench: shmget is not answered by Madang here; is "
+		        "libmadang-sysv linked, and the namespace usable?\n");
+		return false;
+	}
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	struct machine machine = {.own_ipc_namespace = false};
+	struct report report = {.settings = &settings, .machine = &machine};
+	int status = 0;
+
+	if (argc == 4 && strcmp(argv[1], "--fork-driver") == 0)
+		return forks_driver(argv[2], strcmp(argv[3], "control") == 0);
+	options_read(&settings, argc, argv);
+	_Static_assert(sizeof results / sizeof *results >= 16, "room for every case");
+	if (bench_case_count > sizeof results / sizeof *results)
+		abort();
+	stop_on_signals();
+	others_remove_on_crash();
+	machine.own_ipc_namespace = side_kernel_isolate();
+	machine.kernel_ipc = side_kernel_works();
+	machine_namespace_make(&machine);
+	machine_describe(&machine);
+	if (settings.control)
+		sides_control();
+	if (sides_ready(&settings, &machine)) {
+		measure(&settings, &machine, &report);
+		report_text(&report, stdout);
+		if (settings.json != NULL && report_json(&report, settings.json) != 0) {
+			perror(settings.json);
+			status = 1;
+		}
+	} else {
+		status = 1;
+	}
+	machine_namespace_remove(&machine);
+	return status;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c - the command line of madang-bench.
+ */
+#include "bench.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+	"Usage: madang-bench [OPTION]...\n"
+	"Compares Madang's System V shared memory calls with the kernel's, side by side.\n"
+	"\n"
+	"  --quick         less time for each case: under 10 seconds in all\n"
+	"  --case NAME     this case only (--case list names them)\n"
+	"  --others N      measure a second time with N other segments present;\n"
+	"                  default 4000, 0 for no second time\n"
+	"  --scale         1, 2, 8 and 64 processes at once instead\n"
+	"  --parts         what the system calls cost that the design rests on instead\n"
+	"  --control       the kernel on both sides: every ratio should be 1.00\n"
+	"  --json FILE     write the results as JSON too\n"
+	"  --help          this text\n"
+	"\n"
+	"Ratios are Madang / kernel: median of all pairs of blocks (10th to 90th percentile).\n"
+	"Exit code 0 whatever the ratios are; 1 when nothing could be measured; 2 wrong usage.\n";
+
+static void wrong(const char *what, const char *value)
+{
+	fprintf(stderr, "madang-bench: %s: %s\nTry madang-bench --help.\n", what, value);
+	exit(2);
+}
+
+static int read_others(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || number < 0 || number > 30000)
+		wrong("--others wants a number from 0 to 30000", text);
+	return (int)number;
+}
+
+static const char *read_case(const char *name)
+{
+	for (unsigned i = 0; i < bench_case_count; i++)
+		if (strcmp(bench_cases[i].name, name) == 0)
+			return name;
+	if (strcmp(name, "list") != 0)
+		wrong("no such case (try --case list)", name);
+	for (unsigned i = 0; i < bench_case_count; i++)
+		printf("%-14s %s\n", bench_cases[i].name, bench_cases[i].what);
+	exit(0);
+}
+
+/* Times that keep the whole run below a minute, and below ten seconds. */
+static void set_times(struct settings *settings)
+{
+	settings->block = 0.001;
+	settings->seconds = settings->quick ? 0.2 : 1.2;
+	settings->rounds = settings->quick ? 2 : 5;
+	if (settings->parts)
+		settings->seconds = settings->quick ? 0.1 : 0.5;
+	if (settings->scale)
+		settings->seconds = settings->quick ? 0.1 : 0.5;
+}
+
+void options_read(struct settings *settings, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"quick", no_argument, NULL, 'q'},   {"case", required_argument, NULL, 'c'},
+		{"others", required_argument, NULL, 'o'}, {"scale", no_argument, NULL, 's'},
+		{"parts", no_argument, NULL, 'p'},   {"control", no_argument, NULL, 'k'},
+		{"json", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	*settings = (struct settings){.others = OTHERS_USUAL};
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'q': settings->quick = true; break;
+		case 'c': settings->only = read_case(optarg); break;
+		case 'o': settings->others = read_others(optarg); break;
+		case 's': settings->scale = true; break;
+		case 'p': settings->parts = true; break;
+		case 'k': settings->control = true; break;
+		case 'j': settings->json = optarg; break;
+		case 'h': fputs(help, stdout); exit(0);
+		default: fputs("Try madang-bench --help.\n", stderr); exit(2);
+		}
+	}
+	if (optind < argc)
+		wrong("unexpected argument", argv[optind]);
+	if (settings->parts && settings->scale)
+		wrong("one at a time", "--parts --scale");
+	set_times(settings);
+}
