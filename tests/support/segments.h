@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/shm.h>
+#include <time.h>
 
 enum { SEGMENTS_TRACKED_MAX = 65536 };
 
@@ -129,6 +130,44 @@ static inline struct shmid_ds stat_of(int id)
 	memset(&stat, 0xa5, sizeof(stat));
 	CHECK(shmctl(id, IPC_STAT, &stat) == 0);
 	return stat;
+}
+
+/* A second that no stamp given from now on is before. The kernel's stamps come
+ * from the coarse clock, which lags the fine one by up to a tick. */
+static inline time_t clock_before(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now.tv_sec;
+}
+
+/* A second that no stamp given until now is after. */
+static inline time_t clock_after(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec;
+}
+
+/* Waits until a new stamp has to differ from this one. */
+static inline void wait_past(time_t stamp)
+{
+	while (clock_before() <= stamp)
+		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+}
+
+/* The number that follows `label` at the start of a line of the file; -1: none. */
+static inline long long number_in(const char *path, const char *label)
+{
+	char line[200], *end = line;
+	long long number = -1;
+	FILE *file = fopen(path, "r");
+	while (file != NULL && end == line && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, label, strlen(label)) == 0)
+			number = (long long)strtoull(line + strlen(label), &end, 10);
+	if (file != NULL)
+		fclose(file);
+	return number;
 }
 
 static inline bool exists(int id)
