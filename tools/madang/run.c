@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * run.c - madang run: starts a program whose System V shared memory is Madang's.
+ *
+ * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in MADANG_NAMESPACE,
+ * and becomes the program: no process stays in between, so signals, exit codes and the parent's
+ * waitpid are the program's own. The namespace is opened first, so that a refusal is said by madang
+ * and not by a shmget deep inside the program.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+	"Usage: madang run [--namespace DIR] [--] PROGRAM [ARGUMENTS]\n"
+	"Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the kernel's.\n"
+	"Programs that PROGRAM starts use them too.\n"
+	"\n"
+	"  -n, --namespace DIR  the namespace, made when it is not there;\n"
+	"                       default $MADANG_NAMESPACE or your own\n"
+	"  -h, --help           this text\n"
+	"\n"
+	"$MADANG_PRELOAD names another libmadang-sysv.so.0 to use.\n"
+	"Exit status: PROGRAM's; 1 when it cannot be run on Madang (static, set-user-ID, the\n"
+	"namespace refused), 2 usage, 126 it cannot be executed, 127 it is not there.\n";
+
+static int complain_not_runnable(int status, const char *name)
+{
+	if (status == TOOL_NOT_FOUND) {
+		complain("%s: not found", name);
+		advise(strchr(name, '/') != NULL ? "Check the path." :
+		       "Check the name and PATH, or give the path with a slash.");
+	} else {
+		complain("%s: cannot be executed", name);
+		advise("It must be a file, and you need the permission to execute it: chmod +x");
+	}
+	return status;
+}
+
+static int complain_unreachable(enum program_reach reach, const struct program *program)
+{
+	char file[sizeof program->path + sizeof program->judged + 32];
+
+	if (strcmp(program->path, program->judged) == 0)
+		snprintf(file, sizeof file, "%s", program->path);
+	else
+		snprintf(file, sizeof file, "%s, the interpreter of %s,", program->judged,
+		         program->path);
+	switch (reach) {
+	case PROGRAM_STATIC:
+		complain("%s is statically linked: a preload cannot reach it", file);
+		advise("Link it dynamically, or link it with libmadang-sysv.a.");
+		break;
+	case PROGRAM_PRIVILEGED:
+		complain("%s is set-user-ID, set-group-ID or has capabilities: the loader ignores a "
+		         "preload in it", file);
+		advise("Run it as the user it changes to, or run a copy without the privilege "
+		       "('cp' makes one), or link it with -lmadang-sysv.");
+		break;
+	case PROGRAM_OTHER_MACHINE:
+		complain("%s is for another word size or processor than libmadang-sysv", file);
+		advise("Build Madang for it and name that library in MADANG_PRELOAD.");
+		break;
+	case PROGRAM_OTHER_LIBC:
+		complain("%s uses another C library than libmadang-sysv", file);
+		advise("Build Madang with that C library and name it in MADANG_PRELOAD.");
+		break;
+	case PROGRAM_REACHED:
+		return TOOL_OK;
+	}
+	return TOOL_TROUBLE;
+}
+
+static int find_preload(char *room, size_t size)
+{
+	if (!preload_find(room, size)) {
+		complain("libmadang-sysv.so.0 cannot be read (%s)", room);
+		advise("Install it, or name it in MADANG_PRELOAD.");
+		return TOOL_TROUBLE;
+	}
+	if (strchr(room, '/') == NULL) {
+		complain("MADANG_PRELOAD=%s needs a slash, or the loader looks elsewhere for it", room);
+		advise("Give the whole path.");
+		return TOOL_TROUBLE;
+	}
+	if (strpbrk(room, " \t\n:") != NULL) {
+		complain("%s holds a space or a colon, which LD_PRELOAD cannot express", room);
+		advise("Move or link it to a path without them and name that in MADANG_PRELOAD.");
+		return TOOL_TROUBLE;
+	}
+	return TOOL_OK;
+}
+
+/* Opens (and so makes, or is refused) the namespace; its absolute path for the environment. */
+static int prepare_namespace(const char *dir)
+{
+	char path[NAMESPACE_PATH_ROOM];
+	mdg_namespace *ns;
+	char *absolute;
+	int rc;
+
+	if (namespace_open(&ns, dir, NULL) != 0)
+		return TOOL_TROUBLE;
+	absolute = realpath(namespace_path(path, dir), NULL);
+	rc = absolute != NULL ? setenv("MADANG_NAMESPACE", absolute, 1) : -1;
+	if (rc != 0)
+		complain("cannot name %s absolutely: %s", path, strerror(errno));
+	free(absolute);
+	mdg_namespace_close(ns);
+	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
+}
+
+/* Whether the list holds the library already: inside `madang run bash`, run again. */
+static bool list_holds(const char *list, const char *library)
+{
+	size_t length = strlen(library);
+	for (const char *p = strstr(list, library); p != NULL; p = strstr(p + 1, library))
+		if ((p == list || strchr(" \t\n:", p[-1])) &&
+		    (p[length] == '\0' || strchr(" \t\n:", p[length])))
+			return true;
+	return false;
+}
+
+static int prepare_preload(const char *library)
+{
+	const char *before = getenv("LD_PRELOAD");
+	char *list;
+	int rc;
+
+	if (before == NULL || before[0] == '\0')
+		return setenv("LD_PRELOAD", library, 1) == 0 ? TOOL_OK : TOOL_TROUBLE;
+	if (list_holds(before, library))
+		return TOOL_OK;
+	list = malloc(strlen(library) + 1 + strlen(before) + 1);
+	if (list == NULL) {
+		complain("%s", strerror(ENOMEM));
+		return TOOL_TROUBLE;
+	}
+	sprintf(list, "%s:%s", library, before);
+	rc = setenv("LD_PRELOAD", list, 1);
+	free(list);
+	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
+}
+
+static int become(struct program *program, char **arguments)
+{
+	int error;
+
+	/* The path that was looked at, so that no other file is run; execvp, because it gives a
+	 * script without #! to the shell. */
+	execvp(program->path, arguments);
+	error = errno;
+	complain("%s: %s", program->path, strerror(error));
+	if (error == ENOENT)
+		advise("The file is there: its interpreter or loader is missing.");
+	else if (error == E2BIG)
+		advise("Arguments and environment are too large together.");
+	else if (error == ENOEXEC)
+		advise("It is no program and has no '#!' line.");
+	return error == ENOENT ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE;
+}
+
+int run_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
+	static struct program program;
+	char library[4096];
+	const char *dir = NULL;
+	int c, status;
+
+	/* '+': the first word that is no option is the program; the rest is the program's. */
+	while ((c = getopt_long(argc, argv, "+:n:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'n': dir = optarg; break;
+		case 'h': return print_help(help);
+		default: return usage_option(c, argv);
+		}
+	}
+	if (optind == argc)
+		return usage_error("which program?");
+	status = program_find(argv[optind], &program);
+	if (status != 0)
+		return complain_not_runnable(status, argv[optind]);
+	status = find_preload(library, sizeof library);
+	if (status == TOOL_OK)
+		status = complain_unreachable(program_reach(&program, library), &program);
+	if (status == TOOL_OK)
+		status = prepare_namespace(dir);
+	if (status == TOOL_OK)
+		status = prepare_preload(library);
+	return status == TOOL_OK ? become(&program, argv + optind) : status;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tool.h - what the subcommands of madang share.
+ *
+ * Each subcommand is one file with one function `int NAME_main(int, char **)` that returns the
+ * exit code; main.c finds it by name. Output goes to stdout through stdio and is checked once, at
+ * the end, by output_finish. Everything a person must act on goes to stderr, says what went wrong,
+ * on what, and what to do.
+ */
+#ifndef MADANG_TOOL_H
+#define MADANG_TOOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "madang/segment.h"
+
+#define TOOL_PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+enum tool_exit {
+	TOOL_OK = 0,
+	TOOL_TROUBLE = 1,        /* what was asked for could not be done */
+	TOOL_USAGE = 2,          /* the command line makes no sense */
+	TOOL_NOT_EXECUTABLE = 126, /* run: as shells say it */
+	TOOL_NOT_FOUND = 127
+};
+
+/* ---- the subcommands -------------------------------------------------- */
+
+int run_main(int argc, char **argv);
+int init_main(int argc, char **argv);
+int ls_main(int argc, char **argv);
+int rm_main(int argc, char **argv);
+int mk_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
+
+/* ---- say.c: talking to the person ------------------------------------- */
+
+/* The subcommand that messages speak for; NULL before one is known. */
+void say_command(const char *name);
+/* One line on stderr: "madang ls: ...". */
+void complain(const char *format, ...) TOOL_PRINTF(1, 2);
+/* What to do about it: an indented line on stderr, nothing when the text is empty. */
+void advise(const char *text);
+/* The same as complain, then where to read on; returns TOOL_USAGE. */
+int usage_error(const char *format, ...) TOOL_PRINTF(1, 2);
+/* For what getopt_long returned that is not an option ('?' or ':'). */
+int usage_option(int returned, char **argv);
+/* Flushes stdout; a failed write turns success into TOOL_TROUBLE and is said. */
+int output_finish(int status);
+int print_help(const char *text);
+
+/* ---- parse.c: what a person types ------------------------------------- */
+
+/* Each returns true and fills its result, or false and leaves it alone. */
+bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *ret_number);
+/* Bytes, with K, M, G or T for powers of 1024. */
+bool parse_size(const char *text, uint64_t *ret_bytes);
+/* Octal, 0 to 0777. */
+bool parse_mode(const char *text, unsigned *ret_mode);
+/* Decimal, 0x hexadecimal or 0 octal, -2^31 to 2^32-1, as System V keys are written. */
+bool parse_key(const char *text, int32_t *ret_key);
+bool parse_id(const char *text, mdg_id *ret_id);
+
+/* ---- show.c: what a person reads -------------------------------------- */
+
+#define SHOW_ROOM 64 /* enough for a size, an age, a user */
+
+/* The string is in `room`, which is returned. */
+char *show_size(char room[SHOW_ROOM], uint64_t bytes);
+char *show_age(char room[SHOW_ROOM], int64_t now, int64_t then);
+char *show_user(char room[SHOW_ROOM], uint32_t uid);
+/* The command of a process from /proc, "?" where that shows nothing. Raw bytes. */
+char *show_command(char room[SHOW_ROOM], int32_t pid);
+/* Text that may hold anything, safe for a terminal: control bytes, backslash and what is not
+ * UTF-8 as \xNN. `room` should be 4 times the length and 1. */
+char *show_text(char *room, size_t size, const char *text);
+/* Columns that text takes: one for each code point. */
+size_t show_width(const char *text);
+/* Length of the valid UTF-8 sequence at `text`, 0 when it is not one. */
+size_t utf8_length(const char *text);
+
+/* ---- namespace.c: opening, and what to do when that is refused --------- */
+
+#define NAMESPACE_PATH_ROOM 1024
+#define ADVICE_ROOM 2600
+
+/* The path that `dir` means: `dir`, or the default one. Returns `room`. */
+char *namespace_path(char room[NAMESPACE_PATH_ROOM], const char *dir);
+/* As mdg_namespace_open with these options; a failure has been said. -ENOENT under
+ * MDG_NS_EXISTING is left to the caller, who knows what a missing namespace means. */
+int namespace_open(mdg_namespace **ret_ns, const char *dir,
+                   const struct mdg_namespace_options *options);
+int namespace_open_existing(mdg_namespace **ret_ns, const char *dir);
+/* What to do about a code that opening a namespace or a call in one returned; "" for none. */
+char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path);
+/* Says that a call failed: what was tried, why, what to do. */
+void complain_code(int code, const char *dir, const char *format, ...) TOOL_PRINTF(3, 4);
+
+/* ---- preload.c, program.c: for run (and doctor) ------------------------ */
+
+/* Finds libmadang-sysv. False: none, and `room` says where it was looked for. */
+bool preload_find(char *room, size_t size);
+
+enum program_reach {
+	PROGRAM_REACHED,     /* the dynamic loader will load a preload into it */
+	PROGRAM_STATIC,
+	PROGRAM_PRIVILEGED,  /* set-user-ID, set-group-ID or file capabilities */
+	PROGRAM_OTHER_MACHINE, /* not the preload's word size or processor */
+	PROGRAM_OTHER_LIBC
+};
+struct program {
+	char path[4096];   /* what would be executed; contains a slash */
+	char judged[4096]; /* the file the verdict is about: path, or a script's interpreter */
+};
+/* Looks a program up as execvp does. 0, TOOL_NOT_FOUND or TOOL_NOT_EXECUTABLE. */
+int program_find(const char *name, struct program *ret_program);
+/* Whether `preload` can reach it. What cannot be read is taken to be reached. */
+enum program_reach program_reach(struct program *program, const char *preload);
+
+#endif
