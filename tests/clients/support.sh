@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+#
+# support.sh - what the scripts here have in common. Each is sourced by sh.
+#
+# A script is started by ctest, outside, and starts itself again (`inside`)
+# within enclose: in a namespace of its own, with the four kernel calls
+# forbidden. MODE says on what: `madang` (preloaded), or `kernel`, the oracle.
+# Exit 0: passed; 1: a check failed; 77: skipped, and the reason was printed.
+#
+# From CMake come MODE, ENCLOSE, MADANG, PRELOAD, CC and CC_FLAGS.
+
+set -u
+MODE=${MODE:-madang} PRELOAD=${PRELOAD-} MADANG=${MADANG-} failures=0
+export MODE
+LC_ALL=C
+export LC_ALL
+
+skip() {
+	printf 'skipped: %s\n' "$1"
+	exit 77
+}
+
+# need PROGRAM PACKAGE: skips when the program is not there.
+need() {
+	command -v "$1" > /dev/null || skip "$1 is missing; install it with: apt-get install $2"
+}
+
+# check WHAT COMMAND...: the command succeeds.
+check() {
+	checked=$1
+	shift
+	"$@" && return 0
+	printf 'does not hold: %s (%s)\n' "$checked" "$*" >&2
+	failures=$((failures + 1))
+	return 1
+}
+
+# equal WHAT WANTED GOT
+equal() {
+	[ "$2" = "$3" ] && return 0
+	printf 'does not hold: %s: wanted "%s", got "%s"\n' "$1" "$2" "$3" >&2
+	failures=$((failures + 1))
+	return 1
+}
+
+# For what the rest of a script builds on.
+give_up() {
+	printf 'gives up: %s\n' "$1" >&2
+	exit 1
+}
+
+finish() {
+	[ "$failures" -eq 0 ] || exit 1
+	exit 0
+}
+
+# wait_until SECONDS COMMAND...: asks again and again until it holds. The time
+# is the limit for a failure; nothing is ever assumed because time has passed.
+wait_until() {
+	tries=$(($1 * 20))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+ended() { ! kill -0 "$1" 2> /dev/null; }
+
+# The segment table without its header. Its columns: key shmid perms size cpid
+# lpid nattch uid gid cuid cgid atime dtime ctime rss swap.
+rows() { cat /proc/sysvipc/shm | sed 1d; }
+
+# column ID NUMBER: one column of one segment; nothing when it is not there.
+column() { rows | awk -v id="$1" -v n="$2" '$2 == id { print $n }'; }
+
+# enter [OPTION...]: starts this script again inside, and exits as it does. The
+# options are enclose's.
+enter() {
+	if [ "$MODE" = kernel ]; then
+		grep -qs shmid /proc/sysvipc/shm || skip "the kernel has no System V shared memory"
+		exec "$ENCLOSE" --kernel --timeout "${LIMIT:-60}" "$@" sh "$0" inside
+	fi
+	can_preload
+	exec "$ENCLOSE" --preload "$PRELOAD" --timeout "${LIMIT:-60}" "$@" sh "$0" inside
+}
+
+# A 32-bit or musl build, or one with sanitizers, cannot go into Debian's programs.
+can_preload() {
+	said=$(LD_PRELOAD=$PRELOAD sh -c : 2>&1) && [ -z "$said" ] && return 0
+	skip "this build of libmadang-sysv cannot be preloaded into the system's programs: $said"
+}
