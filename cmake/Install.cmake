@@ -63,14 +63,10 @@ if(madang_installed)
   endforeach()
 endif()
 
-# ---- the tool ---------------------------------------------------------------------------------
+# ---- the tool; its shell completion is installed where it lies ---------------------------------
 
 if(TARGET madang_tool)
   install(TARGETS madang_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
-file(GLOB madang_completion CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/madang/completion/madang)
-if(madang_completion)
-  install(FILES ${madang_completion} DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
 endif()
 
 # ---- manual pages -----------------------------------------------------------------------------
