@@ -176,7 +176,11 @@ static void test_remove_unattached(void)
 	key_t key = fresh_key();
 	int id = make_segment(key, 100, IPC_CREAT | 0600);
 	CHECK(shmdt(attach(id)) == 0);
+#if ULONG_MAX > UINT32_MAX
 	CHECK_LINE("C3, fine R60", shmctl(id, IPC_RMID, (void *)1) == 0);
+#else
+	CHECK_LINE("C3", remove_id(id) == 0); /* glibc converts what the pointer points to */
+#endif
 	check_no_such_id(id);
 	CHECK_ERRNO("C3h", EINVAL, shmat(id, NULL, 0));
 	CHECK_ERRNO("C3", ENOENT, shmget(key, 0, 0));
