@@ -8,6 +8,7 @@
 # same script on the kernel (MODE=kernel) shows that the expectations are right.
 # The namespace has limits of its own, so that those of the kernel would show.
 
+# shellcheck source=tests/clients/support.sh disable=SC1091
 . "$(dirname "$0")/support.sh"
 
 # row N: the words of the row of a listing whose Nth one is the id.

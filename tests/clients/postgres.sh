@@ -24,6 +24,7 @@
 # nobody, who must be able to read what was built: it is copied to the working
 # directory.
 
+# shellcheck source=tests/clients/support.sh disable=SC1091
 . "$(dirname "$0")/support.sh"
 
 LIMIT=120
@@ -103,6 +104,7 @@ family() {
 		awk -v parent="$postmaster" '($3 == parent || $1 == parent) && $2 != "Z" { n++ } END { print n + 0 }'
 }
 
+# shellcheck disable=SC2317 # it is a condition for wait_until
 counted_exactly() { [ "$(column "$segment" 7)" = "$(family)" ]; }
 
 # Beside those that were there before: the kernel may have some of this user's.
@@ -120,6 +122,7 @@ connect() {
 	backend=$(sed -n 1p "$WORK/$1.out")
 }
 
+# shellcheck disable=SC2317 # it is a condition for wait_until
 stopped() { grep -q '^State:[[:space:]]*T' "/proc/$1/status"; }
 
 # pgbench moves money between the rows of four tables: their sums stay equal.
@@ -190,6 +193,7 @@ run_parallel() {
 	END
 	check "two parallel workers" grep -q 'Workers Launched: 2' "$WORK/parallel" ||
 		cat "$WORK/parallel" >&2
+	# shellcheck disable=SC2016 # awk's own
 	check "the session has a dynamic segment" \
 		awk '/^before/ { b = $2 } /^after/ { a = $2 } END { exit !(a > b) }' "$WORK/parallel"
 	printf '%s;\n' "$query" > "$WORK/parallel.sql"
@@ -211,6 +215,7 @@ crash_backend() {
 	books_balance
 }
 
+# shellcheck disable=SC2317 # it is a condition for wait_until
 answers() {
 	grep -q 'reinitializing' "$WORK/log" && value 'SELECT 1' > /dev/null 2>&1
 }
@@ -227,6 +232,7 @@ orphan_backend() {
 	wait_until 30 one_is_left || give_up "attachments: $(column "$segment" 7); 1 expected"
 }
 
+# shellcheck disable=SC2317 # it is a condition for wait_until
 one_is_left() { [ "$(column "$segment" 7)" = 1 ]; }
 
 # refused WHEN: a second server must not start, for the right reason.

@@ -13,6 +13,7 @@
 # started when the listener's signal mask says that it is. And they sleep where
 # they should wait: seed_sleep.c.
 
+# shellcheck source=tests/clients/support.sh disable=SC1091
 . "$(dirname "$0")/support.sh"
 
 compile() {
@@ -23,6 +24,7 @@ compile() {
 
 # In sigsuspend the mask holds SIGINT (bit 1) and not SIGUSR1 (bit 9): outside of
 # it holds nothing, and inside the library everything. Only the last digits count.
+# shellcheck disable=SC2317 # it is a condition for wait_until
 suspended() {
 	mask=$(sed -n 's/^SigBlk:[[:space:]]*//p' "/proc/$1/status" 2> /dev/null)
 	[ -n "$mask" ] && [ $((0x${mask#"${mask%???}"} & 0x202)) -eq 2 ]
@@ -39,9 +41,9 @@ start() {
 # rows and column, for a shell that is itself not preloaded.
 rows() {
 	if [ "$MODE" = kernel ]; then
-		cat /proc/sysvipc/shm | sed 1d
+		sed 1d /proc/sysvipc/shm
 	else
-		"$MADANG" run -- cat /proc/sysvipc/shm | sed 1d
+		"$MADANG" run -- sed 1d /proc/sysvipc/shm
 	fi
 }
 
@@ -83,7 +85,7 @@ conversation() {
 	check_table "$id"
 	equal "$WAY: what the listener heard" \
 		"Listener wait for Talker Listener Start ==== Lister received : Hello, I'm talker" \
-		"$(echo $(cat listener.out))"
+		"$(tr -s '\n' ' ' < listener.out | sed 's/ $//')"
 	check "$WAY: what the talker heard" grep -qx 'Listener said : Have a nice day' talker.out
 	equal "$WAY: segments left" "" "$(rows)"
 	[ "$failures" -eq 0 ] || cat listener.out talker.out >&2
@@ -93,7 +95,8 @@ if [ "${1-}" = inside ]; then
 	WAY=$2 WORK=$3 PROGRAMS=$3/$2
 	PATH=$PROGRAMS:$PATH
 	for directory in with without; do
-		mkdir "$PROGRAMS/$directory" && cd "$PROGRAMS/$directory" || give_up "mkdir"
+		mkdir "$PROGRAMS/$directory" || give_up "mkdir"
+		cd "$PROGRAMS/$directory" || give_up "cd"
 		[ "$directory" = without ] || : > shmfile
 		conversation
 	done

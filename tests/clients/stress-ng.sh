@@ -7,6 +7,7 @@
 # that it also kills, with wrong arguments in between. The amount of work is
 # fixed; the time is only the limit.
 
+# shellcheck source=tests/clients/support.sh disable=SC1091
 . "$(dirname "$0")/support.sh"
 
 LIMIT=90
@@ -27,4 +28,5 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/madang-stress.XXXXXX") || give_up "mktemp"
 export WORK
 trap 'rm -rf "$WORK"' EXIT
 trap 'exit 130' INT TERM
+# shellcheck disable=SC2119 # no options
 (enter)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=sh
 #
 # support.sh - what the scripts here have in common. Each is sourced by sh.
 #
@@ -70,7 +71,7 @@ ended() { ! kill -0 "$1" 2> /dev/null; }
 
 # The segment table without its header. Its columns: key shmid perms size cpid
 # lpid nattch uid gid cuid cgid atime dtime ctime rss swap.
-rows() { cat /proc/sysvipc/shm | sed 1d; }
+rows() { sed 1d /proc/sysvipc/shm; }
 
 # column ID NUMBER: one column of one segment; nothing when it is not there.
 column() { rows | awk -v id="$1" -v n="$2" '$2 == id { print $n }'; }
