@@ -260,14 +260,26 @@ static void allow_no_descriptor(void *unused)
 	CHECK_LINE("fine G38", every_call_works());
 }
 
-static void change_root(void *key)
+struct new_root {
+	char directory[24];
+	key_t key;
+};
+
+static void change_root(void *root_pointer)
 {
-	char directory[] = "/tmp/madang-root-XXXXXX";
-	CHECK(mkdtemp(directory) != NULL);
-	CHECK(chroot(directory) == 0);
-	rmdir(directory);
-	CHECK_LINE("fine G40", shmget(*(key_t *)key, 0, 0600) >= 0);
+	struct new_root *root = root_pointer;
+	CHECK(chroot(root->directory) == 0);
+	CHECK_LINE("fine G40", shmget(root->key, 0, 0600) >= 0);
 	CHECK_LINE("fine G39", every_call_works());
+}
+
+static void test_under_another_root(void)
+{
+	struct new_root root = { "/tmp/madang-root-XXXXXX", fresh_key() };
+	make_segment(root.key, 100, IPC_CREAT | 0600);
+	CHECK(mkdtemp(root.directory) != NULL);
+	CHECK(in_child(change_root, &root));
+	rmdir(root.directory);
 }
 
 static void test_in_a_bare_process(void)
@@ -276,10 +288,8 @@ static void test_in_a_bare_process(void)
 	/* Segments are files in user space: without descriptors there are none. */
 	if (on_kernel())
 		CHECK(in_child(allow_no_descriptor, NULL));
-	key_t key = fresh_key();
-	make_segment(key, 100, IPC_CREAT | 0600);
 	if (geteuid() == 0)
-		CHECK(in_child(change_root, &key));
+		test_under_another_root();
 }
 
 static void test_huge_pages(void)
