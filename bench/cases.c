@@ -316,7 +316,7 @@ const struct bench_case bench_cases[] = {
 	{.name = "cycle", .what = "create, attach, touch 64 KiB, detach, remove",
 	 .bar = 1.00, .begin = begin_nothing, .run = run_cycle, .end = end_any},
 	{.name = "fork", .what = "fork + _exit + waitpid with 4 attachments",
-	 .bar = 1.05, .begin = forks_begin, .run = forks_run, .end = forks_end},
+	 .bar = 1.05, .weight = 2, .begin = forks_begin, .run = forks_run, .end = forks_end},
 	{.name = "touch-64m", .what = "create, attach and touch 64 MiB",
 	 .bar = 1.05, .memory_only = true, .weight = 3,
 	 .begin = begin_nothing, .run = run_touch_large, .end = end_any},
@@ -327,7 +327,7 @@ const struct bench_case bench_cases[] = {
 	 .bar_low = 0.97, .bar = 1.03, .memory_only = true, .renew_pairs = 8,
 	 .begin = begin_stream, .run = run_stream, .end = end_any},
 	{.name = "access-random", .what = "read and write at random in 64 MiB",
-	 .bar_low = 0.97, .bar = 1.03, .memory_only = true, .weight = 2, .renew_pairs = 80,
+	 .bar_low = 0.97, .bar = 1.03, .memory_only = true, .weight = 6, .renew_pairs = 20,
 	 .begin = begin_random, .run = run_random, .end = end_any},
 };
 const unsigned bench_case_count = sizeof bench_cases / sizeof *bench_cases;

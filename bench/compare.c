@@ -18,6 +18,8 @@ struct match {
 	struct case_state state[SIDES];
 	bool playing[SIDES];
 	unsigned size[SIDES]; /* of a block */
+	unsigned begun;       /* times that both sides were set up */
+	int first;            /* the side that goes first since then */
 	struct samples ratio[OTHERS_STATES], ns[OTHERS_STATES][SIDES];
 	struct samples round_median[OTHERS_STATES][SIDES];
 };
@@ -35,7 +37,7 @@ static void side_begin(struct match *match, int side, int *ret_error)
 	struct case_state *state = &match->state[side];
 
 	*state = (struct case_state){.side = bench_sides[side], .id = -1, .pipe_to = -1,
-	                             .pipe_from = -1};
+	                             .pipe_from = -1, .position = match->begun * 2654435769u};
 	errno = 0;
 	match->playing[side] = match->what->begin(state);
 	if (!match->playing[side]) {
@@ -72,7 +74,8 @@ static void play_pair(struct match *match, struct samples *ratio, struct samples
 {
 	double each[SIDES] = {0};
 
-	for (int side = 0; side < SIDES; side++) {
+	for (int i = 0; i < SIDES; i++) {
+		int side = (match->first + i) % SIDES;
 		uint64_t took = 0;
 
 		if (match->playing[side])
@@ -87,20 +90,26 @@ static void play_pair(struct match *match, struct samples *ratio, struct samples
 		samples_add(ratio, each[MADANG] / each[KERNEL]);
 }
 
-/* Pages lie elsewhere after this, so that their luck averages out. The side
- * that goes first changes too. */
-static void renew(struct match *match, unsigned pair, int error[SIDES])
+/* Sets both sides up, now one and now the other first, and it stays first until
+ * the next time: where the pages of the second lie, and what is left for it in
+ * the caches, depends on the first's. A side that failed before stays out. */
+static void both_begin(struct match *match, int error[SIDES])
 {
-	int first = pair / match->what->renew_pairs % 2 ? KERNEL : MADANG;
-
-	for (int i = 0; i < SIDES; i++)
-		side_end(match, i);
+	match->first = match->begun++ % 2 ? KERNEL : MADANG;
 	for (int i = 0; i < SIDES; i++) {
-		int side = (first + i) % SIDES;
+		int side = (match->first + i) % SIDES;
 
 		if (error[side] == 0)
 			side_begin(match, side, &error[side]);
 	}
+}
+
+/* The side that was first ends last: the system gives the pages that were freed
+ * last away first, so that the other side gets them next time. */
+static void both_end(struct match *match)
+{
+	for (int i = SIDES - 1; i >= 0; i--)
+		side_end(match, (match->first + i) % SIDES);
 }
 
 static void play_round(struct match *match, const struct settings *settings, int others,
@@ -112,19 +121,21 @@ static void play_round(struct match *match, const struct settings *settings, int
 	int *error = result->error[others];
 	uint64_t until;
 
-	for (int side = 0; side < SIDES; side++) {
-		side_begin(match, side, &error[side]);
+	both_begin(match, error);
+	for (int side = 0; side < SIDES; side++)
 		side_calibrate(match, side, settings->block, &error[side]);
-	}
 	until = now_ns() + (uint64_t)(settings->seconds * weight * 1e9 / settings->rounds);
 	for (unsigned pair = 1; (match->playing[MADANG] || match->playing[KERNEL]) &&
 	                        !stop_asked() && now_ns() < until; pair++) {
 		play_pair(match, &match->ratio[others], match->ns[others], round);
-		if (renew_pairs != 0 && pair % renew_pairs == 0)
-			renew(match, pair, error);
+		if (renew_pairs != 0 && pair % renew_pairs == 0) {
+			/* pages lie elsewhere after this, so that their luck averages out */
+			both_end(match);
+			both_begin(match, error);
+		}
 	}
+	both_end(match);
 	for (int side = 0; side < SIDES; side++) {
-		side_end(match, side);
 		if (round[side].count != 0)
 			samples_add(&match->round_median[others][side],
 			            samples_spread(&round[side]).median);

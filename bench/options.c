@@ -59,6 +59,8 @@ static void set_times(struct settings *settings)
 	settings->block = 0.001;
 	settings->seconds = settings->quick ? 0.2 : 1.2;
 	settings->rounds = settings->quick ? 2 : 5;
+	if (settings->control)
+		settings->others /= 2; /* both crowds are the one kernel's now */
 	if (settings->parts)
 		settings->seconds = settings->quick ? 0.1 : 0.5;
 	if (settings->scale)
