@@ -16,7 +16,7 @@
 
 unsigned int sleep(unsigned int seconds)
 {
-	const struct timespec moment = { .tv_sec = 0, .tv_nsec = 10 * 1000 * 1000 };
+	const struct timespec moment = { .tv_sec = 0, .tv_nsec = 10000000L };
 	const char *makes = getenv("SLEEP_MAKES"), *awaits = getenv("SLEEP_AWAITS");
 
 	(void)seconds;
