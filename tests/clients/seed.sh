@@ -94,6 +94,7 @@ conversation() {
 if [ "${1-}" = inside ]; then
 	WAY=$2 WORK=$3 PROGRAMS=$3/$2
 	PATH=$PROGRAMS:$PATH
+	need_empty_table
 	for directory in with without; do
 		mkdir "$PROGRAMS/$directory" || give_up "mkdir"
 		cd "$PROGRAMS/$directory" || give_up "cd"

@@ -14,6 +14,7 @@ LIMIT=90
 
 if [ "${1-}" = inside ]; then
 	cd "$WORK" || give_up "cd"
+	need_empty_table
 	said=$(stress-ng --shm-sysv 2 --shm-sysv-ops 200 --shm-sysv-bytes 1m --shm-sysv-segs 4 \
 		--verify --timeout 60 2>&1)
 	equal "stress-ng's exit" 0 $? || printf '%s\n' "$said" >&2

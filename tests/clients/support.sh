@@ -76,6 +76,9 @@ rows() { sed 1d /proc/sysvipc/shm; }
 # column ID NUMBER: one column of one segment; nothing when it is not there.
 column() { rows | awk -v id="$1" -v n="$2" '$2 == id { print $n }'; }
 
+# For scripts that look at the whole table: on the kernel others may have segments.
+need_empty_table() { [ -z "$(rows)" ] || skip "others have segments in the kernel's table"; }
+
 # enter [OPTION...]: starts this script again inside, and exits as it does. The
 # options are enclose's.
 enter() {
