@@ -234,7 +234,7 @@ static void test_ftok(void)
 {
 	const char *tmpdir = getenv("TMPDIR");
 	char directory[200], path[220], link[220];
-	struct stat stat;
+	struct stat stat = { 0 };
 	snprintf(directory, sizeof(directory), "%s/madang-ftok-XXXXXX", tmpdir ? tmpdir : "/tmp");
 	CHECK(mkdtemp(directory) != NULL && lstat(directory, &stat) == 0);
 	CHECK_LINE("K1", ftok(directory, 'm') == formula(&stat, 'm'));
