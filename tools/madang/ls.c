@@ -171,14 +171,16 @@ static int print_table(struct listing *listing)
 
 /* ---- JSON ------------------------------------------------------------- */
 
-static int json_processes(struct json *json, struct listing *listing, mdg_id id)
+static int json_processes(struct json *json, struct listing *listing,
+                          const struct mdg_segment_info *segment)
 {
 	struct mdg_process_info process;
 	uint32_t cursor = 0;
-	int rc;
+	int rc = 0;
 
 	json_open(json, "processes", '[');
-	while ((rc = mdg_process_next(listing->ns, id, &cursor, &process)) > 0) {
+	while (segment->attached > 0 &&
+	       (rc = mdg_process_next(listing->ns, segment->id, &cursor, &process)) > 0) {
 		char room[SHOW_ROOM];
 		bool visible = process.same_pid_namespace && process.pid > 0;
 		json_open(json, NULL, '{');
@@ -241,7 +243,7 @@ static int print_json(struct listing *listing)
 		json_open(&json, NULL, '{');
 		json_segment(&json, &listing->segments[n]);
 		if (listing->is_long && rc == 0)
-			rc = json_processes(&json, listing, listing->segments[n].id);
+			rc = json_processes(&json, listing, &listing->segments[n]);
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');

@@ -54,7 +54,7 @@ static int complain_unreachable(enum program_reach reach, const struct program *
 	switch (reach) {
 	case PROGRAM_STATIC:
 		complain("%s is statically linked: a preload cannot reach it", file);
-		advise("Link it dynamically, or link it with libmadang-sysv.a.");
+		advise("Link it dynamically, or link libmadang-sysv.a into it.");
 		break;
 	case PROGRAM_PRIVILEGED:
 		complain("%s is set-user-ID, set-group-ID or has capabilities: the loader ignores a "

@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# case.sh NAME: runs the script NAME.sh and compares what it says with NAME.expected.
+#
+# The script finds $madang (the tool), $helpers (the directory of hold, plain and static), $base (a
+# directory of its own on a memory file system, removed at the end) and $ns (a namespace in it, not
+# made yet), and the functions below. What differs from run to run is replaced before comparing.
+# Exit 0: as expected; 1: not (the difference is printed); 77: skipped, with the reason.
+# UPDATE=1 writes the expected file instead: read it before believing it.
+
+here=$(cd "$(dirname "$0")" && pwd)
+name=$1
+: "${MADANG:?the tool}" "${HELPERS:?the directory of the helper programs}"
+madang=$MADANG
+helpers=$HELPERS
+# shellcheck disable=SC2034 # for completion.sh
+completion=$here/../../tools/madang/madang.bash-completion
+unset MADANG_NAMESPACE MADANG_PRELOAD LD_PRELOAD
+LC_ALL=C
+export LC_ALL
+
+parent=/dev/shm
+[ -d $parent ] && [ -w $parent ] || parent=${TMPDIR:-/tmp}
+base=$(mktemp -d "$parent/madang-tool-XXXXXX") || exit 1
+work=$(mktemp -d "$HELPERS/tool-$name-XXXXXX") || exit 1
+ns=$base/ns
+
+trap 'rm -rf "$base" "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+skip()
+{
+	echo "skipped: $*" >&3
+	exit 77
+}
+
+# Shows a command as a person would type it, then its output and exit code.
+try()
+{
+	echo "\$ madang $*"
+	"$madang" "$@" 2>&1
+	code=$?
+	[ $code -eq 0 ] || echo "(exit $code)"
+}
+
+# The same, with standard output and error kept apart.
+try_apart()
+{
+	echo "\$ madang $*"
+	"$madang" "$@" >"$work/out" 2>"$work/err"
+	code=$?
+	sed 's/^/out: /' "$work/out"
+	sed 's/^/err: /' "$work/err"
+	[ $code -eq 0 ] || echo "(exit $code)"
+}
+
+# hold ARGUMENTS: starts `hold` on the namespace; its pid is in $holder when it is ready. It ends
+# when its input does: by release, or when this shell ends, however that happens. One at a time.
+hold()
+{
+	rm -f "$work/in" "$work/ready"
+	mkfifo "$work/in" "$work/ready"
+	"$helpers/tool_hold" "$ns" "$@" <"$work/in" >"$work/ready" &
+	exec 9>"$work/in"
+	read -r word holder <"$work/ready"
+	[ "$word" = ready ] || { echo "hold failed"; exit 1; }
+	echo "$holder" >>"$work/pids"
+}
+
+release()
+{
+	exec 9>&-
+	wait "$holder"
+}
+
+# What changes from run to run: paths, user, process numbers, ages, width of columns.
+normalise()
+{
+	pids=$(sed 's/.*/-e s|\\([^0-9]\\)&\\([^0-9]\\)|\\1HOLDER\\2|g/' "$work/pids" 2>/dev/null)
+	# shellcheck disable=SC2086 # one word for each expression
+	sed -e "s|$ns|NS|g" -e "s|$base|BASE|g" -e "s|$work|WORK|g" -e "s|$helpers|HELPERS|g" \
+	    -e "s|$(dirname "$(dirname "$madang")")/[a-z0-9_/-]*/libmadang|LIB/libmadang|g" \
+	    -e "s|  $(id -un)  |  USER  |g; s|\"$(id -un)\"|\"USER\"|g; s|owner $(id -un),|owner USER,|" \
+	    -e 's/  [0-9][0-9]*[sm]\(  \|$\)/  AGE\1/' \
+	    -e 's/  [0-9][0-9]* dead  /  PID dead  /' \
+	    -e 's/\(pid"\): [1-9][0-9]*/\1: PID/; s/\(time"\): [1-9][0-9]*/\1: TIME/' \
+	    -e 's/\(uid"\): [0-9][0-9]*/\1: UID/; s/\(gid"\): [0-9][0-9]*/\1: GID/' $pids |
+	sed -e 's/ *$//' -e '/^[^ ]/s/   */  /g'
+}
+
+# The script's output goes to a file; what it says on descriptor 3 is for the person.
+exec 3>&1
+# shellcheck disable=SC1090 # which one is the argument
+( trap - EXIT; . "$here/$name.sh" ) >"$work/raw" 2>&1
+code=$?
+if [ $code -ne 0 ]; then
+	[ $code -eq 77 ] && exit 77
+	cat "$work/raw"
+	echo "$name.sh ended with $code"
+	exit 1
+fi
+normalise <"$work/raw" >"$work/seen"
+if [ -n "$UPDATE" ]; then
+	cp "$work/seen" "$here/$name.expected"
+	exit 0
+fi
+diff -u "$here/$name.expected" "$work/seen"
