@@ -110,8 +110,8 @@ static void test_figures(void)
 	CHECK(size_shows(1023, "1023"));
 	CHECK(size_shows(1024, "1.0K"));
 	CHECK(size_shows(4096, "4.0K"));
-	CHECK(size_shows(10 * 1024 - 1, "9.9K"));
-	CHECK(size_shows(10 * 1024, "10K"));
+	CHECK(size_shows(10239, "9.9K"));
+	CHECK(size_shows(10240, "10K"));
 	CHECK(size_shows(((uint64_t)1 << 20) - 1, "1023K"));
 	CHECK(size_shows((uint64_t)64 << 20, "64M"));
 	CHECK(size_shows(UINT64_MAX, "15E"));
