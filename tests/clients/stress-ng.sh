@@ -10,8 +10,6 @@
 # shellcheck source=tests/clients/support.sh disable=SC1091
 . "$(dirname "$0")/support.sh"
 
-LIMIT=90
-
 if [ "${1-}" = inside ]; then
 	cd "$WORK" || give_up "cd"
 	need_empty_table
@@ -29,5 +27,4 @@ WORK=$(mktemp -d "${TMPDIR:-/tmp}/madang-stress.XXXXXX") || give_up "mktemp"
 export WORK
 trap 'rm -rf "$WORK"' EXIT
 trap 'exit 130' INT TERM
-# shellcheck disable=SC2119 # no options
-(enter)
+(enter --timeout 90)

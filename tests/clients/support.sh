@@ -84,10 +84,10 @@ need_empty_table() { [ -z "$(rows)" ] || skip "others have segments in the kerne
 enter() {
 	if [ "$MODE" = kernel ]; then
 		grep -qs shmid /proc/sysvipc/shm || skip "the kernel has no System V shared memory"
-		exec "$ENCLOSE" --kernel --timeout "${LIMIT:-60}" "$@" sh "$0" inside
+		exec "$ENCLOSE" --kernel "$@" sh "$0" inside
 	fi
 	can_preload
-	exec "$ENCLOSE" --preload "$PRELOAD" --timeout "${LIMIT:-60}" "$@" sh "$0" inside
+	exec "$ENCLOSE" --preload "$PRELOAD" "$@" sh "$0" inside
 }
 
 # A 32-bit or musl build, or one with sanitizers, cannot go into Debian's programs.
