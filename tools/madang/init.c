@@ -94,7 +94,7 @@ int init_main(int argc, char **argv)
 		return TOOL_TROUBLE;
 	}
 	if (rc != 0) {
-		complain_code(rc, dir, "cannot make the namespace %s", namespace_path(path, dir));
+		complain_open(rc, dir, "make");
 		return TOOL_TROUBLE;
 	}
 	rc = mdg_namespace_info(ns, 0, &info);

@@ -128,10 +128,23 @@ void complain_code(int code, const char *dir, const char *format, ...)
 	advise(namespace_advice(advice, code, namespace_path(path, dir)));
 }
 
+void complain_open(int code, const char *dir, const char *verb)
+{
+	char path[NAMESPACE_PATH_ROOM], advice[ADVICE_ROOM];
+
+	namespace_path(path, dir);
+	if (code != -ENOENT) {
+		complain_code(code, dir, "cannot %s the namespace %s", verb, path);
+		return;
+	}
+	/* The library's sentence speaks of the namespace, which was to be made. */
+	complain("cannot %s the namespace %s: the directory above it is not there", verb, path);
+	advise(namespace_advice(advice, code, path));
+}
+
 int namespace_open(mdg_namespace **ret_ns, const char *dir,
                    const struct mdg_namespace_options *options)
 {
-	char path[NAMESPACE_PATH_ROOM];
 	int rc;
 
 	if (dir != NULL && dir[0] == '\0') {
@@ -142,7 +155,7 @@ int namespace_open(mdg_namespace **ret_ns, const char *dir,
 	rc = mdg_namespace_open(ret_ns, dir, options);
 	if (rc == 0 || (rc == -ENOENT && options != NULL && (options->flags & MDG_NS_EXISTING)))
 		return rc;
-	complain_code(rc, dir, "cannot use the namespace %s", namespace_path(path, dir));
+	complain_open(rc, dir, "use");
 	return rc;
 }
 

@@ -95,6 +95,8 @@ int namespace_open(mdg_namespace **ret_ns, const char *dir,
 int namespace_open_existing(mdg_namespace **ret_ns, const char *dir);
 /* What to do about a code that opening a namespace or a call in one returned; "" for none. */
 char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path);
+/* Says that the namespace could not be opened: `verb` is "use" or "make". */
+void complain_open(int code, const char *dir, const char *verb);
 /* Says that a call failed: what was tried, why, what to do. */
 void complain_code(int code, const char *dir, const char *format, ...) TOOL_PRINTF(3, 4);
 
