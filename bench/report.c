@@ -68,7 +68,9 @@ static void print_case(const struct case_result *result, int others, FILE *out)
 	} else {
 		print_ratio(&result->growth[MADANG], out);
 		print_bar(&result->growth[MADANG], 0, GROWTH_BAR, out);
-		fprintf(out, "  %6.3f\n", result->growth[KERNEL].median);
+		if (result->growth[KERNEL].count != 0)
+			fprintf(out, "  %6.3f", result->growth[KERNEL].median);
+		fputc('\n', out);
 	}
 	print_errors(result, others, out);
 }
