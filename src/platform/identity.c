@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See identity.h. Everything about other processes is read from /proc, line by
+ * line through a small buffer on the stack: this runs in signal handlers and
+ * in children of threaded programs, where malloc and stdio may not.
+ */
+#include "platform/identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "platform/sys.h"
+#include "platform/text.h"
+
+int32_t mdg__pid(void)
+{
+	return (int32_t)syscall(SYS_getpid);
+}
+
+uint32_t mdg__euid(void)
+{
+#if defined(SYS_geteuid32)
+	return (uint32_t)syscall(SYS_geteuid32);
+#else
+	return (uint32_t)syscall(SYS_geteuid);
+#endif
+}
+
+uint32_t mdg__egid(void)
+{
+#if defined(SYS_getegid32)
+	return (uint32_t)syscall(SYS_getegid32);
+#else
+	return (uint32_t)syscall(SYS_getegid);
+#endif
+}
+
+static long raw_getgroups(int room, uint32_t *groups)
+{
+	int saved = errno;
+#if defined(SYS_getgroups32)
+	long count = syscall(SYS_getgroups32, room, groups);
+#else
+	long count = syscall(SYS_getgroups, room, groups);
+#endif
+	errno = saved;
+	return count;
+}
+
+static bool find_group(const uint32_t *groups, long count, uint32_t gid)
+{
+	for (long i = 0; i < count; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+bool mdg__in_group(uint32_t gid)
+{
+	if (mdg__egid() == gid)
+		return true;
+	uint32_t few[64];
+	long count = raw_getgroups(64, few);
+	if (count >= 0)
+		return find_group(few, count, gid);
+	/* More than 64: NGROUPS_MAX is 65536, too much for a stack. */
+	void *many;
+	size_t room = 65536 * sizeof(uint32_t);
+	if (mdg__sys_mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+	                  &many) < 0)
+		return false;
+	bool found = find_group(many, raw_getgroups(65536, many), gid);
+	(void)mdg__sys_munmap(many, room);
+	return found;
+}
+
+bool mdg__capable(int capability)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+	int saved = errno;
+	long rc = syscall(SYS_capget, &head, data);
+	errno = saved;
+	return rc == 0 && (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+}
+
+uint64_t mdg__boot_id(void)
+{
+	char text[64];
+	int fd = mdg__sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+	if (fd < 0)
+		return 0;
+	int64_t length = mdg__sys_read(fd, text, sizeof text);
+	(void)mdg__sys_close(fd);
+	return length > 0 ? mdg__hash(text, (size_t)length) : 0;
+}
+
+uint64_t mdg__pid_namespace(void)
+{
+	struct stat status;
+	if (mdg__sys_statat(AT_FDCWD, "/proc/self/ns/pid", true, &status) < 0)
+		return 0;
+	return (uint64_t)status.st_ino;
+}
+
+/* ---- reading another process -------------------------------------------- */
+
+struct lines {
+	int fd;
+	size_t used, filled;
+	char buffer[1024];
+};
+
+/* The next line without its end into `line`, cut at `room`; false at the end. */
+static bool next_line(struct lines *in, char *line, size_t room)
+{
+	size_t length = 0;
+	for (;;) {
+		if (in->used == in->filled) {
+			int64_t got = mdg__sys_read(in->fd, in->buffer, sizeof in->buffer);
+			if (got <= 0)
+				return false;
+			in->used = 0;
+			in->filled = (size_t)got;
+		}
+		char c = in->buffer[in->used++];
+		if (c == '\n')
+			break;
+		if (length + 1 < room)
+			line[length++] = c;
+	}
+	line[length] = '\0';
+	return true;
+}
+
+/* Field 22 of /proc/PID/stat: when the process started, in ticks since boot.
+ * The command in field 2 may hold anything, so count from its last ')'. */
+static enum mdg__answer started_before(const char *folder, uint64_t born_before)
+{
+	char path[64], text[1024];
+	mdg__format(path, sizeof path, "%s/stat", folder);
+	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd == -ENOENT || fd == -ESRCH)
+		return MDG__NO;
+	if (fd < 0)
+		return MDG__CANNOT_TELL;
+	int64_t length = mdg__sys_read(fd, text, sizeof text - 1);
+	(void)mdg__sys_close(fd);
+	if (length == -ESRCH)
+		return MDG__NO;
+	if (length <= 0)
+		return MDG__CANNOT_TELL;
+	text[length] = '\0';
+	const char *at = strrchr(text, ')');
+	for (int field = 2; at != NULL && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	if (at == NULL)
+		return MDG__CANNOT_TELL;
+	uint64_t ticks;
+	at++;
+	if (!mdg__parse_number(&at, 10, &ticks))
+		return MDG__CANNOT_TELL;
+	/* Ticks are 1/100 s on every Linux (USER_HZ). */
+	return ticks * 10000000u <= born_before ? MDG__YES : MDG__NO;
+}
+
+/* A line of /proc/PID/maps: "start-end perms offset major:minor inode path". */
+static bool is_mapping(const char *line, uint64_t address, dev_t device, ino_t inode)
+{
+	uint64_t start, end, offset, major_number, minor_number, number;
+	const char *at = line;
+	if (!mdg__parse_number(&at, 16, &start) || start != address || *at++ != '-' ||
+	    !mdg__parse_number(&at, 16, &end) || *at++ != ' ')
+		return false;
+	at = strchr(at, ' ');
+	if (at == NULL || (at++, !mdg__parse_number(&at, 16, &offset)) || *at++ != ' ' ||
+	    !mdg__parse_number(&at, 16, &major_number) || *at++ != ':' ||
+	    !mdg__parse_number(&at, 16, &minor_number) || *at++ != ' ' ||
+	    !mdg__parse_number(&at, 10, &number))
+		return false;
+	return number == (uint64_t)inode && major_number == major(device) &&
+	       minor_number == minor(device);
+}
+
+/* Asks one folder, /proc/PID or /proc/PID/task/TID. CANNOT_TELL: no lines. */
+static enum mdg__answer folder_maps(const char *folder, uint64_t address, dev_t device, ino_t inode)
+{
+	char path[64], line[256];
+	struct lines in = { .used = 0, .filled = 0 };
+	mdg__format(path, sizeof path, "%s/maps", folder);
+	in.fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (in.fd < 0)
+		return in.fd == -ENOENT || in.fd == -ESRCH ? MDG__NO : MDG__CANNOT_TELL;
+	enum mdg__answer answer = MDG__NO;
+	while (answer != MDG__YES && next_line(&in, line, sizeof line))
+		if (is_mapping(line, address, device, inode))
+			answer = MDG__YES;
+	(void)mdg__sys_close(in.fd);
+	return answer;
+}
+
+struct entry { /* struct linux_dirent64 */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+/* A process whose first thread ended shows no maps of its own; its others do. */
+static enum mdg__answer threads_map(int32_t pid, uint64_t address, dev_t device, ino_t inode)
+{
+	char path[64];
+	_Alignas(8) char buffer[1024];
+	mdg__format(path, sizeof path, "/proc/%d/task", pid);
+	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return MDG__NO;
+	enum mdg__answer answer = MDG__NO;
+	int64_t filled;
+	while (answer == MDG__NO && (filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
+		for (int64_t at = 0; at < filled && answer == MDG__NO;) {
+			const struct entry *entry = (const void *)(buffer + at);
+			at += entry->length;
+			if (entry->name[0] == '.')
+				continue;
+			mdg__format(path, sizeof path, "/proc/%d/task/%s", pid, entry->name);
+			answer = folder_maps(path, address, device, inode);
+		}
+	}
+	(void)mdg__sys_close(fd);
+	return answer;
+}
+
+enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
+                                   dev_t device, ino_t inode)
+{
+	char folder[32];
+	if (pid <= 0)
+		return MDG__NO;
+	mdg__format(folder, sizeof folder, "/proc/%d", pid);
+	struct stat status;
+	if (mdg__sys_statat(AT_FDCWD, "/proc/self/stat", true, &status) < 0)
+		return MDG__CANNOT_TELL;
+	enum mdg__answer answer = started_before(folder, born_before);
+	if (answer != MDG__YES)
+		return answer;
+	answer = folder_maps(folder, address, device, inode);
+	return answer == MDG__NO ? threads_map(pid, address, device, inode) : answer;
+}

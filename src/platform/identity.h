@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identity.h - who this process is, what it may do, and whether another lives.
+ */
+#ifndef MADANG_PLATFORM_IDENTITY_H
+#define MADANG_PLATFORM_IDENTITY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+int32_t mdg__pid(void); /* asked of the kernel each time */
+uint32_t mdg__euid(void);
+uint32_t mdg__egid(void);
+/* Whether `gid` is the effective group or one of the supplementary ones. */
+bool mdg__in_group(uint32_t gid);
+
+/* The capabilities that System V shared memory asks for, capabilities(7). */
+enum { MDG__CAP_IPC_LOCK = 14, MDG__CAP_IPC_OWNER = 15, MDG__CAP_SYS_ADMIN = 21 };
+bool mdg__capable(int capability);
+
+/* A number for this boot of the machine and one for the process's pid
+ * namespace; 0 where /proc does not tell. */
+uint64_t mdg__boot_id(void);
+uint64_t mdg__pid_namespace(void);
+
+/* What another process is asked when its lock is found free: does a process
+ * `pid`, started no later than `born_before` (boot nanoseconds), map the file
+ * dev:ino at `address`? A zombie maps nothing; after exec the old map is gone. */
+enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
+enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
+                                   dev_t device, ino_t inode);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* See sys.h. */
+#include "platform/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Runs a libc function or syscall(2) that returns -1 and sets errno, and turns
+ * that into a negated errno with the thread's errno as it was. */
+#define NEGATED(result_type, call) \
+	({ \
+		int saved_ = errno; \
+		result_type result_ = (result_type)(call); \
+		if (result_ == (result_type)-1) \
+			result_ = (result_type)-errno; \
+		errno = saved_; \
+		result_; \
+	})
+
+#if defined(SYS_fcntl64) && !defined(__LP64__)
+#define SYS_FCNTL SYS_fcntl64
+#else
+#define SYS_FCNTL SYS_fcntl
+#endif
+
+#if defined(__LP64__)
+#define SPLIT64(value) (long)(value)
+#else
+#define SPLIT64(value) (long)(uint32_t)(value), (long)(uint32_t)((uint64_t)(value) >> 32)
+#endif
+
+#pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
+
+int mdg__sys_openat(int dirfd, const char *path, int flags, unsigned mode)
+{
+	return NEGATED(int, syscall(SYS_openat, dirfd, path, flags | O_LARGEFILE | O_CLOEXEC, mode));
+}
+
+int mdg__sys_close(int fd)
+{
+	return NEGATED(int, syscall(SYS_close, fd));
+}
+
+int mdg__sys_ftruncate(int fd, uint64_t size)
+{
+#if defined(__LP64__)
+	return NEGATED(int, syscall(SYS_ftruncate, fd, size));
+#else
+	return NEGATED(int, ftruncate(fd, (off_t)size));
+#endif
+}
+
+static int write_zeros(int fd, uint64_t offset, uint64_t size)
+{
+	static const char zeros[4096];
+	while (size > 0) {
+		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
+		ssize_t done = NEGATED(ssize_t, syscall(SYS_pwrite64, fd, zeros, part, SPLIT64(offset)));
+		if (done == -EINTR)
+			continue;
+		if (done <= 0)
+			return done == 0 ? -ENOSPC : (int)done;
+		offset += (uint64_t)done;
+		size -= (uint64_t)done;
+	}
+	return 0;
+}
+
+int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
+{
+	for (;;) {
+		int rc = NEGATED(int, syscall(SYS_fallocate, fd, 0, SPLIT64(offset), SPLIT64(size)));
+		if (rc == -EOPNOTSUPP || rc == -ENOSYS)
+			return write_zeros(fd, offset, size);
+		if (rc != -EINTR)
+			return rc;
+	}
+}
+
+int mdg__sys_punch(int fd, uint64_t size)
+{
+	return NEGATED(int, syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                            SPLIT64(0), SPLIT64(size)));
+}
+
+int mdg__sys_unlinkat(int dirfd, const char *path)
+{
+	return NEGATED(int, syscall(SYS_unlinkat, dirfd, path, 0));
+}
+
+int mdg__sys_mkdir(const char *path, unsigned mode)
+{
+	return NEGATED(int, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
+}
+
+int mdg__sys_fchmod(int fd, unsigned mode)
+{
+	return NEGATED(int, syscall(SYS_fchmod, fd, mode));
+}
+
+int mdg__sys_chmod(const char *path, unsigned mode)
+{
+	return NEGATED(int, syscall(SYS_fchmodat, AT_FDCWD, path, mode));
+}
+
+int mdg__sys_fchown(int fd, uint32_t uid, uint32_t gid)
+{
+	return NEGATED(int, syscall(SYS_fchownat, fd, "", uid, gid, AT_EMPTY_PATH));
+}
+
+int mdg__sys_setxattr(const char *path, const char *name, const void *value, size_t size)
+{
+	return NEGATED(int, syscall(SYS_setxattr, path, name, value, size, 0));
+}
+
+int mdg__sys_removexattr(const char *path, const char *name)
+{
+	return NEGATED(int, syscall(SYS_removexattr, path, name));
+}
+
+int mdg__sys_may(const char *path, int what)
+{
+	return NEGATED(int, faccessat(AT_FDCWD, path, what, AT_EACCESS));
+}
+
+int mdg__sys_getcwd(char *path, size_t room)
+{
+	return NEGATED(int, syscall(SYS_getcwd, path, room));
+}
+
+bool mdg__fd_is(int fd, dev_t device, ino_t inode)
+{
+	struct stat status;
+	return fd >= 0 && mdg__sys_fstat(fd, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
+
+int mdg__sys_fstat(int fd, struct stat *ret)
+{
+#if defined(__x86_64__) && defined(__LP64__)
+	/* The kernel's structure is the library's, and this call half the price
+	 * of newfstatat, which the library makes of it. */
+	return NEGATED(int, syscall(SYS_fstat, fd, ret));
+#else
+	return NEGATED(int, fstat(fd, ret));
+#endif
+}
+
+int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret)
+{
+	return NEGATED(int, fstatat(dirfd, path, ret, follow ? 0 : AT_SYMLINK_NOFOLLOW));
+}
+
+int64_t mdg__sys_read(int fd, void *buffer, size_t room)
+{
+	long done;
+	do
+		done = NEGATED(long, syscall(SYS_read, fd, buffer, room));
+	while (done == -EINTR);
+	return done;
+}
+
+int64_t mdg__sys_getdents(int fd, void *buffer, size_t room)
+{
+	return NEGATED(long, syscall(SYS_getdents64, fd, buffer, room));
+}
+
+int mdg__sys_dup_above(int fd, int lowest)
+{
+	return NEGATED(int, syscall(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest));
+}
+
+static int byte_lock(int fd, int command, short type, uint64_t offset, short *ret_type)
+{
+	struct flock64 lock = { .l_type = type, .l_whence = SEEK_SET,
+		                .l_start = (off64_t)offset, .l_len = 1 };
+	int rc;
+	do
+		rc = NEGATED(int, syscall(SYS_FCNTL, fd, command, &lock));
+	while (rc == -EINTR);
+	if (ret_type != NULL)
+		*ret_type = lock.l_type;
+	return rc;
+}
+
+int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait)
+{
+	int rc = byte_lock(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, F_WRLCK, offset, NULL);
+	return rc == -EACCES ? -EAGAIN : rc;
+}
+
+int mdg__sys_unlock_byte(int fd, uint64_t offset)
+{
+	return byte_lock(fd, F_OFD_SETLK, F_UNLCK, offset, NULL);
+}
+
+int mdg__sys_byte_is_locked(int fd, uint64_t offset)
+{
+	short type = F_UNLCK;
+	int rc = byte_lock(fd, F_OFD_GETLK, F_WRLCK, offset, &type);
+	return rc < 0 ? rc : type != F_UNLCK;
+}
+
+int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd,
+                  uint64_t offset, void **ret)
+{
+#if defined(SYS_mmap2)
+	long got = NEGATED(long, syscall(SYS_mmap2, address, length, protection, flags, fd,
+	                                 (unsigned long)(offset >> 12)));
+#else
+	long got = NEGATED(long, syscall(SYS_mmap, address, length, protection, flags, fd, offset));
+#endif
+	if ((unsigned long)got >= (unsigned long)-4095L)
+		return (int)got;
+	*ret = (void *)got;
+	return 0;
+}
+
+int mdg__sys_munmap(void *address, size_t length)
+{
+	return NEGATED(int, syscall(SYS_munmap, address, length));
+}
+
+int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
+                    void *new_address, void **ret)
+{
+	long got = NEGATED(long, syscall(SYS_mremap, address, old_length, length, flags, new_address));
+	if ((unsigned long)got >= (unsigned long)-4095L)
+		return (int)got;
+	*ret = (void *)got;
+	return 0;
+}
+
+int mdg__sys_madvise(void *address, size_t length, int advice)
+{
+	return NEGATED(int, syscall(SYS_madvise, address, length, advice));
+}
+
+size_t mdg__page_size(void)
+{
+	static _Atomic size_t known;
+	size_t size = known;
+	if (size == 0)
+		known = size = (size_t)sysconf(_SC_PAGESIZE);
+	return size;
+}
+
+int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds)
+{
+	/* SYS_futex takes the kernel's old timespec, two longs, on every machine
+	 * that has it, whatever the library's time_t is. */
+	struct { long seconds, nanoseconds; } time = { (long)(nanoseconds / 1000000000u),
+		                                      (long)(nanoseconds % 1000000000u) };
+	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE, value,
+	                            &time, NULL, 0));
+}
+
+int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
+{
+	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, count,
+	                            NULL, NULL, 0));
+}
+
+/* The kernel's set is _NSIG bits: 8 bytes nearly everywhere, 16 on MIPS. */
+#define KERNEL_SIGSET_SIZE ((size_t)(_NSIG > 65 ? 16 : 8))
+
+void mdg__signals_block(mdg__sigmask *ret_old)
+{
+	static const mdg__sigmask all = { { UINT64_MAX, UINT64_MAX } };
+	(void)NEGATED(int, syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_old, KERNEL_SIGSET_SIZE));
+}
+
+void mdg__signals_restore(const mdg__sigmask *old)
+{
+	(void)NEGATED(int, syscall(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE));
+}
+
+int64_t mdg__now_seconds(void)
+{
+	struct timespec time = { 0, 0 };
+	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME_COARSE, &time));
+	return (int64_t)time.tv_sec;
+}
+
+uint64_t mdg__boot_nanoseconds(void)
+{
+	struct timespec time = { 0, 0 };
+	(void)NEGATED(int, clock_gettime(CLOCK_BOOTTIME, &time));
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}

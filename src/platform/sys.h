@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sys.h - the system calls Madang is made of.
+ *
+ * Every function here goes to the kernel by itself, returns a negated errno
+ * on failure, and leaves the thread's errno alone. Three reasons not to call
+ * the C library's functions of the same names: they are cancellation points
+ * (a cancelled thread would leave a lock behind); libmadang-sysv wraps some of
+ * them and would call back into us; and a program may have replaced them.
+ *
+ * It does not retry, except where it says so.
+ */
+#ifndef MADANG_PLATFORM_SYS_H
+#define MADANG_PLATFORM_SYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* ---- files ---- */
+int mdg__sys_openat(int dirfd, const char *path, int flags, unsigned mode);
+int mdg__sys_close(int fd);
+int mdg__sys_ftruncate(int fd, uint64_t size);
+/* Reserves [offset, offset+size). Where the file system has no fallocate, zeros
+ * are written instead. Call with signals blocked: it starts over after one. */
+int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size);
+/* Gives the memory of the whole file back; its size stays. */
+int mdg__sys_punch(int fd, uint64_t size);
+int mdg__sys_unlinkat(int dirfd, const char *path);
+int mdg__sys_mkdir(const char *path, unsigned mode);
+int mdg__sys_fchmod(int fd, unsigned mode);
+int mdg__sys_chmod(const char *path, unsigned mode); /* follows links */
+/* Of the file behind a descriptor, which may be one of O_PATH. */
+int mdg__sys_fchown(int fd, uint32_t uid, uint32_t gid);
+int mdg__sys_setxattr(const char *path, const char *name, const void *value, size_t size);
+int mdg__sys_removexattr(const char *path, const char *name);
+/* Whether the effective user may do that (R_OK, W_OK, X_OK) with the path. */
+int mdg__sys_may(const char *path, int what);
+int mdg__sys_getcwd(char *path, size_t room);
+/* Whether a descriptor is open, and of this very file. */
+bool mdg__fd_is(int fd, dev_t device, ino_t inode);
+int mdg__sys_fstat(int fd, struct stat *ret);
+int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret);
+/* Reads up to `room` bytes (restarting after signals): bytes read, or -errno. */
+int64_t mdg__sys_read(int fd, void *buffer, size_t room);
+/* Entries of a directory as getdents64(2) gives them. */
+int64_t mdg__sys_getdents(int fd, void *buffer, size_t room);
+/* A duplicate, close-on-exec, numbered at least `lowest`. */
+int mdg__sys_dup_above(int fd, int lowest);
+
+/* ---- open-file-description locks on one byte ---- */
+int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait); /* -EAGAIN: another has it */
+int mdg__sys_unlock_byte(int fd, uint64_t offset);
+int mdg__sys_byte_is_locked(int fd, uint64_t offset);       /* 1, 0 or -errno; own locks do not count */
+
+/* ---- memory ---- */
+/* The address as intptr_t would be ambiguous on failure: result through ret. */
+int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd,
+                  uint64_t offset, void **ret);
+int mdg__sys_munmap(void *address, size_t length);
+int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
+                    void *new_address, void **ret);
+int mdg__sys_madvise(void *address, size_t length, int advice);
+size_t mdg__page_size(void);
+
+/* ---- waiting on a word of memory; shared: the waker may be another process ---- */
+int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds);
+int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared);
+
+/* ---- signals of the calling thread ---- */
+typedef struct { uint64_t set[2]; } mdg__sigmask;
+void mdg__signals_block(mdg__sigmask *ret_old);
+void mdg__signals_restore(const mdg__sigmask *old);
+
+/* ---- clocks ---- */
+int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
+uint64_t mdg__boot_nanoseconds(void); /* since boot, sleep included; the scale of /proc/PID/stat */
+
+#endif

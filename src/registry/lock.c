@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c - the writer lock of the registry, and its undo journal.
+ *
+ * The lock is one futex word that names the owner's process slot:
+ *
+ *     bits 0..14   slot index + 1, 0: nobody
+ *     bit  15      somebody may be waiting
+ *     bits 16..31  low bits of the slot's generation
+ *
+ * so that a waiter can ask whether the owner lives (process.c), and an old
+ * owner whose slot has been taken by another process is not mistaken for it.
+ * Waiters sleep at most PATIENCE and then ask. An owner found dead is replaced
+ * by one compare-and-swap of the exact word, so that just one waiter does.
+ *
+ * The journal makes a change all or nothing. Each put notes (offset, width,
+ * old value), counts the note, and only then stores. Commit forgets the notes.
+ * Whoever takes over puts the noted values back, latest first; if it dies on
+ * the way the next one does it again, which does no harm. A process that is
+ * killed has made all stores that come before the place of its death, and the
+ * taker sees them: it learnt of the death from the kernel.
+ *
+ * `version` is odd from the first put to the commit, or to the end of the
+ * undoing: readers compare it before and after (a seqlock). All stores are
+ * releases and all loads acquires: a reader that sees any value of a change
+ * also sees the odd version stored before it (R1 with W1).
+ *
+ * What it does not do: steal from an owner that is alive but stopped. Others
+ * wait until it goes on or dies. Code holding the lock makes no system call
+ * that can wait: at most it asks whether a process lives.
+ */
+#include <errno.h>
+
+#include "platform/sys.h"
+#include "registry/registry.h"
+
+#define WAITERS 0x8000u
+#define PATIENCE_NS 10000000u /* 10 ms between questions about the owner */
+#define SPINS 200
+
+static uint32_t own_word(const struct mdg__registry *registry)
+{
+	return (registry->generation & 0xffff) << 16 | registry->slot1;
+}
+
+/* Puts back what a dead owner had half done. The notes are not trusted. */
+static int roll_back(struct mdg__registry *registry)
+{
+	struct mdg__head *head = registry->head;
+	uint32_t count = mdg__get32(&head->undo_count);
+	bool believable = count <= MDG__JOURNAL_MAX;
+	for (uint32_t i = believable ? count : 0; i-- > 0;) {
+		uint32_t offset = mdg__get32(&head->undo[i].offset);
+		uint32_t width = mdg__get32(&head->undo[i].width);
+		uint64_t old = mdg__get64(&head->undo[i].old);
+		if ((width != 4 && width != 8) || offset % width != 0 ||
+		    offset < offsetof(struct mdg__head, cursor) ||
+		    offset + (uint64_t)width > registry->length) {
+			believable = false;
+			continue;
+		}
+		char *field = (char *)head + offset;
+		if (width == 4)
+			atomic_store_explicit((mdg__a32 *)(void *)field, (uint32_t)old,
+			                      memory_order_release);
+		else
+			atomic_store_explicit((mdg__a64 *)(void *)field, old, memory_order_release);
+	}
+	atomic_store_explicit(&head->undo_count, 0, memory_order_release);
+	uint32_t version = mdg__get32(&head->version);
+	if (version & 1)
+		atomic_store_explicit(&head->version, version + 1, memory_order_release);
+	return believable ? 0 : MDG_DAMAGED;
+}
+
+/* Whether the word names a process that is not there any more. */
+static bool owner_is_dead(struct mdg__registry *registry, uint32_t word)
+{
+	uint32_t slot1 = word & 0x7fff;
+	if (slot1 == 0)
+		return false;
+	if (slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
+		return true; /* no such slot was ever taken: the word is damaged */
+	if (mdg__slot_is_own(registry, slot1 - 1))
+		return (registry->generation & 0xffff) != word >> 16;
+	uint32_t tag = mdg__get32(&registry->processes[slot1 - 1].tag);
+	if ((tag >> 8 & 0xffff) != word >> 16)
+		return true; /* its slot was reaped; it cannot have been alive */
+	return !mdg__slot_alive(registry, slot1 - 1, tag >> 8);
+}
+
+/* Takes the word from `seen` (free, or of a dead owner). Acquire: pairs with
+ * the release in mdg__unlock, or with the kernel's word that the owner died. */
+static bool take(struct mdg__registry *registry, uint32_t seen, uint32_t waiters)
+{
+	return atomic_compare_exchange_strong_explicit(&registry->head->lock, &seen,
+	                                               own_word(registry) | waiters,
+	                                               memory_order_acquire, memory_order_relaxed);
+}
+
+/* The slow way: spin, then sleep and ask about the owner in turns. */
+static int wait_and_take(struct mdg__registry *registry)
+{
+	mdg__a32 *lock = &registry->head->lock;
+	for (int i = 0; i < SPINS; i++) {
+		uint32_t word = atomic_load_explicit(lock, memory_order_relaxed);
+		if ((word & 0x7fff) == 0 && take(registry, word, word & WAITERS))
+			return 0;
+	}
+	for (;;) {
+		uint32_t word = atomic_load_explicit(lock, memory_order_relaxed);
+		if ((word & 0x7fff) == 0) {
+			/* Others may sleep still: keep the mark, a spare wake is cheap. */
+			if (take(registry, word, WAITERS))
+				return 0;
+			continue;
+		}
+		if (!(word & WAITERS)) {
+			uint32_t marked = word | WAITERS;
+			if (!atomic_compare_exchange_strong_explicit(lock, &word, marked,
+			                                             memory_order_relaxed,
+			                                             memory_order_relaxed))
+				continue;
+			word = marked;
+		}
+		int rc = mdg__sys_futex_wait(lock, word, true, PATIENCE_NS);
+		if (rc == -ETIMEDOUT && owner_is_dead(registry, word) &&
+		    take(registry, word, WAITERS))
+			return 0;
+	}
+}
+
+int mdg__lock(struct mdg__registry *registry)
+{
+	if (!take(registry, 0, 0)) {
+		int rc = wait_and_take(registry);
+		if (rc < 0)
+			return rc;
+	}
+	/* A free lock normally leaves nothing to undo; but an unlock may have been
+	 * forged, and it costs two loads to be sure. */
+	if (mdg__get32(&registry->head->undo_count) == 0 &&
+	    (mdg__get32(&registry->head->version) & 1) == 0)
+		return 0;
+	int rc = roll_back(registry);
+	if (rc < 0)
+		mdg__unlock(registry);
+	return rc;
+}
+
+void mdg__unlock(struct mdg__registry *registry)
+{
+	/* Release: pairs with the acquire in take(). */
+	uint32_t word = atomic_exchange_explicit(&registry->head->lock, 0, memory_order_release);
+	if (word & WAITERS)
+		(void)mdg__sys_futex_wake(&registry->head->lock, 1, true);
+}
+
+/* Notes the old value of a field, and opens the change with the first note. */
+static void note(struct mdg__registry *registry, uintptr_t field, uint32_t width, uint64_t old)
+{
+	struct mdg__head *head = registry->head;
+	uint32_t count = atomic_load_explicit(&head->undo_count, memory_order_relaxed);
+	if (count == 0) { /* W1 */
+		uint32_t version = atomic_load_explicit(&head->version, memory_order_relaxed);
+		atomic_store_explicit(&head->version, version | 1, memory_order_release);
+	}
+	if (count >= MDG__JOURNAL_MAX)
+		count = MDG__JOURNAL_MAX - 1; /* the count was forged: stay in bounds */
+	struct mdg__undo *undo = &head->undo[count];
+	atomic_store_explicit(&undo->offset, (uint32_t)(field - (uintptr_t)head),
+	                      memory_order_release);
+	atomic_store_explicit(&undo->width, width, memory_order_release);
+	atomic_store_explicit(&undo->old, old, memory_order_release);
+	atomic_store_explicit(&head->undo_count, count + 1, memory_order_release);
+}
+
+void mdg__put32(struct mdg__registry *registry, mdg__a32 *field, uint32_t value)
+{
+	uint32_t old = atomic_load_explicit(field, memory_order_relaxed);
+	if (old == value)
+		return;
+	note(registry, (uintptr_t)field, 4, old);
+	atomic_store_explicit(field, value, memory_order_release);
+}
+
+void mdg__put64(struct mdg__registry *registry, mdg__a64 *field, uint64_t value)
+{
+	uint64_t old = atomic_load_explicit(field, memory_order_relaxed);
+	if (old == value)
+		return;
+	note(registry, (uintptr_t)field, 8, old);
+	atomic_store_explicit(field, value, memory_order_release);
+}
+
+void mdg__commit(struct mdg__registry *registry)
+{
+	struct mdg__head *head = registry->head;
+	uint32_t version = atomic_load_explicit(&head->version, memory_order_relaxed);
+	if ((version & 1) == 0)
+		return; /* nothing was put */
+	/* From here on the change has happened; a death before the next store
+	 * leaves an odd version and no notes, and the taker evens it. */
+	atomic_store_explicit(&head->undo_count, 0, memory_order_release);
+	atomic_store_explicit(&head->version, version + 1, memory_order_release);
+}
+
+bool mdg__read_begin(const struct mdg__registry *registry, uint32_t *ret_version)
+{
+	for (int i = 0; i < SPINS; i++) {
+		*ret_version = mdg__get32(&registry->head->version);
+		if ((*ret_version & 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool mdg__read_retry(const struct mdg__registry *registry, uint32_t version)
+{
+	/* R1: the loads before were acquires, so this one comes after them. */
+	return atomic_load_explicit(&registry->head->version, memory_order_relaxed) != version;
+}

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * open.c - makes, checks and maps the registry file; grows its tables.
+ *
+ * Making: whoever holds the byte lock INIT_LOCK fills the file in and stores
+ * the magic last. A maker that dies leaves a file without magic and a free
+ * lock, and the next one starts over. A file without magic beside data files
+ * is not a fresh one, however: it lost its content, and is refused.
+ *
+ * Size: the file is as long as its tables can become, but only the head, the
+ * bitmap, the buckets and the first records have memory. The rest is reserved
+ * in steps before its first use, under a watermark that only grows.
+ *
+ * Not here: which directory is acceptable (src/segment/namespace.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "platform/identity.h"
+#include "platform/sys.h"
+#include "platform/text.h"
+#include "registry/registry.h"
+
+#define REGISTRY_NAME "registry"
+#define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
+#define FIRST_SEGMENTS 64u
+#define FIRST_PROCESSES 32u
+#define FIRST_ATTACHMENTS 64u
+
+struct layout {
+	uint64_t bitmap, buckets, processes, segments, attachments, end;
+};
+
+static uint64_t aligned(uint64_t offset)
+{
+	return (offset + MDG__TABLE_ALIGN - 1) & ~(uint64_t)(MDG__TABLE_ALIGN - 1);
+}
+
+static struct layout table_offsets(uint32_t segments, uint32_t processes, uint32_t attachments,
+                                   uint32_t buckets)
+{
+	struct layout at;
+	at.bitmap = MDG__TABLE_ALIGN;
+	at.buckets = aligned(at.bitmap + (segments + 63) / 64 * 8u);
+	at.processes = aligned(at.buckets + (uint64_t)buckets * 4u);
+	at.segments = aligned(at.processes + (uint64_t)processes * sizeof(struct mdg__process));
+	at.attachments = aligned(at.segments + (uint64_t)segments * sizeof(struct mdg__segment));
+	at.end = aligned(at.attachments + (uint64_t)attachments * sizeof(struct mdg__attachment));
+	return at;
+}
+
+/* ---- descriptors -------------------------------------------------------- */
+
+int mdg__fd_out_of_the_way(int fd)
+{
+	/* Above what programs use by number, but not so high that the kernel
+	 * has to grow the process's table of descriptors by megabytes. */
+	struct rlimit limit;
+	int lowest = 768;
+	if (fd < 0)
+		return fd;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 1024)
+		lowest = (int)(limit.rlim_cur / 4 * 3);
+	if (fd >= lowest)
+		return fd;
+	int high = mdg__sys_dup_above(fd, lowest);
+	(void)mdg__sys_close(fd);
+	return high;
+}
+
+int mdg__registry_dirfd(struct mdg__registry *registry)
+{
+	int fd = registry->dirfd;
+	if (mdg__fd_is(fd, registry->dir_device, registry->dir_inode))
+		return fd;
+	fd = mdg__fd_out_of_the_way(
+		mdg__sys_openat(AT_FDCWD, registry->path, O_RDONLY | O_DIRECTORY, 0));
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR ? MDG_NS_GONE : fd;
+	if (!mdg__fd_is(fd, registry->dir_device, registry->dir_inode)) {
+		(void)mdg__sys_close(fd);
+		return MDG_NS_GONE;
+	}
+	registry->dirfd = fd;
+	return fd;
+}
+
+int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
+{
+	if (!fresh && mdg__fd_is(registry->fd, registry->device, registry->inode))
+		return registry->fd;
+	int dirfd = mdg__registry_dirfd(registry);
+	if (dirfd < 0)
+		return dirfd;
+	int fd = mdg__fd_out_of_the_way(
+		mdg__sys_openat(dirfd, REGISTRY_NAME, O_RDWR | O_NOFOLLOW, 0));
+	if (fd < 0)
+		return fd == -ENOENT ? MDG_NS_GONE : fd;
+	if (!mdg__fd_is(fd, registry->device, registry->inode)) {
+		(void)mdg__sys_close(fd);
+		return MDG_NS_GONE;
+	}
+	if (!fresh)
+		registry->fd = fd;
+	return fd;
+}
+
+/* ---- making ------------------------------------------------------------- */
+
+static uint32_t at_least_power_of_two(uint32_t value)
+{
+	uint32_t power = 64;
+	while (power < value)
+		power *= 2;
+	return power;
+}
+
+static int settled(const struct mdg_namespace_options *given, struct mdg_namespace_options *ret)
+{
+	struct mdg_namespace_options o = { 0 };
+	if (given != NULL)
+		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+	o.segments = o.segments ? o.segments : 4096;
+	o.processes = o.processes ? o.processes : 4096;
+	/* As the kernel: the largest unsigned long less 2^24. */
+	o.shmmax = o.shmmax ? o.shmmax : UINT64_MAX - (1u << 24);
+	o.shmall = o.shmall ? o.shmall : UINT64_MAX - (1u << 24);
+	if (o.segments < 64 || o.segments > MDG__IDS || o.processes < 16 || o.processes > 32767)
+		return -EINVAL;
+	*ret = o;
+	return 0;
+}
+
+static uint32_t fixed_sum(const struct mdg__head *head)
+{
+	return (uint32_t)mdg__hash((const char *)head + sizeof head->magic,
+	                           offsetof(struct mdg__head, fixed_sum) - sizeof head->magic);
+}
+
+/* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
+static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
+                    uint32_t attachments, uint32_t buckets)
+{
+	uint64_t unique = 0;
+	if (syscall(SYS_getrandom, &unique, sizeof unique, GRND_NONBLOCK) != sizeof unique)
+		unique = mdg__boot_nanoseconds() ^ (uint64_t)mdg__pid() << 40;
+	head->format = MDG__FORMAT;
+	head->mark = MDG__MARK;
+	head->segment_capacity = o->segments;
+	head->process_capacity = o->processes;
+	head->attachment_capacity = attachments;
+	head->bucket_count = buckets;
+	head->file_size = length;
+	head->unique = unique;
+	head->shmmax = o->shmmax;
+	head->shmall = o->shmall;
+	head->flags = o->flags & MDG_NS_SHARED;
+	head->fixed_sum = fixed_sum(head);
+	head->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
+	head->segments_ready = FIRST_SEGMENTS;
+	head->processes_ready = o->processes < FIRST_PROCESSES ? o->processes : FIRST_PROCESSES;
+	head->attachments_ready = FIRST_ATTACHMENTS;
+	atomic_store_explicit(&head->magic, MDG__MAGIC, memory_order_release);
+}
+
+/* The file and all of its first parts, with memory behind them. */
+static int make(int fd, const struct mdg_namespace_options *options)
+{
+	struct mdg_namespace_options o;
+	int rc = settled(options, &o);
+	if (rc < 0)
+		return rc;
+	uint32_t attachments = 16 * (o.segments > o.processes ? o.segments : o.processes);
+	uint32_t buckets = at_least_power_of_two(2 * o.segments);
+	struct layout at = table_offsets(o.segments, o.processes, attachments, buckets);
+	/* Down and up: a maker that died may have left anything but the magic. */
+	rc = mdg__sys_ftruncate(fd, 0);
+	if (rc == 0)
+		rc = mdg__sys_ftruncate(fd, at.end);
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, 0,
+		                      at.processes + FIRST_PROCESSES * sizeof(struct mdg__process));
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at.segments, FIRST_SEGMENTS * sizeof(struct mdg__segment));
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at.attachments,
+		                      FIRST_ATTACHMENTS * sizeof(struct mdg__attachment));
+	if (rc == 0)
+		rc = mdg__sys_fchmod(fd, o.flags & MDG_NS_SHARED ? 0666 : 0600);
+	void *map;
+	if (rc == 0)
+		rc = mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
+		                   &map);
+	if (rc < 0) {
+		(void)mdg__sys_ftruncate(fd, 0);
+		return rc;
+	}
+	fill_in(map, &o, at.end, attachments, buckets);
+	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
+	return 0;
+}
+
+struct dirent64 { /* struct linux_dirent64 */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+/* Whether the directory holds data files: then an empty registry is a loss. */
+static bool has_segments(int dirfd)
+{
+	_Alignas(8) char buffer[2048];
+	int fd = mdg__sys_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return false;
+	bool found = false;
+	int64_t filled;
+	while (!found && (filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
+		for (int64_t at = 0; at < filled;) {
+			const struct dirent64 *entry = (const void *)(buffer + at);
+			found = found || strncmp(entry->name, "seg-", 4) == 0;
+			at += entry->length;
+		}
+	}
+	(void)mdg__sys_close(fd);
+	return found;
+}
+
+static bool has_magic(int fd)
+{
+	uint64_t magic = 0;
+	struct stat status;
+	void *map;
+	if (mdg__sys_fstat(fd, &status) < 0 || status.st_size < (off_t)sizeof magic)
+		return false;
+	if (mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ, MAP_SHARED, fd, 0, &map) < 0)
+		return false;
+	magic = mdg__get64(&((struct mdg__head *)map)->magic);
+	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
+	return magic != 0; /* a wrong one is for check_head() to name */
+}
+
+static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_options *options)
+{
+	if (has_magic(fd))
+		return 0;
+	int rc = mdg__sys_lock_byte(fd, INIT_LOCK, true);
+	if (rc < 0)
+		return rc;
+	if (!has_magic(fd))
+		rc = has_segments(dirfd) ? MDG_NOT_REGISTRY : make(fd, options);
+	(void)mdg__sys_unlock_byte(fd, INIT_LOCK);
+	return rc;
+}
+
+/* ---- checking and mapping ----------------------------------------------- */
+
+static int check_head(struct mdg__registry *registry, const struct mdg__head *head, uint64_t length)
+{
+	if (head->magic != MDG__MAGIC)
+		return MDG_NOT_REGISTRY;
+	if (head->format != MDG__FORMAT || head->mark != MDG__MARK)
+		return MDG_VERSION_UNLIKE;
+	if (head->fixed_sum != fixed_sum(head))
+		return MDG_DAMAGED;
+	uint32_t segments = head->segment_capacity, processes = head->process_capacity;
+	uint32_t attachments = head->attachment_capacity, buckets = head->bucket_count;
+	if (segments < 64 || segments > MDG__IDS || processes < 16 || processes > 32767 ||
+	    attachments < FIRST_ATTACHMENTS || attachments > 16 * MDG__IDS || buckets < 64 ||
+	    buckets > 4 * MDG__IDS || (buckets & (buckets - 1)) != 0)
+		return MDG_DAMAGED;
+	struct layout at = table_offsets(segments, processes, attachments, buckets);
+	if (head->file_size != at.end)
+		return MDG_DAMAGED;
+	if (length < at.end)
+		return MDG_TRUNCATED;
+	registry->segment_capacity = segments;
+	registry->process_capacity = processes;
+	registry->attachment_capacity = attachments;
+	registry->bucket_count = buckets;
+	registry->length = at.end;
+	registry->process_offset = at.processes;
+	registry->shmmax = head->shmmax;
+	registry->shmall = head->shmall;
+	registry->flags = head->flags & MDG_NS_SHARED;
+	return 0;
+}
+
+static void point(struct mdg__registry *registry, void *map)
+{
+	struct layout at = table_offsets(registry->segment_capacity, registry->process_capacity,
+	                                 registry->attachment_capacity, registry->bucket_count);
+	char *base = map;
+	registry->head = map;
+	registry->bitmap = (void *)(base + at.bitmap);
+	registry->buckets = (void *)(base + at.buckets);
+	registry->processes = (void *)(base + at.processes);
+	registry->segments = (void *)(base + at.segments);
+	registry->attachments = (void *)(base + at.attachments);
+}
+
+static int check_and_map(struct mdg__registry *registry, int fd)
+{
+	struct stat status;
+	void *map;
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc < 0)
+		return rc;
+	if (!S_ISREG(status.st_mode))
+		return MDG_NOT_REGISTRY;
+	if (status.st_size < (off_t)MDG__TABLE_ALIGN)
+		return MDG_TRUNCATED;
+	registry->device = status.st_dev;
+	registry->inode = status.st_ino;
+	rc = mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ, MAP_SHARED, fd, 0, &map);
+	if (rc < 0)
+		return rc;
+	rc = check_head(registry, map, (uint64_t)status.st_size);
+	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
+	if (rc < 0)
+		return rc;
+	if (registry->length > SIZE_MAX)
+		return -ENOMEM;
+	rc = mdg__sys_mmap(NULL, (size_t)registry->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
+	                   &map);
+	if (rc == 0)
+		point(registry, map);
+	return rc;
+}
+
+int mdg__registry_open(struct mdg__registry *registry, int dirfd,
+                       const struct mdg_namespace_options *options)
+{
+	uint32_t wish = options != NULL ? options->flags : 0;
+	int flags = O_RDWR | O_NOFOLLOW;
+	if (!(wish & MDG_NS_EXISTING))
+		flags |= O_CREAT;
+	if (wish & MDG_NS_EXCL)
+		flags |= O_EXCL;
+	int fd = mdg__sys_openat(dirfd, REGISTRY_NAME, flags, 0600);
+	fd = mdg__fd_out_of_the_way(fd);
+	if (fd < 0)
+		return fd == -ELOOP ? MDG_NOT_REGISTRY : fd;
+	int rc = wish & MDG_NS_EXISTING ? 0 : make_unless_made(fd, dirfd, options);
+	if (rc == 0)
+		rc = check_and_map(registry, fd);
+	if (rc < 0) {
+		(void)mdg__sys_close(fd);
+		return rc;
+	}
+	registry->fd = fd;
+	registry->dirfd = dirfd;
+	registry->boot = mdg__boot_id();
+	registry->pid_namespace = mdg__pid_namespace();
+	return 0;
+}
+
+void mdg__registry_close(struct mdg__registry *registry)
+{
+	if (mdg__fd_is(registry->fd, registry->device, registry->inode))
+		(void)mdg__sys_close(registry->fd);
+	if (mdg__fd_is(registry->dirfd, registry->dir_device, registry->dir_inode))
+		(void)mdg__sys_close(registry->dirfd);
+	(void)mdg__sys_munmap(registry->head, (size_t)registry->length);
+}
+
+/* ---- growing ------------------------------------------------------------ */
+
+struct grown {
+	mdg__a32 *watermark;
+	uint64_t offset;
+	uint32_t record, capacity;
+};
+
+static struct grown table_of(const struct mdg__registry *registry, enum mdg__table table)
+{
+	char *base = (char *)registry->head;
+	struct mdg__head *head = registry->head;
+	if (table == MDG__SEGMENTS)
+		return (struct grown){ &head->segments_ready,
+			               (uint64_t)((char *)registry->segments - base),
+			               sizeof(struct mdg__segment), registry->segment_capacity };
+	if (table == MDG__PROCESSES)
+		return (struct grown){ &head->processes_ready, registry->process_offset,
+			               sizeof(struct mdg__process), registry->process_capacity };
+	return (struct grown){ &head->attachments_ready,
+		               (uint64_t)((char *)registry->attachments - base),
+		               sizeof(struct mdg__attachment), registry->attachment_capacity };
+}
+
+uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table)
+{
+	struct grown grown = table_of(registry, table);
+	uint32_t ready = mdg__get32(grown.watermark);
+	return ready < grown.capacity ? ready : grown.capacity;
+}
+
+int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count)
+{
+	struct grown grown = table_of(registry, table);
+	if (count > grown.capacity)
+		return -ENOSPC;
+	if (count <= mdg__get32(grown.watermark))
+		return 0;
+	uint32_t step = 64 * 1024 / grown.record; /* reserve ahead, 64 KiB at once */
+	uint32_t wanted = count + step < grown.capacity ? count + step : grown.capacity;
+	int fd = mdg__registry_fd(registry, false);
+	if (fd < 0)
+		return fd;
+	int rc = mdg__sys_reserve(fd, grown.offset, (uint64_t)wanted * grown.record);
+	if (rc == -ENOSPC || rc == -EDQUOT) { /* perhaps there is room for just one */
+		wanted = count;
+		rc = mdg__sys_reserve(fd, grown.offset, (uint64_t)wanted * grown.record);
+	}
+	if (rc < 0)
+		return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
+	/* Reserving twice does no harm, so no lock: only the watermark must not
+	 * fall. Release: the pages are there for whoever acquires the new value. */
+	uint32_t seen = mdg__get32(grown.watermark);
+	while (seen < wanted &&
+	       !atomic_compare_exchange_weak_explicit(grown.watermark, &seen, wanted,
+	                                              memory_order_release, memory_order_acquire))
+		;
+	return 0;
+}

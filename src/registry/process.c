@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.c - process slots: taking one, and who is alive.
+ *
+ * A process that attaches owns a slot, and holds an open-file-description lock
+ * on the slot's first byte of the registry file. The kernel drops it with the
+ * last copy of the descriptor: at any death, and at exec (close-on-exec).
+ *
+ * To take a slot: find one whose tag says FREE, lock its byte, look again. The
+ * lock decides between two who want it, so no other lock is needed. Only its
+ * owner takes a slot from FREE; only the holder of the writer lock gives a dead
+ * one back to FREE.
+ *
+ * Alive means: the byte is locked. A free byte is not yet a death, because
+ * daemons close every descriptor they find; so then the process itself is
+ * asked: does one with this pid, started before the slot was taken, still map
+ * the registry where the slot says? In another pid namespace, or where /proc
+ * does not tell, the lock alone decides.
+ *
+ * Fork: the parent takes the child's slot with a second description, which the
+ * child inherits; the parent then closes its copy. There is no moment at which
+ * the child's attachments are not counted. A slot in state FORKING has no pid
+ * yet: for it the lock alone decides.
+ */
+#include <errno.h>
+
+#include "platform/identity.h"
+#include "platform/sys.h"
+#include "registry/registry.h"
+
+static uint64_t byte_of(const struct mdg__registry *registry, uint32_t slot)
+{
+	return registry->process_offset + (uint64_t)slot * sizeof(struct mdg__process);
+}
+
+bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot)
+{
+	return registry->slot1 == slot + 1;
+}
+
+/* ---- taking ------------------------------------------------------------- */
+
+static bool is_free(struct mdg__registry *registry, uint32_t slot)
+{
+	return (mdg__get32(&registry->processes[slot].tag) & 0xff) == MDG__SLOT_FREE;
+}
+
+/* Tries one slot: 0, -EAGAIN when it is not to be had, or another error. */
+static int try_slot(struct mdg__registry *registry, int fd, uint32_t slot)
+{
+	if (!is_free(registry, slot))
+		return -EAGAIN;
+	int rc = mdg__sys_lock_byte(fd, byte_of(registry, slot), false);
+	if (rc < 0)
+		return rc;
+	if (is_free(registry, slot))
+		return 0;
+	(void)mdg__sys_unlock_byte(fd, byte_of(registry, slot)); /* its taker died meanwhile */
+	return -EAGAIN;
+}
+
+/* Finds and locks a free slot. MDG_NO_SLOT when there is none. */
+static int find_slot(struct mdg__registry *registry, int fd, uint32_t *ret_slot)
+{
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	uint32_t hint = mdg__get32(&registry->head->slot_hint) % ready;
+	for (uint32_t i = 0; i < registry->process_capacity; i++) {
+		uint32_t slot = i < ready ? (hint + i) % ready : i;
+		if (slot >= ready) {
+			int rc = mdg__registry_ready(registry, MDG__PROCESSES, slot + 1);
+			if (rc < 0)
+				return rc;
+		}
+		int rc = try_slot(registry, fd, slot);
+		if (rc == 0) {
+			atomic_store_explicit(&registry->head->slot_hint, slot + 1,
+			                      memory_order_relaxed);
+			*ret_slot = slot;
+		}
+		if (rc != -EAGAIN)
+			return rc;
+	}
+	return MDG_NO_SLOT;
+}
+
+/* Fills in a slot whose byte is locked for us; the tag last, which makes the
+ * rest count. Returns the generation. */
+static uint32_t fill_in(struct mdg__registry *registry, uint32_t slot, int32_t pid,
+                        enum mdg__process_state state)
+{
+	struct mdg__process *process = &registry->processes[slot];
+	uint32_t generation = ((mdg__get32(&process->tag) >> 8) + 1) & 0xffffff;
+	atomic_store_explicit(&process->pid, (uint32_t)pid, memory_order_release);
+	atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(), memory_order_release);
+	atomic_store_explicit(&process->boot, registry->boot, memory_order_release);
+	atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
+	                      memory_order_release);
+	atomic_store_explicit(&process->mapped_at, (uint64_t)(uintptr_t)registry->head,
+	                      memory_order_release);
+	atomic_store_explicit(&process->uid, mdg__euid(), memory_order_release);
+	atomic_store_explicit(&process->tag, generation << 8 | (uint32_t)state,
+	                      memory_order_release);
+	return generation;
+}
+
+/* What the dead had begun to clear away is ours, under our generation. */
+static int take_work_along(struct mdg__registry *registry, const struct mdg__clearing *clearing)
+{
+	int rc = mdg__lock(registry);
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < clearing->count; i++) {
+		mdg__segment_set_worker(registry, clearing->index[i]);
+		mdg__commit(registry);
+	}
+	mdg__unlock(registry);
+	return 0;
+}
+
+/* Every slot is taken. One of a dead process can be inherited: with its byte
+ * locked we are its owner, may take the writer lock in its name, and give back
+ * what the dead had. */
+static int inherit_slot(struct mdg__registry *registry, int fd, struct mdg__clearing *clearing)
+{
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	for (uint32_t slot = 0; slot < ready; slot++) {
+		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
+		if (mdg__slot_alive(registry, slot, tag >> 8) ||
+		    mdg__sys_lock_byte(fd, byte_of(registry, slot), false) < 0)
+			continue;
+		registry->generation = tag >> 8;
+		registry->slot1 = slot + 1;
+		int rc = mdg__get32(&registry->processes[slot].tag) == tag ? mdg__lock(registry)
+		                                                           : -EAGAIN;
+		if (rc == 0) {
+			rc = mdg__slot_reap(registry, slot, tag >> 8, clearing);
+			mdg__unlock(registry);
+		}
+		registry->slot1 = 0;
+		if (rc == 0) {
+			registry->generation =
+				fill_in(registry, slot, mdg__pid(), MDG__SLOT_LIVE);
+			registry->slot1 = slot + 1;
+			return take_work_along(registry, clearing);
+		}
+		(void)mdg__sys_unlock_byte(fd, byte_of(registry, slot));
+	}
+	return MDG_NO_SLOT;
+}
+
+/* Slots that say they are this process, which has only just taken its own: of
+ * the program that ran under this pid before exec, or before pids went round. */
+static void reap_former_self(struct mdg__registry *registry, struct mdg__clearing *clearing)
+{
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	uint32_t pid = (uint32_t)mdg__pid();
+	for (uint32_t slot = 0; slot < ready; slot++) {
+		struct mdg__process *process = &registry->processes[slot];
+		uint32_t tag = mdg__get32(&process->tag);
+		if ((tag & 0xff) != MDG__SLOT_LIVE || mdg__get32(&process->pid) != pid ||
+		    mdg__slot_is_own(registry, slot) || mdg__slot_alive(registry, slot, tag >> 8))
+			continue;
+		if (mdg__lock(registry) == 0) {
+			(void)mdg__slot_reap(registry, slot, tag >> 8, clearing);
+			mdg__unlock(registry);
+		}
+	}
+}
+
+/* The slot is still this process's: nobody took it for dead. */
+static bool slot_is_kept(const struct mdg__registry *registry)
+{
+	uint32_t slot1 = registry->slot1;
+	return slot1 != 0 && mdg__get32(&registry->processes[slot1 - 1].tag) ==
+	                             (registry->generation << 8 | MDG__SLOT_LIVE);
+}
+
+int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__clearing *clearing)
+{
+	*ret_new = false;
+	int before = registry->fd;
+	int fd = mdg__registry_fd(registry, false);
+	if (fd < 0)
+		return fd;
+	if (slot_is_kept(registry)) {
+		/* The program closed our descriptor, and the lock went with it. */
+		if (fd != before)
+			(void)mdg__sys_lock_byte(fd, byte_of(registry, registry->slot1 - 1), false);
+		return 0;
+	}
+	registry->slot1 = 0;
+	uint32_t slot;
+	int rc = find_slot(registry, fd, &slot);
+	if (rc == MDG_NO_SLOT)
+		rc = inherit_slot(registry, fd, clearing);
+	else if (rc == 0) {
+		registry->generation = fill_in(registry, slot, mdg__pid(), MDG__SLOT_LIVE);
+		registry->slot1 = slot + 1;
+	}
+	if (rc < 0)
+		return rc;
+	*ret_new = true;
+	reap_former_self(registry, clearing);
+	return 0;
+}
+
+/* ---- fork --------------------------------------------------------------- */
+
+int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
+                        uint32_t *ret_generation)
+{
+	int rc = find_slot(registry, fd, ret_slot);
+	if (rc == 0)
+		*ret_generation = fill_in(registry, *ret_slot, 0, MDG__SLOT_FORKING);
+	return rc;
+}
+
+void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation)
+{
+	struct mdg__process *process = &registry->processes[slot];
+	registry->pid_namespace = mdg__pid_namespace(); /* unshare(CLONE_NEWPID) before fork */
+	atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(), memory_order_release);
+	atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
+	                      memory_order_release);
+	atomic_store_explicit(&process->tag, generation << 8 | MDG__SLOT_LIVE,
+	                      memory_order_release);
+	registry->fd = fd;
+	registry->generation = generation;
+	registry->slot1 = slot + 1;
+}
+
+/* ---- who is alive ------------------------------------------------------- */
+
+/* The byte lock: 1 held, 0 free, negative: our own descriptor is lost and
+ * cannot be had again. */
+static int ask_lock(struct mdg__registry *registry, uint32_t slot)
+{
+	int held = mdg__sys_byte_is_locked(registry->fd, byte_of(registry, slot));
+	if (held > 0)
+		return held;
+	/* "Free" may be the answer about another file: the program can have put
+	 * one in our descriptor's place. Believe it only of the registry. */
+	int before = registry->fd;
+	int fd = mdg__registry_fd(registry, false);
+	if (fd < 0)
+		return fd;
+	if (held == 0 && fd == before)
+		return 0;
+	return mdg__sys_byte_is_locked(fd, byte_of(registry, slot));
+}
+
+/* The lock is free: ask for the process itself. */
+static bool lives_without_lock(const struct mdg__registry *registry,
+                               const struct mdg__process *process)
+{
+	uint64_t boot = mdg__get64(&process->boot);
+	uint64_t namespace = mdg__get64(&process->pid_namespace);
+	uint64_t mapped_at = mdg__get64(&process->mapped_at);
+	int32_t pid = (int32_t)mdg__get32(&process->pid);
+	if (boot != registry->boot || namespace != registry->pid_namespace || namespace == 0)
+		return false;
+	if (pid == mdg__pid() && mapped_at == (uint64_t)(uintptr_t)registry->head)
+		return false; /* that is our map, not the one of the program before exec */
+	return mdg__process_maps(pid, mdg__get64(&process->born_before), mapped_at,
+	                         registry->device, registry->inode) == MDG__YES;
+}
+
+bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation)
+{
+	struct mdg__process *process = &registry->processes[slot];
+	for (;;) {
+		uint32_t tag = mdg__get32(&process->tag);
+		if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE)
+			return false;
+		if (mdg__slot_is_own(registry, slot))
+			return true;
+		int held = ask_lock(registry, slot);
+		if (held > 0)
+			return true;
+		/* Without a descriptor nothing is known of the lock: only a process
+		 * that can be seen to be gone is dead. */
+		bool alive = lives_without_lock(registry, process) ||
+		             (held < 0 && (tag & 0xff) == MDG__SLOT_FORKING);
+		/* A child may have grown up between the two questions. */
+		if (alive || mdg__get32(&process->tag) == tag)
+			return alive;
+	}
+}

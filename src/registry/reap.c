@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reap.c - what the dead leave behind.
+ *
+ * There is no daemon: whoever meets a dead process slot gives back what it
+ * had. Its attachments are freed one by one, each a change of its own, so that
+ * the work can be cut off anywhere and taken up by the next. The slot becomes
+ * FREE last.
+ *
+ * A segment's data file is made and unlinked without the lock. Meanwhile the
+ * entry is BUSY, and names the process at work on it. If that dies, the file
+ * may or may not be there: the reaper becomes the worker, unlinks it in either
+ * case, and frees the entry. So a creation that was cut off has not happened,
+ * and a removal that was cut off has.
+ */
+#include <errno.h>
+
+#include "platform/sys.h"
+#include "registry/registry.h"
+
+static struct mdg__process *own(const struct mdg__registry *registry)
+{
+	return &registry->processes[registry->slot1 - 1];
+}
+
+static void add_working(struct mdg__registry *registry, struct mdg__process *process, int delta)
+{
+	mdg__put32(registry, &process->working, mdg__get32(&process->working) + (uint32_t)delta);
+}
+
+void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index)
+{
+	struct mdg__segment *segment = &registry->segments[index];
+	mdg__put32(registry, &segment->worker, registry->slot1);
+	mdg__put32(registry, &segment->worker_generation, registry->generation);
+	add_working(registry, own(registry), 1);
+}
+
+void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index)
+{
+	(void)index;
+	if (mdg__get32(&own(registry)->working) > 0)
+		add_working(registry, own(registry), -1);
+}
+
+static bool has_room(const struct mdg__clearing *clearing)
+{
+	return clearing->count < sizeof clearing->index / sizeof clearing->index[0];
+}
+
+/* Whether a living process has the segment attached. [lock] */
+static bool is_held(struct mdg__registry *registry, uint32_t index)
+{
+	uint32_t at = mdg__get32(&registry->segments[index].attachments);
+	uint32_t records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	uint32_t processes = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	for (uint32_t steps = 0; at != 0 && at <= records && steps < registry->process_capacity;
+	     steps++) {
+		struct mdg__attachment *record = &registry->attachments[at - 1];
+		uint32_t slot = mdg__get32(&record->process);
+		if ((uint32_t)atomic_load(&record->word) != 0 && slot < processes &&
+		    mdg__slot_alive(registry, slot, mdg__get32(&registry->processes[slot].tag) >> 8))
+			return true;
+		at = mdg__get32(&record->segment_next);
+	}
+	return false;
+}
+
+bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
+                                 struct mdg__clearing *clearing)
+{
+	struct mdg__segment *segment = &registry->segments[index];
+	uint32_t tag = mdg__get32(&segment->tag);
+	if (mdg__tag_state(tag) != MDG__REMOVED || !has_room(clearing) || is_held(registry, index))
+		return false;
+	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__BUSY));
+	mdg__segment_set_worker(registry, index);
+	mdg__commit(registry);
+	clearing->index[clearing->count++] = index;
+	return true;
+}
+
+void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index)
+{
+	struct mdg__segment *segment = &registry->segments[index];
+	uint32_t tag = mdg__get32(&segment->tag);
+	if (mdg__tag_state(tag) != MDG__BUSY || mdg__get32(&segment->worker) != registry->slot1)
+		return;
+	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	while ((at = mdg__get32(&segment->attachments)) != 0)
+		if (at > records || mdg__attachment_free(registry, at - 1) < 0)
+			break; /* damaged: the check will find the records without owner */
+	if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
+		(void)mdg__index_unlink(registry, index);
+	mdg__put32(registry, &segment->attachments, 0);
+	mdg__put32(registry, &segment->key, 0);
+	mdg__put32(registry, &segment->name_hash, 0);
+	mdg__put32(registry, &segment->worker, 0);
+	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__FREE));
+	mdg__id_give_back(registry, index, mdg__pages_of(mdg__get64(&segment->size)));
+	mdg__segment_worker_done(registry, index);
+	mdg__commit(registry);
+}
+
+/* The segments a dead process was at work on become ours to clear. */
+static int take_over_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                          struct mdg__clearing *clearing)
+{
+	struct mdg__process *dead = &registry->processes[slot];
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	for (uint32_t index = 0; index < ready && mdg__get32(&dead->working) != 0; index++) {
+		struct mdg__segment *segment = &registry->segments[index];
+		if (mdg__tag_state(mdg__get32(&segment->tag)) != MDG__BUSY ||
+		    mdg__get32(&segment->worker) != slot + 1 ||
+		    mdg__get32(&segment->worker_generation) != generation)
+			continue;
+		if (!has_room(clearing))
+			return -EAGAIN;
+		add_working(registry, dead, -1);
+		mdg__segment_set_worker(registry, index);
+		mdg__commit(registry);
+		clearing->index[clearing->count++] = index;
+	}
+	return 0;
+}
+
+/* Frees one record of a dead process, and stamps the segment as the kernel
+ * does when a process ends. */
+static int free_one(struct mdg__registry *registry, uint32_t attachment, uint32_t pid,
+                    struct mdg__clearing *clearing)
+{
+	struct mdg__attachment *record = &registry->attachments[attachment];
+	uint32_t index = mdg__get32(&record->segment);
+	if (index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
+		return MDG_DAMAGED;
+	struct mdg__segment *segment = &registry->segments[index];
+	if ((uint32_t)atomic_load(&record->word) != 0) {
+		atomic_store_explicit(&segment->dtime, (uint64_t)mdg__now_seconds(),
+		                      memory_order_release);
+		if (pid != 0)
+			atomic_store_explicit(&segment->lpid, pid, memory_order_release);
+	}
+	if (!has_room(clearing))
+		return -EAGAIN;
+	int rc = mdg__attachment_free(registry, attachment);
+	if (rc == 0)
+		(void)mdg__segment_begin_clearing(registry, index, clearing);
+	return rc;
+}
+
+int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                   struct mdg__clearing *clearing)
+{
+	struct mdg__process *dead = &registry->processes[slot];
+	uint32_t tag = mdg__get32(&dead->tag);
+	if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE)
+		return 0; /* somebody else has done it */
+	/* The slot of this process is reaped only while it is inherited. */
+	if (!mdg__slot_is_own(registry, slot) && mdg__slot_alive(registry, slot, generation))
+		return 0; /* it had only lost its lock for a moment */
+	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	while ((at = mdg__get32(&dead->attachments)) != 0) {
+		int rc = at <= records
+		                 ? free_one(registry, at - 1, mdg__get32(&dead->pid), clearing)
+		                 : MDG_DAMAGED;
+		if (rc == -EAGAIN)
+			return rc;
+		if (rc < 0)
+			mdg__put32(registry, &dead->attachments, 0); /* check.c mends the rest */
+	}
+	int rc = take_over_work(registry, slot, generation, clearing);
+	if (rc < 0)
+		return rc;
+	mdg__put32(registry, &dead->working, 0);
+	mdg__put32(registry, &dead->tag, generation << 8 | MDG__SLOT_FREE);
+	mdg__commit(registry);
+	return 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry.h - the shared registry of a namespace, as one process sees it.
+ *
+ *   open.c        makes, checks and maps the file; grows its tables
+ *   lock.c        the writer lock, the undo journal, taking over from the dead
+ *   process.c     process slots: taking one, and who is alive
+ *   reap.c        what the dead leave behind
+ *   index.c       ids, keys and names
+ *   attachment.c  who has attached what, how often
+ *   check.c       every invariant, and the repair of what is safe to mend
+ *
+ * Knows src/platform and nothing above. Does not open data files: the segment
+ * room does, and passes a function for clearing them away (reap.c).
+ *
+ * Functions marked [lock] want the writer lock held; [signals] want all
+ * signals blocked. They return 0 or a negative code as segment.h has them.
+ */
+#ifndef MADANG_REGISTRY_H
+#define MADANG_REGISTRY_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "madang/segment.h"
+#include "platform/sys.h"
+#include "registry/layout.h"
+
+struct mdg__registry {
+	/* Set when opened, constant afterwards; checked against the file's length,
+	 * so that nothing written to the file later can lead outside the map. */
+	struct mdg__head *head;
+	mdg__a64 *bitmap;
+	mdg__a32 *buckets;
+	struct mdg__process *processes;
+	struct mdg__segment *segments;
+	struct mdg__attachment *attachments;
+	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
+	uint64_t length;
+	uint64_t process_offset; /* of the table in the file: where byte locks lie */
+	uint64_t shmmax, shmall;
+	uint32_t flags;
+	dev_t device;        /* of the registry file */
+	ino_t inode;
+	dev_t dir_device;
+	ino_t dir_inode;
+	uint64_t boot;
+	char path[1024];     /* absolute where that could be found out */
+
+	/* Descriptors, each checked before it is believed (mdg__registry_fd). They
+	 * change only with the process's own lock held (namespace.c). */
+	_Atomic int dirfd;
+	_Atomic int fd;      /* its description holds this process's byte lock */
+
+	/* This process's slot; 0 in slot1: none. Changes as the descriptors do. */
+	_Atomic uint32_t slot1;
+	uint32_t generation;
+	uint64_t pid_namespace;
+};
+
+/* ---- open.c ---- */
+/* Opens the registry in an open directory (dirfd is taken over on success).
+ * [signals] */
+int mdg__registry_open(struct mdg__registry *registry, int dirfd,
+                       const struct mdg_namespace_options *options);
+void mdg__registry_close(struct mdg__registry *registry);
+/* A descriptor of the registry file that is truly that: reopened when the
+ * program closed or replaced it. `fresh`: a new description, not the kept one.
+ * Or -errno, MDG_NS_GONE. */
+int mdg__registry_fd(struct mdg__registry *registry, bool fresh);
+int mdg__registry_dirfd(struct mdg__registry *registry);
+/* Makes sure that records [0, count) of a table have memory behind them:
+ * touching a hole of a full file system would kill with SIGBUS. */
+enum mdg__table { MDG__SEGMENTS, MDG__PROCESSES, MDG__ATTACHMENTS };
+int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count);
+/* How many records may be looked at: the watermark, cut at the capacity. */
+uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table);
+/* Moves fd, which is closed, to a number that programs do not expect. */
+int mdg__fd_out_of_the_way(int fd);
+
+/* ---- lock.c ---- */
+/* Takes the writer lock; needs a slot. Rolls back what a dead owner left.
+ * [signals] Fails only with MDG_DAMAGED. */
+int mdg__lock(struct mdg__registry *registry);
+void mdg__unlock(struct mdg__registry *registry);
+/* The only way to change a field marked [L]. [lock] */
+void mdg__put32(struct mdg__registry *registry, mdg__a32 *field, uint32_t value);
+void mdg__put64(struct mdg__registry *registry, mdg__a64 *field, uint64_t value);
+/* Ends a change: all puts since the last commit happened, together. [lock] */
+void mdg__commit(struct mdg__registry *registry);
+/* A snapshot of several [L] fields: loads between begin and a retry that says
+ * false were all of one moment. begin fails (false) when changes come too fast
+ * or the last writer died: then take the lock, which settles both. */
+bool mdg__read_begin(const struct mdg__registry *registry, uint32_t *ret_version);
+bool mdg__read_retry(const struct mdg__registry *registry, uint32_t version);
+
+#define mdg__get32(field) atomic_load_explicit((field), memory_order_acquire)
+#define mdg__get64(field) atomic_load_explicit((field), memory_order_acquire)
+
+/* ---- process.c ---- */
+/* Segments whose files are to be cleared away after the lock is released. */
+struct mdg__clearing {
+	uint32_t count;
+	uint32_t index[32];
+};
+/* Takes a slot for this process if it has none (ret_new says so), reopens and
+ * locks again what the program closed. May find remains of the dead to clear.
+ * [signals] MDG_NO_SLOT, MDG_NS_GONE, -EMFILE ... */
+int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__clearing *clearing);
+/* Takes a slot for a child about to be forked; its byte is locked by `fd`. */
+int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
+                        uint32_t *ret_generation);
+/* In the child: makes that slot and descriptor this process's own. */
+void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
+/* Whether the process of a slot lives. `generation` as its tag had it. */
+bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
+
+/* ---- reap.c ---- */
+/* Frees everything of a dead slot. Segments that nobody has attached any more
+ * become BUSY with this process as worker, and are listed. -EAGAIN: the list
+ * is full, clear it and call again. [lock] */
+int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                   struct mdg__clearing *clearing);
+/* Makes a REMOVED segment that no living process has attached BUSY, and lists
+ * it. Returns whether it did. [lock] */
+bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
+                                 struct mdg__clearing *clearing);
+/* Frees the entry of a segment this process was BUSY with: the last step of
+ * clearing it away, or of a creation that failed. [lock] */
+void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index);
+/* Enters a BUSY segment's worker, and counts it there. [lock] */
+void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index);
+/* ... which is no longer at work on it; who made it stays known. [lock] */
+void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index);
+
+/* ---- index.c ---- */
+uint32_t mdg__key_hash(uint32_t key);
+uint32_t mdg__name_hash(const char name[64]);
+/* Finds a LIVE or BUSY segment by key or (key 0) by name: its tag and index, or
+ * -ENOENT. Lock-free; also right with the lock held. MDG_DAMAGED. -EAGAIN: ask
+ * again with the lock. */
+int mdg__index_find(struct mdg__registry *registry, uint32_t key, const char *name,
+                    uint32_t *ret_index, uint32_t *ret_tag);
+/* [lock] */
+int mdg__index_link(struct mdg__registry *registry, uint32_t index);
+int mdg__index_unlink(struct mdg__registry *registry, uint32_t index);
+/* Gives an index and a sequence as the kernel does. -ENOSPC; -EAGAIN: make the
+ * entry of *ret_index ready, without the lock, and ask again. [lock] */
+int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
+                 uint32_t *ret_sequence);
+void mdg__id_give_back(struct mdg__registry *registry, uint32_t index, uint64_t pages);
+bool mdg__index_in_use(const struct mdg__registry *registry, uint32_t index);
+/* The highest index in use, -1 for none. */
+int32_t mdg__index_highest(const struct mdg__registry *registry);
+
+static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__segment_state state)
+{
+	return sequence << 8 | (uint32_t)state;
+}
+static inline enum mdg__segment_state mdg__tag_state(uint32_t tag)
+{
+	return (enum mdg__segment_state)(tag & 0xff);
+}
+static inline mdg_id mdg__tag_id(uint32_t tag, uint32_t index)
+{
+	return (mdg_id)((tag >> 8) * MDG__IDS + index);
+}
+static inline uint64_t mdg__pages_of(uint64_t bytes)
+{
+	return bytes / mdg__page_size() + (bytes % mdg__page_size() != 0);
+}
+
+/* ---- attachment.c ---- */
+/* Makes the record of a pair, count 0. [lock] -EAGAIN: make *ret_attachment
+ * records ready, without the lock, and ask again. */
+int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_t slot,
+                         uint32_t *ret_attachment, uint32_t *ret_generation);
+/* Takes a record out of both its lists and frees it: a change of its own. [lock] */
+int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment);
+/* Adds to the count of a record this process owns; false when the record was
+ * freed meanwhile (its segment is gone). */
+bool mdg__attachment_add(struct mdg__registry *registry, uint32_t attachment, uint32_t generation,
+                         int32_t delta);
+/* One (process, count) of a segment's attachments. */
+struct mdg__holder {
+	uint32_t slot, generation, count;
+	int fd; /* of the data file in that process, -1: none */
+};
+/* Lists processes with a count above 0: how many, or MDG_DAMAGED, or -EAGAIN
+ * (take the lock), -E2BIG (more than room; take the lock and a bigger list).
+ * `tag`: what the segment's tag has to be throughout, else -EINVAL. */
+int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_t tag,
+                         struct mdg__holder *ret_list, uint32_t room);
+
+/* What one process has of one segment: its count, 0 for nothing. Lock-free: a
+ * list that changes under the walk may be seen in part. */
+uint32_t mdg__attachments_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
+
+/* ---- check.c ---- */
+typedef int (*mdg__report)(const struct mdg_finding *finding, void *context);
+/* Says of every invariant that does not hold which one. With the lock held the
+ * answer is exact. Returns how many. */
+int mdg__registry_check(struct mdg__registry *registry, mdg__report report, void *context);
+/* Rebuilds what follows from the segment entries and process slots: bitmap,
+ * buckets, totals, lists. For a registry that check found damaged. [lock] */
+void mdg__registry_rebuild(struct mdg__registry *registry);
+
+#endif

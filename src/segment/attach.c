@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attach.c - shmat, and the counting that goes with attaching and detaching.
+ *
+ * The usual way, of a process that has had the segment attached before, takes
+ * no lock of the registry: permission, a check of the kept descriptor, count,
+ * look whether the segment was removed meanwhile (registry/attachment.c argues
+ * why that is enough), mmap. Dying anywhere on the way is the process's death,
+ * and what it counted is not counted any more.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "platform/identity.h"
+#include "segment/internal.h"
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+/* A segment that nobody has touched is going to be: up to this size its pages,
+ * which are reserved, are all mapped at the first attach instead of one fault
+ * at a time. */
+#define POPULATE_MOST (UINT64_C(64) << 20)
+#define KEPT_FDS_MOST 256u
+
+/* ---- what this process knows of a segment ------------------------------------ */
+
+void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index)
+{
+	struct mdg__known *known = &ns->known[index];
+	if (known->sequence1 == 0 || known->fd < 0)
+		return;
+	if (mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode))
+		(void)mdg__sys_close(known->fd);
+	known->fd = -1;
+	ns->kept_fds--;
+	if (ns->idle1 == index + 1)
+		ns->idle1 = 0;
+	struct mdg__attachment *record = &ns->registry.attachments[known->attachment1 - 1];
+	if (known->attachment1 != 0 && mdg__get64(&record->word) >> 32 == known->generation)
+		atomic_store_explicit(&record->fd, 0, memory_order_release);
+}
+
+/* The entry for this very segment; a former one at the index is forgotten. */
+static int know(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
+                struct mdg__known **ret)
+{
+	struct mdg__known *known = &ns->known[index];
+	*ret = known;
+	if (known->sequence1 == sequence + 1)
+		return 0;
+	if (known->sequence1 != 0 && known->pieces > 0)
+		return MDG_DAMAGED; /* attached, and yet another segment has its place */
+	mdg__known_drop_fd(ns, index);
+	memset(known, 0, sizeof *known);
+	known->sequence1 = sequence + 1;
+	known->fd = -1;
+	return 0;
+}
+
+/* This process's record for the segment, made if need be. */
+static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__known *known)
+{
+	struct mdg__registry *registry = &ns->registry;
+	for (;;) {
+		uint32_t made;
+		int rc = mdg__enter_writer(ns);
+		if (rc < 0)
+			return rc;
+		uint32_t tag = mdg__get32(&registry->segments[index].tag);
+		if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+			rc = -EINVAL;
+		else
+			rc = mdg__attachment_make(registry, index, registry->slot1 - 1, &made,
+			                          &known->generation);
+		mdg__unlock(registry);
+		if (rc == 0) {
+			known->attachment1 = made + 1;
+			atomic_store_explicit(&registry->attachments[made].fd,
+			                      (uint32_t)(known->fd + 1), memory_order_release);
+			return 0;
+		}
+		if (rc == -EAGAIN)
+			rc = mdg__registry_ready(registry, MDG__ATTACHMENTS, made + 1);
+		if (rc < 0)
+			return rc == -ENOSPC ? -ENOMEM : rc;
+	}
+}
+
+/* ---- counting ----------------------------------------------------------------- */
+
+static void stamp(struct mdg_namespace *ns, mdg__a64 *time, mdg__a32 *lpid)
+{
+	atomic_store_explicit(time, (uint64_t)mdg__now_seconds(), memory_order_release);
+	if (ns->registry.slot1 != 0)
+		atomic_store_explicit(
+			lpid, mdg__get32(&ns->registry.processes[ns->registry.slot1 - 1].pid),
+			memory_order_release);
+}
+
+/* Clears a removed segment away if nobody has it attached any more. */
+static void clear_if_last(struct mdg_namespace *ns, uint32_t index)
+{
+	struct mdg__clearing clearing = { 0 };
+	if (mdg__enter_writer(ns) < 0)
+		return; /* whoever meets it next does it */
+	(void)mdg__segment_begin_clearing(&ns->registry, index, &clearing);
+	mdg__unlock(&ns->registry);
+	mdg__clear(ns, &clearing);
+}
+
+/* The count went up while the segment was or became REMOVED: was that in time?
+ * Under the lock nobody is in the middle of deciding. */
+static bool still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
+{
+	if (mdg__enter_writer(ns) < 0)
+		return false;
+	uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
+	mdg__unlock(&ns->registry);
+	return tag == mdg__tag(sequence, MDG__REMOVED) || tag == mdg__tag(sequence, MDG__LIVE);
+}
+
+bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
+{
+	struct mdg__known *known = &ns->known[index];
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	bool counted = known->attachment1 != 0 &&
+	               mdg__attachment_add(&ns->registry, known->attachment1 - 1,
+	                                   known->generation, 1);
+	if (!counted) { /* no record, or it went with a slot that was lost */
+		known->attachment1 = 0;
+		if (ensure_record(ns, index, known) < 0 ||
+		    !mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
+		                         1))
+			return false;
+	}
+	/* A2 in registry/attachment.c. */
+	if (atomic_load(&segment->tag) != mdg__tag(sequence, MDG__LIVE) &&
+	    !still_there(ns, index, sequence)) {
+		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
+		                          -1);
+		return false;
+	}
+	known->pieces++;
+	stamp(ns, &segment->atime, &segment->lpid);
+	return true;
+}
+
+/* Nothing of it is attached any more: keep its descriptor as the one idle one,
+ * for programs that attach and detach in turns; not of a removed segment. */
+static void keep_idle(struct mdg_namespace *ns, uint32_t index, bool live)
+{
+	if (!live) {
+		mdg__known_drop_fd(ns, index);
+		return;
+	}
+	if (ns->idle1 != 0 && ns->idle1 != index + 1)
+		mdg__known_drop_fd(ns, ns->idle1 - 1);
+	ns->idle1 = ns->known[index].fd >= 0 ? index + 1 : 0;
+}
+
+void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
+{
+	struct mdg__known *known = &ns->known[index];
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	if (known->sequence1 != sequence + 1 || known->pieces == 0)
+		return; /* the registry was scribbled over */
+	known->pieces--;
+	bool there = atomic_load(&segment->tag) >> 8 == sequence;
+	if (there) /* before the count: a removal that finds 0 frees the entry */
+		stamp(ns, &segment->dtime, &segment->lpid);
+	if (known->attachment1 != 0)
+		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
+		                          -1);
+	uint32_t tag = atomic_load(&segment->tag);
+	if (known->pieces == 0)
+		keep_idle(ns, index, tag == mdg__tag(sequence, MDG__LIVE));
+	if (known->pieces == 0 && tag == mdg__tag(sequence, MDG__REMOVED))
+		clear_if_last(ns, index);
+}
+
+/* ---- the descriptor ------------------------------------------------------------ */
+
+static void keep_fd(struct mdg_namespace *ns, struct mdg__known *known, uint32_t index, int fd,
+                    bool writable, uint64_t inode)
+{
+	mdg__known_drop_fd(ns, index);
+	known->fd = fd;
+	known->writable = writable;
+	known->inode = inode;
+	ns->kept_fds++;
+	if (known->attachment1 != 0)
+		atomic_store_explicit(&ns->registry.attachments[known->attachment1 - 1].fd,
+		                      (uint32_t)(fd + 1), memory_order_release);
+}
+
+static unsigned most_kept_fds(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 >= KEPT_FDS_MOST)
+		return KEPT_FDS_MOST;
+	return (unsigned)limit.rlim_cur / 4;
+}
+
+/* A descriptor to map from; *ret_temporary: to be closed afterwards. It must
+ * not allow more than was asked for, or mprotect would. */
+static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                      struct mdg__known *known, bool writable, bool *ret_temporary)
+{
+	*ret_temporary = false;
+	if (known->fd >= 0 && known->writable == writable) {
+		if (mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode))
+			return known->fd;
+		known->fd = -1; /* the program closed it, or put another file there */
+		ns->kept_fds--;
+	}
+	int fd = mdg__data_open(ns, entry, writable);
+	if (fd < 0)
+		return fd;
+	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	*ret_temporary = huge || known->fd >= 0 || ns->kept_fds >= most_kept_fds();
+	if (writable && known->fd >= 0 && !huge)
+		*ret_temporary = false; /* replaces a read-only one */
+	if (*ret_temporary)
+		return fd;
+	int high = mdg__fd_out_of_the_way(fd);
+	if (high < 0)
+		return high;
+	keep_fd(ns, known, entry->index, high, writable, entry->inode);
+	return high;
+}
+
+/* ---- attaching ------------------------------------------------------------------ */
+
+struct request {
+	uintptr_t address;
+	bool fixed;    /* at that address */
+	bool replace;
+	bool readonly, executable;
+	size_t length;
+};
+
+/* What shmat says of address and flags, before it looks for the segment. */
+static int check_address(void *address, unsigned flags, struct request *ret)
+{
+	uintptr_t at = (uintptr_t)address, page = mdg__page_size();
+	ret->fixed = at != 0;
+	ret->replace = (flags & MDG_REMAP) != 0;
+	ret->readonly = (flags & MDG_RDONLY) != 0;
+	ret->executable = (flags & MDG_EXEC) != 0;
+	if (at == 0 && ret->replace)
+		return -EINVAL;
+	if (at % page != 0) {
+		if (!(flags & MDG_ROUND))
+			return -EINVAL;
+		at -= at % page;
+		if (at == 0 && ret->replace)
+			return -EINVAL;
+	}
+	ret->address = at;
+	return 0;
+}
+
+static int map(const struct request *request, int fd, bool populate, void **ret)
+{
+	int protection = PROT_READ | (request->readonly ? 0 : PROT_WRITE) |
+	                 (request->executable ? PROT_EXEC : 0);
+	int flags = MAP_SHARED | (populate ? MAP_POPULATE : 0);
+	if (request->replace)
+		flags |= MAP_FIXED;
+	else if (request->fixed)
+		flags |= MAP_FIXED_NOREPLACE;
+	int rc = mdg__sys_mmap((void *)request->address, request->length, protection, flags, fd, 0,
+	                       ret);
+	if (rc == -EEXIST)
+		return -EINVAL;
+	if (rc == 0 && request->fixed && *ret != (void *)request->address) {
+		/* A kernel before 4.17 takes the address for a hint. */
+		(void)mdg__sys_munmap(*ret, request->length);
+		return -EINVAL;
+	}
+	/* PROT_EXEC on a file system mounted noexec. */
+	return rc == -EPERM && request->executable ? -EACCES : rc;
+}
+
+static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                          const struct request *request, int fd, void **ret)
+{
+	struct mdg__segment *segment = &ns->registry.segments[entry->index];
+	uint32_t sequence = entry->tag >> 8;
+	bool populate = entry->atime == 0 && !(entry->flags & MDG__SEG_NORESERVE) &&
+	                !request->readonly && entry->mapped <= POPULATE_MOST;
+	void *memory;
+	int rc = map(request, fd, populate, &memory);
+	if (rc < 0) {
+		uint64_t dtime = mdg__get64(&segment->dtime);
+		mdg__count_detached(ns, entry->index, sequence);
+		if (mdg__get32(&segment->tag) == entry->tag) /* it never was attached */
+			atomic_store_explicit(&segment->dtime, dtime, memory_order_release);
+		return rc;
+	}
+	if (request->replace)
+		mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
+	mdg__piece_insert(ns, (struct mdg__piece){ (uintptr_t)memory, request->length, 0,
+	                                           entry->index, sequence });
+	*ret = memory;
+	return 0;
+}
+
+static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                          struct request *request, void **ret)
+{
+	struct mdg__known *known;
+	bool temporary;
+	uint32_t living;
+	int rc = know(ns, entry->index, entry->tag >> 8, &known);
+	if (rc == 0)
+		rc = mdg__pieces_reserve(ns, 2);
+	/* A removed segment is there only as long as somebody living has it. */
+	if (rc == 0 && mdg__tag_state(entry->tag) == MDG__REMOVED)
+		rc = mdg__entry_attached(ns, entry, true, &living);
+	if (rc < 0)
+		return rc;
+	int fd = descriptor(ns, entry, known, !request->readonly, &temporary);
+	if (fd < 0)
+		return fd;
+	request->length = (size_t)entry->mapped;
+	if (!mdg__count_attached(ns, entry->index, entry->tag >> 8))
+		rc = known->attachment1 != 0 ? -EINVAL : mdg__ensure_slot(ns) < 0 ? MDG_NO_SLOT : -EINVAL;
+	else
+		rc = attach_counted(ns, entry, request, fd, ret);
+	if (temporary)
+		(void)mdg__sys_close(fd);
+	return rc;
+}
+
+int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned flags,
+                       void **ret_memory)
+{
+	struct request request = { 0 };
+	struct mdg__entry entry;
+	if (id < 0)
+		return -EINVAL;
+	int rc = check_address(address, flags, &request);
+	if (rc == 0)
+		rc = mdg__entry_read(ns, id, false, &entry);
+	if (rc == 0)
+		rc = mdg__permit(&entry, (request.readonly ? 0444u : 0666u) |
+		                                 (request.executable ? 0111u : 0u));
+	if (rc == 0 && (entry.mapped == 0 || entry.mapped > (uint64_t)SIZE_MAX / 2))
+		rc = -ENOMEM; /* more than this process can address */
+	if (rc == 0 && request.address + entry.mapped < request.address)
+		rc = -EINVAL;
+	if (rc < 0)
+		return rc;
+	mdg__enter(ns);
+	rc = attach_entered(ns, &entry, &request, ret_memory);
+	mdg__leave(ns);
+	return rc;
+}

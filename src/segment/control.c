@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.c - changing and removing a segment: IPC_SET, SHM_LOCK, IPC_RMID.
+ */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "platform/identity.h"
+#include "segment/internal.h"
+
+/* Enters, takes the writer lock, and finds the segment, whose owner, creator
+ * or master the caller must be. On failure nothing is held. */
+static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
+{
+	int rc = mdg__entry_read(ns, id, false, ret); /* no slot is needed to be refused */
+	if (rc == 0)
+		rc = mdg__permit_control(ret);
+	if (rc < 0)
+		return rc;
+	mdg__enter(ns);
+	rc = mdg__enter_writer(ns);
+	if (rc < 0) {
+		mdg__leave(ns);
+		return rc;
+	}
+	mdg__entry_copy(ns, ret->index, ret);
+	if (mdg__tag_state(ret->tag) < MDG__LIVE || ret->tag >> 8 != (uint32_t)id / MDG__IDS)
+		rc = -EINVAL;
+	else
+		rc = mdg__permit_control(ret);
+	if (rc < 0) {
+		mdg__unlock(&ns->registry);
+		mdg__leave(ns);
+	}
+	return rc;
+}
+
+static void end(struct mdg_namespace *ns)
+{
+	mdg__commit(&ns->registry);
+	mdg__unlock(&ns->registry);
+	mdg__leave(ns);
+}
+
+int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
+{
+	struct mdg__entry entry;
+	struct mdg__registry *registry = &ns->registry;
+	if (uid == UINT32_MAX || gid == UINT32_MAX) {
+		int rc = mdg__entry_read(ns, id, false, &entry);
+		return rc < 0 ? rc : mdg__permit_control(&entry) < 0 ? -EPERM : -EINVAL;
+	}
+	int rc = mdg__entry_read(ns, id, false, &entry);
+	if (rc == 0)
+		rc = mdg__permit_control(&entry);
+	if (rc == 0) /* the file first: it can fail. Twice the same does no harm. */
+		rc = mdg__data_set_owner(ns, &entry, uid, gid, mode & 0777);
+	if (rc == 0)
+		rc = begin(ns, id, &entry);
+	if (rc < 0)
+		return rc;
+	struct mdg__segment *segment = &registry->segments[entry.index];
+	mdg__put32(registry, &segment->uid, uid);
+	mdg__put32(registry, &segment->gid, gid);
+	mdg__put32(registry, &segment->mode, (entry.mode & ~0777u) | (mode & 0777));
+	mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
+	end(ns);
+	return 0;
+}
+
+/* ---- SHM_LOCK ---------------------------------------------------------------- */
+
+/* What this user has locked already, in pages. */
+static uint64_t locked_pages(struct mdg_namespace *ns, uint32_t uid)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	uint64_t pages = 0;
+	for (uint32_t index = 0; index < ready; index++) {
+		struct mdg__segment *segment = &registry->segments[index];
+		if (mdg__tag_state(mdg__get32(&segment->tag)) >= MDG__LIVE &&
+		    (mdg__get32(&segment->mode) & MDG_MODE_LOCKED) &&
+		    mdg__get32(&segment->lock_uid) == uid)
+			pages += mdg__pages_of(mdg__get64(&segment->size));
+	}
+	return pages;
+}
+
+/* The kernel's shmctl_do_lock and user_shm_lock: EPERM without any allowance,
+ * ENOMEM beyond it. */
+static int may_lock(struct mdg_namespace *ns, mdg_id id)
+{
+	struct rlimit limit = { 0, 0 };
+	struct mdg__entry entry;
+	int rc = mdg__entry_read(ns, id, false, &entry);
+	if (rc < 0 || mdg__capable(MDG__CAP_IPC_LOCK))
+		return rc;
+	uint32_t uid = mdg__euid();
+	if (uid != entry.uid && uid != entry.cuid)
+		return -EPERM;
+	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
+	if (limit.rlim_cur == 0)
+		return -EPERM;
+	uint64_t pages = mdg__pages_of(entry.size);
+	if (!(entry.mode & MDG_MODE_LOCKED) && limit.rlim_cur != RLIM_INFINITY &&
+	    locked_pages(ns, uid) + pages > limit.rlim_cur / mdg__page_size())
+		return -ENOMEM;
+	return 0;
+}
+
+/* SHM_LOCK and SHM_UNLOCK are for the owner, the creator or CAP_IPC_LOCK. */
+static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct mdg__entry *ret)
+{
+	int rc = mdg__entry_read(ns, id, false, ret);
+	if (rc < 0)
+		return rc;
+	uint32_t uid = mdg__euid();
+	if (uid != ret->uid && uid != ret->cuid && !mdg__capable(MDG__CAP_IPC_LOCK))
+		return -EPERM;
+	rc = locked ? may_lock(ns, id) : 0;
+	if (rc < 0)
+		return rc;
+	mdg__enter(ns);
+	rc = mdg__enter_writer(ns);
+	if (rc == 0) {
+		mdg__entry_copy(ns, ret->index, ret);
+		if (mdg__tag_state(ret->tag) >= MDG__LIVE &&
+		    ret->tag >> 8 == (uint32_t)id / MDG__IDS)
+			return 0;
+		mdg__unlock(&ns->registry);
+		rc = -EINVAL;
+	}
+	mdg__leave(ns);
+	return rc;
+}
+
+int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked)
+{
+	struct mdg__entry entry;
+	struct mdg__registry *registry = &ns->registry;
+	int rc = begin_lock(ns, id, locked, &entry);
+	if (rc < 0)
+		return rc;
+	struct mdg__segment *segment = &registry->segments[entry.index];
+	bool huge = (entry.flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	if (!huge && locked && !(entry.mode & MDG_MODE_LOCKED)) {
+		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_LOCKED);
+		mdg__put32(registry, &segment->lock_uid, mdg__euid());
+	} else if (!huge && !locked) {
+		mdg__put32(registry, &segment->mode, entry.mode & ~MDG_MODE_LOCKED);
+	}
+	end(ns);
+	return 0;
+}
+
+/* ---- IPC_RMID ---------------------------------------------------------------- */
+
+int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
+{
+	struct mdg__entry entry;
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__clearing clearing = { 0 };
+	int rc = begin(ns, id, &entry);
+	if (rc < 0)
+		return rc;
+	struct mdg__segment *segment = &registry->segments[entry.index];
+	if (mdg__tag_state(entry.tag) == MDG__LIVE) {
+		if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
+			(void)mdg__index_unlink(registry, entry.index);
+		mdg__put32(registry, &segment->key, 0);
+		mdg__put32(registry, &segment->name_hash, 0);
+		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_REMOVED);
+		mdg__put32(registry, &segment->tag, mdg__tag(entry.tag >> 8, MDG__REMOVED));
+		mdg__commit(registry);
+	}
+	bool gone = mdg__segment_begin_clearing(registry, entry.index, &clearing);
+	mdg__entry_copy(ns, entry.index, &entry);
+	mdg__unlock(registry);
+	if (ns->idle1 == entry.index + 1)
+		mdg__known_drop_fd(ns, entry.index);
+	if (gone)
+		mdg__clear(ns, &clearing);
+	else
+		mdg__data_hide(ns, &entry);
+	mdg__leave(ns);
+	return 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * create.c - making and finding segments.
+ *
+ * Three steps: under the lock an id is taken and the entry made BUSY, already
+ * to be found by its key; without the lock the file is made and its memory
+ * reserved, which can take long; under the lock the entry becomes LIVE. Who
+ * looks for the key meanwhile waits. A maker that dies leaves a BUSY entry,
+ * which the next to meet it clears away (registry/reap.c).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "platform/identity.h"
+#include "segment/hugepage.h"
+#include "segment/internal.h"
+
+#define BUSY_PAUSE_NS 200000u
+
+struct wish {
+	uint32_t key;        /* 0: none */
+	char name[64];       /* zero-filled; "" none */
+	uint64_t size, mapped;
+	unsigned mode, flags;
+	unsigned huge_shift; /* 0: ordinary pages */
+};
+
+/* ---- finding ---------------------------------------------------------------- */
+
+static int find(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret_index,
+                uint32_t *ret_tag)
+{
+	const char *name = wish->key == 0 ? wish->name : NULL;
+	int rc = mdg__index_find(&ns->registry, wish->key, name, ret_index, ret_tag);
+	if (rc != -EAGAIN)
+		return rc;
+	mdg__enter(ns);
+	rc = mdg__enter_writer(ns);
+	if (rc == 0) {
+		rc = mdg__index_find(&ns->registry, wish->key, name, ret_index, ret_tag);
+		mdg__unlock(&ns->registry);
+	}
+	mdg__leave(ns);
+	return rc;
+}
+
+/* Somebody is making it, or has died doing so. */
+static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
+{
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	uint32_t worker1 = mdg__get32(&segment->worker);
+	struct mdg__holder worker = { worker1 - 1, mdg__get32(&segment->worker_generation), 0, -1 };
+	bool dead = worker1 != 0 &&
+	            worker1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
+	            mdg__get32(&segment->tag) == tag &&
+	            !mdg__slot_alive(&ns->registry, worker.slot, worker.generation);
+	if (dead) {
+		mdg__enter(ns);
+		mdg__reap(ns, &worker, 1);
+		mdg__leave(ns);
+	} else {
+		(void)mdg__sys_futex_wait(&segment->tag, tag, true, BUSY_PAUSE_NS);
+	}
+}
+
+/* What shmget says of a segment that is there, in the kernel's order. */
+static int accept(struct mdg_namespace *ns, uint32_t index, uint32_t tag, const struct wish *wish,
+                  mdg_id *ret_id)
+{
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	mdg_id id = mdg__tag_id(tag, index);
+	if ((wish->flags & MDG_CREATE) && (wish->flags & MDG_EXCL))
+		return -EEXIST;
+	uint64_t size = mdg__get64(&segment->size);
+	if (wish->size > size)
+		return mdg__get32(&segment->tag) == tag ? -EINVAL : -EAGAIN;
+	if ((wish->mode & 0777) != 0) {
+		struct mdg__entry entry;
+		int rc = mdg__entry_read(ns, id, false, &entry);
+		if (rc == -EINVAL)
+			return -EAGAIN; /* removed just now: look again */
+		if (rc == 0)
+			rc = mdg__permit(&entry, wish->mode);
+		if (rc < 0)
+			return rc;
+	}
+	*ret_id = id;
+	return 0;
+}
+
+/* ---- making ----------------------------------------------------------------- */
+
+/* [lock] Everything but the file. */
+static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
+                    const struct wish *wish)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[index];
+	uint32_t uid = mdg__euid(), gid = mdg__egid();
+	mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__BUSY));
+	mdg__put32(registry, &segment->key, wish->key);
+	mdg__put32(registry, &segment->mode, wish->mode & 0777);
+	mdg__put64(registry, &segment->size, wish->size);
+	mdg__put64(registry, &segment->mapped, wish->mapped);
+	mdg__put32(registry, &segment->uid, uid);
+	mdg__put32(registry, &segment->gid, gid);
+	mdg__put32(registry, &segment->cuid, uid);
+	mdg__put32(registry, &segment->cgid, gid);
+	mdg__put64(registry, &segment->atime, 0);
+	mdg__put64(registry, &segment->dtime, 0);
+	mdg__put32(registry, &segment->lpid, 0);
+	mdg__put32(registry, &segment->cpid,
+	           mdg__get32(&registry->processes[registry->slot1 - 1].pid));
+	mdg__put32(registry, &segment->attachments, 0);
+	mdg__put32(registry, &segment->flags,
+	           (wish->flags & MDG_NORESERVE ? MDG__SEG_NORESERVE : 0) |
+	                   wish->huge_shift << MDG__SEG_HUGE_SHIFT);
+	mdg__put64(registry, &segment->inode, 0);
+	mdg__put32(registry, &segment->name_hash,
+	           wish->name[0] != '\0' ? mdg__name_hash(wish->name) : 0);
+	for (size_t i = 0; i < 8; i++) {
+		uint64_t word;
+		memcpy(&word, wish->name + 8 * i, 8);
+		mdg__put64(registry, &segment->name[i], word);
+	}
+	mdg__segment_set_worker(registry, index);
+	if (wish->key != 0 || wish->name[0] != '\0')
+		(void)mdg__index_link(registry, index);
+	mdg__commit(registry);
+}
+
+/* Takes an id. -EAGAIN: somebody has made it meanwhile. */
+static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret_index,
+                 uint32_t *ret_sequence)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t index, tag;
+	bool reaped = false;
+	for (;;) {
+		int rc = mdg__enter_writer(ns);
+		if (rc < 0)
+			return rc;
+		if (wish->key != 0 || wish->name[0] != '\0') {
+			rc = mdg__index_find(registry, wish->key, wish->name, &index, &tag);
+			if (rc != -ENOENT) {
+				mdg__unlock(registry);
+				return rc == 0 ? -EAGAIN : rc;
+			}
+		}
+		rc = mdg__id_take(registry, mdg__pages_of(wish->size), ret_index, ret_sequence);
+		if (rc == 0)
+			fill_in(ns, *ret_index, *ret_sequence, wish);
+		mdg__unlock(registry);
+		if (rc == -EAGAIN) {
+			rc = mdg__registry_ready(registry, MDG__SEGMENTS, *ret_index + 1);
+			if (rc == 0)
+				continue;
+		}
+		if (rc != -ENOSPC || reaped)
+			return rc;
+		mdg__reap_all(ns); /* the dead may hold what is missing */
+		reaped = true;
+	}
+}
+
+/* The file is there: LIVE. Or it could not be made: the entry goes again. */
+static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, uint64_t inode,
+                  int made)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[index];
+	int rc = mdg__lock(registry);
+	if (rc < 0)
+		return rc;
+	if (mdg__get32(&segment->tag) != mdg__tag(sequence, MDG__BUSY)) {
+		made = MDG_DAMAGED;
+	} else if (made < 0) {
+		mdg__segment_end_clearing(registry, index);
+	} else {
+		mdg__put64(registry, &segment->inode, inode);
+		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
+		mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__LIVE));
+		mdg__segment_worker_done(registry, index);
+		mdg__commit(registry);
+	}
+	mdg__unlock(registry);
+	return made;
+}
+
+/* The size of the mapping, and of which pages. */
+static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
+{
+	uint64_t unit = mdg__page_size();
+	if (wish->size == 0 || wish->size > ns->registry.shmmax ||
+	    wish->size > (uint64_t)INT64_MAX - unit)
+		return -EINVAL;
+	if (wish->flags & MDG_HUGEPAGES) {
+		int rc = mdg__huge_choose(wish->flags, &wish->huge_shift);
+		if (rc < 0)
+			return rc;
+		unit = UINT64_C(1) << wish->huge_shift;
+	}
+	wish->mapped = (wish->size + unit - 1) / unit * unit;
+	return 0;
+}
+
+static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+{
+	uint32_t index, sequence;
+	uint64_t inode = 0;
+	mdg__sigmask mask;
+	int rc = choose_pages(ns, wish);
+	if (rc < 0)
+		return rc;
+	mdg__enter(ns);
+	rc = begin(ns, wish, &index, &sequence);
+	/* Other threads may go on; signals stay blocked, because fallocate starts
+	 * over after each one, and a timer's would keep it from ever ending. */
+	mdg__pause(ns, &mask);
+	if (rc == 0) {
+		mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
+		rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags,
+		                      wish->huge_shift, &inode);
+		rc = finish(ns, index, sequence, inode, rc);
+		if (rc == 0)
+			*ret_id = id;
+	}
+	mdg__resume(&mask);
+	return rc;
+}
+
+static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+{
+	if (wish->key == 0 && wish->name[0] == '\0')
+		return make(ns, wish, ret_id);
+	for (;;) {
+		uint32_t index, tag;
+		int rc = find(ns, wish, &index, &tag);
+		if (rc == 0 && mdg__tag_state(tag) == MDG__BUSY) {
+			wait_while_busy(ns, index, tag);
+			continue;
+		}
+		if (rc == 0)
+			rc = accept(ns, index, tag, wish, ret_id);
+		else if (rc == -ENOENT && (wish->flags & MDG_CREATE))
+			rc = make(ns, wish, ret_id);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+}
+
+/* ---- the public functions --------------------------------------------------- */
+
+static int name_wish(struct wish *wish, const char *name)
+{
+	if (name == NULL)
+		return 0;
+	size_t length = strnlen(name, MDG_NAME_MAX + 1);
+	if (length == 0 || length > MDG_NAME_MAX)
+		return -EINVAL;
+	memcpy(wish->name, name, length);
+	return 0;
+}
+
+int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                       unsigned flags, mdg_id *ret_id)
+{
+	struct wish wish = { .size = size, .mode = mode & 0777,
+		             .flags = flags | MDG_CREATE | MDG_EXCL };
+	int rc = name_wish(&wish, name);
+	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
+}
+
+int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, unsigned ask,
+                     mdg_id *ret_id)
+{
+	struct wish wish = { .size = min_size, .mode = ask & 0777 };
+	int rc = name == NULL ? -EINVAL : name_wish(&wish, name);
+	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
+}
+
+int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size, unsigned flags, mdg_id *ret_id)
+{
+	struct wish wish = { .key = (uint32_t)key, .size = size, .mode = flags & 0777,
+		             .flags = flags };
+	return find_or_make(ns, &wish, ret_id);
+}

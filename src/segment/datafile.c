@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * datafile.c - the files that hold the segments' bytes: `seg-<id>`.
+ *
+ * Owner and mode of the file repeat the System V permissions, so that the
+ * kernel enforces them too. In a private namespace (directory 0700) nobody
+ * else gets as far as the file; there it keeps 0600 whatever the segment says.
+ *
+ * A file that is opened must be what the registry says: a regular file, the
+ * noted inode, long enough (a shorter one would kill with SIGBUS), and of the
+ * noted owner. A damaged or hostile registry cannot make anything else look
+ * like a segment.
+ *
+ * A segment of huge pages has its file on a hugetlbfs mount (hugepage.c).
+ *
+ * A removed segment's file is unlinked at once if it can still be reached
+ * through an attached process, /proc/PID/fd/N: then the kernel frees its memory
+ * with the last mapping. Otherwise the name stays until the last detach.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "platform/identity.h"
+#include "platform/text.h"
+#include "segment/hugepage.h"
+#include "segment/internal.h"
+
+/* Where a data file is: a name in an open directory. */
+struct place {
+	int dirfd;
+	bool borrowed; /* the namespace's own descriptor: not to be closed */
+	char name[64];
+};
+
+static int find_place(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struct place *ret)
+{
+	unsigned shift = flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK;
+	ret->borrowed = shift == 0;
+	if (shift == 0) {
+		mdg__format(ret->name, sizeof ret->name, "seg-%d", id);
+		ret->dirfd = mdg__registry_dirfd(&ns->registry);
+	} else {
+		uint64_t unique = mdg__get64(&ns->registry.head->unique);
+		mdg__format(ret->name, sizeof ret->name, "madang-%x%x-seg-%d",
+		            (uint32_t)(unique >> 32), (uint32_t)unique, id);
+		ret->dirfd = mdg__huge_directory(shift);
+	}
+	return ret->dirfd;
+}
+
+static void leave_place(const struct place *place)
+{
+	if (!place->borrowed && place->dirfd >= 0)
+		(void)mdg__sys_close(place->dirfd);
+}
+
+static bool is_shared(const struct mdg_namespace *ns)
+{
+	return (ns->registry.flags & MDG_NS_SHARED) != 0;
+}
+
+/* ---- making ---------------------------------------------------------------- */
+
+/* What the kernel's overcommit heuristic refuses, before a file system without
+ * a limit of its own tries, and takes the machine's last page. */
+static bool can_ever_be_had(uint64_t size)
+{
+	struct sysinfo info;
+	if (sysinfo(&info) < 0)
+		return true;
+	uint64_t unit = info.mem_unit != 0 ? info.mem_unit : 1;
+	return size / unit <= (uint64_t)info.totalram + info.totalswap;
+}
+
+static int size_and_reserve(int fd, uint64_t size, unsigned flags)
+{
+	int rc = mdg__sys_ftruncate(fd, size);
+	if (rc == 0 && !(flags & MDG_NORESERVE))
+		rc = can_ever_be_had(size) ? mdg__sys_reserve(fd, 0, size) : -ENOMEM;
+	if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG)
+		rc = -ENOMEM;
+	return rc;
+}
+
+/* A new file of that name, or -errno. One that is there is a leftover: the
+ * registry has just given the id. */
+static int create_file(const struct place *place)
+{
+	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+	int fd = mdg__sys_openat(place->dirfd, place->name, flags, 0600);
+	if (fd == -EEXIST && mdg__sys_unlinkat(place->dirfd, place->name) == 0)
+		fd = mdg__sys_openat(place->dirfd, place->name, flags, 0600);
+	if (fd == -ENOSPC || fd == -EDQUOT)
+		return -ENOMEM;
+	return fd == -ENOENT ? MDG_NS_GONE : fd;
+}
+
+int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
+                     unsigned flags, unsigned huge_shift, uint64_t *ret_inode)
+{
+	struct place place;
+	struct stat status;
+	unsigned wanted = is_shared(ns) ? mode & 0777 : 0600;
+	int rc = find_place(ns, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
+	if (rc < 0)
+		return rc;
+	int fd = create_file(&place);
+	rc = fd < 0 ? fd : mdg__sys_fstat(fd, &status);
+	if (rc >= 0)
+		rc = size_and_reserve(fd, size, huge_shift != 0 ? 0 : flags);
+	if (rc == 0 && (status.st_mode & 0777) != wanted)
+		rc = mdg__sys_fchmod(fd, wanted);
+	if (rc == 0)
+		*ret_inode = (uint64_t)status.st_ino;
+	if (fd >= 0)
+		(void)mdg__sys_close(fd);
+	if (fd >= 0 && rc < 0)
+		(void)mdg__sys_unlinkat(place.dirfd, place.name);
+	leave_place(&place);
+	return rc;
+}
+
+/* ---- opening --------------------------------------------------------------- */
+
+static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *entry,
+                    const struct stat *status)
+{
+	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	return S_ISREG(status->st_mode) && (huge || status->st_dev == ns->registry.device) &&
+	       (entry->inode == 0 || (uint64_t)status->st_ino == entry->inode) &&
+	       (uint64_t)status->st_size >= entry->mapped &&
+	       (!is_shared(ns) || status->st_uid == entry->uid || status->st_uid == entry->cuid);
+}
+
+static int open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
+                        const char *path, int flags)
+{
+	struct stat status;
+	int fd = mdg__sys_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
+		return fd;
+	if (mdg__sys_fstat(fd, &status) == 0 && is_data(ns, entry, &status))
+		return fd;
+	(void)mdg__sys_close(fd);
+	return MDG_DAMAGED;
+}
+
+/* The path of another process's descriptor of the data file; false when it is
+ * not to be reached: other pid namespace, other user, closed, replaced. */
+static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                  const struct mdg__holder *holder, char path[64])
+{
+	struct mdg__process *process = &ns->registry.processes[holder->slot];
+	struct stat status;
+	if (holder->fd < 0 ||
+	    mdg__get64(&process->pid_namespace) != ns->registry.pid_namespace)
+		return false;
+	mdg__format(path, 64, "/proc/%d/fd/%d", (int)mdg__get32(&process->pid), holder->fd);
+	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
+}
+
+static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry *entry, int flags)
+{
+	struct mdg__holder holders[64];
+	char path[64];
+	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 64);
+	for (int i = 0; i < count; i++) {
+		if (!reach(ns, entry, &holders[i], path))
+			continue;
+		int fd = open_checked(ns, entry, AT_FDCWD, path, flags);
+		if (fd >= 0 || fd == -EACCES || fd == -EMFILE || fd == -ENFILE)
+			return fd;
+	}
+	return -EIDRM;
+}
+
+int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable)
+{
+	struct place place;
+	int flags = writable ? O_RDWR : O_RDONLY;
+	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0 && rc != MDG_NS_GONE)
+		return rc;
+	int fd = rc < 0 ? -ENOENT
+	                : open_checked(ns, entry, place.dirfd, place.name, flags | O_NOFOLLOW);
+	leave_place(&place);
+	if (fd == -ELOOP)
+		return MDG_DAMAGED;
+	if (fd != -ENOENT)
+		return fd;
+	fd = open_through_holder(ns, entry, flags);
+	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
+		return fd;
+	struct stat status; /* a LIVE segment without file: has the directory gone? */
+	if (rc < 0 || (mdg__sys_fstat(ns->registry.dirfd, &status) == 0 && status.st_nlink == 0))
+		return MDG_NS_GONE;
+	return fd;
+}
+
+/* ---- removing -------------------------------------------------------------- */
+
+/* Somebody may keep the unlinked file's memory: a descriptor at hand though
+ * nothing is attached, or a name that only its owner may unlink. */
+static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                             const struct place *place)
+{
+	int fd = open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	(void)mdg__sys_punch(fd, entry->mapped);
+	(void)mdg__sys_close(fd);
+}
+
+/* Whether another process has attached the segment before and keeps a
+ * descriptor: its record is there, with a count of 0. */
+static bool is_kept_open(struct mdg_namespace *ns, uint32_t index)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t at = mdg__get32(&registry->segments[index].attachments);
+	uint32_t records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	for (uint32_t steps = 0; at != 0 && at <= records && steps < registry->process_capacity;
+	     steps++) {
+		struct mdg__attachment *record = &registry->attachments[at - 1];
+		if (mdg__get32(&record->fd) != 0 &&
+		    !mdg__slot_is_own(registry, mdg__get32(&record->process)))
+			return true;
+		at = mdg__get32(&record->segment_next);
+	}
+	return false;
+}
+
+void mdg__data_unlink(struct mdg_namespace *ns, uint32_t index)
+{
+	struct place place;
+	struct mdg__entry entry;
+	mdg__entry_copy(ns, index, &entry);
+	if (find_place(ns, mdg__tag_id(entry.tag, index), entry.flags, &place) < 0)
+		return; /* the directory is gone, and the file with it */
+	if (is_kept_open(ns, index))
+		give_memory_back(ns, &entry, &place);
+	int rc = mdg__sys_unlinkat(place.dirfd, place.name);
+	if (rc < 0 && rc != -ENOENT)
+		give_memory_back(ns, &entry, &place);
+	leave_place(&place);
+}
+
+void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__holder holders[64];
+	struct place place;
+	char path[64];
+	/* Between users /proc/PID/fd is closed: keep the name there. */
+	if (is_shared(ns))
+		return;
+	bool reached = false;
+	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 64);
+	for (int i = 0; i < count && !reached; i++)
+		reached = reach(ns, entry, &holders[i], path);
+	if (!reached ||
+	    find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place) < 0)
+		return;
+	(void)mdg__sys_unlinkat(place.dirfd, place.name);
+	leave_place(&place);
+}
+
+/* ---- owner and mode -------------------------------------------------------- */
+
+/* When owner and creator differ, both have the owner's rights, and a file has
+ * one owner only: an access control list names the others. The extended
+ * attribute's format is the kernel's (linux/posix_acl_xattr.h). */
+struct acl {
+	uint32_t version;
+	struct { uint16_t tag, bits; uint32_t id; } entries[6];
+};
+
+static void set_acl(const char *path, const struct mdg__entry *entry, uint32_t uid, uint32_t gid,
+                    unsigned mode)
+{
+	const uint16_t owner = mode >> 6 & 7, group = mode >> 3 & 7, other = mode & 7;
+	struct acl acl = { 2, {
+		{ 0x01, owner, UINT32_MAX },
+		{ 0x02, owner, entry->cuid },
+		{ 0x04, group, UINT32_MAX },
+		{ 0x08, group, entry->cgid },
+		{ 0x10, owner | group, UINT32_MAX }, /* the mask: what named ones get at most */
+		{ 0x20, other, UINT32_MAX },
+	} };
+	if (uid == entry->cuid && gid == entry->cgid)
+		(void)mdg__sys_removexattr(path, "system.posix_acl_access");
+	else /* a file system without lists: the creator has the others' rights */
+		(void)mdg__sys_setxattr(path, "system.posix_acl_access", &acl, sizeof acl);
+}
+
+static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, int fd,
+                        uint32_t uid, uint32_t gid, unsigned mode)
+{
+	char path[64];
+	struct stat status;
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc == 0 && (!is_data(ns, entry, &status) || status.st_nlink > 1))
+		rc = MDG_DAMAGED; /* not ours: do not give it to anybody */
+	if (rc == 0 && (status.st_uid != uid || status.st_gid != gid))
+		rc = mdg__sys_fchown(fd, uid, gid);
+	if (rc < 0)
+		return rc;
+	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
+	set_acl(path, entry, uid, gid, mode);
+	if (uid == entry->cuid && gid == entry->cgid)
+		rc = mdg__sys_chmod(path, mode);
+	return rc;
+}
+
+int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
+                        uint32_t gid, unsigned mode)
+{
+	struct place place;
+	if (!is_shared(ns))
+		return 0; /* the directory guards the file */
+	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0)
+		return rc;
+	/* O_PATH: the owner may have taken his own permissions away. */
+	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);
+	leave_place(&place);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd; /* removed: nobody opens it by name any more */
+	rc = change_owner(ns, entry, fd, uid, gid, mode);
+	(void)mdg__sys_close(fd);
+	return rc;
+}
+
+/* ---- looking --------------------------------------------------------------- */
+
+int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident)
+{
+	struct place place;
+	struct stat status;
+	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0)
+		return rc;
+	rc = mdg__sys_statat(place.dirfd, place.name, false, &status);
+	leave_place(&place);
+	if (rc == 0)
+		*ret_resident = (uint64_t)status.st_blocks * 512;
+	return rc;
+}

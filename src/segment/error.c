@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* error.c - a sentence for every code. */
+#include <errno.h>
+#include <string.h>
+
+#include "madang/segment.h"
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+const char *mdg_version(void)
+{
+	return TEXT(MDG_VERSION_MAJOR) "." TEXT(MDG_VERSION_MINOR) "." TEXT(MDG_VERSION_PATCH);
+}
+
+/* The errnos that a segment function gives, in its own terms: constant texts,
+ * where strerror's may be translated and shared between threads. */
+static const struct { int code; const char *text; } texts[] = {
+	{ 0, "success" },
+	{ MDG_DAMAGED, "the registry is damaged" },
+	{ MDG_NOT_REGISTRY, "the registry file is not Madang's, or has lost its content" },
+	{ MDG_VERSION_UNLIKE, "the registry was made by an incompatible version or machine" },
+	{ MDG_TRUNCATED, "the registry file has been cut short" },
+	{ MDG_NS_SYMLINK, "the namespace directory is a symbolic link" },
+	{ MDG_NS_NOT_DIR, "the namespace path is not a directory" },
+	{ MDG_NS_OWNER, "the namespace directory belongs to another user" },
+	{ MDG_NS_WRITABLE, "others may write in the namespace directory, and it is not a shared one" },
+	{ MDG_NS_GONE, "the namespace directory was deleted while in use" },
+	{ MDG_NO_SLOT, "every process slot of the namespace is taken" },
+	{ -ENOENT, "no such segment or namespace" },
+	{ -EEXIST, "it exists already" },
+	{ -EACCES, "permission denied" },
+	{ -EPERM, "only its owner, its creator or a privileged user may do that" },
+	{ -EINVAL, "no such segment, or an invalid size, address, name or flag" },
+	{ -ENOMEM, "the memory cannot be had" },
+	{ -ENOSPC, "no space left, or the limit of segments or pages is reached" },
+	{ -EMFILE, "the process has too many open files" },
+	{ -ENFILE, "the system has too many open files" },
+	{ -EIDRM, "the segment was removed and can no longer be reached" },
+	{ -ENAMETOOLONG, "the path is too long" },
+	{ -EROFS, "the file system is read-only" },
+	{ -ENOTDIR, "a part of the path is not a directory" },
+	{ -ENOSYS, "the system does not offer what is needed" },
+};
+
+const char *mdg_strerror(int code)
+{
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (texts[i].code == code)
+			return texts[i].text;
+	return code < 0 && code > -4096 ? "the system refused" : "unknown code";
+}

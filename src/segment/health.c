@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * health.c - mdg_namespace_check: what is wrong with a namespace, and mending it.
+ *
+ * Looks at what registry/check.c cannot: who is dead, and which files are there.
+ * The order matters. First the writer lock and its dead owner, because nothing
+ * else can be believed before; then the registry's own invariants; then the
+ * dead; then segments without file and files without segment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/text.h"
+#include "segment/internal.h"
+
+struct findings {
+	struct mdg_namespace *ns;
+	int (*found)(const struct mdg_finding *finding, void *context);
+	void *context;
+	bool repair, stopped;
+	int remaining;
+};
+
+static void tell(struct findings *findings, struct mdg_finding *finding)
+{
+	if (!finding->repaired)
+		findings->remaining++;
+	if (!findings->stopped && findings->found != NULL)
+		findings->stopped = findings->found(finding, findings->context) != 0;
+}
+
+static void __attribute__((format(printf, 6, 7)))
+say(struct findings *findings, uint32_t kind, bool repaired, int32_t id, int32_t pid,
+    const char *format, ...)
+{
+	struct mdg_finding finding = { .kind = kind, .repaired = repaired, .id = id, .pid = pid };
+	va_list arguments;
+	va_start(arguments, format);
+	(void)vsnprintf(finding.text, sizeof finding.text, format, arguments);
+	va_end(arguments);
+	tell(findings, &finding);
+}
+
+/* ---- the lock ------------------------------------------------------------------ */
+
+static void check_lock(struct findings *findings)
+{
+	struct mdg__registry *registry = &findings->ns->registry;
+	uint32_t word = mdg__get32(&registry->head->lock), slot1 = word & 0x7fff;
+	if (slot1 == 0)
+		return;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	bool real = slot1 <= ready;
+	uint32_t tag = real ? mdg__get32(&registry->processes[slot1 - 1].tag) : 0;
+	int32_t pid = real ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid) : 0;
+	if (real && (tag >> 8 & 0xffff) == word >> 16 &&
+	    mdg__slot_alive(registry, slot1 - 1, tag >> 8)) {
+		/* Held for a moment by somebody at work; worth a word if it stays. */
+		for (int i = 0; i < 20 && mdg__get32(&registry->head->lock) == word; i++)
+			(void)mdg__sys_futex_wait(&registry->head->lock, word, true, 10000000u);
+		if (mdg__get32(&registry->head->lock) == word)
+			say(findings, MDG_FOUND_LOCK_HELD, false, -1, pid,
+			    "process %d holds the writer lock and does not go on", pid);
+		return;
+	}
+	say(findings, MDG_FOUND_DEAD_OWNER, findings->repair, -1, pid,
+	    "the writer lock belongs to process %d, which is dead", pid);
+}
+
+/* ---- the dead ------------------------------------------------------------------- */
+
+static void check_dead(struct findings *findings)
+{
+	struct mdg_namespace *ns = findings->ns;
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	for (uint32_t slot = 0; slot < ready; slot++) {
+		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
+		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
+		if ((tag & 0xff) == MDG__SLOT_FREE || mdg__slot_alive(registry, slot, tag >> 8))
+			continue;
+		int32_t pid = (int32_t)mdg__get32(&registry->processes[slot].pid);
+		if (findings->repair)
+			mdg__reap(ns, &holder, 1);
+		bool gone = mdg__get32(&registry->processes[slot].tag) != tag;
+		say(findings, MDG_FOUND_DEAD_SLOT, gone, -1, pid,
+		    "process %d is dead; its slot %u was not given back yet", pid, slot);
+	}
+}
+
+/* ---- segments and files ----------------------------------------------------------- */
+
+static bool nobody_works(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	return entry->worker == 0 ||
+	       entry->worker > mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) ||
+	       !mdg__slot_alive(&ns->registry, entry->worker - 1, entry->worker_generation);
+}
+
+/* BUSY without a living worker: what reaping should have cleared away. */
+static void check_half_made(struct findings *findings, const struct mdg__entry *entry)
+{
+	struct mdg_namespace *ns = findings->ns;
+	struct mdg__clearing clearing = { 0 };
+	int32_t id = mdg__tag_id(entry->tag, entry->index);
+	if (!nobody_works(ns, entry))
+		return;
+	if (findings->repair && mdg__enter_writer(ns) == 0) {
+		if (mdg__get32(&ns->registry.segments[entry->index].tag) == entry->tag) {
+			mdg__segment_set_worker(&ns->registry, entry->index);
+			mdg__commit(&ns->registry);
+			clearing.index[clearing.count++] = entry->index;
+		}
+		mdg__unlock(&ns->registry);
+		mdg__clear(ns, &clearing);
+	}
+	bool gone = mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag;
+	say(findings, MDG_FOUND_HALF_MADE, gone, id, 0,
+	    "the making or removal of segment %d was cut off", id);
+}
+
+static void check_files_of_segments(struct findings *findings)
+{
+	struct mdg_namespace *ns = findings->ns;
+	uint32_t ready = mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS);
+	for (uint32_t index = 0; index < ready; index++) {
+		struct mdg__entry entry;
+		uint64_t resident;
+		mdg__entry_copy(ns, index, &entry);
+		enum mdg__segment_state state = mdg__tag_state(entry.tag);
+		if (state == MDG__BUSY)
+			check_half_made(findings, &entry);
+		if (state != MDG__LIVE || mdg__data_stat(ns, &entry, &resident) != -ENOENT ||
+		    mdg__get32(&ns->registry.segments[index].tag) != entry.tag)
+			continue;
+		int32_t id = mdg__tag_id(entry.tag, index);
+		say(findings, MDG_FOUND_MISSING_FILE, false, id, 0,
+		    "segment %d has lost its data file; only removing it helps", id);
+	}
+}
+
+/* "seg-<id>" of a segment that is in use. */
+static bool is_wanted(struct mdg_namespace *ns, const char *digits)
+{
+	uint64_t id;
+	const char *at = digits;
+	if (!mdg__parse_number(&at, 10, &id) || *at != '\0' || id > INT32_MAX)
+		return false;
+	uint32_t index = (uint32_t)id % MDG__IDS;
+	if (index >= mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS))
+		return false;
+	uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
+	return mdg__tag_state(tag) != MDG__FREE && (uint64_t)mdg__tag_id(tag, index) == id;
+}
+
+struct dirent64 { /* struct linux_dirent64 */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+static void check_name(struct findings *findings, int dirfd, const char *name)
+{
+	if (strncmp(name, "seg-", 4) != 0 || is_wanted(findings->ns, name + 4))
+		return;
+	bool gone = findings->repair && mdg__sys_unlinkat(dirfd, name) == 0;
+	say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0, "file %s belongs to no segment", name);
+}
+
+static void check_orphans(struct findings *findings)
+{
+	_Alignas(8) char buffer[4096];
+	int dirfd = mdg__registry_dirfd(&findings->ns->registry);
+	int fd = dirfd < 0 ? dirfd : mdg__sys_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return;
+	int64_t filled;
+	while ((filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
+		for (int64_t at = 0; at < filled;) {
+			const struct dirent64 *entry = (const void *)(buffer + at);
+			at += entry->length;
+			check_name(findings, dirfd, entry->name);
+		}
+	}
+	(void)mdg__sys_close(fd);
+}
+
+/* ---- all of it ------------------------------------------------------------------- */
+
+static int count_only(const struct mdg_finding *finding, void *context)
+{
+	(void)finding;
+	(void)context;
+	return 0;
+}
+
+struct collected {
+	struct findings *findings;
+	bool repaired;
+};
+
+static int pass_on(const struct mdg_finding *finding, void *context)
+{
+	struct collected *collected = context;
+	struct mdg_finding copy = *finding;
+	copy.repaired = collected->repaired;
+	tell(collected->findings, &copy);
+	return 0;
+}
+
+static int check_registry(struct findings *findings)
+{
+	struct mdg_namespace *ns = findings->ns;
+	struct collected collected = { findings, false };
+	int rc = mdg__enter_writer(ns);
+	if (rc == MDG_DAMAGED) /* that put an unbelievable journal aside */
+		rc = mdg__enter_writer(ns);
+	if (rc < 0)
+		return rc;
+	int found = mdg__registry_check(&ns->registry, count_only, NULL);
+	if (found > 0) {
+		/* Told before the repair, which removes what there is to tell. */
+		collected.repaired = findings->repair;
+		(void)mdg__registry_check(&ns->registry, pass_on, &collected);
+	}
+	if (found > 0 && findings->repair) {
+		mdg__registry_rebuild(&ns->registry);
+		collected.repaired = false;
+		(void)mdg__registry_check(&ns->registry, pass_on, &collected);
+	}
+	mdg__unlock(&ns->registry);
+	return 0;
+}
+
+int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
+                        int (*found)(const struct mdg_finding *finding, void *context),
+                        void *context)
+{
+	struct findings findings = { .ns = ns, .found = found, .context = context,
+		                     .repair = (flags & MDG_CHECK_REPAIR) != 0 };
+	mdg__enter(ns);
+	check_lock(&findings);
+	int rc = check_registry(&findings);
+	if (rc == 0) {
+		check_dead(&findings);
+		check_files_of_segments(&findings);
+		check_orphans(&findings);
+	}
+	mdg__leave(ns);
+	return rc < 0 ? rc : findings.remaining;
+}

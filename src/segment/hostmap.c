@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hostmap.c - what the program does to its mappings by itself.
+ *
+ * The kernel counts what is mapped. So libmadang-sysv passes the program's
+ * munmap, mmap with MAP_FIXED and mremap through here: they do what they always
+ * do, and an attachment that they touch is cut, moved or counted accordingly.
+ * A call that touches none costs one comparison.
+ *
+ * Not seen: system calls that the program makes without the C library, and
+ * mprotect, mlock and madvise, which split a mapping for the kernel's count.
+ *
+ * Unlike the rest of the native library these behave as the calls they stand
+ * for: -1 or MAP_FAILED, and errno.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "segment/hostcalls.h"
+#include "segment/internal.h"
+
+#define MAP_FIXED_ANY (MAP_FIXED | 0x100000 /* MAP_FIXED_NOREPLACE */)
+
+static void enter_all(mdg__sigmask *mask)
+{
+	mdg__signals_block(mask);
+	mdg__list_lock();
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
+		mdg__enter(ns);
+}
+
+static void leave_all(const mdg__sigmask *mask)
+{
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
+		mdg__leave(ns);
+	mdg__list_unlock();
+	mdg__signals_restore(mask);
+}
+
+static void cut_all(uintptr_t start, size_t length)
+{
+	size_t page = mdg__page_size();
+	length = (length + page - 1) / page * page;
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
+		if (length != 0 && mdg__pieces_reserve(ns, 2) == 0)
+			mdg__pieces_cut(ns, start, length);
+}
+
+int mdg__host_munmap(void *address, size_t length)
+{
+	mdg__sigmask mask;
+	int rc;
+	if (!mdg__pieces_may_touch((uintptr_t)address, length)) {
+		rc = mdg__sys_munmap(address, length);
+	} else {
+		enter_all(&mask);
+		rc = mdg__sys_munmap(address, length);
+		if (rc == 0)
+			cut_all((uintptr_t)address, length);
+		leave_all(&mask);
+	}
+	if (rc < 0)
+		errno = -rc;
+	return rc < 0 ? -1 : 0;
+}
+
+void *mdg__host_mmap(void *address, size_t length, int protection, int flags, int fd,
+                     uint64_t offset)
+{
+	mdg__sigmask mask;
+	void *memory = MAP_FAILED;
+	int rc;
+	if (!(flags & MAP_FIXED_ANY) || !mdg__pieces_may_touch((uintptr_t)address, length)) {
+		rc = mdg__sys_mmap(address, length, protection, flags, fd, offset, &memory);
+	} else {
+		enter_all(&mask);
+		rc = mdg__sys_mmap(address, length, protection, flags, fd, offset, &memory);
+		if (rc == 0)
+			cut_all((uintptr_t)memory, length);
+		leave_all(&mask);
+	}
+	if (rc < 0)
+		errno = -rc;
+	return rc < 0 ? MAP_FAILED : memory;
+}
+
+/* ---- mremap ----------------------------------------------------------------- */
+
+/* The piece that holds `address`, if one of this namespace does. */
+static struct mdg__piece *piece_at(struct mdg_namespace *ns, uintptr_t address)
+{
+	uint32_t at = mdg__piece_after(ns, address);
+	if (at == ns->piece_count || ns->pieces[at].start > address)
+		return NULL;
+	return &ns->pieces[at];
+}
+
+/* [from, from+old_length) now lies at [to, to+length). */
+static void moved(struct mdg_namespace *ns, struct mdg__piece was, uintptr_t from,
+                  size_t old_length, uintptr_t to, size_t length, bool copied)
+{
+	struct mdg__piece piece = was;
+	piece.start = to;
+	piece.length = length;
+	piece.offset = was.offset + (from - was.start);
+	/* Counted before it is uncounted, so that a removed segment stays. */
+	bool counted = mdg__count_attached(ns, was.index, was.sequence);
+	if (!copied)
+		mdg__pieces_cut(ns, from, old_length);
+	if (to != from || copied)
+		mdg__pieces_cut(ns, to, length);
+	if (counted)
+		mdg__piece_insert(ns, piece);
+}
+
+static int remap_entered(uintptr_t from, size_t old_length, size_t length, int flags,
+                         void *new_address, void **ret)
+{
+	size_t page = mdg__page_size();
+	struct mdg_namespace *ns = mdg__namespaces;
+	while (ns != NULL && piece_at(ns, from) == NULL)
+		ns = ns->next;
+	struct mdg__piece was = { 0 };
+	if (ns != NULL) {
+		was = *piece_at(ns, from);
+		int rc = mdg__pieces_reserve(ns, 4);
+		if (rc < 0)
+			return rc;
+	}
+	int rc = mdg__sys_mremap((void *)from, old_length, length, flags, new_address, ret);
+	if (rc < 0)
+		return rc;
+	old_length = (old_length + page - 1) / page * page;
+	length = (length + page - 1) / page * page;
+	if (flags & MREMAP_FIXED) /* whatever was there is gone */
+		cut_all((uintptr_t)*ret, length);
+	if (ns != NULL)
+		moved(ns, was, from, old_length, (uintptr_t)*ret, length,
+		      old_length == 0 || (flags & 4 /* MREMAP_DONTUNMAP */));
+	return 0;
+}
+
+void *mdg__host_mremap(void *address, size_t old_length, size_t length, int flags,
+                       void *new_address)
+{
+	mdg__sigmask mask;
+	void *memory = MAP_FAILED;
+	int rc;
+	if (!mdg__pieces_may_touch((uintptr_t)address, old_length + 1) &&
+	    !((flags & MREMAP_FIXED) && mdg__pieces_may_touch((uintptr_t)new_address, length))) {
+		rc = mdg__sys_mremap(address, old_length, length, flags, new_address, &memory);
+	} else {
+		enter_all(&mask);
+		rc = remap_entered((uintptr_t)address, old_length, length, flags, new_address,
+		                   &memory);
+		leave_all(&mask);
+	}
+	if (rc < 0)
+		errno = -rc;
+	return rc < 0 ? MAP_FAILED : memory;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hugepage.c - segments of huge pages.
+ *
+ * The kernel makes such segments on a hugetlbfs of its own that has no names.
+ * Other processes have to find ours, so the file lies on a mounted hugetlbfs
+ * of the right page size (most systems mount /dev/hugepages); without one
+ * there are no huge pages to be had, which is ENOMEM, as when the pool is empty.
+ *
+ * Who may: as the kernel says, CAP_IPC_LOCK or membership in the group of
+ * /proc/sys/vm/hugetlb_shm_group.
+ */
+#include "segment/hugepage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "platform/identity.h"
+#include "platform/sys.h"
+#include "platform/text.h"
+
+#define HUGE_SHIFT 26 /* where shmget's flags hold log2 of the page size */
+
+/* Reads a file that holds a number, perhaps behind a label; false without. */
+static bool read_number(const char *path, const char *label, uint64_t *ret)
+{
+	char text[4096];
+	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd < 0)
+		return false;
+	int64_t length = mdg__sys_read(fd, text, sizeof text - 1);
+	(void)mdg__sys_close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	const char *at = strstr(text, label);
+	if (at == NULL)
+		return false;
+	at += strlen(label);
+	at += strspn(at, " \t");
+	return mdg__parse_number(&at, 10, ret);
+}
+
+static bool size_exists(unsigned shift)
+{
+	char path[96];
+	struct stat status;
+	mdg__format(path, sizeof path, "/sys/kernel/mm/hugepages/hugepages-%ukB",
+	            (uint32_t)(1u << (shift - 10)));
+	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0;
+}
+
+int mdg__huge_choose(unsigned flags, unsigned *ret_shift)
+{
+	unsigned shift = flags >> HUGE_SHIFT & 0x3f;
+	uint64_t number;
+	if (shift == 0 && read_number("/proc/meminfo", "Hugepagesize:", &number) && number != 0)
+		shift = 10 + (unsigned)__builtin_ctzll(number);
+	if (shift < 12 || shift > 40 || !size_exists(shift))
+		return -EINVAL;
+	bool may = mdg__capable(MDG__CAP_IPC_LOCK) ||
+	           (read_number("/proc/sys/vm/hugetlb_shm_group", "", &number) &&
+	            mdg__in_group((uint32_t)number));
+	if (!may)
+		return -EPERM;
+	*ret_shift = shift;
+	return 0;
+}
+
+/* Opens a directory that is the root of a hugetlbfs with this page size: the
+ * file system's block size is the page size. */
+static int open_mount(const char *path, unsigned shift)
+{
+	struct stat status;
+	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	if (mdg__sys_fstat(fd, &status) == 0 && (uint64_t)status.st_blksize == UINT64_C(1) << shift)
+		return fd;
+	(void)mdg__sys_close(fd);
+	return -ENOMEM;
+}
+
+int mdg__huge_directory(unsigned shift)
+{
+	char text[16384], *line, *next;
+	int fd = mdg__sys_openat(AT_FDCWD, "/proc/self/mounts", O_RDONLY, 0);
+	if (fd < 0)
+		return -ENOMEM;
+	size_t filled = 0;
+	int64_t got;
+	while (filled < sizeof text - 1 &&
+	       (got = mdg__sys_read(fd, text + filled, sizeof text - 1 - filled)) > 0)
+		filled += (size_t)got;
+	(void)mdg__sys_close(fd);
+	text[filled] = '\0';
+	/* Lines of "device directory type options 0 0". */
+	for (line = text; line != NULL && *line != '\0'; line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		char *directory = strchr(line, ' ');
+		char *end = directory != NULL ? strchr(directory + 1, ' ') : NULL;
+		if (end == NULL || strncmp(end, " hugetlbfs ", 11) != 0)
+			continue;
+		*end = '\0';
+		int found = open_mount(directory + 1, shift);
+		if (found >= 0)
+			return found;
+	}
+	return -ENOMEM;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* hugepage.h - segments of huge pages: which size, and where their files go. */
+#ifndef MADANG_SEGMENT_HUGEPAGE_H
+#define MADANG_SEGMENT_HUGEPAGE_H
+
+/* The page size that shmget's flags ask for, as a power of two. -EINVAL: the
+ * machine has none of that size. -EPERM: the caller may not. */
+int mdg__huge_choose(unsigned flags, unsigned *ret_shift);
+/* Opens the root of a hugetlbfs mount of that page size. -ENOMEM: none. */
+int mdg__huge_directory(unsigned shift);
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - the segment room's own view of a namespace.
+ *
+ *   namespace.c   opening, the default path, entering and leaving
+ *   fork.c        what fork does to it
+ *   pieces.c      which addresses of this process are attachments
+ *   datafile.c    the files that hold the segments' bytes
+ *   permission.c  who may what
+ *   create.c attach.c detach.c stat.c control.c walk.c health.c
+ *                 the public functions of segment.h
+ *   hostmap.c     what the program does to its mappings by itself
+ *
+ * Two locks, taken in this order: the namespace object's own (this process's
+ * threads; mdg__enter), then the registry's writer lock (all processes). All
+ * signals are blocked while either is held. Files are made and unlinked with
+ * neither.
+ */
+#ifndef MADANG_SEGMENT_INTERNAL_H
+#define MADANG_SEGMENT_INTERNAL_H
+
+#include <stdbool.h>
+
+#include "madang/segment.h"
+#include "platform/sys.h"
+#include "registry/registry.h"
+
+/* What this process knows of the segment at an index. Valid for one sequence. */
+struct mdg__known {
+	uint32_t sequence1;   /* sequence + 1; 0: nothing known */
+	uint32_t pieces;      /* attachments of this process, see pieces.c */
+	uint32_t attachment1; /* its record in the registry + 1; 0: not made */
+	uint32_t generation;  /* of that record */
+	int fd;               /* data file, -1 none; checked before each use */
+	uint32_t writable;    /* fd was opened for reading and writing */
+	uint64_t inode;
+	uint32_t child_attachment1, child_generation; /* during fork: the child's record */
+	uint32_t fork_round;  /* the fork that these were made for */
+	uint32_t unused;
+};
+
+/* A stretch of addresses that is (still) mapped to a segment. */
+struct mdg__piece {
+	uintptr_t start;
+	size_t length;    /* page-rounded */
+	uint64_t offset;  /* of `start` in the segment */
+	uint32_t index, sequence;
+};
+
+struct mdg_namespace {
+	struct mdg_namespace *next; /* all that are open, see mdg__namespaces */
+	uint32_t references;
+	_Atomic uint32_t lock;  /* 0 free, 1 taken, 2 taken and waited for */
+	uint32_t epoch;         /* of mdg__fork_epoch when this was last right */
+	mdg__sigmask mask;      /* of the thread that holds the lock */
+	struct mdg__registry registry;
+
+	struct mdg__known *known; /* segment_capacity entries, memory on demand */
+	struct mdg__piece *pieces; /* sorted by start */
+	uint32_t piece_count, piece_room;
+	uint32_t idle1;         /* index + 1 of a segment whose fd is kept though
+	                           nothing is attached; one at most */
+	uint32_t kept_fds;      /* data descriptors open */
+	uint32_t fork_round;
+	int child_fd;           /* during fork: the child's description, -1 none */
+	uint32_t child_slot, child_generation;
+};
+
+/* ---- namespace.c ---- */
+/* Blocks signals and takes the object's lock; notices a fork that no handler
+ * saw. No registry lock yet. */
+void mdg__enter(struct mdg_namespace *ns);
+void mdg__leave(struct mdg_namespace *ns);
+/* Gives the object's lock back, but keeps signals blocked until mdg__resume. */
+void mdg__pause(struct mdg_namespace *ns, mdg__sigmask *ret_mask);
+void mdg__resume(const mdg__sigmask *mask);
+/* With the object's lock held: has a slot and the registry's writer lock after
+ * this, or a negative code. May release the writer lock once to clear up. */
+int mdg__enter_writer(struct mdg_namespace *ns);
+/* The slot alone. Attachments of a process whose slot was lost are entered anew. */
+int mdg__ensure_slot(struct mdg_namespace *ns);
+/* Unlinks the files of segments this process is BUSY with and frees their
+ * entries. Without the writer lock. */
+void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing);
+/* Reaps these dead slots (object lock held, writer lock not). */
+void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_t count);
+/* Reaps every dead slot. */
+void mdg__reap_all(struct mdg_namespace *ns);
+extern struct mdg_namespace *_Atomic mdg__namespaces;
+void mdg__list_lock(void); /* of that list; signals blocked by the caller */
+void mdg__list_unlock(void);
+
+/* ---- fork.c ---- */
+void mdg__fork_watch(void); /* before the first namespace is opened */
+/* Counts forks this process is the child of, for those that fork behind
+ * pthread_atfork's back too. */
+uint32_t mdg__fork_epoch(void);
+void mdg__forked(struct mdg_namespace *ns); /* forget what was the parent's */
+
+/* ---- pieces.c ---- (object lock held) */
+int mdg__pieces_reserve(struct mdg_namespace *ns, uint32_t more);
+void mdg__piece_insert(struct mdg_namespace *ns, struct mdg__piece piece);
+/* The first piece that ends above `address`, piece_count for none. */
+uint32_t mdg__piece_after(const struct mdg_namespace *ns, uintptr_t address);
+/* Takes [start, start+length) out of all pieces; each piece that goes is a
+ * detach, each split an attach. Needs room for one more piece. */
+void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length);
+void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at);
+/* Whether [start, start+length) may touch a piece of any namespace: one
+ * comparison, no lock. */
+bool mdg__pieces_may_touch(uintptr_t start, size_t length);
+
+/* ---- known.c part of attach.c/detach.c ---- */
+/* Changes what is counted for a segment, with stamps; clears it away if that
+ * was the last of a removed one. */
+void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
+bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
+void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index);
+
+/* ---- datafile.c ---- */
+struct mdg__entry;
+/* `size` in whole pages; huge_shift 0: ordinary ones. */
+int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
+                     unsigned flags, unsigned huge_shift, uint64_t *ret_inode);
+/* A descriptor of the segment's file, or -errno. */
+int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable);
+/* Unlinks. When that is not allowed, gives back the memory at least. */
+void mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
+/* For a segment that was removed while attached: unlinks its file if it can be
+ * reached through an attached process afterwards. */
+void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry);
+int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
+                        uint32_t gid, unsigned mode);
+/* Whether the file is there under its name (-ENOENT), and its bytes in memory. */
+int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident);
+
+/* ---- stat.c ---- */
+/* A consistent copy of a segment's entry. */
+struct mdg__entry {
+	uint32_t index, tag;
+	int32_t key;
+	uint32_t mode, uid, gid, cuid, cgid;
+	int32_t cpid, lpid;
+	uint64_t size, mapped, inode;
+	int64_t ctime, atime, dtime;
+	uint32_t worker, worker_generation, flags, lock_uid;
+	char name[MDG_NAME_MAX + 1];
+};
+/* -EINVAL: no such segment. Lock-free, with the lock as last resort. `any`:
+ * `id` is an index or an id modulo 32768. */
+int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret);
+void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret);
+/* Living attachments; reaps the dead that it meets. -EINVAL: gone meanwhile.
+ * `entered`: the caller holds the object's lock. */
+int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry, bool entered,
+                        uint32_t *ret);
+
+/* ---- permission.c ---- */
+/* `ask`: permission bits in any of the three classes. 0 or -EACCES. */
+int mdg__permit(const struct mdg__entry *entry, unsigned ask);
+/* Owner, creator or privileged: 0 or -EPERM. */
+int mdg__permit_control(const struct mdg__entry *entry);
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * namespace.c - opening a namespace, and entering the code behind its lock.
+ *
+ * A directory is acceptable when it is no symbolic link, belongs to the caller
+ * or to root, and nobody else may write in it; or when its registry says that
+ * it was made for several users (then it is sticky, so that nobody can replace
+ * another's files). Anything else is refused: whoever can put files there
+ * could put his own in the place of a segment.
+ *
+ * Objects live in a list for as long as the process: an attachment needs its
+ * namespace until the end, and fork has to find them all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "platform/identity.h"
+#include "platform/text.h"
+#include "segment/internal.h"
+
+/* ---- a small lock between threads ---------------------------------------- */
+
+static void thread_lock(_Atomic uint32_t *lock)
+{
+	uint32_t seen = 0;
+	/* Acquire: pairs with the release in thread_unlock. */
+	if (atomic_compare_exchange_strong_explicit(lock, &seen, 1, memory_order_acquire,
+	                                            memory_order_relaxed))
+		return;
+	while (atomic_exchange_explicit(lock, 2, memory_order_acquire) != 0)
+		(void)mdg__sys_futex_wait(lock, 2, false, 1000000000u);
+}
+
+static void thread_unlock(_Atomic uint32_t *lock)
+{
+	if (atomic_exchange_explicit(lock, 0, memory_order_release) == 2)
+		(void)mdg__sys_futex_wake(lock, 1, false);
+}
+
+struct mdg_namespace *_Atomic mdg__namespaces;
+static _Atomic uint32_t list_lock;
+
+void mdg__list_lock(void)
+{
+	thread_lock(&list_lock);
+}
+
+void mdg__list_unlock(void)
+{
+	thread_unlock(&list_lock);
+}
+
+void mdg__enter(struct mdg_namespace *ns)
+{
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	if (ns->epoch != mdg__fork_epoch()) {
+		/* A child made by a bare clone(2): one thread, and perhaps locks of
+		 * threads that are not here. */
+		atomic_store(&ns->lock, 0);
+		mdg__forked(ns);
+	}
+	thread_lock(&ns->lock);
+	ns->mask = mask;
+}
+
+void mdg__leave(struct mdg_namespace *ns)
+{
+	mdg__sigmask mask = ns->mask;
+	thread_unlock(&ns->lock);
+	mdg__signals_restore(&mask);
+}
+
+void mdg__pause(struct mdg_namespace *ns, mdg__sigmask *ret_mask)
+{
+	*ret_mask = ns->mask;
+	thread_unlock(&ns->lock);
+}
+
+void mdg__resume(const mdg__sigmask *mask)
+{
+	mdg__signals_restore(mask);
+}
+
+/* ---- the writer lock, and clearing up ------------------------------------ */
+
+/* A process that lost its slot (taken for dead, or forked unseen) enters its
+ * attachments again. */
+static int enter_anew(struct mdg_namespace *ns)
+{
+	for (uint32_t i = 0; i < ns->piece_count; i++)
+		ns->known[ns->pieces[i].index].attachment1 = 0;
+	for (uint32_t i = 0; i < ns->piece_count; i++) {
+		uint32_t index = ns->pieces[i].index, made;
+		struct mdg__known *known = &ns->known[index];
+		if (known->attachment1 != 0)
+			continue;
+		int rc = mdg__registry_ready(&ns->registry, MDG__ATTACHMENTS,
+		                             mdg__get32(&ns->registry.head->used_attachments) + 1);
+		if (rc == 0)
+			rc = mdg__lock(&ns->registry);
+		if (rc < 0)
+			return rc;
+		uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
+		bool there = tag >> 8 == known->sequence1 - 1 &&
+		             (mdg__tag_state(tag) == MDG__LIVE || mdg__tag_state(tag) == MDG__REMOVED);
+		rc = there ? mdg__attachment_make(&ns->registry, index, ns->registry.slot1 - 1, &made,
+		                                  &known->generation)
+		           : 0;
+		if (there && rc == 0) {
+			known->attachment1 = made + 1;
+			(void)mdg__attachment_add(&ns->registry, made, known->generation,
+			                          (int32_t)known->pieces);
+			atomic_store_explicit(&ns->registry.attachments[made].fd,
+			                      (uint32_t)(known->fd + 1), memory_order_release);
+		}
+		mdg__unlock(&ns->registry);
+		if (rc < 0 && rc != -EAGAIN)
+			return rc;
+	}
+	return 0;
+}
+
+int mdg__ensure_slot(struct mdg_namespace *ns)
+{
+	bool new_slot;
+	struct mdg__clearing clearing = { 0 };
+	int rc = mdg__slot_ensure(&ns->registry, &new_slot, &clearing);
+	if (rc < 0)
+		return rc;
+	if (new_slot)
+		rc = enter_anew(ns);
+	mdg__clear(ns, &clearing);
+	return rc;
+}
+
+int mdg__enter_writer(struct mdg_namespace *ns)
+{
+	int rc = mdg__ensure_slot(ns);
+	return rc < 0 ? rc : mdg__lock(&ns->registry);
+}
+
+void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing)
+{
+	struct mdg__registry *registry = &ns->registry;
+	for (uint32_t i = 0; i < clearing->count; i++)
+		mdg__data_unlink(ns, clearing->index[i]);
+	if (clearing->count == 0 || mdg__lock(registry) < 0)
+		return; /* a damaged registry: the entries stay BUSY for the repair */
+	for (uint32_t i = 0; i < clearing->count; i++)
+		mdg__segment_end_clearing(registry, clearing->index[i]);
+	mdg__unlock(registry);
+	clearing->count = 0;
+}
+
+void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct mdg__clearing clearing = { 0 };
+		int rc = -EAGAIN;
+		while (rc == -EAGAIN) {
+			if (mdg__enter_writer(ns) < 0)
+				return; /* they stay uncounted all the same */
+			rc = mdg__slot_reap(&ns->registry, dead[i].slot, dead[i].generation, &clearing);
+			mdg__unlock(&ns->registry);
+			mdg__clear(ns, &clearing);
+		}
+	}
+}
+
+void mdg__reap_all(struct mdg_namespace *ns)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	for (uint32_t slot = 0; slot < ready; slot++) {
+		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
+		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
+		if ((tag & 0xff) != MDG__SLOT_FREE && !mdg__slot_alive(registry, slot, tag >> 8))
+			mdg__reap(ns, &holder, 1);
+	}
+}
+
+/* ---- which directory ------------------------------------------------------ */
+
+static const char *environment(const char *name)
+{
+	if (getauxval(AT_SECURE) != 0)
+		return NULL; /* set-user-ID: the caller's wishes are not the owner's */
+	const char *value = getenv(name);
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
+int mdg_namespace_default_path(char *ret_path, size_t room)
+{
+	char path[1024];
+	uint32_t uid = mdg__euid();
+	const char *chosen = environment("MADANG_NAMESPACE");
+	bool whole = true;
+	if (chosen != NULL) {
+		whole = mdg__format(path, sizeof path, "%s", chosen);
+	} else {
+		const char *base = "/dev/shm";
+		whole = mdg__format(path, sizeof path, "%s/madang-%u", base, uid);
+		struct stat status;
+		if (mdg__sys_statat(AT_FDCWD, path, false, &status) < 0 &&
+		    mdg__sys_may(base, W_OK | X_OK) < 0) {
+			base = environment("TMPDIR");
+			whole = mdg__format(path, sizeof path, "%s/madang-%u",
+			                    base != NULL ? base : "/tmp", uid);
+		}
+	}
+	if (!whole || strlen(path) + 1 > room)
+		return -ENAMETOOLONG;
+	memcpy(ret_path, path, strlen(path) + 1);
+	return 0;
+}
+
+/* The path without slashes at its end (they would follow a link), and absolute
+ * so that it can be opened again after chdir. */
+static int absolute_path(char ret[1024], const char *dir)
+{
+	char base[1024] = "";
+	if (*dir == '\0')
+		return -ENOENT;
+	if (*dir != '/') {
+		int rc = mdg__sys_getcwd(base, sizeof base - 1);
+		if (rc < 0)
+			return rc == -ERANGE ? -ENAMETOOLONG : rc;
+	}
+	if (!mdg__format(ret, 1024, *dir == '/' ? "%s%s" : "%s/%s", base, dir))
+		return -ENAMETOOLONG;
+	for (size_t length = strlen(ret); length > 1 && ret[length - 1] == '/'; length--)
+		ret[length - 1] = '\0';
+	return 0;
+}
+
+/* Opens the directory, making it if wished. */
+static int open_directory(const char *path, uint32_t flags, struct stat *ret_status)
+{
+	bool made = false;
+	if (!(flags & MDG_NS_EXISTING)) {
+		int rc = mdg__sys_mkdir(path, 0700);
+		made = rc == 0;
+		if (rc < 0 && rc != -EEXIST)
+			return rc;
+		if (made) /* the umask may have taken even the owner's bits */
+			(void)mdg__sys_chmod(path, 0700);
+	}
+	int rc = mdg__sys_statat(AT_FDCWD, path, false, ret_status);
+	if (rc < 0)
+		return rc;
+	if (S_ISLNK(ret_status->st_mode))
+		return MDG_NS_SYMLINK;
+	if (!S_ISDIR(ret_status->st_mode))
+		return MDG_NS_NOT_DIR;
+	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	rc = mdg__sys_fstat(fd, ret_status); /* of what was opened, not of the name */
+	if (rc < 0) {
+		(void)mdg__sys_close(fd);
+		return rc;
+	}
+	return mdg__fd_out_of_the_way(fd);
+}
+
+/* Before the registry is touched: is this somebody's trap? Whether others may
+ * write is decided with the registry's own word on it. */
+static int check_owner(const struct stat *directory, bool shared)
+{
+	if (directory->st_uid != mdg__euid() && directory->st_uid != 0 && !shared)
+		return MDG_NS_OWNER;
+	bool writable = (directory->st_mode & 022) != 0;
+	bool sticky = (directory->st_mode & S_ISVTX) != 0;
+	if (writable && !(shared && sticky))
+		return MDG_NS_WRITABLE;
+	return 0;
+}
+
+/* A first look at the flags in the registry file, if there is one. */
+static bool claims_to_be_shared(int dirfd)
+{
+	struct stat status;
+	uint64_t head[9];
+	bool shared = false;
+	int fd = mdg__sys_openat(dirfd, "registry", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	/* Only the directory's owner can have made it what it says it is. */
+	struct stat directory;
+	if (mdg__sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+	    mdg__sys_fstat(dirfd, &directory) == 0 && status.st_uid == directory.st_uid &&
+	    mdg__sys_read(fd, head, sizeof head) == (int64_t)sizeof head)
+		shared = head[0] == MDG__MAGIC && ((uint32_t)head[8] & MDG_NS_SHARED) != 0;
+	(void)mdg__sys_close(fd);
+	return shared;
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static struct mdg_namespace *find_open(const struct stat *directory)
+{
+	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
+	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
+	                      ns->registry.dir_device != directory->st_dev))
+		ns = ns->next;
+	return ns;
+}
+
+static int allocate(size_t size, void *ret)
+{
+	void *memory;
+	int rc = mdg__sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	                       0, &memory);
+	if (rc == 0)
+		memcpy(ret, &memory, sizeof memory);
+	return rc;
+}
+
+static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
+                       const struct stat *directory, const struct mdg_namespace_options *options)
+{
+	struct mdg_namespace *ns = NULL;
+	int rc = allocate(sizeof *ns, &ns);
+	if (rc < 0)
+		return rc;
+	ns->registry.dir_device = directory->st_dev;
+	ns->registry.dir_inode = directory->st_ino;
+	memcpy(ns->registry.path, path, strlen(path) + 1);
+	rc = mdg__registry_open(&ns->registry, dirfd, options);
+	if (rc == 0) {
+		rc = allocate(ns->registry.segment_capacity * sizeof ns->known[0], &ns->known);
+		if (rc < 0)
+			mdg__registry_close(&ns->registry);
+	}
+	if (rc < 0) {
+		(void)mdg__sys_munmap(ns, sizeof *ns);
+		return rc;
+	}
+	ns->child_fd = -1;
+	ns->epoch = mdg__fork_epoch();
+	*ret = ns;
+	return 0;
+}
+
+/* Mode 01777 only now that the registry is there: before, somebody else could
+ * have made it in our place. */
+static int open_to_others(const struct mdg_namespace *ns, const struct stat *directory)
+{
+	if (!(ns->registry.flags & MDG_NS_SHARED) || directory->st_uid != mdg__euid() ||
+	    (directory->st_mode & 07777) == 01777)
+		return 0;
+	return mdg__sys_fchmod(ns->registry.dirfd, 01777);
+}
+
+static int open_locked(struct mdg_namespace **ret_ns, const char *path,
+                       const struct mdg_namespace_options *options, uint32_t flags)
+{
+	struct stat directory;
+	int dirfd = open_directory(path, flags, &directory);
+	if (dirfd < 0)
+		return dirfd;
+	struct mdg_namespace *ns = find_open(&directory);
+	if (ns != NULL) {
+		(void)mdg__sys_close(dirfd);
+		if (flags & MDG_NS_EXCL)
+			return -EEXIST;
+		ns->references++;
+		*ret_ns = ns;
+		return 0;
+	}
+	int rc = check_owner(&directory, claims_to_be_shared(dirfd));
+	if (rc == 0)
+		rc = make_object(&ns, dirfd, path, &directory, options);
+	if (rc < 0) {
+		(void)mdg__sys_close(dirfd);
+		return rc;
+	}
+	rc = open_to_others(ns, &directory);
+	ns->references = 1;
+	ns->next = atomic_load(&mdg__namespaces);
+	atomic_store(&mdg__namespaces, ns);
+	*ret_ns = ns;
+	return rc < 0 ? rc : 0;
+}
+
+int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
+                       const struct mdg_namespace_options *options)
+{
+	char path[1024], default_path[1024];
+	uint32_t flags = 0;
+	if (options != NULL) {
+		if (options->size < 2 * sizeof(uint32_t))
+			return -EINVAL;
+		flags = options->flags;
+	}
+	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED)) != 0)
+		return -EINVAL;
+	int rc = 0;
+	if (dir == NULL) {
+		rc = mdg_namespace_default_path(default_path, sizeof default_path);
+		dir = default_path;
+	}
+	if (rc == 0)
+		rc = absolute_path(path, dir);
+	if (rc < 0)
+		return rc;
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	mdg__fork_watch();
+	mdg__list_lock();
+	rc = open_locked(ret_ns, path, options, flags);
+	mdg__list_unlock();
+	mdg__signals_restore(&mask);
+	return rc;
+}
+
+void mdg_namespace_close(mdg_namespace *ns)
+{
+	/* The object stays: attachments need it, fork walks the list, and another
+	 * thread may be inside. There are as many as directories were opened. */
+	if (ns == NULL)
+		return;
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	mdg__list_lock();
+	if (ns->references > 0)
+		ns->references--;
+	mdg__list_unlock();
+	mdg__signals_restore(&mask);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * walk.c - all segments, the processes attached to one, and the totals.
+ *
+ * A walk is not a snapshot: each step is right when it is made.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "segment/internal.h"
+
+int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
+                     struct mdg_segment_info *ret_info)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	for (uint32_t index = *cursor; index < ready; index++) {
+		if (!mdg__index_in_use(registry, index))
+			continue;
+		int rc = mdg_segment_stat(ns, (mdg_id)index,
+		                          MDG_STAT_INDEX | MDG_STAT_ANY |
+		                                  (flags & (MDG_STAT_RESIDENT | MDG_STAT_CREATOR)),
+		                          ret_info);
+		*cursor = index + 1;
+		if (rc != -EINVAL)
+			return rc < 0 ? rc : 1;
+	}
+	*cursor = ready;
+	return 0;
+}
+
+/* The cursor is the next process slot. */
+int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
+                     struct mdg_process_info *ret_info)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__entry entry;
+	int rc = mdg__entry_read(ns, id, false, &entry);
+	if (rc < 0)
+		return rc;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	for (uint32_t slot = *cursor; slot < ready; slot++) {
+		struct mdg__process *process = &registry->processes[slot];
+		uint32_t tag = mdg__get32(&process->tag);
+		*cursor = slot + 1;
+		uint32_t count = (tag & 0xff) == MDG__SLOT_FREE
+		                         ? 0
+		                         : mdg__attachments_of(registry, slot, entry.index);
+		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
+			continue;
+		ret_info->pid = (int32_t)mdg__get32(&process->pid);
+		ret_info->uid = mdg__get32(&process->uid);
+		ret_info->attached = count;
+		ret_info->same_pid_namespace =
+			mdg__get64(&process->pid_namespace) == registry->pid_namespace;
+		return 1;
+	}
+	return 0;
+}
+
+static uint32_t slots_taken(const struct mdg__registry *registry)
+{
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES), taken = 0;
+	for (uint32_t slot = 0; slot < ready; slot++)
+		taken += (mdg__get32(&registry->processes[slot].tag) & 0xff) != MDG__SLOT_FREE;
+	return taken;
+}
+
+static uint64_t resident_pages(struct mdg_namespace *ns)
+{
+	struct mdg_segment_info info;
+	uint32_t cursor = 0;
+	uint64_t bytes = 0;
+	while (mdg_segment_next(ns, &cursor, MDG_STAT_RESIDENT, &info) > 0)
+		bytes += info.resident;
+	return bytes / mdg__page_size();
+}
+
+int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_info *ret_info)
+{
+	struct mdg__registry *registry = &ns->registry;
+	/* What the dead hold does not count. Does not matter if that fails. */
+	mdg__enter(ns);
+	mdg__reap_all(ns);
+	mdg__leave(ns);
+	memset(ret_info, 0, sizeof *ret_info);
+	int32_t highest = mdg__index_highest(registry);
+	ret_info->flags = registry->flags;
+	ret_info->segments_max = registry->segment_capacity;
+	ret_info->processes_max = registry->process_capacity;
+	ret_info->segments_used = mdg__get32(&registry->head->in_use);
+	ret_info->processes_used = slots_taken(registry);
+	ret_info->highest_index = highest < 0 ? 0 : highest;
+	ret_info->shmmax = registry->shmmax;
+	ret_info->shmall = registry->shmall;
+	ret_info->pages_total = mdg__get64(&registry->head->pages);
+	if (flags & MDG_INFO_RESIDENT)
+		ret_info->pages_resident = resident_pages(ns);
+	memcpy(ret_info->path, registry->path, sizeof ret_info->path);
+	return 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* calls.c - shmget, shmat, shmdt, ftok: see shmget(2), shmop(2), ftok(3). */
+#include <errno.h>
+#include <stdint.h>
+#include <sys/ipc.h>
+#include <sys/shm.h>
+#include <sys/stat.h>
+
+#include "sysv/internal.h"
+
+_Static_assert(MDG_CREATE == IPC_CREAT && MDG_EXCL == IPC_EXCL, "flags are shmget's");
+_Static_assert(MDG_RDONLY == SHM_RDONLY && MDG_ROUND == SHM_RND && MDG_REMAP == SHM_REMAP,
+               "flags are shmat's");
+
+MDG_EXPORT int shmget(key_t key, size_t size, int flags)
+{
+	mdg_namespace *ns;
+	mdg_id id;
+	int rc = mdg__sysv_namespace(&ns);
+	if (rc == 0)
+		rc = mdg_segment_get(ns, key, size, (unsigned)flags, &id);
+	return rc < 0 ? mdg__sysv_fail(rc, 0) : id;
+}
+
+MDG_EXPORT void *shmat(int id, const void *address, int flags)
+{
+	mdg_namespace *ns;
+	void *memory;
+	int rc = mdg__sysv_namespace(&ns);
+	if (rc == 0)
+		rc = mdg_segment_attach(ns, id, (void *)(uintptr_t)address, (unsigned)flags,
+		                        &memory);
+	return rc < 0 ? (void *)(intptr_t)mdg__sysv_fail(rc, 1) : memory;
+}
+
+MDG_EXPORT int shmdt(const void *address)
+{
+	mdg_namespace *ns;
+	int rc = mdg__sysv_namespace(&ns);
+	if (rc == 0)
+		rc = mdg_segment_detach(ns, address);
+	if (rc == 0)
+		return 0;
+	errno = EINVAL; /* all that shmdt ever says */
+	return -1;
+}
+
+MDG_EXPORT key_t ftok(const char *path, int id)
+{
+	struct stat status;
+	if (stat(path, &status) < 0)
+		return -1;
+	return (key_t)(((uint32_t)status.st_ino & 0xffff) | ((uint32_t)status.st_dev & 0xff) << 16 |
+	               ((uint32_t)id & 0xff) << 24);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - the System V names over the native interface.
+ *
+ *   default.c    the namespace they work in, and the errno for each code
+ *   calls.c      shmget, shmat, shmdt, ftok
+ *   shmctl.c     shmctl, and on 32-bit glibc its twin with 64-bit times
+ *   table.c      what /proc/sysvipc/shm and the limits in /proc/sys would say
+ *   wrap_*.c     calls of the C library that have to know of attachments
+ *
+ * The semantics are in the segment room; here is only what System V's form
+ * adds: -1 and errno, structures, commands.
+ */
+#ifndef MADANG_SYSV_INTERNAL_H
+#define MADANG_SYSV_INTERNAL_H
+
+#include "madang/segment.h"
+
+#define MDG_EXPORT __attribute__((visibility("default")))
+
+/* The namespace of this process, opened at the first call and kept, as the
+ * kernel keeps a process's IPC namespace whatever its user becomes. A failure
+ * is not kept. */
+int mdg__sysv_namespace(mdg_namespace **ret_ns);
+
+/* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */
+int mdg__sysv_fail(int code, int in_attach);
+
+/* A descriptor of a file with the content that `path` would have on a kernel
+ * with System V IPC, if it is one of those paths (else -2, errno untouched); -1
+ * and errno when it could not be made.
+ * `flags` as for open(2). */
+int mdg__sysv_open_table(const char *path, int flags);
+
+#endif

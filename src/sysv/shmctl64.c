@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shmctl64.c - shmctl for 32-bit programs that were compiled with 64-bit times.
+ *
+ * On glibc these call __shmctl64 with a structure of its own. With _TIME_BITS
+ * set, <sys/shm.h> gives shmctl that name and the structure that form.
+ */
+#include <features.h>
+#if defined(__GLIBC__) && !defined(__LP64__)
+#undef _TIME_BITS
+#define _TIME_BITS 64
+#undef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#undef _FEATURES_H
+#include "sysv/shmctl.c"
+#else
+typedef int mdg__nothing_here;
+#endif
