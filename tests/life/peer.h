@@ -173,27 +173,29 @@ static inline int attached(int id)
 	return (int)stat_of(id).shm_nattch;
 }
 
-/* Whether a whole-second time lies between `since` and now; the clock that
- * time() reads may be a tick behind the one that stamped it. */
+/* The clock that stamps segments: where time() is exact, it is a tick ahead. */
+static inline time_t now_seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return now.tv_sec;
+}
+
+/* Whether a stamp lies between `since` and now; it may come from the exact clock. */
 static inline bool recent(time_t stamp, time_t since)
 {
-	return stamp >= since && stamp <= time(NULL) + 1;
+	return stamp >= since && stamp <= now_seconds() + 1;
 }
 
 /* Waits until the second changes, for what can only be seen by a stamp that
  * moved. Returns the new time. */
 static inline time_t next_second(void)
 {
-	time_t then = time(NULL);
-	while (time(NULL) == then) {
-		struct timespec now;
-		clock_gettime(CLOCK_REALTIME, &now);
-		struct timespec rest = { 0, 1000000000L - now.tv_nsec };
-		if (rest.tv_nsec >= 1000000000L)
-			rest.tv_nsec = 999999999L;
-		nanosleep(&rest, NULL);
-	}
-	return time(NULL);
+	time_t then = now_seconds();
+	struct timespec moment = { 0, 5000000 };
+	while (now_seconds() == then)
+		nanosleep(&moment, NULL);
+	return now_seconds();
 }
 
 /* An address with so many free pages, and free ones around them: what the

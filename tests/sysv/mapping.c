@@ -75,7 +75,7 @@ static void hole_in_the_middle(void)
 	CHECK_LINE("M2", memory[0] == 1 && memory[2 * page] == 3 && is_gone(memory + page));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + page));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + 2 * page));
-	time_t since = time(NULL);
+	time_t since = now_seconds();
 	CHECK_LINE("M2", shmdt(memory) == 0); /* and fine M05 */
 	struct shmid_ds stat = stat_of(id);
 	CHECK_LINE("M2", recent(stat.shm_dtime, since) && stat.shm_lpid == getpid());
@@ -132,7 +132,7 @@ static void unmapped(void)
 {
 	int id;
 	char *memory = three_pages(&id);
-	time_t since = time(NULL);
+	time_t since = now_seconds();
 	CHECK(munmap(memory, 3 * page) == 0);
 	struct shmid_ds stat = stat_of(id);
 	CHECK_LINE("M4", stat.shm_nattch == 0); /* and fine M01 */

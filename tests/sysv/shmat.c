@@ -338,7 +338,7 @@ static bool others_may_enter(void)
 static void counts(void)
 {
 	int id = make_private(5000, 0600);
-	time_t since = time(NULL);
+	time_t since = now_seconds();
 	char *one = attach(id);
 	struct shmid_ds stat = stat_of(id);
 	CHECK_LINE("A7", stat.shm_nattch == 1 && stat.shm_lpid == getpid()); /* and fine A11 */
