@@ -134,6 +134,25 @@ static void many_children(void)
 	CHECK(shmdt(memory) == 0 && attached(id) == 0);
 }
 
+/* Who came last is who shows, though nobody looked in between. */
+static void death_before_detach(void)
+{
+	int id = make_private(page, 0600);
+	char *one = attach(id), *two = attach(id);
+	struct peer child = peer_start(wait_for_turn, NULL);
+	peer_kill(&child);
+	time_t since = next_second();
+	CHECK(shmdt(one) == 0);
+	struct shmid_ds stat = stat_of(id);
+	CHECK_LINE("L4", stat.shm_lpid == getpid() && recent(stat.shm_dtime, since));
+	child = peer_start(wait_for_turn, NULL);
+	peer_kill(&child);
+	one = attach(id);
+	stat = stat_of(id);
+	CHECK_LINE("A7", stat.shm_lpid == getpid() && stat.shm_nattch == 2);
+	CHECK(shmdt(one) == 0 && shmdt(two) == 0);
+}
+
 /* ---- the ways to end --------------------------------------------------- */
 
 enum ending { BY_EXIT_NOW, BY_EXIT, BY_KILL, BY_KILL_STOPPED, BY_ABORT, BY_FAULT, BY_TERM };
@@ -673,6 +692,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	forking();
 	many_children();
+	death_before_detach();
 	endings();
 	children_detach();
 	grandchildren(false);
