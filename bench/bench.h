@@ -186,6 +186,7 @@ unsigned parts_measure(const struct settings *settings, const char *dir,
 struct machine {
 	char cpu[128], system[256], date[32], huge_pages[80], namespace_dir[128];
 	long cpus, page_size, euid;
+	double load;     /* of the last minute, when the run began; -1: unknown */
 	unsigned pointer_bits;
 	bool kernel_ipc, own_ipc_namespace;
 };

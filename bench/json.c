@@ -98,6 +98,7 @@ static void put_machine(struct json *json, const struct machine *machine)
 	open_level(json, "machine", '{');
 	member_text(json, "cpu", machine->cpu);
 	member_number(json, "cpus", (double)machine->cpus);
+	member_number(json, "load", machine->load);
 	member_text(json, "kernel", machine->system);
 	member_number(json, "pointer_bits", machine->pointer_bits);
 	member_number(json, "page_size", (double)machine->page_size);

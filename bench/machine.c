@@ -99,6 +99,8 @@ void machine_describe(struct machine *machine)
 		strftime(machine->date, sizeof machine->date, "%Y-%m-%dT%H:%M:%SZ", &date);
 	first_line("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "", machine->huge_pages,
 	           sizeof machine->huge_pages);
+	if (getloadavg(&machine->load, 1) != 1)
+		machine->load = -1;
 	machine->cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	machine->page_size = sysconf(_SC_PAGESIZE);
 	machine->euid = (long)geteuid();

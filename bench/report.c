@@ -156,8 +156,9 @@ static void print_setting(const struct report *report, FILE *out)
 	const struct settings *settings = report->settings;
 
 	fprintf(out, "madang-bench  %s\n", machine->date);
-	fprintf(out, "machine   %s, %ld CPUs, %u-bit program, pages of %ld\n", machine->cpu,
-	        machine->cpus, machine->pointer_bits, machine->page_size);
+	fprintf(out, "machine   %s, %ld CPUs, load %.2f, %u-bit program, pages of %ld\n",
+	        machine->cpu, machine->cpus, machine->load, machine->pointer_bits,
+	        machine->page_size);
 	fprintf(out, "kernel    %s; huge pages for shared memory: %s\n", machine->system,
 	        machine->huge_pages);
 	fprintf(out, "settings  %.1f s a case, %.1f ms a block, %u rounds%s%s; euid %ld; "
