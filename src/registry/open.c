@@ -346,17 +346,18 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 	if (wish & MDG_NS_EXCL)
 		flags |= O_EXCL;
 	int fd = mdg__sys_openat(dirfd, REGISTRY_NAME, flags, 0600);
-	fd = mdg__fd_out_of_the_way(fd);
 	if (fd < 0)
 		return fd == -ELOOP ? MDG_NOT_REGISTRY : fd;
 	int rc = wish & MDG_NS_EXISTING ? 0 : make_unless_made(fd, dirfd, options);
 	if (rc == 0)
 		rc = check_and_map(registry, fd);
-	if (rc < 0) {
-		(void)mdg__sys_close(fd);
+	/* A mapping holds on to the description it was made from, and a child
+	 * inherits it: a byte locked through this one would stay locked after our
+	 * death. Locks go through a description of their own (mdg__registry_fd). */
+	(void)mdg__sys_close(fd);
+	if (rc < 0)
 		return rc;
-	}
-	registry->fd = fd;
+	registry->fd = -1;
 	registry->dirfd = dirfd;
 	registry->boot = mdg__boot_id();
 	registry->pid_namespace = mdg__pid_namespace();
