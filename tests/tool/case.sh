@@ -25,7 +25,8 @@ base=$(mktemp -d "$parent/madang-tool-XXXXXX") || exit 1
 work=$(mktemp -d "$HELPERS/tool-$name-XXXXXX") || exit 1
 ns=$base/ns
 
-trap 'rm -rf "$base" "$work"' EXIT
+# A script that was stopped may have left its file system mounted.
+trap 'umount "$base/tiny" 2>/dev/null; rm -rf "$base" "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
 skip()
@@ -78,9 +79,10 @@ normalise()
 {
 	pids=$(sed 's/.*/-e s|\\([^0-9]\\)&\\([^0-9]\\)|\\1HOLDER\\2|g/' "$work/pids" 2>/dev/null)
 	# shellcheck disable=SC2086 # one word for each expression
-	sed -e "s|$ns|NS|g" -e "s|$base|BASE|g" -e "s|$work|WORK|g" -e "s|$helpers|HELPERS|g" \
+	sed -e "s|$madang|MADANG|g" -e "s|$ns|NS|g" -e "s|$base|BASE|g" -e "s|$work|WORK|g" -e "s|$helpers|HELPERS|g" \
 	    -e "s|$(dirname "$(dirname "$madang")")/[a-z0-9_/-]*/libmadang|LIB/libmadang|g" \
 	    -e "s|  $(id -un)  |  USER  |g; s|\"$(id -un)\"|\"USER\"|g; s|owner $(id -un),|owner USER,|" \
+	    -e 's/madang [0-9]*\.[0-9]*\.[0-9]*$/madang N.N.N/' \
 	    -e 's/  [0-9][0-9]*[sm]\(  \|$\)/  AGE\1/' \
 	    -e 's/  [0-9][0-9]* dead  /  PID dead  /' \
 	    -e 's/\(pid"\): [1-9][0-9]*/\1: PID/; s/\(time"\): [1-9][0-9]*/\1: TIME/' \

@@ -24,5 +24,5 @@ case $(cat "$work/code") in
 esac
 MADANG_NAMESPACE=$ns "$madang" ls <&- 2>&- >"$work/out"
 echo "only output open: exit $?"
-try doctor -n "$ns" | grep -e registry -e finding -e result
+try doctor -n "$ns" | grep -e registry -e WRONG -e result
 exit 0

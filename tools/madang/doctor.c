@@ -35,7 +35,8 @@ static const char help[] =
 
 bool doctor_is_wrong(const struct mdg_finding *finding)
 {
-	return !finding->repaired && finding->kind != MDG_FOUND_LOCK_HELD;
+	return !finding->repaired && finding->kind != MDG_FOUND_LOCK_HELD &&
+	       finding->kind != MDG_FOUND_DEAD_SLOT;
 }
 
 bool doctor_is_full(const struct diagnosis *diagnosis)

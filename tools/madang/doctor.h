@@ -32,7 +32,8 @@ struct diagnosis {
 	unsigned wrong;       /* things that remain wrong */
 };
 
-/* A writer at work is no illness; everything else that was not mended is. */
+/* A writer at work is no illness, nor is a record of a process that ended: every program leaves
+ * one for the next to clear away. Everything else that was not mended is. */
 bool doctor_is_wrong(const struct mdg_finding *finding);
 /* Whether a new segment could not get a single page or file. */
 bool doctor_is_full(const struct diagnosis *diagnosis);

@@ -90,7 +90,9 @@ static void print_use(const struct diagnosis *diagnosis)
 	if (diagnosis->orphans > 0)
 		line("", "%u nobody has attached and whose creator is dead: madang rm --orphans",
 		     diagnosis->orphans);
-	line("processes", "%u of %u", info->processes_used, info->processes_max);
+	/* The check writes, and a process that writes takes a slot. */
+	line("processes", "%u of %u%s", info->processes_used, info->processes_max,
+	     diagnosis->check_code >= 0 ? ", this one included" : "");
 	show_limit(shmmax, info->shmmax);
 	show_limit(shmall, info->shmall);
 	line("limits", "largest segment (bytes): %s; pages in all: %s", shmmax, shmall);
@@ -132,14 +134,30 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 {
 	if (finding->kind == MDG_FOUND_LOCK_HELD)
 		return "";
+	if (finding->kind == MDG_FOUND_MISSING_FILE)
+		return "Its bytes are lost; remove the segment with 'madang rm'.";
 	if (repair)
-		return finding->kind == MDG_FOUND_MISSING_FILE ?
-		       "Its bytes are lost; remove the segment with 'madang rm'." :
-		       "Not safe to mend while it is in use: end the programs that use the "
+		return "Not safe to mend while it is in use: end the programs that use the "
 		       "namespace, and try again.";
-	return finding->kind == MDG_FOUND_DEAD_SLOT ?
-	       "Harmless: the next program to meet it clears it away, or --repair does." :
-	       "Try 'madang doctor --repair'.";
+	return "Try 'madang doctor --repair'.";
+}
+
+/* Ended processes are counted, not listed: there is one for each program that ran. */
+static void print_dead(const struct diagnosis *diagnosis)
+{
+	unsigned left = 0, cleared = 0;
+
+	for (size_t i = 0; i < diagnosis->finding_count; i++) {
+		const struct mdg_finding *finding = &diagnosis->findings[i];
+		if (finding->kind == MDG_FOUND_DEAD_SLOT)
+			*(finding->repaired ? &cleared : &left) += 1;
+	}
+	if (cleared > 0)
+		line("finding", "repaired: cleared away %u record%s of ended processes", cleared,
+		     cleared == 1 ? "" : "s");
+	if (left > 0)
+		line("finding", "note: %u record%s of ended processes; the next program to meet one "
+		     "clears it away, or --repair does", left, left == 1 ? "" : "s");
 }
 
 static void print_findings(const struct diagnosis *diagnosis)
@@ -148,6 +166,8 @@ static void print_findings(const struct diagnosis *diagnosis)
 
 	for (size_t i = 0; i < diagnosis->finding_count; i++) {
 		const struct mdg_finding *finding = &diagnosis->findings[i];
+		if (finding->kind == MDG_FOUND_DEAD_SLOT)
+			continue;
 		const char *state = finding->repaired ? "repaired" :
 		                    doctor_is_wrong(finding) ? "WRONG" : "note";
 		line("finding", "%s: %s", state, show_text(text, sizeof text, finding->text));
@@ -156,6 +176,7 @@ static void print_findings(const struct diagnosis *diagnosis)
 		if (advice[0] != '\0')
 			line("", "%s", advice);
 	}
+	print_dead(diagnosis);
 	if (diagnosis->check_code < 0)
 		line("check", "WRONG: it could not be finished: %s",
 		     mdg_strerror(diagnosis->check_code));

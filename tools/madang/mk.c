@@ -89,7 +89,7 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 static void explain_failure(int rc, const struct request *request)
 {
 	char room[4 * MDG_NAME_MAX + 1];
-	char size[SHOW_ROOM];
+	unsigned long long size = request->size;
 
 	if (rc == -EEXIST && request->name != NULL) {
 		complain("the name \"%s\" is taken", show_text(room, sizeof room, request->name));
@@ -98,17 +98,15 @@ static void explain_failure(int rc, const struct request *request)
 		complain("the key 0x%08x is taken", (unsigned)request->key);
 		advise("See who has it with 'madang ls -l', or choose another.");
 	} else if (rc == -ENOMEM) {
-		complain("no memory for %s bytes", show_size(size, request->size));
+		complain("no memory for %llu bytes", size);
 		advise("See what is free with 'madang doctor'; remove segments with 'madang rm', or add "
 		       "--noreserve when the program will touch only a part.");
 	} else if (rc == -ENOSPC) {
-		complain("the namespace has no segment or page left for %s bytes",
-		         show_size(size, request->size));
+		complain("the namespace has no segment or page left for %llu bytes", size);
 		advise("See limits and use with 'madang doctor'; remove segments with 'madang rm', or make "
 		       "a larger namespace with 'madang init'.");
 	} else if (rc == -EINVAL) {
-		complain("the namespace does not allow a segment of %s bytes",
-		         show_size(size, request->size));
+		complain("the namespace does not allow a segment of %llu bytes", size);
 		advise("See the largest size it allows (shmmax) with 'madang doctor'.");
 	} else {
 		complain_code(rc, request->dir, "cannot make the segment");

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# A namespace of several users: who may look, remove, and tidy what.
+# shellcheck disable=SC2154 # case.sh sets what is not set here
+
+other()
+{
+	setpriv --reuid 12345 --regid 12345 --clear-groups "$madang" "$@" 2>&1
+	code=$?
+	[ $code -eq 0 ] || echo "(exit $code)"
+}
+
+[ "$(id -u)" = 0 ] || skip "only root can become another user"
+setpriv --reuid 12345 --regid 12345 --clear-groups "$madang" --version >/dev/null 2>&1 ||
+	skip "another user cannot run the tool where it lies (or setpriv is missing)"
+chmod 0711 "$base"
+MADANG_NAMESPACE=$ns
+export MADANG_NAMESPACE
+
+echo "# private"
+try init "$ns"
+other ls
+other doctor | grep -e directory -e registry -e exit -e result
+rm -rf "$ns"
+
+echo "# shared"
+try init --shared "$ns"
+try mk 4096 --name roots
+try mk 4096 --name public --mode 0666
+other mk 4096 --key 0x55
+other ls
+other rm 0
+other rm 1
+other rm --orphans --dry-run
+other rm --orphans
+other rm --orphans
+other doctor | grep -e directory -e registry -e exit -e WRONG -e result
+other mk 4096 --key 0x56
+try rm --orphans
+exit 0
