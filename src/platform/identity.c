@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -82,8 +81,9 @@ bool mdg__in_group(uint32_t gid)
 
 bool mdg__capable(int capability)
 {
-	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2];
+	/* <linux/capability.h>, version 3; not every C library brings it along. */
+	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
+	struct { uint32_t effective, permitted, inheritable; } data[2];
 	int saved = errno;
 	long rc = syscall(SYS_capget, &head, data);
 	errno = saved;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -34,6 +33,9 @@
 #else
 #define SPLIT64(value) (long)(uint32_t)(value), (long)(uint32_t)((uint64_t)(value) >> 32)
 #endif
+
+/* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_PRIVATE = 128 };
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
 
@@ -257,13 +259,13 @@ int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uin
 	 * that has it, whatever the library's time_t is. */
 	struct { long seconds, nanoseconds; } time = { (long)(nanoseconds / 1000000000u),
 		                                      (long)(nanoseconds % 1000000000u) };
-	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT_PRIVATE, value,
+	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
 	                            &time, NULL, 0));
 }
 
 int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 {
-	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE_PRIVATE, count,
+	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE, count,
 	                            NULL, NULL, 0));
 }
 

@@ -21,9 +21,10 @@ talk() { "$TALKER" "$WORK/key" "$@" > "$WORK/talker.out" 2>&1; }
 
 # `exec`, so that a signal reaches the listener and not a shell that runs it.
 start_listener() {
+	rm -f "$WORK/listener.out" # what an earlier one said must not count
 	(exec "$LISTENER" "$WORK/key" "the answer" > "$WORK/listener.out" 2>&1) &
 	listener=$!
-	wait_until 20 grep -q waiting "$WORK/listener.out" ||
+	wait_until 20 grep -qs waiting "$WORK/listener.out" ||
 		give_up "the listener does not wait: $(cat "$WORK/listener.out")"
 }
 

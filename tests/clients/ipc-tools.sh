@@ -38,7 +38,7 @@ hold_segment() {
 	"$HOLD" "$id" "$id" < "$WORK/hold" > "$WORK/held" 2>&1 &
 	holder=$!
 	exec 9> "$WORK/hold"
-	wait_until 20 grep -q attached "$WORK/held" || give_up "hold: $(cat "$WORK/held")"
+	wait_until 20 grep -qs attached "$WORK/held" || give_up "hold: $(cat "$WORK/held")"
 }
 
 let_go() {

@@ -134,18 +134,27 @@ static void many_children(void)
 	CHECK(shmdt(memory) == 0 && attached(id) == 0);
 }
 
+static void speak_and_wait(struct peer *test, void *arg)
+{
+	(void)arg;
+	peer_say(test);
+	peer_hear(test);
+}
+
 /* Who came last is who shows, though nobody looked in between. */
 static void death_before_detach(void)
 {
 	int id = make_private(page, 0600);
 	char *one = attach(id), *two = attach(id);
-	struct peer child = peer_start(wait_for_turn, NULL);
+	struct peer child = peer_start(speak_and_wait, NULL);
+	CHECK(peer_hear(&child));
 	peer_kill(&child);
 	time_t since = next_second();
 	CHECK(shmdt(one) == 0);
 	struct shmid_ds stat = stat_of(id);
 	CHECK_LINE("L4", stat.shm_lpid == getpid() && recent(stat.shm_dtime, since));
-	child = peer_start(wait_for_turn, NULL);
+	child = peer_start(speak_and_wait, NULL);
+	CHECK(peer_hear(&child));
 	peer_kill(&child);
 	one = attach(id);
 	stat = stat_of(id);
