@@ -118,7 +118,7 @@ connect() {
 	sql < "$WORK/$1" > "$WORK/$1.out" 2>&1 &
 	eval "exec $2> '$WORK/$1'"
 	echo "SELECT pg_backend_pid();" >&"$2"
-	wait_until 30 grep -q . "$WORK/$1.out" || give_up "client $1 cannot connect"
+	wait_until 30 grep -qs . "$WORK/$1.out" || give_up "client $1 cannot connect"
 	backend=$(sed -n 1p "$WORK/$1.out")
 }
 
