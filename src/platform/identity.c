@@ -170,12 +170,13 @@ static enum mdg__answer started_before(const char *folder, uint64_t born_before)
 	return ticks * 10000000u <= born_before ? MDG__YES : MDG__NO;
 }
 
-/* A line of /proc/PID/maps: "start-end perms offset major:minor inode path". */
-static bool is_mapping(const char *line, uint64_t address, dev_t device, ino_t inode)
+/* A line of /proc/PID/maps: "start-end perms offset major:minor inode path".
+ * True when it is of that file; then the start is in *ret_start. */
+static bool maps_file(const char *line, dev_t device, ino_t inode, uint64_t *ret_start)
 {
-	uint64_t start, end, offset, major_number, minor_number, number;
+	uint64_t end, offset, major_number, minor_number, number;
 	const char *at = line;
-	if (!mdg__parse_number(&at, 16, &start) || start != address || *at++ != '-' ||
+	if (!mdg__parse_number(&at, 16, ret_start) || *at++ != '-' ||
 	    !mdg__parse_number(&at, 16, &end) || *at++ != ' ')
 		return false;
 	at = strchr(at, ' ');
@@ -198,8 +199,9 @@ static enum mdg__answer folder_maps(const char *folder, uint64_t address, dev_t 
 	if (in.fd < 0)
 		return in.fd == -ENOENT || in.fd == -ESRCH ? MDG__NO : MDG__CANNOT_TELL;
 	enum mdg__answer answer = MDG__NO;
+	uint64_t start;
 	while (answer != MDG__YES && next_line(&in, line, sizeof line))
-		if (is_mapping(line, address, device, inode))
+		if (maps_file(line, device, inode, &start) && start == address)
 			answer = MDG__YES;
 	(void)mdg__sys_close(in.fd);
 	return answer;
@@ -253,4 +255,24 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 		return answer;
 	answer = folder_maps(folder, address, device, inode);
 	return answer == MDG__NO ? threads_map(pid, address, device, inode) : answer;
+}
+
+bool mdg__mapped_path(int32_t pid, dev_t device, ino_t inode, char path[96])
+{
+	char line[256];
+	struct lines in = { .used = 0, .filled = 0 };
+	uint64_t start;
+	bool found = false;
+	mdg__format(path, 96, "/proc/%d/maps", pid);
+	in.fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (in.fd < 0)
+		return false;
+	while (!found && next_line(&in, line, sizeof line)) {
+		found = maps_file(line, device, inode, &start);
+		line[strcspn(line, " ")] = '\0'; /* "start-end", as it is named there */
+	}
+	(void)mdg__sys_close(in.fd);
+	if (found)
+		mdg__format(path, 96, "/proc/%d/map_files/%s", pid, line);
+	return found;
 }

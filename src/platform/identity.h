@@ -31,4 +31,9 @@ enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
 enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
                                    dev_t device, ino_t inode);
 
+/* A path through which a file that a process maps can be opened without any
+ * descriptor of it: /proc/PID/map_files/... (which the kernel opens to root
+ * alone). False when the process does not map it. */
+bool mdg__mapped_path(int32_t pid, dev_t device, ino_t inode, char path[96]);
+
 #endif

@@ -24,6 +24,7 @@
  * at a time. */
 #define POPULATE_MOST (UINT64_C(64) << 20)
 #define KEPT_FDS_MOST 256u
+#define NOTICED_MOST 8
 
 /* ---- what this process knows of a segment ------------------------------------ */
 
@@ -91,6 +92,17 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 
 /* ---- counting ----------------------------------------------------------------- */
 
+/* Stamps are by whoever came last, and the dead came before this call: notice
+ * them now. A few only: it costs a question for each other process. */
+static void notice_deaths(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
+{
+	struct mdg__holder holders[NOTICED_MOST];
+	int count = mdg__segment_holders(&ns->registry, index, tag, holders, NOTICED_MOST);
+	for (int i = 0; i < count; i++)
+		if (!mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
+			mdg__reap(ns, &holders[i], 1);
+}
+
 static void stamp(struct mdg_namespace *ns, mdg__a64 *time, mdg__a32 *lpid)
 {
 	atomic_store_explicit(time, (uint64_t)mdg__now_seconds(), memory_order_release);
@@ -98,6 +110,20 @@ static void stamp(struct mdg_namespace *ns, mdg__a64 *time, mdg__a32 *lpid)
 		atomic_store_explicit(
 			lpid, mdg__get32(&ns->registry.processes[ns->registry.slot1 - 1].pid),
 			memory_order_release);
+}
+
+void mdg__stamp_attached(struct mdg_namespace *ns, uint32_t index)
+{
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	notice_deaths(ns, index, mdg__get32(&segment->tag));
+	stamp(ns, &segment->atime, &segment->lpid);
+}
+
+void mdg__stamp_detached(struct mdg_namespace *ns, uint32_t index)
+{
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	notice_deaths(ns, index, mdg__get32(&segment->tag));
+	stamp(ns, &segment->dtime, &segment->lpid);
 }
 
 /* Clears a removed segment away if nobody has it attached any more. */
@@ -144,21 +170,24 @@ bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 		return false;
 	}
 	known->pieces++;
-	stamp(ns, &segment->atime, &segment->lpid);
 	return true;
 }
 
-/* Nothing of it is attached any more: keep its descriptor as the one idle one,
- * for programs that attach and detach in turns; not of a removed segment. */
+/* Nothing of it is attached any more. A program that has attached and detached
+ * it before will do so again: keep its descriptor, as the one idle one. Not of
+ * a removed segment, and not after the first time: a descriptor holds on to
+ * the memory if the segment is removed by others. */
 static void keep_idle(struct mdg_namespace *ns, uint32_t index, bool live)
 {
-	if (!live) {
+	struct mdg__known *known = &ns->known[index];
+	if (!live || known->detached == 0) {
 		mdg__known_drop_fd(ns, index);
+		known->detached = 1;
 		return;
 	}
 	if (ns->idle1 != 0 && ns->idle1 != index + 1)
 		mdg__known_drop_fd(ns, ns->idle1 - 1);
-	ns->idle1 = ns->known[index].fd >= 0 ? index + 1 : 0;
+	ns->idle1 = known->fd >= 0 ? index + 1 : 0;
 }
 
 void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
@@ -168,9 +197,6 @@ void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 	if (known->sequence1 != sequence + 1 || known->pieces == 0)
 		return; /* the registry was scribbled over */
 	known->pieces--;
-	bool there = atomic_load(&segment->tag) >> 8 == sequence;
-	if (there) /* before the count: a removal that finds 0 frees the entry */
-		stamp(ns, &segment->dtime, &segment->lpid);
 	if (known->attachment1 != 0)
 		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
 		                          -1);
@@ -288,19 +314,16 @@ static int map(const struct request *request, int fd, bool populate, void **ret)
 static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *entry,
                           const struct request *request, int fd, void **ret)
 {
-	struct mdg__segment *segment = &ns->registry.segments[entry->index];
 	uint32_t sequence = entry->tag >> 8;
 	bool populate = entry->atime == 0 && !(entry->flags & MDG__SEG_NORESERVE) &&
 	                !request->readonly && entry->mapped <= POPULATE_MOST;
 	void *memory;
 	int rc = map(request, fd, populate, &memory);
 	if (rc < 0) {
-		uint64_t dtime = mdg__get64(&segment->dtime);
-		mdg__count_detached(ns, entry->index, sequence);
-		if (mdg__get32(&segment->tag) == entry->tag) /* it never was attached */
-			atomic_store_explicit(&segment->dtime, dtime, memory_order_release);
+		mdg__count_detached(ns, entry->index, sequence); /* without a stamp: it never was */
 		return rc;
 	}
+	mdg__stamp_attached(ns, entry->index);
 	if (request->replace)
 		mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
 	mdg__piece_insert(ns, (struct mdg__piece){ (uintptr_t)memory, request->length, 0,

@@ -148,24 +148,30 @@ static int open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry
 	return MDG_DAMAGED;
 }
 
-/* The path of another process's descriptor of the data file; false when it is
- * not to be reached: other pid namespace, other user, closed, replaced. */
+/* The path of another process's descriptor of the data file, or failing that of
+ * its mapping; false when neither is to be reached: other pid namespace, other
+ * user, closed, replaced. */
 static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
-                  const struct mdg__holder *holder, char path[64])
+                  const struct mdg__holder *holder, char path[96])
 {
 	struct mdg__process *process = &ns->registry.processes[holder->slot];
+	int32_t pid = (int32_t)mdg__get32(&process->pid);
 	struct stat status;
-	if (holder->fd < 0 ||
-	    mdg__get64(&process->pid_namespace) != ns->registry.pid_namespace)
+	if (pid == 0 || mdg__get64(&process->pid_namespace) != ns->registry.pid_namespace)
 		return false;
-	mdg__format(path, 64, "/proc/%d/fd/%d", (int)mdg__get32(&process->pid), holder->fd);
-	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
+	mdg__format(path, 96, "/proc/%d/fd/%d", pid, holder->fd);
+	if (holder->fd >= 0 && mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
+	    is_data(ns, entry, &status))
+		return true;
+	return entry->inode != 0 &&
+	       mdg__mapped_path(pid, ns->registry.device, (ino_t)entry->inode, path) &&
+	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
 }
 
 static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry *entry, int flags)
 {
 	struct mdg__holder holders[64];
-	char path[64];
+	char path[96];
 	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 64);
 	for (int i = 0; i < count; i++) {
 		if (!reach(ns, entry, &holders[i], path))
@@ -251,7 +257,7 @@ void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__holder holders[64];
 	struct place place;
-	char path[64];
+	char path[96];
 	/* Between users /proc/PID/fd is closed: keep the name there. */
 	if (is_shared(ns))
 		return;

@@ -37,6 +37,7 @@ static int detach_entered(struct mdg_namespace *ns, uintptr_t address)
 		}
 		(void)mdg__sys_munmap((void *)piece.start, piece.length);
 		mdg__piece_remove(ns, at);
+		mdg__stamp_detached(ns, piece.index);
 		mdg__count_detached(ns, piece.index, piece.sequence);
 	}
 	return 0;

@@ -36,7 +36,7 @@ struct mdg__known {
 	uint64_t inode;
 	uint32_t child_attachment1, child_generation; /* during fork: the child's record */
 	uint32_t fork_round;  /* the fork that these were made for */
-	uint32_t unused;
+	uint32_t detached;    /* it has been attached and detached before */
 };
 
 /* A stretch of addresses that is (still) mapped to a segment. */
@@ -110,11 +110,15 @@ void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at);
  * comparison, no lock. */
 bool mdg__pieces_may_touch(uintptr_t start, size_t length);
 
-/* ---- known.c part of attach.c/detach.c ---- */
-/* Changes what is counted for a segment, with stamps; clears it away if that
- * was the last of a removed one. */
+/* ---- attach.c ---- (object lock held) */
+/* Changes what is counted for a segment; clears it away if that was the last of
+ * a removed one. */
 void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
 bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
+/* Time and pid of it. A detach is stamped before it is counted: with the last
+ * one the entry of a removed segment is freed. */
+void mdg__stamp_attached(struct mdg_namespace *ns, uint32_t index);
+void mdg__stamp_detached(struct mdg_namespace *ns, uint32_t index);
 void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index);
 
 /* ---- datafile.c ---- */

@@ -105,13 +105,16 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 		if (head_stays) {
 			piece->length = start - whole.start;
 			at++;
-			if (tail_stays && mdg__count_attached(ns, whole.index, whole.sequence))
+			if (tail_stays && mdg__count_attached(ns, whole.index, whole.sequence)) {
+				mdg__stamp_attached(ns, whole.index);
 				mdg__piece_insert(ns, tail);
+			}
 		} else if (tail_stays) {
 			*piece = tail;
 			at++;
 		} else {
 			mdg__piece_remove(ns, at);
+			mdg__stamp_detached(ns, whole.index);
 			mdg__count_detached(ns, whole.index, whole.sequence);
 		}
 	}

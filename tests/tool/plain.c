@@ -5,6 +5,9 @@
  *     plain make KEY     makes a segment of 100 bytes, says its key
  *     plain exit CODE    exits with CODE
  *     plain environment  prints LD_PRELOAD and MADANG_NAMESPACE
+ *     plain exec PROGRAM ARGUMENTS...
+ *                        becomes PROGRAM
+ *     plain script FILE  is the interpreter of a script: exits with 5
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +15,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
+#include <unistd.h>
 
 static int make(const char *text)
 {
@@ -31,6 +35,12 @@ int main(int argc, char **argv)
 		return make(argv[2]);
 	if (argc > 2 && strcmp(argv[1], "exit") == 0)
 		return atoi(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "script") == 0)
+		return 5;
+	if (argc > 2 && strcmp(argv[1], "exec") == 0) {
+		execv(argv[2], argv + 2);
+		return 1;
+	}
 	if (argc > 1 && strcmp(argv[1], "environment") == 0) {
 		const char *list = getenv("LD_PRELOAD"), *dir = getenv("MADANG_NAMESPACE");
 		printf("LD_PRELOAD=%s\nMADANG_NAMESPACE=%s\n", list ? list : "", dir ? dir : "");

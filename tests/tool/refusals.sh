@@ -4,7 +4,7 @@
 
 all()
 {
-	for command in "ls" "mk 1" "rm 0" "run true"; do
+	for command in "ls" "mk 1" "rm 0" "run $helpers/tool_plain"; do
 		# shellcheck disable=SC2086
 		MADANG_NAMESPACE=$ns try $command
 	done

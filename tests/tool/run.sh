@@ -13,7 +13,7 @@ try run -n "$ns" -- "$plain" make 0x4d41
 try run -n "$ns" "$plain" exit 42
 ( cd "$base" && try run -n ns "$plain" environment )
 ( LD_PRELOAD=libc.so.6; export LD_PRELOAD; try run -n "$ns" "$plain" environment )
-try run -n "$ns" sh -c 'MADANG_NAMESPACE=$1 "$2" run "$3" environment' sh "$ns" "$madang" "$plain"
+try run -n "$ns" "$plain" exec "$madang" run "$plain" environment
 
 echo "# looked up as shells do"
 ( PATH=$helpers; export PATH; try run -n "$ns" tool_plain exit 3 )
@@ -25,7 +25,7 @@ try run -n "$ns" "$base"
 try run -n "$ns" "$work/file"
 
 echo "# scripts"
-printf '#!/bin/sh\nexit 5\n' >"$work/script"
+printf '#! %s script\n' "$plain" >"$work/script"
 printf 'exit 6\n' >"$work/bare"
 printf '#! %s\n' "$helpers/tool_static" >"$work/static-script"
 printf '#!/no/such/interpreter\n' >"$work/lost"

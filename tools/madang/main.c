@@ -167,5 +167,6 @@ static void fill_standard_descriptors(void)
 int main(int argc, char **argv)
 {
 	fill_standard_descriptors();
+	output_begin();
 	return output_finish(dispatch(argc, argv));
 }

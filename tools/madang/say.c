@@ -7,13 +7,14 @@
 #include "tool.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <getopt.h>
 
 static const char *command; /* "ls"; NULL: madang itself */
+static int output_error;    /* errno of the first flush that failed; stdio keeps only the fact */
 
 void say_command(const char *name)
 {
@@ -23,7 +24,8 @@ void say_command(const char *name)
 static void say_prefix(void)
 {
 	/* What was printed before the trouble belongs before it, also when both are one terminal. */
-	fflush(stdout);
+	if (fflush(stdout) != 0 && output_error == 0)
+		output_error = errno;
 	if (command != NULL)
 		fprintf(stderr, "madang %s: ", command);
 	else
@@ -72,15 +74,16 @@ int usage_error(const char *format, ...)
  */
 int usage_option(int returned, char **argv)
 {
+	/* Where a value is missing at the end, musl's optind is beyond it. */
 	const char *word = argv[optind > 1 ? optind - 1 : 1];
-	bool is_long = strncmp(word, "--", 2) == 0;
+	bool is_long = word != NULL && strncmp(word, "--", 2) == 0;
 
 	if (returned == ':')
 		return is_long ? usage_error("option '%s' needs a value", word)
 		               : usage_error("option '-%c' needs a value", optopt);
 	if (is_long && optopt != 0 && strchr(word, '=') != NULL)
 		return usage_error("option '%.*s' takes no value", (int)strcspn(word, "="), word);
-	if (is_long || optopt == 0)
+	if (word != NULL && (is_long || optopt == 0))
 		return usage_error("unknown or ambiguous option '%s'", word);
 	return usage_error("unknown option '-%c'", optopt);
 }
@@ -91,19 +94,25 @@ int print_help(const char *text)
 	return TOOL_OK;
 }
 
+void output_begin(void)
+{
+	/* All of a short answer goes out in output_finish, which then knows why it could not. */
+	static char buffer[16384];
+	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+}
+
 int output_finish(int status)
 {
 	/* Both are needed: an earlier failed write leaves only ferror, a late one (a full disk
 	 * that says so when the file is closed) shows in fclose. */
-	int failed = ferror(stdout);
+	bool failed = ferror(stdout) != 0;
+
 	errno = 0;
-	if (fclose(stdout) != 0)
-		failed = 1;
-	if (failed) {
-		int error = errno;
-		fprintf(stderr, "madang%s%s: cannot write the output: %s\n", command ? " " : "",
-		        command ? command : "", error != 0 ? strerror(error) : "write error");
-		return status == TOOL_OK ? TOOL_TROUBLE : status;
-	}
-	return status;
+	if (fclose(stdout) != 0 && output_error == 0)
+		output_error = errno;
+	if (!failed && output_error == 0)
+		return status;
+	fprintf(stderr, "madang%s%s: cannot write the output: %s\n", command ? " " : "",
+	        command ? command : "", output_error != 0 ? strerror(output_error) : "write error");
+	return status == TOOL_OK ? TOOL_TROUBLE : status;
 }

@@ -47,7 +47,9 @@ void advise(const char *text);
 int usage_error(const char *format, ...) TOOL_PRINTF(1, 2);
 /* For what getopt_long returned that is not an option ('?' or ':'). */
 int usage_option(int returned, char **argv);
-/* Flushes stdout; a failed write turns success into TOOL_TROUBLE and is said. */
+/* Before anything is printed. */
+void output_begin(void);
+/* Flushes and closes stdout; a failed write turns success into TOOL_TROUBLE and is said. */
 int output_finish(int status);
 int print_help(const char *text);
 
