@@ -10,17 +10,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #define LIBRARY "libmadang-sysv.so.0"
 
-/* The directory of the running tool, or "". */
+/* The directory of the running tool, or "". Without /proc: of the path that it was started by,
+ * which the kernel leaves in the auxiliary vector. */
 static void own_directory(char *room, size_t size)
 {
 	ssize_t length = readlink("/proc/self/exe", room, size - 1);
-	char *slash;
+	unsigned long started = getauxval(AT_EXECFN);
+	char *real, *slash;
 
 	room[length > 0 ? length : 0] = '\0';
+	if (length <= 0 && started != 0 && (real = realpath((const char *)started, NULL)) != NULL) {
+		snprintf(room, size, "%s", real);
+		free(real);
+	}
 	slash = strrchr(room, '/');
 	if (slash != NULL)
 		*slash = '\0';
@@ -56,7 +63,10 @@ bool preload_find(char *room, size_t size)
 	char own[4096], candidate[4096 + 256];
 
 	if (wanted != NULL && wanted[0] != '\0') {
-		snprintf(room, size, "%s", wanted);
+		/* Absolute, because the program and its children may change the directory. */
+		char *real = wanted[0] != '/' ? realpath(wanted, NULL) : NULL;
+		snprintf(room, size, "%s", real != NULL ? real : wanted);
+		free(real);
 		return access(wanted, R_OK) == 0;
 	}
 	own_directory(own, sizeof own);

@@ -83,11 +83,6 @@ static int find_preload(char *room, size_t size)
 		advise("Install it, or name it in MADANG_PRELOAD.");
 		return TOOL_TROUBLE;
 	}
-	if (strchr(room, '/') == NULL) {
-		complain("MADANG_PRELOAD=%s needs a slash, or the loader looks elsewhere for it", room);
-		advise("Give the whole path.");
-		return TOOL_TROUBLE;
-	}
 	if (strpbrk(room, " \t\n:") != NULL) {
 		complain("%s holds a space or a colon, which LD_PRELOAD cannot express", room);
 		advise("Move or link it to a path without them and name that in MADANG_PRELOAD.");
