@@ -106,8 +106,10 @@ int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
 		(void)mdg__sys_close(fd);
 		return MDG_NS_GONE;
 	}
-	if (!fresh)
+	if (!fresh) {
 		registry->fd = fd;
+		registry->openings++;
+	}
 	return fd;
 }
 

@@ -178,14 +178,14 @@ static bool slot_is_kept(const struct mdg__registry *registry)
 int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__clearing *clearing)
 {
 	*ret_new = false;
-	int before = registry->fd;
 	int fd = mdg__registry_fd(registry, false);
 	if (fd < 0)
 		return fd;
 	if (slot_is_kept(registry)) {
 		/* The program closed our descriptor, and the lock went with it. */
-		if (fd != before)
-			(void)mdg__sys_lock_byte(fd, byte_of(registry, registry->slot1 - 1), false);
+		if (registry->locked_in != registry->openings &&
+		    mdg__sys_lock_byte(fd, byte_of(registry, registry->slot1 - 1), false) == 0)
+			registry->locked_in = registry->openings;
 		return 0;
 	}
 	registry->slot1 = 0;
@@ -200,6 +200,7 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 	if (rc < 0)
 		return rc;
 	*ret_new = true;
+	registry->locked_in = registry->openings;
 	reap_former_self(registry, clearing);
 	return 0;
 }
@@ -220,11 +221,14 @@ void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint
 	struct mdg__process *process = &registry->processes[slot];
 	registry->pid_namespace = mdg__pid_namespace(); /* unshare(CLONE_NEWPID) before fork */
 	atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(), memory_order_release);
+	/* The parent's time is from before this process was born. */
+	atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(), memory_order_release);
 	atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
 	                      memory_order_release);
 	atomic_store_explicit(&process->tag, generation << 8 | MDG__SLOT_LIVE,
 	                      memory_order_release);
 	registry->fd = fd;
+	registry->locked_in = ++registry->openings;
 	registry->generation = generation;
 	registry->slot1 = slot + 1;
 }
@@ -240,11 +244,11 @@ static int ask_lock(struct mdg__registry *registry, uint32_t slot)
 		return held;
 	/* "Free" may be the answer about another file: the program can have put
 	 * one in our descriptor's place. Believe it only of the registry. */
-	int before = registry->fd;
+	uint32_t before = registry->openings;
 	int fd = mdg__registry_fd(registry, false);
 	if (fd < 0)
 		return fd;
-	if (held == 0 && fd == before)
+	if (held == 0 && registry->openings == before)
 		return 0;
 	return mdg__sys_byte_is_locked(fd, byte_of(registry, slot));
 }

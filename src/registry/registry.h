@@ -51,6 +51,8 @@ struct mdg__registry {
 	 * change only with the process's own lock held (namespace.c). */
 	_Atomic int dirfd;
 	_Atomic int fd;      /* its description holds this process's byte lock */
+	_Atomic uint32_t openings; /* how often fd was opened: numbers come back */
+	uint32_t locked_in;  /* the opening through which the slot's byte is locked */
 
 	/* This process's slot; 0 in slot1: none. Changes as the descriptors do. */
 	_Atomic uint32_t slot1;

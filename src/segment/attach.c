@@ -28,6 +28,23 @@
 
 /* ---- what this process knows of a segment ------------------------------------ */
 
+/* Whether `attachment1` is a record of this process: not of the one that
+ * forked it, and not given to somebody else since. */
+static bool has_record(const struct mdg_namespace *ns, const struct mdg__known *known)
+{
+	return known->attachment1 != 0 && known->epoch == ns->epoch &&
+	       mdg__get64(&ns->registry.attachments[known->attachment1 - 1].word) >> 32 ==
+	               known->generation;
+}
+
+/* Tells others which descriptor they can reach the file through. */
+static void note_fd(struct mdg_namespace *ns, const struct mdg__known *known)
+{
+	if (has_record(ns, known))
+		atomic_store_explicit(&ns->registry.attachments[known->attachment1 - 1].fd,
+		                      (uint32_t)(known->fd + 1), memory_order_release);
+}
+
 void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__known *known = &ns->known[index];
@@ -39,9 +56,7 @@ void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index)
 	ns->kept_fds--;
 	if (ns->idle1 == index + 1)
 		ns->idle1 = 0;
-	struct mdg__attachment *record = &ns->registry.attachments[known->attachment1 - 1];
-	if (known->attachment1 != 0 && mdg__get64(&record->word) >> 32 == known->generation)
-		atomic_store_explicit(&record->fd, 0, memory_order_release);
+	note_fd(ns, known);
 }
 
 /* The entry for this very segment; a former one at the index is forgotten. */
@@ -79,8 +94,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 		mdg__unlock(registry);
 		if (rc == 0) {
 			known->attachment1 = made + 1;
-			atomic_store_explicit(&registry->attachments[made].fd,
-			                      (uint32_t)(known->fd + 1), memory_order_release);
+			known->epoch = ns->epoch;
+			note_fd(ns, known);
 			return 0;
 		}
 		if (rc == -EAGAIN)
@@ -152,7 +167,7 @@ bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 {
 	struct mdg__known *known = &ns->known[index];
 	struct mdg__segment *segment = &ns->registry.segments[index];
-	bool counted = known->attachment1 != 0 &&
+	bool counted = has_record(ns, known) &&
 	               mdg__attachment_add(&ns->registry, known->attachment1 - 1,
 	                                   known->generation, 1);
 	if (!counted) { /* no record, or it went with a slot that was lost */
@@ -197,7 +212,7 @@ void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 	if (known->sequence1 != sequence + 1 || known->pieces == 0)
 		return; /* the registry was scribbled over */
 	known->pieces--;
-	if (known->attachment1 != 0)
+	if (has_record(ns, known))
 		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
 		                          -1);
 	uint32_t tag = atomic_load(&segment->tag);
@@ -217,9 +232,7 @@ static void keep_fd(struct mdg_namespace *ns, struct mdg__known *known, uint32_t
 	known->writable = writable;
 	known->inode = inode;
 	ns->kept_fds++;
-	if (known->attachment1 != 0)
-		atomic_store_explicit(&ns->registry.attachments[known->attachment1 - 1].fd,
-		                      (uint32_t)(fd + 1), memory_order_release);
+	note_fd(ns, known);
 }
 
 static unsigned most_kept_fds(void)

@@ -52,10 +52,6 @@ void mdg__forked(struct mdg_namespace *ns)
 		(void)mdg__sys_close(registry->fd);
 	registry->fd = -1;
 	registry->slot1 = 0;
-	for (uint32_t i = 0; i < ns->piece_count; i++)
-		ns->known[ns->pieces[i].index].attachment1 = 0;
-	if (ns->idle1 != 0)
-		ns->known[ns->idle1 - 1].attachment1 = 0;
 	ns->epoch = mdg__fork_epoch();
 }
 
@@ -183,6 +179,7 @@ static void adopt_attachments(struct mdg_namespace *ns)
 			continue; /* its segment is gone from the registry */
 		known->attachment1 = known->child_attachment1;
 		known->generation = known->child_generation;
+		known->epoch = ns->epoch;
 	}
 }
 

@@ -37,6 +37,7 @@ struct mdg__known {
 	uint32_t child_attachment1, child_generation; /* during fork: the child's record */
 	uint32_t fork_round;  /* the fork that these were made for */
 	uint32_t detached;    /* it has been attached and detached before */
+	uint32_t epoch;       /* of the process that attachment1 belongs to: not the parent's */
 };
 
 /* A stretch of addresses that is (still) mapped to a segment. */

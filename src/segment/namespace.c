@@ -114,6 +114,7 @@ static int enter_anew(struct mdg_namespace *ns)
 		           : 0;
 		if (there && rc == 0) {
 			known->attachment1 = made + 1;
+			known->epoch = ns->epoch;
 			(void)mdg__attachment_add(&ns->registry, made, known->generation,
 			                          (int32_t)known->pieces);
 			atomic_store_explicit(&ns->registry.attachments[made].fd,
