@@ -52,6 +52,7 @@ outside() {
 	[ -x "$BIN/postgres" ] ||
 		skip "PostgreSQL 15 is missing; install it with: apt-get install postgresql-15"
 	need ipcs util-linux
+	[ "$MODE" = kernel ] || can_preload
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/madang-postgres.XXXXXX") || give_up "mktemp"
 	trap 'rm -rf "$WORK"' EXIT
 	trap 'exit 130' INT TERM
@@ -70,7 +71,6 @@ outside() {
 		"$ENCLOSE" --kernel --timeout $LIMIT ${as:+runuser -u "$as" --} \
 			sh "$WORK/build/postgres.sh" inside
 	else
-		can_preload
 		${as:+runuser -u "$as" --} "$ENCLOSE" --preload "$PRELOAD" --timeout $LIMIT \
 			sh "$WORK/build/postgres.sh" inside
 	fi

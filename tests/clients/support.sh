@@ -8,7 +8,7 @@
 # forbidden. MODE says on what: `madang` (preloaded), or `kernel`, the oracle.
 # Exit 0: passed; 1: a check failed; 77: skipped, and the reason was printed.
 #
-# From CMake come MODE, ENCLOSE, MADANG, PRELOAD, CC and CC_FLAGS.
+# From CMake come MODE, ENCLOSE, MADANG, PRELOAD, HOLD, CC, CC_FLAGS and SANITIZE.
 
 set -u
 MODE=${MODE:-madang} PRELOAD=${PRELOAD-} MADANG=${MADANG-} failures=0
@@ -92,6 +92,10 @@ enter() {
 
 # A 32-bit or musl build, or one with sanitizers, cannot go into Debian's programs.
 can_preload() {
-	said=$(LD_PRELOAD=$PRELOAD sh -c : 2>&1) && [ -z "$said" ] && return 0
+	if [ -n "${SANITIZE-}" ]; then
+		said="its programs would have to be built with $SANITIZE as well"
+	else
+		said=$(LD_PRELOAD=$PRELOAD sh -c : 2>&1) && [ -z "$said" ] && return 0
+	fi
 	skip "this build of libmadang-sysv cannot be preloaded into the system's programs: $said"
 }
