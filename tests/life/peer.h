@@ -25,6 +25,27 @@
 #include <sys/resource.h>
 #include <time.h>
 
+/* Sanitizers keep shadows of memory, and the thread sanitizer makes a fork of vfork. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_SHADOW 1
+#elif __has_feature(thread_sanitizer)
+#define WITH_SHADOW 1
+#define WITHOUT_VFORK 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define WITH_SHADOW 1
+#elif defined(__SANITIZE_THREAD__)
+#define WITH_SHADOW 1
+#define WITHOUT_VFORK 1
+#endif
+#ifndef WITH_SHADOW
+#define WITH_SHADOW 0
+#endif
+#ifndef WITHOUT_VFORK
+#define WITHOUT_VFORK 0
+#endif
+
 struct peer {
 	pid_t pid; /* of the other side */
 	int in, out;
