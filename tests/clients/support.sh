@@ -91,11 +91,13 @@ enter() {
 }
 
 # A 32-bit or musl build, or one with sanitizers, cannot go into Debian's programs.
+# Any other that fails to load is broken, and that is no reason to skip.
 can_preload() {
-	if [ -n "${SANITIZE-}" ]; then
-		said="its programs would have to be built with $SANITIZE as well"
-	else
-		said=$(LD_PRELOAD=$PRELOAD sh -c : 2>&1) && [ -z "$said" ] && return 0
-	fi
-	skip "this build of libmadang-sysv cannot be preloaded into the system's programs: $said"
+	[ -z "${SANITIZE-}" ] || skip "the system's programs are not built with $SANITIZE"
+	said=$(LD_PRELOAD=$PRELOAD sh -c : 2>&1) && [ -z "$said" ] && return 0
+	case "${CC-}: $said" in
+	*musl*:* | *"wrong ELF class"*)
+		skip "this build of libmadang-sysv cannot be preloaded into the system's programs: $said" ;;
+	esac
+	give_up "libmadang-sysv does not load: $said"
 }
