@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -60,7 +61,7 @@ int mdg__sys_ftruncate(int fd, uint64_t size)
 
 static int write_zeros(int fd, uint64_t offset, uint64_t size)
 {
-	static const char zeros[4096];
+	static char zeros[65536]; /* never written: all of it is the kernel's one page of zeros */
 	while (size > 0) {
 		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
 		ssize_t done = NEGATED(ssize_t, syscall(SYS_pwrite64, fd, zeros, part, SPLIT64(offset)));
@@ -83,6 +84,21 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 		if (rc != -EINTR)
 			return rc;
 	}
+}
+
+int mdg__sys_write_zeros(int fd, uint64_t size)
+{
+	return write_zeros(fd, 0, size);
+}
+
+int mdg__sys_mknodat(int dirfd, const char *path, unsigned mode)
+{
+	return NEGATED(int, syscall(SYS_mknodat, dirfd, path, S_IFREG | mode, 0));
+}
+
+int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode)
+{
+	return NEGATED(int, syscall(SYS_fchmodat, dirfd, path, mode));
 }
 
 int mdg__sys_punch(int fd, uint64_t size)
@@ -152,6 +168,21 @@ int mdg__sys_fstat(int fd, struct stat *ret)
 #else
 	return NEGATED(int, fstat(fd, ret));
 #endif
+}
+
+uint64_t mdg__fd_mark(int fd)
+{
+	static _Atomic uint32_t count;
+	/* Numbers that a program's own file offset does not hit by chance, and
+	 * that are below the largest offset of every file system. */
+	uint64_t mark = (UINT64_C(0x2d5) << 32) + atomic_fetch_add(&count, 1);
+	off_t set = NEGATED(off_t, lseek(fd, (off_t)mark, SEEK_SET));
+	return set == (off_t)mark ? mark : 0;
+}
+
+bool mdg__fd_is_marked(int fd, uint64_t mark)
+{
+	return fd >= 0 && NEGATED(off_t, lseek(fd, 0, SEEK_CUR)) == (off_t)mark;
 }
 
 int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret)

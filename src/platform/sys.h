@@ -40,12 +40,23 @@ int mdg__sys_may(const char *path, int what);
 int mdg__sys_getcwd(char *path, size_t room);
 /* Whether a descriptor is open, and of this very file. */
 bool mdg__fd_is(int fd, dev_t device, ino_t inode);
+/* The same question at a quarter of the price, for a description that nobody
+ * reads or writes through: its offset is set to a number that no other has, and
+ * asked for. Programs close descriptors they do not know, and the number then
+ * comes back as something else. 0: the file cannot be marked so. */
+uint64_t mdg__fd_mark(int fd);
+bool mdg__fd_is_marked(int fd, uint64_t mark);
 int mdg__sys_fstat(int fd, struct stat *ret);
 int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret);
 /* Reads up to `room` bytes (restarting after signals): bytes read, or -errno. */
 int64_t mdg__sys_read(int fd, void *buffer, size_t room);
 /* Entries of a directory as getdents64(2) gives them. */
 int64_t mdg__sys_getdents(int fd, void *buffer, size_t room);
+/* Makes an empty regular file without opening it; the umask applies. */
+int mdg__sys_mknodat(int dirfd, const char *path, unsigned mode);
+int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode); /* follows links */
+/* Writes `size` zeros at the start. [signals blocked] */
+int mdg__sys_write_zeros(int fd, uint64_t size);
 /* A duplicate, close-on-exec, numbered at least `lowest`. */
 int mdg__sys_dup_above(int fd, int lowest);
 

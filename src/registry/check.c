@@ -219,7 +219,7 @@ static void check_processes(struct check *check)
 	for (uint32_t slot = 0; slot < check->processes; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
 		uint32_t state = mdg__get32(&process->tag) & 0xff, busy = 0;
-		if (state > MDG__SLOT_FORKING)
+		if (state > MDG__SLOT_DEAD)
 			say(check, -1, "process slot %u has the impossible state %u", slot, state);
 		if (state == MDG__SLOT_FREE && mdg__get32(&process->attachments) != 0)
 			say(check, -1, "free process slot %u has attachments", slot);
@@ -346,7 +346,7 @@ static void rebuild_processes(struct check *check)
 	for (uint32_t slot = 0; slot < check->processes; slot++) {
 		struct mdg__process *process = &check->registry->processes[slot];
 		uint32_t busy = 0;
-		if ((mdg__get32(&process->tag) & 0xff) > MDG__SLOT_FORKING)
+		if ((mdg__get32(&process->tag) & 0xff) > MDG__SLOT_DEAD)
 			set32(&process->tag, mdg__get32(&process->tag) & ~UINT32_C(0xff));
 		for (uint32_t index = 0; index < check->segments; index++)
 			busy += state_of(check, index) == MDG__BUSY &&

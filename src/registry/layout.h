@@ -139,13 +139,14 @@ struct mdg__segment {
 enum mdg__process_state {
 	MDG__SLOT_FREE = 0,
 	MDG__SLOT_LIVE = 1,
-	MDG__SLOT_FORKING = 2 /* filled by a parent for the child it is about to make */
+	MDG__SLOT_FORKING = 2, /* filled by a parent for the child it is about to make */
+	MDG__SLOT_DEAD = 3    /* known to be dead, not yet given back: nobody asks again */
 };
 
 /* The kernel holds an open-file-description lock on the slot's first byte for
  * as long as the process lives; see process.c. */
 struct mdg__process {
-	mdg__a32 tag;      /* [O] FREE->LIVE/FORKING->LIVE; [L] ->FREE, when dead */
+	mdg__a32 tag;      /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE */
 	mdg__a32 pid;      /* [O] 0 while FORKING */
 	mdg__a64 born_before; /* [O] boot nanoseconds: when the slot was taken */
 	mdg__a64 boot;     /* [O] which boot of the machine */

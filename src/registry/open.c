@@ -61,24 +61,39 @@ int mdg__fd_out_of_the_way(int fd)
 {
 	/* Above what programs use by number, but not so high that the kernel
 	 * has to grow the process's table of descriptors by megabytes. */
-	struct rlimit limit;
-	int lowest = 768;
-	if (fd < 0)
-		return fd;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 1024)
-		lowest = (int)(limit.rlim_cur / 4 * 3);
-	if (fd >= lowest)
+	static _Atomic int lowest = 768;
+	if (fd < 0 || fd >= lowest)
 		return fd;
 	int high = mdg__sys_dup_above(fd, lowest);
+	if (high == -EINVAL || high == -EMFILE) { /* the limit is lower */
+		struct rlimit limit = { 0, 0 };
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+		int lower = limit.rlim_cur < 1024 ? (int)(limit.rlim_cur / 4 * 3) : 768;
+		if (lower < lowest) {
+			lowest = lower;
+			high = mdg__sys_dup_above(fd, lower);
+		}
+	}
 	(void)mdg__sys_close(fd);
-	return high;
+	return high == -EINVAL ? -EMFILE : high;
+}
+
+static bool is_ours(int fd, uint64_t mark, dev_t device, ino_t inode)
+{
+	return mark != 0 ? mdg__fd_is_marked(fd, mark) : mdg__fd_is(fd, device, inode);
+}
+
+bool mdg__registry_fd_is_ours(const struct mdg__registry *registry)
+{
+	return is_ours(registry->fd, registry->fd_mark, registry->device, registry->inode);
 }
 
 int mdg__registry_dirfd(struct mdg__registry *registry)
 {
 	int fd = registry->dirfd;
-	if (mdg__fd_is(fd, registry->dir_device, registry->dir_inode))
+	if (is_ours(fd, registry->dir_mark, registry->dir_device, registry->dir_inode))
 		return fd;
+	registry->lost = 1;
 	fd = mdg__fd_out_of_the_way(
 		mdg__sys_openat(AT_FDCWD, registry->path, O_RDONLY | O_DIRECTORY, 0));
 	if (fd < 0)
@@ -87,13 +102,14 @@ int mdg__registry_dirfd(struct mdg__registry *registry)
 		(void)mdg__sys_close(fd);
 		return MDG_NS_GONE;
 	}
+	registry->dir_mark = mdg__fd_mark(fd);
 	registry->dirfd = fd;
 	return fd;
 }
 
 int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
 {
-	if (!fresh && mdg__fd_is(registry->fd, registry->device, registry->inode))
+	if (!fresh && mdg__registry_fd_is_ours(registry))
 		return registry->fd;
 	int dirfd = mdg__registry_dirfd(registry);
 	if (dirfd < 0)
@@ -106,11 +122,16 @@ int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
 		(void)mdg__sys_close(fd);
 		return MDG_NS_GONE;
 	}
-	if (!fresh) {
-		registry->fd = fd;
-		registry->openings++;
-	}
+	if (!fresh)
+		mdg__registry_keep_fd(registry, fd);
 	return fd;
+}
+
+void mdg__registry_keep_fd(struct mdg__registry *registry, int fd)
+{
+	registry->fd_mark = mdg__fd_mark(fd);
+	registry->fd = fd;
+	registry->openings++;
 }
 
 /* ---- making ------------------------------------------------------------- */
@@ -361,6 +382,7 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 		return rc;
 	registry->fd = -1;
 	registry->dirfd = dirfd;
+	registry->dir_mark = mdg__fd_mark(dirfd);
 	registry->boot = mdg__boot_id();
 	registry->pid_namespace = mdg__pid_namespace();
 	return 0;
@@ -368,7 +390,7 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 
 void mdg__registry_close(struct mdg__registry *registry)
 {
-	if (mdg__fd_is(registry->fd, registry->device, registry->inode))
+	if (mdg__registry_fd_is_ours(registry))
 		(void)mdg__sys_close(registry->fd);
 	if (mdg__fd_is(registry->dirfd, registry->dir_device, registry->dir_inode))
 		(void)mdg__sys_close(registry->dirfd);

@@ -175,9 +175,27 @@ static bool slot_is_kept(const struct mdg__registry *registry)
 	                             (registry->generation << 8 | MDG__SLOT_LIVE);
 }
 
+/* unshare(CLONE_NEWPID) or setns before a fork: the child is elsewhere. Asked
+ * at its first call, because /proc is slow and most children exec. */
+static void learn_namespace(struct mdg__registry *registry)
+{
+	registry->namespace_unknown = 0;
+	registry->pid_namespace = mdg__pid_namespace();
+	if (slot_is_kept(registry))
+		atomic_store_explicit(&registry->processes[registry->slot1 - 1].pid_namespace,
+		                      registry->pid_namespace, memory_order_release);
+}
+
 int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__clearing *clearing)
 {
 	*ret_new = false;
+	if (registry->namespace_unknown)
+		learn_namespace(registry);
+	/* Nothing has been seen to be lost: a lock that went with a descriptor
+	 * costs others a second question, no more. */
+	if (!registry->lost && registry->fd >= 0 && slot_is_kept(registry))
+		return 0;
+	registry->lost = 0;
 	int fd = mdg__registry_fd(registry, false);
 	if (fd < 0)
 		return fd;
@@ -219,16 +237,14 @@ int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_sl
 void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation)
 {
 	struct mdg__process *process = &registry->processes[slot];
-	registry->pid_namespace = mdg__pid_namespace(); /* unshare(CLONE_NEWPID) before fork */
+	registry->namespace_unknown = 1;
 	atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(), memory_order_release);
 	/* The parent's time is from before this process was born. */
 	atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(), memory_order_release);
-	atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
-	                      memory_order_release);
 	atomic_store_explicit(&process->tag, generation << 8 | MDG__SLOT_LIVE,
 	                      memory_order_release);
-	registry->fd = fd;
-	registry->locked_in = ++registry->openings;
+	mdg__registry_keep_fd(registry, fd);
+	registry->locked_in = registry->openings;
 	registry->generation = generation;
 	registry->slot1 = slot + 1;
 }
@@ -250,6 +266,7 @@ static int ask_lock(struct mdg__registry *registry, uint32_t slot)
 		return fd;
 	if (held == 0 && registry->openings == before)
 		return 0;
+	registry->lost = 1;
 	return mdg__sys_byte_is_locked(fd, byte_of(registry, slot));
 }
 
@@ -274,7 +291,8 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 	struct mdg__process *process = &registry->processes[slot];
 	for (;;) {
 		uint32_t tag = mdg__get32(&process->tag);
-		if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE)
+		if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE ||
+		    (tag & 0xff) == MDG__SLOT_DEAD)
 			return false;
 		if (mdg__slot_is_own(registry, slot))
 			return true;

@@ -48,6 +48,23 @@ static bool has_room(const struct mdg__clearing *clearing)
 	return clearing->count < sizeof clearing->index / sizeof clearing->index[0];
 }
 
+/* Whether a slot's process lives. One found dead is marked, so that a thousand
+ * of them are not asked for each of their segments. [lock] */
+static bool lives(struct mdg__registry *registry, uint32_t slot)
+{
+	mdg__a32 *tag = &registry->processes[slot].tag;
+	uint32_t generation = mdg__get32(tag) >> 8;
+	if (mdg__slot_alive(registry, slot, generation))
+		return true;
+	uint32_t state = mdg__get32(tag) & 0xff;
+	if (mdg__get32(tag) >> 8 == generation && state != MDG__SLOT_FREE &&
+	    state != MDG__SLOT_DEAD) {
+		mdg__put32(registry, tag, generation << 8 | MDG__SLOT_DEAD);
+		mdg__commit(registry);
+	}
+	return false;
+}
+
 /* Whether a living process has the segment attached. [lock] */
 static bool is_held(struct mdg__registry *registry, uint32_t index)
 {
@@ -59,7 +76,7 @@ static bool is_held(struct mdg__registry *registry, uint32_t index)
 		struct mdg__attachment *record = &registry->attachments[at - 1];
 		uint32_t slot = mdg__get32(&record->process);
 		if ((uint32_t)atomic_load(&record->word) != 0 && slot < processes &&
-		    mdg__slot_alive(registry, slot, mdg__get32(&registry->processes[slot].tag) >> 8))
+		    lives(registry, slot))
 			return true;
 		at = mdg__get32(&record->segment_next);
 	}

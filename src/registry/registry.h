@@ -51,6 +51,9 @@ struct mdg__registry {
 	 * change only with the process's own lock held (namespace.c). */
 	_Atomic int dirfd;
 	_Atomic int fd;      /* its description holds this process's byte lock */
+	uint64_t dir_mark, fd_mark; /* mdg__fd_mark, 0: asked by fstat */
+	_Atomic uint32_t lost; /* a descriptor of ours was found closed: check all */
+	uint32_t namespace_unknown; /* a fork may have led into another pid namespace */
 	_Atomic uint32_t openings; /* how often fd was opened: numbers come back */
 	uint32_t locked_in;  /* the opening through which the slot's byte is locked */
 
@@ -71,6 +74,10 @@ void mdg__registry_close(struct mdg__registry *registry);
  * Or -errno, MDG_NS_GONE. */
 int mdg__registry_fd(struct mdg__registry *registry, bool fresh);
 int mdg__registry_dirfd(struct mdg__registry *registry);
+/* Whether the kept one is open and still that. */
+bool mdg__registry_fd_is_ours(const struct mdg__registry *registry);
+/* Makes a fresh one the kept one. */
+void mdg__registry_keep_fd(struct mdg__registry *registry, int fd);
 /* Makes sure that records [0, count) of a table have memory behind them:
  * touching a hole of a full file system would kill with SIGBUS. */
 enum mdg__table { MDG__SEGMENTS, MDG__PROCESSES, MDG__ATTACHMENTS };

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "platform/identity.h"
 #include "segment/internal.h"
@@ -19,11 +18,12 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-/* A segment that nobody has touched is going to be: up to this size its pages,
- * which are reserved, are all mapped at the first attach instead of one fault
- * at a time. */
-#define POPULATE_MOST (UINT64_C(64) << 20)
-#define KEPT_FDS_MOST 256u
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+/* A segment that nobody has attached before is going to be touched. A small one
+ * has all its pages (datafile.c): map them now, many at a time. */
+#define POPULATE_MOST (UINT64_C(256) << 10)
 #define NOTICED_MOST 8
 
 /* ---- what this process knows of a segment ------------------------------------ */
@@ -45,12 +45,20 @@ static void note_fd(struct mdg_namespace *ns, const struct mdg__known *known)
 		                      (uint32_t)(known->fd + 1), memory_order_release);
 }
 
+/* Whether the program has left the descriptor alone. */
+static bool is_ours(const struct mdg_namespace *ns, const struct mdg__known *known)
+{
+	return known->mark != 0
+	               ? mdg__fd_is_marked(known->fd, known->mark)
+	               : mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode);
+}
+
 void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__known *known = &ns->known[index];
 	if (known->sequence1 == 0 || known->fd < 0)
 		return;
-	if (mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode))
+	if (is_ours(ns, known))
 		(void)mdg__sys_close(known->fd);
 	known->fd = -1;
 	ns->kept_fds--;
@@ -91,6 +99,11 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 		else
 			rc = mdg__attachment_make(registry, index, registry->slot1 - 1, &made,
 			                          &known->generation);
+		if (rc == 0 && mdg__get64(&registry->segments[index].inode) == 0) {
+			/* The first who opened the file can say which it is. */
+			mdg__put64(registry, &registry->segments[index].inode, known->inode);
+			mdg__commit(registry);
+		}
 		mdg__unlock(registry);
 		if (rc == 0) {
 			known->attachment1 = made + 1;
@@ -231,16 +244,9 @@ static void keep_fd(struct mdg_namespace *ns, struct mdg__known *known, uint32_t
 	known->fd = fd;
 	known->writable = writable;
 	known->inode = inode;
+	known->mark = mdg__fd_mark(fd);
 	ns->kept_fds++;
 	note_fd(ns, known);
-}
-
-static unsigned most_kept_fds(void)
-{
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 4 >= KEPT_FDS_MOST)
-		return KEPT_FDS_MOST;
-	return (unsigned)limit.rlim_cur / 4;
 }
 
 /* A descriptor to map from; *ret_temporary: to be closed afterwards. It must
@@ -250,16 +256,19 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 {
 	*ret_temporary = false;
 	if (known->fd >= 0 && known->writable == writable) {
-		if (mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode))
+		if (is_ours(ns, known))
 			return known->fd;
 		known->fd = -1; /* the program closed it, or put another file there */
 		ns->kept_fds--;
+		ns->registry.lost = 1;
 	}
-	int fd = mdg__data_open(ns, entry, writable);
+	uint64_t inode;
+	int fd = mdg__data_open(ns, entry, writable, &inode);
 	if (fd < 0)
 		return fd;
+	known->inode = inode;
 	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
-	*ret_temporary = huge || known->fd >= 0 || ns->kept_fds >= most_kept_fds();
+	*ret_temporary = huge || known->fd >= 0 || ns->kept_fds >= ns->most_kept_fds;
 	if (writable && known->fd >= 0 && !huge)
 		*ret_temporary = false; /* replaces a read-only one */
 	if (*ret_temporary)
@@ -267,7 +276,7 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	int high = mdg__fd_out_of_the_way(fd);
 	if (high < 0)
 		return high;
-	keep_fd(ns, known, entry->index, high, writable, entry->inode);
+	keep_fd(ns, known, entry->index, high, writable, inode);
 	return high;
 }
 
@@ -302,11 +311,11 @@ static int check_address(void *address, unsigned flags, struct request *ret)
 	return 0;
 }
 
-static int map(const struct request *request, int fd, bool populate, void **ret)
+static int map(const struct request *request, int fd, void **ret)
 {
 	int protection = PROT_READ | (request->readonly ? 0 : PROT_WRITE) |
 	                 (request->executable ? PROT_EXEC : 0);
-	int flags = MAP_SHARED | (populate ? MAP_POPULATE : 0);
+	int flags = MAP_SHARED;
 	if (request->replace)
 		flags |= MAP_FIXED;
 	else if (request->fixed)
@@ -331,11 +340,13 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	bool populate = entry->atime == 0 && !(entry->flags & MDG__SEG_NORESERVE) &&
 	                !request->readonly && entry->mapped <= POPULATE_MOST;
 	void *memory;
-	int rc = map(request, fd, populate, &memory);
+	int rc = map(request, fd, &memory);
 	if (rc < 0) {
 		mdg__count_detached(ns, entry->index, sequence); /* without a stamp: it never was */
 		return rc;
 	}
+	if (populate) /* no more than a hint: older kernels do not know it */
+		(void)mdg__sys_madvise(memory, request->length, MADV_POPULATE_READ);
 	mdg__stamp_attached(ns, entry->index);
 	if (request->replace)
 		mdg__pieces_cut(ns, (uintptr_t)memory, request->length);

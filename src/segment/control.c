@@ -12,9 +12,10 @@
  * or master the caller must be. On failure nothing is held. */
 static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 {
-	int rc = mdg__entry_read(ns, id, false, ret); /* no slot is needed to be refused */
+	struct mdg__entry before; /* no slot is needed to be refused */
+	int rc = mdg__entry_read(ns, id, false, &before);
 	if (rc == 0)
-		rc = mdg__permit_control(ret);
+		rc = mdg__permit_control(&before);
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
@@ -23,10 +24,10 @@ static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 		mdg__leave(ns);
 		return rc;
 	}
-	mdg__entry_copy(ns, ret->index, ret);
+	mdg__entry_copy(ns, before.index, ret);
 	if (mdg__tag_state(ret->tag) < MDG__LIVE || ret->tag >> 8 != (uint32_t)id / MDG__IDS)
 		rc = -EINVAL;
-	else
+	else if (ret->uid != before.uid) /* a system call saved: nearly never */
 		rc = mdg__permit_control(ret);
 	if (rc < 0) {
 		mdg__unlock(&ns->registry);

@@ -164,8 +164,7 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 }
 
 /* The file is there: LIVE. Or it could not be made: the entry goes again. */
-static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, uint64_t inode,
-                  int made)
+static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, int made)
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
@@ -177,7 +176,6 @@ static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, u
 	} else if (made < 0) {
 		mdg__segment_end_clearing(registry, index);
 	} else {
-		mdg__put64(registry, &segment->inode, inode);
 		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
 		mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__LIVE));
 		mdg__segment_worker_done(registry, index);
@@ -207,7 +205,6 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	uint32_t index, sequence;
-	uint64_t inode = 0;
 	mdg__sigmask mask;
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
@@ -220,8 +217,8 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	if (rc == 0) {
 		mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
 		rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags,
-		                      wish->huge_shift, &inode);
-		rc = finish(ns, index, sequence, inode, rc);
+		                      wish->huge_shift);
+		rc = finish(ns, index, sequence, rc);
 		if (rc == 0)
 			*ret_id = id;
 	}

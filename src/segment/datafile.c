@@ -28,6 +28,9 @@
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 
+#define WRITE_ZEROS_TO (UINT64_C(256) << 10)
+#define ASK_SYSINFO_ABOVE (UINT64_C(16) << 20)
+
 /* Where a data file is: a name in an open directory. */
 struct place {
 	int dirfd;
@@ -75,14 +78,19 @@ static bool can_ever_be_had(uint64_t size)
 	return size / unit <= (uint64_t)info.totalram + info.totalswap;
 }
 
-static int size_and_reserve(int fd, uint64_t size, unsigned flags)
+static int give_memory(int fd, uint64_t size)
 {
-	int rc = mdg__sys_ftruncate(fd, size);
-	if (rc == 0 && !(flags & MDG_NORESERVE))
-		rc = can_ever_be_had(size) ? mdg__sys_reserve(fd, 0, size) : -ENOMEM;
-	if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG)
-		rc = -ENOMEM;
-	return rc;
+	int rc = 0;
+	if (size > ASK_SYSINFO_ABOVE && !can_ever_be_had(size))
+		return -ENOMEM;
+	/* Zeros that are there can be mapped many pages at a time; memory that is
+	 * only reserved is cleared one fault after the other. For a large segment,
+	 * which may never be touched as a whole, that is still the cheaper promise. */
+	if (size <= WRITE_ZEROS_TO)
+		rc = mdg__sys_write_zeros(fd, size);
+	else
+		rc = mdg__sys_reserve(fd, 0, size);
+	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG ? -ENOMEM : rc;
 }
 
 /* A new file of that name, or -errno. One that is there is a leftover: the
@@ -93,34 +101,50 @@ static int create_file(const struct place *place)
 	int fd = mdg__sys_openat(place->dirfd, place->name, flags, 0600);
 	if (fd == -EEXIST && mdg__sys_unlinkat(place->dirfd, place->name) == 0)
 		fd = mdg__sys_openat(place->dirfd, place->name, flags, 0600);
-	if (fd == -ENOSPC || fd == -EDQUOT)
-		return -ENOMEM;
-	return fd == -ENOENT ? MDG_NS_GONE : fd;
+	return fd;
+}
+
+static int create_whole(struct mdg_namespace *ns, const struct place *place, uint64_t size,
+                        unsigned mode, bool reserve)
+{
+	int fd = create_file(place);
+	if (fd < 0)
+		return fd;
+	int rc = is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;
+	if (rc == 0)
+		rc = reserve ? give_memory(fd, size) : mdg__sys_ftruncate(fd, size);
+	(void)mdg__sys_close(fd);
+	if (rc < 0)
+		(void)mdg__sys_unlinkat(place->dirfd, place->name);
+	return rc;
+}
+
+/* Without memory to promise, an empty file will do: whoever opens it first
+ * gives it its size. Half the price of opening it now. */
+static int create_empty(const struct place *place)
+{
+	int rc = mdg__sys_mknodat(place->dirfd, place->name, 0600);
+	if (rc == -EEXIST && mdg__sys_unlinkat(place->dirfd, place->name) == 0)
+		rc = mdg__sys_mknodat(place->dirfd, place->name, 0600);
+	return rc;
 }
 
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
-                     unsigned flags, unsigned huge_shift, uint64_t *ret_inode)
+                     unsigned flags, unsigned huge_shift)
 {
 	struct place place;
-	struct stat status;
-	unsigned wanted = is_shared(ns) ? mode & 0777 : 0600;
 	int rc = find_place(ns, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
 	if (rc < 0)
 		return rc;
-	int fd = create_file(&place);
-	rc = fd < 0 ? fd : mdg__sys_fstat(fd, &status);
-	if (rc >= 0)
-		rc = size_and_reserve(fd, size, huge_shift != 0 ? 0 : flags);
-	if (rc == 0 && (status.st_mode & 0777) != wanted)
-		rc = mdg__sys_fchmod(fd, wanted);
-	if (rc == 0)
-		*ret_inode = (uint64_t)status.st_ino;
-	if (fd >= 0)
-		(void)mdg__sys_close(fd);
-	if (fd >= 0 && rc < 0)
-		(void)mdg__sys_unlinkat(place.dirfd, place.name);
+	bool reserve = !(flags & MDG_NORESERVE) || huge_shift != 0;
+	if (reserve || is_shared(ns))
+		rc = create_whole(ns, &place, size, mode, reserve);
+	else
+		rc = create_empty(&place);
 	leave_place(&place);
-	return rc;
+	if (rc == -ENOSPC || rc == -EDQUOT)
+		return -ENOMEM;
+	return rc == -ENOENT ? MDG_NS_GONE : rc;
 }
 
 /* ---- opening --------------------------------------------------------------- */
@@ -135,15 +159,31 @@ static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *ent
 	       (!is_shared(ns) || status->st_uid == entry->uid || status->st_uid == entry->cuid);
 }
 
+/* A file that was made without memory gets its size when it is first opened for
+ * writing. Two who do so at once give it the same. */
+static bool give_size(const struct mdg__entry *entry, int fd, bool writable, struct stat *status)
+{
+	if (!(entry->flags & MDG__SEG_NORESERVE) || status->st_size != 0 || !writable ||
+	    !S_ISREG(status->st_mode) || mdg__sys_ftruncate(fd, entry->mapped) < 0)
+		return false;
+	status->st_size = (off_t)entry->mapped;
+	return true;
+}
+
 static int open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
-                        const char *path, int flags)
+                        const char *path, int flags, uint64_t *ret_inode)
 {
 	struct stat status;
+	bool writable = (flags & O_ACCMODE) == O_RDWR;
 	int fd = mdg__sys_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
-	if (mdg__sys_fstat(fd, &status) == 0 && is_data(ns, entry, &status))
+	if (mdg__sys_fstat(fd, &status) == 0 &&
+	    (is_data(ns, entry, &status) ||
+	     (give_size(entry, fd, writable, &status) && is_data(ns, entry, &status)))) {
+		*ret_inode = (uint64_t)status.st_ino;
 		return fd;
+	}
 	(void)mdg__sys_close(fd);
 	return MDG_DAMAGED;
 }
@@ -168,7 +208,8 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
 }
 
-static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry *entry, int flags)
+static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry *entry, int flags,
+                               uint64_t *ret_inode)
 {
 	struct mdg__holder holders[64];
 	char path[96];
@@ -176,28 +217,50 @@ static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry
 	for (int i = 0; i < count; i++) {
 		if (!reach(ns, entry, &holders[i], path))
 			continue;
-		int fd = open_checked(ns, entry, AT_FDCWD, path, flags);
+		int fd = open_checked(ns, entry, AT_FDCWD, path, flags, ret_inode);
 		if (fd >= 0 || fd == -EACCES || fd == -EMFILE || fd == -ENFILE)
 			return fd;
 	}
 	return -EIDRM;
 }
 
-int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable)
+/* By name. In a private namespace the file's mode guards nothing; a umask that
+ * took the owner's own bits away when it was made is put right here. */
+static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                        const struct place *place, int flags, uint64_t *ret_inode)
+{
+	int fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW, ret_inode);
+	if (fd == -EACCES && !is_shared(ns) && place->borrowed &&
+	    mdg__sys_fchmodat(place->dirfd, place->name, 0600) == 0)
+		fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
+		                  ret_inode);
+	/* Only who may write can give a file its size; then look again. */
+	if (fd == MDG_DAMAGED && (flags & O_ACCMODE) == O_RDONLY &&
+	    (entry->flags & MDG__SEG_NORESERVE)) {
+		fd = open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW,
+		                  ret_inode);
+		if (fd < 0)
+			return fd;
+		(void)mdg__sys_close(fd);
+		fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
+		                  ret_inode);
+	}
+	return fd == -ELOOP ? MDG_DAMAGED : fd;
+}
+
+int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
+                   uint64_t *ret_inode)
 {
 	struct place place;
 	int flags = writable ? O_RDWR : O_RDONLY;
 	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
 	if (rc < 0 && rc != MDG_NS_GONE)
 		return rc;
-	int fd = rc < 0 ? -ENOENT
-	                : open_checked(ns, entry, place.dirfd, place.name, flags | O_NOFOLLOW);
+	int fd = rc < 0 ? -ENOENT : open_by_name(ns, entry, &place, flags, ret_inode);
 	leave_place(&place);
-	if (fd == -ELOOP)
-		return MDG_DAMAGED;
 	if (fd != -ENOENT)
 		return fd;
-	fd = open_through_holder(ns, entry, flags);
+	fd = open_through_holder(ns, entry, flags, ret_inode);
 	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
 		return fd;
 	struct stat status; /* a LIVE segment without file: has the directory gone? */
@@ -213,7 +276,8 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *entry,
                              const struct place *place)
 {
-	int fd = open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW);
+	uint64_t inode;
+	int fd = open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW, &inode);
 	if (fd < 0)
 		return;
 	(void)mdg__sys_punch(fd, entry->mapped);

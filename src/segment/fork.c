@@ -48,7 +48,7 @@ uint32_t mdg__fork_epoch(void)
 void mdg__forked(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;
-	if (mdg__fd_is(registry->fd, registry->device, registry->inode))
+	if (mdg__registry_fd_is_ours(registry))
 		(void)mdg__sys_close(registry->fd);
 	registry->fd = -1;
 	registry->slot1 = 0;

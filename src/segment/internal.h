@@ -34,6 +34,7 @@ struct mdg__known {
 	int fd;               /* data file, -1 none; checked before each use */
 	uint32_t writable;    /* fd was opened for reading and writing */
 	uint64_t inode;
+	uint64_t mark;        /* of fd, see mdg__fd_mark; 0: asked by fstat */
 	uint32_t child_attachment1, child_generation; /* during fork: the child's record */
 	uint32_t fork_round;  /* the fork that these were made for */
 	uint32_t detached;    /* it has been attached and detached before */
@@ -62,6 +63,7 @@ struct mdg_namespace {
 	uint32_t idle1;         /* index + 1 of a segment whose fd is kept though
 	                           nothing is attached; one at most */
 	uint32_t kept_fds;      /* data descriptors open */
+	uint32_t most_kept_fds;
 	uint32_t fork_round;
 	int child_fd;           /* during fork: the child's description, -1 none */
 	uint32_t child_slot, child_generation;
@@ -126,9 +128,10 @@ void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index);
 struct mdg__entry;
 /* `size` in whole pages; huge_shift 0: ordinary ones. */
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
-                     unsigned flags, unsigned huge_shift, uint64_t *ret_inode);
-/* A descriptor of the segment's file, or -errno. */
-int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable);
+                     unsigned flags, unsigned huge_shift);
+/* A descriptor of the segment's file and its inode, or -errno. */
+int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
+                   uint64_t *ret_inode);
 /* Unlinks. When that is not allowed, gives back the memory at least. */
 void mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
 /* For a segment that was removed while attached: unlinks its file if it can be

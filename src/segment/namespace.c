@@ -17,11 +17,14 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "platform/identity.h"
 #include "platform/text.h"
 #include "segment/internal.h"
+
+#define KEPT_FDS_MOST 256u
 
 /* ---- a small lock between threads ---------------------------------------- */
 
@@ -345,6 +348,11 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 	}
 	ns->child_fd = -1;
 	ns->epoch = mdg__fork_epoch();
+	/* Descriptors are the program's; it shall not run out because of us. */
+	struct rlimit limit;
+	ns->most_kept_fds = KEPT_FDS_MOST;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < KEPT_FDS_MOST)
+		ns->most_kept_fds = (uint32_t)limit.rlim_cur / 4;
 	*ret = ns;
 	return 0;
 }

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rebind.h - points the references of loaded objects at this library.
+ *
+ * For objects that were loaded with RTLD_DEEPBIND, which the dynamic linker
+ * bound to the C library past us. See rebind.c.
+ */
+#ifndef MADANG_SYSV_REBIND_H
+#define MADANG_SYSV_REBIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MDG__REBOUND_MAX = 32 };
+
+struct mdg__rebound {
+	const char *name;
+	uintptr_t ours;      /* our definition; 0: leave the name alone */
+	uintptr_t next;      /* the definition behind ours: the C library's */
+	uintptr_t low, high; /* where the object with `next` lies */
+	uintptr_t reached;   /* what the new object's own search finds */
+};
+
+struct mdg__rebinding {
+	struct mdg__rebound names[MDG__REBOUND_MAX];
+	size_t count;
+	unsigned long long loads; /* objects loaded so far, when it was begun */
+};
+
+/* Before the load: who is there. `self` is a handle of this library. */
+void mdg__rebind_begin(struct mdg__rebinding *rebinding, void *self);
+/* After it: every object that came since, in the way that `handle` binds. */
+void mdg__rebind_new(struct mdg__rebinding *rebinding, void *handle);
+
+#endif
