@@ -314,6 +314,11 @@ void mdg__signals_restore(const mdg__sigmask *old)
 	(void)NEGATED(int, syscall(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE));
 }
 
+bool mdg__sys_process_exists(int32_t pid)
+{
+	return NEGATED(int, syscall(SYS_kill, pid, 0)) != -ESRCH;
+}
+
 int64_t mdg__now_seconds(void)
 {
 	struct timespec time = { 0, 0 };

@@ -84,6 +84,9 @@ typedef struct { uint64_t set[2]; } mdg__sigmask;
 void mdg__signals_block(mdg__sigmask *ret_old);
 void mdg__signals_restore(const mdg__sigmask *old);
 
+/* Whether there is a process of that number, a zombie included. */
+bool mdg__sys_process_exists(int32_t pid);
+
 /* ---- clocks ---- */
 int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
 uint64_t mdg__boot_nanoseconds(void); /* since boot, sleep included; the scale of /proc/PID/stat */

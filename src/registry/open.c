@@ -29,6 +29,7 @@
 
 #define REGISTRY_NAME "registry"
 #define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
+#define USUAL_LOWEST_FD 384
 #define FIRST_SEGMENTS 64u
 #define FIRST_PROCESSES 32u
 #define FIRST_ATTACHMENTS 64u
@@ -59,16 +60,17 @@ static struct layout table_offsets(uint32_t segments, uint32_t processes, uint32
 
 int mdg__fd_out_of_the_way(int fd)
 {
-	/* Above what programs use by number, but not so high that the kernel
-	 * has to grow the process's table of descriptors by megabytes. */
-	static _Atomic int lowest = 768;
+	/* Above what programs use by number (shells: 255), but not so high that
+	 * each fork has to copy a long table of descriptors. */
+	static _Atomic int lowest = USUAL_LOWEST_FD;
 	if (fd < 0 || fd >= lowest)
 		return fd;
 	int high = mdg__sys_dup_above(fd, lowest);
 	if (high == -EINVAL || high == -EMFILE) { /* the limit is lower */
 		struct rlimit limit = { 0, 0 };
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
-		int lower = limit.rlim_cur < 1024 ? (int)(limit.rlim_cur / 4 * 3) : 768;
+		int lower = limit.rlim_cur < 512 ? (int)(limit.rlim_cur / 4 * 3)
+		                                    : USUAL_LOWEST_FD;
 		if (lower < lowest) {
 			lowest = lower;
 			high = mdg__sys_dup_above(fd, lower);

@@ -111,11 +111,38 @@ static int enter_all_for_child(struct mdg_namespace *ns)
 	return 0;
 }
 
+/* A program that forks and forks would fill the registry with slots of dead
+ * children: so each fork asks about two former ones. */
+static void give_back_children(struct mdg_namespace *ns)
+{
+	struct mdg__children *children = &ns->children;
+	for (int i = 0; i < 2 && children->count > 0; i++) {
+		uint32_t at = children->next++ % children->count;
+		struct mdg__holder child = { children->list[at].slot, children->list[at].generation,
+			                     0, -1 };
+		if (mdg__slot_alive(&ns->registry, child.slot, child.generation))
+			continue;
+		children->list[at] = children->list[--children->count];
+		mdg__reap(ns, &child, 1);
+	}
+}
+
+static void remember_child(struct mdg_namespace *ns)
+{
+	struct mdg__children *children = &ns->children;
+	/* When all live long, one is forgotten, and found by whoever meets it. */
+	uint32_t at = children->count < MDG__CHILDREN ? children->count++
+	                                              : children->next % MDG__CHILDREN;
+	children->list[at].slot = ns->child_slot;
+	children->list[at].generation = ns->child_generation;
+}
+
 static void prepare_one(struct mdg_namespace *ns)
 {
 	ns->child_fd = -1;
 	if (ns->piece_count == 0)
 		return;
+	give_back_children(ns);
 	int rc = mdg__ensure_slot(ns);
 	int fd = rc < 0 ? rc : mdg__registry_fd(&ns->registry, true);
 	if (fd < 0)
@@ -136,6 +163,7 @@ static void prepare_one(struct mdg_namespace *ns)
 		return;
 	}
 	ns->child_fd = fd;
+	remember_child(ns);
 }
 
 static void before_fork(void)
@@ -187,6 +215,7 @@ static void after_in_child(void)
 {
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
 		mdg__forked(ns);
+		ns->children.count = 0;
 		if (ns->child_fd >= 0) {
 			mdg__slot_adopt(&ns->registry, ns->child_fd, ns->child_slot,
 			                ns->child_generation);

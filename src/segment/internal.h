@@ -41,6 +41,14 @@ struct mdg__known {
 	uint32_t epoch;       /* of the process that attachment1 belongs to: not the parent's */
 };
 
+/* Children forked lately, whose slots this process gives back when they are
+ * dead: nobody else may ever look. */
+#define MDG__CHILDREN 64u
+struct mdg__children {
+	uint32_t count, next; /* `next`: whom to ask about next */
+	struct { uint32_t slot, generation; } list[MDG__CHILDREN];
+};
+
 /* A stretch of addresses that is (still) mapped to a segment. */
 struct mdg__piece {
 	uintptr_t start;
@@ -67,6 +75,7 @@ struct mdg_namespace {
 	uint32_t fork_round;
 	int child_fd;           /* during fork: the child's description, -1 none */
 	uint32_t child_slot, child_generation;
+	struct mdg__children children;
 };
 
 /* ---- namespace.c ---- */

@@ -316,36 +316,38 @@ static struct mdg_namespace *find_open(const struct stat *directory)
 	return ns;
 }
 
-static int allocate(size_t size, void *ret)
+/* The object, and behind it what it knows of segments: one mapping, because
+ * each fork copies them one by one. Memory comes when it is touched. */
+static size_t object_size(uint32_t segments)
 {
-	void *memory;
-	int rc = mdg__sys_mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	                       0, &memory);
-	if (rc == 0)
-		memcpy(ret, &memory, sizeof memory);
-	return rc;
+	size_t page = mdg__page_size();
+	size_t object = (sizeof(struct mdg_namespace) + page - 1) / page * page;
+	return object + segments * sizeof(struct mdg__known);
 }
 
 static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
                        const struct stat *directory, const struct mdg_namespace_options *options)
 {
-	struct mdg_namespace *ns = NULL;
-	int rc = allocate(sizeof *ns, &ns);
+	void *memory;
+	size_t size = object_size(MDG__IDS);
+	int rc = mdg__sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
+	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
+	struct mdg_namespace *ns = memory;
 	ns->registry.dir_device = directory->st_dev;
 	ns->registry.dir_inode = directory->st_ino;
 	memcpy(ns->registry.path, path, strlen(path) + 1);
 	rc = mdg__registry_open(&ns->registry, dirfd, options);
-	if (rc == 0) {
-		rc = allocate(ns->registry.segment_capacity * sizeof ns->known[0], &ns->known);
-		if (rc < 0)
-			mdg__registry_close(&ns->registry);
-	}
 	if (rc < 0) {
-		(void)mdg__sys_munmap(ns, sizeof *ns);
+		(void)mdg__sys_munmap(memory, size);
 		return rc;
 	}
+	size_t used = (object_size(ns->registry.segment_capacity) + mdg__page_size() - 1) /
+	              mdg__page_size() * mdg__page_size();
+	if (used < size)
+		(void)mdg__sys_munmap((char *)memory + used, size - used);
+	ns->known = (void *)((char *)memory + object_size(0));
 	ns->child_fd = -1;
 	ns->epoch = mdg__fork_epoch();
 	/* Descriptors are the program's; it shall not run out because of us. */
