@@ -64,6 +64,8 @@ static long long detach(void)
 static long long read_value(const char *text)
 {
 	int64_t value;
+	if (memory == NULL)
+		return -EFAULT;
 	memcpy(&value, memory + atol(text), sizeof(value));
 	return value;
 }
@@ -72,7 +74,7 @@ static long long write_value(const char *text)
 {
 	long offset;
 	int64_t value;
-	if (sscanf(text, "%ld %" SCNd64, &offset, &value) != 2)
+	if (memory == NULL || sscanf(text, "%ld %" SCNd64, &offset, &value) != 2)
 		return -EPROTO;
 	memcpy(memory + offset, &value, sizeof(value));
 	return 0;
@@ -109,8 +111,9 @@ static long long stat_field(const char *text)
 static long long leave_child(void)
 {
 	pid_t pid = fork();
-	while (pid == 0)
-		pause();
+	if (pid == 0)
+		for (;;)
+			pause();
 	return or_error(pid);
 }
 

@@ -8,7 +8,7 @@
  * every call.
  *
  * The test's own pipes lie at 0 and 1 in such processes (peer.h). Processes
- * that close everything and then exec are in lifetime.c.
+ * that close everything and then exec are in exec.c.
  */
 #include "support/check.h"
 #include "support/segments.h"
