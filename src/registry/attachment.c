@@ -228,13 +228,13 @@ int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_
 	return -EAGAIN;
 }
 
-uint32_t mdg__attachments_of(struct mdg__registry *registry, uint32_t slot, uint32_t index)
+uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index)
 {
 	uint32_t at = mdg__get32(&registry->processes[slot].attachments);
 	for (uint32_t steps = 0; valid(registry, at) && steps < registry->segment_capacity; steps++) {
 		struct mdg__attachment *record = &registry->attachments[at - 1];
 		if (mdg__get32(&record->segment) == index && mdg__get32(&record->process) == slot)
-			return (uint32_t)atomic_load(&record->word);
+			return at;
 		at = mdg__get32(&record->process_next);
 	}
 	return 0;

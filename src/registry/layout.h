@@ -155,8 +155,12 @@ struct mdg__process {
 	mdg__a32 uid;      /* [O] effective */
 	mdg__a32 attachments; /* [L] idx1 of the first attachment record */
 	mdg__a32 working;  /* [L] BUSY segments whose worker this is */
-	mdg__a32 unused0;
-	mdg__a64 unused[9];
+	mdg__a32 forking;  /* [A] children that may still hold our description, because
+	                      they have not closed it yet: then a locked byte is
+	                      no proof of our life */
+	mdg__a32 parent;   /* [O] of a child's slot: idx1 of the slot that forked it */
+	mdg__a32 parent_generation; /* [O] */
+	mdg__a64 unused[8];
 };
 
 /* One process's attachments of one segment. */
@@ -243,6 +247,9 @@ MDG__AT(mdg__process, mapped_at, 32);
 MDG__AT(mdg__process, uid, 40);
 MDG__AT(mdg__process, attachments, 44);
 MDG__AT(mdg__process, working, 48);
+MDG__AT(mdg__process, forking, 52);
+MDG__AT(mdg__process, parent, 56);
+MDG__AT(mdg__process, parent_generation, 60);
 MDG__SIZE(mdg__process, 128);
 
 MDG__AT(mdg__attachment, word, 0);

@@ -20,7 +20,10 @@
  * Fork: the parent takes the child's slot with a second description, which the
  * child inherits; the parent then closes its copy. There is no moment at which
  * the child's attachments are not counted. A slot in state FORKING has no pid
- * yet: for it the lock alone decides.
+ * yet: for it the lock alone decides. Until the child has closed its copy of
+ * the parent's description, a locked byte does not prove that the parent lives:
+ * the parent's slot counts such children (`forking`), and while there are any,
+ * the parent itself is asked as well.
  */
 #include <errno.h>
 
@@ -98,6 +101,7 @@ static uint32_t fill_in(struct mdg__registry *registry, uint32_t slot, int32_t p
 	atomic_store_explicit(&process->mapped_at, (uint64_t)(uintptr_t)registry->head,
 	                      memory_order_release);
 	atomic_store_explicit(&process->uid, mdg__euid(), memory_order_release);
+	atomic_store_explicit(&process->forking, 0, memory_order_release);
 	atomic_store_explicit(&process->tag, generation << 8 | (uint32_t)state,
 	                      memory_order_release);
 	return generation;
@@ -229,22 +233,48 @@ int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_sl
                         uint32_t *ret_generation)
 {
 	int rc = find_slot(registry, fd, ret_slot);
-	if (rc == 0)
-		*ret_generation = fill_in(registry, *ret_slot, 0, MDG__SLOT_FORKING);
-	return rc;
+	if (rc < 0)
+		return rc;
+	struct mdg__process *process = &registry->processes[*ret_slot];
+	atomic_store_explicit(&process->parent, registry->slot1, memory_order_release);
+	atomic_store_explicit(&process->parent_generation, registry->generation,
+	                      memory_order_release);
+	atomic_fetch_add(&registry->processes[registry->slot1 - 1].forking, 1);
+	*ret_generation = fill_in(registry, *ret_slot, 0, MDG__SLOT_FORKING);
+	return 0;
 }
 
-void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation)
+void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot)
 {
 	struct mdg__process *process = &registry->processes[slot];
-	registry->namespace_unknown = 1;
+	uint32_t parent1 = atomic_exchange(&process->parent, 0);
+	if (parent1 == 0 || parent1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
+		return;
+	struct mdg__process *parent = &registry->processes[parent1 - 1];
+	uint32_t count = mdg__get32(&parent->forking);
+	if (mdg__get32(&parent->tag) >> 8 != mdg__get32(&process->parent_generation))
+		return; /* died, and the slot is another's */
+	while (count > 0 && !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))
+		;
+}
+
+void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation)
+{
+	struct mdg__process *process = &registry->processes[slot];
 	atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(), memory_order_release);
 	/* The parent's time is from before this process was born. */
 	atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(), memory_order_release);
 	atomic_store_explicit(&process->tag, generation << 8 | MDG__SLOT_LIVE,
 	                      memory_order_release);
-	mdg__registry_keep_fd(registry, fd);
-	registry->locked_in = registry->openings;
+	mdg__slot_forked(registry, slot);
+}
+
+void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation)
+{
+	registry->namespace_unknown = 1;
+	if (fd >= 0)
+		mdg__registry_keep_fd(registry, fd);
+	registry->locked_in = fd >= 0 ? registry->openings : 0;
 	registry->generation = generation;
 	registry->slot1 = slot + 1;
 }
@@ -270,20 +300,22 @@ static int ask_lock(struct mdg__registry *registry, uint32_t slot)
 	return mdg__sys_byte_is_locked(fd, byte_of(registry, slot));
 }
 
-/* The lock is free: ask for the process itself. */
-static bool lives_without_lock(const struct mdg__registry *registry,
-                               const struct mdg__process *process)
+/* Asks for the process itself. */
+static enum mdg__answer ask_process(const struct mdg__registry *registry,
+                                    const struct mdg__process *process)
 {
 	uint64_t boot = mdg__get64(&process->boot);
 	uint64_t namespace = mdg__get64(&process->pid_namespace);
 	uint64_t mapped_at = mdg__get64(&process->mapped_at);
 	int32_t pid = (int32_t)mdg__get32(&process->pid);
-	if (boot != registry->boot || namespace != registry->pid_namespace || namespace == 0)
-		return false;
+	if (boot != registry->boot)
+		return MDG__NO;
+	if (namespace != registry->pid_namespace || namespace == 0)
+		return MDG__CANNOT_TELL;
 	if (pid == mdg__pid() && mapped_at == (uint64_t)(uintptr_t)registry->head)
-		return false; /* that is our map, not the one of the program before exec */
+		return MDG__NO; /* that is our map, not the one of the program before exec */
 	return mdg__process_maps(pid, mdg__get64(&process->born_before), mapped_at,
-	                         registry->device, registry->inode) == MDG__YES;
+	                         registry->device, registry->inode);
 }
 
 bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation)
@@ -297,12 +329,15 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 		if (mdg__slot_is_own(registry, slot))
 			return true;
 		int held = ask_lock(registry, slot);
-		if (held > 0)
+		bool forking = (tag & 0xff) == MDG__SLOT_FORKING;
+		if (held > 0 && (forking || mdg__get32(&process->forking) == 0))
 			return true;
-		/* Without a descriptor nothing is known of the lock: only a process
-		 * that can be seen to be gone is dead. */
-		bool alive = lives_without_lock(registry, process) ||
-		             (held < 0 && (tag & 0xff) == MDG__SLOT_FORKING);
+		/* Held, but perhaps by a child: dead if the process is seen to be.
+		 * Free: alive if it is seen to live. Without a descriptor nothing is
+		 * known of the lock: dead only if it is seen to be. */
+		enum mdg__answer answer = forking ? MDG__NO : ask_process(registry, process);
+		bool alive = held == 0 ? answer == MDG__YES
+		                       : answer != MDG__NO || (held < 0 && forking);
 		/* A child may have grown up between the two questions. */
 		if (alive || mdg__get32(&process->tag) == tag)
 			return alive;

@@ -188,6 +188,7 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	int rc = take_over_work(registry, slot, generation, clearing);
 	if (rc < 0)
 		return rc;
+	mdg__slot_forked(registry, slot); /* a child that was never born */
 	mdg__put32(registry, &dead->working, 0);
 	mdg__put32(registry, &dead->tag, generation << 8 | MDG__SLOT_FREE);
 	mdg__commit(registry);

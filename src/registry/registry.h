@@ -119,8 +119,14 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 /* Takes a slot for a child about to be forked; its byte is locked by `fd`. */
 int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
                         uint32_t *ret_generation);
-/* In the child: makes that slot and descriptor this process's own. */
+/* In the child, when it has closed the parent's description: the slot has a
+ * process now. Touches nothing but the registry. */
+void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* In the child, later: makes that slot and descriptor this process's own. */
 void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
+/* The child that `slot` was for is born, or was never: the parent's byte is
+ * proof again. */
+void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot);
 /* Whether the process of a slot lives. `generation` as its tag had it. */
 bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
 bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
@@ -202,9 +208,9 @@ struct mdg__holder {
 int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_t tag,
                          struct mdg__holder *ret_list, uint32_t room);
 
-/* What one process has of one segment: its count, 0 for nothing. Lock-free: a
- * list that changes under the walk may be seen in part. */
-uint32_t mdg__attachments_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
+/* The record (plus one) of a process for a segment, 0 for none. Exact for this
+ * process; for another a list that changes under the walk is seen in part. */
+uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
 
 /* ---- check.c ---- */
 typedef int (*mdg__report)(const struct mdg_finding *finding, void *context);

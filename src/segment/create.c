@@ -228,6 +228,7 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 
 static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
+	mdg__arrive(ns);
 	if (wish->key == 0 && wish->name[0] == '\0')
 		return make(ns, wish, ret_id);
 	for (;;) {

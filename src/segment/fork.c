@@ -9,9 +9,14 @@
  * the parent would seem to live as long as the child) and enters its pid.
  * Killed anywhere on the way, each leaves a slot whose lock the kernel drops.
  *
- * fork() runs this through pthread_atfork. A bare clone(2) or _Fork() does
- * not: such a child finds a page that the kernel wiped (MADV_WIPEONFORK) at its
- * next call, and then takes a slot of its own. Until then its inherited
+ * fork() runs this through pthread_atfork. In the child the handler does no
+ * more than that, because most children exec, and every page that it writes
+ * is copied for it. The rest waits for its first call (mdg__forked): a page
+ * that the kernel wipes at fork (MADV_WIPEONFORK) tells that this is another
+ * process than the one that the object was made for.
+ *
+ * A bare clone(2) or _Fork() runs no handlers. Such a child learns of it by the
+ * same page, and then takes a slot of its own. Until then its inherited
  * attachments are not counted; it keeps the parent's description open.
  *
  * vfork and posix_spawn share the parent's memory until exec: nothing to do.
@@ -28,53 +33,82 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-static _Atomic uint32_t *wiped; /* a page: the epoch, or 0 after a fork */
-static _Atomic uint32_t epoch = 1;
-static mdg__sigmask mask_at_fork; /* of the forking thread; list lock held */
+/* What a child finds zero. */
+struct page {
+	_Atomic uint32_t epoch;
+	_Atomic uint32_t list_lock;
+};
+static struct page unwiped = { 1, 0 }; /* where the kernel has no such pages */
+static struct page *_Atomic page = &unwiped;
+static _Atomic uint32_t last_epoch = 1;
+/* Of the thread in fork: its own, and in the child's first pages anyway. */
+#define OF_THREAD static __thread __attribute__((tls_model("initial-exec")))
+OF_THREAD mdg__sigmask mask_at_fork;
+OF_THREAD bool entered_at_fork;
 
 uint32_t mdg__fork_epoch(void)
 {
-	_Atomic uint32_t *page = wiped;
-	if (page == NULL)
-		return atomic_load_explicit(&epoch, memory_order_relaxed);
-	uint32_t now = atomic_load_explicit(page, memory_order_relaxed);
+	struct page *here = atomic_load_explicit(&page, memory_order_relaxed);
+	uint32_t now = atomic_load_explicit(&here->epoch, memory_order_relaxed);
 	if (now == 0) {
-		now = atomic_fetch_add(&epoch, 1) + 1;
-		atomic_store(page, now);
+		now = atomic_fetch_add(&last_epoch, 1) + 1;
+		atomic_store(&here->epoch, now);
 	}
 	return now;
 }
 
+void mdg__list_lock(void)
+{
+	mdg__thread_lock(&page->list_lock);
+}
+
+void mdg__list_unlock(void)
+{
+	mdg__thread_unlock(&page->list_lock);
+}
+
+/* The first call in a child: what is the parent's is forgotten, what was
+ * prepared for the child is taken. [signals blocked, one thread] */
 void mdg__forked(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;
-	if (mdg__registry_fd_is_ours(registry))
+	atomic_store(&ns->lock, 0); /* perhaps of a thread that is not here */
+	if (mdg__registry_fd_is_ours(registry)) /* no handler has closed it */
 		(void)mdg__sys_close(registry->fd);
 	registry->fd = -1;
 	registry->slot1 = 0;
+	ns->children.count = 0;
+	if (ns->child_fd >= 0) {
+		bool kept = mdg__fd_is(ns->child_fd, registry->device, registry->inode);
+		mdg__slot_adopt(registry, kept ? ns->child_fd : -1, ns->child_slot,
+		                ns->child_generation);
+		registry->lost = !kept; /* closed by the program in the meantime */
+		mdg__adopt_attachments(ns);
+	}
+	ns->child_fd = -1;
 	ns->epoch = mdg__fork_epoch();
 }
 
 /* ---- before ---------------------------------------------------------------- */
 
-/* Enters one segment's attachments under the child's slot. [registry lock] */
+/* Enters one segment's attachments under the child's slot. Does not write to
+ * private memory: the parent would have to copy the page. [registry lock] */
 static int enter_for_child(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__known *known = &ns->known[index];
+	const struct mdg__known *known = &ns->known[index];
 	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t tag = mdg__get32(&segment->tag), made;
+	uint32_t tag = mdg__get32(&segment->tag), made, generation;
 	if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
-	int rc = mdg__attachment_make(registry, index, ns->child_slot, &made,
-	                              &known->child_generation);
+	int rc = mdg__attachment_make(registry, index, ns->child_slot, &made, &generation);
 	if (rc < 0)
 		return rc;
-	(void)mdg__attachment_add(registry, made, known->child_generation, (int32_t)known->pieces);
-	atomic_store_explicit(&registry->attachments[made].fd, (uint32_t)(known->fd + 1),
-	                      memory_order_release);
-	known->child_attachment1 = made + 1;
-	known->fork_round = ns->fork_round;
+	struct mdg__attachment *record = &registry->attachments[made];
+	if ((uint32_t)atomic_load(&record->word) != 0)
+		return 0; /* another piece of a segment that is entered already */
+	(void)mdg__attachment_add(registry, made, generation, (int32_t)known->pieces);
+	atomic_store_explicit(&record->fd, (uint32_t)(known->fd + 1), memory_order_release);
 	/* As the kernel stamps a fork: now, by the parent. */
 	atomic_store_explicit(&segment->atime, (uint64_t)mdg__now_seconds(), memory_order_release);
 	atomic_store_explicit(&segment->lpid,
@@ -88,9 +122,7 @@ static int enter_all_for_child(struct mdg_namespace *ns)
 	struct mdg__registry *registry = &ns->registry;
 	for (uint32_t i = 0; i < ns->piece_count;) {
 		uint32_t index = ns->pieces[i].index;
-		int rc = 0;
-		if (ns->known[index].fork_round != ns->fork_round)
-			rc = enter_for_child(ns, index);
+		int rc = enter_for_child(ns, index);
 		if (rc == -EAGAIN) { /* the table of attachments has to grow first */
 			mdg__unlock(registry);
 			rc = mdg__registry_ready(registry, MDG__ATTACHMENTS,
@@ -120,10 +152,10 @@ static void give_back_children(struct mdg_namespace *ns)
 		uint32_t at = children->next++ % children->count;
 		struct mdg__holder child = { children->list[at].slot, children->list[at].generation,
 			                     0, -1 };
-		if (mdg__slot_alive(&ns->registry, child.slot, child.generation))
-			continue;
-		children->list[at] = children->list[--children->count];
-		mdg__reap(ns, &child, 1);
+		mdg__reap(ns, &child, 1); /* which asks whether it is dead */
+		uint32_t tag = mdg__get32(&ns->registry.processes[child.slot].tag);
+		if (tag >> 8 != child.generation || (tag & 0xff) == MDG__SLOT_FREE)
+			children->list[at] = children->list[--children->count];
 	}
 }
 
@@ -153,7 +185,6 @@ static void prepare_one(struct mdg_namespace *ns)
 		rc = mdg__slot_for_child(&ns->registry, fd, &ns->child_slot,
 		                         &ns->child_generation);
 	}
-	ns->fork_round++;
 	if (rc == 0)
 		rc = mdg__lock(&ns->registry);
 	if (rc == 0)
@@ -169,78 +200,80 @@ static void prepare_one(struct mdg_namespace *ns)
 static void before_fork(void)
 {
 	mdg__sigmask mask;
+	entered_at_fork = atomic_load(&mdg__namespaces) != NULL;
+	if (!entered_at_fork)
+		return;
 	mdg__signals_block(&mask);
 	mdg__list_lock();
 	mask_at_fork = mask;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		mdg__enter(ns);
+		mdg__enter_blocked(ns);
 		prepare_one(ns);
 	}
 }
 
 /* ---- after ----------------------------------------------------------------- */
 
-static void leave_all(void)
-{
-	mdg__sigmask mask = mask_at_fork;
-	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
-		mdg__leave(ns); /* signals stay blocked: so they were at each enter */
-	mdg__list_unlock();
-	mdg__signals_restore(&mask);
-}
-
 static void after_in_parent(void)
 {
+	if (!entered_at_fork)
+		return;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
 		if (ns->child_fd >= 0)
 			(void)mdg__sys_close(ns->child_fd);
 		ns->child_fd = -1;
+		mdg__leave_blocked(ns);
 	}
-	leave_all();
+	mdg__list_unlock();
+	mdg__signals_restore(&mask_at_fork);
 }
 
-static void adopt_attachments(struct mdg_namespace *ns)
-{
-	for (uint32_t i = 0; i < ns->piece_count; i++) {
-		struct mdg__known *known = &ns->known[ns->pieces[i].index];
-		if (known->fork_round != ns->fork_round)
-			continue; /* its segment is gone from the registry */
-		known->attachment1 = known->child_attachment1;
-		known->generation = known->child_generation;
-		known->epoch = ns->epoch;
-	}
-}
-
+/* Reads the object, but does not write to it: see the top. */
 static void after_in_child(void)
 {
-	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		mdg__forked(ns);
-		ns->children.count = 0;
-		if (ns->child_fd >= 0) {
-			mdg__slot_adopt(&ns->registry, ns->child_fd, ns->child_slot,
-			                ns->child_generation);
-			adopt_attachments(ns);
-		}
-		ns->child_fd = -1;
+	/* Nothing was open; but another thread may just have been opening. */
+	if (!entered_at_fork && unwiped.list_lock != 0)
+		atomic_store(&unwiped.list_lock, 0);
+	if (!entered_at_fork)
+		return;
+	if (page == &unwiped) { /* the kernel did not do it */
+		atomic_store(&unwiped.epoch, 0);
+		atomic_store(&unwiped.list_lock, 0);
 	}
-	leave_all();
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
+		if (mdg__registry_fd_is_ours(&ns->registry))
+			(void)mdg__sys_close(ns->registry.fd);
+		if (ns->child_fd >= 0)
+			mdg__slot_born(&ns->registry, ns->child_slot, ns->child_generation);
+	}
+	mdg__signals_restore(&mask_at_fork);
+}
+
+static void use_wiped_page(void)
+{
+	void *memory;
+	if (mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
+		return;
+	if (mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) < 0) {
+		(void)mdg__sys_munmap(memory, mdg__page_size());
+		return;
+	}
+	struct page *wiped = memory;
+	atomic_store(&wiped->epoch, unwiped.epoch);
+	atomic_store(&page, wiped);
 }
 
 void mdg__fork_watch(void)
 {
-	static _Atomic uint32_t done;
-	if (atomic_exchange(&done, 1) != 0)
+	static _Atomic uint32_t lock, done;
+	if (atomic_load(&done))
 		return;
-	void *page;
-	if (mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &page) == 0) {
-		if (mdg__sys_madvise(page, mdg__page_size(), MADV_WIPEONFORK) == 0) {
-			atomic_store((_Atomic uint32_t *)page, 1);
-			wiped = page;
-		} else {
-			(void)mdg__sys_munmap(page, mdg__page_size());
-		}
-	}
+	mdg__thread_lock(&lock);
+	if (!done)
+		use_wiped_page();
+	atomic_store(&done, 1);
+	mdg__thread_unlock(&lock);
 }
 
 /* At load, so that the handlers run innermost: last before the fork, first

@@ -26,13 +26,13 @@ static void enter_all(mdg__sigmask *mask)
 	mdg__signals_block(mask);
 	mdg__list_lock();
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
-		mdg__enter(ns);
+		mdg__enter_blocked(ns);
 }
 
 static void leave_all(const mdg__sigmask *mask)
 {
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
-		mdg__leave(ns);
+		mdg__leave_blocked(ns);
 	mdg__list_unlock();
 	mdg__signals_restore(mask);
 }

@@ -35,8 +35,6 @@ struct mdg__known {
 	uint32_t writable;    /* fd was opened for reading and writing */
 	uint64_t inode;
 	uint64_t mark;        /* of fd, see mdg__fd_mark; 0: asked by fstat */
-	uint32_t child_attachment1, child_generation; /* during fork: the child's record */
-	uint32_t fork_round;  /* the fork that these were made for */
 	uint32_t detached;    /* it has been attached and detached before */
 	uint32_t epoch;       /* of the process that attachment1 belongs to: not the parent's */
 };
@@ -72,7 +70,6 @@ struct mdg_namespace {
 	                           nothing is attached; one at most */
 	uint32_t kept_fds;      /* data descriptors open */
 	uint32_t most_kept_fds;
-	uint32_t fork_round;
 	int child_fd;           /* during fork: the child's description, -1 none */
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
@@ -83,6 +80,11 @@ struct mdg_namespace {
  * saw. No registry lock yet. */
 void mdg__enter(struct mdg_namespace *ns);
 void mdg__leave(struct mdg_namespace *ns);
+/* The same for a caller who has blocked signals himself. */
+void mdg__enter_blocked(struct mdg_namespace *ns);
+void mdg__leave_blocked(struct mdg_namespace *ns);
+/* For those who only read: notices that this is the child of a fork. */
+void mdg__arrive(struct mdg_namespace *ns);
 /* Gives the object's lock back, but keeps signals blocked until mdg__resume. */
 void mdg__pause(struct mdg_namespace *ns, mdg__sigmask *ret_mask);
 void mdg__resume(const mdg__sigmask *mask);
@@ -99,10 +101,15 @@ void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_
 /* Reaps every dead slot. */
 void mdg__reap_all(struct mdg_namespace *ns);
 extern struct mdg_namespace *_Atomic mdg__namespaces;
-void mdg__list_lock(void); /* of that list; signals blocked by the caller */
-void mdg__list_unlock(void);
+/* A lock between the threads of a process. */
+void mdg__thread_lock(_Atomic uint32_t *lock);
+void mdg__thread_unlock(_Atomic uint32_t *lock);
+/* In a child: finds the records that were entered for it. */
+void mdg__adopt_attachments(struct mdg_namespace *ns);
 
 /* ---- fork.c ---- */
+void mdg__list_lock(void); /* of mdg__namespaces; signals blocked by the caller */
+void mdg__list_unlock(void);
 void mdg__fork_watch(void); /* before the first namespace is opened */
 /* Counts forks this process is the child of, for those that fork behind
  * pthread_atfork's back too. */

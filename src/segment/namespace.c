@@ -28,10 +28,10 @@
 
 /* ---- a small lock between threads ---------------------------------------- */
 
-static void thread_lock(_Atomic uint32_t *lock)
+void mdg__thread_lock(_Atomic uint32_t *lock)
 {
 	uint32_t seen = 0;
-	/* Acquire: pairs with the release in thread_unlock. */
+	/* Acquire: pairs with the release in mdg__thread_unlock. */
 	if (atomic_compare_exchange_strong_explicit(lock, &seen, 1, memory_order_acquire,
 	                                            memory_order_relaxed))
 		return;
@@ -39,50 +39,53 @@ static void thread_lock(_Atomic uint32_t *lock)
 		(void)mdg__sys_futex_wait(lock, 2, false, 1000000000u);
 }
 
-static void thread_unlock(_Atomic uint32_t *lock)
+void mdg__thread_unlock(_Atomic uint32_t *lock)
 {
 	if (atomic_exchange_explicit(lock, 0, memory_order_release) == 2)
 		(void)mdg__sys_futex_wake(lock, 1, false);
 }
 
 struct mdg_namespace *_Atomic mdg__namespaces;
-static _Atomic uint32_t list_lock;
 
-void mdg__list_lock(void)
+void mdg__enter_blocked(struct mdg_namespace *ns)
 {
-	thread_lock(&list_lock);
+	if (ns->epoch != mdg__fork_epoch())
+		mdg__forked(ns);
+	mdg__thread_lock(&ns->lock);
 }
 
-void mdg__list_unlock(void)
+void mdg__leave_blocked(struct mdg_namespace *ns)
 {
-	thread_unlock(&list_lock);
+	mdg__thread_unlock(&ns->lock);
 }
 
 void mdg__enter(struct mdg_namespace *ns)
 {
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
-	if (ns->epoch != mdg__fork_epoch()) {
-		/* A child made by a bare clone(2): one thread, and perhaps locks of
-		 * threads that are not here. */
-		atomic_store(&ns->lock, 0);
-		mdg__forked(ns);
-	}
-	thread_lock(&ns->lock);
+	mdg__enter_blocked(ns);
 	ns->mask = mask;
 }
 
 void mdg__leave(struct mdg_namespace *ns)
 {
 	mdg__sigmask mask = ns->mask;
-	thread_unlock(&ns->lock);
+	mdg__thread_unlock(&ns->lock);
 	mdg__signals_restore(&mask);
+}
+
+void mdg__arrive(struct mdg_namespace *ns)
+{
+	if (ns->epoch != mdg__fork_epoch()) {
+		mdg__enter(ns);
+		mdg__leave(ns);
+	}
 }
 
 void mdg__pause(struct mdg_namespace *ns, mdg__sigmask *ret_mask)
 {
 	*ret_mask = ns->mask;
-	thread_unlock(&ns->lock);
+	mdg__thread_unlock(&ns->lock);
 }
 
 void mdg__resume(const mdg__sigmask *mask)
@@ -128,6 +131,23 @@ static int enter_anew(struct mdg_namespace *ns)
 			return rc;
 	}
 	return 0;
+}
+
+/* They are there; only which, this process does not know yet. Counting finds
+ * out for those that it counts again. */
+void mdg__adopt_attachments(struct mdg_namespace *ns)
+{
+	struct mdg__registry *registry = &ns->registry;
+	for (uint32_t i = 0; i < ns->piece_count; i++) {
+		uint32_t index = ns->pieces[i].index;
+		struct mdg__known *known = &ns->known[index];
+		uint32_t at = mdg__attachment_of(registry, registry->slot1 - 1, index);
+		known->attachment1 = at;
+		if (at == 0)
+			continue;
+		known->generation = (uint32_t)(mdg__get64(&registry->attachments[at - 1].word) >> 32);
+		known->epoch = mdg__fork_epoch();
+	}
 }
 
 int mdg__ensure_slot(struct mdg_namespace *ns)

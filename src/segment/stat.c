@@ -59,6 +59,7 @@ int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 {
 	struct mdg__registry *registry = &ns->registry;
 	uint32_t index = (uint32_t)id % MDG__IDS, sequence = (uint32_t)id / MDG__IDS, version;
+	mdg__arrive(ns);
 	if (id < 0 || index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
 		return -EINVAL;
 	for (int i = 0; i < TRIES; i++) {

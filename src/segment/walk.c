@@ -43,9 +43,10 @@ int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		struct mdg__process *process = &registry->processes[slot];
 		uint32_t tag = mdg__get32(&process->tag);
 		*cursor = slot + 1;
-		uint32_t count = (tag & 0xff) == MDG__SLOT_FREE
-		                         ? 0
-		                         : mdg__attachments_of(registry, slot, entry.index);
+		uint32_t at = (tag & 0xff) == MDG__SLOT_FREE
+		                      ? 0
+		                      : mdg__attachment_of(registry, slot, entry.index);
+		uint32_t count = at == 0 ? 0 : (uint32_t)mdg__get64(&registry->attachments[at - 1].word);
 		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
 			continue;
 		ret_info->pid = (int32_t)mdg__get32(&process->pid);

@@ -293,14 +293,17 @@ void mdg__rebind_begin(struct mdg__rebinding *rebinding, void *self)
 
 struct walk {
 	const struct mdg__rebinding *rebinding;
-	unsigned long long objects, seen;
+	unsigned long long objects, seen; /* how many there are, and were passed */
+	unsigned long long adds, subs;    /* ... with so many loads and unloads */
 };
 
 static int count(struct dl_phdr_info *object, size_t size, void *context)
 {
-	(void)object;
+	struct walk *walk = context;
 	(void)size;
-	((struct walk *)context)->objects++;
+	walk->objects++;
+	walk->adds = object->dlpi_adds;
+	walk->subs = object->dlpi_subs;
 	return 0;
 }
 
@@ -309,21 +312,22 @@ static int rebind_if_new(struct dl_phdr_info *object, size_t size, void *context
 {
 	struct walk *walk = context;
 	(void)size;
-	unsigned long long came = object->dlpi_adds - walk->rebinding->loads;
-	if (++walk->seen + came > walk->objects)
+	if (object->dlpi_adds != walk->adds || object->dlpi_subs != walk->subs)
+		return 1; /* another thread loads or unloads: count again */
+	if (++walk->seen + (walk->adds - walk->rebinding->loads) > walk->objects)
 		rebind_object(walk->rebinding, object);
 	return 0;
 }
 
 void mdg__rebind_new(struct mdg__rebinding *rebinding, void *handle)
 {
-	struct walk walk = { rebinding, 0, 0 };
+	struct walk walk;
 	for (size_t i = 0; i < rebinding->count; i++)
 		rebinding->names[i].reached = look_up(handle, rebinding->names[i].name);
-	/* One that is loaded by another thread between the two only makes this
-	 * look at an object too many. */
-	(void)dl_iterate_phdr(count, &walk);
-	(void)dl_iterate_phdr(rebind_if_new, &walk);
+	do {
+		walk = (struct walk){ .rebinding = rebinding };
+		(void)dl_iterate_phdr(count, &walk);
+	} while (dl_iterate_phdr(rebind_if_new, &walk) != 0);
 }
 
 #else
