@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * calls.h - every call of the library, on a namespace that may be damaged.
+ *
+ * Errors are fine. What is not: to crash, and to hang. A call hangs when it
+ * takes more than a second of processor time, or more than a second in which it
+ * slept again and again; a machine that is merely slow or busy does not count.
+ * Which call is under way is written where another process can read it, to be
+ * told after a crash; that other one also ends a call that never comes back.
+ */
+#ifndef MADANG_TESTS_FUZZ_CALLS_H
+#define MADANG_TESTS_FUZZ_CALLS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "fuzz/random.h"
+#include "fuzz/scene.h"
+
+/* In memory that the watching process shares. */
+struct progress {
+	_Atomic uint64_t number;      /* of the mutation or round */
+	_Atomic uint64_t call_number; /* goes up with each call */
+	_Atomic(const char *) call;   /* constant text; the watcher was forked from the same program */
+	_Atomic(const char *) phase;
+	_Atomic uint64_t calls_ok;    /* how many returned success */
+};
+
+enum { EXIT_HANG = 3, EXIT_WRONG = 4, NEVER_SECONDS = 30 };
+
+struct caller {
+	const struct scene *scene;
+	struct progress *progress;
+	struct dice dice;
+	bool quiet;    /* nobody else writes: after a repair there is no damage left */
+};
+
+/* All of them once, in an order that ends with removal and repair. A hang ends
+ * the process with EXIT_HANG, damage that a repair left with EXIT_WRONG. */
+void call_everything(struct caller *caller, mdg_namespace *ns);
+
+/* One that opens; NULL when it is refused. */
+mdg_namespace *call_open(struct caller *caller);
+
+/* Waits for a process that calls; kills it when one call takes NEVER_SECONDS.
+ * Returns 0 when it exited with 0, else tells what happened, and 1. */
+int watch(pid_t pid, struct progress *progress);
+
+struct progress *progress_new(void);
+
+#endif
