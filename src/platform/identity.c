@@ -14,42 +14,40 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "platform/raw.h"
 #include "platform/sys.h"
 #include "platform/text.h"
 
 int32_t mdg__pid(void)
 {
-	return (int32_t)syscall(SYS_getpid);
+	return (int32_t)MDG__RAW(SYS_getpid);
 }
 
 uint32_t mdg__euid(void)
 {
 #if defined(SYS_geteuid32)
-	return (uint32_t)syscall(SYS_geteuid32);
+	return (uint32_t)MDG__RAW(SYS_geteuid32);
 #else
-	return (uint32_t)syscall(SYS_geteuid);
+	return (uint32_t)MDG__RAW(SYS_geteuid);
 #endif
 }
 
 uint32_t mdg__egid(void)
 {
 #if defined(SYS_getegid32)
-	return (uint32_t)syscall(SYS_getegid32);
+	return (uint32_t)MDG__RAW(SYS_getegid32);
 #else
-	return (uint32_t)syscall(SYS_getegid);
+	return (uint32_t)MDG__RAW(SYS_getegid);
 #endif
 }
 
 static long raw_getgroups(int room, uint32_t *groups)
 {
-	int saved = errno;
 #if defined(SYS_getgroups32)
-	long count = syscall(SYS_getgroups32, room, groups);
+	return MDG__RAW(SYS_getgroups32, room, groups);
 #else
-	long count = syscall(SYS_getgroups, room, groups);
+	return MDG__RAW(SYS_getgroups, room, groups);
 #endif
-	errno = saved;
-	return count;
 }
 
 static bool find_group(const uint32_t *groups, long count, uint32_t gid)
@@ -84,10 +82,7 @@ bool mdg__capable(int capability)
 	/* <linux/capability.h>, version 3; not every C library brings it along. */
 	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
 	struct { uint32_t effective, permitted, inheritable; } data[2];
-	int saved = errno;
-	long rc = syscall(SYS_capget, &head, data);
-	errno = saved;
-	return rc == 0 && (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+	return MDG__RAW(SYS_capget, &head, data) == 0 && (data[capability / 32].effective >> (capability % 32) & 1) != 0;
 }
 
 uint64_t mdg__boot_id(void)

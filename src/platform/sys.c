@@ -11,8 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Runs a libc function or syscall(2) that returns -1 and sets errno, and turns
- * that into a negated errno with the thread's errno as it was. */
+#include "platform/raw.h"
+
+/* Runs a libc function that returns -1 and sets errno, and turns that into a
+ * negated errno with the thread's errno as it was. For what the library does
+ * better than the bare call: structures and 64-bit arguments that differ. */
 #define NEGATED(result_type, call) \
 	({ \
 		int saved_ = errno; \
@@ -42,18 +45,18 @@ enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_PRIVATE = 128 };
 
 int mdg__sys_openat(int dirfd, const char *path, int flags, unsigned mode)
 {
-	return NEGATED(int, syscall(SYS_openat, dirfd, path, flags | O_LARGEFILE | O_CLOEXEC, mode));
+	return (int)MDG__RAW(SYS_openat, dirfd, path, flags | O_LARGEFILE | O_CLOEXEC, mode);
 }
 
 int mdg__sys_close(int fd)
 {
-	return NEGATED(int, syscall(SYS_close, fd));
+	return (int)MDG__RAW(SYS_close, fd);
 }
 
 int mdg__sys_ftruncate(int fd, uint64_t size)
 {
 #if defined(__LP64__)
-	return NEGATED(int, syscall(SYS_ftruncate, fd, size));
+	return (int)MDG__RAW(SYS_ftruncate, fd, size);
 #else
 	return NEGATED(int, ftruncate(fd, (off_t)size));
 #endif
@@ -64,7 +67,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	static char zeros[65536]; /* never written: all of it is the kernel's one page of zeros */
 	while (size > 0) {
 		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
-		ssize_t done = NEGATED(ssize_t, syscall(SYS_pwrite64, fd, zeros, part, SPLIT64(offset)));
+		ssize_t done = (ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, SPLIT64(offset));
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
@@ -78,7 +81,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 {
 	for (;;) {
-		int rc = NEGATED(int, syscall(SYS_fallocate, fd, 0, SPLIT64(offset), SPLIT64(size)));
+		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(offset), SPLIT64(size));
 		if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 			return write_zeros(fd, offset, size);
 		if (rc != -EINTR)
@@ -93,53 +96,53 @@ int mdg__sys_write_zeros(int fd, uint64_t size)
 
 int mdg__sys_mknodat(int dirfd, const char *path, unsigned mode)
 {
-	return NEGATED(int, syscall(SYS_mknodat, dirfd, path, S_IFREG | mode, 0));
+	return (int)MDG__RAW(SYS_mknodat, dirfd, path, S_IFREG | mode, 0);
 }
 
 int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode)
 {
-	return NEGATED(int, syscall(SYS_fchmodat, dirfd, path, mode));
+	return (int)MDG__RAW(SYS_fchmodat, dirfd, path, mode);
 }
 
 int mdg__sys_punch(int fd, uint64_t size)
 {
-	return NEGATED(int, syscall(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	                            SPLIT64(0), SPLIT64(size)));
+	return (int)MDG__RAW(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	                            SPLIT64(0), SPLIT64(size));
 }
 
 int mdg__sys_unlinkat(int dirfd, const char *path)
 {
-	return NEGATED(int, syscall(SYS_unlinkat, dirfd, path, 0));
+	return (int)MDG__RAW(SYS_unlinkat, dirfd, path, 0);
 }
 
 int mdg__sys_mkdir(const char *path, unsigned mode)
 {
-	return NEGATED(int, syscall(SYS_mkdirat, AT_FDCWD, path, mode));
+	return (int)MDG__RAW(SYS_mkdirat, AT_FDCWD, path, mode);
 }
 
 int mdg__sys_fchmod(int fd, unsigned mode)
 {
-	return NEGATED(int, syscall(SYS_fchmod, fd, mode));
+	return (int)MDG__RAW(SYS_fchmod, fd, mode);
 }
 
 int mdg__sys_chmod(const char *path, unsigned mode)
 {
-	return NEGATED(int, syscall(SYS_fchmodat, AT_FDCWD, path, mode));
+	return (int)MDG__RAW(SYS_fchmodat, AT_FDCWD, path, mode);
 }
 
 int mdg__sys_fchown(int fd, uint32_t uid, uint32_t gid)
 {
-	return NEGATED(int, syscall(SYS_fchownat, fd, "", uid, gid, AT_EMPTY_PATH));
+	return (int)MDG__RAW(SYS_fchownat, fd, "", uid, gid, AT_EMPTY_PATH);
 }
 
 int mdg__sys_setxattr(const char *path, const char *name, const void *value, size_t size)
 {
-	return NEGATED(int, syscall(SYS_setxattr, path, name, value, size, 0));
+	return (int)MDG__RAW(SYS_setxattr, path, name, value, size, 0);
 }
 
 int mdg__sys_removexattr(const char *path, const char *name)
 {
-	return NEGATED(int, syscall(SYS_removexattr, path, name));
+	return (int)MDG__RAW(SYS_removexattr, path, name);
 }
 
 int mdg__sys_may(const char *path, int what)
@@ -149,7 +152,7 @@ int mdg__sys_may(const char *path, int what)
 
 int mdg__sys_getcwd(char *path, size_t room)
 {
-	return NEGATED(int, syscall(SYS_getcwd, path, room));
+	return (int)MDG__RAW(SYS_getcwd, path, room);
 }
 
 bool mdg__fd_is(int fd, dev_t device, ino_t inode)
@@ -164,7 +167,7 @@ int mdg__sys_fstat(int fd, struct stat *ret)
 #if defined(__x86_64__) && defined(__LP64__)
 	/* The kernel's structure is the library's, and this call half the price
 	 * of newfstatat, which the library makes of it. */
-	return NEGATED(int, syscall(SYS_fstat, fd, ret));
+	return (int)MDG__RAW(SYS_fstat, fd, ret);
 #else
 	return NEGATED(int, fstat(fd, ret));
 #endif
@@ -194,19 +197,19 @@ int64_t mdg__sys_read(int fd, void *buffer, size_t room)
 {
 	long done;
 	do
-		done = NEGATED(long, syscall(SYS_read, fd, buffer, room));
+		done = MDG__RAW(SYS_read, fd, buffer, room);
 	while (done == -EINTR);
 	return done;
 }
 
 int64_t mdg__sys_getdents(int fd, void *buffer, size_t room)
 {
-	return NEGATED(long, syscall(SYS_getdents64, fd, buffer, room));
+	return MDG__RAW(SYS_getdents64, fd, buffer, room);
 }
 
 int mdg__sys_dup_above(int fd, int lowest)
 {
-	return NEGATED(int, syscall(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest));
+	return (int)MDG__RAW(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest);
 }
 
 static int byte_lock(int fd, int command, short type, uint64_t offset, short *ret_type)
@@ -215,7 +218,7 @@ static int byte_lock(int fd, int command, short type, uint64_t offset, short *re
 		                .l_start = (off64_t)offset, .l_len = 1 };
 	int rc;
 	do
-		rc = NEGATED(int, syscall(SYS_FCNTL, fd, command, &lock));
+		rc = (int)MDG__RAW(SYS_FCNTL, fd, command, &lock);
 	while (rc == -EINTR);
 	if (ret_type != NULL)
 		*ret_type = lock.l_type;
@@ -244,10 +247,10 @@ int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int f
                   uint64_t offset, void **ret)
 {
 #if defined(SYS_mmap2)
-	long got = NEGATED(long, syscall(SYS_mmap2, address, length, protection, flags, fd,
-	                                 (unsigned long)(offset >> 12)));
+	long got = MDG__RAW(SYS_mmap2, address, length, protection, flags, fd,
+	                                 (unsigned long)(offset >> 12));
 #else
-	long got = NEGATED(long, syscall(SYS_mmap, address, length, protection, flags, fd, offset));
+	long got = MDG__RAW(SYS_mmap, address, length, protection, flags, fd, offset);
 #endif
 	if ((unsigned long)got >= (unsigned long)-4095L)
 		return (int)got;
@@ -257,13 +260,13 @@ int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int f
 
 int mdg__sys_munmap(void *address, size_t length)
 {
-	return NEGATED(int, syscall(SYS_munmap, address, length));
+	return (int)MDG__RAW(SYS_munmap, address, length);
 }
 
 int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
                     void *new_address, void **ret)
 {
-	long got = NEGATED(long, syscall(SYS_mremap, address, old_length, length, flags, new_address));
+	long got = MDG__RAW(SYS_mremap, address, old_length, length, flags, new_address);
 	if ((unsigned long)got >= (unsigned long)-4095L)
 		return (int)got;
 	*ret = (void *)got;
@@ -272,7 +275,7 @@ int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
 
 int mdg__sys_madvise(void *address, size_t length, int advice)
 {
-	return NEGATED(int, syscall(SYS_madvise, address, length, advice));
+	return (int)MDG__RAW(SYS_madvise, address, length, advice);
 }
 
 size_t mdg__page_size(void)
@@ -290,14 +293,14 @@ int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uin
 	 * that has it, whatever the library's time_t is. */
 	struct { long seconds, nanoseconds; } time = { (long)(nanoseconds / 1000000000u),
 		                                      (long)(nanoseconds % 1000000000u) };
-	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
-	                            &time, NULL, 0));
+	return (int)MDG__RAW(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
+	                            &time, NULL, 0);
 }
 
 int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 {
-	return NEGATED(int, syscall(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE, count,
-	                            NULL, NULL, 0));
+	return (int)MDG__RAW(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE, count,
+	                            NULL, NULL, 0);
 }
 
 /* The kernel's set is _NSIG bits: 8 bytes nearly everywhere, 16 on MIPS. */
@@ -306,17 +309,17 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 void mdg__signals_block(mdg__sigmask *ret_old)
 {
 	static const mdg__sigmask all = { { UINT64_MAX, UINT64_MAX } };
-	(void)NEGATED(int, syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_old, KERNEL_SIGSET_SIZE));
+	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_old, KERNEL_SIGSET_SIZE);
 }
 
 void mdg__signals_restore(const mdg__sigmask *old)
 {
-	(void)NEGATED(int, syscall(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE));
+	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE);
 }
 
 bool mdg__sys_process_exists(int32_t pid)
 {
-	return NEGATED(int, syscall(SYS_kill, pid, 0)) != -ESRCH;
+	return (int)MDG__RAW(SYS_kill, pid, 0) != -ESRCH;
 }
 
 int64_t mdg__now_seconds(void)

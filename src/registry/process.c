@@ -31,6 +31,8 @@
 #include "platform/sys.h"
 #include "registry/registry.h"
 
+#define FORK_LASTS_NS UINT64_C(1000000000)
+
 static uint64_t byte_of(const struct mdg__registry *registry, uint32_t slot)
 {
 	return registry->process_offset + (uint64_t)slot * sizeof(struct mdg__process);
@@ -91,10 +93,12 @@ static int find_slot(struct mdg__registry *registry, int fd, uint32_t *ret_slot)
 static uint32_t fill_in(struct mdg__registry *registry, uint32_t slot, int32_t pid,
                         enum mdg__process_state state)
 {
+	/* A child is born a little later than this. */
+	uint64_t born_before = mdg__boot_nanoseconds() + (pid == 0 ? FORK_LASTS_NS : 0);
 	struct mdg__process *process = &registry->processes[slot];
 	uint32_t generation = ((mdg__get32(&process->tag) >> 8) + 1) & 0xffffff;
 	atomic_store_explicit(&process->pid, (uint32_t)pid, memory_order_release);
-	atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(), memory_order_release);
+	atomic_store_explicit(&process->born_before, born_before, memory_order_release);
 	atomic_store_explicit(&process->boot, registry->boot, memory_order_release);
 	atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
 	                      memory_order_release);
@@ -244,29 +248,34 @@ int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_sl
 	return 0;
 }
 
+/* One child less that may hold the description of the process in this slot. */
+static void let_go(struct mdg__process *parent, uint32_t generation)
+{
+	uint32_t count = mdg__get32(&parent->forking);
+	if (mdg__get32(&parent->tag) >> 8 != generation)
+		return; /* it died, and the slot is another's */
+	while (count > 0 && !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))
+		;
+}
+
 void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot)
 {
 	struct mdg__process *process = &registry->processes[slot];
 	uint32_t parent1 = atomic_exchange(&process->parent, 0);
-	if (parent1 == 0 || parent1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
-		return;
-	struct mdg__process *parent = &registry->processes[parent1 - 1];
-	uint32_t count = mdg__get32(&parent->forking);
-	if (mdg__get32(&parent->tag) >> 8 != mdg__get32(&process->parent_generation))
-		return; /* died, and the slot is another's */
-	while (count > 0 && !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))
-		;
+	if (parent1 != 0 && parent1 <= mdg__registry_ready_count(registry, MDG__PROCESSES))
+		let_go(&registry->processes[parent1 - 1],
+		       mdg__get32(&process->parent_generation));
 }
 
 void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation)
 {
 	struct mdg__process *process = &registry->processes[slot];
 	atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(), memory_order_release);
-	/* The parent's time is from before this process was born. */
-	atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(), memory_order_release);
 	atomic_store_explicit(&process->tag, generation << 8 | MDG__SLOT_LIVE,
 	                      memory_order_release);
-	mdg__slot_forked(registry, slot);
+	/* Who the parent is, this process still has in its own memory. */
+	if (atomic_exchange(&process->parent, 0) != 0)
+		let_go(&registry->processes[registry->slot1 - 1], registry->generation);
 }
 
 void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation)

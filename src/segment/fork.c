@@ -172,6 +172,7 @@ static void remember_child(struct mdg_namespace *ns)
 static void prepare_one(struct mdg_namespace *ns)
 {
 	ns->child_fd = -1;
+	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;
 	if (ns->piece_count == 0)
 		return;
 	give_back_children(ns);
@@ -241,8 +242,8 @@ static void after_in_child(void)
 		atomic_store(&unwiped.list_lock, 0);
 	}
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		if (mdg__registry_fd_is_ours(&ns->registry))
-			(void)mdg__sys_close(ns->registry.fd);
+		if (ns->parent_fd >= 0)
+			(void)mdg__sys_close(ns->parent_fd);
 		if (ns->child_fd >= 0)
 			mdg__slot_born(&ns->registry, ns->child_slot, ns->child_generation);
 	}

@@ -71,6 +71,7 @@ struct mdg_namespace {
 	uint32_t kept_fds;      /* data descriptors open */
 	uint32_t most_kept_fds;
 	int child_fd;           /* during fork: the child's description, -1 none */
+	int parent_fd;          /* ... and what the child is to close, -1 nothing */
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
 };
