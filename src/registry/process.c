@@ -68,7 +68,7 @@ static int try_slot(struct mdg__registry *registry, int fd, uint32_t slot)
 static int find_slot(struct mdg__registry *registry, int fd, uint32_t *ret_slot)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
-	uint32_t hint = mdg__get32(&registry->head->slot_hint) % ready;
+	uint32_t hint = ready != 0 ? mdg__get32(&registry->head->slot_hint) % ready : 0;
 	for (uint32_t i = 0; i < registry->process_capacity; i++) {
 		uint32_t slot = i < ready ? (hint + i) % ready : i;
 		if (slot >= ready) {
