@@ -276,9 +276,10 @@ enum {
 
 #define MDG_CHECK_REPAIR 0x1u /* mend what is safe to mend */
 
-/* Checks every invariant of the registry and calls `found` for each finding
- * (return non-zero to stop). Returns the number of findings that remain, or
- * a negative code. Not for signal handlers. */
+/* Checks every invariant of the registry, then calls `found` for each finding,
+ * 512 at most (return non-zero to hear no more). No lock is held meanwhile.
+ * Returns the number of findings that remain, or a negative code. Not for
+ * signal handlers. */
 MDG_API int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
                                 int (*found)(const struct mdg_finding *finding, void *context),
                                 void *context);

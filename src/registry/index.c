@@ -43,7 +43,7 @@ static bool same_name(const struct mdg__segment *segment, const char name[64])
 {
 	for (int i = 0; i < 8; i++) {
 		uint64_t word;
-		memcpy(&word, name + 8 * i, 8);
+		memcpy(&word, name + 8 * (size_t)i, 8);
 		if (mdg__get64(&segment->name[i]) != word)
 			return false;
 	}

@@ -48,7 +48,7 @@ static struct layout table_offsets(uint32_t segments, uint32_t processes, uint32
 {
 	struct layout at;
 	at.bitmap = MDG__TABLE_ALIGN;
-	at.buckets = aligned(at.bitmap + (segments + 63) / 64 * 8u);
+	at.buckets = aligned(at.bitmap + (uint64_t)((segments + 63) / 64) * 8u);
 	at.processes = aligned(at.buckets + (uint64_t)buckets * 4u);
 	at.segments = aligned(at.processes + (uint64_t)processes * sizeof(struct mdg__process));
 	at.attachments = aligned(at.segments + (uint64_t)segments * sizeof(struct mdg__segment));
@@ -218,11 +218,11 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		                      FIRST_ATTACHMENTS * sizeof(struct mdg__attachment));
 	if (rc == 0)
 		rc = mdg__sys_fchmod(fd, o.flags & MDG_NS_SHARED ? 0666 : 0600);
-	void *map;
+	void *map = NULL;
 	if (rc == 0)
 		rc = mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
 		                   &map);
-	if (rc < 0) {
+	if (rc != 0) {
 		(void)mdg__sys_ftruncate(fd, 0);
 		return rc;
 	}

@@ -13,24 +13,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "platform/text.h"
 #include "segment/internal.h"
 
+/* Findings are told when no lock is held any more: who is told may be slow. */
+#define FINDINGS_MOST 512u
+
 struct findings {
 	struct mdg_namespace *ns;
-	int (*found)(const struct mdg_finding *finding, void *context);
-	void *context;
-	bool repair, stopped;
+	struct mdg_finding *list;
+	uint32_t count;
+	bool repair;
 	int remaining;
 };
 
-static void tell(struct findings *findings, struct mdg_finding *finding)
+static void tell(struct findings *findings, const struct mdg_finding *finding)
 {
 	if (!finding->repaired)
 		findings->remaining++;
-	if (!findings->stopped && findings->found != NULL)
-		findings->stopped = findings->found(finding, findings->context) != 0;
+	if (findings->count < FINDINGS_MOST)
+		findings->list[findings->count++] = *finding;
 }
 
 static void __attribute__((format(printf, 6, 7)))
@@ -242,16 +246,26 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
                         int (*found)(const struct mdg_finding *finding, void *context),
                         void *context)
 {
-	struct findings findings = { .ns = ns, .found = found, .context = context,
-		                     .repair = (flags & MDG_CHECK_REPAIR) != 0 };
+	struct findings findings = { .ns = ns, .repair = (flags & MDG_CHECK_REPAIR) != 0 };
+	size_t bytes = FINDINGS_MOST * sizeof findings.list[0];
+	void *memory;
+	int rc = mdg__sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	                       0, &memory);
+	if (rc < 0)
+		return rc;
+	findings.list = memory;
 	mdg__enter(ns);
 	check_lock(&findings);
-	int rc = check_registry(&findings);
+	rc = check_registry(&findings);
 	if (rc == 0) {
 		check_dead(&findings);
 		check_files_of_segments(&findings);
 		check_orphans(&findings);
 	}
 	mdg__leave(ns);
+	for (uint32_t i = 0; found != NULL && i < findings.count; i++)
+		if (found(&findings.list[i], context) != 0)
+			break;
+	(void)mdg__sys_munmap(memory, bytes);
 	return rc < 0 ? rc : findings.remaining;
 }

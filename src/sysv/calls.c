@@ -15,7 +15,7 @@ _Static_assert(MDG_RDONLY == SHM_RDONLY && MDG_ROUND == SHM_RND && MDG_REMAP == 
 MDG_EXPORT int shmget(key_t key, size_t size, int flags)
 {
 	mdg_namespace *ns;
-	mdg_id id;
+	mdg_id id = -1;
 	int rc = mdg__sysv_namespace(&ns);
 	if (rc == 0)
 		rc = mdg_segment_get(ns, key, size, (unsigned)flags, &id);
@@ -25,7 +25,7 @@ MDG_EXPORT int shmget(key_t key, size_t size, int flags)
 MDG_EXPORT void *shmat(int id, const void *address, int flags)
 {
 	mdg_namespace *ns;
-	void *memory;
+	void *memory = NULL;
 	int rc = mdg__sysv_namespace(&ns);
 	if (rc == 0)
 		rc = mdg_segment_attach(ns, id, (void *)(uintptr_t)address, (unsigned)flags,

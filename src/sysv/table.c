@@ -103,7 +103,7 @@ static enum table table_of(const char *path)
 static int write_table(enum table table, int fd)
 {
 	mdg_namespace *ns;
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { 0 };
 	int rc = mdg__sysv_namespace(&ns);
 	if (rc == 0 && table == SEGMENTS)
 		return write_segments(ns, fd);

@@ -43,7 +43,7 @@ static void *next(void *_Atomic *kept, const char *name, const char *other)
 	__extension__({ \
 		static void *_Atomic kept_; \
 		void *found_ = next(&kept_, name, other); \
-		type *function_; \
+		__typeof__(type *) function_; \
 		memcpy(&function_, &found_, sizeof found_); \
 		function_; \
 	})
