@@ -58,6 +58,8 @@ static int take_record(struct mdg__registry *registry, uint32_t *ret_attachment)
 		return 0;
 	}
 	uint32_t used = mdg__get32(&head->used_attachments);
+	if (used >= registry->attachment_capacity)
+		return -ENOSPC;
 	*ret_attachment = used;
 	if (used >= mdg__registry_ready_count(registry, MDG__ATTACHMENTS))
 		return -EAGAIN;
@@ -75,7 +77,7 @@ int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_
 			(uint32_t)(mdg__get64(&registry->attachments[found - 1].word) >> 32);
 		return 0;
 	}
-	uint32_t taken;
+	uint32_t taken = 0;
 	int rc = take_record(registry, &taken);
 	*ret_attachment = taken;
 	if (rc < 0)
