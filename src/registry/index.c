@@ -78,6 +78,8 @@ static int walk(struct mdg__registry *registry, uint32_t key, const char *name, 
 		enum mdg__segment_state state = mdg__tag_state(tag);
 		if ((state == MDG__LIVE || state == MDG__BUSY) &&
 		    is_sought(segment, key, name, hash) && mdg__get32(&segment->tag) == tag) {
+			if (tag >> 8 > MDG__SEQUENCE_MAX)
+				return MDG_DAMAGED; /* no id would name it */
 			*ret_index = index1 - 1;
 			*ret_tag = tag;
 			return 0;
@@ -189,6 +191,8 @@ int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_i
 	if (index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
 		return -EAGAIN;
 	uint32_t sequence = mdg__get32(&head->sequence);
+	if (sequence > MDG__SEQUENCE_MAX)
+		sequence = 0; /* scribbled on: ids stay ids */
 	if ((int32_t)index <= (int32_t)mdg__get32(&head->last_index))
 		sequence = sequence >= MDG__SEQUENCE_MAX ? 0 : sequence + 1;
 	*ret_sequence = sequence;
