@@ -104,8 +104,8 @@ void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index)
 	if (mdg__tag_state(tag) != MDG__BUSY || mdg__get32(&segment->worker) != registry->slot1)
 		return;
 	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
-	while ((at = mdg__get32(&segment->attachments)) != 0)
-		if (at > records || mdg__attachment_free(registry, at - 1) < 0)
+	for (uint32_t steps = 0; (at = mdg__get32(&segment->attachments)) != 0; steps++)
+		if (at > records || steps > records || mdg__attachment_free(registry, at - 1) < 0)
 			break; /* damaged: the check will find the records without owner */
 	if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
 		(void)mdg__index_unlink(registry, index);
@@ -176,8 +176,8 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	if (!mdg__slot_is_own(registry, slot) && mdg__slot_alive(registry, slot, generation))
 		return 0; /* it had only lost its lock for a moment */
 	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
-	while ((at = mdg__get32(&dead->attachments)) != 0) {
-		int rc = at <= records
+	for (uint32_t steps = 0; (at = mdg__get32(&dead->attachments)) != 0; steps++) {
+		int rc = at <= records && steps <= records
 		                 ? free_one(registry, at - 1, mdg__get32(&dead->pid), clearing)
 		                 : MDG_DAMAGED;
 		if (rc == -EAGAIN)
