@@ -62,7 +62,7 @@ bool mdg__in_group(uint32_t gid)
 {
 	if (mdg__egid() == gid)
 		return true;
-	uint32_t few[64];
+	uint32_t few[64] = { 0 };
 	long count = raw_getgroups(64, few);
 	if (count >= 0)
 		return find_group(few, count, gid);

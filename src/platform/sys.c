@@ -157,7 +157,7 @@ int mdg__sys_getcwd(char *path, size_t room)
 
 bool mdg__fd_is(int fd, dev_t device, ino_t inode)
 {
-	struct stat status;
+	struct stat status = { 0 };
 	return fd >= 0 && mdg__sys_fstat(fd, &status) == 0 && status.st_dev == device &&
 	       status.st_ino == inode;
 }

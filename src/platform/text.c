@@ -45,6 +45,7 @@ static void put_one(struct out *out, char kind, va_list *arguments)
 	}
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through out.at */
 bool mdg__format(char *text, size_t room, const char *format, ...)
 {
 	struct out out = { text, text + room - 1, false };

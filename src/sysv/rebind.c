@@ -7,22 +7,22 @@
  * until then) at the first call. The object's relocations say which slot is
  * for which name. Those for the names we define are set to our functions.
  *
- * Only what would reach the C library: an object, or a library it brings
- * along, that defines `open` itself keeps its own. So a filled slot has to
- * point into the object that holds the next definition behind ours, and for a
- * lazy one a look-up by the object's own rules has to lead there.
+ * Only what would reach the C library: a module, or a library it brings along,
+ * that defines `open` itself keeps its own. So a filled slot has to point into
+ * the object that holds the next definition behind ours, and for a lazy one
+ * the search that the module makes has to lead there.
  *
- * New objects are found by number: the linker appends them to its list and
- * counts every load. dl_iterate_phdr() holds the linker's lock meanwhile: no
- * object goes away under us, and no two threads lift the same protection.
- * Nothing is asked of the linker in there; that would be a lock too many.
+ * Which objects: those that the module needs, by the names in their dynamic
+ * sections, and that were not there before. The linker appends objects to its
+ * list and counts all loads, so the new ones are among the last so many. A
+ * module that another thread is just loading is looked at by both.
  *
- * Every table is believed only inside the object's own segments, and a slot
- * only inside a writable one. Slots that were made read-only after they had
- * been filled in (PT_GNU_RELRO) are made writable for the moment.
+ * dl_iterate_phdr() holds the linker's lock meanwhile: no object goes away
+ * under us, and no two threads lift the same protection. Nothing is asked of
+ * the linker in there; that would take its locks in the wrong order.
  *
- * What it cannot do: be there before the object's constructors, which run
- * within dlopen; and reach an address that one has copied elsewhere.
+ * What it cannot do: be there before a module's constructors, which run within
+ * dlopen; and reach an address that one of them has copied elsewhere.
  */
 #include "sysv/rebind.h"
 
@@ -31,12 +31,12 @@
 #if defined(__GLIBC__) && defined(RTLD_DEEPBIND)
 #include <elf.h>
 #include <errno.h>
-#include <link.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "platform/sys.h"
+#include "sysv/loaded_object.h"
 
 #if defined(__x86_64__)
 enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOB_DAT = R_X86_64_GLOB_DAT, ABSOLUTE = R_X86_64_64 };
@@ -56,6 +56,8 @@ enum { JUMP_SLOT = -1, GLOB_DAT = -2, ABSOLUTE = -3 };
 #define RELOCATION_TYPE(info) ELF32_R_TYPE(info)
 #endif
 
+enum { OBJECTS_MAX = 128 }; /* new ones at once; the rest is left as it is */
+
 /* What libmadang-sysv.map exports. */
 static const char *const rebound_names[] = {
 	"shmget", "shmat", "shmdt", "shmctl", "__shmctl64", "ftok",
@@ -66,113 +68,21 @@ static const char *const rebound_names[] = {
 };
 _Static_assert(sizeof rebound_names / sizeof rebound_names[0] <= MDG__REBOUND_MAX, "room");
 
-/* ---- an object ------------------------------------------------------------ */
-
-/* Whether the object has [address, address+length) in one segment that grants
- * all of `rights` (PF_R, PF_W). */
-static bool holds(const struct dl_phdr_info *object, uintptr_t address, size_t length, unsigned rights)
-{
-	for (int i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-		uintptr_t offset = address - ((uintptr_t)object->dlpi_addr + segment->p_vaddr);
-		if (segment->p_type == PT_LOAD && (segment->p_flags & rights) == rights &&
-		    offset <= segment->p_memsz && length <= segment->p_memsz - offset)
-			return true;
-	}
-	return false;
-}
-
-static const ElfW(Phdr) *part(const struct dl_phdr_info *object, unsigned type)
-{
-	for (int i = 0; i < object->dlpi_phnum; i++)
-		if (object->dlpi_phdr[i].p_type == type)
-			return &object->dlpi_phdr[i];
-	return NULL;
-}
-
-struct table {
-	uintptr_t start;
-	size_t size;
-	bool addends; /* of RELA entries, not REL */
-};
-
-struct tables {
-	struct table symbols, strings, jumps, others[2];
-};
-
-/* The linker has made addresses of most of the offsets in the dynamic section,
- * not of all on every machine. */
-static bool locate(const struct dl_phdr_info *object, struct table *table)
-{
-	if (table->start == 0 || table->size == 0)
-		return false;
-	if (!holds(object, table->start, table->size, PF_R))
-		table->start += (uintptr_t)object->dlpi_addr;
-	return holds(object, table->start, table->size, PF_R);
-}
-
-static void note_entry(struct tables *tables, const ElfW(Dyn) *entry)
-{
-	uintptr_t value = (uintptr_t)entry->d_un.d_ptr;
-	switch (entry->d_tag) {
-	case DT_SYMTAB: tables->symbols.start = value; break;
-	case DT_STRTAB: tables->strings.start = value; break;
-	case DT_STRSZ: tables->strings.size = value; break;
-	case DT_JMPREL: tables->jumps.start = value; break;
-	case DT_PLTRELSZ: tables->jumps.size = value; break;
-	case DT_PLTREL: tables->jumps.addends = value == DT_RELA; break;
-	case DT_RELA: tables->others[0].start = value; break;
-	case DT_RELASZ: tables->others[0].size = value; break;
-	case DT_REL: tables->others[1].start = value; break;
-	case DT_RELSZ: tables->others[1].size = value; break;
-	default: break;
-	}
-}
-
-static bool read_dynamic(const struct dl_phdr_info *object, struct tables *ret)
-{
-	const ElfW(Phdr) *dynamic = part(object, PT_DYNAMIC);
-	if (dynamic == NULL)
-		return false;
-	uintptr_t at = (uintptr_t)object->dlpi_addr + dynamic->p_vaddr;
-	if (!holds(object, at, dynamic->p_memsz, PF_R))
-		return false;
-	const ElfW(Dyn) *entries = (const void *)at;
-	for (size_t i = 0; i < dynamic->p_memsz / sizeof *entries && entries[i].d_tag != DT_NULL; i++)
-		note_entry(ret, &entries[i]);
-	ret->others[0].addends = true;
-	ret->symbols.size = sizeof(ElfW(Sym)); /* how many is not said: each is checked */
-	return locate(object, &ret->symbols) && locate(object, &ret->strings);
-}
-
-/* ---- its slots -------------------------------------------------------------- */
+/* ---- the slots of one object -------------------------------------------------- */
 
 struct patch {
 	const struct mdg__rebinding *rebinding;
-	const struct dl_phdr_info *object;
-	struct tables tables;
+	const struct mdg__object *object;
 	uintptr_t relro, relro_end; /* pages that are read-only by now */
 	bool lifted;                /* ... but for us, at this moment */
 };
 
-/* The one of our names that a relocation is for, or NULL. */
-static const struct mdg__rebound *name_of(const struct patch *patch, size_t symbol_index)
+static const struct mdg__rebound *rebound_called(const struct mdg__rebinding *rebinding,
+                                                 const char *name)
 {
-	const struct table *strings = &patch->tables.strings;
-	uintptr_t at = patch->tables.symbols.start + symbol_index * sizeof(ElfW(Sym));
-	if (symbol_index == 0 || !holds(patch->object, at, sizeof(ElfW(Sym)), PF_R))
-		return NULL;
-	const ElfW(Sym) *symbol = (const void *)at;
-	if (symbol->st_name >= strings->size)
-		return NULL;
-	const char *name = (const char *)strings->start + symbol->st_name;
-	size_t room = strings->size - symbol->st_name;
-	for (size_t i = 0; i < patch->rebinding->count; i++) {
-		const struct mdg__rebound *rebound = &patch->rebinding->names[i];
-		size_t length = strlen(rebound->name) + 1;
-		if (length <= room && memcmp(name, rebound->name, length) == 0)
-			return rebound;
-	}
+	for (size_t i = 0; name != NULL && i < rebinding->count; i++)
+		if (strcmp(rebinding->names[i].name, name) == 0)
+			return &rebinding->names[i];
 	return NULL;
 }
 
@@ -191,13 +101,14 @@ static bool protect(const struct patch *patch, int protection)
 
 static void set_slot(struct patch *patch, uintptr_t slot, const struct mdg__rebound *rebound)
 {
-	if (slot % sizeof(uintptr_t) != 0 || !holds(patch->object, slot, sizeof(uintptr_t), PF_R | PF_W))
+	if (slot % sizeof(uintptr_t) != 0 ||
+	    !mdg__object_holds(patch->object, slot, sizeof(uintptr_t), PF_R | PF_W))
 		return;
 	uintptr_t *function = (uintptr_t *)slot;
 	uintptr_t now = __atomic_load_n(function, __ATOMIC_RELAXED);
 	/* One that leads into the object itself waits for its first call. */
-	if (!is_next(rebound, now) &&
-	    !(holds(patch->object, now, 1, PF_R) && is_next(rebound, rebound->reached)))
+	bool is_lazy = mdg__object_holds(patch->object, now, 1, PF_R);
+	if (!is_next(rebound, now) && !(is_lazy && is_next(rebound, rebound->reached)))
 		return;
 	if (slot >= patch->relro && slot < patch->relro_end && !patch->lifted) {
 		patch->lifted = protect(patch, PROT_READ | PROT_WRITE);
@@ -207,45 +118,60 @@ static void set_slot(struct patch *patch, uintptr_t slot, const struct mdg__rebo
 	__atomic_store_n(function, rebound->ours, __ATOMIC_RELEASE);
 }
 
-static void rebind_table(struct patch *patch, struct table *table)
+static void rebind_table(struct patch *patch, const struct mdg__table *table)
 {
 	size_t entry = table->addends ? sizeof(ElfW(Rela)) : sizeof(ElfW(Rel));
-	if (!locate(patch->object, table))
-		return;
 	for (size_t at = 0; entry <= table->size - at; at += entry) {
-		const ElfW(Rel) *relocation = (const void *)(table->start + at);
+		const ElfW(Rela) *relocation = (const void *)(table->start + at);
 		int type = (int)RELOCATION_TYPE(relocation->r_info);
-		if (type != JUMP_SLOT && type != GLOB_DAT && type != ABSOLUTE)
+		if ((type != JUMP_SLOT && type != GLOB_DAT && type != ABSOLUTE) ||
+		    (table->addends && relocation->r_addend != 0))
 			continue;
-		if (table->addends && ((const ElfW(Rela) *)(const void *)relocation)->r_addend != 0)
-			continue;
-		const struct mdg__rebound *rebound =
-			name_of(patch, (size_t)RELOCATION_SYMBOL(relocation->r_info));
+		const char *name = mdg__object_symbol_name(
+			patch->object, (size_t)RELOCATION_SYMBOL(relocation->r_info));
+		const struct mdg__rebound *rebound = rebound_called(patch->rebinding, name);
 		if (rebound != NULL)
-			set_slot(patch, (uintptr_t)patch->object->dlpi_addr + relocation->r_offset,
-			         rebound);
+			set_slot(patch, patch->object->base + relocation->r_offset, rebound);
 	}
 }
 
-static void rebind_object(const struct mdg__rebinding *rebinding, const struct dl_phdr_info *object)
+static void rebind_object(const struct mdg__rebinding *rebinding, const struct mdg__object *object)
 {
 	struct patch patch = { .rebinding = rebinding, .object = object };
-	const ElfW(Phdr) *relro = part(object, PT_GNU_RELRO);
-	if (!read_dynamic(object, &patch.tables))
-		return;
+	const ElfW(Phdr) *relro = mdg__object_part(object, PT_GNU_RELRO);
 	if (relro != NULL) { /* the whole pages of it, as the linker protects them */
-		uintptr_t page = mdg__page_size(), start = (uintptr_t)object->dlpi_addr + relro->p_vaddr;
+		uintptr_t page = mdg__page_size(), start = object->base + relro->p_vaddr;
 		patch.relro = start / page * page;
 		patch.relro_end = (start + relro->p_memsz) / page * page;
 	}
-	rebind_table(&patch, &patch.tables.jumps);
-	rebind_table(&patch, &patch.tables.others[0]);
-	rebind_table(&patch, &patch.tables.others[1]);
+	for (int i = 0; i < 3; i++)
+		rebind_table(&patch, &object->relocations[i]);
 	if (patch.lifted)
 		(void)protect(&patch, PROT_READ);
 }
 
-/* ---- all objects ------------------------------------------------------------ */
+/* ---- loads under way --------------------------------------------------------------- */
+
+/* How many (the low 16 bits), and how many objects were there when the first of
+ * them began. While one is not through, another that finds the same module
+ * loaded must not trust that it has been rebound. */
+static _Atomic uint64_t under_way;
+
+static void enter(uint64_t loads)
+{
+	uint64_t seen = atomic_load(&under_way), entered;
+	do
+		entered = (seen & 0xffff) == 0 ? loads << 16 | 1 : seen + 1;
+	while (!atomic_compare_exchange_weak(&under_way, &seen, entered));
+}
+
+static uint64_t earliest(uint64_t loads)
+{
+	uint64_t first = atomic_load(&under_way) >> 16;
+	return first < loads ? first : loads;
+}
+
+/* ---- the objects ----------------------------------------------------------------- */
 
 static uintptr_t look_up(void *handle, const char *name)
 {
@@ -253,26 +179,18 @@ static uintptr_t look_up(void *handle, const char *name)
 }
 
 /* Notes where the C library lies, and how many loads there were. */
-static int survey(struct dl_phdr_info *object, size_t size, void *context)
+static int survey(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct mdg__rebinding *rebinding = context;
-	(void)size; /* every glibc with our symbols has dlpi_adds */
-	rebinding->loads = object->dlpi_adds;
-	for (size_t n = 0; n < rebinding->count; n++) {
-		struct mdg__rebound *rebound = &rebinding->names[n];
-		if (rebound->high != 0 || !holds(object, rebound->next, 1, PF_R))
-			continue;
-		rebound->low = UINTPTR_MAX;
-		for (int i = 0; i < object->dlpi_phnum; i++) {
-			const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-			uintptr_t start = (uintptr_t)object->dlpi_addr + segment->p_vaddr;
-			if (segment->p_type != PT_LOAD)
-				continue;
-			rebound->low = start < rebound->low ? start : rebound->low;
-			rebound->high = start + segment->p_memsz > rebound->high
-			                        ? start + segment->p_memsz
-			                        : rebound->high;
-		}
+	struct mdg__object object;
+	(void)size; /* dlpi_adds and dlpi_subs have been there since glibc 2.4 */
+	rebinding->loads = info->dlpi_adds;
+	if (!mdg__object_read(info, &object))
+		return 0;
+	for (size_t i = 0; i < rebinding->count; i++) {
+		struct mdg__rebound *rebound = &rebinding->names[i];
+		if (mdg__object_holds(&object, rebound->next, 1, PF_R))
+			mdg__object_extent(&object, &rebound->low, &rebound->high);
 	}
 	return 0;
 }
@@ -289,45 +207,85 @@ void mdg__rebind_begin(struct mdg__rebinding *rebinding, void *self)
 			rebinding->count++;
 	}
 	(void)dl_iterate_phdr(survey, rebinding);
+	enter(rebinding->loads);
 }
 
 struct walk {
 	const struct mdg__rebinding *rebinding;
-	unsigned long long objects, seen; /* how many there are, and were passed */
+	const struct link_map *module;
+	uint64_t since;                   /* loads after this one are new */
+	uint64_t objects, seen;           /* how many there are, and were passed */
 	unsigned long long adds, subs;    /* ... with so many loads and unloads */
+	struct mdg__object new[OBJECTS_MAX];
+	bool is_family[OBJECTS_MAX];
+	size_t new_count;
 };
 
-static int count(struct dl_phdr_info *object, size_t size, void *context)
+static int count(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct walk *walk = context;
 	(void)size;
 	walk->objects++;
-	walk->adds = object->dlpi_adds;
-	walk->subs = object->dlpi_subs;
+	walk->adds = info->dlpi_adds;
+	walk->subs = info->dlpi_subs;
 	return 0;
 }
 
-/* The last ones of the list are the ones that came last. */
-static int rebind_if_new(struct dl_phdr_info *object, size_t size, void *context)
+/* Marks what the marked need, until there is nothing more. */
+static void find_family(struct walk *walk)
+{
+	for (bool more = true; more;) {
+		more = false;
+		for (size_t i = 0; i < walk->new_count; i++) {
+			for (size_t j = 0; walk->is_family[i] && j < walk->new_count; j++) {
+				if (!walk->is_family[j] &&
+				    mdg__object_needs(&walk->new[i], &walk->new[j])) {
+					walk->is_family[j] = true;
+					more = true;
+				}
+			}
+		}
+	}
+}
+
+static int rebind_when_last(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct walk *walk = context;
 	(void)size;
-	if (object->dlpi_adds != walk->adds || object->dlpi_subs != walk->subs)
+	if (info->dlpi_adds != walk->adds || info->dlpi_subs != walk->subs)
 		return 1; /* another thread loads or unloads: count again */
-	if (++walk->seen + (walk->adds - walk->rebinding->loads) > walk->objects)
-		rebind_object(walk->rebinding, object);
+	bool is_new = ++walk->seen + (walk->adds - walk->since) > walk->objects;
+	if (is_new && walk->new_count < OBJECTS_MAX &&
+	    mdg__object_read(info, &walk->new[walk->new_count]))
+		walk->is_family[walk->new_count++] =
+			info->dlpi_addr == walk->module->l_addr &&
+			strcmp(info->dlpi_name, walk->module->l_name) == 0;
+	if (walk->seen < walk->objects)
+		return 0;
+	find_family(walk);
+	for (size_t i = 0; i < walk->new_count; i++)
+		if (walk->is_family[i])
+			rebind_object(walk->rebinding, &walk->new[i]);
 	return 0;
 }
 
-void mdg__rebind_new(struct mdg__rebinding *rebinding, void *handle)
+void mdg__rebind_end(struct mdg__rebinding *rebinding, void *handle)
 {
 	struct walk walk;
-	for (size_t i = 0; i < rebinding->count; i++)
-		rebinding->names[i].reached = look_up(handle, rebinding->names[i].name);
-	do {
-		walk = (struct walk){ .rebinding = rebinding };
-		(void)dl_iterate_phdr(count, &walk);
-	} while (dl_iterate_phdr(rebind_if_new, &walk) != 0);
+	struct link_map *module = NULL;
+	uint64_t since = earliest(rebinding->loads);
+	if (handle != NULL && dlinfo(handle, RTLD_DI_LINKMAP, &module) == 0) {
+		for (size_t i = 0; i < rebinding->count; i++)
+			rebinding->names[i].reached = look_up(handle, rebinding->names[i].name);
+		do {
+			memset(&walk, 0, sizeof walk);
+			walk.rebinding = rebinding;
+			walk.module = module;
+			walk.since = since;
+			(void)dl_iterate_phdr(count, &walk);
+		} while (dl_iterate_phdr(rebind_when_last, &walk) != 0);
+	}
+	(void)atomic_fetch_sub(&under_way, 1);
 }
 
 #else

@@ -11,25 +11,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MDG__REBOUND_MAX = 32 };
+enum { MDG__REBOUND_MAX = 24 };
 
 struct mdg__rebound {
 	const char *name;
-	uintptr_t ours;      /* our definition; 0: leave the name alone */
+	uintptr_t ours;      /* our definition */
 	uintptr_t next;      /* the definition behind ours: the C library's */
 	uintptr_t low, high; /* where the object with `next` lies */
-	uintptr_t reached;   /* what the new object's own search finds */
+	uintptr_t reached;   /* what the loaded module's own search finds */
 };
 
 struct mdg__rebinding {
 	struct mdg__rebound names[MDG__REBOUND_MAX];
 	size_t count;
-	unsigned long long loads; /* objects loaded so far, when it was begun */
+	uint64_t loads; /* objects loaded before it, by the linker's count */
 };
 
-/* Before the load: who is there. `self` is a handle of this library. */
+/* Before a load. `self` is a handle of this library. */
 void mdg__rebind_begin(struct mdg__rebinding *rebinding, void *self);
-/* After it: every object that came since, in the way that `handle` binds. */
-void mdg__rebind_new(struct mdg__rebinding *rebinding, void *handle);
+/* After it: what came with this handle, which is NULL when the load failed. */
+void mdg__rebind_end(struct mdg__rebinding *rebinding, void *handle);
 
 #endif

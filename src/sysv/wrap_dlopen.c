@@ -186,10 +186,9 @@ static __attribute__((noinline)) void *open_deep(const char *name, int mode, con
 		return next_dlopen()(name, mode);
 	mdg__rebind_begin(&rebinding, self);
 	void *handle = next_dlopen()(as_caller(caller, self, name, room), mode);
-	if (handle != NULL) {
-		mdg__rebind_new(&rebinding, handle);
+	mdg__rebind_end(&rebinding, handle);
+	if (handle != NULL)
 		(void)dlerror(); /* of names that are not there: it was a success */
-	}
 	return handle;
 }
 #endif
