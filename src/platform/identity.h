@@ -31,6 +31,11 @@ enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
 enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
                                    dev_t device, ino_t inode);
 
+/* Whether a thread of the process has every signal blocked, as each thread has
+ * while it holds a lock of ours. `except`: a thread that is not asked, 0 none. */
+enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except);
+int32_t mdg__tid(void);
+
 /* A path through which a file that a process maps can be opened without any
  * descriptor of it: /proc/PID/map_files/... (which the kernel opens to root
  * alone). False when the process does not map it. */

@@ -74,9 +74,9 @@ struct mdg__head {
 
 	/* 128: the writer lock and what its death leaves */
 	mdg__a32 lock;     /* [A] owner and waiters, see lock.c */
-	mdg__a32 version;  /* [L, not journalled] odd while a change is half done */
+	mdg__a32 turns;    /* [A] how often it was taken; taken together with `lock` */
 	mdg__a32 undo_count; /* [L, not journalled] entries of `undo` that count */
-	mdg__a32 unused1;
+	mdg__a32 version;  /* [L, not journalled] odd while a change is half done */
 	mdg__a64 unused2[6];
 
 	/* 192: the allocator of ids [L] */
@@ -196,8 +196,9 @@ MDG__AT(mdg__head, shmall, 56);
 MDG__AT(mdg__head, flags, 64);
 MDG__AT(mdg__head, fixed_sum, 68);
 MDG__AT(mdg__head, lock, 128);
-MDG__AT(mdg__head, version, 132);
+MDG__AT(mdg__head, turns, 132);
 MDG__AT(mdg__head, undo_count, 136);
+MDG__AT(mdg__head, version, 140);
 MDG__AT(mdg__head, cursor, 192);
 MDG__AT(mdg__head, last_index, 196);
 MDG__AT(mdg__head, sequence, 200);

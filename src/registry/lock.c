@@ -13,6 +13,15 @@
  * Waiters sleep at most PATIENCE and then ask. An owner found dead is replaced
  * by one compare-and-swap of the exact word, so that just one waiter does.
  *
+ * A word that was scribbled over may name a living process that never took the
+ * lock. So a waiter that sees the same word again and again asks the kernel
+ * whether the named process has a thread with all signals blocked: whoever is
+ * inside has. If it has none, the word is forged, and is replaced likewise.
+ * That this can never rob an owner: word and turn are read together (1), then
+ * the threads are asked (2), then word and turn are swapped together (3). Each
+ * taking is a new turn. If the word was true at (1) and the swap succeeds, the
+ * owner was inside from (1) to (3), and (2) would have found it so.
+ *
  * The journal makes a change all or nothing. Each put notes (offset, width,
  * old value), counts the note, and only then stores. Commit forgets the notes.
  * Whoever takes over puts the noted values back, latest first; if it dies on
@@ -73,6 +82,19 @@ static int roll_back(struct mdg__registry *registry)
 	return believable ? 0 : MDG_DAMAGED;
 }
 
+/* Word and turn, as one. */
+union lock {
+	struct { uint32_t word, turn; } as;
+	uint64_t both;
+};
+
+static mdg__a64 *both_of(const struct mdg__registry *registry)
+{
+	_Static_assert(offsetof(struct mdg__head, turns) == offsetof(struct mdg__head, lock) + 4 &&
+	               offsetof(struct mdg__head, lock) % 8 == 0, "one aligned 64-bit word");
+	return (mdg__a64 *)(void *)((char *)registry->head + offsetof(struct mdg__head, lock));
+}
+
 /* Whether the word names a process that is not there any more. */
 static bool owner_is_dead(struct mdg__registry *registry, uint32_t word)
 {
@@ -82,61 +104,86 @@ static bool owner_is_dead(struct mdg__registry *registry, uint32_t word)
 	if (slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
 		return true; /* no such slot was ever taken: the word is damaged */
 	if (mdg__slot_is_own(registry, slot1 - 1))
-		return (registry->generation & 0xffff) != word >> 16;
+		return true; /* threads of a process come here one at a time: forged */
 	uint32_t tag = mdg__get32(&registry->processes[slot1 - 1].tag);
 	if ((tag >> 8 & 0xffff) != word >> 16)
 		return true; /* its slot was reaped; it cannot have been alive */
 	return !mdg__slot_alive(registry, slot1 - 1, tag >> 8);
 }
 
-/* Takes the word from `seen` (free, or of a dead owner). Acquire: pairs with
- * the release in mdg__unlock, or with the kernel's word that the owner died. */
-static bool take(struct mdg__registry *registry, uint32_t seen, uint32_t waiters)
+static bool owner_is_gone(struct mdg__registry *registry, uint32_t word, uint32_t rounds)
 {
-	return atomic_compare_exchange_strong_explicit(&registry->head->lock, &seen,
-	                                               own_word(registry) | waiters,
+	if (owner_is_dead(registry, word))
+		return true;
+	/* After 2, 4, 8 ... rounds: it costs some 50 us for each thread there. */
+	return rounds >= 2 && (rounds & (rounds - 1)) == 0 &&
+	       !mdg__slot_may_be_inside(registry, (word & 0x7fff) - 1);
+}
+
+static union lock look(const struct mdg__registry *registry)
+{
+	return (union lock){ .both = atomic_load_explicit(both_of(registry),
+		                                          memory_order_relaxed) };
+}
+
+/* Takes the lock from `seen` (free, or of an owner that is gone). Acquire: pairs
+ * with the release in mdg__unlock, or with the kernel's word on the owner. */
+static bool take(struct mdg__registry *registry, union lock seen, uint32_t waiters)
+{
+	union lock taken = { .as = { own_word(registry) | waiters, seen.as.turn + 1 } };
+	return atomic_compare_exchange_strong_explicit(both_of(registry), &seen.both, taken.both,
 	                                               memory_order_acquire, memory_order_relaxed);
 }
 
-/* The slow way: spin, then sleep and ask about the owner in turns. */
-static int wait_and_take(struct mdg__registry *registry)
+/* Marks the lock as waited for. */
+static bool mark(struct mdg__registry *registry, union lock *seen)
 {
-	mdg__a32 *lock = &registry->head->lock;
+	uint32_t word = seen->as.word;
+	if (word & WAITERS)
+		return true;
+	if (!atomic_compare_exchange_strong_explicit(&registry->head->lock, &word, word | WAITERS,
+	                                             memory_order_relaxed, memory_order_relaxed))
+		return false;
+	seen->as.word |= WAITERS;
+	return true;
+}
+
+/* The slow way: spin, then sleep and ask about the owner in turns. */
+static void wait_and_take(struct mdg__registry *registry)
+{
+	union lock before = { .both = 0 };
+	uint32_t rounds = 0;
 	for (int i = 0; i < SPINS; i++) {
-		uint32_t word = atomic_load_explicit(lock, memory_order_relaxed);
-		if ((word & 0x7fff) == 0 && take(registry, word, word & WAITERS))
-			return 0;
+		union lock seen = look(registry);
+		if ((seen.as.word & 0x7fff) == 0 && take(registry, seen, seen.as.word & WAITERS))
+			return;
 	}
 	for (;;) {
-		uint32_t word = atomic_load_explicit(lock, memory_order_relaxed);
-		if ((word & 0x7fff) == 0) {
+		union lock seen = look(registry);
+		if ((seen.as.word & 0x7fff) == 0) {
 			/* Others may sleep still: keep the mark, a spare wake is cheap. */
-			if (take(registry, word, WAITERS))
-				return 0;
+			if (take(registry, seen, WAITERS))
+				return;
 			continue;
 		}
-		if (!(word & WAITERS)) {
-			uint32_t marked = word | WAITERS;
-			if (!atomic_compare_exchange_strong_explicit(lock, &word, marked,
-			                                             memory_order_relaxed,
-			                                             memory_order_relaxed))
-				continue;
-			word = marked;
-		}
-		int rc = mdg__sys_futex_wait(lock, word, true, PATIENCE_NS);
-		if (rc == -ETIMEDOUT && owner_is_dead(registry, word) &&
-		    take(registry, word, WAITERS))
-			return 0;
+		if (!mark(registry, &seen))
+			continue;
+		rounds = seen.both == before.both ? rounds : 0;
+		before = seen;
+		int rc = mdg__sys_futex_wait(&registry->head->lock, seen.as.word, true, PATIENCE_NS);
+		if (rc == -ETIMEDOUT && owner_is_gone(registry, seen.as.word, ++rounds) &&
+		    take(registry, seen, WAITERS))
+			return;
 	}
 }
 
 int mdg__lock(struct mdg__registry *registry)
 {
-	if (!take(registry, 0, 0)) {
-		int rc = wait_and_take(registry);
-		if (rc < 0)
-			return rc;
-	}
+	if (registry->slot1 == 0)
+		return MDG_NO_SLOT;
+	union lock seen = look(registry);
+	if (seen.as.word != 0 || !take(registry, seen, 0))
+		wait_and_take(registry);
 	/* A free lock normally leaves nothing to undo; but an unlock may have been
 	 * forged, and it costs two loads to be sure. */
 	if (mdg__get32(&registry->head->undo_count) == 0 &&

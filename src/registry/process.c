@@ -352,3 +352,16 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 			return alive;
 	}
 }
+
+/* Whoever is inside has all signals blocked, and the kernel says whose are. */
+bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot)
+{
+	const struct mdg__process *process = &registry->processes[slot];
+	if (mdg__slot_is_own(registry, slot))
+		return mdg__process_blocks_signals(mdg__pid(), mdg__tid()) != MDG__NO;
+	uint64_t namespace = mdg__get64(&process->pid_namespace);
+	if (namespace != registry->pid_namespace || namespace == 0)
+		return true;
+	int32_t pid = (int32_t)mdg__get32(&process->pid);
+	return mdg__process_blocks_signals(pid, 0) != MDG__NO;
+}

@@ -89,7 +89,8 @@ int mdg__fd_out_of_the_way(int fd);
 
 /* ---- lock.c ---- */
 /* Takes the writer lock; needs a slot. Rolls back what a dead owner left.
- * [signals] Fails only with MDG_DAMAGED. */
+ * [signals] One thread of a process at a time: the object's lock in
+ * src/segment. Fails only with MDG_DAMAGED, and MDG_NO_SLOT. */
 int mdg__lock(struct mdg__registry *registry);
 void mdg__unlock(struct mdg__registry *registry);
 /* The only way to change a field marked [L]. [lock] */
@@ -129,6 +130,10 @@ void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint
 void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot);
 /* Whether the process of a slot lives. `generation` as its tag had it. */
 bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* Whether a thread of a slot's living process, other than the caller, may be
+ * between taking a lock of ours and giving it back: a question to the kernel,
+ * not to shared memory. Slow; true when it cannot be told. */
+bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
 bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
 
 /* ---- reap.c ---- */

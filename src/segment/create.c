@@ -168,7 +168,7 @@ static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, i
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
-	int rc = mdg__lock(registry);
+	int rc = mdg__enter_writer(ns);
 	if (rc < 0)
 		return rc;
 	if (mdg__get32(&segment->tag) != mdg__tag(sequence, MDG__BUSY)) {
@@ -205,24 +205,25 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	uint32_t index, sequence;
-	mdg__sigmask mask;
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
 	rc = begin(ns, wish, &index, &sequence);
-	/* Other threads may go on; signals stay blocked, because fallocate starts
-	 * over after each one, and a timer's would keep it from ever ending. */
-	mdg__pause(ns, &mask);
 	if (rc == 0) {
+		mdg__sigmask mask;
 		mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
+		/* Other threads may go on; signals stay blocked, because fallocate starts
+		 * over after each one, and a timer's would keep it from ever ending. */
+		mdg__pause(ns, &mask);
 		rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags,
 		                      wish->huge_shift);
+		mdg__resume(ns, &mask);
 		rc = finish(ns, index, sequence, rc);
 		if (rc == 0)
 			*ret_id = id;
 	}
-	mdg__resume(&mask);
+	mdg__leave(ns);
 	return rc;
 }
 

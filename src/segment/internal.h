@@ -86,9 +86,9 @@ void mdg__enter_blocked(struct mdg_namespace *ns);
 void mdg__leave_blocked(struct mdg_namespace *ns);
 /* For those who only read: notices that this is the child of a fork. */
 void mdg__arrive(struct mdg_namespace *ns);
-/* Gives the object's lock back, but keeps signals blocked until mdg__resume. */
+/* Gives the object's lock back until mdg__resume, but keeps signals blocked. */
 void mdg__pause(struct mdg_namespace *ns, mdg__sigmask *ret_mask);
-void mdg__resume(const mdg__sigmask *mask);
+void mdg__resume(struct mdg_namespace *ns, const mdg__sigmask *mask);
 /* With the object's lock held: has a slot and the registry's writer lock after
  * this, or a negative code. May release the writer lock once to clear up. */
 int mdg__enter_writer(struct mdg_namespace *ns);

@@ -88,9 +88,10 @@ void mdg__pause(struct mdg_namespace *ns, mdg__sigmask *ret_mask)
 	mdg__thread_unlock(&ns->lock);
 }
 
-void mdg__resume(const mdg__sigmask *mask)
+void mdg__resume(struct mdg_namespace *ns, const mdg__sigmask *mask)
 {
-	mdg__signals_restore(mask);
+	mdg__thread_lock(&ns->lock);
+	ns->mask = *mask;
 }
 
 /* ---- the writer lock, and clearing up ------------------------------------ */
