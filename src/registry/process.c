@@ -118,6 +118,8 @@ static int take_work_along(struct mdg__registry *registry, const struct mdg__cle
 	if (rc < 0)
 		return rc;
 	for (uint32_t i = 0; i < clearing->count; i++) {
+		if (!mdg__segment_is_own_work(registry, clearing->index[i]))
+			continue; /* somebody saw it without a living worker */
 		mdg__segment_set_worker(registry, clearing->index[i]);
 		mdg__commit(registry);
 	}

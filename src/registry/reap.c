@@ -43,6 +43,26 @@ void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index)
 		add_working(registry, own(registry), -1);
 }
 
+void mdg__segment_take_work(struct mdg__registry *registry, uint32_t index)
+{
+	struct mdg__segment *segment = &registry->segments[index];
+	uint32_t worker1 = mdg__get32(&segment->worker);
+	if (worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES)) {
+		struct mdg__process *process = &registry->processes[worker1 - 1];
+		if (mdg__get32(&process->tag) >> 8 == mdg__get32(&segment->worker_generation) &&
+		    mdg__get32(&process->working) > 0)
+			add_working(registry, process, -1);
+	}
+	mdg__segment_set_worker(registry, index);
+}
+
+bool mdg__segment_is_own_work(const struct mdg__registry *registry, uint32_t index)
+{
+	const struct mdg__segment *segment = &registry->segments[index];
+	return registry->slot1 != 0 && mdg__tag_state(mdg__get32(&segment->tag)) == MDG__BUSY &&
+	       mdg__get32(&segment->worker) == registry->slot1;
+}
+
 static bool has_room(const struct mdg__clearing *clearing)
 {
 	return clearing->count < sizeof clearing->index / sizeof clearing->index[0];

@@ -151,6 +151,10 @@ bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
 void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index);
 /* Enters a BUSY segment's worker, and counts it there. [lock] */
 void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index);
+/* Makes this process the worker in the place of another. [lock] */
+void mdg__segment_take_work(struct mdg__registry *registry, uint32_t index);
+/* Whether it is BUSY with this process as its worker. */
+bool mdg__segment_is_own_work(const struct mdg__registry *registry, uint32_t index);
 /* ... which is no longer at work on it; who made it stays known. [lock] */
 void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index);
 

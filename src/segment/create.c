@@ -44,23 +44,23 @@ static int find(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret
 	return rc;
 }
 
-/* Somebody is making it, or has died doing so. */
-static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
+/* Somebody is making it, or has died doing so, or never was. */
+static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t tag, uint32_t round)
 {
 	struct mdg__segment *segment = &ns->registry.segments[index];
 	uint32_t worker1 = mdg__get32(&segment->worker);
-	struct mdg__holder worker = { worker1 - 1, mdg__get32(&segment->worker_generation), 0, -1 };
-	bool dead = worker1 != 0 &&
-	            worker1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
-	            mdg__get32(&segment->tag) == tag &&
-	            !mdg__slot_alive(&ns->registry, worker.slot, worker.generation);
-	if (dead) {
+	bool alive = worker1 != 0 &&
+	             worker1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
+	             mdg__slot_alive(&ns->registry, worker1 - 1,
+	                             mdg__get32(&segment->worker_generation));
+	/* One that lives is asked again after 64, 128, 256 ... pauses. */
+	if (!alive || (round >= 64 && (round & (round - 1)) == 0)) {
 		mdg__enter(ns);
-		mdg__reap(ns, &worker, 1);
+		mdg__clear_abandoned(ns, index, tag);
 		mdg__leave(ns);
-	} else {
-		(void)mdg__sys_futex_wait(&segment->tag, tag, true, BUSY_PAUSE_NS);
 	}
+	if (mdg__get32(&segment->tag) == tag)
+		(void)mdg__sys_futex_wait(&segment->tag, tag, true, BUSY_PAUSE_NS);
 }
 
 /* What shmget says of a segment that is there, in the kernel's order. */
@@ -232,11 +232,11 @@ static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret
 	mdg__arrive(ns);
 	if (wish->key == 0 && wish->name[0] == '\0')
 		return make(ns, wish, ret_id);
-	for (;;) {
+	for (uint32_t busy = 0;;) {
 		uint32_t index, tag;
 		int rc = find(ns, wish, &index, &tag);
 		if (rc == 0 && mdg__tag_state(tag) == MDG__BUSY) {
-			wait_while_busy(ns, index, tag);
+			wait_while_busy(ns, index, tag, ++busy);
 			continue;
 		}
 		if (rc == 0)

@@ -98,30 +98,16 @@ static void check_dead(struct findings *findings)
 
 /* ---- segments and files ----------------------------------------------------------- */
 
-static bool nobody_works(struct mdg_namespace *ns, const struct mdg__entry *entry)
-{
-	return entry->worker == 0 ||
-	       entry->worker > mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) ||
-	       !mdg__slot_alive(&ns->registry, entry->worker - 1, entry->worker_generation);
-}
-
-/* BUSY without a living worker: what reaping should have cleared away. */
+/* BUSY without a worker: what reaping should have cleared away. */
 static void check_half_made(struct findings *findings, const struct mdg__entry *entry)
 {
 	struct mdg_namespace *ns = findings->ns;
-	struct mdg__clearing clearing = { 0 };
 	int32_t id = mdg__tag_id(entry->tag, entry->index);
-	if (!nobody_works(ns, entry))
+	if (mdg__is_worked_on(ns, entry->worker, entry->worker_generation) ||
+	    mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag)
 		return;
-	if (findings->repair && mdg__enter_writer(ns) == 0) {
-		if (mdg__get32(&ns->registry.segments[entry->index].tag) == entry->tag) {
-			mdg__segment_set_worker(&ns->registry, entry->index);
-			mdg__commit(&ns->registry);
-			clearing.index[clearing.count++] = entry->index;
-		}
-		mdg__unlock(&ns->registry);
-		mdg__clear(ns, &clearing);
-	}
+	if (findings->repair)
+		mdg__clear_abandoned(ns, entry->index, entry->tag);
 	bool gone = mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag;
 	say(findings, MDG_FOUND_HALF_MADE, gone, id, 0,
 	    "the making or removal of segment %d was cut off", id);

@@ -99,6 +99,11 @@ int mdg__ensure_slot(struct mdg_namespace *ns);
 void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing);
 /* Reaps these dead slots (object lock held, writer lock not). */
 void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_t count);
+/* Whether the worker that a BUSY entry names may be at work on it. Slow. */
+bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation);
+/* Clears away an entry that was BUSY (`tag`) if it is, and nobody works on it:
+ * neither a living process nor one whose death will bring it up. */
+void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag);
 /* Reaps every dead slot. */
 void mdg__reap_all(struct mdg_namespace *ns);
 extern struct mdg_namespace *_Atomic mdg__namespaces;

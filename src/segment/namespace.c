@@ -174,7 +174,8 @@ void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing)
 {
 	struct mdg__registry *registry = &ns->registry;
 	for (uint32_t i = 0; i < clearing->count; i++)
-		mdg__data_unlink(ns, clearing->index[i]);
+		if (mdg__segment_is_own_work(registry, clearing->index[i]))
+			mdg__data_unlink(ns, clearing->index[i]);
 	if (clearing->count == 0 || mdg__lock(registry) < 0)
 		return; /* a damaged registry: the entries stay BUSY for the repair */
 	for (uint32_t i = 0; i < clearing->count; i++)
@@ -196,6 +197,39 @@ void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_
 			mdg__clear(ns, &clearing);
 		}
 	}
+}
+
+bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation)
+{
+	struct mdg__registry *registry = &ns->registry;
+	return worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES) &&
+	       mdg__slot_alive(registry, worker1 - 1, generation) &&
+	       mdg__slot_may_be_inside(registry, worker1 - 1);
+}
+
+void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[index];
+	struct mdg__clearing clearing = { 0 };
+	uint32_t worker1 = mdg__get32(&segment->worker);
+	struct mdg__holder worker = { worker1 - 1, mdg__get32(&segment->worker_generation), 0, -1 };
+	/* A worker has all signals blocked from before the tag was BUSY until after
+	 * it is not: BUSY before this question and after it, and nobody found. */
+	if (mdg__get32(&segment->tag) != tag || mdg__is_worked_on(ns, worker1, worker.generation))
+		return;
+	if (worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES))
+		mdg__reap(ns, &worker, 1); /* nothing happens to one that lives */
+	if (mdg__enter_writer(ns) < 0)
+		return;
+	if (mdg__get32(&segment->tag) == tag && mdg__get32(&segment->worker) == worker1 &&
+	    mdg__get32(&segment->worker_generation) == worker.generation) {
+		mdg__segment_take_work(registry, index);
+		mdg__commit(registry);
+		clearing.index[clearing.count++] = index;
+	}
+	mdg__unlock(registry);
+	mdg__clear(ns, &clearing);
 }
 
 void mdg__reap_all(struct mdg_namespace *ns)
