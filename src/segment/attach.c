@@ -256,8 +256,8 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 {
 	*ret_temporary = false;
 	if (known->fd >= 0 && known->writable == writable) {
-		if (is_ours(ns, known))
-			return known->fd;
+		if (is_ours(ns, known)) /* whose length was compared when it was opened */
+			return entry->mapped == known->mapped ? known->fd : MDG_DAMAGED;
 		known->fd = -1; /* the program closed it, or put another file there */
 		ns->kept_fds--;
 		ns->registry.lost = 1;
@@ -267,6 +267,7 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	if (fd < 0)
 		return fd;
 	known->inode = inode;
+	known->mapped = entry->mapped;
 	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
 	*ret_temporary = huge || known->fd >= 0 || ns->kept_fds >= ns->most_kept_fds;
 	if (writable && known->fd >= 0 && !huge)
@@ -396,7 +397,10 @@ int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned fla
 	if (rc == 0)
 		rc = mdg__permit(&entry, (request.readonly ? 0444u : 0666u) |
 		                                 (request.executable ? 0111u : 0u));
-	if (rc == 0 && (entry.mapped == 0 || entry.mapped > (uint64_t)SIZE_MAX / 2))
+	if (rc == 0 && (entry.size == 0 || entry.size > entry.mapped ||
+	                entry.mapped % mdg__page_size() != 0))
+		rc = MDG_DAMAGED; /* whoever believes the size would fall off the end */
+	if (rc == 0 && entry.mapped > (uint64_t)SIZE_MAX / 2)
 		rc = -ENOMEM; /* more than this process can address */
 	if (rc == 0 && request.address + entry.mapped < request.address)
 		rc = -EINVAL;

@@ -34,6 +34,7 @@ struct mdg__known {
 	int fd;               /* data file, -1 none; checked before each use */
 	uint32_t writable;    /* fd was opened for reading and writing */
 	uint64_t inode;
+	uint64_t mapped;      /* what was opened is at least as long */
 	uint64_t mark;        /* of fd, see mdg__fd_mark; 0: asked by fstat */
 	uint32_t detached;    /* it has been attached and detached before */
 	uint32_t epoch;       /* of the process that attachment1 belongs to: not the parent's */
