@@ -136,9 +136,11 @@ static void check_buckets(struct check *check)
 			}
 			enum mdg__segment_state state = state_of(check, at - 1);
 			if ((state != MDG__LIVE && state != MDG__BUSY) ||
-			    !is_indexed(check, at - 1) || bucket_of(check, at - 1) != head)
+			    !is_indexed(check, at - 1) || bucket_of(check, at - 1) != head) {
 				say(check, (int32_t)(at - 1),
 				    "hash bucket %u holds entry %u, which is not of it", bucket, at - 1);
+				break;
+			}
 			linked++;
 			at = mdg__get32(&segment_at(check, at - 1)->next);
 		}
@@ -174,9 +176,12 @@ static uint32_t follow(struct check *check, uint32_t first, bool of_process, uin
 		uint32_t back = mdg__get32(of_process ? &record->process_previous
 		                                      : &record->segment_previous);
 		uint32_t of = mdg__get32(of_process ? &record->process : &record->segment);
-		if (of != owner || back != before)
+		if (of != owner || back != before) {
+			/* No further: a circle ends here at the latest. */
 			say(check, -1, "attachment record %u is in the list of %s %u by mistake", at - 1,
 			    of_process ? "process slot" : "segment entry", owner);
+			return count;
+		}
 		before = at;
 		at = mdg__get32(of_process ? &record->process_next : &record->segment_next);
 	}
@@ -213,6 +218,15 @@ static void check_attachments(struct check *check)
 		    "%u free", used, owned, by_segment, by_process, free_records);
 }
 
+/* Whether a segment is BUSY with the process of this slot. */
+static bool works_on(struct check *check, uint32_t slot, uint32_t index)
+{
+	struct mdg__segment *segment = segment_at(check, index);
+	uint32_t tag = mdg__get32(&check->registry->processes[slot].tag);
+	return state_of(check, index) == MDG__BUSY && mdg__get32(&segment->worker) == slot + 1 &&
+	       mdg__get32(&segment->worker_generation) == tag >> 8;
+}
+
 static void check_processes(struct check *check)
 {
 	struct mdg__registry *registry = check->registry;
@@ -225,8 +239,7 @@ static void check_processes(struct check *check)
 			say(check, -1, "free process slot %u has attachments", slot);
 		uint32_t working = mdg__get32(&process->working);
 		for (uint32_t index = 0; working != 0 && index < check->segments; index++)
-			busy += state_of(check, index) == MDG__BUSY &&
-			        mdg__get32(&segment_at(check, index)->worker) == slot + 1;
+			busy += works_on(check, slot, index);
 		if (working != busy)
 			say(check, -1, "process slot %u says it works on %u segments, and does on %u",
 			    slot, working, busy);
@@ -299,22 +312,31 @@ static void rebuild_entries(struct check *check)
 		set32(&registry->head->cursor, 0);
 }
 
-static void link_attachment(struct mdg__registry *registry, uint32_t at)
+/* In front of a list. `first` is read once: others may scribble on meanwhile. */
+static void put_in_front(struct check *check, mdg__a32 *head, uint32_t at, bool of_process)
 {
-	struct mdg__attachment *record = &registry->attachments[at];
-	mdg__a32 *of_segment = &registry->segments[mdg__get32(&record->segment)].attachments;
-	mdg__a32 *of_process = &registry->processes[mdg__get32(&record->process)].attachments;
-	uint32_t segment_next = mdg__get32(of_segment), process_next = mdg__get32(of_process);
-	set32(&record->segment_previous, 0);
-	set32(&record->segment_next, segment_next);
-	set32(&record->process_previous, 0);
-	set32(&record->process_next, process_next);
-	if (segment_next != 0)
-		set32(&registry->attachments[segment_next - 1].segment_previous, at + 1);
-	if (process_next != 0)
-		set32(&registry->attachments[process_next - 1].process_previous, at + 1);
-	set32(of_segment, at + 1);
-	set32(of_process, at + 1);
+	struct mdg__attachment *records = check->registry->attachments;
+	uint32_t first = mdg__get32(head);
+	set32(of_process ? &records[at].process_previous : &records[at].segment_previous, 0);
+	set32(of_process ? &records[at].process_next : &records[at].segment_next, first);
+	if (first != 0 && first <= check->attachments)
+		set32(of_process ? &records[first - 1].process_previous
+		                 : &records[first - 1].segment_previous, at + 1);
+	set32(head, at + 1);
+}
+
+/* Enters a record in the lists of both it names, if they are in use. */
+static bool link_attachment(struct check *check, uint32_t at)
+{
+	struct mdg__registry *registry = check->registry;
+	uint32_t index = mdg__get32(&registry->attachments[at].segment);
+	uint32_t slot = mdg__get32(&registry->attachments[at].process);
+	if (index >= check->segments || state_of(check, index) == MDG__FREE ||
+	    !is_process(check, slot))
+		return false;
+	put_in_front(check, &registry->segments[index].attachments, at, false);
+	put_in_front(check, &registry->processes[slot].attachments, at, true);
+	return true;
 }
 
 static void rebuild_attachments(struct check *check)
@@ -329,10 +351,8 @@ static void rebuild_attachments(struct check *check)
 	uint32_t free_record = 0;
 	for (uint32_t at = 0; at < used; at++) {
 		struct mdg__attachment *record = &registry->attachments[at];
-		if (is_owned(check, at)) {
-			link_attachment(registry, at);
+		if (link_attachment(check, at))
 			continue;
-		}
 		set32(&record->segment, UINT32_MAX);
 		set32(&record->process, UINT32_MAX);
 		set32(&record->segment_next, free_record);
@@ -343,15 +363,19 @@ static void rebuild_attachments(struct check *check)
 
 static void rebuild_processes(struct check *check)
 {
+	struct mdg__process *processes = check->registry->processes;
 	for (uint32_t slot = 0; slot < check->processes; slot++) {
-		struct mdg__process *process = &check->registry->processes[slot];
-		uint32_t busy = 0;
-		if ((mdg__get32(&process->tag) & 0xff) > MDG__SLOT_DEAD)
-			set32(&process->tag, mdg__get32(&process->tag) & ~UINT32_C(0xff));
-		for (uint32_t index = 0; index < check->segments; index++)
-			busy += state_of(check, index) == MDG__BUSY &&
-			        mdg__get32(&segment_at(check, index)->worker) == slot + 1;
-		set32(&process->working, busy);
+		uint32_t tag = mdg__get32(&processes[slot].tag);
+		if ((tag & 0xff) > MDG__SLOT_DEAD)
+			set32(&processes[slot].tag, tag & ~UINT32_C(0xff));
+		set32(&processes[slot].working, 0);
+	}
+	for (uint32_t index = 0; index < check->segments; index++) {
+		uint32_t worker1 = mdg__get32(&segment_at(check, index)->worker);
+		if (worker1 != 0 && worker1 <= check->processes &&
+		    works_on(check, worker1 - 1, index))
+			set32(&processes[worker1 - 1].working,
+			      mdg__get32(&processes[worker1 - 1].working) + 1);
 	}
 }
 
