@@ -80,6 +80,8 @@ mdg_namespace *call_open(struct caller *caller)
 {
 	mdg_namespace *ns = NULL;
 	int rc = CALL("mdg_namespace_open", mdg_namespace_open(&ns, caller->scene->path, NULL));
+	if (rc < 0)
+		atomic_store(&caller->progress->phase, mdg_strerror(rc));
 	return rc == 0 ? ns : NULL;
 }
 
