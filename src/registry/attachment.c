@@ -207,7 +207,7 @@ static int walk(struct mdg__registry *registry, uint32_t index, struct mdg__hold
 		if (count < room)
 			list[count] = (struct mdg__holder){
 				slot, mdg__get32(&registry->processes[slot].tag) >> 8, attached,
-				(int)mdg__get32(&record->fd) - 1
+				(int)(mdg__get32(&record->fd) - 1)
 			};
 		count++;
 	}
