@@ -69,19 +69,17 @@ static bool has_room(const struct mdg__clearing *clearing)
 }
 
 /* Whether a slot's process lives. One found dead is marked, so that a thousand
- * of them are not asked for each of their segments. [lock] */
+ * of them are not asked for each of their segments. Not journalled: it is true
+ * whatever becomes of the change it is asked for. [lock] */
 static bool lives(struct mdg__registry *registry, uint32_t slot)
 {
-	mdg__a32 *tag = &registry->processes[slot].tag;
-	uint32_t generation = mdg__get32(tag) >> 8;
-	if (mdg__slot_alive(registry, slot, generation))
+	mdg__a32 *field = &registry->processes[slot].tag;
+	uint32_t tag = mdg__get32(field), state = tag & 0xff;
+	if (mdg__slot_alive(registry, slot, tag >> 8))
 		return true;
-	uint32_t state = mdg__get32(tag) & 0xff;
-	if (mdg__get32(tag) >> 8 == generation && state != MDG__SLOT_FREE &&
-	    state != MDG__SLOT_DEAD) {
-		mdg__put32(registry, tag, generation << 8 | MDG__SLOT_DEAD);
-		mdg__commit(registry);
-	}
+	if (state == MDG__SLOT_LIVE || state == MDG__SLOT_FORKING)
+		(void)atomic_compare_exchange_strong(field, &tag,
+		                                     (tag & ~UINT32_C(0xff)) | MDG__SLOT_DEAD);
 	return false;
 }
 

@@ -165,6 +165,8 @@ int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
 	if (rc < 0)
 		return rc;
 	struct mdg__segment *segment = &registry->segments[entry.index];
+	/* One change, up to BUSY when nobody has it attached: REMOVED and attached by
+	 * nobody, it would be met by nobody's death, and stay. */
 	if (mdg__tag_state(entry.tag) == MDG__LIVE) {
 		if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
 			(void)mdg__index_unlink(registry, entry.index);
@@ -172,9 +174,9 @@ int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
 		mdg__put32(registry, &segment->name_hash, 0);
 		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_REMOVED);
 		mdg__put32(registry, &segment->tag, mdg__tag(entry.tag >> 8, MDG__REMOVED));
-		mdg__commit(registry);
 	}
 	bool gone = mdg__segment_begin_clearing(registry, entry.index, &clearing);
+	mdg__commit(registry);
 	mdg__entry_copy(ns, entry.index, &entry);
 	mdg__unlock(registry);
 	if (ns->idle1 == entry.index + 1)
