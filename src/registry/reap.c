@@ -106,7 +106,12 @@ bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
 {
 	struct mdg__segment *segment = &registry->segments[index];
 	uint32_t tag = mdg__get32(&segment->tag);
-	if (mdg__tag_state(tag) != MDG__REMOVED || !has_room(clearing) || is_held(registry, index))
+	if (mdg__tag_state(tag) != MDG__REMOVED || !has_room(clearing))
+		return false;
+	/* B1 in attachment.c once more: REMOVED was put by a plain release, which a
+	 * processor may let the loads of the counts (B2) overtake. */
+	(void)atomic_fetch_or(&segment->tag, 0);
+	if (is_held(registry, index))
 		return false;
 	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__BUSY));
 	mdg__segment_set_worker(registry, index);
