@@ -233,7 +233,7 @@ static void check_processes(struct check *check)
 	for (uint32_t slot = 0; slot < check->processes; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
 		uint32_t state = mdg__get32(&process->tag) & 0xff, busy = 0;
-		if (state > MDG__SLOT_DEAD)
+		if (state > MDG__SLOT_INHERITED)
 			say(check, -1, "process slot %u has the impossible state %u", slot, state);
 		if (state == MDG__SLOT_FREE && mdg__get32(&process->attachments) != 0)
 			say(check, -1, "free process slot %u has attachments", slot);
@@ -366,7 +366,7 @@ static void rebuild_processes(struct check *check)
 	struct mdg__process *processes = check->registry->processes;
 	for (uint32_t slot = 0; slot < check->processes; slot++) {
 		uint32_t tag = mdg__get32(&processes[slot].tag);
-		if ((tag & 0xff) > MDG__SLOT_DEAD)
+		if ((tag & 0xff) > MDG__SLOT_INHERITED)
 			set32(&processes[slot].tag, tag & ~UINT32_C(0xff));
 		set32(&processes[slot].working, 0);
 	}

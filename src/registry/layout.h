@@ -140,13 +140,17 @@ enum mdg__process_state {
 	MDG__SLOT_FREE = 0,
 	MDG__SLOT_LIVE = 1,
 	MDG__SLOT_FORKING = 2, /* filled by a parent for the child it is about to make */
-	MDG__SLOT_DEAD = 3    /* known to be dead, not yet given back: nobody asks again */
+	MDG__SLOT_DEAD = 3,   /* known to be dead, not yet given back: nobody asks again */
+	MDG__SLOT_INHERITED = 4 /* of a dead process, whose remains a living one, which
+	                      holds the slot's byte, is clearing away to use the slot */
 };
 
 /* The kernel holds an open-file-description lock on the slot's first byte for
  * as long as the process lives; see process.c. */
 struct mdg__process {
-	mdg__a32 tag;      /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE */
+	mdg__a32 tag;      /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE, by
+	                      compare and swap, because whoever locks the byte of a
+	                      dead one may make it INHERITED->LIVE */
 	mdg__a32 pid;      /* [O] 0 while FORKING */
 	mdg__a64 born_before; /* [O] boot nanoseconds: when the slot was taken */
 	mdg__a64 boot;     /* [O] which boot of the machine */

@@ -108,7 +108,7 @@ static bool owner_is_dead(struct mdg__registry *registry, uint32_t word)
 	uint32_t tag = mdg__get32(&registry->processes[slot1 - 1].tag);
 	if ((tag >> 8 & 0xffff) != word >> 16)
 		return true; /* its slot was reaped; it cannot have been alive */
-	return !mdg__slot_alive(registry, slot1 - 1, tag >> 8);
+	return !mdg__slot_at_work(registry, slot1 - 1, tag >> 8);
 }
 
 static bool owner_is_gone(struct mdg__registry *registry, uint32_t word, uint32_t rounds)

@@ -111,51 +111,55 @@ static uint32_t fill_in(struct mdg__registry *registry, uint32_t slot, int32_t p
 	return generation;
 }
 
-/* What the dead had begun to clear away is ours, under our generation. */
-static int take_work_along(struct mdg__registry *registry, const struct mdg__clearing *clearing)
-{
-	int rc = mdg__lock(registry);
-	if (rc < 0)
-		return rc;
-	for (uint32_t i = 0; i < clearing->count; i++) {
-		if (!mdg__segment_is_own_work(registry, clearing->index[i]))
-			continue; /* somebody saw it without a living worker */
-		mdg__segment_set_worker(registry, clearing->index[i]);
-		mdg__commit(registry);
-	}
-	mdg__unlock(registry);
-	return 0;
-}
-
 /* Every slot is taken. One of a dead process can be inherited: with its byte
- * locked we are its owner, may take the writer lock in its name, and give back
- * what the dead had. */
-static int inherit_slot(struct mdg__registry *registry, int fd, struct mdg__clearing *clearing)
+ * locked it is ours, and in its name we may take the writer lock and clear away
+ * what the dead had. Until that is done it is INHERITED: its attachments are of
+ * no living process, but its owner is at work. Its generation stays the dead
+ * one's, whose work this is; if we die too, the next finds it as we did. */
+static int inherit_slot(struct mdg__registry *registry, int fd)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t slot = 0; slot < ready; slot++) {
-		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
-		if (mdg__slot_alive(registry, slot, tag >> 8) ||
+		struct mdg__process *process = &registry->processes[slot];
+		uint32_t tag = mdg__get32(&process->tag), generation = tag >> 8;
+		if (mdg__slot_alive(registry, slot, generation) ||
 		    mdg__sys_lock_byte(fd, byte_of(registry, slot), false) < 0)
 			continue;
-		registry->generation = tag >> 8;
-		registry->slot1 = slot + 1;
-		int rc = mdg__get32(&registry->processes[slot].tag) == tag ? mdg__lock(registry)
-		                                                           : -EAGAIN;
-		if (rc == 0) {
-			rc = mdg__slot_reap(registry, slot, tag >> 8, clearing);
-			mdg__unlock(registry);
-		}
-		registry->slot1 = 0;
-		if (rc == 0) {
-			registry->generation =
-				fill_in(registry, slot, mdg__pid(), MDG__SLOT_LIVE);
+		/* Fails when it was given back, and perhaps taken, since we looked. */
+		if (atomic_compare_exchange_strong(&process->tag, &tag,
+		                                   generation << 8 | MDG__SLOT_INHERITED)) {
+			/* So that others ask the right one whether it is inside. */
+			atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(),
+			                      memory_order_release);
+			atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
+			                      memory_order_release);
+			registry->generation = generation;
 			registry->slot1 = slot + 1;
-			return take_work_along(registry, clearing);
+			return 0;
 		}
 		(void)mdg__sys_unlock_byte(fd, byte_of(registry, slot));
 	}
 	return MDG_NO_SLOT;
+}
+
+bool mdg__slot_is_inherited(const struct mdg__registry *registry)
+{
+	uint32_t slot1 = registry->slot1;
+	return slot1 != 0 && mdg__get32(&registry->processes[slot1 - 1].tag) ==
+	                             (registry->generation << 8 | MDG__SLOT_INHERITED);
+}
+
+void mdg__slot_settle(struct mdg__registry *registry)
+{
+	registry->generation = fill_in(registry, registry->slot1 - 1, mdg__pid(), MDG__SLOT_LIVE);
+}
+
+void mdg__slot_leave(struct mdg__registry *registry)
+{
+	uint32_t slot = registry->slot1 - 1;
+	registry->slot1 = 0;
+	if (mdg__registry_fd_is_ours(registry))
+		(void)mdg__sys_unlock_byte(registry->fd, byte_of(registry, slot));
 }
 
 /* Slots that say they are this process, which has only just taken its own: of
@@ -220,7 +224,7 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 	uint32_t slot;
 	int rc = find_slot(registry, fd, &slot);
 	if (rc == MDG_NO_SLOT)
-		rc = inherit_slot(registry, fd, clearing);
+		rc = inherit_slot(registry, fd);
 	else if (rc == 0) {
 		registry->generation = fill_in(registry, slot, mdg__pid(), MDG__SLOT_LIVE);
 		registry->slot1 = slot + 1;
@@ -229,7 +233,8 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 		return rc;
 	*ret_new = true;
 	registry->locked_in = registry->openings;
-	reap_former_self(registry, clearing);
+	if (!mdg__slot_is_inherited(registry))
+		reap_former_self(registry, clearing);
 	return 0;
 }
 
@@ -335,7 +340,7 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 	for (;;) {
 		uint32_t tag = mdg__get32(&process->tag);
 		if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE ||
-		    (tag & 0xff) == MDG__SLOT_DEAD)
+		    (tag & 0xff) == MDG__SLOT_DEAD || (tag & 0xff) == MDG__SLOT_INHERITED)
 			return false;
 		if (mdg__slot_is_own(registry, slot))
 			return true;
@@ -353,6 +358,14 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 		if (alive || mdg__get32(&process->tag) == tag)
 			return alive;
 	}
+}
+
+bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation)
+{
+	uint32_t tag = mdg__get32(&registry->processes[slot].tag);
+	if (tag != (generation << 8 | MDG__SLOT_INHERITED))
+		return mdg__slot_alive(registry, slot, generation);
+	return mdg__slot_is_own(registry, slot) || ask_lock(registry, slot) != 0;
 }
 
 /* Whoever is inside has all signals blocked, and the kernel says whose are. */

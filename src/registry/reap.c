@@ -142,7 +142,16 @@ void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index)
 	mdg__commit(registry);
 }
 
-/* The segments a dead process was at work on become ours to clear. */
+static bool is_listed(const struct mdg__clearing *clearing, uint32_t index)
+{
+	for (uint32_t i = 0; i < clearing->count; i++)
+		if (clearing->index[i] == index)
+			return true;
+	return false;
+}
+
+/* The segments a dead process was at work on become ours to clear. With its slot
+ * inherited, they are that already, and so are those just listed. */
 static int take_over_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
                           struct mdg__clearing *clearing)
 {
@@ -152,7 +161,8 @@ static int take_over_work(struct mdg__registry *registry, uint32_t slot, uint32_
 		struct mdg__segment *segment = &registry->segments[index];
 		if (mdg__tag_state(mdg__get32(&segment->tag)) != MDG__BUSY ||
 		    mdg__get32(&segment->worker) != slot + 1 ||
-		    mdg__get32(&segment->worker_generation) != generation)
+		    mdg__get32(&segment->worker_generation) != generation ||
+		    is_listed(clearing, index))
 			continue;
 		if (!has_room(clearing))
 			return -EAGAIN;
@@ -196,12 +206,14 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE)
 		return 0; /* somebody else has done it */
 	/* The slot of this process is reaped only while it is inherited. */
-	if (!mdg__slot_is_own(registry, slot) && mdg__slot_alive(registry, slot, generation))
-		return 0; /* it had only lost its lock for a moment */
+	bool own_slot = mdg__slot_is_own(registry, slot);
+	if (!own_slot && mdg__slot_at_work(registry, slot, generation))
+		return 0; /* it had only lost its lock for a moment, or has an heir */
+	uint32_t pid = own_slot ? 0 : mdg__get32(&dead->pid); /* ours, no longer its */
 	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
 	for (uint32_t steps = 0; (at = mdg__get32(&dead->attachments)) != 0; steps++) {
 		int rc = at <= records && steps <= records
-		                 ? free_one(registry, at - 1, mdg__get32(&dead->pid), clearing)
+		                 ? free_one(registry, at - 1, pid, clearing)
 		                 : MDG_DAMAGED;
 		if (rc == -EAGAIN)
 			return rc;
@@ -209,11 +221,16 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 			mdg__put32(registry, &dead->attachments, 0); /* check.c mends the rest */
 	}
 	int rc = take_over_work(registry, slot, generation, clearing);
-	if (rc < 0)
+	mdg__commit(registry);
+	if (rc < 0 || own_slot)
 		return rc;
 	mdg__slot_forked(registry, slot); /* a child that was never born */
 	mdg__put32(registry, &dead->working, 0);
-	mdg__put32(registry, &dead->tag, generation << 8 | MDG__SLOT_FREE);
 	mdg__commit(registry);
+	/* One store, so no journal; and none if it was inherited meanwhile. */
+	tag = mdg__get32(&dead->tag);
+	if (tag >> 8 == generation && (tag & 0xff) != MDG__SLOT_INHERITED)
+		(void)atomic_compare_exchange_strong(&dead->tag, &tag,
+		                                     generation << 8 | MDG__SLOT_FREE);
 	return 0;
 }

@@ -117,6 +117,11 @@ struct mdg__clearing {
  * locks again what the program closed. May find remains of the dead to clear.
  * [signals] MDG_NO_SLOT, MDG_NS_GONE, -EMFILE ... */
 int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__clearing *clearing);
+/* The slot that was found is one of a dead process: reap it, clear away what
+ * that lists, and then settle in it, or leave it again. */
+bool mdg__slot_is_inherited(const struct mdg__registry *registry);
+void mdg__slot_settle(struct mdg__registry *registry);
+void mdg__slot_leave(struct mdg__registry *registry);
 /* Takes a slot for a child about to be forked; its byte is locked by `fd`. */
 int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
                         uint32_t *ret_generation);
@@ -130,6 +135,9 @@ void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint
 void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot);
 /* Whether the process of a slot lives. `generation` as its tag had it. */
 bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* Whether that or a process that is inheriting the slot: may it hold the writer
+ * lock, or have work to finish? What the slot has attached is another question. */
+bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
 /* Whether a thread of a slot's living process, other than the caller, may be
  * between taking a lock of ours and giving it back: a question to the kernel,
  * not to shared memory. Slow; true when it cannot be told. */
@@ -137,7 +145,8 @@ bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
 bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
 
 /* ---- reap.c ---- */
-/* Frees everything of a dead slot. Segments that nobody has attached any more
+/* Frees everything of a dead slot, and the slot unless it is this process's by
+ * inheritance. Segments that nobody has attached any more
  * become BUSY with this process as worker, and are listed. -EAGAIN: the list
  * is full, clear it and call again. [lock] */
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,

@@ -62,7 +62,7 @@ static void check_lock(struct findings *findings)
 	uint32_t tag = real ? mdg__get32(&registry->processes[slot1 - 1].tag) : 0;
 	int32_t pid = real ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid) : 0;
 	if (real && (tag >> 8 & 0xffff) == word >> 16 &&
-	    mdg__slot_alive(registry, slot1 - 1, tag >> 8)) {
+	    mdg__slot_at_work(registry, slot1 - 1, tag >> 8)) {
 		/* Held for a moment by somebody at work; worth a word if it stays. */
 		for (int i = 0; i < 20 && mdg__get32(&registry->head->lock) == word; i++)
 			(void)mdg__sys_futex_wait(&registry->head->lock, word, true, 10000000u);
@@ -85,7 +85,7 @@ static void check_dead(struct findings *findings)
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
 		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
-		if ((tag & 0xff) == MDG__SLOT_FREE || mdg__slot_alive(registry, slot, tag >> 8))
+		if ((tag & 0xff) == MDG__SLOT_FREE || mdg__slot_at_work(registry, slot, tag >> 8))
 			continue;
 		int32_t pid = (int32_t)mdg__get32(&registry->processes[slot].pid);
 		if (findings->repair)

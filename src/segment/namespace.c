@@ -151,11 +151,37 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 	}
 }
 
+/* Clears away what the former process of the inherited slot had. */
+static int settle(struct mdg_namespace *ns)
+{
+	struct mdg__registry *registry = &ns->registry;
+	const struct mdg__process *process = &registry->processes[registry->slot1 - 1];
+	struct mdg__clearing clearing = { 0 };
+	int rc = -EAGAIN;
+	while (rc == -EAGAIN) {
+		rc = mdg__lock(registry);
+		if (rc < 0)
+			break;
+		rc = mdg__slot_reap(registry, registry->slot1 - 1, registry->generation, &clearing);
+		mdg__unlock(registry);
+		mdg__clear(ns, &clearing);
+	}
+	if (rc == 0 && (mdg__get32(&process->attachments) != 0 || mdg__get32(&process->working) != 0))
+		rc = MDG_DAMAGED;
+	if (rc == 0)
+		mdg__slot_settle(registry);
+	else
+		mdg__slot_leave(registry);
+	return rc;
+}
+
 int mdg__ensure_slot(struct mdg_namespace *ns)
 {
 	bool new_slot;
 	struct mdg__clearing clearing = { 0 };
 	int rc = mdg__slot_ensure(&ns->registry, &new_slot, &clearing);
+	if (rc == 0 && mdg__slot_is_inherited(&ns->registry))
+		rc = settle(ns);
 	if (rc < 0)
 		return rc;
 	if (new_slot)
@@ -203,7 +229,7 @@ bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t gene
 {
 	struct mdg__registry *registry = &ns->registry;
 	return worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES) &&
-	       mdg__slot_alive(registry, worker1 - 1, generation) &&
+	       mdg__slot_at_work(registry, worker1 - 1, generation) &&
 	       mdg__slot_may_be_inside(registry, worker1 - 1);
 }
 
