@@ -190,15 +190,20 @@ bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 		                         1))
 			return false;
 	}
+	const uint32_t record1 = known->attachment1, generation = known->generation;
 	/* A2 in registry/attachment.c. */
-	if (atomic_load(&segment->tag) != mdg__tag(sequence, MDG__LIVE) &&
-	    !still_there(ns, index, sequence)) {
-		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
-		                          -1);
-		return false;
-	}
-	known->pieces++;
-	return true;
+	bool there = atomic_load(&segment->tag) == mdg__tag(sequence, MDG__LIVE) ||
+	             still_there(ns, index, sequence);
+	if (known->attachment1 != record1 || known->generation != generation)
+		/* The slot was found lost, and all was entered anew but this one. */
+		there = there && has_record(ns, known) &&
+		        mdg__attachment_add(&ns->registry, known->attachment1 - 1,
+		                            known->generation, 1);
+	else if (!there)
+		(void)mdg__attachment_add(&ns->registry, record1 - 1, generation, -1);
+	if (there)
+		known->pieces++;
+	return there;
 }
 
 /* Nothing of it is attached any more. A program that has attached and detached
