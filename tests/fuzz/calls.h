@@ -28,12 +28,21 @@ struct progress {
 
 enum { EXIT_HANG = 3, EXIT_WRONG = 4, NEVER_SECONDS = 30 };
 
+struct measure {
+	uint64_t wall, processor;
+	long sleeps;
+};
+
 struct caller {
 	const struct scene *scene;
 	struct progress *progress;
 	struct dice dice;
 	bool quiet;    /* nobody else writes: after a repair there is no damage left */
+	struct measure start;
 };
+
+/* Before a series of calls on one mutation, say: what it had used up by then. */
+void call_start(struct caller *caller);
 
 /* All of them once, in an order that ends with removal and repair. A hang ends
  * the process with EXIT_HANG, damage that a repair left with EXIT_WRONG. */

@@ -66,6 +66,7 @@ static void attach_some(const struct scene *scene, mdg_namespace *ns)
 static void open_before(struct caller *caller, const struct mutation *mutation)
 {
 	atomic_store(&caller->progress->phase, "opened before the damage");
+	call_start(caller);
 	scene_restore(caller->scene);
 	mdg_namespace *ns = call_open(caller);
 	if (ns == NULL) {
@@ -81,6 +82,7 @@ static void open_before(struct caller *caller, const struct mutation *mutation)
 static void open_after(struct caller *caller, const struct mutation *mutation)
 {
 	atomic_store(&caller->progress->phase, "opened after the damage");
+	call_start(caller);
 	scene_restore(caller->scene);
 	mutation_apply(mutation, caller->scene->map);
 	mdg_namespace *ns = call_open(caller);

@@ -144,7 +144,7 @@ static void link_between(const char *from, const char *to, const char *name)
 	char old[560], new[560];
 	snprintf(old, sizeof old, "%s/%s", from, name);
 	snprintf(new, sizeof new, "%s/%s", to, name);
-	if (link(old, new) < 0 && errno != EEXIST)
+	if (link(old, new) < 0 && errno != EEXIST && errno != ENOENT)
 		die(new, 0);
 }
 
