@@ -192,10 +192,10 @@ static int free_one(struct mdg__registry *registry, uint32_t attachment, uint32_
 	}
 	if (!has_room(clearing))
 		return -EAGAIN;
-	int rc = mdg__attachment_free(registry, attachment);
-	if (rc == 0)
-		(void)mdg__segment_begin_clearing(registry, index, clearing);
-	return rc;
+	/* In this order: as long as the record is there, whoever comes after our
+	 * own death meets the segment again. */
+	(void)mdg__segment_begin_clearing(registry, index, clearing);
+	return mdg__attachment_free(registry, attachment);
 }
 
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
