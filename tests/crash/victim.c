@@ -461,6 +461,8 @@ enum victim_event victim_skip(struct victim *victim, const struct victim *former
 	victim->calls = 0;
 	victim->stores = former->points_at[calls - 1];
 	tell(victim, 'm');
+	if (forks(victim->call)) /* which it stands before: as at_call does */
+		tell(victim, 'o');
 	return event;
 }
 
