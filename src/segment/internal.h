@@ -181,6 +181,9 @@ struct mdg__entry {
  * `id` is an index or an id modulo 32768. */
 int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret);
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret);
+/* Whether the segment was removed or freed since: what was found out about it
+ * with this entry does not count. */
+bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry);
 /* Living attachments; reaps the dead that it meets. -EINVAL: gone meanwhile.
  * `entered`: the caller holds the object's lock. */
 int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry, bool entered,

@@ -205,16 +205,27 @@ static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, un
 	memcpy(ret->name, entry->name, sizeof ret->name);
 }
 
+bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	return mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag;
+}
+
 int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_segment_info *ret_info)
 {
 	struct mdg__entry entry;
 	uint32_t attached;
-	int rc = mdg__entry_read(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);
-	if (rc == 0 && !(flags & MDG_STAT_ANY))
-		rc = mdg__permit(&entry, 0444);
-	if (rc == 0)
+	/* Removed while we look, it may still be there: attached. Look again. */
+	for (int tries = 0; tries < TRIES; tries++) {
+		int rc = mdg__entry_read(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);
+		if (rc == 0 && !(flags & MDG_STAT_ANY))
+			rc = mdg__permit(&entry, 0444);
+		if (rc < 0)
+			return rc;
 		rc = mdg__entry_attached(ns, &entry, false, &attached);
-	if (rc == 0)
-		fill_in(ns, &entry, flags, attached, ret_info);
-	return rc;
+		if (rc == 0)
+			fill_in(ns, &entry, flags, attached, ret_info);
+		if (rc != -EINVAL || !mdg__entry_is_old(ns, &entry))
+			return rc;
+	}
+	return -EINVAL;
 }
