@@ -75,6 +75,10 @@ static int know(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	*ret = known;
 	if (known->sequence1 == sequence + 1)
 		return 0;
+	/* Found before we entered, and gone since: another thread may already
+	 * have the next one at this index attached. */
+	if (mdg__get32(&ns->registry.segments[index].tag) >> 8 != sequence)
+		return -EINVAL;
 	if (known->sequence1 != 0 && known->pieces > 0)
 		return MDG_DAMAGED; /* attached, and yet another segment has its place */
 	mdg__known_drop_fd(ns, index);
