@@ -263,7 +263,8 @@ int mdg__registry_check(struct mdg__registry *registry, mdg__report report, void
 
 /* ---- repair ---------------------------------------------------------------------- */
 
-/* Plain stores: a repair that is cut off is done again from the start. */
+/* Plain stores: a repair that is cut off is done again from the start, by the
+ * next who takes the writer lock. */
 static void set32(mdg__a32 *field, uint32_t value)
 {
 	atomic_store_explicit(field, value, memory_order_release);
@@ -385,9 +386,10 @@ void mdg__registry_rebuild(struct mdg__registry *registry)
 	struct mdg__head *head = registry->head;
 	/* Readers wait while the version is odd. */
 	set32(&head->version, mdg__get32(&head->version) | 1);
-	set32(&head->undo_count, 0);
+	set32(&head->undo_count, MDG__REBUILDING);
 	rebuild_entries(&check);
 	rebuild_processes(&check);
 	rebuild_attachments(&check);
+	set32(&head->undo_count, 0);
 	set32(&head->version, mdg__get32(&head->version) + 1);
 }

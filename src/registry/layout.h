@@ -49,6 +49,8 @@
 #define MDG__IDS 32768u           /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX 65535u  /* the id stays below 2^31 */
 #define MDG__JOURNAL_MAX 96u      /* stores in one change of the registry */
+#define MDG__REBUILDING UINT32_MAX /* in the place of their number: not to be undone,
+                                      but begun again (check.c) */
 #define MDG__TABLE_ALIGN 4096u
 
 typedef _Atomic uint32_t mdg__a32;
@@ -75,7 +77,8 @@ struct mdg__head {
 	/* 128: the writer lock and what its death leaves */
 	mdg__a32 lock;     /* [A] owner and waiters, see lock.c */
 	mdg__a32 turns;    /* [A] how often it was taken; taken together with `lock` */
-	mdg__a32 undo_count; /* [L, not journalled] entries of `undo` that count */
+	mdg__a32 undo_count; /* [L, not journalled] entries of `undo` that count,
+	                        or MDG__REBUILDING */
 	mdg__a32 version;  /* [L, not journalled] odd while a change is half done */
 	mdg__a64 unused2[6];
 

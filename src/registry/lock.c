@@ -57,6 +57,10 @@ static int roll_back(struct mdg__registry *registry)
 {
 	struct mdg__head *head = registry->head;
 	uint32_t count = mdg__get32(&head->undo_count);
+	if (count == MDG__REBUILDING) {
+		mdg__registry_rebuild(registry);
+		return 0;
+	}
 	bool believable = count <= MDG__JOURNAL_MAX;
 	for (uint32_t i = believable ? count : 0; i-- > 0;) {
 		uint32_t offset = mdg__get32(&head->undo[i].offset);
