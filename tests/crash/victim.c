@@ -200,6 +200,31 @@ static void tell(struct victim *victim, char order)
 	}
 }
 
+/* ---- whether a store is missed -------------------------------------------- */
+
+static char bytes_before[1 << 19], bytes_now[1 << 19];
+
+static ssize_t read_registry(const char *path, char *buffer)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? 0 : read(fd, buffer, sizeof(bytes_now));
+	if (fd >= 0)
+		close(fd);
+	return got < 0 ? 0 : got;
+}
+
+/* Nothing may have changed from behind one point to the next store or call. */
+static void look_for_misses(struct victim *victim, bool behind)
+{
+	static ssize_t before;
+	if (!victim->watched || victim->child != 0) /* a child stores as well */
+		return;
+	ssize_t now = read_registry(victim->registry, behind ? bytes_before : bytes_now);
+	if (!behind && (now != before || memcmp(bytes_before, bytes_now, (size_t)now) != 0))
+		victim->missed++;
+	before = now;
+}
+
 /* ---- starting --------------------------------------------------------------- */
 
 static bool is_victim; /* in the victim itself */
@@ -244,7 +269,7 @@ static void put_mask_back(struct victim *victim)
 bool victim_start(struct victim *victim, const char *registry, victim_body *body, void *argument)
 {
 	int ends[2];
-	memset(victim, 0, sizeof(*victim));
+	*victim = (struct victim){ .watched = victim->watched, .hold_child = victim->hold_child };
 	victim->registry = registry;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		return false;
@@ -269,6 +294,7 @@ bool victim_start(struct victim *victim, const char *registry, victim_body *body
 	trace(PTRACE_SETOPTIONS, victim->pid, 0, OPTIONS);
 	keep_mask(victim);
 	tell(victim, 'm');
+	look_for_misses(victim, true);
 	return true;
 }
 
@@ -349,6 +375,7 @@ static bool at_call(struct victim *victim)
 	bool known = trace(GET_SYSCALL_INFO, victim->pid, sizeof(info), (uintptr_t)&info) > 0;
 	bool entry = known ? info.kind == INFO_ENTRY : !victim->in_call;
 	victim->in_call = entry;
+	look_for_misses(victim, !entry);
 	if (entry) {
 		victim->call = info.number;
 		if (info.number != SYS_futex && victim->begun < VICTIM_CALLS)
@@ -391,6 +418,7 @@ static bool is_store(struct victim *victim)
 /* Executes the one instruction that stores. */
 static bool store(struct victim *victim)
 {
+	look_for_misses(victim, false);
 	tell(victim, 'o');
 	trace(PTRACE_SINGLESTEP, victim->pid, 0, 0);
 	int status = wait_for(victim->pid, 0);
@@ -398,6 +426,7 @@ static bool store(struct victim *victim)
 		return false;
 	put_mask_back(victim);
 	tell(victim, 'c');
+	look_for_misses(victim, true);
 	victim->stores++;
 	return true;
 }
@@ -520,17 +549,6 @@ bool victim_go_on(struct victim *victim, int milliseconds)
 }
 
 /* ---- a child, instruction by instruction ------------------------------------------ */
-
-static char bytes_before[1 << 19], bytes_now[1 << 19];
-
-static ssize_t read_registry(const char *path, char *buffer)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, buffer, sizeof(bytes_now));
-	if (fd >= 0)
-		close(fd);
-	return got;
-}
 
 enum victim_event victim_child_next(struct victim *victim)
 {

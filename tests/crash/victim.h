@@ -42,6 +42,9 @@ struct victim {
 	unsigned begun, points_at[VICTIM_CALLS];
 	const char *registry;
 	bool hold_child, skipping;
+	/* To be sure that no store is missed: whether to look, and what was found. */
+	bool watched;
+	unsigned missed;
 	/* Of the system call under way. */
 	bool in_call;
 	uint64_t call, argument[6];
