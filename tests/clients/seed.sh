@@ -83,6 +83,10 @@ conversation() {
 	wait "$listener"
 	equal "$WAY: the listener's exit" 0 $?
 	check_table "$id"
+	if [ "$WAY" != linked ]; then
+		fact "the listener, $directory shmfile" "$(cat listener.out)"
+		fact "the talker, $directory shmfile" "$(grep -v '^0x' talker.out)"
+	fi
 	equal "$WAY: what the listener heard" \
 		"Listener wait for Talker Listener Start ==== Lister received : Hello, I'm talker" \
 		"$(tr -s '\n' ' ' < listener.out | sed 's/ $//')"

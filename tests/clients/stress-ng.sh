@@ -20,6 +20,7 @@ if [ "${1-}" = inside ]; then
 		printf '%s\n' "$said" >&2
 	check "nothing was skipped" [ -z "$(printf '%s\n' "$said" | grep -i skip)" ]
 	equal "segments left" "" "$(rows)"
+	fact "stressors" "$(printf '%s\n' "$said" | grep -o 'dispatching hogs: .*')"
 	finish
 fi
 need stress-ng stress-ng

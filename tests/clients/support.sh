@@ -3,10 +3,11 @@
 #
 # support.sh - what the scripts here have in common. Each is sourced by sh.
 #
-# A script is started by ctest, outside, and starts itself again (`inside`)
+# A script is started by compare.sh, outside, and starts itself again (`inside`)
 # within enclose: in a namespace of its own, with the four kernel calls
 # forbidden. MODE says on what: `madang` (preloaded), or `kernel`, the oracle.
 # Exit 0: passed; 1: a check failed; 77: skipped, and the reason was printed.
+# What it prints on standard output is compared between the two: `fact`.
 #
 # From CMake come MODE, ENCLOSE, MADANG, PRELOAD, HOLD, CC, CC_FLAGS and SANITIZE.
 
@@ -44,6 +45,9 @@ equal() {
 	return 1
 }
 
+# fact WHAT VALUE: to be the same on the kernel and on Madang.
+fact() { printf '%s: %s\n' "$1" "$2"; }
+
 # For what the rest of a script builds on.
 give_up() {
 	printf 'gives up: %s\n' "$1" >&2
@@ -76,8 +80,23 @@ rows() { sed 1d /proc/sysvipc/shm; }
 # column ID NUMBER: one column of one segment; nothing when it is not there.
 column() { rows | awk -v id="$1" -v n="$2" '$2 == id { print $n }'; }
 
+# table: what can be compared of all segments, in an order of its own: permissions,
+# size, attachments, and whether it has a key.
+table() { rows | awk '{ print ($1 == 0 ? "private" : "keyed"), $3, $4, $7 }' | sort; }
+
+# shellcheck disable=SC2317 # it is a condition for wait_until
+no_segments() { [ -z "$(rows)" ]; }
+
 # For scripts that look at the whole table: on the kernel others may have segments.
 need_empty_table() { [ -z "$(rows)" ] || skip "others have segments in the kernel's table"; }
+
+# workdir NAME: makes the directory WORK, which goes when the script ends.
+workdir() {
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/madang-$1.XXXXXX") || give_up "mktemp"
+	export WORK
+	trap 'rm -rf "$WORK"' EXIT
+	trap 'exit 130' INT TERM
+}
 
 # enter [OPTION...]: starts this script again inside, and exits as it does. The
 # options are enclose's.

@@ -21,7 +21,9 @@ failures = 0
 
 def equal(what, wanted, got):
     global failures
-    if wanted != got:
+    if wanted == got:
+        print("holds:", what)
+    else:
         failures += 1
         print(f"does not hold: {what}: wanted {wanted!r}, got {got!r}", file=sys.stderr)
 
@@ -31,6 +33,7 @@ def fails(what, kind, function, *arguments, **named):
     try:
         function(*arguments, **named)
     except kind:
+        print("holds:", what, "raises", kind.__name__)
         return
     except Exception as other:
         print(f"{what}: {other!r}", file=sys.stderr)
