@@ -393,30 +393,43 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	return rc;
 }
 
-int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned flags,
-                       void **ret_memory)
+static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
+                  struct mdg__entry *ret_entry, void **ret_memory)
 {
-	struct request request = { 0 };
-	struct mdg__entry entry;
-	if (id < 0)
-		return -EINVAL;
-	int rc = check_address(address, flags, &request);
+	int rc = mdg__entry_read(ns, id, false, ret_entry);
 	if (rc == 0)
-		rc = mdg__entry_read(ns, id, false, &entry);
-	if (rc == 0)
-		rc = mdg__permit(&entry, (request.readonly ? 0444u : 0666u) |
-		                                 (request.executable ? 0111u : 0u));
-	if (rc == 0 && (entry.size == 0 || entry.size > entry.mapped ||
-	                entry.mapped % mdg__page_size() != 0))
+		rc = mdg__permit(ret_entry, (request->readonly ? 0444u : 0666u) |
+		                                    (request->executable ? 0111u : 0u));
+	if (rc == 0 && (ret_entry->size == 0 || ret_entry->size > ret_entry->mapped ||
+	                ret_entry->mapped % mdg__page_size() != 0))
 		rc = MDG_DAMAGED; /* whoever believes the size would fall off the end */
-	if (rc == 0 && entry.mapped > (uint64_t)SIZE_MAX / 2)
+	if (rc == 0 && ret_entry->mapped > (uint64_t)SIZE_MAX / 2)
 		rc = -ENOMEM; /* more than this process can address */
-	if (rc == 0 && request.address + entry.mapped < request.address)
+	if (rc == 0 && request->address + ret_entry->mapped < request->address)
 		rc = -EINVAL;
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
-	rc = attach_entered(ns, &entry, &request, ret_memory);
+	rc = attach_entered(ns, ret_entry, request, ret_memory);
 	mdg__leave(ns);
+	return rc;
+}
+
+int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned flags,
+                       void **ret_memory)
+{
+	struct request request = { 0 };
+	struct mdg__entry entry = { 0 };
+	if (id < 0)
+		return -EINVAL;
+	int rc = check_address(address, flags, &request);
+	if (rc < 0)
+		return rc;
+	rc = attach(ns, id, &request, &entry, ret_memory);
+	/* Removed on the way, its file is no longer where a LIVE one's is; but if
+	 * somebody has it attached it can be had. It is removed only once. */
+	if ((rc == -EIDRM || rc == -EINVAL) && mdg__tag_state(entry.tag) == MDG__LIVE &&
+	    mdg__entry_is_old(ns, &entry))
+		rc = attach(ns, id, &request, &entry, ret_memory);
 	return rc;
 }
