@@ -202,6 +202,15 @@ int64_t mdg__sys_read(int fd, void *buffer, size_t room)
 	return done;
 }
 
+int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset)
+{
+	long done;
+	do
+		done = NEGATED(long, syscall(SYS_pread64, fd, buffer, room, SPLIT64(offset)));
+	while (done == -EINTR);
+	return done;
+}
+
 int64_t mdg__sys_getdents(int fd, void *buffer, size_t room)
 {
 	return MDG__RAW(SYS_getdents64, fd, buffer, room);

@@ -50,6 +50,8 @@ int mdg__sys_fstat(int fd, struct stat *ret);
 int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret);
 /* Reads up to `room` bytes (restarting after signals): bytes read, or -errno. */
 int64_t mdg__sys_read(int fd, void *buffer, size_t room);
+/* The same from a place in the file. */
+int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset);
 /* Entries of a directory as getdents64(2) gives them. */
 int64_t mdg__sys_getdents(int fd, void *buffer, size_t room);
 /* Makes an empty regular file without opening it; the umask applies. */

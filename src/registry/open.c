@@ -259,31 +259,78 @@ static bool has_segments(int dirfd)
 	return found;
 }
 
-static bool has_magic(int fd)
+/* 1, 0, or why it cannot be told: never to be taken for a file that is fresh. */
+static int has_magic(int fd)
 {
 	uint64_t magic = 0;
+	int64_t got = mdg__sys_pread(fd, &magic, sizeof magic, 0);
+	if (got < 0)
+		return (int)got;
+	return got == (int64_t)sizeof magic && magic != 0; /* a wrong one is for check_head() */
+}
+
+/* With the byte INIT_LOCK locked. -EAGAIN: the file is not the registry any
+ * more, because its maker failed. */
+static int make_locked(int fd, int dirfd, const struct mdg_namespace_options *options)
+{
 	struct stat status;
-	void *map;
-	if (mdg__sys_fstat(fd, &status) < 0 || status.st_size < (off_t)sizeof magic)
-		return false;
-	if (mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ, MAP_SHARED, fd, 0, &map) < 0)
-		return false;
-	magic = mdg__get64(&((struct mdg__head *)map)->magic);
-	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
-	return magic != 0; /* a wrong one is for check_head() to name */
+	uint32_t wish = options != NULL ? options->flags : 0;
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc == 0 && status.st_nlink == 0)
+		rc = -EAGAIN;
+	if (rc == 0)
+		rc = has_magic(fd);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (has_segments(dirfd))
+		return MDG_NOT_REGISTRY;
+	if (wish & MDG_NS_EXISTING)
+		return -ENOENT;
+	rc = make(fd, options);
+	if (rc < 0) /* whoever waits for the lock starts over */
+		(void)mdg__sys_unlinkat(dirfd, REGISTRY_NAME);
+	return rc;
 }
 
 static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_options *options)
 {
-	if (has_magic(fd))
-		return 0;
-	int rc = mdg__sys_lock_byte(fd, INIT_LOCK, true);
+	int rc = has_magic(fd);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = mdg__sys_lock_byte(fd, INIT_LOCK, true);
 	if (rc < 0)
 		return rc;
-	if (!has_magic(fd))
-		rc = has_segments(dirfd) ? MDG_NOT_REGISTRY : make(fd, options);
+	rc = make_locked(fd, dirfd, options);
 	(void)mdg__sys_unlock_byte(fd, INIT_LOCK);
 	return rc;
+}
+
+/* The registry file, made if it may be and has to. A descriptor, or a code. */
+static int open_file(int dirfd, const struct mdg_namespace_options *options)
+{
+	uint32_t wish = options != NULL ? options->flags : 0;
+	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+	if (!(wish & MDG_NS_EXISTING))
+		flags |= O_CREAT;
+	if (wish & MDG_NS_EXCL)
+		flags |= O_EXCL;
+	for (;;) {
+		struct stat status;
+		int fd = mdg__sys_openat(dirfd, REGISTRY_NAME, flags, 0600);
+		if (fd == -ELOOP || fd == -EISDIR || fd == -ENXIO)
+			return MDG_NOT_REGISTRY; /* a link, a directory, a socket */
+		if (fd < 0)
+			return fd;
+		int rc = mdg__sys_fstat(fd, &status);
+		if (rc == 0)
+			rc = S_ISREG(status.st_mode) ? make_unless_made(fd, dirfd, options)
+			                             : MDG_NOT_REGISTRY;
+		if (rc == 0)
+			return fd;
+		(void)mdg__sys_close(fd);
+		if (rc != -EAGAIN)
+			return rc;
+	}
 }
 
 /* ---- checking and mapping ----------------------------------------------- */
@@ -364,18 +411,10 @@ static int check_and_map(struct mdg__registry *registry, int fd)
 int mdg__registry_open(struct mdg__registry *registry, int dirfd,
                        const struct mdg_namespace_options *options)
 {
-	uint32_t wish = options != NULL ? options->flags : 0;
-	int flags = O_RDWR | O_NOFOLLOW;
-	if (!(wish & MDG_NS_EXISTING))
-		flags |= O_CREAT;
-	if (wish & MDG_NS_EXCL)
-		flags |= O_EXCL;
-	int fd = mdg__sys_openat(dirfd, REGISTRY_NAME, flags, 0600);
+	int fd = open_file(dirfd, options);
 	if (fd < 0)
-		return fd == -ELOOP ? MDG_NOT_REGISTRY : fd;
-	int rc = wish & MDG_NS_EXISTING ? 0 : make_unless_made(fd, dirfd, options);
-	if (rc == 0)
-		rc = check_and_map(registry, fd);
+		return fd;
+	int rc = check_and_map(registry, fd);
 	/* A mapping holds on to the description it was made from, and a child
 	 * inherits it: a byte locked through this one would stay locked after our
 	 * death. Locks go through a description of their own (mdg__registry_fd). */
