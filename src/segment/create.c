@@ -15,6 +15,7 @@
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 
+#define HUGE_SIZE_BITS (0x3fu << 26) /* as shmget(2) has them */
 #define BUSY_PAUSE_NS 200000u
 
 struct wish {
@@ -267,6 +268,8 @@ int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsig
 	struct wish wish = { .size = size, .mode = mode & 0777,
 		             .flags = flags | MDG_CREATE | MDG_EXCL };
 	int rc = name_wish(&wish, name);
+	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
+		rc = -EINVAL;
 	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
 }
 

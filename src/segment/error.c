@@ -39,6 +39,7 @@ static const struct { int code; const char *text; } texts[] = {
 	{ -EIDRM, "the segment was removed and can no longer be reached" },
 	{ -ENAMETOOLONG, "the path is too long" },
 	{ -EROFS, "the file system is read-only" },
+	{ -ELOOP, "symbolic links in the path lead in a circle" },
 	{ -ENOTDIR, "a part of the path is not a directory" },
 	{ -ENOSYS, "the system does not offer what is needed" },
 };
