@@ -382,21 +382,23 @@ static void point(struct mdg__registry *registry, void *map)
 static int check_and_map(struct mdg__registry *registry, int fd)
 {
 	struct stat status;
+	struct mdg__head head;
 	void *map;
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc < 0)
 		return rc;
 	if (!S_ISREG(status.st_mode))
 		return MDG_NOT_REGISTRY;
-	if (status.st_size < (off_t)MDG__TABLE_ALIGN)
+	/* Read, not mapped: a file without magic is cut to nothing by somebody who
+	 * makes it, or fails to, and to touch a map of it would be SIGBUS. */
+	int64_t got = mdg__sys_pread(fd, &head, sizeof head, 0);
+	if (got < 0)
+		return (int)got;
+	if (got < (int64_t)sizeof head)
 		return MDG_TRUNCATED;
 	registry->device = status.st_dev;
 	registry->inode = status.st_ino;
-	rc = mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ, MAP_SHARED, fd, 0, &map);
-	if (rc < 0)
-		return rc;
-	rc = check_head(registry, map, (uint64_t)status.st_size);
-	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
+	rc = check_head(registry, &head, (uint64_t)status.st_size);
 	if (rc < 0)
 		return rc;
 	if (registry->length > SIZE_MAX)
