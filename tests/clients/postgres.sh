@@ -33,21 +33,6 @@ SHARE=${PG_SHARE:-/usr/share/postgresql/15}
 
 # ---- outside: another user, a directory, enclose ----------------------------
 
-# Everything a different user needs in order to run this.
-copy_build() {
-	mkdir "$WORK/build" || give_up "mkdir"
-	cp "$(dirname "$0")/postgres.sh" "$(dirname "$0")/support.sh" "$ENCLOSE" "$WORK/build/" ||
-		give_up "cp"
-	ENCLOSE=$WORK/build/${ENCLOSE##*/}
-	if [ "$MODE" = madang ]; then
-		cp "$MADANG" "${PRELOAD%/*}"/libmadang*.so* "$WORK/build/" || give_up "cp"
-		PRELOAD=$WORK/build/${PRELOAD##*/} MADANG=$WORK/build/${MADANG##*/}
-		LD_LIBRARY_PATH=$WORK/build
-		export LD_LIBRARY_PATH
-	fi
-	chmod -R a+rX "$WORK/build"
-}
-
 outside() {
 	[ -x "$BIN/postgres" ] ||
 		skip "PostgreSQL 15 is missing; install it with: apt-get install postgresql-15"

@@ -98,6 +98,24 @@ workdir() {
 	trap 'exit 130' INT TERM
 }
 
+# copy_build FILE...: everything that a different user needs in order to run this,
+# and FILEs of this directory, to where that user can read it.
+copy_build() {
+	chmod 755 "$WORK" && mkdir "$WORK/build" || give_up "mkdir"
+	cp "$0" "$(dirname "$0")/support.sh" "$ENCLOSE" "$WORK/build/" || give_up "cp"
+	for file; do
+		cp "$(dirname "$0")/$file" "$WORK/build/" || give_up "cp"
+	done
+	ENCLOSE=$WORK/build/${ENCLOSE##*/}
+	if [ "$MODE" = madang ]; then
+		cp "$MADANG" "${PRELOAD%/*}"/libmadang*.so* "$WORK/build/" || give_up "cp"
+		PRELOAD=$WORK/build/${PRELOAD##*/} MADANG=$WORK/build/${MADANG##*/}
+		LD_LIBRARY_PATH=$WORK/build
+		export LD_LIBRARY_PATH
+	fi
+	chmod -R a+rX "$WORK/build"
+}
+
 # enter [OPTION...]: starts this script again inside, and exits as it does. The
 # options are enclose's.
 enter() {
