@@ -166,6 +166,24 @@ int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment)
 	return 0;
 }
 
+uint32_t mdg__attachments_sweep(struct mdg__registry *registry)
+{
+	uint32_t used = mdg__get32(&registry->head->used_attachments), freed = 0;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	for (uint32_t at = 0; at < used && at < ready; at++) {
+		struct mdg__attachment *record = &registry->attachments[at];
+		uint64_t word = atomic_load(&record->word);
+		if (mdg__get32(&record->segment) == FREE_RECORD || (uint32_t)word != 0)
+			continue;
+		/* Taken away from its owner first, who may just be counting in it. */
+		uint64_t taken = (uint64_t)((uint32_t)(word >> 32) + 1) << 32;
+		if (atomic_compare_exchange_strong(&record->word, &word, taken) &&
+		    mdg__attachment_free(registry, at) == 0)
+			freed++;
+	}
+	return freed;
+}
+
 /* ---- counting ----------------------------------------------------------- */
 
 bool mdg__attachment_add(struct mdg__registry *registry, uint32_t attachment, uint32_t generation,

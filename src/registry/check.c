@@ -354,6 +354,8 @@ static void rebuild_attachments(struct check *check)
 		struct mdg__attachment *record = &registry->attachments[at];
 		if (link_attachment(check, at))
 			continue;
+		/* A living process may still count in it: take it away. */
+		atomic_store(&record->word, ((atomic_load(&record->word) >> 32) + 1) << 32);
 		set32(&record->segment, UINT32_MAX);
 		set32(&record->process, UINT32_MAX);
 		set32(&record->segment_next, free_record);

@@ -201,10 +201,21 @@ int mdg__lock(struct mdg__registry *registry)
 
 void mdg__unlock(struct mdg__registry *registry)
 {
-	/* Release: pairs with the acquire in take(). */
-	uint32_t word = atomic_exchange_explicit(&registry->head->lock, 0, memory_order_release);
-	if (word & WAITERS)
-		(void)mdg__sys_futex_wake(&registry->head->lock, 1, true);
+	mdg__a32 *lock = &registry->head->lock;
+	const uint32_t own = own_word(registry);
+	/* Only from our own word: one that was taken over is another's by now.
+	 * Release: pairs with the acquire in take(). */
+	for (;;) {
+		uint32_t word = atomic_load_explicit(lock, memory_order_relaxed);
+		if ((word & ~WAITERS) != own)
+			return;
+		if (!atomic_compare_exchange_weak_explicit(lock, &word, 0, memory_order_release,
+		                                           memory_order_relaxed))
+			continue;
+		if (word & WAITERS)
+			(void)mdg__sys_futex_wake(lock, 1, true);
+		return;
+	}
 }
 
 /* Notes the old value of a field, and opens the change with the first note. */

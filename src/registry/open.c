@@ -25,6 +25,7 @@
 #include "platform/identity.h"
 #include "platform/sys.h"
 #include "platform/text.h"
+#include "platform/threadlock.h"
 #include "registry/registry.h"
 
 #define REGISTRY_NAME "registry"
@@ -90,13 +91,33 @@ bool mdg__registry_fd_is_ours(const struct mdg__registry *registry)
 	return is_ours(registry->fd, registry->fd_mark, registry->device, registry->inode);
 }
 
-int mdg__registry_dirfd(struct mdg__registry *registry)
+static bool dirfd_is_ours(const struct mdg__registry *registry)
 {
-	int fd = registry->dirfd;
-	if (is_ours(fd, registry->dir_mark, registry->dir_device, registry->dir_inode))
-		return fd;
+	return is_ours(registry->dirfd, registry->dir_mark, registry->dir_device,
+	               registry->dir_inode);
+}
+
+/* Two threads may find the same descriptor lost: one opens it anew, the other
+ * waits and looks again. Readers come here without any other lock. */
+static void begin_opening(struct mdg__registry *registry, mdg__sigmask *ret_mask)
+{
+	mdg__signals_block(ret_mask);
+	mdg__thread_lock(&registry->opening);
+}
+
+static int end_opening(struct mdg__registry *registry, const mdg__sigmask *mask, int fd)
+{
+	mdg__thread_unlock(&registry->opening);
+	mdg__signals_restore(mask);
+	return fd;
+}
+
+static int open_dirfd(struct mdg__registry *registry)
+{
+	if (dirfd_is_ours(registry))
+		return registry->dirfd;
 	registry->lost = 1;
-	fd = mdg__fd_out_of_the_way(
+	int fd = mdg__fd_out_of_the_way(
 		mdg__sys_openat(AT_FDCWD, registry->path, O_RDONLY | O_DIRECTORY, 0));
 	if (fd < 0)
 		return fd == -ENOENT || fd == -ENOTDIR ? MDG_NS_GONE : fd;
@@ -109,11 +130,20 @@ int mdg__registry_dirfd(struct mdg__registry *registry)
 	return fd;
 }
 
-int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
+int mdg__registry_dirfd(struct mdg__registry *registry)
+{
+	mdg__sigmask mask;
+	if (dirfd_is_ours(registry))
+		return registry->dirfd;
+	begin_opening(registry, &mask);
+	return end_opening(registry, &mask, open_dirfd(registry));
+}
+
+static int open_fd(struct mdg__registry *registry, bool fresh)
 {
 	if (!fresh && mdg__registry_fd_is_ours(registry))
 		return registry->fd;
-	int dirfd = mdg__registry_dirfd(registry);
+	int dirfd = open_dirfd(registry);
 	if (dirfd < 0)
 		return dirfd;
 	int fd = mdg__fd_out_of_the_way(
@@ -127,6 +157,15 @@ int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
 	if (!fresh)
 		mdg__registry_keep_fd(registry, fd);
 	return fd;
+}
+
+int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
+{
+	mdg__sigmask mask;
+	if (!fresh && mdg__registry_fd_is_ours(registry))
+		return registry->fd;
+	begin_opening(registry, &mask);
+	return end_opening(registry, &mask, open_fd(registry, fresh));
 }
 
 void mdg__registry_keep_fd(struct mdg__registry *registry, int fd)

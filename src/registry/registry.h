@@ -54,6 +54,7 @@ struct mdg__registry {
 	uint64_t dir_mark, fd_mark; /* mdg__fd_mark, 0: asked by fstat */
 	_Atomic uint32_t lost; /* a descriptor of ours was found closed: check all */
 	uint32_t namespace_unknown; /* a fork may have led into another pid namespace */
+	_Atomic uint32_t opening;  /* lock of whoever opens one of them anew */
 	_Atomic uint32_t openings; /* how often fd was opened: numbers come back */
 	uint32_t locked_in;  /* the opening through which the slot's byte is locked */
 
@@ -211,6 +212,9 @@ int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_
                          uint32_t *ret_attachment, uint32_t *ret_generation);
 /* Takes a record out of both its lists and frees it: a change of its own. [lock] */
 int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment);
+/* Frees all records that count nothing, whoever's they are; their processes
+ * make new ones when they attach again. Returns how many. [lock] */
+uint32_t mdg__attachments_sweep(struct mdg__registry *registry);
 /* Adds to the count of a record this process owns; false when the record was
  * freed meanwhile (its segment is gone). */
 bool mdg__attachment_add(struct mdg__registry *registry, uint32_t attachment, uint32_t generation,

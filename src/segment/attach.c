@@ -67,6 +67,32 @@ void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index)
 	note_fd(ns, known);
 }
 
+bool mdg__known_has_record(const struct mdg_namespace *ns, uint32_t index)
+{
+	return has_record(ns, &ns->known[index]);
+}
+
+void mdg__check_idle(struct mdg_namespace *ns)
+{
+	uint32_t index = ns->idle1 - 1;
+	if (mdg__get32(&ns->registry.segments[index].tag) !=
+	    mdg__tag(ns->known[index].sequence1 - 1, MDG__LIVE))
+		mdg__known_drop_fd(ns, index);
+}
+
+int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
+{
+	int rc = mdg__registry_ready(&ns->registry, MDG__ATTACHMENTS, count);
+	if (rc != -ENOSPC)
+		return rc;
+	rc = mdg__lock(&ns->registry);
+	if (rc < 0)
+		return rc;
+	rc = mdg__attachments_sweep(&ns->registry) ? 0 : -ENOMEM;
+	mdg__unlock(&ns->registry);
+	return rc;
+}
+
 /* The entry for this very segment; a former one at the index is forgotten. */
 static int know(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
                 struct mdg__known **ret)
@@ -116,9 +142,9 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 			return 0;
 		}
 		if (rc == -EAGAIN)
-			rc = mdg__registry_ready(registry, MDG__ATTACHMENTS, made + 1);
+			rc = mdg__attachments_ready(ns, made + 1);
 		if (rc < 0)
-			return rc == -ENOSPC ? -ENOMEM : rc;
+			return rc;
 	}
 }
 
@@ -180,7 +206,7 @@ static bool still_there(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 	return tag == mdg__tag(sequence, MDG__REMOVED) || tag == mdg__tag(sequence, MDG__LIVE);
 }
 
-bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
+int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
 {
 	struct mdg__known *known = &ns->known[index];
 	struct mdg__segment *segment = &ns->registry.segments[index];
@@ -189,10 +215,12 @@ bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 	                                   known->generation, 1);
 	if (!counted) { /* no record, or it went with a slot that was lost */
 		known->attachment1 = 0;
-		if (ensure_record(ns, index, known) < 0 ||
-		    !mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
+		int rc = ensure_record(ns, index, known);
+		if (rc < 0)
+			return rc;
+		if (!mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
 		                         1))
-			return false;
+			return -EINVAL; /* cleared away between the two */
 	}
 	const uint32_t record1 = known->attachment1, generation = known->generation;
 	/* A2 in registry/attachment.c. */
@@ -207,7 +235,7 @@ bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 		(void)mdg__attachment_add(&ns->registry, record1 - 1, generation, -1);
 	if (there)
 		known->pieces++;
-	return there;
+	return there ? 0 : -EINVAL;
 }
 
 /* Nothing of it is attached any more. A program that has attached and detached
@@ -384,12 +412,13 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (fd < 0)
 		return fd;
 	request->length = (size_t)entry->mapped;
-	if (!mdg__count_attached(ns, entry->index, entry->tag >> 8))
-		rc = known->attachment1 != 0 ? -EINVAL : mdg__ensure_slot(ns) < 0 ? MDG_NO_SLOT : -EINVAL;
-	else
+	rc = mdg__count_attached(ns, entry->index, entry->tag >> 8);
+	if (rc == 0)
 		rc = attach_counted(ns, entry, request, fd, ret);
 	if (temporary)
 		(void)mdg__sys_close(fd);
+	if (rc < 0 && known->pieces == 0 && ns->idle1 != entry->index + 1)
+		mdg__known_drop_fd(ns, entry->index); /* nothing came of it */
 	return rc;
 }
 

@@ -37,8 +37,9 @@
 struct page {
 	_Atomic uint32_t epoch;
 	_Atomic uint32_t list_lock;
+	_Atomic uint32_t fork_lock; /* of mdg__forked: a child may have threads by then */
 };
-static struct page unwiped = { 1, 0 }; /* where the kernel has no such pages */
+static struct page unwiped = { 1, 0, 0 }; /* where the kernel has no such pages */
 static struct page *_Atomic page = &unwiped;
 static _Atomic uint32_t last_epoch = 1;
 /* Of the thread in fork: its own, and in the child's first pages anyway. */
@@ -51,8 +52,9 @@ uint32_t mdg__fork_epoch(void)
 	struct page *here = atomic_load_explicit(&page, memory_order_relaxed);
 	uint32_t now = atomic_load_explicit(&here->epoch, memory_order_relaxed);
 	if (now == 0) {
-		now = atomic_fetch_add(&last_epoch, 1) + 1;
-		atomic_store(&here->epoch, now);
+		uint32_t next = atomic_fetch_add(&last_epoch, 1) + 1;
+		if (atomic_compare_exchange_strong(&here->epoch, &now, next))
+			now = next; /* else another thread was faster, and now is its */
 	}
 	return now;
 }
@@ -68,11 +70,12 @@ void mdg__list_unlock(void)
 }
 
 /* The first call in a child: what is the parent's is forgotten, what was
- * prepared for the child is taken. [signals blocked, one thread] */
-void mdg__forked(struct mdg_namespace *ns)
+ * prepared for the child is taken. [signals blocked, fork_lock] */
+static void become_child(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;
 	atomic_store(&ns->lock, 0); /* perhaps of a thread that is not here */
+	registry->opening = 0;
 	if (mdg__registry_fd_is_ours(registry)) /* no handler has closed it */
 		(void)mdg__sys_close(registry->fd);
 	registry->fd = -1;
@@ -86,7 +89,16 @@ void mdg__forked(struct mdg_namespace *ns)
 		mdg__adopt_attachments(ns);
 	}
 	ns->child_fd = -1;
-	ns->epoch = mdg__fork_epoch();
+	/* Release: who sees the epoch sees all of this. */
+	atomic_store_explicit(&ns->epoch, mdg__fork_epoch(), memory_order_release);
+}
+
+void mdg__forked(struct mdg_namespace *ns)
+{
+	mdg__thread_lock(&page->fork_lock);
+	if (ns->epoch != mdg__fork_epoch())
+		become_child(ns);
+	mdg__thread_unlock(&page->fork_lock);
 }
 
 /* ---- before ---------------------------------------------------------------- */
@@ -125,8 +137,8 @@ static int enter_all_for_child(struct mdg_namespace *ns)
 		int rc = enter_for_child(ns, index);
 		if (rc == -EAGAIN) { /* the table of attachments has to grow first */
 			mdg__unlock(registry);
-			rc = mdg__registry_ready(registry, MDG__ATTACHMENTS,
-			                         mdg__get32(&registry->head->used_attachments) + 1);
+			rc = mdg__attachments_ready(
+				ns, mdg__get32(&registry->head->used_attachments) + 1);
 			int locked = mdg__lock(registry);
 			if (locked < 0)
 				return locked;
@@ -169,17 +181,16 @@ static void remember_child(struct mdg_namespace *ns)
 	children->list[at].generation = ns->child_generation;
 }
 
-static void prepare_one(struct mdg_namespace *ns)
+/* Takes a slot for the child and enters the attachments there. Returns the
+ * description that holds it, or a negative code: then the child enters itself
+ * at its first call. */
+static int prepare_child(struct mdg_namespace *ns)
 {
-	ns->child_fd = -1;
-	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;
-	if (ns->piece_count == 0)
-		return;
 	give_back_children(ns);
 	int rc = mdg__ensure_slot(ns);
 	int fd = rc < 0 ? rc : mdg__registry_fd(&ns->registry, true);
 	if (fd < 0)
-		return; /* the child enters itself at its first call */
+		return fd;
 	rc = mdg__slot_for_child(&ns->registry, fd, &ns->child_slot, &ns->child_generation);
 	if (rc == MDG_NO_SLOT) {
 		mdg__reap_all(ns);
@@ -192,10 +203,20 @@ static void prepare_one(struct mdg_namespace *ns)
 		rc = enter_all_for_child(ns);
 	if (rc < 0) {
 		(void)mdg__sys_close(fd); /* and with it the slot is dead */
-		return;
+		return rc;
 	}
-	ns->child_fd = fd;
 	remember_child(ns);
+	return fd;
+}
+
+static void prepare_one(struct mdg_namespace *ns)
+{
+	/* The child would keep an idle descriptor that no record tells of. */
+	if (ns->idle1 != 0)
+		mdg__known_drop_fd(ns, ns->idle1 - 1);
+	ns->child_fd = ns->piece_count == 0 ? -1 : prepare_child(ns);
+	/* Last, because that may have opened it. */
+	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;
 }
 
 static void before_fork(void)
@@ -240,6 +261,7 @@ static void after_in_child(void)
 	if (page == &unwiped) { /* the kernel did not do it */
 		atomic_store(&unwiped.epoch, 0);
 		atomic_store(&unwiped.list_lock, 0);
+		atomic_store(&unwiped.fork_lock, 0);
 	}
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
 		if (ns->parent_fd >= 0)

@@ -104,7 +104,7 @@ static void moved(struct mdg_namespace *ns, struct mdg__piece was, uintptr_t fro
 	piece.length = length;
 	piece.offset = was.offset + (from - was.start);
 	/* Counted before it is uncounted, so that a removed segment stays. */
-	bool counted = mdg__count_attached(ns, was.index, was.sequence);
+	bool counted = mdg__count_attached(ns, was.index, was.sequence) == 0;
 	if (!copied)
 		mdg__pieces_cut(ns, from, old_length);
 	if (to != from || copied)

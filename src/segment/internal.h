@@ -23,6 +23,7 @@
 
 #include "madang/segment.h"
 #include "platform/sys.h"
+#include "platform/threadlock.h"
 #include "registry/registry.h"
 
 /* What this process knows of the segment at an index. Valid for one sequence. */
@@ -60,7 +61,7 @@ struct mdg_namespace {
 	struct mdg_namespace *next; /* all that are open, see mdg__namespaces */
 	uint32_t references;
 	_Atomic uint32_t lock;  /* 0 free, 1 taken, 2 taken and waited for */
-	uint32_t epoch;         /* of mdg__fork_epoch when this was last right */
+	_Atomic uint32_t epoch; /* of mdg__fork_epoch when this was last right */
 	mdg__sigmask mask;      /* of the thread that holds the lock */
 	struct mdg__registry registry;
 
@@ -75,6 +76,7 @@ struct mdg_namespace {
 	int parent_fd;          /* ... and what the child is to close, -1 nothing */
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
+	bool unentered;         /* there are attachments that could not be entered yet */
 };
 
 /* ---- namespace.c ---- */
@@ -108,9 +110,6 @@ void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag
 /* Reaps every dead slot. */
 void mdg__reap_all(struct mdg_namespace *ns);
 extern struct mdg_namespace *_Atomic mdg__namespaces;
-/* A lock between the threads of a process. */
-void mdg__thread_lock(_Atomic uint32_t *lock);
-void mdg__thread_unlock(_Atomic uint32_t *lock);
 /* In a child: finds the records that were entered for it. */
 void mdg__adopt_attachments(struct mdg_namespace *ns);
 
@@ -140,12 +139,19 @@ bool mdg__pieces_may_touch(uintptr_t start, size_t length);
 /* Changes what is counted for a segment; clears it away if that was the last of
  * a removed one. */
 void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
-bool mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
+int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
 /* Time and pid of it. A detach is stamped before it is counted: with the last
  * one the entry of a removed segment is freed. */
 void mdg__stamp_attached(struct mdg_namespace *ns, uint32_t index);
 void mdg__stamp_detached(struct mdg_namespace *ns, uint32_t index);
 void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index);
+/* Whether this process has a record for the segment at an index. */
+bool mdg__known_has_record(const struct mdg_namespace *ns, uint32_t index);
+/* Closes the idle descriptor if its segment is gone or removed. */
+void mdg__check_idle(struct mdg_namespace *ns);
+/* Makes the table of attachments hold `count`; when it is as large as it can be,
+ * frees records that count nothing. */
+int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count);
 
 /* ---- datafile.c ---- */
 struct mdg__entry;

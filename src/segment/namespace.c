@@ -26,25 +26,6 @@
 
 #define KEPT_FDS_MOST 256u
 
-/* ---- a small lock between threads ---------------------------------------- */
-
-void mdg__thread_lock(_Atomic uint32_t *lock)
-{
-	uint32_t seen = 0;
-	/* Acquire: pairs with the release in mdg__thread_unlock. */
-	if (atomic_compare_exchange_strong_explicit(lock, &seen, 1, memory_order_acquire,
-	                                            memory_order_relaxed))
-		return;
-	while (atomic_exchange_explicit(lock, 2, memory_order_acquire) != 0)
-		(void)mdg__sys_futex_wait(lock, 2, false, 1000000000u);
-}
-
-void mdg__thread_unlock(_Atomic uint32_t *lock)
-{
-	if (atomic_exchange_explicit(lock, 0, memory_order_release) == 2)
-		(void)mdg__sys_futex_wake(lock, 1, false);
-}
-
 struct mdg_namespace *_Atomic mdg__namespaces;
 
 void mdg__enter_blocked(struct mdg_namespace *ns)
@@ -52,6 +33,9 @@ void mdg__enter_blocked(struct mdg_namespace *ns)
 	if (ns->epoch != mdg__fork_epoch())
 		mdg__forked(ns);
 	mdg__thread_lock(&ns->lock);
+	/* A descriptor at hand must not hold on to a segment that is no more. */
+	if (ns->idle1 != 0)
+		mdg__check_idle(ns);
 }
 
 void mdg__leave_blocked(struct mdg_namespace *ns)
@@ -96,41 +80,51 @@ void mdg__resume(struct mdg_namespace *ns, const mdg__sigmask *mask)
 
 /* ---- the writer lock, and clearing up ------------------------------------ */
 
+/* Enters the attachments of one segment under this process's slot. -EAGAIN: the
+ * table has to grow first. */
+static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__known *known = &ns->known[index];
+	int rc = mdg__lock(registry);
+	if (rc < 0)
+		return rc;
+	uint32_t tag = mdg__get32(&registry->segments[index].tag);
+	if (tag >> 8 == known->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
+		rc = mdg__attachment_make(registry, index, registry->slot1 - 1, ret_made,
+		                          &known->generation);
+		if (rc == 0) {
+			struct mdg__attachment *record = &registry->attachments[*ret_made];
+			known->attachment1 = *ret_made + 1;
+			known->epoch = ns->epoch;
+			(void)mdg__attachment_add(registry, *ret_made, known->generation,
+			                          (int32_t)known->pieces);
+			atomic_store_explicit(&record->fd, (uint32_t)known->fd + 1,
+			                      memory_order_release);
+		}
+	}
+	mdg__unlock(registry);
+	return rc;
+}
+
 /* A process that lost its slot (taken for dead, or forked unseen) enters its
- * attachments again. */
+ * attachments again. What cannot be entered now is tried at the next call. */
 static int enter_anew(struct mdg_namespace *ns)
 {
 	for (uint32_t i = 0; i < ns->piece_count; i++)
-		ns->known[ns->pieces[i].index].attachment1 = 0;
-	for (uint32_t i = 0; i < ns->piece_count; i++) {
-		uint32_t index = ns->pieces[i].index, made;
-		struct mdg__known *known = &ns->known[index];
-		if (known->attachment1 != 0)
-			continue;
-		int rc = mdg__registry_ready(&ns->registry, MDG__ATTACHMENTS,
-		                             mdg__get32(&ns->registry.head->used_attachments) + 1);
-		if (rc == 0)
-			rc = mdg__lock(&ns->registry);
+		if (!mdg__known_has_record(ns, ns->pieces[i].index))
+			ns->known[ns->pieces[i].index].attachment1 = 0;
+	for (uint32_t i = 0; i < ns->piece_count;) {
+		uint32_t index = ns->pieces[i].index, made = 0;
+		int rc = ns->known[index].attachment1 != 0 ? 0 : enter_one_anew(ns, index, &made);
+		if (rc == -EAGAIN)
+			rc = mdg__attachments_ready(ns, made + 1);
+		else if (rc == 0)
+			i++;
 		if (rc < 0)
 			return rc;
-		uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
-		bool there = tag >> 8 == known->sequence1 - 1 &&
-		             (mdg__tag_state(tag) == MDG__LIVE || mdg__tag_state(tag) == MDG__REMOVED);
-		rc = there ? mdg__attachment_make(&ns->registry, index, ns->registry.slot1 - 1, &made,
-		                                  &known->generation)
-		           : 0;
-		if (there && rc == 0) {
-			known->attachment1 = made + 1;
-			known->epoch = ns->epoch;
-			(void)mdg__attachment_add(&ns->registry, made, known->generation,
-			                          (int32_t)known->pieces);
-			atomic_store_explicit(&ns->registry.attachments[made].fd,
-			                      (uint32_t)(known->fd + 1), memory_order_release);
-		}
-		mdg__unlock(&ns->registry);
-		if (rc < 0 && rc != -EAGAIN)
-			return rc;
 	}
+	ns->unentered = false;
 	return 0;
 }
 
@@ -184,7 +178,8 @@ int mdg__ensure_slot(struct mdg_namespace *ns)
 		rc = settle(ns);
 	if (rc < 0)
 		return rc;
-	if (new_slot)
+	ns->unentered = ns->unentered || (new_slot && ns->piece_count > 0);
+	if (ns->unentered)
 		rc = enter_anew(ns);
 	mdg__clear(ns, &clearing);
 	return rc;
@@ -356,8 +351,12 @@ static int open_directory(const char *path, uint32_t flags, struct stat *ret_sta
 
 /* Before the registry is touched: is this somebody's trap? Whether others may
  * write is decided with the registry's own word on it. */
-static int check_owner(const struct stat *directory, bool shared)
+static int check_owner(const struct stat *directory, bool shared, bool named)
 {
+	/* A path that we made up ourselves can be anybody's trap: his word for
+	 * it that it is to be shared does not count there. */
+	if (!named && directory->st_uid != mdg__euid() && directory->st_uid != 0)
+		return MDG_NS_OWNER;
 	if (directory->st_uid != mdg__euid() && directory->st_uid != 0 && !shared)
 		return MDG_NS_OWNER;
 	bool writable = (directory->st_mode & 022) != 0;
@@ -451,7 +450,7 @@ static int open_to_others(const struct mdg_namespace *ns, const struct stat *dir
 }
 
 static int open_locked(struct mdg_namespace **ret_ns, const char *path,
-                       const struct mdg_namespace_options *options, uint32_t flags)
+                       const struct mdg_namespace_options *options, uint32_t flags, bool named)
 {
 	struct stat directory;
 	int dirfd = open_directory(path, flags, &directory);
@@ -466,7 +465,7 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
 		*ret_ns = ns;
 		return 0;
 	}
-	int rc = check_owner(&directory, claims_to_be_shared(dirfd));
+	int rc = check_owner(&directory, claims_to_be_shared(dirfd), named);
 	if (rc == 0)
 		rc = make_object(&ns, dirfd, path, &directory, options);
 	if (rc < 0) {
@@ -477,8 +476,9 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
 	ns->references = 1;
 	ns->next = atomic_load(&mdg__namespaces);
 	atomic_store(&mdg__namespaces, ns);
-	*ret_ns = ns;
-	return rc < 0 ? rc : 0;
+	if (rc == 0)
+		*ret_ns = ns;
+	return rc;
 }
 
 int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
@@ -494,6 +494,7 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED)) != 0)
 		return -EINVAL;
 	int rc = 0;
+	bool named = dir != NULL || environment("MADANG_NAMESPACE") != NULL;
 	if (dir == NULL) {
 		rc = mdg_namespace_default_path(default_path, sizeof default_path);
 		dir = default_path;
@@ -506,7 +507,7 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 	mdg__signals_block(&mask);
 	mdg__fork_watch();
 	mdg__list_lock();
-	rc = open_locked(ret_ns, path, options, flags);
+	rc = open_locked(ret_ns, path, options, flags, named);
 	mdg__list_unlock();
 	mdg__signals_restore(&mask);
 	return rc;

@@ -105,7 +105,8 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 		if (head_stays) {
 			piece->length = start - whole.start;
 			at++;
-			if (tail_stays && mdg__count_attached(ns, whole.index, whole.sequence)) {
+			if (tail_stays &&
+			    mdg__count_attached(ns, whole.index, whole.sequence) == 0) {
 				mdg__stamp_attached(ns, whole.index);
 				mdg__piece_insert(ns, tail);
 			}
