@@ -107,10 +107,21 @@ static void moved(struct mdg_namespace *ns, struct mdg__piece was, uintptr_t fro
 	bool counted = mdg__count_attached(ns, was.index, was.sequence) == 0;
 	if (!copied)
 		mdg__pieces_cut(ns, from, old_length);
-	if (to != from || copied)
-		mdg__pieces_cut(ns, to, length);
+	mdg__pieces_cut(ns, to, length);
 	if (counted)
 		mdg__piece_insert(ns, piece);
+}
+
+/* The piece that holds `from`, whose end it is, became longer where it lies. */
+static void grown(struct mdg_namespace *ns, uintptr_t from, size_t more)
+{
+	struct mdg__piece *found = piece_at(ns, from);
+	if (found == NULL || more == 0)
+		return;
+	struct mdg__piece piece = *found;
+	piece.length += more;
+	mdg__piece_remove(ns, (uint32_t)(found - ns->pieces));
+	mdg__piece_insert(ns, piece);
 }
 
 static int remap_entered(uintptr_t from, size_t old_length, size_t length, int flags,
@@ -134,9 +145,15 @@ static int remap_entered(uintptr_t from, size_t old_length, size_t length, int f
 	length = (length + page - 1) / page * page;
 	if (flags & MREMAP_FIXED) /* whatever was there is gone */
 		cut_all((uintptr_t)*ret, length);
-	if (ns != NULL)
-		moved(ns, was, from, old_length, (uintptr_t)*ret, length,
-		      old_length == 0 || (flags & 4 /* MREMAP_DONTUNMAP */));
+	if (old_length > length) { /* first the kernel unmaps what is too much */
+		cut_all(from + length, old_length - length);
+		old_length = length;
+	}
+	bool copied = old_length == 0 || (flags & 4 /* MREMAP_DONTUNMAP */) != 0;
+	if (ns != NULL && !copied && (uintptr_t)*ret == from)
+		grown(ns, from, length - old_length);
+	else if (ns != NULL)
+		moved(ns, was, from, old_length, (uintptr_t)*ret, length, copied);
 	return 0;
 }
 
