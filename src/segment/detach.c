@@ -28,8 +28,9 @@ static int detach_entered(struct mdg_namespace *ns, uintptr_t address)
 	while (at < ns->piece_count) {
 		const struct mdg__piece piece = ns->pieces[at];
 		/* The first one goes whatever the length says: it is what was found. */
-		if (piece.start != first.start && piece.start - address >= length)
-			break;
+		if (piece.start != first.start &&
+		    piece.start - address + piece.length > length)
+			break; /* also one that mremap has grown beyond the segment */
 		if (!belongs(&piece, address) || piece.index != first.index ||
 		    piece.sequence != first.sequence) {
 			at++;
