@@ -228,12 +228,11 @@ static void work(struct worker *worker, unsigned operations);
 /* The child lets go of some of what it inherited, makes its own, and ends. */
 static void work_in_child(struct worker *worker)
 {
-	static struct place own;
+	/* Copied before: when the parent is killed, another moves into its place. */
+	struct place own = *worker->place;
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-		own = *worker->place;
 		worker->place = &own;
 		worker->child = true;
 		work(worker, 4);
@@ -286,10 +285,13 @@ static void start(unsigned which, uint64_t *random)
 	atomic_store(&place->resting, 0);
 	fflush(NULL);
 	pid_t pid = fork();
+	if (pid > 0)
+		setpgid(pid, pid); /* here as well: whoever comes first */
 	if (pid != 0) {
 		place->pid = pid;
 		return;
 	}
+	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	int rc = mdg_namespace_open(&worker.ns, directory, NULL);
 	if (rc < 0)
@@ -317,13 +319,15 @@ static bool let_them_work(unsigned operations)
 	return true;
 }
 
+/* With its child, if it has one just now: the worker's process group. Orphans come
+ * to this process (subreaper), so all of them can be waited for. */
 static void kill_one(unsigned which)
 {
-	if (desk->place[which].pid <= 0)
+	pid_t group = desk->place[which].pid;
+	if (group <= 0)
 		return;
-	kill(desk->place[which].pid, SIGKILL);
-	waitpid(desk->place[which].pid, NULL, 0);
-	while (waitpid(-1, NULL, WNOHANG) > 0) /* children of former victims */
+	kill(-group, SIGKILL);
+	while (waitpid(-group, NULL, 0) > 0)
 		;
 }
 
@@ -352,8 +356,6 @@ static bool all_rest(void)
 			if (i > HANG_S * 1000)
 				return false;
 		}
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
 	return true;
 }
 
@@ -462,12 +464,11 @@ static void weather(uint64_t *random, bool own)
 		CHECK(in_child(check_counts, NULL));
 	atomic_store(&desk->rest, 2);
 	for (unsigned which = 0; which < workers; which++) {
-		if (atomic_load(&desk->failures) != 0 && desk->place[which].pid > 0)
-			kill(desk->place[which].pid, SIGKILL);
-		waitpid(desk->place[which].pid, NULL, 0);
+		if (atomic_load(&desk->failures) != 0)
+			kill_one(which);
+		else /* it ends by itself */
+			waitpid(desk->place[which].pid, NULL, 0);
 	}
-	while (waitpid(-1, NULL, 0) > 0)
-		;
 	CHECK(in_child(remove_all, NULL));
 	CHECK(count_files() == 1); /* the registry */
 	CHECK(!own || blocks_used() == before);
