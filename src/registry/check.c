@@ -340,6 +340,16 @@ static bool link_attachment(struct check *check, uint32_t at)
 	return true;
 }
 
+/* A record that counts nothing can go: its process makes another when it needs
+ * one. It may be one that was never used, which reads as the first segment's in
+ * the first slot. False when somebody counts in it after all. */
+static bool put_to_rest(struct mdg__attachment *record)
+{
+	uint64_t word = atomic_load(&record->word);
+	return (uint32_t)word == 0 &&
+	       atomic_compare_exchange_strong(&record->word, &word, ((word >> 32) + 1) << 32);
+}
+
 static void rebuild_attachments(struct check *check)
 {
 	struct mdg__registry *registry = check->registry;
@@ -352,10 +362,12 @@ static void rebuild_attachments(struct check *check)
 	uint32_t free_record = 0;
 	for (uint32_t at = 0; at < used; at++) {
 		struct mdg__attachment *record = &registry->attachments[at];
-		if (link_attachment(check, at))
+		bool rests = put_to_rest(record);
+		if (!rests && link_attachment(check, at))
 			continue;
 		/* A living process may still count in it: take it away. */
-		atomic_store(&record->word, ((atomic_load(&record->word) >> 32) + 1) << 32);
+		if (!rests)
+			atomic_store(&record->word, ((atomic_load(&record->word) >> 32) + 1) << 32);
 		set32(&record->segment, UINT32_MAX);
 		set32(&record->process, UINT32_MAX);
 		set32(&record->segment_next, free_record);
