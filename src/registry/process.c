@@ -133,6 +133,13 @@ static int inherit_slot(struct mdg__registry *registry, int fd)
 			                      memory_order_release);
 			atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
 			                      memory_order_release);
+			atomic_store_explicit(&process->boot, registry->boot,
+			                      memory_order_release);
+			atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(),
+			                      memory_order_release);
+			atomic_store_explicit(&process->mapped_at,
+			                      (uint64_t)(uintptr_t)registry->head,
+			                      memory_order_release);
 			registry->generation = generation;
 			registry->slot1 = slot + 1;
 			return 0;
@@ -368,15 +375,15 @@ bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t g
 	return mdg__slot_is_own(registry, slot) || ask_lock(registry, slot) != 0;
 }
 
-/* Whoever is inside has all signals blocked, and the kernel says whose are. */
+/* Whoever is inside has all signals blocked, and the kernel says whose are. A
+ * slot whose pid is of nobody that maps the registry was scribbled over. */
 bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot)
 {
 	const struct mdg__process *process = &registry->processes[slot];
 	if (mdg__slot_is_own(registry, slot))
 		return mdg__process_blocks_signals(mdg__pid(), mdg__tid()) != MDG__NO;
-	uint64_t namespace = mdg__get64(&process->pid_namespace);
-	if (namespace != registry->pid_namespace || namespace == 0)
-		return true;
-	int32_t pid = (int32_t)mdg__get32(&process->pid);
-	return mdg__process_blocks_signals(pid, 0) != MDG__NO;
+	enum mdg__answer answer = ask_process(registry, process);
+	if (answer == MDG__YES)
+		answer = mdg__process_blocks_signals((int32_t)mdg__get32(&process->pid), 0);
+	return answer != MDG__NO;
 }

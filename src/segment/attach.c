@@ -197,45 +197,49 @@ static void clear_if_last(struct mdg_namespace *ns, uint32_t index)
 
 /* The count went up while the segment was or became REMOVED: was that in time?
  * Under the lock nobody is in the middle of deciding. */
-static bool still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
+static int still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
 {
-	if (mdg__enter_writer(ns) < 0)
-		return false;
+	int rc = mdg__enter_writer(ns);
+	if (rc < 0)
+		return rc;
 	uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
 	mdg__unlock(&ns->registry);
-	return tag == mdg__tag(sequence, MDG__REMOVED) || tag == mdg__tag(sequence, MDG__LIVE);
+	return tag == mdg__tag(sequence, MDG__REMOVED) || tag == mdg__tag(sequence, MDG__LIVE)
+	               ? 0
+	               : -EINVAL;
+}
+
+static bool add_own(struct mdg_namespace *ns, const struct mdg__known *known, int32_t delta)
+{
+	return has_record(ns, known) &&
+	       mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation, delta);
 }
 
 int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
 {
 	struct mdg__known *known = &ns->known[index];
-	struct mdg__segment *segment = &ns->registry.segments[index];
-	bool counted = has_record(ns, known) &&
-	               mdg__attachment_add(&ns->registry, known->attachment1 - 1,
-	                                   known->generation, 1);
-	if (!counted) { /* no record, or it went with a slot that was lost */
+	int rc = 0;
+	if (!add_own(ns, known, 1)) { /* no record, or it went with a slot that was lost */
 		known->attachment1 = 0;
-		int rc = ensure_record(ns, index, known);
+		rc = ensure_record(ns, index, known);
+		if (rc == 0 && !add_own(ns, known, 1))
+			rc = -EINVAL;
 		if (rc < 0)
 			return rc;
-		if (!mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
-		                         1))
-			return -EINVAL; /* cleared away between the two */
 	}
 	const uint32_t record1 = known->attachment1, generation = known->generation;
 	/* A2 in registry/attachment.c. */
-	bool there = atomic_load(&segment->tag) == mdg__tag(sequence, MDG__LIVE) ||
-	             still_there(ns, index, sequence);
-	if (known->attachment1 != record1 || known->generation != generation)
-		/* The slot was found lost, and all was entered anew but this one. */
-		there = there && has_record(ns, known) &&
-		        mdg__attachment_add(&ns->registry, known->attachment1 - 1,
-		                            known->generation, 1);
-	else if (!there)
-		(void)mdg__attachment_add(&ns->registry, record1 - 1, generation, -1);
-	if (there)
+	if (atomic_load(&ns->registry.segments[index].tag) != mdg__tag(sequence, MDG__LIVE))
+		rc = still_there(ns, index, sequence);
+	bool same = known->attachment1 == record1 && known->generation == generation;
+	if (rc < 0 && same)
+		(void)add_own(ns, known, -1);
+	/* The slot was found lost, and all was entered anew but this one. */
+	if (rc == 0 && !same && !add_own(ns, known, 1))
+		rc = -EINVAL;
+	if (rc == 0)
 		known->pieces++;
-	return there ? 0 : -EINVAL;
+	return rc;
 }
 
 /* Nothing of it is attached any more. A program that has attached and detached

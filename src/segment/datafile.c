@@ -245,7 +245,8 @@ static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry
 		fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
 		                  ret_inode);
 	}
-	return fd == -ELOOP ? MDG_DAMAGED : fd;
+	/* A link, a directory or a socket in its place. */
+	return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
 }
 
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
