@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * compare.c - reads the two logs in step, word by word, and stops at the first
+ * that differs. Ids are mapped one to one; they have to be equal where nobody
+ * else makes segments, as the kernel's way to choose them is part of its
+ * behaviour. All else was given names that do not depend on the run (world.h).
+ *
+ * What may differ is said here, in program.h's `draw`, or where the step is taken,
+ * each time with the line of docs/divergences.md that allows it.
+ */
+#include "differential/compare.h"
+
+#include <string.h>
+
+struct field_names {
+	const char *record;
+	const char *field[SEGMENT_FIELDS];
+};
+
+static const char *const segment_names[SEGMENT_FIELDS] = {
+	"slot", "errno", "id", "shm_perm.__key", "shm_perm.uid", "shm_perm.gid", "shm_perm.cuid",
+	"shm_perm.cgid", "shm_perm.mode", "shm_perm.__seq", "shm_segsz", "shm_atime", "shm_dtime",
+	"shm_ctime", "shm_cpid", "shm_lpid", "shm_nattch",
+};
+
+static const struct field_names names[REC_TYPES] = {
+	[REC_RESULT] = { "the call", { "outcome", "result", "errno" } },
+	[REC_STRUCT] = { "the structure filled", { NULL } },
+	[REC_SEGMENT] = { "the segment", { NULL } },
+	[REC_LIMITS] = { "IPC_INFO", { "shmmax", "shmmin", "shmmni", "shmseg", "shmall" } },
+	[REC_TOTALS] = { "SHM_INFO", { "used_ids", "shm_tot" } },
+	[REC_ROW] = { "/proc/sysvipc/shm", { NULL } },
+	[REC_AREA] = { "the area", { "pages mapped" } },
+	[REC_PLACE] = { "a place", { "number", "pages", "first page", "last page" } },
+};
+
+enum { PAIRS_MAX = 4096 };
+
+struct comparison {
+	const struct world *kernel, *madang;
+	struct difference *difference;
+	uint32_t phase;              /* the one that the step is in */
+	uint64_t deaths;             /* phases in which somebody died, a bit each */
+	int pairs, kernel_id[PAIRS_MAX], madang_id[PAIRS_MAX];
+};
+
+static bool is_segment(int type)
+{
+	return type == REC_STRUCT || type == REC_SEGMENT || type == REC_ROW;
+}
+
+static const char *field_name(int type, int field)
+{
+	if (is_segment(type))
+		return segment_names[field];
+	if (type == REC_AREA && field >= AREA_FIELDS)
+		return "content";
+	return names[type].field[field];
+}
+
+/* ---- what may differ ------------------------------------------------------------------ */
+
+static bool ids_match(struct comparison *c, int64_t kernel, int64_t madang)
+{
+	if (c->kernel->alone || kernel < 0 || madang < 0)
+		return kernel == madang;
+	for (int i = 0; i < c->pairs; i++)
+		if (c->kernel_id[i] == kernel || c->madang_id[i] == madang)
+			return c->kernel_id[i] == kernel && c->madang_id[i] == madang;
+	if (c->pairs < PAIRS_MAX) {
+		c->kernel_id[c->pairs] = (int)kernel;
+		c->madang_id[c->pairs++] = (int)madang;
+	}
+	return true;
+}
+
+/* docs/divergences.md: "`shm_dtime` after a death": when it was noticed, not before it happened. */
+static bool dtimes_match(const struct comparison *c, int64_t kernel, int64_t madang)
+{
+	return kernel > 0 && madang > kernel && madang <= c->phase &&
+	       (c->deaths >> kernel & 1) != 0;
+}
+
+/* A step that returns an id. */
+static bool gives_id(int kind)
+{
+	return kind == OP_GET || kind == OP_SHM_STAT || kind == OP_SHM_STAT_ANY ||
+	       kind == OP_INDEX_STAT || kind == OP_INDEX_STAT_ANY;
+}
+
+static bool values_match(struct comparison *c, int kind, int type, int field, int64_t kernel,
+                         int64_t madang)
+{
+	if (is_segment(type) && field == SEGMENT_ID)
+		return ids_match(c, kernel, madang);
+	if (type == REC_RESULT && field == RESULT_VALUE && gives_id(kind))
+		return ids_match(c, kernel, madang);
+	if (is_segment(type) && field == SEGMENT_SEQ && !c->kernel->alone)
+		return true;
+	if (kernel == madang)
+		return true;
+	return is_segment(type) && field == SEGMENT_DTIME && dtimes_match(c, kernel, madang);
+}
+
+/* ---- walking ---------------------------------------------------------------------------- */
+
+static const struct record *record_at(const struct world *run, size_t offset)
+{
+	return (const void *)(run->log + offset);
+}
+
+static void describe(struct comparison *c, const struct record *record, int field,
+                     int64_t kernel, int64_t madang)
+{
+	struct difference *d = c->difference;
+	d->step = record->step;
+	d->kind = record->step < c->kernel->op_count ? c->kernel->op[record->step].kind : OP_KINDS;
+	d->field = field_name(record->type, field);
+	d->kernel = kernel;
+	d->madang = madang;
+	if (record->type == REC_SEGMENT)
+		snprintf(d->where, sizeof(d->where), "the segment of slot %d",
+		         (int)record->value[SEGMENT_SLOT]);
+	else if (record->type == REC_PLACE)
+		snprintf(d->where, sizeof(d->where), "free%d", (int)record->value[PLACE_NUMBER]);
+	else
+		snprintf(d->where, sizeof(d->where), "%s", names[record->type].record);
+}
+
+/* Both are there. */
+static bool records_differ(struct comparison *c, const struct record *k, const struct record *m)
+{
+	int kind = k->step < c->kernel->op_count ? c->kernel->op[k->step].kind : OP_KINDS;
+	if (k->step != m->step || k->type != m->type) {
+		describe(c, k->step <= m->step ? k : m, 0, k->type, m->type);
+		c->difference->field = "what there is to see";
+		return true;
+	}
+	int common = k->count < m->count ? k->count : m->count;
+	for (int i = 0; i < common; i++) {
+		if (!values_match(c, kind, k->type, i, k->value[i], m->value[i])) {
+			describe(c, k, i, k->value[i], m->value[i]);
+			return true;
+		}
+	}
+	if (k->count != m->count)
+		describe(c, k, common, k->count, m->count);
+	return k->count != m->count;
+}
+
+static void note_step(struct comparison *c, const struct record *result)
+{
+	if (result->type != REC_RESULT || result->value[RESULT_OUTCOME] != DONE)
+		return;
+	int kind = c->kernel->op[result->step].kind;
+	if (kind == OP_NAP && c->phase < PHASES_MAX - 1)
+		c->phase++;
+	if (kind == OP_EXIT || kind == OP_KILL || kind == OP_EXEC)
+		c->deaths |= UINT64_C(1) << c->phase;
+}
+
+/* One run ended early: where, and how. */
+static bool ended_early(struct comparison *c)
+{
+	struct difference *d = c->difference;
+	const struct world *kernel = c->kernel, *madang = c->madang;
+	if (kernel->crash_signal == madang->crash_signal && kernel->finished == madang->finished)
+		return false;
+	const struct world *bad = madang->crash_signal != 0 || !madang->finished ? madang : kernel;
+	d->step = bad->crash_signal != 0 ? bad->crash_step : bad->step;
+	d->kind = d->step < bad->op_count ? bad->op[d->step].kind : OP_KINDS;
+	bool crash = bad->crash_signal != 0;
+	d->field = crash ? "crash, signal" : "finished (0: it hangs, or died)";
+	d->kernel = crash ? kernel->crash_signal : kernel->finished;
+	d->madang = crash ? madang->crash_signal : madang->finished;
+	snprintf(d->where, sizeof(d->where), "the run");
+	return true;
+}
+
+bool compare(const struct world *kernel, const struct world *madang,
+             struct difference *ret_difference)
+{
+	static struct comparison c; /* too large for a stack */
+	memset(&c, 0, sizeof(c));
+	c.kernel = kernel;
+	c.madang = madang;
+	c.difference = ret_difference;
+	c.phase = 1;
+	size_t k = 0, m = 0;
+	while (k < kernel->log_used && m < madang->log_used) {
+		const struct record *kr = record_at(kernel, k), *mr = record_at(madang, m);
+		if (records_differ(&c, kr, mr))
+			return true;
+		note_step(&c, kr);
+		k += sizeof(*kr) + kr->count * sizeof(int64_t);
+		m += sizeof(*mr) + mr->count * sizeof(int64_t);
+	}
+	if (ended_early(&c))
+		return true;
+	if (k == kernel->log_used && m == madang->log_used)
+		return false;
+	describe(&c, k < kernel->log_used ? record_at(kernel, k) : record_at(madang, m), 0,
+	         (int64_t)(kernel->log_used - k), (int64_t)(madang->log_used - m));
+	ret_difference->field = "length of the log";
+	return true;
+}
+
+bool difference_alike(const struct difference *one, const struct difference *other)
+{
+	return one->kind == other->kind && strcmp(one->field, other->field) == 0;
+}

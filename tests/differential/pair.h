@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pair.h - runs a program twice, on the kernel and on Madang, both at once and
+ * each enclosed (support/enclose.c) with nobody else's segments around.
+ */
+#ifndef MADANG_TESTS_DIFFERENTIAL_PAIR_H
+#define MADANG_TESTS_DIFFERENTIAL_PAIR_H
+
+#include "differential/compare.h"
+
+enum side { KERNEL, MADANG, SIDES };
+
+struct setup {
+	const char *self;    /* this program, which also is what runs on the kernel */
+	const char *subject; /* what runs on Madang: the same, or built with it */
+	const char *preload; /* library; NULL: none */
+	const char *enclose;
+	bool same;           /* the kernel on both sides: shows what is not Madang's doing */
+	bool no_exec;
+	int timeout;         /* seconds for a run */
+	char directory[64];  /* of the worlds */
+};
+
+struct pair {
+	const struct setup *setup;
+	char path[SIDES][96];
+	struct world *world[SIDES];
+	size_t size;
+	pid_t pid[SIDES];
+};
+
+/* Room for programs of up to this many steps. */
+void pair_init(struct pair *pair, const struct setup *setup, size_t steps);
+void pair_fini(struct pair *pair);
+void pair_start(struct pair *pair, const struct program *program);
+/* Waits for both. True: they differ. */
+bool pair_finish(struct pair *pair, struct difference *ret_difference);
+bool pair_run(struct pair *pair, const struct program *program,
+              struct difference *ret_difference);
+
+/* shrink.c: leaves out steps for as long as the same difference shows. */
+void shrink(struct pair *pair, struct program *program, struct difference *difference);
+
+#endif

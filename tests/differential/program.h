@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * program.h - a program of System V shared memory operations for several
+ * processes: what is drawn, run on the kernel and on Madang, shrunk, and kept.
+ *
+ * A program is a list of STEPS. Each is taken by one ACTOR, a process; the next
+ * begins when it is done. Steps name segments by SLOT (the id that a "get" put
+ * there, shared by all actors) and memory by WHERE: a page of the AREA, a
+ * stretch of addresses that is free in every actor when it starts; a PLACE, the
+ * address that the system chose for an attach at no address; or one of a few
+ * addresses that are always wrong.
+ *
+ * Every step means something in every situation (a step of an actor that is not
+ * there is passed over), so any steps can be left out and the rest still is a
+ * program. That is what shrinking and editing by hand need.
+ *
+ * In a file a step is a line, "ACTOR OPERATION NAME=VALUE...":
+ *
+ *     users                        several users, a namespace made for them
+ *     watch touched                what is looked at after every step
+ *     c start who=0
+ *     0 get slot=3 key=1 size=8192 flags=01600
+ *     0 attach slot=3 where=4 offset=0 flags=0
+ *     0 fork child=1
+ *     1 detach where=4 offset=0    # the rest of a line is a remark
+ */
+#ifndef MADANG_TESTS_DIFFERENTIAL_PROGRAM_H
+#define MADANG_TESTS_DIFFERENTIAL_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+	ACTORS = 6,
+	CONDUCTOR = ACTORS, /* starts actors, and clears up after orphans */
+	SLOTS = 16,
+	AREA_PAGES = 32,
+	PLACES = 4,
+	CELLS = 3, /* words of each page that are written and looked at: start, middle, end */
+	USERS = 6,
+	OP_ARGS = 6,
+	STEPS_MAX = 16384
+};
+
+/* Values of a "where" argument; below WHERE_PLACE a page of the area. */
+enum where {
+	WHERE_PLACE = AREA_PAGES,
+	WHERE_NULL = WHERE_PLACE + PLACES,
+	WHERE_HIGH,  /* above what a process may map */
+	WHERE_WRAP,  /* the last page there is: the end wraps around */
+	WHERE_STACK, /* the caller's stack */
+	WHERE_END
+};
+
+enum op_kind {
+	OP_START, OP_FORK, OP_VFORK, OP_EXEC, OP_EXIT, OP_KILL, OP_REAP, OP_CLOSEFROM, OP_USER,
+	OP_GET, OP_ATTACH, OP_DETACH,
+	OP_STAT, OP_STAT_NULL, OP_SET, OP_SET_NULL, OP_REMOVE, OP_LOCK, OP_UNLOCK, OP_CONTROL,
+	OP_INDEX_STAT, OP_INDEX_STAT_ANY, OP_SHM_STAT, OP_SHM_STAT_ANY,
+	OP_IPC_INFO, OP_SHM_INFO, OP_INFO_NULL, OP_TABLE,
+	OP_WRITE, OP_READ, OP_UNMAP, OP_MAP, OP_REMAP, OP_PROTECT,
+	OP_NAP, OP_SURVEY,
+	OP_KINDS
+};
+
+/* After every step: all slots' segments are looked at; those that the step
+ * named; or none, so that the looking itself cannot hide what it would mend. */
+enum watch { WATCH_ALL, WATCH_TOUCHED, WATCH_NONE, WATCHES };
+
+struct op {
+	uint8_t kind;
+	uint8_t actor;
+	int64_t arg[OP_ARGS];
+};
+
+struct program {
+	bool users;
+	enum watch watch;
+	size_t count, capacity;
+	struct op *ops;
+};
+
+struct op_form {
+	const char *name;
+	struct {
+		const char *name; /* NULL: no such argument */
+		char kind;        /* d decimal, o octal, x hexadecimal, w where, s slot */
+	} arg[OP_ARGS];
+};
+
+extern const struct op_form op_forms[OP_KINDS];
+extern const char *const watch_names[WATCHES];
+
+void program_add(struct program *program, struct op op);
+void program_free(struct program *program);
+struct program program_copy(const struct program *program);
+
+/* The slot that a step is about; -1: none. */
+int op_slot(const struct op *op);
+
+void where_print(char *text, size_t size, int64_t where);
+void op_print(FILE *file, const struct op *op);
+void program_print(FILE *file, const struct program *program);
+/* False: the file is not there or not a program, and stderr says why. */
+bool program_read(struct program *program, const char *path);
+
+/* draw.c: a program of about `length` steps; with `naps` some of them wait
+ * until the second is over, so that times can be told apart. */
+struct drawing {
+	uint64_t seed, number;
+	size_t length;
+	bool users, naps;
+};
+void program_draw(struct program *program, const struct drawing *drawing);
+
+/* print_c.c: the same as a C program, to be compiled and read on its own. */
+void program_print_c(FILE *file, const struct program *program);
+
+#endif
