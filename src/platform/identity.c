@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "platform/raw.h"
@@ -91,6 +90,22 @@ bool mdg__capable(int capability)
 	return MDG__RAW(SYS_capget, &head, data) == 0 && (data[capability / 32].effective >> (capability % 32) & 1) != 0;
 }
 
+bool mdg__addresses_are_random(void)
+{
+	const long no_randomize = 0x0040000; /* ADDR_NO_RANDOMIZE, <sys/personality.h> */
+	long personality = MDG__RAW(SYS_personality, 0xffffffffu);
+	return personality < 0 || (personality & no_randomize) == 0;
+}
+
+uint64_t mdg__random(void)
+{
+	uint64_t value = 0;
+	if (MDG__RAW(SYS_getrandom, &value, sizeof value, 1 /* GRND_NONBLOCK */) !=
+	    (long)sizeof value)
+		value = mdg__boot_nanoseconds() ^ (uint64_t)mdg__pid() << 40;
+	return value;
+}
+
 uint64_t mdg__boot_id(void)
 {
 	char text[64];
@@ -147,8 +162,6 @@ static enum mdg__answer started_before(const char *folder, uint64_t born_before)
 	char path[64], text[1024];
 	mdg__format(path, sizeof path, "%s/stat", folder);
 	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	if (fd == -ENOENT || fd == -ESRCH)
-		return MDG__NO;
 	if (fd < 0)
 		return MDG__CANNOT_TELL;
 	int64_t length = mdg__sys_read(fd, text, sizeof text - 1);
@@ -172,8 +185,9 @@ static enum mdg__answer started_before(const char *folder, uint64_t born_before)
 }
 
 /* A line of /proc/PID/maps: "start-end perms offset major:minor inode path".
- * True when it is of that file; then the start is in *ret_start. */
-static bool maps_file(const char *line, dev_t device, ino_t inode, uint64_t *ret_start)
+ * True when it is of that inode; then the start is in *ret_start. The device is
+ * not compared: on some file systems (btrfs) stat(2) gives another number. */
+static bool maps_file(const char *line, ino_t inode, uint64_t *ret_start)
 {
 	uint64_t end, offset, major_number, minor_number, number;
 	const char *at = line;
@@ -186,23 +200,22 @@ static bool maps_file(const char *line, dev_t device, ino_t inode, uint64_t *ret
 	    !mdg__parse_number(&at, 16, &minor_number) || *at++ != ' ' ||
 	    !mdg__parse_number(&at, 10, &number))
 		return false;
-	return number == (uint64_t)inode && major_number == major(device) &&
-	       minor_number == minor(device);
+	return number == (uint64_t)inode;
 }
 
 /* Asks one folder, /proc/PID or /proc/PID/task/TID. CANNOT_TELL: no lines. */
-static enum mdg__answer folder_maps(const char *folder, uint64_t address, dev_t device, ino_t inode)
+static enum mdg__answer folder_maps(const char *folder, uint64_t address, ino_t inode)
 {
 	char path[64], line[256];
 	struct lines in = { .used = 0, .filled = 0 };
 	mdg__format(path, sizeof path, "%s/maps", folder);
 	in.fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	if (in.fd < 0)
-		return in.fd == -ENOENT || in.fd == -ESRCH ? MDG__NO : MDG__CANNOT_TELL;
+		return MDG__CANNOT_TELL;
 	enum mdg__answer answer = MDG__NO;
 	uint64_t start;
 	while (answer != MDG__YES && next_line(&in, line, sizeof line))
-		if (maps_file(line, device, inode, &start) && start == address)
+		if (maps_file(line, inode, &start) && start == address)
 			answer = MDG__YES;
 	(void)mdg__sys_close(in.fd);
 	return answer;
@@ -217,7 +230,7 @@ struct entry { /* struct linux_dirent64 */
 };
 
 /* A process whose first thread ended shows no maps of its own; its others do. */
-static enum mdg__answer threads_map(int32_t pid, uint64_t address, dev_t device, ino_t inode)
+static enum mdg__answer threads_map(int32_t pid, uint64_t address, ino_t inode)
 {
 	char path[64];
 	_Alignas(8) char buffer[1024];
@@ -234,7 +247,7 @@ static enum mdg__answer threads_map(int32_t pid, uint64_t address, dev_t device,
 			if (entry->name[0] == '.')
 				continue;
 			mdg__format(path, sizeof path, "/proc/%d/task/%s", pid, entry->name);
-			answer = folder_maps(path, address, device, inode);
+			answer = folder_maps(path, address, inode);
 		}
 	}
 	(void)mdg__sys_close(fd);
@@ -242,7 +255,7 @@ static enum mdg__answer threads_map(int32_t pid, uint64_t address, dev_t device,
 }
 
 enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
-                                   dev_t device, ino_t inode)
+                                   ino_t inode)
 {
 	char folder[32];
 	if (pid <= 0)
@@ -252,10 +265,17 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 		return MDG__NO;
 	mdg__format(folder, sizeof folder, "/proc/%d", pid);
 	enum mdg__answer answer = started_before(folder, born_before);
-	if (answer != MDG__YES)
-		return answer;
-	answer = folder_maps(folder, address, device, inode);
-	return answer == MDG__NO ? threads_map(pid, address, device, inode) : answer;
+	if (answer == MDG__NO)
+		return MDG__NO; /* the number is another's by now */
+	if (answer == MDG__YES)
+		answer = folder_maps(folder, address, inode);
+	if (answer == MDG__NO)
+		answer = threads_map(pid, address, inode);
+	/* /proc may show nothing of another user's process (hidepid), or it ended
+	 * just now. */
+	if (answer == MDG__CANNOT_TELL && !mdg__sys_process_exists(pid))
+		answer = MDG__NO;
+	return answer;
 }
 
 /* The lines "Threads:" and "SigBlk:" of a thread's status. Of 128 signals, on
@@ -319,7 +339,7 @@ enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except)
 	return answer == MDG__NO && seen != threads ? MDG__CANNOT_TELL : answer;
 }
 
-bool mdg__mapped_path(int32_t pid, dev_t device, ino_t inode, char path[96])
+bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96])
 {
 	char line[256];
 	struct lines in = { .used = 0, .filled = 0 };
@@ -330,7 +350,7 @@ bool mdg__mapped_path(int32_t pid, dev_t device, ino_t inode, char path[96])
 	if (in.fd < 0)
 		return false;
 	while (!found && next_line(&in, line, sizeof line)) {
-		found = maps_file(line, device, inode, &start);
+		found = maps_file(line, inode, &start);
 		line[strcspn(line, " ")] = '\0'; /* "start-end", as it is named there */
 	}
 	(void)mdg__sys_close(in.fd);

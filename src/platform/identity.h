@@ -19,6 +19,10 @@ bool mdg__in_group(uint32_t gid);
 enum { MDG__CAP_IPC_LOCK = 14, MDG__CAP_IPC_OWNER = 15, MDG__CAP_SYS_ADMIN = 21 };
 bool mdg__capable(int capability);
 
+/* Whether the kernel maps files at addresses that differ from run to run. */
+bool mdg__addresses_are_random(void);
+uint64_t mdg__random(void);
+
 /* A number for this boot of the machine and one for the process's pid
  * namespace; 0 where /proc does not tell. */
 uint64_t mdg__boot_id(void);
@@ -26,10 +30,10 @@ uint64_t mdg__pid_namespace(void);
 
 /* What another process is asked when its lock is found free: does a process
  * `pid`, started no later than `born_before` (boot nanoseconds), map the file
- * dev:ino at `address`? A zombie maps nothing; after exec the old map is gone. */
+ * of that inode at `address`? A zombie maps nothing; after exec the old map is gone. */
 enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
 enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
-                                   dev_t device, ino_t inode);
+                                   ino_t inode);
 
 /* Whether a thread of the process has every signal blocked, as each thread has
  * while it holds a lock of ours. `except`: a thread that is not asked, 0 none. */
@@ -39,6 +43,6 @@ int32_t mdg__tid(void);
 /* A path through which a file that a process maps can be opened without any
  * descriptor of it: /proc/PID/map_files/... (which the kernel opens to root
  * alone). False when the process does not map it. */
-bool mdg__mapped_path(int32_t pid, dev_t device, ino_t inode, char path[96]);
+bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96]);
 
 #endif

@@ -17,9 +17,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "platform/identity.h"
@@ -211,9 +209,6 @@ static uint32_t fixed_sum(const struct mdg__head *head)
 static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
                     uint32_t attachments, uint32_t buckets)
 {
-	uint64_t unique = 0;
-	if (syscall(SYS_getrandom, &unique, sizeof unique, GRND_NONBLOCK) != sizeof unique)
-		unique = mdg__boot_nanoseconds() ^ (uint64_t)mdg__pid() << 40;
 	head->format = MDG__FORMAT;
 	head->mark = MDG__MARK;
 	head->segment_capacity = o->segments;
@@ -221,7 +216,7 @@ static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *
 	head->attachment_capacity = attachments;
 	head->bucket_count = buckets;
 	head->file_size = length;
-	head->unique = unique;
+	head->unique = mdg__random();
 	head->shmmax = o->shmmax;
 	head->shmall = o->shmall;
 	head->flags = o->flags & MDG_NS_SHARED;
@@ -418,6 +413,25 @@ static void point(struct mdg__registry *registry, void *map)
 	registry->attachments = (void *)(base + at.attachments);
 }
 
+/* Where a process has mapped the registry tells it from the program that ran
+ * under its number before exec. A debugger, or setarch -R, takes the kernel's
+ * randomness away: then the place is drawn here. */
+static int map_somewhere(int fd, size_t length, void **ret)
+{
+	uintptr_t hint = 0;
+	if (!mdg__addresses_are_random()) {
+		void *usual;
+		int rc = mdg__sys_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+		                       &usual);
+		if (rc < 0)
+			return rc;
+		uintptr_t below = (uintptr_t)(mdg__random() % (sizeof(long) == 8 ? 65536 : 64));
+		hint = (uintptr_t)usual - (below << 20);
+		(void)mdg__sys_munmap(usual, length);
+	}
+	return mdg__sys_mmap((void *)hint, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, ret);
+}
+
 static int check_and_map(struct mdg__registry *registry, int fd)
 {
 	struct stat status;
@@ -442,8 +456,7 @@ static int check_and_map(struct mdg__registry *registry, int fd)
 		return rc;
 	if (registry->length > SIZE_MAX)
 		return -ENOMEM;
-	rc = mdg__sys_mmap(NULL, (size_t)registry->length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
-	                   &map);
+	rc = map_somewhere(fd, (size_t)registry->length, &map);
 	if (rc == 0)
 		point(registry, map);
 	return rc;

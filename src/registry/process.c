@@ -338,7 +338,7 @@ static enum mdg__answer ask_process(const struct mdg__registry *registry,
 	if (pid == mdg__pid() && mapped_at == (uint64_t)(uintptr_t)registry->head)
 		return MDG__NO; /* that is our map, not the one of the program before exec */
 	return mdg__process_maps(pid, mdg__get64(&process->born_before), mapped_at,
-	                         registry->device, registry->inode);
+	                         registry->inode);
 }
 
 bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation)

@@ -150,6 +150,23 @@ static bool is_listed(const struct mdg__clearing *clearing, uint32_t index)
 	return false;
 }
 
+void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index)
+{
+	struct mdg__segment *segment = &registry->segments[index];
+	uint32_t tag = mdg__get32(&segment->tag);
+	if (mdg__tag_state(tag) != MDG__BUSY || mdg__get32(&segment->worker) != registry->slot1)
+		return;
+	if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
+		(void)mdg__index_unlink(registry, index); /* it was only half made */
+	mdg__put32(registry, &segment->mode, mdg__get32(&segment->mode) | MDG_MODE_REMOVED);
+	mdg__put32(registry, &segment->key, 0);
+	mdg__put32(registry, &segment->name_hash, 0);
+	mdg__put32(registry, &segment->worker, 0);
+	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__REMOVED));
+	mdg__segment_worker_done(registry, index);
+	mdg__commit(registry);
+}
+
 /* The segments a dead process was at work on become ours to clear. With its slot
  * inherited, they are that already, and so are those just listed. */
 static int take_over_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation,

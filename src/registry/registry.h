@@ -159,6 +159,9 @@ bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
 /* Frees the entry of a segment this process was BUSY with: the last step of
  * clearing it away, or of a creation that failed. [lock] */
 void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index);
+/* Its file could not be cleared away by this process: REMOVED again, for one
+ * who may. [lock] */
+void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index);
 /* Enters a BUSY segment's worker, and counts it there. [lock] */
 void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index);
 /* Makes this process the worker in the place of another. [lock] */

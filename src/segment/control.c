@@ -43,19 +43,46 @@ static void end(struct mdg_namespace *ns)
 	mdg__leave(ns);
 }
 
+/* Notes in the entry who is just becoming the file's owner (uid1, 0 nobody), so
+ * that the file is recognised on both sides of the change, also if we die. */
+static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid1)
+{
+	struct mdg__entry entry;
+	int rc = begin(ns, id, &entry);
+	if (rc < 0)
+		return rc;
+	mdg__put32(&ns->registry, &ns->registry.segments[entry.index].new_uid1, uid1);
+	end(ns);
+	return 0;
+}
+
+/* Gives the data file to its new owner. */
+static int give_file(struct mdg_namespace *ns, mdg_id id, const struct mdg__entry *entry,
+                     uint32_t uid, uint32_t gid, unsigned mode)
+{
+	int rc = uid != entry->uid ? announce(ns, id, uid + 1) : 0;
+	if (rc < 0)
+		return rc;
+	struct mdg__entry announced = *entry;
+	announced.new_uid1 = uid + 1;
+	rc = mdg__data_set_owner(ns, &announced, uid, gid, mode);
+	if (rc < 0 && uid != entry->uid)
+		(void)announce(ns, id, 0);
+	return rc;
+}
+
 int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
 {
 	struct mdg__entry entry;
 	struct mdg__registry *registry = &ns->registry;
-	if (uid == UINT32_MAX || gid == UINT32_MAX) {
-		int rc = mdg__entry_read(ns, id, false, &entry);
-		return rc < 0 ? rc : mdg__permit_control(&entry) < 0 ? -EPERM : -EINVAL;
-	}
 	int rc = mdg__entry_read(ns, id, false, &entry);
 	if (rc == 0)
 		rc = mdg__permit_control(&entry);
-	if (rc == 0) /* the file first: it can fail. Twice the same does no harm. */
-		rc = mdg__data_set_owner(ns, &entry, uid, gid, mode & 0777);
+	if (rc == 0 && (uid == UINT32_MAX || gid == UINT32_MAX))
+		rc = -EINVAL;
+	/* The file first: it can fail. Twice the same does no harm. */
+	if (rc == 0 && (registry->flags & MDG_NS_SHARED))
+		rc = give_file(ns, id, &entry, uid, gid, mode & 0777);
 	if (rc == 0)
 		rc = begin(ns, id, &entry);
 	if (rc < 0)
@@ -65,6 +92,7 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 	mdg__put32(registry, &segment->gid, gid);
 	mdg__put32(registry, &segment->mode, (entry.mode & ~0777u) | (mode & 0777));
 	mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
+	mdg__put32(registry, &segment->new_uid1, 0);
 	end(ns);
 	return 0;
 }

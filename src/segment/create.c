@@ -16,6 +16,7 @@
 #include "segment/internal.h"
 
 #define HUGE_SIZE_BITS (0x3fu << 26) /* as shmget(2) has them */
+#define SQUATTED_MOST 64
 #define BUSY_PAUSE_NS 200000u
 
 struct wish {
@@ -117,6 +118,7 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	           (wish->flags & MDG_NORESERVE ? MDG__SEG_NORESERVE : 0) |
 	                   wish->huge_shift << MDG__SEG_HUGE_SHIFT);
 	mdg__put64(registry, &segment->inode, 0);
+	mdg__put32(registry, &segment->new_uid1, 0);
 	mdg__put32(registry, &segment->name_hash,
 	           wish->name[0] != '\0' ? mdg__name_hash(wish->name) : 0);
 	for (size_t i = 0; i < 8; i++) {
@@ -203,29 +205,39 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 	return 0;
 }
 
-static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+/* [object lock] */
+static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *ret_id)
 {
 	uint32_t index, sequence;
+	mdg__sigmask mask;
+	int rc = begin(ns, wish, &index, &sequence);
+	if (rc < 0)
+		return rc;
+	mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
+	/* Other threads may go on; signals stay blocked, because fallocate starts
+	 * over after each one, and a timer's would keep it from ever ending. */
+	mdg__pause(ns, &mask);
+	rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags, wish->huge_shift);
+	mdg__resume(ns, &mask);
+	rc = finish(ns, index, sequence, rc);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
+}
+
+static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+{
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
-	rc = begin(ns, wish, &index, &sequence);
-	if (rc == 0) {
-		mdg__sigmask mask;
-		mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
-		/* Other threads may go on; signals stay blocked, because fallocate starts
-		 * over after each one, and a timer's would keep it from ever ending. */
-		mdg__pause(ns, &mask);
-		rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags,
-		                      wish->huge_shift);
-		mdg__resume(ns, &mask);
-		rc = finish(ns, index, sequence, rc);
-		if (rc == 0)
-			*ret_id = id;
-	}
+	rc = -EEXIST;
+	/* In a shared namespace somebody may have put a file of that name there,
+	 * which is not ours to unlink: the next id has another. */
+	for (int tries = 0; rc == -EEXIST && tries < SQUATTED_MOST; tries++)
+		rc = make_once(ns, wish, ret_id);
 	mdg__leave(ns);
-	return rc;
+	return rc == -EEXIST ? -EACCES : rc;
 }
 
 static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)

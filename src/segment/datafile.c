@@ -29,6 +29,7 @@
 #include "segment/internal.h"
 
 #define WRITE_ZEROS_TO (UINT64_C(256) << 10)
+#define HOLDERS_ASKED 64
 #define ASK_SYSINFO_ABOVE (UINT64_C(16) << 20)
 
 /* Where a data file is: a name in an open directory. */
@@ -78,7 +79,7 @@ static bool can_ever_be_had(uint64_t size)
 	return size / unit <= (uint64_t)info.totalram + info.totalswap;
 }
 
-static int give_memory(int fd, uint64_t size)
+static int give_memory(int fd, uint64_t size, bool huge)
 {
 	int rc = 0;
 	if (size > ASK_SYSINFO_ABOVE && !can_ever_be_had(size))
@@ -86,7 +87,7 @@ static int give_memory(int fd, uint64_t size)
 	/* Zeros that are there can be mapped many pages at a time; memory that is
 	 * only reserved is cleared one fault after the other. For a large segment,
 	 * which may never be touched as a whole, that is still the cheaper promise. */
-	if (size <= WRITE_ZEROS_TO)
+	if (size <= WRITE_ZEROS_TO && !huge)
 		rc = mdg__sys_write_zeros(fd, size);
 	else
 		rc = mdg__sys_reserve(fd, 0, size);
@@ -105,14 +106,15 @@ static int create_file(const struct place *place)
 }
 
 static int create_whole(struct mdg_namespace *ns, const struct place *place, uint64_t size,
-                        unsigned mode, bool reserve)
+                        unsigned mode, bool reserve, bool huge)
 {
 	int fd = create_file(place);
 	if (fd < 0)
 		return fd;
 	int rc = is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;
 	if (rc == 0)
-		rc = reserve ? give_memory(fd, size) : mdg__sys_ftruncate(fd, size);
+		rc = reserve ? give_memory(fd, size, huge)
+		             : mdg__sys_ftruncate(fd, size);
 	(void)mdg__sys_close(fd);
 	if (rc < 0)
 		(void)mdg__sys_unlinkat(place->dirfd, place->name);
@@ -138,7 +140,7 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 		return rc;
 	bool reserve = !(flags & MDG_NORESERVE) || huge_shift != 0;
 	if (reserve || is_shared(ns))
-		rc = create_whole(ns, &place, size, mode, reserve);
+		rc = create_whole(ns, &place, size, mode, reserve, huge_shift != 0);
 	else
 		rc = create_empty(&place);
 	leave_place(&place);
@@ -149,14 +151,28 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 
 /* ---- opening --------------------------------------------------------------- */
 
-static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *entry,
-                    const struct stat *status)
+/* Whose the file may be: the owner's, the creator's, or his to whom it is just
+ * being given. */
+static bool is_owner(const struct mdg__entry *entry, uint32_t uid)
+{
+	return uid == entry->uid || uid == entry->cuid ||
+	       (entry->new_uid1 != 0 && uid == entry->new_uid1 - 1);
+}
+
+/* The right file, whatever its length. */
+static bool is_file_of(const struct mdg_namespace *ns, const struct mdg__entry *entry,
+                       const struct stat *status)
 {
 	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
 	return S_ISREG(status->st_mode) && (huge || status->st_dev == ns->registry.device) &&
 	       (entry->inode == 0 || (uint64_t)status->st_ino == entry->inode) &&
-	       (uint64_t)status->st_size >= entry->mapped &&
-	       (!is_shared(ns) || status->st_uid == entry->uid || status->st_uid == entry->cuid);
+	       (!is_shared(ns) || is_owner(entry, status->st_uid));
+}
+
+static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *entry,
+                    const struct stat *status)
+{
+	return is_file_of(ns, entry, status) && (uint64_t)status->st_size >= entry->mapped;
 }
 
 /* A file that was made without memory gets its size when it is first opened for
@@ -164,7 +180,7 @@ static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *ent
 static bool give_size(const struct mdg__entry *entry, int fd, bool writable, struct stat *status)
 {
 	if (!(entry->flags & MDG__SEG_NORESERVE) || status->st_size != 0 || !writable ||
-	    !S_ISREG(status->st_mode) || mdg__sys_ftruncate(fd, entry->mapped) < 0)
+	    mdg__sys_ftruncate(fd, entry->mapped) < 0)
 		return false;
 	status->st_size = (off_t)entry->mapped;
 	return true;
@@ -178,9 +194,9 @@ static int open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry
 	int fd = mdg__sys_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
-	if (mdg__sys_fstat(fd, &status) == 0 &&
-	    (is_data(ns, entry, &status) ||
-	     (give_size(entry, fd, writable, &status) && is_data(ns, entry, &status)))) {
+	if (mdg__sys_fstat(fd, &status) == 0 && is_file_of(ns, entry, &status) &&
+	    ((uint64_t)status.st_size >= entry->mapped ||
+	     give_size(entry, fd, writable, &status))) {
 		*ret_inode = (uint64_t)status.st_ino;
 		return fd;
 	}
@@ -204,16 +220,25 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	    is_data(ns, entry, &status))
 		return true;
 	return entry->inode != 0 &&
-	       mdg__mapped_path(pid, ns->registry.device, (ino_t)entry->inode, path) &&
+	       mdg__mapped_path(pid, (ino_t)entry->inode, path) &&
 	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
+}
+
+/* The first few holders: one that can be reached is enough. */
+static int some_holders(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                        struct mdg__holder list[HOLDERS_ASKED])
+{
+	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
+	                                 HOLDERS_ASKED);
+	return count == -E2BIG ? HOLDERS_ASKED : count;
 }
 
 static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry *entry, int flags,
                                uint64_t *ret_inode)
 {
-	struct mdg__holder holders[64];
+	struct mdg__holder holders[HOLDERS_ASKED];
 	char path[96];
-	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 64);
+	int count = some_holders(ns, entry, holders);
 	for (int i = 0; i < count; i++) {
 		if (!reach(ns, entry, &holders[i], path))
 			continue;
@@ -272,8 +297,7 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 
 /* ---- removing -------------------------------------------------------------- */
 
-/* Somebody may keep the unlinked file's memory: a descriptor at hand though
- * nothing is attached, or a name that only its owner may unlink. */
+/* The name is its owner's to unlink; the memory may be ours to give back. */
 static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *entry,
                              const struct place *place)
 {
@@ -285,9 +309,9 @@ static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *
 	(void)mdg__sys_close(fd);
 }
 
-/* Whether another process has attached the segment before and keeps a
- * descriptor: its record is there, with a count of 0. */
-static bool is_kept_open(struct mdg_namespace *ns, uint32_t index)
+/* Whether another process has the segment no longer attached, but a descriptor
+ * of it at hand: its record is there, with a count of 0. */
+static bool is_kept_idle(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__registry *registry = &ns->registry;
 	uint32_t at = mdg__get32(&registry->segments[index].attachments);
@@ -295,7 +319,7 @@ static bool is_kept_open(struct mdg_namespace *ns, uint32_t index)
 	for (uint32_t steps = 0; at != 0 && at <= records && steps < registry->process_capacity;
 	     steps++) {
 		struct mdg__attachment *record = &registry->attachments[at - 1];
-		if (mdg__get32(&record->fd) != 0 &&
+		if (mdg__get32(&record->fd) != 0 && (uint32_t)atomic_load(&record->word) == 0 &&
 		    !mdg__slot_is_own(registry, mdg__get32(&record->process)))
 			return true;
 		at = mdg__get32(&record->segment_next);
@@ -303,31 +327,31 @@ static bool is_kept_open(struct mdg_namespace *ns, uint32_t index)
 	return false;
 }
 
-void mdg__data_unlink(struct mdg_namespace *ns, uint32_t index)
+int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index)
 {
 	struct place place;
 	struct mdg__entry entry;
 	mdg__entry_copy(ns, index, &entry);
 	if (find_place(ns, mdg__tag_id(entry.tag, index), entry.flags, &place) < 0)
-		return; /* the directory is gone, and the file with it */
-	if (is_kept_open(ns, index))
-		give_memory_back(ns, &entry, &place);
+		return 0; /* the directory is gone, and the file with it */
 	int rc = mdg__sys_unlinkat(place.dirfd, place.name);
-	if (rc < 0 && rc != -ENOENT)
+	if (rc == -EPERM || rc == -EACCES)
 		give_memory_back(ns, &entry, &place);
 	leave_place(&place);
+	return rc == -EPERM || rc == -EACCES ? -EPERM : 0;
 }
 
 void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
-	struct mdg__holder holders[64];
+	struct mdg__holder holders[HOLDERS_ASKED];
 	struct place place;
 	char path[96];
-	/* Between users /proc/PID/fd is closed: keep the name there. */
-	if (is_shared(ns))
+	/* Between users /proc/PID/fd is closed: keep the name there. And where a
+	 * descriptor lies idle, its memory can only be given back by that name. */
+	if (is_shared(ns) || is_kept_idle(ns, entry->index))
 		return;
 	bool reached = false;
-	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 64);
+	int count = some_holders(ns, entry, holders);
 	for (int i = 0; i < count && !reached; i++)
 		reached = reach(ns, entry, &holders[i], path);
 	if (!reached ||

@@ -161,8 +161,9 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 /* A descriptor of the segment's file and its inode, or -errno. */
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
                    uint64_t *ret_inode);
-/* Unlinks. When that is not allowed, gives back the memory at least. */
-void mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
+/* Unlinks. When that is not allowed (-EPERM: the file is another user's), gives
+ * back the memory at least, if that is. */
+int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
 /* For a segment that was removed while attached: unlinks its file if it can be
  * reached through an attached process afterwards. */
 void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry);
@@ -180,7 +181,7 @@ struct mdg__entry {
 	int32_t cpid, lpid;
 	uint64_t size, mapped, inode;
 	int64_t ctime, atime, dtime;
-	uint32_t worker, worker_generation, flags, lock_uid;
+	uint32_t worker, worker_generation, flags, lock_uid, new_uid1;
 	char name[MDG_NAME_MAX + 1];
 };
 /* -EINVAL: no such segment. Lock-free, with the lock as last resort. `any`:

@@ -194,13 +194,19 @@ int mdg__enter_writer(struct mdg_namespace *ns)
 void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing)
 {
 	struct mdg__registry *registry = &ns->registry;
+	uint32_t refused = 0; /* a bit for each */
+	_Static_assert(sizeof clearing->index / sizeof clearing->index[0] <= 32, "bits");
 	for (uint32_t i = 0; i < clearing->count; i++)
-		if (mdg__segment_is_own_work(registry, clearing->index[i]))
-			mdg__data_unlink(ns, clearing->index[i]);
+		if (mdg__segment_is_own_work(registry, clearing->index[i]) &&
+		    mdg__data_unlink(ns, clearing->index[i]) == -EPERM)
+			refused |= UINT32_C(1) << i;
 	if (clearing->count == 0 || mdg__lock(registry) < 0)
 		return; /* a damaged registry: the entries stay BUSY for the repair */
 	for (uint32_t i = 0; i < clearing->count; i++)
-		mdg__segment_end_clearing(registry, clearing->index[i]);
+		if (refused >> i & 1)
+			mdg__segment_leave_clearing(registry, clearing->index[i]);
+		else
+			mdg__segment_end_clearing(registry, clearing->index[i]);
 	mdg__unlock(registry);
 	clearing->count = 0;
 }

@@ -37,6 +37,7 @@ void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry
 	ret->worker_generation = mdg__get32(&segment->worker_generation);
 	ret->flags = mdg__get32(&segment->flags);
 	ret->lock_uid = mdg__get32(&segment->lock_uid);
+	ret->new_uid1 = mdg__get32(&segment->new_uid1);
 	ret->name[0] = '\0';
 	uint64_t first = mdg__get64(&segment->name[0]);
 	if (first == 0)
@@ -148,6 +149,8 @@ static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *e
 		mdg__unlock(&ns->registry);
 		mdg__clear(ns, &clearing);
 	}
+	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0)
+		return -EINVAL; /* also if its file is another's to unlink: it is gone */
 	return mdg__get32(&ns->registry.segments[entry->index].tag) == entry->tag ? 0 : -EINVAL;
 }
 
