@@ -445,6 +445,8 @@ static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
 	mdg__enter(ns);
 	rc = attach_entered(ns, ret_entry, request, ret_memory);
 	mdg__leave(ns);
+	if (rc == 0 && request->replace)
+		mdg__others_cut(ns, (uintptr_t)*ret_memory, request->length);
 	return rc;
 }
 

@@ -5,7 +5,8 @@
  * The kernel counts what is mapped. So libmadang-sysv passes the program's
  * munmap, mmap with MAP_FIXED and mremap through here: they do what they always
  * do, and an attachment that they touch is cut, moved or counted accordingly.
- * A call that touches none costs one comparison.
+ * A call that touches none takes no lock: it may come from an allocator, below
+ * a lock that a forking thread wants, which has ours.
  *
  * Not seen: system calls that the program makes without the C library, and
  * mprotect, mlock and madvise, which split a mapping for the kernel's count.
@@ -37,12 +38,21 @@ static void leave_all(const mdg__sigmask *mask)
 	mdg__signals_restore(mask);
 }
 
+/* Before the program's map is changed: what must not fail afterwards. */
+static int reserve_all(void)
+{
+	int rc = 0;
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL && rc == 0; ns = ns->next)
+		rc = mdg__pieces_reserve(ns, 2);
+	return rc < 0 ? -ENOMEM : 0;
+}
+
 static void cut_all(uintptr_t start, size_t length)
 {
 	size_t page = mdg__page_size();
 	length = (length + page - 1) / page * page;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
-		if (length != 0 && mdg__pieces_reserve(ns, 2) == 0)
+		if (length != 0)
 			mdg__pieces_cut(ns, start, length);
 }
 
@@ -50,11 +60,13 @@ int mdg__host_munmap(void *address, size_t length)
 {
 	mdg__sigmask mask;
 	int rc;
-	if (!mdg__pieces_may_touch((uintptr_t)address, length)) {
+	if (!mdg__pieces_touch((uintptr_t)address, length)) {
 		rc = mdg__sys_munmap(address, length);
 	} else {
 		enter_all(&mask);
-		rc = mdg__sys_munmap(address, length);
+		rc = reserve_all();
+		if (rc == 0)
+			rc = mdg__sys_munmap(address, length);
 		if (rc == 0)
 			cut_all((uintptr_t)address, length);
 		leave_all(&mask);
@@ -70,11 +82,13 @@ void *mdg__host_mmap(void *address, size_t length, int protection, int flags, in
 	mdg__sigmask mask;
 	void *memory = MAP_FAILED;
 	int rc;
-	if (!(flags & MAP_FIXED_ANY) || !mdg__pieces_may_touch((uintptr_t)address, length)) {
+	if (!(flags & MAP_FIXED_ANY) || !mdg__pieces_touch((uintptr_t)address, length)) {
 		rc = mdg__sys_mmap(address, length, protection, flags, fd, offset, &memory);
 	} else {
 		enter_all(&mask);
-		rc = mdg__sys_mmap(address, length, protection, flags, fd, offset, &memory);
+		rc = reserve_all();
+		if (rc == 0)
+			rc = mdg__sys_mmap(address, length, protection, flags, fd, offset, &memory);
 		if (rc == 0)
 			cut_all((uintptr_t)memory, length);
 		leave_all(&mask);
@@ -82,6 +96,18 @@ void *mdg__host_mmap(void *address, size_t length, int protection, int flags, in
 	if (rc < 0)
 		errno = -rc;
 	return rc < 0 ? MAP_FAILED : memory;
+}
+
+void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t length)
+{
+	mdg__sigmask mask;
+	if (mdg__namespaces->next == NULL)
+		return; /* there is no other */
+	enter_all(&mask);
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
+		if (ns != but && mdg__pieces_reserve(ns, 2) == 0)
+			mdg__pieces_cut(ns, start, length);
+	leave_all(&mask);
 }
 
 /* ---- mremap ----------------------------------------------------------------- */
@@ -132,6 +158,8 @@ static int remap_entered(uintptr_t from, size_t old_length, size_t length, int f
 	while (ns != NULL && piece_at(ns, from) == NULL)
 		ns = ns->next;
 	struct mdg__piece was = { 0 };
+	if (reserve_all() < 0)
+		return -ENOMEM;
 	if (ns != NULL) {
 		was = *piece_at(ns, from);
 		int rc = mdg__pieces_reserve(ns, 4);
@@ -163,8 +191,8 @@ void *mdg__host_mremap(void *address, size_t old_length, size_t length, int flag
 	mdg__sigmask mask;
 	void *memory = MAP_FAILED;
 	int rc;
-	if (!mdg__pieces_may_touch((uintptr_t)address, old_length + 1) &&
-	    !((flags & MREMAP_FIXED) && mdg__pieces_may_touch((uintptr_t)new_address, length))) {
+	if (!mdg__pieces_touch((uintptr_t)address, old_length + 1) &&
+	    !((flags & MREMAP_FIXED) && mdg__pieces_touch((uintptr_t)new_address, length))) {
 		rc = mdg__sys_mremap(address, old_length, length, flags, new_address, &memory);
 	} else {
 		enter_all(&mask);

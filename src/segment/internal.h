@@ -49,6 +49,10 @@ struct mdg__children {
 	struct { uint32_t slot, generation; } list[MDG__CHILDREN];
 };
 
+struct mdg__span {
+	_Atomic uintptr_t start, last;
+};
+
 /* A stretch of addresses that is (still) mapped to a segment. */
 struct mdg__piece {
 	uintptr_t start;
@@ -68,6 +72,10 @@ struct mdg_namespace {
 	struct mdg__known *known; /* segment_capacity entries, memory on demand */
 	struct mdg__piece *pieces; /* sorted by start */
 	uint32_t piece_count, piece_room;
+	/* The same for those who only ask whether addresses are attachments, and
+	 * must not wait: a seqlock; arrays that were outgrown stay mapped. */
+	_Atomic uint32_t span_version, span_count;
+	struct mdg__span *_Atomic spans;
 	uint32_t idle1;         /* index + 1 of a segment whose fd is kept though
 	                           nothing is attached; one at most */
 	uint32_t kept_fds;      /* data descriptors open */
@@ -131,9 +139,13 @@ uint32_t mdg__piece_after(const struct mdg_namespace *ns, uintptr_t address);
  * detach, each split an attach. Needs room for one more piece. */
 void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length);
 void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at);
-/* Whether [start, start+length) may touch a piece of any namespace: one
- * comparison, no lock. */
-bool mdg__pieces_may_touch(uintptr_t start, size_t length);
+/* Whether [start, start+length) touches a piece of any namespace. No lock: the
+ * program's munmap comes here, from below its allocator's locks. */
+bool mdg__pieces_touch(uintptr_t start, size_t length);
+
+/* After an attachment of `but` replaced what was mapped there: attachments of
+ * other namespaces that it was. No lock held. */
+void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t length);
 
 /* ---- attach.c ---- (object lock held) */
 /* Changes what is counted for a segment; clears it away if that was the last of

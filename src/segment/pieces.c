@@ -12,32 +12,77 @@
  * malloc is not for signal handlers. Programs have few attachments, and
  * thousands still cost less to move than one system call.
  */
-#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "segment/internal.h"
 
-/* All pieces of all namespaces lie in [low, high). Only grows, so that it can
- * be read without a lock by every munmap of the program. */
-static _Atomic uintptr_t low = UINTPTR_MAX, high;
+#define LOOKS 1000
 
-static void widen(uintptr_t start, uintptr_t end)
+/* ---- for those who only ask -------------------------------------------------- */
+
+/* Tells of the pieces from `at` on; all of them when the array is new. */
+static void publish(struct mdg_namespace *ns, uint32_t at)
 {
-	uintptr_t seen = atomic_load(&low);
-	while (start < seen && !atomic_compare_exchange_weak(&low, &seen, start))
-		;
-	seen = atomic_load(&high);
-	while (end > seen && !atomic_compare_exchange_weak(&high, &seen, end))
-		;
+	struct mdg__span *spans = ns->spans;
+	uint32_t version = atomic_load_explicit(&ns->span_version, memory_order_relaxed);
+	/* S1: odd while it changes; all stores are releases, see asks(). */
+	atomic_store_explicit(&ns->span_version, version + 1, memory_order_release);
+	for (uint32_t i = at; i < ns->piece_count; i++) {
+		const struct mdg__piece *piece = &ns->pieces[i];
+		atomic_store_explicit(&spans[i].start, piece->start, memory_order_release);
+		atomic_store_explicit(&spans[i].last, piece->start + (piece->length - 1),
+		                      memory_order_release);
+	}
+	atomic_store_explicit(&ns->span_count, ns->piece_count, memory_order_release);
+	atomic_store_explicit(&ns->span_version, version + 2, memory_order_release);
 }
 
-bool mdg__pieces_may_touch(uintptr_t start, size_t length)
+/* One look, by halving. All loads are acquires: whoever sees a store of a change
+ * also sees its odd version (S1). */
+static bool look(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
 {
-	uintptr_t end = length < UINTPTR_MAX - start ? start + length : UINTPTR_MAX;
-	return start < atomic_load_explicit(&high, memory_order_relaxed) &&
-	       end > atomic_load_explicit(&low, memory_order_relaxed);
+	struct mdg__span *spans = atomic_load_explicit(&ns->spans, memory_order_acquire);
+	uint32_t from = 0, count = atomic_load_explicit(&ns->span_count, memory_order_acquire);
+	uint32_t to = count;
+	while (from < to) {
+		uint32_t middle = from + (to - from) / 2;
+		if (atomic_load_explicit(&spans[middle].last, memory_order_acquire) >= start)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return from < count &&
+	       atomic_load_explicit(&spans[from].start, memory_order_acquire) <= last;
 }
+
+static bool asks(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
+{
+	if (atomic_load_explicit(&ns->span_count, memory_order_acquire) == 0)
+		return false;
+	for (uint32_t i = 0; i < LOOKS; i++) {
+		uint32_t version = atomic_load_explicit(&ns->span_version, memory_order_acquire);
+		if (version & 1)
+			continue;
+		bool touched = look(ns, start, last);
+		if (atomic_load_explicit(&ns->span_version, memory_order_relaxed) == version)
+			return touched;
+	}
+	return true; /* whoever is changing it does not go on: look under the lock */
+}
+
+bool mdg__pieces_touch(uintptr_t start, size_t length)
+{
+	uintptr_t last = length == 0 ? start
+	                 : length - 1 <= UINTPTR_MAX - start ? start + (length - 1) : UINTPTR_MAX;
+	for (struct mdg_namespace *ns = atomic_load_explicit(&mdg__namespaces, memory_order_acquire);
+	     ns != NULL; ns = ns->next)
+		if (asks(ns, start, last))
+			return true;
+	return false;
+}
+
+/* ---- the table ----------------------------------------------------------------- */
 
 int mdg__pieces_reserve(struct mdg_namespace *ns, uint32_t more)
 {
@@ -45,16 +90,20 @@ int mdg__pieces_reserve(struct mdg_namespace *ns, uint32_t more)
 		return 0;
 	uint32_t room = ns->piece_room == 0 ? 128 : ns->piece_room * 2;
 	void *memory;
-	int rc = mdg__sys_mmap(NULL, room * sizeof ns->pieces[0], PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	int rc = mdg__sys_mmap(NULL, room * (sizeof ns->pieces[0] + sizeof(struct mdg__span)),
+	                       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
-	if (ns->pieces != NULL) {
-		memcpy(memory, ns->pieces, ns->piece_count * sizeof ns->pieces[0]);
-		(void)mdg__sys_munmap(ns->pieces, ns->piece_room * sizeof ns->pieces[0]);
-	}
-	ns->pieces = memory;
+	/* The former array stays: somebody may be looking at its spans. Each is
+	 * twice the one before, so all of them are as much as the last. */
+	struct mdg__piece *pieces = memory;
+	if (ns->pieces != NULL)
+		memcpy(pieces, ns->pieces, ns->piece_count * sizeof pieces[0]);
+	ns->pieces = pieces;
 	ns->piece_room = room;
+	atomic_store_explicit(&ns->spans, (struct mdg__span *)(void *)(pieces + room),
+	                      memory_order_release);
+	publish(ns, 0);
 	return 0;
 }
 
@@ -79,7 +128,7 @@ void mdg__piece_insert(struct mdg_namespace *ns, struct mdg__piece piece)
 	        (ns->piece_count - at) * sizeof ns->pieces[0]);
 	ns->pieces[at] = piece;
 	ns->piece_count++;
-	widen(piece.start, piece.start + piece.length);
+	publish(ns, at);
 }
 
 void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at)
@@ -87,6 +136,7 @@ void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at)
 	ns->piece_count--;
 	memmove(&ns->pieces[at], &ns->pieces[at + 1],
 	        (ns->piece_count - at) * sizeof ns->pieces[0]);
+	publish(ns, at);
 }
 
 void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
@@ -104,6 +154,7 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 		tail.offset = whole.offset + (tail.start - whole.start);
 		if (head_stays) {
 			piece->length = start - whole.start;
+			publish(ns, at);
 			at++;
 			if (tail_stays &&
 			    mdg__count_attached(ns, whole.index, whole.sequence) == 0) {
@@ -112,6 +163,7 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 			}
 		} else if (tail_stays) {
 			*piece = tail;
+			publish(ns, at);
 			at++;
 		} else {
 			mdg__piece_remove(ns, at);
