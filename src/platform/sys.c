@@ -53,12 +53,31 @@ int mdg__sys_close(int fd)
 	return (int)MDG__RAW(SYS_close, fd);
 }
 
+/* The kernel's set is _NSIG bits: 8 bytes nearly everywhere, 16 on MIPS. */
+#define KERNEL_SIGSET_SIZE ((size_t)(_NSIG > 65 ? 16 : 8))
+
+/* Beyond RLIMIT_FSIZE the kernel answers EFBIG and sends SIGXFSZ, which kills. It
+ * is for a program that writes files; this one asks for memory. So with signals
+ * blocked it is taken back. One that the program sent itself before stays. */
+static int without_signal(int rc)
+{
+	const struct { long seconds, nanoseconds; } at_once = { 0, 0 };
+	const uint64_t set[2] = { UINT64_C(1) << (SIGXFSZ - 1), 0 };
+	siginfo_t info;
+	if (rc != -EFBIG)
+		return rc;
+	if (MDG__RAW(SYS_rt_sigtimedwait, set, &info, &at_once, KERNEL_SIGSET_SIZE) == SIGXFSZ &&
+	    info.si_code == SI_TKILL)
+		(void)MDG__RAW(SYS_tgkill, MDG__RAW(SYS_getpid), MDG__RAW(SYS_gettid), SIGXFSZ);
+	return rc;
+}
+
 int mdg__sys_ftruncate(int fd, uint64_t size)
 {
 #if defined(__LP64__)
-	return (int)MDG__RAW(SYS_ftruncate, fd, size);
+	return without_signal((int)MDG__RAW(SYS_ftruncate, fd, size));
 #else
-	return NEGATED(int, ftruncate(fd, (off_t)size));
+	return without_signal(NEGATED(int, ftruncate(fd, (off_t)size)));
 #endif
 }
 
@@ -71,7 +90,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
-			return done == 0 ? -ENOSPC : (int)done;
+			return done == 0 ? -ENOSPC : without_signal((int)done);
 		offset += (uint64_t)done;
 		size -= (uint64_t)done;
 	}
@@ -85,7 +104,7 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 		if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 			return write_zeros(fd, offset, size);
 		if (rc != -EINTR)
-			return rc;
+			return without_signal(rc);
 	}
 }
 
@@ -312,8 +331,6 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 	                            NULL, NULL, 0);
 }
 
-/* The kernel's set is _NSIG bits: 8 bytes nearly everywhere, 16 on MIPS. */
-#define KERNEL_SIGSET_SIZE ((size_t)(_NSIG > 65 ? 16 : 8))
 
 void mdg__signals_block(mdg__sigmask *ret_old)
 {

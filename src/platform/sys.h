@@ -21,6 +21,8 @@
 /* ---- files ---- */
 int mdg__sys_openat(int dirfd, const char *path, int flags, unsigned mode);
 int mdg__sys_close(int fd);
+/* This, reserving and writing zeros: with signals blocked, -EFBIG comes alone,
+ * without SIGXFSZ. */
 int mdg__sys_ftruncate(int fd, uint64_t size);
 /* Reserves [offset, offset+size). Where the file system has no fallocate, zeros
  * are written instead. Call with signals blocked: it starts over after one. */

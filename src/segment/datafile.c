@@ -144,7 +144,7 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 	else
 		rc = create_empty(&place);
 	leave_place(&place);
-	if (rc == -ENOSPC || rc == -EDQUOT)
+	if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG)
 		return -ENOMEM;
 	return rc == -ENOENT ? MDG_NS_GONE : rc;
 }
@@ -177,13 +177,13 @@ static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *ent
 
 /* A file that was made without memory gets its size when it is first opened for
  * writing. Two who do so at once give it the same. */
-static bool give_size(const struct mdg__entry *entry, int fd, bool writable, struct stat *status)
+static int give_size(const struct mdg__entry *entry, int fd, bool writable,
+                     const struct stat *status)
 {
-	if (!(entry->flags & MDG__SEG_NORESERVE) || status->st_size != 0 || !writable ||
-	    mdg__sys_ftruncate(fd, entry->mapped) < 0)
-		return false;
-	status->st_size = (off_t)entry->mapped;
-	return true;
+	if (!(entry->flags & MDG__SEG_NORESERVE) || status->st_size != 0 || !writable)
+		return MDG_DAMAGED;
+	int rc = mdg__sys_ftruncate(fd, entry->mapped);
+	return rc == -EFBIG ? -ENOMEM : rc;
 }
 
 static int open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
@@ -194,14 +194,17 @@ static int open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry
 	int fd = mdg__sys_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
-	if (mdg__sys_fstat(fd, &status) == 0 && is_file_of(ns, entry, &status) &&
-	    ((uint64_t)status.st_size >= entry->mapped ||
-	     give_size(entry, fd, writable, &status))) {
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc == 0 && !is_file_of(ns, entry, &status))
+		rc = MDG_DAMAGED;
+	if (rc == 0 && (uint64_t)status.st_size < entry->mapped)
+		rc = give_size(entry, fd, writable, &status);
+	if (rc == 0) {
 		*ret_inode = (uint64_t)status.st_ino;
 		return fd;
 	}
 	(void)mdg__sys_close(fd);
-	return MDG_DAMAGED;
+	return rc;
 }
 
 /* The path of another process's descriptor of the data file, or failing that of
