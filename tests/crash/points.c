@@ -561,8 +561,7 @@ int main(int argc, char **argv)
 	struct settings settings = read_settings(argc, argv, chosen);
 	const char *reason = "";
 	if (!victim_possible(&reason))
-		SKIP("ptrace is not permitted here (%s): no process can be held at its stores",
-		     reason);
+		SKIP("no process can be held at its stores here: ptrace: %s", reason);
 	int running = 0;
 	for (unsigned which = 0; which < scenario_count; which++) {
 		if (!chosen[which])

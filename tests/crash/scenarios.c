@@ -206,7 +206,7 @@ static bool kill_when(struct world *world, const struct scenario *scenario,
 {
 	static struct raw raw;
 	static struct victim former;
-	struct victim victim;
+	struct victim victim = { 0 };
 	struct scene scene = { .world = world, .scenario = scenario };
 	if (!victim_start(&victim, world->registry, scene_body, &scene))
 		return false;

@@ -59,10 +59,14 @@ struct syscall_info {
 #define PTRACE_O_EXITKILL (1 << 20)
 #endif
 
-/* musl's request is an int, glibc's an enumeration. */
 static long trace(int request, pid_t pid, uintptr_t address, uintptr_t data)
 {
-	return ptrace((__typeof__(PTRACE_CONT))request, pid, (void *)address, (void *)data);
+#if defined(__GLIBC__)
+	enum __ptrace_request which = (enum __ptrace_request)request;
+#else
+	int which = request;
+#endif
+	return ptrace(which, pid, (void *)address, (void *)data);
 }
 
 static int *result; /* shared with the victims */
@@ -92,8 +96,18 @@ static int wait_for(pid_t pid, int options)
 	return status;
 }
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+
 bool victim_possible(const char **reason)
 {
+#if defined(__SANITIZE_THREAD__)
+	*reason = "the thread sanitizer keeps to itself what its process does";
+	return false;
+#endif
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0)
