@@ -152,15 +152,19 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 		tail.start = last + 1;
 		tail.length = piece_last - last;
 		tail.offset = whole.offset + (tail.start - whole.start);
+		/* The kernel splits the area at each end of the cut, an attach, and lets
+		 * go of what lies between, a detach. */
+		if (head_stays || tail_stays) {
+			mdg__stamp_attached(ns, whole.index);
+			mdg__stamp_detached(ns, whole.index);
+		}
 		if (head_stays) {
 			piece->length = start - whole.start;
 			publish(ns, at);
 			at++;
 			if (tail_stays &&
-			    mdg__count_attached(ns, whole.index, whole.sequence) == 0) {
-				mdg__stamp_attached(ns, whole.index);
+			    mdg__count_attached(ns, whole.index, whole.sequence) == 0)
 				mdg__piece_insert(ns, tail);
-			}
 		} else if (tail_stays) {
 			*piece = tail;
 			publish(ns, at);
