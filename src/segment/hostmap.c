@@ -131,6 +131,7 @@ static void moved(struct mdg_namespace *ns, struct mdg__piece was, uintptr_t fro
 	piece.offset = was.offset + (from - was.start);
 	/* Counted before it is uncounted, so that a removed segment stays. */
 	bool counted = mdg__count_attached(ns, was.index, was.sequence) == 0;
+	mdg__stamp_attached(ns, was.index);
 	if (!copied)
 		mdg__pieces_cut(ns, from, old_length);
 	mdg__pieces_cut(ns, to, length);
