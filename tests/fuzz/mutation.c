@@ -250,7 +250,7 @@ void mutation_draw(struct mutation *mutation, const unsigned char *image, size_t
 			a_lock(&draw);
 		else if (kind < 860)
 			a_journal(&draw);
-		else if (kind < 930)
+		else if (kind < 945)
 			a_counter(&draw);
 		else if (kind < 960)
 			a_worker(&draw);
