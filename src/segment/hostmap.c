@@ -151,10 +151,58 @@ static void grown(struct mdg_namespace *ns, uintptr_t from, size_t more)
 	mdg__piece_insert(ns, piece);
 }
 
+static size_t pages(size_t length)
+{
+	size_t page = mdg__page_size();
+	return (length + page - 1) / page * page;
+}
+
+/* Whether the kernel refuses these arguments whatever is mapped. */
+static bool remap_is_wrong(uintptr_t from, size_t old_length, size_t length, int flags,
+                           uintptr_t to)
+{
+	size_t page = mdg__page_size();
+	if (from % page != 0 || length == 0)
+		return true;
+	return (flags & MREMAP_FIXED) &&
+	       (!(flags & MREMAP_MAYMOVE) || to % page != 0 ||
+	        (from < to + length && to < from + old_length));
+}
+
+/* No mremap moves or grows an attachment together with what lies behind it. The files that
+ * stand for attachments here have no such limit (Linux 6.17 moves several mappings at once,
+ * and neighbours of one file are one mapping), so the limit is kept here. */
+static int keep_apart(const struct mdg_namespace *ns, const struct mdg__piece *was,
+                      uintptr_t from, size_t old_length, size_t length, int flags,
+                      void *new_address)
+{
+	bool moves = (flags & MREMAP_FIXED) || (flags & 4 /* MREMAP_DONTUNMAP */) ||
+	             length > old_length;
+	size_t kept = old_length < length ? old_length : length;
+	if (!moves || remap_is_wrong(from, old_length, length, flags, (uintptr_t)new_address))
+		return 0;
+	if (ns != NULL)
+		return kept > was->start + was->length - from ? -EFAULT : 0;
+	/* What lies before the first attachment is moved all the same, where the kernel can. */
+	uintptr_t first = UINTPTR_MAX;
+	for (ns = mdg__namespaces; ns != NULL; ns = ns->next) {
+		uint32_t at = mdg__piece_after(ns, from);
+		if (at < ns->piece_count && ns->pieces[at].start < first)
+			first = ns->pieces[at].start;
+	}
+	void *ignored;
+	if (first >= from + kept)
+		return 0;
+	if (old_length == length &&
+	    mdg__sys_mremap((void *)from, first - from, first - from, flags, new_address,
+	                    &ignored) == 0)
+		cut_all((uintptr_t)new_address, first - from);
+	return -EFAULT;
+}
+
 static int remap_entered(uintptr_t from, size_t old_length, size_t length, int flags,
                          void *new_address, void **ret)
 {
-	size_t page = mdg__page_size();
 	struct mdg_namespace *ns = mdg__namespaces;
 	while (ns != NULL && piece_at(ns, from) == NULL)
 		ns = ns->next;
@@ -167,11 +215,13 @@ static int remap_entered(uintptr_t from, size_t old_length, size_t length, int f
 		if (rc < 0)
 			return rc;
 	}
-	int rc = mdg__sys_mremap((void *)from, old_length, length, flags, new_address, ret);
+	int rc = keep_apart(ns, &was, from, pages(old_length), pages(length), flags, new_address);
+	if (rc == 0)
+		rc = mdg__sys_mremap((void *)from, old_length, length, flags, new_address, ret);
 	if (rc < 0)
 		return rc;
-	old_length = (old_length + page - 1) / page * page;
-	length = (length + page - 1) / page * page;
+	old_length = pages(old_length);
+	length = pages(length);
 	if (flags & MREMAP_FIXED) /* whatever was there is gone */
 		cut_all((uintptr_t)*ret, length);
 	if (old_length > length) { /* first the kernel unmaps what is too much */

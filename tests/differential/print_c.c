@@ -13,7 +13,6 @@
 
 static const char *const head[] = {
 "/* cc -D_GNU_SOURCE FILE.c, then run it as it is, and with libmadang-sysv preloaded. */",
-"#pragma GCC diagnostic ignored \"-Wunused\"",
 "#include <errno.h>",
 "#include <fcntl.h>",
 "#include <grp.h>",
