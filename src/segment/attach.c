@@ -348,6 +348,8 @@ static int check_address(void *address, unsigned flags, struct request *ret)
 		at -= at % page;
 		if (at == 0 && ret->replace)
 			return -EINVAL;
+		/* Rounded to null it is an address after all, but one that nobody looks at. */
+		ret->replace = ret->replace || at == 0;
 	}
 	ret->address = at;
 	return 0;
@@ -438,7 +440,8 @@ static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
 		rc = MDG_DAMAGED; /* whoever believes the size would fall off the end */
 	if (rc == 0 && ret_entry->mapped > (uint64_t)SIZE_MAX / 2)
 		rc = -ENOMEM; /* more than this process can address */
-	if (rc == 0 && request->address + ret_entry->mapped < request->address)
+	/* What would replace is not looked for by the kernel: mmap says ENOMEM then. */
+	if (rc == 0 && !request->replace && request->address + ret_entry->size < request->address)
 		rc = -EINVAL;
 	if (rc < 0)
 		return rc;
