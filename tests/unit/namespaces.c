@@ -32,7 +32,8 @@ static bool refuses(int wanted, const char *path, const struct mdg_namespace_opt
 	mdg_namespace *ns = before;
 	errno = 4242;
 	int rc = mdg_namespace_open(&ns, path, options);
-	return CHECK_RC(wanted, rc) & CHECK(ns == before && errno == 4242);
+	bool untouched = CHECK(ns == before && errno == 4242);
+	return CHECK_RC(wanted, rc) && untouched;
 }
 
 static bool refuses_name(int wanted, const char *name, const struct mdg_namespace_options *options)
