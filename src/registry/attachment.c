@@ -58,8 +58,7 @@ static int take_record(struct mdg__registry *registry, uint32_t *ret_attachment)
 		return 0;
 	}
 	uint32_t used = mdg__get32(&head->used_attachments);
-	if (used >= registry->attachment_capacity)
-		return -ENOSPC;
+	used = used < registry->attachment_capacity ? used : registry->attachment_capacity;
 	*ret_attachment = used;
 	if (used >= mdg__registry_ready_count(registry, MDG__ATTACHMENTS))
 		return -EAGAIN;

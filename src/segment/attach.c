@@ -25,6 +25,7 @@
  * has all its pages (datafile.c): map them now, many at a time. */
 #define POPULATE_MOST (UINT64_C(256) << 10)
 #define NOTICED_MOST 8
+#define RECORDS_MADE_MOST 1000
 
 /* ---- what this process knows of a segment ------------------------------------ */
 
@@ -219,11 +220,11 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 {
 	struct mdg__known *known = &ns->known[index];
 	int rc = 0;
-	if (!add_own(ns, known, 1)) { /* no record, or it went with a slot that was lost */
+	/* No record, or it went with a slot that was lost, or a sweep took it away
+	 * just when it was made: made again, as long as the segment is there. */
+	for (int tries = 0; !add_own(ns, known, 1); tries++) {
 		known->attachment1 = 0;
-		rc = ensure_record(ns, index, known);
-		if (rc == 0 && !add_own(ns, known, 1))
-			rc = -EINVAL;
+		rc = tries < RECORDS_MADE_MOST ? ensure_record(ns, index, known) : MDG_DAMAGED;
 		if (rc < 0)
 			return rc;
 	}

@@ -227,12 +227,18 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
 }
 
-/* The first few holders: one that can be reached is enough. */
+/* The first few holders: one that can be reached is enough. When changes come too
+ * fast to read beside them, or one takes long, the lock has to say. */
 static int some_holders(struct mdg_namespace *ns, const struct mdg__entry *entry,
                         struct mdg__holder list[HOLDERS_ASKED])
 {
 	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
 	                                 HOLDERS_ASKED);
+	if (count == -EAGAIN && (count = mdg__enter_writer(ns)) == 0) {
+		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
+		                             HOLDERS_ASKED);
+		mdg__unlock(&ns->registry);
+	}
 	return count == -E2BIG ? HOLDERS_ASKED : count;
 }
 

@@ -105,21 +105,21 @@ void mdg__forked(struct mdg_namespace *ns)
 
 /* Enters one segment's attachments under the child's slot. Does not write to
  * private memory: the parent would have to copy the page. [registry lock] */
-static int enter_for_child(struct mdg_namespace *ns, uint32_t index)
+static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
 {
 	struct mdg__registry *registry = &ns->registry;
 	const struct mdg__known *known = &ns->known[index];
 	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t tag = mdg__get32(&segment->tag), made, generation;
+	uint32_t tag = mdg__get32(&segment->tag), generation;
 	if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
-	int rc = mdg__attachment_make(registry, index, ns->child_slot, &made, &generation);
+	int rc = mdg__attachment_make(registry, index, ns->child_slot, ret_made, &generation);
 	if (rc < 0)
 		return rc;
-	struct mdg__attachment *record = &registry->attachments[made];
+	struct mdg__attachment *record = &registry->attachments[*ret_made];
 	if ((uint32_t)atomic_load(&record->word) != 0)
 		return 0; /* another piece of a segment that is entered already */
-	(void)mdg__attachment_add(registry, made, generation, (int32_t)known->pieces);
+	(void)mdg__attachment_add(registry, *ret_made, generation, (int32_t)known->pieces);
 	atomic_store_explicit(&record->fd, (uint32_t)(known->fd + 1), memory_order_release);
 	/* As the kernel stamps a fork: now, by the parent. */
 	atomic_store_explicit(&segment->atime, (uint64_t)mdg__now_seconds(), memory_order_release);
@@ -134,11 +134,11 @@ static int enter_all_for_child(struct mdg_namespace *ns)
 	struct mdg__registry *registry = &ns->registry;
 	for (uint32_t i = 0; i < ns->piece_count;) {
 		uint32_t index = ns->pieces[i].index;
-		int rc = enter_for_child(ns, index);
+		uint32_t made = 0;
+		int rc = enter_for_child(ns, index, &made);
 		if (rc == -EAGAIN) { /* the table of attachments has to grow first */
 			mdg__unlock(registry);
-			rc = mdg__attachments_ready(
-				ns, mdg__get32(&registry->head->used_attachments) + 1);
+			rc = mdg__attachments_ready(ns, made + 1);
 			int locked = mdg__lock(registry);
 			if (locked < 0)
 				return locked;
