@@ -24,25 +24,47 @@ typedef int open_function(const char *, int, ...);
 typedef int openat_function(int, const char *, int, ...);
 typedef FILE *fopen_function(const char *, const char *);
 
-/* The next definition of a name; `other` where the library has no such one. */
-static void *next(void *_Atomic *kept, const char *name, const char *other)
+/* The functions wrapped here: with the name of the next definition, and the
+ * name to take where the C library has no such one. */
+enum wrapped {
+	NEXT_OPEN, NEXT_OPEN64, NEXT_OPENAT, NEXT_OPENAT64, NEXT_OPEN_2, NEXT_OPEN64_2,
+	NEXT_OPENAT_2, NEXT_OPENAT64_2, NEXT_FOPEN, NEXT_FOPEN64, NEXTS
+};
+static const struct { const char *name, *other; } names[NEXTS] = {
+	[NEXT_OPEN] = { "open", "open" }, [NEXT_OPEN64] = { "open64", "open" },
+	[NEXT_OPENAT] = { "openat", "openat" }, [NEXT_OPENAT64] = { "openat64", "openat" },
+	[NEXT_OPEN_2] = { "__open_2", "open" }, [NEXT_OPEN64_2] = { "__open64_2", "open64" },
+	[NEXT_OPENAT_2] = { "__openat_2", "openat" },
+	[NEXT_OPENAT64_2] = { "__openat64_2", "openat64" },
+	[NEXT_FOPEN] = { "fopen", "fopen" }, [NEXT_FOPEN64] = { "fopen64", "fopen" },
+};
+static void *_Atomic found[NEXTS];
+
+static void *next(enum wrapped which)
 {
-	void *found = atomic_load_explicit(kept, memory_order_relaxed);
-	if (found == NULL) {
+	void *function = atomic_load_explicit(&found[which], memory_order_relaxed);
+	if (function == NULL) {
 		int before = errno;
-		found = dlsym(RTLD_NEXT, name);
-		if (found == NULL)
-			found = dlsym(RTLD_NEXT, other);
-		atomic_store_explicit(kept, found, memory_order_relaxed);
+		function = dlsym(RTLD_NEXT, names[which].name);
+		if (function == NULL)
+			function = dlsym(RTLD_NEXT, names[which].other);
+		atomic_store_explicit(&found[which], function, memory_order_relaxed);
 		errno = before;
 	}
-	return found;
+	return function;
 }
 
-#define NEXT(type, name, other) \
+/* While nothing else runs: later the first call may come in a signal handler, or
+ * in a child whose other threads had the dynamic linker's lock. */
+__attribute__((constructor)) static void find_all(void)
+{
+	for (enum wrapped which = 0; which < NEXTS; which++)
+		(void)next(which);
+}
+
+#define NEXT(type, which) \
 	__extension__({ \
-		static void *_Atomic kept_; \
-		void *found_ = next(&kept_, name, other); \
+		void *found_ = next(which); \
 		__typeof__(type *) function_; \
 		memcpy(&function_, &found_, sizeof found_); \
 		function_; \
@@ -61,40 +83,40 @@ static void *next(void *_Atomic *kept, const char *name, const char *other)
 		mode_; \
 	})
 
-#define DEFINE_OPEN(name) \
+#define DEFINE_OPEN(name, which) \
 	MDG_EXPORT int name(const char *path, int flags, ...); \
 	MDG_EXPORT int name(const char *path, int flags, ...) \
 	{ \
 		mode_t mode = MODE_AFTER(flags); \
 		int fd = mdg__sysv_open_table(path, flags); \
-		return fd != -2 ? fd : NEXT(open_function, #name, "open")(path, flags, mode); \
+		return fd != -2 ? fd : NEXT(open_function, which)(path, flags, mode); \
 	}
 
-#define DEFINE_OPENAT(name) \
+#define DEFINE_OPENAT(name, which) \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...); \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...) \
 	{ \
 		mode_t mode = MODE_AFTER(flags); \
 		int fd = mdg__sysv_open_table(path, flags); \
 		return fd != -2 ? fd \
-		                : NEXT(openat_function, #name, "openat")(dirfd, path, flags, mode); \
+		                : NEXT(openat_function, which)(dirfd, path, flags, mode); \
 	}
 
 /* What <fcntl.h> makes of open() without a mode under _FORTIFY_SOURCE. */
-#define DEFINE_OPEN_2(name, plain) \
+#define DEFINE_OPEN_2(name, which) \
 	MDG_EXPORT int name(const char *path, int flags); \
 	MDG_EXPORT int name(const char *path, int flags) \
 	{ \
 		int fd = mdg__sysv_open_table(path, flags); \
-		return fd != -2 ? fd : NEXT(open_function, #name, plain)(path, flags); \
+		return fd != -2 ? fd : NEXT(open_function, which)(path, flags); \
 	}
 
-#define DEFINE_OPENAT_2(name, plain) \
+#define DEFINE_OPENAT_2(name, which) \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags); \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags) \
 	{ \
 		int fd = mdg__sysv_open_table(path, flags); \
-		return fd != -2 ? fd : NEXT(openat_function, #name, plain)(dirfd, path, flags); \
+		return fd != -2 ? fd : NEXT(openat_function, which)(dirfd, path, flags); \
 	}
 
 static FILE *stream_of(int fd)
@@ -111,12 +133,12 @@ static int open_flags(const char *mode)
 	return access | (strchr(mode, 'e') != NULL ? O_CLOEXEC : 0);
 }
 
-#define DEFINE_FOPEN(name) \
+#define DEFINE_FOPEN(name, which) \
 	MDG_EXPORT FILE *name(const char *path, const char *mode); \
 	MDG_EXPORT FILE *name(const char *path, const char *mode) \
 	{ \
 		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
-		return fd != -2 ? stream_of(fd) : NEXT(fopen_function, #name, "fopen")(path, mode); \
+		return fd != -2 ? stream_of(fd) : NEXT(fopen_function, which)(path, mode); \
 	}
 
 #undef open
@@ -125,13 +147,13 @@ static int open_flags(const char *mode)
 #undef openat64
 #undef fopen
 #undef fopen64
-DEFINE_OPEN(open)
-DEFINE_OPEN(open64)
-DEFINE_OPENAT(openat)
-DEFINE_OPENAT(openat64)
-DEFINE_OPEN_2(__open_2, "open")
-DEFINE_OPEN_2(__open64_2, "open64")
-DEFINE_OPENAT_2(__openat_2, "openat")
-DEFINE_OPENAT_2(__openat64_2, "openat64")
-DEFINE_FOPEN(fopen)
-DEFINE_FOPEN(fopen64)
+DEFINE_OPEN(open, NEXT_OPEN)
+DEFINE_OPEN(open64, NEXT_OPEN64)
+DEFINE_OPENAT(openat, NEXT_OPENAT)
+DEFINE_OPENAT(openat64, NEXT_OPENAT64)
+DEFINE_OPEN_2(__open_2, NEXT_OPEN_2)
+DEFINE_OPEN_2(__open64_2, NEXT_OPEN64_2)
+DEFINE_OPENAT_2(__openat_2, NEXT_OPENAT_2)
+DEFINE_OPENAT_2(__openat64_2, NEXT_OPENAT64_2)
+DEFINE_FOPEN(fopen, NEXT_FOPEN)
+DEFINE_FOPEN(fopen64, NEXT_FOPEN64)
