@@ -132,9 +132,34 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	mdg__commit(registry);
 }
 
+/* Which id comes next: of the registry's head. */
+struct turn {
+	uint32_t cursor, last_index, sequence;
+};
+
+static struct turn turn_of(const struct mdg__head *head)
+{
+	return (struct turn){ mdg__get32(&head->cursor), mdg__get32(&head->last_index),
+		              mdg__get32(&head->sequence) };
+}
+
+/* [lock] A segment that could not be made has used up no id, unless others were given
+ * later ones meanwhile. Nobody was told this one. */
+static void turn_back(struct mdg__registry *registry, uint32_t index, uint32_t sequence,
+                      const struct turn *before)
+{
+	struct mdg__head *head = registry->head;
+	struct turn now = turn_of(head);
+	if (now.cursor != index + 1 || now.last_index != index || now.sequence != sequence)
+		return;
+	mdg__put32(registry, &head->cursor, before->cursor);
+	mdg__put32(registry, &head->last_index, before->last_index);
+	mdg__put32(registry, &head->sequence, before->sequence);
+}
+
 /* Takes an id. -EAGAIN: somebody has made it meanwhile. */
 static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret_index,
-                 uint32_t *ret_sequence)
+                 uint32_t *ret_sequence, struct turn *ret_before)
 {
 	struct mdg__registry *registry = &ns->registry;
 	uint32_t index, tag;
@@ -150,6 +175,7 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 				return rc == 0 ? -EAGAIN : rc;
 			}
 		}
+		*ret_before = turn_of(registry->head);
 		rc = mdg__id_take(registry, mdg__pages_of(wish->size), ret_index, ret_sequence);
 		if (rc == 0)
 			fill_in(ns, *ret_index, *ret_sequence, wish);
@@ -167,7 +193,8 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 }
 
 /* The file is there: LIVE. Or it could not be made: the entry goes again. */
-static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, int made)
+static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
+                  const struct turn *before, int made)
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
@@ -177,6 +204,8 @@ static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence, i
 	if (mdg__get32(&segment->tag) != mdg__tag(sequence, MDG__BUSY)) {
 		made = MDG_DAMAGED;
 	} else if (made < 0) {
+		if (made != -EEXIST) /* then the next one is tried */
+			turn_back(registry, index, sequence, before);
 		mdg__segment_end_clearing(registry, index);
 	} else {
 		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
@@ -209,8 +238,9 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *ret_id)
 {
 	uint32_t index, sequence;
+	struct turn before = { 0 };
 	mdg__sigmask mask;
-	int rc = begin(ns, wish, &index, &sequence);
+	int rc = begin(ns, wish, &index, &sequence, &before);
 	if (rc < 0)
 		return rc;
 	mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
@@ -219,7 +249,7 @@ static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *
 	mdg__pause(ns, &mask);
 	rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags, wish->huge_shift);
 	mdg__resume(ns, &mask);
-	rc = finish(ns, index, sequence, rc);
+	rc = finish(ns, index, sequence, &before, rc);
 	if (rc == 0)
 		*ret_id = id;
 	return rc;
