@@ -101,7 +101,8 @@ workdir() {
 # copy_build FILE...: everything that a different user needs in order to run this,
 # and FILEs of this directory, to where that user can read it.
 copy_build() {
-	chmod 755 "$WORK" && mkdir "$WORK/build" || give_up "mkdir"
+	chmod 755 "$WORK" || give_up "chmod"
+	mkdir "$WORK/build" || give_up "mkdir"
 	cp "$0" "$(dirname "$0")/support.sh" "$ENCLOSE" "$WORK/build/" || give_up "cp"
 	for file; do
 		cp "$(dirname "$0")/$file" "$WORK/build/" || give_up "cp"

@@ -58,7 +58,7 @@ perf() {
 if [ "${1-}" = inside ]; then
 	cd "$WORK" || give_up "cd"
 	need_empty_table
-	start_xserver
+	start_xserver exec
 	make_picture
 	show
 	look_from_afar

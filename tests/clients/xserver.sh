@@ -15,21 +15,21 @@
 # The server itself ends, or is killed, while clients' segments are in it.
 killed_server() {
 	"$WORK/xshm" leave
-	kill -KILL "$server"
+	kill -KILL "${server:?}"
 	wait "$server" 2> /dev/null
 	equal "segments when the server was killed" "" "$(rows)"
 }
 
 if [ "${1-}" = inside ]; then
 	need_empty_table
-	start_xserver
+	start_xserver exec
 	"$WORK/xshm" all || give_up "xshm"
 	settled
 	fact "a client that is killed" "$("$WORK/xshm" leave 2>&1)"
 	settled
 	stop_xserver
 	equal "segments when the server ended" "" "$(rows)"
-	start_xserver
+	start_xserver exec
 	killed_server
 	finish
 fi

@@ -26,7 +26,7 @@ build_xshm() {
 # shellcheck disable=SC2317 # it is a condition for wait_until
 has_display() { grep -qs '[0-9]' "$WORK/display" || ended "$server"; }
 
-# start_xserver [COMMAND...]: COMMAND starts it as another user.
+# start_xserver COMMAND...: COMMAND is `exec`, or becomes another user first.
 start_xserver() {
 	: > "$WORK/display"
 	"$@" Xvfb -displayfd 3 -screen 0 800x700x24 -nolisten tcp -noreset -ac \

@@ -23,8 +23,8 @@ as() {
 pair() {
 	fact "the server is $1, the client" "$2"
 	start_xserver as "$1"
-	for mode in 600 666 644 622; do
-		(as "$2" "$WORK/build/xshm" share $mode) || give_up "xshm share $mode"
+	for bits in 600 666 644 622; do
+		(as "$2" "$WORK/build/xshm" share $bits) || give_up "xshm share $bits"
 	done
 	fact "a client that is killed" "$(as "$2" "$WORK/build/xshm" leave 2> /dev/null)"
 	settled
@@ -41,7 +41,9 @@ fi
 need_xserver
 need setpriv util-linux
 [ "$(id -u)" -eq 0 ] || skip "only root can be two users"
-id nobody > /dev/null 2>&1 && id daemon > /dev/null 2>&1 || skip "there are no users nobody and daemon"
+for user in nobody daemon; do
+	id "$user" > /dev/null 2>&1 || skip "there is no user $user"
+done
 workdir xusers
 [ "$MODE" = kernel ] || can_preload
 copy_build xsupport.sh xshm.c
