@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "segment/internal.h"
+
 #define SECOND UINT64_C(1000000000)
 #define SLEEPS 50 /* in one call: more than a few waits in turn */
 
@@ -85,6 +87,17 @@ mdg_namespace *call_open(struct caller *caller)
 	if (rc < 0)
 		atomic_store(&caller->progress->phase, mdg_strerror(rc));
 	return rc == 0 ? ns : NULL;
+}
+
+void call_forget(mdg_namespace *ns)
+{
+	for (uint32_t i = 0; i < ns->piece_count; i++)
+		munmap((void *)ns->pieces[i].start, ns->pieces[i].length);
+	for (uint32_t i = 0; i < ns->registry.segment_capacity; i++)
+		if (ns->known[i].sequence1 != 0 && ns->known[i].fd >= 0)
+			close(ns->known[i].fd);
+	mdg__registry_close(&ns->registry);
+	atomic_store(&mdg__namespaces, NULL);
 }
 
 static void look(struct caller *caller, mdg_namespace *ns)

@@ -51,6 +51,10 @@ void call_everything(struct caller *caller, mdg_namespace *ns);
 /* One that opens; NULL when it is refused. */
 mdg_namespace *call_open(struct caller *caller);
 
+/* Gives the object, its attachments and its descriptors back, as the end of the
+ * process would: the next to open the namespace has never seen it. */
+void call_forget(mdg_namespace *ns);
+
 /* Waits for a process that calls; kills it when one call takes NEVER_SECONDS.
  * Returns 0 when it exited with 0, else tells what happened, and 1. */
 int watch(pid_t pid, struct progress *progress);

@@ -3,12 +3,14 @@
  * mutate - damaged registries: many of them, each with every call.
  *
  *     mutate [--seed N] [--count N] [--from N] [--only N] [--verbose]
+ *     mutate --save DIRECTORY ...
  *
  * For each mutation (mutation.h) of a small namespace (scene.h), every call
  * (calls.h) is made by a process that had the namespace open before the damage,
  * and by one that opens it afterwards. Errors are fine; crashes, hangs, and what
  * a sanitizer says are not. The n-th mutation of a seed is always the same:
- * what fails is printed, with the command that makes it again.
+ * what fails is printed, with the command that makes it again. --save writes the
+ * mutations to files instead, for a fuzzer to start from (open_registry_fuzzer.c).
  *
  * One process plays both parts one after the other: it forgets its namespace
  * object in between as if it had never been. That is what this takes the
@@ -21,35 +23,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "fuzz/calls.h"
 #include "fuzz/mutation.h"
 #include "fuzz/scene.h"
-#include "segment/internal.h"
 
 enum { BATCH = 100, FAILURES_MOST = 5 };
 
 struct settings {
 	uint64_t seed, from, count;
 	bool verbose;
+	const char *save; /* directory, NULL none */
 };
 
 /* ---- one mutation ----------------------------------------------------------------- */
-
-/* The object, its attachments and its descriptors go as with a process that ends. */
-static void forget(mdg_namespace *ns)
-{
-	for (uint32_t i = 0; i < ns->piece_count; i++)
-		munmap((void *)ns->pieces[i].start, ns->pieces[i].length);
-	for (uint32_t i = 0; i < ns->registry.segment_capacity; i++)
-		if (ns->known[i].sequence1 != 0 && ns->known[i].fd >= 0)
-			close(ns->known[i].fd);
-	mdg__registry_close(&ns->registry);
-	atomic_store(&mdg__namespaces, NULL);
-}
 
 static void attach_some(const struct scene *scene, mdg_namespace *ns)
 {
@@ -76,7 +65,7 @@ static void open_before(struct caller *caller, const struct mutation *mutation)
 	attach_some(caller->scene, ns);
 	mutation_apply(mutation, caller->scene->map);
 	call_everything(caller, ns);
-	forget(ns);
+	call_forget(ns);
 }
 
 static void open_after(struct caller *caller, const struct mutation *mutation)
@@ -89,7 +78,7 @@ static void open_after(struct caller *caller, const struct mutation *mutation)
 	if (ns == NULL)
 		return;
 	call_everything(caller, ns);
-	forget(ns);
+	call_forget(ns);
 }
 
 static void draw(const struct scene *scene, const struct settings *settings, uint64_t number,
@@ -168,7 +157,8 @@ static struct settings read_settings(int argc, char **argv)
 	static const struct option options[] = {
 		{ "seed", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'c' },
 		{ "from", required_argument, NULL, 'f' }, { "only", required_argument, NULL, 'o' },
-		{ "verbose", no_argument, NULL, 'v' },    { NULL, 0, NULL, 0 },
+		{ "verbose", no_argument, NULL, 'v' },    { "save", required_argument, NULL, 'w' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct settings settings = { .seed = 1, .count = 2000 };
 	int option;
@@ -179,10 +169,27 @@ static struct settings read_settings(int argc, char **argv)
 		case 'f': settings.from = number_of(optarg); break;
 		case 'o': settings.from = number_of(optarg); settings.count = 1; break;
 		case 'v': settings.verbose = true; break;
+		case 'w': settings.save = optarg; break;
 		default: exit(2);
 		}
 	}
 	return settings;
+}
+
+static void save_all(const struct scene *scene, const struct settings *settings)
+{
+	for (uint64_t number = settings->from; number < settings->from + settings->count; number++) {
+		struct mutation mutation;
+		struct dice dice;
+		char path[4096];
+		draw(scene, settings, number, &mutation, &dice);
+		snprintf(path, sizeof path, "%s/%llu-%llu", settings->save,
+		         (unsigned long long)settings->seed, (unsigned long long)number);
+		FILE *file = fopen(path, "wbe");
+		size_t size = mutation.count * sizeof mutation.edits[0];
+		if (file == NULL || fwrite(mutation.edits, 1, size, file) != size || fclose(file) != 0)
+			perror(path);
+	}
 }
 
 int main(int argc, char **argv)
@@ -192,6 +199,11 @@ int main(int argc, char **argv)
 	struct scene scene;
 	int failures = 0;
 	scene_make(&scene);
+	if (settings.save != NULL) {
+		save_all(&scene, &settings);
+		scene_remove(&scene);
+		return 0;
+	}
 	uint64_t end = settings.from + settings.count;
 	for (uint64_t at = settings.from; at < end && failures < FAILURES_MOST;) {
 		uint64_t to = end - at < BATCH ? end : at + BATCH;
