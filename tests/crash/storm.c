@@ -7,7 +7,8 @@
  * Some 16 workers do random operations on a few shared keys and names: make,
  * look up, attach, detach, remove, set, lock, list, check, fork. A killer ends
  * one of them after each so many operations of all, and starts another in its
- * place. What is tested on the way:
+ * place: in the first third whoever was interrupted while it held the writer lock,
+ * then anybody. What is tested on the way:
  *   - no operation gives an error that the state cannot explain, no damage;
  *   - the memory of a segment is its own: its first word is the id;
  *   - nobody hangs: operations go on as long as there are workers.
@@ -18,6 +19,7 @@
  * not how they meet. --long goes on until it fails.
  */
 #include "madang/segment.h"
+#include "registry/layout.h"
 #include "support/check.h"
 
 #include <dirent.h>
@@ -54,6 +56,7 @@ static struct desk {
 } *desk;
 
 static unsigned workers = 16, kills = 300;
+static unsigned inside; /* of the kills: holding the writer lock */
 static uint64_t seed;
 static char directory[256];
 
@@ -331,17 +334,92 @@ static void kill_one(unsigned which)
 		;
 }
 
+/* The registry, mapped to look at. */
+static const struct mdg__head *head;
+static const struct mdg__process *processes;
+
+static uint64_t aligned(uint64_t offset)
+{
+	return (offset + MDG__TABLE_ALIGN - 1) & ~(uint64_t)(MDG__TABLE_ALIGN - 1);
+}
+
+static void look_at_registry(void *unused)
+{
+	mdg_namespace *ns;
+	(void)unused;
+	CHECK(mdg_namespace_open(&ns, directory, NULL) == 0);
+}
+
+static bool map_registry(void)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s/registry", directory);
+	if (!in_child(look_at_registry, NULL)) /* it makes it, if need be */
+		return false;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status;
+	if (fd < 0 || fstat(fd, &status) != 0)
+		return false;
+	void *map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return false;
+	head = map;
+	uint64_t buckets = aligned(MDG__TABLE_ALIGN + (head->segment_capacity + 63) / 64 * 8u);
+	processes = (const void *)((const char *)map + aligned(buckets + head->bucket_count * 4u));
+	return true;
+}
+
+/* The worker that holds the writer lock, seen within so many looks. On the one
+ * processor that all share in this part of the storm, nobody moves meanwhile: it
+ * was interrupted while it held it, and dies there. */
+static unsigned lock_owner(void)
+{
+	for (unsigned look = 0; look < 4000; look++) {
+		uint32_t slot1 = atomic_load(&head->lock) & 0x7fff;
+		pid_t pid = slot1 == 0 || slot1 > atomic_load(&head->processes_ready)
+		                    ? 0
+		                    : (pid_t)atomic_load(&processes[slot1 - 1].pid);
+		for (unsigned which = 0; which < workers && pid != 0; which++)
+			if (desk->place[which].pid == pid)
+				return which;
+		nanosleep(&(struct timespec){ 0, 20000 }, NULL);
+	}
+	return workers;
+}
+
+/* All from now on: on the first processor we may use, or on all. */
+static void gather(bool on_one, const cpu_set_t *all)
+{
+	cpu_set_t one;
+	unsigned cpu = 0;
+	CPU_ZERO(&one);
+	while (cpu < CPU_SETSIZE - 1 && !CPU_ISSET(cpu, all))
+		cpu++;
+	CPU_SET(cpu, &one);
+	(void)sched_setaffinity(0, sizeof(*all), on_one ? &one : all);
+}
+
 static bool storm(uint64_t *random)
 {
+	cpu_set_t all;
+	CPU_ZERO(&all);
+	(void)sched_getaffinity(0, sizeof(all), &all);
+	gather(true, &all);
 	for (unsigned which = 0; which < workers; which++)
 		start(which, random);
 	for (unsigned i = 0; i < kills && atomic_load(&desk->failures) == 0; i++) {
+		gather(i < kills / 3, &all);
 		if (!let_them_work(1 + below(random, 2 * EACH_KILL)))
 			return false;
-		unsigned which = below(random, workers);
-		kill_one(which);
-		start(which, random);
+		unsigned which = below(random, workers), owner = workers;
+		if (i < kills / 3)
+			owner = lock_owner();
+		inside += owner < workers;
+		kill_one(owner < workers ? owner : which);
+		start(owner < workers ? owner : which, random);
 	}
+	gather(false, &all);
 	return true;
 }
 
@@ -457,8 +535,11 @@ static uint64_t blocks_used(void)
 
 static void weather(uint64_t *random, bool own)
 {
-	uint64_t before = own ? blocks_used() : 0;
 	memset(desk, 0, sizeof(*desk));
+	inside = 0;
+	if (head == NULL && !CHECK(map_registry()))
+		return;
+	uint64_t before = own ? blocks_used() : 0;
 	CHECK(storm(random));
 	if (CHECK(all_rest()))
 		CHECK(in_child(check_counts, NULL));
@@ -473,8 +554,8 @@ static void weather(uint64_t *random, bool own)
 	CHECK(count_files() == 1); /* the registry */
 	CHECK(!own || blocks_used() == before);
 	CHECK(atomic_load(&desk->failures) == 0);
-	printf("%u operations, %u kills%s\n", atomic_load(&desk->operations), kills,
-	       own ? "; memory back to the block" : "");
+	printf("%u operations, %u kills, %u of them within the writer lock%s\n",
+	       atomic_load(&desk->operations), kills, inside, own ? "; memory back to the block" : "");
 }
 
 int main(int argc, char **argv)
