@@ -216,9 +216,9 @@ static bool opens_with(const char *bytes, size_t size, off_t at, int wanted)
 	snprintf(name, sizeof name, "bad%d/registry", number);
 	char model[UNIT_PATH];
 	int from = open(unit_path(model, "model/registry"), O_RDONLY | O_CLOEXEC);
-	char file[65536];
+	static char file[65536];
 	ssize_t got = read(from, file, sizeof file);
-	struct stat status;
+	struct stat status = { 0 };
 	CHECK(got > 4096 && fstat(from, &status) == 0 && close(from) == 0);
 	int fd = open(unit_path(path, name), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
 	CHECK(write(fd, file, (size_t)got) == got && ftruncate(fd, status.st_size) == 0);

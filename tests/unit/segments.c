@@ -242,16 +242,17 @@ static void attaching(void)
 
 static void looking(void)
 {
-	struct mdg_segment_info info, untouched;
+	struct mdg_segment_info info;
+	unsigned char untouched[sizeof info];
 	mdg_id id = create("looked at", 10, 0000, 0, 0);
 	memset(&info, 0x3c, sizeof info);
-	untouched = info;
+	memset(untouched, 0x3c, sizeof untouched);
 	errno = 4242;
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, -1, 0, &info));
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, id + 32768, 0, &info));
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, id + 1, MDG_STAT_INDEX, &info));
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, 32767, MDG_STAT_INDEX, &info));
-	CHECK(memcmp(&info, &untouched, sizeof info) == 0 && errno == 4242);
+	CHECK(memcmp((const unsigned char *)&info, untouched, sizeof info) == 0 && errno == 4242);
 	CHECK_RC(geteuid() == 0 ? 0 : -EACCES, mdg_segment_stat(ns, id, 0, &info));
 	CHECK_RC(0, mdg_segment_stat(ns, id, MDG_STAT_ANY, &info));
 	CHECK(info.id == id && strcmp(info.name, "looked at") == 0 && info.mode == 0);

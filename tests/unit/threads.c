@@ -248,7 +248,7 @@ static void cancel(void)
 	for (int i = 0; i < CANCELS; i++) {
 		void *result = NULL;
 		CHECK(pthread_create(&victim, NULL, work_until_cancelled, &lost) == 0);
-		nanosleep(&(struct timespec){ 0, (i * 37 % 100) * 10000 }, NULL);
+		nanosleep(&(struct timespec){ 0, i * 37L % 100 * 10000 }, NULL);
 		CHECK(pthread_cancel(victim) == 0);
 		CHECK(pthread_join(victim, &result) == 0 && result == PTHREAD_CANCELED);
 	}
