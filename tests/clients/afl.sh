@@ -36,7 +36,9 @@ fuzz() {
 	crashes=$(awk '$1 == "saved_crashes" { print $3 }' "$stats")
 	check "$target: the crash is found" [ "${crashes:-0}" -gt 0 ] || tail -n 20 "$WORK/log" >&2
 	fact "$target: edges" "$(awk '$1 == "total_edges" { print $3 }' "$stats")"
-	wait_until 10 no_segments
+	# A child in persistent mode stops itself between inputs, and may stay behind.
+	pkill -KILL -f "^$WORK/"
+	wait_until 20 no_segments
 	equal "$target: segments left" "" "$(rows)"
 }
 
@@ -62,6 +64,7 @@ build() {
 }
 
 need afl-fuzz afl++
+need pkill procps
 workdir afl
 AFL_QUIET=1
 AFL_NO_UI=1
