@@ -35,6 +35,7 @@ enum {
 	HANG_MS = 5000,          /* then it is hopeless */
 	STORES_MOST = 20000,     /* no operation makes as many: see victim.c */
 	PAUSE_MS = 25,           /* twice the patience of who waits for a lock */
+	TIME_STORES = 12,        /* of two times: note and store */
 	SECOND = 1000000000
 };
 enum way { BY_CHECK, BY_USE, BY_STOP, WAYS };
@@ -290,22 +291,31 @@ static void set_modes_apart(const struct reference *reference)
 	state_set_file_modes(&desk->state, set ? &reference->after : &reference->before);
 }
 
-/* Whether it has happened; complains when that cannot be told. */
-static bool judge(const struct reference *reference, bool happened)
+/* From point to point: whether it has happened, and at which that was first seen. */
+struct course {
+	bool happened;
+	unsigned since;
+};
+
+/* Complains when it cannot be told. A time that is stored in one run, and in the
+ * next is the same second and is not, moves the later points by TIME_STORES. */
+static void judge(const struct reference *reference, struct course *course, unsigned point)
 {
 	bool before = state_same(&desk->state, &reference->before);
 	bool after = state_same(&desk->state, &reference->after);
 	if (before && after)
-		return happened; /* nothing of it outlives the process */
+		return; /* nothing of it outlives the process */
 	if (!before && !after) {
 		complain("it has happened in part");
 		state_print("before", &reference->before);
 		state_print("after", &reference->after);
 		state_print("now", &desk->state);
-	} else if (happened && before) {
-		complain("it had happened at an earlier point, and has not at this one");
+	} else if (before && course->since != 0 && point > course->since + TIME_STORES) {
+		complain("it had happened at point %u, and has not at this one", course->since);
 	}
-	return after;
+	if (after && course->since == 0)
+		course->since = point;
+	course->happened = after;
 }
 
 static void judge_again(const struct reference *reference, int rc, bool happened)
@@ -329,7 +339,7 @@ static bool is_to_be_used(const struct world *world, bool *mending)
 
 /* False: the operation ended before it got to this point. */
 static bool kill_at(const struct scenario *scenario, const struct reference *reference, enum way way,
-                    unsigned point, bool *happened)
+                    unsigned point, struct course *course)
 {
 	struct world world;
 	struct victim victim = { 0 };
@@ -342,22 +352,23 @@ static bool kill_at(const struct scenario *scenario, const struct reference *ref
 	kill_victim(&victim, scenario);
 	union { const struct scenario *is; void *passed; } argument = { scenario };
 	bool damaged = (scenario->flags & SCENARIO_DAMAGED) && way == BY_USE;
-	if (event != VICTIM_DIED && (!damaged || is_to_be_used(&world, happened))) {
+	if (event != VICTIM_DIED && (!damaged || is_to_be_used(&world, &course->happened))) {
 		world_run(&world, way == BY_CHECK ? come_and_check : come_and_use, argument.passed,
 		          HANG_MS);
 		if (scenario->flags & SCENARIO_FILE)
 			set_modes_apart(reference);
-		*happened = judge(reference, *happened) || damaged;
+		judge(reference, course, point);
+		course->happened = course->happened || damaged;
 		judge_again(reference, world_run(&world, do_it_again, argument.passed, HANG_MS),
-		            *happened);
+		            course->happened);
 	}
 	victim_kill(&victim);
 	victim_child_kill(&victim);
 	world_leave(&world);
-	if (!damaged || *happened)
+	if (!damaged || course->happened)
 		world_run(&world, come_last, NULL, HANG_MS);
 	end_run(&victim, &world);
-	if (event == VICTIM_ENDED && !*happened &&
+	if (event == VICTIM_ENDED && !course->happened &&
 	    !state_same(&reference->before, &reference->after))
 		complain("it ended, and has not happened");
 	return event == VICTIM_POINT;
@@ -452,7 +463,8 @@ static bool is_chosen(const struct scenario *scenario, const struct reference *r
 static unsigned run_way(const struct scenario *scenario, const struct reference *reference,
                         enum way way, const struct settings *settings)
 {
-	bool happened = false, more = true;
+	struct course course = { false, 0 };
+	bool more = true;
 	unsigned point = settings->from, runs = 0;
 	/* A change of the second adds or saves the store of a time: so the end is
 	 * where the operation ends, not where it ended the last time. */
@@ -462,7 +474,7 @@ static unsigned run_way(const struct scenario *scenario, const struct reference 
 		if (!settings->all && !is_chosen(scenario, reference, way, point))
 			continue;
 		more = way == BY_STOP ? stop_at(scenario, reference, point)
-		                      : kill_at(scenario, reference, way, point, &happened);
+		                      : kill_at(scenario, reference, way, point, &course);
 		runs++;
 	}
 	if (!more && point + 4 < reference->points)

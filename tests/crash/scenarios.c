@@ -356,7 +356,7 @@ static bool arrange_damage(struct world *world)
 	scribble(world, offsetof(struct mdg__head, in_use), 77);
 	scribble(world, MDG__TABLE_ALIGN, 0);
 	for (size_t bucket = 0; bucket < 128; bucket++)
-		scribble(world, 2 * MDG__TABLE_ALIGN + 4 * bucket, 0);
+		scribble(world, (size_t)2 * MDG__TABLE_ALIGN + 4 * bucket, 0);
 	return true;
 }
 

@@ -78,7 +78,7 @@ static uint64_t draw(uint64_t *state)
 
 static uint32_t below(uint64_t *state, uint32_t limit)
 {
-	return (uint32_t)(draw(state) >> 33) % limit;
+	return limit == 0 ? 0 : (uint32_t)(draw(state) >> 33) % limit;
 }
 
 /* ---- a worker ------------------------------------------------------------------ */
@@ -232,7 +232,8 @@ static void work(struct worker *worker, unsigned operations);
 static void work_in_child(struct worker *worker)
 {
 	/* Copied before: when the parent is killed, another moves into its place. */
-	struct place own = *worker->place;
+	static struct place own;
+	own = *worker->place;
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -366,7 +367,7 @@ static bool map_registry(void)
 		return false;
 	head = map;
 	uint64_t buckets = aligned(MDG__TABLE_ALIGN + (head->segment_capacity + 63) / 64 * 8u);
-	processes = (const void *)((const char *)map + aligned(buckets + head->bucket_count * 4u));
+	processes = (const void *)((const char *)map + aligned(buckets + (uint64_t)head->bucket_count * 4u));
 	return true;
 }
 

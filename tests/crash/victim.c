@@ -321,7 +321,7 @@ static bool one_of(uint64_t number, const long *list, size_t count)
 			return true;
 	return false;
 }
-#define ONE_OF(number, list) one_of(number, list, sizeof(list) / sizeof(list[0]))
+#define ONE_OF(number, list) one_of(number, list, sizeof(list) / sizeof((list)[0]))
 
 static bool changes_mappings(uint64_t number)
 {

@@ -337,7 +337,7 @@ static uint64_t processes_at(struct raw *raw)
 {
 	struct mdg__head *head = raw_head(raw);
 	uint64_t buckets = aligned(MDG__TABLE_ALIGN + (head->segment_capacity + 63) / 64 * 8u);
-	return aligned(buckets + head->bucket_count * 4u);
+	return aligned(buckets + (uint64_t)head->bucket_count * 4u);
 }
 
 struct mdg__process *raw_process(struct raw *raw, uint32_t slot)
