@@ -266,6 +266,10 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	 * which is not ours to unlink: the next id has another. */
 	for (int tries = 0; rc == -EEXIST && tries < SQUATTED_MOST; tries++)
 		rc = make_once(ns, wish, ret_id);
+	if (rc == -ENOMEM) { /* the dead may hold it, by names that nobody has met */
+		mdg__reap_all(ns);
+		rc = make_once(ns, wish, ret_id);
+	}
 	mdg__leave(ns);
 	return rc == -EEXIST ? -EACCES : rc;
 }
