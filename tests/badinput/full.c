@@ -197,7 +197,11 @@ static void crowd_member(mdg_id first, unsigned count, int say, int wait)
 		else
 			rc = attached;
 	}
-	byte = rc == 0 ? (refusals != 0 ? 'r' : 'a') : 'x';
+	byte = 'x';
+	if (rc == 0 && refusals == 0)
+		byte = 'a';
+	else if (rc == 0)
+		byte = 'r';
 	if (rc < 0)
 		fprintf(stderr, "attaching in a crowd: %s\n", mdg_strerror(rc));
 	(void)!write(say, &byte, 1);
@@ -211,7 +215,8 @@ static unsigned crowd(mdg_id first, unsigned count)
 	int say[2], wait[2], status;
 	unsigned refused = 0;
 	pid_t pids[CHILDREN];
-	CHECK(pipe(say) == 0 && pipe(wait) == 0);
+	if (!CHECK(pipe(say) == 0 && pipe(wait) == 0))
+		return 0;
 	for (int i = 0; i < CHILDREN; i++) {
 		char byte = 'x';
 		fflush(NULL);

@@ -39,7 +39,8 @@ static struct child start_attacher(mdg_id id)
 {
 	int say[2], wait[2];
 	char byte = 'x';
-	CHECK(pipe(say) == 0 && pipe(wait) == 0);
+	if (!CHECK(pipe(say) == 0 && pipe(wait) == 0))
+		_exit(1);
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {

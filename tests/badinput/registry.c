@@ -189,12 +189,11 @@ static void noise(void)
 	uint64_t state = 12345;
 	char *bytes = malloc(size + 9000);
 	for (int round = 0; round < 100; round++) {
-		size_t length = 0;
-		for (; length < size + 9000; length++) {
+		for (size_t at = 0; at < size + 9000; at++) {
 			state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
-			bytes[length] = (char)(state >> 56);
+			bytes[at] = (char)(state >> 56);
 		}
-		write_registry(bytes, (size_t)(state >> 33) % length);
+		write_registry(bytes, (size_t)(state >> 33) % (size + 9000));
 		if (!CHECK(refused(0)))
 			fprintf(stderr, "\tround %d\n", round);
 	}

@@ -152,7 +152,8 @@ static void attach(struct caller *caller, mdg_namespace *ns, void *kept[SCENE_SE
 	for (int i = 0; i < SCENE_SEGMENTS; i++) {
 		mdg_id id = caller->scene->ids[i];
 		void *memory = NULL;
-		if (CALL("mdg_segment_attach", mdg_segment_attach(ns, id, NULL, 0, &memory)) == 0) {
+		if (CALL("mdg_segment_attach", mdg_segment_attach(ns, id, NULL, 0, &memory)) == 0 &&
+		    memory != NULL) {
 			use(caller, ns, id, memory, true);
 			kept[i] = memory;
 		}

@@ -114,7 +114,7 @@ static void tell(const struct scene *scene, const struct settings *settings, uin
 	        (unsigned long long)number, (unsigned long long)settings->seed,
 	        (unsigned long long)settings->seed, (unsigned long long)number,
 	        (unsigned long long)settings->seed, (unsigned long long)first,
-	        (unsigned long long)(number - first + 1));
+	        (unsigned long long)number - (unsigned long long)first + 1);
 	mutation_print(&mutation, scene->image, scene->size, stderr);
 }
 

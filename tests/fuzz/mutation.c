@@ -173,7 +173,8 @@ static void a_journal(struct draw *draw)
 	                                       : roll_below(draw->dice, MDG__JOURNAL_MAX + 2);
 	add(draw, offsetof(struct mdg__head, undo_count), 4, notes);
 	for (uint32_t i = 0; i < notes && i < 8; i++) {
-		uint32_t at = offsetof(struct mdg__head, undo) + i * (uint32_t)sizeof(struct mdg__undo);
+		uint32_t at = (uint32_t)offsetof(struct mdg__head, undo) +
+		              i * (uint32_t)sizeof(struct mdg__undo);
 		uint32_t target = one_in(draw->dice, 4) ? (uint32_t)crafted(draw, 0, 4)
 		                                        : roll_below(draw->dice, draw->size) & ~3u;
 		add(draw, at, 4, target);

@@ -177,9 +177,9 @@ static void cut_off(struct scene *scene)
 	struct mdg__segment *segments;
 	uint64_t at = MDG__TABLE_ALIGN;
 	/* Where the tables are: registry/open.c. */
-	at += (head->segment_capacity + 63) / 64 * 8u;
+	at += ((uint64_t)head->segment_capacity + 63) / 64 * 8u;
 	at = (at + MDG__TABLE_ALIGN - 1) / MDG__TABLE_ALIGN * MDG__TABLE_ALIGN;
-	at += head->bucket_count * 4u;
+	at += (uint64_t)head->bucket_count * 4u;
 	at = (at + MDG__TABLE_ALIGN - 1) / MDG__TABLE_ALIGN * MDG__TABLE_ALIGN;
 	processes = (void *)(scene->map + at);
 	at += head->process_capacity * sizeof *processes;
