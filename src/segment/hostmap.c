@@ -172,32 +172,58 @@ static bool remap_is_wrong(uintptr_t from, size_t old_length, size_t length, int
 /* No mremap moves or grows an attachment together with what lies behind it. The files that
  * stand for attachments here have no such limit (Linux 6.17 moves several mappings at once,
  * and neighbours of one file are one mapping), so the limit is kept here. */
-static int keep_apart(const struct mdg_namespace *ns, const struct mdg__piece *was,
-                      uintptr_t from, size_t old_length, size_t length, int flags,
-                      void *new_address)
+static bool leaves_piece(const struct mdg__piece *was, uintptr_t from, size_t old_length,
+                         size_t length, int flags)
 {
 	bool moves = (flags & MREMAP_FIXED) || (flags & 4 /* MREMAP_DONTUNMAP */) ||
 	             length > old_length;
 	size_t kept = old_length < length ? old_length : length;
-	if (!moves || remap_is_wrong(from, old_length, length, flags, (uintptr_t)new_address))
-		return 0;
-	if (ns != NULL)
-		return kept > was->start + was->length - from ? -EFAULT : 0;
-	/* What lies before the first attachment is moved all the same, where the kernel can. */
+	return moves && kept > was->start + was->length - from;
+}
+
+/* Whether anything is mapped there: an mremap that changes nothing tells. */
+static bool is_mapped(uintptr_t address)
+{
+	void *same;
+	size_t page = mdg__page_size();
+	return mdg__sys_mremap((void *)address, page, page, 0, NULL, &same) == 0;
+}
+
+/* The start of the first piece at or above `address`. */
+static uintptr_t next_piece(uintptr_t address)
+{
 	uintptr_t first = UINTPTR_MAX;
-	for (ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		uint32_t at = mdg__piece_after(ns, from);
+	for (const struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
+		uint32_t at = mdg__piece_after(ns, address);
 		if (at < ns->piece_count && ns->pieces[at].start < first)
 			first = ns->pieces[at].start;
 	}
+	return first;
+}
+
+/* Something that does not begin with an attachment moves, at its length. Linux 6.17 moves all
+ * mappings that are there up to the first attachment; holes between them stay holes, and an
+ * attachment that comes to lie under a hole stays: so one after the other. */
+static int move_strangers(uintptr_t from, size_t length, int flags, uintptr_t to)
+{
+	size_t page = mdg__page_size();
+	uintptr_t piece = next_piece(from), end = from + length, stop;
 	void *ignored;
-	if (first >= from + kept)
-		return 0;
-	if (old_length == length &&
-	    mdg__sys_mremap((void *)from, first - from, first - from, flags, new_address,
-	                    &ignored) == 0)
-		cut_all((uintptr_t)new_address, first - from);
-	return -EFAULT;
+	int rc = is_mapped(from) ? 0 : -EFAULT;
+	for (uintptr_t at = from; rc == 0 && at < end; at = stop) {
+		if (at >= piece)
+			return -EFAULT;
+		stop = at + page;
+		if (!is_mapped(at))
+			continue;
+		while (stop < end && stop < piece && is_mapped(stop))
+			stop += page;
+		rc = mdg__sys_mremap((void *)at, stop - at, stop - at, flags,
+		                     (void *)(to + (at - from)), &ignored);
+		if (rc == 0)
+			cut_all(to + (at - from), stop - at);
+	}
+	return rc;
 }
 
 static int remap_entered(uintptr_t from, size_t old_length, size_t length, int flags,
@@ -215,9 +241,16 @@ static int remap_entered(uintptr_t from, size_t old_length, size_t length, int f
 		if (rc < 0)
 			return rc;
 	}
-	int rc = keep_apart(ns, &was, from, pages(old_length), pages(length), flags, new_address);
-	if (rc == 0)
-		rc = mdg__sys_mremap((void *)from, old_length, length, flags, new_address, ret);
+	uintptr_t to = (uintptr_t)new_address;
+	bool wrong = remap_is_wrong(from, pages(old_length), pages(length), flags, to);
+	if (!wrong && ns != NULL &&
+	    leaves_piece(&was, from, pages(old_length), pages(length), flags))
+		return -EFAULT;
+	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) && pages(old_length) == pages(length)) {
+		*ret = new_address;
+		return move_strangers(from, pages(length), flags, to);
+	}
+	int rc = mdg__sys_mremap((void *)from, old_length, length, flags, new_address, ret);
 	if (rc < 0)
 		return rc;
 	old_length = pages(old_length);
