@@ -37,7 +37,7 @@ struct child {
 /* A process of its own that attaches twice, and stays. */
 static struct child start_attacher(mdg_id id)
 {
-	int say[2], wait[2];
+	int say[2] = { -1, -1 }, wait[2] = { -1, -1 };
 	char byte = 'x';
 	if (!CHECK(pipe(say) == 0 && pipe(wait) == 0))
 		_exit(1);

@@ -193,7 +193,7 @@ static void noise(void)
 			state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
 			bytes[at] = (char)(state >> 56);
 		}
-		write_registry(bytes, (size_t)(state >> 33) % (size + 9000));
+		write_registry(bytes, (size_t)(state >> 33) % (size | 1));
 		if (!CHECK(refused(0)))
 			fprintf(stderr, "\tround %d\n", round);
 	}

@@ -137,10 +137,14 @@ static void look(struct caller *caller, mdg_namespace *ns)
 static void use(struct caller *caller, mdg_namespace *ns, mdg_id id, volatile char *memory,
                 bool writable)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = 1 };
 	if (!caller->quiet ||
 	    CALL("mdg_segment_stat of attached", mdg_segment_stat(ns, id, MDG_STAT_ANY, &info)) < 0)
 		info.size = 1;
+	if (memory == NULL) {
+		fprintf(stderr, "attached, but nowhere\n");
+		_exit(EXIT_WRONG);
+	}
 	atomic_store(&caller->progress->call, "use of attached memory");
 	char byte = (char)(memory[0] ^ memory[info.size - 1]);
 	if (writable)
@@ -152,8 +156,7 @@ static void attach(struct caller *caller, mdg_namespace *ns, void *kept[SCENE_SE
 	for (int i = 0; i < SCENE_SEGMENTS; i++) {
 		mdg_id id = caller->scene->ids[i];
 		void *memory = NULL;
-		if (CALL("mdg_segment_attach", mdg_segment_attach(ns, id, NULL, 0, &memory)) == 0 &&
-		    memory != NULL) {
+		if (CALL("mdg_segment_attach", mdg_segment_attach(ns, id, NULL, 0, &memory)) == 0) {
 			use(caller, ns, id, memory, true);
 			kept[i] = memory;
 		}
@@ -169,8 +172,8 @@ static void attach(struct caller *caller, mdg_namespace *ns, void *kept[SCENE_SE
 static void make(struct caller *caller, mdg_namespace *ns)
 {
 	static const char *const names[] = { NULL, "fuzz" };
-	mdg_id id;
-	void *memory;
+	mdg_id id = -1;
+	void *memory = NULL;
 	for (int i = 0; i < 2; i++) {
 		if (CALL("mdg_segment_create",
 		         mdg_segment_create(ns, names[i], 5000, 0600, 0, &id)) < 0)
