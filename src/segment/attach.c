@@ -396,7 +396,7 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (request->replace)
 		mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
 	mdg__piece_insert(ns, (struct mdg__piece){ (uintptr_t)memory, request->length, 0,
-	                                           entry->index, sequence });
+	                                           entry->index, sequence, ns->calls++ });
 	*ret = memory;
 	return 0;
 }

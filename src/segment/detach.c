@@ -4,7 +4,7 @@
  *
  * As the kernel finds them: the first piece whose start lies as far above the
  * address as its content above the segment's start tells the segment; it and
- * all further such pieces within the segment's length go. So a start that the
+ * all further such pieces of the same shmat within its length go. So a start that the
  * program unmapped itself is still good for the rest.
  */
 #include <errno.h>
@@ -31,8 +31,8 @@ static int detach_entered(struct mdg_namespace *ns, uintptr_t address)
 		if (piece.start != first.start &&
 		    piece.start - address + piece.length > length)
 			break; /* also one that mremap has grown beyond the segment */
-		if (!belongs(&piece, address) || piece.index != first.index ||
-		    piece.sequence != first.sequence) {
+		/* Of one shmat: another one's that fits stays. */
+		if (!belongs(&piece, address) || piece.call != first.call) {
 			at++;
 			continue;
 		}

@@ -59,6 +59,7 @@ struct mdg__piece {
 	size_t length;    /* page-rounded */
 	uint64_t offset;  /* of `start` in the segment */
 	uint32_t index, sequence;
+	uint32_t call;    /* the shmat that it comes from: a number of this process */
 };
 
 struct mdg_namespace {
@@ -72,6 +73,7 @@ struct mdg_namespace {
 	struct mdg__known *known; /* segment_capacity entries, memory on demand */
 	struct mdg__piece *pieces; /* sorted by start */
 	uint32_t piece_count, piece_room;
+	uint32_t calls;         /* of shmat so far, see struct mdg__piece */
 	/* The same for those who only ask whether addresses are attachments, and
 	 * must not wait: a seqlock; arrays that were outgrown stay mapped. */
 	_Atomic uint32_t span_version, span_count;
