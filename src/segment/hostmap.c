@@ -20,6 +20,7 @@
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
 
+#define STRANGERS_MOST ((size_t)1 << 30) /* bytes that are looked at page by page */
 #define MAP_FIXED_ANY (MAP_FIXED | 0x100000 /* MAP_FIXED_NOREPLACE */)
 
 static void enter_all(mdg__sigmask *mask)
@@ -189,8 +190,8 @@ static bool is_mapped(uintptr_t address)
 	return mdg__sys_mremap((void *)address, page, page, 0, NULL, &same) == 0;
 }
 
-/* The start of the first piece at or above `address`. */
-static uintptr_t next_piece(uintptr_t address)
+/* The first address from this one on that a piece has. */
+static uintptr_t next_attached(uintptr_t address)
 {
 	uintptr_t first = UINTPTR_MAX;
 	for (const struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
@@ -198,7 +199,7 @@ static uintptr_t next_piece(uintptr_t address)
 		if (at < ns->piece_count && ns->pieces[at].start < first)
 			first = ns->pieces[at].start;
 	}
-	return first;
+	return first > address ? first : address;
 }
 
 /* Something that does not begin with an attachment moves, at its length. Linux 6.17 moves all
@@ -207,7 +208,7 @@ static uintptr_t next_piece(uintptr_t address)
 static int move_strangers(uintptr_t from, size_t length, int flags, uintptr_t to)
 {
 	size_t page = mdg__page_size();
-	uintptr_t piece = next_piece(from), end = from + length, stop;
+	uintptr_t piece = next_attached(from), end = from + length, stop;
 	void *ignored;
 	int rc = is_mapped(from) ? 0 : -EFAULT;
 	for (uintptr_t at = from; rc == 0 && at < end; at = stop) {
@@ -224,6 +225,16 @@ static int move_strangers(uintptr_t from, size_t length, int flags, uintptr_t to
 			cut_all(to + (at - from), stop - at);
 	}
 	return rc;
+}
+
+/* An mremap that failed may have unmapped what was at its new address before. */
+static void cut_unmapped(uintptr_t start, size_t length)
+{
+	size_t page = mdg__page_size();
+	uintptr_t at = next_attached(start);
+	for (; at < start + length; at = next_attached(at + page))
+		if (!is_mapped(at))
+			cut_all(at, page);
 }
 
 static int remap_entered(uintptr_t from, size_t old_length, size_t length, int flags,
@@ -246,11 +257,14 @@ static int remap_entered(uintptr_t from, size_t old_length, size_t length, int f
 	if (!wrong && ns != NULL &&
 	    leaves_piece(&was, from, pages(old_length), pages(length), flags))
 		return -EFAULT;
-	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) && pages(old_length) == pages(length)) {
+	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) &&
+	    pages(old_length) == pages(length) && length <= STRANGERS_MOST) {
 		*ret = new_address;
 		return move_strangers(from, pages(length), flags, to);
 	}
 	int rc = mdg__sys_mremap((void *)from, old_length, length, flags, new_address, ret);
+	if (rc < 0 && !wrong && (flags & MREMAP_FIXED))
+		cut_unmapped(to, pages(length));
 	if (rc < 0)
 		return rc;
 	old_length = pages(old_length);
