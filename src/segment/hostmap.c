@@ -122,24 +122,6 @@ static struct mdg__piece *piece_at(struct mdg_namespace *ns, uintptr_t address)
 	return &ns->pieces[at];
 }
 
-/* [from, from+old_length) now lies at [to, to+length). */
-static void moved(struct mdg_namespace *ns, struct mdg__piece was, uintptr_t from,
-                  size_t old_length, uintptr_t to, size_t length, bool copied)
-{
-	struct mdg__piece piece = was;
-	piece.start = to;
-	piece.length = length;
-	piece.offset = was.offset + (from - was.start);
-	/* Counted before it is uncounted, so that a removed segment stays. */
-	bool counted = mdg__count_attached(ns, was.index, was.sequence) == 0;
-	mdg__stamp_attached(ns, was.index);
-	if (!copied)
-		mdg__pieces_cut(ns, from, old_length);
-	mdg__pieces_cut(ns, to, length);
-	if (counted)
-		mdg__piece_insert(ns, piece);
-}
-
 /* The piece that holds `from`, whose end it is, became longer where it lies. */
 static void grown(struct mdg_namespace *ns, uintptr_t from, size_t more)
 {
@@ -150,6 +132,52 @@ static void grown(struct mdg_namespace *ns, uintptr_t from, size_t more)
 	piece.length += more;
 	mdg__piece_remove(ns, (uint32_t)(found - ns->pieces));
 	mdg__piece_insert(ns, piece);
+}
+
+static bool fit(const struct mdg__piece *left, const struct mdg__piece *right)
+{
+	return left->call == right->call && left->start + left->length == right->start &&
+	       left->offset + left->length == right->offset;
+}
+
+/* Newer kernels make no new area of what mremap puts beside the rest of the same
+ * attachment where it came from, but let the rest grow: no attach. Not on both sides at
+ * once, as one of two areas would be gone. */
+static bool joined(struct mdg_namespace *ns, const struct mdg__piece *piece)
+{
+	uint32_t at = mdg__piece_after(ns, piece->start);
+	struct mdg__piece whole;
+	if (at > 0 && fit(&ns->pieces[at - 1], piece)) {
+		whole = ns->pieces[--at];
+	} else if (at < ns->piece_count && fit(piece, &ns->pieces[at])) {
+		whole = ns->pieces[at];
+		whole.start = piece->start;
+		whole.offset = piece->offset;
+	} else {
+		return false;
+	}
+	whole.length += piece->length;
+	mdg__piece_remove(ns, at);
+	mdg__piece_insert(ns, whole);
+	return true;
+}
+
+/* [from, from+old_length) now lies at [to, to+length). */
+static void moved(struct mdg_namespace *ns, struct mdg__piece was, uintptr_t from,
+                  size_t old_length, uintptr_t to, size_t length, bool copied)
+{
+	struct mdg__piece piece = was;
+	piece.start = to;
+	piece.length = length;
+	piece.offset = was.offset + (from - was.start);
+	mdg__pieces_cut(ns, to, length);
+	/* Counted before it is uncounted, so that a removed segment stays. */
+	if (!joined(ns, &piece) && mdg__count_attached(ns, was.index, was.sequence) == 0) {
+		mdg__stamp_attached(ns, was.index);
+		mdg__piece_insert(ns, piece);
+	}
+	if (!copied)
+		mdg__pieces_cut(ns, from, old_length);
 }
 
 static size_t pages(size_t length)
