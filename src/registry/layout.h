@@ -150,6 +150,10 @@ enum mdg__process_state {
 	                      holds the slot's byte, is clearing away to use the slot */
 };
 
+/* In `forking`: this process and relatives have one description of the registry
+ * between them, for good. */
+#define MDG__SHARING UINT32_C(0x80000000)
+
 /* The kernel holds an open-file-description lock on the slot's first byte for
  * as long as the process lives; see process.c. */
 struct mdg__process {
@@ -166,7 +170,7 @@ struct mdg__process {
 	mdg__a32 working;  /* [L] BUSY segments whose worker this is */
 	mdg__a32 forking;  /* [A] children that may still hold our description, because
 	                      they have not closed it yet: then a locked byte is
-	                      no proof of our life */
+	                      no proof of our life; | MDG__SHARING */
 	mdg__a32 parent;   /* [O] of a child's slot: idx1 of the slot that forked it */
 	mdg__a32 parent_generation; /* [O] */
 	mdg__a64 unused[8];

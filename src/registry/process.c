@@ -23,7 +23,9 @@
  * yet: for it the lock alone decides. Until the child has closed its copy of
  * the parent's description, a locked byte does not prove that the parent lives:
  * the parent's slot counts such children (`forking`), and while there are any,
- * the parent itself is asked as well.
+ * the parent itself is asked as well. A child that could have no description of
+ * its own keeps the parent's, which holds both their bytes until both are dead:
+ * both are marked for good (MDG__SHARING), and always asked themselves.
  */
 #include <errno.h>
 
@@ -259,6 +261,10 @@ int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_sl
 	                      memory_order_release);
 	atomic_fetch_add(&registry->processes[registry->slot1 - 1].forking, 1);
 	*ret_generation = fill_in(registry, *ret_slot, 0, MDG__SLOT_FORKING);
+	if (fd == registry->fd) {
+		atomic_fetch_or(&registry->processes[registry->slot1 - 1].forking, MDG__SHARING);
+		atomic_fetch_or(&process->forking, MDG__SHARING);
+	}
 	return 0;
 }
 
@@ -268,7 +274,8 @@ static void let_go(struct mdg__process *parent, uint32_t generation)
 	uint32_t count = mdg__get32(&parent->forking);
 	if (mdg__get32(&parent->tag) >> 8 != generation)
 		return; /* it died, and the slot is another's */
-	while (count > 0 && !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))
+	while ((count & ~MDG__SHARING) > 0 &&
+	       !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))
 		;
 }
 
@@ -281,10 +288,27 @@ void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot)
 		       mdg__get32(&process->parent_generation));
 }
 
-void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation)
+void mdg__slot_unlock(const struct mdg__registry *registry, uint32_t slot)
+{
+	(void)mdg__sys_unlock_byte(registry->fd, byte_of(registry, slot));
+}
+
+void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                    bool shares_description)
 {
 	struct mdg__process *process = &registry->processes[slot];
+	/* A parent that waits for this does not wait for ever. */
+	uint32_t unborn = generation << 8 | MDG__SLOT_FORKING;
+	if (shares_description && mdg__get32(&process->tag) != unborn)
+		return;
 	atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(), memory_order_release);
+	if (shares_description) {
+		if (atomic_compare_exchange_strong(&process->tag, &unborn,
+		                                   generation << 8 | MDG__SLOT_LIVE))
+			atomic_store(&process->parent, 0);
+		(void)mdg__sys_futex_wake(&process->tag, 1, true);
+		return;
+	}
 	atomic_store_explicit(&process->tag, generation << 8 | MDG__SLOT_LIVE,
 	                      memory_order_release);
 	/* Who the parent is, this process still has in its own memory. */
@@ -292,10 +316,26 @@ void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_
 		let_go(&registry->processes[registry->slot1 - 1], registry->generation);
 }
 
+void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
+                           uint32_t generation)
+{
+	struct mdg__process *process = &registry->processes[slot];
+	uint32_t unborn = generation << 8 | MDG__SLOT_FORKING;
+	const uint64_t end = mdg__boot_nanoseconds() + FORK_LASTS_NS;
+	while (mdg__get32(&process->tag) == unborn) {
+		if (mdg__boot_nanoseconds() >= end) {
+			(void)atomic_compare_exchange_strong(&process->tag, &unborn,
+			                                     generation << 8 | MDG__SLOT_DEAD);
+			return;
+		}
+		(void)mdg__sys_futex_wait(&process->tag, unborn, true, FORK_LASTS_NS);
+	}
+}
+
 void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation)
 {
 	registry->namespace_unknown = 1;
-	if (fd >= 0)
+	if (fd >= 0 && fd != registry->fd)
 		mdg__registry_keep_fd(registry, fd);
 	registry->locked_in = fd >= 0 ? registry->openings : 0;
 	registry->generation = generation;
@@ -303,6 +343,11 @@ void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint
 }
 
 /* ---- who is alive ------------------------------------------------------- */
+
+static bool is_sharing(const struct mdg__registry *registry, uint32_t slot)
+{
+	return (mdg__get32(&registry->processes[slot].forking) & MDG__SHARING) != 0;
+}
 
 /* The byte lock: 1 held, 0 free, negative: our own descriptor is lost and
  * cannot be had again. */
@@ -352,6 +397,10 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 		if (mdg__slot_is_own(registry, slot))
 			return true;
 		int held = ask_lock(registry, slot);
+		/* A description is not shown the locks that it holds itself. */
+		if (held == 0 && is_sharing(registry, slot) && registry->slot1 != 0 &&
+		    is_sharing(registry, registry->slot1 - 1))
+			held = 1;
 		bool forking = (tag & 0xff) == MDG__SLOT_FORKING;
 		if (held > 0 && (forking || mdg__get32(&process->forking) == 0))
 			return true;

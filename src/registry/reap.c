@@ -246,8 +246,12 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	mdg__commit(registry);
 	/* One store, so no journal; and none if it was inherited meanwhile. */
 	tag = mdg__get32(&dead->tag);
-	if (tag >> 8 == generation && (tag & 0xff) != MDG__SLOT_INHERITED)
+	if (tag >> 8 == generation && (tag & 0xff) != MDG__SLOT_INHERITED) {
+		/* If it shared our description, nobody else could take the slot. */
+		if (mdg__get32(&dead->forking) & MDG__SHARING)
+			mdg__slot_unlock(registry, slot);
 		(void)atomic_compare_exchange_strong(&dead->tag, &tag,
 		                                     generation << 8 | MDG__SLOT_FREE);
+	}
 	return 0;
 }

@@ -123,13 +123,23 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 bool mdg__slot_is_inherited(const struct mdg__registry *registry);
 void mdg__slot_settle(struct mdg__registry *registry);
 void mdg__slot_leave(struct mdg__registry *registry);
-/* Takes a slot for a child about to be forked; its byte is locked by `fd`. */
+/* Takes a slot for a child about to be forked; its byte is locked by `fd`, which
+ * is to be the child's, or stays the parent's as well (`registry->fd`). */
 int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
                         uint32_t *ret_generation);
-/* In the child, when it has closed the parent's description: the slot has a
- * process now. Touches nothing but the registry. */
-void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation);
-/* In the child, later: makes that slot and descriptor this process's own. */
+/* Gives up the lock on a slot, if `registry->fd` holds it. */
+void mdg__slot_unlock(const struct mdg__registry *registry, uint32_t slot);
+/* In the child, when it has closed the parent's description, or shares it: the
+ * slot has a process now. Touches nothing but the registry. */
+void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                    bool shares_description);
+/* In the parent, when the child shares its description: returns when the child is
+ * born, because nobody could tell the death of an unborn one. When it is not within
+ * a second, the fork failed, or the child was killed: then the slot is dead. */
+void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
+                           uint32_t generation);
+/* In the child, later: makes that slot and descriptor this process's own; -1,
+ * the program has closed it. */
 void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
 /* The child that `slot` was for is born, or was never: the parent's byte is
  * proof again. */

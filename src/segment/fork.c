@@ -15,6 +15,10 @@
  * that the kernel wipes at fork (MADV_WIPEONFORK) tells that this is another
  * process than the one that the object was made for.
  *
+ * A second description cannot always be had: after setuid the directory may be
+ * closed, or no descriptor is left. Then the child keeps the parent's, whose lock
+ * proves nothing any more, and each is asked itself whether it lives.
+ *
  * A bare clone(2) or _Fork() runs no handlers. Such a child learns of it by the
  * same page, and then takes a slot of its own. Until then its inherited
  * attachments are not counted; it keeps the parent's description open.
@@ -76,16 +80,22 @@ static void become_child(struct mdg_namespace *ns)
 	struct mdg__registry *registry = &ns->registry;
 	atomic_store(&ns->lock, 0); /* perhaps of a thread that is not here */
 	registry->opening = 0;
-	if (mdg__registry_fd_is_ours(registry)) /* no handler has closed it */
-		(void)mdg__sys_close(registry->fd);
-	registry->fd = -1;
+	bool shared = ns->child_fd >= 0 && ns->child_fd == ns->parent_fd;
+	if (!shared) {
+		if (mdg__registry_fd_is_ours(registry)) /* no handler has closed it */
+			(void)mdg__sys_close(registry->fd);
+		registry->fd = -1;
+	}
 	registry->slot1 = 0;
 	ns->children.count = 0;
 	if (ns->child_fd >= 0) {
-		bool kept = mdg__fd_is(ns->child_fd, registry->device, registry->inode);
+		bool kept = shared ? mdg__registry_fd_is_ours(registry)
+		                   : mdg__fd_is(ns->child_fd, registry->device, registry->inode);
 		mdg__slot_adopt(registry, kept ? ns->child_fd : -1, ns->child_slot,
 		                ns->child_generation);
 		registry->lost = !kept; /* closed by the program in the meantime */
+		if (!kept)
+			registry->fd = -1;
 		mdg__adopt_attachments(ns);
 	}
 	ns->child_fd = -1;
@@ -181,6 +191,13 @@ static void remember_child(struct mdg_namespace *ns)
 	children->list[at].generation = ns->child_generation;
 }
 
+/* A description for the child: one of its own, or if need be the parent's. */
+static int description_for_child(struct mdg_namespace *ns)
+{
+	int fd = mdg__registry_fd(&ns->registry, true);
+	return fd < 0 && mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : fd;
+}
+
 /* Takes a slot for the child and enters the attachments there. Returns the
  * description that holds it, or a negative code: then the child enters itself
  * at its first call. */
@@ -188,7 +205,7 @@ static int prepare_child(struct mdg_namespace *ns)
 {
 	give_back_children(ns);
 	int rc = mdg__ensure_slot(ns);
-	int fd = rc < 0 ? rc : mdg__registry_fd(&ns->registry, true);
+	int fd = rc < 0 ? rc : description_for_child(ns);
 	if (fd < 0)
 		return fd;
 	rc = mdg__slot_for_child(&ns->registry, fd, &ns->child_slot, &ns->child_generation);
@@ -202,7 +219,10 @@ static int prepare_child(struct mdg_namespace *ns)
 	if (rc == 0)
 		rc = enter_all_for_child(ns);
 	if (rc < 0) {
-		(void)mdg__sys_close(fd); /* and with it the slot is dead */
+		if (fd == ns->registry.fd)
+			mdg__slot_unlock(&ns->registry, ns->child_slot);
+		else
+			(void)mdg__sys_close(fd); /* and with it the slot is dead */
 		return rc;
 	}
 	remember_child(ns);
@@ -241,7 +261,9 @@ static void after_in_parent(void)
 	if (!entered_at_fork)
 		return;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		if (ns->child_fd >= 0)
+		if (ns->child_fd >= 0 && ns->child_fd == ns->parent_fd)
+			mdg__slot_await_birth(&ns->registry, ns->child_slot, ns->child_generation);
+		else if (ns->child_fd >= 0)
 			(void)mdg__sys_close(ns->child_fd);
 		ns->child_fd = -1;
 		mdg__leave_blocked(ns);
@@ -264,10 +286,11 @@ static void after_in_child(void)
 		atomic_store(&unwiped.fork_lock, 0);
 	}
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		if (ns->parent_fd >= 0)
+		bool shared = ns->child_fd == ns->parent_fd;
+		if (ns->parent_fd >= 0 && !shared)
 			(void)mdg__sys_close(ns->parent_fd);
 		if (ns->child_fd >= 0)
-			mdg__slot_born(&ns->registry, ns->child_slot, ns->child_generation);
+			mdg__slot_born(&ns->registry, ns->child_slot, ns->child_generation, shared);
 	}
 	mdg__signals_restore(&mask_at_fork);
 }
