@@ -46,8 +46,10 @@ static void *next(enum wrapped which)
 	if (function == NULL) {
 		int before = errno;
 		function = dlsym(RTLD_NEXT, names[which].name);
-		if (function == NULL)
+		if (function == NULL) {
+			(void)dlerror(); /* that it is missing is not the program's error */
 			function = dlsym(RTLD_NEXT, names[which].other);
+		}
 		atomic_store_explicit(&found[which], function, memory_order_relaxed);
 		errno = before;
 	}

@@ -40,7 +40,8 @@ enum { EXIT_SKIPPED = 77, NAP_LENGTH = 170, RUN_SECONDS = 60, KNOWN_MAX = 64 };
 
 struct campaign {
 	struct setup setup;
-	uint64_t seed, operations, length, naps;
+	uint64_t seed, operations;
+	size_t length, naps;
 	int64_t print;
 	bool users, forever, print_c;
 	const char *keep;
@@ -270,9 +271,9 @@ static void option(struct campaign *c, int which)
 	switch (which) {
 	case 's': c->seed = number(optarg); break;
 	case 'o': c->operations = number(optarg); break;
-	case 'l': c->length = number(optarg); break;
+	case 'l': c->length = (size_t)number(optarg); break;
 	case 'u': c->users = true; break;
-	case 'n': c->naps = number(optarg); break;
+	case 'n': c->naps = (size_t)number(optarg); break;
 	case 'f': c->forever = true; break;
 	case 'k': c->keep = optarg; break;
 	case 'j': c->setup.subject = optarg; break;
