@@ -26,6 +26,15 @@ show_map() {
 	fact "$1 of '$2': counts" "$(tr '\n' ' ' < "$WORK/map")"
 }
 
+# Ends what runs a program of the working directory still, each by its id.
+end_stragglers() {
+	for process in /proc/[0-9]*; do
+		case $(tr '\0' ' ' 2> /dev/null < "$process/cmdline") in
+		"$WORK/"*) kill -KILL "${process#/proc/}" ;;
+		esac
+	done
+}
+
 # fuzz TARGET OPTION...
 fuzz() {
 	target=$1
@@ -37,7 +46,7 @@ fuzz() {
 	check "$target: the crash is found" [ "${crashes:-0}" -gt 0 ] || tail -n 20 "$WORK/log" >&2
 	fact "$target: edges" "$(awk '$1 == "total_edges" { print $3 }' "$stats")"
 	# A child in persistent mode stops itself between inputs, and may stay behind.
-	pkill -KILL -f "^$WORK/"
+	end_stragglers
 	wait_until 20 no_segments
 	equal "$target: segments left" "" "$(rows)"
 }
@@ -64,7 +73,6 @@ build() {
 }
 
 need afl-fuzz afl++
-need pkill procps
 workdir afl
 AFL_QUIET=1
 AFL_NO_UI=1

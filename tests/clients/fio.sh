@@ -34,8 +34,9 @@ if [ "${1-}" = inside ]; then
 	fio=$!
 	check "the buffers are there" wait_until 30 buffers_are_there || cat "$WORK/said" >&2
 	fact "while it runs" "$(table)"
-	pkill -KILL -P "$fio"
-	kill -KILL "$fio"
+	children=$(ps -o pid= --ppid "$fio")
+	# shellcheck disable=SC2086 # the ids are words
+	kill -KILL "$fio" $children
 	wait "$fio" 2> /dev/null
 	wait_until 20 nobody_attached
 	fact "when it was killed" "$(table)"
@@ -44,7 +45,7 @@ if [ "${1-}" = inside ]; then
 	finish
 fi
 need fio fio
-need pkill procps
+need ps procps
 workdir fio
 # shellcheck disable=SC2119 # no options
 (enter)
