@@ -23,6 +23,7 @@ struct page {
 	int segment; /* -1: none */
 	int offset;  /* in it, in pages */
 	int run;     /* the same one all over a piece */
+	int call;    /* of the attach that it comes from */
 };
 
 static mdg_namespace *ns;
@@ -31,7 +32,7 @@ static const int sizes[SEGMENTS] = { 1, 2, 5, 9 };
 static struct page model[PAGES];
 static unsigned char *arena;
 static size_t page_size;
-static int runs;
+static int runs, calls;
 static uint64_t state = 4242;
 
 static int random_below(int limit)
@@ -50,18 +51,19 @@ static unsigned char *address(int page)
 static void clear(int from, int count, bool has_hole)
 {
 	for (int i = from; i < from + count; i++)
-		model[i] = (struct page){ -1, 0, 0 };
+		model[i] = (struct page){ -1, 0, 0, 0 };
 	void *filled;
 	if (has_hole && count > 0)
 		CHECK_RC(0, mdg__sys_mmap(address(from), (size_t)count * page_size, PROT_NONE,
 		                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0, &filled));
 }
 
-static void place(int at, int count, int segment, int offset)
+static void place(int at, int count, const struct page *first)
 {
-	runs++;
-	for (int i = 0; i < count; i++)
-		model[at + i] = (struct page){ segment, offset + i, runs };
+	struct page page = *first;
+	page.run = ++runs;
+	for (int i = 0; i < count; i++, page.offset++)
+		model[at + i] = page;
 }
 
 static int length_of_run(int at)
@@ -75,6 +77,29 @@ static int length_of_run(int at)
 static bool starts_piece(int at)
 {
 	return model[at].segment >= 0 && (at == 0 || model[at - 1].run != model[at].run);
+}
+
+static bool fit(int left, int right)
+{
+	return model[left].segment >= 0 && model[left].call == model[right].call &&
+	       model[left].offset + 1 == model[right].offset;
+}
+
+/* The kernel's rule: what mremap puts beside the rest of its attachment joins it, on the left
+ * if it fits there, else on the right. */
+static void place_beside(int at, int count, const struct page *first)
+{
+	int end = at + count;
+	place(at, count, first);
+	if (at > 0 && fit(at - 1, at)) {
+		while (at > 0 && !starts_piece(at - 1))
+			at--;
+		at--;
+	} else if (end < PAGES && fit(end - 1, end)) {
+		end += length_of_run(end);
+	}
+	struct page whole = model[at];
+	place(at, end - at, &whole);
 }
 
 /* ---- comparing -------------------------------------------------------------------- */
@@ -126,7 +151,7 @@ static void attach_over(void)
 	int segment = random_below(SEGMENTS), at = random_below(PAGES - sizes[segment] + 1);
 	void *memory;
 	CHECK_RC(0, mdg_segment_attach(ns, ids[segment], address(at), MDG_REMAP, &memory));
-	place(at, sizes[segment], segment, 0);
+	place(at, sizes[segment], &(struct page){ segment, 0, 0, ++calls });
 }
 
 static void attach_refused(void)
@@ -186,7 +211,7 @@ static void move(void)
 	CHECK(mdg__host_mremap(address(from), length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
 	                       address(to)) == address(to));
 	clear(from, count, true);
-	place(to, count, first.segment, first.offset);
+	place_beside(to, count, &first);
 }
 
 static void duplicate(void)
@@ -198,7 +223,7 @@ static void duplicate(void)
 	struct page first = model[from];
 	CHECK(mdg__host_mremap(address(from), 0, (size_t)count * page_size,
 	                       MREMAP_MAYMOVE | MREMAP_FIXED, address(to)) == address(to));
-	place(to, count, first.segment, first.offset);
+	place_beside(to, count, &first);
 }
 
 static void shrink(void)
@@ -227,22 +252,25 @@ static void grow(void)
 	CHECK(mdg__host_mremap(address(from), (size_t)(end - from) * page_size,
 	                       (size_t)(end - from + 1) * page_size, 0, NULL) == address(from));
 	/* A new number: what was cut off this piece before may lie behind it. */
-	place(at, end - at + 1, model[at].segment, model[at].offset);
+	struct page first = model[at];
+	place(at, end - at + 1, &first);
 }
 
 /* The kernel's rule: the first piece whose start is as far above the address as
- * its content above the segment's start, and all such ones of the same segment
+ * its content above the segment's start, and all such ones of the same attach
  * that end within its length. */
 static void detach(void)
 {
-	int at = random_below(PAGES), segment = -1;
+	int at = random_below(PAGES), segment = -1, call = -1;
 	bool gone[PAGES] = { false };
 	for (int i = at; i < PAGES; i++) {
 		bool belongs = starts_piece(i) && model[i].offset == i - at;
 		bool is_first = belongs && segment < 0;
-		if (is_first)
+		if (is_first) {
 			segment = model[i].segment;
-		if (belongs && model[i].segment == segment &&
+			call = model[i].call;
+		}
+		if (belongs && model[i].call == call &&
 		    (is_first || i + length_of_run(i) - at <= sizes[segment]))
 			memset(&gone[i], true, (size_t)length_of_run(i) * sizeof gone[0]);
 	}
