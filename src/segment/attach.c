@@ -432,7 +432,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
                   struct mdg__entry *ret_entry, void **ret_memory)
 {
-	int rc = mdg__entry_read(ns, id, false, ret_entry);
+	int rc = mdg__entry_find(ns, id, false, ret_entry);
 	if (rc == 0)
 		rc = mdg__permit(ret_entry, (request->readonly ? 0444u : 0666u) |
 		                                    (request->executable ? 0111u : 0u));

@@ -8,22 +8,12 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
-/* A removed segment is there only as long as somebody living has it. */
-static int read_entry(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
-{
-	uint32_t living;
-	int rc = mdg__entry_read(ns, id, false, ret);
-	if (rc == 0 && mdg__tag_state(ret->tag) == MDG__REMOVED)
-		rc = mdg__entry_attached(ns, ret, false, &living);
-	return rc;
-}
-
 /* Enters, takes the writer lock, and finds the segment, whose owner, creator
  * or master the caller must be. On failure nothing is held. */
 static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 {
 	struct mdg__entry before; /* no slot is needed to be refused */
-	int rc = read_entry(ns, id, &before);
+	int rc = mdg__entry_find(ns, id, false, &before);
 	if (rc == 0)
 		rc = mdg__permit_control(&before);
 	if (rc < 0)
@@ -85,7 +75,7 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 {
 	struct mdg__entry entry;
 	struct mdg__registry *registry = &ns->registry;
-	int rc = read_entry(ns, id, &entry);
+	int rc = mdg__entry_find(ns, id, false, &entry);
 	if (rc == 0)
 		rc = mdg__permit_control(&entry);
 	if (rc == 0 && (uid == UINT32_MAX || gid == UINT32_MAX))
@@ -150,7 +140,7 @@ static int may_lock(struct mdg_namespace *ns, mdg_id id)
 /* SHM_LOCK and SHM_UNLOCK are for the owner, the creator or CAP_IPC_LOCK. */
 static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct mdg__entry *ret)
 {
-	int rc = read_entry(ns, id, ret);
+	int rc = mdg__entry_find(ns, id, false, ret);
 	if (rc < 0)
 		return rc;
 	uint32_t uid = mdg__euid();

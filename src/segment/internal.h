@@ -201,6 +201,9 @@ struct mdg__entry {
 /* -EINVAL: no such segment. Lock-free, with the lock as last resort. `any`:
  * `id` is an index or an id modulo 32768. */
 int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret);
+/* The same, but -EINVAL also if it is removed and nobody living has it any more: such a one is
+ * gone before anybody's permission is asked for. */
+int mdg__entry_find(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret);
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret);
 /* Whether the segment was removed or freed since: what was found out about it
  * with this entry does not count. */

@@ -213,13 +213,22 @@ bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	return mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag;
 }
 
+int mdg__entry_find(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret)
+{
+	uint32_t living;
+	int rc = mdg__entry_read(ns, id, any, ret);
+	if (rc == 0 && mdg__tag_state(ret->tag) == MDG__REMOVED)
+		rc = mdg__entry_attached(ns, ret, false, &living);
+	return rc;
+}
+
 int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_segment_info *ret_info)
 {
 	struct mdg__entry entry;
 	uint32_t attached;
 	/* Removed while we look, it may still be there: attached. Look again. */
 	for (int tries = 0; tries < TRIES; tries++) {
-		int rc = mdg__entry_read(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);
+		int rc = mdg__entry_find(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);
 		if (rc == 0 && !(flags & MDG_STAT_ANY))
 			rc = mdg__permit(&entry, 0444);
 		if (rc < 0)
