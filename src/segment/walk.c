@@ -77,6 +77,18 @@ static uint64_t resident_pages(struct mdg_namespace *ns)
 	return bytes / mdg__page_size();
 }
 
+/* Removed segments that nobody has any more, but that the last one to have them could not clear
+ * away: their files are another user's to unlink. */
+static void finish_removals(struct mdg_namespace *ns)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	struct mdg__entry entry;
+	for (uint32_t index = 0; index < ready; index++)
+		if (mdg__tag_state(mdg__get32(&registry->segments[index].tag)) == MDG__REMOVED)
+			(void)mdg__entry_find(ns, (mdg_id)index, true, &entry);
+}
+
 int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_info *ret_info)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -84,6 +96,7 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	mdg__enter(ns);
 	mdg__reap_all(ns);
 	mdg__leave(ns);
+	finish_removals(ns);
 	memset(ret_info, 0, sizeof *ret_info);
 	int32_t highest = mdg__index_highest(registry);
 	ret_info->flags = registry->flags;
