@@ -65,12 +65,49 @@ static bool ours(int64_t where, int64_t first, int64_t count)
 
 /* ---- shmget, shmat, shmdt -------------------------------------------------------- */
 
+/* docs/divergences.md, "the id that a new segment gets": indexes are used again when they have
+ * gone round, later the more segments there are; what only the dead hold is there until
+ * somebody looks. Asking for the totals looks. */
+static void notice_deaths_if_it_matters(void)
+{
+	enum { IDS_ROUND = 64, MANY = 42 };
+	struct shm_info totals;
+	if (world->made < IDS_ROUND && world->used_at_most < MANY)
+		return;
+	become(0); /* whoever may not unlink a file only notices */
+	if (shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&totals) >= 0)
+		world->used_at_most = totals.used_ids;
+	become(world->actor[me].user);
+}
+
 static void op_get(const struct op *op)
 {
+	notice_deaths_if_it_matters();
 	int id = shmget(key_of(op->arg[1]), (size_t)op->arg[2], (int)op->arg[3]);
 	log_result(id, id < 0 ? errno : 0);
-	if (id >= 0)
-		world->id[op->arg[0]] = id;
+	if (id < 0)
+		return;
+	world->id[op->arg[0]] = id;
+	world->used_at_most++;
+	world->made++;
+}
+
+static bool is_my_group(gid_t group)
+{
+	const struct user *user = &users[world->actor[me].user];
+	return group == user->gid || (user->supplementary != 0 && group == user->supplementary);
+}
+
+/* docs/divergences.md: "the creator of a segment that has another owner or group": what he may
+ * do for having made it, he may not do to the file. */
+static bool has_creators_rights(int id)
+{
+	struct shmid_ds now;
+	if (geteuid() == 0 || id < 0 || shmctl(id % INDEXES, SHM_STAT_ANY, &now) != id)
+		return false;
+	const struct ipc_perm *perm = &now.shm_perm;
+	return (perm->uid != perm->cuid && perm->cuid == geteuid()) ||
+	       (perm->gid != perm->cgid && is_my_group(perm->cgid));
 }
 
 static int64_t pages_of(int id)
@@ -91,6 +128,10 @@ static void op_attach(const struct op *op)
 		log_outcome(REFUSED); /* it would work */
 		return;
 	}
+	if (has_creators_rights(id)) {
+		log_outcome(REFUSED);
+		return;
+	}
 	if (world->no_exec) /* docs/divergences.md: "`/dev/shm` mounted `noexec`" */
 		flags &= ~SHM_EXEC;
 	char *memory = shmat(id, wanted, flags);
@@ -106,6 +147,11 @@ static void op_detach(const struct op *op)
 {
 	char local;
 	struct place *place = place_of(op->arg[0]);
+	/* What begins behind a place is not the same in two runs. */
+	if (place != NULL && op->arg[1] >= place->pages * (int64_t)page && op->arg[1] != 0) {
+		log_outcome(REFUSED);
+		return;
+	}
 	int result = shmdt(address_of(op->arg[0], &local) + op->arg[1]);
 	log_result(result, result < 0 ? errno : 0);
 	/* Its addresses are anybody's now: a second try would find no two runs alike. */
@@ -126,8 +172,16 @@ static void op_control(int id, int command, bool structure)
 		log_segment(REC_STRUCT, 0, command == IPC_STAT ? id : result, &stat);
 }
 
+/* With something attached at null that is an address like any other for the kernel:
+ * docs/divergences.md, "a bad pointer passed to `shmctl`". */
 static void op_null(int id, int command)
 {
+	unsigned char resident[1];
+	if (command != IPC_RMID && command != SHM_LOCK && command != SHM_UNLOCK &&
+	    mincore(NULL, page, (void *)resident) == 0) {
+		log_outcome(REFUSED);
+		return;
+	}
 	int result = shmctl(id, command, NULL);
 	log_result(result, result < 0 ? errno : 0);
 }
@@ -136,14 +190,22 @@ static void op_set(const struct op *op)
 {
 	struct shmid_ds stat, now;
 	int id = world->id[op->arg[0]];
+	if (has_creators_rights(id)) {
+		log_outcome(REFUSED);
+		return;
+	}
 	memset(&stat, 0xa5, sizeof(stat));
 	stat.shm_perm.uid = (uid_t)op->arg[1];
 	stat.shm_perm.gid = (gid_t)op->arg[2];
 	stat.shm_perm.mode = (unsigned short)op->arg[3];
-	/* docs/divergences.md: "IPC_SET to another uid by an ordinary owner, shared namespace" */
-	if (geteuid() != 0 && op->arg[1] != -1 && id >= 0 &&
-	    shmctl(id % INDEXES, SHM_STAT_ANY, &now) == id)
-		stat.shm_perm.uid = now.shm_perm.uid;
+	/* docs/divergences.md: "IPC_SET to another uid, or to a gid that is none of his groups, by an
+	 * ordinary owner, shared namespace" */
+	if (geteuid() != 0 && id >= 0 && shmctl(id % INDEXES, SHM_STAT_ANY, &now) == id) {
+		if (op->arg[1] != -1)
+			stat.shm_perm.uid = now.shm_perm.uid;
+		if (op->arg[2] != -1 && !is_my_group((gid_t)op->arg[2]))
+			stat.shm_perm.gid = now.shm_perm.gid;
+	}
 	int result = shmctl(id, IPC_SET, &stat);
 	log_result(result, result < 0 ? errno : 0);
 }
@@ -153,7 +215,7 @@ static void op_ipc_info(const struct op *op)
 	struct shminfo limits;
 	memset(&limits, 0xa5, sizeof(limits));
 	int highest = shmctl((int)op->arg[0], IPC_INFO, (struct shmid_ds *)(void *)&limits);
-	log_result(highest >= 0 && !world->alone ? 0 : highest, highest < 0 ? errno : 0);
+	log_result(highest >= 0 && !sees_all() ? 0 : highest, highest < 0 ? errno : 0);
 	const int64_t fields[LIMITS_FIELDS] = {
 		[LIMITS_MAX] = (int64_t)limits.shmmax, [LIMITS_MIN] = (int64_t)limits.shmmin,
 		[LIMITS_MNI] = (int64_t)limits.shmmni, [LIMITS_SEG] = (int64_t)limits.shmseg,
@@ -168,10 +230,10 @@ static void op_shm_info(const struct op *op)
 	struct shm_info totals;
 	memset(&totals, 0xa5, sizeof(totals));
 	int highest = shmctl((int)op->arg[0], SHM_INFO, (struct shmid_ds *)(void *)&totals);
-	log_result(highest >= 0 && !world->alone ? 0 : highest, highest < 0 ? errno : 0);
+	log_result(highest >= 0 && !sees_all() ? 0 : highest, highest < 0 ? errno : 0);
 	/* shm_rss and swap_* are left out: see log_totals_and_all. */
 	const int64_t fields[TOTALS_FIELDS] = { totals.used_ids, (int64_t)totals.shm_tot };
-	if (highest >= 0 && world->alone)
+	if (highest >= 0 && sees_all())
 		log_record(REC_TOTALS, fields, TOTALS_FIELDS);
 }
 
@@ -249,11 +311,15 @@ static void op_map(const struct op *op)
 	area_probe();
 }
 
-/* "to" -1: where it is. A place may only shrink there, else what follows it decides. */
-static bool remap_refused(const struct op *op)
+/* "to" -1: where it is. A place may only shrink there, else what follows it decides. All of a
+ * place may move into the area; an old length of 0 copies what is there, and leaves it. */
+static bool remap_refused(const struct op *op, bool whole)
 {
 	int64_t where = op->arg[0], first = op->arg[1], old = op->arg[2], new = op->arg[3];
-	if (!may_go(where, first, old) || new < 0 || new > AREA_PAGES)
+	if (where >= WHERE_NULL || !ours(where, first, old != 0 ? old : 1) || new < 0 ||
+	    new > AREA_PAGES)
+		return true;
+	if (old != 0 && !may_go(where, first, old) && !(whole && op->arg[4] >= 0))
 		return true;
 	if (op->arg[4] >= 0)
 		return op->arg[4] + new > AREA_PAGES;
@@ -262,11 +328,12 @@ static bool remap_refused(const struct op *op)
 
 static void op_remap(const struct op *op)
 {
-	if (remap_refused(op)) {
+	struct place *place = place_of(op->arg[0]);
+	bool whole = place != NULL && op->arg[1] == 0 && op->arg[2] == place->pages;
+	if (remap_refused(op, whole)) {
 		log_outcome(REFUSED);
 		return;
 	}
-	struct place *place = place_of(op->arg[0]);
 	char *start = address_of(op->arg[0], NULL) + (size_t)op->arg[1] * page;
 	size_t old = (size_t)op->arg[2] * page, new = (size_t)op->arg[3] * page;
 	char *memory;
@@ -277,8 +344,10 @@ static void op_remap(const struct op *op)
 		                area + (size_t)op->arg[4] * page);
 	/* Where a place is stays unknown: an address in it is as good as any other. */
 	log_result(address_name(memory), memory == MAP_FAILED ? errno : 0);
-	if (place != NULL && memory != MAP_FAILED)
+	if (place != NULL && memory != MAP_FAILED && op->arg[2] != 0)
 		place->intact = false;
+	if (whole && memory != MAP_FAILED)
+		*place = (struct place){ 0 };
 	area_probe();
 }
 

@@ -70,7 +70,7 @@ static bool birth_prepare(int64_t child)
 		return false;
 	}
 	struct actor *actor = &world->actor[child];
-	if (sem_init(&actor->go, 1, 0) != 0)
+	if (sem_init(&actor->go, 1, 0) != 0 || sem_init(&actor->there, 1, 0) != 0)
 		abort();
 	actor->parent = me;
 	actor->user = me == CONDUCTOR ? 0 : world->actor[me].user;
@@ -78,7 +78,8 @@ static bool birth_prepare(int64_t child)
 	return true;
 }
 
-/* The child waits for its turn, so all of this comes before its first step. */
+/* The child waits for its turn, so all of this comes before its first step. And it is waited
+ * for: docs/divergences.md, "`shm_lpid` after a death" of a child whose fork has not returned. */
 static void birth_finish(int64_t child, pid_t pid)
 {
 	if (pid < 0) {
@@ -87,6 +88,7 @@ static void birth_finish(int64_t child, pid_t pid)
 	}
 	world->actor[child].pid = pid;
 	world->pid_of_birth[world->births++] = pid;
+	wait_for(&world->actor[child].there);
 	log_outcome(DONE);
 }
 
@@ -99,6 +101,7 @@ static void op_fork(const struct op *op)
 	pid_t pid = fork();
 	if (pid == 0) {
 		me = (int)op->arg[0];
+		sem_post(&world->actor[me].there);
 		return;
 	}
 	birth_finish(op->arg[0], pid);
@@ -228,9 +231,14 @@ static void op_reap(void)
 	log_result(count, 0);
 }
 
-/* What closefrom(3) does, which not every C library has: the library's descriptors too. */
+/* What closefrom(3) does, which not every C library has: the library's descriptors too. Not where
+ * other users look: docs/divergences.md, "a process [...] that closed all descriptors". */
 static void op_closefrom(void)
 {
+	if (world->users) {
+		log_outcome(REFUSED);
+		return;
+	}
 #ifdef SYS_close_range
 	bool closed = syscall(SYS_close_range, 3U, ~0U, 0U) == 0;
 #else

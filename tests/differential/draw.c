@@ -27,7 +27,7 @@
 #define SHM_EXEC 0100000
 #endif
 
-enum { PAGE = 4096, RUN = 12, NAPS_APART = 25 };
+enum { PAGE = 4096, RUN = 12, NAPS_APART = 25, UNWATCHED = 600 };
 
 /* What the drawer believes. */
 struct situation {
@@ -305,7 +305,8 @@ static void draw_remap(struct situation *s)
 	some_memory(s, &where, &first);
 	if (chance(s, 60))
 		first = 0;
-	int64_t whole = where < WHERE_PLACE ? s->start[s->actor][where] : 1;
+	int64_t whole = where < WHERE_PLACE ? s->start[s->actor][where]
+	                                    : s->place[s->actor][where - WHERE_PLACE];
 	int64_t old = chance(s, 60) ? whole - first : below(s, 4);
 	if (old < 0)
 		old = 0;
@@ -429,8 +430,11 @@ void program_draw(struct program *program, const struct drawing *drawing)
 		program_add(program, (struct op){ OP_START, CONDUCTOR, { actor } });
 		s.alive[actor] = true;
 	}
-	size_t nap = NAPS_APART;
-	while (program->count < drawing->length) {
+	/* Later shmget looks after all, see act.c. */
+	size_t nap = NAPS_APART, length = drawing->length;
+	if (program->watch == WATCH_NONE && length > UNWATCHED)
+		length = UNWATCHED;
+	while (program->count < length) {
 		if (drawing->naps && program->count >= nap) {
 			step(&s, OP_NAP, 0, 0, 0, 0);
 			nap = program->count + NAPS_APART;

@@ -173,6 +173,13 @@ static void slot_look(int slot)
 		index_look(slot, world->id[slot] % INDEXES);
 }
 
+/* Whether the number of segments means something: nobody else makes any, and the caller may
+ * clear away all that is gone. docs/divergences.md, "a removed segment of another user". */
+bool sees_all(void)
+{
+	return world->alone && geteuid() == 0;
+}
+
 /* Every index there is, used or not, and what they amount to. */
 void log_totals_and_all(void)
 {
@@ -184,9 +191,9 @@ void log_totals_and_all(void)
 	/* shm_rss and swap_*: docs/divergences.md, "`shm_rss` of a fresh segment" and "swap
 	 * figures". Without an IPC namespace of our own others' segments count as well. */
 	int64_t fields[TOTALS_FIELDS] = { totals.used_ids, (int64_t)totals.shm_tot };
-	if (world->alone)
+	if (sees_all())
 		log_record(REC_TOTALS, fields, TOTALS_FIELDS);
-	for (int index = 0; world->alone && index <= highest; index++)
+	for (int index = 0; sees_all() && index <= highest; index++)
 		index_look(-1, index);
 }
 

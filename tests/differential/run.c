@@ -58,10 +58,15 @@ static bool over(void)
 	return world->crash_signal != 0 || world->log_full || world->step >= world->op_count;
 }
 
+void wait_for(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) != 0 && errno == EINTR)
+		;
+}
+
 static void wait_turn(void)
 {
-	while (sem_wait(&world->actor[me].go) != 0 && errno == EINTR)
-		;
+	wait_for(&world->actor[me].go);
 	if (world->dying != NOBODY && world->crash_signal == 0)
 		death_finish();
 }
@@ -149,6 +154,7 @@ int act(const char *path, int actor, bool resume)
 		exec_finish();
 	} else {
 		become(world->actor[me].user);
+		sem_post(&world->actor[me].there);
 		wait_turn();
 	}
 	go_on();
@@ -168,6 +174,8 @@ static void kill_actors(void)
 		kill(actor->pid, SIGKILL);
 		wait_child(actor->pid);
 		actor->alive = false;
+		if (world->watch == WATCH_ALL && world->crash_signal == 0)
+			observe(-1, true);
 		for (int child = 0; child < ACTORS; child++)
 			if (world->actor[child].parent == i)
 				world->actor[child].parent = CONDUCTOR;

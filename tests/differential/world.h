@@ -77,7 +77,8 @@ enum { TIME_TOO_EARLY = -1, TIME_IN_FUTURE = -2 };
 /* ---- what is shared ---------------------------------------------------------- */
 
 struct actor {
-	sem_t go;
+	sem_t go;    /* it may act */
+	sem_t there; /* it has come to wait for its first turn */
 	pid_t pid;
 	int parent; /* an actor or the conductor */
 	int user;   /* index of `users` */
@@ -88,6 +89,8 @@ struct world {
 	bool users, no_exec, alone;
 	enum watch watch;
 	int key_base;
+	int used_at_most;   /* segments there are, with those that only the dead hold */
+	int made;           /* segments altogether */
 	size_t size;        /* of the file */
 	uint32_t op_count;
 	uint32_t step;
@@ -148,6 +151,7 @@ void become(int user);
 void step_end(void);
 void exec_finish(void);
 pid_t wait_child(pid_t pid);
+void wait_for(sem_t *semaphore);
 
 /* act.c: all other steps. */
 void op_act(const struct op *op);
@@ -158,6 +162,7 @@ void log_result(int64_t value, int error);
 void log_outcome(enum outcome outcome);
 struct shmid_ds;
 void log_segment(enum record_type type, int slot, int64_t id, const struct shmid_ds *stat);
+bool sees_all(void);
 void log_totals_and_all(void);
 void log_table(void);
 int64_t address_name(const void *address);
