@@ -63,7 +63,7 @@ static int without_signal(int rc)
 {
 	const struct { long seconds, nanoseconds; } at_once = { 0, 0 };
 	const uint64_t set[2] = { UINT64_C(1) << (SIGXFSZ - 1), 0 };
-	siginfo_t info;
+	siginfo_t info = { 0 };
 	if (rc != -EFBIG)
 		return rc;
 	if (MDG__RAW(SYS_rt_sigtimedwait, set, &info, &at_once, KERNEL_SIGSET_SIZE) == SIGXFSZ &&

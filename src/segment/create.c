@@ -237,7 +237,7 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 /* [object lock] */
 static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *ret_id)
 {
-	uint32_t index, sequence;
+	uint32_t index = 0, sequence = 0;
 	struct turn before = { 0 };
 	mdg__sigmask mask;
 	int rc = begin(ns, wish, &index, &sequence, &before);

@@ -474,7 +474,7 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
 	int rc = check_owner(&directory, claims_to_be_shared(dirfd), named);
 	if (rc == 0)
 		rc = make_object(&ns, dirfd, path, &directory, options);
-	if (rc < 0) {
+	if (rc < 0 || ns == NULL) {
 		(void)mdg__sys_close(dirfd);
 		return rc;
 	}

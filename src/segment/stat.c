@@ -224,8 +224,8 @@ int mdg__entry_find(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 
 int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_segment_info *ret_info)
 {
-	struct mdg__entry entry;
-	uint32_t attached;
+	struct mdg__entry entry = { 0 };
+	uint32_t attached = 0;
 	/* Removed while we look, it may still be there: attached. Look again. */
 	for (int tries = 0; tries < TRIES; tries++) {
 		int rc = mdg__entry_find(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);
