@@ -96,8 +96,9 @@ static bool lpids_match(const struct comparison *c, const struct record *record,
 	bool in_slot = record->type == REC_SEGMENT && record->value[SEGMENT_SLOT] >= 0;
 	if (in_slot && c->kernel->watch == WATCH_ALL && c->new[record->value[SEGMENT_SLOT]])
 		return false;
-	return kernel > 0 && madang > 0 && c->ended[madang] &&
-	       (c->ended[kernel] || c->forked[kernel]);
+	if (kernel <= 0 || kernel > BIRTHS_MAX || madang <= 0 || madang > BIRTHS_MAX)
+		return false;
+	return c->ended[madang] && (c->ended[kernel] || c->forked[kernel]);
 }
 
 /* A step that returns an id. */
