@@ -92,9 +92,9 @@ static void place_beside(int at, int count, const struct page *first)
 	int end = at + count;
 	place(at, count, first);
 	if (at > 0 && fit(at - 1, at)) {
-		while (at > 0 && !starts_piece(at - 1))
+		do
 			at--;
-		at--;
+		while (at > 0 && !starts_piece(at));
 	} else if (end < PAGES && fit(end - 1, end)) {
 		end += length_of_run(end);
 	}
