@@ -37,7 +37,6 @@
 
 #include "platform/sys.h"
 #include "sysv/loaded_object.h"
-#include "sysv/real_dlsym.h"
 
 #if defined(__x86_64__)
 enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOB_DAT = R_X86_64_GLOB_DAT, ABSOLUTE = R_X86_64_64 };
@@ -65,7 +64,7 @@ static const char *const rebound_names[] = {
 	"munmap", "mmap", "mmap64", "mremap",
 	"open", "open64", "openat", "openat64",
 	"__open_2", "__open64_2", "__openat_2", "__openat64_2",
-	"fopen", "fopen64", "dlopen", "dlsym",
+	"fopen", "fopen64", "dlopen",
 };
 _Static_assert(sizeof rebound_names / sizeof rebound_names[0] <= MDG__REBOUND_MAX, "room");
 
@@ -176,7 +175,7 @@ static uint64_t earliest(uint64_t loads)
 
 static uintptr_t look_up(void *handle, const char *name)
 {
-	return (uintptr_t)mdg__real_dlsym(handle, name);
+	return (uintptr_t)dlsym(handle, name);
 }
 
 /* Notes where the C library lies, and how many loads there were. */

@@ -24,7 +24,6 @@
 #include <string.h>
 
 #include "sysv/internal.h"
-#include "sysv/real_dlsym.h"
 #include "sysv/rebind.h"
 
 typedef void *dlopen_function(const char *, int);
@@ -36,7 +35,7 @@ static dlopen_function *next_dlopen(void)
 	void *found = atomic_load_explicit(&kept, memory_order_relaxed);
 	dlopen_function *function;
 	if (found == NULL) {
-		found = mdg__real_dlsym(RTLD_NEXT, "dlopen");
+		found = dlsym(RTLD_NEXT, "dlopen");
 		atomic_store_explicit(&kept, found, memory_order_relaxed);
 	}
 	memcpy(&function, &found, sizeof found);
