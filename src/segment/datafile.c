@@ -30,7 +30,7 @@
 
 #define WRITE_ZEROS_TO (UINT64_C(256) << 10)
 #define HOLDERS_ASKED 64
-#define ASK_SYSINFO_ABOVE (UINT64_C(16) << 20)
+#define ASK_MEMORY_ABOVE (UINT64_C(16) << 20)
 
 /* Where a data file is: a name in an open directory. */
 struct place {
@@ -68,11 +68,16 @@ static bool is_shared(const struct mdg_namespace *ns)
 
 /* ---- making ---------------------------------------------------------------- */
 
-/* What the kernel's overcommit heuristic refuses, before a file system without
- * a limit of its own tries, and takes the machine's last page. */
-static bool can_ever_be_had(uint64_t size)
+/* Whether the machine has that much to give just now. A file system may allow
+ * more than there is memory for; reserving would then not fail, but have the
+ * kernel kill processes, ours or others'. */
+static bool can_be_had(uint64_t size)
 {
 	struct sysinfo info;
+	uint64_t available, swap;
+	if (mdg__read_number("/proc/meminfo", "MemAvailable:", &available) &&
+	    mdg__read_number("/proc/meminfo", "SwapFree:", &swap))
+		return size / 1024 <= available + swap;
 	if (sysinfo(&info) < 0)
 		return true;
 	uint64_t unit = info.mem_unit != 0 ? info.mem_unit : 1;
@@ -82,7 +87,7 @@ static bool can_ever_be_had(uint64_t size)
 static int give_memory(int fd, uint64_t size, bool huge)
 {
 	int rc = 0;
-	if (size > ASK_SYSINFO_ABOVE && !can_ever_be_had(size))
+	if (size > ASK_MEMORY_ABOVE && !can_be_had(size))
 		return -ENOMEM;
 	/* Zeros that are there can be mapped many pages at a time; memory that is
 	 * only reserved is cleared one fault after the other. For a large segment,

@@ -22,8 +22,7 @@
 
 #define HUGE_SHIFT 26 /* where shmget's flags hold log2 of the page size */
 
-/* Reads a file that holds a number, perhaps behind a label; false without. */
-static bool read_number(const char *path, const char *label, uint64_t *ret)
+bool mdg__read_number(const char *path, const char *label, uint64_t *ret)
 {
 	char text[4096];
 	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
@@ -55,12 +54,12 @@ int mdg__huge_choose(unsigned flags, unsigned *ret_shift)
 {
 	unsigned shift = flags >> HUGE_SHIFT & 0x3f;
 	uint64_t number;
-	if (shift == 0 && read_number("/proc/meminfo", "Hugepagesize:", &number) && number != 0)
+	if (shift == 0 && mdg__read_number("/proc/meminfo", "Hugepagesize:", &number) && number != 0)
 		shift = 10 + (unsigned)__builtin_ctzll(number);
 	if (shift < 12 || shift > 40 || !size_exists(shift))
 		return -EINVAL;
 	bool may = mdg__capable(MDG__CAP_IPC_LOCK) ||
-	           (read_number("/proc/sys/vm/hugetlb_shm_group", "", &number) &&
+	           (mdg__read_number("/proc/sys/vm/hugetlb_shm_group", "", &number) &&
 	            mdg__in_group((uint32_t)number));
 	if (!may)
 		return -EPERM;

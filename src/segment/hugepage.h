@@ -3,6 +3,11 @@
 #ifndef MADANG_SEGMENT_HUGEPAGE_H
 #define MADANG_SEGMENT_HUGEPAGE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Reads a file that holds a number, perhaps behind a label; false without. */
+bool mdg__read_number(const char *path, const char *label, uint64_t *ret);
 /* The page size that shmget's flags ask for, as a power of two. -EINVAL: the
  * machine has none of that size. -EPERM: the caller may not. */
 int mdg__huge_choose(unsigned flags, unsigned *ret_shift);
