@@ -25,26 +25,27 @@ enum { INDEXES = 32768 };
 
 /* ---- addresses ----------------------------------------------------------------- */
 
-static char *address_high(void)
+static uintptr_t address_high(void)
 {
-	uintptr_t high = sizeof(void *) == 8 ? (uintptr_t)(UINT64_C(0x800000000000) - page)
-	                                     : (uintptr_t)0xffffe000u;
-	return (char *)high;
+	return sizeof(void *) == 8 ? (uintptr_t)(UINT64_C(0x800000000000) - page)
+	                           : (uintptr_t)0xffffe000u;
 }
 
-/* The first byte that `where` stands for. The stack is that of the caller. */
-static char *address_of(int64_t where, char *stack)
+/* The first byte that `where` stands for, and so many on. The stack is that of the caller. */
+static char *address_of(int64_t where, char *stack, int64_t offset)
 {
+	uintptr_t start = 0;
 	if (where < WHERE_PLACE)
-		return area + (size_t)where * page;
-	if (where < WHERE_NULL)
-		return places[where - WHERE_PLACE].address;
-	switch (where) {
-	case WHERE_HIGH: return address_high();
-	case WHERE_WRAP: return (char *)(UINTPTR_MAX - page + 1);
-	case WHERE_STACK: return (char *)((uintptr_t)stack & ~(uintptr_t)(page - 1));
-	default: return NULL;
-	}
+		start = (uintptr_t)area + (size_t)where * page;
+	else if (where < WHERE_NULL)
+		start = (uintptr_t)places[where - WHERE_PLACE].address;
+	else if (where == WHERE_HIGH)
+		start = address_high();
+	else if (where == WHERE_WRAP)
+		start = UINTPTR_MAX - page + 1;
+	else if (where == WHERE_STACK)
+		start = (uintptr_t)stack & ~(uintptr_t)(page - 1);
+	return (char *)(start + (uintptr_t)offset);
 }
 
 static struct place *place_of(int64_t where)
@@ -123,7 +124,7 @@ static void op_attach(const struct op *op)
 	char local;
 	int id = world->id[op->arg[0]], flags = (int)op->arg[3];
 	struct place *place = place_of(op->arg[1]);
-	char *wanted = place != NULL ? NULL : address_of(op->arg[1], &local) + op->arg[2];
+	char *wanted = place != NULL ? NULL : address_of(op->arg[1], &local, op->arg[2]);
 	if (op->arg[1] == WHERE_STACK && (flags & SHM_REMAP) != 0) {
 		log_outcome(REFUSED); /* it would work */
 		return;
@@ -152,7 +153,7 @@ static void op_detach(const struct op *op)
 		log_outcome(REFUSED);
 		return;
 	}
-	int result = shmdt(address_of(op->arg[0], &local) + op->arg[1]);
+	int result = shmdt(address_of(op->arg[0], &local, op->arg[1]));
 	log_result(result, result < 0 ? errno : 0);
 	/* Its addresses are anybody's now: a second try would find no two runs alike. */
 	if (place != NULL && result == 0)
@@ -246,7 +247,7 @@ static uint64_t *word_of(const struct op *op)
 	if (op->arg[0] >= WHERE_NULL || !ours(op->arg[0], op->arg[1], 1) ||
 	    (place != NULL && !place->intact))
 		return NULL;
-	char *start = address_of(op->arg[0], NULL);
+	char *start = address_of(op->arg[0], NULL, 0);
 	return (uint64_t *)(void *)(start + (size_t)op->arg[1] * page + cell_offset(op->arg[2]));
 }
 
@@ -289,7 +290,7 @@ static void op_unmap(const struct op *op)
 		log_outcome(REFUSED);
 		return;
 	}
-	char *start = address_of(op->arg[0], NULL) + (size_t)op->arg[1] * page;
+	char *start = address_of(op->arg[0], NULL, op->arg[1] * (int64_t)page);
 	int result = munmap(start, (size_t)op->arg[2] * page);
 	log_result(result, result < 0 ? errno : 0);
 	if (place != NULL && result == 0)
@@ -305,7 +306,7 @@ static void op_map(const struct op *op)
 		log_outcome(REFUSED);
 		return;
 	}
-	void *memory = mmap(address_of(op->arg[0], NULL), (size_t)op->arg[1] * page,
+	void *memory = mmap(address_of(op->arg[0], NULL, 0), (size_t)op->arg[1] * page,
 	                    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	log_result(address_name(memory), memory == MAP_FAILED ? errno : 0);
 	area_probe();
@@ -334,7 +335,7 @@ static void op_remap(const struct op *op)
 		log_outcome(REFUSED);
 		return;
 	}
-	char *start = address_of(op->arg[0], NULL) + (size_t)op->arg[1] * page;
+	char *start = address_of(op->arg[0], NULL, op->arg[1] * (int64_t)page);
 	size_t old = (size_t)op->arg[2] * page, new = (size_t)op->arg[3] * page;
 	char *memory;
 	if (op->arg[4] < 0)

@@ -72,6 +72,7 @@ static bool birth_prepare(int64_t child)
 	struct actor *actor = &world->actor[child];
 	if (sem_init(&actor->go, 1, 0) != 0 || sem_init(&actor->there, 1, 0) != 0)
 		abort();
+	actor->pid = 0;
 	actor->parent = me;
 	actor->user = me == CONDUCTOR ? 0 : world->actor[me].user;
 	actor->alive = true;

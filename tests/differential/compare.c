@@ -226,20 +226,22 @@ static void note_record(struct comparison *c, const struct record *record)
 		note_step(c, record);
 }
 
-/* One run ended early: where, and how. */
+/* One run ended early, or both: where, and how. No program is meant to. */
 static bool ended_early(struct comparison *c)
 {
 	struct difference *d = c->difference;
 	const struct world *kernel = c->kernel, *madang = c->madang;
-	if (kernel->crash_signal == madang->crash_signal && kernel->finished == madang->finished)
+	bool crash = kernel->crash_signal != 0 || madang->crash_signal != 0;
+	if (!crash && kernel->finished && madang->finished)
 		return false;
-	const struct world *bad = madang->crash_signal != 0 || !madang->finished ? madang : kernel;
+	const struct world *bad =
+		madang->crash_signal != 0 || !madang->finished ? madang : kernel;
 	d->step = bad->crash_signal != 0 ? bad->crash_step : bad->step;
 	d->kind = d->step < bad->op_count ? bad->op[d->step].kind : OP_KINDS;
-	bool crash = bad->crash_signal != 0;
 	d->field = crash ? "crash, signal" : "finished (0: it hangs, or died)";
 	d->kernel = crash ? kernel->crash_signal : kernel->finished;
 	d->madang = crash ? madang->crash_signal : madang->finished;
+	d->ended_early = true;
 	snprintf(d->where, sizeof(d->where), "the run");
 	return true;
 }
@@ -248,6 +250,7 @@ bool compare(const struct world *kernel, const struct world *madang,
              struct difference *ret_difference)
 {
 	static struct comparison c; /* too large for a stack */
+	*ret_difference = (struct difference){ 0 };
 	memset(&c, 0, sizeof(c));
 	c.kernel = kernel;
 	c.madang = madang;

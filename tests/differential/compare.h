@@ -12,6 +12,7 @@ struct difference {
 	uint8_t kind;      /* enum op_kind of that step; OP_KINDS after the last */
 	const char *field; /* what differs */
 	int64_t kernel, madang;
+	bool ended_early;
 	char where[80];    /* of what: which slot, page, ... */
 };
 

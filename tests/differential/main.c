@@ -11,6 +11,7 @@
  *       --naps N         beside the others, N programs that take their time, so
  *                        that the times in the structures can be told apart
  *       --forever        goes on with the next seed, and after a failure
+ *       --tally          says at the end how often which operation was compared
  *       --keep DIR       where shrunk programs are written
  *       --subject PATH   another program to run on Madang: the same, linked with it
  *       --same           the kernel on both sides: has to be without difference
@@ -43,7 +44,7 @@ struct campaign {
 	uint64_t seed, operations;
 	size_t length, naps;
 	int64_t print;
-	bool users, forever, print_c;
+	bool users, forever, print_c, tally;
 	const char *keep;
 	char **files;
 	int failures;
@@ -97,19 +98,13 @@ static bool is_known(struct campaign *c, const struct difference *d)
 	return false;
 }
 
-static void failure(struct campaign *c, struct pair *pair, struct program *program,
-                    struct difference *d, const char *name)
+static void shrink_and_print(struct pair *pair, struct program *program, struct difference *d)
 {
 	struct difference again;
-	c->failures++;
-	printf("\n%s: ", name);
-	difference_print(program, d);
-	if (is_known(c, d)) {
-		printf("  as before\n");
-		return;
-	}
-	fflush(stdout);
-	if (!pair_run(pair, program, &again) || !difference_alike(&again, d)) {
+	if (d->ended_early) { /* each try would take as long as a run is given */
+		if (d->step + 1U < program->count)
+			program->count = d->step + 1U;
+	} else if (!pair_run(pair, program, &again) || !difference_alike(&again, d)) {
 		printf("  not the same when run again: it depends on time; kept as it is\n");
 	} else {
 		shrink(pair, program, d);
@@ -119,6 +114,20 @@ static void failure(struct campaign *c, struct pair *pair, struct program *progr
 		printf("\n/* ---- the same in C ---- */\n");
 		program_print_c(stdout, program);
 	}
+}
+
+static void failure(struct campaign *c, struct pair *pair, struct program *program,
+                    struct difference *d, const char *name)
+{
+	c->failures++;
+	printf("\n%s: ", name);
+	difference_print(program, d);
+	if (is_known(c, d)) {
+		printf("  as before\n");
+		return;
+	}
+	fflush(stdout);
+	shrink_and_print(pair, program, d);
 	program_keep(c, program, d, name);
 	fflush(stdout);
 }
@@ -142,6 +151,8 @@ static void run_drawn(struct campaign *c, struct pair *pair, const struct drawin
 	name_of(c, drawing, name, sizeof(name));
 	if (pair_run(pair, &program, &difference))
 		failure(c, pair, &program, &difference, name);
+	else if (c->tally)
+		tally_add(pair->world[KERNEL]);
 	program_free(&program);
 }
 
@@ -282,6 +293,7 @@ static void option(struct campaign *c, int which)
 	case 'p': c->setup.preload = optarg; break;
 	case 'P': c->print = (int64_t)number(optarg); break;
 	case 'C': c->print_c = true; break;
+	case 't': c->tally = true; break;
 	default: exit(2);
 	}
 }
@@ -295,7 +307,8 @@ static void read_options(struct campaign *c, int argc, char **argv)
 		{ "keep", required_argument, NULL, 'k' },    { "subject", required_argument, NULL, 'j' },
 		{ "same", no_argument, NULL, 'm' },          { "enclose", required_argument, NULL, 'e' },
 		{ "preload", required_argument, NULL, 'p' }, { "print", required_argument, NULL, 'P' },
-		{ "print-c", no_argument, NULL, 'C' },       { NULL, 0, NULL, 0 },
+		{ "print-c", no_argument, NULL, 'C' },       { "tally", no_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int which;
 	while ((which = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -320,6 +333,13 @@ static void directory_remove(void)
 		rmdir(directory);
 }
 
+static void on_end(int signal_number)
+{
+	pair_unlink_all();
+	rmdir(directory);
+	_exit(128 + signal_number);
+}
+
 static void directory_make(struct setup *setup)
 {
 	struct statvfs about;
@@ -331,6 +351,9 @@ static void directory_make(struct setup *setup)
 	}
 	first_process = getpid();
 	atexit(directory_remove);
+	signal(SIGINT, on_end);
+	signal(SIGTERM, on_end);
+	signal(SIGHUP, on_end);
 	memcpy(setup->directory, directory, sizeof(directory));
 	setup->no_exec = statvfs(place, &about) == 0 && (about.f_flag & ST_NOEXEC) != 0;
 }
@@ -379,5 +402,7 @@ int main(int argc, char **argv)
 			c.seed++;
 		} while (c.forever);
 	}
+	if (c.tally)
+		tally_print();
 	return c.failures == 0 ? 0 : 1;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,11 @@ enum { LOG_PER_STEP = 4096, LOG_AT_LEAST = 1 << 20, ENCLOSE_FAILED = 125 };
 
 extern char **environ;
 
+/* All worlds that there are, for who is told to end. */
+enum { PATHS_MAX = 1024 };
+static char paths[PATHS_MAX][96];
+static volatile sig_atomic_t path_count;
+
 static void die(const char *what)
 {
 	fprintf(stderr, "differential: %s: %s\n", what, strerror(errno));
@@ -28,12 +34,15 @@ static void die(const char *what)
 
 void pair_init(struct pair *pair, const struct setup *setup, size_t steps)
 {
-	static int number;
 	*pair = (struct pair){ .setup = setup };
 	pair->size = sizeof(struct world) + steps * LOG_PER_STEP + LOG_AT_LEAST;
 	for (int side = 0; side < SIDES; side++) {
 		snprintf(pair->path[side], sizeof(pair->path[side]), "%s/world-%d", setup->directory,
-		         number++);
+		         (int)path_count);
+		if (path_count == PATHS_MAX)
+			path_count = 0; /* those are long gone */
+		memcpy(paths[path_count], pair->path[side], sizeof(paths[0]));
+		path_count = path_count + 1;
 		int fd = open(pair->path[side], O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (fd < 0 || ftruncate(fd, (off_t)pair->size) != 0)
 			die(pair->path[side]);
@@ -48,6 +57,13 @@ void pair_fini(struct pair *pair)
 		munmap(pair->world[side], pair->size);
 		unlink(pair->path[side]);
 	}
+}
+
+void pair_unlink_all(void)
+{
+	for (int i = 0; i < PATHS_MAX; i++)
+		if (paths[i][0] != '\0')
+			unlink(paths[i]);
 }
 
 static void world_prepare(const struct pair *pair, int side, const struct program *program)

@@ -32,11 +32,17 @@ struct pair {
 /* Room for programs of up to this many steps. */
 void pair_init(struct pair *pair, const struct setup *setup, size_t steps);
 void pair_fini(struct pair *pair);
+/* The files of all pairs; for a signal handler. */
+void pair_unlink_all(void);
 void pair_start(struct pair *pair, const struct program *program);
 /* Waits for both. True: they differ. */
 bool pair_finish(struct pair *pair, struct difference *ret_difference);
 bool pair_run(struct pair *pair, const struct program *program,
               struct difference *ret_difference);
+
+/* tally.c: what was compared. */
+void tally_add(const struct world *run);
+void tally_print(void);
 
 /* shrink.c: leaves out steps for as long as the same difference shows. */
 void shrink(struct pair *pair, struct program *program, struct difference *difference);

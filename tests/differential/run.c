@@ -169,7 +169,7 @@ static void kill_actors(void)
 {
 	for (int i = 0; i < ACTORS; i++) {
 		struct actor *actor = &world->actor[i];
-		if (!actor->alive || actor->parent != CONDUCTOR)
+		if (!actor->alive || actor->parent != CONDUCTOR || actor->pid <= 0)
 			continue;
 		kill(actor->pid, SIGKILL);
 		wait_child(actor->pid);
