@@ -81,8 +81,20 @@ static void notice_deaths_if_it_matters(void)
 	become(world->actor[me].user);
 }
 
+/* A size that is impossible with 64 bits can be some GiB with 32: whether those can be had
+ * depends on the machine, and on what else runs there. */
+static bool depends_on_the_machine(int64_t size)
+{
+	enum { FEW = 1 << 20 };
+	return sizeof(size_t) == 4 && (size_t)size > FEW;
+}
+
 static void op_get(const struct op *op)
 {
+	if (depends_on_the_machine(op->arg[2])) {
+		log_outcome(REFUSED);
+		return;
+	}
 	notice_deaths_if_it_matters();
 	int id = shmget(key_of(op->arg[1]), (size_t)op->arg[2], (int)op->arg[3]);
 	log_result(id, id < 0 ? errno : 0);

@@ -7,6 +7,8 @@
  */
 #include "differential/pair.h"
 
+#include <inttypes.h>
+
 static struct {
 	uint64_t succeeded, failed, passed_over;
 } tally[OP_KINDS];
@@ -39,12 +41,10 @@ void tally_print(void)
 {
 	printf("%-16s %10s %10s %12s\n", "operation", "succeeded", "failed", "passed over");
 	for (int kind = 0; kind < OP_KINDS; kind++)
-		printf("%-16s %10llu %10llu %12llu\n", op_forms[kind].name,
-		       (unsigned long long)tally[kind].succeeded,
-		       (unsigned long long)tally[kind].failed,
-		       (unsigned long long)tally[kind].passed_over);
-	printf("looked at: %llu segments, %llu areas, %llu places, %llu rows of the table\n",
-	       (unsigned long long)(records[REC_SEGMENT] + records[REC_STRUCT]),
-	       (unsigned long long)records[REC_AREA], (unsigned long long)records[REC_PLACE],
-	       (unsigned long long)records[REC_ROW]);
+		printf("%-16s %10" PRIu64 " %10" PRIu64 " %12" PRIu64 "\n", op_forms[kind].name,
+		       tally[kind].succeeded, tally[kind].failed, tally[kind].passed_over);
+	printf("looked at: %" PRIu64 " segments, %" PRIu64 " areas, %" PRIu64 " places, %" PRIu64
+	       " rows of the table\n",
+	       records[REC_SEGMENT] + records[REC_STRUCT], records[REC_AREA], records[REC_PLACE],
+	       records[REC_ROW]);
 }
