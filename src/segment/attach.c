@@ -356,6 +356,20 @@ static int check_address(void *address, unsigned flags, struct request *ret)
 	return 0;
 }
 
+/* EPERM has two reasons: an address too low for an ordinary user, and PROT_EXEC on a file system
+ * mounted noexec, for which shmat says EACCES. Whether the address is allowed, without a trace. */
+static bool may_map_there(const struct request *request)
+{
+	void *memory;
+	if (!request->fixed)
+		return true;
+	int rc = mdg__sys_mmap((void *)request->address, request->length, PROT_NONE,
+	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0, &memory);
+	if (rc == 0)
+		(void)mdg__sys_munmap(memory, request->length);
+	return rc != -EPERM;
+}
+
 static int map(const struct request *request, int fd, void **ret)
 {
 	int protection = PROT_READ | (request->readonly ? 0 : PROT_WRITE) |
@@ -374,8 +388,7 @@ static int map(const struct request *request, int fd, void **ret)
 		(void)mdg__sys_munmap(*ret, request->length);
 		return -EINVAL;
 	}
-	/* PROT_EXEC on a file system mounted noexec. */
-	return rc == -EPERM && request->executable ? -EACCES : rc;
+	return rc == -EPERM && request->executable && may_map_there(request) ? -EACCES : rc;
 }
 
 static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *entry,
