@@ -10,8 +10,9 @@
  *
  * so that a waiter can ask whether the owner lives (process.c), and an old
  * owner whose slot has been taken by another process is not mistaken for it.
- * Waiters sleep at most PATIENCE and then ask. An owner found dead is replaced
- * by one compare-and-swap of the exact word, so that just one waiter does.
+ * A waiter sleeps a little, asks, and then sleeps longer each time, up to
+ * PATIENCE_MOST. An owner found dead is replaced by one compare-and-swap of the
+ * exact word, so that just one waiter does.
  *
  * A word that was scribbled over may name a living process that never took the
  * lock. So a waiter that sees the same word again and again asks the kernel
@@ -44,7 +45,9 @@
 #include "registry/registry.h"
 
 #define WAITERS 0x8000u
-#define PATIENCE_NS 10000000u /* 10 ms between questions about the owner */
+#define PATIENCE_NS 1000000u       /* 1 ms before the first question about the owner, */
+#define PATIENCE_MOST_NS 10000000u /* twice as much before the next, but not more */
+#define DOUBTED 4u                 /* from this question on, a living owner may be forged */
 #define SPINS 200
 
 static uint32_t own_word(const struct mdg__registry *registry)
@@ -119,8 +122,9 @@ static bool owner_is_gone(struct mdg__registry *registry, uint32_t word, uint32_
 {
 	if (owner_is_dead(registry, word))
 		return true;
-	/* After 2, 4, 8 ... rounds: it costs some 50 us for each thread there. */
-	return rounds >= 2 && (rounds & (rounds - 1)) == 0 &&
+	/* After 4, 8, 16 ... rounds: it costs some 50 us for each thread there, and
+	 * an owner that only lost its processor is to get it back. */
+	return rounds >= DOUBTED && (rounds & (rounds - 1)) == 0 &&
 	       !mdg__slot_may_be_inside(registry, (word & 0x7fff) - 1);
 }
 
@@ -152,6 +156,14 @@ static bool mark(struct mdg__registry *registry, union lock *seen)
 	return true;
 }
 
+/* How long to sleep before the question after so many others. */
+static uint64_t patience(uint32_t rounds)
+{
+	uint64_t most = PATIENCE_MOST_NS;
+	uint64_t wanted = (uint64_t)PATIENCE_NS << (rounds < 8 ? rounds : 8);
+	return wanted < most ? wanted : most;
+}
+
 /* The slow way: spin, then sleep and ask about the owner in turns. */
 static void wait_and_take(struct mdg__registry *registry)
 {
@@ -174,7 +186,8 @@ static void wait_and_take(struct mdg__registry *registry)
 			continue;
 		rounds = seen.both == before.both ? rounds : 0;
 		before = seen;
-		int rc = mdg__sys_futex_wait(&registry->head->lock, seen.as.word, true, PATIENCE_NS);
+		int rc = mdg__sys_futex_wait(&registry->head->lock, seen.as.word, true,
+		                             patience(rounds));
 		if (rc == -ETIMEDOUT && owner_is_gone(registry, seen.as.word, ++rounds) &&
 		    take(registry, seen, WAITERS))
 			return;
