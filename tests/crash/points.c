@@ -18,8 +18,11 @@
  *
  * When at last everybody is dead, nothing of them is left.
  *
- * Nothing here is random. Times are measured, and fail only when others had to
- * wait a whole second for the dead (in fact it is some 10 ms).
+ * Nothing here is random. The first call after a death may take WAIT_MS at most,
+ * its own work included. What counts is when it ran and when it slept, not when
+ * it was ready to run and other processes had the processor; and what was too
+ * long is done again, up to TRIES times, before it is believed: the library would
+ * wait each time, a machine that held us up does not.
  */
 #include "crash/scenarios.h"
 #include "crash/victim.h"
@@ -31,10 +34,23 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOWNESS 4
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOWNESS 4
+#endif
+#ifndef SLOWNESS
+#define SLOWNESS 1 /* instrumented code is slower, and the call's own work counts */
+#endif
+
 enum {
 	HANG_MS = 5000,          /* then it is hopeless */
 	STORES_MOST = 20000,     /* no operation makes as many: see victim.c */
-	PAUSE_MS = 25,           /* twice the patience of who waits for a lock */
+	PAUSE_MS = 25,           /* more than twice the patience of who waits for a lock */
+	WAIT_MS = 50 * SLOWNESS, /* for the dead */
+	TRIES = 10,
 	TIME_STORES = 12,        /* of two times: note and store */
 	SECOND = 1000000000
 };
@@ -58,20 +74,20 @@ struct settings {
 
 /* ---- those who come later ------------------------------------------------------------- */
 
+/* Nanoseconds in which this process ran or slept: what its scheduler says it
+ * waited for a processor is taken off, where the kernel tells. */
 static uint64_t now(void)
 {
 	struct timespec time;
+	unsigned long long ran, ready = 0;
+	FILE *file = fopen("/proc/self/schedstat", "re");
+	if (file != NULL) {
+		if (fscanf(file, "%llu %llu", &ran, &ready) != 2)
+			ready = 0;
+		fclose(file);
+	}
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
-}
-
-static void note_wait(uint64_t since)
-{
-	uint64_t wait = now() - since;
-	desk->wait = wait > desk->wait ? wait : desk->wait;
-	if (wait > SECOND)
-		complain("the first call after it took %llu ms",
-		         (unsigned long long)(wait / 1000000));
+	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec - ready;
 }
 
 #define FOUND(kind) (1u << MDG_FOUND_##kind)
@@ -85,7 +101,7 @@ static int come_and_check(const struct world *world, void *argument)
 	uint64_t begin = now();
 	/* Nothing reaps yet, so what the dead were at is reported as it is. */
 	world_check(ns, 0, FOUND_OF_DEATH | FOUND(HALF_MADE) | damage);
-	note_wait(begin);
+	desk->wait = now() - begin;
 	/* Reaping comes first, and leaves nothing half made. */
 	world_check(ns, MDG_CHECK_REPAIR, FOUND_OF_DEATH | damage);
 	world_check(ns, 0, 0);
@@ -100,7 +116,7 @@ static int come_and_use(const struct world *world, void *unused)
 	mdg_id id = -1;
 	uint64_t begin = now();
 	int rc = mdg_segment_get(ns, 0, 4096, 0600, &id);
-	note_wait(begin);
+	desk->wait = now() - begin;
 	if (rc < 0)
 		complain("a segment cannot be made: %s", mdg_strerror(rc));
 	else if ((rc = mdg_segment_remove(ns, id)) < 0)
@@ -374,6 +390,25 @@ static bool kill_at(const struct scenario *scenario, const struct reference *ref
 	return event == VICTIM_POINT;
 }
 
+/* That, until nobody has to wait long for the dead. `longest`: of those waits. */
+static bool kill_in_time(const struct scenario *scenario, const struct reference *reference,
+                         enum way way, unsigned point, struct course *course, uint64_t *longest)
+{
+	const uint64_t most = (uint64_t)WAIT_MS * 1000000;
+	bool more = true;
+	for (int tries = 0; tries < TRIES; tries++) {
+		desk->wait = 0;
+		more = kill_at(scenario, reference, way, point, course);
+		if (desk->wait <= most)
+			break;
+	}
+	if (desk->wait > most)
+		complain("the first call after it takes %llu ms each time",
+		         (unsigned long long)(desk->wait / 1000000));
+	*longest = desk->wait > *longest ? desk->wait : *longest;
+	return more;
+}
+
 /* ---- stopped ---------------------------------------------------------------------------------- */
 
 /* Ids depend on who came first. */
@@ -461,7 +496,7 @@ static bool is_chosen(const struct scenario *scenario, const struct reference *r
 /* ---- all of a scenario --------------------------------------------------------------------------- */
 
 static unsigned run_way(const struct scenario *scenario, const struct reference *reference,
-                        enum way way, const struct settings *settings)
+                        enum way way, const struct settings *settings, uint64_t *longest)
 {
 	struct course course = { false, 0 };
 	bool more = true;
@@ -474,7 +509,8 @@ static unsigned run_way(const struct scenario *scenario, const struct reference 
 		if (!settings->all && !is_chosen(scenario, reference, way, point))
 			continue;
 		more = way == BY_STOP ? stop_at(scenario, reference, point)
-		                      : kill_at(scenario, reference, way, point, &course);
+		                      : kill_in_time(scenario, reference, way, point, &course,
+		                                     longest);
 		runs++;
 	}
 	if (!more && point + 4 < reference->points)
@@ -506,16 +542,17 @@ static int run_scenario(const struct scenario *scenario, const struct settings *
 	if (!learn(scenario, &reference))
 		return 1;
 	unsigned points = reference.points, runs = 0;
+	uint64_t longest = 0;
 	snprintf(world_context, sizeof(world_context), "%s", scenario->name);
 	if (points < scenario->least)
 		complain("%u points cannot be all of them", points);
 	for (int way = 0; way < WAYS; way++)
 		if ((settings->only < 0 || settings->only == way) &&
 		    !(way == BY_STOP && (scenario->flags & SCENARIO_CHILD)))
-			runs += run_way(scenario, &reference, (enum way)way, settings);
+			runs += run_way(scenario, &reference, (enum way)way, settings, &longest);
 	dprintf(STDOUT_FILENO, "%-20s %4u points: %3u stores, %2u calls; %4u deaths and pauses; "
 	        "longest wait %2llu ms%s\n", scenario->name, points, reference.whole.stores,
-	        reference.whole.calls, runs, (unsigned long long)(desk->wait / 1000000),
+	        reference.whole.calls, runs, (unsigned long long)(longest / 1000000),
 	        desk->complaints != 0 ? "; FAILED" : "");
 	return desk->complaints == 0 ? 0 : 1;
 }

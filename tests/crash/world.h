@@ -56,7 +56,7 @@ struct desk {
 	volatile int rc;      /* what a child has to say */
 	volatile uint32_t steps;
 	volatile uint32_t complaints;
-	volatile uint64_t wait; /* longest first call after a death, nanoseconds */
+	volatile uint64_t wait; /* of the first call after the last death, nanoseconds */
 	volatile mdg_id held, idle;
 	struct state state;
 };
