@@ -73,7 +73,9 @@ enum mdg_error {
 	MDG_NS_WRITABLE = -10008, /* refused: others may write in the directory and
 	                             it was not made as a shared namespace */
 	MDG_NS_GONE = -10009,     /* the directory was deleted while in use */
-	MDG_NO_SLOT = -10010      /* every process slot of the namespace is taken */
+	MDG_NO_SLOT = -10010,     /* every process slot of the namespace is taken */
+	MDG_OWNER_DIED = -10011,  /* <madang/sync.h>: done, but who held it before died */
+	MDG_BROKEN = -10012       /* <madang/sync.h>: not done: left unrepaired, or damaged */
 };
 
 /* A sentence without a full stop for any code a function here returned.
@@ -271,7 +273,8 @@ enum {
 	MDG_FOUND_LOCK_HELD,   /* the writer lock is held by a living process */
 	MDG_FOUND_ORPHAN_FILE, /* a data file without a segment */
 	MDG_FOUND_MISSING_FILE,/* a segment without its data file */
-	MDG_FOUND_HALF_MADE    /* a segment whose making or removal was cut off */
+	MDG_FOUND_HALF_MADE,   /* a segment whose making or removal was cut off */
+	MDG_FOUND_HALF_SET     /* a data file with another owner or mode than its segment */
 };
 
 #define MDG_CHECK_REPAIR 0x1u /* mend what is safe to mend */

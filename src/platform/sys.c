@@ -39,7 +39,8 @@
 #endif
 
 /* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
-enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_PRIVATE = 128 };
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10,
+       FUTEX_PRIVATE = 128 };
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
 
@@ -157,6 +158,11 @@ int mdg__sys_fchown(int fd, uint32_t uid, uint32_t gid)
 int mdg__sys_setxattr(const char *path, const char *name, const void *value, size_t size)
 {
 	return (int)MDG__RAW(SYS_setxattr, path, name, value, size, 0);
+}
+
+int mdg__sys_getxattr(const char *path, const char *name, void *value, size_t size)
+{
+	return (int)MDG__RAW(SYS_getxattr, path, name, value, size);
 }
 
 int mdg__sys_removexattr(const char *path, const char *name)
@@ -331,6 +337,19 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 	                            NULL, NULL, 0);
 }
 
+int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
+                              uint32_t bits)
+{
+	struct { long seconds, nanoseconds; } time = { (long)(deadline / 1000000000u),
+		                                      (long)(deadline % 1000000000u) };
+	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAIT_BITSET, value,
+	                     deadline == UINT64_MAX ? NULL : &time, NULL, bits);
+}
+
+int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
+{
+	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAKE_BITSET, count, NULL, NULL, bits);
+}
 
 void mdg__signals_block(mdg__sigmask *ret_old)
 {
@@ -353,6 +372,13 @@ int64_t mdg__now_seconds(void)
 	struct timespec time = { 0, 0 };
 	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME_COARSE, &time));
 	return (int64_t)time.tv_sec;
+}
+
+uint64_t mdg__monotonic_nanoseconds(void)
+{
+	struct timespec time = { 0, 0 };
+	(void)NEGATED(int, clock_gettime(CLOCK_MONOTONIC, &time));
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 uint64_t mdg__boot_nanoseconds(void)

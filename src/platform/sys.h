@@ -36,6 +36,7 @@ int mdg__sys_chmod(const char *path, unsigned mode); /* follows links */
 /* Of the file behind a descriptor, which may be one of O_PATH. */
 int mdg__sys_fchown(int fd, uint32_t uid, uint32_t gid);
 int mdg__sys_setxattr(const char *path, const char *name, const void *value, size_t size);
+int mdg__sys_getxattr(const char *path, const char *name, void *value, size_t size);
 int mdg__sys_removexattr(const char *path, const char *name);
 /* Whether the effective user may do that (R_OK, W_OK, X_OK) with the path. */
 int mdg__sys_may(const char *path, int what);
@@ -82,6 +83,11 @@ size_t mdg__page_size(void);
 /* ---- waiting on a word of memory; shared: the waker may be another process ---- */
 int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds);
 int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared);
+/* The same between processes, until a moment of CLOCK_MONOTONIC (UINT64_MAX: for ever), and only
+ * for those whose bits have one in common. */
+int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
+                              uint32_t bits);
+int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
 
 /* ---- signals of the calling thread ---- */
 typedef struct { uint64_t set[2]; } mdg__sigmask;
@@ -93,6 +99,7 @@ bool mdg__sys_process_exists(int32_t pid);
 
 /* ---- clocks ---- */
 int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
+uint64_t mdg__monotonic_nanoseconds(void);
 uint64_t mdg__boot_nanoseconds(void); /* since boot, sleep included; the scale of /proc/PID/stat */
 
 #endif

@@ -8,6 +8,8 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
+#define FOLLOWED_MOST 100
+
 /* Enters, takes the writer lock, and finds the segment, whose owner, creator
  * or master the caller must be. On failure nothing is held. */
 static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
@@ -63,11 +65,30 @@ static int give_file(struct mdg_namespace *ns, mdg_id id, const struct mdg__entr
 	int rc = uid != entry->uid ? announce(ns, id, uid + 1) : 0;
 	if (rc < 0)
 		return rc;
-	struct mdg__entry announced = *entry;
-	announced.new_uid1 = uid + 1;
-	rc = mdg__data_set_owner(ns, &announced, uid, gid, mode);
+	rc = mdg__data_set_owner(ns, entry, uid, gid, mode);
 	if (rc < 0 && uid != entry->uid)
 		(void)announce(ns, id, 0);
+	return rc;
+}
+
+/* Two who change the same segment at once may set the file in one order and the
+ * entry in the other. And who died between the two leaves them apart. Whoever
+ * wrote to either looks again: so the last one finds them equal, or makes them so. */
+int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
+{
+	struct mdg__entry entry;
+	int rc = 0;
+	for (int tries = 0; tries < FOLLOWED_MOST && rc >= 0; tries++) {
+		rc = mdg__entry_read(ns, id, false, &entry);
+		if (rc < 0 || mdg__tag_state(entry.tag) != MDG__LIVE)
+			return rc;
+		rc = mdg__data_owner_is_right(ns, &entry);
+		if (rc == 0)
+			rc = mdg__data_set_owner(ns, &entry, entry.uid, entry.gid,
+			                         entry.mode & 0777);
+		else if (rc > 0)
+			return 0;
+	}
 	return rc;
 }
 
@@ -94,6 +115,9 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 	mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
 	mdg__put32(registry, &segment->new_uid1, 0);
 	end(ns);
+	/* Not for us to say, if another has made it his own meanwhile. */
+	if (registry->flags & MDG_NS_SHARED)
+		(void)mdg__data_follow_entry(ns, id);
 	return 0;
 }
 

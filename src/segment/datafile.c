@@ -385,41 +385,57 @@ struct acl {
 	struct { uint16_t tag, bits; uint32_t id; } entries[6];
 };
 
-static void set_acl(const char *path, const struct mdg__entry *entry, uint32_t uid, uint32_t gid,
-                    unsigned mode)
+#define ACL_NAME "system.posix_acl_access"
+
+/* An owner, a group and the nine bits. */
+struct owner {
+	uint32_t uid, gid;
+	unsigned mode;
+};
+
+static bool has_acl(const struct mdg__entry *entry, const struct owner *owner)
 {
-	const uint16_t owner = mode >> 6 & 7, group = mode >> 3 & 7, other = mode & 7;
-	struct acl acl = { 2, {
-		{ 0x01, owner, UINT32_MAX },
-		{ 0x02, owner, entry->cuid },
+	return owner->uid != entry->cuid || owner->gid != entry->cgid;
+}
+
+static struct acl make_acl(const struct mdg__entry *entry, const struct owner *owner)
+{
+	const unsigned mode = owner->mode;
+	const uint16_t user = mode >> 6 & 7, group = mode >> 3 & 7, other = mode & 7;
+	return (struct acl){ 2, {
+		{ 0x01, user, UINT32_MAX },
+		{ 0x02, user, entry->cuid },
 		{ 0x04, group, UINT32_MAX },
 		{ 0x08, group, entry->cgid },
-		{ 0x10, owner | group, UINT32_MAX }, /* the mask: what named ones get at most */
+		{ 0x10, user | group, UINT32_MAX }, /* the mask: what named ones get at most */
 		{ 0x20, other, UINT32_MAX },
 	} };
-	if (uid == entry->cuid && gid == entry->cgid)
-		(void)mdg__sys_removexattr(path, "system.posix_acl_access");
-	else /* a file system without lists: the creator has the others' rights */
-		(void)mdg__sys_setxattr(path, "system.posix_acl_access", &acl, sizeof acl);
 }
 
 static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, int fd,
-                        uint32_t uid, uint32_t gid, unsigned mode)
+                        const struct owner *owner)
 {
 	char path[64];
 	struct stat status;
+	/* It may be half given: to the same by another, or to him whom the entry names. */
+	struct mdg__entry given = *entry;
+	given.uid = owner->uid;
 	int rc = mdg__sys_fstat(fd, &status);
-	if (rc == 0 && (!is_data(ns, entry, &status) || status.st_nlink > 1))
+	if (rc == 0 && ((!is_data(ns, entry, &status) && !is_data(ns, &given, &status)) ||
+	                status.st_nlink > 1))
 		rc = MDG_DAMAGED; /* not ours: do not give it to anybody */
-	if (rc == 0 && (status.st_uid != uid || status.st_gid != gid))
-		rc = mdg__sys_fchown(fd, uid, gid);
+	if (rc == 0 && (status.st_uid != owner->uid || status.st_gid != owner->gid))
+		rc = mdg__sys_fchown(fd, owner->uid, owner->gid);
 	if (rc < 0)
 		return rc;
 	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
-	set_acl(path, entry, uid, gid, mode);
-	if (uid == entry->cuid && gid == entry->cgid)
-		rc = mdg__sys_chmod(path, mode);
-	return rc;
+	struct acl acl = make_acl(entry, owner);
+	if (!has_acl(entry, owner))
+		(void)mdg__sys_removexattr(path, ACL_NAME);
+	else if (mdg__sys_setxattr(path, ACL_NAME, &acl, sizeof acl) != -EOPNOTSUPP)
+		return 0; /* the bits are set with it; or it is only the creator who asks */
+	/* Without lists the creator has the others' rights. */
+	return mdg__sys_chmod(path, owner->mode);
 }
 
 int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
@@ -436,7 +452,48 @@ int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 	leave_place(&place);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd; /* removed: nobody opens it by name any more */
-	rc = change_owner(ns, entry, fd, uid, gid, mode);
+	rc = change_owner(ns, entry, fd, &(struct owner){ uid, gid, mode });
+	(void)mdg__sys_close(fd);
+	return rc;
+}
+
+/* Whether the list is as change_owner() leaves it; 1, 0 or -errno. */
+static int acl_is_right(const char *path, const struct mdg__entry *entry, const struct owner *owner)
+{
+	struct acl wanted = make_acl(entry, owner), acl;
+	int got = mdg__sys_getxattr(path, ACL_NAME, &acl, sizeof acl);
+	if (got == -EOPNOTSUPP || (got == -ENODATA && !has_acl(entry, owner)))
+		return 1;
+	if (got < 0 && got != -ENODATA && got != -ERANGE)
+		return got;
+	return has_acl(entry, owner) && got == (int)sizeof acl &&
+	       memcmp(&acl, &wanted, sizeof acl) == 0;
+}
+
+int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	const struct owner owner = { entry->uid, entry->gid, entry->mode & 0777 };
+	struct place place;
+	struct stat status;
+	char path[64];
+	if (!is_shared(ns))
+		return 1;
+	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0)
+		return rc;
+	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);
+	leave_place(&place);
+	if (fd < 0)
+		return fd;
+	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
+	rc = mdg__sys_fstat(fd, &status);
+	if (rc == 0)
+		rc = acl_is_right(path, entry, &owner);
+	/* With a list the group's bits are its mask. */
+	unsigned bits = has_acl(entry, &owner) ? 0707 : 0777;
+	if (rc == 1)
+		rc = status.st_uid == owner.uid && status.st_gid == owner.gid &&
+		     ((status.st_mode ^ owner.mode) & bits) == 0;
 	(void)mdg__sys_close(fd);
 	return rc;
 }

@@ -20,6 +20,7 @@
 
 /* Findings are told when no lock is held any more: who is told may be slow. */
 #define FINDINGS_MOST 512u
+#define CHANGE_PAUSES 4 /* for changes that are just being made: 1, 2, 4, 8 ms */
 
 struct findings {
 	struct mdg_namespace *ns;
@@ -27,6 +28,7 @@ struct findings {
 	uint32_t count;
 	bool repair;
 	int remaining;
+	int pauses; /* made so far, for changes that are just being made */
 };
 
 static void tell(struct findings *findings, const struct mdg_finding *finding)
@@ -113,6 +115,29 @@ static void check_half_made(struct findings *findings, const struct mdg__entry *
 	    "the making or removal of segment %d was cut off", id);
 }
 
+/* The file and the entry of a segment do not change as one. Whoever is at it needs
+ * but a moment; where it died on the way, the file is to follow the entry. */
+static void check_half_set(struct findings *findings, uint32_t index)
+{
+	struct mdg_namespace *ns = findings->ns;
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	struct mdg__entry entry;
+	for (;; findings->pauses++) {
+		mdg__entry_copy(ns, index, &entry);
+		if (mdg__tag_state(entry.tag) != MDG__LIVE ||
+		    mdg__data_owner_is_right(ns, &entry) != 0)
+			return;
+		if (findings->pauses >= CHANGE_PAUSES)
+			break;
+		(void)mdg__sys_futex_wait(&segment->mode, entry.mode, true,
+		                          1000000u << findings->pauses);
+	}
+	int32_t id = mdg__tag_id(entry.tag, index);
+	bool mended = findings->repair && mdg__data_follow_entry(ns, id) == 0;
+	say(findings, MDG_FOUND_HALF_SET, mended, id, 0,
+	    "the data file of segment %d has another owner, group or mode than it", id);
+}
+
 static void check_files_of_segments(struct findings *findings)
 {
 	struct mdg_namespace *ns = findings->ns;
@@ -124,6 +149,8 @@ static void check_files_of_segments(struct findings *findings)
 		enum mdg__segment_state state = mdg__tag_state(entry.tag);
 		if (state == MDG__BUSY)
 			check_half_made(findings, &entry);
+		if (state == MDG__LIVE)
+			check_half_set(findings, index);
 		if (state != MDG__LIVE || mdg__data_stat(ns, &entry, &resident) != -ENOENT ||
 		    mdg__get32(&ns->registry.segments[index].tag) != entry.tag)
 			continue;

@@ -183,8 +183,14 @@ int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
 void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry);
 int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
                         uint32_t gid, unsigned mode);
+/* Whether owner, group and mode of the file are those of the entry: 1, 0 or -errno. */
+int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *entry);
 /* Whether the file is there under its name (-ENOENT), and its bytes in memory. */
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident);
+
+/* ---- control.c ---- */
+/* Gives the data file the owner, group and mode of its entry, if they are others. */
+int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id);
 
 /* ---- stat.c ---- */
 /* A consistent copy of a segment's entry. */

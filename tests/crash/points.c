@@ -96,7 +96,8 @@ static uint64_t now(void)
 static int come_and_check(const struct world *world, void *argument)
 {
 	const struct scenario *scenario = argument;
-	unsigned damage = scenario->flags & SCENARIO_DAMAGED ? FOUND(DAMAGE) : 0;
+	unsigned damage = (scenario->flags & SCENARIO_DAMAGED ? FOUND(DAMAGE) : 0) |
+	                  (scenario->flags & SCENARIO_FILE ? FOUND(HALF_SET) : 0);
 	mdg_namespace *ns = world_open(world);
 	uint64_t begin = now();
 	/* Nothing reaps yet, so what the dead were at is reported as it is. */
@@ -109,9 +110,9 @@ static int come_and_check(const struct world *world, void *argument)
 	return 0;
 }
 
-static int come_and_use(const struct world *world, void *unused)
+static int come_and_use(const struct world *world, void *argument)
 {
-	(void)unused;
+	const struct scenario *scenario = argument;
 	mdg_namespace *ns = world_open(world);
 	mdg_id id = -1;
 	uint64_t begin = now();
@@ -122,7 +123,7 @@ static int come_and_use(const struct world *world, void *unused)
 	else if ((rc = mdg_segment_remove(ns, id)) < 0)
 		complain("a segment cannot be removed: %s", mdg_strerror(rc));
 	world_look(world, ns, 1);
-	world_check(ns, 0, 0);
+	world_check(ns, 0, scenario->flags & SCENARIO_FILE ? FOUND(HALF_SET) : 0);
 	return 0;
 }
 
@@ -163,10 +164,11 @@ static int do_it_again(const struct world *world, void *argument)
 	return rc;
 }
 
-/* Those who work while the victim is stopped: nothing that has to do with it. */
-static int work_beside(const struct world *world, void *unused)
+/* Those who work while the victim is stopped: nothing that has to do with it,
+ * unless the scenario says so. */
+static int work_beside(const struct world *world, void *argument)
 {
-	(void)unused;
+	const struct scenario *scenario = argument;
 	struct mdg_segment_info info;
 	uint32_t cursor = 0;
 	mdg_id id;
@@ -181,6 +183,9 @@ static int work_beside(const struct world *world, void *unused)
 	while (rc >= 0 && (rc = mdg_segment_next(ns, &cursor, 0, &info)) > 0)
 		;
 	desk->steps = 4;
+	if (rc >= 0 && (scenario->flags & SCENARIO_MEDDLED))
+		rc = mdg_segment_set(ns, world->held, geteuid(), getegid(), 0640);
+	desk->steps = 5;
 	if (rc < 0)
 		complain("somebody who worked beside it got: %s", mdg_strerror(rc));
 	return rc;
@@ -291,20 +296,22 @@ static bool learn(const struct scenario *scenario, struct reference *reference)
 
 /* ---- killed ---------------------------------------------------------------------------------- */
 
-/* The mode of a data file is changed by a system call, next to the registry. So
- * a death between the two is allowed one thing: the one's mode before, the
- * other's after. Setting it again mends it. */
-static void set_modes_apart(const struct reference *reference)
+/* Owner and mode of a data file are changed by system calls, next to the registry.
+ * So a death between the two is allowed one thing, until a check mends it: the
+ * one's before, the other's after. Setting it again mends it too. */
+static void set_owners_apart(const struct reference *reference)
 {
 	for (uint32_t i = 0; i < desk->state.segments; i++) {
-		uint32_t mode = desk->state.segment[i].file_mode;
-		if (mode != reference->before.segment[i].file_mode &&
-		    mode != reference->after.segment[i].file_mode)
-			complain("the file of segment %d has the mode %o",
-			         desk->state.segment[i].id, mode);
+		const struct seen *now = &desk->state.segment[i];
+		const struct seen *before = &reference->before.segment[i];
+		const struct seen *after = &reference->after.segment[i];
+		if ((now->file_mode != before->file_mode && now->file_mode != after->file_mode) ||
+		    (now->file_uid != before->file_uid && now->file_uid != after->file_uid))
+			complain("the file of segment %d has the mode %o and the owner %u",
+			         now->id, now->file_mode, now->file_uid);
 	}
 	bool set = desk->state.segment[0].mode == reference->after.segment[0].mode;
-	state_set_file_modes(&desk->state, set ? &reference->after : &reference->before);
+	state_set_file_owners(&desk->state, set ? &reference->after : &reference->before);
 }
 
 /* From point to point: whether it has happened, and at which that was first seen. */
@@ -371,8 +378,8 @@ static bool kill_at(const struct scenario *scenario, const struct reference *ref
 	if (event != VICTIM_DIED && (!damaged || is_to_be_used(&world, &course->happened))) {
 		world_run(&world, way == BY_CHECK ? come_and_check : come_and_use, argument.passed,
 		          HANG_MS);
-		if (scenario->flags & SCENARIO_FILE)
-			set_modes_apart(reference);
+		if ((scenario->flags & SCENARIO_FILE) && way == BY_USE)
+			set_owners_apart(reference);
 		judge(reference, course, point);
 		course->happened = course->happened || damaged;
 		judge_again(reference, world_run(&world, do_it_again, argument.passed, HANG_MS),
@@ -433,7 +440,8 @@ static void pause_and_go_on(struct victim *victim, const struct world *world,
 {
 	bool wait = must_wait(world, scenario);
 	desk->rc = -1;
-	pid_t other = world_begin(world, work_beside, NULL);
+	union { const struct scenario *is; void *passed; } argument = { scenario };
+	pid_t other = world_begin(world, work_beside, argument.passed);
 	int status = world_await(other, wait ? PAUSE_MS : HANG_MS);
 	if (status == -1 && !wait)
 		complain("others do not go on at their step %u, and nobody holds the lock",
@@ -468,7 +476,8 @@ static bool stop_at(const struct scenario *scenario, const struct reference *ref
 		struct state wanted = reference->alive, seen = desk->state;
 		forget_ids(&wanted);
 		forget_ids(&seen);
-		if (!state_same(&wanted, &seen)) {
+		/* Who comes last is right; that the file is too, was checked. */
+		if (!(scenario->flags & SCENARIO_MEDDLED) && !state_same(&wanted, &seen)) {
 			complain("after the pause it is not as without");
 			state_print("without", &wanted);
 			state_print("now", &seen);
@@ -490,6 +499,8 @@ static bool is_chosen(const struct scenario *scenario, const struct reference *r
 		return false;
 	if (scenario->flags & SCENARIO_DAMAGED)
 		turn /= 7;
+	if (way == BY_STOP && (scenario->flags & SCENARIO_MEDDLED))
+		return true;
 	return way == BY_STOP ? turn % 5 == 2 : turn % 2 == (way == BY_CHECK);
 }
 

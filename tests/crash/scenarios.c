@@ -132,6 +132,13 @@ static int set_owner(struct scene *scene)
 	return mdg_segment_set(scene->ns, scene->world->held, geteuid(), getegid(), 0606);
 }
 
+/* To another user, where that is allowed. */
+static int give_away(struct scene *scene)
+{
+	uint32_t uid = geteuid() == 0 ? 12345 : geteuid();
+	return mdg_segment_set(scene->ns, scene->world->held, uid, getegid(), 0606);
+}
+
 static int lock(struct scene *scene)
 {
 	return mdg_segment_lock(scene->ns, scene->world->held, 1);
@@ -379,6 +386,11 @@ const struct scenario scenarios[] = {
 	{ "detach-last-removed", 50, 0, NULL, attach_and_remove_idle, detach_first, SMALL },
 	{ "set", 6, 0, NULL, attach_idle, set_owner, SMALL },
 	{ "set-shared", 6, SCENARIO_FILE, NULL, attach_idle, set_owner, SHARED },
+	{ "set-shared-both", 6, SCENARIO_FILE | SCENARIO_MEDDLED, NULL, attach_idle, set_owner,
+	  SHARED },
+	{ "give-away-shared", 6, SCENARIO_FILE, NULL, attach_idle, give_away, SHARED },
+	{ "give-away-shared-both", 6, SCENARIO_FILE | SCENARIO_MEDDLED, NULL, attach_idle, give_away,
+	  SHARED },
 	{ "remove", 30, 0, NULL, NULL, remove_idle, SMALL },
 	{ "remove-shared", 30, 0, NULL, NULL, remove_idle, SHARED },
 	{ "remove-held", 15, 0, NULL, NULL, remove_held, SMALL },

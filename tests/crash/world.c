@@ -224,6 +224,8 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 	if (stat(path, &status) == 0) {
 		seen->file_size = (uint64_t)status.st_size;
 		seen->file_mode = status.st_mode & 0777;
+		seen->file_uid = status.st_uid;
+		seen->file_gid = status.st_gid;
 	} else {
 		complain("segment %d has no file", info->id);
 	}
@@ -266,10 +268,13 @@ bool state_same(const struct state *one, const struct state *other)
 	return memcmp(one, other, sizeof(*one)) == 0;
 }
 
-void state_set_file_modes(struct state *state, const struct state *from)
+void state_set_file_owners(struct state *state, const struct state *from)
 {
-	for (uint32_t i = 0; i < state->segments; i++)
+	for (uint32_t i = 0; i < state->segments; i++) {
 		state->segment[i].file_mode = from->segment[i].file_mode;
+		state->segment[i].file_uid = from->segment[i].file_uid;
+		state->segment[i].file_gid = from->segment[i].file_gid;
+	}
 }
 
 void world_leave(struct world *world)

@@ -38,7 +38,7 @@ struct state {
 		int32_t id, key;
 		uint32_t mode, attached, uid, gid;
 		uint64_t size, file_size; /* 0: no file of that name */
-		uint32_t file_mode;
+		uint32_t file_mode, file_uid, file_gid;
 		int32_t found;   /* id that a look-up by key or name gives; -1: none */
 		char name[MDG_NAME_MAX + 1];
 	} segment[STATE_SEGMENTS];
@@ -92,7 +92,7 @@ void world_look(const struct world *world, mdg_namespace *ns, uint32_t own);
 /* Complains of findings of other kinds than these (1u << MDG_FOUND_*). */
 void world_check(mdg_namespace *ns, unsigned flags, unsigned allowed);
 bool state_same(const struct state *one, const struct state *other);
-void state_set_file_modes(struct state *state, const struct state *from);
+void state_set_file_owners(struct state *state, const struct state *from);
 void state_print(const char *title, const struct state *state);
 
 /* ---- the raw file ---------------------------------------------------------- */

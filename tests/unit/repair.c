@@ -289,7 +289,7 @@ static int note(const struct mdg_finding *finding, void *context)
 	seen->repaired += finding->repaired;
 	seen->count++;
 	CHECK(finding->text[0] != '\0' && memchr(finding->text, '\0', sizeof finding->text) != NULL);
-	CHECK(finding->kind >= MDG_FOUND_DAMAGE && finding->kind <= MDG_FOUND_HALF_MADE);
+	CHECK(finding->kind >= MDG_FOUND_DAMAGE && finding->kind <= MDG_FOUND_HALF_SET);
 	return 0;
 }
 

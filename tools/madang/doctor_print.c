@@ -26,6 +26,7 @@ static const char *kind_name(uint32_t kind)
 	case MDG_FOUND_ORPHAN_FILE: return "orphan-file";
 	case MDG_FOUND_MISSING_FILE: return "missing-file";
 	case MDG_FOUND_HALF_MADE: return "half-made";
+	case MDG_FOUND_HALF_SET: return "half-set";
 	default: return "other";
 	}
 }
