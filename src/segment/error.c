@@ -27,6 +27,8 @@ static const struct { int code; const char *text; } texts[] = {
 	{ MDG_NS_WRITABLE, "others may write in the namespace directory, and it is not a shared one" },
 	{ MDG_NS_GONE, "the namespace directory was deleted while in use" },
 	{ MDG_NO_SLOT, "every process slot of the namespace is taken" },
+	{ MDG_OWNER_DIED, "who held the object died" },
+	{ MDG_BROKEN, "the object's data were left unrepaired, or it is damaged" },
 	{ -ENOENT, "no such segment or namespace" },
 	{ -EEXIST, "it exists already" },
 	{ -EACCES, "permission denied" },
@@ -41,6 +43,14 @@ static const struct { int code; const char *text; } texts[] = {
 	{ -EROFS, "the file system is read-only" },
 	{ -ELOOP, "symbolic links in the path lead in a circle" },
 	{ -ENOTDIR, "a part of the path is not a directory" },
+	{ -EDEADLK, "this thread holds the object already" },
+	{ -EBUSY, "the object is in use" },
+	{ -ENOLCK, "this thread holds too many locks" },
+	{ -ETIMEDOUT, "the deadline has passed" },
+	{ -EAGAIN, "not available now" },
+	{ -EINTR, "interrupted by a signal handler" },
+	{ -EOVERFLOW, "the number would be too large" },
+	{ -EOPNOTSUPP, "not possible with this segment" },
 	{ -ENOSYS, "the system does not offer what is needed" },
 };
 

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * madang/sync.h - synchronisation in shared memory that survives the death of
+ * those who use it.
+ *
+ * Each object lies in memory that processes or threads share: a segment, a file
+ * or memfd mapped with MAP_SHARED, shm_open, or plain memory for the threads of
+ * one process. It may lie at another address in each process.
+ *
+ *     struct box { mdg_mutex lock; int total; } *box = ...;   // shared, zeros at first
+ *
+ *     int rc = mdg_mutex_lock(&box->lock);
+ *     if (rc == MDG_OWNER_DIED) {        // locked; who held it died in the middle
+ *             box->total = count_again(); // make the data right, and say so
+ *             rc = mdg_mutex_repaired(&box->lock);
+ *     }
+ *     if (rc == 0) {
+ *             box->total++;
+ *             mdg_mutex_unlock(&box->lock);
+ *     }
+ *
+ * ZERO BYTES are a valid object that nobody uses: memory that is fresh needs no
+ * initialisation, and so nobody has to go first.
+ *
+ * LAYOUT. Sizes and alignment (64 bytes) are fixed, and the same for glibc and
+ * musl, 32 and 64 bits, x86-64 and aarch64. The fields are private. An object
+ * must not be copied, and not be moved while it is used.
+ *
+ * DEATH. A thread that ends, by exit, exec or kill -9, alone or with its process,
+ * gives back what it held, and the next one is told once: MDG_OWNER_DIED. It
+ * comes from the kernel (get_robust_list(2)) at once, and does not rest on
+ * process or thread ids, which are used again.
+ *
+ * WAITING. Each wait comes in three forms: without limit; `try`, which says
+ * -EBUSY (-EAGAIN where nothing is held) instead of waiting; and `_until` a
+ * deadline, in nanoseconds of CLOCK_MONOTONIC (mdg_deadline makes one), which
+ * says -ETIMEDOUT; one that has passed already still takes what can be had at
+ * once. MDG_FOREVER is no deadline. A wait spins for a moment, then sleeps in
+ * the kernel. A signal handler that runs meanwhile loses nothing; the waits of
+ * mutex, rwlock, once, cell and transaction then go on; those of condition, semaphore,
+ * event and barrier end with -EINTR where signal(7) says that a futex(2) wait does:
+ * when the handler was installed without SA_RESTART, or a deadline was given.
+ *
+ * ERRORS. Every function returns 0 (or what it says), or one negative code:
+ *   MDG_OWNER_DIED  done; who held it before has died, see the object
+ *   MDG_BROKEN      not done: the data were left unrepaired, or the object holds
+ *                   what no object can hold
+ *   -EDEADLK        this thread holds it already
+ *   -EPERM          this thread does not hold it
+ *   -ENOLCK         this thread holds 64 locks already
+ *   -ENOSYS         the kernel has no robust lists
+ *   -EINVAL         an argument, or a value that other users' calls do not agree with
+ * errno is never touched.
+ *
+ * SAFETY. Any thread; no allocation, no cancellation points, no descriptors. From
+ * a signal handler everything that does not wait; what a handler locks it must give
+ * back before it returns. After fork a child holds nothing: its parent does. In a
+ * child of vfork nothing of this may be called. Memory must not be unmapped while
+ * the thread holds or waits for something in it.
+ *
+ * SHARED MEMORY CAN BE WRITTEN BY ALL WHO SHARE IT. One that scribbles there can
+ * make others wait for ever or see MDG_BROKEN; it cannot make these functions
+ * read or write outside of the objects and the memory given to them.
+ */
+#ifndef MADANG_SYNC_H
+#define MADANG_SYNC_H
+
+#include <madang/segment.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define MDG_ALIGNED __attribute__((aligned(64)))
+#else
+#define MDG_ALIGNED
+#endif
+
+/* ---- time ---------------------------------------------------------------- */
+
+#define MDG_FOREVER UINT64_MAX
+
+/* The moment so many nanoseconds from now; MDG_FOREVER when that is beyond the clock. */
+MDG_API uint64_t mdg_deadline(uint64_t nanoseconds);
+
+/* ---- mutex ---------------------------------------------------------------- */
+
+/* One owner at a time: the thread that locked it. 128 bytes.
+ *
+ * When the owner dies, the next to lock gets MDG_OWNER_DIED, once, and holds the
+ * mutex. It makes the data right and calls mdg_mutex_repaired; if it unlocks
+ * without, the data are given up: all others get MDG_BROKEN, until
+ * mdg_mutex_destroy makes the object new. If it dies as well, the next one gets
+ * MDG_OWNER_DIED. */
+typedef struct mdg_mutex { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_mutex;
+
+/* 0, MDG_OWNER_DIED (locked), MDG_BROKEN, -EDEADLK, -ENOLCK, -ENOSYS. */
+MDG_API int mdg_mutex_lock(mdg_mutex *mutex);
+MDG_API int mdg_mutex_trylock(mdg_mutex *mutex); /* also -EBUSY */
+MDG_API int mdg_mutex_lock_until(mdg_mutex *mutex, uint64_t deadline); /* also -ETIMEDOUT */
+/* 0, -EPERM. After MDG_OWNER_DIED without mdg_mutex_repaired: MDG_BROKEN for all others. */
+MDG_API int mdg_mutex_unlock(mdg_mutex *mutex);
+/* The owner says that the data are right again. 0, -EPERM, -EINVAL: nobody had died. */
+MDG_API int mdg_mutex_repaired(mdg_mutex *mutex);
+/* Makes it new, also one that is broken. 0, -EBUSY: somebody holds it. */
+MDG_API int mdg_mutex_destroy(mdg_mutex *mutex);
+
+/* ---- rwlock ---------------------------------------------------------------- */
+
+/* Many readers or one writer. 4,288 bytes: each reader has a line of memory to
+ * itself, so readers do not disturb each other. At most MDG_READERS_MAX at
+ * once; more wait. A waiting writer keeps new readers out. A reader's death is no
+ * harm and noticed by the writer that waits for it. After a writer's death the next one
+ * gets MDG_OWNER_DIED and holds it FOR WRITING, also if it asked to read: then
+ * as with the mutex. */
+#define MDG_READERS_MAX 64
+typedef struct mdg_rwlock { uint32_t mdg_private[1072]; } MDG_ALIGNED mdg_rwlock;
+
+/* 0, MDG_OWNER_DIED (for writing), MDG_BROKEN, -EDEADLK (held in either way),
+ * -ENOLCK, -ENOSYS. */
+MDG_API int mdg_rwlock_read(mdg_rwlock *lock);
+MDG_API int mdg_rwlock_tryread(mdg_rwlock *lock);                     /* also -EBUSY */
+MDG_API int mdg_rwlock_read_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
+MDG_API int mdg_rwlock_write(mdg_rwlock *lock);
+MDG_API int mdg_rwlock_trywrite(mdg_rwlock *lock);                     /* also -EBUSY */
+MDG_API int mdg_rwlock_write_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
+MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock); /* in either way: 0, -EPERM */
+MDG_API int mdg_rwlock_repaired(mdg_rwlock *lock);
+MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);
+
+/* ---- condition -------------------------------------------------------------- */
+
+/* Waiting, with a mutex held, for something to become true. 128 bytes. Any wait
+ * may return without a reason: check what is waited for in a loop. The threads
+ * that wait at one time must use the same mutex. A waiter's death takes no wake-up away
+ * from the others: mdg_cond_signal wakes one, and more when it cannot know that
+ * the one will live to use it. */
+typedef struct mdg_cond { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_cond;
+
+/* Gives the mutex back, waits, takes it again. Held on return, unless that is
+ * MDG_BROKEN. 0; -EINTR; -ETIMEDOUT; MDG_OWNER_DIED, MDG_BROKEN of the mutex; -EPERM. */
+MDG_API int mdg_cond_wait(mdg_cond *cond, mdg_mutex *mutex);
+MDG_API int mdg_cond_wait_until(mdg_cond *cond, mdg_mutex *mutex, uint64_t deadline);
+/* With or without the mutex held. No system call when nobody waits. 0. */
+MDG_API int mdg_cond_signal(mdg_cond *cond);
+MDG_API int mdg_cond_broadcast(mdg_cond *cond);
+MDG_API int mdg_cond_destroy(mdg_cond *cond); /* 0, -EBUSY: somebody waits */
+
+/* ---- semaphore --------------------------------------------------------------- */
+
+/* A number that is never below zero; zero at first. 128 bytes. Nobody owns it: what a
+ * dead process had taken is not given back. A waiter's death loses no unit and no
+ * wake-up. */
+#define MDG_SEM_MAX 0x7fffffffu
+typedef struct mdg_sem { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_sem;
+
+MDG_API int mdg_sem_post(mdg_sem *sem, uint32_t count); /* 0, -EOVERFLOW: nothing added */
+MDG_API int mdg_sem_wait(mdg_sem *sem);                 /* takes one: 0, -EINTR */
+MDG_API int mdg_sem_trywait(mdg_sem *sem);              /* 0, -EAGAIN */
+MDG_API int mdg_sem_wait_until(mdg_sem *sem, uint64_t deadline); /* also -ETIMEDOUT */
+MDG_API int mdg_sem_value(const mdg_sem *sem);          /* as it was a moment ago */
+MDG_API int mdg_sem_destroy(mdg_sem *sem);              /* to zero: 0, -EBUSY: somebody waits */
+
+/* ---- event --------------------------------------------------------------------- */
+
+/* Something that has happened, or not yet: set or not set. 128 bytes. `wait` leaves
+ * it set: all pass. `take` resets it: of those who take, one passes for each time it
+ * was set while not set. Setting it with nobody waiting is no system call. A taker
+ * that dies before it has taken leaves it to the next. */
+typedef struct mdg_event { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_event;
+
+MDG_API int mdg_event_set(mdg_event *event);   /* 0 */
+MDG_API int mdg_event_reset(mdg_event *event); /* 0 */
+MDG_API int mdg_event_is_set(const mdg_event *event); /* 1 or 0 */
+MDG_API int mdg_event_wait(mdg_event *event);  /* 0, -EINTR */
+MDG_API int mdg_event_wait_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
+MDG_API int mdg_event_take(mdg_event *event);  /* 0, -EINTR */
+MDG_API int mdg_event_trytake(mdg_event *event); /* 0, -EAGAIN */
+MDG_API int mdg_event_take_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
+MDG_API int mdg_event_destroy(mdg_event *event); /* 0, -EBUSY: somebody waits */
+
+/* ---- barrier --------------------------------------------------------------------- */
+
+/* A meeting that nobody leaves before all `members` have come. 4,224 bytes. A thread
+ * becomes a member with mdg_barrier_join, or with its first wait, and stays one until it
+ * leaves or dies. One that dies is not waited for: the others get
+ * MDG_OWNER_DIED from the meeting that it missed, and the later ones are of those that
+ * remain, until somebody joins in its place. All must give the same number of members
+ * (1 to MDG_MEMBERS_MAX): -EINVAL to those that come with another. */
+#define MDG_MEMBERS_MAX 64
+#define MDG_LAST 1 /* returned to one of those who met */
+typedef struct mdg_barrier { uint32_t mdg_private[1056]; } MDG_ALIGNED mdg_barrier;
+
+/* 0, -EDEADLK: is a member; -EAGAIN: there are `members` already; -ENOLCK, -ENOSYS. */
+MDG_API int mdg_barrier_join(mdg_barrier *barrier, uint32_t members);
+/* 0; MDG_LAST; MDG_OWNER_DIED: met, without a member that died; -EINTR and -ETIMEDOUT:
+ * not met, and this thread's coming is taken back; the errors of join. */
+MDG_API int mdg_barrier_wait(mdg_barrier *barrier, uint32_t members);
+MDG_API int mdg_barrier_wait_until(mdg_barrier *barrier, uint32_t members, uint64_t deadline);
+MDG_API int mdg_barrier_leave(mdg_barrier *barrier);   /* 0, -EPERM: is no member */
+MDG_API int mdg_barrier_destroy(mdg_barrier *barrier); /* 0, -EBUSY: it has living members */
+
+/* ---- once ------------------------------------------------------------------------- */
+
+/* Something that is done once by one of many. 128 bytes. After 0 or MDG_OWNER_DIED
+ * (who was at it died) the caller does it, and then says mdg_once_done or
+ * mdg_once_failed; the others wait until then, and get MDG_DONE or their turn. */
+#define MDG_DONE 1
+typedef struct mdg_once { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_once;
+
+MDG_API int mdg_once_begin(mdg_once *once); /* MDG_DONE, 0, MDG_OWNER_DIED, -EDEADLK, ... */
+MDG_API int mdg_once_trybegin(mdg_once *once);                      /* also -EBUSY */
+MDG_API int mdg_once_begin_until(mdg_once *once, uint64_t deadline); /* also -ETIMEDOUT */
+MDG_API int mdg_once_done(mdg_once *once);   /* 0, -EPERM: not at it */
+MDG_API int mdg_once_failed(mdg_once *once); /* 0, -EPERM: the next one tries */
+/* Makes it new: 0, -EBUSY: somebody is at it. */
+MDG_API int mdg_once_destroy(mdg_once *once);
+
+/* ---- cell ------------------------------------------------------------------------- */
+
+/* The latest value of something, of a fixed size. One writer at a time; any number
+ * of readers, which only read memory, never block the writer, and never see half a value, also when
+ * the writer dies in the middle: its value then never appears. A cell takes
+ * MDG_CELL_SIZE(size of the value) bytes of shared memory; as zero bytes it holds
+ * version 0, a value of zero bytes. All must give the same size of value: -EINVAL. */
+typedef struct mdg_cell { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_cell;
+#define MDG_CELL_SIZE(value_size) \
+	(sizeof(mdg_cell) + 4 * (((size_t)(value_size) + 63) / 64 * 64))
+
+/* Copies the latest value out. `ret_version` may be NULL; a version counts the values
+ * modulo 2^32. 0, -EINVAL. A read that is overtaken by three values while it copies
+ * starts again. */
+MDG_API int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_version);
+/* 0; MDG_OWNER_DIED: written, and a writer before had died in the middle; -EDEADLK ... */
+MDG_API int mdg_cell_write(mdg_cell *cell, const void *value, size_t size);
+MDG_API int mdg_cell_trywrite(mdg_cell *cell, const void *value, size_t size); /* also -EBUSY */
+MDG_API int mdg_cell_write_until(mdg_cell *cell, const void *value, size_t size,
+                                 uint64_t deadline);                     /* also -ETIMEDOUT */
+/* Writing in place: begin gives `size` bytes (what they hold is not said), commit shows
+ * them to the readers, cancel does not. begin as write; commit, cancel: 0, -EPERM. */
+MDG_API int mdg_cell_begin(mdg_cell *cell, size_t size, void **ret_place);
+MDG_API int mdg_cell_commit(mdg_cell *cell);
+MDG_API int mdg_cell_cancel(mdg_cell *cell);
+MDG_API int mdg_cell_destroy(mdg_cell *cell, size_t size); /* to zeros: 0, -EBUSY */
+
+/* ---- transaction -------------------------------------------------------------------- */
+
+/* A mutex with a journal: what its owner writes reaches the data as a whole or not at
+ * all, whenever it dies. MDG_TXN_SIZE(journal) bytes of shared memory, zeros at first.
+ * The journal bounds what one transaction writes: each write takes its bytes rounded
+ * up to 8, and 16 more.
+ *
+ *     rc = mdg_txn_begin(txn, 4096, data, size);  // MDG_OWNER_DIED: data are whole again
+ *     mdg_txn_write(txn, &data->from, &from, sizeof(from));
+ *     mdg_txn_write(txn, &data->to, &to, sizeof(to));
+ *     mdg_txn_commit(txn);
+ *
+ * The data are the memory that begin names: the same bytes for all users of the
+ * transaction, which may lie at different addresses; they must not be written in any other
+ * way. Reading them is for the owner: within a transaction they are as they were at its
+ * begin; mdg_txn_read gives them with what was written since. */
+typedef struct mdg_txn { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_txn;
+#define MDG_TXN_SIZE(journal) (sizeof(mdg_txn) + ((size_t)(journal) + 63) / 64 * 64)
+
+/* `journal`: its bytes, as given to MDG_TXN_SIZE, 64 to 2^31. 0; MDG_OWNER_DIED: begun,
+ * somebody died, and what it had committed is in the data, what it had not is not;
+ * MDG_BROKEN: the journal is damaged; -EDEADLK, -ENOLCK, -ENOSYS, -EINVAL. */
+MDG_API int mdg_txn_begin(mdg_txn *txn, size_t journal, void *data, size_t size);
+MDG_API int mdg_txn_trybegin(mdg_txn *txn, size_t journal, void *data, size_t size);
+MDG_API int mdg_txn_begin_until(mdg_txn *txn, size_t journal, void *data, size_t size,
+                                uint64_t deadline);
+/* `at` lies in the data. 0, -EPERM, -EINVAL: not in the data; -ENOSPC: not in the journal. */
+MDG_API int mdg_txn_write(mdg_txn *txn, void *at, const void *value, size_t size);
+MDG_API int mdg_txn_read(mdg_txn *txn, const void *at, void *value, size_t size);
+MDG_API int mdg_txn_commit(mdg_txn *txn); /* and ends it: 0, -EPERM */
+MDG_API int mdg_txn_cancel(mdg_txn *txn); /* 0, -EPERM */
+MDG_API int mdg_txn_destroy(mdg_txn *txn); /* 0, -EBUSY */
+
+/* ---- who waits for whom --------------------------------------------------------------- */
+
+enum mdg_sync_kind {
+	MDG_SYNC_MUTEX = 1, MDG_SYNC_RWLOCK, MDG_SYNC_COND, MDG_SYNC_SEM, MDG_SYNC_EVENT,
+	MDG_SYNC_BARRIER, MDG_SYNC_ONCE, MDG_SYNC_CELL, MDG_SYNC_TXN
+};
+
+#define MDG_WAITERS_SHOWN 8
+
+/* What an object that lies in memory shows of those who use it. */
+struct mdg_sync_state {
+	uint32_t kind;          /* enum mdg_sync_kind */
+	uint32_t state;         /* MDG_STATE_* */
+	uint32_t owner;         /* thread id in its pid namespace; 0: nobody */
+	uint32_t readers;       /* of a rwlock; of a barrier: members */
+	uint32_t reader[64];    /* thread ids of these */
+	uint32_t value;         /* of a semaphore; event: 1 set; cell: its version */
+	uint32_t waiters;       /* of those that sleep, at most MDG_WAITERS_SHOWN */
+	struct {
+		uint32_t thread;    /* thread id in its pid namespace; it may have died */
+		uint32_t since;     /* when it went to sleep: milliseconds of CLOCK_MONOTONIC, mod 2^32 */
+	} waiter[MDG_WAITERS_SHOWN];
+};
+#define MDG_STATE_OWNER_DIED 0x1u /* and nobody has been told */
+#define MDG_STATE_UNREPAIRED 0x2u /* its owner was told */
+#define MDG_STATE_BROKEN     0x4u
+
+/* Takes no lock and changes nothing; a moment's view. 0, -EINVAL: kind. */
+MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
+                          struct mdg_sync_state *ret_state);
+
+/* Gives an object that lies in an attached segment a name (1 to 39 bytes, as for
+ * segments), for madang-locks(1): no cost to its use. An object named before gets the
+ * new name. Names end with the segment. 0, -EINVAL: not in a segment attached by this process, or the
+ * name; -EACCES: segment attached read-only; -ENOSPC: 255 objects are named; -EOPNOTSUPP: a segment of
+ * huge pages. */
+MDG_API int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind,
+                          const char *name);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mutex.c - an owned word, and what became of the data when an owner died.
+ *
+ * The state is the owner's to write: UNREPAIRED when it was told of a death, back to 0 when
+ * it says that all is well, BROKEN when it unlocks without. Killed between taking the
+ * word and noting UNREPAIRED, nobody had been told: the kernel marks the word once more.
+ */
+#include "sync/owned.h"
+
+_Static_assert(sizeof(mdg_mutex) == sizeof(struct mdg__owned), "");
+
+static struct mdg__owned *inside(mdg_mutex *mutex)
+{
+	return (struct mdg__owned *)(void *)mutex;
+}
+
+/* What the one who took it is told. */
+static __attribute__((noinline, cold)) int told(struct mdg__owned *owned, int rc)
+{
+	uint32_t state = atomic_load_explicit(&owned->state, memory_order_relaxed);
+	if (rc < 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	if (state >= MDG__BROKEN) {
+		(void)mdg__owned_give(owned);
+		return MDG_BROKEN;
+	}
+	atomic_store_explicit(&owned->state, MDG__UNREPAIRED, memory_order_relaxed);
+	return MDG_OWNER_DIED;
+}
+
+static inline int taken(struct mdg__owned *owned, int rc)
+{
+	uint32_t state = atomic_load_explicit(&owned->state, memory_order_relaxed);
+	return __builtin_expect(((uint32_t)rc | state) != 0, 0) ? told(owned, rc) : 0;
+}
+
+int mdg_mutex_lock(mdg_mutex *mutex)
+{
+	struct mdg__owned *owned = inside(mutex);
+	return taken(owned, mdg__owned_take(owned, MDG_FOREVER));
+}
+
+int mdg_mutex_trylock(mdg_mutex *mutex)
+{
+	struct mdg__owned *owned = inside(mutex);
+	return taken(owned, mdg__owned_try(owned));
+}
+
+int mdg_mutex_lock_until(mdg_mutex *mutex, uint64_t deadline)
+{
+	struct mdg__owned *owned = inside(mutex);
+	return taken(owned, mdg__owned_take(owned, deadline));
+}
+
+int mdg_mutex_unlock(mdg_mutex *mutex)
+{
+	struct mdg__owned *owned = inside(mutex);
+	struct mdg__thread *thread;
+	int at = mdg__robust_mine(&owned->robust, &thread);
+	if (__builtin_expect(at < 0, 0))
+		return -EPERM;
+	if (__builtin_expect(atomic_load_explicit(&owned->state, memory_order_relaxed) != 0, 0))
+		atomic_store_explicit(&owned->state, MDG__BROKEN, memory_order_relaxed);
+	mdg__robust_give(thread, &owned->robust, at, 1);
+	return 0;
+}
+
+int mdg_mutex_repaired(mdg_mutex *mutex)
+{
+	struct mdg__owned *owned = inside(mutex);
+	if (!mdg__owned_is_mine(owned))
+		return -EPERM;
+	if (atomic_load_explicit(&owned->state, memory_order_relaxed) == 0)
+		return -EINVAL;
+	/* Release: pairs with nothing but the word's; a death here finds the data repaired. */
+	atomic_store_explicit(&owned->state, 0, memory_order_release);
+	return 0;
+}
+
+/* Taken as any owner would, so that nobody can be in between. Who awaits a mutex that is free is
+ * about to take it, and finds it new. */
+int mdg_mutex_destroy(mdg_mutex *mutex)
+{
+	struct mdg__owned *owned = inside(mutex);
+	int rc = mdg__owned_try(owned);
+	if (rc == -EDEADLK)
+		return -EBUSY;
+	if (rc < 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	atomic_store_explicit(&owned->state, 0, memory_order_relaxed);
+	return mdg__owned_give(owned);
+}

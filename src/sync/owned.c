@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * owned.c - taking a word that is not simply free, and waking. See owned.h.
+ */
+#include "sync/owned.h"
+
+/* ---- taking ------------------------------------------------------------------------- */
+
+/* Free, with marks: taken with the mark of sleepers it has, or that the caller knows of. */
+static bool take_marked(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t seen,
+                        uint32_t sleepers)
+{
+	/* Acquire: pairs with the release in mdg__robust_give; and of the kernel's mark. */
+	if (!atomic_compare_exchange_strong_explicit(&robust->word, &seen,
+	                                             thread->tid | (seen & MDG__WAITERS) | sleepers,
+	                                             memory_order_acquire, memory_order_relaxed))
+		return false;
+	robust->mark = MDG__SHARED_MARK;
+	mdg__held_enter(thread, &robust->word);
+	return true;
+}
+
+/* Held, or about to be entered by what a signal handler interrupted. An id alone may be that of
+ * a thread in another pid namespace. */
+static bool is_own(const struct mdg__thread *thread, struct mdg__robust *robust, uintptr_t pending)
+{
+	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
+	return (seen & MDG__TID) == thread->tid &&
+	       (mdg__held_find(thread, &robust->word) >= 0 ||
+	        pending == mdg__node_of(thread, &robust->word));
+}
+
+static int take_at_once(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t sleepers)
+{
+	for (;;) {
+		uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
+		if ((seen & MDG__TID) != 0)
+			return -EBUSY;
+		if (take_marked(thread, robust, seen, sleepers))
+			return (seen & MDG__DIED) != 0 ? MDG_OWNER_DIED : 0;
+	}
+}
+
+int mdg__owned_take_other(struct mdg__thread *thread, struct mdg__owned *owned)
+{
+	struct mdg__robust *robust = &owned->robust;
+	if (is_own(thread, robust, thread->head->pending))
+		return -EDEADLK;
+	if (thread->count == MDG__HELD_MAX)
+		return -ENOLCK;
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	int rc = take_at_once(thread, robust, 0);
+	mdg__pending_end(thread, before);
+	return rc;
+}
+
+/* Spins while nobody sleeps and somebody holds it. */
+static void spin(const struct mdg__robust *robust)
+{
+	for (int i = 0; i < MDG__SPINS; i++) {
+		uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
+		if ((seen & MDG__TID) == 0 || (seen & MDG__WAITERS) != 0)
+			return;
+		mdg__pause();
+	}
+}
+
+/* Marks the word and sleeps on it while it is held. 0: look again; -ETIMEDOUT. */
+static int sleep_on(struct mdg__robust *robust, uint64_t deadline)
+{
+	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
+	if ((seen & MDG__TID) == 0)
+		return 0;
+	if ((seen & MDG__WAITERS) == 0 &&
+	    !atomic_compare_exchange_strong_explicit(&robust->word, &seen, seen | MDG__WAITERS,
+	                                             memory_order_relaxed, memory_order_relaxed))
+		return 0;
+	int rc = mdg__sleep(&robust->word, seen | MDG__WAITERS, deadline, (uint32_t)MDG__ANYONE);
+	return rc == -ETIMEDOUT ? rc : 0;
+}
+
+/* [pending names the word] */
+static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, uint64_t deadline)
+{
+	uint32_t sleepers = 0; /* once asleep, others may be too */
+	_Atomic uint64_t *note = NULL;
+	for (;;) {
+		int rc = take_at_once(thread, &owned->robust, sleepers);
+		if (rc == -EBUSY && deadline == 0)
+			rc = -ETIMEDOUT;
+		if (rc != -EBUSY) {
+			mdg__note_awake(note);
+			return rc;
+		}
+		if (note == NULL)
+			note = mdg__note_sleep(&owned->notes, thread->tid);
+		sleepers = MDG__WAITERS;
+		if (sleep_on(&owned->robust, deadline) < 0)
+			deadline = 0;
+	}
+}
+
+int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned,
+                            uint64_t deadline)
+{
+	struct mdg__robust *robust = &owned->robust;
+	if (is_own(thread, robust, thread->head->pending))
+		return -EDEADLK;
+	if (thread->count == MDG__HELD_MAX)
+		return -ENOLCK;
+	if (deadline != 0)
+		spin(robust);
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	int rc = take_sleeping(thread, owned, deadline);
+	mdg__pending_end(thread, before);
+	return rc;
+}
+
+/* Gives a word back that has marks beside the owner's id; only this thread holds it. */
+void mdg__robust_wake(struct mdg__robust *robust, int most)
+{
+	uint32_t left = MDG__WAITERS;
+	/* Release: as in mdg__robust_give. */
+	atomic_store_explicit(&robust->word, left, memory_order_release);
+	if (mdg__sys_futex_wake_bits(&robust->word, most, (uint32_t)MDG__ANYONE) == 0)
+		(void)atomic_compare_exchange_strong_explicit(&robust->word, &left, 0,
+		                                              memory_order_relaxed,
+		                                              memory_order_relaxed);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c - setting a thread up; the rest is in thread.h, which says how it works.
+ *
+ * Where the C library registers no robust list (Android's has no robust mutexes), the
+ * thread registers one of its own; MDG__OWN_ROBUST_LIST does that anywhere, for tests.
+ *
+ * A forked child inherits the parent's memory, but neither its id nor its list, and
+ * holds nothing: it finds the epoch wiped and is set up anew. Where the kernel cannot
+ * wipe (before 4.14) a handler of fork does. vfork children may not use locks at all.
+ */
+#include "sync/thread.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "platform/identity.h"
+#include "platform/raw.h"
+#include "platform/sys.h"
+#include "sync/owned.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18
+#endif
+#if defined(__BIONIC__) && !defined(MDG__OWN_ROBUST_LIST)
+#define MDG__OWN_ROBUST_LIST
+#endif
+
+__thread __attribute__((tls_model("initial-exec"))) struct mdg__thread mdg__this_thread;
+static _Atomic uint32_t unwiped;
+_Atomic uint32_t *mdg__sync_epoch = &unwiped;
+
+/* ---- which process this is ------------------------------------------------------------ */
+
+static _Atomic uint32_t last_epoch;
+
+static void wipe_in_child(void)
+{
+	atomic_store_explicit(mdg__sync_epoch, 0, memory_order_relaxed);
+}
+
+static void page_make(void)
+{
+	void *memory;
+	if (mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) == 0 &&
+	    mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) == 0)
+		mdg__sync_epoch = memory;
+	else
+		(void)pthread_atfork(NULL, NULL, wipe_in_child);
+}
+
+/* Once in a process and its descendants, before any thread can be set up. */
+static __attribute__((constructor)) void epoch_prepare(void)
+{
+	if (mdg__sync_epoch == &unwiped)
+		page_make();
+}
+
+static uint32_t epoch_now(void)
+{
+	uint32_t now = atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	while (now == 0) {
+		uint32_t next = atomic_fetch_add_explicit(&last_epoch, 1, memory_order_relaxed) + 1;
+		if (next != 0 && atomic_compare_exchange_strong(mdg__sync_epoch, &now, next))
+			now = next;
+	}
+	return now;
+}
+
+/* ---- the list -------------------------------------------------------------------------- */
+
+#define OF_THREAD static __thread __attribute__((tls_model("initial-exec")))
+
+#ifdef MDG__OWN_ROBUST_LIST
+
+OF_THREAD struct mdg__robust_head own_head;
+
+static int list_find(struct mdg__thread *thread)
+{
+	memset(thread, 0, sizeof(*thread));
+	own_head = (struct mdg__robust_head){ (uintptr_t)&own_head, -32, 0 };
+	if ((int)MDG__RAW(SYS_set_robust_list, &own_head, sizeof(own_head)) < 0)
+		return -ENOSYS;
+	thread->head = &own_head;
+	thread->first = &own_head.list;
+	return 0;
+}
+
+static void give_back_at_end(struct mdg__thread *thread)
+{
+	(void)thread;
+}
+
+#else
+
+OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
+
+/* Unlocks the anchors of a thread that ends and holds nothing: then the list is as it would be
+ * without us. Of one that holds something the kernel needs them. */
+static pthread_key_t at_end;
+static bool at_end_exists;
+/* From here on the C library would allocate for a value. */
+enum { KEYS_AT_HAND = 32 };
+
+static void thread_end(void *pointer)
+{
+	struct mdg__thread *thread = pointer;
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	bool mine = thread == &mdg__this_thread &&
+	            thread->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	if (mine && thread->count == 0) {
+		memset(thread, 0, sizeof(*thread)); /* a later destructor sets up anew */
+		(void)pthread_mutex_unlock(&anchors[1]);
+		(void)pthread_mutex_unlock(&anchors[0]);
+	}
+	mdg__signals_restore(&mask);
+}
+
+static __attribute__((constructor)) void at_end_make(void)
+{
+	at_end_exists = pthread_key_create(&at_end, thread_end) == 0;
+}
+
+/* Whoever unloads the library must not leave a way into it behind. */
+static __attribute__((destructor)) void at_end_drop(void)
+{
+	if (at_end_exists)
+		(void)pthread_key_delete(at_end);
+	at_end_exists = false;
+}
+
+static void give_back_at_end(struct mdg__thread *thread)
+{
+	if (at_end_exists && (unsigned)at_end < KEYS_AT_HAND)
+		(void)pthread_setspecific(at_end, thread);
+}
+
+/* Locked as a thread's first act here, unlocked at its end if at all. */
+static int anchor_drop(pthread_mutex_t *anchor)
+{
+	pthread_mutexattr_t robust;
+	if (pthread_mutexattr_init(&robust) != 0)
+		return -ENOSYS;
+	/* Shared: else some C libraries do not tell the kernel. */
+	bool done = pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0 &&
+	            pthread_mutexattr_setpshared(&robust, PTHREAD_PROCESS_SHARED) == 0;
+	memset(anchor, 0, sizeof(anchors[0])); /* a forked child's is its parent's */
+	done = done && pthread_mutex_init(anchor, &robust) == 0 && pthread_mutex_lock(anchor) == 0;
+	pthread_mutexattr_destroy(&robust);
+	return done ? 0 : -ENOSYS;
+}
+
+/* The kernel's word for where the list is. After a bare clone(2) nobody has told it. */
+static struct mdg__robust_head *registered(struct mdg__robust_head *inherited)
+{
+	size_t size = 0;
+	struct mdg__robust_head *head = NULL;
+	if ((int)MDG__RAW(SYS_get_robust_list, 0, &head, &size) < 0)
+		return NULL;
+	if (head == NULL && inherited != NULL &&
+	    (int)MDG__RAW(SYS_set_robust_list, inherited, sizeof(*inherited)) == 0)
+		return inherited;
+	return size == sizeof(*head) ? head : NULL;
+}
+
+/* Whether a node has its link back right before the other one. */
+#if defined(__GLIBC__) && UINTPTR_MAX == UINT32_MAX
+enum { LINKS_BACK = 0 };
+#else
+enum { LINKS_BACK = 1 };
+#endif
+
+/* Some C libraries leave a forked child the parent's list. Then our stretch goes out of it; what
+ * else is in there is the library's, as are the nodes before ours, which it follows too. */
+static void drop_inherited(const struct mdg__thread *thread)
+{
+	enum { NODES_MOST = 2048 }; /* the kernel follows no more */
+	uintptr_t end = (uintptr_t)&thread->head->list;
+	volatile uintptr_t *link = &thread->head->list;
+	for (int i = 0; i < NODES_MOST && *link != 0 && *link != end; i++) {
+		if (*link == (uintptr_t)thread->first) {
+			uintptr_t next = *(volatile uintptr_t *)thread->back;
+			*link = next;
+			if (LINKS_BACK && next != 0 && next != end)
+				*((volatile uintptr_t *)next - 1) = (uintptr_t)link;
+			return;
+		}
+		link = (volatile uintptr_t *)*link;
+	}
+}
+
+static int list_find(struct mdg__thread *thread)
+{
+	struct mdg__robust_head *inherited = thread->head;
+	if (inherited != NULL)
+		drop_inherited(thread);
+	memset(thread, 0, sizeof(*thread));
+	if (anchor_drop(&anchors[0]) < 0 || anchor_drop(&anchors[1]) < 0)
+		return -ENOSYS;
+	struct mdg__robust_head *head = registered(inherited);
+	if (head == NULL)
+		return -ENOSYS;
+	uintptr_t front = head->list;
+	if (front - (uintptr_t)&anchors[1] >= sizeof(anchors[1]))
+		return -ENOSYS; /* not a list as we know it */
+	thread->head = head;
+	thread->first = (volatile uintptr_t *)front;
+	thread->back = *thread->first;
+	return thread->back - (uintptr_t)&anchors[0] < sizeof(anchors[0]) ? 0 : -ENOSYS;
+}
+
+#endif
+
+static int set_up(struct mdg__thread *thread, uint32_t epoch)
+{
+	int rc = list_find(thread);
+	if (rc < 0)
+		return rc;
+	thread->to_node = -thread->head->futex_offset;
+	if (thread->to_node < MDG__NODE_NEAREST || thread->to_node > MDG__NODE_FARTHEST)
+		return -ENOSYS;
+	thread->tid = (uint32_t)mdg__tid();
+	thread->epoch = epoch;
+	give_back_at_end(thread);
+	return 0;
+}
+
+/* Signals blocked: a handler would find it half done. */
+int mdg__thread_set_up(struct mdg__thread *thread)
+{
+	mdg__sigmask mask;
+	int saved = errno, rc = 0;
+	mdg__signals_block(&mask);
+	epoch_prepare(); /* for constructors that run before ours */
+	uint32_t epoch = epoch_now();
+	if (thread->epoch != epoch)
+		rc = set_up(thread, epoch);
+	mdg__signals_restore(&mask);
+	errno = saved;
+	return rc;
+}
+
+/* The one above has its link in shared memory and its note of it here. */
+void mdg__held_leave_middle(struct mdg__thread *thread, int at)
+{
+	struct mdg__held *above = &thread->held[at + 1];
+	*(mdg__link *)mdg__node_of(thread, above->word) = thread->held[at].below;
+	above->below = thread->held[at].below;
+	atomic_signal_fence(memory_order_seq_cst);
+	uint32_t count = thread->count;
+	for (uint32_t i = (uint32_t)at; i + 1 < count; i++)
+		thread->held[i] = thread->held[i + 1];
+	thread->held[count - 1].word = NULL;
+	thread->count--;
+}

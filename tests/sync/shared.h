@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shared.h - what the tests of synchronisation share: memory that children inherit, children that
+ * die at a given place, clocks with room for slow machines.
+ *
+ * GRACE: how long something that must happen may take before the test fails; passing
+ * tests do not wait for it. BRIEFLY: how long a test gives something that must not happen, in vain.
+ */
+#ifndef MADANG_TESTS_SYNC_SHARED_H
+#define MADANG_TESTS_SYNC_SHARED_H
+
+#include <madang/sync.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "support/check.h"
+
+#define GRACE mdg_deadline(UINT64_C(20000000000))
+#define BRIEFLY mdg_deadline(UINT64_C(50000000))
+
+static inline void *shared_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return memory;
+}
+
+static inline uint64_t now_ns(void)
+{
+	return mdg_deadline(0);
+}
+
+static inline void nap_ms(long ms)
+{
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+	nanosleep(&time, NULL);
+}
+
+/* Waits until *word is at least that: false after GRACE. */
+static inline bool reaches(_Atomic uint32_t *word, uint32_t value)
+{
+	uint64_t end = GRACE;
+	while (atomic_load(word) < value) {
+		if (now_ns() > end)
+			return false;
+		nap_ms(1);
+	}
+	return true;
+}
+
+/* A child that runs f(argument) and exits with 0 when its CHECKs held; killed with its parent. */
+static inline pid_t start(void (*f)(void *), void *argument)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		check_failures = 0;
+		f(argument);
+		fflush(NULL);
+		_exit(test_result());
+	}
+	return pid;
+}
+
+/* Its wait status. */
+static inline int ended(pid_t pid)
+{
+	int status = -1;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+static inline bool ended_well(pid_t pid)
+{
+	return ended(pid) == 0;
+}
+
+static inline void killed(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	ended(pid);
+}
+
+static inline _Noreturn void die(void)
+{
+	kill(getpid(), SIGKILL);
+	for (;;)
+		pause();
+}
+
+#endif
