@@ -153,7 +153,7 @@ int doctor_main(int argc, char **argv)
 		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	static struct diagnosis diagnosis;
+	struct diagnosis diagnosis = { 0 };
 	const char *dir = NULL;
 	bool as_json = false;
 	int c;
