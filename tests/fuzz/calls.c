@@ -48,6 +48,13 @@ static uint64_t begin(struct caller *caller, const char *name)
 	return nanoseconds(CLOCK_MONOTONIC);
 }
 
+static _Noreturn void give_up(const struct caller *caller, int code)
+{
+	if (caller->aborts)
+		abort();
+	_exit(code);
+}
+
 /* The other calls since call_start() take a thousandth of what is asked for here. */
 static void end(struct caller *caller, uint64_t before)
 {
@@ -62,7 +69,7 @@ static void end(struct caller *caller, uint64_t before)
 	fprintf(stderr, "hang: %s took %.1f s, %.1f s of them running, slept %ld times\n",
 	        atomic_load(&caller->progress->call), (double)wall / (double)SECOND,
 	        (double)processor / (double)SECOND, sleeps);
-	_exit(EXIT_HANG);
+	give_up(caller, EXIT_HANG);
 }
 
 /* CALL(name, expression of int): measured; its result. */
@@ -98,6 +105,15 @@ void call_forget(mdg_namespace *ns)
 			close(ns->known[i].fd);
 	mdg__registry_close(&ns->registry);
 	atomic_store(&mdg__namespaces, NULL);
+}
+
+void call_forget_all(void)
+{
+	mdg_namespace *next;
+	for (mdg_namespace *ns = atomic_load(&mdg__namespaces); ns != NULL; ns = next) {
+		next = ns->next;
+		call_forget(ns);
+	}
 }
 
 static void look(struct caller *caller, mdg_namespace *ns)
@@ -143,7 +159,8 @@ static void use(struct caller *caller, mdg_namespace *ns, mdg_id id, volatile ch
 		info.size = 1;
 	if (memory == NULL) {
 		fprintf(stderr, "attached, but nowhere\n");
-		_exit(EXIT_WRONG);
+		give_up(caller, EXIT_WRONG);
+		return; /* cppcheck knows no _Noreturn */
 	}
 	atomic_store(&caller->progress->call, "use of attached memory");
 	char byte = (char)(memory[0] ^ memory[info.size - 1]);
@@ -204,7 +221,7 @@ static void fork_once(struct caller *caller, mdg_namespace *ns, void *const kept
 		;
 	if (pid > 0 && status != 0) {
 		fprintf(stderr, "the child of fork ended with status %#x\n", (unsigned)status);
-		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_WRONG);
+		give_up(caller, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_WRONG);
 	}
 }
 
@@ -239,7 +256,7 @@ static void check(struct caller *caller, mdg_namespace *ns)
 	rc = CALL("mdg_namespace_check after repair", mdg_namespace_check(ns, 0, see_damage, &damage));
 	if (rc < 0 || damage[0] != '\0') {
 		fprintf(stderr, "after a repair: %s\n", rc < 0 ? mdg_strerror(rc) : damage);
-		_exit(EXIT_WRONG);
+		give_up(caller, EXIT_WRONG);
 	}
 }
 

@@ -37,6 +37,7 @@ struct caller {
 	const struct scene *scene;
 	struct progress *progress;
 	struct dice dice;
+	bool aborts;   /* instead of exiting: a fuzzer keeps the input then */
 	bool quiet;    /* nobody else writes: after a repair there is no damage left */
 	struct measure start;
 };
@@ -54,6 +55,8 @@ mdg_namespace *call_open(struct caller *caller);
 /* Gives the object, its attachments and its descriptors back, as the end of the
  * process would: the next to open the namespace has never seen it. */
 void call_forget(mdg_namespace *ns);
+/* The same with every namespace that this process has opened. */
+void call_forget_all(void);
 
 /* Waits for a process that calls; kills it when one call takes NEVER_SECONDS.
  * Returns 0 when it exited with 0, else tells what happened, and 1. */

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open_registry_fuzzer - libFuzzer looks for the damage that hurts.
+ * calls_fuzzer - each call on a mutated registry.
  *
  * Its input is a list of edits as struct edit has them (mutation.h), made to the
  * registry of a small namespace before it is opened; then every call is made.
- * Where mutate.c draws blindly, this follows what is newly reached. Clang only:
- *
- *     cmake -B build/fuzz -DCMAKE_C_COMPILER=clang -DMADANG_FUZZERS=ON \\
- *           -DMADANG_SANITIZE=address,undefined,fuzzer-no-link
- *     cmake --build build/fuzz --target fuzz_mutate open_registry_fuzzer
- *     mkdir corpus && build/fuzz/tests/fuzz_mutate --save corpus --count 500
- *     build/fuzz/tests/open_registry_fuzzer -timeout=5 corpus
+ * Where mutate.c draws blindly, this follows what is newly reached. `fuzz_mutate
+ * --save DIRECTORY` writes inputs to begin with.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +13,7 @@
 #include "fuzz/calls.h"
 #include "fuzz/mutation.h"
 #include "fuzz/scene.h"
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz/target.h"
 
 static struct scene scene;
 static struct caller caller;
@@ -36,7 +29,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	scene_make(&scene);
 	atexit(tidy_up);
-	caller = (struct caller){ .scene = &scene, .progress = progress_new(), .quiet = true };
+	caller = (struct caller){ .scene = &scene, .progress = progress_new(), .quiet = true,
+		                   .aborts = true };
 	return 0;
 }
 
