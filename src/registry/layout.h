@@ -132,8 +132,10 @@ struct mdg__segment {
 	mdg__a32 name_hash;  /* [L] 0: no name */
 	mdg__a64 name[8];    /* [L] text, zero-filled to the end */
 	mdg__a32 new_uid1;   /* [L] uid + 1 of who the data file is just being given to */
+	mdg__a32 setter;     /* [L] slot idx1 of who is just changing owner and mode, file and
+	                        entry, in a namespace that users share */
+	mdg__a32 setter_generation; /* [L] of that slot */
 	mdg__a32 unused0;
-	mdg__a64 unused;
 };
 
 #define MDG__SEG_NORESERVE 1u
@@ -251,6 +253,8 @@ MDG__AT(mdg__segment, lock_uid, 104);
 MDG__AT(mdg__segment, name_hash, 108);
 MDG__AT(mdg__segment, name, 112);
 MDG__AT(mdg__segment, new_uid1, 176);
+MDG__AT(mdg__segment, setter, 180);
+MDG__AT(mdg__segment, setter_generation, 184);
 MDG__SIZE(mdg__segment, 192);
 
 MDG__AT(mdg__process, tag, 0);

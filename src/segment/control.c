@@ -8,7 +8,8 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
-#define FOLLOWED_MOST 100
+#define SETTING_TRIES 100 /* of 1 ms each */
+#define SETTING_PAUSE_NS 1000000u
 
 /* Enters, takes the writer lock, and finds the segment, whose owner, creator
  * or master the caller must be. On failure nothing is held. */
@@ -45,80 +46,153 @@ static void end(struct mdg_namespace *ns)
 	mdg__leave(ns);
 }
 
-/* Notes in the entry who is just becoming the file's owner (uid1, 0 nobody), so
- * that the file is recognised on both sides of the change, also if we die. */
-static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid1)
+/* ---- IPC_SET ------------------------------------------------------------------- */
+
+/* Whether another is just changing the segment. [writer lock] */
+static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
+{
+	uint32_t setter1 = mdg__get32(&segment->setter);
+	return setter1 != 0 &&
+	       setter1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
+	       mdg__slot_at_work(&ns->registry, setter1 - 1,
+	                         mdg__get32(&segment->setter_generation));
+}
+
+/* File and entry cannot be changed as one, so those who change them do it one at a
+ * time. Notes in the entry that it is us; `ret` is the entry then. Who takes long,
+ * because it was stopped, is not waited for: it finds that out and begins again. */
+static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
+{
+	struct mdg__registry *registry = &ns->registry;
+	for (int tries = 0;; tries++) {
+		int rc = begin(ns, id, ret);
+		if (rc < 0)
+			return rc;
+		struct mdg__segment *segment = &registry->segments[ret->index];
+		uint32_t setter1 = mdg__get32(&segment->setter);
+		if (tries >= SETTING_TRIES || !is_being_set(ns, segment)) {
+			mdg__put32(registry, &segment->setter, registry->slot1);
+			mdg__put32(registry, &segment->setter_generation, registry->generation);
+			end(ns);
+			return 0;
+		}
+		end(ns);
+		(void)mdg__sys_futex_wait(&segment->setter, setter1, true, SETTING_PAUSE_NS);
+	}
+}
+
+/* Before end(): it is no longer us. False: it was not any more, and what we made of
+ * the file may be newer than what another did: to be done again. */
+static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[entry->index];
+	if (mdg__get32(&segment->setter) != registry->slot1 ||
+	    mdg__get32(&segment->setter_generation) != registry->generation)
+		return false;
+	mdg__put32(registry, &segment->setter, 0);
+	mdg__put32(registry, &segment->new_uid1, 0);
+	return true;
+}
+
+/* Notes in the entry who is just becoming the file's owner, so that the file is
+ * recognised on both sides of the change, also if we die. */
+static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 {
 	struct mdg__entry entry;
 	int rc = begin(ns, id, &entry);
 	if (rc < 0)
 		return rc;
-	mdg__put32(&ns->registry, &ns->registry.segments[entry.index].new_uid1, uid1);
+	mdg__put32(&ns->registry, &ns->registry.segments[entry.index].new_uid1, uid + 1);
 	end(ns);
 	return 0;
 }
 
-/* Gives the data file to its new owner. */
-static int give_file(struct mdg_namespace *ns, mdg_id id, const struct mdg__entry *entry,
-                     uint32_t uid, uint32_t gid, unsigned mode)
+/* Without a change of the entry. False: to be done again. */
+static bool leave_setting(struct mdg_namespace *ns, mdg_id id)
 {
-	int rc = uid != entry->uid ? announce(ns, id, uid + 1) : 0;
-	if (rc < 0)
-		return rc;
-	rc = mdg__data_set_owner(ns, entry, uid, gid, mode);
-	if (rc < 0 && uid != entry->uid)
-		(void)announce(ns, id, 0);
-	return rc;
+	struct mdg__entry entry;
+	if (begin(ns, id, &entry) < 0)
+		return true;
+	bool ours = stop_setting(ns, &entry);
+	end(ns);
+	return ours;
 }
 
-/* Two who change the same segment at once may set the file in one order and the
- * entry in the other. And who died between the two leaves them apart. Whoever
- * wrote to either looks again: so the last one finds them equal, or makes them so. */
+static int follow(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	int rc = mdg__data_owner_is_right(ns, entry);
+	return rc != 0 ? rc : mdg__data_set_owner(ns, entry, entry->uid, entry->gid, entry->mode & 0777);
+}
+
 int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__entry entry;
-	int rc = 0;
-	for (int tries = 0; tries < FOLLOWED_MOST && rc >= 0; tries++) {
-		rc = mdg__entry_read(ns, id, false, &entry);
-		if (rc < 0 || mdg__tag_state(entry.tag) != MDG__LIVE)
+	for (int tries = 0; tries < SETTING_TRIES; tries++) {
+		int rc = begin_setting(ns, id, &entry);
+		if (rc < 0)
 			return rc;
-		rc = mdg__data_owner_is_right(ns, &entry);
-		if (rc == 0)
-			rc = mdg__data_set_owner(ns, &entry, entry.uid, entry.gid,
-			                         entry.mode & 0777);
-		else if (rc > 0)
-			return 0;
+		rc = follow(ns, &entry);
+		if (leave_setting(ns, id))
+			return rc < 0 ? rc : 0;
 	}
+	return -EAGAIN;
+}
+
+/* Gives the data file to its new owner. What one who died made of it is undone
+ * first: the file is known by what he announced. */
+static int give_file(struct mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
+{
+	struct mdg__entry entry;
+	int rc = begin_setting(ns, id, &entry);
+	if (rc < 0)
+		return rc;
+	if (entry.new_uid1 != 0)
+		(void)follow(ns, &entry);
+	if (uid != entry.uid)
+		rc = announce(ns, id, uid);
+	if (rc == 0)
+		rc = mdg__data_set_owner(ns, &entry, uid, gid, mode);
+	if (rc < 0)
+		(void)leave_setting(ns, id);
 	return rc;
+}
+
+/* False: to be done again, because another came between file and entry. */
+static bool set_entry(struct mdg_namespace *ns, struct mdg__entry *entry, uint32_t uid,
+                      uint32_t gid, unsigned mode)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[entry->index];
+	bool done = !(registry->flags & MDG_NS_SHARED) || stop_setting(ns, entry);
+	if (done) {
+		mdg__put32(registry, &segment->uid, uid);
+		mdg__put32(registry, &segment->gid, gid);
+		mdg__put32(registry, &segment->mode, (entry->mode & ~0777u) | (mode & 0777));
+		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
+	}
+	end(ns);
+	return done;
 }
 
 int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
 {
 	struct mdg__entry entry;
-	struct mdg__registry *registry = &ns->registry;
 	int rc = mdg__entry_find(ns, id, false, &entry);
 	if (rc == 0)
 		rc = mdg__permit_control(&entry);
 	if (rc == 0 && (uid == UINT32_MAX || gid == UINT32_MAX))
 		rc = -EINVAL;
-	/* The file first: it can fail. Twice the same does no harm. */
-	if (rc == 0 && (registry->flags & MDG_NS_SHARED))
-		rc = give_file(ns, id, &entry, uid, gid, mode & 0777);
-	if (rc == 0)
-		rc = begin(ns, id, &entry);
-	if (rc < 0)
-		return rc;
-	struct mdg__segment *segment = &registry->segments[entry.index];
-	mdg__put32(registry, &segment->uid, uid);
-	mdg__put32(registry, &segment->gid, gid);
-	mdg__put32(registry, &segment->mode, (entry.mode & ~0777u) | (mode & 0777));
-	mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
-	mdg__put32(registry, &segment->new_uid1, 0);
-	end(ns);
-	/* Not for us to say, if another has made it his own meanwhile. */
-	if (registry->flags & MDG_NS_SHARED)
-		(void)mdg__data_follow_entry(ns, id);
-	return 0;
+	for (int tries = 0; rc == 0 && tries < SETTING_TRIES; tries++) {
+		/* The file first: it can fail. Twice the same does no harm. */
+		if (ns->registry.flags & MDG_NS_SHARED)
+			rc = give_file(ns, id, uid, gid, mode & 0777);
+		if (rc == 0)
+			rc = begin(ns, id, &entry);
+		if (rc == 0 && set_entry(ns, &entry, uid, gid, mode))
+			return 0;
+	}
+	return rc < 0 ? rc : -EAGAIN;
 }
 
 /* ---- SHM_LOCK ---------------------------------------------------------------- */

@@ -119,6 +119,7 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	                   wish->huge_shift << MDG__SEG_HUGE_SHIFT);
 	mdg__put64(registry, &segment->inode, 0);
 	mdg__put32(registry, &segment->new_uid1, 0);
+	mdg__put32(registry, &segment->setter, 0);
 	mdg__put32(registry, &segment->name_hash,
 	           wish->name[0] != '\0' ? mdg__name_hash(wish->name) : 0);
 	for (size_t i = 0; i < 8; i++) {

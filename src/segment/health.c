@@ -138,6 +138,14 @@ static void check_half_set(struct findings *findings, uint32_t index)
 	    "the data file of segment %d has another owner, group or mode than it", id);
 }
 
+/* No lock is held: the mending takes them as IPC_SET does. */
+static void check_half_sets(struct findings *findings)
+{
+	uint32_t ready = mdg__registry_ready_count(&findings->ns->registry, MDG__SEGMENTS);
+	for (uint32_t index = 0; index < ready; index++)
+		check_half_set(findings, index);
+}
+
 static void check_files_of_segments(struct findings *findings)
 {
 	struct mdg_namespace *ns = findings->ns;
@@ -149,8 +157,6 @@ static void check_files_of_segments(struct findings *findings)
 		enum mdg__segment_state state = mdg__tag_state(entry.tag);
 		if (state == MDG__BUSY)
 			check_half_made(findings, &entry);
-		if (state == MDG__LIVE)
-			check_half_set(findings, index);
 		if (state != MDG__LIVE || mdg__data_stat(ns, &entry, &resident) != -ENOENT ||
 		    mdg__get32(&ns->registry.segments[index].tag) != entry.tag)
 			continue;
@@ -276,6 +282,8 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 		check_orphans(&findings);
 	}
 	mdg__leave(ns);
+	if (rc == 0 && (ns->registry.flags & MDG_NS_SHARED))
+		check_half_sets(&findings);
 	for (uint32_t i = 0; found != NULL && i < findings.count; i++)
 		if (found(&findings.list[i], context) != 0)
 			break;
