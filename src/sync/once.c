@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * once.c - an owned word, and a word that says whether it has been done.
+ *
+ * Who is at it owns the object; `done` is stored before it is given back. So the next owner
+ * finds it done, or does it; and once it is done, one load tells, without the word.
+ * Killed after the store and before giving back: the kernel marks the word, the next owner sees
+ * that it is done, and nobody needs to be told of the death.
+ *
+ * Nobody can be told that it was undone: mdg_once_destroy is for when no one needs it.
+ */
+#include <limits.h>
+
+#include "sync/owned.h"
+
+_Static_assert(sizeof(mdg_once) == sizeof(struct mdg__owned), "");
+
+enum { TO_DO = 0, DONE = 1 }; /* anything else was put there by something else */
+
+static struct mdg__owned *inside(mdg_once *once)
+{
+	return (struct mdg__owned *)(void *)once;
+}
+
+/* Owner: stored with release when it is done, so that all who see it also see what was done. */
+static _Atomic uint32_t *done_word(struct mdg__owned *owned)
+{
+	return (_Atomic uint32_t *)&owned->own[0];
+}
+
+/* Acquire: pairs with the release in mdg_once_done. */
+static inline bool is_done(mdg_once *once)
+{
+	return atomic_load_explicit(done_word(inside(once)), memory_order_acquire) == DONE;
+}
+
+/* What the one who took the word is told. */
+static int taken(struct mdg__owned *owned, int rc)
+{
+	if (rc != 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	/* Relaxed: taking the word was the acquire. */
+	uint32_t done = atomic_load_explicit(done_word(owned), memory_order_relaxed);
+	if (done == TO_DO)
+		return rc;
+	(void)mdg__owned_give(owned);
+	return done == DONE ? MDG_DONE : MDG_BROKEN;
+}
+
+int mdg_once_begin_until(mdg_once *once, uint64_t deadline)
+{
+	if (__builtin_expect(is_done(once), 1))
+		return MDG_DONE;
+	return taken(inside(once), mdg__owned_take(inside(once), deadline));
+}
+
+int mdg_once_begin(mdg_once *once)
+{
+	return mdg_once_begin_until(once, MDG_FOREVER);
+}
+
+int mdg_once_trybegin(mdg_once *once)
+{
+	if (__builtin_expect(is_done(once), 1))
+		return MDG_DONE;
+	return taken(inside(once), mdg__owned_try(inside(once)));
+}
+
+int mdg_once_done(mdg_once *once)
+{
+	struct mdg__owned *owned = inside(once);
+	struct mdg__thread *thread;
+	int at = mdg__robust_mine(&owned->robust, &thread);
+	if (at < 0)
+		return -EPERM;
+	/* Release: pairs with the acquire in is_done. */
+	atomic_store_explicit(done_word(owned), DONE, memory_order_release);
+	mdg__robust_give(thread, &owned->robust, at, INT_MAX); /* nobody is to wait any longer */
+	return 0;
+}
+
+int mdg_once_failed(mdg_once *once)
+{
+	return mdg__owned_give(inside(once));
+}
+
+int mdg_once_destroy(mdg_once *once)
+{
+	struct mdg__owned *owned = inside(once);
+	int rc = mdg__owned_try(owned);
+	if (rc == -EDEADLK)
+		return -EBUSY;
+	if (rc < 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	/* Relaxed: who finds it to do takes the word, and giving it back is the release. */
+	atomic_store_explicit(done_word(owned), TO_DO, memory_order_relaxed);
+	return mdg__owned_give(owned);
+}
