@@ -293,7 +293,8 @@ struct mdg_sync_state {
 	uint32_t owner;         /* thread id in its pid namespace; 0: nobody */
 	uint32_t readers;       /* of a rwlock; of a barrier: members */
 	uint32_t reader[64];    /* thread ids of these */
-	uint32_t value;         /* of a semaphore; event: 1 set; cell: its version */
+	uint32_t value;         /* of a semaphore; event: 1 set; cell: its
+	                           version; once: 1 done */
 	uint32_t waiters;       /* of those that sleep, at most MDG_WAITERS_SHOWN */
 	struct {
 		uint32_t thread;    /* thread id in its pid namespace; it may have died */
@@ -308,11 +309,13 @@ struct mdg_sync_state {
 MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
                           struct mdg_sync_state *ret_state);
 
-/* Gives an object that lies in an attached segment a name (1 to 39 bytes, as for
- * segments), for madang-locks(1): no cost to its use. An object named before gets the
- * new name. Names end with the segment. 0, -EINVAL: not in a segment attached by this process, or the
- * name; -EACCES: segment attached read-only; -ENOSPC: 255 objects are named; -EOPNOTSUPP: a segment of
- * huge pages. */
+/* Gives an object that lies in an attached segment a name, 1 to 39 bytes of any kind but NUL, for
+ * madang-locks(1): no cost to its use. An object named before gets the new name; NULL takes the
+ * name away. Names end with the segment. 0; -EINVAL: not in a segment attached by this process, or
+ * the kind or the name; -EACCES: may not write to the segment; -ENOENT: there is no name to take
+ * away; -ENOSPC: 255 objects are named; -ENOMEM: no memory for the table of names; -EOPNOTSUPP: a
+ * segment of huge pages; MDG_DAMAGED: the table holds something else. */
+#define MDG_SYNC_NAME_MAX 39u
 MDG_API int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind,
                           const char *name);
 
@@ -321,3 +324,16 @@ MDG_API int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_k
 #endif
 
 #endif
+/* A named object. */
+struct mdg_sync_entry {
+	uint64_t offset;        /* in its segment */
+	char name[MDG_SYNC_NAME_MAX + 1];
+	struct mdg_sync_state state;
+};
+
+/* Walks over the named objects of a segment, which need not be attached. *cursor is 0 at first. 1;
+ * 0: there are no more; -EINVAL: no such segment; -EACCES: may not be read; MDG_DAMAGED. What is in
+ * the table and cannot be a name is passed over. */
+MDG_API int mdg_sync_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
+                          struct mdg_sync_entry *ret_entry);
+

@@ -110,6 +110,14 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 }
 
 int mdg__sys_write_zeros(int fd, uint64_t size)
+int mdg__sys_extend(int fd, uint64_t from, uint64_t size)
+{
+	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(from), SPLIT64(size));
+	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
+		return mdg__sys_ftruncate(fd, from + size);
+	return without_signal(rc);
+}
+
 {
 	return write_zeros(fd, 0, size);
 }

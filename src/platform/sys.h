@@ -27,6 +27,9 @@ int mdg__sys_ftruncate(int fd, uint64_t size);
 /* Reserves [offset, offset+size). Where the file system has no fallocate, zeros
  * are written instead. Call with signals blocked: it starts over after one. */
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size);
+/* Makes a file that ends at `from` longer, and reserves what is new where the file system can:
+ * what another has written there meanwhile stays. [signals blocked] */
+int mdg__sys_extend(int fd, uint64_t from, uint64_t size);
 /* Gives the memory of the whole file back; its size stays. */
 int mdg__sys_punch(int fd, uint64_t size);
 int mdg__sys_unlinkat(int dirfd, const char *path);

@@ -319,7 +319,7 @@ static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *
 	int fd = open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW, &inode);
 	if (fd < 0)
 		return;
-	(void)mdg__sys_punch(fd, entry->mapped);
+	(void)mdg__sys_punch(fd, entry->mapped + MDG__DATA_TAIL);
 	(void)mdg__sys_close(fd);
 }
 
@@ -500,6 +500,16 @@ int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *
 
 /* ---- looking --------------------------------------------------------------- */
 
+/* Without the tail, which is none of the segment's own and always there as a whole. */
+static uint64_t resident(const struct mdg__entry *entry, const struct stat *status)
+{
+	uint64_t bytes = (uint64_t)status->st_blocks * 512;
+	uint64_t tail = mdg__pages_of(MDG__DATA_TAIL) * mdg__page_size();
+	if ((uint64_t)status->st_size <= entry->mapped)
+		return bytes;
+	return bytes > tail ? bytes - tail : 0;
+}
+
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident)
 {
 	struct place place;
@@ -510,6 +520,6 @@ int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uin
 	rc = mdg__sys_statat(place.dirfd, place.name, false, &status);
 	leave_place(&place);
 	if (rc == 0)
-		*ret_resident = (uint64_t)status.st_blocks * 512;
+		*ret_resident = resident(entry, &status);
 	return rc;
 }

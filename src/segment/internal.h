@@ -169,6 +169,9 @@ int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count);
 
 /* ---- datafile.c ---- */
 struct mdg__entry;
+/* What may follow the segment's pages in its file, and is mapped by nobody: the names of
+ * its objects (src/locks/table.h). A file is as long as its pages, or longer by this. */
+#define MDG__DATA_TAIL 16384u
 /* `size` in whole pages; huge_shift 0: ordinary ones. */
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
                      unsigned flags, unsigned huge_shift);
@@ -185,7 +188,7 @@ int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
                         uint32_t gid, unsigned mode);
 /* Whether owner, group and mode of the file are those of the entry: 1, 0 or -errno. */
 int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *entry);
-/* Whether the file is there under its name (-ENOENT), and its bytes in memory. */
+/* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident);
 
 /* ---- control.c ---- */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * look.c - mdg_sync_look: who has an object, who waits and since when, deaths; and bytes that are no
+ * object at all.
+ */
+#include "shared.h"
+
+#include <sys/syscall.h>
+
+static struct box {
+	mdg_mutex mutex;
+	mdg_once once;
+	_Atomic uint32_t stage;
+} *box;
+
+static struct mdg_sync_state look(const void *object, enum mdg_sync_kind kind)
+{
+	struct mdg_sync_state state;
+	memset(&state, 0xa5, sizeof state);
+	CHECK(mdg_sync_look(object, kind, &state) == 0);
+	CHECK(state.kind == (uint32_t)kind);
+	return state;
+}
+
+/* Nobody has it, nobody waits, nobody died. */
+static bool is_free(const void *object, enum mdg_sync_kind kind)
+{
+	struct mdg_sync_state state = look(object, kind);
+	return state.state == 0 && state.owner == 0 && state.readers == 0 && state.value == 0 &&
+	       state.waiters == 0;
+}
+
+static uint32_t now_ms(void)
+{
+	return (uint32_t)(now_ns() / 1000000);
+}
+
+/* Until that thread is seen waiting: since when; false after GRACE. */
+static bool waits(const void *object, enum mdg_sync_kind kind, pid_t thread, uint32_t *ret_since)
+{
+	for (uint64_t end = GRACE; now_ns() < end; nap_ms(1)) {
+		struct mdg_sync_state state = look(object, kind);
+		for (uint32_t i = 0; i < state.waiters && i < MDG_WAITERS_SHOWN; i++)
+			if (state.waiter[i].thread == (uint32_t)thread) {
+				*ret_since = state.waiter[i].since;
+				return true;
+			}
+	}
+	return false;
+}
+
+/* Starts a child that waits, sees it waiting since a moment that can be, and calls `release`. */
+static void is_seen_waiting(const void *object, enum mdg_sync_kind kind, void (*wait)(void *),
+                            int (*release)(void))
+{
+	uint32_t before = now_ms(), since = 0;
+	pid_t child = start(wait, NULL);
+	CHECK(waits(object, kind, child, &since));
+	CHECK(since - before <= now_ms() - before);
+	CHECK(look(object, kind).waiters == 1);
+	CHECK(release() == 0);
+	CHECK(ended_well(child));
+	CHECK(look(object, kind).waiters == 0);
+}
+
+/* ---- mutex ---------------------------------------------------------------------------- */
+
+static void lock_and_unlock(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_mutex_lock(&box->mutex) == 0);
+	CHECK(mdg_mutex_unlock(&box->mutex) == 0);
+}
+
+static void lock_and_die(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_mutex_lock(&box->mutex) == 0);
+	die();
+}
+
+static int unlock(void)
+{
+	return mdg_mutex_unlock(&box->mutex);
+}
+
+static void mutex(void)
+{
+	const uint32_t self = (uint32_t)syscall(SYS_gettid);
+	const void *object = &box->mutex;
+	CHECK(is_free(object, MDG_SYNC_MUTEX));
+	CHECK(mdg_mutex_lock(&box->mutex) == 0);
+	CHECK(look(object, MDG_SYNC_MUTEX).owner == self);
+	is_seen_waiting(object, MDG_SYNC_MUTEX, lock_and_unlock, unlock);
+	CHECK(is_free(object, MDG_SYNC_MUTEX));
+	pid_t child = start(lock_and_die, NULL);
+	CHECK(WIFSIGNALED(ended(child)));
+	struct mdg_sync_state state = look(object, MDG_SYNC_MUTEX);
+	CHECK(state.owner == 0 && state.state == MDG_STATE_OWNER_DIED);
+	CHECK(mdg_mutex_lock(&box->mutex) == MDG_OWNER_DIED);
+	state = look(object, MDG_SYNC_MUTEX);
+	CHECK(state.owner == self && state.state == MDG_STATE_UNREPAIRED);
+	CHECK(mdg_mutex_repaired(&box->mutex) == 0);
+	CHECK(look(object, MDG_SYNC_MUTEX).state == 0);
+	CHECK(mdg_mutex_unlock(&box->mutex) == 0);
+	CHECK(WIFSIGNALED(ended(start(lock_and_die, NULL))));
+	CHECK(mdg_mutex_lock(&box->mutex) == MDG_OWNER_DIED);
+	CHECK(mdg_mutex_unlock(&box->mutex) == 0);
+	state = look(object, MDG_SYNC_MUTEX);
+	CHECK(state.owner == 0 && state.state == MDG_STATE_BROKEN);
+}
+
+/* ---- once ------------------------------------------------------------------------------- */
+
+static void begin_once(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_once_begin(&box->once) == MDG_DONE);
+}
+
+static int once_done(void)
+{
+	return mdg_once_done(&box->once);
+}
+
+static void once(void)
+{
+	CHECK(is_free(&box->once, MDG_SYNC_ONCE));
+	CHECK(mdg_once_begin(&box->once) == 0);
+	CHECK(look(&box->once, MDG_SYNC_ONCE).owner == (uint32_t)syscall(SYS_gettid));
+	CHECK(look(&box->once, MDG_SYNC_ONCE).value == 0);
+	is_seen_waiting(&box->once, MDG_SYNC_ONCE, begin_once, once_done);
+	struct mdg_sync_state state = look(&box->once, MDG_SYNC_ONCE);
+	CHECK(state.owner == 0 && state.state == 0 && state.value == 1);
+}
+
+/* ---- anything ---------------------------------------------------------------------------- */
+
+static void noise(void)
+{
+	enum { ROUNDS = 2000 };
+	static mdg_rwlock object; /* the largest */
+	struct mdg_sync_state state;
+	uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
+	CHECK(mdg_sync_look(&object, (enum mdg_sync_kind)0, &state) == -EINVAL);
+	CHECK(mdg_sync_look(&object, (enum mdg_sync_kind)(MDG_SYNC_TXN + 1), &state) == -EINVAL);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < sizeof object / 4; i++) {
+			random ^= random << 13;
+			random ^= random >> 7;
+			random ^= random << 17;
+			object.mdg_private[i] = (uint32_t)(random >> 32);
+			if (random % 4 == 0) /* small numbers, and all bits */
+				object.mdg_private[i] = random % 8 == 0 ? UINT32_MAX : round % 4 != 0;
+		}
+		for (uint32_t kind = MDG_SYNC_MUTEX; kind <= MDG_SYNC_TXN; kind++) {
+			state = look(&object, (enum mdg_sync_kind)kind);
+			CHECK(state.waiters <= MDG_WAITERS_SHOWN &&
+			      state.readers <= sizeof state.reader / sizeof state.reader[0]);
+			CHECK(state.state <= (MDG_STATE_OWNER_DIED | MDG_STATE_UNREPAIRED | MDG_STATE_BROKEN));
+		}
+	}
+}
+
+int main(void)
+{
+	box = shared_memory(sizeof *box);
+	mutex();
+	once();
+	noise();
+	return test_result();
+}
