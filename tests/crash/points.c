@@ -12,7 +12,8 @@
  *   use     the process is killed there; another one simply goes on working,
  *           and that alone leaves nothing for the check to find;
  *   stop    the process is stopped there: others go on, or wait when it holds
- *           the writer lock; then it goes on, and all is as without the pause.
+ *           the writer lock (once for a second); then it goes on, and all is as
+ *           without the pause.
  * After a death the operation has happened entirely or not at all, there is one
  * point from which on it has, and doing it again works as it should then.
  *
@@ -49,6 +50,7 @@ enum {
 	HANG_MS = 5000,          /* then it is hopeless */
 	STORES_MOST = 20000,     /* no operation makes as many: see victim.c */
 	PAUSE_MS = 25,           /* more than twice the patience of who waits for a lock */
+	LONG_PAUSE_MS = 1000,    /* once in each scenario: he asks many times, and is not misled */
 	WAIT_MS = 50 * SLOWNESS, /* for the dead */
 	TRIES = 10,
 	TIME_STORES = 12,        /* of two times: note and store */
@@ -438,11 +440,14 @@ static bool must_wait(const struct world *world, const struct scenario *scenario
 static void pause_and_go_on(struct victim *victim, const struct world *world,
                             const struct scenario *scenario, int wanted)
 {
+	static bool paused_long; /* in this scenario's process */
 	bool wait = must_wait(world, scenario);
+	int pause = paused_long ? PAUSE_MS : LONG_PAUSE_MS;
+	paused_long = paused_long || wait;
 	desk->rc = -1;
 	union { const struct scenario *is; void *passed; } argument = { scenario };
 	pid_t other = world_begin(world, work_beside, argument.passed);
-	int status = world_await(other, wait ? PAUSE_MS : HANG_MS);
+	int status = world_await(other, wait ? pause : HANG_MS);
 	if (status == -1 && !wait)
 		complain("others do not go on at their step %u, and nobody holds the lock",
 		         desk->steps);
