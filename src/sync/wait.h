@@ -46,7 +46,9 @@ static inline void mdg__note_awake(_Atomic uint64_t *note)
 		atomic_store_explicit(note, 0, memory_order_relaxed);
 }
 
-enum { MDG__ANYONE = -1 }; /* all bits: FUTEX_BITSET_MATCH_ANY */
+/* Whom to wake; the kernel, at a death, wakes any. TAKERS: those who want to own the word;
+ * READERS: those who wait until nobody does (rwlock.c). */
+enum { MDG__ANYONE = -1 /* FUTEX_BITSET_MATCH_ANY */, MDG__TAKERS = 1, MDG__READERS = 2 };
 
 /* Sleeps while the word has that value. 0: look again; -ETIMEDOUT; -EINTR. */
 static inline int mdg__sleep(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
