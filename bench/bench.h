@@ -34,6 +34,7 @@ struct settings {
 	bool quick;
 	bool parts;        /* only what the parts of the calls cost */
 	bool scale;        /* only how the calls scale */
+	bool sync;         /* only synchronisation, see sync.h */
 	bool control;      /* the kernel on both sides: what this machine's noise looks like */
 	const char *only;  /* one case, or NULL */
 	int others;        /* other segments of the second pass; 0: no second pass */
@@ -207,6 +208,7 @@ struct report {
 	const struct scale_result *scale;
 	const struct part_result *parts;
 	unsigned part_count;
+	const struct sync_result *sync;
 };
 
 #define GROWTH_BAR 1.10

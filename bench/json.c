@@ -7,6 +7,7 @@
  * rest of the program it never calls setlocale, so that a decimal point is one.
  */
 #include "bench.h"
+#include "sync_games.h"
 
 #include <errno.h>
 #include <string.h>
@@ -206,6 +207,60 @@ static void put_parts(struct json *json, const struct report *report)
 	close_level(json, ']');
 }
 
+/* ---- synchronisation ----------------------------------------------------- */
+
+static void put_sync_case(struct json *json, const struct sync_result *sync,
+                          const struct sync_case_result *result)
+{
+	open_level(json, NULL, '{');
+	member_text(json, "case", result->what->name);
+	member_text(json, "what", result->what->what);
+	member_text(json, "verdict", sync_verdict(result));
+	member_number(json, "turns", result->turns);
+	member_number(json, "turns_left_out", result->disturbed);
+	for (int i = 0; i < SYNC_SIDES; i++) {
+		if (sync->side[i].name == NULL)
+			continue;
+		open_level(json, sync->side[i].name, '{');
+		member_spread(json, "ns", &result->ns[i]);
+		if (i != SYNC_MADANG)
+			member_spread(json, "ratio", &result->ratio[i]);
+		member_spread(json, "share", &result->share[i]);
+		member_spread(json, "fresh", &result->fresh[i]);
+		close_level(json, '}');
+	}
+	close_level(json, '}');
+}
+
+static void put_sync_calls(struct json *json, const struct sync_result *sync)
+{
+	open_level(json, "system_calls", '[');
+	for (int what = 0; what < SYNC_WAKES; what++)
+		for (int i = 0; i < SYNC_SIDES; i++) {
+			if (sync->calls.alone[i][what] < 0)
+				continue;
+			open_level(json, NULL, '{');
+			member_text(json, "object", sync_wake_name((enum sync_wake)what));
+			member_text(json, "side", sync->side[i].name);
+			member_number(json, "waiter", sync->calls.waiter[i][what]);
+			member_number(json, "waker", sync->calls.waker[i][what]);
+			member_number(json, "waker_alone", sync->calls.alone[i][what]);
+			close_level(json, '}');
+		}
+	close_level(json, ']');
+}
+
+static void put_sync(struct json *json, const struct sync_result *sync)
+{
+	open_level(json, "sync", '[');
+	for (int i = 0; i < SYNC_CASES; i++)
+		if (sync->cases[i].what != NULL)
+			put_sync_case(json, sync, &sync->cases[i]);
+	close_level(json, ']');
+	if (sync->calls_counted)
+		put_sync_calls(json, sync);
+}
+
 int report_json(const struct report *report, const char *path)
 {
 	struct json json = {.out = fopen(path, "we"), .first = true};
@@ -225,6 +280,8 @@ int report_json(const struct report *report, const char *path)
 		put_scale(&json, report->scale);
 	if (report->part_count != 0)
 		put_parts(&json, report);
+	if (report->sync != NULL)
+		put_sync(&json, report->sync);
 	close_level(&json, '}');
 	fputc('\n', json.out);
 	written = !ferror(json.out);

@@ -7,6 +7,7 @@
  * found until then is still reported.
  */
 #include "bench.h"
+#include "sync_games.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 static struct case_result results[32];
 static struct part_result part_results[PARTS_MAX];
 static struct scale_result scale_results;
+static struct sync_result sync_results;
 
 /* Something to look at while it runs, on terminals only. */
 static void say(const char *what)
@@ -53,6 +55,9 @@ static void measure(const struct settings *settings, const struct machine *machi
 	if (settings->parts) {
 		report->part_count = parts_measure(settings, machine->namespace_dir, part_results);
 		report->parts = part_results;
+	} else if (settings->sync) {
+		sync_measure(settings, &sync_results);
+		report->sync = &sync_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
 		report->scale = &scale_results;
@@ -64,7 +69,7 @@ static void measure(const struct settings *settings, const struct machine *machi
 /* True when there is something to compare with what was asked for. */
 static bool sides_ready(const struct settings *settings, const struct machine *machine)
 {
-	if (settings->parts)
+	if (settings->parts || settings->sync)
 		return true;
 	if (settings->control) {
 		if (!machine->kernel_ipc)

@@ -3,6 +3,7 @@
  * options.c - the command line of madang-bench.
  */
 #include "bench.h"
+#include "sync_games.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ static const char help[] =
 	"                  default 4000, 0 for no second time\n"
 	"  --scale         1, 2, 8 and 64 processes at once instead\n"
 	"  --parts         what the system calls cost that the design rests on instead\n"
+	"  --sync          mutex, rwlock, condition and others beside the C library's and\n"
+	"                  Boost.Interprocess's instead\n"
 	"  --control       the kernel on both sides: every ratio should be 1.00\n"
 	"  --json FILE     write the results as JSON too\n"
 	"  --help          this text\n"
@@ -41,15 +44,27 @@ static int read_others(const char *text)
 	return (int)number;
 }
 
-static const char *read_case(const char *name)
+static bool is_case(const struct settings *settings)
 {
-	for (unsigned i = 0; i < bench_case_count; i++)
-		if (strcmp(bench_cases[i].name, name) == 0)
-			return name;
-	if (strcmp(name, "list") != 0)
-		wrong("no such case (try --case list)", name);
-	for (unsigned i = 0; i < bench_case_count; i++)
+	for (unsigned i = 0; i < bench_case_count && !settings->sync; i++)
+		if (strcmp(bench_cases[i].name, settings->only) == 0)
+			return true;
+	for (unsigned i = 0; i < SYNC_CASES && settings->sync; i++)
+		if (strcmp(sync_cases[i].name, settings->only) == 0)
+			return true;
+	return false;
+}
+
+static void check_case(const struct settings *settings)
+{
+	if (settings->only == NULL || is_case(settings))
+		return;
+	if (strcmp(settings->only, "list") != 0)
+		wrong("no such case (try --case list, or --sync --case list)", settings->only);
+	for (unsigned i = 0; i < bench_case_count && !settings->sync; i++)
 		printf("%-14s %s\n", bench_cases[i].name, bench_cases[i].what);
+	for (unsigned i = 0; i < SYNC_CASES && settings->sync; i++)
+		printf("%-14s %s\n", sync_cases[i].name, sync_cases[i].what);
 	exit(0);
 }
 
@@ -63,6 +78,10 @@ static void set_times(struct settings *settings)
 		settings->others /= 2; /* both crowds are the one kernel's now */
 	if (settings->parts)
 		settings->seconds = settings->quick ? 0.1 : 0.5;
+	if (settings->sync) {
+		settings->block = 0.0005;
+		settings->seconds = settings->quick ? 0.4 : 2;
+	}
 	if (settings->scale)
 		settings->seconds = settings->quick ? 0.1 : 0.5;
 }
@@ -72,7 +91,8 @@ void options_read(struct settings *settings, int argc, char **argv)
 	static const struct option options[] = {
 		{"quick", no_argument, NULL, 'q'},   {"case", required_argument, NULL, 'c'},
 		{"others", required_argument, NULL, 'o'}, {"scale", no_argument, NULL, 's'},
-		{"parts", no_argument, NULL, 'p'},   {"control", no_argument, NULL, 'k'},
+		{"parts", no_argument, NULL, 'p'},   {"sync", no_argument, NULL, 'y'},
+		{"control", no_argument, NULL, 'k'},
 		{"json", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -82,10 +102,11 @@ void options_read(struct settings *settings, int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 'q': settings->quick = true; break;
-		case 'c': settings->only = read_case(optarg); break;
+		case 'c': settings->only = optarg; break;
 		case 'o': settings->others = read_others(optarg); break;
 		case 's': settings->scale = true; break;
 		case 'p': settings->parts = true; break;
+		case 'y': settings->sync = true; break;
 		case 'k': settings->control = true; break;
 		case 'j': settings->json = optarg; break;
 		case 'h': fputs(help, stdout); exit(0);
@@ -94,7 +115,8 @@ void options_read(struct settings *settings, int argc, char **argv)
 	}
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
-	if (settings->parts && settings->scale)
-		wrong("one at a time", "--parts --scale");
+	if (settings->parts + settings->scale + settings->sync > 1)
+		wrong("one at a time", "--parts, --scale, --sync");
+	check_case(settings);
 	set_times(settings);
 }

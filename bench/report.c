@@ -7,6 +7,7 @@
  * times stand alone.
  */
 #include "bench.h"
+#include "sync_games.h"
 
 #include <string.h>
 
@@ -179,6 +180,8 @@ void report_text(const struct report *report, FILE *out)
 		print_scale(report->scale, out);
 	if (report->part_count != 0)
 		print_parts(report, out);
+	if (report->sync != NULL)
+		sync_report(report->sync, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);
