@@ -63,7 +63,7 @@ static void sentences(void)
 {
 	static const int own[] = { MDG_DAMAGED, MDG_NOT_REGISTRY, MDG_VERSION_UNLIKE, MDG_TRUNCATED,
 		                   MDG_NS_SYMLINK, MDG_NS_NOT_DIR, MDG_NS_OWNER, MDG_NS_WRITABLE,
-		                   MDG_NS_GONE, MDG_NO_SLOT };
+		                   MDG_NS_GONE, MDG_NO_SLOT, MDG_OWNER_DIED, MDG_BROKEN };
 	static const int named[] = { 0, -ENOENT, -EEXIST, -EACCES, -EPERM, -EINVAL, -ENOMEM, -ENOSPC,
 		                     -EMFILE, -ENFILE, -EIDRM, -ENAMETOOLONG, -EROFS, -ENOTDIR, -ENOSYS };
 	const char *unknown = mdg_strerror(1), *other = mdg_strerror(-134 - 1000);
@@ -83,7 +83,7 @@ static void sentences(void)
 	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
 		CHECK(strcmp(mdg_strerror(named[i]), unknown) != 0 &&
 		      strcmp(mdg_strerror(named[i]), other) != 0);
-	CHECK(strcmp(mdg_strerror(-4096), unknown) == 0 && strcmp(mdg_strerror(-10011), unknown) == 0);
+	CHECK(strcmp(mdg_strerror(-4096), unknown) == 0 && strcmp(mdg_strerror(-10099), unknown) == 0);
 	char version[32];
 	snprintf(version, sizeof version, "%d.%d.%d", MDG_VERSION_MAJOR, MDG_VERSION_MINOR,
 	         MDG_VERSION_PATCH);
