@@ -29,7 +29,7 @@ static void look_owned(const struct mdg__owned *owned, struct mdg_sync_state *re
 	uint32_t word = atomic_load_explicit(&owned->robust.word, memory_order_relaxed);
 	uint32_t state = atomic_load_explicit(&owned->state, memory_order_relaxed);
 	ret->owner = word & MDG__TID;
-	if ((word & MDG__DIED) != 0)
+	if ((word & MDG__DIED) != 0 && ret->owner == 0)
 		ret->state |= MDG_STATE_OWNER_DIED;
 	if (state == MDG__UNREPAIRED)
 		ret->state |= MDG_STATE_UNREPAIRED;

@@ -71,11 +71,12 @@ static int sleep_on(struct mdg__robust *robust, uint64_t deadline)
 	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
 	if ((seen & MDG__TID) == 0)
 		return 0;
-	if ((seen & MDG__WAITERS) == 0 &&
-	    !atomic_compare_exchange_strong_explicit(&robust->word, &seen, seen | MDG__WAITERS,
+	uint32_t marked = seen | MDG__WAITERS | MDG__CAME;
+	if (seen != marked &&
+	    !atomic_compare_exchange_strong_explicit(&robust->word, &seen, marked,
 	                                             memory_order_relaxed, memory_order_relaxed))
 		return 0;
-	int rc = mdg__sleep(&robust->word, seen | MDG__WAITERS, deadline, (uint32_t)MDG__ANYONE);
+	int rc = mdg__sleep(&robust->word, marked, deadline, (uint32_t)MDG__ANYONE);
 	return rc == -ETIMEDOUT ? rc : 0;
 }
 
@@ -116,14 +117,30 @@ int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned
 	return rc;
 }
 
-/* Gives a word back that has marks beside the owner's id; only this thread holds it. */
+/* Gives a word back that has marks beside the owner's id; only this thread holds it.
+ *
+ * With nobody asleep WAITERS has to go, or every release would wake. Only an owner can take it
+ * away: between a wake-up that finds nobody and a store to the free word, others may have
+ * held it, slept on it and given it back, with the same value. So this thread takes it again,
+ * without CAME. If then nobody is asleep, and the word still is as it was taken, nobody
+ * is. Killed meanwhile, it was the owner, with WAITERS. */
 void mdg__robust_wake(struct mdg__robust *robust, int most)
 {
-	uint32_t left = MDG__WAITERS;
-	/* Release: as in mdg__robust_give. */
-	atomic_store_explicit(&robust->word, left, memory_order_release);
-	if (mdg__sys_futex_wake_bits(&robust->word, most, (uint32_t)MDG__ANYONE) == 0)
-		(void)atomic_compare_exchange_strong_explicit(&robust->word, &left, 0,
-		                                              memory_order_relaxed,
-		                                              memory_order_relaxed);
+	for (;;) {
+		uint32_t left = MDG__WAITERS, again = mdg__this_thread.tid | MDG__WAITERS;
+		/* Release: as in mdg__robust_give. */
+		atomic_store_explicit(&robust->word, left, memory_order_release);
+		if (mdg__sys_futex_wake_bits(&robust->word, most, (uint32_t)MDG__ANYONE) != 0)
+			return;
+		/* Acquire, release: as in take_marked and mdg__robust_give. */
+		if (!atomic_compare_exchange_strong_explicit(&robust->word, &left, again,
+		                                             memory_order_acquire,
+		                                             memory_order_relaxed))
+			return;
+		if (mdg__sys_futex_wake_bits(&robust->word, 1, (uint32_t)MDG__ANYONE) == 0 &&
+		    atomic_compare_exchange_strong_explicit(&robust->word, &again, 0,
+		                                            memory_order_release,
+		                                            memory_order_relaxed))
+			return;
+	}
 }

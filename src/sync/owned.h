@@ -5,11 +5,13 @@
  *
  * THE WORD is the kernel's protocol of robust futexes: the owner's thread id, or 0; WAITERS:
  * somebody may be asleep on it; OWNER_DIED, which the kernel sets when the owner ends, and
- * which the next owner takes away: so exactly one learns of a death.
+ * which the next owner takes away: so exactly one learns of a death. The same bit beside an
+ * owner's id is CAME: somebody went to sleep since this owner took the word.
  *
- * WAITERS stays when the word is given back with sleepers, and goes with the owner that
- * wakes and finds nobody asleep. So one who barges in between the wake-up and the woken keeps
- * it, and if the woken is killed then, the next release wakes another one.
+ * WAITERS stays when the word is given back with sleepers, and goes when an owner finds
+ * nobody asleep. So one who barges in between the wake-up and the woken keeps it, and if
+ * the woken is killed then, the next release wakes another one: while anybody sleeps, the
+ * word has WAITERS.
  *
  * If an owner dies at any point: holding it, the kernel marks the word; between taking and
  * entering it in its list, or between leaving the list and giving it back, the same, by
@@ -27,7 +29,8 @@
 #include "sync/wait.h"
 
 #define MDG__WAITERS 0x80000000u /* FUTEX_WAITERS */
-#define MDG__DIED    0x40000000u /* FUTEX_OWNER_DIED */
+#define MDG__DIED    0x40000000u /* FUTEX_OWNER_DIED, in a word without an id */
+#define MDG__CAME    0x40000000u /* in a word with an id */
 #define MDG__TID     0x3fffffffu /* FUTEX_TID_MASK */
 
 /* Where, after the word, the C libraries' nodes lie: musl 32 bit 12, glibc 32 bit 20, musl 28,
