@@ -6,13 +6,14 @@
 
 /* ---- taking ------------------------------------------------------------------------- */
 
-/* Free, with marks: taken with the mark of sleepers it has, or that the caller knows of. */
+/* Free, with marks: taken with the mark of sleepers it has, or that the caller knows of; or that
+ * it may have had: at the end of a thread musl marks the death and drops WAITERS. */
 static bool take_marked(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t seen,
                         uint32_t sleepers)
 {
 	/* Acquire: pairs with the release in mdg__robust_give; and of the kernel's mark. */
-	if (!atomic_compare_exchange_strong_explicit(&robust->word, &seen,
-	                                             thread->tid | (seen & MDG__WAITERS) | sleepers,
+	uint32_t marks = seen != 0 ? MDG__WAITERS : sleepers;
+	if (!atomic_compare_exchange_strong_explicit(&robust->word, &seen, thread->tid | marks,
 	                                             memory_order_acquire, memory_order_relaxed))
 		return false;
 	robust->mark = MDG__SHARED_MARK;
