@@ -319,11 +319,6 @@ MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
 MDG_API int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind,
                           const char *name);
 
-#ifdef __cplusplus
-}
-#endif
-
-#endif
 /* A named object. */
 struct mdg_sync_entry {
 	uint64_t offset;        /* in its segment */
@@ -337,3 +332,8 @@ struct mdg_sync_entry {
 MDG_API int mdg_sync_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
                           struct mdg_sync_entry *ret_entry);
 
+#ifdef __cplusplus
+}
+#endif
+
+#endif

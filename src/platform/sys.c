@@ -109,7 +109,6 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 	}
 }
 
-int mdg__sys_write_zeros(int fd, uint64_t size)
 int mdg__sys_extend(int fd, uint64_t from, uint64_t size)
 {
 	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(from), SPLIT64(size));
@@ -118,6 +117,7 @@ int mdg__sys_extend(int fd, uint64_t from, uint64_t size)
 	return without_signal(rc);
 }
 
+int mdg__sys_write_zeros(int fd, uint64_t size)
 {
 	return write_zeros(fd, 0, size);
 }
