@@ -205,11 +205,14 @@ MDG_API int mdg_barrier_destroy(mdg_barrier *barrier); /* 0, -EBUSY: it has livi
 
 /* Something that is done once by one of many. 128 bytes. After 0 or MDG_OWNER_DIED
  * (who was at it died) the caller does it, and then says mdg_once_done or
- * mdg_once_failed; the others wait until then, and get MDG_DONE or their turn. */
+ * mdg_once_failed; the others wait until then, and get MDG_DONE or their turn. Once it is
+ * done, begin is one load, and the memory may be mapped read-only. */
 #define MDG_DONE 1
 typedef struct mdg_once { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_once;
 
-MDG_API int mdg_once_begin(mdg_once *once); /* MDG_DONE, 0, MDG_OWNER_DIED, -EDEADLK, ... */
+/* MDG_DONE, 0, MDG_OWNER_DIED; MDG_BROKEN: it holds what no call has put there; -EDEADLK,
+ * -ENOLCK, -ENOSYS. */
+MDG_API int mdg_once_begin(mdg_once *once);
 MDG_API int mdg_once_trybegin(mdg_once *once);                      /* also -EBUSY */
 MDG_API int mdg_once_begin_until(mdg_once *once, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_once_done(mdg_once *once);   /* 0, -EPERM: not at it */
@@ -219,11 +222,13 @@ MDG_API int mdg_once_destroy(mdg_once *once);
 
 /* ---- cell ------------------------------------------------------------------------- */
 
-/* The latest value of something, of a fixed size. One writer at a time; any number
- * of readers, which only read memory, never block the writer, and never see half a value, also when
- * the writer dies in the middle: its value then never appears. A cell takes
- * MDG_CELL_SIZE(size of the value) bytes of shared memory; as zero bytes it holds
- * version 0, a value of zero bytes. All must give the same size of value: -EINVAL. */
+/* The latest value of something, of a fixed size. One writer at a time; any number of readers,
+ * which only read memory (it may be mapped read-only), make no system call, never block the
+ * writer, and never see half a value, also when the writer dies in the middle: its value then
+ * never appears. A cell takes MDG_CELL_SIZE(size of the value) bytes of shared memory; as zero
+ * bytes it holds version 0, a value of zero bytes. Who first begins to write says how large the
+ * value is; all must give the same size, 1 to MDG_CELL_MAX: -EINVAL to those that do not. */
+#define MDG_CELL_MAX 0x10000000u
 typedef struct mdg_cell { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_cell;
 #define MDG_CELL_SIZE(value_size) \
 	(sizeof(mdg_cell) + 4 * (((size_t)(value_size) + 63) / 64 * 64))
@@ -232,7 +237,8 @@ typedef struct mdg_cell { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_cell;
  * modulo 2^32. 0, -EINVAL. A read that is overtaken by three values while it copies
  * starts again. */
 MDG_API int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_version);
-/* 0; MDG_OWNER_DIED: written, and a writer before had died in the middle; -EDEADLK ... */
+/* 0; MDG_OWNER_DIED: written, and a writer before had died in the middle; -EINVAL, -EDEADLK,
+ * -ENOLCK, -ENOSYS. */
 MDG_API int mdg_cell_write(mdg_cell *cell, const void *value, size_t size);
 MDG_API int mdg_cell_trywrite(mdg_cell *cell, const void *value, size_t size); /* also -EBUSY */
 MDG_API int mdg_cell_write_until(mdg_cell *cell, const void *value, size_t size,
@@ -240,9 +246,14 @@ MDG_API int mdg_cell_write_until(mdg_cell *cell, const void *value, size_t size,
 /* Writing in place: begin gives `size` bytes (what they hold is not said), commit shows
  * them to the readers, cancel does not. begin as write; commit, cancel: 0, -EPERM. */
 MDG_API int mdg_cell_begin(mdg_cell *cell, size_t size, void **ret_place);
+MDG_API int mdg_cell_trybegin(mdg_cell *cell, size_t size, void **ret_place);
+MDG_API int mdg_cell_begin_until(mdg_cell *cell, size_t size, uint64_t deadline,
+                                 void **ret_place);
 MDG_API int mdg_cell_commit(mdg_cell *cell);
 MDG_API int mdg_cell_cancel(mdg_cell *cell);
-MDG_API int mdg_cell_destroy(mdg_cell *cell, size_t size); /* to zeros: 0, -EBUSY */
+/* A value of zero bytes, of any size again; the version counts on, by four. Readers need not
+ * stay away: they see the value before or the zeros. 0, -EBUSY: somebody writes. */
+MDG_API int mdg_cell_destroy(mdg_cell *cell);
 
 /* ---- transaction -------------------------------------------------------------------- */
 

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cell.c - the latest value: one writer, and readers that only read. The layout is in cell.h.
+ *
+ * A WRITER owns the word, fills the buffer of version + 1, and publishes version + 1. The three
+ * other buffers stay as they are: the latest value and the two before it.
+ *
+ * A READER takes the version v, copies buffer v % 4 and looks at the version again. What it
+ * copied is value v, unless somebody stored into that buffer meanwhile. The next to do so is
+ * the writer of v + 4, and it begins when v + 3 is published; so the copy is good if the version
+ * is then still below v + 3, and is made again otherwise. That a reader which copied but one byte
+ * of v + 4 finds v + 3 rests on a pair of fences: F1, of the writer, between learning that
+ * v + 3 is published and its first store into the buffer; F2, of the reader, between its last
+ * load from the buffer and that of the version.
+ *
+ * A writer that dies in the middle leaves the version, and half a value in a buffer that no
+ * reader takes. The next one learns of v + 3 by taking the word, fills the same buffer for
+ * the same v + 4, and F1 holds for it as for the first.
+ *
+ * Buffers are read and written as atomic words: a reader may be late, and read what a
+ * writer stores. In place (mdg_cell_begin) the caller stores as it likes; the hardware and
+ * the compiler keep the order of the fences all the same, but to the letter of C, and for a
+ * ThreadSanitizer that sees into this library, that is a race, of which the loser is thrown away.
+ *
+ * THE SIZE is looked at before and after as well. It is recorded under the word, when the
+ * present buffer has been filled with zeros, and taken back by mdg_cell_destroy, which first
+ * raises the version by four: the same buffer, but nobody's v or v + 2 of before. So who copied
+ * while the buffers came to lie elsewhere finds one or the other changed. Readers reach
+ * no further than the size that they were called with, whatever is recorded.
+ *
+ * What it does not do: readers cannot wait for a new value (there is mdg_event), and a reader
+ * that is overtaken again and again, by three values in the time of one copy, goes on trying.
+ */
+#include "sync/cell.h"
+
+#include <string.h>
+
+enum { BUFFERS = 4, STILL_WHOLE = BUFFERS - 2 /* versions that may be published meanwhile */ };
+
+_Static_assert(MDG_CELL_MAX <= (SIZE_MAX - sizeof(mdg_cell)) / BUFFERS, "fits into 32 bits");
+
+typedef _Atomic size_t word;
+
+static struct mdg__cell *inside(mdg_cell *cell)
+{
+	return (struct mdg__cell *)(void *)cell;
+}
+
+static bool is_size(size_t size)
+{
+	return size != 0 && size <= MDG_CELL_MAX;
+}
+
+static size_t buffer_at(uint64_t version, size_t size)
+{
+	return sizeof(struct mdg__cell) + (size_t)(version % BUFFERS) * ((size + 63) / 64 * 64);
+}
+
+/* ThreadSanitizer knows no fences, and needs none here: words are atomic. */
+static inline void fence(memory_order order)
+{
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+	atomic_thread_fence(order);
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+}
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+/* Relaxed: ordered by what is around it. The last word is the buffer's to its end. */
+static inline void copy_out(unsigned char *value, const word *from, size_t size)
+{
+	size_t next;
+	for (; size >= sizeof(next); size -= sizeof(next), value += sizeof(next)) {
+		next = atomic_load_explicit(from++, memory_order_relaxed);
+		memcpy(value, &next, sizeof(next));
+	}
+	if (size != 0) {
+		next = atomic_load_explicit(from, memory_order_relaxed);
+		memcpy(value, &next, size);
+	}
+}
+
+int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_version)
+{
+	const struct mdg__cell *in = (const struct mdg__cell *)(const void *)cell;
+	uint64_t version, now;
+	uint32_t recorded, again;
+	if (!is_size(size))
+		return -EINVAL;
+	for (;;) {
+		/* Acquire: pairs with size_record and destroy; the version is no older than the size. */
+		recorded = atomic_load_explicit(&in->size, memory_order_acquire);
+		/* Acquire: pairs with publish. */
+		version = atomic_load_explicit(&in->version, memory_order_acquire);
+		if (__builtin_expect(recorded == size, 1))
+			copy_out(value, (const word *)((const char *)in + buffer_at(version, size)), size);
+		else if (recorded == 0)
+			memset(value, 0, size);
+		else
+			return -EINVAL;
+		/* F2: pairs with F1 in begin. */
+		fence(memory_order_acquire);
+		/* Acquire: as above, so that zeros go with the version that had no size. */
+		again = atomic_load_explicit(&in->size, memory_order_acquire);
+		now = atomic_load_explicit(&in->version, memory_order_relaxed);
+		if (__builtin_expect(again == recorded &&
+		                     now - version <= (recorded == 0 ? 0 : STILL_WHOLE), 1))
+			break;
+	}
+	if (ret_version != NULL)
+		*ret_version = (uint32_t)version;
+	return 0;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* [the word is held] */
+static word *buffer_next(struct mdg__cell *in, uint64_t ahead, size_t size)
+{
+	uint64_t version = atomic_load_explicit(&in->version, memory_order_relaxed) + ahead;
+	return (word *)(void *)((char *)in + buffer_at(version, size));
+}
+
+/* The first one's: zeros are the value until it publishes another. */
+static void size_record(struct mdg__cell *in, size_t size)
+{
+	word *present = buffer_next(in, 0, size);
+	for (size_t i = 0; i < (size + 63) / 64 * 64 / sizeof(word); i++)
+		atomic_store_explicit(&present[i], 0, memory_order_relaxed);
+	/* Release: pairs with the first load in mdg_cell_read. */
+	atomic_store_explicit(&in->size, (uint32_t)size, memory_order_release);
+}
+
+/* With the word taken: 0 or MDG_OWNER_DIED, and ready for stores into the next buffer; else
+ * given back. A death that could not be told, for the size was wrong, is told to the next. */
+static int begin(struct mdg__cell *in, size_t size, int rc)
+{
+	if (rc != 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	uint32_t untold = atomic_load_explicit(&in->writer.state, memory_order_relaxed);
+	uint32_t recorded = atomic_load_explicit(&in->size, memory_order_relaxed);
+	if (recorded != 0 && recorded != size) {
+		if (rc == MDG_OWNER_DIED)
+			atomic_store_explicit(&in->writer.state, MDG__UNREPAIRED, memory_order_relaxed);
+		(void)mdg__owned_give(&in->writer);
+		return -EINVAL;
+	}
+	/* F1: between the version, known by taking the word, and the stores; pairs with F2. */
+	fence(memory_order_release);
+	if (__builtin_expect(recorded == 0, 0))
+		size_record(in, size);
+	if (__builtin_expect(untold != 0, 0))
+		atomic_store_explicit(&in->writer.state, 0, memory_order_relaxed);
+	return untold != 0 ? MDG_OWNER_DIED : rc;
+}
+
+static inline void copy_in(word *to, const unsigned char *value, size_t size)
+{
+	size_t next;
+	for (; size >= sizeof(next); size -= sizeof(next), value += sizeof(next)) {
+		memcpy(&next, value, sizeof(next));
+		atomic_store_explicit(to++, next, memory_order_relaxed);
+	}
+	if (size != 0) {
+		next = 0;
+		memcpy(&next, value, size);
+		atomic_store_explicit(to, next, memory_order_relaxed);
+	}
+}
+
+/* [the word is held] */
+static void publish(struct mdg__cell *in, uint64_t step)
+{
+	uint64_t version = atomic_load_explicit(&in->version, memory_order_relaxed);
+	/* Release: pairs with the acquire in mdg_cell_read. */
+	atomic_store_explicit(&in->version, version + step, memory_order_release);
+}
+
+/* `rc`: of taking the word. */
+static inline int write_taken(struct mdg__cell *in, const void *value, size_t size, int rc)
+{
+	rc = begin(in, size, rc);
+	if (rc != 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	copy_in(buffer_next(in, 1, size), value, size);
+	publish(in, 1);
+	(void)mdg__owned_give(&in->writer);
+	return rc;
+}
+
+int mdg_cell_write_until(mdg_cell *cell, const void *value, size_t size, uint64_t deadline)
+{
+	struct mdg__cell *in = inside(cell);
+	if (!is_size(size))
+		return -EINVAL;
+	return write_taken(in, value, size, mdg__owned_take(&in->writer, deadline));
+}
+
+int mdg_cell_write(mdg_cell *cell, const void *value, size_t size)
+{
+	return mdg_cell_write_until(cell, value, size, MDG_FOREVER);
+}
+
+int mdg_cell_trywrite(mdg_cell *cell, const void *value, size_t size)
+{
+	struct mdg__cell *in = inside(cell);
+	if (!is_size(size))
+		return -EINVAL;
+	return write_taken(in, value, size, mdg__owned_try(&in->writer));
+}
+
+/* ---- writing in place -------------------------------------------------------------------- */
+
+static int begin_taken(struct mdg__cell *in, size_t size, void **ret_place, int rc)
+{
+	rc = begin(in, size, rc);
+	if (rc == 0 || rc == MDG_OWNER_DIED)
+		*ret_place = buffer_next(in, 1, size);
+	return rc;
+}
+
+int mdg_cell_begin_until(mdg_cell *cell, size_t size, uint64_t deadline, void **ret_place)
+{
+	struct mdg__cell *in = inside(cell);
+	if (!is_size(size))
+		return -EINVAL;
+	return begin_taken(in, size, ret_place, mdg__owned_take(&in->writer, deadline));
+}
+
+int mdg_cell_begin(mdg_cell *cell, size_t size, void **ret_place)
+{
+	return mdg_cell_begin_until(cell, size, MDG_FOREVER, ret_place);
+}
+
+int mdg_cell_trybegin(mdg_cell *cell, size_t size, void **ret_place)
+{
+	struct mdg__cell *in = inside(cell);
+	if (!is_size(size))
+		return -EINVAL;
+	return begin_taken(in, size, ret_place, mdg__owned_try(&in->writer));
+}
+
+int mdg_cell_commit(mdg_cell *cell)
+{
+	struct mdg__cell *in = inside(cell);
+	if (!mdg__owned_is_mine(&in->writer))
+		return -EPERM;
+	publish(in, 1);
+	return mdg__owned_give(&in->writer);
+}
+
+int mdg_cell_cancel(mdg_cell *cell)
+{
+	return mdg__owned_give(&inside(cell)->writer);
+}
+
+/* The version first: killed before the size, it has the value that it had. */
+int mdg_cell_destroy(mdg_cell *cell)
+{
+	struct mdg__cell *in = inside(cell);
+	int rc = mdg__owned_try(&in->writer);
+	if (rc == -EDEADLK)
+		return -EBUSY;
+	if (rc != 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	publish(in, BUFFERS);
+	/* Release: who sees it sees the version; pairs with the first load in mdg_cell_read. */
+	atomic_store_explicit(&in->size, 0, memory_order_release);
+	atomic_store_explicit(&in->writer.state, 0, memory_order_relaxed);
+	return mdg__owned_give(&in->writer);
+}
