@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenes.c - the list of the lists.
+ */
+#include "sync/points/scenes.h"
+
+const struct scenario *const scene_lists[] = { mutex_scenes, NULL };

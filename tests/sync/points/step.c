@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * step.c - ptrace(2), one instruction at a time. See step.h.
+ *
+ * After each instruction the watched bytes are compared with what they were, and so are the words
+ * of the private memory that the kernel looks at when a thread dies: the head of its robust list
+ * and the link that the head names. Where one of them differs, a death may differ.
+ *
+ * The tracer shares the victim's code (it is its parent), so it sees the system calls coming.
+ */
+#include "sync/points/step.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1
+#endif
+#endif
+
+enum {
+	GET_SYSCALL_INFO = 0x420e, /* PTRACE_GET_SYSCALL_INFO, which not every C library has */
+	STEPS_MOST = 400000
+};
+
+struct syscall_info { /* of it, the beginning */
+	uint8_t kind, pad[3];
+	uint32_t arch;
+	uint64_t instruction_pointer, stack_pointer;
+	uint64_t rest[8];
+};
+
+/* The request's type differs between the C libraries. */
+static long trace(int request, pid_t pid, uintptr_t address, uintptr_t data)
+{
+	return ptrace(request, pid, (void *)address, (void *)data);
+}
+
+static int wait_for(pid_t pid, int options)
+{
+	int status = -1;
+	pid_t got;
+	while ((got = waitpid(pid, &status, options)) < 0 && errno == EINTR)
+		;
+	return got == pid ? status : -1;
+}
+
+bool step_possible(const char **reason)
+{
+#if defined(__SANITIZE_THREAD__)
+	*reason = "the thread sanitizer keeps to itself what its process does";
+	return false;
+#endif
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(trace(PTRACE_TRACEME, 0, 0, 0) == 0 ? 0 : 1);
+	*reason = "ptrace is not allowed";
+	return pid > 0 && wait_for(pid, 0) == 0;
+}
+
+/* ---- in the victim ------------------------------------------------------------------------- */
+
+static pid_t self; /* asked beforehand: no other call than the one */
+
+void step_begins(void)
+{
+	kill(self, SIGSTOP);
+}
+
+void step_ends(void)
+{
+	kill(self, SIGSTOP);
+}
+
+static void victim_main(void (*body)(void *), void *argument)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	self = getpid();
+	if (trace(PTRACE_TRACEME, 0, 0, 0) != 0)
+		_exit(126);
+	body(argument);
+	_exit(0);
+}
+
+/* ---- looking ---------------------------------------------------------------------------------- */
+
+static void peek(pid_t pid, uintptr_t from, void *to, size_t size)
+{
+	struct iovec here = { to, size };
+	struct iovec there = { .iov_len = size };
+	memcpy(&there.iov_base, &from, sizeof(from));
+	if (process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)size)
+		memset(to, 0, size);
+}
+
+/* Whether memory differs from how it was last seen. */
+static bool differs(struct step *step)
+{
+	uintptr_t list[4] = { 0 };
+	size_t size = 0;
+	if (step->head == 0)
+		(void)syscall(SYS_get_robust_list, step->pid, &step->head, &size);
+	if (step->head != 0) {
+		peek(step->pid, step->head, list, 3 * sizeof(list[0]));
+		if ((list[0] & ~(uintptr_t)1) != 0)
+			peek(step->pid, list[0] & ~(uintptr_t)1, &list[3], sizeof(list[3]));
+	}
+	bool same = memcmp(list, step->list, sizeof(list)) == 0 &&
+	            memcmp(step->seen, step->watched, step->size) == 0;
+	memcpy(step->list, list, sizeof(list));
+	memcpy(step->seen, step->watched, step->size);
+	return !same;
+}
+
+bool is_asleep(pid_t pid)
+{
+	char path[40], text[400];
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	size_t got = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[got] = '\0';
+	const char *state = strrchr(text, ')');
+	return state != NULL && state[1] == ' ' && state[2] == 'S';
+}
+
+/* Whether the next instruction is a system call. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+__attribute__((no_sanitize("address")))
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+__attribute__((no_sanitize_address))
+#endif
+static bool is_call(const struct step *step)
+{
+	static const unsigned char calls[][4] = {
+#if defined(__x86_64__) || defined(__i386__)
+		{ 2, 0x0f, 0x05 }, { 2, 0x0f, 0x34 }, { 2, 0xcd, 0x80 }
+#elif defined(__aarch64__)
+		{ 3, 0x01, 0x00, 0x00 } /* svc 0, and of its last byte 0xd4 no other word */
+#else
+#error "what does a system call look like here?"
+#endif
+	};
+	struct syscall_info info = { 0 };
+	if (trace(GET_SYSCALL_INFO, step->pid, sizeof(info), (uintptr_t)&info) <= 0)
+		return false;
+	uintptr_t at = (uintptr_t)info.instruction_pointer;
+	const volatile unsigned char *code;
+	memcpy(&code, &at, sizeof(code));
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		size_t byte = 0;
+		while (byte < calls[i][0] && code[byte] == calls[i][1 + byte])
+			byte++;
+		if (byte == calls[i][0])
+			return true;
+	}
+	return false;
+}
+
+/* ---- stepping -------------------------------------------------------------------------------------- */
+
+bool step_start(struct step *step, const void *watched, size_t size, void (*body)(void *),
+                void *argument)
+{
+	*step = (struct step){ .watched = watched, .size = size };
+	if (size > sizeof(step->seen))
+		return false;
+	fflush(NULL);
+	step->pid = fork();
+	if (step->pid == 0)
+		victim_main(body, argument);
+	int status = step->pid < 0 ? -1 : wait_for(step->pid, 0);
+	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP)
+		return false;
+	(void)differs(step);
+	return true;
+}
+
+/* In a system call: the status of its end, or -2 when it waits there. */
+static int await_call(struct step *step)
+{
+	for (;;) {
+		int status = wait_for(step->pid, WNOHANG);
+		if (status != -1)
+			return status;
+		if (!step->sleeping && is_asleep(step->pid))
+			return -2;
+		if (step->sleeping)
+			return wait_for(step->pid, 0);
+		sched_yield();
+	}
+}
+
+static enum step_event event_of(int status)
+{
+	if (!WIFSTOPPED(status))
+		return STEP_DIED;
+	return WSTOPSIG(status) == SIGSTOP ? STEP_ENDED : STEP_POINT;
+}
+
+/* The system call before which it stands, or in which it is. */
+static enum step_event through_call(struct step *step)
+{
+	if (!step->sleeping)
+		(void)trace(PTRACE_SINGLESTEP, step->pid, 0, 0);
+	int status = await_call(step);
+	step->sleeping = status == -2;
+	if (step->sleeping)
+		return STEP_ASLEEP;
+	step->behind = true;
+	(void)differs(step);
+	return event_of(status);
+}
+
+enum step_event step_next(struct step *step)
+{
+	if (step->sleeping || (!step->behind && is_call(step)))
+		return through_call(step);
+	if (step->behind && is_call(step)) { /* and the next */
+		step->behind = false;
+		return STEP_POINT;
+	}
+	for (step->behind = false; step->steps < STEPS_MOST; step->steps++) {
+		(void)trace(PTRACE_SINGLESTEP, step->pid, 0, 0);
+		enum step_event event = event_of(wait_for(step->pid, 0));
+		if (event != STEP_POINT || differs(step) || is_call(step))
+			return event;
+	}
+	return STEP_ENDLESS;
+}
+
+void step_kill(struct step *step)
+{
+	int status;
+	kill(step->pid, SIGKILL);
+	do
+		status = wait_for(step->pid, 0);
+	while (status != -1 && !WIFEXITED(status) && !WIFSIGNALED(status));
+}
+
+void step_pause(struct step *step)
+{
+	kill(step->pid, SIGSTOP);
+	if (step->sleeping) /* it is not held: so it stops now */
+		(void)wait_for(step->pid, 0);
+	(void)trace(PTRACE_DETACH, step->pid, 0, step->sleeping ? SIGSTOP : 0);
+	(void)wait_for(step->pid, WUNTRACED);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * step.h - a process that is taken through an operation instruction by instruction.
+ */
+#ifndef MADANG_TESTS_SYNC_POINTS_STEP_H
+#define MADANG_TESTS_SYNC_POINTS_STEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum step_event {
+	STEP_POINT,  /* memory is no longer as it was, or before or behind a system call */
+	STEP_ASLEEP, /* in a system call that waits */
+	STEP_ENDED,  /* the operation returned */
+	STEP_DIED,
+	STEP_ENDLESS /* more steps than any operation makes: this processor cannot */
+};
+
+struct step {
+	pid_t pid;
+	const void *watched;       /* what is looked at, in memory that is shared with it */
+	size_t size;
+	unsigned steps;
+	bool sleeping;             /* it was told so, and has not come back */
+	bool behind;               /* of a system call */
+	uintptr_t head;            /* of its robust list, in its memory */
+	uintptr_t list[4];         /* as last seen: the list's head, and the link that it names */
+	unsigned char seen[1 << 14];
+};
+
+/* Whether it can be done here; else why not. */
+bool step_possible(const char **reason);
+/* `body` runs in a child; where it calls step_begins, the stepping begins, and where it calls
+ * step_ends, it ends. */
+bool step_start(struct step *step, const void *watched, size_t size, void (*body)(void *),
+                void *argument);
+void step_begins(void);
+void step_ends(void);
+/* To the next point. After STEP_ASLEEP: when it has been woken. */
+enum step_event step_next(struct step *step);
+void step_kill(struct step *step);
+/* Stops it; then it is no longer stepped. */
+void step_pause(struct step *step);
+/* Whether a process sleeps in the kernel. */
+bool is_asleep(pid_t pid);
+
+#endif
