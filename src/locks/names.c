@@ -127,7 +127,7 @@ static int put_in_file(struct mdg_namespace *ns, const struct mdg__entry *segmen
                        uint32_t kind, uint64_t offset, const char *text)
 {
 	struct stat status;
-	void *memory;
+	void *memory = NULL;
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc == 0 && !has_table(segment, &status))
 		rc = mdg__sys_extend(fd, segment->mapped, MDG__DATA_TAIL);
@@ -136,7 +136,7 @@ static int put_in_file(struct mdg_namespace *ns, const struct mdg__entry *segmen
 	if (rc == 0)
 		rc = mdg__sys_mmap(NULL, MDG__DATA_TAIL, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		                   segment->mapped, &memory);
-	if (rc < 0)
+	if (rc < 0 || memory == NULL)
 		return rc;
 	rc = mdg__enter_writer(ns);
 	if (rc == 0) {
@@ -223,14 +223,17 @@ static int read_head(int fd, const struct mdg__entry *segment)
 /* An entry of one moment: what is the same twice. False: free, or always changing. */
 static bool read_name(int fd, uint64_t place, struct mdg__name *ret)
 {
-	struct mdg__name again;
+	unsigned char once[sizeof *ret], again[sizeof *ret];
 	for (int i = 0; i < LOOKS; i++) {
-		if (!read_all(fd, ret, sizeof *ret, place) || ret->kind == 0)
+		if (!read_all(fd, once, sizeof once, place))
+			return false;
+		memcpy(ret, once, sizeof *ret);
+		if (ret->kind == 0)
 			return false;
 		atomic_thread_fence(memory_order_seq_cst);
-		if (!read_all(fd, &again, sizeof again, place))
+		if (!read_all(fd, again, sizeof again, place))
 			return false;
-		if (memcmp(ret, &again, sizeof again) == 0)
+		if (memcmp(once, again, sizeof once) == 0)
 			return true;
 	}
 	return false;

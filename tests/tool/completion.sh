@@ -27,6 +27,8 @@ ask madang rm ""
 ask madang rm --o
 ask madang mk --n
 ask madang doctor --r
+ask madang locks --j
+ask madang locks ""
 ask madang init d
 ask madang ls --namespace d
 ask madang run --

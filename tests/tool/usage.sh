@@ -6,7 +6,7 @@ try
 try --help
 try help ls
 try --version | sed 's/[0-9][0-9.]*[0-9]/N.N.N/g'
-for command in run init ls rm mk doctor; do
+for command in run init ls rm mk locks doctor; do
 	"$madang" $command --help >"$work/help" || echo "$command --help: exit $?"
 	head -n 1 "$work/help"
 done
@@ -47,6 +47,14 @@ try mk 1 --mode 1000
 try mk 1 --key 1 --name one
 try mk 1 --name 0123456789012345678901234567890123456789012345678901234567890123
 try doctor now
+try locks 1 2
+try locks 1 --name one
+try locks --key 0
+try locks 0xg
+try locks 99999999999
+try locks ''
+try locks --frob
+try deadlocks
 
 [ -e "$ns" ] && echo "a namespace was made"
 exit 0

@@ -23,6 +23,7 @@ static const struct {
 	{ "ls", ls_main, "list the segments, and who is attached" },
 	{ "rm", rm_main, "remove segments by id, key or name, or what nobody needs" },
 	{ "mk", mk_main, "make a segment" },
+	{ "locks", locks_main, "show who holds what, who waits for whom, and deadlocks" },
 	{ "doctor", doctor_main, "say whether the namespace is healthy, and mend it" },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -33,6 +34,8 @@ static const struct { const char *word, *name; } synonyms[] = {
 	{ "remove", "rm" }, { "delete", "rm" }, { "del", "rm" }, { "ipcrm", "rm" },
 	{ "create", "mk" }, { "make", "mk" }, { "new", "mk" }, { "ipcmk", "mk" },
 	{ "check", "doctor" }, { "fsck", "doctor" }, { "repair", "doctor" }, { "info", "doctor" },
+	{ "lock", "locks" }, { "mutex", "locks" }, { "waits", "locks" }, { "deadlock", "locks" },
+	{ "deadlocks", "locks" },
 	{ "exec", "run" }, { "start", "run" },
 };
 

@@ -34,6 +34,7 @@ int ls_main(int argc, char **argv);
 int rm_main(int argc, char **argv);
 int mk_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int locks_main(int argc, char **argv);
 
 /* ---- say.c: talking to the person ------------------------------------- */
 
