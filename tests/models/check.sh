@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# check.sh NAME - has spin explore tests/models/NAME.pml.
+#
+# The head of a model says what to explore, a line for each run:
+#
+#     holds: OPTIONS    no assertion fails and nobody is left asleep, in all states
+#     fails: OPTIONS    the same with a mistake built in, and spin must find it
+#
+# OPTIONS are spin's -D, and depth=N: how deep the search may go (48 bytes of memory each).
+# Runs one after the other, below 1 GB, in a temporary directory. How to look at what
+# fails: the last lines of docs/models.md.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+model=$1.pml
+for program in spin gcc; do
+	if ! command -v "$program" >/dev/null; then
+		echo "skipped: there is no $program; on Debian: apt-get install spin gcc"
+		exit 77
+	fi
+done
+
+place=$(mktemp -d "${TMPDIR:-/tmp}/madang-model-XXXXXX") || exit 1
+trap 'rm -rf "$place"' EXIT
+cd "$place" || exit 1
+
+# explore OPTIONS...: leaves what pan said in ./said
+explore() {
+	local option depth=1000000 defines=()
+	for option; do
+		case $option in
+		depth=*) depth=${option#depth=} ;;
+		*) defines+=("$option") ;;
+		esac
+	done
+	rm -f pan* ./*.trail
+	spin -a "${defines[@]}" "$here/$model" >said 2>&1 &&
+		gcc -O1 -w -DSAFETY -DCOLLAPSE -DMEMLIM=950 -o pan pan.c >>said 2>&1 &&
+		nice -n 10 ./pan -m"$depth" >said 2>&1
+}
+
+result=0
+runs=0
+while read -r wanted options; do
+	runs=$((runs + 1))
+	# shellcheck disable=SC2086  # a word for each option
+	explore $options
+	found=$(sed -n 's/.* errors: \([0-9]*\)$/\1/p' said)
+	figures=$(sed -n 's/^ *\([0-9.e+]*\) states, stored$/\1 states/p; s/.*depth reached \([0-9]*\),.*/depth \1/p
+		s/^ *\([0-9.]*\).total actual memory usage$/\1 MB/p; s/^pan: elapsed time \(.*\) seconds/\1 s/p' said | paste -s -d, )
+	answer=wrong
+	case $wanted in
+	holds:) [ "$found" = 0 ] && ! grep -qE 'max search depth|out of memory|not completed' said && answer=right ;;
+	fails:) grep -qE '^pan:[0-9]+: (assertion violated|invalid end state)' said && answer=right ;;
+	esac
+	echo "$answer: $wanted $options ($figures)"
+	if [ $answer = wrong ]; then
+		result=1
+		head -n 40 said
+	fi
+done < <(sed -n 's/^ \* \(\(holds\|fails\):.*\)$/\1/p' "$here/$model")
+
+if [ "$runs" -eq 0 ]; then
+	echo "$model says nothing to explore"
+	exit 1
+fi
+exit $result
