@@ -55,15 +55,24 @@ int mdg__owned_take_other(struct mdg__thread *thread, struct mdg__owned *owned)
 	return rc;
 }
 
-/* Spins while nobody sleeps and somebody holds it. */
-static void spin(const struct mdg__robust *robust)
+/* Takes it if it comes free before long: 0, MDG_OWNER_DIED, -EBUSY. The pauses between looks
+ * get longer: each look takes the line from its owner, who may be about to use it many
+ * times in a row, so who looks all the time slows down everybody. It queues behind those who
+ * sleep already, unless it was one of them. [pending names the word] */
+static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t sleepers)
 {
-	for (int i = 0; i < MDG__SPINS; i++) {
+	enum { FIRST = 4, LONGEST = 16 };
+	for (int spent = 0, pauses = FIRST; spent < MDG__SPINS; spent += pauses) {
 		uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
-		if ((seen & MDG__TID) == 0 || (seen & MDG__WAITERS) != 0)
-			return;
-		mdg__pause();
+		int rc = (seen & MDG__TID) == 0 ? take_at_once(thread, robust, sleepers) : -EBUSY;
+		if (rc != -EBUSY || (seen & MDG__WAITERS & ~sleepers) != 0)
+			return rc;
+		if (spent != 0 && pauses < LONGEST)
+			pauses *= 2;
+		for (int i = 0; i < pauses; i++)
+			mdg__pause();
 	}
+	return take_at_once(thread, robust, sleepers);
 }
 
 /* Marks the word and sleeps on it while it is held. 0: look again; -ETIMEDOUT. */
@@ -87,7 +96,8 @@ static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, u
 	uint32_t sleepers = 0; /* once asleep, others may be too */
 	_Atomic uint64_t *note = NULL;
 	for (;;) {
-		int rc = take_at_once(thread, &owned->robust, sleepers);
+		int rc = deadline != 0 ? take_spinning(thread, &owned->robust, sleepers)
+		                       : take_at_once(thread, &owned->robust, sleepers);
 		if (rc == -EBUSY && deadline == 0)
 			rc = -ETIMEDOUT;
 		if (rc != -EBUSY) {
@@ -110,8 +120,6 @@ int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned
 		return -EDEADLK;
 	if (thread->count == MDG__HELD_MAX)
 		return -ENOLCK;
-	if (deadline != 0)
-		spin(robust);
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
 	int rc = take_sleeping(thread, owned, deadline);
 	mdg__pending_end(thread, before);

@@ -17,7 +17,7 @@
 
 #include "platform/sys.h"
 
-/* Looks before the first sleep, with a pause after each: a few microseconds, more than a short
+/* Pauses before the first sleep, with looks between them: a few microseconds, more than a short
  * critical section on another processor, less than a sleep and its wake-up. */
 enum { MDG__SPINS = 100 };
 
