@@ -45,19 +45,24 @@ static void wipe_in_child(void)
 static void page_make(void)
 {
 	void *memory;
-	if (mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) == 0 &&
-	    mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) == 0)
+	int rc = mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
+	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	if (rc == 0 && mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) == 0) {
 		mdg__sync_epoch = memory;
-	else
-		(void)pthread_atfork(NULL, NULL, wipe_in_child);
+		return;
+	}
+	if (rc == 0)
+		(void)mdg__sys_munmap(memory, mdg__page_size());
+	(void)pthread_atfork(NULL, NULL, wipe_in_child);
 }
 
 /* Once in a process and its descendants, before any thread can be set up. */
 static __attribute__((constructor)) void epoch_prepare(void)
 {
-	if (mdg__sync_epoch == &unwiped)
+	static bool prepared;
+	if (!prepared)
 		page_make();
+	prepared = true;
 }
 
 static uint32_t epoch_now(void)
