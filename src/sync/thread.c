@@ -84,7 +84,7 @@ static uint32_t epoch_now(void)
 
 OF_THREAD struct mdg__robust_head own_head;
 
-static int list_find(struct mdg__thread *thread)
+static int list_prepare(struct mdg__thread *thread)
 {
 	memset(thread, 0, sizeof(*thread));
 	own_head = (struct mdg__robust_head){ (uintptr_t)&own_head, -32, 0 };
@@ -160,7 +160,8 @@ static int anchor_drop(pthread_mutex_t *anchor)
 	return done ? 0 : -ENOSYS;
 }
 
-/* The kernel's word for where the list is. After a bare clone(2) nobody has told it. */
+/* The kernel's word for where the list is; or after a bare clone(2), when nobody has told it,
+ * where it was. */
 static struct mdg__robust_head *registered(struct mdg__robust_head *inherited)
 {
 	size_t size = 0;
@@ -173,40 +174,26 @@ static struct mdg__robust_head *registered(struct mdg__robust_head *inherited)
 	return size == sizeof(*head) ? head : NULL;
 }
 
-/* Whether a node has its link back right before the other one. */
-#if defined(__GLIBC__) && UINTPTR_MAX == UINT32_MAX
-enum { LINKS_BACK = 0 };
-#else
-enum { LINKS_BACK = 1 };
-#endif
-
-/* Some C libraries leave a forked child the parent's list. Then our stretch goes out of it; what
- * else is in there is the library's, as are the nodes before ours, which it follows too. */
-static void drop_inherited(const struct mdg__thread *thread)
+/* Some C libraries leave a forked child the parent's list, with nodes that are the parent's still
+ * (they may lie in shared memory) and that the library would write to. The child holds none of
+ * them: the list is cut off behind what the child itself has locked since. */
+static void cut_inherited(struct mdg__robust_head *head)
 {
 	enum { NODES_MOST = 2048 }; /* the kernel follows no more */
-	uintptr_t end = (uintptr_t)&thread->head->list;
-	volatile uintptr_t *link = &thread->head->list;
+	uintptr_t end = (uintptr_t)&head->list;
+	uint32_t tid = (uint32_t)mdg__tid();
+	volatile uintptr_t *link = &head->list;
 	for (int i = 0; i < NODES_MOST && *link != 0 && *link != end; i++) {
-		if (*link == (uintptr_t)thread->first) {
-			uintptr_t next = *(volatile uintptr_t *)thread->back;
-			*link = next;
-			if (LINKS_BACK && next != 0 && next != end)
-				*((volatile uintptr_t *)next - 1) = (uintptr_t)link;
-			return;
-		}
+		_Atomic uint32_t *word = (_Atomic uint32_t *)(*link + (uintptr_t)head->futex_offset);
+		if ((atomic_load_explicit(word, memory_order_relaxed) & MDG__TID) != tid)
+			break;
 		link = (volatile uintptr_t *)*link;
 	}
+	*link = end;
 }
 
-static int list_find(struct mdg__thread *thread)
+static int list_find(struct mdg__thread *thread, struct mdg__robust_head *inherited)
 {
-	struct mdg__robust_head *inherited = thread->head;
-	if (inherited != NULL)
-		drop_inherited(thread);
-	memset(thread, 0, sizeof(*thread));
-	if (anchor_drop(&anchors[0]) < 0 || anchor_drop(&anchors[1]) < 0)
-		return -ENOSYS;
 	struct mdg__robust_head *head = registered(inherited);
 	if (head == NULL)
 		return -ENOSYS;
@@ -219,11 +206,32 @@ static int list_find(struct mdg__thread *thread)
 	return thread->back - (uintptr_t)&anchors[0] < sizeof(anchors[0]) ? 0 : -ENOSYS;
 }
 
+static int list_prepare(struct mdg__thread *thread)
+{
+	struct mdg__robust_head *inherited = thread->head;
+	if (inherited != NULL)
+		cut_inherited(inherited);
+	memset(thread, 0, sizeof(*thread));
+	if (anchor_drop(&anchors[0]) < 0)
+		return -ENOSYS;
+	int rc = anchor_drop(&anchors[1]);
+	if (rc == 0) {
+		rc = list_find(thread, inherited);
+		if (rc < 0)
+			(void)pthread_mutex_unlock(&anchors[1]);
+	}
+	if (rc < 0) {
+		(void)pthread_mutex_unlock(&anchors[0]); /* the next call finds nothing of this one */
+		thread->head = NULL;
+	}
+	return rc;
+}
+
 #endif
 
 static int set_up(struct mdg__thread *thread, uint32_t epoch)
 {
-	int rc = list_find(thread);
+	int rc = list_prepare(thread);
 	if (rc < 0)
 		return rc;
 	thread->to_node = -thread->head->futex_offset;
