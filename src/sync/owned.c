@@ -75,8 +75,21 @@ static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust,
 	return take_at_once(thread, robust, sleepers);
 }
 
+/* Not named while it sleeps is what a namesake holds, in another pid namespace: if this thread was
+ * killed, the kernel would take it for the owner. [pending names the word] */
+static int sleep_named(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t seen,
+                       uint64_t deadline)
+{
+	uintptr_t pending = thread->head->pending;
+	if ((seen & MDG__TID) == thread->tid)
+		thread->head->pending = 0;
+	int rc = mdg__sleep(&robust->word, seen, deadline, (uint32_t)MDG__ANYONE);
+	thread->head->pending = pending;
+	return rc == -ETIMEDOUT ? rc : 0;
+}
+
 /* Marks the word and sleeps on it while it is held. 0: look again; -ETIMEDOUT. */
-static int sleep_on(struct mdg__robust *robust, uint64_t deadline)
+static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint64_t deadline)
 {
 	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
 	if ((seen & MDG__TID) == 0)
@@ -86,8 +99,7 @@ static int sleep_on(struct mdg__robust *robust, uint64_t deadline)
 	    !atomic_compare_exchange_strong_explicit(&robust->word, &seen, marked,
 	                                             memory_order_relaxed, memory_order_relaxed))
 		return 0;
-	int rc = mdg__sleep(&robust->word, marked, deadline, (uint32_t)MDG__ANYONE);
-	return rc == -ETIMEDOUT ? rc : 0;
+	return sleep_named(thread, robust, marked, deadline);
 }
 
 /* [pending names the word] */
@@ -107,7 +119,7 @@ static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, u
 		if (note == NULL)
 			note = mdg__note_sleep(&owned->notes, thread->tid);
 		sleepers = MDG__WAITERS;
-		if (sleep_on(&owned->robust, deadline) < 0)
+		if (sleep_on(thread, &owned->robust, deadline) < 0)
 			deadline = 0;
 	}
 }
