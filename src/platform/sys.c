@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -39,8 +40,8 @@
 #endif
 
 /* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
-enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_WAIT_BITSET = 9, FUTEX_WAKE_BITSET = 10,
-       FUTEX_PRIVATE = 128 };
+enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_REQUEUE = 3, FUTEX_WAIT_BITSET = 9,
+       FUTEX_WAKE_BITSET = 10, FUTEX_PRIVATE = 128 };
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
 
@@ -348,8 +349,11 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
                               uint32_t bits)
 {
-	struct { long seconds, nanoseconds; } time = { (long)(deadline / 1000000000u),
-		                                      (long)(deadline % 1000000000u) };
+	/* What 32 bits cannot say is 68 years off. */
+	uint64_t seconds = deadline / 1000000000u;
+	struct { long seconds, nanoseconds; } time = {
+		seconds > LONG_MAX ? LONG_MAX : (long)seconds, (long)(deadline % 1000000000u)
+	};
 	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAIT_BITSET, value,
 	                     deadline == UINT64_MAX ? NULL : &time, NULL, bits);
 }
@@ -357,6 +361,12 @@ int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t d
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
 {
 	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAKE_BITSET, count, NULL, NULL, bits);
+}
+
+/* One sleeper is moved from the word to the same word, and none woken: the count says it. */
+bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
+{
+	return (int)MDG__RAW(SYS_futex, word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;
 }
 
 void mdg__signals_block(mdg__sigmask *ret_old)

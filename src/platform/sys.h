@@ -91,6 +91,8 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared);
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
                               uint32_t bits);
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
+/* Whether somebody sleeps on the word; true also if the kernel does not say. */
+bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
 
 /* ---- signals of the calling thread ---- */
 typedef struct { uint64_t set[2]; } mdg__sigmask;
