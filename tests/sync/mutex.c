@@ -340,6 +340,9 @@ static void mixed_and_die(void *unused)
 
 static void mixed(void)
 {
+#ifdef MDG__OWN_ROBUST_LIST /* which takes the place of the C library's */
+	return;
+#endif
 	pthread_mutexattr_t robust;
 	pthread_mutexattr_init(&robust);
 	pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
