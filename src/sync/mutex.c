@@ -29,40 +29,89 @@ static __attribute__((noinline, cold)) int told(struct mdg__owned *owned, int rc
 	return MDG_OWNER_DIED;
 }
 
-static inline int taken(struct mdg__owned *owned, int rc)
+static int taken(struct mdg__owned *owned, int rc)
 {
 	uint32_t state = atomic_load_explicit(&owned->state, memory_order_relaxed);
-	return __builtin_expect(((uint32_t)rc | state) != 0, 0) ? told(owned, rc) : 0;
+	return ((uint32_t)rc | state) != 0 ? told(owned, rc) : 0;
+}
+
+/* ---- taking ------------------------------------------------------------------------------ */
+
+/* The common case is in each call, and all else in functions called last: so the common one
+ * needs no stack. */
+static __attribute__((noinline)) int lock_other(struct mdg__owned *owned, uint64_t deadline)
+{
+	return taken(owned, mdg__owned_take(owned, deadline));
+}
+
+static __attribute__((noinline)) int trylock_other(struct mdg__owned *owned)
+{
+	return taken(owned, mdg__owned_try(owned));
+}
+
+static __attribute__((noinline, cold)) int lock_left(struct mdg__owned *owned)
+{
+	return told(owned, 0);
+}
+
+/* After the word was simply free. */
+static inline int lock_end(struct mdg__owned *owned)
+{
+	uint32_t state = atomic_load_explicit(&owned->state, memory_order_relaxed);
+	return __builtin_expect(state != 0, 0) ? lock_left(owned) : 0;
 }
 
 int mdg_mutex_lock(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);
-	return taken(owned, mdg__owned_take(owned, MDG_FOREVER));
+	return mdg__owned_take_free(owned) ? lock_end(owned) : lock_other(owned, MDG_FOREVER);
 }
 
 int mdg_mutex_trylock(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);
-	return taken(owned, mdg__owned_try(owned));
+	return mdg__owned_take_free(owned) ? lock_end(owned) : trylock_other(owned);
 }
 
 int mdg_mutex_lock_until(mdg_mutex *mutex, uint64_t deadline)
 {
 	struct mdg__owned *owned = inside(mutex);
-	return taken(owned, mdg__owned_take(owned, deadline));
+	return mdg__owned_take_free(owned) ? lock_end(owned) : lock_other(owned, deadline);
+}
+
+/* ---- giving back ---------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) int unlock_other(struct mdg__owned *owned)
+{
+	struct mdg__thread *thread;
+	int at = mdg__robust_mine(&owned->robust, &thread);
+	if (at < 0)
+		return -EPERM;
+	if (atomic_load_explicit(&owned->state, memory_order_relaxed) != 0)
+		atomic_store_explicit(&owned->state, MDG__BROKEN, memory_order_relaxed);
+	mdg__robust_give(thread, &owned->robust, at, 1);
+	return 0;
+}
+
+/* Called last, as above. */
+static __attribute__((noinline)) int unlock_waking(struct mdg__owned *owned, uintptr_t before)
+{
+	mdg__robust_wake(&owned->robust, 1);
+	mdg__pending_end(&mdg__this_thread, before);
+	return 0;
 }
 
 int mdg_mutex_unlock(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);
-	struct mdg__thread *thread;
-	int at = mdg__robust_mine(&owned->robust, &thread);
-	if (__builtin_expect(at < 0, 0))
-		return -EPERM;
-	if (__builtin_expect(atomic_load_explicit(&owned->state, memory_order_relaxed) != 0, 0))
-		atomic_store_explicit(&owned->state, MDG__BROKEN, memory_order_relaxed);
-	mdg__robust_give(thread, &owned->robust, at, 1);
+	struct mdg__thread *thread = &mdg__this_thread;
+	uintptr_t before;
+	if (__builtin_expect(!mdg__owned_is_latest(owned, thread) ||
+	                     atomic_load_explicit(&owned->state, memory_order_relaxed) != 0, 0))
+		return unlock_other(owned);
+	if (__builtin_expect(!mdg__robust_give_latest(thread, &owned->robust, &before), 0))
+		return unlock_waking(owned, before);
+	mdg__pending_end(thread, before);
 	return 0;
 }
 

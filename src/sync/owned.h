@@ -89,6 +89,14 @@ static inline bool mdg__robust_take_free(struct mdg__thread *thread, struct mdg_
 	return taken;
 }
 
+/* The same, where the thread is known to be ready; false: something is not as it usually is. */
+static inline bool mdg__owned_take_free(struct mdg__owned *owned)
+{
+	struct mdg__thread *thread = &mdg__this_thread;
+	return __builtin_expect(mdg__thread_is_ready(thread) && thread->count < MDG__HELD_MAX, 1) &&
+	       __builtin_expect(mdg__robust_take_free(thread, &owned->robust), 1);
+}
+
 static inline int mdg__owned_try(struct mdg__owned *owned)
 {
 	struct mdg__thread *thread = mdg__thread();
@@ -123,6 +131,28 @@ static inline void mdg__robust_give(struct mdg__thread *thread, struct mdg__robu
 	                                             memory_order_relaxed))
 		mdg__robust_wake(robust, most);
 	mdg__pending_end(thread, before);
+}
+
+/* Whether it is what this thread has taken last and still holds. */
+static inline bool mdg__owned_is_latest(const struct mdg__owned *owned,
+                                        const struct mdg__thread *thread)
+{
+	uint32_t at = thread->count - 1;
+	return mdg__thread_is_ready(thread) && at < MDG__HELD_MAX &&
+	       thread->held[at].word == &owned->robust.word;
+}
+
+/* As mdg__robust_give, of that. Leaves to the caller: mdg__pending_end, and before that, when
+ * this says false, mdg__robust_wake. */
+static inline bool mdg__robust_give_latest(struct mdg__thread *thread, struct mdg__robust *robust,
+                                           uintptr_t *ret_before)
+{
+	uint32_t at = thread->count - 1, held = thread->tid;
+	*ret_before = mdg__pending_begin(thread, &robust->word);
+	mdg__held_leave_last(thread, at);
+	/* Release: pairs with the acquire in mdg__robust_take_free. */
+	return __builtin_expect(atomic_compare_exchange_strong_explicit(
+	        &robust->word, &held, 0, memory_order_release, memory_order_relaxed), 1);
 }
 
 /* Where this thread has it among what it holds; -1: it does not hold it. `ret_thread` may

@@ -70,12 +70,17 @@ extern _Atomic uint32_t *mdg__sync_epoch;
 /* Sets the thread up: 0, or -ENOSYS where the kernel has no robust lists. */
 int mdg__thread_set_up(struct mdg__thread *thread);
 
+static inline bool mdg__thread_is_ready(const struct mdg__thread *thread)
+{
+	uint32_t now = atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	return now != 0 && thread->epoch == now;
+}
+
 /* The calling thread, ready; NULL: cannot be. */
 static inline struct mdg__thread *mdg__thread(void)
 {
 	struct mdg__thread *thread = &mdg__this_thread;
-	uint32_t now = atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	if (__builtin_expect(now == 0 || thread->epoch != now, 0) && mdg__thread_set_up(thread) < 0)
+	if (__builtin_expect(!mdg__thread_is_ready(thread), 0) && mdg__thread_set_up(thread) < 0)
 		return NULL;
 	return thread;
 }
@@ -130,17 +135,22 @@ static inline int mdg__held_find(const struct mdg__thread *thread, const _Atomic
 
 void mdg__held_leave_middle(struct mdg__thread *thread, int at);
 
-/* Takes an entry out of the list, before the word is given back. [pending names it] */
-static inline void mdg__held_leave(struct mdg__thread *thread, int at)
+/* Takes the latest entry out of the list, before its word is given back. [pending names it] */
+static inline void mdg__held_leave_last(struct mdg__thread *thread, uint32_t at)
 {
-	if (__builtin_expect(at != (int)thread->count - 1, 0)) {
-		mdg__held_leave_middle(thread, at);
-		return;
-	}
 	*thread->first = thread->held[at].below;
 	thread->held[at].word = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
-	thread->count--;
+	thread->count = at;
+}
+
+/* The same with any entry. */
+static inline void mdg__held_leave(struct mdg__thread *thread, int at)
+{
+	if (__builtin_expect(at != (int)thread->count - 1, 0))
+		mdg__held_leave_middle(thread, at);
+	else
+		mdg__held_leave_last(thread, (uint32_t)at);
 }
 
 #endif
