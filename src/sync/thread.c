@@ -60,8 +60,9 @@ static void page_make(void)
 static __attribute__((constructor)) void epoch_prepare(void)
 {
 	static bool prepared;
-	if (!prepared)
-		page_make();
+	if (prepared)
+		return;
+	page_make();
 	prepared = true;
 }
 
