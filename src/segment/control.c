@@ -8,8 +8,10 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
-#define SETTING_TRIES 100 /* of 1 ms each */
+#define SETTING_TRIES 100
+#define SETTING_WAITS 100 /* in one call, all tries together */
 #define SETTING_PAUSE_NS 1000000u
+#define OVERTAKEN 1
 
 /* Enters, takes the writer lock, and finds the segment, whose owner, creator
  * or master the caller must be. On failure nothing is held. */
@@ -48,6 +50,17 @@ static void end(struct mdg_namespace *ns)
 
 /* ---- IPC_SET ------------------------------------------------------------------- */
 
+/* What a call still has to give, and what it has met. */
+struct setting {
+	uint32_t waits;
+	bool contended; /* two were at it at once: the file may be anybody's for a moment */
+};
+
+static void pause_setting(mdg__a32 *word, uint32_t value)
+{
+	(void)mdg__sys_futex_wait(word, value, true, SETTING_PAUSE_NS);
+}
+
 /* Whether another is just changing the segment. [writer lock] */
 static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
 {
@@ -58,26 +71,36 @@ static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *se
 	                         mdg__get32(&segment->setter_generation));
 }
 
+/* [writer lock] */
+static bool is_set_by_us(struct mdg_namespace *ns, const struct mdg__segment *segment)
+{
+	return mdg__get32(&segment->setter) == ns->registry.slot1 &&
+	       mdg__get32(&segment->setter_generation) == ns->registry.generation;
+}
+
 /* File and entry cannot be changed as one, so those who change them do it one at a
  * time. Notes in the entry that it is us; `ret` is the entry then. Who takes long,
  * because it was stopped, is not waited for: it finds that out and begins again. */
-static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
+static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *setting,
+                         struct mdg__entry *ret)
 {
 	struct mdg__registry *registry = &ns->registry;
-	for (int tries = 0;; tries++) {
+	for (;; setting->waits--) {
 		int rc = begin(ns, id, ret);
 		if (rc < 0)
 			return rc;
 		struct mdg__segment *segment = &registry->segments[ret->index];
 		uint32_t setter1 = mdg__get32(&segment->setter);
-		if (tries >= SETTING_TRIES || !is_being_set(ns, segment)) {
+		bool busy = is_being_set(ns, segment);
+		if (!busy || setting->waits == 0) {
+			setting->contended |= busy;
 			mdg__put32(registry, &segment->setter, registry->slot1);
 			mdg__put32(registry, &segment->setter_generation, registry->generation);
 			end(ns);
 			return 0;
 		}
 		end(ns);
-		(void)mdg__sys_futex_wait(&segment->setter, setter1, true, SETTING_PAUSE_NS);
+		pause_setting(&segment->setter, setter1);
 	}
 }
 
@@ -87,8 +110,7 @@ static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entr
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[entry->index];
-	if (mdg__get32(&segment->setter) != registry->slot1 ||
-	    mdg__get32(&segment->setter_generation) != registry->generation)
+	if (!is_set_by_us(ns, segment))
 		return false;
 	mdg__put32(registry, &segment->setter, 0);
 	mdg__put32(registry, &segment->new_uid1, 0);
@@ -96,16 +118,21 @@ static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entr
 }
 
 /* Notes in the entry who is just becoming the file's owner, so that the file is
- * recognised on both sides of the change, also if we die. */
+ * recognised on both sides of the change, also if we die. OVERTAKEN: that is for
+ * another to say now. */
 static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 {
 	struct mdg__entry entry;
 	int rc = begin(ns, id, &entry);
 	if (rc < 0)
 		return rc;
-	mdg__put32(&ns->registry, &ns->registry.segments[entry.index].new_uid1, uid + 1);
+	struct mdg__segment *segment = &ns->registry.segments[entry.index];
+	if (is_set_by_us(ns, segment))
+		mdg__put32(&ns->registry, &segment->new_uid1, uid + 1);
+	else
+		rc = OVERTAKEN;
 	end(ns);
-	return 0;
+	return rc;
 }
 
 /* Without a change of the entry. False: to be done again. */
@@ -127,9 +154,10 @@ static int follow(struct mdg_namespace *ns, const struct mdg__entry *entry)
 
 int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
 {
+	struct setting setting = { SETTING_WAITS, false };
 	struct mdg__entry entry;
 	for (int tries = 0; tries < SETTING_TRIES; tries++) {
-		int rc = begin_setting(ns, id, &entry);
+		int rc = begin_setting(ns, id, &setting, &entry);
 		if (rc < 0)
 			return rc;
 		rc = follow(ns, &entry);
@@ -140,39 +168,67 @@ int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
 }
 
 /* Gives the data file to its new owner. What one who died made of it is undone
- * first: the file is known by what he announced. */
-static int give_file(struct mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
+ * first: the file is known by what he announced. OVERTAKEN: to be done again. */
+static int give_file(struct mdg_namespace *ns, mdg_id id, struct setting *setting,
+                     const struct mdg__entry *to)
 {
 	struct mdg__entry entry;
-	int rc = begin_setting(ns, id, &entry);
+	int rc = begin_setting(ns, id, setting, &entry);
 	if (rc < 0)
 		return rc;
 	if (entry.new_uid1 != 0)
 		(void)follow(ns, &entry);
-	if (uid != entry.uid)
-		rc = announce(ns, id, uid);
+	if (to->uid != entry.uid)
+		rc = announce(ns, id, to->uid);
 	if (rc == 0)
-		rc = mdg__data_set_owner(ns, &entry, uid, gid, mode);
-	if (rc < 0)
-		(void)leave_setting(ns, id);
+		rc = mdg__data_set_owner(ns, &entry, to->uid, to->gid, to->mode);
+	if (rc < 0 && !leave_setting(ns, id))
+		rc = OVERTAKEN;
+	setting->contended |= rc == OVERTAKEN;
 	return rc;
 }
 
 /* False: to be done again, because another came between file and entry. */
-static bool set_entry(struct mdg_namespace *ns, struct mdg__entry *entry, uint32_t uid,
-                      uint32_t gid, unsigned mode)
+static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, bool in_any_case)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__segment *segment = &registry->segments[entry->index];
-	bool done = !(registry->flags & MDG_NS_SHARED) || stop_setting(ns, entry);
+	struct mdg__segment *segment = &registry->segments[to->index];
+	bool done = !(registry->flags & MDG_NS_SHARED) || stop_setting(ns, to) || in_any_case;
 	if (done) {
-		mdg__put32(registry, &segment->uid, uid);
-		mdg__put32(registry, &segment->gid, gid);
-		mdg__put32(registry, &segment->mode, (entry->mode & ~0777u) | (mode & 0777));
+		uint32_t mode = mdg__get32(&segment->mode);
+		mdg__put32(registry, &segment->uid, to->uid);
+		mdg__put32(registry, &segment->gid, to->gid);
+		mdg__put32(registry, &segment->mode, (mode & ~0777u) | to->mode);
 		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
 	}
 	end(ns);
 	return done;
+}
+
+/* Owner and mode of `to`. The file first: it can fail. Twice the same does no harm.
+ * Only who keeps scribbling over the entry can overtake us that often; what the
+ * file is then, is his doing. */
+static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
+{
+	struct setting setting = { SETTING_WAITS, false };
+	struct mdg__entry entry;
+	for (int tries = 1;; tries++) {
+		bool last = tries == SETTING_TRIES;
+		int rc = ns->registry.flags & MDG_NS_SHARED ? give_file(ns, id, &setting, to) : 0;
+		/* A stranger's file may be on its way: then the other is to finish. */
+		if (!last && (rc == OVERTAKEN || (rc == MDG_DAMAGED && setting.contended))) {
+			pause_setting(&ns->registry.segments[to->index].setter, 0);
+			continue;
+		}
+		if (rc >= 0)
+			rc = begin(ns, id, &entry);
+		if (rc < 0)
+			return rc;
+		to->index = entry.index;
+		if (set_entry(ns, to, last))
+			return 0;
+		setting.contended = true;
+	}
 }
 
 int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
@@ -183,16 +239,12 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 		rc = mdg__permit_control(&entry);
 	if (rc == 0 && (uid == UINT32_MAX || gid == UINT32_MAX))
 		rc = -EINVAL;
-	for (int tries = 0; rc == 0 && tries < SETTING_TRIES; tries++) {
-		/* The file first: it can fail. Twice the same does no harm. */
-		if (ns->registry.flags & MDG_NS_SHARED)
-			rc = give_file(ns, id, uid, gid, mode & 0777);
-		if (rc == 0)
-			rc = begin(ns, id, &entry);
-		if (rc == 0 && set_entry(ns, &entry, uid, gid, mode))
-			return 0;
-	}
-	return rc < 0 ? rc : -EAGAIN;
+	if (rc < 0)
+		return rc;
+	entry.uid = uid;
+	entry.gid = gid;
+	entry.mode = mode & 0777;
+	return set(ns, id, &entry);
 }
 
 /* ---- SHM_LOCK ---------------------------------------------------------------- */
