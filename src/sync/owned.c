@@ -83,7 +83,7 @@ static int sleep_named(struct mdg__thread *thread, struct mdg__robust *robust, u
 	uintptr_t pending = thread->head->pending;
 	if ((seen & MDG__TID) == thread->tid)
 		thread->head->pending = 0;
-	int rc = mdg__sleep(&robust->word, seen, deadline, (uint32_t)MDG__ANYONE);
+	int rc = mdg__sleep(&robust->word, seen, deadline, MDG__TAKERS);
 	thread->head->pending = pending;
 	return rc == -ETIMEDOUT ? rc : 0;
 }
