@@ -356,22 +356,19 @@ static int wake_once(struct objects *o, enum sync_wake what, enum sync_act act)
 		return wake_warm(o);
 	if (act == SYNC_WAITER_READY || act == SYNC_WAKER_READY)
 		return wake_ready(o, what, act);
-	switch (what) {
+	if (what == SYNC_WAKE_MUTEX)
+		return waker ? mutex_unlock(&o->mutex) : mutex_lock(&o->mutex);
 #if WITH_SEM
-	case SYNC_WAKE_SEM:
+	if (what == SYNC_WAKE_SEM)
 		return waker ? sem_up(&o->sem[0]) : sem_down(&o->sem[0]);
 #endif
 #if WITH_EVENT
-	case SYNC_WAKE_EVENT:
+	if (what == SYNC_WAKE_EVENT)
 		return waker ? event_set(&o->event[0]) : event_take(&o->event[0]);
 #endif
-	case SYNC_WAKE_MUTEX:
-		return waker ? mutex_unlock(&o->mutex) : mutex_lock(&o->mutex);
 #if WITH_COND
-	case SYNC_WAKE_COND:
+	if (what == SYNC_WAKE_COND)
 		return waker ? cond_signal(&o->cond[0]) : cond_wait(&o->cond[0], &o->mutex);
 #endif
-	default:
-		return -1;
-	}
+	return -1;
 }

@@ -46,27 +46,27 @@ static_assert(sizeof(objects) <= SYNC_OBJECTS_SIZE, "");
 
 #define event sem
 
-/* They throw instead of returning a code; here that ends the program. */
-inline int mutex_lock(ipc::interprocess_mutex *mutex) noexcept { mutex->lock(); return 0; }
-inline int mutex_unlock(ipc::interprocess_mutex *mutex) noexcept { mutex->unlock(); return 0; }
+/* They throw instead of returning a code. Nobody catches it: the program ends. */
+inline int mutex_lock(ipc::interprocess_mutex *mutex) { mutex->lock(); return 0; }
+inline int mutex_unlock(ipc::interprocess_mutex *mutex) { mutex->unlock(); return 0; }
 
 typedef ipc::interprocess_sharable_mutex rwlock;
-inline int rw_read(rwlock *lock) noexcept { lock->lock_sharable(); return 0; }
-inline int rw_unread(rwlock *lock) noexcept { lock->unlock_sharable(); return 0; }
-inline int rw_write(rwlock *lock) noexcept { lock->lock(); return 0; }
-inline int rw_unwrite(rwlock *lock) noexcept { lock->unlock(); return 0; }
+inline int rw_read(rwlock *lock) { lock->lock_sharable(); return 0; }
+inline int rw_unread(rwlock *lock) { lock->unlock_sharable(); return 0; }
+inline int rw_write(rwlock *lock) { lock->lock(); return 0; }
+inline int rw_unwrite(rwlock *lock) { lock->unlock(); return 0; }
 
-inline int sem_up(semaphore *sem) noexcept { sem->post(); return 0; }
-inline int sem_down(semaphore *sem) noexcept { sem->wait(); return 0; }
-inline int event_set(semaphore *sem) noexcept { sem->post(); return 0; }
-inline int event_unset(semaphore *sem) noexcept { return !sem->try_wait(); }
-inline int event_take(semaphore *sem) noexcept { sem->wait(); return 0; }
+inline int sem_up(semaphore *sem) { sem->post(); return 0; }
+inline int sem_down(semaphore *sem) { sem->wait(); return 0; }
+inline int event_set(semaphore *sem) { sem->post(); return 0; }
+inline int event_unset(semaphore *sem) { return !sem->try_wait(); }
+inline int event_take(semaphore *sem) { sem->wait(); return 0; }
 
-inline int cond_signal(condition *cond) noexcept { cond->notify_one(); return 0; }
-inline int cond_broadcast(condition *cond) noexcept { cond->notify_all(); return 0; }
+inline int cond_signal(condition *cond) { cond->notify_one(); return 0; }
+inline int cond_broadcast(condition *cond) { cond->notify_all(); return 0; }
 
 /* It waits with a lock object; this one takes over a held mutex and leaves it held. */
-inline int cond_wait(condition *cond, ipc::interprocess_mutex *mutex) noexcept
+inline int cond_wait(condition *cond, ipc::interprocess_mutex *mutex)
 {
 	ipc::scoped_lock<ipc::interprocess_mutex> lock(*mutex, ipc::accept_ownership);
 
@@ -75,7 +75,7 @@ inline int cond_wait(condition *cond, ipc::interprocess_mutex *mutex) noexcept
 	return 0;
 }
 
-inline int cell_read(objects *o, unsigned char *value, uint32_t *ret_version) noexcept
+inline int cell_read(objects *o, unsigned char *value, uint32_t *ret_version)
 {
 	o->rwlock.lock_sharable();
 	std::memcpy(value, o->data.value, SYNC_VALUE);
@@ -85,7 +85,7 @@ inline int cell_read(objects *o, unsigned char *value, uint32_t *ret_version) no
 	return 0;
 }
 
-inline int cell_write(objects *o, const unsigned char *value) noexcept
+inline int cell_write(objects *o, const unsigned char *value)
 {
 	o->rwlock.lock();
 	std::memcpy(o->data.value, value, SYNC_VALUE);

@@ -60,8 +60,7 @@ static void be_traced(const struct sync_side_about *about, void *objects, enum s
 
 /* ---- the tracer ----------------------------------------------------------------------- */
 
-/* 'S' when it sleeps in the kernel; 0 when that cannot be told. */
-static char state_of(pid_t pid)
+static bool sleeps(pid_t pid)
 {
 	char path[64], line[256], *end;
 	FILE *file;
@@ -70,12 +69,12 @@ static char state_of(pid_t pid)
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	file = fopen(path, "re");
 	if (file == NULL)
-		return 0;
+		return false;
 	got = fread(line, 1, sizeof line - 1, file);
 	fclose(file);
 	line[got] = '\0';
 	end = strrchr(line, ')');
-	return end != NULL && end[1] == ' ' ? end[2] : 0;
+	return end != NULL && strncmp(end, ") S", 3) == 0;
 }
 
 static enum stop what_stop(struct traced *traced, int status)
@@ -111,8 +110,8 @@ static enum stop next_stop(struct traced *traced, bool go)
 			return what_stop(traced, status);
 		if (got < 0 && errno != EINTR)
 			return STOP_GONE;
-		if (traced->call != MARK && state_of(traced->pid) == 'S' &&
-		    waitpid(traced->pid, &status, WNOHANG) == 0 && state_of(traced->pid) == 'S')
+		if (traced->call != MARK && sleeps(traced->pid) &&
+		    waitpid(traced->pid, &status, WNOHANG) == 0 && sleeps(traced->pid))
 			return STOP_ASLEEP;
 		nanosleep(&moment, NULL);
 	}
@@ -191,7 +190,7 @@ static void count_both(const struct sync_side_about *about, enum sync_wake what,
 		counted = counted && traced_begin(&waker, about, objects, what, true);
 	counted = counted && traced_begin(&waiter, about, objects, what, false);
 	counted = counted && !count_to_mark(&waiter, true, &waits) &&
-	          state_of(waiter.pid) == 'S';
+	          sleeps(waiter.pid);
 	if (what != SYNC_WAKE_MUTEX)
 		counted = counted && traced_begin(&waker, about, objects, what, true);
 	counted = counted && count_to_mark(&waker, true, &wakes) &&

@@ -7,14 +7,6 @@
 
 #include <madang/sync.h>
 
-#define WITH_RWLOCK 0
-#define WITH_SEM 0
-#define WITH_EVENT 0
-#define WITH_COND 0
-#define WITH_BARRIER 0
-#define WITH_CELL 0
-#define WITH_TXN 0
-
 enum { JOURNAL = 256 };
 
 struct objects {
@@ -70,11 +62,12 @@ static int cell_write(struct objects *o, const unsigned char *value)
 static int two_words(struct objects *o, uint64_t value)
 {
 	mdg_txn *txn = (mdg_txn *)(void *)o->txn;
-	int bad = mdg_txn_begin(txn, JOURNAL, &o->data, sizeof o->data);
+	mdg_txn_run run;
+	int bad = mdg_txn_begin(&run, txn, JOURNAL, &o->data, sizeof o->data);
 
-	bad |= mdg_txn_write(txn, &o->data.words[0], &value, sizeof value);
-	bad |= mdg_txn_write(txn, &o->data.words[1], &value, sizeof value);
-	return bad | mdg_txn_commit(txn);
+	bad |= mdg_txn_write(&run, &o->data.words[0], &value, sizeof value);
+	bad |= mdg_txn_write(&run, &o->data.words[1], &value, sizeof value);
+	return bad | mdg_txn_commit(&run);
 }
 #endif
 
