@@ -403,7 +403,7 @@ static void run(const struct scenario *scenario)
 		more = pause_at(scenario, point, result) &&
 		       atomic_load(&stage->complaints) < COMPLAINTS_MOST;
 	}
-	printf("%-24s %3u points, %3u deaths and pauses, longest wait %2u ms%s\n", scenario->name,
+	printf("%-30s %3u points, %3u deaths and pauses, longest wait %2u ms%s\n", scenario->name,
 	       points, plays, (unsigned)(longest / 1000000),
 	       atomic_load(&stage->complaints) != 0 ? "; FAILED" : "");
 	CHECK(atomic_load(&stage->complaints) == 0);
