@@ -260,33 +260,52 @@ MDG_API int mdg_cell_destroy(mdg_cell *cell);
 /* A mutex with a journal: what its owner writes reaches the data as a whole or not at
  * all, whenever it dies. MDG_TXN_SIZE(journal) bytes of shared memory, zeros at first.
  * The journal bounds what one transaction writes: each write takes its bytes rounded
- * up to 8, and 16 more.
+ * up to 8, and 16 more. Its format is in docs/sync-journal.md.
  *
- *     rc = mdg_txn_begin(txn, 4096, data, size);  // MDG_OWNER_DIED: data are whole again
- *     mdg_txn_write(txn, &data->from, &from, sizeof(from));
- *     mdg_txn_write(txn, &data->to, &to, sizeof(to));
- *     mdg_txn_commit(txn);
+ *     mdg_txn_run run;                                      // the caller's own, on its stack
+ *     rc = mdg_txn_begin(&run, txn, 4096, data, size);      // MDG_OWNER_DIED: data are whole
+ *     if (rc == 0 || rc == MDG_OWNER_DIED) {
+ *             rc = mdg_txn_write(&run, &data->from, &from, sizeof(from));
+ *             if (rc == 0)
+ *                     rc = mdg_txn_write(&run, &data->to, &to, sizeof(to));
+ *             rc = rc == 0 ? mdg_txn_commit(&run) : mdg_txn_cancel(&run);
+ *     }
  *
  * The data are the memory that begin names: the same bytes for all users of the
  * transaction, which may lie at different addresses; they must not be written in any other
  * way. Reading them is for the owner: within a transaction they are as they were at its
- * begin; mdg_txn_read gives them with what was written since. */
+ * begin; mdg_txn_read gives them with what was written since. Who begins first says how
+ * large journal and data are: -EINVAL to those that say otherwise. */
 typedef struct mdg_txn { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_txn;
 #define MDG_TXN_SIZE(journal) (sizeof(mdg_txn) + ((size_t)(journal) + 63) / 64 * 64)
 
+/* One transaction that is running, of the thread that began it: where the data are, and how much
+ * of the journal is used. Not to lie in shared memory, because it is believed; not to be
+ * copied. It needs no initialisation. */
+typedef struct mdg_txn_run { uintptr_t mdg_private[8]; } mdg_txn_run;
+
 /* `journal`: its bytes, as given to MDG_TXN_SIZE, 64 to 2^31. 0; MDG_OWNER_DIED: begun,
  * somebody died, and what it had committed is in the data, what it had not is not;
- * MDG_BROKEN: the journal is damaged; -EDEADLK, -ENOLCK, -ENOSYS, -EINVAL. */
-MDG_API int mdg_txn_begin(mdg_txn *txn, size_t journal, void *data, size_t size);
-MDG_API int mdg_txn_trybegin(mdg_txn *txn, size_t journal, void *data, size_t size);
-MDG_API int mdg_txn_begin_until(mdg_txn *txn, size_t journal, void *data, size_t size,
-                                uint64_t deadline);
-/* `at` lies in the data. 0, -EPERM, -EINVAL: not in the data; -ENOSPC: not in the journal. */
-MDG_API int mdg_txn_write(mdg_txn *txn, void *at, const void *value, size_t size);
-MDG_API int mdg_txn_read(mdg_txn *txn, const void *at, void *value, size_t size);
-MDG_API int mdg_txn_commit(mdg_txn *txn); /* and ends it: 0, -EPERM */
-MDG_API int mdg_txn_cancel(mdg_txn *txn); /* 0, -EPERM */
-MDG_API int mdg_txn_destroy(mdg_txn *txn); /* 0, -EBUSY */
+ * MDG_BROKEN: the journal is damaged, for all until mdg_txn_destroy; -EINVAL, also when the
+ * data overlap the transaction; -EDEADLK, -ENOLCK, -ENOSYS. When it fails, `run` is none that
+ * runs, and the calls below say -EPERM. */
+MDG_API int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
+                          size_t size);
+MDG_API int mdg_txn_trybegin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
+                             size_t size);                               /* also -EBUSY */
+MDG_API int mdg_txn_begin_until(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
+                                size_t size, uint64_t deadline);         /* also -ETIMEDOUT */
+/* `at`, in the data, is to become `value`. 0, -EPERM, -EINVAL: not in the data; -ENOSPC: not in
+ * the journal; the transaction stays as it was. */
+MDG_API int mdg_txn_write(mdg_txn_run *run, void *at, const void *value, size_t size);
+/* Looks through all that was written. 0, -EPERM, -EINVAL; MDG_BROKEN: cancel it. */
+MDG_API int mdg_txn_read(const mdg_txn_run *run, const void *at, void *value, size_t size);
+/* Ends it. 0, -EPERM; MDG_BROKEN: ended, the journal is damaged. */
+MDG_API int mdg_txn_commit(mdg_txn_run *run);
+MDG_API int mdg_txn_cancel(mdg_txn_run *run); /* 0, -EPERM */
+/* Makes it new, also one that is broken. 0, -EBUSY: somebody holds it. What a dead owner had
+ * committed, and nobody has begun since, may have reached the data in part: begin first. */
+MDG_API int mdg_txn_destroy(mdg_txn *txn);
 
 /* ---- who waits for whom --------------------------------------------------------------- */
 
@@ -301,11 +320,11 @@ enum mdg_sync_kind {
 struct mdg_sync_state {
 	uint32_t kind;          /* enum mdg_sync_kind */
 	uint32_t state;         /* MDG_STATE_* */
-	uint32_t owner;         /* thread id in its pid namespace; 0: nobody */
+	uint32_t owner;         /* thread id in its pid namespace; 0: nobody. Of a rwlock: who writes */
 	uint32_t readers;       /* of a rwlock; of a barrier: members */
 	uint32_t reader[64];    /* thread ids of these */
-	uint32_t value;         /* of a semaphore; event: 1 set; cell: its
-	                           version; once: 1 done */
+	uint32_t value;         /* of a semaphore; event: 1 set; cell: its version;
+	                           once: 1 done; barrier: how many are to meet */
 	uint32_t waiters;       /* of those that sleep, at most MDG_WAITERS_SHOWN */
 	struct {
 		uint32_t thread;    /* thread id in its pid namespace; it may have died */

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * txn.c - an owned word with a redo journal. The layout is in txn.h and docs/sync-journal.md.
+ *
+ * Writes go to the journal alone. Commit checks it, notes its length and sum, stores COMMITTED,
+ * copies the records into the data, stores IDLE, and gives the word back. COMMITTED is the
+ * moment in which the transaction happens: who takes the word later and finds it there copies
+ * all records again, which gives the same however many of them had been copied, and whoever dies
+ * at that leaves it to the next. Without it nothing had been copied, and the records are dropped.
+ *
+ * ORDER. A process that is killed has made all stores before the place of its death, in the
+ * order of its instructions, and none after; the taker sees them, because it learnt of the death
+ * from the kernel. So it takes the compiler only to keep the order: the journal before COMMITTED
+ * (1), COMMITTED before the data (2), the data before IDLE (3), IDLE before the word (its
+ * release). While all live, it is the word that orders.
+ *
+ * WHAT IS BELIEVED. Where the data and the journal are and how large, how much of the journal is
+ * used: these the owner knows from its own memory, a `mdg_txn_run`. Each figure of a
+ * record is read once and compared with those before it is used, whoever wrote it; a commit is
+ * checked as a whole before it begins, so that one that is damaged changes nothing. The sum tells
+ * damage that gives possible figures. It is no protection from those who mean harm: they can
+ * write to the data.
+ *
+ * What it does not do: other memory than `data` is not taken back when a transaction is
+ * cancelled, and who reads the data without beginning sees a commit in the middle.
+ */
+#include "sync/txn.h"
+
+#include <string.h>
+
+enum { JOURNAL_LEAST = 64, HEAD = sizeof(struct mdg__record) };
+static const size_t journal_most = (size_t)1 << 31;
+
+struct run {
+	struct mdg__txn *txn; /* NULL: none is running */
+	unsigned char *data;
+	size_t size, journal, used;
+};
+_Static_assert(sizeof(struct run) <= sizeof(mdg_txn_run), "");
+
+static struct mdg__txn *inside(mdg_txn *txn)
+{
+	return (struct mdg__txn *)(void *)txn;
+}
+
+static struct run *run_of(mdg_txn_run *run)
+{
+	return (struct run *)(void *)run;
+}
+
+static unsigned char *journal_of(struct mdg__txn *txn)
+{
+	return (unsigned char *)txn + sizeof(*txn);
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+struct piece {
+	size_t offset, length; /* lies in the data */
+	const unsigned char *bytes;
+};
+
+/* Once, and only once. */
+static uint64_t read_word(const unsigned char *at)
+{
+	return *(const volatile uint64_t *)(const void *)at;
+}
+
+/* The record at *at, and behind it; false when none can be there. [*at < run->used, both
+ * multiples of 8] */
+static bool piece_at(const struct run *run, size_t *at, struct piece *ret)
+{
+	const unsigned char *record = journal_of(run->txn) + *at;
+	size_t room = run->used - *at;
+	if (room < HEAD)
+		return false;
+	room -= HEAD;
+	uint64_t offset = read_word(record + offsetof(struct mdg__record, offset));
+	uint64_t length = read_word(record + offsetof(struct mdg__record, length));
+	if (length == 0 || length > room || length > run->size || offset > run->size - length)
+		return false;
+	*ret = (struct piece){ (size_t)offset, (size_t)length, record + HEAD };
+	*at += HEAD + ((size_t)length + 7) / 8 * 8;
+	return true;
+}
+
+/* Each step is a bijection, so a change in one word alone never gives the same sum. */
+static uint64_t sum_of(const struct run *run)
+{
+	const unsigned char *journal = journal_of(run->txn);
+	uint64_t sum = run->used + UINT64_C(0x9e3779b97f4a7c15);
+	for (size_t at = 0; at < run->used; at += 8) {
+		sum = (sum ^ read_word(journal + at)) * UINT64_C(0xff51afd7ed558ccd);
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+static bool all_possible(const struct run *run)
+{
+	struct piece piece;
+	size_t at = 0;
+	while (at < run->used)
+		if (!piece_at(run, &at, &piece))
+			return false;
+	return true;
+}
+
+/* False: changed since it was checked. */
+static bool copy_all(const struct run *run)
+{
+	struct piece piece;
+	size_t at = 0;
+	while (at < run->used) {
+		if (!piece_at(run, &at, &piece))
+			return false;
+		memcpy(run->data + piece.offset, piece.bytes, piece.length);
+	}
+	return true;
+}
+
+/* ---- to the end --------------------------------------------------------------------------- */
+
+/* Gives it back; for everybody until it is destroyed. */
+static int broken(struct mdg__txn *txn)
+{
+	atomic_store_explicit(&txn->owned.state, MDG__BROKEN, memory_order_relaxed);
+	(void)mdg__owned_give(&txn->owned);
+	return MDG_BROKEN;
+}
+
+/* From COMMITTED to IDLE. False: the journal is damaged. */
+static bool carry_out(const struct run *run)
+{
+	if (!copy_all(run))
+		return false;
+	/* Release, (3): the data come before it. */
+	atomic_store_explicit(&run->txn->state, MDG__JOURNAL_IDLE, memory_order_release);
+	return true;
+}
+
+/* What an owner before left: whole again, or damaged. `run`: used is found here. */
+static bool recover(struct run *run)
+{
+	struct mdg__txn *txn = run->txn;
+	/* Acquire: pairs with the releases in mdg_txn_commit and carry_out; as does the word. */
+	uint32_t state = atomic_load_explicit(&txn->state, memory_order_acquire);
+	if (__builtin_expect(state == MDG__JOURNAL_IDLE, 1))
+		return true;
+	run->used = atomic_load_explicit(&txn->used, memory_order_relaxed);
+	if (state != MDG__JOURNAL_COMMITTED || run->used % 8 != 0 || run->used > run->journal ||
+	    atomic_load_explicit(&txn->sum, memory_order_relaxed) != sum_of(run) ||
+	    !all_possible(run) || !carry_out(run))
+		return false;
+	run->used = 0;
+	return true;
+}
+
+/* ---- beginning ---------------------------------------------------------------------------- */
+
+static bool apart(uintptr_t one, size_t one_size, uintptr_t other, size_t other_size)
+{
+	return one < other ? other - one >= one_size : one - other >= other_size;
+}
+
+/* What the caller says; nothing is looked at. */
+static bool possible(const mdg_txn *txn, size_t journal, const void *data, size_t size)
+{
+	if (journal < JOURNAL_LEAST || journal > journal_most || size == 0)
+		return false;
+	size_t object = MDG_TXN_SIZE(journal);
+	uintptr_t from = (uintptr_t)txn, to = (uintptr_t)data;
+	return object <= UINTPTR_MAX - from && size <= UINTPTR_MAX - to &&
+	       apart(from, object, to, size);
+}
+
+/* [the word is held] Whether all say the same; the first one is the one to say it. */
+static bool agreed(struct mdg__txn *txn, size_t journal, size_t size)
+{
+	uint32_t recorded = atomic_load_explicit(&txn->journal, memory_order_relaxed);
+	if (__builtin_expect(recorded != 0, 1))
+		return recorded == journal &&
+		       atomic_load_explicit(&txn->size, memory_order_relaxed) == size;
+	atomic_store_explicit(&txn->size, size, memory_order_relaxed);
+	/* Release: killed between the two, nothing has been said. */
+	atomic_store_explicit(&txn->journal, (uint32_t)journal, memory_order_release);
+	return true;
+}
+
+/* `rc`: of taking the word. A death that could not be told, for the figures were
+ * wrong, is told to the next. */
+static int begin(struct run *run, int rc)
+{
+	struct mdg__txn *txn = run->txn;
+	uint32_t state = atomic_load_explicit(&txn->owned.state, memory_order_relaxed);
+	if (state >= MDG__BROKEN)
+		return broken(txn);
+	if (!agreed(txn, run->journal, run->size)) {
+		if (rc == MDG_OWNER_DIED)
+			atomic_store_explicit(&txn->owned.state, MDG__UNREPAIRED,
+			                      memory_order_relaxed);
+		(void)mdg__owned_give(&txn->owned);
+		return -EINVAL;
+	}
+	run->journal = run->journal / 8 * 8;
+	if (!recover(run))
+		return broken(txn);
+	if (__builtin_expect(state != 0, 0))
+		atomic_store_explicit(&txn->owned.state, 0, memory_order_relaxed);
+	return state != 0 ? MDG_OWNER_DIED : rc;
+}
+
+/* Says what has become of `run`, which may hold anything before. */
+static int begun(struct run *run, const struct run *asked, int rc)
+{
+	struct run new = *asked;
+	if (rc == 0 || rc == MDG_OWNER_DIED)
+		rc = begin(&new, rc);
+	if (rc == 0 || rc == MDG_OWNER_DIED)
+		*run = new;
+	else if (rc != -EDEADLK || run->txn != new.txn) /* else it is still running */
+		run->txn = NULL;
+	return rc;
+}
+
+int mdg_txn_begin_until(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size,
+                        uint64_t deadline)
+{
+	struct run asked = { inside(txn), data, size, journal, 0 };
+	if (!possible(txn, journal, data, size))
+		return begun(run_of(run), &asked, -EINVAL);
+	return begun(run_of(run), &asked, mdg__owned_take(&asked.txn->owned, deadline));
+}
+
+int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size)
+{
+	return mdg_txn_begin_until(run, txn, journal, data, size, MDG_FOREVER);
+}
+
+int mdg_txn_trybegin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size)
+{
+	struct run asked = { inside(txn), data, size, journal, 0 };
+	if (!possible(txn, journal, data, size))
+		return begun(run_of(run), &asked, -EINVAL);
+	return begun(run_of(run), &asked, mdg__owned_try(&asked.txn->owned));
+}
+
+/* ---- inside ------------------------------------------------------------------------------- */
+
+static bool is_running(const struct run *run)
+{
+	return run->txn != NULL && mdg__owned_is_mine(&run->txn->owned);
+}
+
+/* Whether these bytes are of the data, and where. */
+static bool in_data(const struct run *run, const void *at, size_t size, size_t *ret_offset)
+{
+	*ret_offset = (size_t)((uintptr_t)at - (uintptr_t)run->data);
+	return *ret_offset <= run->size && size <= run->size - *ret_offset;
+}
+
+int mdg_txn_write(mdg_txn_run *txn_run, void *at, const void *value, size_t size)
+{
+	struct run *run = run_of(txn_run);
+	struct mdg__record record = { .length = size };
+	size_t offset;
+	if (!is_running(run))
+		return -EPERM;
+	if (!in_data(run, at, size, &offset))
+		return -EINVAL;
+	if (size == 0)
+		return 0;
+	size_t room = run->journal - run->used;
+	if (room < HEAD || size > room - HEAD)
+		return -ENOSPC;
+	unsigned char *place = journal_of(run->txn) + run->used;
+	record.offset = offset;
+	memcpy(place, &record, HEAD);
+	memcpy(place + HEAD, value, size);
+	memset(place + HEAD + size, 0, (8 - size % 8) % 8);
+	run->used += HEAD + (size + 7) / 8 * 8;
+	return 0;
+}
+
+/* What of the piece lies in [offset, offset + size). */
+static void overlay(const struct piece *piece, unsigned char *value, size_t offset, size_t size)
+{
+	size_t from = piece->offset > offset ? piece->offset : offset;
+	size_t piece_end = piece->offset + piece->length, end = offset + size;
+	if (end > piece_end)
+		end = piece_end;
+	if (from < end)
+		memcpy(value + (from - offset), piece->bytes + (from - piece->offset), end - from);
+}
+
+int mdg_txn_read(const mdg_txn_run *txn_run, const void *at, void *value, size_t size)
+{
+	const struct run *run = (const struct run *)(const void *)txn_run;
+	struct piece piece;
+	size_t offset;
+	if (!is_running(run))
+		return -EPERM;
+	if (!in_data(run, at, size, &offset))
+		return -EINVAL;
+	memcpy(value, at, size);
+	for (size_t done = 0; done < run->used;) {
+		if (!piece_at(run, &done, &piece))
+			return MDG_BROKEN;
+		overlay(&piece, value, offset, size);
+	}
+	return 0;
+}
+
+/* ---- ending ------------------------------------------------------------------------------- */
+
+int mdg_txn_commit(mdg_txn_run *txn_run)
+{
+	struct run *run = run_of(txn_run);
+	struct run last = *run;
+	if (!is_running(run))
+		return -EPERM;
+	run->txn = NULL;
+	if (last.used == 0)
+		return mdg__owned_give(&last.txn->owned);
+	if (!all_possible(&last))
+		return broken(last.txn);
+	atomic_store_explicit(&last.txn->used, (uint32_t)last.used, memory_order_relaxed);
+	atomic_store_explicit(&last.txn->sum, sum_of(&last), memory_order_relaxed);
+	/* Release, (1): the journal comes before it. */
+	atomic_store_explicit(&last.txn->state, MDG__JOURNAL_COMMITTED, memory_order_release);
+	/* (2): the data come after it. */
+	atomic_signal_fence(memory_order_seq_cst);
+	if (!carry_out(&last))
+		return broken(last.txn);
+	return mdg__owned_give(&last.txn->owned);
+}
+
+int mdg_txn_cancel(mdg_txn_run *txn_run)
+{
+	struct run *run = run_of(txn_run);
+	if (!is_running(run))
+		return -EPERM;
+	struct mdg__txn *txn = run->txn;
+	run->txn = NULL;
+	return mdg__owned_give(&txn->owned);
+}
+
+int mdg_txn_destroy(mdg_txn *txn)
+{
+	struct mdg__txn *in = inside(txn);
+	int rc = mdg__owned_try(&in->owned);
+	if (rc == -EDEADLK)
+		return -EBUSY;
+	if (rc != 0 && rc != MDG_OWNER_DIED)
+		return rc;
+	/* Release: killed in between, a commit is either still to be carried out, or forgotten. */
+	atomic_store_explicit(&in->state, MDG__JOURNAL_IDLE, memory_order_release);
+	atomic_store_explicit(&in->journal, 0, memory_order_release);
+	atomic_store_explicit(&in->owned.state, 0, memory_order_release);
+	return mdg__owned_give(&in->owned);
+}
