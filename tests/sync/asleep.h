@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * asleep.h - what the tests of semaphore, event and condition share: knowing that a process
+ * sleeps, signal handlers, a process that may make no system call.
+ */
+#ifndef MADANG_TESTS_SYNC_ASLEEP_H
+#define MADANG_TESTS_SYNC_ASLEEP_H
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "sync/shared.h"
+
+/* Whether a process's first thread sleeps in the kernel. */
+static inline bool is_asleep(pid_t pid)
+{
+	char path[32], text[256] = "";
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	const char *end = size > 0 ? strrchr(text, ')') : NULL;
+	return end != NULL && end[1] == ' ' && end[2] == 'S';
+}
+
+/* [the process sets *word right before it waits] False: not within GRACE. */
+static inline bool falls_asleep(pid_t pid, _Atomic uint32_t *word)
+{
+	uint64_t end = GRACE;
+	if (!reaches(word, 1))
+		return false;
+	while (!is_asleep(pid)) {
+		if (now_ns() > end)
+			return false;
+		nap_ms(1);
+	}
+	return true;
+}
+
+/* Waits until done(): false after GRACE. */
+static inline bool becomes(bool (*done)(void))
+{
+	uint64_t end = GRACE;
+	while (!done()) {
+		if (now_ns() > end)
+			return false;
+		struct timespec shortly = { 0, 100000 };
+		nanosleep(&shortly, NULL);
+	}
+	return true;
+}
+
+static _Atomic uint32_t *handled;
+
+static inline void count_signal(int number)
+{
+	(void)number;
+	atomic_fetch_add(handled, 1);
+}
+
+/* SIGUSR1 adds one to *word. */
+static inline void handle_signals(_Atomic uint32_t *word, int flags)
+{
+	struct sigaction action = { .sa_handler = count_signal, .sa_flags = flags };
+	handled = word;
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+}
+
+/* Runs f in a child where any system call but write and exit kills. A failed CHECK writes. */
+static inline bool without_system_calls(void (*f)(void))
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		check_failures = 0;
+		f(); /* what has to be set up once */
+		if (prctl(PR_SET_SECCOMP, 1, 0, 0, 0) != 0) /* strict */
+			_exit(77);
+		f();
+		syscall(SYS_exit, check_failures != 0);
+	}
+	int status = ended(pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		printf("not tried: no system calls (no seccomp)\n");
+		return true;
+	}
+	return status == 0;
+}
+
+/* Numbers that look random, the same in every run. */
+static inline uint32_t draw(uint32_t below)
+{
+	static uint64_t state = 88172645463325252u;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)(state >> 32) % below;
+}
+
+static inline void pause_us(uint32_t us)
+{
+	uint64_t end = now_ns() + us * UINT64_C(1000);
+	while (now_ns() < end)
+		;
+}
+
+#endif
