@@ -8,8 +8,8 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
-#define SETTING_TRIES 100
-#define SETTING_WAITS 100 /* in one call, all tries together */
+#define SETTING_TRIES 10 /* at least */
+#define SETTING_WAIT_NS 100000000u /* in one call; and as long again for trying */
 #define SETTING_PAUSE_NS 1000000u
 #define OVERTAKEN 1
 
@@ -52,9 +52,27 @@ static void end(struct mdg_namespace *ns)
 
 /* What a call still has to give, and what it has met. */
 struct setting {
-	uint32_t waits;
-	bool contended; /* two were at it at once: the file may be anybody's for a moment */
+	uint64_t wait_until;
+	bool contended; /* two were at it at once */
 };
+
+static struct setting new_setting(void)
+{
+	return (struct setting){ mdg__monotonic_nanoseconds() + SETTING_WAIT_NS, false };
+}
+
+static bool is_last(const struct setting *setting, int tries)
+{
+	return tries >= SETTING_TRIES &&
+	       mdg__monotonic_nanoseconds() >= setting->wait_until + SETTING_WAIT_NS;
+}
+
+/* A stranger's file: somebody may just have given it away who had been overtaken, by us
+ * or by one before us. He notices, and begins again. */
+static bool may_be_on_its_way(const struct setting *setting)
+{
+	return setting->contended || mdg__monotonic_nanoseconds() < setting->wait_until;
+}
 
 static void pause_setting(mdg__a32 *word, uint32_t value)
 {
@@ -85,14 +103,14 @@ static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *se
                          struct mdg__entry *ret)
 {
 	struct mdg__registry *registry = &ns->registry;
-	for (;; setting->waits--) {
+	for (;;) {
 		int rc = begin(ns, id, ret);
 		if (rc < 0)
 			return rc;
 		struct mdg__segment *segment = &registry->segments[ret->index];
 		uint32_t setter1 = mdg__get32(&segment->setter);
 		bool busy = is_being_set(ns, segment);
-		if (!busy || setting->waits == 0) {
+		if (!busy || mdg__monotonic_nanoseconds() >= setting->wait_until) {
 			setting->contended |= busy;
 			mdg__put32(registry, &segment->setter, registry->slot1);
 			mdg__put32(registry, &segment->setter_generation, registry->generation);
@@ -154,9 +172,9 @@ static int follow(struct mdg_namespace *ns, const struct mdg__entry *entry)
 
 int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
 {
-	struct setting setting = { SETTING_WAITS, false };
+	struct setting setting = new_setting();
 	struct mdg__entry entry;
-	for (int tries = 0; tries < SETTING_TRIES; tries++) {
+	for (int tries = 1; !is_last(&setting, tries); tries++) {
 		int rc = begin_setting(ns, id, &setting, &entry);
 		if (rc < 0)
 			return rc;
@@ -210,13 +228,12 @@ static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, boo
  * file is then, is his doing. */
 static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 {
-	struct setting setting = { SETTING_WAITS, false };
+	struct setting setting = new_setting();
 	struct mdg__entry entry;
 	for (int tries = 1;; tries++) {
-		bool last = tries == SETTING_TRIES;
+		bool last = is_last(&setting, tries);
 		int rc = ns->registry.flags & MDG_NS_SHARED ? give_file(ns, id, &setting, to) : 0;
-		/* A stranger's file may be on its way: then the other is to finish. */
-		if (!last && (rc == OVERTAKEN || (rc == MDG_DAMAGED && setting.contended))) {
+		if (!last && (rc == OVERTAKEN || (rc == MDG_DAMAGED && may_be_on_its_way(&setting)))) {
 			pause_setting(&ns->registry.segments[to->index].setter, 0);
 			continue;
 		}
