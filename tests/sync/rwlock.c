@@ -180,16 +180,20 @@ static pid_t start_in(void (*f)(void *))
 	return pid;
 }
 
-/* Until so many are asleep, or about to be; a rwlock begins as a mutex does. */
+/* Until so many of the living are asleep, or about to be; a rwlock begins as a mutex does. */
 static void asleep(uint32_t count)
 {
 	struct mdg_sync_state state;
 	uint64_t end = GRACE;
-	do {
+	uint32_t found = 0;
+	while (found < count && now_ns() < end) {
 		nap_ms(2);
 		CHECK(mdg_sync_look(&box->lock, MDG_SYNC_MUTEX, &state) == 0);
-	} while (state.waiters < count && now_ns() < end);
-	CHECK(state.waiters >= count);
+		found = 0;
+		for (uint32_t i = 0; i < state.waiters; i++)
+			found += kill((pid_t)state.waiter[i].thread, 0) == 0;
+	}
+	CHECK(found >= count);
 }
 
 /* ---- order ------------------------------------------------------------------------------ */
