@@ -9,7 +9,11 @@
  */
 #include <string.h>
 
+#include "sync/barrier.h"
+#include "sync/cell.h"
+#include "sync/gate.h"
 #include "sync/owned.h"
+#include "sync/rwlock.h"
 
 static void look_notes(const struct mdg__notes *notes, struct mdg_sync_state *ret)
 {
@@ -38,10 +42,74 @@ static void look_owned(const struct mdg__owned *owned, struct mdg_sync_state *re
 	look_notes(&owned->notes, ret);
 }
 
-/* Of once.c: 1, it has been done. */
-static uint32_t look_own(const struct mdg__owned *owned)
+/* Of once.c: whether it has been done. */
+static void look_once(const struct mdg__owned *owned, struct mdg_sync_state *ret)
 {
-	return atomic_load_explicit((const _Atomic uint32_t *)&owned->own[0], memory_order_relaxed);
+	ret->value = atomic_load_explicit((const _Atomic uint32_t *)&owned->own[0],
+	                                  memory_order_relaxed) == 1;
+	look_owned(owned, ret);
+}
+
+static void look_cell(const struct mdg__cell *cell, struct mdg_sync_state *ret)
+{
+	ret->value = (uint32_t)atomic_load_explicit(&cell->version, memory_order_relaxed);
+	look_owned(&cell->writer, ret);
+}
+
+/* A writer that holds the word and is not inside yet is one that waits. If it dies it has left
+ * nothing that anybody is told of. One that died inside has, also when the next one has given up
+ * without coming in. */
+static void look_rwlock(const struct mdg__rwlock *rw, struct mdg_sync_state *ret)
+{
+	bool inside = atomic_load_explicit(&rw->inside, memory_order_relaxed) != 0;
+	look_owned(&rw->writer, ret);
+	ret->state &= ~MDG_STATE_OWNER_DIED;
+	if (ret->owner == 0 && inside)
+		ret->state |= MDG_STATE_OWNER_DIED;
+	if (!inside)
+		ret->owner = 0;
+	for (uint32_t i = 0; i < MDG_READERS_MAX; i++) {
+		uint32_t thread = atomic_load_explicit(&rw->slot[i].robust.word, memory_order_relaxed);
+		if ((thread & MDG__TID) != 0)
+			ret->reader[ret->readers++] = thread & MDG__TID;
+	}
+}
+
+static void look_barrier(const struct mdg__barrier *barrier, struct mdg_sync_state *ret)
+{
+	ret->value = atomic_load_explicit(&barrier->members, memory_order_relaxed);
+	for (uint32_t i = 0; i < MDG_MEMBERS_MAX; i++) {
+		const struct mdg__member *member = &barrier->member[i];
+		uint32_t thread = atomic_load_explicit(&member->robust.word, memory_order_relaxed);
+		if ((thread & MDG__TID) != 0)
+			ret->reader[ret->readers++] = thread & MDG__TID;
+	}
+	look_notes(&barrier->notes, ret);
+}
+
+/* Of sem.c: the lower half is the number; of event.c: bit 0 says whether it is set. */
+static void look_gated(const struct mdg__gated *gated, uint32_t mask, struct mdg_sync_state *ret)
+{
+	uint64_t word = atomic_load_explicit(&gated->word, memory_order_relaxed);
+	ret->value = mdg__gated_value(word) & mask;
+	look_notes(&gated->notes, ret);
+}
+
+static int look(const void *object, enum mdg_sync_kind kind, struct mdg_sync_state *ret)
+{
+	switch (kind) {
+	case MDG_SYNC_MUTEX:
+	case MDG_SYNC_TXN: look_owned(object, ret); return 0;
+	case MDG_SYNC_RWLOCK: look_rwlock(object, ret); return 0;
+	/* Its notes lie where those of the others do. */
+	case MDG_SYNC_COND: look_notes(&((const struct mdg__gated *)object)->notes, ret); return 0;
+	case MDG_SYNC_SEM: look_gated(object, MDG_SEM_MAX, ret); return 0;
+	case MDG_SYNC_EVENT: look_gated(object, 1, ret); return 0;
+	case MDG_SYNC_BARRIER: look_barrier(object, ret); return 0;
+	case MDG_SYNC_ONCE: look_once(object, ret); return 0;
+	case MDG_SYNC_CELL: look_cell(object, ret); return 0;
+	default: return -EINVAL;
+	}
 }
 
 int mdg_sync_look(const void *object, enum mdg_sync_kind kind, struct mdg_sync_state *ret_state)
@@ -49,25 +117,8 @@ int mdg_sync_look(const void *object, enum mdg_sync_kind kind, struct mdg_sync_s
 	struct mdg_sync_state state;
 	memset(&state, 0, sizeof state);
 	state.kind = (uint32_t)kind;
-	switch (kind) {
-	case MDG_SYNC_ONCE:
-		state.value = look_own(object) == 1;
-		look_owned(object, &state);
-		break;
-	case MDG_SYNC_MUTEX:
-	case MDG_SYNC_CELL:
-	case MDG_SYNC_TXN:
-		look_owned(object, &state);
-		break;
-	case MDG_SYNC_RWLOCK:
-	case MDG_SYNC_COND:
-	case MDG_SYNC_SEM:
-	case MDG_SYNC_EVENT:
-	case MDG_SYNC_BARRIER:
-		break;
-	default:
-		return -EINVAL;
-	}
-	*ret_state = state;
-	return 0;
+	int rc = look(object, kind, &state);
+	if (rc == 0)
+		*ret_state = state;
+	return rc;
 }
