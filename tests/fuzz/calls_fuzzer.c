@@ -27,7 +27,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	scene_make(&scene);
+	scene_make(&scene, false);
 	atexit(tidy_up);
 	caller = (struct caller){ .scene = &scene, .progress = progress_new(), .quiet = true,
 		                   .aborts = true };

@@ -2,7 +2,7 @@
 /*
  * mutate - damaged registries: many of them, each with every call.
  *
- *     mutate [--seed N] [--count N] [--from N] [--only N] [--verbose]
+ *     mutate [--shared] [--seed N] [--count N] [--from N] [--only N] [--verbose]
  *     mutate --save DIRECTORY ...
  *
  * For each mutation (mutation.h) of a small namespace (scene.h), every call
@@ -34,7 +34,7 @@ enum { BATCH = 100, FAILURES_MOST = 5 };
 
 struct settings {
 	uint64_t seed, from, count;
-	bool verbose;
+	bool verbose, shared;
 	const char *save; /* directory, NULL none */
 };
 
@@ -158,6 +158,7 @@ static struct settings read_settings(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'c' },
 		{ "from", required_argument, NULL, 'f' }, { "only", required_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },    { "save", required_argument, NULL, 'w' },
+		{ "shared", no_argument, NULL, 'S' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct settings settings = { .seed = 1, .count = 2000 };
@@ -169,6 +170,7 @@ static struct settings read_settings(int argc, char **argv)
 		case 'f': settings.from = number_of(optarg); break;
 		case 'o': settings.from = number_of(optarg); settings.count = 1; break;
 		case 'v': settings.verbose = true; break;
+		case 'S': settings.shared = true; break;
 		case 'w': settings.save = optarg; break;
 		default: exit(2);
 		}
@@ -198,7 +200,7 @@ int main(int argc, char **argv)
 	struct progress *progress = progress_new();
 	struct scene scene;
 	int failures = 0;
-	scene_make(&scene);
+	scene_make(&scene, settings.shared);
 	if (settings.save != NULL) {
 		save_all(&scene, &settings);
 		scene_remove(&scene);

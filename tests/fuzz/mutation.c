@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "madang/segment.h"
 #include "platform/text.h"
 #include "registry/layout.h"
 
@@ -210,6 +211,25 @@ static void a_worker(struct draw *draw)
 		    crafted(draw, 0, 4));
 }
 
+/* Between users: somebody is said to be just changing owner and mode, file and entry. */
+static void a_setter(struct draw *draw)
+{
+	uint32_t at = place_of(draw, SEGMENTS, roll_below(draw->dice, 4));
+	uint32_t slot = roll_below(draw->dice, 5);
+	uint32_t slot_tag = (uint32_t)now(draw, place_of(draw, PROCESSES, slot), 4);
+	add(draw, at + offsetof(struct mdg__segment, setter), 4,
+	    one_in(draw->dice, 4) ? crafted(draw, 0, 4) : slot + 1);
+	add(draw, at + offsetof(struct mdg__segment, setter_generation), 4,
+	    one_in(draw->dice, 4) ? crafted(draw, 0, 4) : slot_tag >> 8);
+	if (one_in(draw->dice, 2))
+		add(draw, at + offsetof(struct mdg__segment, new_uid1), 4, crafted(draw, 0, 4));
+}
+
+static bool is_shared(const struct draw *draw)
+{
+	return (((const struct mdg__head *)(const void *)draw->image)->flags & MDG_NS_SHARED) != 0;
+}
+
 /* What never changes, with a sum that fits: only the one who opens reads it. */
 static void a_constant(struct draw *draw)
 {
@@ -253,6 +273,8 @@ void mutation_draw(struct mutation *mutation, const unsigned char *image, size_t
 			a_journal(&draw);
 		else if (kind < 945)
 			a_counter(&draw);
+		else if (kind < 950 && is_shared(&draw))
+			a_setter(&draw);
 		else if (kind < 960)
 			a_worker(&draw);
 		else if (kind < 980)

@@ -29,7 +29,8 @@ static void die(const char *what, int rc)
 static mdg_namespace *enter(const struct scene *scene)
 {
 	struct mdg_namespace_options options = {
-		.size = sizeof options, .segments = 64, .processes = 16
+		.size = sizeof options, .segments = 64, .processes = 16,
+		.flags = scene->shared ? MDG_NS_SHARED : 0
 	};
 	mdg_namespace *ns;
 	int rc = mdg_namespace_open(&ns, scene->path, &options);
@@ -153,9 +154,52 @@ static void save_one(const struct scene *scene, const char *name)
 	link_between(scene->path, scene->saved, name);
 }
 
+static uint64_t aligned(uint64_t at)
+{
+	return (at + MDG__TABLE_ALIGN - 1) / MDG__TABLE_ALIGN * MDG__TABLE_ALIGN;
+}
+
+/* Where the tables are: registry/open.c. */
+static struct mdg__process *processes_of(unsigned char *registry)
+{
+	const struct mdg__head *head = (void *)registry;
+	uint64_t at = aligned(MDG__TABLE_ALIGN + ((uint64_t)head->segment_capacity + 63) / 64 * 8u);
+	return (void *)(registry + aligned(at + (uint64_t)head->bucket_count * 4u));
+}
+
+static struct mdg__segment *segment_of(unsigned char *registry, mdg_id id)
+{
+	const struct mdg__head *head = (void *)registry;
+	struct mdg__process *processes = processes_of(registry);
+	uint64_t at = (uint64_t)((unsigned char *)(processes + head->process_capacity) - registry);
+	return (struct mdg__segment *)(void *)(registry + aligned(at)) + id % (mdg_id)MDG__IDS;
+}
+
+/* Between users a file with two names is not believed: there it is made anew. */
+static void make_again(const struct scene *scene, const char *name)
+{
+	char saved[560], path[560];
+	struct stat was, status;
+	snprintf(saved, sizeof saved, "%s/%s", scene->saved, name);
+	snprintf(path, sizeof path, "%s/%s", scene->path, name);
+	unlink(path);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 && errno == EEXIST)
+		return; /* a caller was quicker, led by what was scribbled */
+	if (fd < 0 || stat(saved, &was) < 0 || ftruncate(fd, was.st_size) < 0 ||
+	    fstat(fd, &status) < 0)
+		die(path, 0);
+	close(fd);
+	mdg_id id = (mdg_id)strtol(name + 4, NULL, 10);
+	segment_of(scene->map, id)->inode = segment_of(scene->image, id)->inode = status.st_ino;
+}
+
 static void put_back_one(const struct scene *scene, const char *name)
 {
-	link_between(scene->saved, scene->path, name);
+	if (scene->shared)
+		make_again(scene, name);
+	else
+		link_between(scene->saved, scene->path, name);
 }
 
 /* Away with what is not the saved file of that name. */
@@ -172,20 +216,8 @@ static void clear_one(const struct scene *scene, const char *name)
 /* The last segment becomes one whose making the dead process did not end. */
 static void cut_off(struct scene *scene)
 {
-	struct mdg__head *head = (void *)scene->map;
-	struct mdg__process *processes = NULL;
-	struct mdg__segment *segments;
-	uint64_t at = MDG__TABLE_ALIGN;
-	/* Where the tables are: registry/open.c. */
-	at += ((uint64_t)head->segment_capacity + 63) / 64 * 8u;
-	at = (at + MDG__TABLE_ALIGN - 1) / MDG__TABLE_ALIGN * MDG__TABLE_ALIGN;
-	at += (uint64_t)head->bucket_count * 4u;
-	at = (at + MDG__TABLE_ALIGN - 1) / MDG__TABLE_ALIGN * MDG__TABLE_ALIGN;
-	processes = (void *)(scene->map + at);
-	at += head->process_capacity * sizeof *processes;
-	at = (at + MDG__TABLE_ALIGN - 1) / MDG__TABLE_ALIGN * MDG__TABLE_ALIGN;
-	segments = (void *)(scene->map + at);
-	struct mdg__segment *segment = &segments[scene->ids[5] % (mdg_id)MDG__IDS];
+	struct mdg__process *processes = processes_of(scene->map);
+	struct mdg__segment *segment = segment_of(scene->map, scene->ids[5]);
 	segment->tag = (segment->tag & ~UINT32_C(0xff)) | MDG__BUSY;
 	segment->worker = 2; /* slot 1: the second to come */
 	segment->worker_generation = processes[1].tag >> 8;
@@ -217,7 +249,8 @@ static void save(struct scene *scene)
 void scene_restore(const struct scene *scene)
 {
 	memcpy(scene->map, scene->image, scene->size);
-	if (chmod(scene->path, 0700) < 0) /* a registry that claims to be shared opens it */
+	/* A registry that claims to be shared opens it. */
+	if (chmod(scene->path, scene->shared ? 01777 : 0700) < 0)
 		die(scene->path, 0);
 	for_each_file(scene->path, clear_one, scene);
 	for_each_file(scene->saved, put_back_one, scene);
@@ -225,10 +258,11 @@ void scene_restore(const struct scene *scene)
 
 /* ---- making and removing ------------------------------------------------------- */
 
-void scene_make(struct scene *scene)
+void scene_make(struct scene *scene, bool shared)
 {
 	const char *base = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : getenv("TMPDIR");
 	memset(scene, 0, sizeof *scene);
+	scene->shared = shared;
 	snprintf(scene->directory, sizeof scene->directory, "%s/madang-fuzz-XXXXXX",
 	         base != NULL ? base : "/tmp");
 	if (mkdtemp(scene->directory) == NULL)

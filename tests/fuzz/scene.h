@@ -11,10 +11,14 @@
  * Its registry and its data files are saved when it is made. scene_restore()
  * copies the registry back into the same file, which processes may have mapped,
  * and puts the data files there again, the same inodes.
+ *
+ * It may be one that users share: there the data files have owners and modes too, and are
+ * made anew, with other inodes, which the registry is told.
  */
 #ifndef MADANG_TESTS_FUZZ_SCENE_H
 #define MADANG_TESTS_FUZZ_SCENE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -32,10 +36,11 @@ struct scene {
 	size_t size;
 	pid_t holder;
 	int lifeline;        /* the holder ends when this is closed */
+	bool shared;         /* between users */
 };
 
 /* Exits the program when it cannot. */
-void scene_make(struct scene *scene);
+void scene_make(struct scene *scene, bool shared);
 void scene_restore(const struct scene *scene);
 void scene_remove(struct scene *scene);
 

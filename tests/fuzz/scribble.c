@@ -2,7 +2,7 @@
 /*
  * scribble - a process that scribbles on the registry while others use it.
  *
- *     scribble [--seed N] [--rounds N]
+ *     scribble [--shared] [--seed N] [--rounds N]
  *
  * The scribbler writes one mutation after the other (mutation.h) into the shared
  * registry, and now and then what was there at first, so that calls get far
@@ -92,21 +92,25 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "seed", required_argument, NULL, 's' },
 		                                 { "rounds", required_argument, NULL, 'r' },
+		                                 { "shared", no_argument, NULL, 'S' },
 		                                 { NULL, 0, NULL, 0 } };
 	uint64_t seed = 1, rounds = 400, calls = 0, ok = 0;
+	bool shared = false;
 	int option, failures = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 's')
 			seed = number_of(optarg);
 		else if (option == 'r')
 			rounds = number_of(optarg);
+		else if (option == 'S')
+			shared = true;
 		else
 			return 2;
 	}
 	struct scene scene;
 	struct progress *progress[SERIES];
 	pid_t series[SERIES];
-	scene_make(&scene);
+	scene_make(&scene, shared);
 	fflush(NULL);
 	pid_t scribbler = fork();
 	if (scribbler == 0)
