@@ -39,7 +39,8 @@
  * the kernel. A signal handler that runs meanwhile loses nothing; the waits of
  * mutex, rwlock, once, cell and transaction then go on; those of condition, semaphore,
  * event and barrier end with -EINTR where signal(7) says that a futex(2) wait does:
- * when the handler was installed without SA_RESTART, or a deadline was given.
+ * when the handler was installed without SA_RESTART, or a deadline was given; a barrier's
+ * after any handler, because it looks for the dead every 20 ms.
  *
  * ERRORS. Every function returns 0 (or what it says), or one negative code:
  *   MDG_OWNER_DIED  done; who held it before has died, see the object
@@ -110,10 +111,12 @@ MDG_API int mdg_mutex_destroy(mdg_mutex *mutex);
 
 /* Many readers or one writer. 4,288 bytes: each reader has a line of memory to
  * itself, so readers do not disturb each other. At most MDG_READERS_MAX at
- * once; more wait. A waiting writer keeps new readers out. A reader's death is no
- * harm and noticed by the writer that waits for it. After a writer's death the next one
- * gets MDG_OWNER_DIED and holds it FOR WRITING, also if it asked to read: then
- * as with the mutex. */
+ * once; more wait (or get -EBUSY). A waiting writer keeps new readers out; writers
+ * that leave no gap keep them out too. A reader's death is no harm and noticed by the
+ * writer that waits for it. After the death of a writer that was in, the next one gets
+ * MDG_OWNER_DIED and holds it FOR WRITING, also if it asked to read: then as with the
+ * mutex. One that died while it waited for readers to leave has written nothing, and nobody
+ * is told. */
 #define MDG_READERS_MAX 64
 typedef struct mdg_rwlock { uint32_t mdg_private[1072]; } MDG_ALIGNED mdg_rwlock;
 
@@ -126,8 +129,8 @@ MDG_API int mdg_rwlock_write(mdg_rwlock *lock);
 MDG_API int mdg_rwlock_trywrite(mdg_rwlock *lock);                     /* also -EBUSY */
 MDG_API int mdg_rwlock_write_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock); /* in either way: 0, -EPERM */
-MDG_API int mdg_rwlock_repaired(mdg_rwlock *lock);
-MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);
+MDG_API int mdg_rwlock_repaired(mdg_rwlock *lock); /* 0, -EPERM: not for writing, -EINVAL */
+MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);  /* 0, -EBUSY: somebody holds it */
 
 /* ---- condition -------------------------------------------------------------- */
 
@@ -184,18 +187,20 @@ MDG_API int mdg_event_destroy(mdg_event *event); /* 0, -EBUSY: somebody waits */
 
 /* A meeting that nobody leaves before all `members` have come. 4,224 bytes. A thread
  * becomes a member with mdg_barrier_join, or with its first wait, and stays one until it
- * leaves or dies. One that dies is not waited for: the others get
- * MDG_OWNER_DIED from the meeting that it missed, and the later ones are of those that
- * remain, until somebody joins in its place. All must give the same number of members
- * (1 to MDG_MEMBERS_MAX): -EINVAL to those that come with another. */
+ * leaves or dies. Until somebody joins in its place one that has left is waited for. One
+ * that dies is not: all get MDG_OWNER_DIED from the meeting that it missed, once, also when
+ * somebody has joined in its place before; and the later ones are of those that remain, until
+ * somebody joins. A member counts among the 64 locks that a thread can hold. All must give
+ * the same number of members (1 to MDG_MEMBERS_MAX) until the barrier is destroyed: -EINVAL to
+ * those that come with another. */
 #define MDG_MEMBERS_MAX 64
-#define MDG_LAST 1 /* returned to one of those who met */
+#define MDG_LAST 1 /* returned to one of those who met, unless that one dies before it returns */
 typedef struct mdg_barrier { uint32_t mdg_private[1056]; } MDG_ALIGNED mdg_barrier;
 
-/* 0, -EDEADLK: is a member; -EAGAIN: there are `members` already; -ENOLCK, -ENOSYS. */
+/* 0, -EDEADLK: is a member; -EAGAIN: there are `members` already; -EINVAL, -ENOLCK, -ENOSYS. */
 MDG_API int mdg_barrier_join(mdg_barrier *barrier, uint32_t members);
 /* 0; MDG_LAST; MDG_OWNER_DIED: met, without a member that died; -EINTR and -ETIMEDOUT:
- * not met, and this thread's coming is taken back; the errors of join. */
+ * not met, and this thread's coming is taken back, but it is a member; the errors of join. */
 MDG_API int mdg_barrier_wait(mdg_barrier *barrier, uint32_t members);
 MDG_API int mdg_barrier_wait_until(mdg_barrier *barrier, uint32_t members, uint64_t deadline);
 MDG_API int mdg_barrier_leave(mdg_barrier *barrier);   /* 0, -EPERM: is no member */
