@@ -11,10 +11,11 @@
 static bool take_marked(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t seen,
                         uint32_t sleepers)
 {
-	/* Acquire: pairs with the release in mdg__robust_give; and of the kernel's mark. */
+	/* Acquire: pairs with the release in mdg__robust_give; and of the kernel's mark.
+	 * seq_cst: as in mdg__robust_take_free. */
 	uint32_t marks = seen != 0 ? MDG__WAITERS : sleepers;
 	if (!atomic_compare_exchange_strong_explicit(&robust->word, &seen, thread->tid | marks,
-	                                             memory_order_acquire, memory_order_relaxed))
+	                                             memory_order_seq_cst, memory_order_relaxed))
 		return false;
 	robust->mark = MDG__SHARED_MARK;
 	mdg__held_enter(thread, &robust->word);

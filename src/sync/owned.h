@@ -77,9 +77,10 @@ static inline bool mdg__robust_take_free(struct mdg__thread *thread, struct mdg_
 {
 	uint32_t free = 0;
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
-	/* Acquire: pairs with the release in mdg__robust_give. */
+	/* Acquire: pairs with the release in mdg__robust_give. seq_cst: for the rwlock's writer, who
+	 * then looks for readers. */
 	bool taken = atomic_compare_exchange_strong_explicit(&robust->word, &free, thread->tid,
-	                                                     memory_order_acquire,
+	                                                     memory_order_seq_cst,
 	                                                     memory_order_relaxed);
 	if (taken) {
 		robust->mark = MDG__SHARED_MARK;

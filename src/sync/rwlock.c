@@ -301,8 +301,7 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
 /* Waits until no reader is in. 0, -ETIMEDOUT. [the word is held] */
 static int drain(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline)
 {
-	/* seq_cst: taken, before the loads of `used` and of the slots; pairs with `closed`. */
-	(void)atomic_fetch_or_explicit(&rw->writer.robust.word, 0, memory_order_seq_cst);
+	/* The word was taken before, seq_cst (owned.h, owned.c); pairs with `closed`. */
 	for (uint32_t i = 0; i < MDG_READERS_MAX / 32; i++) {
 		/* seq_cst: pairs with slot_show. */
 		uint32_t used = atomic_load_explicit(&rw->used[i], memory_order_seq_cst);
@@ -363,7 +362,7 @@ static inline bool is_taken(int rc)
 	return rc == 0 || rc == MDG_OWNER_DIED;
 }
 
-static inline int write_until(struct mdg__rwlock *rw, uint64_t deadline)
+static __attribute__((noinline)) int write_other(struct mdg__rwlock *rw, uint64_t deadline)
 {
 	struct mdg__thread *thread = mdg__thread();
 	if (thread == NULL)
@@ -372,6 +371,36 @@ static inline int write_until(struct mdg__rwlock *rw, uint64_t deadline)
 		return -EDEADLK;
 	int rc = mdg__owned_take(&rw->writer, deadline);
 	return is_taken(rc) ? go_in(thread, rw, deadline) : rc;
+}
+
+/* What go_in does when nothing is left and no reader in; false: it has to do it. */
+static inline bool go_in_at_once(struct mdg__rwlock *rw)
+{
+	if (was_left(rw))
+		return false;
+	for (uint32_t i = 0; i < MDG_READERS_MAX / 32; i++) {
+		/* seq_cst, both: as in `drain` and await_empty. */
+		uint32_t used = atomic_load_explicit(&rw->used[i], memory_order_seq_cst);
+		for (; used != 0; used &= used - 1) {
+			uint32_t at = 32 * i + (uint32_t)__builtin_ctz(used);
+			if (atomic_load_explicit(&rw->slot[at].robust.word, memory_order_seq_cst) != 0)
+				return false;
+		}
+	}
+	atomic_store_explicit(&rw->inside, 1, memory_order_relaxed);
+	/* As in go_in. */
+	atomic_signal_fence(memory_order_seq_cst);
+	return true;
+}
+
+/* What is rare is called last, as for readers. */
+static inline int write_until(struct mdg__rwlock *rw, uint64_t deadline)
+{
+	struct mdg__thread *thread = &mdg__this_thread;
+	if (__builtin_expect(!mdg__thread_is_ready(thread) || held_at(thread, rw) >= 0 ||
+	                     !mdg__owned_take_free(&rw->writer), 0))
+		return write_other(rw, deadline);
+	return __builtin_expect(go_in_at_once(rw), 1) ? 0 : go_in(thread, rw, deadline);
 }
 
 /* ---- readers: all the rest -------------------------------------------------------------- */
@@ -425,7 +454,7 @@ static __attribute__((noinline)) int read_other(struct mdg__rwlock *rw, uint64_t
 	return rc;
 }
 
-/* The writer was there as well: out again, and the long way. */
+/* The writer was there as well, or it is the slot's first time: out again, and the long way. */
 static __attribute__((noinline, cold)) int read_back(struct mdg__thread *thread,
                                                      struct mdg__rwlock *rw, uint64_t deadline,
                                                      uintptr_t before)
@@ -438,7 +467,7 @@ static __attribute__((noinline, cold)) int read_back(struct mdg__thread *thread,
 }
 
 /* As `enter`, but what is rare is left to a call at the end: this has to be fast. */
-static inline int read_until(struct mdg__rwlock *rw, uint64_t deadline)
+static inline __attribute__((always_inline)) int read_until(struct mdg__rwlock *rw, uint64_t deadline)
 {
 	struct mdg__thread *thread = &mdg__this_thread;
 	if (__builtin_expect(!mdg__thread_is_ready(thread) || thread->count == MDG__HELD_MAX ||
@@ -447,11 +476,14 @@ static inline int read_until(struct mdg__rwlock *rw, uint64_t deadline)
 	uint32_t at = first_slot(thread);
 	_Atomic uint32_t *word = &rw->slot[at].robust.word;
 	uintptr_t before = mdg__pending_begin(thread, word);
-	if (__builtin_expect(!slot_take(thread, rw, at, 0), 0)) {
+	uint32_t free = 0;
+	/* seq_cst: as in slot_take. */
+	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(
+	            word, &free, thread->tid, memory_order_seq_cst, memory_order_relaxed), 0)) {
 		mdg__pending_end(thread, before);
 		return read_other(rw, deadline);
 	}
-	if (__builtin_expect(closed(rw), 0))
+	if (__builtin_expect((rw->slot[at].robust.mark != MDG__SHARED_MARK) | closed(rw), 0))
 		return read_back(thread, rw, deadline, before);
 	mdg__held_enter(thread, word);
 	mdg__pending_end(thread, before);
@@ -521,7 +553,8 @@ static __attribute__((noinline)) int read_end_marked(struct mdg__thread *thread,
 	return 0;
 }
 
-/* A writer, or a reader in some other slot, or not the latest that the thread holds. */
+/* A writer that was told of a death; a reader in some other slot; or not the latest that the
+ * thread holds. */
 static __attribute__((noinline)) int unlock_other(struct mdg__thread *thread,
                                                   struct mdg__rwlock *rw)
 {
@@ -539,6 +572,25 @@ static __attribute__((noinline)) int unlock_other(struct mdg__thread *thread,
 	return 0;
 }
 
+static __attribute__((noinline)) int write_end_waking(struct mdg__rwlock *rw, uintptr_t before)
+{
+	mdg__robust_wake(&rw->writer.robust, 1);
+	mdg__pending_end(&mdg__this_thread, before);
+	return 0;
+}
+
+/* A writer's, of what the thread has taken last. */
+static inline int write_end_latest(struct mdg__thread *thread, struct mdg__rwlock *rw)
+{
+	uintptr_t before;
+	/* Release: as in write_end. */
+	atomic_store_explicit(&rw->inside, 0, memory_order_release);
+	if (!mdg__robust_give_latest(thread, &rw->writer.robust, &before))
+		return write_end_waking(rw, before);
+	mdg__pending_end(thread, before);
+	return 0;
+}
+
 int mdg_rwlock_unlock(mdg_rwlock *lock)
 {
 	struct mdg__rwlock *rw = inside_of(lock);
@@ -547,8 +599,13 @@ int mdg_rwlock_unlock(mdg_rwlock *lock)
 		return -EPERM;
 	_Atomic uint32_t *word = &rw->slot[first_slot(thread)].robust.word;
 	uint32_t last = thread->count - 1;
-	if (__builtin_expect(last >= MDG__HELD_MAX || thread->held[last].word != word, 0))
+	if (__builtin_expect(last >= MDG__HELD_MAX, 0))
 		return unlock_other(thread, rw);
+	if (thread->held[last].word != word) {
+		bool plain = thread->held[last].word == &rw->writer.robust.word &&
+		             atomic_load_explicit(&rw->writer.state, memory_order_relaxed) == 0;
+		return plain ? write_end_latest(thread, rw) : unlock_other(thread, rw);
+	}
 	uintptr_t before = mdg__pending_begin(thread, word);
 	mdg__held_leave_last(thread, last);
 	if (!slot_give(word, thread->tid))
