@@ -10,7 +10,14 @@
 static struct box {
 	mdg_mutex mutex;
 	mdg_once once;
-	_Atomic uint32_t stage;
+	mdg_rwlock rwlock;
+	mdg_sem sem;
+	mdg_cell cell;
+	mdg_barrier barrier;
+	unsigned char values[4 * 64]; /* of the cell */
+	mdg_txn txn;
+	unsigned char journal[64];    /* of the transaction */
+	uint64_t data;
 } *box;
 
 static struct mdg_sync_state look(const void *object, enum mdg_sync_kind kind)
@@ -134,6 +141,143 @@ static void once(void)
 	CHECK(state.owner == 0 && state.state == 0 && state.value == 1);
 }
 
+/* ---- rwlock ----------------------------------------------------------------------------- */
+
+static void read_and_unlock(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_rwlock_read(&box->rwlock) == 0);
+	CHECK(mdg_rwlock_unlock(&box->rwlock) == 0);
+}
+
+static void write_and_unlock(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_rwlock_write(&box->rwlock) == 0);
+	CHECK(mdg_rwlock_unlock(&box->rwlock) == 0);
+}
+
+static void write_and_die(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_rwlock_write(&box->rwlock) == 0);
+	die();
+}
+
+static void wait_to_write_and_die(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_rwlock_write_until(&box->rwlock, BRIEFLY) == -ETIMEDOUT);
+	die();
+}
+
+static int rwlock_unlock(void)
+{
+	return mdg_rwlock_unlock(&box->rwlock);
+}
+
+/* While a writer waits for this reader, the writer is no owner. */
+static int rwlock_unlock_read(void)
+{
+	struct mdg_sync_state state = look(&box->rwlock, MDG_SYNC_RWLOCK);
+	CHECK(state.owner == 0 && state.readers == 1 && state.state == 0);
+	CHECK(state.reader[0] == (uint32_t)syscall(SYS_gettid));
+	return mdg_rwlock_unlock(&box->rwlock);
+}
+
+static void rwlock(void)
+{
+	const uint32_t self = (uint32_t)syscall(SYS_gettid);
+	const void *object = &box->rwlock;
+	CHECK(is_free(object, MDG_SYNC_RWLOCK));
+	CHECK(mdg_rwlock_read(&box->rwlock) == 0);
+	CHECK(WIFSIGNALED(ended(start(wait_to_write_and_die, NULL))));
+	is_seen_waiting(object, MDG_SYNC_RWLOCK, write_and_unlock, rwlock_unlock_read);
+	CHECK(is_free(object, MDG_SYNC_RWLOCK));
+	CHECK(mdg_rwlock_write(&box->rwlock) == 0);
+	struct mdg_sync_state state = look(object, MDG_SYNC_RWLOCK);
+	CHECK(state.owner == self && state.readers == 0);
+	is_seen_waiting(object, MDG_SYNC_RWLOCK, read_and_unlock, rwlock_unlock);
+	CHECK(is_free(object, MDG_SYNC_RWLOCK));
+	CHECK(WIFSIGNALED(ended(start(write_and_die, NULL))));
+	state = look(object, MDG_SYNC_RWLOCK);
+	CHECK(state.owner == 0 && state.state == MDG_STATE_OWNER_DIED);
+	CHECK(mdg_rwlock_read(&box->rwlock) == MDG_OWNER_DIED);
+	state = look(object, MDG_SYNC_RWLOCK);
+	CHECK(state.owner == self && state.state == MDG_STATE_UNREPAIRED);
+	CHECK(mdg_rwlock_unlock(&box->rwlock) == 0);
+	CHECK(look(object, MDG_SYNC_RWLOCK).state == MDG_STATE_BROKEN);
+}
+
+/* ---- those that nobody owns --------------------------------------------------------------- */
+
+static void take_unit(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_sem_wait(&box->sem) == 0);
+}
+
+static int post(void)
+{
+	return mdg_sem_post(&box->sem, 4);
+}
+
+static void nobodys(void)
+{
+	CHECK(mdg_mutex_destroy(&box->mutex) == 0);
+	CHECK(is_free(&box->sem, MDG_SYNC_SEM));
+	is_seen_waiting(&box->sem, MDG_SYNC_SEM, take_unit, post);
+	CHECK(look(&box->sem, MDG_SYNC_SEM).value == 3);
+}
+
+/* ---- barrier ------------------------------------------------------------------------------- */
+
+static void meet(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_barrier_wait(&box->barrier, 2) >= 0);
+}
+
+static int meet_too(void)
+{
+	struct mdg_sync_state state = look(&box->barrier, MDG_SYNC_BARRIER);
+	CHECK(state.readers == 2 && state.value == 2 && state.owner == 0);
+	CHECK(state.reader[0] == (uint32_t)syscall(SYS_gettid) ||
+	      state.reader[1] == (uint32_t)syscall(SYS_gettid));
+	return mdg_barrier_wait(&box->barrier, 2) >= 0 ? 0 : -1;
+}
+
+static void barrier(void)
+{
+	CHECK(is_free(&box->barrier, MDG_SYNC_BARRIER));
+	CHECK(mdg_barrier_join(&box->barrier, 2) == 0);
+	is_seen_waiting(&box->barrier, MDG_SYNC_BARRIER, meet, meet_too);
+	CHECK(look(&box->barrier, MDG_SYNC_BARRIER).readers == 1); /* the other one has died */
+	CHECK(mdg_barrier_leave(&box->barrier) == 0);
+	CHECK(look(&box->barrier, MDG_SYNC_BARRIER).readers == 0);
+}
+
+/* ---- cell and transaction ------------------------------------------------------------------ */
+
+static void values(void)
+{
+	const uint32_t self = (uint32_t)syscall(SYS_gettid);
+	mdg_txn_run run;
+	void *place;
+	CHECK(is_free(&box->cell, MDG_SYNC_CELL));
+	CHECK(mdg_cell_write(&box->cell, "a", 1) == 0 && mdg_cell_write(&box->cell, "b", 1) == 0);
+	CHECK(mdg_cell_begin(&box->cell, 1, &place) == 0);
+	struct mdg_sync_state state = look(&box->cell, MDG_SYNC_CELL);
+	CHECK(state.owner == self && state.value == 2);
+	CHECK(mdg_cell_cancel(&box->cell) == 0);
+	CHECK(look(&box->cell, MDG_SYNC_CELL).owner == 0);
+	CHECK(is_free(&box->txn, MDG_SYNC_TXN));
+	CHECK(mdg_txn_begin(&run, &box->txn, sizeof box->journal, &box->data, sizeof box->data) == 0);
+	CHECK(look(&box->txn, MDG_SYNC_TXN).owner == self);
+	CHECK(mdg_txn_cancel(&run) == 0);
+	CHECK(is_free(&box->txn, MDG_SYNC_TXN));
+}
+
 /* ---- anything ---------------------------------------------------------------------------- */
 
 static void noise(void)
@@ -151,7 +295,7 @@ static void noise(void)
 			random ^= random << 17;
 			object.mdg_private[i] = (uint32_t)(random >> 32);
 			if (random % 4 == 0) /* small numbers, and all bits */
-				object.mdg_private[i] = random % 8 == 0 ? UINT32_MAX : round % 4 != 0;
+				object.mdg_private[i] = random % 8 == 0 ? UINT32_MAX : (uint32_t)(round % 4 != 0);
 		}
 		for (uint32_t kind = MDG_SYNC_MUTEX; kind <= MDG_SYNC_TXN; kind++) {
 			state = look(&object, (enum mdg_sync_kind)kind);
@@ -167,6 +311,10 @@ int main(void)
 	box = shared_memory(sizeof *box);
 	mutex();
 	once();
+	rwlock();
+	nobodys();
+	barrier();
+	values();
 	noise();
 	return test_result();
 }

@@ -35,5 +35,15 @@ other rm --orphans
 other rm --orphans
 other doctor | grep -e directory -e registry -e exit -e WRONG -e result
 other mk 4096 --key 0x56
+echo "# locks of others"
+mkfifo "$work/in" "$work/ready"
+"$helpers/tool_lockers" "$ns" stale <"$work/in" >"$work/ready" &
+exec 9>"$work/in"
+read -r word _ <"$work/ready"
+echo "$word"
+other locks
+other locks locks --json
+exec 9>&-
+wait
 try rm --orphans
 exit 0
