@@ -65,12 +65,20 @@ static void wake_crowd(struct mdg__rwlock *rw)
 		(void)mdg__sys_futex_wake_bits(&rw->crowd, INT_MAX, (uint32_t)MDG__ANYONE);
 }
 
-/* Somebody is asleep: the writer, of whom there is one, or who wants a slot. [pending] */
+/* Somebody may be asleep: the writer, of whom there is one, or who wants a slot. WAITERS stays,
+ * for a reader that looks in before the writer is woken, so that its leaving wakes, too, if this one
+ * is killed. It goes, as in owned.c, when nobody came and nobody sleeps. [pending] */
 static void slot_give_marked(struct mdg__rwlock *rw, _Atomic uint32_t *word)
 {
+	uint32_t held = mdg__this_thread.tid | MDG__WAITERS;
 	/* seq_cst: release, as in slot_give; and before the load in wake_crowd. */
-	atomic_store_explicit(word, 0, memory_order_seq_cst);
-	(void)mdg__sys_futex_wake_bits(word, 1, (uint32_t)MDG__ANYONE);
+	if (atomic_load_explicit(word, memory_order_relaxed) != held ||
+	    mdg__sys_futex_wake_bits(word, 1, (uint32_t)MDG__ANYONE) != 0 ||
+	    !atomic_compare_exchange_strong_explicit(word, &held, 0, memory_order_seq_cst,
+	                                             memory_order_relaxed)) {
+		atomic_store_explicit(word, MDG__WAITERS, memory_order_seq_cst);
+		(void)mdg__sys_futex_wake_bits(word, 1, (uint32_t)MDG__ANYONE);
+	}
 	wake_crowd(rw);
 }
 
@@ -103,16 +111,18 @@ static inline bool closed(struct mdg__rwlock *rw)
 	return ((word & ~MDG__WAITERS) | state | inside) != 0;
 }
 
-/* Takes a slot that holds `seen`, nobody's or a dead one's, whose mark is dropped: the kernel has
- * woken its sleepers, or is about to. [pending names it] */
+/* Takes a slot that holds `seen`, nobody's or a dead one's, with the mark of its sleepers, who may
+ * not have been woken yet. [pending names it] */
 static inline bool slot_take(struct mdg__thread *thread, struct mdg__rwlock *rw, uint32_t at,
                              uint32_t seen)
 {
 	struct mdg__robust *slot = &rw->slot[at].robust;
+	uint32_t marks = seen != 0 ? MDG__WAITERS : 0;
 	/* seq_cst: before the loads in slot_show and `closed`; pairs with await_empty. Acquire: pairs
 	 * with slot_give; whoever set the mark has set the bit in `used` before. */
 	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(
-	            &slot->word, &seen, thread->tid, memory_order_seq_cst, memory_order_relaxed), 0))
+	            &slot->word, &seen, thread->tid | marks, memory_order_seq_cst, memory_order_relaxed),
+	                     0))
 		return false;
 	if (__builtin_expect(slot->mark != MDG__SHARED_MARK, 0))
 		slot_show(rw, at);
@@ -161,10 +171,10 @@ static bool slot_mark(_Atomic uint32_t *word, uint32_t *ret_seen)
 	/* seq_cst: pairs with slot_give_marked, and with `enter`. */
 	uint32_t seen = atomic_load_explicit(word, memory_order_seq_cst);
 	while ((seen & MDG__TID) != 0) {
-		*ret_seen = seen | MDG__WAITERS;
-		if ((seen & MDG__WAITERS) != 0 ||
-		    atomic_compare_exchange_weak_explicit(word, &seen, seen | MDG__WAITERS,
-		                                          memory_order_seq_cst, memory_order_seq_cst))
+		*ret_seen = seen | MDG__WAITERS | MDG__CAME;
+		if (seen == *ret_seen ||
+		    atomic_compare_exchange_weak_explicit(word, &seen, *ret_seen, memory_order_seq_cst,
+		                                          memory_order_seq_cst))
 			return true;
 	}
 	return false;

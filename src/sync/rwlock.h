@@ -7,8 +7,9 @@
 
 #include "sync/owned.h"
 
-/* A reader's line. The word is the reader's thread id, WAITERS: somebody is asleep until it leaves,
- * OWNER_DIED: it died, and nobody needs to know. Taken from 0 or a dead one's by CAS. */
+/* A reader's line. The word is as in owned.h: the reader's thread id; WAITERS: somebody may be asleep
+ * until it leaves; OWNER_DIED: it died, and nobody needs to know. Taken by CAS, with the
+ * mark WAITERS if it had one or was a dead one's. */
 struct mdg__reader {
 	uint32_t none;
 	struct mdg__robust robust;
