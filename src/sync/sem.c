@@ -92,16 +92,20 @@ static __attribute__((noinline)) int take_waiting(struct mdg__gated *gated, uint
 	return rc;
 }
 
+static inline int wait_until(struct mdg__gated *gated, uint64_t deadline)
+{
+	uint64_t seen;
+	return __builtin_expect(take(gated, &seen), 1) ? 0 : take_waiting(gated, deadline);
+}
+
 int mdg_sem_wait(mdg_sem *sem)
 {
-	return mdg_sem_wait_until(sem, MDG_FOREVER);
+	return wait_until(inside(sem), MDG_FOREVER);
 }
 
 int mdg_sem_wait_until(mdg_sem *sem, uint64_t deadline)
 {
-	struct mdg__gated *gated = inside(sem);
-	uint64_t seen;
-	return __builtin_expect(take(gated, &seen), 1) ? 0 : take_waiting(gated, deadline);
+	return wait_until(inside(sem), deadline);
 }
 
 int mdg_sem_trywait(mdg_sem *sem)
@@ -132,19 +136,28 @@ static __attribute__((noinline)) bool add_and_wake(struct mdg__gated *gated, uin
 	return added;
 }
 
-int mdg_sem_post(mdg_sem *sem, uint32_t count)
+static __attribute__((noinline)) int post_other(struct mdg__gated *gated, uint32_t count)
 {
-	struct mdg__gated *gated = inside(sem);
 	bool added = count == 0;
-	while (__builtin_expect(!added, 1)) {
+	while (!added) {
 		uint64_t seen = mdg__gated_look(gated);
 		uint32_t value = mdg__gated_value(seen);
 		if (value > MDG_SEM_MAX || count > MDG_SEM_MAX - value)
 			return -EOVERFLOW;
-		added = __builtin_expect((seen & MDG__GATES) == 0, 1) ? add(gated, seen, count)
-		                                                      : add_and_wake(gated, seen, count);
+		added = (seen & MDG__GATES) == 0 ? add(gated, seen, count)
+		                                 : add_and_wake(gated, seen, count);
 	}
 	return 0;
+}
+
+/* The common case in one step; what is rare is called last, so it needs no stack. */
+int mdg_sem_post(mdg_sem *sem, uint32_t count)
+{
+	struct mdg__gated *gated = inside(sem);
+	uint64_t seen = mdg__gated_look(gated);
+	bool simple = (seen & MDG__GATES) == 0 && count != 0 && count <= MDG_SEM_MAX &&
+	              mdg__gated_value(seen) <= MDG_SEM_MAX - count;
+	return __builtin_expect(simple && add(gated, seen, count), 1) ? 0 : post_other(gated, count);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
