@@ -11,13 +11,16 @@ static struct box {
 	mdg_mutex mutex;
 	mdg_once once;
 	mdg_rwlock rwlock;
+	mdg_cond cond;
 	mdg_sem sem;
+	mdg_event event;
 	mdg_cell cell;
 	mdg_barrier barrier;
 	unsigned char values[4 * 64]; /* of the cell */
 	mdg_txn txn;
 	unsigned char journal[64];    /* of the transaction */
 	uint64_t data;
+	_Atomic uint32_t true_now;
 } *box;
 
 static struct mdg_sync_state look(const void *object, enum mdg_sync_kind kind)
@@ -211,6 +214,23 @@ static void rwlock(void)
 
 /* ---- those that nobody owns --------------------------------------------------------------- */
 
+static void wait_for_cond(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_mutex_lock(&box->mutex) == 0);
+	while (atomic_load(&box->true_now) == 0)
+		CHECK(mdg_cond_wait(&box->cond, &box->mutex) == 0);
+	CHECK(mdg_mutex_unlock(&box->mutex) == 0);
+}
+
+static int make_true(void)
+{
+	CHECK(mdg_mutex_lock(&box->mutex) == 0);
+	atomic_store(&box->true_now, 1);
+	CHECK(mdg_mutex_unlock(&box->mutex) == 0);
+	return mdg_cond_broadcast(&box->cond);
+}
+
 static void take_unit(void *unused)
 {
 	(void)unused;
@@ -222,12 +242,29 @@ static int post(void)
 	return mdg_sem_post(&box->sem, 4);
 }
 
+static void wait_for_event(void *unused)
+{
+	(void)unused;
+	CHECK(mdg_event_wait(&box->event) == 0);
+}
+
+static int set(void)
+{
+	return mdg_event_set(&box->event);
+}
+
 static void nobodys(void)
 {
 	CHECK(mdg_mutex_destroy(&box->mutex) == 0);
+	CHECK(is_free(&box->cond, MDG_SYNC_COND));
+	is_seen_waiting(&box->cond, MDG_SYNC_COND, wait_for_cond, make_true);
 	CHECK(is_free(&box->sem, MDG_SYNC_SEM));
 	is_seen_waiting(&box->sem, MDG_SYNC_SEM, take_unit, post);
 	CHECK(look(&box->sem, MDG_SYNC_SEM).value == 3);
+	CHECK(is_free(&box->event, MDG_SYNC_EVENT));
+	is_seen_waiting(&box->event, MDG_SYNC_EVENT, wait_for_event, set);
+	CHECK(look(&box->event, MDG_SYNC_EVENT).value == 1);
+	CHECK(mdg_event_reset(&box->event) == 0 && is_free(&box->event, MDG_SYNC_EVENT));
 }
 
 /* ---- barrier ------------------------------------------------------------------------------- */

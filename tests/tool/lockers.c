@@ -30,7 +30,9 @@ static mdg_id id, more_id;
 static struct box {
 	mdg_mutex mutex[5];
 	mdg_rwlock rwlock;
+	mdg_cond cond;
 	mdg_sem sem;
+	mdg_event event;
 	mdg_barrier barrier;
 	mdg_once once;
 	mdg_txn txn;
@@ -130,7 +132,9 @@ static void kinds(void)
 	name(&box->mutex[3], MDG_SYNC_MUTEX, "given up");
 	name(&box->mutex[4], MDG_SYNC_MUTEX, "a\033[2Jb\377\"\\");
 	name(&box->rwlock, MDG_SYNC_RWLOCK, "table");
+	name(&box->cond, MDG_SYNC_COND, "more work");
 	name(&box->sem, MDG_SYNC_SEM, "places");
+	name(&box->event, MDG_SYNC_EVENT, "go");
 	name(&box->barrier, MDG_SYNC_BARRIER, "end of the day");
 	name(&box->once, MDG_SYNC_ONCE, "set up");
 	name(&box->txn, MDG_SYNC_TXN, "transfer");
@@ -142,6 +146,7 @@ static void kinds(void)
 		fail(-EINVAL, "the dead");
 	MUST(mdg_mutex_unlock(&box->mutex[3]));
 	MUST(mdg_sem_post(&box->sem, 3));
+	MUST(mdg_event_set(&box->event));
 	MUST(mdg_once_begin(&box->once));
 	MUST(mdg_cell_write(&box->cell, "fair", 5));
 	MUST(mdg_txn_begin(&run, &box->txn, sizeof box->journal, &box->data, sizeof box->data));
