@@ -137,12 +137,15 @@ MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);  /* 0, -EBUSY: somebody holds 
 /* Waiting, with a mutex held, for something to become true. 128 bytes. Any wait
  * may return without a reason: check what is waited for in a loop. The threads
  * that wait at one time must use the same mutex. A waiter's death takes no wake-up away
- * from the others: mdg_cond_signal wakes one, and more when it cannot know that
- * the one will live to use it. */
+ * from the others, not even when it dies with the mutex before it has used what it was
+ * woken for: mdg_cond_signal wakes all, as mdg_cond_broadcast does, since nobody knows
+ * whether the one would live. Where one of many is to be woken, use a semaphore. */
 typedef struct mdg_cond { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_cond;
 
 /* Gives the mutex back, waits, takes it again. Held on return, unless that is
- * MDG_BROKEN. 0; -EINTR; -ETIMEDOUT; MDG_OWNER_DIED, MDG_BROKEN of the mutex; -EPERM. */
+ * MDG_BROKEN. 0; -EINTR; -ETIMEDOUT; MDG_OWNER_DIED, MDG_BROKEN of the mutex, which count
+ * more than those; and before anything, the mutex being held as it was: -EPERM; -EINVAL: it is
+ * not repaired yet (mdg_mutex_repaired), and given back it would be broken for all. */
 MDG_API int mdg_cond_wait(mdg_cond *cond, mdg_mutex *mutex);
 MDG_API int mdg_cond_wait_until(mdg_cond *cond, mdg_mutex *mutex, uint64_t deadline);
 /* With or without the mutex held. No system call when nobody waits. 0. */
@@ -153,13 +156,14 @@ MDG_API int mdg_cond_destroy(mdg_cond *cond); /* 0, -EBUSY: somebody waits */
 /* ---- semaphore --------------------------------------------------------------- */
 
 /* A number that is never below zero; zero at first. 128 bytes. Nobody owns it: what a
- * dead process had taken is not given back. A waiter's death loses no unit and no
- * wake-up. */
+ * dead process had taken is not given back. A death loses no unit and no wake-up: that of a
+ * waiter leaves both to the others; one that posts has added all its units, or none. Only a
+ * wait that sleeps, or a post that wakes, makes a system call. */
 #define MDG_SEM_MAX 0x7fffffffu
 typedef struct mdg_sem { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_sem;
 
 MDG_API int mdg_sem_post(mdg_sem *sem, uint32_t count); /* 0, -EOVERFLOW: nothing added */
-MDG_API int mdg_sem_wait(mdg_sem *sem);                 /* takes one: 0, -EINTR */
+MDG_API int mdg_sem_wait(mdg_sem *sem);                 /* takes one: 0, -EINTR, -ENOSYS */
 MDG_API int mdg_sem_trywait(mdg_sem *sem);              /* 0, -EAGAIN */
 MDG_API int mdg_sem_wait_until(mdg_sem *sem, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_sem_value(const mdg_sem *sem);          /* as it was a moment ago */
@@ -168,17 +172,18 @@ MDG_API int mdg_sem_destroy(mdg_sem *sem);              /* to zero: 0, -EBUSY: s
 /* ---- event --------------------------------------------------------------------- */
 
 /* Something that has happened, or not yet: set or not set. 128 bytes. `wait` leaves
- * it set: all pass. `take` resets it: of those who take, one passes for each time it
- * was set while not set. Setting it with nobody waiting is no system call. A taker
- * that dies before it has taken leaves it to the next. */
+ * it set: all pass that wait when it is set, also if it is reset before they run. `take`
+ * resets it: of those who take, one passes for each time it was set while not set. Setting it
+ * with nobody waiting is no system call. A taker that dies before it has taken leaves it to the
+ * next; one that sets it has set it for all, or not at all. */
 typedef struct mdg_event { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_event;
 
 MDG_API int mdg_event_set(mdg_event *event);   /* 0 */
 MDG_API int mdg_event_reset(mdg_event *event); /* 0 */
 MDG_API int mdg_event_is_set(const mdg_event *event); /* 1 or 0 */
-MDG_API int mdg_event_wait(mdg_event *event);  /* 0, -EINTR */
+MDG_API int mdg_event_wait(mdg_event *event);  /* 0, -EINTR, -ENOSYS */
 MDG_API int mdg_event_wait_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_event_take(mdg_event *event);  /* 0, -EINTR */
+MDG_API int mdg_event_take(mdg_event *event);  /* 0, -EINTR, -ENOSYS */
 MDG_API int mdg_event_trytake(mdg_event *event); /* 0, -EAGAIN */
 MDG_API int mdg_event_take_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_event_destroy(mdg_event *event); /* 0, -EBUSY: somebody waits */
