@@ -7,6 +7,14 @@
 
 #include <madang/sync.h>
 
+#define WITH_RWLOCK 1
+#define WITH_SEM 1
+#define WITH_EVENT 1
+#define WITH_COND 1
+#define WITH_BARRIER 1
+#define WITH_CELL 1
+#define WITH_TXN 1
+
 enum { JOURNAL = 256 };
 
 struct objects {
@@ -38,14 +46,11 @@ _Static_assert(sizeof(struct objects) <= SYNC_OBJECTS_SIZE, "");
 #define cond_broadcast mdg_cond_broadcast
 #define cond_wait mdg_cond_wait
 
-#if WITH_BARRIER
 static int barrier_meet(mdg_barrier *barrier)
 {
 	return mdg_barrier_wait(barrier, 2) < 0;
 }
-#endif
 
-#if WITH_CELL
 static int cell_read(struct objects *o, unsigned char *value, uint32_t *ret_version)
 {
 	return mdg_cell_read((const mdg_cell *)(const void *)o->cell, value, SYNC_VALUE,
@@ -56,9 +61,7 @@ static int cell_write(struct objects *o, const unsigned char *value)
 {
 	return mdg_cell_write((mdg_cell *)(void *)o->cell, value, SYNC_VALUE);
 }
-#endif
 
-#if WITH_TXN
 static int two_words(struct objects *o, uint64_t value)
 {
 	mdg_txn *txn = (mdg_txn *)(void *)o->txn;
@@ -69,7 +72,6 @@ static int two_words(struct objects *o, uint64_t value)
 	bad |= mdg_txn_write(&run, &o->data.words[1], &value, sizeof value);
 	return bad | mdg_txn_commit(&run);
 }
-#endif
 
 #include "sync_blocks.h"
 
