@@ -7,7 +7,7 @@
  *
  * DEATH. A thread may be killed before each step and between private stores that the kernel
  * looks at (MAY_DIE), and asleep. Any number may die, at once too, and be born again with the
- * same id. What the kernel does then, exit_robust_list() and handle_futex_death() in Linux: the thread
+ * same id; with DEATHS only so many, for good. What the kernel does then, exit_robust_list() and handle_futex_death() in Linux: the thread
  * leaves its queue; then for each word in its list but the pending one, and at last for that:
  *   the word has its id: (word & WAITERS) | OWNER_DIED, in one step, and wakes one if there was
  *   WAITERS;
@@ -30,7 +30,16 @@
 
 bool quiet;
 
+#ifdef DEATHS
+byte deaths = DEATHS; /* so many at most, and they are not born again */
+#define MAY_DIE if :: skip :: deaths > 0 -> deaths--; goto dead fi
+#define DIE_ASLEEP atomic { !quiet && deaths > 0 -> deaths--; goto dead }
+#define AFTER_DEATH end
+#else
 #define MAY_DIE if :: skip :: goto dead fi
+#define DIE_ASLEEP !quiet -> goto dead
+#define AFTER_DEATH rest
+#endif
 
 /* FUTEX_WAKE of one */
 inline wake_one(queue, woken)

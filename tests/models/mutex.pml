@@ -101,7 +101,7 @@ wait:	atomic {
 	if
 	:: atomic { (asleep & ME) == 0 -> goto look }
 	:: atomic { !quiet && (asleep & ME) != 0 -> asleep = asleep & ~ME; late = 1; goto look }
-	:: !quiet -> goto dead
+	:: DIE_ASLEEP
 	fi;
 
 take:	atomic {
@@ -185,7 +185,7 @@ dead:	atomic {
 	fi;
 	atomic {
 		pending = 0; listed = 0;
-		goto rest
+		goto AFTER_DEATH
 	}
 end:	skip
 }
