@@ -207,7 +207,7 @@ static bool begin(struct play *play, const struct scenario *scenario)
 		return false;
 	}
 	let_sleep(scenario, scenario->before);
-	(void)step_next(&play->victim); /* what was done to them meanwhile is not its work */
+	step_look(&play->victim);
 	return true;
 }
 
@@ -230,32 +230,73 @@ static void go(struct play *play, unsigned point)
 	}
 }
 
-static void judge(const struct play *play, bool paused, const struct outcome *seen)
+static void judge(const struct play *play, struct outcome *outcome)
 {
-	struct outcome outcome = *seen;
-	outcome.paused = paused;
-	outcome.sleepers = sleepers;
-	outcome.told = heard(MDG_OWNER_DIED);
-	(play->scenario->judge != NULL ? play->scenario->judge : judge_told)(&outcome);
+	outcome->told = heard(MDG_OWNER_DIED);
+	(play->scenario->judge != NULL ? play->scenario->judge : judge_told)(outcome);
 }
 
 static struct outcome look(const struct play *play)
 {
-	struct outcome outcome = { .victim = play->victim.pid, .ended = play->event == STEP_ENDED };
+	struct outcome outcome = { .victim = play->victim.pid, .ended = play->event == STEP_ENDED,
+		                   .released = play->released ||
+		                               play->scenario->holder == NULL };
 	memcpy(&outcome.then, ON, sizeof(outcome.then));
 	outcome.held = play->scenario->held != NULL && play->scenario->held(&outcome);
 	return outcome;
 }
 
-/* Everybody else goes on to the end. Returns how long the last sleeper needed. */
-static uint64_t end_of(struct play *play)
+/* Sleepers that have come to their end; `asleep`: the others all sleep. */
+static unsigned through(bool *asleep)
 {
+	unsigned count = 0;
+	*asleep = true;
+	for (unsigned which = SLEEPERS_FIRST; which < SLEEPERS_FIRST + sleepers; which++) {
+		struct actor *actor = &stage->actor[which];
+		if (actor->pid > 0 && waitpid(actor->pid, NULL, WNOHANG) == actor->pid)
+			actor->pid = 0;
+		count += actor->pid == 0;
+		*asleep = *asleep && (actor->pid == 0 || is_asleep(actor->pid));
+	}
+	return count;
+}
+
+/* Until everybody has come to an end or sleeps. One that has been woken does not sleep, and one
+ * that wakes another does so before its end: so if thrice it is the same, it is so. */
+static unsigned settle(void)
+{
+	uint64_t end = mdg_deadline(HANG_MS * UINT64_C(1000000));
+	unsigned last = UINT32_MAX;
+	for (int same = 0; same < 3 && now_ns() < end;) {
+		bool asleep;
+		unsigned count = through(&asleep);
+		same = asleep && count == last ? same + 1 : 0;
+		last = count;
+		sched_yield();
+	}
+	return last;
+}
+
+/* Everybody else goes on to the end. Returns how long the last sleeper needed. */
+static uint64_t end_of(struct play *play, struct outcome *outcome, bool paused)
+{
+	uint64_t helped = UINT64_MAX;
 	release(play);
+	outcome->paused = paused;
+	outcome->sleepers = sleepers;
+	if (play->scenario->supply != NULL) {
+		await_exit(1);
+		outcome->through = settle();
+		play->scenario->settled(outcome);
+		helped = now_ns();
+		enter(0, play->scenario->supply);
+		await_exit(0);
+	}
 	uint64_t last = play->since;
 	for (unsigned which = 1; which < SLEEPERS_FIRST + sleepers; which++)
 		await_exit(which);
 	for (unsigned which = SLEEPERS_FIRST; which < SLEEPERS_FIRST + sleepers; which++)
-		if (stage->actor[which].through > last)
+		if (stage->actor[which].through > last && stage->actor[which].through < helped)
 			last = stage->actor[which].through;
 	uint64_t took = last - play->since;
 	enter(0, play->scenario->finally);
@@ -280,12 +321,12 @@ static bool kill_at(const struct scenario *scenario, unsigned point, uint64_t *t
 		return false;
 	go(&play, point);
 	struct outcome outcome = look(&play);
-	if (play.event == STEP_DIED)
-		complain("it dies of itself");
+	if (play.event == STEP_DIED || play.event == STEP_STUCK)
+		complain(play.event == STEP_DIED ? "it dies of itself" : "nobody wakes it");
 	play.since = now_ns();
 	step_kill(&play.victim);
-	*took = end_of(&play);
-	judge(&play, false, &outcome);
+	*took = end_of(&play, &outcome, false);
+	judge(&play, &outcome);
 	return play.event == STEP_POINT || play.event == STEP_ASLEEP;
 }
 
@@ -337,7 +378,7 @@ static bool pause_at(const struct scenario *scenario, unsigned point, int wanted
 	bool more = play.event == STEP_POINT || play.event == STEP_ASLEEP;
 	if (!more) {
 		step_kill(&play.victim);
-		(void)end_of(&play);
+		(void)end_of(&play, &outcome, false);
 		return false;
 	}
 	atomic_store(&stage->paused, 1);
@@ -350,10 +391,10 @@ static bool pause_at(const struct scenario *scenario, unsigned point, int wanted
 	if (!scenario->keeps)
 		release(&play);
 	await_victim(play.victim.pid);
-	(void)end_of(&play);
+	(void)end_of(&play, &outcome, true);
 	if (stage->result != wanted)
 		complain("after the pause it returns %d, not %d", stage->result, wanted);
-	judge(&play, true, &outcome);
+	judge(&play, &outcome);
 	return true;
 }
 
@@ -369,8 +410,9 @@ static unsigned learn(const struct scenario *scenario, int *result)
 	go(&play, POINTS_MOST);
 	*result = stage->result;
 	enum step_event event = play.event;
+	struct outcome outcome = look(&play);
 	step_kill(&play.victim);
-	(void)end_of(&play);
+	(void)end_of(&play, &outcome, false);
 	if (event == STEP_ENDLESS) {
 		printf("skipped: stores do not end: this processor loses exclusive access at "
 		       "each step\n");

@@ -7,6 +7,7 @@
  *   holder    comes to hold_on(), and goes on when the victim sleeps, or is dead or has ended;
  *   victim    prepares; then operates, step by step;
  *   sleeper   `before` of them sleep when the victim begins, `after` more when it sleeps;
+ *   supply    helps those who sleep rightly, after settled() has looked who does;
  *   finally   runs to its end after all others: the object must work, and be as new.
  * What a role finds wrong it complains about; what it is told, it says: judge() looks at that.
  */
@@ -58,6 +59,8 @@ struct outcome {
 	bool held;           /* scenario's held(), at the death */
 	struct objects then; /* as they were at the death or the pause */
 	unsigned sleepers;   /* that there were */
+	bool released;       /* the holder had gone on, or there is none */
+	unsigned through;    /* sleepers, when nobody was about to wake up any more */
 	unsigned told;       /* MDG_OWNER_DIED, to others than the victim */
 };
 
@@ -66,7 +69,7 @@ typedef void role(struct actor *me);
 struct scenario {
 	const char *name;
 	unsigned least; /* points: fewer cannot be right */
-	role *arrange, *holder, *sleeper, *finally;
+	role *arrange, *holder, *sleeper, *supply, *finally;
 	int (*prepare)(void), (*operate)(void), (*undo)(void);
 	unsigned before, after;
 	bool untold;    /* of a death by `arrange` nobody has been told */
@@ -74,6 +77,7 @@ struct scenario {
 	bool cold;      /* the victim's first use of locks */
 	bool (*held)(const struct outcome *outcome);
 	void (*judge)(const struct outcome *outcome); /* NULL: judge_told */
+	void (*settled)(const struct outcome *outcome);
 	role *beside;   /* while the victim is stopped: what must not harm; may be NULL */
 };
 

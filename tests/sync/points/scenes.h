@@ -7,7 +7,8 @@
 
 #include "sync/points/scene.h"
 
-extern const struct scenario mutex_scenes[], rwlock_scenes[], once_scenes[];
+extern const struct scenario mutex_scenes[], rwlock_scenes[], once_scenes[], signal_scenes[],
+	barrier_scenes[];
 
 /* What has an owned word (src/sync/owned.h) as its first part. */
 bool owned_is_new(const void *object);

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #if defined(__has_feature)
@@ -191,18 +192,19 @@ bool step_start(struct step *step, const void *watched, size_t size, void (*body
 	return true;
 }
 
-/* In a system call: the status of its end, or -2 when it waits there. */
+enum { ASLEEP = -2, STUCK = -3, STUCK_S = 10 };
+
+/* In a system call: the status of its end, or ASLEEP; or STUCK, when it was to be woken by now. */
 static int await_call(struct step *step)
 {
-	for (;;) {
+	for (time_t end = time(NULL) + STUCK_S;; sched_yield()) {
 		int status = wait_for(step->pid, WNOHANG);
 		if (status != -1)
 			return status;
 		if (!step->sleeping && is_asleep(step->pid))
-			return -2;
-		if (step->sleeping)
-			return wait_for(step->pid, 0);
-		sched_yield();
+			return ASLEEP;
+		if (step->sleeping && time(NULL) > end)
+			return STUCK;
 	}
 }
 
@@ -219,7 +221,9 @@ static enum step_event through_call(struct step *step)
 	if (!step->sleeping)
 		(void)trace(PTRACE_SINGLESTEP, step->pid, 0, 0);
 	int status = await_call(step);
-	step->sleeping = status == -2;
+	if (status == STUCK)
+		return STEP_STUCK;
+	step->sleeping = status == ASLEEP;
 	if (step->sleeping)
 		return STEP_ASLEEP;
 	step->behind = true;
@@ -242,6 +246,11 @@ enum step_event step_next(struct step *step)
 			return event;
 	}
 	return STEP_ENDLESS;
+}
+
+void step_look(struct step *step)
+{
+	(void)differs(step);
 }
 
 void step_kill(struct step *step)

@@ -15,6 +15,7 @@ enum step_event {
 	STEP_ASLEEP, /* in a system call that waits */
 	STEP_ENDED,  /* the operation returned */
 	STEP_DIED,
+	STEP_STUCK,  /* nobody wakes it */
 	STEP_ENDLESS /* more steps than any operation makes: this processor cannot */
 };
 
@@ -40,6 +41,8 @@ void step_begins(void);
 void step_ends(void);
 /* To the next point. After STEP_ASLEEP: when it has been woken. */
 enum step_event step_next(struct step *step);
+/* What has changed until now was not its doing. */
+void step_look(struct step *step);
 void step_kill(struct step *step);
 /* Stops it; then it is no longer stepped. */
 void step_pause(struct step *step);
