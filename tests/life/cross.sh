@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# cross.sh KIND SOURCE BUILD CMAKE -- COMMAND...
+# cross.sh KIND SOURCE BUILD CMAKE TARGET -- COMMAND...
 #
-# Builds the libraries and the attacher once more, for KIND (native, m32 or
-# musl), in BUILD, and runs COMMAND with the attacher's path as last argument.
+# Builds the libraries and the program TARGET once more, for KIND (native, m32 or
+# musl), in BUILD, and runs COMMAND with that program's path as last argument.
+# Several may do so at a time: one builds after the other.
 # Exit 77 when this machine cannot build or run programs of that kind; then it
 # says what to install. What the build prints is shown when it fails.
 set -u
 
-kind=$1 source=$2 build=$3 cmake=$4
-shift 5
+kind=$1 source=$2 build=$3 cmake=$4 target=$5
+shift 6
 
 case $kind in
 native) compiler=${CC:-cc} flags='' packages="gcc" ;;
@@ -27,6 +28,8 @@ musl) compiler=musl-gcc flags='' packages="musl-tools" ;;
 esac
 
 mkdir -p "$build" || exit 1
+exec 9>"$build/lock"
+flock 9 2>/dev/null
 printf '#include <stdio.h>\nint main(void) { return puts("runs") < 0; }\n' >"$build/probe.c"
 # shellcheck disable=SC2086 # the flags are words
 if ! $compiler $flags "$build/probe.c" -o "$build/probe" >"$build/probe.log" 2>&1 ||
@@ -37,8 +40,9 @@ fi
 
 if ! { "$cmake" -S "$source" -B "$build" -DCMAKE_C_COMPILER="$compiler" \
 	-DCMAKE_C_FLAGS="$flags" -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
-	"$cmake" --build "$build" --target attacher; } >"$build/build.log" 2>&1; then
+	"$cmake" --build "$build" --target "$target"; } >"$build/build.log" 2>&1; then
 	cat "$build/build.log"
 	exit 1
 fi
-exec "$@" "$build/tests/attacher"
+exec 9>&-
+exec "$@" "$build/tests/$target"
