@@ -23,10 +23,12 @@
  * ThreadSanitizer that sees into this library, that is a race, of which the loser is thrown away.
  *
  * THE SIZE is looked at before and after as well. It is recorded under the word, when the
- * present buffer has been filled with zeros, and taken back by mdg_cell_destroy, which first
- * raises the version by four: the same buffer, but nobody's v or v + 2 of before. So who copied
- * while the buffers came to lie elsewhere finds one or the other changed. Readers reach
- * no further than the size that they were called with, whatever is recorded.
+ * present buffer has been filled with zeros, and taken back by mdg_cell_destroy. Both first
+ * raise the version by four: the same buffer, but nobody's v or v + 2 of before. So who copied
+ * while the buffers came to lie elsewhere, or while zeros came into the present one, finds one
+ * or the other changed. (At version 0 there has never been a size that a reader could
+ * have seen.) Readers reach no further than the size that they were called with, whatever
+ * is recorded.
  *
  * What it does not do: readers cannot wait for a new value (there is mdg_event), and a reader
  * that is overtaken again and again, by three values in the time of one copy, goes on trying.
@@ -93,10 +95,10 @@ int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_
 	if (!is_size(size))
 		return -EINVAL;
 	for (;;) {
-		/* Acquire: pairs with size_record and destroy; the version is no older than the size. */
-		recorded = atomic_load_explicit(&in->size, memory_order_acquire);
-		/* Acquire: pairs with publish. */
+		/* Acquire: pairs with publish; the size is no older than the version. */
 		version = atomic_load_explicit(&in->version, memory_order_acquire);
+		/* Acquire: pairs with size_record and destroy. */
+		recorded = atomic_load_explicit(&in->size, memory_order_acquire);
 		if (__builtin_expect(recorded == size, 1))
 			copy_out(value, (const word *)((const char *)in + buffer_at(version, size)), size);
 		else if (recorded == 0)
@@ -136,6 +138,14 @@ static void size_record(struct mdg__cell *in, size_t size)
 	atomic_store_explicit(&in->size, (uint32_t)size, memory_order_release);
 }
 
+/* [the word is held] */
+static void publish(struct mdg__cell *in, uint64_t step)
+{
+	uint64_t version = atomic_load_explicit(&in->version, memory_order_relaxed);
+	/* Release: pairs with the acquire in mdg_cell_read. */
+	atomic_store_explicit(&in->version, version + step, memory_order_release);
+}
+
 /* With the word taken: 0 or MDG_OWNER_DIED, and ready for stores into the next buffer; else
  * given back. A death that could not be told, for the size was wrong, is told to the next. */
 static int begin(struct mdg__cell *in, size_t size, int rc)
@@ -150,6 +160,10 @@ static int begin(struct mdg__cell *in, size_t size, int rc)
 		(void)mdg__owned_give(&in->writer);
 		return -EINVAL;
 	}
+	/* Else readers could take zeros that are just being stored for the value before. */
+	if (__builtin_expect(recorded == 0, 0) &&
+	    atomic_load_explicit(&in->version, memory_order_relaxed) != 0)
+		publish(in, BUFFERS);
 	/* F1: between the version, known by taking the word, and the stores; pairs with F2. */
 	fence(memory_order_release);
 	if (__builtin_expect(recorded == 0, 0))
@@ -171,14 +185,6 @@ static inline void copy_in(word *to, const unsigned char *value, size_t size)
 		memcpy(&next, value, size);
 		atomic_store_explicit(to, next, memory_order_relaxed);
 	}
-}
-
-/* [the word is held] */
-static void publish(struct mdg__cell *in, uint64_t step)
-{
-	uint64_t version = atomic_load_explicit(&in->version, memory_order_relaxed);
-	/* Release: pairs with the acquire in mdg_cell_read. */
-	atomic_store_explicit(&in->version, version + step, memory_order_release);
 }
 
 /* `rc`: of taking the word. */
