@@ -38,7 +38,7 @@ static void is_died(mdg_mutex *mutex, bool died)
 	CHECK(mdg_mutex_unlock(mutex) == 0);
 }
 
-/* ---- threads that end ------------------------------------------------------------------------ */
+/* ---- threads that end -------------------------------------------------------------------- */
 
 /* Which of them it holds at its end: bits. */
 enum { LOCK = 1, OTHER = 2, THEIRS_FIRST = 4, THEIRS_LAST = 8, IN_MIDDLE = 16, HOW_ALL = 32 };
@@ -112,7 +112,7 @@ static void detached(void *unused)
 	is_died(&box->lock, true);
 }
 
-/* ---- fork and clone -------------------------------------------------------------------------------- */
+/* ---- fork and clone ---------------------------------------------------------------------- */
 
 static void use_and_end(bool die_holding)
 {
@@ -220,7 +220,7 @@ static void use_in_clone(void *unused)
 	is_died(&box->lock, true);
 }
 
-/* ---- one id, two threads ----------------------------------------------------------------------------- */
+/* ---- one id, two threads ----------------------------------------------------------------- */
 
 enum { DENIED = 99 };
 
@@ -292,7 +292,6 @@ static void namesakes(void)
 		printf("not tried: ids in two pid namespaces (needs root)\n");
 		return;
 	}
-	pid_t inner_holder = atomic_load(&box->inner);
 	CHECK(ended_well(start(inside_ask, NULL)));
 	/* One who dies asleep takes nothing away from its namesake, nor from others. */
 	pid_t victim = asleep_inside(0);
@@ -307,6 +306,7 @@ static void namesakes(void)
 	atomic_store(&box->stage, 0);
 	holder = start(inside_hold, NULL);
 	CHECK(reaches(&box->stage, 1));
+	pid_t inner_holder = 0;
 	while ((inner_holder = atomic_load(&box->inner)) == 0)
 		nap_ms(1);
 	next = asleep_inside(MDG_OWNER_DIED);

@@ -37,7 +37,7 @@ static mdg_cell *cell(void)
 	return (mdg_cell *)(void *)box->cell;
 }
 
-/* ---- what a process does ---------------------------------------------------------------------- */
+/* ---- what a process does ----------------------------------------------------------------- */
 
 static void put_or_get(bool puts)
 {
@@ -158,7 +158,7 @@ static const struct { const char *name; void (*play)(void); } roles[] = {
 	{ "write-after-reader", write_after_reader },
 };
 
-/* ---- the test --------------------------------------------------------------------------------------- */
+/* ---- the test ---------------------------------------------------------------------------- */
 
 static char file[] = "/tmp/madang-peers-XXXXXX";
 
@@ -186,7 +186,9 @@ static pid_t run(const char *program, const char *role)
 
 static void side_by_side(const char *one, const char *other)
 {
-	pid_t worker[4] = { run(one, "work"), run(other, "work"), run(one, "work"), run(other, "work") };
+	pid_t worker[4];
+	for (int i = 0; i < 4; i++)
+		worker[i] = run(i % 2 == 0 ? one : other, "work");
 	for (int i = 0; i < 4; i++)
 		CHECK(ended_well(worker[i]));
 	CHECK(box->counted == 4 * ROUNDS && box->twin == 4 * ROUNDS);

@@ -160,7 +160,7 @@ static void victim_body(void *argument)
 		MUST(scenario->undo() == 0);
 }
 
-/* ---- one play ------------------------------------------------------------------------------- */
+/* ---- one play ---------------------------------------------------------------------------- */
 
 struct play {
 	const struct scenario *scenario;
@@ -398,7 +398,7 @@ static bool pause_at(const struct scenario *scenario, unsigned point, int wanted
 	return true;
 }
 
-/* ---- all points of a scenario -------------------------------------------------------------------- */
+/* ---- all points of a scenario ------------------------------------------------------------ */
 
 /* Unharmed, to learn what it returns and how many points it has. */
 static unsigned learn(const struct scenario *scenario, int *result)

@@ -76,7 +76,7 @@ static struct storm {
 	struct place place[WORKERS_MOST];
 } *storm;
 
-static uint64_t certain[OWNED], perhaps[THINGS], with_intent[THINGS]; /* deaths, by what they held */
+static uint64_t certain[OWNED], perhaps[THINGS], with_intent[THINGS]; /* deaths */
 static unsigned workers, kills = 500;
 static uint64_t seed;
 
@@ -98,7 +98,7 @@ static uint32_t below(uint64_t *state, uint32_t limit)
 	return (uint32_t)((*state * UINT64_C(2685821657736338717)) >> 33) % limit;
 }
 
-/* ---- a worker ----------------------------------------------------------------------------- */
+/* ---- a worker ---------------------------------------------------------------------------- */
 
 static struct place *me;
 static uint64_t my_random;
@@ -409,7 +409,7 @@ static void begin(unsigned which, uint64_t *random)
 	place->pid = pid;
 }
 
-/* ---- the killer ------------------------------------------------------------------------------- */
+/* ---- the killer -------------------------------------------------------------------------- */
 
 static const void *owned(int thing)
 {
@@ -536,7 +536,7 @@ static void all_end(void)
 	}
 }
 
-/* ---- and then ------------------------------------------------------------------------------------- */
+/* ---- and then ---------------------------------------------------------------------------- */
 
 static uint64_t tally(int thing)
 {

@@ -71,7 +71,8 @@ static bool with_rwlock(uint64_t *random)
 		CHECK(mdg_rwlock_repaired(&plain->rwlock) == 0);
 		writes = true;
 	}
-	if (writes && atomic_load(&readers_ended) < UINT64_MAX) /* always: for the sanitizer, as above */
+	/* Always; for the sanitizer, as above. */
+	if (writes && atomic_load(&readers_ended) < UINT64_MAX)
 		count(plain->by_rwlock, &sum_by_rwlock);
 	else
 		CHECK(plain->by_rwlock[0] == plain->by_rwlock[1]);

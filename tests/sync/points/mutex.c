@@ -5,7 +5,7 @@
 #include "sync/owned.h"
 #include "sync/points/scenes.h"
 
-/* ---- what happens -------------------------------------------------------------------------- */
+/* ---- what happens ------------------------------------------------------------------------ */
 
 static int lock(void) { return mdg_mutex_lock(&ON->mutex); }
 static int try(void) { return mdg_mutex_trylock(&ON->mutex); }
@@ -43,7 +43,7 @@ static int unlock_two(void)
 }
 
 
-/* ---- the others ---------------------------------------------------------------------------------- */
+/* ---- the others -------------------------------------------------------------------------- */
 
 void mutex_pass(struct actor *me, int rc)
 {
@@ -119,7 +119,9 @@ bool owned_by(const void *object, pid_t pid)
 void mutex_finally(struct actor *me)
 {
 	mutex_pass(me, try());
-	MUST(lock() == 0 && lock() == -EDEADLK && unlock() == 0 && unlock() == -EPERM);
+	MUST(lock() == 0);
+	MUST(lock() == -EDEADLK && unlock() == 0);
+	MUST(unlock() == -EPERM);
 	MUST(destroy() == 0);
 	MUST(owned_is_new(&ON->mutex));
 }
@@ -181,7 +183,7 @@ static void try_it(struct actor *me)
 	}
 }
 
-/* ---- what is to be told ------------------------------------------------------------------------------- */
+/* ---- what is to be told ------------------------------------------------------------------ */
 
 static bool held(const struct outcome *outcome)
 {
@@ -196,7 +198,7 @@ static void judge_dead(const struct outcome *outcome)
 		complain("a death is told %u times to others", outcome->told);
 }
 
-/* Unlocked unrepaired: it was broken or it died, and all hear of the one or the first of the other. */
+/* Unlocked unrepaired: it was broken, of which all hear, or it died, of which the first hears. */
 static void judge_breaking(const struct outcome *outcome)
 {
 	const struct mdg__owned *owned = (const void *)&outcome->then.mutex;

@@ -5,7 +5,7 @@
 #include "sync/cell.h"
 #include "sync/points/scenes.h"
 
-/* ---- once ----------------------------------------------------------------------------------- */
+/* ---- once -------------------------------------------------------------------------------- */
 
 static int once_begin(void) { return mdg_once_begin(&ON->once); }
 static int once_done(void) { return mdg_once_done(&ON->once); }
@@ -109,7 +109,7 @@ static void judge_at_most_once(const struct outcome *outcome)
 	MUST(outcome->told <= 1);
 }
 
-/* ---- cell --------------------------------------------------------------------------------------- */
+/* ---- cell -------------------------------------------------------------------------------- */
 
 static mdg_cell *cell(void)
 {

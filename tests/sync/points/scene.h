@@ -53,15 +53,15 @@ extern struct stage {
 #define ON (&stage->objects)
 
 struct outcome {
+	struct objects then; /* as they were at the death or the pause */
 	pid_t victim;
+	unsigned sleepers;   /* that there were */
+	unsigned through;    /* of them, when nobody was about to wake up any more */
+	unsigned told;       /* MDG_OWNER_DIED, to others than the victim */
 	bool paused;         /* it was stopped for a moment; else killed */
 	bool ended;          /* the operation had returned */
 	bool held;           /* scenario's held(), at the death */
-	struct objects then; /* as they were at the death or the pause */
-	unsigned sleepers;   /* that there were */
 	bool released;       /* the holder had gone on, or there is none */
-	unsigned through;    /* sleepers, when nobody was about to wake up any more */
-	unsigned told;       /* MDG_OWNER_DIED, to others than the victim */
 };
 
 typedef void role(struct actor *me);
@@ -69,12 +69,11 @@ typedef void role(struct actor *me);
 struct scenario {
 	const char *name;
 	unsigned least; /* points: fewer cannot be right */
+	bool keeps;     /* the holder goes on only when the victim is dead or has ended */
+	bool cold;      /* the victim's first use of locks */
 	role *arrange, *holder, *sleeper, *supply, *finally;
 	int (*prepare)(void), (*operate)(void), (*undo)(void);
 	unsigned before, after;
-	bool untold;    /* of a death by `arrange` nobody has been told */
-	bool keeps;     /* the holder goes on only when the victim is dead or has ended */
-	bool cold;      /* the victim's first use of locks */
 	bool (*held)(const struct outcome *outcome);
 	void (*judge)(const struct outcome *outcome); /* NULL: judge_told */
 	void (*settled)(const struct outcome *outcome);

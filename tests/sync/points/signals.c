@@ -17,7 +17,7 @@ static bool somebody_sleeps(const struct outcome *outcome)
 	return outcome->through < outcome->sleepers;
 }
 
-/* ---- semaphore -------------------------------------------------------------------------------- */
+/* ---- semaphore --------------------------------------------------------------------------- */
 
 static int unit_post(void) { return mdg_sem_post(&ON->sem, 1); }
 static int unit_post_three(void) { return mdg_sem_post(&ON->sem, 3); }
@@ -93,7 +93,7 @@ static void sem_beside(struct actor *me)
 	MUST(rc != 0 || unit_post() == 0);
 }
 
-/* ---- event --------------------------------------------------------------------------------------- */
+/* ---- event ------------------------------------------------------------------------------- */
 
 static int event_set(void) { return mdg_event_set(&ON->event); }
 static int event_reset(void) { return mdg_event_reset(&ON->event); }
@@ -179,7 +179,7 @@ static void event_finally(struct actor *me)
 	MUST(mdg_event_destroy(&ON->event) == 0);
 }
 
-/* ---- condition -------------------------------------------------------------------------------------- */
+/* ---- condition --------------------------------------------------------------------------- */
 
 static int made_ready(uint32_t count)
 {

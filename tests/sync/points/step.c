@@ -44,7 +44,12 @@ struct syscall_info { /* of it, the beginning */
 /* The request's type differs between the C libraries. */
 static long trace(int request, pid_t pid, uintptr_t address, uintptr_t data)
 {
-	return ptrace(request, pid, (void *)address, (void *)data);
+#if defined(__GLIBC__)
+	enum __ptrace_request which = (enum __ptrace_request)request;
+#else
+	int which = request;
+#endif
+	return ptrace(which, pid, (void *)address, (void *)data);
 }
 
 static int wait_for(pid_t pid, int options)
@@ -70,7 +75,7 @@ bool step_possible(const char **reason)
 	return pid > 0 && wait_for(pid, 0) == 0;
 }
 
-/* ---- in the victim ------------------------------------------------------------------------- */
+/* ---- in the victim ----------------------------------------------------------------------- */
 
 static pid_t self; /* asked beforehand: no other call than the one */
 
@@ -94,7 +99,7 @@ static void victim_main(void (*body)(void *), void *argument)
 	_exit(0);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking ----------------------------------------------------------------------------- */
 
 static void peek(pid_t pid, uintptr_t from, void *to, size_t size)
 {
@@ -151,10 +156,8 @@ static bool is_call(const struct step *step)
 	static const unsigned char calls[][4] = {
 #if defined(__x86_64__) || defined(__i386__)
 		{ 2, 0x0f, 0x05 }, { 2, 0x0f, 0x34 }, { 2, 0xcd, 0x80 }
-#elif defined(__aarch64__)
-		{ 3, 0x01, 0x00, 0x00 } /* svc 0, and of its last byte 0xd4 no other word */
-#else
-#error "what does a system call look like here?"
+#else /* 64-bit ARM: svc 0, without its last byte */
+		{ 3, 0x01, 0x00, 0x00 }
 #endif
 	};
 	struct syscall_info info = { 0 };
@@ -173,7 +176,7 @@ static bool is_call(const struct step *step)
 	return false;
 }
 
-/* ---- stepping -------------------------------------------------------------------------------------- */
+/* ---- stepping ---------------------------------------------------------------------------- */
 
 bool step_start(struct step *step, const void *watched, size_t size, void (*body)(void *),
                 void *argument)
