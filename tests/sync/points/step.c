@@ -101,31 +101,41 @@ static void victim_main(void (*body)(void *), void *argument)
 
 /* ---- looking ----------------------------------------------------------------------------- */
 
-static void peek(pid_t pid, uintptr_t from, void *to, size_t size)
+static void *address(uintptr_t at)
 {
-	struct iovec here = { to, size };
-	struct iovec there = { .iov_len = size };
-	memcpy(&there.iov_base, &from, sizeof(from));
-	if (process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)size)
-		memset(to, 0, size);
+	void *pointer;
+	memcpy(&pointer, &at, sizeof(pointer));
+	return pointer;
+}
+
+/* The list's head, and the link at `link`; zeros where there is nothing. */
+static void peek(pid_t pid, uintptr_t head, uintptr_t link, uintptr_t list[4])
+{
+	struct iovec here = { list, 4 * sizeof(list[0]) };
+	struct iovec there[2] = { { address(head), 3 * sizeof(list[0]) },
+		                  { address(link), sizeof(list[0]) } };
+	memset(list, 0, 4 * sizeof(list[0]));
+	(void)process_vm_readv(pid, &here, 1, there, link == 0 ? 1 : 2, 0);
 }
 
 /* Whether memory differs from how it was last seen. */
 static bool differs(struct step *step)
 {
-	uintptr_t list[4] = { 0 };
+	uintptr_t list[4] = { 0 }, link = step->list[0] & ~(uintptr_t)1;
 	size_t size = 0;
 	if (step->head == 0)
 		(void)syscall(SYS_get_robust_list, step->pid, &step->head, &size);
 	if (step->head != 0) {
-		peek(step->pid, step->head, list, 3 * sizeof(list[0]));
-		if ((list[0] & ~(uintptr_t)1) != 0)
-			peek(step->pid, list[0] & ~(uintptr_t)1, &list[3], sizeof(list[3]));
+		peek(step->pid, step->head, link, list);
+		if ((list[0] & ~(uintptr_t)1) != link)
+			peek(step->pid, step->head, list[0] & ~(uintptr_t)1, list);
 	}
 	bool same = memcmp(list, step->list, sizeof(list)) == 0 &&
 	            memcmp(step->seen, step->watched, step->size) == 0;
-	memcpy(step->list, list, sizeof(list));
-	memcpy(step->seen, step->watched, step->size);
+	if (!same) {
+		memcpy(step->list, list, sizeof(list));
+		memcpy(step->seen, step->watched, step->size);
+	}
 	return !same;
 }
 
