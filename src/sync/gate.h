@@ -85,6 +85,7 @@ static inline uint64_t mdg__gated_look(const struct mdg__gated *gated)
 }
 
 /* False: *seen is what it is now. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written when the exchange fails */
 static inline bool mdg__gated_change(struct mdg__gated *gated, uint64_t *seen, uint64_t to)
 {
 	return atomic_compare_exchange_weak_explicit(&gated->word, seen, to, memory_order_seq_cst,

@@ -52,6 +52,19 @@ static inline bool becomes(bool (*done)(void))
 	return true;
 }
 
+/* ThreadSanitizer runs a handler at the next call that it knows, and knows no futex(2): a wait
+ * is interrupted, but begins again before the handler has run. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HANDLERS_LATE 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define HANDLERS_LATE 1
+#endif
+#ifndef HANDLERS_LATE
+#define HANDLERS_LATE 0
+#endif
+
 static _Atomic uint32_t *handled;
 
 static inline void count_signal(int number)

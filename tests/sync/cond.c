@@ -126,7 +126,7 @@ static void handlers(void)
 	CHECK(ended_well(pid));
 	pid = start_waiting(&restarted);
 	kill(pid, SIGUSR1);
-	CHECK(reaches(&box->signals, 1));
+	CHECK(HANDLERS_LATE || reaches(&box->signals, 1));
 	CHECK(mdg_cond_signal(&box->filled) == 0);
 	CHECK(ended_well(pid));
 }
@@ -305,6 +305,8 @@ static void work_stepped(void *unused)
 		int rc = mdg_cond_wait(&box->filled, &box->lock);
 		if (rc == MDG_OWNER_DIED)
 			rc = mdg_mutex_repaired(&box->lock);
+		if (rc != 0)
+			stepped_end(false);
 	}
 	box->items--;
 	stepped_end(mdg_mutex_unlock(&box->lock) == 0);

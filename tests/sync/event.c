@@ -103,7 +103,7 @@ static void handlers(int (*how)(mdg_event *event, uint64_t deadline))
 	CHECK(ended_well(pid));
 	pid = start_waiting(&restarted);
 	kill(pid, SIGUSR1);
-	CHECK(reaches(&box->signals, 1));
+	CHECK(HANDLERS_LATE || reaches(&box->signals, 1));
 	CHECK(mdg_event_set(&box->event) == 0);
 	CHECK(ended_well(pid));
 	CHECK(mdg_event_is_set(&box->event) == (how == mdg_event_wait_until));

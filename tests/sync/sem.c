@@ -98,7 +98,7 @@ static void handlers(void)
 	CHECK(ended_well(pid));
 	pid = start_waiting(&restarted);
 	kill(pid, SIGUSR1);
-	CHECK(reaches(&box->signals, 1));
+	CHECK(HANDLERS_LATE || reaches(&box->signals, 1));
 	CHECK(mdg_sem_post(&box->sem, 1) == 0);
 	CHECK(ended_well(pid));
 	CHECK(is_empty());

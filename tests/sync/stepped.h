@@ -18,6 +18,17 @@
 
 #include "sync/asleep.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MANY_INSTRUCTIONS 12
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define MANY_INSTRUCTIONS 12
+#endif
+#ifndef MANY_INSTRUCTIONS
+#define MANY_INSTRUCTIONS (HANDLERS_LATE ? 12 : 1)
+#endif
+
 struct stepped {
 	pid_t pid;
 	bool ended, running; /* running: in an instruction that sleeps */
@@ -116,13 +127,14 @@ static inline void stepped_kill(struct stepped *victim)
 
 /* Calls trial(n) for numbers of instructions from 0 on, until it says that the victim had ended
  * before. Every other or third one: a store and the system call that has to follow are
- * farther apart. Sanitizers make many instructions: of those after the first ones fewer. */
+ * farther apart, and more so with sanitizers, which make many more instructions. What
+ * comes late is a wait that spins. */
 static inline void at_many_instructions(bool (*trial)(uint32_t))
 {
 	uint32_t at = 0, trials = 0;
 	while (check_failures == 0 && trial(at)) {
 		trials++;
-		at += 2 + trials % 2 + trials / 100 * 8;
+		at += (at < 150 ? 2 + trials % 2 : 13) * MANY_INSTRUCTIONS;
 	}
 }
 
