@@ -31,6 +31,7 @@
 #include <sys/mman.h>
 
 #include "platform/identity.h"
+#include "platform/ofthread.h"
 #include "segment/internal.h"
 
 #ifndef MADV_WIPEONFORK
@@ -47,9 +48,8 @@ static struct page unwiped = { 1, 0, 0 }; /* where the kernel has no such pages 
 static struct page *_Atomic page = &unwiped;
 static _Atomic uint32_t last_epoch = 1;
 /* Of the thread in fork: its own, and in the child's first pages anyway. */
-#define OF_THREAD static __thread __attribute__((tls_model("initial-exec")))
-OF_THREAD mdg__sigmask mask_at_fork;
-OF_THREAD bool entered_at_fork;
+static MDG__OF_THREAD mdg__sigmask mask_at_fork;
+static MDG__OF_THREAD bool entered_at_fork;
 
 uint32_t mdg__fork_epoch(void)
 {

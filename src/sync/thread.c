@@ -29,7 +29,7 @@
 #define MDG__OWN_ROBUST_LIST
 #endif
 
-__thread __attribute__((tls_model("initial-exec"))) struct mdg__thread mdg__this_thread;
+MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 static _Atomic uint32_t unwiped;
 _Atomic uint32_t *mdg__sync_epoch = &unwiped;
 
@@ -79,11 +79,9 @@ static uint32_t epoch_now(void)
 
 /* ---- the list -------------------------------------------------------------------------- */
 
-#define OF_THREAD static __thread __attribute__((tls_model("initial-exec")))
-
 #ifdef MDG__OWN_ROBUST_LIST
 
-OF_THREAD struct mdg__robust_head own_head;
+static MDG__OF_THREAD struct mdg__robust_head own_head;
 
 static int list_prepare(struct mdg__thread *thread)
 {
@@ -103,7 +101,7 @@ static void give_back_at_end(struct mdg__thread *thread)
 
 #else
 
-OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
+static MDG__OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
 
 /* Unlocks the anchors of a thread that ends and holds nothing: then the list is as it would be
  * without us. Of one that holds something the kernel needs them. */

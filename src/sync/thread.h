@@ -38,6 +38,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/ofthread.h"
+
 enum { MDG__HELD_MAX = 64 }; /* locks that one thread can hold at once */
 
 /* struct robust_list_head of <linux/futex.h>. */
@@ -63,7 +65,7 @@ struct mdg__thread {
 	struct mdg__held held[MDG__HELD_MAX]; /* oldest first; word NULL: being entered */
 };
 
-extern __thread __attribute__((tls_model("initial-exec"))) struct mdg__thread mdg__this_thread;
+extern MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 
 /* A page that a forked child finds wiped. */
 extern _Atomic uint32_t *mdg__sync_epoch;
