@@ -29,7 +29,10 @@
  * DEATH. A thread that ends, by exit, exec or kill -9, alone or with its process,
  * gives back what it held, and the next one is told once: MDG_OWNER_DIED. It
  * comes from the kernel (get_robust_list(2)) at once, and does not rest on
- * process or thread ids, which are used again.
+ * process or thread ids, which are used again. Two things the kernel does not see: what a
+ * thread other than the process's first held when it called exec stays held for ever; and
+ * between pid namespaces, a thread killed in the few instructions in which it gives back or
+ * tries to take what a thread with the same id holds is taken for that one.
  *
  * WAITING. Each wait comes in three forms: without limit; `try`, which says
  * -EBUSY (-EAGAIN where nothing is held) instead of waiting; and `_until` a
