@@ -65,9 +65,9 @@ static void wake_crowd(struct mdg__rwlock *rw)
 		(void)mdg__sys_futex_wake_bits(&rw->crowd, INT_MAX, (uint32_t)MDG__ANYONE);
 }
 
-/* Somebody may be asleep: the writer, of whom there is one, or who wants a slot. WAITERS stays,
- * for a reader that looks in before the writer is woken, so that its leaving wakes, too, if this one
- * is killed. It goes, as in owned.c, when nobody came and nobody sleeps. [pending] */
+/* Somebody may be asleep: the writer, of whom there is one, or who wants a slot. WAITERS stays for
+ * a reader that looks in before the writer is woken: its leaving wakes too, should this one be
+ * killed. It goes, as in owned.c, when nobody came and nobody sleeps. [pending] */
 static void slot_give_marked(struct mdg__rwlock *rw, _Atomic uint32_t *word)
 {
 	uint32_t held = mdg__this_thread.tid | MDG__WAITERS;
@@ -121,8 +121,8 @@ static inline bool slot_take(struct mdg__thread *thread, struct mdg__rwlock *rw,
 	/* seq_cst: before the loads in slot_show and `closed`; pairs with await_empty. Acquire: pairs
 	 * with slot_give; whoever set the mark has set the bit in `used` before. */
 	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(
-	            &slot->word, &seen, thread->tid | marks, memory_order_seq_cst, memory_order_relaxed),
-	                     0))
+	            &slot->word, &seen, thread->tid | marks, memory_order_seq_cst,
+	            memory_order_relaxed), 0))
 		return false;
 	if (__builtin_expect(slot->mark != MDG__SHARED_MARK, 0))
 		slot_show(rw, at);
