@@ -175,8 +175,8 @@ MDG_API int mdg_sem_destroy(mdg_sem *sem);              /* to zero: 0, -EBUSY: s
 /* ---- event --------------------------------------------------------------------- */
 
 /* Something that has happened, or not yet: set or not set. 128 bytes. `wait` leaves
- * it set: all pass that wait when it is set, also if it is reset before they run. `take`
- * resets it: of those who take, one passes for each time it was set while not set. Setting it
+ * it set: all pass that are asleep when it is set, also if it is reset before they run; one that is
+ * just falling asleep may miss a set that is reset at once. `take` resets it: of those who take, one passes for each time it was set while not set. Setting it
  * with nobody waiting is no system call. A taker that dies before it has taken leaves it to the
  * next; one that sets it has set it for all, or not at all. */
 typedef struct mdg_event { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_event;

@@ -4,7 +4,9 @@
  *
  * The value of the word: SET; WAKING; and how often it was set, modulo 2^30. To one that
  * takes, something is to be had while SET; to one that waits, also when it was set since it
- * came, though it be reset again: who sets and resets at once lets all pass that wait.
+ * came, though it be reset again: who sets and resets at once lets all pass that sleep. One that
+ * has looked and not fallen asleep yet may miss that, if another marks the gate again in between:
+ * the kernel compares the gate, which has no room to count in.
  *
  * Setting clears the gate. It wakes all that wait, and one of those that take. Those that wait
  * are many and leave as many, so a notifier among them must not wake the others each time
