@@ -134,7 +134,7 @@ static inline void at_many_instructions(bool (*trial)(uint32_t))
 	uint32_t at = 0, trials = 0;
 	while (check_failures == 0 && trial(at)) {
 		trials++;
-		at += (at < 150 ? 2 + trials % 2 : 13) * MANY_INSTRUCTIONS;
+		at += at < 150 ? (2 + trials % 2) * MANY_INSTRUCTIONS : at / 6;
 	}
 }
 
