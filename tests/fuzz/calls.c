@@ -33,7 +33,7 @@ static struct measure measure(void)
 	struct rusage usage = { 0 };
 	getrusage(RUSAGE_SELF, &usage);
 	return (struct measure){ nanoseconds(CLOCK_MONOTONIC), nanoseconds(CLOCK_PROCESS_CPUTIME_ID),
-		                 usage.ru_nvcsw };
+		                 usage.ru_nvcsw, getpid() };
 }
 
 void call_start(struct caller *caller)
@@ -62,6 +62,8 @@ static void end(struct caller *caller, uint64_t before)
 	if (wall < SECOND)
 		return;
 	struct measure now = measure();
+	if (now.pid != caller->start.pid)
+		caller->start = (struct measure){ .wall = before, .pid = now.pid };
 	uint64_t processor = now.processor - caller->start.processor;
 	long sleeps = now.sleeps - caller->start.sleeps;
 	if (processor < SECOND && sleeps < SLEEPS)

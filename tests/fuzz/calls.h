@@ -31,6 +31,7 @@ enum { EXIT_HANG = 3, EXIT_WRONG = 4, NEVER_SECONDS = 30 };
 struct measure {
 	uint64_t wall, processor;
 	long sleeps;
+	pid_t pid; /* whose they are: a forked child's begin at zero */
 };
 
 struct caller {
