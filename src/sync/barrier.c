@@ -29,8 +29,6 @@
 
 #include <limits.h>
 
-enum { LOOK_AGAIN_NS = 20000000 };
-
 #define TOLD_OF_DEATH 1u
 #define SLEEPERS      2u
 #define REVISION      4u
@@ -281,10 +279,7 @@ static int sleep_until(struct mdg__barrier *in, uint32_t mine, uint64_t deadline
 		return 0;
 	if ((meeting & SLEEPERS) == 0 && !replace(in, meeting, meeting | SLEEPERS))
 		return 0;
-	uint64_t again = mdg_deadline(LOOK_AGAIN_NS);
-	int rc = mdg__sleep(&in->meeting, meeting | SLEEPERS, deadline < again ? deadline : again,
-	                    (uint32_t)MDG__ANYONE);
-	return rc == -ETIMEDOUT && again < deadline ? 0 : rc;
+	return mdg__sleep_and_look(&in->meeting, meeting | SLEEPERS, deadline);
 }
 
 static void spin(struct mdg__barrier *in, uint32_t mine)

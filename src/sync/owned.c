@@ -43,19 +43,6 @@ static int take_at_once(struct mdg__thread *thread, struct mdg__robust *robust, 
 	}
 }
 
-int mdg__owned_take_other(struct mdg__thread *thread, struct mdg__owned *owned)
-{
-	struct mdg__robust *robust = &owned->robust;
-	if (is_own(thread, robust, thread->head->pending))
-		return -EDEADLK;
-	if (thread->count == MDG__HELD_MAX)
-		return -ENOLCK;
-	uintptr_t before = mdg__pending_begin(thread, &robust->word);
-	int rc = take_at_once(thread, robust, 0);
-	mdg__pending_end(thread, before);
-	return rc;
-}
-
 /* Takes it if it comes free before long: 0, MDG_OWNER_DIED, -EBUSY. The pauses between looks
  * get longer: each look takes the line from its owner, who may be about to use it many
  * times in a row, so who looks all the time slows down everybody. It queues behind those who
@@ -76,19 +63,6 @@ static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust,
 	return take_at_once(thread, robust, sleepers);
 }
 
-/* Not named while it sleeps is what a namesake holds, in another pid namespace: if this thread was
- * killed, the kernel would take it for the owner. [pending names the word] */
-static int sleep_named(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t seen,
-                       uint64_t deadline)
-{
-	uintptr_t pending = thread->head->pending;
-	if ((seen & MDG__TID) == thread->tid)
-		thread->head->pending = 0;
-	int rc = mdg__sleep(&robust->word, seen, deadline, MDG__TAKERS);
-	thread->head->pending = pending;
-	return rc == -ETIMEDOUT ? rc : 0;
-}
-
 /* Marks the word and sleeps on it while it is held. 0: look again; -ETIMEDOUT. */
 static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint64_t deadline)
 {
@@ -100,7 +74,8 @@ static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint
 	    !atomic_compare_exchange_strong_explicit(&robust->word, &seen, marked,
 	                                             memory_order_relaxed, memory_order_relaxed))
 		return 0;
-	return sleep_named(thread, robust, marked, deadline);
+	int rc = mdg__sleep_named(thread, &robust->word, marked, deadline, MDG__TAKERS);
+	return rc == -ETIMEDOUT ? rc : 0;
 }
 
 /* [pending names the word] */

@@ -64,12 +64,9 @@ _Static_assert(sizeof(struct mdg__owned) == 128, "");
 _Static_assert(offsetof(struct mdg__robust, word) + MDG__NODE_FARTHEST + 8 <=
                sizeof(struct mdg__robust), "");
 
-/* 0 or MDG_OWNER_DIED: taken; -EBUSY, -EDEADLK, -ENOLCK, -ENOSYS. Inline: what is fast. */
-int mdg__owned_take_other(struct mdg__thread *thread, struct mdg__owned *owned);
-/* The same, and waits: also -ETIMEDOUT. */
+/* 0 or MDG_OWNER_DIED: taken; -ETIMEDOUT, with deadline 0 at once; -EDEADLK, -ENOLCK. */
 int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned,
                             uint64_t deadline);
-int mdg__owned_take_until(struct mdg__owned *owned, uint64_t deadline);
 void mdg__robust_wake(struct mdg__robust *robust, int most);
 
 /* The word, from free to this thread's, and into its list. */
@@ -98,17 +95,7 @@ static inline bool mdg__owned_take_free(struct mdg__owned *owned)
 	       __builtin_expect(mdg__robust_take_free(thread, &owned->robust), 1);
 }
 
-static inline int mdg__owned_try(struct mdg__owned *owned)
-{
-	struct mdg__thread *thread = mdg__thread();
-	if (__builtin_expect(thread == NULL, 0))
-		return -ENOSYS;
-	if (__builtin_expect(thread->count < MDG__HELD_MAX, 1) &&
-	    __builtin_expect(mdg__robust_take_free(thread, &owned->robust), 1))
-		return 0;
-	return mdg__owned_take_other(thread, owned);
-}
-
+/* 0 or MDG_OWNER_DIED: taken; the errors of mdg__owned_take_waiting; -ENOSYS. */
 static inline int mdg__owned_take(struct mdg__owned *owned, uint64_t deadline)
 {
 	struct mdg__thread *thread = mdg__thread();
@@ -118,6 +105,27 @@ static inline int mdg__owned_take(struct mdg__owned *owned, uint64_t deadline)
 	    __builtin_expect(mdg__robust_take_free(thread, &owned->robust), 1))
 		return 0;
 	return mdg__owned_take_waiting(thread, owned, deadline);
+}
+
+/* The same without waiting: -EBUSY instead of -ETIMEDOUT. */
+static inline int mdg__owned_try(struct mdg__owned *owned)
+{
+	int rc = mdg__owned_take(owned, 0);
+	return rc == -ETIMEDOUT ? -EBUSY : rc;
+}
+
+/* Sleeps on a word that `pending` names, while it is `seen`. Not named while it sleeps is what a
+ * namesake holds, in another pid namespace: if this thread was killed, the kernel would take it for
+ * the owner. What futex(2) says. */
+static inline int mdg__sleep_named(struct mdg__thread *thread, _Atomic uint32_t *word,
+                                   uint32_t seen, uint64_t deadline, uint32_t bits)
+{
+	uintptr_t pending = thread->head->pending;
+	if ((seen & MDG__TID) == thread->tid)
+		thread->head->pending = 0;
+	int rc = mdg__sys_futex_wait_until(word, seen, deadline, bits);
+	thread->head->pending = pending;
+	return rc;
 }
 
 /* Gives back what stands at `at` in the thread's list; wakes up to `most` sleepers. */

@@ -29,9 +29,6 @@
 
 #include <limits.h>
 
-/* How often those who found every slot taken look for dead readers. */
-enum { LOOK_AGAIN_NS = 20000000 };
-
 static inline struct mdg__rwlock *inside_of(mdg_rwlock *lock)
 {
 	return (struct mdg__rwlock *)(void *)lock;
@@ -181,7 +178,7 @@ static bool slot_mark(_Atomic uint32_t *word, uint32_t *ret_seen)
 }
 
 /* All slots are taken: sleeps until a reader leaves one. 0: look again. Who dies here, or is not
- * woken because somebody died, costs the others LOOK_AGAIN_NS at most. */
+ * woken because somebody died, costs the others MDG__LOOK_AGAIN_NS at most. */
 static int await_slot(struct mdg__rwlock *rw, uint64_t deadline)
 {
 	uint32_t ignored;
@@ -198,10 +195,8 @@ static int await_slot(struct mdg__rwlock *rw, uint64_t deadline)
 	for (uint32_t i = 0; i < MDG_READERS_MAX; i++)
 		if (!slot_mark(&rw->slot[i].robust.word, &ignored))
 			return 0;
-	uint64_t again = mdg_deadline(LOOK_AGAIN_NS);
-	int rc = mdg__sleep(&rw->crowd, seen, deadline < again ? deadline : again,
-	                    (uint32_t)MDG__ANYONE);
-	return rc == -ETIMEDOUT && deadline <= again ? rc : 0;
+	int rc = mdg__sleep_and_look(&rw->crowd, seen, deadline);
+	return rc == -ETIMEDOUT ? rc : 0;
 }
 
 /* ---- readers: waiting for the writer ---------------------------------------------------- */
@@ -211,18 +206,6 @@ static void wake_others(_Atomic uint32_t *word)
 {
 	(void)mdg__sys_futex_wake_bits(word, INT_MAX, MDG__READERS);
 	(void)mdg__sys_futex_wake_bits(word, 1, MDG__TAKERS);
-}
-
-/* Not named while it sleeps is what a namesake in another pid namespace owns, as in owned.c. */
-static int sleep_named(struct mdg__thread *thread, _Atomic uint32_t *word, uint32_t seen,
-                       uint64_t deadline)
-{
-	uintptr_t pending = thread->head->pending;
-	if ((seen & MDG__TID) == thread->tid)
-		thread->head->pending = 0;
-	int rc = mdg__sys_futex_wait_until(word, seen, deadline, MDG__READERS);
-	thread->head->pending = pending;
-	return rc;
 }
 
 /* Sleeps while the word has an owner. 0, -ETIMEDOUT. [pending names the word] */
@@ -243,7 +226,7 @@ static int sleep_while_owned(struct mdg__thread *thread, _Atomic uint32_t *word,
 		    !atomic_compare_exchange_strong_explicit(word, &seen, marked, memory_order_relaxed,
 		                                             memory_order_relaxed))
 			continue;
-		int rc = sleep_named(thread, word, marked, deadline);
+		int rc = mdg__sleep_named(thread, word, marked, deadline, MDG__READERS);
 		if (rc == -ETIMEDOUT)
 			return rc;
 		woken = woken || rc == 0;
@@ -419,7 +402,7 @@ static inline int write_until(struct mdg__rwlock *rw, uint64_t deadline)
  * died before it was in left nothing: -EAGAIN, and readers may come. */
 static int take_over(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline)
 {
-	int rc = mdg__owned_take_other(thread, &rw->writer);
+	int rc = mdg__owned_try(&rw->writer);
 	if (!is_taken(rc))
 		return rc == -EBUSY ? -EAGAIN : rc;
 	return was_left(rw) ? go_in(thread, rw, deadline) : give_up(rw, -EAGAIN);

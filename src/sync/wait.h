@@ -58,4 +58,15 @@ static inline int mdg__sleep(_Atomic uint32_t *word, uint32_t value, uint64_t de
 	return rc == -ETIMEDOUT || rc == -EINTR ? rc : 0;
 }
 
+/* Between two looks for a death of which the kernel does not wake this sleeper. */
+enum { MDG__LOOK_AGAIN_NS = 20000000 };
+
+/* The same, for so long at most: then look again. */
+static inline int mdg__sleep_and_look(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
+{
+	uint64_t again = mdg__monotonic_nanoseconds() + MDG__LOOK_AGAIN_NS;
+	int rc = mdg__sleep(word, value, deadline < again ? deadline : again, (uint32_t)MDG__ANYONE);
+	return rc == -ETIMEDOUT && again < deadline ? 0 : rc;
+}
+
 #endif

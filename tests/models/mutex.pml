@@ -60,7 +60,7 @@ rest:	if
 		}
 	fi;
 
-	/* mdg__owned_take_other (late), mdg__owned_take_waiting */
+	/* mdg__owned_take_waiting */
 	atomic {
 		if :: late = 1 :: skip fi;
 		pending = 1;
