@@ -6,24 +6,9 @@
 #ifndef MADANG_TESTS_SYNC_ASLEEP_H
 #define MADANG_TESTS_SYNC_ASLEEP_H
 
-#include <fcntl.h>
 #include <sys/syscall.h>
 
 #include "sync/shared.h"
-
-/* Whether a process's first thread sleeps in the kernel. */
-static inline bool is_asleep(pid_t pid)
-{
-	char path[32], text[256] = "";
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	ssize_t size = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	const char *end = size > 0 ? strrchr(text, ')') : NULL;
-	return end != NULL && end[1] == ' ' && end[2] == 'S';
-}
 
 /* [the process sets *word right before it waits] False: not within GRACE. */
 static inline bool falls_asleep(pid_t pid, _Atomic uint32_t *word)

@@ -11,6 +11,7 @@
 
 #include <madang/sync.h>
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -69,6 +70,20 @@ static inline pid_t start(void (*f)(void *), void *argument)
 		_exit(test_result());
 	}
 	return pid;
+}
+
+/* Whether a process's first thread sleeps in the kernel. */
+static inline bool is_asleep(pid_t pid)
+{
+	char path[32], text[256] = "";
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	const char *end = size > 0 ? strrchr(text, ')') : NULL;
+	return end != NULL && end[1] == ' ' && end[2] == 'S';
 }
 
 /* Its wait status. */

@@ -10,6 +10,8 @@
  */
 #include "sync/points/step.h"
 
+#include "sync/shared.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -137,20 +139,6 @@ static bool differs(struct step *step)
 		memcpy(step->seen, step->watched, step->size);
 	}
 	return !same;
-}
-
-bool is_asleep(pid_t pid)
-{
-	char path[40], text[400];
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	FILE *file = fopen(path, "re");
-	if (file == NULL)
-		return false;
-	size_t got = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[got] = '\0';
-	const char *state = strrchr(text, ')');
-	return state != NULL && state[1] == ' ' && state[2] == 'S';
 }
 
 /* Whether the next instruction is a system call. */

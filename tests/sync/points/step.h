@@ -46,7 +46,5 @@ void step_look(struct step *step);
 void step_kill(struct step *step);
 /* Stops it; then it is no longer stepped. */
 void step_pause(struct step *step);
-/* Whether a process sleeps in the kernel. */
-bool is_asleep(pid_t pid);
 
 #endif
