@@ -53,6 +53,13 @@ static struct place *place_of(int64_t where)
 	return where >= WHERE_PLACE && where < WHERE_NULL ? &places[where - WHERE_PLACE] : NULL;
 }
 
+_Static_assert(AREA_PAGES < 64, "a bit for each page, see struct place");
+
+static uint64_t pages_mask(int64_t first, int64_t count)
+{
+	return ((UINT64_C(1) << count) - 1) << first;
+}
+
 /* Whether these pages are of the area or of a place, and nobody else's. */
 static bool ours(int64_t where, int64_t first, int64_t count)
 {
@@ -60,7 +67,8 @@ static bool ours(int64_t where, int64_t first, int64_t count)
 	if (first < 0 || count < 0 || first > AREA_PAGES || count > AREA_PAGES)
 		return false;
 	if (place != NULL)
-		return place->address != NULL && first + count <= place->pages;
+		return place->address != NULL && first + count <= place->pages &&
+		       (place->gone & pages_mask(first, count)) == 0;
 	return where + first + count <= AREA_PAGES;
 }
 
@@ -150,7 +158,7 @@ static void op_attach(const struct op *op)
 	char *memory = shmat(id, wanted, flags);
 	log_result(address_name(memory), memory == (char *)-1 ? errno : 0);
 	if (place != NULL && memory != (char *)-1)
-		*place = (struct place){ memory, pages_of(id), true };
+		*place = (struct place){ .address = memory, .pages = pages_of(id), .intact = true };
 	if (place != NULL && place->pages == 0)
 		place->intact = false;
 	area_probe();
@@ -305,8 +313,10 @@ static void op_unmap(const struct op *op)
 	char *start = address_of(op->arg[0], NULL, op->arg[1] * (int64_t)page);
 	int result = munmap(start, (size_t)op->arg[2] * page);
 	log_result(result, result < 0 ? errno : 0);
-	if (place != NULL && result == 0)
+	if (place != NULL && result == 0) {
 		place->intact = false;
+		place->gone |= pages_mask(op->arg[1], op->arg[2]);
+	}
 	if (whole)
 		*place = (struct place){ 0 };
 	area_probe();
@@ -359,6 +369,10 @@ static void op_remap(const struct op *op)
 	log_result(address_name(memory), memory == MAP_FAILED ? errno : 0);
 	if (place != NULL && memory != MAP_FAILED && op->arg[2] != 0)
 		place->intact = false;
+	if (place != NULL && op->arg[2] != 0) { /* one that fails may have cut the end off before */
+		int64_t left = op->arg[4] < 0 ? op->arg[3] : 0; /* where it was */
+		place->gone |= pages_mask(op->arg[1] + left, op->arg[2] - left);
+	}
 	if (whole && memory != MAP_FAILED)
 		*place = (struct place){ 0 };
 	area_probe();

@@ -122,6 +122,7 @@ struct place {
 	char *address; /* NULL: nothing was attached here yet */
 	int64_t pages;
 	bool intact;   /* all of it is attached: may be looked at */
+	uint64_t gone; /* pages, a bit each, that were given back: anybody's by now */
 };
 
 /* Of this process; a forked child has a copy, an exec'd one starts anew. */
