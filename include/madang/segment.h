@@ -75,7 +75,14 @@ enum mdg_error {
 	MDG_NS_GONE = -10009,     /* the directory was deleted while in use */
 	MDG_NO_SLOT = -10010,     /* every process slot of the namespace is taken */
 	MDG_OWNER_DIED = -10011,  /* <madang/sync.h>: done, but who held it before died */
-	MDG_BROKEN = -10012       /* <madang/sync.h>: not done: left unrepaired, or damaged */
+	MDG_BROKEN = -10012,      /* <madang/sync.h>: not done: left unrepaired, or damaged */
+	/* <madang/channel.h> */
+	MDG_PEER_DIED = -10013,       /* the other side of a call died */
+	MDG_NOT_CHANNEL = -10014,     /* the segment of that name is not a channel */
+	MDG_UNLIKE_KIND = -10015,     /* the channel is there, with another kind */
+	MDG_UNLIKE_CAPACITY = -10016, /* ... capacity */
+	MDG_UNLIKE_PEERS = -10017,    /* ... number of peers */
+	MDG_UNLIKE_FULL = -10018      /* ... way of being full */
 };
 
 /* A sentence without a full stop for any code a function here returned.

@@ -128,6 +128,11 @@ int mdg__sys_mknodat(int dirfd, const char *path, unsigned mode)
 	return (int)MDG__RAW(SYS_mknodat, dirfd, path, S_IFREG | mode, 0);
 }
 
+int mdg__sys_mkfifoat(int dirfd, const char *path, unsigned mode)
+{
+	return (int)MDG__RAW(SYS_mknodat, dirfd, path, S_IFIFO | mode, 0);
+}
+
 int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode)
 {
 	return (int)MDG__RAW(SYS_fchmodat, dirfd, path, mode);
@@ -234,6 +239,11 @@ int64_t mdg__sys_read(int fd, void *buffer, size_t room)
 		done = MDG__RAW(SYS_read, fd, buffer, room);
 	while (done == -EINTR);
 	return done;
+}
+
+int64_t mdg__sys_write(int fd, const void *bytes, size_t size)
+{
+	return MDG__RAW(SYS_write, fd, bytes, size);
 }
 
 int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset)
@@ -390,6 +400,13 @@ int64_t mdg__now_seconds(void)
 	struct timespec time = { 0, 0 };
 	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME_COARSE, &time));
 	return (int64_t)time.tv_sec;
+}
+
+uint64_t mdg__realtime_nanoseconds(void)
+{
+	struct timespec time = { 0, 0 };
+	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME, &time));
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
 uint64_t mdg__monotonic_nanoseconds(void)

@@ -56,12 +56,14 @@ int mdg__sys_fstat(int fd, struct stat *ret);
 int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret);
 /* Reads up to `room` bytes (restarting after signals): bytes read, or -errno. */
 int64_t mdg__sys_read(int fd, void *buffer, size_t room);
+int64_t mdg__sys_write(int fd, const void *bytes, size_t size); /* once */
 /* The same from a place in the file. */
 int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset);
 /* Entries of a directory as getdents64(2) gives them. */
 int64_t mdg__sys_getdents(int fd, void *buffer, size_t room);
 /* Makes an empty regular file without opening it; the umask applies. */
 int mdg__sys_mknodat(int dirfd, const char *path, unsigned mode);
+int mdg__sys_mkfifoat(int dirfd, const char *path, unsigned mode);
 int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode); /* follows links */
 /* Writes `size` zeros at the start. [signals blocked] */
 int mdg__sys_write_zeros(int fd, uint64_t size);
@@ -104,6 +106,7 @@ bool mdg__sys_process_exists(int32_t pid);
 
 /* ---- clocks ---- */
 int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
+uint64_t mdg__realtime_nanoseconds(void);
 uint64_t mdg__monotonic_nanoseconds(void);
 uint64_t mdg__boot_nanoseconds(void); /* since boot, sleep included; the scale of /proc/PID/stat */
 

@@ -285,7 +285,7 @@ static int sleep_until(struct mdg__barrier *in, uint32_t mine, uint64_t deadline
 static void spin(struct mdg__barrier *in, uint32_t mine)
 {
 	for (int i = 0; i < MDG__SPINS && tag_of(meeting_now(in)) == tag_of(mine); i++)
-		mdg__pause();
+		mdg__cpu_pause();
 }
 
 /* [has come] */

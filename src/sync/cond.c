@@ -77,7 +77,7 @@ static int await(struct cond *cond, uint32_t noted, uint64_t deadline)
 	for (int i = 0; i < MDG__SPINS && deadline != 0; i++) {
 		if (is_woken(cond, noted, &seen))
 			return 0;
-		mdg__pause();
+		mdg__cpu_pause();
 	}
 	if (deadline == 0)
 		return is_woken(cond, noted, &seen) ? 0 : -ETIMEDOUT;

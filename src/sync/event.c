@@ -120,7 +120,7 @@ static __attribute__((noinline)) int pass_waiting(struct mdg__gated *gated, int 
 	for (int i = 0; i < MDG__SPINS; i++) {
 		if (passes(gated, kind, since, &seen))
 			return 0;
-		mdg__pause();
+		mdg__cpu_pause();
 	}
 	if (thread == NULL)
 		return -ENOSYS;

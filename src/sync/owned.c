@@ -58,7 +58,7 @@ static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust,
 		if (spent != 0 && pauses < LONGEST)
 			pauses *= 2;
 		for (int i = 0; i < pauses; i++)
-			mdg__pause();
+			mdg__cpu_pause();
 	}
 	return take_at_once(thread, robust, sleepers);
 }

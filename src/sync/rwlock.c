@@ -239,7 +239,7 @@ static void spin_while_owned(_Atomic uint32_t *word)
 		uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
 		if ((seen & MDG__TID) == 0 || (seen & MDG__WAITERS) != 0)
 			return;
-		mdg__pause();
+		mdg__cpu_pause();
 	}
 }
 
@@ -279,7 +279,7 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
 			(void)atomic_compare_exchange_strong_explicit(word, &seen, 0, memory_order_acquire,
 			                                              memory_order_relaxed);
 		} else if (spins < MDG__SPINS) {
-			mdg__pause();
+			mdg__cpu_pause();
 		} else if (deadline == 0) {
 			rc = -ETIMEDOUT;
 		} else if (slot_mark(word, &seen)) {

@@ -40,7 +40,7 @@ static bool take_spinning(struct mdg__gated *gated)
 	for (int i = 0; i < MDG__SPINS; i++) {
 		if (take(gated, &seen))
 			return true;
-		mdg__pause();
+		mdg__cpu_pause();
 	}
 	return false;
 }

@@ -77,6 +77,16 @@ static uint32_t epoch_now(void)
 	return now;
 }
 
+uint32_t mdg__process_epoch(void)
+{
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	epoch_prepare();
+	uint32_t epoch = epoch_now();
+	mdg__signals_restore(&mask);
+	return epoch;
+}
+
 /* ---- the list -------------------------------------------------------------------------- */
 
 #ifdef MDG__OWN_ROBUST_LIST

@@ -69,6 +69,8 @@ extern MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 
 /* A page that a forked child finds wiped. */
 extern _Atomic uint32_t *mdg__sync_epoch;
+/* A number that no ancestor's process had, never 0; *mdg__sync_epoch from then on. */
+uint32_t mdg__process_epoch(void);
 /* Sets the thread up: 0, or -ENOSYS where the kernel has no robust lists. */
 int mdg__thread_set_up(struct mdg__thread *thread);
 

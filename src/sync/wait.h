@@ -21,7 +21,7 @@
  * critical section on another processor, less than a sleep and its wake-up. */
 enum { MDG__SPINS = 100 };
 
-static inline void mdg__pause(void)
+static inline void mdg__cpu_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();

@@ -155,7 +155,7 @@ static void work_on(int thing, bool repair)
 	if (below(&my_random, 8) == 0)
 		sched_yield(); /* others come while it is held */
 	for (uint32_t i = below(&my_random, 100); i > 0; i--)
-		mdg__pause();
+		mdg__cpu_pause();
 	guarded->twin++;
 	atomic_store(&me->intent[thing], 0);
 	atomic_store(&guarded->alone, 0);
@@ -312,7 +312,7 @@ static void do_token(void)
 	}
 	in_phase(TOKEN, HOLDING);
 	for (uint32_t i = below(&my_random, 50); i > 0; i--)
-		mdg__pause();
+		mdg__cpu_pause();
 	in_phase(TOKEN, GIVING);
 	MUST(mdg_sem_post(&storm->tokens, 1) == 0);
 	in_phase(TOKEN, IDLE);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * layout.h - a channel in shared memory: a head, a table of seats, a ring of records, and of a
+ * channel for calls a box for each seat.
+ *
+ * POSITIONS are bytes since the channel was made, and never wrap (64 bits). The ring holds what lies
+ * between the oldest position still needed and `tail`; a position's place is its remainder by
+ * the ring's size. All records start at a multiple of 64.
+ *
+ * A RECORD is 16 bytes of head, the message, and what is left of the last 64. Its `state` says
+ * what a reader finds:
+ *
+ *     EMPTY      nothing yet: `tail` is here
+ *     RESERVED   a talker has this space and is writing; by its seat (not in a stream)
+ *     READY      a message
+ *     SKIP       nothing: up to the ring's end; cancelled; or its talker died
+ *
+ * Readers go from record to record and need no other word: one cache line carries both that there
+ * is a message and its beginning. A reader must never take old bytes for a state. So the first word
+ * of each 64 bytes in [tail, tail + ahead) is EMPTY, always: whoever moves the tail has cleared as
+ * much beyond it, before it publishes anything. That also fetches those lines from the reader's
+ * processor before they are needed.
+ *
+ * WHO WRITES. `talk`: who holds talk_lock, or in a stream whoever has the talker's seat. `take`: who
+ * holds take_lock, or in a stream the listener. `seat lock`: who holds seat_lock. The locks name
+ * their owner by process slot and are taken over from the dead (lock.c), which sets right what
+ * they had begun. Fields of a seat: its owner, when nothing else is said.
+ *
+ * Bounds that lead to memory (ring, seats, capacity) are copied and checked when the channel is
+ * opened, and never read again; a position or a length is checked before each use.
+ */
+#ifndef MADANG_CHANNEL_LAYOUT_H
+#define MADANG_CHANNEL_LAYOUT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__i386__)
+typedef _Atomic uint64_t mdg__c64 __attribute__((aligned(8)));
+#else
+typedef _Atomic uint64_t mdg__c64;
+#endif
+typedef _Atomic uint32_t mdg__c32;
+
+#define MDG__CHANNEL_MAGIC UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
+#define MDG__CHANNEL_FORMAT 1u
+#define MDG__NOWHERE UINT64_MAX /* a position that nobody needs */
+
+enum { MDG__LINE = 64, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32 };
+
+enum mdg__record_state { MDG__EMPTY = 0, MDG__RESERVED = 1, MDG__READY = 2, MDG__SKIP = 3 };
+
+struct mdg__record {
+	mdg__c32 state;    /* enum mdg__record_state | talker's seat << 8. talk; later its talker:
+	                      release, read by acquire */
+	mdg__c32 size;     /* of the message; of SKIP: what it would be. Before `state` */
+	mdg__c64 sequence; /* likewise */
+};
+
+struct mdg__event {
+	mdg__c32 number1;  /* its number plus one, stored last; 0: being written */
+	mdg__c32 what;     /* change | role << 8 | place << 16 */
+	mdg__c32 pid;
+	mdg__c32 unused;
+};
+
+struct mdg__channel_head {
+	/* 0: constant once `ready`; written by who holds seat_lock and found it not ready */
+	mdg__c64 magic;
+	mdg__c32 format, kind;
+	mdg__c64 capacity, ring_size;
+	mdg__c32 seats, full;
+	mdg__c32 ahead;      /* bytes beyond the tail that are clear */
+	mdg__c32 ready;      /* 1: all of these are right. Release, read by acquire */
+	mdg__c64 identity[2];
+	mdg__c64 epoch;
+	mdg__c64 unused0[7];
+
+	/* 128: talk. The tail is stored after the record at it was published, or reserved */
+	mdg__c64 tail;
+	mdg__c64 sequence;   /* of the next message */
+	mdg__c32 talk_lock;
+	mdg__c32 unused1;
+	mdg__c64 unused9;
+	mdg__c64 marks[MDG__MARKS]; /* of a topic: the first record that began in each part of
+	                               the ring */
+	mdg__c64 unused2[12];
+
+	/* 384: take */
+	mdg__c64 taken;      /* stream: before it all is released. queue, call: the next record */
+	mdg__c64 handed;     /* stream: before it all has been given to a listener once */
+	mdg__c64 taken_sequence; /* of the next message that is not taken, about */
+	mdg__c32 take_lock;
+	mdg__c32 moves;      /* grows when a hold goes from one seat to another */
+	mdg__c32 orphans;    /* seats of the dead that hold messages */
+	mdg__c32 unused3;
+	mdg__c64 oldest;     /* of a topic: what is before may be overwritten. talk; sequentially
+	                        consistent, with `from` of the seats: see topic.c */
+	mdg__c64 unused4[10];
+
+	/* 512: read by a talker with each message; written by listeners that go to sleep and
+	 * talkers that wake them (sleep.c) */
+	mdg__c32 alert;      /* MDG__ALERT_* and a bit for each seat that sleeps */
+	mdg__c32 bell;       /* futex: counts wakings */
+	mdg__c64 unused5[15];
+
+	/* 640: the same for talkers that wait for room */
+	mdg__c32 full_waits; /* 1: somebody waits */
+	mdg__c32 room_bell;  /* futex */
+	mdg__c64 unused6[15];
+
+	/* 768: seat lock */
+	mdg__c32 seat_lock;
+	mdg__c32 seats_used; /* seats beyond were never taken; only grows */
+	mdg__c32 changes;    /* futex: events so far, modulo 2^32 */
+	mdg__c32 event_waits;/* 1: somebody waits for one (sequentially consistent) */
+	mdg__c32 removed;    /* 1: whoever waits is to leave. Anybody, once */
+	mdg__c32 unused7;
+	mdg__c64 unused8[13];
+
+	/* 896 */
+	struct mdg__event events[MDG__EVENTS];
+};
+
+/* ORPHAN: of a listener that died or left; `from` and `to` are what it held. */
+enum mdg__seat_state { MDG__SEAT_FREE = 0, MDG__SEAT_TALKER = 1, MDG__SEAT_LISTENER = 2,
+                       MDG__SEAT_ORPHAN = 3 };
+
+struct mdg__seat {
+	/* 0: written with the seat lock held */
+	mdg__c32 state;      /* enum mdg__seat_state; after the others when it is taken */
+	mdg__c32 use;        /* how often the seat was taken */
+	mdg__c32 slot1, generation; /* of its process in the registry */
+	mdg__c32 pid;
+	mdg__c32 asleep;     /* 1: waits in the kernel (shown, nothing rests on it) */
+	mdg__c64 since;      /* seconds */
+	mdg__c32 polls;      /* 1: sleeps in poll(2), has a named pipe */
+	mdg__c32 unused0;
+	mdg__c64 unused1[3];
+
+	/* 64: the owner's */
+	mdg__c64 from, to;   /* what it needs: talker: is reserved [talk]; queue, call: is held
+	                        [take]; topic: its position, or while FULL_OVERWRITE what it holds;
+	                        MDG__NOWHERE: nothing. `to` before `from` when it begins */
+	mdg__c64 count;      /* messages sent or received */
+	mdg__c64 sequence;   /* listener: the number that it expects next */
+	mdg__c64 missed;
+	mdg__c64 box;        /* caller: call number << 8 | enum mdg__box_state. See call.c, which
+	                        says who changes it, by compare and swap */
+	mdg__c32 box_size;   /* of the reply. Server, before the box says DONE */
+	mdg__c32 box_waits;  /* 1: the caller sleeps. Sequentially consistent */
+	mdg__c32 box_bell;   /* futex */
+	mdg__c32 unused2;
+};
+
+/* What is in front of a request: to whom the reply goes. The message follows. */
+struct mdg__request {
+	uint32_t seat, use;
+	uint64_t call;
+};
+
+#define MDG__ALERT_FENCE  0x80000000u /* stays: a listener that cannot make talkers fence */
+#define MDG__ALERT_POLL   0x40000000u /* a listener sleeps in poll(2) */
+#define MDG__ALERT_ASLEEP 0x3fffffffu
+#define MDG__ALERT_BITS   30u
+
+_Static_assert(sizeof(struct mdg__record) == MDG__RECORD_HEAD, "");
+_Static_assert(offsetof(struct mdg__channel_head, tail) == 128, "");
+_Static_assert(offsetof(struct mdg__channel_head, taken) == 384, "");
+_Static_assert(offsetof(struct mdg__channel_head, alert) == 512, "");
+_Static_assert(offsetof(struct mdg__channel_head, full_waits) == 640, "");
+_Static_assert(offsetof(struct mdg__channel_head, seat_lock) == 768, "");
+_Static_assert(offsetof(struct mdg__channel_head, events) == 896, "");
+_Static_assert(sizeof(struct mdg__channel_head) == 1408, "");
+_Static_assert(offsetof(struct mdg__seat, from) == 64, "");
+_Static_assert(sizeof(struct mdg__seat) == 128, "");
+_Static_assert(sizeof(struct mdg__request) == 16, "");
+
+#endif

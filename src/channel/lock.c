@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c - the locks of a channel.
+ *
+ * One word: 0, or who holds it, signed with its process's slot in the registry and the low bits of
+ * the slot's generation. They are held for a few hundred nanoseconds, and nobody sleeps in the
+ * kernel for the owner to wake: who waits spins, then sleeps for a moment, longer each time,
+ * and now and then asks whether the owner's process lives (a question to the kernel, by the
+ * registry). If it does not, the lock is taken over, and what the owner had begun is set right.
+ *
+ * An owner that is stopped (SIGSTOP) keeps it: others wait until their deadline.
+ *
+ * What it does not do: tell apart the threads of one process, or be fair.
+ */
+#include "channel/internal.h"
+
+enum { SPINS = 200, ASK_NS = 5000000, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 1000000 };
+
+bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation)
+{
+	struct mdg__registry *registry = &ns->registry;
+	if (slot1 == 0 || slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
+		return false;
+	mdg__enter(ns);
+	bool lives = mdg__slot_alive(registry, slot1 - 1, generation);
+	mdg__leave(ns);
+	return lives;
+}
+
+/* The word has 16 bits of the generation; the slot's tag has all. */
+static bool owner_lives(mdg_namespace *ns, uint32_t word)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t slot1 = word >> 16;
+	if (slot1 == 0 || slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
+		return false;
+	uint32_t generation = mdg__get32(&registry->processes[slot1 - 1].tag) >> 8;
+	return (generation & 0xffff) == (word & 0xffff) && mdg__signer_lives(ns, slot1, generation);
+}
+
+static bool take_from(struct mdg_channel *channel, mdg__c32 *lock, uint32_t was)
+{
+	/* Acquire: pairs with the release in mdg__channel_unlock. */
+	return atomic_compare_exchange_strong_explicit(lock, &was, channel->me, memory_order_acquire,
+	                                               memory_order_relaxed);
+}
+
+static bool take_spinning(struct mdg_channel *channel, mdg__c32 *lock)
+{
+	for (int i = 0; i < SPINS; i++) {
+		if (mdg__relaxed32(lock) == 0 && take_from(channel, lock, 0))
+			return true;
+		mdg__cpu_pause();
+	}
+	return false;
+}
+
+static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, mdg__c32 *lock,
+                                                  uint64_t deadline)
+{
+	uint64_t nap = SLEEP_LEAST_NS, now = mdg__monotonic_nanoseconds();
+	uint64_t began = now, ask = now + ASK_NS;
+	uint64_t give_up = deadline != 0 ? deadline : now + 2 * ASK_NS;
+	for (;;) {
+		if (take_spinning(channel, lock))
+			return 0;
+		uint32_t seen = mdg__relaxed32(lock);
+		now = mdg__monotonic_nanoseconds();
+		if (now >= ask) {
+			if (seen != 0 && !owner_lives(channel->ns, seen) && take_from(channel, lock, seen))
+				return MDG_OWNER_DIED;
+			ask = now + ASK_NS;
+		}
+		/* Whoever does not want to wait waits long enough to meet a dead owner. */
+		if (now >= give_up && now - began > 2 * ASK_NS)
+			return deadline == 0 ? -EAGAIN : -ETIMEDOUT;
+		if (seen != 0)
+			(void)mdg__sys_futex_wait_until(lock, seen, now + nap, (uint32_t)MDG__ANYONE);
+		nap = nap * 2 > SLEEP_MOST_NS ? SLEEP_MOST_NS : nap * 2;
+	}
+}
+
+int mdg__channel_lock(struct mdg_channel *channel, mdg__c32 *lock, uint64_t deadline)
+{
+	if (__builtin_expect(take_from(channel, lock, 0), 1))
+		return 0;
+	return lock_waiting(channel, lock, deadline);
+}
+
+int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline)
+{
+	int rc = mdg__channel_lock(channel, &channel->head->talk_lock, deadline);
+	if (__builtin_expect(rc == MDG_OWNER_DIED, 0)) {
+		mdg__tail_repair(channel);
+		rc = 0;
+	}
+	return rc;
+}
+
+int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline)
+{
+	int rc = mdg__channel_lock(channel, &channel->head->take_lock, deadline);
+	if (__builtin_expect(rc == MDG_OWNER_DIED, 0)) {
+		mdg__queue_repair(channel);
+		rc = 0;
+	}
+	return rc;
+}
+
+/* What is done under it can be begun again by the next: nothing to set right. */
+int mdg__seat_lock(struct mdg_channel *channel)
+{
+	int rc = mdg__channel_lock(channel, &channel->head->seat_lock, MDG_FOREVER);
+	return rc == MDG_OWNER_DIED ? 0 : rc;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * look.c - what a channel shows: figures, peers, what changed; and all channels of a namespace.
+ *
+ * Nothing here takes part: figures are read one by one while others go on, and fit together as
+ * well as that allows. The walk over all channels reads their data files and attaches nothing.
+ */
+#include "channel/internal.h"
+
+#include <string.h>
+
+enum { SLICE_NS = 25000000 };
+
+/* ---- figures ------------------------------------------------------------------------ */
+
+static uint64_t minus(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+/* What the head says by itself. */
+static void describe_head(const struct mdg__channel_head *head, struct mdg_channel_info *ret)
+{
+	ret->kind = mdg__relaxed32(&head->kind);
+	ret->full = mdg__relaxed32(&head->full);
+	ret->peers = mdg__relaxed32(&head->seats);
+	ret->capacity = mdg__relaxed64(&head->capacity);
+	ret->identity[0] = mdg__relaxed64(&head->identity[0]);
+	ret->identity[1] = mdg__relaxed64(&head->identity[1]);
+	ret->epoch = mdg__relaxed64(&head->epoch);
+	ret->sequence = mdg__relaxed64(&head->sequence);
+	ret->bytes = mdg__relaxed64(&head->tail);
+	ret->room = mdg__relaxed64(&head->ring_size);
+	ret->changes = mdg__relaxed32(&head->changes);
+}
+
+struct sums {
+	uint64_t needed;    /* the oldest position */
+	uint64_t behind;    /* of the number that the slowest listener expects */
+	bool listens;
+};
+
+static void add_seat(const struct mdg__seat *seat, struct mdg_channel_info *info, struct sums *sums)
+{
+	uint32_t state = mdg__relaxed32(&seat->state);
+	uint64_t from = mdg__relaxed64(&seat->from);
+	info->talkers += state == MDG__SEAT_TALKER;
+	info->listeners += state == MDG__SEAT_LISTENER;
+	if (state != MDG__SEAT_LISTENER && state != MDG__SEAT_ORPHAN)
+		return;
+	info->missed += mdg__relaxed64(&seat->missed);
+	if (from < sums->needed)
+		sums->needed = from;
+}
+
+/* What follows from head and seats together. */
+static void describe_use(const struct mdg__channel_head *head, const struct sums *sums,
+                         struct mdg_channel_info *info)
+{
+	uint64_t needed = info->kind == MDG_TOPIC ? mdg__relaxed64(&head->oldest)
+	                                          : mdg__relaxed64(&head->taken);
+	if (sums->needed < needed)
+		needed = sums->needed;
+	info->used = minus(info->bytes, needed);
+	if (info->used > info->room)
+		info->used = info->room;
+	if (info->kind != MDG_TOPIC)
+		info->waiting = minus(info->sequence, mdg__relaxed64(&head->taken_sequence));
+}
+
+/* The number of the oldest message that a topic keeps, or the next one's. */
+static uint64_t oldest_number(struct mdg_channel *channel, uint64_t next)
+{
+	for (int i = 0; i < 8; i++) {
+		uint64_t at = mdg__position(&channel->head->oldest);
+		struct mdg__record *record;
+		uint32_t size;
+		int rc = mdg__find_ready(channel, &at, UINT64_MAX, &record, &size);
+		uint64_t number = rc > 0 ? mdg__relaxed64(&record->sequence) : next;
+		if (mdg__position(&channel->head->oldest) <= at)
+			return number;
+	}
+	return next;
+}
+
+int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
+{
+	struct mdg_channel_info info = { 0 };
+	struct sums sums = { .needed = UINT64_MAX };
+	struct mdg__entry entry;
+	int rc = mdg__usable(channel, UINT32_MAX);
+	if (channel->role == MDG_OBSERVER)
+		rc = channel->epoch == atomic_load(mdg__sync_epoch) ? 0 : -EPERM;
+	if (rc < 0)
+		return rc;
+	rc = mdg__look_after(channel);
+	info.id = channel->id;
+	if (mdg__entry_read(channel->ns, channel->id, false, &entry) == 0)
+		memcpy(info.name, entry.name, sizeof info.name);
+	describe_head(channel->head, &info);
+	uint32_t used = mdg__seats_used(channel);
+	for (uint32_t i = 0; i < used; i++)
+		add_seat(&channel->seats[i], &info, &sums);
+	describe_use(channel->head, &sums, &info);
+	if (channel->kind == MDG_TOPIC)
+		info.waiting = minus(info.sequence, oldest_number(channel, info.sequence));
+	*ret_info = info;
+	return rc;
+}
+
+/* ---- peers ------------------------------------------------------------------------------ */
+
+/* Of a topic's listener that has received nothing yet nothing is known. */
+static uint64_t lag_of(const struct mdg_channel *channel, const struct mdg__seat *seat)
+{
+	const struct mdg__channel_head *head = channel->head;
+	uint64_t next = mdg__relaxed64(&head->sequence);
+	if (channel->kind != MDG_TOPIC)
+		return minus(next, mdg__relaxed64(&head->taken_sequence));
+	return minus(next, mdg__relaxed64(&seat->sequence));
+}
+
+static void describe_peer(const struct mdg_channel *channel, uint32_t place, struct mdg_peer *ret)
+{
+	const struct mdg__seat *seat = &channel->seats[place];
+	uint32_t state = mdg__seat_state(seat);
+	uint64_t from = mdg__relaxed64(&seat->from);
+	bool position = channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT &&
+	                state == MDG__SEAT_LISTENER;
+	*ret = (struct mdg_peer){
+		.place = place,
+		.role = state == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER,
+		.pid = (int32_t)mdg__relaxed32(&seat->pid),
+		.alive = state != MDG__SEAT_ORPHAN,
+		.asleep = mdg__relaxed32(&seat->asleep) | mdg__relaxed32(&seat->polls),
+		.holds = from != MDG__NOWHERE && !position,
+		.count = mdg__relaxed64(&seat->count),
+		.lag = state == MDG__SEAT_LISTENER ? lag_of(channel, seat) : 0,
+		.missed = mdg__relaxed64(&seat->missed),
+		.since = (int64_t)mdg__relaxed64(&seat->since),
+	};
+}
+
+int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned room)
+{
+	if (channel->epoch != atomic_load(mdg__sync_epoch))
+		return -EPERM;
+	(void)mdg__look_after(channel);
+	uint32_t used = mdg__seats_used(channel);
+	unsigned count = 0;
+	for (uint32_t i = 0; i < used; i++) {
+		if (mdg__seat_state(&channel->seats[i]) == MDG__SEAT_FREE)
+			continue;
+		if (count < room)
+			describe_peer(channel, i, &ret_peers[count]);
+		count++;
+	}
+	return (int)count;
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+/* The event of that number: false: it is being written, or has been written over. */
+static bool event_read(const struct mdg__channel_head *head, uint32_t number,
+                       struct mdg_peer_event *ret)
+{
+	const struct mdg__event *event = &head->events[number % MDG__EVENTS];
+	uint32_t number1 = number + 1 != 0 ? number + 1 : 1;
+	if (atomic_load(&event->number1) != number1)
+		return false;
+	uint32_t what = atomic_load(&event->what), pid = atomic_load(&event->pid);
+	*ret = (struct mdg_peer_event){ what & 0xff, what >> 8 & 0xff, what >> 16, (int32_t)pid,
+		                        number };
+	return atomic_load(&event->number1) == number1;
+}
+
+static bool event_next(struct mdg_channel *channel, struct mdg_peer_event *ret)
+{
+	uint32_t changes = atomic_load(&channel->head->changes);
+	if (changes - channel->event > MDG__EVENTS) /* the older ones are gone */
+		channel->event = changes - MDG__EVENTS;
+	while (channel->event != changes)
+		if (event_read(channel->head, channel->event++, ret))
+			return true;
+	return false;
+}
+
+int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, uint64_t deadline)
+{
+	struct mdg__channel_head *head = channel->head;
+	if (channel->epoch != atomic_load(mdg__sync_epoch))
+		return -EPERM;
+	for (;;) {
+		atomic_store(&head->event_waits, 1);
+		if (event_next(channel, ret_event))
+			return 0;
+		int rc = mdg__look_after(channel);
+		if (rc < 0)
+			return rc;
+		uint64_t now = mdg__monotonic_nanoseconds(), until = now + SLICE_NS;
+		if (now >= deadline)
+			return deadline == 0 && event_next(channel, ret_event) ? 0
+			       : deadline == 0 ? -EAGAIN : -ETIMEDOUT;
+		rc = mdg__sys_futex_wait_until(&head->changes, channel->event,
+		                               until < deadline ? until : deadline,
+		                               (uint32_t)MDG__ANYONE);
+		if (rc == -EINTR)
+			return rc;
+	}
+}
+
+/* ---- all channels ----------------------------------------------------------------------------- */
+
+static bool read_at(int fd, void *to, size_t size, uint64_t offset)
+{
+	return mdg__sys_pread(fd, to, size, offset) == (int64_t)size;
+}
+
+/* 1: it is a channel; 0: it is none, or not yet. */
+static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info)
+{
+	struct mdg__channel_head head;
+	struct mdg__seat seat;
+	struct sums sums = { .needed = UINT64_MAX };
+	if (!read_at(fd, &head, sizeof head, 0) ||
+	    mdg__relaxed64(&head.magic) != MDG__CHANNEL_MAGIC || mdg__relaxed32(&head.ready) == 0)
+		return 0;
+	describe_head(&head, info);
+	uint32_t used = mdg__relaxed32(&head.seats_used);
+	for (uint32_t i = 0; i < used && i < info->peers && i < MDG_PEERS_MAX; i++) {
+		if (!read_at(fd, &seat, sizeof seat, sizeof head + i * sizeof seat))
+			return 0;
+		uint32_t state = mdg__relaxed32(&seat.state);
+		if (state != MDG__SEAT_FREE && state != MDG__SEAT_ORPHAN &&
+		    !mdg__signer_lives(ns, mdg__relaxed32(&seat.slot1),
+		                       mdg__relaxed32(&seat.generation)))
+			continue;
+		add_seat(&seat, info, &sums);
+	}
+	describe_use(&head, &sums, info);
+	struct mdg__record oldest; /* of a topic: its number */
+	uint64_t at = mdg__relaxed64(&head.oldest);
+	if (info->kind == MDG_TOPIC && info->room != 0 && at < info->bytes &&
+	    read_at(fd, &oldest, sizeof oldest,
+	            sizeof head + (uint64_t)info->peers * sizeof seat + at % info->room))
+		info->waiting = minus(info->sequence, mdg__relaxed64(&oldest.sequence));
+	return 1;
+}
+
+/* As read_channel, of a segment; what may not be read is passed over. */
+static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *info)
+{
+	struct mdg__entry entry;
+	uint64_t inode;
+	if (mdg__entry_read(ns, id, false, &entry) < 0 || entry.name[0] == '\0' ||
+	    entry.size < sizeof(struct mdg__channel_head) || mdg__permit(&entry, 0444) < 0)
+		return 0;
+	mdg__enter(ns);
+	int fd = mdg__data_open(ns, &entry, false, &inode);
+	mdg__leave(ns);
+	if (fd < 0)
+		return 0;
+	info->id = id;
+	memcpy(info->name, entry.name, sizeof info->name);
+	int rc = read_channel(ns, fd, info);
+	(void)mdg__sys_close(fd);
+	return rc;
+}
+
+int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_channel_info *ret_info)
+{
+	struct mdg_segment_info segment;
+	int rc;
+	while ((rc = mdg_segment_next(ns, cursor, 0, &segment)) > 0) {
+		struct mdg_channel_info info = { 0 };
+		if ((segment.mode & MDG_MODE_REMOVED) == 0 && read_segment(ns, segment.id, &info) > 0) {
+			*ret_info = info;
+			return 1;
+		}
+	}
+	return rc;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pipe.c - a descriptor that says whether there is something to receive.
+ *
+ * It is a named pipe in the namespace's directory, bell-ID-PLACE-USE, which its listener holds open
+ * for reading and writing. There is a byte in it while there is something. The listener keeps it
+ * so after each call: when nothing is left it drains the pipe, says that it is about to sleep
+ * (`polls` of its seat, MDG__ALERT_POLL), and looks once more. A talker that publishes then opens
+ * the pipe, writes a byte and closes it.
+ *
+ * A descriptor of our own is never trusted: the program may have closed it, and the number be
+ * another file's. The talker opens the pipe anew each time, for reading too: so there is no SIGPIPE.
+ */
+#include "channel/internal.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "platform/text.h"
+
+enum { NAME_ROOM = 64 };
+
+static void pipe_name(char name[NAME_ROOM], mdg_id id, uint32_t place, uint32_t use)
+{
+	(void)mdg__format(name, NAME_ROOM, "bell-%d-%u-%u", id, place, use);
+}
+
+static uint32_t own_use(const struct mdg_channel *channel)
+{
+	return mdg__relaxed32(&channel->seat->use);
+}
+
+/* ---- the listener's ---------------------------------------------------------------- */
+
+/* Whether the descriptor is still the pipe that was opened. */
+static bool is_ours(const struct mdg_channel *channel)
+{
+	return channel->pipe >= 0 &&
+	       mdg__fd_is(channel->pipe, (dev_t)channel->pipe_device, (ino_t)channel->pipe_inode);
+}
+
+static unsigned segment_mode(struct mdg_channel *channel)
+{
+	struct mdg__entry entry;
+	return mdg__entry_read(channel->ns, channel->id, false, &entry) == 0 ? entry.mode & 0666
+	                                                                     : 0600;
+}
+
+static int pipe_open(struct mdg_channel *channel, const char *name, unsigned mode)
+{
+	struct stat status;
+	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	if (dirfd < 0)
+		return dirfd;
+	(void)mdg__sys_unlinkat(dirfd, name);
+	int rc = mdg__sys_mkfifoat(dirfd, name, mode | 0600);
+	if (rc < 0)
+		return rc;
+	(void)mdg__sys_fchmodat(dirfd, name, mode | 0600); /* the umask */
+	int fd = mdg__sys_openat(dirfd, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
+	if (fd < 0) {
+		(void)mdg__sys_unlinkat(dirfd, name);
+		return fd;
+	}
+	fd = mdg__fd_out_of_the_way(fd);
+	rc = mdg__sys_fstat(fd, &status);
+	if (rc < 0)
+		return rc;
+	channel->pipe_device = status.st_dev;
+	channel->pipe_inode = status.st_ino;
+	return fd;
+}
+
+static void drain(const struct mdg_channel *channel)
+{
+	char bytes[64];
+	while (mdg__sys_read(channel->pipe, bytes, sizeof bytes) == (int64_t)sizeof bytes)
+		;
+}
+
+void mdg__pipe_settle(struct mdg_channel *channel)
+{
+	if (!is_ours(channel))
+		return;
+	if (!mdg__has_something(channel)) {
+		drain(channel);
+		channel->pipe_full = false;
+		atomic_store(&channel->seat->polls, 1);
+		mdg__alert_pollers(channel);
+	}
+	if (!channel->pipe_full && mdg__has_something(channel)) {
+		atomic_store(&channel->seat->polls, 0);
+		(void)mdg__sys_write(channel->pipe, "", 1);
+		channel->pipe_full = true;
+	}
+}
+
+int mdg_channel_fd(mdg_channel *channel)
+{
+	char name[NAME_ROOM];
+	int rc = mdg__usable(channel, channel->kind == MDG_CALL ? MDG_TALKER | MDG_LISTENER
+	                                                        : MDG_LISTENER);
+	if (rc < 0 || is_ours(channel))
+		return rc < 0 ? rc : channel->pipe;
+	unsigned mode = segment_mode(channel);
+	pipe_name(name, channel->id, channel->place, own_use(channel));
+	mdg__enter(channel->ns);
+	rc = pipe_open(channel, name, mode);
+	mdg__leave(channel->ns);
+	if (rc < 0)
+		return rc;
+	channel->pipe = rc;
+	channel->pipe_full = false;
+	mdg__pipe_settle(channel);
+	return rc;
+}
+
+void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use)
+{
+	char name[NAME_ROOM];
+	pipe_name(name, channel->id, place, use);
+	mdg__enter(channel->ns);
+	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	if (dirfd >= 0)
+		(void)mdg__sys_unlinkat(dirfd, name);
+	mdg__leave(channel->ns);
+}
+
+void mdg__pipe_close(struct mdg_channel *channel)
+{
+	if (channel->pipe < 0)
+		return;
+	mdg__pipe_unlink(channel, channel->place, own_use(channel));
+	if (is_ours(channel))
+		(void)mdg__sys_close(channel->pipe);
+	channel->pipe = -1;
+}
+
+/* ---- the talker's ------------------------------------------------------------------- */
+
+static void ring(struct mdg_channel *channel, const char *name)
+{
+	struct stat status;
+	mdg__enter(channel->ns);
+	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	int fd = dirfd < 0 ? dirfd
+	                   : mdg__sys_openat(dirfd, name,
+	                                     O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
+	mdg__leave(channel->ns);
+	if (fd < 0)
+		return;
+	if (mdg__sys_fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode))
+		(void)mdg__sys_write(fd, "", 1);
+	(void)mdg__sys_close(fd);
+}
+
+void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place)
+{
+	struct mdg__seat *seat = &channel->seats[place];
+	char name[NAME_ROOM];
+	uint32_t sleeps = 1;
+	if (!atomic_compare_exchange_strong(&seat->polls, &sleeps, 0))
+		return;
+	pipe_name(name, channel->id, place, mdg__relaxed32(&seat->use));
+	ring(channel, name);
+}
+
+void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
+{
+	bool to_one = channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
+	uint32_t used = mdg__seats_used(channel), left = 0;
+	atomic_fetch_and(&channel->head->alert, ~MDG__ALERT_POLL);
+	for (uint32_t i = 0; i < used; i++) {
+		struct mdg__seat *seat = &channel->seats[i];
+		if (atomic_load(&seat->polls) == 0 || mdg__seat_state(seat) != MDG__SEAT_LISTENER)
+			continue;
+		if (to_one && messages == 0)
+			left++;
+		else
+			mdg__pipe_ring_one(channel, i);
+		messages -= messages != 0;
+	}
+	if (left != 0)
+		atomic_fetch_or(&channel->head->alert, MDG__ALERT_POLL);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * seats.c - who is in a channel, and what the dead leave.
+ *
+ * Each talker and listener has a seat, which names its process by its slot in the registry. Whoever
+ * waits asks every 25 ms whether those processes live; whoever comes and finds no seat asks too. A
+ * dead one is BURIED, with the seat lock held: what it had reserved is skipped, what it held goes
+ * to others, and its seat is free. Each step can be done again: if who buries dies as well, the
+ * next one begins anew.
+ */
+#include "channel/internal.h"
+
+#include "platform/identity.h"
+
+enum { BURY_NS = 1000000000 };
+
+/* ---- events ---------------------------------------------------------------------- */
+
+void mdg__seat_event(struct mdg_channel *channel, enum mdg_peer_change change, uint32_t place,
+                     const struct mdg__seat *seat)
+{
+	struct mdg__channel_head *head = channel->head;
+	uint32_t number = mdg__relaxed32(&head->changes);
+	struct mdg__event *event = &head->events[number % MDG__EVENTS];
+	uint32_t role = mdg__relaxed32(&seat->state) == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER;
+	atomic_store(&event->number1, 0);
+	atomic_store(&event->what, (uint32_t)change | role << 8 | place << 16);
+	atomic_store(&event->pid, mdg__relaxed32(&seat->pid));
+	atomic_store(&event->number1, number + 1 != 0 ? number + 1 : 1);
+	atomic_store(&head->changes, number + 1);
+	if (atomic_exchange(&head->event_waits, 0) != 0)
+		(void)mdg__sys_futex_wake_bits(&head->changes, INT32_MAX, (uint32_t)MDG__ANYONE);
+}
+
+/* ---- coming ------------------------------------------------------------------------ */
+
+static uint32_t state_of(uint32_t role)
+{
+	return role == MDG_TALKER ? MDG__SEAT_TALKER : MDG__SEAT_LISTENER;
+}
+
+static bool stream_is_taken(struct mdg_channel *channel)
+{
+	uint32_t used = mdg__seats_used(channel);
+	for (uint32_t i = 0; channel->kind == MDG_STREAM && i < used; i++)
+		if (mdg__seat_state(&channel->seats[i]) == state_of(channel->role))
+			return true;
+	return false;
+}
+
+static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
+{
+	const struct mdg__registry *registry = &channel->ns->registry;
+	atomic_store(&seat->use, mdg__relaxed32(&seat->use) + 1);
+	atomic_store(&seat->slot1, registry->slot1);
+	atomic_store(&seat->generation, registry->generation);
+	atomic_store(&seat->pid, (uint32_t)mdg__pid());
+	atomic_store(&seat->since, (uint64_t)mdg__now_seconds());
+	atomic_store(&seat->asleep, 0);
+	atomic_store(&seat->polls, 0);
+	atomic_store(&seat->from, MDG__NOWHERE);
+	atomic_store(&seat->to, 0);
+	atomic_store(&seat->count, 0);
+	atomic_store(&seat->sequence, 0);
+	atomic_store(&seat->missed, 0);
+	atomic_store(&seat->box_waits, 0);
+	channel->call = mdg__relaxed64(&seat->box) >> 8;
+}
+
+int mdg__seat_take(struct mdg_channel *channel)
+{
+	struct mdg__channel_head *head = channel->head;
+	uint32_t place = 0, used = mdg__seats_used(channel);
+	if (stream_is_taken(channel))
+		return -EBUSY;
+	while (place < used && mdg__seat_state(&channel->seats[place]) != MDG__SEAT_FREE)
+		place++;
+	if (place == channel->seat_count)
+		return -EUSERS;
+	channel->seat = &channel->seats[place];
+	channel->place = place;
+	seat_fill(channel, channel->seat);
+	if (place == used) /* Release: pairs with the acquire in mdg__seats_used. */
+		atomic_store_explicit(&head->seats_used, place + 1, memory_order_release);
+	return 0;
+}
+
+/* ---- going --------------------------------------------------------------------------- */
+
+/* What a talker had reserved will not appear. [seat lock] */
+static int clear_talker(struct mdg_channel *channel, uint32_t place)
+{
+	struct mdg__seat *seat = &channel->seats[place];
+	if (channel->kind == MDG_STREAM)
+		return 0;
+	int rc = mdg__talk_lock(channel, mdg_deadline(BURY_NS));
+	if (rc < 0)
+		return rc;
+	mdg__skip_reserved(channel, seat, place);
+	atomic_store(&seat->from, MDG__NOWHERE);
+	mdg__channel_unlock(&channel->head->talk_lock);
+	if (channel->kind == MDG_CALL)
+		mdg__call_drop(seat);
+	return 0;
+}
+
+/* What a listener held goes to others, or its callers are told. 1: the seat is not free yet. */
+static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died)
+{
+	if (channel->kind == MDG_STREAM || channel->kind == MDG_TOPIC) {
+		atomic_store(&seat->from, MDG__NOWHERE);
+		return 0;
+	}
+	int rc = mdg__take_lock(channel, mdg_deadline(BURY_NS));
+	if (rc < 0)
+		return rc;
+	if (channel->kind == MDG_CALL) {
+		mdg__call_tell(channel, seat, died ? MDG__BOX_DIED : MDG__BOX_REFUSED);
+		atomic_store(&seat->from, MDG__NOWHERE);
+	} else if (mdg__queue_orphan(channel, seat)) {
+		rc = 1;
+	}
+	mdg__channel_unlock(&channel->head->take_lock);
+	return rc;
+}
+
+/* [seat lock] */
+static void empty_seat(struct mdg_channel *channel, uint32_t place, enum mdg_peer_change change)
+{
+	struct mdg__seat *seat = &channel->seats[place];
+	struct mdg__seat was;
+	was.state = mdg__relaxed32(&seat->state);
+	was.pid = mdg__relaxed32(&seat->pid);
+	int rc = was.state == MDG__SEAT_TALKER
+	                 ? clear_talker(channel, place)
+	                 : clear_listener(channel, seat, change == MDG_PEER_GONE);
+	if (rc < 0)
+		return; /* a living process is stopped in the middle: somebody asks again */
+	if (rc == 0)
+		atomic_store(&seat->state, MDG__SEAT_FREE);
+	mdg__seat_event(channel, change, place, &was);
+}
+
+void mdg__seat_leave(struct mdg_channel *channel)
+{
+	if (mdg__seat_lock(channel) < 0)
+		return;
+	empty_seat(channel, channel->place, MDG_PEER_LEFT);
+	mdg__channel_unlock(&channel->head->seat_lock);
+	mdg__wake_everybody(channel);
+}
+
+/* ---- the dead ---------------------------------------------------------------------------- */
+
+static bool seat_is_dead(struct mdg_channel *channel, const struct mdg__seat *seat)
+{
+	uint32_t state = mdg__seat_state(seat);
+	if (state != MDG__SEAT_TALKER && state != MDG__SEAT_LISTENER)
+		return false;
+	uint32_t slot1 = mdg__relaxed32(&seat->slot1);
+	uint32_t generation = mdg__relaxed32(&seat->generation);
+	const struct mdg__registry *registry = &channel->ns->registry;
+	if (slot1 == registry->slot1 && generation == registry->generation)
+		return false;
+	return !mdg__signer_lives(channel->ns, slot1, generation);
+}
+
+static bool bury(struct mdg_channel *channel)
+{
+	uint32_t used = mdg__seats_used(channel);
+	bool buried = false;
+	if (mdg__seat_lock(channel) < 0)
+		return false;
+	for (uint32_t i = 0; i < used; i++) {
+		struct mdg__seat *seat = &channel->seats[i];
+		if (!seat_is_dead(channel, seat))
+			continue;
+		mdg__pipe_unlink(channel, i, mdg__relaxed32(&seat->use));
+		empty_seat(channel, i, MDG_PEER_GONE);
+		buried = true;
+	}
+	mdg__channel_unlock(&channel->head->seat_lock);
+	return buried;
+}
+
+static bool is_removed(struct mdg_channel *channel)
+{
+	struct mdg__entry entry;
+	if (mdg__relaxed32(&channel->head->removed) != 0)
+		return true;
+	int rc = mdg__entry_read(channel->ns, channel->id, false, &entry);
+	return rc == -EINVAL || (rc == 0 && mdg__tag_state(entry.tag) == MDG__REMOVED);
+}
+
+int mdg__look_after(struct mdg_channel *channel)
+{
+	uint32_t used = mdg__seats_used(channel), i = 0;
+	while (i < used && !seat_is_dead(channel, &channel->seats[i]))
+		i++;
+	if (i < used && bury(channel))
+		mdg__wake_everybody(channel);
+	return is_removed(channel) ? -EIDRM : 0;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sleep.c - waiting for a message, for room, for a reply; and waking.
+ *
+ * Who waits spins, says in shared memory that it is about to sleep, looks once more, and sleeps. Who
+ * has published something looks whether anybody sleeps. For no wake-up to be lost, each has to
+ * store before it loads. A talker would pay for that with each message, with a fence that waits
+ * until the reader's processor has given a cache line away. So the one that goes to sleep, and has
+ * time, makes all the others pass a fence: membarrier(2), which reaches every process that has
+ * registered, as all that open a channel do. Where the kernel does not offer it, and for listeners
+ * that sleep at once, talkers are told to fence (MDG__ALERT_FENCE).
+ *
+ * Each seat has a bit in `alert`. Who wakes takes bits away first: in a queue one for each message,
+ * else all; so while a listener is awake nobody calls the kernel for it. One whose bit was taken
+ * and that leaves without a message passes the wake-up on.
+ *
+ * A talker killed between publishing and waking wakes nobody. So nobody sleeps for longer than 25
+ * ms at a time; after that it looks for messages, for the dead, and whether the channel was removed.
+ */
+#include "channel/internal.h"
+
+#include <limits.h>
+#include <sched.h>
+
+#include "platform/raw.h"
+
+enum {
+	SLICE_NS = 25000000,
+	SPIN_LEAST_NS = 4000,
+	VAIN = 8, /* times that it spun in vain, until it spins less */
+	PAUSES = 32
+};
+enum { SPINNING = 1, AWAKE, ANNOUNCED };
+
+/* linux/membarrier.h, from kernel 4.16 on */
+enum { GLOBAL_EXPEDITED = 1 << 1, REGISTER_GLOBAL_EXPEDITED = 1 << 2 };
+
+uint32_t mdg__barrier_register(void)
+{
+#ifdef SYS_membarrier
+	return MDG__RAW(SYS_membarrier, REGISTER_GLOBAL_EXPEDITED, 0, 0) < 0;
+#else
+	return 1;
+#endif
+}
+
+/* A fence in every thread that may be between publishing and looking. */
+static void barrier(struct mdg_channel *channel, uint32_t alert)
+{
+	if ((alert & MDG__ALERT_FENCE) != 0)
+		return; /* they do it themselves */
+#ifdef SYS_membarrier
+	if (MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0) == 0)
+		return;
+#endif
+	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
+}
+
+/* ---- waking -------------------------------------------------------------------------- */
+
+static uint32_t lowest_bits(uint32_t bits, unsigned count)
+{
+	uint32_t rest = bits;
+	while (rest != 0 && count-- != 0)
+		rest &= rest - 1;
+	return bits & ~rest;
+}
+
+static bool to_one(const struct mdg_channel *channel)
+{
+	return channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
+}
+
+static void ring_bell(mdg__c32 *bell, uint32_t bits)
+{
+	atomic_fetch_add(bell, 1);
+	(void)mdg__sys_futex_wake_bits(bell, INT_MAX, bits);
+}
+
+void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
+{
+	mdg__c32 *field = &channel->head->alert;
+	uint32_t alert = mdg__relaxed32(field);
+	if ((alert & MDG__ALERT_FENCE) != 0) {
+		mdg__fence();
+		alert = mdg__relaxed32(field);
+	}
+	uint32_t wake = alert & MDG__ALERT_ASLEEP;
+	if (wake != 0) {
+		if (to_one(channel))
+			wake = lowest_bits(wake, messages);
+		wake &= atomic_fetch_and(field, ~wake);
+		if (wake != 0)
+			ring_bell(&channel->head->bell, wake);
+	}
+	if ((alert & MDG__ALERT_POLL) != 0)
+		mdg__pipes_ring(channel, messages);
+}
+
+void mdg__wake_talkers(struct mdg_channel *channel)
+{
+	if (atomic_exchange(&channel->head->full_waits, 0) != 0)
+		ring_bell(&channel->head->room_bell, (uint32_t)MDG__ANYONE);
+}
+
+/* After a death, or the removal: each has to look for itself. */
+void mdg__wake_everybody(struct mdg_channel *channel)
+{
+	struct mdg__channel_head *head = channel->head;
+	atomic_fetch_and(&head->alert, ~MDG__ALERT_ASLEEP);
+	ring_bell(&head->bell, (uint32_t)MDG__ANYONE);
+	atomic_store(&head->full_waits, 0);
+	ring_bell(&head->room_bell, (uint32_t)MDG__ANYONE);
+	if ((mdg__relaxed32(&head->alert) & MDG__ALERT_POLL) != 0)
+		mdg__pipes_ring(channel, UINT_MAX);
+	uint32_t used = mdg__seats_used(channel);
+	for (uint32_t i = 0; channel->kind == MDG_CALL && i < used; i++)
+		if (atomic_exchange(&channel->seats[i].box_waits, 0) != 0)
+			ring_bell(&channel->seats[i].box_bell, (uint32_t)MDG__ANYONE);
+}
+
+/* ---- falling asleep -------------------------------------------------------------------- */
+
+static uint32_t own_bit(const struct mdg_channel *channel)
+{
+	return 1u << channel->place % MDG__ALERT_BITS;
+}
+
+static mdg__c32 *bell_of(struct mdg_channel *channel, enum mdg__wait_for what)
+{
+	if (what == MDG__FOR_MESSAGE)
+		return &channel->head->bell;
+	return what == MDG__FOR_ROOM ? &channel->head->room_bell : &channel->seat->box_bell;
+}
+
+/* Says that it sleeps; what is published from now on wakes it. */
+static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
+{
+	struct mdg__channel_head *head = channel->head;
+	waiting->seen = atomic_load(bell_of(channel, waiting->what));
+	if (waiting->what == MDG__FOR_MESSAGE) {
+		barrier(channel, atomic_fetch_or(&head->alert, own_bit(channel)));
+		if (mdg__relaxed32(&head->full_waits) != 0)
+			mdg__wake_talkers(channel);
+	} else if (waiting->what == MDG__FOR_ROOM) {
+		atomic_store(&head->full_waits, 1);
+	} else {
+		atomic_store(&channel->seat->box_waits, 1);
+	}
+	mdg__fence();
+}
+
+void mdg__alert_pollers(struct mdg_channel *channel)
+{
+	barrier(channel, atomic_fetch_or(&channel->head->alert, MDG__ALERT_POLL));
+	mdg__fence();
+}
+
+static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
+{
+	uint64_t until = mdg__monotonic_nanoseconds() + SLICE_NS;
+	uint32_t bits = waiting->what == MDG__FOR_MESSAGE ? own_bit(channel) : (uint32_t)MDG__ANYONE;
+	bool slice = until < waiting->deadline;
+	atomic_store_explicit(&channel->seat->asleep, 1, memory_order_relaxed);
+	int rc = mdg__sys_futex_wait_until(bell_of(channel, waiting->what), waiting->seen,
+	                                   slice ? until : waiting->deadline, bits);
+	atomic_store_explicit(&channel->seat->asleep, 0, memory_order_relaxed);
+	if (rc == -EINTR)
+		return rc;
+	if (rc != -ETIMEDOUT)
+		return 0;
+	rc = mdg__look_after(channel);
+	return rc == 0 && !slice ? -ETIMEDOUT : rc;
+}
+
+/* ---- spinning ---------------------------------------------------------------------------- */
+
+static bool is_on_one_processor(void)
+{
+	unsigned long set[1024 / (8 * sizeof(unsigned long))] = { 0 };
+	long size = MDG__RAW(SYS_sched_getaffinity, 0, sizeof set, set);
+	int processors = 0;
+	for (long i = 0; i < size / (long)sizeof set[0]; i++)
+		processors += __builtin_popcountl(set[i]);
+	return processors == 1;
+}
+
+static void spun_in_vain(struct mdg_channel *channel)
+{
+	if (++channel->vain % VAIN == 0)
+		channel->spin = is_on_one_processor() ? 0 : SPIN_LEAST_NS;
+}
+
+/* 0: look again; -ETIMEDOUT, -EIDRM. May end the spinning. */
+static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
+{
+	for (int i = 0; i < PAUSES; i++) {
+		mdg__cpu_pause();
+		if (waiting->watch != NULL && mdg__relaxed32(waiting->watch) != waiting->watched)
+			return 0;
+	}
+	uint64_t now = mdg__monotonic_nanoseconds();
+	if (now >= waiting->deadline)
+		return -ETIMEDOUT;
+	if (channel->wait == MDG_WAIT_SPIN) {
+		if (now < waiting->look_at)
+			return 0;
+		waiting->look_at = now + SLICE_NS;
+		return mdg__look_after(channel);
+	}
+	if (now - waiting->began >= channel->spin) {
+		spun_in_vain(channel);
+		waiting->step = AWAKE;
+	}
+	return 0;
+}
+
+static int begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
+{
+	if (waiting->deadline == 0)
+		return -EAGAIN;
+	waiting->began = mdg__monotonic_nanoseconds();
+	waiting->look_at = waiting->began + SLICE_NS;
+	waiting->step = channel->spin != 0 ? SPINNING : AWAKE;
+	return 0;
+}
+
+int mdg__wait_more(struct mdg_channel *channel, struct mdg__waiting *waiting)
+{
+	int rc = waiting->step == 0 ? begin(channel, waiting) : 0;
+	if (rc < 0)
+		return rc;
+	if (waiting->step == SPINNING)
+		return spin(channel, waiting);
+	if (waiting->step == AWAKE) {
+		announce(channel, waiting);
+		waiting->step = ANNOUNCED;
+		return 0;
+	}
+	waiting->step = AWAKE;
+	return doze(channel, waiting);
+}
+
+void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bool got)
+{
+	if (waiting->step == SPINNING && got && channel->vain != 0) {
+		channel->vain = 0;
+		channel->spin = MDG__SPIN_MOST_NS;
+	}
+	if (waiting->what != MDG__FOR_MESSAGE || waiting->step <= SPINNING)
+		return;
+	if (channel->seat_count <= MDG__ALERT_BITS &&
+	    (mdg__relaxed32(&channel->head->alert) & own_bit(channel)) != 0)
+		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
+	/* The wake-up may have been the only one for a message that another can take. */
+	if (!got && to_one(channel) && mdg__queue_has(channel))
+		mdg__alert_others(channel, 1);
+}
