@@ -345,7 +345,7 @@ int mdg__call_send(struct mdg_channel *channel, const void *data, size_t size, u
 int mdg__call_reserve(struct mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline)
 {
 	struct mdg__request request;
-	void *place;
+	void *place = NULL;
 	int rc = may_call(channel, size);
 	if (rc < 0)
 		return rc;
@@ -423,7 +423,7 @@ int mdg__call_release(struct mdg_channel *channel)
 int mdg__call_recv(struct mdg_channel *channel, void *data, size_t room, struct mdg_message *ret,
                    uint64_t deadline)
 {
-	struct mdg_message message;
+	struct mdg_message message = { .size = 0 };
 	int rc = mdg__call_peek(channel, &message, deadline);
 	if (rc < 0)
 		return rc;

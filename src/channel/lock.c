@@ -14,7 +14,8 @@
  */
 #include "channel/internal.h"
 
-enum { SPINS = 200, ASK_NS = 5000000, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 1000000 };
+enum { SPINS = 200, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 1000000 };
+#define ASK_NS UINT64_C(5000000)
 
 bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation)
 {
