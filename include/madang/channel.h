@@ -39,9 +39,8 @@
  * holds at that moment is waited for.
  *
  * DEADLINES are moments, as those of sync.h: mdg_deadline(nanoseconds) from now, MDG_FOREVER, or 0:
- * do not wait (-EAGAIN). A wait spins for a moment, sleeps, and spins or sleeps only, as the handle's
- * `wait` says. A signal handler that runs meanwhile ends it with -EINTR where signal(7) says that
- * a futex(2) wait does.
+ * do not wait (-EAGAIN). A wait spins for a moment and then sleeps, or does only one of the two, as
+ * the handle's `wait` says. A signal handler that runs while it sleeps ends it with -EINTR.
  *
  * DEATH (kill -9, exec, a crash) is noticed within 50 ms by those who wait. Of a talker: what it
  * has committed stays, what it has not never appears. Of a listener: the messages that it held go to

@@ -15,7 +15,8 @@
  *
  * A server can write only for the call that it was asked: the number has to be the same. A caller
  * that does not want to wait any more asks something else, or leaves: the number is another one.
- * Only while a server writes it has to wait for that server, or its death.
+ * Only while a server writes it has to wait for that server, or its death; and the seat of a
+ * caller that died is not free before that.
  *
  * A request is released after its reply. So a server that dies before has the caller told.
  */
@@ -168,11 +169,16 @@ static void reply_release(struct mdg_channel *channel)
 	await_nothing(channel);
 }
 
-void mdg__call_drop(struct mdg__seat *seat)
+bool mdg__call_drop(struct mdg__seat *seat)
 {
-	/* The next one in this seat counts on from here. */
-	uint64_t call = atomic_load(&seat->box) >> 8;
-	atomic_store(&seat->box, word_of(call + 1, MDG__BOX_IDLE));
+	uint64_t box = atomic_load(&seat->box);
+	do {
+		if ((box & 0xff) == MDG__BOX_WRITING)
+			return false;
+		/* The next one in this seat counts on from here. */
+	} while (!atomic_compare_exchange_strong(&seat->box, &box,
+	                                         word_of((box >> 8) + 1, MDG__BOX_IDLE)));
+	return true;
 }
 
 /* ---- servers ------------------------------------------------------------------------ */

@@ -283,8 +283,8 @@ int mdg__call_recv(struct mdg_channel *channel, void *data, size_t room, struct 
 bool mdg__call_has(struct mdg_channel *channel);
 /* A server leaves or died: tells the callers of what it holds. */
 void mdg__call_tell(struct mdg_channel *channel, struct mdg__seat *seat, enum mdg__box_state what);
-/* A caller leaves or died. */
-void mdg__call_drop(struct mdg__seat *seat);
+/* A caller leaves or died: false: a server is just writing its reply, nobody may come yet. */
+bool mdg__call_drop(struct mdg__seat *seat);
 /* Of a request that was just taken: whether its caller still waits for it. */
 bool mdg__call_accept(struct mdg_channel *channel, struct mdg_message *message);
 

@@ -159,9 +159,7 @@ static int check_options(const struct mdg_channel_options *options)
 	    options->from > MDG_FROM_LAST || options->wait > MDG_WAIT_SLEEP ||
 	    (options->flags & ~(MDG_CHANNEL_EXISTING | MDG_CHANNEL_EXCL)) != 0)
 		return -EINVAL;
-	if (options->full == MDG_FULL_OVERWRITE && options->kind != 0 && options->kind != MDG_TOPIC)
-		return -EINVAL;
-	return 0;
+	return options->full == MDG_FULL_OVERWRITE && options->kind != MDG_TOPIC ? -EINVAL : 0;
 }
 
 /* ---- the head ------------------------------------------------------------------------- */
@@ -398,6 +396,11 @@ static int enter(struct mdg_channel *channel, const char *name,
 		rc = mapping_get(&channel->mapping, channel->ns, channel->id);
 	if (rc < 0)
 		return rc;
+	mdg__enter(channel->ns); /* a forked child shares the attachment, and has no slot yet */
+	rc = mdg__ensure_slot(channel->ns);
+	mdg__leave(channel->ns);
+	if (rc < 0)
+		return rc;
 	const struct mdg__registry *registry = &channel->ns->registry;
 	channel->head = channel->mapping->memory;
 	channel->me = registry->slot1 << 16 | (registry->generation & 0xffff);
@@ -491,6 +494,9 @@ int mdg_channel_remove(mdg_namespace *ns, const char *name)
 		return rc;
 	rc = mdg_segment_remove(ns, channel->id);
 	if (rc == 0) {
+		uint32_t used = mdg__seats_used(channel);
+		for (uint32_t i = 0; i < used; i++)
+			mdg__pipe_unlink(channel, i, mdg__relaxed32(&channel->seats[i].use));
 		atomic_store(&channel->head->removed, 1);
 		mdg__wake_everybody(channel);
 	}

@@ -99,9 +99,7 @@ static int clear_talker(struct mdg_channel *channel, uint32_t place)
 	mdg__skip_reserved(channel, seat, place);
 	atomic_store(&seat->from, MDG__NOWHERE);
 	mdg__channel_unlock(&channel->head->talk_lock);
-	if (channel->kind == MDG_CALL)
-		mdg__call_drop(seat);
-	return 0;
+	return channel->kind == MDG_CALL && !mdg__call_drop(seat) ? -EAGAIN : 0;
 }
 
 /* What a listener held goes to others, or its callers are told. 1: the seat is not free yet. */
@@ -134,8 +132,10 @@ static void empty_seat(struct mdg_channel *channel, uint32_t place, enum mdg_pee
 	int rc = was.state == MDG__SEAT_TALKER
 	                 ? clear_talker(channel, place)
 	                 : clear_listener(channel, seat, change == MDG_PEER_GONE);
-	if (rc < 0)
-		return; /* a living process is stopped in the middle: somebody asks again */
+	if (rc < 0) { /* a living process is in the middle of something: somebody asks again */
+		atomic_store(&seat->slot1, 0);
+		return;
+	}
 	if (rc == 0)
 		atomic_store(&seat->state, MDG__SEAT_FREE);
 	mdg__seat_event(channel, change, place, &was);
@@ -165,6 +165,7 @@ static bool seat_is_dead(struct mdg_channel *channel, const struct mdg__seat *se
 	return !mdg__signer_lives(channel->ns, slot1, generation);
 }
 
+/* Whether there were any. A server that is buried lets go of its caller's seat. */
 static bool bury(struct mdg_channel *channel)
 {
 	uint32_t used = mdg__seats_used(channel);

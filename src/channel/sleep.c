@@ -199,6 +199,8 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 		if (waiting->watch != NULL && mdg__relaxed32(waiting->watch) != waiting->watched)
 			return 0;
 	}
+	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&channel->head->full_waits) != 0)
+		mdg__wake_talkers(channel);
 	uint64_t now = mdg__monotonic_nanoseconds();
 	if (now >= waiting->deadline)
 		return -ETIMEDOUT;
@@ -249,7 +251,7 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	}
 	if (waiting->what != MDG__FOR_MESSAGE || waiting->step <= SPINNING)
 		return;
-	if (channel->seat_count <= MDG__ALERT_BITS &&
+	if (mdg__seats_used(channel) <= MDG__ALERT_BITS &&
 	    (mdg__relaxed32(&channel->head->alert) & own_bit(channel)) != 0)
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
 	/* The wake-up may have been the only one for a message that another can take. */

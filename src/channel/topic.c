@@ -85,6 +85,8 @@ uint64_t mdg__topic_limit(struct mdg_channel *channel, uint64_t need)
 static uint64_t find_last(struct mdg_channel *channel, uint64_t at)
 {
 	uint64_t last = channel->tail;
+	if (last - at > channel->ring_size)
+		return last; /* damaged */
 	while (at < channel->tail) {
 		struct mdg__record *record = mdg__record(channel, at);
 		if ((mdg__record_state(record) & 0xff) == MDG__READY)
@@ -110,6 +112,8 @@ void mdg__topic_join(struct mdg_channel *channel, uint32_t from)
 		channel->expected = state == MDG__SKIP ? UINT64_MAX
 		                                       : mdg__relaxed64(&record->sequence);
 	}
+	mdg__note64(&channel->seat->sequence,
+	            channel->expected != UINT64_MAX ? channel->expected : channel->sequence);
 	bool waits = channel->full == MDG_FULL_WAIT;
 	atomic_store_explicit(&channel->seat->from, waits ? channel->next : MDG__NOWHERE,
 	                      memory_order_seq_cst);

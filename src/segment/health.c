@@ -166,12 +166,12 @@ static void check_files_of_segments(struct findings *findings)
 	}
 }
 
-/* "seg-<id>" of a segment that is in use. */
-static bool is_wanted(struct mdg_namespace *ns, const char *digits)
+/* The id of a segment that is in use, and `end` behind it. */
+static bool is_wanted(struct mdg_namespace *ns, const char *digits, char end)
 {
 	uint64_t id;
 	const char *at = digits;
-	if (!mdg__parse_number(&at, 10, &id) || *at != '\0' || id > INT32_MAX)
+	if (!mdg__parse_number(&at, 10, &id) || *at != end || id > INT32_MAX)
 		return false;
 	uint32_t index = (uint32_t)id % MDG__IDS;
 	if (index >= mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS))
@@ -190,7 +190,9 @@ struct dirent64 { /* struct linux_dirent64 */
 
 static void check_name(struct findings *findings, int dirfd, const char *name)
 {
-	if (strncmp(name, "seg-", 4) != 0 || is_wanted(findings->ns, name + 4))
+	bool data = strncmp(name, "seg-", 4) == 0;
+	bool bell = strncmp(name, "bell-", 5) == 0; /* of a channel's listener, src/channel/pipe.c */
+	if ((!data && !bell) || is_wanted(findings->ns, name + (data ? 4 : 5), data ? '\0' : '-'))
 		return;
 	bool gone = findings->repair && mdg__sys_unlinkat(dirfd, name) == 0;
 	say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0, "file %s belongs to no segment", name);
