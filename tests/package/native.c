@@ -3,10 +3,11 @@
  * native.c - an outside program that uses the native interface as installed.
  *
  * Makes a namespace of its own in the directory given, a segment in it, and
- * goes once round: create, attach, write, look, detach, remove. Exit 0: all
- * went well. It proves headers and libraries of an installation, not Madang.
+ * goes once round: create, attach, write, look, detach, remove; then sends a
+ * message through a channel. Exit 0: all went well. It proves headers and
+ * libraries of an installation, not Madang.
  */
-#include <madang/segment.h>
+#include <madang/channel.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,33 @@ static int round_trip(mdg_namespace *ns, mdg_id id)
 	return 0;
 }
 
+static int converse(mdg_channel *talker, mdg_channel *listener)
+{
+	char text[8];
+	int rc = mdg_send(talker, "hello", 6, 0);
+	if (rc != 0)
+		return failed("send", rc);
+	rc = mdg_recv(listener, text, sizeof text, NULL, 0);
+	if (rc != 6 || strcmp(text, "hello") != 0)
+		return failed("recv", rc);
+	return 0;
+}
+
+static int channel_trip(mdg_namespace *ns)
+{
+	mdg_channel *talker, *listener;
+	int rc = mdg_channel_open(&talker, ns, "package talk", MDG_TALKER, NULL);
+	if (rc != 0)
+		return failed("open to talk", rc);
+	rc = mdg_channel_open(&listener, ns, "package talk", MDG_LISTENER, NULL);
+	int result = rc != 0 ? failed("open to listen", rc) : converse(talker, listener);
+	if (rc == 0)
+		mdg_channel_close(listener);
+	mdg_channel_close(talker);
+	rc = mdg_channel_remove(ns, "package talk");
+	return rc != 0 ? failed("remove the channel", rc) : result;
+}
+
 int main(int argc, char **argv)
 {
 	char version[32];
@@ -56,6 +84,8 @@ int main(int argc, char **argv)
 	rc = mdg_segment_remove(ns, id);
 	if (rc != 0)
 		result = failed("remove", rc);
+	if (result == 0)
+		result = channel_trip(ns);
 	mdg_namespace_close(ns);
 	printf("native: libmadang %s works\n", mdg_version());
 	return result;
