@@ -35,6 +35,7 @@ struct settings {
 	bool parts;        /* only what the parts of the calls cost */
 	bool scale;        /* only how the calls scale */
 	bool sync;         /* only synchronisation, see sync.h */
+	bool channel;      /* only channels, see channel.h */
 	bool control;      /* the kernel on both sides: what this machine's noise looks like */
 	const char *only;  /* one case, or NULL */
 	int others;        /* other segments of the second pass; 0: no second pass */
@@ -46,6 +47,9 @@ struct settings {
 
 /* Fills `settings`; prints the help or what is wrong and ends the program. */
 void options_read(struct settings *settings, int argc, char **argv);
+
+/* Something to look at while it runs, on terminals only (main.c). */
+void say(const char *what);
 
 /* ---- time and spread (measure.c) --------------------------------------- */
 
@@ -209,6 +213,7 @@ struct report {
 	const struct part_result *parts;
 	unsigned part_count;
 	const struct sync_result *sync;
+	const struct channel_result *channel;
 };
 
 #define GROWTH_BAR 1.10

@@ -7,6 +7,7 @@
  * rest of the program it never calls setlocale, so that a decimal point is one.
  */
 #include "bench.h"
+#include "channel_games.h"
 #include "sync_games.h"
 
 #include <errno.h>
@@ -261,6 +262,108 @@ static void put_sync(struct json *json, const struct sync_result *sync)
 		put_sync_calls(json, sync);
 }
 
+/* ---- channels ------------------------------------------------------------ */
+
+static void put_channel_side(struct json *json, const char *name,
+                             const struct channel_side_result *side)
+{
+	open_level(json, name, '{');
+	if (side->why[0] != '\0')
+		member_text(json, "why_not", side->why);
+	member_spread(json, "ns", &side->ns);
+	member_spread(json, "ratio", &side->ratio);
+	member_number(json, "blocks", side->blocks);
+	member_number(json, "blocks_left_out", side->disturbed);
+	if (side->line.count != 0) {
+		member_spread(json, "line_ns", &side->line);
+		member_spread(json, "by_line", &side->lines);
+	}
+	if (side->tail.p50 > 0) {
+		member_number(json, "p50", side->tail.p50);
+		member_number(json, "p99", side->tail.p99);
+		member_number(json, "p99.9", side->tail.p999);
+		member_spread(json, "p99_by_p50", &side->steep);
+	}
+	close_level(json, '}');
+}
+
+static void put_channel_case(struct json *json, const struct channel_result *channel,
+                             const struct channel_case_result *played)
+{
+	const struct channel_case *what = &played->what;
+
+	open_level(json, NULL, '{');
+	member_text(json, "case", what->name);
+	member_text(json, "what", channel_measure_what(what->measure));
+	member_bool(json, "sleeps", what->sleeps);
+	member_number(json, "processors", what->one_processor ? 1 : 2);
+	member_number(json, "talkers", what->talkers);
+	member_text(json, "reference", channel->side[played->reference].name);
+	for (int i = 0; i < CHANNEL_SIDES; i++)
+		if (played->side[i].ns.count != 0 || played->side[i].why[0] != '\0')
+			put_channel_side(json, channel->side[i].name, &played->side[i]);
+	close_level(json, '}');
+}
+
+static void put_channel_calls(struct json *json, const struct channel_result *channel)
+{
+	const struct channel_calls *calls = &channel->calls;
+
+	open_level(json, "talker_calls", '[');
+	for (int i = 0; i < CHANNEL_SIDES; i++) {
+		if (calls->asleep_most[i] < 0 && calls->awake_most[i] < 0)
+			continue;
+		open_level(json, NULL, '{');
+		member_text(json, "side", channel->side[i].name);
+		member_number(json, "asleep_least", calls->asleep_least[i]);
+		member_number(json, "asleep_most", calls->asleep_most[i]);
+		member_number(json, "awake_least", calls->awake_least[i]);
+		member_number(json, "awake_most", calls->awake_most[i]);
+		close_level(json, '}');
+	}
+	close_level(json, ']');
+}
+
+static void put_channel_restart(struct json *json, const struct channel_restart *restart)
+{
+	open_level(json, "restart", '{');
+	member_number(json, "kills", restart->kills);
+	member_number(json, "resumed", restart->resumed);
+	member_spread(json, "ms", &restart->ms);
+	member_number(json, "ms_most", restart->ms_most);
+	member_number(json, "messages", (double)restart->messages);
+	member_number(json, "redelivered", (double)restart->redelivered);
+	member_number(json, "doubled", (double)restart->doubled);
+	member_number(json, "missing", (double)restart->missing);
+	member_number(json, "strange", (double)restart->strange);
+	member_number(json, "code", restart->code);
+	close_level(json, '}');
+}
+
+static void put_channel(struct json *json, const struct channel_result *channel)
+{
+	struct channel_bar bars[CHANNEL_BARS_MAX];
+	unsigned count = channel_bars(channel, bars);
+
+	open_level(json, "channel", '[');
+	for (unsigned i = 0; i < channel->case_count; i++)
+		put_channel_case(json, channel, &channel->cases[i]);
+	close_level(json, ']');
+	if (channel->calls_counted)
+		put_channel_calls(json, channel);
+	if (channel->restart.played)
+		put_channel_restart(json, &channel->restart);
+	open_level(json, "bars", '[');
+	for (unsigned i = 0; i < count; i++) {
+		open_level(json, NULL, '{');
+		member_text(json, "what", bars[i].what);
+		member_text(json, "found", bars[i].found);
+		member_text(json, "verdict", bars[i].met ? "pass" : "miss");
+		close_level(json, '}');
+	}
+	close_level(json, ']');
+}
+
 int report_json(const struct report *report, const char *path)
 {
 	struct json json = {.out = fopen(path, "we"), .first = true};
@@ -282,6 +385,8 @@ int report_json(const struct report *report, const char *path)
 		put_parts(&json, report);
 	if (report->sync != NULL)
 		put_sync(&json, report->sync);
+	if (report->channel != NULL)
+		put_channel(&json, report->channel);
 	close_level(&json, '}');
 	fputc('\n', json.out);
 	written = !ferror(json.out);

@@ -7,6 +7,7 @@
  * found until then is still reported.
  */
 #include "bench.h"
+#include "channel_games.h"
 #include "sync_games.h"
 
 #include <stdlib.h>
@@ -17,9 +18,9 @@ static struct case_result results[32];
 static struct part_result part_results[PARTS_MAX];
 static struct scale_result scale_results;
 static struct sync_result sync_results;
+static struct channel_result channel_results;
 
-/* Something to look at while it runs, on terminals only. */
-static void say(const char *what)
+void say(const char *what)
 {
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K%s", what);
@@ -58,6 +59,9 @@ static void measure(const struct settings *settings, const struct machine *machi
 	} else if (settings->sync) {
 		sync_measure(settings, &sync_results);
 		report->sync = &sync_results;
+	} else if (settings->channel) {
+		channel_measure(settings, &channel_results);
+		report->channel = &channel_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
 		report->scale = &scale_results;
@@ -69,7 +73,7 @@ static void measure(const struct settings *settings, const struct machine *machi
 /* True when there is something to compare with what was asked for. */
 static bool sides_ready(const struct settings *settings, const struct machine *machine)
 {
-	if (settings->parts || settings->sync)
+	if (settings->parts || settings->sync || settings->channel)
 		return true;
 	if (settings->control) {
 		if (!machine->kernel_ipc)
@@ -115,6 +119,7 @@ int main(int argc, char **argv)
 	} else {
 		status = 1;
 	}
+	channel_free(&channel_results);
 	machine_namespace_remove(&machine);
 	return status;
 }

@@ -3,6 +3,7 @@
  * options.c - the command line of madang-bench.
  */
 #include "bench.h"
+#include "channel_games.h"
 #include "sync_games.h"
 
 #include <getopt.h>
@@ -21,6 +22,8 @@ static const char help[] =
 	"  --parts         what the system calls cost that the design rests on instead\n"
 	"  --sync          mutex, rwlock, condition and others beside the C library's and\n"
 	"                  Boost.Interprocess's instead\n"
+	"  --channel       messages: streams, queues and topics beside pipes, queues of the\n"
+	"                  kernel and the libraries' that it was built with instead\n"
 	"  --control       the kernel on both sides: every ratio should be 1.00\n"
 	"  --json FILE     write the results as JSON too\n"
 	"  --help          this text\n"
@@ -44,27 +47,42 @@ static int read_others(const char *text)
 	return (int)number;
 }
 
-static bool is_case(const struct settings *settings)
+/* The case number `i` of what was asked for; NULL beyond the last. */
+static const char *case_at(const struct settings *settings, unsigned i, const char **ret_what)
 {
-	for (unsigned i = 0; i < bench_case_count && !settings->sync; i++)
-		if (strcmp(bench_cases[i].name, settings->only) == 0)
-			return true;
-	for (unsigned i = 0; i < SYNC_CASES && settings->sync; i++)
-		if (strcmp(sync_cases[i].name, settings->only) == 0)
-			return true;
-	return false;
+	static struct channel_case channel[CHANNEL_CASES_MAX];
+
+	if (settings->channel) {
+		unsigned count = channel_cases(channel);
+
+		*ret_what = i < count ? channel_measure_what(channel[i].measure)
+		                      : "a stream, killed and restarted";
+		return i < count ? channel[i].name : i == count ? "restart" : NULL;
+	}
+	if (settings->sync) {
+		*ret_what = i < SYNC_CASES ? sync_cases[i].what : NULL;
+		return i < SYNC_CASES ? sync_cases[i].name : NULL;
+	}
+	*ret_what = i < bench_case_count ? bench_cases[i].what : NULL;
+	return i < bench_case_count ? bench_cases[i].name : NULL;
 }
 
 static void check_case(const struct settings *settings)
 {
-	if (settings->only == NULL || is_case(settings))
+	const char *name, *what;
+	bool list;
+
+	if (settings->only == NULL)
 		return;
-	if (strcmp(settings->only, "list") != 0)
-		wrong("no such case (try --case list, or --sync --case list)", settings->only);
-	for (unsigned i = 0; i < bench_case_count && !settings->sync; i++)
-		printf("%-14s %s\n", bench_cases[i].name, bench_cases[i].what);
-	for (unsigned i = 0; i < SYNC_CASES && settings->sync; i++)
-		printf("%-14s %s\n", sync_cases[i].name, sync_cases[i].what);
+	list = strcmp(settings->only, "list") == 0;
+	for (unsigned i = 0; (name = case_at(settings, i, &what)) != NULL; i++) {
+		if (list)
+			printf("%-14s %s\n", name, what);
+		else if (strcmp(settings->only, name) == 0)
+			return;
+	}
+	if (!list)
+		wrong("no such case (try --case list, with --sync or --channel)", settings->only);
 	exit(0);
 }
 
@@ -82,6 +100,8 @@ static void set_times(struct settings *settings)
 		settings->block = 0.0005;
 		settings->seconds = settings->quick ? 0.4 : 2;
 	}
+	if (settings->channel)
+		settings->seconds = settings->quick ? 0.7 : 6;
 	if (settings->scale)
 		settings->seconds = settings->quick ? 0.1 : 0.5;
 }
@@ -92,6 +112,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{"quick", no_argument, NULL, 'q'},   {"case", required_argument, NULL, 'c'},
 		{"others", required_argument, NULL, 'o'}, {"scale", no_argument, NULL, 's'},
 		{"parts", no_argument, NULL, 'p'},   {"sync", no_argument, NULL, 'y'},
+		{"channel", no_argument, NULL, 'n'},
 		{"control", no_argument, NULL, 'k'},
 		{"json", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -107,6 +128,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 's': settings->scale = true; break;
 		case 'p': settings->parts = true; break;
 		case 'y': settings->sync = true; break;
+		case 'n': settings->channel = true; break;
 		case 'k': settings->control = true; break;
 		case 'j': settings->json = optarg; break;
 		case 'h': fputs(help, stdout); exit(0);
@@ -115,8 +137,8 @@ void options_read(struct settings *settings, int argc, char **argv)
 	}
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
-	if (settings->parts + settings->scale + settings->sync > 1)
-		wrong("one at a time", "--parts, --scale, --sync");
+	if (settings->parts + settings->scale + settings->sync + settings->channel > 1)
+		wrong("one at a time", "--parts, --scale, --sync, --channel");
 	check_case(settings);
 	set_times(settings);
 }

@@ -7,6 +7,7 @@
  * times stand alone.
  */
 #include "bench.h"
+#include "channel_games.h"
 #include "sync_games.h"
 
 #include <string.h>
@@ -182,6 +183,8 @@ void report_text(const struct report *report, FILE *out)
 		print_parts(report, out);
 	if (report->sync != NULL)
 		sync_report(report->sync, out);
+	if (report->channel != NULL)
+		channel_report(report->channel, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);

@@ -66,8 +66,14 @@ uint32_t preemptions(void)
 
 static cpu_set_t allowed; /* what the program was started with */
 
+void processors_read(void)
+{
+	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+		CPU_ZERO(&allowed);
+}
+
 /* The first or second of them; any, when there is only one. */
-static void processor_choose(int which)
+void processor_choose(int which)
 {
 	cpu_set_t one;
 
@@ -86,8 +92,7 @@ static void processor_choose(int which)
 /* Two processes have one each: else it is luck whether they meet at all. */
 void driver_choose_processor(void)
 {
-	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-		CPU_ZERO(&allowed);
+	processors_read();
 	processor_choose(0);
 }
 
