@@ -67,18 +67,17 @@ static int abandon(struct mdg_channel *channel, uint64_t deadline)
 {
 	struct mdg__waiting waiting = mdg__wait_init(MDG__FOR_REPLY, deadline);
 	int rc = 0;
-	while (rc == 0 && own_box(channel) == MDG__BOX_WRITING)
-		rc = mdg__wait_more(channel, &waiting);
-	mdg__wait_end(channel, &waiting, false);
-	if (rc < 0)
-		return rc;
-	if (box_change(channel->seat, channel->call, MDG__BOX_WAITING, MDG__BOX_IDLE) ||
-	    own_box(channel) != MDG__BOX_WRITING) {
-		atomic_store(&channel->seat->box, word_of(channel->call, MDG__BOX_IDLE));
-		channel->waits_reply = false;
-		return 0;
+	while (rc == 0) {
+		enum mdg__box_state state = own_box(channel);
+		if (state == MDG__BOX_WRITING)
+			rc = mdg__wait_more(channel, &waiting);
+		else if (state == MDG__BOX_IDLE || box_change(channel->seat, channel->call, state, MDG__BOX_IDLE))
+			break;
 	}
-	return abandon(channel, deadline); /* a server has just begun to write */
+	mdg__wait_end(channel, &waiting, false);
+	if (rc == 0)
+		channel->waits_reply = false;
+	return rc;
 }
 
 /* A number that no server has, and a box that is ready for its reply. */

@@ -254,6 +254,9 @@ bool mdg__queue_has(struct mdg_channel *channel);
 void mdg__queue_repair(struct mdg_channel *channel);
 /* What it held is for others. [take] Returns whether there was something. */
 bool mdg__queue_orphan(struct mdg_channel *channel, struct mdg__seat *seat);
+/* When no seat is free a listener takes an orphan's, with what it holds: false: there is none.
+ * [seat lock, take] */
+bool mdg__queue_inherit(struct mdg_channel *channel);
 int mdg__topic_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count);
 void mdg__topic_release(struct mdg_channel *channel);
 /* What was taken is not needed after all. */

@@ -79,7 +79,9 @@ static int stream_take(struct mdg_channel *channel, struct mdg_message *messages
 	}
 	if (taken != 0) {
 		/* Before the messages are used. */
-		atomic_store_explicit(&channel->head->handed, held->upto, memory_order_release);
+		atomic_store_explicit(&channel->head->handed,
+		                      channel->handed > held->upto ? channel->handed : held->upto,
+		                      memory_order_release);
 	} else if (at != channel->next) { /* nothing but skipped records */
 		channel->next = at;
 		atomic_store_explicit(&channel->head->taken, at, memory_order_release);

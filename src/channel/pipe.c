@@ -165,7 +165,7 @@ void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place)
 	ring(channel, name);
 }
 
-void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
+static void ring_pollers(struct mdg_channel *channel, unsigned messages, bool again)
 {
 	bool to_one = channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
 	uint32_t used = mdg__seats_used(channel), left = 0;
@@ -180,6 +180,15 @@ void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
 			mdg__pipe_ring_one(channel, i);
 		messages -= messages != 0;
 	}
-	if (left != 0)
+	if (left != 0) {
 		atomic_fetch_or(&channel->head->alert, MDG__ALERT_POLL);
+		/* One who published meanwhile saw nobody to ring. */
+		if (!again && mdg__queue_has(channel))
+			ring_pollers(channel, left, true);
+	}
+}
+
+void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
+{
+	ring_pollers(channel, messages, false);
 }

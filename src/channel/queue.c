@@ -61,6 +61,22 @@ bool mdg__queue_orphan(struct mdg_channel *channel, struct mdg__seat *seat)
 	return true;
 }
 
+bool mdg__queue_inherit(struct mdg_channel *channel)
+{
+	struct mdg__taken *held = &channel->held;
+	uint32_t used = mdg__seats_used(channel), place = 0;
+	while (place < used && mdg__seat_state(&channel->seats[place]) != MDG__SEAT_ORPHAN)
+		place++;
+	if (place == used)
+		return false;
+	channel->seat = &channel->seats[place];
+	channel->place = place;
+	held->from = held->upto = mdg__position(&channel->seat->from);
+	held->to = mdg__position(&channel->seat->to);
+	held->again = true;
+	return true;
+}
+
 /* ---- repair ------------------------------------------------------------------------- */
 
 /* What is held twice is the listener's. */
@@ -81,6 +97,8 @@ void mdg__queue_repair(struct mdg_channel *channel)
 	struct mdg__channel_head *head = channel->head;
 	uint32_t used = mdg__seats_used(channel), orphans = 0;
 	uint64_t taken = mdg__position(&head->taken);
+	/* Before anything goes from an orphan: as in adopt. */
+	atomic_fetch_add_explicit(&head->moves, 1, memory_order_release);
 	for (uint32_t i = 0; i < used; i++) {
 		struct mdg__seat *seat = &channel->seats[i];
 		if (mdg__seat_state(seat) != MDG__SEAT_LISTENER || held_from(seat) == MDG__NOWHERE)
@@ -92,7 +110,6 @@ void mdg__queue_repair(struct mdg_channel *channel)
 	}
 	for (uint32_t i = 0; i < used; i++)
 		orphans += mdg__seat_state(&channel->seats[i]) == MDG__SEAT_ORPHAN;
-	atomic_store_explicit(&head->moves, mdg__relaxed32(&head->moves) + 1, memory_order_release);
 	atomic_store_explicit(&head->orphans, orphans, memory_order_release);
 }
 

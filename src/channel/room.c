@@ -80,7 +80,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* What listeners hold, and orphans. A hold that goes from one to the other while this looks is in
+/* What listeners hold, and orphans; and what talkers have reserved, until their seats say no more
+ * that they have: whoever buries one looks there for records. A hold that goes from one to the other while this looks is in
  * neither: then `moves` has grown. */
 static uint64_t queue_needed(struct mdg_channel *channel)
 {
@@ -90,7 +91,7 @@ static uint64_t queue_needed(struct mdg_channel *channel)
 		uint64_t needed = mdg__position(&head->taken); /* before the holds: see queue.c */
 		uint32_t used = mdg__seats_used(channel);
 		for (uint32_t k = 0; k < used; k++)
-			if (mdg__seat_state(&channel->seats[k]) >= MDG__SEAT_LISTENER)
+			if (mdg__seat_state(&channel->seats[k]) != MDG__SEAT_FREE)
 				needed = least(needed, atomic_load_explicit(&channel->seats[k].from,
 				                                            memory_order_acquire));
 		if (atomic_load_explicit(&head->moves, memory_order_acquire) == moves)

@@ -58,13 +58,33 @@ static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 	atomic_store(&seat->since, (uint64_t)mdg__now_seconds());
 	atomic_store(&seat->asleep, 0);
 	atomic_store(&seat->polls, 0);
-	atomic_store(&seat->from, MDG__NOWHERE);
-	atomic_store(&seat->to, 0);
 	atomic_store(&seat->count, 0);
 	atomic_store(&seat->sequence, 0);
 	atomic_store(&seat->missed, 0);
 	atomic_store(&seat->box_waits, 0);
 	channel->call = mdg__relaxed64(&seat->box) >> 8;
+}
+
+/* What a dead listener held, and its seat: nobody else can have it meanwhile, since it goes from
+ * one state in which it counts to another. */
+static int inherit(struct mdg_channel *channel)
+{
+	struct mdg__channel_head *head = channel->head;
+	if (channel->kind != MDG_QUEUE || channel->role != MDG_LISTENER)
+		return -EUSERS;
+	int rc = mdg__take_lock(channel, mdg_deadline(BURY_NS));
+	if (rc < 0)
+		return rc;
+	rc = -EUSERS;
+	if (mdg__queue_inherit(channel)) {
+		seat_fill(channel, channel->seat);
+		atomic_store(&channel->seat->state, MDG__SEAT_LISTENER);
+		uint32_t orphans = mdg__relaxed32(&head->orphans);
+		atomic_store(&head->orphans, orphans != 0 ? orphans - 1 : 0);
+		rc = 0;
+	}
+	mdg__channel_unlock(&head->take_lock);
+	return rc;
 }
 
 int mdg__seat_take(struct mdg_channel *channel)
@@ -76,10 +96,12 @@ int mdg__seat_take(struct mdg_channel *channel)
 	while (place < used && mdg__seat_state(&channel->seats[place]) != MDG__SEAT_FREE)
 		place++;
 	if (place == channel->seat_count)
-		return -EUSERS;
+		return inherit(channel);
 	channel->seat = &channel->seats[place];
 	channel->place = place;
 	seat_fill(channel, channel->seat);
+	atomic_store(&channel->seat->from, MDG__NOWHERE);
+	atomic_store(&channel->seat->to, 0);
 	if (place == used) /* Release: pairs with the acquire in mdg__seats_used. */
 		atomic_store_explicit(&head->seats_used, place + 1, memory_order_release);
 	return 0;

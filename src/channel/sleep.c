@@ -11,8 +11,9 @@
  * that sleep at once, talkers are told to fence (MDG__ALERT_FENCE).
  *
  * Each seat has a bit in `alert`. Who wakes takes bits away first: in a queue one for each message,
- * else all; so while a listener is awake nobody calls the kernel for it. One whose bit was taken
- * and that leaves without a message passes the wake-up on.
+ * else all; so while a listener is awake nobody calls the kernel for it. In a queue whoever stops
+ * waiting takes its bit away, and then looks whether there is a message more: the wake-up for it
+ * may have gone to this listener, which was awake already, or took another message.
  *
  * A talker killed between publishing and waking wakes nobody. So nobody sleeps for longer than 25
  * ms at a time; after that it looks for messages, for the dead, and whether the channel was removed.
@@ -85,14 +86,16 @@ void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
 		mdg__fence();
 		alert = mdg__relaxed32(field);
 	}
-	uint32_t wake = alert & MDG__ALERT_ASLEEP;
-	if (wake != 0) {
-		if (to_one(channel))
-			wake = lowest_bits(wake, messages);
-		wake &= atomic_fetch_and(field, ~wake);
-		if (wake != 0)
-			ring_bell(&channel->head->bell, wake);
+	/* Seats that share a bit cannot be told apart: all are woken. */
+	bool few = to_one(channel) && mdg__seats_used(channel) <= MDG__ALERT_BITS;
+	uint32_t asleep = alert & MDG__ALERT_ASLEEP, wake = 0;
+	while (asleep != 0 && wake == 0) { /* another talker may have taken the same one */
+		wake = few ? lowest_bits(asleep, messages) : asleep;
+		asleep = atomic_fetch_and(field, ~wake) & MDG__ALERT_ASLEEP;
+		wake &= asleep;
 	}
+	if (wake != 0)
+		ring_bell(&channel->head->bell, wake);
 	if ((alert & MDG__ALERT_POLL) != 0)
 		mdg__pipes_ring(channel, messages);
 }
@@ -219,8 +222,12 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 
 static int begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	if (waiting->deadline == 0)
+	if (waiting->deadline == 0) {
+		if (waiting->what == MDG__FOR_MESSAGE &&
+		    mdg__relaxed32(&channel->head->full_waits) != 0)
+			mdg__wake_talkers(channel);
 		return -EAGAIN;
+	}
 	waiting->began = mdg__monotonic_nanoseconds();
 	waiting->look_at = waiting->began + SLICE_NS;
 	waiting->step = channel->spin != 0 ? SPINNING : AWAKE;
@@ -254,7 +261,6 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	if (mdg__seats_used(channel) <= MDG__ALERT_BITS &&
 	    (mdg__relaxed32(&channel->head->alert) & own_bit(channel)) != 0)
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
-	/* The wake-up may have been the only one for a message that another can take. */
-	if (!got && to_one(channel) && mdg__queue_has(channel))
+	if (to_one(channel) && mdg__queue_has(channel))
 		mdg__alert_others(channel, 1);
 }

@@ -217,10 +217,9 @@ static bool take_back(struct mdg_channel *channel)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
 	mdg__tail_load(channel);
-	if (channel->tail != reserved->to)
+	/* A topic's listener may have begun at the tail. */
+	if (channel->tail != reserved->to || channel->kind == MDG_TOPIC)
 		return false;
-	if (channel->kind == MDG_TOPIC)
-		mdg__topic_unmark(channel, reserved->from);
 	mdg__tail_store(channel, reserved->from, reserved->sequence);
 	mdg__clear_lines(channel, reserved->from, reserved->from + channel->ahead);
 	return true;

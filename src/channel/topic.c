@@ -34,13 +34,14 @@ void mdg__topic_unmark(struct mdg_channel *channel, uint64_t tail)
 			mdg__note64(&channel->head->marks[i], 0);
 }
 
-/* The least that a listener's seat says, or NOWHERE. */
+/* The least that a seat says, or NOWHERE. A talker's is what it has reserved: while that is being
+ * written, `oldest` stays before it. */
 static uint64_t least_needed(struct mdg_channel *channel)
 {
 	uint64_t least = MDG__NOWHERE;
 	uint32_t used = mdg__seats_used(channel);
 	for (uint32_t i = 0; i < used; i++) {
-		if (mdg__seat_state(&channel->seats[i]) != MDG__SEAT_LISTENER)
+		if (mdg__seat_state(&channel->seats[i]) == MDG__SEAT_FREE)
 			continue;
 		uint64_t from = atomic_load_explicit(&channel->seats[i].from, memory_order_seq_cst);
 		least = from < least ? from : least;
