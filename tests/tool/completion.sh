@@ -6,6 +6,7 @@ command -v bash >/dev/null || skip "bash is not there"
 "$madang" init "$ns" >/dev/null
 "$madang" mk 1 -n "$ns" >/dev/null
 "$madang" mk 1 -n "$ns" >/dev/null
+echo hello | "$madang" talk -n "$ns" greetings
 mkdir "$base/directory"
 PATH=$(dirname "$madang"):$PATH
 export PATH MADANG_NAMESPACE="$ns"
@@ -29,6 +30,15 @@ ask madang mk --n
 ask madang doctor --r
 ask madang locks --j
 ask madang locks ""
+ask madang listen --r
+ask madang listen ""
+ask madang listen --kind ""
+ask madang listen --from l
+ask madang talk g --c
+ask madang call g
+ask madang serve greetings --p
+ask madang channels --w
+ask madang channels gr
 ask madang init d
 ask madang ls --namespace d
 ask madang run --

@@ -21,6 +21,18 @@ static bool no_size(const char *text)
 	return !parse_size(text, &bytes) && bytes == 7;
 }
 
+static bool seconds_are(const char *text, uint64_t wanted)
+{
+	uint64_t nanoseconds = 7;
+	return parse_seconds(text, &nanoseconds) && nanoseconds == wanted;
+}
+
+static bool no_seconds(const char *text)
+{
+	uint64_t nanoseconds = 7;
+	return !parse_seconds(text, &nanoseconds) && nanoseconds == 7;
+}
+
 static bool key_is(const char *text, int32_t wanted)
 {
 	int32_t key = 7;
@@ -55,6 +67,25 @@ static void test_sizes(void)
 	CHECK(no_size("1 "));
 	CHECK(no_size("0x10"));
 	CHECK(no_size("1.5G"));
+}
+
+static void test_seconds(void)
+{
+	CHECK(seconds_are("0", 0));
+	CHECK(seconds_are("5", UINT64_C(5000000000)));
+	CHECK(seconds_are("0.25", 250000000));
+	CHECK(seconds_are("1.000000001", 1000000001));
+	CHECK(seconds_are("1.0000000019", 1000000001));
+	CHECK(seconds_are("1000000000.5", UINT64_C(1000000000500000000)));
+	CHECK(no_seconds("1000000001"));
+	CHECK(no_seconds(""));
+	CHECK(no_seconds("."));
+	CHECK(no_seconds(".5"));
+	CHECK(no_seconds("5."));
+	CHECK(no_seconds("1.2.3"));
+	CHECK(no_seconds("-1"));
+	CHECK(no_seconds("1s"));
+	CHECK(no_seconds(" 1"));
 }
 
 static void test_keys(void)
@@ -233,6 +264,7 @@ static void test_json(void)
 int main(void)
 {
 	test_sizes();
+	test_seconds();
 	test_keys();
 	test_other_numbers();
 	test_figures();

@@ -6,12 +6,12 @@ try
 try --help
 try help ls
 try --version | sed 's/[0-9][0-9.]*[0-9]/N.N.N/g'
-for command in run init ls rm mk locks doctor; do
+for command in run init ls rm mk locks listen talk call serve channels doctor; do
 	"$madang" $command --help >"$work/help" || echo "$command --help: exit $?"
 	head -n 1 "$work/help"
 done
 
-for word in lss sl rnu doctr docter list remove foo listen '' --frob; do
+for word in lss sl rnu doctr docter list remove foo lisen send '' --frob; do
 	try "$word"
 done
 
@@ -55,6 +55,36 @@ try locks 99999999999
 try locks ''
 try locks --frob
 try deadlocks
+try listen
+try listen one two
+try listen ''
+try listen 0123456789012345678901234567890123456789012345678901234567890123
+try listen one --kind pipe
+try listen one --kind call
+try listen one --kind queue --from last
+try listen one --from first
+try listen one --kind stream --overwrite
+try listen one --records --whole
+try listen one --capacity 0
+try listen one --capacity 2G
+try listen one --peers 1
+try listen one --count 0
+try listen one --timeout x
+try listen one --timeout 1.
+try listen one --timeout -1
+try listen one --mode 8
+try talk
+try talk one two
+try talk one --from last
+try call
+try call one -x
+try serve
+try serve one
+try serve one --kind call -- true
+try channels one two
+try channels --watch=0
+try channels --watch=often
+try channels ''
 
 [ -e "$ns" ] && echo "a namespace was made"
 exit 0

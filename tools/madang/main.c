@@ -24,6 +24,11 @@ static const struct {
 	{ "rm", rm_main, "remove segments by id, key or name, or what nobody needs" },
 	{ "mk", mk_main, "make a segment" },
 	{ "locks", locks_main, "show who holds what, who waits for whom, and deadlocks" },
+	{ "listen", listen_main, "write the messages of a channel to standard output" },
+	{ "talk", talk_main, "send standard input to a channel" },
+	{ "call", call_main, "send a request to who serves a channel, and print the reply" },
+	{ "serve", serve_main, "run a command for each request" },
+	{ "channels", channels_main, "show the channels, how full they are, and who is there" },
 	{ "doctor", doctor_main, "say whether the namespace is healthy, and mend it" },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
@@ -36,6 +41,10 @@ static const struct { const char *word, *name; } synonyms[] = {
 	{ "check", "doctor" }, { "fsck", "doctor" }, { "repair", "doctor" }, { "info", "doctor" },
 	{ "lock", "locks" }, { "mutex", "locks" }, { "waits", "locks" }, { "deadlock", "locks" },
 	{ "deadlocks", "locks" },
+	{ "receive", "listen" }, { "recv", "listen" }, { "subscribe", "listen" }, { "sub", "listen" },
+	{ "send", "talk" }, { "publish", "talk" }, { "pub", "talk" }, { "request", "call" },
+	{ "ask", "call" }, { "reply", "serve" }, { "server", "serve" }, { "peers", "channels" },
+	{ "queues", "channels" }, { "topics", "channels" },
 	{ "exec", "run" }, { "start", "run" },
 };
 
@@ -95,18 +104,19 @@ static const char *nearest_command(const char *word)
 static int print_main_help(void)
 {
 	fputs("Usage: madang COMMAND [OPTIONS] [ARGUMENTS]\n"
-	      "Shared memory for C programs, in user space: run programs on it, look at it, tidy it.\n"
+	      "Shared memory for C programs, in user space: run programs on it, talk, look at it, tidy it.\n"
 	      "\n"
 	      "Commands:\n", stdout);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n"
 	      "Options:\n"
 	      "  -h, --help     this text; 'madang COMMAND --help' explains a command\n"
 	      "  -V, --version  the version of the tool and of the library in it\n"
 	      "\n"
 	      "The namespace is --namespace DIR, else $MADANG_NAMESPACE, else /dev/shm/madang-UID.\n"
-	      "Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense.\n"
+	      "Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense,\n"
+	      "124 nothing came for as long as --timeout says.\n"
 	      "Full documentation: man madang\n", stdout);
 	return TOOL_OK;
 }

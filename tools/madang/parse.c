@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parse.c - numbers, sizes, modes, keys and ids as a person types them.
+ * parse.c - numbers, sizes, seconds, modes, keys and ids as a person types them.
  *
  * Stricter than strtoull, which takes white space, signs and overflow in silence: here the whole
  * text is the number, or it is none.
@@ -65,6 +65,28 @@ bool parse_size(const char *text, uint64_t *ret_bytes)
 	if (number > UINT64_MAX >> shift)
 		return false;
 	*ret_bytes = number << shift;
+	return true;
+}
+
+bool parse_seconds(const char *text, uint64_t *ret_nanoseconds)
+{
+	const uint64_t second = 1000000000, most = 1000000000;
+	uint64_t whole, fraction = 0, unit = second;
+
+	if (!parse_digits(&text, 10, &whole) || whole > most)
+		return false;
+	if (*text == '.') {
+		text++;
+		if (digit_value(*text) >= 10)
+			return false;
+		for (; digit_value(*text) < 10; text++) {
+			unit /= 10; /* beyond nanoseconds: 0 */
+			fraction += unit * (uint64_t)digit_value(*text);
+		}
+	}
+	if (*text != '\0')
+		return false;
+	*ret_nanoseconds = whole * second + fraction;
 	return true;
 }
 

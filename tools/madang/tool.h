@@ -22,6 +22,7 @@ enum tool_exit {
 	TOOL_OK = 0,
 	TOOL_TROUBLE = 1,        /* what was asked for could not be done */
 	TOOL_USAGE = 2,          /* the command line makes no sense */
+	TOOL_TIMEOUT = 124,      /* listen, talk, call, serve: as timeout(1) says it */
 	TOOL_NOT_EXECUTABLE = 126, /* run: as shells say it */
 	TOOL_NOT_FOUND = 127
 };
@@ -35,6 +36,11 @@ int rm_main(int argc, char **argv);
 int mk_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 int locks_main(int argc, char **argv);
+int listen_main(int argc, char **argv);
+int talk_main(int argc, char **argv);
+int call_main(int argc, char **argv);
+int serve_main(int argc, char **argv);
+int channels_main(int argc, char **argv);
 
 /* ---- say.c: talking to the person ------------------------------------- */
 
@@ -60,6 +66,8 @@ int print_help(const char *text);
 bool parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *ret_number);
 /* Bytes, with K, M, G or T for powers of 1024. */
 bool parse_size(const char *text, uint64_t *ret_bytes);
+/* Seconds, with a decimal fraction or none, up to 10^9. */
+bool parse_seconds(const char *text, uint64_t *ret_nanoseconds);
 /* Octal, 0 to 0777. */
 bool parse_mode(const char *text, unsigned *ret_mode);
 /* Decimal, 0x hexadecimal or 0 octal, -2^31 to 2^32-1, as System V keys are written. */
