@@ -84,7 +84,7 @@ struct mdg__channel_head {
 	mdg__c32 unused1;
 	mdg__c64 unused9;
 	mdg__c64 marks[MDG__MARKS]; /* of a topic: the first record that began in each part of
-	                               the ring */
+	                               the ring, its position plus one; 0: none */
 	mdg__c64 unused2[12];
 
 	/* 384: take */

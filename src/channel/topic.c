@@ -22,15 +22,16 @@ void mdg__topic_mark(struct mdg_channel *channel, uint64_t position)
 {
 	uint64_t offset = mdg__offset(channel, position);
 	mdg__c64 *mark = &channel->head->marks[(offset >> channel->part_shift) % MDG__MARKS];
-	/* The first one of this lap. */
-	if (mdg__relaxed64(mark) < position - offset || mdg__relaxed64(mark) > position)
-		mdg__note64(mark, position);
+	uint64_t first = mdg__relaxed64(mark);
+	/* The first one of this lap. Marks are odd: 0 is none, also in the first lap. */
+	if ((first & 1) == 0 || first < position - offset || first > (position | 1))
+		mdg__note64(mark, position | 1);
 }
 
 void mdg__topic_unmark(struct mdg_channel *channel, uint64_t tail)
 {
 	for (int i = 0; i < MDG__MARKS; i++)
-		if (mdg__relaxed64(&channel->head->marks[i]) > tail)
+		if (mdg__relaxed64(&channel->head->marks[i]) > (tail | 1))
 			mdg__note64(&channel->head->marks[i], 0);
 }
 
@@ -54,9 +55,9 @@ static uint64_t later_mark(struct mdg_channel *channel, uint64_t needed)
 {
 	uint64_t best = channel->tail;
 	for (int i = 0; i < MDG__MARKS; i++) {
-		uint64_t mark = mdg__position(&channel->head->marks[i]);
-		if (mark >= needed && mark < best)
-			best = mark;
+		uint64_t mark = mdg__relaxed64(&channel->head->marks[i]);
+		if ((mark & 1) != 0 && mark >= needed && mark < best)
+			best = mark & ~(uint64_t)(MDG__LINE - 1);
 	}
 	return best;
 }
