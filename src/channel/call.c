@@ -268,10 +268,14 @@ static int reply_end(struct mdg_channel *channel, size_t size)
 	atomic_store_explicit(&seat->box_size, (uint32_t)size, memory_order_relaxed);
 	/* Release: pairs with the acquire of own_box. */
 	bool done = box_change(seat, asked->call, MDG__BOX_WRITING, MDG__BOX_DONE);
+	/* The seat of a caller that is no more was kept for this reply alone. */
+	bool gone = mdg__relaxed32(&seat->slot1) == 0;
 	if (done)
 		wake_caller(channel, seat);
 	mdg__release_any(channel);
-	return done ? 0 : MDG_PEER_DIED;
+	if (gone)
+		(void)mdg__look_after(channel);
+	return done && !gone ? 0 : MDG_PEER_DIED;
 }
 
 static int reply_cancel(struct mdg_channel *channel)
