@@ -116,17 +116,17 @@ int channel_peek(struct channel *channel, struct mdg_message *messages, unsigned
 
 	for (;;) {
 		uint64_t slice = channel_slice(deadline);
+		if (channel_caught() != 0) /* also where there is always a message */
+			return -EINTR;
 		/* Calls come one at a time. */
 		int rc = channel->info.kind == MDG_CALL
 		                 ? mdg_peek(channel->handle, messages, slice)
 		                 : mdg_peek_many(channel->handle, messages, count, slice);
 		if (!channel_is_waiting(rc))
 			return channel->info.kind == MDG_CALL && rc == 0 ? 1 : rc;
-		if (channel_caught() != 0)
-			return -EINTR;
-		if (nobody_reads(out))
+		if (channel_caught() == 0 && nobody_reads(out))
 			return -EPIPE;
-		if (rc != -EINTR && slice == deadline)
+		if (channel_caught() == 0 && rc != -EINTR && slice == deadline)
 			return -ETIMEDOUT;
 	}
 }
