@@ -71,7 +71,8 @@ static int abandon(struct mdg_channel *channel, uint64_t deadline)
 		enum mdg__box_state state = own_box(channel);
 		if (state == MDG__BOX_WRITING)
 			rc = mdg__wait_more(channel, &waiting);
-		else if (state == MDG__BOX_IDLE || box_change(channel->seat, channel->call, state, MDG__BOX_IDLE))
+		else if (state == MDG__BOX_IDLE ||
+		         box_change(channel->seat, channel->call, state, MDG__BOX_IDLE))
 			break;
 	}
 	mdg__wait_end(channel, &waiting, false);

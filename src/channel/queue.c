@@ -16,9 +16,6 @@
  */
 #include "channel/internal.h"
 
-/* How long a listener waits for another one that is stopped in the middle of taking. */
-enum { STOPPED_NS = 20000000 };
-
 /* ---- holds ------------------------------------------------------------------------ */
 
 static void hold(struct mdg__seat *seat, uint64_t from, uint64_t to)
@@ -223,7 +220,7 @@ int mdg__queue_take(struct mdg_channel *channel, struct mdg_message *messages, u
 	bool orphans = atomic_load_explicit(&head->orphans, memory_order_acquire) != 0;
 	if (!orphans && !next_is_there(channel))
 		return 0;
-	int rc = mdg__take_lock(channel, mdg_deadline(STOPPED_NS));
+	int rc = mdg__take_lock(channel, 0);
 	if (rc < 0)
 		return 0; /* its owner is stopped: as if there was nothing yet */
 	if (__builtin_expect(orphans, 0))

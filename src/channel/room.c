@@ -81,8 +81,8 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* What listeners hold, and orphans; and what talkers have reserved, until their seats say no more
- * that they have: whoever buries one looks there for records. A hold that goes from one to the other while this looks is in
- * neither: then `moves` has grown. */
+ * that they have: whoever buries one looks there for records. A hold that goes from one to the other
+ * while this looks is in neither: then `moves` has grown. */
 static uint64_t queue_needed(struct mdg_channel *channel)
 {
 	struct mdg__channel_head *head = channel->head;
