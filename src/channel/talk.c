@@ -220,8 +220,9 @@ static bool take_back(struct mdg_channel *channel)
 	/* A topic's listener may have begun at the tail. */
 	if (channel->tail != reserved->to || channel->kind == MDG_TOPIC)
 		return false;
-	mdg__tail_store(channel, reserved->from, reserved->sequence);
-	mdg__clear_lines(channel, reserved->from, reserved->from + channel->ahead);
+	/* What is skipped before the first record stays: listeners may have gone beyond it. */
+	mdg__tail_store(channel, channel->at[0], reserved->sequence);
+	mdg__clear_lines(channel, channel->at[0], channel->at[0] + channel->ahead);
 	return true;
 }
 
