@@ -179,7 +179,7 @@ static int complain_none(const struct channels_request *request)
 	char name[4 * MDG_NAME_MAX + 1];
 	uint64_t seconds;
 
-	complain("there is no channel \"%s\"", show_text(name, sizeof name, request->name));
+	complain("there is no channel \"%s\" that you may read", show_text(name, sizeof name, request->name));
 	advise(request->watch && parse_seconds(request->name, &seconds)
 	               ? "If you meant seconds, write them as --watch=SECONDS."
 	               : "See them all with 'madang channels'; 'madang listen' and 'madang talk' "
@@ -199,6 +199,12 @@ static bool complain_refused(const struct channels_request *request,
 		if (rc == 0 || rc == -ENOENT)
 			continue;
 		any = true;
+		if (rc == -EACCES) {
+			complain("who is in the channel \"%s\" may not be seen by you",
+			         show_text(name, sizeof name, view->entries[i].info.name));
+			advise("That needs permission to read and write it.");
+			continue;
+		}
 		complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"",
 		              show_text(name, sizeof name, view->entries[i].info.name));
 	}
