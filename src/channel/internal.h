@@ -337,7 +337,7 @@ void mdg__alert_others(struct mdg_channel *channel, unsigned messages);
 /* After publishing: wakes who sleeps. No system call when nobody does. */
 static inline void mdg__tell(struct mdg_channel *channel, unsigned messages)
 {
-	if (__builtin_expect(channel->fences, 0))
+	if (__builtin_expect(channel->fences != 0, 0))
 		mdg__fence();
 	atomic_signal_fence(memory_order_seq_cst); /* the others' membarrier does the rest */
 	if (__builtin_expect(mdg__relaxed32(&channel->head->alert) != 0, 0))
