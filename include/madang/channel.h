@@ -138,7 +138,8 @@ struct mdg_channel_options {
 /* Finds or makes the channel, and takes a place in it. `name` as a segment's. `options` may be NULL.
  * Errors: those of mdg_segment_create, _open and _attach; MDG_UNLIKE_*; MDG_NOT_CHANNEL: the
  * segment of that name is none; -EBUSY: a stream's talker or listener is there and lives;
- * -EUSERS: no place is free; -ENOENT, -EEXIST. */
+ * -EUSERS: no place is free (what dead listeners of a queue held keeps theirs until another listener
+ * comes); -ENOENT, -EEXIST. */
 MDG_API int mdg_channel_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *name,
                              unsigned role, const struct mdg_channel_options *options);
 
@@ -166,8 +167,9 @@ struct mdg_message {
 /* Copies a message into the channel. 0; -EAGAIN, -ETIMEDOUT, -EINTR: no room; -EMSGSIZE: larger
  * than the capacity; -EBUSY: something is reserved.
  * Of MDG_CALL, from a caller: the request, of which there is one at a time; from a server: the reply
- * to the request that it holds: MDG_PEER_DIED: its caller died; -ECANCELED: its caller does not
- * wait for it any more; both release it. -EINVAL: no request is held. */
+ * to the request that it holds: MDG_PEER_DIED: its caller died or left; -ECANCELED: its caller does
+ * not wait for it any more; both release it. (A death that nobody has noticed yet may go unsaid when
+ * the reply comes within 10 ms.) -EINVAL: no request is held. */
 MDG_API int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline);
 
 /* Copies the next message out, and releases it (of a server: holds it until the reply). Returns
@@ -226,8 +228,10 @@ MDG_API int mdg_peek_many(mdg_channel *channel, struct mdg_message *ret_messages
  * is closed with the handle. It has to be asked with the handle's calls: after it was readable,
  * receive. It is the same each time. It costs a talker three system calls for each time that the
  * listener had nothing, and none while it has something. It may be readable once in vain after
- * a talker was stopped or killed in the middle. Returns the descriptor; -EMFILE, -ENOSPC, -EACCES:
- * the named pipe that it is cannot be made in the namespace; -EPERM: not a listener's. */
+ * a talker was stopped or killed in the middle, and in a queue when another listener was faster.
+ * Nobody looks for the dead while all listeners sleep in poll: who has to hear of deaths calls
+ * mdg_channel_look now and then. Returns the descriptor; -EMFILE, -ENOSPC, -EACCES: the named pipe
+ * that it is cannot be made in the namespace; -EPERM: a talker's, but of a call. */
 MDG_API int mdg_channel_fd(mdg_channel *channel);
 
 /* ---- who is there ------------------------------------------------------------------ */

@@ -195,7 +195,7 @@ static bool is_ready(const struct mdg_channel *channel)
 	return atomic_load_explicit(&channel->head->ready, memory_order_acquire) != 0;
 }
 
-/* Fills in the head if nobody has, with the options that the segment was made for. */
+/* Fills in the head if nobody has, if the segment was made for these options. */
 static int make_ready(struct mdg_channel *channel, const struct shape *shape, const char *name,
                       uint64_t size)
 {
@@ -206,7 +206,7 @@ static int make_ready(struct mdg_channel *channel, const struct shape *shape, co
 		if (shape->size == size)
 			head_fill(channel, shape, name);
 		else
-			rc = MDG_UNLIKE_CAPACITY;
+			rc = MDG_NOT_CHANNEL;
 	}
 	mdg__channel_unlock(&channel->head->seat_lock);
 	return rc;
@@ -231,9 +231,9 @@ static int await_ready(struct mdg_channel *channel, const struct shape *shape, c
 		                          MDG_STAT_ANY | MDG_STAT_CREATOR, &info);
 		if (rc < 0)
 			return rc;
-		if (!info.creator_alive && !is_ready(channel))
+		if (!info.creator_alive && !is_ready(channel) && channel->role != MDG_OBSERVER)
 			return make_ready(channel, shape, name, info.size);
-		if (now >= give_up)
+		if (now >= give_up || !info.creator_alive)
 			return MDG_NOT_CHANNEL;
 		(void)mdg__sys_futex_wait_until(&channel->head->ready, 0, now + NAP_NS,
 		                                (uint32_t)MDG__ANYONE);
