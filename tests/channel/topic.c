@@ -245,7 +245,7 @@ static void missed_is_exact(void)
 	for (unsigned step = 0; step < 4000 && check_failures == 0; step++) {
 		unsigned which = draw(2);
 		for (unsigned i = draw(step / 200 % 2 == 0 ? 3 : 60); i > 0; i--, sent++)
-			CHECK_RC(0, says(talks, sent % 400, sent, 0));
+			CHECK_RC(0, says(talks, (size_t)(sent % 400), sent, 0));
 		struct mdg_message message;
 		unsigned char bytes[400];
 		int rc = step % 2 == 0 ? mdg_recv(listens[which], bytes, sizeof bytes, &message, 0)
@@ -380,7 +380,7 @@ static void at_full_speed(unsigned full)
 		pid[i] = start(listen_to_all, &full);
 	CHECK(reaches(word, LISTENERS));
 	for (uint64_t i = 0; i < SENT && check_failures == 0; i++)
-		CHECK_RC(0, says(talks, i % 400, i, GRACE));
+		CHECK_RC(0, says(talks, (size_t)(i % 400), i, GRACE));
 	for (unsigned i = 0; i < LISTENERS; i++)
 		CHECK(ended_well(pid[i]));
 	mdg_channel_close(talks);
