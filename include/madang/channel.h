@@ -39,20 +39,24 @@
  * holds at that moment is waited for.
  *
  * DEADLINES are moments, as those of sync.h: mdg_deadline(nanoseconds) from now, MDG_FOREVER, or 0:
- * do not wait (-EAGAIN). A wait spins for a moment and then sleeps, or does only one of the two, as
- * the handle's `wait` says. A signal handler that runs while it sleeps ends it with -EINTR.
+ * do not wait (-EAGAIN; up to some 10 ms pass if somebody was stopped or killed in the middle of a
+ * call). A wait spins for a moment and then sleeps, or does only one of the two, as
+ * the handle's `wait` says. A signal handler that runs while it sleeps ends it with -EINTR, with
+ * SA_RESTART too; one that runs just before does not: who waits for a handler's flag has a deadline.
  *
  * DEATH (kill -9, exec, a crash) is noticed within 50 ms by those who wait. Of a talker: what it
  * has committed stays, what it has not never appears. Of a listener: the messages that it held go to
- * the next listener (stream) or another one (queue), marked MDG_REDELIVERED: each message at
- * least once; in a topic its place is freed. Of a server: the callers whose requests it held get
- * MDG_PEER_DIED; of a caller: its server gets MDG_PEER_DIED for the reply. Nothing is lost by a
- * death but what a topic overwrites. Death is that of a process: a thread that ends leaves its
- * handles usable by others.
+ * the next listener (stream) or another one (queue), marked MDG_REDELIVERED: who works on a message
+ * between mdg_peek and mdg_release works on each at least once. (mdg_recv releases before it
+ * returns: what dies with its copy is gone.) In a topic its place is freed. Of a server: the
+ * callers whose requests it held get MDG_PEER_DIED; of a caller: its server gets MDG_PEER_DIED for
+ * the reply. Nothing is lost by a death but what a topic overwrites. Death is that of a process: a
+ * thread that ends leaves its handles usable by others.
  *
  * NUMBERS. A channel has an identity of 128 bits, which its name has in its namespace for ever;
- * an epoch, larger with each re-creation; and its messages are numbered from 0. A number is
- * missing for a message that was cancelled while others were sent, or whose talker died.
+ * an epoch, another one with each re-creation, and larger unless the clock was set back; and its
+ * messages are numbered from 0. A number is missing for a message whose talker died, or that was
+ * cancelled (in a topic; elsewhere only if others were sent meanwhile).
  *
  * ERRORS. As segment.h and sync.h: 0 (or a count), or one negative code. All may say
  *   -EPERM      the handle is not this process's, or its role cannot do that
@@ -85,7 +89,8 @@ typedef struct mdg_channel mdg_channel; /* opaque, process-local */
 enum mdg_channel_kind { MDG_STREAM = 1, MDG_QUEUE, MDG_TOPIC, MDG_CALL };
 
 enum mdg_channel_role {
-	MDG_OBSERVER = 0, /* neither: looks at channel and peers, takes no place */
+	MDG_OBSERVER = 0, /* neither: looks at channel and peers, takes no place; needs to read and
+	                     write, and makes the channel unless MDG_CHANNEL_EXISTING */
 	MDG_TALKER = 1,   /* of MDG_CALL: a caller */
 	MDG_LISTENER = 2  /* of MDG_CALL: a server */
 };
@@ -143,8 +148,8 @@ struct mdg_channel_options {
 MDG_API int mdg_channel_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *name,
                              unsigned role, const struct mdg_channel_options *options);
 
-/* Leaves. A reservation is cancelled; a queue's messages that were held go to others, marked. NULL
- * is allowed. */
+/* Leaves. A reservation is cancelled; what was held goes to others as after a death, but a server's
+ * callers get -ECANCELED. NULL is allowed. */
 MDG_API void mdg_channel_close(mdg_channel *channel);
 
 /* Removes the channel from the namespace; those who are in it get -EIDRM when they wait. The errors
@@ -158,24 +163,24 @@ MDG_API int mdg_channel_remove(mdg_namespace *ns, const char *name);
 struct mdg_message {
 	void *data;        /* in the channel (peek, reserve), or the caller's (recv) */
 	size_t size;       /* bytes */
-	uint64_t sequence; /* its number in the channel */
-	uint64_t missed;   /* of a topic: messages that were overwritten before this one was read */
+	uint64_t sequence; /* its number in the channel; of a reply: of this caller's calls */
+	uint64_t missed;   /* of a topic: numbers that were overwritten since the message before */
 	uint32_t flags;    /* MDG_REDELIVERED */
-	uint32_t talker;   /* the place of its talker; mdg_channel_peers says who that is */
+	uint32_t talker;   /* the place of its talker, mdg_channel_peers says who that is; of a reply: 0 */
 };
 
 /* Copies a message into the channel. 0; -EAGAIN, -ETIMEDOUT, -EINTR: no room; -EMSGSIZE: larger
  * than the capacity; -EBUSY: something is reserved.
- * Of MDG_CALL, from a caller: the request, of which there is one at a time; from a server: the reply
- * to the request that it holds: MDG_PEER_DIED: its caller died or left; -ECANCELED: its caller does
- * not wait for it any more; both release it. (A death that nobody has noticed yet may go unsaid when
- * the reply comes within 10 ms.) -EINVAL: no request is held. */
+ * Of MDG_CALL, from a caller: the request; one that has not been answered is given up. From a
+ * server: the reply to the request that it holds: MDG_PEER_DIED: its caller died or left;
+ * -ECANCELED: its caller does not wait for it any more; both release it. (A death that nobody has
+ * noticed yet may go unsaid when the reply comes within 10 ms.) -EINVAL: no request is held. */
 MDG_API int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline);
 
 /* Copies the next message out, and releases it (of a server: holds it until the reply). Returns
- * its bytes (0 to 2^30), -EAGAIN, -ETIMEDOUT, -EINTR: there is none; -EMSGSIZE: it has more than `room`,
- * and stays: ret_message->size says how many; -EBUSY: messages are held. `ret_message` may be
- * NULL; its `data` becomes `data`.
+ * its bytes (0 to 2^30), -EAGAIN, -ETIMEDOUT, -EINTR: there is none; -EMSGSIZE: it has more than
+ * `room`, and stays: ret_message->size says how many; -EBUSY: messages are held. `ret_message`
+ * may be NULL; its `data` becomes `data`.
  * Of a caller: the reply; also MDG_PEER_DIED: the server died; -ECANCELED: it released the
  * request without a reply; -EINVAL: nothing was asked. */
 MDG_API int mdg_recv(mdg_channel *channel, void *data, size_t room,
@@ -194,7 +199,8 @@ MDG_API int mdg_peek(mdg_channel *channel, struct mdg_message *ret_message, uint
 /* Gives back all that the last peek gave. 0; -EINVAL: nothing is held. */
 MDG_API int mdg_release(mdg_channel *channel);
 
-/* Asks and waits for the reply: mdg_send and mdg_recv of a caller with one deadline. */
+/* Asks and waits for the reply: mdg_send and mdg_recv of a caller with one deadline. After -ETIMEDOUT
+ * and -EINTR mdg_recv goes on waiting (-EINVAL: it was not even sent), and another call gives it up. */
 MDG_API int mdg_call(mdg_channel *channel, const void *request, size_t size, void *reply,
                      size_t room, struct mdg_message *ret_message, uint64_t deadline);
 
@@ -204,11 +210,13 @@ MDG_API int mdg_call(mdg_channel *channel, const void *request, size_t size, voi
  * how many (1 to count), or a negative code and has done nothing. count: 1 to MDG_MANY_MAX. */
 #define MDG_MANY_MAX 1024u
 
-/* Of each message data and size are read. */
+/* Of each message data and size are read. One that is too large ends the batch before it; -EMSGSIZE
+ * if it is the first. */
 MDG_API int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
                           uint64_t deadline);
 /* Of each message data and size are the caller's room, and size becomes its bytes. One that has
- * more than its room ends the batch before it; -EMSGSIZE if it is the first. */
+ * more than its room ends the batch before it; -EMSGSIZE if it is the first; its size says then how
+ * much it needs. */
 MDG_API int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
                           uint64_t deadline);
 /* Of each message size is read, and data filled. mdg_commit_many shows the first `count` of them,
@@ -224,13 +232,14 @@ MDG_API int mdg_peek_many(mdg_channel *channel, struct mdg_message *ret_messages
 /* ---- poll(2), epoll(7), libuv ---------------------------------------------------- */
 
 /* A descriptor that is readable when and only when there is a message for this listener (or a
- * reply for this caller), for the caller's event loop, which must not read from it nor close it: it
- * is closed with the handle. It has to be asked with the handle's calls: after it was readable,
- * receive. It is the same each time. It costs a talker three system calls for each time that the
- * listener had nothing, and none while it has something. It may be readable once in vain after
- * a talker was stopped or killed in the middle, and in a queue when another listener was faster.
- * Nobody looks for the dead while all listeners sleep in poll: who has to hear of deaths calls
- * mdg_channel_look now and then. Returns the descriptor; -EMFILE, -ENOSPC, -EACCES: the named pipe
+ * reply for this caller), for the program's event loop, which must not read from it nor close it: it
+ * is closed with the handle. Receiving keeps it right, so receive when it was readable. It is the
+ * same each time. Waking a listener costs a talker about seven system calls instead of one,
+ * and none while it has something. Of a queue it stays readable after another listener was faster,
+ * until this one asks. A talker that is stopped or killed in the middle may leave it readable once
+ * in vain, or, at one moment, a message without a sign until the next. And nobody looks for the
+ * dead while all sleep in poll: who has to hear of deaths receives with deadline 0, or calls
+ * mdg_channel_look, now and then. Returns the descriptor; -EMFILE, -ENOSPC, -EACCES: the named pipe
  * that it is cannot be made in the namespace; -EPERM: a talker's, but of a call. */
 MDG_API int mdg_channel_fd(mdg_channel *channel);
 
@@ -265,7 +274,7 @@ struct mdg_peer {
 	int64_t  since;          /* seconds since 1970 */
 };
 
-/* A moment's view; also buries the dead that it finds. 0. */
+/* A moment's view; also buries the dead that it finds. 0; -EIDRM: removed, and filled all the same. */
 MDG_API int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info);
 /* Fills up to `room` peers; returns how many there are. */
 MDG_API int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned room);
@@ -282,7 +291,7 @@ struct mdg_peer_event {
 	int32_t  pid;
 	uint64_t number;   /* of the event, from 0 */
 };
-/* Who came, left or died, one after the other, from the moment the handle was opened; the last
+/* Who came, left or died, one after the other, from this handle's own coming on; the last
  * 32 are kept, and `number` tells when some were missed. 0; -EAGAIN, -ETIMEDOUT, -EINTR. */
 MDG_API int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event,
                               uint64_t deadline);

@@ -208,7 +208,7 @@ bool mdg__call_accept(struct mdg_channel *channel, struct mdg_message *message)
 	    atomic_load(&seat->box) != word_of(request.call, MDG__BOX_WAITING))
 		return false;
 	channel->asked = (struct mdg__asked){ request.seat, request.use, request.call,
-		                              mdg__monotonic_nanoseconds(), false };
+		                              mdg__monotonic_nanoseconds(), 0, false };
 	message->data = (unsigned char *)message->data + sizeof request;
 	message->size -= sizeof request;
 	return true;
@@ -256,6 +256,7 @@ static int reply_begin(struct mdg_channel *channel, size_t size)
 		return rc;
 	}
 	asked->writing = true;
+	asked->size = size;
 	return 0;
 }
 
@@ -263,7 +264,7 @@ static int reply_end(struct mdg_channel *channel, size_t size)
 {
 	struct mdg__asked *asked = &channel->asked;
 	struct mdg__seat *seat = &channel->seats[asked->seat];
-	if (!asked->writing || size > channel->capacity)
+	if (!asked->writing || size > asked->size)
 		return -EINVAL;
 	asked->writing = false;
 	atomic_store_explicit(&seat->box_size, (uint32_t)size, memory_order_relaxed);

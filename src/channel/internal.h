@@ -50,6 +50,7 @@ struct mdg__asked {
 	uint32_t seat, use;
 	uint64_t call;
 	uint64_t since; /* nanoseconds */
+	size_t size;    /* that may be written */
 	bool writing;   /* the box is ours to write */
 };
 
@@ -88,6 +89,7 @@ struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 
 	uint64_t spin;      /* nanoseconds that it spins, see sleep.c */
 	uint32_t vain;
+	uint64_t looked;    /* when it last looked after the dead without waiting */
 	int pipe;           /* see pipe.c; -1: none */
 	bool pipe_full;
 	uint64_t pipe_device, pipe_inode;

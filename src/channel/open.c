@@ -159,7 +159,8 @@ static int check_options(const struct mdg_channel_options *options)
 	    options->from > MDG_FROM_LAST || options->wait > MDG_WAIT_SLEEP ||
 	    (options->flags & ~(MDG_CHANNEL_EXISTING | MDG_CHANNEL_EXCL)) != 0)
 		return -EINVAL;
-	return options->full == MDG_FULL_OVERWRITE && options->kind != MDG_TOPIC ? -EINVAL : 0;
+	bool topic = options->kind == MDG_TOPIC || options->kind == 0;
+	return options->full == MDG_FULL_OVERWRITE && !topic ? -EINVAL : 0;
 }
 
 /* ---- the head ------------------------------------------------------------------------- */
@@ -369,6 +370,11 @@ static int segment_get(mdg_namespace *ns, const char *name,
                        mdg_id *ret_id)
 {
 	unsigned mode = options->mode != 0 ? options->mode : 0600;
+	/* What these options would make there is not. */
+	if (shape->full == MDG_FULL_OVERWRITE && shape->kind != MDG_TOPIC) {
+		int rc = mdg_segment_open(ns, name, 0, 0600, ret_id);
+		return rc == -ENOENT ? -EINVAL : rc;
+	}
 	for (int i = 0; i < TRIES; i++) {
 		if ((options->flags & MDG_CHANNEL_EXISTING) == 0) {
 			int rc = mdg_segment_create(ns, name, shape->size, mode, 0, ret_id);
@@ -495,10 +501,10 @@ int mdg_channel_remove(mdg_namespace *ns, const char *name)
 	rc = mdg_segment_remove(ns, channel->id);
 	if (rc == 0) {
 		uint32_t used = mdg__seats_used(channel);
-		for (uint32_t i = 0; i < used; i++)
-			mdg__pipe_unlink(channel, i, mdg__relaxed32(&channel->seats[i].use));
 		atomic_store(&channel->head->removed, 1);
 		mdg__wake_everybody(channel);
+		for (uint32_t i = 0; i < used; i++)
+			mdg__pipe_unlink(channel, i, mdg__relaxed32(&channel->seats[i].use));
 	}
 	mdg_channel_close(channel);
 	return rc;

@@ -78,17 +78,23 @@ static void drain(const struct mdg_channel *channel)
 		;
 }
 
+/* That the channel was removed is told by the next call. */
+static bool has_news(struct mdg_channel *channel)
+{
+	return mdg__has_something(channel) || mdg__relaxed32(&channel->head->removed) != 0;
+}
+
 void mdg__pipe_settle(struct mdg_channel *channel)
 {
 	if (!is_ours(channel))
 		return;
-	if (!mdg__has_something(channel)) {
+	if (!has_news(channel)) {
 		drain(channel);
 		channel->pipe_full = false;
 		atomic_store(&channel->seat->polls, 1);
 		mdg__alert_pollers(channel);
 	}
-	if (!channel->pipe_full && mdg__has_something(channel)) {
+	if (!channel->pipe_full && has_news(channel)) {
 		atomic_store(&channel->seat->polls, 0);
 		(void)mdg__sys_write(channel->pipe, "", 1);
 		channel->pipe_full = true;

@@ -220,25 +220,33 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	return 0;
 }
 
-static int begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
+/* Who never waits has to wake talkers and look after the dead, too. 0: look again. */
+static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	if (waiting->deadline == 0) {
-		if (waiting->what == MDG__FOR_MESSAGE &&
-		    mdg__relaxed32(&channel->head->full_waits) != 0)
-			mdg__wake_talkers(channel);
+	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&channel->head->full_waits) != 0)
+		mdg__wake_talkers(channel);
+	if (mdg__relaxed32(&channel->head->removed) != 0)
+		return -EIDRM;
+	uint64_t now = mdg__monotonic_nanoseconds();
+	if (now - channel->looked < SLICE_NS)
 		return -EAGAIN;
-	}
+	channel->looked = now;
+	return mdg__look_after(channel);
+}
+
+static void begin(const struct mdg_channel *channel, struct mdg__waiting *waiting)
+{
 	waiting->began = mdg__monotonic_nanoseconds();
 	waiting->look_at = waiting->began + SLICE_NS;
 	waiting->step = channel->spin != 0 ? SPINNING : AWAKE;
-	return 0;
 }
 
 int mdg__wait_more(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	int rc = waiting->step == 0 ? begin(channel, waiting) : 0;
-	if (rc < 0)
-		return rc;
+	if (waiting->deadline == 0)
+		return do_not_wait(channel, waiting);
+	if (waiting->step == 0)
+		begin(channel, waiting);
 	if (waiting->step == SPINNING)
 		return spin(channel, waiting);
 	if (waiting->step == AWAKE) {

@@ -11,7 +11,8 @@
  * records are shown as RESERVED, the tail moves, and the talker fills them without the lock. Its seat
  * names them, so that they can be skipped if it dies.
  *
- * Of many records the first is shown last: who reads in order sees all of them, or none.
+ * Of many records that are sent at once the first is shown last: who reads in order sees all of
+ * them, or none.
  */
 #include "channel/internal.h"
 
@@ -194,6 +195,21 @@ static void skip_from(struct mdg_channel *channel, unsigned first, uint64_t end)
 		skip_between(channel, end, next);
 }
 
+/* In order, so that a death between them leaves the first of them. */
+static void show_reserved(struct mdg_channel *channel, unsigned count,
+                          const struct mdg_message *messages)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct mdg__record *record = mdg__record(channel, channel->at[i]);
+		uint64_t end = channel->at[i] + mdg__span(messages[i].size);
+		if (i + 1 < count && end != channel->at[i + 1])
+			skip_between(channel, end, channel->at[i + 1]);
+		atomic_store_explicit(&record->size, (uint32_t)messages[i].size,
+		                      memory_order_relaxed);
+		mdg__record_show(record, MDG__READY, channel->place);
+	}
+}
+
 static int commit(struct mdg_channel *channel, const struct mdg_message *messages, unsigned count)
 {
 	uint64_t end = channel->at[count - 1] + mdg__span(messages[count - 1].size);
@@ -204,7 +220,7 @@ static int commit(struct mdg_channel *channel, const struct mdg_message *message
 	} else {
 		skip_from(channel, count, end);
 		mdg__tell_pollers(channel, count);
-		show_records(channel, count, MDG__READY, messages);
+		show_reserved(channel, count, messages);
 	}
 	reservation_ends(channel);
 	count_sent(channel, count);
