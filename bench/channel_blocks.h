@@ -33,15 +33,17 @@ static struct MY(end) *MY(end_of)(struct channel_game *game)
 static int MY(ask)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
-	struct channel_packet packet, answer;
+	CHANNEL_ALIGNED struct channel_packet packets[CHANNEL_WRITTEN];
+	CHANNEL_ALIGNED struct channel_packet answer;
 
-	memset(&packet, 0, sizeof packet);
+	channel_packets_init(packets, 0);
 	for (unsigned i = 0; i < n; i++) {
+		struct channel_packet *packet;
+
 		if (game->stamps != NULL)
 			game->stamps[i] = channel_ticks();
-		packet.number = i;
-		channel_used(&packet);
-		if (MY(put)(end, &packet, sizeof packet) != 0 ||
+		packet = channel_packet_write(packets, i, game->ahead);
+		if (MY(put)(end, packet, sizeof *packet) != 0 ||
 		    MY(take)(end, &answer, sizeof answer) != 0)
 			return -1;
 		channel_used(&answer);
@@ -56,7 +58,7 @@ static int MY(ask)(struct channel_game *game, unsigned n)
 static int MY(answer)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
-	struct channel_packet packet;
+	CHANNEL_ALIGNED struct channel_packet packet;
 
 	while (n-- > 0)
 		if (MY(take)(end, &packet, sizeof packet) != 0 ||
@@ -70,14 +72,13 @@ static int MY(answer)(struct channel_game *game, unsigned n)
 static int MY(talk_one)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
-	struct channel_packet packet;
+	CHANNEL_ALIGNED struct channel_packet packets[CHANNEL_WRITTEN];
 
-	memset(&packet, 0, sizeof packet);
-	packet.talker = game->member;
+	channel_packets_init(packets, game->member);
 	for (unsigned i = 0; i < n; i++) {
-		packet.number = i;
-		channel_used(&packet);
-		if (MY(put)(end, &packet, sizeof packet) != 0)
+		struct channel_packet *packet = channel_packet_write(packets, i, game->ahead);
+
+		if (MY(put)(end, packet, sizeof *packet) != 0)
 			return -1;
 	}
 	return 0;
@@ -87,7 +88,7 @@ static int MY(listen_one)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
 	uint64_t expected[CHANNEL_MEMBERS] = {0};
-	struct channel_packet packet;
+	CHANNEL_ALIGNED struct channel_packet packet;
 
 	for (uint64_t left = (uint64_t)n * game->talkers; left > 0; left--) {
 		if (MY(take)(end, &packet, sizeof packet) != 0)
@@ -101,7 +102,7 @@ static int MY(listen_one)(struct channel_game *game, unsigned n)
 
 static int MY(put_one)(struct channel_game *game)
 {
-	struct channel_packet packet;
+	CHANNEL_ALIGNED struct channel_packet packet;
 
 	memset(&packet, 0, sizeof packet);
 	return MY(put)(MY(end_of)(game), &packet, sizeof packet);
@@ -109,7 +110,7 @@ static int MY(put_one)(struct channel_game *game)
 
 static int MY(take_one)(struct channel_game *game)
 {
-	struct channel_packet packet;
+	CHANNEL_ALIGNED struct channel_packet packet;
 
 	return MY(take)(MY(end_of)(game), &packet, sizeof packet);
 }
@@ -121,7 +122,7 @@ static int MY(talk_many)(struct channel_game *game, unsigned n)
 {
 	const unsigned batch = CHANNEL_BATCH;
 	struct MY(end) *end = MY(end_of)(game);
-	struct channel_packet packets[CHANNEL_BATCH];
+	CHANNEL_ALIGNED struct channel_packet packets[CHANNEL_BATCH];
 
 	memset(packets, 0, sizeof packets);
 	for (unsigned i = 0; i < CHANNEL_BATCH; i++)
@@ -144,7 +145,7 @@ static int MY(listen_many)(struct channel_game *game, unsigned n)
 	const unsigned batch = CHANNEL_BATCH;
 	struct MY(end) *end = MY(end_of)(game);
 	uint64_t expected[CHANNEL_MEMBERS] = {0};
-	struct channel_packet packets[CHANNEL_BATCH];
+	CHANNEL_ALIGNED struct channel_packet packets[CHANNEL_BATCH];
 
 	for (uint64_t left = (uint64_t)n * game->talkers; left > 0;) {
 		unsigned most = left < batch ? (unsigned)left : batch;
@@ -199,7 +200,7 @@ static int MY(listen_large)(struct channel_game *game, unsigned n)
 static int MY(talk_large)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
-	static char large[CHANNEL_LARGE];
+	static CHANNEL_ALIGNED char large[CHANNEL_LARGE];
 
 	for (unsigned i = 0; i < n; i++) {
 		channel_fill(large, i);
@@ -213,7 +214,7 @@ static int MY(listen_large)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
 	unsigned talkers = game->talkers;
-	static char large[CHANNEL_LARGE];
+	static CHANNEL_ALIGNED char large[CHANNEL_LARGE];
 
 	for (unsigned i = 0; i < n * talkers; i++)
 		if (MY(take)(end, large, sizeof large) != 0 ||

@@ -17,7 +17,7 @@ CK_RING_PROTOTYPE(packet, channel_packet)
 struct ck_place {
 	struct ck_ring ring;
 	char rest[256 - sizeof(struct ck_ring) % 256];
-	struct channel_packet slots[CHANNEL_SLOTS];
+	CHANNEL_ALIGNED struct channel_packet slots[CHANNEL_SLOTS];
 };
 
 _Static_assert(2 * sizeof(struct ck_place) <= CHANNEL_MEMORY, "");

@@ -55,6 +55,7 @@ struct channel_case {
 	enum channel_measure measure;
 	bool sleeps, one_processor;
 	unsigned talkers;
+	unsigned ahead;  /* messages that are written before they are sent */
 	double block;    /* seconds */
 	double weight;   /* times the usual time */
 };

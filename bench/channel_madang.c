@@ -162,14 +162,17 @@ static int place_take_many(struct place_end *end, struct channel_packet *packets
 static int call_ask(struct channel_game *game, unsigned n)
 {
 	struct madang_end *end = game->ends;
-	struct channel_packet packet, answer;
+	CHANNEL_ALIGNED struct channel_packet packets[CHANNEL_WRITTEN];
+	CHANNEL_ALIGNED struct channel_packet answer;
 
-	memset(&packet, 0, sizeof packet);
+	channel_packets_init(packets, 0);
 	for (unsigned i = 0; i < n; i++) {
+		struct channel_packet *packet;
+
 		if (game->stamps != NULL)
 			game->stamps[i] = channel_ticks();
-		packet.number = i;
-		if (mdg_call(end->out, &packet, sizeof packet, &answer, sizeof answer, NULL,
+		packet = channel_packet_write(packets, i, game->ahead);
+		if (mdg_call(end->out, packet, sizeof *packet, &answer, sizeof answer, NULL,
 		             MDG_FOREVER) != (int)sizeof answer || answer.number != i)
 			return -1;
 	}
@@ -181,7 +184,7 @@ static int call_ask(struct channel_game *game, unsigned n)
 static int call_answer(struct channel_game *game, unsigned n)
 {
 	struct madang_end *end = game->ends;
-	struct channel_packet packet;
+	CHANNEL_ALIGNED struct channel_packet packet;
 
 	while (n-- > 0)
 		if (mdg_recv(end->in, &packet, sizeof packet, NULL, MDG_FOREVER) !=

@@ -6,8 +6,8 @@
  * on, until the last of them writes to an eventfd. Between blocks they sleep on `turn`. Member 0
  * takes the time.
  *
- * There and back on two processors, the members first and last bounce one cache line: the
- * limit that any conversation has, as it is in this very block. It differs by ten times within
+ * On two processors, the two members first and last bounce one cache line: the limit that any
+ * conversation has, as it is in this very block. It differs by ten times within
  * minutes where processors are virtual.
  *
  * A member that does not come or end within PATIENCE makes the block fail, and the game with it.
@@ -31,7 +31,7 @@
 #endif
 
 enum { WAIT_OP = 0, WAKE_OP = 1 }; /* FUTEX_WAIT, FUTEX_WAKE */
-enum { PATIENCE_MS = 10000, LEAVE_MS = 2000, LINE_ROUNDS = 200 };
+enum { PATIENCE_MS = 4000, LEAVE_MS = 2000, LINE_ROUNDS = 200 };
 
 static uint32_t get(const uint32_t *word)
 {
@@ -303,6 +303,12 @@ static bool block_ends(struct channel_game *game)
 	return read(game->done, &count, sizeof count) == (ssize_t)sizeof count;
 }
 
+/* Where one other process is to bounce it with, on a processor of its own. */
+static bool has_line(const struct channel_game *game)
+{
+	return !game->one_processor && game->talkers == 1;
+}
+
 uint64_t channel_game_block(struct channel_game *game, unsigned n)
 {
 	struct channel_control *control = game->control;
@@ -315,7 +321,7 @@ uint64_t channel_game_block(struct channel_game *game, unsigned n)
 	set(&control->rounds, n);
 	set(&control->warm, n < warm ? n : warm);
 	set(&control->stamped, !round ? 0 : n < CHANNEL_STAMPS ? n : CHANNEL_STAMPS);
-	set(&control->line_rounds, round && !game->one_processor ? LINE_ROUNDS : 0);
+	set(&control->line_rounds, has_line(game) ? LINE_ROUNDS : 0);
 	__atomic_add_fetch(&control->turn, 1, __ATOMIC_ACQ_REL);
 	syscall(SYS_futex, &control->turn, WAKE_OP, INT_MAX, NULL, NULL, 0);
 	if (!block_ends(game)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * channel_play.c - the cases of channels, and how one is measured: all sides in turn, a block each,
- * in an order that rotates; the reference's block and another side's of the same turn make one
- * ratio. The reference is the stream, or where there are two talkers the queue.
+ * in an order that rotates; the reference's block and another side's of the same turn, or nearly,
+ * make one ratio. The reference is the stream, or where there are two talkers the queue.
  *
  * Other programs that take the processor away in the middle of a block say nothing about a
  * side that spins on a processor of its own: such a block is left out, and counted. Where
@@ -31,6 +31,8 @@ struct channel_match {
 	const struct channel_case *what;
 	struct channel_match_side side[CHANNEL_SIDES];
 	int reference;
+	double recent;        /* of the reference: its last block, or 0 */
+	unsigned recent_turn; /* when that was */
 };
 
 static unsigned games; /* numbers them */
@@ -53,9 +55,9 @@ static void case_name(struct channel_case *what)
 {
 	static const char *const names[CHANNEL_MEASURES] = {"round", "one", "batch", "large"};
 
-	snprintf(what->name, sizeof what->name, "%s-%s%s%s", names[what->measure],
+	snprintf(what->name, sizeof what->name, "%s-%s%s%s%s", names[what->measure],
 	         what->sleeps ? "sleep" : "spin", what->one_processor ? "-1cpu" : "",
-	         what->talkers == 2 ? "-2talk" : "");
+	         what->talkers == 2 ? "-2talk" : "", what->ahead != 0 ? "-ready" : "");
 }
 
 /* Blocks as short as can be: what processes do to each other on one processor by spinning
@@ -79,6 +81,10 @@ static double case_weight(const struct channel_case *what)
 
 unsigned channel_cases(struct channel_case cases[CHANNEL_CASES_MAX])
 {
+	const struct channel_case ready[] = {
+		{.measure = CHANNEL_ROUND, .talkers = 1, .ahead = CHANNEL_AHEAD},
+		{.measure = CHANNEL_ONE, .talkers = 1, .ahead = CHANNEL_AHEAD},
+	};
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < CHANNEL_MEASURES * 8; i++) {
@@ -91,10 +97,14 @@ unsigned channel_cases(struct channel_case cases[CHANNEL_CASES_MAX])
 
 		if (what.measure == CHANNEL_ROUND && what.talkers > 1)
 			continue; /* whom would it answer? */
-		case_name(&what);
-		what.block = case_block(&what);
-		what.weight = case_weight(&what);
 		cases[count++] = what;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		cases[count++] = ready[i];
+	for (unsigned i = 0; i < count; i++) {
+		case_name(&cases[i]);
+		cases[i].block = case_block(&cases[i]);
+		cases[i].weight = case_weight(&cases[i]);
 	}
 	return count;
 }
@@ -200,7 +210,8 @@ static void side_begin(struct channel_match_side *side, const struct channel_sid
 		return;
 	side->game = (struct channel_game){
 		.side = about, .measure = what->measure, .sleeps = what->sleeps,
-		.one_processor = what->one_processor, .talkers = what->talkers, .number = games++,
+		.one_processor = what->one_processor, .talkers = what->talkers,
+		.ahead = what->ahead, .number = games++,
 	};
 	side->counts = bench_alloc(sizeof *side->counts * PARTS * OCTAVES);
 	side->playing = channel_game_begin(&side->game);
@@ -264,13 +275,26 @@ static void side_block(struct channel_match_side *side, const struct channel_cas
 
 /* ---- a case ------------------------------------------------------------------------- */
 
+/* The reference's block of this turn, or where that was disturbed of one shortly before. */
+static double reference_of(struct channel_match *match, unsigned turn)
+{
+	enum { RECENT = 3 }; /* turns */
+	double each = match->side[match->reference].each;
+
+	if (each > 0) {
+		match->recent = each;
+		match->recent_turn = turn;
+	}
+	return turn - match->recent_turn <= RECENT ? match->recent : 0;
+}
+
 static void play_turn(struct channel_match *match, unsigned turn)
 {
 	double reference;
 
 	for (unsigned i = 0; i < CHANNEL_SIDES; i++)
 		side_block(&match->side[(turn + i) % CHANNEL_SIDES], match->what);
-	reference = match->side[match->reference].each;
+	reference = reference_of(match, turn);
 	for (int i = 0; i < CHANNEL_SIDES && reference > 0; i++) {
 		double each = match->side[i].each;
 
@@ -283,7 +307,7 @@ static void play_turn(struct channel_match *match, unsigned turn)
 /* On a busy machine longer, for a few turns in which nobody disturbed the reference. */
 static bool more_turns(const struct channel_match *match, uint64_t until, uint64_t seconds_ns)
 {
-	enum { TURNS_ENOUGH = 25, TIMES_MOST = 3 };
+	enum { TURNS_ENOUGH = 25, TIMES_MOST = 2 };
 	const struct channel_match_side *reference = &match->side[match->reference];
 	uint64_t now = now_ns();
 

@@ -45,16 +45,19 @@ static void bar_spread(struct bars *bars, const struct spread *found, double mos
 	bar_add(bars, found->median <= most, text, "%s", what);
 }
 
-/* Messages in a second, at least; from nanoseconds each. */
-static void bar_rate(struct bars *bars, const struct spread *ns, double least, const char *what)
+/* Messages in a second, at least; where the line takes twice as long it is half of them. */
+static void bar_rate(struct bars *bars, const struct channel_side_result *side, double least,
+                     const char *what)
 {
+	const struct spread *ns = &side->ns;
 	char text[64];
 
 	if (ns->count == 0 || ns->median <= 0)
 		return;
 	snprintf(text, sizeof text, "%.1f M/s (%.1f-%.1f)", 1e3 / ns->median, 1e3 / ns->high,
 	         1e3 / ns->low);
-	bar_add(bars, 1e3 / ns->median >= least, text, "%s", what);
+	bar_add(bars, 1e3 / ns->median >= least, text, "%s; the line took %.0f ns", what,
+	        side->line.median);
 }
 
 static const struct channel_case_result *case_of(const struct channel_result *result,
@@ -122,11 +125,11 @@ unsigned channel_bars(const struct channel_result *result,
 	if (of[CHANNEL_ROUND] != NULL)
 		bars_round(&bars, of[CHANNEL_ROUND]);
 	if (of[CHANNEL_ONE] != NULL)
-		bar_rate(&bars, &of[CHANNEL_ONE]->side[CHANNEL_STREAM].ns, 25,
-		         "stream, 64 bytes one by one, spinning: at least 25 M/s");
+		bar_rate(&bars, &of[CHANNEL_ONE]->side[CHANNEL_STREAM], 25,
+		         "stream, 64 bytes one by one: at least 25 M/s");
 	if (of[CHANNEL_MANY] != NULL)
-		bar_rate(&bars, &of[CHANNEL_MANY]->side[CHANNEL_STREAM].ns, 55,
-		         "stream, 64 bytes in batches, spinning: at least 55 M/s");
+		bar_rate(&bars, &of[CHANNEL_MANY]->side[CHANNEL_STREAM], 55,
+		         "stream, 64 bytes in batches: at least 55 M/s");
 	if (of[CHANNEL_BIG] != NULL)
 		bar_spread(&bars, &of[CHANNEL_BIG]->side[CHANNEL_QB].ratio, 1.0,
 		           "stream, 64 KiB in place, spinning: stream / libqb's time at most 1.0");
@@ -136,7 +139,7 @@ unsigned channel_bars(const struct channel_result *result,
 	sleep = case_of(result, "round-sleep-1cpu");
 	if (sleep != NULL)
 		bar_spread(&bars, &sleep->side[CHANNEL_PIPE].ratio, 1.1,
-		           "stream, there and back, asleep, 1 processor: at most 1.1 of the pipe's");
+		           "stream, there and back, asleep, 1 processor: at most 1.1 of a pipe's");
 	if (result->calls_counted)
 		bars_calls(&bars, result);
 	if (restart->played) {
@@ -208,8 +211,8 @@ static void put_side(const struct channel_result *result, const struct channel_c
 	}
 	put_rate(&played->what, &side->ns, out);
 	put_spread(&side->ratio, out);
+	put_spread(&side->lines, out);
 	if (played->what.measure == CHANNEL_ROUND) {
-		put_spread(&side->lines, out);
 		put_number(side->tail.p50, out);
 		put_number(side->tail.p99, out);
 		put_number(side->tail.p999, out);
@@ -235,16 +238,17 @@ static void put_case(const struct channel_result *result, const struct channel_c
 	const char *reference = result->side[played->reference].name;
 	char ratio[48];
 
-	fprintf(out, "\n%s: %s, %u talker%s; waits by %s, %s\n", what->name,
-	        channel_measure_what(what->measure), what->talkers, what->talkers > 1 ? "s" : "",
+	fprintf(out, "\n%s: %s%s, %u talker%s; waits by %s, %s\n", what->name,
+	        channel_measure_what(what->measure),
+	        what->ahead != 0 ? ", written some messages before" : "", what->talkers,
+	        what->talkers > 1 ? "s" : "",
 	        what->sleeps ? "sleeping" : "spinning",
 	        what->one_processor ? "all on one processor"
 	                            : "listener and talkers on two processors");
 	snprintf(ratio, sizeof ratio, "/ %s, or %s /", reference, reference);
-	fprintf(out, "  %-16s %9s%-32s  %-22s", "", "ns", " (10%-90%)", ratio);
+	fprintf(out, "  %-16s %9s%-32s  %-22s  %-22s", "", "ns", " (10%-90%)", ratio, "/ line");
 	if (what->measure == CHANNEL_ROUND)
-		fprintf(out, "  %-22s %9s %9s %9s  %-22s", what->one_processor ? "" : "/ line",
-		        "p50", "p99", "p99.9", "p99/p50, by block");
+		fprintf(out, " %9s %9s %9s  %-22s", "p50", "p99", "p99.9", "p99/p50, by block");
 	fputc('\n', out);
 	put_line(played, out);
 	for (int i = 0; i < CHANNEL_SIDES; i++)

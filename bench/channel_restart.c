@@ -60,7 +60,7 @@ static int enter(unsigned role, mdg_channel **ret_channel)
 
 static int talk(struct shared *shared)
 {
-	struct channel_packet packet = {0};
+	CHANNEL_ALIGNED struct channel_packet packet = {0};
 	struct mdg_channel_info info;
 	mdg_channel *channel;
 	int rc = enter(MDG_TALKER, &channel);
