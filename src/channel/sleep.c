@@ -208,6 +208,8 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (now >= waiting->deadline)
 		return -ETIMEDOUT;
 	if (channel->wait == MDG_WAIT_SPIN) {
+		if (now - waiting->began >= MDG__SPIN_MOST_NS) /* on one processor: the other's turn */
+			(void)MDG__RAW(SYS_sched_yield);
 		if (now < waiting->look_at)
 			return 0;
 		waiting->look_at = now + SLICE_NS;
