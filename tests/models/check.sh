@@ -30,7 +30,7 @@ cd "$place" || exit 1
 # explore OPTIONS...: leaves what pan said in ./said
 explore() {
 	local option depth=1000000 defines=() optimise=-O1 table=24
-	[ "$wanted" = holds: ] || optimise=-O0 # what fails is soon found; compiling takes longer
+	[ "$wanted" = holds: ] || optimise=-O0 table=20 # what fails is soon found; compiling takes longer
 	for option; do
 		case $option in
 		depth=*) depth=${option#depth=} ;;

@@ -19,7 +19,6 @@
  * released.
  *
  * holds: fast depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2
- * holds: fast depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_ORDER
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_MOVES
  * fails: depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2 -DBUG_DOUBLE

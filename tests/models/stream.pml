@@ -9,8 +9,8 @@
  * one goes on. So is the listener (DEATHS in all); it takes one or two, and gives out all, one, or
  * none (too little room). That only one of each is there is up to seats.c.
  *
- * A ring as a channel has it whose largest record is 2 lines; it begins at any line. A line is EMPTY,
- * READY or SKIP with a span, or JUNK: inside of a message.
+ * A ring as a channel has it whose largest record is 2 lines; it begins at line FIRST or later. A
+ * line is EMPTY, READY or SKIP with a span, or JUNK: inside of a message.
  * Positions and numbers are never the same again. Memory is sequentially consistent.
  *
  * Asserted: no line is stored that the listener has not given back; the listener never takes JUNK for
@@ -34,6 +34,9 @@
 #define AHEAD 1
 #endif
 #define RING (2 * 2 + AHEAD + 1)
+#ifndef FIRST
+#define FIRST (RING - 2)
+#endif
 #define LINE(position) ((position) % RING)
 #define EMPTY  0
 #define READY  2    /* and its span - 1 */
@@ -76,7 +79,7 @@ active proctype Talker()
 	byte t, s, limit, i, n, at[2], span[2], to, end;
 	bool reserved;
 
-	atomic { select(t : 0 .. RING - 1); tail = t; taken = t; handed = t; begun = 1 }
+	atomic { select(t : FIRST .. RING - 1); tail = t; taken = t; handed = t; begun = 1 }
 
 born:	atomic { /* mdg__tail_repair; what it reads it alone writes */
 		limit = 0; n = 0; reserved = 0; to = 0; end = 0; at[0] = 0; at[1] = 0; span[0] = 0; span[1] = 0;
