@@ -262,13 +262,21 @@ int mdg_release(mdg_channel *channel)
 
 /* ---- copies ---------------------------------------------------------------------------- */
 
-/* The common case of what mdg_recv does: a small message of a stream, for the first time, and
- * nothing else to see to. -EAGAIN: none of it was done. */
+/* Whether the next message can be neither a second time, nor overwritten while it is copied. */
+static inline bool is_straight(const struct mdg_channel *channel)
+{
+	if (channel->kind == MDG_STREAM)
+		return channel->next >= channel->handed;
+	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
+}
+
+/* The common case of what mdg_recv does: a small message, and nothing else to see to. -EAGAIN:
+ * none of it was done. */
 static inline int recv_straight(struct mdg_channel *channel, void *data, size_t room,
                                 struct mdg_message *ret_message)
 {
 	uint64_t at = channel->next, offset = at - channel->base;
-	if (offset >= channel->ring_size || at < channel->handed)
+	if (offset >= channel->ring_size || !is_straight(channel))
 		return -EAGAIN;
 	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
 	if ((mdg__record_state(record) & 0xff) != MDG__READY)
@@ -279,7 +287,8 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	struct mdg__taken *held = &channel->held;
 	held->upto = at + mdg__span(size);
 	held->sequence = mdg__relaxed64(&record->sequence) + 1;
-	atomic_store_explicit(&channel->head->handed, held->upto, memory_order_release);
+	if (channel->kind == MDG_STREAM)
+		atomic_store_explicit(&channel->head->handed, held->upto, memory_order_release);
 	if (ret_message != NULL) {
 		mdg__describe(record, size, ret_message);
 		ret_message->data = data;
@@ -288,7 +297,10 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	channel->count++;
 	mdg__note64(&channel->seat->count, channel->count);
 	mdg__note64(&channel->seat->sequence, held->sequence);
-	stream_release(channel);
+	if (channel->kind == MDG_STREAM)
+		stream_release(channel);
+	else
+		mdg__topic_release(channel);
 	mdg__made_room(channel, held->upto);
 	return (int)size;
 }
@@ -297,7 +309,7 @@ int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *
              uint64_t deadline)
 {
 	struct mdg_message message;
-	if (channel->kind == MDG_STREAM && mdg__usable(channel, MDG_LISTENER) == 0 &&
+	if (channel->kind != MDG_CALL && mdg__usable(channel, MDG_LISTENER) == 0 &&
 	    channel->held.count == 0 && channel->pipe < 0) {
 		int size = recv_straight(channel, data, room, ret_message);
 		if (size >= 0)

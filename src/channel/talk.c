@@ -334,9 +334,9 @@ int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *req
 	return 0;
 }
 
-/* The common case of what mdg__send_record does: a small message in a stream, room that is known,
- * and no end of the ring near. False: none of it was done. */
-static inline bool send_straight(struct mdg_channel *channel, const void *data, size_t size)
+/* The common case of what mdg__send_record does: a small message, room that is known, and no end of
+ * the ring near. False: none of it was done. [talk] */
+static inline bool show_straight(struct mdg_channel *channel, const void *data, size_t size)
 {
 	uint64_t at = channel->tail, span = mdg__span(size), offset = at - channel->base;
 	uint64_t ahead = offset + channel->ahead;
@@ -351,17 +351,34 @@ static inline bool send_straight(struct mdg_channel *channel, const void *data, 
 		                      memory_order_relaxed);
 	atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
 	mdg__note64(&record->sequence, channel->sequence);
+	if (channel->kind == MDG_TOPIC)
+		mdg__topic_mark(channel, at);
 	mdg__tell_pollers(channel, 1);
 	mdg__record_show(record, MDG__READY, channel->place);
 	mdg__tail_store(channel, at + span, channel->sequence + 1);
-	count_sent(channel, 1);
-	mdg__tell(channel, 1);
 	return true;
+}
+
+static inline bool send_straight(struct mdg_channel *channel, const void *data, size_t size)
+{
+	if (!is_alone(channel)) {
+		if (mdg__talk_lock(channel, 0) < 0)
+			return false;
+		mdg__tail_load(channel);
+	}
+	bool shown = channel->tail - channel->base < channel->ring_size &&
+	             show_straight(channel, data, size);
+	talk_end(channel);
+	if (shown) {
+		count_sent(channel, 1);
+		mdg__tell(channel, 1);
+	}
+	return shown;
 }
 
 int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
 {
-	if (is_alone(channel) && size <= MDG__SMALL && may_talk(channel, size, false) == 0 &&
+	if (size <= MDG__SMALL && may_talk(channel, size, false) == 0 &&
 	    send_straight(channel, data, size))
 		return 0;
 	if (__builtin_expect(channel->kind == MDG_CALL, 0))
