@@ -388,6 +388,7 @@ static inline void mdg__made_room(struct mdg_channel *channel, uint64_t position
 			mdg__wake_talkers(channel);
 	}
 }
+void mdg__ask_for_fences(struct mdg_channel *channel);
 /* Once in a process: 0, or 1: the kernel has no barrier, fence. */
 uint32_t mdg__barrier_register(void);
 

@@ -304,7 +304,7 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 		channel->spin = UINT64_MAX;
 	channel->fences = mdg__barrier_register();
 	if (options->wait == MDG_WAIT_SLEEP || channel->fences != 0)
-		atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
+		mdg__ask_for_fences(channel);
 }
 
 /* Where a stream's talker or listener goes on. */

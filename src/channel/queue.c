@@ -185,11 +185,11 @@ static int take_kept(struct mdg_channel *channel, struct mdg_message *messages, 
 {
 	struct mdg__taken *held = &channel->held;
 	int rc = walk(channel, messages, count, held->to);
-	if (rc <= 0) { /* damaged: there was a message */
+	if (rc <= 0) { /* nothing but skipped records, or damaged */
 		hold_nothing(channel->seat);
 		held->from = held->to;
 	}
-	return rc == 0 ? MDG_BROKEN : rc;
+	return rc;
 }
 
 /* Whether the record at `taken` is there, as of one moment. */
@@ -215,8 +215,11 @@ bool mdg__queue_has(struct mdg_channel *channel)
 int mdg__queue_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	struct mdg__channel_head *head = channel->head;
-	if (__builtin_expect(channel->held.from < channel->held.to, 0))
-		return take_kept(channel, messages, count);
+	if (__builtin_expect(channel->held.from < channel->held.to, 0)) {
+		int kept = take_kept(channel, messages, count);
+		if (kept != 0)
+			return kept;
+	}
 	bool orphans = atomic_load_explicit(&head->orphans, memory_order_acquire) != 0;
 	if (!orphans && !next_is_there(channel))
 		return 0;

@@ -62,6 +62,18 @@ static uint64_t behind_shown(struct mdg_channel *channel, uint64_t tail, uint64_
 	return tail;
 }
 
+/* A reservation that was not made must not be looked for when its talker is buried: by then another
+ * message may lie across where it began. */
+static void forget_reserved(struct mdg_channel *channel, uint64_t tail)
+{
+	uint32_t used = mdg__seats_used(channel);
+	for (uint32_t i = 0; i < used; i++) {
+		struct mdg__seat *seat = &channel->seats[i];
+		if (mdg__seat_state(seat) == MDG__SEAT_TALKER && mdg__position(&seat->to) > tail)
+			atomic_store_explicit(&seat->from, MDG__NOWHERE, memory_order_release);
+	}
+}
+
 void mdg__tail_repair(struct mdg_channel *channel)
 {
 	mdg__tail_load(channel);
@@ -70,6 +82,7 @@ void mdg__tail_repair(struct mdg_channel *channel)
 	mdg__clear_lines(channel, tail, tail + channel->ahead);
 	if (channel->kind == MDG_TOPIC)
 		mdg__topic_unmark(channel, tail);
+	forget_reserved(channel, tail);
 	mdg__tail_store(channel, tail, sequence);
 }
 

@@ -48,13 +48,23 @@ uint32_t mdg__barrier_register(void)
 /* A fence in every thread that may be between publishing and looking. */
 static void barrier(struct mdg_channel *channel, uint32_t alert)
 {
-	if ((alert & MDG__ALERT_FENCE) != 0)
-		return; /* they do it themselves */
+	/* They do it themselves, and have since this handle was opened. */
+	if ((alert & MDG__ALERT_FENCE) != 0 && channel->wait == MDG_WAIT_SLEEP)
+		return;
 #ifdef SYS_membarrier
 	if (MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0) == 0)
 		return;
 #endif
 	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
+}
+
+/* From here on all talkers fence: those that have looked just before have passed one. */
+void mdg__ask_for_fences(struct mdg_channel *channel)
+{
+	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
+#ifdef SYS_membarrier
+	(void)MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0);
+#endif
 }
 
 /* ---- waking -------------------------------------------------------------------------- */

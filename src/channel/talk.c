@@ -204,8 +204,9 @@ static void show_reserved(struct mdg_channel *channel, unsigned count,
 		uint64_t end = channel->at[i] + mdg__span(messages[i].size);
 		if (i + 1 < count && end != channel->at[i + 1])
 			skip_between(channel, end, channel->at[i + 1]);
+		/* Release: who walks over reserved records by their sizes finds what is skipped. */
 		atomic_store_explicit(&record->size, (uint32_t)messages[i].size,
-		                      memory_order_relaxed);
+		                      memory_order_release);
 		mdg__record_show(record, MDG__READY, channel->place);
 	}
 }
@@ -255,11 +256,14 @@ int mdg__cancel_all(struct mdg_channel *channel)
 	bool back = false;
 	if (mdg__talk_lock(channel, mdg_deadline(1000000000)) == 0) {
 		back = take_back(channel);
+		if (back) /* before anybody else can move the tail: see forget_reserved */
+			reservation_ends(channel);
 		talk_end(channel);
 	}
-	if (!back)
+	if (!back) {
 		skip_from(channel, 0, channel->at[0]);
-	reservation_ends(channel);
+		reservation_ends(channel);
+	}
 	mdg__tell(channel, 1); /* who waits for it goes on */
 	return 0;
 }
@@ -274,7 +278,8 @@ void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uin
 	while (at < to) {
 		struct mdg__record *record = mdg__record(channel, at);
 		uint32_t reserved = MDG__RESERVED | place << 8;
-		uint64_t span = mdg__span(mdg__relaxed32(&record->size));
+		/* Acquire: pairs with the release in show_reserved. */
+		uint64_t span = mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
 		/* Release: pairs with the acquire of who goes on behind it. */
 		(void)atomic_compare_exchange_strong_explicit(&record->state, &reserved,
 		                                              MDG__SKIP | place << 8,

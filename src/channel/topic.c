@@ -93,7 +93,8 @@ static uint64_t find_last(struct mdg_channel *channel, uint64_t at)
 		struct mdg__record *record = mdg__record(channel, at);
 		if ((mdg__record_state(record) & 0xff) == MDG__READY)
 			last = at;
-		at += mdg__span(mdg__relaxed32(&record->size));
+		/* Acquire: pairs with the release in show_reserved. */
+		at += mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
 	}
 	return last;
 }
