@@ -18,23 +18,24 @@
  * has a message, or room: so a death costs one such look and nothing afterwards, and without
  * deaths there is none.
  *
- * FENCE: meanwhile one comes that sleeps at once, and tells talkers to fence. It does not hold: a
- * talker that has looked whether anybody sleeps, before it was told, and whose message is still
- * on its way, wakes nobody; and a listener that finds talkers told does not have them fence.
+ * FENCE: the last listener sleeps at once (MDG_WAIT_SLEEP): when it comes it tells talkers to fence and has
+ * all pass one; only it goes to sleep without another one.
  *
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=1 -DQUIET
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DDEATHS=1 -DQUIET
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DALL -DQUIET
  * holds: fast depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=3 -DROOM=1
+ * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=1 -DFENCE
  * fails: depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=2 -DBUG_GOT
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DBUG_BARRIER
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DDEATHS=1 -DBUG_LOOK
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DROOM=1 -DBUG_ROOM
- * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=1 -DFENCE
+ * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=1 -DFENCE -DBUG_FENCE
  *
  * BUG_GOT: a listener that has got a message does not look whether there is another one (as it once
  * was). BUG_BARRIER: no membarrier(2). BUG_LOOK: nobody looks by itself. BUG_ROOM: a listener that
- * falls asleep wakes no talker.
+ * falls asleep wakes no talker. BUG_FENCE (as it once was): who comes has nobody pass a fence, and no
+ * listener does once talkers are told: one that has looked before wakes nobody, and its message is on its way.
  */
 #ifndef DEATHS
 #define DEATHS 0
@@ -44,6 +45,11 @@
 #endif
 #define ME (1 << me)
 #define FENCED 8    /* MDG__ALERT_FENCE */
+#ifdef BUG_FENCE
+#define SLEEPS_AT_ONCE true
+#else
+#define SLEEPS_AT_ONCE (me == LISTENERS - 1)
+#endif
 #define MAY_DIE if :: skip :: deaths < DEATHS -> deaths++; looks = 1; goto dead fi
 
 byte deaths;
@@ -123,6 +129,17 @@ proctype Listener(byte me)
 	byte bits, seen;
 	bool got, passed;
 
+#ifdef FENCE
+	/* mdg__ask_for_fences */
+	if
+	:: me == LISTENERS - 1 ->
+		alert = alert | FENCED;
+#ifndef BUG_FENCE
+		atomic { drain_all() }
+#endif
+	:: else
+	fi;
+#endif
 rest:	if
 #if ROOM == 100
 	:: goto end
@@ -133,7 +150,7 @@ rest:	if
 awake:	atomic { MAY_DIE; same = same | ME }
 	atomic { MAY_DIE; bits = alert & FENCED; alert = alert | ME }
 #ifndef BUG_BARRIER
-	atomic { MAY_DIE; if :: bits == 0 -> drain_all() :: else -> bits = 0 fi }
+	atomic { MAY_DIE; if :: bits == 0 || !SLEEPS_AT_ONCE -> drain_all() :: else fi; bits = 0 }
 #endif
 #if ROOM != 100 && !defined(BUG_ROOM)
 	wake_talkers();
@@ -225,11 +242,6 @@ told:		skip
 	od;
 dead:	atomic { n = 0; bits = 0; seen = 0 }
 }
-
-#ifdef FENCE
-/* handle_options() of one that sleeps at once. */
-active proctype Comer() { alert = alert | FENCED }
-#endif
 
 active proctype Memory()
 {

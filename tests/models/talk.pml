@@ -22,18 +22,17 @@
  * holds: fast depth=100000 -DTRIES=2 -DDEATHS=1
  * fails: depth=100000 -DTRIES=2 -DDEATHS=0 -DBUG_BACK
  * fails: depth=100000 -DTRIES=2 -DDEATHS=1 -DBUG_REPAIR
- * fails: depth=100000 -DTRIES=3 -DDEATHS=1 -DBEFORE=2
+ * fails: depth=100000 -DTRIES=3 -DDEATHS=1 -DBEFORE=5 -DBUG_FORGET
  *
  * BUG_BACK: a reservation that is cancelled takes back what is skipped before it, too (as it once
  * was). BUG_REPAIR: who takes the lock from a dead one repairs nothing. BUG_RESERVED, by hand (TRIES=4,
  * one death): room is given beyond what another one has reserved.
  *
- * The last run is the code as it is, and does not hold. A dies when its seat says what it reserves and
+ * BUG_FORGET (as it once was): who takes the lock over leaves the seats alone that say something beyond the
+ * tail, and who takes back empties its seat without the lock. A dies when its seat says what it reserves and
  * the tail has not moved; B cancels its own reservation before that, the tail goes back, and B's next
  * message reaches over where A's was to begin: who buries A takes bytes of that message for a
- * record. The same when A has taken its reservation back and its seat still says so. MENDED: who takes
- * the lock over empties the seats that say something beyond the tail; and who takes back empties its
- * seat before it gives the lock back; by hand.
+ * record. The same when A has taken its reservation back and its seat still says so.
  */
 #define AHEAD 1
 #define RING (2 * 2 + AHEAD + 1)
@@ -96,12 +95,12 @@ inline lock()
 		od
 	}
 	clear(t, t + AHEAD);
-	atomic { MAY_DIE; tail = t }
-#ifdef MENDED
-	/* a reservation beyond the tail was not made */
-	atomic { MAY_DIE; if :: to[0] > t -> from[0] = NOWHERE :: else fi }
-	atomic { MAY_DIE; if :: to[1] > t -> from[1] = NOWHERE :: else fi }
+#ifndef BUG_FORGET
+	/* forget_reserved */
+	atomic { MAY_DIE; if :: seated[0] && to[0] > t -> from[0] = NOWHERE :: else fi }
+	atomic { MAY_DIE; if :: seated[1] && to[1] > t -> from[1] = NOWHERE :: else fi }
 #endif
+	atomic { MAY_DIE; tail = t }
 locked:	skip
 }
 
@@ -181,7 +180,7 @@ cancel:	if
 		atomic { MAY_DIE; tail = at }
 		clear(at, at + AHEAD);
 #endif
-#ifdef MENDED
+#ifndef BUG_FORGET
 		atomic { MAY_DIE; from[me] = NOWHERE }
 #endif
 		atomic { MAY_DIE; talk_lock = 0; goto ends }
