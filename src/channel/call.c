@@ -157,7 +157,7 @@ static int reply_peek(struct mdg_channel *channel, struct mdg_message *ret, uint
 		uint32_t size = mdg__relaxed32(&channel->seat->box_size);
 		*ret = (struct mdg_message){ .data = box_of(channel, channel->place),
 			                     .size = size <= channel->capacity ? size : 0,
-			                     .sequence = channel->call - 1 };
+			                     .sequence = channel->call - channel->first_call - 1 };
 		channel->has_reply = true;
 	}
 	return rc;
@@ -452,6 +452,8 @@ int mdg__call_recv(struct mdg_channel *channel, void *data, size_t room, struct 
 	} else if (!fits) {
 		mdg__give_nothing(channel);
 	}
+	if (!fits && channel->pipe >= 0)
+		mdg__pipe_settle(channel);
 	return fits ? (int)message.size : -EMSGSIZE;
 }
 

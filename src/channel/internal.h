@@ -64,9 +64,11 @@ struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	struct mdg__seat *seats;
 	unsigned char *ring, *boxes;
 	uint64_t ring_size, capacity, box_size;
+	uint64_t largest;   /* message in the ring: the capacity, and of a call what is in front */
 	uint32_t ahead, seat_count, part_shift;
 	struct mdg__seat *seat; /* NULL: an observer */
 	uint32_t place, me;     /* `me`: how this process signs locks */
+	uint32_t use;           /* of the seat: another one when it was taken for dead */
 	uint32_t fences;        /* 1: fence after publishing, this process has no membarrier */
 
 	uint64_t base;      /* where the ring's present lap began */
@@ -85,6 +87,7 @@ struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	struct mdg__reserved reserved;
 	struct mdg__taken held;
 	struct mdg__asked asked;
+	uint64_t first_call;
 	uint64_t call;      /* caller: number of the last; its box says what became of it */
 	bool waits_reply, has_reply;
 
@@ -93,6 +96,7 @@ struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint64_t looked;    /* when it last looked after the dead without waiting */
 	int pipe;           /* see pipe.c; -1: none */
 	bool pipe_full;
+	uint32_t sleeps;    /* in poll(2), numbered */
 	uint64_t pipe_device, pipe_inode;
 	uint32_t event;     /* the next that mdg_channel_event gives */
 
@@ -179,6 +183,8 @@ void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message
 
 /* The bytes of a small message, without a call: two copies of one size, which overlap. */
 enum { MDG__SMALL = 2 * MDG__LINE - MDG__RECORD_HEAD };
+/* Behind a small message that is shown there is still a clear line (show_straight). */
+_Static_assert(MDG__AHEAD_LEAST > MDG__SMALL + MDG__RECORD_HEAD, "");
 static inline void mdg__copy_small(void *to, const void *from, size_t size)
 {
 	unsigned char *out = to;
@@ -208,11 +214,19 @@ static inline void mdg__fence(void)
 	__sync_synchronize();
 }
 
-/* 0 or -EPERM: whether this handle may do that here. */
+/* Whether it has its seat still: nobody took it for dead. */
+static inline bool mdg__is_seated(const struct mdg_channel *channel)
+{
+	return mdg__relaxed32(&channel->seat->use) == channel->use;
+}
+
+/* 0, -EPERM, -ESTALE: whether this handle may do that here. */
 static inline int mdg__usable(const struct mdg_channel *channel, uint32_t role)
 {
 	bool here = channel->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	return __builtin_expect(here && (channel->role & role) != 0, 1) ? 0 : -EPERM;
+	if (__builtin_expect(!here || (channel->role & role) == 0, 0))
+		return -EPERM;
+	return __builtin_expect(mdg__is_seated(channel), 1) ? 0 : -ESTALE;
 }
 
 /* ---- lock.c ------------------------------------------------------------------- */
@@ -229,7 +243,9 @@ bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation);
 /* With their repairs. 0 or as above. */
 int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline);
 int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline);
-int mdg__seat_lock(struct mdg_channel *channel);
+int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline);
+/* If nobody has it. */
+bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock);
 
 /* ---- room.c --------------------------------------------------------------------- */
 
@@ -397,6 +413,8 @@ uint32_t mdg__barrier_register(void);
 /* Wakes those who sleep in poll(2): all, or in a queue as many as there are messages. */
 void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages);
 void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place);
+/* After a death or a removal: all, listeners and callers, whatever the flag says. */
+void mdg__pipes_ring_all(struct mdg_channel *channel);
 /* After this handle received something or nothing: makes the pipe say whether there is more. */
 void mdg__pipe_settle(struct mdg_channel *channel);
 void mdg__pipe_close(struct mdg_channel *channel);

@@ -17,9 +17,10 @@
  *
  * Readers go from record to record and need no other word: one cache line carries both that there
  * is a message and its beginning. A reader must never take old bytes for a state. So the first word
- * of each 64 bytes in [tail, tail + ahead) is EMPTY, always: whoever moves the tail has cleared as
- * much beyond it, before it publishes anything. That also fetches those lines from the reader's
- * processor before they are needed.
+ * of each 64 bytes in [tail, tail + ahead) is EMPTY: whoever moves the tail clears as much beyond it.
+ * It does so before it publishes a record; or, a record of up to two lines, afterwards, since that
+ * leaves enough for now. That also fetches those lines from the reader's processor before they are
+ * needed.
  *
  * WHO WRITES. `talk`: who holds talk_lock, or in a stream whoever has the talker's seat. `take`: who
  * holds take_lock, or in a stream the listener. `seat lock`: who holds seat_lock. The locks name
@@ -47,7 +48,8 @@ typedef _Atomic uint32_t mdg__c32;
 #define MDG__CHANNEL_FORMAT 1u
 #define MDG__NOWHERE UINT64_MAX /* a position that nobody needs */
 
-enum { MDG__LINE = 64, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32 };
+enum { MDG__LINE = 64, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32,
+       MDG__AHEAD_LEAST = 256 };
 
 enum mdg__record_state { MDG__EMPTY = 0, MDG__RESERVED = 1, MDG__READY = 2, MDG__SKIP = 3 };
 
@@ -130,13 +132,14 @@ enum mdg__seat_state { MDG__SEAT_FREE = 0, MDG__SEAT_TALKER = 1, MDG__SEAT_LISTE
 struct mdg__seat {
 	/* 0: written with the seat lock held */
 	mdg__c32 state;      /* enum mdg__seat_state; after the others when it is taken */
-	mdg__c32 use;        /* how often the seat was taken */
+	mdg__c32 use;        /* changes when the seat is taken, and when its owner is buried */
 	mdg__c32 slot1, generation; /* of its process in the registry */
 	mdg__c32 pid;
 	mdg__c32 asleep;     /* 1: waits in the kernel (shown, nothing rests on it) */
 	mdg__c64 since;      /* seconds */
-	mdg__c32 polls;      /* 1: sleeps in poll(2), has a named pipe */
-	mdg__c32 unused0;
+	mdg__c32 polls;      /* sleeps in poll(2), and has a named pipe: a number of this sleep; 0: no.
+	                        The owner; who has rung takes it away */
+	mdg__c32 leaves;     /* 1: has left, and somebody has to finish that */
 	mdg__c64 unused1[3];
 
 	/* 64: the owner's */

@@ -34,6 +34,8 @@ int mdg__find_ready(struct mdg_channel *channel, uint64_t *position, uint64_t en
 		if (__builtin_expect(mdg__offset(channel, at) + span > channel->ring_size, 0))
 			return MDG_BROKEN;
 		if (__builtin_expect((state & 0xff) == MDG__READY, 1)) {
+			if (size > channel->largest)
+				return MDG_BROKEN;
 			*ret_record = record;
 			*ret_size = size;
 			return 1;
@@ -203,9 +205,13 @@ int mdg__peek_any(struct mdg_channel *channel, struct mdg_message *messages, uns
                   uint64_t deadline)
 {
 	int rc = take(channel, messages, count);
-	if (__builtin_expect(rc == 0, 0))
-		rc = take_waiting(channel, messages, count, deadline);
-	return rc;
+	return rc != 0 ? rc : take_waiting(channel, messages, count, deadline);
+}
+
+static inline void settle(struct mdg_channel *channel)
+{
+	if (__builtin_expect(channel->pipe >= 0, 0))
+		mdg__pipe_settle(channel);
 }
 
 static inline int peek(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
@@ -219,8 +225,7 @@ static inline int peek(struct mdg_channel *channel, struct mdg_message *messages
 	rc = take(channel, messages, count);
 	if (__builtin_expect(rc == 0, 0))
 		rc = take_waiting(channel, messages, count, deadline);
-	if (__builtin_expect(channel->pipe >= 0, 0))
-		mdg__pipe_settle(channel);
+	settle(channel);
 	return rc;
 }
 
@@ -282,7 +287,8 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	if ((mdg__record_state(record) & 0xff) != MDG__READY)
 		return -EAGAIN;
 	uint32_t size = mdg__relaxed32(&record->size);
-	if (size > room || size > MDG__SMALL || offset + mdg__span(size) > channel->ring_size)
+	if (size > room || size > MDG__SMALL || size > channel->largest ||
+	     offset + mdg__span(size) > channel->ring_size)
 		return -EAGAIN;
 	struct mdg__taken *held = &channel->held;
 	held->upto = at + mdg__span(size);
@@ -326,6 +332,7 @@ int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *
 	}
 	if (__builtin_expect(message.size > room, 0)) {
 		mdg__give_nothing(channel);
+		settle(channel);
 		return -EMSGSIZE;
 	}
 	if (message.size != 0)
@@ -379,6 +386,8 @@ int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned c
 			give_less(channel, fit, position_of(channel, &held[fit]), held[fit].sequence);
 		if (fit != 0)
 			release(channel);
+		if (fit < (unsigned)rc)
+			settle(channel);
 		done += fit;
 		if (fit < (unsigned)rc)
 			return done != 0 ? (int)done : -EMSGSIZE;

@@ -88,6 +88,11 @@ int mdg__channel_lock(struct mdg_channel *channel, mdg__c32 *lock, uint64_t dead
 	return lock_waiting(channel, lock, deadline);
 }
 
+bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock)
+{
+	return take_from(channel, lock, 0);
+}
+
 int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline)
 {
 	int rc = mdg__channel_lock(channel, &channel->head->talk_lock, deadline);
@@ -109,8 +114,8 @@ int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline)
 }
 
 /* What is done under it can be begun again by the next: nothing to set right. */
-int mdg__seat_lock(struct mdg_channel *channel)
+int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline)
 {
-	int rc = mdg__channel_lock(channel, &channel->head->seat_lock, MDG_FOREVER);
+	int rc = mdg__channel_lock(channel, &channel->head->seat_lock, deadline);
 	return rc == MDG_OWNER_DIED ? 0 : rc;
 }

@@ -132,7 +132,7 @@ static void describe_peer(const struct mdg_channel *channel, uint32_t place, str
 		.role = state == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER,
 		.pid = (int32_t)mdg__relaxed32(&seat->pid),
 		.alive = state != MDG__SEAT_ORPHAN,
-		.asleep = mdg__relaxed32(&seat->asleep) | mdg__relaxed32(&seat->polls),
+		.asleep = mdg__relaxed32(&seat->asleep) != 0 || mdg__relaxed32(&seat->polls) != 0,
 		.holds = from != MDG__NOWHERE && !position,
 		.count = mdg__relaxed64(&seat->count),
 		.lag = state == MDG__SEAT_LISTENER ? lag_of(channel, seat) : 0,

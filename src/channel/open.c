@@ -18,7 +18,8 @@
 
 #include "platform/text.h"
 
-enum { TRIES = 16, MAKER_NS = 1000000000, NAP_NS = 1000000, AHEAD_MOST = 4096 };
+enum { TRIES = 16, MAKER_NS = 1000000000, NAP_NS = 1000000,
+       AHEAD_MOST = 4096 };
 
 /* ---- attachments that handles share ---------------------------------------------- */
 
@@ -129,6 +130,8 @@ static void shape_finish(struct shape *shape)
 	bool call = shape->kind == MDG_CALL;
 	uint64_t largest = mdg__span(shape->capacity + (call ? sizeof(struct mdg__request) : 0));
 	uint64_t ahead = lines_of(largest / 4);
+	if (ahead < MDG__AHEAD_LEAST)
+		ahead = MDG__AHEAD_LEAST;
 	shape->ahead = (uint32_t)(ahead < AHEAD_MOST ? ahead : AHEAD_MOST);
 	shape->ring_size = lines_of(2 * largest + shape->ahead + MDG__LINE);
 	shape->box_size = call ? lines_of(shape->capacity) : 0;
@@ -200,17 +203,15 @@ static bool is_ready(const struct mdg_channel *channel)
 static int make_ready(struct mdg_channel *channel, const struct shape *shape, const char *name,
                       uint64_t size)
 {
-	int rc = mdg__seat_lock(channel);
+	if (shape->size != size)
+		return MDG_NOT_CHANNEL;
+	int rc = mdg__seat_lock(channel, mdg_deadline(MAKER_NS));
 	if (rc < 0)
 		return rc;
-	if (!is_ready(channel)) {
-		if (shape->size == size)
-			head_fill(channel, shape, name);
-		else
-			rc = MDG_NOT_CHANNEL;
-	}
+	if (!is_ready(channel))
+		head_fill(channel, shape, name);
 	mdg__channel_unlock(&channel->head->seat_lock);
-	return rc;
+	return 0;
 }
 
 static bool may_become_one(const struct mdg_channel *channel)
@@ -287,6 +288,8 @@ static void handle_shape(struct mdg_channel *channel, const struct shape *shape)
 	channel->seat_count = shape->seats;
 	channel->ring_size = shape->ring_size;
 	channel->capacity = shape->capacity;
+	channel->largest = shape->capacity +
+	                   (shape->kind == MDG_CALL ? sizeof(struct mdg__request) : 0);
 	channel->box_size = shape->box_size;
 	channel->ahead = shape->ahead;
 	channel->seats = (struct mdg__seat *)(void *)(memory + sizeof *channel->head);
@@ -346,7 +349,7 @@ static int take_seat(struct mdg_channel *channel, uint32_t from)
 {
 	int rc = mdg__look_after(channel); /* the seat may be a dead one's */
 	if (rc == 0 && channel->role != MDG_OBSERVER) {
-		rc = mdg__seat_lock(channel);
+		rc = mdg__seat_lock(channel, mdg_deadline(MAKER_NS));
 		if (rc < 0)
 			return rc;
 		rc = join(channel, from);
@@ -481,10 +484,12 @@ void mdg_channel_close(mdg_channel *channel)
 	if (channel == NULL)
 		return;
 	bool here = channel->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	if (here && channel->seat != NULL) {
+	bool seated = here && channel->seat != NULL && mdg__is_seated(channel);
+	if (here && channel->seat != NULL)
+		mdg__pipe_close(channel);
+	if (seated) {
 		if (channel->reserved.count != 0)
 			(void)mdg__cancel_all(channel);
-		mdg__pipe_close(channel);
 		mdg__seat_leave(channel);
 	}
 	handle_free(channel);

@@ -14,6 +14,7 @@
 #include "channel/internal.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "platform/text.h"
@@ -23,11 +24,6 @@ enum { NAME_ROOM = 64 };
 static void pipe_name(char name[NAME_ROOM], mdg_id id, uint32_t place, uint32_t use)
 {
 	(void)mdg__format(name, NAME_ROOM, "bell-%d-%u-%u", id, place, use);
-}
-
-static uint32_t own_use(const struct mdg_channel *channel)
-{
-	return mdg__relaxed32(&channel->seat->use);
 }
 
 /* ---- the listener's ---------------------------------------------------------------- */
@@ -84,6 +80,13 @@ static bool has_news(struct mdg_channel *channel)
 	return mdg__has_something(channel) || mdg__relaxed32(&channel->head->removed) != 0;
 }
 
+/* Each sleep has a number: who has rung for one takes that one's away, and not the next one's. */
+static uint32_t new_sleep(struct mdg_channel *channel)
+{
+	uint32_t number = channel->use << 16 | (++channel->sleeps & 0xffff);
+	return number != 0 ? number : 1;
+}
+
 void mdg__pipe_settle(struct mdg_channel *channel)
 {
 	if (!is_ours(channel))
@@ -91,7 +94,7 @@ void mdg__pipe_settle(struct mdg_channel *channel)
 	if (!has_news(channel)) {
 		drain(channel);
 		channel->pipe_full = false;
-		atomic_store(&channel->seat->polls, 1);
+		atomic_store(&channel->seat->polls, new_sleep(channel));
 		mdg__alert_pollers(channel);
 	}
 	if (!channel->pipe_full && has_news(channel)) {
@@ -109,7 +112,7 @@ int mdg_channel_fd(mdg_channel *channel)
 	if (rc < 0 || is_ours(channel))
 		return rc < 0 ? rc : channel->pipe;
 	unsigned mode = segment_mode(channel);
-	pipe_name(name, channel->id, channel->place, own_use(channel));
+	pipe_name(name, channel->id, channel->place, channel->use);
 	mdg__enter(channel->ns);
 	rc = pipe_open(channel, name, mode);
 	mdg__leave(channel->ns);
@@ -136,7 +139,7 @@ void mdg__pipe_close(struct mdg_channel *channel)
 {
 	if (channel->pipe < 0)
 		return;
-	mdg__pipe_unlink(channel, channel->place, own_use(channel));
+	mdg__pipe_unlink(channel, channel->place, channel->use);
 	if (is_ours(channel))
 		(void)mdg__sys_close(channel->pipe);
 	channel->pipe = -1;
@@ -160,41 +163,54 @@ static void ring(struct mdg_channel *channel, const char *name)
 	(void)mdg__sys_close(fd);
 }
 
+/* Rings first: who dies before that has taken nothing away, and after it only a look in vain is
+ * made. */
 void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place)
 {
 	struct mdg__seat *seat = &channel->seats[place];
+	uint32_t sleep = atomic_load(&seat->polls);
 	char name[NAME_ROOM];
-	uint32_t sleeps = 1;
-	if (!atomic_compare_exchange_strong(&seat->polls, &sleeps, 0))
+	if (sleep == 0)
 		return;
 	pipe_name(name, channel->id, place, mdg__relaxed32(&seat->use));
 	ring(channel, name);
+	(void)atomic_compare_exchange_strong(&seat->polls, &sleep, 0);
 }
 
-static void ring_pollers(struct mdg_channel *channel, unsigned messages, bool again)
+/* Rings for so many listeners: how many are left. */
+static uint32_t ring_some(struct mdg_channel *channel, unsigned most)
 {
-	bool to_one = channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
 	uint32_t used = mdg__seats_used(channel), left = 0;
-	atomic_fetch_and(&channel->head->alert, ~MDG__ALERT_POLL);
 	for (uint32_t i = 0; i < used; i++) {
 		struct mdg__seat *seat = &channel->seats[i];
 		if (atomic_load(&seat->polls) == 0 || mdg__seat_state(seat) != MDG__SEAT_LISTENER)
 			continue;
-		if (to_one && messages == 0)
+		if (most == 0)
 			left++;
 		else
 			mdg__pipe_ring_one(channel, i);
-		messages -= messages != 0;
+		most -= most != 0;
 	}
-	if (left != 0) {
+	return left;
+}
+
+/* The flag goes when nobody is left whom it is for. Then one may just have begun to sleep, for whom
+ * others that published meanwhile did not ring: so that is done here. */
+void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
+{
+	bool to_one = channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
+	if (ring_some(channel, to_one ? messages : UINT_MAX) != 0)
+		return;
+	atomic_fetch_and(&channel->head->alert, ~MDG__ALERT_POLL);
+	if (ring_some(channel, 0) != 0) {
 		atomic_fetch_or(&channel->head->alert, MDG__ALERT_POLL);
-		/* One who published meanwhile saw nobody to ring. */
-		if (!again && mdg__queue_has(channel))
-			ring_pollers(channel, left, true);
+		(void)ring_some(channel, UINT_MAX);
 	}
 }
 
-void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
+void mdg__pipes_ring_all(struct mdg_channel *channel)
 {
-	ring_pollers(channel, messages, false);
+	uint32_t used = mdg__seats_used(channel);
+	for (uint32_t i = 0; i < used; i++)
+		mdg__pipe_ring_one(channel, i);
 }

@@ -77,10 +77,10 @@ bool mdg__queue_inherit(struct mdg_channel *channel)
 /* ---- repair ------------------------------------------------------------------------- */
 
 /* What is held twice is the listener's. */
-static void drop_double(struct mdg_channel *channel, const struct mdg__seat *listener)
+static void drop_double(struct mdg_channel *channel, const struct mdg__seat *listener,
+                        uint64_t from)
 {
 	uint32_t used = mdg__seats_used(channel);
-	uint64_t from = held_from(listener);
 	for (uint32_t i = 0; i < used; i++) {
 		struct mdg__seat *other = &channel->seats[i];
 		if (other != listener && mdg__seat_state(other) == MDG__SEAT_ORPHAN &&
@@ -98,12 +98,13 @@ void mdg__queue_repair(struct mdg_channel *channel)
 	atomic_fetch_add_explicit(&head->moves, 1, memory_order_release);
 	for (uint32_t i = 0; i < used; i++) {
 		struct mdg__seat *seat = &channel->seats[i];
-		if (mdg__seat_state(seat) != MDG__SEAT_LISTENER || held_from(seat) == MDG__NOWHERE)
+		uint64_t from = held_from(seat); /* once: a living one may release it meanwhile */
+		if (mdg__seat_state(seat) != MDG__SEAT_LISTENER || from == MDG__NOWHERE)
 			continue;
-		if (held_from(seat) == taken)
+		if (from == taken)
 			hold_nothing(seat);
 		else
-			drop_double(channel, seat);
+			drop_double(channel, seat, from);
 	}
 	for (uint32_t i = 0; i < used; i++)
 		orphans += mdg__seat_state(&channel->seats[i]) == MDG__SEAT_ORPHAN;

@@ -12,7 +12,7 @@
 
 #include "platform/identity.h"
 
-enum { BURY_NS = 1000000000 };
+enum { LEAVE_NS = 1000000000 };
 
 /* ---- events ---------------------------------------------------------------------- */
 
@@ -51,7 +51,9 @@ static bool stream_is_taken(struct mdg_channel *channel)
 static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 {
 	const struct mdg__registry *registry = &channel->ns->registry;
-	atomic_store(&seat->use, mdg__relaxed32(&seat->use) + 1);
+	channel->use = mdg__relaxed32(&seat->use) + 1;
+	atomic_store(&seat->use, channel->use);
+	atomic_store(&seat->leaves, 0);
 	atomic_store(&seat->slot1, registry->slot1);
 	atomic_store(&seat->generation, registry->generation);
 	atomic_store(&seat->pid, (uint32_t)mdg__pid());
@@ -62,7 +64,7 @@ static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 	atomic_store(&seat->sequence, 0);
 	atomic_store(&seat->missed, 0);
 	atomic_store(&seat->box_waits, 0);
-	channel->call = mdg__relaxed64(&seat->box) >> 8;
+	channel->call = channel->first_call = mdg__relaxed64(&seat->box) >> 8;
 }
 
 /* What a dead listener held, and its seat: nobody else can have it meanwhile, since it goes from
@@ -72,7 +74,7 @@ static int inherit(struct mdg_channel *channel)
 	struct mdg__channel_head *head = channel->head;
 	if (channel->kind != MDG_QUEUE || channel->role != MDG_LISTENER)
 		return -EUSERS;
-	int rc = mdg__take_lock(channel, mdg_deadline(BURY_NS));
+	int rc = mdg__take_lock(channel, mdg_deadline(LEAVE_NS));
 	if (rc < 0)
 		return rc;
 	rc = -EUSERS;
@@ -110,12 +112,12 @@ int mdg__seat_take(struct mdg_channel *channel)
 /* ---- going --------------------------------------------------------------------------- */
 
 /* What a talker had reserved will not appear. [seat lock] */
-static int clear_talker(struct mdg_channel *channel, uint32_t place)
+static int clear_talker(struct mdg_channel *channel, uint32_t place, uint64_t deadline)
 {
 	struct mdg__seat *seat = &channel->seats[place];
 	if (channel->kind == MDG_STREAM)
 		return 0;
-	int rc = mdg__talk_lock(channel, mdg_deadline(BURY_NS));
+	int rc = mdg__talk_lock(channel, deadline);
 	if (rc < 0)
 		return rc;
 	mdg__skip_reserved(channel, seat, place);
@@ -125,13 +127,14 @@ static int clear_talker(struct mdg_channel *channel, uint32_t place)
 }
 
 /* What a listener held goes to others, or its callers are told. 1: the seat is not free yet. */
-static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died)
+static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
+                          uint64_t deadline)
 {
 	if (channel->kind == MDG_STREAM || channel->kind == MDG_TOPIC) {
 		atomic_store(&seat->from, MDG__NOWHERE);
 		return 0;
 	}
-	int rc = mdg__take_lock(channel, mdg_deadline(BURY_NS));
+	int rc = mdg__take_lock(channel, deadline);
 	if (rc < 0)
 		return rc;
 	if (channel->kind == MDG_CALL) {
@@ -144,30 +147,39 @@ static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, b
 	return rc;
 }
 
-/* [seat lock] */
-static void empty_seat(struct mdg_channel *channel, uint32_t place, enum mdg_peer_change change)
+/* False: a living process is in the middle of something: somebody asks again. [seat lock] */
+static bool empty_seat(struct mdg_channel *channel, uint32_t place, enum mdg_peer_change change,
+                       uint64_t deadline)
 {
 	struct mdg__seat *seat = &channel->seats[place];
 	struct mdg__seat was;
 	was.state = mdg__relaxed32(&seat->state);
 	was.pid = mdg__relaxed32(&seat->pid);
-	int rc = was.state == MDG__SEAT_TALKER
-	                 ? clear_talker(channel, place)
-	                 : clear_listener(channel, seat, change == MDG_PEER_GONE);
-	if (rc < 0) { /* a living process is in the middle of something: somebody asks again */
-		atomic_store(&seat->slot1, 0);
-		return;
-	}
+	bool died = change == MDG_PEER_GONE;
+	int rc = was.state == MDG__SEAT_TALKER ? clear_talker(channel, place, deadline)
+	                                       : clear_listener(channel, seat, died, deadline);
+	if (rc < 0)
+		return false;
+	atomic_fetch_add(&seat->use, 1); /* its handle, if it lives after all, may not go on */
 	if (rc == 0)
 		atomic_store(&seat->state, MDG__SEAT_FREE);
 	mdg__seat_event(channel, change, place, &was);
+	return true;
 }
 
 void mdg__seat_leave(struct mdg_channel *channel)
 {
-	if (mdg__seat_lock(channel) < 0)
+	struct mdg__seat *seat = channel->seat;
+	uint64_t deadline = mdg_deadline(LEAVE_NS);
+	/* Whoever finds it like this empties it. */
+	atomic_store(&seat->leaves, 1);
+	if (mdg__seat_lock(channel, deadline) < 0) {
+		atomic_store(&seat->slot1, 0);
 		return;
-	empty_seat(channel, channel->place, MDG_PEER_LEFT);
+	}
+	if (mdg__is_seated(channel) &&
+	    !empty_seat(channel, channel->place, MDG_PEER_LEFT, deadline))
+		atomic_store(&seat->slot1, 0);
 	mdg__channel_unlock(&channel->head->seat_lock);
 	mdg__wake_everybody(channel);
 }
@@ -192,15 +204,19 @@ static bool bury(struct mdg_channel *channel)
 {
 	uint32_t used = mdg__seats_used(channel);
 	bool buried = false;
-	if (mdg__seat_lock(channel) < 0)
+	if (mdg__seat_lock(channel, 0) < 0)
 		return false;
 	for (uint32_t i = 0; i < used; i++) {
 		struct mdg__seat *seat = &channel->seats[i];
 		if (!seat_is_dead(channel, seat))
 			continue;
-		mdg__pipe_unlink(channel, i, mdg__relaxed32(&seat->use));
-		empty_seat(channel, i, MDG_PEER_GONE);
-		buried = true;
+		uint32_t use = mdg__relaxed32(&seat->use);
+		enum mdg_peer_change change = mdg__relaxed32(&seat->leaves) != 0 ? MDG_PEER_LEFT
+		                                                                 : MDG_PEER_GONE;
+		if (empty_seat(channel, i, change, 0)) {
+			mdg__pipe_unlink(channel, i, use);
+			buried = true;
+		}
 	}
 	mdg__channel_unlock(&channel->head->seat_lock);
 	return buried;
@@ -217,10 +233,15 @@ static bool is_removed(struct mdg_channel *channel)
 
 int mdg__look_after(struct mdg_channel *channel)
 {
+	mdg__enter(channel->ns); /* what shows that this process lives, should it have been closed */
+	(void)mdg__ensure_slot(channel->ns);
+	mdg__leave(channel->ns);
 	uint32_t used = mdg__seats_used(channel), i = 0;
 	while (i < used && !seat_is_dead(channel, &channel->seats[i]))
 		i++;
 	if (i < used && bury(channel))
 		mdg__wake_everybody(channel);
+	if (channel->seat != NULL && !mdg__is_seated(channel))
+		return -ESTALE;
 	return is_removed(channel) ? -EIDRM : 0;
 }

@@ -29,6 +29,7 @@ enum {
 	SLICE_NS = 25000000,
 	SPIN_LEAST_NS = 4000,
 	VAIN = 8, /* times that it spun in vain, until it spins less */
+	ASK = 256, /* sleeps, until it asks again whether it has one processor */
 	PAUSES = 32
 };
 enum { SPINNING = 1, AWAKE, ANNOUNCED };
@@ -124,12 +125,14 @@ void mdg__wake_everybody(struct mdg_channel *channel)
 	ring_bell(&head->bell, (uint32_t)MDG__ANYONE);
 	atomic_store(&head->full_waits, 0);
 	ring_bell(&head->room_bell, (uint32_t)MDG__ANYONE);
-	if ((mdg__relaxed32(&head->alert) & MDG__ALERT_POLL) != 0)
-		mdg__pipes_ring(channel, UINT_MAX);
+	mdg__pipes_ring_all(channel);
 	uint32_t used = mdg__seats_used(channel);
-	for (uint32_t i = 0; channel->kind == MDG_CALL && i < used; i++)
+	for (uint32_t i = 0; channel->kind == MDG_CALL && i < used; i++) {
 		if (atomic_exchange(&channel->seats[i].box_waits, 0) != 0)
 			ring_bell(&channel->seats[i].box_bell, (uint32_t)MDG__ANYONE);
+		if (mdg__relaxed32(&channel->seats[i].polls) != 0)
+			mdg__pipe_ring_one(channel, i);
+	}
 }
 
 /* ---- falling asleep -------------------------------------------------------------------- */
@@ -153,14 +156,15 @@ static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	waiting->seen = atomic_load(bell_of(channel, waiting->what));
 	if (waiting->what == MDG__FOR_MESSAGE) {
 		barrier(channel, atomic_fetch_or(&head->alert, own_bit(channel)));
-		if (mdg__relaxed32(&head->full_waits) != 0)
-			mdg__wake_talkers(channel);
 	} else if (waiting->what == MDG__FOR_ROOM) {
 		atomic_store(&head->full_waits, 1);
 	} else {
 		atomic_store(&channel->seat->box_waits, 1);
 	}
 	mdg__fence();
+	/* The room that this listener has made may be what a talker waits for. */
+	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&head->full_waits) != 0)
+		mdg__wake_talkers(channel);
 }
 
 void mdg__alert_pollers(struct mdg_channel *channel)
@@ -180,10 +184,15 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	atomic_store_explicit(&channel->seat->asleep, 0, memory_order_relaxed);
 	if (rc == -EINTR)
 		return rc;
-	if (rc != -ETIMEDOUT)
-		return 0;
-	rc = mdg__look_after(channel);
-	return rc == 0 && !slice ? -ETIMEDOUT : rc;
+	bool late = rc == -ETIMEDOUT && !slice;
+	/* Also when it is woken again and again: what it waits for may be a dead one's. */
+	uint64_t now = mdg__monotonic_nanoseconds();
+	rc = 0;
+	if (now >= waiting->look_at) {
+		rc = mdg__look_after(channel);
+		waiting->look_at = now + SLICE_NS;
+	}
+	return rc == 0 && late ? -ETIMEDOUT : rc;
 }
 
 /* ---- spinning ---------------------------------------------------------------------------- */
@@ -242,12 +251,17 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 	uint64_t now = mdg__monotonic_nanoseconds();
 	if (now - channel->looked < SLICE_NS)
 		return -EAGAIN;
-	channel->looked = now;
-	return mdg__look_after(channel);
+	int rc = mdg__look_after(channel);
+	channel->looked = mdg__monotonic_nanoseconds();
+	return rc;
 }
 
-static void begin(const struct mdg_channel *channel, struct mdg__waiting *waiting)
+static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
+	/* It may have more than one processor by now. */
+	if (channel->spin == 0 && channel->wait == MDG_WAIT_DEFAULT && ++channel->vain % ASK == 0 &&
+	    !is_on_one_processor())
+		channel->spin = SPIN_LEAST_NS;
 	waiting->began = mdg__monotonic_nanoseconds();
 	waiting->look_at = waiting->began + SLICE_NS;
 	waiting->step = channel->spin != 0 ? SPINNING : AWAKE;
@@ -278,8 +292,8 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	}
 	if (waiting->what != MDG__FOR_MESSAGE || waiting->step <= SPINNING)
 		return;
-	if (mdg__seats_used(channel) <= MDG__ALERT_BITS &&
-	    (mdg__relaxed32(&channel->head->alert) & own_bit(channel)) != 0)
+	/* Before the look below, always: who has taken the bit away has published before. */
+	if (mdg__seats_used(channel) <= MDG__ALERT_BITS)
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
 	if (to_one(channel) && mdg__queue_has(channel))
 		mdg__alert_others(channel, 1);

@@ -369,7 +369,7 @@ static inline bool show_straight(struct mdg_channel *channel, const void *data, 
 static inline bool send_straight(struct mdg_channel *channel, const void *data, size_t size)
 {
 	if (!is_alone(channel)) {
-		if (mdg__talk_lock(channel, 0) < 0)
+		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
 			return false;
 		mdg__tail_load(channel);
 	}
