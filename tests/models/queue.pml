@@ -20,7 +20,7 @@
  *
  * holds: fast depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_ORDER
- * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_MOVES
+ * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DRING=2 -DBUG_MOVES
  * fails: depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2 -DBUG_DOUBLE
  *
  * BUG_ORDER: `taken` moves before the seat says what is held. BUG_MOVES: nobody looks at `moves`.

@@ -27,7 +27,6 @@
  * BUG_BACK: a reservation that is cancelled takes back what is skipped before it, too (as it once
  * was). BUG_REPAIR: who takes the lock from a dead one repairs nothing. BUG_RESERVED, by hand (TRIES=4,
  * one death): room is given beyond what another one has reserved.
- *
  * BUG_FORGET (as it once was): who takes the lock over leaves the seats alone that say something beyond the
  * tail, and who takes back empties its seat without the lock. A dies when its seat says what it reserves and
  * the tail has not moved; B cancels its own reservation before that, the tail goes back, and B's next
@@ -115,7 +114,7 @@ end_rest:
 	atomic {
 		alive[me] && tries < TRIES -> tries++;
 		if :: span = 1 :: span = 2 fi;
-		if :: job = SEND :: job = RESERVE fi
+		if :: job = RESERVE :: job = SEND fi
 	}
 place:	lock();
 	/* lay_out; queue_needed with nothing that goes from one seat to another */
