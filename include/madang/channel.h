@@ -36,7 +36,7 @@
  * FULL. A talker that finds no room waits until its deadline; with deadline 0 that is -EAGAIN. A
  * topic made with MDG_FULL_OVERWRITE drops its oldest messages instead, and a listener that was
  * overtaken finds in the next message how many it missed; only a message that a listener
- * holds at that moment is waited for.
+ * holds at that moment is waited for, and one that a talker has reserved.
  *
  * DEADLINES are moments, as those of sync.h: mdg_deadline(nanoseconds) from now, MDG_FOREVER, or 0:
  * do not wait (-EAGAIN; up to some 10 ms pass if somebody was stopped or killed in the middle of a
@@ -61,6 +61,8 @@
  * ERRORS. As segment.h and sync.h: 0 (or a count), or one negative code. All may say
  *   -EPERM      the handle is not this process's, or its role cannot do that
  *   -EIDRM      the channel was removed. Noticed when waiting
+ *   -ESTALE     others took this process for dead, though it lives, and gave its place away: close
+ *               and open. Only of one that closed all its descriptors, if nobody can look at it
  *   MDG_BROKEN  the channel's memory holds what no call has put there
  * and errno is never touched.
  *
@@ -144,7 +146,7 @@ struct mdg_channel_options {
  * Errors: those of mdg_segment_create, _open and _attach; MDG_UNLIKE_*; MDG_NOT_CHANNEL: the
  * segment of that name is none; -EBUSY: a stream's talker or listener is there and lives;
  * -EUSERS: no place is free (what dead listeners of a queue held keeps theirs until another listener
- * comes); -ENOENT, -EEXIST. */
+ * comes); -ETIMEDOUT: somebody is stopped in the middle of coming; -ENOENT, -EEXIST. */
 MDG_API int mdg_channel_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *name,
                              unsigned role, const struct mdg_channel_options *options);
 
@@ -215,8 +217,8 @@ MDG_API int mdg_call(mdg_channel *channel, const void *request, size_t size, voi
 MDG_API int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
                           uint64_t deadline);
 /* Of each message data and size are the caller's room, and size becomes its bytes. One that has
- * more than its room ends the batch before it; -EMSGSIZE if it is the first; its size says then how
- * much it needs. */
+ * more than its room ends the batch before it; -EMSGSIZE if it is the first; its size says in both
+ * cases how much it needs. */
 MDG_API int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
                           uint64_t deadline);
 /* Of each message size is read, and data filled. mdg_commit_many shows the first `count` of them,
@@ -265,7 +267,7 @@ struct mdg_peer {
 	uint32_t place;          /* mdg_message.talker */
 	uint32_t role;           /* MDG_TALKER, MDG_LISTENER */
 	int32_t  pid;            /* in its own pid namespace */
-	uint32_t alive;          /* 0: died, and holds messages that nobody has taken yet */
+	uint32_t alive;          /* 0: died or left, and held messages that nobody has taken yet */
 	uint32_t asleep;         /* waits in the kernel */
 	uint32_t holds;          /* has a message reserved or peeked */
 	uint64_t count;          /* messages sent or received */

@@ -216,6 +216,8 @@ static bool bury(struct mdg_channel *channel)
 		if (empty_seat(channel, i, change, 0)) {
 			mdg__pipe_unlink(channel, i, use);
 			buried = true;
+		} else {
+			atomic_store(&seat->slot1, 0); /* its server is told: call.c */
 		}
 	}
 	mdg__channel_unlock(&channel->head->seat_lock);

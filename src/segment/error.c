@@ -37,6 +37,7 @@ static const struct { int code; const char *text; } texts[] = {
 	{ MDG_UNLIKE_FULL, "the channel exists, and does otherwise when it is full" },
 	{ -EMSGSIZE, "the message is too large" },
 	{ -ECANCELED, "the other side does not wait for it, or will not reply" },
+	{ -ESTALE, "this process was taken for dead; close and open again" },
 	{ -EUSERS, "every place of the channel is taken" },
 	{ -ENOENT, "no such segment or namespace" },
 	{ -EEXIST, "it exists already" },
