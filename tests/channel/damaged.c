@@ -295,8 +295,9 @@ static uint32_t offset_of(const mdg_channel *channel, uint32_t number)
 static uint64_t value_for(const mdg_channel *channel, uint64_t old)
 {
 	const uint64_t values[] = { 0, 1, 2, 3, 63, 64, 65, 0xff, 0x10001, INT32_MAX,
-		                    UINT64_C(1) << 31, UINT32_MAX, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX,
-		                    UINT64_MAX - 63, UINT64_C(1) << 32, channel->ring_size };
+		                    UINT64_C(1) << 31, UINT32_MAX, INT64_MAX,
+		                    UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - 63,
+		                    UINT64_C(1) << 32, channel->ring_size };
 	switch (pick(10)) {
 	case 0: return old + 1;
 	case 1: return old - 1;
@@ -349,7 +350,7 @@ static void write_over(mdg_channel *channel, uint32_t number)
 		atomic_store((mdg__c32 *)(void *)(memory + offset), (uint32_t)value);
 }
 
-/* ---- one after the other ------------------------------------------------------------------ */
+/* ---- one after the other ---------------------------------------------------------------- */
 
 static uint32_t rounds = SLOWLY ? 1 : 2;
 
@@ -378,7 +379,8 @@ static void mutate(void *argument)
 
 static void say_where(const char *what)
 {
-	fprintf(stderr, "%s: %s, in line %u after mutation %u: %u bytes at %u, %#llx became %#llx\n",
+	fprintf(stderr,
+	        "%s: %s, in line %u after mutation %u: %u bytes at %u, %#llx became %#llx\n",
 	        kind->name, what, place->line, atomic_load(&place->done), place->width,
 	        place->offset, (unsigned long long)place->before,
 	        (unsigned long long)place->value);
@@ -421,7 +423,7 @@ static void one_by_one(void)
 	}
 }
 
-/* ---- all the time ------------------------------------------------------------------------- */
+/* ---- all the time ----------------------------------------------------------------------- */
 
 static void scribble(void *argument)
 {
@@ -500,7 +502,7 @@ int main(int argc, char **argv)
 		one_by_one();
 		unsigned mutations = atomic_load(&place->done);
 		all_the_time();
-		printf("%-9s seed %llu: %u mutations, %u calls, %u refused, %u of these MDG_BROKEN, "
+		printf("%-9s seed %llu: %u mutations, %u calls, %u refused, %u of them MDG_BROKEN, "
 		       "%u ms\n", kind->name, (unsigned long long)seed, mutations,
 		       atomic_load(&place->steps),
 		       atomic_load(&place->refused), atomic_load(&place->broken),

@@ -133,7 +133,7 @@ static inline bool hears_nothing(mdg_channel *channel)
 	       CHECK_RC(-EAGAIN, mdg_peek(channel, &message, 0));
 }
 
-/* ---- one of each ------------------------------------------------------------------ */
+/* ---- one of each ------------------------------------------------------------------------ */
 
 struct pair {
 	mdg_channel *talker, *listener;
