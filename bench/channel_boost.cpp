@@ -73,7 +73,7 @@ bool spsc_make(channel_game *game)
 	char *memory = static_cast<char *>(game->memory);
 
 	for (unsigned i = 0; i < channel_count(game); i++)
-		game->made[i] = new (memory + i * (CHANNEL_MEMORY / 2)) packet_queue();
+		game->made[i] = new (memory + static_cast<size_t>(i) * (CHANNEL_MEMORY / 2)) packet_queue();
 	return true;
 }
 
