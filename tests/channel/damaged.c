@@ -377,6 +377,52 @@ static void mutate(void *argument)
 	}
 }
 
+/* A message at each place of the ring that says it is longer. */
+static void lengths(void *unused)
+{
+	static const uint32_t sizes[] = { 48, 49, 63, 64, 65, 112, 200, CAPACITY - 1, CAPACITY,
+		                          CAPACITY + 1, CAPACITY + 64, 768, 816, 832, 1000,
+		                          INT32_MAX, UINT32_MAX - 79, UINT32_MAX - 16, UINT32_MAX };
+	enum { COUNT = sizeof sizes / sizeof sizes[0] };
+	struct pair pair = open_both();
+	uint64_t position = 0;
+	(void)unused;
+	for (unsigned i = 0; i < 16 * COUNT && check_failures == 0; i++) {
+		struct mdg_message message;
+		uint64_t word = 0;
+		CHECK_RC(0, mdg_send(pair.talker, &word, sizeof word, 0));
+		uint64_t offset = position % pair.talker->ring_size;
+		struct mdg__record *record = (void *)(pair.talker->ring + offset);
+		uint32_t size = atomic_load(&record->size);
+		place->offset = (uint32_t)offset + 4;
+		place->value = sizes[i % COUNT];
+		atomic_store(&record->size, sizes[i % COUNT]);
+		if (SAY(mdg_peek(pair.listener, &message, 0)) == 0) {
+			is_inside(pair.listener, &message);
+			atomic_store(&record->size, size);
+		} else {
+			atomic_store(&record->size, size);
+			if (!CHECK_RC(0, mdg_peek(pair.listener, &message, 0)))
+				break;
+		}
+		(void)SAY(mdg_release(pair.listener));
+		if (kind->kind == MDG_CALL)
+			(void)SAY(mdg_recv(pair.talker, NULL, 0, NULL, 0));
+		/* It may have gone as far as it believed: both begin anew. */
+		end_of(pair);
+		pair = open_both();
+		position = 0;
+		for (unsigned j = 0; j <= i / COUNT; j++, position += 64) {
+			CHECK_RC(0, mdg_send(pair.talker, &word, sizeof word, 0));
+			CHECK_RC(0, mdg_peek(pair.listener, &message, 0));
+			CHECK_RC(0, mdg_release(pair.listener));
+			if (kind->kind == MDG_CALL)
+				CHECK_RC(-ECANCELED, mdg_recv(pair.talker, NULL, 0, NULL, 0));
+		}
+	}
+	end_of(pair);
+}
+
 static void say_where(const char *what)
 {
 	fprintf(stderr,
@@ -499,6 +545,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		uint64_t began = now_ns();
 		kind = &kinds[i];
+		(void)is_watched(start(lengths, NULL));
 		one_by_one();
 		unsigned mutations = atomic_load(&place->done);
 		all_the_time();
