@@ -122,8 +122,10 @@ static int ask(struct mdg_channel *channel, const void *data, size_t size, uint6
 
 bool mdg__call_has(struct mdg_channel *channel)
 {
-	return channel->waits_reply && !channel->has_reply &&
-	       own_box(channel) != MDG__BOX_WAITING && own_box(channel) != MDG__BOX_WRITING;
+	if (!channel->waits_reply || channel->has_reply)
+		return false;
+	enum mdg__box_state state = own_box(channel); /* once: a server may go from one to the other */
+	return state != MDG__BOX_WAITING && state != MDG__BOX_WRITING;
 }
 
 /* Waits for the reply: 0, and it is in the box; or what became of it. */
