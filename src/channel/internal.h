@@ -178,8 +178,12 @@ static inline void mdg__note64(mdg__c64 *field, uint64_t value)
  * MDG_BROKEN. Stops at `end`. */
 int mdg__find_ready(struct mdg_channel *channel, uint64_t *position, uint64_t end,
                     struct mdg__record **ret_record, uint32_t *ret_size);
-/* Fills all of it but `missed` and `flags`. */
+/* All of it but what the kind of channel adds: `missed`, `flags`. */
 void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message *ret);
+/* Up to `count` messages between two positions: how many, or why none. Those before `handed` were
+ * given to somebody before. Sets held.from, and held.upto to where it stopped. */
+int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
+                uint64_t from, uint64_t end, uint64_t handed);
 
 /* The bytes of a small message, without a call: two copies of one size, which overlap. */
 enum { MDG__SMALL = 2 * MDG__LINE - MDG__RECORD_HEAD };

@@ -56,40 +56,53 @@ void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message
 	ret->talker = mdg__relaxed32(&record->state) >> 8;
 }
 
-/* ---- streams --------------------------------------------------------------------- */
-
-static int stream_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
+int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
+                uint64_t from, uint64_t end, uint64_t handed)
 {
 	struct mdg__taken *held = &channel->held;
-	uint64_t at = channel->next;
-	unsigned taken = 0;
+	uint64_t at = from;
+	unsigned found = 0;
 	int rc = 0;
-	held->from = channel->next;
-	while (taken < count) {
+	held->from = from;
+	while (found < count) {
 		struct mdg__record *record;
 		uint32_t size;
-		rc = mdg__find_ready(channel, &at, UINT64_MAX, &record, &size);
+		rc = mdg__find_ready(channel, &at, end, &record, &size);
 		if (rc <= 0)
 			break;
-		struct mdg_message *message = &messages[taken++];
+		struct mdg_message *message = &messages[found++];
 		mdg__describe(record, size, message);
-		if (__builtin_expect(at < channel->handed, 0))
+		if (__builtin_expect(at < handed, 0))
 			message->flags = MDG_REDELIVERED;
 		held->sequence = message->sequence + 1;
 		at += mdg__span(size);
-		held->upto = at;
 	}
-	if (taken != 0) {
-		/* Before the messages are used. */
-		atomic_store_explicit(&channel->head->handed,
-		                      channel->handed > held->upto ? channel->handed : held->upto,
-		                      memory_order_release);
-	} else if (at != channel->next) { /* nothing but skipped records */
-		channel->next = at;
-		atomic_store_explicit(&channel->head->taken, at, memory_order_release);
-		mdg__made_room(channel, at);
+	held->upto = at;
+	return found != 0 ? (int)found : rc;
+}
+
+/* ---- streams --------------------------------------------------------------------- */
+
+/* Before what lies before `upto` is used, for the first time or again. */
+static inline void stream_hand_out(struct mdg_channel *channel, uint64_t upto)
+{
+	atomic_store_explicit(&channel->head->handed,
+	                      channel->handed > upto ? channel->handed : upto,
+	                      memory_order_release);
+}
+
+static int stream_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
+{
+	int rc = mdg__gather(channel, messages, count, channel->next, UINT64_MAX, channel->handed);
+	uint64_t upto = channel->held.upto;
+	if (rc > 0) {
+		stream_hand_out(channel, upto);
+	} else if (upto != channel->next) { /* nothing but skipped records */
+		channel->next = upto;
+		atomic_store_explicit(&channel->head->taken, upto, memory_order_release);
+		mdg__made_room(channel, upto);
 	}
-	return taken != 0 ? (int)taken : rc;
+	return rc;
 }
 
 static void stream_release(struct mdg_channel *channel)
@@ -99,14 +112,6 @@ static void stream_release(struct mdg_channel *channel)
 	/* Release: pairs with the acquire in mdg__oldest_needed. */
 	atomic_store_explicit(&channel->head->taken, held->upto, memory_order_release);
 	mdg__note64(&channel->head->taken_sequence, held->sequence);
-}
-
-static void stream_give_less(struct mdg_channel *channel)
-{
-	uint64_t upto = channel->held.upto;
-	atomic_store_explicit(&channel->head->handed,
-	                      channel->handed > upto ? channel->handed : upto,
-	                      memory_order_release);
 }
 
 /* ---- any kind ----------------------------------------------------------------------- */
@@ -163,7 +168,7 @@ static void give_less(struct mdg_channel *channel, unsigned count, uint64_t next
 	held->upto = next;
 	held->sequence = sequence;
 	if (channel->kind == MDG_STREAM)
-		stream_give_less(channel);
+		stream_hand_out(channel, next);
 	else if (channel->kind == MDG_TOPIC && count == 0)
 		mdg__topic_let_go(channel);
 }
@@ -294,7 +299,7 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	held->upto = at + mdg__span(size);
 	held->sequence = mdg__relaxed64(&record->sequence) + 1;
 	if (channel->kind == MDG_STREAM)
-		atomic_store_explicit(&channel->head->handed, held->upto, memory_order_release);
+		stream_hand_out(channel, held->upto);
 	if (ret_message != NULL) {
 		mdg__describe(record, size, ret_message);
 		ret_message->data = data;

@@ -113,29 +113,12 @@ void mdg__queue_repair(struct mdg_channel *channel)
 
 /* ---- taking --------------------------------------------------------------------------- */
 
-/* Up to `count` messages between held.from and held.to: how many. */
+/* Up to `count` messages between `from` and `end`: how many. */
 static int walk(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                uint64_t end)
+                uint64_t from, uint64_t end)
 {
-	struct mdg__taken *held = &channel->held;
-	uint64_t at = held->from;
-	unsigned found = 0;
-	int rc = 0;
-	while (found < count) {
-		struct mdg__record *record;
-		uint32_t size;
-		rc = mdg__find_ready(channel, &at, end, &record, &size);
-		if (rc <= 0)
-			break;
-		struct mdg_message *message = &messages[found++];
-		mdg__describe(record, size, message);
-		if (held->again)
-			message->flags = MDG_REDELIVERED;
-		held->sequence = message->sequence + 1;
-		at += mdg__span(size);
-	}
-	held->upto = at;
-	return found != 0 ? (int)found : rc;
+	return mdg__gather(channel, messages, count, from, end,
+	                   channel->held.again ? MDG__NOWHERE : 0);
 }
 
 /* [take] Messages of the dead: how many. */
@@ -147,9 +130,9 @@ static int adopt(struct mdg_channel *channel, struct mdg_message *messages, unsi
 		struct mdg__seat *orphan = &channel->seats[i];
 		if (mdg__seat_state(orphan) != MDG__SEAT_ORPHAN)
 			continue;
-		held->from = mdg__position(&orphan->from);
 		held->again = true;
-		int rc = walk(channel, messages, count, mdg__position(&orphan->to));
+		int rc = walk(channel, messages, count, mdg__position(&orphan->from),
+		              mdg__position(&orphan->to));
 		if (rc > 0) {
 			hold(channel->seat, held->from, held->upto);
 			atomic_fetch_add_explicit(&channel->head->moves, 1, memory_order_release);
@@ -167,9 +150,8 @@ static int take_next(struct mdg_channel *channel, struct mdg_message *messages, 
 {
 	struct mdg__channel_head *head = channel->head;
 	struct mdg__taken *held = &channel->held;
-	held->from = mdg__position(&head->taken);
 	held->again = false;
-	int rc = walk(channel, messages, count, UINT64_MAX);
+	int rc = walk(channel, messages, count, mdg__position(&head->taken), UINT64_MAX);
 	if (rc > 0) {
 		hold(channel->seat, held->from, held->upto);
 		mdg__note64(&head->taken_sequence, held->sequence);
@@ -185,7 +167,7 @@ static int take_next(struct mdg_channel *channel, struct mdg_message *messages, 
 static int take_kept(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	struct mdg__taken *held = &channel->held;
-	int rc = walk(channel, messages, count, held->to);
+	int rc = walk(channel, messages, count, held->from, held->to);
 	if (rc <= 0) { /* nothing but skipped records, or damaged */
 		hold_nothing(channel->seat);
 		held->from = held->to;

@@ -168,36 +168,6 @@ static uint64_t missed_before(const struct mdg_channel *channel, uint64_t sequen
 	return known && sequence > channel->expected ? sequence - channel->expected : 0;
 }
 
-static int walk(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
-{
-	struct mdg__taken *held = &channel->held;
-	uint64_t at = channel->next;
-	unsigned found = 0;
-	int rc = 0;
-	held->from = at;
-	while (found < count) {
-		struct mdg__record *record;
-		uint32_t size;
-		rc = mdg__find_ready(channel, &at, UINT64_MAX, &record, &size);
-		if (rc <= 0)
-			break;
-		struct mdg_message *message = &messages[found];
-		mdg__describe(record, size, message);
-		if (__builtin_expect(channel->jumped, 0) && found == 0)
-			message->missed = missed_before(channel, message->sequence);
-		found++;
-		held->sequence = message->sequence + 1;
-		at += mdg__span(size);
-		held->upto = at;
-	}
-	if (found == 0 && at != channel->next) { /* nothing but skipped records */
-		channel->next = at;
-		mdg__topic_let_go(channel);
-		mdg__made_room(channel, at);
-	}
-	return found != 0 ? (int)found : rc;
-}
-
 int mdg__topic_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	bool overwrite = channel->full == MDG_FULL_OVERWRITE;
@@ -206,11 +176,20 @@ int mdg__topic_take(struct mdg_channel *channel, struct mdg_message *messages, u
 			return 0;
 		protect(channel);
 	}
-	int rc = walk(channel, messages, count);
-	if (rc > 0)
-		channel->missing = messages[0].missed;
-	else if (overwrite)
+	int rc = mdg__gather(channel, messages, count, channel->next, UINT64_MAX, 0);
+	uint64_t upto = channel->held.upto;
+	if (rc > 0) {
+		channel->missing = missed_before(channel, messages[0].sequence);
+		messages[0].missed = channel->missing;
+		return rc;
+	}
+	if (upto != channel->next) { /* nothing but skipped records */
+		channel->next = upto;
 		mdg__topic_let_go(channel);
+		mdg__made_room(channel, upto);
+	} else if (overwrite) {
+		mdg__topic_let_go(channel);
+	}
 	return rc;
 }
 
