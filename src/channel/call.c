@@ -38,7 +38,7 @@ static bool box_change(struct mdg__seat *seat, uint64_t call, enum mdg__box_stat
 	return atomic_compare_exchange_strong(&seat->box, &seen, word_of(call, to));
 }
 
-static void wake_caller(struct mdg_channel *channel, struct mdg__seat *seat)
+void mdg__call_wake(struct mdg_channel *channel, struct mdg__seat *seat)
 {
 	mdg__fence();
 	if (mdg__relaxed32(&seat->box_waits) != 0 && atomic_exchange(&seat->box_waits, 0) != 0) {
@@ -200,7 +200,8 @@ static bool is_there(const struct mdg__seat *seat, uint32_t use)
 	return mdg__seat_state(seat) == MDG__SEAT_TALKER && mdg__relaxed32(&seat->use) == use;
 }
 
-bool mdg__call_accept(struct mdg_channel *channel, struct mdg_message *message)
+/* Of a request that was just taken: whether its caller still waits for it. */
+static bool accept_request(struct mdg_channel *channel, struct mdg_message *message)
 {
 	struct mdg__request request;
 	if (!read_request(channel, message, &request))
@@ -224,7 +225,7 @@ static int request_peek(struct mdg_channel *channel, struct mdg_message *ret, ui
 		int rc = mdg__peek_any(channel, ret, 1, deadline);
 		if (rc < 0)
 			return rc;
-		if (mdg__call_accept(channel, ret))
+		if (accept_request(channel, ret))
 			return 0;
 		mdg__release_any(channel); /* nobody waits for it any more */
 	}
@@ -275,7 +276,7 @@ static int reply_end(struct mdg_channel *channel, size_t size)
 	/* The seat of a caller that is no more was kept for this reply alone. */
 	bool gone = mdg__relaxed32(&seat->slot1) == 0;
 	if (done)
-		wake_caller(channel, seat);
+		mdg__call_wake(channel, seat);
 	mdg__release_any(channel);
 	if (gone)
 		(void)mdg__look_after(channel);
@@ -290,7 +291,7 @@ static int reply_cancel(struct mdg_channel *channel)
 	asked->writing = false;
 	struct mdg__seat *seat = &channel->seats[asked->seat];
 	if (box_change(seat, asked->call, MDG__BOX_WRITING, MDG__BOX_WAITING))
-		wake_caller(channel, seat); /* it may want to ask something else */
+		mdg__call_wake(channel, seat); /* it may want to ask something else */
 	return 0;
 }
 
@@ -312,7 +313,7 @@ static void refuse(struct mdg_channel *channel)
 	(void)reply_cancel(channel);
 	if (is_there(seat, asked->use) &&
 	    box_change(seat, asked->call, MDG__BOX_WAITING, MDG__BOX_REFUSED))
-		wake_caller(channel, seat);
+		mdg__call_wake(channel, seat);
 	mdg__release_any(channel);
 }
 
@@ -334,7 +335,7 @@ void mdg__call_tell(struct mdg_channel *channel, struct mdg__seat *server, enum 
 		if (is_there(seat, request.use) &&
 		    (box_change(seat, request.call, MDG__BOX_WAITING, what) ||
 		     box_change(seat, request.call, MDG__BOX_WRITING, what)))
-			wake_caller(channel, seat);
+			mdg__call_wake(channel, seat);
 	}
 }
 
@@ -409,8 +410,7 @@ int mdg__call_peek(struct mdg_channel *channel, struct mdg_message *ret, uint64_
 		return rc;
 	rc = channel->role == MDG_TALKER ? reply_peek(channel, ret, deadline)
 	                                 : request_peek(channel, ret, deadline);
-	if (channel->pipe >= 0)
-		mdg__pipe_settle(channel);
+	mdg__settle(channel);
 	return rc;
 }
 
@@ -454,8 +454,8 @@ int mdg__call_recv(struct mdg_channel *channel, void *data, size_t room, struct 
 	} else if (!fits) {
 		mdg__give_nothing(channel);
 	}
-	if (!fits && channel->pipe >= 0)
-		mdg__pipe_settle(channel);
+	if (!fits)
+		mdg__settle(channel);
 	return fits ? (int)message.size : -EMSGSIZE;
 }
 

@@ -107,6 +107,12 @@ struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint32_t size[MDG_MANY_MAX];   /* and size */
 };
 
+/* Each message to one of the listeners: requests, too. */
+static inline bool mdg__is_queue(const struct mdg_channel *channel)
+{
+	return channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
+}
+
 /* ---- records ---------------------------------------------------------------- */
 
 static inline uint64_t mdg__span(uint64_t size)
@@ -185,10 +191,11 @@ void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message
 int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
                 uint64_t from, uint64_t end, uint64_t handed);
 
-/* The bytes of a small message, without a call: two copies of one size, which overlap. */
+/* A small message takes two lines at most. */
 enum { MDG__SMALL = 2 * MDG__LINE - MDG__RECORD_HEAD };
 /* Behind a small message that is shown there is still a clear line (show_straight). */
 _Static_assert(MDG__AHEAD_LEAST > MDG__SMALL + MDG__RECORD_HEAD, "");
+/* Its bytes, without a call: two copies of one size, which overlap. */
 static inline void mdg__copy_small(void *to, const void *from, size_t size)
 {
 	unsigned char *out = to;
@@ -235,8 +242,6 @@ static inline int mdg__usable(const struct mdg_channel *channel, uint32_t role)
 
 /* ---- lock.c ------------------------------------------------------------------- */
 
-/* 0; MDG_OWNER_DIED: taken, and to be set right; -ETIMEDOUT, -EAGAIN. */
-int mdg__channel_lock(struct mdg_channel *channel, mdg__c32 *lock, uint64_t deadline);
 static inline void mdg__channel_unlock(mdg__c32 *lock)
 {
 	/* Release: pairs with the acquire of the next owner. */
@@ -244,7 +249,7 @@ static inline void mdg__channel_unlock(mdg__c32 *lock)
 }
 /* Whether the process that signs so lives. */
 bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation);
-/* With their repairs. 0 or as above. */
+/* What a dead owner had begun is set right. 0, -ETIMEDOUT, -EAGAIN. */
 int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline);
 int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline);
 int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline);
@@ -273,9 +278,7 @@ uint64_t mdg__oldest_needed(struct mdg_channel *channel);
 
 /* ---- talk.c ---------------------------------------------------------------------- */
 
-/* Room for `count` records of channel->size[]; as many as go, at least the first. Lock held on
- * success unless it is a stream. */
-int mdg__talk_place(struct mdg_channel *channel, unsigned count, uint64_t deadline);
+/* As mdg_send, mdg_reserve and mdg_commit of a handle that may; a request goes in front. */
 int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *request,
                      const void *data, size_t size, uint64_t deadline);
 int mdg__reserve_record(struct mdg_channel *channel, size_t size, void **ret_data,
@@ -336,12 +339,14 @@ bool mdg__call_has(struct mdg_channel *channel);
 void mdg__call_tell(struct mdg_channel *channel, struct mdg__seat *seat, enum mdg__box_state what);
 /* A caller leaves or died: false: a server is just writing its reply, nobody may come yet. */
 bool mdg__call_drop(struct mdg__seat *seat);
-/* Of a request that was just taken: whether its caller still waits for it. */
-bool mdg__call_accept(struct mdg_channel *channel, struct mdg_message *message);
+/* The caller in a seat, if it sleeps. */
+void mdg__call_wake(struct mdg_channel *channel, struct mdg__seat *seat);
 
 /* ---- seats.c ---------------------------------------------------------------------------- */
 
-/* Looks for the dead, and whether the channel was removed: 0, -EIDRM. No lock held. */
+/* This process has a slot, by which others see that it lives: 0, or why not. */
+int mdg__be_seen(struct mdg_channel *channel);
+/* Looks for the dead, and whether the channel was removed: 0, -EIDRM, -ESTALE. No lock held. */
 int mdg__look_after(struct mdg_channel *channel);
 /* 0, -EBUSY, -EUSERS. [seat lock] */
 int mdg__seat_take(struct mdg_channel *channel);
@@ -362,7 +367,10 @@ static inline uint32_t mdg__seat_state(const struct mdg__seat *seat)
 
 /* ---- sleep.c ------------------------------------------------------------------------------ */
 
-enum { MDG__SPIN_MOST_NS = 40000 };
+enum {
+	MDG__SPIN_MOST_NS = 40000,
+	MDG__SLICE_NS = 25000000 /* between two looks for the dead */
+};
 enum mdg__wait_for { MDG__FOR_MESSAGE, MDG__FOR_ROOM, MDG__FOR_REPLY };
 struct mdg__waiting {
 	enum mdg__wait_for what;
@@ -391,9 +399,6 @@ static inline void mdg__tell(struct mdg_channel *channel, unsigned messages)
 	if (__builtin_expect(mdg__relaxed32(&channel->head->alert) != 0, 0))
 		mdg__alert_others(channel, messages);
 }
-/* Before it: who sleeps in poll(2) is woken first, so that our death between the two costs it a
- * look in vain and not the message. */
-static inline void mdg__tell_pollers(struct mdg_channel *channel, unsigned messages);
 /* This listener is about to sleep in poll(2). */
 void mdg__alert_pollers(struct mdg_channel *channel);
 void mdg__wake_everybody(struct mdg_channel *channel);
@@ -408,8 +413,9 @@ static inline void mdg__made_room(struct mdg_channel *channel, uint64_t position
 			mdg__wake_talkers(channel);
 	}
 }
+/* From now on talkers fence after publishing: a listener sleeps at once, or has no membarrier. */
 void mdg__ask_for_fences(struct mdg_channel *channel);
-/* Once in a process: 0, or 1: the kernel has no barrier, fence. */
+/* The membarrier of others reaches this process: 0, or 1: the kernel has none, fence. */
 uint32_t mdg__barrier_register(void);
 
 /* ---- pipe.c -------------------------------------------------------------------------------- */
@@ -421,10 +427,17 @@ void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place);
 void mdg__pipes_ring_all(struct mdg_channel *channel);
 /* After this handle received something or nothing: makes the pipe say whether there is more. */
 void mdg__pipe_settle(struct mdg_channel *channel);
+static inline void mdg__settle(struct mdg_channel *channel)
+{
+	if (__builtin_expect(channel->pipe >= 0, 0))
+		mdg__pipe_settle(channel);
+}
 void mdg__pipe_close(struct mdg_channel *channel);
 /* Of somebody who died. */
 void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use);
 
+/* Before publishing: who sleeps in poll(2) is woken first, so that our death between the two costs it
+ * a look in vain and not the message. */
 static inline void mdg__tell_pollers(struct mdg_channel *channel, unsigned messages)
 {
 	if (__builtin_expect((mdg__relaxed32(&channel->head->alert) & MDG__ALERT_POLL) != 0, 0))

@@ -142,7 +142,7 @@ bool mdg__has_something(struct mdg_channel *channel)
 	return !mdg__is_waiting(mdg__record_state(mdg__record(channel, at)));
 }
 
-static void release(struct mdg_channel *channel)
+void mdg__release_any(struct mdg_channel *channel)
 {
 	struct mdg__taken *held = &channel->held;
 	struct mdg__seat *seat = channel->seat;
@@ -181,9 +181,7 @@ void mdg__give_nothing(struct mdg_channel *channel)
 /* What a spinning listener looks at; of queues others move it. */
 static void watch(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	uint64_t at = channel->kind == MDG_STREAM || channel->kind == MDG_TOPIC
-	                      ? channel->next
-	                      : mdg__position(&channel->head->taken);
+	uint64_t at = mdg__is_queue(channel) ? mdg__position(&channel->head->taken) : channel->next;
 	waiting->watch = &mdg__record(channel, at)->state;
 	waiting->watched = mdg__relaxed32(waiting->watch);
 	if (!mdg__is_waiting(waiting->watched))
@@ -213,12 +211,6 @@ int mdg__peek_any(struct mdg_channel *channel, struct mdg_message *messages, uns
 	return rc != 0 ? rc : take_waiting(channel, messages, count, deadline);
 }
 
-static inline void settle(struct mdg_channel *channel)
-{
-	if (__builtin_expect(channel->pipe >= 0, 0))
-		mdg__pipe_settle(channel);
-}
-
 static inline int peek(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
                        uint64_t deadline)
 {
@@ -227,10 +219,8 @@ static inline int peek(struct mdg_channel *channel, struct mdg_message *messages
 		return rc;
 	if (channel->held.count != 0)
 		return -EBUSY;
-	rc = take(channel, messages, count);
-	if (__builtin_expect(rc == 0, 0))
-		rc = take_waiting(channel, messages, count, deadline);
-	settle(channel);
+	rc = mdg__peek_any(channel, messages, count, deadline);
+	mdg__settle(channel);
 	return rc;
 }
 
@@ -252,11 +242,6 @@ int mdg_peek_many(mdg_channel *channel, struct mdg_message *ret_messages, unsign
 	return peek(channel, ret_messages, count, deadline);
 }
 
-void mdg__release_any(struct mdg_channel *channel)
-{
-	release(channel);
-}
-
 int mdg_release(mdg_channel *channel)
 {
 	if (channel->kind == MDG_CALL)
@@ -266,7 +251,7 @@ int mdg_release(mdg_channel *channel)
 		return rc;
 	if (channel->held.count == 0)
 		return -EINVAL;
-	release(channel);
+	mdg__release_any(channel);
 	return 0;
 }
 
@@ -320,14 +305,13 @@ int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *
              uint64_t deadline)
 {
 	struct mdg_message message;
-	if (channel->kind != MDG_CALL && mdg__usable(channel, MDG_LISTENER) == 0 &&
-	    channel->held.count == 0 && channel->pipe < 0) {
+	if (channel->kind == MDG_CALL)
+		return mdg__call_recv(channel, data, room, ret_message, deadline);
+	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 && channel->pipe < 0) {
 		int size = recv_straight(channel, data, room, ret_message);
 		if (size >= 0)
 			return size;
 	}
-	if (channel->kind == MDG_CALL)
-		return mdg__call_recv(channel, data, room, ret_message, deadline);
 	int rc = peek(channel, &message, 1, deadline);
 	if (rc < 0)
 		return rc;
@@ -337,12 +321,12 @@ int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *
 	}
 	if (__builtin_expect(message.size > room, 0)) {
 		mdg__give_nothing(channel);
-		settle(channel);
+		mdg__settle(channel);
 		return -EMSGSIZE;
 	}
 	if (message.size != 0)
 		memcpy(data, message.data, message.size);
-	release(channel);
+	mdg__release_any(channel);
 	return (int)message.size;
 }
 
@@ -390,9 +374,9 @@ int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned c
 		if (fit < (unsigned)rc)
 			give_less(channel, fit, position_of(channel, &held[fit]), held[fit].sequence);
 		if (fit != 0)
-			release(channel);
+			mdg__release_any(channel);
 		if (fit < (unsigned)rc)
-			settle(channel);
+			mdg__settle(channel);
 		done += fit;
 		if (fit < (unsigned)rc)
 			return done != 0 ? (int)done : -EMSGSIZE;

@@ -81,7 +81,8 @@ static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, m
 	}
 }
 
-int mdg__channel_lock(struct mdg_channel *channel, mdg__c32 *lock, uint64_t deadline)
+/* 0; MDG_OWNER_DIED: taken, and to be set right; -ETIMEDOUT, -EAGAIN. */
+static int take(struct mdg_channel *channel, mdg__c32 *lock, uint64_t deadline)
 {
 	if (__builtin_expect(take_from(channel, lock, 0), 1))
 		return 0;
@@ -95,7 +96,7 @@ bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock)
 
 int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline)
 {
-	int rc = mdg__channel_lock(channel, &channel->head->talk_lock, deadline);
+	int rc = take(channel, &channel->head->talk_lock, deadline);
 	if (__builtin_expect(rc == MDG_OWNER_DIED, 0)) {
 		mdg__tail_repair(channel);
 		rc = 0;
@@ -105,7 +106,7 @@ int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline)
 
 int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline)
 {
-	int rc = mdg__channel_lock(channel, &channel->head->take_lock, deadline);
+	int rc = take(channel, &channel->head->take_lock, deadline);
 	if (__builtin_expect(rc == MDG_OWNER_DIED, 0)) {
 		mdg__queue_repair(channel);
 		rc = 0;
@@ -116,6 +117,6 @@ int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline)
 /* What is done under it can be begun again by the next: nothing to set right. */
 int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline)
 {
-	int rc = mdg__channel_lock(channel, &channel->head->seat_lock, deadline);
+	int rc = take(channel, &channel->head->seat_lock, deadline);
 	return rc == MDG_OWNER_DIED ? 0 : rc;
 }

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { SLICE_NS = 25000000 };
-
 /* ---- figures ------------------------------------------------------------------------ */
 
 static uint64_t minus(uint64_t a, uint64_t b)
@@ -34,13 +32,8 @@ static void describe_head(const struct mdg__channel_head *head, struct mdg_chann
 	ret->changes = mdg__relaxed32(&head->changes);
 }
 
-struct sums {
-	uint64_t needed;    /* the oldest position */
-	uint64_t behind;    /* of the number that the slowest listener expects */
-	bool listens;
-};
-
-static void add_seat(const struct mdg__seat *seat, struct mdg_channel_info *info, struct sums *sums)
+/* `needed`: the oldest position that a seat says. */
+static void add_seat(const struct mdg__seat *seat, struct mdg_channel_info *info, uint64_t *needed)
 {
 	uint32_t state = mdg__relaxed32(&seat->state);
 	uint64_t from = mdg__relaxed64(&seat->from);
@@ -49,19 +42,17 @@ static void add_seat(const struct mdg__seat *seat, struct mdg_channel_info *info
 	if (state != MDG__SEAT_LISTENER && state != MDG__SEAT_ORPHAN)
 		return;
 	info->missed += mdg__relaxed64(&seat->missed);
-	if (from < sums->needed)
-		sums->needed = from;
+	if (from < *needed)
+		*needed = from;
 }
 
 /* What follows from head and seats together. */
-static void describe_use(const struct mdg__channel_head *head, const struct sums *sums,
+static void describe_use(const struct mdg__channel_head *head, uint64_t needed,
                          struct mdg_channel_info *info)
 {
-	uint64_t needed = info->kind == MDG_TOPIC ? mdg__relaxed64(&head->oldest)
+	uint64_t oldest = info->kind == MDG_TOPIC ? mdg__relaxed64(&head->oldest)
 	                                          : mdg__relaxed64(&head->taken);
-	if (sums->needed < needed)
-		needed = sums->needed;
-	info->used = minus(info->bytes, needed);
+	info->used = minus(info->bytes, needed < oldest ? needed : oldest);
 	if (info->used > info->room)
 		info->used = info->room;
 	if (info->kind != MDG_TOPIC)
@@ -86,7 +77,7 @@ static uint64_t oldest_number(struct mdg_channel *channel, uint64_t next)
 int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 {
 	struct mdg_channel_info info = { 0 };
-	struct sums sums = { .needed = UINT64_MAX };
+	uint64_t needed = MDG__NOWHERE;
 	struct mdg__entry entry;
 	int rc = mdg__usable(channel, UINT32_MAX);
 	if (channel->role == MDG_OBSERVER)
@@ -100,8 +91,8 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 	describe_head(channel->head, &info);
 	uint32_t used = mdg__seats_used(channel);
 	for (uint32_t i = 0; i < used; i++)
-		add_seat(&channel->seats[i], &info, &sums);
-	describe_use(channel->head, &sums, &info);
+		add_seat(&channel->seats[i], &info, &needed);
+	describe_use(channel->head, needed, &info);
 	if (channel->kind == MDG_TOPIC)
 		info.waiting = minus(info.sequence, oldest_number(channel, info.sequence));
 	*ret_info = info;
@@ -197,7 +188,7 @@ int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, ui
 		int rc = mdg__look_after(channel);
 		if (rc < 0)
 			return rc;
-		uint64_t now = mdg__monotonic_nanoseconds(), until = now + SLICE_NS;
+		uint64_t now = mdg__monotonic_nanoseconds(), until = now + MDG__SLICE_NS;
 		if (now >= deadline)
 			return deadline == 0 && event_next(channel, ret_event) ? 0
 			       : deadline == 0 ? -EAGAIN : -ETIMEDOUT;
@@ -221,7 +212,7 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 {
 	struct mdg__channel_head head;
 	struct mdg__seat seat;
-	struct sums sums = { .needed = UINT64_MAX };
+	uint64_t needed = MDG__NOWHERE;
 	if (!read_at(fd, &head, sizeof head, 0) ||
 	    mdg__relaxed64(&head.magic) != MDG__CHANNEL_MAGIC || mdg__relaxed32(&head.ready) == 0)
 		return 0;
@@ -235,9 +226,9 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 		    !mdg__signer_lives(ns, mdg__relaxed32(&seat.slot1),
 		                       mdg__relaxed32(&seat.generation)))
 			continue;
-		add_seat(&seat, info, &sums);
+		add_seat(&seat, info, &needed);
 	}
-	describe_use(&head, &sums, info);
+	describe_use(&head, needed, info);
 	struct mdg__record oldest; /* of a topic: its number */
 	uint64_t at = mdg__relaxed64(&head.oldest);
 	if (info->kind == MDG_TOPIC && info->room != 0 && at < info->bytes &&

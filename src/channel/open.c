@@ -405,9 +405,7 @@ static int enter(struct mdg_channel *channel, const char *name,
 		rc = mapping_get(&channel->mapping, channel->ns, channel->id);
 	if (rc < 0)
 		return rc;
-	mdg__enter(channel->ns); /* a forked child shares the attachment, and has no slot yet */
-	rc = mdg__ensure_slot(channel->ns);
-	mdg__leave(channel->ns);
+	rc = mdg__be_seen(channel); /* a forked child shares the attachment, and has no slot yet */
 	if (rc < 0)
 		return rc;
 	const struct mdg__registry *registry = &channel->ns->registry;
@@ -484,13 +482,13 @@ void mdg_channel_close(mdg_channel *channel)
 	if (channel == NULL)
 		return;
 	bool here = channel->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	bool seated = here && channel->seat != NULL && mdg__is_seated(channel);
-	if (here && channel->seat != NULL)
+	if (here && channel->seat != NULL) {
 		mdg__pipe_close(channel);
-	if (seated) {
-		if (channel->reserved.count != 0)
-			(void)mdg__cancel_all(channel);
-		mdg__seat_leave(channel);
+		if (mdg__is_seated(channel)) {
+			if (channel->reserved.count != 0)
+				(void)mdg__cancel_all(channel);
+			mdg__seat_leave(channel);
+		}
 	}
 	handle_free(channel);
 }

@@ -198,8 +198,7 @@ static uint32_t ring_some(struct mdg_channel *channel, unsigned most)
  * others that published meanwhile did not ring: so that is done here. */
 void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
 {
-	bool to_one = channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
-	if (ring_some(channel, to_one ? messages : UINT_MAX) != 0)
+	if (ring_some(channel, mdg__is_queue(channel) ? messages : UINT_MAX) != 0)
 		return;
 	atomic_fetch_and(&channel->head->alert, ~MDG__ALERT_POLL);
 	if (ring_some(channel, 0) != 0) {

@@ -130,7 +130,7 @@ static int clear_talker(struct mdg_channel *channel, uint32_t place, uint64_t de
 static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
                           uint64_t deadline)
 {
-	if (channel->kind == MDG_STREAM || channel->kind == MDG_TOPIC) {
+	if (!mdg__is_queue(channel)) {
 		atomic_store(&seat->from, MDG__NOWHERE);
 		return 0;
 	}
@@ -233,11 +233,17 @@ static bool is_removed(struct mdg_channel *channel)
 	return rc == -EINVAL || (rc == 0 && mdg__tag_state(entry.tag) == MDG__REMOVED);
 }
 
+int mdg__be_seen(struct mdg_channel *channel)
+{
+	mdg__enter(channel->ns);
+	int rc = mdg__ensure_slot(channel->ns);
+	mdg__leave(channel->ns);
+	return rc;
+}
+
 int mdg__look_after(struct mdg_channel *channel)
 {
-	mdg__enter(channel->ns); /* what shows that this process lives, should it have been closed */
-	(void)mdg__ensure_slot(channel->ns);
-	mdg__leave(channel->ns);
+	(void)mdg__be_seen(channel); /* the program may have closed what shows it */
 	uint32_t used = mdg__seats_used(channel), i = 0;
 	while (i < used && !seat_is_dead(channel, &channel->seats[i]))
 		i++;

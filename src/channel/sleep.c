@@ -21,12 +21,10 @@
 #include "channel/internal.h"
 
 #include <limits.h>
-#include <sched.h>
 
 #include "platform/raw.h"
 
 enum {
-	SLICE_NS = 25000000,
 	SPIN_LEAST_NS = 4000,
 	VAIN = 8, /* times that it spun in vain, until it spins less */
 	ASK = 256, /* sleeps, until it asks again whether it has one processor */
@@ -78,11 +76,6 @@ static uint32_t lowest_bits(uint32_t bits, unsigned count)
 	return bits & ~rest;
 }
 
-static bool to_one(const struct mdg_channel *channel)
-{
-	return channel->kind == MDG_QUEUE || channel->kind == MDG_CALL;
-}
-
 static void ring_bell(mdg__c32 *bell, uint32_t bits)
 {
 	atomic_fetch_add(bell, 1);
@@ -98,7 +91,7 @@ void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
 		alert = mdg__relaxed32(field);
 	}
 	/* Seats that share a bit cannot be told apart: all are woken. */
-	bool few = to_one(channel) && mdg__seats_used(channel) <= MDG__ALERT_BITS;
+	bool few = mdg__is_queue(channel) && mdg__seats_used(channel) <= MDG__ALERT_BITS;
 	uint32_t asleep = alert & MDG__ALERT_ASLEEP, wake = 0;
 	while (asleep != 0 && wake == 0) { /* another talker may have taken the same one */
 		wake = few ? lowest_bits(asleep, messages) : asleep;
@@ -127,12 +120,8 @@ void mdg__wake_everybody(struct mdg_channel *channel)
 	ring_bell(&head->room_bell, (uint32_t)MDG__ANYONE);
 	mdg__pipes_ring_all(channel);
 	uint32_t used = mdg__seats_used(channel);
-	for (uint32_t i = 0; channel->kind == MDG_CALL && i < used; i++) {
-		if (atomic_exchange(&channel->seats[i].box_waits, 0) != 0)
-			ring_bell(&channel->seats[i].box_bell, (uint32_t)MDG__ANYONE);
-		if (mdg__relaxed32(&channel->seats[i].polls) != 0)
-			mdg__pipe_ring_one(channel, i);
-	}
+	for (uint32_t i = 0; channel->kind == MDG_CALL && i < used; i++)
+		mdg__call_wake(channel, &channel->seats[i]);
 }
 
 /* ---- falling asleep -------------------------------------------------------------------- */
@@ -175,7 +164,7 @@ void mdg__alert_pollers(struct mdg_channel *channel)
 
 static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	uint64_t until = mdg__monotonic_nanoseconds() + SLICE_NS;
+	uint64_t until = mdg__monotonic_nanoseconds() + MDG__SLICE_NS;
 	uint32_t bits = waiting->what == MDG__FOR_MESSAGE ? own_bit(channel) : (uint32_t)MDG__ANYONE;
 	bool slice = until < waiting->deadline;
 	atomic_store_explicit(&channel->seat->asleep, 1, memory_order_relaxed);
@@ -190,7 +179,7 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	rc = 0;
 	if (now >= waiting->look_at) {
 		rc = mdg__look_after(channel);
-		waiting->look_at = now + SLICE_NS;
+		waiting->look_at = now + MDG__SLICE_NS;
 	}
 	return rc == 0 && late ? -ETIMEDOUT : rc;
 }
@@ -231,7 +220,7 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 			(void)MDG__RAW(SYS_sched_yield);
 		if (now < waiting->look_at)
 			return 0;
-		waiting->look_at = now + SLICE_NS;
+		waiting->look_at = now + MDG__SLICE_NS;
 		return mdg__look_after(channel);
 	}
 	if (now - waiting->began >= channel->spin) {
@@ -249,7 +238,7 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 	if (mdg__relaxed32(&channel->head->removed) != 0)
 		return -EIDRM;
 	uint64_t now = mdg__monotonic_nanoseconds();
-	if (now - channel->looked < SLICE_NS)
+	if (now - channel->looked < MDG__SLICE_NS)
 		return -EAGAIN;
 	int rc = mdg__look_after(channel);
 	channel->looked = mdg__monotonic_nanoseconds();
@@ -263,7 +252,7 @@ static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	    !is_on_one_processor())
 		channel->spin = SPIN_LEAST_NS;
 	waiting->began = mdg__monotonic_nanoseconds();
-	waiting->look_at = waiting->began + SLICE_NS;
+	waiting->look_at = waiting->began + MDG__SLICE_NS;
 	waiting->step = channel->spin != 0 ? SPINNING : AWAKE;
 }
 
@@ -295,6 +284,6 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	/* Before the look below, always: who has taken the bit away has published before. */
 	if (mdg__seats_used(channel) <= MDG__ALERT_BITS)
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
-	if (to_one(channel) && mdg__queue_has(channel))
+	if (mdg__is_queue(channel) && mdg__queue_has(channel))
 		mdg__alert_others(channel, 1);
 }

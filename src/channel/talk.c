@@ -78,7 +78,9 @@ static int try_place(struct mdg_channel *channel, unsigned count, uint64_t deadl
 	return placed == 0 ? -EAGAIN : (int)placed;
 }
 
-int mdg__talk_place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
+/* Room for `count` records of channel->size[]: as many as go, at least the first. The lock is held
+ * then, unless it is a stream. */
+static int place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
 	int rc = try_place(channel, count, deadline);
 	if (__builtin_expect(rc != -EAGAIN, 1))
@@ -131,10 +133,12 @@ static void mark_parts(struct mdg_channel *channel, unsigned count)
 		mdg__topic_mark(channel, channel->at[i]);
 }
 
-static inline void count_sent(struct mdg_channel *channel, unsigned count)
+/* After showing messages, without a lock: the listeners' part. */
+static inline void sent(struct mdg_channel *channel, unsigned count)
 {
 	channel->count += count;
 	mdg__note64(&channel->seat->count, channel->count);
+	mdg__tell(channel, count);
 }
 
 /* Messages that are written beyond the tail become those before it. `to`: where they end. */
@@ -147,6 +151,14 @@ static inline void show_at_tail(struct mdg_channel *channel, unsigned count,
 	mdg__tell_pollers(channel, count);
 	show_records(channel, count, MDG__READY, messages);
 	mdg__tail_store(channel, to, reserved->sequence + count);
+}
+
+/* What place has found room for, and was written there. */
+static inline void send_placed(struct mdg_channel *channel, unsigned count)
+{
+	show_at_tail(channel, count, NULL, channel->reserved.to);
+	talk_end(channel);
+	sent(channel, count);
 }
 
 /* ---- reserving -------------------------------------------------------------------------- */
@@ -168,7 +180,7 @@ static void reserve_shown(struct mdg_channel *channel, unsigned count)
 /* Reserves what channel->size says: how many, or why none. */
 static int reserve(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
-	int rc = mdg__talk_place(channel, count, deadline);
+	int rc = place(channel, count, deadline);
 	if (rc < 0)
 		return rc;
 	channel->reserved.count = (uint32_t)rc;
@@ -224,8 +236,7 @@ static int commit(struct mdg_channel *channel, const struct mdg_message *message
 		show_reserved(channel, count, messages);
 	}
 	reservation_ends(channel);
-	count_sent(channel, count);
-	mdg__tell(channel, count);
+	sent(channel, count);
 	return 0;
 }
 
@@ -291,14 +302,14 @@ void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uin
 
 /* ---- one message ---------------------------------------------------------------------- */
 
-static inline int may_talk(struct mdg_channel *channel, size_t size, bool call)
+static inline int may_talk(const struct mdg_channel *channel, size_t size)
 {
 	int rc = mdg__usable(channel, MDG_TALKER);
 	if (rc < 0)
 		return rc;
 	if (__builtin_expect(size > channel->capacity, 0))
 		return -EMSGSIZE;
-	if (__builtin_expect(channel->kind == MDG_CALL && !call, 0))
+	if (__builtin_expect(channel->kind == MDG_CALL, 0))
 		return -EPERM;
 	return channel->reserved.count != 0 ? -EBUSY : 0;
 }
@@ -328,14 +339,11 @@ int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *req
 		fill(channel, request, data, size);
 		return commit(channel, &message, 1);
 	}
-	int rc = mdg__talk_place(channel, 1, deadline);
+	int rc = place(channel, 1, deadline);
 	if (__builtin_expect(rc < 0, 0))
 		return rc;
 	fill(channel, request, data, size);
-	show_at_tail(channel, 1, NULL, channel->reserved.to);
-	talk_end(channel);
-	count_sent(channel, 1);
-	mdg__tell(channel, 1);
+	send_placed(channel, 1);
 	return 0;
 }
 
@@ -376,22 +384,19 @@ static inline bool send_straight(struct mdg_channel *channel, const void *data, 
 	bool shown = channel->tail - channel->base < channel->ring_size &&
 	             show_straight(channel, data, size);
 	talk_end(channel);
-	if (shown) {
-		count_sent(channel, 1);
-		mdg__tell(channel, 1);
-	}
+	if (shown)
+		sent(channel, 1);
 	return shown;
 }
 
 int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
 {
-	if (size <= MDG__SMALL && may_talk(channel, size, false) == 0 &&
-	    send_straight(channel, data, size))
-		return 0;
 	if (__builtin_expect(channel->kind == MDG_CALL, 0))
 		return mdg__call_send(channel, data, size, deadline);
-	int rc = may_talk(channel, size, false);
-	return rc < 0 ? rc : mdg__send_record(channel, NULL, data, size, deadline);
+	int rc = may_talk(channel, size);
+	if (rc < 0 || (size <= MDG__SMALL && send_straight(channel, data, size)))
+		return rc;
+	return mdg__send_record(channel, NULL, data, size, deadline);
 }
 
 int mdg__reserve_record(struct mdg_channel *channel, size_t size, void **ret_data,
@@ -409,7 +414,7 @@ int mdg_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t dea
 {
 	if (channel->kind == MDG_CALL)
 		return mdg__call_reserve(channel, size, ret_data, deadline);
-	int rc = may_talk(channel, size, false);
+	int rc = may_talk(channel, size);
 	return rc < 0 ? rc : mdg__reserve_record(channel, size, ret_data, deadline);
 }
 
@@ -473,7 +478,7 @@ static bool are_small(const struct mdg_channel *channel, unsigned count)
 int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
                   uint64_t deadline)
 {
-	int rc = may_talk(channel, 0, false);
+	int rc = may_talk(channel, 0);
 	if (rc == 0)
 		rc = take_sizes(channel, messages, count);
 	if (rc < 0)
@@ -486,21 +491,18 @@ int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsi
 		(void)commit(channel, messages, (unsigned)rc);
 		return rc;
 	}
-	rc = mdg__talk_place(channel, (unsigned)rc, deadline);
+	rc = place(channel, (unsigned)rc, deadline);
 	if (rc < 0)
 		return rc;
 	copy_in(channel, messages, (unsigned)rc);
-	show_at_tail(channel, (unsigned)rc, NULL, channel->reserved.to);
-	talk_end(channel);
-	count_sent(channel, (unsigned)rc);
-	mdg__tell(channel, (unsigned)rc);
+	send_placed(channel, (unsigned)rc);
 	return rc;
 }
 
 int mdg_reserve_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
                      uint64_t deadline)
 {
-	int rc = may_talk(channel, 0, false);
+	int rc = may_talk(channel, 0);
 	if (rc == 0)
 		rc = take_sizes(channel, messages, count);
 	if (rc > 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * call.pml - call.c: a caller's seat with its box, and two servers: new_call, await, abandon, await_reply,
- * await_nothing, mdg__call_drop; mdg__call_accept, reply_begin, reply_end, reply_cancel, refuse,
+ * await_nothing, mdg__call_drop; accept_request, reply_begin, reply_end, reply_cancel, refuse,
  * mdg__call_tell; what seats.c does for the dead.
  *
  * CALLS requests in all, of one caller at a time. It asks, and waits for the reply, or asks something
@@ -114,7 +114,7 @@ proctype Server(byte me)
 
 end_idle:
 	atomic { taken < sent -> MAY_DIE; held[me] = taken; it = taken; taken++ }
-	/* mdg__call_accept */
+	/* accept_request */
 	atomic { MAY_DIE; if :: IS_THERE(it) -> skip :: else -> goto release fi }
 	atomic { MAY_DIE; if :: box == BOX(number_of[it], WAITING) -> skip :: else -> goto release fi }
 again:	if
