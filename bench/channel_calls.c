@@ -7,13 +7,9 @@
  * find a sleeper the listener is seen to sleep.
  */
 #include "channel_games.h"
-#include "sync_games.h"
+#include "processes.h"
 #include "trace.h"
 
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,7 +26,6 @@ static void listen_on(struct channel_game *game, bool awake)
 	struct channel_control *control = game->control;
 	unsigned taken = 0;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!channel_member_become(game, 0))
 		_exit(1);
 	while (taken <= CHANNEL_CALLS_TIMES) {
@@ -107,17 +102,14 @@ static void count_side(const struct channel_side *about, unsigned number, bool a
 	pid_t listener = -1;
 
 	if (channel_game_make(&game)) {
-		listener = fork();
+		listener = process_start();
 		if (listener == 0)
 			listen_on(&game, awake);
 		if (listener > 0 && trace_begin(&talker, prepare, act, &game, CHANNEL_CALLS_TIMES))
 			count_each(&game, listener, &talker, awake, ret_least, ret_most);
 	}
 	trace_end(&talker);
-	if (listener > 0) {
-		kill(listener, SIGKILL);
-		waitpid(listener, NULL, 0);
-	}
+	process_kill(&listener);
 	channel_game_unmake(&game);
 }
 

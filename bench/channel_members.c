@@ -13,36 +13,17 @@
  * A member that does not come or end within PATIENCE makes the block fail, and the game with it.
  */
 #include "channel_games.h"
-#include "sync_games.h"
+#include "processes.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
-#endif
-
-enum { WAIT_OP = 0, WAKE_OP = 1 }; /* FUTEX_WAIT, FUTEX_WAKE */
 enum { PATIENCE_MS = 4000, LEAVE_MS = 2000, LINE_ROUNDS = 200 };
-
-static uint32_t get(const uint32_t *word)
-{
-	return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-/* NOLINTNEXTLINE(readability-non-const-parameter): the builtin writes */
-static void set(uint32_t *word, uint32_t value)
-{
-	__atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
 
 static unsigned members_of(const struct channel_game *game)
 {
@@ -54,7 +35,7 @@ static bool comes(const uint32_t *word, uint32_t value)
 {
 	uint64_t until = now_ns() + PATIENCE_MS * UINT64_C(1000000);
 
-	for (unsigned i = 1; (int32_t)(get(word) - value) < 0; i++) {
+	for (unsigned i = 1; (int32_t)(word_get(word) - value) < 0; i++) {
 		if (i % 64 == 0)
 			sched_yield();
 		if (i % 65536 == 0 && now_ns() > until)
@@ -85,13 +66,13 @@ static uint64_t bounce(struct channel_game *game, unsigned n)
 	value -= value & 1;
 	for (; n > 0; n--, value += 2) {
 		if (game->member == 0) {
-			set(line, value + 1);
-			while (get(line) != value + 2)
+			word_set(line, value + 1);
+			while (word_get(line) != value + 2)
 				;
 		} else {
-			while (get(line) != value + 1)
+			while (word_get(line) != value + 1)
 				;
-			set(line, value + 2);
+			word_set(line, value + 2);
 		}
 	}
 	return now_ns() - start;
@@ -165,14 +146,12 @@ static void take_part(struct channel_game *game)
 	uint32_t turn = 0, before;
 
 	for (;;) {
-		while (get(&control->turn) == turn)
-			syscall(SYS_futex, &control->turn, WAIT_OP, turn, NULL, NULL, 0);
-		turn = get(&control->turn);
-		if (get(&control->quit))
+		turn = turn_wait(&control->turn, turn);
+		if (word_get(&control->quit))
 			return;
 		before = preemptions();
 		if (!meet(game, 1) || play_block(game, play) != 0)
-			set(&control->member[game->member].failed, 1);
+			word_set(&control->member[game->member].failed, 1);
 		control->member[game->member].preempted = preemptions() - before;
 		block_over(game);
 	}
@@ -198,15 +177,11 @@ bool channel_member_become(struct channel_game *game, unsigned member)
 
 static bool member_start(struct channel_game *game, unsigned member)
 {
-	pid_t parent = getpid(), child = fork();
+	pid_t child = process_start();
 
 	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-		signal(SIGINT, SIG_IGN); /* the coordinator ends at the end of a block, and us */
 		if (!channel_member_become(game, member)) {
-			set(&game->control->member[member].failed, 1);
+			word_set(&game->control->member[member].failed, 1);
 			_exit(1);
 		}
 		take_part(game);
@@ -223,16 +198,16 @@ static bool member_start(struct channel_game *game, unsigned member)
 static bool any_failed(const struct channel_game *game)
 {
 	for (unsigned i = 0; i < members_of(game); i++)
-		if (get(&game->control->member[i].failed))
+		if (word_get(&game->control->member[i].failed))
 			return true;
 	return false;
 }
 
 bool channel_game_make(struct channel_game *game)
 {
-	game->control = sync_memory(sizeof *game->control);
+	game->control = shared_memory(sizeof *game->control);
 	game->why = game->control->why;
-	game->memory = sync_memory(CHANNEL_MEMORY);
+	game->memory = shared_memory(CHANNEL_MEMORY);
 	game->done = eventfd(0, EFD_CLOEXEC);
 	if (game->done < 0)
 		return channel_cannot_errno(game, "eventfd");
@@ -260,7 +235,7 @@ bool channel_game_begin(struct channel_game *game)
 	for (unsigned i = 0; i < members_of(game); i++)
 		if (!member_start(game, i))
 			return channel_cannot_errno(game, "fork");
-	while (get(&game->control->reached) < members_of(game)) {
+	while (word_get(&game->control->reached) < members_of(game)) {
 		if (any_failed(game))
 			return false;
 		if (now_ns() > until)
@@ -276,9 +251,8 @@ void channel_game_end(struct channel_game *game)
 	const struct timespec moment = {0, 200000};
 	uint64_t until = now_ns() + LEAVE_MS * UINT64_C(1000000);
 
-	set(&game->control->quit, 1);
-	__atomic_add_fetch(&game->control->turn, 1, __ATOMIC_ACQ_REL);
-	syscall(SYS_futex, &game->control->turn, WAKE_OP, INT_MAX, NULL, NULL, 0);
+	word_set(&game->control->quit, 1);
+	turn_next(&game->control->turn);
 	for (unsigned i = 0; i < members_of(game); i++) {
 		if (game->pid[i] <= 0)
 			continue;
@@ -316,14 +290,13 @@ uint64_t channel_game_block(struct channel_game *game, unsigned n)
 	unsigned slots = game->measure == CHANNEL_BIG ? CHANNEL_LARGE_SLOTS : CHANNEL_SLOTS;
 	unsigned warm = round ? slots : 2 * slots;
 
-	set(&control->finished, 0);
-	set(&control->met, 0);
-	set(&control->rounds, n);
-	set(&control->warm, n < warm ? n : warm);
-	set(&control->stamped, !round ? 0 : n < CHANNEL_STAMPS ? n : CHANNEL_STAMPS);
-	set(&control->line_rounds, has_line(game) ? LINE_ROUNDS : 0);
-	__atomic_add_fetch(&control->turn, 1, __ATOMIC_ACQ_REL);
-	syscall(SYS_futex, &control->turn, WAKE_OP, INT_MAX, NULL, NULL, 0);
+	word_set(&control->finished, 0);
+	word_set(&control->met, 0);
+	word_set(&control->rounds, n);
+	word_set(&control->warm, n < warm ? n : warm);
+	word_set(&control->stamped, !round ? 0 : n < CHANNEL_STAMPS ? n : CHANNEL_STAMPS);
+	word_set(&control->line_rounds, has_line(game) ? LINE_ROUNDS : 0);
+	turn_next(&control->turn);
 	if (!block_ends(game)) {
 		channel_cannot(game, "a block", "a call failed, or it took too long");
 		return 0;

@@ -9,7 +9,7 @@
  * processes sleep or share a processor that is part of what is measured.
  */
 #include "channel_games.h"
-#include "sync_games.h"
+#include "processes.h"
 
 #include <stdlib.h>
 #include <string.h>

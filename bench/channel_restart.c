@@ -9,15 +9,12 @@
  * neither received nor expected is missing.
  */
 #include "channel_games.h"
-#include "sync_games.h"
+#include "processes.h"
 
 #include <madang/channel.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -111,13 +108,9 @@ static int listen_to(struct shared *shared)
 /* `which`: 0 the talker, 1 the listener. */
 static bool start(struct party *party, int which)
 {
-	pid_t parent = getpid(), child = fork();
+	pid_t child = process_start();
 
 	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-		signal(SIGINT, SIG_IGN);
 		processor_choose(which);
 		if (which == 0)
 			party->shared->talker_code = talk(party->shared);
@@ -127,16 +120,6 @@ static bool start(struct party *party, int which)
 	}
 	party->pid[which] = child;
 	return child > 0;
-}
-
-static void kill_one(struct party *party, int which)
-{
-	if (party->pid[which] <= 0)
-		return;
-	kill(party->pid[which], SIGKILL);
-	while (waitpid(party->pid[which], NULL, 0) < 0 && errno == EINTR)
-		;
-	party->pid[which] = 0;
 }
 
 /* ---- the game ----------------------------------------------------------------------- */
@@ -175,7 +158,7 @@ static void play(struct party *party, struct channel_restart *result, struct sam
 		luck = luck * 1664525u + 1013904223u;
 		which = (int)(luck >> 31);
 		rest_us(500 + (luck >> 16 & 0xfff));
-		kill_one(party, which);
+		process_kill(&party->pid[which]);
 		result->kills++;
 		took = start(party, which) ? goes_on(party->shared) : -1;
 		if (took < 0)
@@ -188,14 +171,14 @@ static void play(struct party *party, struct channel_restart *result, struct sam
 
 void channel_restart_play(struct channel_restart *ret_restart)
 {
-	struct party party = {.shared = sync_memory(sizeof *party.shared)};
+	struct party party = {.shared = shared_memory(sizeof *party.shared)};
 	struct samples ms = {0};
 
 	*ret_restart = (struct channel_restart){.played = true};
 	if (start(&party, 1) && start(&party, 0) && goes_on(party.shared) >= 0)
 		play(&party, ret_restart, &ms);
-	kill_one(&party, 0);
-	kill_one(&party, 1);
+	process_kill(&party.pid[0]);
+	process_kill(&party.pid[1]);
 	ret_restart->redelivered = party.shared->redelivered;
 	ret_restart->doubled = party.shared->doubled;
 	ret_restart->missing = party.shared->missing;

@@ -5,8 +5,8 @@
  * Two traced processes (trace.c): the waiter is let go until it sleeps in the kernel, then the
  * waker makes its one call, then the waiter finishes.
  */
+#include "processes.h"
 #include "sync_games.h"
-
 #include "trace.h"
 
 #include <sys/mman.h>
@@ -59,7 +59,7 @@ static bool traced_begin(struct traced *traced, const struct sync_side_about *ab
 
 static void count_alone(const struct sync_side_about *about, enum sync_wake what, int *ret_calls)
 {
-	void *objects = sync_memory(SYNC_OBJECTS_SIZE);
+	void *objects = shared_memory(SYNC_OBJECTS_SIZE);
 	struct traced waker = {0};
 	int calls = 0;
 
@@ -75,7 +75,7 @@ static void count_alone(const struct sync_side_about *about, enum sync_wake what
 static void count_both(const struct sync_side_about *about, enum sync_wake what, int *ret_waiter,
                        int *ret_waker)
 {
-	void *objects = sync_memory(SYNC_OBJECTS_SIZE);
+	void *objects = shared_memory(SYNC_OBJECTS_SIZE);
 	struct traced waiter = {0}, waker = {0};
 	bool counted = about->make(objects);
 	int waits = 0, wakes = 0;

@@ -59,15 +59,6 @@ void partners_end(struct sync_match_side *side);
 /* Around the driver's part of a block; false: one did not come, or failed. */
 bool partners_gather(struct sync_match_side *side, unsigned rounds);
 bool partners_dismiss(struct sync_match_side *side, uint64_t *ret_operations);
-uint32_t preemptions(void);
-/* Which processors there are, before one of them is chosen. */
-void processors_read(void);
-void processor_choose(int which);
-void driver_choose_processor(void);
-void driver_any_processor(void);
-
-/* Shared with children, zeros; ends the program when there is no memory. */
-void *sync_memory(size_t size);
 
 /* ---- all ------------------------------------------------------------------------------ */
 

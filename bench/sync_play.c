@@ -11,6 +11,7 @@
  * the objects: such a turn is left out, and counted, except with 16 partners, which preempt
  * each other.
  */
+#include "processes.h"
 #include "sync_games.h"
 
 #include <stdlib.h>
@@ -55,17 +56,6 @@ struct sync_match {
 	struct samples ns[SYNC_SIDES], ratio[SYNC_SIDES], share[SYNC_SIDES], fresh[SYNC_SIDES];
 };
 
-void *sync_memory(size_t size)
-{
-	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED) {
-		perror("madang-bench: mmap");
-		exit(1);
-	}
-	return memory;
-}
-
 /* ---- a block ------------------------------------------------------------------------ */
 
 static uint64_t run_block(void *context, unsigned n)
@@ -100,8 +90,8 @@ static void side_begin(struct sync_match_side *side, const struct sync_side_abou
 	side->play = &about->play[what - sync_cases];
 	if (about->name == NULL || side->play->run == NULL)
 		return;
-	side->game.control = sync_memory(sizeof *side->game.control);
-	side->game.objects = sync_memory(SYNC_OBJECTS_SIZE);
+	side->game.control = shared_memory(sizeof *side->game.control);
+	side->game.objects = shared_memory(SYNC_OBJECTS_SIZE);
 	side->playing = about->make(side->game.objects) && partners_begin(side, what->partners);
 	if (side->playing)
 		side->size = block_size(run_block, side, block * what->weight);
@@ -189,8 +179,11 @@ static void case_play(const struct settings *settings, const struct sync_side_ab
 	struct sync_match match = {.what = what};
 	uint64_t until;
 
-	if (what->partners == 1)
-		driver_choose_processor();
+	if (what->partners == 1) {
+		/* Two processes have one each: else it is luck whether they meet at all. */
+		processors_read();
+		processor_choose(0);
+	}
 	for (int i = 0; i < SYNC_SIDES; i++)
 		side_begin(&match.side[i], &about[i], what, settings->block);
 	until = now_ns() + (uint64_t)(settings->seconds * 1e9);
@@ -209,7 +202,7 @@ static void case_play(const struct settings *settings, const struct sync_side_ab
 		result->fresh[i] = settle(&match.fresh[i]);
 	}
 	if (what->partners == 1)
-		driver_any_processor();
+		processor_any();
 }
 
 void sync_measure(const struct settings *settings, struct sync_result *ret_result)
