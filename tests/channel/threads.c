@@ -199,6 +199,41 @@ static void run(unsigned as_kind, unsigned as_full)
 	remove_channel("threads");
 }
 
+/* ---- a reply that is begun and taken back --------------------------------------------------- */
+
+enum { LOOKS = SLOWLY ? 200000 : 4000000 };
+static _Atomic bool looked_enough;
+
+static void *hesitate(void *argument)
+{
+	mdg_channel *serves = argument;
+	struct mdg_message request;
+	CHECK(mdg_peek(serves, &request, MDG_FOREVER) == 0);
+	while (!looked_enough && check_failures == 0) {
+		void *place;
+		CHECK(mdg_reserve(serves, 8, &place, 0) == 0);
+		CHECK(mdg_cancel(serves) == 0);
+	}
+	CHECK(mdg_send(serves, "done", 4, MDG_FOREVER) == 0);
+	return NULL;
+}
+
+/* A caller that looks all the time sees nothing of it, whichever moment it looks at. */
+static void taken_back(void)
+{
+	struct pair pair = make_pair(MDG_CALL, 0);
+	pthread_t server;
+	char reply[8];
+	CHECK(pthread_create(&server, NULL, hesitate, pair.listener) == 0);
+	CHECK(mdg_send(pair.talker, "ask", 3, MDG_FOREVER) == 0);
+	for (int i = 0; i < LOOKS && check_failures == 0; i++)
+		CHECK(mdg_recv(pair.talker, reply, sizeof reply, NULL, 0) == -EAGAIN);
+	looked_enough = true;
+	CHECK(mdg_recv(pair.talker, reply, sizeof reply, NULL, MDG_FOREVER) == 4);
+	CHECK(pthread_join(server, NULL) == 0);
+	end_pair(pair);
+}
+
 int main(void)
 {
 	open_namespace();
@@ -207,6 +242,7 @@ int main(void)
 	run(MDG_TOPIC, MDG_FULL_WAIT);
 	run(MDG_TOPIC, MDG_FULL_OVERWRITE);
 	run(MDG_CALL, 0);
+	taken_back();
 	mdg_namespace_close(ns);
 	return test_result();
 }
