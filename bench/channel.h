@@ -185,6 +185,13 @@ static inline uint32_t channel_ticks(void)
 #endif
 }
 
+/* When round i begins, or the last one has ended; in a block whose rounds are timed one by one. */
+static inline void channel_stamp(const struct channel_game *game, unsigned i)
+{
+	if (game->stamps != NULL)
+		game->stamps[i] = channel_ticks();
+}
+
 /* What lies there counts as written and read: else a copy that nobody reads is left out. */
 static inline void channel_used(void *place)
 {

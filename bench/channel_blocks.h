@@ -40,8 +40,7 @@ static int MY(ask)(struct channel_game *game, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct channel_packet *packet;
 
-		if (game->stamps != NULL)
-			game->stamps[i] = channel_ticks();
+		channel_stamp(game, i);
 		packet = channel_packet_write(packets, i, game->ahead);
 		if (MY(put)(end, packet, sizeof *packet) != 0 ||
 		    MY(take)(end, &answer, sizeof answer) != 0)
@@ -50,8 +49,7 @@ static int MY(ask)(struct channel_game *game, unsigned n)
 		if (answer.number != i)
 			return -1;
 	}
-	if (game->stamps != NULL)
-		game->stamps[n] = channel_ticks();
+	channel_stamp(game, n);
 	return 0;
 }
 

@@ -24,10 +24,13 @@ typedef int many_flags; /* as sendmmsg(2) declares them */
 typedef unsigned many_flags;
 #endif
 
-/* Not now, but later. */
-static bool later(void)
+/* After a call that failed: whether to try again, after a moment. */
+static bool once_more(const struct channel_game *game)
 {
-	return errno == EAGAIN || errno == ENOMSG || errno == EINTR || errno == ENOBUFS;
+	if (errno != EAGAIN && errno != ENOMSG && errno != EINTR && errno != ENOBUFS)
+		return false;
+	channel_moment(game);
+	return true;
 }
 
 /* ---- pipe --------------------------------------------------------------------------- */
@@ -44,10 +47,9 @@ static int pipe_put(struct pipe_end *end, const void *data, size_t size)
 	while (size > 0) {
 		ssize_t done = write(end->out, rest, size);
 
-		if (done < 0 && !later())
-			return -1;
 		if (done < 0) {
-			channel_moment(end->game);
+			if (!once_more(end->game))
+				return -1;
 			continue;
 		}
 		rest += done;
@@ -63,10 +65,11 @@ static int pipe_take(struct pipe_end *end, void *data, size_t size)
 	while (size > 0) {
 		ssize_t done = read(end->in, rest, size);
 
-		if (done == 0 || (done < 0 && !later()))
+		if (done == 0)
 			return -1;
 		if (done < 0) {
-			channel_moment(end->game);
+			if (!once_more(end->game))
+				return -1;
 			continue;
 		}
 		rest += done;
@@ -85,11 +88,9 @@ static int pipe_take_many(struct pipe_end *end, struct channel_packet *packets, 
 {
 	ssize_t done;
 
-	while ((done = read(end->in, packets, most * sizeof *packets)) < 0) {
-		if (!later())
+	while ((done = read(end->in, packets, most * sizeof *packets)) < 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	/* a page of them may end in the middle of one */
 	if (done % (ssize_t)sizeof *packets != 0) {
 		size_t more = sizeof *packets - (size_t)done % sizeof *packets;
@@ -149,11 +150,9 @@ struct socket_end {
 
 static int socket_put(struct socket_end *end, const void *data, size_t size)
 {
-	while (send(end->out, data, size, end->flags) != (ssize_t)size) {
-		if (!later())
+	while (send(end->out, data, size, end->flags) != (ssize_t)size)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	return 0;
 }
 
@@ -161,11 +160,9 @@ static int socket_take(struct socket_end *end, void *data, size_t size)
 {
 	ssize_t done;
 
-	while ((done = recv(end->in, data, size, end->flags)) < 0) {
-		if (!later())
+	while ((done = recv(end->in, data, size, end->flags)) < 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	return done != (ssize_t)size;
 }
 
@@ -189,12 +186,10 @@ static int socket_put_many(struct socket_end *end, const struct channel_packet *
 		int done = sendmmsg(end->out, end->messages + sent, count - sent,
 		                    (many_flags)end->flags);
 
-		if (done < 0 && !later())
-			return -1;
-		if (done < 0)
-			channel_moment(end->game);
-		else
+		if (done >= 0)
 			sent += (unsigned)done;
+		else if (!once_more(end->game))
+			return -1;
 	}
 	return 0;
 }
@@ -205,11 +200,9 @@ static int socket_take_many(struct socket_end *end, struct channel_packet *packe
 
 	socket_point(end, packets, most);
 	while ((done = recvmmsg(end->in, end->messages, most,
-	                        (many_flags)(end->flags | MSG_WAITFORONE), NULL)) < 0) {
-		if (!later())
+	                        (many_flags)(end->flags | MSG_WAITFORONE), NULL)) < 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	return done;
 }
 
@@ -254,11 +247,9 @@ struct mq_end {
 
 static int mq_put(struct mq_end *end, const void *data, size_t size)
 {
-	while (mq_send(end->out, data, size, 0) != 0) {
-		if (!later())
+	while (mq_send(end->out, data, size, 0) != 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	return 0;
 }
 
@@ -266,11 +257,9 @@ static int mq_take(struct mq_end *end, void *data, size_t size)
 {
 	ssize_t done;
 
-	while ((done = mq_receive(end->in, data, size, NULL)) < 0) {
-		if (!later())
+	while ((done = mq_receive(end->in, data, size, NULL)) < 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	return done != (ssize_t)size;
 }
 
@@ -335,11 +324,9 @@ static int sysv_put(struct sysv_end *end, const void *data, size_t size)
 
 	message.kind = 1;
 	memcpy(message.text, data, size);
-	while (msgsnd(end->out, &message, size, end->flags) != 0) {
-		if (!later())
+	while (msgsnd(end->out, &message, size, end->flags) != 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	return 0;
 }
 
@@ -348,11 +335,9 @@ static int sysv_take(struct sysv_end *end, void *data, size_t size)
 	struct sysv_message message;
 	ssize_t done;
 
-	while ((done = msgrcv(end->in, &message, size, 0, end->flags)) < 0) {
-		if (!later())
+	while ((done = msgrcv(end->in, &message, size, 0, end->flags)) < 0)
+		if (!once_more(end->game))
 			return -1;
-		channel_moment(end->game);
-	}
 	memcpy(data, message.text, size);
 	return done != (ssize_t)size;
 }

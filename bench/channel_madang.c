@@ -169,15 +169,13 @@ static int call_ask(struct channel_game *game, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct channel_packet *packet;
 
-		if (game->stamps != NULL)
-			game->stamps[i] = channel_ticks();
+		channel_stamp(game, i);
 		packet = channel_packet_write(packets, i, game->ahead);
 		if (mdg_call(end->out, packet, sizeof *packet, &answer, sizeof answer, NULL,
 		             MDG_FOREVER) != (int)sizeof answer || answer.number != i)
 			return -1;
 	}
-	if (game->stamps != NULL)
-		game->stamps[n] = channel_ticks();
+	channel_stamp(game, n);
 	return 0;
 }
 
