@@ -13,13 +13,13 @@
 
 /* ---- the table -------------------------------------------------------- */
 
-enum { COLUMNS = 10, CELL = 4 * MDG_NAME_MAX + 3 };
+enum { COLUMNS = 10 };
 static const char *const titles[COLUMNS] = {
 	"NAME", "KIND", "CAPACITY", "FILL", "WAITING", "TALKERS", "LISTENERS", "SENT", "RATE",
 	"MISSED"
 };
 
-static void fill_row(char cells[COLUMNS][CELL], const struct channels_entry *entry)
+static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct channels_entry *entry)
 {
 	char room[SHOW_ROOM], name[4 * MDG_NAME_MAX + 1];
 	const struct mdg_channel_info *info = &entry->info;
@@ -27,31 +27,22 @@ static void fill_row(char cells[COLUMNS][CELL], const struct channels_entry *ent
 	uint64_t fill = info->room == 0 ? 0
 	                                : (uint64_t)((double)info->used * 100.0 / (double)info->room);
 
-	snprintf(cells[0], CELL, "\"%s\"", show_text(name, sizeof name, info->name));
-	snprintf(cells[1], CELL, "%s", channel_kind_name(info->kind));
-	snprintf(cells[2], CELL, "%s", show_size(room, info->capacity));
-	snprintf(cells[3], CELL, "%" PRIu64 "%%", fill == 0 && info->used > 0 ? 1 : fill);
-	snprintf(cells[4], CELL, "%" PRIu64, info->waiting);
-	snprintf(cells[5], CELL, "%" PRIu32, info->talkers);
-	snprintf(cells[6], CELL, "%" PRIu32, info->listeners);
-	snprintf(cells[7], CELL, "%" PRIu64, info->sequence);
+	snprintf(cells[0], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, info->name));
+	snprintf(cells[1], TABLE_CELL, "%s", channel_kind_name(info->kind));
+	snprintf(cells[2], TABLE_CELL, "%s", show_size(room, info->capacity));
+	snprintf(cells[3], TABLE_CELL, "%" PRIu64 "%%", fill == 0 && info->used > 0 ? 1 : fill);
+	snprintf(cells[4], TABLE_CELL, "%" PRIu64, info->waiting);
+	snprintf(cells[5], TABLE_CELL, "%" PRIu32, info->talkers);
+	snprintf(cells[6], TABLE_CELL, "%" PRIu32, info->listeners);
+	snprintf(cells[7], TABLE_CELL, "%" PRIu64, info->sequence);
 	if (entry->has_rate)
-		snprintf(cells[8], CELL, "%.0f/s", entry->rate);
+		snprintf(cells[8], TABLE_CELL, "%.0f/s", entry->rate);
 	else
-		snprintf(cells[8], CELL, "-");
+		snprintf(cells[8], TABLE_CELL, "-");
 	if (info->kind == MDG_TOPIC)
-		snprintf(cells[9], CELL, "%" PRIu64, info->missed);
+		snprintf(cells[9], TABLE_CELL, "%" PRIu64, info->missed);
 	else
-		snprintf(cells[9], CELL, "-");
-}
-
-static void print_row(char cells[COLUMNS][CELL], const size_t width[COLUMNS])
-{
-	for (int i = 0; i < COLUMNS; i++) {
-		size_t pad = i < COLUMNS - 1 ? width[i] - show_width(cells[i]) + 2 : 0;
-		printf("%s%*s", cells[i], (int)pad, "");
-	}
-	putchar('\n');
+		snprintf(cells[9], TABLE_CELL, "-");
 }
 
 static const char *role_name(const struct mdg_channel_info *info, uint32_t role)
@@ -81,23 +72,17 @@ static void print_peer(const struct mdg_channel_info *info, const struct channel
 
 void channels_print_text(const struct channels_request *request, const struct channels_view *view)
 {
-	char cells[COLUMNS][CELL];
-	size_t width[COLUMNS];
+	struct table table;
 
-	for (int i = 0; i < COLUMNS; i++)
-		width[i] = strlen(titles[i]);
+	table_begin(&table, titles, COLUMNS);
 	for (size_t n = 0; n < view->count; n++) {
-		fill_row(cells, &view->entries[n]);
-		for (int i = 0; i < COLUMNS; i++)
-			if (show_width(cells[i]) > width[i])
-				width[i] = show_width(cells[i]);
+		fill_row(table.cells, &view->entries[n]);
+		table_measure(&table);
 	}
-	for (int i = 0; i < COLUMNS; i++)
-		snprintf(cells[i], CELL, "%s", titles[i]);
-	print_row(cells, width);
+	table_print_titles(&table);
 	for (size_t n = 0; n < view->count; n++) {
-		fill_row(cells, &view->entries[n]);
-		print_row(cells, width);
+		fill_row(table.cells, &view->entries[n]);
+		table_print_row(&table);
 		for (size_t i = 0; request->peers && i < view->entries[n].peer_count; i++)
 			print_peer(&view->entries[n].info, &view->entries[n].peers[i]);
 	}

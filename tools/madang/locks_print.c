@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "json.h"
 
@@ -47,8 +46,6 @@ bool locks_cycle_is_asked(const struct locks_request *request, const struct surv
 }
 
 /* ---- words ------------------------------------------------------------ */
-
-enum { CELL = 4 * SHOW_ROOM + 64 };
 
 /* What an object is, without who. */
 static const char *state_name(char room[SHOW_ROOM], const struct lock *lock)
@@ -100,18 +97,18 @@ static const char *show_wait(char room[SHOW_ROOM], uint64_t milliseconds)
 }
 
 /* "815 teller", "815/820 teller" for a thread that is not the first. */
-static const char *show_thread(char room[CELL], const struct thread *thread)
+static const char *show_thread(char room[TABLE_CELL], const struct thread *thread)
 {
 	char command[4 * SHOW_ROOM];
 
 	if (thread->pid == 0)
-		snprintf(room, CELL, "%u %s", thread->id,
+		snprintf(room, TABLE_CELL, "%u %s", thread->id,
 		         thread->foreign ? "(in another pid namespace)" : "(gone)");
 	else if ((uint32_t)thread->pid == thread->id)
-		snprintf(room, CELL, "%d %s", (int)thread->pid,
+		snprintf(room, TABLE_CELL, "%d %s", (int)thread->pid,
 		         show_text(command, sizeof command, thread->command));
 	else
-		snprintf(room, CELL, "%d/%u %s", (int)thread->pid, thread->id,
+		snprintf(room, TABLE_CELL, "%d/%u %s", (int)thread->pid, thread->id,
 		         show_text(command, sizeof command, thread->command));
 	return room;
 }
@@ -121,34 +118,25 @@ static const char *show_thread(char room[CELL], const struct thread *thread)
 enum { COLUMNS = 6 };
 static const char *const titles[COLUMNS] = { "ID", "OFFSET", "KIND", "NAME", "STATE", "OWNER" };
 
-static void fill_row(char cells[COLUMNS][CELL], const struct survey *survey,
+static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct survey *survey,
                      const struct lock *lock)
 {
 	char room[SHOW_ROOM], name[4 * MDG_SYNC_NAME_MAX + 1];
 
-	snprintf(cells[0], CELL, "%d", (int)survey->segments[lock->segment].id);
-	snprintf(cells[1], CELL, "%llu", (unsigned long long)lock->entry.offset);
-	snprintf(cells[2], CELL, "%s", kind_name(lock->entry.state.kind));
-	snprintf(cells[3], CELL, "\"%s\"", show_text(name, sizeof name, lock->entry.name));
-	snprintf(cells[4], CELL, "%s", state_name(room, lock));
+	snprintf(cells[0], TABLE_CELL, "%d", (int)survey->segments[lock->segment].id);
+	snprintf(cells[1], TABLE_CELL, "%llu", (unsigned long long)lock->entry.offset);
+	snprintf(cells[2], TABLE_CELL, "%s", kind_name(lock->entry.state.kind));
+	snprintf(cells[3], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, lock->entry.name));
+	snprintf(cells[4], TABLE_CELL, "%s", state_name(room, lock));
 	if (lock->owner == NOBODY)
-		snprintf(cells[5], CELL, "-");
+		snprintf(cells[5], TABLE_CELL, "-");
 	else
 		show_thread(cells[5], &survey->threads[lock->owner]);
 }
 
-static void print_row(char cells[COLUMNS][CELL], const size_t width[COLUMNS])
-{
-	for (int i = 0; i < COLUMNS; i++) {
-		size_t pad = i < COLUMNS - 1 ? width[i] - show_width(cells[i]) + 2 : 0;
-		printf("%s%*s", cells[i], (int)pad, "");
-	}
-	putchar('\n');
-}
-
 static void print_users(const struct survey *survey, const struct lock *lock)
 {
-	char who[CELL], room[SHOW_ROOM];
+	char who[TABLE_CELL], room[SHOW_ROOM];
 	const char *verb = lock->entry.state.kind == MDG_SYNC_BARRIER ? "member " : "reads ";
 
 	for (size_t i = 0; i < lock->reader_count; i++)
@@ -160,7 +148,7 @@ static void print_users(const struct survey *survey, const struct lock *lock)
 
 static void print_cycle(const struct survey *survey, const struct cycle *cycle)
 {
-	char who[CELL], whom[CELL], room[SHOW_ROOM], name[4 * MDG_SYNC_NAME_MAX + 1];
+	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM], name[4 * MDG_SYNC_NAME_MAX + 1];
 
 	printf("deadlock: %u threads wait for each other\n", (unsigned)cycle->length);
 	for (size_t i = 0; i < cycle->length; i++) {
@@ -177,27 +165,21 @@ static void print_cycle(const struct survey *survey, const struct cycle *cycle)
 
 void locks_print_text(const struct locks_request *request, const struct survey *survey)
 {
-	char cells[COLUMNS][CELL];
-	size_t width[COLUMNS];
+	struct table table;
 
-	for (int i = 0; i < COLUMNS; i++)
-		width[i] = strlen(titles[i]);
+	table_begin(&table, titles, COLUMNS);
 	for (size_t n = 0; n < survey->lock_count; n++) {
 		if (!locks_is_asked(request, survey, survey->locks[n].segment))
 			continue;
-		fill_row(cells, survey, &survey->locks[n]);
-		for (int i = 0; i < COLUMNS; i++)
-			if (show_width(cells[i]) > width[i])
-				width[i] = show_width(cells[i]);
+		fill_row(table.cells, survey, &survey->locks[n]);
+		table_measure(&table);
 	}
-	for (int i = 0; i < COLUMNS; i++)
-		snprintf(cells[i], CELL, "%s", titles[i]);
-	print_row(cells, width);
+	table_print_titles(&table);
 	for (size_t n = 0; n < survey->lock_count; n++) {
 		if (!locks_is_asked(request, survey, survey->locks[n].segment))
 			continue;
-		fill_row(cells, survey, &survey->locks[n]);
-		print_row(cells, width);
+		fill_row(table.cells, survey, &survey->locks[n]);
+		table_print_row(&table);
 		print_users(survey, &survey->locks[n]);
 	}
 	for (size_t n = 0; n < survey->cycle_count; n++)

@@ -77,50 +77,39 @@ static bool is_orphan(const struct mdg_segment_info *segment)
 
 /* ---- the table -------------------------------------------------------- */
 
-enum { COLUMNS = 9, CELL = 4 * MDG_NAME_MAX + 3 };
+enum { COLUMNS = 9 };
 static const char *const titles[COLUMNS] = {
 	"ID", "KEY", "OWNER", "MODE", "SIZE", "ATTACHED", "CREATOR", "AGE", "STATE"
 };
 
 static void fill_state(char *cell, const struct mdg_segment_info *segment)
 {
-	snprintf(cell, CELL, "%s%s%s", segment->mode & MDG_MODE_REMOVED ? "removed " : "",
+	snprintf(cell, TABLE_CELL, "%s%s%s", segment->mode & MDG_MODE_REMOVED ? "removed " : "",
 	         segment->mode & MDG_MODE_LOCKED ? "locked " : "",
 	         is_orphan(segment) ? "orphan " : "");
 	if (cell[0] != '\0')
 		cell[strlen(cell) - 1] = '\0';
 }
 
-static void fill_row(char cells[COLUMNS][CELL], const struct mdg_segment_info *segment,
+static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct mdg_segment_info *segment,
                      int64_t now)
 {
 	char room[SHOW_ROOM], name[4 * MDG_NAME_MAX + 1];
 
-	snprintf(cells[0], CELL, "%d", (int)segment->id);
+	snprintf(cells[0], TABLE_CELL, "%d", (int)segment->id);
 	if (segment->name[0] != '\0')
-		snprintf(cells[1], CELL, "\"%s\"", show_text(name, sizeof name, segment->name));
+		snprintf(cells[1], TABLE_CELL, "\"%s\"",
+		         show_text(name, sizeof name, segment->name));
 	else
-		snprintf(cells[1], CELL, "0x%08x", (unsigned)segment->key);
-	snprintf(cells[2], CELL, "%s", show_user(room, segment->uid));
-	snprintf(cells[3], CELL, "%04o", segment->mode & 0777u);
-	snprintf(cells[4], CELL, "%s", show_size(room, segment->size));
-	snprintf(cells[5], CELL, "%u", segment->attached);
-	snprintf(cells[6], CELL, "%d%s", (int)segment->cpid, segment->creator_alive ? "" : " dead");
-	snprintf(cells[7], CELL, "%s", show_age(room, now, segment->ctime));
+		snprintf(cells[1], TABLE_CELL, "0x%08x", (unsigned)segment->key);
+	snprintf(cells[2], TABLE_CELL, "%s", show_user(room, segment->uid));
+	snprintf(cells[3], TABLE_CELL, "%04o", segment->mode & 0777u);
+	snprintf(cells[4], TABLE_CELL, "%s", show_size(room, segment->size));
+	snprintf(cells[5], TABLE_CELL, "%u", segment->attached);
+	snprintf(cells[6], TABLE_CELL, "%d%s", (int)segment->cpid,
+	         segment->creator_alive ? "" : " dead");
+	snprintf(cells[7], TABLE_CELL, "%s", show_age(room, now, segment->ctime));
 	fill_state(cells[8], segment);
-}
-
-static void print_row(char cells[COLUMNS][CELL], const size_t width[COLUMNS])
-{
-	int last = COLUMNS - 1;
-
-	while (last > 0 && cells[last][0] == '\0')
-		last--;
-	for (int i = 0; i <= last; i++) {
-		size_t pad = i < last ? width[i] - show_width(cells[i]) + 2 : 0;
-		printf("%s%*s", cells[i], (int)pad, "");
-	}
-	putchar('\n');
 }
 
 static int print_processes(struct listing *listing, mdg_id id)
@@ -144,25 +133,19 @@ static int print_processes(struct listing *listing, mdg_id id)
 
 static int print_table(struct listing *listing)
 {
-	char cells[COLUMNS][CELL];
-	size_t width[COLUMNS];
+	struct table table;
 	int64_t now = (int64_t)time(NULL);
 	int rc = 0;
 
-	for (int i = 0; i < COLUMNS; i++)
-		width[i] = strlen(titles[i]);
+	table_begin(&table, titles, COLUMNS);
 	for (size_t n = 0; n < listing->count; n++) {
-		fill_row(cells, &listing->segments[n], now);
-		for (int i = 0; i < COLUMNS; i++)
-			if (show_width(cells[i]) > width[i])
-				width[i] = show_width(cells[i]);
+		fill_row(table.cells, &listing->segments[n], now);
+		table_measure(&table);
 	}
-	for (int i = 0; i < COLUMNS; i++)
-		snprintf(cells[i], CELL, "%s", titles[i]);
-	print_row(cells, width);
+	table_print_titles(&table);
 	for (size_t n = 0; n < listing->count && rc == 0; n++) {
-		fill_row(cells, &listing->segments[n], now);
-		print_row(cells, width);
+		fill_row(table.cells, &listing->segments[n], now);
+		table_print_row(&table);
 		if (listing->is_long && listing->segments[n].attached > 0)
 			rc = print_processes(listing, listing->segments[n].id);
 	}

@@ -92,6 +92,22 @@ size_t show_width(const char *text);
 /* Length of the valid UTF-8 sequence at `text`, 0 when it is not one. */
 size_t utf8_length(const char *text);
 
+/* A table. Each row is put into `cells` twice: first to be measured, then to be printed. */
+enum { TABLE_COLUMNS = 10, TABLE_CELL = 4 * SHOW_ROOM + 64 /* a name, a command */ };
+struct table {
+	const char *const *titles;
+	int columns;
+	size_t width[TABLE_COLUMNS];
+	char cells[TABLE_COLUMNS][TABLE_CELL];
+};
+void table_begin(struct table *table, const char *const *titles, int columns);
+/* Makes each column wide enough for its cell. */
+void table_measure(struct table *table);
+/* Overwrites the cells. */
+void table_print_titles(struct table *table);
+/* Empty cells at the end leave no blanks. */
+void table_print_row(const struct table *table);
+
 /* ---- namespace.c: opening, and what to do when that is refused --------- */
 
 #define NAMESPACE_PATH_ROOM 1024
