@@ -34,32 +34,33 @@ static void note(int signal)
 		alarm(1);
 }
 
-static void catch_one(int signal)
-{
-	struct sigaction action, before;
-
-	if (sigaction(signal, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
-		return;
-	memset(&action, 0, sizeof action);
-	action.sa_handler = note; /* without SA_RESTART */
-	sigemptyset(&action.sa_mask);
-	sigaction(signal, &action, NULL);
-}
-
-void channel_catch(bool ignore_pipe)
+/* As signal(2), without SA_RESTART. */
+static void handle(int signal, void (*handler)(int))
 {
 	struct sigaction action;
 
 	memset(&action, 0, sizeof action);
-	action.sa_handler = note;
+	action.sa_handler = handler;
 	sigemptyset(&action.sa_mask);
-	sigaction(SIGALRM, &action, NULL);
+	sigaction(signal, &action, NULL);
+}
+
+static void catch_one(int signal)
+{
+	struct sigaction before;
+
+	if (sigaction(signal, NULL, &before) != 0 || before.sa_handler != SIG_IGN)
+		handle(signal, note);
+}
+
+void channel_catch(bool ignore_pipe)
+{
+	handle(SIGALRM, note);
 	catch_one(SIGINT);
 	catch_one(SIGTERM);
 	catch_one(SIGHUP);
-	action.sa_handler = SIG_IGN;
 	if (ignore_pipe)
-		sigaction(SIGPIPE, &action, NULL);
+		handle(SIGPIPE, SIG_IGN);
 	else
 		catch_one(SIGPIPE);
 }
@@ -74,11 +75,7 @@ int channel_end(int status)
 	int signal = caught;
 
 	if (signal != 0) {
-		struct sigaction action;
-		memset(&action, 0, sizeof action);
-		action.sa_handler = SIG_DFL;
-		sigemptyset(&action.sa_mask);
-		sigaction(signal, &action, NULL);
+		handle(signal, SIG_DFL);
 		raise(signal);
 	}
 	return status;
