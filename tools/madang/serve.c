@@ -52,10 +52,8 @@ struct serve {
 	struct channel_request request;
 	struct channel channel;
 	char **command;
-	uint64_t number;       /* of the request, from 1 */
-	unsigned char *reply;
-	size_t size, room;     /* of the reply */
-	bool too_large;
+	uint64_t number;            /* of the request, from 1 */
+	struct channel_input reply; /* what the command has printed */
 };
 
 /* The command that runs for a request. */
@@ -139,24 +137,21 @@ static void feed(struct job *job)
 		close_end(&job->in);
 }
 
+static bool is_too_large(const struct serve *serve)
+{
+	return serve->reply.end > serve->channel.info.capacity;
+}
+
 /* False: there is no memory for it, or it is larger than a reply can be. */
 static bool collect(struct serve *serve, struct job *job)
 {
-	if (serve->size == serve->room) {
-		size_t room = serve->room == 0 ? CHUNK : 2 * serve->room;
-		unsigned char *reply = realloc(serve->reply, room);
-		if (reply == NULL)
-			return false;
-		serve->reply = reply;
-		serve->room = room;
-	}
-	ssize_t got = read(job->out, serve->reply + serve->size, serve->room - serve->size);
-	if (got > 0)
-		serve->size += (size_t)got;
-	else if (got == 0 || errno != EINTR)
+	int rc = channel_input_more(&serve->reply, job->out);
+
+	if (rc == -ENOMEM)
+		return false;
+	if (rc != 0 || serve->reply.at_end)
 		close_end(&job->out);
-	serve->too_large = serve->size > serve->channel.info.capacity;
-	return !serve->too_large;
+	return !is_too_large(serve);
 }
 
 /* Until the output ends. False: it is of no use any more. */
@@ -232,8 +227,7 @@ static bool work(struct serve *serve, const struct mdg_message *message)
 	int rc = start(serve, &job);
 	char what[SHOW_ROOM];
 
-	serve->size = 0;
-	serve->too_large = false;
+	serve->reply.end = 0;
 	if (rc != 0) {
 		complain("request %" PRIu64 ": cannot run %s: %s: refused", serve->number,
 		         serve->command[0], strerror(rc));
@@ -247,7 +241,7 @@ static bool work(struct serve *serve, const struct mdg_message *message)
 		return channel_caught() == 0 && check_end(serve, status);
 	}
 	(void)end_group(&job, channel_caught() != 0 ? channel_caught() : SIGTERM);
-	if (serve->too_large) {
+	if (is_too_large(serve)) {
 		snprintf(what, sizeof what, "the reply to request %" PRIu64, serve->number);
 		channel_complain_size(&serve->channel, &serve->request, what,
 		                      serve->channel.info.capacity, true);
@@ -261,7 +255,7 @@ static bool work(struct serve *serve, const struct mdg_message *message)
 static int reply(struct serve *serve)
 {
 	for (;;) {
-		int rc = mdg_send(serve->channel.handle, serve->reply, serve->size,
+		int rc = mdg_send(serve->channel.handle, serve->reply.data, serve->reply.end,
 		                  channel_slice(MDG_FOREVER));
 		if (rc == MDG_PEER_DIED)
 			complain("request %" PRIu64 ": the caller has gone, and gets no reply", serve->number);
@@ -348,6 +342,6 @@ int serve_main(int argc, char **argv)
 	if (status == TOOL_OK)
 		status = run(&serve);
 	channel_leave(&serve.channel);
-	free(serve.reply);
+	free(serve.reply.data);
 	return channel_end(status);
 }
