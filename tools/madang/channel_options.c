@@ -159,16 +159,11 @@ static int parse_option(int c, struct channel_request *request)
 
 static int parse_name(int argc, char **argv, struct channel_request *request)
 {
-	size_t length;
-
 	if (optind >= argc)
 		return usage_error("which channel?");
 	request->name = argv[optind++];
-	length = strlen(request->name);
-	if (length == 0 || length > MDG_NAME_MAX)
-		return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX, length);
 	show_text(request->shown, sizeof request->shown, request->name);
-	return TOOL_OK;
+	return usage_name(request->name);
 }
 
 /* What is only about topics. */

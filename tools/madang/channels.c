@@ -303,9 +303,8 @@ static int parse_arguments(int argc, char **argv, struct channels_request *reque
 	if (optind < argc) {
 		request->name = argv[optind];
 		request->peers = true;
-		if (request->name[0] == '\0' || strlen(request->name) > MDG_NAME_MAX)
-			return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX,
-			                   strlen(request->name));
+		if (usage_name(request->name) != TOOL_OK)
+			return TOOL_USAGE;
 	}
 	*ret_done = false;
 	return TOOL_OK;

@@ -290,10 +290,8 @@ static int parse_word(const char *word, struct wanted *wanted)
 		wanted->has_id = parse_id(word, &wanted->id);
 		return wanted->has_id ? TOOL_OK : usage_error("'%s' is not an id", word);
 	}
-	if (word[0] == '\0' || strlen(word) > MDG_NAME_MAX)
-		return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX, strlen(word));
 	wanted->name = word;
-	return TOOL_OK;
+	return usage_name(word);
 }
 
 static int parse_arguments(int argc, char **argv, struct locks_request *request,
@@ -316,9 +314,8 @@ static int parse_arguments(int argc, char **argv, struct locks_request *request,
 			ways++;
 			break;
 		case 'N':
-			if (optarg[0] == '\0' || strlen(optarg) > MDG_NAME_MAX)
-				return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX,
-				                   strlen(optarg));
+			if (usage_name(optarg) != TOOL_OK)
+				return TOOL_USAGE;
 			wanted->name = optarg;
 			ways++;
 			break;

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 static const char help[] =
 	"Usage: madang mk SIZE [--key KEY | --name NAME] [--mode MODE] [--noreserve]\n"
@@ -58,9 +57,8 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 			request->has_key = true;
 			break;
 		case 'N':
-			if (optarg[0] == '\0' || strlen(optarg) > MDG_NAME_MAX)
-				return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX,
-				                   strlen(optarg));
+			if (usage_name(optarg) != TOOL_OK)
+				return TOOL_USAGE;
 			request->name = optarg;
 			break;
 		case 'm':

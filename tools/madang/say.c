@@ -88,6 +88,15 @@ int usage_option(int returned, char **argv)
 	return usage_error("unknown option '-%c'", optopt);
 }
 
+int usage_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length > 0 && length <= MDG_NAME_MAX)
+		return TOOL_OK;
+	return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX, length);
+}
+
 int print_help(const char *text)
 {
 	fputs(text, stdout);

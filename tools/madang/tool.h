@@ -54,6 +54,8 @@ void advise(const char *text);
 int usage_error(const char *format, ...) TOOL_PRINTF(1, 2);
 /* For what getopt_long returned that is not an option ('?' or ':'). */
 int usage_option(int returned, char **argv);
+/* For what is to be a name: TOOL_OK, or it is too short or too long, and that has been said. */
+int usage_name(const char *name);
 /* Before anything is printed. */
 void output_begin(void);
 /* Flushes and closes stdout; a failed write turns success into TOOL_TROUBLE and is said. */
