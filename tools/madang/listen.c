@@ -190,10 +190,11 @@ int listen_main(int argc, char **argv)
 		listen.left = 1;
 	channel_catch(false);
 	status = channel_enter(&listen.channel, &listen.request, MDG_LISTENER);
-	if (status == TOOL_OK)
+	if (status == TOOL_OK) {
 		status = run(&listen);
-	if (listen.request.stats && listen.channel.handle != NULL)
-		channel_print_stats(&listen.stats, true);
+		if (listen.request.stats)
+			channel_print_stats(&listen.stats, true);
+	}
 	channel_leave(&listen.channel);
 	free(listen.copy);
 	return channel_end(status);

@@ -244,10 +244,11 @@ int talk_main(int argc, char **argv)
 	talk.left = talk.request.count;
 	channel_catch(false);
 	status = channel_enter(&talk.channel, &talk.request, MDG_TALKER);
-	if (status == TOOL_OK)
+	if (status == TOOL_OK) {
 		status = run(&talk);
-	if (talk.request.stats && talk.channel.handle != NULL)
-		channel_print_stats(&talk.stats, false);
+		if (talk.request.stats)
+			channel_print_stats(&talk.stats, false);
+	}
 	channel_leave(&talk.channel);
 	free(talk.input.data);
 	return channel_end(status);
