@@ -199,14 +199,13 @@ static bool complain_refused(const struct channels_request *request,
 		if (rc == 0 || rc == -ENOENT)
 			continue;
 		any = true;
+		show_text(name, sizeof name, view->entries[i].info.name);
 		if (rc == -EACCES) {
-			complain("who is in the channel \"%s\" may not be seen by you",
-			         show_text(name, sizeof name, view->entries[i].info.name));
+			complain("who is in the channel \"%s\" may not be seen by you", name);
 			advise("That needs permission to read and write it.");
-			continue;
+		} else {
+			complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"", name);
 		}
-		complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"",
-		              show_text(name, sizeof name, view->entries[i].info.name));
 	}
 	return any;
 }
@@ -217,14 +216,14 @@ static int print(const struct channels_request *request, const struct channels_v
 		channels_print_json(request, view);
 	else if (request->ns != NULL && (request->name == NULL || view->count > 0))
 		channels_print_text(request, view);
-	if (request->ns == NULL)
+	if (request->ns == NULL) {
 		complain("no namespace at %s; nothing is shared", request->path);
-	else if (rc != 0)
+		return request->name == NULL ? TOOL_OK : TOOL_TROUBLE;
+	}
+	if (rc != 0)
 		complain_code(rc, request->dir, "cannot read all of %s", request->path);
 	else if (request->name != NULL && view->count == 0)
 		return complain_none(request);
-	if (request->ns == NULL)
-		return request->name == NULL ? TOOL_OK : TOOL_TROUBLE;
 	return complain_refused(request, view) || rc != 0 ? TOOL_TROUBLE : TOOL_OK;
 }
 
