@@ -10,19 +10,9 @@
 
 #include <madang/channel.h>
 
+#include "support/slowly.h"
 #include "sync/asleep.h"
 #include "unit/unit.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWLY 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOWLY 1
-#endif
-#ifndef SLOWLY
-#define SLOWLY 0 /* instrumented code */
-#endif
 
 static mdg_namespace *ns;
 

@@ -21,20 +21,10 @@
  */
 #include <sched.h>
 
+#include "support/slowly.h"
 #include "sync/owned.h"
 #include "sync/rwlock.h"
 #include "sync/shared.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWLY 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOWLY 1
-#endif
-#ifndef SLOWLY
-#define SLOWLY 0
-#endif
 
 enum {
 	WORKERS_MOST = 64, HANG_S = 30, VALUE = 200,

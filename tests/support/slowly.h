@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * slowly.h - SLOWLY: 1 where the code is instrumented by a sanitizer, and takes many times as long;
+ * else 0. Long tests then do less.
+ */
+#ifndef MADANG_TESTS_SLOWLY_H
+#define MADANG_TESTS_SLOWLY_H
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOWLY 1
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOWLY 1
+#endif
+#ifndef SLOWLY
+#define SLOWLY 0
+#endif
+
+#endif
