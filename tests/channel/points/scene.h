@@ -16,6 +16,7 @@
 #define MADANG_TESTS_CHANNEL_POINTS_SCENE_H
 
 #include "channel/handles.h"
+#include "support/complain.h"
 
 /* BEFORE: the number of those that only go through before. */
 enum { CAPACITY = 256, NUMBERS = 64, END = 48, LARGE = 200, BEFORE = 1000 };
@@ -79,13 +80,7 @@ extern const struct family families[];
 
 mdg_channel *points_open(unsigned role);
 void points_remove(void);
-/* What went wrong is counted, and said with scene and point. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define MUST(expression) \
-	do { \
-		if (!(expression)) \
-			complain("%s:%d: does not hold: %s", __FILE__, __LINE__, #expression); \
-	} while (0)
+/* The call gives this code. */
 #define MUST_RC(wanted, call) \
 	do { \
 		int rc_ = (call); \

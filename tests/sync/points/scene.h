@@ -16,6 +16,7 @@
 
 #include <semaphore.h>
 
+#include "support/complain.h"
 #include "sync/shared.h"
 
 enum { CELL_VALUE = 24, SAID_MOST = 8, ACTORS = 8, SLEEPERS_FIRST = 2 };
@@ -81,13 +82,6 @@ struct scenario {
 };
 
 extern const struct scenario *const scene_lists[];
-
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-#define MUST(expression) \
-	do { \
-		if (!(expression)) \
-			complain("%s:%d: does not hold: %s", __FILE__, __LINE__, #expression); \
-	} while (0)
 
 void hold_on(struct actor *me);
 static inline void about_to_sleep(struct actor *me)
