@@ -258,14 +258,7 @@ static pid_t run(const char *program, const char *role)
 {
 	char text[12];
 	snprintf(text, sizeof text, "%u", kind);
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(program, program, role, text, (char *)NULL);
-		_exit(127);
-	}
-	return pid;
+	return start_program(program, role, text);
 }
 
 /* Both talk and both listen; one of a stream. `first` makes the channel. */

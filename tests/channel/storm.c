@@ -73,15 +73,6 @@ static void fail(const char *what, int64_t code)
 
 static uint64_t my_random;
 
-/* xorshift64*: enough for choices. */
-static uint32_t below(uint64_t *state, uint32_t limit)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (uint32_t)((*state * UINT64_C(2685821657736338717)) >> 33) % limit;
-}
-
 static uint32_t some(uint32_t limit)
 {
 	return below(&my_random, limit);

@@ -174,14 +174,7 @@ static bool map(const char *path)
 
 static pid_t run(const char *program, const char *role)
 {
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(program, program, role, file, (char *)NULL);
-		_exit(127);
-	}
-	return pid;
+	return start_program(program, role, file);
 }
 
 static void side_by_side(const char *one, const char *other)

@@ -72,6 +72,19 @@ static inline pid_t start(void (*f)(void *), void *argument)
 	return pid;
 }
 
+/* A child that is `program` with these arguments; killed with its parent. */
+static inline pid_t start_program(const char *program, const char *first, const char *second)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl(program, program, first, second, (char *)NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
 /* Whether a process's first thread sleeps in the kernel. */
 static inline bool is_asleep(pid_t pid)
 {
@@ -104,6 +117,15 @@ static inline void killed(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	ended(pid);
+}
+
+/* Numbers that look random: which, is said by where *state begins (not 0). xorshift64*. */
+static inline uint32_t below(uint64_t *state, uint32_t limit)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (uint32_t)((*state * UINT64_C(2685821657736338717)) >> 33) % limit;
 }
 
 static inline _Noreturn void die(void)

@@ -79,15 +79,6 @@ static void fail(const char *what, int code)
 }
 #define MUST(expression) do { if (!(expression)) fail(#expression, 0); } while (0)
 
-/* xorshift64*: enough for choices. */
-static uint32_t below(uint64_t *state, uint32_t limit)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (uint32_t)((*state * UINT64_C(2685821657736338717)) >> 33) % limit;
-}
-
 /* ---- a worker ---------------------------------------------------------------------------- */
 
 static struct place *me;

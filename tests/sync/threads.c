@@ -26,14 +26,6 @@ static struct plain {
 static _Atomic uint64_t sum_by_mutex, sum_by_rwlock, sum_put, sum_got, deaths, told, readers_ended;
 static unsigned rounds = 1500, threads;
 
-static uint32_t below(uint64_t *state, uint32_t limit)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (uint32_t)((*state * UINT64_C(2685821657736338717)) >> 33) % limit;
-}
-
 /* The sanitizer does not see that the kernel orders a death before its being told: so the dead
  * one adds to `deaths` at its end, and who is told reads it. */
 static bool was_told(int rc)
