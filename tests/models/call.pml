@@ -24,10 +24,12 @@
  * fails: depth=100000 -DCALLS=2 -DDEATHS=0 -DBUG_ABANDON
  * fails: depth=100000 -DCALLS=2 -DDEATHS=1 -DBUG_DROP
  * fails: depth=100000 -DCALLS=2 -DDEATHS=1 -DBUG_TELL
+ * fails: depth=100000 -DCALLS=1 -DDEATHS=0 -DBUG_TWICE
  *
  * BUG_ABANDON: a caller that asks anew sets its box without a look at what it was a moment ago (as
  * it once was). BUG_DROP: a dead caller's seat is free while a server writes. BUG_TELL: who buries a
- * server tells only callers to which nothing is being written.
+ * server tells only callers to which nothing is being written. BUG_TWICE: a caller looks at its box once
+ * for WAITING and once more for WRITING (as it once was), and a server goes from one to the other.
  */
 #define IDLE    0
 #define WAITING 1
@@ -74,11 +76,16 @@ ask:	atomic {
 	:: goto abandon
 	:: skip
 	fi;
-	/* await_reply */
+	/* await_reply; mdg__call_has */
+#ifdef BUG_TWICE
+	NUMBER(box) == number && STATE(box) != WAITING;
+	atomic { STATE(box) != WRITING -> MAY_DIE; state = STATE(box) }
+#else
 	atomic {
 		(NUMBER(box) == number && STATE(box) != WAITING && STATE(box) != WRITING) ->
 		MAY_DIE; state = STATE(box)
 	}
+#endif
 	if
 	:: atomic { state == DONE -> assert(word[0] == number && writer == 0) }
 		atomic { MAY_DIE; assert(word[1] == number && writer == 0) }
