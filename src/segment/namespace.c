@@ -393,11 +393,13 @@ static bool claims_to_be_shared(int dirfd)
 
 /* ---- opening -------------------------------------------------------------- */
 
+/* An object whose registry was deleted stays, for what is attached; there may be a new one. */
 static struct mdg_namespace *find_open(const struct stat *directory)
 {
 	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
 	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
-	                      ns->registry.dir_device != directory->st_dev))
+	                      ns->registry.dir_device != directory->st_dev ||
+	                      mdg__registry_here(&ns->registry) < 0))
 		ns = ns->next;
 	return ns;
 }

@@ -226,6 +226,9 @@ int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_se
 {
 	struct mdg__entry entry = { 0 };
 	uint32_t attached = 0;
+	int gone = mdg__registry_glance(&ns->registry);
+	if (gone < 0)
+		return gone;
 	/* Removed while we look, it may still be there: attached. Look again. */
 	for (int tries = 0; tries < TRIES; tries++) {
 		int rc = mdg__entry_find(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);

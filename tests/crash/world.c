@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "support/datafile.h"
+
 struct desk *desk;
 char world_context[160];
 static char base[160]; /* where the directories are made */
@@ -196,7 +198,7 @@ static uint32_t count_files(const struct world *world)
 static void look_at(const struct world *world, mdg_namespace *ns,
                     const struct mdg_segment_info *info, struct seen *seen)
 {
-	char path[260];
+	char path[520];
 	struct stat status;
 	mdg_id id = -1;
 	seen->id = info->id;
@@ -216,7 +218,8 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 	if (!hidden && id != info->id)
 		complain("segment %d is not found by its key %#x or name '%s' but %d is", info->id,
 		         (unsigned)info->key, info->name, id);
-	snprintf(path, sizeof(path), "%s/seg-%d", world->directory, info->id);
+	snprintf(path, sizeof(path), "%s/%s", world->directory,
+	         data_file_name(world->directory, info->id));
 	/* A removed one's file has lost its name, unless the remover died before. */
 	if (info->mode & MDG_MODE_REMOVED)
 		return;
