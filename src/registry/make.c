@@ -18,6 +18,7 @@
 #include <sys/mman.h>
 
 #include "platform/identity.h"
+#include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "registry/file.h"
 
@@ -107,8 +108,7 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		rc = mdg__sys_fchmod(fd, MDG__BEING_MADE | mode_of(o.flags));
 	void *map = NULL;
 	if (rc == 0)
-		rc = mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
-		                   &map);
+		rc = mdg__map_own(NULL, MDG__TABLE_ALIGN, MAP_SHARED, fd, 0, &map);
 	if (rc != 0) {
 		(void)mdg__sys_ftruncate(fd, 0);
 		return rc;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "platform/identity.h"
+#include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/threadlock.h"
 #include "registry/file.h"
@@ -197,15 +198,15 @@ static int map_somewhere(int fd, size_t length, void **ret)
 	uintptr_t hint = 0;
 	if (!mdg__addresses_are_random()) {
 		void *usual;
-		int rc = mdg__sys_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-		                       &usual);
+		int rc = mdg__map_own(NULL, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
+		                      &usual);
 		if (rc < 0)
 			return rc;
 		uintptr_t below = (uintptr_t)(mdg__random() % (sizeof(long) == 8 ? 65536 : 64));
 		hint = (uintptr_t)usual - (below << 20);
 		(void)mdg__sys_munmap(usual, length);
 	}
-	return mdg__sys_mmap((void *)hint, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, ret);
+	return mdg__map_own((void *)hint, length, MAP_SHARED, fd, 0, ret);
 }
 
 static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being_made)

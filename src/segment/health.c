@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "platform/text.h"
 #include "segment/internal.h"
 
 /* Findings are told when no lock is held any more: who is told may be slow. */
@@ -267,8 +266,7 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 	struct findings findings = { .ns = ns, .repair = (flags & MDG_CHECK_REPAIR) != 0 };
 	size_t bytes = FINDINGS_MOST * sizeof findings.list[0];
 	void *memory;
-	int rc = mdg__sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	                       0, &memory);
+	int rc = mdg__map_own(NULL, bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
 	findings.list = memory;

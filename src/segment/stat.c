@@ -95,8 +95,7 @@ static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *ent
 	void *memory;
 	uint32_t room = ns->registry.process_capacity;
 	list->bytes = room * sizeof list->holders[0];
-	int rc = mdg__sys_mmap(NULL, list->bytes, PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	int rc = mdg__map_own(NULL, list->bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
 	list->holders = memory;

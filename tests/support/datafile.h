@@ -20,13 +20,14 @@ static inline bool data_file_is_named(const char *name, int id)
 	       strcmp(name + length - tail, end) == 0;
 }
 
-/* The name of the segment's file, in a room that the next call uses again; "" when there is none. */
+/* The name of the segment's file, in a room that the next call uses again. When there is none, a
+ * name that no file has. */
 static inline const char *data_file_name(const char *directory, int id)
 {
 	static char found[32]; /* 4 + 16 + 1 + 10 characters at most */
 	DIR *open = opendir(directory);
 	struct dirent *entry;
-	found[0] = '\0';
+	snprintf(found, sizeof found, "no-such-data-file");
 	while (open != NULL && (entry = readdir(open)) != NULL)
 		if (data_file_is_named(entry->d_name, id))
 			snprintf(found, sizeof found, "%.31s", entry->d_name);
