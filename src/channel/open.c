@@ -62,8 +62,7 @@ static int mapping_make(struct mdg__mapping **ret, mdg_namespace *ns, mdg_id id)
 	int rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
 	if (rc < 0)
 		return rc;
-	rc = mdg__sys_mmap(NULL, sizeof **ret, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                   -1, 0, &page);
+	rc = mdg__map_own(NULL, sizeof **ret, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &page);
 	if (rc < 0) {
 		(void)mdg_segment_detach(ns, memory);
 		return rc;
@@ -435,8 +434,8 @@ static int try_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *na
 	int made = segment_get(ns, name, options, &wanted, &id);
 	if (made < 0)
 		return made;
-	int rc = mdg__sys_mmap(NULL, sizeof(struct mdg_channel), PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	int rc = mdg__map_own(NULL, sizeof(struct mdg_channel), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+	                      &memory);
 	if (rc < 0)
 		return rc;
 	struct mdg_channel *channel = memory;

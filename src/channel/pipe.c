@@ -2,7 +2,8 @@
 /*
  * pipe.c - a descriptor that says whether there is something to receive.
  *
- * It is a named pipe in the namespace's directory, bell-ID-PLACE-USE, which its listener holds open
+ * It is a named pipe in the namespace's directory, bell-NUMBER-ID-PLACE-USE with the namespace's
+ * number (registry/files.c), which its listener holds open
  * for reading and writing. There is a byte in it while there is something. The listener keeps it
  * so after each call: when nothing is left it drains the pipe, says that it is about to sleep
  * (`polls` of its seat, MDG__ALERT_POLL), and looks once more. A talker that publishes then opens
@@ -19,11 +20,14 @@
 
 #include "platform/text.h"
 
-enum { NAME_ROOM = 64 };
+enum { NAME_ROOM = MDG__FILE_NAME_ROOM + 24 };
 
-static void pipe_name(char name[NAME_ROOM], mdg_id id, uint32_t place, uint32_t use)
+static void pipe_name(char name[NAME_ROOM], const struct mdg_channel *channel, uint32_t place,
+                      uint32_t use)
 {
-	(void)mdg__format(name, NAME_ROOM, "bell-%d-%u-%u", id, place, use);
+	char stem[MDG__FILE_NAME_ROOM];
+	mdg__file_name(&channel->ns->registry, "bell", channel->id, stem);
+	(void)mdg__format(name, NAME_ROOM, "%s-%u-%u", stem, place, use);
 }
 
 /* ---- the listener's ---------------------------------------------------------------- */
@@ -45,7 +49,8 @@ static unsigned segment_mode(struct mdg_channel *channel)
 static int pipe_open(struct mdg_channel *channel, const char *name, unsigned mode)
 {
 	struct stat status;
-	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	int gone = mdg__registry_here(&channel->ns->registry);
+	int dirfd = gone < 0 ? gone : mdg__registry_dirfd(&channel->ns->registry);
 	if (dirfd < 0)
 		return dirfd;
 	(void)mdg__sys_unlinkat(dirfd, name);
@@ -112,7 +117,7 @@ int mdg_channel_fd(mdg_channel *channel)
 	if (rc < 0 || is_ours(channel))
 		return rc < 0 ? rc : channel->pipe;
 	unsigned mode = segment_mode(channel);
-	pipe_name(name, channel->id, channel->place, channel->use);
+	pipe_name(name, channel, channel->place, channel->use);
 	mdg__enter(channel->ns);
 	rc = pipe_open(channel, name, mode);
 	mdg__leave(channel->ns);
@@ -127,7 +132,7 @@ int mdg_channel_fd(mdg_channel *channel)
 void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use)
 {
 	char name[NAME_ROOM];
-	pipe_name(name, channel->id, place, use);
+	pipe_name(name, channel, place, use);
 	mdg__enter(channel->ns);
 	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
 	if (dirfd >= 0)
@@ -172,7 +177,7 @@ void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place)
 	char name[NAME_ROOM];
 	if (sleep == 0)
 		return;
-	pipe_name(name, channel->id, place, mdg__relaxed32(&seat->use));
+	pipe_name(name, channel, place, mdg__relaxed32(&seat->use));
 	ring(channel, name);
 	(void)atomic_compare_exchange_strong(&seat->polls, &sleep, 0);
 }

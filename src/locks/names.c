@@ -140,8 +140,7 @@ static int put_in_file(struct mdg_namespace *ns, const struct mdg__entry *segmen
 	if (rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG)
 		return -ENOMEM;
 	if (rc == 0)
-		rc = mdg__sys_mmap(NULL, MDG__DATA_TAIL, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		                   segment->mapped, &memory);
+		rc = mdg__map_own(NULL, MDG__DATA_TAIL, MAP_SHARED, fd, segment->mapped, &memory);
 	if (rc < 0 || memory == NULL)
 		return rc;
 	rc = mdg__enter_writer(ns);

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/ownmap.h"
 #include "platform/raw.h"
 #include "platform/sys.h"
 #include "platform/text.h"
@@ -74,8 +75,7 @@ bool mdg__in_group(uint32_t gid)
 	/* More than 64: NGROUPS_MAX is 65536, too much for a stack. */
 	void *many;
 	size_t room = 65536 * sizeof(uint32_t);
-	if (mdg__sys_mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-	                  &many) < 0)
+	if (mdg__map_own(NULL, room, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &many) < 0)
 		return false;
 	bool found = find_group(many, raw_getgroups(65536, many), gid);
 	(void)mdg__sys_munmap(many, room);

@@ -416,6 +416,13 @@ uint64_t mdg__monotonic_nanoseconds(void)
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+uint64_t mdg__coarse_nanoseconds(void)
+{
+	struct timespec time = { 0, 0 };
+	(void)NEGATED(int, clock_gettime(CLOCK_MONOTONIC_COARSE, &time));
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 uint64_t mdg__boot_nanoseconds(void)
 {
 	struct timespec time = { 0, 0 };

@@ -108,6 +108,7 @@ bool mdg__sys_process_exists(int32_t pid);
 int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
 uint64_t mdg__realtime_nanoseconds(void);
 uint64_t mdg__monotonic_nanoseconds(void);
+uint64_t mdg__coarse_nanoseconds(void); /* the same, as of the last tick; cheap */
 uint64_t mdg__boot_nanoseconds(void); /* since boot, sleep included; the scale of /proc/PID/stat */
 
 #endif

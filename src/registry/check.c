@@ -308,7 +308,7 @@ static void rebuild_entries(struct check *check)
 	set32(&registry->head->in_use, in_use);
 	atomic_store(&registry->head->pages, pages);
 	if (mdg__get32(&registry->head->sequence) > MDG__SEQUENCE_MAX)
-		set32(&registry->head->sequence, 0);
+		set32(&registry->head->sequence, mdg__first_sequence(registry->unique));
 	if (mdg__get32(&registry->head->cursor) > registry->segment_capacity)
 		set32(&registry->head->cursor, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 1.
+ * layout.h - the registry file, format version 2.
  *
  * The file `registry` in a namespace's directory. The same bytes for 32- and
  * 64-bit processes and every C library: fixed-width fields at fixed offsets,
@@ -14,8 +14,8 @@
  *     attachments  a record per (process,       } head has pages behind it
  *                  segment) pair                }
  *
- * Each table starts on a 4096-byte boundary, in this order; table_offsets()
- * in open.c computes where from the four capacities in the head.
+ * Each table starts on a 4096-byte boundary, in this order; mdg__table_offsets()
+ * in file.h computes where from the four capacities in the head.
  *
  * WHO WRITES. Three rules cover every field:
  *   [L] only the holder of the writer lock, through mdg__put32/64, which note
@@ -42,7 +42,7 @@
 #include <stdint.h>
 
 #define MDG__MAGIC UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 1u
+#define MDG__FORMAT 2u
 /* Changes with byte order and with any size below. */
 #define MDG__MARK (UINT32_C(0x01020304) ^ (192u << 16) ^ (128u << 8) ^ 64u)
 
@@ -68,7 +68,7 @@ struct mdg__head {
 	mdg__a32 format, mark;
 	mdg__a32 segment_capacity, process_capacity, attachment_capacity, bucket_count;
 	mdg__a64 file_size;
-	mdg__a64 unique;   /* random number of the namespace */
+	mdg__a64 unique;   /* random number of the namespace, in the names of its files */
 	mdg__a64 shmmax, shmall;
 	mdg__a32 flags;    /* MDG_NS_SHARED */
 	mdg__a32 fixed_sum;/* hash of the bytes before it */
@@ -85,7 +85,8 @@ struct mdg__head {
 	/* 192: the allocator of ids [L] */
 	mdg__a32 cursor;     /* where the search for a free index starts */
 	mdg__a32 last_index; /* last index given */
-	mdg__a32 sequence;   /* of the next id; grows when the cursor goes round */
+	mdg__a32 sequence;   /* of the next id; begins with mdg__first_sequence(unique), grows
+	                        when the cursor goes round */
 	mdg__a32 in_use;     /* segments, half made and removed ones included */
 	mdg__a64 pages;      /* of all of these */
 	mdg__a32 free_attachment; /* idx1, chained through segment_next */

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open.c - makes, checks and maps the registry file; grows its tables.
- *
- * Making: whoever holds the byte lock INIT_LOCK fills the file in and stores
- * the magic last. A maker that dies leaves a file without magic and a free
- * lock, and the next one starts over. A file without magic beside data files
- * is not a fresh one, however: it lost its content, and is refused.
+ * open.c - checks and maps the registry file; keeps its descriptors; grows its tables.
  *
  * Size: the file is as long as its tables can become, but only the head, the
  * bitmap, the buckets and the first records have memory. The rest is reserved
  * in steps before its first use, under a watermark that only grows.
  *
- * Not here: which directory is acceptable (src/segment/namespace.c).
+ * Not here: how the file is made (make.c), and which directory is acceptable
+ * (src/segment/namespace.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,39 +17,12 @@
 #include <unistd.h>
 
 #include "platform/identity.h"
+#include "platform/ownmap.h"
 #include "platform/sys.h"
-#include "platform/text.h"
 #include "platform/threadlock.h"
-#include "registry/registry.h"
+#include "registry/file.h"
 
-#define REGISTRY_NAME "registry"
-#define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
 #define USUAL_LOWEST_FD 384
-#define FIRST_SEGMENTS 64u
-#define FIRST_PROCESSES 32u
-#define FIRST_ATTACHMENTS 64u
-
-struct layout {
-	uint64_t bitmap, buckets, processes, segments, attachments, end;
-};
-
-static uint64_t aligned(uint64_t offset)
-{
-	return (offset + MDG__TABLE_ALIGN - 1) & ~(uint64_t)(MDG__TABLE_ALIGN - 1);
-}
-
-static struct layout table_offsets(uint32_t segments, uint32_t processes, uint32_t attachments,
-                                   uint32_t buckets)
-{
-	struct layout at;
-	at.bitmap = MDG__TABLE_ALIGN;
-	at.buckets = aligned(at.bitmap + (uint64_t)((segments + 63) / 64) * 8u);
-	at.processes = aligned(at.buckets + (uint64_t)buckets * 4u);
-	at.segments = aligned(at.processes + (uint64_t)processes * sizeof(struct mdg__process));
-	at.attachments = aligned(at.segments + (uint64_t)segments * sizeof(struct mdg__segment));
-	at.end = aligned(at.attachments + (uint64_t)attachments * sizeof(struct mdg__attachment));
-	return at;
-}
 
 /* ---- descriptors -------------------------------------------------------- */
 
@@ -145,7 +114,7 @@ static int open_fd(struct mdg__registry *registry, bool fresh)
 	if (dirfd < 0)
 		return dirfd;
 	int fd = mdg__fd_out_of_the_way(
-		mdg__sys_openat(dirfd, REGISTRY_NAME, O_RDWR | O_NOFOLLOW, 0));
+		mdg__sys_openat(dirfd, MDG__REGISTRY_NAME, O_RDWR | O_NOFOLLOW, 0));
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : fd;
 	if (!mdg__fd_is(fd, registry->device, registry->inode)) {
@@ -173,200 +142,6 @@ void mdg__registry_keep_fd(struct mdg__registry *registry, int fd)
 	registry->openings++;
 }
 
-/* ---- making ------------------------------------------------------------- */
-
-static uint32_t at_least_power_of_two(uint32_t value)
-{
-	uint32_t power = 64;
-	while (power < value)
-		power *= 2;
-	return power;
-}
-
-static int settled(const struct mdg_namespace_options *given, struct mdg_namespace_options *ret)
-{
-	struct mdg_namespace_options o = { 0 };
-	if (given != NULL)
-		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
-	o.segments = o.segments ? o.segments : 4096;
-	o.processes = o.processes ? o.processes : 4096;
-	/* As the kernel: the largest unsigned long less 2^24. */
-	o.shmmax = o.shmmax ? o.shmmax : UINT64_MAX - (1u << 24);
-	o.shmall = o.shmall ? o.shmall : UINT64_MAX - (1u << 24);
-	if (o.segments < 64 || o.segments > MDG__IDS || o.processes < 16 || o.processes > 32767)
-		return -EINVAL;
-	*ret = o;
-	return 0;
-}
-
-static uint32_t fixed_sum(const struct mdg__head *head)
-{
-	return (uint32_t)mdg__hash((const char *)head + sizeof head->magic,
-	                           offsetof(struct mdg__head, fixed_sum) - sizeof head->magic);
-}
-
-/* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
-static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
-                    uint32_t attachments, uint32_t buckets)
-{
-	head->format = MDG__FORMAT;
-	head->mark = MDG__MARK;
-	head->segment_capacity = o->segments;
-	head->process_capacity = o->processes;
-	head->attachment_capacity = attachments;
-	head->bucket_count = buckets;
-	head->file_size = length;
-	head->unique = mdg__random();
-	head->shmmax = o->shmmax;
-	head->shmall = o->shmall;
-	head->flags = o->flags & MDG_NS_SHARED;
-	head->fixed_sum = fixed_sum(head);
-	head->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
-	head->segments_ready = FIRST_SEGMENTS;
-	head->processes_ready = o->processes < FIRST_PROCESSES ? o->processes : FIRST_PROCESSES;
-	head->attachments_ready = FIRST_ATTACHMENTS;
-	atomic_store_explicit(&head->magic, MDG__MAGIC, memory_order_release);
-}
-
-/* The file and all of its first parts, with memory behind them. */
-static int make(int fd, const struct mdg_namespace_options *options)
-{
-	struct mdg_namespace_options o;
-	int rc = settled(options, &o);
-	if (rc < 0)
-		return rc;
-	uint32_t attachments = 16 * (o.segments > o.processes ? o.segments : o.processes);
-	uint32_t buckets = at_least_power_of_two(2 * o.segments);
-	struct layout at = table_offsets(o.segments, o.processes, attachments, buckets);
-	/* Down and up: a maker that died may have left anything but the magic. */
-	rc = mdg__sys_ftruncate(fd, 0);
-	if (rc == 0)
-		rc = mdg__sys_ftruncate(fd, at.end);
-	if (rc == 0)
-		rc = mdg__sys_reserve(fd, 0,
-		                      at.processes + FIRST_PROCESSES * sizeof(struct mdg__process));
-	if (rc == 0)
-		rc = mdg__sys_reserve(fd, at.segments, FIRST_SEGMENTS * sizeof(struct mdg__segment));
-	if (rc == 0)
-		rc = mdg__sys_reserve(fd, at.attachments,
-		                      FIRST_ATTACHMENTS * sizeof(struct mdg__attachment));
-	if (rc == 0)
-		rc = mdg__sys_fchmod(fd, o.flags & MDG_NS_SHARED ? 0666 : 0600);
-	void *map = NULL;
-	if (rc == 0)
-		rc = mdg__sys_mmap(NULL, MDG__TABLE_ALIGN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0,
-		                   &map);
-	if (rc != 0) {
-		(void)mdg__sys_ftruncate(fd, 0);
-		return rc;
-	}
-	fill_in(map, &o, at.end, attachments, buckets);
-	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
-	return 0;
-}
-
-struct dirent64 { /* struct linux_dirent64 */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
-/* Whether the directory holds data files: then an empty registry is a loss. */
-static bool has_segments(int dirfd)
-{
-	_Alignas(8) char buffer[2048];
-	int fd = mdg__sys_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return false;
-	bool found = false;
-	int64_t filled;
-	while (!found && (filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
-		for (int64_t at = 0; at < filled;) {
-			const struct dirent64 *entry = (const void *)(buffer + at);
-			found = found || strncmp(entry->name, "seg-", 4) == 0;
-			at += entry->length;
-		}
-	}
-	(void)mdg__sys_close(fd);
-	return found;
-}
-
-/* 1, 0, or why it cannot be told: never to be taken for a file that is fresh. */
-static int has_magic(int fd)
-{
-	uint64_t magic = 0;
-	int64_t got = mdg__sys_pread(fd, &magic, sizeof magic, 0);
-	if (got < 0)
-		return (int)got;
-	return got == (int64_t)sizeof magic && magic != 0; /* a wrong one is for check_head() */
-}
-
-/* With the byte INIT_LOCK locked. -EAGAIN: the file is not the registry any
- * more, because its maker failed. */
-static int make_locked(int fd, int dirfd, const struct mdg_namespace_options *options)
-{
-	struct stat status;
-	uint32_t wish = options != NULL ? options->flags : 0;
-	int rc = mdg__sys_fstat(fd, &status);
-	if (rc == 0 && status.st_nlink == 0)
-		rc = -EAGAIN;
-	if (rc == 0)
-		rc = has_magic(fd);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	if (has_segments(dirfd))
-		return MDG_NOT_REGISTRY;
-	if (wish & MDG_NS_EXISTING)
-		return -ENOENT;
-	rc = make(fd, options);
-	if (rc < 0) /* whoever waits for the lock starts over */
-		(void)mdg__sys_unlinkat(dirfd, REGISTRY_NAME);
-	return rc;
-}
-
-static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_options *options)
-{
-	int rc = has_magic(fd);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	rc = mdg__sys_lock_byte(fd, INIT_LOCK, true);
-	if (rc < 0)
-		return rc;
-	rc = make_locked(fd, dirfd, options);
-	(void)mdg__sys_unlock_byte(fd, INIT_LOCK);
-	return rc;
-}
-
-/* The registry file, made if it may be and has to. A descriptor, or a code. */
-static int open_file(int dirfd, const struct mdg_namespace_options *options)
-{
-	uint32_t wish = options != NULL ? options->flags : 0;
-	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
-	if (!(wish & MDG_NS_EXISTING))
-		flags |= O_CREAT;
-	if (wish & MDG_NS_EXCL)
-		flags |= O_EXCL;
-	for (;;) {
-		struct stat status;
-		int fd = mdg__sys_openat(dirfd, REGISTRY_NAME, flags, 0600);
-		if (fd == -ELOOP || fd == -EISDIR || fd == -ENXIO)
-			return MDG_NOT_REGISTRY; /* a link, a directory, a socket */
-		if (fd < 0)
-			return fd;
-		int rc = mdg__sys_fstat(fd, &status);
-		if (rc == 0)
-			rc = S_ISREG(status.st_mode) ? make_unless_made(fd, dirfd, options)
-			                             : MDG_NOT_REGISTRY;
-		if (rc == 0)
-			return fd;
-		(void)mdg__sys_close(fd);
-		if (rc != -EAGAIN)
-			return rc;
-	}
-}
-
 /* ---- checking and mapping ----------------------------------------------- */
 
 static int check_head(struct mdg__registry *registry, const struct mdg__head *head, uint64_t length)
@@ -375,15 +150,15 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 		return MDG_NOT_REGISTRY;
 	if (head->format != MDG__FORMAT || head->mark != MDG__MARK)
 		return MDG_VERSION_UNLIKE;
-	if (head->fixed_sum != fixed_sum(head))
+	if (head->fixed_sum != mdg__fixed_sum(head))
 		return MDG_DAMAGED;
 	uint32_t segments = head->segment_capacity, processes = head->process_capacity;
 	uint32_t attachments = head->attachment_capacity, buckets = head->bucket_count;
 	if (segments < 64 || segments > MDG__IDS || processes < 16 || processes > 32767 ||
-	    attachments < FIRST_ATTACHMENTS || attachments > 16 * MDG__IDS || buckets < 64 ||
+	    attachments < MDG__FIRST_ATTACHMENTS || attachments > 16 * MDG__IDS || buckets < 64 ||
 	    buckets > 4 * MDG__IDS || (buckets & (buckets - 1)) != 0)
 		return MDG_DAMAGED;
-	struct layout at = table_offsets(segments, processes, attachments, buckets);
+	struct mdg__tables at = mdg__table_offsets(segments, processes, attachments, buckets);
 	if (head->file_size != at.end)
 		return MDG_DAMAGED;
 	if (length < at.end)
@@ -394,6 +169,7 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	registry->bucket_count = buckets;
 	registry->length = at.end;
 	registry->process_offset = at.processes;
+	registry->unique = head->unique;
 	registry->shmmax = head->shmmax;
 	registry->shmall = head->shmall;
 	registry->flags = head->flags & MDG_NS_SHARED;
@@ -402,8 +178,9 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 
 static void point(struct mdg__registry *registry, void *map)
 {
-	struct layout at = table_offsets(registry->segment_capacity, registry->process_capacity,
-	                                 registry->attachment_capacity, registry->bucket_count);
+	struct mdg__tables at = mdg__table_offsets(
+		registry->segment_capacity, registry->process_capacity,
+		registry->attachment_capacity, registry->bucket_count);
 	char *base = map;
 	registry->head = map;
 	registry->bitmap = (void *)(base + at.bitmap);
@@ -421,18 +198,18 @@ static int map_somewhere(int fd, size_t length, void **ret)
 	uintptr_t hint = 0;
 	if (!mdg__addresses_are_random()) {
 		void *usual;
-		int rc = mdg__sys_mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-		                       &usual);
+		int rc = mdg__map_own(NULL, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
+		                      &usual);
 		if (rc < 0)
 			return rc;
 		uintptr_t below = (uintptr_t)(mdg__random() % (sizeof(long) == 8 ? 65536 : 64));
 		hint = (uintptr_t)usual - (below << 20);
 		(void)mdg__sys_munmap(usual, length);
 	}
-	return mdg__sys_mmap((void *)hint, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, ret);
+	return mdg__map_own((void *)hint, length, MAP_SHARED, fd, 0, ret);
 }
 
-static int check_and_map(struct mdg__registry *registry, int fd)
+static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being_made)
 {
 	struct stat status;
 	struct mdg__head head;
@@ -449,6 +226,7 @@ static int check_and_map(struct mdg__registry *registry, int fd)
 		return (int)got;
 	if (got < (int64_t)sizeof head)
 		return MDG_TRUNCATED;
+	*ret_being_made = (status.st_mode & MDG__BEING_MADE) != 0;
 	registry->device = status.st_dev;
 	registry->inode = status.st_ino;
 	rc = check_head(registry, &head, (uint64_t)status.st_size);
@@ -465,19 +243,22 @@ static int check_and_map(struct mdg__registry *registry, int fd)
 int mdg__registry_open(struct mdg__registry *registry, int dirfd,
                        const struct mdg_namespace_options *options)
 {
-	int fd = open_file(dirfd, options);
+	bool being_made = false;
+	int fd = mdg__registry_file(dirfd, options);
 	if (fd < 0)
 		return fd;
-	int rc = check_and_map(registry, fd);
+	int rc = check_and_map(registry, fd, &being_made);
+	registry->fd = -1;
+	registry->dirfd = dirfd;
+	registry->dir_mark = mdg__fd_mark(dirfd);
+	if (rc == 0 && being_made)
+		mdg__registry_made(registry, fd);
 	/* A mapping holds on to the description it was made from, and a child
 	 * inherits it: a byte locked through this one would stay locked after our
 	 * death. Locks go through a description of their own (mdg__registry_fd). */
 	(void)mdg__sys_close(fd);
 	if (rc < 0)
 		return rc;
-	registry->fd = -1;
-	registry->dirfd = dirfd;
-	registry->dir_mark = mdg__fd_mark(dirfd);
 	registry->boot = mdg__boot_id();
 	registry->pid_namespace = mdg__pid_namespace();
 	return 0;

@@ -2,7 +2,10 @@
 /*
  * registry.h - the shared registry of a namespace, as one process sees it.
  *
- *   open.c        makes, checks and maps the file; grows its tables
+ *   make.c        makes the file
+ *   open.c        checks and maps it; keeps its descriptors; grows its tables
+ *   current.c     whether it is still the directory's
+ *   files.c       the names of the files beside it, and those that nobody finds any more
  *   lock.c        the writer lock, the undo journal, taking over from the dead
  *   process.c     process slots: taking one, and who is alive
  *   reap.c        what the dead leave behind
@@ -38,6 +41,7 @@ struct mdg__registry {
 	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
 	uint64_t length;
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
+	uint64_t unique;     /* of the namespace; in the names of its files */
 	uint64_t shmmax, shmall;
 	uint32_t flags;
 	dev_t device;        /* of the registry file */
@@ -52,6 +56,8 @@ struct mdg__registry {
 	_Atomic int dirfd;
 	_Atomic int fd;      /* its description holds this process's byte lock */
 	uint64_t dir_mark, fd_mark; /* mdg__fd_mark, 0: asked by fstat */
+	_Atomic uint32_t glanced; /* when it was last asked whether it is the directory's, << 1;
+	                             | 1: it was not (current.c) */
 	_Atomic uint32_t lost; /* a descriptor of ours was found closed: check all */
 	uint32_t namespace_unknown; /* a fork may have led into another pid namespace */
 	_Atomic uint32_t opening;  /* lock of whoever opens one of them anew */
@@ -87,6 +93,42 @@ int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, u
 uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table);
 /* Moves fd, which is closed, to a number that programs do not expect. */
 int mdg__fd_out_of_the_way(int fd);
+
+/* ---- current.c ---- */
+/* Whether the registry is still the one of its directory: 0, or MDG_NS_GONE, when it was deleted,
+ * moved away or replaced. Also 0 when that cannot be told. One system call or two; async-signal-safe. */
+int mdg__registry_here(struct mdg__registry *registry);
+/* The same as it was some 10 ms ago or later: nearly never a system call. */
+int mdg__registry_glance(struct mdg__registry *registry);
+
+/* ---- files.c ---- */
+#define MDG__FILE_NAME_ROOM 64
+/* The name of a file of this namespace; `kind`: "seg" or "bell". */
+void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
+                    char ret_name[MDG__FILE_NAME_ROOM]);
+/* What the name of a file in a namespace's directory says. */
+struct mdg__file {
+	bool whole;      /* it is a name as we give them, now or in format 1 */
+	uint64_t unique; /* of its namespace; 0: of format 1 */
+	mdg_id id;
+};
+/* False: a name of quite another kind. */
+bool mdg__file_parse(const char *name, struct mdg__file *ret);
+/* Whether it is of another namespace, which was in this directory before. */
+bool mdg__file_is_stray(const struct mdg__registry *registry, const struct mdg__file *file);
+/* Unlinks those, as far as this process may. [signals] */
+void mdg__remove_strays(struct mdg__registry *registry);
+/* Reads the names in a directory, some at a time, until `take` says false. */
+struct mdg__listed {
+	const char *buffer;
+	int64_t filled;
+};
+void mdg__directory_read(int dirfd, bool (*take)(const struct mdg__listed *names, void *context),
+                         void *context);
+/* The name at *at, which moves on; from 0, until NULL. */
+const char *mdg__next_name(const struct mdg__listed *names, int64_t *at);
+/* Whether there are data files, of whatever namespace. */
+bool mdg__has_data_files(int dirfd);
 
 /* ---- lock.c ---- */
 /* Takes the writer lock; needs a slot. Rolls back what a dead owner left.
@@ -201,6 +243,12 @@ bool mdg__index_in_use(const struct mdg__registry *registry, uint32_t index);
 /* The highest index in use, -1 for none. */
 int32_t mdg__index_highest(const struct mdg__registry *registry);
 
+/* The sequence with which the ids of a namespace begin: never 0, and hardly that of another. In
+ * the lower half: ids grow for a long time before they come round. */
+static inline uint32_t mdg__first_sequence(uint64_t unique)
+{
+	return 1 + (uint32_t)(unique % (MDG__SEQUENCE_MAX / 2));
+}
 static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__segment_state state)
 {
 	return sequence << 8 | (uint32_t)state;

@@ -475,6 +475,8 @@ int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned fla
 	if (id < 0)
 		return -EINVAL;
 	int rc = check_address(address, flags, &request);
+	if (rc == 0)
+		rc = mdg__registry_glance(&ns->registry);
 	if (rc < 0)
 		return rc;
 	rc = attach(ns, id, &request, &entry, ret_memory);

@@ -18,7 +18,9 @@
 static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 {
 	struct mdg__entry before; /* no slot is needed to be refused */
-	int rc = mdg__entry_find(ns, id, false, &before);
+	int rc = mdg__registry_here(&ns->registry);
+	if (rc == 0)
+		rc = mdg__entry_find(ns, id, false, &before);
 	if (rc == 0)
 		rc = mdg__permit_control(&before);
 	if (rc < 0)
@@ -251,7 +253,9 @@ static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
 {
 	struct mdg__entry entry;
-	int rc = mdg__entry_find(ns, id, false, &entry);
+	int rc = mdg__registry_here(&ns->registry);
+	if (rc == 0)
+		rc = mdg__entry_find(ns, id, false, &entry);
 	if (rc == 0)
 		rc = mdg__permit_control(&entry);
 	if (rc == 0 && (uid == UINT32_MAX || gid == UINT32_MAX))
@@ -307,7 +311,9 @@ static int may_lock(struct mdg_namespace *ns, mdg_id id)
 /* SHM_LOCK and SHM_UNLOCK are for the owner, the creator or CAP_IPC_LOCK. */
 static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct mdg__entry *ret)
 {
-	int rc = mdg__entry_find(ns, id, false, ret);
+	int rc = mdg__registry_here(&ns->registry);
+	if (rc == 0)
+		rc = mdg__entry_find(ns, id, false, ret);
 	if (rc < 0)
 		return rc;
 	uint32_t uid = mdg__euid();

@@ -262,7 +262,9 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
-	rc = -EEXIST;
+	rc = mdg__registry_here(&ns->registry);
+	if (rc == 0)
+		rc = -EEXIST;
 	/* In a shared namespace somebody may have put a file of that name there,
 	 * which is not ours to unlink: the next id has another. */
 	for (int tries = 0; rc == -EEXIST && tries < SQUATTED_MOST; tries++)
@@ -278,6 +280,9 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	mdg__arrive(ns);
+	int gone = mdg__registry_glance(&ns->registry);
+	if (gone < 0)
+		return gone;
 	if (wish->key == 0 && wish->name[0] == '\0')
 		return make(ns, wish, ret_id);
 	for (uint32_t busy = 0;;) {

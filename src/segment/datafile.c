@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * datafile.c - the files that hold the segments' bytes: `seg-<id>`.
+ * datafile.c - the files that hold the segments' bytes: `seg-<number>-<id>`
+ * (registry/files.c has the names).
  *
  * Owner and mode of the file repeat the System V permissions, so that the
  * kernel enforces them too. In a private namespace (directory 0700) nobody
@@ -36,7 +37,7 @@
 struct place {
 	int dirfd;
 	bool borrowed; /* the namespace's own descriptor: not to be closed */
-	char name[64];
+	char name[MDG__FILE_NAME_ROOM];
 };
 
 static int find_place(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struct place *ret)
@@ -44,10 +45,10 @@ static int find_place(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struc
 	unsigned shift = flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK;
 	ret->borrowed = shift == 0;
 	if (shift == 0) {
-		mdg__format(ret->name, sizeof ret->name, "seg-%d", id);
+		mdg__file_name(&ns->registry, "seg", id, ret->name);
 		ret->dirfd = mdg__registry_dirfd(&ns->registry);
 	} else {
-		uint64_t unique = mdg__get64(&ns->registry.head->unique);
+		uint64_t unique = ns->registry.unique;
 		mdg__format(ret->name, sizeof ret->name, "madang-%x%x-seg-%d",
 		            (uint32_t)(unique >> 32), (uint32_t)unique, id);
 		ret->dirfd = mdg__huge_directory(shift);
@@ -293,7 +294,10 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 {
 	struct place place;
 	int flags = writable ? O_RDWR : O_RDONLY;
-	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	int rc = mdg__registry_here(&ns->registry);
+	if (rc < 0)
+		return rc;
+	rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
 	if (rc < 0 && rc != MDG_NS_GONE)
 		return rc;
 	int fd = rc < 0 ? -ENOENT : open_by_name(ns, entry, &place, flags, ret_inode);
@@ -303,10 +307,7 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 	fd = open_through_holder(ns, entry, flags, ret_inode);
 	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
 		return fd;
-	struct stat status; /* a LIVE segment without file: has the directory gone? */
-	if (rc < 0 || (mdg__sys_fstat(ns->registry.dirfd, &status) == 0 && status.st_nlink == 0))
-		return MDG_NS_GONE;
-	return fd;
+	return rc < 0 ? rc : fd; /* a LIVE segment without file: is the directory out of reach? */
 }
 
 /* ---- removing -------------------------------------------------------------- */

@@ -298,8 +298,7 @@ static void after_in_child(void)
 static void use_wiped_page(void)
 {
 	void *memory;
-	if (mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
+	if (mdg__map_own(NULL, mdg__page_size(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
 		return;
 	if (mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) < 0) {
 		(void)mdg__sys_munmap(memory, mdg__page_size());

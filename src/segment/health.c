@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "platform/text.h"
 #include "segment/internal.h"
 
 /* Findings are told when no lock is held any more: who is told may be slow. */
@@ -166,54 +165,51 @@ static void check_files_of_segments(struct findings *findings)
 	}
 }
 
-/* The id of a segment that is in use, and `end` behind it. */
-static bool is_wanted(struct mdg_namespace *ns, const char *digits, char end)
+/* Whether it is a file of a segment that is in use. */
+static bool is_wanted(struct mdg_namespace *ns, const struct mdg__file *file)
 {
-	uint64_t id;
-	const char *at = digits;
-	if (!mdg__parse_number(&at, 10, &id) || *at != end || id > INT32_MAX)
+	if (!file->whole || file->unique != ns->registry.unique)
 		return false;
-	uint32_t index = (uint32_t)id % MDG__IDS;
+	uint32_t index = (uint32_t)file->id % MDG__IDS;
 	if (index >= mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS))
 		return false;
 	uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
-	return mdg__tag_state(tag) != MDG__FREE && (uint64_t)mdg__tag_id(tag, index) == id;
+	return mdg__tag_state(tag) != MDG__FREE && mdg__tag_id(tag, index) == file->id;
 }
 
-struct dirent64 { /* struct linux_dirent64 */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
-static void check_name(struct findings *findings, int dirfd, const char *name)
+static void check_name(struct findings *findings, const char *name)
 {
-	bool data = strncmp(name, "seg-", 4) == 0;
-	bool bell = strncmp(name, "bell-", 5) == 0; /* of a channel's listener, src/channel/pipe.c */
-	if ((!data && !bell) || is_wanted(findings->ns, name + (data ? 4 : 5), data ? '\0' : '-'))
+	struct mdg__file file;
+	struct mdg__registry *registry = &findings->ns->registry;
+	if (!mdg__file_parse(name, &file) || is_wanted(findings->ns, &file))
 		return;
-	bool gone = findings->repair && mdg__sys_unlinkat(dirfd, name) == 0;
-	say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0, "file %s belongs to no segment", name);
+	bool gone = findings->repair && mdg__sys_unlinkat(registry->dirfd, name) == 0;
+	if (mdg__file_is_stray(registry, &file))
+		say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0,
+		    "file %s is of a namespace that was deleted here", name);
+	else
+		say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0, "file %s belongs to no segment",
+		    name);
+}
+
+/* The names were read before: if the registry is the directory's now, none of them is of
+ * another one to come (registry/files.c). */
+static bool check_names(const struct mdg__listed *names, void *context)
+{
+	struct findings *findings = context;
+	const char *name;
+	if (mdg__registry_here(&findings->ns->registry) < 0)
+		return false;
+	for (int64_t at = 0; (name = mdg__next_name(names, &at)) != NULL;)
+		check_name(findings, name);
+	return true;
 }
 
 static void check_orphans(struct findings *findings)
 {
-	_Alignas(8) char buffer[4096];
 	int dirfd = mdg__registry_dirfd(&findings->ns->registry);
-	int fd = dirfd < 0 ? dirfd : mdg__sys_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return;
-	int64_t filled;
-	while ((filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
-		for (int64_t at = 0; at < filled;) {
-			const struct dirent64 *entry = (const void *)(buffer + at);
-			at += entry->length;
-			check_name(findings, dirfd, entry->name);
-		}
-	}
-	(void)mdg__sys_close(fd);
+	if (dirfd >= 0)
+		mdg__directory_read(dirfd, check_names, findings);
 }
 
 /* ---- all of it ------------------------------------------------------------------- */
@@ -270,14 +266,16 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 	struct findings findings = { .ns = ns, .repair = (flags & MDG_CHECK_REPAIR) != 0 };
 	size_t bytes = FINDINGS_MOST * sizeof findings.list[0];
 	void *memory;
-	int rc = mdg__sys_mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-	                       0, &memory);
+	int rc = mdg__map_own(NULL, bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
 	findings.list = memory;
 	mdg__enter(ns);
-	check_lock(&findings);
-	rc = check_registry(&findings);
+	rc = mdg__registry_here(&ns->registry);
+	if (rc == 0) {
+		check_lock(&findings);
+		rc = check_registry(&findings);
+	}
 	if (rc == 0) {
 		check_dead(&findings);
 		check_files_of_segments(&findings);

@@ -13,5 +13,7 @@ MDG_API void *mdg__host_mmap(void *address, size_t length, int protection, int f
                              uint64_t offset);
 MDG_API void *mdg__host_mremap(void *address, size_t old_length, size_t length, int flags,
                                void *new_address);
+/* After an mlockall() of the program: what is the library's own is not to stay locked. */
+MDG_API void mdg__host_unlock_own(void);
 
 #endif

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 
 #include "madang/segment.h"
+#include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/threadlock.h"
 #include "registry/registry.h"

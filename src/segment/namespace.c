@@ -397,7 +397,8 @@ static struct mdg_namespace *find_open(const struct stat *directory)
 {
 	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
 	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
-	                      ns->registry.dir_device != directory->st_dev))
+	                      ns->registry.dir_device != directory->st_dev ||
+	                      mdg__registry_here(&ns->registry) < 0)) /* a former one */
 		ns = ns->next;
 	return ns;
 }
@@ -416,8 +417,7 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 {
 	void *memory;
 	size_t size = object_size(MDG__IDS);
-	int rc = mdg__sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory);
+	int rc = mdg__map_own(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
 	struct mdg_namespace *ns = memory;

@@ -90,8 +90,8 @@ int mdg__pieces_reserve(struct mdg_namespace *ns, uint32_t more)
 		return 0;
 	uint32_t room = ns->piece_room == 0 ? 128 : ns->piece_room * 2;
 	void *memory;
-	int rc = mdg__sys_mmap(NULL, room * (sizeof ns->pieces[0] + sizeof(struct mdg__span)),
-	                       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	int rc = mdg__map_own(NULL, room * (sizeof ns->pieces[0] + sizeof(struct mdg__span)),
+	                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
 	/* The former array stays: somebody may be looking at its spans. Each is

@@ -95,8 +95,7 @@ static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *ent
 	void *memory;
 	uint32_t room = ns->registry.process_capacity;
 	list->bytes = room * sizeof list->holders[0];
-	int rc = mdg__sys_mmap(NULL, list->bytes, PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	int rc = mdg__map_own(NULL, list->bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
 	list->holders = memory;
@@ -226,6 +225,9 @@ int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_se
 {
 	struct mdg__entry entry = { 0 };
 	uint32_t attached = 0;
+	int gone = mdg__registry_glance(&ns->registry);
+	if (gone < 0)
+		return gone;
 	/* Removed while we look, it may still be there: attached. Look again. */
 	for (int tries = 0; tries < TRIES; tries++) {
 		int rc = mdg__entry_find(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);

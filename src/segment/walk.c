@@ -14,6 +14,9 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 {
 	struct mdg__registry *registry = &ns->registry;
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	int gone = mdg__registry_glance(registry);
+	if (gone < 0)
+		return gone;
 	for (uint32_t index = *cursor; index < ready; index++) {
 		if (!mdg__index_in_use(registry, index))
 			continue;
@@ -35,7 +38,9 @@ int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__entry entry;
-	int rc = mdg__entry_read(ns, id, false, &entry);
+	int rc = mdg__registry_glance(registry);
+	if (rc == 0)
+		rc = mdg__entry_read(ns, id, false, &entry);
 	if (rc < 0)
 		return rc;
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
@@ -92,6 +97,9 @@ static void finish_removals(struct mdg_namespace *ns)
 int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_info *ret_info)
 {
 	struct mdg__registry *registry = &ns->registry;
+	int gone = mdg__registry_here(registry);
+	if (gone < 0)
+		return gone;
 	/* What the dead hold does not count. Does not matter if that fails. */
 	mdg__enter(ns);
 	mdg__reap_all(ns);

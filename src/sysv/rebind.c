@@ -61,7 +61,7 @@ enum { OBJECTS_MAX = 128 }; /* new ones at once; the rest is left as it is */
 /* What libmadang-sysv.map exports. */
 static const char *const rebound_names[] = {
 	"shmget", "shmat", "shmdt", "shmctl", "__shmctl64", "ftok",
-	"munmap", "mmap", "mmap64", "mremap",
+	"munmap", "mmap", "mmap64", "mremap", "mlockall",
 	"open", "open64", "openat", "openat64",
 	"__open_2", "__open64_2", "__openat_2", "__openat64_2",
 	"fopen", "fopen64", "dlopen",

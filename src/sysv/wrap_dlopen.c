@@ -50,6 +50,7 @@ static dlopen_function *next_dlopen(void)
 #include <stdbool.h>
 #include <sys/mman.h>
 
+#include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/text.h"
 
@@ -61,8 +62,7 @@ static Dl_serinfo *search_path(void *handle)
 	Dl_serinfo head;
 	void *memory;
 	if (dlinfo(handle, RTLD_DI_SERINFOSIZE, &head) != 0 ||
-	    mdg__sys_mmap(NULL, head.dls_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	                  -1, 0, &memory) < 0)
+	    mdg__map_own(NULL, head.dls_size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
 		return NULL;
 	Dl_serinfo *path = memory;
 	path->dls_size = head.dls_size;

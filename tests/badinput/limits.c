@@ -128,7 +128,7 @@ static mode_t mode_of(const char *path)
 static void umask_0777(void *shared)
 {
 	const char *path = *(bool *)shared ? in_place("shared") : in_place("private");
-	char name[64];
+	char name[256];
 	mdg_id id;
 	struct mdg_segment_info info;
 	umask(0777);
@@ -139,7 +139,7 @@ static void umask_0777(void *shared)
 	CHECK(mode_of(in_directory(path, "registry")) == (*(bool *)shared ? 0666 : 0600));
 	check_works(ns);
 	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0640, 0, &id));
-	snprintf(name, sizeof name, "seg-%d", id);
+	snprintf(name, sizeof name, "%s", data_file_name(path, id));
 	if (*(bool *)shared) /* in a private one the directory is what guards it */
 		CHECK(mode_of(in_directory(path, name)) == 0640);
 	CHECK_CODE(0, mdg_segment_stat(ns, id, 0, &info));

@@ -96,7 +96,7 @@ static void removal(void)
 	mdg_id id;
 	char name[64];
 	CHECK_CODE(0, mdg_segment_create(ns, NULL, 8192, 0600, 0, &id));
-	snprintf(name, sizeof name, "ns/seg-%d", id);
+	snprintf(name, sizeof name, "ns/%s", data_file_name(in_place("ns"), id));
 	char *memory = attach(id);
 	strcpy(memory, "removed");
 	CHECK_CODE(0, mdg_segment_remove(ns, id));

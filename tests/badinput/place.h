@@ -13,6 +13,7 @@
 #define MADANG_TESTS_BADINPUT_PLACE_H
 
 #include "support/check.h"
+#include "support/datafile.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -26,8 +26,10 @@ static mdg_namespace *ns;
 
 static const char *file_of(mdg_id id)
 {
-	char name[64];
-	snprintf(name, sizeof name, "shared/seg-%d", id);
+	char name[64], stem[32]; /* the name of another one's, without the id */
+	snprintf(stem, sizeof stem, "%s", data_file_name(in_place("shared"), left->secret));
+	strrchr(stem, '-')[1] = '\0';
+	snprintf(name, sizeof name, "shared/%s%d", stem, id);
 	return in_place(name);
 }
 

@@ -382,6 +382,28 @@ static bool is_noticed(uint64_t number, const uint64_t argument[6])
 	return ONE_OF(number, calls) || forks(number);
 }
 
+/* Calls that one run makes and another does not: how long it took decides. Whoever waits
+ * sleeps, and whether the registry is still the directory's is asked once in so many ms. */
+static bool depends_on_time(uint64_t number)
+{
+	static const long calls[] = {
+#ifdef SYS_newfstatat
+		SYS_newfstatat,
+#endif
+#ifdef SYS_fstatat64
+		SYS_fstatat64,
+#endif
+#ifdef SYS_statx
+		SYS_statx,
+#endif
+#ifdef SYS__llseek
+		SYS__llseek,
+#endif
+		SYS_lseek, SYS_futex
+	};
+	return ONE_OF(number, calls);
+}
+
 /* A stop at a system call. Returns whether it is a point. */
 static bool at_call(struct victim *victim)
 {
@@ -392,7 +414,7 @@ static bool at_call(struct victim *victim)
 	look_for_misses(victim, !entry);
 	if (entry) {
 		victim->call = info.number;
-		if (info.number != SYS_futex && victim->begun < VICTIM_CALLS)
+		if (!depends_on_time(info.number) && victim->begun < VICTIM_CALLS)
 			victim->points_at[victim->begun++] = victim_points(victim);
 		memcpy(victim->argument, info.argument, sizeof(info.argument));
 		/* A child inherits the protection as it is: it has no helper. */

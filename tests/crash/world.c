@@ -18,6 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "registry/registry.h"
+#include "segment/internal.h"
+#include "support/datafile.h"
+
 struct desk *desk;
 char world_context[160];
 static char base[160]; /* where the directories are made */
@@ -193,13 +197,19 @@ static uint32_t count_files(const struct world *world)
 	return files;
 }
 
+/* Each world is a new namespace, whose ids begin somewhere else: what they are is told from there. */
+static mdg_id first_id(const mdg_namespace *ns)
+{
+	return (mdg_id)(mdg__first_sequence(ns->registry.unique) * MDG__IDS);
+}
+
 static void look_at(const struct world *world, mdg_namespace *ns,
                     const struct mdg_segment_info *info, struct seen *seen)
 {
-	char path[260];
+	char path[520];
 	struct stat status;
 	mdg_id id = -1;
-	seen->id = info->id;
+	seen->id = info->id - first_id(ns);
 	seen->key = info->key;
 	seen->mode = info->mode;
 	seen->attached = info->attached;
@@ -211,12 +221,13 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 		(void)mdg_segment_get(ns, info->key, 0, 0, &id);
 	else if (info->name[0] != '\0')
 		(void)mdg_segment_open(ns, info->name, 0, 0, &id);
-	seen->found = id;
+	seen->found = id < 0 ? id : id - first_id(ns);
 	bool hidden = info->key == 0 && info->name[0] == '\0';
 	if (!hidden && id != info->id)
 		complain("segment %d is not found by its key %#x or name '%s' but %d is", info->id,
 		         (unsigned)info->key, info->name, id);
-	snprintf(path, sizeof(path), "%s/seg-%d", world->directory, info->id);
+	snprintf(path, sizeof(path), "%s/%s", world->directory,
+	         data_file_name(world->directory, info->id));
 	/* A removed one's file has lost its name, unless the remover died before. */
 	if (info->mode & MDG_MODE_REMOVED)
 		return;

@@ -48,6 +48,8 @@ struct comparison {
 	int made, made_id[STEPS_MAX];
 	uint64_t deaths;             /* phases in which somebody died, a bit each */
 	int pairs, kernel_id[PAIRS_MAX], madang_id[PAIRS_MAX];
+	bool shift_known;            /* by the first id that both gave */
+	int64_t shift;               /* so much higher are Madang's ids, if both are alone */
 };
 
 static bool is_segment(int type)
@@ -68,8 +70,16 @@ static const char *field_name(int type, int field)
 
 static bool ids_match(struct comparison *c, int64_t kernel, int64_t madang)
 {
-	if (c->kernel->alone || kernel < 0 || madang < 0)
+	if (kernel < 0 || madang < 0)
 		return kernel == madang;
+	/* Each namespace begins with a sequence of its own; from there on the ids are the same. */
+	if (c->kernel->alone && !c->shift_known) {
+		c->shift_known = true;
+		c->shift = madang - kernel;
+		return c->shift >= 0 && c->shift % 32768 == 0;
+	}
+	if (c->kernel->alone)
+		return madang - kernel == c->shift;
 	for (int i = 0; i < c->pairs; i++)
 		if (c->kernel_id[i] == kernel || c->madang_id[i] == madang)
 			return c->kernel_id[i] == kernel && c->madang_id[i] == madang;
@@ -116,8 +126,8 @@ static bool values_match(struct comparison *c, int kind, const struct record *re
 		return ids_match(c, kernel, madang);
 	if (type == REC_RESULT && field == RESULT_VALUE && gives_id(kind))
 		return ids_match(c, kernel, madang);
-	if (is_segment(type) && field == SEGMENT_SEQ && !c->kernel->alone)
-		return true;
+	if ((type == REC_STRUCT || type == REC_SEGMENT) && field == SEGMENT_SEQ) /* no row has it */
+		return !c->kernel->alone || madang - kernel == c->shift / 32768;
 	if (kernel == madang)
 		return true;
 	if (is_segment(type) && field == SEGMENT_LPID)

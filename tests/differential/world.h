@@ -11,7 +11,7 @@
  * The LOG is what the comparison reads. It is written so that two runs can be
  * compared word by word: processes are given by the number of their birth, times
  * by the phase (between two naps) that they fall into, addresses relative to the
- * area. Only ids are left as they are.
+ * area. Only ids are left as they are; the comparison knows where those of each side begin.
  *
  * The file never outlives the machine's run and both sides are of one build: its
  * layout is nobody else's business.

@@ -190,7 +190,7 @@ static void make_again(const struct scene *scene, const char *name)
 	    fstat(fd, &status) < 0)
 		die(path, 0);
 	close(fd);
-	mdg_id id = (mdg_id)strtol(name + 4, NULL, 10);
+	mdg_id id = (mdg_id)strtol(strrchr(name, '-') + 1, NULL, 10);
 	segment_of(scene->map, id)->inode = segment_of(scene->image, id)->inode = status.st_ino;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "crash/victim.h"
+#include "support/datafile.h"
 #include "unit/unit.h"
 
 /* The table, as documented in src/locks/table.h. */
@@ -23,7 +24,8 @@ static mdg_id make(uint64_t size, unsigned flags)
 	char directory[UNIT_PATH];
 	mdg_id id = -1;
 	CHECK_RC(0, mdg_segment_create(ns, NULL, size, 0600, flags, &id));
-	snprintf(path, sizeof path, "%s/seg-%d", unit_path(directory, "names"), (int)id);
+	snprintf(path, sizeof path, "%s/%s", directory,
+	         data_file_name(unit_path(directory, "names"), (int)id));
 	return id;
 }
 

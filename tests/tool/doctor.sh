@@ -21,14 +21,14 @@ examine --json
 [ -e "$ns" ] && echo "doctor made a namespace"
 try init "$ns"
 try mk 64K --key 1
-hold attach 0
+hold attach "$(nth 0)"
 examine
 release
 examine
 examine --json
 
 echo "# a process that was killed"
-hold attach 0
+hold attach "$(nth 0)"
 kill -9 "$holder"
 wait "$holder" 2>/dev/null
 exec 9>&-
@@ -37,17 +37,17 @@ exec 9>&-
 "$madang" doctor --repair | grep -c 'repaired: cleared away [0-9]* record.* of ended processes'
 
 echo "# a file that belongs to no segment"
-: >"$ns/seg-77777"
+: >"$ns/seg-77777-more"
 try doctor | grep -e exit -e 'finding.*file' -e Try -e result
 try doctor --json | grep -e exit -e '"healthy"' -e '"orphan-file"' -e '"text".*file'
 try doctor --repair | grep -e exit -e 'finding.*file' -e Try -e result
 try doctor | grep -e exit -e 'finding.*file' -e result
 
 echo "# a segment that lost its file"
-rm "$ns/seg-0"
+rm "$ns"/seg-*-"$(nth 0)"
 try doctor | grep -e exit -e 'finding.*file' -e bytes -e result
 try doctor --repair | grep -e exit -e 'finding.*file' -e bytes -e result
-try rm 0
+try rm "$(nth 0)"
 try doctor | grep -e exit -e 'finding.*file' -e result
 
 echo "# a full file system"

@@ -18,6 +18,7 @@
  * Then waits for the end of its input, kills them, and removes the segments.
  */
 #include "sync/shared.h"
+#include "support/datafile.h"
 
 #include <fcntl.h>
 #include <madang/segment.h>
@@ -329,7 +330,7 @@ static void noise(void)
 	uint32_t words[4096];
 	uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
 	full();
-	snprintf(path, sizeof path, "%s/seg-%d", dir, (int)id);
+	snprintf(path, sizeof path, "%s/%s", dir, data_file_name(dir, (int)id));
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	/* The head stays; so do some kinds and places, or all would be passed over at once. */
 	if (fd < 0 || pread(fd, words, sizeof words, SIZE) != sizeof words)

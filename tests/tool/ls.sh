@@ -13,7 +13,7 @@ try ls --json
 
 try mk 4096 --key 0x77
 try mk 2M --name 'marketplace'
-hold attach 0 3
+hold attach "$(nth 0)" 3
 try ls
 try ls -l
 try ls -l --json

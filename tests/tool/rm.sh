@@ -11,9 +11,9 @@ try mk 100
 try mk 4096 --key 7
 try mk 2M --name weather
 try mk 1 --name next
-try rm 0 --dry-run
-try rm 0 99
-try rm 0
+try rm "$(nth 0)" --dry-run
+try rm "$(nth 0)" "$(nth 99)"
+try rm "$(nth 0)"
 try rm --key 7
 try rm --key 7
 try rm --name weather
@@ -21,7 +21,7 @@ try rm --name weather
 try ls
 
 # Attached: hidden at once, there until the end; no orphan. Segment 3 is "next".
-hold attach 3 2
+hold attach "$(nth 3)" 2
 try rm --orphans --dry-run
 try rm --orphans
 try rm --name next

@@ -28,8 +28,8 @@ try mk 4096 --name roots
 try mk 4096 --name public --mode 0666
 other mk 4096 --key 0x55
 other ls
-other rm 0
-other rm 1
+other rm "$(nth 0)"
+other rm "$(nth 1)"
 other rm --orphans --dry-run
 other rm --orphans
 other rm --orphans

@@ -2,7 +2,8 @@
 /*
  * ids.c - which ids are given, against a simple model, and how many at once.
  *
- * The kernel's rule (G11, and G30, G31, S14 of the finer list): the lowest free
+ * A namespace's first sequence is its own, from 1 to 32767, so that another's ids name nothing in it.
+ * Then the kernel's rule (G11, and G30, G31, S14 of the finer list): the lowest free
  * index from a cursor on, below max(64, segments in use * 3/2), else from 0;
  * the sequence grows when the index is not above the last one; the id is
  * index + sequence * 32768. An id that was removed is EINVAL for ever after,
@@ -25,7 +26,7 @@ static mdg_id make(void)
 
 struct model {
 	bool taken[CAPACITY];
-	int in_use, cursor, last, sequence;
+	int in_use, cursor, last, sequence; /* sequence: -1 until the first id has told it */
 };
 
 static int model_free_from(const struct model *model, int from, int below)
@@ -35,7 +36,7 @@ static int model_free_from(const struct model *model, int from, int below)
 	return from;
 }
 
-static mdg_id model_take(struct model *model)
+static mdg_id model_take(struct model *model, mdg_id told)
 {
 	int below = model->in_use * 3 / 2 > 64 ? model->in_use * 3 / 2 : 64;
 	if (below > CAPACITY)
@@ -43,7 +44,9 @@ static mdg_id model_take(struct model *model)
 	int index = model_free_from(model, model->cursor, below);
 	if (index >= below)
 		index = model_free_from(model, 0, below);
-	if (index <= model->last)
+	if (model->sequence < 0)
+		model->sequence = told / 32768; /* each namespace begins with another one */
+	else if (index <= model->last)
 		model->sequence++;
 	model->taken[index] = true;
 	model->in_use++;
@@ -54,7 +57,7 @@ static mdg_id model_take(struct model *model)
 
 static void like_the_model(void)
 {
-	struct model model = { .last = -1 };
+	struct model model = { .last = -1, .sequence = -1 };
 	struct mdg_namespace_options options = unit_options(0);
 	static mdg_id ids[CAPACITY];
 	uint64_t state = 20240521;
@@ -67,7 +70,7 @@ static void like_the_model(void)
 		bool grows = unit_random(&state) % 100 < chance;
 		if (grows && count < CAPACITY) {
 			ids[count] = make();
-			if (!CHECK(ids[count] == model_take(&model)))
+			if (!CHECK(ids[count] == model_take(&model, ids[count])))
 				return;
 			count++;
 		} else if (!grows && count > 0) {
@@ -123,6 +126,31 @@ static void more_than_a_round(void)
 	unit_is_sound(ns);
 }
 
+/* ---- a place of its own ---------------------------------------------------------------- */
+
+/* Of 40 namespaces hardly two begin with the same sequence: 40 * 39 / 2 pairs, each with a chance of
+ * 1 in 32767. That three pairs do is rarer than a broken machine. */
+static void ids_of_others(void)
+{
+	enum { NAMESPACES = 40 };
+	mdg_id first[NAMESPACES];
+	int alike = 0;
+	for (int i = 0; i < NAMESPACES; i++) {
+		char name[32];
+		struct mdg_namespace_options options = unit_options(0);
+		options.segments = 64;
+		snprintf(name, sizeof name, "other %d", i);
+		ns = unit_open(name, &options);
+		first[i] = make();
+		CHECK(first[i] % 32768 == 0 && first[i] / 32768 >= 1 && first[i] / 32768 <= 32767);
+		for (int before = 0; before < i; before++) {
+			alike += first[before] == first[i];
+			CHECK(first[before] == first[i] || is_stale(first[before]));
+		}
+	}
+	CHECK(alike < 3);
+}
+
 /* ---- many at once -------------------------------------------------------------------- */
 
 static void thousands(void)
@@ -167,6 +195,7 @@ int main(void)
 {
 	like_the_model();
 	more_than_a_round();
+	ids_of_others();
 	thousands();
 	return test_result();
 }

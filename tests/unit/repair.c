@@ -15,6 +15,7 @@
 
 #include "registry/registry.h"
 #include "segment/internal.h"
+#include "support/datafile.h"
 
 enum { HEALTHY = 6, VICTIM = HEALTHY };
 
@@ -245,7 +246,7 @@ static void everything_ff(struct scene *scene)
 static void orphan_file(struct scene *scene)
 {
 	char path[UNIT_PATH + 32];
-	snprintf(path, sizeof path, "%s/seg-98365", scene->directory);
+	snprintf(path, sizeof path, "%s/seg-98365", scene->directory); /* as in format 1 */
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	CHECK(fd >= 0 && close(fd) == 0);
 }
@@ -253,7 +254,8 @@ static void orphan_file(struct scene *scene)
 static void missing_file(struct scene *scene)
 {
 	char path[UNIT_PATH + 32];
-	snprintf(path, sizeof path, "%s/seg-%d", scene->directory, scene->ids[VICTIM]);
+	snprintf(path, sizeof path, "%s/%s", scene->directory,
+	         data_file_name(scene->directory, scene->ids[VICTIM]));
 	CHECK(unlink(path) == 0);
 }
 

@@ -17,6 +17,7 @@
 
 #include "registry/registry.h"
 #include "segment/internal.h"
+#include "support/datafile.h"
 
 enum { FRIEND = 12345, STRANGER = 23456, MOST_SECONDS = 5 };
 
@@ -174,7 +175,8 @@ int main(void)
 	char directory[UNIT_PATH];
 	ns = unit_open("together", &options);
 	CHECK_RC(0, mdg_segment_create(ns, NULL, 4096, 0640, 0, &id));
-	snprintf(path, sizeof path, "%s/seg-%d", unit_path(directory, "together"), id);
+	snprintf(path, sizeof path, "%s/%s", directory,
+	         data_file_name(unit_path(directory, "together"), id));
 	pid_t pid = start_other();
 	never_let_go();
 	if (geteuid() == 0) {

@@ -14,6 +14,7 @@
  * Nothing is random, and nothing depends on speed, but for waits that must end: GRACE.
  */
 #include "crash/victim.h"
+#include "support/datafile.h"
 
 #include "channel/points/scene.h"
 
@@ -73,7 +74,7 @@ static void note_path(mdg_id id)
 {
 	const char *directory = getenv("MADANG_NAMESPACE");
 	books->id = id;
-	snprintf(books->path, sizeof books->path, "%s/seg-%d", directory, (int)id);
+	snprintf(books->path, sizeof books->path, "%s/%s", directory, data_file_name(directory, (int)id));
 }
 
 /* Messages that go through before, so that the ring's end is where it is wanted. */

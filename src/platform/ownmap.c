@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See ownmap.h.
+ *
+ * There is no flag of mmap(2) against being locked. But a mapping that has been unlocked grows
+ * unlocked, and what it grows by is not counted: so the first page is mapped and unlocked, and
+ * then grown. Only for that page has there to be room under the limit.
+ *
+ * munlock(2) is called only when the page is locked, for the sake of programs that have forbidden
+ * themselves all calls but some: madvise(2), which says whether it is, and mremap(2) are what
+ * malloc makes too. Where mremap is refused, the mapping is made at once.
+ */
+#include "platform/ownmap.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "platform/raw.h"
+#include "platform/sys.h"
+
+enum { READ_AND_WRITE = PROT_READ | PROT_WRITE };
+
+/* The kernel refuses to drop pages of a locked mapping. Nothing is in this one yet. */
+static int is_locked(void *memory, size_t length)
+{
+	return mdg__sys_madvise(memory, length, MADV_DONTNEED) == -EINVAL;
+}
+
+void mdg__unlock_own(void *memory, size_t length)
+{
+	(void)MDG__RAW(SYS_munlock, memory, length);
+}
+
+/* In its place if it shall be there, else wherever there is room. */
+static int grow(void *first, size_t page, size_t length, int stay, void **ret)
+{
+	int rc = stay ? mdg__sys_mremap(first, page, length, 0, NULL, ret) : -ENOMEM;
+	return rc == 0 ? rc : mdg__sys_mremap(first, page, length, MREMAP_MAYMOVE, NULL, ret);
+}
+
+int mdg__map_own(void *hint, size_t length, int flags, int fd, uint64_t offset, void **ret)
+{
+	size_t page = mdg__page_size(), whole = (length + page - 1) / page * page;
+	void *first;
+	int rc = mdg__sys_mmap(hint, page, READ_AND_WRITE, flags, fd, offset, &first);
+	if (rc < 0)
+		return rc == -EAGAIN ? -ENOMEM : rc;
+	if (is_locked(first, page))
+		mdg__unlock_own(first, page);
+	if (whole == page) {
+		*ret = first;
+		return 0;
+	}
+	rc = grow(first, page, whole, hint != NULL, ret);
+	if (rc == 0)
+		return 0;
+	(void)mdg__sys_munmap(first, page);
+	if (rc != -EPERM && rc != -ENOSYS && rc != -EACCES)
+		return rc;
+	rc = mdg__sys_mmap(hint, whole, READ_AND_WRITE, flags, fd, offset, ret);
+	return rc == -EAGAIN ? -ENOMEM : rc;
+}

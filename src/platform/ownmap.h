@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ownmap.h - memory of the library's own, which the program does not pay for.
+ *
+ * After mlockall(MCL_FUTURE) the kernel locks each new mapping, fills it, and counts it against
+ * RLIMIT_MEMLOCK. That is meant for what the program maps, segments among it. The registry is a
+ * few MiB of addresses of which a few pages are ever used.
+ */
+#ifndef MADANG_PLATFORM_OWNMAP_H
+#define MADANG_PLATFORM_OWNMAP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A new mapping to read and write, unlocked; `flags` MAP_SHARED with `fd` and `offset`, or
+ * MAP_PRIVATE | MAP_ANONYMOUS with -1 and 0. `hint`: where it should be if there is room; NULL:
+ * anywhere. Unmapped with mdg__sys_munmap. 0 or -errno; -ENOMEM also if not even one page may
+ * be locked for a moment. */
+int mdg__map_own(void *hint, size_t length, int flags, int fd, uint64_t offset, void **ret);
+
+/* After an mlockall(MCL_CURRENT): unlocks such a mapping again. What is unlocked stays so. */
+void mdg__unlock_own(void *memory, size_t length);
+
+#endif

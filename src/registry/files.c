@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * files.c - the names of a namespace's files, and those that former namespaces left.
+ *
+ * Each file carries the number of its namespace in its name: seg-NUMBER-ID, bell-NUMBER-ID-....
+ * A directory outlives its registry: whoever deletes the files in it, a cleaner for instance,
+ * does not tell the processes that use them. With the number no process can take a file of the
+ * next namespace for one of its own, whatever it does, and however late it learns of that.
+ *
+ * Strays are files of another number than the registry's. Nobody finds them by name any more;
+ * who has them mapped or open keeps them. Removing them must not hit a namespace that was made
+ * just now, in the place of ours: so names are read first, then the registry is looked at, and
+ * then those names go. If the registry is still the directory's, it was when the names were
+ * read; so they were of a namespace before it, and no later one has the same number.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "platform/sys.h"
+#include "platform/text.h"
+#include "registry/registry.h"
+
+void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
+                    char ret_name[MDG__FILE_NAME_ROOM])
+{
+	(void)mdg__format(ret_name, MDG__FILE_NAME_ROOM, "%s-%x%x-%d", kind,
+	                  (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique, id);
+}
+
+/* "16 hexadecimal digits-": false when it is not that. */
+static bool take_unique(const char **at, uint64_t *ret)
+{
+	const char *start = *at, *digits = start;
+	if (!mdg__parse_number(&digits, 16, ret) || digits - start != 16 || *digits != '-')
+		return false;
+	*at = digits + 1;
+	return true;
+}
+
+bool mdg__file_parse(const char *name, struct mdg__file *ret)
+{
+	bool data = strncmp(name, "seg-", 4) == 0;
+	if (!data && strncmp(name, "bell-", 5) != 0)
+		return false;
+	const char *at = name + (data ? 4 : 5);
+	uint64_t unique = 0, id = 0;
+	/* Format 1 had names without number. */
+	(void)take_unique(&at, &unique);
+	bool whole = mdg__parse_number(&at, 10, &id) && *at == (data ? '\0' : '-') && id <= INT32_MAX;
+	*ret = (struct mdg__file){ whole, whole ? unique : 0, whole ? (mdg_id)id : -1 };
+	return true;
+}
+
+/* ---- reading the directory ------------------------------------------------------ */
+
+struct dirent64 { /* struct linux_dirent64 */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+void mdg__directory_read(int dirfd, bool (*take)(const struct mdg__listed *, void *), void *context)
+{
+	_Alignas(8) char buffer[4096];
+	int fd = mdg__sys_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return;
+	struct mdg__listed names = { buffer, 0 };
+	while ((names.filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0)
+		if (!take(&names, context))
+			break;
+	(void)mdg__sys_close(fd);
+}
+
+const char *mdg__next_name(const struct mdg__listed *names, int64_t *at)
+{
+	if (*at >= names->filled)
+		return NULL;
+	const struct dirent64 *entry = (const void *)(names->buffer + *at);
+	*at += entry->length;
+	return entry->name;
+}
+
+static bool look_for_data(const struct mdg__listed *names, void *context)
+{
+	bool *found = context;
+	const char *name;
+	for (int64_t at = 0; !*found && (name = mdg__next_name(names, &at)) != NULL;)
+		*found = strncmp(name, "seg-", 4) == 0;
+	return !*found;
+}
+
+bool mdg__has_data_files(int dirfd)
+{
+	bool found = false;
+	mdg__directory_read(dirfd, look_for_data, &found);
+	return found;
+}
+
+/* ---- strays --------------------------------------------------------------------- */
+
+bool mdg__file_is_stray(const struct mdg__registry *registry, const struct mdg__file *file)
+{
+	return file->whole && file->unique != registry->unique;
+}
+
+static bool remove_read(const struct mdg__listed *names, void *context)
+{
+	struct mdg__registry *registry = context;
+	struct mdg__file file;
+	const char *name;
+	if (mdg__registry_here(registry) < 0)
+		return false;
+	for (int64_t at = 0; (name = mdg__next_name(names, &at)) != NULL;)
+		if (mdg__file_parse(name, &file) && mdg__file_is_stray(registry, &file))
+			(void)mdg__sys_unlinkat(registry->dirfd, name);
+	return true;
+}
+
+void mdg__remove_strays(struct mdg__registry *registry)
+{
+	int dirfd = mdg__registry_dirfd(registry);
+	if (dirfd >= 0)
+		mdg__directory_read(dirfd, remove_read, registry);
+}

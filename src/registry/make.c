@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * make.c - makes the registry file.
+ *
+ * Whoever holds the byte lock INIT_LOCK fills the file in and stores the magic last. A maker
+ * that dies leaves a file without magic and a free lock, and the next one starts over.
+ *
+ * A file without magic beside data files may be another thing: a registry that lost its content.
+ * That is a loss to be told, and not to be made worse. A *missing* registry beside data files is
+ * no loss that anybody could mend: the namespace was deleted, and nobody finds those files any
+ * more. The mark MDG__BEING_MADE tells the two apart: open(2) sets it in the moment in which it
+ * makes the file. Who finds it on a whole registry clears the remains away (files.c), and then
+ * takes the mark off.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "platform/identity.h"
+#include "platform/ownmap.h"
+#include "platform/sys.h"
+#include "registry/file.h"
+
+#define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
+#define FIRST_SEGMENTS 64u
+#define FIRST_PROCESSES 32u
+
+static uint32_t at_least_power_of_two(uint32_t value)
+{
+	uint32_t power = 64;
+	while (power < value)
+		power *= 2;
+	return power;
+}
+
+static int settled(const struct mdg_namespace_options *given, struct mdg_namespace_options *ret)
+{
+	struct mdg_namespace_options o = { 0 };
+	if (given != NULL)
+		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+	o.segments = o.segments ? o.segments : 4096;
+	o.processes = o.processes ? o.processes : 4096;
+	/* As the kernel: the largest unsigned long less 2^24. */
+	o.shmmax = o.shmmax ? o.shmmax : UINT64_MAX - (1u << 24);
+	o.shmall = o.shmall ? o.shmall : UINT64_MAX - (1u << 24);
+	if (o.segments < 64 || o.segments > MDG__IDS || o.processes < 16 || o.processes > 32767)
+		return -EINVAL;
+	*ret = o;
+	return 0;
+}
+
+static unsigned mode_of(uint32_t flags)
+{
+	return flags & MDG_NS_SHARED ? 0666 : 0600;
+}
+
+/* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
+static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
+                    uint32_t attachments, uint32_t buckets)
+{
+	uint64_t unique = mdg__random();
+	head->format = MDG__FORMAT;
+	head->mark = MDG__MARK;
+	head->segment_capacity = o->segments;
+	head->process_capacity = o->processes;
+	head->attachment_capacity = attachments;
+	head->bucket_count = buckets;
+	head->file_size = length;
+	head->unique = unique;
+	head->shmmax = o->shmmax;
+	head->shmall = o->shmall;
+	head->flags = o->flags & MDG_NS_SHARED;
+	head->fixed_sum = mdg__fixed_sum(head);
+	/* Ids begin at a place of the namespace's own: one that is handed to a process in another
+	 * namespace names nothing there, rather than something else. */
+	head->sequence = mdg__first_sequence(unique);
+	head->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
+	head->segments_ready = FIRST_SEGMENTS;
+	head->processes_ready = o->processes < FIRST_PROCESSES ? o->processes : FIRST_PROCESSES;
+	head->attachments_ready = MDG__FIRST_ATTACHMENTS;
+	atomic_store_explicit(&head->magic, MDG__MAGIC, memory_order_release);
+}
+
+/* The file and all of its first parts, with memory behind them. */
+static int make(int fd, const struct mdg_namespace_options *options)
+{
+	struct mdg_namespace_options o;
+	int rc = settled(options, &o);
+	if (rc < 0)
+		return rc;
+	uint32_t attachments = 16 * (o.segments > o.processes ? o.segments : o.processes);
+	uint32_t buckets = at_least_power_of_two(2 * o.segments);
+	struct mdg__tables at = mdg__table_offsets(o.segments, o.processes, attachments, buckets);
+	/* Down and up: a maker that died may have left anything but the magic. */
+	rc = mdg__sys_ftruncate(fd, 0);
+	if (rc == 0)
+		rc = mdg__sys_ftruncate(fd, at.end);
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, 0,
+		                      at.processes + FIRST_PROCESSES * sizeof(struct mdg__process));
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at.segments, FIRST_SEGMENTS * sizeof(struct mdg__segment));
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at.attachments,
+		                      MDG__FIRST_ATTACHMENTS * sizeof(struct mdg__attachment));
+	if (rc == 0)
+		rc = mdg__sys_fchmod(fd, MDG__BEING_MADE | mode_of(o.flags));
+	void *map = NULL;
+	if (rc == 0)
+		rc = mdg__map_own(NULL, MDG__TABLE_ALIGN, MAP_SHARED, fd, 0, &map);
+	if (rc != 0) {
+		(void)mdg__sys_ftruncate(fd, 0);
+		return rc;
+	}
+	fill_in(map, &o, at.end, attachments, buckets);
+	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
+	return 0;
+}
+
+/* 1, 0, or why it cannot be told: never to be taken for a file that is fresh. */
+static int has_magic(int fd)
+{
+	uint64_t magic = 0;
+	int64_t got = mdg__sys_pread(fd, &magic, sizeof magic, 0);
+	if (got < 0)
+		return (int)got;
+	return got == (int64_t)sizeof magic && magic != 0; /* a wrong one is for check_head() */
+}
+
+/* With the byte INIT_LOCK locked. -EAGAIN: the file is not the registry any
+ * more, because its maker failed. */
+static int make_locked(int fd, int dirfd, const struct mdg_namespace_options *options)
+{
+	struct stat status;
+	uint32_t wish = options != NULL ? options->flags : 0;
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc == 0 && status.st_nlink == 0)
+		rc = -EAGAIN;
+	if (rc == 0)
+		rc = has_magic(fd);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (!(status.st_mode & MDG__BEING_MADE) && mdg__has_data_files(dirfd))
+		return MDG_NOT_REGISTRY;
+	if (wish & MDG_NS_EXISTING)
+		return -ENOENT;
+	rc = make(fd, options);
+	if (rc < 0) /* whoever waits for the lock starts over */
+		(void)mdg__sys_unlinkat(dirfd, MDG__REGISTRY_NAME);
+	return rc;
+}
+
+static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_options *options)
+{
+	int rc = has_magic(fd);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	rc = mdg__sys_lock_byte(fd, INIT_LOCK, true);
+	if (rc < 0)
+		return rc;
+	rc = make_locked(fd, dirfd, options);
+	(void)mdg__sys_unlock_byte(fd, INIT_LOCK);
+	return rc;
+}
+
+int mdg__registry_file(int dirfd, const struct mdg_namespace_options *options)
+{
+	uint32_t wish = options != NULL ? options->flags : 0;
+	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+	if (!(wish & MDG_NS_EXISTING))
+		flags |= O_CREAT;
+	if (wish & MDG_NS_EXCL)
+		flags |= O_EXCL;
+	for (;;) {
+		struct stat status;
+		int fd = mdg__sys_openat(dirfd, MDG__REGISTRY_NAME, flags, MDG__BEING_MADE | 0600);
+		if (fd == -ELOOP || fd == -EISDIR || fd == -ENXIO)
+			return MDG_NOT_REGISTRY; /* a link, a directory, a socket */
+		if (fd < 0)
+			return fd;
+		int rc = mdg__sys_fstat(fd, &status);
+		if (rc == 0)
+			rc = S_ISREG(status.st_mode) ? make_unless_made(fd, dirfd, options)
+			                             : MDG_NOT_REGISTRY;
+		if (rc == 0)
+			return fd;
+		(void)mdg__sys_close(fd);
+		if (rc != -EAGAIN)
+			return rc;
+	}
+}
+
+void mdg__registry_made(struct mdg__registry *registry, int fd)
+{
+	mdg__remove_strays(registry);
+	(void)mdg__sys_fchmod(fd, mode_of(registry->flags));
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ownlock.c - mlockall(MCL_CURRENT) locks all that is mapped, the library's own with it: that is
+ * unlocked again (platform/ownmap.h). What the program has attached stays locked.
+ */
+#include "segment/hostcalls.h"
+#include "segment/internal.h"
+
+void mdg__host_unlock_own(void)
+{
+	for (struct mdg_namespace *ns = atomic_load_explicit(&mdg__namespaces, memory_order_acquire);
+	     ns != NULL; ns = ns->next) {
+		mdg__enter(ns);
+		mdg__unlock_own(ns->registry.head, (size_t)ns->registry.length);
+		mdg__unlock_own(ns, (size_t)((char *)ns->known - (char *)ns) +
+		                            ns->registry.segment_capacity * sizeof ns->known[0]);
+		if (ns->pieces != NULL)
+			mdg__unlock_own(ns->pieces, ns->piece_room * (sizeof ns->pieces[0] +
+			                                              sizeof(struct mdg__span)));
+		mdg__leave(ns);
+	}
+}
