@@ -192,15 +192,20 @@ static void cut_inherited(struct mdg__robust_head *head)
 	uintptr_t end = (uintptr_t)&head->list;
 	uint32_t tid = (uint32_t)mdg__tid();
 	volatile uintptr_t *link = &head->list;
-	for (int i = 0; i < NODES_MOST && *link != 0 && *link != end; i++) {
-		_Atomic uint32_t *word = (_Atomic uint32_t *)(*link + (uintptr_t)head->futex_offset);
+	for (int i = 0; i < NODES_MOST; i++) {
+		uintptr_t node = mdg__link_node(*link);
+		if (node == 0 || node == end)
+			break;
+		_Atomic uint32_t *word = (_Atomic uint32_t *)(node + (uintptr_t)head->futex_offset);
 		if ((atomic_load_explicit(word, memory_order_relaxed) & MDG__TID) != tid)
 			break;
-		link = (volatile uintptr_t *)*link;
+		link = (volatile uintptr_t *)node;
 	}
 	*link = end;
 }
 
+/* The anchors are ordinary mutexes and were locked just now, so that no link to them has the mark
+ * MDG__LINK_PI, and neither has any between them. What follows the back anchor may have it. */
 static int list_find(struct mdg__thread *thread, struct mdg__robust_head *inherited)
 {
 	struct mdg__robust_head *head = registered(inherited);

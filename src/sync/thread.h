@@ -44,14 +44,14 @@ enum { MDG__HELD_MAX = 64 }; /* locks that one thread can hold at once */
 
 /* struct robust_list_head of <linux/futex.h>. */
 struct mdg__robust_head {
-	volatile uintptr_t list;    /* address of the first node */
+	volatile uintptr_t list;    /* link to the first node, see mdg__link_node */
 	long futex_offset;          /* from a node to its word */
-	volatile uintptr_t pending;
+	volatile uintptr_t pending; /* a link, 0: none */
 };
 
 struct mdg__held {
 	_Atomic uint32_t *word;
-	uintptr_t below; /* what follows in the list: a node, or the back anchor's */
+	uintptr_t below; /* the link to what follows: a node of ours, or the back anchor's */
 };
 
 struct mdg__thread {
@@ -87,6 +87,17 @@ static inline struct mdg__thread *mdg__thread(void)
 	if (__builtin_expect(!mdg__thread_is_ready(thread), 0) && mdg__thread_set_up(thread) < 0)
 		return NULL;
 	return thread;
+}
+
+/* A link says two things: which node follows, and by bit 0 that the word of that node is a
+ * priority-inheritance futex. The C library sets the bit for its own mutexes of that kind, in
+ * links and in `pending`, and the kernel goes by it. So the bit is taken off before a link is
+ * followed or compared, and moves along where a link is copied. No word of ours is of that kind. */
+#define MDG__LINK_PI ((uintptr_t)1)
+
+static inline uintptr_t mdg__link_node(uintptr_t link)
+{
+	return link & ~MDG__LINK_PI;
 }
 
 /* Unaligned for some C libraries: one store all the same, on every machine here. */
