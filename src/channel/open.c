@@ -440,7 +440,7 @@ static int try_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *na
 	if (rc < 0)
 		return rc;
 	struct mdg_channel *channel = memory;
-	channel->epoch = mdg__process_epoch();
+	channel->epoch = mdg__epoch();
 	channel->role = role;
 	channel->ns = ns;
 	channel->id = id;
@@ -481,7 +481,7 @@ void mdg_channel_close(mdg_channel *channel)
 {
 	if (channel == NULL)
 		return;
-	bool here = channel->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	bool here = mdg__epoch_is(channel->epoch);
 	if (here && channel->seat != NULL) {
 		mdg__pipe_close(channel);
 		if (mdg__is_seated(channel)) {

@@ -66,7 +66,7 @@ struct mdg_namespace {
 	struct mdg_namespace *next; /* all that are open, see mdg__namespaces */
 	uint32_t references;
 	_Atomic uint32_t lock;  /* 0 free, 1 taken, 2 taken and waited for */
-	_Atomic uint32_t epoch; /* of mdg__fork_epoch when this was last right */
+	_Atomic uint32_t epoch; /* of the process for which this was last right, mdg__epoch */
 	mdg__sigmask mask;      /* of the thread that holds the lock */
 	struct mdg__registry registry;
 
@@ -126,10 +126,6 @@ void mdg__adopt_attachments(struct mdg_namespace *ns);
 /* ---- fork.c ---- */
 void mdg__list_lock(void); /* of mdg__namespaces; signals blocked by the caller */
 void mdg__list_unlock(void);
-void mdg__fork_watch(void); /* before the first namespace is opened */
-/* Counts forks this process is the child of, for those that fork behind
- * pthread_atfork's back too. */
-uint32_t mdg__fork_epoch(void);
 void mdg__forked(struct mdg_namespace *ns); /* forget what was the parent's */
 
 /* ---- pieces.c ---- (object lock held) */

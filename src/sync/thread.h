@@ -38,6 +38,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/epoch.h"
 #include "platform/ofthread.h"
 
 enum { MDG__HELD_MAX = 64 }; /* locks that one thread can hold at once */
@@ -67,17 +68,13 @@ struct mdg__thread {
 
 extern MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 
-/* A page that a forked child finds wiped. */
-extern _Atomic uint32_t *mdg__sync_epoch;
-/* A number that no ancestor's process had, never 0; *mdg__sync_epoch from then on. */
-uint32_t mdg__process_epoch(void);
 /* Sets the thread up: 0, or -ENOSYS where the kernel has no robust lists. */
 int mdg__thread_set_up(struct mdg__thread *thread);
 
+/* False says nothing: mdg__thread looks more closely. */
 static inline bool mdg__thread_is_ready(const struct mdg__thread *thread)
 {
-	uint32_t now = atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	return now != 0 && thread->epoch == now;
+	return mdg__epoch_is_at_once(thread->epoch);
 }
 
 /* The calling thread, ready; NULL: cannot be. */
