@@ -3,8 +3,9 @@
  * status.c - stat(2), of a descriptor and of a path, without the C library's functions.
  *
  * libmadang-sysv stands for those, and asks what a file is while it does. Where the kernel's
- * structure is the C library's, the call that fills it in is made; elsewhere statx, and only
- * on kernels before it (4.11) the library's function after all.
+ * structure is the C library's, the call that fills it in is made; elsewhere statx, and on
+ * kernels before it (4.11) the older call on the usual 32-bit machines, the library's function on
+ * others.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,7 +76,45 @@ static void fill_in(struct stat *ret, const struct kernel_statx *from)
 	ret->st_ctim.tv_nsec = (long)from->ctime.nanoseconds;
 }
 
-static int by_library(int dirfd, const char *path, int flags, struct stat *ret)
+#if !defined(__LP64__) && (defined(__i386__) || defined(__arm__))
+
+/* struct stat64 of these two machines; the compiler's padding is the kernel's. */
+struct kernel_stat64 {
+	uint64_t dev;
+	uint32_t pad0, short_ino, mode, nlink, uid, gid;
+	uint64_t rdev;
+	uint32_t pad1;
+	int64_t size;
+	uint32_t blksize;
+	uint64_t blocks;
+	uint32_t atime[2], mtime[2], ctime[2];
+	uint64_t ino;
+};
+
+static int by_older_call(int dirfd, const char *path, int flags, struct stat *ret)
+{
+	struct kernel_stat64 from;
+	int rc = flags & EMPTY_PATH ? (int)MDG__RAW(SYS_fstat64, dirfd, &from)
+	                            : (int)MDG__RAW(SYS_fstatat64, dirfd, path, &from, flags);
+	if (rc < 0)
+		return rc;
+	struct kernel_statx as = {
+		.nlink = from.nlink, .uid = from.uid, .gid = from.gid, .mode = (uint16_t)from.mode,
+		.ino = from.ino, .size = (uint64_t)from.size, .blocks = from.blocks,
+		.blksize = from.blksize,
+		.atime = { (int32_t)from.atime[0], from.atime[1], 0 },
+		.mtime = { (int32_t)from.mtime[0], from.mtime[1], 0 },
+		.ctime = { (int32_t)from.ctime[0], from.ctime[1], 0 },
+	};
+	fill_in(ret, &as);
+	ret->st_dev = (dev_t)from.dev;
+	ret->st_rdev = (dev_t)from.rdev;
+	return 0;
+}
+
+#else
+
+static int by_older_call(int dirfd, const char *path, int flags, struct stat *ret)
 {
 	int before = errno;
 	int rc = flags & EMPTY_PATH ? fstat(dirfd, ret) : fstatat(dirfd, path, ret, flags);
@@ -83,6 +122,8 @@ static int by_library(int dirfd, const char *path, int flags, struct stat *ret)
 	errno = before;
 	return rc;
 }
+
+#endif
 
 static int status(int dirfd, const char *path, int flags, struct stat *ret)
 {
@@ -94,7 +135,7 @@ static int status(int dirfd, const char *path, int flags, struct stat *ret)
 	if (rc != -ENOSYS)
 		return rc;
 #endif
-	return by_library(dirfd, path, flags, ret);
+	return by_older_call(dirfd, path, flags, ret);
 }
 
 int mdg__sys_fstat(int fd, struct stat *ret)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See sys.h; stat(2) is in status.c. */
+/* See sys.h; stat(2) is in status.c, the clocks are in clock.c. */
 #include "platform/sys.h"
 
 #include <errno.h>
@@ -7,26 +7,14 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "platform/machine.h"
 #include "platform/raw.h"
-
-/* Runs a libc function that returns -1 and sets errno, and turns that into a
- * negated errno with the thread's errno as it was. For what the library does
- * better than the bare call: structures and 64-bit arguments that differ. */
-#define NEGATED(result_type, call) \
-	({ \
-		int saved_ = errno; \
-		result_type result_ = (result_type)(call); \
-		if (result_ == (result_type)-1) \
-			result_ = (result_type)-errno; \
-		errno = saved_; \
-		result_; \
-	})
 
 #if defined(SYS_fcntl64) && !defined(__LP64__)
 #define SYS_FCNTL SYS_fcntl64
@@ -76,7 +64,7 @@ int mdg__sys_ftruncate(int fd, uint64_t size)
 #if defined(__LP64__)
 	return without_signal((int)MDG__RAW(SYS_ftruncate, fd, size));
 #else
-	return without_signal(NEGATED(int, ftruncate(fd, (off_t)size)));
+	return without_signal((int)MDG__RAW(SYS_ftruncate64, fd, MDG__WIDE_ODD(size)));
 #endif
 }
 
@@ -186,11 +174,6 @@ int mdg__sys_removexattr(const char *path, const char *name)
 	return (int)MDG__RAW(SYS_removexattr, path, name);
 }
 
-int mdg__sys_may(const char *path, int what)
-{
-	return NEGATED(int, faccessat(AT_FDCWD, path, what, AT_EACCESS));
-}
-
 int mdg__sys_getcwd(char *path, size_t room)
 {
 	return (int)MDG__RAW(SYS_getcwd, path, room);
@@ -203,19 +186,31 @@ bool mdg__fd_is(int fd, dev_t device, ino_t inode)
 	       status.st_ino == inode;
 }
 
+/* Where the offset is then; negative: an error. */
+static int64_t seek(int fd, uint64_t offset, int whence)
+{
+#if defined(__LP64__)
+	return MDG__RAW(SYS_lseek, fd, offset, whence);
+#else
+	int64_t result = -1;
+	long rc = MDG__RAW(SYS__llseek, fd, (uint32_t)(offset >> 32), (uint32_t)offset, &result,
+	                   whence);
+	return rc < 0 ? rc : result;
+#endif
+}
+
 uint64_t mdg__fd_mark(int fd)
 {
 	static _Atomic uint32_t count;
 	/* Numbers that a program's own file offset does not hit by chance, and
 	 * that are below the largest offset of every file system. */
 	uint64_t mark = (UINT64_C(0x2d5) << 32) + atomic_fetch_add(&count, 1);
-	off_t set = NEGATED(off_t, lseek(fd, (off_t)mark, SEEK_SET));
-	return set == (off_t)mark ? mark : 0;
+	return seek(fd, mark, SEEK_SET) == (int64_t)mark ? mark : 0;
 }
 
 bool mdg__fd_is_marked(int fd, uint64_t mark)
 {
-	return fd >= 0 && NEGATED(off_t, lseek(fd, 0, SEEK_CUR)) == (off_t)mark;
+	return fd >= 0 && seek(fd, 0, SEEK_CUR) == (int64_t)mark;
 }
 
 int64_t mdg__sys_read(int fd, void *buffer, size_t room)
@@ -331,7 +326,7 @@ size_t mdg__page_size(void)
 	static _Atomic size_t known;
 	size_t size = known;
 	if (size == 0)
-		known = size = (size_t)sysconf(_SC_PAGESIZE);
+		known = size = (size_t)getauxval(AT_PAGESZ);
 	return size;
 }
 
@@ -386,30 +381,20 @@ bool mdg__sys_process_exists(int32_t pid)
 	return (int)MDG__RAW(SYS_kill, pid, 0) != -ESRCH;
 }
 
-int64_t mdg__now_seconds(void)
+/* ---- what the program may have, and was told ------------------------------------------------- */
+
+uint64_t mdg__sys_limit(int resource)
 {
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME_COARSE, &time));
-	return (int64_t)time.tv_sec;
+	struct { uint64_t current, most; } limit = { UINT64_MAX, UINT64_MAX };
+	(void)MDG__RAW(SYS_prlimit64, 0, resource, NULL, &limit);
+	return limit.current;
 }
 
-uint64_t mdg__realtime_nanoseconds(void)
+uint64_t mdg__sys_memory(void)
 {
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-uint64_t mdg__monotonic_nanoseconds(void)
-{
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_MONOTONIC, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-uint64_t mdg__boot_nanoseconds(void)
-{
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_BOOTTIME, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	struct sysinfo info = { .mem_unit = 0 };
+	if (MDG__RAW(SYS_sysinfo, &info) < 0)
+		return UINT64_MAX;
+	uint64_t unit = info.mem_unit != 0 ? info.mem_unit : 1;
+	return ((uint64_t)info.totalram + info.totalswap) * unit;
 }

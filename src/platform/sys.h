@@ -108,6 +108,13 @@ void mdg__signals_restore(const mdg__sigmask *old);
 /* Whether there is a process of that number, a zombie included. */
 bool mdg__sys_process_exists(int32_t pid);
 
+/* ---- what the program may have, and was told ---- */
+/* RLIMIT_..., as it is now; UINT64_MAX: no limit, or it cannot be found out. */
+uint64_t mdg__sys_limit(int resource);
+uint64_t mdg__sys_memory(void); /* bytes of memory and swap; UINT64_MAX: cannot be found out */
+/* getenv(3), for the programs that have one of their own (shells). */
+const char *mdg__environment(const char *name);
+
 /* ---- clocks ---- */
 int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
 uint64_t mdg__realtime_nanoseconds(void);

@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -278,7 +277,7 @@ static const char *environment(const char *name)
 {
 	if (getauxval(AT_SECURE) != 0)
 		return NULL; /* set-user-ID: the caller's wishes are not the owner's */
-	const char *value = getenv(name);
+	const char *value = mdg__environment(name);
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
@@ -438,10 +437,8 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 	ns->child_fd = -1;
 	ns->epoch = mdg__epoch();
 	/* Descriptors are the program's; it shall not run out because of us. */
-	struct rlimit limit;
-	ns->most_kept_fds = KEPT_FDS_MOST;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < KEPT_FDS_MOST)
-		ns->most_kept_fds = (uint32_t)limit.rlim_cur / 4;
+	uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
+	ns->most_kept_fds = limit / 4 < KEPT_FDS_MOST ? (uint32_t)limit / 4 : KEPT_FDS_MOST;
 	*ret = ns;
 	return 0;
 }
