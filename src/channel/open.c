@@ -106,7 +106,7 @@ static void mapping_put(struct mdg__mapping *mapping)
 		*link = mapping->next;
 	mappings_unlock(&mask);
 	if (last) {
-		(void)mdg_segment_detach(mapping->ns, mapping->memory);
+		(void)mdg__detach_anyway(mapping->ns, mapping->memory);
 		(void)mdg__sys_munmap(mapping, sizeof *mapping);
 	}
 }

@@ -379,6 +379,7 @@ static int map(const struct request *request, int fd, void **ret)
 		flags |= MAP_FIXED;
 	else if (request->fixed)
 		flags |= MAP_FIXED_NOREPLACE;
+	mdg__before_mmap(request->address, request->length, protection, flags, fd, 0);
 	int rc = mdg__sys_mmap((void *)request->address, request->length, protection, flags, fd, 0,
 	                       ret);
 	if (rc == -EEXIST)

@@ -13,5 +13,7 @@ MDG_API void *mdg__host_mmap(void *address, size_t length, int protection, int f
                              uint64_t offset);
 MDG_API void *mdg__host_mremap(void *address, size_t old_length, size_t length, int flags,
                                void *new_address);
+/* shmdt: as mdg_segment_detach, but it does not refuse. */
+MDG_API int mdg__host_detach(mdg_namespace *ns, const void *memory);
 
 #endif

@@ -10,6 +10,7 @@
  *   create.c attach.c detach.c stat.c control.c walk.c health.c
  *                 the public functions of segment.h
  *   hostmap.c     what the program does to its mappings by itself
+ *   hostheld.c    the locks that its thread holds there
  *
  * Two locks, taken in this order: the namespace object's own (this process's
  * threads; mdg__enter), then the registry's writer lock (all processes). All
@@ -144,6 +145,16 @@ bool mdg__pieces_touch(uintptr_t start, size_t length);
 /* After an attachment of `but` replaced what was mapped there: attachments of
  * other namespaces that it was. No lock held. */
 void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t length);
+
+/* ---- hostheld.c ---- (before the program's call; the last one says with which flags to make it) */
+void mdg__before_munmap(uintptr_t start, size_t length);
+void mdg__before_mmap(uintptr_t start, size_t length, int protection, int flags, int fd,
+                      uint64_t offset);
+int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int flags, uintptr_t to);
+
+/* ---- detach.c ---- */
+/* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
+int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 /* ---- attach.c ---- (object lock held) */
 /* Changes what is counted for a segment; clears it away if that was the last of

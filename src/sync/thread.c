@@ -192,6 +192,7 @@ static int set_up(struct mdg__thread *thread, uint32_t epoch)
 		return -ENOSYS;
 	thread->tid = (uint32_t)mdg__tid();
 	thread->epoch = epoch;
+	mdg__unmapped_watch();
 	give_back_at_end(thread);
 	return 0;
 }

@@ -147,6 +147,10 @@ static inline int mdg__held_find(const struct mdg__thread *thread, const _Atomic
 
 void mdg__held_leave_middle(struct mdg__thread *thread, int at);
 
+/* ---- unmapped.c ---- */
+/* From here on the rooms below ask before they unmap something (platform/unmapping.h). */
+void mdg__unmapped_watch(void);
+
 /* Takes the latest entry out of the list, before its word is given back. [pending names it] */
 static inline void mdg__held_leave_last(struct mdg__thread *thread, uint32_t at)
 {
