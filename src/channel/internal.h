@@ -25,8 +25,8 @@
 
 #include "channel/layout.h"
 #include "madang/channel.h"
+#include "platform/epoch.h"
 #include "segment/internal.h"
-#include "sync/thread.h"
 #include "sync/wait.h"
 
 struct mdg__mapping; /* the attachment that all handles of a process share, open.c */
@@ -57,7 +57,7 @@ struct mdg__asked {
 
 /* In the order of who uses it. */
 struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
-	uint32_t epoch;     /* of the process that opened it, mdg__process_epoch */
+	uint32_t epoch;     /* of the process that opened it, mdg__epoch */
 	uint32_t role, kind, full, wait;
 	/* Checked when it was opened; nothing in shared memory can change them. */
 	struct mdg__channel_head *head;
@@ -234,7 +234,7 @@ static inline bool mdg__is_seated(const struct mdg_channel *channel)
 /* 0, -EPERM, -ESTALE: whether this handle may do that here. */
 static inline int mdg__usable(const struct mdg_channel *channel, uint32_t role)
 {
-	bool here = channel->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	bool here = mdg__epoch_is(channel->epoch);
 	if (__builtin_expect(!here || (channel->role & role) == 0, 0))
 		return -EPERM;
 	return __builtin_expect(mdg__is_seated(channel), 1) ? 0 : -ESTALE;

@@ -81,7 +81,7 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 	struct mdg__entry entry;
 	int rc = mdg__usable(channel, UINT32_MAX);
 	if (channel->role == MDG_OBSERVER)
-		rc = channel->epoch == atomic_load(mdg__sync_epoch) ? 0 : -EPERM;
+		rc = mdg__epoch_is(channel->epoch) ? 0 : -EPERM;
 	if (rc < 0)
 		return rc;
 	rc = mdg__look_after(channel);
@@ -134,7 +134,7 @@ static void describe_peer(const struct mdg_channel *channel, uint32_t place, str
 
 int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned room)
 {
-	if (channel->epoch != atomic_load(mdg__sync_epoch))
+	if (!mdg__epoch_is(channel->epoch))
 		return -EPERM;
 	(void)mdg__look_after(channel);
 	uint32_t used = mdg__seats_used(channel);
@@ -179,7 +179,7 @@ static bool event_next(struct mdg_channel *channel, struct mdg_peer_event *ret)
 int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, uint64_t deadline)
 {
 	struct mdg__channel_head *head = channel->head;
-	if (channel->epoch != atomic_load(mdg__sync_epoch))
+	if (!mdg__epoch_is(channel->epoch))
 		return -EPERM;
 	for (;;) {
 		atomic_store(&head->event_waits, 1);

@@ -105,7 +105,7 @@ static void mapping_put(struct mdg__mapping *mapping)
 		*link = mapping->next;
 	mappings_unlock(&mask);
 	if (last) {
-		(void)mdg_segment_detach(mapping->ns, mapping->memory);
+		(void)mdg__detach_anyway(mapping->ns, mapping->memory);
 		(void)mdg__sys_munmap(mapping, sizeof *mapping);
 	}
 }
@@ -439,7 +439,7 @@ static int try_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *na
 	if (rc < 0)
 		return rc;
 	struct mdg_channel *channel = memory;
-	channel->epoch = mdg__process_epoch();
+	channel->epoch = mdg__epoch();
 	channel->role = role;
 	channel->ns = ns;
 	channel->id = id;
@@ -480,7 +480,7 @@ void mdg_channel_close(mdg_channel *channel)
 {
 	if (channel == NULL)
 		return;
-	bool here = channel->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	bool here = mdg__epoch_is(channel->epoch);
 	if (here && channel->seat != NULL) {
 		mdg__pipe_close(channel);
 		if (mdg__is_seated(channel)) {

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ int32_t mdg__pid(void)
 
 int32_t mdg__tid(void)
 {
-	return (int32_t)syscall(SYS_gettid);
+	return (int32_t)MDG__RAW(SYS_gettid);
 }
 
 uint32_t mdg__euid(void)
@@ -88,6 +89,24 @@ bool mdg__capable(int capability)
 	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
 	struct { uint32_t effective, permitted, inheritable; } data[2];
 	return MDG__RAW(SYS_capget, &head, data) == 0 && (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+}
+
+/* Of an ordinary process the real user is the effective one, so that the older call does, which
+ * asks for the real one. Of another, before Linux 5.8, the file's bits are asked. */
+int mdg__sys_may(const char *path, int what)
+{
+	enum { FACCESSAT2 = 439 }; /* the same on every machine */
+	struct stat status;
+	int rc = (int)MDG__RAW(FACCESSAT2, AT_FDCWD, path, what, AT_EACCESS);
+	if (rc != -ENOSYS && rc != -EPERM)
+		return rc;
+	if (getauxval(AT_SECURE) == 0)
+		return (int)MDG__RAW(SYS_faccessat, AT_FDCWD, path, what);
+	rc = mdg__sys_statat(AT_FDCWD, path, true, &status);
+	if (rc < 0)
+		return rc;
+	unsigned shift = status.st_uid == mdg__euid() ? 6 : mdg__in_group(status.st_gid) ? 3 : 0;
+	return ((unsigned)what & ~(status.st_mode >> shift) & 7) == 0 ? 0 : -EACCES;
 }
 
 bool mdg__addresses_are_random(void)

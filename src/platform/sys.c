@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See sys.h. */
+/* See sys.h; stat(2) is in status.c, the clocks are in clock.c. */
 #include "platform/sys.h"
 
 #include <errno.h>
@@ -7,36 +7,19 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "platform/machine.h"
 #include "platform/raw.h"
-
-/* Runs a libc function that returns -1 and sets errno, and turns that into a
- * negated errno with the thread's errno as it was. For what the library does
- * better than the bare call: structures and 64-bit arguments that differ. */
-#define NEGATED(result_type, call) \
-	({ \
-		int saved_ = errno; \
-		result_type result_ = (result_type)(call); \
-		if (result_ == (result_type)-1) \
-			result_ = (result_type)-errno; \
-		errno = saved_; \
-		result_; \
-	})
 
 #if defined(SYS_fcntl64) && !defined(__LP64__)
 #define SYS_FCNTL SYS_fcntl64
 #else
 #define SYS_FCNTL SYS_fcntl
-#endif
-
-#if defined(__LP64__)
-#define SPLIT64(value) (long)(value)
-#else
-#define SPLIT64(value) (long)(uint32_t)(value), (long)(uint32_t)((uint64_t)(value) >> 32)
 #endif
 
 /* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
@@ -63,12 +46,14 @@ int mdg__sys_close(int fd)
  * blocked it is taken back. One that the program sent itself before stays. */
 static int without_signal(int rc)
 {
-	const struct { long seconds, nanoseconds; } at_once = { 0, 0 };
-	const uint64_t set[2] = { UINT64_C(1) << (SIGXFSZ - 1), 0 };
+	enum { BITS = 8 * sizeof(long) };
+	const unsigned long set[16 / sizeof(long)] = {
+		[(SIGXFSZ - 1) / BITS] = 1UL << (SIGXFSZ - 1) % BITS
+	};
 	siginfo_t info = { 0 };
 	if (rc != -EFBIG)
 		return rc;
-	if (MDG__RAW(SYS_rt_sigtimedwait, set, &info, &at_once, KERNEL_SIGSET_SIZE) == SIGXFSZ &&
+	if (mdg__raw_take_signal(set, &info, KERNEL_SIGSET_SIZE) == SIGXFSZ &&
 	    info.si_code == SI_TKILL)
 		(void)MDG__RAW(SYS_tgkill, MDG__RAW(SYS_getpid), MDG__RAW(SYS_gettid), SIGXFSZ);
 	return rc;
@@ -79,7 +64,7 @@ int mdg__sys_ftruncate(int fd, uint64_t size)
 #if defined(__LP64__)
 	return without_signal((int)MDG__RAW(SYS_ftruncate, fd, size));
 #else
-	return without_signal(NEGATED(int, ftruncate(fd, (off_t)size)));
+	return without_signal((int)MDG__RAW(SYS_ftruncate64, fd, MDG__WIDE_ODD(size)));
 #endif
 }
 
@@ -88,7 +73,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	static char zeros[65536]; /* never written: all of it is the kernel's one page of zeros */
 	while (size > 0) {
 		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
-		ssize_t done = (ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, SPLIT64(offset));
+		ssize_t done = (ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, MDG__WIDE_ODD(offset));
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
@@ -102,7 +87,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 {
 	for (;;) {
-		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(offset), SPLIT64(size));
+		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(offset), MDG__WIDE(size));
 		if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 			return write_zeros(fd, offset, size);
 		if (rc != -EINTR)
@@ -112,7 +97,7 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 
 int mdg__sys_extend(int fd, uint64_t from, uint64_t size)
 {
-	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(from), SPLIT64(size));
+	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(from), MDG__WIDE(size));
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 		return mdg__sys_ftruncate(fd, from + size);
 	return without_signal(rc);
@@ -138,10 +123,15 @@ int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode)
 	return (int)MDG__RAW(SYS_fchmodat, dirfd, path, mode);
 }
 
+int mdg__sys_memfd(const char *name, unsigned flags)
+{
+	return (int)MDG__RAW(SYS_memfd_create, name, flags);
+}
+
 int mdg__sys_punch(int fd, uint64_t size)
 {
 	return (int)MDG__RAW(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	                            SPLIT64(0), SPLIT64(size));
+	                            MDG__WIDE(0), MDG__WIDE(size));
 }
 
 int mdg__sys_unlinkat(int dirfd, const char *path)
@@ -184,11 +174,6 @@ int mdg__sys_removexattr(const char *path, const char *name)
 	return (int)MDG__RAW(SYS_removexattr, path, name);
 }
 
-int mdg__sys_may(const char *path, int what)
-{
-	return NEGATED(int, faccessat(AT_FDCWD, path, what, AT_EACCESS));
-}
-
 int mdg__sys_getcwd(char *path, size_t room)
 {
 	return (int)MDG__RAW(SYS_getcwd, path, room);
@@ -201,14 +186,16 @@ bool mdg__fd_is(int fd, dev_t device, ino_t inode)
 	       status.st_ino == inode;
 }
 
-int mdg__sys_fstat(int fd, struct stat *ret)
+/* Where the offset is then; negative: an error. */
+static int64_t seek(int fd, uint64_t offset, int whence)
 {
-#if defined(__x86_64__) && defined(__LP64__)
-	/* The kernel's structure is the library's, and this call half the price
-	 * of newfstatat, which the library makes of it. */
-	return (int)MDG__RAW(SYS_fstat, fd, ret);
+#if defined(__LP64__)
+	return MDG__RAW(SYS_lseek, fd, offset, whence);
 #else
-	return NEGATED(int, fstat(fd, ret));
+	int64_t result = -1;
+	long rc = MDG__RAW(SYS__llseek, fd, (uint32_t)(offset >> 32), (uint32_t)offset, &result,
+	                   whence);
+	return rc < 0 ? rc : result;
 #endif
 }
 
@@ -218,18 +205,12 @@ uint64_t mdg__fd_mark(int fd)
 	/* Numbers that a program's own file offset does not hit by chance, and
 	 * that are below the largest offset of every file system. */
 	uint64_t mark = (UINT64_C(0x2d5) << 32) + atomic_fetch_add(&count, 1);
-	off_t set = NEGATED(off_t, lseek(fd, (off_t)mark, SEEK_SET));
-	return set == (off_t)mark ? mark : 0;
+	return seek(fd, mark, SEEK_SET) == (int64_t)mark ? mark : 0;
 }
 
 bool mdg__fd_is_marked(int fd, uint64_t mark)
 {
-	return fd >= 0 && NEGATED(off_t, lseek(fd, 0, SEEK_CUR)) == (off_t)mark;
-}
-
-int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret)
-{
-	return NEGATED(int, fstatat(dirfd, path, ret, follow ? 0 : AT_SYMLINK_NOFOLLOW));
+	return fd >= 0 && seek(fd, 0, SEEK_CUR) == (int64_t)mark;
 }
 
 int64_t mdg__sys_read(int fd, void *buffer, size_t room)
@@ -250,7 +231,7 @@ int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset)
 {
 	long done;
 	do
-		done = NEGATED(long, syscall(SYS_pread64, fd, buffer, room, SPLIT64(offset)));
+		done = MDG__RAW(SYS_pread64, fd, buffer, room, MDG__WIDE_ODD(offset));
 	while (done == -EINTR);
 	return done;
 }
@@ -265,10 +246,12 @@ int mdg__sys_dup_above(int fd, int lowest)
 	return (int)MDG__RAW(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest);
 }
 
-static int byte_lock(int fd, int command, short type, uint64_t offset, short *ret_type)
+/* `length` 0: to the end of any file. */
+static int range_lock(int fd, int command, short type, uint64_t offset, uint64_t length,
+                      short *ret_type)
 {
 	struct flock64 lock = { .l_type = type, .l_whence = SEEK_SET,
-		                .l_start = (off64_t)offset, .l_len = 1 };
+		                .l_start = (off64_t)offset, .l_len = (off64_t)length };
 	int rc;
 	do
 		rc = (int)MDG__RAW(SYS_FCNTL, fd, command, &lock);
@@ -276,6 +259,11 @@ static int byte_lock(int fd, int command, short type, uint64_t offset, short *re
 	if (ret_type != NULL)
 		*ret_type = lock.l_type;
 	return rc;
+}
+
+static int byte_lock(int fd, int command, short type, uint64_t offset, short *ret_type)
+{
+	return range_lock(fd, command, type, offset, 1, ret_type);
 }
 
 int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait)
@@ -296,15 +284,17 @@ int mdg__sys_byte_is_locked(int fd, uint64_t offset)
 	return rc < 0 ? rc : type != F_UNLCK;
 }
 
+int mdg__sys_any_is_locked(int fd)
+{
+	short type = F_UNLCK;
+	int rc = range_lock(fd, F_OFD_GETLK, F_WRLCK, 0, 0, &type);
+	return rc < 0 ? rc : type != F_UNLCK;
+}
+
 int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd,
                   uint64_t offset, void **ret)
 {
-#if defined(SYS_mmap2)
-	long got = MDG__RAW(SYS_mmap2, address, length, protection, flags, fd,
-	                                 (unsigned long)(offset >> 12));
-#else
-	long got = MDG__RAW(SYS_mmap, address, length, protection, flags, fd, offset);
-#endif
+	long got = mdg__raw_mmap(address, length, protection, flags, fd, offset, mdg__page_size());
 	if ((unsigned long)got >= (unsigned long)-4095L)
 		return (int)got;
 	*ret = (void *)got;
@@ -336,47 +326,43 @@ size_t mdg__page_size(void)
 	static _Atomic size_t known;
 	size_t size = known;
 	if (size == 0)
-		known = size = (size_t)sysconf(_SC_PAGESIZE);
+		known = size = (size_t)getauxval(AT_PAGESZ);
 	return size;
+}
+
+size_t mdg__attach_step(void)
+{
+	return MDG__SHMLBA(mdg__page_size());
 }
 
 int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds)
 {
-	/* SYS_futex takes the kernel's old timespec, two longs, on every machine
-	 * that has it, whatever the library's time_t is. */
-	struct { long seconds, nanoseconds; } time = { (long)(nanoseconds / 1000000000u),
-		                                      (long)(nanoseconds % 1000000000u) };
-	return (int)MDG__RAW(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
-	                            &time, NULL, 0);
+	return (int)mdg__raw_futex(word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
+	                           &nanoseconds, 0);
 }
 
 int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 {
-	return (int)MDG__RAW(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE, count,
-	                            NULL, NULL, 0);
+	return (int)mdg__raw_futex(word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE,
+	                           (uint32_t)count, NULL, 0);
 }
 
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
                               uint32_t bits)
 {
-	/* What 32 bits cannot say is 68 years off. */
-	uint64_t seconds = deadline / 1000000000u;
-	struct { long seconds, nanoseconds; } time = {
-		seconds > LONG_MAX ? LONG_MAX : (long)seconds, (long)(deadline % 1000000000u)
-	};
-	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAIT_BITSET, value,
-	                     deadline == UINT64_MAX ? NULL : &time, NULL, bits);
+	return (int)mdg__raw_futex(word, FUTEX_WAIT_BITSET, value,
+	                           deadline == UINT64_MAX ? NULL : &deadline, bits);
 }
 
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
 {
-	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAKE_BITSET, count, NULL, NULL, bits);
+	return (int)mdg__raw_futex(word, FUTEX_WAKE_BITSET, (uint32_t)count, NULL, bits);
 }
 
 /* One sleeper is moved from the word to the same word, and none woken: the count says it. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
 {
-	return (int)MDG__RAW(SYS_futex, word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;
+	return mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;
 }
 
 void mdg__signals_block(mdg__sigmask *ret_old)
@@ -395,37 +381,20 @@ bool mdg__sys_process_exists(int32_t pid)
 	return (int)MDG__RAW(SYS_kill, pid, 0) != -ESRCH;
 }
 
-int64_t mdg__now_seconds(void)
+/* ---- what the program may have, and was told ------------------------------------------------- */
+
+uint64_t mdg__sys_limit(int resource)
 {
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME_COARSE, &time));
-	return (int64_t)time.tv_sec;
+	struct { uint64_t current, most; } limit = { UINT64_MAX, UINT64_MAX };
+	(void)MDG__RAW(SYS_prlimit64, 0, resource, NULL, &limit);
+	return limit.current;
 }
 
-uint64_t mdg__realtime_nanoseconds(void)
+uint64_t mdg__sys_memory(void)
 {
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_REALTIME, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-uint64_t mdg__monotonic_nanoseconds(void)
-{
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_MONOTONIC, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-uint64_t mdg__coarse_nanoseconds(void)
-{
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_MONOTONIC_COARSE, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-uint64_t mdg__boot_nanoseconds(void)
-{
-	struct timespec time = { 0, 0 };
-	(void)NEGATED(int, clock_gettime(CLOCK_BOOTTIME, &time));
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	struct sysinfo info = { .mem_unit = 0 };
+	if (MDG__RAW(SYS_sysinfo, &info) < 0)
+		return UINT64_MAX;
+	uint64_t unit = info.mem_unit != 0 ? info.mem_unit : 1;
+	return ((uint64_t)info.totalram + info.totalswap) * unit;
 }

@@ -67,6 +67,8 @@ int mdg__sys_mkfifoat(int dirfd, const char *path, unsigned mode);
 int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode); /* follows links */
 /* Writes `size` zeros at the start. [signals blocked] */
 int mdg__sys_write_zeros(int fd, uint64_t size);
+/* An anonymous file in memory, numbered as open(2) would number it. */
+int mdg__sys_memfd(const char *name, unsigned flags);
 /* A duplicate, close-on-exec, numbered at least `lowest`. */
 int mdg__sys_dup_above(int fd, int lowest);
 
@@ -74,6 +76,7 @@ int mdg__sys_dup_above(int fd, int lowest);
 int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait); /* -EAGAIN: another has it */
 int mdg__sys_unlock_byte(int fd, uint64_t offset);
 int mdg__sys_byte_is_locked(int fd, uint64_t offset);       /* 1, 0 or -errno; own locks do not count */
+int mdg__sys_any_is_locked(int fd); /* the same of any byte of the file */
 
 /* ---- memory ---- */
 /* The address as intptr_t would be ambiguous on failure: result through ret. */
@@ -84,6 +87,7 @@ int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
                     void *new_address, void **ret);
 int mdg__sys_madvise(void *address, size_t length, int advice);
 size_t mdg__page_size(void);
+size_t mdg__attach_step(void); /* what shmat wants addresses to be multiples of: SHMLBA */
 
 /* ---- waiting on a word of memory; shared: the waker may be another process ---- */
 int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds);
@@ -103,6 +107,13 @@ void mdg__signals_restore(const mdg__sigmask *old);
 
 /* Whether there is a process of that number, a zombie included. */
 bool mdg__sys_process_exists(int32_t pid);
+
+/* ---- what the program may have, and was told ---- */
+/* RLIMIT_..., as it is now; UINT64_MAX: no limit, or it cannot be found out. */
+uint64_t mdg__sys_limit(int resource);
+uint64_t mdg__sys_memory(void); /* bytes of memory and swap; UINT64_MAX: cannot be found out */
+/* getenv(3), for the programs that have one of their own (shells). */
+const char *mdg__environment(const char *name);
 
 /* ---- clocks ---- */
 int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */

@@ -35,10 +35,8 @@ int mdg__fd_out_of_the_way(int fd)
 		return fd;
 	int high = mdg__sys_dup_above(fd, lowest);
 	if (high == -EINVAL || high == -EMFILE) { /* the limit is lower */
-		struct rlimit limit = { 0, 0 };
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-		int lower = limit.rlim_cur < 512 ? (int)(limit.rlim_cur / 4 * 3)
-		                                    : USUAL_LOWEST_FD;
+		uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
+		int lower = limit < 512 ? (int)(limit / 4 * 3) : USUAL_LOWEST_FD;
 		if (lower < lowest) {
 			lowest = lower;
 			high = mdg__sys_dup_above(fd, lower);

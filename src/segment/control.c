@@ -290,7 +290,6 @@ static uint64_t locked_pages(struct mdg_namespace *ns, uint32_t uid)
  * ENOMEM beyond it. */
 static int may_lock(struct mdg_namespace *ns, mdg_id id)
 {
-	struct rlimit limit = { 0, 0 };
 	struct mdg__entry entry;
 	int rc = mdg__entry_read(ns, id, false, &entry);
 	if (rc < 0 || mdg__capable(MDG__CAP_IPC_LOCK))
@@ -298,12 +297,12 @@ static int may_lock(struct mdg_namespace *ns, mdg_id id)
 	uint32_t uid = mdg__euid();
 	if (uid != entry.uid && uid != entry.cuid)
 		return -EPERM;
-	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
-	if (limit.rlim_cur == 0)
+	uint64_t limit = mdg__sys_limit(RLIMIT_MEMLOCK);
+	if (limit == 0)
 		return -EPERM;
 	uint64_t pages = mdg__pages_of(entry.size);
-	if (!(entry.mode & MDG_MODE_LOCKED) && limit.rlim_cur != RLIM_INFINITY &&
-	    locked_pages(ns, uid) + pages > limit.rlim_cur / mdg__page_size())
+	if (!(entry.mode & MDG_MODE_LOCKED) && limit != UINT64_MAX &&
+	    locked_pages(ns, uid) + pages > limit / mdg__page_size())
 		return -ENOMEM;
 	return 0;
 }

@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "platform/identity.h"
@@ -74,15 +73,11 @@ static bool is_shared(const struct mdg_namespace *ns)
  * kernel kill processes, ours or others'. */
 static bool can_be_had(uint64_t size)
 {
-	struct sysinfo info;
 	uint64_t available, swap;
 	if (mdg__read_number("/proc/meminfo", "MemAvailable:", &available) &&
 	    mdg__read_number("/proc/meminfo", "SwapFree:", &swap))
 		return size / 1024 <= available + swap;
-	if (sysinfo(&info) < 0)
-		return true;
-	uint64_t unit = info.mem_unit != 0 ? info.mem_unit : 1;
-	return size / unit <= (uint64_t)info.totalram + info.totalswap;
+	return size <= mdg__sys_memory();
 }
 
 static int give_memory(int fd, uint64_t size, bool huge)

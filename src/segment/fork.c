@@ -20,7 +20,7 @@
  * proves nothing any more, and each is asked itself whether it lives.
  *
  * A bare clone(2) or _Fork() runs no handlers. Such a child learns of it by the
- * same page, and then takes a slot of its own. Until then its inherited
+ * epoch too, and then takes a slot of its own. Until then its inherited
  * attachments are not counted; it keeps the parent's description open.
  *
  * vfork and posix_spawn share the parent's memory until exec: nothing to do.
@@ -28,49 +28,24 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include "platform/epoch.h"
 #include "platform/identity.h"
 #include "platform/ofthread.h"
 #include "segment/internal.h"
 
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
-
-/* What a child finds zero. */
-struct page {
-	_Atomic uint32_t epoch;
-	_Atomic uint32_t list_lock;
-	_Atomic uint32_t fork_lock; /* of mdg__forked: a child may have threads by then */
-};
-static struct page unwiped = { 1, 0, 0 }; /* where the kernel has no such pages */
-static struct page *_Atomic page = &unwiped;
-static _Atomic uint32_t last_epoch = 1;
 /* Of the thread in fork: its own, and in the child's first pages anyway. */
 static MDG__OF_THREAD mdg__sigmask mask_at_fork;
 static MDG__OF_THREAD bool entered_at_fork;
 
-uint32_t mdg__fork_epoch(void)
-{
-	struct page *here = atomic_load_explicit(&page, memory_order_relaxed);
-	uint32_t now = atomic_load_explicit(&here->epoch, memory_order_relaxed);
-	if (now == 0) {
-		uint32_t next = atomic_fetch_add(&last_epoch, 1) + 1;
-		if (atomic_compare_exchange_strong(&here->epoch, &now, next))
-			now = next; /* else another thread was faster, and now is its */
-	}
-	return now;
-}
-
 void mdg__list_lock(void)
 {
-	mdg__thread_lock(&page->list_lock);
+	mdg__thread_lock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
 }
 
 void mdg__list_unlock(void)
 {
-	mdg__thread_unlock(&page->list_lock);
+	mdg__thread_unlock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
 }
 
 /* The first call in a child: what is the parent's is forgotten, what was
@@ -100,15 +75,16 @@ static void become_child(struct mdg_namespace *ns)
 	}
 	ns->child_fd = -1;
 	/* Release: who sees the epoch sees all of this. */
-	atomic_store_explicit(&ns->epoch, mdg__fork_epoch(), memory_order_release);
+	atomic_store_explicit(&ns->epoch, mdg__epoch(), memory_order_release);
 }
 
 void mdg__forked(struct mdg_namespace *ns)
 {
-	mdg__thread_lock(&page->fork_lock);
-	if (ns->epoch != mdg__fork_epoch())
+	_Atomic uint32_t *lock = mdg__epoch_lock(MDG__LOCK_FORKED);
+	mdg__thread_lock(lock); /* a child may have threads by now */
+	if (!mdg__epoch_is(ns->epoch))
 		become_child(ns);
-	mdg__thread_unlock(&page->fork_lock);
+	mdg__thread_unlock(lock);
 }
 
 /* ---- before ---------------------------------------------------------------- */
@@ -272,19 +248,12 @@ static void after_in_parent(void)
 	mdg__signals_restore(&mask_at_fork);
 }
 
-/* Reads the object, but does not write to it: see the top. */
+/* Reads the object, but does not write to it: see the top. The locks are free: the epoch's handler
+ * has run before. */
 static void after_in_child(void)
 {
-	/* Nothing was open; but another thread may just have been opening. */
-	if (!entered_at_fork && unwiped.list_lock != 0)
-		atomic_store(&unwiped.list_lock, 0);
 	if (!entered_at_fork)
 		return;
-	if (page == &unwiped) { /* the kernel did not do it */
-		atomic_store(&unwiped.epoch, 0);
-		atomic_store(&unwiped.list_lock, 0);
-		atomic_store(&unwiped.fork_lock, 0);
-	}
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
 		bool shared = ns->child_fd == ns->parent_fd;
 		if (ns->parent_fd >= 0 && !shared)
@@ -295,34 +264,8 @@ static void after_in_child(void)
 	mdg__signals_restore(&mask_at_fork);
 }
 
-static void use_wiped_page(void)
-{
-	void *memory;
-	if (mdg__map_own(NULL, mdg__page_size(), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) < 0)
-		return;
-	if (mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) < 0) {
-		(void)mdg__sys_munmap(memory, mdg__page_size());
-		return;
-	}
-	struct page *wiped = memory;
-	atomic_store(&wiped->epoch, unwiped.epoch);
-	atomic_store(&page, wiped);
-}
-
-void mdg__fork_watch(void)
-{
-	static _Atomic uint32_t lock, done;
-	if (atomic_load(&done))
-		return;
-	mdg__thread_lock(&lock);
-	if (!done)
-		use_wiped_page();
-	atomic_store(&done, 1);
-	mdg__thread_unlock(&lock);
-}
-
-/* At load, so that the handlers run innermost: last before the fork, first
- * after it, and a program's own handlers may use shared memory. */
+/* At load, so that the handlers run innermost (only the epoch's are further in): last before the
+ * fork, first after it, and a program's own handlers may use shared memory. */
 __attribute__((constructor)) static void register_handlers(void)
 {
 	(void)pthread_atfork(before_fork, after_in_parent, after_in_child);

@@ -15,5 +15,7 @@ MDG_API void *mdg__host_mremap(void *address, size_t old_length, size_t length, 
                                void *new_address);
 /* After an mlockall() of the program: what is the library's own is not to stay locked. */
 MDG_API void mdg__host_unlock_own(void);
+/* shmdt: as mdg_segment_detach, but it does not refuse. */
+MDG_API int mdg__host_detach(mdg_namespace *ns, const void *memory);
 
 #endif

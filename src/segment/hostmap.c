@@ -61,6 +61,7 @@ int mdg__host_munmap(void *address, size_t length)
 {
 	mdg__sigmask mask;
 	int rc;
+	mdg__before_munmap((uintptr_t)address, length);
 	if (!mdg__pieces_touch((uintptr_t)address, length)) {
 		rc = mdg__sys_munmap(address, length);
 	} else {
@@ -83,6 +84,7 @@ void *mdg__host_mmap(void *address, size_t length, int protection, int flags, in
 	mdg__sigmask mask;
 	void *memory = MAP_FAILED;
 	int rc;
+	mdg__before_mmap((uintptr_t)address, length, protection, flags, fd, offset);
 	if (!(flags & MAP_FIXED_ANY) || !mdg__pieces_touch((uintptr_t)address, length)) {
 		rc = mdg__sys_mmap(address, length, protection, flags, fd, offset, &memory);
 	} else {
@@ -317,6 +319,8 @@ void *mdg__host_mremap(void *address, size_t old_length, size_t length, int flag
 	mdg__sigmask mask;
 	void *memory = MAP_FAILED;
 	int rc;
+	flags = mdg__before_mremap((uintptr_t)address, old_length, length, flags,
+	                           (uintptr_t)new_address);
 	if (!mdg__pieces_touch((uintptr_t)address, old_length + 1) &&
 	    !((flags & MREMAP_FIXED) && mdg__pieces_touch((uintptr_t)new_address, length))) {
 		rc = mdg__sys_mremap(address, old_length, length, flags, new_address, &memory);

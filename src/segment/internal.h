@@ -10,6 +10,7 @@
  *   create.c attach.c detach.c stat.c control.c walk.c health.c
  *                 the public functions of segment.h
  *   hostmap.c     what the program does to its mappings by itself
+ *   hostheld.c    the locks that its thread holds there
  *
  * Two locks, taken in this order: the namespace object's own (this process's
  * threads; mdg__enter), then the registry's writer lock (all processes). All
@@ -67,7 +68,7 @@ struct mdg_namespace {
 	struct mdg_namespace *next; /* all that are open, see mdg__namespaces */
 	uint32_t references;
 	_Atomic uint32_t lock;  /* 0 free, 1 taken, 2 taken and waited for */
-	_Atomic uint32_t epoch; /* of mdg__fork_epoch when this was last right */
+	_Atomic uint32_t epoch; /* of the process for which this was last right, mdg__epoch */
 	mdg__sigmask mask;      /* of the thread that holds the lock */
 	struct mdg__registry registry;
 
@@ -127,10 +128,6 @@ void mdg__adopt_attachments(struct mdg_namespace *ns);
 /* ---- fork.c ---- */
 void mdg__list_lock(void); /* of mdg__namespaces; signals blocked by the caller */
 void mdg__list_unlock(void);
-void mdg__fork_watch(void); /* before the first namespace is opened */
-/* Counts forks this process is the child of, for those that fork behind
- * pthread_atfork's back too. */
-uint32_t mdg__fork_epoch(void);
 void mdg__forked(struct mdg_namespace *ns); /* forget what was the parent's */
 
 /* ---- pieces.c ---- (object lock held) */
@@ -149,6 +146,16 @@ bool mdg__pieces_touch(uintptr_t start, size_t length);
 /* After an attachment of `but` replaced what was mapped there: attachments of
  * other namespaces that it was. No lock held. */
 void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t length);
+
+/* ---- hostheld.c ---- (before the program's call; the last one says with which flags to make it) */
+void mdg__before_munmap(uintptr_t start, size_t length);
+void mdg__before_mmap(uintptr_t start, size_t length, int protection, int flags, int fd,
+                      uint64_t offset);
+int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int flags, uintptr_t to);
+
+/* ---- detach.c ---- */
+/* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
+int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 /* ---- attach.c ---- (object lock held) */
 /* Changes what is counted for a segment; clears it away if that was the last of

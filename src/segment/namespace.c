@@ -13,13 +13,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "platform/epoch.h"
 #include "platform/identity.h"
 #include "platform/text.h"
 #include "segment/internal.h"
@@ -30,7 +30,7 @@ struct mdg_namespace *_Atomic mdg__namespaces;
 
 void mdg__enter_blocked(struct mdg_namespace *ns)
 {
-	if (ns->epoch != mdg__fork_epoch())
+	if (!mdg__epoch_is(ns->epoch))
 		mdg__forked(ns);
 	mdg__thread_lock(&ns->lock);
 	/* A descriptor at hand must not hold on to a segment that is no more. */
@@ -60,7 +60,7 @@ void mdg__leave(struct mdg_namespace *ns)
 
 void mdg__arrive(struct mdg_namespace *ns)
 {
-	if (ns->epoch != mdg__fork_epoch()) {
+	if (!mdg__epoch_is(ns->epoch)) {
 		mdg__enter(ns);
 		mdg__leave(ns);
 	}
@@ -141,7 +141,7 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 		if (at == 0)
 			continue;
 		known->generation = (uint32_t)(mdg__get64(&registry->attachments[at - 1].word) >> 32);
-		known->epoch = mdg__fork_epoch();
+		known->epoch = mdg__epoch();
 	}
 }
 
@@ -277,7 +277,7 @@ static const char *environment(const char *name)
 {
 	if (getauxval(AT_SECURE) != 0)
 		return NULL; /* set-user-ID: the caller's wishes are not the owner's */
-	const char *value = getenv(name);
+	const char *value = mdg__environment(name);
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
@@ -435,12 +435,10 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 		(void)mdg__sys_munmap((char *)memory + used, size - used);
 	ns->known = (void *)((char *)memory + object_size(0));
 	ns->child_fd = -1;
-	ns->epoch = mdg__fork_epoch();
+	ns->epoch = mdg__epoch();
 	/* Descriptors are the program's; it shall not run out because of us. */
-	struct rlimit limit;
-	ns->most_kept_fds = KEPT_FDS_MOST;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < KEPT_FDS_MOST)
-		ns->most_kept_fds = (uint32_t)limit.rlim_cur / 4;
+	uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
+	ns->most_kept_fds = limit / 4 < KEPT_FDS_MOST ? (uint32_t)limit / 4 : KEPT_FDS_MOST;
 	*ret = ns;
 	return 0;
 }
@@ -511,7 +509,6 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 		return rc;
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
-	mdg__fork_watch();
 	mdg__list_lock();
 	rc = open_locked(ret_ns, path, options, flags, named);
 	mdg__list_unlock();

@@ -588,7 +588,7 @@ int mdg_rwlock_unlock(mdg_rwlock *lock)
 {
 	struct mdg__rwlock *rw = inside_of(lock);
 	struct mdg__thread *thread = &mdg__this_thread;
-	if (__builtin_expect(!mdg__thread_is_ready(thread), 0))
+	if (__builtin_expect(!mdg__thread_is_ready(thread), 0) && mdg__thread() == NULL)
 		return -EPERM;
 	_Atomic uint32_t *word = &rw->slot[first_slot(thread)].robust.word;
 	uint32_t last = thread->count - 1;

@@ -6,15 +6,14 @@
  * thread registers one of its own; MDG__OWN_ROBUST_LIST does that anywhere, for tests.
  *
  * A forked child inherits the parent's memory, but neither its id nor its list, and
- * holds nothing: it finds the epoch wiped and is set up anew. Where the kernel cannot
- * wipe (before 4.14) a handler of fork does. vfork children may not use locks at all.
+ * holds nothing: its epoch is another one (platform/epoch.h), so it is set up anew. vfork children
+ * may not use locks at all.
  */
 #include "sync/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "platform/identity.h"
@@ -22,70 +21,11 @@
 #include "platform/sys.h"
 #include "sync/owned.h"
 
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18
-#endif
 #if defined(__BIONIC__) && !defined(MDG__OWN_ROBUST_LIST)
 #define MDG__OWN_ROBUST_LIST
 #endif
 
 MDG__OF_THREAD struct mdg__thread mdg__this_thread;
-static _Atomic uint32_t unwiped;
-_Atomic uint32_t *mdg__sync_epoch = &unwiped;
-
-/* ---- which process this is ------------------------------------------------------------ */
-
-static _Atomic uint32_t last_epoch;
-
-static void wipe_in_child(void)
-{
-	atomic_store_explicit(mdg__sync_epoch, 0, memory_order_relaxed);
-}
-
-static void page_make(void)
-{
-	void *memory;
-	int rc = mdg__sys_mmap(NULL, mdg__page_size(), PROT_READ | PROT_WRITE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
-	if (rc == 0 && mdg__sys_madvise(memory, mdg__page_size(), MADV_WIPEONFORK) == 0) {
-		mdg__sync_epoch = memory;
-		return;
-	}
-	if (rc == 0)
-		(void)mdg__sys_munmap(memory, mdg__page_size());
-	(void)pthread_atfork(NULL, NULL, wipe_in_child);
-}
-
-/* Once in a process and its descendants, before any thread can be set up. */
-static __attribute__((constructor)) void epoch_prepare(void)
-{
-	static bool prepared;
-	if (prepared)
-		return;
-	page_make();
-	prepared = true;
-}
-
-static uint32_t epoch_now(void)
-{
-	uint32_t now = atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	while (now == 0) {
-		uint32_t next = atomic_fetch_add_explicit(&last_epoch, 1, memory_order_relaxed) + 1;
-		if (next != 0 && atomic_compare_exchange_strong(mdg__sync_epoch, &now, next))
-			now = next;
-	}
-	return now;
-}
-
-uint32_t mdg__process_epoch(void)
-{
-	mdg__sigmask mask;
-	mdg__signals_block(&mask);
-	epoch_prepare();
-	uint32_t epoch = epoch_now();
-	mdg__signals_restore(&mask);
-	return epoch;
-}
 
 /* ---- the list -------------------------------------------------------------------------- */
 
@@ -125,8 +65,7 @@ static void thread_end(void *pointer)
 	struct mdg__thread *thread = pointer;
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
-	bool mine = thread == &mdg__this_thread &&
-	            thread->epoch == atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
+	bool mine = thread == &mdg__this_thread && mdg__epoch_is(thread->epoch);
 	if (mine && thread->count == 0) {
 		memset(thread, 0, sizeof(*thread)); /* a later destructor sets up anew */
 		(void)pthread_mutex_unlock(&anchors[1]);
@@ -192,15 +131,20 @@ static void cut_inherited(struct mdg__robust_head *head)
 	uintptr_t end = (uintptr_t)&head->list;
 	uint32_t tid = (uint32_t)mdg__tid();
 	volatile uintptr_t *link = &head->list;
-	for (int i = 0; i < NODES_MOST && *link != 0 && *link != end; i++) {
-		_Atomic uint32_t *word = (_Atomic uint32_t *)(*link + (uintptr_t)head->futex_offset);
+	for (int i = 0; i < NODES_MOST; i++) {
+		uintptr_t node = mdg__link_node(*link);
+		if (node == 0 || node == end)
+			break;
+		_Atomic uint32_t *word = (_Atomic uint32_t *)(node + (uintptr_t)head->futex_offset);
 		if ((atomic_load_explicit(word, memory_order_relaxed) & MDG__TID) != tid)
 			break;
-		link = (volatile uintptr_t *)*link;
+		link = (volatile uintptr_t *)node;
 	}
 	*link = end;
 }
 
+/* The anchors are ordinary mutexes and were locked just now, so that no link to them has the mark
+ * MDG__LINK_PI, and neither has any between them. What follows the back anchor may have it. */
 static int list_find(struct mdg__thread *thread, struct mdg__robust_head *inherited)
 {
 	struct mdg__robust_head *head = registered(inherited);
@@ -248,6 +192,7 @@ static int set_up(struct mdg__thread *thread, uint32_t epoch)
 		return -ENOSYS;
 	thread->tid = (uint32_t)mdg__tid();
 	thread->epoch = epoch;
+	mdg__unmapped_watch();
 	give_back_at_end(thread);
 	return 0;
 }
@@ -257,9 +202,10 @@ int mdg__thread_set_up(struct mdg__thread *thread)
 {
 	mdg__sigmask mask;
 	int saved = errno, rc = 0;
+	if (mdg__epoch_is(thread->epoch))
+		return 0; /* where the kernel does not wipe, each call comes here to learn that */
 	mdg__signals_block(&mask);
-	epoch_prepare(); /* for constructors that run before ours */
-	uint32_t epoch = epoch_now();
+	uint32_t epoch = mdg__epoch();
 	if (thread->epoch != epoch)
 		rc = set_up(thread, epoch);
 	mdg__signals_restore(&mask);

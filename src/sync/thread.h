@@ -38,20 +38,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/epoch.h"
 #include "platform/ofthread.h"
 
 enum { MDG__HELD_MAX = 64 }; /* locks that one thread can hold at once */
 
 /* struct robust_list_head of <linux/futex.h>. */
 struct mdg__robust_head {
-	volatile uintptr_t list;    /* address of the first node */
+	volatile uintptr_t list;    /* link to the first node, see mdg__link_node */
 	long futex_offset;          /* from a node to its word */
-	volatile uintptr_t pending;
+	volatile uintptr_t pending; /* a link, 0: none */
 };
 
 struct mdg__held {
 	_Atomic uint32_t *word;
-	uintptr_t below; /* what follows in the list: a node, or the back anchor's */
+	uintptr_t below; /* the link to what follows: a node of ours, or the back anchor's */
 };
 
 struct mdg__thread {
@@ -67,17 +68,13 @@ struct mdg__thread {
 
 extern MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 
-/* A page that a forked child finds wiped. */
-extern _Atomic uint32_t *mdg__sync_epoch;
-/* A number that no ancestor's process had, never 0; *mdg__sync_epoch from then on. */
-uint32_t mdg__process_epoch(void);
 /* Sets the thread up: 0, or -ENOSYS where the kernel has no robust lists. */
 int mdg__thread_set_up(struct mdg__thread *thread);
 
+/* False says nothing: mdg__thread looks more closely. */
 static inline bool mdg__thread_is_ready(const struct mdg__thread *thread)
 {
-	uint32_t now = atomic_load_explicit(mdg__sync_epoch, memory_order_relaxed);
-	return now != 0 && thread->epoch == now;
+	return mdg__epoch_is_at_once(thread->epoch);
 }
 
 /* The calling thread, ready; NULL: cannot be. */
@@ -87,6 +84,17 @@ static inline struct mdg__thread *mdg__thread(void)
 	if (__builtin_expect(!mdg__thread_is_ready(thread), 0) && mdg__thread_set_up(thread) < 0)
 		return NULL;
 	return thread;
+}
+
+/* A link says two things: which node follows, and by bit 0 that the word of that node is a
+ * priority-inheritance futex. The C library sets the bit for its own mutexes of that kind, in
+ * links and in `pending`, and the kernel goes by it. So the bit is taken off before a link is
+ * followed or compared, and moves along where a link is copied. No word of ours is of that kind. */
+#define MDG__LINK_PI ((uintptr_t)1)
+
+static inline uintptr_t mdg__link_node(uintptr_t link)
+{
+	return link & ~MDG__LINK_PI;
 }
 
 /* Unaligned for some C libraries: one store all the same, on every machine here. */
@@ -138,6 +146,10 @@ static inline int mdg__held_find(const struct mdg__thread *thread, const _Atomic
 }
 
 void mdg__held_leave_middle(struct mdg__thread *thread, int at);
+
+/* ---- unmapped.c ---- */
+/* From here on the rooms below ask before they unmap something (platform/unmapping.h). */
+void mdg__unmapped_watch(void);
 
 /* Takes the latest entry out of the list, before its word is given back. [pending names it] */
 static inline void mdg__held_leave_last(struct mdg__thread *thread, uint32_t at)

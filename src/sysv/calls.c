@@ -6,6 +6,7 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 
+#include "segment/hostcalls.h"
 #include "sysv/internal.h"
 
 _Static_assert(MDG_CREATE == IPC_CREAT && MDG_EXCL == IPC_EXCL, "flags are shmget's");
@@ -38,7 +39,7 @@ MDG_EXPORT int shmdt(const void *address)
 	mdg_namespace *ns;
 	int rc = mdg__sysv_namespace(&ns);
 	if (rc == 0)
-		rc = mdg_segment_detach(ns, address);
+		rc = mdg__host_detach(ns, address);
 	if (rc == 0)
 		return 0;
 	errno = EINVAL; /* all that shmdt ever says */

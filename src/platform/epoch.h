@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoch.h - which process this is: noticing that memory was inherited by a forked child.
+ *
+ * A process has a number, its EPOCH, that none of its ancestors had. Whoever keeps something
+ * that a forked child must not take for its own (a lock, a descriptor, a place in the registry)
+ * keeps the epoch beside it, and compares it before use with mdg__epoch_is.
+ *
+ * HOW A CHILD IS NOTICED. The epoch lies in a page that the kernel is asked to wipe in children
+ * (MADV_WIPEONFORK, Linux 4.14): a child finds 0 there, and gives itself a new number. That works
+ * for every kind of child, and costs one load.
+ *
+ * WHERE THE KERNEL DOES NOT WIPE, the process id is asked for each time instead. Older kernels
+ * say that they cannot (EINVAL). Others say 0 and do nothing: qemu-user, or a seccomp filter that
+ * answers in the kernel's place. They are found out in two ways. Before the page is used, the same
+ * is asked for a shared mapping, which a kernel that means it refuses. And a handler of fork()
+ * compares the page in the child with what the parent had there.
+ *
+ * What is left, and only where the kernel does not wipe: a child of a bare clone(2) that begins
+ * a pid namespace, and whose id there is its parent's, is taken for its parent; and a child of vfork
+ * that calls Madang is taken for a process of its own, and then its parent too.
+ */
+#ifndef MADANG_PLATFORM_EPOCH_H
+#define MADANG_PLATFORM_EPOCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The epoch where it can be believed as it is; else a word that is always 0. It is the latter until
+ * the first call of mdg__epoch. */
+extern _Atomic uint32_t *_Atomic mdg__epoch_word;
+
+/* This process's number, never 0. Async-signal-safe. */
+uint32_t mdg__epoch(void);
+
+/* Locks of this process's threads (threadlock.h) that a child finds free, whoever had them. */
+enum mdg__epoch_lock { MDG__LOCK_NAMESPACES, MDG__LOCK_FORKED, MDG__EPOCH_LOCKS };
+_Atomic uint32_t *mdg__epoch_lock(enum mdg__epoch_lock which);
+
+/* Whether it is this process that had this number; for 0, which is nobody's, false. */
+static inline bool mdg__epoch_is_at_once(uint32_t epoch)
+{
+	/* Relaxed: the word is this process's own from the start, nothing else is read by it. */
+	_Atomic uint32_t *word = atomic_load_explicit(&mdg__epoch_word, memory_order_relaxed);
+	return epoch != 0 && atomic_load_explicit(word, memory_order_relaxed) == epoch;
+}
+
+static inline bool mdg__epoch_is(uint32_t epoch)
+{
+	return __builtin_expect(mdg__epoch_is_at_once(epoch), 1) || epoch == mdg__epoch();
+}
+
+#endif
