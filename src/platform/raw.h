@@ -2,7 +2,7 @@
 /*
  * raw.h - a system call as the kernel answers it: a result or a negated errno.
  *
- * On the two machines most programs run on this is the instruction itself:
+ * On the machines that most programs run on this is the instruction itself:
  * the C library's syscall(2) would set errno, which then has to be put back,
  * and a forked child would fault its page in for no more than a close. Any
  * other machine goes through syscall(2).
@@ -45,6 +45,25 @@ static inline long mdg__raw(long number, long a, long b, long c, long d, long e,
 	                 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
 	                 : "memory");
 	return x0;
+}
+
+#elif defined(__i386__)
+
+/* The sixth argument goes where the compiler may have its frame. */
+static __attribute__((noinline)) long mdg__raw(long number, long a, long b, long c, long d, long e,
+                                               long f)
+{
+	const long call[2] = { number, f };
+	long result;
+	__asm__ volatile("pushl %%ebp\n\t"
+	                 "movl 4(%%eax), %%ebp\n\t"
+	                 "movl (%%eax), %%eax\n\t"
+	                 "call *%%gs:0x10\n\t" /* the kernel's own way, as the C library has it */
+	                 "popl %%ebp"
+	                 : "=a"(result)
+	                 : "0"(call), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)
+	                 : "memory", "cc");
+	return result;
 }
 
 #else
