@@ -138,6 +138,11 @@ int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode)
 	return (int)MDG__RAW(SYS_fchmodat, dirfd, path, mode);
 }
 
+int mdg__sys_memfd(const char *name, unsigned flags)
+{
+	return (int)MDG__RAW(SYS_memfd_create, name, flags);
+}
+
 int mdg__sys_punch(int fd, uint64_t size)
 {
 	return (int)MDG__RAW(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

@@ -67,6 +67,8 @@ int mdg__sys_mkfifoat(int dirfd, const char *path, unsigned mode);
 int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode); /* follows links */
 /* Writes `size` zeros at the start. [signals blocked] */
 int mdg__sys_write_zeros(int fd, uint64_t size);
+/* An anonymous file in memory, numbered as open(2) would number it. */
+int mdg__sys_memfd(const char *name, unsigned flags);
 /* A duplicate, close-on-exec, numbered at least `lowest`. */
 int mdg__sys_dup_above(int fd, int lowest);
 

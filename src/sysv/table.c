@@ -23,12 +23,6 @@
 #define MFD_CLOEXEC 1u
 #endif
 
-/* An anonymous file, numbered as open(2) would number it. */
-static int anonymous_file(void)
-{
-	return (int)syscall(SYS_memfd_create, "sysvipc", MFD_CLOEXEC);
-}
-
 static int put(int fd, const char *text, int length)
 {
 	ssize_t done = 0;
@@ -152,9 +146,11 @@ int mdg__sysv_open_table(const char *path, int flags)
 		errno = flags & O_DIRECTORY ? ENOTDIR : EACCES;
 		return -1;
 	}
-	int fd = anonymous_file();
-	if (fd < 0)
+	int fd = mdg__sys_memfd("sysvipc", MFD_CLOEXEC);
+	if (fd < 0) {
+		errno = -fd;
 		return -1;
+	}
 	int rc = write_table(table, fd);
 	if (rc == 0)
 		rc = read_only_twin(fd, flags);
