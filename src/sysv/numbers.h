@@ -5,6 +5,7 @@
 #ifndef MADANG_SYSV_NUMBERS_H
 #define MADANG_SYSV_NUMBERS_H
 
+#include <features.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 
