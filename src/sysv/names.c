@@ -11,6 +11,7 @@
  */
 #include "sysv/names.h"
 
+#include <dlfcn.h>
 #include <stddef.h>
 
 #include "sysv/symbols.h"
@@ -21,6 +22,7 @@ struct mdg__name mdg__names[MDG__NAMES_COUNT] = { MDG__NAMES(MDG__ENDS_ENTRY, MD
 
 /* Most look-ups are for other names: their first three letters tell. */
 static _Atomic uint32_t first_letters[8];
+static _Atomic uintptr_t libc_dladdr;
 static _Atomic int is_prepared;
 
 static unsigned letters_of(const char *name)
@@ -40,9 +42,16 @@ static void note(_Atomic uintptr_t *place, uintptr_t address)
 static bool look(const struct mdg__loaded *loaded, void *context)
 {
 	bool *is_behind = context;
+#if defined(__GLIBC__)
+	const char *dladdr_name = "dladdr1";
+#else
+	const char *dladdr_name = "dladdr";
+#endif
 	bool is_self = mdg__loaded_is_self(loaded);
 	bool is_libc = mdg__symbol_find(loaded, "__libc_start_main") != 0 ||
 	               mdg__loaded_is_called(loaded, "libdl.so.2");
+	if (is_libc)
+		note(&libc_dladdr, mdg__symbol_find(loaded, dladdr_name));
 	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
 		struct mdg__name *name = &mdg__names[i];
 		uintptr_t address = mdg__symbol_find(loaded, name->name);
@@ -102,6 +111,25 @@ void *mdg__real_dlsym(void *handle, const char *name)
 {
 	dlsym_function *real = (dlsym_function *)mdg__next_ready(MDG__OF_dlsym);
 	return real(handle, name);
+}
+
+bool mdg__object_of(const void *code, uintptr_t *ret_base, void **ret_map)
+{
+	uintptr_t function = atomic_load_explicit(&libc_dladdr, memory_order_relaxed);
+	Dl_info info = { 0 };
+	*ret_map = NULL;
+#if defined(__GLIBC__)
+	typedef int dladdr1_function(const void *, Dl_info *, void **, int);
+	if (function == 0 ||
+	    ((dladdr1_function *)function)(code, &info, ret_map, RTLD_DL_LINKMAP) == 0)
+		return false;
+#else
+	typedef int dladdr_function(const void *, Dl_info *);
+	if (function == 0 || ((dladdr_function *)function)(code, &info) == 0)
+		return false;
+#endif
+	*ret_base = (uintptr_t)info.dli_fbase;
+	return true;
 }
 
 /* As early as a library can: before its other constructors. */

@@ -58,4 +58,8 @@ uintptr_t mdg__next_ready(enum mdg__name_index which);
  * library. It may take the dynamic linker's lock. */
 void *mdg__real_dlsym(void *handle, const char *name);
 
+/* Whose code this is: the object's base, and with glibc its link map, which is a handle.
+ * By the C library's dladdr: a sanitizer's is not for its own start. */
+bool mdg__object_of(const void *code, uintptr_t *ret_base, void **ret_map);
+
 #endif

@@ -56,11 +56,10 @@ static bool look(const struct mdg__loaded *loaded, void *context)
 /* Whether the linker searches this code's object after us. */
 static bool is_behind(const void *code)
 {
-	Dl_info info;
 	struct behind behind = { 0, false, false };
-	if (dladdr(code, &info) == 0)
+	void *map;
+	if (!mdg__object_of(code, &behind.base, &map))
 		return false;
-	behind.base = (uintptr_t)info.dli_fbase;
 	mdg__loaded_each(look, &behind);
 	return behind.found;
 }
@@ -70,10 +69,10 @@ static bool is_behind(const void *code)
 static bool finds_libc_first(const struct mdg__name *name, const void *caller)
 {
 #if defined(__GLIBC__)
-	Dl_info info;
-	void *module = NULL;
+	uintptr_t base;
+	void *module;
 	return (uintptr_t)mdg__real_dlsym(RTLD_DEFAULT, name->name) == get(&name->ours) &&
-	       dladdr1(caller, &info, &module, RTLD_DL_LINKMAP) != 0 && module != NULL &&
+	       mdg__object_of(caller, &base, &module) && module != NULL &&
 	       (uintptr_t)mdg__real_dlsym(module, name->name) == get(&name->libc);
 #else
 	(void)name;
