@@ -25,7 +25,7 @@ int32_t mdg__pid(void)
 
 int32_t mdg__tid(void)
 {
-	return (int32_t)syscall(SYS_gettid);
+	return (int32_t)MDG__RAW(SYS_gettid);
 }
 
 uint32_t mdg__euid(void)

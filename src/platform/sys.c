@@ -255,7 +255,7 @@ int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset)
 {
 	long done;
 	do
-		done = NEGATED(long, syscall(SYS_pread64, fd, buffer, room, SPLIT64(offset)));
+		done = MDG__RAW(SYS_pread64, fd, buffer, room, SPLIT64(offset));
 	while (done == -EINTR);
 	return done;
 }
