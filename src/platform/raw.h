@@ -50,8 +50,8 @@ static inline long mdg__raw(long number, long a, long b, long c, long d, long e,
 #elif defined(__i386__)
 
 /* The sixth argument goes where the compiler may have its frame. */
-static __attribute__((noinline)) long mdg__raw(long number, long a, long b, long c, long d, long e,
-                                               long f)
+static __attribute__((noinline, unused)) long mdg__raw(long number, long a, long b, long c, long d,
+                                                       long e, long f)
 {
 	const long call[2] = { number, f };
 	long result;

@@ -407,10 +407,10 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (populate) /* no more than a hint: older kernels do not know it */
 		(void)mdg__sys_madvise(memory, request->length, MADV_POPULATE_READ);
 	mdg__stamp_attached(ns, entry->index);
-	if (request->replace)
-		mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
+	/* What was replaced; else what another thread has unmapped and not yet said so. */
+	mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
 	mdg__piece_insert(ns, (struct mdg__piece){ (uintptr_t)memory, request->length, 0,
-	                                           entry->index, sequence, ns->calls++ });
+	                                           entry->index, sequence, ns->calls++, mdg__pieces_now() });
 	*ret = memory;
 	return 0;
 }

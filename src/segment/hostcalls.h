@@ -2,17 +2,38 @@
 /*
  * hostcalls.h - what libmadang offers to libmadang-sysv and to nobody else:
  * exported under the version MADANG_PRIVATE. See hostmap.c.
+ *
+ * `next` is the function that makes the call in the end; NULL: the system call
+ * itself.
  */
 #ifndef MADANG_SEGMENT_HOSTCALLS_H
 #define MADANG_SEGMENT_HOSTCALLS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "madang/segment.h"
 
-MDG_API int mdg__host_munmap(void *address, size_t length);
-MDG_API void *mdg__host_mmap(void *address, size_t length, int protection, int flags, int fd,
-                             uint64_t offset);
-MDG_API void *mdg__host_mremap(void *address, size_t old_length, size_t length, int flags,
-                               void *new_address);
+#define MDG__MAP_FIXED_ANY (MAP_FIXED | 0x100000 /* MAP_FIXED_NOREPLACE */)
+
+typedef int mdg__munmap_function(void *, size_t);
+typedef void *mdg__mmap_function(void *, size_t, int, int, int, uint64_t);
+typedef void *mdg__mremap_function(void *, size_t, size_t, int, ...);
+
+/* Before each such call of the program's. What the calling thread holds in memory that goes is let
+ * go (hostheld.c). Whether the call touches an attachment: if not, it may be passed on at once.
+ * No lock is taken. The flags of an mremap may be changed. */
+MDG_API bool mdg__host_before_munmap(const void *address, size_t length);
+MDG_API bool mdg__host_before_mmap(const void *address, size_t length, int protection, int flags,
+                                   int fd, uint64_t offset);
+MDG_API bool mdg__host_before_mremap(const void *address, size_t old_length, size_t length,
+                                     int *flags, const void *new_address);
+/* The call itself. `next`: who makes it, with no lock of ours held; NULL: the kernel. */
+MDG_API int mdg__host_munmap(mdg__munmap_function *next, void *address, size_t length);
+MDG_API void *mdg__host_mmap(mdg__mmap_function *next, void *address, size_t length,
+                             int protection, int flags, int fd, uint64_t offset);
+MDG_API void *mdg__host_mremap(mdg__mremap_function *next, void *address, size_t old_length,
+                               size_t length, int flags, void *new_address);
 /* After an mlockall() of the program: what is the library's own is not to stay locked. */
 MDG_API void mdg__host_unlock_own(void);
 /* shmdt: as mdg_segment_detach, but it does not refuse. */

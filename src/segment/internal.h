@@ -62,6 +62,7 @@ struct mdg__piece {
 	uint64_t offset;  /* of `start` in the segment */
 	uint32_t index, sequence;
 	uint32_t call;    /* the shmat that it comes from: a number of this process */
+	uint32_t born;    /* when it came to lie there: mdg__pieces_now() */
 };
 
 struct mdg_namespace {
@@ -89,6 +90,7 @@ struct mdg_namespace {
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
 	bool unentered;         /* there are attachments that could not be entered yet */
+	bool doubtful;          /* ... or pieces that may be gone, see mdg__host_look_again */
 };
 
 /* ---- namespace.c ---- */
@@ -138,6 +140,12 @@ uint32_t mdg__piece_after(const struct mdg_namespace *ns, uintptr_t address);
 /* Takes [start, start+length) out of all pieces; each piece that goes is a
  * detach, each split an attach. Needs room for one more piece. */
 void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length);
+/* The same, but only of pieces that were there at that moment. */
+void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t length,
+                           uint32_t moment);
+uint32_t mdg__pieces_now(void);
+/* Ends this moment, and returns it: what is inserted from now on is younger. */
+uint32_t mdg__pieces_end_moment(void);
 void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at);
 /* Whether [start, start+length) touches a piece of any namespace. No lock: the
  * program's munmap comes here, from below its allocator's locks. */
@@ -156,6 +164,12 @@ int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int fl
 /* ---- detach.c ---- */
 /* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
 int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
+
+/* ---- hostmap.c ---- */
+/* Whether a call that changes the program's map is on its way in some other library. */
+bool mdg__host_is_under_way(void);
+/* In the child of a fork that happened then: which pieces are mapped. (object lock held) */
+void mdg__host_look_again(struct mdg_namespace *ns);
 
 /* ---- attach.c ---- (object lock held) */
 /* Changes what is counted for a segment; clears it away if that was the last of

@@ -33,6 +33,8 @@ void mdg__enter_blocked(struct mdg_namespace *ns)
 	if (!mdg__epoch_is(ns->epoch))
 		mdg__forked(ns);
 	mdg__thread_lock(&ns->lock);
+	if (ns->doubtful)
+		mdg__host_look_again(ns);
 	/* A descriptor at hand must not hold on to a segment that is no more. */
 	if (ns->idle1 != 0)
 		mdg__check_idle(ns);

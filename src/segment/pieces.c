@@ -19,6 +19,18 @@
 
 #define LOOKS 1000
 
+static _Atomic uint32_t moment_now; /* changed with an object's lock held */
+
+uint32_t mdg__pieces_now(void)
+{
+	return atomic_load(&moment_now);
+}
+
+uint32_t mdg__pieces_end_moment(void)
+{
+	return atomic_fetch_add(&moment_now, 1);
+}
+
 /* ---- for those who only ask -------------------------------------------------- */
 
 /* Tells of the pieces from `at` on; all of them when the array is new. */
@@ -141,12 +153,21 @@ void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at)
 
 void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 {
+	mdg__pieces_cut_since(ns, start, length, mdg__pieces_now());
+}
+
+void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t length, uint32_t moment)
+{
 	uintptr_t last = start + (length - 1);
 	for (uint32_t at = mdg__piece_after(ns, start); at < ns->piece_count;) {
 		struct mdg__piece *piece = &ns->pieces[at], whole = *piece;
 		uintptr_t piece_last = whole.start + (whole.length - 1);
 		if (whole.start > last)
 			return;
+		if ((int32_t)(whole.born - moment) > 0) {
+			at++;
+			continue;
+		}
 		bool head_stays = whole.start < start, tail_stays = piece_last > last;
 		struct mdg__piece tail = whole;
 		tail.start = last + 1;
@@ -162,7 +183,7 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 			piece->length = start - whole.start;
 			publish(ns, at);
 			at++;
-			if (tail_stays &&
+			if (tail_stays && mdg__pieces_reserve(ns, 1) == 0 &&
 			    mdg__count_attached(ns, whole.index, whole.sequence) == 0)
 				mdg__piece_insert(ns, tail);
 		} else if (tail_stays) {

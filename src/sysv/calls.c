@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* calls.c - shmget, shmat, shmdt, ftok: see shmget(2), shmop(2), ftok(3). */
+/*
+ * calls.c - shmget, shmat, shmdt, ftok: see shmget(2), shmop(2), ftok(3).
+ *
+ * Each is there twice: exported, and hidden for those in here who mean it.
+ * Other libraries write jumps over the first bytes of exported functions, and
+ * the hooks that these lead to must be able to come back to us (by
+ * syscall(2), see numbers.c) without going round.
+ */
 #include <errno.h>
 #include <stdint.h>
 #include <sys/ipc.h>
@@ -8,12 +15,15 @@
 
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
+#if defined(MDG__SHARED)
+#include "sysv/names.h"
+#endif
 
 _Static_assert(MDG_CREATE == IPC_CREAT && MDG_EXCL == IPC_EXCL, "flags are shmget's");
 _Static_assert(MDG_RDONLY == SHM_RDONLY && MDG_ROUND == SHM_RND && MDG_REMAP == SHM_REMAP,
                "flags are shmat's");
 
-MDG_EXPORT int shmget(key_t key, size_t size, int flags)
+int mdg__sysv_shmget(key_t key, size_t size, int flags)
 {
 	mdg_namespace *ns;
 	mdg_id id = -1;
@@ -23,7 +33,7 @@ MDG_EXPORT int shmget(key_t key, size_t size, int flags)
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : id;
 }
 
-MDG_EXPORT void *shmat(int id, const void *address, int flags)
+void *mdg__sysv_shmat(int id, const void *address, int flags)
 {
 	mdg_namespace *ns;
 	void *memory = NULL;
@@ -34,7 +44,7 @@ MDG_EXPORT void *shmat(int id, const void *address, int flags)
 	return rc < 0 ? (void *)(intptr_t)mdg__sysv_fail(rc, 1) : memory;
 }
 
-MDG_EXPORT int shmdt(const void *address)
+int mdg__sysv_shmdt(const void *address)
 {
 	mdg_namespace *ns;
 	int rc = mdg__sysv_namespace(&ns);
@@ -46,8 +56,30 @@ MDG_EXPORT int shmdt(const void *address)
 	return -1;
 }
 
+MDG_EXPORT int shmget(key_t key, size_t size, int flags)
+{
+	return mdg__sysv_shmget(key, size, flags);
+}
+
+MDG_EXPORT void *shmat(int id, const void *address, int flags)
+{
+	return mdg__sysv_shmat(id, address, flags);
+}
+
+MDG_EXPORT int shmdt(const void *address)
+{
+	return mdg__sysv_shmdt(address);
+}
+
+/* The C library's does as well, where there is one: it is the same number. */
 MDG_EXPORT key_t ftok(const char *path, int id)
 {
+#if defined(MDG__SHARED)
+	typedef key_t ftok_function(const char *, int);
+	ftok_function *next = (ftok_function *)mdg__next_ready(MDG__OF_ftok);
+	if (next != NULL)
+		return next(path, id);
+#endif
 	struct stat status;
 	if (stat(path, &status) < 0)
 		return -1;

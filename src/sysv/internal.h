@@ -7,12 +7,18 @@
  *   shmctl.c     shmctl, and on 32-bit glibc its twin with 64-bit times
  *   table.c      what /proc/sysvipc/shm and the limits in /proc/sys would say
  *   wrap_*.c     calls of the C library that have to know of attachments
+ *   names.c      what is behind each exported name, symbols.c how it is found
+ *   numbers.c    the calls by number, for syscall(2)
+ *   rebind.c     references of modules that were bound past us
+ *   sanitizer.c  a word to AddressSanitizer
  *
  * The semantics are in the segment room; here is only what System V's form
  * adds: -1 and errno, structures, commands.
  */
 #ifndef MADANG_SYSV_INTERNAL_H
 #define MADANG_SYSV_INTERNAL_H
+
+#include <sys/shm.h>
 
 #include "madang/segment.h"
 
@@ -25,6 +31,12 @@ int mdg__sysv_namespace(mdg_namespace **ret_ns);
 
 /* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */
 int mdg__sysv_fail(int code, int in_attach);
+
+/* What the exported names of the same names do; not to be overwritten by others. */
+int mdg__sysv_shmget(key_t key, size_t size, int flags);
+void *mdg__sysv_shmat(int id, const void *address, int flags);
+int mdg__sysv_shmdt(const void *address);
+int mdg__sysv_shmctl(int id, int cmd, struct shmid_ds *ds);
 
 /* A descriptor of a file with the content that `path` would have on a kernel
  * with System V IPC, if it is one of those paths (else -2, errno untouched); -1

@@ -9,8 +9,8 @@
  *
  * Only what would reach the C library: a module, or a library it brings along,
  * that defines `open` itself keeps its own. So a filled slot has to point into
- * the object that holds the next definition behind ours, and for a lazy one
- * the search that the module makes has to lead there.
+ * the C library, and for a lazy one the search that the module makes has to
+ * lead there.
  *
  * Which objects: those that the module needs, by the names in their dynamic
  * sections, and that were not there before. The linker appends objects to its
@@ -64,16 +64,6 @@ enum { JUMP_SLOT = -1, GLOB_DAT = -2, ABSOLUTE = -3 };
 
 enum { OBJECTS_MAX = 128 }; /* new ones at once; the rest is left as it is */
 
-/* What libmadang-sysv.map exports. */
-static const char *const rebound_names[] = {
-	"shmget", "shmat", "shmdt", "shmctl", "__shmctl64", "ftok",
-	"munmap", "mmap", "mmap64", "mremap", "mlockall",
-	"open", "open64", "openat", "openat64",
-	"__open_2", "__open64_2", "__openat_2", "__openat64_2",
-	"fopen", "fopen64", "dlopen",
-};
-_Static_assert(sizeof rebound_names / sizeof rebound_names[0] <= MDG__REBOUND_MAX, "room");
-
 /* ---- the slots of one object -------------------------------------------------- */
 
 struct patch {
@@ -92,7 +82,7 @@ static const struct mdg__rebound *rebound_called(const struct mdg__rebinding *re
 	return NULL;
 }
 
-static bool is_next(const struct mdg__rebound *rebound, uintptr_t function)
+static bool is_libcs(const struct mdg__rebound *rebound, uintptr_t function)
 {
 	return function >= rebound->low && function < rebound->high;
 }
@@ -114,7 +104,7 @@ static void set_slot(struct patch *patch, uintptr_t slot, const struct mdg__rebo
 	uintptr_t now = __atomic_load_n(function, __ATOMIC_RELAXED);
 	/* One that leads into the object itself waits for its first call. */
 	bool is_lazy = mdg__object_holds(patch->object, now, 1, PF_R);
-	if (!is_next(rebound, now) && !(is_lazy && is_next(rebound, rebound->reached)))
+	if (!is_libcs(rebound, now) && !(is_lazy && is_libcs(rebound, rebound->reached)))
 		return;
 	if (slot >= patch->relro && slot < patch->relro_end && !patch->lifted) {
 		patch->lifted = protect(patch, PROT_READ | PROT_WRITE);
@@ -181,7 +171,7 @@ static uint64_t earliest(uint64_t loads)
 
 static uintptr_t look_up(void *handle, const char *name)
 {
-	return (uintptr_t)dlsym(handle, name);
+	return (uintptr_t)mdg__real_dlsym(handle, name);
 }
 
 /* Notes where the C library lies, and how many loads there were. */
@@ -195,21 +185,22 @@ static int survey(struct dl_phdr_info *info, size_t size, void *context)
 		return 0;
 	for (size_t i = 0; i < rebinding->count; i++) {
 		struct mdg__rebound *rebound = &rebinding->names[i];
-		if (mdg__object_holds(&object, rebound->next, 1, PF_R))
+		if (mdg__object_holds(&object, rebound->libc, 1, PF_R))
 			mdg__object_extent(&object, &rebound->low, &rebound->high);
 	}
 	return 0;
 }
 
-void mdg__rebind_begin(struct mdg__rebinding *rebinding, void *self)
+void mdg__rebind_begin(struct mdg__rebinding *rebinding)
 {
 	memset(rebinding, 0, sizeof *rebinding);
-	for (size_t i = 0; i < sizeof rebound_names / sizeof rebound_names[0]; i++) {
+	mdg__names_prepare();
+	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
 		struct mdg__rebound *rebound = &rebinding->names[rebinding->count];
-		rebound->name = rebound_names[i];
-		rebound->ours = look_up(self, rebound->name);
-		rebound->next = look_up(RTLD_NEXT, rebound->name);
-		if (rebound->ours != 0 && rebound->next != 0 && rebound->ours != rebound->next)
+		rebound->name = mdg__names[i].name;
+		rebound->ours = mdg__names[i].ours;
+		rebound->libc = mdg__names[i].libc;
+		if (rebound->ours != 0 && rebound->libc != 0)
 			rebinding->count++;
 	}
 	(void)dl_iterate_phdr(survey, rebinding);

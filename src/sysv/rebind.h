@@ -8,27 +8,27 @@
 #ifndef MADANG_SYSV_REBIND_H
 #define MADANG_SYSV_REBIND_H
 
+#include "sysv/names.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-enum { MDG__REBOUND_MAX = 24 };
 
 struct mdg__rebound {
 	const char *name;
 	uintptr_t ours;      /* our definition */
-	uintptr_t next;      /* the definition behind ours: the C library's */
-	uintptr_t low, high; /* where the object with `next` lies */
+	uintptr_t libc;      /* the C library's */
+	uintptr_t low, high; /* where the object with that lies */
 	uintptr_t reached;   /* what the loaded module's own search finds */
 };
 
 struct mdg__rebinding {
-	struct mdg__rebound names[MDG__REBOUND_MAX];
+	struct mdg__rebound names[MDG__NAMES_COUNT];
 	size_t count;
 	uint64_t loads; /* objects loaded before it, by the linker's count */
 };
 
-/* Before a load. `self` is a handle of this library. */
-void mdg__rebind_begin(struct mdg__rebinding *rebinding, void *self);
+/* Before a load. */
+void mdg__rebind_begin(struct mdg__rebinding *rebinding);
 /* After it: what came with this handle, which is NULL when the load failed. */
 void mdg__rebind_end(struct mdg__rebinding *rebinding, void *handle);
 

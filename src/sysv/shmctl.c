@@ -119,11 +119,16 @@ static int command(mdg_namespace *ns, int id, int cmd, struct shmid_ds *ds)
 	}
 }
 
-MDG_EXPORT int shmctl(int id, int cmd, struct shmid_ds *ds)
+int mdg__sysv_shmctl(int id, int cmd, struct shmid_ds *ds)
 {
 	mdg_namespace *ns;
 	int rc = id < 0 || cmd < 0 ? -EINVAL : mdg__sysv_namespace(&ns);
 	if (rc == 0)
 		rc = command(ns, id, cmd, ds);
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : rc;
+}
+
+MDG_EXPORT int shmctl(int id, int cmd, struct shmid_ds *ds)
+{
+	return mdg__sysv_shmctl(id, cmd, ds);
 }

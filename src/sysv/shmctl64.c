@@ -12,6 +12,7 @@
 #undef _FILE_OFFSET_BITS
 #define _FILE_OFFSET_BITS 64
 #undef _FEATURES_H
+#define mdg__sysv_shmctl mdg__sysv_shmctl64
 #include "sysv/shmctl.c"
 #else
 typedef int mdg__nothing_here;

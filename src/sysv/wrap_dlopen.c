@@ -24,22 +24,14 @@
 #include <string.h>
 
 #include "sysv/internal.h"
+#include "sysv/names.h"
 #include "sysv/rebind.h"
 
 typedef void *dlopen_function(const char *, int);
 
-/* The C library's dlopen; found once, and the same for every thread. */
 static dlopen_function *next_dlopen(void)
 {
-	static void *_Atomic kept;
-	void *found = atomic_load_explicit(&kept, memory_order_relaxed);
-	dlopen_function *function;
-	if (found == NULL) {
-		found = dlsym(RTLD_NEXT, "dlopen");
-		atomic_store_explicit(&kept, found, memory_order_relaxed);
-	}
-	memcpy(&function, &found, sizeof found);
-	return function;
+	return (dlopen_function *)mdg__next_ready(MDG__OF_dlopen);
 }
 
 #if defined(__GLIBC__) && defined(RTLD_DEEPBIND)
@@ -184,7 +176,7 @@ static __attribute__((noinline)) void *open_deep(const char *name, int mode, con
 	void *self = own_handle();
 	if (self == NULL)
 		return next_dlopen()(name, mode);
-	mdg__rebind_begin(&rebinding, self);
+	mdg__rebind_begin(&rebinding);
 	void *handle = next_dlopen()(as_caller(caller, self, name, room), mode);
 	mdg__rebind_end(&rebinding, handle);
 	if (handle != NULL)

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "sysv/internal.h"
+#include "sysv/names.h"
 
 typedef int open_function(const char *, int, ...);
 typedef int openat_function(int, const char *, int, ...);
@@ -45,10 +46,10 @@ static void *next(enum wrapped which)
 	void *function = atomic_load_explicit(&found[which], memory_order_relaxed);
 	if (function == NULL) {
 		int before = errno;
-		function = dlsym(RTLD_NEXT, names[which].name);
+		function = mdg__real_dlsym(RTLD_NEXT, names[which].name);
 		if (function == NULL) {
 			(void)dlerror(); /* that it is missing is not the program's error */
-			function = dlsym(RTLD_NEXT, names[which].other);
+			function = mdg__real_dlsym(RTLD_NEXT, names[which].other);
 		}
 		atomic_store_explicit(&found[which], function, memory_order_relaxed);
 		errno = before;

@@ -22,6 +22,7 @@ extern key_t dependency_key(void);
 module_function module_use, module_use_table, module_use_files, module_use_mappings,
 	module_use_dependency;
 void *module_open(const char *name, int mode);
+void *module_find(void *handle, const char *name);
 key_t module_key(const char *path);
 
 const struct module_calls module_calls = { shmget, shmat, shmdt, shmctl };
@@ -96,6 +97,12 @@ const char *module_use_mappings(void)
 const char *module_use_dependency(void)
 {
 	return dependency_use();
+}
+
+void *module_find(void *handle, const char *name)
+{
+	void *volatile found = dlsym(handle, name); /* called, not jumped to: it is we who ask */
+	return found;
 }
 
 void *module_open(const char *name, int mode)

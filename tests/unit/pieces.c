@@ -164,14 +164,14 @@ static void attach_refused(void)
 static void unmap(void)
 {
 	int at = random_below(PAGES), count = 1 + random_below(PAGES - at < 6 ? PAGES - at : 6);
-	CHECK(mdg__host_munmap(address(at), (size_t)count * page_size) == 0);
+	CHECK(mdg__host_munmap(NULL, address(at), (size_t)count * page_size) == 0);
 	clear(at, count, true);
 }
 
 static void map_over(void)
 {
 	int at = random_below(PAGES), count = 1 + random_below(PAGES - at < 6 ? PAGES - at : 6);
-	CHECK(mdg__host_mmap(address(at), (size_t)count * page_size, PROT_NONE,
+	CHECK(mdg__host_mmap(NULL, address(at), (size_t)count * page_size, PROT_NONE,
 	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == address(at));
 	clear(at, count, false);
 }
@@ -208,7 +208,7 @@ static void move(void)
 		return;
 	struct page first = model[from];
 	size_t length = (size_t)count * page_size;
-	CHECK(mdg__host_mremap(address(from), length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+	CHECK(mdg__host_mremap(NULL, address(from), length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
 	                       address(to)) == address(to));
 	clear(from, count, true);
 	place_beside(to, count, &first);
@@ -221,7 +221,7 @@ static void duplicate(void)
 	if (to < 0)
 		return;
 	struct page first = model[from];
-	CHECK(mdg__host_mremap(address(from), 0, (size_t)count * page_size,
+	CHECK(mdg__host_mremap(NULL, address(from), 0, (size_t)count * page_size,
 	                       MREMAP_MAYMOVE | MREMAP_FIXED, address(to)) == address(to));
 	place_beside(to, count, &first);
 }
@@ -232,7 +232,7 @@ static void shrink(void)
 	if (from < 0 || count < 2)
 		return;
 	int left = 1 + random_below(count - 1);
-	CHECK(mdg__host_mremap(address(from), (size_t)count * page_size, (size_t)left * page_size, 0,
+	CHECK(mdg__host_mremap(NULL, address(from), (size_t)count * page_size, (size_t)left * page_size, 0,
 	                       NULL) == address(from));
 	clear(from + left, count - left, true);
 }
@@ -249,7 +249,7 @@ static void grow(void)
 		return;
 	int from = at + random_below(end - at);
 	CHECK_RC(0, mdg__sys_munmap(address(end), page_size));
-	CHECK(mdg__host_mremap(address(from), (size_t)(end - from) * page_size,
+	CHECK(mdg__host_mremap(NULL, address(from), (size_t)(end - from) * page_size,
 	                       (size_t)(end - from + 1) * page_size, 0, NULL) == address(from));
 	/* A new number: what was cut off this piece before may lie behind it. */
 	struct page first = model[at];
@@ -312,7 +312,7 @@ int main(void)
 			return 1;
 		}
 	}
-	CHECK(mdg__host_munmap(arena, PAGES * page_size) == 0);
+	CHECK(mdg__host_munmap(NULL, arena, PAGES * page_size) == 0);
 	for (int i = 0; i < SEGMENTS; i++) {
 		CHECK(unit_stat(ns, ids[i]).attached == 0);
 		CHECK_RC(0, mdg_segment_remove(ns, ids[i]));

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.c - finds what is behind each exported name. See names.h.
+ *
+ * "Behind" is as RTLD_NEXT means it: the first object after this one, in the
+ * linker's order, that defines the name. A library that somebody else has
+ * preloaded may be that; it passes the call on to the C library, as we do.
+ *
+ * The C library is the object that defines __libc_start_main; in older ones
+ * the look-ups are in libdl.so.2.
+ */
+#include "sysv/names.h"
+
+#include <dlfcn.h>
+#include <stddef.h>
+
+#include "sysv/symbols.h"
+
+#define MDG__ENDS_ENTRY(name) { #name, false, 0, 0, 0 },
+#define MDG__PASSES_ENTRY(name) { #name, true, 0, 0, 0 },
+struct mdg__name mdg__names[MDG__NAMES_COUNT] = { MDG__NAMES(MDG__ENDS_ENTRY, MDG__PASSES_ENTRY) };
+
+/* Most look-ups are for other names: their first three letters tell. */
+static _Atomic uint32_t first_letters[8];
+static _Atomic uintptr_t libc_dladdr;
+static _Atomic int is_prepared;
+
+static unsigned letters_of(const char *name)
+{
+	unsigned letters = (unsigned char)name[0];
+	if (name[0] != '\0' && name[1] != '\0')
+		letters += (unsigned char)name[1] * 7u + (unsigned char)name[2] * 31u;
+	return letters & 255;
+}
+
+static void note(_Atomic uintptr_t *place, uintptr_t address)
+{
+	if (address != 0 && atomic_load_explicit(place, memory_order_relaxed) == 0)
+		atomic_store_explicit(place, address, memory_order_relaxed);
+}
+
+static bool look(const struct mdg__loaded *loaded, void *context)
+{
+	bool *is_behind = context;
+#if defined(__GLIBC__)
+	const char *dladdr_name = "dladdr1";
+#else
+	const char *dladdr_name = "dladdr";
+#endif
+	bool is_self = mdg__loaded_is_self(loaded);
+	bool is_libc = mdg__symbol_find(loaded, "__libc_start_main") != 0 ||
+	               mdg__loaded_is_called(loaded, "libdl.so.2");
+	if (is_libc)
+		note(&libc_dladdr, mdg__symbol_find(loaded, dladdr_name));
+	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
+		struct mdg__name *name = &mdg__names[i];
+		uintptr_t address = mdg__symbol_find(loaded, name->name);
+		if (is_self)
+			note(&name->ours, address);
+		else if (*is_behind)
+			note(&name->next, address);
+		if (is_libc)
+			note(&name->libc, address);
+	}
+	*is_behind |= is_self;
+	return true;
+}
+
+void mdg__names_prepare(void)
+{
+	bool is_behind = false;
+	/* Acquire: pairs with the release below. Two that do it at once do the same. */
+	if (atomic_load_explicit(&is_prepared, memory_order_acquire))
+		return;
+	mdg__loaded_each(look, &is_behind);
+	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
+		struct mdg__name *name = &mdg__names[i];
+		unsigned letters = letters_of(name->name);
+		/* Loaded later than the C library, as part of a module. */
+		note(&name->next, atomic_load_explicit(&name->libc, memory_order_relaxed));
+		(void)atomic_fetch_or_explicit(&first_letters[letters / 32],
+		                               UINT32_C(1) << letters % 32, memory_order_relaxed);
+	}
+	atomic_store_explicit(&is_prepared, 1, memory_order_release);
+}
+
+const struct mdg__name *mdg__name_find(const char *name)
+{
+	unsigned letters = letters_of(name);
+	if ((atomic_load_explicit(&first_letters[letters / 32], memory_order_relaxed) >>
+	             letters % 32 & 1) == 0)
+		return NULL;
+	for (size_t i = 0; i < MDG__NAMES_COUNT; i++)
+		if (mdg__same_text(mdg__names[i].name, name))
+			return &mdg__names[i];
+	return NULL;
+}
+
+uintptr_t mdg__next_ready(enum mdg__name_index which)
+{
+	uintptr_t next = mdg__next(which);
+	if (next != 0)
+		return next;
+	mdg__names_prepare();
+	return mdg__next(which);
+}
+
+typedef void *dlsym_function(void *, const char *);
+
+void *mdg__real_dlsym(void *handle, const char *name)
+{
+	dlsym_function *real = (dlsym_function *)mdg__next_ready(MDG__OF_dlsym);
+	return real(handle, name);
+}
+
+bool mdg__object_of(const void *code, uintptr_t *ret_base, void **ret_map)
+{
+	uintptr_t function = atomic_load_explicit(&libc_dladdr, memory_order_relaxed);
+	Dl_info info = { 0 };
+	*ret_map = NULL;
+#if defined(__GLIBC__)
+	typedef int dladdr1_function(const void *, Dl_info *, void **, int);
+	if (function == 0 ||
+	    ((dladdr1_function *)function)(code, &info, ret_map, RTLD_DL_LINKMAP) == 0)
+		return false;
+#else
+	typedef int dladdr_function(const void *, Dl_info *);
+	if (function == 0 || ((dladdr_function *)function)(code, &info) == 0)
+		return false;
+#endif
+	*ret_base = (uintptr_t)info.dli_fbase;
+	return true;
+}
+
+/* As early as a library can: before its other constructors. */
+__attribute__((constructor(101))) static void prepare(void)
+{
+	mdg__names_prepare();
+}

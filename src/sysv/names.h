@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.h - the names that libmadang-sysv.so exports, and what is behind each.
+ *
+ * A new wrapper is added here, in libmadang-sysv.map, and in
+ * tests/package/libmadang-sysv.symbols. Modules that were loaded with
+ * RTLD_DEEPBIND (rebind.c) and look-ups (wrap_look.c) go by this list.
+ *
+ * No code in here calls one of these names: not our own, because other
+ * libraries overwrite the first bytes of such functions (UCX does, with a jump
+ * to a hook of its own); and not another library's, except where the program's
+ * own call is passed on to it, as `next`.
+ */
+#ifndef MADANG_SYSV_NAMES_H
+#define MADANG_SYSV_NAMES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ENDS: we are what the name stands for. PASSES: what is not ours goes on to the next
+ * definition behind us, so that several libraries may stand in line. */
+#define MDG__NAMES(ENDS, PASSES) \
+	ENDS(shmget) ENDS(shmat) ENDS(shmdt) ENDS(shmctl) ENDS(__shmctl64) \
+	PASSES(ftok) PASSES(munmap) PASSES(mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) \
+	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
+	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
+	PASSES(fopen) PASSES(fopen64) \
+	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall)
+
+#define MDG__NAME_INDEX(name) MDG__OF_##name,
+enum mdg__name_index { MDG__NAMES(MDG__NAME_INDEX, MDG__NAME_INDEX) MDG__NAMES_COUNT };
+
+struct mdg__name {
+	const char *name;
+	bool passes;
+	/* 0: there is none. */
+	_Atomic uintptr_t ours; /* our own definition, whoever stands before us */
+	_Atomic uintptr_t next; /* the first one behind us */
+	_Atomic uintptr_t libc; /* the C library's */
+};
+
+extern struct mdg__name mdg__names[MDG__NAMES_COUNT];
+
+/* Fills the table in, once. It happens when the library starts; earlier where somebody
+ * else's start needs it. Any thread, any time, signal handlers too. */
+void mdg__names_prepare(void);
+/* The name's place in the table (prepared); NULL: it is none of ours. */
+const struct mdg__name *mdg__name_find(const char *name);
+/* The next definition; before the library has started it may be 0 although there is one. */
+static inline uintptr_t mdg__next(enum mdg__name_index which)
+{
+	return atomic_load_explicit(&mdg__names[which].next, memory_order_relaxed);
+}
+/* The same, found out now if need be. */
+uintptr_t mdg__next_ready(enum mdg__name_index which);
+/* The real dlsym(RTLD_DEFAULT, name) or of a handle, and of RTLD_NEXT as seen from this
+ * library. It may take the dynamic linker's lock. */
+void *mdg__real_dlsym(void *handle, const char *name);
+
+/* Whose code this is: the object's base, and with glibc its link map, which is a handle.
+ * By the C library's dladdr: a sanitizer's is not for its own start. */
+bool mdg__object_of(const void *code, uintptr_t *ret_base, void **ret_map);
+
+#endif

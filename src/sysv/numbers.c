@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * numbers.c - what stands for a system call that a program makes by its number.
+ *
+ * The arguments are what the kernel would take from the registers. A kernel's
+ * structure is the C library's on every machine that comes here.
+ *
+ * 32-bit x86 has a second way to shared memory, ipc(2), which holds all of
+ * System V and is the older one. Of its calls those for shared memory are ours;
+ * those that want the structures of before IPC_64 are EINVAL.
+ */
+#include "sysv/numbers.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+#include "platform/sys.h"
+#include "segment/hostcalls.h"
+#include "sysv/internal.h"
+#include "sysv/names.h"
+
+#if MDG__HAS_NUMBERS
+
+#define UNUSED(a, b, c) (void)(a), (void)(b), (void)(c)
+
+static long number_shmget(long key, long size, long flags, long d, long e, long f)
+{
+	UNUSED(d, e, f);
+	return mdg__sysv_shmget((key_t)key, (size_t)size, (int)flags);
+}
+
+static long number_shmat(long id, long address, long flags, long d, long e, long f)
+{
+	UNUSED(d, e, f);
+	return (long)mdg__sysv_shmat((int)id, (const void *)address, (int)flags);
+}
+
+static long number_shmdt(long address, long b, long c, long d, long e, long f)
+{
+	(void)b;
+	(void)c;
+	UNUSED(d, e, f);
+	return mdg__sysv_shmdt((const void *)address);
+}
+
+static long number_shmctl(long id, long command, long structure, long d, long e, long f)
+{
+	UNUSED(d, e, f);
+	return mdg__sysv_shmctl((int)id, (int)command, (struct shmid_ds *)structure);
+}
+
+/* ---- what a program does to its mappings -------------------------------------------- */
+
+static long number_munmap(long address, long length, long c, long d, long e, long f)
+{
+	if (!mdg__host_before_munmap((void *)address, (size_t)length))
+		return mdg__number_pass(SYS_munmap, address, length, c, d, e, f);
+	return mdg__host_munmap(NULL, (void *)address, (size_t)length);
+}
+
+static long number_mremap(long address, long old_length, long length, long flags, long to, long f)
+{
+	int changed = (int)flags;
+	if (!mdg__host_before_mremap((void *)address, (size_t)old_length, (size_t)length, &changed,
+	                             (void *)to))
+		return mdg__number_pass(SYS_mremap, address, old_length, length, changed, to, f);
+	return (long)mdg__host_mremap(NULL, (void *)address, (size_t)old_length, (size_t)length,
+	                              changed, (void *)to);
+}
+
+#if defined(SYS_mmap2)
+#define NUMBER_MMAP SYS_mmap2
+#define MMAP_UNIT 4096u
+#else
+#define NUMBER_MMAP SYS_mmap
+#define MMAP_UNIT 1u
+#endif
+
+static long number_mmap(long address, long length, long protection, long flags, long fd, long offset)
+{
+	uint64_t bytes = (uint64_t)(unsigned long)offset * MMAP_UNIT;
+	if (!(flags & MDG__MAP_FIXED_ANY) || bytes % mdg__page_size() != 0 ||
+	    !mdg__host_before_mmap((void *)address, (size_t)length, (int)protection, (int)flags,
+	                           (int)fd, bytes))
+		return mdg__number_pass(NUMBER_MMAP, address, length, protection, flags, fd, offset);
+	return (long)mdg__host_mmap(NULL, (void *)address, (size_t)length, (int)protection,
+	                            (int)flags, (int)fd, bytes);
+}
+
+/* ---- ipc(2) ----------------------------------------------------------------------------- */
+
+#if defined(SYS_ipc)
+
+enum { IPC_64_BIT = 0x100, CALL_SHMAT = 21, CALL_SHMDT, CALL_SHMGET, CALL_SHMCTL };
+
+static long ipc_shmat(unsigned version, long id, long flags, long place, long address)
+{
+	if (version == 1) { /* of another Unix; never from here */
+		errno = EINVAL;
+		return -1;
+	}
+	void *memory = mdg__sysv_shmat((int)id, (const void *)address, (int)flags);
+	if (memory == (void *)-1)
+		return -1;
+	*(void **)place = memory;
+	return 0;
+}
+
+static long ipc_shmctl(long id, long command, long structure)
+{
+	long plain = command & ~(long)IPC_64_BIT;
+	bool has_structure = plain != IPC_RMID && plain != SHM_LOCK && plain != SHM_UNLOCK;
+	if (has_structure && !(command & IPC_64_BIT)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return mdg__sysv_shmctl((int)id, (int)plain, (struct shmid_ds *)structure);
+}
+
+static long number_ipc(long call, long first, long second, long third, long pointer, long fifth)
+{
+	switch (call & 0xffff) {
+	case CALL_SHMAT:
+		return ipc_shmat((unsigned)call >> 16, first, second, third, pointer);
+	case CALL_SHMDT:
+		return mdg__sysv_shmdt((const void *)pointer);
+	case CALL_SHMGET:
+		return mdg__sysv_shmget((key_t)first, (size_t)second, (int)third);
+	case CALL_SHMCTL:
+		return ipc_shmctl(first, second, pointer);
+	default: /* semaphores, message queues */
+		return mdg__number_pass(SYS_ipc, call, first, second, third, pointer, fifth);
+	}
+}
+
+#endif
+
+mdg__number_function *const mdg__numbers[] = {
+#if defined(SYS_shmget)
+	[SYS_shmget] = number_shmget, [SYS_shmat] = number_shmat, [SYS_shmdt] = number_shmdt,
+	[SYS_shmctl] = number_shmctl,
+#endif
+#if defined(SYS_ipc)
+	[SYS_ipc] = number_ipc,
+#endif
+	[SYS_munmap] = number_munmap, [SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
+};
+const unsigned long mdg__numbers_count = sizeof mdg__numbers / sizeof mdg__numbers[0];
+
+#else
+typedef int mdg__nothing_here;
+#endif

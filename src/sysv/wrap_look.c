@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wrap_look.c - dlsym and dlvsym, for who looks for a name in the C library.
+ *
+ * Not everybody refers to shmget by its name and leaves it to the dynamic
+ * linker who that is. Python's ctypes and Ruby's Fiddle ask a handle of
+ * libc.so.6; dlvsym wants a version, which only the C library's symbols have;
+ * a library that is loaded behind us and asks for the next definition gets the
+ * C library's. All of them mean the call, and get ours.
+ *
+ * Only where the C library's own, in its default version, would be found:
+ * another library's definition, and a former version with other structures,
+ * stay what they are. And only where nobody can go round in a circle: of a
+ * name that we pass on, a library that stands in line with us has to find the
+ * C library's. So that is answered only where the C library comes next behind
+ * us, and RTLD_NEXT is left alone.
+ *
+ * All else is passed on by a jump, so that the C library sees the caller's
+ * return address: RTLD_NEXT and RTLD_DEFAULT go by it. This file is compiled so
+ * that the last call is one (src/CMakeLists.txt), and without a sanitizer: they
+ * come here from their own start, before their code can run.
+ */
+#include <dlfcn.h>
+
+#include "sysv/internal.h"
+#include "sysv/names.h"
+#include "sysv/symbols.h"
+
+typedef void *dlsym_function(void *, const char *);
+
+static uintptr_t get(const _Atomic uintptr_t *address)
+{
+	return atomic_load_explicit(address, memory_order_relaxed);
+}
+
+/* Whether an answer of ours leads to the C library and not back to who asks. */
+static bool may_answer(const struct mdg__name *name)
+{
+	return get(&name->ours) != 0 && get(&name->libc) != 0 &&
+	       (!name->passes || get(&name->next) == get(&name->libc));
+}
+
+struct behind {
+	uintptr_t base;
+	bool is_past_us, found;
+};
+
+static bool look(const struct mdg__loaded *loaded, void *context)
+{
+	struct behind *behind = context;
+	behind->found = behind->is_past_us && loaded->base == behind->base;
+	behind->is_past_us |= mdg__loaded_is_self(loaded);
+	return !behind->found;
+}
+
+/* Whether the linker searches this code's object after us. */
+static bool is_behind(const void *code)
+{
+	struct behind behind = { 0, false, false };
+	void *map;
+	if (!mdg__object_of(code, &behind.base, &map))
+		return false;
+	mdg__loaded_each(look, &behind);
+	return behind.found;
+}
+
+/* RTLD_DEFAULT finds ours anyway, unless a module asks that was loaded with
+ * RTLD_DEEPBIND: such a one begins with what it was linked to. */
+static bool finds_libc_first(const struct mdg__name *name, const void *caller)
+{
+#if defined(__GLIBC__)
+	uintptr_t base;
+	void *module;
+	return (uintptr_t)mdg__real_dlsym(RTLD_DEFAULT, name->name) == get(&name->ours) &&
+	       mdg__object_of(caller, &base, &module) && module != NULL &&
+	       (uintptr_t)mdg__real_dlsym(module, name->name) == get(&name->libc);
+#else
+	(void)name;
+	(void)caller;
+	return false;
+#endif
+}
+
+static __attribute__((noinline)) void *answer(const struct mdg__name *name, void *handle,
+                                              const void *caller)
+{
+	bool is_ours;
+	if (!may_answer(name))
+		return NULL;
+	if (handle == RTLD_NEXT)
+		is_ours = !name->passes && get(&name->next) == get(&name->libc) && is_behind(caller);
+	else if (handle == RTLD_DEFAULT)
+		is_ours = finds_libc_first(name, caller);
+	else
+		is_ours = (uintptr_t)mdg__real_dlsym(handle, name->name) == get(&name->libc);
+	return is_ours ? (void *)get(&name->ours) : NULL;
+}
+
+MDG_EXPORT void *dlsym(void *handle, const char *name)
+{
+	dlsym_function *real = (dlsym_function *)mdg__next_ready(MDG__OF_dlsym);
+	const struct mdg__name *known = mdg__name_find(name);
+	if (__builtin_expect(known != NULL, 0)) {
+		void *ours = answer(known, handle, __builtin_return_address(0));
+		if (ours != NULL)
+			return ours;
+	}
+	return real(handle, name);
+}
+
+#if defined(__GLIBC__)
+
+typedef void *dlvsym_function(void *, const char *, const char *);
+
+/* A version is looked for in libraries that have some: from RTLD_DEFAULT and, whoever asks,
+ * RTLD_NEXT, the search passes us and ends in the C library. */
+static __attribute__((noinline)) void *answer_version(const struct mdg__name *name, void *handle,
+                                                      const char *version, const void *caller)
+{
+	dlvsym_function *real = (dlvsym_function *)mdg__next(MDG__OF_dlvsym);
+	if (!may_answer(name) || (name->passes && handle == RTLD_NEXT && is_behind(caller)))
+		return NULL;
+	return (uintptr_t)real(handle, name->name, version) == get(&name->libc)
+	               ? (void *)get(&name->ours)
+	               : NULL;
+}
+
+MDG_EXPORT void *dlvsym(void *handle, const char *name, const char *version)
+{
+	dlvsym_function *real = (dlvsym_function *)mdg__next_ready(MDG__OF_dlvsym);
+	const struct mdg__name *known = mdg__name_find(name);
+	if (__builtin_expect(known != NULL, 0)) {
+		void *ours = answer_version(known, handle, version, __builtin_return_address(0));
+		if (ours != NULL)
+			return ours;
+	}
+	return real(handle, name, version);
+}
+
+#endif
