@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/machine.h"
 #include "platform/raw.h"
 
 /* Runs a libc function that returns -1 and sets errno, and turns that into a
@@ -31,12 +32,6 @@
 #define SYS_FCNTL SYS_fcntl64
 #else
 #define SYS_FCNTL SYS_fcntl
-#endif
-
-#if defined(__LP64__)
-#define SPLIT64(value) (long)(value)
-#else
-#define SPLIT64(value) (long)(uint32_t)(value), (long)(uint32_t)((uint64_t)(value) >> 32)
 #endif
 
 /* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
@@ -63,12 +58,14 @@ int mdg__sys_close(int fd)
  * blocked it is taken back. One that the program sent itself before stays. */
 static int without_signal(int rc)
 {
-	const struct { long seconds, nanoseconds; } at_once = { 0, 0 };
-	const uint64_t set[2] = { UINT64_C(1) << (SIGXFSZ - 1), 0 };
+	enum { BITS = 8 * sizeof(long) };
+	const unsigned long set[16 / sizeof(long)] = {
+		[(SIGXFSZ - 1) / BITS] = 1UL << (SIGXFSZ - 1) % BITS
+	};
 	siginfo_t info = { 0 };
 	if (rc != -EFBIG)
 		return rc;
-	if (MDG__RAW(SYS_rt_sigtimedwait, set, &info, &at_once, KERNEL_SIGSET_SIZE) == SIGXFSZ &&
+	if (mdg__raw_take_signal(set, &info, KERNEL_SIGSET_SIZE) == SIGXFSZ &&
 	    info.si_code == SI_TKILL)
 		(void)MDG__RAW(SYS_tgkill, MDG__RAW(SYS_getpid), MDG__RAW(SYS_gettid), SIGXFSZ);
 	return rc;
@@ -88,7 +85,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	static char zeros[65536]; /* never written: all of it is the kernel's one page of zeros */
 	while (size > 0) {
 		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
-		ssize_t done = (ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, SPLIT64(offset));
+		ssize_t done = (ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, MDG__WIDE_ODD(offset));
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
@@ -102,7 +99,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 {
 	for (;;) {
-		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(offset), SPLIT64(size));
+		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(offset), MDG__WIDE(size));
 		if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 			return write_zeros(fd, offset, size);
 		if (rc != -EINTR)
@@ -112,7 +109,7 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 
 int mdg__sys_extend(int fd, uint64_t from, uint64_t size)
 {
-	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, SPLIT64(from), SPLIT64(size));
+	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(from), MDG__WIDE(size));
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 		return mdg__sys_ftruncate(fd, from + size);
 	return without_signal(rc);
@@ -141,7 +138,7 @@ int mdg__sys_fchmodat(int dirfd, const char *path, unsigned mode)
 int mdg__sys_punch(int fd, uint64_t size)
 {
 	return (int)MDG__RAW(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	                            SPLIT64(0), SPLIT64(size));
+	                            MDG__WIDE(0), MDG__WIDE(size));
 }
 
 int mdg__sys_unlinkat(int dirfd, const char *path)
@@ -250,7 +247,7 @@ int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset)
 {
 	long done;
 	do
-		done = NEGATED(long, syscall(SYS_pread64, fd, buffer, room, SPLIT64(offset)));
+		done = MDG__RAW(SYS_pread64, fd, buffer, room, MDG__WIDE_ODD(offset));
 	while (done == -EINTR);
 	return done;
 }
@@ -299,12 +296,7 @@ int mdg__sys_byte_is_locked(int fd, uint64_t offset)
 int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd,
                   uint64_t offset, void **ret)
 {
-#if defined(SYS_mmap2)
-	long got = MDG__RAW(SYS_mmap2, address, length, protection, flags, fd,
-	                                 (unsigned long)(offset >> 12));
-#else
-	long got = MDG__RAW(SYS_mmap, address, length, protection, flags, fd, offset);
-#endif
+	long got = mdg__raw_mmap(address, length, protection, flags, fd, offset, mdg__page_size());
 	if ((unsigned long)got >= (unsigned long)-4095L)
 		return (int)got;
 	*ret = (void *)got;
@@ -340,43 +332,39 @@ size_t mdg__page_size(void)
 	return size;
 }
 
+size_t mdg__attach_step(void)
+{
+	return MDG__SHMLBA(mdg__page_size());
+}
+
 int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds)
 {
-	/* SYS_futex takes the kernel's old timespec, two longs, on every machine
-	 * that has it, whatever the library's time_t is. */
-	struct { long seconds, nanoseconds; } time = { (long)(nanoseconds / 1000000000u),
-		                                      (long)(nanoseconds % 1000000000u) };
-	return (int)MDG__RAW(SYS_futex, word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
-	                            &time, NULL, 0);
+	return (int)mdg__raw_futex(word, shared ? FUTEX_WAIT : FUTEX_WAIT | FUTEX_PRIVATE, value,
+	                           &nanoseconds, 0);
 }
 
 int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared)
 {
-	return (int)MDG__RAW(SYS_futex, word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE, count,
-	                            NULL, NULL, 0);
+	return (int)mdg__raw_futex(word, shared ? FUTEX_WAKE : FUTEX_WAKE | FUTEX_PRIVATE,
+	                           (uint32_t)count, NULL, 0);
 }
 
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
                               uint32_t bits)
 {
-	/* What 32 bits cannot say is 68 years off. */
-	uint64_t seconds = deadline / 1000000000u;
-	struct { long seconds, nanoseconds; } time = {
-		seconds > LONG_MAX ? LONG_MAX : (long)seconds, (long)(deadline % 1000000000u)
-	};
-	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAIT_BITSET, value,
-	                     deadline == UINT64_MAX ? NULL : &time, NULL, bits);
+	return (int)mdg__raw_futex(word, FUTEX_WAIT_BITSET, value,
+	                           deadline == UINT64_MAX ? NULL : &deadline, bits);
 }
 
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
 {
-	return (int)MDG__RAW(SYS_futex, word, FUTEX_WAKE_BITSET, count, NULL, NULL, bits);
+	return (int)mdg__raw_futex(word, FUTEX_WAKE_BITSET, (uint32_t)count, NULL, bits);
 }
 
 /* One sleeper is moved from the word to the same word, and none woken: the count says it. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
 {
-	return (int)MDG__RAW(SYS_futex, word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;
+	return mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;
 }
 
 void mdg__signals_block(mdg__sigmask *ret_old)

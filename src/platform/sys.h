@@ -84,6 +84,7 @@ int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
                     void *new_address, void **ret);
 int mdg__sys_madvise(void *address, size_t length, int advice);
 size_t mdg__page_size(void);
+size_t mdg__attach_step(void); /* what shmat wants addresses to be multiples of: SHMLBA */
 
 /* ---- waiting on a word of memory; shared: the waker may be another process ---- */
 int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uint64_t nanoseconds);

@@ -336,17 +336,17 @@ struct request {
 /* What shmat says of address and flags, before it looks for the segment. */
 static int check_address(void *address, unsigned flags, struct request *ret)
 {
-	uintptr_t at = (uintptr_t)address, page = mdg__page_size();
+	uintptr_t at = (uintptr_t)address, step = mdg__attach_step();
 	ret->fixed = at != 0;
 	ret->replace = (flags & MDG_REMAP) != 0;
 	ret->readonly = (flags & MDG_RDONLY) != 0;
 	ret->executable = (flags & MDG_EXEC) != 0;
 	if (at == 0 && ret->replace)
 		return -EINVAL;
-	if (at % page != 0) {
+	if (at % step != 0) {
 		if (!(flags & MDG_ROUND))
 			return -EINVAL;
-		at -= at % page;
+		at -= at % step;
 		if (at == 0 && ret->replace)
 			return -EINVAL;
 		/* Rounded to null it is an address after all, but one that nobody looks at. */

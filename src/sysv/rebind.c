@@ -44,6 +44,12 @@ enum { JUMP_SLOT = R_X86_64_JUMP_SLOT, GLOB_DAT = R_X86_64_GLOB_DAT, ABSOLUTE = 
 enum { JUMP_SLOT = R_386_JMP_SLOT, GLOB_DAT = R_386_GLOB_DAT, ABSOLUTE = R_386_32 };
 #elif defined(__aarch64__)
 enum { JUMP_SLOT = R_AARCH64_JUMP_SLOT, GLOB_DAT = R_AARCH64_GLOB_DAT, ABSOLUTE = R_AARCH64_ABS64 };
+#elif defined(__arm__)
+enum { JUMP_SLOT = R_ARM_JUMP_SLOT, GLOB_DAT = R_ARM_GLOB_DAT, ABSOLUTE = R_ARM_ABS32 };
+#elif defined(__s390x__)
+enum { JUMP_SLOT = R_390_JMP_SLOT, GLOB_DAT = R_390_GLOB_DAT, ABSOLUTE = R_390_64 };
+#elif defined(__riscv) && __riscv_xlen == 64 /* which fills in the others as addresses */
+enum { JUMP_SLOT = R_RISCV_JUMP_SLOT, GLOB_DAT = R_RISCV_64, ABSOLUTE = R_RISCV_64 };
 #else /* nothing is rebound there */
 enum { JUMP_SLOT = -1, GLOB_DAT = -2, ABSOLUTE = -3 };
 #endif

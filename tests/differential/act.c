@@ -27,7 +27,7 @@ enum { INDEXES = 32768 };
 
 static uintptr_t address_high(void)
 {
-	return sizeof(void *) == 8 ? (uintptr_t)(UINT64_C(0x800000000000) - page)
+	return sizeof(void *) == 8 ? (uintptr_t)((UINT64_C(1) << 56) - page)
 	                           : (uintptr_t)0xffffe000u;
 }
 

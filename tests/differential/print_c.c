@@ -30,7 +30,7 @@ static const char *const head[] = {
 "",
 "#define P ((size_t)sysconf(_SC_PAGESIZE))",
 "#define AREA ((char *)(sizeof(void *) == 8 ? (uintptr_t)0x200000000000 : (uintptr_t)0x90000000))",
-"#define HIGH ((char *)(sizeof(void *) == 8 ? (uintptr_t)0x800000000000 - P : (uintptr_t)0xffffe000))",
+"#define HIGH ((char *)(sizeof(void *) == 8 ? ((uintptr_t)1 << 56) - P : (uintptr_t)0xffffe000))",
 "#define WRAP ((char *)(UINTPTR_MAX - P + 1))",
 "#define STACK ((char *)((uintptr_t)__builtin_frame_address(0) & ~(P - 1)))",
 "",

@@ -131,7 +131,11 @@ static pid_t by_fork(void)
 
 static pid_t by_clone(void)
 {
+#if defined(__s390__) /* the stack comes first there */
+	return (pid_t)syscall(SYS_clone, NULL, SIGCHLD, NULL, NULL, NULL);
+#else
 	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+#endif
 }
 
 #if defined(__GLIBC__)
