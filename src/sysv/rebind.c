@@ -70,7 +70,7 @@ static const char *const rebound_names[] = {
 	"munmap", "mmap", "mmap64", "mremap",
 	"open", "open64", "openat", "openat64",
 	"__open_2", "__open64_2", "__openat_2", "__openat64_2",
-	"fopen", "fopen64", "dlopen",
+	"fopen", "fopen64", "dlopen", "fork",
 };
 _Static_assert(sizeof rebound_names / sizeof rebound_names[0] <= MDG__REBOUND_MAX, "room");
 
