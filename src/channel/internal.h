@@ -367,10 +367,10 @@ static inline uint32_t mdg__seat_state(const struct mdg__seat *seat)
 
 /* ---- sleep.c ------------------------------------------------------------------------------ */
 
-enum {
-	MDG__SPIN_MOST_NS = 40000,
-	MDG__SLICE_NS = 25000000 /* between two looks for the dead */
-};
+enum { MDG__SPIN_MOST_NS = 40000 };
+#ifndef MDG__SLICE_NS /* long in a test that wants to know who wakes whom */
+#define MDG__SLICE_NS UINT64_C(25000000) /* between two looks for the dead */
+#endif
 enum mdg__wait_for { MDG__FOR_MESSAGE, MDG__FOR_ROOM, MDG__FOR_REPLY };
 struct mdg__waiting {
 	enum mdg__wait_for what;

@@ -174,10 +174,11 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (rc == -EINTR)
 		return rc;
 	bool late = rc == -ETIMEDOUT && !slice;
-	/* Also when it is woken again and again: what it waits for may be a dead one's. */
+	/* Also when it is woken again and again: what it waits for may be a dead one's. And at once
+	 * when it was woken because the channel was removed. */
 	uint64_t now = mdg__monotonic_nanoseconds();
 	rc = 0;
-	if (now >= waiting->look_at) {
+	if (now >= waiting->look_at || mdg__relaxed32(&channel->head->removed) != 0) {
 		rc = mdg__look_after(channel);
 		waiting->look_at = now + MDG__SLICE_NS;
 	}

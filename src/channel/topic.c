@@ -197,6 +197,10 @@ void mdg__topic_release(struct mdg_channel *channel)
 {
 	channel->next = channel->held.upto;
 	mdg__topic_let_go(channel);
+	/* A talker that overwrites waits for nothing but what is held. No fence for it: one that is
+	 * just going to sleep may be missed here, and then looks up by itself. */
+	if (channel->full == MDG_FULL_OVERWRITE && mdg__relaxed32(&channel->head->full_waits) != 0)
+		mdg__wake_talkers(channel);
 	channel->expected = channel->held.sequence;
 	if (__builtin_expect(channel->jumped, 0)) {
 		channel->jumped = false;

@@ -84,11 +84,17 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	return 0;
 }
 
+/* The file system has no fallocate, nor the kernel, or a filter of system calls forbids it. */
+static bool is_missing(int rc)
+{
+	return rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EPERM;
+}
+
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 {
 	for (;;) {
 		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(offset), MDG__WIDE(size));
-		if (rc == -EOPNOTSUPP || rc == -ENOSYS)
+		if (is_missing(rc))
 			return write_zeros(fd, offset, size);
 		if (rc != -EINTR)
 			return without_signal(rc);
@@ -98,7 +104,7 @@ int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 int mdg__sys_extend(int fd, uint64_t from, uint64_t size)
 {
 	int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(from), MDG__WIDE(size));
-	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
+	if (is_missing(rc))
 		return mdg__sys_ftruncate(fd, from + size);
 	return without_signal(rc);
 }

@@ -163,7 +163,7 @@ struct mdg__process {
 	mdg__a32 tag;      /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE, by
 	                      compare and swap, because whoever locks the byte of a
 	                      dead one may make it INHERITED->LIVE */
-	mdg__a32 pid;      /* [O] 0 while FORKING */
+	mdg__a32 pid;      /* [O] 0 while FORKING; then also the parent, from 0 [L] */
 	mdg__a64 born_before; /* [O] boot nanoseconds: when the slot was taken */
 	mdg__a64 boot;     /* [O] which boot of the machine */
 	mdg__a64 pid_namespace; /* [O] inode */

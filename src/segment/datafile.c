@@ -430,8 +430,8 @@ static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 		(void)mdg__sys_removexattr(path, ACL_NAME);
 	else if (mdg__sys_setxattr(path, ACL_NAME, &acl, sizeof acl) != -EOPNOTSUPP)
 		return 0; /* the bits are set with it; or it is only the creator who asks */
-	/* Without lists the creator has the others' rights. */
-	return mdg__sys_chmod(path, owner->mode);
+	/* Without lists the creator has the others' rights. ENOENT: /proc is not there. */
+	return mdg__sys_chmod(path, owner->mode) == 0 ? 0 : -EPERM;
 }
 
 int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,

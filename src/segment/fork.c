@@ -235,9 +235,12 @@ static void before_fork(void)
 
 static void after_in_parent(void)
 {
+	mdg__forked_begin();
 	if (!entered_at_fork)
 		return;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
+		if (ns->child_fd >= 0)
+			mdg__forked_prepared(ns);
 		if (ns->child_fd >= 0 && ns->child_fd == ns->parent_fd)
 			mdg__slot_await_birth(&ns->registry, ns->child_slot, ns->child_generation);
 		else if (ns->child_fd >= 0)

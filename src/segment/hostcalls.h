@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hostcalls.h - what libmadang offers to libmadang-sysv and to nobody else:
- * exported under the version MADANG_PRIVATE. See hostmap.c.
+ * exported under the version MADANG_PRIVATE. See hostmap.c and forked.c.
  *
  * `next` is the function that makes the call in the end; NULL: the system call
  * itself.
@@ -38,5 +38,7 @@ MDG_API void *mdg__host_mremap(mdg__mremap_function *next, void *address, size_t
 MDG_API void mdg__host_unlock_own(void);
 /* shmdt: as mdg_segment_detach, but it does not refuse. */
 MDG_API int mdg__host_detach(mdg_namespace *ns, const void *memory);
+/* This thread's fork has returned the pid of a child. */
+MDG_API void mdg__host_forked(int pid);
 
 #endif

@@ -41,22 +41,47 @@ bool mdg__read_number(const char *path, const char *label, uint64_t *ret)
 	return mdg__parse_number(&at, 10, ret);
 }
 
+/* Pages as large as one entry of the middle table of pages maps: what is huge by default nearly
+ * everywhere. An entry has 8 bytes. */
+static unsigned usual_shift(void)
+{
+	return 2 * (unsigned)__builtin_ctzl(mdg__page_size()) - 3;
+}
+
+/* Where /sys is not mounted, the usual sizes are believed to be there. Then it turns out that no
+ * pages are to be had (ENOMEM), as it does where the size is there and its pool is empty. */
 static bool size_exists(unsigned shift)
 {
+	static const char all[] = "/sys/kernel/mm/hugepages";
 	char path[96];
 	struct stat status;
+	if (mdg__sys_statat(AT_FDCWD, all, true, &status) < 0)
+		return shift == usual_shift() || shift == 30;
 	mdg__format(path, sizeof path, "/sys/kernel/mm/hugepages/hugepages-%ukB",
 	            (uint32_t)(1u << (shift - 10)));
 	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0;
+}
+
+/* The size that is meant when none is said; 0: the kernel has none. */
+static unsigned default_shift(void)
+{
+	uint64_t number;
+	if (mdg__read_number("/proc/meminfo", "Hugepagesize:", &number) && number != 0)
+		return 10 + (unsigned)__builtin_ctzll(number);
+	if (mdg__read_number("/proc/meminfo", "MemTotal:", &number))
+		return 0; /* it says what there is, and this is not */
+	return size_exists(usual_shift()) ? usual_shift() : 0;
 }
 
 int mdg__huge_choose(unsigned flags, unsigned *ret_shift)
 {
 	unsigned shift = flags >> HUGE_SHIFT & 0x3f;
 	uint64_t number;
-	if (shift == 0 && mdg__read_number("/proc/meminfo", "Hugepagesize:", &number) && number != 0)
-		shift = 10 + (unsigned)__builtin_ctzll(number);
-	if (shift < 12 || shift > 40 || !size_exists(shift))
+	if (shift == 0)
+		shift = default_shift();
+	else if (shift < 12 || shift > 40 || !size_exists(shift))
+		shift = 0;
+	if (shift == 0)
 		return -EINVAL;
 	bool may = mdg__capable(MDG__CAP_IPC_LOCK) ||
 	           (mdg__read_number("/proc/sys/vm/hugetlb_shm_group", "", &number) &&

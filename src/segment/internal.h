@@ -132,6 +132,10 @@ void mdg__list_lock(void); /* of mdg__namespaces; signals blocked by the caller 
 void mdg__list_unlock(void);
 void mdg__forked(struct mdg_namespace *ns); /* forget what was the parent's */
 
+/* ---- forked.c ---- */
+void mdg__forked_begin(void); /* this thread's fork: nothing is prepared yet; */
+void mdg__forked_prepared(struct mdg_namespace *ns); /* ... this namespace's child_slot is */
+
 /* ---- pieces.c ---- (object lock held) */
 int mdg__pieces_reserve(struct mdg_namespace *ns, uint32_t more);
 void mdg__piece_insert(struct mdg_namespace *ns, struct mdg__piece piece);

@@ -26,7 +26,7 @@
 	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
 	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
 	PASSES(fopen) PASSES(fopen64) \
-	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall)
+	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork)
 
 #define MDG__NAME_INDEX(name) MDG__OF_##name,
 enum mdg__name_index { MDG__NAMES(MDG__NAME_INDEX, MDG__NAME_INDEX) MDG__NAMES_COUNT };

@@ -301,7 +301,7 @@ static void growing(void *act)
 int main(void)
 {
 	static void (*const parts[])(void) = { many_segments, many_processes, forks };
-	need_root();
+	need_own_mounts();
 	place_make();
 	CHECK(in_child(segments, NULL));
 	CHECK(in_child(no_registry, NULL));

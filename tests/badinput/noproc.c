@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without /proc: chroots and small containers. Everything works, the counts
+ * Without /proc or /sys: chroots and small containers. Everything works, the counts
  * after kill -9 included; only the lock on the process slot tells who lives.
  */
 #include "badinput/place.h"
@@ -183,12 +183,42 @@ static void mixed(void *unused)
 	CHECK_CODE(0, mdg_segment_remove(ns, id));
 }
 
+static bool hide(const char *path)
+{
+	return mount("none", path, "tmpfs", MS_RDONLY, NULL) == 0;
+}
+
+/* Nothing tells which sizes of huge pages there are. The usual ones are none to be had, and others
+ * are no sizes. */
+static void huge_pages(void)
+{
+	const unsigned usual = 21u << 26, unheard_of = 13u << 26;
+	mdg_id id = -1;
+	int rc = mdg_segment_create(ns, NULL, 5000, 0600, MDG_HUGEPAGES, &id);
+	CHECK(rc == -ENOMEM || rc == 0);
+	rc = mdg_segment_create(ns, NULL, 5000, 0600, MDG_HUGEPAGES | usual, &id);
+	CHECK(rc == -ENOMEM || rc == 0 || sysconf(_SC_PAGESIZE) != 4096);
+	CHECK_CODE(-EINVAL,
+	           mdg_segment_create(ns, NULL, 5000, 0600, MDG_HUGEPAGES | unheard_of, &id));
+}
+
+static void without_sizes(void *unused)
+{
+	(void)unused;
+	CHECK_CODE(0, open_new(in_place("ns"), &ns));
+	CHECK(own_mounts() && hide("/sys"));
+	huge_pages();
+	CHECK(hide("/proc"));
+	huge_pages();
+}
+
 int main(void)
 {
-	need_root();
+	need_own_mounts();
 	place_make();
 	CHECK(in_child(from_the_start, NULL));
 	CHECK(in_child(later, NULL));
 	CHECK(in_child(mixed, NULL));
+	CHECK(in_child(without_sizes, NULL));
 	return test_result();
 }

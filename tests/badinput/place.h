@@ -129,6 +129,23 @@ static inline bool own_mounts(void)
 	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
+/* Not where the root is no mount point, as in many a chroot: what is mounted there would be
+ * seen outside. */
+static inline void need_own_mounts(void)
+{
+	int status = -1;
+	need_root();
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(own_mounts() ? 0 : errno == EINVAL ? 2 : 3);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status != 0)
+		SKIP("%s: no mounts of its own can be had",
+		     WEXITSTATUS(status) == 2 ? "the root is no mount point (a chroot)" : "no privilege");
+}
+
 static inline bool become(uid_t user)
 {
 	return setgroups(0, NULL) == 0 && setgid((gid_t)user) == 0 && setuid(user) == 0;

@@ -26,6 +26,7 @@ expect 3 "an exit code is passed on" "$enclose" -- sh -c 'exit 3'
 expect 77 "a skip is passed on" "$enclose" sh -c 'exit 77'
 expect 139 "a signal is passed on" "$enclose" sh -c 'kill -SEGV $$'
 expect 137 "a program that does not end is killed" "$enclose" --timeout 1 sleep 1000
+expect 0 "a soak has its time besides" env MADANG_SOAK=300 "$enclose" --timeout 1 sleep 2
 expect 127 "a program that is not there" "$enclose" /nonexistent/program
 expect 0 "what the program needs is in its environment" "$enclose" \
 	sh -c 'case $MADANG_NAMESPACE in */madang-test-*/ns) exit 0;; esac; exit 1'

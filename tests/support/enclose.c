@@ -7,7 +7,8 @@
  *       --kernel       no Madang: on the kernel's own System V IPC, the oracle
  *       --preload LIB  with LIB preloaded
  *       --allow        do not forbid the four kernel calls
- *       --timeout S    kill everything after S seconds (60)
+ *       --timeout S    kill everything after S seconds (60); of a test that goes on for
+ *                      MADANG_SOAK seconds, as long after these
  *       --segments N, --shmmax N, --shmall N   limits of the namespace
  *
  * Makes a directory in the memory file system, points MADANG_NAMESPACE into it,
@@ -97,6 +98,9 @@ static struct settings read_settings(int argc, char **argv)
 		default: exit(EXIT_OURS);
 		}
 	}
+	const char *soak = getenv("MADANG_SOAK");
+	if (soak != NULL)
+		settings.timeout += (long)number(soak);
 	settings.program = argv + optind;
 	if (settings.program[0] == NULL) {
 		fprintf(stderr, "usage: enclose [OPTIONS] [--] PROGRAM ARGUMENTS...\n");

@@ -10,9 +10,9 @@ export MADANG_NAMESPACE
 examine()
 {
 	try doctor "$@" | sed -e 's/[0-9.]*[KMGTPE]* free of [0-9.]*[KMGTPE]* on [a-z]*/N free of N on KIND/' \
-	    -e '/note: not a memory file system/d' \
+	    -e '/note: not a memory file system/d' -e '/note: mounted noexec/d' \
 	    -e 's/\("memory_[a-z]*"\): [0-9][0-9]*/\1: N/; s/\("file_system"\): "[a-z]*"/\1: KIND/' \
-	    -e '/ of ended processes/d' \
+	    -e 's/\("noexec"\): [a-z]*/\1: YES-OR-NO/' \
 	    -e '/"findings"/,$d'
 }
 
@@ -32,7 +32,8 @@ hold attach "$(nth 0)"
 kill -9 "$holder"
 wait "$holder" 2>/dev/null
 exec 9>&-
-"$madang" doctor | grep -c 'note: [0-9]* record.* of ended processes'
+"$madang" doctor | grep 'ended processes' && echo "a note that nobody asked for"
+"$madang" doctor --verbose | grep -c 'note: [0-9]* record.* of ended processes'
 "$madang" doctor --json | grep -c '"kind": "dead-slot"' | sed 's/^[1-9][0-9]*$/some/'
 "$madang" doctor --repair | grep -c 'repaired: cleared away [0-9]* record.* of ended processes'
 
@@ -59,4 +60,17 @@ if [ "$(id -u)" = 0 ] && mkdir "$base/tiny" && mount -t tmpfs -o size=1M,mode=07
 else
 	sed -n '/^# a full file system/,$p' "$here/doctor.expected" | sed 1d
 fi
+
+echo "# an overlay, and no execution"
+cat >"$work/mounts" <<'END'
+mkdir "$1/parts" "$1/seen" && mount -t tmpfs -o noexec,mode=0700 none "$1/parts" &&
+mkdir "$1/parts/lower" "$1/parts/upper" "$1/parts/work" || exit 77
+"$2" doctor -n "$1/parts/ns" | grep -c 'note: mounted noexec'
+mount -t overlay -o "lowerdir=$1/parts/lower,upperdir=$1/parts/upper,workdir=$1/parts/work" none "$1/seen" || exit 77
+mkdir -m 0700 "$1/seen/ns"
+"$2" doctor -n "$1/seen/ns" | grep -c 'note: an overlay'
+"$2" doctor -n "$1/seen/ns" --json | grep '"file_system"'
+END
+unshare -m sh "$work/mounts" "$base" "$madang" 2>/dev/null ||
+	sed -n '/^# an overlay/,$p' "$here/doctor.expected" | sed 1d
 exit 0

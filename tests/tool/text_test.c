@@ -129,6 +129,12 @@ static bool size_shows(uint64_t bytes, const char *wanted)
 	return strcmp(show_size(room, bytes), wanted) == 0;
 }
 
+static bool bytes_show(uint64_t bytes, const char *wanted)
+{
+	char room[SHOW_ROOM];
+	return strcmp(show_bytes(room, bytes), wanted) == 0;
+}
+
 static bool age_shows(int64_t now, int64_t then, const char *wanted)
 {
 	char room[SHOW_ROOM];
@@ -146,6 +152,8 @@ static void test_figures(void)
 	CHECK(size_shows(((uint64_t)1 << 20) - 1, "1023K"));
 	CHECK(size_shows((uint64_t)64 << 20, "64M"));
 	CHECK(size_shows(UINT64_MAX, "15E"));
+	CHECK(bytes_show(0, "0 bytes") && bytes_show(1, "1 byte") && bytes_show(1023, "1023 bytes"));
+	CHECK(bytes_show(4096, "4.0K"));
 	CHECK(age_shows(1000, 1000, "0s"));
 	CHECK(age_shows(1000, 2000, "0s")); /* a clock that was set back */
 	CHECK(age_shows(1000, 0, "-"));

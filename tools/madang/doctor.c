@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 static const char help[] =
-	"Usage: madang doctor [--repair] [--json] [--namespace DIR]\n"
+	"Usage: madang doctor [--repair] [--verbose] [--json] [--namespace DIR]\n"
 	"Says whether a namespace is usable and healthy: its directory, limits and use, the memory\n"
 	"behind it, and each damaged or stale record.\n"
 	"\n"
 	"  -r, --repair         mend what is safe to mend, and say what was done\n"
+	"  -v, --verbose        also what is as it should be: records of ended processes\n"
 	"  -j, --json           as JSON, for programs\n"
 	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
 	"  -h, --help           this text\n"
@@ -32,6 +33,7 @@ static const char help[] =
 
 #define TMPFS_NUMBER 0x01021994 /* statfs(2) */
 #define RAMFS_NUMBER 0x858458f6
+#define OVERLAY_NUMBER 0x794c7630
 
 bool doctor_is_wrong(const struct mdg_finding *finding)
 {
@@ -99,11 +101,13 @@ static void look_at_memory(struct diagnosis *diagnosis)
 	diagnosis->memory_free = (uint64_t)space.f_bavail * space.f_frsize;
 	/* File systems without a fixed number of files say 0 for both. */
 	diagnosis->files_free = space.f_files == 0 ? UINT64_MAX : (uint64_t)space.f_favail;
+	diagnosis->no_execution = (space.f_flag & ST_NOEXEC) != 0;
 	diagnosis->kind = "unknown";
 	if (statfs(place, &system) == 0) {
 		uint32_t number = (uint32_t)system.f_type;
 		diagnosis->kind = number == TMPFS_NUMBER ? "tmpfs" :
-		                  number == RAMFS_NUMBER ? "ramfs" : "disk";
+		                  number == RAMFS_NUMBER ? "ramfs" :
+		                  number == OVERLAY_NUMBER ? "overlay" : "disk";
 	}
 }
 
@@ -149,7 +153,8 @@ static void count_wrong(struct diagnosis *diagnosis)
 int doctor_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "repair", no_argument, NULL, 'r' }, { "json", no_argument, NULL, 'j' },
+		{ "repair", no_argument, NULL, 'r' }, { "verbose", no_argument, NULL, 'v' },
+		{ "json", no_argument, NULL, 'j' },
 		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -158,9 +163,10 @@ int doctor_main(int argc, char **argv)
 	bool as_json = false;
 	int c;
 
-	while ((c = getopt_long(argc, argv, ":rjn:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":rvjn:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'r': diagnosis.repair = true; break;
+		case 'v': diagnosis.verbose = true; break;
 		case 'j': as_json = true; break;
 		case 'n': dir = optarg; break;
 		case 'h': return print_help(help);

@@ -9,7 +9,7 @@
 
 struct diagnosis {
 	char path[NAMESPACE_PATH_ROOM];
-	bool repair;
+	bool repair, verbose;
 	bool exists;          /* the directory is there */
 	uint32_t owner;       /* of the directory, when it exists; */
 	unsigned mode;        /* ... its permission bits */
@@ -17,7 +17,8 @@ struct diagnosis {
 	bool has_info;        /* the namespace could be opened and read: */
 	struct mdg_namespace_info info;
 	bool has_memory;      /* the file system behind it could be asked: */
-	const char *kind;     /* "tmpfs", "ramfs", "disk", "unknown" */
+	const char *kind;     /* "tmpfs", "ramfs", "overlay", "disk", "unknown" */
+	bool no_execution;    /* it is mounted noexec */
 	uint64_t memory_total, memory_free; /* bytes */
 	uint64_t files_free;
 	uint64_t page_size;

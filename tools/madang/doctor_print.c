@@ -86,8 +86,8 @@ static void print_use(const struct diagnosis *diagnosis)
 	if (!diagnosis->has_info)
 		return;
 	line("segments", "%u of %u, %s in all, %s in memory", info->segments_used,
-	     info->segments_max, show_size(bytes, info->pages_total * diagnosis->page_size),
-	     show_size(resident, info->pages_resident * diagnosis->page_size));
+	     info->segments_max, show_bytes(bytes, info->pages_total * diagnosis->page_size),
+	     show_bytes(resident, info->pages_resident * diagnosis->page_size));
 	if (diagnosis->orphans > 0)
 		line("", "%u nobody has attached and whose creator is dead: madang rm --orphans",
 		     diagnosis->orphans);
@@ -108,13 +108,20 @@ static void print_memory(const struct diagnosis *diagnosis)
 		return;
 	}
 	line("memory", "%s%s free of %s on %s", doctor_is_full(diagnosis) ? "WRONG: " : "",
-	     show_size(left, diagnosis->memory_free), show_size(total, diagnosis->memory_total),
+	     show_bytes(left, diagnosis->memory_free), show_bytes(total, diagnosis->memory_total),
 	     diagnosis->kind);
 	if (doctor_is_full(diagnosis))
 		line("", "Full: no segment can be made. Remove segments, or enlarge it: "
 		     "mount -o remount,size=... (in containers: --shm-size).");
 	if (diagnosis->kind[0] == 'd')
 		line("", "note: not a memory file system; all works, and is written to the disk");
+	if (diagnosis->kind[0] == 'o')
+		line("", "note: an overlay, as containers have it: each container sees a copy of its own "
+		     "here, and so another namespace. To share one, mount the same directory into all "
+		     "of them, and name it in MADANG_NAMESPACE");
+	if (diagnosis->no_execution)
+		line("", "note: mounted noexec: SHM_EXEC and mprotect(PROT_EXEC) are refused, which "
+		     "programs that make code in shared memory need; mount -o remount,exec allows it");
 }
 
 static void print_surroundings(const struct diagnosis *diagnosis)
@@ -156,7 +163,8 @@ static void print_dead(const struct diagnosis *diagnosis)
 	if (cleared > 0)
 		line("finding", "repaired: cleared away %u record%s of ended processes", cleared,
 		     cleared == 1 ? "" : "s");
-	if (left > 0)
+	/* One for each program that ran: no fault, and so nothing that everybody has to read. */
+	if (left > 0 && diagnosis->verbose)
 		line("finding", "note: %u record%s of ended processes; the next program to meet one "
 		     "clears it away, or --repair does", left, left == 1 ? "" : "s");
 }
@@ -271,6 +279,7 @@ void doctor_print_json(const struct diagnosis *diagnosis)
 		json_use(&json, diagnosis);
 	if (diagnosis->has_memory) {
 		json_string(&json, "file_system", diagnosis->kind);
+		json_bool(&json, "noexec", diagnosis->no_execution);
 		json_unsigned(&json, "memory_total", diagnosis->memory_total);
 		json_unsigned(&json, "memory_free", diagnosis->memory_free);
 		json_bool(&json, "memory_full", doctor_is_full(diagnosis));

@@ -41,7 +41,7 @@ static char *describe(char *room, size_t size, const struct mdg_segment_info *in
 {
 	char name[4 * MDG_NAME_MAX + 1], bytes[SHOW_ROOM];
 
-	show_size(bytes, info->size);
+	show_bytes(bytes, info->size);
 	if (info->name[0] != '\0')
 		snprintf(room, size, "segment %d (name \"%s\", %s)", (int)info->id,
 		         show_text(name, sizeof name, info->name), bytes);

@@ -191,5 +191,8 @@ int run_main(int argc, char **argv)
 		status = prepare_namespace(dir);
 	if (status == TOOL_OK)
 		status = prepare_preload(library);
-	return status == TOOL_OK ? become(&program, argv + optind) : status;
+	if (status != TOOL_OK)
+		return status;
+	kernel_kinds_note(program.path, argv + optind);
+	return become(&program, argv + optind);
 }

@@ -40,6 +40,14 @@ char *show_size(char room[SHOW_ROOM], uint64_t bytes)
 	return room;
 }
 
+char *show_bytes(char room[SHOW_ROOM], uint64_t bytes)
+{
+	if (bytes >= 1024)
+		return show_size(room, bytes);
+	snprintf(room, SHOW_ROOM, "%u byte%s", (unsigned)bytes, bytes == 1 ? "" : "s");
+	return room;
+}
+
 char *show_age(char room[SHOW_ROOM], int64_t now, int64_t then)
 {
 	/* A clock that was set back must not show a negative age. */

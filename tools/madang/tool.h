@@ -82,6 +82,8 @@ bool parse_id(const char *text, mdg_id *ret_id);
 
 /* The string is in `room`, which is returned. */
 char *show_size(char room[SHOW_ROOM], uint64_t bytes);
+/* The same for a sentence, where no heading says what it is: "1023 bytes", "4.0K". */
+char *show_bytes(char room[SHOW_ROOM], uint64_t bytes);
 char *show_age(char room[SHOW_ROOM], int64_t now, int64_t then);
 char *show_user(char room[SHOW_ROOM], uint32_t uid);
 /* The command of a process from /proc, "?" where that shows nothing. Raw bytes. */
@@ -149,5 +151,11 @@ struct program {
 int program_find(const char *name, struct program *ret_program);
 /* Whether `preload` can reach it. What cannot be read is taken to be reached. */
 enum program_reach program_reach(struct program *program, const char *preload);
+
+/* ---- kernel_kinds.c: what ipcs and its kin show beside shared memory ---- */
+
+bool kernel_kinds_meant(const char *path, char **arguments);
+/* Says it on stderr, for these programs only. */
+void kernel_kinds_note(const char *path, char **arguments);
 
 #endif

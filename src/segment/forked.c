@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * forked.c - the pid of a child, from who called fork.
+ *
+ * The handlers of fork.c prepare a slot for the child, but the one that runs in the parent
+ * does not learn the child's pid. The child enters it itself, as soon as it runs. A child
+ * that is killed before would stay without a name, and shm_lpid could not say who died. So
+ * libmadang-sysv, which sees fork return, passes the pid on (mdg__host_forked). What a fork
+ * prepared is remembered by the thread that forked: other threads may fork meanwhile.
+ *
+ * Not seen: forks of programs that use the native library alone, and those that the C
+ * library makes itself (forkpty, daemon). Their children enter themselves, or stay nameless.
+ */
+#include "platform/ofthread.h"
+#include "segment/hostcalls.h"
+#include "segment/internal.h"
+
+enum { PREPARED_MAX = 4 }; /* namespaces; of further ones the children enter themselves */
+
+static MDG__OF_THREAD struct {
+	struct mdg_namespace *ns; /* compared with those that are open, and then used */
+	uint32_t slot, generation;
+} prepared[PREPARED_MAX];
+static MDG__OF_THREAD uint32_t prepared_count;
+
+void mdg__forked_begin(void)
+{
+	prepared_count = 0;
+}
+
+void mdg__forked_prepared(struct mdg_namespace *ns)
+{
+	if (prepared_count == PREPARED_MAX)
+		return;
+	prepared[prepared_count].ns = ns;
+	prepared[prepared_count].slot = ns->child_slot;
+	prepared[prepared_count].generation = ns->child_generation;
+	prepared_count++;
+}
+
+/* Also where the slot is another's by now. */
+static bool has_name(const struct mdg__process *process, uint32_t generation)
+{
+	uint32_t tag = mdg__get32(&process->tag), state = tag & 0xff;
+	return tag >> 8 != generation || mdg__get32(&process->pid) != 0 ||
+	       (state != MDG__SLOT_FORKING && state != MDG__SLOT_DEAD);
+}
+
+/* [signals blocked, list lock] */
+static void name_child(struct mdg_namespace *ns, uint32_t slot, uint32_t generation, int32_t pid)
+{
+	struct mdg__process *process = &ns->registry.processes[slot];
+	uint32_t none = 0;
+	if (has_name(process, generation))
+		return; /* the child was faster */
+	mdg__enter_blocked(ns);
+	/* Only who has the lock gives a slot back, so it stays this child's meanwhile. */
+	if (ns->registry.slot1 != 0 && mdg__lock(&ns->registry) == 0) {
+		if (!has_name(process, generation))
+			(void)atomic_compare_exchange_strong(&process->pid, &none, (uint32_t)pid);
+		mdg__unlock(&ns->registry);
+	}
+	mdg__leave_blocked(ns);
+}
+
+void mdg__host_forked(int pid)
+{
+	mdg__sigmask mask;
+	if (prepared_count == 0)
+		return;
+	mdg__signals_block(&mask);
+	mdg__list_lock();
+	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
+		for (uint32_t i = 0; i < prepared_count; i++)
+			if (prepared[i].ns == ns)
+				name_child(ns, prepared[i].slot, prepared[i].generation, pid);
+	mdg__list_unlock();
+	prepared_count = 0;
+	mdg__signals_restore(&mask);
+}
