@@ -72,7 +72,8 @@ enum mdg_error {
 	MDG_NS_OWNER = -10007,    /* refused: the directory belongs to another user */
 	MDG_NS_WRITABLE = -10008, /* refused: others may write in the directory and
 	                             it was not made as a shared namespace */
-	MDG_NS_GONE = -10009,     /* the directory was deleted while in use */
+	MDG_NS_GONE = -10009,     /* the directory, or the registry in it, was deleted, moved away or
+	                             replaced while in use: to be opened again */
 	MDG_NO_SLOT = -10010,     /* every process slot of the namespace is taken */
 	MDG_OWNER_DIED = -10011,  /* <madang/sync.h>: done, but who held it before died */
 	MDG_BROKEN = -10012,      /* <madang/sync.h>: not done: left unrepaired, or damaged */
@@ -116,7 +117,9 @@ struct mdg_namespace_options {
  * $MADANG_NAMESPACE (ignored in set-user-ID programs), else
  * /dev/shm/madang-<euid>, else $TMPDIR/madang-<euid> (else /tmp/...).
  * `options` may be NULL. The same directory opened twice in one process gives
- * the same object; each open is to be closed.
+ * the same object; each open is to be closed. When the namespace was deleted
+ * meanwhile (MDG_NS_GONE), it is another one: the new one, made if need be.
+ * Its memory is not locked by mlockall(MCL_FUTURE), as the program's is.
  * The path must be at most 1023 bytes (-ENAMETOOLONG).
  * Errors: -ENOENT, -EACCES, -EEXIST, -ENOSPC (no room for the registry),
  * -EMFILE, -EINVAL (options), MDG_NOT_REGISTRY, MDG_VERSION_UNLIKE,

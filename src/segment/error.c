@@ -25,7 +25,7 @@ static const struct { int code; const char *text; } texts[] = {
 	{ MDG_NS_NOT_DIR, "the namespace path is not a directory" },
 	{ MDG_NS_OWNER, "the namespace directory belongs to another user" },
 	{ MDG_NS_WRITABLE, "others may write in the namespace directory, and it is not a shared one" },
-	{ MDG_NS_GONE, "the namespace directory was deleted while in use" },
+	{ MDG_NS_GONE, "the namespace was deleted while it was in use" },
 	{ MDG_NO_SLOT, "every process slot of the namespace is taken" },
 	{ MDG_OWNER_DIED, "who held the object died" },
 	{ MDG_BROKEN, "the object's data were left unrepaired, or it is damaged" },

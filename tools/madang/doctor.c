@@ -181,6 +181,7 @@ int doctor_main(int argc, char **argv)
 	diagnosis.has_proc = access("/proc/self/stat", R_OK) == 0;
 	diagnosis.has_preload = preload_find(diagnosis.preload, sizeof diagnosis.preload);
 	look_at_directory(&diagnosis);
+	diagnosis.has_remains = remains_find(&diagnosis.remains, diagnosis.path);
 	look_inside(&diagnosis, dir);
 	look_at_memory(&diagnosis);
 	count_wrong(&diagnosis);

@@ -29,6 +29,8 @@ struct diagnosis {
 	struct mdg_finding *findings;
 	size_t finding_count;
 	size_t findings_lost; /* no memory to keep them */
+	bool has_remains;     /* of a namespace that was deleted here */
+	struct remains remains;
 	unsigned orphans;
 	unsigned wrong;       /* things that remain wrong */
 };

@@ -51,7 +51,8 @@ static void print_directory(const struct diagnosis *diagnosis)
 	if (diagnosis->exists)
 		line("directory", "owner %s, mode %04o%s", show_user(owner, diagnosis->owner),
 		     diagnosis->mode, !diagnosis->has_info ? "" :
-		     diagnosis->info.flags & MDG_NS_SHARED ? ", shared between users" : ", private");
+		     diagnosis->info.flags & MDG_NS_SHARED ? ", shared between users" :
+		     ", private: other users have ids of their own (madang init --shared DIR)");
 }
 
 static void print_registry(const struct diagnosis *diagnosis)
@@ -67,6 +68,10 @@ static void print_registry(const struct diagnosis *diagnosis)
 		namespace_advice(advice, diagnosis->open_code, diagnosis->path);
 		if (advice[0] != '\0')
 			line("", "%s", advice);
+	}
+	if (diagnosis->has_remains) {
+		line("", "note: %s", remains_text(advice, &diagnosis->remains));
+		line("", "%s", remains_advice(&diagnosis->remains));
 	}
 }
 
@@ -277,6 +282,10 @@ void doctor_print_json(const struct diagnosis *diagnosis)
 	}
 	if (diagnosis->has_info)
 		json_use(&json, diagnosis);
+	if (diagnosis->has_remains) {
+		json_unsigned(&json, "deleted_files_left", diagnosis->remains.files);
+		json_unsigned(&json, "deleted_still_used_by", diagnosis->remains.users);
+	}
 	if (diagnosis->has_memory) {
 		json_string(&json, "file_system", diagnosis->kind);
 		json_bool(&json, "noexec", diagnosis->no_execution);

@@ -274,7 +274,9 @@ static int find(struct locks_request *request, const struct wanted *wanted)
 		complain_code(rc, request->dir, "cannot look the segment up");
 		return TOOL_TROUBLE;
 	}
-	advise("See ids, keys and names with 'madang ls'.");
+	advise(wanted->has_id ? "See the ids with 'madang ls'. An id of another user's private namespace "
+	                        "is nothing here: madang init --shared makes one for several users."
+	                      : "See keys and names with 'madang ls'.");
 	return TOOL_TROUBLE;
 }
 

@@ -287,6 +287,7 @@ int ls_main(int argc, char **argv)
 	if (rc == -ENOENT) {
 		listing.ns = NULL;
 		complain("no namespace at %s; nothing is shared", listing.path);
+		remains_complain(listing.path);
 	} else if (rc != 0) {
 		return TOOL_TROUBLE;
 	}

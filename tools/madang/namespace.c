@@ -82,15 +82,17 @@ char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path)
 		         "add --repair.", path);
 		break;
 	case MDG_NS_GONE:
-		snprintf(room, ADVICE_ROOM, "Somebody deleted '%s'. Attached memory stays usable; start the "
-		         "programs again to make it anew.", path);
+		snprintf(room, ADVICE_ROOM, "Somebody deleted '%s' or the files in it. Attached memory stays "
+		         "usable; start the programs again to make it anew. What deletes such files: "
+		         "man 7 madang.", path);
 		break;
 	case MDG_NO_SLOT:
 		snprintf(room, ADVICE_ROOM, "End processes that are attached, or make a namespace with room "
 		         "for more: madang init --processes N DIR");
 		break;
 	case -EACCES:
-		snprintf(room, ADVICE_ROOM, "Look at who may enter: ls -ld '%s'", path);
+		snprintf(room, ADVICE_ROOM, "Look at who may enter: ls -ld '%s'. A private namespace is its "
+		         "owner's alone; for several users: madang init --shared DIR", path);
 		break;
 	case -ENOSPC:
 		snprintf(room, ADVICE_ROOM, "Its file system is full: df '%s'. Remove segments nobody needs "

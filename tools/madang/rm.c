@@ -62,7 +62,9 @@ static int remove_one(mdg_namespace *ns, const struct request *request, mdg_id i
 
 	if (rc == -EINVAL) {
 		complain("there is no segment %d", (int)id);
-		advise("See the ids with 'madang ls'. A removed segment's id never comes back.");
+		advise("See the ids with 'madang ls'. A removed segment's id never comes back, and an id of "
+		       "another user's private namespace is nothing here: madang init --shared makes one "
+		       "for several users.");
 		return TOOL_TROUBLE;
 	}
 	if (known) {
@@ -235,6 +237,7 @@ int rm_main(int argc, char **argv)
 	if (rc == -ENOENT) {
 		complain("no namespace at %s; there is nothing to remove",
 		         namespace_path(path, request.dir));
+		remains_complain(path);
 		return request.orphans ? TOOL_OK : TOOL_TROUBLE;
 	}
 	if (rc != 0)

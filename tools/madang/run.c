@@ -94,11 +94,19 @@ static int find_preload(char *room, size_t size)
 /* Opens (and so makes, or is refused) the namespace; its absolute path for the environment. */
 static int prepare_namespace(const char *dir)
 {
+	const struct mdg_namespace_options existing = { .size = sizeof existing,
+		                                        .flags = MDG_NS_EXISTING };
 	char path[NAMESPACE_PATH_ROOM];
 	mdg_namespace *ns;
 	char *absolute;
 	int rc;
 
+	/* One that is made anew is not what those have who still use the former one. */
+	rc = mdg_namespace_open(&ns, dir, &existing);
+	if (rc == 0)
+		mdg_namespace_close(ns);
+	else if (rc == -ENOENT)
+		remains_complain(namespace_path(path, dir));
 	if (namespace_open(&ns, dir, NULL) != 0)
 		return TOOL_TROUBLE;
 	absolute = realpath(namespace_path(path, dir), NULL);

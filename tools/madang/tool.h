@@ -131,6 +131,20 @@ void complain_open(int code, const char *dir, const char *verb);
 /* Says that a call failed: what was tried, why, what to do. */
 void complain_code(int code, const char *dir, const char *format, ...) TOOL_PRINTF(3, 4);
 
+/* ---- remains.c: a namespace that was deleted while it was in use --------- */
+
+struct remains {
+	unsigned files; /* data files beside no registry */
+	unsigned users; /* processes, as far as /proc shows them */
+	int32_t user;   /* one of them */
+};
+/* Looks for what is left of one in this directory; reads all of /proc. False: nothing. */
+bool remains_find(struct remains *ret, const char *path);
+char *remains_text(char room[ADVICE_ROOM], const struct remains *remains); /* in room */
+const char *remains_advice(const struct remains *remains);
+/* Says it on stderr, if there is anything. */
+void remains_complain(const char *path);
+
 /* ---- preload.c, program.c: for run (and doctor) ------------------------ */
 
 /* Finds libmadang-sysv. False: none, and `room` says where it was looked for. */
