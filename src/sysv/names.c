@@ -20,18 +20,9 @@
 #define MDG__PASSES_ENTRY(name) { #name, true, 0, 0, 0 },
 struct mdg__name mdg__names[MDG__NAMES_COUNT] = { MDG__NAMES(MDG__ENDS_ENTRY, MDG__PASSES_ENTRY) };
 
-/* Most look-ups are for other names: their first three letters tell. */
-static _Atomic uint32_t first_letters[8];
+_Atomic uint32_t mdg__first_letters[8];
 static _Atomic uintptr_t libc_dladdr;
 static _Atomic int is_prepared;
-
-static unsigned letters_of(const char *name)
-{
-	unsigned letters = (unsigned char)name[0];
-	if (name[0] != '\0' && name[1] != '\0')
-		letters += (unsigned char)name[1] * 7u + (unsigned char)name[2] * 31u;
-	return letters & 255;
-}
 
 static void note(_Atomic uintptr_t *place, uintptr_t address)
 {
@@ -75,10 +66,10 @@ void mdg__names_prepare(void)
 	mdg__loaded_each(look, &is_behind);
 	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
 		struct mdg__name *name = &mdg__names[i];
-		unsigned letters = letters_of(name->name);
+		unsigned letters = mdg__letters_of(name->name);
 		/* Loaded later than the C library, as part of a module. */
 		note(&name->next, atomic_load_explicit(&name->libc, memory_order_relaxed));
-		(void)atomic_fetch_or_explicit(&first_letters[letters / 32],
+		(void)atomic_fetch_or_explicit(&mdg__first_letters[letters / 32],
 		                               UINT32_C(1) << letters % 32, memory_order_relaxed);
 	}
 	atomic_store_explicit(&is_prepared, 1, memory_order_release);
@@ -86,10 +77,6 @@ void mdg__names_prepare(void)
 
 const struct mdg__name *mdg__name_find(const char *name)
 {
-	unsigned letters = letters_of(name);
-	if ((atomic_load_explicit(&first_letters[letters / 32], memory_order_relaxed) >>
-	             letters % 32 & 1) == 0)
-		return NULL;
 	for (size_t i = 0; i < MDG__NAMES_COUNT; i++)
 		if (mdg__same_text(mdg__names[i].name, name))
 			return &mdg__names[i];

@@ -47,6 +47,23 @@ extern struct mdg__name mdg__names[MDG__NAMES_COUNT];
 void mdg__names_prepare(void);
 /* The name's place in the table (prepared); NULL: it is none of ours. */
 const struct mdg__name *mdg__name_find(const char *name);
+
+/* Most look-ups are for other names: their first three letters tell. */
+extern _Atomic uint32_t mdg__first_letters[8];
+static inline unsigned mdg__letters_of(const char *name)
+{
+	unsigned letters = (unsigned char)name[0];
+	if (name[0] != '\0' && name[1] != '\0')
+		letters += (unsigned char)name[1] * 7u + (unsigned char)name[2] * 31u;
+	return letters & 255;
+}
+static inline bool mdg__name_may_be_ours(const char *name)
+{
+	unsigned letters = mdg__letters_of(name);
+	return atomic_load_explicit(&mdg__first_letters[letters / 32], memory_order_relaxed) >>
+	               letters % 32 & 1;
+}
+
 /* The next definition; before the library has started it may be 0 although there is one. */
 static inline uintptr_t mdg__next(enum mdg__name_index which)
 {

@@ -81,11 +81,11 @@ static bool finds_libc_first(const struct mdg__name *name, const void *caller)
 #endif
 }
 
-static __attribute__((noinline)) void *answer(const struct mdg__name *name, void *handle,
-                                              const void *caller)
+static __attribute__((noinline)) void *answer(const char *asked, void *handle, const void *caller)
 {
+	const struct mdg__name *name = mdg__name_find(asked);
 	bool is_ours;
-	if (!may_answer(name))
+	if (name == NULL || !may_answer(name))
 		return NULL;
 	if (handle == RTLD_NEXT)
 		is_ours = !name->passes && get(&name->next) == get(&name->libc) && is_behind(caller);
@@ -98,14 +98,14 @@ static __attribute__((noinline)) void *answer(const struct mdg__name *name, void
 
 MDG_EXPORT void *dlsym(void *handle, const char *name)
 {
-	dlsym_function *real = (dlsym_function *)mdg__next_ready(MDG__OF_dlsym);
-	const struct mdg__name *known = mdg__name_find(name);
-	if (__builtin_expect(known != NULL, 0)) {
-		void *ours = answer(known, handle, __builtin_return_address(0));
+	if (__builtin_expect(mdg__next(MDG__OF_dlsym) == 0, 0))
+		mdg__names_prepare();
+	if (__builtin_expect(mdg__name_may_be_ours(name), 0)) {
+		void *ours = answer(name, handle, __builtin_return_address(0));
 		if (ours != NULL)
 			return ours;
 	}
-	return real(handle, name);
+	return ((dlsym_function *)mdg__next(MDG__OF_dlsym))(handle, name);
 }
 
 #if defined(__GLIBC__)
@@ -114,11 +114,13 @@ typedef void *dlvsym_function(void *, const char *, const char *);
 
 /* A version is looked for in libraries that have some: from RTLD_DEFAULT and, whoever asks,
  * RTLD_NEXT, the search passes us and ends in the C library. */
-static __attribute__((noinline)) void *answer_version(const struct mdg__name *name, void *handle,
+static __attribute__((noinline)) void *answer_version(const char *asked, void *handle,
                                                       const char *version, const void *caller)
 {
+	const struct mdg__name *name = mdg__name_find(asked);
 	dlvsym_function *real = (dlvsym_function *)mdg__next(MDG__OF_dlvsym);
-	if (!may_answer(name) || (name->passes && handle == RTLD_NEXT && is_behind(caller)))
+	if (name == NULL || !may_answer(name) ||
+	    (name->passes && handle == RTLD_NEXT && is_behind(caller)))
 		return NULL;
 	return (uintptr_t)real(handle, name->name, version) == get(&name->libc)
 	               ? (void *)get(&name->ours)
@@ -127,14 +129,14 @@ static __attribute__((noinline)) void *answer_version(const struct mdg__name *na
 
 MDG_EXPORT void *dlvsym(void *handle, const char *name, const char *version)
 {
-	dlvsym_function *real = (dlvsym_function *)mdg__next_ready(MDG__OF_dlvsym);
-	const struct mdg__name *known = mdg__name_find(name);
-	if (__builtin_expect(known != NULL, 0)) {
-		void *ours = answer_version(known, handle, version, __builtin_return_address(0));
+	if (__builtin_expect(mdg__next(MDG__OF_dlvsym) == 0, 0))
+		mdg__names_prepare();
+	if (__builtin_expect(mdg__name_may_be_ours(name), 0)) {
+		void *ours = answer_version(name, handle, version, __builtin_return_address(0));
 		if (ours != NULL)
 			return ours;
 	}
-	return real(handle, name, version);
+	return ((dlvsym_function *)mdg__next(MDG__OF_dlvsym))(handle, name, version);
 }
 
 #endif

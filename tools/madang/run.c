@@ -129,22 +129,47 @@ static bool list_holds(const char *list, const char *library)
 	return false;
 }
 
+/* The sanitizers' runtimes at the head of the list, with what is behind each: whoever put them
+ * there did so because they want to be the first. */
+static size_t head_of_sanitizers(const char *list)
+{
+	static const char *const runtimes[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
+		                                "libclang_rt." };
+	size_t head = 0, length;
+	bool more = true;
+
+	while (more && list[head] != '\0') {
+		length = strcspn(list + head, " \t\n:");
+		more = false;
+		for (size_t i = 0; i < sizeof runtimes / sizeof runtimes[0]; i++) {
+			const char *found = strstr(list + head, runtimes[i]);
+			more |= found != NULL && found < list + head + length;
+		}
+		if (more)
+			head += length + strspn(list + head + length, " \t\n:");
+	}
+	return head;
+}
+
 static int prepare_preload(const char *library)
 {
 	const char *before = getenv("LD_PRELOAD");
 	char *list;
+	size_t head;
 	int rc;
 
 	if (before == NULL || before[0] == '\0')
 		return setenv("LD_PRELOAD", library, 1) == 0 ? TOOL_OK : TOOL_TROUBLE;
 	if (list_holds(before, library))
 		return TOOL_OK;
-	list = malloc(strlen(library) + 1 + strlen(before) + 1);
+	head = head_of_sanitizers(before);
+	list = malloc(strlen(before) + 1 + strlen(library) + 1 + 1);
 	if (list == NULL) {
 		complain("%s", strerror(ENOMEM));
 		return TOOL_TROUBLE;
 	}
-	sprintf(list, "%s:%s", library, before);
+	sprintf(list, "%.*s%s%s%s%s", (int)head, before, before[head] == '\0' ? ":" : "", library,
+	        before[head] == '\0' ? "" : ":", before + head);
 	rc = setenv("LD_PRELOAD", list, 1);
 	free(list);
 	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
