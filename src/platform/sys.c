@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See sys.h. */
+/* See sys.h; stat(2) is in status.c. */
 #include "platform/sys.h"
 
 #include <errno.h>
@@ -201,17 +201,6 @@ bool mdg__fd_is(int fd, dev_t device, ino_t inode)
 	       status.st_ino == inode;
 }
 
-int mdg__sys_fstat(int fd, struct stat *ret)
-{
-#if defined(__x86_64__) && defined(__LP64__)
-	/* The kernel's structure is the library's, and this call half the price
-	 * of newfstatat, which the library makes of it. */
-	return (int)MDG__RAW(SYS_fstat, fd, ret);
-#else
-	return NEGATED(int, fstat(fd, ret));
-#endif
-}
-
 uint64_t mdg__fd_mark(int fd)
 {
 	static _Atomic uint32_t count;
@@ -225,11 +214,6 @@ uint64_t mdg__fd_mark(int fd)
 bool mdg__fd_is_marked(int fd, uint64_t mark)
 {
 	return fd >= 0 && NEGATED(off_t, lseek(fd, 0, SEEK_CUR)) == (off_t)mark;
-}
-
-int mdg__sys_statat(int dirfd, const char *path, bool follow, struct stat *ret)
-{
-	return NEGATED(int, fstatat(dirfd, path, ret, follow ? 0 : AT_SYMLINK_NOFOLLOW));
 }
 
 int64_t mdg__sys_read(int fd, void *buffer, size_t room)
@@ -265,10 +249,12 @@ int mdg__sys_dup_above(int fd, int lowest)
 	return (int)MDG__RAW(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest);
 }
 
-static int byte_lock(int fd, int command, short type, uint64_t offset, short *ret_type)
+/* `length` 0: to the end of any file. */
+static int range_lock(int fd, int command, short type, uint64_t offset, uint64_t length,
+                      short *ret_type)
 {
 	struct flock64 lock = { .l_type = type, .l_whence = SEEK_SET,
-		                .l_start = (off64_t)offset, .l_len = 1 };
+		                .l_start = (off64_t)offset, .l_len = (off64_t)length };
 	int rc;
 	do
 		rc = (int)MDG__RAW(SYS_FCNTL, fd, command, &lock);
@@ -276,6 +262,11 @@ static int byte_lock(int fd, int command, short type, uint64_t offset, short *re
 	if (ret_type != NULL)
 		*ret_type = lock.l_type;
 	return rc;
+}
+
+static int byte_lock(int fd, int command, short type, uint64_t offset, short *ret_type)
+{
+	return range_lock(fd, command, type, offset, 1, ret_type);
 }
 
 int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait)
@@ -293,6 +284,13 @@ int mdg__sys_byte_is_locked(int fd, uint64_t offset)
 {
 	short type = F_UNLCK;
 	int rc = byte_lock(fd, F_OFD_GETLK, F_WRLCK, offset, &type);
+	return rc < 0 ? rc : type != F_UNLCK;
+}
+
+int mdg__sys_any_is_locked(int fd)
+{
+	short type = F_UNLCK;
+	int rc = range_lock(fd, F_OFD_GETLK, F_WRLCK, 0, 0, &type);
 	return rc < 0 ? rc : type != F_UNLCK;
 }
 

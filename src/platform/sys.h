@@ -74,6 +74,7 @@ int mdg__sys_dup_above(int fd, int lowest);
 int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait); /* -EAGAIN: another has it */
 int mdg__sys_unlock_byte(int fd, uint64_t offset);
 int mdg__sys_byte_is_locked(int fd, uint64_t offset);       /* 1, 0 or -errno; own locks do not count */
+int mdg__sys_any_is_locked(int fd); /* the same of any byte of the file */
 
 /* ---- memory ---- */
 /* The address as intptr_t would be ambiguous on failure: result through ret. */
