@@ -29,6 +29,7 @@
 #define REGISTRY_NAME "registry"
 #define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
 #define USUAL_LOWEST_FD 384
+#define USUAL_SEGMENTS 4096u
 #define FIRST_SEGMENTS 64u
 #define FIRST_PROCESSES 32u
 #define FIRST_ATTACHMENTS 64u
@@ -188,7 +189,7 @@ static int settled(const struct mdg_namespace_options *given, struct mdg_namespa
 	struct mdg_namespace_options o = { 0 };
 	if (given != NULL)
 		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
-	o.segments = o.segments ? o.segments : 4096;
+	o.segments = o.segments ? o.segments : USUAL_SEGMENTS;
 	o.processes = o.processes ? o.processes : 4096;
 	/* As the kernel: the largest unsigned long less 2^24. */
 	o.shmmax = o.shmmax ? o.shmmax : UINT64_MAX - (1u << 24);
@@ -199,6 +200,18 @@ static int settled(const struct mdg_namespace_options *given, struct mdg_namespa
 	return 0;
 }
 
+/* How many the table can hold. Where nobody chose it is all the ids there are, as in
+ * the kernel: SHMMNI can be raised, and shm_next_id can name any of them. What is not
+ * used is a hole in the file. */
+static uint32_t segment_capacity(const struct mdg_namespace_options *given,
+                                 const struct mdg_namespace_options *settled)
+{
+	struct mdg_namespace_options o = { 0 };
+	if (given != NULL)
+		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+	return o.segments != 0 ? settled->segments : MDG__IDS;
+}
+
 static uint32_t fixed_sum(const struct mdg__head *head)
 {
 	return (uint32_t)mdg__hash((const char *)head + sizeof head->magic,
@@ -207,11 +220,11 @@ static uint32_t fixed_sum(const struct mdg__head *head)
 
 /* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
 static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
-                    uint32_t attachments, uint32_t buckets)
+                    uint32_t capacity, uint32_t attachments, uint32_t buckets)
 {
 	head->format = MDG__FORMAT;
 	head->mark = MDG__MARK;
-	head->segment_capacity = o->segments;
+	head->segment_capacity = capacity;
 	head->process_capacity = o->processes;
 	head->attachment_capacity = attachments;
 	head->bucket_count = buckets;
@@ -221,6 +234,9 @@ static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *
 	head->shmall = o->shmall;
 	head->flags = o->flags & MDG_NS_SHARED;
 	head->fixed_sum = fixed_sum(head);
+	head->shmmni = o->segments;
+	head->shmmax_now = o->shmmax;
+	head->shmall_now = o->shmall;
 	head->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
 	head->segments_ready = FIRST_SEGMENTS;
 	head->processes_ready = o->processes < FIRST_PROCESSES ? o->processes : FIRST_PROCESSES;
@@ -235,9 +251,10 @@ static int make(int fd, const struct mdg_namespace_options *options)
 	int rc = settled(options, &o);
 	if (rc < 0)
 		return rc;
+	uint32_t capacity = segment_capacity(options, &o);
 	uint32_t attachments = 16 * (o.segments > o.processes ? o.segments : o.processes);
 	uint32_t buckets = at_least_power_of_two(2 * o.segments);
-	struct layout at = table_offsets(o.segments, o.processes, attachments, buckets);
+	struct layout at = table_offsets(capacity, o.processes, attachments, buckets);
 	/* Down and up: a maker that died may have left anything but the magic. */
 	rc = mdg__sys_ftruncate(fd, 0);
 	if (rc == 0)
@@ -260,7 +277,7 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		(void)mdg__sys_ftruncate(fd, 0);
 		return rc;
 	}
-	fill_in(map, &o, at.end, attachments, buckets);
+	fill_in(map, &o, at.end, capacity, attachments, buckets);
 	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
 	return 0;
 }
@@ -394,8 +411,6 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	registry->bucket_count = buckets;
 	registry->length = at.end;
 	registry->process_offset = at.processes;
-	registry->shmmax = head->shmmax;
-	registry->shmall = head->shmall;
 	registry->flags = head->flags & MDG_NS_SHARED;
 	return 0;
 }

@@ -38,7 +38,6 @@ struct mdg__registry {
 	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
 	uint64_t length;
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
-	uint64_t shmmax, shmall;
 	uint32_t flags;
 	dev_t device;        /* of the registry file */
 	ino_t inode;
@@ -192,7 +191,7 @@ int mdg__index_find(struct mdg__registry *registry, uint32_t key, const char *na
 /* [lock] */
 int mdg__index_link(struct mdg__registry *registry, uint32_t index);
 int mdg__index_unlink(struct mdg__registry *registry, uint32_t index);
-/* Gives an index and a sequence as the kernel does. -ENOSPC; -EAGAIN: make the
+/* Gives an index and a sequence as the kernel does, those of `next_id1` first. -ENOSPC; -EAGAIN: make the
  * entry of *ret_index ready, without the lock, and ask again. [lock] */
 int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
                  uint32_t *ret_sequence);
