@@ -5,8 +5,10 @@
  *   default.c    the namespace they work in, and the errno for each code
  *   calls.c      shmget, shmat, shmdt, ftok
  *   shmctl.c     shmctl, and on 32-bit glibc its twin with 64-bit times
- *   table.c      what /proc/sysvipc/shm and the limits in /proc/sys would say
- *   wrap_*.c     calls of the C library that have to know of attachments
+ *   table.c      the files of /proc that are ours, see proc.h
+ *   look.c       what is said of them by those who look before they open
+ *   wrap_*.c     calls of the C library that have to know of attachments or these files
+ *   next.c       the definitions behind the wrapped ones
  *
  * The semantics are in the segment room; here is only what System V's form
  * adds: -1 and errno, structures, commands.
@@ -26,10 +28,7 @@ int mdg__sysv_namespace(mdg_namespace **ret_ns);
 /* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */
 int mdg__sysv_fail(int code, int in_attach);
 
-/* A descriptor of a file with the content that `path` would have on a kernel
- * with System V IPC, if it is one of those paths (else -2, errno untouched); -1
- * and errno when it could not be made.
- * `flags` as for open(2). */
-int mdg__sysv_open_table(const char *path, int flags);
+/* The same, but NULL when it has not been opened yet. */
+mdg_namespace *mdg__sysv_namespace_if_open(void);
 
 #endif

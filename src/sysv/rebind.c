@@ -36,6 +36,7 @@
 #include <sys/mman.h>
 
 #include "platform/sys.h"
+#include "sysv/behind.h"
 #include "sysv/loaded_object.h"
 
 #if defined(__x86_64__)
@@ -64,7 +65,9 @@ static const char *const rebound_names[] = {
 	"munmap", "mmap", "mmap64", "mremap",
 	"open", "open64", "openat", "openat64",
 	"__open_2", "__open64_2", "__openat_2", "__openat64_2",
-	"fopen", "fopen64", "dlopen",
+	"fopen", "fopen64", "creat", "creat64", "freopen", "freopen64", "dlopen",
+#define NAME(name) #name,
+	MDG__FILE_NAMES(NAME)
 };
 _Static_assert(sizeof rebound_names / sizeof rebound_names[0] <= MDG__REBOUND_MAX, "room");
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MDG__REBOUND_MAX = 24 };
+enum { MDG__REBOUND_MAX = 64 };
 
 struct mdg__rebound {
 	const char *name;
