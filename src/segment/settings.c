@@ -264,7 +264,7 @@ static void follow(struct mdg_namespace *ns, enum mdg__setting setting)
 
 void mdg__settings_follow(struct mdg_namespace *ns)
 {
-	uint32_t open = mdg__get32(&ns->registry.head->settings);
+	uint32_t open = mdg__get32(&ns->registry.head->settings) & ((1u << MDG__SETTINGS) - 1);
 	if (open == 0)
 		return;
 	mdg__enter(ns);

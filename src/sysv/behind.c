@@ -29,10 +29,17 @@ void *mdg__behind(enum mdg__behind_index which)
 	return function == (const void *)&none ? NULL : function;
 }
 
+#if defined(__GLIBC__)
+enum { USUAL = MDG__BEHIND___xstat };
+#else
+enum { USUAL = MDG__BEHIND_COUNT };
+#endif
+
 /* While nothing else runs: later the first call may come in a signal handler, or in a child
- * whose other threads had the dynamic linker's lock. */
+ * whose other threads had the dynamic linker's lock. The old names wait until somebody needs
+ * them: to look for what is not there takes longest. */
 __attribute__((constructor)) static void find_all(void)
 {
-	for (int which = 0; which < MDG__BEHIND_COUNT; which++)
+	for (int which = 0; which < USUAL; which++)
 		(void)mdg__behind((enum mdg__behind_index)which);
 }

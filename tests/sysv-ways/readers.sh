@@ -3,7 +3,14 @@
 #
 # readers.sh - commands that look at /proc/sysvipc/shm before they read it, and that set
 # limits, inside Madang: as the machine is, and for root where the kernel's files are hidden.
-# In a shell of Madang; enclose gives it its directory.
+# readers.sh MADANG runs itself inside; enclose gives it its directory.
+if [ "${1-}" != inside ] && [ "${1-}" != hidden ]; then
+	"$1" run -- true 2>/dev/null || {
+		echo "skipped: the system's programs do not run inside with this build"
+		exit 77
+	}
+	exec "$1" run -- sh "$0" inside
+fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/madang-readers-XXXXXX") || exit 1
 cd "$work" || exit 1
 trap 'cd /; rm -rf "$work"' EXIT
@@ -62,7 +69,7 @@ with open(path) as table:
 	try is $limits/shmmni "$before"
 }
 
-if [ "${1-}" = hidden ]; then
+if [ "$1" = hidden ]; then
 	place="without the kernel's files"
 	mount -t tmpfs none /proc/sysvipc && mount -t tmpfs none $limits || exit 0
 	all

@@ -110,7 +110,8 @@ static void test_next_id(void)
 	set(NEXT_ID, "5000");
 	CHECK(shmget(key, 0, IPC_CREAT | 0600) == keyed);
 	CHECK_ERRNO("no size", EINVAL, shmget(IPC_PRIVATE, 0, 0600));
-	CHECK_ERRNO("too large", ENOMEM, shmget(IPC_PRIVATE, (size_t)-1 >> 2, 0600));
+	if (sizeof(size_t) == 8)
+		CHECK_ERRNO("too large", ENOMEM, shmget(IPC_PRIVATE, (size_t)-1 >> 2, 0600));
 	CHECK(says(NEXT_ID, "5000\n"));
 	CHECK(make() == 5000);
 }
@@ -226,10 +227,13 @@ static void test_streams(void)
 	stream = freopen(NEXT_ID, "w", stream);
 	CHECK(stream != NULL && fputs("7100", stream) >= 0 && fclose(stream) == 0);
 	CHECK(make() == 7100);
-	if (!on_kernel() && getenv("LD_PRELOAD") == NULL)
-		return; /* a shell would not be inside */
-	CHECK(system("echo 7200 > " NEXT_ID) == 0);
-	CHECK(make() == 7200);
+	/* Where a shell is inside, too: not if this program is linked with Madang alone, or is
+	 * of another word size or C library than the shell. */
+	set(NEXT_ID, "7199");
+	if (system("test \"$(cat " NEXT_ID ")\" = 7199 2> /dev/null") == 0)
+		CHECK(system("echo 7200 > " NEXT_ID) == 0 && make() == 7200);
+	else
+		CHECK(!on_kernel() && make() == 7199);
 }
 
 /* ---- limits --------------------------------------------------------------------------- */
