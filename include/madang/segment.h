@@ -106,7 +106,8 @@ typedef struct mdg_namespace mdg_namespace; /* opaque, process-local */
 struct mdg_namespace_options {
 	uint32_t size;      /* sizeof(struct mdg_namespace_options) */
 	uint32_t flags;     /* MDG_NS_* */
-	uint32_t segments;  /* most segments at once: 64 to 32768; default 4096 */
+	uint32_t segments;  /* most segments at once: 64 to 32768; default 4096, with room for
+	                       32768: see shmmni in madang(7) */
 	uint32_t processes; /* most attached processes: 16 to 32767; default 4096 */
 	uint64_t shmmax;    /* largest segment in bytes; default: no limit */
 	uint64_t shmall;    /* most pages in all segments; default: no limit */
@@ -138,7 +139,7 @@ MDG_API int mdg_namespace_default_path(char *ret_path, size_t room);
 /* What a namespace is and holds; shmctl's IPC_INFO and SHM_INFO. [SysV] */
 struct mdg_namespace_info {
 	uint32_t flags;          /* MDG_NS_SHARED */
-	uint32_t segments_max;   /* SHMMNI */
+	uint32_t segments_max;   /* SHMMNI; this, shmmax and shmall as they are in force now */
 	uint32_t processes_max;
 	uint32_t segments_used;  /* used_ids */
 	uint32_t processes_used; /* process slots taken; dead ones not yet noticed count */

@@ -108,6 +108,12 @@ static void check_entries(struct check *check)
 	if (in_use != mdg__get32(&head->in_use))
 		say(check, -1, "%u segments are counted, %u are there", mdg__get32(&head->in_use),
 		    in_use);
+	if (mdg__get32(&head->shmmni) > check->registry->segment_capacity)
+		say(check, -1, "%u segments are allowed, there is room for %u",
+		    mdg__get32(&head->shmmni), check->registry->segment_capacity);
+	if (mdg__get32(&head->next_id1) > UINT32_C(1) + INT32_MAX)
+		say(check, -1, "the next segment is to get the impossible id %u",
+		    mdg__get32(&head->next_id1) - 1);
 	if (pages != mdg__get64(&head->pages))
 		say(check, -1, "%llu pages are counted, %llu are there",
 		    (unsigned long long)mdg__get64(&head->pages), (unsigned long long)pages);
@@ -311,6 +317,10 @@ static void rebuild_entries(struct check *check)
 		set32(&registry->head->sequence, mdg__first_sequence(registry->unique));
 	if (mdg__get32(&registry->head->cursor) > registry->segment_capacity)
 		set32(&registry->head->cursor, 0);
+	if (mdg__get32(&registry->head->shmmni) > registry->segment_capacity)
+		set32(&registry->head->shmmni, registry->segment_capacity);
+	if (mdg__get32(&registry->head->next_id1) > UINT32_C(1) + INT32_MAX)
+		set32(&registry->head->next_id1, 0);
 }
 
 /* In front of a list. `first` is read once: others may scribble on meanwhile. */

@@ -2,7 +2,8 @@
 /*
  * files.c - the names of a namespace's files, and those that former namespaces left.
  *
- * Each file carries the number of its namespace in its name: seg-NUMBER-ID, bell-NUMBER-ID-....
+ * Each file carries the number of its namespace in its name: seg-NUMBER-ID, bell-NUMBER-ID-...,
+ * setting-NUMBER-NAME.
  * A directory outlives its registry: whoever deletes the files in it, a cleaner for instance,
  * does not tell the processes that use them. With the number no process can take a file of the
  * next namespace for one of its own, whatever it does, and however late it learns of that.
@@ -28,6 +29,13 @@ void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_
 	                  (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique, id);
 }
 
+void mdg__setting_file_name(const struct mdg__registry *registry, const char *setting,
+                            char ret_name[MDG__FILE_NAME_ROOM])
+{
+	(void)mdg__format(ret_name, MDG__FILE_NAME_ROOM, "setting-%x%x-%s",
+	                  (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique, setting);
+}
+
 /* "16 hexadecimal digits-": false when it is not that. */
 static bool take_unique(const char **at, uint64_t *ret)
 {
@@ -38,17 +46,28 @@ static bool take_unique(const char **at, uint64_t *ret)
 	return true;
 }
 
+/* "NUMBER-ID" and, of a bell, more. Format 1 had names without number. */
+static void parse_object(const char *at, char end, struct mdg__file *ret)
+{
+	uint64_t unique = 0, id = 0;
+	(void)take_unique(&at, &unique);
+	if (mdg__parse_number(&at, 10, &id) && *at == end && id <= INT32_MAX)
+		*ret = (struct mdg__file){ true, unique, (mdg_id)id };
+}
+
 bool mdg__file_parse(const char *name, struct mdg__file *ret)
 {
-	bool data = strncmp(name, "seg-", 4) == 0;
-	if (!data && strncmp(name, "bell-", 5) != 0)
+	struct mdg__file file = { false, 0, -1 };
+	const char *at = name + 8;
+	if (strncmp(name, "seg-", 4) == 0)
+		parse_object(name + 4, '\0', &file);
+	else if (strncmp(name, "bell-", 5) == 0)
+		parse_object(name + 5, '-', &file);
+	else if (strncmp(name, "setting-", 8) == 0)
+		file.whole = take_unique(&at, &file.unique);
+	else
 		return false;
-	const char *at = name + (data ? 4 : 5);
-	uint64_t unique = 0, id = 0;
-	/* Format 1 had names without number. */
-	(void)take_unique(&at, &unique);
-	bool whole = mdg__parse_number(&at, 10, &id) && *at == (data ? '\0' : '-') && id <= INT32_MAX;
-	*ret = (struct mdg__file){ whole, whole ? unique : 0, whole ? (mdg_id)id : -1 };
+	*ret = file;
 	return true;
 }
 

@@ -163,12 +163,42 @@ static uint32_t first_free(const struct mdg__registry *registry, uint32_t from, 
 
 int32_t mdg__index_highest(const struct mdg__registry *registry)
 {
-	for (uint32_t word = (registry->segment_capacity + 63) / 64; word-- > 0;) {
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	for (uint32_t word = (ready + 63) / 64; word-- > 0;) {
 		uint64_t taken = mdg__get64(&registry->bitmap[word]);
 		if (taken != 0)
 			return (int32_t)(word * 64 + 63 - (uint32_t)__builtin_clzll(taken));
 	}
 	return -1;
+}
+
+static void enter(struct mdg__registry *registry, uint32_t index, uint64_t pages)
+{
+	struct mdg__head *head = registry->head;
+	mdg__put32(registry, &head->in_use, mdg__get32(&head->in_use) + 1);
+	mdg__put64(registry, &head->pages, mdg__get64(&head->pages) + pages);
+	mdg__put64(registry, &registry->bitmap[index / 64],
+	           mdg__get64(&registry->bitmap[index / 64]) | UINT64_C(1) << (index % 64));
+}
+
+/* The id that somebody asked for (shm_next_id): its sequence, and the first free index
+ * from its own on. Where the others are given goes on as if it had not been. */
+static int take_next(struct mdg__registry *registry, uint32_t id, uint64_t pages,
+                     uint32_t *ret_index, uint32_t *ret_sequence)
+{
+	uint32_t capacity = registry->segment_capacity;
+	uint32_t index = first_free(registry, id % MDG__IDS, capacity);
+	*ret_index = index;
+	if (index < capacity && index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
+		return -EAGAIN;
+	*ret_sequence = id / MDG__IDS;
+	mdg__put32(registry, &registry->head->next_id1, 0); /* once, whether it can be had or not */
+	if (index >= capacity) {
+		mdg__commit(registry);
+		return -ENOSPC;
+	}
+	enter(registry, index, pages);
+	return 0;
 }
 
 int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
@@ -177,9 +207,13 @@ int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_i
 	struct mdg__head *head = registry->head;
 	uint32_t capacity = registry->segment_capacity;
 	uint32_t in_use = mdg__get32(&head->in_use);
+	uint32_t most = mdg__get32(&head->shmmni), next_id1 = mdg__get32(&head->next_id1);
 	uint64_t total = mdg__get64(&head->pages);
-	if (in_use >= capacity || total + pages < pages || total + pages > registry->shmall)
+	if (in_use >= capacity || in_use >= most || total + pages < pages ||
+	    total + pages > mdg__get64(&head->shmall_now))
 		return -ENOSPC;
+	if (next_id1 != 0 && next_id1 <= UINT32_C(1) + INT32_MAX)
+		return take_next(registry, next_id1 - 1, pages, ret_index, ret_sequence);
 	uint32_t below = in_use + in_use / 2 > 64 ? in_use + in_use / 2 : 64;
 	below = below < capacity ? below : capacity;
 	uint32_t index = first_free(registry, mdg__get32(&head->cursor), below);
@@ -199,10 +233,7 @@ int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_i
 	mdg__put32(registry, &head->sequence, sequence);
 	mdg__put32(registry, &head->last_index, index);
 	mdg__put32(registry, &head->cursor, index + 1);
-	mdg__put32(registry, &head->in_use, in_use + 1);
-	mdg__put64(registry, &head->pages, total + pages);
-	mdg__put64(registry, &registry->bitmap[index / 64],
-	           mdg__get64(&registry->bitmap[index / 64]) | UINT64_C(1) << (index % 64));
+	enter(registry, index, pages);
 	return 0;
 }
 

@@ -96,10 +96,25 @@ struct mdg__head {
 	/* 256: how far each table has pages behind it [A] only grows */
 	mdg__a32 segments_ready, processes_ready, attachments_ready;
 	mdg__a32 slot_hint;  /* [A] where a free slot is probably found */
-	mdg__a64 unused4[6];
+
+	/* 272: the limits in force; those in the head's first part are of the making */
+	mdg__a32 settings;   /* [A] a bit for each enum mdg__setting whose file may have
+	                        been written to: to be looked at by whoever needs it */
+	mdg__a32 shmmni;     /* [L] most segments, at most segment_capacity */
+	mdg__a64 shmmax_now; /* [L] bytes */
+	mdg__a64 shmall_now; /* [L] pages */
+	mdg__a32 next_id1;   /* [L] the id that the next segment is to get, + 1; 0: any */
+	mdg__a32 seen[4];    /* [L] of each setting's file: bytes that were looked at */
+	mdg__a32 unused4;
 
 	/* 320: the undo journal of the change under way [L, not journalled] */
 	struct mdg__undo undo[MDG__JOURNAL_MAX];
+};
+
+/* What a program may set as it sets a sysctl: src/segment/settings.c. The file of
+ * each lies in the namespace's directory while anybody has ever wanted to write it. */
+enum mdg__setting {
+	MDG__SHMMAX, MDG__SHMALL, MDG__SHMMNI, MDG__NEXT_ID, MDG__SETTINGS
 };
 
 /* Segment states, the low byte of `tag`; the sequence of its id is above. */
@@ -226,8 +241,15 @@ MDG__AT(mdg__head, segments_ready, 256);
 MDG__AT(mdg__head, processes_ready, 260);
 MDG__AT(mdg__head, attachments_ready, 264);
 MDG__AT(mdg__head, slot_hint, 268);
+MDG__AT(mdg__head, settings, 272);
+MDG__AT(mdg__head, shmmni, 276);
+MDG__AT(mdg__head, shmmax_now, 280);
+MDG__AT(mdg__head, shmall_now, 288);
+MDG__AT(mdg__head, next_id1, 296);
+MDG__AT(mdg__head, seen, 300);
 MDG__AT(mdg__head, undo, 320);
 MDG__SIZE(mdg__undo, 16);
+_Static_assert(MDG__SETTINGS == 4, "a place in `seen` for each");
 _Static_assert(sizeof(struct mdg__head) <= MDG__TABLE_ALIGN, "the head fits its page");
 
 MDG__AT(mdg__segment, tag, 0);

@@ -23,6 +23,7 @@
 #include "registry/file.h"
 
 #define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
+#define USUAL_SEGMENTS 4096u
 #define FIRST_SEGMENTS 64u
 #define FIRST_PROCESSES 32u
 
@@ -39,7 +40,7 @@ static int settled(const struct mdg_namespace_options *given, struct mdg_namespa
 	struct mdg_namespace_options o = { 0 };
 	if (given != NULL)
 		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
-	o.segments = o.segments ? o.segments : 4096;
+	o.segments = o.segments ? o.segments : USUAL_SEGMENTS;
 	o.processes = o.processes ? o.processes : 4096;
 	/* As the kernel: the largest unsigned long less 2^24. */
 	o.shmmax = o.shmmax ? o.shmmax : UINT64_MAX - (1u << 24);
@@ -50,6 +51,18 @@ static int settled(const struct mdg_namespace_options *given, struct mdg_namespa
 	return 0;
 }
 
+/* How many the table can hold. Where nobody chose it is all the ids there are, as in
+ * the kernel: SHMMNI can be raised, and shm_next_id can name any of them. What is not
+ * used is a hole in the file. */
+static uint32_t segment_capacity(const struct mdg_namespace_options *given,
+                                 const struct mdg_namespace_options *settled)
+{
+	struct mdg_namespace_options o = { 0 };
+	if (given != NULL)
+		memcpy(&o, given, given->size < sizeof o ? given->size : sizeof o);
+	return o.segments != 0 ? settled->segments : MDG__IDS;
+}
+
 static unsigned mode_of(uint32_t flags)
 {
 	return flags & MDG_NS_SHARED ? 0666 : 0600;
@@ -57,12 +70,12 @@ static unsigned mode_of(uint32_t flags)
 
 /* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
 static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
-                    uint32_t attachments, uint32_t buckets)
+                    uint32_t capacity, uint32_t attachments, uint32_t buckets)
 {
 	uint64_t unique = mdg__random();
 	head->format = MDG__FORMAT;
 	head->mark = MDG__MARK;
-	head->segment_capacity = o->segments;
+	head->segment_capacity = capacity;
 	head->process_capacity = o->processes;
 	head->attachment_capacity = attachments;
 	head->bucket_count = buckets;
@@ -72,6 +85,9 @@ static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *
 	head->shmall = o->shmall;
 	head->flags = o->flags & MDG_NS_SHARED;
 	head->fixed_sum = mdg__fixed_sum(head);
+	head->shmmni = o->segments;
+	head->shmmax_now = o->shmmax;
+	head->shmall_now = o->shmall;
 	/* Ids begin at a place of the namespace's own: one that is handed to a process in another
 	 * namespace names nothing there, rather than something else. */
 	head->sequence = mdg__first_sequence(unique);
@@ -89,9 +105,10 @@ static int make(int fd, const struct mdg_namespace_options *options)
 	int rc = settled(options, &o);
 	if (rc < 0)
 		return rc;
+	uint32_t capacity = segment_capacity(options, &o);
 	uint32_t attachments = 16 * (o.segments > o.processes ? o.segments : o.processes);
 	uint32_t buckets = at_least_power_of_two(2 * o.segments);
-	struct mdg__tables at = mdg__table_offsets(o.segments, o.processes, attachments, buckets);
+	struct mdg__tables at = mdg__table_offsets(capacity, o.processes, attachments, buckets);
 	/* Down and up: a maker that died may have left anything but the magic. */
 	rc = mdg__sys_ftruncate(fd, 0);
 	if (rc == 0)
@@ -113,7 +130,7 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		(void)mdg__sys_ftruncate(fd, 0);
 		return rc;
 	}
-	fill_in(map, &o, at.end, attachments, buckets);
+	fill_in(map, &o, at.end, capacity, attachments, buckets);
 	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
 	return 0;
 }

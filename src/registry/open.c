@@ -168,8 +168,6 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	registry->length = at.end;
 	registry->process_offset = at.processes;
 	registry->unique = head->unique;
-	registry->shmmax = head->shmmax;
-	registry->shmall = head->shmall;
 	registry->flags = head->flags & MDG_NS_SHARED;
 	return 0;
 }

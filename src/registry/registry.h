@@ -42,7 +42,6 @@ struct mdg__registry {
 	uint64_t length;
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
 	uint64_t unique;     /* of the namespace; in the names of its files */
-	uint64_t shmmax, shmall;
 	uint32_t flags;
 	dev_t device;        /* of the registry file */
 	ino_t inode;
@@ -106,11 +105,13 @@ int mdg__registry_glance(struct mdg__registry *registry);
 /* The name of a file of this namespace; `kind`: "seg" or "bell". */
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM]);
+void mdg__setting_file_name(const struct mdg__registry *registry, const char *setting,
+                            char ret_name[MDG__FILE_NAME_ROOM]);
 /* What the name of a file in a namespace's directory says. */
 struct mdg__file {
 	bool whole;      /* it is a name as we give them, now or in format 1 */
 	uint64_t unique; /* of its namespace; 0: of format 1 */
-	mdg_id id;
+	mdg_id id;       /* of the object that it belongs to; -1: none */
 };
 /* False: a name of quite another kind. */
 bool mdg__file_parse(const char *name, struct mdg__file *ret);
@@ -234,7 +235,7 @@ int mdg__index_find(struct mdg__registry *registry, uint32_t key, const char *na
 /* [lock] */
 int mdg__index_link(struct mdg__registry *registry, uint32_t index);
 int mdg__index_unlink(struct mdg__registry *registry, uint32_t index);
-/* Gives an index and a sequence as the kernel does. -ENOSPC; -EAGAIN: make the
+/* Gives an index and a sequence as the kernel does, those of `next_id1` first. -ENOSPC; -EAGAIN: make the
  * entry of *ret_index ready, without the lock, and ask again. [lock] */
 int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
                  uint32_t *ret_sequence);

@@ -76,8 +76,9 @@ bool mdg__known_has_record(const struct mdg_namespace *ns, uint32_t index)
 void mdg__check_idle(struct mdg_namespace *ns)
 {
 	uint32_t index = ns->idle1 - 1;
-	if (mdg__get32(&ns->registry.segments[index].tag) !=
-	    mdg__tag(ns->known[index].sequence1 - 1, MDG__LIVE))
+	struct mdg__segment *segment = &ns->registry.segments[index];
+	if (mdg__get32(&segment->tag) != mdg__tag(ns->known[index].sequence1 - 1, MDG__LIVE) ||
+	    mdg__get64(&segment->inode) != ns->known[index].inode)
 		mdg__known_drop_fd(ns, index);
 }
 
@@ -100,7 +101,9 @@ static int know(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 {
 	struct mdg__known *known = &ns->known[index];
 	*ret = known;
-	if (known->sequence1 == sequence + 1)
+	/* The id of one that is gone can be given again: see take_next() in registry/index.c. */
+	if (known->sequence1 == sequence + 1 && (known->pieces > 0 || known->fd < 0 ||
+	    known->inode == mdg__get64(&ns->registry.segments[index].inode)))
 		return 0;
 	/* Found before we entered, and gone since: another thread may already
 	 * have the next one at this index attached. */

@@ -135,13 +135,13 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 
 /* Which id comes next: of the registry's head. */
 struct turn {
-	uint32_t cursor, last_index, sequence;
+	uint32_t cursor, last_index, sequence, next_id1;
 };
 
 static struct turn turn_of(const struct mdg__head *head)
 {
 	return (struct turn){ mdg__get32(&head->cursor), mdg__get32(&head->last_index),
-		              mdg__get32(&head->sequence) };
+		              mdg__get32(&head->sequence), mdg__get32(&head->next_id1) };
 }
 
 /* [lock] A segment that could not be made has used up no id, unless others were given
@@ -151,6 +151,10 @@ static void turn_back(struct mdg__registry *registry, uint32_t index, uint32_t s
 {
 	struct mdg__head *head = registry->head;
 	struct turn now = turn_of(head);
+	if (before->next_id1 != 0 && now.next_id1 == 0) {
+		mdg__put32(registry, &head->next_id1, before->next_id1);
+		return;
+	}
 	if (now.cursor != index + 1 || now.last_index != index || now.sequence != sequence)
 		return;
 	mdg__put32(registry, &head->cursor, before->cursor);
@@ -186,7 +190,8 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 			if (rc == 0)
 				continue;
 		}
-		if (rc != -ENOSPC || reaped)
+		bool used = ret_before->next_id1 != 0 && mdg__get32(&registry->head->next_id1) == 0;
+		if (rc != -ENOSPC || reaped || used)
 			return rc;
 		mdg__reap_all(ns); /* the dead may hold what is missing */
 		reaped = true;
@@ -222,7 +227,7 @@ static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 {
 	uint64_t unit = mdg__page_size();
-	if (wish->size == 0 || wish->size > ns->registry.shmmax ||
+	if (wish->size == 0 || wish->size > mdg__get64(&ns->registry.head->shmmax_now) ||
 	    wish->size > (uint64_t)INT64_MAX - unit)
 		return -EINVAL;
 	if (wish->flags & MDG_HUGEPAGES) {
@@ -236,14 +241,23 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 }
 
 /* [object lock] */
+static void note_used(struct mdg_namespace *ns, const struct turn *before)
+{
+	if (before->next_id1 != 0 && mdg__get32(&ns->registry.head->next_id1) == 0)
+		mdg__settings_show(ns, MDG__NEXT_ID);
+}
+
+/* [object lock] */
 static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *ret_id)
 {
 	uint32_t index = 0, sequence = 0;
 	struct turn before = { 0 };
 	mdg__sigmask mask;
 	int rc = begin(ns, wish, &index, &sequence, &before);
-	if (rc < 0)
+	if (rc < 0) {
+		note_used(ns, &before);
 		return rc;
+	}
 	mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
 	/* Other threads may go on; signals stay blocked, because fallocate starts
 	 * over after each one, and a timer's would keep it from ever ending. */
@@ -251,6 +265,7 @@ static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *
 	rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags, wish->huge_shift);
 	mdg__resume(ns, &mask);
 	rc = finish(ns, index, sequence, &before, rc);
+	note_used(ns, &before);
 	if (rc == 0)
 		*ret_id = id;
 	return rc;
@@ -258,6 +273,7 @@ static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *
 
 static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
+	mdg__settings_follow(ns);
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;

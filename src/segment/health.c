@@ -165,11 +165,13 @@ static void check_files_of_segments(struct findings *findings)
 	}
 }
 
-/* Whether it is a file of a segment that is in use. */
+/* Whether it is a file of a segment that is in use, or of none: a setting's. */
 static bool is_wanted(struct mdg_namespace *ns, const struct mdg__file *file)
 {
 	if (!file->whole || file->unique != ns->registry.unique)
 		return false;
+	if (file->id < 0)
+		return true;
 	uint32_t index = (uint32_t)file->id % MDG__IDS;
 	if (index >= mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS))
 		return false;

@@ -41,4 +41,15 @@ MDG_API int mdg__host_detach(mdg_namespace *ns, const void *memory);
 /* This thread's fork has returned the pid of a child. */
 MDG_API void mdg__host_forked(int pid);
 
+/* A setting of the namespace (enum mdg__setting, see settings.c) as text that ends with a
+ * newline: its length, or a negative code. */
+MDG_API int mdg__host_setting_text(mdg_namespace *ns, unsigned setting, char ret[32]);
+/* Whether the caller may write it. */
+MDG_API bool mdg__host_setting_allowed(mdg_namespace *ns);
+/* A descriptor to write it through, numbered as open(2) numbers it, with its `flags`; or
+ * -errno. */
+MDG_API int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags);
+/* Which setting's file that is, -1 for none. */
+MDG_API int mdg__host_setting_of_file(mdg_namespace *ns, uint64_t device, uint64_t inode);
+
 #endif

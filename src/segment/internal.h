@@ -9,6 +9,7 @@
  *   permission.c  who may what
  *   create.c attach.c detach.c stat.c control.c walk.c health.c
  *                 the public functions of segment.h
+ *   settings.c    limits that are set through files, as sysctls are
  *   hostmap.c     what the program does to its mappings by itself
  *   hostheld.c    the locks that its thread holds there
  *
@@ -126,6 +127,13 @@ void mdg__reap_all(struct mdg_namespace *ns);
 extern struct mdg_namespace *_Atomic mdg__namespaces;
 /* In a child: finds the records that were entered for it. */
 void mdg__adopt_attachments(struct mdg_namespace *ns);
+
+/* ---- settings.c ---- (no lock held) */
+/* Takes over what was written to the files of settings since. Costs one load while
+ * nobody has such a file open for writing. */
+void mdg__settings_follow(struct mdg_namespace *ns);
+/* [object lock] The setting has changed by itself: lets its file say so, if there is one. */
+void mdg__settings_show(struct mdg_namespace *ns, enum mdg__setting setting);
 
 /* ---- fork.c ---- */
 void mdg__list_lock(void); /* of mdg__namespaces; signals blocked by the caller */

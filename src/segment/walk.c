@@ -100,6 +100,7 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	int gone = mdg__registry_here(registry);
 	if (gone < 0)
 		return gone;
+	mdg__settings_follow(ns);
 	/* What the dead hold does not count. Does not matter if that fails. */
 	mdg__enter(ns);
 	mdg__reap_all(ns);
@@ -108,13 +109,13 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	memset(ret_info, 0, sizeof *ret_info);
 	int32_t highest = mdg__index_highest(registry);
 	ret_info->flags = registry->flags;
-	ret_info->segments_max = registry->segment_capacity;
+	ret_info->segments_max = mdg__get32(&registry->head->shmmni);
 	ret_info->processes_max = registry->process_capacity;
 	ret_info->segments_used = mdg__get32(&registry->head->in_use);
 	ret_info->processes_used = slots_taken(registry);
 	ret_info->highest_index = highest < 0 ? 0 : highest;
-	ret_info->shmmax = registry->shmmax;
-	ret_info->shmall = registry->shmall;
+	ret_info->shmmax = mdg__get64(&registry->head->shmmax_now);
+	ret_info->shmall = mdg__get64(&registry->head->shmall_now);
 	ret_info->pages_total = mdg__get64(&registry->head->pages);
 	if (flags & MDG_INFO_RESIDENT)
 		ret_info->pages_resident = resident_pages(ns);

@@ -5,9 +5,15 @@
 
 #include "sysv/internal.h"
 
+static mdg_namespace *_Atomic kept;
+
+mdg_namespace *mdg__sysv_namespace_if_open(void)
+{
+	return atomic_load_explicit(&kept, memory_order_acquire);
+}
+
 int mdg__sysv_namespace(mdg_namespace **ret_ns)
 {
-	static mdg_namespace *_Atomic kept;
 	/* Acquire: pairs with the release of whoever opened it. */
 	mdg_namespace *ns = atomic_load_explicit(&kept, memory_order_acquire);
 	if (ns == NULL) {

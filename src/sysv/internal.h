@@ -5,8 +5,9 @@
  *   default.c    the namespace they work in, and the errno for each code
  *   calls.c      shmget, shmat, shmdt, ftok
  *   shmctl.c     shmctl, and on 32-bit glibc its twin with 64-bit times
- *   table.c      what /proc/sysvipc/shm and the limits in /proc/sys would say
- *   wrap_*.c     calls of the C library that have to know of attachments
+ *   table.c      the files of /proc that are ours, see proc.h
+ *   look.c       what is said of them by those who look before they open
+ *   wrap_*.c     calls of the C library that have to know of attachments or these files
  *   names.c      what is behind each exported name, symbols.c how it is found
  *   numbers.c    the calls by number, for syscall(2)
  *   rebind.c     references of modules that were bound past us
@@ -32,16 +33,13 @@ int mdg__sysv_namespace(mdg_namespace **ret_ns);
 /* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */
 int mdg__sysv_fail(int code, int in_attach);
 
+/* The same, but NULL when it has not been opened yet. */
+mdg_namespace *mdg__sysv_namespace_if_open(void);
+
 /* What the exported names of the same names do; not to be overwritten by others. */
 int mdg__sysv_shmget(key_t key, size_t size, int flags);
 void *mdg__sysv_shmat(int id, const void *address, int flags);
 int mdg__sysv_shmdt(const void *address);
 int mdg__sysv_shmctl(int id, int cmd, struct shmid_ds *ds);
-
-/* A descriptor of a file with the content that `path` would have on a kernel
- * with System V IPC, if it is one of those paths (else -2, errno untouched); -1
- * and errno when it could not be made.
- * `flags` as for open(2). */
-int mdg__sysv_open_table(const char *path, int flags);
 
 #endif

@@ -14,9 +14,36 @@
 #ifndef MADANG_SYSV_NAMES_H
 #define MADANG_SYSV_NAMES_H
 
+#include <features.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+/* Those of every C library, of glibc, and of glibc for 32-bit times; the last are of
+ * glibc before 2.33, which programs that were built then still call. */
+#define MDG__FILE_NAMES_ALL(X) \
+	X(stat) X(lstat) X(fstat) X(fstatat) X(statx) \
+	X(access) X(faccessat) X(euidaccess) X(eaccess) X(readlink) X(readlinkat) X(realpath)
+#if defined(__GLIBC__)
+#define MDG__FILE_NAMES_GLIBC(X) \
+	X(stat64) X(lstat64) X(fstat64) X(fstatat64) \
+	X(__readlink_chk) X(__readlinkat_chk) X(__realpath_chk) X(canonicalize_file_name)
+#define MDG__FILE_NAMES_OLD(X) \
+	X(__xstat) X(__lxstat) X(__fxstat) X(__fxstatat) \
+	X(__xstat64) X(__lxstat64) X(__fxstat64) X(__fxstatat64)
+#else
+#define MDG__FILE_NAMES_GLIBC(X)
+#define MDG__FILE_NAMES_OLD(X)
+#endif
+#if defined(__GLIBC__) && __SIZEOF_LONG__ == 4
+#define MDG__FILE_NAMES_TIME64(X) \
+	X(__stat64_time64) X(__lstat64_time64) X(__fstat64_time64) X(__fstatat64_time64)
+#else
+#define MDG__FILE_NAMES_TIME64(X)
+#endif
+#define MDG__FILE_NAMES(X) \
+	MDG__FILE_NAMES_ALL(X) MDG__FILE_NAMES_GLIBC(X) MDG__FILE_NAMES_TIME64(X) \
+	MDG__FILE_NAMES_OLD(X)
 
 /* ENDS: we are what the name stands for. PASSES: what is not ours goes on to the next
  * definition behind us, so that several libraries may stand in line. */
@@ -25,7 +52,8 @@
 	PASSES(ftok) PASSES(munmap) PASSES(mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) \
 	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
 	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
-	PASSES(fopen) PASSES(fopen64) \
+	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) PASSES(freopen) PASSES(freopen64) \
+	MDG__FILE_NAMES(PASSES) \
 	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork)
 
 #define MDG__NAME_INDEX(name) MDG__OF_##name,
@@ -71,6 +99,7 @@ static inline uintptr_t mdg__next(enum mdg__name_index which)
 }
 /* The same, found out now if need be. */
 uintptr_t mdg__next_ready(enum mdg__name_index which);
+#define MDG__NEXT(type, name) ((type *)mdg__next_ready(MDG__OF_##name))
 /* The real dlsym(RTLD_DEFAULT, name) or of a handle, and of RTLD_NEXT as seen from this
  * library. It may take the dynamic linker's lock. */
 void *mdg__real_dlsym(void *handle, const char *name);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - the files of /proc that tell of System V shared memory.
+ * table.c - the files of /proc that tell of System V shared memory, and set its limits.
  *
  * ipcs and lsipc read /proc/sysvipc/shm before they ask shmctl, and the limits
  * in /proc/sys/kernel. Programs inside Madang get Madang's: a snapshot in an
- * anonymous file, as the kernel would print it at the moment of the open.
- * Writing the limits is refused: they are a namespace's from its making on.
+ * anonymous file, as the kernel would print it at the moment of the open. Who
+ * opens a limit for writing, and may, gets its file in the namespace's directory
+ * (segment/settings.c). No path in the list below reaches the kernel.
+ *
+ * The kernel's files of semaphores and queues (/proc/sysvipc/sem and msg, kernel/sem,
+ * msgmax, msgmnb, msgmni, sem_next_id, msg_next_id) stay the kernel's, as these are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +19,39 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/raw.h"
 #include "platform/sys.h"
 #include "platform/text.h"
+#include "registry/layout.h"
+#include "segment/hostcalls.h"
 #include "sysv/internal.h"
+#include "sysv/proc.h"
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1u
 #endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+/* An anonymous file, numbered as open(2) would number it. Where the system forbids those that
+ * could be executed, it has to be said that ours cannot; older kernels do not know the flag. */
+static int anonymous_file(void)
+{
+	int fd = mdg__sys_memfd("sysvipc", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	return fd != -EINVAL ? fd : mdg__sys_memfd("sysvipc", MFD_CLOEXEC);
+}
+
+/* So that mdg__proc_of_file() knows it again. What fails here is not to be helped. */
+static void mark(int fd, int which)
+{
+	long moment[2][2] = { { MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which },
+		              { MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which } };
+	(void)mdg__sys_fchmod(fd, 01444);
+#if defined(SYS_utimensat)
+	(void)MDG__RAW(SYS_utimensat, fd, NULL, moment, 0);
+#endif
+}
 
 static int put(int fd, const char *text, int length)
 {
@@ -70,44 +100,51 @@ static int write_segments(mdg_namespace *ns, int fd)
 	return rc;
 }
 
-static int write_number(int fd, unsigned long long value)
+/* Setting it would destroy what no living thread has made and nobody has attached: see
+ * docs/divergences.md. */
+static int write_zero(mdg_namespace *ns, int fd)
 {
-	char line[32];
-	return put(fd, line, snprintf(line, sizeof line, "%llu\n", value));
+	(void)ns;
+	return put(fd, "0\n", 2);
 }
 
-enum table { SEGMENTS, SHMMAX, SHMALL, SHMMNI, NONE };
+static const struct mdg__proc_file files[] = {
+	{ "/proc/sysvipc/shm", 0444, -1, write_segments },
+	{ "/proc/sys/kernel/shmmax", 0644, MDG__SHMMAX, NULL },
+	{ "/proc/sys/kernel/shmall", 0644, MDG__SHMALL, NULL },
+	{ "/proc/sys/kernel/shmmni", 0644, MDG__SHMMNI, NULL },
+	{ "/proc/sys/kernel/shm_next_id", 0444, MDG__NEXT_ID, NULL },
+	{ "/proc/sys/kernel/shm_rmid_forced", 0644, -1, write_zero },
+};
 
-static enum table table_of(const char *path)
+int mdg__proc_files(void)
 {
-	static const char *const paths[] = {
-		[SEGMENTS] = "/proc/sysvipc/shm",
-		[SHMMAX] = "/proc/sys/kernel/shmmax",
-		[SHMALL] = "/proc/sys/kernel/shmall",
-		[SHMMNI] = "/proc/sys/kernel/shmmni",
-	};
-	if (path == NULL || strncmp(path, "/proc/sys", 9) != 0)
-		return NONE;
-	int table = SEGMENTS;
-	while (table < NONE && strcmp(path, paths[table]) != 0)
-		table++;
-	return (enum table)table;
+	return (int)(sizeof files / sizeof files[0]);
 }
 
-static int write_table(enum table table, int fd)
+int mdg__proc_find(const char *path)
 {
-	mdg_namespace *ns;
-	struct mdg_namespace_info info = { 0 };
-	int rc = mdg__sysv_namespace(&ns);
-	if (rc == 0 && table == SEGMENTS)
-		return write_segments(ns, fd);
-	if (rc == 0)
-		rc = mdg_namespace_info(ns, 0, &info);
-	if (rc < 0)
-		return rc;
-	return write_number(fd, table == SHMMAX   ? info.shmmax
-	                        : table == SHMALL ? info.shmall
-	                                          : info.segments_max);
+	if (strncmp(path, "/proc/sys", 9) != 0)
+		return -1;
+	int which = mdg__proc_files();
+	do
+		which--;
+	while (which >= 0 && strcmp(path, files[which].path) != 0);
+	return which;
+}
+
+const struct mdg__proc_file *mdg__proc_file(int which)
+{
+	return &files[which];
+}
+
+static int write_content(mdg_namespace *ns, const struct mdg__proc_file *file, int fd)
+{
+	char text[32];
+	if (file->content != NULL)
+		return file->content(ns, fd);
+	int length = mdg__host_setting_text(ns, (unsigned)file->setting, text);
+	return length < 0 ? length : put(fd, text, length);
 }
 
 /* A descriptor that can only read, at the start, close-on-exec as wished. */
@@ -133,33 +170,65 @@ static int read_only_twin(int fd, int flags)
 	return twin;
 }
 
-int mdg__sysv_open_table(const char *path, int flags)
+static int open_to_read(int which, int flags)
 {
-	int before = errno;
-	enum table table = table_of(path);
-	errno = 0;
-	if (table == NONE) {
-		errno = before;
-		return -2;
-	}
-	if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_DIRECTORY)) {
-		errno = flags & O_DIRECTORY ? ENOTDIR : EACCES;
-		return -1;
-	}
-	int fd = mdg__sys_memfd("sysvipc", MFD_CLOEXEC);
-	if (fd < 0) {
-		errno = -fd;
-		return -1;
-	}
-	int rc = write_table(table, fd);
+	mdg_namespace *ns;
+	int rc = mdg__sysv_namespace(&ns);
+	int fd = rc < 0 ? rc : anonymous_file();
+	if (fd < 0)
+		return fd;
+	rc = write_content(ns, &files[which], fd);
+	mark(fd, which);
 	if (rc == 0)
 		rc = read_only_twin(fd, flags);
-	if (rc < 0) {
+	if (rc < 0)
 		(void)mdg__sys_close(fd);
-		/* As on a kernel without System V IPC: there is no such file. */
-		errno = rc < -4095 ? ENOENT : -rc;
-		return -1;
-	}
-	errno = before;
 	return rc;
+}
+
+static int open_to_write(int which, int flags)
+{
+	mdg_namespace *ns;
+	int setting = files[which].setting;
+	int rc = setting < 0 ? -EACCES : mdg__sysv_namespace(&ns);
+	if (rc < 0)
+		return rc;
+	if ((flags & O_ACCMODE) == O_RDONLY) /* and O_TRUNC, which empties nothing */
+		return mdg__host_setting_allowed(ns) ? open_to_read(which, flags) : -EACCES;
+	int fd = mdg__host_setting_open(ns, (unsigned)setting, flags);
+	if (fd >= 0 && !(flags & O_CLOEXEC))
+		(void)fcntl(fd, F_SETFD, 0);
+	return fd;
+}
+
+int mdg__sysv_open_table(const char *path, int flags)
+{
+	int which = mdg__proc_of(path);
+	if (which < 0)
+		return -2;
+	int before = errno, fd;
+#ifdef O_PATH
+	if (flags & O_PATH)
+		flags &= ~(O_ACCMODE | O_TRUNC | O_CREAT);
+#endif
+	if ((flags & O_CREAT) && (flags & O_EXCL))
+		fd = -EEXIST;
+	else if (flags & O_DIRECTORY)
+		fd = -ENOTDIR;
+	else if ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC))
+		fd = open_to_write(which, flags);
+	else
+		fd = open_to_read(which, flags);
+	/* Else as on a kernel without System V IPC: there is no such file. */
+	errno = fd >= 0 ? before : fd < -4095 ? ENOENT : -fd;
+	return fd < 0 ? -1 : fd;
+}
+
+int mdg__sysv_openat2(const char *path, const void *how, size_t size)
+{
+	uint64_t flags;
+	if (mdg__proc_of(path) < 0 || how == NULL || size < 3 * sizeof flags)
+		return -2; /* the last is the kernel's to refuse */
+	memcpy(&flags, how, sizeof flags); /* the first member of struct open_how */
+	return mdg__sysv_open_table(path, (int)flags);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap_open.c - open, openat, fopen and their kin, for the paths of table.c.
+ * wrap_open.c - open, openat, creat, fopen, freopen and their kin, for the paths of proc.h.
  *
  * Everything else goes on to the next definition, the C library's, with the
  * caller's arguments as they are. Only absolute paths are recognised: that is
@@ -20,16 +20,20 @@
 
 #include "sysv/internal.h"
 #include "sysv/names.h"
+#include "sysv/proc.h"
 
 typedef int open_function(const char *, int, ...);
 typedef int openat_function(int, const char *, int, ...);
+typedef int creat_function(const char *, mode_t);
 typedef FILE *fopen_function(const char *, const char *);
+typedef FILE *freopen_function(const char *, const char *, FILE *);
 
 /* The functions wrapped here: with the name of the next definition, and the
  * name to take where the C library has no such one. */
 enum wrapped {
 	NEXT_OPEN, NEXT_OPEN64, NEXT_OPENAT, NEXT_OPENAT64, NEXT_OPEN_2, NEXT_OPEN64_2,
-	NEXT_OPENAT_2, NEXT_OPENAT64_2, NEXT_FOPEN, NEXT_FOPEN64, NEXTS
+	NEXT_OPENAT_2, NEXT_OPENAT64_2, NEXT_FOPEN, NEXT_FOPEN64,
+	NEXT_CREAT, NEXT_CREAT64, NEXT_FREOPEN, NEXT_FREOPEN64, NEXTS
 };
 static const struct { const char *name, *other; } names[NEXTS] = {
 	[NEXT_OPEN] = { "open", "open" }, [NEXT_OPEN64] = { "open64", "open" },
@@ -38,6 +42,8 @@ static const struct { const char *name, *other; } names[NEXTS] = {
 	[NEXT_OPENAT_2] = { "__openat_2", "openat" },
 	[NEXT_OPENAT64_2] = { "__openat64_2", "openat64" },
 	[NEXT_FOPEN] = { "fopen", "fopen" }, [NEXT_FOPEN64] = { "fopen64", "fopen" },
+	[NEXT_CREAT] = { "creat", "creat" }, [NEXT_CREAT64] = { "creat64", "creat" },
+	[NEXT_FREOPEN] = { "freopen", "freopen" }, [NEXT_FREOPEN64] = { "freopen64", "freopen" },
 };
 static void *_Atomic found[NEXTS];
 
@@ -122,9 +128,17 @@ __attribute__((constructor)) static void find_all(void)
 		return fd != -2 ? fd : NEXT(openat_function, which)(dirfd, path, flags); \
 	}
 
-static FILE *stream_of(int fd)
+#define DEFINE_CREAT(name, which) \
+	MDG_EXPORT int name(const char *path, mode_t mode); \
+	MDG_EXPORT int name(const char *path, mode_t mode) \
+	{ \
+		int fd = mdg__sysv_open_table(path, O_WRONLY | O_CREAT | O_TRUNC); \
+		return fd != -2 ? fd : NEXT(creat_function, which)(path, mode); \
+	}
+
+static FILE *stream_of(int fd, const char *mode)
 {
-	FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
+	FILE *stream = fd >= 0 ? fdopen(fd, mode) : NULL;
 	if (stream == NULL && fd >= 0)
 		(void)close(fd);
 	return stream;
@@ -133,15 +147,42 @@ static FILE *stream_of(int fd)
 static int open_flags(const char *mode)
 {
 	int access = strchr(mode, '+') != NULL ? O_RDWR : *mode == 'r' ? O_RDONLY : O_WRONLY;
-	return access | (strchr(mode, 'e') != NULL ? O_CLOEXEC : 0);
+	return access | (strchr(mode, 'e') != NULL ? O_CLOEXEC : 0) |
+	       (*mode != 'r' ? O_CREAT : 0) | (*mode == 'w' ? O_TRUNC : 0) |
+	       (strchr(mode, 'x') != NULL ? O_EXCL : 0);
 }
+
+/* The stream is opened for something that is always there, and gets our descriptor. */
+static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *real)
+{
+	int before = errno;
+	FILE *same = fd < 0 ? NULL : real("/dev/null", mode, stream);
+	if (same != NULL && dup3(fd, fileno(same), open_flags(mode) & O_CLOEXEC) < 0)
+		same = NULL;
+	if (fd >= 0) {
+		(void)close(fd);
+	} else {
+		(void)fclose(stream); /* as freopen does */
+		errno = before;
+	}
+	return same;
+}
+
+#define DEFINE_FREOPEN(name, which) \
+	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream); \
+	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream) \
+	{ \
+		freopen_function *next_ = NEXT(freopen_function, which); \
+		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
+		return fd != -2 ? reopen(stream, fd, mode, next_) : next_(path, mode, stream); \
+	}
 
 #define DEFINE_FOPEN(name, which) \
 	MDG_EXPORT FILE *name(const char *path, const char *mode); \
 	MDG_EXPORT FILE *name(const char *path, const char *mode) \
 	{ \
 		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
-		return fd != -2 ? stream_of(fd) : NEXT(fopen_function, which)(path, mode); \
+		return fd != -2 ? stream_of(fd, mode) : NEXT(fopen_function, which)(path, mode); \
 	}
 
 #undef open
@@ -150,6 +191,10 @@ static int open_flags(const char *mode)
 #undef openat64
 #undef fopen
 #undef fopen64
+#undef creat
+#undef creat64
+#undef freopen
+#undef freopen64
 DEFINE_OPEN(open, NEXT_OPEN)
 DEFINE_OPEN(open64, NEXT_OPEN64)
 DEFINE_OPENAT(openat, NEXT_OPENAT)
@@ -160,3 +205,7 @@ DEFINE_OPENAT_2(__openat_2, NEXT_OPENAT_2)
 DEFINE_OPENAT_2(__openat64_2, NEXT_OPENAT64_2)
 DEFINE_FOPEN(fopen, NEXT_FOPEN)
 DEFINE_FOPEN(fopen64, NEXT_FOPEN64)
+DEFINE_CREAT(creat, NEXT_CREAT)
+DEFINE_CREAT(creat64, NEXT_CREAT64)
+DEFINE_FREOPEN(freopen, NEXT_FREOPEN)
+DEFINE_FREOPEN(freopen64, NEXT_FREOPEN64)

@@ -9,6 +9,8 @@
  */
 #include "crash/scenarios.h"
 
+#include "segment/hostcalls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -346,6 +348,27 @@ static bool arrange_removed(struct world *world)
 	return waitpid(pid, &status, 0) == pid && status == 0;
 }
 
+static int write_settings(const struct world *world, void *unused)
+{
+	static const struct { unsigned setting; const char *text; } written[] = {
+		{ MDG__SHMMAX, "100000000" }, { MDG__SHMMNI, "60\n" }, { MDG__NEXT_ID, "32808" },
+	};
+	mdg_namespace *ns = world_open(world);
+	(void)unused;
+	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		int fd = mdg__host_setting_open(ns, written[i].setting, O_WRONLY);
+		size_t length = strlen(written[i].text);
+		if (fd < 0 || write(fd, written[i].text, length) != (ssize_t)length || close(fd) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool arrange_settings(struct world *world)
+{
+	return world_run(world, write_settings, NULL, 5000) == 0;
+}
+
 static void scribble(const struct world *world, size_t offset, uint32_t value)
 {
 	int fd = open(world->registry, O_WRONLY | O_CLOEXEC);
@@ -410,6 +433,7 @@ const struct scenario scenarios[] = {
 	  { .segments = 128, .processes = 16 } },
 	{ "grow-attachments", 30, 0, arrange_first_attachments, NULL, attach_room,
 	  { .segments = 128, .processes = 16 } },
+	{ "take-settings", 60, 0, arrange_settings, NULL, get_private, SMALL },
 	{ "named-create", 60, 0, NULL, NULL, make_named, SMALL },
 	{ "named-remove", 30, 0, NULL, NULL, remove_named, SMALL },
 	{ "check-repair", 150, 0, arrange_dead, NULL, repair, SMALL },

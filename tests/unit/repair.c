@@ -239,6 +239,7 @@ static void everything_ff(struct scene *scene)
 	scene->head->in_use = scene->head->free_attachment = UINT32_MAX;
 	scene->head->pages = UINT64_MAX;
 	scene->head->cursor = scene->head->last_index = UINT32_MAX;
+	scene->head->shmmni = scene->head->next_id1 = scene->head->settings = UINT32_MAX;
 }
 
 /* ---- files ------------------------------------------------------------------------- */

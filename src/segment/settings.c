@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settings.c - limits that are set as sysctls are: by writing to a file.
+ *
+ * The values in force are in the registry's head. A program sets one by opening a file
+ * of /proc/sys and writing to it. The open we see (libmadang-sysv); the write goes
+ * straight to the kernel. So what the program gets is a descriptor of a small file in
+ * the namespace's directory, and whoever needs the value next reads what was written
+ * there, checks it as the kernel does, takes it over, and writes the file anew.
+ *
+ *  - A bit for each setting in the head (`settings`) says that its file may have been
+ *    written to. While there is none, nobody looks: making a segment costs one load more.
+ *  - The program's description holds a lock on one byte of the file. Once nobody holds
+ *    such a lock, nobody can write any more, and the bit is cleared. Who opens the file
+ *    takes its lock before it sets the bit; who clears it clears it before it asks for
+ *    locks, and reads the file last. So nothing that was written is passed over.
+ *  - The descriptor appends: "12" that is written over "4029\n" could not be told from
+ *    "1229". `seen` says how much of the file has been read; the last number of the rest
+ *    that is one counts. O_TRUNC is not passed on, so that readers always find a value.
+ *  - Who dies half-way leaves a file that says the old value or the new one: the head
+ *    changes first, then the file, then `seen`. To read the file once more does no harm.
+ *    Only a write that comes between the look at the length and the cutting, some hundred
+ *    nanoseconds, is lost.
+ *
+ * Only files are believed that nobody could write but the directory's owner and root.
+ * They are never mapped: the program may cut them to nothing. In a namespace that users
+ * share, others read them and take the value over, and the text stays as it was written
+ * until the owner comes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "platform/identity.h"
+#include "segment/hostcalls.h"
+#include "segment/internal.h"
+
+#define READ_MOST 255u /* the end of what was written; a number needs 22 */
+#define TRIES 8
+
+static const struct {
+	const char *name;
+	uint64_t most;
+} settings[MDG__SETTINGS] = {
+	[MDG__SHMMAX] = { "shmmax", UINT64_MAX },
+	[MDG__SHMALL] = { "shmall", UINT64_MAX },
+	[MDG__SHMMNI] = { "shmmni", MDG__IDS },
+	[MDG__NEXT_ID] = { "shm_next_id", INT32_MAX },
+};
+
+/* ---- the values ------------------------------------------------------------------ */
+
+static size_t text_of(const struct mdg__head *head, enum mdg__setting setting, char ret[32])
+{
+	uint32_t next_id1 = mdg__get32(&head->next_id1);
+	uint64_t value = setting == MDG__SHMMAX   ? mdg__get64(&head->shmmax_now)
+	                 : setting == MDG__SHMALL ? mdg__get64(&head->shmall_now)
+	                 : setting == MDG__SHMMNI ? mdg__get32(&head->shmmni)
+	                                          : next_id1 - 1;
+	if (setting == MDG__NEXT_ID && next_id1 == 0) {
+		memcpy(ret, "-1\n", 4);
+		return 3;
+	}
+	char digits[20];
+	size_t count = 0, length = 0;
+	do
+		digits[count++] = (char)('0' + value % 10);
+	while ((value /= 10) != 0);
+	while (count > 0)
+		ret[length++] = digits[--count];
+	ret[length++] = '\n';
+	ret[length] = '\0';
+	return length;
+}
+
+/* [lock] */
+static void set_value(struct mdg__registry *registry, enum mdg__setting setting, uint64_t value)
+{
+	struct mdg__head *head = registry->head;
+	if (value > settings[setting].most ||
+	    (setting == MDG__SHMMNI && value > registry->segment_capacity))
+		return; /* the kernel says EINVAL to that; the old value stays */
+	if (setting == MDG__SHMMAX)
+		mdg__put64(registry, &head->shmmax_now, value);
+	else if (setting == MDG__SHMALL)
+		mdg__put64(registry, &head->shmall_now, value);
+	else if (setting == MDG__SHMMNI)
+		mdg__put32(registry, &head->shmmni, (uint32_t)value);
+	else
+		mdg__put32(registry, &head->next_id1, (uint32_t)value + 1);
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static unsigned digit_of(char c)
+{
+	return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+	       : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+	       : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+	                              : 99;
+}
+
+/* The number that a line begins with, as the kernel reads it: blanks before it, 0x for
+ * hexadecimal, 0 for octal, a blank or nothing behind it. */
+static bool parse_line(const char *at, const char *end, uint64_t *ret)
+{
+	uint64_t value = 0;
+	unsigned base = 10;
+	while (at < end && is_space(*at))
+		at++;
+	const char *start = at;
+	bool negative = at < end && *at == '-';
+	at += negative;
+	if (at == end || digit_of(*at) > 9)
+		return false;
+	if (*at == '0' && end - at > 2 && (at[1] | 32) == 'x' && digit_of(at[2]) < 16) {
+		base = 16;
+		at += 2;
+	} else if (*at == '0') {
+		base = 8;
+	}
+	for (; at < end && digit_of(*at) < base; at++)
+		if (__builtin_mul_overflow(value, base, &value) ||
+		    __builtin_add_overflow(value, digit_of(*at), &value))
+			return false;
+	if (at - start > 20 || (at < end && *at != ' ' && *at != '\t') || (negative && value != 0))
+		return false;
+	*ret = value;
+	return true;
+}
+
+/* The last line that is a number. */
+static bool parse(const char *text, size_t length, uint64_t *ret)
+{
+	const char *end = text + length;
+	bool found = false;
+	for (const char *line = text; line < end;) {
+		const char *stop = memchr(line, '\n', (size_t)(end - line));
+		stop = stop != NULL ? stop : end;
+		found = parse_line(line, stop, ret) || found;
+		line = stop + 1;
+	}
+	return found;
+}
+
+/* ---- the files ------------------------------------------------------------------- */
+
+bool mdg__host_setting_allowed(mdg_namespace *ns)
+{
+	struct stat directory;
+	int dirfd = mdg__registry_dirfd(&ns->registry);
+	return dirfd >= 0 && mdg__sys_fstat(dirfd, &directory) == 0 &&
+	       (directory.st_uid == mdg__euid() || mdg__capable(MDG__CAP_SYS_ADMIN));
+}
+
+static bool is_trusted(const struct stat *file, const struct stat *directory)
+{
+	return S_ISREG(file->st_mode) && (file->st_mode & 022) == 0 && file->st_nlink == 1 &&
+	       (file->st_uid == directory->st_uid || file->st_uid == 0);
+}
+
+/* A descriptor, or -errno; -EPERM: it is there, and others could have written it. */
+static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int flags,
+                     struct stat *ret_status)
+{
+	struct stat directory;
+	int dirfd = mdg__registry_dirfd(&ns->registry);
+	if (dirfd < 0)
+		return dirfd;
+	char name[MDG__FILE_NAME_ROOM];
+	mdg__setting_file_name(&ns->registry, settings[setting].name, name);
+	int fd = mdg__sys_openat(dirfd, name,
+	                         flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	if (fd < 0)
+		return fd;
+	int rc = mdg__sys_fstat(fd, ret_status);
+	if (rc == 0)
+		rc = mdg__sys_fstat(dirfd, &directory);
+	if (rc == 0 && (flags & O_CREAT) && ret_status->st_size == 0) {
+		/* Made just now: root's is the directory's owner's as well. Nobody else's
+		 * passes the next check. */
+		(void)mdg__sys_fchmod(fd, 01644); /* the sticky bit: see sysv/proc.h */
+		if (ret_status->st_uid != directory.st_uid)
+			(void)mdg__sys_fchown(fd, directory.st_uid, directory.st_gid);
+		rc = mdg__sys_fstat(fd, ret_status);
+	}
+	if (rc == 0 && is_trusted(ret_status, &directory))
+		return fd;
+	(void)mdg__sys_close(fd);
+	return rc < 0 ? rc : -EPERM;
+}
+
+/* [lock] The value in force, and nothing else, unless more was written meanwhile. `fd` is at
+ * the start of the file, which was `size` bytes long. */
+static int write_anew(struct mdg_namespace *ns, enum mdg__setting setting, int fd, int64_t size)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct stat status;
+	char text[32];
+	size_t length = text_of(registry->head, setting, text);
+	int64_t done = mdg__sys_write(fd, text, length);
+	if (done != (int64_t)length)
+		return done < 0 ? (int)done : -EIO;
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc < 0 || status.st_size > (size > (int64_t)length ? size : (int64_t)length))
+		return rc;
+	rc = mdg__sys_ftruncate(fd, length);
+	mdg__put32(registry, &registry->head->seen[setting], (uint32_t)length);
+	mdg__commit(registry);
+	return rc;
+}
+
+/* [object lock] Reads what is new in the file. `writable`: and writes it anew. */
+static int take_over(struct mdg_namespace *ns, enum mdg__setting setting, int fd, bool writable)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct stat status = { 0 };
+	char text[READ_MOST];
+	uint64_t value;
+	int rc = mdg__enter_writer(ns);
+	if (rc < 0)
+		return rc;
+	uint64_t seen = mdg__get32(&registry->head->seen[setting]);
+	rc = mdg__sys_fstat(fd, &status);
+	uint64_t size = (uint64_t)status.st_size;
+	if (rc == 0 && size != seen) {
+		uint64_t from = size > seen ? seen : 0;
+		from = size - from > READ_MOST ? size - READ_MOST : from;
+		int64_t got = mdg__sys_pread(fd, text, sizeof text, from);
+		if (got > 0 && parse(text, (size_t)got, &value))
+			set_value(registry, setting, value);
+		mdg__put32(registry, &registry->head->seen[setting], (uint32_t)size);
+		mdg__commit(registry);
+		if (writable)
+			rc = write_anew(ns, setting, fd, (int64_t)size);
+	}
+	mdg__unlock(registry);
+	return rc;
+}
+
+/* [object lock] */
+static void follow(struct mdg_namespace *ns, enum mdg__setting setting)
+{
+	mdg__a32 *word = &ns->registry.head->settings;
+	const uint32_t bit = UINT32_C(1) << setting;
+	struct stat status;
+	bool writable = true;
+	int fd = open_file(ns, setting, O_RDWR, &status);
+	if (fd == -EACCES || fd == -EROFS) {
+		writable = false;
+		fd = open_file(ns, setting, O_RDONLY, &status);
+	}
+	atomic_fetch_and(word, ~bit);
+	bool again = fd < 0 ? fd != -ENOENT && fd != -EPERM && fd != -ELOOP
+	                    : mdg__sys_any_is_locked(fd) != 0;
+	if (fd >= 0 && take_over(ns, setting, fd, writable) < 0)
+		again = true;
+	if (again)
+		atomic_fetch_or(word, bit);
+	if (fd >= 0)
+		(void)mdg__sys_close(fd);
+}
+
+void mdg__settings_follow(struct mdg_namespace *ns)
+{
+	uint32_t open = mdg__get32(&ns->registry.head->settings) & ((1u << MDG__SETTINGS) - 1);
+	if (open == 0)
+		return;
+	mdg__enter(ns);
+	for (int setting = 0; setting < MDG__SETTINGS; setting++)
+		if (open >> setting & 1)
+			follow(ns, (enum mdg__setting)setting);
+	mdg__leave(ns);
+}
+
+void mdg__settings_show(struct mdg_namespace *ns, enum mdg__setting setting)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct stat status;
+	int fd = open_file(ns, setting, O_RDWR, &status);
+	if (fd < 0)
+		return;
+	if (mdg__enter_writer(ns) == 0) {
+		/* What is new in it shows by its length, and comes first. */
+		if (mdg__sys_fstat(fd, &status) == 0 &&
+		    status.st_size == (int64_t)mdg__get32(&registry->head->seen[setting]))
+			(void)write_anew(ns, setting, fd, status.st_size);
+		mdg__unlock(registry);
+	}
+	(void)mdg__sys_close(fd);
+}
+
+/* ---- for libmadang-sysv ---------------------------------------------------------- */
+
+int mdg__host_setting_text(mdg_namespace *ns, unsigned setting, char ret[32])
+{
+	if (setting >= MDG__SETTINGS)
+		return -EINVAL;
+	mdg__settings_follow(ns);
+	return (int)text_of(ns->registry.head, (enum mdg__setting)setting, ret);
+}
+
+/* [object lock] The file is there, is ours, and says the value in force. */
+static int prepare(struct mdg_namespace *ns, enum mdg__setting setting)
+{
+	struct stat status;
+	int fd = -EPERM;
+	for (int tries = 0; tries < TRIES; tries++) {
+		fd = open_file(ns, setting, O_RDWR | O_CREAT, &status);
+		if (fd != -EPERM && fd != -EACCES && fd != -ELOOP && fd != -EISDIR)
+			break;
+		/* Another's, in our directory. */
+		char name[MDG__FILE_NAME_ROOM];
+		int dirfd = mdg__registry_dirfd(&ns->registry);
+		mdg__setting_file_name(&ns->registry, settings[setting].name, name);
+		if (dirfd < 0 || mdg__sys_unlinkat(dirfd, name) < 0)
+			return -EACCES;
+	}
+	if (fd < 0)
+		return fd;
+	int rc;
+	if (status.st_size != 0) {
+		rc = take_over(ns, setting, fd, true);
+	} else {
+		rc = mdg__enter_writer(ns);
+		if (rc == 0) {
+			rc = write_anew(ns, setting, fd, 0);
+			mdg__unlock(&ns->registry);
+		}
+	}
+	(void)mdg__sys_close(fd);
+	return rc;
+}
+
+int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags)
+{
+	struct stat status;
+	if (setting >= MDG__SETTINGS)
+		return -EINVAL;
+	if (!mdg__host_setting_allowed(ns))
+		return -EACCES;
+	mdg__enter(ns);
+	int rc = prepare(ns, (enum mdg__setting)setting);
+	mdg__leave(ns);
+	if (rc < 0)
+		return rc;
+	int fd = open_file(ns, (enum mdg__setting)setting, (flags & O_ACCMODE) | O_APPEND, &status);
+	if (fd < 0)
+		return fd == -EPERM ? -EACCES : fd;
+	/* Any byte, so that several may have it open. */
+	(void)mdg__sys_lock_byte(fd, mdg__random() >> 2, false);
+	atomic_fetch_or(&ns->registry.head->settings, UINT32_C(1) << setting);
+	return fd;
+}
+
+int mdg__host_setting_of_file(mdg_namespace *ns, uint64_t device, uint64_t inode)
+{
+	struct stat status;
+	int dirfd = mdg__registry_dirfd(&ns->registry);
+	for (int setting = 0; dirfd >= 0 && setting < MDG__SETTINGS; setting++) {
+		char name[MDG__FILE_NAME_ROOM];
+		mdg__setting_file_name(&ns->registry, settings[setting].name, name);
+		if (mdg__sys_statat(dirfd, name, false, &status) == 0 &&
+		    status.st_dev == device && status.st_ino == inode)
+			return setting;
+	}
+	return -1;
+}
