@@ -8,12 +8,14 @@
  * syscall(2), see numbers.c) without going round.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 
 #include "segment/hostcalls.h"
+#include "platform/sys.h"
 #include "sysv/internal.h"
 #if defined(MDG__SHARED)
 #include "sysv/names.h"
@@ -81,8 +83,11 @@ MDG_EXPORT key_t ftok(const char *path, int id)
 		return next(path, id);
 #endif
 	struct stat status;
-	if (stat(path, &status) < 0)
+	int rc = mdg__sys_statat(AT_FDCWD, path, true, &status);
+	if (rc < 0) {
+		errno = -rc;
 		return -1;
+	}
 	return (key_t)(((uint32_t)status.st_ino & 0xffff) | ((uint32_t)status.st_dev & 0xff) << 16 |
 	               ((uint32_t)id & 0xff) << 24);
 }

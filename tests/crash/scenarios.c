@@ -350,10 +350,12 @@ static bool arrange_removed(struct world *world)
 
 static int write_settings(const struct world *world, void *unused)
 {
-	static const struct { unsigned setting; const char *text; } written[] = {
-		{ MDG__SHMMAX, "100000000" }, { MDG__SHMMNI, "60\n" }, { MDG__NEXT_ID, "32808" },
-	};
 	mdg_namespace *ns = world_open(world);
+	char next_id[16];
+	(void)snprintf(next_id, sizeof(next_id), "%d", world_first_id(ns) + 32808);
+	const struct { unsigned setting; const char *text; } written[] = {
+		{ MDG__SHMMAX, "100000000" }, { MDG__SHMMNI, "60\n" }, { MDG__NEXT_ID, next_id },
+	};
 	(void)unused;
 	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
 		int fd = mdg__host_setting_open(ns, written[i].setting, O_WRONLY);

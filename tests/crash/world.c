@@ -198,7 +198,7 @@ static uint32_t count_files(const struct world *world)
 }
 
 /* Each world is a new namespace, whose ids begin somewhere else: what they are is told from there. */
-static mdg_id first_id(const mdg_namespace *ns)
+mdg_id world_first_id(const mdg_namespace *ns)
 {
 	return (mdg_id)(mdg__first_sequence(ns->registry.unique) * MDG__IDS);
 }
@@ -209,7 +209,7 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 	char path[520];
 	struct stat status;
 	mdg_id id = -1;
-	seen->id = info->id - first_id(ns);
+	seen->id = info->id - world_first_id(ns);
 	seen->key = info->key;
 	seen->mode = info->mode;
 	seen->attached = info->attached;
@@ -221,7 +221,7 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 		(void)mdg_segment_get(ns, info->key, 0, 0, &id);
 	else if (info->name[0] != '\0')
 		(void)mdg_segment_open(ns, info->name, 0, 0, &id);
-	seen->found = id < 0 ? id : id - first_id(ns);
+	seen->found = id < 0 ? id : id - world_first_id(ns);
 	bool hidden = info->key == 0 && info->name[0] == '\0';
 	if (!hidden && id != info->id)
 		complain("segment %d is not found by its key %#x or name '%s' but %d is", info->id,

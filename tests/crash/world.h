@@ -77,6 +77,8 @@ void world_end(struct world *world);
 
 /* Opens the world's namespace in this (child) process; exits on failure. */
 mdg_namespace *world_open(const struct world *world);
+/* Where its ids begin: ids are compared relative to that. */
+mdg_id world_first_id(const mdg_namespace *ns);
 
 /* Runs f in a child: what it returns. Killed, and complained about, when it is
  * not done after so many milliseconds. */
