@@ -25,10 +25,14 @@ exported() {
 	"$nm" -D --defined-only "$1" | awk '{ sub(/@.*/, "", $3); print $3 }'
 }
 
-# The instructions of one function.
+listing=$("$objdump" -d --no-show-raw-insn "$sysv") || exit 1
+
+# The instructions of one function, one a line: GNU's objdump and LLVM's print them alike then.
 code() {
-	"$objdump" -d --no-show-raw-insn --disassemble="$1" "$sysv" |
-		awk -F '\t' -v name="<$1>:" 'index($0, name) { on = 1; next } on && NF > 1 { print $2 }'
+	printf '%s\n' "$listing" | awk -v name="<$1>:" '
+		index($0, name) { on = 1; next }
+		/^$/ { on = 0 }
+		on && sub(/^ *[0-9a-f]+:[ \t]*/, "") { gsub(/[ \t]+/, " "); gsub(/, /, ","); print }'
 }
 
 names=$(exported "$sysv")
@@ -42,7 +46,7 @@ $name
 	*) continue ;; # musl has no dlvsym
 	esac
 	# A jump to where a register says: jmp *%rax, br x16.
-	code "$name" | grep -Eq '^(notrack )?jmp +\*%|^br[ 	]+x' ||
+	code "$name" | grep -Eq '^(notrack )?jmp[lq]? \*%|^br x' ||
 		fail "$name: is not passed on by a jump"
 done
 
@@ -50,7 +54,7 @@ case $("$readelf" -h "$sysv") in
 *X86-64* | *80386*)
 	for name in syscall mdg__number_call mdg__number_to_kernel; do
 		# A store above the return address: mov %r9,0x8(%rsp) before the stack is moved.
-		code "$name" | awk '/sub|push/ { exit } /^mov.*,(0x)?[0-9a-f]+\(%[er]sp\)$/ { print }' |
+		code "$name" | awk '/^(sub|push)/ { exit } /^mov.*,(0x)?[0-9a-f]+\(%[er]sp\)$/ { print }' |
 			grep -q . && fail "$name: writes to what may be the caller's variables"
 	done
 	;;

@@ -36,7 +36,8 @@ sanitizer() {
 	"$compiler" $flag $flags "$@" -g -o "$work/program" "$source" -lpthread > /dev/null 2>&1 || return
 	path=
 	if [ -n "$runtime" ]; then
-		path=$("$compiler" -print-file-name="$runtime")
+		# shellcheck disable=SC2086
+		path=$("$compiler" $flags -print-file-name="$runtime")
 		[ -e "$path" ] || return
 		LD_LIBRARY_PATH=${path%/*}
 		export LD_LIBRARY_PATH
