@@ -36,9 +36,9 @@ static void forking(void)
 	time_t since = next_second();
 	struct peer child = peer_start(wait_for_turn, NULL);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("L1", stat.shm_nattch == 4 && attached(other) == 2); /* and fine L01 */
-	CHECK_LINE("L1", stat.shm_lpid == getpid());                    /* and fine L02 */
-	CHECK_LINE("L1", recent(stat.shm_atime, since) && stat.shm_dtime == 0); /* fine L03 */
+	CHECK_LINE("L1, fine L01", stat.shm_nattch == 4 && attached(other) == 2);
+	CHECK_LINE("L1, fine L02", stat.shm_lpid == getpid());
+	CHECK_LINE("L1, fine L03", recent(stat.shm_atime, since) && stat.shm_dtime == 0);
 	struct peer second = peer_start(wait_for_turn, NULL);
 	CHECK_LINE("L1", attached(id) == 6 && attached(other) == 3);
 
@@ -210,7 +210,7 @@ static void children_detach(void)
 	struct peer child = peer_start(detach_and_back, &with);
 	CHECK(peer_hear(&child));
 	struct shmid_ds stat = stat_of(with.id);
-	CHECK_LINE("L6", stat.shm_nattch == 1); /* and fine L21 */
+	CHECK_LINE("L6, fine L21", stat.shm_nattch == 1);
 	CHECK_LINE("L4", stat.shm_lpid == child.pid && stat.shm_dtime != 0);
 	CHECK_LINE("L6", strcmp(with.memory, "the parent's") == 0);
 	peer_say(&child);
@@ -254,7 +254,7 @@ static void grandchildren(bool is_removed)
 	struct peer child = peer_start(leave_grandchild, shared);
 	CHECK(peer_hear(&child));
 	CHECK(reap(child.pid) == 0);
-	CHECK_LINE("L6", attached(shared->id) == 1); /* and fine L17 */
+	CHECK_LINE("L6, fine L17", attached(shared->id) == 1);
 	if (is_removed)
 		CHECK(shmctl(shared->id, IPC_RMID, NULL) == 0 && exists(shared->id));
 	peer_say(&child);

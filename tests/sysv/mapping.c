@@ -52,7 +52,7 @@ static void protected_parts(void)
 		CHECK_LINE("fine M10", attached(id) == 3);
 	CHECK_LINE("M1", signal_of(write_it, memory + page) == SIGSEGV);
 	CHECK_LINE("M1", signal_of(write_it, memory) == 0);
-	CHECK_LINE("M1", shmdt(memory) == 0); /* and fine M12 */
+	CHECK_LINE("M1, fine M12", shmdt(memory) == 0);
 	all_gone("M1", id, memory);
 
 	memory = three_pages(&id);
@@ -83,7 +83,7 @@ static void hole_in_the_middle(void)
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + page));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + 2 * page));
 	time_t since = now_seconds();
-	CHECK_LINE("M2", shmdt(memory) == 0); /* and fine M05 */
+	CHECK_LINE("M2, fine M05", shmdt(memory) == 0);
 	struct shmid_ds stat = stat_of(id);
 	CHECK_LINE("M2", recent(stat.shm_dtime, since) && stat.shm_lpid == getpid());
 	all_gone("M2", id, memory);
@@ -96,7 +96,7 @@ static void missing_tail(void)
 	CHECK(munmap(memory + 2 * page, page) == 0);
 	CHECK_LINE("fine M09", attached(id) == 1);
 	CHECK_LINE("M3", memory[0] == 1 && memory[page] == 2 && is_gone(memory + 2 * page));
-	CHECK_LINE("M3", shmdt(memory) == 0); /* and fine M09 */
+	CHECK_LINE("M3, fine M09", shmdt(memory) == 0);
 	all_gone("M3", id, memory);
 }
 
@@ -109,7 +109,7 @@ static void missing_head(void)
 	CHECK_LINE("M5", memory[page] == 2 && memory[2 * page] == 3 && is_gone(memory));
 	CHECK_ERRNO("fine M07", EINVAL, shmdt(memory + page));
 	CHECK_LINE("M5", attached(id) == 1 && memory[page] == 2);
-	CHECK_LINE("M5", shmdt(memory) == 0); /* and fine M08 */
+	CHECK_LINE("M5, fine M08", shmdt(memory) == 0);
 	all_gone("M5", id, memory);
 }
 
@@ -142,9 +142,9 @@ static void unmapped(void)
 	time_t since = now_seconds();
 	CHECK(munmap(memory, 3 * page) == 0);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("M4", stat.shm_nattch == 0); /* and fine M01 */
+	CHECK_LINE("M4, fine M01", stat.shm_nattch == 0);
 	CHECK_LINE("fine M02", recent(stat.shm_dtime, since) && stat.shm_lpid == getpid());
-	CHECK_ERRNO("M4", EINVAL, shmdt(memory)); /* and fine M03 */
+	CHECK_ERRNO("M4, fine M03", EINVAL, shmdt(memory));
 
 	/* The last detach of a removed one, by munmap. */
 	memory = three_pages(&id);
@@ -226,14 +226,14 @@ static void moved(void)
 	int id;
 	char *old = three_pages(&id), *to = free_pages(3);
 	CHECK(mremap(old, 3 * page, 3 * page, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
-	CHECK_LINE("M7", attached(id) == 1 && to[0] == 1 && to[2 * page] == 3); /* fine M16 */
+	CHECK_LINE("M7, fine M16", attached(id) == 1 && to[0] == 1 && to[2 * page] == 3);
 	CHECK_LINE("M7", is_gone(old));
-	CHECK_ERRNO("M7", EINVAL, shmdt(old)); /* and fine M17 */
+	CHECK_ERRNO("M7, fine M17", EINVAL, shmdt(old));
 	CHECK_LINE("M7", attached(id) == 1);
 	struct peer child = peer_start(stay, NULL);
 	CHECK_LINE("M7", attached(id) == 2);
 	CHECK(peer_finish(&child) == 0);
-	CHECK_LINE("M7", shmdt(to) == 0); /* and fine M18 */
+	CHECK_LINE("M7, fine M18", shmdt(to) == 0);
 	all_gone("M7", id, to);
 }
 
