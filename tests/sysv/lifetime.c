@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group L: attachments over fork and every way a process ends (L1 to L4, L6,
- * and the finer facts on them).
+ * Group L of docs/semantics.md: attachments over fork and every way a process ends
+ * (L1 to L4, L6, and the fine print on them).
  *
  * The test itself is the witness: it looks at a segment as soon as fork
  * returned, and again while the ended process is still a zombie. Nothing sleeps;

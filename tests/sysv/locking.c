@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * locking.c - lines "fine C60" and "fine C61" of the specification: whose limit
+ * locking.c - lines "fine C60" and "fine C61" of docs/semantics.md: whose limit
  * SHM_LOCK counts against, and what it does to the pages.
  *
  * That SHM_LOCK sets and clears a mark is in shmctl.c, who may lock in

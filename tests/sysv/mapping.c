@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group M: what a program may do to the mapping of an attachment with munmap,
+ * Group M of docs/semantics.md: what a program may do to the mapping of an attachment with munmap,
  * mmap, mremap, mprotect and madvise, and what shmdt and nattch say afterwards.
  * With it the facts of group A that are about mappings: what /proc/PID/maps shows,
  * how many there may be, remap_file_pages.

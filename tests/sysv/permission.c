@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * permission.c - the lines P of the specification: who may do what to whose
- * segment. "fine" names are of the finer list.
+ * permission.c - the lines P of docs/semantics.md: who may do what to whose
+ * segment. "fine" names are its fine print.
  *
  * Needs root: children become the users below, who need no entry anywhere, and
  * try. Runs in a namespace made for several users. What a user can do with a

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pointers.c - lines "fine C07" to "fine C14" of the specification: shmctl and
+ * pointers.c - lines "fine C07" to "fine C14" of docs/semantics.md: shmctl and
  * pointers that lead nowhere.
  *
  * The kernel answers EFAULT to all of them. Madang does so for NULL; that others

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group A: shmat, line by line, and its finer facts.
+ * Group A of docs/semantics.md: shmat, line by line, with the fine print.
  *
  * Addresses that have to be free come from free_pages(): between the asking and
  * the use only this thread runs. What is about permission needs a caller who is
@@ -9,7 +9,8 @@
  * kernel's. What a write to read-only memory does is seen by the signal that
  * ends a forked child.
  *
- * Not here: the name of the mapping in /proc/PID/maps, max_map_count, core dumps.
+ * The name of the mapping in /proc/PID/maps, max_map_count and remap_file_pages are in
+ * mapping.c.
  */
 #include "support/check.h"
 #include "support/segments.h"

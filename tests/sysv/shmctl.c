@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmctl.c - the lines C of the specification: looking at segments, changing
+ * shmctl.c - the lines C of docs/semantics.md: looking at segments, changing
  * and removing them, locking, and what the whole namespace holds.
  *
- * "fine" names are of the finer list, R among them (removal). Who may do what
+ * "fine" names are its fine print, R among them (removal). Who may do what
  * is in permission.c. Numbers of the whole namespace are compared exactly only
  * where nobody else can make segments meanwhile.
  */

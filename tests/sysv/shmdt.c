@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group D: shmdt, line by line, its finer facts, and what becomes of a removed
- * segment until its last detach (fine R01 to R60).
+ * Group D of docs/semantics.md: shmdt, line by line, with the fine print, and what
+ * becomes of a removed segment until its last detach (fine R01 to R60).
  *
  * Which pages one shmdt takes after the program changed its mappings is in
  * mapping.c; detaching by dying is in lifetime.c.

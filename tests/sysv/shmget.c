@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmget.c - the lines G of the specification: making and finding segments.
+ * shmget.c - the lines G of docs/semantics.md: making and finding segments.
  *
- * Names without a word before them are lines of the specification; "fine" ones
- * are of the finer list. What needs several users is in permission.c, what
- * needs small limits in limits.c.
+ * The names in assertions are tags of docs/semantics.md, which says what "fine"
+ * ones are. What needs several users is in permission.c, what needs small limits
+ * in limits.c.
  */
 #include "support/segments.h"
 
