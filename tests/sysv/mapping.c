@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group M of docs/semantics.md: what a program may do to the mapping of an attachment with munmap,
- * mmap, mremap, mprotect and madvise, and what shmdt and nattch say afterwards.
- * With it the facts of group A that are about mappings: what /proc/PID/maps shows,
- * how many there may be, remap_file_pages.
+ * Group M of docs/semantics.md: what a program may do to the mapping of an attachment
+ * with munmap, mmap, mremap, mprotect and madvise, and what shmdt and nattch say
+ * afterwards. With it come the facts of group A that are about mappings: what
+ * /proc/PID/maps shows, how many there may be, remap_file_pages.
  *
  * The kernel counts mappings, and each split makes one more. Splits that remove
  * pages are counted alike on Madang; those that only change something about the
