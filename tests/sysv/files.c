@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * files.c - the lines F and K of the specification: the table of segments as
+ * files.c - the lines F and K of docs/semantics.md: the table of segments as
  * /proc/sysvipc/shm shows it, and ftok.
  *
- * "fine" names are of the finer list: X is the table, F is ftok. The table is
+ * "fine" names are its fine print: X is the table, F is ftok. The table is
  * read as programs do, through open, openat and fopen. That everybody sees
  * everybody's segments is in permission.c. Swap figures are not looked at.
  */

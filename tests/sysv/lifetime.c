@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group L: attachments over fork and every way a process ends (L1 to L4, L6,
- * and the finer facts on them).
+ * Group L of docs/semantics.md: attachments over fork and every way a process ends
+ * (L1 to L4, L6, and the fine print on them).
  *
  * The test itself is the witness: it looks at a segment as soon as fork
  * returned, and again while the ended process is still a zombie. Nothing sleeps;
@@ -9,8 +9,7 @@
  * a time stamp has to move. The test is a subreaper, so that it can wait for
  * grandchildren.
  *
- * L5 is in exec.c, threads in threads.c, L7 in descriptors.c, L8 in freed.c. Not here:
- * raw clone, MADV_DONTFORK.
+ * L5 is in exec.c, threads in threads.c, L7 in descriptors.c, L8 in freed.c.
  */
 #include "support/check.h"
 #include "support/segments.h"
@@ -37,9 +36,9 @@ static void forking(void)
 	time_t since = next_second();
 	struct peer child = peer_start(wait_for_turn, NULL);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("L1", stat.shm_nattch == 4 && attached(other) == 2); /* and fine L01 */
-	CHECK_LINE("L1", stat.shm_lpid == getpid());                    /* and fine L02 */
-	CHECK_LINE("L1", recent(stat.shm_atime, since) && stat.shm_dtime == 0); /* fine L03 */
+	CHECK_LINE("L1, fine L01", stat.shm_nattch == 4 && attached(other) == 2);
+	CHECK_LINE("L1, fine L02", stat.shm_lpid == getpid());
+	CHECK_LINE("L1, fine L03", recent(stat.shm_atime, since) && stat.shm_dtime == 0);
 	struct peer second = peer_start(wait_for_turn, NULL);
 	CHECK_LINE("L1", attached(id) == 6 && attached(other) == 3);
 
@@ -211,7 +210,7 @@ static void children_detach(void)
 	struct peer child = peer_start(detach_and_back, &with);
 	CHECK(peer_hear(&child));
 	struct shmid_ds stat = stat_of(with.id);
-	CHECK_LINE("L6", stat.shm_nattch == 1); /* and fine L21 */
+	CHECK_LINE("L6, fine L21", stat.shm_nattch == 1);
 	CHECK_LINE("L4", stat.shm_lpid == child.pid && stat.shm_dtime != 0);
 	CHECK_LINE("L6", strcmp(with.memory, "the parent's") == 0);
 	peer_say(&child);
@@ -255,7 +254,7 @@ static void grandchildren(bool is_removed)
 	struct peer child = peer_start(leave_grandchild, shared);
 	CHECK(peer_hear(&child));
 	CHECK(reap(child.pid) == 0);
-	CHECK_LINE("L6", attached(shared->id) == 1); /* and fine L17 */
+	CHECK_LINE("L6, fine L17", attached(shared->id) == 1);
 	if (is_removed)
 		CHECK(shmctl(shared->id, IPC_RMID, NULL) == 0 && exists(shared->id));
 	peer_say(&child);
@@ -305,6 +304,96 @@ static void last_to_end(void)
 	CHECK_ERRNO("fine L16", ENOENT, shmget(key, 0, 0));
 }
 
+/* ---- children that inherit something else -------------------------------- */
+
+struct sharer {
+	char *memory;
+	int gate[2];
+};
+
+/* Runs in the parent's memory, on a stack of its own, with the parent's errno. */
+static int share_memory(void *arg)
+{
+	struct sharer *sharer = arg;
+	char byte;
+	strcpy(sharer->memory, "from a sharer");
+	return read(sharer->gate[0], &byte, 1) == 1 ? 0 : 1;
+}
+
+/* A child that shares all memory has no attachments of its own. */
+static void sharing_memory(void)
+{
+	size_t size = 64 * page;
+	struct sharer sharer;
+	int id = make_private(page, 0600);
+	char *stack = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sharer.memory = attach(id);
+	CHECK(stack != MAP_FAILED && pipe(sharer.gate) == 0);
+	pid_t pid = clone(share_memory, stack + size, CLONE_VM | SIGCHLD, &sharer);
+	CHECK_LINE("fine L13", pid > 0 && attached(id) == 1);
+	CHECK(write(sharer.gate[1], ".", 1) == 1);
+	CHECK(reap(pid) == 0);
+	struct shmid_ds stat = stat_of(id);
+	CHECK_LINE("fine L13", stat.shm_nattch == 1 && stat.shm_lpid == getpid());
+	CHECK_LINE("fine L13", strcmp(sharer.memory, "from a sharer") == 0);
+	close(sharer.gate[0]);
+	close(sharer.gate[1]);
+	munmap(stack, size);
+	CHECK(shmdt(sharer.memory) == 0);
+}
+
+static void not_inherited(void)
+{
+	int id = make_private(page, 0600);
+	char *memory = attach(id);
+	CHECK(madvise(memory, page, MADV_DONTFORK) == 0);
+	CHECK_LINE("fine L14", signal_of(read_it, memory) == SIGSEGV);
+	struct peer child = peer_start(wait_for_turn, NULL);
+	if (on_kernel()) /* Madang does not see the madvise */
+		CHECK_LINE("fine L14", attached(id) == 1);
+	CHECK(peer_finish(&child) == 0);
+	CHECK_LINE("fine L14", attached(id) == 1);
+	CHECK(shmdt(memory) == 0);
+}
+
+/* ---- another pid namespace ----------------------------------------------- */
+
+struct views {
+	int outer, inner;
+};
+
+static void look_from_inside(struct peer *test, void *arg)
+{
+	struct views *ids = arg;
+	struct shmid_ds stat = stat_of(ids->outer);
+	CHECK_LINE("fine L62", stat.shm_cpid == 0 && stat.shm_lpid == 0);
+	ids->inner = make_private(page, 0600);
+	CHECK_LINE("fine L62", getpid() == 1 && stat_of(ids->inner).shm_cpid == 1);
+	peer_say(test);
+	peer_hear(test);
+}
+
+/* Its children are in a pid namespace of their own, this process is not. */
+static void look_from_outside(void *arg)
+{
+	struct views *ids = arg;
+	if (unshare(CLONE_NEWPID) != 0)
+		return; /* only root can make one */
+	struct peer child = peer_start(look_from_inside, ids);
+	CHECK(peer_hear(&child));
+	CHECK_LINE("fine L62", child.pid != 1 && stat_of(ids->inner).shm_cpid == child.pid);
+	CHECK(peer_finish(&child) == 0);
+}
+
+static void pid_namespaces(void)
+{
+	struct views *ids = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ids->outer = make_private(page, 0600);
+	CHECK(shmdt(attach(ids->outer)) == 0);
+	CHECK(in_child(look_from_outside, ids));
+	munmap(ids, page);
+}
+
 /* ---- another IPC namespace --------------------------------------------- */
 
 static void leave_ipc_namespace(void *arg)
@@ -339,6 +428,11 @@ int main(void)
 	grandchildren(false);
 	grandchildren(true);
 	last_to_end();
+	if (!WITHOUT_VFORK)
+		sharing_memory();
+	not_inherited();
+	if (on_kernel()) /* Madang shows processes as they saw themselves */
+		pid_namespaces();
 	ipc_namespaces();
 	return test_result();
 }

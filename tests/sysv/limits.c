@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limits.c - line G12 of the specification: no free id, no page budget.
+ * limits.c - line G12 of docs/semantics.md, and its group S: no free id, no page budget.
  *
  * Registered with small limits, which enclose sets when it makes the namespace
  * (on the kernel: the sysctls of an IPC namespace of its own). The limits are
- * read back from IPC_INFO. "fine S" names are of the finer list; limits that
- * change while segments exist are left out, Madang's are given once.
+ * read back from IPC_INFO. Limits that change while segments exist are in sysctls.c:
+ * Madang's are given once.
  */
 #include "support/segments.h"
 

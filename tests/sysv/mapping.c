@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group M: what a program may do to the mapping of an attachment with munmap,
- * mmap, mremap, mprotect and madvise, and what shmdt and nattch say afterwards.
+ * Group M of docs/semantics.md: what a program may do to the mapping of an attachment
+ * with munmap, mmap, mremap, mprotect and madvise, and what shmdt and nattch say
+ * afterwards. With it come the facts of group A that are about mappings: what
+ * /proc/PID/maps shows, how many there may be, remap_file_pages.
  *
  * The kernel counts mappings, and each split makes one more. Splits that remove
  * pages are counted alike on Madang; those that only change something about the
@@ -50,13 +52,15 @@ static void protected_parts(void)
 		CHECK_LINE("fine M10", attached(id) == 3);
 	CHECK_LINE("M1", signal_of(write_it, memory + page) == SIGSEGV);
 	CHECK_LINE("M1", signal_of(write_it, memory) == 0);
-	CHECK_LINE("M1", shmdt(memory) == 0); /* and fine M12 */
+	CHECK_LINE("M1, fine M12", shmdt(memory) == 0);
 	all_gone("M1", id, memory);
 
 	memory = three_pages(&id);
 	CHECK(mprotect(memory + page, page, PROT_NONE) == 0);
 	CHECK(mprotect(memory + page, page, PROT_READ | PROT_WRITE) == 0);
 	CHECK(memory[page] == 2);
+	if (on_kernel())
+		CHECK_LINE("fine M11", attached(id) == 3);
 	CHECK_LINE("fine M12", shmdt(memory) == 0);
 	all_gone("fine M12", id, memory);
 
@@ -79,7 +83,7 @@ static void hole_in_the_middle(void)
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + page));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + 2 * page));
 	time_t since = now_seconds();
-	CHECK_LINE("M2", shmdt(memory) == 0); /* and fine M05 */
+	CHECK_LINE("M2, fine M05", shmdt(memory) == 0);
 	struct shmid_ds stat = stat_of(id);
 	CHECK_LINE("M2", recent(stat.shm_dtime, since) && stat.shm_lpid == getpid());
 	all_gone("M2", id, memory);
@@ -92,7 +96,7 @@ static void missing_tail(void)
 	CHECK(munmap(memory + 2 * page, page) == 0);
 	CHECK_LINE("fine M09", attached(id) == 1);
 	CHECK_LINE("M3", memory[0] == 1 && memory[page] == 2 && is_gone(memory + 2 * page));
-	CHECK_LINE("M3", shmdt(memory) == 0); /* and fine M09 */
+	CHECK_LINE("M3, fine M09", shmdt(memory) == 0);
 	all_gone("M3", id, memory);
 }
 
@@ -105,7 +109,7 @@ static void missing_head(void)
 	CHECK_LINE("M5", memory[page] == 2 && memory[2 * page] == 3 && is_gone(memory));
 	CHECK_ERRNO("fine M07", EINVAL, shmdt(memory + page));
 	CHECK_LINE("M5", attached(id) == 1 && memory[page] == 2);
-	CHECK_LINE("M5", shmdt(memory) == 0); /* and fine M08 */
+	CHECK_LINE("M5, fine M08", shmdt(memory) == 0);
 	all_gone("M5", id, memory);
 }
 
@@ -138,9 +142,9 @@ static void unmapped(void)
 	time_t since = now_seconds();
 	CHECK(munmap(memory, 3 * page) == 0);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("M4", stat.shm_nattch == 0); /* and fine M01 */
+	CHECK_LINE("M4, fine M01", stat.shm_nattch == 0);
 	CHECK_LINE("fine M02", recent(stat.shm_dtime, since) && stat.shm_lpid == getpid());
-	CHECK_ERRNO("M4", EINVAL, shmdt(memory)); /* and fine M03 */
+	CHECK_ERRNO("M4, fine M03", EINVAL, shmdt(memory));
 
 	/* The last detach of a removed one, by munmap. */
 	memory = three_pages(&id);
@@ -222,14 +226,14 @@ static void moved(void)
 	int id;
 	char *old = three_pages(&id), *to = free_pages(3);
 	CHECK(mremap(old, 3 * page, 3 * page, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
-	CHECK_LINE("M7", attached(id) == 1 && to[0] == 1 && to[2 * page] == 3); /* fine M16 */
+	CHECK_LINE("M7, fine M16", attached(id) == 1 && to[0] == 1 && to[2 * page] == 3);
 	CHECK_LINE("M7", is_gone(old));
-	CHECK_ERRNO("M7", EINVAL, shmdt(old)); /* and fine M17 */
+	CHECK_ERRNO("M7, fine M17", EINVAL, shmdt(old));
 	CHECK_LINE("M7", attached(id) == 1);
 	struct peer child = peer_start(stay, NULL);
 	CHECK_LINE("M7", attached(id) == 2);
 	CHECK(peer_finish(&child) == 0);
-	CHECK_LINE("M7", shmdt(to) == 0); /* and fine M18 */
+	CHECK_LINE("M7, fine M18", shmdt(to) == 0);
 	all_gone("M7", id, to);
 }
 
@@ -292,6 +296,70 @@ static void advised(void)
 	all_gone("fine M25", id, memory);
 }
 
+/* The kernel's name for an attachment, and its id where a file has its inode. */
+static void shown_in_maps(void)
+{
+	char line[512], name[64] = "", wanted[64];
+	key_t key = fresh_key();
+	int id = make_segment(key, page, IPC_CREAT | 0600);
+	char *memory = attach(id);
+	unsigned long long start, inode = ~0ull;
+	bool found = false;
+	FILE *maps = fopen("/proc/self/maps", "re");
+	while (!found && maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		found = sscanf(line, "%llx-%*x %*s %*x %*s %llu %63[^\n]", &start, &inode, name) >= 2 &&
+		        start == (unsigned long long)(uintptr_t)memory;
+	if (maps != NULL)
+		fclose(maps);
+	snprintf(wanted, sizeof(wanted), "/SYSV%08x (deleted)", (unsigned)key);
+	CHECK(found);
+	if (on_kernel()) {
+		CHECK_LINE("fine A41", strcmp(name, wanted) == 0);
+		CHECK_LINE("fine A42", inode == (unsigned long long)id);
+	}
+	CHECK(shmdt(memory) == 0);
+}
+
+/* Makes mappings until the process may have no more: pages of two kinds in turn. */
+static void attach_one_too_many(void *arg)
+{
+	const int *id = arg;
+	size_t most = (size_t)number_in("/proc/sys/vm/max_map_count", ""), pages = 2 * most;
+	char *area = mmap(NULL, pages * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(area != FAILED);
+	size_t i = 1;
+	while (i < pages && mprotect(area + i * page, page, PROT_READ) == 0)
+		i += 2;
+	/* What is left room for now is one mapping at most. */
+	void *one = shmat(*id, NULL, 0), *two = shmat(*id, NULL, SHM_RDONLY);
+	int error = errno;
+	munmap(area, pages * page);
+	CHECK_LINE("fine A61", i < pages && two == FAILED && error == ENOMEM);
+	CHECK_LINE("fine A61", attached(*id) == (one != FAILED ? 1 : 0));
+}
+
+static void too_many_mappings(void)
+{
+	long long most = number_in("/proc/sys/vm/max_map_count", "");
+	if (WITH_SHADOW || most < 0 || most > 100000)
+		return; /* shadows are mappings too; and it would take long */
+	int id = make_private(page, 0600);
+	CHECK(in_child(attach_one_too_many, &id));
+}
+
+/* What a program may do with an ordinary shared mapping, remap_file_pages, works. */
+static void pages_in_another_order(void)
+{
+	int id;
+	char *memory = three_pages(&id);
+	CHECK_LINE("fine A66", remap_file_pages(memory, page, 0, 1, 0) == 0 && memory[0] == 2);
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+	CHECK_LINE("fine A66", remap_file_pages(memory + page, page, 0, 2, 0) == 0);
+	CHECK_LINE("fine A66", memory[0] == 2 && memory[page] == 3 && memory[2 * page] == 3);
+	CHECK(munmap(memory, 3 * page) == 0);
+	CHECK_LINE("M4", !exists(id));
+}
+
 int main(void)
 {
 	begin();
@@ -311,5 +379,8 @@ int main(void)
 	shrunk();
 	doubled();
 	advised();
+	shown_in_maps();
+	too_many_mappings();
+	pages_in_another_order();
 	return test_result();
 }

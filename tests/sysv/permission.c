@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * permission.c - the lines P of the specification: who may do what to whose
- * segment. "fine" names are of the finer list.
+ * permission.c - the lines P of docs/semantics.md: who may do what to whose
+ * segment. "fine" names are its fine print.
  *
  * Needs root: children become the users below, who need no entry anywhere, and
  * try. Runs in a namespace made for several users. What a user can do with a
@@ -376,7 +376,8 @@ static void test_given_away(void)
 	int id = make_as(&owner, 0600);
 	set_owner(id, stranger.uid, stranger.gid);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("C2, fine P34", stat.shm_perm.uid == stranger.uid && stat.shm_perm.gid == stranger.gid);
+	CHECK_LINE("C2, fine P34", stat.shm_perm.uid == stranger.uid &&
+	           stat.shm_perm.gid == stranger.gid);
 	CHECK_LINE("C2, fine P34", stat.shm_perm.cuid == owner.uid && stat.shm_perm.cgid == owner.gid);
 	CHECK_LINE("P1", rights_of(&stranger, id) == ALL_DATA);
 	CHECK_LINE("P10, fine P36", rights_of(&owner, id) == ALL_DATA);
@@ -437,8 +438,10 @@ static void act_as_other_effective_user(void *unused)
 	CHECK_ERRNO("fine P43", EPERM, shmctl(mine, IPC_RMID, NULL));
 	int theirs = make_private(100, 0640);
 	struct shmid_ds stat = stat_of(theirs);
-	CHECK_LINE("G10, fine G34", stat.shm_perm.uid == stranger.uid && stat.shm_perm.cuid == stranger.uid);
-	CHECK_LINE("G10, fine G34", stat.shm_perm.gid == stranger.gid && stat.shm_perm.cgid == stranger.gid);
+	CHECK_LINE("G10, fine G34", stat.shm_perm.uid == stranger.uid &&
+	           stat.shm_perm.cuid == stranger.uid);
+	CHECK_LINE("G10, fine G34", stat.shm_perm.gid == stranger.gid &&
+	           stat.shm_perm.cgid == stranger.gid);
 	CHECK(seteuid(0) == 0);
 	CHECK_LINE("fine P43", rights_of(&stranger, theirs) == ALL_DATA);
 	CHECK_LINE("fine P43", stat_of(mine).shm_nattch == 1);
@@ -539,7 +542,7 @@ static void test_ordinary_user(void)
 	CHECK(as_user(&stranger, look_without_permission, &(int){ make_as(&owner, 0) }));
 }
 
-/* ---- locking by ordinary users --------------------------------------------------------------- */
+/* ---- locking by ordinary users ------------------------------------------------------ */
 
 static void limit_locked_memory(size_t bytes)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group A: shmat, line by line, and its finer facts.
+ * Group A of docs/semantics.md: shmat, line by line, with the fine print.
  *
  * Addresses that have to be free come from free_pages(): between the asking and
  * the use only this thread runs. What is about permission needs a caller who is
@@ -9,7 +9,8 @@
  * kernel's. What a write to read-only memory does is seen by the signal that
  * ends a forked child.
  *
- * Not here: the name of the mapping in /proc/PID/maps, max_map_count, core dumps.
+ * The name of the mapping in /proc/PID/maps, max_map_count and remap_file_pages are in
+ * mapping.c.
  */
 #include "support/check.h"
 #include "support/segments.h"
@@ -27,13 +28,13 @@ static size_t page;
 
 static void unknown_ids(void)
 {
-	CHECK_ERRNO("A1", EINVAL, shmat(-1, NULL, 0)); /* and fine A01 */
+	CHECK_ERRNO("A1, fine A01", EINVAL, shmat(-1, NULL, 0));
 	CHECK_ERRNO("A1", EINVAL, shmat(INT32_MIN, NULL, 0));
 	CHECK_ERRNO("A1", EINVAL, shmat(INT32_MAX, NULL, 0));
 	int id = make_private(page, 0600);
 	CHECK_ERRNO("fine A02", EINVAL, shmat(id + 32768, NULL, 0));
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
-	CHECK_ERRNO("fine A03", EINVAL, shmat(id, NULL, 0)); /* A1: removed */
+	CHECK_ERRNO("A1, fine A03", EINVAL, shmat(id, NULL, 0));
 }
 
 /* Makes and removes segments until one has the index of `gone`, as the kernel
@@ -75,16 +76,16 @@ static void chosen_addresses(void)
 {
 	int id = make_private(2 * page, 0600);
 	char *first = attach(id);
-	CHECK_LINE("A9", (uintptr_t)first % page == 0); /* and fine A10 */
+	CHECK_LINE("A9, fine A10", (uintptr_t)first % page == 0);
 
 	char *wish = free_pages(2);
-	CHECK_ERRNO("A2", EINVAL, shmat(id, wish + 1, 0)); /* and fine A16 */
+	CHECK_ERRNO("A2, fine A16", EINVAL, shmat(id, wish + 1, 0));
 	CHECK_ERRNO("A2", EINVAL, shmat(id, wish + page - 1, SHM_RDONLY));
-	CHECK_LINE("A2", shmat(id, wish + 1234, SHM_RND) == wish); /* and fine A17 */
+	CHECK_LINE("A2, fine A17", shmat(id, wish + 1234, SHM_RND) == wish);
 	CHECK(shmdt(wish) == 0);
 	CHECK_LINE("A2", shmat(id, wish + page - 1, SHM_RND | SHM_RDONLY) == wish);
 	CHECK(shmdt(wish) == 0);
-	CHECK_LINE("A2", shmat(id, wish, 0) == wish); /* and fine A18 */
+	CHECK_LINE("A2, fine A18", shmat(id, wish, 0) == wish);
 	CHECK_LINE("fine A62", (size_t)SHMLBA == page);
 	strcpy(first, "here as well");
 	CHECK_LINE("A2", strcmp(wish, "here as well") == 0);
@@ -97,12 +98,12 @@ static void taken_addresses(void)
 	int id = make_private(2 * page, 0600);
 	char *own = attach(id);
 	char *other = numbered_pages(3);
-	CHECK_ERRNO("A3", EINVAL, shmat(id, other, 0)); /* and fine A19 */
+	CHECK_ERRNO("A3, fine A19", EINVAL, shmat(id, other, 0));
 	CHECK_ERRNO("A3", EINVAL, shmat(id, own, 0));
 	CHECK_ERRNO("A3", EINVAL, shmat(id, other + page, SHM_RND));
 	/* Only its end touches: the first page is free, the second is not. */
 	CHECK(munmap(other, page) == 0);
-	CHECK_ERRNO("A3", EINVAL, shmat(id, other, 0)); /* and fine A20 */
+	CHECK_ERRNO("A3, fine A20", EINVAL, shmat(id, other, 0));
 	CHECK_ERRNO("A3", EINVAL, shmat(id, other + 1, SHM_RND));
 	/* Only its beginning touches. */
 	CHECK(munmap(other + 2 * page, page) == 0);
@@ -131,13 +132,13 @@ static void remap_over_ordinary(void)
 {
 	int id = make_private(page, 0600);
 	char *pages = numbered_pages(3);
-	CHECK_LINE("A4", shmat(id, pages + page, SHM_REMAP) == pages + page); /* and fine A29 */
+	CHECK_LINE("A4, fine A29", shmat(id, pages + page, SHM_REMAP) == pages + page);
 	CHECK_LINE("A4", pages[0] == 1 && pages[page - 1] == 1);
 	CHECK_LINE("A4", pages[page] == 0 && pages[2 * page - 1] == 0);
 	CHECK_LINE("A4", pages[2 * page] == 3 && pages[3 * page - 1] == 3);
 	CHECK_LINE("A4", attached(id) == 1);
-	CHECK_ERRNO("A4", EINVAL, shmat(id, NULL, SHM_REMAP)); /* and fine A22 */
-	CHECK_ERRNO("A4", EINVAL, shmat(id, (char *)page - 1, SHM_RND | SHM_REMAP)); /* fine A23 */
+	CHECK_ERRNO("A4, fine A22", EINVAL, shmat(id, NULL, SHM_REMAP));
+	CHECK_ERRNO("A4, fine A23", EINVAL, shmat(id, (char *)page - 1, SHM_RND | SHM_REMAP));
 	CHECK_ERRNO("fine A43", EINVAL, shmat(id, NULL, ~0));
 	CHECK_LINE("A4", attached(id) == 1);
 	CHECK(shmdt(pages + page) == 0);
@@ -231,7 +232,7 @@ static void read_only(void)
 	CHECK_LINE("A5", memory != FAILED && strcmp(memory, "written before") == 0);
 	CHECK_LINE("fine A36", signal_of(read_it, memory) == 0);
 	CHECK_LINE("fine A36", signal_of(write_it, memory) == SIGSEGV);
-	CHECK_ERRNO("A5", EACCES, mprotect(memory, page, PROT_READ | PROT_WRITE)); /* fine A37 */
+	CHECK_ERRNO("A5, fine A37", EACCES, mprotect(memory, page, PROT_READ | PROT_WRITE));
 	CHECK_LINE("fine A38", attached(id) == 2);
 	CHECK_LINE("fine A39", mprotect(both, page, PROT_READ) == 0);
 	CHECK_LINE("fine A39", signal_of(write_it, both) == SIGSEGV);
@@ -342,16 +343,16 @@ static void counts(void)
 	time_t since = now_seconds();
 	char *one = attach(id);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("A7", stat.shm_nattch == 1 && stat.shm_lpid == getpid()); /* and fine A11 */
+	CHECK_LINE("A7, fine A11", stat.shm_nattch == 1 && stat.shm_lpid == getpid());
 	CHECK_LINE("A7", recent(stat.shm_atime, since) && stat.shm_dtime == 0);
 	size_t whole = (5000 + page - 1) / page * page;
 	CHECK_LINE("fine A12", one[4999] == 0 && one[5000] == 0 && one[whole - 1] == 0);
 	CHECK_LINE("fine A12", signal_of(write_it, one + whole - 1) == 0);
 
 	char *two = attach(id);
-	CHECK_LINE("fine A13", two != one && attached(id) == 2); /* and A7 */
+	CHECK_LINE("A7, fine A13", two != one && attached(id) == 2);
 	strcpy(one, "one");
-	CHECK_LINE("fine A14", strcmp(two, "one") == 0); /* and A7 */
+	CHECK_LINE("A7, fine A14", strcmp(two, "one") == 0);
 	one[5001] = 'x';
 	CHECK_LINE("fine A15", two[5001] == 'x' && one[whole - 1] == 1);
 	char *three = shmat(id, NULL, 0777 | 01000000 | 0x10000000);

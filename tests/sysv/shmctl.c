@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmctl.c - the lines C of the specification: looking at segments, changing
+ * shmctl.c - the lines C of docs/semantics.md: looking at segments, changing
  * and removing them, locking, and what the whole namespace holds.
  *
- * "fine" names are of the finer list, R among them (removal). Who may do what
+ * "fine" names are its fine print, R among them (removal). Who may do what
  * is in permission.c. Numbers of the whole namespace are compared exactly only
  * where nobody else can make segments meanwhile.
  */
@@ -109,6 +109,10 @@ static void test_stat(void)
 	_Static_assert(sizeof(stat.shm_perm) == 36, "fine C63");
 	_Static_assert(offsetof(struct shmid_ds, shm_segsz) == 36, "fine C63");
 	_Static_assert(offsetof(struct shmid_ds, shm_nattch) == 72, "fine C63");
+#elif defined(__i386__) && defined(__GLIBC__)
+	/* Such a program calls __shmctl64, and another structure is filled for it. */
+	CHECK_LINE("fine C65", sizeof(stat.shm_ctime) == 8 && stat.shm_ctime <= clock_after());
+	CHECK_LINE("fine C65", stat.shm_atime == 0 && stat.shm_cpid == getpid());
 #endif
 	CHECK_LINE("C1", stat.shm_perm.mode == 0600 && stat.shm_segsz == 100);
 }
@@ -242,6 +246,8 @@ static void test_limits(void)
 	CHECK_LINE("C4, fine C32", alone() ? highest == index : highest >= index);
 	CHECK_LINE("C4, fine C33", limits.shmmin == 1);
 	CHECK_LINE("C4, fine C33", limits.shmseg == limits.shmmni && limits.shmmni >= 64);
+	if (alone())
+		CHECK_LINE("fine S60", limits.shmmni == 4096);
 #if ULONG_MAX > UINT32_MAX
 	/* Madang's default is the kernel's: no limit, but for room to count in. */
 	unsigned long unlimited = ULONG_MAX - (1ul << 24);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Group D: shmdt, line by line, its finer facts, and what becomes of a removed
- * segment until its last detach (fine R01 to R60).
+ * Group D of docs/semantics.md: shmdt, line by line, with the fine print, and what
+ * becomes of a removed segment until its last detach (fine R01 to R60).
  *
  * Which pages one shmdt takes after the program changed its mappings is in
  * mapping.c; detaching by dying is in lifetime.c.
@@ -21,14 +21,14 @@ static void wrong_addresses(void)
 	char *stranger = numbered_pages(1);
 	char *nothing = free_pages(1);
 	int local = 0;
-	CHECK_ERRNO("D1", EINVAL, shmdt(memory + 1));    /* and fine D01 */
+	CHECK_ERRNO("D1, fine D01", EINVAL, shmdt(memory + 1));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + page - 1));
-	CHECK_ERRNO("D1", EINVAL, shmdt(memory + page)); /* and fine D02 */
+	CHECK_ERRNO("D1, fine D02", EINVAL, shmdt(memory + page));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + page + 1));
 	CHECK_ERRNO("D1", EINVAL, shmdt(memory + 2 * page));
-	CHECK_ERRNO("D1", EINVAL, shmdt(NULL));          /* and fine D03 */
-	CHECK_ERRNO("D1", EINVAL, shmdt(stranger));      /* and fine D04 */
-	CHECK_ERRNO("D1", EINVAL, shmdt(FAILED));        /* and fine D05 */
+	CHECK_ERRNO("D1, fine D03", EINVAL, shmdt(NULL));
+	CHECK_ERRNO("D1, fine D04", EINVAL, shmdt(stranger));
+	CHECK_ERRNO("D1, fine D05", EINVAL, shmdt(FAILED));
 	CHECK_ERRNO("D1", EINVAL, shmdt((char *)FAILED - page + 1));
 	CHECK_ERRNO("D1", EINVAL, shmdt(nothing));
 	CHECK_ERRNO("D1", EINVAL, shmdt(&local));
@@ -56,11 +56,11 @@ static void detaching(void)
 	errno = ERANGE;
 	CHECK_LINE("D2", shmdt(memory) == 0 && errno == ERANGE);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("D2", stat.shm_nattch == 1 && stat.shm_lpid == getpid()); /* and fine D07 */
+	CHECK_LINE("D2, fine D07", stat.shm_nattch == 1 && stat.shm_lpid == getpid());
 	CHECK_LINE("D2", recent(stat.shm_dtime, since));
-	CHECK_LINE("D2", signal_of(read_it, memory) == SIGSEGV); /* and fine D06 */
+	CHECK_LINE("D2, fine D06", signal_of(read_it, memory) == SIGSEGV);
 	CHECK_LINE("D2", strcmp(other, "left alone") == 0);
-	CHECK_ERRNO("D3", EINVAL, shmdt(memory)); /* and fine D08, D60 */
+	CHECK_ERRNO("D3, fine D08, D60", EINVAL, shmdt(memory));
 	CHECK_LINE("D3", attached(id) == 1);
 	CHECK(shmdt(other) == 0);
 	CHECK_ERRNO("D3", EINVAL, shmdt(other));
@@ -131,7 +131,7 @@ static void removed(void)
 	CHECK_LINE("fine R03", next != id && shmget(key, 0, 0) == next);
 	CHECK_LINE("D6", shmdt(memory) == 0);
 	struct shmid_ds stat;
-	CHECK_ERRNO("D6", EINVAL, shmctl(id, IPC_STAT, &stat)); /* and fine R10, R12 */
+	CHECK_ERRNO("D6, fine R10, R12", EINVAL, shmctl(id, IPC_STAT, &stat));
 	CHECK_ERRNO("D6", EINVAL, shmat(id, NULL, 0));
 	CHECK_ERRNO("fine R11", EINVAL, shmctl(id, IPC_RMID, NULL));
 	CHECK_ERRNO("D6", EINVAL, shmdt(memory));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shmget.c - the lines G of the specification: making and finding segments.
+ * shmget.c - the lines G of docs/semantics.md: making and finding segments.
  *
- * Names without a word before them are lines of the specification; "fine" ones
- * are of the finer list. What needs several users is in permission.c, what
- * needs small limits in limits.c.
+ * The names in assertions are tags of docs/semantics.md, which says what "fine"
+ * ones are. What needs several users is in permission.c, what needs small limits
+ * in limits.c.
  */
 #include "support/segments.h"
 #include "platform/raw.h"
@@ -218,6 +218,40 @@ static void test_ids_do_not_come_back(void)
 	CHECK_LINE("G11", stat_of(id).shm_segsz == 1);
 }
 
+static int in_use(void)
+{
+	struct shm_info use;
+	CHECK(shmctl(0, SHM_INFO, (struct shmid_ds *)(void *)&use) >= 0);
+	return use.used_ids;
+}
+
+/* With many in use the indexes go round later. This comes first in main: segments
+ * with indexes at the end would be in the way. */
+static void test_range_of_indexes(void)
+{
+	enum { MANY = 100, ROUNDS = 400 };
+	int ids[MANY], highest = 0;
+	if (!alone())
+		return;
+	for (int i = 0; i < MANY; i++)
+		ids[i] = make_private(1, 0600);
+	int expected = in_use() * 3 / 2 - 1;
+	for (int i = 0; i < ROUNDS; i++) {
+		int id = make_private(1, 0600);
+		if (id % INDEXES > highest)
+			highest = id % INDEXES;
+		CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+	}
+	CHECK_LINE("fine S14", expected == 149 && highest == expected);
+	for (int i = 0; i < MANY; i++)
+		CHECK(shmctl(ids[i], IPC_RMID, NULL) == 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		int id = make_private(1, 0600);
+		CHECK_LINE("fine S14", i < 150 || id % INDEXES <= 63);
+		CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+	}
+}
+
 static void test_key_of_removed(void)
 {
 	key_t key = fresh_key();
@@ -293,6 +327,16 @@ static void test_in_a_bare_process(void)
 		test_under_another_root();
 }
 
+static void check_huge_segment(int id)
+{
+	const size_t huge = (size_t)number_in("/proc/meminfo", "Hugepagesize:") << 10;
+	keep_track(id);
+	CHECK_LINE("fine G62", stat_of(id).shm_segsz == 5000);
+	void *memory = attach(id);
+	CHECK_LINE("fine G62", (uintptr_t)memory % huge == 0);
+	CHECK(shmdt(memory) == 0);
+}
+
 static void test_huge_pages(void)
 {
 	const int two_megabytes = 21 << 26, unheard_of = 13 << 26;
@@ -302,12 +346,12 @@ static void test_huge_pages(void)
 		CHECK_LINE("G13, fine G42", errno == ENOMEM || errno == EPERM || errno == EINVAL);
 		CHECK_ERRNO("G13: nothing was made", ENOENT, shmget(key, 0, 0));
 	} else {
-		keep_track(id);
-		CHECK_LINE("fine G62", stat_of(id).shm_segsz == 5000);
-		void *memory = attach(id);
-		CHECK_LINE("fine G62", (uintptr_t)memory % (2u << 20) == 0);
-		CHECK(shmdt(memory) == 0);
+		check_huge_segment(id);
 	}
+	/* Without a reservation it can be had though there are no huge pages. */
+	id = shmget(IPC_PRIVATE, 5000, IPC_CREAT | SHM_HUGETLB | SHM_NORESERVE | 0600);
+	if (id >= 0)
+		check_huge_segment(id);
 	if (geteuid() == 0 && number_in("/proc/meminfo", "HugePages_Total:") == 0 &&
 	    number_in("/proc/sys/vm/nr_overcommit_hugepages", "") == 0)
 		CHECK_ERRNO("G13, fine G42, G63", ENOMEM,
@@ -343,6 +387,7 @@ int main(void)
 {
 	begin();
 	test_kernel_is_out();
+	test_range_of_indexes();
 	test_private_key();
 	test_absent_key();
 	test_exclusive();
