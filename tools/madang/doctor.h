@@ -28,6 +28,7 @@ struct diagnosis {
 	struct mdg_finding *findings;
 	size_t finding_count;
 	size_t findings_lost; /* no memory to keep them */
+	unsigned strays;      /* directories that killed runs with --private left (private.h) */
 	unsigned orphans;
 	unsigned wrong;       /* things that remain wrong */
 };

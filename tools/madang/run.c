@@ -4,10 +4,10 @@
  *
  * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in MADANG_NAMESPACE,
  * and becomes the program: no process stays in between, so signals, exit codes and the parent's
- * waitpid are the program's own. The namespace is opened first, so that a refusal is said by madang
+ * waitpid are the program's own. With --private a process does stay: private.h. The namespace is opened first, so that a refusal is said by madang
  * and not by a shmget deep inside the program.
  */
-#include "tool.h"
+#include "private.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,12 +17,14 @@
 #include <unistd.h>
 
 static const char help[] =
-	"Usage: madang run [--namespace DIR] [--] PROGRAM [ARGUMENTS]\n"
+	"Usage: madang run [--namespace DIR | --private] [--] PROGRAM [ARGUMENTS]\n"
 	"Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the kernel's.\n"
 	"Programs that PROGRAM starts use them too.\n"
 	"\n"
 	"  -n, --namespace DIR  the namespace, made when it is not there;\n"
 	"                       default $MADANG_NAMESPACE or your own\n"
+	"  -p, --private        a new namespace, removed when PROGRAM and all that it\n"
+	"                       started have ended\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"$MADANG_PRELOAD names another libmadang-sysv.so.0 to use.\n"
@@ -142,7 +144,7 @@ static int prepare_preload(const char *library)
 	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
 }
 
-static int become(struct program *program, char **arguments)
+static int become(const struct program *program, char **arguments)
 {
 	int error;
 
@@ -160,36 +162,84 @@ static int become(struct program *program, char **arguments)
 	return error == ENOENT ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE;
 }
 
+/* What the command line asks for, and what was found. */
+struct request {
+	const char *dir;
+	bool is_private;
+	char **arguments; /* the program's name first */
+	char library[4096];
+	struct program program;
+};
+
+static int start(void *context)
+{
+	const struct request *request = context;
+	return become(&request->program, request->arguments);
+}
+
+static int run_shared(struct request *request)
+{
+	int status = prepare_namespace(request->dir);
+	if (status == TOOL_OK)
+		status = prepare_preload(request->library);
+	return status == TOOL_OK ? start(request) : status;
+}
+
+static int run_private(struct request *request)
+{
+	struct private_room room;
+	int status = private_make(&room);
+
+	if (status != TOOL_OK)
+		return status;
+	status = prepare_namespace(room.path);
+	if (status == TOOL_OK)
+		status = prepare_preload(request->library);
+	if (status == TOOL_OK)
+		return private_run(&room, start, request);
+	private_remove(&room);
+	return status;
+}
+
+/* TOOL_OK: the program can be started. */
+static int find_all(struct request *request)
+{
+	int status = program_find(request->arguments[0], &request->program);
+
+	if (status != 0)
+		return complain_not_runnable(status, request->arguments[0]);
+	status = find_preload(request->library, sizeof request->library);
+	if (status == TOOL_OK)
+		status = complain_unreachable(program_reach(&request->program, request->library),
+		                              &request->program);
+	return status;
+}
+
 int run_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
+		{ "namespace", required_argument, NULL, 'n' }, { "private", no_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
-	static struct program program;
-	char library[4096];
-	const char *dir = NULL;
+	static struct request request;
 	int c, status;
 
 	/* '+': the first word that is no option is the program; the rest is the program's. */
-	while ((c = getopt_long(argc, argv, "+:n:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:n:ph", options, NULL)) != -1) {
 		switch (c) {
-		case 'n': dir = optarg; break;
+		case 'n': request.dir = optarg; break;
+		case 'p': request.is_private = true; break;
 		case 'h': return print_help(help);
 		default: return usage_option(c, argv);
 		}
 	}
+	if (request.is_private && request.dir != NULL)
+		return usage_error("--private makes a namespace of its own; --namespace names another");
 	if (optind == argc)
 		return usage_error("which program?");
-	status = program_find(argv[optind], &program);
-	if (status != 0)
-		return complain_not_runnable(status, argv[optind]);
-	status = find_preload(library, sizeof library);
-	if (status == TOOL_OK)
-		status = complain_unreachable(program_reach(&program, library), &program);
-	if (status == TOOL_OK)
-		status = prepare_namespace(dir);
-	if (status == TOOL_OK)
-		status = prepare_preload(library);
-	return status == TOOL_OK ? become(&program, argv + optind) : status;
+	request.arguments = argv + optind;
+	status = find_all(&request);
+	if (status != TOOL_OK)
+		return status;
+	return request.is_private ? run_private(&request) : run_shared(&request);
 }
