@@ -44,7 +44,7 @@ static int complain_not_runnable(int status, const char *name)
 	return status;
 }
 
-static int complain_unreachable(enum program_reach reach, const struct program *program)
+static int complain_unreachable(enum mdg__reach reach, const struct program *program)
 {
 	char file[sizeof program->path + sizeof program->judged + 32];
 
@@ -54,25 +54,26 @@ static int complain_unreachable(enum program_reach reach, const struct program *
 		snprintf(file, sizeof file, "%s, the interpreter of %s,", program->judged,
 		         program->path);
 	switch (reach) {
-	case PROGRAM_STATIC:
+	case MDG__REACH_STATIC:
 		complain("%s is statically linked: a preload cannot reach it", file);
 		advise("Link it dynamically, or link libmadang-sysv.a into it.");
 		break;
-	case PROGRAM_PRIVILEGED:
+	case MDG__REACH_PRIVILEGED:
 		complain("%s is set-user-ID, set-group-ID or has capabilities: the loader ignores a "
 		         "preload in it", file);
 		advise("Run it as the user it changes to, or run a copy without the privilege "
 		       "('cp' makes one), or link it with -lmadang-sysv.");
 		break;
-	case PROGRAM_OTHER_MACHINE:
+	case MDG__REACH_OTHER_MACHINE:
 		complain("%s is for another word size or processor than libmadang-sysv", file);
-		advise("Build Madang for it and name that library in MADANG_PRELOAD.");
+		advise("Install a Madang that is built for it into the same tree, where its loader looks "
+		       "for $LIB (man madang-run), or name its library in MADANG_PRELOAD.");
 		break;
-	case PROGRAM_OTHER_LIBC:
+	case MDG__REACH_OTHER_LIBC:
 		complain("%s uses another C library than libmadang-sysv", file);
 		advise("Build Madang with that C library and name it in MADANG_PRELOAD.");
 		break;
-	case PROGRAM_REACHED:
+	case MDG__REACHED:
 		return TOOL_OK;
 	}
 	return TOOL_TROUBLE;
@@ -115,12 +116,14 @@ static int prepare_namespace(const char *dir)
 /* Whether the list holds the library already: inside `madang run bash`, run again. */
 static bool list_holds(const char *list, const char *library)
 {
-	size_t length = strlen(library);
-	for (const char *p = strstr(list, library); p != NULL; p = strstr(p + 1, library))
-		if ((p == list || strchr(" \t\n:", p[-1])) &&
-		    (p[length] == '\0' || strchr(" \t\n:", p[length])))
+	for (const char *entry = list;; entry++) {
+		size_t length = strcspn(entry, " \t\n:");
+		if (length > 0 && preload_is(entry, length, library))
 			return true;
-	return false;
+		entry += length;
+		if (entry[0] == '\0')
+			return false;
+	}
 }
 
 static int prepare_preload(const char *library)
