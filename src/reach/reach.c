@@ -94,3 +94,39 @@ enum mdg__reach mdg__reach_judge(const char *program, const char *preload, enum 
 		return MDG__REACH_OTHER_LIBC;
 	return MDG__REACHED;
 }
+
+const char *mdg__reach_reason(enum mdg__reach reach)
+{
+	switch (reach) {
+	case MDG__REACH_STATIC:
+		return "is statically linked: a preload cannot reach it";
+	case MDG__REACH_PRIVILEGED:
+		return "is set-user-ID, set-group-ID or has capabilities: the loader ignores a preload in it";
+	case MDG__REACH_OTHER_MACHINE:
+		return "is for another word size or processor than libmadang-sysv";
+	case MDG__REACH_OTHER_LIBC:
+		return "uses another C library than libmadang-sysv";
+	case MDG__REACHED:
+		break;
+	}
+	return "";
+}
+
+const char *mdg__reach_advice(enum mdg__reach reach)
+{
+	switch (reach) {
+	case MDG__REACH_STATIC:
+		return "Link it dynamically, or link libmadang-sysv.a into it.";
+	case MDG__REACH_PRIVILEGED:
+		return "Run it as the user it changes to, or run a copy without the privilege "
+		       "('cp' makes one), or link it with -lmadang-sysv.";
+	case MDG__REACH_OTHER_MACHINE:
+		return "Install a Madang that is built for it into the same tree, where its loader looks "
+		       "for $LIB (man madang-run), or name its library in MADANG_PRELOAD.";
+	case MDG__REACH_OTHER_LIBC:
+		return "Build Madang with that C library and name it in MADANG_PRELOAD.";
+	case MDG__REACHED:
+		break;
+	}
+	return "";
+}

@@ -69,5 +69,8 @@ enum mdg__libc { MDG__LIBC_ANY, MDG__LIBC_GLIBC, MDG__LIBC_MUSL }; /* the preloa
  * interpreter of a script, or "" for the program itself. */
 enum mdg__reach mdg__reach_judge(const char *program, const char *preload, enum mdg__libc libc,
                                  char ret_judged[MDG__LOADER_ROOM]);
+/* The verdict as the rest of a sentence that begins with the program, and what can be done. */
+const char *mdg__reach_reason(enum mdg__reach reach);
+const char *mdg__reach_advice(enum mdg__reach reach);
 
 #endif

@@ -116,6 +116,15 @@ static void make_template(char *room, size_t size)
 	snprintf(room + prefix, size - prefix, "$LIB%s", name);
 }
 
+bool preload_is_readable(const char *entry)
+{
+	char path[MDG__LIBRARY_ROOM];
+
+	/* If it cannot be told which file is meant, who named it knows. */
+	return !mdg__library_expand(path, entry, strlen(entry), own_loader()) ||
+	       access(path, R_OK) == 0;
+}
+
 bool preload_is(const char *entry, size_t length, const char *library)
 {
 	char expanded[MDG__LIBRARY_ROOM], ours[MDG__LIBRARY_ROOM];
@@ -133,7 +142,7 @@ bool preload_is(const char *entry, size_t length, const char *library)
 /* What the caller named: absolute, because the program and its children may change the directory. */
 static bool take_wanted(char *room, size_t size, const char *wanted)
 {
-	char directory[4096], path[MDG__LIBRARY_ROOM];
+	char directory[4096];
 
 	if (wanted[0] == '/' || getcwd(directory, sizeof directory) == NULL)
 		snprintf(room, size, "%s", wanted);
@@ -146,9 +155,7 @@ static bool take_wanted(char *room, size_t size, const char *wanted)
 		free(real);
 		return access(room, R_OK) == 0;
 	}
-	/* If it cannot be told which file is meant, the caller knows. */
-	return !mdg__library_expand(path, room, strlen(room), own_loader()) ||
-	       access(path, R_OK) == 0;
+	return preload_is_readable(room);
 }
 
 /* Beside the tool: in one of `near`, from the tool's directory. */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 static const char help[] =
-	"Usage: madang run [--namespace DIR | --private] [--] PROGRAM [ARGUMENTS]\n"
+	"Usage: madang run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]\n"
 	"Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the kernel's.\n"
 	"Programs that PROGRAM starts use them too.\n"
 	"\n"
@@ -25,6 +25,7 @@ static const char help[] =
 	"                       default $MADANG_NAMESPACE or your own\n"
 	"  -p, --private        a new namespace, removed when PROGRAM and all that it\n"
 	"                       started have ended\n"
+	"  -s, --strict         start no program, however deep, that would not use Madang\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"$MADANG_PRELOAD names another libmadang-sysv.so.0 to use.\n"
@@ -48,34 +49,15 @@ static int complain_unreachable(enum mdg__reach reach, const struct program *pro
 {
 	char file[sizeof program->path + sizeof program->judged + 32];
 
+	if (reach == MDG__REACHED)
+		return TOOL_OK;
 	if (strcmp(program->path, program->judged) == 0)
 		snprintf(file, sizeof file, "%s", program->path);
 	else
 		snprintf(file, sizeof file, "%s, the interpreter of %s,", program->judged,
 		         program->path);
-	switch (reach) {
-	case MDG__REACH_STATIC:
-		complain("%s is statically linked: a preload cannot reach it", file);
-		advise("Link it dynamically, or link libmadang-sysv.a into it.");
-		break;
-	case MDG__REACH_PRIVILEGED:
-		complain("%s is set-user-ID, set-group-ID or has capabilities: the loader ignores a "
-		         "preload in it", file);
-		advise("Run it as the user it changes to, or run a copy without the privilege "
-		       "('cp' makes one), or link it with -lmadang-sysv.");
-		break;
-	case MDG__REACH_OTHER_MACHINE:
-		complain("%s is for another word size or processor than libmadang-sysv", file);
-		advise("Install a Madang that is built for it into the same tree, where its loader looks "
-		       "for $LIB (man madang-run), or name its library in MADANG_PRELOAD.");
-		break;
-	case MDG__REACH_OTHER_LIBC:
-		complain("%s uses another C library than libmadang-sysv", file);
-		advise("Build Madang with that C library and name it in MADANG_PRELOAD.");
-		break;
-	case MDG__REACHED:
-		return TOOL_OK;
-	}
+	complain("%s %s", file, mdg__reach_reason(reach));
+	advise(mdg__reach_advice(reach));
 	return TOOL_TROUBLE;
 }
 
@@ -168,7 +150,7 @@ static int become(const struct program *program, char **arguments)
 /* What the command line asks for, and what was found. */
 struct request {
 	const char *dir;
-	bool is_private;
+	bool is_private, is_strict;
 	char **arguments; /* the program's name first */
 	char library[4096];
 	struct program program;
@@ -177,14 +159,27 @@ struct request {
 static int start(void *context)
 {
 	const struct request *request = context;
+	if (request->is_strict)
+		strict_forbid();
 	return become(&request->program, request->arguments);
+}
+
+static int prepare(const struct request *request, const char *dir)
+{
+	char strict[sizeof request->library];
+	int status = prepare_namespace(dir);
+
+	if (status == TOOL_OK)
+		status = prepare_preload(request->library);
+	if (status != TOOL_OK || !request->is_strict)
+		return status;
+	status = strict_prepare(request->library, strict, sizeof strict);
+	return status == TOOL_OK ? prepare_preload(strict) : status;
 }
 
 static int run_shared(struct request *request)
 {
-	int status = prepare_namespace(request->dir);
-	if (status == TOOL_OK)
-		status = prepare_preload(request->library);
+	int status = prepare(request, request->dir);
 	return status == TOOL_OK ? start(request) : status;
 }
 
@@ -195,9 +190,7 @@ static int run_private(struct request *request)
 
 	if (status != TOOL_OK)
 		return status;
-	status = prepare_namespace(room.path);
-	if (status == TOOL_OK)
-		status = prepare_preload(request->library);
+	status = prepare(request, room.path);
 	if (status == TOOL_OK)
 		return private_run(&room, start, request);
 	private_remove(&room);
@@ -222,16 +215,17 @@ int run_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "namespace", required_argument, NULL, 'n' }, { "private", no_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+		{ "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
 	static struct request request;
 	int c, status;
 
 	/* '+': the first word that is no option is the program; the rest is the program's. */
-	while ((c = getopt_long(argc, argv, "+:n:ph", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:n:psh", options, NULL)) != -1) {
 		switch (c) {
 		case 'n': request.dir = optarg; break;
 		case 'p': request.is_private = true; break;
+		case 's': request.is_strict = true; break;
 		case 'h': return print_help(help);
 		default: return usage_option(c, argv);
 		}
