@@ -2,10 +2,10 @@
 /*
  * library.c - which library a loader takes for a path with $LIB in it.
  *
- * What $LIB stands for is fixed when the C library is built, and differs from system to system, also
- * where the libraries themselves lie in the same places: Debian's 32-bit loader has it as
- * "lib/i386-linux-gnu", the one that comes with its 64-bit compiler as "lib32". So the loader's own
- * file is read: the word is one of its strings, and no other string of it looks like that.
+ * What $LIB stands for is fixed when the C library is built, and differs from system to system,
+ * also where the libraries themselves lie in the same places: Debian's 32-bit loader has it as
+ * "lib/i386-linux-gnu", the one that comes with its 64-bit compiler as "lib32". So the loader's
+ * own file is read: the word is one of its strings, and no other string of it looks like that.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "platform/sys.h"
 #include "reach/reach.h"
 
-/* "lib", "lib64", "lib32", "libx32", or "lib/" and a name that ends like "-linux-gnu", "-linux-gnux32". */
+/* "lib", "lib64", "lib32", "libx32", or "lib/" and a name with "-linux-gnu" in it. */
 static bool looks_like_lib(const char *word)
 {
 	static const char *const plain[] = { "", "64", "32", "x32" };

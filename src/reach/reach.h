@@ -7,8 +7,8 @@
  * library cannot load our library. In each case the program would silently use the kernel's System
  * V IPC, or find none. For a script, what counts is its interpreter.
  *
- * The path of a preload may hold $LIB, for which the loader of each program puts in its own library
- * directory. So one path can stand for libraries of both word sizes.
+ * The path of a preload may hold $LIB, for which the loader of each program puts in its own
+ * library directory. So one path can stand for libraries of both word sizes.
  *
  * Nothing here allocates, prints, or changes errno. All of it may be called in signal handlers and
  * between vfork and exec. The room knows the platform alone.
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MDG__LOADER_ROOM 256  /* for the path of a loader or interpreter; scripts name no longer one */
+#define MDG__LOADER_ROOM 256  /* for the path of a loader or interpreter */
 #define MDG__LIB_ROOM 48      /* for what $LIB stands for */
 #define MDG__LIBRARY_ROOM 1280 /* for the path of a library */
 
@@ -47,8 +47,8 @@ bool mdg__image_is_musl(const struct mdg__image *program);
 /* What glibc's loader puts in for $LIB: "lib/x86_64-linux-gnu", "lib64", ... False: it is not
  * glibc's, or cannot be read. */
 bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM]);
-/* The library that this loader loads for an entry of LD_PRELOAD of so many bytes. False: that cannot
- * be told. */
+/* The library that this loader loads for an entry of LD_PRELOAD of so many bytes. False: that
+ * cannot be told. */
 bool mdg__library_expand(char ret_path[MDG__LIBRARY_ROOM], const char *entry, size_t length,
                          const char *loader);
 
@@ -62,10 +62,11 @@ enum mdg__reach {
 	MDG__REACH_OTHER_LIBC
 };
 
-enum mdg__libc { MDG__LIBC_ANY, MDG__LIBC_GLIBC, MDG__LIBC_MUSL }; /* the preload's; any: not asked */
+/* The preload's C library. Any: it is not asked. */
+enum mdg__libc { MDG__LIBC_ANY, MDG__LIBC_GLIBC, MDG__LIBC_MUSL };
 
-/* Whether `preload`, a path that may hold $LIB, reaches the program. What cannot be read is taken to be
- * reached: exec will say what is wrong. `ret_judged`: the file that the verdict is about, the
+/* Whether `preload`, a path that may hold $LIB, reaches the program. What cannot be read is taken
+ * to be reached: exec will say what is wrong. `ret_judged`: the file that the verdict is about, the
  * interpreter of a script, or "" for the program itself. */
 enum mdg__reach mdg__reach_judge(const char *program, const char *preload, enum mdg__libc libc,
                                  char ret_judged[MDG__LOADER_ROOM]);

@@ -6,8 +6,9 @@
  *     MADANG_STRICT     names them
  *     MADANG_NAMESPACE  has to be there; another value than ours is somebody's wish
  *
- * The values are copied when the library is loaded: programs write over their environment, to change
- * what ps shows. Libraries of others in LD_PRELOAD stay before ours: some have to be first.
+ * The values are copied when the library is loaded: programs write over their environment, to
+ * change what ps shows. Libraries of others in LD_PRELOAD stay before ours: some have to be
+ * first.
  */
 #include "strict/strict.h"
 

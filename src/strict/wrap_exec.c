@@ -2,8 +2,8 @@
 /*
  * wrap_exec.c - execve and its family.
  *
- * The forms with a list of arguments gather them on the stack, as the C library does. A program that
- * is given as a descriptor is looked at through /proc; without /proc it is let through.
+ * The forms with a list of arguments gather them on the stack, as the C library does. A program
+ * that is given as a descriptor is looked at through /proc; without /proc it is let through.
  */
 #include "strict/strict.h"
 
@@ -41,14 +41,16 @@ static int exec_path(const char *path, char *const arguments[], char *const envi
 {
 	if (!mdg__strict_allows(path))
 		return refused(EACCES);
-	WITH_KEPT(environment, MDG__NEXT(execve_function, MDG__NEXT_EXECVE)(path, arguments, environment));
+	execve_function *next = MDG__NEXT(execve_function, MDG__NEXT_EXECVE);
+	WITH_KEPT(environment, next(path, arguments, environment));
 }
 
 static int exec_name(const char *name, char *const arguments[], char *const environment[])
 {
 	if (!mdg__strict_allows_name(name))
 		return refused(EACCES);
-	WITH_KEPT(environment, MDG__NEXT(execve_function, MDG__NEXT_EXECVPE)(name, arguments, environment));
+	execve_function *next = MDG__NEXT(execve_function, MDG__NEXT_EXECVPE);
+	WITH_KEPT(environment, next(name, arguments, environment));
 }
 
 MDG__EXPORT int execve(const char *path, char *const arguments[], char *const environment[])
@@ -151,10 +153,10 @@ MDG__EXPORT int fexecve(int fd, char *const arguments[], char *const environment
 #if defined(__GLIBC__)
 typedef int execveat_function(int, const char *, char *const[], char *const[], int);
 
-MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[], char *const environment[],
-                         int flags);
-MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[], char *const environment[],
-                         int flags)
+MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[],
+                         char *const environment[], int flags);
+MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[],
+                         char *const environment[], int flags)
 {
 	execveat_function *next = MDG__NEXT(execveat_function, MDG__NEXT_EXECVEAT);
 

@@ -3,8 +3,9 @@
  * wrap_spawn.c - posix_spawn and its family, and the two calls that start a shell.
  *
  * posix_spawn returns its error, and leaves errno alone. A relative path is looked at from the
- * current directory, also where a file action is going to change it. The C library starts the shell
- * of system() and popen() by itself, with the process's own environment: so that has to be whole.
+ * current directory, also where a file action is going to change it. The C library starts the
+ * shell of system() and popen() by itself, with the process's own environment: so that has to be
+ * whole.
  */
 #include "strict/strict.h"
 

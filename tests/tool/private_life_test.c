@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * private_life_test.c - how long the namespace of `madang run --private` is there: as long as anything
- * that was started in it, and whoever is killed.
+ * private_life_test.c - how long the namespace of `madang run --private` is there: as long as
+ * anything that was started in it, and whoever is killed.
  */
 #include "tool/private.h"
 
@@ -22,9 +22,9 @@ static int role_wait(void)
 	return 5;
 }
 
-/* Leaves a daemon behind, in a session of its own and a child of nobody, and ends. The daemon lives until
- * its input ends; `attached` or not. */
-static int role_daemon(bool attached)
+/* Leaves a daemon behind, in a session of its own and a child of nobody, and ends. The daemon lives
+ * until its input ends. */
+static int role_daemon(void)
 {
 	char byte;
 	int ready[2];
@@ -34,9 +34,8 @@ static int role_daemon(bool attached)
 		setsid();
 		if (fork() != 0)
 			_exit(0);
-		int id = hold_segment();
-		if (!attached)
-			_exit(id < 0);
+		if (hold_segment() < 0)
+			_exit(1);
 		printf("%d 0 %s\n", (int)getpid(), getenv("MADANG_NAMESPACE"));
 		fflush(stdout);
 		close(1);
@@ -58,9 +57,7 @@ static int play(const char *role)
 	if (strcmp(role, "wait") == 0)
 		return role_wait();
 	if (strcmp(role, "daemon") == 0)
-		return role_daemon(true);
-	if (strcmp(role, "short") == 0)
-		return role_daemon(false);
+		return role_daemon();
 	if (strcmp(role, "room") == 0)
 		introduce();
 	return 0;
@@ -247,7 +244,7 @@ int main(int argc, char **argv)
 	const char *role = begin_test(argc, argv);
 	if (role != NULL)
 		return play(role);
-	/* Strays are every user's of the same number: so where nobody else makes any, if that can be. */
+	/* All strays of a user are shown: so in a place where nobody else makes any, if it can be had. */
 	bool alone = unshare(CLONE_NEWNS) == 0 &&
 	             mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	             mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64m") == 0;

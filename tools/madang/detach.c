@@ -2,8 +2,8 @@
 /*
  * detach.c - lets go of what a helper process inherited.
  *
- * Whoever reads from a pipe that the program writes to waits for the end of all who hold it. So the
- * processes that `run --private` adds hold none of the program's descriptors.
+ * Whoever reads from a pipe that the program writes to waits for the end of all who hold it. So
+ * the processes that `run --private` adds hold none of the program's descriptors.
  */
 #include "private.h"
 

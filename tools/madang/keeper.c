@@ -8,8 +8,8 @@
  *            `- keeper   a session of its own; holds the lock on the directory
  *                 `- program, and everything that it starts
  *
- * The keeper is a child subreaper: whatever the program starts stays below the keeper, daemons too,
- * and becomes its child when its own parent ends. When no child is left, nobody can use the
+ * The keeper is a child subreaper: whatever the program starts stays below the keeper, daemons
+ * too, and becomes its child when its own parent ends. When no child is left, nobody can use the
  * namespace any more, and it is removed.
  *
  * It tells the proxy what becomes of the program. The program is forked before the keeper leaves

@@ -90,7 +90,8 @@ char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path)
 		         "for more: madang init --processes N DIR");
 		break;
 	case -EACCES:
-		snprintf(room, ADVICE_ROOM, "Look at who may enter: ls -ld '%s'", path);
+		snprintf(room, ADVICE_ROOM, "Look at who may enter: ls -ld '%s'. Users who want to share "
+		         "one need a namespace that was made for that: madang init --shared DIR", path);
 		break;
 	case -ENOSPC:
 		snprintf(room, ADVICE_ROOM, "Its file system is full: df '%s'. Remove segments nobody needs "

@@ -2,17 +2,17 @@
 /*
  * private.c - the directories of `madang run --private`, and those that were left behind.
  *
- * A directory is in use while somebody holds a lock (flock) on it: the keeper does, from the moment
- * it was made. If the keeper is killed, the lock is free and the directory is a stray. Each run with
- * --private removes the strays of its user.
+ * A directory is in use while somebody holds a lock (flock) on it: the keeper does, from the
+ * moment it was made. If the keeper is killed, the lock is free and the directory is a stray.
+ * Each run with --private removes the strays of its user.
  *
  * Making and locking are two steps, and somebody may look for strays in between. So whoever wants
  * to remove a directory takes its lock first and keeps it until the directory is gone; and whoever
  * has made one looks, once he has the lock, whether it is still there. Either the maker gets the
  * lock first, and nobody removes it; or the other does, and the maker makes a new one.
  *
- * A keeper can be killed while programs live on. So a directory without a lock is only removed if no
- * segment in it is attached and no process that can be seen was started with its name.
+ * A keeper can be killed while programs live on. So a directory without a lock is only removed
+ * if no segment in it is attached and no process that can be seen was started with its name.
  */
 #include "private.h"
 
@@ -190,6 +190,23 @@ static bool take(struct private_room *room)
 	return false;
 }
 
+static int complain_make(const char *parent, int code)
+{
+	char advice[ADVICE_ROOM];
+
+	if (code == -ENOSPC) {
+		complain("cannot make a namespace in %s: no space left", parent);
+		snprintf(advice, sizeof advice, "See 'df %s' and 'df -i %s'. Remove what nobody needs: "
+		         "madang ls, madang rm --orphans", parent, parent);
+		advise(advice);
+		return TOOL_TROUBLE;
+	}
+	complain("cannot make a namespace in %s: %s", parent,
+	         code == -ENOENT ? "there is no such directory" : mdg_strerror(code));
+	advise("Set TMPDIR to a directory that you may write, on a memory file system if possible.");
+	return TOOL_TROUBLE;
+}
+
 int private_make(struct private_room *ret_room)
 {
 	char parent[NAMESPACE_PATH_ROOM - sizeof PREFIX - 8];
@@ -210,10 +227,22 @@ int private_make(struct private_room *ret_room)
 			return TOOL_OK;
 		rmdir(ret_room->path); /* somebody looked at it before it was locked */
 	}
-	complain("cannot make a directory for a namespace in %s: %s", parent, strerror(errno));
-	advise(errno == ENOSPC ? "The file system is full: remove what nobody needs, or set TMPDIR." :
-	       "Set TMPDIR to a directory that you may write, on a memory file system if possible.");
-	return TOOL_TROUBLE;
+	return complain_make(parent, -errno);
+}
+
+int private_fill(const struct private_room *room)
+{
+	char parent[NAMESPACE_PATH_ROOM];
+	mdg_namespace *ns;
+	int rc = mdg_namespace_open(&ns, room->path, NULL);
+
+	if (rc == 0) {
+		mdg_namespace_close(ns);
+		return TOOL_OK;
+	}
+	snprintf(parent, sizeof parent, "%s", room->path);
+	*strrchr(parent, '/') = '\0';
+	return complain_make(parent, rc);
 }
 
 /* ---- strays ----------------------------------------------------------------- */

@@ -25,6 +25,8 @@ struct private_room {
 /* Makes a directory of mode 0700 and locks it, and removes what earlier runs of the same user
  * left behind. TOOL_OK, or it has been said why not. */
 int private_make(struct private_room *ret_room);
+/* Makes the namespace in it. TOOL_OK, or it has been said why not. */
+int private_fill(const struct private_room *room);
 /* Removes segments, files and directory. Nobody may use them any more. */
 void private_remove(const struct private_room *room);
 /* Removes the directories that nobody uses any more, of this user, beside the default one. */

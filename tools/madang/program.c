@@ -2,8 +2,8 @@
 /*
  * program.c - which file a command means, and whether a preload can reach it (src/reach).
  *
- * A program that a preload cannot reach would silently use the kernel's System V IPC, or find none,
- * so it is refused before it starts. What the program starts later is not looked at here.
+ * A program that a preload cannot reach would silently use the kernel's System V IPC, or find
+ * none, so it is refused before it starts. What the program starts later is not looked at here.
  */
 #include "tool.h"
 

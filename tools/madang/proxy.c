@@ -2,13 +2,14 @@
 /*
  * proxy.c - the process that stands for the program of `madang run --private`.
  *
- * The caller waits for it, signals it, and stops and continues it. So whatever happens to the program
- * happens to the proxy: it stops when the program stops, by the same signal; it ends when the program
- * ends, with the same exit code or by the same signal. What is sent to the proxy alone is passed on.
+ * The caller waits for it, signals it, and stops and continues it. So whatever happens to the
+ * program happens to the proxy: it stops when the program stops, by the same signal; it ends
+ * when the program ends, with the same exit code or by the same signal. What is sent to the
+ * proxy alone is passed on.
  *
  * The program is in the same process group, and is sent what the group is sent: the terminal's
- * signals, and those of a shell to its job. Those are not passed on. witness.c tells which they are.
- * SIGCONT always is: a process that runs is not harmed by it.
+ * signals, and those of a shell to its job. Those are not passed on. witness.c tells which they
+ * are. SIGCONT always is: a process that runs is not harmed by it.
  *
  * keeper.c starts the program and tells what becomes of it. If the keeper is killed, the program
  * becomes the proxy's own child, for the proxy is a child subreaper too.
@@ -151,10 +152,10 @@ static void hear_all(struct proxy *proxy)
 }
 
 /*
- * Stops this process by the signal that stopped the program, unless the program goes on meanwhile.
- * The signal is sent while it is blocked, and taken when it is let through. Between the two we
- * listen once more. If the program is continued before that, we hear of it and let nothing through;
- * if after, the keeper's SIGCONT takes the waiting signal away.
+ * Stops this process by the signal that stopped the program, unless the program goes on
+ * meanwhile. The signal is sent while it is blocked, and taken when it is let through. Between
+ * the two we listen once more. If the program is continued before that, we hear of it and let
+ * nothing through; if after, the keeper's SIGCONT takes the waiting signal away.
  */
 static void stop_likewise(struct proxy *proxy)
 {

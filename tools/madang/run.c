@@ -2,10 +2,11 @@
 /*
  * run.c - madang run: starts a program whose System V shared memory is Madang's.
  *
- * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in MADANG_NAMESPACE,
- * and becomes the program: no process stays in between, so signals, exit codes and the parent's
- * waitpid are the program's own. With --private a process does stay: private.h. The namespace is opened first, so that a refusal is said by madang
- * and not by a shmget deep inside the program.
+ * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in
+ * MADANG_NAMESPACE, and becomes the program: no process stays in between, so signals, exit codes
+ * and the parent's waitpid are the program's own. With --private a process does stay: private.h.
+ * The namespace is opened first, so that a refusal is said by madang and not by a shmget deep
+ * inside the program.
  */
 #include "private.h"
 
@@ -36,7 +37,9 @@ static int complain_not_runnable(int status, const char *name)
 {
 	if (status == TOOL_NOT_FOUND) {
 		complain("%s: not found", name);
-		advise(strchr(name, '/') != NULL ? "Check the path." :
+		advise(strpbrk(name, " \t;|&") != NULL ?
+		       "Give the program and its arguments as words of their own, or a line to a shell: "
+		       "madang run sh -c '...'" : strchr(name, '/') != NULL ? "Check the path." :
 		       "Check the name and PATH, or give the path with a slash.");
 	} else {
 		complain("%s: cannot be executed", name);
@@ -190,7 +193,9 @@ static int run_private(struct request *request)
 
 	if (status != TOOL_OK)
 		return status;
-	status = prepare(request, room.path);
+	status = private_fill(&room);
+	if (status == TOOL_OK)
+		status = prepare(request, room.path);
 	if (status == TOOL_OK)
 		return private_run(&room, start, request);
 	private_remove(&room);
@@ -215,7 +220,8 @@ int run_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "namespace", required_argument, NULL, 'n' }, { "private", no_argument, NULL, 'p' },
-		{ "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+		{ "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
 	};
 	static struct request request;
 	int c, status;

@@ -2,9 +2,9 @@
 /*
  * strict.c - madang run --strict: nothing that is started leaves Madang without a word.
  *
- * Two nets. libmadang-strict (src/strict) is preloaded too, and refuses to start what a preload cannot
- * reach. A filter of system calls answers ENOSYS to the kernel's own shmget, shmat, shmdt and shmctl:
- * for programs that make them without the C library, or were started without it.
+ * Two nets. libmadang-strict (src/strict) is preloaded too, and refuses to start what a preload
+ * cannot reach. A filter of system calls answers ENOSYS to the kernel's own shmget, shmat, shmdt
+ * and shmctl: for programs that make them without the C library, or were started without it.
  *
  * An unprivileged process may only filter itself once it has given up gaining privileges, so
  * set-user-ID programs would run without their privilege; the first net refuses those anyway.

@@ -132,12 +132,13 @@ void complain_code(int code, const char *dir, const char *format, ...) TOOL_PRIN
 
 /* ---- preload.c, program.c: for run (and doctor) ------------------------ */
 
-/* Finds libmadang-sysv. False: none, and `room` says where it was looked for. The path may hold $LIB,
- * if libraries for both word sizes are there. */
+/* Finds libmadang-sysv. False: none, and `room` says where it was looked for. The path may hold
+ * $LIB, if libraries for both word sizes are there. */
 bool preload_find(char *room, size_t size);
 /* Whether the file that this entry of LD_PRELOAD means, for programs like the tool, can be read. */
 bool preload_is_readable(const char *entry);
-/* Whether an entry of LD_PRELOAD, of so many bytes, means this library for programs like the tool. */
+/* Whether an entry of LD_PRELOAD, of so many bytes, means this library for programs like the
+ * tool. */
 bool preload_is(const char *entry, size_t length, const char *library);
 
 struct program {
@@ -151,7 +152,8 @@ enum mdg__reach program_reach(struct program *program, const char *preload);
 
 /* ---- strict.c: for run --strict ------------------------------------------ */
 
-/* Finds libmadang-strict beside libmadang-sysv, and sets MADANG_STRICT. TOOL_OK, or it has been said. */
+/* Finds libmadang-strict beside libmadang-sysv, and sets MADANG_STRICT. TOOL_OK, or it has been
+ * said. */
 int strict_prepare(const char *sysv, char *ret_strict, size_t size);
 /* Forbids this process and all that it starts the kernel's own System V shared memory. */
 void strict_forbid(void);

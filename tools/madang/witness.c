@@ -2,16 +2,16 @@
 /*
  * witness.c - was a signal sent to this process alone, or to its process group?
  *
- * A process cannot see that from the signal. It matters to a process that passes signals on to its
- * child in the same group: the child would get what was sent to the group twice. So a second process
- * in the group, which blocks every signal, is asked whether the signal waits there too.
+ * A process cannot see that from the signal. It matters to a process that passes signals on to
+ * its child in the same group: the child would get what was sent to the group twice. So a second
+ * process in the group, which blocks every signal, is asked whether the signal waits there too.
  *
  * The kernel delivers a signal to a group while it holds its lock on the table of processes for
  * reading; setpgid() takes that lock for writing. So once setpgid() has returned, whoever of the
  * group was to get the signal has got it.
  *
- * SIGSTOP cannot be blocked and stops the witness with its group. It is continued before it is asked,
- * so it cannot be asked about SIGCONT.
+ * SIGSTOP cannot be blocked and stops the witness with its group. It is continued before it is
+ * asked, so it cannot be asked about SIGCONT.
  */
 #include "private.h"
 
