@@ -18,7 +18,7 @@ try run -p "$plain" environment | name
 [ -e "$ns" ] && echo "the other namespace was made"
 
 echo "# one in another"
-try run --private sh -c "'$plain' make 0x4d42; '$madang' run --private '$plain' make 0x4d42; '$plain' make 0x4d42"
+try run --private "$plain" exec "$madang" run --private "$plain" environment | name
 
 echo "# what cannot be run leaves nothing"
 try run --private no-such-program
@@ -34,11 +34,11 @@ mkdir "$work/tmp"
 if unshare -m true 2>/dev/null && [ "$(id -u)" = 0 ]; then
 	unshare -m sh -c '
 		mount -t tmpfs -o size=64k tmpfs /dev/shm && dd if=/dev/zero of=/dev/shm/full bs=4k 2>/dev/null
-		"$1" run --private true
+		"$1" run --private "$3" exit 0
 		echo "exit $?"
 		ls /dev/shm
 		mount -t tmpfs -o mode=755,ro tmpfs /dev/shm
-		TMPDIR=/no/such/directory "$1" run --private true
+		TMPDIR=/no/such/directory "$1" run --private "$3" exit 0
 		echo "exit $?"
 		TMPDIR=$2 "$1" run --private "$3" environment
 		ls "$2"

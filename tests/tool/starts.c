@@ -18,6 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* glibc since 2.34; musl has none. */
+#if defined(__GLIBC__)
+#define HAS_EXECVEAT __GLIBC_PREREQ(2, 34)
+#else
+#define HAS_EXECVEAT 0
+#endif
+
 static char *bare[] = { (char *)(size_t)"A=b", NULL };
 
 /* In a child. Returns only when it fails. */
@@ -41,7 +48,7 @@ static void become(const char *way, const char *program, char **arguments)
 		execle(program, arguments[0], arguments[1], NULL, bare);
 	else if (strcmp(way, "fexecve") == 0)
 		fexecve(open(program, O_RDONLY | O_CLOEXEC), arguments, environ);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+#if HAS_EXECVEAT
 	else if (strcmp(way, "execveat") == 0)
 		execveat(open(program, O_RDONLY | O_CLOEXEC), "", arguments, environ, AT_EMPTY_PATH);
 #else
@@ -102,7 +109,8 @@ static void by_shell(const char *way, const char *program, const char *argument)
 		clearenv();
 	fflush(stdout);
 	if (strcmp(way, "popen") != 0) {
-		say(way, 0, system(command));
+		int status = system(command);
+		say(way, status < 0 ? errno : 0, status);
 		return;
 	}
 	FILE *stream = popen(command, "r");
