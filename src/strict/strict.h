@@ -40,7 +40,7 @@ const char *mdg__strict_sysv(void);
  *
  *     struct mdg__kept kept;
  *     if (mdg__kept_measure(&kept, environment))
- *             environment = mdg__kept_fill(&kept, environment, alloca(kept.size));
+ *             environment = mdg__kept_fill(&kept, environment, __builtin_alloca(kept.size));
  *
  * `measure` says whether something is missing, and how much memory the new one takes.
  */

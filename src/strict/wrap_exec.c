@@ -7,7 +7,6 @@
  */
 #include "strict/strict.h"
 
-#include <alloca.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -32,7 +31,7 @@ static int refused(int error)
 		if (mdg__kept_measure(&kept_, environment)) { \
 			if (kept_.size > MDG__KEPT_MOST) \
 				return refused(E2BIG); \
-			(environment) = mdg__kept_fill(&kept_, environment, alloca(kept_.size)); \
+			(environment) = mdg__kept_fill(&kept_, environment, __builtin_alloca(kept_.size)); \
 		} \
 		return call; \
 	} while (0)
@@ -100,7 +99,7 @@ static char **gather(char **room, const char *first, va_list *list)
 }
 
 #define GATHER(list, first) \
-	gather(alloca((count_list(first, list) + 1) * sizeof(char *)), first, &(list))
+	gather(__builtin_alloca((count_list(first, list) + 1) * sizeof(char *)), first, &(list))
 
 MDG__EXPORT int execl(const char *path, const char *first, ...)
 {

@@ -9,7 +9,6 @@
  */
 #include "strict/strict.h"
 
-#include <alloca.h>
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -42,18 +41,18 @@ static int spawn(enum mdg__next which, int *ret_id, struct spawning *spawning, b
 	if (mdg__kept_measure(&kept, spawning->environment)) {
 		if (kept.size > MDG__KEPT_MOST)
 			return E2BIG;
-		spawning->environment = mdg__kept_fill(&kept, spawning->environment, alloca(kept.size));
+		spawning->environment = mdg__kept_fill(&kept, spawning->environment, __builtin_alloca(kept.size));
 	}
 	return next(ret_id, spawning->program, spawning->actions, spawning->attributes,
 	            spawning->arguments, spawning->environment);
 }
 
-#define DEFINE_SPAWN(name, id, which, by_name) \
-	MDG__EXPORT int name(id *restrict ret_id, const char *restrict program, \
+#define DEFINE_SPAWN(name, which, by_name) \
+	MDG__EXPORT int name(int *restrict ret_id, const char *restrict program, \
 	                     const posix_spawn_file_actions_t *restrict actions, \
 	                     const posix_spawnattr_t *restrict attributes, \
 	                     char *const arguments[restrict], char *const environment[restrict]); \
-	MDG__EXPORT int name(id *restrict ret_id, const char *restrict program, \
+	MDG__EXPORT int name(int *restrict ret_id, const char *restrict program, \
 	                     const posix_spawn_file_actions_t *restrict actions, \
 	                     const posix_spawnattr_t *restrict attributes, \
 	                     char *const arguments[restrict], char *const environment[restrict]) \
@@ -62,11 +61,11 @@ static int spawn(enum mdg__next which, int *ret_id, struct spawning *spawning, b
 		return spawn(which, ret_id, &spawning, by_name); \
 	}
 
-DEFINE_SPAWN(posix_spawn, pid_t, MDG__NEXT_SPAWN, false)
-DEFINE_SPAWN(posix_spawnp, pid_t, MDG__NEXT_SPAWNP, true)
+DEFINE_SPAWN(posix_spawn, MDG__NEXT_SPAWN, false)
+DEFINE_SPAWN(posix_spawnp, MDG__NEXT_SPAWNP, true)
 /* Since glibc 2.39. */
-DEFINE_SPAWN(pidfd_spawn, int, MDG__NEXT_PIDFD_SPAWN, false)
-DEFINE_SPAWN(pidfd_spawnp, int, MDG__NEXT_PIDFD_SPAWNP, true)
+DEFINE_SPAWN(pidfd_spawn, MDG__NEXT_PIDFD_SPAWN, false)
+DEFINE_SPAWN(pidfd_spawnp, MDG__NEXT_PIDFD_SPAWNP, true)
 
 /* ---- by a shell -------------------------------------------------------------------- */
 

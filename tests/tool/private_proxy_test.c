@@ -218,7 +218,8 @@ static _Noreturn void sit_at_terminal(int slave, int out)
 /* Ctrl-C and Ctrl-\ reach the program once; the proxy does not end before it. */
 static void test_terminal(void)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), out[2], program, keeper;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), out[2] = { -1, -1 };
+	int program = 0, keeper = 0;
 	struct run run = { 0 };
 
 	if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) {

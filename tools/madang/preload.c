@@ -180,14 +180,18 @@ static bool take_lib(char *room, size_t size, const char *own)
 
 bool preload_find(char *room, size_t size)
 {
+	static const char *const near[] = { "../lib", MADANG_LIBDIR_FROM_BIN };
 	const char *wanted = getenv("MADANG_PRELOAD");
 	char own[4096];
+	bool found = false;
 
 	if (wanted != NULL && wanted[0] != '\0')
 		return take_wanted(room, size, wanted);
 	own_directory(own, sizeof own);
-	if (take_near(room, size, own, "../lib") || take_near(room, size, own, MADANG_LIBDIR_FROM_BIN) ||
-	    take_lib(room, size, own) || take_if_readable(room, size, MADANG_LIBDIR "/" LIBRARY)) {
+	for (size_t i = 0; !found && i < sizeof near / sizeof near[0]; i++)
+		found = take_near(room, size, own, near[i]);
+	if (found || take_lib(room, size, own) ||
+	    take_if_readable(room, size, MADANG_LIBDIR "/" LIBRARY)) {
 		make_template(room, size);
 		return true;
 	}

@@ -35,7 +35,7 @@ static _Noreturn void answer(int link)
 		sigset_t set;
 		sigemptyset(&set);
 		sigaddset(&set, signal);
-		signed char saw = sigtimedwait(&set, NULL, &now) == signal;
+		signed char saw = (signed char)(sigtimedwait(&set, NULL, &now) == signal);
 		if (write(link, &saw, 1) != 1)
 			break;
 	}
