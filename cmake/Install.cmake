@@ -18,6 +18,11 @@ foreach(pair madang:madang madang_static:madang-static madang_sysv:sysv madang_s
   endif()
 endforeach()
 
+# Preloaded by the tool alone: nobody links it, so without the link for that.
+if(TARGET madang_strict)
+  install(TARGETS madang_strict LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
+endif()
+
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/madang DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h")
 if(madang_installed)

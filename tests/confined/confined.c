@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 
 #include "confined/work.c" /* so that CHECK counts in one place */
-#include "support/ban.h"
+#include "reach/ban.h"
 #include "support/check.h"
 
 static const struct {

@@ -156,8 +156,12 @@ static void judge(const uint8_t *data, size_t size)
 		return;
 	HOLDS(ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t)size);
 	snprintf(program.path, sizeof program.path, "%s", file_path);
-	enum program_reach reach = program_reach(&program, file_path);
-	HOLDS(reach <= PROGRAM_OTHER_LIBC && strcmp(program.judged, file_path) == 0);
+	enum mdg__reach reach = program_reach(&program, file_path);
+	/* What is no ELF file is given to a shell. */
+	HOLDS(reach <= MDG__REACH_OTHER_LIBC && (strcmp(program.judged, file_path) == 0 ||
+	                                         strcmp(program.judged, "/bin/sh") == 0));
+	char lib[MDG__LIB_ROOM] = "";
+	HOLDS(!mdg__loader_lib(file_path, lib) || strncmp(lib, "lib", 3) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

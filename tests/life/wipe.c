@@ -21,7 +21,7 @@
 #include <sys/shm.h>
 #include <sys/syscall.h>
 
-#include "support/ban.h"
+#include "reach/ban.h"
 #include "support/check.h"
 
 #ifndef WIPE_PLAIN

@@ -40,7 +40,7 @@
 #include <unistd.h>
 
 #include "madang/segment.h"
-#include "support/ban.h"
+#include "reach/ban.h"
 
 enum { EXIT_SKIPPED = 77, EXIT_OURS = 125, EXIT_NOT_RUN = 127 };
 

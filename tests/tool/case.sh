@@ -110,6 +110,7 @@ normalise()
 	sed -e "s|$madang|MADANG|g" -e "s|$ns|NS|g" -e "s|$base|BASE|g" -e "s|$work|WORK|g" -e "s|$helpers|HELPERS|g" \
 	    -e "s|$(dirname "$(dirname "$madang")")/[a-z0-9_/-]*/libmadang|LIB/libmadang|g" \
 	    -e "s|libmadang-sysv.so.0[.0-9]*|libmadang-sysv.so.0|g" \
+	    -e "s|libmadang-strict.so.0[.0-9]*|libmadang-strict.so.0|g" \
 	    -e "s|  $(id -un)  |  USER  |g; s|\"$(id -un)\"|\"USER\"|g; s|owner $(id -un),|owner USER,|" \
 	    -e 's/madang [0-9]*\.[0-9]*\.[0-9]*$/madang N.N.N/' \
 	    -e 's/  [0-9][0-9]*[sm]\(  \|$\)/  AGE\1/' \

@@ -23,6 +23,8 @@ try ls -n
 try ls DIR
 try ls --namespace ''
 try run
+try run --private
+try run --private --namespace DIR program
 try run --frob program
 try init --segments 63
 try init --segments many

@@ -7,6 +7,7 @@
  * and then only what the library holds to be safe to mend.
  */
 #include "doctor.h"
+#include "private.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -184,6 +185,7 @@ int doctor_main(int argc, char **argv)
 	diagnosis.has_remains = remains_find(&diagnosis.remains, diagnosis.path);
 	look_inside(&diagnosis, dir);
 	look_at_memory(&diagnosis);
+	diagnosis.strays = diagnosis.repair ? private_sweep() : private_count_strays();
 	count_wrong(&diagnosis);
 	if (as_json)
 		doctor_print_json(&diagnosis);

@@ -31,6 +31,7 @@ struct diagnosis {
 	size_t findings_lost; /* no memory to keep them */
 	bool has_remains;     /* of a namespace that was deleted here */
 	struct remains remains;
+	unsigned strays;      /* directories that killed runs with --private left (private.h) */
 	unsigned orphans;
 	unsigned wrong;       /* things that remain wrong */
 };

@@ -143,6 +143,16 @@ static void print_surroundings(const struct diagnosis *diagnosis)
 		     "MADANG_PRELOAD", diagnosis->preload);
 }
 
+static void print_strays(const struct diagnosis *diagnosis)
+{
+	if (diagnosis->strays == 0)
+		return;
+	line("private", "%s %u namespace%s that 'madang run --private' left because it was killed%s",
+	     diagnosis->repair ? "repaired: removed" : "note:", diagnosis->strays,
+	     diagnosis->strays == 1 ? "" : "s",
+	     diagnosis->repair ? "" : "; the next such run removes what nobody uses, or --repair does");
+}
+
 static const char *finding_advice(const struct mdg_finding *finding, bool repair)
 {
 	if (finding->kind == MDG_FOUND_LOCK_HELD)
@@ -207,6 +217,7 @@ void doctor_print_text(const struct diagnosis *diagnosis)
 	print_memory(diagnosis);
 	print_surroundings(diagnosis);
 	print_findings(diagnosis);
+	print_strays(diagnosis);
 	if (diagnosis->wrong == 0)
 		line("result", "healthy");
 	else
@@ -298,6 +309,7 @@ void doctor_print_json(const struct diagnosis *diagnosis)
 		json_string(&json, "preload", diagnosis->preload);
 	else
 		json_null(&json, "preload");
+	json_unsigned(&json, "private_left", diagnosis->repair ? 0 : diagnosis->strays);
 	json_findings(&json, diagnosis);
 	json_close(&json, '}');
 	json_end(&json);

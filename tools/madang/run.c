@@ -2,12 +2,13 @@
 /*
  * run.c - madang run: starts a program whose System V shared memory is Madang's.
  *
- * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in MADANG_NAMESPACE,
- * and becomes the program: no process stays in between, so signals, exit codes and the parent's
- * waitpid are the program's own. The namespace is opened first, so that a refusal is said by madang
- * and not by a shmget deep inside the program.
+ * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in
+ * MADANG_NAMESPACE, and becomes the program: no process stays in between, so signals, exit codes
+ * and the parent's waitpid are the program's own. With --private a process does stay: private.h.
+ * The namespace is opened first, so that a refusal is said by madang and not by a shmget deep
+ * inside the program.
  */
-#include "tool.h"
+#include "private.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,12 +18,15 @@
 #include <unistd.h>
 
 static const char help[] =
-	"Usage: madang run [--namespace DIR] [--] PROGRAM [ARGUMENTS]\n"
+	"Usage: madang run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]\n"
 	"Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the kernel's.\n"
 	"Programs that PROGRAM starts use them too.\n"
 	"\n"
 	"  -n, --namespace DIR  the namespace, made when it is not there;\n"
 	"                       default $MADANG_NAMESPACE or your own\n"
+	"  -p, --private        a new namespace, removed when PROGRAM and all that it\n"
+	"                       started have ended\n"
+	"  -s, --strict         start no program, however deep, that would not use Madang\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"$MADANG_PRELOAD names another libmadang-sysv.so.0 to use.\n"
@@ -33,7 +37,9 @@ static int complain_not_runnable(int status, const char *name)
 {
 	if (status == TOOL_NOT_FOUND) {
 		complain("%s: not found", name);
-		advise(strchr(name, '/') != NULL ? "Check the path." :
+		advise(strpbrk(name, " \t;|&") != NULL ?
+		       "Give the program and its arguments as words of their own, or a line to a shell: "
+		       "madang run sh -c '...'" : strchr(name, '/') != NULL ? "Check the path." :
 		       "Check the name and PATH, or give the path with a slash.");
 	} else {
 		complain("%s: cannot be executed", name);
@@ -42,37 +48,19 @@ static int complain_not_runnable(int status, const char *name)
 	return status;
 }
 
-static int complain_unreachable(enum program_reach reach, const struct program *program)
+static int complain_unreachable(enum mdg__reach reach, const struct program *program)
 {
 	char file[sizeof program->path + sizeof program->judged + 32];
 
+	if (reach == MDG__REACHED)
+		return TOOL_OK;
 	if (strcmp(program->path, program->judged) == 0)
 		snprintf(file, sizeof file, "%s", program->path);
 	else
 		snprintf(file, sizeof file, "%s, the interpreter of %s,", program->judged,
 		         program->path);
-	switch (reach) {
-	case PROGRAM_STATIC:
-		complain("%s is statically linked: a preload cannot reach it", file);
-		advise("Link it dynamically, or link libmadang-sysv.a into it.");
-		break;
-	case PROGRAM_PRIVILEGED:
-		complain("%s is set-user-ID, set-group-ID or has capabilities: the loader ignores a "
-		         "preload in it", file);
-		advise("Run it as the user it changes to, or run a copy without the privilege "
-		       "('cp' makes one), or link it with -lmadang-sysv.");
-		break;
-	case PROGRAM_OTHER_MACHINE:
-		complain("%s is for another word size or processor than libmadang-sysv", file);
-		advise("Build Madang for it and name that library in MADANG_PRELOAD.");
-		break;
-	case PROGRAM_OTHER_LIBC:
-		complain("%s uses another C library than libmadang-sysv", file);
-		advise("Build Madang with that C library and name it in MADANG_PRELOAD.");
-		break;
-	case PROGRAM_REACHED:
-		return TOOL_OK;
-	}
+	complain("%s %s", file, mdg__reach_reason(reach));
+	advise(mdg__reach_advice(reach));
 	return TOOL_TROUBLE;
 }
 
@@ -121,12 +109,14 @@ static int prepare_namespace(const char *dir)
 /* Whether the list holds the library already: inside `madang run bash`, run again. */
 static bool list_holds(const char *list, const char *library)
 {
-	size_t length = strlen(library);
-	for (const char *p = strstr(list, library); p != NULL; p = strstr(p + 1, library))
-		if ((p == list || strchr(" \t\n:", p[-1])) &&
-		    (p[length] == '\0' || strchr(" \t\n:", p[length])))
+	for (const char *entry = list;; entry++) {
+		size_t length = strcspn(entry, " \t\n:");
+		if (length > 0 && preload_is(entry, length, library))
 			return true;
-	return false;
+		entry += length;
+		if (entry[0] == '\0')
+			return false;
+	}
 }
 
 /* The sanitizers' runtimes at the head of the list, with what is behind each: whoever put them
@@ -175,7 +165,7 @@ static int prepare_preload(const char *library)
 	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
 }
 
-static int become(struct program *program, char **arguments)
+static int become(const struct program *program, char **arguments)
 {
 	int error;
 
@@ -193,39 +183,101 @@ static int become(struct program *program, char **arguments)
 	return error == ENOENT ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE;
 }
 
+/* What the command line asks for, and what was found. */
+struct request {
+	const char *dir;
+	bool is_private, is_strict;
+	char **arguments; /* the program's name first */
+	char library[4096];
+	struct program program;
+};
+
+static int start(void *context)
+{
+	const struct request *request = context;
+
+	kernel_kinds_note(request->program.path, request->arguments);
+	if (request->is_strict)
+		strict_forbid();
+	return become(&request->program, request->arguments);
+}
+
+static int prepare(const struct request *request, const char *dir)
+{
+	char strict[sizeof request->library];
+	int status = prepare_namespace(dir);
+
+	if (status == TOOL_OK)
+		status = prepare_preload(request->library);
+	if (status != TOOL_OK || !request->is_strict)
+		return status;
+	status = strict_prepare(request->library, strict, sizeof strict);
+	return status == TOOL_OK ? prepare_preload(strict) : status;
+}
+
+static int run_shared(struct request *request)
+{
+	int status = prepare(request, request->dir);
+	return status == TOOL_OK ? start(request) : status;
+}
+
+static int run_private(struct request *request)
+{
+	struct private_room room;
+	int status = private_make(&room);
+
+	if (status != TOOL_OK)
+		return status;
+	status = private_fill(&room);
+	if (status == TOOL_OK)
+		status = prepare(request, room.path);
+	if (status == TOOL_OK)
+		return private_run(&room, start, request);
+	private_remove(&room);
+	return status;
+}
+
+/* TOOL_OK: the program can be started. */
+static int find_all(struct request *request)
+{
+	int status = program_find(request->arguments[0], &request->program);
+
+	if (status != 0)
+		return complain_not_runnable(status, request->arguments[0]);
+	status = find_preload(request->library, sizeof request->library);
+	if (status == TOOL_OK)
+		status = complain_unreachable(program_reach(&request->program, request->library),
+		                              &request->program);
+	return status;
+}
+
 int run_main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
+		{ "namespace", required_argument, NULL, 'n' }, { "private", no_argument, NULL, 'p' },
+		{ "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
-	static struct program program;
-	char library[4096];
-	const char *dir = NULL;
+	static struct request request;
 	int c, status;
 
 	/* '+': the first word that is no option is the program; the rest is the program's. */
-	while ((c = getopt_long(argc, argv, "+:n:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+:n:psh", options, NULL)) != -1) {
 		switch (c) {
-		case 'n': dir = optarg; break;
+		case 'n': request.dir = optarg; break;
+		case 'p': request.is_private = true; break;
+		case 's': request.is_strict = true; break;
 		case 'h': return print_help(help);
 		default: return usage_option(c, argv);
 		}
 	}
+	if (request.is_private && request.dir != NULL)
+		return usage_error("--private makes a namespace of its own; --namespace names another");
 	if (optind == argc)
 		return usage_error("which program?");
-	status = program_find(argv[optind], &program);
-	if (status != 0)
-		return complain_not_runnable(status, argv[optind]);
-	status = find_preload(library, sizeof library);
-	if (status == TOOL_OK)
-		status = complain_unreachable(program_reach(&program, library), &program);
-	if (status == TOOL_OK)
-		status = prepare_namespace(dir);
-	if (status == TOOL_OK)
-		status = prepare_preload(library);
+	request.arguments = argv + optind;
+	status = find_all(&request);
 	if (status != TOOL_OK)
 		return status;
-	kernel_kinds_note(program.path, argv + optind);
-	return become(&program, argv + optind);
+	return request.is_private ? run_private(&request) : run_shared(&request);
 }

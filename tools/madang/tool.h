@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "madang/segment.h"
+#include "reach/reach.h"
 
 #define TOOL_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
@@ -147,16 +148,15 @@ void remains_complain(const char *path);
 
 /* ---- preload.c, program.c: for run (and doctor) ------------------------ */
 
-/* Finds libmadang-sysv. False: none, and `room` says where it was looked for. */
+/* Finds libmadang-sysv. False: none, and `room` says where it was looked for. The path may hold
+ * $LIB, if libraries for both word sizes are there. */
 bool preload_find(char *room, size_t size);
+/* Whether the file that this entry of LD_PRELOAD means, for programs like the tool, can be read. */
+bool preload_is_readable(const char *entry);
+/* Whether an entry of LD_PRELOAD, of so many bytes, means this library for programs like the
+ * tool. */
+bool preload_is(const char *entry, size_t length, const char *library);
 
-enum program_reach {
-	PROGRAM_REACHED,     /* the dynamic loader will load a preload into it */
-	PROGRAM_STATIC,
-	PROGRAM_PRIVILEGED,  /* set-user-ID, set-group-ID or file capabilities */
-	PROGRAM_OTHER_MACHINE, /* not the preload's word size or processor */
-	PROGRAM_OTHER_LIBC
-};
 struct program {
 	char path[4096];   /* what would be executed; contains a slash */
 	char judged[4096]; /* the file the verdict is about: path, or a script's interpreter */
@@ -164,7 +164,15 @@ struct program {
 /* Looks a program up as execvp does. 0, TOOL_NOT_FOUND or TOOL_NOT_EXECUTABLE. */
 int program_find(const char *name, struct program *ret_program);
 /* Whether `preload` can reach it. What cannot be read is taken to be reached. */
-enum program_reach program_reach(struct program *program, const char *preload);
+enum mdg__reach program_reach(struct program *program, const char *preload);
+
+/* ---- strict.c: for run --strict ------------------------------------------ */
+
+/* Finds libmadang-strict beside libmadang-sysv, and sets MADANG_STRICT. TOOL_OK, or it has been
+ * said. */
+int strict_prepare(const char *sysv, char *ret_strict, size_t size);
+/* Forbids this process and all that it starts the kernel's own System V shared memory. */
+void strict_forbid(void);
 
 /* ---- kernel_kinds.c: what ipcs and its kin show beside shared memory ---- */
 

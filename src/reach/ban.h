@@ -12,8 +12,8 @@
  * The ABI is spelled out here because musl comes without <linux/seccomp.h>.
  * There is no way back, and nothing else is restricted.
  */
-#ifndef MADANG_TESTS_BAN_H
-#define MADANG_TESTS_BAN_H
+#ifndef MADANG_REACH_BAN_H
+#define MADANG_REACH_BAN_H
 
 #include <errno.h>
 #include <stddef.h>

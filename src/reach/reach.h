@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * reach.h - can a preload reach a program? Asked of files, before a program is started.
+ *
+ * The dynamic loader ignores LD_PRELOAD, or takes only part of it, in programs that gain
+ * privileges; a static program has no loader; a program for another word size, processor or C
+ * library cannot load our library. In each case the program would silently use the kernel's System
+ * V IPC, or find none. For a script, what counts is its interpreter.
+ *
+ * The path of a preload may hold $LIB, for which the loader of each program puts in its own
+ * library directory. So one path can stand for libraries of both word sizes.
+ *
+ * Nothing here allocates, prints, or changes errno. All of it may be called in signal handlers and
+ * between vfork and exec. The room knows the platform alone.
+ */
+#ifndef MADANG_REACH_REACH_H
+#define MADANG_REACH_REACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MDG__LOADER_ROOM 256  /* for the path of a loader or interpreter */
+#define MDG__LIB_ROOM 48      /* for what $LIB stands for */
+#define MDG__LIBRARY_ROOM 1280 /* for the path of a library */
+
+/* ---- image.c: what the first bytes of a file say ------------------------ */
+
+struct mdg__image {
+	bool is_elf;
+	bool is_script;
+	bool has_loader;
+	unsigned char word;   /* ELFCLASS32, ELFCLASS64 */
+	unsigned char order;  /* ELFDATA2LSB, ELFDATA2MSB */
+	uint16_t machine;
+	char loader[MDG__LOADER_ROOM]; /* PT_INTERP, or the interpreter of a script */
+};
+
+/* False: the file cannot be read (a program may be executable only). */
+bool mdg__image_read(const char *path, struct mdg__image *ret_image);
+/* Whether both are ELF files that one process can have. */
+bool mdg__image_is_like(const struct mdg__image *image, const struct mdg__image *other);
+bool mdg__image_is_musl(const struct mdg__image *program);
+
+/* ---- library.c: $LIB ------------------------------------------------------ */
+
+/* What glibc's loader puts in for $LIB: "lib/x86_64-linux-gnu", "lib64", ... False: it is not
+ * glibc's, or cannot be read. */
+bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM]);
+/* The library that this loader loads for an entry of LD_PRELOAD of so many bytes. False: that
+ * cannot be told. */
+bool mdg__library_expand(char ret_path[MDG__LIBRARY_ROOM], const char *entry, size_t length,
+                         const char *loader);
+
+/* ---- reach.c: the verdict --------------------------------------------------- */
+
+enum mdg__reach {
+	MDG__REACHED,            /* the dynamic loader will load a preload into it */
+	MDG__REACH_STATIC,
+	MDG__REACH_PRIVILEGED,   /* set-user-ID, set-group-ID or file capabilities */
+	MDG__REACH_OTHER_MACHINE,/* not the preload's word size or processor */
+	MDG__REACH_OTHER_LIBC
+};
+
+/* The preload's C library. Any: it is not asked. */
+enum mdg__libc { MDG__LIBC_ANY, MDG__LIBC_GLIBC, MDG__LIBC_MUSL };
+
+/* Whether `preload`, a path that may hold $LIB, reaches the program. What cannot be read is taken
+ * to be reached: exec will say what is wrong. `ret_judged`: the file that the verdict is about, the
+ * interpreter of a script, or "" for the program itself. */
+enum mdg__reach mdg__reach_judge(const char *program, const char *preload, enum mdg__libc libc,
+                                 char ret_judged[MDG__LOADER_ROOM]);
+/* The verdict as the rest of a sentence that begins with the program, and what can be done. */
+const char *mdg__reach_reason(enum mdg__reach reach);
+const char *mdg__reach_advice(enum mdg__reach reach);
+
+#endif
