@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* calls.c - shmget, shmat, shmdt, ftok: see shmget(2), shmop(2), ftok(3). */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 
+#include "platform/sys.h"
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 
@@ -49,8 +51,11 @@ MDG_EXPORT int shmdt(const void *address)
 MDG_EXPORT key_t ftok(const char *path, int id)
 {
 	struct stat status;
-	if (stat(path, &status) < 0)
+	int rc = mdg__sys_statat(AT_FDCWD, path, true, &status);
+	if (rc < 0) {
+		errno = -rc;
 		return -1;
+	}
 	return (key_t)(((uint32_t)status.st_ino & 0xffff) | ((uint32_t)status.st_dev & 0xff) << 16 |
 	               ((uint32_t)id & 0xff) << 24);
 }

@@ -100,7 +100,8 @@ static bool is_next(const struct mdg__rebound *rebound, uintptr_t function)
 static bool protect(const struct patch *patch, int protection)
 {
 	int before = errno;
-	bool done = mprotect((void *)patch->relro, patch->relro_end - patch->relro, protection) == 0;
+	bool done = mdg__sys_mprotect((void *)patch->relro, patch->relro_end - patch->relro,
+	                              protection) == 0;
 	errno = before;
 	return done;
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "platform/sys.h"
 #include "sysv/internal.h"
 
 typedef int open_function(const char *, int, ...);
@@ -125,7 +126,7 @@ static FILE *stream_of(int fd)
 {
 	FILE *stream = fd >= 0 ? fdopen(fd, "r") : NULL;
 	if (stream == NULL && fd >= 0)
-		(void)close(fd);
+		(void)mdg__sys_close(fd);
 	return stream;
 }
 
