@@ -200,11 +200,14 @@ MDG_API int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size,
  * Needs read and write permission, with MDG_RDONLY read alone, and with
  * MDG_EXEC execute as well. -EINVAL (no such segment; address), -EACCES,
  * -ENOMEM, -EMFILE, -EIDRM (removed, and no longer to be reached),
- * MDG_NO_SLOT, MDG_NS_GONE. [SysV] */
+ * MDG_NO_SLOT, MDG_NS_GONE. What the calling thread holds of sync.h in memory that MDG_REMAP
+ * replaces is given up as if the thread had died. [SysV] */
 MDG_API int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address,
                                unsigned flags, void **ret_memory);
 
-/* shmdt(2): `memory` as mdg_segment_attach returned it. -EINVAL. [SysV] */
+/* shmdt(2): `memory` as mdg_segment_attach returned it. -EINVAL; -EBUSY: the calling thread holds
+ * something of sync.h there, or waits for it (a signal handler calls this), and the memory stays.
+ * [SysV, but for -EBUSY] */
 MDG_API int mdg_segment_detach(mdg_namespace *ns, const void *memory);
 
 /* ---- looking, changing, removing -------------------------------------- */

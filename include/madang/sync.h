@@ -59,8 +59,15 @@
  * SAFETY. Any thread; no allocation, no cancellation points, no descriptors. From
  * a signal handler everything that does not wait; what a handler locks it must give
  * back before it returns. After fork a child holds nothing: its parent does. In a
- * child of vfork nothing of this may be called. Memory must not be unmapped while
- * the thread holds or waits for something in it.
+ * child of vfork nothing of this may be called.
+ *
+ * UNMAPPING. Memory must not be unmapped while a thread holds or waits for something in it.
+ * mdg_segment_detach refuses (-EBUSY) when that is the calling thread. shmdt, munmap, mmap over it,
+ * mremap and MDG_REMAP do not refuse, as they would not on the kernel. Where Madang sees them
+ * (segment.h says where), what the calling thread holds there is given up first as if
+ * the thread had died, and the next one gets MDG_OWNER_DIED. Elsewhere, and for what other threads
+ * hold there, nobody does this: that lock stays held in the other processes, and so may, when its
+ * owner dies, all that the owner had locked before it.
  *
  * SHARED MEMORY CAN BE WRITTEN BY ALL WHO SHARE IT. One that scribbles there can
  * make others wait for ever or see MDG_BROKEN; it cannot make these functions

@@ -205,6 +205,12 @@ static int64_t seek(int fd, uint64_t offset, int whence)
 #endif
 }
 
+int mdg__sys_rewind(int fd)
+{
+	int64_t at = seek(fd, 0, SEEK_SET);
+	return at < 0 ? (int)at : 0;
+}
+
 uint64_t mdg__fd_mark(int fd)
 {
 	static _Atomic uint32_t count;
@@ -250,6 +256,16 @@ int64_t mdg__sys_getdents(int fd, void *buffer, size_t room)
 int mdg__sys_dup_above(int fd, int lowest)
 {
 	return (int)MDG__RAW(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest);
+}
+
+int mdg__sys_dup_onto(int fd, int number)
+{
+	return (int)MDG__RAW(SYS_dup3, fd, number, O_CLOEXEC);
+}
+
+int mdg__sys_keep_in_exec(int fd)
+{
+	return (int)MDG__RAW(SYS_FCNTL, fd, F_SETFD, 0);
 }
 
 /* `length` 0: to the end of any file. */
@@ -320,6 +336,11 @@ int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
 		return (int)got;
 	*ret = (void *)got;
 	return 0;
+}
+
+int mdg__sys_mprotect(void *address, size_t length, int protection)
+{
+	return (int)MDG__RAW(SYS_mprotect, address, length, protection);
 }
 
 int mdg__sys_madvise(void *address, size_t length, int advice)

@@ -71,6 +71,9 @@ int mdg__sys_write_zeros(int fd, uint64_t size);
 int mdg__sys_memfd(const char *name, unsigned flags);
 /* A duplicate, close-on-exec, numbered at least `lowest`. */
 int mdg__sys_dup_above(int fd, int lowest);
+int mdg__sys_dup_onto(int fd, int number); /* close-on-exec */
+int mdg__sys_keep_in_exec(int fd);         /* not close-on-exec any more */
+int mdg__sys_rewind(int fd);               /* the offset, to the start */
 
 /* ---- open-file-description locks on one byte ---- */
 int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait); /* -EAGAIN: another has it */
@@ -85,6 +88,7 @@ int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int f
 int mdg__sys_munmap(void *address, size_t length);
 int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
                     void *new_address, void **ret);
+int mdg__sys_mprotect(void *address, size_t length, int protection);
 int mdg__sys_madvise(void *address, size_t length, int advice);
 size_t mdg__page_size(void);
 size_t mdg__attach_step(void); /* what shmat wants addresses to be multiples of: SHMLBA */

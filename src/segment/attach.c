@@ -377,11 +377,8 @@ static int map(const struct request *request, int fd, void **ret)
 {
 	int protection = PROT_READ | (request->readonly ? 0 : PROT_WRITE) |
 	                 (request->executable ? PROT_EXEC : 0);
-	int flags = MAP_SHARED;
-	if (request->replace)
-		flags |= MAP_FIXED;
-	else if (request->fixed)
-		flags |= MAP_FIXED_NOREPLACE;
+	int flags = MAP_SHARED | (request->replace ? MAP_FIXED :
+	                          request->fixed ? MAP_FIXED_NOREPLACE : 0);
 	mdg__before_mmap(request->address, request->length, protection, flags, fd, 0);
 	int rc = mdg__sys_mmap((void *)request->address, request->length, protection, flags, fd, 0,
 	                       ret);

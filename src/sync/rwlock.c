@@ -548,10 +548,10 @@ static __attribute__((noinline)) int read_end_marked(struct mdg__thread *thread,
 
 /* A writer that was told of a death; a reader in some other slot; or not the latest that the
  * thread holds. */
-static __attribute__((noinline)) int unlock_other(struct mdg__thread *thread,
-                                                  struct mdg__rwlock *rw)
+static __attribute__((noinline)) int unlock_other(struct mdg__rwlock *rw)
 {
-	int at = held_at(thread, rw);
+	struct mdg__thread *thread = mdg__thread();
+	int at = thread == NULL ? -1 : held_at(thread, rw);
 	if (at < 0)
 		return -EPERM;
 	if (held_for_writing(rw, thread, at))
@@ -588,16 +588,16 @@ int mdg_rwlock_unlock(mdg_rwlock *lock)
 {
 	struct mdg__rwlock *rw = inside_of(lock);
 	struct mdg__thread *thread = &mdg__this_thread;
-	if (__builtin_expect(!mdg__thread_is_ready(thread), 0) && mdg__thread() == NULL)
-		return -EPERM;
+	if (__builtin_expect(!mdg__thread_is_ready(thread), 0))
+		return unlock_other(rw);
 	_Atomic uint32_t *word = &rw->slot[first_slot(thread)].robust.word;
 	uint32_t last = thread->count - 1;
 	if (__builtin_expect(last >= MDG__HELD_MAX, 0))
-		return unlock_other(thread, rw);
+		return unlock_other(rw);
 	if (thread->held[last].word != word) {
 		bool plain = thread->held[last].word == &rw->writer.robust.word &&
 		             atomic_load_explicit(&rw->writer.state, memory_order_relaxed) == 0;
-		return plain ? write_end_latest(thread, rw) : unlock_other(thread, rw);
+		return plain ? write_end_latest(thread, rw) : unlock_other(rw);
 	}
 	uintptr_t before = mdg__pending_begin(thread, word);
 	mdg__held_leave_last(thread, last);

@@ -14,6 +14,7 @@
 #include <sys/shm.h>
 #include <sys/stat.h>
 
+#include "platform/sys.h"
 #include "segment/hostcalls.h"
 #include "platform/sys.h"
 #include "sysv/internal.h"

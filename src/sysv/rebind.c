@@ -90,7 +90,8 @@ static bool is_libcs(const struct mdg__rebound *rebound, uintptr_t function)
 static bool protect(const struct patch *patch, int protection)
 {
 	int before = errno;
-	bool done = mprotect((void *)patch->relro, patch->relro_end - patch->relro, protection) == 0;
+	bool done = mdg__sys_mprotect((void *)patch->relro, patch->relro_end - patch->relro,
+	                              protection) == 0;
 	errno = before;
 	return done;
 }

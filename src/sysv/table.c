@@ -55,15 +55,15 @@ static void mark(int fd, int which)
 
 static int put(int fd, const char *text, int length)
 {
-	ssize_t done = 0;
+	int64_t done = 0;
 	while (length > 0 && done >= 0) {
-		done = write(fd, text, (size_t)length);
-		if (done < 0 && errno == EINTR)
+		done = mdg__sys_write(fd, text, (size_t)length);
+		if (done == -EINTR)
 			done = 0;
 		text += done > 0 ? done : 0;
 		length -= done > 0 ? (int)done : 0;
 	}
-	return done < 0 ? -errno : 0;
+	return done < 0 ? (int)done : 0;
 }
 
 static int put_row(int fd, const struct mdg_segment_info *info)
@@ -154,19 +154,20 @@ static int read_only_twin(int fd, int flags)
 	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
 	int twin = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	if (twin < 0) { /* no /proc: the writable one does as well */
-		if (lseek(fd, 0, SEEK_SET) < 0)
-			return -errno;
+		int rc = mdg__sys_rewind(fd);
+		if (rc < 0)
+			return rc;
 		twin = fd;
 	} else {
 		/* The caller's descriptor is the lowest free one. */
-		int moved = dup3(twin, fd, O_CLOEXEC);
+		int moved = mdg__sys_dup_onto(twin, fd);
 		(void)mdg__sys_close(twin);
 		if (moved < 0)
-			return -errno;
+			return moved;
 		twin = moved;
 	}
 	if (!(flags & O_CLOEXEC))
-		(void)fcntl(twin, F_SETFD, 0);
+		(void)mdg__sys_keep_in_exec(twin);
 	return twin;
 }
 
@@ -197,7 +198,7 @@ static int open_to_write(int which, int flags)
 		return mdg__host_setting_allowed(ns) ? open_to_read(which, flags) : -EACCES;
 	int fd = mdg__host_setting_open(ns, (unsigned)setting, flags);
 	if (fd >= 0 && !(flags & O_CLOEXEC))
-		(void)fcntl(fd, F_SETFD, 0);
+		(void)mdg__sys_keep_in_exec(fd);
 	return fd;
 }
 

@@ -9,15 +9,15 @@
  * Only in the shared library: a program that contains libc has no "next".
  */
 #undef _FILE_OFFSET_BITS
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "platform/sys.h"
 #include "sysv/internal.h"
 #include "sysv/names.h"
 #include "sysv/proc.h"
@@ -28,56 +28,14 @@ typedef int creat_function(const char *, mode_t);
 typedef FILE *fopen_function(const char *, const char *);
 typedef FILE *freopen_function(const char *, const char *, FILE *);
 
-/* The functions wrapped here: with the name of the next definition, and the
- * name to take where the C library has no such one. */
-enum wrapped {
-	NEXT_OPEN, NEXT_OPEN64, NEXT_OPENAT, NEXT_OPENAT64, NEXT_OPEN_2, NEXT_OPEN64_2,
-	NEXT_OPENAT_2, NEXT_OPENAT64_2, NEXT_FOPEN, NEXT_FOPEN64,
-	NEXT_CREAT, NEXT_CREAT64, NEXT_FREOPEN, NEXT_FREOPEN64, NEXTS
-};
-static const struct { const char *name, *other; } names[NEXTS] = {
-	[NEXT_OPEN] = { "open", "open" }, [NEXT_OPEN64] = { "open64", "open" },
-	[NEXT_OPENAT] = { "openat", "openat" }, [NEXT_OPENAT64] = { "openat64", "openat" },
-	[NEXT_OPEN_2] = { "__open_2", "open" }, [NEXT_OPEN64_2] = { "__open64_2", "open64" },
-	[NEXT_OPENAT_2] = { "__openat_2", "openat" },
-	[NEXT_OPENAT64_2] = { "__openat64_2", "openat64" },
-	[NEXT_FOPEN] = { "fopen", "fopen" }, [NEXT_FOPEN64] = { "fopen64", "fopen" },
-	[NEXT_CREAT] = { "creat", "creat" }, [NEXT_CREAT64] = { "creat64", "creat" },
-	[NEXT_FREOPEN] = { "freopen", "freopen" }, [NEXT_FREOPEN64] = { "freopen64", "freopen" },
-};
-static void *_Atomic found[NEXTS];
-
-static void *next(enum wrapped which)
+/* The next definition of a name; of the other one where the C library has no such. */
+static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 {
-	void *function = atomic_load_explicit(&found[which], memory_order_relaxed);
-	if (function == NULL) {
-		int before = errno;
-		function = mdg__real_dlsym(RTLD_NEXT, names[which].name);
-		if (function == NULL) {
-			(void)dlerror(); /* that it is missing is not the program's error */
-			function = mdg__real_dlsym(RTLD_NEXT, names[which].other);
-		}
-		atomic_store_explicit(&found[which], function, memory_order_relaxed);
-		errno = before;
-	}
-	return function;
+	uintptr_t next = mdg__next_ready(which);
+	return next != 0 ? next : mdg__next_ready(other);
 }
 
-/* While nothing else runs: later the first call may come in a signal handler, or
- * in a child whose other threads had the dynamic linker's lock. */
-__attribute__((constructor)) static void find_all(void)
-{
-	for (enum wrapped which = 0; which < NEXTS; which++)
-		(void)next(which);
-}
-
-#define NEXT(type, which) \
-	__extension__({ \
-		void *found_ = next(which); \
-		__typeof__(type *) function_; \
-		memcpy(&function_, &found_, sizeof found_); \
-		function_; \
-	})
+#define NEXT(type, name, other) ((type *)next_or(MDG__OF_##name, MDG__OF_##other))
 
 /* The third argument is there only when a file may be made. */
 #define MODE_AFTER(flags) \
@@ -92,55 +50,55 @@ __attribute__((constructor)) static void find_all(void)
 		mode_; \
 	})
 
-#define DEFINE_OPEN(name, which) \
+#define DEFINE_OPEN(name, other) \
 	MDG_EXPORT int name(const char *path, int flags, ...); \
 	MDG_EXPORT int name(const char *path, int flags, ...) \
 	{ \
 		mode_t mode = MODE_AFTER(flags); \
 		int fd = mdg__sysv_open_table(path, flags); \
-		return fd != -2 ? fd : NEXT(open_function, which)(path, flags, mode); \
+		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags, mode); \
 	}
 
-#define DEFINE_OPENAT(name, which) \
+#define DEFINE_OPENAT(name, other) \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...); \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...) \
 	{ \
 		mode_t mode = MODE_AFTER(flags); \
 		int fd = mdg__sysv_open_table(path, flags); \
 		return fd != -2 ? fd \
-		                : NEXT(openat_function, which)(dirfd, path, flags, mode); \
+		                : NEXT(openat_function, name, other)(dirfd, path, flags, mode); \
 	}
 
 /* What <fcntl.h> makes of open() without a mode under _FORTIFY_SOURCE. */
-#define DEFINE_OPEN_2(name, which) \
+#define DEFINE_OPEN_2(name, other) \
 	MDG_EXPORT int name(const char *path, int flags); \
 	MDG_EXPORT int name(const char *path, int flags) \
 	{ \
 		int fd = mdg__sysv_open_table(path, flags); \
-		return fd != -2 ? fd : NEXT(open_function, which)(path, flags); \
+		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags); \
 	}
 
-#define DEFINE_OPENAT_2(name, which) \
+#define DEFINE_OPENAT_2(name, other) \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags); \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags) \
 	{ \
 		int fd = mdg__sysv_open_table(path, flags); \
-		return fd != -2 ? fd : NEXT(openat_function, which)(dirfd, path, flags); \
+		return fd != -2 ? fd : NEXT(openat_function, name, other)(dirfd, path, flags); \
 	}
 
-#define DEFINE_CREAT(name, which) \
+#define DEFINE_CREAT(name, other) \
 	MDG_EXPORT int name(const char *path, mode_t mode); \
 	MDG_EXPORT int name(const char *path, mode_t mode) \
 	{ \
 		int fd = mdg__sysv_open_table(path, O_WRONLY | O_CREAT | O_TRUNC); \
-		return fd != -2 ? fd : NEXT(creat_function, which)(path, mode); \
+		return fd != -2 ? fd : NEXT(creat_function, name, other)(path, mode); \
 	}
 
 static FILE *stream_of(int fd, const char *mode)
 {
 	FILE *stream = fd >= 0 ? fdopen(fd, mode) : NULL;
 	if (stream == NULL && fd >= 0)
-		(void)close(fd);
+		(void)mdg__sys_close(fd);
 	return stream;
 }
 
@@ -152,15 +110,25 @@ static int open_flags(const char *mode)
 	       (strchr(mode, 'x') != NULL ? O_EXCL : 0);
 }
 
+static bool put_onto(int fd, int number, int flags)
+{
+	int rc = mdg__sys_dup_onto(fd, number);
+	if (rc >= 0 && !(flags & O_CLOEXEC))
+		(void)mdg__sys_keep_in_exec(number);
+	if (rc < 0)
+		errno = -rc;
+	return rc >= 0;
+}
+
 /* The stream is opened for something that is always there, and gets our descriptor. */
 static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *real)
 {
 	int before = errno;
 	FILE *same = fd < 0 ? NULL : real("/dev/null", mode, stream);
-	if (same != NULL && dup3(fd, fileno(same), open_flags(mode) & O_CLOEXEC) < 0)
+	if (same != NULL && !put_onto(fd, fileno(same), open_flags(mode) & O_CLOEXEC))
 		same = NULL;
 	if (fd >= 0) {
-		(void)close(fd);
+		(void)mdg__sys_close(fd);
 	} else {
 		(void)fclose(stream); /* as freopen does */
 		errno = before;
@@ -168,21 +136,21 @@ static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *re
 	return same;
 }
 
-#define DEFINE_FREOPEN(name, which) \
+#define DEFINE_FREOPEN(name, other) \
 	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream); \
 	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream) \
 	{ \
-		freopen_function *next_ = NEXT(freopen_function, which); \
+		freopen_function *next_ = NEXT(freopen_function, name, other); \
 		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
 		return fd != -2 ? reopen(stream, fd, mode, next_) : next_(path, mode, stream); \
 	}
 
-#define DEFINE_FOPEN(name, which) \
+#define DEFINE_FOPEN(name, other) \
 	MDG_EXPORT FILE *name(const char *path, const char *mode); \
 	MDG_EXPORT FILE *name(const char *path, const char *mode) \
 	{ \
 		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
-		return fd != -2 ? stream_of(fd, mode) : NEXT(fopen_function, which)(path, mode); \
+		return fd != -2 ? stream_of(fd, mode) : NEXT(fopen_function, name, other)(path, mode); \
 	}
 
 #undef open
@@ -195,17 +163,17 @@ static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *re
 #undef creat64
 #undef freopen
 #undef freopen64
-DEFINE_OPEN(open, NEXT_OPEN)
-DEFINE_OPEN(open64, NEXT_OPEN64)
-DEFINE_OPENAT(openat, NEXT_OPENAT)
-DEFINE_OPENAT(openat64, NEXT_OPENAT64)
-DEFINE_OPEN_2(__open_2, NEXT_OPEN_2)
-DEFINE_OPEN_2(__open64_2, NEXT_OPEN64_2)
-DEFINE_OPENAT_2(__openat_2, NEXT_OPENAT_2)
-DEFINE_OPENAT_2(__openat64_2, NEXT_OPENAT64_2)
-DEFINE_FOPEN(fopen, NEXT_FOPEN)
-DEFINE_FOPEN(fopen64, NEXT_FOPEN64)
-DEFINE_CREAT(creat, NEXT_CREAT)
-DEFINE_CREAT(creat64, NEXT_CREAT64)
-DEFINE_FREOPEN(freopen, NEXT_FREOPEN)
-DEFINE_FREOPEN(freopen64, NEXT_FREOPEN64)
+DEFINE_OPEN(open, open)
+DEFINE_OPEN(open64, open)
+DEFINE_OPENAT(openat, openat)
+DEFINE_OPENAT(openat64, openat)
+DEFINE_OPEN_2(__open_2, open)
+DEFINE_OPEN_2(__open64_2, open64)
+DEFINE_OPENAT_2(__openat_2, openat)
+DEFINE_OPENAT_2(__openat64_2, openat64)
+DEFINE_FOPEN(fopen, fopen)
+DEFINE_FOPEN(fopen64, fopen)
+DEFINE_CREAT(creat, creat)
+DEFINE_CREAT(creat64, creat)
+DEFINE_FREOPEN(freopen, freopen)
+DEFINE_FREOPEN(freopen64, freopen)

@@ -5,7 +5,7 @@
  *     starts WAY PROGRAM [ARGUMENT]   says how it ended, or why it did not begin
  *     starts bare PROGRAM [ARGUMENT]  execve with one variable in the environment
  *     starts wiped PROGRAM            clearenv, then system
- *     starts raw                      shmget as a bare system call
+ *     starts raw                      shmget as a bare system call, not through syscall(2)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "platform/raw.h"
 
 /* glibc since 2.34; musl has none. */
 #if defined(__GLIBC__)
@@ -124,11 +126,11 @@ int main(int argc, char **argv)
 {
 	if (argc > 1 && strcmp(argv[1], "raw") == 0) {
 #if defined(SYS_shmget)
-		long id = syscall(SYS_shmget, IPC_PRIVATE, 4096, 0600);
+		long id = MDG__RAW(SYS_shmget, IPC_PRIVATE, 4096, 0600);
 #else
-		long id = syscall(SYS_ipc, 23, IPC_PRIVATE, 4096, 0600, NULL, 0);
+		long id = MDG__RAW(SYS_ipc, 23, IPC_PRIVATE, 4096, 0600, NULL, 0);
 #endif
-		printf("raw: %s\n", id >= 0 ? "the kernel's segment" : errno == ENOSYS ? "ENOSYS" : "?");
+		printf("raw: %s\n", id >= 0 ? "the kernel's segment" : id == -ENOSYS ? "ENOSYS" : "?");
 		return 0;
 	}
 	if (argc < 3)
