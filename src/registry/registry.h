@@ -9,6 +9,7 @@
  *   index.c       ids, keys and names
  *   attachment.c  who has attached what, how often
  *   check.c       every invariant, and the repair of what is safe to mend
+ *   users.c       whose things are, between user namespaces
  *
  * Knows src/platform and nothing above. Does not open data files: the segment
  * room does, and passes a function for clearing them away (reap.c).
@@ -24,7 +25,14 @@
 
 #include "madang/segment.h"
 #include "platform/sys.h"
+#include "platform/userns.h"
 #include "registry/layout.h"
+
+/* The directory's owner and group as this process sees them: see users.c. */
+struct mdg__anchor {
+	const struct mdg__userns *_Atomic seen_in; /* stored last; NULL: not looked at yet */
+	_Atomic uint32_t id[2]; /* enum mdg__id_kind; MDG__ID_UNKNOWN: not known here */
+};
 
 struct mdg__registry {
 	/* Set when opened, constant afterwards; checked against the file's length,
@@ -44,6 +52,7 @@ struct mdg__registry {
 	ino_t inode;
 	dev_t dir_device;
 	ino_t dir_inode;
+	struct mdg__anchor anchor;
 	uint64_t boot;
 	char path[1024];     /* absolute where that could be found out */
 
@@ -246,6 +255,18 @@ int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_
 /* The record (plus one) of a process for a segment, 0 for none. Exact for this
  * process; for another a list that changes under the walk is seen in part. */
 uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
+
+/* ---- users.c ---- */
+/* What is written down for a number that the calling process sees. MDG__ID_UNKNOWN is written
+ * where nobody can tell; then the data file's owner is asked. */
+uint32_t mdg__id_stored(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t inside);
+/* What the calling process sees for what is written down, or MDG__ID_UNKNOWN. */
+uint32_t mdg__id_seen(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored);
+/* The same for who asks about it: the number that stands for all who have none. */
+uint32_t mdg__id_shown(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored);
+/* What is written down for the process itself; `euid` as mdg__euid() gives it. */
+uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid);
+uint32_t mdg__my_group(struct mdg__registry *registry);
 
 /* ---- check.c ---- */
 typedef int (*mdg__report)(const struct mdg_finding *finding, void *context);

@@ -100,6 +100,7 @@ static void become_child(struct mdg_namespace *ns)
 	}
 	ns->child_fd = -1;
 	/* Release: who sees the epoch sees all of this. */
+	mdg__userns_forget();
 	atomic_store_explicit(&ns->epoch, mdg__fork_epoch(), memory_order_release);
 }
 
