@@ -34,6 +34,7 @@ struct mdg__userns {
 	uint64_t inode;
 	bool whole;        /* outside and inside numbers are the same, for all users */
 	bool has_numbers;  /* the maps' second column is believed to be outside numbers */
+	bool is_nested;    /* it lies in another than the initial one: seen when it was entered */
 	bool has_root;
 	uint32_t root;     /* the real root's number inside, if he has one */
 	uint32_t overflow[2];
@@ -192,7 +193,13 @@ static const struct mdg__userns *look(const struct mdg__userns *before)
 	if (before != NULL && before->inode == (uint64_t)status.st_ino && is_complete(before))
 		return before;
 	struct mdg__userns *now = read_maps((uint64_t)status.st_ino);
-	if (now == NULL || !is_same(now, before))
+	if (now == NULL)
+		return NULL;
+	/* From a namespace that is not the initial one a process comes only into those in it. */
+	now->is_nested = before != NULL && !before->whole &&
+	                 (before->is_nested || before->inode != now->inode);
+	now->has_numbers = now->has_numbers && !now->is_nested;
+	if (!is_same(now, before))
 		return now;
 	(void)mdg__sys_munmap(now, sizeof *now + TEXT_ROOM); /* nobody has seen it */
 	return before;

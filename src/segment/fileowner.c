@@ -85,16 +85,20 @@ bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, uns
 	return may;
 }
 
-/* Whether stat can show that for somebody who is written down so. Those who are not mapped all
- * look alike; where numbers are not known, and for whom none was known, the file alone says. */
+/* Whether stat can show that for somebody who is written down so. Outside user namespaces that is
+ * a plain question. In one, those who are not mapped all look alike; and where numbers are not
+ * known or untrue, a file of the caller's own is still no stranger's. */
 static bool fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored, uint32_t seen)
 {
 	const struct mdg__userns *userns = mdg__userns_known();
 	uint32_t inside = mdg__id_seen(&ns->registry, kind, stored);
-	if (inside != MDG__ID_UNKNOWN)
-		return seen == inside;
-	return stored == MDG__ID_UNKNOWN || !mdg__userns_has_numbers(userns) ||
-	       !mdg__id_is_certain(userns, kind, seen);
+	if (stored == MDG__ID_UNKNOWN || seen == inside)
+		return true;
+	if (mdg__userns_is_whole(userns))
+		return false;
+	return !mdg__id_is_certain(userns, kind, seen) ||
+	       (inside == MDG__ID_UNKNOWN &&
+	        (!mdg__userns_has_numbers(userns) || seen == mdg__euid()));
 }
 
 bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid)
@@ -159,14 +163,17 @@ static struct acl make_acl(const struct owner *owner)
 	} };
 }
 
-/* Whose number is unknown keeps what he has. */
-static int give(int fd, const struct mdg__entry *to, const struct stat *status,
-                const struct owner *owner)
+/* Who has no number here can be given nothing, but keeps what he has. */
+static int give(struct mdg_namespace *ns, int fd, const struct mdg__entry *to,
+                const struct stat *status, const struct owner *owner)
 {
-	uint32_t uid = to->uid == MDG__ID_UNKNOWN ? status->st_uid : owner->uid;
-	uint32_t gid = to->gid == MDG__ID_UNKNOWN ? status->st_gid : owner->gid;
+	uint32_t uid = owner->uid, gid = owner->gid;
+	if (uid == MDG__ID_UNKNOWN && fits(ns, MDG__USER, to->uid, status->st_uid))
+		uid = status->st_uid;
+	if (gid == MDG__ID_UNKNOWN && fits(ns, MDG__GROUP, to->gid, status->st_gid))
+		gid = status->st_gid;
 	if (uid == MDG__ID_UNKNOWN || gid == MDG__ID_UNKNOWN)
-		return -EPERM; /* not mapped here, and so nobody's to give it to */
+		return -EPERM;
 	if (status->st_uid == uid && status->st_gid == gid)
 		return 0;
 	return mdg__sys_fchown(fd, uid, gid);
@@ -183,7 +190,7 @@ static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 	if (rc == 0 && ((!mdg__data_is(ns, entry, &status) && !mdg__data_is(ns, given, &status)) ||
 	                status.st_nlink > 1))
 		rc = MDG_DAMAGED; /* not ours: do not give it to anybody */
-	rc = rc < 0 ? rc : give(fd, given, &status, owner);
+	rc = rc < 0 ? rc : give(ns, fd, given, &status, owner);
 	if (rc < 0)
 		return rc;
 	path_of(path, fd);

@@ -23,12 +23,25 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
+/* In a user namespace that lies in another one, what a process takes for its outside number can
+ * be untrue (platform/userns.h). Where users share, the data file has the last word there; it says
+ * nothing of a creator who is not the owner, and is not there when the segment was removed. */
+static bool is_owner_by_file(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me,
+                             bool claimed)
+{
+	struct stat status;
+	if (mdg__data_is_mine(ns, entry))
+		return true;
+	return claimed && (me != entry->uid || !mdg__file_owner(ns, entry, &status));
+}
+
 bool mdg__is_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me)
 {
-	if (me != MDG__ID_UNKNOWN && (me == entry->cuid || me == entry->uid))
-		return true;
-	return (me == MDG__ID_UNKNOWN || entry->uid == MDG__ID_UNKNOWN) &&
-	       mdg__data_is_mine(ns, entry);
+	bool claimed = me != MDG__ID_UNKNOWN && (me == entry->cuid || me == entry->uid);
+	if ((ns->registry.flags & MDG_NS_SHARED) && !mdg__userns_is_whole(mdg__userns_known()))
+		return is_owner_by_file(ns, entry, me, claimed);
+	return claimed || ((me == MDG__ID_UNKNOWN || entry->uid == MDG__ID_UNKNOWN) &&
+	                   mdg__data_is_mine(ns, entry));
 }
 
 static bool is_in_group(struct mdg_namespace *ns, uint32_t stored)
@@ -115,24 +128,11 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 	return permit_by_bits(ns, entry, euid, asked) ? 0 : permit_anew(ns, entry, euid, asked);
 }
 
-/* What a process in a user namespace says of itself can be untrue where the namespace lies in
- * another one. Where users share, the file's owner has the last word. */
-static bool is_vouched_for(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me)
-{
-	struct stat status;
-	if (mdg__userns_is_whole(mdg__userns_known()) || !(ns->registry.flags & MDG_NS_SHARED))
-		return true;
-	if (me != entry->uid || !mdg__file_owner(ns, entry, &status))
-		return true; /* the creator, or a segment without file */
-	return mdg__data_is_mine(ns, entry);
-}
-
 bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	uint32_t euid = mdg__euid();
 	(void)mdg__userns_ask(euid);
-	uint32_t me = mdg__my_id(&ns->registry, euid);
-	return mdg__is_owner(ns, entry, me) && is_vouched_for(ns, entry, me);
+	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
 }
 
 int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry)

@@ -183,7 +183,7 @@ static bool is_for_file(struct mdg_namespace *ns, uint32_t stored)
 {
 	return stored == MDG__ID_UNKNOWN ||
 	       (stored != MDG__ID_OWNER && (ns->registry.flags & MDG_NS_SHARED) &&
-	        !mdg__userns_has_numbers(mdg__userns_known()));
+	        !mdg__userns_is_whole(mdg__userns_known()));
 }
 
 /* In the caller's numbers. */
