@@ -145,7 +145,8 @@ static int open_fd(struct mdg__registry *registry, bool fresh)
 	if (dirfd < 0)
 		return dirfd;
 	int fd = mdg__fd_out_of_the_way(
-		mdg__sys_openat(dirfd, REGISTRY_NAME, O_RDWR | O_NOFOLLOW, 0));
+		mdg__sys_openat(dirfd, REGISTRY_NAME,
+		                (registry->look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK, 0));
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : fd;
 	if (!mdg__fd_is(fd, registry->device, registry->inode)) {
@@ -339,12 +340,22 @@ static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_option
 	return rc;
 }
 
+/* For a look: whoever is making it is not waited for. */
+static int be_made(int fd, int dirfd)
+{
+	int rc = has_magic(fd);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return has_segments(dirfd) ? MDG_NOT_REGISTRY : -ENOENT;
+}
+
 /* The registry file, made if it may be and has to. A descriptor, or a code. */
 static int open_file(int dirfd, const struct mdg_namespace_options *options)
 {
 	uint32_t wish = options != NULL ? options->flags : 0;
-	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
-	if (!(wish & MDG_NS_EXISTING))
+	bool look = (wish & MDG_NS_LOOK) != 0;
+	int flags = (look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK;
+	if (!(wish & (MDG_NS_EXISTING | MDG_NS_LOOK)))
 		flags |= O_CREAT;
 	if (wish & MDG_NS_EXCL)
 		flags |= O_EXCL;
@@ -356,9 +367,10 @@ static int open_file(int dirfd, const struct mdg_namespace_options *options)
 		if (fd < 0)
 			return fd;
 		int rc = mdg__sys_fstat(fd, &status);
+		if (rc == 0 && !S_ISREG(status.st_mode))
+			rc = MDG_NOT_REGISTRY;
 		if (rc == 0)
-			rc = S_ISREG(status.st_mode) ? make_unless_made(fd, dirfd, options)
-			                             : MDG_NOT_REGISTRY;
+			rc = look ? be_made(fd, dirfd) : make_unless_made(fd, dirfd, options);
 		if (rc == 0)
 			return fd;
 		(void)mdg__sys_close(fd);
@@ -416,7 +428,7 @@ static void point(struct mdg__registry *registry, void *map)
 /* Where a process has mapped the registry tells it from the program that ran
  * under its number before exec. A debugger, or setarch -R, takes the kernel's
  * randomness away: then the place is drawn here. */
-static int map_somewhere(int fd, size_t length, void **ret)
+static int map_somewhere(int fd, size_t length, bool look, void **ret)
 {
 	uintptr_t hint = 0;
 	if (!mdg__addresses_are_random()) {
@@ -429,7 +441,9 @@ static int map_somewhere(int fd, size_t length, void **ret)
 		hint = (uintptr_t)usual - (below << 20);
 		(void)mdg__sys_munmap(usual, length);
 	}
-	return mdg__sys_mmap((void *)hint, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, ret);
+	/* For a look: what is written by mistake is written nowhere. */
+	return mdg__sys_mmap((void *)hint, length, PROT_READ | PROT_WRITE,
+	                     look ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED, fd, 0, ret);
 }
 
 static int check_and_map(struct mdg__registry *registry, int fd)
@@ -456,7 +470,7 @@ static int check_and_map(struct mdg__registry *registry, int fd)
 		return rc;
 	if (registry->length > SIZE_MAX)
 		return -ENOMEM;
-	rc = map_somewhere(fd, (size_t)registry->length, &map);
+	rc = map_somewhere(fd, (size_t)registry->length, registry->look, &map);
 	if (rc == 0)
 		point(registry, map);
 	return rc;
@@ -468,6 +482,7 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 	int fd = open_file(dirfd, options);
 	if (fd < 0)
 		return fd;
+	registry->look = options != NULL && (options->flags & MDG_NS_LOOK) != 0;
 	int rc = check_and_map(registry, fd);
 	/* A mapping holds on to the description it was made from, and a child
 	 * inherits it: a byte locked through this one would stay locked after our
@@ -530,6 +545,8 @@ int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, u
 		return -ENOSPC;
 	if (count <= mdg__get32(grown.watermark))
 		return 0;
+	if (registry->look)
+		return -EROFS;
 	uint32_t step = 64 * 1024 / grown.record; /* reserve ahead, 64 KiB at once */
 	uint32_t wanted = count + step < grown.capacity ? count + step : grown.capacity;
 	int fd = mdg__registry_fd(registry, false);

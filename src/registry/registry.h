@@ -48,6 +48,7 @@ struct mdg__registry {
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
 	uint64_t shmmax, shmall;
 	uint32_t flags;
+	bool look;           /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
 	dev_t device;        /* of the registry file */
 	ino_t inode;
 	dev_t dir_device;

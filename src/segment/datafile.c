@@ -158,6 +158,9 @@ static bool is_file_of(struct mdg_namespace *ns, const struct mdg__entry *entry,
                        const struct stat *status)
 {
 	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	if (ns->registry.look && !is_shared(ns) &&
+	    status->st_uid != mdg__id_seen(&ns->registry, MDG__USER, MDG__ID_OWNER))
+		return false; /* a stranger's registry leads root to nobody else's files */
 	return S_ISREG(status->st_mode) && (huge || status->st_dev == ns->registry.device) &&
 	       (entry->inode == 0 || (uint64_t)status->st_ino == entry->inode) &&
 	       (!is_shared(ns) || mdg__file_owner_fits(ns, entry, status->st_uid));
@@ -258,6 +261,8 @@ static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry
                         const struct place *place, int flags, uint64_t *ret_inode)
 {
 	int fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW, ret_inode);
+	if (ns->registry.look)
+		return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
 	if (fd == -EACCES && !is_shared(ns) && place->borrowed &&
 	    mdg__sys_fchmodat(place->dirfd, place->name, 0600) == 0)
 		fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
@@ -282,6 +287,8 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 {
 	struct place place;
 	int flags = writable ? O_RDWR : O_RDONLY;
+	if (writable && ns->registry.look)
+		return -EROFS;
 	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
 	if (rc < 0 && rc != MDG_NS_GONE)
 		return rc;

@@ -138,7 +138,8 @@ static bool own_in(char path[1024], const char *base, bool invent)
 {
 	char name[sizeof NAMELESS + HEX_DIGITS];
 	int basefd = mdg__sys_openat(AT_FDCWD, base, O_RDONLY | O_DIRECTORY, 0);
-	bool found = basefd >= 0 && find_own(basefd, invent, name);
+	bool numbered = !mdg__userns_is_whole(mdg__userns_known());
+	bool found = basefd >= 0 && find_own(basefd, numbered, name);
 	if (!found && invent)
 		invent_nameless(basefd >= 0 ? basefd : AT_FDCWD, name);
 	if (basefd >= 0)

@@ -165,6 +165,8 @@ int mdg__ensure_slot(struct mdg_namespace *ns)
 {
 	bool new_slot;
 	struct mdg__clearing clearing = { 0 };
+	if (ns->registry.look)
+		return -EROFS;
 	int rc = mdg__slot_ensure(&ns->registry, &new_slot, &clearing);
 	if (rc == 0 && mdg__slot_is_inherited(&ns->registry))
 		rc = settle(ns);
@@ -265,11 +267,13 @@ void mdg__reap_all(struct mdg_namespace *ns)
 
 /* ---- opening -------------------------------------------------------------- */
 
-static struct mdg_namespace *find_open(const struct stat *directory)
+/* One with which more can be done than look serves for a look as well. */
+static struct mdg_namespace *find_open(const struct stat *directory, bool look)
 {
 	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
 	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
-	                      ns->registry.dir_device != directory->st_dev))
+	                      ns->registry.dir_device != directory->st_dev ||
+	                      (ns->registry.look && !look)))
 		ns = ns->next;
 	return ns;
 }
@@ -331,10 +335,10 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
                        const struct mdg_namespace_options *options, uint32_t flags, bool named)
 {
 	struct stat directory;
-	int dirfd = mdg__directory_open(path, !(flags & MDG_NS_EXISTING), &directory);
+	int dirfd = mdg__directory_open(path, !(flags & (MDG_NS_EXISTING | MDG_NS_LOOK)), &directory);
 	if (dirfd < 0)
 		return dirfd;
-	struct mdg_namespace *ns = find_open(&directory);
+	struct mdg_namespace *ns = find_open(&directory, (flags & MDG_NS_LOOK) != 0);
 	if (ns != NULL) {
 		(void)mdg__sys_close(dirfd);
 		if (flags & MDG_NS_EXCL)
@@ -343,14 +347,14 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
 		*ret_ns = ns;
 		return 0;
 	}
-	int rc = mdg__directory_check(dirfd, &directory, named, false);
+	int rc = mdg__directory_check(dirfd, &directory, named, (flags & MDG_NS_LOOK) != 0);
 	if (rc == 0)
 		rc = make_object(&ns, dirfd, path, &directory, options);
 	if (rc < 0 || ns == NULL) {
 		(void)mdg__sys_close(dirfd);
 		return rc;
 	}
-	rc = open_to_others(ns, &directory);
+	rc = ns->registry.look ? 0 : open_to_others(ns, &directory);
 	ns->references = 1;
 	ns->next = atomic_load(&mdg__namespaces);
 	atomic_store(&mdg__namespaces, ns);
@@ -369,7 +373,8 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 			return -EINVAL;
 		flags = options->flags;
 	}
-	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED)) != 0)
+	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED | MDG_NS_LOOK)) != 0 ||
+	    ((flags & MDG_NS_LOOK) && (flags & (MDG_NS_EXCL | MDG_NS_SHARED))))
 		return -EINVAL;
 	int rc = 0;
 	bool named = dir != NULL || mdg__environment("MADANG_NAMESPACE") != NULL;

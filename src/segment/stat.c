@@ -71,6 +71,10 @@ int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 		if (!mdg__read_retry(registry, version))
 			return is_there(ret, sequence, any) ? 0 : -EINVAL;
 	}
+	if (registry->look) { /* the last copy, whatever it is worth: every use of it is checked */
+		mdg__entry_copy(ns, index, ret);
+		return is_there(ret, sequence, any) ? 0 : -EINVAL;
+	}
 	mdg__enter(ns);
 	int rc = mdg__enter_writer(ns);
 	if (rc == 0) {
@@ -90,6 +94,16 @@ struct long_list {
 	size_t bytes;
 };
 
+/* For a look, which has no lock to take: of a moment without changes, or none. */
+static int list_without_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                             struct mdg__holder *holders, uint32_t room)
+{
+	int count = -EAGAIN;
+	for (int i = 0; i < TRIES && count == -EAGAIN; i++)
+		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, room);
+	return count == -EAGAIN || count == -E2BIG ? 0 : count;
+}
+
 static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
                           struct long_list *list)
 {
@@ -101,6 +115,8 @@ static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (rc < 0)
 		return rc;
 	list->holders = memory;
+	if (ns->registry.look)
+		return list_without_lock(ns, entry, list->holders, room);
 	rc = mdg__enter_writer(ns);
 	if (rc == 0) {
 		rc = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list->holders,
@@ -141,7 +157,7 @@ static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *e
 		return count;
 	/* A removed segment goes with the last of the dead. One that has nobody
 	 * at all is a removal that was cut off: finish it. */
-	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0) {
+	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0 && !ns->registry.look) {
 		struct mdg__clearing clearing = { 0 };
 		int rc = mdg__enter_writer(ns);
 		if (rc < 0)
