@@ -99,7 +99,7 @@ typedef struct mdg_namespace mdg_namespace; /* opaque, process-local */
 #define MDG_NS_EXISTING 0x1u /* do not make it: -ENOENT when it is not there */
 #define MDG_NS_EXCL     0x2u /* make it: -EEXIST when its registry is there */
 #define MDG_NS_SHARED   0x4u /* made for several users: directory mode 01777 */
-#define MDG_NS_LOOK     0x8u /* look only, with MDG_NS_EXISTING implied: nothing is made,
+#define MDG_NS_LOOK     0x10u /* look only, with MDG_NS_EXISTING implied: nothing is made,
                                 changed or cleared away in the directory, and no process
                                 slot taken. Whatever would is refused: -EROFS. So root (of
                                 the initial user namespace) may look at any user's. */
