@@ -258,6 +258,12 @@ int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_
 uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
 
 /* ---- users.c ---- */
+/* Finds out whether the process has come into another user namespace, unnoticed because its
+ * effective user has the same number there: before somebody is believed to be an owner for a
+ * change, or refused. True: it has. */
+bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid);
+/* The same in the child of a fork; the next question about a user finds out more. */
+void mdg__users_forked(struct mdg__registry *registry);
 /* What is written down for a number that the calling process sees. MDG__ID_UNKNOWN is written
  * where nobody can tell; then the data file's owner is asked. */
 uint32_t mdg__id_stored(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t inside);

@@ -261,7 +261,7 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;
-	(void)mdg__userns_ask(mdg__euid()); /* whose it is, is written down */
+	(void)mdg__users_anew(&ns->registry, mdg__euid()); /* whose it is, is written down */
 	mdg__enter(ns);
 	rc = -EEXIST;
 	/* In a shared namespace somebody may have put a file of that name there,

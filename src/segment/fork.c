@@ -99,8 +99,8 @@ static void become_child(struct mdg_namespace *ns)
 		mdg__adopt_attachments(ns);
 	}
 	ns->child_fd = -1;
+	mdg__users_forked(registry);
 	/* Release: who sees the epoch sees all of this. */
-	mdg__userns_forget();
 	atomic_store_explicit(&ns->epoch, mdg__fork_epoch(), memory_order_release);
 }
 

@@ -106,9 +106,7 @@ bool mdg__capable_of(struct mdg_namespace *ns, const struct mdg__entry *entry, i
 static int permit_anew(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t euid,
                        unsigned asked)
 {
-	const struct mdg__userns *before = mdg__userns_known();
-	const struct mdg__userns *now = mdg__userns_ask(euid);
-	if (now != NULL && now != before && permit_by_bits(ns, entry, euid, asked))
+	if (mdg__users_anew(&ns->registry, euid) && permit_by_bits(ns, entry, euid, asked))
 		return 0;
 	if (mdg__capable_of(ns, entry, MDG__CAP_IPC_OWNER))
 		return 0;
@@ -131,7 +129,7 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	uint32_t euid = mdg__euid();
-	(void)mdg__userns_ask(euid);
+	(void)mdg__users_anew(&ns->registry, euid);
 	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
 }
 
