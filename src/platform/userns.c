@@ -18,7 +18,7 @@
 
 #define INITIAL_INODE UINT64_C(0xeffffffd) /* the kernel's PROC_USER_INIT_INO */
 #define EXTENTS_MOST 340u                  /* the kernel's UID_GID_MAP_MAX_EXTENTS */
-#define TEXT_ROOM (EXTENTS_MOST * 40u)
+#define TEXT_ROOM ((size_t)EXTENTS_MOST * 40)
 #define USUAL_OVERFLOW 65534u
 
 struct extent {

@@ -2,7 +2,8 @@
 /*
  * registry.h - the shared registry of a namespace, as one process sees it.
  *
- *   open.c        makes, checks and maps the file; grows its tables
+ *   open.c        makes, checks and maps the file
+ *   grow.c        memory for its tables
  *   lock.c        the writer lock, the undo journal, taking over from the dead
  *   process.c     process slots: taking one, and who is alive
  *   reap.c        what the dead leave behind

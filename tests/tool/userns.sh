@@ -44,4 +44,4 @@ for who in inside root outside; do
 done
 inside rm --orphans | sed 's/ [0-9]* / /'
 outside ls
-ls -n /dev/shm | awk 'NR > 1 { print $3, $9 }'
+find /dev/shm -mindepth 1 -maxdepth 1 -printf '%U %f\n' | sort
