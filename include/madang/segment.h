@@ -218,7 +218,8 @@ struct mdg_segment_info {
 	mdg_id   id;
 	int32_t  key;       /* 0: none, or removed */
 	uint32_t mode;      /* nine bits and MDG_MODE_* */
-	uint32_t uid, gid, cuid, cgid; /* in the caller's user namespace; 65534: has no number there */
+	uint32_t uid, gid, cuid, cgid; /* as the caller's user namespace has them; 65534:
+	                                  not at all */
 	int32_t  cpid, lpid;/* creator; last to attach, detach or fork */
 	uint32_t attached;  /* attachments of living processes, exact */
 	uint64_t size;      /* bytes, as asked for */

@@ -320,7 +320,8 @@ static int may_lock(struct mdg_namespace *ns, mdg_id id)
 		return -EPERM;
 	uint64_t pages = mdg__pages_of(entry.size);
 	if (!(entry.mode & MDG_MODE_LOCKED) && limit.rlim_cur != RLIM_INFINITY &&
-	    locked_pages(ns, mdg__my_id(&ns->registry, mdg__euid())) + pages > limit.rlim_cur / mdg__page_size())
+	    locked_pages(ns, mdg__my_id(&ns->registry, mdg__euid())) + pages >
+	            limit.rlim_cur / mdg__page_size())
 		return -ENOMEM;
 	return 0;
 }
