@@ -100,6 +100,10 @@ typedef struct mdg_namespace mdg_namespace; /* opaque, process-local */
 #define MDG_NS_EXISTING 0x1u /* do not make it: -ENOENT when it is not there */
 #define MDG_NS_EXCL     0x2u /* make it: -EEXIST when its registry is there */
 #define MDG_NS_SHARED   0x4u /* made for several users: directory mode 01777 */
+#define MDG_NS_LOOK    0x10u /* look only, with MDG_NS_EXISTING implied: nothing is made,
+                                changed or cleared away in the directory, and no process
+                                slot taken. Whatever would is refused: -EROFS. So root (of
+                                the initial user namespace) may look at any user's. */
 
 /* How a namespace is made. Zero in a field means its default. Without effect
  * on a namespace that exists already. */
@@ -116,7 +120,9 @@ struct mdg_namespace_options {
 /* Opens the namespace in directory `dir`, making directory (mode 0700) and
  * registry when they are not there. NULL: the default namespace, which is
  * $MADANG_NAMESPACE (ignored in set-user-ID programs), else
- * /dev/shm/madang-<euid>, else $TMPDIR/madang-<euid> (else /tmp/...).
+ * /dev/shm/madang-<euid>, else $TMPDIR/madang-<euid> (else /tmp/...). In a user
+ * namespace <euid> is the number outside; where that is unknown or the directory
+ * another's, it is u<16 digits>, and so it is outside for the same user.
  * `options` may be NULL. The same directory opened twice in one process gives
  * the same object; each open is to be closed. When the namespace was deleted
  * meanwhile (MDG_NS_GONE), it is another one: the new one, made if need be.
@@ -219,7 +225,8 @@ struct mdg_segment_info {
 	mdg_id   id;
 	int32_t  key;       /* 0: none, or removed */
 	uint32_t mode;      /* nine bits and MDG_MODE_* */
-	uint32_t uid, gid, cuid, cgid;
+	uint32_t uid, gid, cuid, cgid; /* as the caller's user namespace has them; 65534:
+	                                  not at all */
 	int32_t  cpid, lpid;/* creator; last to attach, detach or fork */
 	uint32_t attached;  /* attachments of living processes, exact */
 	uint64_t size;      /* bytes, as asked for */
@@ -240,7 +247,8 @@ MDG_API int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
                              struct mdg_segment_info *ret_info);
 
 /* shmctl IPC_SET: owner and the nine mode bits. Owner, creator or privileged,
- * else -EPERM. -EINVAL. In a namespace that users share, giving a segment to
+ * else -EPERM. -EINVAL, also for a number that the caller's user namespace gives
+ * to nobody. In a namespace that users share, giving a segment to
  * another user moves its file's owner: -EPERM without that privilege. [SysV] */
 MDG_API int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid,
                             uint32_t gid, unsigned mode);

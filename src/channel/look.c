@@ -244,7 +244,7 @@ static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *i
 	struct mdg__entry entry;
 	uint64_t inode;
 	if (mdg__entry_read(ns, id, false, &entry) < 0 || entry.name[0] == '\0' ||
-	    entry.size < sizeof(struct mdg__channel_head) || mdg__permit(&entry, 0444) < 0)
+	    entry.size < sizeof(struct mdg__channel_head) || mdg__permit(ns, &entry, 0444) < 0)
 		return 0;
 	mdg__enter(ns);
 	int fd = mdg__data_open(ns, &entry, false, &inode);

@@ -178,7 +178,7 @@ static int name_entered(struct mdg_namespace *ns, uintptr_t address, uint32_t ki
 	if (rc == 0 && is_huge(&segment))
 		rc = -EOPNOTSUPP;
 	if (rc == 0)
-		rc = mdg__permit(&segment, 0222);
+		rc = mdg__permit(ns, &segment, 0222);
 	if (rc < 0)
 		return rc;
 	int fd = mdg__data_open(ns, &segment, true, &inode);
@@ -282,7 +282,7 @@ int mdg_sync_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_syn
 	uint64_t inode;
 	int rc = mdg__entry_find(ns, id, false, &segment);
 	if (rc == 0)
-		rc = mdg__permit(&segment, 0444);
+		rc = mdg__permit(ns, &segment, 0444);
 	if (rc == 0 && !is_believable(&segment))
 		rc = MDG_DAMAGED;
 	if (rc < 0 || is_huge(&segment))

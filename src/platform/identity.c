@@ -83,7 +83,7 @@ bool mdg__in_group(uint32_t gid)
 	return found;
 }
 
-bool mdg__capable(int capability)
+bool mdg__has_capability(int capability)
 {
 	/* <linux/capability.h>, version 3; not every C library brings it along. */
 	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };

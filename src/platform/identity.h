@@ -17,7 +17,9 @@ bool mdg__in_group(uint32_t gid);
 
 /* The capabilities that System V shared memory asks for, capabilities(7). */
 enum { MDG__CAP_IPC_LOCK = 14, MDG__CAP_IPC_OWNER = 15, MDG__CAP_SYS_ADMIN = 21 };
-bool mdg__capable(int capability);
+/* Whether the process has it at all: in its own user namespace, which says little about users
+ * elsewhere. See mdg__capable in userns.h. */
+bool mdg__has_capability(int capability);
 
 /* Whether the kernel maps files at addresses that differ from run to run. */
 bool mdg__addresses_are_random(void);

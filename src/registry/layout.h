@@ -32,7 +32,8 @@
  * capacity that was checked when the file was opened, and every walk along
  * links is cut off after as many steps as the table has records.
  *
- * "idx1" below is an index plus one; 0 means none.
+ * "idx1" below is an index plus one; 0 means none. Users and groups are in the
+ * numbers of the initial user namespace, with two exceptions: see users.c.
  */
 #ifndef MADANG_REGISTRY_LAYOUT_H
 #define MADANG_REGISTRY_LAYOUT_H
@@ -52,6 +53,9 @@
 #define MDG__REBUILDING UINT32_MAX /* in the place of their number: not to be undone,
                                       but begun again (check.c) */
 #define MDG__TABLE_ALIGN 4096u
+/* In the place of a user or group: whoever owns the directory, or its group. And 0xfffffffd
+ * (platform/userns.h): somebody whose number is not known. No numbers are that high here. */
+#define MDG__ID_OWNER UINT32_C(0xfffffffe)
 
 typedef _Atomic uint32_t mdg__a32;
 typedef _Atomic uint64_t mdg__a64;

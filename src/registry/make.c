@@ -181,11 +181,21 @@ static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_option
 	return rc;
 }
 
+/* For a look: whoever is making it is not waited for. */
+static int be_made(int fd, int dirfd)
+{
+	int rc = has_magic(fd);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	return mdg__has_data_files(dirfd) ? MDG_NOT_REGISTRY : -ENOENT;
+}
+
 int mdg__registry_file(int dirfd, const struct mdg_namespace_options *options)
 {
 	uint32_t wish = options != NULL ? options->flags : 0;
-	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
-	if (!(wish & MDG_NS_EXISTING))
+	bool look = (wish & MDG_NS_LOOK) != 0;
+	int flags = (look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK;
+	if (!(wish & (MDG_NS_EXISTING | MDG_NS_LOOK)))
 		flags |= O_CREAT;
 	if (wish & MDG_NS_EXCL)
 		flags |= O_EXCL;
@@ -197,9 +207,10 @@ int mdg__registry_file(int dirfd, const struct mdg_namespace_options *options)
 		if (fd < 0)
 			return fd;
 		int rc = mdg__sys_fstat(fd, &status);
+		if (rc == 0 && !S_ISREG(status.st_mode))
+			rc = MDG_NOT_REGISTRY;
 		if (rc == 0)
-			rc = S_ISREG(status.st_mode) ? make_unless_made(fd, dirfd, options)
-			                             : MDG_NOT_REGISTRY;
+			rc = look ? be_made(fd, dirfd) : make_unless_made(fd, dirfd, options);
 		if (rc == 0)
 			return fd;
 		(void)mdg__sys_close(fd);

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open.c - checks and maps the registry file; keeps its descriptors; grows its tables.
+ * open.c - checks and maps the registry file; keeps its descriptors.
  *
- * Size: the file is as long as its tables can become, but only the head, the
- * bitmap, the buckets and the first records have memory. The rest is reserved
- * in steps before its first use, under a watermark that only grows.
- *
- * Not here: how the file is made (make.c), and which directory is acceptable
- * (src/segment/namespace.c).
+ * Not here: how the file is made (make.c), how its tables grow (grow.c), and which
+ * directory is acceptable (src/segment/directory.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -112,7 +108,8 @@ static int open_fd(struct mdg__registry *registry, bool fresh)
 	if (dirfd < 0)
 		return dirfd;
 	int fd = mdg__fd_out_of_the_way(
-		mdg__sys_openat(dirfd, MDG__REGISTRY_NAME, O_RDWR | O_NOFOLLOW, 0));
+		mdg__sys_openat(dirfd, MDG__REGISTRY_NAME,
+		                (registry->look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK, 0));
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : fd;
 	if (!mdg__fd_is(fd, registry->device, registry->inode)) {
@@ -189,7 +186,7 @@ static void point(struct mdg__registry *registry, void *map)
 /* Where a process has mapped the registry tells it from the program that ran
  * under its number before exec. A debugger, or setarch -R, takes the kernel's
  * randomness away: then the place is drawn here. */
-static int map_somewhere(int fd, size_t length, void **ret)
+static int map_somewhere(int fd, size_t length, bool look, void **ret)
 {
 	uintptr_t hint = 0;
 	if (!mdg__addresses_are_random()) {
@@ -202,7 +199,9 @@ static int map_somewhere(int fd, size_t length, void **ret)
 		hint = (uintptr_t)usual - (below << 20);
 		(void)mdg__sys_munmap(usual, length);
 	}
-	return mdg__map_own((void *)hint, length, MAP_SHARED, fd, 0, ret);
+	/* For a look: what is written by mistake is written nowhere. */
+	return mdg__map_own((void *)hint, length, look ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED,
+	                    fd, 0, ret);
 }
 
 static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being_made)
@@ -230,7 +229,7 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 		return rc;
 	if (registry->length > SIZE_MAX)
 		return -ENOMEM;
-	rc = map_somewhere(fd, (size_t)registry->length, &map);
+	rc = map_somewhere(fd, (size_t)registry->length, registry->look, &map);
 	if (rc == 0)
 		point(registry, map);
 	return rc;
@@ -243,11 +242,12 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 	int fd = mdg__registry_file(dirfd, options);
 	if (fd < 0)
 		return fd;
+	registry->look = options != NULL && (options->flags & MDG_NS_LOOK) != 0;
 	int rc = check_and_map(registry, fd, &being_made);
 	registry->fd = -1;
 	registry->dirfd = dirfd;
 	registry->dir_mark = mdg__fd_mark(dirfd);
-	if (rc == 0 && being_made)
+	if (rc == 0 && being_made && !registry->look)
 		mdg__registry_made(registry, fd);
 	/* A mapping holds on to the description it was made from, and a child
 	 * inherits it: a byte locked through this one would stay locked after our
@@ -267,64 +267,4 @@ void mdg__registry_close(struct mdg__registry *registry)
 	if (mdg__fd_is(registry->dirfd, registry->dir_device, registry->dir_inode))
 		(void)mdg__sys_close(registry->dirfd);
 	(void)mdg__sys_munmap(registry->head, (size_t)registry->length);
-}
-
-/* ---- growing ------------------------------------------------------------ */
-
-struct grown {
-	mdg__a32 *watermark;
-	uint64_t offset;
-	uint32_t record, capacity;
-};
-
-static struct grown table_of(const struct mdg__registry *registry, enum mdg__table table)
-{
-	char *base = (char *)registry->head;
-	struct mdg__head *head = registry->head;
-	if (table == MDG__SEGMENTS)
-		return (struct grown){ &head->segments_ready,
-			               (uint64_t)((char *)registry->segments - base),
-			               sizeof(struct mdg__segment), registry->segment_capacity };
-	if (table == MDG__PROCESSES)
-		return (struct grown){ &head->processes_ready, registry->process_offset,
-			               sizeof(struct mdg__process), registry->process_capacity };
-	return (struct grown){ &head->attachments_ready,
-		               (uint64_t)((char *)registry->attachments - base),
-		               sizeof(struct mdg__attachment), registry->attachment_capacity };
-}
-
-uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table)
-{
-	struct grown grown = table_of(registry, table);
-	uint32_t ready = mdg__get32(grown.watermark);
-	return ready < grown.capacity ? ready : grown.capacity;
-}
-
-int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count)
-{
-	struct grown grown = table_of(registry, table);
-	if (count > grown.capacity)
-		return -ENOSPC;
-	if (count <= mdg__get32(grown.watermark))
-		return 0;
-	uint32_t step = 64 * 1024 / grown.record; /* reserve ahead, 64 KiB at once */
-	uint32_t wanted = count + step < grown.capacity ? count + step : grown.capacity;
-	int fd = mdg__registry_fd(registry, false);
-	if (fd < 0)
-		return fd;
-	int rc = mdg__sys_reserve(fd, grown.offset, (uint64_t)wanted * grown.record);
-	if (rc == -ENOSPC || rc == -EDQUOT) { /* perhaps there is room for just one */
-		wanted = count;
-		rc = mdg__sys_reserve(fd, grown.offset, (uint64_t)wanted * grown.record);
-	}
-	if (rc < 0)
-		return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
-	/* Reserving twice does no harm, so no lock: only the watermark must not
-	 * fall. Release: the pages are there for whoever acquires the new value. */
-	uint32_t seen = mdg__get32(grown.watermark);
-	while (seen < wanted &&
-	       !atomic_compare_exchange_weak_explicit(grown.watermark, &seen, wanted,
-	                                              memory_order_release, memory_order_acquire))
-		;
-	return 0;
 }

@@ -106,7 +106,8 @@ static uint32_t fill_in(struct mdg__registry *registry, uint32_t slot, int32_t p
 	                      memory_order_release);
 	atomic_store_explicit(&process->mapped_at, (uint64_t)(uintptr_t)registry->head,
 	                      memory_order_release);
-	atomic_store_explicit(&process->uid, mdg__euid(), memory_order_release);
+	atomic_store_explicit(&process->uid, mdg__my_id(registry, mdg__euid()),
+	                      memory_order_release);
 	atomic_store_explicit(&process->forking, 0, memory_order_release);
 	atomic_store_explicit(&process->tag, generation << 8 | (uint32_t)state,
 	                      memory_order_release);

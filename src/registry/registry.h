@@ -3,7 +3,8 @@
  * registry.h - the shared registry of a namespace, as one process sees it.
  *
  *   make.c        makes the file
- *   open.c        checks and maps it; keeps its descriptors; grows its tables
+ *   open.c        checks and maps it; keeps its descriptors
+ *   grow.c        memory for its tables
  *   current.c     whether it is still the directory's
  *   files.c       the names of the files beside it, and those that nobody finds any more
  *   lock.c        the writer lock, the undo journal, taking over from the dead
@@ -12,6 +13,7 @@
  *   index.c       ids, keys and names
  *   attachment.c  who has attached what, how often
  *   check.c       every invariant, and the repair of what is safe to mend
+ *   users.c       whose things are, between user namespaces
  *
  * Knows src/platform and nothing above. Does not open data files: the segment
  * room does, and passes a function for clearing them away (reap.c).
@@ -27,7 +29,14 @@
 
 #include "madang/segment.h"
 #include "platform/sys.h"
+#include "platform/userns.h"
 #include "registry/layout.h"
+
+/* The directory's owner and group as this process sees them: see users.c. */
+struct mdg__anchor {
+	const struct mdg__userns *_Atomic seen_in; /* stored last; NULL: not looked at yet */
+	_Atomic uint32_t id[2]; /* enum mdg__id_kind; MDG__ID_UNKNOWN: not known here */
+};
 
 struct mdg__registry {
 	/* Set when opened, constant afterwards; checked against the file's length,
@@ -43,10 +52,12 @@ struct mdg__registry {
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
 	uint64_t unique;     /* of the namespace; in the names of its files */
 	uint32_t flags;
+	bool look;           /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
 	dev_t device;        /* of the registry file */
 	ino_t inode;
 	dev_t dir_device;
 	ino_t dir_inode;
+	struct mdg__anchor anchor;
 	uint64_t boot;
 	char path[1024];     /* absolute where that could be found out */
 
@@ -295,6 +306,24 @@ int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_
 /* The record (plus one) of a process for a segment, 0 for none. Exact for this
  * process; for another a list that changes under the walk is seen in part. */
 uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
+
+/* ---- users.c ---- */
+/* Finds out whether the process has come into another user namespace, unnoticed because its
+ * effective user has the same number there: before somebody is believed to be an owner for a
+ * change, or refused. True: it has. */
+bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid);
+/* The same in the child of a fork; the next question about a user finds out more. */
+void mdg__users_forked(struct mdg__registry *registry);
+/* What is written down for a number that the calling process sees. MDG__ID_UNKNOWN is written
+ * where nobody can tell; then the data file's owner is asked. */
+uint32_t mdg__id_stored(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t inside);
+/* What the calling process sees for what is written down, or MDG__ID_UNKNOWN. */
+uint32_t mdg__id_seen(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored);
+/* The same for who asks about it: the number that stands for all who have none. */
+uint32_t mdg__id_shown(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored);
+/* What is written down for the process itself; `euid` as mdg__euid() gives it. */
+uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid);
+uint32_t mdg__my_group(struct mdg__registry *registry);
 
 /* ---- check.c ---- */
 typedef int (*mdg__report)(const struct mdg_finding *finding, void *context);

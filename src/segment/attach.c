@@ -448,7 +448,7 @@ static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
 {
 	int rc = mdg__entry_find(ns, id, false, ret_entry);
 	if (rc == 0)
-		rc = mdg__permit(ret_entry, (request->readonly ? 0444u : 0666u) |
+		rc = mdg__permit(ns, ret_entry, (request->readonly ? 0444u : 0666u) |
 		                                    (request->executable ? 0111u : 0u));
 	if (rc == 0 && (ret_entry->size == 0 || ret_entry->size > ret_entry->mapped ||
 	                ret_entry->mapped % mdg__page_size() != 0))

@@ -22,7 +22,7 @@ static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 	if (rc == 0)
 		rc = mdg__entry_find(ns, id, false, &before);
 	if (rc == 0)
-		rc = mdg__permit_control(&before);
+		rc = mdg__permit_control(ns, &before);
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
@@ -35,7 +35,7 @@ static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 	if (mdg__tag_state(ret->tag) < MDG__LIVE || ret->tag >> 8 != (uint32_t)id / MDG__IDS)
 		rc = -EINVAL;
 	else if (ret->uid != before.uid) /* a system call saved: nearly never */
-		rc = mdg__permit_control(ret);
+		rc = mdg__permit_control(ns, ret);
 	if (rc < 0) {
 		mdg__unlock(&ns->registry);
 		mdg__leave(ns);
@@ -250,6 +250,30 @@ static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 	}
 }
 
+/* Enters in `ret` whom the caller's numbers mean: -EINVAL, nobody. To another whose number
+ * cannot be told the segment cannot be given: nobody would know whose it is. */
+static int name_owner(struct mdg_namespace *ns, struct mdg__entry *ret, uint32_t uid, uint32_t gid)
+{
+	const struct mdg__userns *userns = mdg__userns_known();
+	struct stat status;
+	if (!mdg__id_is_mapped(userns, MDG__USER, uid) || !mdg__id_is_mapped(userns, MDG__GROUP, gid))
+		return -EINVAL;
+	struct mdg__entry wish = *ret;
+	wish.uid = mdg__id_stored(&ns->registry, MDG__USER, uid);
+	wish.gid = mdg__id_stored(&ns->registry, MDG__GROUP, gid);
+	if ((wish.uid == MDG__ID_UNKNOWN || wish.gid == MDG__ID_UNKNOWN) &&
+	    (ns->registry.flags & MDG_NS_SHARED) && mdg__file_owner(ns, ret, &status)) {
+		if ((wish.uid == MDG__ID_UNKNOWN && status.st_uid != uid) ||
+		    (wish.gid == MDG__ID_UNKNOWN && status.st_gid != gid))
+			return -EPERM;
+		/* It stays whose it is, whatever that is called outside. */
+		wish.uid = wish.uid == MDG__ID_UNKNOWN ? ret->uid : wish.uid;
+		wish.gid = wish.gid == MDG__ID_UNKNOWN ? ret->gid : wish.gid;
+	}
+	*ret = wish;
+	return 0;
+}
+
 int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
 {
 	struct mdg__entry entry;
@@ -257,13 +281,11 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 	if (rc == 0)
 		rc = mdg__entry_find(ns, id, false, &entry);
 	if (rc == 0)
-		rc = mdg__permit_control(&entry);
-	if (rc == 0 && (uid == UINT32_MAX || gid == UINT32_MAX))
-		rc = -EINVAL;
+		rc = mdg__permit_control(ns, &entry);
+	if (rc == 0)
+		rc = name_owner(ns, &entry, uid, gid);
 	if (rc < 0)
 		return rc;
-	entry.uid = uid;
-	entry.gid = gid;
 	entry.mode = mode & 0777;
 	return set(ns, id, &entry);
 }
@@ -294,15 +316,15 @@ static int may_lock(struct mdg_namespace *ns, mdg_id id)
 	int rc = mdg__entry_read(ns, id, false, &entry);
 	if (rc < 0 || mdg__capable(MDG__CAP_IPC_LOCK))
 		return rc;
-	uint32_t uid = mdg__euid();
-	if (uid != entry.uid && uid != entry.cuid)
+	if (!mdg__is_owner_anew(ns, &entry))
 		return -EPERM;
 	uint64_t limit = mdg__sys_limit(RLIMIT_MEMLOCK);
 	if (limit == 0)
 		return -EPERM;
 	uint64_t pages = mdg__pages_of(entry.size);
 	if (!(entry.mode & MDG_MODE_LOCKED) && limit != UINT64_MAX &&
-	    locked_pages(ns, uid) + pages > limit / mdg__page_size())
+	    locked_pages(ns, mdg__my_id(&ns->registry, mdg__euid())) + pages >
+	            limit / mdg__page_size())
 		return -ENOMEM;
 	return 0;
 }
@@ -315,8 +337,7 @@ static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct md
 		rc = mdg__entry_find(ns, id, false, ret);
 	if (rc < 0)
 		return rc;
-	uint32_t uid = mdg__euid();
-	if (uid != ret->uid && uid != ret->cuid && !mdg__capable(MDG__CAP_IPC_LOCK))
+	if (!mdg__is_owner_anew(ns, ret) && !mdg__capable_of(ns, ret, MDG__CAP_IPC_LOCK))
 		return -EPERM;
 	rc = locked ? may_lock(ns, id) : 0;
 	if (rc < 0)
@@ -346,7 +367,8 @@ int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked)
 	bool huge = (entry.flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
 	if (!huge && locked && !(entry.mode & MDG_MODE_LOCKED)) {
 		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_LOCKED);
-		mdg__put32(registry, &segment->lock_uid, mdg__euid());
+		mdg__put32(registry, &segment->lock_uid,
+		           mdg__my_id(registry, mdg__euid()));
 	} else if (!huge && !locked) {
 		mdg__put32(registry, &segment->mode, entry.mode & ~MDG_MODE_LOCKED);
 	}

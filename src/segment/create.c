@@ -82,7 +82,7 @@ static int accept(struct mdg_namespace *ns, uint32_t index, uint32_t tag, const 
 		if (rc == -EINVAL)
 			return -EAGAIN; /* removed just now: look again */
 		if (rc == 0)
-			rc = mdg__permit(&entry, wish->mode);
+			rc = mdg__permit(ns, &entry, wish->mode);
 		if (rc < 0)
 			return rc;
 	}
@@ -98,7 +98,7 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t uid = mdg__euid(), gid = mdg__egid();
+	uint32_t uid = mdg__my_id(registry, mdg__euid()), gid = mdg__my_group(registry);
 	mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__BUSY));
 	mdg__put32(registry, &segment->key, wish->key);
 	mdg__put32(registry, &segment->mode, wish->mode & 0777);
@@ -277,6 +277,7 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;
+	(void)mdg__users_anew(&ns->registry, mdg__euid()); /* whose it is, is written down */
 	mdg__enter(ns);
 	rc = mdg__registry_here(&ns->registry);
 	if (rc == 0)

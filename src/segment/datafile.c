@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * datafile.c - the files that hold the segments' bytes: `seg-<number>-<id>`
- * (registry/files.c has the names).
- *
- * Owner and mode of the file repeat the System V permissions, so that the
- * kernel enforces them too. In a private namespace (directory 0700) nobody
- * else gets as far as the file; there it keeps 0600 whatever the segment says.
+ * (registry/files.c has the names). Whose they are and who may open them: fileowner.c.
  *
  * A file that is opened must be what the registry says: a regular file, the
  * noted inode, long enough (a shorter one would kill with SIGBUS), and of the
@@ -152,26 +148,21 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 
 /* ---- opening --------------------------------------------------------------- */
 
-/* Whose the file may be: the owner's, the creator's, or his to whom it is just
- * being given. */
-static bool is_owner(const struct mdg__entry *entry, uint32_t uid)
-{
-	return uid == entry->uid || uid == entry->cuid ||
-	       (entry->new_uid1 != 0 && uid == entry->new_uid1 - 1);
-}
-
 /* The right file, whatever its length. */
-static bool is_file_of(const struct mdg_namespace *ns, const struct mdg__entry *entry,
+static bool is_file_of(struct mdg_namespace *ns, const struct mdg__entry *entry,
                        const struct stat *status)
 {
 	bool huge = (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	if (ns->registry.look && !is_shared(ns) &&
+	    status->st_uid != mdg__id_seen(&ns->registry, MDG__USER, MDG__ID_OWNER))
+		return false; /* a stranger's registry leads root to nobody else's files */
 	return S_ISREG(status->st_mode) && (huge || status->st_dev == ns->registry.device) &&
 	       (entry->inode == 0 || (uint64_t)status->st_ino == entry->inode) &&
-	       (!is_shared(ns) || is_owner(entry, status->st_uid));
+	       (!is_shared(ns) || mdg__file_owner_fits(ns, entry, status->st_uid));
 }
 
-static bool is_data(const struct mdg_namespace *ns, const struct mdg__entry *entry,
-                    const struct stat *status)
+bool mdg__data_is(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                  const struct stat *status)
 {
 	return is_file_of(ns, entry, status) && (uint64_t)status->st_size >= entry->mapped;
 }
@@ -221,11 +212,11 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 		return false;
 	mdg__format(path, 96, "/proc/%d/fd/%d", pid, holder->fd);
 	if (holder->fd >= 0 && mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
-	    is_data(ns, entry, &status))
+	    mdg__data_is(ns, entry, &status))
 		return true;
 	return entry->inode != 0 &&
 	       mdg__mapped_path(pid, (ino_t)entry->inode, path) &&
-	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && is_data(ns, entry, &status);
+	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && mdg__data_is(ns, entry, &status);
 }
 
 /* The first few holders: one that can be reached is enough. When changes come too
@@ -265,6 +256,8 @@ static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry
                         const struct place *place, int flags, uint64_t *ret_inode)
 {
 	int fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW, ret_inode);
+	if (ns->registry.look)
+		return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
 	if (fd == -EACCES && !is_shared(ns) && place->borrowed &&
 	    mdg__sys_fchmodat(place->dirfd, place->name, 0600) == 0)
 		fd = open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
@@ -289,6 +282,8 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 {
 	struct place place;
 	int flags = writable ? O_RDWR : O_RDONLY;
+	if (writable && ns->registry.look)
+		return -EROFS;
 	int rc = mdg__registry_here(&ns->registry);
 	if (rc < 0)
 		return rc;
@@ -371,129 +366,6 @@ void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	leave_place(&place);
 }
 
-/* ---- owner and mode -------------------------------------------------------- */
-
-/* When owner and creator differ, both have the owner's rights, and a file has
- * one owner only: an access control list names the others. The extended
- * attribute's format is the kernel's (linux/posix_acl_xattr.h). */
-struct acl {
-	uint32_t version;
-	struct { uint16_t tag, bits; uint32_t id; } entries[6];
-};
-
-#define ACL_NAME "system.posix_acl_access"
-
-/* An owner, a group and the nine bits. */
-struct owner {
-	uint32_t uid, gid;
-	unsigned mode;
-};
-
-static bool has_acl(const struct mdg__entry *entry, const struct owner *owner)
-{
-	return owner->uid != entry->cuid || owner->gid != entry->cgid;
-}
-
-static struct acl make_acl(const struct mdg__entry *entry, const struct owner *owner)
-{
-	const unsigned mode = owner->mode;
-	const uint16_t user = mode >> 6 & 7, group = mode >> 3 & 7, other = mode & 7;
-	return (struct acl){ 2, {
-		{ 0x01, user, UINT32_MAX },
-		{ 0x02, user, entry->cuid },
-		{ 0x04, group, UINT32_MAX },
-		{ 0x08, group, entry->cgid },
-		{ 0x10, user | group, UINT32_MAX }, /* the mask: what named ones get at most */
-		{ 0x20, other, UINT32_MAX },
-	} };
-}
-
-static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, int fd,
-                        const struct owner *owner)
-{
-	char path[64];
-	struct stat status;
-	/* It may be half given: to the same by another, or to him whom the entry names. */
-	struct mdg__entry given = *entry;
-	given.uid = owner->uid;
-	int rc = mdg__sys_fstat(fd, &status);
-	if (rc == 0 && ((!is_data(ns, entry, &status) && !is_data(ns, &given, &status)) ||
-	                status.st_nlink > 1))
-		rc = MDG_DAMAGED; /* not ours: do not give it to anybody */
-	if (rc == 0 && (status.st_uid != owner->uid || status.st_gid != owner->gid))
-		rc = mdg__sys_fchown(fd, owner->uid, owner->gid);
-	if (rc < 0)
-		return rc;
-	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
-	struct acl acl = make_acl(entry, owner);
-	if (!has_acl(entry, owner))
-		(void)mdg__sys_removexattr(path, ACL_NAME);
-	else if (mdg__sys_setxattr(path, ACL_NAME, &acl, sizeof acl) != -EOPNOTSUPP)
-		return 0; /* the bits are set with it; or it is only the creator who asks */
-	/* Without lists the creator has the others' rights. ENOENT: /proc is not there. */
-	return mdg__sys_chmod(path, owner->mode) == 0 ? 0 : -EPERM;
-}
-
-int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
-                        uint32_t gid, unsigned mode)
-{
-	struct place place;
-	if (!is_shared(ns))
-		return 0; /* the directory guards the file */
-	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
-	if (rc < 0)
-		return rc;
-	/* O_PATH: the owner may have taken his own permissions away. */
-	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);
-	leave_place(&place);
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd; /* removed: nobody opens it by name any more */
-	rc = change_owner(ns, entry, fd, &(struct owner){ uid, gid, mode });
-	(void)mdg__sys_close(fd);
-	return rc;
-}
-
-/* Whether the list is as change_owner() leaves it; 1, 0 or -errno. */
-static int acl_is_right(const char *path, const struct mdg__entry *entry, const struct owner *owner)
-{
-	struct acl wanted = make_acl(entry, owner), acl;
-	int got = mdg__sys_getxattr(path, ACL_NAME, &acl, sizeof acl);
-	if (got == -EOPNOTSUPP || (got == -ENODATA && !has_acl(entry, owner)))
-		return 1;
-	if (got < 0 && got != -ENODATA && got != -ERANGE)
-		return got;
-	return has_acl(entry, owner) && got == (int)sizeof acl &&
-	       memcmp(&acl, &wanted, sizeof acl) == 0;
-}
-
-int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *entry)
-{
-	const struct owner owner = { entry->uid, entry->gid, entry->mode & 0777 };
-	struct place place;
-	struct stat status;
-	char path[64];
-	if (!is_shared(ns))
-		return 1;
-	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
-	if (rc < 0)
-		return rc;
-	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);
-	leave_place(&place);
-	if (fd < 0)
-		return fd;
-	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
-	rc = mdg__sys_fstat(fd, &status);
-	if (rc == 0)
-		rc = acl_is_right(path, entry, &owner);
-	/* With a list the group's bits are its mask. */
-	unsigned bits = has_acl(entry, &owner) ? 0707 : 0777;
-	if (rc == 1)
-		rc = status.st_uid == owner.uid && status.st_gid == owner.gid &&
-		     ((status.st_mode ^ owner.mode) & bits) == 0;
-	(void)mdg__sys_close(fd);
-	return rc;
-}
-
 /* ---- looking --------------------------------------------------------------- */
 
 /* Without the tail, which is none of the segment's own and always there as a whole. */
@@ -504,6 +376,17 @@ static uint64_t resident(const struct mdg__entry *entry, const struct stat *stat
 	if ((uint64_t)status->st_size <= entry->mapped)
 		return bytes;
 	return bytes > tail ? bytes - tail : 0;
+}
+
+int mdg__data_open_path(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct place place;
+	int rc = find_place(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0)
+		return rc;
+	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);
+	leave_place(&place);
+	return fd;
 }
 
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident)

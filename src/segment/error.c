@@ -13,11 +13,12 @@ const char *mdg_version(void)
 	return TEXT(MDG_VERSION_MAJOR) "." TEXT(MDG_VERSION_MINOR) "." TEXT(MDG_VERSION_PATCH);
 }
 
-/* The errnos that a segment function gives, in its own terms: constant texts,
- * where strerror's may be translated and shared between threads. */
+/* The codes of all rooms, in our own terms: constant texts, where strerror's may be translated and
+ * shared between threads. A code that several rooms give (segments, locks, channels) has one text,
+ * which is true in each. */
 static const struct { int code; const char *text; } texts[] = {
 	{ 0, "success" },
-	{ MDG_DAMAGED, "the registry is damaged" },
+	{ MDG_DAMAGED, "the registry, or what lies in a segment for the library, is damaged" },
 	{ MDG_NOT_REGISTRY, "the registry file is not Madang's, or has lost its content" },
 	{ MDG_VERSION_UNLIKE, "the registry was made by an incompatible version or machine" },
 	{ MDG_TRUNCATED, "the registry file has been cut short" },
@@ -39,22 +40,22 @@ static const struct { int code; const char *text; } texts[] = {
 	{ -ECANCELED, "the other side does not wait for it, or will not reply" },
 	{ -ESTALE, "this process was taken for dead; close and open again" },
 	{ -EUSERS, "every place of the channel is taken" },
-	{ -ENOENT, "no such segment or namespace" },
+	{ -ENOENT, "no such namespace, segment, channel or name" },
 	{ -EEXIST, "it exists already" },
 	{ -EACCES, "permission denied" },
-	{ -EPERM, "only its owner, its creator or a privileged user may do that" },
-	{ -EINVAL, "no such segment, or an invalid size, address, name or flag" },
+	{ -EPERM, "not the caller's to do: that takes its owner, its holder, or another role" },
+	{ -EINVAL, "no such segment, an invalid argument, or nothing is under way that this belongs to" },
 	{ -ENOMEM, "the memory cannot be had" },
-	{ -ENOSPC, "no space left, or the limit of segments or pages is reached" },
+	{ -ENOSPC, "no space left, or a limit is reached: of segments, pages, names or a journal" },
 	{ -EMFILE, "the process has too many open files" },
 	{ -ENFILE, "the system has too many open files" },
-	{ -EIDRM, "the segment was removed and can no longer be reached" },
+	{ -EIDRM, "it was removed, and can no longer be reached" },
 	{ -ENAMETOOLONG, "the path is too long" },
-	{ -EROFS, "the file system is read-only" },
+	{ -EROFS, "the file system is read-only, or the namespace was opened for a look" },
 	{ -ELOOP, "symbolic links in the path lead in a circle" },
 	{ -ENOTDIR, "a part of the path is not a directory" },
-	{ -EDEADLK, "this thread holds the object already" },
-	{ -EBUSY, "the object is in use" },
+	{ -EDEADLK, "this thread holds the object, or is in it, already" },
+	{ -EBUSY, "it is in use: somebody holds it, or something of it" },
 	{ -ENOLCK, "this thread holds too many locks" },
 	{ -ETIMEDOUT, "the deadline has passed" },
 	{ -EAGAIN, "not available now" },

@@ -75,6 +75,7 @@ static void become_child(struct mdg_namespace *ns)
 	}
 	ns->child_fd = -1;
 	ns->doubtful = mdg__host_is_under_way();
+	mdg__users_forked(registry);
 	/* Release: who sees the epoch sees all of this. */
 	atomic_store_explicit(&ns->epoch, mdg__epoch(), memory_order_release);
 }

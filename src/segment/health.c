@@ -19,6 +19,7 @@
 
 /* Findings are told when no lock is held any more: who is told may be slow. */
 #define FINDINGS_MOST 512u
+#define QUIET_TRIES 16
 #define CHANGE_PAUSES 4 /* for changes that are just being made: 1, 2, 4, 8 ms */
 
 struct findings {
@@ -237,10 +238,31 @@ static int pass_on(const struct mdg_finding *finding, void *context)
 	return 0;
 }
 
+/* For a look, which has no lock to take: of a moment without changes. A registry that changes all
+ * the time is in use, and not checked. */
+static int check_quiet_registry(struct findings *findings, struct collected *collected)
+{
+	struct mdg__registry *registry = &findings->ns->registry;
+	uint32_t version;
+	for (int i = 0; i < QUIET_TRIES; i++) {
+		bool quiet = mdg__read_begin(registry, &version);
+		if (quiet && mdg__registry_check(registry, count_only, NULL) == 0)
+			return 0;
+		if (quiet && !mdg__read_retry(registry, version)) {
+			(void)mdg__registry_check(registry, pass_on, collected);
+			return 0;
+		}
+		(void)mdg__sys_futex_wait(&registry->head->version, version, true, 1000000u);
+	}
+	return 0;
+}
+
 static int check_registry(struct findings *findings)
 {
 	struct mdg_namespace *ns = findings->ns;
 	struct collected collected = { findings, false };
+	if (ns->registry.look)
+		return check_quiet_registry(findings, &collected);
 	int rc = mdg__enter_writer(ns);
 	if (rc == MDG_DAMAGED) /* that put an unbelievable journal aside */
 		rc = mdg__enter_writer(ns);
@@ -267,6 +289,8 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 {
 	struct findings findings = { .ns = ns, .repair = (flags & MDG_CHECK_REPAIR) != 0 };
 	size_t bytes = FINDINGS_MOST * sizeof findings.list[0];
+	if (findings.repair && ns->registry.look)
+		return -EROFS;
 	void *memory;
 	int rc = mdg__map_own(NULL, bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)

@@ -19,6 +19,7 @@
 #include "platform/identity.h"
 #include "platform/sys.h"
 #include "platform/text.h"
+#include "platform/userns.h"
 
 #define HUGE_SHIFT 26 /* where shmget's flags hold log2 of the page size */
 
@@ -73,6 +74,13 @@ static unsigned default_shift(void)
 	return size_exists(usual_shift()) ? usual_shift() : 0;
 }
 
+/* The kernel's setting is in the numbers of the initial user namespace. */
+static bool is_in_outside_group(uint32_t outside)
+{
+	uint32_t inside = mdg__id_inside(mdg__userns(mdg__euid()), MDG__GROUP, outside);
+	return inside != MDG__ID_UNKNOWN && mdg__in_group(inside);
+}
+
 int mdg__huge_choose(unsigned flags, unsigned *ret_shift)
 {
 	unsigned shift = flags >> HUGE_SHIFT & 0x3f;
@@ -85,7 +93,7 @@ int mdg__huge_choose(unsigned flags, unsigned *ret_shift)
 		return -EINVAL;
 	bool may = mdg__capable(MDG__CAP_IPC_LOCK) ||
 	           (mdg__read_number("/proc/sys/vm/hugetlb_shm_group", "", &number) &&
-	            mdg__in_group((uint32_t)number));
+	            is_in_outside_group((uint32_t)number));
 	if (!may)
 		return -EPERM;
 	*ret_shift = shift;

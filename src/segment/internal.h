@@ -2,10 +2,12 @@
 /*
  * internal.h - the segment room's own view of a namespace.
  *
- *   namespace.c   opening, the default path, entering and leaving
+ *   directory.c   the default path, and which directories are refused
+ *   namespace.c   opening, entering and leaving
  *   fork.c        what fork does to it
  *   pieces.c      which addresses of this process are attachments
  *   datafile.c    the files that hold the segments' bytes
+ *   fileowner.c   whose those files are
  *   permission.c  who may what
  *   create.c attach.c detach.c stat.c control.c walk.c health.c
  *                 the public functions of segment.h
@@ -218,12 +220,29 @@ int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
 /* For a segment that was removed while attached: unlinks its file if it can be
  * reached through an attached process afterwards. */
 void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry);
+/* Whether an open file is the segment's, and has all its pages. */
+bool mdg__data_is(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                  const struct stat *status);
+/* A descriptor of O_PATH of what has the file's name. */
+int mdg__data_open_path(struct mdg_namespace *ns, const struct mdg__entry *entry);
+/* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
+int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident);
+
+/* ---- fileowner.c ---- */
+/* Users, groups: as they are written down in the registry. */
 int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
                         uint32_t gid, unsigned mode);
 /* Whether owner, group and mode of the file are those of the entry: 1, 0 or -errno. */
 int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *entry);
-/* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
-int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident);
+/* Whether a file that stat says is `uid`'s can be the segment's. */
+bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid);
+/* What stat says of the segment's file; false: there is none under its name. */
+bool mdg__file_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                     struct stat *ret_status);
+/* Whether the file belongs to the caller, and whether it may be used so (three bits), as the
+ * kernel sees it. False without a file. */
+bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry);
+bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned bits);
 
 /* ---- control.c ---- */
 /* Gives the data file the owner, group and mode of its entry, if they are others. */
@@ -258,8 +277,13 @@ int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry
 
 /* ---- permission.c ---- */
 /* `ask`: permission bits in any of the three classes. 0 or -EACCES. */
-int mdg__permit(const struct mdg__entry *entry, unsigned ask);
+int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned ask);
 /* Owner, creator or privileged: 0 or -EPERM. */
-int mdg__permit_control(const struct mdg__entry *entry);
+int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry);
+/* Owner or creator; `me` as mdg__my_id() gives it. The second asks who that is. */
+bool mdg__is_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me);
+bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry);
+/* Whether the caller has a capability that counts for this segment. */
+bool mdg__capable_of(struct mdg_namespace *ns, const struct mdg__entry *entry, int capability);
 
 #endif

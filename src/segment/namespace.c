@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * namespace.c - opening a namespace, and entering the code behind its lock.
- *
- * A directory is acceptable when it is no symbolic link, belongs to the caller
- * or to root, and nobody else may write in it; or when its registry says that
- * it was made for several users (then it is sticky, so that nobody can replace
- * another's files). Anything else is refused: whoever can put files there
- * could put his own in the place of a segment.
+ * Which directory that may be: directory.c.
  *
  * Objects live in a list for as long as the process: an attachment needs its
  * namespace until the end, and fork has to find them all.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "platform/epoch.h"
 #include "platform/identity.h"
-#include "platform/text.h"
+#include "segment/directory.h"
 #include "segment/internal.h"
 
 #define KEPT_FDS_MOST 256u
@@ -175,6 +168,8 @@ int mdg__ensure_slot(struct mdg_namespace *ns)
 {
 	bool new_slot;
 	struct mdg__clearing clearing = { 0 };
+	if (ns->registry.look)
+		return -EROFS;
 	int rc = mdg__slot_ensure(&ns->registry, &new_slot, &clearing);
 	if (rc == 0 && mdg__slot_is_inherited(&ns->registry))
 		rc = settle(ns);
@@ -273,133 +268,15 @@ void mdg__reap_all(struct mdg_namespace *ns)
 	}
 }
 
-/* ---- which directory ------------------------------------------------------ */
-
-static const char *environment(const char *name)
-{
-	if (getauxval(AT_SECURE) != 0)
-		return NULL; /* set-user-ID: the caller's wishes are not the owner's */
-	const char *value = mdg__environment(name);
-	return value != NULL && *value != '\0' ? value : NULL;
-}
-
-int mdg_namespace_default_path(char *ret_path, size_t room)
-{
-	char path[1024];
-	uint32_t uid = mdg__euid();
-	const char *chosen = environment("MADANG_NAMESPACE");
-	bool whole = true;
-	if (chosen != NULL) {
-		whole = mdg__format(path, sizeof path, "%s", chosen);
-	} else {
-		const char *base = "/dev/shm";
-		whole = mdg__format(path, sizeof path, "%s/madang-%u", base, uid);
-		struct stat status;
-		if (mdg__sys_statat(AT_FDCWD, path, false, &status) < 0 &&
-		    mdg__sys_may(base, W_OK | X_OK) < 0) {
-			base = environment("TMPDIR");
-			whole = mdg__format(path, sizeof path, "%s/madang-%u",
-			                    base != NULL ? base : "/tmp", uid);
-		}
-	}
-	if (!whole || strlen(path) + 1 > room)
-		return -ENAMETOOLONG;
-	memcpy(ret_path, path, strlen(path) + 1);
-	return 0;
-}
-
-/* The path without slashes at its end (they would follow a link), and absolute
- * so that it can be opened again after chdir. */
-static int absolute_path(char ret[1024], const char *dir)
-{
-	char base[1024] = "";
-	if (*dir == '\0')
-		return -ENOENT;
-	if (*dir != '/') {
-		int rc = mdg__sys_getcwd(base, sizeof base - 1);
-		if (rc < 0)
-			return rc == -ERANGE ? -ENAMETOOLONG : rc;
-	}
-	if (!mdg__format(ret, 1024, *dir == '/' ? "%s%s" : "%s/%s", base, dir))
-		return -ENAMETOOLONG;
-	for (size_t length = strlen(ret); length > 1 && ret[length - 1] == '/'; length--)
-		ret[length - 1] = '\0';
-	return 0;
-}
-
-/* Opens the directory, making it if wished. */
-static int open_directory(const char *path, uint32_t flags, struct stat *ret_status)
-{
-	bool made = false;
-	if (!(flags & MDG_NS_EXISTING)) {
-		int rc = mdg__sys_mkdir(path, 0700);
-		made = rc == 0;
-		if (rc < 0 && rc != -EEXIST)
-			return rc;
-		if (made) /* the umask may have taken even the owner's bits */
-			(void)mdg__sys_chmod(path, 0700);
-	}
-	int rc = mdg__sys_statat(AT_FDCWD, path, false, ret_status);
-	if (rc < 0)
-		return rc;
-	if (S_ISLNK(ret_status->st_mode))
-		return MDG_NS_SYMLINK;
-	if (!S_ISDIR(ret_status->st_mode))
-		return MDG_NS_NOT_DIR;
-	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (fd < 0)
-		return fd;
-	rc = mdg__sys_fstat(fd, ret_status); /* of what was opened, not of the name */
-	if (rc < 0) {
-		(void)mdg__sys_close(fd);
-		return rc;
-	}
-	return mdg__fd_out_of_the_way(fd);
-}
-
-/* Before the registry is touched: is this somebody's trap? Whether others may
- * write is decided with the registry's own word on it. */
-static int check_owner(const struct stat *directory, bool shared, bool named)
-{
-	/* A path that we made up ourselves can be anybody's trap: his word for
-	 * it that it is to be shared does not count there. */
-	if (!named && directory->st_uid != mdg__euid() && directory->st_uid != 0)
-		return MDG_NS_OWNER;
-	if (directory->st_uid != mdg__euid() && directory->st_uid != 0 && !shared)
-		return MDG_NS_OWNER;
-	bool writable = (directory->st_mode & 022) != 0;
-	bool sticky = (directory->st_mode & S_ISVTX) != 0;
-	if (writable && !(shared && sticky))
-		return MDG_NS_WRITABLE;
-	return 0;
-}
-
-/* A first look at the flags in the registry file, if there is one. */
-static bool claims_to_be_shared(int dirfd)
-{
-	struct stat status;
-	uint64_t head[9];
-	bool shared = false;
-	int fd = mdg__sys_openat(dirfd, "registry", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	if (fd < 0)
-		return false;
-	/* Only the directory's owner can have made it what it says it is. */
-	struct stat directory;
-	if (mdg__sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-	    mdg__sys_fstat(dirfd, &directory) == 0 && status.st_uid == directory.st_uid &&
-	    mdg__sys_read(fd, head, sizeof head) == (int64_t)sizeof head)
-		shared = head[0] == MDG__MAGIC && ((uint32_t)head[8] & MDG_NS_SHARED) != 0;
-	(void)mdg__sys_close(fd);
-	return shared;
-}
-
 /* ---- opening -------------------------------------------------------------- */
 
-static struct mdg_namespace *find_open(const struct stat *directory)
+/* One with which more can be done than look serves for a look as well. */
+static struct mdg_namespace *find_open(const struct stat *directory, bool look)
 {
 	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
 	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
 	                      ns->registry.dir_device != directory->st_dev ||
+	                      (ns->registry.look && !look) ||
 	                      mdg__registry_here(&ns->registry) < 0)) /* a former one */
 		ns = ns->next;
 	return ns;
@@ -449,8 +326,8 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
  * have made it in our place. */
 static int open_to_others(const struct mdg_namespace *ns, const struct stat *directory)
 {
-	if (!(ns->registry.flags & MDG_NS_SHARED) || directory->st_uid != mdg__euid() ||
-	    (directory->st_mode & 07777) == 01777)
+	if (!(ns->registry.flags & MDG_NS_SHARED) || (directory->st_mode & 07777) == 01777 ||
+	    !mdg__directory_is_mine(ns->registry.dirfd, directory))
 		return 0;
 	return mdg__sys_fchmod(ns->registry.dirfd, 01777);
 }
@@ -459,10 +336,10 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
                        const struct mdg_namespace_options *options, uint32_t flags, bool named)
 {
 	struct stat directory;
-	int dirfd = open_directory(path, flags, &directory);
+	int dirfd = mdg__directory_open(path, !(flags & (MDG_NS_EXISTING | MDG_NS_LOOK)), &directory);
 	if (dirfd < 0)
 		return dirfd;
-	struct mdg_namespace *ns = find_open(&directory);
+	struct mdg_namespace *ns = find_open(&directory, (flags & MDG_NS_LOOK) != 0);
 	if (ns != NULL) {
 		(void)mdg__sys_close(dirfd);
 		if (flags & MDG_NS_EXCL)
@@ -471,14 +348,14 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
 		*ret_ns = ns;
 		return 0;
 	}
-	int rc = check_owner(&directory, claims_to_be_shared(dirfd), named);
+	int rc = mdg__directory_check(dirfd, &directory, named, (flags & MDG_NS_LOOK) != 0);
 	if (rc == 0)
 		rc = make_object(&ns, dirfd, path, &directory, options);
 	if (rc < 0 || ns == NULL) {
 		(void)mdg__sys_close(dirfd);
 		return rc;
 	}
-	rc = open_to_others(ns, &directory);
+	rc = ns->registry.look ? 0 : open_to_others(ns, &directory);
 	ns->references = 1;
 	ns->next = atomic_load(&mdg__namespaces);
 	atomic_store(&mdg__namespaces, ns);
@@ -497,16 +374,17 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 			return -EINVAL;
 		flags = options->flags;
 	}
-	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED)) != 0)
+	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED | MDG_NS_LOOK)) != 0 ||
+	    ((flags & MDG_NS_LOOK) && (flags & (MDG_NS_EXCL | MDG_NS_SHARED))))
 		return -EINVAL;
 	int rc = 0;
-	bool named = dir != NULL || environment("MADANG_NAMESPACE") != NULL;
+	bool named = dir != NULL || mdg__caller_wish("MADANG_NAMESPACE") != NULL;
 	if (dir == NULL) {
 		rc = mdg_namespace_default_path(default_path, sizeof default_path);
 		dir = default_path;
 	}
 	if (rc == 0)
-		rc = absolute_path(path, dir);
+		rc = mdg__directory_path(path, dir);
 	if (rc < 0)
 		return rc;
 	mdg__sigmask mask;

@@ -7,34 +7,135 @@
  * creator's), or others. Only that class's bits count, though another's may be
  * wider. Capabilities are asked for last: it costs a system call, and nearly
  * everybody passes by the bits.
+ *
+ * A capability says something of the user namespace in which the process has it.
+ * As for files (the kernel's privileged_wrt_inode_uidgid), it counts for a segment
+ * whose owner, creator and groups all have a number in that namespace. In the
+ * initial one everybody has.
+ *
+ * Which user namespace it is, is remembered while the effective user stays the
+ * same (platform/userns.h). It is asked again before the owner of a segment is
+ * believed to be one for a change, before a capability is, and before anybody is
+ * refused.
  */
 #include <errno.h>
 
 #include "platform/identity.h"
 #include "segment/internal.h"
 
-int mdg__permit(const struct mdg__entry *entry, unsigned ask)
+/* In a user namespace that lies in another one, what a process takes for its outside number can
+ * be untrue (platform/userns.h). Where users share, the data file has the last word there; it says
+ * nothing of a creator who is not the owner, and is not there when the segment was removed. */
+static bool is_owner_by_file(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me,
+                             bool claimed)
 {
-	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
+	struct stat status;
+	if (mdg__data_is_mine(ns, entry))
+		return true;
+	return claimed && (me != entry->uid || !mdg__file_owner(ns, entry, &status));
+}
+
+bool mdg__is_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me)
+{
+	bool claimed = me != MDG__ID_UNKNOWN && (me == entry->cuid || me == entry->uid);
+	if ((ns->registry.flags & MDG_NS_SHARED) && !mdg__userns_is_whole(mdg__userns_known()))
+		return is_owner_by_file(ns, entry, me, claimed);
+	return claimed || ((me == MDG__ID_UNKNOWN || entry->uid == MDG__ID_UNKNOWN) &&
+	                   mdg__data_is_mine(ns, entry));
+}
+
+static bool is_in_group(struct mdg_namespace *ns, uint32_t stored)
+{
+	uint32_t inside = mdg__id_seen(&ns->registry, MDG__GROUP, stored);
+	return inside != MDG__ID_UNKNOWN && mdg__in_group(inside);
+}
+
+/* `asked`: three bits, as they are for others. */
+static bool permit_by_bits(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t euid,
+                           unsigned asked)
+{
 	unsigned granted = entry->mode;
-	if (asked == 0)
-		return 0;
-	uint32_t uid = mdg__euid();
-	if (uid == entry->cuid || uid == entry->uid)
+	if (mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid)))
 		granted >>= 6;
 	else if ((asked & ~granted) == 0 && (asked & ~(granted >> 3)) == 0)
-		return 0; /* enough in either class: no need to ask for groups */
-	else if (mdg__in_group(entry->cgid) || mdg__in_group(entry->gid))
+		return true; /* enough in either class: no need to ask for groups */
+	else if (is_in_group(ns, entry->cgid) || is_in_group(ns, entry->gid))
 		granted >>= 3;
-	if ((asked & ~granted) == 0 || mdg__capable(MDG__CAP_IPC_OWNER))
+	return (asked & ~granted) == 0;
+}
+
+/* Whether the data file, if it tells, is of users and groups that have numbers here. */
+static bool file_is_mapped(struct mdg_namespace *ns, const struct mdg__entry *entry, bool *ret_told)
+{
+	const struct mdg__userns *userns = mdg__userns_known();
+	struct stat status;
+	*ret_told = mdg__file_owner(ns, entry, &status);
+	return !*ret_told || (mdg__id_is_certain(userns, MDG__USER, status.st_uid) &&
+	                      mdg__id_is_certain(userns, MDG__GROUP, status.st_gid) &&
+	                      mdg__file_owner_fits(ns, entry, status.st_uid));
+}
+
+/* `told`: the file has said it of its own. */
+static bool is_mapped(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored, bool told)
+{
+	if (told && (stored == MDG__ID_UNKNOWN ||
+	             !mdg__userns_has_numbers(mdg__userns_known())))
+		return true;
+	return mdg__id_seen(&ns->registry, kind, stored) != MDG__ID_UNKNOWN;
+}
+
+static bool are_mapped(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	bool told;
+	return file_is_mapped(ns, entry, &told) &&
+	       is_mapped(ns, MDG__USER, entry->uid, told) &&
+	       is_mapped(ns, MDG__GROUP, entry->gid, told) &&
+	       is_mapped(ns, MDG__USER, entry->cuid, told && entry->cuid == entry->uid) &&
+	       is_mapped(ns, MDG__GROUP, entry->cgid, told && entry->cgid == entry->gid);
+}
+
+bool mdg__capable_of(struct mdg_namespace *ns, const struct mdg__entry *entry, int capability)
+{
+	if (!mdg__has_capability(capability))
+		return false;
+	const struct mdg__userns *userns = mdg__userns_ask(mdg__euid());
+	return (userns != NULL && mdg__userns_is_whole(userns)) || are_mapped(ns, entry);
+}
+
+/* Not by what was remembered of the caller. */
+static int permit_anew(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t euid,
+                       unsigned asked)
+{
+	if (mdg__users_anew(&ns->registry, euid) && permit_by_bits(ns, entry, euid, asked))
+		return 0;
+	if (mdg__capable_of(ns, entry, MDG__CAP_IPC_OWNER))
+		return 0;
+	/* Groups without a number here are the caller's all the same: the kernel knows. */
+	if ((ns->registry.flags & MDG_NS_SHARED) && !mdg__userns_is_whole(mdg__userns_known()) &&
+	    mdg__data_may(ns, entry, asked))
 		return 0;
 	return -EACCES;
 }
 
-int mdg__permit_control(const struct mdg__entry *entry)
+int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned ask)
 {
-	uint32_t uid = mdg__euid();
-	if (uid == entry->cuid || uid == entry->uid || mdg__capable(MDG__CAP_SYS_ADMIN))
+	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
+	if (asked == 0)
+		return 0;
+	uint32_t euid = mdg__euid();
+	return permit_by_bits(ns, entry, euid, asked) ? 0 : permit_anew(ns, entry, euid, asked);
+}
+
+bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	uint32_t euid = mdg__euid();
+	(void)mdg__users_anew(&ns->registry, euid);
+	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
+}
+
+int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	if (mdg__is_owner_anew(ns, entry) || mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
 }

@@ -153,13 +153,20 @@ bool mdg__host_setting_allowed(mdg_namespace *ns)
 	struct stat directory;
 	int dirfd = mdg__registry_dirfd(&ns->registry);
 	return dirfd >= 0 && mdg__sys_fstat(dirfd, &directory) == 0 &&
-	       (directory.st_uid == mdg__euid() || mdg__capable(MDG__CAP_SYS_ADMIN));
+	       (mdg__file_is_mine(dirfd, ".", O_DIRECTORY, &directory) ||
+	        mdg__capable(MDG__CAP_SYS_ADMIN));
 }
 
+/* In a user namespace all who have no number there look alike: they are not believed. */
 static bool is_trusted(const struct stat *file, const struct stat *directory)
 {
+	const struct mdg__userns *userns = mdg__userns(mdg__euid());
+	uint32_t root;
+	if (!mdg__id_is_certain(userns, MDG__USER, file->st_uid))
+		return false;
 	return S_ISREG(file->st_mode) && (file->st_mode & 022) == 0 && file->st_nlink == 1 &&
-	       (file->st_uid == directory->st_uid || file->st_uid == 0);
+	       (file->st_uid == directory->st_uid ||
+	        (mdg__userns_root(userns, &root) && file->st_uid == root));
 }
 
 /* A descriptor, or -errno; -EPERM: it is there, and others could have written it. */
@@ -267,7 +274,7 @@ static void follow(struct mdg_namespace *ns, enum mdg__setting setting)
 void mdg__settings_follow(struct mdg_namespace *ns)
 {
 	uint32_t open = mdg__get32(&ns->registry.head->settings) & ((1u << MDG__SETTINGS) - 1);
-	if (open == 0)
+	if (open == 0 || ns->registry.look)
 		return;
 	mdg__enter(ns);
 	for (int setting = 0; setting < MDG__SETTINGS; setting++)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "platform/identity.h"
 #include "segment/internal.h"
 
 #define TRIES 16
@@ -70,6 +71,10 @@ int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 		if (!mdg__read_retry(registry, version))
 			return is_there(ret, sequence, any) ? 0 : -EINVAL;
 	}
+	if (registry->look) { /* the last copy, whatever it is worth: every use of it is checked */
+		mdg__entry_copy(ns, index, ret);
+		return is_there(ret, sequence, any) ? 0 : -EINVAL;
+	}
 	mdg__enter(ns);
 	int rc = mdg__enter_writer(ns);
 	if (rc == 0) {
@@ -89,6 +94,16 @@ struct long_list {
 	size_t bytes;
 };
 
+/* For a look, which has no lock to take: of a moment without changes, or none. */
+static int list_without_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                             struct mdg__holder *holders, uint32_t room)
+{
+	int count = -EAGAIN;
+	for (int i = 0; i < TRIES && count == -EAGAIN; i++)
+		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, room);
+	return count == -EAGAIN || count == -E2BIG ? 0 : count;
+}
+
 static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
                           struct long_list *list)
 {
@@ -99,6 +114,8 @@ static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (rc < 0)
 		return rc;
 	list->holders = memory;
+	if (ns->registry.look)
+		return list_without_lock(ns, entry, list->holders, room);
 	rc = mdg__enter_writer(ns);
 	if (rc == 0) {
 		rc = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list->holders,
@@ -139,7 +156,7 @@ static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *e
 		return count;
 	/* A removed segment goes with the last of the dead. One that has nobody
 	 * at all is a removal that was cut off: finish it. */
-	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0) {
+	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0 && !ns->registry.look) {
 		struct mdg__clearing clearing = { 0 };
 		int rc = mdg__enter_writer(ns);
 		if (rc < 0)
@@ -176,16 +193,44 @@ int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry
 
 /* ---- the public function --------------------------------------------------- */
 
+/* Whether the data file can say more of a user or group than what is written down. */
+static bool is_for_file(struct mdg_namespace *ns, uint32_t stored)
+{
+	return stored == MDG__ID_UNKNOWN ||
+	       (stored != MDG__ID_OWNER && (ns->registry.flags & MDG_NS_SHARED) &&
+	        !mdg__userns_is_whole(mdg__userns_known()));
+}
+
+/* In the caller's numbers. */
+static void show_users(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                       struct mdg_segment_info *ret)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct stat status;
+	ret->uid = mdg__id_shown(registry, MDG__USER, entry->uid);
+	ret->gid = mdg__id_shown(registry, MDG__GROUP, entry->gid);
+	ret->cuid = mdg__id_shown(registry, MDG__USER, entry->cuid);
+	ret->cgid = mdg__id_shown(registry, MDG__GROUP, entry->cgid);
+	bool user = is_for_file(ns, entry->uid), group = is_for_file(ns, entry->gid);
+	if (!(user || group) || !mdg__file_owner(ns, entry, &status))
+		return;
+	if (user)
+		ret->uid = (uint32_t)status.st_uid;
+	if (user && entry->cuid == entry->uid)
+		ret->cuid = (uint32_t)status.st_uid;
+	if (group)
+		ret->gid = (uint32_t)status.st_gid;
+	if (group && entry->cgid == entry->gid)
+		ret->cgid = (uint32_t)status.st_gid;
+}
+
 static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned flags,
                     uint32_t attached, struct mdg_segment_info *ret)
 {
 	ret->id = mdg__tag_id(entry->tag, entry->index);
 	ret->key = entry->key;
 	ret->mode = entry->mode;
-	ret->uid = entry->uid;
-	ret->gid = entry->gid;
-	ret->cuid = entry->cuid;
-	ret->cgid = entry->cgid;
+	show_users(ns, entry, ret);
 	ret->cpid = entry->cpid;
 	/* Stamped without the lock: those of the dead may just have been. */
 	struct mdg__segment *segment = &ns->registry.segments[entry->index];
@@ -232,7 +277,9 @@ int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_se
 	for (int tries = 0; tries < TRIES; tries++) {
 		int rc = mdg__entry_find(ns, id, (flags & MDG_STAT_INDEX) != 0, &entry);
 		if (rc == 0 && !(flags & MDG_STAT_ANY))
-			rc = mdg__permit(&entry, 0444);
+			rc = mdg__permit(ns, &entry, 0444);
+		else if (rc == 0) /* numbers are shown to whoever the caller is now */
+			(void)mdg__userns(mdg__euid());
 		if (rc < 0)
 			return rc;
 		rc = mdg__entry_attached(ns, &entry, false, &attached);

@@ -55,7 +55,7 @@ int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
 			continue;
 		ret_info->pid = (int32_t)mdg__get32(&process->pid);
-		ret_info->uid = mdg__get32(&process->uid);
+		ret_info->uid = mdg__id_shown(registry, MDG__USER, mdg__get32(&process->uid));
 		ret_info->attached = count;
 		ret_info->same_pid_namespace =
 			mdg__get64(&process->pid_namespace) == registry->pid_namespace;

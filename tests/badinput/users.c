@@ -187,12 +187,13 @@ static void rewrite_entry(mdg_id id)
 	close(fd);
 	if (!CHECK(map != MAP_FAILED))
 		return;
-	/* Its table is found by the one segment of this very size and owner. */
+	/* Its table is found by the one segment of this very size and owner, whose
+	 * directory it is. */
 	uint32_t tag = (uint32_t)(id / 32768) << 8 | MDG__LIVE;
 	bool found = false;
 	for (off_t at = 0; at + (off_t)sizeof(struct mdg__segment) <= status.st_size; at += 64) {
 		struct mdg__segment *segment = (void *)(map + at);
-		if (segment->tag != tag || segment->size != 8192 || segment->uid != OWNER ||
+		if (segment->tag != tag || segment->size != 8192 || segment->uid != MDG__ID_OWNER ||
 		    (segment->mode & 0777) != 0600)
 			continue;
 		segment->mode = 0666;

@@ -146,7 +146,7 @@ static int open_namespace(struct channels_request *request)
 
 	if (request->ns != NULL)
 		return 0;
-	rc = namespace_open_existing(&request->ns, request->dir);
+	rc = namespace_open_to_look(&request->ns, request->dir);
 	if (rc != 0)
 		request->ns = NULL;
 	return rc == -ENOENT ? 0 : rc;

@@ -126,7 +126,8 @@ static void look_inside(struct diagnosis *diagnosis, const char *dir)
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
 	mdg_namespace *ns;
 
-	diagnosis->open_code = mdg_namespace_open(&ns, dir, &options);
+	diagnosis->open_code = diagnosis->repair ? mdg_namespace_open(&ns, dir, &options)
+	                                         : namespace_try_to_look(&ns, dir);
 	if (diagnosis->open_code != 0)
 		return;
 	/* The check first: --repair shows its effect in the numbers. */

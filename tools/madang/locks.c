@@ -346,7 +346,7 @@ int locks_main(int argc, char **argv)
 	if (done)
 		return rc;
 	namespace_path(request.path, request.dir);
-	rc = namespace_open_existing(&request.ns, request.dir);
+	rc = namespace_open_to_look(&request.ns, request.dir);
 	if (rc == -ENOENT) {
 		request.ns = NULL;
 		complain("no namespace at %s; nothing is shared", request.path);

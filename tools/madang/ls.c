@@ -283,7 +283,7 @@ int ls_main(int argc, char **argv)
 		return usage_error("unexpected argument '%s' (a namespace is given with --namespace)",
 		                   argv[optind]);
 	namespace_path(listing.path, listing.dir);
-	rc = namespace_open_existing(&listing.ns, listing.dir);
+	rc = namespace_open_to_look(&listing.ns, listing.dir);
 	if (rc == -ENOENT) {
 		listing.ns = NULL;
 		complain("no namespace at %s; nothing is shared", listing.path);

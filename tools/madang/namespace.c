@@ -161,6 +161,27 @@ int namespace_open(mdg_namespace **ret_ns, const char *dir,
 	return rc;
 }
 
+int namespace_try_to_look(mdg_namespace **ret_ns, const char *dir)
+{
+	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
+	int rc = mdg_namespace_open(ret_ns, dir, &options);
+
+	/* Another user's: the library lets root in, who can change nothing there. A directory
+	 * without registry stays what it is: not root's to make a namespace of. */
+	options.flags = MDG_NS_LOOK;
+	if (rc != MDG_NS_OWNER || geteuid() != 0)
+		return rc;
+	rc = mdg_namespace_open(ret_ns, dir, &options);
+	return rc == -ENOENT ? MDG_NS_OWNER : rc;
+}
+
+int namespace_open_to_look(mdg_namespace **ret_ns, const char *dir)
+{
+	int rc = namespace_try_to_look(ret_ns, dir);
+
+	return rc == 0 ? 0 : namespace_open_existing(ret_ns, dir); /* which says why not */
+}
+
 int namespace_open_existing(mdg_namespace **ret_ns, const char *dir)
 {
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };

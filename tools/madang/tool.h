@@ -125,6 +125,9 @@ char *namespace_path(char room[NAMESPACE_PATH_ROOM], const char *dir);
 int namespace_open(mdg_namespace **ret_ns, const char *dir,
                    const struct mdg_namespace_options *options);
 int namespace_open_existing(mdg_namespace **ret_ns, const char *dir);
+/* The same for who only looks: root may look at any user's. The first one says nothing. */
+int namespace_try_to_look(mdg_namespace **ret_ns, const char *dir);
+int namespace_open_to_look(mdg_namespace **ret_ns, const char *dir);
 /* What to do about a code that opening a namespace or a call in one returned; "" for none. */
 char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path);
 /* Says that the namespace could not be opened: `verb` is "use" or "make". */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * users.c - whose things are, between user namespaces.
+ *
+ * The registry is read in several user namespaces, where one user has several
+ * numbers. It holds the outside numbers of platform/userns.h, and two values
+ * that are none:
+ *
+ *     MDG__ID_OWNER    whoever owns the directory; as a group, the directory's.
+ *                      Always written for him, instead of his number. Each process
+ *                      sees by stat who that is, in its own numbers, at any depth of
+ *                      namespaces: the kernel translates. In a private namespace
+ *                      nearly everything belongs to him.
+ *     MDG__ID_UNKNOWN  somebody else whose outside number cannot be told. Whose it
+ *                      is, the data file's owner says, as stat shows him
+ *                      (src/segment/fileowner.c). The registry alone never calls
+ *                      anybody the same as that.
+ */
+#include <fcntl.h>
+
+#include "platform/identity.h"
+#include "registry/registry.h"
+
+/* Looks at the directory when the process has come into another user namespace, which only a
+ * process with a single thread can. Two who look at once see the same. */
+static const struct mdg__userns *drop_anchor(struct mdg__registry *registry)
+{
+	struct mdg__anchor *anchor = &registry->anchor;
+	const struct mdg__userns *userns = mdg__userns_known();
+	if (atomic_load_explicit(&anchor->seen_in, memory_order_acquire) == userns)
+		return userns;
+	struct stat status;
+	uint32_t id[2] = { MDG__ID_UNKNOWN, MDG__ID_UNKNOWN };
+	int dirfd = mdg__registry_dirfd(registry);
+	if (dirfd >= 0 && mdg__sys_fstat(dirfd, &status) == 0) {
+		if (mdg__id_is_certain(userns, MDG__USER, status.st_uid))
+			id[MDG__USER] = status.st_uid;
+		if (mdg__id_is_certain(userns, MDG__GROUP, status.st_gid))
+			id[MDG__GROUP] = status.st_gid;
+	}
+	for (int kind = 0; kind < 2; kind++)
+		atomic_store_explicit(&anchor->id[kind], id[kind], memory_order_relaxed);
+	atomic_store_explicit(&anchor->seen_in, userns, memory_order_release);
+	return userns;
+}
+
+/* Whether stat shows the directory as it did, a tenth of the price of asking /proc. The owner's
+ * and the group's numbers then mean the same users as before. */
+static bool is_anchor_fast(const struct mdg__registry *registry, const struct mdg__userns *userns)
+{
+	const struct mdg__anchor *anchor = &registry->anchor;
+	struct stat status;
+	return mdg__userns_is_whole(userns) &&
+	       atomic_load_explicit(&anchor->seen_in, memory_order_acquire) == userns &&
+	       mdg__sys_fstat(registry->dirfd, &status) == 0 &&
+	       status.st_ino == registry->dir_inode && status.st_dev == registry->dir_device &&
+	       status.st_uid ==
+	               atomic_load_explicit(&anchor->id[MDG__USER], memory_order_relaxed) &&
+	       status.st_gid ==
+	               atomic_load_explicit(&anchor->id[MDG__GROUP], memory_order_relaxed);
+}
+
+bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid)
+{
+	const struct mdg__userns *before = mdg__userns_known();
+	if (!is_anchor_fast(registry, mdg__userns(euid)))
+		(void)mdg__userns_ask(euid);
+	return mdg__userns_known() != before;
+}
+
+void mdg__users_forked(struct mdg__registry *registry)
+{
+	if (!is_anchor_fast(registry, mdg__userns_known()))
+		mdg__userns_forget();
+}
+
+uint32_t mdg__id_stored(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t inside)
+{
+	const struct mdg__userns *userns = drop_anchor(registry);
+	uint32_t owner = atomic_load_explicit(&registry->anchor.id[kind], memory_order_relaxed);
+	if (inside == owner && owner != MDG__ID_UNKNOWN)
+		return MDG__ID_OWNER;
+	return mdg__id_outside(userns, kind, inside);
+}
+
+uint32_t mdg__id_seen(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored)
+{
+	const struct mdg__userns *userns = drop_anchor(registry);
+	if (stored == MDG__ID_OWNER)
+		return atomic_load_explicit(&registry->anchor.id[kind], memory_order_relaxed);
+	return mdg__id_inside(userns, kind, stored);
+}
+
+uint32_t mdg__id_shown(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored)
+{
+	uint32_t inside = mdg__id_seen(registry, kind, stored);
+	return inside != MDG__ID_UNKNOWN ? inside : mdg__id_overflow(mdg__userns_known(), kind);
+}
+
+uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid)
+{
+	struct stat status;
+	if (mdg__id_is_certain(mdg__userns(euid), MDG__USER, euid))
+		return mdg__id_stored(registry, MDG__USER, euid);
+	/* The number that all have who are not mapped: is the directory ours? */
+	int dirfd = mdg__registry_dirfd(registry);
+	if (dirfd >= 0 && mdg__sys_fstat(dirfd, &status) == 0 &&
+	    mdg__file_is_mine(dirfd, ".", O_DIRECTORY, &status))
+		return MDG__ID_OWNER;
+	return MDG__ID_UNKNOWN;
+}
+
+uint32_t mdg__my_group(struct mdg__registry *registry)
+{
+	uint32_t egid = mdg__egid();
+	if (mdg__id_is_certain(mdg__userns_known(), MDG__GROUP, egid))
+		return mdg__id_stored(registry, MDG__GROUP, egid);
+	return MDG__ID_UNKNOWN;
+}

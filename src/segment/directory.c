@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * directory.c - which directory is the default namespace, and which are refused.
+ *
+ * A directory is acceptable when it is no symbolic link, belongs to the caller
+ * or to the real root, and nobody else may write in it; or when its registry says
+ * that it was made for several users (then it is sticky, so that nobody can replace
+ * another's files). Anything else is refused: whoever can put files there
+ * could put his own in the place of a segment.
+ *
+ * Whose it is, stat says. In a user namespace it shows the caller's own things with
+ * the number that he has in there; the real root has another number there than 0,
+ * or none.
+ *
+ * The default is called madang-<n>, where n is the caller's number in the initial
+ * user namespace. In a user namespace n may be unknown, or what the map says may be
+ * untrue (platform/userns.h), and that directory another's. Then it is whichever
+ * is the caller's; if none is, a new one called madang-u<16 hex digits>, which is
+ * nobody's number. So it is outside, if he has no madang-<n> there: whoever comes first,
+ * one user has one default.
+ */
+#include "segment/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "madang/segment.h"
+#include "platform/identity.h"
+#include "platform/text.h"
+#include "registry/registry.h"
+
+#define NAMELESS "madang-u" /* and HEX_DIGITS of them */
+#define HEX_DIGITS 16u
+#define NAMES_TRIED 64
+
+const char *mdg__caller_wish(const char *name)
+{
+	if (getauxval(AT_SECURE) != 0)
+		return NULL; /* set-user-ID: the caller's wishes are not the owner's */
+	const char *value = mdg__environment(name);
+	return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* ---- whose ------------------------------------------------------------------ */
+
+static bool is_roots(const struct stat *status)
+{
+	uint32_t root;
+	const struct mdg__userns *userns = mdg__userns(mdg__euid());
+	return mdg__userns_root(userns, &root) && status->st_uid == root;
+}
+
+bool mdg__directory_is_mine(int dirfd, const struct stat *status)
+{
+	return mdg__file_is_mine(dirfd, ".", O_DIRECTORY, status);
+}
+
+/* The real root, to whom every file is open anyway. */
+static bool is_root(void)
+{
+	const struct mdg__userns *userns = mdg__euid() == 0 ? mdg__userns_ask(0) : NULL;
+	return userns != NULL && mdg__userns_is_whole(userns);
+}
+
+/* ---- the default ------------------------------------------------------------ */
+
+struct dirent64 { /* struct linux_dirent64 */
+	uint64_t inode;
+	int64_t offset;
+	uint16_t length;
+	uint8_t type;
+	char name[];
+};
+
+/* `numbered`: madang-<n> as well. */
+static bool is_default_name(const char *name, bool numbered)
+{
+	const size_t before = sizeof NAMELESS - 1;
+	if (strncmp(name, NAMELESS, before) == 0)
+		return strlen(name) == before + HEX_DIGITS &&
+		       strspn(name + before, "0123456789abcdef") == HEX_DIGITS;
+	size_t digits = strncmp(name, NAMELESS, before - 1) == 0
+	                        ? strspn(name + before - 1, "0123456789") : 0;
+	return numbered && digits >= 1 && digits <= 10 && name[before - 1 + digits] == '\0';
+}
+
+static bool is_my_directory(int basefd, const char *name)
+{
+	struct stat status;
+	return mdg__sys_statat(basefd, name, false, &status) == 0 && S_ISDIR(status.st_mode) &&
+	       mdg__file_is_mine(basefd, name, O_NOFOLLOW | O_DIRECTORY, &status);
+}
+
+/* The caller's own; of several, which two made at once, the first by name: one with a number. */
+static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_DIGITS])
+{
+	_Alignas(8) char buffer[2048];
+	bool found = false;
+	int64_t filled;
+	while ((filled = mdg__sys_getdents(basefd, buffer, sizeof buffer)) > 0) {
+		for (int64_t at = 0; at < filled;) {
+			const struct dirent64 *entry = (const void *)(buffer + at);
+			at += entry->length;
+			if (!is_default_name(entry->name, numbered) ||
+			    (found && strcmp(entry->name, name) >= 0) ||
+			    !is_my_directory(basefd, entry->name))
+				continue;
+			memcpy(name, entry->name, strlen(entry->name) + 1);
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* The same for all processes of a user in a user namespace, if nobody is in the way. */
+static void invent_nameless(int basefd, char name[sizeof NAMELESS + HEX_DIGITS])
+{
+	uint32_t euid = mdg__euid();
+	uint64_t seed[4] = { mdg__boot_id(), mdg__userns_inode(mdg__userns(euid)), euid, 0 };
+	struct stat status;
+	for (seed[3] = 0; seed[3] < NAMES_TRIED; seed[3]++) {
+		uint64_t number = seed[3] < NAMES_TRIED / 2 ? mdg__hash(seed, sizeof seed)
+		                                            : mdg__random();
+		mdg__format(name, sizeof NAMELESS + HEX_DIGITS, "%s%x%x", NAMELESS,
+		            (uint32_t)(number >> 32), (uint32_t)number);
+		if (mdg__sys_statat(basefd, name, false, &status) == -ENOENT)
+			return;
+	}
+}
+
+/* Where the number is not known, or leads nowhere: what is there; else, if wished, what is to be
+ * made. Outside only what has no number can be meant: n is known there. */
+static bool own_in(char path[1024], const char *base, bool invent)
+{
+	char name[sizeof NAMELESS + HEX_DIGITS];
+	int basefd = mdg__sys_openat(AT_FDCWD, base, O_RDONLY | O_DIRECTORY, 0);
+	bool numbered = !mdg__userns_is_whole(mdg__userns_known());
+	bool found = basefd >= 0 && find_own(basefd, numbered, name);
+	if (!found && invent)
+		invent_nameless(basefd >= 0 ? basefd : AT_FDCWD, name);
+	if (basefd >= 0)
+		(void)mdg__sys_close(basefd);
+	if (found || invent)
+		mdg__format(path, 1024, "%s/%s", base, name);
+	return found;
+}
+
+/* The caller's number in the initial user namespace. */
+static bool has_number(uint32_t *ret)
+{
+	uint32_t euid = mdg__euid();
+	const struct mdg__userns *userns = mdg__userns_ask(euid);
+	if (userns == NULL)
+		userns = mdg__userns(euid);
+	*ret = mdg__userns_is_whole(userns) ? euid : mdg__id_outside(userns, MDG__USER, euid);
+	return mdg__userns_is_whole(userns) ||
+	       (*ret != MDG__ID_UNKNOWN && mdg__id_is_certain(userns, MDG__USER, euid));
+}
+
+/* The default in a directory: whether it is there, and its path in any case. */
+static bool default_in(char path[1024], const char *base, bool *ret_whole)
+{
+	uint32_t number;
+	struct stat status;
+	bool numbered = has_number(&number);
+	*ret_whole = true;
+	if (numbered) {
+		*ret_whole = mdg__format(path, 1024, "%s/madang-%u", base, number);
+		if (!*ret_whole)
+			return false;
+		if (mdg__sys_statat(AT_FDCWD, path, false, &status) < 0)
+			return own_in(path, base, false);
+		if (mdg__userns_is_whole(mdg__userns_known()) || is_roots(&status) ||
+		    mdg__file_is_mine(AT_FDCWD, path, O_NOFOLLOW, &status))
+			return true; /* in the initial one it is refused when it is opened */
+	}
+	*ret_whole = strlen(base) + sizeof NAMELESS + HEX_DIGITS < 1024;
+	return *ret_whole && own_in(path, base, true);
+}
+
+int mdg_namespace_default_path(char *ret_path, size_t room)
+{
+	char path[1024];
+	const char *chosen = mdg__caller_wish("MADANG_NAMESPACE");
+	bool whole = true;
+	if (chosen != NULL) {
+		whole = mdg__format(path, sizeof path, "%s", chosen);
+	} else if (!default_in(path, "/dev/shm", &whole) &&
+	           mdg__sys_may("/dev/shm", W_OK | X_OK) < 0) {
+		const char *base = mdg__caller_wish("TMPDIR");
+		(void)default_in(path, base != NULL ? base : "/tmp", &whole);
+	}
+	if (!whole || strlen(path) + 1 > room)
+		return -ENAMETOOLONG;
+	memcpy(ret_path, path, strlen(path) + 1);
+	return 0;
+}
+
+int mdg__directory_path(char ret[1024], const char *dir)
+{
+	char base[1024] = "";
+	if (*dir == '\0')
+		return -ENOENT;
+	if (*dir != '/') {
+		int rc = mdg__sys_getcwd(base, sizeof base - 1);
+		if (rc < 0)
+			return rc == -ERANGE ? -ENAMETOOLONG : rc;
+	}
+	if (!mdg__format(ret, 1024, *dir == '/' ? "%s%s" : "%s/%s", base, dir))
+		return -ENAMETOOLONG;
+	for (size_t length = strlen(ret); length > 1 && ret[length - 1] == '/'; length--)
+		ret[length - 1] = '\0';
+	return 0;
+}
+
+/* ---- opening and refusing ----------------------------------------------------- */
+
+int mdg__directory_open(const char *path, bool make, struct stat *ret_status)
+{
+	bool made = false;
+	if (make) {
+		int rc = mdg__sys_mkdir(path, 0700);
+		made = rc == 0;
+		if (rc < 0 && rc != -EEXIST)
+			return rc;
+		if (made) /* the umask may have taken even the owner's bits */
+			(void)mdg__sys_chmod(path, 0700);
+	}
+	int rc = mdg__sys_statat(AT_FDCWD, path, false, ret_status);
+	if (rc < 0)
+		return rc;
+	if (S_ISLNK(ret_status->st_mode))
+		return MDG_NS_SYMLINK;
+	if (!S_ISDIR(ret_status->st_mode))
+		return MDG_NS_NOT_DIR;
+	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	rc = mdg__sys_fstat(fd, ret_status); /* of what was opened, not of the name */
+	if (rc < 0) {
+		(void)mdg__sys_close(fd);
+		return rc;
+	}
+	return mdg__fd_out_of_the_way(fd);
+}
+
+/* A first look at the flags in the registry file, if there is one. */
+static bool claims_to_be_shared(int dirfd)
+{
+	struct stat status;
+	uint64_t head[9];
+	bool shared = false;
+	int fd = mdg__sys_openat(dirfd, "registry", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	/* Only the directory's owner can have made it what it says it is. */
+	struct stat directory;
+	if (mdg__sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+	    mdg__sys_fstat(dirfd, &directory) == 0 && status.st_uid == directory.st_uid &&
+	    mdg__sys_read(fd, head, sizeof head) == (int64_t)sizeof head)
+		shared = head[0] == MDG__MAGIC && ((uint32_t)head[8] & MDG_NS_SHARED) != 0;
+	(void)mdg__sys_close(fd);
+	return shared;
+}
+
+int mdg__directory_check(int dirfd, const struct stat *directory, bool named, bool look)
+{
+	bool shared = claims_to_be_shared(dirfd);
+	bool trusted = mdg__directory_is_mine(dirfd, directory) || is_roots(directory) ||
+	               (look && is_root());
+	/* A path that we made up ourselves can be anybody's trap: his word for
+	 * it that it is to be shared does not count there. */
+	if (!trusted && !(shared && named))
+		return MDG_NS_OWNER;
+	bool writable = (directory->st_mode & 022) != 0;
+	bool sticky = (directory->st_mode & S_ISVTX) != 0;
+	if (writable && !(shared && sticky))
+		return MDG_NS_WRITABLE;
+	return 0;
+}
