@@ -9,6 +9,7 @@
  */
 #include "unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@
 #include "registry/layout.h"
 #include "support/userns.h"
 
-enum { USER = 54323, OTHER = 54324, FILES = 4 };
+enum { USER = 54323, OTHER = 54324, FILES = 4, PATH_ROOM = UNIT_PATH + 128 };
 
 static char directory[UNIT_PATH];
 static int say[2], wait_for[2]; /* pipes: the user's process to the test, and back */
@@ -49,14 +50,44 @@ static uint64_t sum_of(const char *path)
 	return sum;
 }
 
+/* The name of a segment's data file: seg-NUMBER-ID. */
+static const char *data_name(mdg_id id)
+{
+	static char name[128];
+	char end[16];
+	const struct dirent *entry;
+	DIR *listing = opendir(directory);
+	size_t length = (size_t)snprintf(end, sizeof end, "-%d", id);
+	CHECK(listing != NULL);
+	name[0] = '\0';
+	while (listing != NULL && (entry = readdir(listing)) != NULL) {
+		size_t whole = strlen(entry->d_name);
+		if (strncmp(entry->d_name, "seg-", 4) == 0 && whole > length &&
+		    strcmp(entry->d_name + whole - length, end) == 0)
+			snprintf(name, sizeof name, "%s", entry->d_name);
+	}
+	CHECK(name[0] != '\0');
+	if (listing != NULL)
+		closedir(listing);
+	return name;
+}
+
+static void path_of(char path[PATH_ROOM], int file)
+{
+	if (file < 2)
+		snprintf(path, PATH_ROOM, "%s%s", directory, file == 0 ? "" : "/registry");
+	else
+		snprintf(path, PATH_ROOM, "%s/%s", directory,
+		         data_name(file == 2 ? made->attached : made->killed));
+}
+
 static void see(struct seen seen[FILES])
 {
-	static const char *const names[FILES] = { "", "/registry", "/seg-0", "/seg-1" };
-	char path[UNIT_PATH + 16];
+	char path[PATH_ROOM];
 	memset(seen, 0, FILES * sizeof *seen);
 	for (int i = 0; i < FILES; i++) {
-		snprintf(path, sizeof path, "%s%s", directory, names[i]);
-		CHECK(lstat(path, &seen[i].status) == 0 || i > 1);
+		path_of(path, i);
+		CHECK(lstat(path, &seen[i].status) == 0);
 		if (S_ISREG(seen[i].status.st_mode))
 			seen[i].sum = sum_of(path);
 		/* Reading changes them; the sums above do. */
@@ -262,7 +293,7 @@ static bool survives(bool opened)
 
 static void as_the_user(int (*act)(const char *path), const char *name)
 {
-	char path[UNIT_PATH + 16];
+	char path[PATH_ROOM];
 	fflush(NULL);
 	pid_t child = fork();
 	if (child == 0) {
@@ -312,16 +343,18 @@ static int keep_and_point(const char *name_path)
 
 static void traps(void)
 {
+	char data[128];
 	static int (*const acts[])(const char *) = { make_fifo, make_link, make_directory, make_sparse };
 	char other[UNIT_PATH + 16];
 	snprintf(other, sizeof other, "%s-roots", directory);
 	int fd = open(other, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
 	CHECK(fd >= 0 && ftruncate(fd, 65536) == 0 && close(fd) == 0);
+	snprintf(data, sizeof data, "%s", data_name(made->attached));
 	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
-		as_the_user(acts[i], "seg-0");
+		as_the_user(acts[i], data);
 		CHECK(survives(true));
 	}
-	as_the_user(keep_and_point, "seg-0");
+	as_the_user(keep_and_point, data);
 	CHECK(survives(true));
 	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
 		as_the_user(acts[i], "registry");
