@@ -12,7 +12,8 @@
  *   create.c attach.c detach.c stat.c control.c walk.c health.c
  *                 the public functions of segment.h
  *   settings.c    limits that are set through files, as sysctls are
- *   hostmap.c     what the program does to its mappings by itself
+ *   hostcall.c hostmap.c hostremap.c
+ *                 what the program does to its mappings by itself
  *   hostheld.c    the locks that its thread holds there
  *
  * Two locks, taken in this order: the namespace object's own (this process's
