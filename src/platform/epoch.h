@@ -32,23 +32,24 @@
 extern _Atomic uint32_t *_Atomic mdg__epoch_word;
 
 /* This process's number, never 0. Async-signal-safe. */
-uint32_t mdg__epoch(void);
+__attribute__((cold)) uint32_t mdg__epoch(void);
 
 /* Locks of this process's threads (threadlock.h) that a child finds free, whoever had them. */
 enum mdg__epoch_lock { MDG__LOCK_NAMESPACES, MDG__LOCK_FORKED, MDG__EPOCH_LOCKS };
 _Atomic uint32_t *mdg__epoch_lock(enum mdg__epoch_lock which);
 
-/* Whether it is this process that had this number; for 0, which is nobody's, false. */
+/* Whether it is this process that has this number, which is not 0. False says nothing yet. */
 static inline bool mdg__epoch_is_at_once(uint32_t epoch)
 {
 	/* Relaxed: the word is this process's own from the start, nothing else is read by it. */
 	_Atomic uint32_t *word = atomic_load_explicit(&mdg__epoch_word, memory_order_relaxed);
-	return epoch != 0 && atomic_load_explicit(word, memory_order_relaxed) == epoch;
+	return __builtin_expect(atomic_load_explicit(word, memory_order_relaxed) == epoch, 1);
 }
 
+/* The same, and false says that it is not. */
 static inline bool mdg__epoch_is(uint32_t epoch)
 {
-	return __builtin_expect(mdg__epoch_is_at_once(epoch), 1) || epoch == mdg__epoch();
+	return mdg__epoch_is_at_once(epoch) || __builtin_expect(epoch == mdg__epoch(), 0);
 }
 
 #endif

@@ -65,7 +65,8 @@ static void thread_end(void *pointer)
 	struct mdg__thread *thread = pointer;
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
-	bool mine = thread == &mdg__this_thread && mdg__epoch_is(thread->epoch);
+	bool mine = thread == &mdg__this_thread && thread->epoch != 0 &&
+	            mdg__epoch_is(thread->epoch);
 	if (mine && thread->count == 0) {
 		memset(thread, 0, sizeof(*thread)); /* a later destructor sets up anew */
 		(void)pthread_mutex_unlock(&anchors[1]);
@@ -202,7 +203,7 @@ int mdg__thread_set_up(struct mdg__thread *thread)
 {
 	mdg__sigmask mask;
 	int saved = errno, rc = 0;
-	if (mdg__epoch_is(thread->epoch))
+	if (thread->epoch != 0 && mdg__epoch_is(thread->epoch))
 		return 0; /* where the kernel does not wipe, each call comes here to learn that */
 	mdg__signals_block(&mask);
 	uint32_t epoch = mdg__epoch();

@@ -74,7 +74,7 @@ int mdg__thread_set_up(struct mdg__thread *thread);
 /* False says nothing: mdg__thread looks more closely. */
 static inline bool mdg__thread_is_ready(const struct mdg__thread *thread)
 {
-	return mdg__epoch_is_at_once(thread->epoch);
+	return thread->epoch != 0 && mdg__epoch_is_at_once(thread->epoch);
 }
 
 /* The calling thread, ready; NULL: cannot be. */
