@@ -164,12 +164,21 @@ static void op_attach(const struct op *op)
 	area_probe();
 }
 
+/* What begins behind a place, or where a page of it is gone, is not the same in two runs: the
+ * system puts there what it likes. */
+static bool begins_unknown(const struct place *place, int64_t offset)
+{
+	if (place == NULL || offset == 0)
+		return false;
+	int64_t first = offset / (int64_t)page;
+	return offset < 0 || first >= place->pages || (place->gone & pages_mask(first, 1)) != 0;
+}
+
 static void op_detach(const struct op *op)
 {
 	char local;
 	struct place *place = place_of(op->arg[0]);
-	/* What begins behind a place is not the same in two runs. */
-	if (place != NULL && op->arg[1] >= place->pages * (int64_t)page && op->arg[1] != 0) {
+	if (begins_unknown(place, op->arg[1])) {
 		log_outcome(REFUSED);
 		return;
 	}
