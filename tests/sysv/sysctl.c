@@ -11,8 +11,13 @@
 #include "support/segments.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define DIRECTORY "/proc/sys/kernel/"
 #define NEXT_ID DIRECTORY "shm_next_id"
@@ -399,6 +404,59 @@ static void test_death(void)
 	CHECK(make() == 8002);
 }
 
+/* The low half of a system call's second argument, in the filter's data. */
+#define SECOND_ARGUMENT \
+	(offsetof(struct seccomp_data, args[1]) + \
+	 (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0))
+
+/* Takes over what was written, and is killed in the middle: at its first call of that number that has
+ * that second argument; 0: any. */
+static void dies_at(const int call[2])
+{
+	struct sock_filter list[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call[0], 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SECOND_ARGUMENT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call[1], 1,
+		         call[1] == 0 ? 1 : 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = { sizeof(list) / sizeof(list[0]), list };
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		_exit(77);
+	(void)make();
+	_exit(1); /* nobody killed us */
+}
+
+/* Whoever takes a value over is killed on the way: the next one does it. */
+static void test_death_of_reader(void)
+{
+#if defined(SYS_fcntl64)
+	const int lock_asked[2] = { SYS_fcntl64, F_OFD_GETLK };
+#else
+	const int lock_asked[2] = { SYS_fcntl, F_OFD_GETLK };
+#endif
+	const int read_there[2] = { SYS_pread64, 0 };
+	const int *const calls[] = { lock_asked, read_there };
+	for (int i = 0; i < 2 && !on_kernel(); i++) {
+		char text[16];
+		int status;
+		snprintf(text, sizeof(text), "%d", 8200 + i);
+		set(NEXT_ID, text);
+		pid_t pid = fork();
+		if (pid == 0)
+			dies_at(calls[i]);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			puts("not tried: no filter of system calls here");
+		else
+			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+		CHECK_LINE("the next one takes it over", make() == 8200 + i);
+	}
+}
+
 int main(void)
 {
 	begin();
@@ -416,5 +474,6 @@ int main(void)
 	test_rights();
 	test_others();
 	test_death();
+	test_death_of_reader();
 	return test_result();
 }
