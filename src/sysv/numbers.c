@@ -12,6 +12,7 @@
 #include "sysv/numbers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -20,6 +21,7 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/names.h"
+#include "sysv/proc.h"
 
 #if MDG__HAS_NUMBERS
 
@@ -89,6 +91,32 @@ static long number_mmap(long address, long length, long protection, long flags, 
 	                            (int)flags, (int)fd, bytes);
 }
 
+/* ---- the files of /proc ----------------------------------------------------------------- */
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+static long number_openat(long dirfd, long path, long flags, long mode, long e, long f)
+{
+	int fd = mdg__sysv_open_table((int)dirfd, (const char *)path, (int)flags);
+	return fd != -2 ? fd : mdg__number_pass(SYS_openat, dirfd, path, flags, mode, e, f);
+}
+
+static long number_openat2(long dirfd, long path, long how, long size, long e, long f)
+{
+	int fd = mdg__sysv_openat2((int)dirfd, (const char *)path, (const void *)how, (size_t)size);
+	return fd != -2 ? fd : mdg__number_pass(SYS_openat2, dirfd, path, how, size, e, f);
+}
+
+#if defined(SYS_open)
+static long number_open(long path, long flags, long mode, long d, long e, long f)
+{
+	int fd = mdg__sysv_open_table(AT_FDCWD, (const char *)path, (int)flags);
+	return fd != -2 ? fd : mdg__number_pass(SYS_open, path, flags, mode, d, e, f);
+}
+#endif
+
 /* ---- ipc(2) ----------------------------------------------------------------------------- */
 
 #if defined(SYS_ipc)
@@ -145,6 +173,10 @@ mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_ipc)
 	[SYS_ipc] = number_ipc,
 #endif
+#if defined(SYS_open)
+	[SYS_open] = number_open,
+#endif
+	[SYS_openat] = number_openat, [SYS_openat2] = number_openat2,
 	[SYS_munmap] = number_munmap, [SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
 };
 const unsigned long mdg__numbers_count = sizeof mdg__numbers / sizeof mdg__numbers[0];

@@ -322,6 +322,38 @@ static void test_number(void)
 	set(SHMMNI, "4096");
 }
 
+/* ---- by other paths --------------------------------------------------------------------- */
+
+/* What leads to the same file is the same file. */
+static void test_other_paths(void)
+{
+	static const char *const paths[] = { "/proc/sys/kernel/../kernel/shm_next_id",
+		                             "/proc//sys/./kernel/shm_next_id",
+		                             "/proc/self/root/proc/sys/kernel/shm_next_id" };
+	int id = 8300, here = open(".", O_RDONLY | O_DIRECTORY);
+	int directory = open(DIRECTORY, O_RDONLY | O_DIRECTORY);
+	char text[16];
+	if (faccessat(directory, "shm_next_id", F_OK, 0) != 0)
+		return; /* this kernel has none, and so nothing that leads there */
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++, id++) {
+		snprintf(text, sizeof(text), "%d", id);
+		set(paths[i], text);
+		CHECK_LINE(paths[i], make() == id);
+	}
+	int fd = openat(directory, "shm_next_id", O_WRONLY);
+	CHECK(write(fd, "8310", 4) == 4 && close(fd) == 0 && make() == 8310);
+	CHECK(chdir(DIRECTORY) == 0);
+	set("shm_next_id", "8311");
+	CHECK(make() == 8311);
+	CHECK(says("shm_next_id", "-1\n"));
+	FILE *stream = fopen("./shm_next_id", "w");
+	CHECK(stream != NULL && fputs("8312", stream) >= 0 && fclose(stream) == 0);
+	CHECK(make() == 8312);
+	CHECK(fchdir(here) == 0 && close(here) == 0 && close(directory) == 0);
+	/* Another file of that name is another file. */
+	CHECK_ERRNO("none there", ENOENT, open("/proc/self/shm_next_id", O_RDONLY));
+}
+
 /* ---- who may, and who dies ------------------------------------------------------------- */
 
 static void as_another(void *unused)
@@ -471,6 +503,7 @@ int main(void)
 	test_streams();
 	test_sizes();
 	test_number();
+	test_other_paths();
 	test_rights();
 	test_others();
 	test_death();
