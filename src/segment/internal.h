@@ -174,6 +174,7 @@ void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t le
 void mdg__before_munmap(uintptr_t start, size_t length);
 void mdg__before_mmap(uintptr_t start, size_t length, int protection, int flags, int fd,
                       uint64_t offset);
+void mdg__before_move(uintptr_t start, size_t length);
 int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int flags, uintptr_t to);
 
 /* ---- detach.c ---- */

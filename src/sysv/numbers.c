@@ -62,14 +62,28 @@ static long number_munmap(long address, long length, long c, long d, long e, lon
 	return mdg__host_munmap(NULL, (void *)address, (size_t)length);
 }
 
+static long remap(const long call[5], int flags, bool touches)
+{
+	if (!touches)
+		return mdg__number_pass(SYS_mremap, call[0], call[1], call[2], flags, call[4], 0);
+	return (long)mdg__host_mremap(NULL, (void *)call[0], (size_t)call[1], (size_t)call[2], flags,
+	                              (void *)call[4]);
+}
+
 static long number_mremap(long address, long old_length, long length, long flags, long to, long f)
 {
-	int changed = (int)flags;
-	if (!mdg__host_before_mremap((void *)address, (size_t)old_length, (size_t)length, &changed,
-	                             (void *)to))
-		return mdg__number_pass(SYS_mremap, address, old_length, length, changed, to, f);
-	return (long)mdg__host_mremap(NULL, (void *)address, (size_t)old_length, (size_t)length,
-	                              changed, (void *)to);
+	const long call[5] = { address, old_length, length, flags, to };
+	int changed = (int)flags, before = errno;
+	bool touches = mdg__host_before_mremap((void *)address, (size_t)old_length, (size_t)length,
+	                                       &changed, (void *)to);
+	long result = remap(call, changed, touches);
+	(void)f;
+	if (result == -1 && mdg__host_mremap_again((void *)address, (size_t)old_length, (int)flags,
+	                                           &changed)) {
+		errno = before;
+		result = remap(call, changed, touches);
+	}
+	return result;
 }
 
 #if defined(SYS_mmap2)
