@@ -15,6 +15,8 @@
  *   hostcall.c hostmap.c hostremap.c
  *                 what the program does to its mappings by itself
  *   hostheld.c    the locks that its thread holds there
+ *   ownlock.c     what of the library's own it has locked
+ *   forked.c      the pid of a child, from who called fork
  *
  * Two locks, taken in this order: the namespace object's own (this process's
  * threads; mdg__enter), then the registry's writer lock (all processes). All
