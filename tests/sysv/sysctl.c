@@ -11,10 +11,7 @@
 #include "support/segments.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -436,27 +433,23 @@ static void test_death(void)
 	CHECK(make() == 8002);
 }
 
-/* The low half of a system call's second argument, in the filter's data. */
-#define SECOND_ARGUMENT \
-	(offsetof(struct seccomp_data, args[1]) + \
-	 (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0))
-
 /* Takes over what was written, and is killed in the middle: at its first call of that number that has
- * that second argument; 0: any. */
+ * that second argument; 0: any. <linux/filter.h> and <linux/seccomp.h> are not there with every
+ * C library. */
 static void dies_at(const int call[2])
 {
-	struct sock_filter list[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call[0], 0, 2),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SECOND_ARGUMENT),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call[1], 1,
-		         call[1] == 0 ? 1 : 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	enum { NUMBER = 0, SECOND = 24 + 4 * (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) };
+	const struct { uint16_t code; uint8_t jt, jf; uint32_t k; } list[] = {
+		{ 0x20, 0, 0, NUMBER }, /* load */
+		{ 0x15, 0, 2, (uint32_t)call[0] },
+		{ 0x20, 0, 0, SECOND },
+		{ 0x15, 1, call[1] == 0 ? 1 : 0, (uint32_t)call[1] },
+		{ 0x06, 0, 0, 0x7fff0000 }, /* allow */
+		{ 0x06, 0, 0, 0x80000000 }, /* kill the process */
 	};
-	struct sock_fprog program = { sizeof(list) / sizeof(list[0]), list };
+	const struct { unsigned short length; const void *list; } program = { 6, list };
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+	    prctl(PR_SET_SECCOMP, 2, &program, 0, 0) != 0)
 		_exit(77);
 	(void)make();
 	_exit(1); /* nobody killed us */
