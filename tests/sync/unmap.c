@@ -204,7 +204,7 @@ static void costs_nothing(void *unused)
 	CHECK(munmap(start, 4096) == 0);
 }
 
-/* ---- room that comes and goes --------------------------------------------------------------------- */
+/* ---- room that comes and goes ----------------------------------------------------- */
 
 static _Atomic bool enough;
 
