@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "platform/identity.h"
+#include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/text.h"
 
@@ -155,8 +156,8 @@ static struct mdg__userns *read_maps(uint64_t inode)
 {
 	void *memory;
 	size_t size = sizeof(struct mdg__userns) + TEXT_ROOM;
-	if (mdg__sys_mmap(NULL, size, PROT_READ | PROT_WRITE,
-	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory) < 0)
+	if (mdg__map_own(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
+	                 &memory) < 0)
 		return NULL;
 	struct mdg__userns *userns = memory;
 	userns->inode = inode;

@@ -26,6 +26,11 @@ static bool is_registry(const struct mdg__registry *registry, const struct stat 
 int mdg__registry_here(struct mdg__registry *registry)
 {
 	struct stat status;
+	/* Whatever directory the number stands for by now: what is found there by the name is the
+	 * registry, or the number is looked at. */
+	if (mdg__sys_statat(registry->dirfd, MDG__REGISTRY_NAME, false, &status) == 0 &&
+	    is_registry(registry, &status))
+		return 0;
 	int dirfd = mdg__registry_dirfd(registry);
 	int rc = dirfd < 0 ? dirfd
 	                   : mdg__sys_statat(dirfd, MDG__REGISTRY_NAME, false, &status);

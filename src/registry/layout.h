@@ -103,7 +103,8 @@ struct mdg__head {
 
 	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a32 settings;   /* [A] a bit for each enum mdg__setting whose file may have
-	                        been written to: to be looked at by whoever needs it */
+	                        been written to: to be looked at by whoever needs it; from
+	                        bit MDG__SETTINGS on: how often one was opened to be written */
 	mdg__a32 shmmni;     /* [L] most segments, at most segment_capacity */
 	mdg__a64 shmmax_now; /* [L] bytes */
 	mdg__a64 shmall_now; /* [L] pages */

@@ -25,6 +25,7 @@ struct wish {
 	uint64_t size, mapped;
 	unsigned mode, flags;
 	unsigned huge_shift; /* 0: ordinary pages */
+	uint32_t euid;       /* whose it is to be */
 };
 
 /* ---- finding ---------------------------------------------------------------- */
@@ -98,7 +99,7 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t uid = mdg__my_id(registry, mdg__euid()), gid = mdg__my_group(registry);
+	uint32_t uid = mdg__my_id(registry, wish->euid), gid = mdg__my_group(registry);
 	mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__BUSY));
 	mdg__put32(registry, &segment->key, wish->key);
 	mdg__put32(registry, &segment->mode, wish->mode & 0777);
@@ -277,7 +278,8 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;
-	(void)mdg__users_anew(&ns->registry, mdg__euid()); /* whose it is, is written down */
+	wish->euid = mdg__euid();
+	(void)mdg__users_anew(&ns->registry, wish->euid); /* whose it is, is written down */
 	mdg__enter(ns);
 	rc = mdg__registry_here(&ns->registry);
 	if (rc == 0)
@@ -297,11 +299,11 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	mdg__arrive(ns);
+	if (wish->key == 0 && wish->name[0] == '\0')
+		return make(ns, wish, ret_id); /* which asks whether the registry is still there */
 	int gone = mdg__registry_glance(&ns->registry);
 	if (gone < 0)
 		return gone;
-	if (wish->key == 0 && wish->name[0] == '\0')
-		return make(ns, wish, ret_id);
 	for (uint32_t busy = 0;;) {
 		uint32_t index, tag;
 		int rc = find(ns, wish, &index, &tag);

@@ -28,6 +28,9 @@ MDG_API bool mdg__host_before_mmap(const void *address, size_t length, int prote
                                    int fd, uint64_t offset);
 MDG_API bool mdg__host_before_mremap(const void *address, size_t old_length, size_t length,
                                      int *flags, const void *new_address);
+/* After an mremap with changed flags that failed: whether to make it once more, as the program
+ * wished it (`flags` is that again). What the thread holds there is let go. */
+MDG_API bool mdg__host_mremap_again(const void *address, size_t old_length, int wished, int *flags);
 /* The call itself. `next`: who makes it, with no lock of ours held; NULL: the kernel. */
 MDG_API int mdg__host_munmap(mdg__munmap_function *next, void *address, size_t length);
 MDG_API void *mdg__host_mmap(mdg__mmap_function *next, void *address, size_t length,

@@ -54,6 +54,11 @@ static bool can_grow(uintptr_t start, size_t old_length, size_t length)
 	return true;
 }
 
+void mdg__before_move(uintptr_t start, size_t length)
+{
+	mdg__unmapping_let_go(start, pages(length));
+}
+
 int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int flags, uintptr_t to)
 {
 	const int dont_unmap = 4; /* MREMAP_DONTUNMAP */

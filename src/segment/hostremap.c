@@ -30,6 +30,16 @@ bool mdg__host_before_mremap(const void *address, size_t old_length, size_t leng
 	return remap_touches(address, old_length, length, *flags, new_address);
 }
 
+/* There was room to grow when it was looked at; another thread has taken it since. */
+bool mdg__host_mremap_again(const void *address, size_t old_length, int wished, int *flags)
+{
+	if (*flags == wished || errno != ENOMEM)
+		return false;
+	mdg__before_move((uintptr_t)address, old_length);
+	*flags = wished;
+	return true;
+}
+
 static int call_mremap(struct host *host, mdg__mremap_function *next, void *address,
                        size_t old_length, size_t length, int flags, void *new_address, void **ret)
 {

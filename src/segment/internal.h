@@ -15,6 +15,8 @@
  *   hostcall.c hostmap.c hostremap.c
  *                 what the program does to its mappings by itself
  *   hostheld.c    the locks that its thread holds there
+ *   ownlock.c     what of the library's own it has locked
+ *   forked.c      the pid of a child, from who called fork
  *
  * Two locks, taken in this order: the namespace object's own (this process's
  * threads; mdg__enter), then the registry's writer lock (all processes). All
@@ -174,6 +176,7 @@ void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t le
 void mdg__before_munmap(uintptr_t start, size_t length);
 void mdg__before_mmap(uintptr_t start, size_t length, int protection, int flags, int fd,
                       uint64_t offset);
+void mdg__before_move(uintptr_t start, size_t length);
 int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int flags, uintptr_t to);
 
 /* ---- detach.c ---- */

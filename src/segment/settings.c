@@ -12,8 +12,10 @@
  *    written to. While there is none, nobody looks: making a segment costs one load more.
  *  - The program's description holds a lock on one byte of the file. Once nobody holds
  *    such a lock, nobody can write any more, and the bit is cleared. Who opens the file
- *    takes its lock before it sets the bit; who clears it clears it before it asks for
- *    locks, and reads the file last. So nothing that was written is passed over.
+ *    takes its lock before it sets the bit, and counts that in the same word; who clears
+ *    the bit reads that word first, then asks for locks, then takes over what was written,
+ *    and clears it only if the word is still the same. So nothing that was written is
+ *    passed over, and a death anywhere leaves the bit as it was.
  *  - The descriptor appends: "12" that is written over "4029\n" could not be told from
  *    "1229". `seen` says how much of the file has been read; the last number of the rest
  *    that is one counts. O_TRUNC is not passed on, so that readers always find a value.
@@ -248,11 +250,20 @@ static int take_over(struct mdg_namespace *ns, enum mdg__setting setting, int fd
 	return rc;
 }
 
+/* [object lock] Clears the bit unless somebody has opened a file since the head said `word`. */
+static void clear_bit(struct mdg_namespace *ns, enum mdg__setting setting, uint32_t word)
+{
+	mdg__a32 *settings_word = &ns->registry.head->settings;
+	uint32_t now = mdg__get32(settings_word);
+	while (now >> MDG__SETTINGS == word >> MDG__SETTINGS &&
+	       !atomic_compare_exchange_weak(settings_word, &now, now & ~(UINT32_C(1) << setting)))
+		;
+}
+
 /* [object lock] */
 static void follow(struct mdg_namespace *ns, enum mdg__setting setting)
 {
-	mdg__a32 *word = &ns->registry.head->settings;
-	const uint32_t bit = UINT32_C(1) << setting;
+	uint32_t word = atomic_load(&ns->registry.head->settings);
 	struct stat status;
 	bool writable = true;
 	int fd = open_file(ns, setting, O_RDWR, &status);
@@ -260,13 +271,12 @@ static void follow(struct mdg_namespace *ns, enum mdg__setting setting)
 		writable = false;
 		fd = open_file(ns, setting, O_RDONLY, &status);
 	}
-	atomic_fetch_and(word, ~bit);
 	bool again = fd < 0 ? fd != -ENOENT && fd != -EPERM && fd != -ELOOP
 	                    : mdg__sys_any_is_locked(fd) != 0;
 	if (fd >= 0 && take_over(ns, setting, fd, writable) < 0)
 		again = true;
-	if (again)
-		atomic_fetch_or(word, bit);
+	if (!again)
+		clear_bit(ns, setting, word);
 	if (fd >= 0)
 		(void)mdg__sys_close(fd);
 }
@@ -342,6 +352,15 @@ static int prepare(struct mdg_namespace *ns, enum mdg__setting setting)
 	return rc;
 }
 
+/* After the lock was taken: see clear_bit. */
+static void note_opened(mdg__a32 *word, enum mdg__setting setting)
+{
+	const uint32_t bit = UINT32_C(1) << setting, one = UINT32_C(1) << MDG__SETTINGS;
+	uint32_t now = atomic_load(word);
+	while (!atomic_compare_exchange_weak(word, &now, (now + one) | bit))
+		;
+}
+
 int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags)
 {
 	struct stat status;
@@ -359,7 +378,7 @@ int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags)
 		return fd == -EPERM ? -EACCES : fd;
 	/* Any byte, so that several may have it open. */
 	(void)mdg__sys_lock_byte(fd, mdg__random() >> 2, false);
-	atomic_fetch_or(&ns->registry.head->settings, UINT32_C(1) << setting);
+	note_opened(&ns->registry.head->settings, (enum mdg__setting)setting);
 	return fd;
 }
 

@@ -12,6 +12,7 @@
 #include "sysv/numbers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -20,6 +21,7 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/names.h"
+#include "sysv/proc.h"
 
 #if MDG__HAS_NUMBERS
 
@@ -60,14 +62,28 @@ static long number_munmap(long address, long length, long c, long d, long e, lon
 	return mdg__host_munmap(NULL, (void *)address, (size_t)length);
 }
 
+static long remap(const long call[5], int flags, bool touches)
+{
+	if (!touches)
+		return mdg__number_pass(SYS_mremap, call[0], call[1], call[2], flags, call[4], 0);
+	return (long)mdg__host_mremap(NULL, (void *)call[0], (size_t)call[1], (size_t)call[2], flags,
+	                              (void *)call[4]);
+}
+
 static long number_mremap(long address, long old_length, long length, long flags, long to, long f)
 {
-	int changed = (int)flags;
-	if (!mdg__host_before_mremap((void *)address, (size_t)old_length, (size_t)length, &changed,
-	                             (void *)to))
-		return mdg__number_pass(SYS_mremap, address, old_length, length, changed, to, f);
-	return (long)mdg__host_mremap(NULL, (void *)address, (size_t)old_length, (size_t)length,
-	                              changed, (void *)to);
+	const long call[5] = { address, old_length, length, flags, to };
+	int changed = (int)flags, before = errno;
+	bool touches = mdg__host_before_mremap((void *)address, (size_t)old_length, (size_t)length,
+	                                       &changed, (void *)to);
+	long result = remap(call, changed, touches);
+	(void)f;
+	if (result == -1 && mdg__host_mremap_again((void *)address, (size_t)old_length, (int)flags,
+	                                           &changed)) {
+		errno = before;
+		result = remap(call, changed, touches);
+	}
+	return result;
 }
 
 #if defined(SYS_mmap2)
@@ -88,6 +104,32 @@ static long number_mmap(long address, long length, long protection, long flags, 
 	return (long)mdg__host_mmap(NULL, (void *)address, (size_t)length, (int)protection,
 	                            (int)flags, (int)fd, bytes);
 }
+
+/* ---- the files of /proc ----------------------------------------------------------------- */
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
+static long number_openat(long dirfd, long path, long flags, long mode, long e, long f)
+{
+	int fd = mdg__sysv_open_table((int)dirfd, (const char *)path, (int)flags);
+	return fd != -2 ? fd : mdg__number_pass(SYS_openat, dirfd, path, flags, mode, e, f);
+}
+
+static long number_openat2(long dirfd, long path, long how, long size, long e, long f)
+{
+	int fd = mdg__sysv_openat2((int)dirfd, (const char *)path, (const void *)how, (size_t)size);
+	return fd != -2 ? fd : mdg__number_pass(SYS_openat2, dirfd, path, how, size, e, f);
+}
+
+#if defined(SYS_open)
+static long number_open(long path, long flags, long mode, long d, long e, long f)
+{
+	int fd = mdg__sysv_open_table(AT_FDCWD, (const char *)path, (int)flags);
+	return fd != -2 ? fd : mdg__number_pass(SYS_open, path, flags, mode, d, e, f);
+}
+#endif
 
 /* ---- ipc(2) ----------------------------------------------------------------------------- */
 
@@ -145,6 +187,10 @@ mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_ipc)
 	[SYS_ipc] = number_ipc,
 #endif
+#if defined(SYS_open)
+	[SYS_open] = number_open,
+#endif
+	[SYS_openat] = number_openat, [SYS_openat2] = number_openat2,
 	[SYS_munmap] = number_munmap, [SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
 };
 const unsigned long mdg__numbers_count = sizeof mdg__numbers / sizeof mdg__numbers[0];

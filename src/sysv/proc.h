@@ -62,10 +62,10 @@ int mdg__proc_access(int which, int ask);
 
 /* A descriptor of a file with the content that `path` would have on a kernel with System V
  * IPC, if it is one of ours (else -2, errno untouched); -1 and errno when it cannot be had.
- * `flags` as for open(2). */
-int mdg__sysv_open_table(const char *path, int flags);
+ * `dirfd` and `flags` as for openat(2). */
+int mdg__sysv_open_table(int dirfd, const char *path, int flags);
 /* The same for openat2(2), which the C library has no function for: `how` of `size` bytes as
  * the program gives it to syscall(2). */
-int mdg__sysv_openat2(const char *path, const void *how, size_t size);
+int mdg__sysv_openat2(int dirfd, const char *path, const void *how, size_t size);
 
 #endif

@@ -6,7 +6,8 @@
  * in /proc/sys/kernel. Programs inside Madang get Madang's: a snapshot in an
  * anonymous file, as the kernel would print it at the moment of the open. Who
  * opens a limit for writing, and may, gets its file in the namespace's directory
- * (segment/settings.c). No path in the list below reaches the kernel.
+ * (segment/settings.c). No path in the list below reaches the kernel; nor does another one that
+ * ends in the same name and leads to the same file there: relative, through /proc/self/root.
  *
  * The kernel's files of semaphores and queues (/proc/sysvipc/sem and msg, kernel/sem,
  * msgmax, msgmnb, msgmni, sem_next_id, msg_next_id) stay the kernel's, as these are.
@@ -133,6 +134,29 @@ int mdg__proc_find(const char *path)
 	return which;
 }
 
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash != NULL ? slash + 1 : path;
+}
+
+/* By the last part of the path, and then by what the kernel has there. */
+static int find_by_name(int dirfd, const char *path, bool follow)
+{
+	const char *name = last_part(path);
+	struct stat status, its;
+	if (strncmp(name, "shm", 3) != 0)
+		return -1;
+	for (int which = 0; which < mdg__proc_files(); which++)
+		if (strcmp(name, last_part(files[which].path)) == 0)
+			return mdg__sys_statat(dirfd, path, follow, &status) == 0 &&
+			                       mdg__sys_statat(AT_FDCWD, files[which].path, true,
+			                                       &its) == 0 &&
+			                       status.st_dev == its.st_dev && status.st_ino == its.st_ino
+			               ? which : -1;
+	return -1;
+}
+
 const struct mdg__proc_file *mdg__proc_file(int which)
 {
 	return &files[which];
@@ -202,9 +226,11 @@ static int open_to_write(int which, int flags)
 	return fd;
 }
 
-int mdg__sysv_open_table(const char *path, int flags)
+int mdg__sysv_open_table(int dirfd, const char *path, int flags)
 {
 	int which = mdg__proc_of(path);
+	if (which < 0 && path != NULL)
+		which = find_by_name(dirfd, path, !(flags & O_NOFOLLOW));
 	if (which < 0)
 		return -2;
 	int before = errno, fd;
@@ -225,11 +251,14 @@ int mdg__sysv_open_table(const char *path, int flags)
 	return fd < 0 ? -1 : fd;
 }
 
-int mdg__sysv_openat2(const char *path, const void *how, size_t size)
+int mdg__sysv_openat2(int dirfd, const char *path, const void *how, size_t size)
 {
-	uint64_t flags;
-	if (mdg__proc_of(path) < 0 || how == NULL || size < 3 * sizeof flags)
+	enum { BENEATH = 0x08, IN_ROOT = 0x10 };
+	uint64_t open_how[3]; /* flags, mode, resolve */
+	if (path == NULL || how == NULL || size < sizeof open_how)
 		return -2; /* the last is the kernel's to refuse */
-	memcpy(&flags, how, sizeof flags); /* the first member of struct open_how */
-	return mdg__sysv_open_table(path, (int)flags);
+	memcpy(open_how, how, sizeof open_how);
+	if (path[0] == '/' && (open_how[2] & (BENEATH | IN_ROOT)))
+		return -2; /* it means another file, or none */
+	return mdg__sysv_open_table(dirfd, path, (int)open_how[0]);
 }

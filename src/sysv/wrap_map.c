@@ -138,18 +138,30 @@ MDG_EXPORT void *mmap64(void *address, size_t length, int protection, int flags,
 }
 #endif
 
-MDG_EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, ...)
+static void *remap(void *address, size_t old_length, size_t length, int flags, void *new_address,
+                   bool touches)
 {
 	mdg__mremap_function *next = NEXT(mdg__mremap_function, mremap);
+	if (next != NULL && !touches)
+		return next(address, old_length, length, flags, new_address);
+	return mdg__host_mremap(OBSERVER(mdg__mremap_function, mremap), address, old_length, length,
+	                        flags, new_address);
+}
+
+MDG_EXPORT void *mremap(void *address, size_t old_length, size_t length, int flags, ...)
+{
 	va_list arguments;
 	void *new_address = NULL;
 	va_start(arguments, flags);
 	if (flags & MREMAP_FIXED)
 		new_address = va_arg(arguments, void *);
 	va_end(arguments);
+	int wished = flags, before = errno;
 	bool touches = mdg__host_before_mremap(address, old_length, length, &flags, new_address);
-	if (next != NULL && !touches)
-		return next(address, old_length, length, flags, new_address);
-	return mdg__host_mremap(OBSERVER(mdg__mremap_function, mremap), address, old_length, length,
-	                        flags, new_address);
+	void *memory = remap(address, old_length, length, flags, new_address, touches);
+	if (memory == MAP_FAILED && mdg__host_mremap_again(address, old_length, wished, &flags)) {
+		errno = before;
+		memory = remap(address, old_length, length, flags, new_address, touches);
+	}
+	return memory;
 }

@@ -3,8 +3,7 @@
  * wrap_open.c - open, openat, creat, fopen, freopen and their kin, for the paths of proc.h.
  *
  * Everything else goes on to the next definition, the C library's, with the
- * caller's arguments as they are. Only absolute paths are recognised: that is
- * how every reader of these files writes them.
+ * caller's arguments as they are.
  *
  * Only in the shared library: a program that contains libc has no "next".
  */
@@ -55,7 +54,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 	MDG_EXPORT int name(const char *path, int flags, ...) \
 	{ \
 		mode_t mode = MODE_AFTER(flags); \
-		int fd = mdg__sysv_open_table(path, flags); \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, flags); \
 		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags, mode); \
 	}
 
@@ -64,7 +63,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...) \
 	{ \
 		mode_t mode = MODE_AFTER(flags); \
-		int fd = mdg__sysv_open_table(path, flags); \
+		int fd = mdg__sysv_open_table(dirfd, path, flags); \
 		return fd != -2 ? fd \
 		                : NEXT(openat_function, name, other)(dirfd, path, flags, mode); \
 	}
@@ -74,7 +73,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 	MDG_EXPORT int name(const char *path, int flags); \
 	MDG_EXPORT int name(const char *path, int flags) \
 	{ \
-		int fd = mdg__sysv_open_table(path, flags); \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, flags); \
 		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags); \
 	}
 
@@ -82,7 +81,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 	MDG_EXPORT int name(int dirfd, const char *path, int flags); \
 	MDG_EXPORT int name(int dirfd, const char *path, int flags) \
 	{ \
-		int fd = mdg__sysv_open_table(path, flags); \
+		int fd = mdg__sysv_open_table(dirfd, path, flags); \
 		return fd != -2 ? fd : NEXT(openat_function, name, other)(dirfd, path, flags); \
 	}
 
@@ -90,7 +89,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 	MDG_EXPORT int name(const char *path, mode_t mode); \
 	MDG_EXPORT int name(const char *path, mode_t mode) \
 	{ \
-		int fd = mdg__sysv_open_table(path, O_WRONLY | O_CREAT | O_TRUNC); \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC); \
 		return fd != -2 ? fd : NEXT(creat_function, name, other)(path, mode); \
 	}
 
@@ -141,7 +140,7 @@ static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *re
 	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream) \
 	{ \
 		freopen_function *next_ = NEXT(freopen_function, name, other); \
-		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, open_flags(mode)); \
 		return fd != -2 ? reopen(stream, fd, mode, next_) : next_(path, mode, stream); \
 	}
 
@@ -149,7 +148,7 @@ static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *re
 	MDG_EXPORT FILE *name(const char *path, const char *mode); \
 	MDG_EXPORT FILE *name(const char *path, const char *mode) \
 	{ \
-		int fd = mdg__sysv_open_table(path, open_flags(mode)); \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, open_flags(mode)); \
 		return fd != -2 ? stream_of(fd, mode) : NEXT(fopen_function, name, other)(path, mode); \
 	}
 

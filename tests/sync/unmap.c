@@ -204,6 +204,48 @@ static void costs_nothing(void *unused)
 	CHECK(munmap(start, 4096) == 0);
 }
 
+/* ---- room that comes and goes ----------------------------------------------------- */
+
+static _Atomic bool enough;
+
+static void *take_and_give(void *place)
+{
+	while (!atomic_load(&enough)) {
+		void *got = mmap(place, 4096, PROT_NONE,
+		                 MAP_PRIVATE | MAP_ANONYMOUS | 0x100000, -1, 0);
+		if (got != MAP_FAILED)
+			(void)munmap(got, 4096);
+	}
+	return NULL;
+}
+
+/* Another thread takes the addresses behind, and gives them back, all the time: memory that may
+ * move grows all the same. */
+static void grows_beside_others(void *unused)
+{
+	enum { ROOM = 4 * 4096, ROUNDS = 3000 };
+	pthread_t thread;
+	char *room = mmap(NULL, ROOM, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	(void)unused;
+	CHECK(room != MAP_FAILED && munmap(room + 4096, ROOM - 4096) == 0);
+	CHECK(pthread_create(&thread, NULL, take_and_give, room + 4096) == 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		mdg_mutex *mutex = mmap(room, 4096, PROT_READ | PROT_WRITE,
+		                        MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		CHECK(mutex != MAP_FAILED && mdg_mutex_lock(mutex) == 0);
+		mdg_mutex *longer = mremap(mutex, 4096, 8192, MREMAP_MAYMOVE);
+		if (!CHECK(longer != MAP_FAILED))
+			break;
+		/* Held still, or let go, also where the room was back at the second look. */
+		if (longer != mutex || mdg_mutex_unlock(longer) != 0)
+			CHECK(mdg_mutex_trylock(longer) == MDG_OWNER_DIED &&
+			      mdg_mutex_unlock(longer) == 0);
+		CHECK(munmap(longer, 8192) == 0);
+	}
+	atomic_store(&enough, true);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 /* Memory that no segment is. */
 static void not_attached(void *unused)
 {
@@ -265,6 +307,7 @@ int main(int argc, char **argv)
 		goes_away(way);
 	in_process(refuses, false);
 	in_process(costs_nothing, false);
+	in_process(grows_beside_others, false);
 	in_process(not_attached, true);
 	CHECK(mdg_mutex_lock_until(&stays->older, GRACE) == MDG_OWNER_DIED);
 	execs(argv[0]);

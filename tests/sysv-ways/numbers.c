@@ -195,6 +195,45 @@ static void test_in_handler(void)
 	CHECK(shmctl(signalled_id, IPC_RMID, NULL) == 0);
 }
 
+/* ---- the table of /proc ------------------------------------------------------------------ */
+
+static bool lists(long fd, int id)
+{
+	static char text[1 << 16];
+	char wanted[32];
+	size_t filled = 0;
+	ssize_t got;
+	if (!CHECK(fd >= 0))
+		return false;
+	while ((got = read((int)fd, text + filled, sizeof(text) - 1 - filled)) > 0)
+		filled += (size_t)got;
+	text[filled] = '\0';
+	close((int)fd);
+	snprintf(wanted, sizeof(wanted), " %10d ", id);
+	return strstr(text, wanted) != NULL;
+}
+
+/* As programs open it that are careful where a path leads. */
+static void test_opened(void)
+{
+	static const char path[] = "/proc/sysvipc/shm";
+	struct { uint64_t flags, mode, resolve; } how = { O_RDONLY | O_CLOEXEC, 0, 0x04 };
+	int id = shmget(IPC_PRIVATE, 1, 0600);
+	CHECK(lists(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY), id));
+#if defined(SYS_open)
+	CHECK(lists(syscall(SYS_open, path, O_RDONLY), id));
+#endif
+	long fd = syscall(437 /* openat2 */, AT_FDCWD, path, &how, sizeof(how));
+	if (fd >= 0 || errno != ENOSYS) {
+		CHECK(fcntl((int)fd, F_GETFD) == FD_CLOEXEC);
+		CHECK(lists(fd, id));
+		how.resolve = 0x08; /* RESOLVE_BENEATH */
+		CHECK_ERRNO("not below", EXDEV,
+		            syscall(437, AT_FDCWD, path, &how, sizeof(how)));
+	}
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+}
+
 int main(void)
 {
 #if !defined(SYS_shmget)
@@ -206,6 +245,7 @@ int main(void)
 	test_six_arguments();
 	test_neighbours();
 	test_in_handler();
+	test_opened();
 	return test_result();
 #endif
 }

@@ -8,6 +8,7 @@
  */
 #include "support/check.h"
 #include "support/segments.h"
+#include "support/userns.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -101,6 +102,22 @@ static void pays_for_segments(int flags)
 static void small_limit(void *bytes)
 {
 	if (!limit_to(*(size_t *)bytes))
+		exit(77);
+	pays_for_segments(MCL_FUTURE);
+}
+
+static void enter_user_namespace(void *unused)
+{
+	(void)unused;
+	CHECK(userns_enter_alone());
+}
+
+/* Where the capability counts for nothing. The library has to read how the namespace was made. */
+static void in_user_namespace(void *bytes)
+{
+	struct rlimit limit = { *(size_t *)bytes, *(size_t *)bytes };
+	if (!in_child(enter_user_namespace, NULL) || setrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
+	    !userns_enter_alone())
 		exit(77);
 	pays_for_segments(MCL_FUTURE);
 }
@@ -220,6 +237,7 @@ int main(void)
 	run(small_limit, 64 * KIB, "future");
 	run(small_limit, 4096 * KIB, "future");
 	run(small_limit, 8192 * KIB, "future");
+	run(in_user_namespace, 64 * KIB, "future, in a user namespace");
 	run(on_fault, 64 * KIB, "future on fault");
 	run(many, 4096 * KIB, "many");
 	run(used_up, 1024 * KIB, "used up");

@@ -12,7 +12,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #define DIRECTORY "/proc/sys/kernel/"
 #define NEXT_ID DIRECTORY "shm_next_id"
@@ -317,6 +319,38 @@ static void test_number(void)
 	set(SHMMNI, "4096");
 }
 
+/* ---- by other paths --------------------------------------------------------------------- */
+
+/* What leads to the same file is the same file. */
+static void test_other_paths(void)
+{
+	static const char *const paths[] = { "/proc/sys/kernel/../kernel/shm_next_id",
+		                             "/proc//sys/./kernel/shm_next_id",
+		                             "/proc/self/root/proc/sys/kernel/shm_next_id" };
+	int id = 8300, here = open(".", O_RDONLY | O_DIRECTORY);
+	int directory = open(DIRECTORY, O_RDONLY | O_DIRECTORY);
+	char text[16];
+	if (faccessat(directory, "shm_next_id", F_OK, 0) != 0)
+		return; /* this kernel has none, and so nothing that leads there */
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++, id++) {
+		snprintf(text, sizeof(text), "%d", id);
+		set(paths[i], text);
+		CHECK_LINE(paths[i], make() == id);
+	}
+	int fd = openat(directory, "shm_next_id", O_WRONLY);
+	CHECK(write(fd, "8310", 4) == 4 && close(fd) == 0 && make() == 8310);
+	CHECK(chdir(DIRECTORY) == 0);
+	set("shm_next_id", "8311");
+	CHECK(make() == 8311);
+	CHECK(says("shm_next_id", "-1\n"));
+	FILE *stream = fopen("./shm_next_id", "w");
+	CHECK(stream != NULL && fputs("8312", stream) >= 0 && fclose(stream) == 0);
+	CHECK(make() == 8312);
+	CHECK(fchdir(here) == 0 && close(here) == 0 && close(directory) == 0);
+	/* Another file of that name is another file. */
+	CHECK_ERRNO("none there", ENOENT, open("/proc/self/shm_next_id", O_RDONLY));
+}
+
 /* ---- who may, and who dies ------------------------------------------------------------- */
 
 static void as_another(void *unused)
@@ -399,6 +433,55 @@ static void test_death(void)
 	CHECK(make() == 8002);
 }
 
+/* Takes over what was written, and is killed in the middle: at its first call of that number that has
+ * that second argument; 0: any. <linux/filter.h> and <linux/seccomp.h> are not there with every
+ * C library. */
+static void dies_at(const int call[2])
+{
+	enum { NUMBER = 0, SECOND = 24 + 4 * (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) };
+	const struct { uint16_t code; uint8_t jt, jf; uint32_t k; } list[] = {
+		{ 0x20, 0, 0, NUMBER }, /* load */
+		{ 0x15, 0, 2, (uint32_t)call[0] },
+		{ 0x20, 0, 0, SECOND },
+		{ 0x15, 1, call[1] == 0 ? 1 : 0, (uint32_t)call[1] },
+		{ 0x06, 0, 0, 0x7fff0000 }, /* allow */
+		{ 0x06, 0, 0, 0x80000000 }, /* kill the process */
+	};
+	const struct { unsigned short length; const void *list; } program = { 6, list };
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, 2, &program, 0, 0) != 0)
+		_exit(77);
+	(void)make();
+	_exit(1); /* nobody killed us */
+}
+
+/* Whoever takes a value over is killed on the way: the next one does it. */
+static void test_death_of_reader(void)
+{
+#if defined(SYS_fcntl64)
+	const int lock_asked[2] = { SYS_fcntl64, F_OFD_GETLK };
+#else
+	const int lock_asked[2] = { SYS_fcntl, F_OFD_GETLK };
+#endif
+	const int read_there[2] = { SYS_pread64, 0 };
+	const int *const calls[] = { lock_asked, read_there };
+	for (int i = 0; i < 2 && !on_kernel(); i++) {
+		char text[16];
+		int status;
+		snprintf(text, sizeof(text), "%d", 8200 + i);
+		set(NEXT_ID, text);
+		pid_t pid = fork();
+		if (pid == 0)
+			dies_at(calls[i]);
+		CHECK(waitpid(pid, &status, 0) == pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			puts("not tried: no filter of system calls here");
+		else
+			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
+		CHECK_LINE("the next one takes it over", make() == 8200 + i);
+	}
+}
+
 int main(void)
 {
 	begin();
@@ -413,8 +496,10 @@ int main(void)
 	test_streams();
 	test_sizes();
 	test_number();
+	test_other_paths();
 	test_rights();
 	test_others();
 	test_death();
+	test_death_of_reader();
 	return test_result();
 }
