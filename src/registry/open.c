@@ -38,6 +38,13 @@ int mdg__fd_out_of_the_way(int fd)
 			high = mdg__sys_dup_above(fd, lower);
 		}
 	}
+	/* No other is free up there: rather one in the way than none. But never a standard one,
+	 * which programs write to. */
+	if (high == -EINVAL || high == -EMFILE) {
+		if (fd > 2)
+			return fd;
+		high = mdg__sys_dup_above(fd, 3);
+	}
 	(void)mdg__sys_close(fd);
 	return high == -EINVAL ? -EMFILE : high;
 }

@@ -2,6 +2,7 @@
 /* default.c - the namespace of the System V calls, and errno for each code. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include "sysv/internal.h"
 
@@ -10,6 +11,11 @@ static mdg_namespace *_Atomic kept;
 mdg_namespace *mdg__sysv_namespace_if_open(void)
 {
 	return atomic_load_explicit(&kept, memory_order_acquire);
+}
+
+static bool is_lack_of_room(int rc)
+{
+	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG; /* the last: RLIMIT_FSIZE */
 }
 
 int mdg__sysv_namespace(mdg_namespace **ret_ns)
@@ -22,7 +28,7 @@ int mdg__sysv_namespace(mdg_namespace **ret_ns)
 		if (rc < 0)
 			/* Not "no such segment": there is no shared memory here. */
 			return rc == -ENOENT || rc == -EINVAL ? -ENOSYS
-			       : rc == -ENOSPC                ? -ENOMEM
+			       : is_lack_of_room(rc)          ? -ENOMEM
 			                                      : rc;
 		atomic_store_explicit(&kept, ns, memory_order_release);
 	}

@@ -14,6 +14,7 @@
 #ifndef MADANG_SYSV_PROC_H
 #define MADANG_SYSV_PROC_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,12 @@ int mdg__proc_find(const char *path);
 static inline int mdg__proc_of(const char *path)
 {
 	return path != NULL && path[0] == '/' && path[1] == 'p' ? mdg__proc_find(path) : -1;
+}
+/* Whether a call that only looks has failed for something that is wrong with any path: a
+ * pointer that leads nowhere, flags that are none. The path is not to be read then. */
+static inline bool mdg__proc_is_refused(long rc)
+{
+	return rc < 0 && (errno == EFAULT || errno == EINVAL);
 }
 const struct mdg__proc_file *mdg__proc_file(int which);
 int mdg__proc_files(void); /* how many */

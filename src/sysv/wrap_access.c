@@ -21,9 +21,13 @@ static int no_such_function(void)
 	return -1;
 }
 
-static int answer(int which, int ask)
+/* After the next definition has been asked, which knows a bad pointer, also NULL, and flags
+ * that are none. `before` is errno from before that. */
+static int answer(int rc, const char *path, int ask, int before)
 {
-	int before = errno;
+	int which = mdg__proc_is_refused(rc) ? -1 : mdg__proc_of(path);
+	if (which < 0)
+		return rc;
 	int code = mdg__proc_access(which, ask);
 	errno = code != 0 ? code : before;
 	return code != 0 ? -1 : 0;
@@ -34,11 +38,10 @@ static int answer(int which, int ask)
 	MDG_EXPORT int name(const char *path, int ask) \
 	{ \
 		typedef int function(const char *, int); \
-		int which = mdg__proc_of(path); \
-		if (which >= 0) \
-			return answer(which, ask); \
+		int before = errno; \
 		function *next = MDG__NEXT(function, name); \
-		return next != NULL ? next(path, ask) : no_such_function(); \
+		int rc = next != NULL ? next(path, ask) : no_such_function(); \
+		return answer(rc, path, ask, before); \
 	}
 DEFINE_ACCESS(access)
 DEFINE_ACCESS(euidaccess)
@@ -47,16 +50,17 @@ DEFINE_ACCESS(eaccess)
 MDG_EXPORT int faccessat(int dirfd, const char *path, int ask, int flags)
 {
 	typedef int function(int, const char *, int, int);
-	int which = mdg__proc_of(path);
-	if (which >= 0)
-		return answer(which, ask);
+	int before = errno;
 	function *next = MDG__NEXT(function, faccessat);
-	return next != NULL ? next(dirfd, path, ask, flags) : no_such_function();
+	int rc = next != NULL ? next(dirfd, path, ask, flags) : no_such_function();
+	return answer(rc, path, ask, before);
 }
 
 /* They are no links. */
-static ssize_t no_link(void)
+static ssize_t no_link(ssize_t rc, const char *path)
 {
+	if (mdg__proc_is_refused(rc) || mdg__proc_of(path) < 0)
+		return rc;
 	errno = EINVAL;
 	return -1;
 }
@@ -65,18 +69,14 @@ MDG_EXPORT ssize_t readlink(const char *restrict path, char *restrict ret, size_
 {
 	typedef ssize_t function(const char *, char *, size_t);
 	function *next = MDG__NEXT(function, readlink);
-	return mdg__proc_of(path) >= 0 ? no_link()
-	       : next != NULL          ? next(path, ret, room)
-	                               : no_such_function();
+	return no_link(next != NULL ? next(path, ret, room) : no_such_function(), path);
 }
 
 MDG_EXPORT ssize_t readlinkat(int dirfd, const char *restrict path, char *restrict ret, size_t room)
 {
 	typedef ssize_t function(int, const char *, char *, size_t);
 	function *next = MDG__NEXT(function, readlinkat);
-	return mdg__proc_of(path) >= 0 ? no_link()
-	       : next != NULL          ? next(dirfd, path, ret, room)
-	                               : no_such_function();
+	return no_link(next != NULL ? next(dirfd, path, ret, room) : no_such_function(), path);
 }
 
 /* The paths in the list are what realpath makes of them. */
@@ -115,9 +115,7 @@ MDG_EXPORT ssize_t __readlink_chk(const char *path, char *ret, size_t room, size
 {
 	typedef ssize_t function(const char *, char *, size_t, size_t);
 	function *next = MDG__NEXT(function, __readlink_chk);
-	return mdg__proc_of(path) >= 0 && room <= size ? no_link()
-	       : next != NULL                          ? next(path, ret, room, size)
-	                                               : no_such_function();
+	return no_link(next != NULL ? next(path, ret, room, size) : no_such_function(), path);
 }
 
 MDG_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *ret, size_t room, size_t size);
@@ -125,9 +123,7 @@ MDG_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *ret, size
 {
 	typedef ssize_t function(int, const char *, char *, size_t, size_t);
 	function *next = MDG__NEXT(function, __readlinkat_chk);
-	return mdg__proc_of(path) >= 0 && room <= size ? no_link()
-	       : next != NULL                          ? next(dirfd, path, ret, room, size)
-	                                               : no_such_function();
+	return no_link(next != NULL ? next(dirfd, path, ret, room, size) : no_such_function(), path);
 }
 
 MDG_EXPORT char *__realpath_chk(const char *path, char *ret, size_t size);

@@ -4,7 +4,7 @@
  *
  * What the next definition says goes to the caller as it is, after one comparison: is this
  * perhaps a file of ours, reached by a descriptor or through /proc/self/fd? For a path of
- * ours nobody else is asked. Only absolute paths are recognised.
+ * ours we answer in its place. Only absolute paths are recognised.
  *
  * The C library has a structure for each width of sizes and times, and a name for each:
  * the macros make them all. This file is compiled without _FILE_OFFSET_BITS, so that
@@ -81,18 +81,27 @@ static int no_such_function(void)
 	((rc) == 0 && mdg__proc_is_marked((unsigned)(ret)->st_mode) ? look_again_##structure(ret) \
 	                                                           : (rc))
 
-/* The exported names are not called in here: other libraries overwrite them. */
+#define DECIDE(structure, rc, path, ret, before) \
+	__extension__({ \
+		int which_ = mdg__proc_is_refused(rc) ? -1 : mdg__proc_of(path); \
+		if (which_ >= 0) \
+			errno = (before); \
+		which_ >= 0 ? answer_##structure(which_, ret) : LOOK(structure, rc, ret); \
+	})
+
+/* The exported names are not called in here: other libraries overwrite them.
+ *
+ * The next definition is asked first, also for a path of ours: it knows a bad pointer, also
+ * NULL (which the headers promise the compiler not to be), and flags that are none. */
 #define DEFINE_BY_PATH(name, structure) \
 	MDG_EXPORT int name(const char *path, struct structure *ret); \
 	static inline int own_##name(const char *path, struct structure *ret) \
 	{ \
 		typedef int function(const char *, struct structure *); \
-		int which = mdg__proc_of(path); \
-		if (which >= 0) \
-			return answer_##structure(which, ret); \
+		int before = errno; \
 		function *next = MDG__NEXT(function, name); \
 		int rc = next != NULL ? next(path, ret) : no_such_function(); \
-		return LOOK(structure, rc, ret); \
+		return DECIDE(structure, rc, path, ret, before); \
 	} \
 	MDG_EXPORT int name(const char *path, struct structure *ret) \
 	{ \
@@ -118,12 +127,10 @@ static int no_such_function(void)
 	static inline int own_##name(int dirfd, const char *path, struct structure *ret, int flags) \
 	{ \
 		typedef int function(int, const char *, struct structure *, int); \
-		int which = mdg__proc_of(path); \
-		if (which >= 0) \
-			return answer_##structure(which, ret); \
+		int before = errno; \
 		function *next = MDG__NEXT(function, name); \
 		int rc = next != NULL ? next(dirfd, path, ret, flags) : no_such_function(); \
-		return LOOK(structure, rc, ret); \
+		return DECIDE(structure, rc, path, ret, before); \
 	} \
 	MDG_EXPORT int name(int dirfd, const char *path, struct structure *ret, int flags) \
 	{ \
@@ -174,10 +181,11 @@ static int unknown_version(void)
 		typedef int function(int, place_type, struct structure *); \
 		function *next = MDG__NEXT(function, name); \
 		bool usual = IS_USUAL_VERSION(version); \
-		if (usual && (next == NULL || MDG__PATH_IS_OURS(place))) \
+		int before = errno; \
+		if (usual && next == NULL) \
 			return own_##newer(place, ret); \
 		int rc = next != NULL ? next(version, place, ret) : unknown_version(); \
-		return usual ? LOOK(structure, rc, ret) : rc; \
+		return usual ? MDG__DECIDE_OLD(structure, rc, place, ret, before) : rc; \
 	}
 #define DEFINE_OLD_AT(name, newer, structure) \
 	MDG_EXPORT int name(int version, int dirfd, const char *path, struct structure *ret, \
@@ -188,18 +196,19 @@ static int unknown_version(void)
 		typedef int function(int, int, const char *, struct structure *, int); \
 		function *next = MDG__NEXT(function, name); \
 		bool usual = IS_USUAL_VERSION(version); \
-		if (usual && (next == NULL || mdg__proc_of(path) >= 0)) \
+		int before = errno; \
+		if (usual && next == NULL) \
 			return own_##newer(dirfd, path, ret, flags); \
 		int rc = next != NULL ? next(version, dirfd, path, ret, flags) : unknown_version(); \
-		return usual ? LOOK(structure, rc, ret) : rc; \
+		return usual ? DECIDE(structure, rc, path, ret, before) : rc; \
 	}
-#define MDG__PATH_IS_OURS(place) (mdg__proc_of(place) >= 0)
+#define MDG__DECIDE_OLD DECIDE
 DEFINE_OLD(__xstat, stat, stat, const char *)
 DEFINE_OLD(__lxstat, lstat, stat, const char *)
 DEFINE_OLD(__xstat64, stat64, stat64, const char *)
 DEFINE_OLD(__lxstat64, lstat64, stat64, const char *)
-#undef MDG__PATH_IS_OURS
-#define MDG__PATH_IS_OURS(place) false
+#undef MDG__DECIDE_OLD
+#define MDG__DECIDE_OLD(structure, rc, fd, ret, before) ((void)(before), LOOK(structure, rc, ret))
 DEFINE_OLD(__fxstat, fstat, stat, int)
 DEFINE_OLD(__fxstat64, fstat64, stat64, int)
 DEFINE_OLD_AT(__fxstatat, fstatat, stat)
@@ -253,11 +262,14 @@ MDG_EXPORT int statx(int dirfd, const char *restrict path, int flags, unsigned m
                      struct statx *restrict ret)
 {
 	typedef int function(int, const char *, int, unsigned, struct statx *);
-	int which = mdg__proc_of(path);
-	if (which >= 0)
-		return answer_statx(which, ret);
+	int before = errno;
 	function *next = MDG__NEXT(function, statx);
 	int rc = next != NULL ? next(dirfd, path, flags, mask, ret) : no_such_function();
+	int which = mdg__proc_is_refused(rc) ? -1 : mdg__proc_of(path);
+	if (which >= 0) {
+		errno = before;
+		return answer_statx(which, ret);
+	}
 	return rc == 0 && mdg__proc_is_marked(ret->stx_mode) ? look_again_statx(ret) : rc;
 }
 

@@ -73,9 +73,26 @@ static void around_fork(void)
 	QUIET(shmdt(memory));
 }
 
+/* What shmget may say, and nothing of files. */
+static void without_room(void *arg)
+{
+	(void)arg;
+	struct rlimit one_page = { 4096, 4096 };
+	char place[] = "/tmp/madang-errno-XXXXXX";
+	CHECK(mkdtemp(place) != NULL && setenv("MADANG_NAMESPACE", place, 1) == 0);
+	CHECK(setrlimit(RLIMIT_FSIZE, &one_page) == 0);
+	CHECK_ERRNO("no room for a namespace", ENOMEM, shmget(IPC_PRIVATE, 100, 0600));
+	char registry[sizeof(place) + sizeof("/registry")];
+	snprintf(registry, sizeof(registry), "%s/registry", place);
+	unlink(registry);
+	CHECK(rmdir(place) == 0);
+}
+
 int main(void)
 {
 	begin();
+	if (!on_kernel())
+		CHECK(in_child(without_room, NULL)); /* which makes its first call */
 	use();
 	use();
 	around_fork();

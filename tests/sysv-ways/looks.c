@@ -167,6 +167,38 @@ static void other_files(void)
 	CHECK(stat("/proc", &status) == 0 && S_ISDIR(status.st_mode));
 }
 
+/* Some programs ask so whether an address can be read. */
+static void bad_pointer(const char *volatile nowhere)
+{
+	char room[64];
+	struct stat status;
+	CHECK_ERRNO("bad pointer", EFAULT, stat(nowhere, &status));
+	CHECK_ERRNO("bad pointer", EFAULT, lstat(nowhere, &status));
+	CHECK_ERRNO("bad pointer", EFAULT, fstatat(AT_FDCWD, nowhere, &status, AT_SYMLINK_NOFOLLOW));
+	CHECK_ERRNO("bad pointer", EFAULT, access(nowhere, F_OK));
+	CHECK_ERRNO("bad pointer", EFAULT, faccessat(AT_FDCWD, nowhere, F_OK, 0));
+	CHECK_ERRNO("bad pointer", EFAULT, euidaccess(nowhere, R_OK));
+	CHECK_ERRNO("bad pointer", EFAULT, readlink(nowhere, room, sizeof(room)));
+	CHECK_ERRNO("bad pointer", EFAULT, readlinkat(AT_FDCWD, nowhere, room, sizeof(room)));
+#ifdef __GLIBC__
+	struct stat64 large;
+	CHECK_ERRNO("bad pointer", EFAULT, stat64(nowhere, &large));
+#endif
+}
+
+static void bad_arguments(void)
+{
+	struct stat status;
+	char *nowhere = mmap(NULL, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(nowhere != MAP_FAILED);
+	bad_pointer(nowhere);
+	bad_pointer((const char *)-1);
+	CHECK(munmap(nowhere, page_size()) == 0);
+	bad_pointer(NULL);
+	CHECK_ERRNO("bad flags", EINVAL, fstatat(AT_FDCWD, path, &status, 0x40000));
+	CHECK_ERRNO("bad flags", EINVAL, faccessat(AT_FDCWD, path, F_OK, 0x40000));
+}
+
 #if defined(__GLIBC__) && defined(__LP64__)
 static void look_up(const char *name, void *ret_function, size_t size)
 {
@@ -210,6 +242,7 @@ static void look_at_all(void)
 		rights();
 		descriptors();
 		old_names();
+		bad_arguments();
 	}
 	other_files();
 }

@@ -153,6 +153,28 @@ static void low_limit(void *arg)
 	CHECK_LINE("L7", fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(next, F_GETFD) < 0);
 }
 
+/* Where the high ones are used up, those that the program has left serve as well. */
+static void each_one_serves(void *arg)
+{
+	(void)arg;
+	enum { LIMIT = 48, USED = 16, SEGMENTS = LIMIT - USED };
+	struct rlimit limit = { LIMIT, LIMIT };
+	void *memory[SEGMENTS];
+	int ids[SEGMENTS], attached_ones = 0;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	close(0);
+	for (int i = 0; i < SEGMENTS; i++) {
+		ids[i] = shmget(IPC_PRIVATE, page, 0600);
+		memory[i] = shmat(ids[i], NULL, 0);
+		attached_ones += memory[i] != FAILED;
+		CHECK(shmctl(ids[i], IPC_RMID, NULL) == 0);
+	}
+	CHECK(attached_ones == SEGMENTS);
+	CHECK_LINE("L7", fcntl(0, F_GETFD) < 0);
+	for (int i = 0; i < SEGMENTS; i++)
+		CHECK(memory[i] == FAILED || shmdt(memory[i]) == 0);
+}
+
 /* ---- closing and replacing them ---------------------------------------- */
 
 static void replace(int fd)
@@ -365,8 +387,10 @@ int main(void)
 	page = page_size();
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	CHECK(in_child(low_limit, NULL)); /* before this process made a call */
+	CHECK(in_child(each_one_serves, NULL));
 	calls_are_quiet();
 	CHECK(in_child(low_limit, NULL));
+	CHECK(in_child(each_one_serves, NULL));
 	closers(false, false);
 	closers(false, true);
 	closers(true, false);
