@@ -52,7 +52,7 @@ static void print_directory(const struct diagnosis *diagnosis)
 		line("directory", "owner %s, mode %04o%s", show_user(owner, diagnosis->owner),
 		     diagnosis->mode, !diagnosis->has_info ? "" :
 		     diagnosis->info.flags & MDG_NS_SHARED ? ", shared between users" :
-		     ", private: other users have ids of their own (madang init --shared DIR)");
+		     ", private: other users cannot use its ids (to share: madang init --shared DIR)");
 }
 
 static void print_registry(const struct diagnosis *diagnosis)
@@ -115,7 +115,10 @@ static void print_memory(const struct diagnosis *diagnosis)
 	line("memory", "%s%s free of %s on %s", doctor_is_full(diagnosis) ? "WRONG: " : "",
 	     show_bytes(left, diagnosis->memory_free), show_bytes(total, diagnosis->memory_total),
 	     diagnosis->kind);
-	if (doctor_is_full(diagnosis))
+	if (diagnosis->files_free == 0)
+		line("", "Full: it has no room for another file, so no segment can be made. Remove files, or "
+		     "allow more: mount -o remount,nr_inodes=...");
+	else if (doctor_is_full(diagnosis))
 		line("", "Full: no segment can be made. Remove segments, or enlarge it: "
 		     "mount -o remount,size=... (in containers: --shm-size).");
 	if (diagnosis->kind[0] == 'd')
@@ -159,6 +162,9 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 		return "";
 	if (finding->kind == MDG_FOUND_MISSING_FILE)
 		return "Its bytes are lost; remove the segment with 'madang rm'.";
+	if (repair && finding->kind == MDG_FOUND_ORPHAN_FILE)
+		return "It cannot be deleted: it is a directory, or another user's. Its owner or root can "
+		       "remove it by hand.";
 	if (repair)
 		return "Not safe to mend while it is in use: end the programs that use the "
 		       "namespace, and try again.";

@@ -41,7 +41,7 @@ static void advise_owner(char room[ADVICE_ROOM], const char *path)
 	if (lstat(path, &status) == 0)
 		show_user(owner, (uint32_t)status.st_uid);
 	snprintf(room, ADVICE_ROOM, "It belongs to %s. Choose a directory of your own with --namespace "
-	         "or MADANG_NAMESPACE, or let root or yourself make one for several users: "
+	         "or MADANG_NAMESPACE. To share one with other users, make it by: "
 	         "madang init --shared DIR", owner);
 }
 
