@@ -33,6 +33,12 @@ for way in execve bare execv execvp execvpe execl execlp execle fexecve execveat
 done
 "$madang" run --strict -n "$ns" "$starts" fexecve "$static" 2>&1
 
+echo "# said once, also where a shell tries two paths that lead to it"
+ln -s . "$work/again"
+"$madang" run --strict -n "$ns" sh -c "PATH=$work:$work/again; exec static-by-name" 2>&1 |
+	grep -c "not started"
+"$madang" run --strict -n "$ns" sh -c 'static-by-name; static-by-name' 2>&1 | grep -c "not started"
+
 echo "# without --strict nothing is asked"
 "$madang" run -n "$ns" "$starts" execve "$static"
 "$madang" run -n "$ns" "$starts" bare "$plain" environment
