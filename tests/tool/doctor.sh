@@ -19,6 +19,7 @@ examine()
 examine
 examine --json
 [ -e "$ns" ] && echo "doctor made a namespace"
+try doctor -n "$base/no-such-directory/ns" | grep -e exit -e registry -e Choose -e result
 try init "$ns"
 try mk 64K --key 1
 hold attach "$(nth 0)"

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "json.h"
 
@@ -61,6 +62,11 @@ static void print_registry(const struct diagnosis *diagnosis)
 
 	if (diagnosis->open_code == 0) {
 		line("registry", "usable by madang %s", mdg_version());
+	} else if (diagnosis->place_error != 0) {
+		line("registry", "WRONG: there is none, and it cannot be made: %s",
+		     diagnosis->place_error == ENOENT ? "the directory above it is not there" :
+		     strerror(diagnosis->place_error));
+		line("", "Choose a directory that you may write with --namespace or MADANG_NAMESPACE.");
 	} else if (diagnosis->open_code == -ENOENT) {
 		line("registry", "none yet: the first program that shares something makes it");
 	} else {
@@ -276,7 +282,8 @@ static void json_findings(struct json *json, const struct diagnosis *diagnosis)
 void doctor_print_json(const struct diagnosis *diagnosis)
 {
 	char room[SHOW_ROOM], advice[ADVICE_ROOM];
-	int code = diagnosis->open_code != 0 ? diagnosis->open_code :
+	int code = diagnosis->place_error != 0 ? -diagnosis->place_error :
+	           diagnosis->open_code != 0 ? diagnosis->open_code :
 	           diagnosis->check_code < 0 ? diagnosis->check_code : 0;
 	struct json json;
 
@@ -286,7 +293,7 @@ void doctor_print_json(const struct diagnosis *diagnosis)
 	json_bool(&json, "exists", diagnosis->open_code != -ENOENT);
 	json_bool(&json, "usable", diagnosis->open_code == 0);
 	json_bool(&json, "healthy", diagnosis->wrong == 0);
-	if (code != 0 && code != -ENOENT) {
+	if (code != 0 && (code != -ENOENT || diagnosis->place_error != 0)) {
 		json_signed(&json, "error", code);
 		json_string(&json, "error_text", mdg_strerror(code));
 		json_string(&json, "advice", namespace_advice(advice, code, diagnosis->path));
