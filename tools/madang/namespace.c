@@ -177,9 +177,14 @@ int namespace_try_to_look(mdg_namespace **ret_ns, const char *dir)
 
 int namespace_open_to_look(mdg_namespace **ret_ns, const char *dir)
 {
-	int rc = namespace_try_to_look(ret_ns, dir);
+	int rc;
 
-	return rc == 0 ? 0 : namespace_open_existing(ret_ns, dir); /* which says why not */
+	if (dir != NULL && dir[0] == '\0')
+		return namespace_open_existing(ret_ns, dir); /* which says what is wrong with that */
+	rc = namespace_try_to_look(ret_ns, dir);
+	if (rc != 0 && rc != -ENOENT)
+		complain_open(rc, dir, "use");
+	return rc;
 }
 
 int namespace_open_existing(mdg_namespace **ret_ns, const char *dir)
