@@ -3,6 +3,7 @@
 #include "strict/strict.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -10,6 +11,7 @@
 
 #include "platform/raw.h"
 #include "platform/sys.h"
+#include "platform/text.h"
 #include "reach/reach.h"
 
 #if defined(__GLIBC__)
@@ -45,6 +47,29 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 	(void)MDG__RAW(SYS_writev, 2, line, sizeof parts / sizeof parts[0]);
 }
 
+/*
+ * Shells try one path after the other, and /bin may be /usr/bin: it is not said again of the same file
+ * by another path. A child of vfork remembers it for its parent too, hence the pid. What one thread
+ * overwrites of another's is said once more.
+ */
+static bool was_said(const char *path)
+{
+	static _Atomic uint32_t said_file, said_path;
+	struct stat status;
+
+	if (mdg__sys_statat(AT_FDCWD, path, true, &status) != 0)
+		return false;
+	const uint64_t what[3] = { (uint64_t)status.st_dev, (uint64_t)status.st_ino,
+		                   (uint64_t)MDG__RAW(SYS_getpid) };
+	uint32_t file = (uint32_t)mdg__hash(what, sizeof what);
+	uint32_t name = (uint32_t)mdg__hash(path, strlen(path));
+	if (said_file == file && said_path != name)
+		return true;
+	said_file = file;
+	said_path = name;
+	return false;
+}
+
 bool mdg__strict_allows(const char *path)
 {
 	char judged[MDG__LOADER_ROOM];
@@ -55,7 +80,8 @@ bool mdg__strict_allows(const char *path)
 	enum mdg__reach reach = mdg__reach_judge(path, sysv, OUR_LIBC, judged);
 	if (reach == MDG__REACHED)
 		return true;
-	say(path, judged, reach);
+	if (!was_said(path))
+		say(path, judged, reach);
 	return false;
 }
 

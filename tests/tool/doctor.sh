@@ -19,6 +19,7 @@ examine()
 examine
 examine --json
 [ -e "$ns" ] && echo "doctor made a namespace"
+try doctor -n "$base/no-such-directory/ns" | grep -e exit -e registry -e Choose -e result
 try init "$ns"
 try mk 64K --key 1
 hold attach "$(nth 0)"
@@ -43,6 +44,9 @@ try doctor | grep -e exit -e 'finding.*file' -e Try -e result
 try doctor --json | grep -e exit -e '"healthy"' -e '"orphan-file"' -e '"text".*file'
 try doctor --repair | grep -e exit -e 'finding.*file' -e Try -e result
 try doctor | grep -e exit -e 'finding.*file' -e result
+mkdir "$ns/seg-77777-more" # which doctor does not delete
+try doctor --repair | grep -e exit -e 'finding.*file' -e 'by hand' -e result
+rmdir "$ns/seg-77777-more"
 
 echo "# a segment that lost its file"
 rm "$ns"/seg-*-"$(nth 0)"
@@ -56,9 +60,12 @@ if [ "$(id -u)" = 0 ] && mkdir "$base/tiny" && mount -t tmpfs -o size=1M,mode=07
 	try mk 1M -n "$base/tiny"
 	head -c 1M /dev/zero >"$base/tiny/filler" 2>/dev/null
 	try doctor -n "$base/tiny" | grep -e exit -e memory -e Full -e result | sed 's/free of .*/free of SIZE/'
+	rm "$base/tiny/filler"
+	mount -o remount,nr_inodes=2 "$base/tiny" # the directory and the registry
+	try doctor -n "$base/tiny" | grep -e exit -e Full -e result
 	umount "$base/tiny"
 else
-	sed -n '/^# a full file system/,$p' "$here/doctor.expected" | sed 1d
+	sed -n '/^# a full file system/,/^# an overlay/{/^#/!p}' "$here/doctor.expected"
 fi
 
 echo "# an overlay, and no execution"

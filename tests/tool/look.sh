@@ -48,4 +48,11 @@ unshare -Ur true 2>/dev/null && unshare -Ur "$madang" ls --namespace "$ns" 2>&1 
 chmod 0700 "$ns"
 record | grep -v '^ 12345' >"$work/after"
 grep -v '^ 12345' "$work/before" | diff -u - "$work/after" && echo "as before"
+echo "# damaged"
+mv "$ns/registry" "$work/registry"
+head -c 65536 /dev/urandom >"$ns/registry"
+for command in ls locks channels; do
+	"$madang" $command --namespace "$ns" 2>&1 | grep -c -e "is not Madang's" -e "another user"
+	"$madang" $command --namespace "$ns" 2>&1 | grep -c "another user"
+done
 exit 0

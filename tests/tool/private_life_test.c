@@ -87,6 +87,16 @@ static void test_gone(void)
 	CHECK(!is_there(run.room)); /* at once, with a segment in it that nobody removed */
 }
 
+/* Where the first process waits only for its own children, as in many containers, whoever is left
+ * to it stays as a zombie. Here the test is that process. */
+static void test_nobody_left(void)
+{
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
+	run_once();
+	CHECK(waitpid(-1, NULL, 0) == -1 && errno == ECHILD);
+	CHECK(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0);
+}
+
 static void test_two(void)
 {
 	struct run one, two;
@@ -251,6 +261,7 @@ int main(int argc, char **argv)
 	if (!alone)
 		printf("no mount namespace: doctor is not asked about strays\n");
 	test_gone();
+	test_nobody_left();
 	test_two();
 	test_daemon();
 	test_proxy_killed();

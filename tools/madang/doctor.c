@@ -95,6 +95,8 @@ static void look_at_memory(struct diagnosis *diagnosis)
 		else
 			slash[slash == place] = '\0';
 	}
+	if (diagnosis->open_code == -ENOENT && access(place, W_OK | X_OK) != 0)
+		diagnosis->place_error = errno;
 	if (statvfs(place, &space) != 0)
 		return;
 	diagnosis->has_memory = true;
@@ -138,11 +140,13 @@ static void look_inside(struct diagnosis *diagnosis, const char *dir)
 	mdg_namespace_close(ns);
 }
 
-/* A namespace that is not there yet is healthy: the first program makes it. One whose directory is
+/* A namespace that is not there yet is healthy, if the first program can make it. One whose directory is
  * there without a registry says so itself (MDG_NOT_REGISTRY, or -ENOENT for an empty one). */
 static void count_wrong(struct diagnosis *diagnosis)
 {
 	if (diagnosis->open_code != 0 && diagnosis->open_code != -ENOENT)
+		diagnosis->wrong++;
+	if (diagnosis->place_error != 0)
 		diagnosis->wrong++;
 	if (diagnosis->check_code < 0)
 		diagnosis->wrong++;

@@ -14,6 +14,7 @@ struct diagnosis {
 	uint32_t owner;       /* of the directory, when it exists; */
 	unsigned mode;        /* ... its permission bits */
 	int open_code;        /* what opening the namespace returned */
+	int place_error;      /* an errno: it is not there, and this is why it cannot be made */
 	bool has_info;        /* the namespace could be opened and read: */
 	struct mdg_namespace_info info;
 	bool has_memory;      /* the file system behind it could be asked: */

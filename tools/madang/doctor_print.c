@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "json.h"
 
@@ -52,7 +53,7 @@ static void print_directory(const struct diagnosis *diagnosis)
 		line("directory", "owner %s, mode %04o%s", show_user(owner, diagnosis->owner),
 		     diagnosis->mode, !diagnosis->has_info ? "" :
 		     diagnosis->info.flags & MDG_NS_SHARED ? ", shared between users" :
-		     ", private: other users have ids of their own (madang init --shared DIR)");
+		     ", private: other users cannot use its ids (to share: madang init --shared DIR)");
 }
 
 static void print_registry(const struct diagnosis *diagnosis)
@@ -61,6 +62,11 @@ static void print_registry(const struct diagnosis *diagnosis)
 
 	if (diagnosis->open_code == 0) {
 		line("registry", "usable by madang %s", mdg_version());
+	} else if (diagnosis->place_error != 0) {
+		line("registry", "WRONG: there is none, and it cannot be made: %s",
+		     diagnosis->place_error == ENOENT ? "the directory above it is not there" :
+		     strerror(diagnosis->place_error));
+		line("", "Choose a directory that you may write with --namespace or MADANG_NAMESPACE.");
 	} else if (diagnosis->open_code == -ENOENT) {
 		line("registry", "none yet: the first program that shares something makes it");
 	} else {
@@ -115,7 +121,10 @@ static void print_memory(const struct diagnosis *diagnosis)
 	line("memory", "%s%s free of %s on %s", doctor_is_full(diagnosis) ? "WRONG: " : "",
 	     show_bytes(left, diagnosis->memory_free), show_bytes(total, diagnosis->memory_total),
 	     diagnosis->kind);
-	if (doctor_is_full(diagnosis))
+	if (diagnosis->files_free == 0)
+		line("", "Full: it has no room for another file, so no segment can be made. Remove files, or "
+		     "allow more: mount -o remount,nr_inodes=...");
+	else if (doctor_is_full(diagnosis))
 		line("", "Full: no segment can be made. Remove segments, or enlarge it: "
 		     "mount -o remount,size=... (in containers: --shm-size).");
 	if (diagnosis->kind[0] == 'd')
@@ -159,6 +168,9 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 		return "";
 	if (finding->kind == MDG_FOUND_MISSING_FILE)
 		return "Its bytes are lost; remove the segment with 'madang rm'.";
+	if (repair && finding->kind == MDG_FOUND_ORPHAN_FILE)
+		return "It cannot be deleted: it is a directory, or another user's. Its owner or root can "
+		       "remove it by hand.";
 	if (repair)
 		return "Not safe to mend while it is in use: end the programs that use the "
 		       "namespace, and try again.";
@@ -270,7 +282,8 @@ static void json_findings(struct json *json, const struct diagnosis *diagnosis)
 void doctor_print_json(const struct diagnosis *diagnosis)
 {
 	char room[SHOW_ROOM], advice[ADVICE_ROOM];
-	int code = diagnosis->open_code != 0 ? diagnosis->open_code :
+	int code = diagnosis->place_error != 0 ? -diagnosis->place_error :
+	           diagnosis->open_code != 0 ? diagnosis->open_code :
 	           diagnosis->check_code < 0 ? diagnosis->check_code : 0;
 	struct json json;
 
@@ -280,7 +293,7 @@ void doctor_print_json(const struct diagnosis *diagnosis)
 	json_bool(&json, "exists", diagnosis->open_code != -ENOENT);
 	json_bool(&json, "usable", diagnosis->open_code == 0);
 	json_bool(&json, "healthy", diagnosis->wrong == 0);
-	if (code != 0 && code != -ENOENT) {
+	if (code != 0 && (code != -ENOENT || diagnosis->place_error != 0)) {
 		json_signed(&json, "error", code);
 		json_string(&json, "error_text", mdg_strerror(code));
 		json_string(&json, "advice", namespace_advice(advice, code, diagnosis->path));

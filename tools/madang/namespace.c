@@ -41,7 +41,7 @@ static void advise_owner(char room[ADVICE_ROOM], const char *path)
 	if (lstat(path, &status) == 0)
 		show_user(owner, (uint32_t)status.st_uid);
 	snprintf(room, ADVICE_ROOM, "It belongs to %s. Choose a directory of your own with --namespace "
-	         "or MADANG_NAMESPACE, or let root or yourself make one for several users: "
+	         "or MADANG_NAMESPACE. To share one with other users, make it by: "
 	         "madang init --shared DIR", owner);
 }
 
@@ -177,9 +177,14 @@ int namespace_try_to_look(mdg_namespace **ret_ns, const char *dir)
 
 int namespace_open_to_look(mdg_namespace **ret_ns, const char *dir)
 {
-	int rc = namespace_try_to_look(ret_ns, dir);
+	int rc;
 
-	return rc == 0 ? 0 : namespace_open_existing(ret_ns, dir); /* which says why not */
+	if (dir != NULL && dir[0] == '\0')
+		return namespace_open_existing(ret_ns, dir); /* which says what is wrong with that */
+	rc = namespace_try_to_look(ret_ns, dir);
+	if (rc != 0 && rc != -ENOENT)
+		complain_open(rc, dir, "use");
+	return rc;
 }
 
 int namespace_open_existing(mdg_namespace **ret_ns, const char *dir)

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +83,9 @@ bool witness_saw(const struct witness *witness, const struct signalfd_siginfo *i
 
 void witness_end(const struct witness *witness)
 {
-	if (witness->pid != 0)
-		kill(witness->pid, SIGKILL);
+	if (witness->pid == 0)
+		return;
+	kill(witness->pid, SIGKILL);
+	/* The first process of a container often waits for nobody whom it has not started. */
+	waitpid(witness->pid, NULL, 0);
 }
