@@ -124,7 +124,8 @@ static bool values_match(struct comparison *c, int kind, const struct record *re
 	int type = record->type;
 	if (is_segment(type) && field == SEGMENT_ID)
 		return ids_match(c, kernel, madang);
-	if (type == REC_RESULT && field == RESULT_VALUE && gives_id(kind))
+	if (type == REC_RESULT && field == RESULT_VALUE && gives_id(kind) &&
+	    record->value[RESULT_OUTCOME] == DONE)
 		return ids_match(c, kernel, madang);
 	if ((type == REC_STRUCT || type == REC_SEGMENT) && field == SEGMENT_SEQ) /* no row has it */
 		return !c->kernel->alone || madang - kernel == c->shift / 32768;

@@ -9,6 +9,7 @@ for tool in ipcs lsipc ipcrm; do
 	command -v $tool >"$work/out" || skip "no $tool"
 done
 [ -z "$SANITIZE" ] || skip "a sanitizer's library wants to be the first one loaded"
+"$madang" run ipcs --help >"$work/out" 2>&1 || skip "the system's programs are of another C library or word size"
 
 noted()
 {
