@@ -20,7 +20,7 @@
 #define MDG__PASSES_ENTRY(name) { #name, true, 0, 0, 0 },
 struct mdg__name mdg__names[MDG__NAMES_COUNT] = { MDG__NAMES(MDG__ENDS_ENTRY, MDG__PASSES_ENTRY) };
 
-_Atomic uint32_t mdg__first_letters[8];
+_Atomic uint32_t mdg__first_letters[32];
 static _Atomic uintptr_t libc_dladdr;
 static _Atomic int is_prepared;
 

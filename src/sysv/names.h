@@ -77,13 +77,13 @@ void mdg__names_prepare(void);
 const struct mdg__name *mdg__name_find(const char *name);
 
 /* Most look-ups are for other names: their first three letters tell. */
-extern _Atomic uint32_t mdg__first_letters[8];
+extern _Atomic uint32_t mdg__first_letters[32];
 static inline unsigned mdg__letters_of(const char *name)
 {
 	unsigned letters = (unsigned char)name[0];
 	if (name[0] != '\0' && name[1] != '\0')
 		letters += (unsigned char)name[1] * 7u + (unsigned char)name[2] * 31u;
-	return letters & 255;
+	return letters & 1023;
 }
 static inline bool mdg__name_may_be_ours(const char *name)
 {
