@@ -48,8 +48,8 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 }
 
 /*
- * Shells try one path after the other, and /bin may be /usr/bin: it is not said again of the same file
- * by another path. A child of vfork remembers it for its parent too, hence the pid. What one thread
+ * Shells try one path after the other, and /bin may be /usr/bin: it is not said again of the same
+ * file by another path. A child of vfork remembers it for its parent too, hence the pid. What one thread
  * overwrites of another's is said once more.
  */
 static bool was_said(const char *path)
