@@ -39,4 +39,4 @@ workdir ucx
 UCX_TLS=sysv,self,tcp UCX_NET_DEVICES=lo UCX_LOG_LEVEL=info
 export UCX_TLS UCX_NET_DEVICES UCX_LOG_LEVEL
 # shellcheck disable=SC2119 # no options
-enter
+(enter)
