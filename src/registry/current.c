@@ -7,9 +7,11 @@
  * stays, but it is a world of its own from then on: nothing that it says of segments is true for
  * those who come now, and it has no business in the directory.
  *
- * Calls that change the registry or touch files ask first: one look at the name. Those that only
- * look something up, and make no system call, ask when the coarse clock has moved on since the last
- * time: so they may be told some 10 ms late.
+ * Calls that change the registry or touch files ask first: the registry's own descriptor says whether
+ * the file still has a name, whoever took that away. That it has its name in this directory, and was
+ * not moved elsewhere, takes longer to ask: it is asked when the coarse clock has moved on since the
+ * last time, every 8 ms. Calls that only look something up, and make no system call, ask no more than
+ * that: so they may be told some 10 ms late.
  */
 #include <errno.h>
 
@@ -23,19 +25,30 @@ static bool is_registry(const struct mdg__registry *registry, const struct stat 
 	return status->st_dev == registry->device && status->st_ino == registry->inode;
 }
 
-int mdg__registry_here(struct mdg__registry *registry)
+/* Who owns the registry, as stat shows it: users.c goes by that. */
+static int is_here(struct mdg__registry *registry, const struct stat *status)
+{
+	atomic_store_explicit(&registry->seen_owner[MDG__USER], (uint32_t)status->st_uid,
+	                      memory_order_relaxed);
+	atomic_store_explicit(&registry->seen_owner[MDG__GROUP], (uint32_t)status->st_gid,
+	                      memory_order_relaxed);
+	return 0;
+}
+
+/* By the name in the directory. */
+int mdg__registry_has_name(struct mdg__registry *registry)
 {
 	struct stat status;
 	/* Whatever directory the number stands for by now: what is found there by the name is the
 	 * registry, or the number is looked at. */
 	if (mdg__sys_statat(registry->dirfd, MDG__REGISTRY_NAME, false, &status) == 0 &&
 	    is_registry(registry, &status))
-		return 0;
+		return is_here(registry, &status);
 	int dirfd = mdg__registry_dirfd(registry);
 	int rc = dirfd < 0 ? dirfd
 	                   : mdg__sys_statat(dirfd, MDG__REGISTRY_NAME, false, &status);
 	if (rc == 0)
-		return is_registry(registry, &status) ? 0 : MDG_NS_GONE;
+		return is_registry(registry, &status) ? is_here(registry, &status) : MDG_NS_GONE;
 	if (dirfd >= 0 && rc == -ENOENT)
 		return MDG_NS_GONE;
 	/* The directory is closed to this process (after setuid, chroot), or no descriptor of
@@ -44,17 +57,42 @@ int mdg__registry_here(struct mdg__registry *registry)
 	if (fd >= 0 && mdg__sys_fstat(fd, &status) == 0 && is_registry(registry, &status) &&
 	    status.st_nlink == 0)
 		return MDG_NS_GONE;
+	atomic_store_explicit(&registry->seen_owner[MDG__USER], MDG__ID_UNKNOWN,
+	                      memory_order_relaxed);
 	return 0;
+}
+
+/* `glanced` as it is while the coarse clock stands where it stands, and all is well. */
+static uint32_t this_tick(void)
+{
+	return (uint32_t)(mdg__coarse_nanoseconds() >> TICK_BITS) << 1;
+}
+
+/* Two threads may both ask: each is right. */
+static int ask_and_note(struct mdg__registry *registry, uint32_t tick)
+{
+	int rc = mdg__registry_has_name(registry);
+	atomic_store_explicit(&registry->glanced, tick | (rc < 0), memory_order_relaxed);
+	return rc;
+}
+
+int mdg__registry_here(struct mdg__registry *registry)
+{
+	struct stat status;
+	uint32_t tick = this_tick();
+	int fd = registry->fd;
+	if (atomic_load_explicit(&registry->glanced, memory_order_relaxed) != tick || fd < 0 ||
+	    mdg__sys_fstat(fd, &status) < 0 || !is_registry(registry, &status) ||
+	    status.st_nlink == 0)
+		return ask_and_note(registry, tick);
+	return is_here(registry, &status);
 }
 
 int mdg__registry_glance(struct mdg__registry *registry)
 {
-	uint32_t tick = (uint32_t)(mdg__coarse_nanoseconds() >> TICK_BITS) << 1;
+	uint32_t tick = this_tick();
 	uint32_t seen = atomic_load_explicit(&registry->glanced, memory_order_relaxed);
-	if ((seen & ~1u) != tick) {
-		/* Two threads may both ask: each is right. */
-		seen = tick | (mdg__registry_here(registry) < 0);
-		atomic_store_explicit(&registry->glanced, seen, memory_order_relaxed);
-	}
+	if ((seen & ~1u) != tick)
+		return ask_and_note(registry, tick);
 	return seen & 1 ? MDG_NS_GONE : 0;
 }

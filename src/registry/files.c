@@ -25,15 +25,14 @@
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM])
 {
-	(void)mdg__format(ret_name, MDG__FILE_NAME_ROOM, "%s-%x%x-%d", kind,
-	                  (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique, id);
+	(void)mdg__format(ret_name, MDG__FILE_NAME_ROOM, "%s-%s-%d", kind, registry->number, id);
 }
 
 void mdg__setting_file_name(const struct mdg__registry *registry, const char *setting,
                             char ret_name[MDG__FILE_NAME_ROOM])
 {
-	(void)mdg__format(ret_name, MDG__FILE_NAME_ROOM, "setting-%x%x-%s",
-	                  (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique, setting);
+	(void)mdg__format(ret_name, MDG__FILE_NAME_ROOM, "setting-%s-%s", registry->number,
+	                  setting);
 }
 
 /* "16 hexadecimal digits-": false when it is not that. */

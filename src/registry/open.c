@@ -15,6 +15,7 @@
 #include "platform/identity.h"
 #include "platform/ownmap.h"
 #include "platform/sys.h"
+#include "platform/text.h"
 #include "platform/threadlock.h"
 #include "registry/file.h"
 
@@ -172,6 +173,8 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	registry->length = at.end;
 	registry->process_offset = at.processes;
 	registry->unique = head->unique;
+	mdg__format(registry->number, sizeof registry->number, "%x%x",
+	            (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique);
 	registry->flags = head->flags & MDG_NS_SHARED;
 	return 0;
 }
@@ -242,6 +245,13 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 	return rc;
 }
 
+static bool have_one_owner(int fd, int dirfd)
+{
+	struct stat file, directory;
+	return mdg__sys_fstat(fd, &file) == 0 && mdg__sys_fstat(dirfd, &directory) == 0 &&
+	       file.st_uid == directory.st_uid && file.st_gid == directory.st_gid;
+}
+
 int mdg__registry_open(struct mdg__registry *registry, int dirfd,
                        const struct mdg_namespace_options *options)
 {
@@ -256,6 +266,7 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 	registry->dir_mark = mdg__fd_mark(dirfd);
 	if (rc == 0 && being_made && !registry->look)
 		mdg__registry_made(registry, fd);
+	registry->owner_is_directorys = have_one_owner(fd, dirfd);
 	/* A mapping holds on to the description it was made from, and a child
 	 * inherits it: a byte locked through this one would stay locked after our
 	 * death. Locks go through a description of their own (mdg__registry_fd). */

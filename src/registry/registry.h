@@ -51,6 +51,7 @@ struct mdg__registry {
 	uint64_t length;
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
 	uint64_t unique;     /* of the namespace; in the names of its files */
+	char number[17];     /* the same, 16 hexadecimal digits */
 	uint32_t flags;
 	bool look;           /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
 	dev_t device;        /* of the registry file */
@@ -66,6 +67,8 @@ struct mdg__registry {
 	_Atomic int dirfd;
 	_Atomic int fd;      /* its description holds this process's byte lock */
 	uint64_t dir_mark, fd_mark; /* mdg__fd_mark, 0: asked by fstat */
+	_Atomic uint32_t seen_owner[2]; /* enum mdg__id_kind: the registry's, when it was last asked */
+	bool owner_is_directorys; /* the registry's owner and group are those of the directory */
 	_Atomic uint32_t glanced; /* when it was last asked whether it is the directory's, << 1;
 	                             | 1: it was not (current.c) */
 	_Atomic uint32_t lost; /* a descriptor of ours was found closed: check all */
@@ -106,7 +109,9 @@ int mdg__fd_out_of_the_way(int fd);
 
 /* ---- current.c ---- */
 /* Whether the registry is still the one of its directory: 0, or MDG_NS_GONE, when it was deleted,
- * moved away or replaced. Also 0 when that cannot be told. One system call or two; async-signal-safe. */
+ * replaced, or moved away. Also 0 when that cannot be told. All three async-signal-safe. */
+int mdg__registry_has_name(struct mdg__registry *registry);
+/* The same; that it was moved away may be told some 10 ms late. One system call, a cheap one. */
 int mdg__registry_here(struct mdg__registry *registry);
 /* The same as it was some 10 ms ago or later: nearly never a system call. */
 int mdg__registry_glance(struct mdg__registry *registry);
@@ -312,6 +317,8 @@ uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint3
  * effective user has the same number there: before somebody is believed to be an owner for a
  * change, or refused. True: it has. */
 bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid);
+/* The same, right after mdg__registry_here(), which has seen the registry's owner. */
+bool mdg__users_anew_here(struct mdg__registry *registry, uint32_t euid);
 /* The same in the child of a fork; the next question about a user finds out more. */
 void mdg__users_forked(struct mdg__registry *registry);
 /* What is written down for a number that the calling process sees. MDG__ID_UNKNOWN is written
@@ -321,6 +328,8 @@ uint32_t mdg__id_stored(struct mdg__registry *registry, enum mdg__id_kind kind, 
 uint32_t mdg__id_seen(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored);
 /* The same for who asks about it: the number that stands for all who have none. */
 uint32_t mdg__id_shown(struct mdg__registry *registry, enum mdg__id_kind kind, uint32_t stored);
+/* The same for a user, a group, a user and a group. */
+void mdg__ids_shown(struct mdg__registry *registry, const uint32_t stored[4], uint32_t ret[4]);
 /* What is written down for the process itself; `euid` as mdg__euid() gives it. */
 uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid);
 uint32_t mdg__my_group(struct mdg__registry *registry);

@@ -68,6 +68,25 @@ bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid)
 	return mdg__userns_known() != before;
 }
 
+/* What fstat of the directory would show, is_anchor_fast(), the look at the registry has shown. */
+static bool is_anchor_seen(const struct mdg__registry *registry, const struct mdg__userns *userns)
+{
+	const struct mdg__anchor *anchor = &registry->anchor;
+	if (!registry->owner_is_directorys || !mdg__userns_is_whole(userns) ||
+	    atomic_load_explicit(&anchor->seen_in, memory_order_acquire) != userns)
+		return false;
+	for (int kind = 0; kind < 2; kind++)
+		if (atomic_load_explicit(&registry->seen_owner[kind], memory_order_relaxed) !=
+		    atomic_load_explicit(&anchor->id[kind], memory_order_relaxed))
+			return false;
+	return true;
+}
+
+bool mdg__users_anew_here(struct mdg__registry *registry, uint32_t euid)
+{
+	return !is_anchor_seen(registry, mdg__userns(euid)) && mdg__users_anew(registry, euid);
+}
+
 void mdg__users_forked(struct mdg__registry *registry)
 {
 	if (!is_anchor_fast(registry, mdg__userns_known()))
@@ -95,6 +114,22 @@ uint32_t mdg__id_shown(struct mdg__registry *registry, enum mdg__id_kind kind, u
 {
 	uint32_t inside = mdg__id_seen(registry, kind, stored);
 	return inside != MDG__ID_UNKNOWN ? inside : mdg__id_overflow(mdg__userns_known(), kind);
+}
+
+void mdg__ids_shown(struct mdg__registry *registry, const uint32_t stored[4], uint32_t ret[4])
+{
+	const struct mdg__userns *userns = drop_anchor(registry);
+	bool whole = mdg__userns_is_whole(userns);
+	for (int i = 0; i < 4; i++) {
+		enum mdg__id_kind kind = (enum mdg__id_kind)(i & 1);
+		uint32_t seen = stored[i] == MDG__ID_OWNER
+		                        ? atomic_load_explicit(&registry->anchor.id[kind],
+		                                               memory_order_relaxed)
+		                        : stored[i];
+		/* Whoever has a number has the same one in there as outside. */
+		ret[i] = whole && seen < MDG__ID_END ? seen
+		                                     : mdg__id_shown(registry, kind, stored[i]);
+	}
 }
 
 uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid)

@@ -278,12 +278,13 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	int rc = choose_pages(ns, wish);
 	if (rc < 0)
 		return rc;
-	wish->euid = mdg__euid();
-	(void)mdg__users_anew(&ns->registry, wish->euid); /* whose it is, is written down */
-	mdg__enter(ns);
 	rc = mdg__registry_here(&ns->registry);
-	if (rc == 0)
-		rc = -EEXIST;
+	if (rc < 0)
+		return rc;
+	wish->euid = mdg__euid();
+	(void)mdg__users_anew_here(&ns->registry, wish->euid); /* whose it is, is written down */
+	mdg__enter(ns);
+	rc = -EEXIST;
 	/* In a shared namespace somebody may have put a file of that name there,
 	 * which is not ours to unlink: the next id has another. */
 	for (int tries = 0; rc == -EEXIST && tries < SQUATTED_MOST; tries++)

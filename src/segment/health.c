@@ -201,7 +201,7 @@ static bool check_names(const struct mdg__listed *names, void *context)
 {
 	struct findings *findings = context;
 	const char *name;
-	if (mdg__registry_here(&findings->ns->registry) < 0)
+	if (mdg__registry_has_name(&findings->ns->registry) < 0)
 		return false;
 	for (int64_t at = 0; (name = mdg__next_name(names, &at)) != NULL;)
 		check_name(findings, name);
@@ -297,7 +297,7 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 		return rc;
 	findings.list = memory;
 	mdg__enter(ns);
-	rc = mdg__registry_here(&ns->registry);
+	rc = mdg__registry_has_name(&ns->registry);
 	if (rc == 0) {
 		check_lock(&findings);
 		rc = check_registry(&findings);

@@ -277,7 +277,7 @@ static struct mdg_namespace *find_open(const struct stat *directory, bool look)
 	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
 	                      ns->registry.dir_device != directory->st_dev ||
 	                      (ns->registry.look && !look) ||
-	                      mdg__registry_here(&ns->registry) < 0)) /* a former one */
+	                      mdg__registry_has_name(&ns->registry) < 0)) /* a former one */
 		ns = ns->next;
 	return ns;
 }

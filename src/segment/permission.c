@@ -129,7 +129,7 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	uint32_t euid = mdg__euid();
-	(void)mdg__users_anew(&ns->registry, euid);
+	(void)mdg__users_anew_here(&ns->registry, euid);
 	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
 }
 

@@ -207,10 +207,13 @@ static void show_users(struct mdg_namespace *ns, const struct mdg__entry *entry,
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct stat status;
-	ret->uid = mdg__id_shown(registry, MDG__USER, entry->uid);
-	ret->gid = mdg__id_shown(registry, MDG__GROUP, entry->gid);
-	ret->cuid = mdg__id_shown(registry, MDG__USER, entry->cuid);
-	ret->cgid = mdg__id_shown(registry, MDG__GROUP, entry->cgid);
+	const uint32_t stored[4] = { entry->uid, entry->gid, entry->cuid, entry->cgid };
+	uint32_t shown[4];
+	mdg__ids_shown(registry, stored, shown);
+	ret->uid = shown[0];
+	ret->gid = shown[1];
+	ret->cuid = shown[2];
+	ret->cgid = shown[3];
 	bool user = is_for_file(ns, entry->uid), group = is_for_file(ns, entry->gid);
 	if (!(user || group) || !mdg__file_owner(ns, entry, &status))
 		return;

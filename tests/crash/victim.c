@@ -387,6 +387,9 @@ static bool is_noticed(uint64_t number, const uint64_t argument[6])
 static bool depends_on_time(uint64_t number)
 {
 	static const long calls[] = {
+#ifdef SYS_fstat
+		SYS_fstat,
+#endif
 #ifdef SYS_newfstatat
 		SYS_newfstatat,
 #endif
