@@ -19,8 +19,9 @@ static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 {
 	struct mdg__entry before; /* no slot is needed to be refused */
 	int rc = mdg__registry_here(&ns->registry);
-	if (rc == 0)
-		rc = mdg__entry_find(ns, id, false, &before);
+	if (rc < 0)
+		return rc;
+	rc = mdg__entry_find(ns, id, false, &before);
 	if (rc == 0)
 		rc = mdg__permit_control(ns, &before);
 	if (rc < 0)
@@ -278,8 +279,9 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 {
 	struct mdg__entry entry;
 	int rc = mdg__registry_here(&ns->registry);
-	if (rc == 0)
-		rc = mdg__entry_find(ns, id, false, &entry);
+	if (rc < 0)
+		return rc;
+	rc = mdg__entry_find(ns, id, false, &entry);
 	if (rc == 0)
 		rc = mdg__permit_control(ns, &entry);
 	if (rc == 0)
@@ -333,8 +335,9 @@ static int may_lock(struct mdg_namespace *ns, mdg_id id)
 static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct mdg__entry *ret)
 {
 	int rc = mdg__registry_here(&ns->registry);
-	if (rc == 0)
-		rc = mdg__entry_find(ns, id, false, ret);
+	if (rc < 0)
+		return rc;
+	rc = mdg__entry_find(ns, id, false, ret);
 	if (rc < 0)
 		return rc;
 	if (!mdg__is_owner_anew(ns, ret) && !mdg__capable_of(ns, ret, MDG__CAP_IPC_LOCK))

@@ -39,8 +39,9 @@ int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__entry entry;
 	int rc = mdg__registry_glance(registry);
-	if (rc == 0)
-		rc = mdg__entry_read(ns, id, false, &entry);
+	if (rc < 0)
+		return rc;
+	rc = mdg__entry_read(ns, id, false, &entry);
 	if (rc < 0)
 		return rc;
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);

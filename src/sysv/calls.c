@@ -16,7 +16,6 @@
 
 #include "platform/sys.h"
 #include "segment/hostcalls.h"
-#include "platform/sys.h"
 #include "sysv/internal.h"
 #if defined(MDG__SHARED)
 #include "sysv/names.h"

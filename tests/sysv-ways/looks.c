@@ -261,7 +261,7 @@ static void without(void *unused)
 	CHECK(syscall(SYS_faccessat, AT_FDCWD, "/proc/sysvipc/shm", F_OK) == -1);
 	look_at_all();
 	/* They differ from each other. */
-	struct stat one, other;
+	struct stat one = { 0 }, other = { 0 };
 	CHECK(stat(files[0].path, &one) == 0 && stat(files[1].path, &other) == 0);
 	CHECK(one.st_ino != other.st_ino && one.st_dev == other.st_dev);
 }
