@@ -373,7 +373,7 @@ static int name_one(void *argument)
 /* Killed after so many points: whether it had ended before. */
 static bool killed_while_naming(struct naming *naming, unsigned points)
 {
-	struct victim victim;
+	struct victim victim = { 0 };
 	struct mdg_sync_entry entry = { 0 };
 	naming->id = make(SIZE, 0);
 	unsigned char *at = attach(naming->id, 0);
