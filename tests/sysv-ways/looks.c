@@ -7,6 +7,7 @@
  * these places, as on a kernel without System V IPC.
  */
 #include "support/segments.h"
+#include "support/slowly.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -191,10 +192,12 @@ static void bad_arguments(void)
 	struct stat status;
 	char *nowhere = mmap(NULL, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(nowhere != MAP_FAILED);
-	bad_pointer(nowhere);
-	bad_pointer((const char *)-1);
+	if (!SLOWLY) { /* a sanitizer's own wrappers read the path */
+		bad_pointer(nowhere);
+		bad_pointer((const char *)-1);
+		bad_pointer(NULL);
+	}
 	CHECK(munmap(nowhere, page_size()) == 0);
-	bad_pointer(NULL);
 	CHECK_ERRNO("bad flags", EINVAL, fstatat(AT_FDCWD, path, &status, 0x40000));
 	CHECK_ERRNO("bad flags", EINVAL, faccessat(AT_FDCWD, path, F_OK, 0x40000));
 }
