@@ -93,7 +93,7 @@ void mdg__loaded_each(mdg__look_function *look, void *context)
 /* ---- one object's symbols ----------------------------------------------------------- */
 
 /* Some linkers have made addresses of the offsets in the dynamic section, some not. */
-static const void *entry(const struct mdg__loaded *loaded, ElfW(Sword) tag)
+static const void *entry(const struct mdg__loaded *loaded, int64_t tag)
 {
 	for (const ElfW(Dyn) *dyn = loaded->dynamic; dyn->d_tag != DT_NULL; dyn++) {
 		uintptr_t value = (uintptr_t)dyn->d_un.d_ptr;

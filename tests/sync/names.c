@@ -24,8 +24,8 @@ static mdg_id make(uint64_t size, unsigned flags)
 	char directory[UNIT_PATH];
 	mdg_id id = -1;
 	CHECK_RC(0, mdg_segment_create(ns, NULL, size, 0600, flags, &id));
-	snprintf(path, sizeof path, "%s/%s", directory,
-	         data_file_name(unit_path(directory, "names"), (int)id));
+	unit_path(directory, "names");
+	snprintf(path, sizeof path, "%s/%s", directory, data_file_name(directory, (int)id));
 	return id;
 }
 

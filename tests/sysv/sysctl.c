@@ -363,7 +363,8 @@ static void as_another(void *unused)
 		CHECK_ERRNO("not his", EACCES, open(paths[i], O_RDWR | O_TRUNC));
 		CHECK_ERRNO("not his", EACCES, access(paths[i], W_OK));
 		CHECK_ERRNO("nobody's", EEXIST, open(paths[i], O_RDWR | O_CREAT | O_EXCL, 0600));
-		CHECK(fopen(paths[i], "w") == NULL);
+		FILE *stream = fopen(paths[i], "w");
+		CHECK(stream == NULL);
 		CHECK(access(paths[i], R_OK) == 0);
 	}
 }

@@ -75,8 +75,8 @@ int main(void)
 	char directory[UNIT_PATH];
 	ns = unit_open("half-set", &options);
 	CHECK_RC(0, mdg_segment_create(ns, NULL, 4096, 0640, 0, &id));
-	snprintf(path, sizeof path, "%s/%s", directory,
-	         data_file_name(unit_path(directory, "half-set"), id));
+	unit_path(directory, "half-set");
+	snprintf(path, sizeof path, "%s/%s", directory, data_file_name(directory, id));
 	CHECK((file().st_mode & 0777) == 0640);
 	cut_off_after_the_file();
 	return test_result();

@@ -175,8 +175,8 @@ int main(void)
 	char directory[UNIT_PATH];
 	ns = unit_open("together", &options);
 	CHECK_RC(0, mdg_segment_create(ns, NULL, 4096, 0640, 0, &id));
-	snprintf(path, sizeof path, "%s/%s", directory,
-	         data_file_name(unit_path(directory, "together"), id));
+	unit_path(directory, "together");
+	snprintf(path, sizeof path, "%s/%s", directory, data_file_name(directory, id));
 	pid_t pid = start_other();
 	never_let_go();
 	if (geteuid() == 0) {
