@@ -33,9 +33,8 @@
                            (defined(__mips__) && _MIPS_SIM != _ABIO32))
 #error "64-bit registers with 32-bit pointers: Madang does not know this kernel interface"
 #endif
-#if ATOMIC_LLONG_LOCK_FREE != 2 && !defined(__cppcheck__)
-#error "Madang needs 64-bit atomic instructions: a lock of the C library reaches no other process"
-#endif
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "Madang needs 64-bit atomic instructions: a lock of "
+               "the C library reaches no other process");
 
 /* ---- 64-bit arguments ------------------------------------------------------ */
 

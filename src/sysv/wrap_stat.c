@@ -147,7 +147,6 @@ DEFINE_AT(__fstatat64_time64, stat)
 
 #else
 
-/* cppcheck-suppress ctunullpointer ; a test gives NULL, and the next definition refuses it */
 DEFINE_ANSWERS(stat)
 DEFINE_BY_PATH(stat, stat)
 DEFINE_BY_PATH(lstat, stat)
