@@ -67,14 +67,6 @@ static bool is_root(void)
 
 /* ---- the default ------------------------------------------------------------ */
 
-struct dirent64 { /* struct linux_dirent64 */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
 /* `numbered`: madang-<n> as well. */
 static bool is_default_name(const char *name, bool numbered)
 {
@@ -94,25 +86,34 @@ static bool is_my_directory(int basefd, const char *name)
 	       mdg__file_is_mine(basefd, name, O_NOFOLLOW | O_DIRECTORY, &status);
 }
 
-/* The caller's own; of several, which two made at once, the first by name: one with a number. */
+struct search {
+	int basefd;
+	bool numbered, found;
+	char *name; /* of the best so far */
+};
+
+/* Of several, which two made at once, the first by name: one with a number. */
+static bool take_better(const struct mdg__listed *names, void *context)
+{
+	struct search *search = context;
+	const char *name;
+	for (int64_t at = 0; (name = mdg__next_name(names, &at)) != NULL;) {
+		if (!is_default_name(name, search->numbered) ||
+		    (search->found && strcmp(name, search->name) >= 0) ||
+		    !is_my_directory(search->basefd, name))
+			continue;
+		memcpy(search->name, name, strlen(name) + 1);
+		search->found = true;
+	}
+	return true;
+}
+
+/* The caller's own. */
 static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_DIGITS])
 {
-	_Alignas(8) char buffer[2048];
-	bool found = false;
-	int64_t filled;
-	while ((filled = mdg__sys_getdents(basefd, buffer, sizeof buffer)) > 0) {
-		for (int64_t at = 0; at < filled;) {
-			const struct dirent64 *entry = (const void *)(buffer + at);
-			at += entry->length;
-			if (!is_default_name(entry->name, numbered) ||
-			    (found && strcmp(entry->name, name) >= 0) ||
-			    !is_my_directory(basefd, entry->name))
-				continue;
-			memcpy(name, entry->name, strlen(entry->name) + 1);
-			found = true;
-		}
-	}
-	return found;
+	struct search search = { basefd, numbered, false, name };
+	mdg__directory_read(basefd, take_better, &search);
+	return search.found;
 }
 
 /* The same for all processes of a user in a user namespace, if nobody is in the way. */
