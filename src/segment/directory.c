@@ -89,7 +89,7 @@ static bool is_my_directory(int basefd, const char *name)
 struct search {
 	int basefd;
 	bool numbered, found;
-	char *name; /* of the best so far */
+	char name[sizeof NAMELESS + HEX_DIGITS]; /* of the best so far */
 };
 
 /* Of several, which two made at once, the first by name: one with a number. */
@@ -111,8 +111,10 @@ static bool take_better(const struct mdg__listed *names, void *context)
 /* The caller's own. */
 static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_DIGITS])
 {
-	struct search search = { basefd, numbered, false, name };
+	struct search search = { .basefd = basefd, .numbered = numbered };
 	mdg__directory_read(basefd, take_better, &search);
+	if (search.found)
+		memcpy(name, search.name, sizeof search.name);
 	return search.found;
 }
 
