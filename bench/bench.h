@@ -32,17 +32,17 @@
 
 struct settings {
 	bool quick;
-	bool parts;        /* only what the parts of the calls cost */
-	bool scale;        /* only how the calls scale */
-	bool sync;         /* only synchronisation, see sync.h */
-	bool channel;      /* only channels, see channel.h */
-	bool control;      /* the kernel on both sides: what this machine's noise looks like */
-	const char *only;  /* one case, or NULL */
-	int others;        /* other segments of the second pass; 0: no second pass */
-	const char *json;  /* file to write, or NULL */
-	double seconds;    /* time for one case with one number of other segments */
-	double block;      /* seconds that one block should last */
-	unsigned rounds;   /* times a case goes back and forth between 0 and `others` */
+	bool parts;       /* only what the parts of the calls cost */
+	bool scale;       /* only how the calls scale */
+	bool sync;        /* only synchronisation, see sync.h */
+	bool channel;     /* only channels, see channel.h */
+	bool control;     /* the kernel on both sides: what this machine's noise looks like */
+	const char *only; /* one case, or NULL */
+	int others;       /* other segments of the second pass; 0: no second pass */
+	const char *json; /* file to write, or NULL */
+	double seconds;   /* time for one case with one number of other segments */
+	double block;     /* seconds that one block should last */
+	unsigned rounds;  /* times a case goes back and forth between 0 and `others` */
 };
 
 /* Fills `settings`; prints the help or what is wrong and ends the program. */
@@ -122,10 +122,10 @@ struct case_state {
 
 struct bench_case {
 	const char *name, *what;
-	double bar_low, bar;    /* the ratio passes within them; bar 0: recorded only */
-	bool memory_only;       /* does not depend on how many segments there are */
-	unsigned renew_pairs;   /* set up afresh after so many pairs; 0: never */
-	unsigned weight;        /* times the usual time, for cases with long blocks; 0 means 1 */
+	double bar_low, bar;  /* the ratio passes within them; bar 0: recorded only */
+	bool memory_only;     /* does not depend on how many segments there are */
+	unsigned renew_pairs; /* set up afresh after so many pairs; 0: never */
+	unsigned weight;      /* times the usual time, for cases with long blocks; 0 means 1 */
 	bool (*begin)(struct case_state *state); /* false with errno: cannot be done here */
 	uint64_t (*run)(struct case_state *state, unsigned n);
 	void (*end)(struct case_state *state);
@@ -157,10 +157,10 @@ void others_remove_on_crash(void);
 struct case_result {
 	const struct bench_case *what;
 	bool measured[OTHERS_STATES];
-	int error[OTHERS_STATES][SIDES];            /* errno of the side that could not do it */
-	struct spread ratio[OTHERS_STATES];         /* Madang / kernel, pair by pair */
+	int error[OTHERS_STATES][SIDES];    /* errno of the side that could not do it */
+	struct spread ratio[OTHERS_STATES]; /* Madang / kernel, pair by pair */
 	struct spread ns[OTHERS_STATES][SIDES];
-	struct spread growth[SIDES];                /* with others / without, round by round */
+	struct spread growth[SIDES]; /* with others / without, round by round */
 	int others_made[SIDES];
 };
 
@@ -175,7 +175,7 @@ struct scale_result {
 
 struct part_result {
 	const char *name, *what;
-	struct spread ns;       /* count 0: could not be done here */
+	struct spread ns; /* count 0: could not be done here */
 };
 
 #define PARTS_MAX 32
@@ -191,7 +191,7 @@ unsigned parts_measure(const struct settings *settings, const char *dir,
 struct machine {
 	char cpu[128], system[256], date[32], huge_pages[80], namespace_dir[128];
 	long cpus, page_size, euid;
-	double load;     /* of the last minute, when the run began; -1: unknown */
+	double load; /* of the last minute, when the run began; -1: unknown */
 	unsigned pointer_bits;
 	bool kernel_ipc, own_ipc_namespace;
 };

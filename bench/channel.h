@@ -30,23 +30,36 @@ extern "C" {
 enum channel_measure { CHANNEL_ROUND, CHANNEL_ONE, CHANNEL_MANY, CHANNEL_BIG, CHANNEL_MEASURES };
 
 enum channel_side_name {
-	CHANNEL_STREAM, CHANNEL_PLACE, CHANNEL_DEFAULT, CHANNEL_QUEUE, CHANNEL_TOPIC, CHANNEL_CALL,
-	CHANNEL_CK, CHANNEL_SPSC, CHANNEL_QB, CHANNEL_PIPE, CHANNEL_SEQPACKET, CHANNEL_MQ,
-	CHANNEL_SYSV, CHANNEL_BOOST_MQ, CHANNEL_ZMQ, CHANNEL_NNG,
+	CHANNEL_STREAM,
+	CHANNEL_PLACE,
+	CHANNEL_DEFAULT,
+	CHANNEL_QUEUE,
+	CHANNEL_TOPIC,
+	CHANNEL_CALL,
+	CHANNEL_CK,
+	CHANNEL_SPSC,
+	CHANNEL_QB,
+	CHANNEL_PIPE,
+	CHANNEL_SEQPACKET,
+	CHANNEL_MQ,
+	CHANNEL_SYSV,
+	CHANNEL_BOOST_MQ,
+	CHANNEL_ZMQ,
+	CHANNEL_NNG,
 	CHANNEL_SIDES
 };
 
 enum {
-	CHANNEL_SMALL = 64,          /* bytes of a message */
-	CHANNEL_LARGE = 65536,       /* of CHANNEL_BIG */
+	CHANNEL_SMALL = 64,    /* bytes of a message */
+	CHANNEL_LARGE = 65536, /* of CHANNEL_BIG */
 	CHANNEL_LINE = 64,
-	CHANNEL_BATCH = 64,          /* messages */
-	CHANNEL_WRITTEN = 16,        /* places of messages that are written */
-	CHANNEL_AHEAD = 8,           /* messages that are written before they are sent */
-	CHANNEL_SLOTS = 1024,        /* small messages that a side holds, about */
-	CHANNEL_LARGE_SLOTS = 8,     /* large ones */
+	CHANNEL_BATCH = 64,      /* messages */
+	CHANNEL_WRITTEN = 16,    /* places of messages that are written */
+	CHANNEL_AHEAD = 8,       /* messages that are written before they are sent */
+	CHANNEL_SLOTS = 1024,    /* small messages that a side holds, about */
+	CHANNEL_LARGE_SLOTS = 8, /* large ones */
 	CHANNEL_MEMBERS = 3,
-	CHANNEL_STAMPS = 2048,       /* rounds of a block that are timed one by one */
+	CHANNEL_STAMPS = 2048, /* rounds of a block that are timed one by one */
 	CHANNEL_MEMORY = 1 << 18
 };
 
@@ -66,20 +79,20 @@ struct channel_side;
 struct channel_game {
 	const struct channel_side *side;
 	enum channel_measure measure;
-	bool sleeps;         /* who waits is to sleep; else to spin */
+	bool sleeps; /* who waits is to sleep; else to spin */
 	bool one_processor;
-	unsigned talkers;    /* of CHANNEL_ROUND: 1 */
-	unsigned ahead;      /* messages that are written before they are sent, or 0 */
-	unsigned number;     /* of the game, for names */
-	unsigned member;     /* which of its processes this is */
-	void *memory;        /* CHANNEL_MEMORY bytes, shared, zeros at first */
-	void *made[2];       /* make to join */
+	unsigned talkers; /* of CHANNEL_ROUND: 1 */
+	unsigned ahead;   /* messages that are written before they are sent, or 0 */
+	unsigned number;  /* of the game, for names */
+	unsigned member;  /* which of its processes this is */
+	void *memory;     /* CHANNEL_MEMORY bytes, shared, zeros at first */
+	void *made[2];    /* make to join */
 	int descriptors[2][2];
-	void *ends;          /* of this member: what join made */
-	uint32_t *stamps;    /* NULL, or for who asks: n + 1 times, in ticks */
-	char *why;           /* 64 bytes, shared: why make or join could not */
+	void *ends;       /* of this member: what join made */
+	uint32_t *stamps; /* NULL, or for who asks: n + 1 times, in ticks */
+	char *why;        /* 64 bytes, shared: why make or join could not */
 	struct channel_control *control;
-	int done;            /* eventfd: a block's end */
+	int done; /* eventfd: a block's end */
 	int pid[CHANNEL_MEMBERS];
 };
 
@@ -87,11 +100,11 @@ struct channel_game {
 typedef int channel_play(struct channel_game *game, unsigned n);
 
 struct channel_side {
-	const char *name;    /* NULL: not built */
+	const char *name; /* NULL: not built */
 	const char *what;
-	unsigned variant;    /* for the side's own functions */
-	bool spins, sleeps;  /* how it can be made to wait */
-	bool talkers;        /* it can have several */
+	unsigned variant;   /* for the side's own functions */
+	bool spins, sleeps; /* how it can be made to wait */
+	bool talkers;       /* it can have several */
 	/* Before the members are forked, and after they have ended. NULL: nothing to do. */
 	bool (*make)(struct channel_game *game);
 	void (*unmake)(struct channel_game *game);

@@ -20,10 +20,10 @@
  * A listener checks each message's number; one that is not the next fails the block.
  */
 #define CHANNEL_GLUE2(side, name) side##_##name
-#define CHANNEL_GLUE(side, name) CHANNEL_GLUE2(side, name)
-#define MY(name) CHANNEL_GLUE(SIDE, name)
+#define CHANNEL_GLUE(side, name)  CHANNEL_GLUE2(side, name)
+#define MY(name)                  CHANNEL_GLUE(SIDE, name)
 
-static struct MY(end) *MY(end_of)(struct channel_game *game)
+static struct MY(end) * MY(end_of)(struct channel_game *game)
 {
 	return (struct MY(end) *)game->ends;
 }
@@ -85,7 +85,7 @@ static int MY(talk_one)(struct channel_game *game, unsigned n)
 static int MY(listen_one)(struct channel_game *game, unsigned n)
 {
 	struct MY(end) *end = MY(end_of)(game);
-	uint64_t expected[CHANNEL_MEMBERS] = {0};
+	uint64_t expected[CHANNEL_MEMBERS] = { 0 };
 	CHANNEL_ALIGNED struct channel_packet packet;
 
 	for (uint64_t left = (uint64_t)n * game->talkers; left > 0; left--) {
@@ -142,7 +142,7 @@ static int MY(listen_many)(struct channel_game *game, unsigned n)
 {
 	const unsigned batch = CHANNEL_BATCH;
 	struct MY(end) *end = MY(end_of)(game);
-	uint64_t expected[CHANNEL_MEMBERS] = {0};
+	uint64_t expected[CHANNEL_MEMBERS] = { 0 };
 	CHANNEL_ALIGNED struct channel_packet packets[CHANNEL_BATCH];
 
 	for (uint64_t left = (uint64_t)n * game->talkers; left > 0;) {

@@ -15,7 +15,7 @@
 
 enum { PATIENCE_MS = 5000 };
 
-static const struct timespec moment = {0, 200000};
+static const struct timespec moment = { 0, 200000 };
 
 /* ---- the processes ------------------------------------------------------------------ */
 
@@ -96,9 +96,12 @@ static bool count_each(struct channel_game *game, pid_t listener, struct traced 
 static void count_side(const struct channel_side *about, unsigned number, bool awake,
                        int *ret_least, int *ret_most)
 {
-	struct channel_game game = {.side = about, .measure = CHANNEL_ONE, .sleeps = true,
-	                            .talkers = 1, .number = number};
-	struct traced talker = {0};
+	struct channel_game game = { .side = about,
+		                     .measure = CHANNEL_ONE,
+		                     .sleeps = true,
+		                     .talkers = 1,
+		                     .number = number };
+	struct traced talker = { 0 };
 	pid_t listener = -1;
 
 	if (channel_game_make(&game)) {
@@ -124,7 +127,7 @@ void channel_calls_count(const struct channel_side side[CHANNEL_SIDES],
 			continue;
 		count_side(&side[i], 1000000u + 2u * (unsigned)i, false,
 		           &ret_calls->asleep_least[i], &ret_calls->asleep_most[i]);
-		count_side(&side[i], 1000001u + 2u * (unsigned)i, true,
-		           &ret_calls->awake_least[i], &ret_calls->awake_most[i]);
+		count_side(&side[i], 1000001u + 2u * (unsigned)i, true, &ret_calls->awake_least[i],
+		           &ret_calls->awake_most[i]);
 	}
 }

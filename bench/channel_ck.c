@@ -69,13 +69,13 @@ static bool ck_join(struct channel_game *game)
 	static struct ck_end end;
 	struct ck_place *places = game->memory;
 
-	end = (struct ck_end){game, &places[channel_out(game)], &places[channel_in(game)]};
+	end = (struct ck_end){ game, &places[channel_out(game)], &places[channel_in(game)] };
 	game->ends = &end;
 	return true;
 }
 
-#define SIDE ck
-#define SIDE_MANY 0
+#define SIDE       ck
+#define SIDE_MANY  0
 #define SIDE_PLACE 0
 #define SIDE_LARGE 0
 #include "channel_blocks.h"

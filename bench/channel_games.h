@@ -18,14 +18,14 @@ struct channel_member {
 
 /* In shared memory; apart what is written by whom. */
 struct channel_control {
-	uint32_t turn;      /* coordinator: one more for each block; members sleep on it */
+	uint32_t turn; /* coordinator: one more for each block; members sleep on it */
 	uint32_t warm, rounds, stamped, line_rounds, quit;
 	char rest0[104];
-	uint32_t met;       /* members that have come to a meeting of this block */
+	uint32_t met; /* members that have come to a meeting of this block */
 	char rest1[124];
 	uint32_t joined, reached, finished; /* members that have; the last of a block tells */
 	char rest2[116];
-	uint32_t line;      /* the line that goes to and fro */
+	uint32_t line; /* the line that goes to and fro */
 	char rest3[124];
 	struct channel_member member[CHANNEL_MEMBERS];
 	/* member 0, of the last block: */
@@ -55,9 +55,9 @@ struct channel_case {
 	enum channel_measure measure;
 	bool sleeps, one_processor;
 	unsigned talkers;
-	unsigned ahead;  /* messages that are written before they are sent */
-	double block;    /* seconds */
-	double weight;   /* times the usual time */
+	unsigned ahead; /* messages that are written before they are sent */
+	double block;   /* seconds */
+	double weight;  /* times the usual time */
 };
 
 struct channel_tail {
@@ -73,12 +73,12 @@ struct channel_side_result {
 	struct spread steep; /* p99 / p50, block by block */
 	struct channel_tail tail;
 	unsigned blocks, disturbed; /* disturbed ones are left out */
-	char why[64];        /* it does not play */
+	char why[64];               /* it does not play */
 };
 
 struct channel_case_result {
 	struct channel_case what;
-	int reference;       /* side */
+	int reference; /* side */
 	struct channel_side_result side[CHANNEL_SIDES];
 };
 
@@ -107,14 +107,14 @@ void channel_calls_count(const struct channel_side side[CHANNEL_SIDES],
 struct channel_restart {
 	bool played;
 	unsigned kills, resumed;
-	uint64_t messages;     /* received, each counted once */
-	uint64_t redelivered;  /* came again, marked */
-	uint64_t doubled;      /* came again, not marked */
-	uint64_t missing;      /* numbers that nobody received */
-	uint64_t strange;      /* messages whose content is not their number's */
-	struct spread ms;      /* from the restart to the next message that is new */
+	uint64_t messages;    /* received, each counted once */
+	uint64_t redelivered; /* came again, marked */
+	uint64_t doubled;     /* came again, not marked */
+	uint64_t missing;     /* numbers that nobody received */
+	uint64_t strange;     /* messages whose content is not their number's */
+	struct spread ms;     /* from the restart to the next message that is new */
 	double ms_most;
-	int code;              /* why it ended early, or 0 */
+	int code; /* why it ended early, or 0 */
 };
 
 void channel_restart_play(struct channel_restart *ret_restart);

@@ -78,8 +78,7 @@ static int pipe_take(struct pipe_end *end, void *data, size_t size)
 	return 0;
 }
 
-static int pipe_put_many(struct pipe_end *end, const struct channel_packet *packets,
-                         unsigned count)
+static int pipe_put_many(struct pipe_end *end, const struct channel_packet *packets, unsigned count)
 {
 	return pipe_put(end, packets, count * sizeof *packets);
 }
@@ -127,14 +126,14 @@ static bool pipe_join(struct channel_game *game)
 {
 	static struct pipe_end end;
 
-	end = (struct pipe_end){game, game->descriptors[channel_out(game)][1],
-	                        game->descriptors[channel_in(game)][0]};
+	end = (struct pipe_end){ game, game->descriptors[channel_out(game)][1],
+		                 game->descriptors[channel_in(game)][0] };
 	game->ends = &end;
 	return true;
 }
 
-#define SIDE pipe
-#define SIDE_MANY 1
+#define SIDE       pipe
+#define SIDE_MANY  1
 #define SIDE_PLACE 0
 #define SIDE_LARGE 1
 #include "channel_blocks.h"
@@ -211,8 +210,8 @@ static bool socket_make(struct channel_game *game)
 	const int room = 1 << 20; /* with what the kernel counts for each packet */
 
 	for (unsigned i = 0; i < channel_count(game); i++) {
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
-		               game->descriptors[i]) != 0)
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, game->descriptors[i]) !=
+		    0)
 			return channel_cannot_errno(game, "socketpair");
 		setsockopt(game->descriptors[i][1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 	}
@@ -232,8 +231,8 @@ static bool socket_join(struct channel_game *game)
 	return true;
 }
 
-#define SIDE socket
-#define SIDE_MANY 1
+#define SIDE       socket
+#define SIDE_MANY  1
 #define SIDE_PLACE 0
 #define SIDE_LARGE 1
 #include "channel_blocks.h"
@@ -269,14 +268,14 @@ static bool mq_make(struct channel_game *game)
 		.mq_maxmsg = game->measure == CHANNEL_BIG ? CHANNEL_LARGE_SLOTS : CHANNEL_SLOTS,
 		.mq_msgsize = (long)channel_size(game),
 	};
-	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int flags = O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | (game->sleeps ? 0 : O_NONBLOCK);
 	char name[64];
 
 	setrlimit(RLIMIT_MSGQUEUE, &all);
 	for (unsigned i = 0; i < channel_count(game); i++) {
-		snprintf(name, sizeof name, "/madang-bench-%ld-%u-%u", (long)getpid(),
-		         game->number, i);
+		snprintf(name, sizeof name, "/madang-bench-%ld-%u-%u", (long)getpid(), game->number,
+		         i);
 		game->descriptors[i][0] = (int)mq_open(name, flags, 0600, &attributes);
 		if (game->descriptors[i][0] < 0 && game->measure != CHANNEL_BIG) {
 			attributes.mq_maxmsg = 10; /* what everybody is allowed */
@@ -293,14 +292,14 @@ static bool mq_join(struct channel_game *game)
 {
 	static struct mq_end end;
 
-	end = (struct mq_end){game, game->descriptors[channel_out(game)][0],
-	                      game->descriptors[channel_in(game)][0]};
+	end = (struct mq_end){ game, game->descriptors[channel_out(game)][0],
+		               game->descriptors[channel_in(game)][0] };
 	game->ends = &end;
 	return true;
 }
 
-#define SIDE mq
-#define SIDE_MANY 0
+#define SIDE       mq
+#define SIDE_MANY  0
 #define SIDE_PLACE 0
 #define SIDE_LARGE 1
 #include "channel_blocks.h"
@@ -370,15 +369,15 @@ static bool sysv_join(struct channel_game *game)
 {
 	static struct sysv_end end;
 
-	end = (struct sysv_end){game, game->descriptors[channel_out(game)][0],
-	                        game->descriptors[channel_in(game)][0],
-	                        game->sleeps ? 0 : IPC_NOWAIT};
+	end = (struct sysv_end){ game, game->descriptors[channel_out(game)][0],
+		                 game->descriptors[channel_in(game)][0],
+		                 game->sleeps ? 0 : IPC_NOWAIT };
 	game->ends = &end;
 	return true;
 }
 
-#define SIDE sysv
-#define SIDE_MANY 0
+#define SIDE       sysv
+#define SIDE_MANY  0
 #define SIDE_PLACE 0
 #define SIDE_LARGE 0
 #include "channel_blocks.h"
@@ -387,8 +386,9 @@ static bool sysv_join(struct channel_game *game)
 
 void channel_kernel_fill(struct channel_side side[CHANNEL_SIDES])
 {
-	struct channel_side usual = {.spins = true, .sleeps = true, .talkers = true,
-	                             .unmake = both_close};
+	struct channel_side usual = {
+		.spins = true, .sleeps = true, .talkers = true, .unmake = both_close
+	};
 
 	side[CHANNEL_PIPE] = side[CHANNEL_SEQPACKET] = usual;
 	side[CHANNEL_MQ] = side[CHANNEL_SYSV] = usual;

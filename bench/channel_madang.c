@@ -33,8 +33,7 @@ static int madang_take(struct madang_end *end, void *data, size_t size)
 	return mdg_recv(end->in, data, size, NULL, MDG_FOREVER) != (int)size;
 }
 
-static int madang_put_many(struct madang_end *end, struct channel_packet *packets,
-                           unsigned count)
+static int madang_put_many(struct madang_end *end, struct channel_packet *packets, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		end->messages[i].data = &packets[i];
@@ -87,8 +86,8 @@ static int madang_release(struct madang_end *end)
 	return mdg_release(end->in);
 }
 
-#define SIDE madang
-#define SIDE_MANY 1
+#define SIDE       madang
+#define SIDE_MANY  1
 #define SIDE_PLACE 1
 #define SIDE_LARGE 1
 #include "channel_blocks.h"
@@ -151,8 +150,8 @@ static int place_take_many(struct place_end *end, struct channel_packet *packets
 	return done > 0 && mdg_release(end->in) != 0 ? -1 : done;
 }
 
-#define SIDE place
-#define SIDE_MANY 1
+#define SIDE       place
+#define SIDE_MANY  1
 #define SIDE_PLACE 0
 #define SIDE_LARGE 0
 #include "channel_blocks.h"
@@ -172,7 +171,8 @@ static int call_ask(struct channel_game *game, unsigned n)
 		channel_stamp(game, i);
 		packet = channel_packet_write(packets, i, game->ahead);
 		if (mdg_call(end->out, packet, sizeof *packet, &answer, sizeof answer, NULL,
-		             MDG_FOREVER) != (int)sizeof answer || answer.number != i)
+		             MDG_FOREVER) != (int)sizeof answer ||
+		    answer.number != i)
 			return -1;
 	}
 	channel_stamp(game, n);
@@ -214,8 +214,9 @@ static bool channel_open(struct channel_game *game, unsigned number, unsigned ro
 		.size = sizeof options,
 		.kind = variant & VARIANT_KIND,
 		.capacity = channel_room(game),
-		.wait = !game->sleeps ? MDG_WAIT_SPIN
-		        : variant & VARIANT_DEFAULT ? MDG_WAIT_DEFAULT : MDG_WAIT_SLEEP,
+		.wait = !game->sleeps               ? MDG_WAIT_SPIN
+		        : variant & VARIANT_DEFAULT ? MDG_WAIT_DEFAULT
+		                                    : MDG_WAIT_SLEEP,
 	};
 	char name[32];
 	int rc;
@@ -229,16 +230,14 @@ static bool join(struct channel_game *game)
 {
 	if (!enter(game))
 		return false;
-	return !channel_listens(game) ||
-	       channel_open(game, channel_in(game), MDG_LISTENER,
-	                    &((struct madang_end *)game->ends)->in);
+	return !channel_listens(game) || channel_open(game, channel_in(game), MDG_LISTENER,
+	                                              &((struct madang_end *)game->ends)->in);
 }
 
 static bool reach(struct channel_game *game)
 {
-	return !channel_talks(game) ||
-	       channel_open(game, channel_out(game), MDG_TALKER,
-	                    &((struct madang_end *)game->ends)->out);
+	return !channel_talks(game) || channel_open(game, channel_out(game), MDG_TALKER,
+	                                            &((struct madang_end *)game->ends)->out);
 }
 
 /* One channel serves both ways: member 1 serves, member 0 calls. */
@@ -271,8 +270,14 @@ static void leave(struct channel_game *game)
 static void fill(struct channel_side *side, const char *name, unsigned variant, bool talkers)
 {
 	*side = (struct channel_side){
-		.name = name, .variant = variant, .spins = true, .sleeps = true,
-		.talkers = talkers, .join = join, .reach = reach, .leave = leave,
+		.name = name,
+		.variant = variant,
+		.spins = true,
+		.sleeps = true,
+		.talkers = talkers,
+		.join = join,
+		.reach = reach,
+		.leave = leave,
 	};
 	madang_set_plays(side);
 }

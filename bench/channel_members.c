@@ -227,7 +227,7 @@ void channel_game_unmake(struct channel_game *game)
 
 bool channel_game_begin(struct channel_game *game)
 {
-	const struct timespec moment = {0, 200000};
+	const struct timespec moment = { 0, 200000 };
 	uint64_t until = now_ns() + PATIENCE_MS * UINT64_C(1000000);
 
 	if (!channel_game_make(game))
@@ -248,7 +248,7 @@ bool channel_game_begin(struct channel_game *game)
 /* They leave in peace, with what they have open; who does not is killed. */
 void channel_game_end(struct channel_game *game)
 {
-	const struct timespec moment = {0, 200000};
+	const struct timespec moment = { 0, 200000 };
 	uint64_t until = now_ns() + LEAVE_MS * UINT64_C(1000000);
 
 	word_set(&game->control->quit, 1);
@@ -268,7 +268,7 @@ void channel_game_end(struct channel_game *game)
 
 static bool block_ends(struct channel_game *game)
 {
-	struct pollfd done = {.fd = game->done, .events = POLLIN};
+	struct pollfd done = { .fd = game->done, .events = POLLIN };
 	uint64_t until = now_ns() + PATIENCE_MS * UINT64_C(1000000), count;
 
 	while (poll(&done, 1, 100) <= 0)

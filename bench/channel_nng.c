@@ -60,8 +60,8 @@ static int nano_release(struct nano_end *end)
 
 static void name_of(const struct channel_game *game, unsigned number, char *ret_name, size_t room)
 {
-	snprintf(ret_name, room, "abstract://madang-bench-%ld-%u-%u", (long)getppid(),
-	         game->number, number);
+	snprintf(ret_name, room, "abstract://madang-bench-%ld-%u-%u", (long)getppid(), game->number,
+	         number);
 }
 
 static bool nano_join(struct channel_game *game)
@@ -107,8 +107,8 @@ static void nano_leave(struct channel_game *game)
 		nng_close(end->in);
 }
 
-#define SIDE nano
-#define SIDE_MANY 0
+#define SIDE       nano
+#define SIDE_MANY  0
 #define SIDE_PLACE 1
 #define SIDE_LARGE 1
 #include "channel_blocks.h"

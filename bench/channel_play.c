@@ -19,8 +19,8 @@ enum { PARTS = 64, OCTAVES = 32 }; /* of the histogram: within 1.6 % */
 struct channel_match_side {
 	struct channel_game game;
 	bool playing;
-	unsigned size;  /* of a block */
-	double each;    /* nanoseconds in this turn, or 0 */
+	unsigned size; /* of a block */
+	double each;   /* nanoseconds in this turn, or 0 */
 	struct samples ns, ratio, line, lines, steep;
 	uint32_t *counts; /* PARTS * OCTAVES: rounds that took so long */
 	unsigned blocks, disturbed;
@@ -53,7 +53,7 @@ const char *channel_measure_what(enum channel_measure measure)
 
 static void case_name(struct channel_case *what)
 {
-	static const char *const names[CHANNEL_MEASURES] = {"round", "one", "batch", "large"};
+	static const char *const names[CHANNEL_MEASURES] = { "round", "one", "batch", "large" };
 
 	snprintf(what->name, sizeof what->name, "%s-%s%s%s%s", names[what->measure],
 	         what->sleeps ? "sleep" : "spin", what->one_processor ? "-1cpu" : "",
@@ -82,8 +82,8 @@ static double case_weight(const struct channel_case *what)
 unsigned channel_cases(struct channel_case cases[CHANNEL_CASES_MAX])
 {
 	const struct channel_case ready[] = {
-		{.measure = CHANNEL_ROUND, .talkers = 1, .ahead = CHANNEL_AHEAD},
-		{.measure = CHANNEL_ONE, .talkers = 1, .ahead = CHANNEL_AHEAD},
+		{ .measure = CHANNEL_ROUND, .talkers = 1, .ahead = CHANNEL_AHEAD },
+		{ .measure = CHANNEL_ONE, .talkers = 1, .ahead = CHANNEL_AHEAD },
 	};
 	unsigned count = 0;
 
@@ -209,9 +209,13 @@ static void side_begin(struct channel_match_side *side, const struct channel_sid
 	if (!can_play(about, what))
 		return;
 	side->game = (struct channel_game){
-		.side = about, .measure = what->measure, .sleeps = what->sleeps,
-		.one_processor = what->one_processor, .talkers = what->talkers,
-		.ahead = what->ahead, .number = games++,
+		.side = about,
+		.measure = what->measure,
+		.sleeps = what->sleeps,
+		.one_processor = what->one_processor,
+		.talkers = what->talkers,
+		.ahead = what->ahead,
+		.number = games++,
 	};
 	side->counts = bench_alloc(sizeof *side->counts * PARTS * OCTAVES);
 	side->playing = channel_game_begin(&side->game);
@@ -299,8 +303,8 @@ static void play_turn(struct channel_match *match, unsigned turn)
 		double each = match->side[i].each;
 
 		if (each > 0 && i != match->reference)
-			samples_add(&match->side[i].ratio, channel_is_madang(i)
-			                                   ? each / reference : reference / each);
+			samples_add(&match->side[i].ratio,
+			            channel_is_madang(i) ? each / reference : reference / each);
 	}
 }
 

@@ -80,14 +80,14 @@ static int qb_release(struct qb_end *end)
 /* The members have it from the fork; then its files are not needed any more. */
 static bool qb_make(struct channel_game *game)
 {
-	static const char *const files[] = {"header", "data"};
+	static const char *const files[] = { "header", "data" };
 	uint32_t flags = QB_RB_FLAG_CREATE | QB_RB_FLAG_SHARED_PROCESS |
 	                 (game->sleeps ? 0 : QB_RB_FLAG_NO_SEMAPHORE);
 	char name[64], path[128];
 
 	for (unsigned i = 0; i < channel_count(game); i++) {
-		snprintf(name, sizeof name, "madang-bench-%ld-%u-%u", (long)getpid(),
-		         game->number, i);
+		snprintf(name, sizeof name, "madang-bench-%ld-%u-%u", (long)getpid(), game->number,
+		         i);
 		game->made[i] = qb_rb_open(name, channel_room(game), flags, 0);
 		if (game->made[i] == NULL)
 			return channel_cannot_errno(game, "qb_rb_open");
@@ -110,13 +110,13 @@ static bool qb_join(struct channel_game *game)
 {
 	static struct qb_end end;
 
-	end = (struct qb_end){game, game->made[channel_out(game)], game->made[channel_in(game)]};
+	end = (struct qb_end){ game, game->made[channel_out(game)], game->made[channel_in(game)] };
 	game->ends = &end;
 	return true;
 }
 
-#define SIDE qb
-#define SIDE_MANY 0
+#define SIDE       qb
+#define SIDE_MANY  0
 #define SIDE_PLACE 1
 #define SIDE_LARGE 1
 #include "channel_blocks.h"

@@ -81,7 +81,7 @@ static void bars_round(struct bars *bars, const struct channel_case_result *roun
 
 static void bars_kinds(struct bars *bars, const struct channel_case_result *result)
 {
-	static const int kinds[] = {CHANNEL_QUEUE, CHANNEL_TOPIC};
+	static const int kinds[] = { CHANNEL_QUEUE, CHANNEL_TOPIC };
 	char what[96];
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -94,7 +94,7 @@ static void bars_kinds(struct bars *bars, const struct channel_case_result *resu
 static void bars_calls(struct bars *bars, const struct channel_result *result)
 {
 	const struct channel_calls *calls = &result->calls;
-	static const int kinds[] = {CHANNEL_STREAM, CHANNEL_QUEUE, CHANNEL_TOPIC};
+	static const int kinds[] = { CHANNEL_STREAM, CHANNEL_QUEUE, CHANNEL_TOPIC };
 	char text[64];
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -110,14 +110,13 @@ static void bars_calls(struct bars *bars, const struct channel_result *result)
 	}
 }
 
-unsigned channel_bars(const struct channel_result *result,
-                      struct channel_bar bar[CHANNEL_BARS_MAX])
+unsigned channel_bars(const struct channel_result *result, struct channel_bar bar[CHANNEL_BARS_MAX])
 {
-	static const char *const spins[CHANNEL_MEASURES] = {"round-spin", "one-spin", "batch-spin",
-	                                                    "large-spin"};
+	static const char *const spins[CHANNEL_MEASURES] = { "round-spin", "one-spin", "batch-spin",
+		                                             "large-spin" };
 	const struct channel_case_result *of[CHANNEL_MEASURES], *sleep;
 	const struct channel_restart *restart = &result->restart;
-	struct bars bars = {bar, 0};
+	struct bars bars = { bar, 0 };
 	char text[64];
 
 	for (int i = 0; i < CHANNEL_MEASURES; i++)
@@ -241,8 +240,7 @@ static void put_case(const struct channel_result *result, const struct channel_c
 	fprintf(out, "\n%s: %s%s, %u talker%s; waits by %s, %s\n", what->name,
 	        channel_measure_what(what->measure),
 	        what->ahead != 0 ? ", written some messages before" : "", what->talkers,
-	        what->talkers > 1 ? "s" : "",
-	        what->sleeps ? "sleeping" : "spinning",
+	        what->talkers > 1 ? "s" : "", what->sleeps ? "sleeping" : "spinning",
 	        what->one_processor ? "all on one processor"
 	                            : "listener and talkers on two processors");
 	snprintf(ratio, sizeof ratio, "/ %s, or %s /", reference, reference);
@@ -265,8 +263,9 @@ static void put_absent(const struct channel_result *result, FILE *out)
 		int side;
 		const char *name;
 	} all[] = {
-		{CHANNEL_CK, "Concurrency Kit"}, {CHANNEL_QB, "libqb"}, {CHANNEL_ZMQ, "ZeroMQ"},
-		{CHANNEL_NNG, "nng"}, {CHANNEL_SPSC, "Boost"},
+		{ CHANNEL_CK, "Concurrency Kit" }, { CHANNEL_QB, "libqb" },
+		{ CHANNEL_ZMQ, "ZeroMQ" },         { CHANNEL_NNG, "nng" },
+		{ CHANNEL_SPSC, "Boost" },
 	};
 	const char *between = "Left out, this was built without: ";
 
@@ -284,8 +283,10 @@ static void put_calls(const struct channel_result *result, FILE *out)
 {
 	const struct channel_calls *calls = &result->calls;
 
-	fprintf(out, "\nSystem calls of a talker's thread for one message, of %d: to a listener "
-	        "that sleeps, and one that is awake.\n", CHANNEL_CALLS_TIMES);
+	fprintf(out,
+	        "\nSystem calls of a talker's thread for one message, of %d: to a listener "
+	        "that sleeps, and one that is awake.\n",
+	        CHANNEL_CALLS_TIMES);
 	for (int i = 0; i < CHANNEL_SIDES; i++)
 		if (calls->asleep_most[i] >= 0 || calls->awake_most[i] >= 0)
 			fprintf(out, "  %-16s %d-%d  %d-%d\n", result->side[i].name,
@@ -295,11 +296,14 @@ static void put_calls(const struct channel_result *result, FILE *out)
 
 static void put_restart(const struct channel_restart *restart, FILE *out)
 {
-	fprintf(out, "\nA stream whose talker or listener is killed in the middle and started "
-	        "again: goes on %u times of %u\n", restart->resumed, restart->kills);
-	fprintf(out, "  after %.2f ms (%.2f-%.2f, at most %.2f); %llu messages, %llu came again "
-	        "marked, %llu unmarked, %llu missing, %llu strange\n", restart->ms.median,
-	        restart->ms.low, restart->ms.high, restart->ms_most,
+	fprintf(out,
+	        "\nA stream whose talker or listener is killed in the middle and started "
+	        "again: goes on %u times of %u\n",
+	        restart->resumed, restart->kills);
+	fprintf(out,
+	        "  after %.2f ms (%.2f-%.2f, at most %.2f); %llu messages, %llu came again "
+	        "marked, %llu unmarked, %llu missing, %llu strange\n",
+	        restart->ms.median, restart->ms.low, restart->ms.high, restart->ms_most,
 	        (unsigned long long)restart->messages, (unsigned long long)restart->redelivered,
 	        (unsigned long long)restart->doubled, (unsigned long long)restart->missing,
 	        (unsigned long long)restart->strange);
@@ -324,7 +328,8 @@ static void put_disturbed(const struct channel_result *result, FILE *out)
 
 void channel_report(const struct channel_result *result, FILE *out)
 {
-	fprintf(out, "Channels. Median nanoseconds of a round or a message. Ratios are those of "
+	fprintf(out,
+	        "Channels. Median nanoseconds of a round or a message. Ratios are those of "
 	        "blocks of the same turn:\nMadang's other sides / the reference, the reference / "
 	        "those that are not Madang's. In brackets 10%%-90%%.\n");
 	put_absent(result, out);

@@ -22,10 +22,10 @@ enum { KILLS = 100, MORE = 1000, PATIENCE_MS = 2000 };
 
 /* In shared memory: a line of its talker, the others of its listener. */
 struct shared {
-	uint64_t sent;     /* the number after the last that is known to be sent */
+	uint64_t sent; /* the number after the last that is known to be sent */
 	int32_t talker_code;
 	char rest[116];
-	uint64_t next;     /* the number that the listener expects */
+	uint64_t next; /* the number that the listener expects */
 	uint64_t redelivered, doubled, missing, strange;
 	int32_t listener_code;
 };
@@ -42,7 +42,7 @@ static const char name[] = "restarted";
 /* A place whose owner was killed this moment may not be free yet. */
 static int enter(unsigned role, mdg_channel **ret_channel)
 {
-	struct mdg_channel_options options = {.size = sizeof options, .kind = MDG_STREAM};
+	struct mdg_channel_options options = { .size = sizeof options, .kind = MDG_STREAM };
 	uint64_t until = now_ns() + PATIENCE_MS * UINT64_C(1000000);
 	mdg_namespace *ns;
 	int rc = mdg_namespace_open(&ns, NULL, NULL);
@@ -57,7 +57,7 @@ static int enter(unsigned role, mdg_channel **ret_channel)
 
 static int talk(struct shared *shared)
 {
-	CHANNEL_ALIGNED struct channel_packet packet = {0};
+	CHANNEL_ALIGNED struct channel_packet packet = { 0 };
 	struct mdg_channel_info info;
 	mdg_channel *channel;
 	int rc = enter(MDG_TALKER, &channel);
@@ -126,7 +126,7 @@ static bool start(struct party *party, int which)
 
 static void rest_us(unsigned us)
 {
-	const struct timespec some = {0, (long)us * 1000};
+	const struct timespec some = { 0, (long)us * 1000 };
 
 	nanosleep(&some, NULL);
 }
@@ -171,10 +171,10 @@ static void play(struct party *party, struct channel_restart *result, struct sam
 
 void channel_restart_play(struct channel_restart *ret_restart)
 {
-	struct party party = {.shared = shared_memory(sizeof *party.shared)};
-	struct samples ms = {0};
+	struct party party = { .shared = shared_memory(sizeof *party.shared) };
+	struct samples ms = { 0 };
 
-	*ret_restart = (struct channel_restart){.played = true};
+	*ret_restart = (struct channel_restart){ .played = true };
 	if (start(&party, 1) && start(&party, 0) && goes_on(party.shared) >= 0)
 		play(&party, ret_restart, &ms);
 	process_kill(&party.pid[0]);
@@ -184,8 +184,8 @@ void channel_restart_play(struct channel_restart *ret_restart)
 	ret_restart->missing = party.shared->missing;
 	ret_restart->strange = party.shared->strange;
 	ret_restart->messages = party.shared->next - party.shared->missing;
-	ret_restart->code = party.shared->talker_code ? party.shared->talker_code
-	                                              : party.shared->listener_code;
+	ret_restart->code =
+		party.shared->talker_code ? party.shared->talker_code : party.shared->listener_code;
 	ret_restart->ms = samples_spread(&ms);
 	samples_free(&ms);
 	munmap(party.shared, sizeof *party.shared);

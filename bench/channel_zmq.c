@@ -112,8 +112,8 @@ static void zero_leave(struct channel_game *game)
 	zmq_ctx_term(end->context);
 }
 
-#define SIDE zero
-#define SIDE_MANY 0
+#define SIDE       zero
+#define SIDE_MANY  0
 #define SIDE_PLACE 1
 #define SIDE_LARGE 1
 #include "channel_blocks.h"

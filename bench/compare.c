@@ -36,8 +36,11 @@ static void side_begin(struct match *match, int side, int *ret_error)
 {
 	struct case_state *state = &match->state[side];
 
-	*state = (struct case_state){.side = bench_sides[side], .id = -1, .pipe_to = -1,
-	                             .pipe_from = -1, .position = match->begun * 2654435769u};
+	*state = (struct case_state){ .side = bench_sides[side],
+		                      .id = -1,
+		                      .pipe_to = -1,
+		                      .pipe_from = -1,
+		                      .position = match->begun * 2654435769u };
 	errno = 0;
 	match->playing[side] = match->what->begin(state);
 	if (!match->playing[side]) {
@@ -56,7 +59,7 @@ static void side_end(struct match *match, int side)
 /* How long a block is on this side; a side that cannot do one drops out. */
 static void side_calibrate(struct match *match, int side, double block, int *ret_error)
 {
-	void *context[] = {match, &match->state[side]};
+	void *context[] = { match, &match->state[side] };
 
 	if (!match->playing[side])
 		return;
@@ -72,7 +75,7 @@ static void side_calibrate(struct match *match, int side, double block, int *ret
 static void play_pair(struct match *match, struct samples *ratio, struct samples ns[SIDES],
                       struct samples round[SIDES])
 {
-	double each[SIDES] = {0};
+	double each[SIDES] = { 0 };
 
 	for (int i = 0; i < SIDES; i++) {
 		int side = (match->first + i) % SIDES;
@@ -117,7 +120,7 @@ static void play_round(struct match *match, const struct settings *settings, int
 {
 	unsigned weight = match->what->weight ? match->what->weight : 1;
 	unsigned renew_pairs = match->what->renew_pairs;
-	struct samples round[SIDES] = {{0}};
+	struct samples round[SIDES] = { { 0 } };
 	int *error = result->error[others];
 	uint64_t until;
 
@@ -126,7 +129,8 @@ static void play_round(struct match *match, const struct settings *settings, int
 		side_calibrate(match, side, settings->block, &error[side]);
 	until = now_ns() + (uint64_t)(settings->seconds * weight * 1e9 / settings->rounds);
 	for (unsigned pair = 1; (match->playing[MADANG] || match->playing[KERNEL]) &&
-	                        !stop_asked() && now_ns() < until; pair++) {
+	                        !stop_asked() && now_ns() < until;
+	     pair++) {
 		play_pair(match, &match->ratio[others], match->ns[others], round);
 		if (renew_pairs != 0 && pair % renew_pairs == 0) {
 			/* pages lie elsewhere after this, so that their luck averages out */
@@ -158,7 +162,7 @@ static struct spread growth_of(const struct match *match, int side)
 {
 	const struct samples *without = &match->round_median[0][side];
 	const struct samples *with = &match->round_median[1][side];
-	struct samples growth = {0};
+	struct samples growth = { 0 };
 	struct spread spread;
 
 	for (unsigned i = 0; i < without->count && i < with->count; i++)
@@ -186,10 +190,10 @@ static void match_finish(struct match *match, struct case_result *ret_result)
 void case_measure(const struct settings *settings, const struct bench_case *what,
                   struct case_result *ret_result)
 {
-	struct match match = {.what = what};
+	struct match match = { .what = what };
 	bool crowded = settings->others > 0 && !what->memory_only;
 
-	*ret_result = (struct case_result){.what = what, .measured = {true, crowded}};
+	*ret_result = (struct case_result){ .what = what, .measured = { true, crowded } };
 	for (unsigned round = 0; round < settings->rounds && !stop_asked(); round++) {
 		if (crowded && round % 2 == 1)
 			play_with_others(&match, settings, ret_result);

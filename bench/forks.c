@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ATTACHMENTS 4
+#define ATTACHMENTS     4
 #define ATTACHMENT_SIZE 65536u
 
 /* Reads or gives up: a short read means that the other end is gone. */
@@ -127,7 +127,7 @@ int forks_driver(const char *side_name, bool control)
 		sides_control();
 	side = bench_sides[strcmp(side_name, "kernel") == 0 ? KERNEL : MADANG];
 	for (int i = 0; i < ATTACHMENTS; i++)
-		held[i] = (struct attachment){.id = -1};
+		held[i] = (struct attachment){ .id = -1 };
 	answer = attach_all(side, held);
 	while (write_all(STDOUT_FILENO, &answer, sizeof answer) && answer != 0 &&
 	       read_all(STDIN_FILENO, &n, sizeof n))

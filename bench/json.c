@@ -89,7 +89,8 @@ static void member_spread(struct json *json, const char *name, const struct spre
 	if (spread->count == 0)
 		fputs("null", json->out);
 	else
-		fprintf(json->out, "{\"median\": %.10g, \"p10\": %.10g, \"p90\": %.10g, \"samples\": %u}",
+		fprintf(json->out,
+		        "{\"median\": %.10g, \"p10\": %.10g, \"p90\": %.10g, \"samples\": %u}",
 		        spread->median, spread->low, spread->high, spread->count);
 }
 
@@ -188,8 +189,10 @@ static void put_scale(struct json *json, const struct scale_result *scale)
 			open_level(json, NULL, '{');
 			member_text(json, "call", scale->call[call]);
 			member_number(json, "processes", scale->processes[step]);
-			member_number(json, "madang_per_second", scale->per_second[call][step][MADANG]);
-			member_number(json, "kernel_per_second", scale->per_second[call][step][KERNEL]);
+			member_number(json, "madang_per_second",
+			              scale->per_second[call][step][MADANG]);
+			member_number(json, "kernel_per_second",
+			              scale->per_second[call][step][KERNEL]);
 			close_level(json, '}');
 		}
 	close_level(json, ']');
@@ -366,7 +369,7 @@ static void put_channel(struct json *json, const struct channel_result *channel)
 
 int report_json(const struct report *report, const char *path)
 {
-	struct json json = {.out = fopen(path, "we"), .first = true};
+	struct json json = { .out = fopen(path, "we"), .first = true };
 	bool written;
 
 	if (json.out == NULL)

@@ -17,7 +17,7 @@
 void machine_namespace_make(struct machine *machine)
 {
 	const char *temporary = getenv("TMPDIR");
-	const char *const parents[] = {"/dev/shm", temporary ? temporary : "/tmp"};
+	const char *const parents[] = { "/dev/shm", temporary ? temporary : "/tmp" };
 
 	for (unsigned i = 0; i < sizeof parents / sizeof *parents; i++) {
 		int length = snprintf(machine->namespace_dir, sizeof machine->namespace_dir,
@@ -76,7 +76,7 @@ static void first_line(const char *path, const char *name, char *ret_text, size_
 /* Some systems name the model, some only the part's number. */
 static void describe_cpu(struct machine *machine)
 {
-	static const char *const names[] = {"model name", "Model", "CPU part"};
+	static const char *const names[] = { "model name", "Model", "CPU part" };
 
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
 		first_line("/proc/cpuinfo", names[i], machine->cpu, sizeof machine->cpu);

@@ -82,7 +82,7 @@ static bool sides_ready(const struct settings *settings, const struct machine *m
 	}
 	if (!side_madang_answers()) {
 		fprintf(stderr, "madang-bench: shmget is not answered by Madang here; is "
-		        "libmadang-sysv linked, and the namespace usable?\n");
+		                "libmadang-sysv linked, and the namespace usable?\n");
 		return false;
 	}
 	return true;
@@ -91,8 +91,8 @@ static bool sides_ready(const struct settings *settings, const struct machine *m
 int main(int argc, char **argv)
 {
 	struct settings settings;
-	struct machine machine = {.own_ipc_namespace = false};
-	struct report report = {.settings = &settings, .machine = &machine};
+	struct machine machine = { .own_ipc_namespace = false };
+	struct report report = { .settings = &settings, .machine = &machine };
 	int status = 0;
 
 	if (argc == 4 && strcmp(argv[1], "--fork-driver") == 0)

@@ -50,7 +50,7 @@ void samples_add(struct samples *samples, double value)
 void samples_free(struct samples *samples)
 {
 	free(samples->value);
-	*samples = (struct samples){0};
+	*samples = (struct samples){ 0 };
 }
 
 static int by_value(const void *left, const void *right)
@@ -75,7 +75,7 @@ static double quantile(const double *sorted, unsigned count, double share)
 
 struct spread samples_spread(const struct samples *samples)
 {
-	struct spread spread = {0};
+	struct spread spread = { 0 };
 	double *sorted;
 
 	if (samples->count == 0)
@@ -129,8 +129,8 @@ bool stop_asked(void)
 
 void stop_on_signals(void)
 {
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal};
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal };
 
 	sigemptyset(&action.sa_mask);
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)

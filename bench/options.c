@@ -109,30 +109,56 @@ static void set_times(struct settings *settings)
 void options_read(struct settings *settings, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"quick", no_argument, NULL, 'q'},   {"case", required_argument, NULL, 'c'},
-		{"others", required_argument, NULL, 'o'}, {"scale", no_argument, NULL, 's'},
-		{"parts", no_argument, NULL, 'p'},   {"sync", no_argument, NULL, 'y'},
-		{"channel", no_argument, NULL, 'n'},
-		{"control", no_argument, NULL, 'k'},
-		{"json", required_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{ "quick", no_argument, NULL, 'q' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "others", required_argument, NULL, 'o' },
+		{ "scale", no_argument, NULL, 's' },
+		{ "parts", no_argument, NULL, 'p' },
+		{ "sync", no_argument, NULL, 'y' },
+		{ "channel", no_argument, NULL, 'n' },
+		{ "control", no_argument, NULL, 'k' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
-	*settings = (struct settings){.others = OTHERS_USUAL};
+	*settings = (struct settings){ .others = OTHERS_USUAL };
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
-		case 'q': settings->quick = true; break;
-		case 'c': settings->only = optarg; break;
-		case 'o': settings->others = read_others(optarg); break;
-		case 's': settings->scale = true; break;
-		case 'p': settings->parts = true; break;
-		case 'y': settings->sync = true; break;
-		case 'n': settings->channel = true; break;
-		case 'k': settings->control = true; break;
-		case 'j': settings->json = optarg; break;
-		case 'h': fputs(help, stdout); exit(0);
-		default: fputs("Try madang-bench --help.\n", stderr); exit(2);
+		case 'q':
+			settings->quick = true;
+			break;
+		case 'c':
+			settings->only = optarg;
+			break;
+		case 'o':
+			settings->others = read_others(optarg);
+			break;
+		case 's':
+			settings->scale = true;
+			break;
+		case 'p':
+			settings->parts = true;
+			break;
+		case 'y':
+			settings->sync = true;
+			break;
+		case 'n':
+			settings->channel = true;
+			break;
+		case 'k':
+			settings->control = true;
+			break;
+		case 'j':
+			settings->json = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			exit(0);
+		default:
+			fputs("Try madang-bench --help.\n", stderr);
+			exit(2);
 		}
 	}
 	if (optind < argc)

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define OTHERS_MAX 30000
-#define FIRST_KEY 0x6d000000 /* away from the cases' keys and from ftok's usual ones */
+#define FIRST_KEY  0x6d000000 /* away from the cases' keys and from ftok's usual ones */
 
 struct crowd {
 	const struct side *side;
@@ -65,7 +65,7 @@ static void on_crash(int number)
 
 void others_remove_on_crash(void)
 {
-	static const int numbers[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+	static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
 
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		signal(numbers[i], on_crash);

@@ -35,27 +35,27 @@
 #endif
 
 #define DATA_FILE "parts-data"
-#define NEW_FILE "parts-new"
+#define NEW_FILE  "parts-new"
 
 /* What the parts work on. */
 struct tools {
 	int directory;
-	int file;    /* one page, tmpfs */
-	int holder;  /* a second description of the file, which locks its byte 0 */
+	int file;   /* one page, tmpfs */
+	int holder; /* a second description of the file, which locks its byte 0 */
 	size_t page;
 };
 
 /* Each part is one expression done n times; the loop is written once. */
-#define PART(name, expression) \
-	static uint64_t name(void *context, unsigned n) \
-	{ \
-		const struct tools *tools = context; \
-		uint64_t start = now_ns(); \
-		bool done = true; \
-		(void)tools; \
-		for (unsigned i = 0; i < n && done; i++) \
-			done = (expression); \
-		return done ? now_ns() - start : 0; \
+#define PART(name, expression)                                                                     \
+	static uint64_t name(void *context, unsigned n)                                            \
+	{                                                                                          \
+		const struct tools *tools = context;                                               \
+		uint64_t start = now_ns();                                                         \
+		bool done = true;                                                                  \
+		(void)tools;                                                                       \
+		for (unsigned i = 0; i < n && done; i++)                                           \
+			done = (expression);                                                       \
+		return done ? now_ns() - start : 0;                                                \
 	}
 
 static bool signals_pair(void)
@@ -114,14 +114,16 @@ static bool make_and_unlink(const struct tools *tools, off_t reserve)
 /* Asks who holds a byte of the file; `wanted` is the answer that is right. */
 static bool ask_lock(const struct tools *tools, off_t byte, short wanted)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1
+	};
 
 	return fcntl(tools->file, F_OFD_GETLK, &lock) == 0 && lock.l_type == wanted;
 }
 
 static bool lock_and_unlock(const struct tools *tools)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 7, .l_len = 1};
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 7, .l_len = 1 };
 
 	if (fcntl(tools->file, F_OFD_SETLK, &lock) != 0)
 		return false;
@@ -164,26 +166,26 @@ static const struct {
 	const char *name, *what;
 	block_run *run;
 } parts[] = {
-	{"geteuid", "geteuid", run_geteuid},
-	{"sigprocmask", "rt_sigprocmask: block all, restore (two calls)", run_signals},
-	{"fstat", "fstat of a tmpfs file", run_fstat},
-	{"mmap", "mmap + munmap, shared, 4 KiB, of an open tmpfs file", run_map},
-	{"mmap-touch", "the same with one page touched", run_map_touch},
-	{"open", "openat + close of an existing tmpfs file", run_open},
-	{"make", "openat(O_CREAT) + ftruncate + close + unlinkat", run_make},
-	{"make-64k", "the same with fallocate of 64 KiB", run_make_reserved},
-	{"getlk-free", "F_OFD_GETLK of a byte that nobody holds", run_lock_free},
-	{"getlk-held", "F_OFD_GETLK of a byte that is held", run_lock_held},
-	{"setlk", "F_OFD_SETLK: lock, unlock (two calls)", run_lock_pair},
-	{"clock-coarse", "clock_gettime(CLOCK_REALTIME_COARSE)", run_clock_coarse},
-	{"clock", "clock_gettime(CLOCK_REALTIME)", run_clock},
-	{"fork", "fork + _exit + waitpid", run_fork},
+	{ "geteuid", "geteuid", run_geteuid },
+	{ "sigprocmask", "rt_sigprocmask: block all, restore (two calls)", run_signals },
+	{ "fstat", "fstat of a tmpfs file", run_fstat },
+	{ "mmap", "mmap + munmap, shared, 4 KiB, of an open tmpfs file", run_map },
+	{ "mmap-touch", "the same with one page touched", run_map_touch },
+	{ "open", "openat + close of an existing tmpfs file", run_open },
+	{ "make", "openat(O_CREAT) + ftruncate + close + unlinkat", run_make },
+	{ "make-64k", "the same with fallocate of 64 KiB", run_make_reserved },
+	{ "getlk-free", "F_OFD_GETLK of a byte that nobody holds", run_lock_free },
+	{ "getlk-held", "F_OFD_GETLK of a byte that is held", run_lock_held },
+	{ "setlk", "F_OFD_SETLK: lock, unlock (two calls)", run_lock_pair },
+	{ "clock-coarse", "clock_gettime(CLOCK_REALTIME_COARSE)", run_clock_coarse },
+	{ "clock", "clock_gettime(CLOCK_REALTIME)", run_clock },
+	{ "fork", "fork + _exit + waitpid", run_fork },
 };
 #define PART_COUNT ((unsigned)(sizeof parts / sizeof *parts))
 
 static bool tools_make(struct tools *tools, const char *dir)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
 
 	tools->page = (size_t)sysconf(_SC_PAGESIZE);
 	tools->directory = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -212,9 +214,9 @@ static void tools_drop(struct tools *tools)
 unsigned parts_measure(const struct settings *settings, const char *dir,
                        struct part_result ret_results[PARTS_MAX])
 {
-	struct tools tools = {.directory = -1, .file = -1, .holder = -1};
-	struct samples samples[PART_COUNT] = {{0}};
-	unsigned size[PART_COUNT] = {0};
+	struct tools tools = { .directory = -1, .file = -1, .holder = -1 };
+	struct samples samples[PART_COUNT] = { { 0 } };
+	unsigned size[PART_COUNT] = { 0 };
 	uint64_t until;
 
 	_Static_assert(PART_COUNT <= PARTS_MAX, "room for every part");

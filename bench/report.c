@@ -110,7 +110,8 @@ static void print_cases(const struct report *report, FILE *out)
 	}
 	if (!crowded)
 		return;
-	fprintf(out, "\nWith other segments present: %s %d, kernel %d. growth = with them / without.\n",
+	fprintf(out,
+	        "\nWith other segments present: %s %d, kernel %d. growth = with them / without.\n",
 	        bench_sides[MADANG]->name, others_present(report, MADANG),
 	        others_present(report, KERNEL));
 	print_heading("  growth (10%-90%)     bar              kernel's", out);
@@ -163,13 +164,15 @@ static void print_setting(const struct report *report, FILE *out)
 	        machine->page_size);
 	fprintf(out, "kernel    %s; huge pages for shared memory: %s\n", machine->system,
 	        machine->huge_pages);
-	fprintf(out, "settings  %.1f s a case, %.1f ms a block, %u rounds%s%s; euid %ld; "
+	fprintf(out,
+	        "settings  %.1f s a case, %.1f ms a block, %u rounds%s%s; euid %ld; "
 	        "namespace %s; kernel IPC %s\n\n",
 	        settings->seconds, settings->block * 1e3, settings->rounds,
 	        settings->quick ? ", quick" : "", settings->control ? ", CONTROL RUN" : "",
 	        machine->euid, machine->namespace_dir,
-	        !machine->kernel_ipc ? "MISSING: Madang's numbers stand alone"
-	        : machine->own_ipc_namespace ? "in a namespace of its own" : "of the system");
+	        !machine->kernel_ipc         ? "MISSING: Madang's numbers stand alone"
+	        : machine->own_ipc_namespace ? "in a namespace of its own"
+	                                     : "of the system");
 }
 
 void report_text(const struct report *report, FILE *out)

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #define PROCESSES_MAX 64
-#define BATCH 16     /* calls between two looks at `phase` */
-#define TIMES 3      /* the median of so many turns of each side */
+#define BATCH         16 /* calls between two looks at `phase` */
+#define TIMES         3  /* the median of so many turns of each side */
 
 enum { WAIT, GO, STOP };
 
@@ -68,13 +68,13 @@ static const struct {
 	const char *name;
 	scale_call *call;
 } calls[SCALE_CALLS] = {
-	{"look-up, 0600", call_lookup},
-	{"IPC_STAT", call_stat},
-	{"shmat + shmdt", call_attach},
-	{"create + remove", call_create},
+	{ "look-up, 0600", call_lookup },
+	{ "IPC_STAT", call_stat },
+	{ "shmat + shmdt", call_attach },
+	{ "create + remove", call_create },
 };
 
-static const unsigned steps[SCALE_STEPS] = {1, 2, 8, 64};
+static const unsigned steps[SCALE_STEPS] = { 1, 2, 8, 64 };
 
 /* One of the processes. A call that fails ends it: its count stays low. */
 static void work(struct arena *arena, struct counter *mine, scale_call *call,
@@ -96,7 +96,7 @@ static void work(struct arena *arena, struct counter *mine, scale_call *call,
 
 static void sleep_seconds(double seconds)
 {
-	struct timespec time = {.tv_sec = (time_t)seconds};
+	struct timespec time = { .tv_sec = (time_t)seconds };
 
 	time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
 	nanosleep(&time, NULL); /* a signal ends it early: all the better */
@@ -144,7 +144,7 @@ static double run_together(struct arena *arena, unsigned processes, scale_call *
 
 static bool shared_make(struct case_state *state, const struct side *side)
 {
-	*state = (struct case_state){.side = side, .id = -1, .key = 0x6b000000 + (key_t)getpid()};
+	*state = (struct case_state){ .side = side, .id = -1, .key = 0x6b000000 + (key_t)getpid() };
 	do {
 		state->key++;
 		state->id = side->get(state->key, 4096, IPC_CREAT | IPC_EXCL | 0600);
@@ -157,13 +157,14 @@ static void measure_step(struct arena *arena, unsigned processes, scale_call *ca
                          const struct case_state state[SIDES], double seconds,
                          double ret_per_second[SIDES])
 {
-	struct samples samples[SIDES] = {{0}};
+	struct samples samples[SIDES] = { { 0 } };
 
 	for (int turn = 0; turn < TIMES; turn++)
 		for (int side = 0; side < SIDES && !stop_asked(); side++)
 			if (state[side].id >= 0)
-				samples_add(&samples[side], run_together(arena, processes, call,
-				            &state[side], seconds / TIMES));
+				samples_add(&samples[side],
+				            run_together(arena, processes, call, &state[side],
+				                         seconds / TIMES));
 	for (int side = 0; side < SIDES; side++) {
 		ret_per_second[side] = samples_spread(&samples[side]).median;
 		samples_free(&samples[side]);
@@ -176,7 +177,7 @@ void scale_measure(const struct settings *settings, struct scale_result *ret_res
 	                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct case_state state[SIDES];
 
-	*ret_result = (struct scale_result){0};
+	*ret_result = (struct scale_result){ 0 };
 	if (arena == MAP_FAILED)
 		return;
 	for (int side = 0; side < SIDES; side++)

@@ -78,10 +78,10 @@ static int kernel_ctl(int id, int command, struct shmid_ds *data)
 
 #endif
 
-static struct side madang = {"madang", shmget, shmat, shmdt, shmctl};
-static const struct side kernel = {"kernel", kernel_get, kernel_at, kernel_dt, kernel_ctl};
+static struct side madang = { "madang", shmget, shmat, shmdt, shmctl };
+static const struct side kernel = { "kernel", kernel_get, kernel_at, kernel_dt, kernel_ctl };
 
-const struct side *const bench_sides[SIDES] = {[MADANG] = &madang, [KERNEL] = &kernel};
+const struct side *const bench_sides[SIDES] = { [MADANG] = &madang, [KERNEL] = &kernel };
 
 void sides_control(void)
 {
@@ -109,7 +109,7 @@ bool side_kernel_works(void)
 bool side_madang_answers(void)
 {
 	enum { ODD_SIZE = 12347 };
-	struct shmid_ds about = {0};
+	struct shmid_ds about = { 0 };
 	int id = shmget(IPC_PRIVATE, ODD_SIZE, IPC_CREAT | 0600);
 	bool kernels;
 

@@ -26,9 +26,22 @@ extern "C" {
 enum sync_side { SYNC_MADANG, SYNC_LIBC, SYNC_BOOST, SYNC_SIDES };
 
 enum sync_case_name {
-	SYNC_MUTEX, SYNC_MUTEX_2, SYNC_READ, SYNC_WRITE, SYNC_READ_2, SYNC_SEM,
-	SYNC_CELL_READ, SYNC_CELL_WRITER, SYNC_EVENT, SYNC_SEM_PAIR, SYNC_EVENT_PAIR,
-	SYNC_COND_PAIR, SYNC_COND_SIGNAL, SYNC_COND_BROADCAST, SYNC_BARRIER, SYNC_TXN,
+	SYNC_MUTEX,
+	SYNC_MUTEX_2,
+	SYNC_READ,
+	SYNC_WRITE,
+	SYNC_READ_2,
+	SYNC_SEM,
+	SYNC_CELL_READ,
+	SYNC_CELL_WRITER,
+	SYNC_EVENT,
+	SYNC_SEM_PAIR,
+	SYNC_EVENT_PAIR,
+	SYNC_COND_PAIR,
+	SYNC_COND_SIGNAL,
+	SYNC_COND_BROADCAST,
+	SYNC_BARRIER,
+	SYNC_TXN,
 	SYNC_CASES
 };
 
@@ -41,10 +54,10 @@ struct sync_data {
 	uint32_t token, waiting, over; /* by the mutex, for the conditions */
 	uint32_t generation;
 	char between[64];
-	uint64_t words[2];               /* of the transaction */
-	uint32_t version;                /* with `value`: of a side without cells */
+	uint64_t words[2]; /* of the transaction */
+	uint32_t version;  /* with `value`: of a side without cells */
 	unsigned char value[SYNC_VALUE];
-	unsigned char copy[SYNC_VALUE];  /* what was read */
+	unsigned char copy[SYNC_VALUE]; /* what was read */
 	char after[64];
 };
 

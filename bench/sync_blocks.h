@@ -22,52 +22,52 @@ static struct objects *objects_of(struct sync_game *game)
 }
 
 /* n times the same, by the driver alone. */
-#define SOLO(name, operation) \
-	static uint64_t name(struct sync_game *game, unsigned n) \
-	{ \
-		struct objects *o = objects_of(game); \
-		uint64_t start = sync_now(); \
-		int bad = 0; \
-		while (n-- > 0) { \
-			operation \
-		} \
-		return ended(start, bad); \
+#define SOLO(name, operation)                                                                      \
+	static uint64_t name(struct sync_game *game, unsigned n)                                   \
+	{                                                                                          \
+		struct objects *o = objects_of(game);                                              \
+		uint64_t start = sync_now();                                                       \
+		int bad = 0;                                                                       \
+		while (n-- > 0) {                                                                  \
+			operation                                                                  \
+		}                                                                                  \
+		return ended(start, bad);                                                          \
 	}
 
 /* The same by a partner, until the driver has done its n. */
-#define UNTIL_STOPPED(name, operation) \
-	static uint32_t name(struct sync_game *game, unsigned number) \
-	{ \
-		struct objects *o = objects_of(game); \
-		uint32_t done = 0; \
-		int bad = 0; \
-		(void)number; \
-		for (; !sync_stopped(game); done++) { \
-			operation \
-		} \
-		return bad ? UINT32_MAX : done; \
+#define UNTIL_STOPPED(name, operation)                                                             \
+	static uint32_t name(struct sync_game *game, unsigned number)                              \
+	{                                                                                          \
+		struct objects *o = objects_of(game);                                              \
+		uint32_t done = 0;                                                                 \
+		int bad = 0;                                                                       \
+		(void)number;                                                                      \
+		for (; !sync_stopped(game); done++) {                                              \
+			operation                                                                  \
+		}                                                                                  \
+		return bad ? UINT32_MAX : done;                                                    \
 	}
 
 /* The same number of rounds as the driver's. None of them is counted twice. */
-#define ROUNDS(name, operation) \
-	static uint32_t name(struct sync_game *game, unsigned number) \
-	{ \
-		struct objects *o = objects_of(game); \
-		uint32_t n = game->control->rounds; \
-		int bad = 0; \
-		(void)number; \
-		while (n-- > 0) { \
-			operation \
-		} \
-		return bad ? UINT32_MAX : 0; \
+#define ROUNDS(name, operation)                                                                    \
+	static uint32_t name(struct sync_game *game, unsigned number)                              \
+	{                                                                                          \
+		struct objects *o = objects_of(game);                                              \
+		uint32_t n = game->control->rounds;                                                \
+		int bad = 0;                                                                       \
+		(void)number;                                                                      \
+		while (n-- > 0) {                                                                  \
+			operation                                                                  \
+		}                                                                                  \
+		return bad ? UINT32_MAX : 0;                                                       \
 	}
 
 /* ---- mutex ------------------------------------------------------------------------- */
 
 SOLO(run_mutex, bad |= mutex_lock(&o->mutex); bad |= mutex_unlock(&o->mutex);)
 SOLO(run_mutex_2, bad |= mutex_lock(&o->mutex); o->data.guarded++; bad |= mutex_unlock(&o->mutex);)
-UNTIL_STOPPED(partner_mutex_2,
-              bad |= mutex_lock(&o->mutex); o->data.guarded++; bad |= mutex_unlock(&o->mutex);)
+UNTIL_STOPPED(partner_mutex_2, bad |= mutex_lock(&o->mutex); o->data.guarded++;
+              bad |= mutex_unlock(&o->mutex);)
 
 /* ---- rwlock ------------------------------------------------------------------------ */
 
@@ -97,25 +97,18 @@ ROUNDS(partner_event_pair, bad |= event_take(&o->event[0]); bad |= event_set(&o-
 
 #if WITH_COND
 
-SOLO(run_cond_pair,
-     bad |= mutex_lock(&o->mutex);
-     o->data.token = 1;
+SOLO(run_cond_pair, bad |= mutex_lock(&o->mutex); o->data.token = 1;
      bad |= cond_signal(&o->cond[0]);
-     while (o->data.token != 0 && !bad)
-	     bad |= cond_wait(&o->cond[1], &o->mutex);
+     while (o->data.token != 0 && !bad) bad |= cond_wait(&o->cond[1], &o->mutex);
      bad |= mutex_unlock(&o->mutex);)
-ROUNDS(partner_cond_pair,
-       bad |= mutex_lock(&o->mutex);
-       while (o->data.token != 1 && !bad)
-	       bad |= cond_wait(&o->cond[0], &o->mutex);
-       o->data.token = 0;
-       bad |= cond_signal(&o->cond[1]);
-       bad |= mutex_unlock(&o->mutex);)
+ROUNDS(partner_cond_pair, bad |= mutex_lock(&o->mutex);
+       while (o->data.token != 1 && !bad) bad |= cond_wait(&o->cond[0], &o->mutex);
+       o->data.token = 0; bad |= cond_signal(&o->cond[1]); bad |= mutex_unlock(&o->mutex);)
 
 /* Until all partners wait; they leave the mutex only to do so. */
 static int crowd_begin(struct objects *o, unsigned partners)
 {
-	const struct timespec moment = {0, 100000};
+	const struct timespec moment = { 0, 100000 };
 	int bad = 0;
 
 	for (bool there = false; !there && !bad;) {
@@ -254,7 +247,7 @@ static uint64_t run_cell_writer(struct sync_game *game, unsigned n)
 static uint32_t partner_cell_writer(struct sync_game *game, unsigned number)
 {
 	struct objects *o = objects_of(game);
-	unsigned char value[SYNC_VALUE] = {0};
+	unsigned char value[SYNC_VALUE] = { 0 };
 	uint32_t done = 0;
 	int bad = 0;
 

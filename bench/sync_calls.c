@@ -14,8 +14,10 @@
 const char *sync_wake_name(enum sync_wake what)
 {
 	static const char *const names[SYNC_WAKES] = {
-		[SYNC_WAKE_SEM] = "semaphore", [SYNC_WAKE_EVENT] = "event",
-		[SYNC_WAKE_MUTEX] = "mutex", [SYNC_WAKE_COND] = "condition",
+		[SYNC_WAKE_SEM] = "semaphore",
+		[SYNC_WAKE_EVENT] = "event",
+		[SYNC_WAKE_MUTEX] = "mutex",
+		[SYNC_WAKE_COND] = "condition",
 	};
 
 	return names[what];
@@ -50,7 +52,7 @@ static int act(void *context)
 static bool traced_begin(struct traced *traced, const struct sync_side_about *about, void *objects,
                          enum sync_wake what, bool waker)
 {
-	struct wake_job job = {about, objects, what, waker};
+	struct wake_job job = { about, objects, what, waker };
 
 	return trace_begin(traced, prepare, act, &job, 1);
 }
@@ -60,7 +62,7 @@ static bool traced_begin(struct traced *traced, const struct sync_side_about *ab
 static void count_alone(const struct sync_side_about *about, enum sync_wake what, int *ret_calls)
 {
 	void *objects = shared_memory(SYNC_OBJECTS_SIZE);
-	struct traced waker = {0};
+	struct traced waker = { 0 };
 	int calls = 0;
 
 	*ret_calls = -1;
@@ -76,7 +78,7 @@ static void count_both(const struct sync_side_about *about, enum sync_wake what,
                        int *ret_waker)
 {
 	void *objects = shared_memory(SYNC_OBJECTS_SIZE);
-	struct traced waiter = {0}, waker = {0};
+	struct traced waiter = { 0 }, waker = { 0 };
 	bool counted = about->make(objects);
 	int waits = 0, wakes = 0;
 
@@ -84,12 +86,11 @@ static void count_both(const struct sync_side_about *about, enum sync_wake what,
 	if (what == SYNC_WAKE_MUTEX)
 		counted = counted && traced_begin(&waker, about, objects, what, true);
 	counted = counted && traced_begin(&waiter, about, objects, what, false);
-	counted = counted && !trace_count(&waiter, true, &waits) &&
-	          trace_sleeps(waiter.pid);
+	counted = counted && !trace_count(&waiter, true, &waits) && trace_sleeps(waiter.pid);
 	if (what != SYNC_WAKE_MUTEX)
 		counted = counted && traced_begin(&waker, about, objects, what, true);
-	counted = counted && trace_count(&waker, true, &wakes) &&
-	          trace_count(&waiter, false, &waits);
+	counted =
+		counted && trace_count(&waker, true, &wakes) && trace_count(&waiter, false, &waits);
 	*ret_waiter = counted ? waits : -1;
 	*ret_waker = counted ? wakes : -1;
 	trace_end(&waiter);
@@ -100,15 +101,16 @@ static void count_both(const struct sync_side_about *about, enum sync_wake what,
 static bool has(const struct sync_side_about *about, enum sync_wake what)
 {
 	static const enum sync_case_name of[SYNC_WAKES] = {
-		[SYNC_WAKE_SEM] = SYNC_SEM, [SYNC_WAKE_EVENT] = SYNC_EVENT,
-		[SYNC_WAKE_MUTEX] = SYNC_MUTEX, [SYNC_WAKE_COND] = SYNC_COND_PAIR,
+		[SYNC_WAKE_SEM] = SYNC_SEM,
+		[SYNC_WAKE_EVENT] = SYNC_EVENT,
+		[SYNC_WAKE_MUTEX] = SYNC_MUTEX,
+		[SYNC_WAKE_COND] = SYNC_COND_PAIR,
 	};
 
 	return about->name != NULL && about->play[of[what]].run != NULL;
 }
 
-void sync_calls_count(const struct sync_side_about side[SYNC_SIDES],
-                      struct sync_calls *ret_calls)
+void sync_calls_count(const struct sync_side_about side[SYNC_SIDES], struct sync_calls *ret_calls)
 {
 	for (int i = 0; i < SYNC_SIDES; i++) {
 		for (int what = 0; what < SYNC_WAKES; what++) {

@@ -10,8 +10,8 @@
 
 struct sync_case {
 	const char *name, *what;
-	double bar;      /* Madang / C library at most; 0: recorded only */
-	double bar_ns;   /* Madang's own nanoseconds at most; 0: none */
+	double bar;    /* Madang / C library at most; 0: recorded only */
+	double bar_ns; /* Madang's own nanoseconds at most; 0: none */
 	unsigned partners;
 	unsigned weight; /* blocks so many times as long as usual */
 	bool together;   /* the partners' operations count as the driver's do */
@@ -26,7 +26,7 @@ struct sync_case_result {
 	struct spread share[SYNC_SIDES]; /* partners' operations for one of the driver's */
 	struct spread fresh[SYNC_SIDES]; /* of the reads, those that found a new value */
 	bool failed[SYNC_SIDES];
-	unsigned disturbed, turns;       /* turns left out, and all */
+	unsigned disturbed, turns; /* turns left out, and all */
 };
 
 /* System calls of waking; -1: not counted, or not on this side. */
@@ -48,7 +48,7 @@ struct sync_match_side {
 	const struct sync_play *play;
 	struct sync_game game;
 	bool playing;
-	unsigned size; /* of a block */
+	unsigned size;         /* of a block */
 	uint64_t partners_did; /* in the last block */
 	uint32_t preempted;    /* in the last block, of all its processes */
 	pid_t pid[SYNC_PARTNERS_MAX];

@@ -12,13 +12,13 @@
 #include <semaphore.h>
 #include <string.h>
 
-#define WITH_RWLOCK 1
-#define WITH_SEM 1
-#define WITH_EVENT 1
-#define WITH_COND 1
+#define WITH_RWLOCK  1
+#define WITH_SEM     1
+#define WITH_EVENT   1
+#define WITH_COND    1
 #define WITH_BARRIER 1
-#define WITH_CELL 1
-#define WITH_TXN 1
+#define WITH_CELL    1
+#define WITH_TXN     1
 
 #define LINE __attribute__((aligned(64)))
 
@@ -26,30 +26,34 @@ struct objects {
 	LINE pthread_mutex_t mutex;
 	LINE pthread_mutex_t other;
 	LINE pthread_rwlock_t rwlock;
-	struct { LINE sem_t one; } sems[2];
-	struct { LINE pthread_cond_t one; } conds[2];
+	struct {
+		LINE sem_t one;
+	} sems[2];
+	struct {
+		LINE pthread_cond_t one;
+	} conds[2];
 	LINE pthread_barrier_t barrier;
 	LINE struct sync_data data;
 };
 
 _Static_assert(sizeof(struct objects) <= SYNC_OBJECTS_SIZE, "");
 
-#define sem sems
-#define event sems
-#define cond conds
-#define mutex_lock pthread_mutex_lock
-#define mutex_unlock pthread_mutex_unlock
-#define rw_read pthread_rwlock_rdlock
-#define rw_unread pthread_rwlock_unlock
-#define rw_write pthread_rwlock_wrlock
-#define rw_unwrite pthread_rwlock_unlock
-#define sem_up(object) sem_post(&(object)->one)
-#define sem_down(object) sem_wait(&(object)->one)
-#define event_set(object) sem_post(&(object)->one)
-#define event_unset(object) sem_trywait(&(object)->one)
-#define event_take(object) sem_wait(&(object)->one)
-#define cond_signal(object) pthread_cond_signal(&(object)->one)
-#define cond_broadcast(object) pthread_cond_broadcast(&(object)->one)
+#define sem                      sems
+#define event                    sems
+#define cond                     conds
+#define mutex_lock               pthread_mutex_lock
+#define mutex_unlock             pthread_mutex_unlock
+#define rw_read                  pthread_rwlock_rdlock
+#define rw_unread                pthread_rwlock_unlock
+#define rw_write                 pthread_rwlock_wrlock
+#define rw_unwrite               pthread_rwlock_unlock
+#define sem_up(object)           sem_post(&(object)->one)
+#define sem_down(object)         sem_wait(&(object)->one)
+#define event_set(object)        sem_post(&(object)->one)
+#define event_unset(object)      sem_trywait(&(object)->one)
+#define event_take(object)       sem_wait(&(object)->one)
+#define cond_signal(object)      pthread_cond_signal(&(object)->one)
+#define cond_broadcast(object)   pthread_cond_broadcast(&(object)->one)
 #define cond_wait(object, mutex) pthread_cond_wait(&(object)->one, mutex)
 
 static int barrier_meet(pthread_barrier_t *barrier)
@@ -99,8 +103,8 @@ static int make_locks(struct objects *o)
 	bad |= pthread_mutexattr_setpshared(&mutex, PTHREAD_PROCESS_SHARED);
 	bad |= pthread_mutexattr_setrobust(&mutex, PTHREAD_MUTEX_ROBUST);
 	bad |= pthread_rwlockattr_setpshared(&rwlock, PTHREAD_PROCESS_SHARED);
-	return bad | pthread_mutex_init(&o->mutex, &mutex) |
-	       pthread_mutex_init(&o->other, &mutex) | pthread_rwlock_init(&o->rwlock, &rwlock);
+	return bad | pthread_mutex_init(&o->mutex, &mutex) | pthread_mutex_init(&o->other, &mutex) |
+	       pthread_rwlock_init(&o->rwlock, &rwlock);
 }
 
 static int make_meetings(struct objects *o)

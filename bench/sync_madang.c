@@ -7,13 +7,13 @@
 
 #include <madang/sync.h>
 
-#define WITH_RWLOCK 1
-#define WITH_SEM 1
-#define WITH_EVENT 1
-#define WITH_COND 1
+#define WITH_RWLOCK  1
+#define WITH_SEM     1
+#define WITH_EVENT   1
+#define WITH_COND    1
 #define WITH_BARRIER 1
-#define WITH_CELL 1
-#define WITH_TXN 1
+#define WITH_CELL    1
+#define WITH_TXN     1
 
 enum { JOURNAL = 256 };
 
@@ -31,20 +31,20 @@ struct objects {
 
 _Static_assert(sizeof(struct objects) <= SYNC_OBJECTS_SIZE, "");
 
-#define mutex_lock mdg_mutex_lock
-#define mutex_unlock mdg_mutex_unlock
-#define rw_read mdg_rwlock_read
-#define rw_unread mdg_rwlock_unlock
-#define rw_write mdg_rwlock_write
-#define rw_unwrite mdg_rwlock_unlock
-#define sem_up(sem) mdg_sem_post(sem, 1)
-#define sem_down mdg_sem_wait
-#define event_set mdg_event_set
-#define event_unset mdg_event_trytake
-#define event_take mdg_event_take
-#define cond_signal mdg_cond_signal
+#define mutex_lock     mdg_mutex_lock
+#define mutex_unlock   mdg_mutex_unlock
+#define rw_read        mdg_rwlock_read
+#define rw_unread      mdg_rwlock_unlock
+#define rw_write       mdg_rwlock_write
+#define rw_unwrite     mdg_rwlock_unlock
+#define sem_up(sem)    mdg_sem_post(sem, 1)
+#define sem_down       mdg_sem_wait
+#define event_set      mdg_event_set
+#define event_unset    mdg_event_trytake
+#define event_take     mdg_event_take
+#define cond_signal    mdg_cond_signal
 #define cond_broadcast mdg_cond_broadcast
-#define cond_wait mdg_cond_wait
+#define cond_wait      mdg_cond_wait
 
 static int barrier_meet(mdg_barrier *barrier)
 {

@@ -45,7 +45,7 @@ static void take_part(struct sync_match_side *side, unsigned number)
 			_exit(1);
 		before = preemptions();
 		word_set(&control->partner[number].operations,
-		    side->play->partner(&side->game, number));
+		         side->play->partner(&side->game, number));
 		word_set(&control->partner[number].preempted, preemptions() - before);
 		word_set(&control->partner[number].idle, turn);
 	}

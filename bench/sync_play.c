@@ -19,33 +19,33 @@
 #include <sys/mman.h>
 
 const struct sync_case sync_cases[SYNC_CASES] = {
-	[SYNC_MUTEX] = {"mutex", "mutex: lock + unlock, nobody else", 1.0, 0, 0, 1, false},
-	[SYNC_MUTEX_2] = {"mutex-2", "mutex: 2 processes at once, an operation of either",
-	                  1.0, 0, 1, 1, true},
-	[SYNC_READ] = {"read", "rwlock: read + unlock, nobody else", 1.0, 0, 0, 1, false},
-	[SYNC_WRITE] = {"write", "rwlock: write + unlock, nobody else", 1.0, 0, 0, 1, false},
-	[SYNC_READ_2] = {"read-2", "rwlock: 2 readers at once, an operation of either",
-	                 1.0, 0, 1, 1, true},
-	[SYNC_SEM] = {"sem", "semaphore: post + wait, nobody else", 1.0, 0, 0, 1, false},
-	[SYNC_CELL_READ] = {"cell-read", "cell: read 64 bytes (others: guarded by a rwlock)",
-	                    0, 12.0, 0, 1, false},
-	[SYNC_CELL_WRITER] = {"cell-writer", "the same while a process writes all the time",
-	                      0, 0, 1, 1, false},
-	[SYNC_EVENT] = {"event", "event: set + try to take (others: a semaphore)",
-	                0, 0, 0, 1, false},
-	[SYNC_SEM_PAIR] = {"sem-pair", "semaphore: there and back between 2 processes",
-	                   1.0, 0, 1, 4, false},
-	[SYNC_EVENT_PAIR] = {"event-pair", "event: there and back (others: semaphores)",
-	                     1.0, 0, 1, 4, false},
-	[SYNC_COND_PAIR] = {"cond-pair", "condition: there and back between 2 processes",
-	                    1.0, 0, 1, 4, false},
-	[SYNC_COND_SIGNAL] = {"cond-signal", "condition: signal one of 16, it answers",
-	                      1.0, 0, 16, 8, false},
-	[SYNC_COND_BROADCAST] = {"cond-all", "condition: wake all of 16, the last one answers",
-	                         1.0, 0, 16, 8, false},
-	[SYNC_BARRIER] = {"barrier", "barrier: a meeting of 2 processes", 1.0, 0, 1, 4, false},
-	[SYNC_TXN] = {"txn", "transaction of two words (others: mutex alone, no journal)",
-	              0, 0, 0, 1, false},
+	[SYNC_MUTEX] = { "mutex", "mutex: lock + unlock, nobody else", 1.0, 0, 0, 1, false },
+	[SYNC_MUTEX_2] = { "mutex-2", "mutex: 2 processes at once, an operation of either", 1.0, 0,
+	                   1, 1, true },
+	[SYNC_READ] = { "read", "rwlock: read + unlock, nobody else", 1.0, 0, 0, 1, false },
+	[SYNC_WRITE] = { "write", "rwlock: write + unlock, nobody else", 1.0, 0, 0, 1, false },
+	[SYNC_READ_2] = { "read-2", "rwlock: 2 readers at once, an operation of either", 1.0, 0, 1,
+	                  1, true },
+	[SYNC_SEM] = { "sem", "semaphore: post + wait, nobody else", 1.0, 0, 0, 1, false },
+	[SYNC_CELL_READ] = { "cell-read", "cell: read 64 bytes (others: guarded by a rwlock)", 0,
+	                     12.0, 0, 1, false },
+	[SYNC_CELL_WRITER] = { "cell-writer", "the same while a process writes all the time", 0, 0,
+	                       1, 1, false },
+	[SYNC_EVENT] = { "event", "event: set + try to take (others: a semaphore)", 0, 0, 0, 1,
+	                 false },
+	[SYNC_SEM_PAIR] = { "sem-pair", "semaphore: there and back between 2 processes", 1.0, 0, 1,
+	                    4, false },
+	[SYNC_EVENT_PAIR] = { "event-pair", "event: there and back (others: semaphores)", 1.0, 0, 1,
+	                      4, false },
+	[SYNC_COND_PAIR] = { "cond-pair", "condition: there and back between 2 processes", 1.0, 0,
+	                     1, 4, false },
+	[SYNC_COND_SIGNAL] = { "cond-signal", "condition: signal one of 16, it answers", 1.0, 0, 16,
+	                       8, false },
+	[SYNC_COND_BROADCAST] = { "cond-all", "condition: wake all of 16, the last one answers",
+	                          1.0, 0, 16, 8, false },
+	[SYNC_BARRIER] = { "barrier", "barrier: a meeting of 2 processes", 1.0, 0, 1, 4, false },
+	[SYNC_TXN] = { "txn", "transaction of two words (others: mutex alone, no journal)", 0, 0, 0,
+	               1, false },
 };
 
 struct sync_match {
@@ -70,8 +70,7 @@ static uint64_t run_block(void *context, unsigned n)
 	before = preemptions();
 	took = side->play->run(&side->game, n);
 	side->preempted = preemptions() - before;
-	if (side->game.partners != 0 && took != 0 &&
-	    !partners_dismiss(side, &side->partners_did))
+	if (side->game.partners != 0 && took != 0 && !partners_dismiss(side, &side->partners_did))
 		return 0;
 	return took;
 }
@@ -176,7 +175,7 @@ static bool more_turns(const struct sync_match *match, uint64_t until,
 static void case_play(const struct settings *settings, const struct sync_side_about *about,
                       const struct sync_case *what, struct sync_case_result *result)
 {
-	struct sync_match match = {.what = what};
+	struct sync_match match = { .what = what };
 	uint64_t until;
 
 	if (what->partners == 1) {

@@ -47,8 +47,8 @@ static void put_notes(const struct sync_result *sync, const struct sync_case_res
 	for (int i = 0; i < SYNC_SIDES; i++) {
 		if (result->share[i].count == 0 || sync->side[i].name == NULL)
 			continue;
-		fprintf(out, "%-12s %s: the other process did %.2f (%.2f-%.2f) for one here",
-		        "", sync->side[i].name, result->share[i].median, result->share[i].low,
+		fprintf(out, "%-12s %s: the other process did %.2f (%.2f-%.2f) for one here", "",
+		        sync->side[i].name, result->share[i].median, result->share[i].low,
 		        result->share[i].high);
 		if (result->fresh[i].count != 0)
 			fprintf(out, "; %.1f %% of the reads were of a new value",
@@ -62,12 +62,12 @@ static void put_cases(const struct sync_result *sync, FILE *out)
 	const char *boost = sync->side[SYNC_BOOST].name;
 
 	fprintf(out, "Synchronisation. Median nanoseconds of an operation; ratio = madang / other, "
-	        "pair by pair (10%%-90%%).\n");
+	             "pair by pair (10%%-90%%).\n");
 	if (boost == NULL)
 		fprintf(out, "Boost.Interprocess is left out: this was built without it.\n");
-	fprintf(out, "%-12s %9s %9s %9s  %-21s %-13s  %-21s\n", "case", sync->side[SYNC_MADANG].name,
-	        sync->side[SYNC_LIBC].name, "boost", "ratio to the C library", "bar",
-	        "ratio to boost");
+	fprintf(out, "%-12s %9s %9s %9s  %-21s %-13s  %-21s\n", "case",
+	        sync->side[SYNC_MADANG].name, sync->side[SYNC_LIBC].name, "boost",
+	        "ratio to the C library", "bar", "ratio to boost");
 	for (int i = 0; i < SYNC_CASES; i++) {
 		const struct sync_case_result *result = &sync->cases[i];
 
@@ -97,7 +97,7 @@ static void put_calls(const struct sync_result *sync, FILE *out)
 	const struct sync_calls *calls = &sync->calls;
 
 	fprintf(out, "\nSystem calls, counted: of a waiter that sleeps, of its waker, of a waker "
-	        "when nobody waits.\n");
+	             "when nobody waits.\n");
 	for (int what = 0; what < SYNC_WAKES; what++) {
 		fprintf(out, "%-12s", sync_wake_name((enum sync_wake)what));
 		for (int i = 0; i < SYNC_SIDES; i++) {

@@ -83,7 +83,7 @@ static enum stop what_stop(struct traced *traced, int status)
 /* Lets it go on to its next stop, or until it sleeps; gives up after ten seconds. */
 static enum stop next_stop(struct traced *traced, bool go)
 {
-	const struct timespec moment = {0, 200000};
+	const struct timespec moment = { 0, 200000 };
 	uint64_t until = now_ns() + UINT64_C(10000000000);
 	int status;
 
@@ -118,8 +118,8 @@ bool trace_count(struct traced *traced, bool go, int *count)
 	}
 }
 
-bool trace_begin(struct traced *traced, int (*prepare)(void *context),
-                 int (*act)(void *context), void *context, unsigned times)
+bool trace_begin(struct traced *traced, int (*prepare)(void *context), int (*act)(void *context),
+                 void *context, unsigned times)
 {
 	int status, before = 0;
 

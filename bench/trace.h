@@ -15,8 +15,8 @@ struct traced {
 
 /* Forks a process that prepares, then acts `times` times between two marks each, and brings
  * it to the first mark. Both return 0, or the process ends with 1. */
-bool trace_begin(struct traced *traced, int (*prepare)(void *context),
-                 int (*act)(void *context), void *context, unsigned times);
+bool trace_begin(struct traced *traced, int (*prepare)(void *context), int (*act)(void *context),
+                 void *context, unsigned times);
 void trace_end(struct traced *traced);
 
 /* Adds the calls up to the next mark. True at the mark; false: it sleeps, or is gone. `go`:

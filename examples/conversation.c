@@ -95,8 +95,10 @@ bool conversation_take_place(int id, _Atomic int32_t *place, const char *role)
 	if (atomic_compare_exchange_strong(place, &taken_by, (int32_t)getpid()))
 		return true;
 	if (shmctl(id, IPC_STAT, &about) == 0 && about.shm_nattch == 1)
-		fprintf(stderr, "segment %d is left over from a conversation that was killed; "
-		        "remove it with: ipcrm -m %d\n", id, id);
+		fprintf(stderr,
+		        "segment %d is left over from a conversation that was killed; "
+		        "remove it with: ipcrm -m %d\n",
+		        id, id);
 	else
 		fprintf(stderr, "there is a %s already: process %d\n", role, (int)taken_by);
 	return false;

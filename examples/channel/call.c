@@ -46,7 +46,7 @@ static bool calculate(const char *text, char result[TEXT])
 		return false;
 	if (strchr("+-*/", operation) == NULL)
 		return false;
-	long long value = operation == '+' ? a + b
+	long long value = operation == '+'   ? a + b
 	                  : operation == '-' ? a - b
 	                  : operation == '*' ? a * b
 	                                     : a / b;

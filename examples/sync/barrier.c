@@ -12,7 +12,7 @@ enum { WORKERS = 4, ROUNDS = 6, FATAL_ROUND = 3 };
 static struct {
 	mdg_barrier meeting;
 	mdg_sem told; /* counts those who were told */
-} *hall;
+} * hall;
 
 static void work(int dies)
 {
@@ -22,7 +22,8 @@ static void work(int dies)
 			die();
 		int rc = mdg_barrier_wait(&hall->meeting, WORKERS);
 		if (rc == MDG_OWNER_DIED) {
-			printf("process %d: round %d without one that died\n", (int)getpid(), round);
+			printf("process %d: round %d without one that died\n", (int)getpid(),
+			       round);
 			must(mdg_sem_post(&hall->told, 1), "post");
 		} else {
 			must(rc, "meeting");

@@ -20,7 +20,7 @@ static struct {
 		char room[MDG_CELL_SIZE(sizeof(struct weather))];
 	} latest;
 	mdg_event over;
-} *station;
+} * station;
 
 static void read_many(void)
 {

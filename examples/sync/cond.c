@@ -15,7 +15,7 @@ static struct {
 	mdg_cond filled, emptied;
 	unsigned in, out; /* guarded by lock; how many went in and out */
 	int item[ROOM];
-} *queue;
+} * queue;
 
 static void fine(int rc)
 {

@@ -14,7 +14,7 @@ static struct {
 	mdg_event start, bell, answered;
 	int track; /* written before the start */
 	int ring;  /* written before the bell */
-} *course;
+} * course;
 
 static void run(void)
 {

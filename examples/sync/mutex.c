@@ -14,7 +14,7 @@ static struct {
 	mdg_mutex lock;
 	int count, total; /* guarded by lock */
 	int number[MOST];
-} *list;
+} * list;
 
 static void lock(void)
 {

@@ -13,7 +13,7 @@ static struct {
 	mdg_once filled;
 	mdg_sem fillers; /* counts who filled it */
 	int square[SQUARES];
-} *table;
+} * table;
 
 static void fill(int until)
 {

@@ -30,8 +30,8 @@ struct room {
 	mdg_mutex floor, words, chair;
 	mdg_event asked, answered;
 	/* Guarded by `words`. Fixed widths: a 32-bit program may share it with a 64-bit one. */
-	uint32_t questions;    /* how many there have been */
-	uint32_t answer_to;    /* the number of the question answered last */
+	uint32_t questions; /* how many there have been */
+	uint32_t answer_to; /* the number of the question answered last */
 	char question[TEXT_MAX + 1];
 	char answer[TEXT_MAX + 1];
 };

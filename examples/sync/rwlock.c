@@ -15,7 +15,7 @@ static struct {
 	mdg_rwlock lock;
 	int net, gross; /* gross = net + 20; guarded by lock */
 	mdg_event over;
-} *table;
+} * table;
 
 static void repair_after(int rc)
 {

@@ -13,7 +13,7 @@ enum { WORKERS = 3, JOBS = 60 };
 static struct {
 	mdg_sem jobs, done;
 	mdg_event over;
-} *office;
+} * office;
 
 static void work(void)
 {

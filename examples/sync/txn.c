@@ -16,7 +16,7 @@ static struct {
 		char room[MDG_TXN_SIZE(JOURNAL)];
 	} journal;
 	int64_t account[ACCOUNTS];
-} *bank;
+} * bank;
 
 /* What a death has begun and not finished is undone or finished before begin returns. */
 static int begin(mdg_txn_run *run)

@@ -101,15 +101,16 @@ enum mdg_channel_full { MDG_FULL_WAIT = 1, MDG_FULL_OVERWRITE = 2 };
 
 /* Where a listener of a topic begins. */
 enum mdg_channel_from {
-	MDG_FROM_NEXT = 0,  /* what is sent from now on */
-	MDG_FROM_OLDEST,    /* the oldest message that is kept */
-	MDG_FROM_LAST       /* the last message that is kept, then what comes */
+	MDG_FROM_NEXT = 0, /* what is sent from now on */
+	MDG_FROM_OLDEST,   /* the oldest message that is kept */
+	MDG_FROM_LAST      /* the last message that is kept, then what comes */
 };
 
 enum mdg_channel_wait {
-	MDG_WAIT_DEFAULT = 0, /* spin up to 40 microseconds, less when that is in vain; then sleep */
-	MDG_WAIT_SPIN,        /* never sleep */
-	MDG_WAIT_SLEEP        /* sleep at once */
+	MDG_WAIT_DEFAULT =
+		0,     /* spin up to 40 microseconds, less when that is in vain; then sleep */
+	MDG_WAIT_SPIN, /* never sleep */
+	MDG_WAIT_SLEEP /* sleep at once */
 };
 
 #define MDG_CHANNEL_EXISTING 0x1u /* do not make it: -ENOENT */
@@ -123,23 +124,23 @@ enum mdg_channel_wait {
 /* Zero in a field means "as the channel has it", and when the channel is made, its default. What
  * is not zero has to be what the channel has: else -EINVAL, or the code that names the option. */
 struct mdg_channel_options {
-	uint32_t size;      /* sizeof(struct mdg_channel_options) */
-	uint32_t flags;     /* MDG_CHANNEL_* */
+	uint32_t size;  /* sizeof(struct mdg_channel_options) */
+	uint32_t flags; /* MDG_CHANNEL_* */
 	/* of the channel */
-	uint32_t kind;      /* enum mdg_channel_kind; default MDG_STREAM; MDG_UNLIKE_KIND */
-	uint32_t full;      /* enum mdg_channel_full; default MDG_FULL_WAIT; MDG_FULL_OVERWRITE for
+	uint32_t kind;     /* enum mdg_channel_kind; default MDG_STREAM; MDG_UNLIKE_KIND */
+	uint32_t full;     /* enum mdg_channel_full; default MDG_FULL_WAIT; MDG_FULL_OVERWRITE for
 	                       topics only; MDG_UNLIKE_FULL */
-	uint64_t capacity;  /* bytes of the largest message, and of messages that it holds at
+	uint64_t capacity; /* bytes of the largest message, and of messages that it holds at
 	                       least, with 64 counted for each; rounded up to 64; takes about
 	                       twice that, and of MDG_CALL one more for each peer; up to
 	                       MDG_CAPACITY_MAX; MDG_UNLIKE_CAPACITY */
-	uint32_t peers;     /* most talkers and listeners together; 2 to MDG_PEERS_MAX;
+	uint32_t peers;    /* most talkers and listeners together; 2 to MDG_PEERS_MAX;
 	                       MDG_UNLIKE_PEERS */
-	uint32_t mode;      /* permission bits of the segment; default 0600. Peers need to read
+	uint32_t mode;     /* permission bits of the segment; default 0600. Peers need to read
 	                       and write. Without effect on a channel that exists */
 	/* of the handle */
-	uint32_t from;      /* enum mdg_channel_from */
-	uint32_t wait;      /* enum mdg_channel_wait */
+	uint32_t from; /* enum mdg_channel_from */
+	uint32_t wait; /* enum mdg_channel_wait */
 };
 
 /* Finds or makes the channel, and takes a place in it. `name` as a segment's. `options` may be NULL.
@@ -168,7 +169,8 @@ struct mdg_message {
 	uint64_t sequence; /* its number in the channel; of a reply: of this caller's calls */
 	uint64_t missed;   /* of a topic: numbers that were overwritten since the message before */
 	uint32_t flags;    /* MDG_REDELIVERED */
-	uint32_t talker;   /* the place of its talker, mdg_channel_peers says who that is; of a reply: 0 */
+	uint32_t
+		talker; /* the place of its talker, mdg_channel_peers says who that is; of a reply: 0 */
 };
 
 /* Copies a message into the channel. 0; -EAGAIN, -ETIMEDOUT, -EINTR: no room; -EMSGSIZE: larger
@@ -185,16 +187,17 @@ MDG_API int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64
  * may be NULL; its `data` becomes `data`.
  * Of a caller: the reply; also MDG_PEER_DIED: the server died; -ECANCELED: it released the
  * request without a reply; -EINVAL: nothing was asked. */
-MDG_API int mdg_recv(mdg_channel *channel, void *data, size_t room,
-                     struct mdg_message *ret_message, uint64_t deadline);
+MDG_API int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *ret_message,
+                     uint64_t deadline);
 
 /* Room for a message of `size` bytes in the channel, aligned to 16, to be written in place; what
  * it holds before is not said. One reservation at a time (-EBUSY). Then mdg_commit with its size,
  * which may be less, or mdg_cancel. While somebody reserves and does not commit, listeners wait for
  * it: what others send afterwards comes after it. Errors as mdg_send. */
 MDG_API int mdg_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline);
-MDG_API int mdg_commit(mdg_channel *channel, size_t size); /* 0; -EINVAL: nothing reserved, or size */
-MDG_API int mdg_cancel(mdg_channel *channel);              /* 0; -EINVAL */
+MDG_API int mdg_commit(mdg_channel *channel,
+                       size_t size);          /* 0; -EINVAL: nothing reserved, or size */
+MDG_API int mdg_cancel(mdg_channel *channel); /* 0; -EINVAL */
 
 /* The next message, in place, until mdg_release; meanwhile -EBUSY. Errors as mdg_recv. */
 MDG_API int mdg_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t deadline);
@@ -248,32 +251,32 @@ MDG_API int mdg_channel_fd(mdg_channel *channel);
 /* ---- who is there ------------------------------------------------------------------ */
 
 struct mdg_channel_info {
-	mdg_id   id;             /* of its segment */
+	mdg_id id; /* of its segment */
 	uint32_t kind, full, peers;
 	uint64_t capacity;
 	uint64_t identity[2];
-	uint64_t epoch;          /* nanoseconds since 1970 when it was made */
-	uint64_t sequence;       /* of the next message: how many were sent */
-	uint64_t bytes;          /* that the ring has moved, heads and padding included */
-	uint64_t room, used;     /* bytes of the ring, and those that are not free */
-	uint64_t waiting;        /* messages that no listener has taken; of a topic: that are kept */
-	uint64_t missed;         /* of a topic: by all listeners that are there, together */
+	uint64_t epoch;      /* nanoseconds since 1970 when it was made */
+	uint64_t sequence;   /* of the next message: how many were sent */
+	uint64_t bytes;      /* that the ring has moved, heads and padding included */
+	uint64_t room, used; /* bytes of the ring, and those that are not free */
+	uint64_t waiting;    /* messages that no listener has taken; of a topic: that are kept */
+	uint64_t missed;     /* of a topic: by all listeners that are there, together */
 	uint32_t talkers, listeners;
-	uint32_t changes;        /* how often somebody came, left or died */
-	char     name[MDG_NAME_MAX + 1];
+	uint32_t changes; /* how often somebody came, left or died */
+	char name[MDG_NAME_MAX + 1];
 };
 
 struct mdg_peer {
-	uint32_t place;          /* mdg_message.talker */
-	uint32_t role;           /* MDG_TALKER, MDG_LISTENER */
-	int32_t  pid;            /* in its own pid namespace */
-	uint32_t alive;          /* 0: died or left, and held messages that nobody has taken yet */
-	uint32_t asleep;         /* waits in the kernel */
-	uint32_t holds;          /* has a message reserved or peeked */
-	uint64_t count;          /* messages sent or received */
-	uint64_t lag;            /* of a listener: messages that it has not received yet */
-	uint64_t missed;         /* of a topic's listener */
-	int64_t  since;          /* seconds since 1970 */
+	uint32_t place;  /* mdg_message.talker */
+	uint32_t role;   /* MDG_TALKER, MDG_LISTENER */
+	int32_t pid;     /* in its own pid namespace */
+	uint32_t alive;  /* 0: died or left, and held messages that nobody has taken yet */
+	uint32_t asleep; /* waits in the kernel */
+	uint32_t holds;  /* has a message reserved or peeked */
+	uint64_t count;  /* messages sent or received */
+	uint64_t lag;    /* of a listener: messages that it has not received yet */
+	uint64_t missed; /* of a topic's listener */
+	int64_t since;   /* seconds since 1970 */
 };
 
 /* A moment's view; also buries the dead that it finds. 0; -EIDRM: removed, and filled all the same. */
@@ -288,10 +291,10 @@ MDG_API int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor,
 
 enum mdg_peer_change { MDG_PEER_CAME = 1, MDG_PEER_LEFT, MDG_PEER_GONE /* died */ };
 struct mdg_peer_event {
-	uint32_t change;   /* enum mdg_peer_change */
+	uint32_t change; /* enum mdg_peer_change */
 	uint32_t role, place;
-	int32_t  pid;
-	uint64_t number;   /* of the event, from 0 */
+	int32_t pid;
+	uint64_t number; /* of the event, from 0 */
 };
 /* Who came, left or died, one after the other, from this handle's own coming on; the last
  * 32 are kept, and `number` tells when some were missed. 0; -EAGAIN, -ETIMEDOUT, -EINTR. */

@@ -63,20 +63,20 @@ extern "C" {
 
 /* Codes that no errno expresses. System errors are -errno, above -4096. */
 enum mdg_error {
-	MDG_DAMAGED = -10001,     /* the registry holds values that cannot be */
-	MDG_NOT_REGISTRY = -10002,/* the registry file is not Madang's, or empty beside segments */
-	MDG_VERSION_UNLIKE = -10003,/* made by an incompatible version or machine */
-	MDG_TRUNCATED = -10004,   /* the registry file is shorter than it says */
-	MDG_NS_SYMLINK = -10005,  /* refused: the directory is a symbolic link */
-	MDG_NS_NOT_DIR = -10006,  /* refused: the path is not a directory */
-	MDG_NS_OWNER = -10007,    /* refused: the directory belongs to another user */
-	MDG_NS_WRITABLE = -10008, /* refused: others may write in the directory and
+	MDG_DAMAGED = -10001,      /* the registry holds values that cannot be */
+	MDG_NOT_REGISTRY = -10002, /* the registry file is not Madang's, or empty beside segments */
+	MDG_VERSION_UNLIKE = -10003, /* made by an incompatible version or machine */
+	MDG_TRUNCATED = -10004,      /* the registry file is shorter than it says */
+	MDG_NS_SYMLINK = -10005,     /* refused: the directory is a symbolic link */
+	MDG_NS_NOT_DIR = -10006,     /* refused: the path is not a directory */
+	MDG_NS_OWNER = -10007,       /* refused: the directory belongs to another user */
+	MDG_NS_WRITABLE = -10008,    /* refused: others may write in the directory and
 	                             it was not made as a shared namespace */
-	MDG_NS_GONE = -10009,     /* the directory, or the registry in it, was deleted, moved away or
+	MDG_NS_GONE = -10009,    /* the directory, or the registry in it, was deleted, moved away or
 	                             replaced while in use: to be opened again */
-	MDG_NO_SLOT = -10010,     /* every process slot of the namespace is taken */
-	MDG_OWNER_DIED = -10011,  /* <madang/sync.h>: done, but who held it before died */
-	MDG_BROKEN = -10012,      /* <madang/sync.h>: not done: left unrepaired, or damaged */
+	MDG_NO_SLOT = -10010,    /* every process slot of the namespace is taken */
+	MDG_OWNER_DIED = -10011, /* <madang/sync.h>: done, but who held it before died */
+	MDG_BROKEN = -10012,     /* <madang/sync.h>: not done: left unrepaired, or damaged */
 	/* <madang/channel.h> */
 	MDG_PEER_DIED = -10013,       /* the other side of a call died */
 	MDG_NOT_CHANNEL = -10014,     /* the segment of that name is not a channel */
@@ -100,7 +100,8 @@ typedef struct mdg_namespace mdg_namespace; /* opaque, process-local */
 #define MDG_NS_EXISTING 0x1u /* do not make it: -ENOENT when it is not there */
 #define MDG_NS_EXCL     0x2u /* make it: -EEXIST when its registry is there */
 #define MDG_NS_SHARED   0x4u /* made for several users: directory mode 01777 */
-#define MDG_NS_LOOK    0x10u /* look only, with MDG_NS_EXISTING implied: nothing is made,
+#define MDG_NS_LOOK                                                                                \
+	0x10u /* look only, with MDG_NS_EXISTING implied: nothing is made,
                                 changed or cleared away in the directory, and no process
                                 slot taken. Whatever would is refused: -EROFS. So root (of
                                 the initial user namespace) may look at any user's. */
@@ -144,17 +145,17 @@ MDG_API int mdg_namespace_default_path(char *ret_path, size_t room);
 
 /* What a namespace is and holds; shmctl's IPC_INFO and SHM_INFO. [SysV] */
 struct mdg_namespace_info {
-	uint32_t flags;          /* MDG_NS_SHARED */
-	uint32_t segments_max;   /* SHMMNI; this, shmmax and shmall as they are in force now */
+	uint32_t flags;        /* MDG_NS_SHARED */
+	uint32_t segments_max; /* SHMMNI; this, shmmax and shmall as they are in force now */
 	uint32_t processes_max;
 	uint32_t segments_used;  /* used_ids */
 	uint32_t processes_used; /* process slots taken; dead ones not yet noticed count */
-	int32_t  highest_index;  /* highest index in use, 0 when there is none */
+	int32_t highest_index;   /* highest index in use, 0 when there is none */
 	uint64_t shmmax;         /* bytes */
 	uint64_t shmall;         /* pages */
 	uint64_t pages_total;    /* pages of all segments, each rounded up */
 	uint64_t pages_resident; /* of these in memory; 0 unless asked for */
-	char     path[1024];     /* directory as it was opened */
+	char path[1024];         /* directory as it was opened */
 };
 #define MDG_INFO_RESIDENT 0x1u /* ask each data file: costs a system call a segment */
 MDG_API int mdg_namespace_info(mdg_namespace *ns, unsigned flags,
@@ -165,11 +166,12 @@ MDG_API int mdg_namespace_info(mdg_namespace *ns, unsigned flags,
 typedef int32_t mdg_id; /* index + sequence * 32768; never negative; a removed
                            segment's id never means another segment */
 
-#define MDG_NAME_MAX  63u      /* bytes in a name, without its end */
-#define MDG_CREATE    01000u   /* mdg_segment_get: make it when it is not there */
-#define MDG_EXCL      02000u   /* ... and fail when it is */
-#define MDG_HUGEPAGES 04000u   /* pages of the huge size; size bits as shmget(2) */
-#define MDG_NORESERVE 010000u  /* do not reserve the memory: a full file system
+#define MDG_NAME_MAX  63u    /* bytes in a name, without its end */
+#define MDG_CREATE    01000u /* mdg_segment_get: make it when it is not there */
+#define MDG_EXCL      02000u /* ... and fail when it is */
+#define MDG_HUGEPAGES 04000u /* pages of the huge size; size bits as shmget(2) */
+#define MDG_NORESERVE                                                                              \
+	010000u /* do not reserve the memory: a full file system
                                   then kills with SIGBUS at first touch */
 
 /* Makes a segment of `size` bytes (1 to SHMMAX) that reads zero.
@@ -179,27 +181,26 @@ typedef int32_t mdg_id; /* index + sequence * 32768; never negative; a removed
  * Errors: -EEXIST (the name), -EINVAL (size, name, flags), -ENOMEM (memory
  * cannot be had), -ENOSPC (segments or SHMALL used up), -EACCES and -EPERM
  * (namespace, huge pages), -EMFILE, MDG_NO_SLOT, MDG_NS_GONE. */
-MDG_API int mdg_segment_create(mdg_namespace *ns, const char *name,
-                               uint64_t size, unsigned mode, unsigned flags,
-                               mdg_id *ret_id);
+MDG_API int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                               unsigned flags, mdg_id *ret_id);
 
 /* Finds a segment by name. -EINVAL when it is smaller than `min_size`,
  * -EACCES when the permission bits in `ask` (0400 read, 0200 write, in any
  * class) are not all granted; 0 asks for nothing. -ENOENT. */
-MDG_API int mdg_segment_open(mdg_namespace *ns, const char *name,
-                             uint64_t min_size, unsigned ask, mdg_id *ret_id);
+MDG_API int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, unsigned ask,
+                             mdg_id *ret_id);
 
 /* shmget(2): by System V key; key 0 (IPC_PRIVATE) always makes a new one.
  * `flags`: nine mode bits, MDG_CREATE, MDG_EXCL, MDG_NORESERVE,
  * MDG_HUGEPAGES - the same numbers as shmget's. [SysV] */
-MDG_API int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size,
-                            unsigned flags, mdg_id *ret_id);
+MDG_API int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size, unsigned flags,
+                            mdg_id *ret_id);
 
 /* ---- attaching -------------------------------------------------------- */
 
-#define MDG_RDONLY 010000u  /* the same numbers as shmat's flags */
-#define MDG_ROUND  020000u  /* SHM_RND: round the address down to a page */
-#define MDG_REMAP  040000u  /* replace what is mapped there */
+#define MDG_RDONLY 010000u /* the same numbers as shmat's flags */
+#define MDG_ROUND  020000u /* SHM_RND: round the address down to a page */
+#define MDG_REMAP  040000u /* replace what is mapped there */
 #define MDG_EXEC   0100000u
 
 /* shmat(2): maps the segment at `address`, or where the system likes (NULL).
@@ -208,8 +209,8 @@ MDG_API int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size,
  * -ENOMEM, -EMFILE, -EIDRM (removed, and no longer to be reached),
  * MDG_NO_SLOT, MDG_NS_GONE. What the calling thread holds of sync.h in memory that MDG_REMAP
  * replaces is given up as if the thread had died. [SysV] */
-MDG_API int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address,
-                               unsigned flags, void **ret_memory);
+MDG_API int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned flags,
+                               void **ret_memory);
 
 /* shmdt(2): `memory` as mdg_segment_attach returned it. -EINVAL; -EBUSY: the calling thread holds
  * something of sync.h there, or waits for it (a signal handler calls this), and the memory stays.
@@ -222,18 +223,18 @@ MDG_API int mdg_segment_detach(mdg_namespace *ns, const void *memory);
 #define MDG_MODE_LOCKED  02000u /* SHM_LOCKED */
 
 struct mdg_segment_info {
-	mdg_id   id;
-	int32_t  key;       /* 0: none, or removed */
-	uint32_t mode;      /* nine bits and MDG_MODE_* */
+	mdg_id id;
+	int32_t key;                   /* 0: none, or removed */
+	uint32_t mode;                 /* nine bits and MDG_MODE_* */
 	uint32_t uid, gid, cuid, cgid; /* as the caller's user namespace has them; 65534:
 	                                  not at all */
-	int32_t  cpid, lpid;/* creator; last to attach, detach or fork */
-	uint32_t attached;  /* attachments of living processes, exact */
-	uint64_t size;      /* bytes, as asked for */
-	int64_t  atime, dtime, ctime; /* seconds since 1970, 0: never */
-	uint64_t resident;  /* bytes in memory; 0 unless MDG_STAT_RESIDENT */
-	uint32_t creator_alive; /* 1 or 0; only with MDG_STAT_CREATOR */
-	char     name[MDG_NAME_MAX + 1]; /* "" when it has none */
+	int32_t cpid, lpid;            /* creator; last to attach, detach or fork */
+	uint32_t attached;             /* attachments of living processes, exact */
+	uint64_t size;                 /* bytes, as asked for */
+	int64_t atime, dtime, ctime;   /* seconds since 1970, 0: never */
+	uint64_t resident;             /* bytes in memory; 0 unless MDG_STAT_RESIDENT */
+	uint32_t creator_alive;        /* 1 or 0; only with MDG_STAT_CREATOR */
+	char name[MDG_NAME_MAX + 1];   /* "" when it has none */
 };
 
 #define MDG_STAT_ANY      0x1u /* needs no permission (SHM_STAT_ANY) */
@@ -250,8 +251,8 @@ MDG_API int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
  * else -EPERM. -EINVAL, also for a number that the caller's user namespace gives
  * to nobody. In a namespace that users share, giving a segment to
  * another user moves its file's owner: -EPERM without that privilege. [SysV] */
-MDG_API int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid,
-                            uint32_t gid, unsigned mode);
+MDG_API int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid,
+                            unsigned mode);
 
 /* shmctl SHM_LOCK (1) and SHM_UNLOCK (0). -EPERM, -ENOMEM (RLIMIT_MEMLOCK),
  * -EINVAL. The mark is kept and RLIMIT_MEMLOCK held; pages are not pinned. [SysV] */
@@ -268,7 +269,7 @@ MDG_API int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags
                              struct mdg_segment_info *ret_info);
 
 struct mdg_process_info {
-	int32_t  pid;      /* in the pid namespace of the process itself; 0: not known yet */
+	int32_t pid;       /* in the pid namespace of the process itself; 0: not known yet */
 	uint32_t uid;      /* effective, when it first used the namespace */
 	uint32_t attached; /* attachments of this segment */
 	uint32_t same_pid_namespace; /* 1: `pid` means the same to the caller */
@@ -284,19 +285,19 @@ MDG_API int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 struct mdg_finding {
 	uint32_t kind;     /* MDG_FOUND_* */
 	uint32_t repaired; /* 1: mended by this call */
-	int32_t  id;       /* segment id or index, -1: none */
-	int32_t  pid;      /* process, 0: none */
-	char     text[160];
+	int32_t id;        /* segment id or index, -1: none */
+	int32_t pid;       /* process, 0: none */
+	char text[160];
 };
 enum {
-	MDG_FOUND_DAMAGE = 1,  /* an invariant of the registry does not hold */
-	MDG_FOUND_DEAD_SLOT,   /* a process died and nobody noticed yet */
-	MDG_FOUND_DEAD_OWNER,  /* the writer lock is held by a dead process */
-	MDG_FOUND_LOCK_HELD,   /* the writer lock is held by a living process */
-	MDG_FOUND_ORPHAN_FILE, /* a data file without a segment */
-	MDG_FOUND_MISSING_FILE,/* a segment without its data file */
-	MDG_FOUND_HALF_MADE,   /* a segment whose making or removal was cut off */
-	MDG_FOUND_HALF_SET     /* a data file with another owner or mode than its segment */
+	MDG_FOUND_DAMAGE = 1,   /* an invariant of the registry does not hold */
+	MDG_FOUND_DEAD_SLOT,    /* a process died and nobody noticed yet */
+	MDG_FOUND_DEAD_OWNER,   /* the writer lock is held by a dead process */
+	MDG_FOUND_LOCK_HELD,    /* the writer lock is held by a living process */
+	MDG_FOUND_ORPHAN_FILE,  /* a data file without a segment */
+	MDG_FOUND_MISSING_FILE, /* a segment without its data file */
+	MDG_FOUND_HALF_MADE,    /* a segment whose making or removal was cut off */
+	MDG_FOUND_HALF_SET      /* a data file with another owner or mode than its segment */
 };
 
 #define MDG_CHECK_REPAIR 0x1u /* mend what is safe to mend */

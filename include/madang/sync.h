@@ -104,11 +104,13 @@ MDG_API uint64_t mdg_deadline(uint64_t nanoseconds);
  * without, the data are given up: all others get MDG_BROKEN, until
  * mdg_mutex_destroy makes the object new. If it dies as well, the next one gets
  * MDG_OWNER_DIED. */
-typedef struct mdg_mutex { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_mutex;
+typedef struct mdg_mutex {
+	uint32_t mdg_private[32];
+} MDG_ALIGNED mdg_mutex;
 
 /* 0, MDG_OWNER_DIED (locked), MDG_BROKEN, -EDEADLK, -ENOLCK, -ENOSYS. */
 MDG_API int mdg_mutex_lock(mdg_mutex *mutex);
-MDG_API int mdg_mutex_trylock(mdg_mutex *mutex); /* also -EBUSY */
+MDG_API int mdg_mutex_trylock(mdg_mutex *mutex);                       /* also -EBUSY */
 MDG_API int mdg_mutex_lock_until(mdg_mutex *mutex, uint64_t deadline); /* also -ETIMEDOUT */
 /* 0, -EPERM. After MDG_OWNER_DIED without mdg_mutex_repaired: MDG_BROKEN for all others. */
 MDG_API int mdg_mutex_unlock(mdg_mutex *mutex);
@@ -128,17 +130,19 @@ MDG_API int mdg_mutex_destroy(mdg_mutex *mutex);
  * mutex. One that died while it waited for readers to leave has written nothing, and nobody
  * is told. */
 #define MDG_READERS_MAX 64
-typedef struct mdg_rwlock { uint32_t mdg_private[1072]; } MDG_ALIGNED mdg_rwlock;
+typedef struct mdg_rwlock {
+	uint32_t mdg_private[1072];
+} MDG_ALIGNED mdg_rwlock;
 
 /* 0, MDG_OWNER_DIED (for writing), MDG_BROKEN, -EDEADLK (held in either way),
  * -ENOLCK, -ENOSYS. */
 MDG_API int mdg_rwlock_read(mdg_rwlock *lock);
-MDG_API int mdg_rwlock_tryread(mdg_rwlock *lock);                     /* also -EBUSY */
+MDG_API int mdg_rwlock_tryread(mdg_rwlock *lock);                       /* also -EBUSY */
 MDG_API int mdg_rwlock_read_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_rwlock_write(mdg_rwlock *lock);
-MDG_API int mdg_rwlock_trywrite(mdg_rwlock *lock);                     /* also -EBUSY */
+MDG_API int mdg_rwlock_trywrite(mdg_rwlock *lock);                       /* also -EBUSY */
 MDG_API int mdg_rwlock_write_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock); /* in either way: 0, -EPERM */
+MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock);   /* in either way: 0, -EPERM */
 MDG_API int mdg_rwlock_repaired(mdg_rwlock *lock); /* 0, -EPERM: not for writing, -EINVAL */
 MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);  /* 0, -EBUSY: somebody holds it */
 
@@ -150,7 +154,9 @@ MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);  /* 0, -EBUSY: somebody holds 
  * from the others, not even when it dies with the mutex before it has used what it was
  * woken for: mdg_cond_signal wakes all, as mdg_cond_broadcast does, since nobody knows
  * whether the one would live. Where one of many is to be woken, use a semaphore. */
-typedef struct mdg_cond { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_cond;
+typedef struct mdg_cond {
+	uint32_t mdg_private[32];
+} MDG_ALIGNED mdg_cond;
 
 /* Gives the mutex back, waits, takes it again. Held on return, unless that is
  * MDG_BROKEN. 0; -EINTR; -ETIMEDOUT; MDG_OWNER_DIED, MDG_BROKEN of the mutex, which count
@@ -170,14 +176,16 @@ MDG_API int mdg_cond_destroy(mdg_cond *cond); /* 0, -EBUSY: somebody waits */
  * waiter leaves both to the others; one that posts has added all its units, or none. Only a
  * wait that sleeps, or a post that wakes, makes a system call. */
 #define MDG_SEM_MAX 0x7fffffffu
-typedef struct mdg_sem { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_sem;
+typedef struct mdg_sem {
+	uint32_t mdg_private[32];
+} MDG_ALIGNED mdg_sem;
 
-MDG_API int mdg_sem_post(mdg_sem *sem, uint32_t count); /* 0, -EOVERFLOW: nothing added */
-MDG_API int mdg_sem_wait(mdg_sem *sem);                 /* takes one: 0, -EINTR, -ENOSYS */
-MDG_API int mdg_sem_trywait(mdg_sem *sem);              /* 0, -EAGAIN */
+MDG_API int mdg_sem_post(mdg_sem *sem, uint32_t count);          /* 0, -EOVERFLOW: nothing added */
+MDG_API int mdg_sem_wait(mdg_sem *sem);                          /* takes one: 0, -EINTR, -ENOSYS */
+MDG_API int mdg_sem_trywait(mdg_sem *sem);                       /* 0, -EAGAIN */
 MDG_API int mdg_sem_wait_until(mdg_sem *sem, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_sem_value(const mdg_sem *sem);          /* as it was a moment ago */
-MDG_API int mdg_sem_destroy(mdg_sem *sem);              /* to zero: 0, -EBUSY: somebody waits */
+MDG_API int mdg_sem_value(const mdg_sem *sem);                   /* as it was a moment ago */
+MDG_API int mdg_sem_destroy(mdg_sem *sem); /* to zero: 0, -EBUSY: somebody waits */
 
 /* ---- event --------------------------------------------------------------------- */
 
@@ -186,15 +194,17 @@ MDG_API int mdg_sem_destroy(mdg_sem *sem);              /* to zero: 0, -EBUSY: s
  * just falling asleep may miss a set that is reset at once. `take` resets it: of those who take, one passes for each time it was set while not set. Setting it
  * with nobody waiting is no system call. A taker that dies before it has taken leaves it to the
  * next; one that sets it has set it for all, or not at all. */
-typedef struct mdg_event { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_event;
+typedef struct mdg_event {
+	uint32_t mdg_private[32];
+} MDG_ALIGNED mdg_event;
 
-MDG_API int mdg_event_set(mdg_event *event);   /* 0 */
-MDG_API int mdg_event_reset(mdg_event *event); /* 0 */
-MDG_API int mdg_event_is_set(const mdg_event *event); /* 1 or 0 */
-MDG_API int mdg_event_wait(mdg_event *event);  /* 0, -EINTR, -ENOSYS */
+MDG_API int mdg_event_set(mdg_event *event);                           /* 0 */
+MDG_API int mdg_event_reset(mdg_event *event);                         /* 0 */
+MDG_API int mdg_event_is_set(const mdg_event *event);                  /* 1 or 0 */
+MDG_API int mdg_event_wait(mdg_event *event);                          /* 0, -EINTR, -ENOSYS */
 MDG_API int mdg_event_wait_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_event_take(mdg_event *event);  /* 0, -EINTR, -ENOSYS */
-MDG_API int mdg_event_trytake(mdg_event *event); /* 0, -EAGAIN */
+MDG_API int mdg_event_take(mdg_event *event);                          /* 0, -EINTR, -ENOSYS */
+MDG_API int mdg_event_trytake(mdg_event *event);                       /* 0, -EAGAIN */
 MDG_API int mdg_event_take_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_event_destroy(mdg_event *event); /* 0, -EBUSY: somebody waits */
 
@@ -209,8 +219,10 @@ MDG_API int mdg_event_destroy(mdg_event *event); /* 0, -EBUSY: somebody waits */
  * the same number of members (1 to MDG_MEMBERS_MAX) until the barrier is destroyed: -EINVAL to
  * those that come with another. */
 #define MDG_MEMBERS_MAX 64
-#define MDG_LAST 1 /* returned to one of those who met, unless that one dies before it returns */
-typedef struct mdg_barrier { uint32_t mdg_private[1056]; } MDG_ALIGNED mdg_barrier;
+#define MDG_LAST        1 /* returned to one of those who met, unless that one dies before it returns */
+typedef struct mdg_barrier {
+	uint32_t mdg_private[1056];
+} MDG_ALIGNED mdg_barrier;
 
 /* 0, -EDEADLK: is a member; -EAGAIN: there are `members` already; -EINVAL, -ENOLCK, -ENOSYS. */
 MDG_API int mdg_barrier_join(mdg_barrier *barrier, uint32_t members);
@@ -228,14 +240,16 @@ MDG_API int mdg_barrier_destroy(mdg_barrier *barrier); /* 0, -EBUSY: it has livi
  * mdg_once_failed; the others wait until then, and get MDG_DONE or their turn. Once it is
  * done, begin is one load, and the memory may be mapped read-only. */
 #define MDG_DONE 1
-typedef struct mdg_once { uint32_t mdg_private[32]; } MDG_ALIGNED mdg_once;
+typedef struct mdg_once {
+	uint32_t mdg_private[32];
+} MDG_ALIGNED mdg_once;
 
 /* MDG_DONE, 0, MDG_OWNER_DIED; MDG_BROKEN: it holds what no call has put there; -EDEADLK,
  * -ENOLCK, -ENOSYS. */
 MDG_API int mdg_once_begin(mdg_once *once);
-MDG_API int mdg_once_trybegin(mdg_once *once);                      /* also -EBUSY */
+MDG_API int mdg_once_trybegin(mdg_once *once);                       /* also -EBUSY */
 MDG_API int mdg_once_begin_until(mdg_once *once, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_once_done(mdg_once *once);   /* 0, -EPERM: not at it */
+MDG_API int mdg_once_done(mdg_once *once);                           /* 0, -EPERM: not at it */
 MDG_API int mdg_once_failed(mdg_once *once); /* 0, -EPERM: the next one tries */
 /* Makes it new: 0, -EBUSY: somebody is at it. */
 MDG_API int mdg_once_destroy(mdg_once *once);
@@ -249,9 +263,10 @@ MDG_API int mdg_once_destroy(mdg_once *once);
  * bytes it holds version 0, a value of zero bytes. Who first begins to write says how large the
  * value is; all must give the same size, 1 to MDG_CELL_MAX: -EINVAL to those that do not. */
 #define MDG_CELL_MAX 0x10000000u
-typedef struct mdg_cell { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_cell;
-#define MDG_CELL_SIZE(value_size) \
-	(sizeof(mdg_cell) + 4 * (((size_t)(value_size) + 63) / 64 * 64))
+typedef struct mdg_cell {
+	uint32_t mdg_private[48];
+} MDG_ALIGNED mdg_cell;
+#define MDG_CELL_SIZE(value_size) (sizeof(mdg_cell) + 4 * (((size_t)(value_size) + 63) / 64 * 64))
 
 /* Copies the latest value out. `ret_version` may be NULL; a version counts the values
  * modulo 2^32. 0, -EINVAL. A read that is overtaken by three values while it copies
@@ -262,13 +277,12 @@ MDG_API int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32
 MDG_API int mdg_cell_write(mdg_cell *cell, const void *value, size_t size);
 MDG_API int mdg_cell_trywrite(mdg_cell *cell, const void *value, size_t size); /* also -EBUSY */
 MDG_API int mdg_cell_write_until(mdg_cell *cell, const void *value, size_t size,
-                                 uint64_t deadline);                     /* also -ETIMEDOUT */
+                                 uint64_t deadline); /* also -ETIMEDOUT */
 /* Writing in place: begin gives `size` bytes (what they hold is not said), commit shows
  * them to the readers, cancel does not. begin as write; commit, cancel: 0, -EPERM. */
 MDG_API int mdg_cell_begin(mdg_cell *cell, size_t size, void **ret_place);
 MDG_API int mdg_cell_trybegin(mdg_cell *cell, size_t size, void **ret_place);
-MDG_API int mdg_cell_begin_until(mdg_cell *cell, size_t size, uint64_t deadline,
-                                 void **ret_place);
+MDG_API int mdg_cell_begin_until(mdg_cell *cell, size_t size, uint64_t deadline, void **ret_place);
 MDG_API int mdg_cell_commit(mdg_cell *cell);
 MDG_API int mdg_cell_cancel(mdg_cell *cell);
 /* A value of zero bytes, of any size again; the version counts on, by four. Readers need not
@@ -296,25 +310,28 @@ MDG_API int mdg_cell_destroy(mdg_cell *cell);
  * way. Reading them is for the owner: within a transaction they are as they were at its
  * begin; mdg_txn_read gives them with what was written since. Who begins first says how
  * large journal and data are: -EINVAL to those that say otherwise. */
-typedef struct mdg_txn { uint32_t mdg_private[48]; } MDG_ALIGNED mdg_txn;
+typedef struct mdg_txn {
+	uint32_t mdg_private[48];
+} MDG_ALIGNED mdg_txn;
 #define MDG_TXN_SIZE(journal) (sizeof(mdg_txn) + ((size_t)(journal) + 63) / 64 * 64)
 
 /* One transaction that is running, of the thread that began it: where the data are, and how much
  * of the journal is used. Not to lie in shared memory, because it is believed; not to be
  * copied. It needs no initialisation. */
-typedef struct mdg_txn_run { uintptr_t mdg_private[8]; } mdg_txn_run;
+typedef struct mdg_txn_run {
+	uintptr_t mdg_private[8];
+} mdg_txn_run;
 
 /* `journal`: its bytes, as given to MDG_TXN_SIZE, 64 to 2^31. 0; MDG_OWNER_DIED: begun,
  * somebody died, and what it had committed is in the data, what it had not is not;
  * MDG_BROKEN: the journal is damaged, for all until mdg_txn_destroy; -EINVAL, also when the
  * data overlap the transaction; -EDEADLK, -ENOLCK, -ENOSYS. When it fails, `run` is none that
  * runs, and the calls below say -EPERM. */
-MDG_API int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
-                          size_t size);
+MDG_API int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size);
 MDG_API int mdg_txn_trybegin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
-                             size_t size);                               /* also -EBUSY */
+                             size_t size); /* also -EBUSY */
 MDG_API int mdg_txn_begin_until(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
-                                size_t size, uint64_t deadline);         /* also -ETIMEDOUT */
+                                size_t size, uint64_t deadline); /* also -ETIMEDOUT */
 /* `at`, in the data, is to become `value`. 0, -EPERM, -EINVAL: not in the data; -ENOSPC: not in
  * the journal; the transaction stays as it was. */
 MDG_API int mdg_txn_write(mdg_txn_run *run, void *at, const void *value, size_t size);
@@ -330,25 +347,33 @@ MDG_API int mdg_txn_destroy(mdg_txn *txn);
 /* ---- who waits for whom --------------------------------------------------------------- */
 
 enum mdg_sync_kind {
-	MDG_SYNC_MUTEX = 1, MDG_SYNC_RWLOCK, MDG_SYNC_COND, MDG_SYNC_SEM, MDG_SYNC_EVENT,
-	MDG_SYNC_BARRIER, MDG_SYNC_ONCE, MDG_SYNC_CELL, MDG_SYNC_TXN
+	MDG_SYNC_MUTEX = 1,
+	MDG_SYNC_RWLOCK,
+	MDG_SYNC_COND,
+	MDG_SYNC_SEM,
+	MDG_SYNC_EVENT,
+	MDG_SYNC_BARRIER,
+	MDG_SYNC_ONCE,
+	MDG_SYNC_CELL,
+	MDG_SYNC_TXN
 };
 
 #define MDG_WAITERS_SHOWN 8
 
 /* What an object that lies in memory shows of those who use it. */
 struct mdg_sync_state {
-	uint32_t kind;          /* enum mdg_sync_kind */
-	uint32_t state;         /* MDG_STATE_* */
-	uint32_t owner;         /* thread id in its pid namespace; 0: nobody. Of a rwlock: who writes */
-	uint32_t readers;       /* of a rwlock; of a barrier: members */
-	uint32_t reader[64];    /* thread ids of these */
-	uint32_t value;         /* of a semaphore; event: 1 set; cell: its version;
+	uint32_t kind;    /* enum mdg_sync_kind */
+	uint32_t state;   /* MDG_STATE_* */
+	uint32_t owner;   /* thread id in its pid namespace; 0: nobody. Of a rwlock: who writes */
+	uint32_t readers; /* of a rwlock; of a barrier: members */
+	uint32_t reader[64]; /* thread ids of these */
+	uint32_t value;      /* of a semaphore; event: 1 set; cell: its version;
 	                           once: 1 done; barrier: how many are to meet */
-	uint32_t waiters;       /* of those that sleep, at most MDG_WAITERS_SHOWN */
+	uint32_t waiters;    /* of those that sleep, at most MDG_WAITERS_SHOWN */
 	struct {
-		uint32_t thread;    /* thread id in its pid namespace; it may have died */
-		uint32_t since;     /* when it went to sleep: milliseconds of CLOCK_MONOTONIC, mod 2^32 */
+		uint32_t thread; /* thread id in its pid namespace; it may have died */
+		uint32_t
+			since; /* when it went to sleep: milliseconds of CLOCK_MONOTONIC, mod 2^32 */
 	} waiter[MDG_WAITERS_SHOWN];
 };
 #define MDG_STATE_OWNER_DIED 0x1u /* and nobody has been told */
@@ -371,7 +396,7 @@ MDG_API int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_k
 
 /* A named object. */
 struct mdg_sync_entry {
-	uint64_t offset;        /* in its segment */
+	uint64_t offset; /* in its segment */
 	char name[MDG_SYNC_NAME_MAX + 1];
 	struct mdg_sync_state state;
 };

@@ -124,7 +124,8 @@ bool mdg__call_has(struct mdg_channel *channel)
 {
 	if (!channel->waits_reply || channel->has_reply)
 		return false;
-	enum mdg__box_state state = own_box(channel); /* once: a server may go from one to the other */
+	enum mdg__box_state state =
+		own_box(channel); /* once: a server may go from one to the other */
 	return state != MDG__BOX_WAITING && state != MDG__BOX_WRITING;
 }
 
@@ -210,8 +211,9 @@ static bool accept_request(struct mdg_channel *channel, struct mdg_message *mess
 	if (!is_there(seat, request.use) ||
 	    atomic_load(&seat->box) != word_of(request.call, MDG__BOX_WAITING))
 		return false;
-	channel->asked = (struct mdg__asked){ request.seat, request.use, request.call,
-		                              mdg__monotonic_nanoseconds(), 0, false };
+	channel->asked = (struct mdg__asked){
+		request.seat, request.use, request.call, mdg__monotonic_nanoseconds(), 0, false
+	};
 	message->data = (unsigned char *)message->data + sizeof request;
 	message->size -= sizeof request;
 	return true;

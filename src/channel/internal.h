@@ -33,17 +33,17 @@ struct mdg__mapping; /* the attachment that all handles of a process share, open
 
 /* Of a talker's reservation, or of what it is about to send. */
 struct mdg__reserved {
-	uint64_t from, to;  /* positions, padding included */
-	uint32_t count;     /* records in `at` that are not yet shown; 0: nothing reserved */
-	uint64_t sequence;  /* of the first */
+	uint64_t from, to; /* positions, padding included */
+	uint32_t count;    /* records in `at` that are not yet shown; 0: nothing reserved */
+	uint64_t sequence; /* of the first */
 };
 
 /* What a listener holds. Of a queue it may be more than the caller was given: the rest comes next. */
 struct mdg__taken {
 	uint64_t from, upto, to; /* to `upto` it was given to the caller */
-	uint32_t count;     /* of messages that the caller has */
-	uint64_t sequence;  /* behind the last of these */
-	bool again;         /* they are redelivered */
+	uint32_t count;          /* of messages that the caller has */
+	uint64_t sequence;       /* behind the last of these */
+	bool again;              /* they are redelivered */
 };
 
 /* A request that a server holds. */
@@ -56,55 +56,55 @@ struct mdg__asked {
 };
 
 /* In the order of who uses it. */
-struct mdg_channel { /* NOLINT(clang-analyzer-optin.performance.Padding) */
-	uint32_t epoch;     /* of the process that opened it, mdg__epoch */
+struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
+	uint32_t epoch; /* of the process that opened it, mdg__epoch */
 	uint32_t role, kind, full, wait;
 	/* Checked when it was opened; nothing in shared memory can change them. */
 	struct mdg__channel_head *head;
 	struct mdg__seat *seats;
 	unsigned char *ring, *boxes;
 	uint64_t ring_size, capacity, box_size;
-	uint64_t largest;   /* message in the ring: the capacity, and of a call what is in front */
+	uint64_t largest; /* message in the ring: the capacity, and of a call what is in front */
 	uint32_t ahead, seat_count, part_shift;
 	struct mdg__seat *seat; /* NULL: an observer */
 	uint32_t place, me;     /* `me`: how this process signs locks */
 	uint32_t use;           /* of the seat: another one when it was taken for dead */
 	uint32_t fences;        /* 1: fence after publishing, this process has no membarrier */
 
-	uint64_t base;      /* where the ring's present lap began */
+	uint64_t base; /* where the ring's present lap began */
 	/* a talker's: of a stream kept, else read with the lock held */
 	uint64_t tail, sequence;
-	uint64_t limit;     /* positions below may be written; only grows */
+	uint64_t limit; /* positions below may be written; only grows */
 	uint64_t count;
 	/* a listener's */
-	uint64_t next;      /* stream, topic: the next record */
-	uint64_t expected;  /* topic: its number; UINT64_MAX: not known */
-	uint64_t handed;    /* stream: what is before was given to another listener once */
+	uint64_t next;     /* stream, topic: the next record */
+	uint64_t expected; /* topic: its number; UINT64_MAX: not known */
+	uint64_t handed;   /* stream: what is before was given to another listener once */
 	uint64_t missed;
-	uint64_t part;      /* which eighth of the ring it was in, see mdg__made_room */
-	uint64_t missing;   /* topic: as the first message that is held says */
-	bool jumped;        /* topic: it was overtaken since it last received */
+	uint64_t part;    /* which eighth of the ring it was in, see mdg__made_room */
+	uint64_t missing; /* topic: as the first message that is held says */
+	bool jumped;      /* topic: it was overtaken since it last received */
 	struct mdg__reserved reserved;
 	struct mdg__taken held;
 	struct mdg__asked asked;
 	uint64_t first_call;
-	uint64_t call;      /* caller: number of the last; its box says what became of it */
+	uint64_t call; /* caller: number of the last; its box says what became of it */
 	bool waits_reply, has_reply;
 
-	uint64_t spin;      /* nanoseconds that it spins, see sleep.c */
+	uint64_t spin; /* nanoseconds that it spins, see sleep.c */
 	uint32_t vain;
-	uint64_t looked;    /* when it last looked after the dead without waiting */
-	int pipe;           /* see pipe.c; -1: none */
+	uint64_t looked; /* when it last looked after the dead without waiting */
+	int pipe;        /* see pipe.c; -1: none */
 	bool pipe_full;
-	uint32_t sleeps;    /* in poll(2), numbered */
+	uint32_t sleeps; /* in poll(2), numbered */
 	uint64_t pipe_device, pipe_inode;
-	uint32_t event;     /* the next that mdg_channel_event gives */
+	uint32_t event; /* the next that mdg_channel_event gives */
 
 	mdg_namespace *ns;
 	mdg_id id;
 	struct mdg__mapping *mapping;
-	uint64_t at[MDG_MANY_MAX];     /* of a reservation: each record's position */
-	uint32_t size[MDG_MANY_MAX];   /* and size */
+	uint64_t at[MDG_MANY_MAX];   /* of a reservation: each record's position */
+	uint32_t size[MDG_MANY_MAX]; /* and size */
 };
 
 /* Each message to one of the listeners: requests, too. */
@@ -323,11 +323,16 @@ bool mdg__has_something(struct mdg_channel *channel);
 
 /* ---- call.c --------------------------------------------------------------------------- */
 
-enum mdg__box_state { MDG__BOX_IDLE, MDG__BOX_WAITING, MDG__BOX_WRITING, MDG__BOX_DONE,
-                      MDG__BOX_DIED, MDG__BOX_REFUSED };
+enum mdg__box_state {
+	MDG__BOX_IDLE,
+	MDG__BOX_WAITING,
+	MDG__BOX_WRITING,
+	MDG__BOX_DONE,
+	MDG__BOX_DIED,
+	MDG__BOX_REFUSED
+};
 int mdg__call_send(struct mdg_channel *channel, const void *data, size_t size, uint64_t deadline);
-int mdg__call_reserve(struct mdg_channel *channel, size_t size, void **ret_data,
-                      uint64_t deadline);
+int mdg__call_reserve(struct mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline);
 int mdg__call_commit(struct mdg_channel *channel, size_t size);
 int mdg__call_cancel(struct mdg_channel *channel);
 int mdg__call_peek(struct mdg_channel *channel, struct mdg_message *ret, uint64_t deadline);
@@ -368,16 +373,16 @@ static inline uint32_t mdg__seat_state(const struct mdg__seat *seat)
 /* ---- sleep.c ------------------------------------------------------------------------------ */
 
 enum { MDG__SPIN_MOST_NS = 40000 };
-#ifndef MDG__SLICE_NS /* long in a test that wants to know who wakes whom */
+#ifndef MDG__SLICE_NS                    /* long in a test that wants to know who wakes whom */
 #define MDG__SLICE_NS UINT64_C(25000000) /* between two looks for the dead */
 #endif
 enum mdg__wait_for { MDG__FOR_MESSAGE, MDG__FOR_ROOM, MDG__FOR_REPLY };
 struct mdg__waiting {
 	enum mdg__wait_for what;
-	uint32_t step;      /* 0: not begun */
-	uint32_t seen;      /* of the futex, before it was said that somebody sleeps */
+	uint32_t step; /* 0: not begun */
+	uint32_t seen; /* of the futex, before it was said that somebody sleeps */
 	uint64_t deadline, began, look_at;
-	mdg__c32 *watch;    /* spins while this is `watched`; NULL: nothing to watch */
+	mdg__c32 *watch; /* spins while this is `watched`; NULL: nothing to watch */
 	uint32_t watched;
 };
 static inline struct mdg__waiting mdg__wait_init(enum mdg__wait_for what, uint64_t deadline)

@@ -44,12 +44,17 @@ typedef _Atomic uint64_t mdg__c64;
 #endif
 typedef _Atomic uint32_t mdg__c32;
 
-#define MDG__CHANNEL_MAGIC UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
+#define MDG__CHANNEL_MAGIC  UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
 #define MDG__CHANNEL_FORMAT 1u
-#define MDG__NOWHERE UINT64_MAX /* a position that nobody needs */
+#define MDG__NOWHERE        UINT64_MAX /* a position that nobody needs */
 
-enum { MDG__LINE = 64, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32,
-       MDG__AHEAD_LEAST = 256 };
+enum {
+	MDG__LINE = 64,
+	MDG__RECORD_HEAD = 16,
+	MDG__MARKS = 16,
+	MDG__EVENTS = 32,
+	MDG__AHEAD_LEAST = 256
+};
 
 enum mdg__record_state { MDG__EMPTY = 0, MDG__RESERVED = 1, MDG__READY = 2, MDG__SKIP = 3 };
 
@@ -61,8 +66,8 @@ struct mdg__record {
 };
 
 struct mdg__event {
-	mdg__c32 number1;  /* its number plus one, stored last; 0: being written */
-	mdg__c32 what;     /* change | role << 8 | place << 16 */
+	mdg__c32 number1; /* its number plus one, stored last; 0: being written */
+	mdg__c32 what;    /* change | role << 8 | place << 16 */
 	mdg__c32 pid;
 	mdg__c32 unused;
 };
@@ -73,15 +78,15 @@ struct mdg__channel_head {
 	mdg__c32 format, kind;
 	mdg__c64 capacity, ring_size;
 	mdg__c32 seats, full;
-	mdg__c32 ahead;      /* bytes beyond the tail that are clear */
-	mdg__c32 ready;      /* 1: all of these are right. Release, read by acquire */
+	mdg__c32 ahead; /* bytes beyond the tail that are clear */
+	mdg__c32 ready; /* 1: all of these are right. Release, read by acquire */
 	mdg__c64 identity[2];
 	mdg__c64 epoch;
 	mdg__c64 unused0[7];
 
 	/* 128: talk. The tail is stored after the record at it was published, or reserved */
 	mdg__c64 tail;
-	mdg__c64 sequence;   /* of the next message */
+	mdg__c64 sequence; /* of the next message */
 	mdg__c32 talk_lock;
 	mdg__c32 unused1;
 	mdg__c64 unused9;
@@ -90,21 +95,21 @@ struct mdg__channel_head {
 	mdg__c64 unused2[12];
 
 	/* 384: take */
-	mdg__c64 taken;      /* stream: before it all is released. queue, call: the next record */
-	mdg__c64 handed;     /* stream: before it all has been given to a listener once */
+	mdg__c64 taken;  /* stream: before it all is released. queue, call: the next record */
+	mdg__c64 handed; /* stream: before it all has been given to a listener once */
 	mdg__c64 taken_sequence; /* of the next message that is not taken, about */
 	mdg__c32 take_lock;
-	mdg__c32 moves;      /* grows when a hold goes from one seat to another */
-	mdg__c32 orphans;    /* seats of the dead that hold messages */
+	mdg__c32 moves;   /* grows when a hold goes from one seat to another */
+	mdg__c32 orphans; /* seats of the dead that hold messages */
 	mdg__c32 unused3;
-	mdg__c64 oldest;     /* of a topic: what is before may be overwritten. talk; sequentially
+	mdg__c64 oldest; /* of a topic: what is before may be overwritten. talk; sequentially
 	                        consistent, with `from` of the seats: see topic.c */
 	mdg__c64 unused4[10];
 
 	/* 512: read by a talker with each message; written by listeners that go to sleep and
 	 * talkers that wake them (sleep.c) */
-	mdg__c32 alert;      /* MDG__ALERT_* and a bit for each seat that sleeps */
-	mdg__c32 bell;       /* futex: counts wakings */
+	mdg__c32 alert; /* MDG__ALERT_* and a bit for each seat that sleeps */
+	mdg__c32 bell;  /* futex: counts wakings */
 	mdg__c64 unused5[15];
 
 	/* 640: the same for talkers that wait for room */
@@ -114,10 +119,10 @@ struct mdg__channel_head {
 
 	/* 768: seat lock */
 	mdg__c32 seat_lock;
-	mdg__c32 seats_used; /* seats beyond were never taken; only grows */
-	mdg__c32 changes;    /* futex: events so far, modulo 2^32 */
-	mdg__c32 event_waits;/* 1: somebody waits for one (sequentially consistent) */
-	mdg__c32 removed;    /* 1: whoever waits is to leave. Anybody, once */
+	mdg__c32 seats_used;  /* seats beyond were never taken; only grows */
+	mdg__c32 changes;     /* futex: events so far, modulo 2^32 */
+	mdg__c32 event_waits; /* 1: somebody waits for one (sequentially consistent) */
+	mdg__c32 removed;     /* 1: whoever waits is to leave. Anybody, once */
 	mdg__c32 unused7;
 	mdg__c64 unused8[13];
 
@@ -126,34 +131,38 @@ struct mdg__channel_head {
 };
 
 /* ORPHAN: of a listener that died or left; `from` and `to` are what it held. */
-enum mdg__seat_state { MDG__SEAT_FREE = 0, MDG__SEAT_TALKER = 1, MDG__SEAT_LISTENER = 2,
-                       MDG__SEAT_ORPHAN = 3 };
+enum mdg__seat_state {
+	MDG__SEAT_FREE = 0,
+	MDG__SEAT_TALKER = 1,
+	MDG__SEAT_LISTENER = 2,
+	MDG__SEAT_ORPHAN = 3
+};
 
 struct mdg__seat {
 	/* 0: written with the seat lock held */
-	mdg__c32 state;      /* enum mdg__seat_state; after the others when it is taken */
-	mdg__c32 use;        /* changes when the seat is taken, and when its owner is buried */
+	mdg__c32 state; /* enum mdg__seat_state; after the others when it is taken */
+	mdg__c32 use;   /* changes when the seat is taken, and when its owner is buried */
 	mdg__c32 slot1, generation; /* of its process in the registry */
 	mdg__c32 pid;
-	mdg__c32 asleep;     /* 1: waits in the kernel (shown, nothing rests on it) */
-	mdg__c64 since;      /* seconds */
-	mdg__c32 polls;      /* sleeps in poll(2), and has a named pipe: a number of this sleep; 0: no.
+	mdg__c32 asleep; /* 1: waits in the kernel (shown, nothing rests on it) */
+	mdg__c64 since;  /* seconds */
+	mdg__c32 polls;  /* sleeps in poll(2), and has a named pipe: a number of this sleep; 0: no.
 	                        The owner; who has rung takes it away */
-	mdg__c32 leaves;     /* 1: has left, and somebody has to finish that */
+	mdg__c32 leaves; /* 1: has left, and somebody has to finish that */
 	mdg__c64 unused1[3];
 
 	/* 64: the owner's */
-	mdg__c64 from, to;   /* what it needs: talker: is reserved [talk]; queue, call: is held
+	mdg__c64 from, to; /* what it needs: talker: is reserved [talk]; queue, call: is held
 	                        [take]; topic: its position, or while FULL_OVERWRITE what it holds;
 	                        MDG__NOWHERE: nothing. `to` before `from` when it begins */
-	mdg__c64 count;      /* messages sent or received */
-	mdg__c64 sequence;   /* listener: the number that it expects next */
+	mdg__c64 count;    /* messages sent or received */
+	mdg__c64 sequence; /* listener: the number that it expects next */
 	mdg__c64 missed;
-	mdg__c64 box;        /* caller: call number << 8 | enum mdg__box_state. See call.c, which
+	mdg__c64 box;       /* caller: call number << 8 | enum mdg__box_state. See call.c, which
 	                        says who changes it, by compare and swap */
-	mdg__c32 box_size;   /* of the reply. Server, before the box says DONE */
-	mdg__c32 box_waits;  /* 1: the caller sleeps. Sequentially consistent */
-	mdg__c32 box_bell;   /* futex */
+	mdg__c32 box_size;  /* of the reply. Server, before the box says DONE */
+	mdg__c32 box_waits; /* 1: the caller sleeps. Sequentially consistent */
+	mdg__c32 box_bell;  /* futex */
 	mdg__c32 unused2;
 };
 

@@ -278,7 +278,7 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 		return -EAGAIN;
 	uint32_t size = mdg__relaxed32(&record->size);
 	if (size > room || size > MDG__SMALL || size > channel->largest ||
-	     offset + mdg__span(size) > channel->ring_size)
+	    offset + mdg__span(size) > channel->ring_size)
 		return -EAGAIN;
 	struct mdg__taken *held = &channel->held;
 	held->upto = at + mdg__span(size);
@@ -307,7 +307,8 @@ int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *
 	struct mdg_message message;
 	if (channel->kind == MDG_CALL)
 		return mdg__call_recv(channel, data, room, ret_message, deadline);
-	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 && channel->pipe < 0) {
+	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 &&
+	    channel->pipe < 0) {
 		int size = recv_straight(channel, data, room, ret_message);
 		if (size >= 0)
 			return size;
@@ -334,13 +335,14 @@ int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *
 static uint64_t position_of(struct mdg_channel *channel, const struct mdg_message *message)
 {
 	uint64_t from = channel->held.from, first = mdg__offset(channel, from);
-	uint64_t offset = (uint64_t)((unsigned char *)message->data - channel->ring) -
-	                  MDG__RECORD_HEAD;
+	uint64_t offset =
+		(uint64_t)((unsigned char *)message->data - channel->ring) - MDG__RECORD_HEAD;
 	return from + (offset >= first ? offset - first : offset + channel->ring_size - first);
 }
 
 /* Copies as many as have room: how many. */
-static unsigned copy_out(const struct mdg_message *held, struct mdg_message *messages, unsigned count)
+static unsigned copy_out(const struct mdg_message *held, struct mdg_message *messages,
+                         unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		void *data = messages[i].data;
@@ -372,7 +374,8 @@ int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned c
 			return done != 0 ? (int)done : rc;
 		unsigned fit = copy_out(held, messages + done, (unsigned)rc);
 		if (fit < (unsigned)rc)
-			give_less(channel, fit, position_of(channel, &held[fit]), held[fit].sequence);
+			give_less(channel, fit, position_of(channel, &held[fit]),
+			          held[fit].sequence);
 		if (fit != 0)
 			mdg__release_any(channel);
 		if (fit < (unsigned)rc)

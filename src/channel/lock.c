@@ -42,8 +42,8 @@ static bool owner_lives(mdg_namespace *ns, uint32_t word)
 static bool take_from(struct mdg_channel *channel, mdg__c32 *lock, uint32_t was)
 {
 	/* Acquire: pairs with the release in mdg__channel_unlock. */
-	return atomic_compare_exchange_strong_explicit(lock, &was, channel->me, memory_order_acquire,
-	                                               memory_order_relaxed);
+	return atomic_compare_exchange_strong_explicit(lock, &was, channel->me,
+	                                               memory_order_acquire, memory_order_relaxed);
 }
 
 static bool take_spinning(struct mdg_channel *channel, mdg__c32 *lock)
@@ -68,7 +68,8 @@ static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, m
 		uint32_t seen = mdg__relaxed32(lock);
 		now = mdg__monotonic_nanoseconds();
 		if (now >= ask) {
-			if (seen != 0 && !owner_lives(channel->ns, seen) && take_from(channel, lock, seen))
+			if (seen != 0 && !owner_lives(channel->ns, seen) &&
+			    take_from(channel, lock, seen))
 				return MDG_OWNER_DIED;
 			ask = now + ASK_NS;
 		}
@@ -76,7 +77,8 @@ static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, m
 		if (now >= give_up && now - began > 2 * ASK_NS)
 			return deadline == 0 ? -EAGAIN : -ETIMEDOUT;
 		if (seen != 0)
-			(void)mdg__sys_futex_wait_until(lock, seen, now + nap, (uint32_t)MDG__ANYONE);
+			(void)mdg__sys_futex_wait_until(lock, seen, now + nap,
+			                                (uint32_t)MDG__ANYONE);
 		nap = nap * 2 > SLEEP_MOST_NS ? SLEEP_MOST_NS : nap * 2;
 	}
 }

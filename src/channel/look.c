@@ -191,7 +191,8 @@ int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, ui
 		uint64_t now = mdg__monotonic_nanoseconds(), until = now + MDG__SLICE_NS;
 		if (now >= deadline)
 			return deadline == 0 && event_next(channel, ret_event) ? 0
-			       : deadline == 0 ? -EAGAIN : -ETIMEDOUT;
+			       : deadline == 0                                 ? -EAGAIN
+			                                                       : -ETIMEDOUT;
 		rc = mdg__sys_futex_wait_until(&head->changes, channel->event,
 		                               until < deadline ? until : deadline,
 		                               (uint32_t)MDG__ANYONE);
@@ -264,7 +265,8 @@ int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_channel_inf
 	int rc;
 	while ((rc = mdg_segment_next(ns, cursor, 0, &segment)) > 0) {
 		struct mdg_channel_info info = { 0 };
-		if ((segment.mode & MDG_MODE_REMOVED) == 0 && read_segment(ns, segment.id, &info) > 0) {
+		if ((segment.mode & MDG_MODE_REMOVED) == 0 &&
+		    read_segment(ns, segment.id, &info) > 0) {
 			*ret_info = info;
 			return 1;
 		}

@@ -18,8 +18,7 @@
 
 #include "platform/text.h"
 
-enum { TRIES = 16, MAKER_NS = 1000000000, NAP_NS = 1000000,
-       AHEAD_MOST = 4096 };
+enum { TRIES = 16, MAKER_NS = 1000000000, NAP_NS = 1000000, AHEAD_MOST = 4096 };
 
 /* ---- attachments that handles share ---------------------------------------------- */
 
@@ -228,8 +227,8 @@ static int await_ready(struct mdg_channel *channel, const struct shape *shape, c
 		if (!may_become_one(channel))
 			return MDG_NOT_CHANNEL;
 		uint64_t now = mdg__monotonic_nanoseconds();
-		int rc = mdg_segment_stat(channel->ns, channel->id,
-		                          MDG_STAT_ANY | MDG_STAT_CREATOR, &info);
+		int rc = mdg_segment_stat(channel->ns, channel->id, MDG_STAT_ANY | MDG_STAT_CREATOR,
+		                          &info);
 		if (rc < 0)
 			return rc;
 		if (!info.creator_alive && !is_ready(channel) && channel->role != MDG_OBSERVER)
@@ -287,8 +286,8 @@ static void handle_shape(struct mdg_channel *channel, const struct shape *shape)
 	channel->seat_count = shape->seats;
 	channel->ring_size = shape->ring_size;
 	channel->capacity = shape->capacity;
-	channel->largest = shape->capacity +
-	                   (shape->kind == MDG_CALL ? sizeof(struct mdg__request) : 0);
+	channel->largest =
+		shape->capacity + (shape->kind == MDG_CALL ? sizeof(struct mdg__request) : 0);
 	channel->box_size = shape->box_size;
 	channel->ahead = shape->ahead;
 	channel->seats = (struct mdg__seat *)(void *)(memory + sizeof *channel->head);

@@ -112,8 +112,8 @@ void mdg__pipe_settle(struct mdg_channel *channel)
 int mdg_channel_fd(mdg_channel *channel)
 {
 	char name[NAME_ROOM];
-	int rc = mdg__usable(channel, channel->kind == MDG_CALL ? MDG_TALKER | MDG_LISTENER
-	                                                        : MDG_LISTENER);
+	int rc = mdg__usable(channel,
+	                     channel->kind == MDG_CALL ? MDG_TALKER | MDG_LISTENER : MDG_LISTENER);
 	if (rc < 0 || is_ours(channel))
 		return rc < 0 ? rc : channel->pipe;
 	unsigned mode = segment_mode(channel);

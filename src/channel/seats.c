@@ -22,7 +22,8 @@ void mdg__seat_event(struct mdg_channel *channel, enum mdg_peer_change change, u
 	struct mdg__channel_head *head = channel->head;
 	uint32_t number = mdg__relaxed32(&head->changes);
 	struct mdg__event *event = &head->events[number % MDG__EVENTS];
-	uint32_t role = mdg__relaxed32(&seat->state) == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER;
+	uint32_t role =
+		mdg__relaxed32(&seat->state) == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER;
 	atomic_store(&event->number1, 0);
 	atomic_store(&event->what, (uint32_t)change | role << 8 | place << 16);
 	atomic_store(&event->pid, mdg__relaxed32(&seat->pid));
@@ -211,8 +212,8 @@ static bool bury(struct mdg_channel *channel)
 		if (!seat_is_dead(channel, seat))
 			continue;
 		uint32_t use = mdg__relaxed32(&seat->use);
-		enum mdg_peer_change change = mdg__relaxed32(&seat->leaves) != 0 ? MDG_PEER_LEFT
-		                                                                 : MDG_PEER_GONE;
+		enum mdg_peer_change change =
+			mdg__relaxed32(&seat->leaves) != 0 ? MDG_PEER_LEFT : MDG_PEER_GONE;
 		if (empty_seat(channel, i, change, 0)) {
 			mdg__pipe_unlink(channel, i, use);
 			buried = true;

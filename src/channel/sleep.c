@@ -26,7 +26,7 @@
 
 enum {
 	SPIN_LEAST_NS = 4000,
-	VAIN = 8, /* times that it spun in vain, until it spins less */
+	VAIN = 8,  /* times that it spun in vain, until it spins less */
 	ASK = 256, /* sleeps, until it asks again whether it has one processor */
 	PAUSES = 32
 };
@@ -165,7 +165,8 @@ void mdg__alert_pollers(struct mdg_channel *channel)
 static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	uint64_t until = mdg__monotonic_nanoseconds() + MDG__SLICE_NS;
-	uint32_t bits = waiting->what == MDG__FOR_MESSAGE ? own_bit(channel) : (uint32_t)MDG__ANYONE;
+	uint32_t bits =
+		waiting->what == MDG__FOR_MESSAGE ? own_bit(channel) : (uint32_t)MDG__ANYONE;
 	bool slice = until < waiting->deadline;
 	atomic_store_explicit(&channel->seat->asleep, 1, memory_order_relaxed);
 	int rc = mdg__sys_futex_wait_until(bell_of(channel, waiting->what), waiting->seen,
@@ -217,7 +218,8 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (now >= waiting->deadline)
 		return -ETIMEDOUT;
 	if (channel->wait == MDG_WAIT_SPIN) {
-		if (now - waiting->began >= MDG__SPIN_MOST_NS) /* on one processor: the other's turn */
+		if (now - waiting->began >=
+		    MDG__SPIN_MOST_NS) /* on one processor: the other's turn */
 			(void)MDG__RAW(SYS_sched_yield);
 		if (now < waiting->look_at)
 			return 0;

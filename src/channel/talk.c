@@ -115,10 +115,11 @@ static inline void show_records(struct mdg_channel *channel, unsigned count, uin
 	for (unsigned i = count; i-- > 0;) {
 		struct mdg__record *record = mdg__record(channel, channel->at[i]);
 		uint64_t size = messages != NULL ? messages[i].size : channel->size[i];
-		uint64_t before = i == 0 ? reserved->from
-		                         : channel->at[i - 1] + mdg__span(messages != NULL
-		                                                                  ? messages[i - 1].size
-		                                                                  : channel->size[i - 1]);
+		uint64_t before =
+			i == 0 ? reserved->from
+			       : channel->at[i - 1] + mdg__span(messages != NULL
+		                                                        ? messages[i - 1].size
+		                                                        : channel->size[i - 1]);
 		atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
 		mdg__note64(&record->sequence, reserved->sequence + i);
 		mdg__record_show(record, state, channel->place);
@@ -290,12 +291,12 @@ void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uin
 		struct mdg__record *record = mdg__record(channel, at);
 		uint32_t reserved = MDG__RESERVED | place << 8;
 		/* Acquire: pairs with the release in show_reserved. */
-		uint64_t span = mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
+		uint64_t span =
+			mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
 		/* Release: pairs with the acquire of who goes on behind it. */
-		(void)atomic_compare_exchange_strong_explicit(&record->state, &reserved,
-		                                              MDG__SKIP | place << 8,
-		                                              memory_order_release,
-		                                              memory_order_relaxed);
+		(void)atomic_compare_exchange_strong_explicit(
+			&record->state, &reserved, MDG__SKIP | place << 8, memory_order_release,
+			memory_order_relaxed);
 		at += span;
 	}
 }
@@ -462,8 +463,8 @@ static void copy_in(struct mdg_channel *channel, const struct mdg_message *messa
 {
 	for (unsigned i = 0; i < count; i++)
 		if (messages[i].size != 0)
-			memcpy(mdg__message_of(mdg__record(channel, channel->at[i])), messages[i].data,
-			       messages[i].size);
+			memcpy(mdg__message_of(mdg__record(channel, channel->at[i])),
+			       messages[i].data, messages[i].size);
 }
 
 /* Few bytes are copied with the lock held, as one small message is. */

@@ -112,8 +112,8 @@ void mdg__topic_join(struct mdg_channel *channel, uint32_t from)
 	if (channel->next != channel->tail) {
 		struct mdg__record *record = mdg__record(channel, channel->next);
 		uint32_t state = mdg__record_state(record) & 0xff;
-		channel->expected = state == MDG__SKIP ? UINT64_MAX
-		                                       : mdg__relaxed64(&record->sequence);
+		channel->expected =
+			state == MDG__SKIP ? UINT64_MAX : mdg__relaxed64(&record->sequence);
 	}
 	mdg__note64(&channel->seat->sequence,
 	            channel->expected != UINT64_MAX ? channel->expected : channel->sequence);
@@ -159,7 +159,8 @@ static bool next_is_there(struct mdg_channel *channel, uint64_t at)
 
 bool mdg__topic_has(struct mdg_channel *channel)
 {
-	return next_is_there(channel, channel->held.count != 0 ? channel->held.upto : channel->next);
+	return next_is_there(channel,
+	                     channel->held.count != 0 ? channel->held.upto : channel->next);
 }
 
 static uint64_t missed_before(const struct mdg_channel *channel, uint64_t sequence)

@@ -36,16 +36,26 @@ static void fence(void)
 static uint32_t size_of(uint32_t kind)
 {
 	switch (kind) {
-	case MDG_SYNC_MUTEX: return sizeof(mdg_mutex);
-	case MDG_SYNC_RWLOCK: return sizeof(mdg_rwlock);
-	case MDG_SYNC_COND: return sizeof(mdg_cond);
-	case MDG_SYNC_SEM: return sizeof(mdg_sem);
-	case MDG_SYNC_EVENT: return sizeof(mdg_event);
-	case MDG_SYNC_BARRIER: return sizeof(mdg_barrier);
-	case MDG_SYNC_ONCE: return sizeof(mdg_once);
-	case MDG_SYNC_CELL: return sizeof(mdg_cell);
-	case MDG_SYNC_TXN: return sizeof(mdg_txn);
-	default: return 0;
+	case MDG_SYNC_MUTEX:
+		return sizeof(mdg_mutex);
+	case MDG_SYNC_RWLOCK:
+		return sizeof(mdg_rwlock);
+	case MDG_SYNC_COND:
+		return sizeof(mdg_cond);
+	case MDG_SYNC_SEM:
+		return sizeof(mdg_sem);
+	case MDG_SYNC_EVENT:
+		return sizeof(mdg_event);
+	case MDG_SYNC_BARRIER:
+		return sizeof(mdg_barrier);
+	case MDG_SYNC_ONCE:
+		return sizeof(mdg_once);
+	case MDG_SYNC_CELL:
+		return sizeof(mdg_cell);
+	case MDG_SYNC_TXN:
+		return sizeof(mdg_txn);
+	default:
+		return 0;
 	}
 }
 

@@ -27,22 +27,22 @@
 
 #include "segment/internal.h"
 
-#define MDG__NAMES_MAGIC UINT64_C(0x53454d414e474d01) /* bytes 01 "MGNAMES" */
+#define MDG__NAMES_MAGIC   UINT64_C(0x53454d414e474d01) /* bytes 01 "MGNAMES" */
 #define MDG__NAMES_VERSION 1u
 enum { MDG__NAMES = 255, MDG__NAME_ROOM = 40 };
 
 struct mdg__names_head {
-	_Atomic uint64_t magic;   /* stored last; 0: nothing here yet */
+	_Atomic uint64_t magic; /* stored last; 0: nothing here yet */
 	_Atomic uint32_t version;
 	uint32_t unused[13];
 };
 
 struct mdg__name {
-	_Atomic uint32_t kind;    /* enum mdg_sync_kind; 0: free. Release: pairs with the fence of
+	_Atomic uint32_t kind; /* enum mdg_sync_kind; 0: free. Release: pairs with the fence of
 	                             the reader, see above */
 	uint32_t unused;
-	uint64_t offset;          /* of the object in the segment */
-	char name[MDG__NAME_ROOM];/* text, zero-filled to the end */
+	uint64_t offset;           /* of the object in the segment */
+	char name[MDG__NAME_ROOM]; /* text, zero-filled to the end */
 	uint64_t unused2;
 };
 

@@ -55,9 +55,9 @@ typedef uint32_t hash_word;
 #endif
 
 struct image {
-	const char *start;  /* of its first loaded part, which is all of it */
+	const char *start; /* of its first loaded part, which is all of it */
 	uintptr_t size;
-	uintptr_t address;  /* what that part's first byte is called inside */
+	uintptr_t address; /* what that part's first byte is called inside */
 	const elf_symbol *symbols;
 	uintptr_t count;
 	const char *names;
@@ -104,17 +104,29 @@ static bool read_dynamic(struct image *image, const elf_entry *entry, uintptr_t 
 	for (; count > 0 && entry->d_tag != DT_NULL; entry++, count--) {
 		uintptr_t value = (uintptr_t)entry->d_un.d_val;
 		switch (entry->d_tag) {
-		case DT_SYMTAB: symbols = value; break;
-		case DT_STRTAB: names = value; break;
-		case DT_STRSZ: image->names_size = value; break;
-		case DT_HASH: hash = value; break;
-		case DT_GNU_HASH: gnu_hash = value; break;
-		default: break;
+		case DT_SYMTAB:
+			symbols = value;
+			break;
+		case DT_STRTAB:
+			names = value;
+			break;
+		case DT_STRSZ:
+			image->names_size = value;
+			break;
+		case DT_HASH:
+			hash = value;
+			break;
+		case DT_GNU_HASH:
+			gnu_hash = value;
+			break;
+		default:
+			break;
 		}
 	}
 	const hash_word *old = hash == 0 ? NULL : within(image, hash, 2 * sizeof(hash_word));
-	image->count = old != NULL ? (uintptr_t)old[1]
-	               : gnu_hash != 0 ? count_by_gnu_hash(image, gnu_hash) : 0;
+	image->count = old != NULL     ? (uintptr_t)old[1]
+	               : gnu_hash != 0 ? count_by_gnu_hash(image, gnu_hash)
+	                               : 0;
 	if (image->count > image->size / sizeof(elf_symbol))
 		return false;
 	image->symbols = within(image, symbols, image->count * sizeof(elf_symbol));
@@ -144,7 +156,7 @@ static bool read_image(struct image *image, uintptr_t base)
 	if (image->start == NULL || dynamic == NULL)
 		return false;
 	const elf_entry *entries =
-	        within(image, (uintptr_t)dynamic->p_vaddr, (uintptr_t)dynamic->p_filesz);
+		within(image, (uintptr_t)dynamic->p_vaddr, (uintptr_t)dynamic->p_filesz);
 	return entries != NULL &&
 	       read_dynamic(image, entries, (uintptr_t)dynamic->p_filesz / sizeof(elf_entry));
 }
@@ -179,7 +191,7 @@ static clock_function *function_of(const struct image *image, const char *name)
 #endif
 #else
 #define WIDE_NUMBER 403 /* SYS_clock_gettime64, the same on every machine */
-#define WIDE_NAME "__vdso_clock_gettime64"
+#define WIDE_NAME   "__vdso_clock_gettime64"
 #define NARROW_NAME "__vdso_clock_gettime"
 #endif
 
@@ -188,7 +200,9 @@ static int by_call(int clock, struct moment *ret)
 	long rc = MDG__RAW(WIDE_NUMBER, clock, ret);
 #if !defined(__LP64__) && defined(SYS_clock_gettime)
 	if (rc == -ENOSYS || rc == -EPERM) {
-		struct { long seconds, nanoseconds; } narrow = { 0, 0 };
+		struct {
+			long seconds, nanoseconds;
+		} narrow = { 0, 0 };
 		rc = MDG__RAW(SYS_clock_gettime, clock, &narrow);
 		*ret = (struct moment){ narrow.seconds, narrow.nanoseconds };
 	}
@@ -202,9 +216,12 @@ static clock_function *_Atomic narrow_function;
 
 static int by_narrow(int clock, struct moment *ret)
 {
-	union { struct { long seconds, nanoseconds; } narrow; struct moment room; } both = {
-		.room = { 0, 0 }
-	};
+	union {
+		struct {
+			long seconds, nanoseconds;
+		} narrow;
+		struct moment room;
+	} both = { .room = { 0, 0 } };
 	int rc = atomic_load_explicit(&narrow_function, memory_order_relaxed)(clock, &both.room);
 	*ret = (struct moment){ both.narrow.seconds, both.narrow.nanoseconds };
 	return rc;

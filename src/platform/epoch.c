@@ -75,7 +75,8 @@ static struct page *make(void)
 	struct page *use = mine != NULL ? mine : &spare;
 	uint32_t none = 0;
 	bool wiped = mine != NULL &&
-	             mdg__sys_madvise(mine, mdg__page_size(), MADV_WIPEONFORK) == 0 && tells_apart();
+	             mdg__sys_madvise(mine, mdg__page_size(), MADV_WIPEONFORK) == 0 &&
+	             tells_apart();
 	atomic_store(&use->stays, !wiped);
 	atomic_store(&use->pid, (uint32_t)mdg__pid());
 	(void)atomic_compare_exchange_strong(&use->epoch, &none, next_epoch());

@@ -86,9 +86,15 @@ bool mdg__in_group(uint32_t gid)
 bool mdg__has_capability(int capability)
 {
 	/* <linux/capability.h>, version 3; not every C library brings it along. */
-	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
-	struct { uint32_t effective, permitted, inheritable; } data[2];
-	return MDG__RAW(SYS_capget, &head, data) == 0 && (data[capability / 32].effective >> (capability % 32) & 1) != 0;
+	struct {
+		uint32_t version;
+		int pid;
+	} head = { 0x20080522, 0 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} data[2];
+	return MDG__RAW(SYS_capget, &head, data) == 0 &&
+	       (data[capability / 32].effective >> (capability % 32) & 1) != 0;
 }
 
 /* Of an ordinary process the real user is the effective one, so that the older call does, which
@@ -273,8 +279,7 @@ static enum mdg__answer threads_map(int32_t pid, uint64_t address, ino_t inode)
 	return answer;
 }
 
-enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
-                                   ino_t inode)
+enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address, ino_t inode)
 {
 	char folder[32];
 	if (pid <= 0)

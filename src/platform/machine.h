@@ -29,12 +29,12 @@
 
 #include "platform/raw.h"
 
-#if !defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__) || \
+#if !defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__) ||                          \
                            (defined(__mips__) && _MIPS_SIM != _ABIO32))
 #error "64-bit registers with 32-bit pointers: Madang does not know this kernel interface"
 #endif
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "Madang needs 64-bit atomic instructions: a lock of "
-               "the C library reaches no other process");
+                                            "the C library reaches no other process");
 
 /* ---- 64-bit arguments ------------------------------------------------------ */
 
@@ -48,7 +48,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "Madang needs 64-bit atomic instruct
 #endif
 
 /* SuperH leaves a word out in pread64 and pwrite64, which are the only ones used here. */
-#if defined(__arm__) || (defined(__mips__) && !defined(__LP64__)) || \
+#if defined(__arm__) || (defined(__mips__) && !defined(__LP64__)) ||                               \
 	(defined(__powerpc__) && !defined(__LP64__)) || defined(__xtensa__) || defined(__sh__)
 #define MDG__WIDE_ODD(value) 0L, MDG__WIDE(value)
 #else
@@ -77,9 +77,9 @@ static inline long mdg__raw_mmap(void *address, size_t length, int protection, i
 	(void)page;
 #endif
 #if defined(__s390__)
-	const unsigned long six[6] = { (unsigned long)address, length, (unsigned long)protection,
-		                       (unsigned long)flags, (unsigned long)fd,
-		                       (unsigned long)place };
+	const unsigned long six[6] = { (unsigned long)address,    length,
+		                       (unsigned long)protection, (unsigned long)flags,
+		                       (unsigned long)fd,         (unsigned long)place };
 	return MDG__RAW(call, six);
 #else
 	return MDG__RAW(call, address, length, protection, flags, fd, (unsigned long)place);
@@ -97,16 +97,17 @@ static inline long mdg__raw_futex(_Atomic uint32_t *word, int operation, uint32_
 	long result = -ENOSYS;
 #if defined(SYS_futex) && (!defined(SYS_futex_time64) || SYS_futex != SYS_futex_time64)
 	/* What 32 bits cannot say is 68 years off. */
-	const struct { long seconds, nanoseconds; } longs = {
-		time / second > LONG_MAX ? LONG_MAX : (long)(time / second), (long)(time % second)
-	};
+	const struct {
+		long seconds, nanoseconds;
+	} longs = { time / second > LONG_MAX ? LONG_MAX : (long)(time / second),
+		    (long)(time % second) };
 	result = MDG__RAW(SYS_futex, word, operation, value, nanoseconds != NULL ? &longs : NULL,
 	                  NULL, bits);
 #endif
 #if defined(SYS_futex_time64)
-	const struct { int64_t seconds, nanoseconds; } wide = {
-		(int64_t)(time / second), (int64_t)(time % second)
-	};
+	const struct {
+		int64_t seconds, nanoseconds;
+	} wide = { (int64_t)(time / second), (int64_t)(time % second) };
 	if (result == -ENOSYS)
 		result = MDG__RAW(SYS_futex_time64, word, operation, value,
 		                  nanoseconds != NULL ? &wide : NULL, NULL, bits);
@@ -124,7 +125,8 @@ static inline long mdg__raw_futex_count(_Atomic uint32_t *word, int operation, u
 #endif
 #if defined(SYS_futex_time64)
 	if (result == -ENOSYS)
-		result = MDG__RAW(SYS_futex_time64, word, operation, count, other_count, other, value);
+		result = MDG__RAW(SYS_futex_time64, word, operation, count, other_count, other,
+		                  value);
 #endif
 	return result;
 }

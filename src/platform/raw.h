@@ -80,21 +80,22 @@ static inline long mdg__raw(long number, long a, long b, long c, long d, long e,
 
 #endif
 
-#define MDG__ARG(value) ((long)(value))
-#define MDG__RAW0(n) mdg__raw(n, 0, 0, 0, 0, 0, 0)
-#define MDG__RAW1(n, a) mdg__raw(n, MDG__ARG(a), 0, 0, 0, 0, 0)
-#define MDG__RAW2(n, a, b) mdg__raw(n, MDG__ARG(a), MDG__ARG(b), 0, 0, 0, 0)
+#define MDG__ARG(value)       ((long)(value))
+#define MDG__RAW0(n)          mdg__raw(n, 0, 0, 0, 0, 0, 0)
+#define MDG__RAW1(n, a)       mdg__raw(n, MDG__ARG(a), 0, 0, 0, 0, 0)
+#define MDG__RAW2(n, a, b)    mdg__raw(n, MDG__ARG(a), MDG__ARG(b), 0, 0, 0, 0)
 #define MDG__RAW3(n, a, b, c) mdg__raw(n, MDG__ARG(a), MDG__ARG(b), MDG__ARG(c), 0, 0, 0)
-#define MDG__RAW4(n, a, b, c, d) \
+#define MDG__RAW4(n, a, b, c, d)                                                                   \
 	mdg__raw(n, MDG__ARG(a), MDG__ARG(b), MDG__ARG(c), MDG__ARG(d), 0, 0)
-#define MDG__RAW5(n, a, b, c, d, e) \
+#define MDG__RAW5(n, a, b, c, d, e)                                                                \
 	mdg__raw(n, MDG__ARG(a), MDG__ARG(b), MDG__ARG(c), MDG__ARG(d), MDG__ARG(e), 0)
-#define MDG__RAW6(n, a, b, c, d, e, f) \
+#define MDG__RAW6(n, a, b, c, d, e, f)                                                             \
 	mdg__raw(n, MDG__ARG(a), MDG__ARG(b), MDG__ARG(c), MDG__ARG(d), MDG__ARG(e), MDG__ARG(f))
 #define MDG__RAW_N(_1, _2, _3, _4, _5, _6, _7, name, ...) name
 /* MDG__RAW(number, arguments...) with up to six arguments of any scalar type. */
-#define MDG__RAW(...) \
-	MDG__RAW_N(__VA_ARGS__, MDG__RAW6, MDG__RAW5, MDG__RAW4, MDG__RAW3, MDG__RAW2, MDG__RAW1, \
-	           MDG__RAW0, 0)(__VA_ARGS__)
+#define MDG__RAW(...)                                                                              \
+	MDG__RAW_N(__VA_ARGS__, MDG__RAW6, MDG__RAW5, MDG__RAW4, MDG__RAW3, MDG__RAW2, MDG__RAW1,  \
+	           MDG__RAW0, 0)                                                                   \
+	(__VA_ARGS__)
 
 #endif

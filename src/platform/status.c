@@ -99,8 +99,13 @@ static int by_older_call(int dirfd, const char *path, int flags, struct stat *re
 	if (rc < 0)
 		return rc;
 	struct kernel_statx as = {
-		.nlink = from.nlink, .uid = from.uid, .gid = from.gid, .mode = (uint16_t)from.mode,
-		.ino = from.ino, .size = (uint64_t)from.size, .blocks = from.blocks,
+		.nlink = from.nlink,
+		.uid = from.uid,
+		.gid = from.gid,
+		.mode = (uint16_t)from.mode,
+		.ino = from.ino,
+		.size = (uint64_t)from.size,
+		.blocks = from.blocks,
 		.blksize = from.blksize,
 		.atime = { (int32_t)from.atime[0], from.atime[1], 0 },
 		.mtime = { (int32_t)from.mtime[0], from.mtime[1], 0 },

@@ -23,8 +23,14 @@
 #endif
 
 /* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
-enum { FUTEX_WAIT = 0, FUTEX_WAKE = 1, FUTEX_REQUEUE = 3, FUTEX_WAIT_BITSET = 9,
-       FUTEX_WAKE_BITSET = 10, FUTEX_PRIVATE = 128 };
+enum {
+	FUTEX_WAIT = 0,
+	FUTEX_WAKE = 1,
+	FUTEX_REQUEUE = 3,
+	FUTEX_WAIT_BITSET = 9,
+	FUTEX_WAKE_BITSET = 10,
+	FUTEX_PRIVATE = 128
+};
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
 
@@ -47,9 +53,8 @@ int mdg__sys_close(int fd)
 static int without_signal(int rc)
 {
 	enum { BITS = 8 * sizeof(long) };
-	const unsigned long set[16 / sizeof(long)] = {
-		[(SIGXFSZ - 1) / BITS] = 1UL << (SIGXFSZ - 1) % BITS
-	};
+	const unsigned long set[16 / sizeof(long)] = { [(SIGXFSZ - 1) / BITS] =
+		                                               1UL << (SIGXFSZ - 1) % BITS };
 	siginfo_t info = { 0 };
 	if (rc != -EFBIG)
 		return rc;
@@ -73,7 +78,8 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	static char zeros[65536]; /* never written: all of it is the kernel's one page of zeros */
 	while (size > 0) {
 		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
-		ssize_t done = (ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, MDG__WIDE_ODD(offset));
+		ssize_t done =
+			(ssize_t)MDG__RAW(SYS_pwrite64, fd, zeros, part, MDG__WIDE_ODD(offset));
 		if (done == -EINTR)
 			continue;
 		if (done <= 0)
@@ -137,7 +143,7 @@ int mdg__sys_memfd(const char *name, unsigned flags)
 int mdg__sys_punch(int fd, uint64_t size)
 {
 	return (int)MDG__RAW(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	                            MDG__WIDE(0), MDG__WIDE(size));
+	                     MDG__WIDE(0), MDG__WIDE(size));
 }
 
 int mdg__sys_unlinkat(int dirfd, const char *path)
@@ -272,8 +278,10 @@ int mdg__sys_keep_in_exec(int fd)
 static int range_lock(int fd, int command, short type, uint64_t offset, uint64_t length,
                       short *ret_type)
 {
-	struct flock64 lock = { .l_type = type, .l_whence = SEEK_SET,
-		                .l_start = (off64_t)offset, .l_len = (off64_t)length };
+	struct flock64 lock = { .l_type = type,
+		                .l_whence = SEEK_SET,
+		                .l_start = (off64_t)offset,
+		                .l_len = (off64_t)length };
 	int rc;
 	do
 		rc = (int)MDG__RAW(SYS_FCNTL, fd, command, &lock);
@@ -313,8 +321,8 @@ int mdg__sys_any_is_locked(int fd)
 	return rc < 0 ? rc : type != F_UNLCK;
 }
 
-int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd,
-                  uint64_t offset, void **ret)
+int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd, uint64_t offset,
+                  void **ret)
 {
 	long got = mdg__raw_mmap(address, length, protection, flags, fd, offset, mdg__page_size());
 	if ((unsigned long)got >= (unsigned long)-4095L)
@@ -328,8 +336,8 @@ int mdg__sys_munmap(void *address, size_t length)
 	return (int)MDG__RAW(SYS_munmap, address, length);
 }
 
-int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
-                    void *new_address, void **ret)
+int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags, void *new_address,
+                    void **ret)
 {
 	long got = MDG__RAW(SYS_mremap, address, old_length, length, flags, new_address);
 	if ((unsigned long)got >= (unsigned long)-4095L)
@@ -412,7 +420,9 @@ bool mdg__sys_process_exists(int32_t pid)
 
 uint64_t mdg__sys_limit(int resource)
 {
-	struct { uint64_t current, most; } limit = { UINT64_MAX, UINT64_MAX };
+	struct {
+		uint64_t current, most;
+	} limit = { UINT64_MAX, UINT64_MAX };
 	(void)MDG__RAW(SYS_prlimit64, 0, resource, NULL, &limit);
 	return limit.current;
 }

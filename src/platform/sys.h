@@ -78,16 +78,16 @@ int mdg__sys_rewind(int fd);               /* the offset, to the start */
 /* ---- open-file-description locks on one byte ---- */
 int mdg__sys_lock_byte(int fd, uint64_t offset, bool wait); /* -EAGAIN: another has it */
 int mdg__sys_unlock_byte(int fd, uint64_t offset);
-int mdg__sys_byte_is_locked(int fd, uint64_t offset);       /* 1, 0 or -errno; own locks do not count */
-int mdg__sys_any_is_locked(int fd); /* the same of any byte of the file */
+int mdg__sys_byte_is_locked(int fd, uint64_t offset); /* 1, 0 or -errno; own locks do not count */
+int mdg__sys_any_is_locked(int fd);                   /* the same of any byte of the file */
 
 /* ---- memory ---- */
 /* The address as intptr_t would be ambiguous on failure: result through ret. */
-int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd,
-                  uint64_t offset, void **ret);
+int mdg__sys_mmap(void *address, size_t length, int protection, int flags, int fd, uint64_t offset,
+                  void **ret);
 int mdg__sys_munmap(void *address, size_t length);
-int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags,
-                    void *new_address, void **ret);
+int mdg__sys_mremap(void *address, size_t old_length, size_t length, int flags, void *new_address,
+                    void **ret);
 int mdg__sys_mprotect(void *address, size_t length, int protection);
 int mdg__sys_madvise(void *address, size_t length, int advice);
 size_t mdg__page_size(void);
@@ -105,7 +105,9 @@ int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
 
 /* ---- signals of the calling thread ---- */
-typedef struct { uint64_t set[2]; } mdg__sigmask;
+typedef struct {
+	uint64_t set[2];
+} mdg__sigmask;
 void mdg__signals_block(mdg__sigmask *ret_old);
 void mdg__signals_restore(const mdg__sigmask *old);
 
@@ -120,7 +122,7 @@ uint64_t mdg__sys_memory(void); /* bytes of memory and swap; UINT64_MAX: cannot 
 const char *mdg__environment(const char *name);
 
 /* ---- clocks ---- */
-int64_t mdg__now_seconds(void);    /* CLOCK_REALTIME as the kernel stamps, whole seconds */
+int64_t mdg__now_seconds(void); /* CLOCK_REALTIME as the kernel stamps, whole seconds */
 uint64_t mdg__realtime_nanoseconds(void);
 uint64_t mdg__monotonic_nanoseconds(void);
 uint64_t mdg__coarse_nanoseconds(void); /* the same, as of the last tick; cheap */

@@ -30,14 +30,14 @@ extern const struct mdg__unmapping *_Atomic mdg__unmapping;
 static inline bool mdg__unmapping_holds(uintptr_t start, size_t length)
 {
 	const struct mdg__unmapping *unmapping =
-	        atomic_load_explicit(&mdg__unmapping, memory_order_acquire);
+		atomic_load_explicit(&mdg__unmapping, memory_order_acquire);
 	return unmapping != NULL && unmapping->holds(start, length);
 }
 
 static inline void mdg__unmapping_let_go(uintptr_t start, size_t length)
 {
 	const struct mdg__unmapping *unmapping =
-	        atomic_load_explicit(&mdg__unmapping, memory_order_acquire);
+		atomic_load_explicit(&mdg__unmapping, memory_order_acquire);
 	if (unmapping != NULL)
 		unmapping->let_go(start, length);
 }

@@ -17,9 +17,9 @@
 #include "platform/sys.h"
 #include "platform/text.h"
 
-#define INITIAL_INODE UINT64_C(0xeffffffd) /* the kernel's PROC_USER_INIT_INO */
-#define EXTENTS_MOST 340u                  /* the kernel's UID_GID_MAP_MAX_EXTENTS */
-#define TEXT_ROOM ((size_t)EXTENTS_MOST * 40)
+#define INITIAL_INODE  UINT64_C(0xeffffffd) /* the kernel's PROC_USER_INIT_INO */
+#define EXTENTS_MOST   340u                 /* the kernel's UID_GID_MAP_MAX_EXTENTS */
+#define TEXT_ROOM      ((size_t)EXTENTS_MOST * 40)
 #define USUAL_OVERFLOW 65534u
 
 struct extent {
@@ -33,17 +33,20 @@ struct map {
 
 struct mdg__userns {
 	uint64_t inode;
-	bool whole;        /* outside and inside numbers are the same, for all users */
-	bool has_numbers;  /* the maps' second column is believed to be outside numbers */
-	bool is_nested;    /* it lies in another than the initial one: seen when it was entered */
+	bool whole;       /* outside and inside numbers are the same, for all users */
+	bool has_numbers; /* the maps' second column is believed to be outside numbers */
+	bool is_nested;   /* it lies in another than the initial one: seen when it was entered */
 	bool has_root;
-	uint32_t root;     /* the real root's number inside, if he has one */
+	uint32_t root; /* the real root's number inside, if he has one */
 	uint32_t overflow[2];
 	struct map map[2];
 };
 
 static const struct mdg__userns initial = {
-	.inode = INITIAL_INODE, .whole = true, .has_numbers = true, .has_root = true,
+	.inode = INITIAL_INODE,
+	.whole = true,
+	.has_numbers = true,
+	.has_root = true,
 	.overflow = { USUAL_OVERFLOW, USUAL_OVERFLOW },
 };
 /* Without /proc: numbers mean nothing that others could know. */
@@ -83,8 +86,9 @@ static void parse_map(struct map *map, const char *text)
 			if (!mdg__parse_number(&at, 10, &number[i]))
 				return;
 		}
-		map->extents[map->count] = (struct extent){ (uint32_t)number[0], (uint32_t)number[1],
-			                                    (uint32_t)number[2] };
+		map->extents[map->count] =
+			(struct extent){ (uint32_t)number[0], (uint32_t)number[1],
+			                 (uint32_t)number[2] };
 	}
 }
 
@@ -128,8 +132,7 @@ static void look_for_root(struct mdg__userns *userns)
 		return; /* then nothing can be believed */
 	const struct map *users = &userns->map[MDG__USER];
 	uint32_t said = find_inside(users, 0);
-	userns->has_root = status.st_uid != userns->overflow[MDG__USER] ||
-	                   status.st_uid == said;
+	userns->has_root = status.st_uid != userns->overflow[MDG__USER] || status.st_uid == said;
 	userns->root = status.st_uid;
 	userns->has_numbers = userns->has_root ? said == status.st_uid : said == MDG__ID_UNKNOWN;
 	userns->whole = userns->has_root && userns->root == 0 && is_identity(users) &&
@@ -156,8 +159,8 @@ static struct mdg__userns *read_maps(uint64_t inode)
 {
 	void *memory;
 	size_t size = sizeof(struct mdg__userns) + TEXT_ROOM;
-	if (mdg__map_own(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
-	                 &memory) < 0)
+	if (mdg__map_own(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory) <
+	    0)
 		return NULL;
 	struct mdg__userns *userns = memory;
 	userns->inode = inode;
@@ -208,8 +211,7 @@ static const struct mdg__userns *look(const struct mdg__userns *before)
 
 const struct mdg__userns *mdg__userns_ask(uint32_t euid)
 {
-	const struct mdg__userns *now =
-		look(atomic_load_explicit(&found, memory_order_acquire));
+	const struct mdg__userns *now = look(atomic_load_explicit(&found, memory_order_acquire));
 	if (now == NULL)
 		return NULL;
 	atomic_store_explicit(&found, now, memory_order_release);

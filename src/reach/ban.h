@@ -33,30 +33,30 @@ struct ban_program {
 };
 
 enum {
-	BAN_LOAD = 0x20,      /* BPF_LD | BPF_W | BPF_ABS: a word of struct seccomp_data */
-	BAN_AND = 0x54,       /* BPF_ALU | BPF_AND | BPF_K */
-	BAN_IF_EQUAL = 0x15,  /* BPF_JMP | BPF_JEQ | BPF_K */
-	BAN_IF_GREATER = 0x25,/* BPF_JMP | BPF_JGT | BPF_K */
-	BAN_IF_AT_LEAST = 0x35,/* BPF_JMP | BPF_JGE | BPF_K */
-	BAN_RETURN = 0x06,    /* BPF_RET | BPF_K */
+	BAN_LOAD = 0x20,        /* BPF_LD | BPF_W | BPF_ABS: a word of struct seccomp_data */
+	BAN_AND = 0x54,         /* BPF_ALU | BPF_AND | BPF_K */
+	BAN_IF_EQUAL = 0x15,    /* BPF_JMP | BPF_JEQ | BPF_K */
+	BAN_IF_GREATER = 0x25,  /* BPF_JMP | BPF_JGT | BPF_K */
+	BAN_IF_AT_LEAST = 0x35, /* BPF_JMP | BPF_JGE | BPF_K */
+	BAN_RETURN = 0x06,      /* BPF_RET | BPF_K */
 
-	BAN_AT_NUMBER = 0,    /* offsets in struct seccomp_data */
+	BAN_AT_NUMBER = 0, /* offsets in struct seccomp_data */
 	BAN_AT_MACHINE = 4,
 	BAN_AT_ARGUMENT = 16, /* low half of the first one on little-endian machines */
 
-	BAN_FILTER_MODE = 2   /* SECCOMP_MODE_FILTER */
+	BAN_FILTER_MODE = 2 /* SECCOMP_MODE_FILTER */
 };
 
-#define BAN_ALLOW 0x7fff0000u                      /* SECCOMP_RET_ALLOW */
-#define BAN_REFUSE (0x00050000u | (uint32_t)ENOSYS)/* SECCOMP_RET_ERRNO */
-#define BAN_I386 0x40000003u                       /* AUDIT_ARCH_I386 */
+#define BAN_ALLOW  0x7fff0000u                      /* SECCOMP_RET_ALLOW */
+#define BAN_REFUSE (0x00050000u | (uint32_t)ENOSYS) /* SECCOMP_RET_ERRNO */
+#define BAN_I386   0x40000003u                      /* AUDIT_ARCH_I386 */
 
 /* The numbers of the four calls on each machine, by AUDIT_ARCH_*. */
 static const struct {
 	uint32_t machine;
 	uint32_t call[4];
 } ban_calls[] = {
-	{ 0xc000003eu, { 29, 30, 31, 67 } },     /* x86-64 */
+	{ 0xc000003eu, { 29, 30, 31, 67 } }, /* x86-64 */
 	{ BAN_I386, { 395, 396, 397, 398 } },
 	{ 0xc00000b7u, { 194, 195, 196, 197 } }, /* aarch64 */
 	{ 0x40000028u, { 305, 306, 307, 308 } }, /* arm */
@@ -96,7 +96,7 @@ static inline int ban_kernel_shm(void)
 		size_t test = n++;
 		size_t block = ban_write_machine(code + n, i);
 		code[test] = (struct ban_instruction){ BAN_IF_EQUAL, 0, (uint8_t)block,
-		                                       ban_calls[i].machine };
+			                               ban_calls[i].machine };
 		n += block;
 	}
 	code[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0, BAN_ALLOW };

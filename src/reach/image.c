@@ -16,7 +16,10 @@ static void read_loader(int fd, struct mdg__image *image, uint64_t table, unsign
 	bool large = image->word == ELFCLASS64;
 
 	for (unsigned i = 0; i < entries && i < 4096; i++) {
-		union { Elf32_Phdr small; Elf64_Phdr large; } header;
+		union {
+			Elf32_Phdr small;
+			Elf64_Phdr large;
+		} header;
 		size_t size = large ? sizeof header.large : sizeof header.small;
 		uint64_t place = table + (uint64_t)i * entry_size;
 		if (entry_size < size || mdg__sys_pread(fd, &header, size, place) != (int64_t)size)
@@ -33,7 +36,10 @@ static void read_loader(int fd, struct mdg__image *image, uint64_t table, unsign
 
 static void read_elf(int fd, struct mdg__image *image, const unsigned char *start, size_t length)
 {
-	union { Elf32_Ehdr small; Elf64_Ehdr large; } header;
+	union {
+		Elf32_Ehdr small;
+		Elf64_Ehdr large;
+	} header;
 	const uint16_t probe = 1;
 	bool little = *(const unsigned char *)&probe == 1;
 

@@ -22,7 +22,8 @@ static bool looks_like_lib(const char *word)
 	for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
 		if (strcmp(word + 3, plain[i]) == 0)
 			return true;
-	return word[3] == '/' && strchr(word + 4, '/') == NULL && strstr(word, "-linux-gnu") != NULL;
+	return word[3] == '/' && strchr(word + 4, '/') == NULL &&
+	       strstr(word, "-linux-gnu") != NULL;
 }
 
 bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM])
@@ -80,8 +81,9 @@ bool mdg__library_expand(char ret_path[MDG__LIBRARY_ROOM], const char *entry, si
 		at += plain;
 		if (dollar == NULL)
 			break;
-		size_t name = length - at >= 6 && strncmp(dollar, "${LIB}", 6) == 0 ? 6 :
-		              length - at >= 4 && strncmp(dollar, "$LIB", 4) == 0 ? 4 : 0;
+		size_t name = length - at >= 6 && strncmp(dollar, "${LIB}", 6) == 0 ? 6
+		              : length - at >= 4 && strncmp(dollar, "$LIB", 4) == 0 ? 4
+		                                                                    : 0;
 		if (name == 0 || (lib[0] == '\0' && !mdg__loader_lib(loader, lib)) ||
 		    !append(ret_path, &used, lib, strlen(lib)))
 			return false;

@@ -13,7 +13,7 @@
 #include "reach/reach.h"
 
 #define SCRIPTS_DEEP 5 /* an interpreter may be a script in turn; the kernel follows no further */
-#define SHELL "/bin/sh" /* what execvp gives a file to that is neither a program nor says '#!' */
+#define SHELL        "/bin/sh" /* what execvp gives a file to that is neither a program nor says '#!' */
 
 #if defined(SYS_getuid32)
 #define REAL_UID SYS_getuid32
@@ -27,7 +27,8 @@ static bool is_nosuid(const char *path)
 {
 	struct statfs system;
 	int before = errno;
-	bool nosuid = statfs(path, &system) == 0 && ((unsigned long)system.f_flags & ST_NOSUID) != 0;
+	bool nosuid =
+		statfs(path, &system) == 0 && ((unsigned long)system.f_flags & ST_NOSUID) != 0;
 	errno = before;
 	return nosuid;
 }
@@ -101,7 +102,8 @@ const char *mdg__reach_reason(enum mdg__reach reach)
 	case MDG__REACH_STATIC:
 		return "is statically linked: a preload cannot reach it";
 	case MDG__REACH_PRIVILEGED:
-		return "is set-user-ID, set-group-ID or has capabilities: the loader ignores a preload in it";
+		return "is set-user-ID, set-group-ID or has capabilities: the loader ignores a "
+		       "preload in it";
 	case MDG__REACH_OTHER_MACHINE:
 		return "is for another word size or processor than libmadang-sysv";
 	case MDG__REACH_OTHER_LIBC:
@@ -121,7 +123,8 @@ const char *mdg__reach_advice(enum mdg__reach reach)
 		return "Run it as the user it changes to, or run a copy without the privilege "
 		       "('cp' makes one), or link it with -lmadang-sysv.";
 	case MDG__REACH_OTHER_MACHINE:
-		return "Install a Madang that is built for it into the same tree, where its loader looks "
+		return "Install a Madang that is built for it into the same tree, where its loader "
+		       "looks "
 		       "for $LIB (man madang-run), or name its library in MADANG_PRELOAD.";
 	case MDG__REACH_OTHER_LIBC:
 		return "Build Madang with that C library and name it in MADANG_PRELOAD.";

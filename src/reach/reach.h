@@ -20,8 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MDG__LOADER_ROOM 256  /* for the path of a loader or interpreter */
-#define MDG__LIB_ROOM 48      /* for what $LIB stands for */
+#define MDG__LOADER_ROOM  256  /* for the path of a loader or interpreter */
+#define MDG__LIB_ROOM     48   /* for what $LIB stands for */
 #define MDG__LIBRARY_ROOM 1280 /* for the path of a library */
 
 /* ---- image.c: what the first bytes of a file say ------------------------ */
@@ -30,8 +30,8 @@ struct mdg__image {
 	bool is_elf;
 	bool is_script;
 	bool has_loader;
-	unsigned char word;   /* ELFCLASS32, ELFCLASS64 */
-	unsigned char order;  /* ELFDATA2LSB, ELFDATA2MSB */
+	unsigned char word;  /* ELFCLASS32, ELFCLASS64 */
+	unsigned char order; /* ELFDATA2LSB, ELFDATA2MSB */
 	uint16_t machine;
 	char loader[MDG__LOADER_ROOM]; /* PT_INTERP, or the interpreter of a script */
 };
@@ -55,10 +55,10 @@ bool mdg__library_expand(char ret_path[MDG__LIBRARY_ROOM], const char *entry, si
 /* ---- reach.c: the verdict --------------------------------------------------- */
 
 enum mdg__reach {
-	MDG__REACHED,            /* the dynamic loader will load a preload into it */
+	MDG__REACHED, /* the dynamic loader will load a preload into it */
 	MDG__REACH_STATIC,
-	MDG__REACH_PRIVILEGED,   /* set-user-ID, set-group-ID or file capabilities */
-	MDG__REACH_OTHER_MACHINE,/* not the preload's word size or processor */
+	MDG__REACH_PRIVILEGED,    /* set-user-ID, set-group-ID or file capabilities */
+	MDG__REACH_OTHER_MACHINE, /* not the preload's word size or processor */
 	MDG__REACH_OTHER_LIBC
 };
 

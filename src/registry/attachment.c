@@ -23,7 +23,7 @@
 #include "registry/registry.h"
 
 #define FREE_RECORD UINT32_MAX /* in `segment` of a record on the free list */
-#define TRIES 32
+#define TRIES       32
 
 static bool valid(const struct mdg__registry *registry, uint32_t attachment1)
 {
@@ -37,7 +37,8 @@ static bool valid(const struct mdg__registry *registry, uint32_t attachment1)
 static uint32_t find(struct mdg__registry *registry, uint32_t index, uint32_t slot)
 {
 	uint32_t at = mdg__get32(&registry->segments[index].attachments);
-	for (uint32_t steps = 0; valid(registry, at) && steps < registry->process_capacity; steps++) {
+	for (uint32_t steps = 0; valid(registry, at) && steps < registry->process_capacity;
+	     steps++) {
 		struct mdg__attachment *record = &registry->attachments[at - 1];
 		if (mdg__get32(&record->process) == slot)
 			return at;
@@ -112,15 +113,15 @@ int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_
 static mdg__a32 *link_to(struct mdg__registry *registry, struct mdg__attachment *record,
                          bool of_process)
 {
-	uint32_t previous = mdg__get32(of_process ? &record->process_previous
-	                                          : &record->segment_previous);
+	uint32_t previous =
+		mdg__get32(of_process ? &record->process_previous : &record->segment_previous);
 	if (valid(registry, previous)) {
 		struct mdg__attachment *before = &registry->attachments[previous - 1];
 		return of_process ? &before->process_next : &before->segment_next;
 	}
 	uint32_t owner = mdg__get32(of_process ? &record->process : &record->segment);
-	uint32_t limit = mdg__registry_ready_count(registry,
-	                                           of_process ? MDG__PROCESSES : MDG__SEGMENTS);
+	uint32_t limit =
+		mdg__registry_ready_count(registry, of_process ? MDG__PROCESSES : MDG__SEGMENTS);
 	if (previous != 0 || owner >= limit)
 		return NULL;
 	return of_process ? &registry->processes[owner].attachments
@@ -142,7 +143,8 @@ int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment)
 	mdg__a32 *from_segment = link_to(registry, record, false);
 	mdg__a32 *from_process = link_to(registry, record, true);
 	if (from_segment == NULL || from_process == NULL ||
-	    mdg__get32(from_segment) != attachment + 1 || mdg__get32(from_process) != attachment + 1)
+	    mdg__get32(from_segment) != attachment + 1 ||
+	    mdg__get32(from_process) != attachment + 1)
 		return MDG_DAMAGED;
 	uint32_t segment_next = mdg__get32(&record->segment_next);
 	uint32_t process_next = mdg__get32(&record->process_next);
@@ -250,7 +252,8 @@ int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_
 uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index)
 {
 	uint32_t at = mdg__get32(&registry->processes[slot].attachments);
-	for (uint32_t steps = 0; valid(registry, at) && steps < registry->segment_capacity; steps++) {
+	for (uint32_t steps = 0; valid(registry, at) && steps < registry->segment_capacity;
+	     steps++) {
 		struct mdg__attachment *record = &registry->attachments[at - 1];
 		if (mdg__get32(&record->segment) == index && mdg__get32(&record->process) == slot)
 			return at;

@@ -39,7 +39,10 @@ say(struct check *check, int32_t id, const char *format, ...)
 static struct check begin(struct mdg__registry *registry, mdg__report report, void *context)
 {
 	return (struct check){
-		registry, report, context, 0,
+		registry,
+		report,
+		context,
+		0,
 		mdg__registry_ready_count(registry, MDG__SEGMENTS),
 		mdg__registry_ready_count(registry, MDG__PROCESSES),
 		mdg__registry_ready_count(registry, MDG__ATTACHMENTS),
@@ -76,7 +79,8 @@ static void check_entry(struct check *check, uint32_t index)
 	uint32_t tag = mdg__get32(&segment->tag), state = tag & 0xff;
 	int32_t id = (int32_t)((tag >> 8 & MDG__SEQUENCE_MAX) * MDG__IDS + index);
 	if (state > MDG__REMOVED || tag >> 8 > MDG__SEQUENCE_MAX)
-		say(check, (int32_t)index, "segment entry %u has the impossible tag %#x", index, tag);
+		say(check, (int32_t)index, "segment entry %u has the impossible tag %#x", index,
+		    tag);
 	if ((state != MDG__FREE) != mdg__index_in_use(check->registry, index))
 		say(check, id, "segment entry %u is %s, the bitmap says otherwise", index,
 		    state != MDG__FREE ? "in use" : "free");
@@ -103,8 +107,8 @@ static void check_entries(struct check *check)
 	}
 	for (uint32_t index = check->segments; index < check->registry->segment_capacity; index++)
 		if (mdg__index_in_use(check->registry, index))
-			say(check, (int32_t)index, "the bitmap says entry %u is in use, which never was",
-			    index);
+			say(check, (int32_t)index,
+			    "the bitmap says entry %u is in use, which never was", index);
 	if (in_use != mdg__get32(&head->in_use))
 		say(check, -1, "%u segments are counted, %u are there", mdg__get32(&head->in_use),
 		    in_use);
@@ -137,14 +141,16 @@ static void check_buckets(struct check *check)
 		uint32_t at = mdg__get32(head);
 		for (uint32_t steps = 0; at != 0; steps++) {
 			if (at > check->segments || steps > check->segments) {
-				say(check, -1, "hash bucket %u leads to nowhere or in a circle", bucket);
+				say(check, -1, "hash bucket %u leads to nowhere or in a circle",
+				    bucket);
 				break;
 			}
 			enum mdg__segment_state state = state_of(check, at - 1);
 			if ((state != MDG__LIVE && state != MDG__BUSY) ||
 			    !is_indexed(check, at - 1) || bucket_of(check, at - 1) != head) {
 				say(check, (int32_t)(at - 1),
-				    "hash bucket %u holds entry %u, which is not of it", bucket, at - 1);
+				    "hash bucket %u holds entry %u, which is not of it", bucket,
+				    at - 1);
 				break;
 			}
 			linked++;
@@ -184,8 +190,8 @@ static uint32_t follow(struct check *check, uint32_t first, bool of_process, uin
 		uint32_t of = mdg__get32(of_process ? &record->process : &record->segment);
 		if (of != owner || back != before) {
 			/* No further: a circle ends here at the latest. */
-			say(check, -1, "attachment record %u is in the list of %s %u by mistake", at - 1,
-			    of_process ? "process slot" : "segment entry", owner);
+			say(check, -1, "attachment record %u is in the list of %s %u by mistake",
+			    at - 1, of_process ? "process slot" : "segment entry", owner);
 			return count;
 		}
 		before = at;
@@ -221,7 +227,8 @@ static void check_attachments(struct check *check)
 	if (at != 0 || by_segment != owned || by_process != owned || owned + free_records != used)
 		say(check, -1,
 		    "of %u attachment records %u are owned, %u listed by segment, %u by process, "
-		    "%u free", used, owned, by_segment, by_process, free_records);
+		    "%u free",
+		    used, owned, by_segment, by_process, free_records);
 }
 
 /* Whether a segment is BUSY with the process of this slot. */
@@ -247,8 +254,9 @@ static void check_processes(struct check *check)
 		for (uint32_t index = 0; working != 0 && index < check->segments; index++)
 			busy += works_on(check, slot, index);
 		if (working != busy)
-			say(check, -1, "process slot %u says it works on %u segments, and does on %u",
-			    slot, working, busy);
+			say(check, -1,
+			    "process slot %u says it works on %u segments, and does on %u", slot,
+			    working, busy);
 	}
 }
 
@@ -291,9 +299,11 @@ static void rebuild_entries(struct check *check)
 		set32(&segment->attachments, 0);
 		set32(&segment->next, 0);
 		if ((tag & 0xff) > MDG__REMOVED || tag >> 8 > MDG__SEQUENCE_MAX ||
-		    ((tag & 0xff) >= MDG__LIVE && (mdg__get64(&segment->size) == 0 ||
-		     mdg__get64(&segment->size) > mdg__get64(&segment->mapped)))) {
-			tag = (tag >> 8 & MDG__SEQUENCE_MAX) << 8 | MDG__FREE; /* its file becomes an orphan */
+		    ((tag & 0xff) >= MDG__LIVE &&
+		     (mdg__get64(&segment->size) == 0 ||
+		      mdg__get64(&segment->size) > mdg__get64(&segment->mapped)))) {
+			tag = (tag >> 8 & MDG__SEQUENCE_MAX) << 8 |
+			      MDG__FREE; /* its file becomes an orphan */
 			set32(&segment->tag, tag);
 		}
 		if ((tag & 0xff) == MDG__FREE)
@@ -332,7 +342,8 @@ static void put_in_front(struct check *check, mdg__a32 *head, uint32_t at, bool 
 	set32(of_process ? &records[at].process_next : &records[at].segment_next, first);
 	if (first != 0 && first <= check->attachments)
 		set32(of_process ? &records[first - 1].process_previous
-		                 : &records[first - 1].segment_previous, at + 1);
+		                 : &records[first - 1].segment_previous,
+		      at + 1);
 	set32(head, at + 1);
 }
 

@@ -45,8 +45,7 @@ int mdg__registry_has_name(struct mdg__registry *registry)
 	    is_registry(registry, &status))
 		return is_here(registry, &status);
 	int dirfd = mdg__registry_dirfd(registry);
-	int rc = dirfd < 0 ? dirfd
-	                   : mdg__sys_statat(dirfd, MDG__REGISTRY_NAME, false, &status);
+	int rc = dirfd < 0 ? dirfd : mdg__sys_statat(dirfd, MDG__REGISTRY_NAME, false, &status);
 	if (rc == 0)
 		return is_registry(registry, &status) ? is_here(registry, &status) : MDG_NS_GONE;
 	if (dirfd >= 0 && rc == -ENOENT)

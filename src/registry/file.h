@@ -8,7 +8,7 @@
 #include "platform/text.h"
 #include "registry/registry.h"
 
-#define MDG__REGISTRY_NAME "registry"
+#define MDG__REGISTRY_NAME     "registry"
 #define MDG__FIRST_ATTACHMENTS 64u
 
 /* Set with the file's very first moment, and taken away when all is done: a file with it
@@ -32,10 +32,10 @@ static inline struct mdg__tables mdg__table_offsets(uint32_t segments, uint32_t 
 	at.bitmap = MDG__TABLE_ALIGN;
 	at.buckets = mdg__aligned(at.bitmap + (uint64_t)((segments + 63) / 64) * 8u);
 	at.processes = mdg__aligned(at.buckets + (uint64_t)buckets * 4u);
-	at.segments = mdg__aligned(at.processes +
-	                           (uint64_t)processes * sizeof(struct mdg__process));
-	at.attachments = mdg__aligned(at.segments +
-	                              (uint64_t)segments * sizeof(struct mdg__segment));
+	at.segments =
+		mdg__aligned(at.processes + (uint64_t)processes * sizeof(struct mdg__process));
+	at.attachments =
+		mdg__aligned(at.segments + (uint64_t)segments * sizeof(struct mdg__segment));
 	at.end = mdg__aligned(at.attachments +
 	                      (uint64_t)attachments * sizeof(struct mdg__attachment));
 	return at;

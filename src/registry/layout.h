@@ -42,15 +42,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MDG__MAGIC UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
+#define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
 #define MDG__FORMAT 2u
 /* Changes with byte order and with any size below. */
 #define MDG__MARK (UINT32_C(0x01020304) ^ (192u << 16) ^ (128u << 8) ^ 64u)
 
-#define MDG__IDS 32768u           /* id = index + sequence * MDG__IDS */
-#define MDG__SEQUENCE_MAX 65535u  /* the id stays below 2^31 */
-#define MDG__JOURNAL_MAX 96u      /* stores in one change of the registry */
-#define MDG__REBUILDING UINT32_MAX /* in the place of their number: not to be undone,
+#define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
+#define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
+#define MDG__JOURNAL_MAX  96u    /* stores in one change of the registry */
+#define MDG__REBUILDING                                                                            \
+	UINT32_MAX /* in the place of their number: not to be undone,
                                       but begun again (check.c) */
 #define MDG__TABLE_ALIGN 4096u
 /* In the place of a user or group: whoever owns the directory, or its group. And 0xfffffffd
@@ -72,34 +73,34 @@ struct mdg__head {
 	mdg__a32 format, mark;
 	mdg__a32 segment_capacity, process_capacity, attachment_capacity, bucket_count;
 	mdg__a64 file_size;
-	mdg__a64 unique;   /* random number of the namespace, in the names of its files */
+	mdg__a64 unique; /* random number of the namespace, in the names of its files */
 	mdg__a64 shmmax, shmall;
-	mdg__a32 flags;    /* MDG_NS_SHARED */
-	mdg__a32 fixed_sum;/* hash of the bytes before it */
+	mdg__a32 flags;     /* MDG_NS_SHARED */
+	mdg__a32 fixed_sum; /* hash of the bytes before it */
 	mdg__a64 unused0[7];
 
 	/* 128: the writer lock and what its death leaves */
-	mdg__a32 lock;     /* [A] owner and waiters, see lock.c */
-	mdg__a32 turns;    /* [A] how often it was taken; taken together with `lock` */
+	mdg__a32 lock;       /* [A] owner and waiters, see lock.c */
+	mdg__a32 turns;      /* [A] how often it was taken; taken together with `lock` */
 	mdg__a32 undo_count; /* [L, not journalled] entries of `undo` that count,
 	                        or MDG__REBUILDING */
-	mdg__a32 version;  /* [L, not journalled] odd while a change is half done */
+	mdg__a32 version;    /* [L, not journalled] odd while a change is half done */
 	mdg__a64 unused2[6];
 
 	/* 192: the allocator of ids [L] */
-	mdg__a32 cursor;     /* where the search for a free index starts */
-	mdg__a32 last_index; /* last index given */
-	mdg__a32 sequence;   /* of the next id; begins with mdg__first_sequence(unique), grows
+	mdg__a32 cursor;           /* where the search for a free index starts */
+	mdg__a32 last_index;       /* last index given */
+	mdg__a32 sequence;         /* of the next id; begins with mdg__first_sequence(unique), grows
 	                        when the cursor goes round */
-	mdg__a32 in_use;     /* segments, half made and removed ones included */
-	mdg__a64 pages;      /* of all of these */
-	mdg__a32 free_attachment; /* idx1, chained through segment_next */
-	mdg__a32 used_attachments;/* records ever used: the next fresh one */
+	mdg__a32 in_use;           /* segments, half made and removed ones included */
+	mdg__a64 pages;            /* of all of these */
+	mdg__a32 free_attachment;  /* idx1, chained through segment_next */
+	mdg__a32 used_attachments; /* records ever used: the next fresh one */
 	mdg__a64 unused3[4];
 
 	/* 256: how far each table has pages behind it [A] only grows */
 	mdg__a32 segments_ready, processes_ready, attachments_ready;
-	mdg__a32 slot_hint;  /* [A] where a free slot is probably found */
+	mdg__a32 slot_hint; /* [A] where a free slot is probably found */
 
 	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a32 settings;   /* [A] a bit for each enum mdg__setting whose file may have
@@ -118,57 +119,55 @@ struct mdg__head {
 
 /* What a program may set as it sets a sysctl: src/segment/settings.c. The file of
  * each lies in the namespace's directory while anybody has ever wanted to write it. */
-enum mdg__setting {
-	MDG__SHMMAX, MDG__SHMALL, MDG__SHMMNI, MDG__NEXT_ID, MDG__SETTINGS
-};
+enum mdg__setting { MDG__SHMMAX, MDG__SHMALL, MDG__SHMMNI, MDG__NEXT_ID, MDG__SETTINGS };
 
 /* Segment states, the low byte of `tag`; the sequence of its id is above. */
 enum mdg__segment_state {
 	MDG__FREE = 0,
-	MDG__BUSY = 1,   /* being made, or being cleared away, by process `worker` */
+	MDG__BUSY = 1, /* being made, or being cleared away, by process `worker` */
 	MDG__LIVE = 2,
 	MDG__REMOVED = 3 /* IPC_RMID was called, but somebody is attached */
 };
 
 struct mdg__segment {
-	mdg__a32 tag;        /* [L] sequence << 8 | state; readable alone: one load
+	mdg__a32 tag;                  /* [L] sequence << 8 | state; readable alone: one load
 	                        tells whether an id is (still) this entry's */
-	mdg__a32 next;       /* [L] idx1, next in the hash bucket */
-	mdg__a32 key;        /* [L] System V key, 0 none or removed */
-	mdg__a32 mode;       /* [L] nine bits, MDG_MODE_* */
-	mdg__a64 size;       /* [L] bytes asked for; constant while the tag stays */
-	mdg__a64 mapped;     /* [L] bytes of the data file; constant likewise */
+	mdg__a32 next;                 /* [L] idx1, next in the hash bucket */
+	mdg__a32 key;                  /* [L] System V key, 0 none or removed */
+	mdg__a32 mode;                 /* [L] nine bits, MDG_MODE_* */
+	mdg__a64 size;                 /* [L] bytes asked for; constant while the tag stays */
+	mdg__a64 mapped;               /* [L] bytes of the data file; constant likewise */
 	mdg__a32 uid, gid, cuid, cgid; /* [L] */
-	mdg__a64 ctime;      /* [L] seconds */
-	mdg__a64 atime;      /* [A] seconds */
-	mdg__a64 dtime;      /* [A] seconds */
-	mdg__a32 cpid;       /* [L] */
-	mdg__a32 lpid;       /* [A] */
-	mdg__a32 worker;     /* [L] slot idx1: who made it; while BUSY: who works on it */
-	mdg__a32 worker_generation; /* [L] of that slot */
-	mdg__a32 attachments;/* [L] idx1 of the first attachment record */
-	mdg__a32 flags;      /* [L] MDG__SEG_* */
-	mdg__a64 inode;      /* [L] of the data file, 0 not known yet */
-	mdg__a32 lock_uid;   /* [L] who pays for SHM_LOCK */
-	mdg__a32 name_hash;  /* [L] 0: no name */
-	mdg__a64 name[8];    /* [L] text, zero-filled to the end */
-	mdg__a32 new_uid1;   /* [L] uid + 1 of who the data file is just being given to */
-	mdg__a32 setter;     /* [L] slot idx1 of who is just changing owner and mode, file and
+	mdg__a64 ctime;                /* [L] seconds */
+	mdg__a64 atime;                /* [A] seconds */
+	mdg__a64 dtime;                /* [A] seconds */
+	mdg__a32 cpid;                 /* [L] */
+	mdg__a32 lpid;                 /* [A] */
+	mdg__a32 worker;               /* [L] slot idx1: who made it; while BUSY: who works on it */
+	mdg__a32 worker_generation;    /* [L] of that slot */
+	mdg__a32 attachments;          /* [L] idx1 of the first attachment record */
+	mdg__a32 flags;                /* [L] MDG__SEG_* */
+	mdg__a64 inode;                /* [L] of the data file, 0 not known yet */
+	mdg__a32 lock_uid;             /* [L] who pays for SHM_LOCK */
+	mdg__a32 name_hash;            /* [L] 0: no name */
+	mdg__a64 name[8];              /* [L] text, zero-filled to the end */
+	mdg__a32 new_uid1;             /* [L] uid + 1 of who the data file is just being given to */
+	mdg__a32 setter; /* [L] slot idx1 of who is just changing owner and mode, file and
 	                        entry, in a namespace that users share */
 	mdg__a32 setter_generation; /* [L] of that slot */
 	mdg__a32 unused0;
 };
 
-#define MDG__SEG_NORESERVE 1u
+#define MDG__SEG_NORESERVE  1u
 #define MDG__SEG_HUGE_SHIFT 8 /* log2 of the huge page size, 0: ordinary pages */
-#define MDG__SEG_HUGE_MASK 0x3fu
+#define MDG__SEG_HUGE_MASK  0x3fu
 
 /* Process slot states, the low byte of `tag`; the generation is above. */
 enum mdg__process_state {
 	MDG__SLOT_FREE = 0,
 	MDG__SLOT_LIVE = 1,
-	MDG__SLOT_FORKING = 2, /* filled by a parent for the child it is about to make */
-	MDG__SLOT_DEAD = 3,   /* known to be dead, not yet given back: nobody asks again */
+	MDG__SLOT_FORKING = 2,  /* filled by a parent for the child it is about to make */
+	MDG__SLOT_DEAD = 3,     /* known to be dead, not yet given back: nobody asks again */
 	MDG__SLOT_INHERITED = 4 /* of a dead process, whose remains a living one, which
 	                      holds the slot's byte, is clearing away to use the slot */
 };
@@ -180,41 +179,41 @@ enum mdg__process_state {
 /* The kernel holds an open-file-description lock on the slot's first byte for
  * as long as the process lives; see process.c. */
 struct mdg__process {
-	mdg__a32 tag;      /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE, by
+	mdg__a32 tag;               /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE, by
 	                      compare and swap, because whoever locks the byte of a
 	                      dead one may make it INHERITED->LIVE */
-	mdg__a32 pid;      /* [O] 0 while FORKING; then also the parent, from 0 [L] */
-	mdg__a64 born_before; /* [O] boot nanoseconds: when the slot was taken */
-	mdg__a64 boot;     /* [O] which boot of the machine */
-	mdg__a64 pid_namespace; /* [O] inode */
-	mdg__a64 mapped_at;/* [O] address of the registry in the process */
-	mdg__a32 uid;      /* [O] effective */
-	mdg__a32 attachments; /* [L] idx1 of the first attachment record */
-	mdg__a32 working;  /* [L] BUSY segments whose worker this is */
-	mdg__a32 forking;  /* [A] children that may still hold our description, because
+	mdg__a32 pid;               /* [O] 0 while FORKING; then also the parent, from 0 [L] */
+	mdg__a64 born_before;       /* [O] boot nanoseconds: when the slot was taken */
+	mdg__a64 boot;              /* [O] which boot of the machine */
+	mdg__a64 pid_namespace;     /* [O] inode */
+	mdg__a64 mapped_at;         /* [O] address of the registry in the process */
+	mdg__a32 uid;               /* [O] effective */
+	mdg__a32 attachments;       /* [L] idx1 of the first attachment record */
+	mdg__a32 working;           /* [L] BUSY segments whose worker this is */
+	mdg__a32 forking;           /* [A] children that may still hold our description, because
 	                      they have not closed it yet: then a locked byte is
 	                      no proof of our life; | MDG__SHARING */
-	mdg__a32 parent;   /* [O] of a child's slot: idx1 of the slot that forked it */
+	mdg__a32 parent;            /* [O] of a child's slot: idx1 of the slot that forked it */
 	mdg__a32 parent_generation; /* [O] */
 	mdg__a64 unused[8];
 };
 
 /* One process's attachments of one segment. */
 struct mdg__attachment {
-	mdg__a64 word;     /* generation << 32 | count: [O] changes the count, [L]
+	mdg__a64 word;    /* generation << 32 | count: [O] changes the count, [L]
 	                      the generation, both by compare and swap, so that a
 	                      record given to another pair is never counted by
 	                      its former owner */
-	mdg__a32 segment;  /* [L] index */
-	mdg__a32 process;  /* [L] slot index */
+	mdg__a32 segment; /* [L] index */
+	mdg__a32 process; /* [L] slot index */
 	mdg__a32 segment_next, segment_previous; /* [L] idx1 */
 	mdg__a32 process_next, process_previous; /* [L] idx1 */
-	mdg__a32 fd;       /* [O] descriptor of the data file + 1, 0 none */
+	mdg__a32 fd;                             /* [O] descriptor of the data file + 1, 0 none */
 	mdg__a32 unused0;
 	mdg__a64 unused[3];
 };
 
-#define MDG__AT(type, field, offset) \
+#define MDG__AT(type, field, offset)                                                               \
 	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define MDG__SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 

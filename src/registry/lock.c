@@ -44,11 +44,11 @@
 #include "platform/sys.h"
 #include "registry/registry.h"
 
-#define WAITERS 0x8000u
-#define PATIENCE_NS 1000000u       /* 1 ms before the first question about the owner, */
+#define WAITERS          0x8000u
+#define PATIENCE_NS      1000000u  /* 1 ms before the first question about the owner, */
 #define PATIENCE_MOST_NS 10000000u /* twice as much before the next, but not more */
-#define DOUBTED 4u                 /* from this question on, a living owner may be forged */
-#define SPINS 200
+#define DOUBTED          4u        /* from this question on, a living owner may be forged */
+#define SPINS            200
 
 static uint32_t own_word(const struct mdg__registry *registry)
 {
@@ -91,14 +91,17 @@ static int roll_back(struct mdg__registry *registry)
 
 /* Word and turn, as one. */
 union lock {
-	struct { uint32_t word, turn; } as;
+	struct {
+		uint32_t word, turn;
+	} as;
 	uint64_t both;
 };
 
 static mdg__a64 *both_of(const struct mdg__registry *registry)
 {
 	_Static_assert(offsetof(struct mdg__head, turns) == offsetof(struct mdg__head, lock) + 4 &&
-	               offsetof(struct mdg__head, lock) % 8 == 0, "one aligned 64-bit word");
+	                       offsetof(struct mdg__head, lock) % 8 == 0,
+	               "one aligned 64-bit word");
 	return (mdg__a64 *)(void *)((char *)registry->head + offsetof(struct mdg__head, lock));
 }
 

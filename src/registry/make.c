@@ -22,9 +22,9 @@
 #include "platform/sys.h"
 #include "registry/file.h"
 
-#define INIT_LOCK (UINT64_C(1) << 62) /* a byte far behind the end of any file */
-#define USUAL_SEGMENTS 4096u
-#define FIRST_SEGMENTS 64u
+#define INIT_LOCK       (UINT64_C(1) << 62) /* a byte far behind the end of any file */
+#define USUAL_SEGMENTS  4096u
+#define FIRST_SEGMENTS  64u
 #define FIRST_PROCESSES 32u
 
 static uint32_t at_least_power_of_two(uint32_t value)
@@ -117,7 +117,8 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		rc = mdg__sys_reserve(fd, 0,
 		                      at.processes + FIRST_PROCESSES * sizeof(struct mdg__process));
 	if (rc == 0)
-		rc = mdg__sys_reserve(fd, at.segments, FIRST_SEGMENTS * sizeof(struct mdg__segment));
+		rc = mdg__sys_reserve(fd, at.segments,
+		                      FIRST_SEGMENTS * sizeof(struct mdg__segment));
 	if (rc == 0)
 		rc = mdg__sys_reserve(fd, at.attachments,
 		                      MDG__FIRST_ATTACHMENTS * sizeof(struct mdg__attachment));

@@ -117,7 +117,7 @@ static int open_fd(struct mdg__registry *registry, bool fresh)
 		return dirfd;
 	int fd = mdg__fd_out_of_the_way(
 		mdg__sys_openat(dirfd, MDG__REGISTRY_NAME,
-		                (registry->look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK, 0));
+	                        (registry->look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK, 0));
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : fd;
 	if (!mdg__fd_is(fd, registry->device, registry->inode)) {
@@ -181,9 +181,9 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 
 static void point(struct mdg__registry *registry, void *map)
 {
-	struct mdg__tables at = mdg__table_offsets(
-		registry->segment_capacity, registry->process_capacity,
-		registry->attachment_capacity, registry->bucket_count);
+	struct mdg__tables at =
+		mdg__table_offsets(registry->segment_capacity, registry->process_capacity,
+	                           registry->attachment_capacity, registry->bucket_count);
 	char *base = map;
 	registry->head = map;
 	registry->bitmap = (void *)(base + at.bitmap);
@@ -201,8 +201,8 @@ static int map_somewhere(int fd, size_t length, bool look, void **ret)
 	uintptr_t hint = 0;
 	if (!mdg__addresses_are_random()) {
 		void *usual;
-		int rc = mdg__map_own(NULL, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
-		                      &usual);
+		int rc = mdg__map_own(NULL, length, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		                      0, &usual);
 		if (rc < 0)
 			return rc;
 		uintptr_t below = (uintptr_t)(mdg__random() % (sizeof(long) == 8 ? 65536 : 64));

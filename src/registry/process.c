@@ -136,8 +136,7 @@ static int inherit_slot(struct mdg__registry *registry, int fd)
 			                      memory_order_release);
 			atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
 			                      memory_order_release);
-			atomic_store_explicit(&process->boot, registry->boot,
-			                      memory_order_release);
+			atomic_store_explicit(&process->boot, registry->boot, memory_order_release);
 			atomic_store_explicit(&process->born_before, mdg__boot_nanoseconds(),
 			                      memory_order_release);
 			atomic_store_explicit(&process->mapped_at,
@@ -285,8 +284,7 @@ void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot)
 	struct mdg__process *process = &registry->processes[slot];
 	uint32_t parent1 = atomic_exchange(&process->parent, 0);
 	if (parent1 != 0 && parent1 <= mdg__registry_ready_count(registry, MDG__PROCESSES))
-		let_go(&registry->processes[parent1 - 1],
-		       mdg__get32(&process->parent_generation));
+		let_go(&registry->processes[parent1 - 1], mdg__get32(&process->parent_generation));
 }
 
 void mdg__slot_unlock(const struct mdg__registry *registry, uint32_t slot)
@@ -317,8 +315,7 @@ void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_
 		let_go(&registry->processes[registry->slot1 - 1], registry->generation);
 }
 
-void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
-                           uint32_t generation)
+void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot, uint32_t generation)
 {
 	struct mdg__process *process = &registry->processes[slot];
 	uint32_t unborn = generation << 8 | MDG__SLOT_FORKING;
@@ -409,8 +406,8 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 		 * Free: alive if it is seen to live. Without a descriptor nothing is
 		 * known of the lock: dead only if it is seen to be. */
 		enum mdg__answer answer = forking ? MDG__NO : ask_process(registry, process);
-		bool alive = held == 0 ? answer == MDG__YES
-		                       : answer != MDG__NO || (held < 0 && forking);
+		bool alive =
+			held == 0 ? answer == MDG__YES : answer != MDG__NO || (held < 0 && forking);
 		/* A child may have grown up between the two questions. */
 		if (alive || mdg__get32(&process->tag) == tag)
 			return alive;

@@ -50,32 +50,33 @@ struct mdg__registry {
 	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
 	uint64_t length;
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
-	uint64_t unique;     /* of the namespace; in the names of its files */
-	char number[17];     /* the same, 16 hexadecimal digits */
+	uint64_t unique;         /* of the namespace; in the names of its files */
+	char number[17];         /* the same, 16 hexadecimal digits */
 	uint32_t flags;
-	bool look;           /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
-	dev_t device;        /* of the registry file */
+	bool look;    /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
+	dev_t device; /* of the registry file */
 	ino_t inode;
 	dev_t dir_device;
 	ino_t dir_inode;
 	struct mdg__anchor anchor;
 	uint64_t boot;
-	char path[1024];     /* absolute where that could be found out */
+	char path[1024]; /* absolute where that could be found out */
 
 	/* Descriptors, each checked before it is believed (mdg__registry_fd). They
 	 * change only with the process's own lock held (namespace.c). */
 	_Atomic int dirfd;
-	_Atomic int fd;      /* its description holds this process's byte lock */
+	_Atomic int fd;             /* its description holds this process's byte lock */
 	uint64_t dir_mark, fd_mark; /* mdg__fd_mark, 0: asked by fstat */
-	_Atomic uint32_t seen_owner[2]; /* enum mdg__id_kind: the registry's, when it was last asked */
-	bool owner_is_directorys; /* the registry's owner and group are those of the directory */
-	_Atomic uint32_t glanced; /* when it was last asked whether it is the directory's, << 1;
+	_Atomic uint32_t
+		seen_owner[2];      /* enum mdg__id_kind: the registry's, when it was last asked */
+	bool owner_is_directorys;   /* the registry's owner and group are those of the directory */
+	_Atomic uint32_t glanced;   /* when it was last asked whether it is the directory's, << 1;
 	                             | 1: it was not (current.c) */
-	_Atomic uint32_t lost; /* a descriptor of ours was found closed: check all */
+	_Atomic uint32_t lost;      /* a descriptor of ours was found closed: check all */
 	uint32_t namespace_unknown; /* a fork may have led into another pid namespace */
-	_Atomic uint32_t opening;  /* lock of whoever opens one of them anew */
-	_Atomic uint32_t openings; /* how often fd was opened: numbers come back */
-	uint32_t locked_in;  /* the opening through which the slot's byte is locked */
+	_Atomic uint32_t opening;   /* lock of whoever opens one of them anew */
+	_Atomic uint32_t openings;  /* how often fd was opened: numbers come back */
+	uint32_t locked_in;         /* the opening through which the slot's byte is locked */
 
 	/* This process's slot; 0 in slot1: none. Changes as the descriptors do. */
 	_Atomic uint32_t slot1;

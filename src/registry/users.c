@@ -56,8 +56,7 @@ static bool is_anchor_fast(const struct mdg__registry *registry, const struct md
 	       status.st_ino == registry->dir_inode && status.st_dev == registry->dir_device &&
 	       status.st_uid ==
 	               atomic_load_explicit(&anchor->id[MDG__USER], memory_order_relaxed) &&
-	       status.st_gid ==
-	               atomic_load_explicit(&anchor->id[MDG__GROUP], memory_order_relaxed);
+	       status.st_gid == atomic_load_explicit(&anchor->id[MDG__GROUP], memory_order_relaxed);
 }
 
 bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid)

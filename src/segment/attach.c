@@ -23,8 +23,8 @@
 #endif
 /* A segment that nobody has attached before is going to be touched. A small one
  * has all its pages (datafile.c): map them now, many at a time. */
-#define POPULATE_MOST (UINT64_C(256) << 10)
-#define NOTICED_MOST 8
+#define POPULATE_MOST     (UINT64_C(256) << 10)
+#define NOTICED_MOST      8
 #define RECORDS_MADE_MOST 1000
 
 /* ---- what this process knows of a segment ------------------------------------ */
@@ -49,9 +49,8 @@ static void note_fd(struct mdg_namespace *ns, const struct mdg__known *known)
 /* Whether the program has left the descriptor alone. */
 static bool is_ours(const struct mdg_namespace *ns, const struct mdg__known *known)
 {
-	return known->mark != 0
-	               ? mdg__fd_is_marked(known->fd, known->mark)
-	               : mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode);
+	return known->mark != 0 ? mdg__fd_is_marked(known->fd, known->mark)
+	                        : mdg__fd_is(known->fd, ns->registry.device, (ino_t)known->inode);
 }
 
 void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index)
@@ -102,8 +101,9 @@ static int know(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	struct mdg__known *known = &ns->known[index];
 	*ret = known;
 	/* The id of one that is gone can be given again: see take_next() in registry/index.c. */
-	if (known->sequence1 == sequence + 1 && (known->pieces > 0 || known->fd < 0 ||
-	    known->inode == mdg__get64(&ns->registry.segments[index].inode)))
+	if (known->sequence1 == sequence + 1 &&
+	    (known->pieces > 0 || known->fd < 0 ||
+	     known->inode == mdg__get64(&ns->registry.segments[index].inode)))
 		return 0;
 	/* Found before we entered, and gone since: another thread may already
 	 * have the next one at this index attached. */
@@ -330,7 +330,7 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 
 struct request {
 	uintptr_t address;
-	bool fixed;    /* at that address */
+	bool fixed; /* at that address */
 	bool replace;
 	bool readonly, executable;
 	size_t length;
@@ -377,8 +377,9 @@ static int map(const struct request *request, int fd, void **ret)
 {
 	int protection = PROT_READ | (request->readonly ? 0 : PROT_WRITE) |
 	                 (request->executable ? PROT_EXEC : 0);
-	int flags = MAP_SHARED | (request->replace ? MAP_FIXED :
-	                          request->fixed ? MAP_FIXED_NOREPLACE : 0);
+	int flags = MAP_SHARED | (request->replace ? MAP_FIXED
+	                          : request->fixed ? MAP_FIXED_NOREPLACE
+	                                           : 0);
 	mdg__before_mmap(request->address, request->length, protection, flags, fd, 0);
 	int rc = mdg__sys_mmap((void *)request->address, request->length, protection, flags, fd, 0,
 	                       ret);
@@ -409,8 +410,9 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	mdg__stamp_attached(ns, entry->index);
 	/* What was replaced; else what another thread has unmapped and not yet said so. */
 	mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
-	mdg__piece_insert(ns, (struct mdg__piece){ (uintptr_t)memory, request->length, 0,
-	                                           entry->index, sequence, ns->calls++, mdg__pieces_now() });
+	mdg__piece_insert(ns,
+	                  (struct mdg__piece){ (uintptr_t)memory, request->length, 0, entry->index,
+	                                       sequence, ns->calls++, mdg__pieces_now() });
 	*ret = memory;
 	return 0;
 }
@@ -448,8 +450,9 @@ static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
 {
 	int rc = mdg__entry_find(ns, id, false, ret_entry);
 	if (rc == 0)
-		rc = mdg__permit(ns, ret_entry, (request->readonly ? 0444u : 0666u) |
-		                                    (request->executable ? 0111u : 0u));
+		rc = mdg__permit(ns, ret_entry,
+		                 (request->readonly ? 0444u : 0666u) |
+		                         (request->executable ? 0111u : 0u));
 	if (rc == 0 && (ret_entry->size == 0 || ret_entry->size > ret_entry->mapped ||
 	                ret_entry->mapped % mdg__page_size() != 0))
 		rc = MDG_DAMAGED; /* whoever believes the size would fall off the end */

@@ -8,10 +8,10 @@
 #include "platform/identity.h"
 #include "segment/internal.h"
 
-#define SETTING_TRIES 10 /* at least */
-#define SETTING_WAIT_NS 100000000u /* in one call; and as long again for trying */
+#define SETTING_TRIES    10         /* at least */
+#define SETTING_WAIT_NS  100000000u /* in one call; and as long again for trying */
 #define SETTING_PAUSE_NS 1000000u
-#define OVERTAKEN 1
+#define OVERTAKEN        1
 
 /* Enters, takes the writer lock, and finds the segment, whose owner, creator
  * or master the caller must be. On failure nothing is held. */
@@ -170,7 +170,8 @@ static bool leave_setting(struct mdg_namespace *ns, mdg_id id)
 static int follow(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	int rc = mdg__data_owner_is_right(ns, entry);
-	return rc != 0 ? rc : mdg__data_set_owner(ns, entry, entry->uid, entry->gid, entry->mode & 0777);
+	return rc != 0 ? rc
+	               : mdg__data_set_owner(ns, entry, entry->uid, entry->gid, entry->mode & 0777);
 }
 
 int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
@@ -236,7 +237,8 @@ static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 	for (int tries = 1;; tries++) {
 		bool last = is_last(&setting, tries);
 		int rc = ns->registry.flags & MDG_NS_SHARED ? give_file(ns, id, &setting, to) : 0;
-		if (!last && (rc == OVERTAKEN || (rc == MDG_DAMAGED && may_be_on_its_way(&setting)))) {
+		if (!last &&
+		    (rc == OVERTAKEN || (rc == MDG_DAMAGED && may_be_on_its_way(&setting)))) {
 			pause_setting(&ns->registry.segments[to->index].setter, 0);
 			continue;
 		}
@@ -257,7 +259,8 @@ static int name_owner(struct mdg_namespace *ns, struct mdg__entry *ret, uint32_t
 {
 	const struct mdg__userns *userns = mdg__userns_known();
 	struct stat status;
-	if (!mdg__id_is_mapped(userns, MDG__USER, uid) || !mdg__id_is_mapped(userns, MDG__GROUP, gid))
+	if (!mdg__id_is_mapped(userns, MDG__USER, uid) ||
+	    !mdg__id_is_mapped(userns, MDG__GROUP, gid))
 		return -EINVAL;
 	struct mdg__entry wish = *ret;
 	wish.uid = mdg__id_stored(&ns->registry, MDG__USER, uid);
@@ -370,8 +373,7 @@ int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked)
 	bool huge = (entry.flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
 	if (!huge && locked && !(entry.mode & MDG_MODE_LOCKED)) {
 		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_LOCKED);
-		mdg__put32(registry, &segment->lock_uid,
-		           mdg__my_id(registry, mdg__euid()));
+		mdg__put32(registry, &segment->lock_uid, mdg__my_id(registry, mdg__euid()));
 	} else if (!huge && !locked) {
 		mdg__put32(registry, &segment->mode, entry.mode & ~MDG_MODE_LOCKED);
 	}

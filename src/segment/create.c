@@ -16,12 +16,12 @@
 #include "segment/internal.h"
 
 #define HUGE_SIZE_BITS (0x3fu << 26) /* as shmget(2) has them */
-#define SQUATTED_MOST 64
-#define BUSY_PAUSE_NS 200000u
+#define SQUATTED_MOST  64
+#define BUSY_PAUSE_NS  200000u
 
 struct wish {
-	uint32_t key;        /* 0: none */
-	char name[64];       /* zero-filled; "" none */
+	uint32_t key;  /* 0: none */
+	char name[64]; /* zero-filled; "" none */
 	uint64_t size, mapped;
 	unsigned mode, flags;
 	unsigned huge_shift; /* 0: ordinary pages */
@@ -337,7 +337,8 @@ static int name_wish(struct wish *wish, const char *name)
 int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
                        unsigned flags, mdg_id *ret_id)
 {
-	struct wish wish = { .size = size, .mode = mode & 0777,
+	struct wish wish = { .size = size,
+		             .mode = mode & 0777,
 		             .flags = flags | MDG_CREATE | MDG_EXCL };
 	int rc = name_wish(&wish, name);
 	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
@@ -355,7 +356,8 @@ int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, uns
 
 int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size, unsigned flags, mdg_id *ret_id)
 {
-	struct wish wish = { .key = (uint32_t)key, .size = size, .mode = flags & 0777,
-		             .flags = flags };
+	struct wish wish = {
+		.key = (uint32_t)key, .size = size, .mode = flags & 0777, .flags = flags
+	};
 	return find_or_make(ns, &wish, ret_id);
 }

@@ -24,8 +24,8 @@
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 
-#define WRITE_ZEROS_TO (UINT64_C(256) << 10)
-#define HOLDERS_ASKED 64
+#define WRITE_ZEROS_TO   (UINT64_C(256) << 10)
+#define HOLDERS_ASKED    64
 #define ASK_MEMORY_ABOVE (UINT64_C(16) << 20)
 
 /* Where a data file is: a name in an open directory. */
@@ -110,8 +110,7 @@ static int create_whole(struct mdg_namespace *ns, const struct place *place, uin
 		return fd;
 	int rc = is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;
 	if (rc == 0)
-		rc = reserve ? give_memory(fd, size, huge)
-		             : mdg__sys_ftruncate(fd, size);
+		rc = reserve ? give_memory(fd, size, huge) : mdg__sys_ftruncate(fd, size);
 	(void)mdg__sys_close(fd);
 	if (rc < 0)
 		(void)mdg__sys_unlinkat(place->dirfd, place->name);
@@ -214,9 +213,9 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	if (holder->fd >= 0 && mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
 	    mdg__data_is(ns, entry, &status))
 		return true;
-	return entry->inode != 0 &&
-	       mdg__mapped_path(pid, (ino_t)entry->inode, path) &&
-	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && mdg__data_is(ns, entry, &status);
+	return entry->inode != 0 && mdg__mapped_path(pid, (ino_t)entry->inode, path) &&
+	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
+	       mdg__data_is(ns, entry, &status);
 }
 
 /* The first few holders: one that can be reached is enough. When changes come too
@@ -224,8 +223,8 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 static int some_holders(struct mdg_namespace *ns, const struct mdg__entry *entry,
                         struct mdg__holder list[HOLDERS_ASKED])
 {
-	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
-	                                 HOLDERS_ASKED);
+	int count =
+		mdg__segment_holders(&ns->registry, entry->index, entry->tag, list, HOLDERS_ASKED);
 	if (count == -EAGAIN && (count = mdg__enter_writer(ns)) == 0) {
 		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
 		                             HOLDERS_ASKED);

@@ -34,7 +34,8 @@ static uint32_t next_piece(const struct mdg_namespace *ns, const struct detachin
 		/* The first one goes whatever the length says: it is what was found. */
 		if (piece->start != detaching->first.start &&
 		    piece->start - detaching->address + piece->length > detaching->length)
-			return ns->piece_count; /* also one that mremap has grown beyond the segment */
+			return ns
+			        ->piece_count; /* also one that mremap has grown beyond the segment */
 		/* Of one shmat: another one's that fits stays. */
 		if (belongs(piece, detaching->address) && piece->call == detaching->first.call)
 			return at;

@@ -32,8 +32,8 @@
 #include "platform/text.h"
 #include "registry/registry.h"
 
-#define NAMELESS "madang-u" /* and HEX_DIGITS of them */
-#define HEX_DIGITS 16u
+#define NAMELESS    "madang-u" /* and HEX_DIGITS of them */
+#define HEX_DIGITS  16u
 #define NAMES_TRIED 64
 
 const char *mdg__caller_wish(const char *name)
@@ -75,7 +75,8 @@ static bool is_default_name(const char *name, bool numbered)
 		return strlen(name) == before + HEX_DIGITS &&
 		       strspn(name + before, "0123456789abcdef") == HEX_DIGITS;
 	size_t digits = strncmp(name, NAMELESS, before - 1) == 0
-	                        ? strspn(name + before - 1, "0123456789") : 0;
+	                        ? strspn(name + before - 1, "0123456789")
+	                        : 0;
 	return numbered && digits >= 1 && digits <= 10 && name[before - 1 + digits] == '\0';
 }
 
@@ -125,8 +126,8 @@ static void invent_nameless(int basefd, char name[sizeof NAMELESS + HEX_DIGITS])
 	uint64_t seed[4] = { mdg__boot_id(), mdg__userns_inode(mdg__userns(euid)), euid, 0 };
 	struct stat status;
 	for (seed[3] = 0; seed[3] < NAMES_TRIED; seed[3]++) {
-		uint64_t number = seed[3] < NAMES_TRIED / 2 ? mdg__hash(seed, sizeof seed)
-		                                            : mdg__random();
+		uint64_t number =
+			seed[3] < NAMES_TRIED / 2 ? mdg__hash(seed, sizeof seed) : mdg__random();
 		mdg__format(name, sizeof NAMELESS + HEX_DIGITS, "%s%x%x", NAMELESS,
 		            (uint32_t)(number >> 32), (uint32_t)number);
 		if (mdg__sys_statat(basefd, name, false, &status) == -ENOENT)

@@ -6,7 +6,7 @@
 #include "madang/segment.h"
 
 #define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 const char *mdg_version(void)
 {
@@ -16,7 +16,10 @@ const char *mdg_version(void)
 /* The codes of all rooms, in our own terms: constant texts, where strerror's may be translated and
  * shared between threads. A code that several rooms give (segments, locks, channels) has one text,
  * which is true in each. */
-static const struct { int code; const char *text; } texts[] = {
+static const struct {
+	int code;
+	const char *text;
+} texts[] = {
 	{ 0, "success" },
 	{ MDG_DAMAGED, "the registry, or what lies in a segment for the library, is damaged" },
 	{ MDG_NOT_REGISTRY, "the registry file is not Madang's, or has lost its content" },
@@ -25,7 +28,8 @@ static const struct { int code; const char *text; } texts[] = {
 	{ MDG_NS_SYMLINK, "the namespace directory is a symbolic link" },
 	{ MDG_NS_NOT_DIR, "the namespace path is not a directory" },
 	{ MDG_NS_OWNER, "the namespace directory belongs to another user" },
-	{ MDG_NS_WRITABLE, "others may write in the namespace directory, and it is not a shared one" },
+	{ MDG_NS_WRITABLE,
+	  "others may write in the namespace directory, and it is not a shared one" },
 	{ MDG_NS_GONE, "the namespace was deleted while it was in use" },
 	{ MDG_NO_SLOT, "every process slot of the namespace is taken" },
 	{ MDG_OWNER_DIED, "who held the object died" },
@@ -44,7 +48,8 @@ static const struct { int code; const char *text; } texts[] = {
 	{ -EEXIST, "it exists already" },
 	{ -EACCES, "permission denied" },
 	{ -EPERM, "not the caller's to do: that takes its owner, its holder, or another role" },
-	{ -EINVAL, "no such segment, an invalid argument, or nothing is under way that this belongs to" },
+	{ -EINVAL,
+	  "no such segment, an invalid argument, or nothing is under way that this belongs to" },
 	{ -ENOMEM, "the memory cannot be had" },
 	{ -ENOSPC, "no space left, or a limit is reached: of segments, pages, names or a journal" },
 	{ -EMFILE, "the process has too many open files" },

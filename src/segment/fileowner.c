@@ -115,7 +115,10 @@ bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *ent
  * attribute's format is the kernel's (linux/posix_acl_xattr.h). */
 struct acl {
 	uint32_t version;
-	struct { uint16_t tag, bits; uint32_t id; } entries[6];
+	struct {
+		uint16_t tag, bits;
+		uint32_t id;
+	} entries[6];
 };
 
 #define ACL_NAME "system.posix_acl_access"
@@ -153,14 +156,16 @@ static struct acl make_acl(const struct owner *owner)
 {
 	const unsigned mode = owner->mode;
 	const uint16_t user = mode >> 6 & 7, group = mode >> 3 & 7, other = mode & 7;
-	return (struct acl){ 2, {
-		{ 0x01, user, UINT32_MAX },
-		{ 0x02, user, in_acl(owner->cuid) },
-		{ 0x04, group, UINT32_MAX },
-		{ 0x08, group, in_acl(owner->cgid) },
-		{ 0x10, user | group, UINT32_MAX }, /* the mask: what named ones get at most */
-		{ 0x20, other, UINT32_MAX },
-	} };
+	return (struct acl){ 2,
+		             {
+				     { 0x01, user, UINT32_MAX },
+				     { 0x02, user, in_acl(owner->cuid) },
+				     { 0x04, group, UINT32_MAX },
+				     { 0x08, group, in_acl(owner->cgid) },
+				     { 0x10, user | group,
+		                       UINT32_MAX }, /* the mask: what named ones get at most */
+				     { 0x20, other, UINT32_MAX },
+			     } };
 }
 
 /* Who has no number here can be given nothing, but keeps what he has. */
@@ -232,14 +237,13 @@ static int acl_is_right(const char *path, const struct owner *owner)
 		return 1;
 	if (got < 0 && got != -ENODATA && got != -ERANGE)
 		return got;
-	return owner->has_acl && got == (int)sizeof acl &&
-	       memcmp(&acl, &wanted, sizeof acl) == 0;
+	return owner->has_acl && got == (int)sizeof acl && memcmp(&acl, &wanted, sizeof acl) == 0;
 }
 
 int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
-	const struct owner owner = make_owner(ns, entry, entry->uid, entry->gid,
-	                                      entry->mode & 0777);
+	const struct owner owner =
+		make_owner(ns, entry, entry->uid, entry->gid, entry->mode & 0777);
 	struct stat status;
 	char path[PATH_ROOM];
 	if (!is_shared(ns))

@@ -189,8 +189,7 @@ static int prepare_child(struct mdg_namespace *ns)
 	rc = mdg__slot_for_child(&ns->registry, fd, &ns->child_slot, &ns->child_generation);
 	if (rc == MDG_NO_SLOT) {
 		mdg__reap_all(ns);
-		rc = mdg__slot_for_child(&ns->registry, fd, &ns->child_slot,
-		                         &ns->child_generation);
+		rc = mdg__slot_for_child(&ns->registry, fd, &ns->child_slot, &ns->child_generation);
 	}
 	if (rc == 0)
 		rc = mdg__lock(&ns->registry);

@@ -19,7 +19,7 @@
 
 /* Findings are told when no lock is held any more: who is told may be slow. */
 #define FINDINGS_MOST 512u
-#define QUIET_TRIES 16
+#define QUIET_TRIES   16
 #define CHANGE_PAUSES 4 /* for changes that are just being made: 1, 2, 4, 8 ms */
 
 struct findings {

@@ -33,8 +33,8 @@ MDG_API bool mdg__host_before_mremap(const void *address, size_t old_length, siz
 MDG_API bool mdg__host_mremap_again(const void *address, size_t old_length, int wished, int *flags);
 /* The call itself. `next`: who makes it, with no lock of ours held; NULL: the kernel. */
 MDG_API int mdg__host_munmap(mdg__munmap_function *next, void *address, size_t length);
-MDG_API void *mdg__host_mmap(mdg__mmap_function *next, void *address, size_t length,
-                             int protection, int flags, int fd, uint64_t offset);
+MDG_API void *mdg__host_mmap(mdg__mmap_function *next, void *address, size_t length, int protection,
+                             int flags, int fd, uint64_t offset);
 MDG_API void *mdg__host_mremap(mdg__mremap_function *next, void *address, size_t old_length,
                                size_t length, int flags, void *new_address);
 /* After an mlockall() of the program: what is the library's own is not to stay locked. */

@@ -131,9 +131,8 @@ static bool remap_is_wrong(uintptr_t from, size_t old_length, size_t length, int
 	size_t page = mdg__page_size();
 	if (from % page != 0 || length == 0)
 		return true;
-	return (flags & MREMAP_FIXED) &&
-	       (!(flags & MREMAP_MAYMOVE) || to % page != 0 ||
-	        (from < to + length && to < from + old_length));
+	return (flags & MREMAP_FIXED) && (!(flags & MREMAP_MAYMOVE) || to % page != 0 ||
+	                                  (from < to + length && to < from + old_length));
 }
 
 /* No mremap moves or grows an attachment together with what lies behind it. The files that
@@ -142,8 +141,8 @@ static bool remap_is_wrong(uintptr_t from, size_t old_length, size_t length, int
 static bool leaves_piece(const struct mdg__piece *was, uintptr_t from, size_t old_length,
                          size_t length, int flags)
 {
-	bool moves = (flags & MREMAP_FIXED) || (flags & 4 /* MREMAP_DONTUNMAP */) ||
-	             length > old_length;
+	bool moves =
+		(flags & MREMAP_FIXED) || (flags & 4 /* MREMAP_DONTUNMAP */) || length > old_length;
 	size_t kept = old_length < length ? old_length : length;
 	return moves && kept > was->start + was->length - from;
 }
@@ -197,8 +196,7 @@ static void cut_unmapped(const struct host *host, uintptr_t start, size_t length
 }
 
 static int remap_entered(struct host *host, mdg__mremap_function *next, uintptr_t from,
-                         size_t old_length, size_t length, int flags, void *new_address,
-                         void **ret)
+                         size_t old_length, size_t length, int flags, void *new_address, void **ret)
 {
 	struct mdg_namespace *ns = mdg__namespaces;
 	while (ns != NULL && piece_at(ns, from) == NULL)
@@ -217,8 +215,8 @@ static int remap_entered(struct host *host, mdg__mremap_function *next, uintptr_
 	if (!wrong && ns != NULL &&
 	    leaves_piece(&was, from, pages(old_length), pages(length), flags))
 		return -EFAULT;
-	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) &&
-	    pages(old_length) == pages(length) && length <= STRANGERS_MOST) {
+	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) && pages(old_length) == pages(length) &&
+	    length <= STRANGERS_MOST) {
 		*ret = new_address;
 		return move_strangers(host, next, from, pages(length), flags, to);
 	}

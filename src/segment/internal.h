@@ -43,10 +43,10 @@ struct mdg__known {
 	int fd;               /* data file, -1 none; checked before each use */
 	uint32_t writable;    /* fd was opened for reading and writing */
 	uint64_t inode;
-	uint64_t mapped;      /* what was opened is at least as long */
-	uint64_t mark;        /* of fd, see mdg__fd_mark; 0: asked by fstat */
-	uint32_t detached;    /* it has been attached and detached before */
-	uint32_t epoch;       /* of the process that attachment1 belongs to: not the parent's */
+	uint64_t mapped;   /* what was opened is at least as long */
+	uint64_t mark;     /* of fd, see mdg__fd_mark; 0: asked by fstat */
+	uint32_t detached; /* it has been attached and detached before */
+	uint32_t epoch;    /* of the process that attachment1 belongs to: not the parent's */
 };
 
 /* Children forked lately, whose slots this process gives back when they are
@@ -54,7 +54,9 @@ struct mdg__known {
 #define MDG__CHILDREN 64u
 struct mdg__children {
 	uint32_t count, next; /* `next`: whom to ask about next */
-	struct { uint32_t slot, generation; } list[MDG__CHILDREN];
+	struct {
+		uint32_t slot, generation;
+	} list[MDG__CHILDREN];
 };
 
 struct mdg__span {
@@ -64,11 +66,11 @@ struct mdg__span {
 /* A stretch of addresses that is (still) mapped to a segment. */
 struct mdg__piece {
 	uintptr_t start;
-	size_t length;    /* page-rounded */
-	uint64_t offset;  /* of `start` in the segment */
+	size_t length;   /* page-rounded */
+	uint64_t offset; /* of `start` in the segment */
 	uint32_t index, sequence;
-	uint32_t call;    /* the shmat that it comes from: a number of this process */
-	uint32_t born;    /* when it came to lie there: mdg__pieces_now() */
+	uint32_t call; /* the shmat that it comes from: a number of this process */
+	uint32_t born; /* when it came to lie there: mdg__pieces_now() */
 };
 
 struct mdg_namespace {
@@ -79,24 +81,24 @@ struct mdg_namespace {
 	mdg__sigmask mask;      /* of the thread that holds the lock */
 	struct mdg__registry registry;
 
-	struct mdg__known *known; /* segment_capacity entries, memory on demand */
+	struct mdg__known *known;  /* segment_capacity entries, memory on demand */
 	struct mdg__piece *pieces; /* sorted by start */
 	uint32_t piece_count, piece_room;
-	uint32_t calls;         /* of shmat so far, see struct mdg__piece */
+	uint32_t calls; /* of shmat so far, see struct mdg__piece */
 	/* The same for those who only ask whether addresses are attachments, and
 	 * must not wait: a seqlock; arrays that were outgrown stay mapped. */
 	_Atomic uint32_t span_version, span_count;
 	struct mdg__span *_Atomic spans;
-	uint32_t idle1;         /* index + 1 of a segment whose fd is kept though
+	uint32_t idle1;    /* index + 1 of a segment whose fd is kept though
 	                           nothing is attached; one at most */
-	uint32_t kept_fds;      /* data descriptors open */
+	uint32_t kept_fds; /* data descriptors open */
 	uint32_t most_kept_fds;
-	int child_fd;           /* during fork: the child's description, -1 none */
-	int parent_fd;          /* ... and what the child is to close, -1 nothing */
+	int child_fd;  /* during fork: the child's description, -1 none */
+	int parent_fd; /* ... and what the child is to close, -1 nothing */
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
-	bool unentered;         /* there are attachments that could not be entered yet */
-	bool doubtful;          /* ... or pieces that may be gone, see mdg__host_look_again */
+	bool unentered; /* there are attachments that could not be entered yet */
+	bool doubtful;  /* ... or pieces that may be gone, see mdg__host_look_again */
 };
 
 /* ---- namespace.c ---- */
@@ -230,7 +232,8 @@ bool mdg__data_is(struct mdg_namespace *ns, const struct mdg__entry *entry,
 /* A descriptor of O_PATH of what has the file's name. */
 int mdg__data_open_path(struct mdg_namespace *ns, const struct mdg__entry *entry);
 /* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
-int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uint64_t *ret_resident);
+int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                   uint64_t *ret_resident);
 
 /* ---- fileowner.c ---- */
 /* Users, groups: as they are written down in the registry. */

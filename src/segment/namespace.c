@@ -135,7 +135,8 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 		known->attachment1 = at;
 		if (at == 0)
 			continue;
-		known->generation = (uint32_t)(mdg__get64(&registry->attachments[at - 1].word) >> 32);
+		known->generation =
+			(uint32_t)(mdg__get64(&registry->attachments[at - 1].word) >> 32);
 		known->epoch = mdg__epoch();
 	}
 }
@@ -155,7 +156,8 @@ static int settle(struct mdg_namespace *ns)
 		mdg__unlock(registry);
 		mdg__clear(ns, &clearing);
 	}
-	if (rc == 0 && (mdg__get32(&process->attachments) != 0 || mdg__get32(&process->working) != 0))
+	if (rc == 0 &&
+	    (mdg__get32(&process->attachments) != 0 || mdg__get32(&process->working) != 0))
 		rc = MDG_DAMAGED;
 	if (rc == 0)
 		mdg__slot_settle(registry);
@@ -216,7 +218,8 @@ void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_
 		while (rc == -EAGAIN) {
 			if (mdg__enter_writer(ns) < 0)
 				return; /* they stay uncounted all the same */
-			rc = mdg__slot_reap(&ns->registry, dead[i].slot, dead[i].generation, &clearing);
+			rc = mdg__slot_reap(&ns->registry, dead[i].slot, dead[i].generation,
+			                    &clearing);
 			mdg__unlock(&ns->registry);
 			mdg__clear(ns, &clearing);
 		}
@@ -274,10 +277,10 @@ void mdg__reap_all(struct mdg_namespace *ns)
 static struct mdg_namespace *find_open(const struct stat *directory, bool look)
 {
 	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
-	while (ns != NULL && (ns->registry.dir_inode != directory->st_ino ||
-	                      ns->registry.dir_device != directory->st_dev ||
-	                      (ns->registry.look && !look) ||
-	                      mdg__registry_has_name(&ns->registry) < 0)) /* a former one */
+	while (ns != NULL &&
+	       (ns->registry.dir_inode != directory->st_ino ||
+	        ns->registry.dir_device != directory->st_dev || (ns->registry.look && !look) ||
+	        mdg__registry_has_name(&ns->registry) < 0)) /* a former one */
 		ns = ns->next;
 	return ns;
 }
@@ -296,7 +299,8 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 {
 	void *memory;
 	size_t size = object_size(MDG__IDS);
-	int rc = mdg__map_own(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory);
+	int rc = mdg__map_own(NULL, size, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
+	                      &memory);
 	if (rc < 0)
 		return rc;
 	struct mdg_namespace *ns = memory;
@@ -336,7 +340,8 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
                        const struct mdg_namespace_options *options, uint32_t flags, bool named)
 {
 	struct stat directory;
-	int dirfd = mdg__directory_open(path, !(flags & (MDG_NS_EXISTING | MDG_NS_LOOK)), &directory);
+	int dirfd =
+		mdg__directory_open(path, !(flags & (MDG_NS_EXISTING | MDG_NS_LOOK)), &directory);
 	if (dirfd < 0)
 		return dirfd;
 	struct mdg_namespace *ns = find_open(&directory, (flags & MDG_NS_LOOK) != 0);

@@ -8,7 +8,8 @@
 
 void mdg__host_unlock_own(void)
 {
-	for (struct mdg_namespace *ns = atomic_load_explicit(&mdg__namespaces, memory_order_acquire);
+	for (struct mdg_namespace *ns =
+	             atomic_load_explicit(&mdg__namespaces, memory_order_acquire);
 	     ns != NULL; ns = ns->next) {
 		mdg__enter(ns);
 		mdg__unlock_own(ns->registry.head, (size_t)ns->registry.length);

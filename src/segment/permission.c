@@ -78,8 +78,7 @@ static bool file_is_mapped(struct mdg_namespace *ns, const struct mdg__entry *en
 /* `told`: the file has said it of its own. */
 static bool is_mapped(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored, bool told)
 {
-	if (told && (stored == MDG__ID_UNKNOWN ||
-	             !mdg__userns_has_numbers(mdg__userns_known())))
+	if (told && (stored == MDG__ID_UNKNOWN || !mdg__userns_has_numbers(mdg__userns_known())))
 		return true;
 	return mdg__id_seen(&ns->registry, kind, stored) != MDG__ID_UNKNOWN;
 }
@@ -87,8 +86,7 @@ static bool is_mapped(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t
 static bool are_mapped(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	bool told;
-	return file_is_mapped(ns, entry, &told) &&
-	       is_mapped(ns, MDG__USER, entry->uid, told) &&
+	return file_is_mapped(ns, entry, &told) && is_mapped(ns, MDG__USER, entry->uid, told) &&
 	       is_mapped(ns, MDG__GROUP, entry->gid, told) &&
 	       is_mapped(ns, MDG__USER, entry->cuid, told && entry->cuid == entry->uid) &&
 	       is_mapped(ns, MDG__GROUP, entry->cgid, told && entry->cgid == entry->gid);

@@ -85,9 +85,11 @@ static bool asks(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
 
 bool mdg__pieces_touch(uintptr_t start, size_t length)
 {
-	uintptr_t last = length == 0 ? start
-	                 : length - 1 <= UINTPTR_MAX - start ? start + (length - 1) : UINTPTR_MAX;
-	for (struct mdg_namespace *ns = atomic_load_explicit(&mdg__namespaces, memory_order_acquire);
+	uintptr_t last = length == 0                         ? start
+	                 : length - 1 <= UINTPTR_MAX - start ? start + (length - 1)
+	                                                     : UINTPTR_MAX;
+	for (struct mdg_namespace *ns =
+	             atomic_load_explicit(&mdg__namespaces, memory_order_acquire);
 	     ns != NULL; ns = ns->next)
 		if (asks(ns, start, last))
 			return true;
@@ -156,7 +158,8 @@ void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
 	mdg__pieces_cut_since(ns, start, length, mdg__pieces_now());
 }
 
-void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t length, uint32_t moment)
+void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t length,
+                           uint32_t moment)
 {
 	uintptr_t last = start + (length - 1);
 	for (uint32_t at = mdg__piece_after(ns, start); at < ns->piece_count;) {
@@ -168,7 +171,7 @@ void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t len
 			at++;
 			continue;
 		}
-		bool head_stays = whole.start < start, tail_stays = piece_last > last;
+		bool head_stays = whole.start<start, tail_stays = piece_last> last;
 		struct mdg__piece tail = whole;
 		tail.start = last + 1;
 		tail.length = piece_last - last;

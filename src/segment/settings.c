@@ -38,7 +38,7 @@
 #include "segment/internal.h"
 
 #define READ_MOST 255u /* the end of what was written; a number needs 22 */
-#define TRIES 8
+#define TRIES     8
 
 static const struct {
 	const char *name;
@@ -181,8 +181,7 @@ static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int fl
 		return dirfd;
 	char name[MDG__FILE_NAME_ROOM];
 	mdg__setting_file_name(&ns->registry, settings[setting].name, name);
-	int fd = mdg__sys_openat(dirfd, name,
-	                         flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	int fd = mdg__sys_openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	if (fd < 0)
 		return fd;
 	int rc = mdg__sys_fstat(fd, ret_status);
@@ -389,8 +388,8 @@ int mdg__host_setting_of_file(mdg_namespace *ns, uint64_t device, uint64_t inode
 	for (int setting = 0; dirfd >= 0 && setting < MDG__SETTINGS; setting++) {
 		char name[MDG__FILE_NAME_ROOM];
 		mdg__setting_file_name(&ns->registry, settings[setting].name, name);
-		if (mdg__sys_statat(dirfd, name, false, &status) == 0 &&
-		    status.st_dev == device && status.st_ino == inode)
+		if (mdg__sys_statat(dirfd, name, false, &status) == 0 && status.st_dev == device &&
+		    status.st_ino == inode)
 			return setting;
 	}
 	return -1;

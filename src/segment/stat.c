@@ -100,7 +100,8 @@ static int list_without_lock(struct mdg_namespace *ns, const struct mdg__entry *
 {
 	int count = -EAGAIN;
 	for (int i = 0; i < TRIES && count == -EAGAIN; i++)
-		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, room);
+		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders,
+		                             room);
 	return count == -EAGAIN || count == -E2BIG ? 0 : count;
 }
 
@@ -140,8 +141,7 @@ static uint32_t sum_living(struct mdg_namespace *ns, struct mdg__holder *holders
 	return sum;
 }
 
-static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
-                            uint32_t *ret)
+static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t *ret)
 {
 	struct long_list list = { NULL, 0 };
 	uint32_t dead = 0;
@@ -250,8 +250,8 @@ static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, un
 	uint32_t slot1 = entry->worker;
 	if ((flags & MDG_STAT_CREATOR) && slot1 != 0 &&
 	    slot1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES))
-		ret->creator_alive = mdg__slot_alive(&ns->registry, slot1 - 1,
-		                                     entry->worker_generation);
+		ret->creator_alive =
+			mdg__slot_alive(&ns->registry, slot1 - 1, entry->worker_generation);
 	memcpy(ret->name, entry->name, sizeof ret->name);
 }
 
@@ -269,7 +269,8 @@ int mdg__entry_find(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 	return rc;
 }
 
-int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_segment_info *ret_info)
+int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
+                     struct mdg_segment_info *ret_info)
 {
 	struct mdg__entry entry = { 0 };
 	uint32_t attached = 0;

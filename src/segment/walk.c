@@ -52,7 +52,8 @@ int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		uint32_t at = (tag & 0xff) == MDG__SLOT_FREE
 		                      ? 0
 		                      : mdg__attachment_of(registry, slot, entry.index);
-		uint32_t count = at == 0 ? 0 : (uint32_t)mdg__get64(&registry->attachments[at - 1].word);
+		uint32_t count =
+			at == 0 ? 0 : (uint32_t)mdg__get64(&registry->attachments[at - 1].word);
 		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
 			continue;
 		ret_info->pid = (int32_t)mdg__get32(&process->pid);

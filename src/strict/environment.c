@@ -17,9 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STRICT "MADANG_STRICT="
+#define STRICT    "MADANG_STRICT="
 #define NAMESPACE "MADANG_NAMESPACE="
-#define PRELOAD "LD_PRELOAD="
+#define PRELOAD   "LD_PRELOAD="
 
 /* "NAME=value", as an environment has them; "" when it was not there, or is too long to be. */
 static char strict[sizeof STRICT + 2600];

@@ -30,13 +30,15 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 		name[length > 0 ? length : 0] = '\0';
 		path = length > 0 ? name : path;
 	}
-	const char *parts[] = {
-		"madang run --strict: not started: ",
-		judged[0] != '\0' ? judged : path,
-		judged[0] != '\0' ? ", the interpreter of " : "", judged[0] != '\0' ? path : "",
-		judged[0] != '\0' ? ", " : " ", mdg__reach_reason(reach), ". ",
-		mdg__reach_advice(reach), " Or run without --strict.\n"
-	};
+	const char *parts[] = { "madang run --strict: not started: ",
+		                judged[0] != '\0' ? judged : path,
+		                judged[0] != '\0' ? ", the interpreter of " : "",
+		                judged[0] != '\0' ? path : "",
+		                judged[0] != '\0' ? ", " : " ",
+		                mdg__reach_reason(reach),
+		                ". ",
+		                mdg__reach_advice(reach),
+		                " Or run without --strict.\n" };
 	struct iovec line[sizeof parts / sizeof parts[0]];
 
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -88,8 +90,8 @@ bool mdg__strict_allows(const char *path)
 static bool is_program(const char *path)
 {
 	struct stat status;
-	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
-	       S_ISREG(status.st_mode) && mdg__sys_may(path, X_OK) == 0;
+	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 && S_ISREG(status.st_mode) &&
+	       mdg__sys_may(path, X_OK) == 0;
 }
 
 bool mdg__strict_allows_name(const char *name)

@@ -45,10 +45,10 @@ const char *mdg__strict_sysv(void);
  * `measure` says whether something is missing, and how much memory the new one takes.
  */
 struct mdg__kept {
-	size_t count;       /* entries of the given environment */
+	size_t count;        /* entries of the given environment */
 	const char *preload; /* its LD_PRELOAD, behind the '='; NULL: none */
 	bool has_strict, has_namespace, has_preload; /* nothing is missing of these */
-	size_t size;        /* bytes; more than MDG__KEPT_MOST: it is too large */
+	size_t size; /* bytes; more than MDG__KEPT_MOST: it is too large */
 };
 #define MDG__KEPT_MOST 65536u
 bool mdg__kept_measure(struct mdg__kept *ret_kept, char *const environment[]);
@@ -60,21 +60,30 @@ void mdg__strict_restore(void);
 
 /* The definitions behind ours, looked up when the library is loaded. */
 enum mdg__next {
-	MDG__NEXT_EXECVE, MDG__NEXT_EXECVPE, MDG__NEXT_FEXECVE, MDG__NEXT_EXECVEAT, MDG__NEXT_SPAWN,
-	MDG__NEXT_SPAWNP, MDG__NEXT_PIDFD_SPAWN, MDG__NEXT_PIDFD_SPAWNP, MDG__NEXT_SYSTEM,
-	MDG__NEXT_POPEN, MDG__NEXT_COUNT
+	MDG__NEXT_EXECVE,
+	MDG__NEXT_EXECVPE,
+	MDG__NEXT_FEXECVE,
+	MDG__NEXT_EXECVEAT,
+	MDG__NEXT_SPAWN,
+	MDG__NEXT_SPAWNP,
+	MDG__NEXT_PIDFD_SPAWN,
+	MDG__NEXT_PIDFD_SPAWNP,
+	MDG__NEXT_SYSTEM,
+	MDG__NEXT_POPEN,
+	MDG__NEXT_COUNT
 };
 /* NULL: there is none. */
 void *mdg__next(enum mdg__next which);
 
 /* As `type`, a function type. */
-#define MDG__NEXT(type, which) \
-	__extension__({ \
-		void *found_ = mdg__next(which); \
-		__typeof__(type *) function_; \
-		_Static_assert(sizeof function_ == sizeof found_, "a function's address is a pointer"); \
-		__builtin_memcpy(&function_, &found_, sizeof found_); \
-		function_; \
+#define MDG__NEXT(type, which)                                                                     \
+	__extension__({                                                                            \
+		void *found_ = mdg__next(which);                                                   \
+		__typeof__(type *) function_;                                                      \
+		_Static_assert(sizeof function_ == sizeof found_,                                  \
+		               "a function's address is a pointer");                               \
+		__builtin_memcpy(&function_, &found_, sizeof found_);                              \
+		function_;                                                                         \
 	})
 
 #endif

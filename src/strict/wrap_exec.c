@@ -25,15 +25,16 @@ static int refused(int error)
 }
 
 /* Lets `call`, which uses `environment`, happen with an environment that holds all. */
-#define WITH_KEPT(environment, call) \
-	do { \
-		struct mdg__kept kept_; \
-		if (mdg__kept_measure(&kept_, environment)) { \
-			if (kept_.size > MDG__KEPT_MOST) \
-				return refused(E2BIG); \
-			(environment) = mdg__kept_fill(&kept_, environment, __builtin_alloca(kept_.size)); \
-		} \
-		return call; \
+#define WITH_KEPT(environment, call)                                                               \
+	do {                                                                                       \
+		struct mdg__kept kept_;                                                            \
+		if (mdg__kept_measure(&kept_, environment)) {                                      \
+			if (kept_.size > MDG__KEPT_MOST)                                           \
+				return refused(E2BIG);                                             \
+			(environment) =                                                            \
+				mdg__kept_fill(&kept_, environment, __builtin_alloca(kept_.size)); \
+		}                                                                                  \
+		return call;                                                                       \
 	} while (0)
 
 static int exec_path(const char *path, char *const arguments[], char *const environment[])
@@ -98,7 +99,7 @@ static char **gather(char **room, const char *first, va_list *list)
 	}
 }
 
-#define GATHER(list, first) \
+#define GATHER(list, first)                                                                        \
 	gather(__builtin_alloca((count_list(first, list) + 1) * sizeof(char *)), first, &(list))
 
 MDG__EXPORT int execl(const char *path, const char *first, ...)
@@ -137,8 +138,10 @@ static bool allows_at(int fd, const char *path)
 
 	if (path[0] == '/' || (fd == AT_FDCWD && path[0] != '\0'))
 		return mdg__strict_allows(path);
-	return !mdg__format(name, sizeof name, path[0] != '\0' ? "/proc/self/fd/%d/%s" :
-	                    "/proc/self/fd/%d%s", (int32_t)fd, path) || mdg__strict_allows(name);
+	return !mdg__format(name, sizeof name,
+	                    path[0] != '\0' ? "/proc/self/fd/%d/%s" : "/proc/self/fd/%d%s",
+	                    (int32_t)fd, path) ||
+	       mdg__strict_allows(name);
 }
 
 MDG__EXPORT int fexecve(int fd, char *const arguments[], char *const environment[])

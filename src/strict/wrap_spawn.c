@@ -41,24 +41,26 @@ static int spawn(enum mdg__next which, int *ret_id, struct spawning *spawning, b
 	if (mdg__kept_measure(&kept, spawning->environment)) {
 		if (kept.size > MDG__KEPT_MOST)
 			return E2BIG;
-		spawning->environment = mdg__kept_fill(&kept, spawning->environment, __builtin_alloca(kept.size));
+		spawning->environment =
+			mdg__kept_fill(&kept, spawning->environment, __builtin_alloca(kept.size));
 	}
 	return next(ret_id, spawning->program, spawning->actions, spawning->attributes,
 	            spawning->arguments, spawning->environment);
 }
 
-#define DEFINE_SPAWN(name, which, by_name) \
-	MDG__EXPORT int name(int *restrict ret_id, const char *restrict program, \
-	                     const posix_spawn_file_actions_t *restrict actions, \
-	                     const posix_spawnattr_t *restrict attributes, \
-	                     char *const arguments[restrict], char *const environment[restrict]); \
-	MDG__EXPORT int name(int *restrict ret_id, const char *restrict program, \
-	                     const posix_spawn_file_actions_t *restrict actions, \
-	                     const posix_spawnattr_t *restrict attributes, \
-	                     char *const arguments[restrict], char *const environment[restrict]) \
-	{ \
-		struct spawning spawning = { program, actions, attributes, arguments, environment }; \
-		return spawn(which, ret_id, &spawning, by_name); \
+#define DEFINE_SPAWN(name, which, by_name)                                                         \
+	MDG__EXPORT int name(int *restrict ret_id, const char *restrict program,                   \
+	                     const posix_spawn_file_actions_t *restrict actions,                   \
+	                     const posix_spawnattr_t *restrict attributes,                         \
+	                     char *const arguments[restrict], char *const environment[restrict]);  \
+	MDG__EXPORT int name(int *restrict ret_id, const char *restrict program,                   \
+	                     const posix_spawn_file_actions_t *restrict actions,                   \
+	                     const posix_spawnattr_t *restrict attributes,                         \
+	                     char *const arguments[restrict], char *const environment[restrict])   \
+	{                                                                                          \
+		struct spawning spawning = { program, actions, attributes, arguments,              \
+			                     environment };                                        \
+		return spawn(which, ret_id, &spawning, by_name);                                   \
 	}
 
 DEFINE_SPAWN(posix_spawn, MDG__NEXT_SPAWN, false)

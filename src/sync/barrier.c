@@ -111,9 +111,8 @@ static bool was_replaced(struct mdg__barrier *in, uint32_t tag)
 	/* seq_cst: pairs with the CAS in death_keep. */
 	uint32_t replaced = atomic_load_explicit(&in->replaced, memory_order_seq_cst);
 	if (replaced != 0 && replaced != tag) /* an earlier meeting's */
-		(void)atomic_compare_exchange_strong_explicit(&in->replaced, &replaced, 0,
-		                                              memory_order_relaxed,
-		                                              memory_order_relaxed);
+		(void)atomic_compare_exchange_strong_explicit(
+			&in->replaced, &replaced, 0, memory_order_relaxed, memory_order_relaxed);
 	return replaced == tag;
 }
 
@@ -166,7 +165,8 @@ static int outcome(struct mdg__barrier *in, uint32_t members, uint32_t mine)
 		bool died = view == ALL_BUT_THE_DEAD;
 		if (replace(in, meeting, next_meeting(meeting, died))) {
 			if ((meeting & SLEEPERS) != 0)
-				(void)mdg__sys_futex_wake_bits(&in->meeting, INT_MAX, (uint32_t)MDG__ANYONE);
+				(void)mdg__sys_futex_wake_bits(&in->meeting, INT_MAX,
+				                               (uint32_t)MDG__ANYONE);
 			return died ? MDG_OWNER_DIED : MDG_LAST;
 		}
 	}
@@ -186,8 +186,8 @@ static void death_keep(struct mdg__barrier *in, struct mdg__member *place)
 		if (told != 0 && told != tag_of(meeting))
 			return;
 		/* seq_cst: before the CAS on the meeting; pairs with was_replaced. */
-		if (atomic_compare_exchange_strong_explicit(&in->replaced, &replaced, tag_of(meeting),
-		                                            memory_order_seq_cst,
+		if (atomic_compare_exchange_strong_explicit(&in->replaced, &replaced,
+		                                            tag_of(meeting), memory_order_seq_cst,
 		                                            memory_order_relaxed) &&
 		    replace(in, meeting, revised(meeting)))
 			return;
@@ -201,9 +201,9 @@ static bool place_take(struct mdg__thread *thread, struct mdg__barrier *in,
 	_Atomic uint32_t *word = &place->robust.word;
 	uintptr_t before = mdg__pending_begin(thread, word);
 	/* Acquire: pairs with leaving, and the kernel's mark. */
-	bool taken = atomic_compare_exchange_strong_explicit(word, &seen, thread->tid | MDG__WAITERS,
-	                                                     memory_order_seq_cst,
-	                                                     memory_order_relaxed);
+	bool taken =
+		atomic_compare_exchange_strong_explicit(word, &seen, thread->tid | MDG__WAITERS,
+	                                                memory_order_seq_cst, memory_order_relaxed);
 	if (taken) {
 		place->robust.mark = MDG__SHARED_MARK;
 		mdg__held_enter(thread, word);
@@ -240,8 +240,8 @@ static int agree(struct mdg__barrier *in, uint32_t members)
 	if (members == 0 || members > MDG_MEMBERS_MAX)
 		return -EINVAL;
 	/* Relaxed: nothing else is read by it. */
-	if (atomic_compare_exchange_strong_explicit(&in->members, &said, members, memory_order_relaxed,
-	                                            memory_order_relaxed))
+	if (atomic_compare_exchange_strong_explicit(&in->members, &said, members,
+	                                            memory_order_relaxed, memory_order_relaxed))
 		return 0;
 	return said == members ? 0 : -EINVAL;
 }
@@ -353,7 +353,7 @@ int mdg_barrier_leave(mdg_barrier *barrier)
 	struct mdg__thread *thread = mdg__thread();
 	int at;
 	struct mdg__member *place =
-	        thread == NULL ? NULL : place_of(thread, inside_of(barrier), &at);
+		thread == NULL ? NULL : place_of(thread, inside_of(barrier), &at);
 	if (place == NULL)
 		return -EPERM;
 	mdg__robust_give(thread, &place->robust, at, 1);

@@ -100,7 +100,8 @@ int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_
 		/* Acquire: pairs with size_record and destroy. */
 		recorded = atomic_load_explicit(&in->size, memory_order_acquire);
 		if (__builtin_expect(recorded == size, 1))
-			copy_out(value, (const word *)((const char *)in + buffer_at(version, size)), size);
+			copy_out(value, (const word *)((const char *)in + buffer_at(version, size)),
+			         size);
 		else if (recorded == 0)
 			memset(value, 0, size);
 		else
@@ -111,7 +112,8 @@ int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_
 		again = atomic_load_explicit(&in->size, memory_order_acquire);
 		now = atomic_load_explicit(&in->version, memory_order_relaxed);
 		if (__builtin_expect(again == recorded &&
-		                     now - version <= (recorded == 0 ? 0 : STILL_WHOLE), 1))
+		                             now - version <= (recorded == 0 ? 0 : STILL_WHOLE),
+		                     1))
 			break;
 	}
 	if (ret_version != NULL)
@@ -156,7 +158,8 @@ static int begin(struct mdg__cell *in, size_t size, int rc)
 	uint32_t recorded = atomic_load_explicit(&in->size, memory_order_relaxed);
 	if (recorded != 0 && recorded != size) {
 		if (rc == MDG_OWNER_DIED)
-			atomic_store_explicit(&in->writer.state, MDG__UNREPAIRED, memory_order_relaxed);
+			atomic_store_explicit(&in->writer.state, MDG__UNREPAIRED,
+			                      memory_order_relaxed);
 		(void)mdg__owned_give(&in->writer);
 		return -EINVAL;
 	}

@@ -63,10 +63,11 @@ static int sleep_until(struct cond *cond, uint32_t noted, uint64_t deadline)
 		if (rc < 0)
 			return rc;
 		/* It may be gone if the object was destroyed meanwhile. Relaxed: see struct cond. */
-		if ((seen & SLEEPING) != 0 ||
-		    atomic_compare_exchange_strong_explicit(&cond->word, &seen, seen | SLEEPING,
-		                                            memory_order_relaxed, memory_order_relaxed))
-			rc = mdg__sleep(&cond->word, seen | SLEEPING, deadline, (uint32_t)MDG__ANYONE);
+		if ((seen & SLEEPING) != 0 || atomic_compare_exchange_strong_explicit(
+						      &cond->word, &seen, seen | SLEEPING,
+						      memory_order_relaxed, memory_order_relaxed))
+			rc = mdg__sleep(&cond->word, seen | SLEEPING, deadline,
+			                (uint32_t)MDG__ANYONE);
 	}
 	return 0;
 }
@@ -119,8 +120,8 @@ static __attribute__((noinline)) void wake_all(struct cond *cond, uint32_t seen)
 			return; /* somebody else did */
 		woken = ((seen & ~(SLEEPING | WAKING)) + ONE) | WAKING;
 		/* Release: pairs with the acquire in is_woken. */
-	} while (!atomic_compare_exchange_weak_explicit(&cond->word, &seen, woken,
-	                                                memory_order_release, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak_explicit(
+		&cond->word, &seen, woken, memory_order_release, memory_order_relaxed));
 	(void)mdg__sys_futex_wake_bits(&cond->word, INT_MAX, (uint32_t)MDG__ANYONE);
 	/* Done, unless another wakes anew and will say so itself. Nothing is read by it: relaxed. */
 	seen = woken;

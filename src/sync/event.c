@@ -196,7 +196,8 @@ int mdg_event_set(mdg_event *event)
 		if (__builtin_expect((seen & MDG__GATES) != 0, 0))
 			done = set_and_wake(gated, seen);
 		else
-			done = mdg__gated_change(gated, &seen, (seen & SET) != 0 ? seen : as_set(seen));
+			done = mdg__gated_change(gated, &seen,
+			                         (seen & SET) != 0 ? seen : as_set(seen));
 	}
 	return 0;
 }

@@ -63,7 +63,7 @@ _Static_assert(sizeof(struct mdg__gated) == 128, "");
 
 /* The bits of a gate, both above those that the kernel wants to be zero. */
 #define MDG__GATE(kind) ((uint64_t)(MDG__WAITERS >> (kind)) << 32)
-#define MDG__GATES (MDG__GATE(0) | MDG__GATE(1))
+#define MDG__GATES      (MDG__GATE(0) | MDG__GATE(1))
 /* What futex(2) is told to match. The kernel at a death matches all. */
 #define MDG__GATE_BITS(kind) (1u << (kind))
 

@@ -69,7 +69,8 @@ static void look_rwlock(const struct mdg__rwlock *rw, struct mdg_sync_state *ret
 	if (!inside)
 		ret->owner = 0;
 	for (uint32_t i = 0; i < MDG_READERS_MAX; i++) {
-		uint32_t thread = atomic_load_explicit(&rw->slot[i].robust.word, memory_order_relaxed);
+		uint32_t thread =
+			atomic_load_explicit(&rw->slot[i].robust.word, memory_order_relaxed);
 		if ((thread & MDG__TID) != 0)
 			ret->reader[ret->readers++] = thread & MDG__TID;
 	}
@@ -99,16 +100,33 @@ static int look(const void *object, enum mdg_sync_kind kind, struct mdg_sync_sta
 {
 	switch (kind) {
 	case MDG_SYNC_MUTEX:
-	case MDG_SYNC_TXN: look_owned(object, ret); return 0;
-	case MDG_SYNC_RWLOCK: look_rwlock(object, ret); return 0;
+	case MDG_SYNC_TXN:
+		look_owned(object, ret);
+		return 0;
+	case MDG_SYNC_RWLOCK:
+		look_rwlock(object, ret);
+		return 0;
 	/* Its notes lie where those of the others do. */
-	case MDG_SYNC_COND: look_notes(&((const struct mdg__gated *)object)->notes, ret); return 0;
-	case MDG_SYNC_SEM: look_gated(object, MDG_SEM_MAX, ret); return 0;
-	case MDG_SYNC_EVENT: look_gated(object, 1, ret); return 0;
-	case MDG_SYNC_BARRIER: look_barrier(object, ret); return 0;
-	case MDG_SYNC_ONCE: look_once(object, ret); return 0;
-	case MDG_SYNC_CELL: look_cell(object, ret); return 0;
-	default: return -EINVAL;
+	case MDG_SYNC_COND:
+		look_notes(&((const struct mdg__gated *)object)->notes, ret);
+		return 0;
+	case MDG_SYNC_SEM:
+		look_gated(object, MDG_SEM_MAX, ret);
+		return 0;
+	case MDG_SYNC_EVENT:
+		look_gated(object, 1, ret);
+		return 0;
+	case MDG_SYNC_BARRIER:
+		look_barrier(object, ret);
+		return 0;
+	case MDG_SYNC_ONCE:
+		look_once(object, ret);
+		return 0;
+	case MDG_SYNC_CELL:
+		look_cell(object, ret);
+		return 0;
+	default:
+		return -EINVAL;
 	}
 }
 

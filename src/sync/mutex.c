@@ -107,7 +107,8 @@ int mdg_mutex_unlock(mdg_mutex *mutex)
 	struct mdg__thread *thread = &mdg__this_thread;
 	uintptr_t before;
 	if (__builtin_expect(!mdg__owned_is_latest(owned, thread) ||
-	                     atomic_load_explicit(&owned->state, memory_order_relaxed) != 0, 0))
+	                             atomic_load_explicit(&owned->state, memory_order_relaxed) != 0,
+	                     0))
 		return unlock_other(owned);
 	if (__builtin_expect(!mdg__robust_give_latest(thread, &owned->robust, &before), 0))
 		return unlock_waking(owned, before);

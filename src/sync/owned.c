@@ -27,9 +27,8 @@ static bool take_marked(struct mdg__thread *thread, struct mdg__robust *robust, 
 static bool is_own(const struct mdg__thread *thread, struct mdg__robust *robust, uintptr_t pending)
 {
 	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
-	return (seen & MDG__TID) == thread->tid &&
-	       (mdg__held_find(thread, &robust->word) >= 0 ||
-	        pending == mdg__node_of(thread, &robust->word));
+	return (seen & MDG__TID) == thread->tid && (mdg__held_find(thread, &robust->word) >= 0 ||
+	                                            pending == mdg__node_of(thread, &robust->word));
 }
 
 static int take_at_once(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t sleepers)
@@ -100,8 +99,7 @@ static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, u
 	}
 }
 
-int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned,
-                            uint64_t deadline)
+int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned, uint64_t deadline)
 {
 	struct mdg__robust *robust = &owned->robust;
 	if (is_own(thread, robust, thread->head->pending))
@@ -135,9 +133,8 @@ void mdg__robust_wake(struct mdg__robust *robust, int most)
 		                                             memory_order_relaxed))
 			return;
 		if (mdg__sys_futex_wake_bits(&robust->word, 1, (uint32_t)MDG__ANYONE) == 0 &&
-		    atomic_compare_exchange_strong_explicit(&robust->word, &again, 0,
-		                                            memory_order_release,
-		                                            memory_order_relaxed))
+		    atomic_compare_exchange_strong_explicit(
+			    &robust->word, &again, 0, memory_order_release, memory_order_relaxed))
 			return;
 	}
 }

@@ -39,7 +39,8 @@ enum { MDG__NODE_NEAREST = 12, MDG__NODE_FARTHEST = 32 };
 
 /* A word with room for its node, half a line. */
 struct mdg__robust {
-	uint32_t mark; /* owner: MDG__SHARED_MARK; musl's, at the end of a thread, looks for it there */
+	uint32_t
+		mark; /* owner: MDG__SHARED_MARK; musl's, at the end of a thread, looks for it there */
 	_Atomic uint32_t word;
 	uint32_t none;              /* zero; musl looks here for waiters that it would wake */
 	unsigned char node[32 + 4]; /* owner: in here the link of its robust list */
@@ -62,7 +63,8 @@ _Static_assert(offsetof(struct mdg__owned, own) == 52, "");
 _Static_assert(offsetof(struct mdg__owned, notes) == 64, "the second line");
 _Static_assert(sizeof(struct mdg__owned) == 128, "");
 _Static_assert(offsetof(struct mdg__robust, word) + MDG__NODE_FARTHEST + 8 <=
-               sizeof(struct mdg__robust), "");
+                       sizeof(struct mdg__robust),
+               "");
 
 /* 0 or MDG_OWNER_DIED: taken; -ETIMEDOUT, with deadline 0 at once; -EDEADLK, -ENOLCK. */
 int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned,
@@ -76,9 +78,8 @@ static inline bool mdg__robust_take_free(struct mdg__thread *thread, struct mdg_
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
 	/* Acquire: pairs with the release in mdg__robust_give. seq_cst: for the rwlock's writer, who
 	 * then looks for readers. */
-	bool taken = atomic_compare_exchange_strong_explicit(&robust->word, &free, thread->tid,
-	                                                     memory_order_seq_cst,
-	                                                     memory_order_relaxed);
+	bool taken = atomic_compare_exchange_strong_explicit(
+		&robust->word, &free, thread->tid, memory_order_seq_cst, memory_order_relaxed);
 	if (taken) {
 		robust->mark = MDG__SHARED_MARK;
 		mdg__held_enter(thread, &robust->word);
@@ -160,13 +161,16 @@ static inline bool mdg__robust_give_latest(struct mdg__thread *thread, struct md
 	*ret_before = mdg__pending_begin(thread, &robust->word);
 	mdg__held_leave_last(thread, at);
 	/* Release: pairs with the acquire in mdg__robust_take_free. */
-	return __builtin_expect(atomic_compare_exchange_strong_explicit(
-	        &robust->word, &held, 0, memory_order_release, memory_order_relaxed), 1);
+	return __builtin_expect(atomic_compare_exchange_strong_explicit(&robust->word, &held, 0,
+	                                                                memory_order_release,
+	                                                                memory_order_relaxed),
+	                        1);
 }
 
 /* Where this thread has it among what it holds; -1: it does not hold it. `ret_thread` may
  * be NULL then. */
-static inline int mdg__robust_mine(const struct mdg__robust *robust, struct mdg__thread **ret_thread)
+static inline int mdg__robust_mine(const struct mdg__robust *robust,
+                                   struct mdg__thread **ret_thread)
 {
 	*ret_thread = mdg__thread();
 	return *ret_thread == NULL ? -1 : mdg__held_find(*ret_thread, &robust->word);

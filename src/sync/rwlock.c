@@ -57,8 +57,8 @@ static void wake_crowd(struct mdg__rwlock *rw)
 	/* seq_cst: after the slot was emptied; pairs with the one in await_slot. */
 	uint32_t seen = atomic_load_explicit(&rw->crowd, memory_order_seq_cst);
 	if ((seen & 1) != 0 &&
-	    atomic_compare_exchange_strong_explicit(&rw->crowd, &seen, seen + 1, memory_order_relaxed,
-	                                            memory_order_relaxed))
+	    atomic_compare_exchange_strong_explicit(&rw->crowd, &seen, seen + 1,
+	                                            memory_order_relaxed, memory_order_relaxed))
 		(void)mdg__sys_futex_wake_bits(&rw->crowd, INT_MAX, (uint32_t)MDG__ANYONE);
 }
 
@@ -84,7 +84,8 @@ static inline bool slot_give(_Atomic uint32_t *word, uint32_t tid)
 {
 	/* Release: pairs with the acquire in await_empty; what was read was read before. */
 	return __builtin_expect(atomic_compare_exchange_strong_explicit(
-	        word, &tid, 0, memory_order_release, memory_order_relaxed), 1);
+					word, &tid, 0, memory_order_release, memory_order_relaxed),
+	                        1);
 }
 
 /* Once in the life of a slot: a writer finds it from now on. Its mark says that this was done;
@@ -118,8 +119,9 @@ static inline bool slot_take(struct mdg__thread *thread, struct mdg__rwlock *rw,
 	/* seq_cst: before the loads in slot_show and `closed`; pairs with await_empty. Acquire: pairs
 	 * with slot_give; whoever set the mark has set the bit in `used` before. */
 	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(
-	            &slot->word, &seen, thread->tid | marks, memory_order_seq_cst,
-	            memory_order_relaxed), 0))
+				     &slot->word, &seen, thread->tid | marks, memory_order_seq_cst,
+				     memory_order_relaxed),
+	                     0))
 		return false;
 	if (__builtin_expect(slot->mark != MDG__SHARED_MARK, 0))
 		slot_show(rw, at);
@@ -155,7 +157,8 @@ static enum entry enter_any(struct mdg__thread *thread, struct mdg__rwlock *rw)
 	enum entry result = TAKEN;
 	for (uint32_t i = 0; i < MDG_READERS_MAX && result == TAKEN; i++) {
 		uint32_t at = (first_slot(thread) + i) % MDG_READERS_MAX;
-		uint32_t seen = atomic_load_explicit(&rw->slot[at].robust.word, memory_order_relaxed);
+		uint32_t seen =
+			atomic_load_explicit(&rw->slot[at].robust.word, memory_order_relaxed);
 		if ((seen & MDG__TID) == 0)
 			result = enter(thread, rw, at, seen);
 	}
@@ -170,8 +173,8 @@ static bool slot_mark(_Atomic uint32_t *word, uint32_t *ret_seen)
 	while ((seen & MDG__TID) != 0) {
 		*ret_seen = seen | MDG__WAITERS | MDG__CAME;
 		if (seen == *ret_seen ||
-		    atomic_compare_exchange_weak_explicit(word, &seen, *ret_seen, memory_order_seq_cst,
-		                                          memory_order_seq_cst))
+		    atomic_compare_exchange_weak_explicit(
+			    word, &seen, *ret_seen, memory_order_seq_cst, memory_order_seq_cst))
 			return true;
 	}
 	return false;
@@ -187,8 +190,8 @@ static int await_slot(struct mdg__rwlock *rw, uint64_t deadline)
 	uint32_t seen = atomic_load_explicit(&rw->crowd, memory_order_relaxed);
 	/* seq_cst: before the slots are looked at; pairs with wake_crowd. */
 	if ((seen & 1) == 0 &&
-	    atomic_compare_exchange_strong_explicit(&rw->crowd, &seen, seen + 1, memory_order_seq_cst,
-	                                            memory_order_relaxed))
+	    atomic_compare_exchange_strong_explicit(&rw->crowd, &seen, seen + 1,
+	                                            memory_order_seq_cst, memory_order_relaxed))
 		seen++;
 	if ((seen & 1) == 0)
 		return 0;
@@ -209,8 +212,7 @@ static void wake_others(_Atomic uint32_t *word)
 }
 
 /* Sleeps while the word has an owner. 0, -ETIMEDOUT. [pending names the word] */
-static int sleep_while_owned(struct mdg__thread *thread, _Atomic uint32_t *word,
-                             uint64_t deadline)
+static int sleep_while_owned(struct mdg__thread *thread, _Atomic uint32_t *word, uint64_t deadline)
 {
 	bool woken = false;
 	for (;;) {
@@ -223,8 +225,8 @@ static int sleep_while_owned(struct mdg__thread *thread, _Atomic uint32_t *word,
 		/* Who was woken and finds it owned again leaves the others to that owner, as in owned.c. */
 		uint32_t marked = seen | MDG__WAITERS | MDG__CAME;
 		if (seen != marked &&
-		    !atomic_compare_exchange_strong_explicit(word, &seen, marked, memory_order_relaxed,
-		                                             memory_order_relaxed))
+		    !atomic_compare_exchange_strong_explicit(
+			    word, &seen, marked, memory_order_relaxed, memory_order_relaxed))
 			continue;
 		int rc = mdg__sleep_named(thread, word, marked, deadline, MDG__READERS);
 		if (rc == -ETIMEDOUT)
@@ -276,14 +278,15 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
 			break;
 		if ((seen & MDG__TID) == 0) {
 			/* Acquire: pairs with the kernel's mark. */
-			(void)atomic_compare_exchange_strong_explicit(word, &seen, 0, memory_order_acquire,
-			                                              memory_order_relaxed);
+			(void)atomic_compare_exchange_strong_explicit(
+				word, &seen, 0, memory_order_acquire, memory_order_relaxed);
 		} else if (spins < MDG__SPINS) {
 			mdg__cpu_pause();
 		} else if (deadline == 0) {
 			rc = -ETIMEDOUT;
 		} else if (slot_mark(word, &seen)) {
-			note = note != NULL ? note : mdg__note_sleep(&rw->writer.notes, thread->tid);
+			note = note != NULL ? note
+			                    : mdg__note_sleep(&rw->writer.notes, thread->tid);
 			rc = mdg__sleep(word, seen, deadline, (uint32_t)MDG__ANYONE);
 		}
 	}
@@ -376,7 +379,8 @@ static inline bool go_in_at_once(struct mdg__rwlock *rw)
 		uint32_t used = atomic_load_explicit(&rw->used[i], memory_order_seq_cst);
 		for (; used != 0; used &= used - 1) {
 			uint32_t at = 32 * i + (uint32_t)__builtin_ctz(used);
-			if (atomic_load_explicit(&rw->slot[at].robust.word, memory_order_seq_cst) != 0)
+			if (atomic_load_explicit(&rw->slot[at].robust.word, memory_order_seq_cst) !=
+			    0)
 				return false;
 		}
 	}
@@ -391,7 +395,8 @@ static inline int write_until(struct mdg__rwlock *rw, uint64_t deadline)
 {
 	struct mdg__thread *thread = &mdg__this_thread;
 	if (__builtin_expect(!mdg__thread_is_ready(thread) || held_at(thread, rw) >= 0 ||
-	                     !mdg__owned_take_free(&rw->writer), 0))
+	                             !mdg__owned_take_free(&rw->writer),
+	                     0))
 		return write_other(rw, deadline);
 	return __builtin_expect(go_in_at_once(rw), 1) ? 0 : go_in(thread, rw, deadline);
 }
@@ -448,9 +453,8 @@ static __attribute__((noinline)) int read_other(struct mdg__rwlock *rw, uint64_t
 }
 
 /* The writer was there as well, or it is the slot's first time: out again, and the long way. */
-static __attribute__((noinline, cold)) int read_back(struct mdg__thread *thread,
-                                                     struct mdg__rwlock *rw, uint64_t deadline,
-                                                     uintptr_t before)
+static __attribute__((noinline, cold)) int
+read_back(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline, uintptr_t before)
 {
 	_Atomic uint32_t *word = &rw->slot[first_slot(thread)].robust.word;
 	if (!slot_give(word, thread->tid))
@@ -460,19 +464,23 @@ static __attribute__((noinline, cold)) int read_back(struct mdg__thread *thread,
 }
 
 /* As `enter`, but what is rare is left to a call at the end: this has to be fast. */
-static inline __attribute__((always_inline)) int read_until(struct mdg__rwlock *rw, uint64_t deadline)
+static inline __attribute__((always_inline)) int read_until(struct mdg__rwlock *rw,
+                                                            uint64_t deadline)
 {
 	struct mdg__thread *thread = &mdg__this_thread;
 	if (__builtin_expect(!mdg__thread_is_ready(thread) || thread->count == MDG__HELD_MAX ||
-	                     held_at(thread, rw) >= 0, 0))
+	                             held_at(thread, rw) >= 0,
+	                     0))
 		return read_other(rw, deadline);
 	uint32_t at = first_slot(thread);
 	_Atomic uint32_t *word = &rw->slot[at].robust.word;
 	uintptr_t before = mdg__pending_begin(thread, word);
 	uint32_t free = 0;
 	/* seq_cst: as in slot_take. */
-	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(
-	            word, &free, thread->tid, memory_order_seq_cst, memory_order_relaxed), 0)) {
+	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(word, &free, thread->tid,
+	                                                              memory_order_seq_cst,
+	                                                              memory_order_relaxed),
+	                     0)) {
 		mdg__pending_end(thread, before);
 		return read_other(rw, deadline);
 	}
@@ -538,8 +546,8 @@ static int write_end(struct mdg__thread *thread, struct mdg__rwlock *rw, int at)
 }
 
 static __attribute__((noinline)) int read_end_marked(struct mdg__thread *thread,
-                                                     struct mdg__rwlock *rw,
-                                                     _Atomic uint32_t *word, uintptr_t before)
+                                                     struct mdg__rwlock *rw, _Atomic uint32_t *word,
+                                                     uintptr_t before)
 {
 	slot_give_marked(rw, word);
 	mdg__pending_end(thread, before);

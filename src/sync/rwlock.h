@@ -33,7 +33,8 @@ struct mdg__rwlock {
 };
 
 _Static_assert(sizeof(struct mdg__reader) == 64, "");
-_Static_assert(offsetof(struct mdg__reader, robust.word) == 8, "a node is aligned as in mdg__owned");
+_Static_assert(offsetof(struct mdg__reader, robust.word) == 8,
+               "a node is aligned as in mdg__owned");
 _Static_assert(offsetof(struct mdg__rwlock, inside) == 128, "");
 _Static_assert(offsetof(struct mdg__rwlock, used) == 132, "");
 _Static_assert(offsetof(struct mdg__rwlock, crowd) == 140, "");

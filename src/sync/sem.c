@@ -59,8 +59,7 @@ static void settle(const struct mdg__sleeper *sleeper, struct mdg__gated *gated)
 	}
 }
 
-static int take_sleeping(struct mdg__sleeper *sleeper, struct mdg__gated *gated,
-                         uint64_t deadline)
+static int take_sleeping(struct mdg__sleeper *sleeper, struct mdg__gated *gated, uint64_t deadline)
 {
 	uint64_t seen;
 	int rc = 0;
@@ -69,7 +68,8 @@ static int take_sleeping(struct mdg__sleeper *sleeper, struct mdg__gated *gated,
 			return 0;
 		if (rc < 0)
 			return rc;
-		if ((seen & MDG__GATE(0)) != 0 || mdg__gated_change(gated, &seen, seen | MDG__GATE(0)))
+		if ((seen & MDG__GATE(0)) != 0 ||
+		    mdg__gated_change(gated, &seen, seen | MDG__GATE(0)))
 			rc = mdg__gate_sleep(sleeper, gated, seen | MDG__GATE(0), deadline);
 	}
 }
@@ -157,7 +157,8 @@ int mdg_sem_post(mdg_sem *sem, uint32_t count)
 	uint64_t seen = mdg__gated_look(gated);
 	bool simple = (seen & MDG__GATES) == 0 && count != 0 && count <= MDG_SEM_MAX &&
 	              mdg__gated_value(seen) <= MDG_SEM_MAX - count;
-	return __builtin_expect(simple && add(gated, seen, count), 1) ? 0 : post_other(gated, count);
+	return __builtin_expect(simple && add(gated, seen, count), 1) ? 0
+	                                                              : post_other(gated, count);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */

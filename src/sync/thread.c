@@ -65,8 +65,8 @@ static void thread_end(void *pointer)
 	struct mdg__thread *thread = pointer;
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
-	bool mine = thread == &mdg__this_thread && thread->epoch != 0 &&
-	            mdg__epoch_is(thread->epoch);
+	bool mine =
+		thread == &mdg__this_thread && thread->epoch != 0 && mdg__epoch_is(thread->epoch);
 	if (mine && thread->count == 0) {
 		memset(thread, 0, sizeof(*thread)); /* a later destructor sets up anew */
 		(void)pthread_mutex_unlock(&anchors[1]);
@@ -175,7 +175,8 @@ static int list_prepare(struct mdg__thread *thread)
 			(void)pthread_mutex_unlock(&anchors[1]);
 	}
 	if (rc < 0) {
-		(void)pthread_mutex_unlock(&anchors[0]); /* the next call finds nothing of this one */
+		(void)pthread_mutex_unlock(
+			&anchors[0]); /* the next call finds nothing of this one */
 		thread->head = NULL;
 	}
 	return rc;

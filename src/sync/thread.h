@@ -59,9 +59,9 @@ struct mdg__thread {
 	struct mdg__robust_head *head; /* NULL: not yet asked for */
 	uint32_t epoch;                /* of the process that this was set up in */
 	uint32_t tid;
-	intptr_t to_node;              /* from a word to its node */
-	volatile uintptr_t *first;     /* the front anchor's link, where our stretch begins */
-	uintptr_t back;                /* the back anchor's node, where it ends */
+	intptr_t to_node;          /* from a word to its node */
+	volatile uintptr_t *first; /* the front anchor's link, where our stretch begins */
+	uintptr_t back;            /* the back anchor's node, where it ends */
 	uint32_t count;
 	struct mdg__held held[MDG__HELD_MAX]; /* oldest first; word NULL: being entered */
 };

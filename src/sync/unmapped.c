@@ -49,9 +49,9 @@ static void mark_died(_Atomic uint32_t *word, uint32_t tid)
 	/* Release: pairs with the acquire in take_marked, owned.c. */
 	uint32_t seen = atomic_load_explicit(word, memory_order_relaxed);
 	while ((seen & MDG__TID) == tid)
-		if (atomic_compare_exchange_weak_explicit(word, &seen, (seen & MDG__WAITERS) | MDG__DIED,
-		                                          memory_order_seq_cst,
-		                                          memory_order_relaxed)) {
+		if (atomic_compare_exchange_weak_explicit(
+			    word, &seen, (seen & MDG__WAITERS) | MDG__DIED, memory_order_seq_cst,
+			    memory_order_relaxed)) {
 			if ((seen & MDG__WAITERS) != 0)
 				(void)mdg__sys_futex_wake_bits(word, 1, (uint32_t)MDG__ANYONE);
 			return;

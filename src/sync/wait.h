@@ -65,7 +65,8 @@ enum { MDG__LOOK_AGAIN_NS = 20000000 };
 static inline int mdg__sleep_and_look(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
 {
 	uint64_t again = mdg__monotonic_nanoseconds() + MDG__LOOK_AGAIN_NS;
-	int rc = mdg__sleep(word, value, deadline < again ? deadline : again, (uint32_t)MDG__ANYONE);
+	int rc =
+		mdg__sleep(word, value, deadline < again ? deadline : again, (uint32_t)MDG__ANYONE);
 	return rc == -ETIMEDOUT && again < deadline ? 0 : rc;
 }
 

@@ -25,7 +25,7 @@ bool mdg__object_holds(const struct mdg__object *object, uintptr_t address, size
 	return false;
 }
 
-const ElfW(Phdr) *mdg__object_part(const struct mdg__object *object, unsigned type)
+const ElfW(Phdr) * mdg__object_part(const struct mdg__object *object, unsigned type)
 {
 	for (unsigned i = 0; i < object->part_count; i++)
 		if (object->parts[i].p_type == type)
@@ -74,31 +74,56 @@ static bool locate(const struct mdg__object *object, struct mdg__table *table)
 	return found;
 }
 
-static void note_entry(struct mdg__object *object, const ElfW(Dyn) *entry, size_t *ret_soname)
+static void note_entry(struct mdg__object *object, const ElfW(Dyn) * entry, size_t *ret_soname)
 {
 	uintptr_t value = (uintptr_t)entry->d_un.d_ptr;
 	struct mdg__table *relocations = object->relocations;
 	switch (entry->d_tag) {
-	case DT_SYMTAB: object->symbols.start = value; break;
-	case DT_STRTAB: object->strings.start = value; break;
-	case DT_STRSZ: object->strings.size = value; break;
-	case DT_JMPREL: relocations[0].start = value; break;
-	case DT_PLTRELSZ: relocations[0].size = value; break;
-	case DT_PLTREL: relocations[0].addends = value == DT_RELA; break;
-	case DT_RELA: relocations[1].start = value; break;
-	case DT_RELASZ: relocations[1].size = value; break;
-	case DT_REL: relocations[2].start = value; break;
-	case DT_RELSZ: relocations[2].size = value; break;
-	case DT_SONAME: *ret_soname = value; break;
-	default: break;
+	case DT_SYMTAB:
+		object->symbols.start = value;
+		break;
+	case DT_STRTAB:
+		object->strings.start = value;
+		break;
+	case DT_STRSZ:
+		object->strings.size = value;
+		break;
+	case DT_JMPREL:
+		relocations[0].start = value;
+		break;
+	case DT_PLTRELSZ:
+		relocations[0].size = value;
+		break;
+	case DT_PLTREL:
+		relocations[0].addends = value == DT_RELA;
+		break;
+	case DT_RELA:
+		relocations[1].start = value;
+		break;
+	case DT_RELASZ:
+		relocations[1].size = value;
+		break;
+	case DT_REL:
+		relocations[2].start = value;
+		break;
+	case DT_RELSZ:
+		relocations[2].size = value;
+		break;
+	case DT_SONAME:
+		*ret_soname = value;
+		break;
+	default:
+		break;
 	}
 }
 
 bool mdg__object_read(const struct dl_phdr_info *info, struct mdg__object *ret)
 {
 	size_t soname = SIZE_MAX, count = 0;
-	*ret = (struct mdg__object){ .base = (uintptr_t)info->dlpi_addr, .path = info->dlpi_name,
-		                     .parts = info->dlpi_phdr, .part_count = info->dlpi_phnum };
+	*ret = (struct mdg__object){ .base = (uintptr_t)info->dlpi_addr,
+		                     .path = info->dlpi_name,
+		                     .parts = info->dlpi_phdr,
+		                     .part_count = info->dlpi_phnum };
 	const ElfW(Phdr) *dynamic = mdg__object_part(ret, PT_DYNAMIC);
 	if (dynamic == NULL ||
 	    !mdg__object_holds(ret, ret->base + dynamic->p_vaddr, dynamic->p_memsz, PF_R))

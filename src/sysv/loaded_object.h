@@ -24,14 +24,14 @@ struct mdg__table {
 struct mdg__object {
 	uintptr_t base;
 	const char *path;
-	const ElfW(Phdr) *parts;
+	const ElfW(Phdr) * parts;
 	unsigned part_count;
-	const ElfW(Dyn) *dynamic;
+	const ElfW(Dyn) * dynamic;
 	size_t dynamic_count;
 	struct mdg__table strings;
-	struct mdg__table symbols; /* the first one: how many is not said */
+	struct mdg__table symbols;        /* the first one: how many is not said */
 	struct mdg__table relocations[3]; /* of size 0: none */
-	const char *soname; /* NULL: none */
+	const char *soname;               /* NULL: none */
 };
 
 /* False when there is nothing to be made of it. */
@@ -40,7 +40,7 @@ bool mdg__object_read(const struct dl_phdr_info *info, struct mdg__object *ret);
  * `rights` (PF_R, PF_W). */
 bool mdg__object_holds(const struct mdg__object *object, uintptr_t address, size_t length,
                        unsigned rights);
-const ElfW(Phdr) *mdg__object_part(const struct mdg__object *object, unsigned type);
+const ElfW(Phdr) * mdg__object_part(const struct mdg__object *object, unsigned type);
 /* From the first byte of the first segment to behind the last of the last. */
 void mdg__object_extent(const struct mdg__object *object, uintptr_t *ret_low, uintptr_t *ret_high);
 /* A symbol's name, NULL when there is no such symbol. */

@@ -16,7 +16,7 @@
 
 #include "sysv/symbols.h"
 
-#define MDG__ENDS_ENTRY(name) { #name, false, 0, 0, 0 },
+#define MDG__ENDS_ENTRY(name)   { #name, false, 0, 0, 0 },
 #define MDG__PASSES_ENTRY(name) { #name, true, 0, 0, 0 },
 struct mdg__name mdg__names[MDG__NAMES_COUNT] = { MDG__NAMES(MDG__ENDS_ENTRY, MDG__PASSES_ENTRY) };
 

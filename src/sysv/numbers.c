@@ -66,8 +66,8 @@ static long remap(const long call[5], int flags, bool touches)
 {
 	if (!touches)
 		return mdg__number_pass(SYS_mremap, call[0], call[1], call[2], flags, call[4], 0);
-	return (long)mdg__host_mremap(NULL, (void *)call[0], (size_t)call[1], (size_t)call[2], flags,
-	                              (void *)call[4]);
+	return (long)mdg__host_mremap(NULL, (void *)call[0], (size_t)call[1], (size_t)call[2],
+	                              flags, (void *)call[4]);
 }
 
 static long number_mremap(long address, long old_length, long length, long flags, long to, long f)
@@ -78,8 +78,8 @@ static long number_mremap(long address, long old_length, long length, long flags
 	                                       &changed, (void *)to);
 	long result = remap(call, changed, touches);
 	(void)f;
-	if (result == -1 && mdg__host_mremap_again((void *)address, (size_t)old_length, (int)flags,
-	                                           &changed)) {
+	if (result == -1 &&
+	    mdg__host_mremap_again((void *)address, (size_t)old_length, (int)flags, &changed)) {
 		errno = before;
 		result = remap(call, changed, touches);
 	}
@@ -88,19 +88,21 @@ static long number_mremap(long address, long old_length, long length, long flags
 
 #if defined(SYS_mmap2)
 #define NUMBER_MMAP SYS_mmap2
-#define MMAP_UNIT 4096u
+#define MMAP_UNIT   4096u
 #else
 #define NUMBER_MMAP SYS_mmap
-#define MMAP_UNIT 1u
+#define MMAP_UNIT   1u
 #endif
 
-static long number_mmap(long address, long length, long protection, long flags, long fd, long offset)
+static long number_mmap(long address, long length, long protection, long flags, long fd,
+                        long offset)
 {
 	uint64_t bytes = (uint64_t)(unsigned long)offset * MMAP_UNIT;
 	if (!(flags & MDG__MAP_FIXED_ANY) || bytes % mdg__page_size() != 0 ||
 	    !mdg__host_before_mmap((void *)address, (size_t)length, (int)protection, (int)flags,
 	                           (int)fd, bytes))
-		return mdg__number_pass(NUMBER_MMAP, address, length, protection, flags, fd, offset);
+		return mdg__number_pass(NUMBER_MMAP, address, length, protection, flags, fd,
+		                        offset);
 	return (long)mdg__host_mmap(NULL, (void *)address, (size_t)length, (int)protection,
 	                            (int)flags, (int)fd, bytes);
 }
@@ -181,7 +183,7 @@ static long number_ipc(long call, long first, long second, long third, long poin
 
 mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_shmget)
-	[SYS_shmget] = number_shmget, [SYS_shmat] = number_shmat, [SYS_shmdt] = number_shmdt,
+	[SYS_shmget] = number_shmget, [SYS_shmat] = number_shmat,     [SYS_shmdt] = number_shmdt,
 	[SYS_shmctl] = number_shmctl,
 #endif
 #if defined(SYS_ipc)
@@ -190,8 +192,8 @@ mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_open)
 	[SYS_open] = number_open,
 #endif
-	[SYS_openat] = number_openat, [SYS_openat2] = number_openat2,
-	[SYS_munmap] = number_munmap, [SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
+	[SYS_openat] = number_openat, [SYS_openat2] = number_openat2, [SYS_munmap] = number_munmap,
+	[SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
 };
 const unsigned long mdg__numbers_count = sizeof mdg__numbers / sizeof mdg__numbers[0];
 

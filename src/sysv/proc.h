@@ -52,7 +52,7 @@ struct mdg__proc_status {
 };
 
 /* Anonymous files have a moment that no other has for the time of their last change. */
-#define MDG__PROC_SECOND 0x4d616461
+#define MDG__PROC_SECOND     0x4d616461
 #define MDG__PROC_NANOSECOND 219034000
 
 /* By path: always there. */

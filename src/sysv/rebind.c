@@ -50,16 +50,16 @@ enum { JUMP_SLOT = R_ARM_JUMP_SLOT, GLOB_DAT = R_ARM_GLOB_DAT, ABSOLUTE = R_ARM_
 enum { JUMP_SLOT = R_390_JMP_SLOT, GLOB_DAT = R_390_GLOB_DAT, ABSOLUTE = R_390_64 };
 #elif defined(__riscv) && __riscv_xlen == 64 /* which fills in the others as addresses */
 enum { JUMP_SLOT = R_RISCV_JUMP_SLOT, GLOB_DAT = R_RISCV_64, ABSOLUTE = R_RISCV_64 };
-#else /* nothing is rebound there */
+#else                                        /* nothing is rebound there */
 enum { JUMP_SLOT = -1, GLOB_DAT = -2, ABSOLUTE = -3 };
 #endif
 
 #if __SIZEOF_POINTER__ == 8
 #define RELOCATION_SYMBOL(info) ELF64_R_SYM(info)
-#define RELOCATION_TYPE(info) ELF64_R_TYPE(info)
+#define RELOCATION_TYPE(info)   ELF64_R_TYPE(info)
 #else
 #define RELOCATION_SYMBOL(info) ELF32_R_SYM(info)
-#define RELOCATION_TYPE(info) ELF32_R_TYPE(info)
+#define RELOCATION_TYPE(info)   ELF32_R_TYPE(info)
 #endif
 
 enum { OBJECTS_MAX = 128 }; /* new ones at once; the rest is left as it is */
@@ -211,9 +211,9 @@ void mdg__rebind_begin(struct mdg__rebinding *rebinding)
 struct walk {
 	const struct mdg__rebinding *rebinding;
 	const struct link_map *module;
-	uint64_t since;                   /* loads after this one are new */
-	uint64_t objects, seen;           /* how many there are, and were passed */
-	unsigned long long adds, subs;    /* ... with so many loads and unloads */
+	uint64_t since;                /* loads after this one are new */
+	uint64_t objects, seen;        /* how many there are, and were passed */
+	unsigned long long adds, subs; /* ... with so many loads and unloads */
 	struct mdg__object new[OBJECTS_MAX];
 	bool is_family[OBJECTS_MAX];
 	size_t new_count;

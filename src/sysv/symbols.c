@@ -115,8 +115,8 @@ bool mdg__loaded_is_called(const struct mdg__loaded *loaded, const char *soname)
 struct search {
 	const char *name;
 	const char *strings;
-	const ElfW(Sym) *symbols;
-	const ElfW(Half) *versions; /* NULL: none */
+	const ElfW(Sym) * symbols;
+	const ElfW(Half) * versions; /* NULL: none */
 };
 
 static bool fits(const struct search *search, uint32_t at)

@@ -16,7 +16,7 @@
 
 struct mdg__loaded {
 	uintptr_t base;
-	const ElfW(Dyn) *dynamic;
+	const ElfW(Dyn) * dynamic;
 };
 
 /* Calls `look` for each object in the order in which the linker searches them,

@@ -75,11 +75,10 @@ static int put_row(int fd, const struct mdg_segment_info *info)
 	                      "%10d %10d  %4o %21llu %5u %5u  %5u %5u %5u %5u %5u %10llu %10llu "
 	                      "%10llu %21llu %21llu\n",
 	                      info->key, info->id, info->mode, (unsigned long long)info->size,
-	                      (unsigned)info->cpid, (unsigned)info->lpid, info->attached,
-	                      info->uid, info->gid, info->cuid, info->cgid,
-	                      (unsigned long long)info->atime, (unsigned long long)info->dtime,
-	                      (unsigned long long)info->ctime, (unsigned long long)info->resident,
-	                      0ull);
+	                      (unsigned)info->cpid, (unsigned)info->lpid, info->attached, info->uid,
+	                      info->gid, info->cuid, info->cgid, (unsigned long long)info->atime,
+	                      (unsigned long long)info->dtime, (unsigned long long)info->ctime,
+	                      (unsigned long long)info->resident, 0ull);
 	return put(fd, line, length);
 }
 
@@ -152,8 +151,10 @@ static int find_by_name(int dirfd, const char *path, bool follow)
 			return mdg__sys_statat(dirfd, path, follow, &status) == 0 &&
 			                       mdg__sys_statat(AT_FDCWD, files[which].path, true,
 			                                       &its) == 0 &&
-			                       status.st_dev == its.st_dev && status.st_ino == its.st_ino
-			               ? which : -1;
+			                       status.st_dev == its.st_dev &&
+			                       status.st_ino == its.st_ino
+			               ? which
+			               : -1;
 	return -1;
 }
 

@@ -33,15 +33,15 @@ static int answer(int rc, const char *path, int ask, int before)
 	return code != 0 ? -1 : 0;
 }
 
-#define DEFINE_ACCESS(name) \
-	MDG_EXPORT int name(const char *path, int ask); \
-	MDG_EXPORT int name(const char *path, int ask) \
-	{ \
-		typedef int function(const char *, int); \
-		int before = errno; \
-		function *next = MDG__NEXT(function, name); \
-		int rc = next != NULL ? next(path, ask) : no_such_function(); \
-		return answer(rc, path, ask, before); \
+#define DEFINE_ACCESS(name)                                                                        \
+	MDG_EXPORT int name(const char *path, int ask);                                            \
+	MDG_EXPORT int name(const char *path, int ask)                                             \
+	{                                                                                          \
+		typedef int function(const char *, int);                                           \
+		int before = errno;                                                                \
+		function *next = MDG__NEXT(function, name);                                        \
+		int rc = next != NULL ? next(path, ask) : no_such_function();                      \
+		return answer(rc, path, ask, before);                                              \
 	}
 DEFINE_ACCESS(access)
 DEFINE_ACCESS(euidaccess)
@@ -118,12 +118,15 @@ MDG_EXPORT ssize_t __readlink_chk(const char *path, char *ret, size_t room, size
 	return no_link(next != NULL ? next(path, ret, room, size) : no_such_function(), path);
 }
 
-MDG_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *ret, size_t room, size_t size);
-MDG_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *ret, size_t room, size_t size)
+MDG_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *ret, size_t room,
+                                    size_t size);
+MDG_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *ret, size_t room,
+                                    size_t size)
 {
 	typedef ssize_t function(int, const char *, char *, size_t, size_t);
 	function *next = MDG__NEXT(function, __readlinkat_chk);
-	return no_link(next != NULL ? next(dirfd, path, ret, room, size) : no_such_function(), path);
+	return no_link(next != NULL ? next(dirfd, path, ret, room, size) : no_such_function(),
+	               path);
 }
 
 MDG_EXPORT char *__realpath_chk(const char *path, char *ret, size_t size);

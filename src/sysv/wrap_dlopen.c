@@ -127,7 +127,9 @@ static bool is_loaded(const char *name)
 static const char *from_origin(void *caller, const char *name, char room[PATH_MAX])
 {
 	char origin[PATH_MAX];
-	size_t length = strncmp(name, "$ORIGIN/", 8) == 0 ? 7 : strncmp(name, "${ORIGIN}/", 10) == 0 ? 9 : 0;
+	size_t length = strncmp(name, "$ORIGIN/", 8) == 0      ? 7
+	                : strncmp(name, "${ORIGIN}/", 10) == 0 ? 9
+	                                                       : 0;
 	if (length == 0 || dlinfo(caller, RTLD_DI_ORIGIN, origin) != 0 ||
 	    !mdg__format(room, PATH_MAX, "%s%s", origin, name + length))
 		return name;
@@ -139,8 +141,8 @@ static const char *as_caller(const void *caller, void *self, const char *name, c
 {
 	Dl_info info;
 	void *handle = NULL;
-	if (name == NULL || *name == '\0' || dladdr1(caller, &info, &handle, RTLD_DL_LINKMAP) == 0 ||
-	    handle == NULL)
+	if (name == NULL || *name == '\0' ||
+	    dladdr1(caller, &info, &handle, RTLD_DL_LINKMAP) == 0 || handle == NULL)
 		return name;
 	if (strchr(name, '/') != NULL)
 		return from_origin(handle, name, room);

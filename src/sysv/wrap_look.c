@@ -88,7 +88,8 @@ static __attribute__((noinline)) void *answer(const char *asked, void *handle, c
 	if (name == NULL || !may_answer(name))
 		return NULL;
 	if (handle == RTLD_NEXT)
-		is_ours = !name->passes && get(&name->next) == get(&name->libc) && is_behind(caller);
+		is_ours =
+			!name->passes && get(&name->next) == get(&name->libc) && is_behind(caller);
 	else if (handle == RTLD_DEFAULT)
 		is_ours = finds_libc_first(name, caller);
 	else

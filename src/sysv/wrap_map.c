@@ -41,7 +41,8 @@ static const void *code_of(enum mdg__name_index which)
 static bool is_libcs(enum mdg__name_index which)
 {
 	return mdg__next(which) != 0 &&
-	       mdg__next(which) == atomic_load_explicit(&mdg__names[which].libc, memory_order_relaxed);
+	       mdg__next(which) ==
+	               atomic_load_explicit(&mdg__names[which].libc, memory_order_relaxed);
 }
 
 __attribute__((constructor)) static void note_first_bytes(void)
@@ -62,12 +63,12 @@ static uintptr_t observer(enum mdg__name_index which)
 	               : mdg__next(which);
 }
 
-#define NEXT(type, name) ((type *)mdg__next(MDG__OF_##name))
+#define NEXT(type, name)     ((type *)mdg__next(MDG__OF_##name))
 #define OBSERVER(type, name) ((type *)observer(MDG__OF_##name))
 
 #else
 
-#define NEXT(type, name) ((type *)NULL)
+#define NEXT(type, name)     ((type *)NULL)
 #define OBSERVER(type, name) NULL
 
 #endif

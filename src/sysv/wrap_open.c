@@ -37,60 +37,60 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 #define NEXT(type, name, other) ((type *)next_or(MDG__OF_##name, MDG__OF_##other))
 
 /* The third argument is there only when a file may be made. */
-#define MODE_AFTER(flags) \
-	__extension__({ \
-		mode_t mode_ = 0; \
-		if (((flags) & O_CREAT) || ((flags) & O_TMPFILE) == O_TMPFILE) { \
-			va_list arguments_; \
-			va_start(arguments_, flags); \
-			mode_ = (mode_t)va_arg(arguments_, int); \
-			va_end(arguments_); \
-		} \
-		mode_; \
+#define MODE_AFTER(flags)                                                                          \
+	__extension__({                                                                            \
+		mode_t mode_ = 0;                                                                  \
+		if (((flags)&O_CREAT) || ((flags)&O_TMPFILE) == O_TMPFILE) {                       \
+			va_list arguments_;                                                        \
+			va_start(arguments_, flags);                                               \
+			mode_ = (mode_t)va_arg(arguments_, int);                                   \
+			va_end(arguments_);                                                        \
+		}                                                                                  \
+		mode_;                                                                             \
 	})
 
-#define DEFINE_OPEN(name, other) \
-	MDG_EXPORT int name(const char *path, int flags, ...); \
-	MDG_EXPORT int name(const char *path, int flags, ...) \
-	{ \
-		mode_t mode = MODE_AFTER(flags); \
-		int fd = mdg__sysv_open_table(AT_FDCWD, path, flags); \
-		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags, mode); \
+#define DEFINE_OPEN(name, other)                                                                   \
+	MDG_EXPORT int name(const char *path, int flags, ...);                                     \
+	MDG_EXPORT int name(const char *path, int flags, ...)                                      \
+	{                                                                                          \
+		mode_t mode = MODE_AFTER(flags);                                                   \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, flags);                              \
+		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags, mode);        \
 	}
 
-#define DEFINE_OPENAT(name, other) \
-	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...); \
-	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...) \
-	{ \
-		mode_t mode = MODE_AFTER(flags); \
-		int fd = mdg__sysv_open_table(dirfd, path, flags); \
-		return fd != -2 ? fd \
-		                : NEXT(openat_function, name, other)(dirfd, path, flags, mode); \
+#define DEFINE_OPENAT(name, other)                                                                 \
+	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...);                          \
+	MDG_EXPORT int name(int dirfd, const char *path, int flags, ...)                           \
+	{                                                                                          \
+		mode_t mode = MODE_AFTER(flags);                                                   \
+		int fd = mdg__sysv_open_table(dirfd, path, flags);                                 \
+		return fd != -2 ? fd                                                               \
+		                : NEXT(openat_function, name, other)(dirfd, path, flags, mode);    \
 	}
 
 /* What <fcntl.h> makes of open() without a mode under _FORTIFY_SOURCE. */
-#define DEFINE_OPEN_2(name, other) \
-	MDG_EXPORT int name(const char *path, int flags); \
-	MDG_EXPORT int name(const char *path, int flags) \
-	{ \
-		int fd = mdg__sysv_open_table(AT_FDCWD, path, flags); \
-		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags); \
+#define DEFINE_OPEN_2(name, other)                                                                 \
+	MDG_EXPORT int name(const char *path, int flags);                                          \
+	MDG_EXPORT int name(const char *path, int flags)                                           \
+	{                                                                                          \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, flags);                              \
+		return fd != -2 ? fd : NEXT(open_function, name, other)(path, flags);              \
 	}
 
-#define DEFINE_OPENAT_2(name, other) \
-	MDG_EXPORT int name(int dirfd, const char *path, int flags); \
-	MDG_EXPORT int name(int dirfd, const char *path, int flags) \
-	{ \
-		int fd = mdg__sysv_open_table(dirfd, path, flags); \
-		return fd != -2 ? fd : NEXT(openat_function, name, other)(dirfd, path, flags); \
+#define DEFINE_OPENAT_2(name, other)                                                               \
+	MDG_EXPORT int name(int dirfd, const char *path, int flags);                               \
+	MDG_EXPORT int name(int dirfd, const char *path, int flags)                                \
+	{                                                                                          \
+		int fd = mdg__sysv_open_table(dirfd, path, flags);                                 \
+		return fd != -2 ? fd : NEXT(openat_function, name, other)(dirfd, path, flags);     \
 	}
 
-#define DEFINE_CREAT(name, other) \
-	MDG_EXPORT int name(const char *path, mode_t mode); \
-	MDG_EXPORT int name(const char *path, mode_t mode) \
-	{ \
-		int fd = mdg__sysv_open_table(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC); \
-		return fd != -2 ? fd : NEXT(creat_function, name, other)(path, mode); \
+#define DEFINE_CREAT(name, other)                                                                  \
+	MDG_EXPORT int name(const char *path, mode_t mode);                                        \
+	MDG_EXPORT int name(const char *path, mode_t mode)                                         \
+	{                                                                                          \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC);       \
+		return fd != -2 ? fd : NEXT(creat_function, name, other)(path, mode);              \
 	}
 
 static FILE *stream_of(int fd, const char *mode)
@@ -104,9 +104,8 @@ static FILE *stream_of(int fd, const char *mode)
 static int open_flags(const char *mode)
 {
 	int access = strchr(mode, '+') != NULL ? O_RDWR : *mode == 'r' ? O_RDONLY : O_WRONLY;
-	return access | (strchr(mode, 'e') != NULL ? O_CLOEXEC : 0) |
-	       (*mode != 'r' ? O_CREAT : 0) | (*mode == 'w' ? O_TRUNC : 0) |
-	       (strchr(mode, 'x') != NULL ? O_EXCL : 0);
+	return access | (strchr(mode, 'e') != NULL ? O_CLOEXEC : 0) | (*mode != 'r' ? O_CREAT : 0) |
+	       (*mode == 'w' ? O_TRUNC : 0) | (strchr(mode, 'x') != NULL ? O_EXCL : 0);
 }
 
 static bool put_onto(int fd, int number, int flags)
@@ -135,21 +134,22 @@ static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *re
 	return same;
 }
 
-#define DEFINE_FREOPEN(name, other) \
-	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream); \
-	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream) \
-	{ \
-		freopen_function *next_ = NEXT(freopen_function, name, other); \
-		int fd = mdg__sysv_open_table(AT_FDCWD, path, open_flags(mode)); \
-		return fd != -2 ? reopen(stream, fd, mode, next_) : next_(path, mode, stream); \
+#define DEFINE_FREOPEN(name, other)                                                                \
+	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream);                   \
+	MDG_EXPORT FILE *name(const char *path, const char *mode, FILE *stream)                    \
+	{                                                                                          \
+		freopen_function *next_ = NEXT(freopen_function, name, other);                     \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, open_flags(mode));                   \
+		return fd != -2 ? reopen(stream, fd, mode, next_) : next_(path, mode, stream);     \
 	}
 
-#define DEFINE_FOPEN(name, other) \
-	MDG_EXPORT FILE *name(const char *path, const char *mode); \
-	MDG_EXPORT FILE *name(const char *path, const char *mode) \
-	{ \
-		int fd = mdg__sysv_open_table(AT_FDCWD, path, open_flags(mode)); \
-		return fd != -2 ? stream_of(fd, mode) : NEXT(fopen_function, name, other)(path, mode); \
+#define DEFINE_FOPEN(name, other)                                                                  \
+	MDG_EXPORT FILE *name(const char *path, const char *mode);                                 \
+	MDG_EXPORT FILE *name(const char *path, const char *mode)                                  \
+	{                                                                                          \
+		int fd = mdg__sysv_open_table(AT_FDCWD, path, open_flags(mode));                   \
+		return fd != -2 ? stream_of(fd, mode)                                              \
+		                : NEXT(fopen_function, name, other)(path, mode);                   \
 	}
 
 #undef open

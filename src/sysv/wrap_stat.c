@@ -41,100 +41,101 @@ static int no_such_function(void)
 }
 
 /* Both forms of the structure have the same members. */
-#define FILL_IN(ret, which) \
-	do { \
-		struct mdg__proc_status status_; \
-		mdg__proc_status(which, &status_); \
-		memset(ret, 0, sizeof *(ret)); \
-		(ret)->st_dev = (__typeof__((ret)->st_dev))status_.device; \
-		(ret)->st_ino = (__typeof__((ret)->st_ino))status_.inode; \
-		(ret)->st_mode = (__typeof__((ret)->st_mode))status_.mode; \
-		(ret)->st_nlink = (__typeof__((ret)->st_nlink))status_.links; \
-		(ret)->st_blksize = 1024; \
-		(ret)->st_atim.tv_sec = (__typeof__((ret)->st_atim.tv_sec))status_.atime[0]; \
-		(ret)->st_atim.tv_nsec = (__typeof__((ret)->st_atim.tv_nsec))status_.atime[1]; \
-		(ret)->st_mtim.tv_sec = (__typeof__((ret)->st_mtim.tv_sec))status_.mtime[0]; \
-		(ret)->st_mtim.tv_nsec = (__typeof__((ret)->st_mtim.tv_nsec))status_.mtime[1]; \
-		(ret)->st_ctim.tv_sec = (__typeof__((ret)->st_ctim.tv_sec))status_.ctime[0]; \
-		(ret)->st_ctim.tv_nsec = (__typeof__((ret)->st_ctim.tv_nsec))status_.ctime[1]; \
+#define FILL_IN(ret, which)                                                                        \
+	do {                                                                                       \
+		struct mdg__proc_status status_;                                                   \
+		mdg__proc_status(which, &status_);                                                 \
+		memset(ret, 0, sizeof *(ret));                                                     \
+		(ret)->st_dev = (__typeof__((ret)->st_dev))status_.device;                         \
+		(ret)->st_ino = (__typeof__((ret)->st_ino))status_.inode;                          \
+		(ret)->st_mode = (__typeof__((ret)->st_mode))status_.mode;                         \
+		(ret)->st_nlink = (__typeof__((ret)->st_nlink))status_.links;                      \
+		(ret)->st_blksize = 1024;                                                          \
+		(ret)->st_atim.tv_sec = (__typeof__((ret)->st_atim.tv_sec))status_.atime[0];       \
+		(ret)->st_atim.tv_nsec = (__typeof__((ret)->st_atim.tv_nsec))status_.atime[1];     \
+		(ret)->st_mtim.tv_sec = (__typeof__((ret)->st_mtim.tv_sec))status_.mtime[0];       \
+		(ret)->st_mtim.tv_nsec = (__typeof__((ret)->st_mtim.tv_nsec))status_.mtime[1];     \
+		(ret)->st_ctim.tv_sec = (__typeof__((ret)->st_ctim.tv_sec))status_.ctime[0];       \
+		(ret)->st_ctim.tv_nsec = (__typeof__((ret)->st_ctim.tv_nsec))status_.ctime[1];     \
 	} while (0)
 
 /* By path; and what was found otherwise and has our mark. Rare, and so out of the way. */
-#define DEFINE_ANSWERS(structure) \
-	static __attribute__((noinline, cold)) int answer_##structure(int which, \
-	                                                              struct structure *ret) \
-	{ \
-		int before = errno; \
-		FILL_IN(ret, which); \
-		errno = before; \
-		return 0; \
-	} \
-	static __attribute__((noinline, cold)) int look_again_##structure(struct structure *ret) \
-	{ \
-		int which = mdg__proc_of_file( \
-			(uint64_t)ret->st_dev, (uint64_t)ret->st_ino, (uint64_t)ret->st_nlink, \
-			(int64_t)ret->st_mtim.tv_sec, (int64_t)ret->st_mtim.tv_nsec); \
-		return which < 0 ? 0 : answer_##structure(which, ret); \
+#define DEFINE_ANSWERS(structure)                                                                  \
+	static __attribute__((noinline, cold)) int answer_##structure(int which,                   \
+	                                                              struct structure *ret)       \
+	{                                                                                          \
+		int before = errno;                                                                \
+		FILL_IN(ret, which);                                                               \
+		errno = before;                                                                    \
+		return 0;                                                                          \
+	}                                                                                          \
+	static __attribute__((noinline, cold)) int look_again_##structure(struct structure *ret)   \
+	{                                                                                          \
+		int which = mdg__proc_of_file(                                                     \
+			(uint64_t)ret->st_dev, (uint64_t)ret->st_ino, (uint64_t)ret->st_nlink,     \
+			(int64_t)ret->st_mtim.tv_sec, (int64_t)ret->st_mtim.tv_nsec);              \
+		return which < 0 ? 0 : answer_##structure(which, ret);                             \
 	}
 
-#define LOOK(structure, rc, ret) \
-	((rc) == 0 && mdg__proc_is_marked((unsigned)(ret)->st_mode) ? look_again_##structure(ret) \
-	                                                           : (rc))
+#define LOOK(structure, rc, ret)                                                                   \
+	((rc) == 0 && mdg__proc_is_marked((unsigned)(ret)->st_mode) ? look_again_##structure(ret)  \
+	                                                            : (rc))
 
-#define DECIDE(structure, rc, path, ret, before) \
-	__extension__({ \
-		int which_ = mdg__proc_is_refused(rc) ? -1 : mdg__proc_of(path); \
-		if (which_ >= 0) \
-			errno = (before); \
-		which_ >= 0 ? answer_##structure(which_, ret) : LOOK(structure, rc, ret); \
+#define DECIDE(structure, rc, path, ret, before)                                                   \
+	__extension__({                                                                            \
+		int which_ = mdg__proc_is_refused(rc) ? -1 : mdg__proc_of(path);                   \
+		if (which_ >= 0)                                                                   \
+			errno = (before);                                                          \
+		which_ >= 0 ? answer_##structure(which_, ret) : LOOK(structure, rc, ret);          \
 	})
 
 /* The exported names are not called in here: other libraries overwrite them.
  *
  * The next definition is asked first, also for a path of ours: it knows a bad pointer, also
  * NULL (which the headers promise the compiler not to be), and flags that are none. */
-#define DEFINE_BY_PATH(name, structure) \
-	MDG_EXPORT int name(const char *path, struct structure *ret); \
-	static inline int own_##name(const char *path, struct structure *ret) \
-	{ \
-		typedef int function(const char *, struct structure *); \
-		int before = errno; \
-		function *next = MDG__NEXT(function, name); \
-		int rc = next != NULL ? next(path, ret) : no_such_function(); \
-		return DECIDE(structure, rc, path, ret, before); \
-	} \
-	MDG_EXPORT int name(const char *path, struct structure *ret) \
-	{ \
-		return own_##name(path, ret); \
+#define DEFINE_BY_PATH(name, structure)                                                            \
+	MDG_EXPORT int name(const char *path, struct structure *ret);                              \
+	static inline int own_##name(const char *path, struct structure *ret)                      \
+	{                                                                                          \
+		typedef int function(const char *, struct structure *);                            \
+		int before = errno;                                                                \
+		function *next = MDG__NEXT(function, name);                                        \
+		int rc = next != NULL ? next(path, ret) : no_such_function();                      \
+		return DECIDE(structure, rc, path, ret, before);                                   \
+	}                                                                                          \
+	MDG_EXPORT int name(const char *path, struct structure *ret)                               \
+	{                                                                                          \
+		return own_##name(path, ret);                                                      \
 	}
 
-#define DEFINE_BY_FD(name, structure) \
-	MDG_EXPORT int name(int fd, struct structure *ret); \
-	static inline int own_##name(int fd, struct structure *ret) \
-	{ \
-		typedef int function(int, struct structure *); \
-		function *next = MDG__NEXT(function, name); \
-		int rc = next != NULL ? next(fd, ret) : no_such_function(); \
-		return LOOK(structure, rc, ret); \
-	} \
-	MDG_EXPORT int name(int fd, struct structure *ret) \
-	{ \
-		return own_##name(fd, ret); \
+#define DEFINE_BY_FD(name, structure)                                                              \
+	MDG_EXPORT int name(int fd, struct structure *ret);                                        \
+	static inline int own_##name(int fd, struct structure *ret)                                \
+	{                                                                                          \
+		typedef int function(int, struct structure *);                                     \
+		function *next = MDG__NEXT(function, name);                                        \
+		int rc = next != NULL ? next(fd, ret) : no_such_function();                        \
+		return LOOK(structure, rc, ret);                                                   \
+	}                                                                                          \
+	MDG_EXPORT int name(int fd, struct structure *ret)                                         \
+	{                                                                                          \
+		return own_##name(fd, ret);                                                        \
 	}
 
-#define DEFINE_AT(name, structure) \
-	MDG_EXPORT int name(int dirfd, const char *path, struct structure *ret, int flags); \
-	static inline int own_##name(int dirfd, const char *path, struct structure *ret, int flags) \
-	{ \
-		typedef int function(int, const char *, struct structure *, int); \
-		int before = errno; \
-		function *next = MDG__NEXT(function, name); \
-		int rc = next != NULL ? next(dirfd, path, ret, flags) : no_such_function(); \
-		return DECIDE(structure, rc, path, ret, before); \
-	} \
-	MDG_EXPORT int name(int dirfd, const char *path, struct structure *ret, int flags) \
-	{ \
-		return own_##name(dirfd, path, ret, flags); \
+#define DEFINE_AT(name, structure)                                                                 \
+	MDG_EXPORT int name(int dirfd, const char *path, struct structure *ret, int flags);        \
+	static inline int own_##name(int dirfd, const char *path, struct structure *ret,           \
+	                             int flags)                                                    \
+	{                                                                                          \
+		typedef int function(int, const char *, struct structure *, int);                  \
+		int before = errno;                                                                \
+		function *next = MDG__NEXT(function, name);                                        \
+		int rc = next != NULL ? next(dirfd, path, ret, flags) : no_such_function();        \
+		return DECIDE(structure, rc, path, ret, before);                                   \
+	}                                                                                          \
+	MDG_EXPORT int name(int dirfd, const char *path, struct structure *ret, int flags)         \
+	{                                                                                          \
+		return own_##name(dirfd, path, ret, flags);                                        \
 	}
 
 #if defined(MDG__STAT_TIME64)
@@ -174,33 +175,34 @@ static int unknown_version(void)
 	return -1;
 }
 
-#define DEFINE_OLD(name, newer, structure, place_type) \
-	MDG_EXPORT int name(int version, place_type place, struct structure *ret); \
-	MDG_EXPORT int name(int version, place_type place, struct structure *ret) \
-	{ \
-		typedef int function(int, place_type, struct structure *); \
-		function *next = MDG__NEXT(function, name); \
-		bool usual = IS_USUAL_VERSION(version); \
-		int before = errno; \
-		if (usual && next == NULL) \
-			return own_##newer(place, ret); \
-		int rc = next != NULL ? next(version, place, ret) : unknown_version(); \
-		return usual ? MDG__DECIDE_OLD(structure, rc, place, ret, before) : rc; \
+#define DEFINE_OLD(name, newer, structure, place_type)                                             \
+	MDG_EXPORT int name(int version, place_type place, struct structure *ret);                 \
+	MDG_EXPORT int name(int version, place_type place, struct structure *ret)                  \
+	{                                                                                          \
+		typedef int function(int, place_type, struct structure *);                         \
+		function *next = MDG__NEXT(function, name);                                        \
+		bool usual = IS_USUAL_VERSION(version);                                            \
+		int before = errno;                                                                \
+		if (usual && next == NULL)                                                         \
+			return own_##newer(place, ret);                                            \
+		int rc = next != NULL ? next(version, place, ret) : unknown_version();             \
+		return usual ? MDG__DECIDE_OLD(structure, rc, place, ret, before) : rc;            \
 	}
-#define DEFINE_OLD_AT(name, newer, structure) \
-	MDG_EXPORT int name(int version, int dirfd, const char *path, struct structure *ret, \
-	                    int flags); \
-	MDG_EXPORT int name(int version, int dirfd, const char *path, struct structure *ret, \
-	                    int flags) \
-	{ \
-		typedef int function(int, int, const char *, struct structure *, int); \
-		function *next = MDG__NEXT(function, name); \
-		bool usual = IS_USUAL_VERSION(version); \
-		int before = errno; \
-		if (usual && next == NULL) \
-			return own_##newer(dirfd, path, ret, flags); \
-		int rc = next != NULL ? next(version, dirfd, path, ret, flags) : unknown_version(); \
-		return usual ? DECIDE(structure, rc, path, ret, before) : rc; \
+#define DEFINE_OLD_AT(name, newer, structure)                                                      \
+	MDG_EXPORT int name(int version, int dirfd, const char *path, struct structure *ret,       \
+	                    int flags);                                                            \
+	MDG_EXPORT int name(int version, int dirfd, const char *path, struct structure *ret,       \
+	                    int flags)                                                             \
+	{                                                                                          \
+		typedef int function(int, int, const char *, struct structure *, int);             \
+		function *next = MDG__NEXT(function, name);                                        \
+		bool usual = IS_USUAL_VERSION(version);                                            \
+		int before = errno;                                                                \
+		if (usual && next == NULL)                                                         \
+			return own_##newer(dirfd, path, ret, flags);                               \
+		int rc =                                                                           \
+			next != NULL ? next(version, dirfd, path, ret, flags) : unknown_version(); \
+		return usual ? DECIDE(structure, rc, path, ret, before) : rc;                      \
 	}
 #define MDG__DECIDE_OLD DECIDE
 DEFINE_OLD(__xstat, stat, stat, const char *)
@@ -234,9 +236,10 @@ static void fill_in_statx(struct statx *ret, int which)
 	ret->stx_mtime.tv_nsec = (uint32_t)status.mtime[1];
 	ret->stx_ctime.tv_sec = status.ctime[0];
 	ret->stx_ctime.tv_nsec = (uint32_t)status.ctime[1];
-	ret->stx_dev_major = (uint32_t)((status.device >> 8 & 0xfff) |
-	                                (status.device >> 32 & 0xfffff000u));
-	ret->stx_dev_minor = (uint32_t)((status.device & 0xff) | (status.device >> 12 & 0xffffff00u));
+	ret->stx_dev_major =
+		(uint32_t)((status.device >> 8 & 0xfff) | (status.device >> 32 & 0xfffff000u));
+	ret->stx_dev_minor =
+		(uint32_t)((status.device & 0xff) | (status.device >> 12 & 0xffffff00u));
 }
 
 static __attribute__((noinline, cold)) int answer_statx(int which, struct statx *ret)

@@ -5,7 +5,7 @@
 #undef _FILE_OFFSET_BITS
 #undef _FEATURES_H
 #define _FILE_OFFSET_BITS 64
-#define _TIME_BITS 64
+#define _TIME_BITS        64
 #define MDG__STAT_TIME64
 #include "sysv/wrap_stat.c"
 #else

@@ -68,21 +68,22 @@ long mdg__number_pass(long number, long a, long b, long c, long d, long e, long 
 #define LANDING
 #endif
 
-#define BEGIN ".pushsection .text\n\t.globl syscall\n\t.type syscall, @function\n\t.p2align 4\nsyscall:\n\t"
+#define BEGIN                                                                                      \
+	".pushsection .text\n\t.globl syscall\n\t.type syscall, @function\n\t.p2align "            \
+	"4\nsyscall:\n\t"
 #define END ".size syscall, . - syscall\n\t.popsection\n"
 
 #if defined(__x86_64__)
 
-__asm__(BEGIN LANDING
-        "cmpq mdg__numbers_count(%rip), %rdi\n\t"
-        "jae 1f\n\t"
-        "leaq mdg__numbers(%rip), %rax\n\t"
-        "cmpq $0, (%rax,%rdi,8)\n\t"
-        "jne mdg__number_call\n"
-        "1:\tmovq mdg__next_syscall(%rip), %rax\n\t"
-        "testq %rax, %rax\n\t"
-        "jz mdg__number_to_kernel\n\t"
-        "jmp *%rax\n\t" END);
+__asm__(BEGIN LANDING "cmpq mdg__numbers_count(%rip), %rdi\n\t"
+                      "jae 1f\n\t"
+                      "leaq mdg__numbers(%rip), %rax\n\t"
+                      "cmpq $0, (%rax,%rdi,8)\n\t"
+                      "jne mdg__number_call\n"
+                      "1:\tmovq mdg__next_syscall(%rip), %rax\n\t"
+                      "testq %rax, %rax\n\t"
+                      "jz mdg__number_to_kernel\n\t"
+                      "jmp *%rax\n\t" END);
 
 #elif defined(__i386__)
 
@@ -90,9 +91,7 @@ __asm__(".pushsection .text\n"
         "mdg__where:\n\t"
         "movl (%esp), %ecx\n\t"
         "ret\n\t"
-        ".popsection\n"
-        BEGIN
-        "call mdg__where\n"
+        ".popsection\n" BEGIN "call mdg__where\n"
         "1:\taddl $_GLOBAL_OFFSET_TABLE_ + (. - 1b), %ecx\n\t"
         "movl 4(%esp), %eax\n\t"
         "cmpl mdg__numbers_count@GOTOFF(%ecx), %eax\n\t"

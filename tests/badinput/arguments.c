@@ -59,15 +59,16 @@ static void names(void)
 
 static void ids(void)
 {
-	static const mdg_id none[] = { -1, INT32_MIN, INT32_MAX, 5, 4095, 4096, 32767, 32768,
-		                       63 * 32768 };
+	static const mdg_id none[] = { -1,   INT32_MIN, INT32_MAX, 5,         4095,
+		                       4096, 32767,     32768,     63 * 32768 };
 	struct mdg_segment_info info;
 	uint32_t cursor = 0;
 	struct mdg_process_info process;
 	void *memory = &info;
 	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
 		CHECK_CODE(-EINVAL, mdg_segment_stat(ns, none[i], 0, &info));
-		CHECK_CODE(-EINVAL, mdg_segment_stat(ns, none[i], MDG_STAT_INDEX | MDG_STAT_ANY, &info));
+		CHECK_CODE(-EINVAL,
+		           mdg_segment_stat(ns, none[i], MDG_STAT_INDEX | MDG_STAT_ANY, &info));
 		CHECK_CODE(-EINVAL, mdg_segment_attach(ns, none[i], NULL, 0, &memory));
 		CHECK_CODE(-EINVAL, mdg_segment_set(ns, none[i], 0, 0, 0600));
 		CHECK_CODE(-EINVAL, mdg_segment_lock(ns, none[i], 1));
@@ -117,7 +118,9 @@ static void nothing_is_left(void)
 
 static void options(void *unused)
 {
-	static const struct { uint32_t size, flags, segments, processes; } wrong[] = {
+	static const struct {
+		uint32_t size, flags, segments, processes;
+	} wrong[] = {
 		{ 0, 0, 0, 0 },   { 4, 0, 0, 0 },      { 40, 0x8, 0, 0 },
 		{ 40, 0, 63, 0 }, { 40, 0, 32769, 0 }, { 40, 0, UINT32_MAX, 0 },
 		{ 40, 0, 0, 15 }, { 40, 0, 0, 32768 }, { 40, 0, 0, UINT32_MAX },
@@ -125,8 +128,9 @@ static void options(void *unused)
 	(void)unused;
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		struct mdg_namespace_options given = { .size = wrong[i].size,
-			.flags = wrong[i].flags, .segments = wrong[i].segments,
-			.processes = wrong[i].processes };
+			                               .flags = wrong[i].flags,
+			                               .segments = wrong[i].segments,
+			                               .processes = wrong[i].processes };
 		mdg_namespace *none = NULL;
 		CHECK_CODE(-EINVAL, mdg_namespace_open(&none, in_place("options"), &given));
 		CHECK(none == NULL);

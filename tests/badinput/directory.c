@@ -63,7 +63,8 @@ static void long_names(void *unused)
 		memcpy(path, place, strlen(place));
 		path[strlen(place)] = '/';
 		path[length] = '\0';
-		CHECK_CODE(-ENAMETOOLONG, open_new(path, NULL)); /* of 255 in one part, or of 1023 */
+		CHECK_CODE(-ENAMETOOLONG,
+		           open_new(path, NULL)); /* of 255 in one part, or of 1023 */
 	}
 	memset(path, '/', 3000);
 	path[3000] = '\0';
@@ -142,10 +143,10 @@ static void as_user(void *unused)
 {
 	(void)unused;
 	CHECK(become(USER));
-	CHECK_CODE(-EACCES, open_new(in_place("roots/ns"), NULL));       /* behind a wall */
-	CHECK_CODE(-EACCES, open_new(in_place("ns-of-user"), NULL));     /* may not make it */
-	CHECK_CODE(MDG_NS_OWNER, open_new(in_place("others"), NULL));    /* a stranger's */
-	CHECK_CODE(-EACCES, open_new(in_place("own-0500"), NULL));       /* no room for a registry */
+	CHECK_CODE(-EACCES, open_new(in_place("roots/ns"), NULL));    /* behind a wall */
+	CHECK_CODE(-EACCES, open_new(in_place("ns-of-user"), NULL));  /* may not make it */
+	CHECK_CODE(MDG_NS_OWNER, open_new(in_place("others"), NULL)); /* a stranger's */
+	CHECK_CODE(-EACCES, open_new(in_place("own-0500"), NULL));    /* no room for a registry */
 	CHECK_CODE(-EACCES, open_new(in_place("own-0000"), NULL));
 	CHECK_CODE(-EACCES, open_flags(in_place("roots-own"), MDG_NS_EXISTING, NULL));
 }
@@ -168,8 +169,10 @@ static void other_users(void)
 {
 	CHECK(mkdir(in_place("roots"), 0700) == 0);
 	CHECK(mkdir(in_place("others"), 0755) == 0 && chown(in_place("others"), OTHER, OTHER) == 0);
-	CHECK(mkdir(in_place("own-0500"), 0500) == 0 && chown(in_place("own-0500"), USER, USER) == 0);
-	CHECK(mkdir(in_place("own-0000"), 0000) == 0 && chown(in_place("own-0000"), USER, USER) == 0);
+	CHECK(mkdir(in_place("own-0500"), 0500) == 0 &&
+	      chown(in_place("own-0500"), USER, USER) == 0);
+	CHECK(mkdir(in_place("own-0000"), 0000) == 0 &&
+	      chown(in_place("own-0000"), USER, USER) == 0);
 	CHECK(in_child(make_roots_own, NULL));
 	CHECK(in_child(as_user, NULL));
 	CHECK(in_child(as_root, NULL));

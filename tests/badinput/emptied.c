@@ -136,12 +136,12 @@ static void newer_is_whole(void *unused)
 /* Says that the namespace is gone, at once. */
 #define GONE(call) CHECK_CODE(MDG_NS_GONE, call)
 /* The same of what only looks: it may be some 10 ms late. */
-#define GONE_SOON(call) \
-	do { \
-		int told_ = 0; \
-		for (int ms_ = 0; ms_ < TOLD_WITHIN_MS && (told_ = (call)) != MDG_NS_GONE; ms_++) \
-			nanosleep(&(struct timespec){ 0, 1000000 }, NULL); \
-		GONE(told_); \
+#define GONE_SOON(call)                                                                            \
+	do {                                                                                       \
+		int told_ = 0;                                                                     \
+		for (int ms_ = 0; ms_ < TOLD_WITHIN_MS && (told_ = (call)) != MDG_NS_GONE; ms_++)  \
+			nanosleep(&(struct timespec){ 0, 1000000 }, NULL);                         \
+		GONE(told_);                                                                       \
 	} while (0)
 
 static void changes_nothing(const struct use *use)
@@ -270,8 +270,15 @@ static const char *const strays[] = {
 	"bell-0123456789abcdef-17-0-1",
 };
 static const char *const others[] = {
-	"seg-", "seg-mine", "seg-17.txt", "seg-0123456789abcdef-", "seg-0123456789abcde-17",
-	"seg-0123456789ABCDEF-17", "bell-", "bellows", "notes",
+	"seg-",
+	"seg-mine",
+	"seg-17.txt",
+	"seg-0123456789abcdef-",
+	"seg-0123456789abcde-17",
+	"seg-0123456789ABCDEF-17",
+	"bell-",
+	"bellows",
+	"notes",
 };
 enum { STRAYS = sizeof strays / sizeof strays[0], OTHERS = sizeof others / sizeof others[0] };
 
@@ -384,7 +391,8 @@ static void later_ones(void *unused)
 int main(void)
 {
 	place_make();
-	newer = mmap(NULL, sizeof *newer, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	newer = mmap(NULL, sizeof *newer, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	             0);
 	each_way();
 	strays_go();
 	cut_off();

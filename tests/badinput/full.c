@@ -77,7 +77,8 @@ static void until_full(uint64_t size, unsigned how_many)
 		/* The registry has room for 64 attachments before it has to grow. */
 		CHECK_CODE(i < 64 || rc == 0 ? 0 : -ENOMEM, rc);
 		if (rc == 0)
-			memset(memory[i], (int)i, (size_t)size); /* a promise that was none would kill */
+			memset(memory[i], (int)i,
+			       (size_t)size); /* a promise that was none would kill */
 	}
 	for (unsigned i = 0; i < made; i++) {
 		if (memory[i] != NULL) {

@@ -13,12 +13,12 @@
 static mdg_namespace *ns;
 
 /* A macro, because what names a limit is an int here and an enumeration there. */
-#define LIMIT(which, value) \
-	do { \
-		struct rlimit both_; \
-		CHECK(getrlimit(which, &both_) == 0); \
-		both_.rlim_cur = (value) < both_.rlim_max ? (value) : both_.rlim_max; \
-		CHECK(setrlimit(which, &both_) == 0); \
+#define LIMIT(which, value)                                                                        \
+	do {                                                                                       \
+		struct rlimit both_;                                                               \
+		CHECK(getrlimit(which, &both_) == 0);                                              \
+		both_.rlim_cur = (value) < both_.rlim_max ? (value) : both_.rlim_max;              \
+		CHECK(setrlimit(which, &both_) == 0);                                              \
 	} while (0)
 
 /* The sanitizers have all of the address space for themselves. */

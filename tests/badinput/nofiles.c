@@ -161,7 +161,7 @@ static void few(void *number)
 	mdg_id id;
 	void *memory;
 	check_failures = 0;
-	limit((rlim_t)*(int *)number);
+	limit((rlim_t) * (int *)number);
 	int rc = open_new(in_place("few"), &ns);
 	if (rc == 0)
 		rc = mdg_segment_create(ns, NULL, 4096, 0600, 0, &id);

@@ -101,20 +101,20 @@ static inline int open_new(const char *path, mdg_namespace **ns)
 }
 
 /* rc is `wanted`, or says what it is instead; and there is a sentence for it. */
-#define CHECK_CODE(wanted, call) \
-	do { \
-		int rc_ = (call); \
-		if (!CHECK(rc_ == (wanted))) \
-			fprintf(stderr, "\tgot %d: %s\n", rc_, mdg_strerror(rc_)); \
+#define CHECK_CODE(wanted, call)                                                                   \
+	do {                                                                                       \
+		int rc_ = (call);                                                                  \
+		if (!CHECK(rc_ == (wanted)))                                                       \
+			fprintf(stderr, "\tgot %d: %s\n", rc_, mdg_strerror(rc_));                 \
 	} while (0)
 /* Fails, with a code that mdg_strerror has a sentence for. */
-#define CHECK_REFUSED(call) \
-	do { \
-		int rc_ = (call); \
-		CHECK(rc_ < 0); \
-		if (!CHECK(strcmp(mdg_strerror(rc_), "unknown code") != 0 && \
-		           strcmp(mdg_strerror(rc_), "the system refused") != 0)) \
-			fprintf(stderr, "\tgot %d\n", rc_); \
+#define CHECK_REFUSED(call)                                                                        \
+	do {                                                                                       \
+		int rc_ = (call);                                                                  \
+		CHECK(rc_ < 0);                                                                    \
+		if (!CHECK(strcmp(mdg_strerror(rc_), "unknown code") != 0 &&                       \
+		           strcmp(mdg_strerror(rc_), "the system refused") != 0))                  \
+			fprintf(stderr, "\tgot %d\n", rc_);                                        \
 	} while (0)
 
 static inline void need_root(void)
@@ -143,7 +143,8 @@ static inline void need_own_mounts(void)
 		;
 	if (status != 0)
 		SKIP("%s: no mounts of its own can be had",
-		     WEXITSTATUS(status) == 2 ? "the root is no mount point (a chroot)" : "no privilege");
+		     WEXITSTATUS(status) == 2 ? "the root is no mount point (a chroot)"
+		                              : "no privilege");
 }
 
 static inline bool become(uid_t user)

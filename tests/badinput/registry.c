@@ -24,7 +24,8 @@ static const char *registry(void)
 
 static void make_kept(void *result)
 {
-	struct mdg_namespace_options options = { .size = sizeof options, .segments = 64,
+	struct mdg_namespace_options options = { .size = sizeof options,
+		                                 .segments = 64,
 		                                 .processes = 16 };
 	mdg_namespace *ns;
 	void *memory = NULL;
@@ -224,7 +225,8 @@ static void fresh(void *unused)
 int main(void)
 {
 	place_make();
-	mdg_id *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	mdg_id *shared =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(in_child(make_kept, shared));
 	kept = *shared;
 	if (!CHECK(read_image()))

@@ -60,8 +60,26 @@ static void one_size(mdg_channel *calls, mdg_channel *serves, size_t size, size_
 
 static void sizes(void)
 {
-	static const size_t some[] = { 0, 1, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 1023,
-		                       1024, 1025, CAPACITY - 64, CAPACITY - 1, CAPACITY };
+	static const size_t some[] = { 0,
+		                       1,
+		                       15,
+		                       16,
+		                       17,
+		                       31,
+		                       32,
+		                       33,
+		                       47,
+		                       48,
+		                       49,
+		                       63,
+		                       64,
+		                       65,
+		                       1023,
+		                       1024,
+		                       1025,
+		                       CAPACITY - 64,
+		                       CAPACITY - 1,
+		                       CAPACITY };
 	enum { COUNT = sizeof some / sizeof some[0] };
 	static unsigned char large[CAPACITY + 1];
 	mdg_channel *calls = caller(), *serves = server();

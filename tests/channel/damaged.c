@@ -20,7 +20,10 @@
 
 enum { CAPACITY = 256, ROOM = 300, SEATS = 4, HANG_S = 20, PEERS = 8 };
 
-static const struct kind { const char *name; unsigned kind, full; } kinds[] = {
+static const struct kind {
+	const char *name;
+	unsigned kind, full;
+} kinds[] = {
 	{ "stream", MDG_STREAM, 0 }, { "queue", MDG_QUEUE, 0 },
 	{ "topic", MDG_TOPIC, MDG_FULL_WAIT },
 	{ "overwrite", MDG_TOPIC, MDG_FULL_OVERWRITE }, { "call", MDG_CALL, 0 },
@@ -28,11 +31,11 @@ static const struct kind { const char *name; unsigned kind, full; } kinds[] = {
 
 /* Where the child is, for its parent to look at. */
 static struct place {
-	_Atomic uint32_t steps, done;   /* calls; mutations that are behind */
-	uint32_t offset, width, line;   /* what was written, and the line of the call */
+	_Atomic uint32_t steps, done; /* calls; mutations that are behind */
+	uint32_t offset, width, line; /* what was written, and the line of the call */
 	uint64_t before, value;
 	_Atomic uint32_t refused, broken;
-} *place;
+} * place;
 
 static uint64_t seed = 1, chance = 1;
 
@@ -80,7 +83,8 @@ static void is_inside(const mdg_channel *channel, const struct mdg_message *mess
 static void talk(mdg_channel *channel)
 {
 	unsigned char bytes[ROOM] = { 1 };
-	struct mdg_message many[3] = { { .data = bytes, .size = 5 }, { .data = bytes, .size = 60 },
+	struct mdg_message many[3] = { { .data = bytes, .size = 5 },
+		                       { .data = bytes, .size = 60 },
 		                       { .data = bytes, .size = 0 } };
 	void *data = NULL;
 	(void)SAY(mdg_send(channel, bytes, 20, 0));
@@ -198,7 +202,8 @@ static void use(mdg_channel *talks, mdg_channel *listens)
 
 static mdg_channel *try_open(unsigned role, unsigned flags)
 {
-	struct mdg_channel_options options = { .size = sizeof options, .flags = flags,
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .flags = flags,
 		                               .from = pick(3) };
 	mdg_channel *channel = NULL;
 	(void)SAY(mdg_channel_open(&channel, ns, "damaged", role, &options));
@@ -294,20 +299,43 @@ static uint32_t offset_of(const mdg_channel *channel, uint32_t number)
 
 static uint64_t value_for(const mdg_channel *channel, uint64_t old)
 {
-	const uint64_t values[] = { 0, 1, 2, 3, 63, 64, 65, 0xff, 0x10001, INT32_MAX,
-		                    UINT64_C(1) << 31, UINT32_MAX, INT64_MAX,
-		                    UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - 63,
-		                    UINT64_C(1) << 32, channel->ring_size };
+	const uint64_t values[] = { 0,
+		                    1,
+		                    2,
+		                    3,
+		                    63,
+		                    64,
+		                    65,
+		                    0xff,
+		                    0x10001,
+		                    INT32_MAX,
+		                    UINT64_C(1) << 31,
+		                    UINT32_MAX,
+		                    INT64_MAX,
+		                    UINT64_C(1) << 63,
+		                    UINT64_MAX,
+		                    UINT64_MAX - 63,
+		                    UINT64_C(1) << 32,
+		                    channel->ring_size };
 	switch (pick(10)) {
-	case 0: return old + 1;
-	case 1: return old - 1;
-	case 2: return old + 64 * (1 + pick(8));
-	case 3: return old - 64 * (1 + pick(8));
-	case 4: return old + channel->ring_size;
-	case 5: return old - channel->ring_size;
-	case 6: return old ^ UINT64_C(1) << pick(64);
-	case 7: return (uint64_t)pick(UINT32_MAX) << 32 | pick(UINT32_MAX);
-	default: return values[pick(sizeof values / sizeof values[0])];
+	case 0:
+		return old + 1;
+	case 1:
+		return old - 1;
+	case 2:
+		return old + 64 * (1 + pick(8));
+	case 3:
+		return old - 64 * (1 + pick(8));
+	case 4:
+		return old + channel->ring_size;
+	case 5:
+		return old - channel->ring_size;
+	case 6:
+		return old ^ UINT64_C(1) << pick(64);
+	case 7:
+		return (uint64_t)pick(UINT32_MAX) << 32 | pick(UINT32_MAX);
+	default:
+		return values[pick(sizeof values / sizeof values[0])];
 	}
 }
 
@@ -362,7 +390,8 @@ static void mutate(void *argument)
 	for (;;) {
 		uint32_t number = atomic_load(&place->done);
 		chance = ((seed << 32 ^ number) * UINT64_C(0x9e3779b97f4a7c15) ^ kind->kind << 8 ^
-		          kind->full) | 1;
+		          kind->full) |
+		         1;
 		struct pair pair = open_both();
 		words = word_count(pair.talker);
 		if (number < words * rounds) {
@@ -380,9 +409,25 @@ static void mutate(void *argument)
 /* A message at each place of the ring that says it is longer. */
 static void lengths(void *unused)
 {
-	static const uint32_t sizes[] = { 48, 49, 63, 64, 65, 112, 200, CAPACITY - 1, CAPACITY,
-		                          CAPACITY + 1, CAPACITY + 64, 768, 816, 832, 1000,
-		                          INT32_MAX, UINT32_MAX - 79, UINT32_MAX - 16, UINT32_MAX };
+	static const uint32_t sizes[] = { 48,
+		                          49,
+		                          63,
+		                          64,
+		                          65,
+		                          112,
+		                          200,
+		                          CAPACITY - 1,
+		                          CAPACITY,
+		                          CAPACITY + 1,
+		                          CAPACITY + 64,
+		                          768,
+		                          816,
+		                          832,
+		                          1000,
+		                          INT32_MAX,
+		                          UINT32_MAX - 79,
+		                          UINT32_MAX - 16,
+		                          UINT32_MAX };
 	enum { COUNT = sizeof sizes / sizeof sizes[0] };
 	struct pair pair = open_both();
 	uint64_t position = 0;
@@ -428,8 +473,7 @@ static void say_where(const char *what)
 	fprintf(stderr,
 	        "%s: %s, in line %u after mutation %u: %u bytes at %u, %#llx became %#llx\n",
 	        kind->name, what, place->line, atomic_load(&place->done), place->width,
-	        place->offset, (unsigned long long)place->before,
-	        (unsigned long long)place->value);
+	        place->offset, (unsigned long long)place->before, (unsigned long long)place->value);
 }
 
 /* Whether it comes to its end; a pause of no calls at all is a hang. */
@@ -550,8 +594,8 @@ int main(int argc, char **argv)
 		unsigned mutations = atomic_load(&place->done);
 		all_the_time();
 		printf("%-9s seed %llu: %u mutations, %u calls, %u refused, %u of them MDG_BROKEN, "
-		       "%u ms\n", kind->name, (unsigned long long)seed, mutations,
-		       atomic_load(&place->steps),
+		       "%u ms\n",
+		       kind->name, (unsigned long long)seed, mutations, atomic_load(&place->steps),
 		       atomic_load(&place->refused), atomic_load(&place->broken),
 		       (unsigned)((now_ns() - began) / 1000000));
 		fflush(stdout);

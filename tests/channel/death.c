@@ -14,7 +14,7 @@ enum { CAPACITY = 1024, LIMIT_MS = SLOWLY ? 200 : 50, QUICK = 3, PLAYS_MOST = 25
 static struct board {
 	_Atomic uint32_t ready, waits;
 	_Atomic uint64_t through;
-} *board;
+} * board;
 
 static const struct scene {
 	const char *name;
@@ -22,7 +22,7 @@ static const struct scene {
 	void (*victim)(mdg_channel *talks, mdg_channel *listens);
 	void (*waiter)(mdg_channel *talks, mdg_channel *listens);
 	unsigned victim_role, waiter_role;
-} *scene;
+} * scene;
 
 static struct mdg_channel_options scene_options(void)
 {

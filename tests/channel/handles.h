@@ -28,7 +28,8 @@ static inline void open_namespace(void)
 static inline struct mdg_channel_options options_of(unsigned kind, uint64_t capacity)
 {
 	return (struct mdg_channel_options){ .size = sizeof(struct mdg_channel_options),
-		                             .kind = kind, .capacity = capacity };
+		                             .kind = kind,
+		                             .capacity = capacity };
 }
 
 /* Opens, or the test ends. */

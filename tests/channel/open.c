@@ -12,7 +12,7 @@ enum { CAPACITY = 1024, MANY = 8 };
 static struct board {
 	_Atomic uint32_t word, made, ready;
 	uint64_t identity[MANY][2], epoch[MANY];
-} *board;
+} * board;
 
 /* Opens; what it says. NULL is left alone where it fails. */
 static int opens(const char *name, unsigned role, const struct mdg_channel_options *options)
@@ -177,11 +177,11 @@ static void refused(void)
 	CHECK_RC(-EINVAL, mdg_channel_open(&channel, ns, NULL, MDG_TALKER, &good));
 	CHECK_RC(-EINVAL, opens("open", 3, &good));
 	CHECK_RC(-EINVAL, opens("open", UINT32_MAX, &good));
-#define REFUSED(...) \
-	do { \
-		options = good; \
-		__VA_ARGS__; \
-		CHECK_RC(-EINVAL, opens("open", MDG_TALKER, &options)); \
+#define REFUSED(...)                                                                               \
+	do {                                                                                       \
+		options = good;                                                                    \
+		__VA_ARGS__;                                                                       \
+		CHECK_RC(-EINVAL, opens("open", MDG_TALKER, &options));                            \
 	} while (0)
 	REFUSED(options.size = 0);
 	REFUSED(options.size = sizeof options - 4);
@@ -311,8 +311,12 @@ static void wait_until_removed(void *argument)
 		             ? mdg_send(channel, bytes, sizeof bytes, MDG_FOREVER)
 		             : mdg_recv(channel, bytes, sizeof bytes, NULL, MDG_FOREVER);
 		break;
-	case 1: rc = mdg_channel_event(channel, &event, MDG_FOREVER); break;
-	default: rc = mdg_call(channel, bytes, 10, bytes, 10, NULL, MDG_FOREVER); break;
+	case 1:
+		rc = mdg_channel_event(channel, &event, MDG_FOREVER);
+		break;
+	default:
+		rc = mdg_call(channel, bytes, 10, bytes, 10, NULL, MDG_FOREVER);
+		break;
 	}
 	CHECK_RC(-EIDRM, rc);
 	mdg_channel_close(channel);
@@ -322,9 +326,9 @@ static void removed(void)
 {
 	static const struct waiter waiters[] = {
 		{ MDG_LISTENER, MDG_STREAM, 0 }, { MDG_LISTENER, MDG_QUEUE, 0 },
-		{ MDG_LISTENER, MDG_TOPIC, 0 }, { MDG_LISTENER, MDG_CALL, 0 },
-		{ MDG_TALKER, MDG_STREAM, 0 }, { MDG_TALKER, MDG_QUEUE, 0 },
-		{ MDG_OBSERVER, MDG_QUEUE, 1 }, { MDG_TALKER, MDG_CALL, 2 },
+		{ MDG_LISTENER, MDG_TOPIC, 0 },  { MDG_LISTENER, MDG_CALL, 0 },
+		{ MDG_TALKER, MDG_STREAM, 0 },   { MDG_TALKER, MDG_QUEUE, 0 },
+		{ MDG_OBSERVER, MDG_QUEUE, 1 },  { MDG_TALKER, MDG_CALL, 2 },
 	};
 	for (unsigned i = 0; i < sizeof waiters / sizeof waiters[0]; i++) {
 		struct waiter waiter = waiters[i];

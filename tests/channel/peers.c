@@ -20,7 +20,7 @@ enum { CAPACITY = 2048, EACH = SLOWLY ? 300 : 1500, SIZE_MOST = 600 };
 /* In a segment of the same namespace. */
 static struct board {
 	_Atomic uint32_t stage, told, received, talking, ready;
-} *board;
+} * board;
 
 static unsigned kind;
 
@@ -138,8 +138,8 @@ static void ask(void)
 		unsigned char bytes[SIZE_MOST];
 		struct mdg_message reply = { 0 };
 		write_numbered(bytes, number);
-		int rc = mdg_call(calls, bytes, size_of(number), bytes, sizeof bytes, &reply,
-		                  GRACE);
+		int rc =
+			mdg_call(calls, bytes, size_of(number), bytes, sizeof bytes, &reply, GRACE);
 		CHECK(rc >= 0 && read_numbered(&reply) == (number + 1) % EACH);
 	}
 	atomic_fetch_sub(&board->talking, 1);
@@ -244,12 +244,22 @@ static void look(void)
 	mdg_channel_close(looks);
 }
 
-static const struct { const char *name; void (*play)(void); } roles[] = {
-	{ "talk", talk }, { "listen", listen }, { "listen-polling", listen_polling },
-	{ "ask", ask }, { "serve", serve }, { "hold", hold }, { "hear-again", hear_again },
+static const struct {
+	const char *name;
+	void (*play)(void);
+} roles[] = {
+	{ "talk", talk },
+	{ "listen", listen },
+	{ "listen-polling", listen_polling },
+	{ "ask", ask },
+	{ "serve", serve },
+	{ "hold", hold },
+	{ "hear-again", hear_again },
 	{ "reserve", reserve },
-	{ "hear-the-next", hear_the_next }, { "serve-and-stay", serve_and_stay },
-	{ "ask-one-that-dies", ask_one_that_dies }, { "look", look },
+	{ "hear-the-next", hear_the_next },
+	{ "serve-and-stay", serve_and_stay },
+	{ "ask-one-that-dies", ask_one_that_dies },
+	{ "look", look },
 };
 
 /* ---- the test --------------------------------------------------------------------------- */

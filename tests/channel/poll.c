@@ -291,7 +291,10 @@ static void server_dies(void)
 
 /* ---- system calls ----------------------------------------------------------------------- */
 
-static struct { mdg_channel *talks, *listens; unsigned kind; } quiet;
+static struct {
+	mdg_channel *talks, *listens;
+	unsigned kind;
+} quiet;
 
 static void talk_quietly(void)
 {

@@ -266,9 +266,11 @@ enum { TALKERS = 3, LISTENERS = 3, EACH = SLOWLY ? 300 : 2000 };
 
 static struct books {
 	_Atomic uint32_t got[TALKERS][EACH], all;
-} *books;
+} * books;
 
-struct letter { uint32_t talker, number; };
+struct letter {
+	uint32_t talker, number;
+};
 
 static void talk(void *argument)
 {

@@ -15,10 +15,10 @@
 enum { KILLS = SLOWLY ? 40 : 200, CAPACITY = 8192, SIZE_MOST = 3000, HANG_S = 30 };
 
 static struct board {
-	_Atomic uint64_t next;    /* behind the last that was worked on */
-	_Atomic uint32_t again;   /* that came twice, and were marked */
+	_Atomic uint64_t next;  /* behind the last that was worked on */
+	_Atomic uint32_t again; /* that came twice, and were marked */
 	_Atomic uint32_t failures;
-} *board;
+} * board;
 
 static void fail(const char *what, uint64_t number, int code)
 {
@@ -68,8 +68,7 @@ static void hear(const struct mdg_message *message)
 {
 	uint64_t next = atomic_load(&board->next), number = message->sequence;
 	bool again = (message->flags & MDG_REDELIVERED) != 0;
-	if (message->size != size_of(number) ||
-	    !is_filled(message->data, message->size, number))
+	if (message->size != size_of(number) || !is_filled(message->data, message->size, number))
 		fail("is not what was sent", number, 0);
 	if (number > next)
 		fail("something is left out before it", number, 0);

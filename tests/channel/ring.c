@@ -36,9 +36,33 @@ static void one_size(struct pair pair, size_t size, uint64_t *sequence)
 
 static void sizes(unsigned kind)
 {
-	static const size_t some[] = { 0, 1, 15, 16, 17, 47, 48, 49, 63, 64, 65, 111, 112, 113, 127,
-		                       128, 129, 1007, 1008, 1009, 1023, 1024, 1025,
-		                       CAPACITY - 65, CAPACITY - 64, CAPACITY - 1, CAPACITY };
+	static const size_t some[] = { 0,
+		                       1,
+		                       15,
+		                       16,
+		                       17,
+		                       47,
+		                       48,
+		                       49,
+		                       63,
+		                       64,
+		                       65,
+		                       111,
+		                       112,
+		                       113,
+		                       127,
+		                       128,
+		                       129,
+		                       1007,
+		                       1008,
+		                       1009,
+		                       1023,
+		                       1024,
+		                       1025,
+		                       CAPACITY - 65,
+		                       CAPACITY - 64,
+		                       CAPACITY - 1,
+		                       CAPACITY };
 	static unsigned char large[CAPACITY + 1];
 	struct pair pair = make_pair(kind, CAPACITY);
 	struct mdg_message message = { .data = large, .size = CAPACITY + 1 };
@@ -68,10 +92,13 @@ enum { FLIGHT_MOST = 256, BATCH = 5 };
 /* A ring, and the model that it is compared with. */
 struct flight {
 	struct pair pair;
-	size_t capacity, room;  /* of what is in it, with 64 for each */
-	size_t nothing, rest;   /* of that, behind the last one sent, and the last one received */
+	size_t capacity, room; /* of what is in it, with 64 for each */
+	size_t nothing, rest;  /* of that, behind the last one sent, and the last one received */
 	uint64_t sent, received, cancelled;
-	struct flown { size_t size, before, rest; uint64_t cancelled; } message[FLIGHT_MOST];
+	struct flown {
+		size_t size, before, rest;
+		uint64_t cancelled;
+	} message[FLIGHT_MOST];
 	uint64_t last; /* the sequence of what was received last, plus one */
 };
 

@@ -14,7 +14,8 @@ static mdg_namespace *ns;
 
 static mdg_channel *enter(unsigned role, uint32_t kind, uint64_t capacity)
 {
-	struct mdg_channel_options options = { .size = sizeof options, .kind = kind,
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .kind = kind,
 		                               .capacity = capacity };
 	mdg_channel *channel = NULL;
 	CHECK(mdg_channel_open(&channel, ns, "sizes", role, &options) == 0);
@@ -24,7 +25,8 @@ static mdg_channel *enter(unsigned role, uint32_t kind, uint64_t capacity)
 static void fill(unsigned char *bytes, size_t size, unsigned salt)
 {
 	for (size_t i = 0; i < size; i++)
-		bytes[i] = (unsigned char)(salt + i * 7 + 2); /* 2: what a record that is READY begins with */
+		bytes[i] = (unsigned char)(salt + i * 7 +
+		                           2); /* 2: what a record that is READY begins with */
 }
 
 static bool is_filled(const unsigned char *bytes, size_t size, unsigned salt)
@@ -78,7 +80,8 @@ static void chase(uint32_t kind, size_t capacity)
 	unsigned wrong = 0;
 	CHECK(pthread_create(&thread, NULL, talk, talker) == 0);
 	for (unsigned i = 0; i < CHASED && wrong == 0; i++) {
-		int size = mdg_recv(listener, bytes, sizeof bytes, &message, mdg_deadline(20000000000u));
+		int size = mdg_recv(listener, bytes, sizeof bytes, &message,
+		                    mdg_deadline(20000000000u));
 		wrong += size != (int)(40 + i % 60) || message.sequence != i ||
 		         !is_filled(bytes, 40 + i % 60, i);
 	}

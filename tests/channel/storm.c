@@ -25,7 +25,11 @@
 #include "channel/handles.h"
 
 enum {
-	SIDE = 4, NUMBERS = 1 << 15, CAPACITY = 4096, BATCH = 3, HANG_S = 30,
+	SIDE = 4,
+	NUMBERS = 1 << 15,
+	CAPACITY = 4096,
+	BATCH = 3,
+	HANG_S = 30,
 	EACH_KILL = SLOWLY ? 60 : 150 /* messages between two kills, about */
 };
 enum state { NONE, INTENT, SENT, NEVER };
@@ -38,11 +42,11 @@ struct place {
 static struct storm {
 	_Atomic uint32_t rest, failures, progress;
 	_Atomic uint32_t used_up; /* a talker has no number left: the round ends */
-	_Atomic uint64_t last; /* stream: the number behind the last unmarked message */
+	_Atomic uint64_t last;    /* stream: the number behind the last unmarked message */
 	struct place talker[SIDE], listener[SIDE];
 	_Atomic uint32_t next[SIDE];
 	_Atomic uint8_t state[SIDE][NUMBERS], got[SIDE][NUMBERS];
-} *storm;
+} * storm;
 
 static const struct kind {
 	const char *name;
@@ -65,10 +69,10 @@ static void fail(const char *what, int64_t code)
 		        (unsigned long long)seed, (int)getpid(), what, (long long)code,
 		        code < 0 ? mdg_strerror((int)code) : "");
 }
-#define MUST(expression) \
-	do { \
-		if (!(expression)) \
-			fail(#expression, __LINE__); \
+#define MUST(expression)                                                                           \
+	do {                                                                                       \
+		if (!(expression))                                                                 \
+			fail(#expression, __LINE__);                                               \
 	} while (0)
 
 static uint64_t my_random;
@@ -87,7 +91,9 @@ static uint64_t some_deadline(void)
 
 /* ---- letters ---------------------------------------------------------------------------- */
 
-struct letter { uint32_t talker, number, sum, zero; };
+struct letter {
+	uint32_t talker, number, sum, zero;
+};
 
 static size_t letter_size(uint32_t number)
 {
@@ -173,8 +179,8 @@ static void talk_many(mdg_channel *channel, uint32_t talker, uint32_t number)
 	struct mdg_message messages[BATCH];
 	bool in_place = some(2) == 0;
 	for (uint32_t i = 0; i < BATCH; i++) {
-		messages[i] = (struct mdg_message){ .data = bytes[i],
-			                            .size = letter_size(number + i) };
+		messages[i] =
+			(struct mdg_message){ .data = bytes[i], .size = letter_size(number + i) };
 		if (!in_place)
 			write_letter(bytes[i], talker, number + i);
 	}
@@ -264,7 +270,7 @@ struct listener {
 	uint32_t next[SIDE]; /* of each talker: behind the last that it saw */
 	bool saw[SIDE];
 	uint64_t sequence;
-	bool last;           /* comes when all others have ended */
+	bool last; /* comes when all others have ended */
 };
 
 /* Each to one: counted, before it is released. */
@@ -280,8 +286,8 @@ static void take_once(struct listener *me, const struct mdg_message *message,
 	if (letter->number < me->next[letter->talker])
 		fail("not in order", letter->number);
 	me->next[letter->talker] = letter->number + 1;
-	if (kind->kind == MDG_STREAM && atomic_exchange(&storm->last, message->sequence + 1) >
-	                                        message->sequence)
+	if (kind->kind == MDG_STREAM &&
+	    atomic_exchange(&storm->last, message->sequence + 1) > message->sequence)
 		fail("not in the stream's order", letter->number);
 }
 
@@ -405,7 +411,8 @@ static void listen(void *argument)
 {
 	const unsigned *which = argument;
 	struct listener me = { .place = &storm->listener[*which] };
-	struct mdg_channel_options options = { .size = sizeof options, .from = some(3),
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .from = some(3),
 		                               .wait = some(5) == 0 };
 	int rc = mdg_channel_open(&me.channel, ns, "storm", MDG_LISTENER, &options);
 	if (rc != 0) {

@@ -13,7 +13,7 @@ enum { CAPACITY = 1024, PLAYS = 5, T = MDG_TALKER, L = MDG_LISTENER };
 
 static struct board {
 	_Atomic uint32_t waits;
-} *board;
+} * board;
 
 typedef void act(mdg_channel *talks, mdg_channel *listens);
 
@@ -22,7 +22,7 @@ static const struct scene {
 	unsigned kind, full;
 	unsigned roles, role; /* whose handles there are meanwhile; the sleeper's */
 	act *before, *sleeps, *wakes;
-} *scene;
+} * scene;
 
 /* From here on it waits. */
 static void about_to_wait(void)

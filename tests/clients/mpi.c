@@ -30,8 +30,9 @@ static long ring(void)
 	for (int i = 0; i < WORDS; i++)
 		mine[i] = word(rank, i);
 	for (int step = 1; step <= size; step++) {
-		MPI_Sendrecv(mine, WORDS, MPI_UNSIGNED, (rank + 1) % size, 1, next, WORDS, MPI_UNSIGNED,
-		             (rank + size - 1) % size, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+		MPI_Sendrecv(mine, WORDS, MPI_UNSIGNED, (rank + 1) % size, 1, next, WORDS,
+		             MPI_UNSIGNED, (rank + size - 1) % size, 1, MPI_COMM_WORLD,
+		             MPI_STATUS_IGNORE);
 		for (int i = 0; i < WORDS; i++) {
 			right += next[i] == word((rank + size - step) % size, i);
 			mine[i] = next[i];
@@ -81,7 +82,8 @@ int main(int argc, char **argv)
 	MPI_Barrier(MPI_COMM_WORLD);
 	if (rank == 0) {
 		/* permissions, bytes, attachments */
-		if (system("sed 1d /proc/sysvipc/shm | awk '{ print \"segment:\", $3, $4, $7 }' | sort") != 0)
+		if (system("sed 1d /proc/sysvipc/shm | awk '{ print \"segment:\", $3, $4, $7 }' | "
+		           "sort") != 0)
 			puts("system fails");
 		fflush(stdout);
 	}

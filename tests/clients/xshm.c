@@ -121,7 +121,8 @@ static void let_go(struct shared_image *shared)
 static unsigned long colour(int x, int y, unsigned seed)
 {
 	return ((unsigned long)(unsigned)x * 2654435761u ^ (unsigned long)(unsigned)y * 40503u ^
-	        seed * 69069u) & 0xffffff;
+	        seed * 69069u) &
+	       0xffffff;
 }
 
 static void paint(XImage *image, unsigned seed)
@@ -136,7 +137,8 @@ static long equal_pixels(XImage *one, XImage *other)
 	long equal = 0;
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++)
-			equal += (XGetPixel(one, x, y) & 0xffffff) == (XGetPixel(other, x, y) & 0xffffff);
+			equal += (XGetPixel(one, x, y) & 0xffffff) ==
+			         (XGetPixel(other, x, y) & 0xffffff);
 	return equal;
 }
 
@@ -275,7 +277,8 @@ static void refused(void)
 	shared.info.readOnly = True;
 	attach(&shared, "attach, read-only");
 	put(&shared, 5, "put, read-only");
-	printf("get, read-only: returns %d\n", XShmGetImage(display, root, shared.image, 0, 0, AllPlanes));
+	printf("get, read-only: returns %d\n",
+	       XShmGetImage(display, root, shared.image, 0, 0, AllPlanes));
 	print_answer("get, read-only");
 	shmctl(shared.info.shmid, IPC_RMID, NULL);
 	let_go(&shared);

@@ -35,11 +35,11 @@ static void confine(int refused, int error)
 	size_t n = 0;
 	code[n++] = (struct ban_instruction){ BAN_LOAD, 0, 0, BAN_AT_NUMBER };
 	for (int i = 0; i < CALLS; i++) {
-		code[n++] = (struct ban_instruction){ BAN_IF_EQUAL, 0, 1,
-			                              (uint32_t)calls[i].number };
-		code[n++] = (struct ban_instruction){
-			BAN_RETURN, 0, 0, i == refused ? REFUSE | (uint32_t)error : BAN_ALLOW
-		};
+		code[n++] =
+			(struct ban_instruction){ BAN_IF_EQUAL, 0, 1, (uint32_t)calls[i].number };
+		code[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0,
+			                              i == refused ? REFUSE | (uint32_t)error
+			                                           : BAN_ALLOW };
 	}
 	code[n++] = (struct ban_instruction){ BAN_RETURN, 0, 0, KILL_PROCESS };
 	struct ban_program program = { (unsigned short)n, code };

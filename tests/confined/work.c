@@ -28,10 +28,10 @@ struct work {
 		mdg_event event;
 		mdg_rwlock rwlock;
 		_Atomic int stage;
-	} *memory;
+	} * memory;
 };
 
-#define SECONDS(n) mdg_deadline((n) * UINT64_C(1000000000))
+#define SECONDS(n) mdg_deadline((n)*UINT64_C(1000000000))
 
 static struct work *work_begin(void)
 {
@@ -214,7 +214,8 @@ static mdg_namespace *ns;
 
 static mdg_channel *enter(unsigned kind, unsigned role)
 {
-	struct mdg_channel_options options = { .size = sizeof options, .kind = kind,
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .kind = kind,
 		                               .capacity = 65536 };
 	mdg_channel *channel = NULL;
 	if (!CHECK(mdg_channel_open(&channel, ns, "confined", role, &options) == 0))

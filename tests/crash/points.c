@@ -53,7 +53,7 @@ enum {
 	LONG_PAUSE_MS = 1000,    /* once in each scenario: he asks many times, and is not misled */
 	WAIT_MS = 50 * SLOWNESS, /* for the dead */
 	TRIES = 10,
-	TIME_STORES = 12,        /* of two times: note and store */
+	TIME_STORES = 12, /* of two times: note and store */
 	SECOND = 1000000000
 };
 enum way { BY_CHECK, BY_USE, BY_STOP, WAYS };
@@ -64,7 +64,7 @@ struct reference {
 	int again_before, again_after;     /* the second time, after each of the two */
 	int result;                        /* of the operation */
 	unsigned points;
-	struct victim whole;               /* as it was at its end, unharmed */
+	struct victim whole; /* as it was at its end, unharmed */
 };
 
 struct settings {
@@ -92,7 +92,7 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec - ready;
 }
 
-#define FOUND(kind) (1u << MDG_FOUND_##kind)
+#define FOUND(kind)    (1u << MDG_FOUND_##kind)
 #define FOUND_OF_DEATH (FOUND(DEAD_SLOT) | FOUND(DEAD_OWNER))
 
 static int come_and_check(const struct world *world, void *argument)
@@ -281,7 +281,10 @@ static bool learn_one(const struct scenario *scenario, bool whole, struct refere
 		reference->alive = desk->state;
 	}
 	kill_victim(&victim, scenario);
-	union { const struct scenario *is; void *passed; } argument = { scenario };
+	union {
+		const struct scenario *is;
+		void *passed;
+	} argument = { scenario };
 	world_run(&world, come_and_check, argument.passed, HANG_MS);
 	*(whole ? &reference->after : &reference->before) = desk->state;
 	*(whole ? &reference->again_after : &reference->again_before) =
@@ -309,8 +312,8 @@ static void set_owners_apart(const struct reference *reference)
 		const struct seen *after = &reference->after.segment[i];
 		if ((now->file_mode != before->file_mode && now->file_mode != after->file_mode) ||
 		    (now->file_uid != before->file_uid && now->file_uid != after->file_uid))
-			complain("the file of segment %d has the mode %o and the owner %u",
-			         now->id, now->file_mode, now->file_uid);
+			complain("the file of segment %d has the mode %o and the owner %u", now->id,
+			         now->file_mode, now->file_uid);
 	}
 	bool set = desk->state.segment[0].mode == reference->after.segment[0].mode;
 	state_set_file_owners(&desk->state, set ? &reference->after : &reference->before);
@@ -347,9 +350,10 @@ static void judge_again(const struct reference *reference, int rc, bool happened
 {
 	bool same = state_same(&reference->before, &reference->after);
 	int wanted = happened ? reference->again_after : reference->again_before;
-	if (rc != wanted && !(same && (rc == reference->again_before || rc == reference->again_after)))
-		complain("the second time gives %d (%s), not %d", rc, rc < 0 ? mdg_strerror(rc) : "",
-		         wanted);
+	if (rc != wanted &&
+	    !(same && (rc == reference->again_before || rc == reference->again_after)))
+		complain("the second time gives %d (%s), not %d", rc,
+		         rc < 0 ? mdg_strerror(rc) : "", wanted);
 }
 
 /* A damaged registry is mended by the check alone. But once it has begun to, and
@@ -357,14 +361,14 @@ static void judge_again(const struct reference *reference, int rc, bool happened
 static bool is_to_be_used(const struct world *world, bool *mending)
 {
 	static struct raw raw;
-	*mending = *mending || (raw_read(world, &raw) &&
-	                        raw_head(&raw)->undo_count == MDG__REBUILDING);
+	*mending = *mending ||
+	           (raw_read(world, &raw) && raw_head(&raw)->undo_count == MDG__REBUILDING);
 	return *mending;
 }
 
 /* False: the operation ended before it got to this point. */
-static bool kill_at(const struct scenario *scenario, const struct reference *reference, enum way way,
-                    unsigned point, struct course *course)
+static bool kill_at(const struct scenario *scenario, const struct reference *reference,
+                    enum way way, unsigned point, struct course *course)
 {
 	struct world world;
 	struct victim victim = { 0 };
@@ -375,7 +379,10 @@ static bool kill_at(const struct scenario *scenario, const struct reference *ref
 	if (event == VICTIM_DIED)
 		complain("it dies of itself");
 	kill_victim(&victim, scenario);
-	union { const struct scenario *is; void *passed; } argument = { scenario };
+	union {
+		const struct scenario *is;
+		void *passed;
+	} argument = { scenario };
 	bool damaged = (scenario->flags & SCENARIO_DAMAGED) && way == BY_USE;
 	if (event != VICTIM_DIED && (!damaged || is_to_be_used(&world, &course->happened))) {
 		world_run(&world, way == BY_CHECK ? come_and_check : come_and_use, argument.passed,
@@ -445,7 +452,10 @@ static void pause_and_go_on(struct victim *victim, const struct world *world,
 	int pause = paused_long ? PAUSE_MS : LONG_PAUSE_MS;
 	paused_long = paused_long || wait;
 	desk->rc = -1;
-	union { const struct scenario *is; void *passed; } argument = { scenario };
+	union {
+		const struct scenario *is;
+		void *passed;
+	} argument = { scenario };
 	pid_t other = world_begin(world, work_beside, argument.passed);
 	int status = world_await(other, wait ? pause : HANG_MS);
 	if (status == -1 && !wait)
@@ -524,9 +534,9 @@ static unsigned run_way(const struct scenario *scenario, const struct reference 
 		         scenario->name, way_names[way], point, reference->points);
 		if (!settings->all && !is_chosen(scenario, reference, way, point))
 			continue;
-		more = way == BY_STOP ? stop_at(scenario, reference, point)
-		                      : kill_in_time(scenario, reference, way, point, &course,
-		                                     longest);
+		more = way == BY_STOP
+		               ? stop_at(scenario, reference, point)
+		               : kill_in_time(scenario, reference, way, point, &course, longest);
 		runs++;
 	}
 	if (!more && point + 4 < reference->points)
@@ -566,10 +576,11 @@ static int run_scenario(const struct scenario *scenario, const struct settings *
 		if ((settings->only < 0 || settings->only == way) &&
 		    !(way == BY_STOP && (scenario->flags & SCENARIO_CHILD)))
 			runs += run_way(scenario, &reference, (enum way)way, settings, &longest);
-	dprintf(STDOUT_FILENO, "%-20s %4u points: %3u stores, %2u calls; %4u deaths and pauses; "
-	        "longest wait %2llu ms%s\n", scenario->name, points, reference.whole.stores,
-	        reference.whole.calls, runs, (unsigned long long)(longest / 1000000),
-	        desk->complaints != 0 ? "; FAILED" : "");
+	dprintf(STDOUT_FILENO,
+	        "%-20s %4u points: %3u stores, %2u calls; %4u deaths and pauses; "
+	        "longest wait %2llu ms%s\n",
+	        scenario->name, points, reference.whole.stores, reference.whole.calls, runs,
+	        (unsigned long long)(longest / 1000000), desk->complaints != 0 ? "; FAILED" : "");
 	return desk->complaints == 0 ? 0 : 1;
 }
 

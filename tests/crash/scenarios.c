@@ -269,8 +269,10 @@ static int make_cut(struct scene *scene)
 }
 
 static const struct scenario cut_off = { .name = "a maker with attachments",
-	                                 .prepare = attach_much, .operate = make_cut };
-static const struct scenario locking = { .name = "a lock owner", .prepare = attach_held,
+	                                 .prepare = attach_much,
+	                                 .operate = make_cut };
+static const struct scenario locking = { .name = "a lock owner",
+	                                 .prepare = attach_held,
 	                                 .operate = make_cut };
 
 static bool arrange_dead(struct world *world)
@@ -353,14 +355,20 @@ static int write_settings(const struct world *world, void *unused)
 	mdg_namespace *ns = world_open(world);
 	char next_id[16];
 	(void)snprintf(next_id, sizeof(next_id), "%d", world_first_id(ns) + 32808);
-	const struct { unsigned setting; const char *text; } written[] = {
-		{ MDG__SHMMAX, "100000000" }, { MDG__SHMMNI, "60\n" }, { MDG__NEXT_ID, next_id },
+	const struct {
+		unsigned setting;
+		const char *text;
+	} written[] = {
+		{ MDG__SHMMAX, "100000000" },
+		{ MDG__SHMMNI, "60\n" },
+		{ MDG__NEXT_ID, next_id },
 	};
 	(void)unused;
 	for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
 		int fd = mdg__host_setting_open(ns, written[i].setting, O_WRONLY);
 		size_t length = strlen(written[i].text);
-		if (fd < 0 || write(fd, written[i].text, length) != (ssize_t)length || close(fd) != 0)
+		if (fd < 0 || write(fd, written[i].text, length) != (ssize_t)length ||
+		    close(fd) != 0)
 			return -1;
 	}
 	return 0;
@@ -394,8 +402,14 @@ static bool arrange_damage(struct world *world)
 
 /* ---- the table ---------------------------------------------------------------------- */
 
-#define SMALL { .segments = 64, .processes = 16 }
-#define SHARED { .segments = 64, .processes = 16, .flags = MDG_NS_SHARED }
+#define SMALL                                                                                      \
+	{                                                                                          \
+		.segments = 64, .processes = 16                                                    \
+	}
+#define SHARED                                                                                     \
+	{                                                                                          \
+		.segments = 64, .processes = 16, .flags = MDG_NS_SHARED                            \
+	}
 
 const struct scenario scenarios[] = {
 	{ "first-use", 40, SCENARIO_FIRST, NULL, NULL, first_use, SMALL },
@@ -414,8 +428,8 @@ const struct scenario scenarios[] = {
 	{ "set-shared-both", 6, SCENARIO_FILE | SCENARIO_MEDDLED, NULL, attach_idle, set_owner,
 	  SHARED },
 	{ "give-away-shared", 6, SCENARIO_FILE, NULL, attach_idle, give_away, SHARED },
-	{ "give-away-shared-both", 6, SCENARIO_FILE | SCENARIO_MEDDLED, NULL, attach_idle, give_away,
-	  SHARED },
+	{ "give-away-shared-both", 6, SCENARIO_FILE | SCENARIO_MEDDLED, NULL, attach_idle,
+	  give_away, SHARED },
 	{ "remove", 30, 0, NULL, NULL, remove_idle, SMALL },
 	{ "remove-shared", 30, 0, NULL, NULL, remove_idle, SHARED },
 	{ "remove-held", 15, 0, NULL, NULL, remove_held, SMALL },
@@ -429,11 +443,26 @@ const struct scenario scenarios[] = {
 	{ "reap-met", 150, 0, arrange_dead, NULL, ask_for_one, SMALL },
 	{ "take-over", 80, 0, arrange_dead_owner, NULL, get_keyed, SMALL },
 	{ "inherit-slot", 150, 0, arrange_full_house, NULL, attach_idle, SMALL },
-	{ "grow-processes", 30, 0, arrange_first_slots, NULL, attach_idle,
+	{ "grow-processes",
+	  30,
+	  0,
+	  arrange_first_slots,
+	  NULL,
+	  attach_idle,
 	  { .segments = 64, .processes = 64 } },
-	{ "grow-segments", 60, 0, arrange_first_segments, NULL, get_keyed,
+	{ "grow-segments",
+	  60,
+	  0,
+	  arrange_first_segments,
+	  NULL,
+	  get_keyed,
 	  { .segments = 128, .processes = 16 } },
-	{ "grow-attachments", 30, 0, arrange_first_attachments, NULL, attach_room,
+	{ "grow-attachments",
+	  30,
+	  0,
+	  arrange_first_attachments,
+	  NULL,
+	  attach_room,
 	  { .segments = 128, .processes = 16 } },
 	{ "take-settings", 60, 0, arrange_settings, NULL, get_private, SMALL },
 	{ "named-create", 60, 0, NULL, NULL, make_named, SMALL },

@@ -21,11 +21,11 @@ struct scene {
 };
 
 enum {
-	SCENARIO_FIRST = 1,    /* nobody has made the namespace yet */
-	SCENARIO_CHILD = 2,    /* the forked child is the victim, not its parent */
-	SCENARIO_DAMAGED = 4,  /* the registry is damaged before, and after a half repair */
-	SCENARIO_FILE = 8,     /* a file's mode changes with the entry's, but not in one */
-	SCENARIO_MEDDLED = 16  /* others, while it is stopped, change the same segment */
+	SCENARIO_FIRST = 1,   /* nobody has made the namespace yet */
+	SCENARIO_CHILD = 2,   /* the forked child is the victim, not its parent */
+	SCENARIO_DAMAGED = 4, /* the registry is damaged before, and after a half repair */
+	SCENARIO_FILE = 8,    /* a file's mode changes with the entry's, but not in one */
+	SCENARIO_MEDDLED = 16 /* others, while it is stopped, change the same segment */
 };
 
 struct scenario {

@@ -36,24 +36,27 @@
 #include <time.h>
 
 enum {
-	WORKERS_MOST = 64, KEYS = 6, NAMES = 3, HELD_MOST = 12,
-	EACH_KILL = 150,    /* operations of all workers, about */
-	HANG_S = 20         /* without a single operation of anybody */
+	WORKERS_MOST = 64,
+	KEYS = 6,
+	NAMES = 3,
+	HELD_MOST = 12,
+	EACH_KILL = 150, /* operations of all workers, about */
+	HANG_S = 20      /* without a single operation of anybody */
 };
 
 /* One worker's place, in memory that all share. */
 struct place {
 	pid_t pid;
 	atomic_uint operations;
-	atomic_uint resting;   /* it has seen that all are to rest */
-	uint32_t held_count;   /* what it has attached; exact while it rests */
+	atomic_uint resting; /* it has seen that all are to rest */
+	uint32_t held_count; /* what it has attached; exact while it rests */
 	int32_t held[HELD_MOST];
 };
 
 static struct desk {
 	atomic_uint rest, failures, operations;
 	struct place place[WORKERS_MOST];
-} *desk;
+} * desk;
 
 static unsigned workers = 16, kills = 300;
 static unsigned inside; /* of the kills: holding the writer lock */
@@ -187,11 +190,21 @@ static void change(struct worker *worker)
 	if (id < 0)
 		return;
 	switch (below(&worker->random, 6)) {
-	case 0: rc = mdg_segment_set(worker->ns, id, geteuid(), getegid(), 0640); break;
-	case 1: rc = mdg_segment_lock(worker->ns, id, 1); break;
-	case 2: rc = mdg_segment_lock(worker->ns, id, 0); break;
-	case 3: rc = mdg_segment_remove(worker->ns, id); break;
-	default: rc = mdg_segment_stat(worker->ns, id, 0, &info); break;
+	case 0:
+		rc = mdg_segment_set(worker->ns, id, geteuid(), getegid(), 0640);
+		break;
+	case 1:
+		rc = mdg_segment_lock(worker->ns, id, 1);
+		break;
+	case 2:
+		rc = mdg_segment_lock(worker->ns, id, 0);
+		break;
+	case 3:
+		rc = mdg_segment_remove(worker->ns, id);
+		break;
+	default:
+		rc = mdg_segment_stat(worker->ns, id, 0, &info);
+		break;
 	}
 	expect("changing", rc, id, MAY(-EINVAL, -ENOMEM));
 }
@@ -367,7 +380,8 @@ static bool map_registry(void)
 		return false;
 	head = map;
 	uint64_t buckets = aligned(MDG__TABLE_ALIGN + (head->segment_capacity + 63) / 64 * 8u);
-	processes = (const void *)((const char *)map + aligned(buckets + (uint64_t)head->bucket_count * 4u));
+	processes = (const void *)((const char *)map +
+	                           aligned(buckets + (uint64_t)head->bucket_count * 4u));
 	return true;
 }
 
@@ -459,8 +473,8 @@ static void check_counts(void *argument)
 	CHECK(mdg_namespace_info(ns, 0, &totals) == 0);
 	while (mdg_segment_next(ns, &cursor, 0, &info) > 0) {
 		if (!CHECK(info.attached == count_held(info.id)))
-			fprintf(stderr, "segment %d: %u attached, %u held\n", info.id, info.attached,
-			        count_held(info.id));
+			fprintf(stderr, "segment %d: %u attached, %u held\n", info.id,
+			        info.attached, count_held(info.id));
 		attached += info.attached;
 		listed++;
 	}
@@ -515,7 +529,8 @@ static unsigned count_files(void)
 /* A file system of our own, where nobody else takes memory: true when we may. */
 static bool mount_own(void)
 {
-	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mkdir(directory, 0700) == 0 &&
 	       mount("storm", directory, "tmpfs", 0, "size=64m,mode=0700") == 0;
 }
@@ -556,7 +571,8 @@ static void weather(uint64_t *random, bool own)
 	CHECK(!own || blocks_used() == before);
 	CHECK(atomic_load(&desk->failures) == 0);
 	printf("%u operations, %u kills, %u of them within the writer lock%s\n",
-	       atomic_load(&desk->operations), kills, inside, own ? "; memory back to the block" : "");
+	       atomic_load(&desk->operations), kills, inside,
+	       own ? "; memory back to the block" : "");
 }
 
 int main(int argc, char **argv)

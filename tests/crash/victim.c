@@ -54,7 +54,7 @@ struct syscall_info {
 };
 #define GET_SIGMASK 0x420a
 #define SET_SIGMASK 0x420b
-#define OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK)
+#define OPTIONS     (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK)
 #ifndef PTRACE_O_EXITKILL
 #define PTRACE_O_EXITKILL (1 << 20)
 #endif
@@ -73,7 +73,8 @@ static int *result; /* shared with the victims */
 
 void victim_init(void)
 {
-	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	              0);
 	if (result == MAP_FAILED) {
 		perror("mmap");
 		exit(1);
@@ -130,7 +131,7 @@ struct answer {
 	struct victim_range range[8];
 };
 
-static struct answer kept;     /* in the victim's memory; only the helper uses these */
+static struct answer kept; /* in the victim's memory; only the helper uses these */
 static char maps[1 << 17];
 static _Alignas(64) char helper_stack[1 << 16];
 static int helper_channel;
@@ -175,8 +176,8 @@ static void protect(int protection)
 {
 	for (int i = 0; i < kept.ranges; i++) {
 		uint64_t start = kept.range[i].start;
-		(void)syscall(SYS_mprotect, (uintptr_t)start,
-		              (size_t)(kept.range[i].end - start), protection);
+		(void)syscall(SYS_mprotect, (uintptr_t)start, (size_t)(kept.range[i].end - start),
+		              protection);
 	}
 }
 
@@ -355,20 +356,20 @@ static bool forks(uint64_t number)
  * asks, or concerns this process alone. */
 static bool is_noticed(uint64_t number, const uint64_t argument[6])
 {
-	static const long calls[] = {
-		SYS_close, SYS_ftruncate, SYS_fallocate, SYS_fchmod, SYS_fchown, SYS_unlinkat,
-		SYS_mkdirat, SYS_fchmodat, SYS_setxattr, SYS_removexattr, SYS_pwrite64, SYS_write,
+	static const long calls[] = { SYS_close,       SYS_ftruncate,   SYS_fallocate, SYS_fchmod,
+		                      SYS_fchown,      SYS_unlinkat,    SYS_mkdirat,   SYS_fchmodat,
+		                      SYS_setxattr,    SYS_removexattr, SYS_pwrite64,  SYS_write,
 #ifdef SYS_ftruncate64
-		SYS_ftruncate64,
+		                      SYS_ftruncate64,
 #endif
 #ifdef SYS_fchown32
-		SYS_fchown32,
+		                      SYS_fchown32,
 #endif
 #ifdef SYS_mkdir
-		SYS_mkdir, SYS_chmod, SYS_unlink, SYS_rmdir, SYS_link,
+		                      SYS_mkdir,       SYS_chmod,       SYS_unlink,    SYS_rmdir,
+		                      SYS_link,
 #endif
-		SYS_linkat, SYS_renameat
-	};
+		                      SYS_linkat,      SYS_renameat };
 	if (number == SYS_openat)
 		return (argument[2] & O_CREAT) != 0;
 #ifdef SYS_fcntl64
@@ -402,7 +403,7 @@ static bool depends_on_time(uint64_t number)
 #ifdef SYS__llseek
 		SYS__llseek,
 #endif
-		SYS_lseek, SYS_futex
+		SYS_lseek,      SYS_futex
 	};
 	return ONE_OF(number, calls);
 }
@@ -599,14 +600,16 @@ enum victim_event victim_child_next(struct victim *victim)
 		ssize_t now = pread(fd, bytes_now, sizeof(bytes_now), 0);
 		bool same = now == before && memcmp(bytes_before, bytes_now, (size_t)now) == 0;
 		signal = WIFSTOPPED(status) && WSTOPSIG(status) != SIGTRAP &&
-		                         WSTOPSIG(status) != SIGSTOP ? WSTOPSIG(status) : 0;
+		                         WSTOPSIG(status) != SIGSTOP
+		                 ? WSTOPSIG(status)
+		                 : 0;
 		if (same && WIFSTOPPED(status) && WSTOPSIG(status) != SIGSTOP)
 			continue;
 		close(fd);
 		victim->stores += !same;
-		return !WIFSTOPPED(status)            ? VICTIM_DIED
+		return !WIFSTOPPED(status)           ? VICTIM_DIED
 		       : WSTOPSIG(status) == SIGSTOP ? VICTIM_ENDED
-		                                      : VICTIM_POINT;
+		                                     : VICTIM_POINT;
 	}
 }
 

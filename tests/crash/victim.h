@@ -33,9 +33,9 @@ enum { VICTIM_CALLS = 512 };
 
 struct victim {
 	pid_t pid;
-	pid_t helper;  /* shares the victim's memory, see victim.c */
-	pid_t child;   /* that the body forked, 0 none; not killed with the victim */
-	int channel;   /* to the helper */
+	pid_t helper;           /* shares the victim's memory, see victim.c */
+	pid_t child;            /* that the body forked, 0 none; not killed with the victim */
+	int channel;            /* to the helper */
 	unsigned stores, calls; /* points until now, by kind */
 	/* System calls begun until now (no futex: how many depends on time), and
 	 * how many points there had been at each: see victim_skip. */
@@ -50,7 +50,9 @@ struct victim {
 	uint64_t call, argument[6];
 	uint64_t mask; /* signals it blocks */
 	int ranges;    /* mappings of the registry that the helper knows */
-	struct victim_range { uint64_t start, end; } range[8];
+	struct victim_range {
+		uint64_t start, end;
+	} range[8];
 };
 
 typedef int victim_body(void *argument);

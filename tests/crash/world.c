@@ -268,9 +268,10 @@ void world_look(const struct world *world, mdg_namespace *ns, uint32_t own)
 		complain("%u data files for %u segments and %u removed ones", files, state->files,
 		         removed);
 	/* With pages of another size than 4096 the sum is for the library to check. */
-	if (state->used != state->segments || (sysconf(_SC_PAGESIZE) == 4096 && pages != state->pages))
-		complain("%u segments of %llu pages are counted, %u of %llu are listed", state->used,
-		         (unsigned long long)state->pages, state->segments,
+	if (state->used != state->segments ||
+	    (sysconf(_SC_PAGESIZE) == 4096 && pages != state->pages))
+		complain("%u segments of %llu pages are counted, %u of %llu are listed",
+		         state->used, (unsigned long long)state->pages, state->segments,
 		         (unsigned long long)pages);
 }
 
@@ -300,14 +301,15 @@ void world_leave(struct world *world)
 void state_print(const char *title, const struct state *state)
 {
 	char text[4000];
-	int at = snprintf(text, sizeof(text), "    %s: %u segments, %llu pages, %u processes, %u files",
-	                  title, state->used, (unsigned long long)state->pages, state->processes,
+	int at = snprintf(text, sizeof(text),
+	                  "    %s: %u segments, %llu pages, %u processes, %u files", title,
+	                  state->used, (unsigned long long)state->pages, state->processes,
 	                  state->files);
 	for (uint32_t i = 0; i < state->segments && i < 6; i++) {
 		const struct seen *seen = &state->segment[i];
 		at += snprintf(text + at, sizeof(text) - (size_t)at,
-		               "; %d key %#x '%s' mode %o size %llu attached %u file %llu %o", seen->id,
-		               (unsigned)seen->key, seen->name, seen->mode,
+		               "; %d key %#x '%s' mode %o size %llu attached %u file %llu %o",
+		               seen->id, (unsigned)seen->key, seen->name, seen->mode,
 		               (unsigned long long)seen->size, seen->attached,
 		               (unsigned long long)seen->file_size, seen->file_mode);
 	}
@@ -374,7 +376,9 @@ bool raw_lock_is_held(const struct world *world)
 	if (!raw_read(world, &raw) || (raw_head(&raw)->lock & 0x7fff) == 0)
 		return false;
 	uint32_t slot = (raw_head(&raw)->lock & 0x7fff) - 1;
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1,
+	struct flock lock = { .l_type = F_WRLCK,
+		              .l_whence = SEEK_SET,
+		              .l_len = 1,
 		              .l_start = (off_t)(processes_at(&raw) +
 		                                 slot * sizeof(struct mdg__process)) };
 	int fd = open(world->registry, O_RDWR | O_CLOEXEC);

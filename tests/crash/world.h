@@ -29,17 +29,17 @@ enum {
 
 /* What a fresh process sees, of all that does not depend on time and pids. */
 struct state {
-	uint32_t used;       /* segments, as mdg_namespace_info counts them */
-	uint32_t processes;  /* slots taken, without the observer's */
+	uint32_t used;      /* segments, as mdg_namespace_info counts them */
+	uint32_t processes; /* slots taken, without the observer's */
 	uint64_t pages;
-	uint32_t files;      /* of segments that are not removed */
+	uint32_t files; /* of segments that are not removed */
 	uint32_t segments;
 	struct seen {
 		int32_t id, key;
 		uint32_t mode, attached, uid, gid;
 		uint64_t size, file_size; /* 0: no file of that name */
 		uint32_t file_mode, file_uid, file_gid;
-		int32_t found;   /* id that a look-up by key or name gives; -1: none */
+		int32_t found; /* id that a look-up by key or name gives; -1: none */
 		char name[MDG_NAME_MAX + 1];
 	} segment[STATE_SEGMENTS];
 };
@@ -47,13 +47,13 @@ struct state {
 struct world {
 	char directory[200], registry[220];
 	struct mdg_namespace_options options;
-	pid_t keeper;  /* 0: none */
+	pid_t keeper; /* 0: none */
 	mdg_id held, idle;
 };
 
 /* In memory that all processes of a test share. */
 struct desk {
-	volatile int rc;      /* what a child has to say */
+	volatile int rc; /* what a child has to say */
 	volatile uint32_t steps;
 	volatile uint32_t complaints;
 	volatile uint64_t wait; /* of the first call after the last death, nanoseconds */

@@ -406,16 +406,36 @@ static void on_segment(const struct op *op)
 {
 	int id = world->id[op->arg[0]];
 	switch ((enum op_kind)op->kind) {
-	case OP_STAT: op_control(id, IPC_STAT, true); break;
-	case OP_STAT_NULL: op_null(id, IPC_STAT); break;
-	case OP_SET: op_set(op); break;
-	case OP_SET_NULL: op_null(id, IPC_SET); break;
-	case OP_REMOVE: op_null(id, IPC_RMID); break;
-	case OP_LOCK: op_null(id, SHM_LOCK); break;
-	case OP_UNLOCK: op_null(id, SHM_UNLOCK); break;
-	case OP_SHM_STAT: op_control(id, SHM_STAT, true); break;
-	case OP_SHM_STAT_ANY: op_control(id, SHM_STAT_ANY, true); break;
-	default: op_control(id, (int)op->arg[1], false); break;
+	case OP_STAT:
+		op_control(id, IPC_STAT, true);
+		break;
+	case OP_STAT_NULL:
+		op_null(id, IPC_STAT);
+		break;
+	case OP_SET:
+		op_set(op);
+		break;
+	case OP_SET_NULL:
+		op_null(id, IPC_SET);
+		break;
+	case OP_REMOVE:
+		op_null(id, IPC_RMID);
+		break;
+	case OP_LOCK:
+		op_null(id, SHM_LOCK);
+		break;
+	case OP_UNLOCK:
+		op_null(id, SHM_UNLOCK);
+		break;
+	case OP_SHM_STAT:
+		op_control(id, SHM_STAT, true);
+		break;
+	case OP_SHM_STAT_ANY:
+		op_control(id, SHM_STAT_ANY, true);
+		break;
+	default:
+		op_control(id, (int)op->arg[1], false);
+		break;
 	}
 }
 
@@ -430,23 +450,61 @@ static void on_index(int index, int command)
 void op_act(const struct op *op)
 {
 	switch ((enum op_kind)op->kind) {
-	case OP_GET: op_get(op); break;
-	case OP_ATTACH: op_attach(op); break;
-	case OP_DETACH: op_detach(op); break;
-	case OP_INDEX_STAT: on_index((int)op->arg[0], SHM_STAT); break;
-	case OP_INDEX_STAT_ANY: on_index((int)op->arg[0], SHM_STAT_ANY); break;
-	case OP_IPC_INFO: op_ipc_info(op); break;
-	case OP_SHM_INFO: op_shm_info(op); break;
-	case OP_INFO_NULL: op_null(0, op->arg[0] == 0 ? IPC_INFO : SHM_INFO); break;
-	case OP_TABLE: log_table(); break;
-	case OP_WRITE: op_write(op); break;
-	case OP_READ: op_read(op); break;
-	case OP_UNMAP: op_unmap(op); break;
-	case OP_MAP: op_map(op); break;
-	case OP_REMAP: op_remap(op); break;
-	case OP_PROTECT: op_protect(op); break;
-	case OP_NAP: phase_begin(); log_outcome(DONE); break;
-	case OP_SURVEY: log_outcome(DONE); log_totals_and_all(); break;
-	default: on_segment(op); break;
+	case OP_GET:
+		op_get(op);
+		break;
+	case OP_ATTACH:
+		op_attach(op);
+		break;
+	case OP_DETACH:
+		op_detach(op);
+		break;
+	case OP_INDEX_STAT:
+		on_index((int)op->arg[0], SHM_STAT);
+		break;
+	case OP_INDEX_STAT_ANY:
+		on_index((int)op->arg[0], SHM_STAT_ANY);
+		break;
+	case OP_IPC_INFO:
+		op_ipc_info(op);
+		break;
+	case OP_SHM_INFO:
+		op_shm_info(op);
+		break;
+	case OP_INFO_NULL:
+		op_null(0, op->arg[0] == 0 ? IPC_INFO : SHM_INFO);
+		break;
+	case OP_TABLE:
+		log_table();
+		break;
+	case OP_WRITE:
+		op_write(op);
+		break;
+	case OP_READ:
+		op_read(op);
+		break;
+	case OP_UNMAP:
+		op_unmap(op);
+		break;
+	case OP_MAP:
+		op_map(op);
+		break;
+	case OP_REMAP:
+		op_remap(op);
+		break;
+	case OP_PROTECT:
+		op_protect(op);
+		break;
+	case OP_NAP:
+		phase_begin();
+		log_outcome(DONE);
+		break;
+	case OP_SURVEY:
+		log_outcome(DONE);
+		log_totals_and_all();
+		break;
+	default:
+		on_segment(op);
+		break;
 	}
 }

@@ -174,7 +174,8 @@ void death_finish(void)
 	struct actor *dead = &world->actor[world->dying];
 	if (world->zombie) {
 		siginfo_t info;
-		while (waitid(P_PID, (id_t)dead->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+		while (waitid(P_PID, (id_t)dead->pid, &info, WEXITED | WNOWAIT) != 0 &&
+		       errno == EINTR)
 			;
 	} else {
 		wait_child(dead->pid);
@@ -256,15 +257,31 @@ enum step_fate op_of_life(const struct op *op)
 	int actor = me;
 	switch ((enum op_kind)op->kind) {
 	case OP_START:
-	case OP_FORK: op_fork(op); break;
-	case OP_VFORK: op_vfork(op); break;
-	case OP_EXEC: op_exec(); break;
-	case OP_EXIT: op_exit(op); break;
-	case OP_KILL: return op_kill(op);
-	case OP_REAP: op_reap(); break;
-	case OP_CLOSEFROM: op_closefrom(); break;
-	case OP_USER: op_user(op); break;
-	default: return STEP_NOT_OF_LIFE;
+	case OP_FORK:
+		op_fork(op);
+		break;
+	case OP_VFORK:
+		op_vfork(op);
+		break;
+	case OP_EXEC:
+		op_exec();
+		break;
+	case OP_EXIT:
+		op_exit(op);
+		break;
+	case OP_KILL:
+		return op_kill(op);
+	case OP_REAP:
+		op_reap();
+		break;
+	case OP_CLOSEFROM:
+		op_closefrom();
+		break;
+	case OP_USER:
+		op_user(op);
+		break;
+	default:
+		return STEP_NOT_OF_LIFE;
 	}
 	/* A forked child has no part in the step that made it. */
 	return me == actor ? STEP_MINE : STEP_ELSEWHERE;

@@ -18,9 +18,12 @@ struct field_names {
 };
 
 static const char *const segment_names[SEGMENT_FIELDS] = {
-	"slot", "errno", "id", "shm_perm.__key", "shm_perm.uid", "shm_perm.gid", "shm_perm.cuid",
-	"shm_perm.cgid", "shm_perm.mode", "shm_perm.__seq", "shm_segsz", "shm_atime", "shm_dtime",
-	"shm_ctime", "shm_cpid", "shm_lpid", "shm_nattch",
+	"slot",           "errno",         "id",
+	"shm_perm.__key", "shm_perm.uid",  "shm_perm.gid",
+	"shm_perm.cuid",  "shm_perm.cgid", "shm_perm.mode",
+	"shm_perm.__seq", "shm_segsz",     "shm_atime",
+	"shm_dtime",      "shm_ctime",     "shm_cpid",
+	"shm_lpid",       "shm_nattch",
 };
 
 static const struct field_names names[REC_TYPES] = {
@@ -39,17 +42,17 @@ enum { PAIRS_MAX = 4096 };
 struct comparison {
 	const struct world *kernel, *madang;
 	struct difference *difference;
-	uint32_t phase;              /* the one that the step is in */
+	uint32_t phase; /* the one that the step is in */
 	uint32_t births;
 	uint32_t birth[ACTORS + 1];  /* of the actor of that number; 0: never born */
 	bool ended[BIRTHS_MAX + 1];  /* this birth exited, was killed, or exec'd */
 	bool forked[BIRTHS_MAX + 1]; /* ... or forked */
 	bool new[SLOTS];             /* the slot has held its segment since that was made */
 	int made, made_id[STEPS_MAX];
-	uint64_t deaths;             /* phases in which somebody died, a bit each */
+	uint64_t deaths; /* phases in which somebody died, a bit each */
 	int pairs, kernel_id[PAIRS_MAX], madang_id[PAIRS_MAX];
-	bool shift_known;            /* by the first id that both gave */
-	int64_t shift;               /* so much higher are Madang's ids, if both are alone */
+	bool shift_known; /* by the first id that both gave */
+	int64_t shift;    /* so much higher are Madang's ids, if both are alone */
 };
 
 static bool is_segment(int type)
@@ -143,8 +146,8 @@ static const struct record *record_at(const struct world *run, size_t offset)
 	return (const void *)(run->log + offset);
 }
 
-static void describe(struct comparison *c, const struct record *record, int field,
-                     int64_t kernel, int64_t madang)
+static void describe(struct comparison *c, const struct record *record, int field, int64_t kernel,
+                     int64_t madang)
 {
 	struct difference *d = c->difference;
 	d->step = record->step;
@@ -212,7 +215,9 @@ static void note_step(struct comparison *c, const struct record *result)
 		return;
 	const struct op *op = &c->kernel->op[result->step];
 	switch ((enum op_kind)op->kind) {
-	case OP_NAP: c->phase += c->phase < PHASES_MAX - 1; break;
+	case OP_NAP:
+		c->phase += c->phase < PHASES_MAX - 1;
+		break;
 	case OP_START:
 	case OP_FORK:
 	case OP_VFORK:
@@ -220,10 +225,17 @@ static void note_step(struct comparison *c, const struct record *result)
 		note_birth(c, op->arg[0]);
 		break;
 	case OP_EXIT:
-	case OP_EXEC: note_end(c, op->actor); break;
-	case OP_KILL: note_end(c, op->arg[0]); break;
-	case OP_GET: note_get(c, op->arg[0], result->value[RESULT_VALUE]); break;
-	default: break;
+	case OP_EXEC:
+		note_end(c, op->actor);
+		break;
+	case OP_KILL:
+		note_end(c, op->arg[0]);
+		break;
+	case OP_GET:
+		note_get(c, op->arg[0], result->value[RESULT_VALUE]);
+		break;
+	default:
+		break;
 	}
 }
 
@@ -245,8 +257,7 @@ static bool ended_early(struct comparison *c)
 	bool crash = kernel->crash_signal != 0 || madang->crash_signal != 0;
 	if (!crash && kernel->finished && madang->finished)
 		return false;
-	const struct world *bad =
-		madang->crash_signal != 0 || !madang->finished ? madang : kernel;
+	const struct world *bad = madang->crash_signal != 0 || !madang->finished ? madang : kernel;
 	d->step = bad->crash_signal != 0 ? bad->crash_step : bad->step;
 	d->kind = d->step < bad->op_count ? bad->op[d->step].kind : OP_KINDS;
 	d->field = crash ? "crash, signal" : "finished (0: it hangs, or died)";

@@ -13,7 +13,7 @@ struct difference {
 	const char *field; /* what differs */
 	int64_t kernel, madang;
 	bool ended_early;
-	char where[80];    /* of what: which slot, page, ... */
+	char where[80]; /* of what: which slot, page, ... */
 };
 
 /* True: they differ, and *ret_difference is the first difference. */

@@ -36,7 +36,7 @@ struct situation {
 	const struct drawing *drawing;
 	int actor;
 	bool alive[ACTORS];
-	uint8_t pages[SLOTS];         /* of the segment; 0: none */
+	uint8_t pages[SLOTS];              /* of the segment; 0: none */
 	uint8_t start[ACTORS][AREA_PAGES]; /* pages attached from here on; 0: nothing begins here */
 	uint8_t place[ACTORS][PLACES];     /* pages */
 };
@@ -144,8 +144,9 @@ static int64_t some_mode(struct situation *s)
 
 static int64_t some_size(struct situation *s)
 {
-	static const int64_t sizes[] = { 1, 100, PAGE - 1, PAGE, PAGE, PAGE + 1, 5000, 2 * PAGE,
-	                                 2 * PAGE, 3 * PAGE, 4 * PAGE, 4 * PAGE + 1, 5 * PAGE };
+	static const int64_t sizes[] = { 1,        100,          PAGE - 1, PAGE,     PAGE,
+		                         PAGE + 1, 5000,         2 * PAGE, 2 * PAGE, 3 * PAGE,
+		                         4 * PAGE, 4 * PAGE + 1, 5 * PAGE };
 	static const int64_t impossible[] = { 0, 0, -1, INT64_MIN, INT64_C(1) << 62 };
 	if (chance(s, 94))
 		return sizes[below(s, sizeof(sizes) / sizeof(sizes[0]))];
@@ -188,19 +189,37 @@ static void draw_set(struct situation *s)
 
 static void draw_control(struct situation *s)
 {
-	static const enum op_kind asks[] = { OP_STAT, OP_STAT, OP_STAT, OP_SHM_STAT, OP_SHM_STAT_ANY,
-	                                     OP_LOCK, OP_UNLOCK };
+	static const enum op_kind asks[] = { OP_STAT,         OP_STAT, OP_STAT,  OP_SHM_STAT,
+		                             OP_SHM_STAT_ANY, OP_LOCK, OP_UNLOCK };
 	static const int64_t unknown[] = { 99, -1, 1000, 16, 0x70, 22 };
 	switch (below(s, 16)) {
-	case 0: step(s, OP_STAT_NULL, some_slot(s), 0, 0, 0); break;
-	case 1: step(s, OP_SET_NULL, some_slot(s), 0, 0, 0); break;
-	case 2: step(s, OP_CONTROL, some_slot(s), unknown[below(s, 6)], 0, 0); break;
-	case 3: step(s, OP_INDEX_STAT, (int64_t)below(s, 70) - 1, 0, 0, 0); break;
-	case 4: step(s, OP_INDEX_STAT_ANY, (int64_t)below(s, 70) - 1, 0, 0, 0); break;
-	case 5: step(s, OP_IPC_INFO, (int64_t)below(s, 1000) - 200, 0, 0, 0); break;
-	case 6: step(s, OP_SHM_INFO, (int64_t)below(s, 1000) - 200, 0, 0, 0); break;
-	case 7: step(s, OP_INFO_NULL, below(s, 2), 0, 0, 0); break;
-	default: step(s, asks[below(s, 7)], some_slot(s), 0, 0, 0); break;
+	case 0:
+		step(s, OP_STAT_NULL, some_slot(s), 0, 0, 0);
+		break;
+	case 1:
+		step(s, OP_SET_NULL, some_slot(s), 0, 0, 0);
+		break;
+	case 2:
+		step(s, OP_CONTROL, some_slot(s), unknown[below(s, 6)], 0, 0);
+		break;
+	case 3:
+		step(s, OP_INDEX_STAT, (int64_t)below(s, 70) - 1, 0, 0, 0);
+		break;
+	case 4:
+		step(s, OP_INDEX_STAT_ANY, (int64_t)below(s, 70) - 1, 0, 0, 0);
+		break;
+	case 5:
+		step(s, OP_IPC_INFO, (int64_t)below(s, 1000) - 200, 0, 0, 0);
+		break;
+	case 6:
+		step(s, OP_SHM_INFO, (int64_t)below(s, 1000) - 200, 0, 0, 0);
+		break;
+	case 7:
+		step(s, OP_INFO_NULL, below(s, 2), 0, 0, 0);
+		break;
+	default:
+		step(s, asks[below(s, 7)], some_slot(s), 0, 0, 0);
+		break;
 	}
 }
 
@@ -317,7 +336,7 @@ static void draw_remap(struct situation *s)
 	if (to >= 0 && first == 0 && new > 0) {
 		if (where < WHERE_PLACE && old == whole)
 			s->start[s->actor][where] = 0;
-		s->start[s->actor][to] = (uint8_t)new;
+		s->start[s->actor][to] = (uint8_t) new;
 	}
 }
 
@@ -422,7 +441,8 @@ static void draw_step(struct situation *s)
 
 void program_draw(struct program *program, const struct drawing *drawing)
 {
-	struct situation s = { .dice = dice_of(drawing->seed, drawing->number), .program = program,
+	struct situation s = { .dice = dice_of(drawing->seed, drawing->number),
+		               .program = program,
 		               .drawing = drawing };
 	*program = (struct program){ .users = drawing->users };
 	program->watch = chance(&s, 30) ? WATCH_ALL : (enum watch)below(&s, WATCHES);

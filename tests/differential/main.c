@@ -134,7 +134,8 @@ static void failure(struct campaign *c, struct pair *pair, struct program *progr
 
 /* ---- programs that are drawn -------------------------------------------------------------- */
 
-static void name_of(const struct campaign *c, const struct drawing *drawing, char *name, size_t size)
+static void name_of(const struct campaign *c, const struct drawing *drawing, char *name,
+                    size_t size)
 {
 	snprintf(name, size, "seed-%llu-%llu%s%s", (unsigned long long)c->seed,
 	         (unsigned long long)drawing->number, drawing->users ? "-users" : "",
@@ -158,8 +159,11 @@ static void run_drawn(struct campaign *c, struct pair *pair, const struct drawin
 
 static struct drawing nap_drawing(const struct campaign *c, uint64_t i)
 {
-	return (struct drawing){ .seed = c->seed, .number = UINT64_C(1) << 32 | i,
-		                 .length = NAP_LENGTH, .users = c->users, .naps = true };
+	return (struct drawing){ .seed = c->seed,
+		                 .number = UINT64_C(1) << 32 | i,
+		                 .length = NAP_LENGTH,
+		                 .users = c->users,
+		                 .naps = true };
 }
 
 /* They sleep most of the time: all at once, beside what works. */
@@ -205,8 +209,9 @@ static void run_seed(struct campaign *c)
 	struct pair *naps = naps_start(c);
 	pair_init(&pair, &c->setup, c->length + 8);
 	for (uint64_t number = 0; c->done - before < c->operations; number++) {
-		struct drawing drawing = { .seed = c->seed, .number = number, .length = c->length,
-			                   .users = c->users };
+		struct drawing drawing = {
+			.seed = c->seed, .number = number, .length = c->length, .users = c->users
+		};
 		run_drawn(c, &pair, &drawing);
 		if (c->failures != 0 && !c->forever)
 			break;
@@ -223,8 +228,10 @@ static void run_seed(struct campaign *c)
 static void print_drawn(const struct campaign *c)
 {
 	struct program program;
-	struct drawing drawing = { .seed = c->seed, .number = (uint64_t)c->print,
-		                   .length = c->length, .users = c->users };
+	struct drawing drawing = { .seed = c->seed,
+		                   .number = (uint64_t)c->print,
+		                   .length = c->length,
+		                   .users = c->users };
 	program_draw(&program, &drawing);
 	program_print(stdout, &program);
 	program_free(&program);
@@ -280,34 +287,70 @@ static uint64_t number(const char *text)
 static void option(struct campaign *c, int which)
 {
 	switch (which) {
-	case 's': c->seed = number(optarg); break;
-	case 'o': c->operations = number(optarg); break;
-	case 'l': c->length = (size_t)number(optarg); break;
-	case 'u': c->users = true; break;
-	case 'n': c->naps = (size_t)number(optarg); break;
-	case 'f': c->forever = true; break;
-	case 'k': c->keep = optarg; break;
-	case 'j': c->setup.subject = optarg; break;
-	case 'm': c->setup.same = true; break;
-	case 'e': c->setup.enclose = optarg; break;
-	case 'p': c->setup.preload = optarg; break;
-	case 'P': c->print = (int64_t)number(optarg); break;
-	case 'C': c->print_c = true; break;
-	case 't': c->tally = true; break;
-	default: exit(2);
+	case 's':
+		c->seed = number(optarg);
+		break;
+	case 'o':
+		c->operations = number(optarg);
+		break;
+	case 'l':
+		c->length = (size_t)number(optarg);
+		break;
+	case 'u':
+		c->users = true;
+		break;
+	case 'n':
+		c->naps = (size_t)number(optarg);
+		break;
+	case 'f':
+		c->forever = true;
+		break;
+	case 'k':
+		c->keep = optarg;
+		break;
+	case 'j':
+		c->setup.subject = optarg;
+		break;
+	case 'm':
+		c->setup.same = true;
+		break;
+	case 'e':
+		c->setup.enclose = optarg;
+		break;
+	case 'p':
+		c->setup.preload = optarg;
+		break;
+	case 'P':
+		c->print = (int64_t)number(optarg);
+		break;
+	case 'C':
+		c->print_c = true;
+		break;
+	case 't':
+		c->tally = true;
+		break;
+	default:
+		exit(2);
 	}
 }
 
 static void read_options(struct campaign *c, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "seed", required_argument, NULL, 's' },    { "operations", required_argument, NULL, 'o' },
-		{ "length", required_argument, NULL, 'l' },  { "users", no_argument, NULL, 'u' },
-		{ "naps", required_argument, NULL, 'n' },    { "forever", no_argument, NULL, 'f' },
-		{ "keep", required_argument, NULL, 'k' },    { "subject", required_argument, NULL, 'j' },
-		{ "same", no_argument, NULL, 'm' },          { "enclose", required_argument, NULL, 'e' },
-		{ "preload", required_argument, NULL, 'p' }, { "print", required_argument, NULL, 'P' },
-		{ "print-c", no_argument, NULL, 'C' },       { "tally", no_argument, NULL, 't' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "operations", required_argument, NULL, 'o' },
+		{ "length", required_argument, NULL, 'l' },
+		{ "users", no_argument, NULL, 'u' },
+		{ "naps", required_argument, NULL, 'n' },
+		{ "forever", no_argument, NULL, 'f' },
+		{ "keep", required_argument, NULL, 'k' },
+		{ "subject", required_argument, NULL, 'j' },
+		{ "same", no_argument, NULL, 'm' },
+		{ "enclose", required_argument, NULL, 'e' },
+		{ "preload", required_argument, NULL, 'p' },
+		{ "print", required_argument, NULL, 'P' },
+		{ "print-c", no_argument, NULL, 'C' },
+		{ "tally", no_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int which;
@@ -378,7 +421,10 @@ int main(int argc, char **argv)
 		return act(argv[4], argv[2][0] - '0', argv[3][0] == '1');
 
 	static struct campaign c = {
-		.setup = { .timeout = RUN_SECONDS }, .seed = 1, .operations = 100000, .length = 4000,
+		.setup = { .timeout = RUN_SECONDS },
+		.seed = 1,
+		.operations = 100000,
+		.length = 4000,
 		.print = -1,
 	};
 	static char self[4096];

@@ -202,17 +202,25 @@ static void row_log(const char *line)
 {
 	long long f[14];
 	unsigned mode;
-	if (sscanf(line, "%lld %lld %o %lld %lld %lld %lld %lld %lld %lld %lld %lld %lld %lld", &f[0],
-	           &f[1], &mode, &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &f[8], &f[9], &f[10],
-	           &f[11], &f[12]) != 14)
+	if (sscanf(line, "%lld %lld %o %lld %lld %lld %lld %lld %lld %lld %lld %lld %lld %lld",
+	           &f[0], &f[1], &mode, &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &f[8], &f[9],
+	           &f[10], &f[11], &f[12]) != 14)
 		return;
 	const int64_t fields[SEGMENT_FIELDS] = {
-		[SEGMENT_KEY] = key_name((int)f[0]), [SEGMENT_ID] = f[1], [SEGMENT_MODE] = mode,
-		[SEGMENT_SIZE] = f[2], [SEGMENT_CPID] = birth_of((pid_t)f[3]),
-		[SEGMENT_LPID] = birth_of((pid_t)f[4]), [SEGMENT_NATTCH] = f[5],
-		[SEGMENT_UID] = f[6], [SEGMENT_GID] = f[7], [SEGMENT_CUID] = f[8],
-		[SEGMENT_CGID] = f[9], [SEGMENT_ATIME] = time_name(f[10]),
-		[SEGMENT_DTIME] = time_name(f[11]), [SEGMENT_CTIME] = time_name(f[12]),
+		[SEGMENT_KEY] = key_name((int)f[0]),
+		[SEGMENT_ID] = f[1],
+		[SEGMENT_MODE] = mode,
+		[SEGMENT_SIZE] = f[2],
+		[SEGMENT_CPID] = birth_of((pid_t)f[3]),
+		[SEGMENT_LPID] = birth_of((pid_t)f[4]),
+		[SEGMENT_NATTCH] = f[5],
+		[SEGMENT_UID] = f[6],
+		[SEGMENT_GID] = f[7],
+		[SEGMENT_CUID] = f[8],
+		[SEGMENT_CGID] = f[9],
+		[SEGMENT_ATIME] = time_name(f[10]),
+		[SEGMENT_DTIME] = time_name(f[11]),
+		[SEGMENT_CTIME] = time_name(f[12]),
 	};
 	log_record(REC_ROW, fields, SEGMENT_FIELDS);
 }

@@ -37,8 +37,8 @@ void pair_init(struct pair *pair, const struct setup *setup, size_t steps)
 	*pair = (struct pair){ .setup = setup };
 	pair->size = sizeof(struct world) + steps * LOG_PER_STEP + LOG_AT_LEAST;
 	for (int side = 0; side < SIDES; side++) {
-		snprintf(pair->path[side], sizeof(pair->path[side]), "%s/world-%d", setup->directory,
-		         (int)path_count);
+		snprintf(pair->path[side], sizeof(pair->path[side]), "%s/world-%d",
+		         setup->directory, (int)path_count);
 		if (path_count == PATHS_MAX)
 			path_count = 0; /* those are long gone */
 		memcpy(paths[path_count], pair->path[side], sizeof(paths[0]));

@@ -15,10 +15,10 @@ struct setup {
 	const char *subject; /* what runs on Madang: the same, or built with it */
 	const char *preload; /* library; NULL: none */
 	const char *enclose;
-	bool same;           /* the kernel on both sides: shows what is not Madang's doing */
+	bool same; /* the kernel on both sides: shows what is not Madang's doing */
 	bool no_exec;
-	int timeout;         /* seconds for a run */
-	char directory[64];  /* of the worlds */
+	int timeout;        /* seconds for a run */
+	char directory[64]; /* of the worlds */
 };
 
 struct pair {
@@ -37,8 +37,7 @@ void pair_unlink_all(void);
 void pair_start(struct pair *pair, const struct program *program);
 /* Waits for both. True: they differ. */
 bool pair_finish(struct pair *pair, struct difference *ret_difference);
-bool pair_run(struct pair *pair, const struct program *program,
-              struct difference *ret_difference);
+bool pair_run(struct pair *pair, const struct program *program, struct difference *ret_difference);
 
 /* tally.c: what was compared. */
 void tally_add(const struct world *run);

@@ -20,9 +20,13 @@ const struct op_form op_forms[OP_KINDS] = {
 	[OP_REAP] = { "reap", { { NULL, 0 } } },
 	[OP_CLOSEFROM] = { "closefrom", { { NULL, 0 } } },
 	[OP_USER] = { "user", { { "user", 'd' } } },
-	[OP_GET] = { "get", { { "slot", 's' }, { "key", 'd' }, { "size", 'd' }, { "flags", 'o' } } },
-	[OP_ATTACH] = { "attach", { { "slot", 's' }, { "where", 'w' }, { "offset", 'd' },
-	                            { "flags", 'o' } } },
+	[OP_GET] = { "get",
+	             { { "slot", 's' }, { "key", 'd' }, { "size", 'd' }, { "flags", 'o' } } },
+	[OP_ATTACH] = { "attach",
+	                { { "slot", 's' },
+	                  { "where", 'w' },
+	                  { "offset", 'd' },
+	                  { "flags", 'o' } } },
 	[OP_DETACH] = { "detach", { { "where", 'w' }, { "offset", 'd' } } },
 	[OP_STAT] = { "stat", { { "slot", 's' } } },
 	[OP_STAT_NULL] = { "stat-null", { { "slot", 's' } } },
@@ -40,13 +44,17 @@ const struct op_form op_forms[OP_KINDS] = {
 	[OP_SHM_INFO] = { "shm-info", { { "id", 'd' } } },
 	[OP_INFO_NULL] = { "info-null", { { "command", 'd' } } },
 	[OP_TABLE] = { "table", { { NULL, 0 } } },
-	[OP_WRITE] = { "write", { { "where", 'w' }, { "page", 'd' }, { "cell", 'd' },
-	                          { "value", 'x' } } },
+	[OP_WRITE] = { "write",
+	               { { "where", 'w' }, { "page", 'd' }, { "cell", 'd' }, { "value", 'x' } } },
 	[OP_READ] = { "read", { { "where", 'w' }, { "page", 'd' }, { "cell", 'd' } } },
 	[OP_UNMAP] = { "unmap", { { "where", 'w' }, { "page", 'd' }, { "pages", 'd' } } },
 	[OP_MAP] = { "map", { { "where", 'w' }, { "pages", 'd' } } },
-	[OP_REMAP] = { "remap", { { "where", 'w' }, { "page", 'd' }, { "old", 'd' }, { "new", 'd' },
-	                          { "to", 'd' } } },
+	[OP_REMAP] = { "remap",
+	               { { "where", 'w' },
+	                 { "page", 'd' },
+	                 { "old", 'd' },
+	                 { "new", 'd' },
+	                 { "to", 'd' } } },
 	[OP_PROTECT] = { "protect", { { "where", 'w' }, { "write", 'd' } } },
 	[OP_NAP] = { "nap", { { NULL, 0 } } },
 	[OP_SURVEY] = { "survey", { { NULL, 0 } } },
@@ -145,8 +153,8 @@ static bool number_read(const char *text, int64_t *value)
 {
 	char *end;
 	errno = 0;
-	*value = text[0] == '-' ? (int64_t)strtoll(text, &end, 0)
-	                        : (int64_t)strtoull(text, &end, 0);
+	*value =
+		text[0] == '-' ? (int64_t)strtoll(text, &end, 0) : (int64_t)strtoull(text, &end, 0);
 	return errno == 0 && end != text && *end == '\0';
 }
 
@@ -256,7 +264,8 @@ bool program_read(struct program *program, const char *path)
 	for (int number = 1; good && fgets(line, sizeof(line), file) != NULL; number++) {
 		good = line_read(program, line);
 		if (!good)
-			fprintf(stderr, "differential: %s:%d: not a step of a program\n", path, number);
+			fprintf(stderr, "differential: %s:%d: not a step of a program\n", path,
+			        number);
 	}
 	fclose(file);
 	return good;

@@ -126,8 +126,8 @@ struct world *world_map(const char *path)
 static void area_find(void)
 {
 	page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t start = sizeof(void *) == 8 ? (uintptr_t)UINT64_C(0x200000000000)
-	                                      : (uintptr_t)0x90000000u;
+	uintptr_t start =
+		sizeof(void *) == 8 ? (uintptr_t)UINT64_C(0x200000000000) : (uintptr_t)0x90000000u;
 	area = (char *)start;
 }
 
@@ -135,8 +135,9 @@ static void area_find(void)
 static bool area_is_free(void)
 {
 	size_t size = 2 * AREA_PAGES * page;
-	void *memory = mmap(area, size, PROT_NONE,
-	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	void *memory =
+		mmap(area, size, PROT_NONE,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (memory == MAP_FAILED)
 		return false;
 	munmap(memory, size);

@@ -54,9 +54,22 @@ enum result_field { RESULT_OUTCOME, RESULT_VALUE, RESULT_ERROR, RESULT_FIELDS };
 /* Of REC_STRUCT, REC_SEGMENT and REC_ROW. SEGMENT_SLOT and SEGMENT_ERROR are 0 where they do
  * not apply; after an error nothing else is filled in. */
 enum segment_field {
-	SEGMENT_SLOT, SEGMENT_ERROR, SEGMENT_ID,
-	SEGMENT_KEY, SEGMENT_UID, SEGMENT_GID, SEGMENT_CUID, SEGMENT_CGID, SEGMENT_MODE, SEGMENT_SEQ,
-	SEGMENT_SIZE, SEGMENT_ATIME, SEGMENT_DTIME, SEGMENT_CTIME, SEGMENT_CPID, SEGMENT_LPID,
+	SEGMENT_SLOT,
+	SEGMENT_ERROR,
+	SEGMENT_ID,
+	SEGMENT_KEY,
+	SEGMENT_UID,
+	SEGMENT_GID,
+	SEGMENT_CUID,
+	SEGMENT_CGID,
+	SEGMENT_MODE,
+	SEGMENT_SEQ,
+	SEGMENT_SIZE,
+	SEGMENT_ATIME,
+	SEGMENT_DTIME,
+	SEGMENT_CTIME,
+	SEGMENT_CPID,
+	SEGMENT_LPID,
 	SEGMENT_NATTCH,
 	SEGMENT_FIELDS
 };
@@ -89,14 +102,14 @@ struct world {
 	bool users, no_exec, alone;
 	enum watch watch;
 	int key_base;
-	int used_at_most;   /* segments there are, with those that only the dead hold */
-	int made;           /* segments altogether */
-	size_t size;        /* of the file */
+	int used_at_most; /* segments there are, with those that only the dead hold */
+	int made;         /* segments altogether */
+	size_t size;      /* of the file */
 	uint32_t op_count;
 	uint32_t step;
-	int dying;          /* actor whose death the parent has to wait for, or NOBODY */
-	bool zombie;        /* and leave it a zombie */
-	int crash_signal;   /* an actor got this signal where none was expected */
+	int dying;        /* actor whose death the parent has to wait for, or NOBODY */
+	bool zombie;      /* and leave it a zombie */
+	int crash_signal; /* an actor got this signal where none was expected */
 	uint32_t crash_step;
 	bool finished, log_full, no_area;
 	uint32_t births, phases;

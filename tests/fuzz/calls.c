@@ -32,8 +32,8 @@ static struct measure measure(void)
 {
 	struct rusage usage = { 0 };
 	getrusage(RUSAGE_SELF, &usage);
-	return (struct measure){ nanoseconds(CLOCK_MONOTONIC), nanoseconds(CLOCK_PROCESS_CPUTIME_ID),
-		                 usage.ru_nvcsw, getpid() };
+	return (struct measure){ nanoseconds(CLOCK_MONOTONIC),
+		                 nanoseconds(CLOCK_PROCESS_CPUTIME_ID), usage.ru_nvcsw, getpid() };
 }
 
 void call_start(struct caller *caller)
@@ -75,14 +75,14 @@ static void end(struct caller *caller, uint64_t before)
 }
 
 /* CALL(name, expression of int): measured; its result. */
-#define CALL(name, expression) \
-	({ \
-		uint64_t before_ = begin(caller, name); \
-		int result_ = (expression); \
-		end(caller, before_); \
-		if (result_ >= 0) \
-			atomic_fetch_add(&caller->progress->calls_ok, 1); \
-		result_; \
+#define CALL(name, expression)                                                                     \
+	({                                                                                         \
+		uint64_t before_ = begin(caller, name);                                            \
+		int result_ = (expression);                                                        \
+		end(caller, before_);                                                              \
+		if (result_ >= 0)                                                                  \
+			atomic_fetch_add(&caller->progress->calls_ok, 1);                          \
+		result_;                                                                           \
 	})
 
 #pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
@@ -144,8 +144,8 @@ static void look(struct caller *caller, mdg_namespace *ns)
 	for (int i = 0; i < 2; i++) {
 		cursor = 0;
 		for (int steps = 0; steps < 40; steps++)
-			if (CALL("mdg_process_next",
-			         mdg_process_next(ns, caller->scene->ids[i], &cursor, &process)) <= 0)
+			if (CALL("mdg_process_next", mdg_process_next(ns, caller->scene->ids[i],
+			                                              &cursor, &process)) <= 0)
 				break;
 	}
 	(void)CALL("mdg_namespace_info", mdg_namespace_info(ns, MDG_INFO_RESIDENT, &info));
@@ -179,9 +179,8 @@ static void attach(struct caller *caller, mdg_namespace *ns, void *kept[SCENE_SE
 			use(caller, ns, id, memory, true);
 			kept[i] = memory;
 		}
-		if (i > 0 ||
-		    CALL("mdg_segment_attach read-only",
-		         mdg_segment_attach(ns, id, NULL, MDG_RDONLY, &memory)) < 0)
+		if (i > 0 || CALL("mdg_segment_attach read-only",
+		                  mdg_segment_attach(ns, id, NULL, MDG_RDONLY, &memory)) < 0)
 			continue;
 		use(caller, ns, id, memory, false);
 		(void)CALL("mdg_segment_detach", mdg_segment_detach(ns, memory));
@@ -200,11 +199,13 @@ static void make(struct caller *caller, mdg_namespace *ns)
 		if (CALL("mdg_segment_attach of a new one",
 		         mdg_segment_attach(ns, id, NULL, 0, &memory)) == 0) {
 			use(caller, ns, id, memory, true);
-			(void)CALL("mdg_segment_detach of a new one", mdg_segment_detach(ns, memory));
+			(void)CALL("mdg_segment_detach of a new one",
+			           mdg_segment_detach(ns, memory));
 		}
 		(void)CALL("mdg_segment_remove of a new one", mdg_segment_remove(ns, id));
 	}
-	(void)CALL("mdg_segment_get to make", mdg_segment_get(ns, SCENE_KEY + 3, 4096, MDG_CREATE | 0600, &id));
+	(void)CALL("mdg_segment_get to make",
+	           mdg_segment_get(ns, SCENE_KEY + 3, 4096, MDG_CREATE | 0600, &id));
 	(void)CALL("mdg_segment_get to find or make",
 	           mdg_segment_get(ns, SCENE_KEY + 5, 4096, MDG_CREATE | 0600, &id));
 }
@@ -215,7 +216,8 @@ static void fork_once(struct caller *caller, mdg_namespace *ns, void *const kept
 	if (pid == 0) {
 		for (int i = 0; i < SCENE_SEGMENTS; i++)
 			if (kept[i] != NULL)
-				(void)CALL("mdg_segment_detach in a child", mdg_segment_detach(ns, kept[i]));
+				(void)CALL("mdg_segment_detach in a child",
+				           mdg_segment_detach(ns, kept[i]));
 		_exit(0);
 	}
 	int status = 0;
@@ -240,7 +242,7 @@ static void change(struct caller *caller, mdg_namespace *ns)
 
 static int see_damage(const struct mdg_finding *finding, void *context)
 {
-	char (*text)[160] = context;
+	char(*text)[160] = context;
 	if (finding->kind == MDG_FOUND_DAMAGE && !finding->repaired)
 		memcpy(*text, finding->text, sizeof *text);
 	return 0;
@@ -255,7 +257,8 @@ static void check(struct caller *caller, mdg_namespace *ns)
 	              mdg_namespace_check(ns, MDG_CHECK_REPAIR, NULL, NULL));
 	if (!caller->quiet || rc < 0)
 		return;
-	rc = CALL("mdg_namespace_check after repair", mdg_namespace_check(ns, 0, see_damage, &damage));
+	rc = CALL("mdg_namespace_check after repair",
+	          mdg_namespace_check(ns, 0, see_damage, &damage));
 	if (rc < 0 || damage[0] != '\0') {
 		fprintf(stderr, "after a repair: %s\n", rc < 0 ? mdg_strerror(rc) : damage);
 		give_up(caller, EXIT_WRONG);
@@ -275,7 +278,8 @@ void call_everything(struct caller *caller, mdg_namespace *ns)
 	change(caller, ns);
 	for (int i = 0; i < SCENE_SEGMENTS; i++) {
 		if (i % 2 == 0)
-			(void)CALL("mdg_segment_remove", mdg_segment_remove(ns, caller->scene->ids[i]));
+			(void)CALL("mdg_segment_remove",
+			           mdg_segment_remove(ns, caller->scene->ids[i]));
 		if (kept[i] != NULL)
 			(void)CALL("mdg_segment_detach", mdg_segment_detach(ns, kept[i]));
 	}
@@ -324,7 +328,8 @@ int watch(pid_t pid, struct progress *progress)
 		if (now - since > NEVER_SECONDS * SECOND) {
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
-			return tell(progress, "never came back, killed after seconds", NEVER_SECONDS);
+			return tell(progress, "never came back, killed after seconds",
+			            NEVER_SECONDS);
 		}
 		nanosleep(&pause, NULL);
 	}

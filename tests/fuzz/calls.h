@@ -21,9 +21,10 @@
 struct progress {
 	_Atomic uint64_t number;      /* of the mutation or round */
 	_Atomic uint64_t call_number; /* goes up with each call */
-	_Atomic(const char *) call;   /* constant text; the watcher was forked from the same program */
+	_Atomic(const char *)
+		call; /* constant text; the watcher was forked from the same program */
 	_Atomic(const char *) phase;
-	_Atomic uint64_t calls_ok;    /* how many returned success */
+	_Atomic uint64_t calls_ok; /* how many returned success */
 };
 
 enum { EXIT_HANG = 3, EXIT_WRONG = 4, NEVER_SECONDS = 30 };
@@ -38,8 +39,8 @@ struct caller {
 	const struct scene *scene;
 	struct progress *progress;
 	struct dice dice;
-	bool aborts;   /* instead of exiting: a fuzzer keeps the input then */
-	bool quiet;    /* nobody else writes: after a repair there is no damage left */
+	bool aborts; /* instead of exiting: a fuzzer keeps the input then */
+	bool quiet;  /* nobody else writes: after a repair there is no damage left */
 	struct measure start;
 };
 

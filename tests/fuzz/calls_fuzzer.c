@@ -29,8 +29,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	scene_make(&scene, false);
 	atexit(tidy_up);
-	caller = (struct caller){ .scene = &scene, .progress = progress_new(), .quiet = true,
-		                   .aborts = true };
+	caller = (struct caller){
+		.scene = &scene, .progress = progress_new(), .quiet = true, .aborts = true
+	};
 	return 0;
 }
 

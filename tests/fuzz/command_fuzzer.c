@@ -112,8 +112,7 @@ static void confine(bool confined)
 	struct rlimit most = usual;
 	if (confined)
 		most.rlim_cur = 1 << 20;
-	if (setrlimit(RLIMIT_FSIZE, &most) != 0 ||
-	    (confined ? chdir(place) : fchdir(outside)) != 0)
+	if (setrlimit(RLIMIT_FSIZE, &most) != 0 || (confined ? chdir(place) : fchdir(outside)) != 0)
 		die(place);
 }
 

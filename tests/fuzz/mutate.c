@@ -109,7 +109,8 @@ static void tell(const struct scene *scene, const struct settings *settings, uin
 	struct mutation mutation;
 	struct dice dice;
 	draw(scene, settings, number, &mutation, &dice);
-	fprintf(stderr, "mutation %llu of seed %llu; again: --seed %llu --only %llu, or with those "
+	fprintf(stderr,
+	        "mutation %llu of seed %llu; again: --seed %llu --only %llu, or with those "
 	        "before it: --seed %llu --from %llu --count %llu\n",
 	        (unsigned long long)number, (unsigned long long)settings->seed,
 	        (unsigned long long)settings->seed, (unsigned long long)number,
@@ -158,21 +159,36 @@ static struct settings read_settings(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' }, { "count", required_argument, NULL, 'c' },
 		{ "from", required_argument, NULL, 'f' }, { "only", required_argument, NULL, 'o' },
 		{ "verbose", no_argument, NULL, 'v' },    { "save", required_argument, NULL, 'w' },
-		{ "shared", no_argument, NULL, 'S' },
-		{ NULL, 0, NULL, 0 },
+		{ "shared", no_argument, NULL, 'S' },     { NULL, 0, NULL, 0 },
 	};
 	struct settings settings = { .seed = 1, .count = 2000 };
 	int option;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
-		case 's': settings.seed = number_of(optarg); break;
-		case 'c': settings.count = number_of(optarg); break;
-		case 'f': settings.from = number_of(optarg); break;
-		case 'o': settings.from = number_of(optarg); settings.count = 1; break;
-		case 'v': settings.verbose = true; break;
-		case 'S': settings.shared = true; break;
-		case 'w': settings.save = optarg; break;
-		default: exit(2);
+		case 's':
+			settings.seed = number_of(optarg);
+			break;
+		case 'c':
+			settings.count = number_of(optarg);
+			break;
+		case 'f':
+			settings.from = number_of(optarg);
+			break;
+		case 'o':
+			settings.from = number_of(optarg);
+			settings.count = 1;
+			break;
+		case 'v':
+			settings.verbose = true;
+			break;
+		case 'S':
+			settings.shared = true;
+			break;
+		case 'w':
+			settings.save = optarg;
+			break;
+		default:
+			exit(2);
 		}
 	}
 	return settings;
@@ -180,7 +196,8 @@ static struct settings read_settings(int argc, char **argv)
 
 static void save_all(const struct scene *scene, const struct settings *settings)
 {
-	for (uint64_t number = settings->from; number < settings->from + settings->count; number++) {
+	for (uint64_t number = settings->from; number < settings->from + settings->count;
+	     number++) {
 		struct mutation mutation;
 		struct dice dice;
 		char path[4096];
@@ -189,7 +206,8 @@ static void save_all(const struct scene *scene, const struct settings *settings)
 		         (unsigned long long)settings->seed, (unsigned long long)number);
 		FILE *file = fopen(path, "wbe");
 		size_t size = mutation.count * sizeof mutation.edits[0];
-		if (file == NULL || fwrite(mutation.edits, 1, size, file) != size || fclose(file) != 0)
+		if (file == NULL || fwrite(mutation.edits, 1, size, file) != size ||
+		    fclose(file) != 0)
 			perror(path);
 	}
 }
@@ -214,7 +232,8 @@ int main(int argc, char **argv)
 				tell(&scene, &settings, at, number);
 		at = run_in_child(&scene, &settings, progress, at, to, &failures);
 	}
-	printf("seed %llu: %llu mutations from %llu, %llu calls (%llu of them succeeded), %d failures\n",
+	printf("seed %llu: %llu mutations from %llu, %llu calls (%llu of them succeeded), %d "
+	       "failures\n",
 	       (unsigned long long)settings.seed, (unsigned long long)settings.count,
 	       (unsigned long long)settings.from,
 	       (unsigned long long)atomic_load(&progress->call_number),

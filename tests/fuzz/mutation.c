@@ -14,9 +14,8 @@
 
 enum part { HEAD, BITMAP, BUCKETS, PROCESSES, SEGMENTS, ATTACHMENTS, PARTS };
 
-static const char *const part_names[PARTS] = {
-	"head", "bitmap", "buckets", "processes", "segments", "attachments"
-};
+static const char *const part_names[PARTS] = { "head",      "bitmap",   "buckets",
+	                                       "processes", "segments", "attachments" };
 
 struct table {
 	uint32_t offset, record, count;
@@ -28,7 +27,8 @@ static void find_tables(const unsigned char *image, struct table tables[PARTS])
 	tables[HEAD] = (struct table){ 0, sizeof *head, 1 };
 	tables[BITMAP] = (struct table){ 0, 8, (head->segment_capacity + 63) / 64 };
 	tables[BUCKETS] = (struct table){ 0, 4, head->bucket_count };
-	tables[PROCESSES] = (struct table){ 0, sizeof(struct mdg__process), head->process_capacity };
+	tables[PROCESSES] =
+		(struct table){ 0, sizeof(struct mdg__process), head->process_capacity };
 	tables[SEGMENTS] = (struct table){ 0, sizeof(struct mdg__segment), head->segment_capacity };
 	tables[ATTACHMENTS] =
 		(struct table){ 0, sizeof(struct mdg__attachment), head->attachment_capacity };
@@ -54,7 +54,8 @@ static void add(struct draw *draw, uint64_t offset, uint32_t width, uint64_t val
 {
 	struct mutation *mutation = draw->mutation;
 	if (mutation->count < EDITS_MAX && offset + width <= draw->size)
-		mutation->edits[mutation->count++] = (struct edit){ (uint32_t)offset, width, value };
+		mutation->edits[mutation->count++] =
+			(struct edit){ (uint32_t)offset, width, value };
 }
 
 static uint64_t now(const struct draw *draw, uint32_t offset, uint32_t width)
@@ -84,21 +85,53 @@ static uint32_t place_of(const struct draw *draw, enum part part, uint32_t recor
 
 static uint64_t crafted(struct draw *draw, uint32_t offset, uint32_t width)
 {
-	static const uint64_t edges[] = {
-		0, 1, 2, 3, 15, 16, 17, 63, 64, 65, 1023, 1024, 1025, 4095, 4096, 4097, 0x7fff, 0x8000,
-		0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, UINT64_C(1) << 32,
-		UINT64_C(1) << 40, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX - 4095, UINT64_MAX
-	};
+	static const uint64_t edges[] = { 0,
+		                          1,
+		                          2,
+		                          3,
+		                          15,
+		                          16,
+		                          17,
+		                          63,
+		                          64,
+		                          65,
+		                          1023,
+		                          1024,
+		                          1025,
+		                          4095,
+		                          4096,
+		                          4097,
+		                          0x7fff,
+		                          0x8000,
+		                          0xffff,
+		                          0x10000,
+		                          0x7fffffff,
+		                          0x80000000,
+		                          0xfffffffe,
+		                          0xffffffff,
+		                          UINT64_C(1) << 32,
+		                          UINT64_C(1) << 40,
+		                          INT64_MAX,
+		                          UINT64_C(1) << 63,
+		                          UINT64_MAX - 4095,
+		                          UINT64_MAX };
 	struct dice *dice = draw->dice;
 	uint64_t value = now(draw, offset, width);
 	switch (roll_below(dice, 8)) {
-	case 0: return value + 1;
-	case 1: return value - 1;
-	case 2: return value ^ UINT64_C(1) << roll_below(dice, width * 8);
-	case 3: return roll_below(dice, 18); /* an index, an idx1, a state */
-	case 4: return (value & ~UINT64_C(0xff)) | roll_below(dice, 6); /* a tag's state */
-	case 5: return roll(dice);
-	default: return edges[roll_below(dice, COUNT(edges))];
+	case 0:
+		return value + 1;
+	case 1:
+		return value - 1;
+	case 2:
+		return value ^ UINT64_C(1) << roll_below(dice, width * 8);
+	case 3:
+		return roll_below(dice, 18); /* an index, an idx1, a state */
+	case 4:
+		return (value & ~UINT64_C(0xff)) | roll_below(dice, 6); /* a tag's state */
+	case 5:
+		return roll(dice);
+	default:
+		return edges[roll_below(dice, COUNT(edges))];
 	}
 }
 
@@ -109,8 +142,8 @@ static void a_byte(struct draw *draw)
 
 static void a_field(struct draw *draw)
 {
-	static const enum part parts[] = { HEAD, BITMAP, BUCKETS, PROCESSES, PROCESSES, SEGMENTS,
-		                           SEGMENTS, SEGMENTS, ATTACHMENTS, ATTACHMENTS };
+	static const enum part parts[] = { HEAD,     BITMAP,   BUCKETS,  PROCESSES,   PROCESSES,
+		                           SEGMENTS, SEGMENTS, SEGMENTS, ATTACHMENTS, ATTACHMENTS };
 	enum part part = parts[roll_below(draw->dice, COUNT(parts))];
 	uint32_t place = place_of(draw, part, some_record(draw, part));
 	uint32_t room = part == HEAD ? 320 : draw->tables[part].record;
@@ -132,15 +165,17 @@ static void a_link(struct draw *draw)
 		uint32_t record = some_record(draw, ATTACHMENTS);
 		uint32_t to = one_in(draw->dice, 3) ? record : some_record(draw, ATTACHMENTS);
 		add(draw,
-		    place_of(draw, ATTACHMENTS, record) + fields[roll_below(draw->dice, COUNT(fields))],
+		    place_of(draw, ATTACHMENTS, record) +
+		            fields[roll_below(draw->dice, COUNT(fields))],
 		    4, to + 1);
 	}
 	if (one_in(draw->dice, 2))
 		add(draw, offsetof(struct mdg__head, free_attachment), 4,
 		    some_record(draw, ATTACHMENTS) + 1);
 	if (one_in(draw->dice, 2))
-		add(draw, place_of(draw, SEGMENTS, some_record(draw, SEGMENTS)) +
-		                  offsetof(struct mdg__segment, next),
+		add(draw,
+		    place_of(draw, SEGMENTS, some_record(draw, SEGMENTS)) +
+		            offsetof(struct mdg__segment, next),
 		    4, some_record(draw, SEGMENTS) + 1);
 }
 
@@ -154,8 +189,8 @@ static void a_knot(struct draw *draw)
 	uint32_t segment = some_record(draw, SEGMENTS), process = some_record(draw, PROCESSES);
 	add(draw, place_of(draw, SEGMENTS, segment) + offsetof(struct mdg__segment, attachments), 4,
 	    record + 1);
-	add(draw, place_of(draw, PROCESSES, process) + offsetof(struct mdg__process, attachments), 4,
-	    record + 1);
+	add(draw, place_of(draw, PROCESSES, process) + offsetof(struct mdg__process, attachments),
+	    4, record + 1);
 }
 
 static void a_lock(struct draw *draw)
@@ -207,8 +242,8 @@ static void a_worker(struct draw *draw)
 	add(draw, at + offsetof(struct mdg__segment, worker_generation), 4,
 	    one_in(draw->dice, 4) ? crafted(draw, 0, 4) : slot_tag >> 8);
 	if (one_in(draw->dice, 2))
-		add(draw, place_of(draw, PROCESSES, slot) + offsetof(struct mdg__process, working), 4,
-		    crafted(draw, 0, 4));
+		add(draw, place_of(draw, PROCESSES, slot) + offsetof(struct mdg__process, working),
+		    4, crafted(draw, 0, 4));
 }
 
 /* Between users: somebody is said to be just changing owner and mode, file and entry. */
@@ -253,8 +288,9 @@ static void much(struct draw *draw)
 void mutation_draw(struct mutation *mutation, const unsigned char *image, size_t size,
                    struct dice *dice)
 {
-	struct draw draw = { .mutation = mutation, .image = image, .size = (uint32_t)size,
-		             .dice = dice };
+	struct draw draw = {
+		.mutation = mutation, .image = image, .size = (uint32_t)size, .dice = dice
+	};
 	find_tables(image, draw.tables);
 	mutation->count = 0;
 	for (uint32_t i = 0; i < 1 + roll_below(dice, 4) * roll_below(dice, 3); i++) {

@@ -58,7 +58,8 @@ static void tidy_up(void)
 /* What a process of its own makes. */
 static void make_image(void)
 {
-	struct mdg_namespace_options options = { .size = sizeof options, .segments = 64,
+	struct mdg_namespace_options options = { .size = sizeof options,
+		                                 .segments = 64,
 		                                 .processes = 16 };
 	struct stat status;
 	mdg_namespace *ns;
@@ -115,9 +116,9 @@ static uint64_t make_right(struct mdg__head *head)
 	head->format = MDG__FORMAT;
 	head->mark = MDG__MARK;
 	head->file_size = length;
-	head->fixed_sum = (uint32_t)mdg__hash((const char *)head + sizeof head->magic,
-	                                      offsetof(struct mdg__head, fixed_sum) -
-	                                              sizeof head->magic);
+	head->fixed_sum =
+		(uint32_t)mdg__hash((const char *)head + sizeof head->magic,
+	                            offsetof(struct mdg__head, fixed_sum) - sizeof head->magic);
 	return length < LONGEST ? length : LONGEST;
 }
 

@@ -28,10 +28,10 @@ static void die(const char *what, int rc)
 
 static mdg_namespace *enter(const struct scene *scene)
 {
-	struct mdg_namespace_options options = {
-		.size = sizeof options, .segments = 64, .processes = 16,
-		.flags = scene->shared ? MDG_NS_SHARED : 0
-	};
+	struct mdg_namespace_options options = { .size = sizeof options,
+		                                 .segments = 64,
+		                                 .processes = 16,
+		                                 .flags = scene->shared ? MDG_NS_SHARED : 0 };
 	mdg_namespace *ns;
 	int rc = mdg_namespace_open(&ns, scene->path, &options);
 	if (rc < 0)

@@ -35,8 +35,8 @@ struct scene {
 	unsigned char *image, *map; /* the registry as it was, and as it is */
 	size_t size;
 	pid_t holder;
-	int lifeline;        /* the holder ends when this is closed */
-	bool shared;         /* between users */
+	int lifeline; /* the holder ends when this is closed */
+	bool shared;  /* between users */
 };
 
 /* Exits the program when it cannot. */

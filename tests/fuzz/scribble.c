@@ -132,7 +132,8 @@ int main(int argc, char **argv)
 	kill(scribbler, SIGKILL);
 	while (waitpid(scribbler, NULL, 0) < 0 && errno == EINTR)
 		;
-	printf("seed %llu: %d times %llu rounds, %llu calls (%llu of them succeeded), %d failures\n",
+	printf("seed %llu: %d times %llu rounds, %llu calls (%llu of them succeeded), %d "
+	       "failures\n",
 	       (unsigned long long)seed, SERIES, (unsigned long long)rounds,
 	       (unsigned long long)calls, (unsigned long long)ok, failures);
 	scene_remove(&scene);

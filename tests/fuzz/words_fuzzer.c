@@ -19,12 +19,13 @@
 #include "json.h"
 #include "tool.h"
 
-#define HOLDS(condition) \
-	do { \
-		if (!(condition)) { \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
-			abort(); \
-		} \
+#define HOLDS(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
+			        #condition);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
 	} while (0)
 
 static int file = -1;
@@ -59,13 +60,15 @@ static void parse(const char *text)
 	mdg_id id = -5;
 	char *end;
 	if (parse_number(text, 3, 70000, &number))
-		HOLDS(number >= 3 && number <= 70000 && number == standard(text, 10, &end) && *end == '\0');
+		HOLDS(number >= 3 && number <= 70000 && number == standard(text, 10, &end) &&
+		      *end == '\0');
 	else
 		HOLDS(number == untouched);
 	if (parse_size(text, &bytes)) {
 		uint64_t value = standard(text, 10, &end);
 		const char *units = "KMGT";
-		const char *unit = *end == '\0' ? NULL : strchr(units, toupper((unsigned char)*end));
+		const char *unit =
+			*end == '\0' ? NULL : strchr(units, toupper((unsigned char)*end));
 		HOLDS(*end == '\0' || (unit != NULL && end[1] == '\0'));
 		for (ptrdiff_t i = 0; unit != NULL && i <= unit - units; i++) {
 			HOLDS(value <= UINT64_MAX / 1024);
@@ -81,7 +84,8 @@ static void parse(const char *text)
 		HOLDS(mode == 07777);
 	if (parse_key(text, &key)) {
 		uint64_t value = standard(text + (*text == '-'), 0, &end);
-		HOLDS(*end == '\0' && (uint32_t)key == (uint32_t)(*text == '-' ? 0 - value : value));
+		HOLDS(*end == '\0' &&
+		      (uint32_t)key == (uint32_t)(*text == '-' ? 0 - value : value));
 	} else {
 		HOLDS(key == 4711);
 	}
@@ -158,8 +162,8 @@ static void judge(const uint8_t *data, size_t size)
 	snprintf(program.path, sizeof program.path, "%s", file_path);
 	enum mdg__reach reach = program_reach(&program, file_path);
 	/* What is no ELF file is given to a shell. */
-	HOLDS(reach <= MDG__REACH_OTHER_LIBC && (strcmp(program.judged, file_path) == 0 ||
-	                                         strcmp(program.judged, "/bin/sh") == 0));
+	HOLDS(reach <= MDG__REACH_OTHER_LIBC &&
+	      (strcmp(program.judged, file_path) == 0 || strcmp(program.judged, "/bin/sh") == 0));
 	char lib[MDG__LIB_ROOM] = "";
 	HOLDS(!mdg__loader_lib(file_path, lib) || strncmp(lib, "lib", 3) == 0);
 }

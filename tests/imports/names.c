@@ -15,13 +15,19 @@ static long refuse(void)
 }
 
 /* The declarations are not in sight: they differ from one C library to the next. */
-#define REFUSES(name) \
-	long name(void); \
-	long name(void) { return refuse(); }
+#define REFUSES(name)                                                                              \
+	long name(void);                                                                           \
+	long name(void)                                                                            \
+	{                                                                                          \
+		return refuse();                                                                   \
+	}
 
-#define SAYS(name, value) \
-	long name(void); \
-	long name(void) { return value; }
+#define SAYS(name, value)                                                                          \
+	long name(void);                                                                           \
+	long name(void)                                                                            \
+	{                                                                                          \
+		return value;                                                                      \
+	}
 
 struct moment {
 	long seconds, nanoseconds;

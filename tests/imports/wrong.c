@@ -34,12 +34,12 @@ static void say(const char *text)
 	(void)MDG__RAW(SYS_write, 2, text, strlen(text));
 }
 
-#define CHECK(expression) \
-	do \
-		if (!(expression)) { \
-			say("does not hold: " #expression "\n"); \
-			failures++; \
-		} \
+#define CHECK(expression)                                                                          \
+	do                                                                                         \
+		if (!(expression)) {                                                               \
+			say("does not hold: " #expression "\n");                                   \
+			failures++;                                                                \
+		}                                                                                  \
 	while (0)
 
 static int64_t true_seconds(int clock)
@@ -91,7 +91,7 @@ static struct box {
 	mdg_mutex lock, held;
 	mdg_event event;
 	_Atomic uint32_t taken;
-} *box;
+} * box;
 
 static void deadlines(mdg_namespace *ns)
 {
@@ -126,7 +126,8 @@ static void deaths(void)
 		(void)mdg_event_wait_until(&box->event, mdg_deadline(1000000));
 	CHECK(mdg_mutex_lock_until(&box->held, mdg_deadline(50000000)) == -ETIMEDOUT);
 	(void)MDG__RAW(SYS_kill, pid, SIGKILL);
-	CHECK(mdg_mutex_lock_until(&box->held, mdg_deadline(UINT64_C(20000000000))) == MDG_OWNER_DIED);
+	CHECK(mdg_mutex_lock_until(&box->held, mdg_deadline(UINT64_C(20000000000))) ==
+	      MDG_OWNER_DIED);
 	CHECK(mdg_mutex_unlock(&box->held) == 0);
 	CHECK(waitpid(pid, NULL, 0) == pid);
 }

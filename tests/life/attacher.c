@@ -86,11 +86,16 @@ static long long field_of(const struct shmid_ds *stat, const char *field)
 		const char *name;
 		long long value;
 	} fields[] = {
-		{ "nattch", (long long)stat->shm_nattch }, { "segsz", (long long)stat->shm_segsz },
-		{ "mode", stat->shm_perm.mode },           { "key", stat->shm_perm.__key },
-		{ "cpid", stat->shm_cpid },                { "lpid", stat->shm_lpid },
-		{ "uid", (long long)stat->shm_perm.uid },  { "atime", stat->shm_atime },
-		{ "dtime", stat->shm_dtime },              { "ctime", stat->shm_ctime },
+		{ "nattch", (long long)stat->shm_nattch },
+		{ "segsz", (long long)stat->shm_segsz },
+		{ "mode", stat->shm_perm.mode },
+		{ "key", stat->shm_perm.__key },
+		{ "cpid", stat->shm_cpid },
+		{ "lpid", stat->shm_lpid },
+		{ "uid", (long long)stat->shm_perm.uid },
+		{ "atime", stat->shm_atime },
+		{ "dtime", stat->shm_dtime },
+		{ "ctime", stat->shm_ctime },
 	};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (strcmp(fields[i].name, field) == 0)

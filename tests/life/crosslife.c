@@ -46,8 +46,8 @@ static struct attacher start(void)
 	return attacher;
 }
 
-__attribute__((format(printf, 2, 3)))
-static void tell(const struct attacher *attacher, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void tell(const struct attacher *attacher,
+                                                       const char *format, ...)
 {
 	char line[128];
 	va_list arguments;

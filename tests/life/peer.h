@@ -30,13 +30,13 @@
 #if __has_feature(address_sanitizer)
 #define WITH_SHADOW 1
 #elif __has_feature(thread_sanitizer)
-#define WITH_SHADOW 1
+#define WITH_SHADOW   1
 #define WITHOUT_VFORK 1
 #endif
 #elif defined(__SANITIZE_ADDRESS__)
 #define WITH_SHADOW 1
 #elif defined(__SANITIZE_THREAD__)
-#define WITH_SHADOW 1
+#define WITH_SHADOW   1
 #define WITHOUT_VFORK 1
 #endif
 #ifndef WITH_SHADOW

@@ -150,8 +150,10 @@ static void waited(void)
 	CHECK(mdg__sys_futex_wait(&word, 1, true, UINT64_C(86400000000000)) == 0);
 	pthread_join(thread, NULL);
 	uint64_t before = monotonic();
-	CHECK(mdg__monotonic_nanoseconds() >= before && mdg__monotonic_nanoseconds() <= monotonic());
-	CHECK(mdg__now_seconds() > 1500000000 && llabs((long long)mdg__now_seconds() - time(NULL)) < 9);
+	CHECK(mdg__monotonic_nanoseconds() >= before &&
+	      mdg__monotonic_nanoseconds() <= monotonic());
+	CHECK(mdg__now_seconds() > 1500000000 &&
+	      llabs((long long)mdg__now_seconds() - time(NULL)) < 9);
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */

@@ -109,7 +109,8 @@ static void forked(int id)
 
 static mdg_channel *news(mdg_namespace *ns, unsigned role)
 {
-	struct mdg_channel_options options = { .size = sizeof options, .kind = MDG_STREAM,
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .kind = MDG_STREAM,
 		                               .capacity = 4096 };
 	mdg_channel *channel = NULL;
 	CHECK(mdg_channel_open(&channel, ns, "news", role, &options) == 0);
@@ -135,8 +136,7 @@ static void conversed(void)
 	for (int i = 0; i < 1000 && check_failures == 0; i++) {
 		uint64_t in_time = mdg_deadline(UINT64_C(10000000000));
 		int got = -1;
-		CHECK(mdg_recv(channel, &got, sizeof got, NULL, in_time) ==
-		      (int64_t)sizeof got);
+		CHECK(mdg_recv(channel, &got, sizeof got, NULL, in_time) == (int64_t)sizeof got);
 		CHECK(got == i);
 	}
 	pthread_join(thread, NULL);

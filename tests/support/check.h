@@ -25,17 +25,21 @@ static int check_failures;
 
 #define CHECK(expression) check_one(!!(expression), #expression, NULL, __FILE__, __LINE__)
 /* CHECK with the line of the specification that it proves: CHECK_LINE("G5", ...). */
-#define CHECK_LINE(name, expression) \
+#define CHECK_LINE(name, expression)                                                               \
 	check_one(!!(expression), #expression, name, __FILE__, __LINE__)
 /* The call fails with -1 and this errno. */
-#define CHECK_ERRNO(name, wanted, call) \
-	(errno = 0, check_one((intptr_t)(call) == -1 && errno == (wanted), \
+#define CHECK_ERRNO(name, wanted, call)                                                            \
+	(errno = 0, check_one((intptr_t)(call) == -1 && errno == (wanted),                         \
 	                      #call " fails with " #wanted, name, __FILE__, __LINE__))
-#define SKIP(...) \
-	do { printf("skipped: " __VA_ARGS__); printf("\n"); exit(77); } while (0)
+#define SKIP(...)                                                                                  \
+	do {                                                                                       \
+		printf("skipped: " __VA_ARGS__);                                                   \
+		printf("\n");                                                                      \
+		exit(77);                                                                          \
+	} while (0)
 
-static inline bool check_one(bool held, const char *what, const char *name,
-                             const char *file, int line)
+static inline bool check_one(bool held, const char *what, const char *name, const char *file,
+                             int line)
 {
 	if (!held) {
 		int error = errno;

@@ -9,10 +9,10 @@
 
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-#define MUST(expression) \
-	do { \
-		if (!(expression)) \
-			complain("%s:%d: does not hold: %s", __FILE__, __LINE__, #expression); \
+#define MUST(expression)                                                                           \
+	do {                                                                                       \
+		if (!(expression))                                                                 \
+			complain("%s:%d: does not hold: %s", __FILE__, __LINE__, #expression);     \
 	} while (0)
 
 #endif

@@ -52,7 +52,7 @@ struct settings {
 	char **program;
 };
 
-static char outer[256]; /* the directory made for this run; "" when there is none */
+static char outer[256];               /* the directory made for this run; "" when there is none */
 static char inner[sizeof(outer) + 8]; /* the namespace in it */
 
 static void die(const char *what)
@@ -76,26 +76,46 @@ static unsigned long long number(const char *text)
 static struct settings read_settings(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "shared", no_argument, NULL, 's' },    { "kernel", no_argument, NULL, 'k' },
-		{ "preload", required_argument, NULL, 'p' }, { "allow", no_argument, NULL, 'a' },
+		{ "shared", no_argument, NULL, 's' },
+		{ "kernel", no_argument, NULL, 'k' },
+		{ "preload", required_argument, NULL, 'p' },
+		{ "allow", no_argument, NULL, 'a' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "segments", required_argument, NULL, 'n' },
 		{ "shmmax", required_argument, NULL, 'm' },
-		{ "shmall", required_argument, NULL, 'l' },  { NULL, 0, NULL, 0 },
+		{ "shmall", required_argument, NULL, 'l' },
+		{ NULL, 0, NULL, 0 },
 	};
 	struct settings settings = { .timeout = 60 };
 	int option;
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
-		case 's': settings.shared = true; break;
-		case 'k': settings.kernel = true; break;
-		case 'p': settings.preload = optarg; break;
-		case 'a': settings.allow = true; break;
-		case 't': settings.timeout = (long)number(optarg); break;
-		case 'n': settings.segments = number(optarg); break;
-		case 'm': settings.shmmax = number(optarg); break;
-		case 'l': settings.shmall = number(optarg); break;
-		default: exit(EXIT_OURS);
+		case 's':
+			settings.shared = true;
+			break;
+		case 'k':
+			settings.kernel = true;
+			break;
+		case 'p':
+			settings.preload = optarg;
+			break;
+		case 'a':
+			settings.allow = true;
+			break;
+		case 't':
+			settings.timeout = (long)number(optarg);
+			break;
+		case 'n':
+			settings.segments = number(optarg);
+			break;
+		case 'm':
+			settings.shmmax = number(optarg);
+			break;
+		case 'l':
+			settings.shmall = number(optarg);
+			break;
+		default:
+			exit(EXIT_OURS);
 		}
 	}
 	const char *soak = getenv("MADANG_SOAK");
@@ -198,7 +218,8 @@ static void enter_oracle(const struct settings *settings)
 	if (!is_alone || !set_kernel_limit("shmmni", settings->segments) ||
 	    !set_kernel_limit("shmmax", settings->shmmax) ||
 	    !set_kernel_limit("shmall", settings->shmall)) {
-		printf("skipped: the kernel's limits can only be set by root, in an IPC namespace\n");
+		printf("skipped: the kernel's limits can only be set by root, in an IPC "
+		       "namespace\n");
 		fflush(stdout);
 		_exit(EXIT_SKIPPED);
 	}

@@ -70,14 +70,20 @@ static inline void handle_signals(_Atomic uint32_t *word, int flags)
  * <linux/filter.h> and <linux/seccomp.h>, which a C library of its own does not bring along. */
 static inline bool forbid_system_calls(void)
 {
-	const struct { uint16_t code; uint8_t jt, jf; uint32_t k; } filter[] = {
+	const struct {
+		uint16_t code;
+		uint8_t jt, jf;
+		uint32_t k;
+	} filter[] = {
 		{ 0x20, 0, 0, 0 }, /* the call's number */
-		{ 0x15, 1, 0, SYS_write },
-		{ 0x15, 0, 1, SYS_exit_group },
+		{ 0x15, 1, 0, SYS_write },  { 0x15, 0, 1, SYS_exit_group },
 		{ 0x06, 0, 0, 0x7fff0000 }, /* allow */
 		{ 0x06, 0, 0, 0x80000000 }, /* kill the process */
 	};
-	const struct { unsigned short length; const void *filter; } program = { 5, filter };
+	const struct {
+		unsigned short length;
+		const void *filter;
+	} program = { 5, filter };
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 	       prctl(PR_SET_SECCOMP, 2, &program, 0, 0) == 0;
 }

@@ -12,7 +12,7 @@ static struct box {
 	mdg_barrier barrier;
 	_Atomic uint32_t stage, last, came, died, go, met[MANY];
 	uint32_t plain[2 * MANY]; /* of one each; read by all after a meeting */
-} *box;
+} * box;
 
 static void anew(void)
 {
@@ -220,7 +220,8 @@ static void interrupted(void)
 	pid_t child = start(wait_interrupted, NULL);
 	CHECK(reaches(&box->go, 1));
 	int status = -1;
-	for (uint64_t end = GRACE; waitpid(child, &status, WNOHANG) == 0 && now_ns() < end; nap_ms(60))
+	for (uint64_t end = GRACE; waitpid(child, &status, WNOHANG) == 0 && now_ns() < end;
+	     nap_ms(60))
 		kill(child, SIGUSR1); /* one of them while it sleeps */
 	CHECK(status == 0);
 	CHECK(atomic_load(&box->stage) >= 1);

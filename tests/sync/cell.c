@@ -19,7 +19,7 @@ static struct box {
 	_Atomic uint32_t stage, stop, number;
 	mdg_cell cell; /* and its buffers */
 	unsigned char room[MDG_CELL_SIZE(LARGEST)];
-} *box;
+} * box;
 static mdg_cell *cell;
 
 /* <linux/seccomp.h> cannot be had with every C library. */
@@ -215,7 +215,7 @@ static struct late {
 	void (*meanwhile)(void);
 	size_t size;
 	unsigned faults, writes;
-	bool half;    /* the next value is half written too, by one who goes on */
+	bool half; /* the next value is half written too, by one who goes on */
 } late;
 
 static void on_fault(int number, siginfo_t *info, void *context)

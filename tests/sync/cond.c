@@ -15,7 +15,7 @@ static struct box {
 	_Atomic uint32_t about[WORKERS + 1]; /* to wait */
 	uint32_t items, made, used;          /* guarded by lock */
 	_Atomic uint32_t passed;
-} *box;
+} * box;
 
 /* Whoever died in the middle left the data right: they change in one store. */
 static void lock(void)

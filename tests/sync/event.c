@@ -14,7 +14,7 @@ static struct box {
 	_Atomic uint32_t signals, waited, taken;
 	_Atomic uint32_t about[ALL + 1]; /* to wait */
 	uint32_t plain;                  /* handed over by the event */
-} *box;
+} * box;
 
 static bool is_taken(void)
 {

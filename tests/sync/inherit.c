@@ -19,7 +19,7 @@ static struct box {
 	mdg_mutex ours[LOCKS], before;
 	pthread_mutex_t theirs[LOCKS];
 	_Atomic uint32_t ready;
-} *box;
+} * box;
 
 struct order {
 	enum kind kind[LOCKS];
@@ -123,7 +123,8 @@ int main(void)
 		SKIP("the C library or the kernel has no priority inheritance");
 	for (int number = 0; number < ORDERS && check_failures == 0; number++)
 		for (int child = 0; child < 2; child++)
-			for (order.given_back = 0; order.given_back <= KEEPS_ALL; order.given_back++) {
+			for (order.given_back = 0; order.given_back <= KEEPS_ALL;
+			     order.given_back++) {
 				for (int i = 0, rest = number; i < LOCKS; i++, rest /= KINDS)
 					order.kind[i] = (enum kind)(rest % KINDS);
 				order.child_of_user = child != 0;

@@ -18,7 +18,7 @@ static struct box {
 	_Atomic uint32_t stage;
 	_Atomic uint32_t asleep;
 	_Atomic int32_t inner; /* a process in the namespace, as seen from here */
-} *box;
+} * box;
 
 static void again(void)
 {
@@ -151,7 +151,8 @@ static pid_t by_fork_alone(void)
 #endif
 
 static pid_t (*const births[])(void) = {
-	by_fork, by_clone,
+	by_fork,
+	by_clone,
 #ifdef HAS_FORK_ALONE
 	by_fork_alone,
 #endif
@@ -271,9 +272,18 @@ static void sleep_as_one(void *wanted)
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }
 
-static void inside_hold(void *unused) { inside(hold_as_one, unused); }
-static void inside_ask(void *unused) { inside(ask_as_one, unused); }
-static void inside_sleep(void *wanted) { inside(sleep_as_one, wanted); }
+static void inside_hold(void *unused)
+{
+	inside(hold_as_one, unused);
+}
+static void inside_ask(void *unused)
+{
+	inside(ask_as_one, unused);
+}
+static void inside_sleep(void *wanted)
+{
+	inside(sleep_as_one, wanted);
+}
 
 static pid_t asleep_inside(int wanted)
 {

@@ -78,7 +78,8 @@ int main(int argc, char **argv)
 		printf("%s\n", argc == 2 ? dlerror() : "usage: loaded LIBRARY");
 		return 1;
 	}
-	void *lock = symbol(library, "mdg_mutex_lock"), *unlock = symbol(library, "mdg_mutex_unlock"),
+	void *lock = symbol(library, "mdg_mutex_lock"),
+	     *unlock = symbol(library, "mdg_mutex_unlock"),
 	     *repaired = symbol(library, "mdg_mutex_repaired");
 	memcpy(&api.lock, &lock, sizeof(lock));
 	memcpy(&api.unlock, &unlock, sizeof(unlock));

@@ -18,10 +18,10 @@ static struct box {
 	mdg_barrier barrier;
 	unsigned char values[4 * 64]; /* of the cell */
 	mdg_txn txn;
-	unsigned char journal[64];    /* of the transaction */
+	unsigned char journal[64]; /* of the transaction */
 	uint64_t data;
 	_Atomic uint32_t true_now;
-} *box;
+} * box;
 
 static struct mdg_sync_state look(const void *object, enum mdg_sync_kind kind)
 {
@@ -309,7 +309,8 @@ static void values(void)
 	CHECK(mdg_cell_cancel(&box->cell) == 0);
 	CHECK(look(&box->cell, MDG_SYNC_CELL).owner == 0);
 	CHECK(is_free(&box->txn, MDG_SYNC_TXN));
-	CHECK(mdg_txn_begin(&run, &box->txn, sizeof box->journal, &box->data, sizeof box->data) == 0);
+	CHECK(mdg_txn_begin(&run, &box->txn, sizeof box->journal, &box->data, sizeof box->data) ==
+	      0);
 	CHECK(look(&box->txn, MDG_SYNC_TXN).owner == self);
 	CHECK(mdg_txn_cancel(&run) == 0);
 	CHECK(is_free(&box->txn, MDG_SYNC_TXN));
@@ -332,13 +333,15 @@ static void noise(void)
 			random ^= random << 17;
 			object.mdg_private[i] = (uint32_t)(random >> 32);
 			if (random % 4 == 0) /* small numbers, and all bits */
-				object.mdg_private[i] = random % 8 == 0 ? UINT32_MAX : (uint32_t)(round % 4 != 0);
+				object.mdg_private[i] =
+					random % 8 == 0 ? UINT32_MAX : (uint32_t)(round % 4 != 0);
 		}
 		for (uint32_t kind = MDG_SYNC_MUTEX; kind <= MDG_SYNC_TXN; kind++) {
 			state = look(&object, (enum mdg_sync_kind)kind);
 			CHECK(state.waiters <= MDG_WAITERS_SHOWN &&
 			      state.readers <= sizeof state.reader / sizeof state.reader[0]);
-			CHECK(state.state <= (MDG_STATE_OWNER_DIED | MDG_STATE_UNREPAIRED | MDG_STATE_BROKEN));
+			CHECK(state.state <=
+			      (MDG_STATE_OWNER_DIED | MDG_STATE_UNREPAIRED | MDG_STATE_BROKEN));
 		}
 	}
 }

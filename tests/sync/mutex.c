@@ -13,7 +13,7 @@ static struct box {
 	_Atomic uint32_t tid;
 	uint32_t plain[2]; /* guarded by lock; always the same */
 	uint64_t released;
-} *box;
+} * box;
 
 /* ---- exclusion ------------------------------------------------------------------------ */
 

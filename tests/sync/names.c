@@ -106,8 +106,8 @@ static void refused(void)
 	mdg_id id = make(SIZE, 0);
 	unsigned char *at = attach(id, 0), aligned[128] MDG_ALIGNED;
 	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, ""));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, MDG_SYNC_MUTEX,
-	                                "123456789 123456789 123456789 123456789 "));
+	CHECK_RC(-EINVAL,
+	         mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "123456789 123456789 123456789 123456789 "));
 	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, (enum mdg_sync_kind)0, "name"));
 	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, (enum mdg_sync_kind)(MDG_SYNC_TXN + 1), "name"));
 	CHECK_RC(-EINVAL, mdg_sync_name(ns, at + 32, MDG_SYNC_MUTEX, "name"));
@@ -230,7 +230,8 @@ static void permissions(void)
 		return; /* nobody else to be */
 	mdg_namespace *shared = unit_open("names-shared", &options);
 	for (int i = 0; i < 2; i++) {
-		CHECK_RC(0, mdg_segment_create(shared, NULL, 4096, i == 0 ? 0644 : 0600, 0, &ids[i]));
+		CHECK_RC(0,
+		         mdg_segment_create(shared, NULL, 4096, i == 0 ? 0644 : 0600, 0, &ids[i]));
 		CHECK_RC(0, mdg_segment_attach(shared, ids[i], NULL, 0, &memory[i]));
 		CHECK_RC(0, mdg_sync_name(shared, memory[i], MDG_SYNC_MUTEX, "readable"));
 	}
@@ -248,23 +249,43 @@ static void scribble(int fd, const void *bytes, size_t size, off_t offset)
 /* Names that cannot be are passed over, one by one. */
 static void one_thing_wrong(int fd, mdg_id id)
 {
-	struct { uint32_t kind, unused; uint64_t offset; char name[40]; uint64_t unused2; } good = {
-		MDG_SYNC_MUTEX, 0, 128, "good", 0
-	}, bad;
+	struct {
+		uint32_t kind, unused;
+		uint64_t offset;
+		char name[40];
+		uint64_t unused2;
+	} good = { MDG_SYNC_MUTEX, 0, 128, "good", 0 }, bad;
 	_Static_assert(sizeof good == ENTRY, "");
 	scribble(fd, &good, ENTRY, 64 + 64 * NAMES - 64);
 	CHECK(walk(id, NULL, NULL) == 2 && is_called(id, "good", MDG_SYNC_MUTEX, 128));
 	for (int i = 0; i < 8; i++) {
 		bad = good;
 		switch (i) {
-		case 0: bad.kind = MDG_SYNC_TXN + 1; break;
-		case 1: bad.offset = 100; break;
-		case 2: bad.offset = SIZE - 64; break;
-		case 3: bad.offset = UINT64_MAX - 63; break;
-		case 4: memset(bad.name, 'x', sizeof bad.name); break;
-		case 5: bad.name[0] = '\0'; break;
-		case 6: bad.kind = MDG_SYNC_RWLOCK; bad.offset = SIZE - 4288 + 64; break;
-		default: bad.kind = 0; break;
+		case 0:
+			bad.kind = MDG_SYNC_TXN + 1;
+			break;
+		case 1:
+			bad.offset = 100;
+			break;
+		case 2:
+			bad.offset = SIZE - 64;
+			break;
+		case 3:
+			bad.offset = UINT64_MAX - 63;
+			break;
+		case 4:
+			memset(bad.name, 'x', sizeof bad.name);
+			break;
+		case 5:
+			bad.name[0] = '\0';
+			break;
+		case 6:
+			bad.kind = MDG_SYNC_RWLOCK;
+			bad.offset = SIZE - 4288 + 64;
+			break;
+		default:
+			bad.kind = 0;
+			break;
 		}
 		scribble(fd, &bad, ENTRY, 64 + 64 * NAMES - 64);
 		CHECK(walk(id, NULL, NULL) == 1);
@@ -389,7 +410,8 @@ static bool killed_while_naming(struct naming *naming, unsigned points)
 	for (int i = 0; i < 2; i++) {
 		int count = walk(naming->id, NULL, NULL);
 		bool is_new = is_called(naming->id, "the new name", MDG_SYNC_MUTEX, 0);
-		bool is_old = is_called(naming->id, "the old name, which is longer", MDG_SYNC_MUTEX, 0);
+		bool is_old =
+			is_called(naming->id, "the old name, which is longer", MDG_SYNC_MUTEX, 0);
 		CHECK(count == 1 + is_new + is_old && !(is_new && is_old));
 		CHECK(is_called(naming->id, "beside", MDG_SYNC_ONCE, 128));
 		CHECK(naming->again || !is_old);

@@ -11,7 +11,7 @@ static struct box {
 	mdg_once once, other;
 	_Atomic uint32_t stage, told, done;
 	uint32_t plain; /* written by the one who does it */
-} *box;
+} * box;
 
 static void make_new(void)
 {

@@ -29,7 +29,7 @@ static struct box {
 	uint32_t stored;
 	_Atomic uint32_t stage;
 	_Atomic int32_t holder;
-} *box;
+} * box;
 _Static_assert(sizeof(struct box) % 64 == 0, "the same for all");
 
 static mdg_cell *cell(void)
@@ -152,10 +152,14 @@ static void write_after_reader(void)
 	CHECK(mdg_rwlock_unlock(&box->rwlock) == 0);
 }
 
-static const struct { const char *name; void (*play)(void); } roles[] = {
-	{ "work", work }, { "ping", ping }, { "pong", pong }, { "meet", meet }, { "hold", hold },
-	{ "hold-reading", hold_reading }, { "be-told", be_told },
-	{ "write-after-reader", write_after_reader },
+static const struct {
+	const char *name;
+	void (*play)(void);
+} roles[] = {
+	{ "work", work },       { "ping", ping },
+	{ "pong", pong },       { "meet", meet },
+	{ "hold", hold },       { "hold-reading", hold_reading },
+	{ "be-told", be_told }, { "write-after-reader", write_after_reader },
 };
 
 /* ---- the test ---------------------------------------------------------------------------- */

@@ -34,8 +34,13 @@
 #define SLOWNESS 1 /* instrumented code is slower, and starts slower */
 #endif
 
-enum { WAIT_MS = 50 * SLOWNESS, TRIES = 10, HANG_MS = 5000 * SLOWNESS, POINTS_MOST = 4000,
-       COMPLAINTS_MOST = 12 };
+enum {
+	WAIT_MS = 50 * SLOWNESS,
+	TRIES = 10,
+	HANG_MS = 5000 * SLOWNESS,
+	POINTS_MOST = 4000,
+	COMPLAINTS_MOST = 12
+};
 
 struct stage *stage;
 
@@ -109,8 +114,9 @@ static void await_exit(unsigned which)
 		return;
 	while (waitpid(actor->pid, NULL, WNOHANG) == 0) {
 		if (now_ns() > end) {
-			complain("%s hangs", which == 0 ? "who comes last" : which == 1 ? "the holder"
-			                                                   : "a sleeper");
+			complain("%s hangs", which == 0   ? "who comes last"
+			                     : which == 1 ? "the holder"
+			                                  : "a sleeper");
 			killed(actor->pid);
 			break;
 		}
@@ -167,7 +173,7 @@ struct play {
 	struct step victim;
 	enum step_event event;
 	unsigned points;
-	bool released; /* the holder */
+	bool released;  /* the holder */
 	uint64_t since; /* when nobody was in the way any more */
 };
 
@@ -201,7 +207,10 @@ static bool begin(struct play *play, const struct scenario *scenario)
 		enter(1, scenario->holder);
 		await_stage(1, false);
 	}
-	union { const struct scenario *is; void *passed; } argument = { scenario };
+	union {
+		const struct scenario *is;
+		void *passed;
+	} argument = { scenario };
 	if (!step_start(&play->victim, ON, sizeof(*ON), victim_body, argument.passed)) {
 		complain("the victim does not come to its beginning");
 		return false;
@@ -218,8 +227,9 @@ static void go(struct play *play, unsigned point)
 	play->event = STEP_POINT;
 	while (play->points < point) {
 		if (play->event == STEP_ASLEEP) {
-			let_sleep(scenario, scenario->after - (sleepers > scenario->before
-			                                               ? scenario->after : 0));
+			let_sleep(scenario,
+			          scenario->after -
+			                  (sleepers > scenario->before ? scenario->after : 0));
 			if (!scenario->keeps)
 				release(play);
 		}
@@ -238,9 +248,9 @@ static void judge(const struct play *play, struct outcome *outcome)
 
 static struct outcome look(const struct play *play)
 {
-	struct outcome outcome = { .victim = play->victim.pid, .ended = play->event == STEP_ENDED,
-		                   .released = play->released ||
-		                               play->scenario->holder == NULL };
+	struct outcome outcome = { .victim = play->victim.pid,
+		                   .ended = play->event == STEP_ENDED,
+		                   .released = play->released || play->scenario->holder == NULL };
 	memcpy(&outcome.then, ON, sizeof(outcome.then));
 	outcome.held = play->scenario->held != NULL && play->scenario->held(&outcome);
 	return outcome;
@@ -309,7 +319,9 @@ void judge_told(const struct outcome *outcome)
 	bool should = outcome->paused ? false : outcome->held;
 	if (outcome->told != (should ? 1u : 0u))
 		complain("a death is told %u times, and the victim %s%s", outcome->told,
-		         outcome->paused ? "lives" : outcome->held ? "held it" : "did not hold it",
+		         outcome->paused ? "lives"
+		         : outcome->held ? "held it"
+		                         : "did not hold it",
 		         outcome->ended ? " (it had ended)" : "");
 }
 
@@ -499,7 +511,8 @@ int main(int argc, char **argv)
 	stage = shared_memory(sizeof(*stage));
 	stay_on_one_processor();
 	for (unsigned i = 0; scene_lists[i] != NULL; i++)
-		for (const struct scenario *scenario = scene_lists[i]; scenario->name != NULL; scenario++) {
+		for (const struct scenario *scenario = scene_lists[i]; scenario->name != NULL;
+		     scenario++) {
 			bool any = false;
 			bool named = is_named(scenario->name, argc, argv, &any);
 			if (any && !named)

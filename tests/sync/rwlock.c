@@ -10,7 +10,7 @@ static struct box {
 	mdg_rwlock lock, other;
 	_Atomic uint32_t stage, in, done, stop, alternate;
 	uint32_t plain[2]; /* guarded by lock; always the same */
-} *box;
+} * box;
 
 /* ---- exclusion -------------------------------------------------------------------------- */
 

@@ -14,7 +14,7 @@ static struct box {
 	_Atomic uint32_t signals;
 	_Atomic uint32_t about[WORKERS]; /* to wait */
 	_Atomic uint32_t taken;
-} *box;
+} * box;
 
 static bool is_empty(void)
 {
@@ -108,8 +108,9 @@ static void handlers(void)
 static void far_deadlines(void)
 {
 	const uint64_t year = UINT64_C(365) * 86400 * 1000000000;
-	const struct wait far[] = { { MDG_FOREVER - 1, 0, 0 }, { 100 * year, 0, 0 },
-		                        { 150 * year, 0, 0 } };
+	const struct wait far[] = { { MDG_FOREVER - 1, 0, 0 },
+		                    { 100 * year, 0, 0 },
+		                    { 150 * year, 0, 0 } };
 	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
 		pid_t pid = start_waiting(&far[i]);
 		CHECK(mdg_sem_post(&box->sem, 1) == 0);

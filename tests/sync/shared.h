@@ -21,7 +21,7 @@
 
 #include "support/check.h"
 
-#define GRACE mdg_deadline(UINT64_C(20000000000))
+#define GRACE   mdg_deadline(UINT64_C(20000000000))
 #define BRIEFLY mdg_deadline(UINT64_C(50000000))
 
 static inline void *shared_memory(size_t size)

@@ -58,7 +58,8 @@ static inline bool stepped_start(struct stepped *victim, void (*f)(void *), void
 	sigaddset(&stops, SIGCHLD); /* waited for */
 	sigprocmask(SIG_BLOCK, &stops, NULL);
 	*victim = (struct stepped){ .pid = start(f, argument) };
-	victim->ended = waitpid(victim->pid, &status, WUNTRACED) != victim->pid || !WIFSTOPPED(status);
+	victim->ended =
+		waitpid(victim->pid, &status, WUNTRACED) != victim->pid || !WIFSTOPPED(status);
 	return !victim->ended;
 }
 

@@ -322,10 +322,10 @@ static void run(unsigned count, uint64_t random)
 		unsure += perhaps[thing];
 	}
 	printf("%2u workers, seed %llu: %llu deaths, %u operations in %llu ms; %llu surely held, "
-	       "%llu perhaps, %llu told\n", workers, (unsigned long long)seed,
-	       (unsigned long long)deaths, atomic_load(&storm->operations),
-	       (unsigned long long)((now_ns() - began) / 1000000), (unsigned long long)sure,
-	       (unsigned long long)unsure, (unsigned long long)told);
+	       "%llu perhaps, %llu told\n",
+	       workers, (unsigned long long)seed, (unsigned long long)deaths,
+	       atomic_load(&storm->operations), (unsigned long long)((now_ns() - began) / 1000000),
+	       (unsigned long long)sure, (unsigned long long)unsure, (unsigned long long)told);
 	fflush(stdout);
 	CHECK(atomic_load(&storm->failures) == 0);
 }
@@ -344,7 +344,9 @@ int main(int argc, char **argv)
 		else if (strcmp(argv[i], "--kills") == 0)
 			kills = (unsigned)value;
 		else if (strcmp(argv[i], "--workers") == 0)
-			only = value < 1 ? 1 : value > WORKERS_MOST ? WORKERS_MOST : (unsigned)value;
+			only = value < 1              ? 1
+			       : value > WORKERS_MOST ? WORKERS_MOST
+			                              : (unsigned)value;
 		else if (strcmp(argv[i], "--long") == 0)
 			end = mdg_deadline(value * UINT64_C(60000000000));
 	}

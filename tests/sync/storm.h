@@ -9,19 +9,31 @@
 #include "sync/shared.h"
 
 enum {
-	WORKERS_MOST = 64, HANG_S = 30, VALUE = 200,
+	WORKERS_MOST = 64,
+	HANG_S = 30,
+	VALUE = 200,
 	/* What has one owner: these numbers, in the order in which several are held. */
-	MUTEXES = 3, RWLOCKS = 2, ONCES = 2, CELLS = 1,
-	MUTEX = 0, RWLOCK = MUTEX + MUTEXES, ONCE = RWLOCK + RWLOCKS, CELL = ONCE + ONCES,
+	MUTEXES = 3,
+	RWLOCKS = 2,
+	ONCES = 2,
+	CELLS = 1,
+	MUTEX = 0,
+	RWLOCK = MUTEX + MUTEXES,
+	ONCE = RWLOCK + RWLOCKS,
+	CELL = ONCE + ONCES,
 	OWNED = CELL + CELLS,
 	/* And what is counted besides. */
-	TOKEN = OWNED, PUT, GOT, THINGS,
-	TOKENS = 3, ROOM = 5
+	TOKEN = OWNED,
+	PUT,
+	GOT,
+	THINGS,
+	TOKENS = 3,
+	ROOM = 5
 };
 enum phase { IDLE, TAKING, HOLDING, GIVING };
 
 struct guarded {
-	uint64_t count, twin;    /* the same, but while the owner is at it */
+	uint64_t count, twin; /* the same, but while the owner is at it */
 	_Atomic uint32_t alone;
 };
 
@@ -30,7 +42,7 @@ struct place {
 	_Atomic uint32_t operation; /* what it is doing, for who looks into a hang */
 	_Atomic uint32_t phase[THINGS];
 	_Atomic uint32_t intent[THINGS];
-	uint64_t tally[THINGS];  /* stays with the place */
+	uint64_t tally[THINGS]; /* stays with the place */
 };
 
 extern struct storm {
@@ -40,17 +52,21 @@ extern struct storm {
 	_Alignas(64) unsigned char cell[MDG_CELL_SIZE(VALUE)];
 	mdg_sem tokens;
 	mdg_event turn;
-	mdg_mutex store;         /* of `stored`, and of the two conditions */
+	mdg_mutex store; /* of `stored`, and of the two conditions */
 	mdg_cond more, less;
 	uint32_t stored;
 	struct guarded guarded[OWNED];
 	_Atomic uint32_t told[OWNED], rest, failures, operations;
 	struct place place[WORKERS_MOST];
-} *storm;
+} * storm;
 
 /* Counts, and says what; the call's code, or 0. */
 void fail(const char *what, int code);
-#define MUST(expression) do { if (!(expression)) fail(#expression, 0); } while (0)
+#define MUST(expression)                                                                           \
+	do {                                                                                       \
+		if (!(expression))                                                                 \
+			fail(#expression, 0);                                                      \
+	} while (0)
 
 /* ---- a worker (storm_work.c) ------------------------------------------------------------- */
 

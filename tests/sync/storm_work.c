@@ -109,7 +109,8 @@ static void do_several(void)
 	for (int i = 0; i < MUTEXES; i++)
 		if (below(&my_random, 3) != 0)
 			(void)take_mutex(i);
-	for (int n = 0, i = (int)below(&my_random, MUTEXES); n < MUTEXES; n++, i = (i + 1) % MUTEXES)
+	for (int n = 0, i = (int)below(&my_random, MUTEXES); n < MUTEXES;
+	     n++, i = (i + 1) % MUTEXES)
 		if (atomic_load(&me->phase[MUTEX + i]) == HOLDING)
 			give_mutex(i);
 }
@@ -121,7 +122,8 @@ static void do_rwlock(void)
 	bool must, reads = below(&my_random, 4) != 0;
 	uint64_t deadline = some_deadline(&must);
 	in_phase(thing, TAKING);
-	int rc = reads ? mdg_rwlock_read_until(lock, deadline) : mdg_rwlock_write_until(lock, deadline);
+	int rc = reads ? mdg_rwlock_read_until(lock, deadline)
+	               : mdg_rwlock_write_until(lock, deadline);
 	if (!took(thing, hurried(rc, must)))
 		return;
 	if (reads && rc == 0) {
@@ -158,8 +160,8 @@ static void do_once(void)
 	if (!renewed)
 		work_on(thing, rc != 0);
 	in_phase(thing, GIVING);
-	MUST((renewed && below(&my_random, 2) == 0 ? mdg_once_done(once)
-	                                           : mdg_once_failed(once)) == 0);
+	MUST((renewed && below(&my_random, 2) == 0 ? mdg_once_done(once) : mdg_once_failed(once)) ==
+	     0);
 	in_phase(thing, IDLE);
 }
 
@@ -273,8 +275,8 @@ static void do_store(void)
 	uint64_t deadline = mdg_deadline(1000000);
 	bool in = true;
 	while (in && storm->stored == (puts ? (uint32_t)ROOM : 0) && now_ns() < deadline)
-		in = went_on(mdg_cond_wait_until(puts ? &storm->less : &storm->more,
-		                                 &storm->store, deadline));
+		in = went_on(mdg_cond_wait_until(puts ? &storm->less : &storm->more, &storm->store,
+		                                 deadline));
 	if (in && storm->stored != (puts ? (uint32_t)ROOM : 0)) {
 		atomic_store(&me->intent[thing], 1);
 		storm->stored += puts ? 1u : UINT32_MAX;
@@ -290,9 +292,9 @@ static void do_store(void)
 
 void work(uint64_t random)
 {
-	static void (*const operations[])(void) = { do_mutex, do_several, do_rwlock, do_once,
-		                                    write_cell, read_cell, do_token, do_event,
-		                                    do_store };
+	static void (*const operations[])(void) = { do_mutex, do_several, do_rwlock,
+		                                    do_once,  write_cell, read_cell,
+		                                    do_token, do_event,   do_store };
 	enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };
 	my_random = random;
 	while (atomic_load(&storm->rest) == 0) {

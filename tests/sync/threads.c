@@ -22,7 +22,7 @@ static struct plain {
 	/* Plain, each guarded by one of the above. */
 	uint64_t by_mutex[2], by_rwlock[2];
 	uint64_t stored, slot[ROOM], handed, made;
-} *plain;
+} * plain;
 static _Atomic uint64_t sum_by_mutex, sum_by_rwlock, sum_put, sum_got, deaths, told, readers_ended;
 static unsigned rounds = 1500, threads;
 
@@ -160,7 +160,7 @@ static bool with_cell(uint64_t *random)
 static void *live(void *argument)
 {
 	static bool (*const with[])(uint64_t *) = { with_mutex, with_rwlock, with_cond, with_sem,
-		                                    with_event, with_once, with_cell };
+		                                    with_event, with_once,   with_cell };
 	uint64_t random = (uint64_t)(uintptr_t)argument * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	for (unsigned i = 0; i < rounds; i++)
 		if (with[below(&random, sizeof(with) / sizeof(with[0]))](&random)) {

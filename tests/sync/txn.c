@@ -31,7 +31,7 @@ static struct world {
 	mdg_txn txn;
 	unsigned char journal[JOURNAL];
 	unsigned char behind[CANARY];
-} *world;
+} * world;
 static _Atomic uint32_t *stop;
 
 /* Words of the head, by src/sync/owned.h and src/sync/txn.h. */
@@ -40,7 +40,8 @@ enum { STATE = 0, WORD = 2, JOURNAL_STATE = 32, JOURNAL_SIZE = 38 };
 
 static int begin(mdg_txn_run *run)
 {
-	return mdg_txn_begin_until(run, &world->txn, JOURNAL, &world->data, sizeof(world->data), GRACE);
+	return mdg_txn_begin_until(run, &world->txn, JOURNAL, &world->data, sizeof(world->data),
+	                           GRACE);
 }
 
 static void make_new(void)
@@ -154,7 +155,8 @@ static void wrong_figures(void)
 	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, data, SIZE_MAX) == -EINVAL);
 	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, txn, 1) == -EINVAL);
 	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, txn - 10, 11) == -EINVAL);
-	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, txn + MDG_TXN_SIZE(JOURNAL) - 1, 8) == -EINVAL);
+	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, txn + MDG_TXN_SIZE(JOURNAL) - 1, 8) ==
+	      -EINVAL);
 	size_t up_to = (size_t)(txn - (unsigned char *)data);
 	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, data, up_to + 1) == -EINVAL);
 	CHECK(mdg_txn_begin(&run, &world->txn, JOURNAL, txn + MDG_TXN_SIZE(JOURNAL), 8) == 0);
@@ -278,7 +280,8 @@ static void among_processes(void)
 		uint32_t seed[2] = { i, i + KILLS };
 		mdg_txn_run run;
 		atomic_store(stop, 0);
-		pid_t one = start(transfer_for_ever, &seed[0]), other = start(transfer_for_ever, &seed[1]);
+		pid_t one = start(transfer_for_ever, &seed[0]),
+		      other = start(transfer_for_ever, &seed[1]);
 		CHECK(reaches(stop, 20 + i * 5));
 		CHECK(atomic_load(stop) < UINT32_MAX / 2);
 		killed(one);
@@ -407,12 +410,10 @@ static const struct scenario {
 	void (*prepare)(void), (*operate)(void *);
 	const struct data *before, *after;
 	unsigned least; /* changes: fewer cannot be right */
-} scenarios[] = {
-	{ "transfer", make_new, transfer_once, &old_data, &new_data, 16 },
-	{ "cancel", make_new, transfer_and_cancel, &old_data, &old_data, 10 },
-	{ "recover", cut_off, recover_and_cancel, &new_data, &new_data, 5 },
-	{ "destroy", broken_one, destroy, &old_data, &old_data, 3 }
-};
+} scenarios[] = { { "transfer", make_new, transfer_once, &old_data, &new_data, 16 },
+	          { "cancel", make_new, transfer_and_cancel, &old_data, &old_data, 10 },
+	          { "recover", cut_off, recover_and_cancel, &new_data, &new_data, 5 },
+	          { "destroy", broken_one, destroy, &old_data, &old_data, 3 } };
 
 static void be_victim(void *argument)
 {
@@ -478,7 +479,10 @@ static void deaths_in(const struct scenario *scenario)
 	unsigned changes = 0;
 	for (; going_on; changes++) {
 		int before = check_failures, status = -1;
-		union { const struct scenario *is; void *passed; } argument = { scenario };
+		union {
+			const struct scenario *is;
+			void *passed;
+		} argument = { scenario };
 		scenario->prepare();
 		pid_t pid = start(be_victim, argument.passed);
 		waitpid(pid, &status, 0);
@@ -493,7 +497,8 @@ static void deaths_in(const struct scenario *scenario)
 		CHECK(is_new || !happened); /* from one point on */
 		happened = is_new;
 		if (check_failures != before)
-			fprintf(stderr, "... %s, killed after change %u\n", scenario->name, changes);
+			fprintf(stderr, "... %s, killed after change %u\n", scenario->name,
+			        changes);
 	}
 	CHECK(happened);
 	CHECK(changes > scenario->least);
@@ -577,13 +582,27 @@ static void damaged(void)
  * may be touched. */
 static void hostile_figures(void)
 {
-	static const uint64_t figures[] = { 0, 1, 8, 99, 100, 101, 208, 209, 1u << 31,
-		                            UINT64_C(1) << 32, UINT64_C(1) << 63,
-		                            UINT64_MAX - 100, UINT64_MAX - 7, UINT64_MAX };
-	static const uint32_t useds[] = { 0, 8, 16, 17, 24, 32, 120, 224, JOURNAL, JOURNAL + 8,
-		                          0xfffffff8 };
-	enum { FIGURES = sizeof(figures) / sizeof(*figures), USEDS = sizeof(useds) / sizeof(*useds),
-	       SIZE = 100 };
+	static const uint64_t figures[] = { 0,
+		                            1,
+		                            8,
+		                            99,
+		                            100,
+		                            101,
+		                            208,
+		                            209,
+		                            1u << 31,
+		                            UINT64_C(1) << 32,
+		                            UINT64_C(1) << 63,
+		                            UINT64_MAX - 100,
+		                            UINT64_MAX - 7,
+		                            UINT64_MAX };
+	static const uint32_t useds[] = { 0,   8,   16,      17,          24,        32,
+		                          120, 224, JOURNAL, JOURNAL + 8, 0xfffffff8 };
+	enum {
+		FIGURES = sizeof(figures) / sizeof(*figures),
+		USEDS = sizeof(useds) / sizeof(*useds),
+		SIZE = 100
+	};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	unsigned char *memory = shared_memory(5 * page), *data = memory + 2 * page - SIZE;
 	mdg_txn *txn = (mdg_txn *)(void *)(memory + 4 * page - MDG_TXN_SIZE(JOURNAL));
@@ -605,7 +624,8 @@ static void hostile_figures(void)
 		CHECK(rc == (possible ? 0 : MDG_BROKEN));
 		bool untouched = true; /* but for what was to be written */
 		for (size_t at = 0; at < page; at++) {
-			bool written = used != 0 && possible && memory + page + at >= data + record[0] &&
+			bool written = used != 0 && possible &&
+			               memory + page + at >= data + record[0] &&
 			               memory + page + at < data + record[0] + record[1];
 			untouched = untouched && memory[page + at] == (written ? 0 : 0x5a);
 		}

@@ -21,7 +21,7 @@ enum { SIZE = 8 * 4096 };
 static struct stays {
 	mdg_mutex older, newer;
 	_Atomic uint32_t stage, waiting, went_on;
-} *stays;
+} * stays;
 
 /* What goes: one of each kind that has owners; `inner` lies far enough from the start to stay when
  * the first pages go. */
@@ -211,8 +211,8 @@ static _Atomic bool enough;
 static void *take_and_give(void *place)
 {
 	while (!atomic_load(&enough)) {
-		void *got = mmap(place, 4096, PROT_NONE,
-		                 MAP_PRIVATE | MAP_ANONYMOUS | 0x100000, -1, 0);
+		void *got =
+			mmap(place, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | 0x100000, -1, 0);
 		if (got != MAP_FAILED)
 			(void)munmap(got, 4096);
 	}

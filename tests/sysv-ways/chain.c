@@ -98,9 +98,10 @@ static void test_refusal(void)
 	int id = make(1, &memory);
 	observer->hook = refuse;
 	CHECK_ERRNO("refused", EXDEV, munmap(memory, page));
-	CHECK_ERRNO("refused", EXDEV, mmap(memory, page, PROT_READ,
-	                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
-	CHECK_ERRNO("refused", EXDEV, mremap(memory, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, other));
+	CHECK_ERRNO("refused", EXDEV,
+	            mmap(memory, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	CHECK_ERRNO("refused", EXDEV,
+	            mremap(memory, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, other));
 	observer->hook = NULL;
 	CHECK(attached(id) == 1);
 	memory[0] = 1;

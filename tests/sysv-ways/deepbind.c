@@ -24,8 +24,8 @@
 
 enum { THREADS = 4, ROUNDS = 40 };
 
-static const int modes[] = { RTLD_NOW | RTLD_DEEPBIND, RTLD_LAZY | RTLD_DEEPBIND, RTLD_NOW, RTLD_LAZY,
-	                     RTLD_NOW | RTLD_DEEPBIND | RTLD_GLOBAL };
+static const int modes[] = { RTLD_NOW | RTLD_DEEPBIND, RTLD_LAZY | RTLD_DEEPBIND, RTLD_NOW,
+	                     RTLD_LAZY, RTLD_NOW | RTLD_DEEPBIND | RTLD_GLOBAL };
 
 struct load {
 	const char *path;
@@ -190,11 +190,13 @@ int main(int argc, char **argv)
 		for (int i = 2; i < argc; i++) {
 			what.path = argv[i];
 			if (!CHECK(in_child(use, &what)))
-				fprintf(stderr, "... %s with mode %#x\n", what.path, (unsigned)what.mode);
+				fprintf(stderr, "... %s with mode %#x\n", what.path,
+				        (unsigned)what.mode);
 		}
 	}
 	for (int i = 2; i < argc; i++) {
-		struct load both[] = { { argv[i], modes[i % 2] }, { argv[i == 2 ? 3 : 2], modes[0] } };
+		struct load both[] = { { argv[i], modes[i % 2] },
+			               { argv[i == 2 ? 3 : 2], modes[0] } };
 		CHECK(in_child(use_nested, both));
 		CHECK(in_child(use_in_threads, both));
 	}

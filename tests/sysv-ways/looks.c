@@ -21,9 +21,12 @@ static const struct {
 	const char *path;
 	unsigned mode;
 } files[] = {
-	{ "/proc/sysvipc/shm", 0444 },          { "/proc/sys/kernel/shmmax", 0644 },
-	{ "/proc/sys/kernel/shmall", 0644 },    { "/proc/sys/kernel/shmmni", 0644 },
-	{ "/proc/sys/kernel/shm_next_id", 0444 }, { "/proc/sys/kernel/shm_rmid_forced", 0644 },
+	{ "/proc/sysvipc/shm", 0444 },
+	{ "/proc/sys/kernel/shmmax", 0644 },
+	{ "/proc/sys/kernel/shmall", 0644 },
+	{ "/proc/sys/kernel/shmmni", 0644 },
+	{ "/proc/sys/kernel/shm_next_id", 0444 },
+	{ "/proc/sys/kernel/shm_rmid_forced", 0644 },
 };
 enum { FILES = sizeof(files) / sizeof(files[0]) };
 
@@ -175,7 +178,8 @@ static void bad_pointer(const char *volatile nowhere)
 	struct stat status;
 	CHECK_ERRNO("bad pointer", EFAULT, stat(nowhere, &status));
 	CHECK_ERRNO("bad pointer", EFAULT, lstat(nowhere, &status));
-	CHECK_ERRNO("bad pointer", EFAULT, fstatat(AT_FDCWD, nowhere, &status, AT_SYMLINK_NOFOLLOW));
+	CHECK_ERRNO("bad pointer", EFAULT,
+	            fstatat(AT_FDCWD, nowhere, &status, AT_SYMLINK_NOFOLLOW));
 	CHECK_ERRNO("bad pointer", EFAULT, access(nowhere, F_OK));
 	CHECK_ERRNO("bad pointer", EFAULT, faccessat(AT_FDCWD, nowhere, F_OK, 0));
 	CHECK_ERRNO("bad pointer", EFAULT, euidaccess(nowhere, R_OK));
@@ -218,21 +222,24 @@ static void old_names(void)
 	typedef int by_path(int, const char *, struct stat *);
 	typedef int by_fd(int, int, struct stat *);
 	typedef int at(int, int, const char *, struct stat *, int);
-	static const char *const path_names[] = { "__xstat", "__lxstat", "__xstat64", "__lxstat64" };
+	static const char *const path_names[] = { "__xstat", "__lxstat", "__xstat64",
+		                                  "__lxstat64" };
 	struct stat status;
 	int fd = open(path, O_RDONLY);
 	for (size_t i = 0; i < sizeof(path_names) / sizeof(path_names[0]); i++) {
 		by_path *function;
 		look_up(path_names[i], &function, sizeof(function));
-		CHECK(function == NULL ? on_kernel() : function(1, path, &status) == 0 && same(&status));
+		CHECK(function == NULL ? on_kernel()
+		                       : function(1, path, &status) == 0 && same(&status));
 	}
 	by_fd *old_fstat;
 	at *old_fstatat;
 	look_up("__fxstat", &old_fstat, sizeof(old_fstat));
 	look_up("__fxstatat64", &old_fstatat, sizeof(old_fstatat));
 	CHECK(old_fstat == NULL ? on_kernel() : old_fstat(1, fd, &status) == 0 && same(&status));
-	CHECK(old_fstatat == NULL ? on_kernel()
-	                          : old_fstatat(1, AT_FDCWD, path, &status, 0) == 0 && same(&status));
+	CHECK(old_fstatat == NULL
+	              ? on_kernel()
+	              : old_fstatat(1, AT_FDCWD, path, &status, 0) == 0 && same(&status));
 	CHECK(close(fd) == 0);
 #endif
 }

@@ -52,9 +52,9 @@ static bool makes_segments(void *found)
 
 static void test_handle(void *libc)
 {
-	static const char *const names[] = { "shmget", "shmat", "shmdt", "shmctl", "ftok", "munmap",
-		                             "mmap", "mremap", "open", "fopen", "dlopen", "dlsym",
-		                             "syscall" };
+	static const char *const names[] = { "shmget", "shmat", "shmdt",  "shmctl", "ftok",
+		                             "munmap", "mmap",  "mremap", "open",   "fopen",
+		                             "dlopen", "dlsym", "syscall" };
 	CHECK(makes_segments(dlsym(libc, "shmget")));
 	/* Whoever asks, of whomever: it is one function. */
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -109,7 +109,8 @@ static void look_in_module(const char *path, int mode, void *libc)
 	for (size_t i = 0; i < sizeof handles / sizeof handles[0]; i++)
 		if (!CHECK(makes_segments(find(handles[i], "shmget"))))
 			fprintf(stderr, "... mode %#x, way %zu\n", (unsigned)mode, i);
-	CHECK(find(RTLD_DEFAULT, "module_use") == NULL || (mode & RTLD_GLOBAL) || dlerror() == NULL);
+	CHECK(find(RTLD_DEFAULT, "module_use") == NULL || (mode & RTLD_GLOBAL) ||
+	      dlerror() == NULL);
 }
 
 /* Another library's own stays its own, looked for by a handle of it or from it. */

@@ -74,12 +74,17 @@ static void test_ipc(void)
 	/* What is not shared memory is the kernel's. */
 	int semaphore = (int)syscall(SYS_ipc, SEMGET, IPC_PRIVATE, 1, 0600, NULL, 0);
 	CHECK(semaphore >= 0);
-	union { int value; void *pointer; } none = { 0 };
+	union {
+		int value;
+		void *pointer;
+	} none = { 0 };
 	CHECK(syscall(SYS_ipc, SEMCTL, semaphore, 0, IPC_RMID, &none, 0) == 0);
 }
 
 #else
-static void test_ipc(void) { }
+static void test_ipc(void)
+{
+}
 #endif
 
 /* A program that unmaps an attachment by number has detached it. */
@@ -100,8 +105,8 @@ static void test_mappings(void)
 	CHECK(syscall(SYS_munmap, memory + page(), page()) == 0);
 	memory = shmat(id, NULL, 0);
 	char *room = mmap(NULL, 2 * page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CHECK(syscall(SYS_mremap, memory, 2 * page(), 2 * page(), MREMAP_MAYMOVE | MREMAP_FIXED, room) ==
-	      (long)room);
+	CHECK(syscall(SYS_mremap, memory, 2 * page(), 2 * page(), MREMAP_MAYMOVE | MREMAP_FIXED,
+	              room) == (long)room);
 	CHECK(attached(id) == 1 && shmdt(room) == 0 && attached(id) == 0);
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
 	CHECK_ERRNO("mapping", EINVAL, syscall(SYS_munmap, (void *)1, page()));
@@ -119,7 +124,8 @@ static void test_six_arguments(void)
 	char *memory = (char *)syscall(SYS_mmap2, NULL, page(), PROT_READ, MAP_SHARED, fd,
 	                               2 * page() / 4096);
 #else
-	char *memory = (char *)syscall(SYS_mmap, NULL, page(), PROT_READ, MAP_SHARED, fd, 2 * page());
+	char *memory =
+		(char *)syscall(SYS_mmap, NULL, page(), PROT_READ, MAP_SHARED, fd, 2 * page());
 #endif
 	CHECK((intptr_t)memory != -1 && strcmp(memory, "six") == 0);
 	CHECK(syscall(SYS_munmap, memory, page()) == 0);
@@ -217,7 +223,9 @@ static bool lists(long fd, int id)
 static void test_opened(void)
 {
 	static const char path[] = "/proc/sysvipc/shm";
-	struct { uint64_t flags, mode, resolve; } how = { O_RDONLY | O_CLOEXEC, 0, 0x04 };
+	struct {
+		uint64_t flags, mode, resolve;
+	} how = { O_RDONLY | O_CLOEXEC, 0, 0x04 };
 	int id = shmget(IPC_PRIVATE, 1, 0600);
 	CHECK(lists(syscall(SYS_openat, AT_FDCWD, path, O_RDONLY), id));
 #if defined(SYS_open)
@@ -228,8 +236,7 @@ static void test_opened(void)
 		CHECK(fcntl((int)fd, F_GETFD) == FD_CLOEXEC);
 		CHECK(lists(fd, id));
 		how.resolve = 0x08; /* RESOLVE_BENEATH */
-		CHECK_ERRNO("not below", EXDEV,
-		            syscall(437, AT_FDCWD, path, &how, sizeof(how)));
+		CHECK_ERRNO("not below", EXDEV, syscall(437, AT_FDCWD, path, &how, sizeof(how)));
 	}
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
 }

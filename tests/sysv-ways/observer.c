@@ -21,11 +21,11 @@ int wrapper_calls(void)
 }
 
 /* dlsym gives data; a function's address is copied out of it. */
-#define NEXT(type, name) \
-	type *next; \
-	do { \
-		void *found = dlsym(RTLD_NEXT, name); \
-		memcpy(&next, &found, sizeof found); \
+#define NEXT(type, name)                                                                           \
+	type *next;                                                                                \
+	do {                                                                                       \
+		void *found = dlsym(RTLD_NEXT, name);                                              \
+		memcpy(&next, &found, sizeof found);                                               \
 	} while (0)
 
 static int refused(void)

@@ -89,7 +89,8 @@ int main(int argc, char **argv)
 		SKIP("the kernel has no files to delete");
 	begin();
 	const key_t key = 4711;
-	int id = shmget(key, 4096, IPC_CREAT | 0600), other = shmget(key + 1, 4096, IPC_CREAT | 0600);
+	int id = shmget(key, 4096, IPC_CREAT | 0600),
+	    other = shmget(key + 1, 4096, IPC_CREAT | 0600);
 	char *memory = attach(id);
 	CHECK(other >= 0);
 	strcpy(memory, "old");

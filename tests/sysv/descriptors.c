@@ -46,11 +46,11 @@ static struct view look(void)
 static struct view view_before;
 
 /* CHECK that a call works, and that the descriptors are what they were. */
-#define CHECK_QUIET(expression) \
-	do { \
-		view_before = look(); \
-		CHECK(expression); \
-		unchanged(#expression); \
+#define CHECK_QUIET(expression)                                                                    \
+	do {                                                                                       \
+		view_before = look();                                                              \
+		CHECK(expression);                                                                 \
+		unchanged(#expression);                                                            \
 	} while (0)
 
 static void unchanged(const char *call)
@@ -147,10 +147,12 @@ static void low_limit(void *arg)
 	int id = shmget(IPC_PRIVATE, page, 0600);
 	void *memory = shmat(id, NULL, 0);
 	CHECK_LINE("L7", id >= 0 && memory != FAILED);
-	CHECK_LINE("L7", fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(next, F_GETFD) < 0);
+	CHECK_LINE("L7",
+	           fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(next, F_GETFD) < 0);
 	CHECK_LINE("L7", attached(id) == 1 && shmdt(memory) == 0);
 	CHECK_LINE("L7", shmctl(id, IPC_RMID, NULL) == 0);
-	CHECK_LINE("L7", fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(next, F_GETFD) < 0);
+	CHECK_LINE("L7",
+	           fcntl(0, F_GETFD) < 0 && fcntl(1, F_GETFD) < 0 && fcntl(next, F_GETFD) < 0);
 }
 
 /* Where the high ones are used up, those that the program has left serve as well. */
@@ -191,8 +193,8 @@ static void must_be_null(int fd)
 	struct stat stat;
 	if (fd >= 65536 || !was_there[fd])
 		return;
-	CHECK_LINE("L7", fstat(fd, &stat) == 0 && S_ISCHR(stat.st_mode) &&
-	                         stat.st_rdev == makedev(1, 3));
+	CHECK_LINE("L7",
+	           fstat(fd, &stat) == 0 && S_ISCHR(stat.st_mode) && stat.st_rdev == makedev(1, 3));
 }
 
 static void close_each(int fd)
@@ -321,8 +323,8 @@ static void become_daemon(struct peer *test, void *arg)
 
 static void daemons(bool is_removed)
 {
-	struct family *shared = mmap(NULL, page, PROT_READ | PROT_WRITE,
-	                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct family *shared =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	shared->id = make_private(page, 0600);
 	struct peer child = peer_start(become_daemon, shared);
 	CHECK(peer_hear(&child));

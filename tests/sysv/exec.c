@@ -220,8 +220,8 @@ static void spawning(void)
 	pid_t pid;
 	CHECK(posix_spawn(&pid, program, NULL, NULL, arguments("look", id, 1), environ) == 0);
 	CHECK_LINE("L5", reap(pid) == 0);
-	CHECK(posix_spawn(&pid, "/nothing/has/this/name", NULL, NULL,
-	                  arguments("look", id, 1), environ) != 0);
+	CHECK(posix_spawn(&pid, "/nothing/has/this/name", NULL, NULL, arguments("look", id, 1),
+	                  environ) != 0);
 	unchanged("fine L10", id, memory);
 
 	/* A shell of another C library cannot be preloaded with ours, this program can. */

@@ -14,8 +14,10 @@
 #include <sys/stat.h>
 
 #define TABLE "/proc/sysvipc/shm"
-#define HEADER "       key      shmid perms                  size  cpid  lpid nattch   uid   gid" \
-	"  cuid  cgid      atime      dtime      ctime                   rss                  swap"
+#define HEADER                                                                                     \
+	"       key      shmid perms                  size  cpid  lpid nattch   uid   gid"         \
+	"  cuid  cgid      atime      dtime      ctime                   rss                  "    \
+	"swap"
 
 enum { TABLE_ROOM = 1 << 20, ROW_ROOM = 400 };
 
@@ -140,7 +142,7 @@ static void test_removed(void)
 	int key = -1, row_id;
 	unsigned perms = 0;
 	CHECK_LINE("fine X03", find_row(table(), id, row) &&
-	           sscanf(row, "%d %d %o", &key, &row_id, &perms) == 3);
+	                               sscanf(row, "%d %d %o", &key, &row_id, &perms) == 3);
 	CHECK_LINE("fine X03", key == 0 && perms == 01644);
 	CHECK(shmdt(memory) == 0);
 	CHECK_LINE("F1", !find_row(table(), id, row));
@@ -151,7 +153,8 @@ static void test_order(void)
 	for (int i = 0; i < 100; i++)
 		make_segment(IPC_PRIVATE, 100, 0600);
 	int last = -1, rows = 0;
-	for (const char *line = strchr(table(), '\n'); line[1] != '\0'; line = strchr(line + 1, '\n')) {
+	for (const char *line = strchr(table(), '\n'); line[1] != '\0';
+	     line = strchr(line + 1, '\n')) {
 		int key, id = -1;
 		CHECK_LINE("F1", sscanf(line + 1, "%d %d", &key, &id) == 2);
 		CHECK_LINE("F1: by index", id % 32768 > last);

@@ -203,8 +203,7 @@ static void one_holder(const char *name, void (*holder)(struct peer *, void *), 
 	CHECK(peer_hear(&child));
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
 	CHECK_LINE("L8", is_taken(before));
-	CHECK_LINE("L8", is_killed ? peer_kill(&child) == 128 + SIGKILL
-	                           : peer_finish(&child) == 0);
+	CHECK_LINE("L8", is_killed ? peer_kill(&child) == 128 + SIGKILL : peer_finish(&child) == 0);
 	/* Without that way the name had to stay, for whoever calls next. */
 	if (holder == hold_without_descriptors && !on_kernel() && !may_reach_memory())
 		CHECK(!exists(id));

@@ -131,13 +131,23 @@ static void end_so(struct peer *test, void *arg)
 	peer_hear(test);
 	die_plainly();
 	switch (end->how) {
-	case BY_EXIT_NOW: _exit(0);
-	case BY_EXIT: exit(0);
-	case BY_ABORT: abort();
-	case BY_FAULT: raise(SIGSEGV); break;
-	case BY_TERM: raise(SIGTERM); break;
-	case BY_KILL_STOPPED: raise(SIGSTOP); break;
-	case BY_KILL: break;
+	case BY_EXIT_NOW:
+		_exit(0);
+	case BY_EXIT:
+		exit(0);
+	case BY_ABORT:
+		abort();
+	case BY_FAULT:
+		raise(SIGSEGV);
+		break;
+	case BY_TERM:
+		raise(SIGTERM);
+		break;
+	case BY_KILL_STOPPED:
+		raise(SIGSTOP);
+		break;
+	case BY_KILL:
+		break;
 	}
 	peer_hear(test);
 }
@@ -171,12 +181,12 @@ static void ending(struct end end)
 static void endings(void)
 {
 	static const struct end ends[] = {
-		{ "L2", BY_EXIT_NOW, 0, false },      { "L2", BY_EXIT, 0, false },
-		{ "L3", BY_KILL, 0, false },          { "L3", BY_KILL_STOPPED, 0, false },
-		{ "fine L06", BY_ABORT, 0, false },   { "L3", BY_FAULT, 0, false },
-		{ "L3", BY_TERM, 0, false },          { "L2", BY_EXIT_NOW, 0, true },
-		{ "L2", BY_EXIT, 0, true },           { "fine L05", BY_KILL, 0, true },
-		{ "L3", BY_KILL_STOPPED, 0, true },   { "fine L06", BY_ABORT, 0, true },
+		{ "L2", BY_EXIT_NOW, 0, false },    { "L2", BY_EXIT, 0, false },
+		{ "L3", BY_KILL, 0, false },        { "L3", BY_KILL_STOPPED, 0, false },
+		{ "fine L06", BY_ABORT, 0, false }, { "L3", BY_FAULT, 0, false },
+		{ "L3", BY_TERM, 0, false },        { "L2", BY_EXIT_NOW, 0, true },
+		{ "L2", BY_EXIT, 0, true },         { "fine L05", BY_KILL, 0, true },
+		{ "L3", BY_KILL_STOPPED, 0, true }, { "fine L06", BY_ABORT, 0, true },
 	};
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		ending(ends[i]);
@@ -248,8 +258,8 @@ static void leave_grandchild(struct peer *test, void *arg)
 
 static void grandchildren(bool is_removed)
 {
-	struct generations *shared = mmap(NULL, page, PROT_READ | PROT_WRITE,
-	                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct generations *shared =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	shared->id = make_private(page, 0600);
 	struct peer child = peer_start(leave_grandchild, shared);
 	CHECK(peer_hear(&child));
@@ -387,7 +397,8 @@ static void look_from_outside(void *arg)
 
 static void pid_namespaces(void)
 {
-	struct views *ids = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct views *ids =
+		mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ids->outer = make_private(page, 0600);
 	CHECK(shmdt(attach(ids->outer)) == 0);
 	CHECK(in_child(look_from_outside, ids));

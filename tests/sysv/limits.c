@@ -86,7 +86,8 @@ static void test_number(void)
 	for (size_t i = 0; i < count; i++)
 		if (ids[i] % 32768 > highest)
 			highest = ids[i] % 32768;
-	CHECK_LINE("C4, fine S15", shmctl(0, IPC_INFO, (struct shmid_ds *)(void *)&limits) == highest);
+	CHECK_LINE("C4, fine S15",
+	           shmctl(0, IPC_INFO, (struct shmid_ds *)(void *)&limits) == highest);
 	remove_all();
 }
 

@@ -307,7 +307,8 @@ static void shown_in_maps(void)
 	bool found = false;
 	FILE *maps = fopen("/proc/self/maps", "re");
 	while (!found && maps != NULL && fgets(line, sizeof(line), maps) != NULL)
-		found = sscanf(line, "%llx-%*x %*s %*x %*s %llu %63[^\n]", &start, &inode, name) >= 2 &&
+		found = sscanf(line, "%llx-%*x %*s %*x %*s %llu %63[^\n]", &start, &inode, name) >=
+		                2 &&
 		        start == (unsigned long long)(uintptr_t)memory;
 	if (maps != NULL)
 		fclose(maps);

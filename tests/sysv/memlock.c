@@ -56,8 +56,13 @@ static int is_locked(const char *what)
 
 static bool drop_capability(void)
 {
-	struct { uint32_t version; int pid; } head = { 0x20080522, 0 };
-	struct { uint32_t effective, permitted, inheritable; } data[2];
+	struct {
+		uint32_t version;
+		int pid;
+	} head = { 0x20080522, 0 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} data[2];
 	if (syscall(SYS_capget, &head, data) != 0)
 		return false;
 	data[0].effective &= ~(UINT32_C(1) << CAP_IPC_LOCK_);

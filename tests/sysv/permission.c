@@ -30,11 +30,19 @@ static const struct user extra_member = { 12304, 12404, OWNERS_GROUP };
 static const struct user root = { 0, 0, 0 };
 
 enum rights {
-	STAT = 1, STAT_INDEX = 2, READ = 4, READ_WRITE = 8, READ_EXECUTE = 16, WRONG_ERRNO = 128,
+	STAT = 1,
+	STAT_INDEX = 2,
+	READ = 4,
+	READ_WRITE = 8,
+	READ_EXECUTE = 16,
+	WRONG_ERRNO = 128,
 	READING = STAT | STAT_INDEX | READ,
 	ALL_DATA = READING | READ_WRITE,
 
-	SET = 1, LOCK = 2, UNLOCK = 4, REMOVE = 8,
+	SET = 1,
+	LOCK = 2,
+	UNLOCK = 4,
+	REMOVE = 8,
 	ALL_CONTROL = SET | LOCK | UNLOCK
 };
 
@@ -278,7 +286,8 @@ static void test_others(void)
 	CHECK_LINE("P5, fine P06, P07, P08, P13, A5, C1", rights_of(&stranger, id) == 0);
 	CHECK_LINE("C2, C3, C7, fine P09, P10, P11, P12", control_of(&stranger, id) == 0);
 	CHECK_LINE("C3, fine P09", may_not_remove(&stranger, id));
-	CHECK_LINE("P9", rights_of(&owner, id) == ALL_DATA && control_of(&owner, id) == ALL_CONTROL);
+	CHECK_LINE("P9",
+	           rights_of(&owner, id) == ALL_DATA && control_of(&owner, id) == ALL_CONTROL);
 
 	id = make_as(&owner, 0604);
 	CHECK_LINE("P6, fine P17, P18, P21", rights_of(&stranger, id) == READING);
@@ -376,9 +385,10 @@ static void test_given_away(void)
 	int id = make_as(&owner, 0600);
 	set_owner(id, stranger.uid, stranger.gid);
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("C2, fine P34", stat.shm_perm.uid == stranger.uid &&
-	           stat.shm_perm.gid == stranger.gid);
-	CHECK_LINE("C2, fine P34", stat.shm_perm.cuid == owner.uid && stat.shm_perm.cgid == owner.gid);
+	CHECK_LINE("C2, fine P34",
+	           stat.shm_perm.uid == stranger.uid && stat.shm_perm.gid == stranger.gid);
+	CHECK_LINE("C2, fine P34",
+	           stat.shm_perm.cuid == owner.uid && stat.shm_perm.cgid == owner.gid);
 	CHECK_LINE("P1", rights_of(&stranger, id) == ALL_DATA);
 	CHECK_LINE("P10, fine P36", rights_of(&owner, id) == ALL_DATA);
 	CHECK_LINE("P1, P10", rights_of(&member, id) == 0);
@@ -438,10 +448,10 @@ static void act_as_other_effective_user(void *unused)
 	CHECK_ERRNO("fine P43", EPERM, shmctl(mine, IPC_RMID, NULL));
 	int theirs = make_private(100, 0640);
 	struct shmid_ds stat = stat_of(theirs);
-	CHECK_LINE("G10, fine G34", stat.shm_perm.uid == stranger.uid &&
-	           stat.shm_perm.cuid == stranger.uid);
-	CHECK_LINE("G10, fine G34", stat.shm_perm.gid == stranger.gid &&
-	           stat.shm_perm.cgid == stranger.gid);
+	CHECK_LINE("G10, fine G34",
+	           stat.shm_perm.uid == stranger.uid && stat.shm_perm.cuid == stranger.uid);
+	CHECK_LINE("G10, fine G34",
+	           stat.shm_perm.gid == stranger.gid && stat.shm_perm.cgid == stranger.gid);
 	CHECK(seteuid(0) == 0);
 	CHECK_LINE("fine P43", rights_of(&stranger, theirs) == ALL_DATA);
 	CHECK_LINE("fine P43", stat_of(mine).shm_nattch == 1);
@@ -452,7 +462,8 @@ static void act_with_other_groups(void *id_pointer)
 {
 	int id = *(int *)id_pointer;
 	gid_t group = OWNERS_GROUP;
-	CHECK(setgroups(1, &group) == 0 && setegid(stranger.gid) == 0 && seteuid(stranger.uid) == 0);
+	CHECK(setgroups(1, &group) == 0 && setegid(stranger.gid) == 0 &&
+	      seteuid(stranger.uid) == 0);
 	CHECK_LINE("fine P61", try_attach(id, 0, READ_WRITE) == READ_WRITE);
 	CHECK(seteuid(0) == 0 && setgroups(0, NULL) == 0 && seteuid(stranger.uid) == 0);
 	CHECK_LINE("fine P61", try_attach(id, 0, READ_WRITE) == 0);
@@ -560,7 +571,8 @@ static void lock_within_limit(void *unused)
 	CHECK_LINE("C7, fine C31", shmctl(id, SHM_UNLOCK, NULL) == 0);
 	CHECK_ERRNO("C7, fine C30", EPERM, shmctl(id, SHM_LOCK, NULL));
 	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
-	CHECK_ERRNO("G13, fine G44", EPERM, shmget(IPC_PRIVATE, 100, IPC_CREAT | SHM_HUGETLB | 0600));
+	CHECK_ERRNO("G13, fine G44", EPERM,
+	            shmget(IPC_PRIVATE, 100, IPC_CREAT | SHM_HUGETLB | 0600));
 }
 
 static void lock_beyond_limit(void *unused)

@@ -26,8 +26,8 @@ static void test_null(int id, int gone)
 
 static void test_unmapped(int id, int gone)
 {
-	struct shmid_ds *nowhere = mmap(NULL, page_size(), PROT_NONE,
-	                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct shmid_ds *nowhere =
+		mmap(NULL, page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK_ERRNO("fine C11", EINVAL, shmctl(gone, IPC_STAT, nowhere));
 	if (!on_kernel())
 		return;

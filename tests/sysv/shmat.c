@@ -123,8 +123,8 @@ static void failed_attach_changes_nothing(void)
 	CHECK_ERRNO("A3", EINVAL, shmat(id, taken, 0));
 	CHECK_ERRNO("A3", EINVAL, shmat(id, taken + 1, 0));
 	struct shmid_ds stat = stat_of(id);
-	CHECK_LINE("fine A21", stat.shm_nattch == 0 && stat.shm_atime == 0 &&
-	                               stat.shm_lpid == 0 && stat.shm_dtime == 0);
+	CHECK_LINE("fine A21", stat.shm_nattch == 0 && stat.shm_atime == 0 && stat.shm_lpid == 0 &&
+	                               stat.shm_dtime == 0);
 	munmap(taken, page);
 }
 
@@ -273,7 +273,8 @@ static bool may_execute(void)
 static void executable(void)
 {
 	if (!may_execute()) {
-		printf("not checked: A6, fine A40 (the namespace's file system is mounted noexec)\n");
+		printf("not checked: A6, fine A40 (the namespace's file system is mounted "
+		       "noexec)\n");
 		return;
 	}
 	int id = make_private(page, 0700);

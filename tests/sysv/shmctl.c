@@ -251,10 +251,14 @@ static void test_limits(void)
 #if ULONG_MAX > UINT32_MAX
 	/* Madang's default is the kernel's: no limit, but for room to count in. */
 	unsigned long unlimited = ULONG_MAX - (1ul << 24);
-	CHECK_LINE("C4, fine C34", limits.shmmax == (on_kernel() ?
-	           (unsigned long)number_in("/proc/sys/kernel/shmmax", "") : unlimited));
-	CHECK_LINE("C4, fine C35", limits.shmall == (on_kernel() ?
-	           (unsigned long)number_in("/proc/sys/kernel/shmall", "") : unlimited));
+	CHECK_LINE("C4, fine C34",
+	           limits.shmmax ==
+	                   (on_kernel() ? (unsigned long)number_in("/proc/sys/kernel/shmmax", "")
+	                                : unlimited));
+	CHECK_LINE("C4, fine C35",
+	           limits.shmall ==
+	                   (on_kernel() ? (unsigned long)number_in("/proc/sys/kernel/shmall", "")
+	                                : unlimited));
 #else
 	CHECK_LINE("C4, fine C64", limits.shmmax <= INT_MAX);
 	if (!on_kernel())
@@ -304,18 +308,20 @@ static void test_use(void)
 		char *memory = attach(large);
 		memset(memory, 1, 3 * page);
 		CHECK(shm_info(0, &after) >= 0);
-		CHECK_LINE("C5, fine C39", after.shm_rss + after.shm_swp ==
-		                           before.shm_rss + before.shm_swp + 3);
+		CHECK_LINE("C5, fine C39",
+		           after.shm_rss + after.shm_swp == before.shm_rss + before.shm_swp + 3);
 		CHECK(remove_id(large) == 0);
 		CHECK(shm_info(0, &after) >= 0);
-		CHECK_LINE("C5: removed but attached counts", after.used_ids == before.used_ids + 2);
+		CHECK_LINE("C5: removed but attached counts",
+		           after.used_ids == before.used_ids + 2);
 		CHECK(shmdt(memory) == 0);
 	}
 	CHECK(remove_id(small) == 0);
 	remove_id(large);
 	CHECK(shm_info(0, &after) >= 0);
 	if (alone())
-		CHECK_LINE("C5", after.used_ids == before.used_ids && after.shm_tot == before.shm_tot);
+		CHECK_LINE("C5",
+		           after.used_ids == before.used_ids && after.shm_tot == before.shm_tot);
 }
 
 /* ---- SHM_STAT, SHM_STAT_ANY --------------------------------------------- */

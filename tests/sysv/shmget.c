@@ -134,8 +134,10 @@ static void test_fresh_fields(void)
 	CHECK_LINE("G10, fine G10", stat.shm_nattch == 0);
 	CHECK_LINE("G10, fine G10", stat.shm_atime == 0 && stat.shm_dtime == 0);
 	CHECK_LINE("G10, fine G10", stat.shm_cpid == getpid() && stat.shm_lpid == 0);
-	CHECK_LINE("G10, fine G12", stat.shm_perm.uid == geteuid() && stat.shm_perm.cuid == geteuid());
-	CHECK_LINE("G10, fine G12", stat.shm_perm.gid == getegid() && stat.shm_perm.cgid == getegid());
+	CHECK_LINE("G10, fine G12",
+	           stat.shm_perm.uid == geteuid() && stat.shm_perm.cuid == geteuid());
+	CHECK_LINE("G10, fine G12",
+	           stat.shm_perm.gid == getegid() && stat.shm_perm.cgid == getegid());
 	CHECK_LINE("fine G13", stat.shm_perm.__key == key);
 #if defined(__GLIBC__) || defined(__x86_64__) || defined(__aarch64__)
 	CHECK_LINE("fine G14", (int)stat.shm_perm.__seq == id / INDEXES);
@@ -275,7 +277,8 @@ static bool every_call_works(void)
 	keep_track(id);
 	struct shmid_ds stat;
 	void *memory = shmat(id, NULL, 0);
-	bool worked = memory != (void *)-1 && shmctl(id, IPC_STAT, &stat) == 0 && shmdt(memory) == 0;
+	bool worked =
+		memory != (void *)-1 && shmctl(id, IPC_STAT, &stat) == 0 && shmdt(memory) == 0;
 	return shmctl(id, IPC_RMID, NULL) == 0 && worked;
 }
 

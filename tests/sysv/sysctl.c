@@ -17,11 +17,11 @@
 #include <sys/syscall.h>
 
 #define DIRECTORY "/proc/sys/kernel/"
-#define NEXT_ID DIRECTORY "shm_next_id"
-#define SHMMNI DIRECTORY "shmmni"
-#define SHMMAX DIRECTORY "shmmax"
-#define SHMALL DIRECTORY "shmall"
-#define FORCED DIRECTORY "shm_rmid_forced"
+#define NEXT_ID   DIRECTORY "shm_next_id"
+#define SHMMNI    DIRECTORY "shmmni"
+#define SHMMAX    DIRECTORY "shmmax"
+#define SHMALL    DIRECTORY "shmall"
+#define FORCED    DIRECTORY "shm_rmid_forced"
 
 /* ---- reading and writing ------------------------------------------------------------ */
 
@@ -160,15 +160,25 @@ static void test_same_id_again(void)
 
 static void test_nonsense(void)
 {
-	static const char *const nonsense[] = { "-1", "-2", "abc", "12abc", "+7", "2147483648",
-		"99999999999999999999999", "\n", "0x", "9,5", "00000000000000000000000000000000012" };
+	static const char *const nonsense[] = { "-1",
+		                                "-2",
+		                                "abc",
+		                                "12abc",
+		                                "+7",
+		                                "2147483648",
+		                                "99999999999999999999999",
+		                                "\n",
+		                                "0x",
+		                                "9,5",
+		                                "00000000000000000000000000000000012" };
 	set(NEXT_ID, "77");
 	for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
 		write_text(NEXT_ID, nonsense[i], false);
 		CHECK(says(NEXT_ID, "77\n"));
 	}
-	static const char *const sense[][2] = { { " 12", "12\n" }, { "12 \n", "12\n" },
-		{ "0x10", "16\n" }, { "010", "8\n" }, { "0", "0\n" }, { "\t5 6", "5\n" } };
+	static const char *const sense[][2] = { { " 12", "12\n" },  { "12 \n", "12\n" },
+		                                { "0x10", "16\n" }, { "010", "8\n" },
+		                                { "0", "0\n" },     { "\t5 6", "5\n" } };
 	for (size_t i = 0; i < sizeof(sense) / sizeof(sense[0]); i++) {
 		set(NEXT_ID, sense[i][0]);
 		CHECK(says(NEXT_ID, sense[i][1]));
@@ -264,7 +274,8 @@ static void test_sizes(void)
 	set(SHMMAX, "8192");
 	see_small_limits(NULL);
 	CHECK_LINE("fine S62: all at once", in_child(see_small_limits, NULL));
-	CHECK_LINE("fine S03", shmget(key, 100000, 0) == large && stat_of(large).shm_segsz == 100000);
+	CHECK_LINE("fine S03",
+	           shmget(key, 100000, 0) == large && stat_of(large).shm_segsz == 100000);
 	set(SHMMAX, "0");
 	CHECK_ERRNO("not even a byte", EINVAL, shmget(IPC_PRIVATE, 1, 0600));
 	set(SHMMAX, before);
@@ -304,7 +315,8 @@ static void test_number(void)
 	set(SHMMNI, text);
 	CHECK(says(SHMMNI, text));
 	struct shminfo info = limits();
-	CHECK_LINE("fine S61", (int)info.shmmni == used.used_ids + left && info.shmseg == info.shmmni);
+	CHECK_LINE("fine S61",
+	           (int)info.shmmni == used.used_ids + left && info.shmseg == info.shmmni);
 	CHECK(in_child(make_until_refused, &left));
 	CHECK_ERRNO("fine S10", ENOSPC, shmget(IPC_PRIVATE, 1, 0600));
 	set(SHMMNI, "3");
@@ -440,7 +452,11 @@ static void test_death(void)
 static void dies_at(const int call[2])
 {
 	enum { NUMBER = 0, SECOND = 24 + 4 * (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) };
-	const struct { uint16_t code; uint8_t jt, jf; uint32_t k; } list[] = {
+	const struct {
+		uint16_t code;
+		uint8_t jt, jf;
+		uint32_t k;
+	} list[] = {
 		{ 0x20, 0, 0, NUMBER }, /* load */
 		{ 0x15, 0, 2, (uint32_t)call[0] },
 		{ 0x20, 0, 0, SECOND },
@@ -448,7 +464,10 @@ static void dies_at(const int call[2])
 		{ 0x06, 0, 0, 0x7fff0000 }, /* allow */
 		{ 0x06, 0, 0, 0x80000000 }, /* kill the process */
 	};
-	const struct { unsigned short length; const void *list; } program = { 6, list };
+	const struct {
+		unsigned short length;
+		const void *list;
+	} program = { 6, list };
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, 2, &program, 0, 0) != 0)
 		_exit(77);

@@ -45,7 +45,8 @@ static bool can_attach(int id, int flags)
 
 static int give(int id, uid_t uid, gid_t gid, int mode)
 {
-	struct shmid_ds wish = { .shm_perm = { .uid = uid, .gid = gid, .mode = (unsigned short)mode } };
+	struct shmid_ds wish = { .shm_perm = {
+					 .uid = uid, .gid = gid, .mode = (unsigned short)mode } };
 	return shmctl(id, IPC_SET, &wish);
 }
 

@@ -42,10 +42,10 @@ static struct box {
 	unsigned char values[4 * 64];
 	uint64_t data;
 	_Atomic uint32_t stage;
-} *box;
+} * box;
 static struct more {
 	mdg_mutex mutex;
-} *more;
+} * more;
 static pid_t child[CHILDREN];
 static int children;
 static pid_t gone; /* one that has been killed */
@@ -359,9 +359,12 @@ static void noise(void)
 
 int main(int argc, char **argv)
 {
-	static const struct { const char *word; void (*run)(void); } scenes[] = {
-		{ "kinds", kinds }, { "stale", stale }, { "two", two }, { "three", three },
-		{ "chain", chain }, { "busy", busy }, { "full", full }, { "noise", noise },
+	static const struct {
+		const char *word;
+		void (*run)(void);
+	} scenes[] = {
+		{ "kinds", kinds }, { "stale", stale }, { "two", two },   { "three", three },
+		{ "chain", chain }, { "busy", busy },   { "full", full }, { "noise", noise },
 	};
 	char end;
 	if (argc != 3 || setenv("LOCKERS_DIR", argv[1], 1) != 0)

@@ -27,11 +27,11 @@ static const char *madang_path, *own_path;
 
 /* A running `madang run --private`. */
 struct run {
-	pid_t pid;       /* of the proxy, the leader of a process group */
-	FILE *says;      /* what the role prints */
-	int hears;       /* the role's standard input */
+	pid_t pid;  /* of the proxy, the leader of a process group */
+	FILE *says; /* what the role prints */
+	int hears;  /* the role's standard input */
 	pid_t program, keeper;
-	char room[256];  /* the namespace's directory */
+	char room[256]; /* the namespace's directory */
 };
 
 static inline void pause_shortly(void)
@@ -40,10 +40,10 @@ static inline void pause_shortly(void)
 }
 
 /* Waits for something that is going to be so. */
-#define AWAIT(expression) \
-	do { \
-		while (!(expression)) \
-			pause_shortly(); \
+#define AWAIT(expression)                                                                          \
+	do {                                                                                       \
+		while (!(expression))                                                              \
+			pause_shortly();                                                           \
 	} while (0)
 
 static inline bool is_there(const char *path)
@@ -95,7 +95,8 @@ static inline void start_run(struct run *run, const char *role)
 		by_default();
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		execl(madang_path, "madang", "run", "--private", "--", own_path, "--role", role, NULL);
+		execl(madang_path, "madang", "run", "--private", "--", own_path, "--role", role,
+		      NULL);
 		_exit(125);
 	}
 	setpgid(run->pid, run->pid);

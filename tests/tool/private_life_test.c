@@ -119,7 +119,8 @@ static void test_daemon(void)
 	int status = -1;
 
 	begin_run(&run, "daemon");
-	CHECK(waitpid(run.pid, &status, 0) == run.pid && WIFEXITED(status) && WEXITSTATUS(status) == 6);
+	CHECK(waitpid(run.pid, &status, 0) == run.pid && WIFEXITED(status) &&
+	      WEXITSTATUS(status) == 6);
 	CHECK(strcmp(next_line(&run), "") == 0); /* the keeper holds no pipe */
 	run_once();
 	CHECK(is_there(run.room) && is_alive(run.program));

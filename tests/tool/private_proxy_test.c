@@ -53,7 +53,9 @@ static int role_child_action(void)
 	sigaction(SIGCHLD, NULL, &action);
 	sigprocmask(SIG_SETMASK, NULL, &mask);
 	return action.sa_handler == SIG_IGN && sigismember(&mask, SIGUSR2) &&
-	       !sigismember(&mask, SIGUSR1) ? 6 : 1;
+	                       !sigismember(&mask, SIGUSR1)
+	               ? 6
+	               : 1;
 }
 
 /* Whether there is any descriptor beyond the three. */
@@ -98,7 +100,9 @@ static int status_of(const char *role)
 static void test_status(void)
 {
 	static const int codes[] = { 0, 1, 2, 42, 126, 128, 255 };
-	static const int signals[] = { SIGTERM, SIGKILL, SIGHUP, SIGINT, SIGPIPE, SIGSEGV, SIGABRT };
+	static const int signals[] = {
+		SIGTERM, SIGKILL, SIGHUP, SIGINT, SIGPIPE, SIGSEGV, SIGABRT
+	};
 	char role[32];
 
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
@@ -194,7 +198,8 @@ static void test_inherited(void)
 	if (pid == 0) {
 		by_default();
 		signal(SIGCHLD, SIG_IGN);
-		execl(madang_path, "madang", "run", "--private", own_path, "--role", "child-action", NULL);
+		execl(madang_path, "madang", "run", "--private", own_path, "--role", "child-action",
+		      NULL);
 		_exit(125);
 	}
 	int status = -1;

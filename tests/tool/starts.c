@@ -27,7 +27,7 @@
 #define HAS_EXECVEAT 0
 #endif
 
-static char *bare[] = { (char *)(size_t)"A=b", NULL };
+static char *bare[] = { (char *)(size_t) "A=b", NULL };
 
 /* In a child. Returns only when it fails. */
 static void become(const char *way, const char *program, char **arguments)
@@ -52,7 +52,8 @@ static void become(const char *way, const char *program, char **arguments)
 		fexecve(open(program, O_RDONLY | O_CLOEXEC), arguments, environ);
 #if HAS_EXECVEAT
 	else if (strcmp(way, "execveat") == 0)
-		execveat(open(program, O_RDONLY | O_CLOEXEC), "", arguments, environ, AT_EMPTY_PATH);
+		execveat(open(program, O_RDONLY | O_CLOEXEC), "", arguments, environ,
+		         AT_EMPTY_PATH);
 #else
 	else if (strcmp(way, "execveat") == 0)
 		execve(program, arguments, environ);
@@ -93,9 +94,9 @@ static void spawn(const char *way, const char *program, char **arguments)
 	int status = 0;
 	pid_t pid = 0;
 	errno = 0;
-	int error = strcmp(way, "posix_spawnp") == 0 ?
-	            posix_spawnp(&pid, program, NULL, NULL, arguments, environ) :
-	            posix_spawn(&pid, program, NULL, NULL, arguments, bare);
+	int error = strcmp(way, "posix_spawnp") == 0
+	                    ? posix_spawnp(&pid, program, NULL, NULL, arguments, environ)
+	                    : posix_spawn(&pid, program, NULL, NULL, arguments, bare);
 	if (error == 0)
 		waitpid(pid, &status, 0);
 	else if (errno != 0)
@@ -130,7 +131,9 @@ int main(int argc, char **argv)
 #else
 		long id = MDG__RAW(SYS_ipc, 23, IPC_PRIVATE, 4096, 0600, NULL, 0);
 #endif
-		printf("raw: %s\n", id >= 0 ? "the kernel's segment" : id == -ENOSYS ? "ENOSYS" : "?");
+		printf("raw: %s\n", id >= 0         ? "the kernel's segment"
+		                    : id == -ENOSYS ? "ENOSYS"
+		                                    : "?");
 		return 0;
 	}
 	if (argc < 3)

@@ -152,7 +152,8 @@ static void test_figures(void)
 	CHECK(size_shows(((uint64_t)1 << 20) - 1, "1023K"));
 	CHECK(size_shows((uint64_t)64 << 20, "64M"));
 	CHECK(size_shows(UINT64_MAX, "15E"));
-	CHECK(bytes_show(0, "0 bytes") && bytes_show(1, "1 byte") && bytes_show(1023, "1023 bytes"));
+	CHECK(bytes_show(0, "0 bytes") && bytes_show(1, "1 byte") &&
+	      bytes_show(1023, "1023 bytes"));
 	CHECK(bytes_show(4096, "4.0K"));
 	CHECK(age_shows(1000, 1000, "0s"));
 	CHECK(age_shows(1000, 2000, "0s")); /* a clock that was set back */
@@ -179,11 +180,12 @@ static void test_text(void)
 	CHECK(text_shows("a\\b", "a\\x5cb"));
 	CHECK(text_shows("\x7f\xc2\x9b", "\\x7f\\xc2\\x9b")); /* DEL; CSI as C1 */
 	CHECK(text_shows("\xff\xfe", "\\xff\\xfe"));
-	CHECK(text_shows("\xed\xa0\x80", "\\xed\\xa0\\x80")); /* a surrogate */
-	CHECK(text_shows("\xc0\xaf", "\\xc0\\xaf"));          /* overlong */
+	CHECK(text_shows("\xed\xa0\x80", "\\xed\\xa0\\x80"));          /* a surrogate */
+	CHECK(text_shows("\xc0\xaf", "\\xc0\\xaf"));                   /* overlong */
 	CHECK(text_shows("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80")); /* beyond Unicode */
-	CHECK(text_shows("\xe2\x82", "\\xe2\\x82"));          /* cut off */
-	CHECK(strcmp(show_text(small, sizeof small, "ab\ncd"), "ab") == 0); /* never half an escape */
+	CHECK(text_shows("\xe2\x82", "\\xe2\\x82"));                   /* cut off */
+	CHECK(strcmp(show_text(small, sizeof small, "ab\ncd"), "ab") ==
+	      0); /* never half an escape */
 	CHECK(show_width("\xeb\xa7\x88\xeb\x8b\xb9") == 2);
 	CHECK(show_width("abc") == 3);
 }

@@ -20,16 +20,46 @@ enum { USER = 54323, OTHER = 54324, FIRST = 100000 };
 
 /* ---- who ---------------------------------------------------------------------- */
 
-static bool user(void) { return become_user(USER); }
-static bool other(void) { return become_user(OTHER); }
-static bool root(void) { return true; }
-static bool root_inside(void) { return userns_enter_alone(); }
-static bool inside(void) { return become_user(USER) && userns_enter_alone(); }
-static bool nested(void) { return inside() && userns_enter_alone(); }
-static bool unmapped(void) { return become_user(USER) && unshare(CLONE_NEWUSER) == 0; }
-static bool range_root(void) { return userns_enter_as_root(RANGE, RANGE); }
-static bool range_fifth(void) { return userns_enter(RANGE, RANGE, NULL) && become_user(5); }
-static bool fifth(void) { return become_user(FIRST + 5); }
+static bool user(void)
+{
+	return become_user(USER);
+}
+static bool other(void)
+{
+	return become_user(OTHER);
+}
+static bool root(void)
+{
+	return true;
+}
+static bool root_inside(void)
+{
+	return userns_enter_alone();
+}
+static bool inside(void)
+{
+	return become_user(USER) && userns_enter_alone();
+}
+static bool nested(void)
+{
+	return inside() && userns_enter_alone();
+}
+static bool unmapped(void)
+{
+	return become_user(USER) && unshare(CLONE_NEWUSER) == 0;
+}
+static bool range_root(void)
+{
+	return userns_enter_as_root(RANGE, RANGE);
+}
+static bool range_fifth(void)
+{
+	return userns_enter(RANGE, RANGE, NULL) && become_user(5);
+}
+static bool fifth(void)
+{
+	return become_user(FIRST + 5);
+}
 
 /* As unshare does, which has a program begin in there: it has seen nothing of outside. */
 static bool inside_as_other(void)
@@ -76,9 +106,9 @@ static bool is_path(const char *path, const char *wanted)
 {
 	size_t length = strlen(wanted);
 	bool whole = wanted[length - 1] != '-' && wanted[length - 1] != '/';
-	bool is = whole ? strcmp(path, wanted) == 0 :
-	                  strncmp(path, wanted, length) == 0 &&
-	                  strncmp(strrchr(path, '/'), "/madang-u", 9) == 0;
+	bool is = whole ? strcmp(path, wanted) == 0
+	                : strncmp(path, wanted, length) == 0 &&
+	                          strncmp(strrchr(path, '/'), "/madang-u", 9) == 0;
 	if (!is)
 		fprintf(stderr, "the default is %s, not %s\n", path, wanted);
 	return is;
@@ -113,12 +143,13 @@ static bool cover_shm(mode_t mode)
 {
 	char options[32];
 	snprintf(options, sizeof options, "mode=%o", (unsigned)mode);
-	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("madang-test", "/dev/shm", "tmpfs", 0, options) == 0;
 }
 
 #define STEPS(...) ((struct step[]){ __VA_ARGS__, { NULL, NULL, 0, 0 } })
-#define SHM "/dev/shm/madang-"
+#define SHM        "/dev/shm/madang-"
 
 static void walk(struct step *steps)
 {
@@ -133,19 +164,20 @@ static void inside_first(void *unused)
 {
 	(void)unused;
 	CHECK(cover_shm(01777));
-	walk(STEPS({ inside, SHM "54323", 0, 0 }, { root, SHM "0", 0, 0 }, { user, SHM "54323", 1, 0 },
-	           { root_inside, SHM "0", 1, 0 }, { inside, SHM "54323", 2, 0 },
-	           { nested, SHM "54323", 3, 0 }, { unmapped, SHM "54323", 4, 0 },
-	           { other, SHM "54324", 0, 0 }, { user, SHM "54323", 5, 0 }, { root, SHM "0", 2, 0 }));
+	walk(STEPS({ inside, SHM "54323", 0, 0 }, { root, SHM "0", 0, 0 },
+	           { user, SHM "54323", 1, 0 }, { root_inside, SHM "0", 1, 0 },
+	           { inside, SHM "54323", 2, 0 }, { nested, SHM "54323", 3, 0 },
+	           { unmapped, SHM "54323", 4, 0 }, { other, SHM "54324", 0, 0 },
+	           { user, SHM "54323", 5, 0 }, { root, SHM "0", 2, 0 }));
 }
 
 static void outside_first(void *unused)
 {
 	(void)unused;
 	CHECK(cover_shm(01777));
-	walk(STEPS({ root, SHM "0", 0, 0 }, { user, SHM "54323", 0, 0 }, { inside, SHM "54323", 1, 0 },
-	           { nested, SHM "54323", 2, 0 }, { without_proc, SHM "54323", 3, 0 },
-	           { user, SHM "54323", 4, 0 }));
+	walk(STEPS({ root, SHM "0", 0, 0 }, { user, SHM "54323", 0, 0 },
+	           { inside, SHM "54323", 1, 0 }, { nested, SHM "54323", 2, 0 },
+	           { without_proc, SHM "54323", 3, 0 }, { user, SHM "54323", 4, 0 }));
 }
 
 /* The innermost has no number that it could know. It says 0, and is nobody's root. */
@@ -187,8 +219,9 @@ static void squatted(void *unused)
 	CHECK(mkdir("/dev/shm/own", 0700) == 0 && chown("/dev/shm/own", USER, USER) == 0);
 	CHECK(symlink("own", SHM "u0000000000000001") == 0 &&
 	      lchown(SHM "u0000000000000001", USER, USER) == 0);
-	walk(STEPS({ user, SHM "54323", 0, MDG_NS_OWNER }, { inside, SHM, 0, 0 }, { nested, SHM, 1, 0 },
-	           { unmapped, SHM, 2, 0 }, { user, SHM "54323", 0, MDG_NS_OWNER }));
+	walk(STEPS({ user, SHM "54323", 0, MDG_NS_OWNER }, { inside, SHM, 0, 0 },
+	           { nested, SHM, 1, 0 }, { unmapped, SHM, 2, 0 },
+	           { user, SHM "54323", 0, MDG_NS_OWNER }));
 	CHECK(rmdir("/dev/shm/own") == 0); /* nothing was put there */
 	CHECK(rmdir(SHM "54323") == 0 && rmdir(SHM "u0000000000000000") == 0);
 	walk(STEPS({ user, SHM, 3, 0 }));
@@ -220,9 +253,10 @@ static void a_lie(void *unused)
 {
 	(void)unused;
 	CHECK(cover_shm(01777));
-	walk(STEPS({ other, SHM "54324", 0, 0 }, { inside_as_other, SHM, 0, 0 }, { user, SHM, 1, 0 },
-	           { other, SHM "54324", 1, 0 }));
-	CHECK(umount("/dev/shm") == 0 && mount("madang-test", "/dev/shm", "tmpfs", 0, "mode=1777") == 0);
+	walk(STEPS({ other, SHM "54324", 0, 0 }, { inside_as_other, SHM, 0, 0 },
+	           { user, SHM, 1, 0 }, { other, SHM "54324", 1, 0 }));
+	CHECK(umount("/dev/shm") == 0 &&
+	      mount("madang-test", "/dev/shm", "tmpfs", 0, "mode=1777") == 0);
 	walk(STEPS({ user, SHM "54323", 0, 0 }, { inside_as_other, SHM "54323", 1, 0 },
 	           { other, SHM "54324", 0, 0 }));
 }

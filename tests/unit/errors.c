@@ -40,7 +40,8 @@ static void not_there(mdg_namespace *ns)
 {
 	mdg_id id;
 	mdg_channel *channel;
-	struct mdg_channel_options existing = { .size = sizeof existing, .flags = MDG_CHANNEL_EXISTING };
+	struct mdg_channel_options existing = { .size = sizeof existing,
+		                                .flags = MDG_CHANNEL_EXISTING };
 	CHECK_RC(-ENOENT, mdg_segment_open(ns, "none", 0, 0, &id));
 	CHECK(says(-ENOENT, "segment"));
 	CHECK_RC(-ENOENT, mdg_channel_open(&channel, ns, "none", MDG_TALKER, &existing));

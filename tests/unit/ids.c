@@ -163,7 +163,8 @@ static void thousands(void)
 		int rc;
 		snprintf(name, sizeof name, "number %d", i);
 		if (i % 2 == 0)
-			rc = mdg_segment_get(ns, i + 1, 1, MDG_CREATE | MDG_EXCL | MDG_NORESERVE | 0600, &ids[i]);
+			rc = mdg_segment_get(ns, i + 1, 1,
+			                     MDG_CREATE | MDG_EXCL | MDG_NORESERVE | 0600, &ids[i]);
 		else
 			rc = mdg_segment_create(ns, name, 1, 0600, MDG_NORESERVE, &ids[i]);
 		if (!CHECK_RC(0, rc))

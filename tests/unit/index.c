@@ -54,7 +54,8 @@ static void step(void)
 	int rc;
 	switch (random / 2 % 4) {
 	case 0:
-		rc = is_key ? mdg_segment_get(ns, keys[which], 1, MDG_CREATE | MDG_EXCL | MDG_NORESERVE | 0600, &id)
+		rc = is_key ? mdg_segment_get(ns, keys[which], 1,
+		                              MDG_CREATE | MDG_EXCL | MDG_NORESERVE | 0600, &id)
 		            : mdg_segment_create(ns, names[which], 1, 0600, MDG_NORESERVE, &id);
 		CHECK_RC(*known == NONE ? 0 : -EEXIST, rc);
 		if (rc == 0)

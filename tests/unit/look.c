@@ -138,7 +138,8 @@ static int open_look(mdg_namespace **ret_ns, const char *path)
 static int say_finding(const struct mdg_finding *finding, void *context)
 {
 	++*(int *)context;
-	return finding->kind == MDG_FOUND_DEAD_SLOT ? 0 : (fprintf(stderr, "%s\n", finding->text), 0);
+	return finding->kind == MDG_FOUND_DEAD_SLOT ? 0
+	                                            : (fprintf(stderr, "%s\n", finding->text), 0);
 }
 
 static void look_at_segments(mdg_namespace *ns)
@@ -244,7 +245,8 @@ static void look_in_use(void)
 	see(before);
 	CHECK(in_child(be_root, NULL));
 	int strangers = 3;
-	if (!in_child(userns_try_range, NULL)) { /* forbidden, or a sanitizer's thread runs beside us */
+	if (!in_child(userns_try_range,
+	              NULL)) { /* forbidden, or a sanitizer's thread runs beside us */
 		fprintf(stderr, "user namespaces cannot be made here: their roots are not tried\n");
 		strangers = 1;
 	}
@@ -303,16 +305,31 @@ static void as_the_user(int (*act)(const char *path), const char *name)
 	pid_t child = fork();
 	if (child == 0) {
 		snprintf(path, sizeof path, "%s/%s", directory, name);
-		_exit(become_user(USER) && (remove(path) == 0 || errno == ENOENT) && act(path) == 0 ? 0 : 1);
+		_exit(become_user(USER) && (remove(path) == 0 || errno == ENOENT) && act(path) == 0
+		              ? 0
+		              : 1);
 	}
 	int status = -1;
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
-static int make_fifo(const char *path) { return mkfifo(path, 0600); }
-static int make_directory(const char *path) { return mkdir(path, 0700); }
-static int make_link(const char *path) { return symlink("/etc/shadow", path); }
-static int make_nothing(const char *path) { (void)path; return 0; }
+static int make_fifo(const char *path)
+{
+	return mkfifo(path, 0600);
+}
+static int make_directory(const char *path)
+{
+	return mkdir(path, 0700);
+}
+static int make_link(const char *path)
+{
+	return symlink("/etc/shadow", path);
+}
+static int make_nothing(const char *path)
+{
+	(void)path;
+	return 0;
+}
 
 static int make_sparse(const char *path)
 {
@@ -349,7 +366,8 @@ static int keep_and_point(const char *name_path)
 static void traps(void)
 {
 	char data[128];
-	static int (*const acts[])(const char *) = { make_fifo, make_link, make_directory, make_sparse };
+	static int (*const acts[])(const char *) = { make_fifo, make_link, make_directory,
+		                                     make_sparse };
 	char other[UNIT_PATH + 16];
 	snprintf(other, sizeof other, "%s-roots", directory);
 	int fd = open(other, O_CREAT | O_RDWR | O_CLOEXEC, 0644);

@@ -109,9 +109,10 @@ static bool agrees(void)
 	uint32_t count = 0;
 	uint32_t attached[SEGMENTS] = { 0 };
 	for (int at = 0; at < PAGES; at++) {
-		bool is_inside = model[at].segment >= 0 && model[at].offset < sizes[model[at].segment];
-		if (is_inside &&
-		    !CHECK(*(int *)(void *)address(at) == model[at].segment * 100 + model[at].offset))
+		bool is_inside =
+			model[at].segment >= 0 && model[at].offset < sizes[model[at].segment];
+		if (is_inside && !CHECK(*(int *)(void *)address(at) ==
+		                        model[at].segment * 100 + model[at].offset))
 			return false;
 		if (!starts_piece(at))
 			continue;
@@ -232,8 +233,8 @@ static void shrink(void)
 	if (from < 0 || count < 2)
 		return;
 	int left = 1 + random_below(count - 1);
-	CHECK(mdg__host_mremap(NULL, address(from), (size_t)count * page_size, (size_t)left * page_size, 0,
-	                       NULL) == address(from));
+	CHECK(mdg__host_mremap(NULL, address(from), (size_t)count * page_size,
+	                       (size_t)left * page_size, 0, NULL) == address(from));
 	clear(from + left, count - left, true);
 }
 
@@ -284,24 +285,27 @@ static void make_segments(void)
 {
 	for (int i = 0; i < SEGMENTS; i++) {
 		void *memory;
-		CHECK_RC(0, mdg_segment_create(ns, NULL, (uint64_t)sizes[i] * page_size, 0600, 0, &ids[i]));
+		CHECK_RC(0, mdg_segment_create(ns, NULL, (uint64_t)sizes[i] * page_size, 0600, 0,
+		                               &ids[i]));
 		CHECK_RC(0, mdg_segment_attach(ns, ids[i], NULL, 0, &memory));
 		for (int page = 0; page < sizes[i]; page++)
-			*(int *)(void *)((char *)memory + (size_t)page * page_size) = i * 100 + page;
+			*(int *)(void *)((char *)memory + (size_t)page * page_size) =
+				i * 100 + page;
 		CHECK_RC(0, mdg_segment_detach(ns, memory));
 	}
 }
 
 int main(void)
 {
-	static void (*const steps[])(void) = { attach_over, attach_over, attach_refused, unmap, map_over,
-		                               move, move, duplicate, shrink, grow, detach, detach, detach };
+	static void (*const steps[])(
+		void) = { attach_over, attach_over, attach_refused, unmap,  map_over, move,  move,
+		          duplicate,   shrink,      grow,           detach, detach,   detach };
 	page_size = (size_t)sysconf(_SC_PAGESIZE);
 	ns = unit_open("pieces", NULL);
 	make_segments();
 	void *memory;
-	CHECK_RC(0, mdg__sys_mmap(NULL, PAGES * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-	                          &memory));
+	CHECK_RC(0, mdg__sys_mmap(NULL, PAGES * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                          -1, 0, &memory));
 	arena = memory;
 	clear(0, PAGES, false);
 	for (int step = 0; step < STEPS; step++) {

@@ -102,7 +102,8 @@ int main(void)
 {
 	mdg_id idle;
 	int requests[2], replies[2];
-	changes = mmap(NULL, sizeof *changes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	changes = mmap(NULL, sizeof *changes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	               -1, 0);
 	if (changes == MAP_FAILED || pipe(requests) != 0 || pipe(replies) != 0)
 		return 1;
 	ns = unit_open("busy", NULL);

@@ -17,8 +17,8 @@
 enum { ROUNDS = 3000 };
 
 struct meeting {
-	atomic_int round;  /* that may begin */
-	atomic_int done;   /* the last one that the child has finished */
+	atomic_int round; /* that may begin */
+	atomic_int done;  /* the last one that the child has finished */
 	atomic_int id;
 	atomic_int failed; /* rounds in which a call of the child failed */
 	atomic_int code;   /* ... and what the last such call gave */
@@ -95,7 +95,8 @@ static void remove_meanwhile(int round)
 
 int main(void)
 {
-	meeting = mmap(NULL, sizeof *meeting, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	meeting = mmap(NULL, sizeof *meeting, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	               -1, 0);
 	if (meeting == MAP_FAILED)
 		return 1;
 	ns = unit_open("meeting", NULL);

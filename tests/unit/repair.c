@@ -43,7 +43,8 @@ static void build(struct scene *scene, int number)
 	for (int i = 0; i <= VICTIM; i++) {
 		void *memory;
 		snprintf(name, sizeof name, "name %d", i);
-		int rc = i % 2 ? mdg_segment_get(scene->ns, 100 + i, 5000, MDG_CREATE | 0600, &scene->ids[i])
+		int rc = i % 2 ? mdg_segment_get(scene->ns, 100 + i, 5000, MDG_CREATE | 0600,
+		                                 &scene->ids[i])
 		               : mdg_segment_create(scene->ns, name, 5000, 0600, 0, &scene->ids[i]);
 		CHECK_RC(0, rc);
 		if (i == VICTIM)
@@ -291,7 +292,8 @@ static int note(const struct mdg_finding *finding, void *context)
 	seen->kinds |= 1u << finding->kind;
 	seen->repaired += finding->repaired;
 	seen->count++;
-	CHECK(finding->text[0] != '\0' && memchr(finding->text, '\0', sizeof finding->text) != NULL);
+	CHECK(finding->text[0] != '\0' &&
+	      memchr(finding->text, '\0', sizeof finding->text) != NULL);
 	CHECK(finding->kind >= MDG_FOUND_DAMAGE && finding->kind <= MDG_FOUND_HALF_SET);
 	return 0;
 }
@@ -349,7 +351,8 @@ static void damage_and_repair(const struct kind *kind, int number)
 	CHECK(seen.repaired == 0 && (unsigned)rc == seen.count);
 	CHECK(kind->found == 0 || (seen.kinds & 1u << kind->found) != 0);
 	if (rc > 0) {
-		CHECK_RC(rc, mdg_namespace_check(scene.ns, 0, NULL, NULL)); /* nothing was changed */
+		CHECK_RC(rc,
+		         mdg_namespace_check(scene.ns, 0, NULL, NULL)); /* nothing was changed */
 		CHECK_RC(rc, mdg_namespace_check(scene.ns, 0, stop_at_once, &stopped));
 		CHECK(stopped == 1);
 	}

@@ -89,8 +89,9 @@ static void names(void)
 	create("", 100, 0600, 0, -EINVAL);
 	find("", 0, 0, -EINVAL);
 	find(NULL, 0, 0, -EINVAL);
-	static const char *const odd[] = { "a", "/", "..", "a b\n", "\377\376", "seg-0", "registry", "12345678",
-		                           "12345678\001" };
+	static const char *const odd[] = { "a",        "/",        "..",
+		                           "a b\n",    "\377\376", "seg-0",
+		                           "registry", "12345678", "12345678\001" };
 	mdg_id ids[9];
 	for (int i = 0; i < 9; i++)
 		ids[i] = create(odd[i], 100, 0600, 0, 0);
@@ -175,7 +176,8 @@ static void sizes_and_modes(void)
 static void keys(void)
 {
 	static const int32_t some[] = { 1, -1, INT32_MIN, INT32_MAX, 0x4d414441 };
-	mdg_id first = get(0, 10, 0, 0), second = get(0, 10, 0, 0); /* IPC_PRIVATE: no flag needed */
+	mdg_id first = get(0, 10, 0, 0),
+	       second = get(0, 10, 0, 0); /* IPC_PRIVATE: no flag needed */
 	CHECK(first != second && unit_stat(ns, first).key == 0);
 	destroy(first);
 	destroy(second);

@@ -24,7 +24,9 @@ enum { FRIEND = 12345, STRANGER = 23456, MOST_SECONDS = 5 };
 static mdg_namespace *ns;
 static mdg_id id;
 static char path[UNIT_PATH + 32];
-static struct { uint32_t slot1, generation; } other;
+static struct {
+	uint32_t slot1, generation;
+} other;
 static void (*at_look)(void), (*at_change)(void);
 static int changes;
 

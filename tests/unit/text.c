@@ -8,16 +8,19 @@
 
 static void format_like_printf(void)
 {
-	static const uint32_t numbers[] = { 0, 1, 9, 10, 4095, 65536, INT32_MAX, UINT32_C(1) << 31,
+	static const uint32_t numbers[] = { 0,         1,     9,         10,
+		                            4095,      65536, INT32_MAX, UINT32_C(1) << 31,
 		                            UINT32_MAX };
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		char ours[100], theirs[100];
 		uint32_t n = numbers[i];
 		for (size_t room = 1; room <= sizeof ours; room++) {
 			memset(ours, '#', sizeof ours);
-			bool whole = mdg__format(ours, room, "<%s|%d|%u|%x>", "text", (int32_t)n, n, n);
-			int length = snprintf(theirs, room, "<%s|%" PRId32 "|%" PRIu32 "|%08" PRIx32 ">",
-			                      "text", (int32_t)n, n, n);
+			bool whole =
+				mdg__format(ours, room, "<%s|%d|%u|%x>", "text", (int32_t)n, n, n);
+			int length =
+				snprintf(theirs, room, "<%s|%" PRId32 "|%" PRIu32 "|%08" PRIx32 ">",
+			                 "text", (int32_t)n, n, n);
 			CHECK(strcmp(ours, theirs) == 0);
 			CHECK(whole == ((size_t)length < room));
 			CHECK(room == sizeof ours || ours[room] == '#');
@@ -61,11 +64,13 @@ static void hash(void)
 
 static void sentences(void)
 {
-	static const int own[] = { MDG_DAMAGED, MDG_NOT_REGISTRY, MDG_VERSION_UNLIKE, MDG_TRUNCATED,
-		                   MDG_NS_SYMLINK, MDG_NS_NOT_DIR, MDG_NS_OWNER, MDG_NS_WRITABLE,
-		                   MDG_NS_GONE, MDG_NO_SLOT, MDG_OWNER_DIED, MDG_BROKEN };
-	static const int named[] = { 0, -ENOENT, -EEXIST, -EACCES, -EPERM, -EINVAL, -ENOMEM, -ENOSPC,
-		                     -EMFILE, -ENFILE, -EIDRM, -ENAMETOOLONG, -EROFS, -ENOTDIR, -ENOSYS };
+	static const int own[] = { MDG_DAMAGED,   MDG_NOT_REGISTRY, MDG_VERSION_UNLIKE,
+		                   MDG_TRUNCATED, MDG_NS_SYMLINK,   MDG_NS_NOT_DIR,
+		                   MDG_NS_OWNER,  MDG_NS_WRITABLE,  MDG_NS_GONE,
+		                   MDG_NO_SLOT,   MDG_OWNER_DIED,   MDG_BROKEN };
+	static const int named[] = { 0,       -ENOENT,       -EEXIST, -EACCES,  -EPERM,
+		                     -EINVAL, -ENOMEM,       -ENOSPC, -EMFILE,  -ENFILE,
+		                     -EIDRM,  -ENAMETOOLONG, -EROFS,  -ENOTDIR, -ENOSYS };
 	const char *unknown = mdg_strerror(1), *other = mdg_strerror(-134 - 1000);
 	errno = 4242;
 	for (int code = -12000; code <= 12000; code++) {
@@ -83,7 +88,8 @@ static void sentences(void)
 	for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
 		CHECK(strcmp(mdg_strerror(named[i]), unknown) != 0 &&
 		      strcmp(mdg_strerror(named[i]), other) != 0);
-	CHECK(strcmp(mdg_strerror(-4096), unknown) == 0 && strcmp(mdg_strerror(-10099), unknown) == 0);
+	CHECK(strcmp(mdg_strerror(-4096), unknown) == 0 &&
+	      strcmp(mdg_strerror(-10099), unknown) == 0);
 	char version[32];
 	snprintf(version, sizeof version, "%d.%d.%d", MDG_VERSION_MAJOR, MDG_VERSION_MINOR,
 	         MDG_VERSION_PATCH);

@@ -316,7 +316,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} kinds[] = { { "calls", calls }, { "signals", signals }, { "cancel", cancel },
+	} kinds[] = { { "calls", calls },
+		      { "signals", signals },
+		      { "cancel", cancel },
 		      { "fork", fork_in_threads } };
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

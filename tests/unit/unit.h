@@ -51,7 +51,8 @@ static inline struct mdg_namespace_options unit_options(uint32_t flags)
 }
 
 /* A namespace of that name; it has to open. */
-static inline mdg_namespace *unit_open(const char *name, const struct mdg_namespace_options *options)
+static inline mdg_namespace *unit_open(const char *name,
+                                       const struct mdg_namespace_options *options)
 {
 	char path[UNIT_PATH];
 	mdg_namespace *ns = NULL;

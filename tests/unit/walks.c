@@ -41,13 +41,14 @@ static void segments(void)
 	CHECK(walk(0, list, COUNT) == 0);
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(name, sizeof name, "segment %d", i);
-		CHECK_RC(0, mdg_segment_create(ns, i % 2 ? name : NULL, (uint64_t)i + 1, 0000, 0, &ids[i]));
+		CHECK_RC(0, mdg_segment_create(ns, i % 2 ? name : NULL, (uint64_t)i + 1, 0000, 0,
+		                               &ids[i]));
 	}
 	CHECK(walk(0, list, COUNT) == COUNT); /* of which none may be read */
 	for (int i = 0; i < COUNT; i++) {
 		CHECK(i == 0 || list[i].id % 32768 > list[i - 1].id % 32768);
-		CHECK(list[i].id == ids[i] && list[i].size == (uint64_t)i + 1 && list[i].resident == 0 &&
-		      list[i].creator_alive == 0);
+		CHECK(list[i].id == ids[i] && list[i].size == (uint64_t)i + 1 &&
+		      list[i].resident == 0 && list[i].creator_alive == 0);
 	}
 	CHECK(walk(MDG_STAT_RESIDENT | MDG_STAT_CREATOR, list, COUNT) == COUNT);
 	for (int i = 0; i < COUNT; i++)

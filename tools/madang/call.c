@@ -16,16 +16,19 @@
 
 static const char help[] =
 	"Usage: madang call [OPTIONS] NAME [TEXT...]\n"
-	"Sends TEXT, or standard input when there is none, to who serves the channel (madang serve),\n"
+	"Sends TEXT, or standard input when there is none, to who serves the channel (madang "
+	"serve),\n"
 	"and prints the reply.\n"
 	"\n"
 	"  -t, --timeout SEC    end with 124 when there was no reply for so long\n"
 	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"The words of TEXT are joined by blanks; those that begin with '-' go behind '--'. The reply\n"
+	"The words of TEXT are joined by blanks; those that begin with '-' go behind '--'. The "
+	"reply\n"
 	"is printed as it is; on a terminal a line end is added where it has none.\n"
-	"Exit status: 0 there was a reply; 1 none: refused, or the server died; 2 usage; 124 --timeout.\n";
+	"Exit status: 0 there was a reply; 1 none: refused, or the server died; 2 usage; 124 "
+	"--timeout.\n";
 
 #define LOOK_NS 20000000
 
@@ -84,8 +87,8 @@ static int enter(struct call *call)
 	const struct timespec moment = { 0, LOOK_NS };
 
 	for (;;) {
-		int rc = mdg_channel_open(&call->channel.handle, call->channel.ns, call->request.name,
-		                          MDG_TALKER, &call->request.options);
+		int rc = mdg_channel_open(&call->channel.handle, call->channel.ns,
+		                          call->request.name, MDG_TALKER, &call->request.options);
 		if (rc != -ENOENT) {
 			if (rc != 0)
 				call->channel.handle = NULL;
@@ -143,8 +146,8 @@ static int print_reply(const struct mdg_message *reply)
 static bool is_served(struct call *call)
 {
 	struct mdg_channel_info info;
-	return call->channel.handle != NULL &&
-	       mdg_channel_look(call->channel.handle, &info) == 0 && info.listeners > 0;
+	return call->channel.handle != NULL && mdg_channel_look(call->channel.handle, &info) == 0 &&
+	       info.listeners > 0;
 }
 
 static int complain_call(struct call *call, int rc)
@@ -153,7 +156,8 @@ static int complain_call(struct call *call, int rc)
 	char time[SHOW_ROOM];
 
 	switch (rc) {
-	case -EINTR: break; /* and then by the signal */
+	case -EINTR:
+		break; /* and then by the signal */
 	case -ETIMEDOUT:
 		complain("no reply from \"%s\" for %s", shown,
 		         channel_show_seconds(time, call->request.timeout));
@@ -162,17 +166,20 @@ static int complain_call(struct call *call, int rc)
 		return TOOL_TIMEOUT;
 	case MDG_PEER_DIED:
 		complain("the server of \"%s\" died before it replied", shown);
-		advise("It may have done the work, or a part. If doing it twice is no harm, call again.");
+		advise("It may have done the work, or a part. If doing it twice is no harm, call "
+		       "again.");
 		break;
 	case -ECANCELED:
 		complain("the server of \"%s\" refused the request", shown);
 		advise("It says why on its own standard error.");
 		break;
 	case -EMSGSIZE:
-		channel_complain_size(&call->channel, &call->request, "the request", call->input.end,
-		                      false);
+		channel_complain_size(&call->channel, &call->request, "the request",
+		                      call->input.end, false);
 		break;
-	default: channel_complain(rc, &call->request, "cannot call"); break;
+	default:
+		channel_complain(rc, &call->request, "cannot call");
+		break;
 	}
 	return TOOL_TROUBLE;
 }

@@ -16,10 +16,10 @@
 /* How it is removed, for advice: the name is quoted for a shell when it has to be. */
 static const char *removal(char room[SHOW_ROOM + 6 * MDG_NAME_MAX], const char *name)
 {
-	const char *simple = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:+@%/-";
+	const char *simple =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:+@%/-";
 	bool quote = name[strspn(name, simple)] != '\0' || name[0] == '-';
-	snprintf(room, SHOW_ROOM + 6 * MDG_NAME_MAX, "madang rm --name %s",
-	         quote ? "NAME" : name);
+	snprintf(room, SHOW_ROOM + 6 * MDG_NAME_MAX, "madang rm --name %s", quote ? "NAME" : name);
 	return room;
 }
 
@@ -57,8 +57,9 @@ static void complain_unlike(int code, const struct mdg_channel_info *info,
 		if (request->options.full != 0 || request->has_from)
 			option = request->has_from ? "--from" : "--overwrite";
 	}
-	snprintf(advice, sizeof advice, "Leave %s out, or remove the channel with its messages first: %s",
-	         option, removal(remove, request->name));
+	snprintf(advice, sizeof advice,
+	         "Leave %s out, or remove the channel with its messages first: %s", option,
+	         removal(remove, request->name));
 	advise(advice);
 }
 
@@ -75,7 +76,8 @@ static void complain_busy(mdg_channel *observer, const struct channel_request *r
 			continue;
 		complain("the stream \"%s\" has a %s already: process %d", request->shown, word,
 		         (int)peers[i].pid);
-		advise("A stream has one of each. End that one, or make the channel a queue: --kind queue");
+		advise("A stream has one of each. End that one, or make the channel a queue: "
+		       "--kind queue");
 		return;
 	}
 	complain("the stream \"%s\" has a %s already", request->shown, word);
@@ -84,18 +86,20 @@ static void complain_busy(mdg_channel *observer, const struct channel_request *r
 
 static void complain_size_refused(int code, const struct channel_request *request)
 {
-	uint64_t capacity = request->options.capacity != 0 ? request->options.capacity
-	                                                   : MDG_CAPACITY_DEFAULT;
+	uint64_t capacity =
+		request->options.capacity != 0 ? request->options.capacity : MDG_CAPACITY_DEFAULT;
 
 	if (code == -EINVAL) {
 		complain("the namespace does not allow a channel of capacity %llu",
 		         (unsigned long long)capacity);
-		advise("It takes twice that, and of calls once more for each peer. See the largest segment "
+		advise("It takes twice that, and of calls once more for each peer. See the largest "
+		       "segment "
 		       "allowed (shmmax) with 'madang doctor'.");
 		return;
 	}
 	complain("no memory for a channel of capacity %llu", (unsigned long long)capacity);
-	advise("It takes twice that, and of calls once more for each peer: give less with --capacity or "
+	advise("It takes twice that, and of calls once more for each peer: give less with "
+	       "--capacity or "
 	       "--peers; see what is free with 'madang doctor'.");
 }
 
@@ -126,7 +130,8 @@ void channel_complain_open(int code, mdg_namespace *ns, const struct channel_req
 	} else if (code == -EUSERS) {
 		complain("every place of the channel \"%s\" is taken: %u talkers, %u listeners",
 		         request->shown, info.talkers, info.listeners);
-		advise("Wait for one to leave ('madang channels --peers' shows them), or make the channel "
+		advise("Wait for one to leave ('madang channels --peers' shows them), or make the "
+		       "channel "
 		       "anew with --peers N.");
 	} else if ((code == -EINVAL || code == -ENOMEM || code == -ENOSPC) && observer == NULL) {
 		complain_size_refused(code, request);
@@ -165,8 +170,8 @@ void channel_complain_size(const struct channel *channel, const struct channel_r
 {
 	char remove[SHOW_ROOM + 6 * MDG_NAME_MAX], advice[1024];
 
-	complain("%s has %s%llu bytes, and \"%s\" takes %llu at most", what, more ? "more than " : "",
-	         (unsigned long long)size, request->shown,
+	complain("%s has %s%llu bytes, and \"%s\" takes %llu at most", what,
+	         more ? "more than " : "", (unsigned long long)size, request->shown,
 	         (unsigned long long)channel->info.capacity);
 	snprintf(advice, sizeof advice,
 	         "Make the channel anew, with --capacity SIZE; remove this one first: %s",
@@ -192,7 +197,8 @@ int channel_enter(struct channel *channel, const struct channel_request *request
 	memset(channel, 0, sizeof *channel);
 	if (namespace_open(&channel->ns, request->dir, NULL) != 0)
 		return TOOL_TROUBLE;
-	rc = mdg_channel_open(&channel->handle, channel->ns, request->name, role, &request->options);
+	rc = mdg_channel_open(&channel->handle, channel->ns, request->name, role,
+	                      &request->options);
 	if (rc != 0) {
 		channel->handle = NULL;
 		channel_complain_open(rc, channel->ns, request, role);

@@ -12,18 +12,12 @@
 #include <string.h>
 
 static const struct option all_options[] = {
-	{ "whole", no_argument, NULL, 'w' },
-	{ "records", no_argument, NULL, 'r' },
-	{ "kind", required_argument, NULL, 'k' },
-	{ "capacity", required_argument, NULL, 'C' },
-	{ "peers", required_argument, NULL, 'P' },
-	{ "overwrite", no_argument, NULL, 'O' },
-	{ "mode", required_argument, NULL, 'm' },
-	{ "from", required_argument, NULL, 'f' },
-	{ "count", required_argument, NULL, 'c' },
-	{ "timeout", required_argument, NULL, 't' },
-	{ "stats", no_argument, NULL, 's' },
-	{ "namespace", required_argument, NULL, 'n' },
+	{ "whole", no_argument, NULL, 'w' },       { "records", no_argument, NULL, 'r' },
+	{ "kind", required_argument, NULL, 'k' },  { "capacity", required_argument, NULL, 'C' },
+	{ "peers", required_argument, NULL, 'P' }, { "overwrite", no_argument, NULL, 'O' },
+	{ "mode", required_argument, NULL, 'm' },  { "from", required_argument, NULL, 'f' },
+	{ "count", required_argument, NULL, 'c' }, { "timeout", required_argument, NULL, 't' },
+	{ "stats", no_argument, NULL, 's' },       { "namespace", required_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 };
 enum { OPTIONS = sizeof all_options / sizeof all_options[0] };
@@ -31,11 +25,16 @@ enum { OPTIONS = sizeof all_options / sizeof all_options[0] };
 const char *channel_kind_name(uint32_t kind)
 {
 	switch (kind) {
-	case MDG_STREAM: return "stream";
-	case MDG_QUEUE: return "queue";
-	case MDG_TOPIC: return "topic";
-	case MDG_CALL: return "call";
-	default: return "?";
+	case MDG_STREAM:
+		return "stream";
+	case MDG_QUEUE:
+		return "queue";
+	case MDG_TOPIC:
+		return "topic";
+	case MDG_CALL:
+		return "call";
+	default:
+		return "?";
 	}
 }
 
@@ -134,26 +133,39 @@ static int parse_option(int c, struct channel_request *request)
 	int status = TOOL_OK;
 
 	switch (c) {
-	case 'w': return parse_format(request, CHANNEL_WHOLE);
-	case 'r': return parse_format(request, CHANNEL_RECORDS);
-	case 'k': return parse_kind(optarg, &request->options.kind);
-	case 'C': return parse_capacity(request);
+	case 'w':
+		return parse_format(request, CHANNEL_WHOLE);
+	case 'r':
+		return parse_format(request, CHANNEL_RECORDS);
+	case 'k':
+		return parse_kind(optarg, &request->options.kind);
+	case 'C':
+		return parse_capacity(request);
 	case 'P':
 		status = parse_bounded("--peers", 2, MDG_PEERS_MAX, &number);
 		if (status == TOOL_OK)
 			request->options.peers = (uint32_t)number;
 		return status;
-	case 'O': request->options.full = MDG_FULL_OVERWRITE; return TOOL_OK;
-	case 'm': return parse_mode_option(request);
-	case 'f': return parse_from(optarg, request);
-	case 'c': return parse_bounded("--count", 1, UINT64_MAX, &request->count);
+	case 'O':
+		request->options.full = MDG_FULL_OVERWRITE;
+		return TOOL_OK;
+	case 'm':
+		return parse_mode_option(request);
+	case 'f':
+		return parse_from(optarg, request);
+	case 'c':
+		return parse_bounded("--count", 1, UINT64_MAX, &request->count);
 	case 't':
 		if (!parse_seconds(optarg, &request->timeout))
 			return usage_error("--timeout takes seconds, such as 5 or 0.2, not '%s'",
 			                   optarg);
 		return TOOL_OK;
-	case 's': request->stats = true; return TOOL_OK;
-	default: request->dir = optarg; return TOOL_OK; /* 'n' */
+	case 's':
+		request->stats = true;
+		return TOOL_OK;
+	default:
+		request->dir = optarg;
+		return TOOL_OK; /* 'n' */
 	}
 }
 
@@ -176,7 +188,8 @@ static int check_topic(struct channel_request *request)
 	if (request->options.kind == 0)
 		request->options.kind = MDG_TOPIC;
 	if (request->options.kind != MDG_TOPIC)
-		return usage_error("%s is for --kind topic, not %s", overwrite ? "--overwrite" : "--from",
+		return usage_error("%s is for --kind topic, not %s",
+		                   overwrite ? "--overwrite" : "--from",
 		                   channel_kind_name(request->options.kind));
 	return TOOL_OK;
 }

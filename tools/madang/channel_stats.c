@@ -20,7 +20,8 @@ char *channel_show_seconds(char room[SHOW_ROOM], uint64_t nanoseconds)
 	if (digits == 0)
 		snprintf(room, SHOW_ROOM, "%" PRIu64 " s", milliseconds / 1000);
 	else
-		snprintf(room, SHOW_ROOM, "%" PRIu64 ".%0*u s", milliseconds / 1000, (int)digits, rest);
+		snprintf(room, SHOW_ROOM, "%" PRIu64 ".%0*u s", milliseconds / 1000, (int)digits,
+		         rest);
 	return room;
 }
 
@@ -39,7 +40,8 @@ void channel_count(struct channel_stats *stats, const struct mdg_message *messag
 
 void channel_print_stats(const struct channel_stats *stats, bool listener)
 {
-	char time[SHOW_ROOM], bytes[SHOW_ROOM], rate[3 * SHOW_ROOM] = "", losses[2 * SHOW_ROOM] = "";
+	char time[SHOW_ROOM], bytes[SHOW_ROOM], rate[3 * SHOW_ROOM] = "",
+							 losses[2 * SHOW_ROOM] = "";
 	double seconds = (double)(stats->last - stats->first) / 1e9;
 
 	/* One moment has no rate. */

@@ -17,9 +17,9 @@
 
 /* How messages lie in a stream of bytes. */
 enum channel_format {
-	CHANNEL_LINES,   /* a message is a line, without its end */
-	CHANNEL_WHOLE,   /* all of it is one */
-	CHANNEL_RECORDS  /* 4 bytes big endian, that many bytes */
+	CHANNEL_LINES,  /* a message is a line, without its end */
+	CHANNEL_WHOLE,  /* all of it is one */
+	CHANNEL_RECORDS /* 4 bytes big endian, that many bytes */
 };
 
 struct channel_request {
@@ -29,8 +29,8 @@ struct channel_request {
 	struct mdg_channel_options options;
 	enum channel_format format;
 	bool has_from;
-	uint64_t count;     /* messages; UINT64_MAX: no end */
-	uint64_t timeout;   /* nanoseconds; MDG_FOREVER */
+	uint64_t count;   /* messages; UINT64_MAX: no end */
+	uint64_t timeout; /* nanoseconds; MDG_FOREVER */
 	bool stats;
 };
 
@@ -101,8 +101,7 @@ struct channel_stats {
 	uint64_t messages, bytes, missed, redelivered;
 	uint64_t first, last; /* moments */
 };
-void channel_count(struct channel_stats *stats, const struct mdg_message *messages,
-                   unsigned count);
+void channel_count(struct channel_stats *stats, const struct mdg_message *messages, unsigned count);
 /* One line on stderr. */
 void channel_print_stats(const struct channel_stats *stats, bool listener);
 /* "0.5 s", for messages. */

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLICE_NS 100000000u
+#define SLICE_NS    100000000u
 #define INPUT_FIRST 65536u
 
 /* ---- signals ---------------------------------------------------------- */
@@ -148,7 +148,8 @@ static int wait_for(int fd, short events, int error)
 int channel_write(int fd, struct iovec *parts, size_t count)
 {
 	while (count > 0) {
-		ssize_t written = writev(fd, parts, (int)(count < 1024 ? count : 1024)); /* IOV_MAX */
+		ssize_t written =
+			writev(fd, parts, (int)(count < 1024 ? count : 1024)); /* IOV_MAX */
 		if (written < 0) {
 			int rc = wait_for(fd, POLLOUT, errno);
 			if (rc != 0)

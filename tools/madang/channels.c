@@ -26,14 +26,17 @@ static const char help[] =
 	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"Columns: NAME; KIND; CAPACITY; FILL: how much of the ring is in use; WAITING: messages that\n"
-	"nobody has taken, of a topic: that are kept; TALKERS and LISTENERS, of calls the callers and\n"
-	"servers; SENT: messages so far; RATE: messages per second at present; MISSED: by listeners\n"
+	"Columns: NAME; KIND; CAPACITY; FILL: how much of the ring is in use; WAITING: messages "
+	"that\n"
+	"nobody has taken, of a topic: that are kept; TALKERS and LISTENERS, of calls the callers "
+	"and\n"
+	"servers; SENT: messages so far; RATE: messages per second at present; MISSED: by "
+	"listeners\n"
 	"that are there.\n"
 	"'madang rm --name NAME' removes a channel.\n";
 
-#define LOOK_NS 100000000u
-#define WATCH_NS UINT64_C(2000000000)
+#define LOOK_NS   100000000u
+#define WATCH_NS  UINT64_C(2000000000)
 #define PEER_ROOM MDG_PEERS_MAX
 
 static void view_free(struct channels_view *view)
@@ -179,7 +182,8 @@ static int complain_none(const struct channels_request *request)
 	char name[4 * MDG_NAME_MAX + 1];
 	uint64_t seconds;
 
-	complain("there is no channel \"%s\" that you may read", show_text(name, sizeof name, request->name));
+	complain("there is no channel \"%s\" that you may read",
+	         show_text(name, sizeof name, request->name));
 	advise(request->watch && parse_seconds(request->name, &seconds)
 	               ? "If you meant seconds, write them as --watch=SECONDS."
 	               : "See them all with 'madang channels'; 'madang listen' and 'madang talk' "
@@ -204,7 +208,8 @@ static bool complain_refused(const struct channels_request *request,
 			complain("who is in the channel \"%s\" may not be seen by you", name);
 			advise("That needs permission to read and write it.");
 		} else {
-			complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"", name);
+			complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"",
+			              name);
 		}
 	}
 	return any;
@@ -272,29 +277,38 @@ static int show(struct channels_request *request)
 
 static int parse_arguments(int argc, char **argv, struct channels_request *request, bool *ret_done)
 {
-	static const struct option options[] = {
-		{ "peers", no_argument, NULL, 'p' }, { "json", no_argument, NULL, 'j' },
-		{ "watch", optional_argument, NULL, 'W' },
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "peers", no_argument, NULL, 'p' },
+		                                 { "json", no_argument, NULL, 'j' },
+		                                 { "watch", optional_argument, NULL, 'W' },
+		                                 { "namespace", required_argument, NULL, 'n' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	int c;
 
 	*ret_done = true;
 	while ((c = getopt_long(argc, argv, ":pjn:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'p': request->peers = true; break;
-		case 'j': request->json = true; break;
+		case 'p':
+			request->peers = true;
+			break;
+		case 'j':
+			request->json = true;
+			break;
 		case 'W':
 			request->watch = true;
-			if (optarg != NULL && (!parse_seconds(optarg, &request->interval) ||
-			                       request->interval == 0))
-				return usage_error("--watch takes seconds, such as 5 or 0.2, not '%s'",
-				                   optarg);
+			if (optarg != NULL &&
+			    (!parse_seconds(optarg, &request->interval) || request->interval == 0))
+				return usage_error(
+					"--watch takes seconds, such as 5 or 0.2, not '%s'",
+					optarg);
 			break;
-		case 'n': request->dir = optarg; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'n':
+			request->dir = optarg;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	if (argc - optind > 1)

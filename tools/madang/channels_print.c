@@ -14,18 +14,16 @@
 /* ---- the table -------------------------------------------------------- */
 
 enum { COLUMNS = 10 };
-static const char *const titles[COLUMNS] = {
-	"NAME", "KIND", "CAPACITY", "FILL", "WAITING", "TALKERS", "LISTENERS", "SENT", "RATE",
-	"MISSED"
-};
+static const char *const titles[COLUMNS] = { "NAME",    "KIND",      "CAPACITY", "FILL", "WAITING",
+	                                     "TALKERS", "LISTENERS", "SENT",     "RATE", "MISSED" };
 
 static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct channels_entry *entry)
 {
 	char room[SHOW_ROOM], name[4 * MDG_NAME_MAX + 1];
 	const struct mdg_channel_info *info = &entry->info;
 	/* In use at all is at least one per cent. */
-	uint64_t fill = info->room == 0 ? 0
-	                                : (uint64_t)((double)info->used * 100.0 / (double)info->room);
+	uint64_t fill =
+		info->room == 0 ? 0 : (uint64_t)((double)info->used * 100.0 / (double)info->room);
 
 	snprintf(cells[0], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, info->name));
 	snprintf(cells[1], TABLE_CELL, "%s", channel_kind_name(info->kind));

@@ -21,7 +21,8 @@
 
 static const char help[] =
 	"Usage: madang doctor [--repair] [--verbose] [--json] [--namespace DIR]\n"
-	"Says whether a namespace is usable and healthy: its directory, limits and use, the memory\n"
+	"Says whether a namespace is usable and healthy: its directory, limits and use, the "
+	"memory\n"
 	"behind it, and each damaged or stale record.\n"
 	"\n"
 	"  -r, --repair         mend what is safe to mend, and say what was done\n"
@@ -32,8 +33,8 @@ static const char help[] =
 	"\n"
 	"Exit status: 0 healthy (or not there yet), 1 something remains wrong, 2 usage.\n";
 
-#define TMPFS_NUMBER 0x01021994 /* statfs(2) */
-#define RAMFS_NUMBER 0x858458f6
+#define TMPFS_NUMBER   0x01021994 /* statfs(2) */
+#define RAMFS_NUMBER   0x858458f6
 #define OVERLAY_NUMBER 0x794c7630
 
 bool doctor_is_wrong(const struct mdg_finding *finding)
@@ -55,8 +56,8 @@ static int keep_finding(const struct mdg_finding *finding, void *context)
 
 	/* Room doubles at each power of two. */
 	if ((count & (count - 1)) == 0) {
-		struct mdg_finding *more = realloc(diagnosis->findings,
-		                                   (count == 0 ? 1 : 2 * count) * sizeof *more);
+		struct mdg_finding *more =
+			realloc(diagnosis->findings, (count == 0 ? 1 : 2 * count) * sizeof *more);
 		if (more == NULL) {
 			diagnosis->findings_lost++;
 			return 0;
@@ -108,9 +109,10 @@ static void look_at_memory(struct diagnosis *diagnosis)
 	diagnosis->kind = "unknown";
 	if (statfs(place, &system) == 0) {
 		uint32_t number = (uint32_t)system.f_type;
-		diagnosis->kind = number == TMPFS_NUMBER ? "tmpfs" :
-		                  number == RAMFS_NUMBER ? "ramfs" :
-		                  number == OVERLAY_NUMBER ? "overlay" : "disk";
+		diagnosis->kind = number == TMPFS_NUMBER     ? "tmpfs"
+		                  : number == RAMFS_NUMBER   ? "ramfs"
+		                  : number == OVERLAY_NUMBER ? "overlay"
+		                                             : "disk";
 	}
 }
 
@@ -160,9 +162,8 @@ int doctor_main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "repair", no_argument, NULL, 'r' }, { "verbose", no_argument, NULL, 'v' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
+		{ "json", no_argument, NULL, 'j' },   { "namespace", required_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },   { NULL, 0, NULL, 0 }
 	};
 	struct diagnosis diagnosis = { 0 };
 	const char *dir = NULL;
@@ -171,17 +172,28 @@ int doctor_main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, ":rvjn:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'r': diagnosis.repair = true; break;
-		case 'v': diagnosis.verbose = true; break;
-		case 'j': as_json = true; break;
-		case 'n': dir = optarg; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'r':
+			diagnosis.repair = true;
+			break;
+		case 'v':
+			diagnosis.verbose = true;
+			break;
+		case 'j':
+			as_json = true;
+			break;
+		case 'n':
+			dir = optarg;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	if (optind < argc)
-		return usage_error("unexpected argument '%s' (a namespace is given with --namespace)",
-		                   argv[optind]);
+		return usage_error(
+			"unexpected argument '%s' (a namespace is given with --namespace)",
+			argv[optind]);
 	namespace_path(diagnosis.path, dir);
 	diagnosis.page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	diagnosis.has_proc = access("/proc/self/stat", R_OK) == 0;

@@ -20,15 +20,24 @@
 static const char *kind_name(uint32_t kind)
 {
 	switch (kind) {
-	case MDG_FOUND_DAMAGE: return "damage";
-	case MDG_FOUND_DEAD_SLOT: return "dead-slot";
-	case MDG_FOUND_DEAD_OWNER: return "dead-owner";
-	case MDG_FOUND_LOCK_HELD: return "lock-held";
-	case MDG_FOUND_ORPHAN_FILE: return "orphan-file";
-	case MDG_FOUND_MISSING_FILE: return "missing-file";
-	case MDG_FOUND_HALF_MADE: return "half-made";
-	case MDG_FOUND_HALF_SET: return "half-set";
-	default: return "other";
+	case MDG_FOUND_DAMAGE:
+		return "damage";
+	case MDG_FOUND_DEAD_SLOT:
+		return "dead-slot";
+	case MDG_FOUND_DEAD_OWNER:
+		return "dead-owner";
+	case MDG_FOUND_LOCK_HELD:
+		return "lock-held";
+	case MDG_FOUND_ORPHAN_FILE:
+		return "orphan-file";
+	case MDG_FOUND_MISSING_FILE:
+		return "missing-file";
+	case MDG_FOUND_HALF_MADE:
+		return "half-made";
+	case MDG_FOUND_HALF_SET:
+		return "half-set";
+	default:
+		return "other";
 	}
 }
 
@@ -51,9 +60,12 @@ static void print_directory(const struct diagnosis *diagnosis)
 	line("namespace", "%s", diagnosis->path);
 	if (diagnosis->exists)
 		line("directory", "owner %s, mode %04o%s", show_user(owner, diagnosis->owner),
-		     diagnosis->mode, !diagnosis->has_info ? "" :
-		     diagnosis->info.flags & MDG_NS_SHARED ? ", shared between users" :
-		     ", private: other users cannot use its ids (to share: madang init --shared DIR)");
+		     diagnosis->mode,
+		     !diagnosis->has_info ? ""
+		     : diagnosis->info.flags & MDG_NS_SHARED
+		             ? ", shared between users"
+		             : ", private: other users cannot use its ids (to share: madang init "
+		               "--shared DIR)");
 }
 
 static void print_registry(const struct diagnosis *diagnosis)
@@ -64,9 +76,10 @@ static void print_registry(const struct diagnosis *diagnosis)
 		line("registry", "usable by madang %s", mdg_version());
 	} else if (diagnosis->place_error != 0) {
 		line("registry", "WRONG: there is none, and it cannot be made: %s",
-		     diagnosis->place_error == ENOENT ? "the directory above it is not there" :
-		     strerror(diagnosis->place_error));
-		line("", "Choose a directory that you may write with --namespace or MADANG_NAMESPACE.");
+		     diagnosis->place_error == ENOENT ? "the directory above it is not there"
+		                                      : strerror(diagnosis->place_error));
+		line("",
+		     "Choose a directory that you may write with --namespace or MADANG_NAMESPACE.");
 	} else if (diagnosis->open_code == -ENOENT) {
 		line("registry", "none yet: the first program that shares something makes it");
 	} else {
@@ -122,20 +135,25 @@ static void print_memory(const struct diagnosis *diagnosis)
 	     show_bytes(left, diagnosis->memory_free), show_bytes(total, diagnosis->memory_total),
 	     diagnosis->kind);
 	if (diagnosis->files_free == 0)
-		line("", "Full: it has no room for another file, so no segment can be made. Remove files, or "
-		     "allow more: mount -o remount,nr_inodes=...");
+		line("", "Full: it has no room for another file, so no segment can be made. Remove "
+		         "files, or "
+		         "allow more: mount -o remount,nr_inodes=...");
 	else if (doctor_is_full(diagnosis))
 		line("", "Full: no segment can be made. Remove segments, or enlarge it: "
-		     "mount -o remount,size=... (in containers: --shm-size).");
+		         "mount -o remount,size=... (in containers: --shm-size).");
 	if (diagnosis->kind[0] == 'd')
 		line("", "note: not a memory file system; all works, and is written to the disk");
 	if (diagnosis->kind[0] == 'o')
-		line("", "note: an overlay, as containers have it: each container sees a copy of its own "
-		     "here, and so another namespace. To share one, mount the same directory into all "
-		     "of them, and name it in MADANG_NAMESPACE");
+		line("", "note: an overlay, as containers have it: each container sees a copy of "
+		         "its own "
+		         "here, and so another namespace. To share one, mount the same directory "
+		         "into all "
+		         "of them, and name it in MADANG_NAMESPACE");
 	if (diagnosis->no_execution)
-		line("", "note: mounted noexec: SHM_EXEC and mprotect(PROT_EXEC) are refused, which "
-		     "programs that make code in shared memory need; mount -o remount,exec allows it");
+		line("",
+		     "note: mounted noexec: SHM_EXEC and mprotect(PROT_EXEC) are refused, which "
+		     "programs that make code in shared memory need; mount -o remount,exec allows "
+		     "it");
 }
 
 static void print_surroundings(const struct diagnosis *diagnosis)
@@ -143,23 +161,28 @@ static void print_surroundings(const struct diagnosis *diagnosis)
 	if (diagnosis->has_proc)
 		line("/proc", "mounted");
 	else
-		line("/proc", "note: not mounted; attachments are judged by locks alone, and commands "
+		line("/proc",
+		     "note: not mounted; attachments are judged by locks alone, and commands "
 		     "are not shown");
 	if (diagnosis->has_preload)
 		line("preload", "%s", diagnosis->preload);
 	else
-		line("preload", "note: libmadang-sysv.so.0 not found (%s); 'madang run' needs it, see "
-		     "MADANG_PRELOAD", diagnosis->preload);
+		line("preload",
+		     "note: libmadang-sysv.so.0 not found (%s); 'madang run' needs it, see "
+		     "MADANG_PRELOAD",
+		     diagnosis->preload);
 }
 
 static void print_strays(const struct diagnosis *diagnosis)
 {
 	if (diagnosis->strays == 0)
 		return;
-	line("private", "%s %u namespace%s that 'madang run --private' left because it was killed%s",
+	line("private",
+	     "%s %u namespace%s that 'madang run --private' left because it was killed%s",
 	     diagnosis->repair ? "repaired: removed" : "note:", diagnosis->strays,
 	     diagnosis->strays == 1 ? "" : "s",
-	     diagnosis->repair ? "" : "; the next such run removes what nobody uses, or --repair does");
+	     diagnosis->repair ? ""
+	                       : "; the next such run removes what nobody uses, or --repair does");
 }
 
 static const char *finding_advice(const struct mdg_finding *finding, bool repair)
@@ -169,7 +192,8 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 	if (finding->kind == MDG_FOUND_MISSING_FILE)
 		return "Its bytes are lost; remove the segment with 'madang rm'.";
 	if (repair && finding->kind == MDG_FOUND_ORPHAN_FILE)
-		return "It cannot be deleted: it is a directory, or another user's. Its owner or root can "
+		return "It cannot be deleted: it is a directory, or another user's. Its owner or "
+		       "root can "
 		       "remove it by hand.";
 	if (repair)
 		return "Not safe to mend while it is in use: end the programs that use the "
@@ -192,8 +216,10 @@ static void print_dead(const struct diagnosis *diagnosis)
 		     cleared == 1 ? "" : "s");
 	/* One for each program that ran: no fault, and so nothing that everybody has to read. */
 	if (left > 0 && diagnosis->verbose)
-		line("finding", "note: %u record%s of ended processes; the next program to meet one "
-		     "clears it away, or --repair does", left, left == 1 ? "" : "s");
+		line("finding",
+		     "note: %u record%s of ended processes; the next program to meet one "
+		     "clears it away, or --repair does",
+		     left, left == 1 ? "" : "s");
 }
 
 static void print_findings(const struct diagnosis *diagnosis)
@@ -204,11 +230,12 @@ static void print_findings(const struct diagnosis *diagnosis)
 		const struct mdg_finding *finding = &diagnosis->findings[i];
 		if (finding->kind == MDG_FOUND_DEAD_SLOT)
 			continue;
-		const char *state = finding->repaired ? "repaired" :
-		                    doctor_is_wrong(finding) ? "WRONG" : "note";
+		const char *state = finding->repaired          ? "repaired"
+		                    : doctor_is_wrong(finding) ? "WRONG"
+		                                               : "note";
 		line("finding", "%s: %s", state, show_text(text, sizeof text, finding->text));
-		const char *advice = finding->repaired ? "" :
-		                     finding_advice(finding, diagnosis->repair);
+		const char *advice =
+			finding->repaired ? "" : finding_advice(finding, diagnosis->repair);
 		if (advice[0] != '\0')
 			line("", "%s", advice);
 	}
@@ -233,7 +260,8 @@ void doctor_print_text(const struct diagnosis *diagnosis)
 	if (diagnosis->wrong == 0)
 		line("result", "healthy");
 	else
-		line("result", "%u thing%s wrong", diagnosis->wrong, diagnosis->wrong == 1 ? "" : "s");
+		line("result", "%u thing%s wrong", diagnosis->wrong,
+		     diagnosis->wrong == 1 ? "" : "s");
 }
 
 /* ---- JSON ------------------------------------------------------------- */
@@ -282,9 +310,10 @@ static void json_findings(struct json *json, const struct diagnosis *diagnosis)
 void doctor_print_json(const struct diagnosis *diagnosis)
 {
 	char room[SHOW_ROOM], advice[ADVICE_ROOM];
-	int code = diagnosis->place_error != 0 ? -diagnosis->place_error :
-	           diagnosis->open_code != 0 ? diagnosis->open_code :
-	           diagnosis->check_code < 0 ? diagnosis->check_code : 0;
+	int code = diagnosis->place_error != 0 ? -diagnosis->place_error
+	           : diagnosis->open_code != 0 ? diagnosis->open_code
+	           : diagnosis->check_code < 0 ? diagnosis->check_code
+	                                       : 0;
 	struct json json;
 
 	json_begin(&json, stdout);

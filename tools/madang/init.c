@@ -28,8 +28,8 @@ static int take_number(const char *name, const char *text, uint64_t low, uint64_
 {
 	uint64_t number;
 	if (!parse_number(text, low, high, &number))
-		return usage_error("--%s takes a number from %u to %u, not '%s'", name, (unsigned)low,
-		                   (unsigned)high, text);
+		return usage_error("--%s takes a number from %u to %u, not '%s'", name,
+		                   (unsigned)low, (unsigned)high, text);
 	*ret_number = (uint32_t)number;
 	return TOOL_OK;
 }
@@ -37,30 +37,41 @@ static int take_number(const char *name, const char *text, uint64_t low, uint64_
 static int parse_arguments(int argc, char **argv, struct mdg_namespace_options *request,
                            const char **ret_dir, bool *ret_done)
 {
-	static const struct option options[] = {
-		{ "shared", no_argument, NULL, 's' }, { "segments", required_argument, NULL, 'S' },
-		{ "processes", required_argument, NULL, 'P' },
-		{ "shmmax", required_argument, NULL, 'm' }, { "shmall", required_argument, NULL, 'a' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "shared", no_argument, NULL, 's' },
+		                                 { "segments", required_argument, NULL, 'S' },
+		                                 { "processes", required_argument, NULL, 'P' },
+		                                 { "shmmax", required_argument, NULL, 'm' },
+		                                 { "shmall", required_argument, NULL, 'a' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	int c, rc = TOOL_OK;
 
 	*ret_done = true;
 	while ((c = getopt_long(argc, argv, ":sh", options, NULL)) != -1) {
 		switch (c) {
-		case 's': request->flags |= MDG_NS_SHARED; break;
-		case 'S': rc = take_number("segments", optarg, 64, 32768, &request->segments); break;
-		case 'P': rc = take_number("processes", optarg, 16, 32767, &request->processes); break;
+		case 's':
+			request->flags |= MDG_NS_SHARED;
+			break;
+		case 'S':
+			rc = take_number("segments", optarg, 64, 32768, &request->segments);
+			break;
+		case 'P':
+			rc = take_number("processes", optarg, 16, 32767, &request->processes);
+			break;
 		case 'm':
 			if (!parse_size(optarg, &request->shmmax) || request->shmmax == 0)
-				return usage_error("--shmmax takes a number of bytes, not '%s'", optarg);
+				return usage_error("--shmmax takes a number of bytes, not '%s'",
+				                   optarg);
 			break;
 		case 'a':
 			if (!parse_number(optarg, 1, UINT64_MAX, &request->shmall))
-				return usage_error("--shmall takes a number of pages, not '%s'", optarg);
+				return usage_error("--shmall takes a number of pages, not '%s'",
+				                   optarg);
 			break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 		if (rc != TOOL_OK)
 			return rc;
@@ -90,7 +101,8 @@ int init_main(int argc, char **argv)
 	rc = mdg_namespace_open(&ns, dir, &request);
 	if (rc == -EEXIST) {
 		complain("there is a namespace at %s already", namespace_path(path, dir));
-		advise("It was left as it is. Look at it with 'madang doctor', or choose another DIR.");
+		advise("It was left as it is. Look at it with 'madang doctor', or choose another "
+		       "DIR.");
 		return TOOL_TROUBLE;
 	}
 	if (rc != 0) {
@@ -103,7 +115,8 @@ int init_main(int argc, char **argv)
 		       info.flags & MDG_NS_SHARED ? "shared" : "private", namespace_path(path, dir),
 		       info.segments_max, info.processes_max);
 	else
-		complain_code(rc, dir, "cannot read back the namespace %s", namespace_path(path, dir));
+		complain_code(rc, dir, "cannot read back the namespace %s",
+		              namespace_path(path, dir));
 	mdg_namespace_close(ns);
 	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
 }

@@ -23,9 +23,9 @@ struct json {
 };
 
 void json_begin(struct json *json, FILE *out);
-void json_end(struct json *json); /* the final line end */
-void json_open(struct json *json, const char *key, char bracket);  /* '{' or '[' */
-void json_close(struct json *json, char bracket);                  /* '}' or ']' */
+void json_end(struct json *json);                                 /* the final line end */
+void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' */
+void json_close(struct json *json, char bracket);                 /* '}' or ']' */
 void json_string(struct json *json, const char *key, const char *text);
 void json_null(struct json *json, const char *key);
 void json_bool(struct json *json, const char *key, bool value);

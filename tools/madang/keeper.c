@@ -32,13 +32,13 @@
 
 struct keeper {
 	struct private_room *room;
-	int link;        /* to the proxy; -1: it has ended, or knows all */
+	int link; /* to the proxy; -1: it has ended, or knows all */
 	pid_t proxy;
-	pid_t program;   /* 0: it has ended */
-	bool stopped;    /* the program is, so the proxy is or will be */
-	int status;      /* of the program, once it has ended */
-	bool told;       /* ... and the proxy knows */
-	bool alone;      /* there are no children any more */
+	pid_t program; /* 0: it has ended */
+	bool stopped;  /* the program is, so the proxy is or will be */
+	int status;    /* of the program, once it has ended */
+	bool told;     /* ... and the proxy knows */
+	bool alone;    /* there are no children any more */
 };
 
 static void tell(struct keeper *keeper, int word, int value)
@@ -121,7 +121,8 @@ static _Noreturn void keep(struct keeper *keeper)
 
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);
-	events[0] = (struct pollfd){ signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0 };
+	events[0] =
+		(struct pollfd){ signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK), POLLIN, 0 };
 	for (;;) {
 		note_children(keeper);
 		if (keeper->program == 0 && (!keeper->told || keeper->alone))

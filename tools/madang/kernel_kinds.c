@@ -27,9 +27,12 @@ static bool is_one_of(const char *name, const char *const *list, size_t count)
  * ones: `-M0xa` ends at its digit. */
 static void note_option(const char *option, bool *ours, bool *kernels, bool *help)
 {
-	static const struct { const char *name; char letter; } names[] = {
-		{ "--shm", 'm' }, { "--que", 'q' }, { "--sem", 's' }, { "--all", 'a' },
-		{ "--help", 'h' }, { "--version", 'h' },
+	static const struct {
+		const char *name;
+		char letter;
+	} names[] = {
+		{ "--shm", 'm' }, { "--que", 'q' },  { "--sem", 's' },
+		{ "--all", 'a' }, { "--help", 'h' }, { "--version", 'h' },
 	};
 	char letter = '\0';
 
@@ -66,6 +69,7 @@ bool kernel_kinds_meant(const char *path, char **arguments)
 void kernel_kinds_note(const char *path, char **arguments)
 {
 	if (kernel_kinds_meant(path, arguments))
-		complain("note: message queues and semaphores are the kernel's; only shared memory is "
+		complain("note: message queues and semaphores are the kernel's; only shared memory "
+		         "is "
 		         "Madang's");
 }

@@ -22,16 +22,19 @@
 
 static const char help[] =
 	"Usage: madang listen [OPTIONS] NAME\n"
-	"Writes the messages of a channel to standard output, a line each. The channel is made when it\n"
+	"Writes the messages of a channel to standard output, a line each. The channel is made "
+	"when it\n"
 	"is not there.\n"
 	"\n"
-	"  -r, --records        4 bytes with the length, big endian, before each message, in place of\n"
+	"  -r, --records        4 bytes with the length, big endian, before each message, in place "
+	"of\n"
 	"                       a line end behind it\n"
 	"  -w, --whole          one message as it is; several with --count\n"
 	"  -c, --count N        end after N messages\n"
 	"  -t, --timeout SEC    end with 124 when none came for so long; 0: take what is there\n"
 	"  -f, --from WHERE     of a topic: next (default), oldest or last\n"
-	"  -s, --stats          at the end say how many, how fast, how many missed and redelivered\n"
+	"  -s, --stats          at the end say how many, how fast, how many missed and "
+	"redelivered\n"
 	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
 	"  -h, --help           this text\n"
 	"\n"
@@ -42,7 +45,8 @@ static const char help[] =
 	"      --overwrite      a topic that drops its oldest messages when it is full\n"
 	"  -m, --mode MODE      permissions in octal; default 0600\n"
 	"\n"
-	"Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 --timeout.\n";
+	"Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
+	"--timeout.\n";
 
 enum { BATCH = 256, PARTS = 2 };
 
@@ -50,9 +54,9 @@ struct listen {
 	struct channel_request request;
 	struct channel channel;
 	struct channel_stats stats;
-	uint64_t left;               /* messages to go */
+	uint64_t left; /* messages to go */
 	struct mdg_message messages[BATCH];
-	unsigned char *copy;         /* of a topic that overwrites */
+	unsigned char *copy; /* of a topic that overwrites */
 	size_t copy_room;
 };
 
@@ -110,7 +114,8 @@ static int put(struct listen *listen, unsigned count)
 		const struct mdg_message *message = &listen->messages[i];
 		if (listen->request.format == CHANNEL_RECORDS) {
 			for (int byte = 0; byte < 4; byte++)
-				lengths[i][byte] = (unsigned char)(message->size >> (24 - 8 * byte));
+				lengths[i][byte] =
+					(unsigned char)(message->size >> (24 - 8 * byte));
 			parts[used++] = (struct iovec){ lengths[i], 4 };
 		}
 		parts[used++] = (struct iovec){ message->data, message->size };
@@ -139,8 +144,10 @@ static int stop(struct listen *listen, int rc)
 	char room[SHOW_ROOM];
 
 	switch (rc) {
-	case -EINTR: return TOOL_TROUBLE; /* and then by the signal */
-	case -EIDRM: return TOOL_OK;
+	case -EINTR:
+		return TOOL_TROUBLE; /* and then by the signal */
+	case -EIDRM:
+		return TOOL_OK;
 	case -EPIPE:
 		(void)raise(SIGPIPE); /* as if we had written to it */
 		return complain_output(rc, false);

@@ -29,8 +29,10 @@ static const char help[] =
 	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"Columns: ID of the segment; OFFSET of the object in it; KIND; NAME; STATE; OWNER: its process,\n"
-	"/ and the thread unless it is the first, and the command. Below: who reads, and who waits.\n";
+	"Columns: ID of the segment; OFFSET of the object in it; KIND; NAME; STATE; OWNER: its "
+	"process,\n"
+	"/ and the thread unless it is the first, and the command. Below: who reads, and who "
+	"waits.\n";
 
 /* Longer than any wait looks the same to whom it is not: see locks_threads.c. */
 #define PAUSE_MS 50
@@ -70,8 +72,8 @@ static int read_segments(struct survey *survey, mdg_namespace *ns)
 	int rc;
 
 	while ((rc = mdg_segment_next(ns, &cursor, 0, &info)) > 0) {
-		struct mdg_segment_info *segments =
-			locks_grow(survey, survey->segments, survey->segment_count, sizeof *segments);
+		struct mdg_segment_info *segments = locks_grow(
+			survey, survey->segments, survey->segment_count, sizeof *segments);
 		if (segments == NULL)
 			return -ENOMEM;
 		survey->segments = segments;
@@ -81,8 +83,7 @@ static int read_segments(struct survey *survey, mdg_namespace *ns)
 	return survey->refused == NULL ? -ENOMEM : rc;
 }
 
-static void read_attached(struct survey *survey, mdg_namespace *ns, mdg_id id,
-                          struct attached *ret)
+static void read_attached(struct survey *survey, mdg_namespace *ns, mdg_id id, struct attached *ret)
 {
 	struct mdg_process_info process;
 	uint32_t cursor = 0;
@@ -204,7 +205,8 @@ static bool complain_refused(const struct locks_request *request, const struct s
 			complain("cannot read the names in segment %d: %s", (int)segment->id,
 			         mdg_strerror(survey->refused[i]));
 			if (survey->refused[i] == MDG_DAMAGED)
-				advise("Something else was written behind its last page. Its programs can "
+				advise("Something else was written behind its last page. Its "
+				       "programs can "
 				       "use it all the same; making the segment anew helps.");
 			continue;
 		}
@@ -274,9 +276,10 @@ static int find(struct locks_request *request, const struct wanted *wanted)
 		complain_code(rc, request->dir, "cannot look the segment up");
 		return TOOL_TROUBLE;
 	}
-	advise(wanted->has_id ? "See the ids with 'madang ls'. An id of another user's private namespace "
-	                        "is nothing here: madang init --shared makes one for several users."
-	                      : "See keys and names with 'madang ls'.");
+	advise(wanted->has_id
+	               ? "See the ids with 'madang ls'. An id of another user's private namespace "
+	                 "is nothing here: madang init --shared makes one for several users."
+	               : "See keys and names with 'madang ls'.");
 	return TOOL_TROUBLE;
 }
 
@@ -284,9 +287,9 @@ static int parse_word(const char *word, struct wanted *wanted)
 {
 	if (strncmp(word, "0x", 2) == 0 || strncmp(word, "0X", 2) == 0) {
 		wanted->has_key = parse_key(word, &wanted->key) && wanted->key != 0;
-		return wanted->has_key ? TOOL_OK
-		                       : usage_error("'%s' is not a key (a number of 32 bits but 0)",
-		                                     word);
+		return wanted->has_key
+		               ? TOOL_OK
+		               : usage_error("'%s' is not a key (a number of 32 bits but 0)", word);
 	}
 	if (word[0] != '\0' && word[strspn(word, "0123456789")] == '\0') {
 		wanted->has_id = parse_id(word, &wanted->id);
@@ -299,11 +302,12 @@ static int parse_word(const char *word, struct wanted *wanted)
 static int parse_arguments(int argc, char **argv, struct locks_request *request,
                            struct wanted *wanted, bool *ret_json, bool *ret_done)
 {
-	static const struct option options[] = {
-		{ "key", required_argument, NULL, 'k' }, { "name", required_argument, NULL, 'N' },
-		{ "json", no_argument, NULL, 'j' }, { "namespace", required_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "key", required_argument, NULL, 'k' },
+		                                 { "name", required_argument, NULL, 'N' },
+		                                 { "json", no_argument, NULL, 'j' },
+		                                 { "namespace", required_argument, NULL, 'n' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	int c, ways = 0, rc = TOOL_OK;
 
 	*ret_done = true;
@@ -311,7 +315,8 @@ static int parse_arguments(int argc, char **argv, struct locks_request *request,
 		switch (c) {
 		case 'k':
 			if (!parse_key(optarg, &wanted->key) || wanted->key == 0)
-				return usage_error("'%s' is not a key (a number of 32 bits but 0)", optarg);
+				return usage_error("'%s' is not a key (a number of 32 bits but 0)",
+				                   optarg);
 			wanted->has_key = true;
 			ways++;
 			break;
@@ -321,10 +326,16 @@ static int parse_arguments(int argc, char **argv, struct locks_request *request,
 			wanted->name = optarg;
 			ways++;
 			break;
-		case 'j': *ret_json = true; break;
-		case 'n': request->dir = optarg; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'j':
+			*ret_json = true;
+			break;
+		case 'n':
+			request->dir = optarg;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	if (ways + argc - optind > 1)

@@ -16,23 +16,23 @@
  * known when a process that has the segment attached has one of that id. */
 struct thread {
 	uint32_t id;
-	int32_t pid;          /* 0: no process that has the segment attached has such a thread */
-	bool foreign;         /* not known, but it may be one of another pid namespace */
-	uint64_t age;         /* milliseconds since it began; UINT64_MAX: /proc does not tell */
+	int32_t pid;             /* 0: no process that has the segment attached has such a thread */
+	bool foreign;            /* not known, but it may be one of another pid namespace */
+	uint64_t age;            /* milliseconds since it began; UINT64_MAX: /proc does not tell */
 	char command[SHOW_ROOM]; /* of its process */
 };
 
 struct waiter {
 	size_t thread;
-	uint32_t since;       /* as the object has it */
-	uint64_t waited;      /* milliseconds */
+	uint32_t since;  /* as the object has it */
+	uint64_t waited; /* milliseconds */
 };
 
 /* A named object. */
 struct lock {
-	size_t segment;       /* its place in the list of segments */
+	size_t segment; /* its place in the list of segments */
 	struct mdg_sync_entry entry;
-	size_t owner;         /* thread, or NOBODY */
+	size_t owner; /* thread, or NOBODY */
 	size_t reader[64];
 	size_t reader_count;
 	struct waiter waiter[MDG_WAITERS_SHOWN];
@@ -57,7 +57,7 @@ struct cycle {
 struct survey {
 	struct mdg_segment_info *segments;
 	size_t segment_count;
-	int *refused;         /* for each segment: what reading its names returned, 0 or negative */
+	int *refused; /* for each segment: what reading its names returned, 0 or negative */
 	struct thread *threads;
 	size_t thread_count;
 	struct lock *locks;
@@ -70,10 +70,10 @@ struct survey {
 };
 
 struct locks_request {
-	mdg_namespace *ns;    /* NULL: there is no such namespace */
+	mdg_namespace *ns; /* NULL: there is no such namespace */
 	const char *dir;
 	char path[NAMESPACE_PATH_ROOM];
-	bool all;             /* else only the segment */
+	bool all; /* else only the segment */
 	mdg_id id;
 };
 
@@ -86,7 +86,7 @@ void *locks_grow(struct survey *survey, void *list, size_t count, size_t size);
 struct attached {
 	int32_t *pids;
 	size_t count;
-	bool foreign;         /* there are some in other pid namespaces too */
+	bool foreign; /* there are some in other pid namespaces too */
 };
 /* The thread of that id among these, added to the list when it is new. NOBODY: no memory. */
 size_t locks_thread(struct survey *survey, uint32_t id, const struct attached *attached);

@@ -15,16 +15,26 @@
 static const char *kind_name(uint32_t kind)
 {
 	switch (kind) {
-	case MDG_SYNC_MUTEX: return "mutex";
-	case MDG_SYNC_RWLOCK: return "rwlock";
-	case MDG_SYNC_COND: return "cond";
-	case MDG_SYNC_SEM: return "sem";
-	case MDG_SYNC_EVENT: return "event";
-	case MDG_SYNC_BARRIER: return "barrier";
-	case MDG_SYNC_ONCE: return "once";
-	case MDG_SYNC_CELL: return "cell";
-	case MDG_SYNC_TXN: return "txn";
-	default: return "?";
+	case MDG_SYNC_MUTEX:
+		return "mutex";
+	case MDG_SYNC_RWLOCK:
+		return "rwlock";
+	case MDG_SYNC_COND:
+		return "cond";
+	case MDG_SYNC_SEM:
+		return "sem";
+	case MDG_SYNC_EVENT:
+		return "event";
+	case MDG_SYNC_BARRIER:
+		return "barrier";
+	case MDG_SYNC_ONCE:
+		return "once";
+	case MDG_SYNC_CELL:
+		return "cell";
+	case MDG_SYNC_TXN:
+		return "txn";
+	default:
+		return "?";
 	}
 }
 
@@ -140,7 +150,8 @@ static void print_users(const struct survey *survey, const struct lock *lock)
 	const char *verb = lock->entry.state.kind == MDG_SYNC_BARRIER ? "member " : "reads ";
 
 	for (size_t i = 0; i < lock->reader_count; i++)
-		printf("        %s %s\n", verb, show_thread(who, &survey->threads[lock->reader[i]]));
+		printf("        %s %s\n", verb,
+		       show_thread(who, &survey->threads[lock->reader[i]]));
 	for (size_t i = 0; i < lock->waiter_count; i++)
 		printf("        waits %s  %s\n", show_wait(room, lock->waiter[i].waited),
 		       show_thread(who, &survey->threads[lock->waiter[i].thread]));
@@ -156,7 +167,8 @@ static void print_cycle(const struct survey *survey, const struct cycle *cycle)
 		const struct lock *lock = &survey->locks[edge->lock];
 		printf("        %s waits %s for \"%s\" (segment %d, offset %llu), which %s has\n",
 		       show_thread(who, &survey->threads[edge->waiter]),
-		       show_wait(room, edge->waited), show_text(name, sizeof name, lock->entry.name),
+		       show_wait(room, edge->waited),
+		       show_text(name, sizeof name, lock->entry.name),
 		       (int)survey->segments[lock->segment].id,
 		       (unsigned long long)lock->entry.offset,
 		       show_thread(whom, &survey->threads[edge->holder]));

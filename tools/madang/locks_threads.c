@@ -88,8 +88,8 @@ size_t locks_thread(struct survey *survey, uint32_t id, const struct attached *a
 		if (survey->threads[i].id == id && survey->threads[i].pid == thread.pid &&
 		    survey->threads[i].foreign == thread.foreign)
 			return i;
-	struct thread *threads = locks_grow(survey, survey->threads, survey->thread_count,
-	                                    sizeof *threads);
+	struct thread *threads =
+		locks_grow(survey, survey->threads, survey->thread_count, sizeof *threads);
 	if (threads == NULL)
 		return NOBODY;
 	if (thread.pid != 0) {
@@ -164,8 +164,8 @@ void locks_find_edges(struct survey *survey, const struct survey *before)
 enum { UNSEEN, ON_PATH, DONE };
 
 struct search {
-	unsigned char *mark;  /* of each thread */
-	size_t *path;         /* edges */
+	unsigned char *mark; /* of each thread */
+	size_t *path;        /* edges */
 	size_t length;
 };
 
@@ -178,7 +178,8 @@ static void keep_cycle(struct survey *survey, const struct search *search, size_
 	if (from == 0)
 		return;
 	from--;
-	struct cycle *cycles = locks_grow(survey, survey->cycles, survey->cycle_count, sizeof *cycles);
+	struct cycle *cycles =
+		locks_grow(survey, survey->cycles, survey->cycle_count, sizeof *cycles);
 	size_t *edges = calloc(search->length - from, sizeof *edges);
 	if (cycles != NULL)
 		survey->cycles = cycles;

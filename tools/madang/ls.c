@@ -29,8 +29,10 @@ static const char help[] =
 	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
 	"  -h, --help           this text\n"
 	"\n"
-	"Columns: ID; KEY, or the name in quotes; OWNER; MODE; SIZE; ATTACHED: attachments of living\n"
-	"processes; CREATOR: its process, and whether that is dead; AGE since the segment was made\n"
+	"Columns: ID; KEY, or the name in quotes; OWNER; MODE; SIZE; ATTACHED: attachments of "
+	"living\n"
+	"processes; CREATOR: its process, and whether that is dead; AGE since the segment was "
+	"made\n"
 	"or its owner or mode changed; STATE: removed (until the last detach), locked, orphan\n"
 	"(nobody attached and the creator dead: 'madang rm --orphans').\n";
 
@@ -78,9 +80,8 @@ static bool is_orphan(const struct mdg_segment_info *segment)
 /* ---- the table -------------------------------------------------------- */
 
 enum { COLUMNS = 9 };
-static const char *const titles[COLUMNS] = {
-	"ID", "KEY", "OWNER", "MODE", "SIZE", "ATTACHED", "CREATOR", "AGE", "STATE"
-};
+static const char *const titles[COLUMNS] = { "ID",       "KEY",     "OWNER", "MODE", "SIZE",
+	                                     "ATTACHED", "CREATOR", "AGE",   "STATE" };
 
 static void fill_state(char *cell, const struct mdg_segment_info *segment)
 {
@@ -261,27 +262,36 @@ static int list(struct listing *listing, bool as_json)
 
 int ls_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "long", no_argument, NULL, 'l' }, { "json", no_argument, NULL, 'j' },
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "long", no_argument, NULL, 'l' },
+		                                 { "json", no_argument, NULL, 'j' },
+		                                 { "namespace", required_argument, NULL, 'n' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	struct listing listing = { .ns = NULL };
 	bool as_json = false;
 	int c, rc;
 
 	while ((c = getopt_long(argc, argv, ":ljn:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'l': listing.is_long = true; break;
-		case 'j': as_json = true; break;
-		case 'n': listing.dir = optarg; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'l':
+			listing.is_long = true;
+			break;
+		case 'j':
+			as_json = true;
+			break;
+		case 'n':
+			listing.dir = optarg;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	if (optind < argc)
-		return usage_error("unexpected argument '%s' (a namespace is given with --namespace)",
-		                   argv[optind]);
+		return usage_error(
+			"unexpected argument '%s' (a namespace is given with --namespace)",
+			argv[optind]);
 	namespace_path(listing.path, listing.dir);
 	rc = namespace_open_to_look(&listing.ns, listing.dir);
 	if (rc == -ENOENT) {

@@ -34,18 +34,22 @@ static const struct {
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 /* Words that people try first, from tools they know. */
-static const struct { const char *word, *name; } synonyms[] = {
-	{ "list", "ls" }, { "ps", "ls" }, { "ipcs", "ls" }, { "show", "ls" }, { "status", "ls" },
-	{ "remove", "rm" }, { "delete", "rm" }, { "del", "rm" }, { "ipcrm", "rm" },
-	{ "create", "mk" }, { "make", "mk" }, { "new", "mk" }, { "ipcmk", "mk" },
-	{ "check", "doctor" }, { "fsck", "doctor" }, { "repair", "doctor" }, { "info", "doctor" },
-	{ "lock", "locks" }, { "mutex", "locks" }, { "waits", "locks" }, { "deadlock", "locks" },
-	{ "deadlocks", "locks" },
-	{ "receive", "listen" }, { "recv", "listen" }, { "subscribe", "listen" }, { "sub", "listen" },
-	{ "send", "talk" }, { "publish", "talk" }, { "pub", "talk" }, { "request", "call" },
-	{ "ask", "call" }, { "reply", "serve" }, { "server", "serve" }, { "peers", "channels" },
-	{ "queues", "channels" }, { "topics", "channels" },
-	{ "exec", "run" }, { "start", "run" },
+static const struct {
+	const char *word, *name;
+} synonyms[] = {
+	{ "list", "ls" },          { "ps", "ls" },           { "ipcs", "ls" },
+	{ "show", "ls" },          { "status", "ls" },       { "remove", "rm" },
+	{ "delete", "rm" },        { "del", "rm" },          { "ipcrm", "rm" },
+	{ "create", "mk" },        { "make", "mk" },         { "new", "mk" },
+	{ "ipcmk", "mk" },         { "check", "doctor" },    { "fsck", "doctor" },
+	{ "repair", "doctor" },    { "info", "doctor" },     { "lock", "locks" },
+	{ "mutex", "locks" },      { "waits", "locks" },     { "deadlock", "locks" },
+	{ "deadlocks", "locks" },  { "receive", "listen" },  { "recv", "listen" },
+	{ "subscribe", "listen" }, { "sub", "listen" },      { "send", "talk" },
+	{ "publish", "talk" },     { "pub", "talk" },        { "request", "call" },
+	{ "ask", "call" },         { "reply", "serve" },     { "server", "serve" },
+	{ "peers", "channels" },   { "queues", "channels" }, { "topics", "channels" },
+	{ "exec", "run" },         { "start", "run" },
 };
 
 #define WORD_MAX 24u
@@ -104,9 +108,11 @@ static const char *nearest_command(const char *word)
 static int print_main_help(void)
 {
 	fputs("Usage: madang COMMAND [OPTIONS] [ARGUMENTS]\n"
-	      "Shared memory for C programs, in user space: run programs on it, talk, look at it, tidy it.\n"
+	      "Shared memory for C programs, in user space: run programs on it, talk, look at it, "
+	      "tidy it.\n"
 	      "\n"
-	      "Commands:\n", stdout);
+	      "Commands:\n",
+	      stdout);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n"
@@ -114,10 +120,12 @@ static int print_main_help(void)
 	      "  -h, --help     this text; 'madang COMMAND --help' explains a command\n"
 	      "  -V, --version  the version of the tool and of the library in it\n"
 	      "\n"
-	      "The namespace is --namespace DIR, else $MADANG_NAMESPACE, else /dev/shm/madang-UID.\n"
+	      "The namespace is --namespace DIR, else $MADANG_NAMESPACE, else "
+	      "/dev/shm/madang-UID.\n"
 	      "Exit status: 0 done, 1 it could not be done, 2 the command line makes no sense,\n"
 	      "124 nothing came for as long as --timeout says.\n"
-	      "Full documentation: man madang\n", stdout);
+	      "Full documentation: man madang\n",
+	      stdout);
 	return TOOL_OK;
 }
 
@@ -137,7 +145,8 @@ static int unknown_command(const char *word)
 	if (word[0] == '-')
 		return usage_error("unknown option '%s'", room);
 	if (nearest != NULL)
-		return usage_error("'%s' is not a command; did you mean 'madang %s'?", room, nearest);
+		return usage_error("'%s' is not a command; did you mean 'madang %s'?", room,
+		                   nearest);
 	return usage_error("'%s' is not a command", room);
 }
 

@@ -39,12 +39,13 @@ struct request {
 /* 0, or what to exit with; *ret_done says that there is nothing more to do. */
 static int parse_arguments(int argc, char **argv, struct request *request, bool *ret_done)
 {
-	static const struct option options[] = {
-		{ "key", required_argument, NULL, 'k' }, { "name", required_argument, NULL, 'N' },
-		{ "mode", required_argument, NULL, 'm' }, { "noreserve", no_argument, NULL, 'r' },
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "key", required_argument, NULL, 'k' },
+		                                 { "name", required_argument, NULL, 'N' },
+		                                 { "mode", required_argument, NULL, 'm' },
+		                                 { "noreserve", no_argument, NULL, 'r' },
+		                                 { "namespace", required_argument, NULL, 'n' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	int c;
 
 	*ret_done = true;
@@ -52,8 +53,10 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 		switch (c) {
 		case 'k':
 			if (!parse_key(optarg, &request->key) || request->key == 0)
-				return usage_error("'%s' is not a key (a number of 32 bits but 0, which asks "
-				                   "for a segment without one: leave --key out)", optarg);
+				return usage_error(
+					"'%s' is not a key (a number of 32 bits but 0, which asks "
+					"for a segment without one: leave --key out)",
+					optarg);
 			request->has_key = true;
 			break;
 		case 'N':
@@ -65,10 +68,16 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 			if (!parse_mode(optarg, &request->mode))
 				return usage_error("'%s' is not a mode (octal, 0 to 0777)", optarg);
 			break;
-		case 'r': request->flags |= MDG_NORESERVE; break;
-		case 'n': request->dir = optarg; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'r':
+			request->flags |= MDG_NORESERVE;
+			break;
+		case 'n':
+			request->dir = optarg;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	if (request->has_key && request->name != NULL)
@@ -97,11 +106,13 @@ static void explain_failure(int rc, const struct request *request)
 		advise("See who has it with 'madang ls -l', or choose another.");
 	} else if (rc == -ENOMEM) {
 		complain("no memory for %llu bytes", size);
-		advise("See what is free with 'madang doctor'; remove segments with 'madang rm', or add "
+		advise("See what is free with 'madang doctor'; remove segments with 'madang rm', "
+		       "or add "
 		       "--noreserve when the program will touch only a part.");
 	} else if (rc == -ENOSPC) {
 		complain("the namespace has no segment or page left for %llu bytes", size);
-		advise("See limits and use with 'madang doctor'; remove segments with 'madang rm', or make "
+		advise("See limits and use with 'madang doctor'; remove segments with 'madang rm', "
+		       "or make "
 		       "a larger namespace with 'madang init'.");
 	} else if (rc == -EINVAL) {
 		complain("the namespace does not allow a segment of %llu bytes", size);

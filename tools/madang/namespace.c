@@ -29,8 +29,10 @@ static void advise_symlink(char room[ADVICE_ROOM], const char *path)
 	ssize_t length = readlink(path, target, sizeof target - 1);
 
 	target[length > 0 ? length : 0] = '\0';
-	snprintf(room, ADVICE_ROOM, "It leads to '%s'. If you made it, name that directory itself; "
-	         "if not, somebody may be trying to redirect you: remove the link.", target);
+	snprintf(room, ADVICE_ROOM,
+	         "It leads to '%s'. If you made it, name that directory itself; "
+	         "if not, somebody may be trying to redirect you: remove the link.",
+	         target);
 }
 
 static void advise_owner(char room[ADVICE_ROOM], const char *path)
@@ -40,9 +42,11 @@ static void advise_owner(char room[ADVICE_ROOM], const char *path)
 
 	if (lstat(path, &status) == 0)
 		show_user(owner, (uint32_t)status.st_uid);
-	snprintf(room, ADVICE_ROOM, "It belongs to %s. Choose a directory of your own with --namespace "
+	snprintf(room, ADVICE_ROOM,
+	         "It belongs to %s. Choose a directory of your own with --namespace "
 	         "or MADANG_NAMESPACE. To share one with other users, make it by: "
-	         "madang init --shared DIR", owner);
+	         "madang init --shared DIR",
+	         owner);
 }
 
 char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path)
@@ -54,60 +58,84 @@ char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path)
 		break;
 	case MDG_NS_NOT_DIR:
 	case -ENOTDIR:
-		snprintf(room, ADVICE_ROOM, "Move the file away, or choose another path with --namespace "
+		snprintf(room, ADVICE_ROOM,
+		         "Move the file away, or choose another path with --namespace "
 		         "or MADANG_NAMESPACE.");
 		break;
 	case MDG_NS_OWNER:
 		advise_owner(room, path);
 		break;
 	case MDG_NS_WRITABLE:
-		snprintf(room, ADVICE_ROOM, "Take the others' permission away: chmod go-w '%s'. For a "
-		         "namespace that users share, make a new directory: madang init --shared DIR", path);
+		snprintf(room, ADVICE_ROOM,
+		         "Take the others' permission away: chmod go-w '%s'. For a "
+		         "namespace that users share, make a new directory: madang init --shared "
+		         "DIR",
+		         path);
 		break;
 	case MDG_NOT_REGISTRY:
-		snprintf(room, ADVICE_ROOM, "The directory is in use for something else, or its registry "
-		         "was overwritten. Choose another with --namespace; if it was a namespace and no "
-		         "program uses it any more, delete '%s' and make it anew.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "The directory is in use for something else, or its registry "
+		         "was overwritten. Choose another with --namespace; if it was a namespace "
+		         "and no "
+		         "program uses it any more, delete '%s' and make it anew.",
+		         path);
 		break;
 	case MDG_VERSION_UNLIKE:
-		snprintf(room, ADVICE_ROOM, "Use the madang that made it, or end the programs that use it "
-		         "and delete '%s'; this one then makes it anew.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "Use the madang that made it, or end the programs that use it "
+		         "and delete '%s'; this one then makes it anew.",
+		         path);
 		break;
 	case MDG_TRUNCATED:
-		snprintf(room, ADVICE_ROOM, "What it held cannot be listed any more. End the programs that "
-		         "use it, then delete '%s' and make it anew.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "What it held cannot be listed any more. End the programs that "
+		         "use it, then delete '%s' and make it anew.",
+		         path);
 		break;
 	case MDG_DAMAGED:
-		snprintf(room, ADVICE_ROOM, "See what is wrong: madang doctor --namespace '%s'; mend it: "
-		         "add --repair.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "See what is wrong: madang doctor --namespace '%s'; mend it: "
+		         "add --repair.",
+		         path);
 		break;
 	case MDG_NS_GONE:
-		snprintf(room, ADVICE_ROOM, "Somebody deleted '%s' or the files in it. Attached memory stays "
-		         "usable; start the programs again to make it anew. What deletes such files: "
-		         "man 7 madang.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "Somebody deleted '%s' or the files in it. Attached memory stays "
+		         "usable; start the programs again to make it anew. What deletes such "
+		         "files: "
+		         "man 7 madang.",
+		         path);
 		break;
 	case MDG_NO_SLOT:
-		snprintf(room, ADVICE_ROOM, "End processes that are attached, or make a namespace with room "
+		snprintf(room, ADVICE_ROOM,
+		         "End processes that are attached, or make a namespace with room "
 		         "for more: madang init --processes N DIR");
 		break;
 	case -EACCES:
-		snprintf(room, ADVICE_ROOM, "Look at who may enter: ls -ld '%s'. A private namespace is its "
-		         "owner's alone; for several users: madang init --shared DIR", path);
+		snprintf(room, ADVICE_ROOM,
+		         "Look at who may enter: ls -ld '%s'. A private namespace is its "
+		         "owner's alone; for several users: madang init --shared DIR",
+		         path);
 		break;
 	case -ENOSPC:
-		snprintf(room, ADVICE_ROOM, "Its file system is full: df '%s'. Remove segments nobody needs "
-		         "(madang rm --orphans), or choose a directory elsewhere with --namespace.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "Its file system is full: df '%s'. Remove segments nobody needs "
+		         "(madang rm --orphans), or choose a directory elsewhere with --namespace.",
+		         path);
 		break;
 	case -ENOENT:
-		snprintf(room, ADVICE_ROOM, "Make the directory above it first; madang makes only '%s' "
-		         "itself.", path);
+		snprintf(room, ADVICE_ROOM,
+		         "Make the directory above it first; madang makes only '%s' "
+		         "itself.",
+		         path);
 		break;
 	case -ENAMETOOLONG:
 		snprintf(room, ADVICE_ROOM, "A namespace's path may have at most %d bytes.",
 		         NAMESPACE_PATH_ROOM - 1);
 		break;
 	case -EROFS:
-		snprintf(room, ADVICE_ROOM, "Choose a directory that can be written with --namespace or "
+		snprintf(room, ADVICE_ROOM,
+		         "Choose a directory that can be written with --namespace or "
 		         "MADANG_NAMESPACE.");
 		break;
 	default:
@@ -180,7 +208,8 @@ int namespace_open_to_look(mdg_namespace **ret_ns, const char *dir)
 	int rc;
 
 	if (dir != NULL && dir[0] == '\0')
-		return namespace_open_existing(ret_ns, dir); /* which says what is wrong with that */
+		return namespace_open_existing(ret_ns,
+		                               dir); /* which says what is wrong with that */
 	rc = namespace_try_to_look(ret_ns, dir);
 	if (rc != 0 && rc != -ENOENT)
 		complain_open(rc, dir, "use");

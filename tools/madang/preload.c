@@ -84,15 +84,21 @@ static bool is_like_us(const char *candidate)
 /* Whether the library is in another directory below `prefix`, too. */
 static bool has_sister(const char *prefix, size_t length, const char *lib)
 {
-	static const char *const others[] = {
-		"lib", "lib64", "lib32", "libx32", "lib/x86_64-linux-gnu", "lib/i386-linux-gnu",
-		"lib/x86_64-linux-gnux32", "lib/aarch64-linux-gnu", "lib/arm-linux-gnueabihf",
-		"lib/arm-linux-gnueabi"
-	};
+	static const char *const others[] = { "lib",
+		                              "lib64",
+		                              "lib32",
+		                              "libx32",
+		                              "lib/x86_64-linux-gnu",
+		                              "lib/i386-linux-gnu",
+		                              "lib/x86_64-linux-gnux32",
+		                              "lib/aarch64-linux-gnu",
+		                              "lib/arm-linux-gnueabihf",
+		                              "lib/arm-linux-gnueabi" };
 	char path[4096];
 
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-		int wanted = snprintf(path, sizeof path, "%.*s%s/" LIBRARY, (int)length, prefix, others[i]);
+		int wanted = snprintf(path, sizeof path, "%.*s%s/" LIBRARY, (int)length, prefix,
+		                      others[i]);
 		if (wanted > 0 && (size_t)wanted < sizeof path && strcmp(others[i], lib) != 0 &&
 		    access(path, R_OK) == 0)
 			return true;

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define PREFIX "madang-private-"
-#define TRIES 100 /* to make a directory that no sweeper takes away */
+#define TRIES  100 /* to make a directory that no sweeper takes away */
 
 /* ---- where --------------------------------------------------------------- */
 
@@ -196,14 +196,17 @@ static int complain_make(const char *parent, int code)
 
 	if (code == -ENOSPC) {
 		complain("cannot make a namespace in %s: no space left", parent);
-		snprintf(advice, sizeof advice, "See 'df %s' and 'df -i %s'. Remove what nobody needs: "
-		         "madang ls, madang rm --orphans", parent, parent);
+		snprintf(advice, sizeof advice,
+		         "See 'df %s' and 'df -i %s'. Remove what nobody needs: "
+		         "madang ls, madang rm --orphans",
+		         parent, parent);
 		advise(advice);
 		return TOOL_TROUBLE;
 	}
 	complain("cannot make a namespace in %s: %s", parent,
 	         code == -ENOENT ? "there is no such directory" : mdg_strerror(code));
-	advise("Set TMPDIR to a directory that you may write, on a memory file system if possible.");
+	advise("Set TMPDIR to a directory that you may write, on a memory file system if "
+	       "possible.");
 	return TOOL_TROUBLE;
 }
 
@@ -264,7 +267,8 @@ static unsigned each_stray(void (*stray)(const struct private_room *))
 		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
 		    strlen(entry->d_name) != strlen(PREFIX "XXXXXX") ||
 		    snprintf(room.path, sizeof room.path, "%s/%s", parent, entry->d_name) >=
-		    (int)sizeof room.path || !take(&room))
+		            (int)sizeof room.path ||
+		    !take(&room))
 			continue;
 		if (is_attached(room.path) || is_named_by_a_process(room.path)) {
 			close(room.fd);

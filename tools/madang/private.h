@@ -50,11 +50,11 @@ int private_run(struct private_room *room, int (*start)(void *), void *context);
 
 /* What the keeper tells the proxy. */
 enum keeper_word {
-	KEEPER_STARTED,   /* value: the program's pid */
-	KEEPER_STOPPED,   /* value: the signal that stopped it */
+	KEEPER_STARTED, /* value: the program's pid */
+	KEEPER_STOPPED, /* value: the signal that stopped it */
 	KEEPER_CONTINUED,
-	KEEPER_ENDED,     /* value: its status, as waitpid gives it; others still run */
-	KEEPER_ENDED_ALL  /* the same; nothing runs any more, and the room is gone */
+	KEEPER_ENDED,    /* value: its status, as waitpid gives it; others still run */
+	KEEPER_ENDED_ALL /* the same; nothing runs any more, and the room is gone */
 };
 struct keeper_message {
 	int32_t word;

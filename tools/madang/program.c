@@ -48,8 +48,9 @@ int program_find(const char *name, struct program *ret_program)
 	for (;;) {
 		size_t length = strcspn(search, ":");
 		/* An empty entry is the current directory. */
-		int wanted = snprintf(ret_program->path, sizeof ret_program->path, "%.*s/%s",
-		                      length > 0 ? (int)length : 1, length > 0 ? search : ".", name);
+		int wanted =
+			snprintf(ret_program->path, sizeof ret_program->path, "%.*s/%s",
+		                 length > 0 ? (int)length : 1, length > 0 ? search : ".", name);
 		if (wanted > 0 && (size_t)wanted < sizeof ret_program->path) {
 			if (is_runnable(ret_program->path))
 				return 0;

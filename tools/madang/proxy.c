@@ -38,15 +38,15 @@
 
 struct proxy {
 	struct witness witness;
-	pid_t keeper;  /* 0: it has ended before its time */
+	pid_t keeper; /* 0: it has ended before its time */
 	pid_t program;
-	int pidfd;     /* of the program: its number may be another's when it has ended. -1: none */
-	int link;      /* to the keeper */
-	int signals;   /* a descriptor to read them from */
-	bool stopped;  /* the program is, by this signal: */
+	int pidfd;    /* of the program: its number may be another's when it has ended. -1: none */
+	int link;     /* to the keeper */
+	int signals;  /* a descriptor to read them from */
+	bool stopped; /* the program is, by this signal: */
 	int stop_signal;
 	bool ended;
-	int status;    /* then, as waitpid gives it */
+	int status; /* then, as waitpid gives it */
 };
 
 /* ---- passing on ------------------------------------------------------------- */
@@ -65,7 +65,8 @@ static void pass_on(const struct proxy *proxy, const struct signalfd_siginfo *in
 	queued.si_uid = getuid();
 	queued.si_value.sival_ptr = (void *)(uintptr_t)info->ssi_ptr; /* the int is a part of it */
 	siginfo_t *value = info->ssi_code == SI_QUEUE ? &queued : NULL;
-	if (proxy->pidfd >= 0 && syscall(SYS_pidfd_send_signal, proxy->pidfd, signal, value, 0) == 0)
+	if (proxy->pidfd >= 0 &&
+	    syscall(SYS_pidfd_send_signal, proxy->pidfd, signal, value, 0) == 0)
 		return;
 	if (proxy->pidfd < 0 || errno == ENOSYS)
 		kill(proxy->program, signal);
@@ -113,8 +114,8 @@ static void note_own_children(struct proxy *proxy)
 static bool hear(struct proxy *proxy)
 {
 	struct keeper_message message;
-	ssize_t length = proxy->link < 0 ? -1 :
-	                 recv(proxy->link, &message, sizeof message, MSG_DONTWAIT);
+	ssize_t length =
+		proxy->link < 0 ? -1 : recv(proxy->link, &message, sizeof message, MSG_DONTWAIT);
 
 	if (length == 0) {
 		close(proxy->link);
@@ -181,7 +182,8 @@ static void stand_in(struct proxy *proxy)
 	struct signalfd_siginfo info;
 
 	while (!proxy->ended) {
-		struct pollfd events[2] = { { proxy->signals, POLLIN, 0 }, { proxy->link, POLLIN, 0 } };
+		struct pollfd events[2] = { { proxy->signals, POLLIN, 0 },
+			                    { proxy->link, POLLIN, 0 } };
 		(void)poll(events, 2, -1);
 		hear_all(proxy);
 		/* The program's own stop is the answer to the signal that stopped it, so the signals

@@ -77,27 +77,32 @@ bool remains_find(struct remains *ret, const char *path)
 
 char *remains_text(char room[ADVICE_ROOM], const struct remains *remains)
 {
-	char command[SHOW_ROOM], shown[4 * SHOW_ROOM], users[5 * SHOW_ROOM] = "", files[SHOW_ROOM] = "";
+	char command[SHOW_ROOM], shown[4 * SHOW_ROOM], users[5 * SHOW_ROOM] = "",
+								 files[SHOW_ROOM] = "";
 
 	show_text(shown, sizeof shown, show_command(command, remains->user));
 	if (remains->users == 1)
-		snprintf(users, sizeof users, "; process %d (%s) still uses it", (int)remains->user, shown);
+		snprintf(users, sizeof users, "; process %d (%s) still uses it", (int)remains->user,
+		         shown);
 	else if (remains->users > 1)
 		snprintf(users, sizeof users, "; %u processes still use it, %d (%s) among them",
 		         remains->users, (int)remains->user, shown);
 	if (remains->files > 0)
 		snprintf(files, sizeof files, "; %u of its data files %s left", remains->files,
 		         remains->files == 1 ? "is" : "are");
-	snprintf(room, ADVICE_ROOM, "a namespace was deleted here while it was in use%s%s", files, users);
+	snprintf(room, ADVICE_ROOM, "a namespace was deleted here while it was in use%s%s", files,
+	         users);
 	return room;
 }
 
 const char *remains_advice(const struct remains *remains)
 {
 	if (remains->users == 0)
-		return "The next program that shares something begins anew, and clears the rest away. What "
+		return "The next program that shares something begins anew, and clears the rest "
+		       "away. What "
 		       "deletes such files: man 7 madang.";
-	return "What is attached stays usable; every other call of it fails with EIDRM until the program is "
+	return "What is attached stays usable; every other call of it fails with EIDRM until the "
+	       "program is "
 	       "started again. What deletes such files: man 7 madang.";
 }
 

@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 static const char help[] =
-	"Usage: madang rm [--dry-run] [--namespace DIR] ID... | --key KEY | --name NAME | --orphans\n"
+	"Usage: madang rm [--dry-run] [--namespace DIR] ID... | --key KEY | --name NAME | "
+	"--orphans\n"
 	"Removes segments. One that is attached disappears for new users at once; its memory is\n"
 	"freed when the last attached process ends.\n"
 	"\n"
@@ -63,8 +64,10 @@ static int remove_one(mdg_namespace *ns, const struct request *request, mdg_id i
 
 	if (rc == -EINVAL) {
 		complain("there is no segment %d", (int)id);
-		advise("See the ids with 'madang ls'. A removed segment's id never comes back, and an id of "
-		       "another user's private namespace is nothing here: madang init --shared makes one "
+		advise("See the ids with 'madang ls'. A removed segment's id never comes back, and "
+		       "an id of "
+		       "another user's private namespace is nothing here: madang init --shared "
+		       "makes one "
 		       "for several users.");
 		return TOOL_TROUBLE;
 	}
@@ -190,12 +193,13 @@ static int remove_orphans(mdg_namespace *ns, const struct request *request)
 
 static int parse_arguments(int argc, char **argv, struct request *request, bool *ret_done)
 {
-	static const struct option options[] = {
-		{ "key", required_argument, NULL, 'k' }, { "name", required_argument, NULL, 'N' },
-		{ "orphans", no_argument, NULL, 'o' }, { "dry-run", no_argument, NULL, 'd' },
-		{ "namespace", required_argument, NULL, 'n' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "key", required_argument, NULL, 'k' },
+		                                 { "name", required_argument, NULL, 'N' },
+		                                 { "orphans", no_argument, NULL, 'o' },
+		                                 { "dry-run", no_argument, NULL, 'd' },
+		                                 { "namespace", required_argument, NULL, 'n' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	mdg_id id;
 	int c;
 
@@ -204,8 +208,10 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 		switch (c) {
 		case 'k':
 			if (!parse_key(optarg, &request->key) || request->key == 0)
-				return usage_error("'%s' is not a key (a number of 32 bits but 0; segments "
-				                   "without a key go by their id)", optarg);
+				return usage_error(
+					"'%s' is not a key (a number of 32 bits but 0; segments "
+					"without a key go by their id)",
+					optarg);
 			request->has_key = true;
 			break;
 		case 'N':
@@ -213,11 +219,19 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 				return TOOL_USAGE;
 			request->name = optarg;
 			break;
-		case 'o': request->orphans = true; break;
-		case 'd': request->dry_run = true; break;
-		case 'n': request->dir = optarg; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'o':
+			request->orphans = true;
+			break;
+		case 'd':
+			request->dry_run = true;
+			break;
+		case 'n':
+			request->dir = optarg;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	request->ids = argv + optind;
@@ -231,8 +245,10 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 	/* All are checked before the first is removed: a typing error removes nothing. */
 	for (int i = 0; i < request->id_count; i++)
 		if (!parse_id(request->ids[i], &id))
-			return usage_error("'%s' is not an id (a number from 0; for a key or a name see "
-			                   "--key and --name)", request->ids[i]);
+			return usage_error(
+				"'%s' is not an id (a number from 0; for a key or a name see "
+				"--key and --name)",
+				request->ids[i]);
 	*ret_done = false;
 	return TOOL_OK;
 }

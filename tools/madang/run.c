@@ -37,10 +37,13 @@ static int complain_not_runnable(int status, const char *name)
 {
 	if (status == TOOL_NOT_FOUND) {
 		complain("%s: not found", name);
-		advise(strpbrk(name, " \t;|&") != NULL ?
-		       "Give the program and its arguments as words of their own, or a line to a shell: "
-		       "madang run sh -c '...'" : strchr(name, '/') != NULL ? "Check the path." :
-		       "Check the name and PATH, or give the path with a slash.");
+		advise(strpbrk(name, " \t;|&") != NULL
+		               ? "Give the program and its arguments as words of their own, or a "
+		                 "line to a shell: "
+		                 "madang run sh -c '...'"
+		       : strchr(name, '/') != NULL
+		               ? "Check the path."
+		               : "Check the name and PATH, or give the path with a slash.");
 	} else {
 		complain("%s: cannot be executed", name);
 		advise("It must be a file, and you need the permission to execute it: chmod +x");
@@ -123,8 +126,8 @@ static bool list_holds(const char *list, const char *library)
  * there did so because they want to be the first. */
 static size_t head_of_sanitizers(const char *list)
 {
-	static const char *const runtimes[] = { "libasan.so", "libtsan.so", "liblsan.so", "libhwasan.so",
-		                                "libclang_rt." };
+	static const char *const runtimes[] = { "libasan.so", "libtsan.so", "liblsan.so",
+		                                "libhwasan.so", "libclang_rt." };
 	size_t head = 0, length;
 	bool more = true;
 
@@ -253,26 +256,35 @@ static int find_all(struct request *request)
 
 int run_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "namespace", required_argument, NULL, 'n' }, { "private", no_argument, NULL, 'p' },
-		{ "strict", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "namespace", required_argument, NULL, 'n' },
+		                                 { "private", no_argument, NULL, 'p' },
+		                                 { "strict", no_argument, NULL, 's' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { NULL, 0, NULL, 0 } };
 	static struct request request;
 	int c, status;
 
 	/* '+': the first word that is no option is the program; the rest is the program's. */
 	while ((c = getopt_long(argc, argv, "+:n:psh", options, NULL)) != -1) {
 		switch (c) {
-		case 'n': request.dir = optarg; break;
-		case 'p': request.is_private = true; break;
-		case 's': request.is_strict = true; break;
-		case 'h': return print_help(help);
-		default: return usage_option(c, argv);
+		case 'n':
+			request.dir = optarg;
+			break;
+		case 'p':
+			request.is_private = true;
+			break;
+		case 's':
+			request.is_strict = true;
+			break;
+		case 'h':
+			return print_help(help);
+		default:
+			return usage_option(c, argv);
 		}
 	}
 	if (request.is_private && request.dir != NULL)
-		return usage_error("--private makes a namespace of its own; --namespace names another");
+		return usage_error(
+			"--private makes a namespace of its own; --namespace names another");
 	if (optind == argc)
 		return usage_error("which program?");
 	request.arguments = argv + optind;

@@ -28,8 +28,10 @@
 
 static const char help[] =
 	"Usage: madang serve [OPTIONS] NAME -- COMMAND [ARG...]\n"
-	"Runs COMMAND for each request that 'madang call NAME' or mdg_call makes: the request is its\n"
-	"standard input, and what it prints is the reply. The channel is made when it is not there.\n"
+	"Runs COMMAND for each request that 'madang call NAME' or mdg_call makes: the request is "
+	"its\n"
+	"standard input, and what it prints is the reply. The channel is made when it is not "
+	"there.\n"
 	"\n"
 	"  -c, --count N        end after N requests\n"
 	"  -t, --timeout SEC    end with 124 when no request came for so long\n"
@@ -40,10 +42,11 @@ static const char help[] =
 	"  -h, --help           this text\n"
 	"\n"
 	"When COMMAND fails (exit status not 0), the request is refused, and that is said.\n"
-	"Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 --timeout;\n"
+	"Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
+	"--timeout;\n"
 	"126 or 127 COMMAND cannot be executed, or is not there.\n";
 
-#define CHUNK 65536u
+#define CHUNK       65536u
 #define PATIENCE_MS 3000
 
 extern char **environ; /* POSIX wants it declared */
@@ -59,9 +62,9 @@ struct serve {
 /* The command that runs for a request. */
 struct job {
 	pid_t pid;
-	int in, out;           /* our ends of its pipes; -1: closed */
+	int in, out; /* our ends of its pipes; -1: closed */
 	const unsigned char *request;
-	size_t left;           /* bytes that it has not got yet */
+	size_t left; /* bytes that it has not got yet */
 };
 
 /* ---- starting it ------------------------------------------------------ */
@@ -125,7 +128,8 @@ static int start(struct serve *serve, struct job *job)
 static void feed(struct job *job)
 {
 	if (job->left > 0) {
-		ssize_t written = write(job->in, job->request, job->left < CHUNK ? job->left : CHUNK);
+		ssize_t written =
+			write(job->in, job->request, job->left < CHUNK ? job->left : CHUNK);
 		if (written > 0) {
 			job->request += written;
 			job->left -= (size_t)written;
@@ -210,8 +214,8 @@ static bool check_end(struct serve *serve, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	if (WIFSIGNALED(status))
-		complain("request %" PRIu64 ": %s was killed by signal %d (%s): refused", serve->number,
-		         name, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		complain("request %" PRIu64 ": %s was killed by signal %d (%s): refused",
+		         serve->number, name, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		complain("request %" PRIu64 ": %s ended with %d: refused", serve->number, name,
 		         WEXITSTATUS(status));
@@ -258,9 +262,11 @@ static int reply(struct serve *serve)
 		int rc = mdg_send(serve->channel.handle, serve->reply.data, serve->reply.end,
 		                  channel_slice(MDG_FOREVER));
 		if (rc == MDG_PEER_DIED)
-			complain("request %" PRIu64 ": the caller has gone, and gets no reply", serve->number);
+			complain("request %" PRIu64 ": the caller has gone, and gets no reply",
+			         serve->number);
 		else if (rc == -ECANCELED)
-			complain("request %" PRIu64 ": the caller waits no longer, and gets no reply",
+			complain("request %" PRIu64
+			         ": the caller waits no longer, and gets no reply",
 			         serve->number);
 		else if (channel_is_waiting(rc) && channel_caught() == 0)
 			continue;

@@ -68,7 +68,10 @@ char *show_age(char room[SHOW_ROOM], int64_t now, int64_t then)
 
 char *show_user(char room[SHOW_ROOM], uint32_t uid)
 {
-	static struct { uint32_t uid; char name[SHOW_ROOM]; } known[64];
+	static struct {
+		uint32_t uid;
+		char name[SHOW_ROOM];
+	} known[64];
 	static unsigned used;
 	unsigned i;
 

@@ -39,6 +39,8 @@ int strict_prepare(const char *sysv, char *ret_strict, size_t size)
 void strict_forbid(void)
 {
 	if (ban_kernel_shm() != 0)
-		complain("note: the kernel takes no filter of system calls (%s): those that a program makes "
-		         "without the C library are not refused", strerror(errno));
+		complain("note: the kernel takes no filter of system calls (%s): those that a "
+		         "program makes "
+		         "without the C library are not refused",
+		         strerror(errno));
 }

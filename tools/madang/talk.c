@@ -18,10 +18,12 @@
 
 static const char help[] =
 	"Usage: madang talk [OPTIONS] NAME\n"
-	"Sends standard input to a channel, each line as a message. The channel is made when it is not\n"
+	"Sends standard input to a channel, each line as a message. The channel is made when it is "
+	"not\n"
 	"there.\n"
 	"\n"
-	"  -r, --records        not lines: before each message 4 bytes with its length, big endian\n"
+	"  -r, --records        not lines: before each message 4 bytes with its length, big "
+	"endian\n"
 	"  -w, --whole          all of the input is one message\n"
 	"  -c, --count N        end after N messages\n"
 	"  -t, --timeout SEC    end with 124 when a message finds no room for so long\n"
@@ -48,12 +50,12 @@ struct talk {
 	struct channel channel;
 	struct channel_stats stats;
 	struct channel_input input;
-	uint64_t left;                 /* messages to go */
-	uint64_t number;               /* of the message that is being cut, from 1 */
-	uint64_t size;                 /* of one that cannot be sent */
-	size_t searched;               /* bytes of the input in which there is no line end */
+	uint64_t left;   /* messages to go */
+	uint64_t number; /* of the message that is being cut, from 1 */
+	uint64_t size;   /* of one that cannot be sent */
+	size_t searched; /* bytes of the input in which there is no line end */
 	struct mdg_message messages[BATCH];
-	unsigned count;                /* that have been cut, and are to be sent */
+	unsigned count; /* that have been cut, and are to be sent */
 };
 
 /* ---- cutting ---------------------------------------------------------- */
@@ -78,8 +80,8 @@ static int cut_line(struct talk *talk)
 	const unsigned char *start = talk->input.data + talk->input.start;
 	size_t there = talk->input.end - talk->input.start;
 	size_t searched = talk->searched;
-	const unsigned char *end = there > searched
-	                                   ? memchr(start + searched, '\n', there - searched) : NULL;
+	const unsigned char *end =
+		there > searched ? memchr(start + searched, '\n', there - searched) : NULL;
 
 	talk->searched = end != NULL ? 0 : there;
 	if (end != NULL)
@@ -126,9 +128,12 @@ static int cut(struct talk *talk)
 	if (talk->left == talk->count)
 		return CUT_END;
 	switch (talk->request.format) {
-	case CHANNEL_WHOLE: return cut_whole(talk);
-	case CHANNEL_RECORDS: return cut_record(talk);
-	default: return cut_line(talk);
+	case CHANNEL_WHOLE:
+		return cut_whole(talk);
+	case CHANNEL_RECORDS:
+		return cut_record(talk);
+	default:
+		return cut_line(talk);
 	}
 }
 
@@ -140,13 +145,15 @@ static int complain_send(struct talk *talk, int rc)
 	struct mdg_channel_info info;
 
 	switch (rc) {
-	case -EINTR: return TOOL_TROUBLE; /* and then by the signal */
+	case -EINTR:
+		return TOOL_TROUBLE; /* and then by the signal */
 	case -ETIMEDOUT:
 		complain("no room in \"%s\" for %s", talk->request.shown,
 		         channel_show_seconds(time, talk->request.timeout));
 		if (mdg_channel_look(talk->channel.handle, &info) == 0)
-			advise(info.listeners == 0 ? "Nobody listens; 'madang listen' does."
-			                           : "See who is slow with 'madang channels --peers'.");
+			advise(info.listeners == 0
+			               ? "Nobody listens; 'madang listen' does."
+			               : "See who is slow with 'madang channels --peers'.");
 		return TOOL_TIMEOUT;
 	default:
 		channel_complain(rc, &talk->request, "cannot talk to");
@@ -162,9 +169,9 @@ static int send_all(struct talk *talk)
 
 	while (talk->count > 0) {
 		uint64_t slice = channel_slice(deadline);
-		int sent = channel_caught() != 0 ? -EINTR
-		                                 : mdg_send_many(talk->channel.handle, next, talk->count,
-		                                                 slice);
+		int sent = channel_caught() != 0
+		                   ? -EINTR
+		                   : mdg_send_many(talk->channel.handle, next, talk->count, slice);
 		if (sent > 0) {
 			channel_count(&talk->stats, next, (unsigned)sent);
 			next += sent;
@@ -190,7 +197,8 @@ static int complain_message(struct talk *talk, int found)
 	char what[SHOW_ROOM] = "the input";
 
 	if (talk->request.format != CHANNEL_WHOLE)
-		snprintf(what, sizeof what, "%s %" PRIu64, records ? "record" : "line", talk->number);
+		snprintf(what, sizeof what, "%s %" PRIu64, records ? "record" : "line",
+		         talk->number);
 	if (found == CUT_SIZE) {
 		channel_complain_size(&talk->channel, &talk->request, what,
 		                      talk->size != 0 ? talk->size : talk->channel.info.capacity,
@@ -239,8 +247,10 @@ int talk_main(int argc, char **argv)
 	if (!channel_parse(argc, argv, "rwctsnhkCPOm", help, &talk.request, &status))
 		return status;
 	if (optind < argc)
-		return usage_error("one channel at a time; '%s' is too much (messages are read from "
-		                   "standard input)", argv[optind]);
+		return usage_error(
+			"one channel at a time; '%s' is too much (messages are read from "
+			"standard input)",
+			argv[optind]);
 	talk.left = talk.request.count;
 	channel_catch(false);
 	status = channel_enter(&talk.channel, &talk.request, MDG_TALKER);

@@ -21,9 +21,9 @@
 
 enum tool_exit {
 	TOOL_OK = 0,
-	TOOL_TROUBLE = 1,        /* what was asked for could not be done */
-	TOOL_USAGE = 2,          /* the command line makes no sense */
-	TOOL_TIMEOUT = 124,      /* listen, talk, call, serve: as timeout(1) says it */
+	TOOL_TROUBLE = 1,          /* what was asked for could not be done */
+	TOOL_USAGE = 2,            /* the command line makes no sense */
+	TOOL_TIMEOUT = 124,        /* listen, talk, call, serve: as timeout(1) says it */
 	TOOL_NOT_EXECUTABLE = 126, /* run: as shells say it */
 	TOOL_NOT_FOUND = 127
 };
@@ -116,7 +116,7 @@ void table_print_row(const struct table *table);
 /* ---- namespace.c: opening, and what to do when that is refused --------- */
 
 #define NAMESPACE_PATH_ROOM 1024
-#define ADVICE_ROOM 2600
+#define ADVICE_ROOM         2600
 
 /* The path that `dir` means: `dir`, or the default one. Returns `room`. */
 char *namespace_path(char room[NAMESPACE_PATH_ROOM], const char *dir);

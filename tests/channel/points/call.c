@@ -9,7 +9,10 @@ enum { ANSWERED = 7777 };
 
 /* ---- the victim calls ------------------------------------------------------------------- */
 
-static void ask(struct actor *me) { say_one(me); }
+static void ask(struct actor *me)
+{
+	say_one(me);
+}
 
 static void ask_in_place(struct actor *me)
 {
@@ -39,7 +42,10 @@ static void call_in_vain(struct actor *me)
 
 /* ---- the victim serves ------------------------------------------------------------------ */
 
-static void take(struct actor *me) { MUST_RC(0, mdg_peek(me->listens, me->many, GRACE)); }
+static void take(struct actor *me)
+{
+	MUST_RC(0, mdg_peek(me->listens, me->many, GRACE));
+}
 
 static void reply(struct actor *me)
 {
@@ -55,7 +61,10 @@ static void reply_in_place(struct actor *me)
 	MUST_RC(0, mdg_commit(me->listens, sizeof answer));
 }
 
-static void refuse(struct actor *me) { MUST_RC(0, mdg_release(me->listens)); }
+static void refuse(struct actor *me)
+{
+	MUST_RC(0, mdg_release(me->listens));
+}
 
 static void leave(struct actor *me)
 {
@@ -64,7 +73,10 @@ static void leave(struct actor *me)
 	me->listens = me->talks = NULL;
 }
 
-static void open_talker(struct actor *me) { me->talks = points_open(MDG_TALKER); }
+static void open_talker(struct actor *me)
+{
+	me->talks = points_open(MDG_TALKER);
+}
 
 static void look(struct actor *me)
 {
@@ -188,8 +200,8 @@ const struct scene call_scenes[] = {
 	  .least = 4 },
 	{ "reply-in-place", CALL, L, 3, 0, .prepare = take, .operate = reply_in_place,
 	  .sleeper = wait_for_reply, .least = 4 },
-	{ "refuse", CALL, L, 3, 0, .prepare = take, .operate = refuse,
-	  .sleeper = wait_for_reply, .least = 2 },
+	{ "refuse", CALL, L, 3, 0, .prepare = take, .operate = refuse, .sleeper = wait_for_reply,
+	  .least = 2 },
 	{ "leave-serving", CALL, L, 3, 0, .prepare = take, .operate = leave,
 	  .sleeper = wait_for_reply, .least = 4 },
 	{ "bury-server", CALL, 0, 3, 0, .dying = die_serving, .operate = look,

@@ -29,7 +29,7 @@ static const struct scene *const lists[] = { ring_scenes, call_scenes, NULL };
 static struct desk {
 	_Atomic uint32_t complaints;
 	char context[120];
-} *desk;
+} * desk;
 
 void complain(const char *format, ...)
 {
@@ -74,7 +74,8 @@ static void note_path(mdg_id id)
 {
 	const char *directory = getenv("MADANG_NAMESPACE");
 	books->id = id;
-	snprintf(books->path, sizeof books->path, "%s/%s", directory, data_file_name(directory, (int)id));
+	snprintf(books->path, sizeof books->path, "%s/%s", directory,
+	         data_file_name(directory, (int)id));
 }
 
 /* Messages that go through before, so that the ring's end is where it is wanted. */

@@ -26,8 +26,14 @@ void say_sized(struct actor *me, size_t size)
 	atomic_store(&books->sent, number + 1);
 }
 
-void say_one(struct actor *me) { say_sized(me, 8); }
-static void say_large(struct actor *me) { say_sized(me, LARGE); }
+void say_one(struct actor *me)
+{
+	say_sized(me, 8);
+}
+static void say_large(struct actor *me)
+{
+	say_sized(me, LARGE);
+}
 
 static void say_three(struct actor *me)
 {
@@ -52,8 +58,14 @@ static void reserve_sized(struct actor *me, size_t size)
 	write_number(me->place, size, number);
 }
 
-static void reserve(struct actor *me) { reserve_sized(me, 8); }
-static void reserve_large(struct actor *me) { reserve_sized(me, LARGE); }
+static void reserve(struct actor *me)
+{
+	reserve_sized(me, 8);
+}
+static void reserve_large(struct actor *me)
+{
+	reserve_sized(me, LARGE);
+}
 
 static void commit_sized(struct actor *me, size_t size)
 {
@@ -63,7 +75,10 @@ static void commit_sized(struct actor *me, size_t size)
 	atomic_store(&books->sent, number + 1);
 }
 
-static void commit(struct actor *me) { commit_sized(me, 8); }
+static void commit(struct actor *me)
+{
+	commit_sized(me, 8);
+}
 
 static void reserve_three(struct actor *me)
 {
@@ -135,8 +150,14 @@ static void take_some(struct actor *me, unsigned count)
 	atomic_store(&books->taking, 0);
 }
 
-static void take_one(struct actor *me) { take_some(me, 1); }
-static void take_two(struct actor *me) { take_some(me, 2); }
+static void take_one(struct actor *me)
+{
+	take_some(me, 1);
+}
+static void take_two(struct actor *me)
+{
+	take_some(me, 2);
+}
 
 static void give_back(struct actor *me)
 {
@@ -160,8 +181,14 @@ static void receive_some(struct actor *me, unsigned count)
 	atomic_store(&books->receiving, 0);
 }
 
-static void receive_one(struct actor *me) { receive_some(me, 1); }
-static void receive_two(struct actor *me) { receive_some(me, 2); }
+static void receive_one(struct actor *me)
+{
+	receive_some(me, 1);
+}
+static void receive_two(struct actor *me)
+{
+	receive_some(me, 2);
+}
 
 /* What the dead held: the books have it that these are given to somebody who is dead. */
 static void adopt_one(struct actor *me)
@@ -196,8 +223,14 @@ static void poll_in_vain(struct actor *me)
 
 /* ---- coming and going ------------------------------------------------------------------- */
 
-static void open_talker(struct actor *me) { me->talks = points_open(MDG_TALKER); }
-static void open_listener(struct actor *me) { me->listens = points_open(MDG_LISTENER); }
+static void open_talker(struct actor *me)
+{
+	me->talks = points_open(MDG_TALKER);
+}
+static void open_listener(struct actor *me)
+{
+	me->listens = points_open(MDG_LISTENER);
+}
 
 /* What is held goes to others, what is reserved is cancelled. */
 static void leave(struct actor *me)
@@ -363,12 +396,11 @@ const struct scene ring_scenes[] = {
 	{ .name = NULL }
 };
 
-const struct family families[] = {
-	{ "stream", STREAM, MDG_STREAM, 0, NULL },
-	{ "queue", QUEUE, MDG_QUEUE, 0, NULL },
-	/* Fresh listeners cannot know what there was. */
-	{ "topic", TOPIC, MDG_TOPIC, MDG_FULL_WAIT, sleep_and_hear },
-	{ "overwrite", OVERWRITE, MDG_TOPIC, MDG_FULL_OVERWRITE, sleep_and_hear },
-	{ "call", CALL, MDG_CALL, 0, NULL },
-	{ .name = NULL }
-};
+const struct family families[] = { { "stream", STREAM, MDG_STREAM, 0, NULL },
+	                           { "queue", QUEUE, MDG_QUEUE, 0, NULL },
+	                           /* Fresh listeners cannot know what there was. */
+	                           { "topic", TOPIC, MDG_TOPIC, MDG_FULL_WAIT, sleep_and_hear },
+	                           { "overwrite", OVERWRITE, MDG_TOPIC, MDG_FULL_OVERWRITE,
+	                             sleep_and_hear },
+	                           { "call", CALL, MDG_CALL, 0, NULL },
+	                           { .name = NULL } };

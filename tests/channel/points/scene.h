@@ -23,22 +23,22 @@ enum { CAPACITY = 256, NUMBERS = 64, END = 48, LARGE = 200, BEFORE = 1000 };
 
 struct books {
 	mdg_id id;
-	char path[UNIT_PATH + 32];   /* of the channel's memory */
-	_Atomic uint32_t trying;     /* numbers below may have been sent */
-	_Atomic uint32_t sent;       /* ... have been, or never */
-	_Atomic uint32_t taking;     /* how many are just being taken; they may be given out */
-	_Atomic uint32_t receiving;  /* how many are just being taken and released by one call */
-	_Atomic uint32_t peeked;     /* numbers below were given to one that is dead */
-	_Atomic uint32_t releasing;  /* ... may have been released */
-	_Atomic uint32_t released;   /* ... have been */
-	_Atomic uint8_t never[NUMBERS];  /* surely not sent */
-	_Atomic uint8_t got[NUMBERS];    /* how often received by those who live */
+	char path[UNIT_PATH + 32];      /* of the channel's memory */
+	_Atomic uint32_t trying;        /* numbers below may have been sent */
+	_Atomic uint32_t sent;          /* ... have been, or never */
+	_Atomic uint32_t taking;        /* how many are just being taken; they may be given out */
+	_Atomic uint32_t receiving;     /* how many are just being taken and released by one call */
+	_Atomic uint32_t peeked;        /* numbers below were given to one that is dead */
+	_Atomic uint32_t releasing;     /* ... may have been released */
+	_Atomic uint32_t released;      /* ... have been */
+	_Atomic uint8_t never[NUMBERS]; /* surely not sent */
+	_Atomic uint8_t got[NUMBERS];   /* how often received by those who live */
 	_Atomic uint8_t marked[NUMBERS]; /* of these, how often as redelivered */
 	_Atomic uint64_t missed;
-	_Atomic uint32_t asleep;     /* the sleeper is about to wait */
-	_Atomic uint32_t last;       /* the last number that is sent */
+	_Atomic uint32_t asleep;            /* the sleeper is about to wait */
+	_Atomic uint32_t last;              /* the last number that is sent */
 	_Atomic uint32_t answered, refused; /* calls: what the caller was told */
-	_Atomic uint32_t stop;       /* calls: servers are to leave */
+	_Atomic uint32_t stop;              /* calls: servers are to leave */
 };
 extern struct books *books;
 
@@ -52,20 +52,27 @@ struct actor {
 typedef void act(struct actor *me);
 
 /* Of which kinds of channel a scene is. */
-enum { STREAM = 1, QUEUE = 2, TOPIC = 4, OVERWRITE = 8, CALL = 16,
-       ALL = STREAM | QUEUE | TOPIC | OVERWRITE, SHARED = QUEUE | TOPIC | OVERWRITE };
+enum {
+	STREAM = 1,
+	QUEUE = 2,
+	TOPIC = 4,
+	OVERWRITE = 8,
+	CALL = 16,
+	ALL = STREAM | QUEUE | TOPIC | OVERWRITE,
+	SHARED = QUEUE | TOPIC | OVERWRITE
+};
 
 struct scene {
 	const char *name;
 	unsigned families;
-	unsigned roles;    /* of the victim: MDG_TALKER | MDG_LISTENER */
-	unsigned advance;  /* messages that have gone through before: where in the ring it is */
-	unsigned before;   /* messages that wait */
+	unsigned roles;   /* of the victim: MDG_TALKER | MDG_LISTENER */
+	unsigned advance; /* messages that have gone through before: where in the ring it is */
+	unsigned before;  /* messages that wait */
 	act *dying, *prepare, *operate;
-	act *sleeper;      /* NULL: the family's */
-	bool zeros;        /* there is the segment, and nothing in it */
-	bool gone;         /* it may be gone afterwards */
-	unsigned least;    /* points: fewer cannot be right */
+	act *sleeper;   /* NULL: the family's */
+	bool zeros;     /* there is the segment, and nothing in it */
+	bool gone;      /* it may be gone afterwards */
+	unsigned least; /* points: fewer cannot be right */
 	/* Put in when it is played. */
 	unsigned kind, full;
 };
@@ -81,12 +88,12 @@ extern const struct family families[];
 mdg_channel *points_open(unsigned role);
 void points_remove(void);
 /* The call gives this code. */
-#define MUST_RC(wanted, call) \
-	do { \
-		int rc_ = (call); \
-		if (rc_ != (wanted)) \
-			complain("%s:%d: %s gave %d (%s)", __FILE__, __LINE__, #call, rc_, \
-			         rc_ < 0 ? mdg_strerror(rc_) : ""); \
+#define MUST_RC(wanted, call)                                                                      \
+	do {                                                                                       \
+		int rc_ = (call);                                                                  \
+		if (rc_ != (wanted))                                                               \
+			complain("%s:%d: %s gave %d (%s)", __FILE__, __LINE__, #call, rc_,         \
+			         rc_ < 0 ? mdg_strerror(rc_) : "");                                \
 	} while (0)
 
 /* ---- what is done, with the books kept -------------------------------------------------- */

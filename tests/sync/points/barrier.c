@@ -9,18 +9,36 @@
 
 enum { THREE = 3 };
 
-static int join_three(void) { return mdg_barrier_join(&ON->barrier, THREE); }
-static int join_alone(void) { return mdg_barrier_join(&ON->barrier, 1); }
-static int leave(void) { return mdg_barrier_leave(&ON->barrier); }
+static int join_three(void)
+{
+	return mdg_barrier_join(&ON->barrier, THREE);
+}
+static int join_alone(void)
+{
+	return mdg_barrier_join(&ON->barrier, 1);
+}
+static int leave(void)
+{
+	return mdg_barrier_leave(&ON->barrier);
+}
 
 static int met(int rc)
 {
 	return rc == MDG_LAST ? 0 : rc;
 }
 
-static int meet(void) { return met(mdg_barrier_wait(&ON->barrier, THREE)); }
-static int meet_in_time(void) { return met(mdg_barrier_wait_until(&ON->barrier, THREE, GRACE)); }
-static int meet_alone(void) { return met(mdg_barrier_wait(&ON->barrier, 1)); }
+static int meet(void)
+{
+	return met(mdg_barrier_wait(&ON->barrier, THREE));
+}
+static int meet_in_time(void)
+{
+	return met(mdg_barrier_wait_until(&ON->barrier, THREE, GRACE));
+}
+static int meet_alone(void)
+{
+	return met(mdg_barrier_wait(&ON->barrier, 1));
+}
 static int meet_briefly(void)
 {
 	return mdg_barrier_wait_until(&ON->barrier, THREE, mdg_deadline(3000000));

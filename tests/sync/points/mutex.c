@@ -7,13 +7,34 @@
 
 /* ---- what happens ------------------------------------------------------------------------ */
 
-static int lock(void) { return mdg_mutex_lock(&ON->mutex); }
-static int try(void) { return mdg_mutex_trylock(&ON->mutex); }
-static int lock_in_time(void) { return mdg_mutex_lock_until(&ON->mutex, GRACE); }
-static int lock_briefly(void) { return mdg_mutex_lock_until(&ON->mutex, mdg_deadline(3000000)); }
-static int unlock(void) { return mdg_mutex_unlock(&ON->mutex); }
-static int repaired(void) { return mdg_mutex_repaired(&ON->mutex); }
-static int destroy(void) { return mdg_mutex_destroy(&ON->mutex); }
+static int lock(void)
+{
+	return mdg_mutex_lock(&ON->mutex);
+}
+static int try(void)
+{
+	return mdg_mutex_trylock(&ON->mutex);
+}
+static int lock_in_time(void)
+{
+	return mdg_mutex_lock_until(&ON->mutex, GRACE);
+}
+static int lock_briefly(void)
+{
+	return mdg_mutex_lock_until(&ON->mutex, mdg_deadline(3000000));
+}
+static int unlock(void)
+{
+	return mdg_mutex_unlock(&ON->mutex);
+}
+static int repaired(void)
+{
+	return mdg_mutex_repaired(&ON->mutex);
+}
+static int destroy(void)
+{
+	return mdg_mutex_destroy(&ON->mutex);
+}
 
 static int lock_dead(void)
 {
@@ -31,7 +52,6 @@ static int unlock_repaired(void)
 	return rc == 0 || rc == -EINVAL ? unlock() : rc;
 }
 
-
 static int lock_three(void)
 {
 	return mdg_mutex_lock(&ON->second) != 0 || lock() != 0 || mdg_mutex_lock(&ON->third) != 0;
@@ -41,7 +61,6 @@ static int unlock_two(void)
 {
 	return mdg_mutex_unlock(&ON->third) != 0 || mdg_mutex_unlock(&ON->second) != 0;
 }
-
 
 /* ---- the others -------------------------------------------------------------------------- */
 

@@ -7,10 +7,22 @@
 
 /* ---- once -------------------------------------------------------------------------------- */
 
-static int once_begin(void) { return mdg_once_begin(&ON->once); }
-static int once_done(void) { return mdg_once_done(&ON->once); }
-static int once_failed(void) { return mdg_once_failed(&ON->once); }
-static int once_destroy(void) { return mdg_once_destroy(&ON->once); }
+static int once_begin(void)
+{
+	return mdg_once_begin(&ON->once);
+}
+static int once_done(void)
+{
+	return mdg_once_done(&ON->once);
+}
+static int once_failed(void)
+{
+	return mdg_once_failed(&ON->once);
+}
+static int once_destroy(void)
+{
+	return mdg_once_destroy(&ON->once);
+}
 
 static int once_do(void)
 {
@@ -129,8 +141,14 @@ static int cell_put(int with)
 }
 
 enum { OLD = 1, NEW = 2, LATER = 3 };
-static int cell_old(void) { return cell_put(OLD); }
-static int cell_new(void) { return cell_put(NEW); }
+static int cell_old(void)
+{
+	return cell_put(OLD);
+}
+static int cell_new(void)
+{
+	return cell_put(NEW);
+}
 
 static int cell_begin(void)
 {
@@ -147,9 +165,18 @@ static int cell_begin_after_old(void)
 	return rc == 0 ? cell_begin() : rc;
 }
 
-static int cell_commit(void) { return mdg_cell_commit(cell()); }
-static int cell_cancel(void) { return mdg_cell_cancel(cell()); }
-static int cell_destroy(void) { return mdg_cell_destroy(cell()); }
+static int cell_commit(void)
+{
+	return mdg_cell_commit(cell());
+}
+static int cell_cancel(void)
+{
+	return mdg_cell_cancel(cell());
+}
+static int cell_destroy(void)
+{
+	return mdg_cell_destroy(cell());
+}
 
 /* What is in there: 0, OLD or NEW, and that as a whole. */
 static int cell_value(void)
@@ -232,10 +259,9 @@ const struct scenario once_scenes[] = {
 	{ "once-begin", 6, ONCE, .operate = once_begin, .undo = once_end, .beside = once_beside },
 	{ "once-begin-waits", 10, ONCE, .holder = once_holder, .operate = once_begin,
 	  .undo = once_end, .sleeper = once_sleeper, .after = 2, .beside = once_beside },
-	{ "once-begin-dead", 6, .finally = once_finally, .arrange = once_die,
-	  .operate = once_begin, .undo = once_end, .judge = judge_once_dead },
-	{ "once-done", 5, ONCE, .prepare = once_begin, .operate = once_done,
-	  .judge = judge_done },
+	{ "once-begin-dead", 6, .finally = once_finally, .arrange = once_die, .operate = once_begin,
+	  .undo = once_end, .judge = judge_once_dead },
+	{ "once-done", 5, ONCE, .prepare = once_begin, .operate = once_done, .judge = judge_done },
 	{ "once-done-awaited", 8, ONCE, .prepare = once_begin, .operate = once_done,
 	  .sleeper = once_sleeper, .before = 3, .judge = judge_done, .beside = once_beside },
 	{ "once-failed", 4, ONCE, .prepare = once_begin, .operate = once_failed,
@@ -250,8 +276,8 @@ const struct scenario once_scenes[] = {
 	  .sleeper = cell_sleeper, .after = 2, .beside = cell_beside },
 	{ "cell-begin", 7, CELL, .prepare = cell_old, .operate = cell_begin, .undo = cell_cancel,
 	  .judge = judge_value },
-	{ "cell-begin-dead", 7, .finally = cell_finally, .arrange = cell_die,
-	  .operate = cell_begin, .undo = cell_cancel, .judge = judge_once_dead },
+	{ "cell-begin-dead", 7, .finally = cell_finally, .arrange = cell_die, .operate = cell_begin,
+	  .undo = cell_cancel, .judge = judge_once_dead },
 	{ "cell-commit", 5, CELL, .prepare = cell_begin_after_old, .operate = cell_commit,
 	  .judge = judge_value },
 	{ "cell-commit-awaited", 7, CELL, .prepare = cell_begin_after_old, .operate = cell_commit,

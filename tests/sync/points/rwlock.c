@@ -8,9 +8,18 @@
 #include "sync/points/scenes.h"
 #include "sync/rwlock.h"
 
-static int read_it(void) { return mdg_rwlock_read(&ON->rwlock); }
-static int read_in_time(void) { return mdg_rwlock_read_until(&ON->rwlock, GRACE); }
-static int write_it(void) { return mdg_rwlock_write(&ON->rwlock); }
+static int read_it(void)
+{
+	return mdg_rwlock_read(&ON->rwlock);
+}
+static int read_in_time(void)
+{
+	return mdg_rwlock_read_until(&ON->rwlock, GRACE);
+}
+static int write_it(void)
+{
+	return mdg_rwlock_write(&ON->rwlock);
+}
 static int write_briefly(void)
 {
 	return mdg_rwlock_write_until(&ON->rwlock, mdg_deadline(3000000));
@@ -19,9 +28,18 @@ static int read_briefly(void)
 {
 	return mdg_rwlock_read_until(&ON->rwlock, mdg_deadline(3000000));
 }
-static int unlock(void) { return mdg_rwlock_unlock(&ON->rwlock); }
-static int repaired(void) { return mdg_rwlock_repaired(&ON->rwlock); }
-static int destroy(void) { return mdg_rwlock_destroy(&ON->rwlock); }
+static int unlock(void)
+{
+	return mdg_rwlock_unlock(&ON->rwlock);
+}
+static int repaired(void)
+{
+	return mdg_rwlock_repaired(&ON->rwlock);
+}
+static int destroy(void)
+{
+	return mdg_rwlock_destroy(&ON->rwlock);
+}
 
 static int write_dead(void)
 {
@@ -161,12 +179,12 @@ const struct scenario rwlock_scenes[] = {
 	  .sleeper = reading_sleeper, .before = 3, .beside = try_it },
 	{ "rwlock-read-beside-reader", 6, RWLOCK, .holder = reader, .operate = read_it,
 	  .undo = unlock, .keeps = true, .beside = try_it },
-	{ "rwlock-write-drains", 10, RWLOCK, .holder = reader, .operate = write_it,
-	  .undo = unlock, .sleeper = reading_sleeper, .after = 2, .beside = try_it },
+	{ "rwlock-write-drains", 10, RWLOCK, .holder = reader, .operate = write_it, .undo = unlock,
+	  .sleeper = reading_sleeper, .after = 2, .beside = try_it },
 	{ "rwlock-write-drains-in-vain", 8, RWLOCK, .holder = reader, .operate = write_briefly,
 	  .sleeper = reading_sleeper, .after = 2, .keeps = true, .beside = try_it },
-	{ "rwlock-write-queued", 10, RWLOCK, .holder = writer, .operate = write_it,
-	  .undo = unlock, .sleeper = sleeper, .after = 3, .beside = try_it },
+	{ "rwlock-write-queued", 10, RWLOCK, .holder = writer, .operate = write_it, .undo = unlock,
+	  .sleeper = sleeper, .after = 3, .beside = try_it },
 	{ "rwlock-read-waits", 10, RWLOCK, .holder = writer, .operate = read_in_time,
 	  .undo = unlock, .sleeper = sleeper, .after = 3, .beside = try_it },
 	{ "rwlock-read-waits-in-vain", 8, RWLOCK, .holder = writer, .operate = read_briefly,

@@ -38,31 +38,31 @@ struct actor {
 	_Atomic uint32_t stage; /* 1: about to sleep, or holding */
 	uint32_t said_count;
 	int said[SAID_MOST];
-	uint64_t through;       /* when it first said something */
+	uint64_t through; /* when it first said something */
 };
 
 extern struct stage {
 	struct objects objects;
 	struct actor actor[ACTORS]; /* 0 who arranges and comes last, 1 the holder, then sleepers */
 	sem_t go;
-	_Atomic uint32_t inside;    /* who is in what only one may be in */
+	_Atomic uint32_t inside; /* who is in what only one may be in */
 	_Atomic uint32_t complaints;
-	_Atomic uint32_t paused;    /* the victim goes on by itself */
-	int result;                 /* of the victim's operation */
+	_Atomic uint32_t paused; /* the victim goes on by itself */
+	int result;              /* of the victim's operation */
 	char context[120];
-} *stage;
+} * stage;
 #define ON (&stage->objects)
 
 struct outcome {
 	struct objects then; /* as they were at the death or the pause */
 	pid_t victim;
-	unsigned sleepers;   /* that there were */
-	unsigned through;    /* of them, when nobody was about to wake up any more */
-	unsigned told;       /* MDG_OWNER_DIED, to others than the victim */
-	bool paused;         /* it was stopped for a moment; else killed */
-	bool ended;          /* the operation had returned */
-	bool held;           /* scenario's held(), at the death */
-	bool released;       /* the holder had gone on, or there is none */
+	unsigned sleepers; /* that there were */
+	unsigned through;  /* of them, when nobody was about to wake up any more */
+	unsigned told;     /* MDG_OWNER_DIED, to others than the victim */
+	bool paused;       /* it was stopped for a moment; else killed */
+	bool ended;        /* the operation had returned */
+	bool held;         /* scenario's held(), at the death */
+	bool released;     /* the holder had gone on, or there is none */
 };
 
 typedef void role(struct actor *me);
@@ -78,7 +78,7 @@ struct scenario {
 	bool (*held)(const struct outcome *outcome);
 	void (*judge)(const struct outcome *outcome); /* NULL: judge_told */
 	void (*settled)(const struct outcome *outcome);
-	role *beside;   /* while the victim is stopped: what must not harm; may be NULL */
+	role *beside; /* while the victim is stopped: what must not harm; may be NULL */
 };
 
 extern const struct scenario *const scene_lists[];

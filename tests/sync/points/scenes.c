@@ -4,6 +4,5 @@
  */
 #include "sync/points/scenes.h"
 
-const struct scenario *const scene_lists[] = {
-	mutex_scenes, rwlock_scenes, once_scenes, signal_scenes, barrier_scenes, NULL
-};
+const struct scenario *const scene_lists[] = { mutex_scenes,  rwlock_scenes,  once_scenes,
+	                                       signal_scenes, barrier_scenes, NULL };

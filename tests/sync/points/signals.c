@@ -19,13 +19,34 @@ static bool somebody_sleeps(const struct outcome *outcome)
 
 /* ---- semaphore --------------------------------------------------------------------------- */
 
-static int unit_post(void) { return mdg_sem_post(&ON->sem, 1); }
-static int unit_post_three(void) { return mdg_sem_post(&ON->sem, 3); }
-static int unit_post_two(void) { return mdg_sem_post(&ON->sem, 2); }
-static int unit_take(void) { return mdg_sem_wait(&ON->sem); }
-static int unit_try(void) { return mdg_sem_trywait(&ON->sem); }
-static int unit_take_in_time(void) { return mdg_sem_wait_until(&ON->sem, GRACE); }
-static int unit_take_briefly(void) { return mdg_sem_wait_until(&ON->sem, mdg_deadline(3000000)); }
+static int unit_post(void)
+{
+	return mdg_sem_post(&ON->sem, 1);
+}
+static int unit_post_three(void)
+{
+	return mdg_sem_post(&ON->sem, 3);
+}
+static int unit_post_two(void)
+{
+	return mdg_sem_post(&ON->sem, 2);
+}
+static int unit_take(void)
+{
+	return mdg_sem_wait(&ON->sem);
+}
+static int unit_try(void)
+{
+	return mdg_sem_trywait(&ON->sem);
+}
+static int unit_take_in_time(void)
+{
+	return mdg_sem_wait_until(&ON->sem, GRACE);
+}
+static int unit_take_briefly(void)
+{
+	return mdg_sem_wait_until(&ON->sem, mdg_deadline(3000000));
+}
 
 static void sem_sleeper(struct actor *me)
 {
@@ -64,10 +85,22 @@ static void sem_settled(const struct outcome *outcome, unsigned posted, bool tak
 		complain("of %u units %u are there", posted, there);
 }
 
-static void settled_one(const struct outcome *o) { sem_settled(o, 1, false); }
-static void settled_three(const struct outcome *o) { sem_settled(o, 3, false); }
-static void settled_taken(const struct outcome *o) { sem_settled(o, 1, true); }
-static void settled_two_taken(const struct outcome *o) { sem_settled(o, 2, true); }
+static void settled_one(const struct outcome *o)
+{
+	sem_settled(o, 1, false);
+}
+static void settled_three(const struct outcome *o)
+{
+	sem_settled(o, 3, false);
+}
+static void settled_taken(const struct outcome *o)
+{
+	sem_settled(o, 1, true);
+}
+static void settled_two_taken(const struct outcome *o)
+{
+	sem_settled(o, 2, true);
+}
 
 static void sem_supply(struct actor *me)
 {
@@ -95,11 +128,26 @@ static void sem_beside(struct actor *me)
 
 /* ---- event ------------------------------------------------------------------------------- */
 
-static int event_set(void) { return mdg_event_set(&ON->event); }
-static int event_reset(void) { return mdg_event_reset(&ON->event); }
-static int event_wait(void) { return mdg_event_wait(&ON->event); }
-static int event_take(void) { return mdg_event_take(&ON->event); }
-static int event_try(void) { return mdg_event_trytake(&ON->event); }
+static int event_set(void)
+{
+	return mdg_event_set(&ON->event);
+}
+static int event_reset(void)
+{
+	return mdg_event_reset(&ON->event);
+}
+static int event_wait(void)
+{
+	return mdg_event_wait(&ON->event);
+}
+static int event_take(void)
+{
+	return mdg_event_take(&ON->event);
+}
+static int event_try(void)
+{
+	return mdg_event_trytake(&ON->event);
+}
 static int event_take_briefly(void)
 {
 	return mdg_event_take_until(&ON->event, mdg_deadline(3000000));
@@ -188,8 +236,14 @@ static int made_ready(uint32_t count)
 	return rc == 0 ? mdg_mutex_unlock(&ON->mutex) : rc;
 }
 
-static int cond_signal(void) { return mdg_cond_signal(&ON->cond); }
-static int cond_broadcast(void) { return mdg_cond_broadcast(&ON->cond); }
+static int cond_signal(void)
+{
+	return mdg_cond_signal(&ON->cond);
+}
+static int cond_broadcast(void)
+{
+	return mdg_cond_broadcast(&ON->cond);
+}
 
 static int ready_and_signal(void)
 {
@@ -203,7 +257,10 @@ static int ready_and_broadcast(void)
 	return rc == 0 ? cond_broadcast() : rc;
 }
 
-static int mutex_lock(void) { return mdg_mutex_lock(&ON->mutex); }
+static int mutex_lock(void)
+{
+	return mdg_mutex_lock(&ON->mutex);
+}
 static int mutex_unlock(void)
 {
 	int rc = mdg_mutex_unlock(&ON->mutex);
@@ -228,7 +285,10 @@ static int cond_get_until(uint64_t deadline)
 	return rc;
 }
 
-static int cond_get(void) { return cond_get_until(MDG_FOREVER); }
+static int cond_get(void)
+{
+	return cond_get_until(MDG_FOREVER);
+}
 
 /* Another that was woken as well may be faster. */
 static int cond_get_perhaps(void)
@@ -307,23 +367,23 @@ static void judge_cond(const struct outcome *outcome)
 	MUST(!outcome->paused || outcome->told == 0);
 }
 
-#define SEM .finally = sem_finally, .supply = sem_supply, .judge = judge_nothing
+#define SEM   .finally = sem_finally, .supply = sem_supply, .judge = judge_nothing
 #define EVENT .finally = event_finally, .supply = event_supply, .judge = judge_nothing
-#define COND .finally = cond_finally, .supply = cond_supply, .judge = judge_cond
+#define COND  .finally = cond_finally, .supply = cond_supply, .judge = judge_cond
 const struct scenario signal_scenes[] = {
 	{ "sem-post", 1, SEM, .operate = unit_post, .settled = settled_one },
 	{ "sem-post-awaited", 3, SEM, .operate = unit_post, .sleeper = sem_sleeper, .before = 3,
 	  .settled = settled_one, .beside = sem_beside },
 	{ "sem-post-three-awaited", 3, SEM, .operate = unit_post_three, .sleeper = sem_sleeper,
 	  .before = 3, .settled = settled_three, .beside = sem_beside },
-	{ "sem-wait", 1, SEM, .prepare = unit_post, .operate = unit_take, .settled = settled_taken },
+	{ "sem-wait", 1, SEM, .prepare = unit_post, .operate = unit_take,
+	  .settled = settled_taken },
 	{ "sem-wait-two-awaited", 1, SEM, .prepare = unit_post_two, .operate = unit_try,
 	  .settled = settled_two_taken },
 	{ "sem-wait-sleeps", 6, SEM, .holder = sem_holder, .operate = unit_take,
 	  .sleeper = sem_sleeper, .after = 2, .settled = settled_taken, .beside = sem_beside },
-	{ "sem-wait-sleeps-for-two", 6, SEM, .holder = sem_two_holder,
-	  .operate = unit_take_in_time, .sleeper = sem_sleeper, .after = 1,
-	  .settled = settled_two_taken, .beside = sem_beside },
+	{ "sem-wait-sleeps-for-two", 6, SEM, .holder = sem_two_holder, .operate = unit_take_in_time,
+	  .sleeper = sem_sleeper, .after = 1, .settled = settled_two_taken, .beside = sem_beside },
 	{ "sem-wait-in-vain", 6, SEM, .holder = sem_holder, .operate = unit_take_briefly,
 	  .sleeper = sem_sleeper, .after = 1, .keeps = true, .settled = settled_taken },
 	{ "event-set", 1, EVENT, .operate = event_set, .settled = settled_set },
@@ -341,10 +401,9 @@ const struct scenario signal_scenes[] = {
 	  .sleeper = event_taker, .after = 1, .keeps = true, .settled = settled_event_taken },
 	{ "event-wait-sleeps", 6, EVENT, .holder = event_holder, .operate = event_wait,
 	  .sleeper = event_waiter, .after = 2, .settled = event_no_sleeper },
-	{ "cond-signal", 0, COND, .operate = ready_and_signal,
-	  .settled = settled_signaller },
-	{ "cond-signal-awaited", 3, COND, .operate = ready_and_signal,
-	  .sleeper = cond_sleeper, .before = 2, .settled = settled_signaller },
+	{ "cond-signal", 0, COND, .operate = ready_and_signal, .settled = settled_signaller },
+	{ "cond-signal-awaited", 3, COND, .operate = ready_and_signal, .sleeper = cond_sleeper,
+	  .before = 2, .settled = settled_signaller },
 	{ "cond-broadcast-awaited", 3, COND, .operate = ready_and_broadcast,
 	  .sleeper = cond_sleeper, .before = 3, .settled = settled_signaller },
 	{ "cond-wait", 12, COND, .holder = cond_holder, .operate = cond_get_perhaps,

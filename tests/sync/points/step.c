@@ -149,11 +149,14 @@ __attribute__((no_sanitize("address")))
 #elif defined(__SANITIZE_ADDRESS__)
 __attribute__((no_sanitize_address))
 #endif
-static bool is_call(const struct step *step)
+static bool
+is_call(const struct step *step)
 {
 	static const unsigned char calls[][4] = {
 #if defined(__x86_64__) || defined(__i386__)
-		{ 2, 0x0f, 0x05 }, { 2, 0x0f, 0x34 }, { 2, 0xcd, 0x80 }
+		{ 2, 0x0f, 0x05 },
+		{ 2, 0x0f, 0x34 },
+		{ 2, 0xcd, 0x80 }
 #else /* 64-bit ARM: svc 0, without its last byte */
 		{ 3, 0x01, 0x00, 0x00 }
 #endif

@@ -21,13 +21,13 @@ enum step_event {
 
 struct step {
 	pid_t pid;
-	const void *watched;       /* what is looked at, in memory that is shared with it */
+	const void *watched; /* what is looked at, in memory that is shared with it */
 	size_t size;
 	unsigned steps;
-	bool sleeping;             /* it was told so, and has not come back */
-	bool behind;               /* of a system call */
-	uintptr_t head;            /* of its robust list, in its memory */
-	uintptr_t list[4];         /* as last seen: the list's head, and the link that it names */
+	bool sleeping;     /* it was told so, and has not come back */
+	bool behind;       /* of a system call */
+	uintptr_t head;    /* of its robust list, in its memory */
+	uintptr_t list[4]; /* as last seen: the list's head, and the link that it names */
 	unsigned char seen[1 << 14];
 };
 
