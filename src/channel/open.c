@@ -231,7 +231,9 @@ static int await_ready(struct mdg_channel *channel, const struct shape *shape, c
 		                          &info);
 		if (rc < 0)
 			return rc;
-		if (!info.creator_alive && !is_ready(channel) && channel->role != MDG_OBSERVER)
+		if (is_ready(channel)) /* another opener finished it while we asked */
+			break;
+		if (!info.creator_alive && channel->role != MDG_OBSERVER)
 			return make_ready(channel, shape, name, info.size);
 		if (now >= give_up || !info.creator_alive)
 			return MDG_NOT_CHANNEL;
