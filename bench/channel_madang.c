@@ -25,12 +25,12 @@ struct madang_end {
 
 static int madang_put(struct madang_end *end, const void *data, size_t size)
 {
-	return mdg_send(end->out, data, size, MDG_FOREVER);
+	return mdg_channel_send(end->out, data, size, MDG_FOREVER);
 }
 
 static int madang_take(struct madang_end *end, void *data, size_t size)
 {
-	return mdg_recv(end->in, data, size, NULL, MDG_FOREVER) != (int)size;
+	return mdg_channel_recv(end->in, data, size, NULL, MDG_FOREVER) != (int)size;
 }
 
 static int madang_put_many(struct madang_end *end, struct channel_packet *packets, unsigned count)
@@ -40,7 +40,8 @@ static int madang_put_many(struct madang_end *end, struct channel_packet *packet
 		end->messages[i].size = sizeof *packets;
 	}
 	for (unsigned sent = 0; sent < count;) {
-		int done = mdg_send_many(end->out, end->messages + sent, count - sent, MDG_FOREVER);
+		int done = mdg_channel_send_many(end->out, end->messages + sent, count - sent,
+		                                 MDG_FOREVER);
 
 		if (done <= 0)
 			return -1;
@@ -55,7 +56,7 @@ static int madang_take_many(struct madang_end *end, struct channel_packet *packe
 		end->messages[i].data = &packets[i];
 		end->messages[i].size = sizeof *packets;
 	}
-	return mdg_recv_many(end->in, end->messages, most, MDG_FOREVER);
+	return mdg_channel_recv_many(end->in, end->messages, most, MDG_FOREVER);
 }
 
 /* ---- in place ----------------------------------------------------------------------- */
@@ -64,26 +65,26 @@ static void *madang_reserve(struct madang_end *end, size_t size)
 {
 	void *place;
 
-	return mdg_reserve(end->out, size, &place, MDG_FOREVER) == 0 ? place : NULL;
+	return mdg_channel_reserve(end->out, size, &place, MDG_FOREVER) == 0 ? place : NULL;
 }
 
 static int madang_commit(struct madang_end *end, size_t size)
 {
-	return mdg_commit(end->out, size);
+	return mdg_channel_commit(end->out, size);
 }
 
 static const void *madang_peek(struct madang_end *end, size_t size)
 {
 	struct mdg_message message;
 
-	if (mdg_peek(end->in, &message, MDG_FOREVER) != 0 || message.size != size)
+	if (mdg_channel_peek(end->in, &message, MDG_FOREVER) != 0 || message.size != size)
 		return NULL;
 	return message.data;
 }
 
 static int madang_release(struct madang_end *end)
 {
-	return mdg_release(end->in);
+	return mdg_channel_release(end->in);
 }
 
 #define SIDE       madang
@@ -102,7 +103,7 @@ static int place_put(struct place_end *end, const void *data, size_t size)
 	if (place == NULL)
 		return -1;
 	memcpy(place, data, size);
-	return mdg_commit(end->out, size);
+	return mdg_channel_commit(end->out, size);
 }
 
 static int place_take(struct place_end *end, struct channel_packet *packet, size_t size)
@@ -113,7 +114,7 @@ static int place_take(struct place_end *end, struct channel_packet *packet, size
 		return -1;
 	packet->number = place->number;
 	packet->talker = place->talker;
-	return mdg_release(end->in);
+	return mdg_channel_release(end->in);
 }
 
 static int place_put_many(struct place_end *end, const struct channel_packet *packets,
@@ -124,13 +125,13 @@ static int place_put_many(struct place_end *end, const struct channel_packet *pa
 
 		for (unsigned i = 0; i < count - sent; i++)
 			end->messages[i].size = sizeof *packets;
-		done = mdg_reserve_many(end->out, end->messages, count - sent, MDG_FOREVER);
+		done = mdg_channel_reserve_many(end->out, end->messages, count - sent, MDG_FOREVER);
 		if (done <= 0)
 			return -1;
 		for (int i = 0; i < done; i++)
 			memcpy(end->messages[i].data, &packets[sent + (unsigned)i],
 			       sizeof *packets);
-		if (mdg_commit_many(end->out, end->messages, (unsigned)done) != 0)
+		if (mdg_channel_commit_many(end->out, end->messages, (unsigned)done) != 0)
 			return -1;
 		sent += (unsigned)done;
 	}
@@ -139,7 +140,7 @@ static int place_put_many(struct place_end *end, const struct channel_packet *pa
 
 static int place_take_many(struct place_end *end, struct channel_packet *packets, unsigned most)
 {
-	int done = mdg_peek_many(end->in, end->messages, most, MDG_FOREVER);
+	int done = mdg_channel_peek_many(end->in, end->messages, most, MDG_FOREVER);
 
 	for (int i = 0; i < done; i++) {
 		const struct channel_packet *place = end->messages[i].data;
@@ -147,7 +148,7 @@ static int place_take_many(struct place_end *end, struct channel_packet *packets
 		packets[i].number = place->number;
 		packets[i].talker = place->talker;
 	}
-	return done > 0 && mdg_release(end->in) != 0 ? -1 : done;
+	return done > 0 && mdg_channel_release(end->in) != 0 ? -1 : done;
 }
 
 #define SIDE       place
@@ -170,8 +171,8 @@ static int call_ask(struct channel_game *game, unsigned n)
 
 		channel_stamp(game, i);
 		packet = channel_packet_write(packets, i, game->ahead);
-		if (mdg_call(end->out, packet, sizeof *packet, &answer, sizeof answer, NULL,
-		             MDG_FOREVER) != (int)sizeof answer ||
+		if (mdg_channel_call(end->out, packet, sizeof *packet, &answer, sizeof answer, NULL,
+		                     MDG_FOREVER) != (int)sizeof answer ||
 		    answer.number != i)
 			return -1;
 	}
@@ -185,9 +186,9 @@ static int call_answer(struct channel_game *game, unsigned n)
 	CHANNEL_ALIGNED struct channel_packet packet;
 
 	while (n-- > 0)
-		if (mdg_recv(end->in, &packet, sizeof packet, NULL, MDG_FOREVER) !=
+		if (mdg_channel_recv(end->in, &packet, sizeof packet, NULL, MDG_FOREVER) !=
 		            (int)sizeof packet ||
-		    mdg_send(end->in, &packet, sizeof packet, MDG_FOREVER) != 0)
+		    mdg_channel_send(end->in, &packet, sizeof packet, MDG_FOREVER) != 0)
 			return -1;
 	return 0;
 }

@@ -65,7 +65,7 @@ static int talk(struct shared *shared)
 	if (rc == 0)
 		rc = mdg_channel_look(channel, &info);
 	for (packet.number = rc == 0 ? info.sequence : 0; rc == 0; packet.number++) {
-		rc = mdg_send(channel, &packet, sizeof packet, MDG_FOREVER);
+		rc = mdg_channel_send(channel, &packet, sizeof packet, MDG_FOREVER);
 		__atomic_store_n(&shared->sent, packet.number + 1, __ATOMIC_RELAXED);
 	}
 	return rc;
@@ -96,10 +96,10 @@ static int listen_to(struct shared *shared)
 	int rc = enter(MDG_LISTENER, &channel);
 
 	while (rc == 0) {
-		rc = mdg_peek(channel, &message, MDG_FOREVER);
+		rc = mdg_channel_peek(channel, &message, MDG_FOREVER);
 		if (rc == 0) {
 			note(shared, &message);
-			rc = mdg_release(channel);
+			rc = mdg_channel_release(channel);
 		}
 	}
 	return rc;

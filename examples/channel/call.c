@@ -60,7 +60,7 @@ static void serve(void)
 	char text[TEXT], result[TEXT];
 
 	for (;;) {
-		int size = mdg_recv(calculator, text, sizeof(text) - 1, NULL, MDG_FOREVER);
+		int size = mdg_channel_recv(calculator, text, sizeof(text) - 1, NULL, MDG_FOREVER);
 		if (size == -EIDRM)
 			break;
 		must(size, "waiting for a request");
@@ -68,8 +68,8 @@ static void serve(void)
 		if (strcmp(text, "crash") == 0)
 			die();
 		int rc = calculate(text, result)
-		                 ? mdg_send(calculator, result, strlen(result), MDG_FOREVER)
-		                 : mdg_release(calculator);
+		                 ? mdg_channel_send(calculator, result, strlen(result), MDG_FOREVER)
+		                 : mdg_channel_release(calculator);
 		if (rc != MDG_PEER_DIED && rc != -ECANCELED) /* a caller that did not wait */
 			must(rc, "reply");
 	}
@@ -81,8 +81,8 @@ static void serve(void)
 static bool ask(mdg_channel *calculator, const char *question, const char *expected)
 {
 	char reply[TEXT];
-	int size = mdg_call(calculator, question, strlen(question), reply, sizeof(reply) - 1, NULL,
-	                    PATIENCE);
+	int size = mdg_channel_call(calculator, question, strlen(question), reply,
+	                            sizeof(reply) - 1, NULL, PATIENCE);
 
 	if (size < 0) {
 		printf("%s: %s\n", question, mdg_strerror(size));

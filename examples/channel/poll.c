@@ -47,7 +47,7 @@ static void talk(int which)
 	for (int i = 1; i <= EACH; i++) {
 		const char *what = which == JOBS ? "errand" : "sun";
 		int size = snprintf(text, sizeof(text), "%s %d", what, i);
-		must(mdg_send(channel, text, (size_t)size, MDG_FOREVER), "send");
+		must(mdg_channel_send(channel, text, (size_t)size, MDG_FOREVER), "send");
 		nap(2);
 	}
 	mdg_channel_close(channel);
@@ -68,7 +68,7 @@ static void take_one_and_die(void)
 	mdg_channel *errands = enter(JOBS, MDG_LISTENER);
 	struct mdg_message message;
 
-	must(mdg_peek(errands, &message, MDG_FOREVER), "peek");
+	must(mdg_channel_peek(errands, &message, MDG_FOREVER), "peek");
 	die();
 }
 
@@ -79,7 +79,7 @@ static int receive(mdg_channel *channel)
 	char text[32];
 	int size, count = 0;
 
-	while ((size = mdg_recv(channel, text, sizeof(text), &message, 0)) >= 0) {
+	while ((size = mdg_channel_recv(channel, text, sizeof(text), &message, 0)) >= 0) {
 		printf("%.*s%s\n", size, text,
 		       (message.flags & MDG_REDELIVERED) != 0 ? " (again)" : "");
 		count++;

@@ -7,7 +7,7 @@
  * as a redelivery. It may have been done nevertheless, and its result be sent twice: who needs
  * each once counts by the job's number, as the office does here.
  *
- * A worker releases a job when the result is sent, and not before. mdg_recv would give the job back
+ * A worker releases a job when the result is sent, and not before. mdg_channel_recv would give the job back
  * at once: then it is done at most once, and lost if the worker dies over it.
  */
 #include <madang/channel.h>
@@ -55,17 +55,17 @@ static void work(void)
 	int count = 0;
 
 	for (;;) {
-		must(mdg_peek(jobs, &message, PATIENCE), "waiting for a job");
+		must(mdg_channel_peek(jobs, &message, PATIENCE), "waiting for a job");
 		struct job job = job_of(&message);
 		if (job.number != HOME) {
 			if ((message.flags & MDG_REDELIVERED) != 0)
 				printf("process %d: job %d once more\n", (int)getpid(),
 				       (int)job.number);
 			job.value *= job.value;
-			must(mdg_send(results, &job, sizeof(job), PATIENCE), "send");
+			must(mdg_channel_send(results, &job, sizeof(job), PATIENCE), "send");
 			count++;
 		}
-		must(mdg_release(jobs), "release");
+		must(mdg_channel_release(jobs), "release");
 		if (job.number == HOME)
 			break;
 	}
@@ -79,7 +79,7 @@ static void take_one_and_die(void)
 	mdg_channel *jobs = enter("example-jobs", MDG_LISTENER);
 	struct mdg_message message;
 
-	must(mdg_peek(jobs, &message, PATIENCE), "peek");
+	must(mdg_channel_peek(jobs, &message, PATIENCE), "peek");
 	die();
 }
 
@@ -90,7 +90,7 @@ static bool collect(mdg_channel *results)
 
 	for (int left = JOBS; left > 0;) {
 		struct job job;
-		int rc = mdg_recv(results, &job, sizeof(job), NULL, PATIENCE);
+		int rc = mdg_channel_recv(results, &job, sizeof(job), NULL, PATIENCE);
 		must(rc, "waiting for a result");
 		if (rc != sizeof(job) || job.number < 0 || job.number >= JOBS ||
 		    job.value != job.number * job.number)
@@ -111,7 +111,7 @@ int main(void)
 
 	for (int i = 0; i < JOBS; i++) {
 		struct job job = { i, i };
-		must(mdg_send(jobs, &job, sizeof(job), PATIENCE), "send");
+		must(mdg_channel_send(jobs, &job, sizeof(job), PATIENCE), "send");
 	}
 	bool well = !went_well(child(take_one_and_die));
 	for (int i = 0; i < WORKERS; i++)
@@ -119,7 +119,7 @@ int main(void)
 	well = collect(results) && well;
 	printf("all %d jobs are done\n", JOBS);
 	for (int i = 0; i < WORKERS; i++)
-		must(mdg_send(jobs, &home, sizeof(home), PATIENCE), "send");
+		must(mdg_channel_send(jobs, &home, sizeof(home), PATIENCE), "send");
 	for (int i = 0; i < WORKERS; i++)
 		well = went_well(worker[i]) && well;
 	mdg_channel_close(jobs);

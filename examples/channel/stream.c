@@ -38,7 +38,7 @@ static void talk(const char *name, const char *const *texts, int count)
 
 	must(mdg_channel_open(&channel, courtyard(), name, MDG_TALKER, &options), name);
 	for (int i = 0; i < count; i++)
-		must(mdg_send(channel, texts[i], strlen(texts[i]), MDG_FOREVER), "send");
+		must(mdg_channel_send(channel, texts[i], strlen(texts[i]), MDG_FOREVER), "send");
 	mdg_channel_close(channel);
 }
 
@@ -57,7 +57,7 @@ static void listen(const char *name, const char *last)
 
 	must(mdg_channel_open(&channel, courtyard(), name, MDG_LISTENER, &options), name);
 	while (!bye) {
-		must(mdg_peek(channel, &message, MDG_FOREVER), "peek");
+		must(mdg_channel_peek(channel, &message, MDG_FOREVER), "peek");
 		printf("message %llu: %.*s%s\n", (unsigned long long)message.sequence,
 		       (int)message.size, (const char *)message.data,
 		       (message.flags & MDG_REDELIVERED) != 0 ? " (again)" : "");
@@ -65,7 +65,7 @@ static void listen(const char *name, const char *last)
 		if (last != NULL && is(&message, last))
 			die();
 		bye = is(&message, "bye");
-		must(mdg_release(channel), "release");
+		must(mdg_channel_release(channel), "release");
 	}
 	mdg_channel_close(channel);
 	must(mdg_channel_remove(courtyard(), name), "remove");

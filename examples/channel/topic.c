@@ -49,7 +49,7 @@ static void read_ticks(const char *who, unsigned from, long rest)
 
 	while (tick.number != TICKS) {
 		struct mdg_message message;
-		int rc = mdg_recv(ticks, &tick, sizeof(tick), &message, PATIENCE);
+		int rc = mdg_channel_recv(ticks, &tick, sizeof(tick), &message, PATIENCE);
 		must(rc, "waiting for a tick");
 		missed += message.missed;
 		count++;
@@ -97,7 +97,7 @@ int main(void)
 	await_readers(ticks);
 	for (int i = 1; i <= TICKS; i++) {
 		struct tick tick = { i, 100 + i % 7 };
-		must(mdg_send(ticks, &tick, sizeof(tick), PATIENCE), "send");
+		must(mdg_channel_send(ticks, &tick, sizeof(tick), PATIENCE), "send");
 		if (i % AT_ONCE == 0)
 			nap(1);
 	}

@@ -20,7 +20,7 @@ static struct {
 static void fine(int rc)
 {
 	if (rc == MDG_OWNER_DIED)
-		rc = mdg_mutex_repaired(&queue->lock); /* nothing is ever half done */
+		rc = mdg_mutex_set_repaired(&queue->lock); /* nothing is ever half done */
 	must(rc, "queue");
 }
 

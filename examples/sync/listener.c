@@ -70,7 +70,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	rc = mdg_mutex_trylock(&room->chair);
 	if (rc == MDG_OWNER_DIED) /* of a listener; it guards no data */
-		rc = mdg_mutex_repaired(&room->chair);
+		rc = mdg_mutex_set_repaired(&room->chair);
 	if (rc != 0) {
 		room_failed(rc, "the listener's chair");
 		return EXIT_FAILURE;

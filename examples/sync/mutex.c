@@ -25,7 +25,7 @@ static void lock(void)
 		for (int i = 0; i < list->count; i++)
 			list->total += list->number[i];
 		printf("process %d: somebody died here; counted again\n", (int)getpid());
-		rc = mdg_mutex_repaired(&list->lock);
+		rc = mdg_mutex_set_repaired(&list->lock);
 	}
 	must(rc, "lock"); /* MDG_BROKEN too: somebody did not repair */
 }

@@ -30,7 +30,7 @@ static void use(void)
 	if (rc == 0 || rc == MDG_OWNER_DIED) {
 		fill(SQUARES);
 		must(mdg_sem_post(&table->fillers, 1), "post");
-		must(mdg_once_done(&table->filled), "done");
+		must(mdg_once_finish(&table->filled), "done");
 	} else {
 		must(rc, "begin"); /* MDG_DONE */
 	}

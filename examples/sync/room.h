@@ -76,7 +76,7 @@ static inline int room_lock_words(struct room *room)
 	if (rc == MDG_OWNER_DIED) {
 		room->question[0] = room->answer[0] = '\0';
 		room->answer_to = 0;
-		rc = mdg_mutex_repaired(&room->words);
+		rc = mdg_mutex_set_repaired(&room->words);
 	}
 	return rc;
 }

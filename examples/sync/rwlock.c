@@ -22,7 +22,7 @@ static void repair_after(int rc)
 	if (rc == MDG_OWNER_DIED) {
 		table->gross = table->net + 20;
 		printf("process %d: the writer died; repaired\n", (int)getpid());
-		rc = mdg_rwlock_repaired(&table->lock);
+		rc = mdg_rwlock_set_repaired(&table->lock);
 	}
 	must(rc, "lock");
 }

@@ -27,7 +27,7 @@ static int take_floor(struct room *room)
 
 	if (rc == MDG_OWNER_DIED) {
 		printf("talker: the one before me was killed\n");
-		rc = mdg_mutex_repaired(&room->floor);
+		rc = mdg_mutex_set_repaired(&room->floor);
 	}
 	return rc;
 }

@@ -10,13 +10,13 @@
  *     mdg_channel *jobs;
  *     int rc = mdg_channel_open(&jobs, ns, "jobs", MDG_TALKER, &options);
  *     if (rc == 0)
- *             rc = mdg_send(jobs, "hello", 5, MDG_FOREVER);
+ *             rc = mdg_channel_send(jobs, "hello", 5, MDG_FOREVER);
  *
  *     // another process, as MDG_LISTENER:
  *     struct mdg_message m;
- *     while ((rc = mdg_peek(jobs, &m, MDG_FOREVER)) == 0) {
+ *     while ((rc = mdg_channel_peek(jobs, &m, MDG_FOREVER)) == 0) {
  *             work(m.data, m.size);           // in place; nothing is copied
- *             mdg_release(jobs);
+ *             mdg_channel_release(jobs);
  *     }
  *
  * KINDS. Messages are of any size from 0 bytes to the capacity, and in order per talker.
@@ -47,7 +47,7 @@
  * DEATH (kill -9, exec, a crash) is noticed within 50 ms by those who wait. Of a talker: what it
  * has committed stays, what it has not never appears. Of a listener: the messages that it held go to
  * the next listener (stream) or another one (queue), marked MDG_REDELIVERED: who works on a message
- * between mdg_peek and mdg_release works on each at least once. (mdg_recv releases before it
+ * between mdg_channel_peek and mdg_channel_release works on each at least once. (mdg_channel_recv releases before it
  * returns: what dies with its copy is gone.) In a topic its place is freed. Of a server: the
  * callers whose requests it held get MDG_PEER_DIED; of a caller: its server gets MDG_PEER_DIED for
  * the reply. Nothing is lost by a death but what a topic overwrites. Death is that of a process: a
@@ -179,7 +179,8 @@ struct mdg_message {
  * server: the reply to the request that it holds: MDG_PEER_DIED: its caller died or left;
  * -ECANCELED: its caller does not wait for it any more; both release it. (A death that nobody has
  * noticed yet may go unsaid when the reply comes within 10 ms.) -EINVAL: no request is held. */
-MDG_API int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline);
+MDG_API int mdg_channel_send(mdg_channel *channel, const void *data, size_t size,
+                             uint64_t deadline);
 
 /* Copies the next message out, and releases it (of a server: holds it until the reply). Returns
  * its bytes (0 to 2^30), -EAGAIN, -ETIMEDOUT, -EINTR: there is none; -EMSGSIZE: it has more than
@@ -187,27 +188,29 @@ MDG_API int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64
  * may be NULL; its `data` becomes `data`.
  * Of a caller: the reply; also MDG_PEER_DIED: the server died; -ECANCELED: it released the
  * request without a reply; -EINVAL: nothing was asked. */
-MDG_API int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *ret_message,
-                     uint64_t deadline);
+MDG_API int mdg_channel_recv(mdg_channel *channel, void *data, size_t room,
+                             struct mdg_message *ret_message, uint64_t deadline);
 
 /* Room for a message of `size` bytes in the channel, aligned to 16, to be written in place; what
- * it holds before is not said. One reservation at a time (-EBUSY). Then mdg_commit with its size,
- * which may be less, or mdg_cancel. While somebody reserves and does not commit, listeners wait for
- * it: what others send afterwards comes after it. Errors as mdg_send. */
-MDG_API int mdg_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline);
-MDG_API int mdg_commit(mdg_channel *channel,
-                       size_t size);          /* 0; -EINVAL: nothing reserved, or size */
-MDG_API int mdg_cancel(mdg_channel *channel); /* 0; -EINVAL */
+ * it holds before is not said. One reservation at a time (-EBUSY). Then mdg_channel_commit with its size,
+ * which may be less, or mdg_channel_cancel. While somebody reserves and does not commit, listeners wait for
+ * it: what others send afterwards comes after it. Errors as mdg_channel_send. */
+MDG_API int mdg_channel_reserve(mdg_channel *channel, size_t size, void **ret_data,
+                                uint64_t deadline);
+MDG_API int mdg_channel_commit(mdg_channel *channel,
+                               size_t size);          /* 0; -EINVAL: nothing reserved, or size */
+MDG_API int mdg_channel_cancel(mdg_channel *channel); /* 0; -EINVAL */
 
-/* The next message, in place, until mdg_release; meanwhile -EBUSY. Errors as mdg_recv. */
-MDG_API int mdg_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t deadline);
+/* The next message, in place, until mdg_channel_release; meanwhile -EBUSY. Errors as mdg_channel_recv. */
+MDG_API int mdg_channel_peek(mdg_channel *channel, struct mdg_message *ret_message,
+                             uint64_t deadline);
 /* Gives back all that the last peek gave. 0; -EINVAL: nothing is held. */
-MDG_API int mdg_release(mdg_channel *channel);
+MDG_API int mdg_channel_release(mdg_channel *channel);
 
-/* Asks and waits for the reply: mdg_send and mdg_recv of a caller with one deadline. After -ETIMEDOUT
- * and -EINTR mdg_recv goes on waiting (-EINVAL: it was not even sent), and another call gives it up. */
-MDG_API int mdg_call(mdg_channel *channel, const void *request, size_t size, void *reply,
-                     size_t room, struct mdg_message *ret_message, uint64_t deadline);
+/* Asks and waits for the reply: mdg_channel_send and mdg_channel_recv of a caller with one deadline. After -ETIMEDOUT
+ * and -EINTR mdg_channel_recv goes on waiting (-EINVAL: it was not even sent), and another call gives it up. */
+MDG_API int mdg_channel_call(mdg_channel *channel, const void *request, size_t size, void *reply,
+                             size_t room, struct mdg_message *ret_message, uint64_t deadline);
 
 /* ---- many at once ------------------------------------------------------------- */
 
@@ -217,22 +220,22 @@ MDG_API int mdg_call(mdg_channel *channel, const void *request, size_t size, voi
 
 /* Of each message data and size are read. One that is too large ends the batch before it; -EMSGSIZE
  * if it is the first. */
-MDG_API int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
-                          uint64_t deadline);
+MDG_API int mdg_channel_send_many(mdg_channel *channel, const struct mdg_message *messages,
+                                  unsigned count, uint64_t deadline);
 /* Of each message data and size are the caller's room, and size becomes its bytes. One that has
  * more than its room ends the batch before it; -EMSGSIZE if it is the first; its size says in both
  * cases how much it needs. */
-MDG_API int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                          uint64_t deadline);
-/* Of each message size is read, and data filled. mdg_commit_many shows the first `count` of them,
- * with their sizes, which may have become less, and cancels the others; mdg_cancel all. */
-MDG_API int mdg_reserve_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                             uint64_t deadline);
-MDG_API int mdg_commit_many(mdg_channel *channel, const struct mdg_message *messages,
-                            unsigned count); /* 0; -EINVAL */
-/* Until mdg_release, which gives all of them back. */
-MDG_API int mdg_peek_many(mdg_channel *channel, struct mdg_message *ret_messages, unsigned count,
-                          uint64_t deadline);
+MDG_API int mdg_channel_recv_many(mdg_channel *channel, struct mdg_message *messages,
+                                  unsigned count, uint64_t deadline);
+/* Of each message size is read, and data filled. mdg_channel_commit_many shows the first `count` of them,
+ * with their sizes, which may have become less, and cancels the others; mdg_channel_cancel all. */
+MDG_API int mdg_channel_reserve_many(mdg_channel *channel, struct mdg_message *messages,
+                                     unsigned count, uint64_t deadline);
+MDG_API int mdg_channel_commit_many(mdg_channel *channel, const struct mdg_message *messages,
+                                    unsigned count); /* 0; -EINVAL */
+/* Until mdg_channel_release, which gives all of them back. */
+MDG_API int mdg_channel_peek_many(mdg_channel *channel, struct mdg_message *ret_messages,
+                                  unsigned count, uint64_t deadline);
 
 /* ---- poll(2), epoll(7), libuv ---------------------------------------------------- */
 

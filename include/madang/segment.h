@@ -276,8 +276,8 @@ struct mdg_process_info {
 };
 
 /* Walks the living processes attached to a segment; as mdg_segment_next. */
-MDG_API int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
-                             struct mdg_process_info *ret_info);
+MDG_API int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
+                                     struct mdg_process_info *ret_info);
 
 /* ---- health ----------------------------------------------------------- */
 

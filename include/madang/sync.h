@@ -12,7 +12,7 @@
  *     int rc = mdg_mutex_lock(&box->lock);
  *     if (rc == MDG_OWNER_DIED) {        // locked; who held it died in the middle
  *             box->total = count_again(); // make the data right, and say so
- *             rc = mdg_mutex_repaired(&box->lock);
+ *             rc = mdg_mutex_set_repaired(&box->lock);
  *     }
  *     if (rc == 0) {
  *             box->total++;
@@ -100,7 +100,7 @@ MDG_API uint64_t mdg_deadline(uint64_t nanoseconds);
 /* One owner at a time: the thread that locked it. 128 bytes.
  *
  * When the owner dies, the next to lock gets MDG_OWNER_DIED, once, and holds the
- * mutex. It makes the data right and calls mdg_mutex_repaired; if it unlocks
+ * mutex. It makes the data right and calls mdg_mutex_set_repaired; if it unlocks
  * without, the data are given up: all others get MDG_BROKEN, until
  * mdg_mutex_destroy makes the object new. If it dies as well, the next one gets
  * MDG_OWNER_DIED. */
@@ -112,10 +112,10 @@ typedef struct mdg_mutex {
 MDG_API int mdg_mutex_lock(mdg_mutex *mutex);
 MDG_API int mdg_mutex_trylock(mdg_mutex *mutex);                       /* also -EBUSY */
 MDG_API int mdg_mutex_lock_until(mdg_mutex *mutex, uint64_t deadline); /* also -ETIMEDOUT */
-/* 0, -EPERM. After MDG_OWNER_DIED without mdg_mutex_repaired: MDG_BROKEN for all others. */
+/* 0, -EPERM. After MDG_OWNER_DIED without mdg_mutex_set_repaired: MDG_BROKEN for all others. */
 MDG_API int mdg_mutex_unlock(mdg_mutex *mutex);
 /* The owner says that the data are right again. 0, -EPERM, -EINVAL: nobody had died. */
-MDG_API int mdg_mutex_repaired(mdg_mutex *mutex);
+MDG_API int mdg_mutex_set_repaired(mdg_mutex *mutex);
 /* Makes it new, also one that is broken. 0, -EBUSY: somebody holds it. */
 MDG_API int mdg_mutex_destroy(mdg_mutex *mutex);
 
@@ -142,9 +142,9 @@ MDG_API int mdg_rwlock_read_until(mdg_rwlock *lock, uint64_t deadline); /* also 
 MDG_API int mdg_rwlock_write(mdg_rwlock *lock);
 MDG_API int mdg_rwlock_trywrite(mdg_rwlock *lock);                       /* also -EBUSY */
 MDG_API int mdg_rwlock_write_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock);   /* in either way: 0, -EPERM */
-MDG_API int mdg_rwlock_repaired(mdg_rwlock *lock); /* 0, -EPERM: not for writing, -EINVAL */
-MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);  /* 0, -EBUSY: somebody holds it */
+MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock);       /* in either way: 0, -EPERM */
+MDG_API int mdg_rwlock_set_repaired(mdg_rwlock *lock); /* 0, -EPERM: not for writing, -EINVAL */
+MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);      /* 0, -EBUSY: somebody holds it */
 
 /* ---- condition -------------------------------------------------------------- */
 
@@ -161,7 +161,7 @@ typedef struct mdg_cond {
 /* Gives the mutex back, waits, takes it again. Held on return, unless that is
  * MDG_BROKEN. 0; -EINTR; -ETIMEDOUT; MDG_OWNER_DIED, MDG_BROKEN of the mutex, which count
  * more than those; and before anything, the mutex being held as it was: -EPERM; -EINVAL: it is
- * not repaired yet (mdg_mutex_repaired), and given back it would be broken for all. */
+ * not repaired yet (mdg_mutex_set_repaired), and given back it would be broken for all. */
 MDG_API int mdg_cond_wait(mdg_cond *cond, mdg_mutex *mutex);
 MDG_API int mdg_cond_wait_until(mdg_cond *cond, mdg_mutex *mutex, uint64_t deadline);
 /* With or without the mutex held. No system call when nobody waits. 0. */
@@ -236,8 +236,8 @@ MDG_API int mdg_barrier_destroy(mdg_barrier *barrier); /* 0, -EBUSY: it has livi
 /* ---- once ------------------------------------------------------------------------- */
 
 /* Something that is done once by one of many. 128 bytes. After 0 or MDG_OWNER_DIED
- * (who was at it died) the caller does it, and then says mdg_once_done or
- * mdg_once_failed; the others wait until then, and get MDG_DONE or their turn. Once it is
+ * (who was at it died) the caller does it, and then says mdg_once_finish or
+ * mdg_once_fail; the others wait until then, and get MDG_DONE or their turn. Once it is
  * done, begin is one load, and the memory may be mapped read-only. */
 #define MDG_DONE 1
 typedef struct mdg_once {
@@ -249,8 +249,8 @@ typedef struct mdg_once {
 MDG_API int mdg_once_begin(mdg_once *once);
 MDG_API int mdg_once_trybegin(mdg_once *once);                       /* also -EBUSY */
 MDG_API int mdg_once_begin_until(mdg_once *once, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_once_done(mdg_once *once);                           /* 0, -EPERM: not at it */
-MDG_API int mdg_once_failed(mdg_once *once); /* 0, -EPERM: the next one tries */
+MDG_API int mdg_once_finish(mdg_once *once);                         /* 0, -EPERM: not at it */
+MDG_API int mdg_once_fail(mdg_once *once); /* 0, -EPERM: the next one tries */
 /* Makes it new: 0, -EBUSY: somebody is at it. */
 MDG_API int mdg_once_destroy(mdg_once *once);
 
@@ -390,22 +390,22 @@ MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
  * the kind or the name; -EACCES: may not write to the segment; -ENOENT: there is no name to take
  * away; -ENOSPC: 255 objects are named; -ENOMEM: no memory for the table of names; -EOPNOTSUPP: a
  * segment of huge pages; MDG_DAMAGED: the table holds something else. */
-#define MDG_SYNC_NAME_MAX 39u
-MDG_API int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind,
+#define MDG_OBJECT_NAME_MAX 39u
+MDG_API int mdg_names_set(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind,
                           const char *name);
 
 /* A named object. */
-struct mdg_sync_entry {
+struct mdg_name_info {
 	uint64_t offset; /* in its segment */
-	char name[MDG_SYNC_NAME_MAX + 1];
+	char name[MDG_OBJECT_NAME_MAX + 1];
 	struct mdg_sync_state state;
 };
 
 /* Walks over the named objects of a segment, which need not be attached. *cursor is 0 at first. 1;
  * 0: there are no more; -EINVAL: no such segment; -EACCES: may not be read; MDG_DAMAGED. What is in
  * the table and cannot be a name is passed over. */
-MDG_API int mdg_sync_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
-                          struct mdg_sync_entry *ret_entry);
+MDG_API int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
+                           struct mdg_name_info *ret_entry);
 
 #ifdef __cplusplus
 }

@@ -461,11 +461,11 @@ int mdg__call_recv(struct mdg_channel *channel, void *data, size_t room, struct 
 	return fits ? (int)message.size : -EMSGSIZE;
 }
 
-int mdg_call(mdg_channel *channel, const void *request, size_t size, void *reply, size_t room,
-             struct mdg_message *ret_message, uint64_t deadline)
+int mdg_channel_call(mdg_channel *channel, const void *request, size_t size, void *reply,
+                     size_t room, struct mdg_message *ret_message, uint64_t deadline)
 {
 	if (channel->kind != MDG_CALL || channel->role != MDG_TALKER)
 		return -EPERM;
-	int rc = mdg_send(channel, request, size, deadline);
-	return rc < 0 ? rc : mdg_recv(channel, reply, room, ret_message, deadline);
+	int rc = mdg_channel_send(channel, request, size, deadline);
+	return rc < 0 ? rc : mdg_channel_recv(channel, reply, room, ret_message, deadline);
 }

@@ -278,7 +278,7 @@ uint64_t mdg__oldest_needed(struct mdg_channel *channel);
 
 /* ---- talk.c ---------------------------------------------------------------------- */
 
-/* As mdg_send, mdg_reserve and mdg_commit of a handle that may; a request goes in front. */
+/* As mdg_channel_send, mdg_channel_reserve and mdg_channel_commit of a handle that may; a request goes in front. */
 int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *request,
                      const void *data, size_t size, uint64_t deadline);
 int mdg__reserve_record(struct mdg_channel *channel, size_t size, void **ret_data,
@@ -291,7 +291,7 @@ void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uin
 
 /* ---- listen.c, queue.c, topic.c ------------------------------------------------------ */
 
-/* As mdg_peek_many of a listener that holds nothing, and mdg_release. */
+/* As mdg_channel_peek_many of a listener that holds nothing, and mdg_channel_release. */
 int mdg__peek_any(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
                   uint64_t deadline);
 void mdg__release_any(struct mdg_channel *channel);

@@ -224,7 +224,7 @@ static inline int peek(struct mdg_channel *channel, struct mdg_message *messages
 	return rc;
 }
 
-int mdg_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t deadline)
+int mdg_channel_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t deadline)
 {
 	if (channel->kind == MDG_CALL)
 		return mdg__call_peek(channel, ret_message, deadline);
@@ -232,8 +232,8 @@ int mdg_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t dea
 	return rc > 0 ? 0 : rc;
 }
 
-int mdg_peek_many(mdg_channel *channel, struct mdg_message *ret_messages, unsigned count,
-                  uint64_t deadline)
+int mdg_channel_peek_many(mdg_channel *channel, struct mdg_message *ret_messages, unsigned count,
+                          uint64_t deadline)
 {
 	if (channel->kind == MDG_CALL)
 		return -EPERM;
@@ -242,7 +242,7 @@ int mdg_peek_many(mdg_channel *channel, struct mdg_message *ret_messages, unsign
 	return peek(channel, ret_messages, count, deadline);
 }
 
-int mdg_release(mdg_channel *channel)
+int mdg_channel_release(mdg_channel *channel)
 {
 	if (channel->kind == MDG_CALL)
 		return mdg__call_release(channel);
@@ -265,7 +265,7 @@ static inline bool is_straight(const struct mdg_channel *channel)
 	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
 }
 
-/* The common case of what mdg_recv does: a small message, and nothing else to see to. -EAGAIN:
+/* The common case of what mdg_channel_recv does: a small message, and nothing else to see to. -EAGAIN:
  * none of it was done. */
 static inline int recv_straight(struct mdg_channel *channel, void *data, size_t room,
                                 struct mdg_message *ret_message)
@@ -301,8 +301,8 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	return (int)size;
 }
 
-int mdg_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *ret_message,
-             uint64_t deadline)
+int mdg_channel_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *ret_message,
+                     uint64_t deadline)
 {
 	struct mdg_message message;
 	if (channel->kind == MDG_CALL)
@@ -357,8 +357,8 @@ static unsigned copy_out(const struct mdg_message *held, struct mdg_message *mes
 	return count;
 }
 
-int mdg_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                  uint64_t deadline)
+int mdg_channel_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
+                          uint64_t deadline)
 {
 	enum { AT_ONCE = 64 };
 	struct mdg_message held[AT_ONCE];

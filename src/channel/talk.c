@@ -390,7 +390,7 @@ static inline bool send_straight(struct mdg_channel *channel, const void *data, 
 	return shown;
 }
 
-int mdg_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
+int mdg_channel_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
 {
 	if (__builtin_expect(channel->kind == MDG_CALL, 0))
 		return mdg__call_send(channel, data, size, deadline);
@@ -411,7 +411,7 @@ int mdg__reserve_record(struct mdg_channel *channel, size_t size, void **ret_dat
 	return 0;
 }
 
-int mdg_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline)
+int mdg_channel_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline)
 {
 	if (channel->kind == MDG_CALL)
 		return mdg__call_reserve(channel, size, ret_data, deadline);
@@ -427,7 +427,7 @@ int mdg__commit_record(struct mdg_channel *channel, size_t size)
 	return commit(channel, &message, 1);
 }
 
-int mdg_commit(mdg_channel *channel, size_t size)
+int mdg_channel_commit(mdg_channel *channel, size_t size)
 {
 	if (channel->kind == MDG_CALL)
 		return mdg__call_commit(channel, size);
@@ -435,7 +435,7 @@ int mdg_commit(mdg_channel *channel, size_t size)
 	return rc < 0 ? rc : mdg__commit_record(channel, size);
 }
 
-int mdg_cancel(mdg_channel *channel)
+int mdg_channel_cancel(mdg_channel *channel)
 {
 	if (channel->kind == MDG_CALL)
 		return mdg__call_cancel(channel);
@@ -476,8 +476,8 @@ static bool are_small(const struct mdg_channel *channel, unsigned count)
 	return bytes <= (uint64_t)COPIED_LOCKED * 4;
 }
 
-int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
-                  uint64_t deadline)
+int mdg_channel_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
+                          uint64_t deadline)
 {
 	int rc = may_talk(channel, 0);
 	if (rc == 0)
@@ -500,8 +500,8 @@ int mdg_send_many(mdg_channel *channel, const struct mdg_message *messages, unsi
 	return rc;
 }
 
-int mdg_reserve_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                     uint64_t deadline)
+int mdg_channel_reserve_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
+                             uint64_t deadline)
 {
 	int rc = may_talk(channel, 0);
 	if (rc == 0)
@@ -513,7 +513,8 @@ int mdg_reserve_many(mdg_channel *channel, struct mdg_message *messages, unsigne
 	return rc;
 }
 
-int mdg_commit_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count)
+int mdg_channel_commit_many(mdg_channel *channel, const struct mdg_message *messages,
+                            unsigned count)
 {
 	int rc = mdg__usable(channel, MDG_TALKER);
 	if (rc < 0)

@@ -199,7 +199,7 @@ static int name_entered(struct mdg_namespace *ns, uintptr_t address, uint32_t ki
 	return rc;
 }
 
-int mdg_sync_name(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind, const char *name)
+int mdg_names_set(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind, const char *name)
 {
 	if (size_of((uint32_t)kind) == 0 || (uintptr_t)object % 64 != 0)
 		return -EINVAL;
@@ -256,7 +256,7 @@ static bool read_name(int fd, uint64_t place, struct mdg__name *ret)
 
 /* Whether the name at `place` is one, and the object could be read. */
 static bool read_entry(int fd, const struct mdg__entry *segment, uint64_t place,
-                       struct mdg_sync_entry *ret)
+                       struct mdg_name_info *ret)
 {
 	_Alignas(64) unsigned char object[OBJECT_MOST];
 	struct mdg__name name;
@@ -271,7 +271,7 @@ static bool read_entry(int fd, const struct mdg__entry *segment, uint64_t place,
 }
 
 static int next_in_file(int fd, const struct mdg__entry *segment, uint32_t *cursor,
-                        struct mdg_sync_entry *ret)
+                        struct mdg_name_info *ret)
 {
 	int rc = read_head(fd, segment);
 	if (rc <= 0)
@@ -286,7 +286,7 @@ static int next_in_file(int fd, const struct mdg__entry *segment, uint32_t *curs
 	return 0;
 }
 
-int mdg_sync_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_sync_entry *ret_entry)
+int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_name_info *ret_entry)
 {
 	struct mdg__entry segment;
 	uint64_t inode;

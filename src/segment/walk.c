@@ -33,8 +33,8 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 }
 
 /* The cursor is the next process slot. */
-int mdg_process_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
-                     struct mdg_process_info *ret_info)
+int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
+                             struct mdg_process_info *ret_info)
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__entry entry;

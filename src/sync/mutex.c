@@ -116,7 +116,7 @@ int mdg_mutex_unlock(mdg_mutex *mutex)
 	return 0;
 }
 
-int mdg_mutex_repaired(mdg_mutex *mutex)
+int mdg_mutex_set_repaired(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);
 	if (!mdg__owned_is_mine(owned))

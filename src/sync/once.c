@@ -28,7 +28,7 @@ static _Atomic uint32_t *done_word(struct mdg__owned *owned)
 	return (_Atomic uint32_t *)&owned->own[0];
 }
 
-/* Acquire: pairs with the release in mdg_once_done. */
+/* Acquire: pairs with the release in mdg_once_finish. */
 static inline bool is_done(mdg_once *once)
 {
 	return atomic_load_explicit(done_word(inside(once)), memory_order_acquire) == DONE;
@@ -66,7 +66,7 @@ int mdg_once_trybegin(mdg_once *once)
 	return taken(inside(once), mdg__owned_try(inside(once)));
 }
 
-int mdg_once_done(mdg_once *once)
+int mdg_once_finish(mdg_once *once)
 {
 	struct mdg__owned *owned = inside(once);
 	struct mdg__thread *thread;
@@ -79,7 +79,7 @@ int mdg_once_done(mdg_once *once)
 	return 0;
 }
 
-int mdg_once_failed(mdg_once *once)
+int mdg_once_fail(mdg_once *once)
 {
 	return mdg__owned_give(inside(once));
 }

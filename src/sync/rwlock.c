@@ -615,7 +615,7 @@ int mdg_rwlock_unlock(mdg_rwlock *lock)
 	return 0;
 }
 
-int mdg_rwlock_repaired(mdg_rwlock *lock)
+int mdg_rwlock_set_repaired(mdg_rwlock *lock)
 {
 	struct mdg__rwlock *rw = inside_of(lock);
 	struct mdg__thread *thread = mdg__thread();

@@ -19,47 +19,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* clang-format off: lists, and not calls */
+/* Lists, and not calls: */
+/* clang-format off */
 /* Those of every C library, of glibc, and of glibc for 32-bit times; the last are of
  * glibc before 2.33, which programs that were built then still call. */
-#define MDG__FILE_NAMES_ALL(X)                                                                     \
-	X(stat)                                                                                    \
-	X(lstat) X(fstat) X(fstatat) X(statx) X(access) X(faccessat) X(euidaccess) X(eaccess)      \
-		X(readlink) X(readlinkat) X(realpath)
+#define MDG__FILE_NAMES_ALL(X) \
+	X(stat) X(lstat) X(fstat) X(fstatat) X(statx) \
+	X(access) X(faccessat) X(euidaccess) X(eaccess) X(readlink) X(readlinkat) X(realpath)
 #if defined(__GLIBC__)
-#define MDG__FILE_NAMES_GLIBC(X)                                                                   \
-	X(stat64)                                                                                  \
-	X(lstat64) X(fstat64) X(fstatat64) X(__readlink_chk) X(__readlinkat_chk) X(__realpath_chk) \
-		X(canonicalize_file_name)
-#define MDG__FILE_NAMES_OLD(X)                                                                     \
-	X(__xstat)                                                                                 \
-	X(__lxstat) X(__fxstat) X(__fxstatat) X(__xstat64) X(__lxstat64) X(__fxstat64)             \
-		X(__fxstatat64)
+#define MDG__FILE_NAMES_GLIBC(X) \
+	X(stat64) X(lstat64) X(fstat64) X(fstatat64) \
+	X(__readlink_chk) X(__readlinkat_chk) X(__realpath_chk) X(canonicalize_file_name)
+#define MDG__FILE_NAMES_OLD(X) \
+	X(__xstat) X(__lxstat) X(__fxstat) X(__fxstatat) \
+	X(__xstat64) X(__lxstat64) X(__fxstat64) X(__fxstatat64)
 #else
 #define MDG__FILE_NAMES_GLIBC(X)
 #define MDG__FILE_NAMES_OLD(X)
 #endif
 #if defined(__GLIBC__) && __SIZEOF_LONG__ == 4
-#define MDG__FILE_NAMES_TIME64(X)                                                                  \
+#define MDG__FILE_NAMES_TIME64(X) \
 	X(__stat64_time64) X(__lstat64_time64) X(__fstat64_time64) X(__fstatat64_time64)
 #else
 #define MDG__FILE_NAMES_TIME64(X)
 #endif
-#define MDG__FILE_NAMES(X)                                                                         \
-	MDG__FILE_NAMES_ALL(X)                                                                     \
-	MDG__FILE_NAMES_GLIBC(X) MDG__FILE_NAMES_TIME64(X) MDG__FILE_NAMES_OLD(X)
+#define MDG__FILE_NAMES(X) \
+	MDG__FILE_NAMES_ALL(X) MDG__FILE_NAMES_GLIBC(X) MDG__FILE_NAMES_TIME64(X) \
+	MDG__FILE_NAMES_OLD(X)
 
 /* ENDS: we are what the name stands for. PASSES: what is not ours goes on to the next
  * definition behind us, so that several libraries may stand in line. */
-#define MDG__NAMES(ENDS, PASSES)                                                                   \
-	ENDS(shmget)                                                                               \
-	ENDS(shmat) ENDS(shmdt) ENDS(shmctl) ENDS(__shmctl64) PASSES(ftok) PASSES(munmap) PASSES(  \
-		mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) PASSES(open) PASSES(open64)   \
-		PASSES(openat) PASSES(openat64) PASSES(__open_2) PASSES(__open64_2)                \
-			PASSES(__openat_2) PASSES(__openat64_2) PASSES(fopen) PASSES(fopen64)      \
-				PASSES(creat) PASSES(creat64) PASSES(freopen) PASSES(freopen64)    \
-					MDG__FILE_NAMES(PASSES) PASSES(dlopen) PASSES(dlsym)       \
-						PASSES(dlvsym) PASSES(syscall) PASSES(fork)
+#define MDG__NAMES(ENDS, PASSES) \
+	ENDS(shmget) ENDS(shmat) ENDS(shmdt) ENDS(shmctl) ENDS(__shmctl64) \
+	PASSES(ftok) PASSES(munmap) PASSES(mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) \
+	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
+	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
+	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) PASSES(freopen) PASSES(freopen64) \
+	MDG__FILE_NAMES(PASSES) \
+	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork)
 /* clang-format on */
 
 #define MDG__NAME_INDEX(name) MDG__OF_##name,

@@ -73,7 +73,7 @@ static void ids(void)
 		CHECK_CODE(-EINVAL, mdg_segment_set(ns, none[i], 0, 0, 0600));
 		CHECK_CODE(-EINVAL, mdg_segment_lock(ns, none[i], 1));
 		CHECK_CODE(-EINVAL, mdg_segment_remove(ns, none[i]));
-		CHECK_CODE(-EINVAL, mdg_process_next(ns, none[i], &cursor, &process));
+		CHECK_CODE(-EINVAL, mdg_segment_next_process(ns, none[i], &cursor, &process));
 	}
 	CHECK(memory == &info);
 	cursor = UINT32_MAX;

@@ -178,7 +178,7 @@ static void finds_nothing(const struct use *use)
 	GONE_SOON(mdg_segment_open(ns, "a", 0, 0, &id));
 	GONE_SOON(mdg_segment_attach(ns, use->attached, NULL, 0, &memory));
 	GONE_SOON(mdg_segment_next(ns, &cursor, 0, &info));
-	GONE_SOON(mdg_process_next(ns, use->attached, &cursor, &process));
+	GONE_SOON(mdg_segment_next_process(ns, use->attached, &cursor, &process));
 	GONE_SOON(mdg_namespace_info(ns, MDG_INFO_RESIDENT, &all));
 }
 

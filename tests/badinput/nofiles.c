@@ -66,7 +66,7 @@ static void calls_without(struct use *use)
 	CHECK_CODE(0, mdg_namespace_info(use->ns, 0, &namespace));
 	CHECK_CODE(1, mdg_segment_next(use->ns, &cursor, 0, &info));
 	cursor = 0;
-	CHECK_CODE(1, mdg_process_next(use->ns, use->attached, &cursor, &process));
+	CHECK_CODE(1, mdg_segment_next_process(use->ns, use->attached, &cursor, &process));
 	CHECK(process.pid == getpid());
 	int rc = mdg_segment_create(use->ns, NULL, 4096, 0600, 0, &id);
 	CHECK(is_lack(rc));

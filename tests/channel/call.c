@@ -40,22 +40,22 @@ static void one_size(mdg_channel *calls, mdg_channel *serves, size_t size, size_
 	CHECK_RC(0, says(serves, back, 2, 0));
 	CHECK(hears(calls, back, 2));
 
-	CHECK_RC(0, mdg_reserve(calls, size, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(calls, size, &place, 0));
 	CHECK((uintptr_t)place % 16 == 0);
 	fill(place, size, 3);
-	CHECK_RC(-EAGAIN, mdg_peek(serves, &message, 0));
-	CHECK_RC(0, mdg_commit(calls, size));
-	CHECK_RC(0, mdg_peek(serves, &message, 0));
+	CHECK_RC(-EAGAIN, mdg_channel_peek(serves, &message, 0));
+	CHECK_RC(0, mdg_channel_commit(calls, size));
+	CHECK_RC(0, mdg_channel_peek(serves, &message, 0));
 	CHECK(message.size == size && is_filled(message.data, size, 3) && message.flags == 0);
-	CHECK_RC(0, mdg_reserve(serves, CAPACITY, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(serves, CAPACITY, &place, 0));
 	CHECK((uintptr_t)place % 16 == 0);
 	fill(place, back, 4);
 	CHECK(is_filled(message.data, size, 3)); /* which is still there */
-	CHECK_RC(-EAGAIN, mdg_peek(calls, &message, 0));
-	CHECK_RC(0, mdg_commit(serves, back));
-	CHECK_RC(0, mdg_peek(calls, &message, 0));
+	CHECK_RC(-EAGAIN, mdg_channel_peek(calls, &message, 0));
+	CHECK_RC(0, mdg_channel_commit(serves, back));
+	CHECK_RC(0, mdg_channel_peek(calls, &message, 0));
 	CHECK(message.size == back && is_filled(message.data, back, 4));
-	CHECK_RC(0, mdg_release(calls));
+	CHECK_RC(0, mdg_channel_release(calls));
 }
 
 static void sizes(void)
@@ -88,13 +88,13 @@ static void sizes(void)
 		for (size_t i = 0; i < COUNT; i++)
 			one_size(calls, serves, some[i],
 			         some[(COUNT - 1 - i + (size_t)round) % COUNT]);
-	CHECK_RC(-EMSGSIZE, mdg_send(calls, large, CAPACITY + 1, GRACE));
-	CHECK_RC(-EMSGSIZE, mdg_reserve(calls, CAPACITY + 1, &place, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_send(calls, large, CAPACITY + 1, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_reserve(calls, CAPACITY + 1, &place, GRACE));
 	CHECK(place == large);
 	CHECK_RC(0, says(calls, 1, 1, 0));
 	CHECK(hears(serves, 1, 1));
-	CHECK_RC(-EMSGSIZE, mdg_send(serves, large, CAPACITY + 1, GRACE));
-	CHECK_RC(-EMSGSIZE, mdg_reserve(serves, CAPACITY + 1, &place, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_send(serves, large, CAPACITY + 1, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_reserve(serves, CAPACITY + 1, &place, GRACE));
 	CHECK_RC(0, says(serves, 2, 2, 0));
 	CHECK(hears(calls, 2, 2));
 	end(calls, serves);
@@ -107,11 +107,11 @@ static void too_little_room(void)
 	struct mdg_message message = { .size = 4711 };
 	unsigned char bytes[100] = { 0 };
 	CHECK_RC(0, says(calls, 100, 1, 0));
-	CHECK_RC(-EMSGSIZE, mdg_recv(serves, bytes, 99, &message, 0));
+	CHECK_RC(-EMSGSIZE, mdg_channel_recv(serves, bytes, 99, &message, 0));
 	CHECK(message.size == 100 && bytes[0] == 0);
 	CHECK(hears(serves, 100, 1));
 	CHECK_RC(0, says(serves, 90, 2, 0));
-	CHECK_RC(-EMSGSIZE, mdg_recv(calls, bytes, 89, &message, 0));
+	CHECK_RC(-EMSGSIZE, mdg_channel_recv(calls, bytes, 89, &message, 0));
 	CHECK(message.size == 90 && bytes[0] == 0);
 	CHECK(hears(calls, 90, 2));
 	end(calls, serves);
@@ -125,45 +125,45 @@ static void rules(void)
 	struct mdg_message message = { .data = &message, .size = 1 };
 	unsigned char byte = 0;
 	void *place = NULL;
-	CHECK_RC(-EINVAL, mdg_recv(calls, &byte, 1, NULL, GRACE)); /* nothing was asked */
-	CHECK_RC(-EINVAL, mdg_peek(calls, &message, GRACE));
-	CHECK_RC(-EINVAL, mdg_release(calls));
-	CHECK_RC(-EINVAL, mdg_send(serves, "", 0, GRACE)); /* no request is held */
-	CHECK_RC(-EINVAL, mdg_reserve(serves, 1, &place, GRACE));
-	CHECK_RC(-EINVAL, mdg_release(serves));
-	CHECK_RC(-EINVAL, mdg_commit(serves, 0));
-	CHECK_RC(-EINVAL, mdg_cancel(calls));
-	CHECK_RC(-EPERM, mdg_call(serves, "", 0, &byte, 1, NULL, 0));
-	CHECK_RC(-EPERM, mdg_call(looks, "", 0, &byte, 1, NULL, 0));
-	CHECK_RC(-EPERM, mdg_send(looks, "", 0, 0));
-	CHECK_RC(-EPERM, mdg_recv(looks, &byte, 1, NULL, 0));
+	CHECK_RC(-EINVAL, mdg_channel_recv(calls, &byte, 1, NULL, GRACE)); /* nothing was asked */
+	CHECK_RC(-EINVAL, mdg_channel_peek(calls, &message, GRACE));
+	CHECK_RC(-EINVAL, mdg_channel_release(calls));
+	CHECK_RC(-EINVAL, mdg_channel_send(serves, "", 0, GRACE)); /* no request is held */
+	CHECK_RC(-EINVAL, mdg_channel_reserve(serves, 1, &place, GRACE));
+	CHECK_RC(-EINVAL, mdg_channel_release(serves));
+	CHECK_RC(-EINVAL, mdg_channel_commit(serves, 0));
+	CHECK_RC(-EINVAL, mdg_channel_cancel(calls));
+	CHECK_RC(-EPERM, mdg_channel_call(serves, "", 0, &byte, 1, NULL, 0));
+	CHECK_RC(-EPERM, mdg_channel_call(looks, "", 0, &byte, 1, NULL, 0));
+	CHECK_RC(-EPERM, mdg_channel_send(looks, "", 0, 0));
+	CHECK_RC(-EPERM, mdg_channel_recv(looks, &byte, 1, NULL, 0));
 	for (int i = 0; i < 2; i++) {
 		mdg_channel *channel = i == 0 ? calls : serves;
-		CHECK_RC(-EPERM, mdg_send_many(channel, &message, 1, 0));
-		CHECK_RC(-EPERM, mdg_recv_many(channel, &message, 1, 0));
-		CHECK_RC(-EPERM, mdg_reserve_many(channel, &message, 1, 0));
-		CHECK_RC(-EPERM, mdg_commit_many(channel, &message, 1));
-		CHECK_RC(-EPERM, mdg_peek_many(channel, &message, 1, 0));
+		CHECK_RC(-EPERM, mdg_channel_send_many(channel, &message, 1, 0));
+		CHECK_RC(-EPERM, mdg_channel_recv_many(channel, &message, 1, 0));
+		CHECK_RC(-EPERM, mdg_channel_reserve_many(channel, &message, 1, 0));
+		CHECK_RC(-EPERM, mdg_channel_commit_many(channel, &message, 1));
+		CHECK_RC(-EPERM, mdg_channel_peek_many(channel, &message, 1, 0));
 	}
 	/* A server holds one request until it has replied. */
 	mdg_channel *other = caller();
 	CHECK_RC(0, says(calls, 10, 1, 0));
 	CHECK_RC(0, says(other, 10, 2, 0));
 	CHECK(hears(serves, 10, 1));
-	CHECK_RC(-EBUSY, mdg_recv(serves, &byte, 1, NULL, GRACE));
-	CHECK_RC(-EBUSY, mdg_peek(serves, &message, GRACE));
-	CHECK_RC(0, mdg_reserve(serves, 10, &place, 0));
-	CHECK_RC(-EBUSY, mdg_reserve(serves, 10, &place, 0));
-	CHECK_RC(-EBUSY, mdg_send(serves, "", 0, 0));
-	CHECK_RC(0, mdg_cancel(serves));
-	CHECK_RC(-EAGAIN, mdg_peek(calls, &message, 0));
+	CHECK_RC(-EBUSY, mdg_channel_recv(serves, &byte, 1, NULL, GRACE));
+	CHECK_RC(-EBUSY, mdg_channel_peek(serves, &message, GRACE));
+	CHECK_RC(0, mdg_channel_reserve(serves, 10, &place, 0));
+	CHECK_RC(-EBUSY, mdg_channel_reserve(serves, 10, &place, 0));
+	CHECK_RC(-EBUSY, mdg_channel_send(serves, "", 0, 0));
+	CHECK_RC(0, mdg_channel_cancel(serves));
+	CHECK_RC(-EAGAIN, mdg_channel_peek(calls, &message, 0));
 	CHECK_RC(0, says(serves, 5, 5, 0));
-	CHECK_RC(-EINVAL, mdg_send(serves, "", 0, 0));
+	CHECK_RC(-EINVAL, mdg_channel_send(serves, "", 0, 0));
 	CHECK(hears(serves, 10, 2));
 	CHECK_RC(0, says(serves, 6, 6, 0));
 	CHECK(hears(calls, 5, 5));
 	CHECK(hears(other, 6, 6));
-	CHECK_RC(-EINVAL, mdg_recv(calls, &byte, 1, NULL, GRACE));
+	CHECK_RC(-EINVAL, mdg_channel_recv(calls, &byte, 1, NULL, GRACE));
 	mdg_channel_close(other);
 	mdg_channel_close(looks);
 	end(calls, serves);
@@ -179,16 +179,16 @@ static void refused(void)
 		if (i % 2 == 0)
 			CHECK(hears(serves, 300, 1));
 		else
-			CHECK_RC(0, mdg_peek(serves, &message, 0));
-		CHECK_RC(0, mdg_release(serves));
-		CHECK_RC(-EINVAL, mdg_release(serves));
-		CHECK_RC(-ECANCELED, mdg_recv(calls, NULL, 0, NULL, GRACE));
-		CHECK_RC(-EINVAL, mdg_recv(calls, NULL, 0, NULL, GRACE));
+			CHECK_RC(0, mdg_channel_peek(serves, &message, 0));
+		CHECK_RC(0, mdg_channel_release(serves));
+		CHECK_RC(-EINVAL, mdg_channel_release(serves));
+		CHECK_RC(-ECANCELED, mdg_channel_recv(calls, NULL, 0, NULL, GRACE));
+		CHECK_RC(-EINVAL, mdg_channel_recv(calls, NULL, 0, NULL, GRACE));
 	}
 	CHECK_RC(0, says(calls, 10, 1, 0));
 	CHECK(hears(serves, 10, 1));
 	mdg_channel_close(serves);
-	int rc = mdg_recv(calls, NULL, 0, NULL, GRACE);
+	int rc = mdg_channel_recv(calls, NULL, 0, NULL, GRACE);
 	CHECK(rc == -ECANCELED || rc == MDG_PEER_DIED);
 	/* Not taken yet: kept for the next server. */
 	CHECK_RC(0, says(calls, 10, 2, 0));
@@ -207,7 +207,8 @@ static int ask(mdg_channel *calls, uint64_t number, uint64_t deadline)
 	unsigned char request[40], reply[40];
 	fill(request, sizeof request, number);
 	memset(reply, 0, sizeof reply);
-	int rc = mdg_call(calls, request, sizeof request, reply, sizeof reply, NULL, deadline);
+	int rc = mdg_channel_call(calls, request, sizeof request, reply, sizeof reply, NULL,
+	                          deadline);
 	if (rc >= 0)
 		CHECK(rc == sizeof reply && is_filled(reply, sizeof reply, ~number));
 	return rc;
@@ -222,7 +223,7 @@ static void too_late(void)
 		bool taken = i % 3 != 0, waits = i % 2 == 1;
 		CHECK_RC(waits ? -ETIMEDOUT : -EAGAIN,
 		         ask(calls, 1, waits ? mdg_deadline(100000) : 0));
-		CHECK_RC(-EAGAIN, mdg_recv(calls, NULL, 0, NULL, 0));
+		CHECK_RC(-EAGAIN, mdg_channel_recv(calls, NULL, 0, NULL, 0));
 		if (taken)
 			CHECK(hears(serves, 40, 1));
 		if (i % 5 == 4 && taken) { /* late, but it still is the reply */
@@ -231,15 +232,15 @@ static void too_late(void)
 			continue;
 		}
 		CHECK_RC(0, says(calls, 20, 3, 0));
-		CHECK_RC(-EAGAIN, mdg_peek(calls, &message, 0));
+		CHECK_RC(-EAGAIN, mdg_channel_peek(calls, &message, 0));
 		if (taken && i % 3 == 1)
 			CHECK_RC(-ECANCELED, says(serves, 40, ~UINT64_C(1), 0));
 		else if (taken)
-			CHECK_RC(-ECANCELED, mdg_reserve(serves, 40, &(void *){ NULL }, 0));
-		CHECK_RC(-EINVAL, mdg_release(serves)); /* it was released */
+			CHECK_RC(-ECANCELED, mdg_channel_reserve(serves, 40, &(void *){ NULL }, 0));
+		CHECK_RC(-EINVAL, mdg_channel_release(serves)); /* it was released */
 		/* What nobody waits for any more is not given out. */
 		CHECK(hears(other, 20, 3));
-		CHECK_RC(-EAGAIN, mdg_peek(calls, &message, 0));
+		CHECK_RC(-EAGAIN, mdg_channel_peek(calls, &message, 0));
 		CHECK_RC(0, says(other, 21, 4, 0));
 		CHECK(hears(calls, 21, 4));
 	}
@@ -255,13 +256,13 @@ static void late_while_written(void)
 	for (unsigned i = 0; i < 20; i++) {
 		CHECK_RC(0, says(calls, 30, 1, 0));
 		CHECK(hears(slow, 30, 1));
-		CHECK_RC(0, mdg_reserve(slow, 30, &place, 0));
+		CHECK_RC(0, mdg_channel_reserve(slow, 30, &place, 0));
 		fill(place, 30, 2);
-		CHECK_RC(-ETIMEDOUT, mdg_recv(calls, NULL, 0, NULL, mdg_deadline(100000)));
+		CHECK_RC(-ETIMEDOUT, mdg_channel_recv(calls, NULL, 0, NULL, mdg_deadline(100000)));
 		/* It may ask again at once, or when the server has ended. */
 		int rc = says(calls, 31, 3, 0);
 		CHECK(rc == 0 || rc == -EAGAIN || rc == -EBUSY);
-		int late = mdg_commit(slow, 30);
+		int late = mdg_channel_commit(slow, 30);
 		if (rc == 0)
 			CHECK_RC(-ECANCELED, late);
 		else
@@ -273,7 +274,7 @@ static void late_while_written(void)
 			CHECK_RC(0, says(calls, 31, 3, 0));
 		}
 		CHECK(hears(quick, 31, 3));
-		CHECK_RC(-EAGAIN, mdg_peek(calls, &(struct mdg_message){ 0 }, 0));
+		CHECK_RC(-EAGAIN, mdg_channel_peek(calls, &(struct mdg_message){ 0 }, 0));
 		CHECK_RC(0, says(quick, 32, 4, 0));
 		CHECK(hears(calls, 32, 4));
 	}
@@ -294,9 +295,9 @@ static void serve_and_die(void *argument)
 	if (*way == TAKES)
 		CHECK(hears(serves, 50, 1));
 	else
-		CHECK_RC(0, mdg_peek(serves, &(struct mdg_message){ 0 }, GRACE));
+		CHECK_RC(0, mdg_channel_peek(serves, &(struct mdg_message){ 0 }, GRACE));
 	if (*way == WRITES) {
-		CHECK_RC(0, mdg_reserve(serves, 100, &place, 0));
+		CHECK_RC(0, mdg_channel_reserve(serves, 100, &place, 0));
 		fill(place, 50, 7);
 	}
 	if (check_failures != 0)
@@ -312,9 +313,9 @@ static void server_killed(void)
 		pid_t pid = start(serve_and_die, &way);
 		CHECK(reaches(word, 1));
 		CHECK_RC(0, says(calls, 50, 1, 0));
-		CHECK_RC(MDG_PEER_DIED, mdg_recv(calls, NULL, 0, NULL, GRACE));
+		CHECK_RC(MDG_PEER_DIED, mdg_channel_recv(calls, NULL, 0, NULL, GRACE));
 		CHECK(WIFSIGNALED(ended(pid)));
-		CHECK_RC(-EINVAL, mdg_recv(calls, NULL, 0, NULL, GRACE));
+		CHECK_RC(-EINVAL, mdg_channel_recv(calls, NULL, 0, NULL, GRACE));
 		/* It is not done twice. */
 		mdg_channel *serves = server();
 		CHECK(hears_nothing(serves));
@@ -335,7 +336,7 @@ static void call_and_die(void *argument)
 	CHECK_RC(0, says(calls, 50, 1, 0));
 	atomic_store(word, 1);
 	if (*waits)
-		(void)mdg_recv(calls, NULL, 0, NULL, MDG_FOREVER);
+		(void)mdg_channel_recv(calls, NULL, 0, NULL, MDG_FOREVER);
 	for (;;)
 		pause();
 }
@@ -362,7 +363,7 @@ static void caller_gone(void)
 		CHECK(reaches(word, 1));
 		bool writes = i >= 2 && i != 4;
 		if (writes)
-			CHECK_RC(0, mdg_reserve(serves, 10, &place, 0));
+			CHECK_RC(0, mdg_channel_reserve(serves, 10, &place, 0));
 		if (leaves) {
 			atomic_store(word, 2);
 			CHECK(ended_well(pid));
@@ -370,13 +371,13 @@ static void caller_gone(void)
 			killed(pid);
 			(void)info_of(serves); /* finds the dead, as who waits does */
 		}
-		int rc = writes ? mdg_commit(serves, 10) : says(serves, 10, 1, 0);
+		int rc = writes ? mdg_channel_commit(serves, 10) : says(serves, 10, 1, 0);
 		if (!CHECK(rc == MDG_PEER_DIED || (leaves && rc == -ECANCELED)))
 			fprintf(stderr, "%d in round %u\n", rc, i);
-		CHECK_RC(-EINVAL, mdg_release(serves)); /* it is released */
+		CHECK_RC(-EINVAL, mdg_channel_release(serves)); /* it is released */
 		/* The next one in its place gets none of it. */
 		mdg_channel *calls = caller();
-		CHECK_RC(-EINVAL, mdg_recv(calls, NULL, 0, NULL, 0));
+		CHECK_RC(-EINVAL, mdg_channel_recv(calls, NULL, 0, NULL, 0));
 		CHECK_RC(0, says(calls, 10, 2, 0));
 		CHECK(hears_nothing(calls));
 		CHECK(hears(serves, 10, 2));
@@ -420,13 +421,14 @@ static void serve_many(void *argument)
 	unsigned char request[40], reply[40];
 	(void)argument;
 	while (atomic_load(word) < CALLERS) {
-		int rc = mdg_recv(serves, request, sizeof request, NULL, mdg_deadline(5000000));
+		int rc = mdg_channel_recv(serves, request, sizeof request, NULL,
+		                          mdg_deadline(5000000));
 		if (rc == -ETIMEDOUT)
 			continue;
 		if (!CHECK_RC(40, rc))
 			break;
 		answer(request, reply);
-		CHECK_RC(0, mdg_send(serves, reply, sizeof reply, GRACE));
+		CHECK_RC(0, mdg_channel_send(serves, reply, sizeof reply, GRACE));
 	}
 	mdg_channel_close(serves);
 }

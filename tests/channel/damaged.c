@@ -87,23 +87,23 @@ static void talk(mdg_channel *channel)
 		                       { .data = bytes, .size = 60 },
 		                       { .data = bytes, .size = 0 } };
 	void *data = NULL;
-	(void)SAY(mdg_send(channel, bytes, 20, 0));
-	(void)SAY(mdg_send(channel, bytes, CAPACITY, soon()));
-	if (SAY(mdg_reserve(channel, 100, &data, 0)) == 0) {
+	(void)SAY(mdg_channel_send(channel, bytes, 20, 0));
+	(void)SAY(mdg_channel_send(channel, bytes, CAPACITY, soon()));
+	if (SAY(mdg_channel_reserve(channel, 100, &data, 0)) == 0) {
 		is_inside(channel, &(struct mdg_message){ .data = data, .size = 100 });
 		memset(data, 0xff, 100);
-		(void)SAY(mdg_commit(channel, 30));
+		(void)SAY(mdg_channel_commit(channel, 30));
 	}
-	if (SAY(mdg_reserve(channel, CAPACITY, &data, 0)) == 0)
-		(void)SAY(mdg_cancel(channel));
-	(void)SAY(mdg_send_many(channel, many, 3, 0));
-	int got = SAY(mdg_reserve_many(channel, many, 3, 0));
+	if (SAY(mdg_channel_reserve(channel, CAPACITY, &data, 0)) == 0)
+		(void)SAY(mdg_channel_cancel(channel));
+	(void)SAY(mdg_channel_send_many(channel, many, 3, 0));
+	int got = SAY(mdg_channel_reserve_many(channel, many, 3, 0));
 	for (int i = 0; i < got; i++) {
 		is_inside(channel, &many[i]);
 		memset(many[i].data, 0xa5, many[i].size);
 	}
 	if (got > 0)
-		(void)SAY(mdg_commit_many(channel, many, (unsigned)got));
+		(void)SAY(mdg_channel_commit_many(channel, many, (unsigned)got));
 }
 
 /* Copies, with bytes behind the room that have to stay. */
@@ -112,7 +112,7 @@ static void receive(mdg_channel *channel, size_t room, uint64_t deadline)
 	unsigned char bytes[ROOM + 16];
 	struct mdg_message message;
 	memset(bytes, 0x5a, sizeof bytes);
-	int rc = SAY(mdg_recv(channel, bytes, room, &message, deadline));
+	int rc = SAY(mdg_channel_recv(channel, bytes, room, &message, deadline));
 	CHECK(rc <= (int)room);
 	for (size_t i = room; i < sizeof bytes; i++)
 		if (!CHECK(bytes[i] == 0x5a))
@@ -123,22 +123,22 @@ static void listen(mdg_channel *channel)
 {
 	unsigned char bytes[3][ROOM];
 	struct mdg_message many[3];
-	(void)SAY(mdg_release(channel));
+	(void)SAY(mdg_channel_release(channel));
 	receive(channel, ROOM, 0);
 	receive(channel, 3, 0);
-	if (SAY(mdg_peek(channel, many, soon())) == 0) {
+	if (SAY(mdg_channel_peek(channel, many, soon())) == 0) {
 		is_inside(channel, many);
-		(void)SAY(mdg_release(channel));
+		(void)SAY(mdg_channel_release(channel));
 	}
-	int got = SAY(mdg_peek_many(channel, many, 3, 0));
+	int got = SAY(mdg_channel_peek_many(channel, many, 3, 0));
 	for (int i = 0; i < got; i++)
 		is_inside(channel, &many[i]);
-	(void)SAY(mdg_release(channel));
+	(void)SAY(mdg_channel_release(channel));
 	for (int i = 0; i < 3; i++)
 		many[i] = (struct mdg_message){ .data = bytes[i], .size = ROOM };
-	(void)SAY(mdg_recv_many(channel, many, 3, 0));
+	(void)SAY(mdg_channel_recv_many(channel, many, 3, 0));
 	for (int i = 0; i < 8; i++)
-		if (SAY(mdg_recv(channel, bytes[0], ROOM, NULL, 0)) < 0)
+		if (SAY(mdg_channel_recv(channel, bytes[0], ROOM, NULL, 0)) < 0)
 			break;
 }
 
@@ -148,23 +148,23 @@ static void ask_and_serve(mdg_channel *calls, mdg_channel *serves)
 	struct mdg_message message;
 	void *data = NULL;
 	receive(calls, ROOM, 0);
-	(void)SAY(mdg_send(serves, bytes, 20, 0));
-	(void)SAY(mdg_send(calls, bytes, 30, soon()));
-	if (SAY(mdg_peek(serves, &message, 0)) == 0)
+	(void)SAY(mdg_channel_send(serves, bytes, 20, 0));
+	(void)SAY(mdg_channel_send(calls, bytes, 30, soon()));
+	if (SAY(mdg_channel_peek(serves, &message, 0)) == 0)
 		is_inside(serves, &message);
-	if (SAY(mdg_reserve(serves, CAPACITY, &data, 0)) == 0) {
+	if (SAY(mdg_channel_reserve(serves, CAPACITY, &data, 0)) == 0) {
 		is_inside(serves, &(struct mdg_message){ .data = data, .size = CAPACITY });
 		memset(data, 0xff, CAPACITY);
-		(void)SAY(mdg_commit(serves, 40));
+		(void)SAY(mdg_channel_commit(serves, 40));
 	}
-	if (SAY(mdg_peek(calls, &message, 0)) == 0) {
+	if (SAY(mdg_channel_peek(calls, &message, 0)) == 0) {
 		is_inside(calls, &message);
-		(void)SAY(mdg_release(calls));
+		(void)SAY(mdg_channel_release(calls));
 	}
-	(void)SAY(mdg_release(serves));
-	(void)SAY(mdg_call(calls, bytes, CAPACITY, bytes, ROOM, NULL, soon()));
+	(void)SAY(mdg_channel_release(serves));
+	(void)SAY(mdg_channel_call(calls, bytes, CAPACITY, bytes, ROOM, NULL, soon()));
 	receive(serves, ROOM, 0);
-	(void)SAY(mdg_send(serves, bytes, CAPACITY, 0));
+	(void)SAY(mdg_channel_send(serves, bytes, CAPACITY, 0));
 	receive(calls, ROOM, 0);
 }
 
@@ -226,21 +226,21 @@ static void prepare(struct pair pair, unsigned round)
 	unsigned char bytes[ROOM] = { 0 };
 	struct mdg_message message;
 	for (unsigned i = round % 5; i > 0; i--) {
-		CHECK_RC(0, mdg_send(pair.talker, bytes, 90, 0));
-		CHECK_RC(90, mdg_recv(pair.listener, bytes, ROOM, NULL, 0));
+		CHECK_RC(0, mdg_channel_send(pair.talker, bytes, 90, 0));
+		CHECK_RC(90, mdg_channel_recv(pair.listener, bytes, ROOM, NULL, 0));
 		if (kind->kind == MDG_CALL) {
-			CHECK_RC(0, mdg_send(pair.listener, bytes, 10, 0));
-			CHECK_RC(10, mdg_recv(pair.talker, bytes, ROOM, NULL, 0));
+			CHECK_RC(0, mdg_channel_send(pair.listener, bytes, 10, 0));
+			CHECK_RC(10, mdg_channel_recv(pair.talker, bytes, ROOM, NULL, 0));
 		}
 	}
-	CHECK_RC(0, mdg_send(pair.talker, bytes, 30, 0));
+	CHECK_RC(0, mdg_channel_send(pair.talker, bytes, 30, 0));
 	if (round % 2 == 0)
-		CHECK_RC(0, mdg_peek(pair.listener, &message, 0));
+		CHECK_RC(0, mdg_channel_peek(pair.listener, &message, 0));
 	if (kind->kind == MDG_CALL)
 		return;
-	CHECK_RC(0, mdg_send(pair.talker, bytes, 70, 0));
+	CHECK_RC(0, mdg_channel_send(pair.talker, bytes, 70, 0));
 	if (round / 2 % 2 == 0)
-		CHECK_RC(0, mdg_reserve(pair.talker, 40, &(void *){ NULL }, 0));
+		CHECK_RC(0, mdg_channel_reserve(pair.talker, 40, &(void *){ NULL }, 0));
 }
 
 static void end_of(struct pair pair)
@@ -257,7 +257,7 @@ static void end_of(struct pair pair)
 static void use_it(struct pair pair)
 {
 	if (pick(2) == 0 && kind->kind != MDG_CALL)
-		(void)SAY(mdg_commit(pair.talker, 10));
+		(void)SAY(mdg_channel_commit(pair.talker, 10));
 	use(pair.talker, pair.listener);
 	mdg_channel *talks = try_open(MDG_TALKER, 0);
 	mdg_channel *listens = try_open(MDG_LISTENER, MDG_CHANNEL_EXISTING);
@@ -435,34 +435,35 @@ static void lengths(void *unused)
 	for (unsigned i = 0; i < 16 * COUNT && check_failures == 0; i++) {
 		struct mdg_message message;
 		uint64_t word = 0;
-		CHECK_RC(0, mdg_send(pair.talker, &word, sizeof word, 0));
+		CHECK_RC(0, mdg_channel_send(pair.talker, &word, sizeof word, 0));
 		uint64_t offset = position % pair.talker->ring_size;
 		struct mdg__record *record = (void *)(pair.talker->ring + offset);
 		uint32_t size = atomic_load(&record->size);
 		place->offset = (uint32_t)offset + 4;
 		place->value = sizes[i % COUNT];
 		atomic_store(&record->size, sizes[i % COUNT]);
-		if (SAY(mdg_peek(pair.listener, &message, 0)) == 0) {
+		if (SAY(mdg_channel_peek(pair.listener, &message, 0)) == 0) {
 			is_inside(pair.listener, &message);
 			atomic_store(&record->size, size);
 		} else {
 			atomic_store(&record->size, size);
-			if (!CHECK_RC(0, mdg_peek(pair.listener, &message, 0)))
+			if (!CHECK_RC(0, mdg_channel_peek(pair.listener, &message, 0)))
 				break;
 		}
-		(void)SAY(mdg_release(pair.listener));
+		(void)SAY(mdg_channel_release(pair.listener));
 		if (kind->kind == MDG_CALL)
-			(void)SAY(mdg_recv(pair.talker, NULL, 0, NULL, 0));
+			(void)SAY(mdg_channel_recv(pair.talker, NULL, 0, NULL, 0));
 		/* It may have gone as far as it believed: both begin anew. */
 		end_of(pair);
 		pair = open_both();
 		position = 0;
 		for (unsigned j = 0; j <= i / COUNT; j++, position += 64) {
-			CHECK_RC(0, mdg_send(pair.talker, &word, sizeof word, 0));
-			CHECK_RC(0, mdg_peek(pair.listener, &message, 0));
-			CHECK_RC(0, mdg_release(pair.listener));
+			CHECK_RC(0, mdg_channel_send(pair.talker, &word, sizeof word, 0));
+			CHECK_RC(0, mdg_channel_peek(pair.listener, &message, 0));
+			CHECK_RC(0, mdg_channel_release(pair.listener));
 			if (kind->kind == MDG_CALL)
-				CHECK_RC(-ECANCELED, mdg_recv(pair.talker, NULL, 0, NULL, 0));
+				CHECK_RC(-ECANCELED,
+				         mdg_channel_recv(pair.talker, NULL, 0, NULL, 0));
 		}
 	}
 	end_of(pair);

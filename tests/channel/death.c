@@ -48,7 +48,7 @@ static void reserves(mdg_channel *talks, mdg_channel *listens)
 {
 	void *place;
 	(void)listens;
-	CHECK_RC(0, mdg_reserve(talks, 100, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(talks, 100, &place, 0));
 }
 
 /* Behind what was reserved. */
@@ -64,7 +64,7 @@ static void holds(mdg_channel *talks, mdg_channel *listens)
 {
 	if (talks != NULL)
 		CHECK_RC(0, says(talks, 30, 4, 0));
-	CHECK_RC(0, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+	CHECK_RC(0, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 }
 
 static void hears_again(mdg_channel *talks, mdg_channel *listens)
@@ -102,7 +102,7 @@ static void asks(mdg_channel *talks, mdg_channel *listens)
 	(void)listens;
 	CHECK_RC(0, says(talks, 30, 4, 0));
 	about_to_wait();
-	CHECK_RC(MDG_PEER_DIED, mdg_recv(talks, NULL, 0, NULL, GRACE));
+	CHECK_RC(MDG_PEER_DIED, mdg_channel_recv(talks, NULL, 0, NULL, GRACE));
 	now_through();
 }
 

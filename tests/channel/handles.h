@@ -98,7 +98,7 @@ static inline int says(mdg_channel *channel, size_t size, uint64_t number, uint6
 {
 	static unsigned char bytes[LETTER_MOST];
 	fill(bytes, size, number);
-	return mdg_send(channel, bytes, size, deadline);
+	return mdg_channel_send(channel, bytes, size, deadline);
 }
 
 /* Receives one that has to be that. */
@@ -106,7 +106,7 @@ static inline bool hears_with(mdg_channel *channel, size_t size, uint64_t number
 {
 	static unsigned char bytes[LETTER_MOST];
 	struct mdg_message message = { .flags = UINT32_MAX };
-	int rc = mdg_recv(channel, bytes, sizeof bytes, &message, GRACE);
+	int rc = mdg_channel_recv(channel, bytes, sizeof bytes, &message, GRACE);
 	return CHECK_RC((int)size, rc) && CHECK(message.size == size && message.data == bytes) &&
 	       CHECK(message.flags == flags) && CHECK(is_filled(bytes, size, number));
 }
@@ -120,8 +120,8 @@ static inline bool hears_nothing(mdg_channel *channel)
 {
 	unsigned char byte;
 	struct mdg_message message;
-	return CHECK_RC(-EAGAIN, mdg_recv(channel, &byte, 1, NULL, 0)) &&
-	       CHECK_RC(-EAGAIN, mdg_peek(channel, &message, 0));
+	return CHECK_RC(-EAGAIN, mdg_channel_recv(channel, &byte, 1, NULL, 0)) &&
+	       CHECK_RC(-EAGAIN, mdg_channel_peek(channel, &message, 0));
 }
 
 /* ---- one of each ------------------------------------------------------------------------ */

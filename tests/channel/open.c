@@ -326,20 +326,20 @@ static void wait_until_removed(void *argument)
 	unsigned char bytes[100] = { 0 };
 	int rc = 0;
 	if (waiter->role == MDG_TALKER && waiter->what == 0)
-		while (mdg_send(channel, bytes, sizeof bytes, 0) == 0)
+		while (mdg_channel_send(channel, bytes, sizeof bytes, 0) == 0)
 			;
 	atomic_store(&board->word, 1);
 	switch (waiter->what) {
 	case 0:
 		rc = waiter->role == MDG_TALKER
-		             ? mdg_send(channel, bytes, sizeof bytes, MDG_FOREVER)
-		             : mdg_recv(channel, bytes, sizeof bytes, NULL, MDG_FOREVER);
+		             ? mdg_channel_send(channel, bytes, sizeof bytes, MDG_FOREVER)
+		             : mdg_channel_recv(channel, bytes, sizeof bytes, NULL, MDG_FOREVER);
 		break;
 	case 1:
 		rc = mdg_channel_event(channel, &event, MDG_FOREVER);
 		break;
 	default:
-		rc = mdg_call(channel, bytes, 10, bytes, 10, NULL, MDG_FOREVER);
+		rc = mdg_channel_call(channel, bytes, 10, bytes, 10, NULL, MDG_FOREVER);
 		break;
 	}
 	CHECK_RC(-EIDRM, rc);

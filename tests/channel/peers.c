@@ -80,10 +80,11 @@ static void talk(void)
 		unsigned char bytes[SIZE_MOST];
 		void *place = bytes;
 		if (number % 3 == 0)
-			CHECK_RC(0, mdg_reserve(talks, size_of(number), &place, GRACE));
+			CHECK_RC(0, mdg_channel_reserve(talks, size_of(number), &place, GRACE));
 		write_numbered(place, number);
-		CHECK_RC(0, number % 3 == 0 ? mdg_commit(talks, size_of(number))
-		                            : mdg_send(talks, place, size_of(number), GRACE));
+		CHECK_RC(0, number % 3 == 0
+		                    ? mdg_channel_commit(talks, size_of(number))
+		                    : mdg_channel_send(talks, place, size_of(number), GRACE));
 		if (number % 300 == 0)
 			nap_ms(1); /* so that some fall asleep */
 	}
@@ -103,8 +104,8 @@ static void listen_by(mdg_channel *listens, int fd)
 		if (fd >= 0 && !last && poll(&ask, 1, 5) == 0)
 			continue;
 		uint64_t deadline = last || fd >= 0 ? 0 : mdg_deadline(5000000);
-		int rc = peeks ? mdg_peek(listens, &message, deadline)
-		               : mdg_recv(listens, bytes, sizeof bytes, &message, deadline);
+		int rc = peeks ? mdg_channel_peek(listens, &message, deadline)
+		               : mdg_channel_recv(listens, bytes, sizeof bytes, &message, deadline);
 		if (rc == -EAGAIN && last)
 			break;
 		if (rc == -EAGAIN || rc == -ETIMEDOUT)
@@ -113,7 +114,7 @@ static void listen_by(mdg_channel *listens, int fd)
 		(void)read_numbered(&message);
 		atomic_fetch_add(&board->received, 1);
 		if (peeks)
-			CHECK_RC(0, mdg_release(listens));
+			CHECK_RC(0, mdg_channel_release(listens));
 	}
 	mdg_channel_close(listens);
 }
@@ -138,8 +139,8 @@ static void ask(void)
 		unsigned char bytes[SIZE_MOST];
 		struct mdg_message reply = { 0 };
 		write_numbered(bytes, number);
-		int rc =
-			mdg_call(calls, bytes, size_of(number), bytes, sizeof bytes, &reply, GRACE);
+		int rc = mdg_channel_call(calls, bytes, size_of(number), bytes, sizeof bytes,
+		                          &reply, GRACE);
 		CHECK(rc >= 0 && read_numbered(&reply) == (number + 1) % EACH);
 	}
 	atomic_fetch_sub(&board->talking, 1);
@@ -152,14 +153,14 @@ static void serve(void)
 	while (atomic_load(&board->talking) > 0 && check_failures == 0) {
 		struct mdg_message message;
 		void *place = NULL;
-		int rc = mdg_peek(serves, &message, mdg_deadline(5000000));
+		int rc = mdg_channel_peek(serves, &message, mdg_deadline(5000000));
 		if (rc == -ETIMEDOUT)
 			continue;
 		CHECK_RC(0, rc);
 		uint32_t number = (read_numbered(&message) + 1) % EACH;
-		CHECK_RC(0, mdg_reserve(serves, size_of(number), &place, GRACE));
+		CHECK_RC(0, mdg_channel_reserve(serves, size_of(number), &place, GRACE));
 		write_numbered(place, number);
-		CHECK_RC(0, mdg_commit(serves, size_of(number)));
+		CHECK_RC(0, mdg_channel_commit(serves, size_of(number)));
 		atomic_fetch_add(&board->received, 1);
 	}
 	mdg_channel_close(serves);
@@ -178,7 +179,7 @@ static void hold(void)
 {
 	mdg_channel *talks = talker(), *listens = listener();
 	CHECK_RC(0, says(talks, 50, 5, 0));
-	CHECK_RC(0, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+	CHECK_RC(0, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 	stay();
 }
 
@@ -193,7 +194,7 @@ static void hear_again(void)
 static void reserve(void)
 {
 	mdg_channel *talks = talker();
-	CHECK_RC(0, mdg_reserve(talks, 100, &(void *){ NULL }, 0));
+	CHECK_RC(0, mdg_channel_reserve(talks, 100, &(void *){ NULL }, 0));
 	stay();
 }
 
@@ -212,7 +213,7 @@ static void serve_and_stay(void)
 	mdg_channel *serves = listener();
 	atomic_store(&board->told, 1); /* it may be asked */
 	CHECK(hears(serves, 70, 7));
-	CHECK_RC(0, mdg_reserve(serves, 100, &(void *){ NULL }, 0));
+	CHECK_RC(0, mdg_channel_reserve(serves, 100, &(void *){ NULL }, 0));
 	stay();
 }
 
@@ -221,7 +222,7 @@ static void ask_one_that_dies(void)
 	mdg_channel *calls = talker();
 	CHECK(reaches(&board->told, 1));
 	CHECK_RC(0, says(calls, 70, 7, 0));
-	CHECK_RC(MDG_PEER_DIED, mdg_recv(calls, NULL, 0, NULL, GRACE));
+	CHECK_RC(MDG_PEER_DIED, mdg_channel_recv(calls, NULL, 0, NULL, GRACE));
 	mdg_channel_close(calls);
 }
 

@@ -39,7 +39,7 @@ static bool becomes_unreadable(mdg_channel *listens, unsigned talkers)
 {
 	int fd = fd_of(listens);
 	for (unsigned i = 0; i < talkers && is_readable(fd, 0); i++)
-		CHECK_RC(-EAGAIN, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+		CHECK_RC(-EAGAIN, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 	return !is_readable(fd, 0);
 }
 
@@ -63,12 +63,12 @@ static void when_and_only_when(unsigned kind)
 				CHECK(hears(listens, 30, i));
 				continue;
 			}
-			CHECK_RC(0, mdg_peek(listens, &message, 0));
+			CHECK_RC(0, mdg_channel_peek(listens, &message, 0));
 			CHECK(is_filled(message.data, 30, i));
-			CHECK_RC(0, mdg_release(listens));
+			CHECK_RC(0, mdg_channel_release(listens));
 		}
 		if (round % 2 == 0)
-			CHECK_RC(-EAGAIN, mdg_peek(listens, &message, 0));
+			CHECK_RC(-EAGAIN, mdg_channel_peek(listens, &message, 0));
 		CHECK(!is_readable(fd, 0));
 	}
 	/* What was there before it was asked for. */
@@ -82,10 +82,10 @@ static void when_and_only_when(unsigned kind)
 	CHECK(!is_readable(fd, 0));
 	/* A reservation is nothing yet, and what is cancelled never becomes something. */
 	void *place = NULL;
-	CHECK_RC(0, mdg_reserve(talks, 10, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(talks, 10, &place, 0));
 	CHECK(!is_readable(fd, 0));
 	fill(place, 10, 4);
-	CHECK_RC(0, mdg_commit(talks, 10));
+	CHECK_RC(0, mdg_channel_commit(talks, 10));
 	CHECK(is_readable(fd, GRACE_MS));
 	CHECK(hears(listens, 10, 4));
 	CHECK_RC(-EPERM, mdg_channel_fd(talks));
@@ -106,9 +106,9 @@ static void of_a_call(void)
 		CHECK(hears(serves, 10, 1));
 		CHECK(!is_readable(serving, 0) && !is_readable(calling, 0));
 		if (round % 4 == 3) { /* a refusal is a reply, too */
-			CHECK_RC(0, mdg_release(serves));
+			CHECK_RC(0, mdg_channel_release(serves));
 			CHECK(is_readable(calling, GRACE_MS));
-			CHECK_RC(-ECANCELED, mdg_recv(calls, NULL, 0, NULL, 0));
+			CHECK_RC(-ECANCELED, mdg_channel_recv(calls, NULL, 0, NULL, 0));
 		} else {
 			CHECK_RC(0, says(serves, 20, 2, 0));
 			CHECK(is_readable(calling, GRACE_MS));
@@ -170,7 +170,7 @@ static void talk(void *argument)
 	const unsigned *kind = argument;
 	mdg_channel *talks = talker_of("poll", *kind, 0);
 	for (unsigned i = 0; i < EACH; i++) {
-		CHECK_RC(0, mdg_send(talks, &i, sizeof i, GRACE));
+		CHECK_RC(0, mdg_channel_send(talks, &i, sizeof i, GRACE));
 		if (draw(4) == 0)
 			pause_us(draw(60));
 	}
@@ -184,8 +184,8 @@ static void ping(void *argument)
 	mdg_channel *calls = talker_of("poll", MDG_CALL, 0);
 	int fd = fd_of(calls);
 	for (unsigned i = 0; i < EACH; i++) {
-		CHECK_RC(0, mdg_send(calls, &i, sizeof i, GRACE));
-		while (mdg_recv(calls, &answer, sizeof answer, NULL, 0) == -EAGAIN)
+		CHECK_RC(0, mdg_channel_send(calls, &i, sizeof i, GRACE));
+		while (mdg_channel_recv(calls, &answer, sizeof answer, NULL, 0) == -EAGAIN)
 			if (!CHECK(is_readable(fd, GRACE_MS)))
 				return;
 		CHECK(answer == ~i);
@@ -207,12 +207,12 @@ static void nothing_is_missed(unsigned kind)
 			break;
 		/* Sometimes all that is there, sometimes one. */
 		for (unsigned i = draw(2) == 0 ? 1 : 1000; i > 0; i--) {
-			if (mdg_recv(listens, &number, sizeof number, NULL, 0) < 0)
+			if (mdg_channel_recv(listens, &number, sizeof number, NULL, 0) < 0)
 				break;
 			got++;
 			number = ~number;
 			if (kind == MDG_CALL)
-				CHECK_RC(0, mdg_send(listens, &number, sizeof number, 0));
+				CHECK_RC(0, mdg_channel_send(listens, &number, sizeof number, 0));
 		}
 	}
 	for (unsigned i = 0; i < talkers; i++)
@@ -227,7 +227,7 @@ static void poll_and_die(void *argument)
 	const unsigned *kind = argument;
 	mdg_channel *listens = listener_of("poll", *kind, CAPACITY);
 	int fd = fd_of(listens);
-	CHECK_RC(-EAGAIN, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+	CHECK_RC(-EAGAIN, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 	atomic_store(word, 1);
 	(void)is_readable(fd, GRACE_MS);
 }
@@ -283,7 +283,7 @@ static void server_dies(void)
 	killed(pid);
 	(void)info_of(calls); /* finds the dead */
 	CHECK(is_readable(fd, GRACE_MS));
-	CHECK_RC(MDG_PEER_DIED, mdg_recv(calls, NULL, 0, NULL, 0));
+	CHECK_RC(MDG_PEER_DIED, mdg_channel_recv(calls, NULL, 0, NULL, 0));
 	CHECK(!is_readable(fd, 0));
 	mdg_channel_close(calls);
 	remove_channel("poll");
@@ -398,7 +398,7 @@ static void talk_between_stops(void *argument)
 	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
 		_exit(77);
 	kill(self, SIGSTOP);
-	int rc = mdg_send(talks, bytes, sizeof bytes, MDG_FOREVER);
+	int rc = mdg_channel_send(talks, bytes, sizeof bytes, MDG_FOREVER);
 	kill(self, SIGSTOP);
 	CHECK_RC(0, rc);
 	mdg_channel_close(talks);
@@ -420,7 +420,7 @@ static void poll_once(void *argument)
 	const unsigned *kind = argument;
 	mdg_channel *listens = listener_of("poll", *kind, CAPACITY);
 	int fd = fd_of(listens);
-	CHECK_RC(-EAGAIN, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+	CHECK_RC(-EAGAIN, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 	atomic_store(word, 1);
 	CHECK(is_readable(fd, GRACE_MS));
 	CHECK(hears(listens, 10, 1));

@@ -36,13 +36,13 @@ static void each_to_one(void)
 		for (unsigned i = 0; i < MANY; i++)
 			CHECK_RC(0, says(talks, 300, i, 0));
 		for (unsigned i = 0; i < MANY; i++) {
-			CHECK_RC(0, mdg_peek(listens[i], &held[i], 0));
+			CHECK_RC(0, mdg_channel_peek(listens[i], &held[i], 0));
 			CHECK(held[i].sequence == round * MANY + i && held[i].flags == 0);
 			CHECK(is_filled(held[i].data, held[i].size, i));
 		}
 		/* Given back in another order. */
 		for (unsigned i = 0; i < MANY; i++)
-			CHECK_RC(0, mdg_release(listens[(i + round) % MANY]));
+			CHECK_RC(0, mdg_channel_release(listens[(i + round) % MANY]));
 	}
 	for (unsigned i = 0; i < MANY; i++)
 		CHECK(hears_nothing(listens[i]));
@@ -66,7 +66,7 @@ static void kept(void)
 	CHECK_RC(MANY + 1, mdg_channel_peers(listens, peers, MANY + 1));
 	uint32_t place[MANY] = { 0 };
 	for (unsigned i = 0; i < 3 * MANY; i++) {
-		CHECK_RC(100, mdg_recv(listens, bytes, sizeof bytes, &message, 0));
+		CHECK_RC(100, mdg_channel_recv(listens, bytes, sizeof bytes, &message, 0));
 		CHECK(is_filled(bytes, 100, i) && message.sequence == i);
 		if (i < MANY)
 			place[i] = message.talker;
@@ -90,15 +90,15 @@ static void reserved_side_by_side(void)
 	mdg_channel *first = talker(), *second = talker(), *listens = listener();
 	for (unsigned round = 0; round < 40; round++) {
 		void *one = NULL, *other = NULL;
-		CHECK_RC(0, mdg_reserve(first, 500, &one, 0));
-		CHECK_RC(0, mdg_reserve(second, 200, &other, 0));
+		CHECK_RC(0, mdg_channel_reserve(first, 500, &one, 0));
+		CHECK_RC(0, mdg_channel_reserve(second, 200, &other, 0));
 		fill(one, 500, 1);
 		fill(other, 200, 2);
-		CHECK_RC(0, mdg_commit(second, 200));
+		CHECK_RC(0, mdg_channel_commit(second, 200));
 		CHECK_RC(0, says(second, 10, 3, 0));
 		CHECK(hears_nothing(listens));
 		bool cancelled = round % 2 == 1;
-		CHECK_RC(0, cancelled ? mdg_cancel(first) : mdg_commit(first, 500));
+		CHECK_RC(0, cancelled ? mdg_channel_cancel(first) : mdg_channel_commit(first, 500));
 		if (!cancelled)
 			CHECK(hears(listens, 500, 1));
 		CHECK(hears(listens, 200, 2));
@@ -118,14 +118,14 @@ static void numbers(void)
 	struct mdg_message message;
 	void *place;
 	CHECK_RC(0, says(first, 1, 0, 0));
-	CHECK_RC(0, mdg_reserve(first, 100, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(first, 100, &place, 0));
 	CHECK_RC(0, says(second, 1, 0, 0));
-	CHECK_RC(0, mdg_cancel(first));
+	CHECK_RC(0, mdg_channel_cancel(first));
 	CHECK_RC(0, says(second, 1, 0, 0));
 	for (unsigned i = 0; i < 3; i++) {
-		CHECK_RC(0, mdg_peek(listens, &message, 0));
+		CHECK_RC(0, mdg_channel_peek(listens, &message, 0));
 		CHECK(message.sequence == i + (i > 0) && message.missed == 0);
-		CHECK_RC(0, mdg_release(listens));
+		CHECK_RC(0, mdg_channel_release(listens));
 	}
 	CHECK(info_of(first).sequence == 4);
 	mdg_channel_close(first);
@@ -143,19 +143,19 @@ static void left_holding(void)
 	for (unsigned round = 0; round < 20; round++) {
 		for (unsigned i = 0; i < 5; i++)
 			CHECK_RC(0, says(talks, 200, i, 0));
-		CHECK_RC(3, mdg_peek_many(leaves, messages, 3, 0));
+		CHECK_RC(3, mdg_channel_peek_many(leaves, messages, 3, 0));
 		CHECK(hears(stays, 200, 3));
 		mdg_channel_close(leaves);
 		unsigned seen = 0;
 		for (unsigned i = 0; i < 4; i++) {
-			CHECK_RC(0, mdg_peek(stays, messages, 0));
+			CHECK_RC(0, mdg_channel_peek(stays, messages, 0));
 			unsigned which = 0;
 			while (which < 5 && !is_filled(messages->data, 200, which))
 				which++;
 			CHECK((messages->flags == MDG_REDELIVERED) == (which < 3));
 			CHECK((seen & 1u << which) == 0);
 			seen |= 1u << which;
-			CHECK_RC(0, mdg_release(stays));
+			CHECK_RC(0, mdg_channel_release(stays));
 		}
 		CHECK(seen == 0x17);
 		CHECK(hears_nothing(stays));
@@ -174,16 +174,16 @@ static void too_large_for_one(void)
 	unsigned char byte;
 	CHECK_RC(0, says(talks, 100, 1, 0));
 	CHECK_RC(0, says(talks, 100, 2, 0));
-	CHECK_RC(-EMSGSIZE, mdg_recv(one, &byte, 1, NULL, 0));
+	CHECK_RC(-EMSGSIZE, mdg_channel_recv(one, &byte, 1, NULL, 0));
 	mdg_channel_close(one);
 	unsigned seen = 0;
 	for (unsigned i = 0; i < 2; i++) {
 		struct mdg_message message;
-		CHECK_RC(0, mdg_peek(other, &message, 0));
+		CHECK_RC(0, mdg_channel_peek(other, &message, 0));
 		unsigned which = is_filled(message.data, 100, 1) ? 1 : 2;
 		CHECK(is_filled(message.data, 100, which));
 		seen |= which;
-		CHECK_RC(0, mdg_release(other));
+		CHECK_RC(0, mdg_channel_release(other));
 	}
 	CHECK(seen == 3);
 	CHECK(hears_nothing(other));
@@ -198,11 +198,11 @@ static void die_holding(void *argument)
 	mdg_channel *listens = listener();
 	struct mdg_message messages[3];
 	unsigned char bytes[200];
-	CHECK_RC(*way == 0 ? 0 : 3, *way == 0 ? mdg_peek(listens, messages, 0)
-	                                      : mdg_peek_many(listens, messages, 3, 0));
+	CHECK_RC(*way == 0 ? 0 : 3, *way == 0 ? mdg_channel_peek(listens, messages, 0)
+	                                      : mdg_channel_peek_many(listens, messages, 3, 0));
 	if (*way == 2) { /* these have been worked on */
-		CHECK_RC(0, mdg_release(listens));
-		CHECK_RC(200, mdg_recv(listens, bytes, sizeof bytes, NULL, 0));
+		CHECK_RC(0, mdg_channel_release(listens));
+		CHECK_RC(200, mdg_channel_recv(listens, bytes, sizeof bytes, NULL, 0));
 	}
 	if (check_failures != 0)
 		_exit(1);
@@ -220,13 +220,13 @@ static void killed_holding(void)
 		unsigned seen = 0, marked = 0;
 		for (unsigned i = gone[way]; i < 6; i++) {
 			struct mdg_message message;
-			CHECK_RC(0, mdg_peek(listens, &message, GRACE));
+			CHECK_RC(0, mdg_channel_peek(listens, &message, GRACE));
 			for (unsigned j = 0; j < 6; j++)
 				if (is_filled(message.data, 200, j)) {
 					seen |= 1u << j;
 					marked |= (message.flags & MDG_REDELIVERED) << j;
 				}
-			CHECK_RC(0, mdg_release(listens));
+			CHECK_RC(0, mdg_channel_release(listens));
 		}
 		CHECK(seen == (0x3fu & ~((1u << gone[way]) - 1)));
 		CHECK(marked == (1u << held[way]) - 1);
@@ -243,7 +243,7 @@ static void held_is_in_the_way(void)
 	mdg_channel *talks = talker(), *holds = listener(), *listens = listener();
 	struct mdg_message held;
 	CHECK_RC(0, says(talks, 1000, 99, 0));
-	CHECK_RC(0, mdg_peek(holds, &held, 0));
+	CHECK_RC(0, mdg_channel_peek(holds, &held, 0));
 	unsigned count = 0;
 	while (says(talks, 500, count, 0) == 0 && count < 100) {
 		CHECK(hears(listens, 500, count));
@@ -251,7 +251,7 @@ static void held_is_in_the_way(void)
 	}
 	CHECK(count >= CAPACITY / 564 - 2 && count < 100);
 	CHECK(held.size == 1000 && is_filled(held.data, 1000, 99));
-	CHECK_RC(0, mdg_release(holds));
+	CHECK_RC(0, mdg_channel_release(holds));
 	CHECK_RC(0, says(talks, 500, 5, 0));
 	CHECK(hears(holds, 500, 5));
 	mdg_channel_close(holds);
@@ -282,7 +282,7 @@ static void talk(void *argument)
 		size_t size = sizeof letter + i % 500;
 		fill(bytes, size, i);
 		memcpy(bytes, &letter, sizeof letter);
-		CHECK_RC(0, mdg_send(talks, bytes, size, GRACE));
+		CHECK_RC(0, mdg_channel_send(talks, bytes, size, GRACE));
 	}
 	mdg_channel_close(talks);
 }
@@ -295,7 +295,7 @@ static void listen(void *argument)
 	while (atomic_load(&books->all) < TALKERS * EACH) {
 		struct mdg_message message;
 		struct letter letter;
-		int rc = mdg_peek(listens, &message, mdg_deadline(5000000));
+		int rc = mdg_channel_peek(listens, &message, mdg_deadline(5000000));
 		if (rc == -ETIMEDOUT)
 			continue;
 		if (!CHECK_RC(0, rc))
@@ -311,7 +311,7 @@ static void listen(void *argument)
 		CHECK(letter.number >= next[letter.talker]); /* in order */
 		next[letter.talker] = letter.number + 1;
 		CHECK(atomic_fetch_add(&books->got[letter.talker][letter.number], 1) == 0);
-		CHECK_RC(0, mdg_release(listens));
+		CHECK_RC(0, mdg_channel_release(listens));
 		atomic_fetch_add(&books->all, 1);
 	}
 	mdg_channel_close(listens);

@@ -54,11 +54,11 @@ static void talk(void *argument)
 		size_t size = size_of(number);
 		void *place = bytes;
 		if ((number + *way) % 3 == 0)
-			rc = mdg_reserve(talks, size, &place, GRACE);
+			rc = mdg_channel_reserve(talks, size, &place, GRACE);
 		fill(place, size, number);
 		if (rc == 0)
-			rc = place != bytes ? mdg_commit(talks, size)
-			                    : mdg_send(talks, place, size, GRACE);
+			rc = place != bytes ? mdg_channel_commit(talks, size)
+			                    : mdg_channel_send(talks, place, size, GRACE);
 		if (rc != 0)
 			fail("sending", number, rc);
 	}
@@ -86,13 +86,13 @@ static void listen(void *argument)
 	mdg_channel *listens = side(MDG_LISTENER);
 	struct mdg_message messages[5];
 	for (;;) {
-		int rc = *way % 2 == 0 ? mdg_peek(listens, messages, GRACE)
-		                       : mdg_peek_many(listens, messages, 5, GRACE);
+		int rc = *way % 2 == 0 ? mdg_channel_peek(listens, messages, GRACE)
+		                       : mdg_channel_peek_many(listens, messages, 5, GRACE);
 		if (rc < 0)
 			fail("receiving", atomic_load(&board->next), rc);
 		for (int i = 0; i < (*way % 2 == 0 ? 1 : rc); i++)
 			hear(&messages[i]);
-		rc = mdg_release(listens);
+		rc = mdg_channel_release(listens);
 		if (rc != 0)
 			fail("releasing", atomic_load(&board->next), rc);
 	}

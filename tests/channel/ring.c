@@ -18,20 +18,20 @@ static void one_size(struct pair pair, size_t size, uint64_t *sequence)
 	void *place = NULL;
 	/* Copied in and out. */
 	CHECK_RC(0, says(pair.talker, size, size, 0));
-	CHECK_RC((int)size, mdg_recv(pair.listener, bytes, size, &message, 0));
+	CHECK_RC((int)size, mdg_channel_recv(pair.listener, bytes, size, &message, 0));
 	CHECK(message.sequence == (*sequence)++ && message.size == size && message.data == bytes);
 	CHECK(message.missed == 0 && message.flags == 0 && is_filled(bytes, size, size));
 	/* Made and looked at in place. */
-	CHECK_RC(0, mdg_reserve(pair.talker, size, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(pair.talker, size, &place, 0));
 	CHECK((uintptr_t)place % 16 == 0);
 	fill(place, size, size + 1);
 	CHECK(hears_nothing(pair.listener));
-	CHECK_RC(0, mdg_commit(pair.talker, size));
+	CHECK_RC(0, mdg_channel_commit(pair.talker, size));
 	memset(&message, 0xa5, sizeof message);
-	CHECK_RC(0, mdg_peek(pair.listener, &message, 0));
+	CHECK_RC(0, mdg_channel_peek(pair.listener, &message, 0));
 	CHECK(message.sequence == (*sequence)++ && message.size == size);
 	CHECK(message.missed == 0 && message.flags == 0 && is_filled(message.data, size, size + 1));
-	CHECK_RC(0, mdg_release(pair.listener));
+	CHECK_RC(0, mdg_channel_release(pair.listener));
 }
 
 static void sizes(unsigned kind)
@@ -71,17 +71,17 @@ static void sizes(unsigned kind)
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
 			one_size(pair, some[i], &sequence);
-	CHECK_RC(-EMSGSIZE, mdg_send(pair.talker, large, CAPACITY + 1, GRACE));
-	CHECK_RC(-EMSGSIZE, mdg_send(pair.talker, large, SIZE_MAX, GRACE));
-	CHECK_RC(-EMSGSIZE, mdg_reserve(pair.talker, CAPACITY + 1, &place, GRACE));
-	CHECK_RC(-EMSGSIZE, mdg_reserve(pair.talker, SIZE_MAX - 15, &place, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_send(pair.talker, large, CAPACITY + 1, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_send(pair.talker, large, SIZE_MAX, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_reserve(pair.talker, CAPACITY + 1, &place, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_reserve(pair.talker, SIZE_MAX - 15, &place, GRACE));
 	CHECK(place == large);
-	CHECK_RC(-EMSGSIZE, mdg_send_many(pair.talker, &message, 1, GRACE));
-	CHECK_RC(-EMSGSIZE, mdg_reserve_many(pair.talker, &message, 1, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_send_many(pair.talker, &message, 1, GRACE));
+	CHECK_RC(-EMSGSIZE, mdg_channel_reserve_many(pair.talker, &message, 1, GRACE));
 	CHECK(hears_nothing(pair.listener));
 	CHECK(info_of(pair.talker).sequence == sequence);
-	CHECK_RC(0, mdg_send(pair.talker, NULL, 0, 0));
-	CHECK_RC(0, mdg_recv(pair.listener, NULL, 0, NULL, 0));
+	CHECK_RC(0, mdg_channel_send(pair.talker, NULL, 0, 0));
+	CHECK_RC(0, mdg_channel_recv(pair.listener, NULL, 0, NULL, 0));
 	end_pair(pair);
 }
 
@@ -156,7 +156,7 @@ static void talk_one(struct flight *flight)
 	unsigned way = draw(3);
 	void *place;
 	int rc = way == 0 ? says(flight->pair.talker, size, flight->sent, 0)
-	                  : mdg_reserve(flight->pair.talker, size, &place, 0);
+	                  : mdg_channel_reserve(flight->pair.talker, size, &place, 0);
 	if (rc == -EAGAIN) {
 		(void)full_rightly(flight, size);
 		return;
@@ -166,11 +166,11 @@ static void talk_one(struct flight *flight)
 		flies(flight, size, size);
 	} else if (way == 1) {
 		fill(place, less, flight->sent);
-		CHECK_RC(0, mdg_commit(flight->pair.talker, less));
+		CHECK_RC(0, mdg_channel_commit(flight->pair.talker, less));
 		flies(flight, less, size);
 	} else {
 		fill(place, size, ~flight->sent);
-		CHECK_RC(0, mdg_cancel(flight->pair.talker));
+		CHECK_RC(0, mdg_channel_cancel(flight->pair.talker));
 		is_cancelled(flight, size);
 	}
 }
@@ -182,7 +182,7 @@ static void send_some(struct flight *flight, struct mdg_message *messages, unsig
 		messages[i].data = bytes[i];
 		fill(bytes[i], messages[i].size, flight->sent + i);
 	}
-	int rc = mdg_send_many(flight->pair.talker, messages, count, 0);
+	int rc = mdg_channel_send_many(flight->pair.talker, messages, count, 0);
 	if (rc == -EAGAIN)
 		(void)full_rightly(flight, messages[0].size);
 	else
@@ -195,7 +195,7 @@ static void send_some(struct flight *flight, struct mdg_message *messages, unsig
 
 static void reserve_some(struct flight *flight, struct mdg_message *messages, unsigned count)
 {
-	int rc = mdg_reserve_many(flight->pair.talker, messages, count, 0);
+	int rc = mdg_channel_reserve_many(flight->pair.talker, messages, count, 0);
 	if (rc == -EAGAIN) {
 		(void)full_rightly(flight, messages[0].size);
 		return;
@@ -212,9 +212,9 @@ static void reserve_some(struct flight *flight, struct mdg_message *messages, un
 		fill(messages[i].data, messages[i].size, flight->sent + i);
 	}
 	if (shown == 0)
-		CHECK_RC(0, mdg_cancel(flight->pair.talker));
+		CHECK_RC(0, mdg_channel_cancel(flight->pair.talker));
 	else
-		CHECK_RC(0, mdg_commit_many(flight->pair.talker, messages, shown));
+		CHECK_RC(0, mdg_channel_commit_many(flight->pair.talker, messages, shown));
 	for (unsigned i = 0; i < (unsigned)rc; i++) {
 		if (i < shown)
 			flies(flight, messages[i].size, reserved[i]);
@@ -240,10 +240,10 @@ static void listen_some(struct flight *flight)
 	mdg_channel *listener = flight->pair.listener;
 	for (unsigned i = 0; i < count; i++)
 		messages[i] = (struct mdg_message){ .data = bytes[i], .size = sizeof bytes[i] };
-	int rc = way == 0   ? mdg_recv(listener, bytes[0], sizeof bytes[0], messages, 0)
-	         : way == 1 ? mdg_peek(listener, messages, 0)
-	         : way == 2 ? mdg_recv_many(listener, messages, count, 0)
-	                    : mdg_peek_many(listener, messages, count, 0);
+	int rc = way == 0   ? mdg_channel_recv(listener, bytes[0], sizeof bytes[0], messages, 0)
+	         : way == 1 ? mdg_channel_peek(listener, messages, 0)
+	         : way == 2 ? mdg_channel_recv_many(listener, messages, count, 0)
+	                    : mdg_channel_peek_many(listener, messages, count, 0);
 	if (flight->sent == flight->received) {
 		CHECK_RC(-EAGAIN, rc);
 		flight->room = flight->nothing = flight->rest = 0;
@@ -255,7 +255,7 @@ static void listen_some(struct flight *flight)
 	for (unsigned i = 0; i < got && check_failures == 0; i++)
 		lands(flight, &messages[i]);
 	if (way == 1 || way == 3)
-		CHECK_RC(0, mdg_release(listener));
+		CHECK_RC(0, mdg_channel_release(listener));
 }
 
 /* By every way of sending and receiving, at every place of the ring. */

@@ -45,13 +45,13 @@ static void every_size(uint32_t kind, size_t capacity)
 	for (unsigned round = 0; round < 4; round++) {
 		for (size_t size = 0; size <= capacity; size++) {
 			fill(out, size, (unsigned)size + round);
-			wrong += mdg_send(talker, out, size, 0) != 0;
-			wrong += mdg_recv(listener, in, sizeof in, NULL, 0) != (int)size;
+			wrong += mdg_channel_send(talker, out, size, 0) != 0;
+			wrong += mdg_channel_recv(listener, in, sizeof in, NULL, 0) != (int)size;
 			wrong += !is_filled(in, size, (unsigned)size + round);
 		}
 	}
 	CHECK(wrong == 0);
-	CHECK(mdg_recv(listener, in, sizeof in, NULL, 0) == -EAGAIN);
+	CHECK(mdg_channel_recv(listener, in, sizeof in, NULL, 0) == -EAGAIN);
 	mdg_channel_close(talker);
 	mdg_channel_close(listener);
 	CHECK(mdg_channel_remove(ns, "sizes") == 0);
@@ -63,7 +63,7 @@ static void *talk(void *argument)
 	unsigned char bytes[CAPACITY_MOST];
 	for (unsigned i = 0; i < CHASED; i++) {
 		fill(bytes, 40 + i % 60, i);
-		if (mdg_send(talker, bytes, 40 + i % 60, MDG_FOREVER) != 0)
+		if (mdg_channel_send(talker, bytes, 40 + i % 60, MDG_FOREVER) != 0)
 			return NULL;
 	}
 	return talker;
@@ -80,8 +80,8 @@ static void chase(uint32_t kind, size_t capacity)
 	unsigned wrong = 0;
 	CHECK(pthread_create(&thread, NULL, talk, talker) == 0);
 	for (unsigned i = 0; i < CHASED && wrong == 0; i++) {
-		int size = mdg_recv(listener, bytes, sizeof bytes, &message,
-		                    mdg_deadline(20000000000u));
+		int size = mdg_channel_recv(listener, bytes, sizeof bytes, &message,
+		                            mdg_deadline(20000000000u));
 		wrong += size != (int)(40 + i % 60) || message.sequence != i ||
 		         !is_filled(bytes, 40 + i % 60, i);
 	}

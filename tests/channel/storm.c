@@ -13,7 +13,7 @@
  * before it releases it. So in the end
  *   stream, queue  what was sent was received, once without MDG_REDELIVERED at most, and
  *                  in order; what surely was not sent was not received. A listener killed in
- *                  mdg_recv, which releases by itself, may have released what it had not
+ *                  mdg_channel_recv, which releases by itself, may have released what it had not
  *                  counted: as many may be missing as there were such deaths.
  *   topic          each listener finds each talker's messages in order from the first it saw
  *                  to the end, but for those that it is told it missed (overwrite).
@@ -160,15 +160,15 @@ static void talk_in_place(mdg_channel *channel, uint32_t talker, uint32_t number
 	void *place;
 	size_t size = letter_size(number);
 	size_t more = some(3) == 0 ? size + some((uint32_t)(CAPACITY - size + 1)) : size;
-	int rc = mdg_reserve(channel, more, &place, some_deadline());
+	int rc = mdg_channel_reserve(channel, more, &place, some_deadline());
 	if (rc == 0) {
 		write_letter(place, talker, number);
 		if (some(6) == 0) {
-			MUST(mdg_cancel(channel) == 0);
+			MUST(mdg_channel_cancel(channel) == 0);
 			note(talker, number, NEVER);
 			return;
 		}
-		rc = mdg_commit(channel, size);
+		rc = mdg_channel_commit(channel, size);
 	}
 	sent(talker, number, rc);
 }
@@ -184,13 +184,13 @@ static void talk_many(mdg_channel *channel, uint32_t talker, uint32_t number)
 		if (!in_place)
 			write_letter(bytes[i], talker, number + i);
 	}
-	int rc = in_place ? mdg_reserve_many(channel, messages, BATCH, some_deadline())
-	                  : mdg_send_many(channel, messages, BATCH, some_deadline());
+	int rc = in_place ? mdg_channel_reserve_many(channel, messages, BATCH, some_deadline())
+	                  : mdg_channel_send_many(channel, messages, BATCH, some_deadline());
 	if (in_place && rc > 0) {
 		unsigned shown = 1 + some((uint32_t)rc);
 		for (uint32_t i = 0; i < shown; i++)
 			write_letter(messages[i].data, talker, number + i);
-		int shows = mdg_commit_many(channel, messages, shown);
+		int shows = mdg_channel_commit_many(channel, messages, shown);
 		MUST(shows == 0);
 		rc = (int)shown;
 	}
@@ -209,8 +209,8 @@ static void ask(mdg_channel *channel, uint32_t talker, uint32_t number, uint64_t
 	static unsigned char request[CAPACITY], reply[CAPACITY];
 	struct mdg_message message = { 0 };
 	write_letter(request, talker, number);
-	int rc = mdg_call(channel, request, letter_size(number), reply, sizeof reply, &message,
-	                  deadline);
+	int rc = mdg_channel_call(channel, request, letter_size(number), reply, sizeof reply,
+	                          &message, deadline);
 	if (rc >= 0) {
 		MUST((size_t)rc == letter_size(number) / 2 && message.size == (size_t)rc);
 		MUST(is_filled(reply, (size_t)rc, reply_to(talker, number)));
@@ -252,13 +252,14 @@ static void talk(void *argument)
 			static unsigned char bytes[CAPACITY];
 			write_letter(bytes, talker, number);
 			sent(talker, number,
-			     mdg_send(channel, bytes, letter_size(number), some_deadline()));
+			     mdg_channel_send(channel, bytes, letter_size(number),
+			                      some_deadline()));
 		}
 		if (some(300) == 0)
 			break; /* leaves, and the killer puts another here */
 	}
 	if (rc == 0 && kind->kind != MDG_CALL && some(3) == 0)
-		(void)mdg_reserve(channel, 100, &(void *){ NULL }, 0); /* is cancelled */
+		(void)mdg_channel_reserve(channel, 100, &(void *){ NULL }, 0); /* is cancelled */
 	mdg_channel_close(channel);
 }
 
@@ -342,17 +343,17 @@ static int listen_once(struct listener *me, uint64_t deadline)
 	bool releases = way >= 3;
 	if (releases)
 		atomic_store(&me->place->receives, way == 3 ? 1 : BATCH);
-	int rc = way == 4   ? mdg_recv_many(me->channel, messages, BATCH, deadline)
-	         : way == 3 ? mdg_recv(me->channel, bytes[0], CAPACITY, messages, deadline)
-	         : way == 2 ? mdg_peek_many(me->channel, messages, BATCH, deadline)
-	                    : mdg_peek(me->channel, messages, deadline);
+	int rc = way == 4   ? mdg_channel_recv_many(me->channel, messages, BATCH, deadline)
+	         : way == 3 ? mdg_channel_recv(me->channel, bytes[0], CAPACITY, messages, deadline)
+	         : way == 2 ? mdg_channel_peek_many(me->channel, messages, BATCH, deadline)
+	                    : mdg_channel_peek(me->channel, messages, deadline);
 	int count = way == 2 || way == 4 || rc < 0 ? rc : 1;
 	for (int i = 0; i < count; i++)
 		take(me, &messages[i]);
 	if (releases)
 		atomic_store(&me->place->receives, 0);
 	else if (count > 0 && (me->last || some(400) != 0))
-		MUST(mdg_release(me->channel) == 0);
+		MUST(mdg_channel_release(me->channel) == 0);
 	else if (count > 0)
 		return 1; /* leaves with it */
 	return rc < 0 ? rc : 0;
@@ -377,7 +378,7 @@ static void serve_once(struct listener *me, uint64_t deadline)
 	struct mdg_message request;
 	struct letter letter;
 	void *place;
-	int rc = mdg_recv(me->channel, bytes, CAPACITY, &request, deadline);
+	int rc = mdg_channel_recv(me->channel, bytes, CAPACITY, &request, deadline);
 	if (rc < 0) {
 		if (rc != -EAGAIN && rc != -ETIMEDOUT)
 			fail("serving", rc);
@@ -389,18 +390,18 @@ static void serve_once(struct listener *me, uint64_t deadline)
 		fail("a request is worked on twice", letter.number);
 	size_t size = letter_size(letter.number) / 2;
 	if (some(30) == 0 && !me->last) {
-		MUST(mdg_release(me->channel) == 0);
+		MUST(mdg_channel_release(me->channel) == 0);
 		return;
 	}
 	if (some(2) == 0) {
-		rc = mdg_reserve(me->channel, size, &place, GRACE);
+		rc = mdg_channel_reserve(me->channel, size, &place, GRACE);
 		if (rc == 0) {
 			fill(place, size, reply_to(letter.talker, letter.number));
-			rc = mdg_commit(me->channel, size);
+			rc = mdg_channel_commit(me->channel, size);
 		}
 	} else {
 		fill(bytes, size, reply_to(letter.talker, letter.number));
-		rc = mdg_send(me->channel, bytes, size, GRACE);
+		rc = mdg_channel_send(me->channel, bytes, size, GRACE);
 	}
 	if (rc != 0 && rc != MDG_PEER_DIED && rc != -ECANCELED)
 		fail("replying", rc);
@@ -533,11 +534,11 @@ static void use_it(mdg_channel *looks)
 	mdg_channel *talks = enter_as("storm", MDG_TALKER, &options);
 	mdg_channel *listens = enter_as("storm", MDG_LISTENER, &options);
 	for (unsigned i = 0; i < 5; i++) {
-		MUST(mdg_send(talks, bytes, CAPACITY, 0) == 0);
-		MUST(mdg_recv(listens, bytes, CAPACITY, NULL, 0) == CAPACITY);
+		MUST(mdg_channel_send(talks, bytes, CAPACITY, 0) == 0);
+		MUST(mdg_channel_recv(listens, bytes, CAPACITY, NULL, 0) == CAPACITY);
 		if (kind->kind == MDG_CALL) {
-			MUST(mdg_send(listens, bytes, CAPACITY, 0) == 0);
-			MUST(mdg_recv(talks, bytes, CAPACITY, NULL, 0) == CAPACITY);
+			MUST(mdg_channel_send(listens, bytes, CAPACITY, 0) == 0);
+			MUST(mdg_channel_recv(talks, bytes, CAPACITY, NULL, 0) == CAPACITY);
 		}
 	}
 	mdg_channel_close(talks);

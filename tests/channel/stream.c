@@ -68,7 +68,7 @@ static void left_holding(void)
 	for (unsigned i = 0; i < 6; i++)
 		CHECK_RC(0, says(talks, 20, i, 0));
 	CHECK(hears(listens, 20, 0));
-	CHECK_RC(3, mdg_peek_many(listens, messages, 3, 0));
+	CHECK_RC(3, mdg_channel_peek_many(listens, messages, 3, 0));
 	mdg_channel_close(listens);
 	listens = listener();
 	for (unsigned i = 1; i < 4; i++)
@@ -87,7 +87,7 @@ static void die_listening(void *argument)
 	mdg_channel *listens = listener();
 	struct mdg_message messages[8];
 	CHECK(hears(listens, 20, 0));
-	CHECK_RC((int)*held, mdg_peek_many(listens, messages, *held, 0));
+	CHECK_RC((int)*held, mdg_channel_peek_many(listens, messages, *held, 0));
 	if (check_failures != 0)
 		_exit(1);
 	die();
@@ -118,9 +118,9 @@ static void die_talking(void *argument)
 	void *place = NULL;
 	CHECK_RC(0, says(talks, 30, 0, 0));
 	if (*way == 0)
-		CHECK_RC(0, mdg_reserve(talks, CAPACITY / 2, &place, 0));
+		CHECK_RC(0, mdg_channel_reserve(talks, CAPACITY / 2, &place, 0));
 	else
-		CHECK_RC(3, mdg_reserve_many(talks, many, 3, 0));
+		CHECK_RC(3, mdg_channel_reserve_many(talks, many, 3, 0));
 	fill(*way == 0 ? place : many[0].data, 30, 1);
 	if (check_failures != 0)
 		_exit(1);

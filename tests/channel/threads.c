@@ -61,10 +61,10 @@ static void *talk(void *argument)
 		size_t size = words_of(number) * sizeof words[0];
 		void *place = words;
 		if (number % 2 == 0)
-			CHECK_RC(0, mdg_reserve(talks, size, &place, GRACE));
+			CHECK_RC(0, mdg_channel_reserve(talks, size, &place, GRACE));
 		write_words(place, number);
-		CHECK_RC(0, number % 2 == 0 ? mdg_commit(talks, size)
-		                            : mdg_send(talks, words, size, GRACE));
+		CHECK_RC(0, number % 2 == 0 ? mdg_channel_commit(talks, size)
+		                            : mdg_channel_send(talks, words, size, GRACE));
 		atomic_fetch_add(&sum_sent, number);
 	}
 	atomic_fetch_sub(&talking, 1);
@@ -82,8 +82,8 @@ static void *listen(void *argument)
 		uint32_t words[300];
 		bool peeks = round % 2 == 0, last = atomic_load(&talking) == 0;
 		uint64_t deadline = last ? 0 : mdg_deadline(2000000);
-		int rc = peeks ? mdg_peek(listens, &message, deadline)
-		               : mdg_recv(listens, words, sizeof words, &message, deadline);
+		int rc = peeks ? mdg_channel_peek(listens, &message, deadline)
+		               : mdg_channel_recv(listens, words, sizeof words, &message, deadline);
 		if (rc == -EAGAIN || rc == -ETIMEDOUT) {
 			if (last)
 				break;
@@ -96,7 +96,7 @@ static void *listen(void *argument)
 		count++;
 		atomic_fetch_add(&sum_got, read_words(&message));
 		if (peeks)
-			CHECK_RC(0, mdg_release(listens));
+			CHECK_RC(0, mdg_channel_release(listens));
 	}
 	if (kind == MDG_TOPIC && count > 0)
 		CHECK(next - first == count + missed);
@@ -113,7 +113,7 @@ static void *ask(void *argument)
 		struct mdg_message reply = { 0 };
 		write_words(words, number);
 		size_t size = words_of(number) * sizeof words[0];
-		int rc = mdg_call(calls, words, size, back, sizeof back, &reply, GRACE);
+		int rc = mdg_channel_call(calls, words, size, back, sizeof back, &reply, GRACE);
 		CHECK(rc >= 0 && read_words(&reply) == number + 7);
 		atomic_fetch_add(&asked, 1);
 	}
@@ -128,15 +128,15 @@ static void *serve(void *argument)
 	while (atomic_load(&talking) > 0 && check_failures == 0) {
 		struct mdg_message message;
 		void *place = NULL;
-		int rc = mdg_peek(serves, &message, mdg_deadline(2000000));
+		int rc = mdg_channel_peek(serves, &message, mdg_deadline(2000000));
 		if (rc == -ETIMEDOUT)
 			continue;
 		CHECK_RC(0, rc);
 		uint32_t number = (uint32_t)read_words(&message) + 7;
 		size_t size = words_of(number) * sizeof number;
-		CHECK_RC(0, mdg_reserve(serves, size, &place, GRACE));
+		CHECK_RC(0, mdg_channel_reserve(serves, size, &place, GRACE));
 		write_words(place, number);
-		CHECK_RC(0, mdg_commit(serves, size));
+		CHECK_RC(0, mdg_channel_commit(serves, size));
 		atomic_fetch_add(&got, 1);
 	}
 	(void)argument;
@@ -208,13 +208,13 @@ static void *hesitate(void *argument)
 {
 	mdg_channel *serves = argument;
 	struct mdg_message request;
-	CHECK(mdg_peek(serves, &request, MDG_FOREVER) == 0);
+	CHECK(mdg_channel_peek(serves, &request, MDG_FOREVER) == 0);
 	while (!looked_enough && check_failures == 0) {
 		void *place;
-		CHECK(mdg_reserve(serves, 8, &place, 0) == 0);
-		CHECK(mdg_cancel(serves) == 0);
+		CHECK(mdg_channel_reserve(serves, 8, &place, 0) == 0);
+		CHECK(mdg_channel_cancel(serves) == 0);
 	}
-	CHECK(mdg_send(serves, "done", 4, MDG_FOREVER) == 0);
+	CHECK(mdg_channel_send(serves, "done", 4, MDG_FOREVER) == 0);
 	return NULL;
 }
 
@@ -225,11 +225,11 @@ static void taken_back(void)
 	pthread_t server;
 	char reply[8];
 	CHECK(pthread_create(&server, NULL, hesitate, pair.listener) == 0);
-	CHECK(mdg_send(pair.talker, "ask", 3, MDG_FOREVER) == 0);
+	CHECK(mdg_channel_send(pair.talker, "ask", 3, MDG_FOREVER) == 0);
 	for (int i = 0; i < LOOKS && check_failures == 0; i++)
-		CHECK(mdg_recv(pair.talker, reply, sizeof reply, NULL, 0) == -EAGAIN);
+		CHECK(mdg_channel_recv(pair.talker, reply, sizeof reply, NULL, 0) == -EAGAIN);
 	looked_enough = true;
-	CHECK(mdg_recv(pair.talker, reply, sizeof reply, NULL, MDG_FOREVER) == 4);
+	CHECK(mdg_channel_recv(pair.talker, reply, sizeof reply, NULL, MDG_FOREVER) == 4);
 	CHECK(pthread_join(server, NULL) == 0);
 	end_pair(pair);
 }

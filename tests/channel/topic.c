@@ -70,12 +70,12 @@ static void held_by_all(unsigned full)
 		listens[i] = listener(full);
 	CHECK_RC(0, says(talks, 100, 1, 0));
 	for (unsigned i = 0; i < MANY; i++) {
-		CHECK_RC(0, mdg_peek(listens[i], &message[i], 0));
+		CHECK_RC(0, mdg_channel_peek(listens[i], &message[i], 0));
 		CHECK(message[i].sequence == 0 && message[i].data == message[0].data);
 	}
 	for (unsigned i = 0; i < MANY; i++) {
 		CHECK(is_filled(message[i].data, 100, 1));
-		CHECK_RC(0, mdg_release(listens[i]));
+		CHECK_RC(0, mdg_channel_release(listens[i]));
 		mdg_channel_close(listens[i]);
 	}
 	mdg_channel_close(talks);
@@ -131,10 +131,10 @@ static void nobody_listens(unsigned full)
 	uint64_t kept = info_of(talks).waiting;
 	CHECK(kept >= CAPACITY / 164 && kept < SENT);
 	for (uint64_t i = SENT - kept; i < SENT; i++) {
-		CHECK_RC(0, mdg_peek(oldest, &message, 0));
+		CHECK_RC(0, mdg_channel_peek(oldest, &message, 0));
 		CHECK(message.sequence == i && message.missed == 0);
 		CHECK(message.size == 100 && is_filled(message.data, 100, i));
-		CHECK_RC(0, mdg_release(oldest));
+		CHECK_RC(0, mdg_channel_release(oldest));
 	}
 	CHECK(hears_nothing(oldest));
 	mdg_channel_close(oldest);
@@ -150,10 +150,10 @@ static void last_behind_cancelled(unsigned full)
 	void *place = NULL;
 	for (unsigned round = 0; round < 60; round++) {
 		CHECK_RC(0, says(talks, 50, round, 0));
-		CHECK_RC(0, mdg_reserve(talks, 700, &place, 0));
-		CHECK_RC(0, mdg_reserve(other, round % 2 == 0 ? 10 : 300, &place, 0));
-		CHECK_RC(0, mdg_cancel(talks));
-		CHECK_RC(0, mdg_cancel(other));
+		CHECK_RC(0, mdg_channel_reserve(talks, 700, &place, 0));
+		CHECK_RC(0, mdg_channel_reserve(other, round % 2 == 0 ? 10 : 300, &place, 0));
+		CHECK_RC(0, mdg_channel_cancel(talks));
+		CHECK_RC(0, mdg_channel_cancel(other));
 		mdg_channel *last = topic(MDG_LISTENER, full, MDG_FROM_LAST);
 		CHECK(hears(last, 50, round));
 		CHECK(hears_nothing(last));
@@ -203,7 +203,7 @@ static void die_slow(void *argument)
 	mdg_channel *slow = listener(0);
 	atomic_store(word, 1);
 	if (*holds)
-		CHECK_RC(0, mdg_peek(slow, &(struct mdg_message){ 0 }, GRACE));
+		CHECK_RC(0, mdg_channel_peek(slow, &(struct mdg_message){ 0 }, GRACE));
 	atomic_store(word, check_failures == 0 ? 2 : 9);
 	for (;;)
 		pause();
@@ -248,8 +248,9 @@ static void missed_is_exact(void)
 			CHECK_RC(0, says(talks, (size_t)(sent % 400), sent, 0));
 		struct mdg_message message;
 		unsigned char bytes[400];
-		int rc = step % 2 == 0 ? mdg_recv(listens[which], bytes, sizeof bytes, &message, 0)
-		                       : mdg_peek(listens[which], &message, 0);
+		int rc = step % 2 == 0 ? mdg_channel_recv(listens[which], bytes, sizeof bytes,
+		                                          &message, 0)
+		                       : mdg_channel_peek(listens[which], &message, 0);
 		if (next[which] == sent) {
 			CHECK_RC(-EAGAIN, rc);
 			continue;
@@ -260,7 +261,7 @@ static void missed_is_exact(void)
 		next[which] = message.sequence + 1;
 		missed[which] += message.missed;
 		if (step % 2 != 0)
-			CHECK_RC(0, mdg_release(listens[which]));
+			CHECK_RC(0, mdg_channel_release(listens[which]));
 		if (step % 50 == 0) {
 			struct mdg_peer peers[3];
 			CHECK_RC(3, mdg_channel_peers(talks, peers, 3));
@@ -287,7 +288,7 @@ static void held_is_not_overwritten(void)
 		unsigned many = 1 + round % 3, count = 0;
 		for (unsigned i = 0; i < 3; i++)
 			CHECK_RC(0, says(talks, 100, i, 0));
-		CHECK_RC((int)many, mdg_peek_many(listens, held, many, 0));
+		CHECK_RC((int)many, mdg_channel_peek_many(listens, held, many, 0));
 		CHECK(held[0].sequence == first && held[0].missed == 0);
 		while (says(talks, 130, count, 0) == 0 && count < 1000)
 			count++;
@@ -295,12 +296,12 @@ static void held_is_not_overwritten(void)
 		CHECK_RC(-ETIMEDOUT, says(talks, 130, count, mdg_deadline(300000)));
 		for (unsigned i = 0; i < many; i++)
 			CHECK(held[i].size == 100 && is_filled(held[i].data, 100, i));
-		CHECK_RC(0, mdg_release(listens));
+		CHECK_RC(0, mdg_channel_release(listens));
 		for (unsigned i = 0; i < 200; i++)
 			CHECK_RC(0, says(talks, 130, 9, 0));
-		CHECK_RC(0, mdg_peek(listens, &message, 0));
+		CHECK_RC(0, mdg_channel_peek(listens, &message, 0));
 		CHECK(message.missed > 0 && message.sequence == first + many + message.missed);
-		CHECK_RC(0, mdg_release(listens));
+		CHECK_RC(0, mdg_channel_release(listens));
 		mdg_channel_close(listens);
 		listens = listener(MDG_FULL_OVERWRITE);
 	}
@@ -315,11 +316,11 @@ static void release_later(void *argument)
 	struct mdg_message held;
 	(void)argument;
 	atomic_store(word, 1);
-	CHECK_RC(0, mdg_peek(listens, &held, GRACE));
+	CHECK_RC(0, mdg_channel_peek(listens, &held, GRACE));
 	atomic_store(word, 2);
 	CHECK(reaches(word, 3));
 	CHECK(is_filled(held.data, 100, 1));
-	CHECK_RC(0, mdg_release(listens));
+	CHECK_RC(0, mdg_channel_release(listens));
 	mdg_channel_close(listens);
 }
 
@@ -355,13 +356,13 @@ static void listen_to_all(void *argument)
 	atomic_fetch_add(word, 1);
 	while (next < SENT && check_failures == 0) {
 		bool peeks = got % 3 == 0;
-		int rc = peeks ? mdg_peek(listens, &message, GRACE)
-		               : mdg_recv(listens, bytes, sizeof bytes, &message, GRACE);
+		int rc = peeks ? mdg_channel_peek(listens, &message, GRACE)
+		               : mdg_channel_recv(listens, bytes, sizeof bytes, &message, GRACE);
 		CHECK(rc >= 0 && message.sequence == next + message.missed);
 		CHECK(message.size == message.sequence % 400);
 		CHECK(is_filled(message.data, message.size, message.sequence));
 		if (peeks)
-			CHECK_RC(0, mdg_release(listens));
+			CHECK_RC(0, mdg_channel_release(listens));
 		next = message.sequence + 1;
 		missed += message.missed;
 		got++;

@@ -75,7 +75,7 @@ static void may(void *argument)
 	atomic_store(word, 2);
 	CHECK(reaches(word, 3));
 	listens = listener_of("users", MDG_QUEUE, 0);
-	CHECK_RC(-EAGAIN, mdg_recv(listens, &byte, 1, NULL, 0));
+	CHECK_RC(-EAGAIN, mdg_channel_recv(listens, &byte, 1, NULL, 0));
 	CHECK(walked() == 1);
 	CHECK_RC(-EPERM, mdg_channel_remove(ns, "users"));
 	mdg_channel_close(listens);
@@ -87,7 +87,7 @@ static void die_holding(void *argument)
 	(void)argument;
 	become_nobody();
 	mdg_channel *listens = listener_of("users", MDG_QUEUE, 0);
-	CHECK_RC(0, mdg_peek(listens, &(struct mdg_message){ 0 }, GRACE));
+	CHECK_RC(0, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, GRACE));
 	if (check_failures != 0)
 		_exit(1);
 	die();
@@ -99,7 +99,7 @@ static void poll_as_nobody(void *argument)
 	become_nobody();
 	mdg_channel *listens = listener_of("users", MDG_QUEUE, 0);
 	CHECK(mdg_channel_fd(listens) >= 0);
-	CHECK_RC(-EAGAIN, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+	CHECK_RC(-EAGAIN, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 	atomic_store(word, 1);
 	struct pollfd ask = { .fd = mdg_channel_fd(listens), .events = POLLIN };
 	CHECK(poll(&ask, 1, 20000) == 1);

@@ -38,44 +38,44 @@ static int send_many_100(struct pair pair, uint64_t deadline)
 {
 	unsigned char bytes[100] = { 0 };
 	struct mdg_message message[2] = { { .data = bytes, .size = 100 }, { 0 } };
-	return mdg_send_many(pair.talker, message, 2, deadline);
+	return mdg_channel_send_many(pair.talker, message, 2, deadline);
 }
 
 static int reserve_100(struct pair pair, uint64_t deadline)
 {
 	void *place;
-	return mdg_reserve(pair.talker, 100, &place, deadline);
+	return mdg_channel_reserve(pair.talker, 100, &place, deadline);
 }
 
 static int reserve_many_100(struct pair pair, uint64_t deadline)
 {
 	struct mdg_message message[2] = { { .size = 100 }, { 0 } };
-	return mdg_reserve_many(pair.talker, message, 2, deadline);
+	return mdg_channel_reserve_many(pair.talker, message, 2, deadline);
 }
 
 static int receive(struct pair pair, uint64_t deadline)
 {
 	unsigned char byte;
-	return mdg_recv(pair.listener, &byte, 1, NULL, deadline);
+	return mdg_channel_recv(pair.listener, &byte, 1, NULL, deadline);
 }
 
 static int receive_many(struct pair pair, uint64_t deadline)
 {
 	unsigned char byte;
 	struct mdg_message message = { .data = &byte, .size = 1 };
-	return mdg_recv_many(pair.listener, &message, 1, deadline);
+	return mdg_channel_recv_many(pair.listener, &message, 1, deadline);
 }
 
 static int peek(struct pair pair, uint64_t deadline)
 {
 	struct mdg_message message;
-	return mdg_peek(pair.listener, &message, deadline);
+	return mdg_channel_peek(pair.listener, &message, deadline);
 }
 
 static int peek_many(struct pair pair, uint64_t deadline)
 {
 	struct mdg_message message[3];
-	return mdg_peek_many(pair.listener, message, 3, deadline);
+	return mdg_channel_peek_many(pair.listener, message, 3, deadline);
 }
 
 static void full_and_empty(unsigned kind)
@@ -96,7 +96,7 @@ static void full_and_empty(unsigned kind)
 	CHECK(hears_nothing(pair.listener));
 	/* A passed deadline still takes what is there. */
 	CHECK_RC(0, says(pair.talker, 10, 1, 1));
-	CHECK_RC(0, mdg_peek(pair.listener, &(struct mdg_message){ 0 }, 1));
+	CHECK_RC(0, mdg_channel_peek(pair.listener, &(struct mdg_message){ 0 }, 1));
 	end_pair(pair);
 }
 
@@ -208,9 +208,9 @@ static void listen_interrupted(void *argument)
 	unsigned char byte;
 	handle_signals(word + 1, 0);
 	atomic_store(word, 1);
-	CHECK_RC(-EINTR, mdg_recv(listener, &byte, 1, NULL, MDG_FOREVER));
+	CHECK_RC(-EINTR, mdg_channel_recv(listener, &byte, 1, NULL, MDG_FOREVER));
 	atomic_store(word, 2);
-	CHECK_RC(-EINTR, mdg_peek(listener, &(struct mdg_message){ 0 }, MDG_FOREVER));
+	CHECK_RC(-EINTR, mdg_channel_peek(listener, &(struct mdg_message){ 0 }, MDG_FOREVER));
 	mdg_channel_close(listener);
 }
 
@@ -222,7 +222,7 @@ static void talk_interrupted(void *argument)
 	atomic_store(word, 1);
 	CHECK_RC(-EINTR, says(talker, 100, 0, MDG_FOREVER));
 	atomic_store(word, 2);
-	CHECK_RC(-EINTR, mdg_reserve(talker, 100, &(void *){ NULL }, MDG_FOREVER));
+	CHECK_RC(-EINTR, mdg_channel_reserve(talker, 100, &(void *){ NULL }, MDG_FOREVER));
 	mdg_channel_close(talker);
 }
 
@@ -262,17 +262,17 @@ static void errno_is_untouched(unsigned kind)
 	struct mdg_message message;
 	struct mdg_channel_info info;
 	errno = EDOM;
-	(void)mdg_recv(pair.listener, bytes, 1, NULL, mdg_deadline(200000));
-	(void)mdg_send(pair.talker, bytes, sizeof bytes, 0);
-	(void)mdg_peek(pair.listener, &message, MDG_FOREVER);
-	(void)mdg_release(pair.listener);
-	(void)mdg_send(pair.talker, bytes, SMALL + 1, 0);
+	(void)mdg_channel_recv(pair.listener, bytes, 1, NULL, mdg_deadline(200000));
+	(void)mdg_channel_send(pair.talker, bytes, sizeof bytes, 0);
+	(void)mdg_channel_peek(pair.listener, &message, MDG_FOREVER);
+	(void)mdg_channel_release(pair.listener);
+	(void)mdg_channel_send(pair.talker, bytes, SMALL + 1, 0);
 	(void)mdg_channel_look(pair.talker, &info);
 	(void)mdg_channel_fd(pair.listener);
-	(void)mdg_recv(pair.listener, bytes, 1, NULL, 0);
+	(void)mdg_channel_recv(pair.listener, bytes, 1, NULL, 0);
 	mdg_channel *none = NULL;
 	(void)mdg_channel_open(&none, ns, "pair", MDG_TALKER, &(struct mdg_channel_options){ 0 });
-	while (mdg_send(pair.talker, bytes, sizeof bytes, mdg_deadline(200000)) == 0)
+	while (mdg_channel_send(pair.talker, bytes, sizeof bytes, mdg_deadline(200000)) == 0)
 		;
 	mdg_channel_close(pair.talker);
 	mdg_channel_close(pair.listener);

@@ -75,12 +75,12 @@ static void stay(void *argument)
 	const unsigned *what = argument; /* role, whether it holds, whether it waits */
 	mdg_channel *channel = enter("who", what[0], MDG_QUEUE, CAPACITY);
 	if (what[1] != 0 && what[0] == MDG_LISTENER)
-		CHECK_RC(0, mdg_peek(channel, &(struct mdg_message){ 0 }, GRACE));
+		CHECK_RC(0, mdg_channel_peek(channel, &(struct mdg_message){ 0 }, GRACE));
 	else if (what[1] != 0)
-		CHECK_RC(0, mdg_reserve(channel, 10, &(void *){ NULL }, GRACE));
+		CHECK_RC(0, mdg_channel_reserve(channel, 10, &(void *){ NULL }, GRACE));
 	atomic_store(word, check_failures == 0 ? 1 : 9);
 	if (what[2] != 0)
-		(void)mdg_recv(channel, NULL, 0, NULL, MDG_FOREVER);
+		(void)mdg_channel_recv(channel, NULL, 0, NULL, MDG_FOREVER);
 	for (;;)
 		pause();
 }

@@ -68,7 +68,7 @@ static void waits_for_refusal(mdg_channel *talks, mdg_channel *listens)
 	(void)listens;
 	CHECK_RC(0, says(talks, 30, 4, 0));
 	about_to_wait();
-	CHECK_RC(-ECANCELED, mdg_recv(talks, NULL, 0, NULL, GRACE));
+	CHECK_RC(-ECANCELED, mdg_channel_recv(talks, NULL, 0, NULL, GRACE));
 }
 
 static void waits_for_event(mdg_channel *talks, mdg_channel *listens)
@@ -86,7 +86,7 @@ static void waits_until_removed(mdg_channel *talks, mdg_channel *listens)
 {
 	(void)talks;
 	about_to_wait();
-	CHECK_RC(-EIDRM, mdg_recv(listens, NULL, 0, NULL, GRACE));
+	CHECK_RC(-EIDRM, mdg_channel_recv(listens, NULL, 0, NULL, GRACE));
 }
 
 /* ---- who wakes -------------------------------------------------------------------------- */
@@ -101,14 +101,14 @@ static void reserves(mdg_channel *talks, mdg_channel *listens)
 {
 	void *place = NULL;
 	(void)listens;
-	CHECK_RC(0, mdg_reserve(talks, 30, &place, 0));
+	CHECK_RC(0, mdg_channel_reserve(talks, 30, &place, 0));
 	fill(place, 30, 4);
 }
 
 static void commits(mdg_channel *talks, mdg_channel *listens)
 {
 	(void)listens;
-	CHECK_RC(0, mdg_commit(talks, 30));
+	CHECK_RC(0, mdg_channel_commit(talks, 30));
 }
 
 /* What another has sent meanwhile is behind it, and can be received now. */
@@ -117,20 +117,20 @@ static void cancels(mdg_channel *talks, mdg_channel *listens)
 	mdg_channel *other = talker_of("woken", scene->kind, 0);
 	(void)listens;
 	CHECK_RC(0, says(other, 30, 4, 0));
-	CHECK_RC(0, mdg_cancel(talks));
+	CHECK_RC(0, mdg_channel_cancel(talks));
 	mdg_channel_close(other);
 }
 
 static void holds(mdg_channel *talks, mdg_channel *listens)
 {
 	CHECK_RC(0, says(talks, 30, 4, 0));
-	CHECK_RC(0, mdg_peek(listens, &(struct mdg_message){ 0 }, 0));
+	CHECK_RC(0, mdg_channel_peek(listens, &(struct mdg_message){ 0 }, 0));
 }
 
 static void releases(mdg_channel *talks, mdg_channel *listens)
 {
 	(void)talks;
-	CHECK_RC(0, mdg_release(listens));
+	CHECK_RC(0, mdg_channel_release(listens));
 }
 
 static void leaves(mdg_channel *talks, mdg_channel *listens)
@@ -143,7 +143,7 @@ static void receives_all(mdg_channel *talks, mdg_channel *listens)
 {
 	unsigned char bytes[100];
 	(void)talks;
-	while (mdg_recv(listens, bytes, sizeof bytes, NULL, 0) >= 0)
+	while (mdg_channel_recv(listens, bytes, sizeof bytes, NULL, 0) >= 0)
 		;
 }
 
@@ -158,7 +158,7 @@ static void refuses(mdg_channel *talks, mdg_channel *listens)
 {
 	(void)talks;
 	CHECK(hears(listens, 30, 4));
-	CHECK_RC(0, mdg_release(listens));
+	CHECK_RC(0, mdg_channel_release(listens));
 }
 
 static void comes(mdg_channel *talks, mdg_channel *listens)

@@ -195,7 +195,7 @@ static void locks(struct work *work)
 	CHECK(mdg_mutex_unlock(&memory->mutex) == 0);
 	kill_at_stage(work, child(holds, work));
 	CHECK(mdg_mutex_lock_until(&memory->mutex, SECONDS(10)) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&memory->mutex) == 0);
+	CHECK(mdg_mutex_set_repaired(&memory->mutex) == 0);
 	CHECK(pthread_create(&thread, NULL, in_a_thread, work) == 0);
 	pid_t pid = child(wakes, work);
 	CHECK(mdg_cond_wait_until(&memory->cond, &memory->mutex, SECONDS(10)) == 0);
@@ -232,9 +232,10 @@ static void talks(struct work *work)
 	(void)work;
 	for (int i = 0; i < 3; i++) {
 		usleep(30000); /* so that the listener sleeps */
-		CHECK(mdg_send(channel, "hello", 5, SECONDS(10)) == 0);
+		CHECK(mdg_channel_send(channel, "hello", 5, SECONDS(10)) == 0);
 		if (kind == MDG_CALL)
-			CHECK(mdg_recv(channel, &bytes, sizeof bytes, NULL, SECONDS(10)) == 2);
+			CHECK(mdg_channel_recv(channel, &bytes, sizeof bytes, NULL, SECONDS(10)) ==
+			      2);
 	}
 	mdg_channel_close(channel);
 }
@@ -247,16 +248,16 @@ static void listens(mdg_channel *channel)
 			struct pollfd wait = { .fd = mdg_channel_fd(channel), .events = POLLIN };
 			CHECK(wait.fd >= 0 && poll(&wait, 1, 10000) == 1);
 		}
-		CHECK(mdg_recv(channel, bytes, sizeof bytes, NULL, SECONDS(10)) == 5);
+		CHECK(mdg_channel_recv(channel, bytes, sizeof bytes, NULL, SECONDS(10)) == 5);
 		if (kind == MDG_CALL)
-			CHECK(mdg_send(channel, "ok", 2, SECONDS(10)) == 0);
+			CHECK(mdg_channel_send(channel, "ok", 2, SECONDS(10)) == 0);
 	}
 }
 
 static void talks_and_dies(struct work *work)
 {
 	mdg_channel *channel = enter(kind, MDG_TALKER);
-	CHECK(mdg_send(channel, "hello", 5, SECONDS(10)) == 0);
+	CHECK(mdg_channel_send(channel, "hello", 5, SECONDS(10)) == 0);
 	stop_here(work);
 }
 
@@ -272,11 +273,11 @@ static void channels(struct work *work)
 		listens(channel);
 		CHECK(end_of(pid) == 0);
 		kill_at_stage(work, child(talks_and_dies, work));
-		CHECK(mdg_recv(channel, bytes, sizeof bytes, NULL, SECONDS(10)) == 5);
+		CHECK(mdg_channel_recv(channel, bytes, sizeof bytes, NULL, SECONDS(10)) == 5);
 		if (kind == MDG_CALL)
-			(void)mdg_send(channel, "ok", 2, 0);
-		CHECK(mdg_recv(channel, bytes, sizeof bytes, NULL, mdg_deadline(60000000)) ==
-		      -ETIMEDOUT);
+			(void)mdg_channel_send(channel, "ok", 2, 0);
+		CHECK(mdg_channel_recv(channel, bytes, sizeof bytes, NULL,
+		                       mdg_deadline(60000000)) == -ETIMEDOUT);
 		mdg_channel_close(channel);
 		CHECK(mdg_channel_remove(ns, "confined") == 0);
 	}

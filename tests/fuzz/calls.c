@@ -144,8 +144,9 @@ static void look(struct caller *caller, mdg_namespace *ns)
 	for (int i = 0; i < 2; i++) {
 		cursor = 0;
 		for (int steps = 0; steps < 40; steps++)
-			if (CALL("mdg_process_next", mdg_process_next(ns, caller->scene->ids[i],
-			                                              &cursor, &process)) <= 0)
+			if (CALL("mdg_segment_next_process",
+			         mdg_segment_next_process(ns, caller->scene->ids[i], &cursor,
+			                                  &process)) <= 0)
 				break;
 	}
 	(void)CALL("mdg_namespace_info", mdg_namespace_info(ns, MDG_INFO_RESIDENT, &info));

@@ -102,11 +102,11 @@ static void deadlines(mdg_namespace *ns)
 	CHECK(mdg_deadline(0) / 1000000000u >= (uint64_t)before);
 	CHECK(mdg_event_wait_until(&box->event, mdg_deadline(soon)) == -ETIMEDOUT);
 	CHECK(mdg_channel_open(&listener, ns, "wrong", MDG_LISTENER, NULL) == 0);
-	CHECK(mdg_peek(listener, &message, mdg_deadline(soon)) == -ETIMEDOUT);
+	CHECK(mdg_channel_peek(listener, &message, mdg_deadline(soon)) == -ETIMEDOUT);
 	CHECK(mdg_channel_open(&talker, ns, "wrong", MDG_TALKER, NULL) == 0);
-	CHECK(mdg_send(talker, "x", 1, mdg_deadline(soon)) == 0);
-	CHECK(mdg_peek(listener, &message, mdg_deadline(soon)) == 0 && message.size == 1);
-	CHECK(mdg_release(listener) == 0);
+	CHECK(mdg_channel_send(talker, "x", 1, mdg_deadline(soon)) == 0);
+	CHECK(mdg_channel_peek(listener, &message, mdg_deadline(soon)) == 0 && message.size == 1);
+	CHECK(mdg_channel_release(listener) == 0);
 	mdg_channel_close(talker);
 	mdg_channel_close(listener);
 	CHECK(mdg_channel_remove(ns, "wrong") == 0);

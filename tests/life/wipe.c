@@ -110,7 +110,7 @@ static void use_more(void)
 {
 	/* Before anything else of the thread tells it that it is another one. */
 	CHECK(mdg_mutex_unlock(&locks[0]) == -EPERM);
-	CHECK(mdg_send(talker, "x", 1, 0) == -EPERM);
+	CHECK(mdg_channel_send(talker, "x", 1, 0) == -EPERM);
 	if (!can_lock)
 		return;
 	CHECK(mdg_mutex_trylock(&locks[0]) == -EBUSY);
@@ -166,7 +166,7 @@ static void give_birth(int birth)
 		CHECK(mdg_mutex_trylock(&locks[1]) == 0); /* a death would say so */
 		CHECK(mdg_mutex_unlock(&locks[1]) == 0);
 	}
-	CHECK(mdg_send(talker, "x", 1, 0) == 0);
+	CHECK(mdg_channel_send(talker, "x", 1, 0) == 0);
 #endif
 }
 

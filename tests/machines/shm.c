@@ -121,7 +121,8 @@ static void *talker(void *ns)
 {
 	mdg_channel *channel = news(ns, MDG_TALKER);
 	for (int i = 0; i < 1000; i++)
-		CHECK(mdg_send(channel, &i, sizeof i, mdg_deadline(UINT64_C(10000000000))) == 0);
+		CHECK(mdg_channel_send(channel, &i, sizeof i,
+		                       mdg_deadline(UINT64_C(10000000000))) == 0);
 	mdg_channel_close(channel);
 	return NULL;
 }
@@ -136,7 +137,8 @@ static void conversed(void)
 	for (int i = 0; i < 1000 && check_failures == 0; i++) {
 		uint64_t in_time = mdg_deadline(UINT64_C(10000000000));
 		int got = -1;
-		CHECK(mdg_recv(channel, &got, sizeof got, NULL, in_time) == (int64_t)sizeof got);
+		CHECK(mdg_channel_recv(channel, &got, sizeof got, NULL, in_time) ==
+		      (int64_t)sizeof got);
 		CHECK(got == i);
 	}
 	pthread_join(thread, NULL);

@@ -345,7 +345,7 @@ again:		seen = 0
 		fi;
 		seen = 0
 	}
-	/* mdg_rwlock_repaired or not, write_end */
+	/* mdg_rwlock_set_repaired or not, write_end */
 #ifdef DATA
 	if
 	:: atomic { state != 0 -> MAY_DIE; bad = 0; MAY_DIE; state = 0 }

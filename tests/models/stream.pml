@@ -143,14 +143,14 @@ next:	atomic {
 	if
 	:: reserved ->
 		if
-		:: skip -> /* mdg_commit with less, or one of two */
+		:: skip -> /* mdg_channel_commit with less, or one of two */
 			atomic {
 				if :: n == 2 -> n = 1 :: skip fi;
 				if :: span[n - 1] == 2 -> span[n - 1] = 1 :: skip fi;
 				end = at[n - 1] + span[n - 1]
 			}
 			clear(end, to)
-		:: skip -> /* mdg_cancel */
+		:: skip -> /* mdg_channel_cancel */
 			clear(t, t + AHEAD);
 			goto next
 		fi

@@ -163,7 +163,7 @@ place:	lock();
 	/* what is reserved is written */
 	atomic { MAY_DIE; if :: span == 2 -> STORE(at + 1, JUNK) :: else fi }
 	if
-	:: atomic { span == 2 -> MAY_DIE; STORE(at + 1, SKIP); span = 1 } /* mdg_commit with less */
+	:: atomic { span == 2 -> MAY_DIE; STORE(at + 1, SKIP); span = 1 } /* mdg_channel_commit with less */
 	:: skip
 	:: job = CANCEL; goto place
 	fi;

@@ -38,10 +38,10 @@ static int round_trip(mdg_namespace *ns, mdg_id id)
 static int converse(mdg_channel *talker, mdg_channel *listener)
 {
 	char text[8];
-	int rc = mdg_send(talker, "hello", 6, 0);
+	int rc = mdg_channel_send(talker, "hello", 6, 0);
 	if (rc != 0)
 		return failed("send", rc);
-	rc = mdg_recv(listener, text, sizeof text, NULL, 0);
+	rc = mdg_channel_recv(listener, text, sizeof text, NULL, 0);
 	if (rc != 6 || strcmp(text, "hello") != 0)
 		return failed("recv", rc);
 	return 0;

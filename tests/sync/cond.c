@@ -22,7 +22,7 @@ static void lock(void)
 {
 	int rc = mdg_mutex_lock_until(&box->lock, GRACE);
 	if (rc == MDG_OWNER_DIED)
-		rc = mdg_mutex_repaired(&box->lock);
+		rc = mdg_mutex_set_repaired(&box->lock);
 	CHECK(rc == 0);
 }
 
@@ -69,7 +69,7 @@ static void answers(void)
 	ended(start(lock_and_die, NULL));
 	CHECK(mdg_mutex_lock(&box->lock) == MDG_OWNER_DIED);
 	CHECK(mdg_cond_wait_until(&box->filled, &box->lock, BRIEFLY) == -EINVAL);
-	CHECK(mdg_mutex_repaired(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
 	CHECK(mdg_cond_wait_until(&box->filled, &box->lock, 0) == -ETIMEDOUT);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 	CHECK(errno == 4711);
@@ -236,7 +236,7 @@ static void work(void *argument)
 		while (box->items == 0) {
 			int rc = mdg_cond_wait(&box->filled, &box->lock);
 			if (rc == MDG_OWNER_DIED)
-				rc = mdg_mutex_repaired(&box->lock);
+				rc = mdg_mutex_set_repaired(&box->lock);
 			CHECK(rc == 0);
 		}
 		box->items--;
@@ -304,7 +304,7 @@ static void work_stepped(void *unused)
 	while (box->items == 0) {
 		int rc = mdg_cond_wait(&box->filled, &box->lock);
 		if (rc == MDG_OWNER_DIED)
-			rc = mdg_mutex_repaired(&box->lock);
+			rc = mdg_mutex_set_repaired(&box->lock);
 		if (rc != 0)
 			stepped_end(false);
 	}

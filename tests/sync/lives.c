@@ -34,7 +34,7 @@ static void again(void)
 static void is_died(mdg_mutex *mutex, bool died)
 {
 	CHECK(mdg_mutex_lock_until(mutex, GRACE) == (died ? MDG_OWNER_DIED : 0));
-	CHECK(mdg_mutex_repaired(mutex) == (died ? 0 : -EINVAL));
+	CHECK(mdg_mutex_set_repaired(mutex) == (died ? 0 : -EINVAL));
 	CHECK(mdg_mutex_unlock(mutex) == 0);
 }
 
@@ -91,7 +91,7 @@ static void *brief(void *lock)
 	int rc = mdg_mutex_lock(lock);
 	CHECK(rc == 0 || rc == MDG_OWNER_DIED);
 	if (rc == MDG_OWNER_DIED)
-		CHECK(mdg_mutex_repaired(lock) == 0);
+		CHECK(mdg_mutex_set_repaired(lock) == 0);
 	if (atomic_fetch_add(&box->stage, 1) % 2 == 0)
 		CHECK(mdg_mutex_unlock(lock) == 0);
 	return NULL;
@@ -257,7 +257,7 @@ static void ask_as_one(void *unused)
 	CHECK(mdg_mutex_trylock(&box->lock) == -EBUSY);
 	CHECK(mdg_mutex_lock_until(&box->lock, BRIEFLY) == -ETIMEDOUT);
 	CHECK(mdg_mutex_unlock(&box->lock) == -EPERM);
-	CHECK(mdg_mutex_repaired(&box->lock) == -EPERM);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == -EPERM);
 	CHECK(mdg_mutex_destroy(&box->lock) == -EBUSY);
 }
 
@@ -268,7 +268,7 @@ static void sleep_as_one(void *wanted)
 	int rc = mdg_mutex_lock_until(&box->lock, GRACE);
 	CHECK(rc == (int)(intptr_t)wanted);
 	if (rc == MDG_OWNER_DIED)
-		CHECK(mdg_mutex_repaired(&box->lock) == 0);
+		CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }
 

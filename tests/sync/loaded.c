@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 	}
 	void *lock = symbol(library, "mdg_mutex_lock"),
 	     *unlock = symbol(library, "mdg_mutex_unlock"),
-	     *repaired = symbol(library, "mdg_mutex_repaired");
+	     *repaired = symbol(library, "mdg_mutex_set_repaired");
 	memcpy(&api.lock, &lock, sizeof(lock));
 	memcpy(&api.unlock, &unlock, sizeof(unlock));
 	memcpy(&api.repaired, &repaired, sizeof(repaired));

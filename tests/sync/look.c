@@ -110,7 +110,7 @@ static void mutex(void)
 	CHECK(mdg_mutex_lock(&box->mutex) == MDG_OWNER_DIED);
 	state = look(object, MDG_SYNC_MUTEX);
 	CHECK(state.owner == self && state.state == MDG_STATE_UNREPAIRED);
-	CHECK(mdg_mutex_repaired(&box->mutex) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->mutex) == 0);
 	CHECK(look(object, MDG_SYNC_MUTEX).state == 0);
 	CHECK(mdg_mutex_unlock(&box->mutex) == 0);
 	CHECK(WIFSIGNALED(ended(start(lock_and_die, NULL))));
@@ -130,7 +130,7 @@ static void begin_once(void *unused)
 
 static int once_done(void)
 {
-	return mdg_once_done(&box->once);
+	return mdg_once_finish(&box->once);
 }
 
 static void once(void)

@@ -62,7 +62,7 @@ static void others_see_it_held(void *unused)
 	CHECK(mdg_mutex_lock_until(&box->lock, BRIEFLY) == -ETIMEDOUT);
 	CHECK(now_ns() - begin >= 50000000);
 	CHECK(mdg_mutex_unlock(&box->lock) == -EPERM);
-	CHECK(mdg_mutex_repaired(&box->lock) == -EPERM);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == -EPERM);
 	CHECK(mdg_mutex_destroy(&box->lock) == -EBUSY);
 }
 
@@ -74,7 +74,7 @@ static void answers(void)
 	CHECK(mdg_mutex_lock(&box->lock) == -EDEADLK);
 	CHECK(mdg_mutex_trylock(&box->lock) == -EDEADLK);
 	CHECK(mdg_mutex_destroy(&box->lock) == -EBUSY);
-	CHECK(mdg_mutex_repaired(&box->lock) == -EINVAL);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == -EINVAL);
 	CHECK(in_child(others_see_it_held, NULL));
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 	CHECK(mdg_mutex_lock_until(&box->lock, 0) == 0);
@@ -136,7 +136,7 @@ static void lock_in_thread_that_ends(void *unused)
 	pthread_create(&thread, NULL, lock_in_thread, unused);
 	pthread_join(thread, NULL);
 	CHECK(mdg_mutex_lock_until(&box->lock, GRACE) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 	pthread_create(&thread, NULL, lock_in_thread, unused);
 	pthread_join(thread, NULL);
@@ -161,8 +161,8 @@ static void death_is_told_once(void (*f)(void *), bool wait_for_end)
 	else
 		nap_ms(20);
 	CHECK(mdg_mutex_lock_until(&box->lock, GRACE) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&box->lock) == 0);
-	CHECK(mdg_mutex_repaired(&box->lock) == -EINVAL);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == -EINVAL);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 	CHECK(mdg_mutex_lock(&box->lock) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
@@ -178,7 +178,7 @@ static void deaths(void)
 	death_is_told_once(lock_among_others, true);
 	CHECK(mdg_mutex_trylock(&box->other) == 0);
 	CHECK(mdg_mutex_trylock(&box->third) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&box->third) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->third) == 0);
 	CHECK(mdg_mutex_unlock(&box->other) == 0);
 	CHECK(mdg_mutex_unlock(&box->third) == 0);
 }
@@ -192,7 +192,7 @@ static void exec_is_a_death(void)
 		nap_ms(1);
 	CHECK(mdg_mutex_lock_until(&box->lock, GRACE) == MDG_OWNER_DIED);
 	CHECK(kill(pid, 0) == 0);
-	CHECK(mdg_mutex_repaired(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 	killed(pid);
 }
@@ -268,7 +268,7 @@ static void dies_while_repairing(void)
 	ended(start(lock_and_die, NULL));
 	ended(start(told_and_dies, NULL));
 	CHECK(mdg_mutex_lock(&box->lock) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }
 
@@ -316,7 +316,7 @@ static void id_is_used_again(void)
 		CHECK(mdg_mutex_lock_until(&box->lock, GRACE) == MDG_OWNER_DIED);
 		killed(owner); /* the new one */
 	}
-	CHECK(mdg_mutex_repaired(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }
 
@@ -357,8 +357,8 @@ static void mixed(void)
 	CHECK(mdg_mutex_trylock(&box->other) == 0);
 	CHECK(mdg_mutex_trylock(&box->third) == MDG_OWNER_DIED);
 	CHECK(mdg_mutex_unlock(&box->other) == 0);
-	CHECK(mdg_mutex_repaired(&box->lock) == 0 && mdg_mutex_unlock(&box->lock) == 0);
-	CHECK(mdg_mutex_repaired(&box->third) == 0 && mdg_mutex_unlock(&box->third) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->lock) == 0 && mdg_mutex_unlock(&box->lock) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->third) == 0 && mdg_mutex_unlock(&box->third) == 0);
 }
 
 /* ---- fork, handlers --------------------------------------------------------------------------------------- */
@@ -377,7 +377,7 @@ static void after_fork(void)
 	CHECK(mdg_mutex_lock(&box->lock) == 0);
 	ended(start(child_holds_nothing, NULL));
 	CHECK(mdg_mutex_lock(&box->other) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&box->other) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->other) == 0);
 	CHECK(mdg_mutex_unlock(&box->other) == 0);
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }

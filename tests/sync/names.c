@@ -44,12 +44,12 @@ static off_t file_size(void)
 }
 
 /* How many names there are; -1: the walk failed. The last that is called `text` is in `ret`. */
-static int walk(mdg_id id, const char *text, struct mdg_sync_entry *ret)
+static int walk(mdg_id id, const char *text, struct mdg_name_info *ret)
 {
-	struct mdg_sync_entry entry;
+	struct mdg_name_info entry;
 	uint32_t cursor = 0;
 	int count = 0, rc;
-	while ((rc = mdg_sync_next(ns, id, &cursor, &entry)) > 0) {
+	while ((rc = mdg_names_next(ns, id, &cursor, &entry)) > 0) {
 		CHECK(memchr(entry.name, '\0', sizeof entry.name) != NULL && entry.name[0] != '\0');
 		CHECK(entry.offset % 64 == 0 && entry.state.kind >= MDG_SYNC_MUTEX &&
 		      entry.state.kind <= MDG_SYNC_TXN);
@@ -63,7 +63,7 @@ static int walk(mdg_id id, const char *text, struct mdg_sync_entry *ret)
 
 static bool is_called(mdg_id id, const char *text, enum mdg_sync_kind kind, uint64_t offset)
 {
-	struct mdg_sync_entry entry = { 0 };
+	struct mdg_name_info entry = { 0 };
 	walk(id, text, &entry);
 	return strcmp(entry.name, text) == 0 && entry.state.kind == (uint32_t)kind &&
 	       entry.offset == offset;
@@ -78,18 +78,18 @@ static void given_and_changed(void)
 	unsigned char *at = attach(id, 0), *other = attach(id, 0);
 	CHECK(walk(id, NULL, NULL) == 0);
 	CHECK(file_size() == SIZE);
-	CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "first"));
-	CHECK_RC(0, mdg_sync_name(ns, other + 128, MDG_SYNC_RWLOCK, longest));
-	CHECK_RC(0, mdg_sync_name(ns, at + SIZE - 128, MDG_SYNC_SEM, "last"));
+	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "first"));
+	CHECK_RC(0, mdg_names_set(ns, other + 128, MDG_SYNC_RWLOCK, longest));
+	CHECK_RC(0, mdg_names_set(ns, at + SIZE - 128, MDG_SYNC_SEM, "last"));
 	CHECK(file_size() == SIZE + TAIL);
 	CHECK(walk(id, NULL, NULL) == 3);
 	CHECK(is_called(id, "first", MDG_SYNC_MUTEX, 0));
 	CHECK(is_called(id, longest, MDG_SYNC_RWLOCK, 128));
 	CHECK(is_called(id, "last", MDG_SYNC_SEM, SIZE - 128));
-	CHECK_RC(0, mdg_sync_name(ns, other, MDG_SYNC_EVENT, "x"));
+	CHECK_RC(0, mdg_names_set(ns, other, MDG_SYNC_EVENT, "x"));
 	CHECK(walk(id, NULL, NULL) == 3 && is_called(id, "x", MDG_SYNC_EVENT, 0));
-	CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_EVENT, NULL));
-	CHECK_RC(-ENOENT, mdg_sync_name(ns, at, MDG_SYNC_EVENT, NULL));
+	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_EVENT, NULL));
+	CHECK_RC(-ENOENT, mdg_names_set(ns, at, MDG_SYNC_EVENT, NULL));
 	CHECK(walk(id, NULL, NULL) == 2 && !is_called(id, "x", MDG_SYNC_EVENT, 0));
 	CHECK_RC(0, mdg_segment_detach(ns, at));
 	CHECK_RC(0, mdg_segment_detach(ns, other));
@@ -97,33 +97,33 @@ static void given_and_changed(void)
 	CHECK(walk(id, NULL, NULL) == 2);
 	CHECK_RC(0, mdg_segment_remove(ns, id));
 	uint32_t cursor = 0;
-	struct mdg_sync_entry entry;
-	CHECK_RC(-EINVAL, mdg_sync_next(ns, id, &cursor, &entry));
+	struct mdg_name_info entry;
+	CHECK_RC(-EINVAL, mdg_names_next(ns, id, &cursor, &entry));
 }
 
 static void refused(void)
 {
 	mdg_id id = make(SIZE, 0);
 	unsigned char *at = attach(id, 0), aligned[128] MDG_ALIGNED;
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, ""));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at, MDG_SYNC_MUTEX, ""));
 	CHECK_RC(-EINVAL,
-	         mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "123456789 123456789 123456789 123456789 "));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, (enum mdg_sync_kind)0, "name"));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, (enum mdg_sync_kind)(MDG_SYNC_TXN + 1), "name"));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at + 32, MDG_SYNC_MUTEX, "name"));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, aligned, MDG_SYNC_MUTEX, "name"));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, NULL, MDG_SYNC_MUTEX, "name"));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at + SIZE - 64, MDG_SYNC_MUTEX, "name"));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at + SIZE - 4224, MDG_SYNC_RWLOCK, "name"));
+	         mdg_names_set(ns, at, MDG_SYNC_MUTEX, "123456789 123456789 123456789 123456789 "));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at, (enum mdg_sync_kind)0, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at, (enum mdg_sync_kind)(MDG_SYNC_TXN + 1), "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at + 32, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, aligned, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, NULL, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at + SIZE - 64, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at + SIZE - 4224, MDG_SYNC_RWLOCK, "name"));
 	CHECK(file_size() == SIZE);
-	CHECK_RC(0, mdg_sync_name(ns, at + SIZE - 4288, MDG_SYNC_RWLOCK, "name"));
+	CHECK_RC(0, mdg_names_set(ns, at + SIZE - 4288, MDG_SYNC_RWLOCK, "name"));
 	CHECK_RC(0, mdg_segment_detach(ns, at));
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "name"));
 	CHECK_RC(0, mdg_segment_remove(ns, id));
 	/* What is asked for counts, and not the page it is rounded up to. */
 	id = make(100, 0);
 	at = attach(id, 0);
-	CHECK_RC(-EINVAL, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(-EINVAL, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "name"));
 	CHECK_RC(0, mdg_segment_detach(ns, at));
 	CHECK_RC(0, mdg_segment_remove(ns, id));
 }
@@ -135,14 +135,14 @@ static void full(void)
 	char name[40];
 	for (int i = 0; i < NAMES; i++) {
 		snprintf(name, sizeof name, "object %d", i);
-		CHECK_RC(0, mdg_sync_name(ns, at + 128 * i, MDG_SYNC_MUTEX, name));
+		CHECK_RC(0, mdg_names_set(ns, at + 128 * i, MDG_SYNC_MUTEX, name));
 	}
 	CHECK(walk(id, NULL, NULL) == NAMES);
-	CHECK_RC(-ENOSPC, mdg_sync_name(ns, at + 128 * NAMES, MDG_SYNC_MUTEX, "too many"));
-	CHECK_RC(0, mdg_sync_name(ns, at + 128 * 77, MDG_SYNC_COND, "renamed"));
+	CHECK_RC(-ENOSPC, mdg_names_set(ns, at + 128 * NAMES, MDG_SYNC_MUTEX, "too many"));
+	CHECK_RC(0, mdg_names_set(ns, at + 128 * 77, MDG_SYNC_COND, "renamed"));
 	CHECK(walk(id, NULL, NULL) == NAMES && is_called(id, "renamed", MDG_SYNC_COND, 128 * 77));
-	CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, NULL));
-	CHECK_RC(0, mdg_sync_name(ns, at + 128 * NAMES, MDG_SYNC_MUTEX, "fits"));
+	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, NULL));
+	CHECK_RC(0, mdg_names_set(ns, at + 128 * NAMES, MDG_SYNC_MUTEX, "fits"));
 	CHECK(walk(id, NULL, NULL) == NAMES && is_called(id, "fits", MDG_SYNC_MUTEX, 128 * NAMES));
 	CHECK(is_called(id, "object 254", MDG_SYNC_MUTEX, 128 * 254));
 	CHECK_RC(0, mdg_segment_detach(ns, at));
@@ -163,9 +163,9 @@ static void segment_stays_as_it_was(void)
 {
 	mdg_id id = make(SIZE, 0);
 	unsigned char *at = attach(id, 0);
-	struct mdg_sync_entry entry = { 0 };
+	struct mdg_name_info entry = { 0 };
 	is_unchanged(id, SIZE);
-	CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "name"));
 	is_unchanged(id, SIZE);
 	CHECK_RC(0, mdg_segment_detach(ns, at));
 	struct mdg_segment_info before = unit_stat(ns, id);
@@ -178,7 +178,7 @@ static void segment_stays_as_it_was(void)
 	/* Removed and attached, it has no name in the directory any more. */
 	at = attach(id, 0);
 	CHECK_RC(0, mdg_segment_remove(ns, id));
-	CHECK_RC(0, mdg_sync_name(ns, at + 128, MDG_SYNC_ONCE, "another"));
+	CHECK_RC(0, mdg_names_set(ns, at + 128, MDG_SYNC_ONCE, "another"));
 	CHECK(walk(id, NULL, NULL) == 2);
 	CHECK_RC(0, mdg_segment_detach(ns, at));
 	struct stat status;
@@ -192,7 +192,7 @@ static void without_memory(void)
 	mdg_id id = make(SIZE, MDG_NORESERVE);
 	CHECK(walk(id, NULL, NULL) == 0);
 	unsigned char *at = attach(id, 0);
-	CHECK_RC(0, mdg_sync_name(ns, at + SIZE / 2, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(0, mdg_names_set(ns, at + SIZE / 2, MDG_SYNC_MUTEX, "name"));
 	is_unchanged(id, 0);
 	CHECK(walk(id, NULL, NULL) == 1);
 	CHECK_RC(0, mdg_segment_detach(ns, at));
@@ -206,18 +206,18 @@ static void as_nobody(void *argument)
 	mdg_id *ids = argument; /* one that may only be read, one that may not even that */
 	struct mdg_namespace_options options = unit_options(MDG_NS_EXISTING);
 	uint32_t cursor = 0;
-	struct mdg_sync_entry entry;
+	struct mdg_name_info entry;
 	mdg_namespace *shared;
 	char directory[UNIT_PATH];
 	CHECK(setgid(65534) == 0 && setuid(65534) == 0);
 	CHECK_RC(0, mdg_namespace_open(&shared, unit_path(directory, "names-shared"), &options));
 	void *memory = NULL;
 	CHECK_RC(0, mdg_segment_attach(shared, ids[0], NULL, MDG_RDONLY, &memory));
-	CHECK_RC(-EACCES, mdg_sync_name(shared, memory, MDG_SYNC_MUTEX, "mine"));
-	CHECK_RC(1, mdg_sync_next(shared, ids[0], &cursor, &entry));
+	CHECK_RC(-EACCES, mdg_names_set(shared, memory, MDG_SYNC_MUTEX, "mine"));
+	CHECK_RC(1, mdg_names_next(shared, ids[0], &cursor, &entry));
 	CHECK(strcmp(entry.name, "readable") == 0);
 	cursor = 0;
-	CHECK_RC(-EACCES, mdg_sync_next(shared, ids[1], &cursor, &entry));
+	CHECK_RC(-EACCES, mdg_names_next(shared, ids[1], &cursor, &entry));
 	mdg_namespace_close(shared);
 }
 
@@ -233,7 +233,7 @@ static void permissions(void)
 		CHECK_RC(0,
 		         mdg_segment_create(shared, NULL, 4096, i == 0 ? 0644 : 0600, 0, &ids[i]));
 		CHECK_RC(0, mdg_segment_attach(shared, ids[i], NULL, 0, &memory[i]));
-		CHECK_RC(0, mdg_sync_name(shared, memory[i], MDG_SYNC_MUTEX, "readable"));
+		CHECK_RC(0, mdg_names_set(shared, memory[i], MDG_SYNC_MUTEX, "readable"));
 	}
 	CHECK(in_child(as_nobody, ids));
 	mdg_namespace_close(shared);
@@ -298,7 +298,7 @@ static void hostile(void)
 	mdg_id id = make(SIZE, 0);
 	unsigned char *at = attach(id, 0), table[TAIL];
 	uint64_t random = UINT64_C(0x123456789abcdef), magic;
-	CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "name"));
+	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "name"));
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 0 && pread(fd, &magic, 8, SIZE) == 8);
 	one_thing_wrong(fd, id);
@@ -322,18 +322,18 @@ static void hostile(void)
 				break; /* objects of noise take longer, and are alike */
 		}
 		CHECK(walk(id, NULL, NULL) >= 0);
-		int rc = mdg_sync_name(ns, at, MDG_SYNC_SEM, "name");
+		int rc = mdg_names_set(ns, at, MDG_SYNC_SEM, "name");
 		CHECK(rc == 0 || rc == -ENOSPC);
 	}
 	magic ^= 1;
 	scribble(fd, &magic, 8, 0);
 	CHECK(walk(id, NULL, NULL) == -1);
-	CHECK_RC(MDG_DAMAGED, mdg_sync_name(ns, at, MDG_SYNC_SEM, "name"));
+	CHECK_RC(MDG_DAMAGED, mdg_names_set(ns, at, MDG_SYNC_SEM, "name"));
 	/* Cut: there are no names, until the next one is given. */
 	CHECK(ftruncate(fd, SIZE + TAIL / 2) == 0);
 	CHECK(walk(id, NULL, NULL) == 0);
 	CHECK(ftruncate(fd, SIZE) == 0);
-	CHECK_RC(0, mdg_sync_name(ns, at + 256, MDG_SYNC_SEM, "new"));
+	CHECK_RC(0, mdg_names_set(ns, at + 256, MDG_SYNC_SEM, "new"));
 	CHECK(walk(id, NULL, NULL) == 1 && is_called(id, "new", MDG_SYNC_SEM, 256));
 	close(fd);
 	CHECK_RC(0, mdg_segment_detach(ns, at));
@@ -352,7 +352,7 @@ static void name_mine(void *argument)
 	for (int i = 0; i < EACH; i++) {
 		int object = what[1] * EACH + i;
 		snprintf(name, sizeof name, "object %d", object);
-		CHECK_RC(0, mdg_sync_name(ns, at + 128 * object, MDG_SYNC_MUTEX, name));
+		CHECK_RC(0, mdg_names_set(ns, at + 128 * object, MDG_SYNC_MUTEX, name));
 	}
 }
 
@@ -388,19 +388,19 @@ static int name_one(void *argument)
 	void *memory;
 	int rc = mdg_segment_attach(ns, naming->id, NULL, 0, &memory);
 	victim_begins();
-	return rc < 0 ? rc : mdg_sync_name(ns, memory, MDG_SYNC_MUTEX, "the new name");
+	return rc < 0 ? rc : mdg_names_set(ns, memory, MDG_SYNC_MUTEX, "the new name");
 }
 
 /* Killed after so many points: whether it had ended before. */
 static bool killed_while_naming(struct naming *naming, unsigned points)
 {
 	struct victim victim = { 0 };
-	struct mdg_sync_entry entry = { 0 };
+	struct mdg_name_info entry = { 0 };
 	naming->id = make(SIZE, 0);
 	unsigned char *at = attach(naming->id, 0);
-	CHECK_RC(0, mdg_sync_name(ns, at + 128, MDG_SYNC_ONCE, "beside"));
+	CHECK_RC(0, mdg_names_set(ns, at + 128, MDG_SYNC_ONCE, "beside"));
 	if (naming->again)
-		CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "the old name, which is longer"));
+		CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "the old name, which is longer"));
 	CHECK(victim_start(&victim, path, name_one, naming));
 	enum victim_event event = VICTIM_POINT;
 	while (event == VICTIM_POINT && victim_points(&victim) < points)
@@ -419,7 +419,7 @@ static bool killed_while_naming(struct naming *naming, unsigned points)
 		if (i == 0)
 			victim_kill(&victim);
 	}
-	CHECK_RC(0, mdg_sync_name(ns, at, MDG_SYNC_MUTEX, "at last"));
+	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "at last"));
 	CHECK(walk(naming->id, "at last", &entry) == 2 && strcmp(entry.name, "at last") == 0);
 	CHECK(unit_is_sound(ns));
 	CHECK_RC(0, mdg_segment_detach(ns, at));

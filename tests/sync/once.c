@@ -32,8 +32,8 @@ static void others_see_it_begun(void *unused)
 	CHECK(mdg_once_begin_until(&box->once, 0) == -ETIMEDOUT);
 	CHECK(mdg_once_begin_until(&box->once, BRIEFLY) == -ETIMEDOUT);
 	CHECK(now_ns() - begin >= 50000000);
-	CHECK(mdg_once_done(&box->once) == -EPERM);
-	CHECK(mdg_once_failed(&box->once) == -EPERM);
+	CHECK(mdg_once_finish(&box->once) == -EPERM);
+	CHECK(mdg_once_fail(&box->once) == -EPERM);
 	CHECK(mdg_once_destroy(&box->once) == -EBUSY);
 }
 
@@ -43,28 +43,28 @@ static void others_see_it_done(void *unused)
 	CHECK(mdg_once_begin(&box->once) == MDG_DONE);
 	CHECK(mdg_once_trybegin(&box->once) == MDG_DONE);
 	CHECK(mdg_once_begin_until(&box->once, 0) == MDG_DONE);
-	CHECK(mdg_once_done(&box->once) == -EPERM);
+	CHECK(mdg_once_finish(&box->once) == -EPERM);
 }
 
 static void answers(void)
 {
 	errno = 4711;
-	CHECK(mdg_once_done(&box->once) == -EPERM);
-	CHECK(mdg_once_failed(&box->once) == -EPERM);
+	CHECK(mdg_once_finish(&box->once) == -EPERM);
+	CHECK(mdg_once_fail(&box->once) == -EPERM);
 	CHECK(mdg_once_begin(&box->once) == 0);
 	CHECK(mdg_once_begin(&box->once) == -EDEADLK);
 	CHECK(mdg_once_trybegin(&box->once) == -EDEADLK);
 	CHECK(mdg_once_destroy(&box->once) == -EBUSY);
 	CHECK(in_child(others_see_it_begun, NULL));
-	CHECK(mdg_once_failed(&box->once) == 0);
-	CHECK(mdg_once_failed(&box->once) == -EPERM);
+	CHECK(mdg_once_fail(&box->once) == 0);
+	CHECK(mdg_once_fail(&box->once) == -EPERM);
 	CHECK(mdg_once_trybegin(&box->once) == 0);
-	CHECK(mdg_once_done(&box->once) == 0);
+	CHECK(mdg_once_finish(&box->once) == 0);
 	others_see_it_done(NULL);
 	CHECK(in_child(others_see_it_done, NULL));
 	CHECK(mdg_once_destroy(&box->once) == 0);
 	CHECK(mdg_once_begin_until(&box->once, 0) == 0);
-	CHECK(mdg_once_done(&box->once) == 0);
+	CHECK(mdg_once_finish(&box->once) == 0);
 	CHECK(errno == 4711);
 }
 
@@ -74,7 +74,7 @@ static void done_is_only_read(void)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	mdg_once *once = shared_memory(page);
 	CHECK(mdg_once_begin(once) == 0);
-	CHECK(mdg_once_done(once) == 0);
+	CHECK(mdg_once_finish(once) == 0);
 	CHECK(mprotect(once, page, PROT_READ) == 0);
 	CHECK(mdg_once_begin(once) == MDG_DONE);
 	CHECK(mdg_once_trybegin(once) == MDG_DONE);
@@ -91,7 +91,7 @@ static void *take_part(void *unused)
 		atomic_fetch_add(&box->done, 1);
 		sched_yield();
 		box->plain = 4711;
-		CHECK(mdg_once_done(&box->once) == 0);
+		CHECK(mdg_once_finish(&box->once) == 0);
 	}
 	CHECK(box->plain == 4711);
 	return unused;
@@ -136,7 +136,7 @@ static void sleepers_are_woken(void)
 	CHECK(reaches(&box->stage, MANY));
 	nap_ms(50);
 	box->plain = 4711;
-	CHECK(mdg_once_done(&box->once) == 0);
+	CHECK(mdg_once_finish(&box->once) == 0);
 	for (int i = 0; i < MANY; i++)
 		CHECK(ended_well(child[i]));
 }
@@ -148,10 +148,10 @@ static void *try_in_turn(void *unused)
 {
 	int rc = mdg_once_begin_until(&box->once, GRACE);
 	if (rc == 0 && atomic_fetch_add(&box->told, 1) + 1 < MANY) {
-		CHECK(mdg_once_failed(&box->once) == 0);
+		CHECK(mdg_once_fail(&box->once) == 0);
 	} else {
 		CHECK(rc == 0);
-		CHECK(mdg_once_done(&box->once) == 0);
+		CHECK(mdg_once_finish(&box->once) == 0);
 	}
 	return unused;
 }
@@ -202,13 +202,13 @@ static void deaths_are_told_once(void)
 		make_new();
 		ended(start(ways[i], NULL));
 		CHECK(mdg_once_begin_until(&box->once, GRACE) == MDG_OWNER_DIED);
-		CHECK(mdg_once_failed(&box->once) == 0);
+		CHECK(mdg_once_fail(&box->once) == 0);
 		CHECK(mdg_once_begin(&box->once) == 0);
-		CHECK(mdg_once_failed(&box->once) == 0);
+		CHECK(mdg_once_fail(&box->once) == 0);
 		ended(start(begin_and_die, NULL));
 		ended(start(told_and_die, NULL));
 		CHECK(mdg_once_begin(&box->once) == MDG_OWNER_DIED);
-		CHECK(mdg_once_done(&box->once) == 0);
+		CHECK(mdg_once_finish(&box->once) == 0);
 		CHECK(mdg_once_begin(&box->once) == MDG_DONE);
 	}
 }
@@ -229,7 +229,7 @@ static void wait_and_count(void *unused)
 	if (rc == MDG_OWNER_DIED) {
 		atomic_fetch_add(&box->told, 1);
 		box->plain = 4711;
-		CHECK(mdg_once_done(&box->once) == 0);
+		CHECK(mdg_once_finish(&box->once) == 0);
 	} else {
 		CHECK(rc == MDG_DONE);
 		CHECK(box->plain == 4711);
@@ -262,10 +262,10 @@ static void hostile_words(void)
 		box->once.mdg_private[13] = words[i]; /* own[0] of src/sync/owned.h */
 		CHECK(mdg_once_begin(&box->once) == MDG_BROKEN);
 		CHECK(mdg_once_trybegin(&box->once) == MDG_BROKEN);
-		CHECK(mdg_once_done(&box->once) == -EPERM);
+		CHECK(mdg_once_finish(&box->once) == -EPERM);
 		CHECK(mdg_once_destroy(&box->once) == 0);
 		CHECK(mdg_once_begin(&box->once) == 0);
-		CHECK(mdg_once_done(&box->once) == 0);
+		CHECK(mdg_once_finish(&box->once) == 0);
 	}
 }
 

@@ -135,15 +135,15 @@ static void be_told(void)
 {
 	unsigned char value[VALUE] = { 0 };
 	CHECK(mdg_mutex_lock_until(&box->mutex, GRACE) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&box->mutex) == 0 && mdg_mutex_unlock(&box->mutex) == 0);
+	CHECK(mdg_mutex_set_repaired(&box->mutex) == 0 && mdg_mutex_unlock(&box->mutex) == 0);
 	CHECK(mdg_mutex_trylock(&box->store) == 0 && mdg_mutex_unlock(&box->store) == 0);
 	CHECK(mdg_rwlock_read_until(&box->rwlock, GRACE) == MDG_OWNER_DIED);
-	CHECK(mdg_rwlock_repaired(&box->rwlock) == 0 && mdg_rwlock_unlock(&box->rwlock) == 0);
+	CHECK(mdg_rwlock_set_repaired(&box->rwlock) == 0 && mdg_rwlock_unlock(&box->rwlock) == 0);
 	CHECK(mdg_cell_read(cell(), value, VALUE, NULL) == 0);
 	CHECK(memcmp(value, value + 1, VALUE - 1) == 0);
 	CHECK(mdg_cell_write_until(cell(), value, VALUE, GRACE) == MDG_OWNER_DIED);
 	CHECK(mdg_once_begin_until(&box->once, GRACE) == MDG_OWNER_DIED);
-	CHECK(mdg_once_failed(&box->once) == 0);
+	CHECK(mdg_once_fail(&box->once) == 0);
 }
 
 static void write_after_reader(void)

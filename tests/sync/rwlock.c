@@ -74,7 +74,7 @@ static void others_see_a_writer(void *unused)
 	CHECK(mdg_rwlock_write_until(&box->lock, BRIEFLY) == -ETIMEDOUT);
 	CHECK(now_ns() - begin >= 100000000);
 	CHECK(mdg_rwlock_unlock(&box->lock) == -EPERM);
-	CHECK(mdg_rwlock_repaired(&box->lock) == -EPERM);
+	CHECK(mdg_rwlock_set_repaired(&box->lock) == -EPERM);
 	CHECK(mdg_rwlock_destroy(&box->lock) == -EBUSY);
 }
 
@@ -112,16 +112,16 @@ static void answers(void)
 {
 	errno = 4711;
 	CHECK(mdg_rwlock_unlock(&box->lock) == -EPERM);
-	CHECK(mdg_rwlock_repaired(&box->lock) == -EPERM);
+	CHECK(mdg_rwlock_set_repaired(&box->lock) == -EPERM);
 	CHECK(mdg_rwlock_read(&box->lock) == 0);
 	held_in_either_way();
-	CHECK(mdg_rwlock_repaired(&box->lock) == -EPERM);
+	CHECK(mdg_rwlock_set_repaired(&box->lock) == -EPERM);
 	CHECK(in_child(others_see_a_reader, NULL));
 	CHECK(mdg_rwlock_unlock(&box->lock) == 0);
 	CHECK(mdg_rwlock_unlock(&box->lock) == -EPERM);
 	CHECK(mdg_rwlock_write(&box->lock) == 0);
 	held_in_either_way();
-	CHECK(mdg_rwlock_repaired(&box->lock) == -EINVAL);
+	CHECK(mdg_rwlock_set_repaired(&box->lock) == -EINVAL);
 	CHECK(in_child(others_see_a_writer, NULL));
 	CHECK(mdg_rwlock_unlock(&box->lock) == 0);
 	CHECK(mdg_rwlock_trywrite(&box->lock) == 0 && mdg_rwlock_unlock(&box->lock) == 0);
@@ -399,8 +399,8 @@ static void repair(void)
 {
 	CHECK(mdg_rwlock_read(&box->lock) == -EDEADLK);
 	CHECK(in_child(others_see_a_writer, NULL));
-	CHECK(mdg_rwlock_repaired(&box->lock) == 0);
-	CHECK(mdg_rwlock_repaired(&box->lock) == -EINVAL);
+	CHECK(mdg_rwlock_set_repaired(&box->lock) == 0);
+	CHECK(mdg_rwlock_set_repaired(&box->lock) == -EINVAL);
 	CHECK(mdg_rwlock_unlock(&box->lock) == 0);
 	CHECK(mdg_rwlock_read(&box->lock) == 0 && mdg_rwlock_unlock(&box->lock) == 0);
 	CHECK(mdg_rwlock_write(&box->lock) == 0 && mdg_rwlock_unlock(&box->lock) == 0);
@@ -500,7 +500,7 @@ static void wait_and_count(void *write)
 	                       : mdg_rwlock_read_until(&box->lock, GRACE);
 	CHECK(rc == 0 || rc == MDG_OWNER_DIED);
 	if (rc == MDG_OWNER_DIED)
-		CHECK(mdg_rwlock_repaired(&box->lock) == 0);
+		CHECK(mdg_rwlock_set_repaired(&box->lock) == 0);
 	atomic_fetch_add(&box->done, 1);
 	CHECK(mdg_rwlock_unlock(&box->lock) == 0);
 }
@@ -557,7 +557,7 @@ static void use_until_killed(void *unused)
 		CHECK(rc == 0 || rc == MDG_OWNER_DIED);
 		if (rc == MDG_OWNER_DIED) {
 			box->plain[1] = box->plain[0];
-			CHECK(mdg_rwlock_repaired(&box->lock) == 0);
+			CHECK(mdg_rwlock_set_repaired(&box->lock) == 0);
 		}
 		CHECK(box->plain[0] == box->plain[1]);
 		if (i % 4 == 0) {
@@ -594,7 +594,7 @@ static void killed_anywhere(void)
 	int rc = mdg_rwlock_write_until(&box->lock, GRACE);
 	CHECK(rc == 0 || rc == MDG_OWNER_DIED);
 	if (rc == MDG_OWNER_DIED)
-		CHECK(mdg_rwlock_repaired(&box->lock) == 0);
+		CHECK(mdg_rwlock_set_repaired(&box->lock) == 0);
 	CHECK(mdg_rwlock_unlock(&box->lock) == 0);
 }
 

@@ -209,14 +209,14 @@ static void use_all(void *unused)
 	for (int i = 0; i < MUTEXES; i++) {
 		int rc = mdg_mutex_trylock(&storm->mutex[i]);
 		CHECK(took(MUTEX + i, rc));
-		CHECK(rc == 0 || mdg_mutex_repaired(&storm->mutex[i]) == 0);
+		CHECK(rc == 0 || mdg_mutex_set_repaired(&storm->mutex[i]) == 0);
 		CHECK(mdg_mutex_unlock(&storm->mutex[i]) == 0);
 		CHECK(mdg_mutex_destroy(&storm->mutex[i]) == 0);
 	}
 	for (int i = 0; i < RWLOCKS; i++) {
 		int rc = mdg_rwlock_trywrite(&storm->rwlock[i]);
 		CHECK(took(RWLOCK + i, rc));
-		CHECK(rc == 0 || mdg_rwlock_repaired(&storm->rwlock[i]) == 0);
+		CHECK(rc == 0 || mdg_rwlock_set_repaired(&storm->rwlock[i]) == 0);
 		CHECK(mdg_rwlock_unlock(&storm->rwlock[i]) == 0);
 		CHECK(mdg_rwlock_tryread(&storm->rwlock[i]) == 0);
 		CHECK(mdg_rwlock_unlock(&storm->rwlock[i]) == 0);
@@ -225,7 +225,7 @@ static void use_all(void *unused)
 	for (int i = 0; i < ONCES; i++) {
 		int rc = mdg_once_trybegin(&storm->once[i]);
 		CHECK(rc == MDG_DONE || took(ONCE + i, rc));
-		CHECK(rc == MDG_DONE || mdg_once_done(&storm->once[i]) == 0);
+		CHECK(rc == MDG_DONE || mdg_once_finish(&storm->once[i]) == 0);
 		CHECK(mdg_once_begin(&storm->once[i]) == MDG_DONE);
 	}
 	CHECK(took(CELL, mdg_cell_trywrite(the_cell(), value, VALUE)));

@@ -83,7 +83,7 @@ static bool take_mutex(int which)
 	if (!took(thing, rc))
 		return false;
 	work_on(thing, rc != 0);
-	MUST(mdg_mutex_repaired(mutex) == (rc != 0 ? 0 : -EINVAL));
+	MUST(mdg_mutex_set_repaired(mutex) == (rc != 0 ? 0 : -EINVAL));
 	if (below(&my_random, 16) == 0)
 		MUST(mdg_mutex_lock(mutex) == -EDEADLK);
 	return true;
@@ -131,7 +131,7 @@ static void do_rwlock(void)
 		MUST(storm->guarded[thing].count == storm->guarded[thing].twin);
 	} else {
 		work_on(thing, rc != 0);
-		MUST(mdg_rwlock_repaired(lock) == (rc != 0 ? 0 : -EINVAL));
+		MUST(mdg_rwlock_set_repaired(lock) == (rc != 0 ? 0 : -EINVAL));
 	}
 	in_phase(thing, GIVING);
 	MUST(mdg_rwlock_unlock(lock) == 0);
@@ -160,7 +160,7 @@ static void do_once(void)
 	if (!renewed)
 		work_on(thing, rc != 0);
 	in_phase(thing, GIVING);
-	MUST((renewed && below(&my_random, 2) == 0 ? mdg_once_done(once) : mdg_once_failed(once)) ==
+	MUST((renewed && below(&my_random, 2) == 0 ? mdg_once_finish(once) : mdg_once_fail(once)) ==
 	     0);
 	in_phase(thing, IDLE);
 }
@@ -250,7 +250,7 @@ bool enter_store(void)
 {
 	int rc = mdg_mutex_lock_until(&storm->store, GRACE);
 	if (rc == MDG_OWNER_DIED)
-		rc = mdg_mutex_repaired(&storm->store); /* one word: always whole */
+		rc = mdg_mutex_set_repaired(&storm->store); /* one word: always whole */
 	if (rc != 0)
 		fail("the store", rc);
 	return rc == 0;
@@ -260,7 +260,7 @@ bool enter_store(void)
 static bool went_on(int rc)
 {
 	if (rc == MDG_OWNER_DIED)
-		rc = mdg_mutex_repaired(&storm->store);
+		rc = mdg_mutex_set_repaired(&storm->store);
 	if (rc != 0 && rc != -ETIMEDOUT)
 		fail("a condition", rc);
 	return rc != MDG_BROKEN;

@@ -47,7 +47,7 @@ static void count(uint64_t pair[2], _Atomic uint64_t *sum)
 static bool with_mutex(uint64_t *random)
 {
 	if (was_told(mdg_mutex_lock(&plain->mutex)))
-		CHECK(mdg_mutex_repaired(&plain->mutex) == 0);
+		CHECK(mdg_mutex_set_repaired(&plain->mutex) == 0);
 	count(plain->by_mutex, &sum_by_mutex);
 	if (below(random, 500) == 0)
 		return true;
@@ -60,7 +60,7 @@ static bool with_rwlock(uint64_t *random)
 	bool writes = below(random, 3) == 0;
 	int rc = writes ? mdg_rwlock_write(&plain->rwlock) : mdg_rwlock_read(&plain->rwlock);
 	if (was_told(rc)) {
-		CHECK(mdg_rwlock_repaired(&plain->rwlock) == 0);
+		CHECK(mdg_rwlock_set_repaired(&plain->rwlock) == 0);
 		writes = true;
 	}
 	/* Always; for the sanitizer, as above. */
@@ -132,8 +132,8 @@ static bool with_once(uint64_t *random)
 	plain->made++;
 	if (below(random, 2) == 0)
 		return true;
-	CHECK((below(random, 2) == 0 ? mdg_once_failed(&plain->once)
-	                             : mdg_once_done(&plain->once)) == 0);
+	CHECK((below(random, 2) == 0 ? mdg_once_fail(&plain->once)
+	                             : mdg_once_finish(&plain->once)) == 0);
 	return false;
 }
 
@@ -195,10 +195,10 @@ static void run(unsigned count_of_them)
 	}
 	/* The last deaths are told here. */
 	if (was_told(mdg_mutex_trylock(&plain->mutex)))
-		CHECK(mdg_mutex_repaired(&plain->mutex) == 0);
+		CHECK(mdg_mutex_set_repaired(&plain->mutex) == 0);
 	CHECK(mdg_mutex_unlock(&plain->mutex) == 0);
 	if (was_told(mdg_rwlock_trywrite(&plain->rwlock)))
-		CHECK(mdg_rwlock_repaired(&plain->rwlock) == 0);
+		CHECK(mdg_rwlock_set_repaired(&plain->rwlock) == 0);
 	CHECK(mdg_rwlock_unlock(&plain->rwlock) == 0);
 	int rc = mdg_once_trybegin(&plain->once);
 	CHECK(rc == MDG_DONE || was_told(rc) || rc == 0);

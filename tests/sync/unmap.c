@@ -123,7 +123,7 @@ static void wait_for_inner(void *unused)
 	(void)unused;
 	atomic_store(&stays->waiting, 1);
 	CHECK(mdg_mutex_lock_until(&mine->inner, GRACE) == MDG_OWNER_DIED);
-	CHECK(mdg_mutex_repaired(&mine->inner) == 0 && mdg_mutex_unlock(&mine->inner) == 0);
+	CHECK(mdg_mutex_set_repaired(&mine->inner) == 0 && mdg_mutex_unlock(&mine->inner) == 0);
 }
 
 static void goes_away(uintptr_t way)
@@ -169,7 +169,7 @@ static void refuses(void *unused)
 	CHECK(mdg_barrier_leave(&goes->barrier) == 0);
 	CHECK(mdg_once_begin(&goes->once) == 0);
 	CHECK(mdg_segment_detach(ns, goes) == -EBUSY);
-	CHECK(mdg_once_done(&goes->once) == 0);
+	CHECK(mdg_once_finish(&goes->once) == 0);
 	/* Held elsewhere, also in the same segment at another address. */
 	CHECK(mdg_mutex_lock(&stays->older) == 0 && mdg_mutex_lock(&mine->mutex) == 0);
 	CHECK(mdg_segment_detach(ns, goes) == 0);

@@ -65,7 +65,7 @@ static void must(int rc, const char *what)
 
 static void name(const void *object, enum mdg_sync_kind kind, const char *text)
 {
-	must(mdg_sync_name(ns, object, kind, text), text);
+	must(mdg_names_set(ns, object, kind, text), text);
 }
 
 static void *make(const char *text, mdg_id *ret_id)
@@ -87,11 +87,11 @@ static void until_waiting(uint32_t wanted)
 	uint32_t found = 0;
 	for (uint64_t end = GRACE; found != wanted && now_ns() < end; nap_ms(1)) {
 		const mdg_id ids[2] = { id, more_id };
-		struct mdg_sync_entry entry;
+		struct mdg_name_info entry;
 		found = 0;
 		for (int i = 0; i < 2; i++) {
 			uint32_t cursor = 0;
-			while (mdg_sync_next(ns, ids[i], &cursor, &entry) > 0)
+			while (mdg_names_next(ns, ids[i], &cursor, &entry) > 0)
 				found += entry.state.waiters;
 		}
 	}

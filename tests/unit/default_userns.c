@@ -134,7 +134,7 @@ static void take(void *step_pointer)
 		fprintf(stderr, "%u segments, not %u\n", segments, step->segments);
 	if (CHECK_RC(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id)) &&
 	    CHECK_RC(0, mdg_segment_attach(ns, id, NULL, 0, &memory)) &&
-	    CHECK_RC(1, mdg_process_next(ns, id, &cursor, &process)))
+	    CHECK_RC(1, mdg_segment_next_process(ns, id, &cursor, &process)))
 		CHECK(process.uid == geteuid());
 	CHECK(strcmp(path, "/") > 0 && access(path, F_OK) == 0);
 }

@@ -27,11 +27,11 @@ static void not_permitted(mdg_namespace *ns)
 	CHECK_RC(-EPERM, mdg_mutex_unlock(&mutex)); /* nobody's */
 	CHECK(says(-EPERM, "hold"));
 	CHECK_RC(0, mdg_channel_open(&talker, ns, "news", MDG_TALKER, NULL));
-	CHECK_RC(-EPERM, mdg_peek(talker, &message, 0)); /* a listener's */
+	CHECK_RC(-EPERM, mdg_channel_peek(talker, &message, 0)); /* a listener's */
 	CHECK(says(-EPERM, "role"));
 	CHECK(says(-EPERM, "owner")); /* of a segment: tests/sysv/permission.c */
 	CHECK(strstr(mdg_strerror(-EPERM), "creator") == NULL);
-	CHECK_RC(-EINVAL, mdg_commit(talker, 1)); /* nothing is reserved */
+	CHECK_RC(-EINVAL, mdg_channel_commit(talker, 1)); /* nothing is reserved */
 	CHECK(says(-EINVAL, "under way") && says(-EINVAL, "argument") && says(-EINVAL, "segment"));
 	mdg_channel_close(talker);
 }

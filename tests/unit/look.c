@@ -156,7 +156,7 @@ static void look_at_segments(mdg_namespace *ns)
 	}
 	CHECK(count == 4 && removed == 1);
 	cursor = 0;
-	while (mdg_process_next(ns, made->attached, &cursor, &process) > 0) {
+	while (mdg_segment_next_process(ns, made->attached, &cursor, &process) > 0) {
 		CHECK(process.uid == USER);
 		processes++;
 	}
@@ -168,7 +168,7 @@ static void look_at_segments(mdg_namespace *ns)
 static void look_at_more(mdg_namespace *ns)
 {
 	struct mdg_channel_info channel;
-	struct mdg_sync_entry *none = NULL;
+	struct mdg_name_info *none = NULL;
 	uint32_t cursor = 0;
 	int findings = 0;
 	(void)none;
@@ -267,14 +267,14 @@ static void look_at_trap(void *unused)
 	(void)unused;
 	mdg_namespace *ns;
 	struct mdg_segment_info info;
-	struct mdg_sync_entry entry;
+	struct mdg_name_info entry;
 	uint32_t cursor = 0, in_segment = 0;
 	int rc = open_look(&ns, directory);
 	if (rc != 0)
 		return;
 	while (mdg_segment_next(ns, &cursor, MDG_STAT_RESIDENT, &info) > 0) {
 		in_segment = 0;
-		CHECK(mdg_sync_next(ns, info.id, &in_segment, &entry) <= 0);
+		CHECK(mdg_names_next(ns, info.id, &in_segment, &entry) <= 0);
 	}
 	(void)mdg_namespace_check(ns, 0, NULL, NULL);
 	_exit(2); /* it could be opened */

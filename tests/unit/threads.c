@@ -90,7 +90,7 @@ static void look_around(mdg_id id)
 		EXPECT(info.size >= 1 && info.size <= 3 * page);
 	EXPECT(rc == 0);
 	cursor = 0;
-	while ((rc = mdg_process_next(ns, id, &cursor, &process)) == 1)
+	while ((rc = mdg_segment_next_process(ns, id, &cursor, &process)) == 1)
 		EXPECT(process.attached >= 1);
 	EXPECT(may_be_gone(rc));
 	EXPECT(mdg_namespace_info(ns, 0, &all) == 0);

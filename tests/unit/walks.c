@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * walks.c - mdg_segment_next, mdg_process_next and what mdg_namespace_info sums up.
+ * walks.c - mdg_segment_next, mdg_segment_next_process and what mdg_namespace_info sums up.
  *
  * Segments in the order of their indexes, removed ones that are attached among
  * them; processes that live, each once, with what each has attached; and both
@@ -117,7 +117,7 @@ static int list_processes(mdg_id id, const pid_t *pids, int *attached)
 	int count = 0;
 	memset(attached, 0, PROCESSES * sizeof attached[0]);
 	memset(&info, 0xa5, sizeof info);
-	while (mdg_process_next(ns, id, &cursor, &info) == 1) {
+	while (mdg_segment_next_process(ns, id, &cursor, &info) == 1) {
 		int i = 0;
 		while (i < PROCESSES && pids[i] != info.pid)
 			i++;
@@ -139,9 +139,9 @@ static void processes(void)
 	mdg_id other;
 	CHECK_RC(0, mdg_segment_create(ns, "held", 1, 0600, 0, &hold.id));
 	CHECK_RC(0, mdg_segment_create(ns, "other", 1, 0600, 0, &other));
-	CHECK_RC(-EINVAL, mdg_process_next(ns, -1, &cursor, &info));
-	CHECK_RC(-EINVAL, mdg_process_next(ns, hold.id + 32768, &cursor, &info));
-	CHECK_RC(0, mdg_process_next(ns, hold.id, &cursor, &info));
+	CHECK_RC(-EINVAL, mdg_segment_next_process(ns, -1, &cursor, &info));
+	CHECK_RC(-EINVAL, mdg_segment_next_process(ns, hold.id + 32768, &cursor, &info));
+	CHECK_RC(0, mdg_segment_next_process(ns, hold.id, &cursor, &info));
 	CHECK(pipe(hold.ready) == 0 && pipe(hold.end) == 0);
 	for (int i = 0; i < PROCESSES; i++) {
 		char byte = 'n';
@@ -172,7 +172,7 @@ static void processes(void)
 	for (int i = 1; i < PROCESSES; i += 2)
 		CHECK(waitpid(pids[i], NULL, 0) == pids[i]);
 	cursor = 0;
-	int rc = mdg_process_next(ns, hold.id, &cursor, &info);
+	int rc = mdg_segment_next_process(ns, hold.id, &cursor, &info);
 	CHECK(rc == -EINVAL || rc == 0);
 	CHECK_RC(0, mdg_namespace_info(ns, 0, &all));
 	CHECK(all.segments_used == 1); /* nobody has to ask for it */

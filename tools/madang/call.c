@@ -104,8 +104,8 @@ static int enter(struct call *call)
 static int ask(struct call *call)
 {
 	for (;;) {
-		int rc = mdg_send(call->channel.handle, call->input.data, call->input.end,
-		                  channel_slice(call->deadline));
+		int rc = mdg_channel_send(call->channel.handle, call->input.data, call->input.end,
+		                          channel_slice(call->deadline));
 		if (!channel_is_waiting(rc))
 			return rc;
 		rc = go_on(call);
@@ -117,7 +117,8 @@ static int ask(struct call *call)
 static int await_reply(struct call *call, struct mdg_message *reply)
 {
 	for (;;) {
-		int rc = mdg_peek(call->channel.handle, reply, channel_slice(call->deadline));
+		int rc = mdg_channel_peek(call->channel.handle, reply,
+		                          channel_slice(call->deadline));
 		if (!channel_is_waiting(rc))
 			return rc;
 		rc = go_on(call);

@@ -117,8 +117,8 @@ int channel_peek(struct channel *channel, struct mdg_message *messages, unsigned
 			return -EINTR;
 		/* Calls come one at a time. */
 		int rc = channel->info.kind == MDG_CALL
-		                 ? mdg_peek(channel->handle, messages, slice)
-		                 : mdg_peek_many(channel->handle, messages, count, slice);
+		                 ? mdg_channel_peek(channel->handle, messages, slice)
+		                 : mdg_channel_peek_many(channel->handle, messages, count, slice);
 		if (!channel_is_waiting(rc))
 			return channel->info.kind == MDG_CALL && rc == 0 ? 1 : rc;
 		if (channel_caught() == 0 && nobody_reads(out))

@@ -106,7 +106,7 @@ static void find_commands(mdg_namespace *ns, struct channels_entry *entry)
 	struct mdg_process_info process;
 	uint32_t cursor = 0;
 
-	while (mdg_process_next(ns, entry->info.id, &cursor, &process) > 0) {
+	while (mdg_segment_next_process(ns, entry->info.id, &cursor, &process) > 0) {
 		if (!process.same_pid_namespace || process.pid <= 0)
 			continue;
 		for (size_t i = 0; i < entry->peer_count; i++)

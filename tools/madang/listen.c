@@ -85,7 +85,7 @@ static int take_copy(struct listen *listen)
 	if (message->size > 0)
 		memcpy(listen->copy, message->data, message->size);
 	message->data = listen->copy;
-	rc = mdg_release(listen->channel.handle);
+	rc = mdg_channel_release(listen->channel.handle);
 	return rc == 0 ? 1 : rc;
 }
 
@@ -172,7 +172,7 @@ static int run(struct listen *listen)
 		if (rc != 0)
 			return complain_output(rc, !copies(listen));
 		if (!copies(listen))
-			rc = mdg_release(listen->channel.handle);
+			rc = mdg_channel_release(listen->channel.handle);
 		if (rc != 0) {
 			channel_complain(rc, &listen->request, "cannot listen to");
 			return TOOL_TROUBLE;

@@ -3,7 +3,7 @@
  * locks.c - madang locks: the named objects of synchronisation, who has them and who waits.
  *
  * All segments are read, also when one is asked for: a deadlock can go through several. Names
- * and objects are read from the data files (mdg_sync_next), so nothing is attached, and a program
+ * and objects are read from the data files (mdg_names_next), so nothing is attached, and a program
  * that hangs is not touched. When that shows a circle of waits, everything is read again after
  * a moment: see locks_threads.c.
  */
@@ -19,7 +19,7 @@
 static const char help[] =
 	"Usage: madang locks [--json] [--namespace DIR] [ID | KEY | NAME]\n"
 	"Shows the locks and other objects of synchronisation that programs have given a name\n"
-	"(mdg_sync_name), in all segments or in one: who holds them, who waits and how long; and\n"
+	"(mdg_names_set), in all segments or in one: who holds them, who waits and how long; and\n"
 	"threads that wait for each other.\n"
 	"\n"
 	"  ID                   a segment by its id: a number\n"
@@ -89,7 +89,7 @@ static void read_attached(struct survey *survey, mdg_namespace *ns, mdg_id id, s
 	uint32_t cursor = 0;
 
 	memset(ret, 0, sizeof *ret);
-	while (mdg_process_next(ns, id, &cursor, &process) > 0) {
+	while (mdg_segment_next_process(ns, id, &cursor, &process) > 0) {
 		if (!process.same_pid_namespace || process.pid <= 0) {
 			ret->foreign = true;
 			continue;
@@ -120,7 +120,7 @@ static void fill_waiters(struct survey *survey, const struct attached *attached,
 }
 
 static void add_lock(struct survey *survey, const struct attached *attached, size_t segment,
-                     const struct mdg_sync_entry *entry)
+                     const struct mdg_name_info *entry)
 {
 	struct lock *locks = locks_grow(survey, survey->locks, survey->lock_count, sizeof *locks);
 	if (locks == NULL)
@@ -143,15 +143,15 @@ static void add_lock(struct survey *survey, const struct attached *attached, siz
 static int read_names(struct survey *survey, mdg_namespace *ns, size_t segment)
 {
 	struct attached attached;
-	struct mdg_sync_entry entry;
+	struct mdg_name_info entry;
 	mdg_id id = survey->segments[segment].id;
 	uint32_t cursor = 0;
-	int rc = mdg_sync_next(ns, id, &cursor, &entry);
+	int rc = mdg_names_next(ns, id, &cursor, &entry);
 
 	if (rc <= 0)
 		return rc;
 	read_attached(survey, ns, id, &attached);
-	for (; rc > 0; rc = mdg_sync_next(ns, id, &cursor, &entry))
+	for (; rc > 0; rc = mdg_names_next(ns, id, &cursor, &entry))
 		add_lock(survey, &attached, segment, &entry);
 	free(attached.pids);
 	return rc;
@@ -235,7 +235,7 @@ static int show(struct locks_request *request, bool as_json)
 	bool refused = complain_refused(request, &survey);
 	if (request->ns != NULL && rc == 0 && !refused && survey.lock_count == 0) {
 		complain("nothing here has a name");
-		advise("Programs name what they want to be seen: man mdg_sync_name");
+		advise("Programs name what they want to be seen: man mdg_names_set");
 	}
 	survey_free(&survey);
 	return rc == 0 && !refused ? TOOL_OK : TOOL_TROUBLE;

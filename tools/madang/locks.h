@@ -31,7 +31,7 @@ struct waiter {
 /* A named object. */
 struct lock {
 	size_t segment; /* its place in the list of segments */
-	struct mdg_sync_entry entry;
+	struct mdg_name_info entry;
 	size_t owner; /* thread, or NOBODY */
 	size_t reader[64];
 	size_t reader_count;

@@ -131,7 +131,7 @@ static const char *const titles[COLUMNS] = { "ID", "OFFSET", "KIND", "NAME", "ST
 static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct survey *survey,
                      const struct lock *lock)
 {
-	char room[SHOW_ROOM], name[4 * MDG_SYNC_NAME_MAX + 1];
+	char room[SHOW_ROOM], name[4 * MDG_OBJECT_NAME_MAX + 1];
 
 	snprintf(cells[0], TABLE_CELL, "%d", (int)survey->segments[lock->segment].id);
 	snprintf(cells[1], TABLE_CELL, "%llu", (unsigned long long)lock->entry.offset);
@@ -159,7 +159,7 @@ static void print_users(const struct survey *survey, const struct lock *lock)
 
 static void print_cycle(const struct survey *survey, const struct cycle *cycle)
 {
-	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM], name[4 * MDG_SYNC_NAME_MAX + 1];
+	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM], name[4 * MDG_OBJECT_NAME_MAX + 1];
 
 	printf("deadlock: %u threads wait for each other\n", (unsigned)cycle->length);
 	for (size_t i = 0; i < cycle->length; i++) {

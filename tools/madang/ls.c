@@ -119,7 +119,7 @@ static int print_processes(struct listing *listing, mdg_id id)
 	uint32_t cursor = 0;
 	int rc;
 
-	while ((rc = mdg_process_next(listing->ns, id, &cursor, &process)) > 0) {
+	while ((rc = mdg_segment_next_process(listing->ns, id, &cursor, &process)) > 0) {
 		char user[SHOW_ROOM], comm[SHOW_ROOM], name[4 * SHOW_ROOM];
 		bool visible = process.same_pid_namespace && process.pid > 0;
 		printf("        process %d  %s  %s  %u attachment%s%s\n", (int)process.pid,
@@ -164,7 +164,7 @@ static int json_processes(struct json *json, struct listing *listing,
 
 	json_open(json, "processes", '[');
 	while (segment->attached > 0 &&
-	       (rc = mdg_process_next(listing->ns, segment->id, &cursor, &process)) > 0) {
+	       (rc = mdg_segment_next_process(listing->ns, segment->id, &cursor, &process)) > 0) {
 		char room[SHOW_ROOM];
 		bool visible = process.same_pid_namespace && process.pid > 0;
 		json_open(json, NULL, '{');

@@ -28,7 +28,8 @@
 
 static const char help[] =
 	"Usage: madang serve [OPTIONS] NAME -- COMMAND [ARG...]\n"
-	"Runs COMMAND for each request that 'madang call NAME' or mdg_call makes: the request is "
+	"Runs COMMAND for each request that 'madang call NAME' or mdg_channel_call makes: the "
+	"request is "
 	"its\n"
 	"standard input, and what it prints is the reply. The channel is made when it is not "
 	"there.\n"
@@ -259,8 +260,8 @@ static bool work(struct serve *serve, const struct mdg_message *message)
 static int reply(struct serve *serve)
 {
 	for (;;) {
-		int rc = mdg_send(serve->channel.handle, serve->reply.data, serve->reply.end,
-		                  channel_slice(MDG_FOREVER));
+		int rc = mdg_channel_send(serve->channel.handle, serve->reply.data,
+		                          serve->reply.end, channel_slice(MDG_FOREVER));
 		if (rc == MDG_PEER_DIED)
 			complain("request %" PRIu64 ": the caller has gone, and gets no reply",
 			         serve->number);
@@ -301,8 +302,9 @@ static int run(struct serve *serve)
 		int rc = channel_peek(&serve->channel, &message, 1, serve->request.timeout, -1);
 		if (rc < 0)
 			return stop(serve, rc);
-		/* Without a reply, mdg_release refuses it. */
-		rc = work(serve, &message) ? reply(serve) : mdg_release(serve->channel.handle);
+		/* Without a reply, mdg_channel_release refuses it. */
+		rc = work(serve, &message) ? reply(serve)
+		                           : mdg_channel_release(serve->channel.handle);
 		if (rc == 0 && channel_caught() != 0)
 			rc = -EINTR;
 		if (rc != 0)

@@ -169,9 +169,9 @@ static int send_all(struct talk *talk)
 
 	while (talk->count > 0) {
 		uint64_t slice = channel_slice(deadline);
-		int sent = channel_caught() != 0
-		                   ? -EINTR
-		                   : mdg_send_many(talk->channel.handle, next, talk->count, slice);
+		int sent = channel_caught() != 0 ? -EINTR
+		                                 : mdg_channel_send_many(talk->channel.handle, next,
+		                                                         talk->count, slice);
 		if (sent > 0) {
 			channel_count(&talk->stats, next, (unsigned)sent);
 			next += sent;

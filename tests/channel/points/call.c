@@ -17,17 +17,17 @@ static void ask(struct actor *me)
 static void ask_in_place(struct actor *me)
 {
 	uint32_t number = atomic_load(&books->trying);
-	MUST_RC(0, mdg_reserve(me->talks, 8, &me->place, GRACE));
+	MUST_RC(0, mdg_channel_reserve(me->talks, 8, &me->place, GRACE));
 	write_number(me->place, 8, number);
 	atomic_store(&books->trying, number + 1);
-	MUST_RC(0, mdg_commit(me->talks, 8));
+	MUST_RC(0, mdg_channel_commit(me->talks, 8));
 	atomic_store(&books->sent, number + 1);
 }
 
 static void ask_again(struct actor *me)
 {
 	say_one(me);
-	MUST_RC(-EAGAIN, mdg_recv(me->talks, NULL, 0, NULL, 0));
+	MUST_RC(-EAGAIN, mdg_channel_recv(me->talks, NULL, 0, NULL, 0));
 	say_one(me);
 }
 
@@ -36,34 +36,34 @@ static void call_in_vain(struct actor *me)
 	uint32_t words[2], number = atomic_load(&books->trying);
 	write_number(words, sizeof words, number);
 	atomic_store(&books->trying, number + 1);
-	MUST_RC(-ETIMEDOUT, mdg_call(me->talks, words, sizeof words, words, sizeof words, NULL,
-	                             mdg_deadline(1000000)));
+	MUST_RC(-ETIMEDOUT, mdg_channel_call(me->talks, words, sizeof words, words, sizeof words,
+	                                     NULL, mdg_deadline(1000000)));
 }
 
 /* ---- the victim serves ------------------------------------------------------------------ */
 
 static void take(struct actor *me)
 {
-	MUST_RC(0, mdg_peek(me->listens, me->many, GRACE));
+	MUST_RC(0, mdg_channel_peek(me->listens, me->many, GRACE));
 }
 
 static void reply(struct actor *me)
 {
 	uint32_t answer = ANSWERED;
-	MUST_RC(0, mdg_send(me->listens, &answer, sizeof answer, GRACE));
+	MUST_RC(0, mdg_channel_send(me->listens, &answer, sizeof answer, GRACE));
 }
 
 static void reply_in_place(struct actor *me)
 {
 	uint32_t answer = ANSWERED;
-	MUST_RC(0, mdg_reserve(me->listens, 100, &me->place, GRACE));
+	MUST_RC(0, mdg_channel_reserve(me->listens, 100, &me->place, GRACE));
 	memcpy(me->place, &answer, sizeof answer);
-	MUST_RC(0, mdg_commit(me->listens, sizeof answer));
+	MUST_RC(0, mdg_channel_commit(me->listens, sizeof answer));
 }
 
 static void refuse(struct actor *me)
 {
-	MUST_RC(0, mdg_release(me->listens));
+	MUST_RC(0, mdg_channel_release(me->listens));
 }
 
 static void leave(struct actor *me)
@@ -90,7 +90,7 @@ static void die_serving(struct actor *me)
 {
 	me->listens = points_open(MDG_LISTENER);
 	take(me);
-	MUST_RC(0, mdg_reserve(me->listens, 100, &me->place, GRACE));
+	MUST_RC(0, mdg_channel_reserve(me->listens, 100, &me->place, GRACE));
 }
 
 static void die_asking(struct actor *me)
@@ -108,7 +108,7 @@ static void wait_for_reply(struct actor *me)
 	me->talks = points_open(MDG_TALKER);
 	say_one(me);
 	atomic_store(&books->asleep, 1);
-	int rc = mdg_recv(me->talks, &answer, sizeof answer, NULL, GRACE);
+	int rc = mdg_channel_recv(me->talks, &answer, sizeof answer, NULL, GRACE);
 	if (rc >= 0)
 		MUST(rc == sizeof answer && answer == ANSWERED);
 	else
@@ -125,14 +125,14 @@ static void serve_all(struct actor *me)
 	while (atomic_load(&books->stop) == 0) {
 		struct mdg_message request;
 		uint32_t answer = ANSWERED;
-		int rc = mdg_peek(me->listens, &request, mdg_deadline(10000000));
+		int rc = mdg_channel_peek(me->listens, &request, mdg_deadline(10000000));
 		if (rc == -ETIMEDOUT)
 			continue;
 		MUST(rc == 0);
 		if (rc != 0)
 			return;
 		count_message(&request);
-		rc = mdg_send(me->listens, &answer, sizeof answer, GRACE);
+		rc = mdg_channel_send(me->listens, &answer, sizeof answer, GRACE);
 		MUST(rc == 0 || rc == MDG_PEER_DIED || rc == -ECANCELED);
 	}
 	mdg_channel_close(me->listens);
@@ -155,8 +155,8 @@ void after_call(void)
 	for (uint32_t number = END; number < END + 5; number++) {
 		uint32_t words[2], answer = 0;
 		write_number(words, sizeof words, number);
-		int rc = mdg_call(fresh.talks, words, sizeof words, &answer, sizeof answer, NULL,
-		                  GRACE);
+		int rc = mdg_channel_call(fresh.talks, words, sizeof words, &answer, sizeof answer,
+		                          NULL, GRACE);
 		MUST(rc == sizeof answer && answer == ANSWERED);
 	}
 	/* The one that waits hears of it by now, or soon: then servers may leave. */

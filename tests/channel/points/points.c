@@ -84,13 +84,14 @@ static void advance(mdg_channel *talks, mdg_channel *listens)
 	uint32_t words[2], answer = 0;
 	write_number(words, sizeof words, BEFORE);
 	for (unsigned i = 0; i < scene->advance; i++) {
-		MUST_RC(0, mdg_send(talks, words, sizeof words, 0));
+		MUST_RC(0, mdg_channel_send(talks, words, sizeof words, 0));
 		if (scene->kind == MDG_TOPIC)
 			continue;
-		MUST_RC(sizeof words, mdg_recv(listens, words, sizeof words, NULL, 0));
+		MUST_RC(sizeof words, mdg_channel_recv(listens, words, sizeof words, NULL, 0));
 		if (scene->kind == MDG_CALL) {
-			MUST_RC(0, mdg_send(listens, &answer, sizeof answer, 0));
-			MUST_RC(sizeof answer, mdg_recv(talks, &answer, sizeof answer, NULL, 0));
+			MUST_RC(0, mdg_channel_send(listens, &answer, sizeof answer, 0));
+			MUST_RC(sizeof answer,
+			        mdg_channel_recv(talks, &answer, sizeof answer, NULL, 0));
 		}
 	}
 }
@@ -169,7 +170,7 @@ static void after_ring(void)
 	mdg_channel *talks = points_open(MDG_TALKER);
 	for (uint32_t number = END; number < NUMBERS; number++) {
 		write_number(words, sizeof words, number);
-		MUST_RC(0, mdg_send(talks, words, sizeof words, GRACE));
+		MUST_RC(0, mdg_channel_send(talks, words, sizeof words, GRACE));
 	}
 	mdg_channel_close(talks);
 	if (listener > 0)
@@ -198,14 +199,14 @@ static void all_is_well(void *unused)
 	MUST(scene->kind == MDG_TOPIC || scene->kind == MDG_CALL ||
 	     (info.used == 0 && info.waiting == 0));
 	mdg_channel *talks = points_open(MDG_TALKER), *listens = points_open(MDG_LISTENER);
-	while (scene->kind == MDG_TOPIC && mdg_recv(listens, bytes, CAPACITY, NULL, 0) >= 0)
+	while (scene->kind == MDG_TOPIC && mdg_channel_recv(listens, bytes, CAPACITY, NULL, 0) >= 0)
 		;
 	for (unsigned i = 0; i < 4; i++) {
-		MUST_RC(0, mdg_send(talks, bytes, CAPACITY, 0));
-		MUST_RC(CAPACITY, mdg_recv(listens, bytes, CAPACITY, NULL, 0));
+		MUST_RC(0, mdg_channel_send(talks, bytes, CAPACITY, 0));
+		MUST_RC(CAPACITY, mdg_channel_recv(listens, bytes, CAPACITY, NULL, 0));
 		if (scene->kind == MDG_CALL) {
-			MUST_RC(0, mdg_send(listens, bytes, CAPACITY, 0));
-			MUST_RC(CAPACITY, mdg_recv(talks, bytes, CAPACITY, NULL, 0));
+			MUST_RC(0, mdg_channel_send(listens, bytes, CAPACITY, 0));
+			MUST_RC(CAPACITY, mdg_channel_recv(talks, bytes, CAPACITY, NULL, 0));
 		}
 	}
 	mdg_channel_close(talks);

@@ -22,7 +22,7 @@ void say_sized(struct actor *me, size_t size)
 	uint32_t number = atomic_load(&books->trying);
 	write_number(bytes, size, number);
 	atomic_store(&books->trying, number + 1);
-	MUST_RC(0, mdg_send(me->talks, bytes, size, GRACE));
+	MUST_RC(0, mdg_channel_send(me->talks, bytes, size, GRACE));
 	atomic_store(&books->sent, number + 1);
 }
 
@@ -44,7 +44,7 @@ static void say_three(struct actor *me)
 		many[i] = (struct mdg_message){ .data = bytes[i],
 			                        .size = write_number(bytes[i], 16, number + i) };
 	atomic_store(&books->trying, number + 3);
-	MUST_RC(3, mdg_send_many(me->talks, many, 3, GRACE));
+	MUST_RC(3, mdg_channel_send_many(me->talks, many, 3, GRACE));
 	atomic_store(&books->sent, number + 3);
 }
 
@@ -54,7 +54,7 @@ static void reserve_sized(struct actor *me, size_t size)
 	uint32_t number = atomic_load(&books->trying);
 	atomic_store(&books->never[number], 1);
 	atomic_store(&books->trying, number + 1);
-	MUST_RC(0, mdg_reserve(me->talks, size, &me->place, GRACE));
+	MUST_RC(0, mdg_channel_reserve(me->talks, size, &me->place, GRACE));
 	write_number(me->place, size, number);
 }
 
@@ -71,7 +71,7 @@ static void commit_sized(struct actor *me, size_t size)
 {
 	uint32_t number = atomic_load(&books->trying) - 1;
 	atomic_store(&books->never[number], 0);
-	MUST_RC(0, mdg_commit(me->talks, size));
+	MUST_RC(0, mdg_channel_commit(me->talks, size));
 	atomic_store(&books->sent, number + 1);
 }
 
@@ -88,7 +88,7 @@ static void reserve_three(struct actor *me)
 		atomic_store(&books->never[number + i], 1);
 	}
 	atomic_store(&books->trying, number + 3);
-	MUST_RC(3, mdg_reserve_many(me->talks, me->many, 3, GRACE));
+	MUST_RC(3, mdg_channel_reserve_many(me->talks, me->many, 3, GRACE));
 }
 
 /* Of three reserved the first two, and shorter. */
@@ -99,13 +99,13 @@ static void commit_two(struct actor *me)
 		me->many[i].size = write_number(me->many[i].data, 8, number + i);
 		atomic_store(&books->never[number + i], 0);
 	}
-	MUST_RC(0, mdg_commit_many(me->talks, me->many, 2));
+	MUST_RC(0, mdg_channel_commit_many(me->talks, me->many, 2));
 	atomic_store(&books->sent, number + 3);
 }
 
 static void cancel(struct actor *me)
 {
-	MUST_RC(0, mdg_cancel(me->talks));
+	MUST_RC(0, mdg_channel_cancel(me->talks));
 	atomic_store(&books->sent, atomic_load(&books->trying));
 }
 
@@ -123,7 +123,7 @@ static void commit_before_another(struct actor *me)
 	uint32_t number = atomic_load(&books->trying) - 2;
 	atomic_store(&books->never[number], 0);
 	atomic_store(&books->sent, number); /* in doubt, and so the one behind it is not all */
-	MUST_RC(0, mdg_commit(me->talks, 8));
+	MUST_RC(0, mdg_channel_commit(me->talks, 8));
 	atomic_store(&books->sent, number + 2);
 }
 
@@ -134,7 +134,7 @@ static void send_in_vain(struct actor *me)
 	atomic_store(&books->never[number], 1);
 	atomic_store(&books->trying, number + 1);
 	write_number(bytes, CAPACITY, number);
-	MUST_RC(-ETIMEDOUT, mdg_send(me->talks, bytes, CAPACITY, mdg_deadline(5000000)));
+	MUST_RC(-ETIMEDOUT, mdg_channel_send(me->talks, bytes, CAPACITY, mdg_deadline(5000000)));
 }
 
 /* ---- receiving -------------------------------------------------------------------------- */
@@ -142,8 +142,8 @@ static void send_in_vain(struct actor *me)
 static void take_some(struct actor *me, unsigned count)
 {
 	atomic_store(&books->taking, count);
-	int rc = count == 1 ? mdg_peek(me->listens, me->many, GRACE)
-	                    : mdg_peek_many(me->listens, me->many, count, GRACE);
+	int rc = count == 1 ? mdg_channel_peek(me->listens, me->many, GRACE)
+	                    : mdg_channel_peek_many(me->listens, me->many, count, GRACE);
 	MUST(rc == (count == 1 ? 0 : (int)count));
 	me->held = count;
 	atomic_fetch_add(&books->peeked, count);
@@ -162,7 +162,7 @@ static void take_two(struct actor *me)
 static void give_back(struct actor *me)
 {
 	atomic_store(&books->releasing, atomic_load(&books->peeked));
-	MUST_RC(0, mdg_release(me->listens));
+	MUST_RC(0, mdg_channel_release(me->listens));
 	atomic_store(&books->released, atomic_load(&books->peeked));
 }
 
@@ -172,8 +172,8 @@ static void receive_some(struct actor *me, unsigned count)
 	for (unsigned i = 0; i < 2; i++)
 		me->many[i] = (struct mdg_message){ .data = bytes[i], .size = CAPACITY };
 	atomic_store(&books->receiving, count);
-	int rc = count == 1 ? mdg_recv(me->listens, bytes[0], CAPACITY, me->many, GRACE)
-	                    : mdg_recv_many(me->listens, me->many, count, GRACE);
+	int rc = count == 1 ? mdg_channel_recv(me->listens, bytes[0], CAPACITY, me->many, GRACE)
+	                    : mdg_channel_recv_many(me->listens, me->many, count, GRACE);
 	MUST(count == 1 ? rc >= 0 : rc == (int)count);
 	atomic_fetch_add(&books->peeked, count);
 	atomic_store(&books->releasing, atomic_load(&books->peeked));
@@ -193,32 +193,32 @@ static void receive_two(struct actor *me)
 /* What the dead held: the books have it that these are given to somebody who is dead. */
 static void adopt_one(struct actor *me)
 {
-	MUST_RC(0, mdg_peek(me->listens, me->many, GRACE));
+	MUST_RC(0, mdg_channel_peek(me->listens, me->many, GRACE));
 }
 
 static void adopt_two(struct actor *me)
 {
-	MUST_RC(2, mdg_peek_many(me->listens, me->many, 2, GRACE));
+	MUST_RC(2, mdg_channel_peek_many(me->listens, me->many, 2, GRACE));
 }
 
 /* Of a topic: what was there before. */
 static void skip_all(struct actor *me)
 {
-	while (mdg_peek(me->listens, me->many, 0) == 0)
-		MUST_RC(0, mdg_release(me->listens));
+	while (mdg_channel_peek(me->listens, me->many, 0) == 0)
+		MUST_RC(0, mdg_channel_release(me->listens));
 }
 
 static void receive_in_vain(struct actor *me)
 {
 	struct mdg_message message;
-	MUST_RC(-ETIMEDOUT, mdg_peek(me->listens, &message, mdg_deadline(5000000)));
+	MUST_RC(-ETIMEDOUT, mdg_channel_peek(me->listens, &message, mdg_deadline(5000000)));
 }
 
 static void poll_in_vain(struct actor *me)
 {
 	struct mdg_message message;
 	MUST(mdg_channel_fd(me->listens) >= 0);
-	MUST_RC(-EAGAIN, mdg_peek(me->listens, &message, 0));
+	MUST_RC(-EAGAIN, mdg_channel_peek(me->listens, &message, 0));
 }
 
 /* ---- coming and going ------------------------------------------------------------------- */
@@ -296,7 +296,7 @@ void hear_all(mdg_channel *listens)
 	uint64_t next = 0;
 	do {
 		struct mdg_message message;
-		int rc = mdg_peek(listens, &message, GRACE);
+		int rc = mdg_channel_peek(listens, &message, GRACE);
 		if (rc < 0) {
 			complain("who listens is told %d (%s)", rc, mdg_strerror(rc));
 			return;
@@ -305,7 +305,7 @@ void hear_all(mdg_channel *listens)
 		bool again = (message.flags & MDG_REDELIVERED) != 0;
 		MUST(again || message.sequence >= next);
 		next = again ? next : message.sequence + 1;
-		MUST_RC(0, mdg_release(listens));
+		MUST_RC(0, mdg_channel_release(listens));
 	} while (atomic_load(&books->got[NUMBERS - 1]) == 0);
 }
 
@@ -329,9 +329,9 @@ static void poll_and_hear(struct actor *me)
 			complain("who polls hears nothing");
 			return;
 		}
-		while (mdg_peek(me->listens, &message, 0) == 0) {
+		while (mdg_channel_peek(me->listens, &message, 0) == 0) {
 			count_message(&message);
-			MUST_RC(0, mdg_release(me->listens));
+			MUST_RC(0, mdg_channel_release(me->listens));
 		}
 	}
 	mdg_channel_close(me->listens);

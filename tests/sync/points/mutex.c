@@ -29,7 +29,7 @@ static int unlock(void)
 }
 static int repaired(void)
 {
-	return mdg_mutex_repaired(&ON->mutex);
+	return mdg_mutex_set_repaired(&ON->mutex);
 }
 static int destroy(void)
 {
@@ -72,7 +72,7 @@ void mutex_pass(struct actor *me, int rc)
 		return;
 	}
 	be_alone();
-	MUST(mdg_mutex_repaired(&ON->mutex) == (rc == 0 ? -EINVAL : 0));
+	MUST(mdg_mutex_set_repaired(&ON->mutex) == (rc == 0 ? -EINVAL : 0));
 	MUST(mdg_mutex_unlock(&ON->mutex) == 0);
 }
 
@@ -153,7 +153,7 @@ static void finally_three(struct actor *me)
 		int rc = mdg_mutex_trylock(mutex);
 		MUST(rc == 0 || rc == MDG_OWNER_DIED);
 		me->said[SAID_MOST - 1 - i] = rc;
-		MUST(mdg_mutex_repaired(mutex) == (rc == 0 ? -EINVAL : 0));
+		MUST(mdg_mutex_set_repaired(mutex) == (rc == 0 ? -EINVAL : 0));
 		MUST(mdg_mutex_unlock(mutex) == 0);
 	}
 }

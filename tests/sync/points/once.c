@@ -13,11 +13,11 @@ static int once_begin(void)
 }
 static int once_done(void)
 {
-	return mdg_once_done(&ON->once);
+	return mdg_once_finish(&ON->once);
 }
 static int once_failed(void)
 {
-	return mdg_once_failed(&ON->once);
+	return mdg_once_fail(&ON->once);
 }
 static int once_destroy(void)
 {

@@ -34,7 +34,7 @@ static int unlock(void)
 }
 static int repaired(void)
 {
-	return mdg_rwlock_repaired(&ON->rwlock);
+	return mdg_rwlock_set_repaired(&ON->rwlock);
 }
 static int destroy(void)
 {

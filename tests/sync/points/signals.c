@@ -273,7 +273,7 @@ static int cond_get_until(uint64_t deadline)
 	int rc = mdg_mutex_lock(&ON->mutex);
 	for (;;) {
 		if (rc == MDG_OWNER_DIED)
-			rc = mdg_mutex_repaired(&ON->mutex);
+			rc = mdg_mutex_set_repaired(&ON->mutex);
 		if (rc != 0 || ON->ready > 0)
 			break;
 		rc = mdg_cond_wait_until(&ON->cond, &ON->mutex, deadline);
@@ -315,7 +315,7 @@ static void cond_holder(struct actor *me)
 	hold_on(me);
 	int rc = mdg_mutex_lock(&ON->mutex);
 	MUST(rc == 0 || rc == MDG_OWNER_DIED);
-	MUST(rc == 0 || mdg_mutex_repaired(&ON->mutex) == 0);
+	MUST(rc == 0 || mdg_mutex_set_repaired(&ON->mutex) == 0);
 	ON->ready++;
 	MUST(cond_signal() == 0 && mdg_mutex_unlock(&ON->mutex) == 0);
 }
@@ -324,7 +324,7 @@ static void cond_holder_of_all(struct actor *me)
 {
 	hold_on(me);
 	int rc = mdg_mutex_lock(&ON->mutex);
-	MUST(rc == 0 || (rc == MDG_OWNER_DIED && mdg_mutex_repaired(&ON->mutex) == 0));
+	MUST(rc == 0 || (rc == MDG_OWNER_DIED && mdg_mutex_set_repaired(&ON->mutex) == 0));
 	ON->ready = ACTORS;
 	MUST(cond_broadcast() == 0 && mdg_mutex_unlock(&ON->mutex) == 0);
 }
@@ -347,7 +347,7 @@ static void cond_supply(struct actor *me)
 {
 	(void)me;
 	int rc = mdg_mutex_lock(&ON->mutex);
-	MUST(rc == 0 || (rc == MDG_OWNER_DIED && mdg_mutex_repaired(&ON->mutex) == 0));
+	MUST(rc == 0 || (rc == MDG_OWNER_DIED && mdg_mutex_set_repaired(&ON->mutex) == 0));
 	ON->ready = ACTORS;
 	MUST(cond_broadcast() == 0 && mdg_mutex_unlock(&ON->mutex) == 0);
 }
@@ -356,7 +356,7 @@ static void cond_finally(struct actor *me)
 {
 	(void)me;
 	int rc = mdg_mutex_lock(&ON->mutex);
-	MUST(rc == 0 || (rc == MDG_OWNER_DIED && mdg_mutex_repaired(&ON->mutex) == 0));
+	MUST(rc == 0 || (rc == MDG_OWNER_DIED && mdg_mutex_set_repaired(&ON->mutex) == 0));
 	MUST(cond_wait_briefly() == -ETIMEDOUT);
 	MUST(mdg_mutex_unlock(&ON->mutex) == 0);
 	MUST(mdg_cond_destroy(&ON->cond) == 0);
