@@ -121,7 +121,8 @@ static uint32_t word_and_told(struct mdg__member *place, uint32_t *ret_told)
 {
 	for (;;) {
 		uint32_t told = atomic_load_explicit(&place->told, memory_order_seq_cst);
-		/* Acquire: pairs with the end of place_take, which makes `arrived` this member's. */
+		/* Acquire: pairs with the end of place_take, which makes `arrived` this member's.
+		 *  */
 		uint32_t word = atomic_load_explicit(&place->robust.word, memory_order_seq_cst);
 		*ret_told = atomic_load_explicit(&place->told, memory_order_seq_cst);
 		if (*ret_told == told)
@@ -387,7 +388,8 @@ int mdg_barrier_destroy(mdg_barrier *barrier)
 	struct mdg__barrier *in = inside_of(barrier);
 	if (has_members(in))
 		return -EBUSY;
-	/* Killed in between, it leaves one with some places that may be taken and are waited for. */
+	/* Killed in between, it leaves one with some places that may be taken and are waited for.
+	 *  */
 	for (uint32_t i = 0; i < MDG_MEMBERS_MAX; i++)
 		if (!place_clear(&in->member[i]))
 			return -EBUSY;

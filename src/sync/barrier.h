@@ -14,9 +14,9 @@ struct mdg__member {
 	 * did before; read with acquire by those who look whether all have come. */
 	_Atomic uint32_t arrived;
 	struct mdg__robust robust;
-	/* How many have had this place << 16 | whether the death of the last of them has been told: 0:
-	 * no; TOLD; or the tag of a meeting: to those who meet there. Joining member; then, when
-	 * it is dead, by CAS, those who look. */
+	/* How many have had this place << 16 | whether the death of the last of them has been
+	 * told: 0: no; TOLD; or the tag of a meeting: to those who meet there. Joining member;
+	 * then, when it is dead, by CAS, those who look. */
 	_Atomic uint32_t told;
 	uint32_t more[2];
 };

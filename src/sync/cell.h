@@ -12,12 +12,13 @@
 
 struct mdg__cell {
 	struct mdg__owned writer; /* who writes; own[] is not used */
-	/* Values published until now, and four for each time that the size is taken back, and that it
-	 * is recorded again; it never goes back. 64 bits: no reader sleeps through all of them.
-	 * Writer: release, when the value is whole. */
+	/* Values published until now, and four for each time that the size is taken back, and
+	 * that it is recorded again; it never goes back. 64 bits: no reader sleeps through all of
+	 * them. Writer: release, when the value is whole. */
 	_Atomic uint64_t version;
-	/* Of the value, in bytes; 0: nobody has begun to write since it was new. Writer: release, when
-	 * the present buffer is zeros; and back to 0, after the version, in mdg_cell_destroy. */
+	/* Of the value, in bytes; 0: nobody has begun to write since it was new. Writer: release,
+	 * when the present buffer is zeros; and back to 0, after the version, in
+	 * mdg_cell_destroy. */
 	_Atomic uint32_t size;
 	uint32_t none[13];
 };

@@ -20,12 +20,11 @@
 #include "platform/raw.h"
 #include "platform/sys.h"
 #include "sync/owned.h"
+#include "sync/unmapped.h"
 
 #if defined(__BIONIC__) && !defined(MDG__OWN_ROBUST_LIST)
 #define MDG__OWN_ROBUST_LIST
 #endif
-
-MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 
 /* ---- the list -------------------------------------------------------------------------- */
 
@@ -213,18 +212,4 @@ int mdg__thread_set_up(struct mdg__thread *thread)
 	mdg__signals_restore(&mask);
 	errno = saved;
 	return rc;
-}
-
-/* The one above has its link in shared memory and its note of it here. */
-void mdg__held_leave_middle(struct mdg__thread *thread, int at)
-{
-	struct mdg__held *above = &thread->held[at + 1];
-	*(mdg__link *)mdg__node_of(thread, above->word) = thread->held[at].below;
-	above->below = thread->held[at].below;
-	atomic_signal_fence(memory_order_seq_cst);
-	uint32_t count = thread->count;
-	for (uint32_t i = (uint32_t)at; i + 1 < count; i++)
-		thread->held[i] = thread->held[i + 1];
-	thread->held[count - 1].word = NULL;
-	thread->count--;
 }

@@ -4,18 +4,19 @@
  *
  * platform/unmapping.h says why it matters. The native detach refuses. What cannot refuse, because
  * the kernel would not (shmdt, munmap, mmap over it, mremap), lets go first: the lock leaves the
- * thread's list, and its word gets what the kernel would write at the thread's death. Then a sleeper
- * is woken, and the next owner is told MDG_OWNER_DIED.
+ * thread's list, and its word gets what the kernel would write at the thread's death. Then a
+ * sleeper is woken, and the next owner is told MDG_OWNER_DIED.
  *
  * A death on the way leaves nothing behind: `pending` names the word from before it leaves the list
  * until after the wake-up, and the kernel does what is missing.
  *
- * Everything with an owner lies in the thread's list: mutex, once, cell, transaction, either side of
- * a rwlock, a place in a barrier.
+ * Everything with an owner lies in the thread's list: mutex, once, cell, transaction, either side
+ * of a rwlock, a place in a barrier.
  */
+#include "sync/unmapped.h"
+
 #include "platform/unmapping.h"
 #include "sync/owned.h"
-#include "sync/thread.h"
 
 /* Whether the word, or anything of the struct mdg__robust around it, lies there. */
 static bool lies_in(uintptr_t word, uintptr_t start, size_t length)
