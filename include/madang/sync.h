@@ -99,8 +99,7 @@ extern "C" {
 
 #define MDG_FOREVER UINT64_MAX
 
-/* Returns the deadline that lies this many nanoseconds from now; MDG_FOREVER if the clock cannot
- * count that far. */
+/* The moment so many nanoseconds from now; MDG_FOREVER when that is beyond the clock. */
 MDG_API uint64_t mdg_deadline(uint64_t nanoseconds);
 
 /* ---- mutex ---------------------------------------------------------------- */

@@ -21,29 +21,6 @@ bool mdg__member_is_untold(struct mdg__member *member, uint32_t told, uint32_t t
 	return !before;
 }
 
-bool mdg__member_was_replaced(struct mdg__barrier *in, uint32_t tag)
-{
-	/* seq_cst: pairs with the CAS in death_keep. */
-	uint32_t replaced = atomic_load_explicit(&in->replaced, memory_order_seq_cst);
-	if (replaced != 0 && replaced != tag) /* an earlier meeting's */
-		(void)atomic_compare_exchange_strong_explicit(
-			&in->replaced, &replaced, 0, memory_order_relaxed, memory_order_relaxed);
-	return replaced == tag;
-}
-
-uint32_t mdg__member_look(struct mdg__member *member, uint32_t *ret_told)
-{
-	for (;;) {
-		uint32_t told = atomic_load_explicit(&member->told, memory_order_seq_cst);
-		/* Acquire: pairs with the end of member_take, which makes `arrived` the new
-		 * member's. */
-		uint32_t word = atomic_load_explicit(&member->robust.word, memory_order_seq_cst);
-		*ret_told = atomic_load_explicit(&member->told, memory_order_seq_cst);
-		if (*ret_told == told)
-			return word;
-	}
-}
-
 /* A thread takes the slot of a dead member. If that death was not told to an earlier meeting, it
  * has to be told to the meeting that is being waited for. This writes it to `replaced`. The
  * change of the revision makes every look fail that has not seen it. */

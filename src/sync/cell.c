@@ -12,9 +12,9 @@
  * is good if the version is still below v + 3. Otherwise the reader starts again.
  *
  * TWO FENCES. A reader that has copied even one byte of v + 4 must find that v + 3 is published.
- *   F1, in the writer: after it learnt that v + 3 is published, before its first store to the
- *   buffer. F2, in the reader: after its last load from the buffer, before it loads the version
- *   again.
+ * Two fences make sure of it:
+ *   F1, in the writer: after it learnt that v + 3 is published, before it stores to the buffer.
+ *   F2, in the reader: after its last load from the buffer, before it loads the version again.
  *
  * DEATH. A writer that dies in the middle leaves the version as it was, and half a value in a
  * buffer that no reader takes. The next writer takes the word, and so learns of v + 3. It fills
@@ -27,10 +27,11 @@
  *
  * THE SIZE. A reader looks at the size before and after its copy, too. The size is recorded by
  * the owner of the word, after it has filled the present buffer with zeros. mdg_cell_destroy
- * takes the size back. Both first raise the version by four. That means the same buffer, but no
- * version that a reader may have read, nor one up to two above it. So a reader that copied while
- * the buffers moved, or while the present buffer was filled with zeros, sees that the version or
- * the size has changed. (At version 0 no reader can have seen a size.) A reader never reads further
+ * takes the size back. Both first raise the version by four. The present buffer is the same after
+ * that, but the version is more than two above every version that a reader has seen, so the
+ * reader's check fails. Thus a reader that copied while the buffers moved, or while the present
+ * buffer was filled with zeros, sees that the version or the size has changed. (At version 0 no
+ * reader can have seen a size, so the version need not change.) A reader never reads further
  * than the size that it was called with, whatever size is recorded.
  *
  * WHAT IT DOES NOT DO. Readers cannot wait for a new value; mdg_event is for that. A reader that is

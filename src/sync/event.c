@@ -30,7 +30,7 @@ _Static_assert(sizeof(mdg_event) == sizeof(struct mdg__gated), "");
 enum { WAIT, TAKE };
 #define SET    UINT64_C(1)
 #define WAKING UINT64_C(2)
-#define TIMES  UINT64_C(0xfffffffc) /* how often: one is 4 */
+#define TIMES  UINT64_C(0xfffffffc) /* how often it was set, as a multiple of ONCE */
 #define ONCE   UINT64_C(4)
 
 static struct mdg__gated *inside(mdg_event *event)

@@ -19,11 +19,10 @@
  * it dies before that, the kernel wakes another sleeper, which is then a notifier.
  *
  * THE RULES, which semaphore and event keep. "Available" means: a sleeper could go on.
- *   1. While something is available, the gate is clear. A thread that goes to sleep sets its bit
- *   by a
- *      change of the whole word, which fails if something has become available. After that the
- *      kernel compares the gate once more. So no thread falls asleep while something is available,
- *      however often the word has changed forth and back in between.
+ *   1. While something is available, the gate is clear. A thread that goes to sleep sets its bit by
+ *      a change of the whole word. That change fails if something has become available. After it,
+ *      the kernel compares the gate once more. So no thread falls asleep while something is
+ *      available, however often the word has changed back and forth in between.
  *   2. While a thread sleeps, the gate has its bit, or there is a notifier.
  *   3. A notifier that leaves looks at the word. If something is available and others may sleep, it
  *      wakes one of them, and that one is a notifier then. If nothing is available, it sets the

@@ -9,10 +9,10 @@
  * replaces the id by OWNER_DIED, and it wakes one sleeper. Since this happens at the death itself,
  * it does not matter that thread ids are used again.
  *
- * SHARING THE LIST. The C library owns the list and puts its own robust mutexes at the front. Its
- * nodes and ours must not become neighbours, because each side changes the links of neighbours. So
- * each thread locks two robust mutexes of the C library until it ends, the ANCHORS. They lie one
- * right before the other in the list, and our nodes lie between them:
+ * SHARING THE LIST. The list belongs to the C library, which enters its own robust mutexes at the
+ * front. The library must not come across our nodes, nor we across its nodes. So each thread
+ * locks two robust mutexes of the C library and keeps them locked until it ends: the ANCHORS.
+ * They lie one right before the other in the list, and our nodes lie between them:
  *
  *     head -> (its mutexes) -> front -> ours -> ours -> back -> (its older ones) -> head
  *
