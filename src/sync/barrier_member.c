@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * barrier_member.c - joining a barrier, and keeping the news of a member's death until it is told.
+ * barrier_member.c - the members of a barrier, living or dead. A death is kept until it is told.
  */
 #include "sync/barrier_member.h"
 

@@ -30,7 +30,8 @@
  *
  * WHAT IT DOES NOT DO. Writers that follow each other without a gap keep readers out.
  *
- * THE FILES, from the ground up: rwlock_slot.c (slots), rwlock_write.c, rwlock_read.c, rwlock.c.
+ * THE FILES, from the ground up: rwlock_slot.c (the readers' slots), rwlock_write.c,
+ * rwlock_read.c, rwlock_unlock.c, rwlock.c (its state).
  */
 #ifndef MADANG_SYNC_RWLOCK_H
 #define MADANG_SYNC_RWLOCK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock_slot.c - taking a reader's slot, giving it back, and waiting for one.
+ * rwlock_slot.c - the readers' slots of a rwlock. rwlock_slot.h says what each function does.
  */
 #include "sync/rwlock_slot.h"
 

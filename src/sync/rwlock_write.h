@@ -20,6 +20,13 @@ static inline bool mdg__rwlock_was_left(struct mdg__rwlock *rw)
 	        atomic_load_explicit(&rw->writer.state, memory_order_relaxed)) != 0;
 }
 
+/* Whether entry `at` of what the thread holds is this lock, held for writing. */
+static inline bool mdg__rwlock_held_for_writing(const struct mdg__rwlock *rw,
+                                                const struct mdg__thread *thread, int at)
+{
+	return at >= 0 && thread->held[at].word == &rw->writer.robust.word;
+}
+
 /* Gives the writer's word back, and returns `rc`. [the word is held] */
 static inline int mdg__rwlock_give_up(struct mdg__rwlock *rw, int rc)
 {
