@@ -1,77 +1,84 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * madang/sync.h - synchronisation in shared memory that survives the death of
- * those who use it.
+ * madang/sync.h - locks and other synchronisation objects in shared memory. They survive the
+ * death of the threads and processes that use them.
  *
- * Each object lies in memory that processes or threads share: a segment, a file
- * or memfd mapped with MAP_SHARED, shm_open, or plain memory for the threads of
- * one process. It may lie at another address in each process.
- *
- *     struct box { mdg_mutex lock; int total; } *box = ...;   // shared, zeros at first
+ *     struct box { mdg_mutex lock; int total; } *box = ...;   // shared memory, zeros at first
  *
  *     int rc = mdg_mutex_lock(&box->lock);
- *     if (rc == MDG_OWNER_DIED) {        // locked; who held it died in the middle
- *             box->total = count_again(); // make the data right, and say so
- *             rc = mdg_mutex_set_repaired(&box->lock);
+ *     if (rc == MDG_OWNER_DIED) {         // we hold the lock; its last owner died holding it
+ *             box->total = count_again(); // make the data right,
+ *             rc = mdg_mutex_set_repaired(&box->lock); // and say so
  *     }
  *     if (rc == 0) {
  *             box->total++;
  *             mdg_mutex_unlock(&box->lock);
  *     }
  *
- * ZERO BYTES are a valid object that nobody uses: memory that is fresh needs no
- * initialisation, and so nobody has to go first.
+ * WHERE AN OBJECT LIES. In any memory that processes or threads share: a segment, a file or a
+ * memfd mapped with MAP_SHARED, memory from shm_open, or plain memory for the threads of one
+ * process. Each process may have it at another address.
  *
- * LAYOUT. Sizes and alignment (64 bytes) are fixed, and the same for glibc and
- * musl, 32 and 64 bits, x86-64 and aarch64. The fields are private. An object
- * must not be copied, and not be moved while it is used.
+ * ZERO BYTES are a valid object that nobody uses. So fresh memory needs no initialisation, and
+ * it does not matter which process comes first.
  *
- * DEATH. A thread that ends, by exit, exec or kill -9, alone or with its process,
- * gives back what it held, and the next one is told once: MDG_OWNER_DIED. It
- * comes from the kernel (get_robust_list(2)) at once, and does not rest on
- * process or thread ids, which are used again. Two things the kernel does not see: what a
- * thread other than the process's first held when it called exec stays held for ever; and
- * between pid namespaces, a thread killed in the few instructions in which it gives back or
- * tries to take what a thread with the same id holds is taken for that one.
+ * LAYOUT. The size and the alignment (64 bytes) of each object are fixed. They are the same for
+ * glibc and musl, for 32 and 64 bits, and for x86-64 and aarch64. The fields are private. Do not
+ * copy an object, and do not move it while it is in use.
  *
- * WAITING. Each wait comes in three forms: without limit; `try`, which says
- * -EBUSY (-EAGAIN where nothing is held) instead of waiting; and `_until` a
- * deadline, in nanoseconds of CLOCK_MONOTONIC (mdg_deadline makes one), which
- * says -ETIMEDOUT; one that has passed already still takes what can be had at
- * once. MDG_FOREVER is no deadline. A wait spins for a moment, then sleeps in
- * the kernel. A signal handler that runs meanwhile loses nothing; the waits of
- * mutex, rwlock, once, cell and transaction then go on; those of condition, semaphore,
- * event and barrier end with -EINTR where signal(7) says that a futex(2) wait does:
- * when the handler was installed without SA_RESTART, or a deadline was given; a barrier's
- * after any handler, because it looks for the dead every 20 ms.
+ * DEATH. A thread may end by exit, by exec or by kill -9, alone or with its process. What it held
+ * is then free, and the next owner is told once, by MDG_OWNER_DIED. The kernel does this at
+ * once (get_robust_list(2)). It does not rest on process ids or thread ids, so it does not matter
+ * that these are used again. Two cases escape the kernel:
+ *   - A thread other than the first of its process calls exec. What it held stays held for ever.
+ *   - A thread is killed in the few instructions in which it gives an object back or tries to take
+ *     it, and the owner of that object is a thread of another pid namespace with the same thread
+ *     id. The owner is then taken for dead.
  *
- * ERRORS. Every function returns 0 (or what it says), or one negative code:
- *   MDG_OWNER_DIED  done; who held it before has died, see the object
- *   MDG_BROKEN      not done: the data were left unrepaired, or the object holds
- *                   what no object can hold
- *   -EDEADLK        this thread holds it already
- *   -EPERM          this thread does not hold it
+ * WAITING. Each wait comes in three forms:
+ *   - without a limit;
+ *   - `try`, which returns -EBUSY instead of waiting (-EAGAIN where nothing can be held);
+ *   - `_until` a deadline, which returns -ETIMEDOUT. A deadline is in nanoseconds of
+ *     CLOCK_MONOTONIC; mdg_deadline makes one. If it has passed already, the call still takes
+ *     what can be had at once. MDG_FOREVER means no deadline.
+ * A wait spins for a moment and then sleeps in the kernel.
+ *
+ * SIGNALS. A signal handler that runs during a wait makes nobody lose anything. Afterwards
+ *   - waits for a mutex, rwlock, once, cell or transaction go on;
+ *   - waits for a condition, semaphore or event return -EINTR if the handler was installed
+ *     without SA_RESTART, or if the call had a deadline (signal(7), on futex(2));
+ *   - waits at a barrier return -EINTR after any handler, because they look for dead members
+ *     every 20 ms.
+ *
+ * ERRORS. Each function returns 0, or a positive number that its comment names, or one negative
+ * code. It never touches errno. The comments below name the codes that a function can return.
+ * They mean:
+ *   MDG_OWNER_DIED  done; the last owner has died, and the object says what follows from that
+ *   MDG_BROKEN      not done; an owner left the data unrepaired, or the object holds bytes that
+ *                   no object of its kind can hold
+ *   -EDEADLK        this thread holds the object already
+ *   -EPERM          this thread does not hold the object
  *   -ENOLCK         this thread holds 64 locks already
  *   -ENOSYS         the kernel has no robust lists
- *   -EINVAL         an argument, or a value that other users' calls do not agree with
- * errno is never touched.
+ *   -EINVAL         a wrong argument, or a number that differs from what other users gave
  *
- * SAFETY. Any thread; no allocation, no cancellation points, no descriptors. From
- * a signal handler everything that does not wait; what a handler locks it must give
- * back before it returns. After fork a child holds nothing: its parent does. In a
- * child of vfork nothing of this may be called.
+ * SAFETY. Any thread may call any function. No function allocates memory, opens a descriptor or
+ * is a cancellation point. A signal handler may call everything that does not wait; it must give
+ * back what it locks before it returns. A forked child holds nothing: what its parent held, its
+ * parent still holds. A child of vfork must call nothing of this.
  *
- * UNMAPPING. Memory must not be unmapped while a thread holds or waits for something in it.
- * mdg_segment_detach refuses (-EBUSY) when that is the calling thread. shmdt, munmap, mmap over it,
- * mremap and MDG_REMAP do not refuse, as they would not on the kernel. Where Madang sees them
- * (segment.h says where), what the calling thread holds there is given up first as if
- * the thread had died, and the next one gets MDG_OWNER_DIED. Elsewhere, and for what other threads
- * hold there, nobody does this: that lock stays held in the other processes, and so may, when its
- * owner dies, all that the owner had locked before it.
+ * UNMAPPING. Do not unmap memory while a thread holds something in it or waits for something in
+ * it. mdg_segment_detach refuses with -EBUSY when that thread is the caller. These do not
+ * refuse, because on the kernel they would not: shmdt, munmap, mmap over the memory, mremap and
+ * MDG_REMAP. Madang sees most of them (segment.h says which). It then gives up what the calling
+ * thread holds there as if the thread had died, and the next owner gets MDG_OWNER_DIED. Where
+ * Madang does not see them, and for what other threads hold there, nobody does this. Such a lock
+ * stays held in the other processes. When its owner dies later, all that the owner had locked
+ * before that lock may stay held as well.
  *
- * SHARED MEMORY CAN BE WRITTEN BY ALL WHO SHARE IT. One that scribbles there can
- * make others wait for ever or see MDG_BROKEN; it cannot make these functions
- * read or write outside of the objects and the memory given to them.
+ * TRUST. Everybody who shares the memory can write to it. A process that writes nonsense there
+ * can make others wait for ever or get MDG_BROKEN. It cannot make these functions read or
+ * write outside of the objects and of the memory given to them.
  */
 #ifndef MADANG_SYNC_H
 #define MADANG_SYNC_H
@@ -97,103 +104,167 @@ MDG_API uint64_t mdg_deadline(uint64_t nanoseconds);
 
 /* ---- mutex ---------------------------------------------------------------- */
 
-/* One owner at a time: the thread that locked it. 128 bytes.
+/* A lock with one owner at a time: the thread that locked it. 128 bytes.
  *
- * When the owner dies, the next to lock gets MDG_OWNER_DIED, once, and holds the
- * mutex. It makes the data right and calls mdg_mutex_set_repaired; if it unlocks
- * without, the data are given up: all others get MDG_BROKEN, until
- * mdg_mutex_destroy makes the object new. If it dies as well, the next one gets
- * MDG_OWNER_DIED. */
+ *     rc = mdg_mutex_lock(&mutex);
+ *     if (rc == MDG_OWNER_DIED) {
+ *             repair(data);
+ *             rc = mdg_mutex_set_repaired(&mutex);
+ *     }
+ *     if (rc == 0) {
+ *             use(data);
+ *             mdg_mutex_unlock(&mutex);
+ *     }
+ *
+ * When the owner dies, the next thread to lock the mutex holds it and gets MDG_OWNER_DIED. No
+ * other thread is told. The new owner
+ *   - makes the data right and calls mdg_mutex_set_repaired, and all is as before; or
+ *   - unlocks without that call, which gives the data up: every later lock returns MDG_BROKEN until
+ *     mdg_mutex_destroy makes the mutex new; or
+ *   - dies too, and then the next owner gets MDG_OWNER_DIED. */
 typedef struct mdg_mutex {
 	uint32_t mdg_private[32];
 } MDG_ALIGNED mdg_mutex;
 
-/* 0, MDG_OWNER_DIED (locked), MDG_BROKEN, -EDEADLK, -ENOLCK, -ENOSYS. */
+/* Locks the mutex. Returns 0, MDG_OWNER_DIED (it is locked), MDG_BROKEN, -EDEADLK, -ENOLCK or
+ * -ENOSYS. */
 MDG_API int mdg_mutex_lock(mdg_mutex *mutex);
 MDG_API int mdg_mutex_trylock(mdg_mutex *mutex);                       /* also -EBUSY */
 MDG_API int mdg_mutex_lock_until(mdg_mutex *mutex, uint64_t deadline); /* also -ETIMEDOUT */
-/* 0, -EPERM. After MDG_OWNER_DIED without mdg_mutex_set_repaired: MDG_BROKEN for all others. */
+/* Unlocks the mutex. After MDG_OWNER_DIED and without mdg_mutex_set_repaired, this breaks it:
+ * every later lock returns MDG_BROKEN. Returns 0 or -EPERM. */
 MDG_API int mdg_mutex_unlock(mdg_mutex *mutex);
-/* The owner says that the data are right again. 0, -EPERM, -EINVAL: nobody had died. */
+/* Says that the data are right again. Only the owner may say it. Returns 0, -EPERM, or -EINVAL:
+ * this owner was not told of a death. */
 MDG_API int mdg_mutex_set_repaired(mdg_mutex *mutex);
-/* Makes it new, also one that is broken. 0, -EBUSY: somebody holds it. */
+/* Makes the mutex new, even if it is broken. Returns 0, or -EBUSY: a thread holds it. */
 MDG_API int mdg_mutex_destroy(mdg_mutex *mutex);
 
 /* ---- rwlock ---------------------------------------------------------------- */
 
-/* Many readers or one writer. 4,288 bytes: each reader has a line of memory to
- * itself, so readers do not disturb each other. At most MDG_READERS_MAX at
- * once; more wait (or get -EBUSY). A waiting writer keeps new readers out; writers
- * that leave no gap keep them out too. A reader's death is no harm and noticed by the
- * writer that waits for it. After the death of a writer that was in, the next one gets
- * MDG_OWNER_DIED and holds it FOR WRITING, also if it asked to read: then as with the
- * mutex. One that died while it waited for readers to leave has written nothing, and nobody
- * is told. */
+/* A lock for many readers or one writer. 4,288 bytes.
+ *
+ *     rc = mdg_rwlock_read(&lock);
+ *     if (rc == MDG_OWNER_DIED) {      // a writer died: we hold the lock FOR WRITING
+ *             repair(data);
+ *             rc = mdg_rwlock_set_repaired(&lock);
+ *     }
+ *     if (rc == 0) {
+ *             look_at(data);
+ *             mdg_rwlock_unlock(&lock);
+ *     }
+ *
+ * At most MDG_READERS_MAX threads can read at once; more of them wait, or get -EBUSY from
+ * `try`. Each reader has a line of memory to itself, so readers do not slow each other down.
+ *
+ * While a writer waits, no new reader gets in. So readers cannot starve a writer, but writers
+ * that leave no gap keep the readers out.
+ *
+ * The death of a reader does no harm. A writer that waits for it notices the death and goes on.
+ * The death of a writer that was in is told to the next thread that gets in. It gets
+ * MDG_OWNER_DIED and holds the lock FOR WRITING, even if it asked to read; from there on
+ * everything is as with a mutex. A writer that died while it still waited for readers to leave
+ * has written nothing, so nobody is told. */
 #define MDG_READERS_MAX 64
 typedef struct mdg_rwlock {
 	uint32_t mdg_private[1072];
 } MDG_ALIGNED mdg_rwlock;
 
-/* 0, MDG_OWNER_DIED (for writing), MDG_BROKEN, -EDEADLK (held in either way),
- * -ENOLCK, -ENOSYS. */
+/* Locks for reading, or for writing. Returns 0, MDG_OWNER_DIED (held for writing), MDG_BROKEN,
+ * -EDEADLK (this thread holds it, in either way), -ENOLCK or -ENOSYS. */
 MDG_API int mdg_rwlock_read(mdg_rwlock *lock);
 MDG_API int mdg_rwlock_tryread(mdg_rwlock *lock);                       /* also -EBUSY */
 MDG_API int mdg_rwlock_read_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_rwlock_write(mdg_rwlock *lock);
 MDG_API int mdg_rwlock_trywrite(mdg_rwlock *lock);                       /* also -EBUSY */
 MDG_API int mdg_rwlock_write_until(mdg_rwlock *lock, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock);       /* in either way: 0, -EPERM */
-MDG_API int mdg_rwlock_set_repaired(mdg_rwlock *lock); /* 0, -EPERM: not for writing, -EINVAL */
-MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);      /* 0, -EBUSY: somebody holds it */
+/* Unlocks it, in whichever way this thread holds it. Returns 0 or -EPERM. A writer that was told
+ * of a death and has not called mdg_rwlock_set_repaired breaks the lock by this. */
+MDG_API int mdg_rwlock_unlock(mdg_rwlock *lock);
+/* As mdg_mutex_set_repaired. Returns 0, -EPERM: this thread does not hold it for writing, or
+ * -EINVAL: it was not told of a death. */
+MDG_API int mdg_rwlock_set_repaired(mdg_rwlock *lock);
+/* Makes the lock new, even if it is broken. Returns 0, or -EBUSY: a thread holds it. */
+MDG_API int mdg_rwlock_destroy(mdg_rwlock *lock);
 
 /* ---- condition -------------------------------------------------------------- */
 
-/* Waiting, with a mutex held, for something to become true. 128 bytes. Any wait
- * may return without a reason: check what is waited for in a loop. The threads
- * that wait at one time must use the same mutex. A waiter's death takes no wake-up away
- * from the others, not even when it dies with the mutex before it has used what it was
- * woken for: mdg_cond_signal wakes all, as mdg_cond_broadcast does, since nobody knows
- * whether the one would live. Where one of many is to be woken, use a semaphore. */
+/* A wait for something to become true that a mutex protects. 128 bytes.
+ *
+ *     rc = mdg_mutex_lock(&mutex);             // see there for MDG_OWNER_DIED
+ *     while (rc == 0 && queue_is_empty(data))
+ *             rc = mdg_cond_wait(&cond, &mutex);
+ *
+ * Always wait in a loop that checks the data: a wait may return for no reason. All threads that
+ * wait at the same time must use the same mutex.
+ *
+ * mdg_cond_signal wakes all waiters, as mdg_cond_broadcast does. If it woke one, that waiter might
+ * die before it has the mutex, or with the mutex and before it has used what it was woken
+ * for, and the others would sleep on. So the death of a waiter takes no wake-up away from the
+ * others. To wake one thread of many, use a semaphore. */
 typedef struct mdg_cond {
 	uint32_t mdg_private[32];
 } MDG_ALIGNED mdg_cond;
 
-/* Gives the mutex back, waits, takes it again. Held on return, unless that is
- * MDG_BROKEN. 0; -EINTR; -ETIMEDOUT; MDG_OWNER_DIED, MDG_BROKEN of the mutex, which count
- * more than those; and before anything, the mutex being held as it was: -EPERM; -EINVAL: it is
- * not repaired yet (mdg_mutex_set_repaired), and given back it would be broken for all. */
+/* Unlocks the mutex, waits, and locks the mutex again. On return the mutex is held, except after
+ * MDG_BROKEN. Returns 0, -EINTR or -ETIMEDOUT. If locking the mutex gave MDG_OWNER_DIED or
+ * MDG_BROKEN, it returns that instead. Before it does anything, and with the mutex as it was, it
+ * returns -EPERM, or -EINVAL: the owner was told of a death and has not called
+ * mdg_mutex_set_repaired, so that unlocking the mutex would break it. */
 MDG_API int mdg_cond_wait(mdg_cond *cond, mdg_mutex *mutex);
 MDG_API int mdg_cond_wait_until(mdg_cond *cond, mdg_mutex *mutex, uint64_t deadline);
-/* With or without the mutex held. No system call when nobody waits. 0. */
+/* Wakes all waiters. The caller may hold the mutex or not. Makes no system call when nobody
+ * waits. Returns 0. */
 MDG_API int mdg_cond_signal(mdg_cond *cond);
 MDG_API int mdg_cond_broadcast(mdg_cond *cond);
-MDG_API int mdg_cond_destroy(mdg_cond *cond); /* 0, -EBUSY: somebody waits */
+/* Returns 0, or -EBUSY: a thread waits. */
+MDG_API int mdg_cond_destroy(mdg_cond *cond);
 
 /* ---- semaphore --------------------------------------------------------------- */
 
-/* A number that is never below zero; zero at first. 128 bytes. Nobody owns it: what a
- * dead process had taken is not given back. A death loses no unit and no wake-up: that of a
- * waiter leaves both to the others; one that posts has added all its units, or none. Only a
- * wait that sleeps, or a post that wakes, makes a system call. */
+/* A number of units that can be taken and added; it is never below zero. It is zero at first.
+ * 128 bytes.
+ *
+ *     mdg_sem_post(&jobs, 1);              // a producer adds a unit
+ *     rc = mdg_sem_wait(&jobs);            // a consumer takes one, and waits while there is none
+ *
+ * Nobody owns a semaphore, so units that a dead process had taken are not given back. But no death
+ * loses a unit or a wake-up. A waiter that dies leaves both to the other waiters. A
+ * thread that dies in `post` has added all its units or none. A system call is made only by a wait
+ * that sleeps and by a post that wakes. */
 #define MDG_SEM_MAX 0x7fffffffu
 typedef struct mdg_sem {
 	uint32_t mdg_private[32];
 } MDG_ALIGNED mdg_sem;
 
-MDG_API int mdg_sem_post(mdg_sem *sem, uint32_t count);          /* 0, -EOVERFLOW: nothing added */
-MDG_API int mdg_sem_wait(mdg_sem *sem);                          /* takes one: 0, -EINTR, -ENOSYS */
-MDG_API int mdg_sem_trywait(mdg_sem *sem);                       /* 0, -EAGAIN */
+/* Adds `count` units. Returns 0, or -EOVERFLOW: the number would exceed MDG_SEM_MAX, and nothing
+ * was added. */
+MDG_API int mdg_sem_post(mdg_sem *sem, uint32_t count);
+/* Takes one unit. Returns 0, -EINTR or -ENOSYS. */
+MDG_API int mdg_sem_wait(mdg_sem *sem);
+MDG_API int mdg_sem_trywait(mdg_sem *sem);                       /* 0 or -EAGAIN */
 MDG_API int mdg_sem_wait_until(mdg_sem *sem, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_sem_value(const mdg_sem *sem);                   /* as it was a moment ago */
-MDG_API int mdg_sem_destroy(mdg_sem *sem); /* to zero: 0, -EBUSY: somebody waits */
+/* Returns the number of units. It may have changed by the time the caller sees it. */
+MDG_API int mdg_sem_value(const mdg_sem *sem);
+/* Sets the number to zero. Returns 0, or -EBUSY: a thread waits. */
+MDG_API int mdg_sem_destroy(mdg_sem *sem);
 
 /* ---- event --------------------------------------------------------------------- */
 
-/* Something that has happened, or not yet: set or not set. 128 bytes. `wait` leaves
- * it set: all pass that are asleep when it is set, also if it is reset before they run; one that is
- * just falling asleep may miss a set that is reset at once. `take` resets it: of those who take, one passes for each time it was set while not set. Setting it
- * with nobody waiting is no system call. A taker that dies before it has taken leaves it to the
- * next; one that sets it has set it for all, or not at all. */
+/* Something that has happened or has not: it is set, or not set. 128 bytes.
+ *
+ *     mdg_event_set(&ready);               // it has happened
+ *     rc = mdg_event_wait(&ready);         // returns when it has happened, and leaves it set
+ *     rc = mdg_event_take(&ready);         // the same, and resets it: for one thread each time
+ *
+ * `wait` releases every thread that is asleep in it when the event is set, even if the event is
+ * reset before they run. A thread that is just falling asleep may miss a set that is followed
+ * at once by a reset.
+ * `take` resets the event. Each set of an event that was not set lets one taker through.
+ * Setting an event makes no system call when nobody waits.
+ *
+ * If a thread dies in `take`, either it has taken the event or the next taker gets it. If a thread
+ * dies in `set`, the event is set for everyone or for no one. */
 typedef struct mdg_event {
 	uint32_t mdg_private[32];
 } MDG_ALIGNED mdg_event;
@@ -204,100 +275,138 @@ MDG_API int mdg_event_is_set(const mdg_event *event);                  /* 1 or 0
 MDG_API int mdg_event_wait(mdg_event *event);                          /* 0, -EINTR, -ENOSYS */
 MDG_API int mdg_event_wait_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
 MDG_API int mdg_event_take(mdg_event *event);                          /* 0, -EINTR, -ENOSYS */
-MDG_API int mdg_event_trytake(mdg_event *event);                       /* 0, -EAGAIN */
+MDG_API int mdg_event_trytake(mdg_event *event);                       /* 0 or -EAGAIN */
 MDG_API int mdg_event_take_until(mdg_event *event, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_event_destroy(mdg_event *event); /* 0, -EBUSY: somebody waits */
+/* Resets the event. Returns 0, or -EBUSY: a thread waits. */
+MDG_API int mdg_event_destroy(mdg_event *event);
 
 /* ---- barrier --------------------------------------------------------------------- */
 
-/* A meeting that nobody leaves before all `members` have come. 4,224 bytes. A thread
- * becomes a member with mdg_barrier_join, or with its first wait, and stays one until it
- * leaves or dies. Until somebody joins in its place one that has left is waited for. One
- * that dies is not: all get MDG_OWNER_DIED from the meeting that it missed, once, also when
- * somebody has joined in its place before; and the later ones are of those that remain, until
- * somebody joins. A member counts among the 64 locks that a thread can hold. All must give
- * the same number of members (1 to MDG_MEMBERS_MAX) until the barrier is destroyed: -EINVAL to
- * those that come with another. */
+/* A meeting point: nobody goes on before all members have come. 4,224 bytes.
+ *
+ *     rc = mdg_barrier_wait(&barrier, 4);   // four threads; each returns when all four have come
+ *     if (rc == MDG_LAST)
+ *             print_the_result();           // one of the four does this
+ *
+ * A thread becomes a member by mdg_barrier_join, or by its first wait. It stays one until it
+ * leaves or dies. Members count among the 64 locks that a thread can hold.
+ *
+ * The others wait for the place of a member that has left, until a thread joins in its place. They
+ * do not wait for a member that died. All who meet without it get MDG_OWNER_DIED from that
+ * meeting, once, even if a thread has joined in its place before they met. Later meetings
+ * are of those that remain, until a thread joins.
+ *
+ * All calls must give the same number of members, 1 to MDG_MEMBERS_MAX, until the barrier is
+ * destroyed. A call with another number gets -EINVAL. */
 #define MDG_MEMBERS_MAX 64
-#define MDG_LAST        1 /* returned to one of those who met, unless that one dies before it returns */
+/* Returned to one of those who met. If that one dies before it returns, nobody gets it. */
+#define MDG_LAST 1
 typedef struct mdg_barrier {
 	uint32_t mdg_private[1056];
 } MDG_ALIGNED mdg_barrier;
 
-/* 0, -EDEADLK: is a member; -EAGAIN: there are `members` already; -EINVAL, -ENOLCK, -ENOSYS. */
+/* Makes this thread a member. Returns 0, -EDEADLK: it is one already, -EAGAIN: there are
+ * `members` of them already, -EINVAL, -ENOLCK or -ENOSYS. */
 MDG_API int mdg_barrier_join(mdg_barrier *barrier, uint32_t members);
-/* 0; MDG_LAST; MDG_OWNER_DIED: met, without a member that died; -EINTR and -ETIMEDOUT:
- * not met, and this thread's coming is taken back, but it is a member; the errors of join. */
+/* Joins if need be, and waits until all members have come. Returns
+ *   0 or MDG_LAST          all have met;
+ *   MDG_OWNER_DIED         the others have met, without a member that died;
+ *   -EINTR or -ETIMEDOUT   they have not met; this thread counts as not having come, but it
+ *                          stays a member;
+ *   or an error of mdg_barrier_join. */
 MDG_API int mdg_barrier_wait(mdg_barrier *barrier, uint32_t members);
 MDG_API int mdg_barrier_wait_until(mdg_barrier *barrier, uint32_t members, uint64_t deadline);
-MDG_API int mdg_barrier_leave(mdg_barrier *barrier);   /* 0, -EPERM: is no member */
-MDG_API int mdg_barrier_destroy(mdg_barrier *barrier); /* 0, -EBUSY: it has living members */
+/* Ends this thread's membership. Returns 0, or -EPERM: it is no member. */
+MDG_API int mdg_barrier_leave(mdg_barrier *barrier);
+/* Makes the barrier new. Returns 0, or -EBUSY: it has living members. */
+MDG_API int mdg_barrier_destroy(mdg_barrier *barrier);
 
 /* ---- once ------------------------------------------------------------------------- */
 
-/* Something that is done once by one of many. 128 bytes. After 0 or MDG_OWNER_DIED
- * (who was at it died) the caller does it, and then says mdg_once_finish or
- * mdg_once_fail; the others wait until then, and get MDG_DONE or their turn. Once it is
- * done, begin is one load, and the memory may be mapped read-only. */
+/* Something that is done once, by one of many threads. 128 bytes.
+ *
+ *     rc = mdg_once_begin(&once);
+ *     if (rc == 0 || rc == MDG_OWNER_DIED) { // it is our turn; after a death, begin from scratch
+ *             prepare(data);
+ *             mdg_once_finish(&once);        // or mdg_once_fail: then the next one tries
+ *             rc = MDG_DONE;
+ *     }
+ *     if (rc == MDG_DONE)
+ *             use(data);
+ *
+ * While one thread is at it, the others wait in `begin`. They get MDG_DONE when it has finished.
+ * If it fails or dies, one of them gets its turn: 0 after a failure, MDG_OWNER_DIED after a death.
+ * Once it is done, `begin` is one load, and the memory may be mapped read-only. */
 #define MDG_DONE 1
 typedef struct mdg_once {
 	uint32_t mdg_private[32];
 } MDG_ALIGNED mdg_once;
 
-/* MDG_DONE, 0, MDG_OWNER_DIED; MDG_BROKEN: it holds what no call has put there; -EDEADLK,
- * -ENOLCK, -ENOSYS. */
+/* Returns MDG_DONE, 0 or MDG_OWNER_DIED (it is the caller's turn), MDG_BROKEN: the object holds
+ * what no call has put there, -EDEADLK, -ENOLCK or -ENOSYS. */
 MDG_API int mdg_once_begin(mdg_once *once);
 MDG_API int mdg_once_trybegin(mdg_once *once);                       /* also -EBUSY */
 MDG_API int mdg_once_begin_until(mdg_once *once, uint64_t deadline); /* also -ETIMEDOUT */
-MDG_API int mdg_once_finish(mdg_once *once);                         /* 0, -EPERM: not at it */
-MDG_API int mdg_once_fail(mdg_once *once); /* 0, -EPERM: the next one tries */
-/* Makes it new: 0, -EBUSY: somebody is at it. */
+/* Says that it is done, or that this attempt has failed and the next thread is to try. Returns
+ * 0, or -EPERM: this thread is not at it. */
+MDG_API int mdg_once_finish(mdg_once *once);
+MDG_API int mdg_once_fail(mdg_once *once);
+/* Makes the object new: it is to be done again. Returns 0, or -EBUSY: a thread is at it. */
 MDG_API int mdg_once_destroy(mdg_once *once);
 
 /* ---- cell ------------------------------------------------------------------------- */
 
-/* The latest value of something, of a fixed size. One writer at a time; any number of readers,
- * which only read memory (it may be mapped read-only), make no system call, never block the
- * writer, and never see half a value, also when the writer dies in the middle: its value then
- * never appears. A cell takes MDG_CELL_SIZE(size of the value) bytes of shared memory; as zero
- * bytes it holds version 0, a value of zero bytes. Who first begins to write says how large the
- * value is; all must give the same size, 1 to MDG_CELL_MAX: -EINVAL to those that do not. */
+/* The latest value of something, such as a price or a position. The value has a fixed size.
+ *
+ *     mdg_cell *cell = ...;                // MDG_CELL_SIZE(sizeof(struct quote)) bytes, zeros
+ *     rc = mdg_cell_write(cell, &quote, sizeof(quote));
+ *     rc = mdg_cell_read(cell, &quote, sizeof(quote), NULL);
+ *
+ * One thread writes at a time; others that want to write wait. Any number of threads read. A
+ * reader only reads memory, which may be mapped read-only. It makes no system call, and never
+ * makes the writer wait. It never sees half a value: if a writer dies in the middle, its value
+ * never appears.
+ *
+ * A cell takes MDG_CELL_SIZE(size of the value) bytes of shared memory. While they are zero, it
+ * holds version 0, a value of zero bytes. The first thread that begins to write decides the size
+ * of the value, 1 to MDG_CELL_MAX. Whoever gives another size gets -EINVAL. */
 #define MDG_CELL_MAX 0x10000000u
 typedef struct mdg_cell {
 	uint32_t mdg_private[48];
 } MDG_ALIGNED mdg_cell;
 #define MDG_CELL_SIZE(value_size) (sizeof(mdg_cell) + 4 * (((size_t)(value_size) + 63) / 64 * 64))
 
-/* Copies the latest value out. `ret_version` may be NULL; a version counts the values
- * modulo 2^32. 0, -EINVAL. A read that is overtaken by three values while it copies
- * starts again. */
+/* Copies the latest value to `value`, and its version to `ret_version`, which may be NULL. The
+ * version counts the values, modulo 2^32. A read starts again if three values are written while
+ * it copies. Returns 0 or -EINVAL. */
 MDG_API int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_version);
-/* 0; MDG_OWNER_DIED: written, and a writer before had died in the middle; -EINVAL, -EDEADLK,
- * -ENOLCK, -ENOSYS. */
+/* Writes a value. Returns 0, MDG_OWNER_DIED: it is written, and an earlier writer had died in the
+ * middle, -EINVAL, -EDEADLK, -ENOLCK or -ENOSYS. */
 MDG_API int mdg_cell_write(mdg_cell *cell, const void *value, size_t size);
 MDG_API int mdg_cell_trywrite(mdg_cell *cell, const void *value, size_t size); /* also -EBUSY */
 MDG_API int mdg_cell_write_until(mdg_cell *cell, const void *value, size_t size,
                                  uint64_t deadline); /* also -ETIMEDOUT */
-/* Writing in place: begin gives `size` bytes (what they hold is not said), commit shows
- * them to the readers, cancel does not. begin as write; commit, cancel: 0, -EPERM. */
+/* Writing in place. `begin` sets *ret_place to `size` bytes to write to; what they hold before is
+ * undefined. `commit` shows them to the readers; `cancel` does not. `begin` returns what
+ * mdg_cell_write returns; `commit` and `cancel` return 0 or -EPERM. */
 MDG_API int mdg_cell_begin(mdg_cell *cell, size_t size, void **ret_place);
 MDG_API int mdg_cell_trybegin(mdg_cell *cell, size_t size, void **ret_place);
 MDG_API int mdg_cell_begin_until(mdg_cell *cell, size_t size, uint64_t deadline, void **ret_place);
 MDG_API int mdg_cell_commit(mdg_cell *cell);
 MDG_API int mdg_cell_cancel(mdg_cell *cell);
-/* A value of zero bytes, of any size again; the version counts on, by four. Readers need not
- * stay away: they see the value before or the zeros. 0, -EBUSY: somebody writes. */
+/* Makes the value zero bytes, and lets the next writer decide its size anew. The version does not
+ * start again: it grows by four. Readers need not stay away; they see the value before, or
+ * zeros. Returns 0, or -EBUSY: a thread writes. */
 MDG_API int mdg_cell_destroy(mdg_cell *cell);
 
 /* ---- transaction -------------------------------------------------------------------- */
 
-/* A mutex with a journal: what its owner writes reaches the data as a whole or not at
- * all, whenever it dies. MDG_TXN_SIZE(journal) bytes of shared memory, zeros at first.
- * The journal bounds what one transaction writes: each write takes its bytes rounded
- * up to 8, and 16 more. Its format is in docs/sync-journal.md.
+/* A mutex with a journal. What its owner writes reaches the data as a whole or not at all, whenever
+ * the owner dies.
  *
+ *     mdg_txn *txn = ...;                                   // MDG_TXN_SIZE(4096) bytes, zeros
  *     mdg_txn_run run;                                      // the caller's own, on its stack
- *     rc = mdg_txn_begin(&run, txn, 4096, data, size);      // MDG_OWNER_DIED: data are whole
+ *     rc = mdg_txn_begin(&run, txn, 4096, data, size);      // MDG_OWNER_DIED: the data are whole
  *     if (rc == 0 || rc == MDG_OWNER_DIED) {
  *             rc = mdg_txn_write(&run, &data->from, &from, sizeof(from));
  *             if (rc == 0)
@@ -305,43 +414,58 @@ MDG_API int mdg_cell_destroy(mdg_cell *cell);
  *             rc = rc == 0 ? mdg_txn_commit(&run) : mdg_txn_cancel(&run);
  *     }
  *
- * The data are the memory that begin names: the same bytes for all users of the
- * transaction, which may lie at different addresses; they must not be written in any other
- * way. Reading them is for the owner: within a transaction they are as they were at its
- * begin; mdg_txn_read gives them with what was written since. Who begins first says how
- * large journal and data are: -EINVAL to those that say otherwise. */
+ * A transaction takes MDG_TXN_SIZE(journal) bytes of shared memory, zeros at first. The size of
+ * the journal limits how much one transaction can write: each write takes 16 bytes and its own
+ * bytes rounded up to 8. docs/sync-journal.md describes the format.
+ *
+ * The data are the memory that is given to `begin`. They must be the same bytes for all users,
+ * but may lie at another address in each process. Write to them by mdg_txn_write only. Only the
+ * owner may read them. Within a transaction they look as they did when it began; mdg_txn_read
+ * also shows what was written since.
+ *
+ * The first thread that begins decides the sizes of the journal and of the data. Whoever gives
+ * others gets -EINVAL. */
 typedef struct mdg_txn {
 	uint32_t mdg_private[48];
 } MDG_ALIGNED mdg_txn;
 #define MDG_TXN_SIZE(journal) (sizeof(mdg_txn) + ((size_t)(journal) + 63) / 64 * 64)
 
-/* One transaction that is running, of the thread that began it: where the data are, and how much
- * of the journal is used. Not to lie in shared memory, because it is believed; not to be
- * copied. It needs no initialisation. */
+/* One running transaction of the thread that began it: where the data are, and how much of the
+ * journal is used. It must not lie in shared memory, because the library trusts what it says. It
+ * must not be copied. It needs no initialisation. */
 typedef struct mdg_txn_run {
 	uintptr_t mdg_private[8];
 } mdg_txn_run;
 
-/* `journal`: its bytes, as given to MDG_TXN_SIZE, 64 to 2^31. 0; MDG_OWNER_DIED: begun,
- * somebody died, and what it had committed is in the data, what it had not is not;
- * MDG_BROKEN: the journal is damaged, for all until mdg_txn_destroy; -EINVAL, also when the
- * data overlap the transaction; -EDEADLK, -ENOLCK, -ENOSYS. When it fails, `run` is none that
- * runs, and the calls below say -EPERM. */
+/* Begins a transaction. `journal` is the number that was given to MDG_TXN_SIZE, 64 to 2^31.
+ * Returns
+ *   0                begun;
+ *   MDG_OWNER_DIED   begun, and an owner before had died; what it had committed is in the data,
+ *                    and what it had not committed is not;
+ *   MDG_BROKEN       the journal is damaged; all get this until mdg_txn_destroy;
+ *   -EINVAL          a wrong or different number, or the data overlap the transaction;
+ *   -EDEADLK, -ENOLCK or -ENOSYS.
+ * After a failure `run` holds no running transaction, and the calls below return -EPERM. */
 MDG_API int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size);
 MDG_API int mdg_txn_trybegin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
                              size_t size); /* also -EBUSY */
 MDG_API int mdg_txn_begin_until(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data,
                                 size_t size, uint64_t deadline); /* also -ETIMEDOUT */
-/* `at`, in the data, is to become `value`. 0, -EPERM, -EINVAL: not in the data; -ENOSPC: not in
- * the journal; the transaction stays as it was. */
+/* Writes `size` bytes of `value` to the place `at` in the data; they get there at the commit.
+ * Returns 0, -EPERM, -EINVAL: the place is not within the data, or -ENOSPC: the journal has no
+ * room. After an error the transaction is as it was. */
 MDG_API int mdg_txn_write(mdg_txn_run *run, void *at, const void *value, size_t size);
-/* Looks through all that was written. 0, -EPERM, -EINVAL; MDG_BROKEN: cancel it. */
+/* Reads the data as this transaction has written them. It goes through all its writes, so it
+ * takes longer the more there are. Returns 0, -EPERM, -EINVAL, or MDG_BROKEN: cancel it. */
 MDG_API int mdg_txn_read(const mdg_txn_run *run, const void *at, void *value, size_t size);
-/* Ends it. 0, -EPERM; MDG_BROKEN: ended, the journal is damaged. */
+/* Ends the transaction: its writes reach the data. Returns 0, -EPERM, or MDG_BROKEN: ended, and the
+ * journal is damaged. */
 MDG_API int mdg_txn_commit(mdg_txn_run *run);
-MDG_API int mdg_txn_cancel(mdg_txn_run *run); /* 0, -EPERM */
-/* Makes it new, also one that is broken. 0, -EBUSY: somebody holds it. What a dead owner had
- * committed, and nobody has begun since, may have reached the data in part: begin first. */
+/* Ends the transaction without its writes. Returns 0 or -EPERM. */
+MDG_API int mdg_txn_cancel(mdg_txn_run *run);
+/* Makes the transaction new, even if it is broken. Returns 0, or -EBUSY: a thread holds it. If an
+ * owner died in its commit and nobody has begun since, the data may hold a part of its writes: call
+ * mdg_txn_begin first. */
 MDG_API int mdg_txn_destroy(mdg_txn *txn);
 
 /* ---- who waits for whom --------------------------------------------------------------- */
@@ -360,7 +484,7 @@ enum mdg_sync_kind {
 
 #define MDG_WAITERS_SHOWN 8
 
-/* What an object that lies in memory shows of those who use it. */
+/* What an object shows of its users. */
 struct mdg_sync_state {
 	uint32_t kind;    /* enum mdg_sync_kind */
 	uint32_t state;   /* MDG_STATE_* */
@@ -380,7 +504,8 @@ struct mdg_sync_state {
 #define MDG_STATE_UNREPAIRED 0x2u /* its owner was told */
 #define MDG_STATE_BROKEN     0x4u
 
-/* Takes no lock and changes nothing; a moment's view. 0, -EINVAL: kind. */
+/* Looks at an object. It takes no lock and changes nothing. Fields may be of slightly different
+ * moments. Returns 0, or -EINVAL: there is no such kind. */
 MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
                           struct mdg_sync_state *ret_state);
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * names.c - names for the objects of synchronisation in a segment, and a walk over them.
+ * names.c - names for the synchronisation objects in a segment.
  *
- * Where the names lie, and who writes them how, is in table.h. Naming goes from
- * the object's address to the attachment it lies in, opens that segment's file
- * anew, and maps the table for the moment. The walk opens the file each time, too: nothing
- * stays open, and nothing is attached or counted.
+ * table.h says where the names lie and how they are written. mdg_names_set finds the attachment
+ * in which the object's address lies. It opens the data file of that segment and maps the table
+ * for a moment. mdg_names_next opens the file at each call, too. So no file stays open, and
+ * nothing is attached or counted.
  *
- * Writers exclude each other by the registry's writer lock, which survives them.
- * The file has been made longer before: inside there are only stores.
+ * Writers exclude each other by the registry's writer lock, which survives their death. The file is
+ * made longer before the lock is taken, so there are only stores under the lock.
  *
- * What it does not do: notice that an object is not one of that kind any more, or never was. The
- * name is the caller's word; what lies there is shown as what it was called.
+ * What it does not do: notice that an object is no longer of its kind, or never was. The caller
+ * gave the kind together with the name, and what lies there is shown as that kind.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,14 +25,14 @@ enum { LOOKS = 8 };
 /* The largest object. */
 #define OBJECT_MOST sizeof(mdg_rwlock)
 
-/* Of the processor too: between one pread and the next. Not C11's, which ThreadSanitizer does not
- * know and says so. */
+/* A fence that also orders the processor: between two calls of pread. It is not C11's fence,
+ * because ThreadSanitizer warns about that one. */
 static void fence(void)
 {
 	__sync_synchronize();
 }
 
-/* 0: no such kind. */
+/* The size of an object of this kind; 0: there is no such kind. */
 static uint32_t size_of(uint32_t kind)
 {
 	switch (kind) {
@@ -87,7 +87,7 @@ static bool has_table(const struct mdg__entry *segment, const struct stat *statu
 
 /* ---- writing ----------------------------------------------------------------------- */
 
-/* [lock] A head that was never finished is begun again. */
+/* Makes the head valid. If a writer died before it finished the head, this begins again. [lock] */
 static int head_ready(struct mdg__names *names)
 {
 	uint64_t magic = atomic_load_explicit(&names->head.magic, memory_order_relaxed);
@@ -104,7 +104,8 @@ static int head_ready(struct mdg__names *names)
 	return 0;
 }
 
-/* [lock] The object's entry, else (`free`) a free one, else NULL. */
+/* Returns the entry of the object; if it has none and `or_free`, a free entry; otherwise NULL.
+ * [lock] */
 static struct mdg__name *entry_for(struct mdg__names *names, uint64_t offset, bool or_free)
 {
 	struct mdg__name *found = NULL;
@@ -119,7 +120,7 @@ static struct mdg__name *entry_for(struct mdg__names *names, uint64_t offset, bo
 	return found;
 }
 
-/* [lock] */
+/* Stores the name `text`, or takes the name away if that is NULL. [lock] */
 static int put(struct mdg__names *names, uint32_t kind, uint64_t offset, const char *text)
 {
 	int rc = head_ready(names);
@@ -129,7 +130,7 @@ static int put(struct mdg__names *names, uint32_t kind, uint64_t offset, const c
 	if (name == NULL)
 		return text != NULL ? -ENOSPC : -ENOENT;
 	atomic_store_explicit(&name->kind, 0, memory_order_relaxed);
-	fence(); /* who sees any of what follows sees the 0 */
+	fence(); /* a reader that sees any of the following stores sees the 0 */
 	if (text == NULL)
 		return 0;
 	name->offset = offset;
@@ -213,13 +214,13 @@ int mdg_names_set(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind
 
 /* ---- reading ------------------------------------------------------------------------- */
 
-/* All of it, or false: the file has become shorter, or cannot be read. */
+/* Reads all bytes. False: the file has become shorter, or cannot be read. */
 static bool read_all(int fd, void *buffer, size_t size, uint64_t offset)
 {
 	return mdg__sys_pread(fd, buffer, size, offset) == (int64_t)size;
 }
 
-/* 1: there are names; 0: there are none. */
+/* Returns 1: there are names; 0: there are none; or a negative code. */
 static int read_head(int fd, const struct mdg__entry *segment)
 {
 	struct mdg__names_head head;
@@ -235,7 +236,7 @@ static int read_head(int fd, const struct mdg__entry *segment)
 	                                                                            : MDG_DAMAGED;
 }
 
-/* An entry of one moment: what is the same twice. False: free, or always changing. */
+/* Reads an entry as it was at one moment. False: it is free, or changes all the time. */
 static bool read_name(int fd, uint64_t place, struct mdg__name *ret)
 {
 	unsigned char once[sizeof *ret], again[sizeof *ret];
@@ -254,7 +255,7 @@ static bool read_name(int fd, uint64_t place, struct mdg__name *ret)
 	return false;
 }
 
-/* Whether the name at `place` is one, and the object could be read. */
+/* Reads the entry at `place` of the file, and its object. False: it is no possible name. */
 static bool read_entry(int fd, const struct mdg__entry *segment, uint64_t place,
                        struct mdg_name_info *ret)
 {

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.h - the names of a segment's objects, as they lie in its data file.
+ * table.h - the names of a segment's objects, as they lie in the segment's data file.
  *
- * Behind the segment's last page, where nobody maps it: 16 KiB that the first name
- * adds to the file. So names end with the segment, are guarded by the file's
- * mode, and cost nothing where there are none. The same bytes for 32 and 64 bits.
+ * The table lies behind the segment's last page, where nobody maps it. The first name makes the
+ * file 16 KiB longer. So names end with the segment, the file's mode guards them, and a segment
+ * without names costs nothing. The bytes are the same for 32 and 64 bits.
  *
  *     head      64 bytes
  *     entries   255 of 64 bytes, in no order
  *
- * WHO WRITES: only the holder of the registry's writer lock, who may die at any
- * store. An entry is unpublished (kind 0), filled, and published by its kind, a
- * release; so at any moment it is free or whole.
+ * WRITING. Only the holder of the registry's writer lock writes. It may die after any store. It
+ * first sets the entry's kind to 0 (free), then fills the entry, and then stores the kind, with
+ * release. So at each moment an entry is free or whole.
  *
- * WHO READS copies an entry by pread(2), because who may write the file may also cut it, and
- * memory that is cut kills. It believes what it read twice, with a fence between: one that
- * was being changed was unpublished in the meantime, or is different. Kind, offset and name are
- * checked then: everybody who may write the segment can write here.
+ * READING. A reader copies an entry by pread(2). It does not map the file, because whoever may
+ * write the file may also make it shorter, and a read from mapped memory beyond the end kills.
+ * The reader copies twice, with a fence in between, and believes what is the same both times: an
+ * entry that was being changed was free in between, or differs. After that it checks kind, offset
+ * and name, because everybody who may write the segment can write here.
  */
 #ifndef MADANG_LOCKS_TABLE_H
 #define MADANG_LOCKS_TABLE_H
@@ -38,11 +39,11 @@ struct mdg__names_head {
 };
 
 struct mdg__name {
-	_Atomic uint32_t kind; /* enum mdg_sync_kind; 0: free. Release: pairs with the fence of
-	                             the reader, see above */
+	/* enum mdg_sync_kind; 0: free. Stored with release, which pairs with the reader's fence. */
+	_Atomic uint32_t kind;
 	uint32_t unused;
-	uint64_t offset;           /* of the object in the segment */
-	char name[MDG__NAME_ROOM]; /* text, zero-filled to the end */
+	uint64_t offset;           /* of the object, in the segment */
+	char name[MDG__NAME_ROOM]; /* text, filled up with zeros */
 	uint64_t unused2;
 };
 

@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cell.c - the latest value: one writer, and readers that only read. The layout is in cell.h.
+ * cell.c - the latest value, for one writer at a time and for readers that only read. cell.h is the
+ * layout.
  *
- * A WRITER owns the word, fills the buffer of version + 1, and publishes version + 1. The three
- * other buffers stay as they are: the latest value and the two before it.
+ * A WRITER owns the word. It fills the buffer of version + 1, and then publishes version + 1. The
+ * other three buffers stay as they are. They contain the latest value and the two before it.
  *
- * A READER takes the version v, copies buffer v % 4 and looks at the version again. What it
- * copied is value v, unless somebody stored into that buffer meanwhile. The next to do so is
- * the writer of v + 4, and it begins when v + 3 is published; so the copy is good if the version
- * is then still below v + 3, and is made again otherwise. That a reader which copied but one byte
- * of v + 4 finds v + 3 rests on a pair of fences: F1, of the writer, between learning that
- * v + 3 is published and its first store into the buffer; F2, of the reader, between its last
- * load from the buffer and that of the version.
+ * A READER reads the version v, copies buffer v % 4, and reads the version again. What it has
+ * copied is value v, unless somebody stored into that buffer meanwhile. The next thread to store
+ * into it is the writer of v + 4, and that writer begins after v + 3 was published. So the copy
+ * is good if the version is still below v + 3. Otherwise the reader starts again.
  *
- * A writer that dies in the middle leaves the version, and half a value in a buffer that no
- * reader takes. The next one learns of v + 3 by taking the word, fills the same buffer for
- * the same v + 4, and F1 holds for it as for the first.
+ * TWO FENCES. A reader that has copied even one byte of v + 4 must find that v + 3 is published.
+ * Two fences make sure of it:
+ *   F1, in the writer: after it learnt that v + 3 is published, before it stores to the buffer.
+ *   F2, in the reader: after its last load from the buffer, before it loads the version again.
  *
- * Buffers are read and written as atomic words: a reader may be late, and read what a
- * writer stores. In place (mdg_cell_begin) the caller stores as it likes; the hardware and
- * the compiler keep the order of the fences all the same, but to the letter of C, and for a
- * ThreadSanitizer that sees into this library, that is a race, of which the loser is thrown away.
+ * DEATH. A writer that dies in the middle leaves the version as it was, and half a value in a
+ * buffer that no reader takes. The next writer takes the word, and so learns of v + 3. It fills
+ * the same buffer for the same v + 4. F1 holds for it as it did for the first.
  *
- * THE SIZE is looked at before and after as well. It is recorded under the word, when the
- * present buffer has been filled with zeros, and taken back by mdg_cell_destroy. Both first
- * raise the version by four: the same buffer, but nobody's v or v + 2 of before. So who copied
- * while the buffers came to lie elsewhere, or while zeros came into the present one, finds one
- * or the other changed. (At version 0 there has never been a size that a reader could
- * have seen.) Readers reach no further than the size that they were called with, whatever
- * is recorded.
+ * RACES. Buffers are read and written as atomic words, because a slow reader may read what a writer
+ * stores. A caller that writes in place (mdg_cell_begin) uses ordinary stores. The hardware and the
+ * compiler keep the order of the fences even then. By the letter of C it is a data race, and a
+ * ThreadSanitizer that sees into this library reports it; the reader throws away what it read.
  *
- * What it does not do: readers cannot wait for a new value (there is mdg_event), and a reader
- * that is overtaken again and again, by three values in the time of one copy, goes on trying.
+ * THE SIZE. A reader looks at the size before and after its copy, too. The size is recorded by
+ * the owner of the word, after it has filled the present buffer with zeros. mdg_cell_destroy
+ * takes the size back. Both first raise the version by four. The present buffer is the same after
+ * that, but the version is more than two above every version that a reader has seen, so the
+ * reader's check fails. Thus a reader that copied while the buffers moved, or while the present
+ * buffer was filled with zeros, sees that the version or the size has changed. (At version 0 no
+ * reader can have seen a size, so the version need not change.) A reader never reads further
+ * than the size that it was called with, whatever size is recorded.
+ *
+ * WHAT IT DOES NOT DO. Readers cannot wait for a new value; mdg_event is for that. A reader that is
+ * overtaken again and again, by three values in the time of one copy, goes on trying.
  */
 #include "sync/cell.h"
 
@@ -58,7 +62,7 @@ static size_t buffer_at(uint64_t version, size_t size)
 	return sizeof(struct mdg__cell) + (size_t)(version % BUFFERS) * ((size + 63) / 64 * 64);
 }
 
-/* ThreadSanitizer knows no fences, and needs none here: words are atomic. */
+/* ThreadSanitizer does not know fences. It needs none here, because the words are atomic. */
 static inline void fence(memory_order order)
 {
 #if defined(__GNUC__) && !defined(__clang__)
@@ -73,7 +77,8 @@ static inline void fence(memory_order order)
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-/* Relaxed: ordered by what is around it. The last word is the buffer's to its end. */
+/* Relaxed: the loads around the copy order it. The last word may reach beyond the value, but not
+ * beyond the buffer. */
 static inline void copy_out(unsigned char *value, const word *from, size_t size)
 {
 	size_t next;
@@ -130,7 +135,7 @@ static word *buffer_next(struct mdg__cell *in, uint64_t ahead, size_t size)
 	return (word *)(void *)((char *)in + buffer_at(version, size));
 }
 
-/* The first one's: zeros are the value until it publishes another. */
+/* Records the size. The value is zeros until this writer publishes another. [the word is held] */
 static void size_record(struct mdg__cell *in, size_t size)
 {
 	word *present = buffer_next(in, 0, size);
@@ -148,8 +153,9 @@ static void publish(struct mdg__cell *in, uint64_t step)
 	atomic_store_explicit(&in->version, version + step, memory_order_release);
 }
 
-/* With the word taken: 0 or MDG_OWNER_DIED, and ready for stores into the next buffer; else
- * given back. A death that could not be told, for the size was wrong, is told to the next. */
+/* Goes on after the word was taken with the result `rc`. Returns 0 or MDG_OWNER_DIED: the caller
+ * may store to the next buffer. Returns another code: the word has been given back. If the size was
+ * wrong, this caller is not told of a death, and the next one is. */
 static int begin(struct mdg__cell *in, size_t size, int rc)
 {
 	if (rc != 0 && rc != MDG_OWNER_DIED)
@@ -163,7 +169,7 @@ static int begin(struct mdg__cell *in, size_t size, int rc)
 		(void)mdg__owned_give(&in->writer);
 		return -EINVAL;
 	}
-	/* Else readers could take zeros that are just being stored for the value before. */
+	/* Otherwise readers could take the zeros that are being stored for the value before. */
 	if (__builtin_expect(recorded == 0, 0) &&
 	    atomic_load_explicit(&in->version, memory_order_relaxed) != 0)
 		publish(in, BUFFERS);
@@ -190,7 +196,7 @@ static inline void copy_in(word *to, const unsigned char *value, size_t size)
 	}
 }
 
-/* `rc`: of taking the word. */
+/* `rc` is the result of taking the word. */
 static inline int write_taken(struct mdg__cell *in, const void *value, size_t size, int rc)
 {
 	rc = begin(in, size, rc);
@@ -268,7 +274,8 @@ int mdg_cell_cancel(mdg_cell *cell)
 	return mdg__owned_give(&inside(cell)->writer);
 }
 
-/* The version first: killed before the size, it has the value that it had. */
+/* The version changes first. If this thread is killed before it changes the size, the value is
+ * what it was. */
 int mdg_cell_destroy(mdg_cell *cell)
 {
 	struct mdg__cell *in = inside(cell);
@@ -278,7 +285,8 @@ int mdg_cell_destroy(mdg_cell *cell)
 	if (rc != 0 && rc != MDG_OWNER_DIED)
 		return rc;
 	publish(in, BUFFERS);
-	/* Release: who sees it sees the version; pairs with the first load in mdg_cell_read. */
+	/* Release: a reader that sees this size sees the version. Pairs with the first load of
+	 * the size in mdg_cell_read. */
 	atomic_store_explicit(&in->size, 0, memory_order_release);
 	atomic_store_explicit(&in->writer.state, 0, memory_order_relaxed);
 	return mdg__owned_give(&in->writer);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cell.h - how a cell lies in memory; cell.c says how it is used.
+ * cell.h - how a cell lies in memory. cell.c says how it is used.
  *
- * The head, then four buffers, each the size of the value rounded up to 64 bytes. The value
- * of version v lies in buffer v % 4.
+ * First the head, and then four buffers. Each has the size of the value, rounded up to 64 bytes.
+ * The value of version v lies in buffer v % 4.
  */
 #ifndef MADANG_SYNC_CELL_H
 #define MADANG_SYNC_CELL_H
@@ -11,13 +11,14 @@
 #include "sync/owned.h"
 
 struct mdg__cell {
-	struct mdg__owned writer; /* who writes; own[] is not used */
-	/* Values published until now, and four for each time that the size is taken back, and that it
-	 * is recorded again; it never goes back. 64 bits: no reader sleeps through all of them.
-	 * Writer: release, when the value is whole. */
+	struct mdg__owned writer; /* the thread that writes; own[] is not used */
+	/* How many values have been published; and four more each time that the size is taken
+	 * back or is recorded again. It never decreases. It has 64 bits, so no reader sleeps
+	 * through a full round. The writer stores it with release, when the value is whole. */
 	_Atomic uint64_t version;
-	/* Of the value, in bytes; 0: nobody has begun to write since it was new. Writer: release, when
-	 * the present buffer is zeros; and back to 0, after the version, in mdg_cell_destroy. */
+	/* The size of the value in bytes; 0: no thread has begun to write since the cell was new.
+	 * The writer stores it with release, when the present buffer is zeros. mdg_cell_destroy
+	 * makes it 0 again, after it has changed the version. */
 	_Atomic uint32_t size;
 	uint32_t none[13];
 };

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cond.c - a number that changes with each wake-up, and says whether anybody sleeps.
+ * cond.c - a number that changes with each wake-up, in a word that also says whether a thread
+ * sleeps.
  *
- * One that waits notes the number while it holds the mutex, marks the word SLEEPING, gives the
- * mutex back, and sleeps while the number is the one it noted. The kernel compares the
- * word once more, so one that was signalled before it fell asleep does not.
+ * A waiter reads the number and marks the word SLEEPING while it holds the mutex. Then it unlocks
+ * the mutex, and sleeps while the number is the one it read. The kernel compares the word once more
+ * before the sleep. So a thread that is signalled before it falls asleep does not sleep.
  *
- * WHY SIGNAL WAKES ALL. One that is woken may die before it has the mutex, or with it, before
- * it has used what it was woken for; and in the second case only the program knows. If it was the
- * only one awake, the others would sleep on beside an item that nobody fetches. Woken all, they
- * queue for the mutex, which the kernel hands on at a death (MDG_OWNER_DIED), and each finds
- * out for itself. No death of those who wait has to be noticed here, and `pending` (thread.h)
- * is free for the mutex. The price is that all who sleep are woken for one item: for work that
- * is handed to one of many, a semaphore is the better object.
+ * WHY SIGNAL WAKES ALL. A woken thread may die before it has the mutex, or with the mutex and
+ * before it has used what it was woken for. Only the program knows whether it has. If it was the
+ * only thread awake, the others would sleep on beside an item that nobody fetches. When all are
+ * woken, they queue for the mutex. The kernel hands the mutex on at a death (MDG_OWNER_DIED), and
+ * each thread looks for itself. So no death of a waiter has to be noticed here, and `pending`
+ * (held.h) is free for the mutex. The price is that all sleepers are woken for one item. To hand
+ * work to one thread of many, a semaphore is the better object.
  *
- * WAKING says that a wake-up is under way. If the one that signals dies between changing the
- * word and waking, it is as if it had died before it signalled, but the next signal still
- * finds a mark, and wakes those too.
+ * WAKING says that a wake-up is under way. The signalling thread may die after it changed the word
+ * and before it woke the sleepers. Then it is as if it had died before the signal. But the next
+ * signal still finds a mark, and wakes those sleepers too.
  *
  * What it does not do: notice that two threads wait with different mutexes.
  */
@@ -25,10 +26,10 @@
 #include "sync/owned.h"
 
 struct cond {
-	/* SLEEPING, WAKING, and a number modulo 2^30. SLEEPING is set by who waits, with the
-	 * mutex held: who signals after changing what is waited for sees it, by the
-	 * mutex's release and acquire. A change of the number releases; those that were asleep acquire,
-	 * so also what was done without the mutex is seen. */
+	/* SLEEPING, WAKING, and a number modulo 2^30. A waiter sets SLEEPING while it holds the
+	 * mutex. A thread that has changed the data under the mutex and then signals sees that
+	 * mark, by the mutex's release and acquire. Changing the number releases, and a woken
+	 * sleeper acquires; so it also sees what was done without the mutex. */
 	_Atomic uint32_t word;
 	uint32_t none[15];
 	struct mdg__notes notes;
@@ -62,7 +63,8 @@ static int sleep_until(struct cond *cond, uint32_t noted, uint64_t deadline)
 	while (!is_woken(cond, noted, &seen)) {
 		if (rc < 0)
 			return rc;
-		/* It may be gone if the object was destroyed meanwhile. Relaxed: see struct cond. */
+		/* SLEEPING may be gone if the object was destroyed meanwhile. Relaxed: see struct
+		 * cond. */
 		if ((seen & SLEEPING) != 0 || atomic_compare_exchange_strong_explicit(
 						      &cond->word, &seen, seen | SLEEPING,
 						      memory_order_relaxed, memory_order_relaxed))
@@ -99,7 +101,7 @@ int mdg_cond_wait_until(mdg_cond *cond, mdg_mutex *mutex, uint64_t deadline)
 	const struct mdg__owned *owned = (const struct mdg__owned *)(const void *)mutex;
 	if (!mdg__owned_is_mine(owned))
 		return -EPERM;
-	/* Given back like this it would be broken for all. Only the owner writes it. */
+	/* Unlocking now would break the mutex. Relaxed: only the owner writes the state. */
 	if (atomic_load_explicit(&owned->state, memory_order_relaxed) != 0)
 		return -EINVAL;
 	/* Relaxed: the mutex's release follows. */
@@ -117,13 +119,14 @@ static __attribute__((noinline)) void wake_all(struct cond *cond, uint32_t seen)
 	uint32_t woken;
 	do {
 		if ((seen & (SLEEPING | WAKING)) == 0)
-			return; /* somebody else did */
+			return; /* another thread has woken them */
 		woken = ((seen & ~(SLEEPING | WAKING)) + ONE) | WAKING;
 		/* Release: pairs with the acquire in is_woken. */
 	} while (!atomic_compare_exchange_weak_explicit(
 		&cond->word, &seen, woken, memory_order_release, memory_order_relaxed));
 	(void)mdg__sys_futex_wake_bits(&cond->word, INT_MAX, (uint32_t)MDG__ANYONE);
-	/* Done, unless another wakes anew and will say so itself. Nothing is read by it: relaxed. */
+	/* Take WAKING away, unless another thread wakes anew; then that one will. Relaxed:
+	 * nothing else is published by it. */
 	seen = woken;
 	while ((seen & WAKING) != 0 && (seen ^ woken) < ONE &&
 	       !atomic_compare_exchange_weak_explicit(&cond->word, &seen, seen & ~WAKING,
@@ -146,7 +149,8 @@ int mdg_cond_broadcast(mdg_cond *cond)
 	return 0;
 }
 
-/* Who is about to sleep finds the number as it was, or another, and looks for itself. */
+/* A thread that is about to sleep finds the number as it was, or another one, and looks for
+ * itself. */
 int mdg_cond_destroy(mdg_cond *cond)
 {
 	return mdg__sys_futex_has_sleepers(&inside(cond)->word) ? -EBUSY : 0;

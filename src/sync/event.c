@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.c - set or not set, and a gate for two kinds of sleepers. Read gate.h first.
+ * event.c - an event that is set or not set, with a gate for two kinds of sleepers. Read gate.h
+ * first.
  *
- * The value of the word: SET; WAKING; and how often it was set, modulo 2^30. To one that
- * takes, something is to be had while SET; to one that waits, also when it was set since it
- * came, though it be reset again: who sets and resets at once lets all pass that sleep. One that
- * has looked and not fallen asleep yet may miss that, if another marks the gate again in between:
- * the kernel compares the gate, which has no room to count in.
+ * The value of the word has three parts: SET; WAKING (below); and how often the event was set,
+ * modulo 2^30.
  *
- * Setting clears the gate. It wakes all that wait, and one of those that take. Those that wait
- * are many and leave as many, so a notifier among them must not wake the others each time
- * only to be sure. WAKING says that a setter has not woken them yet: one who was woken and
- * leaves, and sees it, does it again, because the setter may have died and this be the one that
- * the kernel woke. Whoever has woken all takes WAKING away, unless it was set anew meanwhile:
- * then that setter will. (If that one had nobody to wake, WAKING stays until somebody is woken,
- * who wakes in vain once.)
+ * WHAT IS AVAILABLE. `take` succeeds while the event is SET. `wait` succeeds while it is SET, and
+ * also when it was set at any time since the wait began, even if it has been reset since. So a set
+ * followed at once by a reset releases every sleeper. A thread that has looked, and has not fallen
+ * asleep yet, may miss that: if yet another thread sets the gate's bit again in between, the
+ * gate looks the same to the kernel, for it has no room to count in.
  *
- * The kernel, passing a wake-up on, asks for no kind: one that waits may get that of one that
- * takes. So every notifier that leaves cares for both.
+ * WAKING. `set` clears the gate. It wakes all threads in `wait` and one thread in `take`. Those in
+ * `wait` can be many, and each of them is a notifier when it leaves. They must not all wake the
+ * others just to be sure. So WAKING says that a setter has not woken them yet. A woken thread
+ * that leaves and sees WAKING wakes them all again: the setter may have died, and this may be the
+ * one sleeper that the kernel woke in its place. A thread that has woken all takes WAKING away,
+ * unless the event was set anew meanwhile; then that setter will. (If that setter had nobody to
+ * wake, WAKING stays until a thread is woken, and that one wakes in vain once.)
+ *
+ * BOTH KINDS. When the kernel passes a wake-up on, it does not look at kinds. A thread in `wait`
+ * may get the wake-up of one in `take`. So every notifier that leaves looks after both.
  */
 #include "sync/gate.h"
 
@@ -26,7 +30,7 @@ _Static_assert(sizeof(mdg_event) == sizeof(struct mdg__gated), "");
 enum { WAIT, TAKE };
 #define SET    UINT64_C(1)
 #define WAKING UINT64_C(2)
-#define TIMES  UINT64_C(0xfffffffc) /* how often: one is 4 */
+#define TIMES  UINT64_C(0xfffffffc) /* how often it was set, as a multiple of ONCE */
 #define ONCE   UINT64_C(4)
 
 static struct mdg__gated *inside(mdg_event *event)
@@ -36,7 +40,7 @@ static struct mdg__gated *inside(mdg_event *event)
 
 /* ---- waking --------------------------------------------------------------------------- */
 
-/* Wakes all that wait, who were asleep when the word was `seen`, which says WAKING. */
+/* Wakes all threads in `wait` that were asleep when the word was `seen`. [`seen` has WAKING] */
 static void wake_all(struct mdg__gated *gated, uint64_t seen)
 {
 	uint64_t now = seen;
@@ -78,7 +82,7 @@ static bool take(struct mdg__gated *gated, uint64_t *seen)
 	return false;
 }
 
-/* `since`: the word when it came, or what `seen` was last. */
+/* Whether the thread may go on. `since` is the word as it was when the thread came. */
 static bool passes(struct mdg__gated *gated, int kind, uint64_t since, uint64_t *seen)
 {
 	if (kind == TAKE)
@@ -101,7 +105,7 @@ static int pass_sleeping(struct mdg__sleeper *sleeper, struct mdg__gated *gated,
 			return rc;
 		if (notifier) {
 			settle(sleeper, gated);
-			notifier = false; /* and looks again */
+			notifier = false; /* now look again */
 		} else if ((seen & own) != 0 || mdg__gated_change(gated, &seen, seen | own)) {
 			rc = mdg__gate_sleep(sleeper, gated, seen | own, deadline);
 			notifier = true;
@@ -169,7 +173,8 @@ static uint64_t as_set(uint64_t seen)
 	return (seen & WAKING) | ((seen + ONCE) & TIMES) | SET;
 }
 
-/* For those who sleep; whoever dies here has set it and will be seen to, or has not. */
+/* Sets the event while threads sleep. If this thread dies here, either it has not set it, or the
+ * kernel wakes a sleeper. */
 static __attribute__((noinline)) bool set_and_wake(struct mdg__gated *gated, uint64_t seen)
 {
 	struct mdg__thread *thread = mdg__thread(); /* NULL: no robust lists here */
@@ -186,7 +191,8 @@ static __attribute__((noinline)) bool set_and_wake(struct mdg__gated *gated, uin
 	return done;
 }
 
-/* One that is set is written too: who sees it set then, sees what was done before this. */
+/* This writes the word even if the event is set already, so that a thread that sees it set after
+ * that also sees what the caller did before. */
 int mdg_event_set(mdg_event *event)
 {
 	struct mdg__gated *gated = inside(event);
@@ -215,7 +221,7 @@ int mdg_event_is_set(const mdg_event *event)
 	return (mdg__gated_look(gated) & SET) != 0;
 }
 
-/* As for a semaphore. */
+/* As mdg_sem_destroy. */
 int mdg_event_destroy(mdg_event *event)
 {
 	return mdg__gate_has_sleepers(inside(event)) ? -EBUSY : mdg_event_reset(event);

@@ -1,38 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gate.h - sleeping until a small value changes, such that no death loses a wake-up: what
- * semaphore and event are made of.
+ * gate.h - sleeping until a small value changes. No death loses a wake-up. Semaphore and event are
+ * made of it.
  *
- * THE WORD is 64 bits that change as one. The lower half is the value. The upper half is
- * the GATE, on which sleepers sleep (a futex looks at 32 bits): a bit for each kind of
- * sleeper, set by who goes to sleep, cleared by who changes the value and then wakes.
+ * THE WORD has 64 bits, which change together. The lower half is the value. The upper half is the
+ * GATE: sleepers sleep on it, since a futex compares 32 bits. The gate has a bit for each kind of
+ * sleeper. A thread that goes to sleep sets the bit of its kind. A thread that changes the
+ * value clears the bits and then wakes.
  *
- * THE KERNEL passes a wake-up on. When a thread dies, it looks at the word that `pending` of
- * its robust list names (thread.h), and if the lower 30 bits of that are zero, it wakes one
- * sleeper. Those of a gate always are. So `pending` names the gate
- *   - of one who changes the value, from before the change until it has woken others;
- *   - of one who waits, from before its first sleep until it has left (below).
- * Whoever is in one of the two stretches is a NOTIFIER if it has cleared the gate, or has been
- * woken: its work is either done, or, with its death, another sleeper's, who has been woken
- * by that.
+ * WHAT THE KERNEL DOES. When a thread dies, the kernel looks at the word that `pending` names
+ * (held.h). If the lower 30 bits of that word are 0, it wakes one sleeper. The lower 30 bits of
+ * a gate are always 0. So the kernel passes a wake-up on if `pending` names the gate, and it does
+ *   - while a thread changes the value, from before the change until it has woken the others;
+ *   - while a thread waits, from before its first sleep until it has left (mdg__gate_leave).
  *
- * WHAT ALWAYS HOLDS, and what the objects keep:
- *   1. While the value is what somebody waits for, the gate is clear. One who goes to sleep
- *      sets it by a change of the whole word that sees that there is nothing to be had; the
- *      kernel compares it once more. So nobody falls asleep over something to be had, however
- *      often the word changed and changed back in between.
- *   2. While somebody sleeps, its bit in the gate is set, or there is a notifier.
- *   3. A notifier that leaves looks at the word: is there something to be had and may others
- *      sleep, it wakes one, who is a notifier then; is there nothing, it sets their bits again.
- * So whenever there is something to be had and somebody sleeps, a notifier is under way.
+ * NOTIFIERS. A thread in one of these two stretches is a notifier if it has cleared the gate, or
+ * if it has been woken. A notifier has to see to the other sleepers before it leaves (rule 3). If
+ * it dies before that, the kernel wakes another sleeper, which is then a notifier.
  *
- * WHETHER OTHERS MAY SLEEP is counted. A sleeper that was killed stays counted: after that a
- * call may wake in vain, but never not wake. Order: a sleeper counts itself, then looks
- * at the word; who changes the word, or was woken by who did, looks at the count after that. All
- * four are sequentially consistent, so one of the two sees the other.
+ * THE RULES, which semaphore and event keep. "Available" means: a sleeper could go on.
+ *   1. While something is available, the gate is clear. A thread that goes to sleep sets its bit by
+ *      a change of the whole word. That change fails if something has become available. After it,
+ *      the kernel compares the gate once more. So no thread falls asleep while something is
+ *      available, however often the word has changed back and forth in between.
+ *   2. While a thread sleeps, the gate has its bit, or there is a notifier.
+ *   3. A notifier that leaves looks at the word. If something is available and others may sleep, it
+ *      wakes one of them, and that one is a notifier then. If nothing is available, it sets the
+ *      bits of the others again.
+ * It follows that there is a notifier whenever something is available and a thread sleeps.
  *
- * A handler that interrupts a notifier and posts to ANOTHER object takes its `pending` for
- * these instructions: killed within them, the thread passes only that one's wake-up on.
+ * COUNTING SLEEPERS. Whether others may sleep is counted. A sleeper that was killed stays in the
+ * count; after that a call may wake in vain, but it never fails to wake. The order is:
+ *   - a sleeper counts itself, and then looks at the word;
+ *   - a thread that changes the word, or is woken by such a thread, looks at the count after that.
+ * All four are sequentially consistent, so one of the two sees the other.
+ *
+ * WHAT IT DOES NOT DO. A signal handler may interrupt a notifier and post to ANOTHER object. For a
+ * few instructions `pending` then names that other object. If the thread is killed within them,
+ * only the wake-up of the other object is passed on.
  */
 #ifndef MADANG_SYNC_GATE_H
 #define MADANG_SYNC_GATE_H
@@ -49,10 +54,11 @@
 enum { MDG__KINDS = 2 }; /* of sleepers */
 
 struct mdg__gated {
-	/* Everybody, by compare-and-swap, sequentially consistent: who changes the value so
-	 * that there is something to be had releases by it, who has it acquires. */
+	/* Everybody writes it, by compare-and-swap, sequentially consistent. The thread that makes
+	 * something available releases by it, and the thread that gets it acquires. */
 	_Atomic uint64_t word;
-	/* Sleepers, each itself; read by notifiers. Sequentially consistent: see above. */
+	/* How many sleep, by kind. Each sleeper counts itself; notifiers read it. Sequentially
+	 * consistent: see COUNTING SLEEPERS. */
 	_Atomic uint32_t sleepers[MDG__KINDS];
 	uint32_t none[12];
 	struct mdg__notes notes;
@@ -61,10 +67,10 @@ _Static_assert(offsetof(struct mdg__gated, word) == 0, "");
 _Static_assert(offsetof(struct mdg__gated, notes) == 64, "the second line");
 _Static_assert(sizeof(struct mdg__gated) == 128, "");
 
-/* The bits of a gate, both above those that the kernel wants to be zero. */
+/* The bits of a gate. Both lie above the 30 bits that the kernel wants to be zero. */
 #define MDG__GATE(kind) ((uint64_t)(MDG__WAITERS >> (kind)) << 32)
 #define MDG__GATES      (MDG__GATE(0) | MDG__GATE(1))
-/* What futex(2) is told to match. The kernel at a death matches all. */
+/* The bit by which futex(2) tells kinds of sleepers apart. At a death the kernel wakes any kind. */
 #define MDG__GATE_BITS(kind) (1u << (kind))
 
 static inline uint32_t mdg__gated_value(uint64_t word)
@@ -72,7 +78,7 @@ static inline uint32_t mdg__gated_value(uint64_t word)
 	return (uint32_t)word;
 }
 
-/* Its address is all that is used of it here: the kernel reads it. */
+/* The address of the gate. Only the kernel reads through it. */
 static inline _Atomic uint32_t *mdg__gate(struct mdg__gated *gated)
 {
 	size_t upper = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 4 : 0;
@@ -84,7 +90,7 @@ static inline uint64_t mdg__gated_look(const struct mdg__gated *gated)
 	return atomic_load_explicit(&gated->word, memory_order_seq_cst);
 }
 
-/* False: *seen is what it is now. */
+/* Changes the word from *seen. False: it was not *seen; *seen is now what the word is. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): it is written when the exchange fails */
 static inline bool mdg__gated_change(struct mdg__gated *gated, uint64_t *seen, uint64_t to)
 {
@@ -92,7 +98,7 @@ static inline bool mdg__gated_change(struct mdg__gated *gated, uint64_t *seen, u
 	                                             memory_order_seq_cst);
 }
 
-/* One that waits, from before its first sleep. */
+/* A thread that waits, from before its first sleep. */
 struct mdg__sleeper {
 	struct mdg__thread *thread;
 	uintptr_t before;
@@ -118,7 +124,7 @@ static inline void mdg__gate_leave(struct mdg__sleeper *sleeper, struct mdg__gat
 	mdg__pending_end(sleeper->thread, sleeper->before);
 }
 
-/* The bits of those who may sleep beside this one. */
+/* The bits of the other threads that may sleep. */
 static inline uint64_t mdg__gate_others(const struct mdg__sleeper *sleeper,
                                         const struct mdg__gated *gated)
 {
@@ -130,7 +136,8 @@ static inline uint64_t mdg__gate_others(const struct mdg__sleeper *sleeper,
 	return bits;
 }
 
-/* [the word, as `seen`, has the kind's bit] 0: look again; -ETIMEDOUT; -EINTR. */
+/* Sleeps while the gate is as in `seen`. Returns 0: look again; -ETIMEDOUT; -EINTR. [`seen` has the
+ * bit of the sleeper's kind] */
 static inline int mdg__gate_sleep(struct mdg__sleeper *sleeper, struct mdg__gated *gated,
                                   uint64_t seen, uint64_t deadline)
 {

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * look.c - what an object that lies in memory shows of those who use it.
+ * look.c - shows who uses an object, for mdg_sync_look.
  *
- * Each word is read once, on its own, relaxed: a moment's view, in which one word may be
- * older than the next. Nothing is written, nothing is waited for, and nothing is believed:
- * whatever the bytes are, the result is within its bounds. Whether a thread
- * lives is for the caller to ask.
+ * Each word is read once, by itself and relaxed. So one field may be a little older than the next.
+ * This writes nothing and waits for nothing. It trusts nothing: whatever the bytes are, the result
+ * stays within its bounds. It does not ask whether a thread still lives; the caller may.
  */
 #include <string.h>
 
@@ -42,7 +41,7 @@ static void look_owned(const struct mdg__owned *owned, struct mdg_sync_state *re
 	look_notes(&owned->notes, ret);
 }
 
-/* Of once.c: whether it has been done. */
+/* own[0] is the word `done` of once.c. */
 static void look_once(const struct mdg__owned *owned, struct mdg_sync_state *ret)
 {
 	ret->value = atomic_load_explicit((const _Atomic uint32_t *)&owned->own[0],
@@ -56,9 +55,9 @@ static void look_cell(const struct mdg__cell *cell, struct mdg_sync_state *ret)
 	look_owned(&cell->writer, ret);
 }
 
-/* A writer that holds the word and is not inside yet is one that waits. If it dies it has left
- * nothing that anybody is told of. One that died inside has, also when the next one has given up
- * without coming in. */
+/* A thread that holds the writer's word and is not inside waits for readers, so it is not shown
+ * as the owner. If it dies, nobody is told, so that is not shown either. A writer that died
+ * inside is shown, even if the next one has given up without getting in. */
 static void look_rwlock(const struct mdg__rwlock *rw, struct mdg_sync_state *ret)
 {
 	bool inside = atomic_load_explicit(&rw->inside, memory_order_relaxed) != 0;
@@ -88,7 +87,8 @@ static void look_barrier(const struct mdg__barrier *barrier, struct mdg_sync_sta
 	look_notes(&barrier->notes, ret);
 }
 
-/* Of sem.c: the lower half is the number; of event.c: bit 0 says whether it is set. */
+/* The value is the number of units of a semaphore (sem.c). Bit 0 says whether an event is set
+ * (event.c). */
 static void look_gated(const struct mdg__gated *gated, uint32_t mask, struct mdg_sync_state *ret)
 {
 	uint64_t word = atomic_load_explicit(&gated->word, memory_order_relaxed);
@@ -106,7 +106,7 @@ static int look(const void *object, enum mdg_sync_kind kind, struct mdg_sync_sta
 	case MDG_SYNC_RWLOCK:
 		look_rwlock(object, ret);
 		return 0;
-	/* Its notes lie where those of the others do. */
+	/* Its notes lie at the same offset as those of a gated object. */
 	case MDG_SYNC_COND:
 		look_notes(&((const struct mdg__gated *)object)->notes, ret);
 		return 0;

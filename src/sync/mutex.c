@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.c - an owned word, and what became of the data when an owner died.
+ * mutex.c - an owned word, with a state that says what an owner's death did to the data.
  *
- * The state is the owner's to write: UNREPAIRED when it was told of a death, back to 0 when
- * it says that all is well, BROKEN when it unlocks without. Killed between taking the
- * word and noting UNREPAIRED, nobody had been told: the kernel marks the word once more.
+ * Only the owner writes the state:
+ *   - UNREPAIRED when it is told of a death;
+ *   - 0 when it says that the data are right again;
+ *   - BROKEN when it unlocks while the state is UNREPAIRED.
+ * An owner may be killed after it took the word and before it stored UNREPAIRED. Then nobody had
+ * been told yet. The kernel marks the word once more, and the next owner is told.
  */
 #include "sync/owned.h"
 
@@ -15,7 +18,7 @@ static struct mdg__owned *inside(mdg_mutex *mutex)
 	return (struct mdg__owned *)(void *)mutex;
 }
 
-/* What the one who took it is told. */
+/* What the new owner is told. */
 static __attribute__((noinline, cold)) int told(struct mdg__owned *owned, int rc)
 {
 	uint32_t state = atomic_load_explicit(&owned->state, memory_order_relaxed);
@@ -37,8 +40,8 @@ static int taken(struct mdg__owned *owned, int rc)
 
 /* ---- taking ------------------------------------------------------------------------------ */
 
-/* The common case is in each call, and all else in functions called last: so the common one
- * needs no stack. */
+/* Each call contains the common case. All other cases are functions that it calls last, so that the
+ * common case needs no stack. */
 static __attribute__((noinline)) int lock_other(struct mdg__owned *owned, uint64_t deadline)
 {
 	return taken(owned, mdg__owned_take(owned, deadline));
@@ -123,13 +126,13 @@ int mdg_mutex_set_repaired(mdg_mutex *mutex)
 		return -EPERM;
 	if (atomic_load_explicit(&owned->state, memory_order_relaxed) == 0)
 		return -EINVAL;
-	/* Release: pairs with nothing but the word's; a death here finds the data repaired. */
+	/* Release: if this thread dies right after this store, the repair is in memory. */
 	atomic_store_explicit(&owned->state, 0, memory_order_release);
 	return 0;
 }
 
-/* Taken as any owner would, so that nobody can be in between. Who awaits a mutex that is free is
- * about to take it, and finds it new. */
+/* Takes the mutex as any owner does, so that nobody else can be in. A thread that waits for the
+ * mutex takes it afterwards, and finds it new. */
 int mdg_mutex_destroy(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);

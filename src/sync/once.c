@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * once.c - an owned word, and a word that says whether it has been done.
+ * once.c - an owned word, and a word that says whether it is done.
  *
- * Who is at it owns the object; `done` is stored before it is given back. So the next owner
- * finds it done, or does it; and once it is done, one load tells, without the word.
- * Killed after the store and before giving back: the kernel marks the word, the next owner sees
- * that it is done, and nobody needs to be told of the death.
+ * The thread at work owns the object. It stores DONE before it gives the object back. So the next
+ * owner finds it done, or does it. After that, one load tells that it is done, and nobody takes the
+ * owned word any more.
  *
- * Nobody can be told that it was undone: mdg_once_destroy is for when no one needs it.
+ * A thread may be killed after it stored DONE and before it gave the object back. The kernel marks
+ * the word, and the next owner sees that it is done. Nobody needs to be told of that death.
+ *
+ * What it does not do: mdg_once_destroy cannot tell anybody that it is to be done again. It is
+ * for a time when no thread needs the object.
  */
 #include <limits.h>
 
@@ -15,14 +18,14 @@
 
 _Static_assert(sizeof(mdg_once) == sizeof(struct mdg__owned), "");
 
-enum { TO_DO = 0, DONE = 1 }; /* anything else was put there by something else */
+enum { TO_DO = 0, DONE = 1 }; /* no call stores anything else */
 
 static struct mdg__owned *inside(mdg_once *once)
 {
 	return (struct mdg__owned *)(void *)once;
 }
 
-/* Owner: stored with release when it is done, so that all who see it also see what was done. */
+/* The owner stores DONE with release, so that a thread that sees it also sees what was done. */
 static _Atomic uint32_t *done_word(struct mdg__owned *owned)
 {
 	return (_Atomic uint32_t *)&owned->own[0];
@@ -34,7 +37,7 @@ static inline bool is_done(mdg_once *once)
 	return atomic_load_explicit(done_word(inside(once)), memory_order_acquire) == DONE;
 }
 
-/* What the one who took the word is told. */
+/* What the new owner of the word is told. */
 static int taken(struct mdg__owned *owned, int rc)
 {
 	if (rc != 0 && rc != MDG_OWNER_DIED)
@@ -75,7 +78,7 @@ int mdg_once_finish(mdg_once *once)
 		return -EPERM;
 	/* Release: pairs with the acquire in is_done. */
 	atomic_store_explicit(done_word(owned), DONE, memory_order_release);
-	mdg__robust_give(thread, &owned->robust, at, INT_MAX); /* nobody is to wait any longer */
+	mdg__robust_give(thread, &owned->robust, at, INT_MAX); /* wakes all: nobody needs to wait */
 	return 0;
 }
 
@@ -92,7 +95,7 @@ int mdg_once_destroy(mdg_once *once)
 		return -EBUSY;
 	if (rc < 0 && rc != MDG_OWNER_DIED)
 		return rc;
-	/* Relaxed: who finds it to do takes the word, and giving it back is the release. */
+	/* Relaxed: a thread that reads TO_DO takes the word, and giving it back releases. */
 	atomic_store_explicit(done_word(owned), TO_DO, memory_order_relaxed);
 	return mdg__owned_give(owned);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owned.c - taking a word that is not simply free, and waking. See owned.h.
+ * owned.c - the slow ways of taking a word and of giving it back. See owned.h.
  */
 #include "sync/owned.h"
 
 /* ---- taking ------------------------------------------------------------------------- */
 
-/* Free, with marks: taken with the mark of sleepers it has, or that the caller knows of; or that
- * it may have had: at the end of a thread musl marks the death and drops WAITERS. */
+/* Takes a word without an id. The new word has WAITERS in three cases: the old word had it, or the
+ * caller knows of sleepers, or the old word had OWNER_DIED. The last, because musl drops WAITERS
+ * when it marks a death at the end of a thread. */
 static bool take_marked(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t seen,
                         uint32_t sleepers)
 {
-	/* Acquire: pairs with the release in mdg__robust_give; and of the kernel's mark.
+	/* Acquire: pairs with the release in mdg__robust_give, and with the kernel's mark.
 	 * seq_cst: as in mdg__robust_take_free. */
 	uint32_t marks = seen != 0 ? MDG__WAITERS : sleepers;
 	if (!atomic_compare_exchange_strong_explicit(&robust->word, &seen, thread->tid | marks,
@@ -22,8 +23,8 @@ static bool take_marked(struct mdg__thread *thread, struct mdg__robust *robust, 
 	return true;
 }
 
-/* Held, or about to be entered by what a signal handler interrupted. An id alone may be that of
- * a thread in another pid namespace. */
+/* Whether this thread holds the word, or was about to enter it when a signal handler interrupted
+ * it. The id alone does not say so: a thread of another pid namespace may have the same id. */
 static bool is_own(const struct mdg__thread *thread, struct mdg__robust *robust, uintptr_t pending)
 {
 	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
@@ -42,10 +43,12 @@ static int take_at_once(struct mdg__thread *thread, struct mdg__robust *robust, 
 	}
 }
 
-/* Takes it if it comes free before long: 0, MDG_OWNER_DIED, -EBUSY. The pauses between looks
- * get longer: each look takes the line from its owner, who may be about to use it many
- * times in a row, so who looks all the time slows down everybody. It queues behind those who
- * sleep already, unless it was one of them. [pending names the word] */
+/* Takes the word if it becomes free soon. Returns 0, MDG_OWNER_DIED or -EBUSY.
+ *
+ * The pauses between two looks become longer. Each look takes the cache line from the owner, who
+ * may be about to use it many times in a row, so looking all the time would slow everybody down.
+ * A thread that has not slept yet stops spinning when others sleep: it joins them. [pending
+ * names the word] */
 static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust, uint32_t sleepers)
 {
 	enum { FIRST = 4, LONGEST = 16 };
@@ -62,7 +65,7 @@ static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust,
 	return take_at_once(thread, robust, sleepers);
 }
 
-/* Marks the word and sleeps on it while it is held. 0: look again; -ETIMEDOUT. */
+/* Marks the word and sleeps while it has this owner. Returns 0: look again; or -ETIMEDOUT. */
 static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint64_t deadline)
 {
 	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
@@ -80,7 +83,7 @@ static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint
 /* [pending names the word] */
 static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, uint64_t deadline)
 {
-	uint32_t sleepers = 0; /* once asleep, others may be too */
+	uint32_t sleepers = 0; /* WAITERS once this thread has slept: others may sleep, too */
 	_Atomic uint64_t *note = NULL;
 	for (;;) {
 		int rc = deadline != 0 ? take_spinning(thread, &owned->robust, sleepers)
@@ -112,13 +115,15 @@ int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned
 	return rc;
 }
 
-/* Gives a word back that has marks beside the owner's id; only this thread holds it.
+/* Only this thread holds the word, and it has marks beside the id.
  *
- * With nobody asleep WAITERS has to go, or every release would wake. Only an owner can take it
- * away: between a wake-up that finds nobody and a store to the free word, others may have
- * held it, slept on it and given it back, with the same value. So this thread takes it again,
- * without CAME. If then nobody is asleep, and the word still is as it was taken, nobody
- * is. Killed meanwhile, it was the owner, with WAITERS. */
+ * When nobody is asleep, WAITERS has to go; otherwise each release would make a system call. A
+ * thread that has given the word back must not clear it: between its wake-up, which found nobody,
+ * and its store, others may have taken the word, slept on it and given it back, and the word
+ * would look the same. Only an owner can clear it. So this thread takes the word again, without
+ * CAME. If it then finds nobody asleep, and the word is still as it was taken, nobody has come,
+ * and the word becomes 0. If the thread is killed in between, it was an owner of a word with
+ * WAITERS. */
 void mdg__robust_wake(struct mdg__robust *robust, int most)
 {
 	for (;;) {

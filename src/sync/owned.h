@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owned.h - one owner at a time, and word of its death: what mutex, rwlock, once, cell and
- * transaction are made of.
+ * owned.h - a word with one owner at a time, whose death is noticed. Mutex, rwlock, once, cell and
+ * transaction are made of it.
  *
- * THE WORD is the kernel's protocol of robust futexes: the owner's thread id, or 0; WAITERS:
- * somebody may be asleep on it; OWNER_DIED, which the kernel sets when the owner ends, and
- * which the next owner takes away: so exactly one learns of a death. The same bit beside an
- * owner's id is CAME: somebody went to sleep since this owner took the word.
+ * THE WORD follows the kernel's protocol for robust futexes. It contains
+ *   - the owner's thread id, or 0;
+ *   - WAITERS: a thread may be asleep on the word;
+ *   - OWNER_DIED: the kernel sets this in place of the id when the owner ends. The next owner takes
+ *     it away. So exactly one thread learns of a death.
+ * Beside a thread id the bit of OWNER_DIED has another meaning: CAME. It says that a thread went to
+ * sleep since this owner took the word.
  *
- * WAITERS stays when the word is given back with sleepers, and goes when an owner finds
- * nobody asleep. So one who barges in between the wake-up and the woken keeps it, and if
- * the woken is killed then, the next release wakes another one: while anybody sleeps, the
- * word has WAITERS.
+ * THE RULE: while a thread sleeps, the word has WAITERS. An owner that gives the word back to
+ * sleepers leaves WAITERS in it, and wakes one of them. Before that one runs, another thread may
+ * take the free word. It then takes WAITERS along. So if the woken thread is killed, the next
+ * release wakes another sleeper. WAITERS goes only when an owner finds that nobody is asleep
+ * (mdg__robust_wake).
  *
- * If an owner dies at any point: holding it, the kernel marks the word; between taking and
- * entering it in its list, or between leaving the list and giving it back, the same, by
- * `pending`; after giving it back and before waking, the kernel wakes. A woken waiter that
- * dies before it takes the free word: the kernel wakes the next one, by `pending`.
+ * DEATHS. A thread may be killed anywhere:
+ *   - while it owns the word: the kernel sets OWNER_DIED;
+ *   - after taking the word and before entering it in its list, or after leaving the list and
+ *     before giving the word back: the same, because `pending` (held.h) names the word;
+ *   - after giving the word back and before waking: the kernel wakes, by `pending`;
+ *   - woken, and before it takes the free word: the kernel wakes the next one, by `pending`.
  */
 #ifndef MADANG_SYNC_OWNED_H
 #define MADANG_SYNC_OWNED_H
@@ -25,6 +31,7 @@
 #include <stdint.h>
 
 #include "madang/sync.h"
+#include "sync/notes.h"
 #include "sync/thread.h"
 #include "sync/wait.h"
 
@@ -33,28 +40,31 @@
 #define MDG__CAME    0x40000000u /* in a word with an id */
 #define MDG__TID     0x3fffffffu /* FUTEX_TID_MASK */
 
-/* Where, after the word, the C libraries' nodes lie: musl 32 bit 12, glibc 32 bit 20, musl 28,
- * glibc 32; the last is 8 bytes long. */
+/* How many bytes after the word a C library may want its node: musl 12 (32 bits) or 28, glibc 20
+ * (32 bits) or 32. The farthest one is 8 bytes long. */
 enum { MDG__NODE_NEAREST = 12, MDG__NODE_FARTHEST = 32 };
 
-/* A word with room for its node, half a line. */
+/* A word, with room for its node. Half a line of memory. */
 struct mdg__robust {
-	uint32_t
-		mark; /* owner: MDG__SHARED_MARK; musl's, at the end of a thread, looks for it there */
+	/* The owner stores MDG__SHARED_MARK. At the end of a thread, musl looks for it here. */
+	uint32_t mark;
 	_Atomic uint32_t word;
-	uint32_t none;              /* zero; musl looks here for waiters that it would wake */
-	unsigned char node[32 + 4]; /* owner: in here the link of its robust list */
+	/* Zero. At the end of a thread, musl looks here for waiters to wake. */
+	uint32_t none;
+	/* The owner stores the link of its robust list somewhere in here. */
+	unsigned char node[32 + 4];
 };
 #define MDG__SHARED_MARK 128u
 
 enum { MDG__UNREPAIRED = 1, MDG__BROKEN = 2 };
 
 struct mdg__owned {
-	/* Owner, before it gives the word back; read by the next after it took it (the word's
-	 * release and acquire). A death leaves it as it is. 0: as should be. */
+	/* 0: all is well; or MDG__UNREPAIRED, MDG__BROKEN. Only the owner writes it, relaxed. The
+	 * next owner reads it after it took the word; the word's release and acquire order the
+	 * two. A death leaves it as it is. */
 	_Atomic uint32_t state;
 	struct mdg__robust robust;
-	uint32_t own[3]; /* for the object that this is part of */
+	uint32_t own[3]; /* for the object that contains this */
 	struct mdg__notes notes;
 };
 
@@ -66,18 +76,21 @@ _Static_assert(offsetof(struct mdg__robust, word) + MDG__NODE_FARTHEST + 8 <=
                        sizeof(struct mdg__robust),
                "");
 
-/* 0 or MDG_OWNER_DIED: taken; -ETIMEDOUT, with deadline 0 at once; -EDEADLK, -ENOLCK. */
+/* Takes the word, and waits for it. Returns 0 or MDG_OWNER_DIED: taken; -ETIMEDOUT, at once if
+ * the deadline is 0; -EDEADLK; -ENOLCK. */
 int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned,
                             uint64_t deadline);
+/* Gives back a word that has marks beside the owner's id, and wakes up to `most` sleepers. [the
+ * thread has taken the word out of its list, pending names it] */
 void mdg__robust_wake(struct mdg__robust *robust, int most);
 
-/* The word, from free to this thread's, and into its list. */
+/* Takes the word if it is 0, and enters it in this thread's list. */
 static inline bool mdg__robust_take_free(struct mdg__thread *thread, struct mdg__robust *robust)
 {
 	uint32_t free = 0;
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
-	/* Acquire: pairs with the release in mdg__robust_give. seq_cst: for the rwlock's writer, who
-	 * then looks for readers. */
+	/* Acquire: pairs with the release in mdg__robust_give. seq_cst: a writer of a rwlock
+	 * looks for readers after this. */
 	bool taken = atomic_compare_exchange_strong_explicit(
 		&robust->word, &free, thread->tid, memory_order_seq_cst, memory_order_relaxed);
 	if (taken) {
@@ -88,7 +101,8 @@ static inline bool mdg__robust_take_free(struct mdg__thread *thread, struct mdg_
 	return taken;
 }
 
-/* The same, where the thread is known to be ready; false: something is not as it usually is. */
+/* The fast path: takes the word if the thread is ready, holds fewer locks than it may, and the
+ * word is 0. False: take it the slow way. */
 static inline bool mdg__owned_take_free(struct mdg__owned *owned)
 {
 	struct mdg__thread *thread = &mdg__this_thread;
@@ -96,7 +110,7 @@ static inline bool mdg__owned_take_free(struct mdg__owned *owned)
 	       __builtin_expect(mdg__robust_take_free(thread, &owned->robust), 1);
 }
 
-/* 0 or MDG_OWNER_DIED: taken; the errors of mdg__owned_take_waiting; -ENOSYS. */
+/* Returns 0 or MDG_OWNER_DIED: taken; -ENOSYS; or an error of mdg__owned_take_waiting. */
 static inline int mdg__owned_take(struct mdg__owned *owned, uint64_t deadline)
 {
 	struct mdg__thread *thread = mdg__thread();
@@ -108,16 +122,17 @@ static inline int mdg__owned_take(struct mdg__owned *owned, uint64_t deadline)
 	return mdg__owned_take_waiting(thread, owned, deadline);
 }
 
-/* The same without waiting: -EBUSY instead of -ETIMEDOUT. */
+/* The same without waiting. Returns -EBUSY instead of -ETIMEDOUT. */
 static inline int mdg__owned_try(struct mdg__owned *owned)
 {
 	int rc = mdg__owned_take(owned, 0);
 	return rc == -ETIMEDOUT ? -EBUSY : rc;
 }
 
-/* Sleeps on a word that `pending` names, while it is `seen`. Not named while it sleeps is what a
- * namesake holds, in another pid namespace: if this thread was killed, the kernel would take it for
- * the owner. What futex(2) says. */
+/* Sleeps while the word is `seen`. `pending` names the word, with one exception. The owner may be a
+ * thread of another pid namespace that has the same id as this thread. If this thread were killed
+ * asleep, the kernel would see its id in the word and take it for the owner. So `pending` is empty
+ * during such a sleep. Returns what futex(2) returns. */
 static inline int mdg__sleep_named(struct mdg__thread *thread, _Atomic uint32_t *word,
                                    uint32_t seen, uint64_t deadline, uint32_t bits)
 {
@@ -129,7 +144,7 @@ static inline int mdg__sleep_named(struct mdg__thread *thread, _Atomic uint32_t 
 	return rc;
 }
 
-/* Gives back what stands at `at` in the thread's list; wakes up to `most` sleepers. */
+/* Gives back the word at index `at` of the thread's list, and wakes up to `most` sleepers. */
 static inline void mdg__robust_give(struct mdg__thread *thread, struct mdg__robust *robust, int at,
                                     int most)
 {
@@ -143,7 +158,7 @@ static inline void mdg__robust_give(struct mdg__thread *thread, struct mdg__robu
 	mdg__pending_end(thread, before);
 }
 
-/* Whether it is what this thread has taken last and still holds. */
+/* Whether this is the latest lock of those that the thread holds. */
 static inline bool mdg__owned_is_latest(const struct mdg__owned *owned,
                                         const struct mdg__thread *thread)
 {
@@ -152,8 +167,8 @@ static inline bool mdg__owned_is_latest(const struct mdg__owned *owned,
 	       thread->held[at].word == &owned->robust.word;
 }
 
-/* As mdg__robust_give, of that. Leaves to the caller: mdg__pending_end, and before that, when
- * this says false, mdg__robust_wake. */
+/* As mdg__robust_give, for the latest lock of the thread. False: the word has marks, and the caller
+ * has to call mdg__robust_wake. In both cases the caller has to call mdg__pending_end at last. */
 static inline bool mdg__robust_give_latest(struct mdg__thread *thread, struct mdg__robust *robust,
                                            uintptr_t *ret_before)
 {
@@ -167,8 +182,8 @@ static inline bool mdg__robust_give_latest(struct mdg__thread *thread, struct md
 	                        1);
 }
 
-/* Where this thread has it among what it holds; -1: it does not hold it. `ret_thread` may
- * be NULL then. */
+/* Returns the index of the word among what this thread holds, or -1. *ret_thread may become NULL,
+ * and then the result is -1. */
 static inline int mdg__robust_mine(const struct mdg__robust *robust,
                                    struct mdg__thread **ret_thread)
 {
@@ -182,7 +197,7 @@ static inline bool mdg__owned_is_mine(const struct mdg__owned *owned)
 	return mdg__robust_mine(&owned->robust, &thread) >= 0;
 }
 
-/* 0 or -EPERM. */
+/* Gives the word back. Returns 0, or -EPERM: this thread does not hold it. */
 static inline int mdg__owned_give(struct mdg__owned *owned)
 {
 	struct mdg__thread *thread;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sem.c - a number of units, and a gate before it. Read gate.h first.
+ * sem.c - a number of units, with a gate. Read gate.h first.
  *
- * The word's value is the number; something to be had is a unit. The gate has one bit, so the
- * word is (0, clear), (0, set) or (n, clear).
+ * The value of the word is the number of units. Something is available while it is not 0. There is
+ * one kind of sleeper, so the word is one of these:
+ *     number 0, gate clear;      number 0, gate set;      number not 0, gate clear.
  *
- * A post of n to a set gate clears it and wakes n. Units that come while those are under way
- * find a clear gate, and cost no system call: each that was woken, when it has its unit and
- * sees more and others that may sleep, wakes the next.
+ * A post of n units to a set gate clears the gate and wakes n sleepers. While these are on their
+ * way, further posts find a clear gate and make no system call. Each woken thread takes its unit.
+ * If it then sees more units, and others may sleep, it wakes the next one.
  *
- * Killed in the middle: one that posts has either added its units, and then somebody is
- * woken, or it has not. One that waits and was woken has either taken its unit or not, and in
- * both cases its death wakes another, who looks for itself.
+ * DEATHS. A thread that is killed in `post` has added all its units or none. If it has added
+ * them, a sleeper is woken. A woken thread that is killed has taken its unit or not. In both
+ * cases its death wakes another sleeper, which looks for itself.
  */
 #include "sync/gate.h"
 
@@ -24,7 +25,7 @@ static struct mdg__gated *inside(mdg_sem *sem)
 
 /* ---- taking ------------------------------------------------------------------------- */
 
-/* Says whether it was taken; at a word that has none, *seen is that word. */
+/* Takes a unit. False: there was none, and *seen is the word that said so. */
 static inline bool take(struct mdg__gated *gated, uint64_t *seen)
 {
 	*seen = mdg__gated_look(gated);
@@ -116,13 +117,14 @@ int mdg_sem_trywait(mdg_sem *sem)
 
 /* ---- giving ---------------------------------------------------------------------------- */
 
-/* Clears the gate in the same step. */
+/* Adds units to the word `seen`, and clears the gate in the same step. */
 static bool add(struct mdg__gated *gated, uint64_t seen, uint32_t count)
 {
 	return mdg__gated_change(gated, &seen, (seen & ~MDG__GATES) + count);
 }
 
-/* For those who sleep; whoever dies here has added and will be seen to, or has not. */
+/* Adds units while threads sleep. If this thread dies here, either it has added nothing, or the
+ * kernel wakes a sleeper. */
 static __attribute__((noinline)) bool add_and_wake(struct mdg__gated *gated, uint64_t seen,
                                                    uint32_t count)
 {
@@ -150,7 +152,8 @@ static __attribute__((noinline)) int post_other(struct mdg__gated *gated, uint32
 	return 0;
 }
 
-/* The common case in one step; what is rare is called last, so it needs no stack. */
+/* The common case takes one step. The rare ones are a call at the end, so the common one needs no
+ * stack. */
 int mdg_sem_post(mdg_sem *sem, uint32_t count)
 {
 	struct mdg__gated *gated = inside(sem);
@@ -169,8 +172,8 @@ int mdg_sem_value(const mdg_sem *sem)
 	return (int)(mdg__gated_value(mdg__gated_look(gated)) & MDG_SEM_MAX);
 }
 
-/* One that comes meanwhile finds it as it was, or new: either is right. The counts stay, of
- * those who are about to sleep. */
+/* A thread that comes meanwhile finds the number as it was, or zero; both are right. The count of
+ * sleepers stays, because some threads may be about to sleep. */
 int mdg_sem_destroy(mdg_sem *sem)
 {
 	struct mdg__gated *gated = inside(sem);

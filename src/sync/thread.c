@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thread.c - setting a thread up; the rest is in thread.h, which says how it works.
+ * thread.c - finds the calling thread's robust list, and puts the anchors into it. held.h says why.
  *
- * Where the C library registers no robust list (Android's has no robust mutexes), the
- * thread registers one of its own; MDG__OWN_ROBUST_LIST does that anywhere, for tests.
+ * Android's C library has no robust mutexes and registers no robust list. There, the thread
+ * registers a list of its own. MDG__OWN_ROBUST_LIST makes it do so anywhere, for tests.
  *
- * A forked child inherits the parent's memory, but neither its id nor its list, and
- * holds nothing: its epoch is another one (platform/epoch.h), so it is set up anew. vfork children
- * may not use locks at all.
+ * A forked child inherits the parent's memory, but neither its thread id nor its list, and it holds
+ * nothing. Its epoch differs (platform/epoch.h), so it is set up anew. A child of vfork must not
+ * use locks.
  */
 #include "sync/thread.h"
 
@@ -20,12 +20,11 @@
 #include "platform/raw.h"
 #include "platform/sys.h"
 #include "sync/owned.h"
+#include "sync/unmapped.h"
 
 #if defined(__BIONIC__) && !defined(MDG__OWN_ROBUST_LIST)
 #define MDG__OWN_ROBUST_LIST
 #endif
-
-MDG__OF_THREAD struct mdg__thread mdg__this_thread;
 
 /* ---- the list -------------------------------------------------------------------------- */
 
@@ -53,11 +52,12 @@ static void give_back_at_end(struct mdg__thread *thread)
 
 static MDG__OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
 
-/* Unlocks the anchors of a thread that ends and holds nothing: then the list is as it would be
- * without us. Of one that holds something the kernel needs them. */
+/* The destructor of this key unlocks the anchors of a thread that ends and holds nothing. Then
+ * the list is as it would be without us. A thread that still holds something keeps the anchors,
+ * because the kernel needs them. */
 static pthread_key_t at_end;
 static bool at_end_exists;
-/* From here on the C library would allocate for a value. */
+/* Values of later keys would make the C library allocate memory. */
 enum { KEYS_AT_HAND = 32 };
 
 static void thread_end(void *pointer)
@@ -68,7 +68,8 @@ static void thread_end(void *pointer)
 	bool mine =
 		thread == &mdg__this_thread && thread->epoch != 0 && mdg__epoch_is(thread->epoch);
 	if (mine && thread->count == 0) {
-		memset(thread, 0, sizeof(*thread)); /* a later destructor sets up anew */
+		memset(thread, 0,
+		       sizeof(*thread)); /* a destructor that runs later sets the thread up anew */
 		(void)pthread_mutex_unlock(&anchors[1]);
 		(void)pthread_mutex_unlock(&anchors[0]);
 	}
@@ -80,7 +81,7 @@ static __attribute__((constructor)) void at_end_make(void)
 	at_end_exists = pthread_key_create(&at_end, thread_end) == 0;
 }
 
-/* Whoever unloads the library must not leave a way into it behind. */
+/* The library may be unloaded. Then no thread that ends must call into it. */
 static __attribute__((destructor)) void at_end_drop(void)
 {
 	if (at_end_exists)
@@ -94,23 +95,24 @@ static void give_back_at_end(struct mdg__thread *thread)
 		(void)pthread_setspecific(at_end, thread);
 }
 
-/* Locked as a thread's first act here, unlocked at its end if at all. */
+/* Locks an anchor, which puts it at the front of the list. It is unlocked at the thread's end, if
+ * at all. */
 static int anchor_drop(pthread_mutex_t *anchor)
 {
 	pthread_mutexattr_t robust;
 	if (pthread_mutexattr_init(&robust) != 0)
 		return -ENOSYS;
-	/* Shared: else some C libraries do not tell the kernel. */
+	/* Process-shared, because some C libraries tell the kernel of no other robust mutexes. */
 	bool done = pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) == 0 &&
 	            pthread_mutexattr_setpshared(&robust, PTHREAD_PROCESS_SHARED) == 0;
-	memset(anchor, 0, sizeof(anchors[0])); /* a forked child's is its parent's */
+	memset(anchor, 0, sizeof(anchors[0])); /* in a forked child it is the parent's */
 	done = done && pthread_mutex_init(anchor, &robust) == 0 && pthread_mutex_lock(anchor) == 0;
 	pthread_mutexattr_destroy(&robust);
 	return done ? 0 : -ENOSYS;
 }
 
-/* The kernel's word for where the list is; or after a bare clone(2), when nobody has told it,
- * where it was. */
+/* Asks the kernel where the list is. After a bare clone(2) nobody has told the kernel. Then the
+ * list is where it was in the parent, and this tells the kernel. */
 static struct mdg__robust_head *registered(struct mdg__robust_head *inherited)
 {
 	size_t size = 0;
@@ -123,12 +125,13 @@ static struct mdg__robust_head *registered(struct mdg__robust_head *inherited)
 	return size == sizeof(*head) ? head : NULL;
 }
 
-/* Some C libraries leave a forked child the parent's list, with nodes that are the parent's still
- * (they may lie in shared memory) and that the library would write to. The child holds none of
- * them: the list is cut off behind what the child itself has locked since. */
+/* Some C libraries leave the parent's list in place in a forked child. Its nodes are still the
+ * parent's and may lie in shared memory, and the library would write to them. The child holds
+ * none of them. So this cuts the list off behind what the child itself has locked since
+ * the fork. */
 static void cut_inherited(struct mdg__robust_head *head)
 {
-	enum { NODES_MOST = 2048 }; /* the kernel follows no more */
+	enum { NODES_MOST = 2048 }; /* as many as the kernel follows */
 	uintptr_t end = (uintptr_t)&head->list;
 	uint32_t tid = (uint32_t)mdg__tid();
 	volatile uintptr_t *link = &head->list;
@@ -144,8 +147,9 @@ static void cut_inherited(struct mdg__robust_head *head)
 	*link = end;
 }
 
-/* The anchors are ordinary mutexes and were locked just now, so that no link to them has the mark
- * MDG__LINK_PI, and neither has any between them. What follows the back anchor may have it. */
+/* The anchors have just been locked and are ordinary mutexes. So no link to an anchor, and none
+ * between them, has the mark MDG__LINK_PI. The link from the back anchor to what follows may have
+ * it. */
 static int list_find(struct mdg__thread *thread, struct mdg__robust_head *inherited)
 {
 	struct mdg__robust_head *head = registered(inherited);
@@ -153,7 +157,7 @@ static int list_find(struct mdg__thread *thread, struct mdg__robust_head *inheri
 		return -ENOSYS;
 	uintptr_t front = head->list;
 	if (front - (uintptr_t)&anchors[1] >= sizeof(anchors[1]))
-		return -ENOSYS; /* not a list as we know it */
+		return -ENOSYS; /* this is not the list that we know */
 	thread->head = head;
 	thread->first = (volatile uintptr_t *)front;
 	thread->back = *thread->first;
@@ -199,13 +203,13 @@ static int set_up(struct mdg__thread *thread, uint32_t epoch)
 	return 0;
 }
 
-/* Signals blocked: a handler would find it half done. */
+/* Signals are blocked, because a handler would find the thread half set up. */
 int mdg__thread_set_up(struct mdg__thread *thread)
 {
 	mdg__sigmask mask;
 	int saved = errno, rc = 0;
 	if (thread->epoch != 0 && mdg__epoch_is(thread->epoch))
-		return 0; /* where the kernel does not wipe, each call comes here to learn that */
+		return 0; /* on kernels without MADV_WIPEONFORK each call comes here */
 	mdg__signals_block(&mask);
 	uint32_t epoch = mdg__epoch();
 	if (thread->epoch != epoch)
@@ -213,18 +217,4 @@ int mdg__thread_set_up(struct mdg__thread *thread)
 	mdg__signals_restore(&mask);
 	errno = saved;
 	return rc;
-}
-
-/* The one above has its link in shared memory and its note of it here. */
-void mdg__held_leave_middle(struct mdg__thread *thread, int at)
-{
-	struct mdg__held *above = &thread->held[at + 1];
-	*(mdg__link *)mdg__node_of(thread, above->word) = thread->held[at].below;
-	above->below = thread->held[at].below;
-	atomic_signal_fence(memory_order_seq_cst);
-	uint32_t count = thread->count;
-	for (uint32_t i = (uint32_t)at; i + 1 < count; i++)
-		thread->held[i] = thread->held[i + 1];
-	thread->held[count - 1].word = NULL;
-	thread->count--;
 }

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * txn.c - an owned word with a redo journal. The layout is in txn.h and docs/sync-journal.md.
+ * txn.c - an owned word with a redo journal. txn.h and docs/sync-journal.md describe the layout.
  *
- * Writes go to the journal alone. Commit checks it, notes its length and sum, stores COMMITTED,
- * copies the records into the data, stores IDLE, and gives the word back. COMMITTED is the
- * moment in which the transaction happens: who takes the word later and finds it there copies
- * all records again, which gives the same however many of them had been copied, and whoever dies
- * at that leaves it to the next. Without it nothing had been copied, and the records are dropped.
+ * Writes go to the journal only. A commit
+ *   1. checks the journal and stores its length and its sum,
+ *   2. stores COMMITTED,
+ *   3. copies the records into the data,
+ *   4. stores IDLE, and
+ *   5. gives the word back.
+ * The transaction happens at step 2. If the owner dies later, the next owner finds COMMITTED and
+ * copies all records again. The result is the same, however many had been copied; and if that
+ * owner dies, too, the next one does it. If the owner dies earlier, nothing has been copied, and
+ * the records are dropped.
  *
- * ORDER. A process that is killed has made all stores before the place of its death, in the
- * order of its instructions, and none after; the taker sees them, because it learnt of the death
- * from the kernel. So it takes the compiler only to keep the order: the journal before COMMITTED
- * (1), COMMITTED before the data (2), the data before IDLE (3), IDLE before the word (its
- * release). While all live, it is the word that orders.
+ * ORDER. A process that is killed has made all stores before the place of its death, in the order
+ * of its instructions, and none after. The next owner sees them, because it learns of the death
+ * from the kernel. So it is enough that the compiler keeps this order:
+ *   (1) the journal before COMMITTED;   (2) COMMITTED before the data;
+ *   (3) the data before IDLE;           and IDLE before the word, by the word's release.
+ * Among threads that live, the word orders everything.
  *
- * WHAT IS BELIEVED. Where the data and the journal are and how large, how much of the journal is
- * used: these the owner knows from its own memory, a `mdg_txn_run`. Each figure of a
- * record is read once and compared with those before it is used, whoever wrote it; a commit is
- * checked as a whole before it begins, so that one that is damaged changes nothing. The sum tells
- * damage that gives possible figures. It is no protection from those who mean harm: they can
- * write to the data.
+ * TRUST. The owner knows from its own memory, the `mdg_txn_run`, where the data and the journal
+ * are, how large they are, and how much of the journal is used. Each number of a record is read
+ * once and compared with these before it is used, whoever wrote it. A commit checks the whole
+ * journal before it begins, so a damaged one changes nothing. The sum finds damage whose numbers
+ * look possible. It does not protect from processes that mean harm: they can write to the data.
  *
- * What it does not do: other memory than `data` is not taken back when a transaction is
- * cancelled, and who reads the data without beginning sees a commit in the middle.
+ * WHAT IT DOES NOT DO. Cancelling does not restore memory outside of the data. A thread that
+ * reads the data without beginning a transaction may see half a commit.
  */
 #include "sync/txn.h"
 
@@ -55,20 +60,20 @@ static unsigned char *journal_of(struct mdg__txn *txn)
 
 /* ---- records ------------------------------------------------------------------------------ */
 
-struct piece {
+struct record_view {
 	size_t offset, length; /* lies in the data */
 	const unsigned char *bytes;
 };
 
-/* Once, and only once. */
+/* Reads the word exactly once. */
 static uint64_t read_word(const unsigned char *at)
 {
 	return *(const volatile uint64_t *)(const void *)at;
 }
 
-/* The record at *at, and behind it; false when none can be there. [*at < run->used, both
- * multiples of 8] */
-static bool piece_at(const struct run *run, size_t *at, struct piece *ret)
+/* Gets the record at *at, and moves *at behind it. False: there can be no record. [*at <
+ * run->used, and both are multiples of 8] */
+static bool record_at(const struct run *run, size_t *at, struct record_view *ret)
 {
 	const unsigned char *record = journal_of(run->txn) + *at;
 	size_t room = run->used - *at;
@@ -79,12 +84,12 @@ static bool piece_at(const struct run *run, size_t *at, struct piece *ret)
 	uint64_t length = read_word(record + offsetof(struct mdg__record, length));
 	if (length == 0 || length > room || length > run->size || offset > run->size - length)
 		return false;
-	*ret = (struct piece){ (size_t)offset, (size_t)length, record + HEAD };
+	*ret = (struct record_view){ (size_t)offset, (size_t)length, record + HEAD };
 	*at += HEAD + ((size_t)length + 7) / 8 * 8;
 	return true;
 }
 
-/* Each step is a bijection, so a change in one word alone never gives the same sum. */
+/* Each step is a bijection. So if one word alone is changed, the sum is never the same. */
 static uint64_t sum_of(const struct run *run)
 {
 	const unsigned char *journal = journal_of(run->txn);
@@ -98,30 +103,30 @@ static uint64_t sum_of(const struct run *run)
 
 static bool all_possible(const struct run *run)
 {
-	struct piece piece;
+	struct record_view view;
 	size_t at = 0;
 	while (at < run->used)
-		if (!piece_at(run, &at, &piece))
+		if (!record_at(run, &at, &view))
 			return false;
 	return true;
 }
 
-/* False: changed since it was checked. */
+/* False: the journal has changed since it was checked. */
 static bool copy_all(const struct run *run)
 {
-	struct piece piece;
+	struct record_view view;
 	size_t at = 0;
 	while (at < run->used) {
-		if (!piece_at(run, &at, &piece))
+		if (!record_at(run, &at, &view))
 			return false;
-		memcpy(run->data + piece.offset, piece.bytes, piece.length);
+		memcpy(run->data + view.offset, view.bytes, view.length);
 	}
 	return true;
 }
 
 /* ---- to the end --------------------------------------------------------------------------- */
 
-/* Gives it back; for everybody until it is destroyed. */
+/* Marks the transaction broken, and gives it back. It stays broken until it is destroyed. */
 static int broken(struct mdg__txn *txn)
 {
 	atomic_store_explicit(&txn->owned.state, MDG__BROKEN, memory_order_relaxed);
@@ -129,7 +134,7 @@ static int broken(struct mdg__txn *txn)
 	return MDG_BROKEN;
 }
 
-/* From COMMITTED to IDLE. False: the journal is damaged. */
+/* Copies the records: from COMMITTED to IDLE. False: the journal is damaged. */
 static bool carry_out(const struct run *run)
 {
 	if (!copy_all(run))
@@ -139,7 +144,8 @@ static bool carry_out(const struct run *run)
 	return true;
 }
 
-/* What an owner before left: whole again, or damaged. `run`: used is found here. */
+/* Finishes what an earlier owner left COMMITTED, if it did; finds run->used for that. False: the
+ * journal is damaged. */
 static bool recover(struct run *run)
 {
 	struct mdg__txn *txn = run->txn;
@@ -163,7 +169,7 @@ static bool apart(uintptr_t one, size_t one_size, uintptr_t other, size_t other_
 	return one < other ? other - one >= one_size : one - other >= other_size;
 }
 
-/* What the caller says; nothing is looked at. */
+/* Whether the numbers that the caller gives can be right. Looks at no memory. */
 static bool possible(const mdg_txn *txn, size_t journal, const void *data, size_t size)
 {
 	if (journal < JOURNAL_LEAST || journal > journal_most || size == 0)
@@ -174,7 +180,8 @@ static bool possible(const mdg_txn *txn, size_t journal, const void *data, size_
 	       apart(from, object, to, size);
 }
 
-/* [the word is held] Whether all say the same; the first one is the one to say it. */
+/* Whether the caller gives the same sizes as the first one did. If it is the first, records them.
+ * [the word is held] */
 static bool agreed(struct mdg__txn *txn, size_t journal, size_t size)
 {
 	uint32_t recorded = atomic_load_explicit(&txn->journal, memory_order_relaxed);
@@ -182,13 +189,13 @@ static bool agreed(struct mdg__txn *txn, size_t journal, size_t size)
 		return recorded == journal &&
 		       atomic_load_explicit(&txn->size, memory_order_relaxed) == size;
 	atomic_store_explicit(&txn->size, size, memory_order_relaxed);
-	/* Release: killed between the two, nothing has been said. */
+	/* Release: if this thread is killed between the two stores, nothing is recorded. */
 	atomic_store_explicit(&txn->journal, (uint32_t)journal, memory_order_release);
 	return true;
 }
 
-/* `rc`: of taking the word. A death that could not be told, for the figures were
- * wrong, is told to the next. */
+/* `rc` is the result of taking the word. If the sizes are wrong, this caller is not told of a
+ * death, and the next one is. */
 static int begin(struct run *run, int rc)
 {
 	struct mdg__txn *txn = run->txn;
@@ -210,7 +217,7 @@ static int begin(struct run *run, int rc)
 	return state != 0 ? MDG_OWNER_DIED : rc;
 }
 
-/* Says what has become of `run`, which may hold anything before. */
+/* Makes `run` say whether it is running. Before, it may contain anything. */
 static int begun(struct run *run, const struct run *asked, int rc)
 {
 	struct run new = *asked;
@@ -218,7 +225,7 @@ static int begun(struct run *run, const struct run *asked, int rc)
 		rc = begin(&new, rc);
 	if (rc == 0 || rc == MDG_OWNER_DIED)
 		*run = new;
-	else if (rc != -EDEADLK || run->txn != new.txn) /* else it is still running */
+	else if (rc != -EDEADLK || run->txn != new.txn) /* otherwise it is still running */
 		run->txn = NULL;
 	return rc;
 }
@@ -252,7 +259,7 @@ static bool is_running(const struct run *run)
 	return run->txn != NULL && mdg__owned_is_mine(&run->txn->owned);
 }
 
-/* Whether these bytes are of the data, and where. */
+/* Whether these bytes lie in the data, and at which offset. */
 static bool in_data(const struct run *run, const void *at, size_t size, size_t *ret_offset)
 {
 	*ret_offset = (size_t)((uintptr_t)at - (uintptr_t)run->data);
@@ -282,21 +289,22 @@ int mdg_txn_write(mdg_txn_run *txn_run, void *at, const void *value, size_t size
 	return 0;
 }
 
-/* What of the piece lies in [offset, offset + size). */
-static void overlay(const struct piece *piece, unsigned char *value, size_t offset, size_t size)
+/* Copies the part of the record that lies in [offset, offset + size). */
+static void overlay(const struct record_view *view, unsigned char *value, size_t offset,
+                    size_t size)
 {
-	size_t from = piece->offset > offset ? piece->offset : offset;
-	size_t piece_end = piece->offset + piece->length, end = offset + size;
-	if (end > piece_end)
-		end = piece_end;
+	size_t from = view->offset > offset ? view->offset : offset;
+	size_t view_end = view->offset + view->length, end = offset + size;
+	if (end > view_end)
+		end = view_end;
 	if (from < end)
-		memcpy(value + (from - offset), piece->bytes + (from - piece->offset), end - from);
+		memcpy(value + (from - offset), view->bytes + (from - view->offset), end - from);
 }
 
 int mdg_txn_read(const mdg_txn_run *txn_run, const void *at, void *value, size_t size)
 {
 	const struct run *run = (const struct run *)(const void *)txn_run;
-	struct piece piece;
+	struct record_view view;
 	size_t offset;
 	if (!is_running(run))
 		return -EPERM;
@@ -304,9 +312,9 @@ int mdg_txn_read(const mdg_txn_run *txn_run, const void *at, void *value, size_t
 		return -EINVAL;
 	memcpy(value, at, size);
 	for (size_t done = 0; done < run->used;) {
-		if (!piece_at(run, &done, &piece))
+		if (!record_at(run, &done, &view))
 			return MDG_BROKEN;
-		overlay(&piece, value, offset, size);
+		overlay(&view, value, offset, size);
 	}
 	return 0;
 }
@@ -353,7 +361,8 @@ int mdg_txn_destroy(mdg_txn *txn)
 		return -EBUSY;
 	if (rc != 0 && rc != MDG_OWNER_DIED)
 		return rc;
-	/* Release: killed in between, a commit is either still to be carried out, or forgotten. */
+	/* Release: if this thread is killed in between, a commit is either still there or
+	 * forgotten. */
 	atomic_store_explicit(&in->state, MDG__JOURNAL_IDLE, memory_order_release);
 	atomic_store_explicit(&in->journal, 0, memory_order_release);
 	atomic_store_explicit(&in->owned.state, 0, memory_order_release);

@@ -2,8 +2,8 @@
 /*
  * txn.h - how a transaction lies in memory: docs/sync-journal.md in C. txn.c says how it is used.
  *
- * The head, then the journal: records, one behind the other, each of a head of 16 bytes and the
- * bytes to be stored, filled up to a multiple of 8.
+ * First the head, and then the journal. The journal consists of records, one behind the other. Each
+ * record has a head of 16 bytes and the bytes to store, filled up to a multiple of 8.
  */
 #ifndef MADANG_SYNC_TXN_H
 #define MADANG_SYNC_TXN_H
@@ -14,19 +14,20 @@ enum { MDG__JOURNAL_IDLE = 0, MDG__JOURNAL_COMMITTED = 0x21747564 };
 
 struct mdg__txn {
 	struct mdg__owned owned; /* own[] is not used; state: BROKEN when the journal is damaged */
-	/* All of these: the owner writes, and reads what owners before it wrote; taking the word
-	 * and giving it back order them. Those who die give nothing back: see txn.c. */
+	/* The owner writes all of the following, and reads what earlier owners wrote. The word's
+	 * acquire and release order this. An owner that dies does not give the word back: see
+	 * ORDER in txn.c. */
 	_Atomic uint32_t state;   /* MDG__JOURNAL_*; anything else is damage */
-	_Atomic uint32_t used;    /* bytes of records; of meaning while COMMITTED, as is `sum` */
-	_Atomic uint64_t sum;     /* of `used` and the records */
-	_Atomic uint64_t size;    /* of the data: what begin was called with first */
-	_Atomic uint32_t journal; /* its bytes, likewise; 0: nobody has begun since it was new */
+	_Atomic uint32_t used;    /* bytes of records; valid while COMMITTED */
+	_Atomic uint64_t sum;     /* over `used` and the records; valid while COMMITTED */
+	_Atomic uint64_t size;    /* of the data, as the first begin gave it */
+	_Atomic uint32_t journal; /* size of the journal, likewise; 0: none has begun yet */
 	uint32_t none[9];
 };
 
 struct mdg__record {
 	uint64_t offset; /* from the beginning of the data */
-	uint64_t length; /* of the bytes that follow, without what fills up; not 0 */
+	uint64_t length; /* of the bytes that follow, without the padding; not 0 */
 };
 
 _Static_assert(offsetof(struct mdg__txn, state) == 128, "");

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unmapped.c - what becomes of locks whose memory the thread that holds them unmaps.
+ * unmapped.c - gives up the locks in memory that the thread which holds them unmaps.
  *
- * platform/unmapping.h says why it matters. The native detach refuses. What cannot refuse, because
- * the kernel would not (shmdt, munmap, mmap over it, mremap), lets go first: the lock leaves the
- * thread's list, and its word gets what the kernel would write at the thread's death. Then a sleeper
- * is woken, and the next owner is told MDG_OWNER_DIED.
+ * platform/unmapping.h says why this is necessary. mdg_segment_detach refuses to unmap such memory.
+ * shmdt, munmap, mmap over the memory and mremap cannot refuse, because the kernel would not. They
+ * call this first. For each lock of the calling thread that lies there, this
+ *   1. takes the lock out of the thread's list,
+ *   2. writes to its word what the kernel would write at the thread's death, and
+ *   3. wakes a sleeper. The next owner gets MDG_OWNER_DIED.
+ * The thread may die on the way. `pending` names the word from before step 1 until after step 3,
+ * so the kernel does what is missing.
  *
- * A death on the way leaves nothing behind: `pending` names the word from before it leaves the list
- * until after the wake-up, and the kernel does what is missing.
- *
- * Everything with an owner lies in the thread's list: mutex, once, cell, transaction, either side of
- * a rwlock, a place in a barrier.
+ * Everything that has an owner is in the thread's list: mutex, once, cell, transaction, a rwlock
+ * held in either way, and a member's slot in a barrier.
  */
+#include "sync/unmapped.h"
+
 #include "platform/unmapping.h"
 #include "sync/owned.h"
-#include "sync/thread.h"
 
-/* Whether the word, or anything of the struct mdg__robust around it, lies there. */
+/* Whether any byte of the struct mdg__robust around this word lies in the range. */
 static bool lies_in(uintptr_t word, uintptr_t start, size_t length)
 {
 	uintptr_t from = word - offsetof(struct mdg__robust, word);
@@ -39,11 +41,12 @@ static bool holds(uintptr_t start, size_t length)
 	for (uint32_t i = 0; i < thread->count; i++)
 		if (lies_in((uintptr_t)thread->held[i].word, start, length))
 			return true;
-	uintptr_t word = pending_word(thread); /* of what this call has interrupted */
+	/* This may run in a signal handler that has interrupted an operation. */
+	uintptr_t word = pending_word(thread);
 	return word != 0 && lies_in(word, start, length);
 }
 
-/* What the kernel does at a thread's death. */
+/* Does what the kernel does at a thread's death. */
 static void mark_died(_Atomic uint32_t *word, uint32_t tid)
 {
 	/* Release: pairs with the acquire in take_marked, owned.c. */
@@ -65,7 +68,8 @@ static void let_go(uintptr_t start, size_t length)
 	if (!holds(start, length))
 		return;
 	mdg__signals_block(&mask);
-	/* From the latest on: so no link is written to a node that has gone. */
+	/* Begin with the latest. Then no link is written to a node whose memory is being
+	 * unmapped. */
 	for (int at = (int)thread->count - 1; at >= 0; at--) {
 		_Atomic uint32_t *word = thread->held[at].word;
 		if (!lies_in((uintptr_t)word, start, length))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.pml - rwlock.c over owned.c: N threads that read, write (MAY_READ, MAY_WRITE: which of them,
+ * rwlock.pml - rwlock_*.c over owned.c: N threads that read, write (MAY_READ, MAY_WRITE: which of them,
  * a bit each), give up at a deadline, or are killed, again and again; S slots. A reader that has to
  * begin anew may as well do something else.
  *
@@ -146,7 +146,7 @@ enter:	atomic {
 		MAY_DIE;
 		listed = NOBODY
 	}
-leave:	atomic { /* slot_give */
+leave:	atomic { /* mdg__slot_give */
 		MAY_DIE;
 		if :: slot[AT] == ID -> slot[AT] = 0; goto over :: else fi
 	}
@@ -189,7 +189,7 @@ read:	atomic {
 #if S > 1
 	:: atomic { (slot[1] & TID) == 0 -> at = 1; seen = slot[1]; goto enter }
 #endif
-	fi; /* await_slot looks again after a while, if nobody wakes it */
+	fi; /* mdg__slot_await looks again after a while, if nobody wakes it */
 
 await_writer:
 	atomic { if :: goto over /* at a deadline */ :: skip fi; pending = WRITER }
@@ -286,7 +286,7 @@ go_in:
 #ifdef BUG_DRAINING
 	inside = 1;
 #endif
-	do /* drain; every bit that is set later belongs to a reader that sees the word */
+	do /* mdg__rwlock_drain; every bit that is set later belongs to a reader that sees the word */
 	:: atomic {
 		MAY_DIE;
 		if :: (used & (1 << AT)) == 0 -> goto next :: else -> seen = slot[AT] fi;
