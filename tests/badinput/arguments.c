@@ -121,9 +121,9 @@ static void options(void *unused)
 	static const struct {
 		uint32_t size, flags, segments, processes;
 	} wrong[] = {
-		{ 0, 0, 0, 0 },   { 4, 0, 0, 0 },      { 40, 0x8, 0, 0 },
-		{ 40, 0, 63, 0 }, { 40, 0, 32769, 0 }, { 40, 0, UINT32_MAX, 0 },
-		{ 40, 0, 0, 15 }, { 40, 0, 0, 32768 }, { 40, 0, 0, UINT32_MAX },
+		{ 0, 0, 0, 0 },   { 4, 0, 0, 0 },      { 32, 0x8, 0, 0 },
+		{ 32, 0, 63, 0 }, { 32, 0, 32769, 0 }, { 32, 0, UINT32_MAX, 0 },
+		{ 32, 0, 0, 15 }, { 32, 0, 0, 32768 }, { 32, 0, 0, UINT32_MAX },
 	};
 	(void)unused;
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

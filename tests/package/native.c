@@ -28,7 +28,7 @@ static int round_trip(mdg_namespace *ns, mdg_id id)
 		return failed("attach", rc);
 	strcpy(memory, "hello");
 	rc = mdg_segment_stat(ns, id, 0, &info);
-	if (rc != 0 || info.attached != 1 || info.size != 4096)
+	if (rc != 0 || info.attached != 1 || info.bytes != 4096)
 		return failed("stat", rc);
 	rc = mdg_segment_detach(ns, memory);
 	if (rc != 0)

@@ -248,7 +248,8 @@ static void looking(void)
 	unsigned char untouched[sizeof info];
 	mdg_id id = create("looked at", 10, 0000, 0, 0);
 	memset(&info, 0x3c, sizeof info);
-	memset(untouched, 0x3c, sizeof untouched);
+	info.size = sizeof info;
+	memcpy(untouched, &info, sizeof untouched);
 	errno = 4242;
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, -1, 0, &info));
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, id + 32768, 0, &info));

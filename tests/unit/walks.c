@@ -118,6 +118,7 @@ static int list_processes(mdg_id id, const pid_t *pids, int *attached)
 	int count = 0;
 	memset(attached, 0, PROCESSES * sizeof attached[0]);
 	memset(&info, 0xa5, sizeof info);
+	info.size = sizeof info;
 	while (mdg_segment_next_process(ns, id, &cursor, &info) == 1) {
 		int i = 0;
 		while (i < PROCESSES && pids[i] != info.pid)

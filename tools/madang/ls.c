@@ -64,6 +64,7 @@ static int read_segments(struct listing *listing)
 			listing->segments = more;
 			room = wanted;
 		}
+		listing->segments[listing->count].size = sizeof listing->segments[0];
 		int rc = mdg_segment_next(listing->ns, &cursor, MDG_STAT_CREATOR,
 		                          &listing->segments[listing->count]);
 		if (rc <= 0)
