@@ -37,8 +37,7 @@
  *
  * SAFETY. Unless it says otherwise, each function here may be called from any
  * thread and from signal handlers, is not a cancellation point, does not use
- * malloc, prints nothing, and never ends the process. In a child of vfork(2)
- * none of them may be called.
+ * malloc, prints nothing, and never ends the process.
  *
  * ORIGIN. Functions marked [SysV] do what the system calls of the Linux kernel
  * do: shmget(2), shmat(2), shmdt(2) and shmctl(2), with the same errors. POSIX
@@ -79,8 +78,9 @@ struct mdg_namespace_options {
  * and the registry when they do not exist. `dir` is at most 1023 bytes long.
  * `options` may be NULL: all defaults.
  * When `dir` is NULL, this is the default namespace: the first of
- *   $MADANG_NAMESPACE, unless the program is set-user-ID or set-group-ID;
- *   /dev/shm/madang-<euid>;
+ *   $MADANG_NAMESPACE, unless the program is set-user-ID or the like (AT_SECURE in
+ *   getauxval(3)), which also ignores $TMPDIR;
+ *   /dev/shm/madang-<euid>, when it exists or can be made;
  *   $TMPDIR/madang-<euid>, or /tmp/madang-<euid> when TMPDIR is not set.
  * <euid> is the effective user id. In a user namespace it is the number that
  * the user has outside. Where that is unknown, or where the directory of that
