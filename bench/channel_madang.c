@@ -9,6 +9,7 @@
 #include "channel.h"
 
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <stdio.h>
 

@@ -12,6 +12,7 @@
 #include "processes.h"
 
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -58,7 +59,7 @@ static int enter(unsigned role, mdg_channel **ret_channel)
 static int talk(struct shared *shared)
 {
 	CHANNEL_ALIGNED struct channel_packet packet = { 0 };
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	mdg_channel *channel;
 	int rc = enter(MDG_TALKER, &channel);
 

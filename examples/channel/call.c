@@ -10,6 +10,7 @@
  * When the channel is removed, the servers that wait for requests get -EIDRM and leave.
  */
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <errno.h>
 #include <stdbool.h>

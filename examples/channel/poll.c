@@ -11,6 +11,7 @@
  * comes to us; here that is done each time that nothing has happened for a while.
  */
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -91,7 +92,7 @@ static int receive(mdg_channel *channel)
 
 static void look_after(mdg_channel *channel)
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 
 	must(mdg_channel_look(channel, &info), "look");
 }

@@ -11,6 +11,7 @@
  * at once: then it is done at most once, and lost if the worker dies over it.
  */
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <stdbool.h>
 #include <string.h>

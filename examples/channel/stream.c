@@ -15,6 +15,7 @@
  * the first one dies over "three".
  */
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <stdbool.h>
 #include <string.h>

@@ -11,6 +11,7 @@
  * when all is over, and asks for the last tick. Ticks read and ticks missed add up to all.
  */
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -82,7 +83,7 @@ static void come_late(void)
 static void await_readers(mdg_channel *ticks)
 {
 	for (int readers = 0; readers < READERS;) {
-		struct mdg_peer_event event;
+		struct mdg_peer_event event = { .size = sizeof event };
 		must(mdg_channel_event(ticks, &event, PATIENCE), "waiting for readers");
 		readers += event.change == MDG_PEER_CAME && event.role == MDG_LISTENER;
 	}

@@ -6,6 +6,7 @@
 #ifndef MADANG_EXAMPLES_SYNC_PLACE_H
 #define MADANG_EXAMPLES_SYNC_PLACE_H
 
+#include <madang/segment.h>
 #include <madang/sync.h>
 
 #include <signal.h>

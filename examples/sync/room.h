@@ -19,6 +19,7 @@
 #ifndef MADANG_EXAMPLES_SYNC_ROOM_H
 #define MADANG_EXAMPLES_SYNC_ROOM_H
 
+#include <madang/segment.h>
 #include <madang/sync.h>
 
 #include <stdio.h>

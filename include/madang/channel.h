@@ -78,7 +78,7 @@
 #ifndef MADANG_CHANNEL_H
 #define MADANG_CHANNEL_H
 
-#include <madang/sync.h>
+#include <madang/base.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -254,8 +254,11 @@ MDG_API int mdg_channel_fd(mdg_channel *channel);
 /* ---- who is there ------------------------------------------------------------------ */
 
 struct mdg_channel_info {
-	mdg_id id; /* of its segment */
+	uint32_t size; /* sizeof(struct mdg_channel_info), set by the caller */
+	mdg_id id;     /* of its segment */
 	uint32_t kind, full, peers;
+	uint32_t talkers, listeners;
+	uint32_t changes; /* how often somebody came, left or died */
 	uint64_t capacity;
 	uint64_t identity[2];
 	uint64_t epoch;      /* nanoseconds since 1970 when it was made */
@@ -264,22 +267,22 @@ struct mdg_channel_info {
 	uint64_t room, used; /* bytes of the ring, and those that are not free */
 	uint64_t waiting;    /* messages that no listener has taken; of a topic: that are kept */
 	uint64_t missed;     /* of a topic: by all listeners that are there, together */
-	uint32_t talkers, listeners;
-	uint32_t changes; /* how often somebody came, left or died */
 	char name[MDG_NAME_MAX + 1];
 };
 
 struct mdg_peer {
-	uint32_t place;  /* mdg_message.talker */
-	uint32_t role;   /* MDG_TALKER, MDG_LISTENER */
-	int32_t pid;     /* in its own pid namespace */
-	uint32_t alive;  /* 0: died or left, and held messages that nobody has taken yet */
-	uint32_t asleep; /* waits in the kernel */
-	uint32_t holds;  /* has a message reserved or peeked */
-	uint64_t count;  /* messages sent or received */
-	uint64_t lag;    /* of a listener: messages that it has not received yet */
-	uint64_t missed; /* of a topic's listener */
-	int64_t since;   /* seconds since 1970 */
+	uint32_t size;     /* sizeof(struct mdg_peer), set by the caller in the first of an array */
+	uint32_t place;    /* mdg_message.talker */
+	uint32_t role;     /* MDG_TALKER, MDG_LISTENER */
+	int32_t pid;       /* in its own pid namespace */
+	uint32_t alive;    /* 0: died or left, and held messages that nobody has taken yet */
+	uint32_t asleep;   /* waits in the kernel */
+	uint32_t holds;    /* has a message reserved or peeked */
+	uint32_t reserved; /* 0 */
+	uint64_t count;    /* messages sent or received */
+	uint64_t lag;      /* of a listener: messages that it has not received yet */
+	uint64_t missed;   /* of a topic's listener */
+	int64_t since;     /* seconds since 1970 */
 };
 
 /* A moment's view; also buries the dead that it finds. 0; -EIDRM: removed, and filled all the same. */
@@ -294,10 +297,12 @@ MDG_API int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor,
 
 enum mdg_peer_change { MDG_PEER_CAME = 1, MDG_PEER_LEFT, MDG_PEER_GONE /* died */ };
 struct mdg_peer_event {
+	uint32_t size;   /* sizeof(struct mdg_peer_event), set by the caller */
 	uint32_t change; /* enum mdg_peer_change */
 	uint32_t role, place;
 	int32_t pid;
-	uint64_t number; /* of the event, from 0 */
+	uint32_t reserved; /* 0 */
+	uint64_t number;   /* of the event, from 0 */
 };
 /* Who came, left or died, one after the other, from this handle's own coming on; the last
  * 32 are kept, and `number` tells when some were missed. 0; -EAGAIN, -ETIMEDOUT, -EINTR. */

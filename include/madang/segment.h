@@ -1,311 +1,329 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * madang/segment.h - segments of memory that processes share, in user space.
- *
- * A NAMESPACE is a directory on a memory file system. Whoever can enter the
- * directory is in the namespace. It holds a registry file and one data file
- * per SEGMENT. A segment is found by a name, by a System V key, or by its id.
+ * madang/segment.h - namespaces, and the segments of shared memory in them.
  *
  *     mdg_namespace *ns;
  *     mdg_id id;
- *     void *mem;
- *     int rc = mdg_namespace_open(&ns, NULL, NULL);           // the default one
- *     if (rc == 0) rc = mdg_segment_create(ns, "weather", 4096, 0600, 0, &id);
- *     if (rc == -EEXIST) rc = mdg_segment_open(ns, "weather", 0, 0600, &id);
- *     if (rc == 0) rc = mdg_segment_attach(ns, id, NULL, 0, &mem);
- *     if (rc != 0) fprintf(stderr, "weather: %s\n", mdg_strerror(rc));
+ *     void *memory;
+ *     int rc = mdg_namespace_open(&ns, NULL, NULL); // the default one
+ *     if (rc == 0)
+ *             rc = mdg_segment_create(ns, "weather", 4096, 0600, 0, &id);
+ *     if (rc == -EEXIST)
+ *             rc = mdg_segment_open(ns, "weather", 0, 0600, &id);
+ *     if (rc == 0)
+ *             rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
+ *     if (rc != 0)
+ *             fprintf(stderr, "weather: %s\n", mdg_strerror(rc));
+ *
+ * A NAMESPACE is a directory on a memory file system. A process that may enter
+ * the directory can use the namespace. The directory holds a registry file, and
+ * one data file for each segment. A SEGMENT is found by its name, by a System V
+ * key, or by its id. A process ATTACHES a segment: it maps the segment's memory.
  *
  * What may surprise:
- *  - A segment outlives the processes that made it, until it is removed.
- *    Removing it while it is attached hides it from new look-ups; its memory
- *    is freed when the last attached process ends, however it ends.
- *  - Memory is promised when it is given: creating a segment reserves its
- *    pages (-ENOMEM when they cannot be had) unless MDG_NORESERVE is given.
- *  - Attachments are inherited over fork and counted, and are gone after exec.
- *  - munmap of an attachment behind the library's back is not noticed, unless
- *    libmadang-sysv is linked or preloaded. Use mdg_segment_detach.
+ *  - A segment lives until it is removed, not until its processes end.
+ *  - A segment that is removed while processes have it attached can no longer be
+ *    found. Its memory is freed when the last of them detaches it or ends,
+ *    however it ends.
+ *  - Creating a segment reserves its memory, so that no later access fails for
+ *    want of memory. With MDG_NORESERVE nothing is reserved.
+ *  - fork(2) hands attachments to the child, and they count there too. execve(2)
+ *    ends them.
+ *  - munmap(2) of an attachment is not noticed, unless libmadang-sysv is linked
+ *    or preloaded. Use mdg_segment_detach.
  *
- * ERRORS. Every function that returns int returns 0 (or a count where it says
- * so), or one negative code: the negated errno of the system (-ENOENT,
- * -EACCES, ...) or one of the codes of enum mdg_error. mdg_strerror knows
- * both. errno itself is never touched. On failure, ret_ parameters are left
- * as they were. Any function on a namespace may also return MDG_DAMAGED.
+ * ERRORS are those of <madang/base.h>. Every function here that takes a namespace
+ * and returns int may also return MDG_DAMAGED and MDG_NS_GONE.
  *
- * SAFETY. Unless it says otherwise each function may be called from any
- * thread and from signal handlers, is not a cancellation point, makes no use
- * of malloc, prints nothing, and never ends the process.
+ * SAFETY. Unless it says otherwise, each function here may be called from any
+ * thread and from signal handlers, is not a cancellation point, does not use
+ * malloc, prints nothing, and never ends the process.
  *
- * The behaviour of the functions marked [SysV] is that of the Linux kernel's
- * System V calls: shmget(2), shmop(2), shmctl(2).
+ * ORIGIN. Functions marked [SysV] do what the system calls of the Linux kernel
+ * do: shmget(2), shmat(2), shmdt(2) and shmctl(2), with the same errors. POSIX
+ * specifies less. docs/divergences.md lists the differences that remain.
  */
 #ifndef MADANG_SEGMENT_H
 #define MADANG_SEGMENT_H
 
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
+#include <madang/base.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define MDG_VERSION_MAJOR 0
-#define MDG_VERSION_MINOR 1
-#define MDG_VERSION_PATCH 0
-
-#if defined(__GNUC__)
-#define MDG_API __attribute__((visibility("default")))
-#else
-#define MDG_API
-#endif
-
-/* ---- errors ----------------------------------------------------------- */
-
-/* Codes that no errno expresses. System errors are -errno, above -4096. */
-enum mdg_error {
-	MDG_DAMAGED = -10001,      /* the registry holds values that cannot be */
-	MDG_NOT_REGISTRY = -10002, /* the registry file is not Madang's, or empty beside segments */
-	MDG_VERSION_UNLIKE = -10003, /* made by an incompatible version or machine */
-	MDG_TRUNCATED = -10004,      /* the registry file is shorter than it says */
-	MDG_NS_SYMLINK = -10005,     /* refused: the directory is a symbolic link */
-	MDG_NS_NOT_DIR = -10006,     /* refused: the path is not a directory */
-	MDG_NS_OWNER = -10007,       /* refused: the directory belongs to another user */
-	MDG_NS_WRITABLE = -10008,    /* refused: others may write in the directory and
-	                             it was not made as a shared namespace */
-	MDG_NS_GONE = -10009,    /* the directory, or the registry in it, was deleted, moved away or
-	                             replaced while in use: to be opened again */
-	MDG_NO_SLOT = -10010,    /* every process slot of the namespace is taken */
-	MDG_OWNER_DIED = -10011, /* <madang/sync.h>: done, but who held it before died */
-	MDG_BROKEN = -10012,     /* <madang/sync.h>: not done: left unrepaired, or damaged */
-	/* <madang/channel.h> */
-	MDG_PEER_DIED = -10013,       /* the other side of a call died */
-	MDG_NOT_CHANNEL = -10014,     /* the segment of that name is not a channel */
-	MDG_UNLIKE_KIND = -10015,     /* the channel is there, with another kind */
-	MDG_UNLIKE_CAPACITY = -10016, /* ... capacity */
-	MDG_UNLIKE_PEERS = -10017,    /* ... number of peers */
-	MDG_UNLIKE_FULL = -10018      /* ... way of being full */
-};
-
-/* A sentence without a full stop for any code a function here returned.
- * Never NULL; the text is constant. */
-MDG_API const char *mdg_strerror(int code);
-
-/* The version of the library in use, "0.1.0". */
-MDG_API const char *mdg_version(void);
-
 /* ---- namespaces ------------------------------------------------------- */
 
-typedef struct mdg_namespace mdg_namespace; /* opaque, process-local */
+#define MDG_NS_EXISTING 0x1u /* do not make the namespace: -ENOENT when it does not exist */
+#define MDG_NS_EXCL     0x2u /* make the namespace: -EEXIST when it exists */
+#define MDG_NS_SHARED   0x4u /* make it for several users: directory mode 01777 */
+/* Only look. This implies MDG_NS_EXISTING. Nothing in the directory is made, changed or
+ * cleared away, and no process slot is taken. A call that would do so fails with -EROFS.
+ * In this way root of the initial user namespace may look at any user's namespace. */
+#define MDG_NS_LOOK 0x10u
 
-#define MDG_NS_EXISTING 0x1u /* do not make it: -ENOENT when it is not there */
-#define MDG_NS_EXCL     0x2u /* make it: -EEXIST when its registry is there */
-#define MDG_NS_SHARED   0x4u /* made for several users: directory mode 01777 */
-#define MDG_NS_LOOK                                                                                \
-	0x10u /* look only, with MDG_NS_EXISTING implied: nothing is made,
-                                changed or cleared away in the directory, and no process
-                                slot taken. Whatever would is refused: -EROFS. So root (of
-                                the initial user namespace) may look at any user's. */
-
-/* How a namespace is made. Zero in a field means its default. Without effect
- * on a namespace that exists already. */
+/* How a namespace is made. A field that is 0 means its default. All fields but
+ * `flags` are without effect on a namespace that exists. */
 struct mdg_namespace_options {
 	uint32_t size;      /* sizeof(struct mdg_namespace_options) */
 	uint32_t flags;     /* MDG_NS_* */
-	uint32_t segments;  /* most segments at once: 64 to 32768; default 4096, with room for
-	                       32768: see shmmni in madang(7) */
-	uint32_t processes; /* most attached processes: 16 to 32767; default 4096 */
-	uint64_t shmmax;    /* largest segment in bytes; default: no limit */
-	uint64_t shmall;    /* most pages in all segments; default: no limit */
+	uint32_t segments;  /* most segments at one time: 64 to 32768. The default is 4096, and
+	                       can be raised to 32768 later: see shmmni in madang(7) */
+	uint32_t processes; /* most processes at one time: 16 to 32767; default 4096 */
+	uint64_t shmmax;    /* bytes of the largest segment; default: no limit */
+	uint64_t shmall;    /* pages of all segments together; default: no limit */
 };
 
-/* Opens the namespace in directory `dir`, making directory (mode 0700) and
- * registry when they are not there. NULL: the default namespace, which is
- * $MADANG_NAMESPACE (ignored in set-user-ID programs), else
- * /dev/shm/madang-<euid>, else $TMPDIR/madang-<euid> (else /tmp/...). In a user
- * namespace <euid> is the number outside; where that is unknown or the directory
- * another's, it is u<16 digits>, and so it is outside for the same user.
- * `options` may be NULL. The same directory opened twice in one process gives
- * the same object; each open is to be closed. When the namespace was deleted
- * meanwhile (MDG_NS_GONE), it is another one: the new one, made if need be.
- * Its memory is not locked by mlockall(MCL_FUTURE), as the program's is.
- * The path must be at most 1023 bytes (-ENAMETOOLONG).
- * Errors: -ENOENT, -EACCES, -EEXIST, -ENOSPC (no room for the registry),
- * -EMFILE, -EINVAL (options), MDG_NOT_REGISTRY, MDG_VERSION_UNLIKE,
- * MDG_TRUNCATED, MDG_NS_*. */
+/* Opens the namespace in the directory `dir`. Makes the directory (mode 0700)
+ * and the registry when they do not exist. `dir` is at most 1023 bytes long.
+ * `options` may be NULL: all defaults.
+ * When `dir` is NULL, this is the default namespace: the first of
+ *   $MADANG_NAMESPACE, unless the program is set-user-ID or the like (AT_SECURE in
+ *   getauxval(3)), which also ignores $TMPDIR;
+ *   /dev/shm/madang-<euid>, when it exists or can be made;
+ *   $TMPDIR/madang-<euid>, or /tmp/madang-<euid> when TMPDIR is not set.
+ * <euid> is the effective user id. In a user namespace it is the number that
+ * the user has outside. Where that is unknown, or where the directory of that
+ * name belongs to somebody else, it is u<16 digits>, and the same user outside
+ * finds that directory as well.
+ * A directory that is opened twice in one process gives the same object; close
+ * it as often as it was opened. When the namespace has been deleted since
+ * (MDG_NS_GONE), opening it again gives a new one.
+ * mlockall(2) with MCL_FUTURE does not lock the memory of the registry.
+ * Returns 0, or
+ *   -ENOENT, -EACCES, -ENOTDIR, ...  as open(2) and mkdir(2) say
+ *   -EEXIST        MDG_NS_EXCL, and it exists
+ *   -ENOSPC        the file system has no room for the registry
+ *   -EMFILE        the process has no free descriptor
+ *   -ENAMETOOLONG  `dir` is longer than 1023 bytes
+ *   -EINVAL, -E2BIG  the options; see <madang/base.h> about their size
+ *   MDG_NOT_REGISTRY, MDG_VERSION_UNLIKE, MDG_TRUNCATED, MDG_NS_*  enum mdg_error */
 MDG_API int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
                                const struct mdg_namespace_options *options);
 
-/* Gives one open back. Attachments stay attached and counted while the
- * process lives; the object stays for them. NULL is allowed. */
+/* Takes one mdg_namespace_open back. Attachments stay attached, and are counted
+ * while the process lives. NULL is allowed, and does nothing. */
 MDG_API void mdg_namespace_close(mdg_namespace *ns);
 
-/* What the path of the default namespace is, whether it exists or not.
- * Returns 0 or -ENAMETOOLONG. */
+/* Writes the path of the default namespace, which need not exist, to `ret_path`,
+ * which has room for `room` bytes. 1024 are always enough. Returns 0, or
+ * -ENAMETOOLONG. */
 MDG_API int mdg_namespace_default_path(char *ret_path, size_t room);
 
-/* What a namespace is and holds; shmctl's IPC_INFO and SHM_INFO. [SysV] */
+/* What a namespace is and holds. */
 struct mdg_namespace_info {
-	uint32_t flags;        /* MDG_NS_SHARED */
-	uint32_t segments_max; /* SHMMNI; this, shmmax and shmall as they are in force now */
-	uint32_t processes_max;
-	uint32_t segments_used;  /* used_ids */
-	uint32_t processes_used; /* process slots taken; dead ones not yet noticed count */
-	int32_t highest_index;   /* highest index in use, 0 when there is none */
-	uint64_t shmmax;         /* bytes */
-	uint64_t shmall;         /* pages */
+	uint32_t size;           /* sizeof(struct mdg_namespace_info), set by the caller */
+	uint32_t flags;          /* MDG_NS_SHARED or 0 */
+	uint32_t segments_max;   /* shmmni, as it is in force now */
+	uint32_t processes_max;  /* process slots */
+	uint32_t segments_used;  /* segments, removed ones that are still attached included */
+	uint32_t processes_used; /* process slots that are taken. The slot of a dead process
+	                            counts until a call has cleared it */
+	int32_t highest_index;   /* of all segments; 0 when there are none */
+	uint32_t reserved;       /* 0 */
+	uint64_t shmmax;         /* bytes, as it is in force now */
+	uint64_t shmall;         /* pages, as it is in force now */
 	uint64_t pages_total;    /* pages of all segments, each rounded up */
-	uint64_t pages_resident; /* of these in memory; 0 unless asked for */
-	char path[1024];         /* directory as it was opened */
+	uint64_t pages_resident; /* pages that are in memory; 0 without MDG_INFO_RESIDENT */
+	char path[1024];         /* of the directory, as it was opened; ends with NUL */
 };
-#define MDG_INFO_RESIDENT 0x1u /* ask each data file: costs a system call a segment */
+
+#define MDG_INFO_RESIDENT 0x1u /* fill in pages_resident: a few system calls a segment */
+
+/* Fills in *ret_info. `flags` is 0 or MDG_INFO_RESIDENT. Returns 0, or -EINVAL:
+ * ret_info->size. This is shmctl's IPC_INFO and SHM_INFO. [SysV] */
 MDG_API int mdg_namespace_info(mdg_namespace *ns, unsigned flags,
                                struct mdg_namespace_info *ret_info);
 
 /* ---- making and finding segments -------------------------------------- */
 
-typedef int32_t mdg_id; /* index + sequence * 32768; never negative; a removed
-                           segment's id never means another segment */
-
-#define MDG_NAME_MAX  63u    /* bytes in a name, without its end */
-#define MDG_CREATE    01000u /* mdg_segment_get: make it when it is not there */
-#define MDG_EXCL      02000u /* ... and fail when it is */
-#define MDG_HUGEPAGES 04000u /* pages of the huge size; size bits as shmget(2) */
+#define MDG_CREATE    01000u /* mdg_segment_get: make the segment when it does not exist */
+#define MDG_EXCL      02000u /* ... and fail when it exists */
+#define MDG_HUGEPAGES 04000u /* huge pages; bits for their size as in shmget(2) */
 #define MDG_NORESERVE                                                                              \
-	010000u /* do not reserve the memory: a full file system
-                                  then kills with SIGBUS at first touch */
+	010000u /* reserve no memory. When the file system is full, the first
+                                 access to a page then raises SIGBUS */
 
-/* Makes a segment of `size` bytes (1 to SHMMAX) that reads zero.
- * `name`: 1 to 63 bytes of any kind but NUL, or NULL for one that is known
- * by its id alone. `mode`: the nine permission bits; the umask does not apply.
- * `flags`: 0, MDG_NORESERVE, MDG_HUGEPAGES.
- * Errors: -EEXIST (the name), -EINVAL (size, name, flags), -ENOMEM (memory
- * cannot be had), -ENOSPC (segments or SHMALL used up), -EACCES and -EPERM
- * (namespace, huge pages), -EMFILE, MDG_NO_SLOT, MDG_NS_GONE. */
-MDG_API int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+/* Makes a segment of `bytes` bytes, 1 to shmmax, all zero. `name` is a name (see
+ * MDG_NAME_MAX), or NULL for a segment that is known by its id alone. `mode` is
+ * the nine permission bits; the umask does not apply. `flags` is 0 or a
+ * combination of MDG_NORESERVE and MDG_HUGEPAGES.
+ * Returns 0, or
+ *   -EEXIST          a segment has this name
+ *   -EINVAL          `bytes`, `name` or `flags`
+ *   -ENOMEM          the memory cannot be had
+ *   -ENOSPC          there are as many segments, or pages, as the limits allow
+ *   -EACCES, -EPERM  the caller may not write in the namespace, or not use huge pages
+ *   -EMFILE          the process has no free descriptor
+ *   MDG_NO_SLOT      as enum mdg_error says */
+MDG_API int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t bytes, unsigned mode,
                                unsigned flags, mdg_id *ret_id);
 
-/* Finds a segment by name. -EINVAL when it is smaller than `min_size`,
- * -EACCES when the permission bits in `ask` (0400 read, 0200 write, in any
- * class) are not all granted; 0 asks for nothing. -ENOENT. */
-MDG_API int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, unsigned ask,
+/* Finds the segment `name`. `ask` is permission bits that the caller needs: 0400
+ * to read, 0200 to write, in any of the three groups of bits; 0 needs nothing.
+ * Returns 0, or
+ *   -ENOENT  there is none
+ *   -EINVAL  it is smaller than `min_bytes`, or `name` is not valid
+ *   -EACCES  it does not grant all that is asked for */
+MDG_API int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_bytes, unsigned ask,
                              mdg_id *ret_id);
 
-/* shmget(2): by System V key; key 0 (IPC_PRIVATE) always makes a new one.
- * `flags`: nine mode bits, MDG_CREATE, MDG_EXCL, MDG_NORESERVE,
- * MDG_HUGEPAGES - the same numbers as shmget's. [SysV] */
-MDG_API int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size, unsigned flags,
+/* Finds or makes a segment by its System V key, as shmget(2). Key 0, IPC_PRIVATE,
+ * always makes a new one. `flags` is nine permission bits, MDG_CREATE, MDG_EXCL,
+ * MDG_NORESERVE and MDG_HUGEPAGES: the same numbers as shmget's.
+ * Returns 0, or the errors of shmget(2) and mdg_segment_create. [SysV] */
+MDG_API int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t bytes, unsigned flags,
                             mdg_id *ret_id);
 
 /* ---- attaching -------------------------------------------------------- */
 
-#define MDG_RDONLY 010000u /* the same numbers as shmat's flags */
-#define MDG_ROUND  020000u /* SHM_RND: round the address down to a page */
-#define MDG_REMAP  040000u /* replace what is mapped there */
-#define MDG_EXEC   0100000u
+/* The same numbers as shmat's flags. */
+#define MDG_RDONLY 010000u  /* attach to read only */
+#define MDG_ROUND  020000u  /* SHM_RND: round the address down to a page */
+#define MDG_REMAP  040000u  /* SHM_REMAP: replace what is mapped there */
+#define MDG_EXEC   0100000u /* SHM_EXEC: allow to execute what is there */
 
-/* shmat(2): maps the segment at `address`, or where the system likes (NULL).
- * Needs read and write permission, with MDG_RDONLY read alone, and with
- * MDG_EXEC execute as well. -EINVAL (no such segment; address), -EACCES,
- * -ENOMEM, -EMFILE, -EIDRM (removed, and no longer to be reached),
- * MDG_NO_SLOT, MDG_NS_GONE. What the calling thread holds of sync.h in memory that MDG_REMAP
- * replaces is given up as if the thread had died. [SysV] */
+/* Attaches the segment at `address`, or with NULL where the system likes, and
+ * stores the address in *ret_memory. The caller needs permission to read and to
+ * write; with MDG_RDONLY only to read; with MDG_EXEC also to execute.
+ * What the calling thread holds of sync.h in memory that MDG_REMAP replaces is
+ * given up, as if the thread had died.
+ * Returns 0, or
+ *   -EINVAL      there is no such segment, or `address` is not usable
+ *   -EACCES      permission
+ *   -ENOMEM      addresses or memory
+ *   -EMFILE      the process has no free descriptor
+ *   -EIDRM       the segment is removed, and nobody can be found who still has it
+ *   MDG_NO_SLOT  as enum mdg_error says
+ * As shmat(2). [SysV] */
 MDG_API int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned flags,
                                void **ret_memory);
 
-/* shmdt(2): `memory` as mdg_segment_attach returned it. -EINVAL; -EBUSY: the calling thread holds
- * something of sync.h there, or waits for it (a signal handler calls this), and the memory stays.
- * [SysV, but for -EBUSY] */
+/* Detaches what mdg_segment_attach attached at `memory`, as shmdt(2).
+ * Returns 0, or
+ *   -EINVAL  nothing is attached there
+ *   -EBUSY   the calling thread holds something of sync.h there; or it waits for
+ *            something there, and a signal handler made this call. The memory stays
+ *            attached. shmdt has no such error. [SysV] */
 MDG_API int mdg_segment_detach(mdg_namespace *ns, const void *memory);
 
 /* ---- looking, changing, removing -------------------------------------- */
 
-#define MDG_MODE_REMOVED 01000u /* SHM_DEST: removed, still attached */
-#define MDG_MODE_LOCKED  02000u /* SHM_LOCKED */
+#define MDG_MODE_REMOVED 01000u /* SHM_DEST: removed, and still attached */
+#define MDG_MODE_LOCKED  02000u /* SHM_LOCKED: marked by mdg_segment_lock */
 
+/* What a segment is. User and group ids are those of the caller's user
+ * namespace, or 65534 when they have no number there. */
 struct mdg_segment_info {
-	mdg_id id;
-	int32_t key;                   /* 0: none, or removed */
-	uint32_t mode;                 /* nine bits and MDG_MODE_* */
-	uint32_t uid, gid, cuid, cgid; /* as the caller's user namespace has them; 65534:
-	                                  not at all */
-	int32_t cpid, lpid;            /* creator; last to attach, detach or fork */
-	uint32_t attached;             /* attachments of living processes, exact */
-	uint64_t size;                 /* bytes, as asked for */
-	int64_t atime, dtime, ctime;   /* seconds since 1970, 0: never */
-	uint64_t resident;             /* bytes in memory; 0 unless MDG_STAT_RESIDENT */
-	uint32_t creator_alive;        /* 1 or 0; only with MDG_STAT_CREATOR */
-	char name[MDG_NAME_MAX + 1];   /* "" when it has none */
+	uint32_t size;               /* sizeof(struct mdg_segment_info), set by the caller */
+	mdg_id id;                   /* of the segment */
+	int32_t key;                 /* 0: it has none, or it is removed */
+	uint32_t mode;               /* nine permission bits and MDG_MODE_* */
+	uint32_t uid, gid;           /* owner */
+	uint32_t cuid, cgid;         /* creator */
+	int32_t cpid;                /* process that created it */
+	int32_t lpid;                /* process that last attached, detached or forked with it */
+	uint32_t attached;           /* attachments of all living processes; exact */
+	uint32_t creator_alive;      /* 1 or 0; 0 without MDG_STAT_CREATOR */
+	uint64_t bytes;              /* its length, as it was asked for */
+	uint64_t resident;           /* bytes in memory; 0 without MDG_STAT_RESIDENT */
+	int64_t atime, dtime;        /* last attach and detach: seconds since 1970; 0: never */
+	int64_t ctime;               /* creation or last mdg_segment_set: seconds since 1970 */
+	char name[MDG_NAME_MAX + 1]; /* ends with NUL; "" when it has none */
 };
 
-#define MDG_STAT_ANY      0x1u /* needs no permission (SHM_STAT_ANY) */
-#define MDG_STAT_INDEX    0x2u /* `id` is an index, or an id modulo 32768 (SHM_STAT) */
-#define MDG_STAT_RESIDENT 0x4u /* fill `resident`: one system call */
-#define MDG_STAT_CREATOR  0x8u /* fill `creator_alive`: up to one system call */
+#define MDG_STAT_ANY      0x1u /* need no permission: SHM_STAT_ANY */
+#define MDG_STAT_INDEX    0x2u /* `id` is an index, or an id modulo 32768: SHM_STAT */
+#define MDG_STAT_RESIDENT 0x4u /* fill in `resident`: one system call */
+#define MDG_STAT_CREATOR  0x8u /* fill in `creator_alive`: at most one system call */
 
-/* shmctl IPC_STAT, SHM_STAT, SHM_STAT_ANY. Needs read permission (-EACCES).
- * -EINVAL: no such segment. [SysV] */
+/* Fills in *ret_info. The caller needs permission to read, or gives MDG_STAT_ANY.
+ * Returns 0, or
+ *   -EINVAL  there is no such segment; or ret_info->size is not valid
+ *   -EACCES  permission
+ * This is shmctl's IPC_STAT, SHM_STAT and SHM_STAT_ANY. [SysV] */
 MDG_API int mdg_segment_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
                              struct mdg_segment_info *ret_info);
 
-/* shmctl IPC_SET: owner and the nine mode bits. Owner, creator or privileged,
- * else -EPERM. -EINVAL, also for a number that the caller's user namespace gives
- * to nobody. In a namespace that users share, giving a segment to
- * another user moves its file's owner: -EPERM without that privilege. [SysV] */
+/* Sets the owner and the nine permission bits. In a namespace that users share,
+ * another owner means that the data file gets this owner too.
+ * Returns 0, or
+ *   -EINVAL  there is no such segment; or the caller's user namespace has no such
+ *            user or group
+ *   -EPERM   the caller is neither owner, nor creator, nor privileged; or may not
+ *            give files to other users
+ * This is shmctl's IPC_SET. [SysV] */
 MDG_API int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid,
                             unsigned mode);
 
-/* shmctl SHM_LOCK (1) and SHM_UNLOCK (0). -EPERM, -ENOMEM (RLIMIT_MEMLOCK),
- * -EINVAL. The mark is kept and RLIMIT_MEMLOCK held; pages are not pinned. [SysV] */
+/* Marks the segment as locked (`locked` is 1), or takes the mark away (0). The
+ * mark counts against RLIMIT_MEMLOCK. It does not keep pages in memory.
+ * Returns 0, or -EINVAL: no such segment; -EPERM; -ENOMEM: RLIMIT_MEMLOCK.
+ * This is shmctl's SHM_LOCK and SHM_UNLOCK. [SysV] */
 MDG_API int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked);
 
-/* shmctl IPC_RMID. Owner, creator or privileged, else -EPERM. -EINVAL. [SysV] */
+/* Removes the segment. It disappears at once, or when nobody has it attached.
+ * Returns 0, or -EINVAL: no such segment; -EPERM: the caller is neither owner,
+ * nor creator, nor privileged. This is shmctl's IPC_RMID. [SysV] */
 MDG_API int mdg_segment_remove(mdg_namespace *ns, mdg_id id);
 
-/* Walks the segments in the order of their indexes, removed ones that are
- * still attached included; needs no permission. Start with *cursor = 0.
- * Returns 1 and fills ret_info, or 0 at the end, or a negative code.
- * `flags`: MDG_STAT_RESIDENT, MDG_STAT_CREATOR. */
+/* Walks over all segments by index, with those that are removed and still
+ * attached. It needs no permission. *cursor is 0 before the first call. `flags`
+ * is 0 or a combination of MDG_STAT_RESIDENT and MDG_STAT_CREATOR.
+ * A walk is not a snapshot: each step is true when it is made.
+ * Returns 1 and fills in *ret_info; or 0 at the end; or -EINVAL: ret_info->size. */
 MDG_API int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
                              struct mdg_segment_info *ret_info);
 
+/* A process that has a segment attached. */
 struct mdg_process_info {
-	int32_t pid;       /* in the pid namespace of the process itself; 0: not known yet */
-	uint32_t uid;      /* effective, when it first used the namespace */
-	uint32_t attached; /* attachments of this segment */
-	uint32_t same_pid_namespace; /* 1: `pid` means the same to the caller */
+	uint32_t size;               /* sizeof(struct mdg_process_info), set by the caller */
+	int32_t pid;                 /* in the pid namespace of that process; 0: not known yet */
+	uint32_t uid;                /* its effective user id when it first used the namespace */
+	uint32_t attached;           /* how many attachments of this segment it has */
+	uint32_t same_pid_namespace; /* 1: the caller's pid namespace is the same; else 0 */
 };
 
-/* Walks the living processes attached to a segment; as mdg_segment_next. */
+/* Walks over the living processes that have the segment `id` attached, as
+ * mdg_segment_next walks over segments. It needs no permission.
+ * Returns 1 and fills in *ret_info; or 0 at the end; or -EINVAL: there is no such
+ * segment, or ret_info->size is not valid. */
 MDG_API int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
                                      struct mdg_process_info *ret_info);
 
 /* ---- health ----------------------------------------------------------- */
 
-/* One finding of mdg_namespace_check: what is wrong, on what. */
-struct mdg_finding {
-	uint32_t kind;     /* MDG_FOUND_* */
-	uint32_t repaired; /* 1: mended by this call */
-	int32_t id;        /* segment id or index, -1: none */
-	int32_t pid;       /* process, 0: none */
-	char text[160];
-};
-enum {
+enum mdg_found {
 	MDG_FOUND_DAMAGE = 1,   /* an invariant of the registry does not hold */
-	MDG_FOUND_DEAD_SLOT,    /* a process died and nobody noticed yet */
-	MDG_FOUND_DEAD_OWNER,   /* the writer lock is held by a dead process */
-	MDG_FOUND_LOCK_HELD,    /* the writer lock is held by a living process */
-	MDG_FOUND_ORPHAN_FILE,  /* a data file without a segment */
-	MDG_FOUND_MISSING_FILE, /* a segment without its data file */
-	MDG_FOUND_HALF_MADE,    /* a segment whose making or removal was cut off */
-	MDG_FOUND_HALF_SET      /* a data file with another owner or mode than its segment */
+	MDG_FOUND_DEAD_SLOT,    /* a process died, and no call has noticed it yet */
+	MDG_FOUND_DEAD_OWNER,   /* a dead process holds the registry's lock */
+	MDG_FOUND_LOCK_HELD,    /* a living process holds the registry's lock */
+	MDG_FOUND_ORPHAN_FILE,  /* a data file has no segment */
+	MDG_FOUND_MISSING_FILE, /* a segment has no data file */
+	MDG_FOUND_HALF_MADE,    /* the making or the removal of a segment was cut off */
+	MDG_FOUND_HALF_SET      /* a data file and its segment differ in owner or mode */
 };
 
-#define MDG_CHECK_REPAIR 0x1u /* mend what is safe to mend */
+/* One finding of mdg_namespace_check: what is wrong, and with what. The library
+ * fills it in and sets `size`. A program that is newer than the library sees a
+ * smaller size, and must not read the fields behind it. */
+struct mdg_finding {
+	uint32_t size;     /* bytes that the library filled in */
+	uint32_t kind;     /* enum mdg_found */
+	uint32_t repaired; /* 1: this call has mended it; else 0 */
+	int32_t id;        /* id or index of a segment; -1: none */
+	int32_t pid;       /* of a process; 0: none */
+	char text[160];    /* a sentence in English; ends with NUL */
+};
 
-/* Checks every invariant of the registry, then calls `found` for each finding,
- * 512 at most (return non-zero to hear no more). No lock is held meanwhile.
- * Returns the number of findings that remain, or a negative code. Not for
- * signal handlers. */
+#define MDG_CHECK_REPAIR 0x1u /* mend what can be mended without a loss */
+
+/* Checks every invariant of the registry. Then calls `found`, unless it is NULL,
+ * for each finding, at most 512 times, until it returns something other than 0.
+ * No lock is held during these calls. `flags` is 0 or MDG_CHECK_REPAIR.
+ * Not for signal handlers.
+ * Returns the number of findings that remain, or -ENOMEM, or -EROFS: a repair of
+ * a namespace that was opened with MDG_NS_LOOK. */
 MDG_API int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
                                 int (*found)(const struct mdg_finding *finding, void *context),
                                 void *context);
@@ -313,4 +331,5 @@ MDG_API int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 #ifdef __cplusplus
 }
 #endif
+
 #endif

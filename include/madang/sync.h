@@ -83,7 +83,7 @@
 #ifndef MADANG_SYNC_H
 #define MADANG_SYNC_H
 
-#include <madang/segment.h>
+#include <madang/base.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -94,13 +94,6 @@ extern "C" {
 #else
 #define MDG_ALIGNED
 #endif
-
-/* ---- time ---------------------------------------------------------------- */
-
-#define MDG_FOREVER UINT64_MAX
-
-/* The moment so many nanoseconds from now; MDG_FOREVER when that is beyond the clock. */
-MDG_API uint64_t mdg_deadline(uint64_t nanoseconds);
 
 /* ---- mutex ---------------------------------------------------------------- */
 
@@ -375,6 +368,8 @@ typedef struct mdg_cell {
 	uint32_t mdg_private[48];
 } MDG_ALIGNED mdg_cell;
 #define MDG_CELL_SIZE(value_size) (sizeof(mdg_cell) + 4 * (((size_t)(value_size) + 63) / 64 * 64))
+/* The same as MDG_CELL_SIZE, for languages that cannot use macros; 0: no cell can be so large. */
+MDG_API size_t mdg_cell_size(size_t value_size);
 
 /* Copies the latest value to `value`, and its version to `ret_version`, which may be NULL. The
  * version counts the values, modulo 2^32. A read starts again if three values are written while
@@ -429,6 +424,9 @@ typedef struct mdg_txn {
 	uint32_t mdg_private[48];
 } MDG_ALIGNED mdg_txn;
 #define MDG_TXN_SIZE(journal) (sizeof(mdg_txn) + ((size_t)(journal) + 63) / 64 * 64)
+/* The same as MDG_TXN_SIZE, for languages that cannot use macros; 0: no journal can have this
+ * size. */
+MDG_API size_t mdg_txn_size(size_t journal);
 
 /* One running transaction of the thread that began it: where the data are, and how much of the
  * journal is used. It must not lie in shared memory, because the library trusts what it says. It
@@ -486,6 +484,7 @@ enum mdg_sync_kind {
 
 /* What an object shows of its users. */
 struct mdg_sync_state {
+	uint32_t size;    /* sizeof(struct mdg_sync_state), set by the caller */
 	uint32_t kind;    /* enum mdg_sync_kind */
 	uint32_t state;   /* MDG_STATE_* */
 	uint32_t owner;   /* thread id in its pid namespace; 0: nobody. Of a rwlock: who writes */
@@ -508,29 +507,6 @@ struct mdg_sync_state {
  * moments. Returns 0, or -EINVAL: there is no such kind. */
 MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
                           struct mdg_sync_state *ret_state);
-
-/* Gives an object that lies in an attached segment a name, 1 to 39 bytes of any kind but NUL, for
- * madang-locks(1): no cost to its use. An object named before gets the new name; NULL takes the
- * name away. Names end with the segment. 0; -EINVAL: not in a segment attached by this process, or
- * the kind or the name; -EACCES: may not write to the segment; -ENOENT: there is no name to take
- * away; -ENOSPC: 255 objects are named; -ENOMEM: no memory for the table of names; -EOPNOTSUPP: a
- * segment of huge pages; MDG_DAMAGED: the table holds something else. */
-#define MDG_OBJECT_NAME_MAX 39u
-MDG_API int mdg_names_set(mdg_namespace *ns, const void *object, enum mdg_sync_kind kind,
-                          const char *name);
-
-/* A named object. */
-struct mdg_name_info {
-	uint64_t offset; /* in its segment */
-	char name[MDG_OBJECT_NAME_MAX + 1];
-	struct mdg_sync_state state;
-};
-
-/* Walks over the named objects of a segment, which need not be attached. *cursor is 0 at first. 1;
- * 0: there are no more; -EINVAL: no such segment; -EACCES: may not be read; MDG_DAMAGED. What is in
- * the table and cannot be a name is passed over. */
-MDG_API int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
-                           struct mdg_name_info *ret_entry);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
  * Nothing here takes part: figures are read one by one while others go on, and fit together as
  * well as that allows. The walk over all channels reads their data files and attaches nothing.
  */
+#include "platform/sized.h"
 #include "channel/internal.h"
 
 #include <string.h>
@@ -79,6 +80,8 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 	struct mdg_channel_info info = { 0 };
 	uint64_t needed = MDG__NOWHERE;
 	struct mdg__entry entry;
+	if (!mdg__sized_is_valid(ret_info->size))
+		return -EINVAL;
 	int rc = mdg__usable(channel, UINT32_MAX);
 	if (channel->role == MDG_OBSERVER)
 		rc = mdg__epoch_is(channel->epoch) ? 0 : -EPERM;
@@ -95,7 +98,7 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 	describe_use(channel->head, needed, &info);
 	if (channel->kind == MDG_TOPIC)
 		info.waiting = minus(info.sequence, oldest_number(channel, info.sequence));
-	*ret_info = info;
+	mdg__sized_give(ret_info, &info, sizeof info);
 	return rc;
 }
 
@@ -111,14 +114,16 @@ static uint64_t lag_of(const struct mdg_channel *channel, const struct mdg__seat
 	return minus(next, mdg__relaxed64(&seat->sequence));
 }
 
-static void describe_peer(const struct mdg_channel *channel, uint32_t place, struct mdg_peer *ret)
+/* To `ret`, the caller's, of `size` bytes. */
+static void describe_peer(const struct mdg_channel *channel, uint32_t place, void *ret,
+                          uint32_t size)
 {
 	const struct mdg__seat *seat = &channel->seats[place];
 	uint32_t state = mdg__seat_state(seat);
 	uint64_t from = mdg__relaxed64(&seat->from);
 	bool position = channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT &&
 	                state == MDG__SEAT_LISTENER;
-	*ret = (struct mdg_peer){
+	struct mdg_peer peer = {
 		.place = place,
 		.role = state == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER,
 		.pid = (int32_t)mdg__relaxed32(&seat->pid),
@@ -130,12 +135,17 @@ static void describe_peer(const struct mdg_channel *channel, uint32_t place, str
 		.missed = mdg__relaxed64(&seat->missed),
 		.since = (int64_t)mdg__relaxed64(&seat->since),
 	};
+	memcpy(ret, &size, sizeof size);
+	mdg__sized_give(ret, &peer, sizeof peer);
 }
 
 int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned room)
 {
 	if (!mdg__epoch_is(channel->epoch))
 		return -EPERM;
+	uint32_t size = room > 0 ? ret_peers[0].size : 0;
+	if (room > 0 && !mdg__sized_is_valid(size))
+		return -EINVAL;
 	(void)mdg__look_after(channel);
 	uint32_t used = mdg__seats_used(channel);
 	unsigned count = 0;
@@ -143,7 +153,8 @@ int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned
 		if (mdg__seat_state(&channel->seats[i]) == MDG__SEAT_FREE)
 			continue;
 		if (count < room)
-			describe_peer(channel, i, &ret_peers[count]);
+			describe_peer(channel, i, (unsigned char *)ret_peers + (size_t)count * size,
+			              size);
 		count++;
 	}
 	return (int)count;
@@ -160,8 +171,11 @@ static bool event_read(const struct mdg__channel_head *head, uint32_t number,
 	if (atomic_load(&event->number1) != number1)
 		return false;
 	uint32_t what = atomic_load(&event->what), pid = atomic_load(&event->pid);
-	*ret = (struct mdg_peer_event){ what & 0xff, what >> 8 & 0xff, what >> 16, (int32_t)pid,
-		                        number };
+	*ret = (struct mdg_peer_event){ .change = what & 0xff,
+		                        .role = what >> 8 & 0xff,
+		                        .place = what >> 16,
+		                        .pid = (int32_t)pid,
+		                        .number = number };
 	return atomic_load(&event->number1) == number1;
 }
 
@@ -176,7 +190,7 @@ static bool event_next(struct mdg_channel *channel, struct mdg_peer_event *ret)
 	return false;
 }
 
-int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, uint64_t deadline)
+static int await_event(mdg_channel *channel, struct mdg_peer_event *ret_event, uint64_t deadline)
 {
 	struct mdg__channel_head *head = channel->head;
 	if (!mdg__epoch_is(channel->epoch))
@@ -199,6 +213,17 @@ int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, ui
 		if (rc == -EINTR)
 			return rc;
 	}
+}
+
+int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, uint64_t deadline)
+{
+	struct mdg_peer_event own = { 0 };
+	if (!mdg__sized_is_valid(ret_event->size))
+		return -EINVAL;
+	int rc = await_event(channel, &own, deadline);
+	if (rc == 0)
+		mdg__sized_give(ret_event, &own, sizeof own);
+	return rc;
 }
 
 /* ---- all channels ----------------------------------------------------------------------------- */
@@ -261,13 +286,15 @@ static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *i
 
 int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_channel_info *ret_info)
 {
-	struct mdg_segment_info segment;
+	struct mdg_segment_info segment = { .size = sizeof segment };
 	int rc;
+	if (!mdg__sized_is_valid(ret_info->size))
+		return -EINVAL;
 	while ((rc = mdg_segment_next(ns, cursor, 0, &segment)) > 0) {
 		struct mdg_channel_info info = { 0 };
 		if ((segment.mode & MDG_MODE_REMOVED) == 0 &&
 		    read_segment(ns, segment.id, &info) > 0) {
-			*ret_info = info;
+			mdg__sized_give(ret_info, &info, sizeof info);
 			return 1;
 		}
 	}

@@ -11,6 +11,7 @@
  *
  * What bounds the memory is read once, checked, and kept in the handle.
  */
+#include "platform/sized.h"
 #include "channel/internal.h"
 
 #include <string.h>
@@ -154,10 +155,10 @@ static void shape_of(const struct mdg_channel_options *options, struct shape *re
 
 static int check_options(const struct mdg_channel_options *options)
 {
-	if (options->size < sizeof *options || options->kind > MDG_CALL ||
-	    options->full > MDG_FULL_OVERWRITE || options->capacity > MDG_CAPACITY_MAX ||
-	    options->peers == 1 || options->peers > MDG_PEERS_MAX ||
-	    options->from > MDG_FROM_LAST || options->wait > MDG_WAIT_SLEEP ||
+	if (options->kind > MDG_CALL || options->full > MDG_FULL_OVERWRITE ||
+	    options->capacity > MDG_CAPACITY_MAX || options->peers == 1 ||
+	    options->peers > MDG_PEERS_MAX || options->from > MDG_FROM_LAST ||
+	    options->wait > MDG_WAIT_SLEEP ||
 	    (options->flags & ~(MDG_CHANNEL_EXISTING | MDG_CHANNEL_EXCL)) != 0)
 		return -EINVAL;
 	bool topic = options->kind == MDG_TOPIC || options->kind == 0;
@@ -222,7 +223,7 @@ static bool may_become_one(const struct mdg_channel *channel)
 static int await_ready(struct mdg_channel *channel, const struct shape *shape, const char *name)
 {
 	uint64_t give_up = mdg__monotonic_nanoseconds() + MAKER_NS;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	while (!is_ready(channel)) {
 		if (!may_become_one(channel))
 			return MDG_NOT_CHANNEL;
@@ -234,7 +235,7 @@ static int await_ready(struct mdg_channel *channel, const struct shape *shape, c
 		if (is_ready(channel)) /* another opener finished it while we asked */
 			break;
 		if (!info.creator_alive && channel->role != MDG_OBSERVER)
-			return make_ready(channel, shape, name, info.size);
+			return make_ready(channel, shape, name, info.bytes);
 		if (now >= give_up || !info.creator_alive)
 			return MDG_NOT_CHANNEL;
 		(void)mdg__sys_futex_wait_until(&channel->head->ready, 0, now + NAP_NS,
@@ -396,10 +397,10 @@ static int segment_get(mdg_namespace *ns, const char *name,
 static int enter(struct mdg_channel *channel, const char *name,
                  const struct mdg_channel_options *options, const struct shape *wanted, bool made)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	struct shape shape = { 0 };
 	int rc = mdg_segment_stat(channel->ns, channel->id, MDG_STAT_ANY, &info);
-	if (rc == 0 && info.size < sizeof *channel->head)
+	if (rc == 0 && info.bytes < sizeof *channel->head)
 		rc = MDG_NOT_CHANNEL;
 	if (rc == 0)
 		rc = mapping_get(&channel->mapping, channel->ns, channel->id);
@@ -411,10 +412,10 @@ static int enter(struct mdg_channel *channel, const char *name,
 	const struct mdg__registry *registry = &channel->ns->registry;
 	channel->head = channel->mapping->memory;
 	channel->me = registry->slot1 << 16 | (registry->generation & 0xffff);
-	rc = made ? make_ready(channel, wanted, name, info.size)
+	rc = made ? make_ready(channel, wanted, name, info.bytes)
 	          : await_ready(channel, wanted, name);
 	if (rc == 0)
-		rc = shape_read(channel, info.size, &shape);
+		rc = shape_read(channel, info.bytes, &shape);
 	if (rc == 0)
 		rc = compare(options, &shape);
 	if (rc < 0)
@@ -453,13 +454,18 @@ static int try_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *na
 	return rc;
 }
 
+/* Bytes of struct mdg_channel_options in the first release. */
+#define FIRST_OPTIONS 40u
+
 int mdg_channel_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *name, unsigned role,
-                     const struct mdg_channel_options *options)
+                     const struct mdg_channel_options *given)
 {
-	static const struct mdg_channel_options defaults = { .size = sizeof defaults };
-	if (options == NULL)
-		options = &defaults;
-	int rc = check_options(options);
+	struct mdg_channel_options own = { 0 };
+	int rc = given == NULL ? 0 : mdg__sized_take(&own, sizeof own, FIRST_OPTIONS, given);
+	if (rc < 0)
+		return rc;
+	const struct mdg_channel_options *options = &own;
+	rc = check_options(options);
 	if (rc < 0 || name == NULL || role > MDG_LISTENER)
 		return -EINVAL;
 	rc = -EIDRM;

@@ -17,8 +17,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "platform/sized.h"
 #include "locks/table.h"
-#include "madang/sync.h"
+#include "madang/names.h"
 
 /* How often an entry is read that changes meanwhile. */
 enum { LOOKS = 8 };
@@ -265,7 +266,9 @@ static bool read_entry(int fd, const struct mdg__entry *segment, uint64_t place,
 	    name.name[0] == '\0' || memchr(name.name, '\0', sizeof name.name) == NULL ||
 	    !read_all(fd, object, size_of(name.kind), name.offset))
 		return false;
+	ret->kind = name.kind;
 	ret->offset = name.offset;
+	ret->state.size = sizeof ret->state;
 	memset(ret->name, 0, sizeof ret->name);
 	memcpy(ret->name, name.name, strlen(name.name));
 	return mdg_sync_look(object, (enum mdg_sync_kind)name.kind, &ret->state) == 0;
@@ -287,10 +290,13 @@ static int next_in_file(int fd, const struct mdg__entry *segment, uint32_t *curs
 	return 0;
 }
 
-int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_name_info *ret_entry)
+int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_name_info *ret_info)
 {
+	struct mdg_name_info own = { 0 };
 	struct mdg__entry segment;
 	uint64_t inode;
+	if (!mdg__sized_is_valid(ret_info->size))
+		return -EINVAL;
 	int rc = mdg__entry_find(ns, id, false, &segment);
 	if (rc == 0)
 		rc = mdg__permit(ns, &segment, 0444);
@@ -303,7 +309,9 @@ int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_na
 	mdg__leave(ns);
 	if (fd < 0)
 		return fd == -EIDRM && mdg__entry_is_old(ns, &segment) ? -EINVAL : fd;
-	rc = next_in_file(fd, &segment, cursor, ret_entry);
+	rc = next_in_file(fd, &segment, cursor, &own);
+	if (rc > 0)
+		mdg__sized_give(ret_info, &own, sizeof own);
 	(void)mdg__sys_close(fd);
 	return rc;
 }

@@ -26,7 +26,7 @@ struct check {
 static void __attribute__((format(printf, 3, 4)))
 say(struct check *check, int32_t id, const char *format, ...)
 {
-	struct mdg_finding finding = { .kind = MDG_FOUND_DAMAGE, .id = id };
+	struct mdg_finding finding = { .size = sizeof finding, .kind = MDG_FOUND_DAMAGE, .id = id };
 	va_list arguments;
 	va_start(arguments, format);
 	(void)vsnprintf(finding.text, sizeof finding.text, format, arguments);

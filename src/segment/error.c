@@ -50,6 +50,7 @@ static const struct {
 	{ -EPERM, "not the caller's to do: that takes its owner, its holder, or another role" },
 	{ -EINVAL,
 	  "no such segment, an invalid argument, or nothing is under way that this belongs to" },
+	{ -E2BIG, "the options ask for something that this version does not know" },
 	{ -ENOMEM, "the memory cannot be had" },
 	{ -ENOSPC, "no space left, or a limit is reached: of segments, pages, names or a journal" },
 	{ -EMFILE, "the process has too many open files" },

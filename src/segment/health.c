@@ -43,7 +43,9 @@ static void __attribute__((format(printf, 6, 7)))
 say(struct findings *findings, uint32_t kind, bool repaired, int32_t id, int32_t pid,
     const char *format, ...)
 {
-	struct mdg_finding finding = { .kind = kind, .repaired = repaired, .id = id, .pid = pid };
+	struct mdg_finding finding = {
+		.size = sizeof finding, .kind = kind, .repaired = repaired, .id = id, .pid = pid
+	};
 	va_list arguments;
 	va_start(arguments, format);
 	(void)vsnprintf(finding.text, sizeof finding.text, format, arguments);

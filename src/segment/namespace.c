@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "platform/sized.h"
 #include "platform/epoch.h"
 #include "platform/identity.h"
 #include "segment/directory.h"
@@ -369,20 +370,21 @@ static int open_locked(struct mdg_namespace **ret_ns, const char *path,
 	return rc;
 }
 
+/* Bytes of struct mdg_namespace_options in the first release. */
+#define FIRST_OPTIONS 32u
+
 int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
                        const struct mdg_namespace_options *options)
 {
 	char path[1024], default_path[1024];
-	uint32_t flags = 0;
-	if (options != NULL) {
-		if (options->size < 2 * sizeof(uint32_t))
-			return -EINVAL;
-		flags = options->flags;
-	}
+	struct mdg_namespace_options own = { 0 };
+	int rc = options == NULL ? 0 : mdg__sized_take(&own, sizeof own, FIRST_OPTIONS, options);
+	if (rc < 0)
+		return rc;
+	uint32_t flags = own.flags;
 	if ((flags & ~(MDG_NS_EXISTING | MDG_NS_EXCL | MDG_NS_SHARED | MDG_NS_LOOK)) != 0 ||
 	    ((flags & MDG_NS_LOOK) && (flags & (MDG_NS_EXCL | MDG_NS_SHARED))))
 		return -EINVAL;
-	int rc = 0;
 	bool named = dir != NULL || mdg__caller_wish("MADANG_NAMESPACE") != NULL;
 	if (dir == NULL) {
 		rc = mdg_namespace_default_path(default_path, sizeof default_path);
@@ -395,7 +397,7 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
 	mdg__list_lock();
-	rc = open_locked(ret_ns, path, options, flags, named);
+	rc = open_locked(ret_ns, path, options != NULL ? &own : NULL, flags, named);
 	mdg__list_unlock();
 	mdg__signals_restore(&mask);
 	return rc;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "platform/sized.h"
 #include "segment/internal.h"
 
 int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
@@ -17,6 +18,8 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 	int gone = mdg__registry_glance(registry);
 	if (gone < 0)
 		return gone;
+	if (!mdg__sized_is_valid(ret_info->size))
+		return -EINVAL;
 	for (uint32_t index = *cursor; index < ready; index++) {
 		if (!mdg__index_in_use(registry, index))
 			continue;
@@ -39,6 +42,8 @@ int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__entry entry;
 	int rc = mdg__registry_glance(registry);
+	if (rc == 0 && !mdg__sized_is_valid(ret_info->size))
+		rc = -EINVAL;
 	if (rc < 0)
 		return rc;
 	rc = mdg__entry_read(ns, id, false, &entry);
@@ -56,11 +61,14 @@ int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 			at == 0 ? 0 : (uint32_t)mdg__get64(&registry->attachments[at - 1].word);
 		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
 			continue;
-		ret_info->pid = (int32_t)mdg__get32(&process->pid);
-		ret_info->uid = mdg__id_shown(registry, MDG__USER, mdg__get32(&process->uid));
-		ret_info->attached = count;
-		ret_info->same_pid_namespace =
-			mdg__get64(&process->pid_namespace) == registry->pid_namespace;
+		struct mdg_process_info own = {
+			.pid = (int32_t)mdg__get32(&process->pid),
+			.uid = mdg__id_shown(registry, MDG__USER, mdg__get32(&process->uid)),
+			.attached = count,
+			.same_pid_namespace =
+				mdg__get64(&process->pid_namespace) == registry->pid_namespace,
+		};
+		mdg__sized_give(ret_info, &own, sizeof own);
 		return 1;
 	}
 	return 0;
@@ -76,7 +84,7 @@ static uint32_t slots_taken(const struct mdg__registry *registry)
 
 static uint64_t resident_pages(struct mdg_namespace *ns)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	uint64_t bytes = 0;
 	while (mdg_segment_next(ns, &cursor, MDG_STAT_RESIDENT, &info) > 0)
@@ -99,28 +107,31 @@ static void finish_removals(struct mdg_namespace *ns)
 int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_info *ret_info)
 {
 	struct mdg__registry *registry = &ns->registry;
+	struct mdg_namespace_info own = { 0 };
 	int gone = mdg__registry_here(registry);
 	if (gone < 0)
 		return gone;
+	if (!mdg__sized_is_valid(ret_info->size))
+		return -EINVAL;
 	mdg__settings_follow(ns);
 	/* What the dead hold does not count. Does not matter if that fails. */
 	mdg__enter(ns);
 	mdg__reap_all(ns);
 	mdg__leave(ns);
 	finish_removals(ns);
-	memset(ret_info, 0, sizeof *ret_info);
 	int32_t highest = mdg__index_highest(registry);
-	ret_info->flags = registry->flags;
-	ret_info->segments_max = mdg__get32(&registry->head->shmmni);
-	ret_info->processes_max = registry->process_capacity;
-	ret_info->segments_used = mdg__get32(&registry->head->in_use);
-	ret_info->processes_used = slots_taken(registry);
-	ret_info->highest_index = highest < 0 ? 0 : highest;
-	ret_info->shmmax = mdg__get64(&registry->head->shmmax_now);
-	ret_info->shmall = mdg__get64(&registry->head->shmall_now);
-	ret_info->pages_total = mdg__get64(&registry->head->pages);
+	own.flags = registry->flags;
+	own.segments_max = mdg__get32(&registry->head->shmmni);
+	own.processes_max = registry->process_capacity;
+	own.segments_used = mdg__get32(&registry->head->in_use);
+	own.processes_used = slots_taken(registry);
+	own.highest_index = highest < 0 ? 0 : highest;
+	own.shmmax = mdg__get64(&registry->head->shmmax_now);
+	own.shmall = mdg__get64(&registry->head->shmall_now);
+	own.pages_total = mdg__get64(&registry->head->pages);
 	if (flags & MDG_INFO_RESIDENT)
-		ret_info->pages_resident = resident_pages(ns);
-	memcpy(ret_info->path, registry->path, sizeof ret_info->path);
+		own.pages_resident = resident_pages(ns);
+	memcpy(own.path, registry->path, sizeof own.path);
+	mdg__sized_give(ret_info, &own, sizeof own);
 	return 0;
 }

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "platform/sized.h"
 #include "sync/barrier.h"
 #include "sync/cell.h"
 #include "sync/gate.h"
@@ -135,8 +136,10 @@ int mdg_sync_look(const void *object, enum mdg_sync_kind kind, struct mdg_sync_s
 	struct mdg_sync_state state;
 	memset(&state, 0, sizeof state);
 	state.kind = (uint32_t)kind;
+	if (!mdg__sized_is_valid(ret_state->size))
+		return -EINVAL;
 	int rc = look(object, kind, &state);
 	if (rc == 0)
-		*ret_state = state;
+		mdg__sized_give(ret_state, &state, sizeof state);
 	return rc;
 }

@@ -26,7 +26,7 @@ static void fill_in(struct shmid_ds *ds, const struct mdg_segment_info *info)
 	ds->shm_perm.cgid = info->cgid;
 	ds->shm_perm.mode = (__typeof__(ds->shm_perm.mode))info->mode;
 	ds->shm_perm.__seq = (__typeof__(ds->shm_perm.__seq))(info->id / 32768);
-	ds->shm_segsz = (size_t)info->size;
+	ds->shm_segsz = (size_t)info->bytes;
 	ds->shm_atime = (time_t)info->atime;
 	ds->shm_dtime = (time_t)info->dtime;
 	ds->shm_ctime = (time_t)info->ctime;
@@ -37,7 +37,7 @@ static void fill_in(struct shmid_ds *ds, const struct mdg_segment_info *info)
 
 static int status(mdg_namespace *ns, int id, unsigned flags, struct shmid_ds *ds)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	int rc = mdg_segment_stat(ns, id, flags, &info);
 	if (rc < 0)
 		return rc;
@@ -54,7 +54,7 @@ static unsigned long clamped(uint64_t value, uint64_t most)
 
 static int limits(mdg_namespace *ns, struct shminfo *ret)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	int rc = mdg_namespace_info(ns, 0, &info);
 	if (rc < 0)
 		return rc;
@@ -72,7 +72,7 @@ static int limits(mdg_namespace *ns, struct shminfo *ret)
 
 static int totals(mdg_namespace *ns, struct shm_info *ret)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	int rc = mdg_namespace_info(ns, MDG_INFO_RESIDENT, &info);
 	if (rc < 0)
 		return rc;

@@ -74,7 +74,7 @@ static int put_row(int fd, const struct mdg_segment_info *info)
 	int length = snprintf(line, sizeof line,
 	                      "%10d %10d  %4o %21llu %5u %5u  %5u %5u %5u %5u %5u %10llu %10llu "
 	                      "%10llu %21llu %21llu\n",
-	                      info->key, info->id, info->mode, (unsigned long long)info->size,
+	                      info->key, info->id, info->mode, (unsigned long long)info->bytes,
 	                      (unsigned)info->cpid, (unsigned)info->lpid, info->attached, info->uid,
 	                      info->gid, info->cuid, info->cgid, (unsigned long long)info->atime,
 	                      (unsigned long long)info->dtime, (unsigned long long)info->ctime,
@@ -88,7 +88,7 @@ static int write_segments(mdg_namespace *ns, int fd)
 		"       key      shmid perms                  size  cpid  lpid nattch   uid   gid"
 		"  cuid  cgid      atime      dtime      ctime                   rss"
 		"                  swap\n";
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	int rc = put(fd, header, (int)sizeof header - 1);
 	while (rc == 0) {

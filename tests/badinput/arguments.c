@@ -61,9 +61,9 @@ static void ids(void)
 {
 	static const mdg_id none[] = { -1,   INT32_MIN, INT32_MAX, 5,         4095,
 		                       4096, 32767,     32768,     63 * 32768 };
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
-	struct mdg_process_info process;
+	struct mdg_process_info process = { .size = sizeof process };
 	void *memory = &info;
 	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
 		CHECK_CODE(-EINVAL, mdg_segment_stat(ns, none[i], 0, &info));
@@ -109,7 +109,7 @@ static void addresses(void)
 
 static void nothing_is_left(void)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	CHECK_CODE(0, mdg_namespace_info(ns, 0, &info));
 	CHECK(info.segments_used == 0);
 	CHECK(info.pages_total == 0);
@@ -121,9 +121,9 @@ static void options(void *unused)
 	static const struct {
 		uint32_t size, flags, segments, processes;
 	} wrong[] = {
-		{ 0, 0, 0, 0 },   { 4, 0, 0, 0 },      { 40, 0x8, 0, 0 },
-		{ 40, 0, 63, 0 }, { 40, 0, 32769, 0 }, { 40, 0, UINT32_MAX, 0 },
-		{ 40, 0, 0, 15 }, { 40, 0, 0, 32768 }, { 40, 0, 0, UINT32_MAX },
+		{ 0, 0, 0, 0 },   { 4, 0, 0, 0 },      { 32, 0x8, 0, 0 },
+		{ 32, 0, 63, 0 }, { 32, 0, 32769, 0 }, { 32, 0, UINT32_MAX, 0 },
+		{ 32, 0, 0, 15 }, { 32, 0, 0, 32768 }, { 32, 0, 0, UINT32_MAX },
 	};
 	(void)unused;
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {

@@ -8,6 +8,7 @@
 #include "badinput/place.h"
 
 #include "madang/channel.h"
+#include "madang/segment.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -166,9 +167,9 @@ static void changes_nothing(const struct use *use)
 static void finds_nothing(const struct use *use)
 {
 	mdg_namespace *ns = use->ns;
-	struct mdg_namespace_info all;
-	struct mdg_segment_info info;
-	struct mdg_process_info process;
+	struct mdg_namespace_info all = { .size = sizeof all };
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 	void *memory = NULL;
 	mdg_id id;

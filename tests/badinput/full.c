@@ -91,7 +91,7 @@ static void until_full(uint64_t size, unsigned how_many)
 
 static void segments(void *unused)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	mdg_id id;
 	(void)unused;
 	CHECK(own_mounts() && mount_tiny("1m"));

@@ -44,7 +44,7 @@ static bool is_gone(int rc)
 static void deleted(void *again)
 {
 	struct use use;
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	void *memory = NULL;
 	mdg_id id;
 	begin(&use);
@@ -156,7 +156,7 @@ static int see_missing(const struct mdg_finding *finding, void *context)
 static void data_deleted(void *unused)
 {
 	struct use use;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	void *memory = NULL;
 	mdg_id missing = -1;
 	char path[64];

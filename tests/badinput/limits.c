@@ -130,7 +130,7 @@ static void umask_0777(void *shared)
 	const char *path = *(bool *)shared ? in_place("shared") : in_place("private");
 	char name[256];
 	mdg_id id;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	umask(0777);
 	CHECK_CODE(0, open_flags(path, *(bool *)shared ? MDG_NS_SHARED : 0, &ns));
 	if (check_failures != 0)

@@ -53,9 +53,9 @@ static void child_uses(void *context)
 /* The calls, each right or refused for lack of descriptors. */
 static void calls_without(struct use *use)
 {
-	struct mdg_segment_info info;
-	struct mdg_namespace_info namespace;
-	struct mdg_process_info process;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info namespace = { .size = sizeof namespace };
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 	void *memory = NULL;
 	mdg_id id;
@@ -133,7 +133,7 @@ static void used_up(void *unused)
 static void closed_too(void *unused)
 {
 	struct use use;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	(void)unused;
 	begin(&use);
 	for (int fd = 3; fd < 1024; fd++)

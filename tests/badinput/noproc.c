@@ -108,7 +108,7 @@ static void removal(void)
 	CHECK_CODE(0, mdg_segment_detach(ns, again));
 	CHECK(attached_to(ns, id) == 3);
 	end(&other, SIGKILL);
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	CHECK_CODE(-EINVAL, mdg_segment_stat(ns, id, MDG_STAT_ANY, &info));
 	CHECK(access(in_place(name), F_OK) != 0);
 }
@@ -133,7 +133,7 @@ static void exec_detaches(void)
 
 static void all_of_it(void)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	check_works(ns);
 	counts();
 	removal();

@@ -170,7 +170,7 @@ static inline void check_works(mdg_namespace *ns)
 
 static inline uint32_t attached_to(mdg_namespace *ns, mdg_id id)
 {
-	struct mdg_segment_info info = { .attached = UINT32_MAX };
+	struct mdg_segment_info info = { .size = sizeof info, .attached = UINT32_MAX };
 	CHECK_CODE(0, mdg_segment_stat(ns, id, MDG_STAT_ANY, &info));
 	return info.attached;
 }

@@ -61,7 +61,7 @@ static void owner_makes(void *unused)
 
 static void check_owners(mdg_id id, unsigned mode, const char *text)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	struct stat status;
 	void *memory = NULL;
 	CHECK_CODE(0, mdg_segment_stat(ns, id, 0, &info));
@@ -97,7 +97,7 @@ static void denied_control(mdg_id id)
 
 static void other_calls(void *unused)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	void *memory = NULL;
 	mdg_id id;
 	(void)unused;

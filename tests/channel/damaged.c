@@ -170,9 +170,9 @@ static void ask_and_serve(mdg_channel *calls, mdg_channel *serves)
 
 static void look(mdg_channel *channel)
 {
-	struct mdg_channel_info info = { .name = "" };
-	struct mdg_peer peers[PEERS];
-	struct mdg_peer_event event;
+	struct mdg_channel_info info = { .size = sizeof info, .name = "" };
+	struct mdg_peer peers[PEERS] = { { .size = sizeof peers[0] } };
+	struct mdg_peer_event event = { .size = sizeof event };
 	uint32_t cursor = 0;
 	if (SAY(mdg_channel_look(channel, &info)) == 0)
 		CHECK(memchr(info.name, '\0', sizeof info.name) != NULL);

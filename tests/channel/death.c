@@ -114,7 +114,7 @@ static void is_there(mdg_channel *talks, mdg_channel *listens)
 
 static void waits_for_event(mdg_channel *talks, mdg_channel *listens)
 {
-	struct mdg_peer_event event;
+	struct mdg_peer_event event = { .size = sizeof event };
 	about_to_wait();
 	CHECK_RC(0, mdg_channel_event(talks, &event, GRACE));
 	CHECK(event.change == MDG_PEER_GONE);

@@ -9,6 +9,7 @@
 #define MADANG_TESTS_CHANNEL_HANDLES_H
 
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include "support/slowly.h"
 #include "sync/asleep.h"
@@ -150,6 +151,7 @@ static inline struct mdg_channel_info info_of(mdg_channel *channel)
 {
 	struct mdg_channel_info info;
 	memset(&info, 0xa5, sizeof info);
+	info.size = sizeof info;
 	CHECK_RC(0, mdg_channel_look(channel, &info));
 	return info;
 }

@@ -226,9 +226,9 @@ static void roles(unsigned kind)
 static void in_forked_child(void *argument)
 {
 	struct pair *pair = argument;
-	struct mdg_channel_info info;
-	struct mdg_peer peer;
-	struct mdg_peer_event event;
+	struct mdg_channel_info info = { .size = sizeof info };
+	struct mdg_peer peer = { .size = sizeof peer };
+	struct mdg_peer_event event = { .size = sizeof event };
 	for (int i = 0; i < 2; i++) {
 		mdg_channel *channel = i == 0 ? pair->talker : pair->listener;
 		all_sending_is(-EPERM, channel);

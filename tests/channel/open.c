@@ -94,13 +94,13 @@ static void open_at_once(void *argument)
 static uint64_t queue_size(void)
 {
 	struct mdg_channel_options options = options_of(MDG_QUEUE, CAPACITY);
-	struct mdg_segment_info info = { 0 };
+	struct mdg_segment_info info = { .size = sizeof info };
 	mdg_id id;
 	mdg_channel_close(enter_as("open", MDG_TALKER, &options));
 	CHECK_RC(0, mdg_segment_open(ns, "open", 0, 0, &id));
 	CHECK_RC(0, mdg_segment_stat(ns, id, 0, &info));
 	remove_channel("open");
-	return info.size;
+	return info.bytes;
 }
 
 /* Makes the segment of a queue, and dies before it has written anything there. */
@@ -321,7 +321,7 @@ struct waiter {
 static void wait_until_removed(void *argument)
 {
 	const struct waiter *waiter = argument;
-	struct mdg_peer_event event;
+	struct mdg_peer_event event = { .size = sizeof event };
 	mdg_channel *channel = enter("open", waiter->role, waiter->kind, CAPACITY);
 	unsigned char bytes[100] = { 0 };
 	int rc = 0;
@@ -391,7 +391,7 @@ static uint64_t real_ns(void)
 
 static void identity(void)
 {
-	struct mdg_channel_info first = { 0 }, info, other;
+	struct mdg_channel_info first = { 0 }, info, other = { .size = sizeof other };
 	uint64_t epoch = 0;
 	for (unsigned i = 0; i < 50; i++) {
 		uint64_t before = real_ns();
@@ -434,7 +434,7 @@ static void identity(void)
 /* Nothing is left of all this. */
 static void nothing_left(void)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	CHECK_RC(0, mdg_namespace_info(ns, 0, &info));
 	CHECK(info.segments_used == 0);
 	CHECK(unit_is_sound(ns));

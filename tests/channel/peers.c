@@ -234,7 +234,7 @@ static void look(void)
 	unsigned long long identity[2] = { 0, 0 }, epoch = 0, sequence = 0;
 	mdg_channel *looks = enter("peers", MDG_OBSERVER, kind, CAPACITY);
 	struct mdg_channel_info info = info_of(looks);
-	struct mdg_peer peers[3];
+	struct mdg_peer peers[3] = { { .size = sizeof peers[0] } };
 	CHECK(text != NULL && sscanf(text, "%llx %llx %llx %llx", &identity[0], &identity[1],
 	                             &epoch, &sequence) == 4);
 	CHECK(info.identity[0] == identity[0] && info.identity[1] == identity[1]);

@@ -55,7 +55,7 @@ static void each_to_one(void)
 static void kept(void)
 {
 	mdg_channel *talks[MANY];
-	struct mdg_peer peers[MANY + 1];
+	struct mdg_peer peers[MANY + 1] = { { .size = sizeof peers[0] } };
 	struct mdg_message message;
 	unsigned char bytes[100];
 	for (unsigned i = 0; i < MANY; i++)

@@ -7,6 +7,7 @@
 
 #include "support/check.h"
 #include "madang/channel.h"
+#include "madang/segment.h"
 
 enum { CAPACITY_MOST = 512, CHASED = 20000 };
 

@@ -543,7 +543,7 @@ static void use_it(mdg_channel *looks)
 	}
 	mdg_channel_close(talks);
 	mdg_channel_close(listens);
-	struct mdg_channel_info info = { 0 };
+	struct mdg_channel_info info = { .size = sizeof info };
 	MUST(mdg_channel_look(looks, &info) == 0);
 	MUST(info.talkers == 0 && info.listeners == 0);
 	MUST(kind->kind == MDG_TOPIC || (info.used == 0 && info.waiting == 0));
@@ -591,7 +591,10 @@ static void run(const struct kind *which_kind, uint64_t number)
 	}
 	atomic_store(&storm->rest, 1);
 	end_of(0, kind->talkers);
-	MUST(mdg_channel_look(looks, &(struct mdg_channel_info){ 0 }) == 0); /* buries the dead */
+	MUST(mdg_channel_look(
+		     looks,
+		     &(struct mdg_channel_info){ .size = sizeof(struct mdg_channel_info) }) ==
+	     0); /* buries the dead */
 	atomic_store(&storm->rest, 2);
 	end_of(kind->talkers, places());
 	if (kind->kind == MDG_STREAM || kind->kind == MDG_QUEUE) {

@@ -149,8 +149,8 @@ static void *look(void *argument)
 	mdg_channel *looks = enter_thread(MDG_OBSERVER);
 	(void)argument;
 	while (atomic_load(&talking) > 0 && check_failures == 0) {
-		struct mdg_peer peers[10];
-		struct mdg_peer_event event;
+		struct mdg_peer peers[10] = { { .size = sizeof peers[0] } };
+		struct mdg_peer_event event = { .size = sizeof event };
 		struct mdg_channel_info info = info_of(looks);
 		CHECK(info.talkers <= TALKERS && info.listeners <= LISTENERS);
 		CHECK(mdg_channel_peers(looks, peers, 10) >= 0);

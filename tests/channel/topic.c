@@ -263,7 +263,7 @@ static void missed_is_exact(void)
 		if (step % 2 != 0)
 			CHECK_RC(0, mdg_channel_release(listens[which]));
 		if (step % 50 == 0) {
-			struct mdg_peer peers[3];
+			struct mdg_peer peers[3] = { { .size = sizeof peers[0] } };
 			CHECK_RC(3, mdg_channel_peers(talks, peers, 3));
 			uint64_t sum = 0;
 			for (int i = 0; i < 3; i++)

@@ -29,7 +29,7 @@ static mdg_channel *make(unsigned role, unsigned mode)
 
 static void mode_is(unsigned mode)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	mdg_id id;
 	CHECK_RC(0, mdg_segment_open(ns, "users", 0, 0, &id));
 	CHECK_RC(0, mdg_segment_stat(ns, id, 0, &info));
@@ -38,7 +38,7 @@ static void mode_is(unsigned mode)
 
 static unsigned walked(void)
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	unsigned count = 0;
 	int rc;

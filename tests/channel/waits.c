@@ -260,7 +260,7 @@ static void errno_is_untouched(unsigned kind)
 	struct pair pair = make_pair(kind, SMALL);
 	unsigned char bytes[100] = { 0 };
 	struct mdg_message message;
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	errno = EDOM;
 	(void)mdg_channel_recv(pair.listener, bytes, 1, NULL, mdg_deadline(200000));
 	(void)mdg_channel_send(pair.talker, bytes, sizeof bytes, 0);

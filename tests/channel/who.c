@@ -11,7 +11,7 @@ static _Atomic uint32_t *word;
 
 static struct mdg_peer peer_of(mdg_channel *channel, unsigned role, unsigned which)
 {
-	struct mdg_peer peers[16];
+	struct mdg_peer peers[16] = { { .size = sizeof peers[0] } };
 	int count = mdg_channel_peers(channel, peers, 16);
 	CHECK(count >= 0 && count <= 16);
 	for (int i = 0; i < count; i++)
@@ -26,7 +26,7 @@ static struct mdg_peer peer_of(mdg_channel *channel, unsigned role, unsigned whi
 static void figures(unsigned kind)
 {
 	struct mdg_channel_options options = options_of(kind, CAPACITY);
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	mdg_id id = -1;
 	options.peers = 9;
 	mdg_channel *talks = enter_as("who", MDG_TALKER, &options);
@@ -109,7 +109,8 @@ static void peers(void)
 	CHECK_RC(0, mdg_channel_peers(looks, NULL, 0));
 	int64_t before = (int64_t)time(NULL);
 	pid_t pid = one_stays(MDG_LISTENER, 0, 1);
-	struct mdg_peer peer = peer_of(looks, MDG_LISTENER, 0), two[2];
+	struct mdg_peer peer = peer_of(looks, MDG_LISTENER, 0);
+	struct mdg_peer two[2] = { { .size = sizeof two[0] } };
 	CHECK(peer.pid == (int32_t)pid && peer.alive == 1 && peer.holds == 0);
 	CHECK(peer.count == 0 && peer.lag == 0 && peer.missed == 0);
 	CHECK(peer.since >= before && peer.since <= (int64_t)time(NULL));
@@ -150,7 +151,7 @@ static void peers(void)
 
 static struct mdg_peer_event next_event(mdg_channel *channel)
 {
-	struct mdg_peer_event event = { 0 };
+	struct mdg_peer_event event = { .size = sizeof event };
 	CHECK_RC(0, mdg_channel_event(channel, &event, GRACE));
 	return event;
 }
@@ -168,7 +169,7 @@ static void wait_for_event(void *argument)
 static void events(void)
 {
 	mdg_channel *looks = enter("who", MDG_OBSERVER, MDG_QUEUE, CAPACITY);
-	struct mdg_peer_event event = { .change = 4711 };
+	struct mdg_peer_event event = { .size = sizeof event, .change = 4711 };
 	uint64_t deadline = mdg_deadline(1000000);
 	CHECK_RC(-EAGAIN, mdg_channel_event(looks, &event, 0));
 	CHECK_RC(-ETIMEDOUT, mdg_channel_event(looks, &event, deadline));
@@ -187,7 +188,11 @@ static void events(void)
 	mdg_channel_close(other); /* an observer does not count */
 	pid_t pid = one_stays(MDG_LISTENER, 0, 0);
 	killed(pid);
-	CHECK_RC(0, mdg_channel_look(looks, &(struct mdg_channel_info){ 0 })); /* finds the dead */
+	CHECK_RC(0,
+	         mdg_channel_look(
+			 looks,
+			 &(struct mdg_channel_info){
+				 .size = sizeof(struct mdg_channel_info) })); /* finds the dead */
 	mdg_channel_close(talks);
 	static const uint32_t change[] = { MDG_PEER_CAME, MDG_PEER_GONE, MDG_PEER_LEFT };
 	for (unsigned i = 0; i < 3; i++) {
@@ -237,7 +242,7 @@ static void event_of_death(void)
 
 static unsigned walk(unsigned kinds[MDG_CALL + 1])
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	unsigned count = 0;
 	int rc;

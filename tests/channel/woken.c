@@ -73,7 +73,7 @@ static void waits_for_refusal(mdg_channel *talks, mdg_channel *listens)
 
 static void waits_for_event(mdg_channel *talks, mdg_channel *listens)
 {
-	struct mdg_peer_event event;
+	struct mdg_peer_event event = { .size = sizeof event };
 	mdg_channel *looks = enter("woken", MDG_OBSERVER, 0, 0);
 	(void)talks;
 	(void)listens;

@@ -7,6 +7,7 @@
  */
 #include <fcntl.h>
 #include <madang/channel.h>
+#include <madang/segment.h>
 #include <madang/sync.h>
 #include <poll.h>
 #include <pthread.h>
@@ -290,7 +291,7 @@ static void channels(struct work *work)
 static void shared(struct work *work)
 {
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_SHARED };
-	struct mdg_segment_info info = { 0 };
+	struct mdg_segment_info info = { .size = sizeof info };
 	char path[sizeof work->given + 8];
 	mdg_namespace *many = NULL;
 	void *memory;

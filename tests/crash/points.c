@@ -171,7 +171,7 @@ static int do_it_again(const struct world *world, void *argument)
 static int work_beside(const struct world *world, void *argument)
 {
 	const struct scenario *scenario = argument;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	mdg_id id;
 	desk->steps = 0;

@@ -190,14 +190,14 @@ static int do_fork(struct scene *scene)
 
 static int ask_for_totals(struct scene *scene)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	return mdg_namespace_info(scene->ns, 0, &info);
 }
 
 /* Looks at one segment: reaps those who died with it. */
 static int ask_for_one(struct scene *scene)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	return mdg_segment_stat(scene->ns, scene->world->held, 0, &info);
 }
 

@@ -185,7 +185,7 @@ static void detach(struct worker *worker)
 static void change(struct worker *worker)
 {
 	mdg_id id = find(worker);
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	int rc = 0;
 	if (id < 0)
 		return;
@@ -221,8 +221,8 @@ static int judge(const struct mdg_finding *finding, void *unused)
 
 static void look(struct worker *worker)
 {
-	struct mdg_segment_info info;
-	struct mdg_namespace_info totals;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info totals = { .size = sizeof totals };
 	uint32_t cursor = 0;
 	int rc = 0;
 	switch (below(&worker->random, 8)) {
@@ -465,8 +465,8 @@ static uint32_t count_held(int32_t id)
 static void check_counts(void *argument)
 {
 	mdg_namespace *ns;
-	struct mdg_segment_info info;
-	struct mdg_namespace_info totals;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info totals = { .size = sizeof totals };
 	uint32_t cursor = 0, listed = 0, held = 0, attached = 0;
 	(void)argument;
 	CHECK(mdg_namespace_open(&ns, directory, NULL) == 0);
@@ -498,8 +498,8 @@ static int no_finding(const struct mdg_finding *finding, void *unused)
 static void remove_all(void *argument)
 {
 	mdg_namespace *ns;
-	struct mdg_segment_info info;
-	struct mdg_namespace_info totals;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info totals = { .size = sizeof totals };
 	uint32_t cursor = 0;
 	(void)argument;
 	CHECK(mdg_namespace_open(&ns, directory, NULL) == 0);

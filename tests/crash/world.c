@@ -215,7 +215,7 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 	seen->attached = info->attached;
 	seen->uid = info->uid;
 	seen->gid = info->gid;
-	seen->size = info->size;
+	seen->size = info->bytes;
 	snprintf(seen->name, sizeof(seen->name), "%s", info->name); /* zeros to the end */
 	if (info->key != 0)
 		(void)mdg_segment_get(ns, info->key, 0, 0, &id);
@@ -244,8 +244,8 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 
 void world_look(const struct world *world, mdg_namespace *ns, uint32_t own)
 {
-	struct mdg_segment_info segment;
-	struct mdg_namespace_info info;
+	struct mdg_segment_info segment = { .size = sizeof segment };
+	struct mdg_namespace_info info = { .size = sizeof info };
 	struct state *state = &desk->state;
 	uint32_t cursor = 0;
 	uint64_t pages = 0;
@@ -257,7 +257,7 @@ void world_look(const struct world *world, mdg_namespace *ns, uint32_t own)
 	state->pages = info.pages_total;
 	state->processes = info.processes_used - own;
 	while ((rc = mdg_segment_next(ns, &cursor, 0, &segment)) > 0) {
-		pages += (segment.size + 4095) / 4096;
+		pages += (segment.bytes + 4095) / 4096;
 		if (state->segments < STATE_SEGMENTS)
 			look_at(world, ns, &segment, &state->segment[state->segments++]);
 	}

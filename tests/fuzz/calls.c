@@ -120,9 +120,9 @@ void call_forget_all(void)
 
 static void look(struct caller *caller, mdg_namespace *ns)
 {
-	struct mdg_namespace_info info;
-	struct mdg_segment_info segment;
-	struct mdg_process_info process;
+	struct mdg_namespace_info info = { .size = sizeof info };
+	struct mdg_segment_info segment = { .size = sizeof segment };
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 	mdg_id id;
 	for (int i = 0; i < SCENE_SEGMENTS; i++) {
@@ -156,19 +156,19 @@ static void look(struct caller *caller, mdg_namespace *ns)
 static void use(struct caller *caller, mdg_namespace *ns, mdg_id id, volatile char *memory,
                 bool writable)
 {
-	struct mdg_segment_info info = { .size = 1 };
+	struct mdg_segment_info info = { .size = sizeof info, .bytes = 1 };
 	if (!caller->quiet ||
 	    CALL("mdg_segment_stat of attached", mdg_segment_stat(ns, id, MDG_STAT_ANY, &info)) < 0)
-		info.size = 1;
+		info.bytes = 1;
 	if (memory == NULL) {
 		fprintf(stderr, "attached, but nowhere\n");
 		give_up(caller, EXIT_WRONG);
 		return; /* cppcheck knows no _Noreturn */
 	}
 	atomic_store(&caller->progress->call, "use of attached memory");
-	char byte = (char)(memory[0] ^ memory[info.size - 1]);
+	char byte = (char)(memory[0] ^ memory[info.bytes - 1]);
 	if (writable)
-		memory[info.size - 1] = byte;
+		memory[info.bytes - 1] = byte;
 }
 
 static void attach(struct caller *caller, mdg_namespace *ns, void *kept[SCENE_SEGMENTS])

@@ -153,8 +153,8 @@ static void make_file(const uint8_t *data, size_t size)
 
 static void look(mdg_namespace *ns)
 {
-	struct mdg_namespace_info info;
-	struct mdg_segment_info segment;
+	struct mdg_namespace_info info = { .size = sizeof info };
+	struct mdg_segment_info segment = { .size = sizeof segment };
 	uint32_t cursor = 0;
 	mdg_id id;
 	void *memory;

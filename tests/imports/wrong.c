@@ -24,6 +24,7 @@
 
 #ifndef WRONG_PLAIN
 #include <madang/channel.h>
+#include <madang/segment.h>
 #include <madang/sync.h>
 #endif
 

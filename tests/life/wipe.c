@@ -26,6 +26,7 @@
 
 #ifndef WIPE_PLAIN
 #include <madang/channel.h>
+#include <madang/segment.h>
 #include <madang/sync.h>
 
 static mdg_namespace *ns;

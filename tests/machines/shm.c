@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <ftw.h>
 #include <madang/channel.h>
+#include <madang/segment.h>
 #include <madang/sync.h>
 #include <pthread.h>
 #include <stdint.h>

@@ -8,6 +8,7 @@
  * libraries of an installation, not Madang.
  */
 #include <madang/channel.h>
+#include <madang/segment.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -20,14 +21,14 @@ static int failed(const char *what, int rc)
 
 static int round_trip(mdg_namespace *ns, mdg_id id)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	void *memory;
 	int rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
 	if (rc != 0)
 		return failed("attach", rc);
 	strcpy(memory, "hello");
 	rc = mdg_segment_stat(ns, id, 0, &info);
-	if (rc != 0 || info.attached != 1 || info.size != 4096)
+	if (rc != 0 || info.attached != 1 || info.bytes != 4096)
 		return failed("stat", rc);
 	rc = mdg_segment_detach(ns, memory);
 	if (rc != 0)

@@ -365,7 +365,7 @@ static void come_twice(void *unused)
  * seem to sleep on. */
 static void asleep(pid_t pid)
 {
-	struct mdg_sync_state state = { 0 };
+	struct mdg_sync_state state = { .size = sizeof state };
 	bool found = false;
 	for (uint64_t end = GRACE; !found && now_ns() < end; nap_ms(1)) {
 		CHECK(mdg_sync_look(&box->barrier, MDG_SYNC_MUTEX, &state) == 0);

@@ -27,6 +27,7 @@ static struct mdg_sync_state look(const void *object, enum mdg_sync_kind kind)
 {
 	struct mdg_sync_state state;
 	memset(&state, 0xa5, sizeof state);
+	state.size = sizeof state;
 	CHECK(mdg_sync_look(object, kind, &state) == 0);
 	CHECK(state.kind == (uint32_t)kind);
 	return state;
@@ -322,7 +323,7 @@ static void noise(void)
 {
 	enum { ROUNDS = 2000 };
 	static mdg_rwlock object; /* the largest */
-	struct mdg_sync_state state;
+	struct mdg_sync_state state = { .size = sizeof state };
 	uint64_t random = UINT64_C(0x9e3779b97f4a7c15);
 	CHECK(mdg_sync_look(&object, (enum mdg_sync_kind)0, &state) == -EINVAL);
 	CHECK(mdg_sync_look(&object, (enum mdg_sync_kind)(MDG_SYNC_TXN + 1), &state) == -EINVAL);

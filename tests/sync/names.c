@@ -4,6 +4,7 @@
  * is full, hostile, cut short; deaths while naming; and what a longer data file must not change.
  * What the objects themselves show is in look.c.
  */
+#include <madang/names.h>
 #include "shared.h"
 
 #include <fcntl.h>
@@ -46,7 +47,7 @@ static off_t file_size(void)
 /* How many names there are; -1: the walk failed. The last that is called `text` is in `ret`. */
 static int walk(mdg_id id, const char *text, struct mdg_name_info *ret)
 {
-	struct mdg_name_info entry;
+	struct mdg_name_info entry = { .size = sizeof entry };
 	uint32_t cursor = 0;
 	int count = 0, rc;
 	while ((rc = mdg_names_next(ns, id, &cursor, &entry)) > 0) {
@@ -63,7 +64,7 @@ static int walk(mdg_id id, const char *text, struct mdg_name_info *ret)
 
 static bool is_called(mdg_id id, const char *text, enum mdg_sync_kind kind, uint64_t offset)
 {
-	struct mdg_name_info entry = { 0 };
+	struct mdg_name_info entry = { .size = sizeof entry };
 	walk(id, text, &entry);
 	return strcmp(entry.name, text) == 0 && entry.state.kind == (uint32_t)kind &&
 	       entry.offset == offset;
@@ -97,7 +98,7 @@ static void given_and_changed(void)
 	CHECK(walk(id, NULL, NULL) == 2);
 	CHECK_RC(0, mdg_segment_remove(ns, id));
 	uint32_t cursor = 0;
-	struct mdg_name_info entry;
+	struct mdg_name_info entry = { .size = sizeof entry };
 	CHECK_RC(-EINVAL, mdg_names_next(ns, id, &cursor, &entry));
 }
 
@@ -153,9 +154,9 @@ static void full(void)
 
 static void is_unchanged(mdg_id id, uint64_t resident)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	CHECK_RC(0, mdg_segment_stat(ns, id, MDG_STAT_RESIDENT, &info));
-	CHECK(info.size == SIZE && info.resident == resident);
+	CHECK(info.bytes == SIZE && info.resident == resident);
 	CHECK(unit_is_sound(ns));
 }
 
@@ -163,7 +164,7 @@ static void segment_stays_as_it_was(void)
 {
 	mdg_id id = make(SIZE, 0);
 	unsigned char *at = attach(id, 0);
-	struct mdg_name_info entry = { 0 };
+	struct mdg_name_info entry = { .size = sizeof entry };
 	is_unchanged(id, SIZE);
 	CHECK_RC(0, mdg_names_set(ns, at, MDG_SYNC_MUTEX, "name"));
 	is_unchanged(id, SIZE);
@@ -206,7 +207,7 @@ static void as_nobody(void *argument)
 	mdg_id *ids = argument; /* one that may only be read, one that may not even that */
 	struct mdg_namespace_options options = unit_options(MDG_NS_EXISTING);
 	uint32_t cursor = 0;
-	struct mdg_name_info entry;
+	struct mdg_name_info entry = { .size = sizeof entry };
 	mdg_namespace *shared;
 	char directory[UNIT_PATH];
 	CHECK(setgid(65534) == 0 && setuid(65534) == 0);
@@ -395,7 +396,7 @@ static int name_one(void *argument)
 static bool killed_while_naming(struct naming *naming, unsigned points)
 {
 	struct victim victim = { 0 };
-	struct mdg_name_info entry = { 0 };
+	struct mdg_name_info entry = { .size = sizeof entry };
 	naming->id = make(SIZE, 0);
 	unsigned char *at = attach(naming->id, 0);
 	CHECK_RC(0, mdg_names_set(ns, at + 128, MDG_SYNC_ONCE, "beside"));

@@ -183,7 +183,7 @@ static pid_t start_in(void (*f)(void *))
 /* Until so many of the living are asleep, or about to be; a rwlock begins as a mutex does. */
 static void asleep(uint32_t count)
 {
-	struct mdg_sync_state state;
+	struct mdg_sync_state state = { .size = sizeof state };
 	uint64_t end = GRACE;
 	uint32_t found = 0;
 	while (found < count && now_ns() < end) {

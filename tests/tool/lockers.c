@@ -21,6 +21,7 @@
 #include "support/datafile.h"
 
 #include <fcntl.h>
+#include <madang/names.h>
 #include <madang/segment.h>
 #include <signal.h>
 
@@ -87,7 +88,7 @@ static void until_waiting(uint32_t wanted)
 	uint32_t found = 0;
 	for (uint64_t end = GRACE; found != wanted && now_ns() < end; nap_ms(1)) {
 		const mdg_id ids[2] = { id, more_id };
-		struct mdg_name_info entry;
+		struct mdg_name_info entry = { .size = sizeof entry };
 		found = 0;
 		for (int i = 0; i < 2; i++) {
 			uint32_t cursor = 0;

@@ -87,7 +87,7 @@ struct step {
 /* Every segment is the caller's own, in his own numbers, and can be used. */
 static unsigned count_own(mdg_namespace *ns, bool mapped)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	unsigned count = 0;
 	void *memory;
@@ -120,7 +120,7 @@ static void take(void *step_pointer)
 	char path[1024];
 	mdg_namespace *ns;
 	mdg_id id;
-	struct mdg_process_info process;
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 	void *memory;
 	if (!CHECK(step->become()))

@@ -8,6 +8,7 @@
 #include "unit.h"
 
 #include "madang/channel.h"
+#include "madang/segment.h"
 #include "madang/sync.h"
 
 static bool says(int code, const char *word)

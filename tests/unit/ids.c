@@ -93,7 +93,7 @@ static void like_the_model(void)
 
 static bool is_stale(mdg_id id)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	void *memory;
 	return mdg_segment_stat(ns, id, MDG_STAT_ANY, &info) == -EINVAL &&
 	       mdg_segment_attach(ns, id, NULL, 0, &memory) == -EINVAL &&
@@ -180,7 +180,7 @@ static void thousands(void)
 		                    : mdg_segment_open(ns, name, 0, 0, &id);
 		CHECK(rc == 0 && id == ids[i]);
 	}
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	CHECK_RC(0, mdg_namespace_info(ns, 0, &info));
 	CHECK(info.segments_used == AT_ONCE && info.pages_total == AT_ONCE &&
 	      info.highest_index == AT_ONCE - 1);

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 
 #include "madang/channel.h"
+#include "madang/names.h"
+#include "madang/segment.h"
 #include "registry/layout.h"
 #include "support/userns.h"
 
@@ -144,9 +146,9 @@ static int say_finding(const struct mdg_finding *finding, void *context)
 
 static void look_at_segments(mdg_namespace *ns)
 {
-	struct mdg_segment_info info;
-	struct mdg_process_info process;
-	struct mdg_namespace_info whole;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_process_info process = { .size = sizeof process };
+	struct mdg_namespace_info whole = { .size = sizeof whole };
 	uint32_t cursor = 0, removed = 0, count = 0, processes = 0;
 	while (mdg_segment_next(ns, &cursor, MDG_STAT_RESIDENT | MDG_STAT_CREATOR, &info) > 0) {
 		CHECK(info.uid == USER && info.cuid == USER && info.gid == USER);
@@ -167,7 +169,7 @@ static void look_at_segments(mdg_namespace *ns)
 
 static void look_at_more(mdg_namespace *ns)
 {
-	struct mdg_channel_info channel;
+	struct mdg_channel_info channel = { .size = sizeof channel };
 	struct mdg_name_info *none = NULL;
 	uint32_t cursor = 0;
 	int findings = 0;
@@ -266,8 +268,8 @@ static void look_at_trap(void *unused)
 {
 	(void)unused;
 	mdg_namespace *ns;
-	struct mdg_segment_info info;
-	struct mdg_name_info entry;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_name_info entry = { .size = sizeof entry };
 	uint32_t cursor = 0, in_segment = 0;
 	int rc = open_look(&ns, directory);
 	if (rc != 0)

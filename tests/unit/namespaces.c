@@ -14,6 +14,7 @@ static struct mdg_namespace_info info_of(mdg_namespace *ns)
 {
 	struct mdg_namespace_info info;
 	memset(&info, 0xa5, sizeof info);
+	info.size = sizeof info;
 	CHECK_RC(0, mdg_namespace_info(ns, 0, &info));
 	return info;
 }
@@ -94,8 +95,7 @@ static void options_and_limits(void)
 	struct mdg_namespace_info most = info_of(unit_open("most", &options));
 	CHECK(most.segments_max == 32768 && most.processes_max == 32767);
 
-	/* An older program's structure is shorter, and what it lacks is default. */
-	options.size = 3 * sizeof(uint32_t);
+	options = unit_options(0);
 	options.segments = 100;
 	struct mdg_namespace_info older = info_of(unit_open("older", &options));
 	CHECK(older.segments_max == 100 && older.processes_max == 4096 && older.shmall != 10);
@@ -259,7 +259,7 @@ static void in_one_process(void)
 	CHECK_RC(0, mdg_segment_create(one, "same", 100, 0600, 0, &first));
 	CHECK_RC(-ENOENT, mdg_segment_open(other, "same", 0, 0600, &found));
 	CHECK_RC(0, mdg_segment_create(other, "same", 200, 0600, 0, &second));
-	CHECK(unit_stat(one, first).size == 100 && unit_stat(other, second).size == 200);
+	CHECK(unit_stat(one, first).bytes == 100 && unit_stat(other, second).bytes == 200);
 
 	void *a, *b;
 	CHECK_RC(0, mdg_segment_attach(one, first, NULL, 0, &a));

@@ -41,7 +41,7 @@ static void fail(int rc)
 
 static void use(mdg_id id, int round)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	void *memory;
 	for (volatile int i = 0; i < round % 64 * 16; i++)
 		;
@@ -75,7 +75,7 @@ static void attacher(void)
 
 static void remove_meanwhile(int round)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	mdg_id id = -1;
 	int *memory = NULL;
 	void *mapped = NULL;

@@ -68,7 +68,7 @@ static bool is_whole(const struct scene *scene, int i)
 	               : mdg_segment_open(scene->ns, name, 5000, 0600, &id);
 	bool whole = CHECK_RC(0, rc) && CHECK(id == scene->ids[i]);
 	struct mdg_segment_info info = unit_stat(scene->ns, id);
-	whole = CHECK(info.attached == (i < HEALTHY - 2 ? 1 : 0) && info.size == 5000) && whole;
+	whole = CHECK(info.attached == (i < HEALTHY - 2 ? 1 : 0) && info.bytes == 5000) && whole;
 	if (!CHECK_RC(0, mdg_segment_attach(scene->ns, id, NULL, 0, &memory)))
 		return false;
 	const unsigned char *bytes = memory;
@@ -87,7 +87,7 @@ static void use_it_up(struct scene *scene)
 			CHECK_RC(0, mdg_segment_detach(scene->ns, scene->memory[i]));
 		CHECK_RC(0, mdg_segment_remove(scene->ns, scene->ids[i]));
 	}
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	while (mdg_segment_next(scene->ns, &cursor, 0, &info) == 1)
 		CHECK_RC(0, mdg_segment_remove(scene->ns, info.id));
@@ -95,7 +95,7 @@ static void use_it_up(struct scene *scene)
 		CHECK_RC(0, mdg_segment_create(scene->ns, "again", 1, 0600, 0, &id));
 		CHECK_RC(0, mdg_segment_remove(scene->ns, id));
 	}
-	struct mdg_namespace_info all;
+	struct mdg_namespace_info all = { .size = sizeof all };
 	CHECK_RC(0, mdg_namespace_info(scene->ns, 0, &all));
 	CHECK(all.segments_used == 0 && all.pages_total == 0);
 	unit_is_sound(scene->ns);

@@ -148,7 +148,7 @@ static void sizes_and_modes(void)
 	create("s", UINT64_C(1) << 62, 0600, 0, -ENOMEM);
 	find("s", 0, 0, -ENOENT); /* nothing of it is left */
 	mdg_id id = create("s", page + 1, 07642, 0, 0);
-	CHECK(unit_stat(ns, id).mode == 0642 && unit_stat(ns, id).size == page + 1);
+	CHECK(unit_stat(ns, id).mode == 0642 && unit_stat(ns, id).bytes == page + 1);
 	CHECK(find("s", page + 1, 0, 0) == id);
 	find("s", page + 2, 0, -EINVAL);
 	destroy(id);
@@ -160,7 +160,7 @@ static void sizes_and_modes(void)
 	destroy(id);
 
 	uint64_t reserved, sparse;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	id = create("r", 64 * page, 0600, 0, 0);
 	CHECK_RC(0, mdg_segment_stat(ns, id, MDG_STAT_RESIDENT, &info));
 	reserved = info.resident;
@@ -244,11 +244,12 @@ static void attaching(void)
 
 static void looking(void)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	unsigned char untouched[sizeof info];
 	mdg_id id = create("looked at", 10, 0000, 0, 0);
 	memset(&info, 0x3c, sizeof info);
-	memset(untouched, 0x3c, sizeof untouched);
+	info.size = sizeof info;
+	memcpy(untouched, &info, sizeof untouched);
 	errno = 4242;
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, -1, 0, &info));
 	CHECK_RC(-EINVAL, mdg_segment_stat(ns, id + 32768, 0, &info));
@@ -276,7 +277,7 @@ static void make_and_end(void *arg)
 
 static void creators(void)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	char name[] = "of a dead process";
 	CHECK(in_child(make_and_end, name));
 	mdg_id id = find(name, 0, 0, 0);
@@ -290,14 +291,14 @@ static void creators(void)
 static void changing(void)
 {
 	mdg_id id = create("changed", 10, 0600, 0, 0);
-	struct mdg_segment_info before = unit_stat(ns, id), info;
+	struct mdg_segment_info before = unit_stat(ns, id), info = { .size = sizeof info };
 	CHECK_RC(-EINVAL, mdg_segment_set(ns, id + 32768, 1, 1, 0));
 	CHECK_RC(-EINVAL, mdg_segment_set(ns, id, UINT32_MAX, 1, 0));
 	CHECK_RC(-EINVAL, mdg_segment_set(ns, id, 1, UINT32_MAX, 0));
 	CHECK_RC(0, mdg_segment_set(ns, id, 1234, 5678, 07751));
 	CHECK_RC(0, mdg_segment_stat(ns, id, MDG_STAT_ANY, &info));
 	CHECK(info.uid == 1234 && info.gid == 5678 && info.mode == 0751);
-	CHECK(info.cuid == before.cuid && info.cgid == before.cgid && info.size == before.size &&
+	CHECK(info.cuid == before.cuid && info.cgid == before.cgid && info.bytes == before.bytes &&
 	      info.ctime >= before.ctime && info.atime == 0 && info.lpid == 0);
 	CHECK(strcmp(info.name, "changed") == 0);
 
@@ -337,7 +338,7 @@ int main(void)
 	looking();
 	creators();
 	changing();
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	CHECK_RC(0, mdg_namespace_info(ns, 0, &info));
 	CHECK(info.segments_used == 0 && info.pages_total == 0);
 	unit_is_sound(ns);

@@ -66,7 +66,7 @@ static void use_memory(mdg_id id)
 	if (rc != 0)
 		return;
 	/* Attached means there, whatever the others do. */
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	atomic_fetch_add((atomic_uint *)memory, 1);
 	rc = mdg_segment_stat(ns, id, MDG_STAT_ANY, &info);
 	if (rc != 0)
@@ -81,13 +81,13 @@ static void use_memory(mdg_id id)
 
 static void look_around(mdg_id id)
 {
-	struct mdg_segment_info info;
-	struct mdg_process_info process;
-	struct mdg_namespace_info all;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_process_info process = { .size = sizeof process };
+	struct mdg_namespace_info all = { .size = sizeof all };
 	uint32_t cursor = 0;
 	int rc;
 	while ((rc = mdg_segment_next(ns, &cursor, MDG_STAT_CREATOR, &info)) == 1)
-		EXPECT(info.size >= 1 && info.size <= 3 * page);
+		EXPECT(info.bytes >= 1 && info.bytes <= 3 * page);
 	EXPECT(rc == 0);
 	cursor = 0;
 	while ((rc = mdg_segment_next_process(ns, id, &cursor, &process)) == 1)
@@ -171,8 +171,8 @@ static void join(const pthread_t *threads)
 /* Nothing is attached, nothing wrong, and after removal nothing there. */
 static void settle(void)
 {
-	struct mdg_segment_info info;
-	struct mdg_namespace_info all;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info all = { .size = sizeof all };
 	uint32_t cursor = 0;
 	while (mdg_segment_next(ns, &cursor, 0, &info) == 1) {
 		CHECK(info.attached == 0 && (info.mode & MDG_MODE_REMOVED) == 0);
@@ -260,7 +260,7 @@ static void cancel(void)
 /* In the child: the parent's threads are gone, the attachments are there. */
 static int child(mdg_id id, void *memory)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	struct worker worker = { (uint64_t)getpid(), 5 };
 	atomic_store(&failures, 0); /* those before are the parent's */
 	if (mdg_segment_stat(ns, id, 0, &info) != 0 || info.attached < 1)
@@ -280,7 +280,7 @@ static void *work_and_fork(void *arg)
 	EXPECT(mdg_segment_create(ns, NULL, page, 0600, 0, &id) == 0);
 	EXPECT(mdg_segment_attach(ns, id, NULL, 0, &memory) == 0);
 	for (int i = 0; i < FORKS; i++) {
-		struct mdg_segment_info info;
+		struct mdg_segment_info info = { .size = sizeof info };
 		int status = -1;
 		work_once(worker);
 		pid_t pid = fork();

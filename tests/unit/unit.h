@@ -68,12 +68,14 @@ static inline struct mdg_segment_info unit_stat(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg_segment_info info;
 	memset(&info, 0xa5, sizeof info);
+	info.size = sizeof info;
 	CHECK_RC(0, mdg_segment_stat(ns, id, 0, &info));
 	return info;
 }
 
 static inline int unit_found(const struct mdg_finding *finding, void *context)
 {
+	CHECK(finding->size == sizeof *finding);
 	if (finding->kind == MDG_FOUND_DEAD_SLOT)
 		return 0; /* nobody has had a reason to notice yet */
 	fprintf(stderr, "%s\n", finding->text);

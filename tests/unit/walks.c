@@ -21,6 +21,7 @@ static int walk(unsigned flags, struct mdg_segment_info *list, int room)
 	int count = 0, rc;
 	struct mdg_segment_info info;
 	memset(&info, 0xa5, sizeof info);
+	info.size = sizeof info;
 	errno = 4242;
 	while ((rc = mdg_segment_next(ns, &cursor, flags, &info)) == 1) {
 		if (count < room)
@@ -47,7 +48,7 @@ static void segments(void)
 	CHECK(walk(0, list, COUNT) == COUNT); /* of which none may be read */
 	for (int i = 0; i < COUNT; i++) {
 		CHECK(i == 0 || list[i].id % 32768 > list[i - 1].id % 32768);
-		CHECK(list[i].id == ids[i] && list[i].size == (uint64_t)i + 1 &&
+		CHECK(list[i].id == ids[i] && list[i].bytes == (uint64_t)i + 1 &&
 		      list[i].resident == 0 && list[i].creator_alive == 0);
 	}
 	CHECK(walk(MDG_STAT_RESIDENT | MDG_STAT_CREATOR, list, COUNT) == COUNT);
@@ -67,7 +68,7 @@ static void segments(void)
 
 	/* Each step removes the one it stands on and the one after it. */
 	uint32_t cursor = 0;
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	int seen = 0;
 	while (mdg_segment_next(ns, &cursor, 0, &info) == 1) {
 		seen++;
@@ -113,10 +114,11 @@ static pid_t start_holder(struct hold *hold, int times)
 static int list_processes(mdg_id id, const pid_t *pids, int *attached)
 {
 	uint32_t cursor = 0;
-	struct mdg_process_info info;
+	struct mdg_process_info info = { .size = sizeof info };
 	int count = 0;
 	memset(attached, 0, PROCESSES * sizeof attached[0]);
 	memset(&info, 0xa5, sizeof info);
+	info.size = sizeof info;
 	while (mdg_segment_next_process(ns, id, &cursor, &info) == 1) {
 		int i = 0;
 		while (i < PROCESSES && pids[i] != info.pid)
@@ -134,7 +136,7 @@ static void processes(void)
 	pid_t pids[PROCESSES];
 	int attached[PROCESSES];
 	struct hold hold;
-	struct mdg_process_info info;
+	struct mdg_process_info info = { .size = sizeof info };
 	uint32_t cursor = 0, sum = 0;
 	mdg_id other;
 	CHECK_RC(0, mdg_segment_create(ns, "held", 1, 0600, 0, &hold.id));
@@ -154,7 +156,7 @@ static void processes(void)
 	for (int i = 0; i < PROCESSES; i++)
 		CHECK(attached[i] == i % 3 + 1);
 	CHECK(list_processes(other, pids, attached) == 0);
-	struct mdg_namespace_info all;
+	struct mdg_namespace_info all = { .size = sizeof all };
 	CHECK_RC(0, mdg_namespace_info(ns, 0, &all));
 	CHECK(all.processes_used >= PROCESSES && all.processes_used <= PROCESSES + 1);
 
@@ -181,7 +183,7 @@ static void processes(void)
 
 static void totals(void)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	mdg_id a, b;
 	CHECK_RC(0, mdg_segment_create(ns, NULL, 1, 0600, 0, &a));

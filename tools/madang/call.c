@@ -146,7 +146,7 @@ static int print_reply(const struct mdg_message *reply)
 
 static bool is_served(struct call *call)
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	return call->channel.handle != NULL && mdg_channel_look(call->channel.handle, &info) == 0 &&
 	       info.listeners > 0;
 }
@@ -200,6 +200,7 @@ static int run(struct call *call)
 		channel_complain_open(rc, call->channel.ns, &call->request, MDG_TALKER);
 		return TOOL_TROUBLE;
 	}
+	call->channel.info.size = sizeof call->channel.info;
 	if (rc == 0)
 		rc = mdg_channel_look(call->channel.handle, &call->channel.info);
 	if (rc == 0)

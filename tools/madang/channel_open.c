@@ -67,7 +67,7 @@ static void complain_unlike(int code, const struct mdg_channel_info *info,
 static void complain_busy(mdg_channel *observer, const struct channel_request *request,
                           unsigned role)
 {
-	struct mdg_peer peers[8];
+	struct mdg_peer peers[8] = { { .size = sizeof peers[0] } };
 	const char *word = role == MDG_TALKER ? "talker" : "listener";
 	int count = observer != NULL ? mdg_channel_peers(observer, peers, 8) : 0;
 
@@ -113,10 +113,9 @@ void channel_complain_open(int code, mdg_namespace *ns, const struct channel_req
                            unsigned role)
 {
 	struct mdg_channel_options look = { .size = sizeof look, .flags = MDG_CHANNEL_EXISTING };
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	mdg_channel *observer = NULL;
 
-	memset(&info, 0, sizeof info);
 	if (mdg_channel_open(&observer, ns, request->name, MDG_OBSERVER, &look) != 0)
 		observer = NULL;
 	if (observer != NULL)
@@ -205,6 +204,7 @@ int channel_enter(struct channel *channel, const struct channel_request *request
 		channel_leave(channel);
 		return TOOL_TROUBLE;
 	}
+	channel->info.size = sizeof channel->info;
 	rc = mdg_channel_look(channel->handle, &channel->info);
 	if (rc != 0)
 		channel_complain(rc, request, "cannot look at");

@@ -52,7 +52,7 @@ static void view_free(struct channels_view *view)
 /* All channels, or the one that is asked for: 0, or why not all could be read. */
 static int read_channels(const struct channels_request *request, struct channels_view *view)
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	int rc;
 
@@ -103,7 +103,7 @@ static void find_rates(struct channels_view *view, const struct channels_view *b
 /* The command of a peer, if its process is one that this pid namespace knows. */
 static void find_commands(mdg_namespace *ns, struct channels_entry *entry)
 {
-	struct mdg_process_info process;
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 
 	while (mdg_segment_next_process(ns, entry->info.id, &cursor, &process) > 0) {
@@ -120,7 +120,7 @@ static int read_peers(mdg_namespace *ns, struct channels_entry *entry)
 {
 	struct mdg_channel_options options = { .size = sizeof options,
 		                               .flags = MDG_CHANNEL_EXISTING };
-	static struct mdg_peer peers[PEER_ROOM];
+	static struct mdg_peer peers[PEER_ROOM] = { { .size = sizeof peers[0] } };
 	mdg_channel *observer;
 	int rc = mdg_channel_open(&observer, ns, entry->info.name, MDG_OBSERVER, &options);
 

@@ -118,7 +118,7 @@ static void look_at_memory(struct diagnosis *diagnosis)
 
 static void count_orphans(struct diagnosis *diagnosis, mdg_namespace *ns)
 {
-	struct mdg_segment_info segment;
+	struct mdg_segment_info segment = { .size = sizeof segment };
 	uint32_t cursor = 0;
 
 	while (mdg_segment_next(ns, &cursor, MDG_STAT_CREATOR, &segment) > 0)
@@ -137,6 +137,7 @@ static void look_inside(struct diagnosis *diagnosis, const char *dir)
 	/* The check first: --repair shows its effect in the numbers. */
 	diagnosis->check_code = mdg_namespace_check(ns, diagnosis->repair ? MDG_CHECK_REPAIR : 0,
 	                                            keep_finding, diagnosis);
+	diagnosis->info.size = sizeof diagnosis->info;
 	diagnosis->has_info = mdg_namespace_info(ns, MDG_INFO_RESIDENT, &diagnosis->info) == 0;
 	count_orphans(diagnosis, ns);
 	mdg_namespace_close(ns);

@@ -87,7 +87,7 @@ static int parse_arguments(int argc, char **argv, struct mdg_namespace_options *
 int init_main(int argc, char **argv)
 {
 	struct mdg_namespace_options request = { .size = sizeof request, .flags = MDG_NS_EXCL };
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	char path[NAMESPACE_PATH_ROOM];
 	const char *dir = NULL;
 	mdg_namespace *ns;

@@ -67,7 +67,7 @@ static void survey_free(struct survey *survey)
 
 static int read_segments(struct survey *survey, mdg_namespace *ns)
 {
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	uint32_t cursor = 0;
 	int rc;
 
@@ -85,7 +85,7 @@ static int read_segments(struct survey *survey, mdg_namespace *ns)
 
 static void read_attached(struct survey *survey, mdg_namespace *ns, mdg_id id, struct attached *ret)
 {
-	struct mdg_process_info process;
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 
 	memset(ret, 0, sizeof *ret);
@@ -143,7 +143,7 @@ static void add_lock(struct survey *survey, const struct attached *attached, siz
 static int read_names(struct survey *survey, mdg_namespace *ns, size_t segment)
 {
 	struct attached attached;
-	struct mdg_name_info entry;
+	struct mdg_name_info entry = { .size = sizeof entry };
 	mdg_id id = survey->segments[segment].id;
 	uint32_t cursor = 0;
 	int rc = mdg_names_next(ns, id, &cursor, &entry);
@@ -253,7 +253,7 @@ struct wanted {
 static int find(struct locks_request *request, const struct wanted *wanted)
 {
 	char name[4 * MDG_NAME_MAX + 1];
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	int rc;
 
 	request->id = wanted->id;

@@ -8,6 +8,8 @@
 
 #include "tool.h"
 
+#include "madang/names.h"
+#include "madang/segment.h"
 #include "madang/sync.h"
 
 #define NOBODY ((size_t)-1)

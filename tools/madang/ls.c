@@ -64,6 +64,7 @@ static int read_segments(struct listing *listing)
 			listing->segments = more;
 			room = wanted;
 		}
+		listing->segments[listing->count].size = sizeof listing->segments[0];
 		int rc = mdg_segment_next(listing->ns, &cursor, MDG_STAT_CREATOR,
 		                          &listing->segments[listing->count]);
 		if (rc <= 0)
@@ -105,7 +106,7 @@ static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct mdg_segment_i
 		snprintf(cells[1], TABLE_CELL, "0x%08x", (unsigned)segment->key);
 	snprintf(cells[2], TABLE_CELL, "%s", show_user(room, segment->uid));
 	snprintf(cells[3], TABLE_CELL, "%04o", segment->mode & 0777u);
-	snprintf(cells[4], TABLE_CELL, "%s", show_size(room, segment->size));
+	snprintf(cells[4], TABLE_CELL, "%s", show_size(room, segment->bytes));
 	snprintf(cells[5], TABLE_CELL, "%u", segment->attached);
 	snprintf(cells[6], TABLE_CELL, "%d%s", (int)segment->cpid,
 	         segment->creator_alive ? "" : " dead");
@@ -115,7 +116,7 @@ static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct mdg_segment_i
 
 static int print_processes(struct listing *listing, mdg_id id)
 {
-	struct mdg_process_info process;
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 	int rc;
 
@@ -158,7 +159,7 @@ static int print_table(struct listing *listing)
 static int json_processes(struct json *json, struct listing *listing,
                           const struct mdg_segment_info *segment)
 {
-	struct mdg_process_info process;
+	struct mdg_process_info process = { .size = sizeof process };
 	uint32_t cursor = 0;
 	int rc = 0;
 
@@ -199,7 +200,7 @@ static void json_segment(struct json *json, const struct mdg_segment_info *segme
 	json_string(json, "mode", room);
 	json_bool(json, "removed", (segment->mode & MDG_MODE_REMOVED) != 0);
 	json_bool(json, "locked", (segment->mode & MDG_MODE_LOCKED) != 0);
-	json_unsigned(json, "size", segment->size);
+	json_unsigned(json, "size", segment->bytes);
 	json_unsigned(json, "attached", segment->attached);
 	json_signed(json, "creator_pid", segment->cpid);
 	json_bool(json, "creator_alive", segment->creator_alive != 0);
@@ -240,7 +241,7 @@ static int print_json(struct listing *listing)
 
 static int list(struct listing *listing, bool as_json)
 {
-	struct mdg_namespace_info info;
+	struct mdg_namespace_info info = { .size = sizeof info };
 	int read_code = 0, print_code;
 
 	if (listing->ns != NULL) {

@@ -74,7 +74,7 @@ static void find_writable_parent(char room[NAMESPACE_PATH_ROOM])
 static bool is_attached(const char *path)
 {
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	mdg_namespace *ns;
 	uint32_t cursor = 0;
 	bool attached = false;
@@ -128,7 +128,7 @@ static bool is_named_by_a_process(const char *path)
 static void remove_segments(const char *path)
 {
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
-	struct mdg_segment_info info;
+	struct mdg_segment_info info = { .size = sizeof info };
 	mdg_namespace *ns;
 	uint32_t cursor = 0;
 

@@ -43,7 +43,7 @@ static char *describe(char *room, size_t size, const struct mdg_segment_info *in
 {
 	char name[4 * MDG_NAME_MAX + 1], bytes[SHOW_ROOM];
 
-	show_bytes(bytes, info->size);
+	show_bytes(bytes, info->bytes);
 	if (info->name[0] != '\0')
 		snprintf(room, size, "segment %d (name \"%s\", %s)", (int)info->id,
 		         show_text(name, sizeof name, info->name), bytes);
@@ -58,7 +58,7 @@ static char *describe(char *room, size_t size, const struct mdg_segment_info *in
 static int remove_one(mdg_namespace *ns, const struct request *request, mdg_id id)
 {
 	char what[5 * MDG_NAME_MAX + SHOW_ROOM];
-	struct mdg_segment_info info = { .id = id };
+	struct mdg_segment_info info = { .size = sizeof info, .id = id };
 	int rc = mdg_segment_stat(ns, id, MDG_STAT_ANY, &info);
 	bool known = rc == 0;
 
@@ -160,7 +160,7 @@ static bool is_ours(const struct mdg_segment_info *info)
 
 static int remove_orphans(mdg_namespace *ns, const struct request *request)
 {
-	struct mdg_segment_info info, again;
+	struct mdg_segment_info info = { .size = sizeof info }, again = info;
 	unsigned others = 0, done = 0;
 	uint32_t cursor = 0;
 	int rc, status = TOOL_OK;

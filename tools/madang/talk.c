@@ -142,7 +142,7 @@ static int cut(struct talk *talk)
 static int complain_send(struct talk *talk, int rc)
 {
 	char time[SHOW_ROOM];
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 
 	switch (rc) {
 	case -EINTR:

@@ -80,7 +80,7 @@ static void open_talker(struct actor *me)
 
 static void look(struct actor *me)
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	mdg_channel *looks = points_open(MDG_OBSERVER);
 	(void)me;
 	MUST_RC(0, mdg_channel_look(looks, &info));

@@ -101,13 +101,13 @@ static void arrange(void *unused)
 {
 	(void)unused;
 	if (scene->zeros) {
-		struct mdg_segment_info info;
+		struct mdg_segment_info info = { .size = sizeof info };
 		mdg_channel *like = points_open(MDG_OBSERVER);
 		mdg_id id = info_of(like).id;
 		MUST_RC(0, mdg_segment_stat(ns, id, 0, &info));
 		mdg_channel_close(like);
 		points_remove();
-		MUST_RC(0, mdg_segment_create(ns, "points", info.size, 0600, 0, &id));
+		MUST_RC(0, mdg_segment_create(ns, "points", info.bytes, 0600, 0, &id));
 		note_path(id);
 		return;
 	}
@@ -190,7 +190,7 @@ static void after(void *unused)
 static void all_is_well(void *unused)
 {
 	unsigned char bytes[CAPACITY] = { 0 };
-	struct mdg_channel_info info = { 0 };
+	struct mdg_channel_info info = { .size = sizeof info };
 	mdg_channel *looks = points_open(MDG_OBSERVER);
 	(void)unused;
 	MUST_RC(0, mdg_channel_look(looks, &info));

@@ -242,7 +242,7 @@ static void leave(struct actor *me)
 
 static void look(struct actor *me)
 {
-	struct mdg_channel_info info;
+	struct mdg_channel_info info = { .size = sizeof info };
 	mdg_channel *looks = points_open(MDG_OBSERVER);
 	(void)me;
 	MUST_RC(0, mdg_channel_look(looks, &info));
