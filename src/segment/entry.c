@@ -50,11 +50,6 @@ bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	return mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag;
 }
 
-bool mdg__entry_is_removed(const struct mdg__entry *entry)
-{
-	return mdg__tag_state(entry->tag) == MDG__REMOVED;
-}
-
 bool mdg__entry_is_huge(const struct mdg__entry *entry)
 {
 	return (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;

@@ -82,8 +82,7 @@ int mdg__host_step_in(struct host *host, bool failed)
 
 void mdg__host_cut(const struct host *host, uintptr_t start, size_t length)
 {
-	size_t page = mdg__page_size();
-	length = (length + page - 1) / page * page;
+	length = mdg__whole_pages(length);
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		if (length != 0)
 			mdg__pieces_cut_since(ns, start, length, host->moment);

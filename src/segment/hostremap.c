@@ -10,16 +10,11 @@
 
 #define STRANGERS_MOST ((size_t)1 << 30) /* bytes that are looked at page by page */
 
-static bool touches(const void *address, size_t length)
-{
-	return mdg__pieces_touch((uintptr_t)address, length);
-}
-
 static bool remap_touches(const void *address, size_t old_length, size_t length, int flags,
                           const void *new_address)
 {
-	return touches(address, old_length + 1) ||
-	       ((flags & MREMAP_FIXED) && touches(new_address, length));
+	return mdg__pieces_touch((uintptr_t)address, old_length + 1) ||
+	       ((flags & MREMAP_FIXED) && mdg__pieces_touch((uintptr_t)new_address, length));
 }
 
 bool mdg__host_before_mremap(const void *address, size_t old_length, size_t length, int *flags,
@@ -118,12 +113,6 @@ static void moved(const struct host *host, struct mdg_namespace *ns, struct mdg_
 		mdg__pieces_cut_since(ns, from, old_length, host->moment);
 }
 
-static size_t pages(size_t length)
-{
-	size_t page = mdg__page_size();
-	return (length + page - 1) / page * page;
-}
-
 /* Whether the kernel refuses these arguments whatever is mapped. */
 static bool remap_is_wrong(uintptr_t from, size_t old_length, size_t length, int flags,
                            uintptr_t to)
@@ -211,22 +200,23 @@ static int remap_entered(struct host *host, mdg__mremap_function *next, uintptr_
 			return rc;
 	}
 	uintptr_t to = (uintptr_t)new_address;
-	bool wrong = remap_is_wrong(from, pages(old_length), pages(length), flags, to);
+	bool wrong = remap_is_wrong(from, mdg__whole_pages(old_length), mdg__whole_pages(length),
+	                            flags, to);
 	if (!wrong && ns != NULL &&
-	    leaves_piece(&was, from, pages(old_length), pages(length), flags))
+	    leaves_piece(&was, from, mdg__whole_pages(old_length), mdg__whole_pages(length), flags))
 		return -EFAULT;
-	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) && pages(old_length) == pages(length) &&
-	    length <= STRANGERS_MOST) {
+	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) &&
+	    mdg__whole_pages(old_length) == mdg__whole_pages(length) && length <= STRANGERS_MOST) {
 		*ret = new_address;
-		return move_strangers(host, next, from, pages(length), flags, to);
+		return move_strangers(host, next, from, mdg__whole_pages(length), flags, to);
 	}
 	int rc = call_mremap(host, next, (void *)from, old_length, length, flags, new_address, ret);
 	if (rc < 0 && !wrong && (flags & MREMAP_FIXED))
-		cut_unmapped(host, to, pages(length));
+		cut_unmapped(host, to, mdg__whole_pages(length));
 	if (rc < 0)
 		return rc;
-	old_length = pages(old_length);
-	length = pages(length);
+	old_length = mdg__whole_pages(old_length);
+	length = mdg__whole_pages(length);
 	if (flags & MREMAP_FIXED) /* whatever was there is gone */
 		mdg__host_cut(host, (uintptr_t)*ret, length);
 	if (old_length > length) { /* first the kernel unmaps what is too much */

@@ -8,7 +8,7 @@
  *
  *   the public functions
  *     walk.c health.c           all segments, totals; check and repair
- *     stat.c create.c attach.c detach.c control.c
+ *     stat.c create.c attach.c detach.c set.c memlock.c remove.c
  *                               one segment each
  *     settings.c                limits that are set through files, as sysctls are
  *     namespace.c               opening and closing
@@ -18,6 +18,7 @@
  *     hostcall.c                ... what they have in common
  *     ownlock.c                 ... and what mlockall has locked of the library's own
  *   looking at a segment
+ *     change.c                  beginning and ending a change of an entry
  *     permission.c              who may what
  *     fileowner.c               owner and mode of the data files
  *     lookup.c                  finding a segment, and who has it attached
@@ -126,9 +127,26 @@ struct mdg_namespace {
 	bool doubtful;  /* ... or pieces that may be gone, see mdg__host_look_again */
 };
 
+/* Whether the table of processes has such a slot: `slot1` is what somebody wrote into the registry,
+ * the slot's index plus one. */
+static inline bool mdg__is_slot(const struct mdg__registry *registry, uint32_t slot1)
+{
+	return slot1 != 0 && slot1 <= mdg__registry_ready_count(registry, MDG__PROCESSES);
+}
+
+/* The length in whole pages. */
+static inline size_t mdg__whole_pages(size_t length)
+{
+	size_t page = mdg__page_size();
+	return (length + page - 1) / page * page;
+}
+
 /* ---- list.c ---- */
 /* Grows at its head, with the list's lock held. Nothing is ever taken out. */
 extern struct mdg_namespace *_Atomic mdg__namespaces;
+/* The lock of the list of namespaces. The caller has blocked signals. */
+void mdg__list_lock(void);
+void mdg__list_unlock(void);
 
 /* ---- enter.c ---- */
 /* mdg__enter for a caller who has blocked signals himself. */
@@ -150,6 +168,11 @@ bool mdg__host_is_under_way(void);
 void mdg__host_look_again(struct mdg_namespace *ns);
 /* Whether anything is mapped there: an mremap that changes nothing tells. */
 bool mdg__host_is_mapped(uintptr_t address);
+
+/* ---- writer.c ---- */
+/* [entered] This process has a slot after this, by which others see that it lives: 0 or a
+ * negative code. Attachments of a process whose slot was lost are entered anew. */
+int mdg__ensure_slot(struct mdg_namespace *ns);
 
 /* ---- clear.c ---- */
 /* [object lock] Unlinks the files of segments this process is BUSY with and frees their
@@ -201,6 +224,10 @@ uint32_t mdg__pieces_end_moment(void);
 /* Whether [start, start+length) touches a piece of any namespace. No lock: the
  * program's munmap comes here, from below its allocator's locks. */
 bool mdg__pieces_touch(uintptr_t start, size_t length);
+
+/* ---- detach.c ---- */
+/* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
+int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 /* ---- cut.c ---- [object lock] */
 /* Takes [start, start+length) out of all pieces; each piece that goes is a
@@ -294,7 +321,7 @@ bool mdg__file_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
 bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry);
 bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned bits);
 
-/* ---- control.c ---- */
+/* ---- set.c ---- */
 /* Gives the data file the owner, group and mode of its entry, if they are others. */
 int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id);
 

@@ -15,20 +15,14 @@
 
 #include "madang/segment.h"
 
-/* ---- entering (enter.c, writer.c, list.c) ---- */
+/* ---- entering (enter.c, writer.c) ---- */
 /* Blocks signals and takes the object's lock. Takes no lock of the registry. */
 void mdg__enter(struct mdg_namespace *ns);
 void mdg__leave(struct mdg_namespace *ns);
-/* [entered] This process has a slot after this, by which others see that it lives: 0 or a
- * negative code. Attachments of a process whose slot was lost are entered anew. */
-int mdg__ensure_slot(struct mdg_namespace *ns);
 /* [entered] This process has a slot and the registry's writer lock after this, or a negative
  * code. */
 int mdg__enter_writer(struct mdg_namespace *ns);
 void mdg__leave_writer(struct mdg_namespace *ns);
-/* The lock of the list of namespaces. The caller has blocked signals. */
-void mdg__list_lock(void);
-void mdg__list_unlock(void);
 
 /* ---- a segment's entry in the registry (entry.c, lookup.c) ---- */
 /* A consistent copy. Users and groups are written as the registry has them. */
@@ -55,8 +49,7 @@ int mdg__entry_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry
 /* Whether the segment was removed or freed since the entry was copied. What was found out with
  * such an entry does not count. */
 bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry);
-/* What the copy says: whether the segment was removed, and whether it is of huge pages. */
-bool mdg__entry_is_removed(const struct mdg__entry *entry);
+/* What the copy says: whether the segment is of huge pages. */
 bool mdg__entry_is_huge(const struct mdg__entry *entry);
 
 /* ---- permission.c ---- */
@@ -70,9 +63,5 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 /* [entered] A descriptor of the segment's file and its inode, or -errno. */
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
                    uint64_t *ret_inode);
-
-/* ---- detach.c ---- */
-/* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
-int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 #endif

@@ -1,57 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control.c - changing and removing a segment: IPC_SET, SHM_LOCK, IPC_RMID.
+ * set.c - IPC_SET: giving a segment another owner, group or mode.
+ *
+ * In a shared namespace the data file has the segment's owner, group and mode
+ * too, so both have to be changed, and that cannot happen as one. The file goes
+ * first, because that can fail. Whoever changes a segment notes in the entry
+ *   - that it does so (`setter`): others wait for it, for a while, and
+ *   - who is becoming the file's owner (`new_uid1`): so the file is recognised
+ *     before and after, also if the process dies in between.
+ * A process that was stopped in the middle is overtaken by others after a while.
+ * It finds that out, and begins again.
  */
 #include <errno.h>
-#include <sys/resource.h>
 
 #include "platform/identity.h"
-#include "segment/internal.h"
+#include "segment/change.h"
 
 #define SETTING_TRIES    10         /* at least */
 #define SETTING_WAIT_NS  100000000u /* in one call; and as long again for trying */
 #define SETTING_PAUSE_NS 1000000u
 #define OVERTAKEN        1
-
-/* Enters, takes the writer lock, and finds the segment, whose owner, creator
- * or master the caller must be. On failure nothing is held. */
-static int begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
-{
-	struct mdg__entry before; /* no slot is needed to be refused */
-	int rc = mdg__registry_here(&ns->registry);
-	if (rc < 0)
-		return rc;
-	rc = mdg__entry_find(ns, id, false, &before);
-	if (rc == 0)
-		rc = mdg__permit_control(ns, &before);
-	if (rc < 0)
-		return rc;
-	mdg__enter(ns);
-	rc = mdg__enter_writer(ns);
-	if (rc < 0) {
-		mdg__leave(ns);
-		return rc;
-	}
-	mdg__entry_copy(ns, before.index, ret);
-	if (mdg__tag_state(ret->tag) < MDG__LIVE || ret->tag >> 8 != (uint32_t)id / MDG__IDS)
-		rc = -EINVAL;
-	else if (ret->uid != before.uid) /* a system call saved: nearly never */
-		rc = mdg__permit_control(ns, ret);
-	if (rc < 0) {
-		mdg__unlock(&ns->registry);
-		mdg__leave(ns);
-	}
-	return rc;
-}
-
-static void end(struct mdg_namespace *ns)
-{
-	mdg__commit(&ns->registry);
-	mdg__unlock(&ns->registry);
-	mdg__leave(ns);
-}
-
-/* ---- IPC_SET ------------------------------------------------------------------- */
 
 /* What a call still has to give, and what it has met. */
 struct setting {
@@ -86,8 +54,7 @@ static void pause_setting(mdg__a32 *word, uint32_t value)
 static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
 {
 	uint32_t setter1 = mdg__get32(&segment->setter);
-	return setter1 != 0 &&
-	       setter1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
+	return mdg__is_slot(&ns->registry, setter1) &&
 	       mdg__slot_at_work(&ns->registry, setter1 - 1,
 	                         mdg__get32(&segment->setter_generation));
 }
@@ -107,7 +74,7 @@ static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *se
 {
 	struct mdg__registry *registry = &ns->registry;
 	for (;;) {
-		int rc = begin(ns, id, ret);
+		int rc = mdg__change_begin(ns, id, ret);
 		if (rc < 0)
 			return rc;
 		struct mdg__segment *segment = &registry->segments[ret->index];
@@ -117,15 +84,15 @@ static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *se
 			setting->contended |= busy;
 			mdg__put32(registry, &segment->setter, registry->slot1);
 			mdg__put32(registry, &segment->setter_generation, registry->generation);
-			end(ns);
+			mdg__change_end(ns);
 			return 0;
 		}
-		end(ns);
+		mdg__change_end(ns);
 		pause_setting(&segment->setter, setter1);
 	}
 }
 
-/* Before end(): it is no longer us. False: it was not any more, and what we made of
+/* Before mdg__change_end(): it is no longer us. False: it was not any more, and what we made of
  * the file may be newer than what another did: to be done again. */
 static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
@@ -144,7 +111,7 @@ static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entr
 static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 {
 	struct mdg__entry entry;
-	int rc = begin(ns, id, &entry);
+	int rc = mdg__change_begin(ns, id, &entry);
 	if (rc < 0)
 		return rc;
 	struct mdg__segment *segment = &ns->registry.segments[entry.index];
@@ -152,7 +119,7 @@ static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 		mdg__put32(&ns->registry, &segment->new_uid1, uid + 1);
 	else
 		rc = OVERTAKEN;
-	end(ns);
+	mdg__change_end(ns);
 	return rc;
 }
 
@@ -160,10 +127,10 @@ static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 static bool leave_setting(struct mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__entry entry;
-	if (begin(ns, id, &entry) < 0)
+	if (mdg__change_begin(ns, id, &entry) < 0)
 		return true;
 	bool ours = stop_setting(ns, &entry);
-	end(ns);
+	mdg__change_end(ns);
 	return ours;
 }
 
@@ -223,7 +190,7 @@ static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, boo
 		mdg__put32(registry, &segment->mode, (mode & ~0777u) | to->mode);
 		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
 	}
-	end(ns);
+	mdg__change_end(ns);
 	return done;
 }
 
@@ -243,7 +210,7 @@ static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 			continue;
 		}
 		if (rc >= 0)
-			rc = begin(ns, id, &entry);
+			rc = mdg__change_begin(ns, id, &entry);
 		if (rc < 0)
 			return rc;
 		to->index = entry.index;
@@ -293,125 +260,4 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 		return rc;
 	entry.mode = mode & 0777;
 	return set(ns, id, &entry);
-}
-
-/* ---- SHM_LOCK ---------------------------------------------------------------- */
-
-/* What this user has locked already, in pages. */
-static uint64_t locked_pages(struct mdg_namespace *ns, uint32_t uid)
-{
-	struct mdg__registry *registry = &ns->registry;
-	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
-	uint64_t pages = 0;
-	for (uint32_t index = 0; index < ready; index++) {
-		struct mdg__segment *segment = &registry->segments[index];
-		if (mdg__tag_state(mdg__get32(&segment->tag)) >= MDG__LIVE &&
-		    (mdg__get32(&segment->mode) & MDG_MODE_LOCKED) &&
-		    mdg__get32(&segment->lock_uid) == uid)
-			pages += mdg__pages_of(mdg__get64(&segment->size));
-	}
-	return pages;
-}
-
-/* The kernel's shmctl_do_lock and user_shm_lock: EPERM without any allowance,
- * ENOMEM beyond it. */
-static int may_lock(struct mdg_namespace *ns, mdg_id id)
-{
-	struct mdg__entry entry;
-	int rc = mdg__entry_read(ns, id, false, &entry);
-	if (rc < 0 || mdg__capable(MDG__CAP_IPC_LOCK))
-		return rc;
-	if (!mdg__is_owner_anew(ns, &entry))
-		return -EPERM;
-	uint64_t limit = mdg__sys_limit(RLIMIT_MEMLOCK);
-	if (limit == 0)
-		return -EPERM;
-	uint64_t pages = mdg__pages_of(entry.size);
-	if (!(entry.mode & MDG_MODE_LOCKED) && limit != UINT64_MAX &&
-	    locked_pages(ns, mdg__my_id(&ns->registry, mdg__euid())) + pages >
-	            limit / mdg__page_size())
-		return -ENOMEM;
-	return 0;
-}
-
-/* SHM_LOCK and SHM_UNLOCK are for the owner, the creator or CAP_IPC_LOCK. */
-static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct mdg__entry *ret)
-{
-	int rc = mdg__registry_here(&ns->registry);
-	if (rc < 0)
-		return rc;
-	rc = mdg__entry_find(ns, id, false, ret);
-	if (rc < 0)
-		return rc;
-	if (!mdg__is_owner_anew(ns, ret) && !mdg__capable_of(ns, ret, MDG__CAP_IPC_LOCK))
-		return -EPERM;
-	rc = locked ? may_lock(ns, id) : 0;
-	if (rc < 0)
-		return rc;
-	mdg__enter(ns);
-	rc = mdg__enter_writer(ns);
-	if (rc == 0) {
-		mdg__entry_copy(ns, ret->index, ret);
-		if (mdg__tag_state(ret->tag) >= MDG__LIVE &&
-		    ret->tag >> 8 == (uint32_t)id / MDG__IDS)
-			return 0;
-		mdg__unlock(&ns->registry);
-		rc = -EINVAL;
-	}
-	mdg__leave(ns);
-	return rc;
-}
-
-int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked)
-{
-	struct mdg__entry entry;
-	struct mdg__registry *registry = &ns->registry;
-	int rc = begin_lock(ns, id, locked, &entry);
-	if (rc < 0)
-		return rc;
-	struct mdg__segment *segment = &registry->segments[entry.index];
-	bool huge = mdg__entry_is_huge(&entry);
-	if (!huge && locked && !(entry.mode & MDG_MODE_LOCKED)) {
-		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_LOCKED);
-		mdg__put32(registry, &segment->lock_uid, mdg__my_id(registry, mdg__euid()));
-	} else if (!huge && !locked) {
-		mdg__put32(registry, &segment->mode, entry.mode & ~MDG_MODE_LOCKED);
-	}
-	end(ns);
-	return 0;
-}
-
-/* ---- IPC_RMID ---------------------------------------------------------------- */
-
-int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
-{
-	struct mdg__entry entry;
-	struct mdg__registry *registry = &ns->registry;
-	struct mdg__clearing clearing = { 0 };
-	int rc = begin(ns, id, &entry);
-	if (rc < 0)
-		return rc;
-	struct mdg__segment *segment = &registry->segments[entry.index];
-	/* One change, up to BUSY when nobody has it attached: REMOVED and attached by
-	 * nobody, it would be met by nobody's death, and stay. */
-	if (mdg__tag_state(entry.tag) == MDG__LIVE) {
-		if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
-			(void)mdg__index_unlink(registry, entry.index);
-		mdg__put32(registry, &segment->key, 0);
-		mdg__put32(registry, &segment->name_hash, 0);
-		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_REMOVED);
-		mdg__put32(registry, &segment->tag, mdg__tag(entry.tag >> 8, MDG__REMOVED));
-	}
-	bool gone = mdg__segment_begin_clearing(registry, entry.index, &clearing);
-	mdg__commit(registry);
-	mdg__entry_copy(ns, entry.index, &entry);
-	mdg__unlock(registry);
-	if (ns->idle1 == entry.index + 1)
-		mdg__known_drop_fd(ns, entry.index);
-	if (gone)
-		mdg__clear(ns, &clearing);
-	else
-		mdg__data_hide(ns, &entry);
-	mdg__leave(ns);
-	return 0;
 }
