@@ -16,14 +16,14 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
-/* A segment that nobody has attached before is going to be touched. A small one
- * has all its pages (datafile.c): map them now, many at a time. */
+/* A segment that nobody has attached before is going to be touched. A small one has all its
+ * pages already (datafile.c). They are mapped at once, which is cheaper than one by one. */
 #define POPULATE_MOST (UINT64_C(256) << 10)
 
 /* ---- the descriptor ------------------------------------------------------- */
 
-/* A descriptor to map from; *ret_temporary: to be closed afterwards. It must
- * not allow more than was asked for, or mprotect would. */
+/* A descriptor to map from. *ret_temporary: it is to be closed afterwards. It must not allow more
+ * than was asked for, because then mprotect would allow it too. */
 static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
                       struct mdg__known *known, bool writable, bool *ret_temporary)
 {
@@ -57,6 +57,7 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 
 /* ---- attaching ------------------------------------------------------------ */
 
+/* A call of shmat. */
 struct request {
 	uintptr_t address;
 	bool fixed; /* at that address */
@@ -81,15 +82,17 @@ static int check_address(void *address, unsigned flags, struct request *ret)
 		at -= at % step;
 		if (at == 0 && ret->replace)
 			return -EINVAL;
-		/* Rounded to null it is an address after all, but one that nobody looks at. */
+		/* An address that was rounded to null still counts as given. The kernel does
+		 * not look then what is mapped there. */
 		ret->replace = ret->replace || at == 0;
 	}
 	ret->address = at;
 	return 0;
 }
 
-/* EPERM has two reasons: an address too low for an ordinary user, and PROT_EXEC on a file system
- * mounted noexec, for which shmat says EACCES. Whether the address is allowed, without a trace. */
+/* mmap says EPERM for two reasons: the address is too low for an ordinary user, or PROT_EXEC is
+ * asked for and the file system is mounted noexec. For the second one shmat says EACCES. This tells
+ * whether the address is allowed, and leaves nothing behind. */
 static bool may_map_there(const struct request *request)
 {
 	void *memory;
@@ -131,13 +134,15 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	void *memory;
 	int rc = map(request, fd, &memory);
 	if (rc < 0) {
-		mdg__count_detached(ns, entry->index, sequence); /* without a stamp: it never was */
+		mdg__count_detached(ns, entry->index,
+		                    sequence); /* no stamp: it never was attached */
 		return rc;
 	}
-	if (populate) /* no more than a hint: older kernels do not know it */
+	if (populate) /* only a hint; older kernels do not know it */
 		(void)mdg__sys_madvise(memory, request->length, MADV_POPULATE_READ);
 	mdg__stamp_attached(ns, entry->index);
-	/* What was replaced; else what another thread has unmapped and not yet said so. */
+	/* Pieces that lay here: they were replaced, or another thread has unmapped them and not
+	 * yet said so. */
 	mdg__pieces_cut(ns, (uintptr_t)memory, request->length);
 	mdg__piece_insert(ns,
 	                  (struct mdg__piece){ (uintptr_t)memory, request->length, 0, entry->index,
@@ -155,7 +160,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	int rc = mdg__known_find(ns, entry->index, entry->tag >> 8, &known);
 	if (rc == 0)
 		rc = mdg__pieces_reserve(ns, 2);
-	/* A removed segment is there only as long as somebody living has it. */
+	/* A removed segment exists only as long as a living process has it attached. */
 	if (rc == 0 && mdg__tag_state(entry->tag) == MDG__REMOVED)
 		rc = mdg__entry_attached(ns, entry, true, &living);
 	if (rc < 0)
@@ -184,10 +189,10 @@ static int attach(struct mdg_namespace *ns, mdg_id id, struct request *request,
 		                         (request->executable ? 0111u : 0u));
 	if (rc == 0 && (ret_entry->size == 0 || ret_entry->size > ret_entry->mapped ||
 	                ret_entry->mapped % mdg__page_size() != 0))
-		rc = MDG_DAMAGED; /* whoever believes the size would fall off the end */
+		rc = MDG_DAMAGED; /* a program that believes the size would read behind the end */
 	if (rc == 0 && ret_entry->mapped > (uint64_t)SIZE_MAX / 2)
 		rc = -ENOMEM; /* more than this process can address */
-	/* What would replace is not looked for by the kernel: mmap says ENOMEM then. */
+	/* With MDG_REMAP the kernel does not check this here, and mmap says ENOMEM. */
 	if (rc == 0 && !request->replace && request->address + ret_entry->size < request->address)
 		rc = -EINVAL;
 	if (rc < 0)
@@ -213,8 +218,9 @@ int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned fla
 	if (rc < 0)
 		return rc;
 	rc = attach(ns, id, &request, &entry, ret_memory);
-	/* Removed on the way, its file is no longer where a LIVE one's is; but if
-	 * somebody has it attached it can be had. It is removed only once. */
+	/* If the segment was removed on the way, its file is no longer where a LIVE segment's
+	 * file is. But while somebody has it attached, it can still be opened. A segment is
+	 * removed only once, so a second attempt is enough. */
 	if ((rc == -EIDRM || rc == -EINVAL) && mdg__tag_state(entry.tag) == MDG__LIVE &&
 	    mdg__entry_is_old(ns, &entry))
 		rc = attach(ns, id, &request, &entry, ret_memory);

@@ -16,8 +16,6 @@
 
 /* ---- this process's record ------------------------------------------------ */
 
-/* Whether `attachment1` is a record of this process: not of the one that
- * forked it, and not given to somebody else since. */
 bool mdg__known_has_record(const struct mdg_namespace *ns, const struct mdg__known *known)
 {
 	return known->attachment1 != 0 && known->epoch == ns->epoch &&
@@ -25,8 +23,8 @@ bool mdg__known_has_record(const struct mdg_namespace *ns, const struct mdg__kno
 	               known->generation;
 }
 
-/* They are there; only which, this process does not know yet. Counting finds
- * out for those that it counts again. */
+/* The parent has made the records. This looks which they are. A segment without a record gets one
+ * when it is counted next (count.c). */
 void mdg__adopt_attachments(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -58,7 +56,6 @@ int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
 
 /* ---- the descriptor ------------------------------------------------------- */
 
-/* Tells others which descriptor they can reach the file through. */
 void mdg__known_note_fd(struct mdg_namespace *ns, const struct mdg__known *known)
 {
 	if (mdg__known_has_record(ns, known))
@@ -66,7 +63,6 @@ void mdg__known_note_fd(struct mdg_namespace *ns, const struct mdg__known *known
 		                      (uint32_t)(known->fd + 1), memory_order_release);
 }
 
-/* Whether the program has left the descriptor alone. */
 bool mdg__known_fd_is_ours(const struct mdg_namespace *ns, const struct mdg__known *known)
 {
 	return known->mark != 0 ? mdg__fd_is_marked(known->fd, known->mark)
@@ -110,23 +106,23 @@ void mdg__known_keep_fd(struct mdg_namespace *ns, struct mdg__known *known, uint
 
 /* ---- both ----------------------------------------------------------------- */
 
-/* The entry for this very segment; a former one at the index is forgotten. */
 int mdg__known_find(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
                     struct mdg__known **ret)
 {
 	struct mdg__known *known = &ns->known[index];
 	*ret = known;
-	/* The id of one that is gone can be given again: see take_next() in registry/index.c. */
+	/* The inode is compared too, because the id of a segment that is gone can be given to
+	 * another one: see take_next() in registry/index.c. */
 	if (known->sequence1 == sequence + 1 &&
 	    (known->pieces > 0 || known->fd < 0 ||
 	     known->inode == mdg__get64(&ns->registry.segments[index].inode)))
 		return 0;
-	/* Found before we entered, and gone since: another thread may already
-	 * have the next one at this index attached. */
+	/* The segment was found before we entered, and is gone since. Another thread may
+	 * already have attached the next segment at this index. */
 	if (mdg__get32(&ns->registry.segments[index].tag) >> 8 != sequence)
 		return -EINVAL;
 	if (known->sequence1 != 0 && known->pieces > 0)
-		return MDG_DAMAGED; /* attached, and yet another segment has its place */
+		return MDG_DAMAGED; /* this process has it attached, and yet its place is taken */
 	mdg__known_drop_fd(ns, index);
 	memset(known, 0, sizeof *known);
 	known->sequence1 = sequence + 1;

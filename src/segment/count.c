@@ -15,7 +15,7 @@
 #define NOTICED_MOST      8
 #define RECORDS_MADE_MOST 1000
 
-/* This process's record for the segment, made if need be. */
+/* Makes this process's record for the segment. */
 static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__known *known)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -31,7 +31,7 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 			rc = mdg__attachment_make(registry, index, registry->slot1 - 1, &made,
 			                          &known->generation);
 		if (rc == 0 && mdg__get64(&registry->segments[index].inode) == 0) {
-			/* The first who opened the file can say which it is. */
+			/* Whoever opens the file first notes its inode. */
 			mdg__put64(registry, &registry->segments[index].inode, known->inode);
 			mdg__commit(registry);
 		}
@@ -51,8 +51,9 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 
 /* ---- stamps --------------------------------------------------------------- */
 
-/* Stamps are by whoever came last, and the dead came before this call: notice
- * them now. A few only: it costs a question for each other process. */
+/* A death is a detach too, and is stamped when somebody notices it. The dead died before this call,
+ * so their stamps have to come before its own. Only a few processes are looked at, because
+ * each one costs a question to the kernel. */
 static void notice_deaths(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
 {
 	struct mdg__holder holders[NOTICED_MOST];
@@ -87,8 +88,8 @@ void mdg__stamp_detached(struct mdg_namespace *ns, uint32_t index)
 
 /* ---- attached ------------------------------------------------------------- */
 
-/* The count went up while the segment was or became REMOVED: was that in time?
- * Under the lock nobody is in the middle of deciding. */
+/* The count went up while the segment was REMOVED, or was just being removed. Was that in time?
+ * With the writer lock held, nobody is in the middle of deciding that. */
 static int still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
 {
 	int rc = mdg__enter_writer(ns);
@@ -101,6 +102,7 @@ static int still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequen
 	               : -EINVAL;
 }
 
+/* Adds to this process's record. False: there is none. */
 static bool add_own(struct mdg_namespace *ns, const struct mdg__known *known, int32_t delta)
 {
 	return mdg__known_has_record(ns, known) &&
@@ -111,8 +113,8 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 {
 	struct mdg__known *known = &ns->known[index];
 	int rc = 0;
-	/* No record, or it went with a slot that was lost, or a sweep took it away
-	 * just when it was made: made again, as long as the segment is there. */
+	/* There may be no record, or it was lost with the slot, or a sweep took it away just
+	 * after it was made. It is made again, as long as the segment is there. */
 	for (int tries = 0; !add_own(ns, known, 1); tries++) {
 		known->attachment1 = 0;
 		rc = tries < RECORDS_MADE_MOST ? ensure_record(ns, index, known) : MDG_DAMAGED;
@@ -126,7 +128,8 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 	bool same = known->attachment1 == record1 && known->generation == generation;
 	if (rc < 0 && same)
 		(void)add_own(ns, known, -1);
-	/* The slot was found lost, and all was entered anew but this one. */
+	/* The slot was lost, and a new one taken. All attachments were entered anew then, but
+	 * this one was not among them yet. */
 	if (rc == 0 && !same && !add_own(ns, known, 1))
 		rc = -EINVAL;
 	if (rc == 0)
@@ -141,16 +144,16 @@ static void clear_if_last(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__clearing clearing = { 0 };
 	if (mdg__enter_writer(ns) < 0)
-		return; /* whoever meets it next does it */
+		return; /* the next process that comes across it does it */
 	(void)mdg__segment_begin_clearing(&ns->registry, index, &clearing);
 	mdg__unlock(&ns->registry);
 	mdg__clear(ns, &clearing);
 }
 
-/* Nothing of it is attached any more. A program that has attached and detached
- * it before will do so again: keep its descriptor, as the one idle one. Not of
- * a removed segment, and not after the first time: a descriptor holds on to
- * the memory if the segment is removed by others. */
+/* This process has nothing of the segment attached any more. If it attaches and detaches the
+ * segment for the second time, it will do so again. Then its descriptor is kept, and the one that
+ * was kept before is closed. The descriptor of a removed segment is not kept, because it would
+ * hold on to the memory. */
 static void keep_idle(struct mdg_namespace *ns, uint32_t index, bool live)
 {
 	struct mdg__known *known = &ns->known[index];
@@ -169,7 +172,7 @@ void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 	struct mdg__known *known = &ns->known[index];
 	struct mdg__segment *segment = &ns->registry.segments[index];
 	if (known->sequence1 != sequence + 1 || known->pieces == 0)
-		return; /* the registry was scribbled over */
+		return; /* somebody has scribbled over the registry */
 	known->pieces--;
 	if (mdg__known_has_record(ns, known))
 		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cut.c - taking a stretch of addresses out of the attachments that lie there.
+ *
+ * It counts as the kernel does. A piece that goes as a whole is one detach. When
+ * a part of a piece goes, the kernel first splits the area, which is an attach,
+ * and then unmaps the part, which is a detach.
  */
 #include "segment/internal.h"
 
@@ -18,7 +22,7 @@ void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t len
 		uintptr_t piece_last = whole.start + (whole.length - 1);
 		if (whole.start > last)
 			return;
-		if ((int32_t)(whole.born - moment) > 0) {
+		if ((int32_t)(whole.born - moment) > 0) { /* younger */
 			at++;
 			continue;
 		}
@@ -27,8 +31,6 @@ void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t len
 		tail.start = last + 1;
 		tail.length = piece_last - last;
 		tail.offset = whole.offset + (tail.start - whole.start);
-		/* The kernel splits the area at each end of the cut, an attach, and lets
-		 * go of what lies between, a detach. */
 		if (head_stays || tail_stays) {
 			mdg__stamp_attached(ns, whole.index);
 			mdg__stamp_detached(ns, whole.index);

@@ -2,28 +2,36 @@
 /*
  * fork.c - a child inherits attachments, and they count from the first moment.
  *
- * Before the fork the parent opens a second description of the registry, takes
- * a slot for the child with it, and enters the child's attachments under that
- * slot. The child inherits the description and with it the lock. Afterwards
- * the parent closes its copy; the child closes its copy of the parent's (else
- * the parent would seem to live as long as the child) and enters its pid.
- * Killed anywhere on the way, each leaves a slot whose lock the kernel drops.
+ * A process lives, for others, as long as an open file description of its own
+ * holds a lock on its slot in the registry. So a fork goes like this:
  *
- * fork() runs this through pthread_atfork. In the child the handler does no
- * more than that, because most children exec, and every page that it writes
- * is copied for it. The rest waits for its first call (mdg__forked): a page
- * that the kernel wipes at fork (MADV_WIPEONFORK) tells that this is another
- * process than the one that the object was made for.
+ *   before     the parent opens a second description of the registry, takes a
+ *              slot for the child with it, and enters the child's attachments
+ *              under that slot
+ *   fork       the child inherits the description, and with it the lock
+ *   parent     closes its copy of the child's description
+ *   child      closes its copy of the parent's description, or else the parent
+ *              would seem to live as long as the child; and enters its pid
  *
- * A second description cannot always be had: after setuid the directory may be
- * closed, or no descriptor is left. Then the child keeps the parent's, whose lock
- * proves nothing any more, and each is asked itself whether it lives.
+ * If either is killed on the way, it leaves a slot whose lock the kernel drops.
  *
- * A bare clone(2) or _Fork() runs no handlers. Such a child learns of it by the
- * epoch too, and then takes a slot of its own. Until then its inherited
- * attachments are not counted; it keeps the parent's description open.
+ * fork() runs this through pthread_atfork. The handler in the child does no more
+ * than what is said above: most children call exec soon, and every page that is
+ * written before that has to be copied. The rest waits until the child first
+ * enters a namespace (enter.c). It learns of the fork by a page that the kernel
+ * wipes at fork (platform/epoch.c).
  *
- * vfork and posix_spawn share the parent's memory until exec: nothing to do.
+ * A second description cannot always be opened: after setuid the directory may
+ * be closed to the process, or it has no descriptor left. Then the child keeps the
+ * parent's description. Its lock proves nothing any more, and other processes ask
+ * the kernel about each of the two processes.
+ *
+ * A bare clone(2) or _Fork() runs no handlers. Such a child learns of the fork by
+ * the epoch too, and takes a slot then. Until then it keeps the parent's
+ * description open, and its inherited attachments are not counted.
+ *
+ * vfork and posix_spawn share the parent's memory until exec. Nothing has to be
+ * done for them.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -31,14 +39,14 @@
 #include "platform/ofthread.h"
 #include "segment/internal.h"
 
-/* Of the thread in fork: its own, and in the child's first pages anyway. */
+/* Of the thread that forks. */
 static MDG__OF_THREAD mdg__sigmask mask_at_fork;
 static MDG__OF_THREAD bool entered_at_fork;
 
 /* ---- before --------------------------------------------------------------- */
 
-/* Enters one segment's attachments under the child's slot. Does not write to
- * private memory: the parent would have to copy the page. [registry lock] */
+/* [writer lock] Enters one segment's attachments under the child's slot. Writes to no private
+ * memory, because then the parent would have to copy the page. */
 static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -89,8 +97,8 @@ static int enter_all_for_child(struct mdg_namespace *ns)
 	return 0;
 }
 
-/* A program that forks and forks would fill the registry with slots of dead
- * children: so each fork asks about two former ones. */
+/* A program that forks again and again would fill the registry with slots of dead children. So each
+ * fork asks about two former children. */
 static void give_back_children(struct mdg_namespace *ns)
 {
 	struct mdg__children *children = &ns->children;
@@ -108,14 +116,14 @@ static void give_back_children(struct mdg_namespace *ns)
 static void remember_child(struct mdg_namespace *ns)
 {
 	struct mdg__children *children = &ns->children;
-	/* When all live long, one is forgotten, and found by whoever meets it. */
+	/* When there is no room, one is forgotten. Another process clears its slot one day. */
 	uint32_t at = children->count < MDG__CHILDREN ? children->count++
 	                                              : children->next % MDG__CHILDREN;
 	children->list[at].slot = ns->child_slot;
 	children->list[at].generation = ns->child_generation;
 }
 
-/* A description for the child: one of its own, or if need be the parent's. */
+/* A description for the child. If none can be opened, it is the parent's. */
 static int description_for_child(struct mdg_namespace *ns)
 {
 	int fd = mdg__registry_fd(&ns->registry, true);
@@ -154,7 +162,7 @@ static int prepare_child(struct mdg_namespace *ns)
 
 static void prepare_one(struct mdg_namespace *ns)
 {
-	/* The child would keep an idle descriptor that no record tells of. */
+	/* No record of the child would tell of an idle descriptor. */
 	if (ns->idle1 != 0)
 		mdg__known_drop_fd(ns, ns->idle1 - 1);
 	ns->child_fd = ns->piece_count == 0 ? -1 : prepare_child(ns);
@@ -198,8 +206,8 @@ static void after_in_parent(void)
 	mdg__signals_restore(&mask_at_fork);
 }
 
-/* Reads the object, but does not write to it: see the top. The locks are free: the epoch's handler
- * has run before. */
+/* Reads the object, and does not write to it: see the top. The locks are free, because the handler
+ * of platform/epoch.c has run before. */
 static void after_in_child(void)
 {
 	if (!entered_at_fork)
@@ -218,8 +226,9 @@ void mdg__fork_is_linked(void)
 {
 }
 
-/* At load, so that the handlers run innermost (only the epoch's are further in): last before the
- * fork, first after it, and a program's own handlers may use shared memory. */
+/* When the library is loaded, so that the handlers run last before the fork and first after it.
+ * Only those of platform/epoch.c are closer to the fork. So a program's own handlers may use shared
+ * memory. */
 __attribute__((constructor)) static void register_handlers(void)
 {
 	(void)pthread_atfork(before_fork, after_in_parent, after_in_child);

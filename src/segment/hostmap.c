@@ -2,17 +2,20 @@
 /*
  * hostmap.c - what the program does to its mappings by itself.
  *
- * The kernel counts what is mapped. So libmadang-sysv passes the program's
- * munmap, mmap with MAP_FIXED and mremap through here: they do what they always
- * do, and an attachment that they touch is cut, moved or counted accordingly.
- * A call that touches none takes no lock: it may come from an allocator, below
- * a lock that a forking thread wants, which has ours.
+ * The kernel counts an attachment for each mapping of a segment. A program
+ * changes its mappings with munmap, mmap and mremap. So libmadang-sysv passes
+ * these calls through here (mremap: hostremap.c). The call is made as ever. Then
+ * each attachment that it touched is cut, moved or counted accordingly.
  *
- * Not seen: system calls that the program makes without the C library, and
- * mprotect, mlock and madvise, which split a mapping for the kernel's count.
+ * A call that touches no attachment takes no lock. It may come from an allocator
+ * that holds a lock of its own. If a forking thread had our lock and waited for
+ * the allocator's, both would wait for ever.
  *
- * Unlike the rest of the native library these behave as the calls they stand
- * for: -1 or MAP_FAILED, and errno.
+ * Not seen are system calls that the program makes without the C library. Nor are
+ * mprotect, mlock and madvise, which split a mapping in the kernel's count.
+ *
+ * The rest of the native library returns codes. These functions behave as the
+ * calls they stand for: -1 or MAP_FAILED, and errno.
  */
 #include <errno.h>
 #include <sys/mman.h>

@@ -3,17 +3,17 @@
  * internal.h - the segment room's own view of a namespace. What the rooms above may use of it:
  * segment.h. What libmadang-sysv may use: hostcalls.h.
  *
- * The files form floors. A file calls those below it, and none above it or beside it unless the
- * name stands to the left.
+ * The files form floors. A file calls only files of floors below its own. Within a floor, the lines
+ * are floors too: a file calls files of lower lines, and none of a higher line.
  *
  *   the public functions
- *     walk.c health.c           all segments, totals; check and repair
+ *     walk.c health.c           all segments and totals; check and repair
  *     stat.c create.c attach.c detach.c set.c memlock.c remove.c
  *                               one segment each
  *     settings.c                limits that are set through files, as sysctls are
  *     namespace.c               opening and closing
  *   what the program does by itself
- *     fork.c <- forked.c        fork; and the child's pid, from whoever called fork
+ *     fork.c, over forked.c     fork; and the child's pid, as the caller of fork learns it
  *     hostmap.c hostremap.c     munmap, mmap and mremap of the program
  *     hostcall.c                ... what they have in common
  *     ownlock.c                 ... and what mlockall has locked of the library's own
@@ -63,28 +63,29 @@
 /* What this process knows of the segment at an index. Valid for one sequence. */
 struct mdg__known {
 	uint32_t sequence1;   /* sequence + 1; 0: nothing known */
-	uint32_t pieces;      /* attachments of this process, see pieces.c */
-	uint32_t attachment1; /* its record in the registry + 1; 0: not made */
+	uint32_t pieces;      /* how many this process has of the segment, see pieces.c */
+	uint32_t attachment1; /* index + 1 of its record in the registry; 0: not made */
 	uint32_t generation;  /* of that record */
-	int fd;               /* data file, -1 none; checked before each use */
+	int fd;               /* of the data file, -1 none; checked before each use */
 	uint32_t writable;    /* fd was opened for reading and writing */
 	uint64_t inode;
-	uint64_t mapped;   /* what was opened is at least as long */
-	uint64_t mark;     /* of fd, see mdg__fd_mark; 0: asked by fstat */
+	uint64_t mapped;   /* the file that fd stands for is at least as long */
+	uint64_t mark;     /* of fd, see mdg__fd_mark; 0: fstat tells whether fd is ours */
 	uint32_t detached; /* it has been attached and detached before */
-	uint32_t epoch;    /* of the process that attachment1 belongs to: not the parent's */
+	uint32_t epoch;    /* of the process that attachment1 belongs to */
 };
 
-/* Children forked lately, whose slots this process gives back when they are
- * dead: nobody else may ever look. */
+/* Children forked lately. This process gives their slots back when they are dead, because perhaps
+ * nobody else ever looks. */
 #define MDG__CHILDREN 64u
 struct mdg__children {
-	uint32_t count, next; /* `next`: whom to ask about next */
+	uint32_t count, next; /* `next`: which child to ask about next */
 	struct {
 		uint32_t slot, generation;
 	} list[MDG__CHILDREN];
 };
 
+/* The first and the last address of a piece, for those who read without a lock. */
 struct mdg__span {
 	_Atomic uintptr_t start, last;
 };
@@ -95,15 +96,15 @@ struct mdg__piece {
 	size_t length;   /* page-rounded */
 	uint64_t offset; /* of `start` in the segment */
 	uint32_t index, sequence;
-	uint32_t call; /* the shmat that it comes from: a number of this process */
+	uint32_t call; /* which shmat of this process it comes from, counted by `calls` */
 	uint32_t born; /* when it came to lie there: mdg__pieces_now() */
 };
 
 struct mdg_namespace {
-	struct mdg_namespace *next; /* all that are open, see mdg__namespaces */
+	struct mdg_namespace *next; /* in the list of all that are open, see mdg__namespaces */
 	uint32_t references;
 	_Atomic uint32_t lock;  /* 0 free, 1 taken, 2 taken and waited for */
-	_Atomic uint32_t epoch; /* of the process for which this was last right, mdg__epoch */
+	_Atomic uint32_t epoch; /* of the process that the object is right for, see mdg__epoch */
 	mdg__sigmask mask;      /* of the thread that holds the lock */
 	struct mdg__registry registry;
 
@@ -111,8 +112,8 @@ struct mdg_namespace {
 	struct mdg__piece *pieces; /* sorted by start */
 	uint32_t piece_count, piece_room;
 	uint32_t calls; /* of shmat so far, see struct mdg__piece */
-	/* The same for those who only ask whether addresses are attachments, and
-	 * must not wait: a seqlock; arrays that were outgrown stay mapped. */
+	/* The addresses of the pieces, for those who only ask whether something is attached there,
+	 * and must not wait. A seqlock. An array that was outgrown stays mapped. */
 	_Atomic uint32_t span_version, span_count;
 	struct mdg__span *_Atomic spans;
 	uint32_t idle1;    /* index + 1 of a segment whose fd is kept though
@@ -186,15 +187,15 @@ void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_
 void mdg__reap_all(struct mdg_namespace *ns);
 /* Whether the worker that a BUSY entry names may be at work on it. Slow. */
 bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation);
-/* Clears away an entry that was BUSY (`tag`) if it is, and nobody works on it:
- * neither a living process nor one whose death will bring it up. */
+/* Clears away an entry that was BUSY when it had this `tag`, if it still is and nobody works on it:
+ * neither a living process, nor a dead one whose slot leads to it. */
 void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag);
 
 /* ---- settings.c ---- */
-/* Takes over what was written to the files of settings since. Costs one load while
- * nobody has such a file open for writing. No lock is held. */
+/* Takes over what was written to the files of settings since the last time. Costs one load while
+ * nobody has such a file open for writing. The caller holds no lock. */
 void mdg__settings_follow(struct mdg_namespace *ns);
-/* [object lock] The setting has changed by itself: lets its file say so, if there is one. */
+/* [object lock] A setting has changed by itself. If it has a file, the file is to say so. */
 void mdg__settings_show(struct mdg_namespace *ns, enum mdg__setting setting);
 
 /* ---- fork.c ---- */
@@ -219,7 +220,7 @@ void mdg__piece_change(struct mdg_namespace *ns, uint32_t at, struct mdg__piece 
 /* The first piece that ends above `address`, piece_count for none. */
 uint32_t mdg__piece_after(const struct mdg_namespace *ns, uintptr_t address);
 uint32_t mdg__pieces_now(void);
-/* Ends this moment, and returns it: what is inserted from now on is younger. */
+/* Ends this moment, and returns it. A piece that is inserted from now on is younger. */
 uint32_t mdg__pieces_end_moment(void);
 /* Whether [start, start+length) touches a piece of any namespace. No lock: the
  * program's munmap comes here, from below its allocator's locks. */
@@ -230,19 +231,20 @@ bool mdg__pieces_touch(uintptr_t start, size_t length);
 int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 /* ---- cut.c ---- [object lock] */
-/* Takes [start, start+length) out of all pieces; each piece that goes is a
- * detach, each split an attach. Needs room for one more piece. */
+/* Takes [start, start+length) out of all pieces. Each piece that goes is a detach, and each split
+ * is an attach. The caller has reserved room for one more piece. */
 void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length);
 /* The same, but only of pieces that were there at that moment. */
 void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t length,
                            uint32_t moment);
 
 /* ---- hostmap.c ---- */
-/* After an attachment of `but` replaced what was mapped there: attachments of
- * other namespaces that it was. No lock held. */
+/* An attachment of the namespace `but` has replaced what was mapped there. If that was attachments
+ * of other namespaces, they are cut. The caller holds no lock. */
 void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t length);
 
-/* ---- hostheld.c ---- (before the program's call; the last one says with which flags to make it) */
+/* ---- hostheld.c ---- */
+/* To be called before the program's call. mdg__before_mremap returns the flags to make it with. */
 void mdg__before_munmap(uintptr_t start, size_t length);
 void mdg__before_mmap(uintptr_t start, size_t length, int protection, int flags, int fd,
                       uint64_t offset);
@@ -250,12 +252,11 @@ void mdg__before_move(uintptr_t start, size_t length);
 int mdg__before_mremap(uintptr_t start, size_t old_length, size_t length, int flags, uintptr_t to);
 
 /* ---- count.c ---- [object lock] */
-/* Changes what is counted for a segment; clears it away if that was the last of
- * a removed one. */
+/* Change what is counted for a segment. A removed segment is cleared away with the last detach. */
 void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
 int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence);
-/* Time and pid of it. A detach is stamped before it is counted: with the last
- * one the entry of a removed segment is freed. */
+/* Note time and pid. A detach has to be stamped before it is counted, because the last one frees
+ * the entry of a removed segment. */
 void mdg__stamp_attached(struct mdg_namespace *ns, uint32_t index);
 void mdg__stamp_detached(struct mdg_namespace *ns, uint32_t index);
 
@@ -268,8 +269,8 @@ int mdg__known_find(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 bool mdg__known_has_record(const struct mdg_namespace *ns, const struct mdg__known *known);
 /* In a child: finds the records that were entered for it. */
 void mdg__adopt_attachments(struct mdg_namespace *ns);
-/* Makes the table of attachments hold `count`; when it is as large as it can be,
- * frees records that count nothing. */
+/* Makes room for `count` records in the table of attachments. When the table cannot grow any more,
+ * records that count nothing are freed. */
 int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count);
 /* Whether the program has left the descriptor alone. */
 bool mdg__known_fd_is_ours(const struct mdg_namespace *ns, const struct mdg__known *known);
@@ -279,15 +280,15 @@ void mdg__known_keep_fd(struct mdg_namespace *ns, struct mdg__known *known, uint
 void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index);
 /* Tells others which descriptor they can reach the file through. */
 void mdg__known_note_fd(struct mdg_namespace *ns, const struct mdg__known *known);
-/* Closes the idle descriptor if its segment is gone or removed. */
+/* Closes the kept descriptor of which nothing is attached, if its segment is gone or removed. */
 void mdg__check_idle(struct mdg_namespace *ns);
 
 /* ---- datafile.c ---- */
 /* `size` in whole pages; huge_shift 0: ordinary ones. */
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
                      unsigned flags, unsigned huge_shift);
-/* Unlinks. When that is not allowed (-EPERM: the file is another user's), gives
- * back the memory at least, if that is. */
+/* Unlinks the file. -EPERM: that is not allowed, because the file is another user's. Then at least
+ * the memory is given back, if that is allowed. */
 int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
 /* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry,
@@ -316,8 +317,8 @@ int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *
 /* What stat says of the segment's file; false: there is none under its name. */
 bool mdg__file_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
                      struct stat *ret_status);
-/* Whether the file belongs to the caller, and whether it may be used so (three bits), as the
- * kernel sees it. False without a file. */
+/* Whether the file belongs to the caller, and whether the caller may use it so (three bits), as the
+ * kernel sees it. False if there is no file. */
 bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry);
 bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned bits);
 
@@ -330,15 +331,16 @@ int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id);
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret);
 
 /* ---- lookup.c ---- */
-/* Living attachments; reaps the dead that it meets. -EINVAL: gone meanwhile.
- * `entered`: the caller holds the object's lock. */
+/* Counts the attachments of living processes, and reaps the dead that it comes across. -EINVAL: the
+ * segment is gone meanwhile. `entered`: the caller holds the object lock. */
 int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry, bool entered,
                         uint32_t *ret);
 
 /* ---- permission.c ---- */
 /* Owner, creator or privileged: 0 or -EPERM. */
 int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry);
-/* Owner or creator; `me` as mdg__my_id() gives it. The second asks who that is. */
+/* Whether the caller is the owner or the creator. `me` is what mdg__my_id() returns; the second
+ * function asks the kernel anew who the caller is. */
 bool mdg__is_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t me);
 bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry);
 /* Whether the caller has a capability that counts for this segment. */
