@@ -14,9 +14,8 @@
 
 /* ---- making --------------------------------------------------------------- */
 
-/* Whether the machine has that much to give just now. A file system may allow
- * more than there is memory for; reserving would then not fail, but have the
- * kernel kill processes, ours or others'. */
+/* Whether the machine has so much memory to give just now. A file system may allow more than there
+ * is. Then reserving would not fail, but the kernel would kill processes, ours or others'. */
 static bool can_be_had(uint64_t size)
 {
 	uint64_t available, swap;
@@ -31,9 +30,9 @@ static int give_memory(int fd, uint64_t size, bool huge)
 	int rc = 0;
 	if (size > ASK_MEMORY_ABOVE && !can_be_had(size))
 		return -ENOMEM;
-	/* Zeros that are there can be mapped many pages at a time; memory that is
-	 * only reserved is cleared one fault after the other. For a large segment,
-	 * which may never be touched as a whole, that is still the cheaper promise. */
+	/* Pages of zeros that are there can be mapped many at a time. Memory that is only
+	 * reserved is cleared page by page, as it is touched. For a large segment that is still
+	 * cheaper, because it may never be touched as a whole. */
 	if (size <= WRITE_ZEROS_TO && !huge)
 		rc = mdg__sys_write_zeros(fd, size);
 	else
@@ -41,8 +40,8 @@ static int give_memory(int fd, uint64_t size, bool huge)
 	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG ? -ENOMEM : rc;
 }
 
-/* A new file of that name, or -errno. One that is there is a leftover: the
- * registry has just given the id. */
+/* Makes a new file of that name: a descriptor, or -errno. If one is there it is a leftover, because
+ * the registry has just given the id. */
 static int create_file(const struct mdg__place *place)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
@@ -67,8 +66,8 @@ static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place
 	return rc;
 }
 
-/* Without memory to promise, an empty file will do: whoever opens it first
- * gives it its size. Half the price of opening it now. */
+/* If no memory is to be reserved, an empty file will do. Whoever opens it first gives it its size.
+ * This takes half the time that it takes to open the file now. */
 static int create_empty(const struct mdg__place *place)
 {
 	int rc = mdg__sys_mknodat(place->dirfd, place->name, 0600);
@@ -97,7 +96,7 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 
 /* ---- removing ------------------------------------------------------------- */
 
-/* The name is its owner's to unlink; the memory may be ours to give back. */
+/* Only its owner may unlink the file. But whoever may write it can give back its memory. */
 static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *entry,
                              const struct mdg__place *place)
 {
@@ -126,7 +125,8 @@ int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index)
 
 /* ---- measuring ------------------------------------------------------------ */
 
-/* Without the tail, which is none of the segment's own and always there as a whole. */
+/* The bytes in memory, without those of the tail. The tail is not part of the segment, and is
+ * always in memory as a whole. */
 static uint64_t resident(const struct mdg__entry *entry, const struct stat *status)
 {
 	uint64_t bytes = (uint64_t)status->st_blocks * 512;

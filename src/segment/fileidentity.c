@@ -57,9 +57,9 @@ int mdg__data_open_path(struct mdg_namespace *ns, const struct mdg__entry *entry
 
 /* ---- the owner ------------------------------------------------------------ */
 
-/* Whether stat can show that for somebody who is written down so. Outside user namespaces that is
- * a plain question. In one, those who are not mapped all look alike; and where numbers are not
- * known or untrue, a file of the caller's own is still no stranger's. */
+/* Outside user namespaces the two numbers have to be the same. In a user namespace all users who
+ * are not mapped look alike. And where numbers are unknown or untrue, the caller's own file still
+ * belongs to the caller. */
 bool mdg__file_id_fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored,
                        uint32_t seen)
 {
@@ -76,7 +76,7 @@ bool mdg__file_id_fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_
 
 bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid)
 {
-	/* The owner's, the creator's, or his to whom it is just being given. */
+	/* It may be the owner's, the creator's, or belong to whoever it is just being given to. */
 	return mdg__file_id_fits(ns, MDG__USER, entry->uid, uid) ||
 	       mdg__file_id_fits(ns, MDG__USER, entry->cuid, uid) ||
 	       (entry->new_uid1 != 0 && mdg__file_id_fits(ns, MDG__USER, entry->new_uid1 - 1, uid));
@@ -84,14 +84,14 @@ bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *ent
 
 /* ---- the file ------------------------------------------------------------- */
 
-/* The right file, whatever its length. */
+/* Whether it is the right file, whatever its length. */
 static bool is_file_of(struct mdg_namespace *ns, const struct mdg__entry *entry,
                        const struct stat *status)
 {
 	bool huge = mdg__entry_is_huge(entry);
 	if (ns->registry.look && !mdg__is_shared(ns) &&
 	    status->st_uid != mdg__id_seen(&ns->registry, MDG__USER, MDG__ID_OWNER))
-		return false; /* a stranger's registry leads root to nobody else's files */
+		return false; /* a stranger's registry must not lead root to the files of others */
 	return S_ISREG(status->st_mode) && (huge || status->st_dev == ns->registry.device) &&
 	       (entry->inode == 0 || (uint64_t)status->st_ino == entry->inode) &&
 	       (!mdg__is_shared(ns) || mdg__file_owner_fits(ns, entry, status->st_uid));
@@ -103,8 +103,8 @@ bool mdg__data_is(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	return is_file_of(ns, entry, status) && (uint64_t)status->st_size >= entry->mapped;
 }
 
-/* A file that was made without memory gets its size when it is first opened for
- * writing. Two who do so at once give it the same. */
+/* A file that was made without memory gets its size when it is first opened for writing. If two
+ * processes do that at once, both give it the same size. */
 static int give_size(const struct mdg__entry *entry, int fd, bool writable,
                      const struct stat *status)
 {

@@ -18,9 +18,9 @@
 
 /* ---- through a process that has it ---------------------------------------- */
 
-/* The path of another process's descriptor of the data file, or failing that of
- * its mapping; false when neither is to be reached: other pid namespace, other
- * user, closed, replaced. */
+/* The path of another process's descriptor of the data file, or else of its mapping. False: neither
+ * can be reached. The process may be in another pid namespace or another user's, or have closed
+ * or replaced them. */
 static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
                   const struct mdg__holder *holder, char path[96])
 {
@@ -38,8 +38,8 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	       mdg__data_is(ns, entry, &status);
 }
 
-/* The first few holders: one that can be reached is enough. When changes come too
- * fast to read beside them, or one takes long, the lock has to say. */
+/* The first few processes that have the segment attached. One that can be reached is enough. When
+ * the registry changes too fast, they are read with the writer lock held. */
 static int some_holders(struct mdg_namespace *ns, const struct mdg__entry *entry,
                         struct mdg__holder list[HOLDERS_ASKED])
 {
@@ -71,32 +71,36 @@ static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry
 
 /* ---- by name -------------------------------------------------------------- */
 
-/* By name. In a private namespace the file's mode guards nothing; a umask that
- * took the owner's own bits away when it was made is put right here. */
-static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry,
-                        const struct mdg__place *place, int flags, uint64_t *ret_inode)
+static int open_in_place(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                         const struct mdg__place *place, int flags, uint64_t *ret_inode)
 {
 	int fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
 	                                ret_inode);
+	/* A link, a directory or a socket lies in its place. */
+	return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
+}
+
+/* In a private namespace the file's mode guards nothing. A umask may have taken the owner's own
+ * bits away when the file was made. That is put right here. */
+static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                        const struct mdg__place *place, int flags, uint64_t *ret_inode)
+{
+	int fd = open_in_place(ns, entry, place, flags, ret_inode);
 	if (ns->registry.look)
-		return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
+		return fd;
 	if (fd == -EACCES && !mdg__is_shared(ns) && place->borrowed &&
 	    mdg__sys_fchmodat(place->dirfd, place->name, 0600) == 0)
-		fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name,
-		                            flags | O_NOFOLLOW, ret_inode);
-	/* Only who may write can give a file its size; then look again. */
+		fd = open_in_place(ns, entry, place, flags, ret_inode);
+	/* The file may not have its size yet. To give it that, it has to be opened for writing. */
 	if (fd == MDG_DAMAGED && (flags & O_ACCMODE) == O_RDONLY &&
 	    (entry->flags & MDG__SEG_NORESERVE)) {
-		fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name,
-		                            O_RDWR | O_NOFOLLOW, ret_inode);
+		fd = open_in_place(ns, entry, place, O_RDWR, ret_inode);
 		if (fd < 0)
 			return fd;
 		(void)mdg__sys_close(fd);
-		fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name,
-		                            flags | O_NOFOLLOW, ret_inode);
+		fd = open_in_place(ns, entry, place, flags, ret_inode);
 	}
-	/* A link, a directory or a socket in its place. */
-	return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
+	return fd;
 }
 
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
@@ -119,13 +123,13 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 	fd = open_through_holder(ns, entry, flags, ret_inode);
 	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
 		return fd;
-	return rc < 0 ? rc : fd; /* a LIVE segment without file: is the directory out of reach? */
+	return rc < 0 ? rc : fd; /* a LIVE segment without a file: perhaps the directory is gone */
 }
 
 /* ---- a removed segment ---------------------------------------------------- */
 
-/* Whether another process has the segment no longer attached, but a descriptor
- * of it at hand: its record is there, with a count of 0. */
+/* Whether another process keeps a descriptor of the segment, though it has nothing of it attached
+ * any more. Then its record is there, with a count of 0. */
 static bool is_kept_idle(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__registry *registry = &ns->registry;

@@ -2,10 +2,10 @@
 /*
  * hostheld.c - locks that the calling thread holds where the program changes its mappings.
  *
- * Before the program's munmap, mmap or mremap (hostmap.c) takes memory away, what the thread holds
- * there is let go (platform/unmapping.h). A call that is going to fail must not cost a lock: its
- * arguments are looked at as the kernel looks at them, and what it would map is mapped elsewhere
- * for a moment. All that is done only if something is held there.
+ * Before the program's munmap, mmap or mremap (hostmap.c) takes memory away, the locks that the
+ * thread holds there are let go (platform/unmapping.h). A call that is going to fail must not cost
+ * a lock. So the arguments are checked as the kernel checks them, and what the call would map is
+ * mapped elsewhere for a moment. All this is done only if the thread holds a lock there.
  */
 #include <sys/mman.h>
 
@@ -33,12 +33,12 @@ void mdg__before_mmap(uintptr_t start, size_t length, int protection, int flags,
 		return;
 	int trial = (flags & ~(MAP_FIXED | MAP_POPULATE | MAP_LOCKED)) | MAP_NORESERVE;
 	if (mdg__sys_mmap(NULL, length, protection, trial, fd, offset, &memory) < 0)
-		return; /* as the program's own will */
+		return; /* the program's own call will fail, too */
 	(void)mdg__sys_munmap(memory, mdg__whole_pages(length));
 	mdg__unmapping_let_go(start, mdg__whole_pages(length));
 }
 
-/* Whether it can become longer where it lies. */
+/* Whether the mapping can become longer where it lies. */
 static bool can_grow(uintptr_t start, size_t old_length, size_t length)
 {
 	void *same;

@@ -36,7 +36,7 @@ int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 		if (!mdg__read_retry(registry, version))
 			return is_there(ret, sequence, any) ? 0 : -EINVAL;
 	}
-	if (registry->look) { /* the last copy, whatever it is worth: every use of it is checked */
+	if (registry->look) { /* it cannot take the lock; every use of the copy is checked */
 		mdg__entry_copy(ns, index, ret);
 		return is_there(ret, sequence, any) ? 0 : -EINVAL;
 	}
@@ -53,13 +53,14 @@ int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 
 /* ---- who has it attached -------------------------------------------------- */
 
-/* A list as long as it takes, made with the lock held. */
+/* A list of processes with room for all. */
 struct long_list {
 	struct mdg__holder *holders;
 	size_t bytes;
 };
 
-/* For a look, which has no lock to take: of a moment without changes, or none. */
+/* A namespace that was opened for a look has no lock to take. The list is read in a moment without
+ * changes. If there is none, the list is empty. */
 static int list_without_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
                              struct mdg__holder *holders, uint32_t room)
 {
@@ -91,7 +92,7 @@ static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *ent
 	return rc;
 }
 
-/* Sums up the living; the dead move to the front of the list. */
+/* Sums up the attachments of the living, and moves the dead to the front of the list. */
 static uint32_t sum_living(struct mdg_namespace *ns, struct mdg__holder *holders, int count,
                            uint32_t *ret_dead)
 {
@@ -119,8 +120,8 @@ static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *e
 		(void)mdg__sys_munmap(list.holders, list.bytes);
 	if (count < 0)
 		return count;
-	/* A removed segment goes with the last of the dead. One that has nobody
-	 * at all is a removal that was cut off: finish it. */
+	/* A removed segment is cleared away with the last of the dead. If nobody at all has it
+	 * attached, its removal was cut off, and is finished here. */
 	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0 && !ns->registry.look) {
 		struct mdg__clearing clearing = { 0 };
 		int rc = mdg__enter_writer(ns);
@@ -131,7 +132,7 @@ static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *e
 		mdg__clear(ns, &clearing);
 	}
 	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0)
-		return -EINVAL; /* also if its file is another's to unlink: it is gone */
+		return -EINVAL; /* it is gone, even if only another user may unlink its file */
 	return mdg__get32(&ns->registry.segments[entry->index].tag) == entry->tag ? 0 : -EINVAL;
 }
 

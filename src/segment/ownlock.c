@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ownlock.c - mlockall(MCL_CURRENT) locks all that is mapped, the library's own with it: that is
- * unlocked again (platform/ownmap.h). What the program has attached stays locked.
+ * ownlock.c - what mlockall has locked of the library's own memory is unlocked again.
+ *
+ * mlockall(MCL_CURRENT) locks everything that is mapped. The library's own memory must not count
+ * against the program's limit (platform/ownmap.h). What the program has attached stays locked.
  */
 #include "segment/hostcalls.h"
 #include "segment/internal.h"

@@ -14,8 +14,9 @@ int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
 	if (rc < 0)
 		return rc;
 	struct mdg__segment *segment = &registry->segments[entry.index];
-	/* One change, up to BUSY when nobody has it attached: REMOVED and attached by
-	 * nobody, it would be met by nobody's death, and stay. */
+	/* If nobody has it attached, it becomes REMOVED and BUSY in one change. If it were
+	 * REMOVED only, and this process died, no other death would lead to it, and it would
+	 * stay. */
 	if (mdg__tag_state(entry.tag) == MDG__LIVE) {
 		if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
 			(void)mdg__index_unlink(registry, entry.index);

@@ -17,14 +17,14 @@
 #include "segment/change.h"
 
 #define SETTING_TRIES    10         /* at least */
-#define SETTING_WAIT_NS  100000000u /* in one call; and as long again for trying */
+#define SETTING_WAIT_NS  100000000u /* for others, in one call; then as long again for trying */
 #define SETTING_PAUSE_NS 1000000u
 #define OVERTAKEN        1
 
-/* What a call still has to give, and what it has met. */
+/* One call of IPC_SET. */
 struct setting {
-	uint64_t wait_until;
-	bool contended; /* two were at it at once */
+	uint64_t wait_until; /* until then it waits for others */
+	bool contended;      /* somebody else was changing the segment at the same time */
 };
 
 static struct setting new_setting(void)
@@ -38,8 +38,8 @@ static bool is_last(const struct setting *setting, int tries)
 	       mdg__monotonic_nanoseconds() >= setting->wait_until + SETTING_WAIT_NS;
 }
 
-/* A stranger's file: somebody may just have given it away who had been overtaken, by us
- * or by one before us. He notices, and begins again. */
+/* The file belongs to a stranger. Perhaps a process that had been overtaken has just given it away.
+ * That process will notice, and begin again. */
 static bool may_be_on_its_way(const struct setting *setting)
 {
 	return setting->contended || mdg__monotonic_nanoseconds() < setting->wait_until;
@@ -50,7 +50,7 @@ static void pause_setting(mdg__a32 *word, uint32_t value)
 	(void)mdg__sys_futex_wait(word, value, true, SETTING_PAUSE_NS);
 }
 
-/* Whether another is just changing the segment. [writer lock] */
+/* [writer lock] Whether another process is just changing the segment. */
 static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
 {
 	uint32_t setter1 = mdg__get32(&segment->setter);
@@ -59,16 +59,15 @@ static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *se
 	                         mdg__get32(&segment->setter_generation));
 }
 
-/* [writer lock] */
+/* [writer lock] Whether the entry still says that this process is changing it. */
 static bool is_set_by_us(struct mdg_namespace *ns, const struct mdg__segment *segment)
 {
 	return mdg__get32(&segment->setter) == ns->registry.slot1 &&
 	       mdg__get32(&segment->setter_generation) == ns->registry.generation;
 }
 
-/* File and entry cannot be changed as one, so those who change them do it one at a
- * time. Notes in the entry that it is us; `ret` is the entry then. Who takes long,
- * because it was stopped, is not waited for: it finds that out and begins again. */
+/* Notes in the entry that this process changes it; `ret` is the entry then. Waits for another
+ * process that is changing it, but not for ever: that process may have been stopped. */
 static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *setting,
                          struct mdg__entry *ret)
 {
@@ -92,8 +91,8 @@ static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *se
 	}
 }
 
-/* Before mdg__change_end(): it is no longer us. False: it was not any more, and what we made of
- * the file may be newer than what another did: to be done again. */
+/* [writer lock] This process changes the segment no longer. False: it has been overtaken. Then what
+ * it made of the file may be newer than what the other process did, and all is to be done again. */
 static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -105,9 +104,8 @@ static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entr
 	return true;
 }
 
-/* Notes in the entry who is just becoming the file's owner, so that the file is
- * recognised on both sides of the change, also if we die. OVERTAKEN: that is for
- * another to say now. */
+/* Notes in the entry who is just becoming the file's owner. So the file is recognised before and
+ * after the change, also if this process dies. OVERTAKEN: another process says that now. */
 static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 {
 	struct mdg__entry entry;
@@ -123,7 +121,7 @@ static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
 	return rc;
 }
 
-/* Without a change of the entry. False: to be done again. */
+/* Ends the setting without a change of the entry. False: overtaken, to be done again. */
 static bool leave_setting(struct mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__entry entry;
@@ -156,8 +154,8 @@ int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
 	return -EAGAIN;
 }
 
-/* Gives the data file to its new owner. What one who died made of it is undone
- * first: the file is known by what he announced. OVERTAKEN: to be done again. */
+/* Gives the data file to its new owner. A process that died may have given the file to the owner
+ * that it announced. That is undone first. OVERTAKEN: to be done again. */
 static int give_file(struct mdg_namespace *ns, mdg_id id, struct setting *setting,
                      const struct mdg__entry *to)
 {
@@ -177,7 +175,7 @@ static int give_file(struct mdg_namespace *ns, mdg_id id, struct setting *settin
 	return rc;
 }
 
-/* False: to be done again, because another came between file and entry. */
+/* Changes the entry. False: another process came between file and entry, to be done again. */
 static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, bool in_any_case)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -194,9 +192,9 @@ static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, boo
 	return done;
 }
 
-/* Owner and mode of `to`. The file first: it can fail. Twice the same does no harm.
- * Only who keeps scribbling over the entry can overtake us that often; what the
- * file is then, is his doing. */
+/* Sets the owner and mode of `to`. To do it twice does no harm. Only a process that keeps
+ * scribbling over the entry can overtake this one until the last try. What becomes of the file then
+ * is that process's doing. */
 static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 {
 	struct setting setting = new_setting();
@@ -220,8 +218,9 @@ static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
 	}
 }
 
-/* Enters in `ret` whom the caller's numbers mean: -EINVAL, nobody. To another whose number
- * cannot be told the segment cannot be given: nobody would know whose it is. */
+/* Enters in `ret` whom the caller's numbers mean. -EINVAL: they mean nobody. -EPERM: the number
+ * that the new owner has outside this user namespace is not known. Nobody would know then whose the
+ * segment is. */
 static int name_owner(struct mdg_namespace *ns, struct mdg__entry *ret, uint32_t uid, uint32_t gid)
 {
 	const struct mdg__userns *userns = mdg__userns_known();
@@ -237,7 +236,7 @@ static int name_owner(struct mdg_namespace *ns, struct mdg__entry *ret, uint32_t
 		if ((wish.uid == MDG__ID_UNKNOWN && status.st_uid != uid) ||
 		    (wish.gid == MDG__ID_UNKNOWN && status.st_gid != gid))
 			return -EPERM;
-		/* It stays whose it is, whatever that is called outside. */
+		/* It stays with its owner, whatever his number is outside. */
 		wish.uid = wish.uid == MDG__ID_UNKNOWN ? ret->uid : wish.uid;
 		wish.gid = wish.gid == MDG__ID_UNKNOWN ? ret->gid : wish.gid;
 	}

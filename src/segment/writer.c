@@ -9,8 +9,8 @@
 
 /* ---- entering the attachments of a process that lost its slot ------------- */
 
-/* Enters the attachments of one segment under this process's slot. -EAGAIN: the
- * table has to grow first. */
+/* Enters the attachments of one segment under this process's slot. -EAGAIN: the table has to grow
+ * first. */
 static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -36,8 +36,8 @@ static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *re
 	return rc;
 }
 
-/* A process that lost its slot (taken for dead, or forked unseen) enters its
- * attachments again. What cannot be entered now is tried at the next call. */
+/* A process loses its slot when others take it for dead, or when it was forked and no handler ran.
+ * It enters its attachments again. If that fails, the next call tries again. */
 static int enter_anew(struct mdg_namespace *ns)
 {
 	for (uint32_t i = 0; i < ns->piece_count; i++)
@@ -59,7 +59,7 @@ static int enter_anew(struct mdg_namespace *ns)
 
 /* ---- the slot ------------------------------------------------------------- */
 
-/* Clears away what the former process of the inherited slot had. */
+/* Clears away what the process had that used this slot before (registry/process.c). */
 static int settle(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;
