@@ -25,14 +25,14 @@
 /* A descriptor to map from. *ret_temporary: it is to be closed afterwards. It must not allow more
  * than was asked for, because then mprotect would allow it too. */
 static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
-                      struct mdg__known *known, bool writable, bool *ret_temporary)
+                      struct mdg__segment_cache *cache, bool writable, bool *ret_temporary)
 {
 	*ret_temporary = false;
-	if (known->fd >= 0 && known->writable == writable) {
-		if (mdg__known_fd_is_ours(ns,
-		                          known)) /* whose length was compared when it was opened */
-			return entry->mapped == known->mapped ? known->fd : MDG_DAMAGED;
-		known->fd = -1; /* the program closed it, or put another file there */
+	if (cache->fd >= 0 && cache->writable == writable) {
+		/* The length of the file was compared when it was opened. */
+		if (mdg__cache_fd_is_ours(ns, cache))
+			return entry->mapped == cache->mapped ? cache->fd : MDG_DAMAGED;
+		cache->fd = -1; /* the program closed it, or put another file there */
 		ns->kept_fds--;
 		ns->registry.lost = 1;
 	}
@@ -40,18 +40,18 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	int fd = mdg__data_open(ns, entry, writable, &inode);
 	if (fd < 0)
 		return fd;
-	known->inode = inode;
-	known->mapped = entry->mapped;
+	cache->inode = inode;
+	cache->mapped = entry->mapped;
 	bool huge = mdg__entry_is_huge(entry);
-	*ret_temporary = huge || known->fd >= 0 || ns->kept_fds >= ns->most_kept_fds;
-	if (writable && known->fd >= 0 && !huge)
+	*ret_temporary = huge || cache->fd >= 0 || ns->kept_fds >= ns->most_kept_fds;
+	if (writable && cache->fd >= 0 && !huge)
 		*ret_temporary = false; /* replaces a read-only one */
 	if (*ret_temporary)
 		return fd;
 	int high = mdg__fd_out_of_the_way(fd);
 	if (high < 0)
 		return high;
-	mdg__known_keep_fd(ns, known, entry->index, high, writable, inode);
+	mdg__cache_keep_fd(ns, cache, entry->index, high, writable, inode);
 	return high;
 }
 
@@ -154,10 +154,10 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
                           struct request *request, void **ret)
 {
-	struct mdg__known *known;
+	struct mdg__segment_cache *cache;
 	bool temporary;
 	uint32_t living;
-	int rc = mdg__known_find(ns, entry->index, entry->tag >> 8, &known);
+	int rc = mdg__cache_find(ns, entry->index, entry->tag >> 8, &cache);
 	if (rc == 0)
 		rc = mdg__pieces_reserve(ns, 2);
 	/* A removed segment exists only as long as a living process has it attached. */
@@ -165,7 +165,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 		rc = mdg__entry_attached(ns, entry, true, &living);
 	if (rc < 0)
 		return rc;
-	int fd = descriptor(ns, entry, known, !request->readonly, &temporary);
+	int fd = descriptor(ns, entry, cache, !request->readonly, &temporary);
 	if (fd < 0)
 		return fd;
 	request->length = (size_t)entry->mapped;
@@ -174,8 +174,8 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 		rc = attach_counted(ns, entry, request, fd, ret);
 	if (temporary)
 		(void)mdg__sys_close(fd);
-	if (rc < 0 && known->pieces == 0 && ns->idle1 != entry->index + 1)
-		mdg__known_drop_fd(ns, entry->index); /* nothing came of it */
+	if (rc < 0 && cache->pieces == 0 && ns->kept_detached1 != entry->index + 1)
+		mdg__cache_drop_fd(ns, entry->index); /* nothing came of it */
 	return rc;
 }
 

@@ -16,7 +16,7 @@
 #define RECORDS_MADE_MOST 1000
 
 /* Makes this process's record for the segment. */
-static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__known *known)
+static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__segment_cache *cache)
 {
 	struct mdg__registry *registry = &ns->registry;
 	for (;;) {
@@ -25,21 +25,21 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 		if (rc < 0)
 			return rc;
 		uint32_t tag = mdg__get32(&registry->segments[index].tag);
-		if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+		if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 			rc = -EINVAL;
 		else
 			rc = mdg__attachment_make(registry, index, registry->slot1 - 1, &made,
-			                          &known->generation);
+			                          &cache->generation);
 		if (rc == 0 && mdg__get64(&registry->segments[index].inode) == 0) {
 			/* Whoever opens the file first notes its inode. */
-			mdg__put64(registry, &registry->segments[index].inode, known->inode);
+			mdg__put64(registry, &registry->segments[index].inode, cache->inode);
 			mdg__commit(registry);
 		}
 		mdg__unlock(registry);
 		if (rc == 0) {
-			known->attachment1 = made + 1;
-			known->epoch = ns->epoch;
-			mdg__known_note_fd(ns, known);
+			cache->attachment1 = made + 1;
+			cache->epoch = ns->epoch;
+			mdg__cache_note_fd(ns, cache);
 			return 0;
 		}
 		if (rc == -EAGAIN)
@@ -103,37 +103,37 @@ static int still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequen
 }
 
 /* Adds to this process's record. False: there is none. */
-static bool add_own(struct mdg_namespace *ns, const struct mdg__known *known, int32_t delta)
+static bool add_own(struct mdg_namespace *ns, const struct mdg__segment_cache *cache, int32_t delta)
 {
-	return mdg__known_has_record(ns, known) &&
-	       mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation, delta);
+	return mdg__cache_has_record(ns, cache) &&
+	       mdg__attachment_add(&ns->registry, cache->attachment1 - 1, cache->generation, delta);
 }
 
 int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
 {
-	struct mdg__known *known = &ns->known[index];
+	struct mdg__segment_cache *cache = &ns->caches[index];
 	int rc = 0;
 	/* There may be no record, or it was lost with the slot, or a sweep took it away just
 	 * after it was made. It is made again, as long as the segment is there. */
-	for (int tries = 0; !add_own(ns, known, 1); tries++) {
-		known->attachment1 = 0;
-		rc = tries < RECORDS_MADE_MOST ? ensure_record(ns, index, known) : MDG_DAMAGED;
+	for (int tries = 0; !add_own(ns, cache, 1); tries++) {
+		cache->attachment1 = 0;
+		rc = tries < RECORDS_MADE_MOST ? ensure_record(ns, index, cache) : MDG_DAMAGED;
 		if (rc < 0)
 			return rc;
 	}
-	const uint32_t record1 = known->attachment1, generation = known->generation;
+	const uint32_t record1 = cache->attachment1, generation = cache->generation;
 	/* A2 in registry/attachment.c. */
 	if (atomic_load(&ns->registry.segments[index].tag) != mdg__tag(sequence, MDG__LIVE))
 		rc = still_there(ns, index, sequence);
-	bool same = known->attachment1 == record1 && known->generation == generation;
+	bool same = cache->attachment1 == record1 && cache->generation == generation;
 	if (rc < 0 && same)
-		(void)add_own(ns, known, -1);
+		(void)add_own(ns, cache, -1);
 	/* The slot was lost, and a new one taken. All attachments were entered anew then, but
 	 * this one was not among them yet. */
-	if (rc == 0 && !same && !add_own(ns, known, 1))
+	if (rc == 0 && !same && !add_own(ns, cache, 1))
 		rc = -EINVAL;
 	if (rc == 0)
-		known->pieces++;
+		cache->pieces++;
 	return rc;
 }
 
@@ -154,32 +154,32 @@ static void clear_if_last(struct mdg_namespace *ns, uint32_t index)
  * segment for the second time, it will do so again. Then its descriptor is kept, and the one that
  * was kept before is closed. The descriptor of a removed segment is not kept, because it would
  * hold on to the memory. */
-static void keep_idle(struct mdg_namespace *ns, uint32_t index, bool live)
+static void keep_detached(struct mdg_namespace *ns, uint32_t index, bool live)
 {
-	struct mdg__known *known = &ns->known[index];
-	if (!live || known->detached == 0) {
-		mdg__known_drop_fd(ns, index);
-		known->detached = 1;
+	struct mdg__segment_cache *cache = &ns->caches[index];
+	if (!live || cache->detached == 0) {
+		mdg__cache_drop_fd(ns, index);
+		cache->detached = 1;
 		return;
 	}
-	if (ns->idle1 != 0 && ns->idle1 != index + 1)
-		mdg__known_drop_fd(ns, ns->idle1 - 1);
-	ns->idle1 = known->fd >= 0 ? index + 1 : 0;
+	if (ns->kept_detached1 != 0 && ns->kept_detached1 != index + 1)
+		mdg__cache_drop_fd(ns, ns->kept_detached1 - 1);
+	ns->kept_detached1 = cache->fd >= 0 ? index + 1 : 0;
 }
 
 void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
 {
-	struct mdg__known *known = &ns->known[index];
+	struct mdg__segment_cache *cache = &ns->caches[index];
 	struct mdg__segment *segment = &ns->registry.segments[index];
-	if (known->sequence1 != sequence + 1 || known->pieces == 0)
+	if (cache->sequence1 != sequence + 1 || cache->pieces == 0)
 		return; /* somebody has scribbled over the registry */
-	known->pieces--;
-	if (mdg__known_has_record(ns, known))
-		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
+	cache->pieces--;
+	if (mdg__cache_has_record(ns, cache))
+		(void)mdg__attachment_add(&ns->registry, cache->attachment1 - 1, cache->generation,
 		                          -1);
 	uint32_t tag = atomic_load(&segment->tag);
-	if (known->pieces == 0)
-		keep_idle(ns, index, tag == mdg__tag(sequence, MDG__LIVE));
-	if (known->pieces == 0 && tag == mdg__tag(sequence, MDG__REMOVED))
+	if (cache->pieces == 0)
+		keep_detached(ns, index, tag == mdg__tag(sequence, MDG__LIVE));
+	if (cache->pieces == 0 && tag == mdg__tag(sequence, MDG__REMOVED))
 		clear_if_last(ns, index);
 }

@@ -63,8 +63,8 @@ void mdg__enter_blocked(struct mdg_namespace *ns)
 	if (ns->doubtful)
 		mdg__host_look_again(ns);
 	/* A descriptor at hand must not hold on to a segment that is no more. */
-	if (ns->idle1 != 0)
-		mdg__check_idle(ns);
+	if (ns->kept_detached1 != 0)
+		mdg__cache_check_kept(ns);
 }
 
 void mdg__leave_blocked(struct mdg_namespace *ns)

@@ -50,10 +50,10 @@ static MDG__OF_THREAD bool entered_at_fork;
 static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
 {
 	struct mdg__registry *registry = &ns->registry;
-	const struct mdg__known *known = &ns->known[index];
+	const struct mdg__segment_cache *cache = &ns->caches[index];
 	struct mdg__segment *segment = &registry->segments[index];
 	uint32_t tag = mdg__get32(&segment->tag), generation;
-	if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+	if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
 	int rc = mdg__attachment_make(registry, index, ns->child_slot, ret_made, &generation);
 	if (rc < 0)
@@ -61,8 +61,8 @@ static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *r
 	struct mdg__attachment *record = &registry->attachments[*ret_made];
 	if ((uint32_t)atomic_load(&record->word) != 0)
 		return 0; /* another piece of a segment that is entered already */
-	(void)mdg__attachment_add(registry, *ret_made, generation, (int32_t)known->pieces);
-	atomic_store_explicit(&record->fd, (uint32_t)(known->fd + 1), memory_order_release);
+	(void)mdg__attachment_add(registry, *ret_made, generation, (int32_t)cache->pieces);
+	atomic_store_explicit(&record->fd, (uint32_t)(cache->fd + 1), memory_order_release);
 	/* As the kernel stamps a fork: now, by the parent. */
 	atomic_store_explicit(&segment->atime, (uint64_t)mdg__now_seconds(), memory_order_release);
 	atomic_store_explicit(&segment->lpid,
@@ -163,8 +163,8 @@ static int prepare_child(struct mdg_namespace *ns)
 static void prepare_one(struct mdg_namespace *ns)
 {
 	/* No record of the child would tell of an idle descriptor. */
-	if (ns->idle1 != 0)
-		mdg__known_drop_fd(ns, ns->idle1 - 1);
+	if (ns->kept_detached1 != 0)
+		mdg__cache_drop_fd(ns, ns->kept_detached1 - 1);
 	ns->child_fd = ns->piece_count == 0 ? -1 : prepare_child(ns);
 	/* Last, because that may have opened it. */
 	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;

@@ -61,7 +61,7 @@
 #include "segment/segment.h"
 
 /* What this process knows of the segment at an index. Valid for one sequence. */
-struct mdg__known {
+struct mdg__segment_cache {
 	uint32_t sequence1;   /* sequence + 1; 0: nothing known */
 	uint32_t pieces;      /* how many this process has of the segment, see pieces.c */
 	uint32_t attachment1; /* index + 1 of its record in the registry; 0: not made */
@@ -108,17 +108,17 @@ struct mdg_namespace {
 	mdg__sigmask mask;      /* of the thread that holds the lock */
 	struct mdg__registry registry;
 
-	struct mdg__known *known;  /* segment_capacity entries, memory on demand */
-	struct mdg__piece *pieces; /* sorted by start */
+	struct mdg__segment_cache *caches; /* segment_capacity entries, memory on demand */
+	struct mdg__piece *pieces;         /* sorted by start */
 	uint32_t piece_count, piece_room;
 	uint32_t calls; /* of shmat so far, see struct mdg__piece */
 	/* The addresses of the pieces, for those who only ask whether something is attached there,
 	 * and must not wait. A seqlock. An array that was outgrown stays mapped. */
 	_Atomic uint32_t span_version, span_count;
 	struct mdg__span *_Atomic spans;
-	uint32_t idle1;    /* index + 1 of a segment whose fd is kept though
+	uint32_t kept_detached1; /* index + 1 of a segment whose fd is kept though
 	                           nothing is attached; one at most */
-	uint32_t kept_fds; /* data descriptors open */
+	uint32_t kept_fds;       /* data descriptors open */
 	uint32_t most_kept_fds;
 	int child_fd;  /* during fork: the child's description, -1 none */
 	int parent_fd; /* ... and what the child is to close, -1 nothing */
@@ -262,26 +262,26 @@ void mdg__stamp_detached(struct mdg_namespace *ns, uint32_t index);
 
 /* ---- cache.c ---- [object lock] */
 /* What is known of this very segment; what was known of a former one at the index is forgotten. */
-int mdg__known_find(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
-                    struct mdg__known **ret);
+int mdg__cache_find(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
+                    struct mdg__segment_cache **ret);
 /* Whether `attachment1` is a record of this process: not of the one that
  * forked it, and not given to somebody else since. */
-bool mdg__known_has_record(const struct mdg_namespace *ns, const struct mdg__known *known);
+bool mdg__cache_has_record(const struct mdg_namespace *ns, const struct mdg__segment_cache *cache);
 /* In a child: finds the records that were entered for it. */
 void mdg__adopt_attachments(struct mdg_namespace *ns);
 /* Makes room for `count` records in the table of attachments. When the table cannot grow any more,
  * records that count nothing are freed. */
 int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count);
 /* Whether the program has left the descriptor alone. */
-bool mdg__known_fd_is_ours(const struct mdg_namespace *ns, const struct mdg__known *known);
+bool mdg__cache_fd_is_ours(const struct mdg_namespace *ns, const struct mdg__segment_cache *cache);
 /* Keeps `fd` instead of the one before. */
-void mdg__known_keep_fd(struct mdg_namespace *ns, struct mdg__known *known, uint32_t index, int fd,
-                        bool writable, uint64_t inode);
-void mdg__known_drop_fd(struct mdg_namespace *ns, uint32_t index);
+void mdg__cache_keep_fd(struct mdg_namespace *ns, struct mdg__segment_cache *cache, uint32_t index,
+                        int fd, bool writable, uint64_t inode);
+void mdg__cache_drop_fd(struct mdg_namespace *ns, uint32_t index);
 /* Tells others which descriptor they can reach the file through. */
-void mdg__known_note_fd(struct mdg_namespace *ns, const struct mdg__known *known);
+void mdg__cache_note_fd(struct mdg_namespace *ns, const struct mdg__segment_cache *cache);
 /* Closes the kept descriptor of which nothing is attached, if its segment is gone or removed. */
-void mdg__check_idle(struct mdg_namespace *ns);
+void mdg__cache_check_kept(struct mdg_namespace *ns);
 
 /* ---- datafile.c ---- */
 /* `size` in whole pages; huge_shift 0: ordinary ones. */

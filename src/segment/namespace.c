@@ -34,7 +34,7 @@ static size_t object_size(uint32_t segments)
 {
 	size_t page = mdg__page_size();
 	size_t object = (sizeof(struct mdg_namespace) + page - 1) / page * page;
-	return object + segments * sizeof(struct mdg__known);
+	return object + segments * sizeof(struct mdg__segment_cache);
 }
 
 static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
@@ -59,7 +59,7 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 	              mdg__page_size() * mdg__page_size();
 	if (used < size)
 		(void)mdg__sys_munmap((char *)memory + used, size - used);
-	ns->known = (void *)((char *)memory + object_size(0));
+	ns->caches = (void *)((char *)memory + object_size(0));
 	ns->child_fd = -1;
 	ns->epoch = mdg__epoch();
 	/* Descriptors are the program's; it shall not run out because of us. */

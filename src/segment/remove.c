@@ -29,8 +29,8 @@ int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
 	mdg__commit(registry);
 	mdg__entry_copy(ns, entry.index, &entry);
 	mdg__unlock(registry);
-	if (ns->idle1 == entry.index + 1)
-		mdg__known_drop_fd(ns, entry.index);
+	if (ns->kept_detached1 == entry.index + 1)
+		mdg__cache_drop_fd(ns, entry.index);
 	if (gone)
 		mdg__clear(ns, &clearing);
 	else

@@ -14,21 +14,21 @@
 static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__known *known = &ns->known[index];
+	struct mdg__segment_cache *cache = &ns->caches[index];
 	int rc = mdg__lock(registry);
 	if (rc < 0)
 		return rc;
 	uint32_t tag = mdg__get32(&registry->segments[index].tag);
-	if (tag >> 8 == known->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
+	if (tag >> 8 == cache->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
 		rc = mdg__attachment_make(registry, index, registry->slot1 - 1, ret_made,
-		                          &known->generation);
+		                          &cache->generation);
 		if (rc == 0) {
 			struct mdg__attachment *record = &registry->attachments[*ret_made];
-			known->attachment1 = *ret_made + 1;
-			known->epoch = ns->epoch;
-			(void)mdg__attachment_add(registry, *ret_made, known->generation,
-			                          (int32_t)known->pieces);
-			atomic_store_explicit(&record->fd, (uint32_t)known->fd + 1,
+			cache->attachment1 = *ret_made + 1;
+			cache->epoch = ns->epoch;
+			(void)mdg__attachment_add(registry, *ret_made, cache->generation,
+			                          (int32_t)cache->pieces);
+			atomic_store_explicit(&record->fd, (uint32_t)cache->fd + 1,
 			                      memory_order_release);
 		}
 	}
@@ -41,11 +41,11 @@ static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *re
 static int enter_anew(struct mdg_namespace *ns)
 {
 	for (uint32_t i = 0; i < ns->piece_count; i++)
-		if (!mdg__known_has_record(ns, &ns->known[ns->pieces[i].index]))
-			ns->known[ns->pieces[i].index].attachment1 = 0;
+		if (!mdg__cache_has_record(ns, &ns->caches[ns->pieces[i].index]))
+			ns->caches[ns->pieces[i].index].attachment1 = 0;
 	for (uint32_t i = 0; i < ns->piece_count;) {
 		uint32_t index = ns->pieces[i].index, made = 0;
-		int rc = ns->known[index].attachment1 != 0 ? 0 : enter_one_anew(ns, index, &made);
+		int rc = ns->caches[index].attachment1 != 0 ? 0 : enter_one_anew(ns, index, &made);
 		if (rc == -EAGAIN)
 			rc = mdg__attachments_ready(ns, made + 1);
 		else if (rc == 0)
