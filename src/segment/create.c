@@ -2,11 +2,14 @@
 /*
  * create.c - making and finding segments.
  *
- * Three steps: under the lock an id is taken and the entry made BUSY, already
- * to be found by its key; without the lock the file is made and its memory
- * reserved, which can take long; under the lock the entry becomes LIVE. Who
- * looks for the key meanwhile waits. A maker that dies leaves a BUSY entry,
- * which the next to meet it clears away (registry/reap.c).
+ * A segment is made in three steps:
+ *   1. With the writer lock, an id is taken and the entry becomes BUSY. It can be
+ *      found by its key or name from now on.
+ *   2. Without the lock, the file is made and its memory reserved. That can take
+ *      long.
+ *   3. With the lock, the entry becomes LIVE.
+ * Whoever looks for the key in between waits. A maker that dies leaves a BUSY
+ * entry. The next process that comes across the entry clears it away (dead.c).
  */
 #include <errno.h>
 #include <string.h>
@@ -19,6 +22,7 @@
 #define SQUATTED_MOST  64
 #define BUSY_PAUSE_NS  200000u
 
+/* What the caller wants to find or to make. */
 struct wish {
 	uint32_t key;  /* 0: none */
 	char name[64]; /* zero-filled; "" none */
@@ -47,16 +51,16 @@ static int find(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret
 	return rc;
 }
 
-/* Somebody is making it, or has died doing so, or never was. */
+/* Waits for the maker of a BUSY segment. The maker may be dead, or what the entry says of it
+ * nonsense. Then the entry is cleared away. `round` counts the calls. */
 static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t tag, uint32_t round)
 {
 	struct mdg__segment *segment = &ns->registry.segments[index];
 	uint32_t worker1 = mdg__get32(&segment->worker);
-	bool alive = worker1 != 0 &&
-	             worker1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
+	bool alive = mdg__is_slot(&ns->registry, worker1) &&
 	             mdg__slot_alive(&ns->registry, worker1 - 1,
 	                             mdg__get32(&segment->worker_generation));
-	/* One that lives is asked again after 16, 32, 64 ... pauses. */
+	/* A maker that seemed to live is looked at more closely after 16, 32, 64 ... pauses. */
 	if (!alive || (round >= 16 && (round & (round - 1)) == 0)) {
 		mdg__enter(ns);
 		mdg__clear_abandoned(ns, index, tag);
@@ -66,7 +70,7 @@ static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t t
 		(void)mdg__sys_futex_wait(&segment->tag, tag, true, BUSY_PAUSE_NS);
 }
 
-/* What shmget says of a segment that is there, in the kernel's order. */
+/* What shmget says of a segment that is there. The checks have the kernel's order. */
 static int accept(struct mdg_namespace *ns, uint32_t index, uint32_t tag, const struct wish *wish,
                   mdg_id *ret_id)
 {
@@ -93,7 +97,7 @@ static int accept(struct mdg_namespace *ns, uint32_t index, uint32_t tag, const 
 
 /* ---- making ----------------------------------------------------------------- */
 
-/* [lock] Everything but the file. */
+/* [writer lock] Fills in the whole entry. The file is made later. */
 static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
                     const struct wish *wish)
 {
@@ -134,7 +138,7 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	mdg__commit(registry);
 }
 
-/* Which id comes next: of the registry's head. */
+/* The fields of the registry's head that say which id comes next. */
 struct turn {
 	uint32_t cursor, last_index, sequence, next_id1;
 };
@@ -145,8 +149,8 @@ static struct turn turn_of(const struct mdg__head *head)
 		              mdg__get32(&head->sequence), mdg__get32(&head->next_id1) };
 }
 
-/* [lock] A segment that could not be made has used up no id, unless others were given
- * later ones meanwhile. Nobody was told this one. */
+/* [writer lock] Gives back the id of a segment that could not be made. Nobody was told this id.
+ * If others have taken ids since, it is lost. */
 static void turn_back(struct mdg__registry *registry, uint32_t index, uint32_t sequence,
                       const struct turn *before)
 {
@@ -163,7 +167,7 @@ static void turn_back(struct mdg__registry *registry, uint32_t index, uint32_t s
 	mdg__put32(registry, &head->sequence, before->sequence);
 }
 
-/* Takes an id. -EAGAIN: somebody has made it meanwhile. */
+/* The first step. -EAGAIN: somebody else has made such a segment meanwhile. */
 static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret_index,
                  uint32_t *ret_sequence, struct turn *ret_before)
 {
@@ -199,7 +203,8 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 	}
 }
 
-/* The file is there: LIVE. Or it could not be made: the entry goes again. */
+/* The third step. `made` is what came of the second one: if there is a file the segment becomes
+ * LIVE, and if there is none the entry is freed. */
 static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
                   const struct turn *before, int made)
 {
@@ -224,7 +229,7 @@ static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	return made;
 }
 
-/* The size of the mapping, and of which pages. */
+/* Chooses the size of the pages, and with it the size of the mapping. */
 static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 {
 	uint64_t unit = mdg__page_size();
@@ -241,14 +246,14 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 	return 0;
 }
 
-/* [object lock] */
+/* [object lock] If the segment has used up shm_next_id, its file is to show that. */
 static void note_used(struct mdg_namespace *ns, const struct turn *before)
 {
 	if (before->next_id1 != 0 && mdg__get32(&ns->registry.head->next_id1) == 0)
 		mdg__settings_show(ns, MDG__NEXT_ID);
 }
 
-/* [object lock] */
+/* [object lock] The three steps, for one id. */
 static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *ret_id)
 {
 	uint32_t index = 0, sequence = 0;
@@ -260,8 +265,8 @@ static int make_once(struct mdg_namespace *ns, const struct wish *wish, mdg_id *
 		return rc;
 	}
 	mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
-	/* Other threads may go on; signals stay blocked, because fallocate starts
-	 * over after each one, and a timer's would keep it from ever ending. */
+	/* Other threads may go on. Signals stay blocked: fallocate starts over after each
+	 * one, and the signals of a timer would keep it from ever ending. */
 	mdg__pause(ns, &mask);
 	rc = mdg__data_create(ns, id, wish->mapped, wish->mode, wish->flags, wish->huge_shift);
 	mdg__resume(ns, &mask);
@@ -285,11 +290,11 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	(void)mdg__users_anew_here(&ns->registry, wish->euid); /* whose it is, is written down */
 	mdg__enter(ns);
 	rc = -EEXIST;
-	/* In a shared namespace somebody may have put a file of that name there,
-	 * which is not ours to unlink: the next id has another. */
+	/* In a shared namespace somebody else may have put a file of that name there. We may
+	 * not unlink it. The next id has another name. */
 	for (int tries = 0; rc == -EEXIST && tries < SQUATTED_MOST; tries++)
 		rc = make_once(ns, wish, ret_id);
-	if (rc == -ENOMEM) { /* the dead may hold it, by names that nobody has met */
+	if (rc == -ENOMEM) { /* dead processes may still hold memory: clear up and try again */
 		mdg__reap_all(ns);
 		rc = make_once(ns, wish, ret_id);
 	}

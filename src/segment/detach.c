@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * detach.c - shmdt, and the native detach, which refuses where the calling thread holds a lock.
+ * detach.c - shmdt, and the native detach. The native one refuses if the calling
+ * thread holds a lock in the memory that would go.
  *
- * As the kernel finds them: the first piece whose start lies as far above the
- * address as its content above the segment's start tells the segment; it and
- * all further such pieces of the same shmat within its length go. So a start that the
- * program unmapped itself is still good for the rest.
+ * shmdt(address) unmaps what is left of one attachment. The program may have
+ * cut the attachment into pieces with munmap. Each piece remembers its offset
+ * in the segment, so `piece start - piece offset` is the address that shmat
+ * returned. Like the kernel, shmdt
+ *   1. looks for the first piece for which this equals `address`,
+ *   2. takes the segment from it, and
+ *   3. removes every piece of the same shmat for which it holds, up to the
+ *      length of the segment.
+ * The piece at `address` itself may be gone already.
  */
 #include <errno.h>
 
@@ -13,37 +19,40 @@
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
 
+/* Whether the piece comes from an attachment that began at `address`. */
 static bool belongs(const struct mdg__piece *piece, uintptr_t address)
 {
 	return piece->start >= address && piece->start - address == piece->offset;
 }
 
-/* A call of shmdt: the pieces that it takes away. */
+/* Which pieces a call of shmdt takes away. */
 struct detaching {
 	uintptr_t address;
 	struct mdg__piece first;
 	uint64_t length; /* of the segment */
 };
 
-/* The first piece of it from `at` on; piece_count: there is none. */
+/* The first of these pieces from `at` on. piece_count: there is none. */
 static uint32_t next_piece(const struct mdg_namespace *ns, const struct detaching *detaching,
                            uint32_t at)
 {
 	for (; at < ns->piece_count; at++) {
 		const struct mdg__piece *piece = &ns->pieces[at];
-		/* The first one goes whatever the length says: it is what was found. */
+		/* The length does not matter for the first piece, which was found already. A
+		 * later piece ends the search if it lies beyond the segment, because mremap has
+		 * grown it. */
 		if (piece->start != detaching->first.start &&
 		    piece->start - detaching->address + piece->length > detaching->length)
-			return ns
-			        ->piece_count; /* also one that mremap has grown beyond the segment */
-		/* Of one shmat: another one's that fits stays. */
+			return ns->piece_count;
+		/* A piece of another shmat stays, even if its address fits. */
 		if (belongs(piece, detaching->address) && piece->call == detaching->first.call)
 			return at;
 	}
 	return at;
 }
 
-/* Whether the thread may go on: locks that it holds there keep it, or are let go. */
+/* Whether the pieces may go. A lock that the calling thread holds in one of them prevents that.
+ * `anyway`: the locks are let go instead. */
 static bool is_free(const struct mdg_namespace *ns, const struct detaching *detaching, uint32_t at,
                     bool anyway)
 {

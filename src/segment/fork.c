@@ -2,104 +2,58 @@
 /*
  * fork.c - a child inherits attachments, and they count from the first moment.
  *
- * Before the fork the parent opens a second description of the registry, takes
- * a slot for the child with it, and enters the child's attachments under that
- * slot. The child inherits the description and with it the lock. Afterwards
- * the parent closes its copy; the child closes its copy of the parent's (else
- * the parent would seem to live as long as the child) and enters its pid.
- * Killed anywhere on the way, each leaves a slot whose lock the kernel drops.
+ * A process lives, for others, as long as an open file description of its own
+ * holds a lock on its slot in the registry. So a fork goes like this:
  *
- * fork() runs this through pthread_atfork. In the child the handler does no
- * more than that, because most children exec, and every page that it writes
- * is copied for it. The rest waits for its first call (mdg__forked): a page
- * that the kernel wipes at fork (MADV_WIPEONFORK) tells that this is another
- * process than the one that the object was made for.
+ *   before     the parent opens a second description of the registry, takes a
+ *              slot for the child with it, and enters the child's attachments
+ *              under that slot
+ *   fork       the child inherits the description, and with it the lock
+ *   parent     closes its copy of the child's description
+ *   child      closes its copy of the parent's description, or else the parent
+ *              would seem to live as long as the child; and enters its pid
  *
- * A second description cannot always be had: after setuid the directory may be
- * closed, or no descriptor is left. Then the child keeps the parent's, whose lock
- * proves nothing any more, and each is asked itself whether it lives.
+ * If either is killed on the way, it leaves a slot whose lock the kernel drops.
  *
- * A bare clone(2) or _Fork() runs no handlers. Such a child learns of it by the
- * epoch too, and then takes a slot of its own. Until then its inherited
- * attachments are not counted; it keeps the parent's description open.
+ * fork() runs this through pthread_atfork. The handler in the child does no more
+ * than what is said above: most children call exec soon, and every page that is
+ * written before that has to be copied. The rest waits until the child first
+ * enters a namespace (enter.c). It learns of the fork by a page that the kernel
+ * wipes at fork (platform/epoch.c).
  *
- * vfork and posix_spawn share the parent's memory until exec: nothing to do.
+ * A second description cannot always be opened: after setuid the directory may
+ * be closed to the process, or it has no descriptor left. Then the child keeps the
+ * parent's description. Its lock proves nothing any more, and other processes ask
+ * the kernel about each of the two processes.
+ *
+ * A bare clone(2) or _Fork() runs no handlers. Such a child learns of the fork by
+ * the epoch too, and takes a slot then. Until then it keeps the parent's
+ * description open, and its inherited attachments are not counted.
+ *
+ * vfork and posix_spawn share the parent's memory until exec. Nothing has to be
+ * done for them.
  */
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 
-#include "platform/epoch.h"
-#include "platform/identity.h"
 #include "platform/ofthread.h"
 #include "segment/internal.h"
 
-/* Of the thread in fork: its own, and in the child's first pages anyway. */
+/* Of the thread that forks. */
 static MDG__OF_THREAD mdg__sigmask mask_at_fork;
 static MDG__OF_THREAD bool entered_at_fork;
 
-void mdg__list_lock(void)
-{
-	mdg__thread_lock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
-}
+/* ---- before --------------------------------------------------------------- */
 
-void mdg__list_unlock(void)
-{
-	mdg__thread_unlock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
-}
-
-/* The first call in a child: what is the parent's is forgotten, what was
- * prepared for the child is taken. [signals blocked, fork_lock] */
-static void become_child(struct mdg_namespace *ns)
-{
-	struct mdg__registry *registry = &ns->registry;
-	atomic_store(&ns->lock, 0); /* perhaps of a thread that is not here */
-	registry->opening = 0;
-	bool shared = ns->child_fd >= 0 && ns->child_fd == ns->parent_fd;
-	if (!shared) {
-		if (mdg__registry_fd_is_ours(registry)) /* no handler has closed it */
-			(void)mdg__sys_close(registry->fd);
-		registry->fd = -1;
-	}
-	registry->slot1 = 0;
-	ns->children.count = 0;
-	if (ns->child_fd >= 0) {
-		bool kept = shared ? mdg__registry_fd_is_ours(registry)
-		                   : mdg__fd_is(ns->child_fd, registry->device, registry->inode);
-		mdg__slot_adopt(registry, kept ? ns->child_fd : -1, ns->child_slot,
-		                ns->child_generation);
-		registry->lost = !kept; /* closed by the program in the meantime */
-		if (!kept)
-			registry->fd = -1;
-		mdg__adopt_attachments(ns);
-	}
-	ns->child_fd = -1;
-	ns->doubtful = mdg__host_is_under_way();
-	mdg__users_forked(registry);
-	/* Release: who sees the epoch sees all of this. */
-	atomic_store_explicit(&ns->epoch, mdg__epoch(), memory_order_release);
-}
-
-void mdg__forked(struct mdg_namespace *ns)
-{
-	_Atomic uint32_t *lock = mdg__epoch_lock(MDG__LOCK_FORKED);
-	mdg__thread_lock(lock); /* a child may have threads by now */
-	if (!mdg__epoch_is(ns->epoch))
-		become_child(ns);
-	mdg__thread_unlock(lock);
-}
-
-/* ---- before ---------------------------------------------------------------- */
-
-/* Enters one segment's attachments under the child's slot. Does not write to
- * private memory: the parent would have to copy the page. [registry lock] */
+/* [writer lock] Enters one segment's attachments under the child's slot. Writes to no private
+ * memory, because then the parent would have to copy the page. */
 static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *ret_made)
 {
 	struct mdg__registry *registry = &ns->registry;
-	const struct mdg__known *known = &ns->known[index];
+	const struct mdg__segment_cache *cache = &ns->caches[index];
 	struct mdg__segment *segment = &registry->segments[index];
 	uint32_t tag = mdg__get32(&segment->tag), generation;
-	if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+	if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
 	int rc = mdg__attachment_make(registry, index, ns->child_slot, ret_made, &generation);
 	if (rc < 0)
@@ -107,8 +61,8 @@ static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *r
 	struct mdg__attachment *record = &registry->attachments[*ret_made];
 	if ((uint32_t)atomic_load(&record->word) != 0)
 		return 0; /* another piece of a segment that is entered already */
-	(void)mdg__attachment_add(registry, *ret_made, generation, (int32_t)known->pieces);
-	atomic_store_explicit(&record->fd, (uint32_t)(known->fd + 1), memory_order_release);
+	(void)mdg__attachment_add(registry, *ret_made, generation, (int32_t)cache->pieces);
+	atomic_store_explicit(&record->fd, (uint32_t)(cache->fd + 1), memory_order_release);
 	/* As the kernel stamps a fork: now, by the parent. */
 	atomic_store_explicit(&segment->atime, (uint64_t)mdg__now_seconds(), memory_order_release);
 	atomic_store_explicit(&segment->lpid,
@@ -143,8 +97,8 @@ static int enter_all_for_child(struct mdg_namespace *ns)
 	return 0;
 }
 
-/* A program that forks and forks would fill the registry with slots of dead
- * children: so each fork asks about two former ones. */
+/* A program that forks again and again would fill the registry with slots of dead children. So each
+ * fork asks about two former children. */
 static void give_back_children(struct mdg_namespace *ns)
 {
 	struct mdg__children *children = &ns->children;
@@ -162,14 +116,14 @@ static void give_back_children(struct mdg_namespace *ns)
 static void remember_child(struct mdg_namespace *ns)
 {
 	struct mdg__children *children = &ns->children;
-	/* When all live long, one is forgotten, and found by whoever meets it. */
+	/* When there is no room, one is forgotten. Another process clears its slot one day. */
 	uint32_t at = children->count < MDG__CHILDREN ? children->count++
 	                                              : children->next % MDG__CHILDREN;
 	children->list[at].slot = ns->child_slot;
 	children->list[at].generation = ns->child_generation;
 }
 
-/* A description for the child: one of its own, or if need be the parent's. */
+/* A description for the child. If none can be opened, it is the parent's. */
 static int description_for_child(struct mdg_namespace *ns)
 {
 	int fd = mdg__registry_fd(&ns->registry, true);
@@ -208,9 +162,9 @@ static int prepare_child(struct mdg_namespace *ns)
 
 static void prepare_one(struct mdg_namespace *ns)
 {
-	/* The child would keep an idle descriptor that no record tells of. */
-	if (ns->idle1 != 0)
-		mdg__known_drop_fd(ns, ns->idle1 - 1);
+	/* No record of the child would tell of an idle descriptor. */
+	if (ns->kept_detached1 != 0)
+		mdg__cache_drop_fd(ns, ns->kept_detached1 - 1);
 	ns->child_fd = ns->piece_count == 0 ? -1 : prepare_child(ns);
 	/* Last, because that may have opened it. */
 	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;
@@ -231,7 +185,7 @@ static void before_fork(void)
 	}
 }
 
-/* ---- after ----------------------------------------------------------------- */
+/* ---- after ---------------------------------------------------------------- */
 
 static void after_in_parent(void)
 {
@@ -252,8 +206,8 @@ static void after_in_parent(void)
 	mdg__signals_restore(&mask_at_fork);
 }
 
-/* Reads the object, but does not write to it: see the top. The locks are free: the epoch's handler
- * has run before. */
+/* Reads the object, and does not write to it: see the top. The locks are free, because the handler
+ * of platform/epoch.c has run before. */
 static void after_in_child(void)
 {
 	if (!entered_at_fork)
@@ -268,8 +222,13 @@ static void after_in_child(void)
 	mdg__signals_restore(&mask_at_fork);
 }
 
-/* At load, so that the handlers run innermost (only the epoch's are further in): last before the
- * fork, first after it, and a program's own handlers may use shared memory. */
+void mdg__fork_is_linked(void)
+{
+}
+
+/* When the library is loaded, so that the handlers run last before the fork and first after it.
+ * Only those of platform/epoch.c are closer to the fork. So a program's own handlers may use shared
+ * memory. */
 __attribute__((constructor)) static void register_handlers(void)
 {
 	(void)pthread_atfork(before_fork, after_in_parent, after_in_child);

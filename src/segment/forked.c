@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * forked.c - the pid of a child, from who called fork.
+ * forked.c - the pid of a child, as the caller of fork learns it.
  *
- * The handlers of fork.c prepare a slot for the child, but the one that runs in the parent
- * does not learn the child's pid. The child enters it itself, as soon as it runs. A child
- * that is killed before would stay without a name, and shm_lpid could not say who died. So
- * libmadang-sysv, which sees fork return, passes the pid on (mdg__host_forked). What a fork
- * prepared is remembered by the thread that forked: other threads may fork meanwhile.
+ * The handlers of fork.c prepare a slot for the child. The handler that runs in the parent does
+ * not learn the child's pid. The child enters its pid as soon as it runs. If the child is killed
+ * before that, the slot has no pid, and shm_lpid cannot say who died. So libmadang-sysv, which
+ * sees fork return, passes the pid on (mdg__host_forked). Each thread remembers what its own fork
+ * has prepared, because other threads may fork meanwhile.
  *
- * Not seen: forks of programs that use the native library alone, and those that the C
- * library makes itself (forkpty, daemon). Their children enter themselves, or stay nameless.
+ * Not seen are forks of programs that use the native library alone, and those that the C library
+ * makes itself (forkpty, daemon). Their children enter their pid themselves, or never.
  */
 #include "platform/ofthread.h"
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
 
-enum { PREPARED_MAX = 4 }; /* namespaces; of further ones the children enter themselves */
+enum { PREPARED_MAX = 4 }; /* namespaces; in further ones the child enters its pid itself */
 
 static MDG__OF_THREAD struct {
-	struct mdg_namespace *ns; /* compared with those that are open, and then used */
+	struct mdg_namespace *ns; /* used only if it is still in the list */
 	uint32_t slot, generation;
 } prepared[PREPARED_MAX];
 static MDG__OF_THREAD uint32_t prepared_count;
@@ -38,7 +38,7 @@ void mdg__forked_prepared(struct mdg_namespace *ns)
 	prepared_count++;
 }
 
-/* Also where the slot is another's by now. */
+/* Whether nothing is left to do: the slot has a pid, or belongs to another process by now. */
 static bool has_name(const struct mdg__process *process, uint32_t generation)
 {
 	uint32_t tag = mdg__get32(&process->tag), state = tag & 0xff;
@@ -54,7 +54,7 @@ static void name_child(struct mdg_namespace *ns, uint32_t slot, uint32_t generat
 	if (has_name(process, generation))
 		return; /* the child was faster */
 	mdg__enter_blocked(ns);
-	/* Only who has the lock gives a slot back, so it stays this child's meanwhile. */
+	/* A slot is given back only with the writer lock, so it stays this child's meanwhile. */
 	if (ns->registry.slot1 != 0 && mdg__lock(&ns->registry) == 0) {
 		if (!has_name(process, generation))
 			(void)atomic_compare_exchange_strong(&process->pid, &none, (uint32_t)pid);

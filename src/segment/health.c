@@ -2,10 +2,13 @@
 /*
  * health.c - mdg_namespace_check: what is wrong with a namespace, and mending it.
  *
- * Looks at what registry/check.c cannot: who is dead, and which files are there.
- * The order matters. First the writer lock and its dead owner, because nothing
- * else can be believed before; then the registry's own invariants; then the
- * dead; then segments without file and files without segment.
+ * registry/check.c checks the registry alone. This file also looks who is dead,
+ * and which files are there. The order matters:
+ *   1. the writer lock and its dead owner, because nothing else can be believed
+ *      before,
+ *   2. the registry's own invariants,
+ *   3. dead processes,
+ *   4. segments without a file, and files without a segment.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +20,7 @@
 
 #include "segment/internal.h"
 
-/* Findings are told when no lock is held any more: who is told may be slow. */
+/* Findings are told when no lock is held any more, because the caller's function may be slow. */
 #define FINDINGS_MOST 512u
 #define QUIET_TRIES   16
 #define CHANGE_PAUSES 4 /* for changes that are just being made: 1, 2, 4, 8 ms */
@@ -102,7 +105,7 @@ static void check_dead(struct findings *findings)
 
 /* ---- segments and files ----------------------------------------------------------- */
 
-/* BUSY without a worker: what reaping should have cleared away. */
+/* A segment that is BUSY though nobody works on it. Reaping should have cleared it away. */
 static void check_half_made(struct findings *findings, const struct mdg__entry *entry)
 {
 	struct mdg_namespace *ns = findings->ns;
@@ -117,8 +120,8 @@ static void check_half_made(struct findings *findings, const struct mdg__entry *
 	    "the making or removal of segment %d was cut off", id);
 }
 
-/* The file and the entry of a segment do not change as one. Whoever is at it needs
- * but a moment; where it died on the way, the file is to follow the entry. */
+/* The file and the entry of a segment cannot be changed as one. A process that changes them needs
+ * only a moment. If it died on the way, the file is made to follow the entry. */
 static void check_half_set(struct findings *findings, uint32_t index)
 {
 	struct mdg_namespace *ns = findings->ns;
@@ -140,7 +143,7 @@ static void check_half_set(struct findings *findings, uint32_t index)
 	    "the data file of segment %d has another owner, group or mode than it", id);
 }
 
-/* No lock is held: the mending takes them as IPC_SET does. */
+/* The caller holds no lock. The repair takes them as IPC_SET does. */
 static void check_half_sets(struct findings *findings)
 {
 	uint32_t ready = mdg__registry_ready_count(&findings->ns->registry, MDG__SEGMENTS);
@@ -240,8 +243,8 @@ static int pass_on(const struct mdg_finding *finding, void *context)
 	return 0;
 }
 
-/* For a look, which has no lock to take: of a moment without changes. A registry that changes all
- * the time is in use, and not checked. */
+/* A namespace that was opened for a look has no lock to take. It is checked in a moment without
+ * changes. A registry that changes all the time is in use, and not checked. */
 static int check_quiet_registry(struct findings *findings, struct collected *collected)
 {
 	struct mdg__registry *registry = &findings->ns->registry;

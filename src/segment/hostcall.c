@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostcall.c - one call of the program's that changes its mappings, and touches attachments.
+ * hostcall.c - one call of the program that changes its mappings and touches an
+ * attachment: what munmap, mmap and mremap have in common.
  *
- * What makes the call in the end is the system call, with our locks held; or a
- * function of a library behind us that wants to see it as well (a profiler, a
- * cache of registered memory). Such a function may do anything: call malloc,
- * take a lock that another thread holds while that waits for ours, call shmdt.
- * So it is called with no lock of ours and with the program's own signal mask,
- * and what it did is noted afterwards. In between:
+ * Usually we make the system call ourselves, with our locks held. But another
+ * library may want to see the call as well (a profiler, a cache of registered
+ * memory). Then its function makes the call. Such a function may do anything:
+ * call malloc, call shmdt, or take a lock whose holder waits for ours. So it is
+ * called with none of our locks and with the program's own signal mask. What it
+ * did is noted afterwards. In between two things can happen:
  *
- * - another thread may get the addresses that were just unmapped. A piece that
- *   is younger than the call is none of those that it unmapped, and attach.c
- *   takes an older one out where the kernel has given the addresses out anew.
- * - a process may be forked. The child looks at its first call which of the
- *   pieces it has (mdg__host_look_again); until then one may be counted that
- *   was unmapped already, never the other way round.
+ * - Another thread gets the addresses that were just unmapped. Its piece is
+ *   younger than the call, so the call cannot have unmapped it, and it stays.
+ *   attach.c removes the older piece that had the addresses before.
+ * - The process forks. When the child first enters the namespace, it looks which
+ *   of the pieces it has (recheck.c). Until then a piece may be counted that is
+ *   unmapped already. A mapped piece is never left uncounted.
  */
 #include "segment/hostcall.h"
 
@@ -36,7 +37,6 @@ void mdg__host_leave(const mdg__sigmask *mask)
 	mdg__signals_restore(mask);
 }
 
-/* Before the program's map is changed: what must not fail afterwards. */
 int mdg__host_reserve(void)
 {
 	int rc = 0;
@@ -47,8 +47,6 @@ int mdg__host_reserve(void)
 
 /* ---- passing on --------------------------------------------------------------- */
 
-static _Atomic uint32_t under_way;
-
 void mdg__host_begin(struct host *host)
 {
 	mdg__host_enter(&host->mask);
@@ -56,7 +54,6 @@ void mdg__host_begin(struct host *host)
 	host->error = -1;
 }
 
-/* Gives all back; errno as the call has left it. */
 void mdg__host_end(struct host *host, int rc)
 {
 	mdg__host_leave(&host->mask);
@@ -69,7 +66,7 @@ void mdg__host_end(struct host *host, int rc)
 void mdg__host_step_out(struct host *host)
 {
 	host->moment = mdg__pieces_end_moment();
-	(void)atomic_fetch_add(&under_way, 1);
+	mdg__host_way_begin();
 	mdg__host_leave(&host->mask);
 }
 
@@ -77,29 +74,15 @@ int mdg__host_step_in(struct host *host, bool failed)
 {
 	host->error = errno;
 	mdg__host_enter(&host->mask);
-	(void)atomic_fetch_sub(&under_way, 1);
+	mdg__host_way_end();
 	(void)mdg__host_reserve(); /* others may have used what was; cutting does without */
 	return !failed ? 0 : host->error > 0 ? -host->error : -EINVAL;
 }
 
 void mdg__host_cut(const struct host *host, uintptr_t start, size_t length)
 {
-	size_t page = mdg__page_size();
-	length = (length + page - 1) / page * page;
+	length = mdg__whole_pages(length);
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		if (length != 0)
 			mdg__pieces_cut_since(ns, start, length, host->moment);
-}
-
-/* Whether anything is mapped there: an mremap that changes nothing tells. */
-bool mdg__host_is_mapped(uintptr_t address)
-{
-	void *same;
-	size_t page = mdg__page_size();
-	return mdg__sys_mremap((void *)address, page, page, 0, NULL, &same) == 0;
-}
-
-bool mdg__host_is_under_way(void)
-{
-	return atomic_load(&under_way) != 0;
 }

@@ -12,21 +12,20 @@ struct host {
 	int error;       /* errno after the last call of `next`; -1: there was none */
 };
 
-/* Signals blocked, the list's lock and every namespace's own. */
+/* Blocks signals, and takes the lock of the list and the lock of every namespace. */
 void mdg__host_enter(mdg__sigmask *mask);
 void mdg__host_leave(const mdg__sigmask *mask);
 void mdg__host_begin(struct host *host);
-/* Gives all back; errno as the call has left it. */
+/* Gives the locks back, and sets errno as the call has left it. */
 void mdg__host_end(struct host *host, int rc);
-/* Around a call of another library's function: without our locks. The last one says 0, or the
- * function's errno negated if it `failed`. */
+/* Around a call of another library's function: between the two, none of our locks is held.
+ * mdg__host_step_in returns 0, or the function's errno negated if it `failed`. */
 void mdg__host_step_out(struct host *host);
 int mdg__host_step_in(struct host *host, bool failed);
-/* Before the program's map is changed: what must not fail afterwards. */
+/* To be called before the program's map is changed: takes the memory that is needed afterwards,
+ * when nothing may fail any more. */
 int mdg__host_reserve(void);
-/* Takes the stretch out of all attachments that are not younger than the call. */
+/* Takes these addresses out of all attachments that are not younger than the call. */
 void mdg__host_cut(const struct host *host, uintptr_t start, size_t length);
-/* Whether anything is mapped there: an mremap that changes nothing tells. */
-bool mdg__host_is_mapped(uintptr_t address);
 
 #endif

@@ -2,17 +2,20 @@
 /*
  * hostmap.c - what the program does to its mappings by itself.
  *
- * The kernel counts what is mapped. So libmadang-sysv passes the program's
- * munmap, mmap with MAP_FIXED and mremap through here: they do what they always
- * do, and an attachment that they touch is cut, moved or counted accordingly.
- * A call that touches none takes no lock: it may come from an allocator, below
- * a lock that a forking thread wants, which has ours.
+ * The kernel counts an attachment for each mapping of a segment. A program
+ * changes its mappings with munmap, mmap and mremap. So libmadang-sysv passes
+ * these calls through here (mremap: hostremap.c). The call is made as ever. Then
+ * each attachment that it touched is cut, moved or counted accordingly.
  *
- * Not seen: system calls that the program makes without the C library, and
- * mprotect, mlock and madvise, which split a mapping for the kernel's count.
+ * A call that touches no attachment takes no lock. It may come from an allocator
+ * that holds a lock of its own. If a forking thread had our lock and waited for
+ * the allocator's, both would wait for ever.
  *
- * Unlike the rest of the native library these behave as the calls they stand
- * for: -1 or MAP_FAILED, and errno.
+ * Not seen are system calls that the program makes without the C library. Nor are
+ * mprotect, mlock and madvise, which split a mapping in the kernel's count.
+ *
+ * The rest of the native library returns codes. These functions behave as the
+ * calls they stand for: -1 or MAP_FAILED, and errno.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -102,29 +105,4 @@ void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t le
 		if (ns != but && mdg__pieces_reserve(ns, 2) == 0)
 			mdg__pieces_cut(ns, start, length);
 	mdg__host_leave(&mask);
-}
-
-/* ---- forked while a call was on its way ------------------------------------------- */
-
-static bool is_whole(const struct mdg__piece *piece)
-{
-	void *same, *start = (void *)piece->start;
-	return mdg__sys_mremap(start, piece->length, piece->length, 0, NULL, &same) == 0;
-}
-
-void mdg__host_look_again(struct mdg_namespace *ns)
-{
-	size_t page = mdg__page_size();
-	uint32_t at;
-	ns->doubtful = false;
-	for (uintptr_t from = 0; (at = mdg__piece_after(ns, from)) < ns->piece_count;) {
-		const struct mdg__piece piece = ns->pieces[at];
-		from = piece.start + piece.length;
-		/* Not whole: the program may have protected a part of it. */
-		for (uintptr_t hole = piece.start; hole < from && !is_whole(&piece); hole += page)
-			if (!mdg__host_is_mapped(hole))
-				mdg__pieces_cut(ns, hole, page);
-		if (from == 0)
-			return;
-	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostremap.c - mremap of the program: attachments that it moves, cuts or lets grow.
+ * hostremap.c - mremap of the program: attachments that it moves, cuts or makes longer.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -10,16 +10,11 @@
 
 #define STRANGERS_MOST ((size_t)1 << 30) /* bytes that are looked at page by page */
 
-static bool touches(const void *address, size_t length)
-{
-	return mdg__pieces_touch((uintptr_t)address, length);
-}
-
 static bool remap_touches(const void *address, size_t old_length, size_t length, int flags,
                           const void *new_address)
 {
-	return touches(address, old_length + 1) ||
-	       ((flags & MREMAP_FIXED) && touches(new_address, length));
+	return mdg__pieces_touch((uintptr_t)address, old_length + 1) ||
+	       ((flags & MREMAP_FIXED) && mdg__pieces_touch((uintptr_t)new_address, length));
 }
 
 bool mdg__host_before_mremap(const void *address, size_t old_length, size_t length, int *flags,
@@ -30,7 +25,7 @@ bool mdg__host_before_mremap(const void *address, size_t old_length, size_t leng
 	return remap_touches(address, old_length, length, *flags, new_address);
 }
 
-/* There was room to grow when it was looked at; another thread has taken it since. */
+/* There was room to grow when hostheld.c tried. Another thread has taken the room since. */
 bool mdg__host_mremap_again(const void *address, size_t old_length, int wished, int *flags)
 {
 	if (*flags == wished || errno != ENOMEM)
@@ -50,7 +45,7 @@ static int call_mremap(struct host *host, mdg__mremap_function *next, void *addr
 	return mdg__host_step_in(host, *ret == MAP_FAILED);
 }
 
-/* The piece that holds `address`, if one of this namespace does. */
+/* The piece of this namespace that contains `address`; NULL: there is none. */
 static struct mdg__piece *piece_at(struct mdg_namespace *ns, uintptr_t address)
 {
 	uint32_t at = mdg__piece_after(ns, address);
@@ -59,7 +54,7 @@ static struct mdg__piece *piece_at(struct mdg_namespace *ns, uintptr_t address)
 	return &ns->pieces[at];
 }
 
-/* The piece that holds `from`, whose end it is, became longer where it lies. */
+/* The piece that contains `from` became longer where it lies. */
 static void grown(struct mdg_namespace *ns, uintptr_t from, size_t more)
 {
 	struct mdg__piece *found = piece_at(ns, from);
@@ -71,15 +66,16 @@ static void grown(struct mdg_namespace *ns, uintptr_t from, size_t more)
 	mdg__piece_insert(ns, piece);
 }
 
+/* Whether two pieces of the same attachment lie side by side, as they do in the segment. */
 static bool fit(const struct mdg__piece *left, const struct mdg__piece *right)
 {
 	return left->call == right->call && left->start + left->length == right->start &&
 	       left->offset + left->length == right->offset;
 }
 
-/* Newer kernels make no new area of what mremap puts beside the rest of the same
- * attachment where it came from, but let the rest grow: no attach. Not on both sides at
- * once, as one of two areas would be gone. */
+/* mremap may put a piece back beside the rest of its attachment. Newer kernels then make the rest
+ * longer, and no new area, so that is no attach. The piece joins one neighbour only: to join both
+ * would make one area of two. */
 static bool joined(struct mdg_namespace *ns, const struct mdg__piece *piece)
 {
 	uint32_t at = mdg__piece_after(ns, piece->start);
@@ -99,7 +95,7 @@ static bool joined(struct mdg_namespace *ns, const struct mdg__piece *piece)
 	return true;
 }
 
-/* [from, from+old_length) now lies at [to, to+length). */
+/* [from, from+old_length) of the piece `was` now lies at [to, to+length). */
 static void moved(const struct host *host, struct mdg_namespace *ns, struct mdg__piece was,
                   uintptr_t from, size_t old_length, uintptr_t to, size_t length, bool copied)
 {
@@ -108,7 +104,8 @@ static void moved(const struct host *host, struct mdg_namespace *ns, struct mdg_
 	piece.length = length;
 	piece.offset = was.offset + (from - was.start);
 	mdg__pieces_cut_since(ns, to, length, host->moment);
-	/* Counted before it is uncounted, so that a removed segment stays. */
+	/* The new piece is counted before the old one is uncounted, so that a removed segment
+	 * stays. */
 	if (!joined(ns, &piece) && mdg__count_attached(ns, was.index, was.sequence) == 0) {
 		mdg__stamp_attached(ns, was.index);
 		piece.born = mdg__pieces_now();
@@ -116,12 +113,6 @@ static void moved(const struct host *host, struct mdg_namespace *ns, struct mdg_
 	}
 	if (!copied)
 		mdg__pieces_cut_since(ns, from, old_length, host->moment);
-}
-
-static size_t pages(size_t length)
-{
-	size_t page = mdg__page_size();
-	return (length + page - 1) / page * page;
 }
 
 /* Whether the kernel refuses these arguments whatever is mapped. */
@@ -135,9 +126,9 @@ static bool remap_is_wrong(uintptr_t from, size_t old_length, size_t length, int
 	                                  (from < to + length && to < from + old_length));
 }
 
-/* No mremap moves or grows an attachment together with what lies behind it. The files that
- * stand for attachments here have no such limit (Linux 6.17 moves several mappings at once,
- * and neighbours of one file are one mapping), so the limit is kept here. */
+/* For the kernel's segments, mremap never moves or grows an attachment together with what lies
+ * behind it. Files have no such limit: Linux 6.17 moves several mappings at once, and neighbours of
+ * one file are one mapping. So the limit is kept here. */
 static bool leaves_piece(const struct mdg__piece *was, uintptr_t from, size_t old_length,
                          size_t length, int flags)
 {
@@ -147,7 +138,7 @@ static bool leaves_piece(const struct mdg__piece *was, uintptr_t from, size_t ol
 	return moves && kept > was->start + was->length - from;
 }
 
-/* The first address from this one on that a piece has. */
+/* The first address from this one on that lies in a piece of any namespace. */
 static uintptr_t next_attached(uintptr_t address)
 {
 	uintptr_t first = UINTPTR_MAX;
@@ -159,9 +150,9 @@ static uintptr_t next_attached(uintptr_t address)
 	return first > address ? first : address;
 }
 
-/* Something that does not begin with an attachment moves, at its length. Linux 6.17 moves all
- * mappings that are there up to the first attachment; holes between them stay holes, and an
- * attachment that comes to lie under a hole stays: so one after the other. */
+/* Moves memory that does not begin with an attachment, and does not change its length. Linux 6.17
+ * moves all mappings up to the first attachment, with the holes between them. An attachment at the
+ * new place stays where a hole comes to lie over it. So the mappings are moved one by one. */
 static int move_strangers(struct host *host, mdg__mremap_function *next, uintptr_t from,
                           size_t length, int flags, uintptr_t to)
 {
@@ -185,7 +176,7 @@ static int move_strangers(struct host *host, mdg__mremap_function *next, uintptr
 	return rc;
 }
 
-/* An mremap that failed may have unmapped what was at its new address before. */
+/* An mremap that fails may have unmapped already what was at its new address. */
 static void cut_unmapped(const struct host *host, uintptr_t start, size_t length)
 {
 	size_t page = mdg__page_size();
@@ -211,22 +202,23 @@ static int remap_entered(struct host *host, mdg__mremap_function *next, uintptr_
 			return rc;
 	}
 	uintptr_t to = (uintptr_t)new_address;
-	bool wrong = remap_is_wrong(from, pages(old_length), pages(length), flags, to);
+	bool wrong = remap_is_wrong(from, mdg__whole_pages(old_length), mdg__whole_pages(length),
+	                            flags, to);
 	if (!wrong && ns != NULL &&
-	    leaves_piece(&was, from, pages(old_length), pages(length), flags))
+	    leaves_piece(&was, from, mdg__whole_pages(old_length), mdg__whole_pages(length), flags))
 		return -EFAULT;
-	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) && pages(old_length) == pages(length) &&
-	    length <= STRANGERS_MOST) {
+	if (!wrong && ns == NULL && (flags & MREMAP_FIXED) &&
+	    mdg__whole_pages(old_length) == mdg__whole_pages(length) && length <= STRANGERS_MOST) {
 		*ret = new_address;
-		return move_strangers(host, next, from, pages(length), flags, to);
+		return move_strangers(host, next, from, mdg__whole_pages(length), flags, to);
 	}
 	int rc = call_mremap(host, next, (void *)from, old_length, length, flags, new_address, ret);
 	if (rc < 0 && !wrong && (flags & MREMAP_FIXED))
-		cut_unmapped(host, to, pages(length));
+		cut_unmapped(host, to, mdg__whole_pages(length));
 	if (rc < 0)
 		return rc;
-	old_length = pages(old_length);
-	length = pages(length);
+	old_length = mdg__whole_pages(old_length);
+	length = mdg__whole_pages(length);
 	if (flags & MREMAP_FIXED) /* whatever was there is gone */
 		mdg__host_cut(host, (uintptr_t)*ret, length);
 	if (old_length > length) { /* first the kernel unmaps what is too much */

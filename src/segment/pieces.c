@@ -2,15 +2,19 @@
 /*
  * pieces.c - which addresses of this process are attachments.
  *
- * The kernel counts mapped areas, not shmat calls, and shmdt goes by what is
- * mapped: all areas of the same segment whose start lies as far above the
- * address as their content lies above the segment's start. So this keeps the
- * areas ("pieces"): one at attach, cut, split and moved by munmap, MAP_FIXED
- * and mremap (hostmap.c).
+ * The kernel counts mapped areas, not calls of shmat. shmdt goes by what is
+ * mapped, too (detach.c). So this file keeps a list of the areas, called pieces.
+ * An attachment begins as one piece. munmap, mmap with MAP_FIXED and mremap cut,
+ * split and move pieces (hostmap.c, hostremap.c).
  *
- * A sorted array, moved as a whole when it grows; memory from mmap, because
- * malloc is not for signal handlers. Programs have few attachments, and
- * thousands still cost less to move than one system call.
+ * The list is a sorted array. To insert or remove a piece, all pieces behind it
+ * are moved. Programs have few attachments, and to move thousands costs less
+ * than one system call. The memory comes from mmap, because malloc must not be
+ * called in signal handlers.
+ *
+ * The program's munmap asks for every stretch of memory whether it touches a
+ * piece, and must not wait. For it there is a second array, of spans, which is
+ * read without a lock.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -31,14 +35,15 @@ uint32_t mdg__pieces_end_moment(void)
 	return atomic_fetch_add(&moment_now, 1);
 }
 
-/* ---- for those who only ask -------------------------------------------------- */
+/* ---- the spans, for those who only ask -------------------------------------------------- */
 
-/* Tells of the pieces from `at` on; all of them when the array is new. */
+/* Writes the spans of the pieces from `at` on. */
 static void publish(struct mdg_namespace *ns, uint32_t at)
 {
 	struct mdg__span *spans = ns->spans;
 	uint32_t version = atomic_load_explicit(&ns->span_version, memory_order_relaxed);
-	/* S1: odd while it changes; all stores are releases, see asks(). */
+	/* S1: the version is odd while the spans change. All stores are releases, so that
+	 * whoever sees one of them sees the odd version, see look(). */
 	atomic_store_explicit(&ns->span_version, version + 1, memory_order_release);
 	for (uint32_t i = at; i < ns->piece_count; i++) {
 		const struct mdg__piece *piece = &ns->pieces[i];
@@ -50,8 +55,8 @@ static void publish(struct mdg_namespace *ns, uint32_t at)
 	atomic_store_explicit(&ns->span_version, version + 2, memory_order_release);
 }
 
-/* One look, by halving. All loads are acquires: whoever sees a store of a change
- * also sees its odd version (S1). */
+/* Whether any span touches these addresses. All loads are acquires: whoever sees a
+ * store of a change then also sees its odd version (S1). */
 static bool look(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
 {
 	struct mdg__span *spans = atomic_load_explicit(&ns->spans, memory_order_acquire);
@@ -68,6 +73,7 @@ static bool look(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
 	       atomic_load_explicit(&spans[from].start, memory_order_acquire) <= last;
 }
 
+/* Repeats look() until nothing changed meanwhile. */
 static bool asks(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
 {
 	if (atomic_load_explicit(&ns->span_count, memory_order_acquire) == 0)
@@ -80,7 +86,7 @@ static bool asks(struct mdg_namespace *ns, uintptr_t start, uintptr_t last)
 		if (atomic_load_explicit(&ns->span_version, memory_order_relaxed) == version)
 			return touched;
 	}
-	return true; /* whoever is changing it does not go on: look under the lock */
+	return true; /* whoever changes the spans does not go on: the caller looks under the lock */
 }
 
 bool mdg__pieces_touch(uintptr_t start, size_t length)
@@ -108,8 +114,9 @@ int mdg__pieces_reserve(struct mdg_namespace *ns, uint32_t more)
 	                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc < 0)
 		return rc;
-	/* The former array stays: somebody may be looking at its spans. Each is
-	 * twice the one before, so all of them are as much as the last. */
+	/* The former array stays mapped, because somebody may be looking at its spans. Each
+	 * array is twice as long as the one before, so all former ones together are no longer
+	 * than this one. */
 	struct mdg__piece *pieces = memory;
 	if (ns->pieces != NULL)
 		memcpy(pieces, ns->pieces, ns->piece_count * sizeof pieces[0]);
@@ -153,50 +160,8 @@ void mdg__piece_remove(struct mdg_namespace *ns, uint32_t at)
 	publish(ns, at);
 }
 
-void mdg__pieces_cut(struct mdg_namespace *ns, uintptr_t start, size_t length)
+void mdg__piece_change(struct mdg_namespace *ns, uint32_t at, struct mdg__piece piece)
 {
-	mdg__pieces_cut_since(ns, start, length, mdg__pieces_now());
-}
-
-void mdg__pieces_cut_since(struct mdg_namespace *ns, uintptr_t start, size_t length,
-                           uint32_t moment)
-{
-	uintptr_t last = start + (length - 1);
-	for (uint32_t at = mdg__piece_after(ns, start); at < ns->piece_count;) {
-		struct mdg__piece *piece = &ns->pieces[at], whole = *piece;
-		uintptr_t piece_last = whole.start + (whole.length - 1);
-		if (whole.start > last)
-			return;
-		if ((int32_t)(whole.born - moment) > 0) {
-			at++;
-			continue;
-		}
-		bool head_stays = whole.start<start, tail_stays = piece_last> last;
-		struct mdg__piece tail = whole;
-		tail.start = last + 1;
-		tail.length = piece_last - last;
-		tail.offset = whole.offset + (tail.start - whole.start);
-		/* The kernel splits the area at each end of the cut, an attach, and lets
-		 * go of what lies between, a detach. */
-		if (head_stays || tail_stays) {
-			mdg__stamp_attached(ns, whole.index);
-			mdg__stamp_detached(ns, whole.index);
-		}
-		if (head_stays) {
-			piece->length = start - whole.start;
-			publish(ns, at);
-			at++;
-			if (tail_stays && mdg__pieces_reserve(ns, 1) == 0 &&
-			    mdg__count_attached(ns, whole.index, whole.sequence) == 0)
-				mdg__piece_insert(ns, tail);
-		} else if (tail_stays) {
-			*piece = tail;
-			publish(ns, at);
-			at++;
-		} else {
-			mdg__piece_remove(ns, at);
-			mdg__stamp_detached(ns, whole.index);
-			mdg__count_detached(ns, whole.index, whole.sequence);
-		}
-	}
+	ns->pieces[at] = piece;
+	publish(ns, at);
 }

@@ -2,7 +2,7 @@
 /*
  * walk.c - all segments, the processes attached to one, and the totals.
  *
- * A walk is not a snapshot: each step is right when it is made.
+ * A walk is not a snapshot. Each step is right at the moment when it is made.
  */
 #include <errno.h>
 #include <string.h>
@@ -92,8 +92,8 @@ static uint64_t resident_pages(struct mdg_namespace *ns)
 	return bytes / mdg__page_size();
 }
 
-/* Removed segments that nobody has any more, but that the last one to have them could not clear
- * away: their files are another user's to unlink. */
+/* Clears away removed segments that nobody has attached any more. The last process to detach one
+ * may not have been allowed to unlink its file, because the file is another user's. */
 static void finish_removals(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -114,7 +114,7 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	mdg__settings_follow(ns);
-	/* What the dead hold does not count. Does not matter if that fails. */
+	/* What the dead hold does not count. It does not matter if that fails. */
 	mdg__enter(ns);
 	mdg__reap_all(ns);
 	mdg__leave(ns);

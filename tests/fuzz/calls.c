@@ -103,8 +103,8 @@ void call_forget(mdg_namespace *ns)
 	for (uint32_t i = 0; i < ns->piece_count; i++)
 		munmap((void *)ns->pieces[i].start, ns->pieces[i].length);
 	for (uint32_t i = 0; i < ns->registry.segment_capacity; i++)
-		if (ns->known[i].sequence1 != 0 && ns->known[i].fd >= 0)
-			close(ns->known[i].fd);
+		if (ns->caches[i].sequence1 != 0 && ns->caches[i].fd >= 0)
+			close(ns->caches[i].fd);
 	mdg__registry_close(&ns->registry);
 	atomic_store(&mdg__namespaces, NULL);
 }

@@ -5,7 +5,7 @@
  * one who says for ever that he is just at it is not waited for.
  *
  * The other is a process that only lives, so that its slot does. What it would do to
- * entry and file at the worst moment is done here, in the calls by which control.c
+ * entry and file at the worst moment is done here, in the calls by which set.c
  * looks at the file's owner and changes it (the linker's --wrap).
  */
 #include "unit.h"
@@ -35,7 +35,7 @@ static struct mdg__segment *segment(void)
 	return &ns->registry.segments[(uint32_t)id % MDG__IDS];
 }
 
-/* ---- between the lines of control.c ------------------------------------------------ */
+/* ---- between the lines of set.c ---------------------------------------------------- */
 
 int __real_mdg__data_owner_is_right(struct mdg_namespace *in, const struct mdg__entry *entry);
 int __wrap_mdg__data_owner_is_right(struct mdg_namespace *in, const struct mdg__entry *entry);

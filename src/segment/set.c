@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * set.c - IPC_SET: giving a segment another owner, group or mode.
+ *
+ * In a shared namespace the data file has the segment's owner, group and mode
+ * too, so both have to be changed, and that cannot happen as one. The file goes
+ * first, because that can fail. Whoever changes a segment notes in the entry
+ *   - that it does so (`setter`): others wait for it, for a while, and
+ *   - who is becoming the file's owner (`new_uid1`): so the file is recognised
+ *     before and after, also if the process dies in between.
+ * A process that was stopped in the middle is overtaken by others after a while.
+ * It finds that out, and begins again.
+ */
+#include <errno.h>
+
+#include "platform/identity.h"
+#include "segment/change.h"
+
+#define SETTING_TRIES    10         /* at least */
+#define SETTING_WAIT_NS  100000000u /* for others, in one call; then as long again for trying */
+#define SETTING_PAUSE_NS 1000000u
+#define OVERTAKEN        1
+
+/* One call of IPC_SET. */
+struct setting {
+	uint64_t wait_until; /* until then it waits for others */
+	bool contended;      /* somebody else was changing the segment at the same time */
+};
+
+static struct setting new_setting(void)
+{
+	return (struct setting){ mdg__monotonic_nanoseconds() + SETTING_WAIT_NS, false };
+}
+
+static bool is_last(const struct setting *setting, int tries)
+{
+	return tries >= SETTING_TRIES &&
+	       mdg__monotonic_nanoseconds() >= setting->wait_until + SETTING_WAIT_NS;
+}
+
+/* The file belongs to a stranger. Perhaps a process that had been overtaken has just given it away.
+ * That process will notice, and begin again. */
+static bool may_be_on_its_way(const struct setting *setting)
+{
+	return setting->contended || mdg__monotonic_nanoseconds() < setting->wait_until;
+}
+
+static void pause_setting(mdg__a32 *word, uint32_t value)
+{
+	(void)mdg__sys_futex_wait(word, value, true, SETTING_PAUSE_NS);
+}
+
+/* [writer lock] Whether another process is just changing the segment. */
+static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
+{
+	uint32_t setter1 = mdg__get32(&segment->setter);
+	return mdg__is_slot(&ns->registry, setter1) &&
+	       mdg__slot_at_work(&ns->registry, setter1 - 1,
+	                         mdg__get32(&segment->setter_generation));
+}
+
+/* [writer lock] Whether the entry still says that this process is changing it. */
+static bool is_set_by_us(struct mdg_namespace *ns, const struct mdg__segment *segment)
+{
+	return mdg__get32(&segment->setter) == ns->registry.slot1 &&
+	       mdg__get32(&segment->setter_generation) == ns->registry.generation;
+}
+
+/* Notes in the entry that this process changes it; `ret` is the entry then. Waits for another
+ * process that is changing it, but not for ever: that process may have been stopped. */
+static int begin_setting(struct mdg_namespace *ns, mdg_id id, struct setting *setting,
+                         struct mdg__entry *ret)
+{
+	struct mdg__registry *registry = &ns->registry;
+	for (;;) {
+		int rc = mdg__change_begin(ns, id, ret);
+		if (rc < 0)
+			return rc;
+		struct mdg__segment *segment = &registry->segments[ret->index];
+		uint32_t setter1 = mdg__get32(&segment->setter);
+		bool busy = is_being_set(ns, segment);
+		if (!busy || mdg__monotonic_nanoseconds() >= setting->wait_until) {
+			setting->contended |= busy;
+			mdg__put32(registry, &segment->setter, registry->slot1);
+			mdg__put32(registry, &segment->setter_generation, registry->generation);
+			mdg__change_end(ns);
+			return 0;
+		}
+		mdg__change_end(ns);
+		pause_setting(&segment->setter, setter1);
+	}
+}
+
+/* [writer lock] This process changes the segment no longer. False: it has been overtaken. Then what
+ * it made of the file may be newer than what the other process did, and all is to be done again. */
+static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[entry->index];
+	if (!is_set_by_us(ns, segment))
+		return false;
+	mdg__put32(registry, &segment->setter, 0);
+	mdg__put32(registry, &segment->new_uid1, 0);
+	return true;
+}
+
+/* Notes in the entry who is just becoming the file's owner. So the file is recognised before and
+ * after the change, also if this process dies. OVERTAKEN: another process says that now. */
+static int announce(struct mdg_namespace *ns, mdg_id id, uint32_t uid)
+{
+	struct mdg__entry entry;
+	int rc = mdg__change_begin(ns, id, &entry);
+	if (rc < 0)
+		return rc;
+	struct mdg__segment *segment = &ns->registry.segments[entry.index];
+	if (is_set_by_us(ns, segment))
+		mdg__put32(&ns->registry, &segment->new_uid1, uid + 1);
+	else
+		rc = OVERTAKEN;
+	mdg__change_end(ns);
+	return rc;
+}
+
+/* Ends the setting without a change of the entry. False: overtaken, to be done again. */
+static bool leave_setting(struct mdg_namespace *ns, mdg_id id)
+{
+	struct mdg__entry entry;
+	if (mdg__change_begin(ns, id, &entry) < 0)
+		return true;
+	bool ours = stop_setting(ns, &entry);
+	mdg__change_end(ns);
+	return ours;
+}
+
+static int follow(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	int rc = mdg__data_owner_is_right(ns, entry);
+	return rc != 0 ? rc
+	               : mdg__data_set_owner(ns, entry, entry->uid, entry->gid, entry->mode & 0777);
+}
+
+int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id)
+{
+	struct setting setting = new_setting();
+	struct mdg__entry entry;
+	for (int tries = 1; !is_last(&setting, tries); tries++) {
+		int rc = begin_setting(ns, id, &setting, &entry);
+		if (rc < 0)
+			return rc;
+		rc = follow(ns, &entry);
+		if (leave_setting(ns, id))
+			return rc < 0 ? rc : 0;
+	}
+	return -EAGAIN;
+}
+
+/* Gives the data file to its new owner. A process that died may have given the file to the owner
+ * that it announced. That is undone first. OVERTAKEN: to be done again. */
+static int give_file(struct mdg_namespace *ns, mdg_id id, struct setting *setting,
+                     const struct mdg__entry *to)
+{
+	struct mdg__entry entry;
+	int rc = begin_setting(ns, id, setting, &entry);
+	if (rc < 0)
+		return rc;
+	if (entry.new_uid1 != 0)
+		(void)follow(ns, &entry);
+	if (to->uid != entry.uid)
+		rc = announce(ns, id, to->uid);
+	if (rc == 0)
+		rc = mdg__data_set_owner(ns, &entry, to->uid, to->gid, to->mode);
+	if (rc < 0 && !leave_setting(ns, id))
+		rc = OVERTAKEN;
+	setting->contended |= rc == OVERTAKEN;
+	return rc;
+}
+
+/* Changes the entry. False: another process came between file and entry, to be done again. */
+static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, bool in_any_case)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[to->index];
+	bool done = !(registry->flags & MDG_NS_SHARED) || stop_setting(ns, to) || in_any_case;
+	if (done) {
+		uint32_t mode = mdg__get32(&segment->mode);
+		mdg__put32(registry, &segment->uid, to->uid);
+		mdg__put32(registry, &segment->gid, to->gid);
+		mdg__put32(registry, &segment->mode, (mode & ~0777u) | to->mode);
+		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
+	}
+	mdg__change_end(ns);
+	return done;
+}
+
+/* Sets the owner and mode of `to`. To do it twice does no harm. Only a process that keeps
+ * scribbling over the entry can overtake this one until the last try. What becomes of the file then
+ * is that process's doing. */
+static int set(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *to)
+{
+	struct setting setting = new_setting();
+	struct mdg__entry entry;
+	for (int tries = 1;; tries++) {
+		bool last = is_last(&setting, tries);
+		int rc = ns->registry.flags & MDG_NS_SHARED ? give_file(ns, id, &setting, to) : 0;
+		if (!last &&
+		    (rc == OVERTAKEN || (rc == MDG_DAMAGED && may_be_on_its_way(&setting)))) {
+			pause_setting(&ns->registry.segments[to->index].setter, 0);
+			continue;
+		}
+		if (rc >= 0)
+			rc = mdg__change_begin(ns, id, &entry);
+		if (rc < 0)
+			return rc;
+		to->index = entry.index;
+		if (set_entry(ns, to, last))
+			return 0;
+		setting.contended = true;
+	}
+}
+
+/* Enters in `ret` whom the caller's numbers mean. -EINVAL: they mean nobody. -EPERM: the number
+ * that the new owner has outside this user namespace is not known. Nobody would know then whose the
+ * segment is. */
+static int name_owner(struct mdg_namespace *ns, struct mdg__entry *ret, uint32_t uid, uint32_t gid)
+{
+	const struct mdg__userns *userns = mdg__userns_known();
+	struct stat status;
+	if (!mdg__id_is_mapped(userns, MDG__USER, uid) ||
+	    !mdg__id_is_mapped(userns, MDG__GROUP, gid))
+		return -EINVAL;
+	struct mdg__entry wish = *ret;
+	wish.uid = mdg__id_stored(&ns->registry, MDG__USER, uid);
+	wish.gid = mdg__id_stored(&ns->registry, MDG__GROUP, gid);
+	if ((wish.uid == MDG__ID_UNKNOWN || wish.gid == MDG__ID_UNKNOWN) &&
+	    (ns->registry.flags & MDG_NS_SHARED) && mdg__file_owner(ns, ret, &status)) {
+		if ((wish.uid == MDG__ID_UNKNOWN && status.st_uid != uid) ||
+		    (wish.gid == MDG__ID_UNKNOWN && status.st_gid != gid))
+			return -EPERM;
+		/* It stays with its owner, whatever his number is outside. */
+		wish.uid = wish.uid == MDG__ID_UNKNOWN ? ret->uid : wish.uid;
+		wish.gid = wish.gid == MDG__ID_UNKNOWN ? ret->gid : wish.gid;
+	}
+	*ret = wish;
+	return 0;
+}
+
+int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode)
+{
+	struct mdg__entry entry;
+	int rc = mdg__registry_here(&ns->registry);
+	if (rc < 0)
+		return rc;
+	rc = mdg__entry_find(ns, id, false, &entry);
+	if (rc == 0)
+		rc = mdg__permit_control(ns, &entry);
+	if (rc == 0)
+		rc = name_owner(ns, &entry, uid, gid);
+	if (rc < 0)
+		return rc;
+	entry.mode = mode & 0777;
+	return set(ns, id, &entry);
+}
