@@ -108,7 +108,7 @@ bool side_kernel_works(void);
 /* False when libc answers the plain calls instead of Madang. */
 bool side_madang_answers(void);
 
-/* ---- cases (cases.c, forks.c; measured by compare.c) ------------------------------------------ */
+/* ---- cases (cases.c, forks.c; measured by compare.c) ------------------- */
 
 struct case_state {
 	const struct side *side;

@@ -14,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE   4096u /* the smallest page of all systems: touching more often costs next to nothing */
+/* The smallest page of all systems. Touching memory more often than that costs next to nothing. */
+#define PAGE   4096u
 #define SMALL  4096u
 #define CYCLE  (64u << 10)
 #define STREAM (1u << 20)

@@ -17,7 +17,8 @@
 
 namespace ipc = boost::interprocess;
 
-namespace {
+namespace
+{
 
 /* ---- spsc_queue --------------------------------------------------------------------- */
 
@@ -73,7 +74,8 @@ bool spsc_make(channel_game *game)
 	char *memory = static_cast<char *>(game->memory);
 
 	for (unsigned i = 0; i < channel_count(game); i++)
-		game->made[i] = new (memory + static_cast<size_t>(i) * (CHANNEL_MEMORY / 2)) packet_queue();
+		game->made[i] =
+			new (memory + static_cast<size_t>(i) * (CHANNEL_MEMORY / 2)) packet_queue();
 	return true;
 }
 
@@ -88,8 +90,8 @@ bool spsc_join(channel_game *game)
 	return true;
 }
 
-#define SIDE spsc
-#define SIDE_MANY 1
+#define SIDE       spsc
+#define SIDE_MANY  1
 #define SIDE_PLACE 0
 #define SIDE_LARGE 0
 #include "channel_blocks.h"
@@ -161,8 +163,8 @@ bool boost_join(channel_game *game)
 	return true;
 }
 
-#define SIDE boost
-#define SIDE_MANY 0
+#define SIDE       boost
+#define SIDE_MANY  0
 #define SIDE_PLACE 0
 #define SIDE_LARGE 1
 #include "channel_blocks.h"

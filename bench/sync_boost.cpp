@@ -16,22 +16,26 @@
 #include <cstring>
 #include <new>
 
-#define WITH_RWLOCK 1
-#define WITH_SEM 1
-#define WITH_EVENT 1
-#define WITH_COND 1
+#define WITH_RWLOCK  1
+#define WITH_SEM     1
+#define WITH_EVENT   1
+#define WITH_COND    1
 #define WITH_BARRIER 0
-#define WITH_CELL 1
-#define WITH_TXN 0
+#define WITH_CELL    1
+#define WITH_TXN     0
 
 namespace ipc = boost::interprocess;
 
-namespace {
+namespace
+{
 
 struct alignas(64) semaphore : ipc::interprocess_semaphore {
-	semaphore() : ipc::interprocess_semaphore(0) {}
+	semaphore() : ipc::interprocess_semaphore(0)
+	{
+	}
 };
-struct alignas(64) condition : ipc::interprocess_condition {};
+struct alignas(64) condition : ipc::interprocess_condition {
+};
 
 struct objects {
 	alignas(64) ipc::interprocess_mutex mutex;
@@ -47,23 +51,74 @@ static_assert(sizeof(objects) <= SYNC_OBJECTS_SIZE, "");
 #define event sem
 
 /* They throw instead of returning a code. Nobody catches it: the program ends. */
-inline int mutex_lock(ipc::interprocess_mutex *mutex) { mutex->lock(); return 0; }
-inline int mutex_unlock(ipc::interprocess_mutex *mutex) { mutex->unlock(); return 0; }
+inline int mutex_lock(ipc::interprocess_mutex *mutex)
+{
+	mutex->lock();
+	return 0;
+}
+inline int mutex_unlock(ipc::interprocess_mutex *mutex)
+{
+	mutex->unlock();
+	return 0;
+}
 
 typedef ipc::interprocess_sharable_mutex rwlock;
-inline int rw_read(rwlock *lock) { lock->lock_sharable(); return 0; }
-inline int rw_unread(rwlock *lock) { lock->unlock_sharable(); return 0; }
-inline int rw_write(rwlock *lock) { lock->lock(); return 0; }
-inline int rw_unwrite(rwlock *lock) { lock->unlock(); return 0; }
+inline int rw_read(rwlock *lock)
+{
+	lock->lock_sharable();
+	return 0;
+}
+inline int rw_unread(rwlock *lock)
+{
+	lock->unlock_sharable();
+	return 0;
+}
+inline int rw_write(rwlock *lock)
+{
+	lock->lock();
+	return 0;
+}
+inline int rw_unwrite(rwlock *lock)
+{
+	lock->unlock();
+	return 0;
+}
 
-inline int sem_up(semaphore *sem) { sem->post(); return 0; }
-inline int sem_down(semaphore *sem) { sem->wait(); return 0; }
-inline int event_set(semaphore *sem) { sem->post(); return 0; }
-inline int event_unset(semaphore *sem) { return !sem->try_wait(); }
-inline int event_take(semaphore *sem) { sem->wait(); return 0; }
+inline int sem_up(semaphore *sem)
+{
+	sem->post();
+	return 0;
+}
+inline int sem_down(semaphore *sem)
+{
+	sem->wait();
+	return 0;
+}
+inline int event_set(semaphore *sem)
+{
+	sem->post();
+	return 0;
+}
+inline int event_unset(semaphore *sem)
+{
+	return !sem->try_wait();
+}
+inline int event_take(semaphore *sem)
+{
+	sem->wait();
+	return 0;
+}
 
-inline int cond_signal(condition *cond) { cond->notify_one(); return 0; }
-inline int cond_broadcast(condition *cond) { cond->notify_all(); return 0; }
+inline int cond_signal(condition *cond)
+{
+	cond->notify_one();
+	return 0;
+}
+inline int cond_broadcast(condition *cond)
+{
+	cond->notify_all();
+	return 0;
+}
 
 /* It waits with a lock object; this one takes over a held mutex and leaves it held. */
 inline int cond_wait(condition *cond, ipc::interprocess_mutex *mutex)

@@ -10,7 +10,8 @@ include(CMakePackageConfigHelpers)
 
 # Target and the name it has for others, as madang::NAME.
 set(madang_installed "")
-foreach(pair madang:madang madang_static:madang-static madang_sysv:sysv madang_sysv_static:sysv-static)
+foreach(pair madang:madang madang_static:madang-static madang_sysv:sysv
+        madang_sysv_static:sysv-static)
   string(REGEX MATCH "^(.*):(.*)$" pair "${pair}")
   if(TARGET ${CMAKE_MATCH_1})
     set_target_properties(${CMAKE_MATCH_1} PROPERTIES EXPORT_NAME ${CMAKE_MATCH_2})
