@@ -2,9 +2,13 @@
 /*
  * json.c - the same results for programs.
  *
- * A small emitter: it knows where commas go, quotes what has to be quoted, and
- * writes numbers that do not exist as null. Nothing is read back. Like the
- * rest of the program it never calls setlocale, so that a decimal point is one.
+ * The first part is a small emitter. It puts the commas, quotes what has to be
+ * quoted, and writes a number that does not exist as null. Nothing is read
+ * back. The program never calls setlocale, so the decimal point is a point.
+ *
+ * A library such as json-c would save some forty lines here. But Debian does not
+ * have it for musl, and not for 32-bit programs unless the system is set up for
+ * their packages. Those builds of the program could then write no JSON.
  */
 #include "bench/report.h"
 
