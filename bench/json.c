@@ -2,13 +2,15 @@
 /*
  * json.c - the same results for programs.
  *
- * A small emitter: it knows where commas go, quotes what has to be quoted, and
- * writes numbers that do not exist as null. Nothing is read back. Like the
- * rest of the program it never calls setlocale, so that a decimal point is one.
+ * The first part is a small emitter. It puts the commas, quotes what has to be
+ * quoted, and writes a number that does not exist as null. Nothing is read
+ * back. The program never calls setlocale, so the decimal point is a point.
+ *
+ * A library such as json-c would save some forty lines here. But Debian does not
+ * have it for musl, and not for 32-bit programs unless the system is set up for
+ * their packages. Those builds of the program could then write no JSON.
  */
-#include "bench.h"
-#include "channel_games.h"
-#include "sync_games.h"
+#include "bench/report.h"
 
 #include <errno.h>
 #include <string.h>
@@ -174,10 +176,10 @@ static void put_case(struct json *json, const struct case_result *result, int ot
 static void put_cases(struct json *json, const struct report *report)
 {
 	open_level(json, "cases", '[');
-	for (unsigned i = 0; i < report->case_count; i++)
+	for (unsigned i = 0; i < report->segment.case_count; i++)
 		for (int others = 0; others < OTHERS_STATES; others++)
-			if (report->cases[i].measured[others])
-				put_case(json, &report->cases[i], others);
+			if (report->segment.cases[i].measured[others])
+				put_case(json, &report->segment.cases[i], others);
 	close_level(json, ']');
 }
 
@@ -201,11 +203,11 @@ static void put_scale(struct json *json, const struct scale_result *scale)
 static void put_parts(struct json *json, const struct report *report)
 {
 	open_level(json, "parts", '[');
-	for (unsigned i = 0; i < report->part_count; i++) {
+	for (unsigned i = 0; i < report->segment.part_count; i++) {
 		open_level(json, NULL, '{');
-		member_text(json, "part", report->parts[i].name);
-		member_text(json, "what", report->parts[i].what);
-		member_spread(json, "ns", &report->parts[i].ns);
+		member_text(json, "part", report->segment.parts[i].name);
+		member_text(json, "what", report->segment.parts[i].what);
+		member_spread(json, "ns", &report->segment.parts[i].ns);
 		close_level(json, '}');
 	}
 	close_level(json, ']');
@@ -380,11 +382,11 @@ int report_json(const struct report *report, const char *path)
 	member_bool(&json, "complete", !stop_asked());
 	put_machine(&json, report->machine);
 	put_settings(&json, report);
-	if (report->case_count != 0)
+	if (report->segment.case_count != 0)
 		put_cases(&json, report);
-	if (report->scale != NULL)
-		put_scale(&json, report->scale);
-	if (report->part_count != 0)
+	if (report->segment.scale != NULL)
+		put_scale(&json, report->segment.scale);
+	if (report->segment.part_count != 0)
 		put_parts(&json, report);
 	if (report->sync != NULL)
 		put_sync(&json, report->sync);

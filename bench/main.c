@@ -6,25 +6,16 @@
  * SIGINT, SIGTERM and SIGHUP end the measurements at the next block; what was
  * found until then is still reported.
  */
-#include "bench.h"
-#include "channel_games.h"
-#include "sync_games.h"
+#include "bench/report.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct case_result results[32];
 static struct part_result part_results[PARTS_MAX];
 static struct scale_result scale_results;
 static struct sync_result sync_results;
 static struct channel_result channel_results;
-
-void say(const char *what)
-{
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%s", what);
-}
 
 /* Said once for the whole machine, not again for every case. */
 static void forget_kernel_errors(struct case_result *result)
@@ -41,12 +32,12 @@ static void measure_cases(const struct settings *settings, struct report *report
 		if (settings->only != NULL && strcmp(settings->only, what->name) != 0)
 			continue;
 		say(what->what);
-		case_measure(settings, what, &results[report->case_count]);
+		case_measure(settings, what, &results[report->segment.case_count]);
 		if (!report->machine->kernel_ipc)
-			forget_kernel_errors(&results[report->case_count]);
-		report->case_count++;
+			forget_kernel_errors(&results[report->segment.case_count]);
+		report->segment.case_count++;
 	}
-	report->cases = results;
+	report->segment.cases = results;
 	say("");
 }
 
@@ -54,8 +45,9 @@ static void measure(const struct settings *settings, const struct machine *machi
                     struct report *report)
 {
 	if (settings->parts) {
-		report->part_count = parts_measure(settings, machine->namespace_dir, part_results);
-		report->parts = part_results;
+		report->segment.part_count =
+			parts_measure(settings, machine->namespace_dir, part_results);
+		report->segment.parts = part_results;
 	} else if (settings->sync) {
 		sync_measure(settings, &sync_results);
 		report->sync = &sync_results;
@@ -64,7 +56,7 @@ static void measure(const struct settings *settings, const struct machine *machi
 		report->channel = &channel_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
-		report->scale = &scale_results;
+		report->segment.scale = &scale_results;
 	} else {
 		measure_cases(settings, report);
 	}

@@ -2,9 +2,7 @@
 /*
  * options.c - the command line of madang-bench.
  */
-#include "bench.h"
-#include "channel_games.h"
-#include "sync_games.h"
+#include "bench/report.h"
 
 #include <getopt.h>
 #include <stdlib.h>

@@ -1,16 +1,17 @@
-# What `cmake --install` puts where: headers, libraries, pkg-config files, the CMake package, the
-# tool, manual pages, shell completion, documents. All of it may be moved as a whole afterwards:
-# every path inside is relative to the file that names it.
+# Says where `cmake --install` puts headers, libraries, pkg-config files, the CMake package, the
+# tool, manual pages, shell completion and documents. The whole may be moved afterwards, because
+# every path in these files is relative to the file that names it.
 #
-# Included last by the top CMakeLists.txt, when all targets are known. What was not built in a
-# variant is left out.
+# The top CMakeLists.txt includes this file last, when it knows all targets. A target that a
+# variant does not build is not installed.
 include(CMakePackageConfigHelpers)
 
 # ---- libraries --------------------------------------------------------------------------------
 
-# Target and the name it has for others, as madang::NAME.
+# Each pair is a target and its name for other projects, madang::NAME.
 set(madang_installed "")
-foreach(pair madang:madang madang_static:madang-static madang_sysv:sysv madang_sysv_static:sysv-static)
+foreach(pair madang:madang madang_static:madang-static madang_sysv:sysv
+        madang_sysv_static:sysv-static)
   string(REGEX MATCH "^(.*):(.*)$" pair "${pair}")
   if(TARGET ${CMAKE_MATCH_1})
     set_target_properties(${CMAKE_MATCH_1} PROPERTIES EXPORT_NAME ${CMAKE_MATCH_2})
@@ -18,7 +19,7 @@ foreach(pair madang:madang madang_static:madang-static madang_sysv:sysv madang_s
   endif()
 endforeach()
 
-# Preloaded by the tool alone: nobody links it, so without the link for that.
+# Only the tool preloads this library, and nobody links it. So it needs no link libNAME.so.
 if(TARGET madang_strict)
   install(TARGETS madang_strict LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} NAMELINK_SKIP)
 endif()
@@ -68,7 +69,7 @@ if(madang_installed)
   endforeach()
 endif()
 
-# ---- the tool; its shell completion is installed where it lies ---------------------------------
+# ---- the tool (tools/madang installs its shell completion) -------------------------------------
 
 if(TARGET madang_tool)
   install(TARGETS madang_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -76,8 +77,8 @@ endif()
 
 # ---- manual pages -----------------------------------------------------------------------------
 
-# A page documents every name in its NAME section (.Nm). For each but its own a page of one line,
-# `.so`, leads to it, so that `man mdg_segment_detach` works; those are made here and not kept.
+# A page documents every name in its NAME section (.Nm). For each name but the page's own, a page
+# of one line (`.so`) leads to it, so that `man mdg_segment_detach` works. They are made here.
 function(madang_install_page page)
   get_filename_component(name ${page} NAME)
   string(REGEX MATCH "^(.*)\\.([0-9])$" name "${name}")

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h - what the files of this directory share: the command line, and the
+ * results of one run as they are shown.
+ */
+#ifndef MADANG_BENCH_REPORT_H
+#define MADANG_BENCH_REPORT_H
+
+#include "bench/channel/games.h"
+#include "bench/segment/segment.h"
+#include "bench/sync/games.h"
+
+/* Fills `settings`; prints the help or what is wrong and ends the program (options.c). */
+void options_read(struct settings *settings, int argc, char **argv);
+
+/* Everything that one run found. What was not asked for is NULL or empty. */
+struct report {
+	const struct settings *settings;
+	const struct machine *machine;
+	struct segment_result segment;
+	const struct sync_result *sync;
+	const struct channel_result *channel;
+};
+
+/* The tables that a person reads (report.c). */
+void report_text(const struct report *report, FILE *out);
+/* The same for programs (json.c). Returns 0, or -1 with errno. */
+int report_json(const struct report *report, const char *path);
+
+#endif
