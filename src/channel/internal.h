@@ -26,7 +26,9 @@
 #include "channel/layout.h"
 #include "madang/channel.h"
 #include "platform/epoch.h"
-#include "segment/internal.h"
+#include "platform/sys.h"
+#include "segment/above.h"
+#include "segment/sign.h"
 #include "sync/wait.h"
 
 struct mdg__mapping; /* the attachment that all handles of a process share, open.c */
@@ -247,8 +249,6 @@ static inline void mdg__channel_unlock(mdg__c32 *lock)
 	/* Release: pairs with the acquire of the next owner. */
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
-/* Whether the process that signs so lives. */
-bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation);
 /* What a dead owner had begun is set right. 0, -ETIMEDOUT, -EAGAIN. */
 int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline);
 int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline);
@@ -349,8 +349,12 @@ void mdg__call_wake(struct mdg_channel *channel, struct mdg__seat *seat);
 
 /* ---- seats.c ---------------------------------------------------------------------------- */
 
-/* This process has a slot, by which others see that it lives: 0, or why not. */
-int mdg__be_seen(struct mdg_channel *channel);
+/* The signature in a seat. */
+static inline struct mdg__signature mdg__seat_signature(const struct mdg__seat *seat)
+{
+	return (struct mdg__signature){ mdg__relaxed32(&seat->slot1),
+		                        mdg__relaxed32(&seat->generation) };
+}
 /* Looks for the dead, and whether the channel was removed: 0, -EIDRM, -ESTALE. No lock held. */
 int mdg__look_after(struct mdg_channel *channel);
 /* 0, -EBUSY, -EUSERS. [seat lock] */

@@ -17,28 +17,6 @@
 enum { SPINS = 200, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 1000000 };
 #define ASK_NS UINT64_C(5000000)
 
-bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation)
-{
-	struct mdg__registry *registry = &ns->registry;
-	if (slot1 == 0 || slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
-		return false;
-	mdg__enter(ns);
-	bool lives = mdg__slot_alive(registry, slot1 - 1, generation);
-	mdg__leave(ns);
-	return lives;
-}
-
-/* The word has 16 bits of the generation; the slot's tag has all. */
-static bool owner_lives(mdg_namespace *ns, uint32_t word)
-{
-	struct mdg__registry *registry = &ns->registry;
-	uint32_t slot1 = word >> 16;
-	if (slot1 == 0 || slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
-		return false;
-	uint32_t generation = mdg__get32(&registry->processes[slot1 - 1].tag) >> 8;
-	return (generation & 0xffff) == (word & 0xffff) && mdg__signer_lives(ns, slot1, generation);
-}
-
 static bool take_from(struct mdg_channel *channel, mdg__c32 *lock, uint32_t was)
 {
 	/* Acquire: pairs with the release in mdg__channel_unlock. */
@@ -68,7 +46,7 @@ static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, m
 		uint32_t seen = mdg__relaxed32(lock);
 		now = mdg__monotonic_nanoseconds();
 		if (now >= ask) {
-			if (seen != 0 && !owner_lives(channel->ns, seen) &&
+			if (seen != 0 && !mdg__signature_word_lives(channel->ns, seen) &&
 			    take_from(channel, lock, seen))
 				return MDG_OWNER_DIED;
 			ask = now + ASK_NS;

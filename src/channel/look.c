@@ -78,7 +78,7 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 {
 	struct mdg_channel_info info = { 0 };
 	uint64_t needed = MDG__NOWHERE;
-	struct mdg__entry entry;
+	unsigned mode;
 	int rc = mdg__usable(channel, UINT32_MAX);
 	if (channel->role == MDG_OBSERVER)
 		rc = mdg__epoch_is(channel->epoch) ? 0 : -EPERM;
@@ -86,8 +86,7 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 		return rc;
 	rc = mdg__look_after(channel);
 	info.id = channel->id;
-	if (mdg__entry_read(channel->ns, channel->id, false, &entry) == 0)
-		memcpy(info.name, entry.name, sizeof info.name);
+	(void)mdg__segment_label(channel->ns, channel->id, info.name, &mode);
 	describe_head(channel->head, &info);
 	uint32_t used = mdg__seats_used(channel);
 	for (uint32_t i = 0; i < used; i++)
@@ -224,8 +223,7 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 			return 0;
 		uint32_t state = mdg__relaxed32(&seat.state);
 		if (state != MDG__SEAT_FREE && state != MDG__SEAT_ORPHAN &&
-		    !mdg__signer_lives(ns, mdg__relaxed32(&seat.slot1),
-		                       mdg__relaxed32(&seat.generation)))
+		    !mdg__signature_lives(ns, mdg__seat_signature(&seat)))
 			continue;
 		add_seat(&seat, info, &needed);
 	}
@@ -242,18 +240,10 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 /* As read_channel, of a segment; what may not be read is passed over. */
 static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *info)
 {
-	struct mdg__entry entry;
-	uint64_t inode;
-	if (mdg__entry_read(ns, id, false, &entry) < 0 || entry.name[0] == '\0' ||
-	    entry.size < sizeof(struct mdg__channel_head) || mdg__permit(ns, &entry, 0444) < 0)
-		return 0;
-	mdg__enter(ns);
-	int fd = mdg__data_open(ns, &entry, false, &inode);
-	mdg__leave(ns);
+	int fd = mdg__segment_open_file(ns, id, sizeof(struct mdg__channel_head), info->name);
 	if (fd < 0)
 		return 0;
 	info->id = id;
-	memcpy(info->name, entry.name, sizeof info->name);
 	int rc = read_channel(ns, fd, info);
 	(void)mdg__sys_close(fd);
 	return rc;

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "platform/ownmap.h"
 #include "platform/text.h"
 
 enum { TRIES = 16, MAKER_NS = 1000000000, NAP_NS = 1000000, AHEAD_MOST = 4096 };
@@ -30,19 +31,7 @@ struct mdg__mapping {
 	void *memory;
 };
 
-static struct mdg__mapping *mappings; /* guarded by mdg__list_lock */
-
-static void mappings_lock(mdg__sigmask *mask)
-{
-	mdg__signals_block(mask);
-	mdg__list_lock();
-}
-
-static void mappings_unlock(const mdg__sigmask *mask)
-{
-	mdg__list_unlock();
-	mdg__signals_restore(mask);
-}
+static struct mdg__mapping *mappings; /* guarded by mdg__lists_enter */
 
 static struct mdg__mapping *mapping_find(mdg_namespace *ns, mdg_id id)
 {
@@ -66,7 +55,7 @@ static int mapping_make(struct mdg__mapping **ret, mdg_namespace *ns, mdg_id id)
 		(void)mdg_segment_detach(ns, memory);
 		return rc;
 	}
-	mappings_lock(&mask);
+	mdg__lists_enter(&mask);
 	struct mdg__mapping *mapping = mapping_find(ns, id); /* another thread's, meanwhile */
 	bool mine = mapping == NULL;
 	if (mine) {
@@ -74,7 +63,7 @@ static int mapping_make(struct mdg__mapping **ret, mdg_namespace *ns, mdg_id id)
 		*mapping = (struct mdg__mapping){ mappings, ns, id, 1, memory };
 		mappings = mapping;
 	}
-	mappings_unlock(&mask);
+	mdg__lists_leave(&mask);
 	if (!mine) {
 		(void)mdg__sys_munmap(page, sizeof **ret);
 		(void)mdg_segment_detach(ns, memory);
@@ -86,9 +75,9 @@ static int mapping_make(struct mdg__mapping **ret, mdg_namespace *ns, mdg_id id)
 static int mapping_get(struct mdg__mapping **ret, mdg_namespace *ns, mdg_id id)
 {
 	mdg__sigmask mask;
-	mappings_lock(&mask);
+	mdg__lists_enter(&mask);
 	*ret = mapping_find(ns, id);
-	mappings_unlock(&mask);
+	mdg__lists_leave(&mask);
 	return *ret != NULL ? 0 : mapping_make(ret, ns, id);
 }
 
@@ -96,15 +85,15 @@ static void mapping_put(struct mdg__mapping *mapping)
 {
 	struct mdg__mapping **link = &mappings;
 	mdg__sigmask mask;
-	mappings_lock(&mask);
+	mdg__lists_enter(&mask);
 	bool last = --mapping->users == 0;
 	while (last && *link != mapping)
 		link = &(*link)->next;
 	if (last)
 		*link = mapping->next;
-	mappings_unlock(&mask);
+	mdg__lists_leave(&mask);
 	if (last) {
-		(void)mdg__detach_anyway(mapping->ns, mapping->memory);
+		mdg__segment_let_go(mapping->ns, mapping->memory);
 		(void)mdg__sys_munmap(mapping, sizeof *mapping);
 	}
 }
@@ -168,7 +157,7 @@ static int check_options(const struct mdg_channel_options *options)
 
 static void identity_make(struct mdg_channel *channel, const char *name)
 {
-	uint64_t parts[9] = { mdg__get64(&channel->ns->registry.head->unique), 0 };
+	uint64_t parts[9] = { mdg__namespace_number(channel->ns), 0 };
 	memcpy(&parts[1], name, strlen(name)); /* at most 63 bytes, zeros behind */
 	mdg__note64(&channel->head->identity[0], mdg__hash(parts, sizeof parts));
 	parts[0] = ~parts[0];
@@ -405,12 +394,13 @@ static int enter(struct mdg_channel *channel, const char *name,
 		rc = mapping_get(&channel->mapping, channel->ns, channel->id);
 	if (rc < 0)
 		return rc;
-	rc = mdg__be_seen(channel); /* a forked child shares the attachment, and has no slot yet */
+	struct mdg__signature me;
+	rc = mdg__sign(channel->ns,
+	               &me); /* a forked child shares the attachment, and has no slot yet */
 	if (rc < 0)
 		return rc;
-	const struct mdg__registry *registry = &channel->ns->registry;
 	channel->head = channel->mapping->memory;
-	channel->me = registry->slot1 << 16 | (registry->generation & 0xffff);
+	channel->me = mdg__signature_word(me);
 	rc = made ? make_ready(channel, wanted, name, info.size)
 	          : await_ready(channel, wanted, name);
 	if (rc == 0)

@@ -3,7 +3,7 @@
  * pipe.c - a descriptor that says whether there is something to receive.
  *
  * It is a named pipe in the namespace's directory, bell-NUMBER-ID-PLACE-USE with the namespace's
- * number (registry/files.c), which its listener holds open
+ * number (segment/above.h), which its listener holds open
  * for reading and writing. There is a byte in it while there is something. The listener keeps it
  * so after each call: when nothing is left it drains the pipe, says that it is about to sleep
  * (`polls` of its seat, MDG__ALERT_POLL), and looks once more. A talker that publishes then opens
@@ -20,13 +20,13 @@
 
 #include "platform/text.h"
 
-enum { NAME_ROOM = MDG__FILE_NAME_ROOM + 24 };
+enum { NAME_ROOM = MDG__BESIDE_NAME_ROOM + 24 };
 
 static void pipe_name(char name[NAME_ROOM], const struct mdg_channel *channel, uint32_t place,
                       uint32_t use)
 {
-	char stem[MDG__FILE_NAME_ROOM];
-	mdg__file_name(&channel->ns->registry, "bell", channel->id, stem);
+	char stem[MDG__BESIDE_NAME_ROOM];
+	mdg__beside_name(channel->ns, "bell", channel->id, stem);
 	(void)mdg__format(name, NAME_ROOM, "%s-%u-%u", stem, place, use);
 }
 
@@ -41,16 +41,15 @@ static bool is_ours(const struct mdg_channel *channel)
 
 static unsigned segment_mode(struct mdg_channel *channel)
 {
-	struct mdg__entry entry;
-	return mdg__entry_read(channel->ns, channel->id, false, &entry) == 0 ? entry.mode & 0666
-	                                                                     : 0600;
+	char name[MDG_NAME_MAX + 1];
+	unsigned mode = 0600;
+	(void)mdg__segment_label(channel->ns, channel->id, name, &mode);
+	return mode & 0666;
 }
 
-static int pipe_open(struct mdg_channel *channel, const char *name, unsigned mode)
+static int pipe_open(struct mdg_channel *channel, int dirfd, const char *name, unsigned mode)
 {
 	struct stat status;
-	int gone = mdg__registry_here(&channel->ns->registry);
-	int dirfd = gone < 0 ? gone : mdg__registry_dirfd(&channel->ns->registry);
 	if (dirfd < 0)
 		return dirfd;
 	(void)mdg__sys_unlinkat(dirfd, name);
@@ -63,7 +62,7 @@ static int pipe_open(struct mdg_channel *channel, const char *name, unsigned mod
 		(void)mdg__sys_unlinkat(dirfd, name);
 		return fd;
 	}
-	fd = mdg__fd_out_of_the_way(fd);
+	fd = mdg__beside_keep_fd(fd);
 	rc = mdg__sys_fstat(fd, &status);
 	if (rc < 0)
 		return rc;
@@ -118,9 +117,9 @@ int mdg_channel_fd(mdg_channel *channel)
 		return rc < 0 ? rc : channel->pipe;
 	unsigned mode = segment_mode(channel);
 	pipe_name(name, channel, channel->place, channel->use);
-	mdg__enter(channel->ns);
-	rc = pipe_open(channel, name, mode);
-	mdg__leave(channel->ns);
+	int dirfd = mdg__beside_enter(channel->ns, true);
+	rc = pipe_open(channel, dirfd, name, mode);
+	mdg__beside_leave(channel->ns);
 	if (rc < 0)
 		return rc;
 	channel->pipe = rc;
@@ -133,11 +132,10 @@ void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use)
 {
 	char name[NAME_ROOM];
 	pipe_name(name, channel, place, use);
-	mdg__enter(channel->ns);
-	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	int dirfd = mdg__beside_enter(channel->ns, false);
 	if (dirfd >= 0)
 		(void)mdg__sys_unlinkat(dirfd, name);
-	mdg__leave(channel->ns);
+	mdg__beside_leave(channel->ns);
 }
 
 void mdg__pipe_close(struct mdg_channel *channel)
@@ -155,12 +153,11 @@ void mdg__pipe_close(struct mdg_channel *channel)
 static void ring(struct mdg_channel *channel, const char *name)
 {
 	struct stat status;
-	mdg__enter(channel->ns);
-	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	int dirfd = mdg__beside_enter(channel->ns, false);
 	int fd = dirfd < 0 ? dirfd
 	                   : mdg__sys_openat(dirfd, name,
 	                                     O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
-	mdg__leave(channel->ns);
+	mdg__beside_leave(channel->ns);
 	if (fd < 0)
 		return;
 	if (mdg__sys_fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode))

@@ -51,12 +51,12 @@ static bool stream_is_taken(struct mdg_channel *channel)
 
 static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 {
-	const struct mdg__registry *registry = &channel->ns->registry;
+	struct mdg__signature me = mdg__signature_own(channel->ns);
 	channel->use = mdg__relaxed32(&seat->use) + 1;
 	atomic_store(&seat->use, channel->use);
 	atomic_store(&seat->leaves, 0);
-	atomic_store(&seat->slot1, registry->slot1);
-	atomic_store(&seat->generation, registry->generation);
+	atomic_store(&seat->slot1, me.slot1);
+	atomic_store(&seat->generation, me.generation);
 	atomic_store(&seat->pid, (uint32_t)mdg__pid());
 	atomic_store(&seat->since, (uint64_t)mdg__now_seconds());
 	atomic_store(&seat->asleep, 0);
@@ -192,12 +192,11 @@ static bool seat_is_dead(struct mdg_channel *channel, const struct mdg__seat *se
 	uint32_t state = mdg__seat_state(seat);
 	if (state != MDG__SEAT_TALKER && state != MDG__SEAT_LISTENER)
 		return false;
-	uint32_t slot1 = mdg__relaxed32(&seat->slot1);
-	uint32_t generation = mdg__relaxed32(&seat->generation);
-	const struct mdg__registry *registry = &channel->ns->registry;
-	if (slot1 == registry->slot1 && generation == registry->generation)
+	struct mdg__signature its = mdg__seat_signature(seat);
+	struct mdg__signature me = mdg__signature_own(channel->ns);
+	if (its.slot1 == me.slot1 && its.generation == me.generation)
 		return false;
-	return !mdg__signer_lives(channel->ns, slot1, generation);
+	return !mdg__signature_lives(channel->ns, its);
 }
 
 /* Whether there were any. A server that is buried lets go of its caller's seat. */
@@ -227,24 +226,14 @@ static bool bury(struct mdg_channel *channel)
 
 static bool is_removed(struct mdg_channel *channel)
 {
-	struct mdg__entry entry;
-	if (mdg__relaxed32(&channel->head->removed) != 0)
-		return true;
-	int rc = mdg__entry_read(channel->ns, channel->id, false, &entry);
-	return rc == -EINVAL || (rc == 0 && mdg__tag_state(entry.tag) == MDG__REMOVED);
-}
-
-int mdg__be_seen(struct mdg_channel *channel)
-{
-	mdg__enter(channel->ns);
-	int rc = mdg__ensure_slot(channel->ns);
-	mdg__leave(channel->ns);
-	return rc;
+	return mdg__relaxed32(&channel->head->removed) != 0 ||
+	       mdg__segment_is_removed(channel->ns, channel->id);
 }
 
 int mdg__look_after(struct mdg_channel *channel)
 {
-	(void)mdg__be_seen(channel); /* the program may have closed what shows it */
+	struct mdg__signature me;
+	(void)mdg__sign(channel->ns, &me); /* the program may have closed what shows it */
 	uint32_t used = mdg__seats_used(channel), i = 0;
 	while (i < used && !seat_is_dead(channel, &channel->seats[i]))
 		i++;
