@@ -2,17 +2,20 @@
 /*
  * lock.c - the locks of a channel.
  *
- * One word: 0, or who holds it, signed with its process's slot in the registry and the low bits of
- * the slot's generation. They are held for a few hundred nanoseconds, and nobody sleeps in the
- * kernel for the owner to wake: who waits spins, then sleeps for a moment, longer each time,
- * and now and then asks whether the owner's process lives (a question to the kernel, by the
- * registry). If it does not, the lock is taken over, and what the owner had begun is set right.
+ * A lock is one word: 0, or the signature of the process that holds it (segment/sign.h). Locks are
+ * held for a few hundred nanoseconds, and their owner wakes nobody. A process that waits spins,
+ * then sleeps for a moment, longer each time. Now and then it asks whether the owner lives, which
+ * may be a question to the kernel. If the owner is dead, the waiter takes the lock over, and sets
+ * right what the owner had begun.
  *
- * An owner that is stopped (SIGSTOP) keeps it: others wait until their deadline.
+ * An owner that is stopped (SIGSTOP) keeps its lock. Others wait until their deadline.
  *
- * What it does not do: tell apart the threads of one process, or be fair.
+ * These locks do not tell apart the threads of one process, and they are not fair.
  */
-#include "channel/internal.h"
+#include "channel/peers.h"
+
+#include "channel/kind.h"
+#include "channel/ring.h"
 
 enum { SPINS = 200, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 1000000 };
 #define ASK_NS UINT64_C(5000000)
@@ -88,13 +91,14 @@ int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline)
 {
 	int rc = take(channel, &channel->head->take_lock, deadline);
 	if (__builtin_expect(rc == MDG_OWNER_DIED, 0)) {
-		mdg__queue_repair(channel);
+		if (channel->ops->repair != NULL)
+			channel->ops->repair(channel);
 		rc = 0;
 	}
 	return rc;
 }
 
-/* What is done under it can be begun again by the next: nothing to set right. */
+/* Whatever is done under it can be begun anew by the next owner. So nothing is to be set right. */
 int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline)
 {
 	int rc = take(channel, &channel->head->seat_lock, deadline);

@@ -2,18 +2,27 @@
 /*
  * look.c - what a channel shows: figures, peers, what changed; and all channels of a namespace.
  *
- * Nothing here takes part: figures are read one by one while others go on, and fit together as
- * well as that allows. The walk over all channels reads their data files and attaches nothing.
+ * Nothing here takes part in the channel. Figures are read one after the other while others go on,
+ * so they fit together only as well as that allows. The walk over all channels reads their data
+ * files, and attaches nothing.
  */
-#include "channel/internal.h"
-
-#include <string.h>
+#include "channel/kind.h"
+#include "channel/peers.h"
+#include "channel/ring.h"
+#include "segment/above.h"
 
 /* ---- figures ------------------------------------------------------------------------ */
 
 static uint64_t minus(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
+}
+
+/* `kind` may be anything: it comes from shared memory. */
+static bool is_to_each(uint32_t kind)
+{
+	const struct mdg__channel_kind *ops = mdg__channel_kind(kind);
+	return ops != NULL && ops->way == MDG__TO_EACH;
 }
 
 /* What the head says by itself. */
@@ -50,12 +59,12 @@ static void add_seat(const struct mdg__seat *seat, struct mdg_channel_info *info
 static void describe_use(const struct mdg__channel_head *head, uint64_t needed,
                          struct mdg_channel_info *info)
 {
-	uint64_t oldest = info->kind == MDG_TOPIC ? mdg__relaxed64(&head->oldest)
-	                                          : mdg__relaxed64(&head->taken);
+	bool each = is_to_each(info->kind);
+	uint64_t oldest = each ? mdg__relaxed64(&head->oldest) : mdg__relaxed64(&head->taken);
 	info->used = minus(info->bytes, needed < oldest ? needed : oldest);
 	if (info->used > info->room)
 		info->used = info->room;
-	if (info->kind != MDG_TOPIC)
+	if (!each)
 		info->waiting = minus(info->sequence, mdg__relaxed64(&head->taken_sequence));
 }
 
@@ -92,7 +101,7 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 	for (uint32_t i = 0; i < used; i++)
 		add_seat(&channel->seats[i], &info, &needed);
 	describe_use(channel->head, needed, &info);
-	if (channel->kind == MDG_TOPIC)
+	if (channel->way == MDG__TO_EACH)
 		info.waiting = minus(info.sequence, oldest_number(channel, info.sequence));
 	*ret_info = info;
 	return rc;
@@ -105,7 +114,7 @@ static uint64_t lag_of(const struct mdg_channel *channel, const struct mdg__seat
 {
 	const struct mdg__channel_head *head = channel->head;
 	uint64_t next = mdg__relaxed64(&head->sequence);
-	if (channel->kind != MDG_TOPIC)
+	if (channel->way != MDG__TO_EACH)
 		return minus(next, mdg__relaxed64(&head->taken_sequence));
 	return minus(next, mdg__relaxed64(&seat->sequence));
 }
@@ -115,7 +124,7 @@ static void describe_peer(const struct mdg_channel *channel, uint32_t place, str
 	const struct mdg__seat *seat = &channel->seats[place];
 	uint32_t state = mdg__seat_state(seat);
 	uint64_t from = mdg__relaxed64(&seat->from);
-	bool position = channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT &&
+	bool position = channel->way == MDG__TO_EACH && channel->full == MDG_FULL_WAIT &&
 	                state == MDG__SEAT_LISTENER;
 	*ret = (struct mdg_peer){
 		.place = place,
@@ -200,7 +209,7 @@ int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, ui
 	}
 }
 
-/* ---- all channels ----------------------------------------------------------------------------- */
+/* ---- all channels ------------------------------------------------------------------------ */
 
 static bool read_at(int fd, void *to, size_t size, uint64_t offset)
 {
@@ -230,7 +239,7 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 	describe_use(&head, needed, info);
 	struct mdg__record oldest; /* of a topic: its number */
 	uint64_t at = mdg__relaxed64(&head.oldest);
-	if (info->kind == MDG_TOPIC && info->room != 0 && at < info->bytes &&
+	if (is_to_each(info->kind) && info->room != 0 && at < info->bytes &&
 	    read_at(fd, &oldest, sizeof oldest,
 	            sizeof head + (uint64_t)info->peers * sizeof seat + at % info->room))
 		info->waiting = minus(info->sequence, mdg__relaxed64(&oldest.sequence));

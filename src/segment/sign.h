@@ -35,7 +35,8 @@ struct mdg__signature mdg__signature_own(const mdg_namespace *ns);
 /* Whether the process that signed so lives. May ask the kernel. */
 bool mdg__signature_lives(mdg_namespace *ns, struct mdg__signature signature);
 
-/* A signature in one word, for locks: the slot, and the low 16 bits of the generation. 0: nobody. */
+/* A signature in one word, for locks: the slot, and the low 16 bits of the generation. 0:
+ * nobody. */
 static inline uint32_t mdg__signature_word(struct mdg__signature signature)
 {
 	return signature.slot1 << 16 | (signature.generation & 0xffff);
