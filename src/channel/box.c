@@ -22,32 +22,6 @@
 #include "channel/ring.h"
 #include "channel/wake.h"
 
-bool mdg__box_change(struct mdg__seat *seat, uint64_t call, enum mdg__box_state from,
-                     enum mdg__box_state to)
-{
-	uint64_t seen = mdg__box_word(call, from);
-	return atomic_compare_exchange_strong(&seat->box, &seen, mdg__box_word(call, to));
-}
-
-unsigned char *mdg__box_of(struct mdg_channel *channel, uint32_t place)
-{
-	return channel->boxes + place * channel->box_size;
-}
-
-bool mdg__box_has_caller(const struct mdg__seat *seat, uint32_t use)
-{
-	return mdg__seat_state(seat) == MDG__SEAT_TALKER && mdg__relaxed32(&seat->use) == use;
-}
-
-bool mdg__box_request(const struct mdg_channel *channel, const struct mdg_message *message,
-                      struct mdg__request *ret)
-{
-	if (message->size < sizeof *ret)
-		return false;
-	memcpy(ret, message->data, sizeof *ret);
-	return ret->seat < channel->seat_count;
-}
-
 bool mdg__box_drop(struct mdg__seat *seat)
 {
 	uint64_t box = atomic_load(&seat->box);

@@ -23,14 +23,30 @@ static inline uint64_t mdg__box_word(uint64_t call, enum mdg__box_state state)
 	return call << 8 | (uint64_t)state;
 }
 /* False: the box was not in the state `from`, or is not of that call. */
-bool mdg__box_change(struct mdg__seat *seat, uint64_t call, enum mdg__box_state from,
-                     enum mdg__box_state to);
-unsigned char *mdg__box_of(struct mdg_channel *channel, uint32_t place);
+static inline bool mdg__box_change(struct mdg__seat *seat, uint64_t call, enum mdg__box_state from,
+                                   enum mdg__box_state to)
+{
+	uint64_t seen = mdg__box_word(call, from);
+	return atomic_compare_exchange_strong(&seat->box, &seen, mdg__box_word(call, to));
+}
+static inline unsigned char *mdg__box_of(struct mdg_channel *channel, uint32_t place)
+{
+	return channel->boxes + place * channel->box_size;
+}
 /* Whether the caller that a request names is still in its seat. */
-bool mdg__box_has_caller(const struct mdg__seat *seat, uint32_t use);
+static inline bool mdg__box_has_caller(const struct mdg__seat *seat, uint32_t use)
+{
+	return mdg__seat_state(seat) == MDG__SEAT_TALKER && mdg__relaxed32(&seat->use) == use;
+}
 /* The request in front of a message. False: it is none. */
-bool mdg__box_request(const struct mdg_channel *channel, const struct mdg_message *message,
-                      struct mdg__request *ret);
+static inline bool mdg__box_request(const struct mdg_channel *channel,
+                                    const struct mdg_message *message, struct mdg__request *ret)
+{
+	if (message->size < sizeof *ret)
+		return false;
+	memcpy(ret, message->data, sizeof *ret);
+	return ret->seat < channel->seat_count;
+}
 /* A server leaves or died: tells the callers of the requests that it holds. [take] */
 void mdg__box_tell(struct mdg_channel *channel, struct mdg__seat *server, enum mdg__box_state what);
 /* A caller leaves or died. False: a server is just writing its reply, nobody may come yet. */

@@ -115,9 +115,8 @@ void mdg__wake_talkers(struct mdg_channel *channel)
 		ring_bell(&channel->head->room_bell, (uint32_t)MDG__ANYONE);
 }
 
-void mdg__wake_caller(struct mdg_channel *channel, struct mdg__seat *seat)
+void mdg__wake_sleeping_caller(struct mdg_channel *channel, struct mdg__seat *seat)
 {
-	mdg__fence();
 	if (mdg__relaxed32(&seat->box_waits) != 0 && atomic_exchange(&seat->box_waits, 0) != 0) {
 		atomic_fetch_add(&seat->box_bell, 1);
 		(void)mdg__sys_futex_wake_bits(&seat->box_bell, 1, (uint32_t)MDG__ANYONE);

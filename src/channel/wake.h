@@ -47,8 +47,14 @@ static inline void mdg__tell(struct mdg_channel *channel, unsigned messages)
 void mdg__wake_everybody(struct mdg_channel *channel);
 /* Wakes the talkers that wait for room. */
 void mdg__wake_talkers(struct mdg_channel *channel);
-/* Wakes the caller in a seat, if it waits for its reply. */
-void mdg__wake_caller(struct mdg_channel *channel, struct mdg__seat *seat);
+/* After its box has changed: wakes the caller in a seat, if it sleeps. */
+void mdg__wake_sleeping_caller(struct mdg_channel *channel, struct mdg__seat *seat);
+static inline void mdg__wake_caller(struct mdg_channel *channel, struct mdg__seat *seat)
+{
+	mdg__fence();
+	if (mdg__relaxed32(&seat->box_waits) != 0 || mdg__relaxed32(&seat->polls) != 0)
+		mdg__wake_sleeping_caller(channel, seat);
+}
 
 /* After room was made before `position`: looks now and then whether a talker waits for it. */
 static inline void mdg__made_room(struct mdg_channel *channel, uint64_t position)
