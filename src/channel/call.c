@@ -114,13 +114,6 @@ int mdg_channel_call(mdg_channel *channel, const void *request, size_t size, voi
 
 /* ---- the kind ------------------------------------------------------------------------------ */
 
-static int call_join(struct mdg_channel *channel, uint32_t from)
-{
-	(void)from;
-	mdg__seat_show(channel);
-	return 0;
-}
-
 /* The callers of the requests that the server held are told. */
 static int call_drop_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
                               uint64_t deadline)
@@ -156,7 +149,6 @@ const struct mdg__channel_kind mdg__kind_call = {
 	.in_front = sizeof(struct mdg__request),
 	.polls = MDG_TALKER | MDG_LISTENER,
 	.door = &door,
-	.join = call_join,
 	.drop_talker = mdg__box_drop,
 	.drop_listener = call_drop_listener,
 	.repair = mdg__hold_repair,

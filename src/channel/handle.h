@@ -10,7 +10,7 @@
  *   open.c                             finding or making a channel, entering and leaving
  *   head.c  look.c                     the head of a new channel; what a channel shows
  *   shape.c  mapping.c                 all sizes of a channel; attachments that handles share
- *   kinds.c                            the table of all kinds
+ *   kinds.c                            finding a kind in the table of all kinds
  *   call.c                             the kind `call`: which side does what
  *   caller.c  server.c                 asking, and answering
  *   talk.c  listen.c                   sending and receiving, for every kind

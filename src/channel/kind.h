@@ -2,9 +2,9 @@
 /*
  * kind.h - what differs from kind to kind.
  *
- * A kind of channel is one file with one constant struct mdg__channel_kind, and a line in the table
- * in kinds.c. All other files ask the struct. The usual ways of sending and receiving do not go
- * through pointers: talk.c and listen.c do what a stream and a topic do themselves, inlined, and
+ * A kind of channel is one file with one constant struct mdg__channel_kind, and its name in the
+ * table MDG__KINDS. All other files ask the struct. The usual ways of sending and receiving do not
+ * go through pointers: talk.c and listen.c do what a stream and a topic do themselves, inlined, and
  * come here for all else.
  *
  * An operation may be NULL where it says so.
@@ -37,8 +37,8 @@ struct mdg__channel_kind {
 	uint32_t polls;               /* roles for which there is mdg_channel_fd */
 	const struct mdg__door *door; /* or NULL */
 
-	/* Coming: makes the handle ready, and ends with mdg__seat_show. 0 or a negative code.
-	 * [seat lock] */
+	/* Coming: makes the handle ready, and ends with mdg__seat_show. 0 or a negative code. NULL:
+	 * nothing is to be made ready. [seat lock] */
 	int (*join)(struct mdg_channel *channel, uint32_t from);
 	/* No seat is free: takes over one, with what it holds. False: there is none. Or NULL.
 	 * [seat lock, take] */
@@ -69,8 +69,10 @@ struct mdg__channel_kind {
 	bool (*has)(struct mdg_channel *channel);
 };
 
-extern const struct mdg__channel_kind mdg__kind_stream, mdg__kind_queue, mdg__kind_topic,
-	mdg__kind_call;
+/* The table of all kinds: each is defined as mdg__kind_NAME. */
+#define MDG__KINDS(KIND)        KIND(stream) KIND(queue) KIND(topic) KIND(call)
+#define MDG__KIND_DECLARE(name) extern const struct mdg__channel_kind mdg__kind_##name;
+MDG__KINDS(MDG__KIND_DECLARE)
 /* NULL: there is no such kind. */
 const struct mdg__channel_kind *mdg__channel_kind(uint32_t number);
 

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kinds.c - the table of all kinds of channel.
+ * kinds.c - finding a kind in the table of all kinds (kind.h).
  */
 #include "channel/kind.h"
 
-static const struct mdg__channel_kind *const kinds[] = {
-	&mdg__kind_stream,
-	&mdg__kind_queue,
-	&mdg__kind_topic,
-	&mdg__kind_call,
-};
+#define ADDRESS(name) &mdg__kind_##name,
+static const struct mdg__channel_kind *const kinds[] = { MDG__KINDS(ADDRESS) };
 
 const struct mdg__channel_kind *mdg__channel_kind(uint32_t number)
 {

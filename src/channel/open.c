@@ -51,6 +51,15 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 		mdg__ask_for_fences(channel);
 }
 
+/* [seat lock] */
+static int join(struct mdg_channel *channel, uint32_t from)
+{
+	if (channel->ops->join != NULL)
+		return channel->ops->join(channel, from);
+	mdg__seat_show(channel);
+	return 0;
+}
+
 static int take_seat(struct mdg_channel *channel, uint32_t from)
 {
 	int rc = mdg__look_after(channel); /* the seat may be a dead one's */
@@ -61,7 +70,7 @@ static int take_seat(struct mdg_channel *channel, uint32_t from)
 		return rc;
 	rc = mdg__seat_take(channel);
 	if (rc == 0)
-		rc = channel->ops->join(channel, from);
+		rc = join(channel, from);
 	if (rc == 0)
 		mdg__seat_event(channel, MDG_PEER_CAME, channel->place, channel->seat);
 	mdg__channel_unlock(&channel->head->seat_lock);

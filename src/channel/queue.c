@@ -9,13 +9,6 @@
 #include "channel/kind.h"
 #include "channel/peers.h"
 
-static int queue_join(struct mdg_channel *channel, uint32_t from)
-{
-	(void)from;
-	mdg__seat_show(channel);
-	return 0;
-}
-
 static int queue_drop_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
                                uint64_t deadline)
 {
@@ -32,7 +25,6 @@ const struct mdg__channel_kind mdg__kind_queue = {
 	.number = MDG_QUEUE,
 	.way = MDG__TO_ONE,
 	.polls = MDG_LISTENER,
-	.join = queue_join,
 	.inherit = mdg__hold_inherit,
 	.drop_listener = queue_drop_listener,
 	.repair = mdg__hold_repair,
