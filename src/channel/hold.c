@@ -58,7 +58,7 @@ bool mdg__hold_orphan(struct mdg_channel *channel, struct mdg__seat *seat)
 {
 	if (held_from(seat) == MDG__NOWHERE)
 		return false;
-	/* The number first: too large, it costs a look in vain. */
+	/* The number is raised first. While it is too large it costs others a look in vain. */
 	atomic_fetch_add_explicit(&channel->head->orphans, 1, memory_order_release);
 	atomic_store_explicit(&seat->state, MDG__SEAT_ORPHAN, memory_order_release);
 	return true;
@@ -112,7 +112,7 @@ uint64_t mdg__hold_needed(struct mdg_channel *channel, uint64_t need)
 
 /* ---- repair -------------------------------------------------------------------------------- */
 
-/* What is held twice is the listener's. */
+/* What both the listener and an orphan hold is the listener's. */
 static void drop_double(struct mdg_channel *channel, const struct mdg__seat *listener,
                         uint64_t from)
 {
@@ -130,7 +130,7 @@ void mdg__hold_repair(struct mdg_channel *channel)
 	struct mdg__channel_head *head = channel->head;
 	uint32_t used = mdg__seats_used(channel), orphans = 0;
 	uint64_t taken = mdg__position(&head->taken);
-	/* Before anything goes from an orphan: as in adopt. */
+	/* `moves` grows before anything is taken from an orphan, as in adopt. */
 	atomic_fetch_add_explicit(&head->moves, 1, memory_order_release);
 	for (uint32_t i = 0; i < used; i++) {
 		struct mdg__seat *seat = &channel->seats[i];
@@ -149,7 +149,7 @@ void mdg__hold_repair(struct mdg_channel *channel)
 
 /* ---- taking -------------------------------------------------------------------------------- */
 
-/* Up to `count` messages between `from` and `end`: how many. */
+/* Describes up to `count` messages between `from` and `end`: how many. */
 static int walk(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
                 uint64_t from, uint64_t end)
 {
@@ -157,7 +157,7 @@ static int walk(struct mdg_channel *channel, struct mdg_message *messages, unsig
 	                   channel->held.again ? MDG__NOWHERE : 0);
 }
 
-/* [take] Messages of the dead: how many. */
+/* Takes messages that an orphan holds: how many. [take] */
 static int adopt(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	struct mdg__taken *held = &channel->held;
@@ -181,7 +181,7 @@ static int adopt(struct mdg_channel *channel, struct mdg_message *messages, unsi
 	return 0;
 }
 
-/* [take] */
+/* Takes the messages at `taken`: how many. [take] */
 static int take_next(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	struct mdg__channel_head *head = channel->head;
@@ -199,7 +199,7 @@ static int take_next(struct mdg_channel *channel, struct mdg_message *messages, 
 	return rc;
 }
 
-/* What is left of an earlier take. */
+/* Gives what is left of an earlier take: how many. */
 static int take_kept(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	struct mdg__taken *held = &channel->held;
@@ -211,13 +211,13 @@ static int take_kept(struct mdg_channel *channel, struct mdg_message *messages, 
 	return rc;
 }
 
-/* Whether the record at `taken` is there, as of one moment. */
+/* Whether the record at `taken` is there. `taken` is the same before and after the look. */
 static bool next_is_there(struct mdg_channel *channel)
 {
 	for (int i = 0; i < 64; i++) {
 		uint64_t at = mdg__position(&channel->head->taken);
 		bool there = !mdg__is_waiting(mdg__record_state(mdg__record(channel, at)));
-		/* Else it may have been freed and written over meanwhile. */
+		/* Otherwise the record may have been freed and written over meanwhile. */
 		if (mdg__position(&channel->head->taken) == at)
 			return there;
 	}

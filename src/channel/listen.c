@@ -133,7 +133,7 @@ int mdg_channel_release(mdg_channel *channel)
 
 /* ---- copies -------------------------------------------------------------------------------- */
 
-/* Whether the next message can be neither a second time, nor overwritten while it is copied. */
+/* Whether the next message is surely not redelivered, and not overwritten while it is copied. */
 static inline bool is_straight(const struct mdg_channel *channel)
 {
 	if (channel->kind == MDG_STREAM)
@@ -141,8 +141,8 @@ static inline bool is_straight(const struct mdg_channel *channel)
 	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
 }
 
-/* The common case of what mdg_channel_recv does: a small message, and nothing else to see to.
- * -EAGAIN: none of it was done. */
+/* The common case of mdg_channel_recv: a small message, and nothing else to see to. -EAGAIN: this
+ * is another case, and nothing was done. */
 static inline int recv_straight(struct mdg_channel *channel, void *data, size_t room,
                                 struct mdg_message *ret_message)
 {
@@ -216,7 +216,7 @@ static uint64_t position_of(struct mdg_channel *channel, const struct mdg_messag
 	return from + (offset >= first ? offset - first : offset + channel->ring_size - first);
 }
 
-/* Copies as many as have room: how many. */
+/* Copies messages until one does not fit. Returns how many it copied. */
 static unsigned copy_out(const struct mdg_message *held, struct mdg_message *messages,
                          unsigned count)
 {

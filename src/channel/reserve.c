@@ -22,21 +22,21 @@ enum { COPIED_LOCKED = 1024 };
 
 /* ---- room ---------------------------------------------------------------------------------- */
 
-/* Where the record of span `span` goes if what is before ends at `end`. */
+/* Where a record of `span` bytes begins if the one before it ends at `end`. */
 static uint64_t place_from(struct mdg_channel *channel, uint64_t end, uint64_t span)
 {
 	uint64_t rest = channel->ring_size - mdg__offset(channel, end);
 	return rest < span ? end + rest : end;
 }
 
-/* Up to where a talker may write that would like to write up to `need`. [talk] */
+/* The position up to which this talker may write. It would like to write up to `need`. [talk] */
 static uint64_t room_limit(struct mdg_channel *channel, uint64_t need)
 {
 	uint64_t needed = channel->ops->needed(channel, need);
 	return (needed < channel->tail ? needed : channel->tail) + channel->ring_size;
 }
 
-/* Lays out records from the tail on: how many have room. */
+/* Lays out records from the tail on. Returns how many have room. */
 static unsigned lay_out(struct mdg_channel *channel, unsigned count)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
@@ -74,8 +74,8 @@ static int try_place(struct mdg_channel *channel, unsigned count, uint64_t deadl
 	return placed == 0 ? -EAGAIN : (int)placed;
 }
 
-/* Room for `count` records of channel->size[]: as many as go, at least the first. The lock is held
- * then, unless it is a stream. */
+/* Finds room for `count` records of channel->size[]. Returns how many have room, at least one; then
+ * talk_lock is held, unless the channel is a stream. */
 static int place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
 	int rc = try_place(channel, count, deadline);
@@ -102,8 +102,8 @@ static void skip_between(struct mdg_channel *channel, uint64_t from, uint64_t to
 	mdg__record_show(record, MDG__SKIP, channel->place);
 }
 
-/* Shows the first `count` reserved records, the first one last; what is between them is skipped.
- * `messages` has their sizes where they differ. */
+/* Shows the first `count` reserved records, the first one last. What is between them is skipped.
+ * `messages` has their sizes, if these are not those of the reservation. */
 static inline void show_records(struct mdg_channel *channel, unsigned count, uint32_t state,
                                 const struct mdg_message *messages)
 {
@@ -130,7 +130,7 @@ static void mark_parts(struct mdg_channel *channel, unsigned count)
 		mdg__mark(channel, channel->at[i]);
 }
 
-/* Messages that are written beyond the tail become those before it. `to`: where they end. */
+/* Shows messages that were written beyond the tail, and moves the tail to `to`, where they end. */
 static inline void show_at_tail(struct mdg_channel *channel, unsigned count,
                                 const struct mdg_message *messages, uint64_t to)
 {
@@ -142,7 +142,7 @@ static inline void show_at_tail(struct mdg_channel *channel, unsigned count,
 	mdg__tail_store(channel, to, reserved->sequence + count);
 }
 
-/* What place has found room for, and was written there. */
+/* Shows messages that were written where `place` has found room. */
 static inline void send_placed(struct mdg_channel *channel, unsigned count)
 {
 	show_at_tail(channel, count, NULL, channel->reserved.to);
@@ -152,7 +152,7 @@ static inline void send_placed(struct mdg_channel *channel, unsigned count)
 
 /* ---- reserving ----------------------------------------------------------------------------- */
 
-/* Others may go on behind: [lock], which is given back. */
+/* Shows the records as reserved, so that others can go on behind them. Gives talk_lock back. */
 static void reserve_shown(struct mdg_channel *channel, unsigned count)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
@@ -166,7 +166,6 @@ static void reserve_shown(struct mdg_channel *channel, unsigned count)
 	mdg__talk_end(channel);
 }
 
-/* Reserves what channel->size says: how many, or why none. */
 int mdg__reserve_records(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
 	int rc = place(channel, count, deadline);
@@ -185,7 +184,7 @@ static void reservation_ends(struct mdg_channel *channel)
 	channel->reserved.count = 0;
 }
 
-/* From the record `first` on they are not to appear, nor what is left behind the one before. */
+/* Skips the records from `first` on, and what is left of the room before them, from `end`. */
 static void skip_from(struct mdg_channel *channel, unsigned first, uint64_t end)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
@@ -196,7 +195,7 @@ static void skip_from(struct mdg_channel *channel, unsigned first, uint64_t end)
 		skip_between(channel, end, next);
 }
 
-/* In order, so that a death between them leaves the first of them. */
+/* Shows the records in order. A death in between leaves the first of them. */
 static void show_reserved(struct mdg_channel *channel, unsigned count,
                           const struct mdg_message *messages)
 {
@@ -205,7 +204,8 @@ static void show_reserved(struct mdg_channel *channel, unsigned count,
 		uint64_t end = channel->at[i] + mdg__span(messages[i].size);
 		if (i + 1 < count && end != channel->at[i + 1])
 			skip_between(channel, end, channel->at[i + 1]);
-		/* Release: who walks over reserved records by their sizes finds what is skipped. */
+		/* Release: a process that walks over reserved records by their sizes finds what is
+		 * skipped. */
 		atomic_store_explicit(&record->size, (uint32_t)messages[i].size,
 		                      memory_order_release);
 		mdg__record_show(record, MDG__READY, channel->place);
@@ -217,7 +217,7 @@ int mdg__commit_records(struct mdg_channel *channel, const struct mdg_message *m
 {
 	uint64_t end = channel->at[count - 1] + mdg__span(messages[count - 1].size);
 	if (mdg__is_alone(channel)) {
-		/* What is left of the reservation may have been written to. */
+		/* The talker may have written to the room that is left. */
 		mdg__clear_lines(channel, end, channel->reserved.to);
 		show_at_tail(channel, count, messages, end);
 	} else {
@@ -230,15 +230,16 @@ int mdg__commit_records(struct mdg_channel *channel, const struct mdg_message *m
 	return 0;
 }
 
-/* Nothing came behind: as if it had never been. [talk] */
+/* Takes the reservation back if nothing came behind it. [talk] */
 static bool take_back(struct mdg_channel *channel)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
 	mdg__tail_load(channel);
-	/* A topic's listener may have begun at the tail. */
+	/* A listener of a topic may have begun at the tail. */
 	if (channel->tail != reserved->to || channel->way == MDG__TO_EACH)
 		return false;
-	/* What is skipped before the first record stays: listeners may have gone beyond it. */
+	/* What is skipped before the first record stays, because listeners may have gone beyond
+	 * it. */
 	mdg__tail_store(channel, channel->at[0], reserved->sequence);
 	mdg__clear_lines(channel, channel->at[0], channel->at[0] + channel->ahead);
 	return true;
@@ -355,7 +356,7 @@ static void copy_in(struct mdg_channel *channel, const struct mdg_message *messa
 			       messages[i].data, messages[i].size);
 }
 
-/* Few bytes are copied with the lock held, as one small message is. */
+/* Whether the messages have so few bytes that they are copied with the lock held. */
 static bool are_small(const struct mdg_channel *channel, unsigned count)
 {
 	uint64_t bytes = 0;

@@ -73,8 +73,8 @@ static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 	channel->call = channel->first_call = mdg__relaxed64(&seat->box) >> 8;
 }
 
-/* What a dead listener held, and its seat: nobody else can have it meanwhile, since it goes from
- * one state in which it counts to another. */
+/* Takes over the seat of a dead listener with what it held. Nobody else can take the seat
+ * meanwhile, because at no moment it is free. */
 static int inherit(struct mdg_channel *channel)
 {
 	struct mdg__channel_head *head = channel->head;
@@ -149,7 +149,8 @@ static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, b
 	return 0;
 }
 
-/* False: a living process is in the middle of something: somebody asks again. [seat lock] */
+/* Empties a seat. False: a living process is in the middle of something, so this has to be tried
+ * again. [seat lock] */
 static bool empty_seat(struct mdg_channel *channel, uint32_t place, enum mdg_peer_change change,
                        uint64_t deadline)
 {
@@ -173,7 +174,7 @@ void mdg__seat_leave(struct mdg_channel *channel)
 {
 	struct mdg__seat *seat = channel->seat;
 	uint64_t deadline = mdg_deadline(LEAVE_NS);
-	/* Whoever finds it like this empties it. */
+	/* If this handle cannot empty its seat, whoever finds the seat like this does it. */
 	atomic_store(&seat->leaves, 1);
 	if (mdg__seat_lock(channel, deadline) < 0) {
 		atomic_store(&seat->slot1, 0);
@@ -200,7 +201,8 @@ static bool seat_is_dead(struct mdg_channel *channel, const struct mdg__seat *se
 	return !mdg__signature_lives(channel->ns, its);
 }
 
-/* Whether there were any. A server that is buried lets go of its caller's seat. */
+/* Buries the dead. Returns whether there were any. A server that is buried lets go of its caller's
+ * seat. */
 static bool bury(struct mdg_channel *channel)
 {
 	uint32_t used = mdg__seats_used(channel);

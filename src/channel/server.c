@@ -89,7 +89,7 @@ int mdg__server_commit(struct mdg_channel *channel, size_t size)
 	atomic_store_explicit(&seat->box_size, (uint32_t)size, memory_order_relaxed);
 	/* Release: pairs with the acquire of own_box. */
 	bool done = mdg__box_change(seat, asked->call, MDG__BOX_WRITING, MDG__BOX_DONE);
-	/* The seat of a caller that is no more was kept for this reply alone. */
+	/* If the caller is no more, its seat was kept only for this reply. */
 	bool gone = mdg__relaxed32(&seat->slot1) == 0;
 	if (done)
 		mdg__wake_caller(channel, seat);
@@ -129,7 +129,7 @@ int mdg__server_reserve(struct mdg_channel *channel, size_t size, void **ret_dat
 	return rc;
 }
 
-/* Without a reply. */
+/* Releases the request without a reply. */
 int mdg__server_release(struct mdg_channel *channel)
 {
 	if (channel->held.count == 0)

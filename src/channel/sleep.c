@@ -42,7 +42,7 @@ static mdg__c32 *bell_of(struct mdg_channel *channel, enum mdg__wait_for what)
 	return what == MDG__FOR_ROOM ? &channel->head->room_bell : &channel->seat->box_bell;
 }
 
-/* Says that it sleeps; what is published from now on wakes it. */
+/* Says that this handle sleeps. Whatever is published from now on wakes it. */
 static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	struct mdg__channel_head *head = channel->head;
@@ -55,7 +55,7 @@ static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
 		atomic_store(&channel->seat->box_waits, 1);
 	}
 	mdg__fence();
-	/* The room that this listener has made may be what a talker waits for. */
+	/* A talker may wait for the room that this listener has made. */
 	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&head->full_waits) != 0)
 		mdg__wake_talkers(channel);
 }
@@ -73,8 +73,9 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (rc == -EINTR)
 		return rc;
 	bool late = rc == -ETIMEDOUT && !slice;
-	/* Also when it is woken again and again: what it waits for may be a dead one's. And at once
-	 * when it was woken because the channel was removed. */
+	/* It looks for the dead also if it is woken again and again, because a dead process may
+	 * have to give what it waits for; and at once if it was woken because the channel was
+	 * removed. */
 	uint64_t now = mdg__monotonic_nanoseconds();
 	rc = 0;
 	if (now >= waiting->look_at || mdg__relaxed32(&channel->head->removed) != 0) {
@@ -133,7 +134,7 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
-/* Who never waits has to wake talkers and look after the dead, too. 0: look again. */
+/* A handle that never waits has to wake talkers and look for the dead, too. 0: look again. */
 static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&channel->head->full_waits) != 0)
@@ -150,7 +151,7 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 
 static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	/* It may have more than one processor by now. */
+	/* The process may have more than one processor by now. */
 	if (channel->spin == 0 && channel->wait == MDG_WAIT_DEFAULT && ++channel->vain % ASK == 0 &&
 	    !is_on_one_processor())
 		channel->spin = SPIN_LEAST_NS;
@@ -184,7 +185,7 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	}
 	if (waiting->what != MDG__FOR_MESSAGE || waiting->step <= SPINNING)
 		return;
-	/* Before the look below, always: who has taken the bit away has published before. */
+	/* Always before the look below: whoever has taken the bit away has published before. */
 	if (mdg__seats_used(channel) <= MDG__ALERT_BITS)
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
 	if (channel->way == MDG__TO_ONE && channel->ops->has(channel))

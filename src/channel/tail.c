@@ -28,7 +28,7 @@ void mdg__tail_store(struct mdg_channel *channel, uint64_t tail, uint64_t sequen
 	atomic_store_explicit(&channel->head->tail, tail, memory_order_release);
 }
 
-/* Behind what was shown at the tail. */
+/* The position behind what was shown at the tail. */
 static uint64_t behind_shown(struct mdg_channel *channel, uint64_t tail, uint64_t *sequence)
 {
 	for (uint64_t end = tail + channel->ring_size; tail < end;) {
@@ -45,8 +45,8 @@ static uint64_t behind_shown(struct mdg_channel *channel, uint64_t tail, uint64_
 	return tail;
 }
 
-/* A reservation that was not made must not be looked for when its talker is buried: by then another
- * message may lie across where it began. */
+/* Makes seats forget reservations that were not made after all. Otherwise whoever buries the talker
+ * would look for its records where by then another message may lie. */
 static void forget_reserved(struct mdg_channel *channel, uint64_t tail)
 {
 	uint32_t used = mdg__seats_used(channel);

@@ -9,8 +9,8 @@
 
 /* ---- one message --------------------------------------------------------------------------- */
 
-/* The common case of what mdg__send_record does: a small message, room that is known, and no end of
- * the ring near. False: none of it was done. [talk] */
+/* The common case of mdg__send_record: a small message, room that is known, and no end of the ring
+ * near. False: this is another case, and nothing was done. [talk] */
 static inline bool show_straight(struct mdg_channel *channel, const void *data, size_t size)
 {
 	uint64_t at = channel->tail, span = mdg__span(size), offset = at - channel->base;
@@ -26,8 +26,9 @@ static inline bool show_straight(struct mdg_channel *channel, const void *data, 
 		mdg__mark(channel, at);
 	mdg__tell_pollers(channel, 1);
 	mdg__record_show(record, MDG__READY, channel->place);
-	/* Afterwards: these lines are in the listener's processor, and to wait for them is not
-	 * needed before the next message is shown. What is clear already is enough for this one. */
+	/* Clears ahead afterwards. These lines are in the listener's processor, and need not be
+	 * waited for before the next message is shown. What is clear already is enough for this
+	 * one. */
 	atomic_store_explicit(&clear->state, MDG__EMPTY, memory_order_relaxed);
 	if (span > MDG__LINE) /* the one line more that a small message takes */
 		atomic_store_explicit(&clear[MDG__LINE / MDG__RECORD_HEAD].state, MDG__EMPTY,

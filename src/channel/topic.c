@@ -24,8 +24,8 @@ enum { JOIN_NS = 1000000000 };
 
 /* ---- talkers ------------------------------------------------------------------------------- */
 
-/* The least that a seat says, or NOWHERE. A talker's is what it has reserved: while that is being
- * written, `oldest` stays before it. */
+/* The least position that a seat says, or NOWHERE. A talker's seat says what it has reserved. While
+ * the talker writes there, `oldest` stays before it. */
 static uint64_t least_needed(struct mdg_channel *channel)
 {
 	uint64_t least = MDG__NOWHERE;
@@ -76,7 +76,7 @@ static uint64_t find_last(struct mdg_channel *channel, uint64_t at)
 	return last;
 }
 
-/* [talk] */
+/* Decides where a listener begins. [talk] */
 static void begin(struct mdg_channel *channel, uint32_t from)
 {
 	uint64_t oldest = mdg__position(&channel->head->oldest);
@@ -117,7 +117,7 @@ static int topic_join(struct mdg_channel *channel, uint32_t from)
 
 /* ---- listening ----------------------------------------------------------------------------- */
 
-/* Overtaken: goes on at the oldest that is kept. */
+/* Whether the listener was overtaken. Then it goes on at the oldest message that is kept. */
 static bool is_overtaken(struct mdg_channel *channel)
 {
 	uint64_t oldest = mdg__position(&channel->head->oldest);
@@ -140,14 +140,14 @@ static void protect(struct mdg_channel *channel)
 static void let_go(struct mdg_channel *channel)
 {
 	uint64_t from = channel->full == MDG_FULL_OVERWRITE ? MDG__NOWHERE : channel->next;
-	/* Release: what was read was read before. */
+	/* Release: all reads of the messages come before. */
 	atomic_store_explicit(&channel->seat->from, from, memory_order_release);
 }
 
 static bool next_is_there(struct mdg_channel *channel, uint64_t at)
 {
 	bool there = !mdg__is_waiting(mdg__record_state(mdg__record(channel, at)));
-	/* Else it may have been written over. */
+	/* Otherwise it may have been written over. */
 	return there || mdg__position(&channel->head->oldest) > at;
 }
 
@@ -192,8 +192,8 @@ void mdg__topic_release(struct mdg_channel *channel)
 {
 	channel->next = channel->held.upto;
 	let_go(channel);
-	/* A talker that overwrites waits for nothing but what is held. No fence for it: one that is
-	 * just going to sleep may be missed here, and then looks up by itself. */
+	/* A talker that overwrites waits only for what is held. There is no fence for it: this may
+	 * miss a talker that is just going to sleep, which then looks up by itself. */
 	if (channel->full == MDG_FULL_OVERWRITE && mdg__relaxed32(&channel->head->full_waits) != 0)
 		mdg__wake_talkers(channel);
 	channel->expected = channel->held.sequence;

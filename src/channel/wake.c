@@ -38,10 +38,10 @@ uint32_t mdg__barrier_register(void)
 #endif
 }
 
-/* A fence in every thread that may be between publishing and looking. */
+/* Makes every thread pass a fence that may be between publishing and looking. */
 static void barrier(struct mdg_channel *channel, uint32_t alert)
 {
-	/* They do it themselves, and have since this handle was opened. */
+	/* Talkers fence by themselves, and have done so since this handle was opened. */
 	if ((alert & MDG__ALERT_FENCE) != 0 && channel->wait == MDG_WAIT_SLEEP)
 		return;
 #ifdef SYS_membarrier
@@ -51,7 +51,7 @@ static void barrier(struct mdg_channel *channel, uint32_t alert)
 	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
 }
 
-/* From here on all talkers fence: those that have looked just before have passed one. */
+/* A talker that looked at the flag just before it was set has passed a fence by membarrier. */
 void mdg__ask_for_fences(struct mdg_channel *channel)
 {
 	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
@@ -95,10 +95,10 @@ void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
 		mdg__fence();
 		alert = mdg__relaxed32(field);
 	}
-	/* Seats that share a bit cannot be told apart: all are woken. */
+	/* If seats share a bit, nobody can tell which of them sleeps. Then all are woken. */
 	bool few = channel->way == MDG__TO_ONE && mdg__seats_used(channel) <= MDG__ALERT_BITS;
 	uint32_t asleep = alert & MDG__ALERT_ASLEEP, wake = 0;
-	while (asleep != 0 && wake == 0) { /* another talker may have taken the same one */
+	while (asleep != 0 && wake == 0) { /* another talker may have taken the same bits */
 		wake = few ? lowest_bits(asleep, messages) : asleep;
 		asleep = atomic_fetch_and(field, ~wake) & MDG__ALERT_ASLEEP;
 		wake &= asleep;
