@@ -117,7 +117,7 @@ static int enter(struct mdg_channel *channel, const char *name,
                  bool made)
 {
 	struct mdg_segment_info info;
-	struct mdg__shape shape = { 0 };
+	struct mdg__shape shape = { .kind = wanted->kind };
 	int rc = mdg_segment_stat(channel->ns, channel->id, MDG_STAT_ANY, &info);
 	if (rc == 0 && info.size < sizeof *channel->head)
 		rc = MDG_NOT_CHANNEL;
@@ -126,8 +126,8 @@ static int enter(struct mdg_channel *channel, const char *name,
 	if (rc < 0)
 		return rc;
 	struct mdg__signature me;
-	rc = mdg__sign(channel->ns,
-	               &me); /* a forked child shares the attachment, and has no slot yet */
+	/* A forked child shares the attachment, and has no slot yet. */
+	rc = mdg__sign(channel->ns, &me);
 	if (rc < 0)
 		return rc;
 	channel->head = channel->mapping->memory;
