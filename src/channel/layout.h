@@ -3,32 +3,40 @@
  * layout.h - a channel in shared memory: a head, a table of seats, a ring of records, and of a
  * channel for calls a box for each seat.
  *
- * POSITIONS are bytes since the channel was made, and never wrap (64 bits). The ring holds what lies
- * between the oldest position still needed and `tail`; a position's place is its remainder by
- * the ring's size. All records start at a multiple of 64.
+ * POSITIONS are bytes since the channel was made. They have 64 bits and never wrap. The ring holds
+ * what lies between the oldest position that is still needed and `tail`. A position lies in the
+ * ring at its remainder by the ring's size. All records start at a multiple of 64.
  *
- * A RECORD is 16 bytes of head, the message, and what is left of the last 64. Its `state` says
- * what a reader finds:
+ * A RECORD is 16 bytes of head, the message, and what is left of the last 64 bytes. Its `state`
+ * says what a reader finds:
  *
  *     EMPTY      nothing yet: `tail` is here
- *     RESERVED   a talker has this space and is writing; by its seat (not in a stream)
+ *     RESERVED   a talker has this space and writes to it; its seat says so (not in a stream)
  *     READY      a message
- *     SKIP       nothing: up to the ring's end; cancelled; or its talker died
+ *     SKIP       nothing: the rest of the ring before its end; or a message that was cancelled, or
+ *                whose talker died
  *
- * Readers go from record to record and need no other word: one cache line carries both that there
- * is a message and its beginning. A reader must never take old bytes for a state. So the first word
- * of each 64 bytes in [tail, tail + ahead) is EMPTY: whoever moves the tail clears as much beyond it.
- * It does so before it publishes a record; or, a record of up to two lines, afterwards, since that
- * leaves enough for now. That also fetches those lines from the reader's processor before they are
- * needed.
+ * Readers go from record to record and need no other word. One cache line tells that there is a
+ * message, and carries its beginning.
  *
- * WHO WRITES. `talk`: who holds talk_lock, or in a stream whoever has the talker's seat. `take`: who
- * holds take_lock, or in a stream the listener. `seat lock`: who holds seat_lock. The locks name
- * their owner by process slot and are taken over from the dead (lock.c), which sets right what
- * they had begun. Fields of a seat: its owner, when nothing else is said.
+ * CLEAR AHEAD. A reader must never take old bytes for a state. So the first word of each 64 bytes
+ * in [tail, tail + ahead) is EMPTY. Whoever moves the tail clears as many bytes beyond. It does so
+ * before it publishes a record. For a record of up to two lines it does so afterwards, because
+ * enough is clear for this one. Clearing also fetches those lines from the reader's processor
+ * before they are needed.
+ *
+ * WHO WRITES. The comment at a field names its writer:
+ *
+ *     talk        the owner of talk_lock; in a stream whoever has the talker's seat
+ *     take        the owner of take_lock; in a stream the listener
+ *     seat lock   the owner of seat_lock
+ *
+ * A field of a seat belongs to the owner of the seat where nothing else is said. A lock holds the
+ * signature of its owner. It is taken over from a dead owner, and what that had begun is set right
+ * (lock.c).
  *
  * Bounds that lead to memory (ring, seats, capacity) are copied and checked when the channel is
- * opened, and never read again; a position or a length is checked before each use.
+ * opened, and never read again. A position or a length is checked before each use.
  */
 #ifndef MADANG_CHANNEL_LAYOUT_H
 #define MADANG_CHANNEL_LAYOUT_H
@@ -107,7 +115,7 @@ struct mdg__channel_head {
 	mdg__c64 unused4[10];
 
 	/* 512: read by a talker with each message; written by listeners that go to sleep and
-	 * talkers that wake them (sleep.c) */
+	 * talkers that wake them (wake.c) */
 	mdg__c32 alert; /* MDG__ALERT_* and a bit for each seat that sleeps */
 	mdg__c32 bell;  /* futex: counts wakings */
 	mdg__c64 unused5[15];
@@ -158,7 +166,7 @@ struct mdg__seat {
 	mdg__c64 count;    /* messages sent or received */
 	mdg__c64 sequence; /* listener: the number that it expects next */
 	mdg__c64 missed;
-	mdg__c64 box;       /* caller: call number << 8 | enum mdg__box_state. See call.c, which
+	mdg__c64 box;       /* caller: call number << 8 | enum mdg__box_state. See box.c, which
 	                        says who changes it, by compare and swap */
 	mdg__c32 box_size;  /* of the reply. Server, before the box says DONE */
 	mdg__c32 box_waits; /* 1: the caller sleeps. Sequentially consistent */

@@ -1,145 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listen.c - receiving, and the listener of a stream.
+ * listen.c - receiving.
  *
- * A listener goes from record to record. What it peeks it holds, by telling in shared memory what
- * it still needs: a stream's `taken`, or its seat. Release moves that on, which is all that
- * frees room. Receiving by copy is the same three steps.
- *
- * A stream's `handed` is stored before messages are given out, `taken` after they are released:
- * the next listener begins at `taken`, and what lies before `handed` has been given out before.
- *
- * Lengths come from shared memory: read once, and checked against the ring before use.
+ * A listener goes from record to record. What it peeks it holds: it tells in shared memory what it
+ * still needs, in a way that depends on the kind. Release moves that on, and nothing else frees
+ * room. Receiving by copy is the same: peek, copy, release. The common case, a small message of a
+ * stream or of a topic, does all three at once, inlined.
  */
-#include "channel/internal.h"
+#include "channel/kind.h"
+#include "channel/messages.h"
+#include "channel/peers.h"
+#include "channel/ring.h"
+#include "channel/wake.h"
 
-#include <string.h>
-
-/* ---- records ------------------------------------------------------------------- */
-
-int mdg__find_ready(struct mdg_channel *channel, uint64_t *position, uint64_t end,
-                    struct mdg__record **ret_record, uint32_t *ret_size)
-{
-	uint64_t at = *position, most = at + channel->ring_size;
-	for (;;) {
-		*position = at;
-		if (at >= end)
-			return 0;
-		struct mdg__record *record = mdg__record(channel, at);
-		uint32_t state = mdg__record_state(record);
-		if (mdg__is_waiting(state))
-			return 0;
-		uint32_t size = mdg__relaxed32(&record->size);
-		uint64_t span = mdg__span(size);
-		if (__builtin_expect(mdg__offset(channel, at) + span > channel->ring_size, 0))
-			return MDG_BROKEN;
-		if (__builtin_expect((state & 0xff) == MDG__READY, 1)) {
-			if (size > channel->largest)
-				return MDG_BROKEN;
-			*ret_record = record;
-			*ret_size = size;
-			return 1;
-		}
-		at += span;
-		if (at > most || (state & 0xff) != MDG__SKIP)
-			return MDG_BROKEN;
-	}
-}
-
-void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message *ret)
-{
-	ret->data = mdg__message_of(record);
-	ret->size = size;
-	ret->sequence = mdg__relaxed64(&record->sequence);
-	ret->missed = 0;
-	ret->flags = 0;
-	ret->talker = mdg__relaxed32(&record->state) >> 8;
-}
-
-int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                uint64_t from, uint64_t end, uint64_t handed)
-{
-	struct mdg__taken *held = &channel->held;
-	uint64_t at = from;
-	unsigned found = 0;
-	int rc = 0;
-	held->from = from;
-	while (found < count) {
-		struct mdg__record *record;
-		uint32_t size;
-		rc = mdg__find_ready(channel, &at, end, &record, &size);
-		if (rc <= 0)
-			break;
-		struct mdg_message *message = &messages[found++];
-		mdg__describe(record, size, message);
-		if (__builtin_expect(at < handed, 0))
-			message->flags = MDG_REDELIVERED;
-		held->sequence = message->sequence + 1;
-		at += mdg__span(size);
-	}
-	held->upto = at;
-	return found != 0 ? (int)found : rc;
-}
-
-/* ---- streams --------------------------------------------------------------------- */
-
-/* Before what lies before `upto` is used, for the first time or again. */
-static inline void stream_hand_out(struct mdg_channel *channel, uint64_t upto)
-{
-	atomic_store_explicit(&channel->head->handed,
-	                      channel->handed > upto ? channel->handed : upto,
-	                      memory_order_release);
-}
-
-static int stream_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
-{
-	int rc = mdg__gather(channel, messages, count, channel->next, UINT64_MAX, channel->handed);
-	uint64_t upto = channel->held.upto;
-	if (rc > 0) {
-		stream_hand_out(channel, upto);
-	} else if (upto != channel->next) { /* nothing but skipped records */
-		channel->next = upto;
-		atomic_store_explicit(&channel->head->taken, upto, memory_order_release);
-		mdg__made_room(channel, upto);
-	}
-	return rc;
-}
-
-static void stream_release(struct mdg_channel *channel)
-{
-	struct mdg__taken *held = &channel->held;
-	channel->next = held->upto;
-	/* Release: pairs with the acquire in mdg__oldest_needed. */
-	atomic_store_explicit(&channel->head->taken, held->upto, memory_order_release);
-	mdg__note64(&channel->head->taken_sequence, held->sequence);
-}
-
-/* ---- any kind ----------------------------------------------------------------------- */
+/* ---- holding messages ---------------------------------------------------------------------- */
 
 static inline int take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
-	int rc;
-	if (channel->kind == MDG_STREAM)
-		rc = stream_take(channel, messages, count);
-	else if (channel->kind == MDG_TOPIC)
-		rc = mdg__topic_take(channel, messages, count);
-	else
-		rc = mdg__queue_take(channel, messages, count);
+	int rc = channel->ops->take(channel, messages, count);
 	if (rc > 0)
 		channel->held.count = (uint32_t)rc;
 	return rc;
-}
-
-bool mdg__has_something(struct mdg_channel *channel)
-{
-	if (channel->role == MDG_TALKER)
-		return mdg__call_has(channel);
-	if (channel->kind == MDG_TOPIC)
-		return mdg__topic_has(channel);
-	if (channel->kind != MDG_STREAM)
-		return mdg__queue_has(channel);
-	uint64_t at = channel->held.count != 0 ? channel->held.upto : channel->next;
-	return !mdg__is_waiting(mdg__record_state(mdg__record(channel, at)));
 }
 
 void mdg__release_any(struct mdg_channel *channel)
@@ -149,12 +30,7 @@ void mdg__release_any(struct mdg_channel *channel)
 	channel->count += held->count;
 	mdg__note64(&seat->count, channel->count);
 	mdg__note64(&seat->sequence, held->sequence);
-	if (channel->kind == MDG_STREAM)
-		stream_release(channel);
-	else if (channel->kind == MDG_TOPIC)
-		mdg__topic_release(channel);
-	else
-		mdg__queue_release(channel);
+	channel->ops->release(channel);
 	held->from = held->upto;
 	held->count = 0;
 	mdg__made_room(channel, held->upto);
@@ -167,10 +43,8 @@ static void give_less(struct mdg_channel *channel, unsigned count, uint64_t next
 	held->count = count;
 	held->upto = next;
 	held->sequence = sequence;
-	if (channel->kind == MDG_STREAM)
-		stream_hand_out(channel, next);
-	else if (channel->kind == MDG_TOPIC && count == 0)
-		mdg__topic_let_go(channel);
+	if (channel->ops->gave_less != NULL)
+		channel->ops->gave_less(channel);
 }
 
 void mdg__give_nothing(struct mdg_channel *channel)
@@ -178,10 +52,12 @@ void mdg__give_nothing(struct mdg_channel *channel)
 	give_less(channel, 0, channel->held.from, channel->held.sequence);
 }
 
-/* What a spinning listener looks at; of queues others move it. */
+/* The record that a spinning listener looks at. If each message goes to one listener, others move
+ * on from it too. */
 static void watch(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	uint64_t at = mdg__is_queue(channel) ? mdg__position(&channel->head->taken) : channel->next;
+	uint64_t at =
+		channel->way == MDG__TO_ONE ? mdg__position(&channel->head->taken) : channel->next;
 	waiting->watch = &mdg__record(channel, at)->state;
 	waiting->watched = mdg__relaxed32(waiting->watch);
 	if (!mdg__is_waiting(waiting->watched))
@@ -226,8 +102,8 @@ static inline int peek(struct mdg_channel *channel, struct mdg_message *messages
 
 int mdg_channel_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t deadline)
 {
-	if (channel->kind == MDG_CALL)
-		return mdg__call_peek(channel, ret_message, deadline);
+	if (channel->door != NULL)
+		return channel->door->peek(channel, ret_message, deadline);
 	int rc = peek(channel, ret_message, 1, deadline);
 	return rc > 0 ? 0 : rc;
 }
@@ -235,7 +111,7 @@ int mdg_channel_peek(mdg_channel *channel, struct mdg_message *ret_message, uint
 int mdg_channel_peek_many(mdg_channel *channel, struct mdg_message *ret_messages, unsigned count,
                           uint64_t deadline)
 {
-	if (channel->kind == MDG_CALL)
+	if (channel->door != NULL)
 		return -EPERM;
 	if (count == 0 || count > MDG_MANY_MAX)
 		return -EINVAL;
@@ -244,8 +120,8 @@ int mdg_channel_peek_many(mdg_channel *channel, struct mdg_message *ret_messages
 
 int mdg_channel_release(mdg_channel *channel)
 {
-	if (channel->kind == MDG_CALL)
-		return mdg__call_release(channel);
+	if (channel->door != NULL)
+		return channel->door->release(channel);
 	int rc = mdg__usable(channel, MDG_LISTENER);
 	if (rc < 0)
 		return rc;
@@ -255,9 +131,9 @@ int mdg_channel_release(mdg_channel *channel)
 	return 0;
 }
 
-/* ---- copies ---------------------------------------------------------------------------- */
+/* ---- copies -------------------------------------------------------------------------------- */
 
-/* Whether the next message can be neither a second time, nor overwritten while it is copied. */
+/* Whether the next message is surely not redelivered, and not overwritten while it is copied. */
 static inline bool is_straight(const struct mdg_channel *channel)
 {
 	if (channel->kind == MDG_STREAM)
@@ -265,8 +141,8 @@ static inline bool is_straight(const struct mdg_channel *channel)
 	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
 }
 
-/* The common case of what mdg_channel_recv does: a small message, and nothing else to see to. -EAGAIN:
- * none of it was done. */
+/* The common case of mdg_channel_recv: a small message, and nothing else to see to. -EAGAIN: this
+ * is another case, and nothing was done. */
 static inline int recv_straight(struct mdg_channel *channel, void *data, size_t room,
                                 struct mdg_message *ret_message)
 {
@@ -284,7 +160,7 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	held->upto = at + mdg__span(size);
 	held->sequence = mdg__relaxed64(&record->sequence) + 1;
 	if (channel->kind == MDG_STREAM)
-		stream_hand_out(channel, held->upto);
+		mdg__stream_hand_out(channel, held->upto);
 	if (ret_message != NULL) {
 		mdg__describe(record, size, ret_message);
 		ret_message->data = data;
@@ -294,7 +170,7 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	mdg__note64(&channel->seat->count, channel->count);
 	mdg__note64(&channel->seat->sequence, held->sequence);
 	if (channel->kind == MDG_STREAM)
-		stream_release(channel);
+		mdg__stream_release(channel);
 	else
 		mdg__topic_release(channel);
 	mdg__made_room(channel, held->upto);
@@ -305,8 +181,8 @@ int mdg_channel_recv(mdg_channel *channel, void *data, size_t room, struct mdg_m
                      uint64_t deadline)
 {
 	struct mdg_message message;
-	if (channel->kind == MDG_CALL)
-		return mdg__call_recv(channel, data, room, ret_message, deadline);
+	if (channel->door != NULL)
+		return channel->door->recv(channel, data, room, ret_message, deadline);
 	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 &&
 	    channel->pipe < 0) {
 		int size = recv_straight(channel, data, room, ret_message);
@@ -340,7 +216,7 @@ static uint64_t position_of(struct mdg_channel *channel, const struct mdg_messag
 	return from + (offset >= first ? offset - first : offset + channel->ring_size - first);
 }
 
-/* Copies as many as have room: how many. */
+/* Copies messages until one does not fit. Returns how many it copied. */
 static unsigned copy_out(const struct mdg_message *held, struct mdg_message *messages,
                          unsigned count)
 {
@@ -363,7 +239,7 @@ int mdg_channel_recv_many(mdg_channel *channel, struct mdg_message *messages, un
 	enum { AT_ONCE = 64 };
 	struct mdg_message held[AT_ONCE];
 	unsigned done = 0;
-	if (channel->kind == MDG_CALL)
+	if (channel->door != NULL)
 		return -EPERM;
 	if (count == 0 || count > MDG_MANY_MAX)
 		return -EINVAL;

@@ -2,42 +2,23 @@
 /*
  * lock.c - the locks of a channel.
  *
- * One word: 0, or who holds it, signed with its process's slot in the registry and the low bits of
- * the slot's generation. They are held for a few hundred nanoseconds, and nobody sleeps in the
- * kernel for the owner to wake: who waits spins, then sleeps for a moment, longer each time,
- * and now and then asks whether the owner's process lives (a question to the kernel, by the
- * registry). If it does not, the lock is taken over, and what the owner had begun is set right.
+ * A lock is one word: 0, or the signature of the process that holds it (segment/sign.h). Locks are
+ * held for a few hundred nanoseconds, and their owner wakes nobody. A process that waits spins,
+ * then sleeps for a moment, longer each time. Now and then it asks whether the owner lives, which
+ * may be a question to the kernel. If the owner is dead, the waiter takes the lock over, and sets
+ * right what the owner had begun.
  *
- * An owner that is stopped (SIGSTOP) keeps it: others wait until their deadline.
+ * An owner that is stopped (SIGSTOP) keeps its lock. Others wait until their deadline.
  *
- * What it does not do: tell apart the threads of one process, or be fair.
+ * These locks do not tell apart the threads of one process, and they are not fair.
  */
-#include "channel/internal.h"
+#include "channel/peers.h"
+
+#include "channel/kind.h"
+#include "channel/ring.h"
 
 enum { SPINS = 200, SLEEP_LEAST_NS = 20000, SLEEP_MOST_NS = 1000000 };
 #define ASK_NS UINT64_C(5000000)
-
-bool mdg__signer_lives(mdg_namespace *ns, uint32_t slot1, uint32_t generation)
-{
-	struct mdg__registry *registry = &ns->registry;
-	if (slot1 == 0 || slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
-		return false;
-	mdg__enter(ns);
-	bool lives = mdg__slot_alive(registry, slot1 - 1, generation);
-	mdg__leave(ns);
-	return lives;
-}
-
-/* The word has 16 bits of the generation; the slot's tag has all. */
-static bool owner_lives(mdg_namespace *ns, uint32_t word)
-{
-	struct mdg__registry *registry = &ns->registry;
-	uint32_t slot1 = word >> 16;
-	if (slot1 == 0 || slot1 > mdg__registry_ready_count(registry, MDG__PROCESSES))
-		return false;
-	uint32_t generation = mdg__get32(&registry->processes[slot1 - 1].tag) >> 8;
-	return (generation & 0xffff) == (word & 0xffff) && mdg__signer_lives(ns, slot1, generation);
-}
 
 static bool take_from(struct mdg_channel *channel, mdg__c32 *lock, uint32_t was)
 {
@@ -68,7 +49,7 @@ static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, m
 		uint32_t seen = mdg__relaxed32(lock);
 		now = mdg__monotonic_nanoseconds();
 		if (now >= ask) {
-			if (seen != 0 && !owner_lives(channel->ns, seen) &&
+			if (seen != 0 && !mdg__signature_word_lives(channel->ns, seen) &&
 			    take_from(channel, lock, seen))
 				return MDG_OWNER_DIED;
 			ask = now + ASK_NS;
@@ -110,13 +91,14 @@ int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline)
 {
 	int rc = take(channel, &channel->head->take_lock, deadline);
 	if (__builtin_expect(rc == MDG_OWNER_DIED, 0)) {
-		mdg__queue_repair(channel);
+		if (channel->ops->repair != NULL)
+			channel->ops->repair(channel);
 		rc = 0;
 	}
 	return rc;
 }
 
-/* What is done under it can be begun again by the next: nothing to set right. */
+/* Whatever is done under it can be begun anew by the next owner. So nothing is to be set right. */
 int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline)
 {
 	int rc = take(channel, &channel->head->seat_lock, deadline);

@@ -2,19 +2,28 @@
 /*
  * look.c - what a channel shows: figures, peers, what changed; and all channels of a namespace.
  *
- * Nothing here takes part: figures are read one by one while others go on, and fit together as
- * well as that allows. The walk over all channels reads their data files and attaches nothing.
+ * Nothing here takes part in the channel. Figures are read one after the other while others go on,
+ * so they fit together only as well as that allows. The walk over all channels reads their data
+ * files, and attaches nothing.
  */
+#include "channel/kind.h"
+#include "channel/peers.h"
+#include "channel/ring.h"
 #include "platform/sized.h"
-#include "channel/internal.h"
-
-#include <string.h>
+#include "segment/above.h"
 
 /* ---- figures ------------------------------------------------------------------------ */
 
 static uint64_t minus(uint64_t a, uint64_t b)
 {
 	return a > b ? a - b : 0;
+}
+
+/* `kind` may be anything: it comes from shared memory. */
+static bool is_to_each(uint32_t kind)
+{
+	const struct mdg__channel_kind *ops = mdg__channel_kind(kind);
+	return ops != NULL && ops->way == MDG__TO_EACH;
 }
 
 /* What the head says by itself. */
@@ -51,12 +60,12 @@ static void add_seat(const struct mdg__seat *seat, struct mdg_channel_info *info
 static void describe_use(const struct mdg__channel_head *head, uint64_t needed,
                          struct mdg_channel_info *info)
 {
-	uint64_t oldest = info->kind == MDG_TOPIC ? mdg__relaxed64(&head->oldest)
-	                                          : mdg__relaxed64(&head->taken);
+	bool each = is_to_each(info->kind);
+	uint64_t oldest = each ? mdg__relaxed64(&head->oldest) : mdg__relaxed64(&head->taken);
 	info->used = minus(info->bytes, needed < oldest ? needed : oldest);
 	if (info->used > info->room)
 		info->used = info->room;
-	if (info->kind != MDG_TOPIC)
+	if (!each)
 		info->waiting = minus(info->sequence, mdg__relaxed64(&head->taken_sequence));
 }
 
@@ -79,7 +88,7 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 {
 	struct mdg_channel_info info = { 0 };
 	uint64_t needed = MDG__NOWHERE;
-	struct mdg__entry entry;
+	unsigned mode;
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	int rc = mdg__usable(channel, UINT32_MAX);
@@ -89,14 +98,13 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 		return rc;
 	rc = mdg__look_after(channel);
 	info.id = channel->id;
-	if (mdg__entry_read(channel->ns, channel->id, false, &entry) == 0)
-		memcpy(info.name, entry.name, sizeof info.name);
+	(void)mdg__segment_label(channel->ns, channel->id, info.name, &mode);
 	describe_head(channel->head, &info);
 	uint32_t used = mdg__seats_used(channel);
 	for (uint32_t i = 0; i < used; i++)
 		add_seat(&channel->seats[i], &info, &needed);
 	describe_use(channel->head, needed, &info);
-	if (channel->kind == MDG_TOPIC)
+	if (channel->way == MDG__TO_EACH)
 		info.waiting = minus(info.sequence, oldest_number(channel, info.sequence));
 	mdg__sized_give(ret_info, &info, sizeof info);
 	return rc;
@@ -109,7 +117,7 @@ static uint64_t lag_of(const struct mdg_channel *channel, const struct mdg__seat
 {
 	const struct mdg__channel_head *head = channel->head;
 	uint64_t next = mdg__relaxed64(&head->sequence);
-	if (channel->kind != MDG_TOPIC)
+	if (channel->way != MDG__TO_EACH)
 		return minus(next, mdg__relaxed64(&head->taken_sequence));
 	return minus(next, mdg__relaxed64(&seat->sequence));
 }
@@ -121,7 +129,7 @@ static void describe_peer(const struct mdg_channel *channel, uint32_t place, voi
 	const struct mdg__seat *seat = &channel->seats[place];
 	uint32_t state = mdg__seat_state(seat);
 	uint64_t from = mdg__relaxed64(&seat->from);
-	bool position = channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT &&
+	bool position = channel->way == MDG__TO_EACH && channel->full == MDG_FULL_WAIT &&
 	                state == MDG__SEAT_LISTENER;
 	struct mdg_peer peer = {
 		.place = place,
@@ -226,7 +234,7 @@ int mdg_channel_event(mdg_channel *channel, struct mdg_peer_event *ret_event, ui
 	return rc;
 }
 
-/* ---- all channels ----------------------------------------------------------------------------- */
+/* ---- all channels ------------------------------------------------------------------------ */
 
 static bool read_at(int fd, void *to, size_t size, uint64_t offset)
 {
@@ -249,15 +257,14 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 			return 0;
 		uint32_t state = mdg__relaxed32(&seat.state);
 		if (state != MDG__SEAT_FREE && state != MDG__SEAT_ORPHAN &&
-		    !mdg__signer_lives(ns, mdg__relaxed32(&seat.slot1),
-		                       mdg__relaxed32(&seat.generation)))
+		    !mdg__signature_lives(ns, mdg__seat_signature(&seat)))
 			continue;
 		add_seat(&seat, info, &needed);
 	}
 	describe_use(&head, needed, info);
 	struct mdg__record oldest; /* of a topic: its number */
 	uint64_t at = mdg__relaxed64(&head.oldest);
-	if (info->kind == MDG_TOPIC && info->room != 0 && at < info->bytes &&
+	if (is_to_each(info->kind) && info->room != 0 && at < info->bytes &&
 	    read_at(fd, &oldest, sizeof oldest,
 	            sizeof head + (uint64_t)info->peers * sizeof seat + at % info->room))
 		info->waiting = minus(info->sequence, mdg__relaxed64(&oldest.sequence));
@@ -267,18 +274,10 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 /* As read_channel, of a segment; what may not be read is passed over. */
 static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *info)
 {
-	struct mdg__entry entry;
-	uint64_t inode;
-	if (mdg__entry_read(ns, id, false, &entry) < 0 || entry.name[0] == '\0' ||
-	    entry.size < sizeof(struct mdg__channel_head) || mdg__permit(ns, &entry, 0444) < 0)
-		return 0;
-	mdg__enter(ns);
-	int fd = mdg__data_open(ns, &entry, false, &inode);
-	mdg__leave(ns);
+	int fd = mdg__segment_open_file(ns, id, sizeof(struct mdg__channel_head), info->name);
 	if (fd < 0)
 		return 0;
 	info->id = id;
-	memcpy(info->name, entry.name, sizeof info->name);
 	int rc = read_channel(ns, fd, info);
 	(void)mdg__sys_close(fd);
 	return rc;

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pipe.c - a descriptor that says whether there is something to receive.
+ * pipe.c - waking a listener that sleeps in poll(2), through a named pipe.
  *
- * It is a named pipe in the namespace's directory, bell-NUMBER-ID-PLACE-USE with the namespace's
- * number (registry/files.c), which its listener holds open
- * for reading and writing. There is a byte in it while there is something. The listener keeps it
- * so after each call: when nothing is left it drains the pipe, says that it is about to sleep
- * (`polls` of its seat, MDG__ALERT_POLL), and looks once more. A talker that publishes then opens
- * the pipe, writes a byte and closes it.
+ * The listener holds the pipe open (poll.c). Its seat says in `polls` that it sleeps there, and
+ * MDG__ALERT_POLL says that some seat does. A talker that publishes opens the pipe, writes a byte
+ * into it and closes it. It opens the pipe anew each time, because the program may close any
+ * descriptor that we would keep, and the number may be another file's. It opens it for reading too,
+ * so that there is no SIGPIPE.
  *
- * A descriptor of our own is never trusted: the program may have closed it, and the number be
- * another file's. The talker opens the pipe anew each time, for reading too: so there is no SIGPIPE.
+ * The pipe lies in the namespace's directory: bell-NUMBER-ID-PLACE-USE, with the number of the
+ * namespace (segment/above.h).
  */
-#include "channel/internal.h"
+#include "channel/wake.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -20,147 +19,32 @@
 
 #include "platform/text.h"
 
-enum { NAME_ROOM = MDG__FILE_NAME_ROOM + 24 };
-
-static void pipe_name(char name[NAME_ROOM], const struct mdg_channel *channel, uint32_t place,
-                      uint32_t use)
+void mdg__pipe_name(char name[MDG__PIPE_NAME_ROOM], const struct mdg_channel *channel,
+                    uint32_t place, uint32_t use)
 {
-	char stem[MDG__FILE_NAME_ROOM];
-	mdg__file_name(&channel->ns->registry, "bell", channel->id, stem);
-	(void)mdg__format(name, NAME_ROOM, "%s-%u-%u", stem, place, use);
-}
-
-/* ---- the listener's ---------------------------------------------------------------- */
-
-/* Whether the descriptor is still the pipe that was opened. */
-static bool is_ours(const struct mdg_channel *channel)
-{
-	return channel->pipe >= 0 &&
-	       mdg__fd_is(channel->pipe, (dev_t)channel->pipe_device, (ino_t)channel->pipe_inode);
-}
-
-static unsigned segment_mode(struct mdg_channel *channel)
-{
-	struct mdg__entry entry;
-	return mdg__entry_read(channel->ns, channel->id, false, &entry) == 0 ? entry.mode & 0666
-	                                                                     : 0600;
-}
-
-static int pipe_open(struct mdg_channel *channel, const char *name, unsigned mode)
-{
-	struct stat status;
-	int gone = mdg__registry_here(&channel->ns->registry);
-	int dirfd = gone < 0 ? gone : mdg__registry_dirfd(&channel->ns->registry);
-	if (dirfd < 0)
-		return dirfd;
-	(void)mdg__sys_unlinkat(dirfd, name);
-	int rc = mdg__sys_mkfifoat(dirfd, name, mode | 0600);
-	if (rc < 0)
-		return rc;
-	(void)mdg__sys_fchmodat(dirfd, name, mode | 0600); /* the umask */
-	int fd = mdg__sys_openat(dirfd, name, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
-	if (fd < 0) {
-		(void)mdg__sys_unlinkat(dirfd, name);
-		return fd;
-	}
-	fd = mdg__fd_out_of_the_way(fd);
-	rc = mdg__sys_fstat(fd, &status);
-	if (rc < 0)
-		return rc;
-	channel->pipe_device = status.st_dev;
-	channel->pipe_inode = status.st_ino;
-	return fd;
-}
-
-static void drain(const struct mdg_channel *channel)
-{
-	char bytes[64];
-	while (mdg__sys_read(channel->pipe, bytes, sizeof bytes) == (int64_t)sizeof bytes)
-		;
-}
-
-/* That the channel was removed is told by the next call. */
-static bool has_news(struct mdg_channel *channel)
-{
-	return mdg__has_something(channel) || mdg__relaxed32(&channel->head->removed) != 0;
-}
-
-/* Each sleep has a number: who has rung for one takes that one's away, and not the next one's. */
-static uint32_t new_sleep(struct mdg_channel *channel)
-{
-	uint32_t number = channel->use << 16 | (++channel->sleeps & 0xffff);
-	return number != 0 ? number : 1;
-}
-
-void mdg__pipe_settle(struct mdg_channel *channel)
-{
-	if (!is_ours(channel))
-		return;
-	if (!has_news(channel)) {
-		drain(channel);
-		channel->pipe_full = false;
-		atomic_store(&channel->seat->polls, new_sleep(channel));
-		mdg__alert_pollers(channel);
-	}
-	if (!channel->pipe_full && has_news(channel)) {
-		atomic_store(&channel->seat->polls, 0);
-		(void)mdg__sys_write(channel->pipe, "", 1);
-		channel->pipe_full = true;
-	}
-}
-
-int mdg_channel_fd(mdg_channel *channel)
-{
-	char name[NAME_ROOM];
-	int rc = mdg__usable(channel,
-	                     channel->kind == MDG_CALL ? MDG_TALKER | MDG_LISTENER : MDG_LISTENER);
-	if (rc < 0 || is_ours(channel))
-		return rc < 0 ? rc : channel->pipe;
-	unsigned mode = segment_mode(channel);
-	pipe_name(name, channel, channel->place, channel->use);
-	mdg__enter(channel->ns);
-	rc = pipe_open(channel, name, mode);
-	mdg__leave(channel->ns);
-	if (rc < 0)
-		return rc;
-	channel->pipe = rc;
-	channel->pipe_full = false;
-	mdg__pipe_settle(channel);
-	return rc;
+	char stem[MDG__BESIDE_NAME_ROOM];
+	mdg__beside_name(channel->ns, "bell", channel->id, stem);
+	(void)mdg__format(name, MDG__PIPE_NAME_ROOM, "%s-%u-%u", stem, place, use);
 }
 
 void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use)
 {
-	char name[NAME_ROOM];
-	pipe_name(name, channel, place, use);
-	mdg__enter(channel->ns);
-	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	char name[MDG__PIPE_NAME_ROOM];
+	mdg__pipe_name(name, channel, place, use);
+	int dirfd = mdg__beside_enter(channel->ns, false);
 	if (dirfd >= 0)
 		(void)mdg__sys_unlinkat(dirfd, name);
-	mdg__leave(channel->ns);
+	mdg__beside_leave(channel->ns);
 }
-
-void mdg__pipe_close(struct mdg_channel *channel)
-{
-	if (channel->pipe < 0)
-		return;
-	mdg__pipe_unlink(channel, channel->place, channel->use);
-	if (is_ours(channel))
-		(void)mdg__sys_close(channel->pipe);
-	channel->pipe = -1;
-}
-
-/* ---- the talker's ------------------------------------------------------------------- */
 
 static void ring(struct mdg_channel *channel, const char *name)
 {
 	struct stat status;
-	mdg__enter(channel->ns);
-	int dirfd = mdg__registry_dirfd(&channel->ns->registry);
+	int dirfd = mdg__beside_enter(channel->ns, false);
 	int fd = dirfd < 0 ? dirfd
 	                   : mdg__sys_openat(dirfd, name,
 	                                     O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
-	mdg__leave(channel->ns);
+	mdg__beside_leave(channel->ns);
 	if (fd < 0)
 		return;
 	if (mdg__sys_fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode))
@@ -168,21 +52,21 @@ static void ring(struct mdg_channel *channel, const char *name)
 	(void)mdg__sys_close(fd);
 }
 
-/* Rings first: who dies before that has taken nothing away, and after it only a look in vain is
- * made. */
+/* Rings first, then clears `polls`. A talker that dies before it rings has changed nothing. One
+ * that dies after it costs the listener a look in vain. */
 void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place)
 {
 	struct mdg__seat *seat = &channel->seats[place];
 	uint32_t sleep = atomic_load(&seat->polls);
-	char name[NAME_ROOM];
+	char name[MDG__PIPE_NAME_ROOM];
 	if (sleep == 0)
 		return;
-	pipe_name(name, channel, place, mdg__relaxed32(&seat->use));
+	mdg__pipe_name(name, channel, place, mdg__relaxed32(&seat->use));
 	ring(channel, name);
 	(void)atomic_compare_exchange_strong(&seat->polls, &sleep, 0);
 }
 
-/* Rings for so many listeners: how many are left. */
+/* Rings for at most so many listeners. Returns how many are left. */
 static uint32_t ring_some(struct mdg_channel *channel, unsigned most)
 {
 	uint32_t used = mdg__seats_used(channel), left = 0;
@@ -199,11 +83,11 @@ static uint32_t ring_some(struct mdg_channel *channel, unsigned most)
 	return left;
 }
 
-/* The flag goes when nobody is left whom it is for. Then one may just have begun to sleep, for whom
- * others that published meanwhile did not ring: so that is done here. */
+/* The flag is cleared when no seat is left that it stands for. A listener may have begun to sleep
+ * just then, and talkers that published meanwhile saw no flag. So this looks once more. */
 void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages)
 {
-	if (ring_some(channel, mdg__is_queue(channel) ? messages : UINT_MAX) != 0)
+	if (ring_some(channel, channel->way == MDG__TO_ONE ? messages : UINT_MAX) != 0)
 		return;
 	atomic_fetch_and(&channel->head->alert, ~MDG__ALERT_POLL);
 	if (ring_some(channel, 0) != 0) {

@@ -1,227 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - the listeners of queues, and the servers of calls.
+ * queue.c - the kind `queue`: each message goes to one of the listeners. How that is done is in
+ * hold.c.
  *
- * With take_lock held a listener finds the next messages, says in its seat that it holds them, and
- * moves `taken` beyond them: in this order, so that a talker that reads `taken` first and the seats
- * then never takes held space for free. To release is to say in the seat that nothing is held.
- *
- * A seat whose owner died or left while it held something becomes an orphan. Whoever takes next
- * adopts: its own seat says that it holds the messages, `moves` grows, then the orphan's seat says
- * that it does not. A talker that looks at the seats meanwhile notices by `moves`.
- *
- * A listener that dies with the lock has one of two things half done, and both show: it holds what
- * begins at `taken`, which has not moved: then it has taken nothing; or it holds what an orphan
- * holds as well: then the orphan's goes.
+ * What a listener held that died or left goes to another one. Until then its seat is an orphan's,
+ * and not free.
  */
-#include "channel/internal.h"
+#include "channel/kind.h"
+#include "channel/peers.h"
 
-/* ---- holds ------------------------------------------------------------------------ */
-
-static void hold(struct mdg__seat *seat, uint64_t from, uint64_t to)
+static int queue_drop_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
+                               uint64_t deadline)
 {
-	atomic_store_explicit(&seat->to, to, memory_order_release);
-	atomic_store_explicit(&seat->from, from, memory_order_release);
-}
-
-static void hold_nothing(struct mdg__seat *seat)
-{
-	/* Release: pairs with the acquire in mdg__oldest_needed. */
-	atomic_store_explicit(&seat->from, MDG__NOWHERE, memory_order_release);
-}
-
-static uint64_t held_from(const struct mdg__seat *seat)
-{
-	return atomic_load_explicit(&seat->from, memory_order_acquire);
-}
-
-/* An orphan holds less, or nothing and is free. [take] */
-static void orphan_shrink(struct mdg__channel_head *head, struct mdg__seat *orphan, uint64_t from)
-{
-	if (from < mdg__relaxed64(&orphan->to)) {
-		atomic_store_explicit(&orphan->from, from, memory_order_release);
-		return;
-	}
-	hold_nothing(orphan);
-	atomic_store_explicit(&orphan->state, MDG__SEAT_FREE, memory_order_release);
-	uint32_t orphans = mdg__relaxed32(&head->orphans);
-	atomic_store_explicit(&head->orphans, orphans != 0 ? orphans - 1 : 0, memory_order_release);
-}
-
-bool mdg__queue_orphan(struct mdg_channel *channel, struct mdg__seat *seat)
-{
-	if (held_from(seat) == MDG__NOWHERE)
-		return false;
-	/* The number first: too large, it costs a look in vain. */
-	atomic_fetch_add_explicit(&channel->head->orphans, 1, memory_order_release);
-	atomic_store_explicit(&seat->state, MDG__SEAT_ORPHAN, memory_order_release);
-	return true;
-}
-
-bool mdg__queue_inherit(struct mdg_channel *channel)
-{
-	struct mdg__taken *held = &channel->held;
-	uint32_t used = mdg__seats_used(channel), place = 0;
-	while (place < used && mdg__seat_state(&channel->seats[place]) != MDG__SEAT_ORPHAN)
-		place++;
-	if (place == used)
-		return false;
-	channel->seat = &channel->seats[place];
-	channel->place = place;
-	held->from = held->upto = mdg__position(&channel->seat->from);
-	held->to = mdg__position(&channel->seat->to);
-	held->again = true;
-	return true;
-}
-
-/* ---- repair ------------------------------------------------------------------------- */
-
-/* What is held twice is the listener's. */
-static void drop_double(struct mdg_channel *channel, const struct mdg__seat *listener,
-                        uint64_t from)
-{
-	uint32_t used = mdg__seats_used(channel);
-	for (uint32_t i = 0; i < used; i++) {
-		struct mdg__seat *other = &channel->seats[i];
-		if (other != listener && mdg__seat_state(other) == MDG__SEAT_ORPHAN &&
-		    held_from(other) == from)
-			orphan_shrink(channel->head, other, mdg__relaxed64(&listener->to));
-	}
-}
-
-void mdg__queue_repair(struct mdg_channel *channel)
-{
-	struct mdg__channel_head *head = channel->head;
-	uint32_t used = mdg__seats_used(channel), orphans = 0;
-	uint64_t taken = mdg__position(&head->taken);
-	/* Before anything goes from an orphan: as in adopt. */
-	atomic_fetch_add_explicit(&head->moves, 1, memory_order_release);
-	for (uint32_t i = 0; i < used; i++) {
-		struct mdg__seat *seat = &channel->seats[i];
-		uint64_t from = held_from(seat); /* once: a living one may release it meanwhile */
-		if (mdg__seat_state(seat) != MDG__SEAT_LISTENER || from == MDG__NOWHERE)
-			continue;
-		if (from == taken)
-			hold_nothing(seat);
-		else
-			drop_double(channel, seat, from);
-	}
-	for (uint32_t i = 0; i < used; i++)
-		orphans += mdg__seat_state(&channel->seats[i]) == MDG__SEAT_ORPHAN;
-	atomic_store_explicit(&head->orphans, orphans, memory_order_release);
-}
-
-/* ---- taking --------------------------------------------------------------------------- */
-
-/* Up to `count` messages between `from` and `end`: how many. */
-static int walk(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
-                uint64_t from, uint64_t end)
-{
-	return mdg__gather(channel, messages, count, from, end,
-	                   channel->held.again ? MDG__NOWHERE : 0);
-}
-
-/* [take] Messages of the dead: how many. */
-static int adopt(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
-{
-	struct mdg__taken *held = &channel->held;
-	uint32_t used = mdg__seats_used(channel);
-	for (uint32_t i = 0; i < used; i++) {
-		struct mdg__seat *orphan = &channel->seats[i];
-		if (mdg__seat_state(orphan) != MDG__SEAT_ORPHAN)
-			continue;
-		held->again = true;
-		int rc = walk(channel, messages, count, mdg__position(&orphan->from),
-		              mdg__position(&orphan->to));
-		if (rc > 0) {
-			hold(channel->seat, held->from, held->upto);
-			atomic_fetch_add_explicit(&channel->head->moves, 1, memory_order_release);
-			held->to = held->upto;
-		}
-		orphan_shrink(channel->head, orphan, rc > 0 ? held->to : UINT64_MAX);
-		if (rc > 0)
-			return rc;
-	}
-	return 0;
-}
-
-/* [take] */
-static int take_next(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
-{
-	struct mdg__channel_head *head = channel->head;
-	struct mdg__taken *held = &channel->held;
-	held->again = false;
-	int rc = walk(channel, messages, count, mdg__position(&head->taken), UINT64_MAX);
-	if (rc > 0) {
-		hold(channel->seat, held->from, held->upto);
-		mdg__note64(&head->taken_sequence, held->sequence);
-	}
-	held->to = rc > 0 ? held->upto : held->from;
-	if (held->upto != held->from)
-		/* Release: whoever reads it sees what is held before it. */
-		atomic_store_explicit(&head->taken, held->upto, memory_order_release);
-	return rc;
-}
-
-/* What is left of an earlier take. */
-static int take_kept(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
-{
-	struct mdg__taken *held = &channel->held;
-	int rc = walk(channel, messages, count, held->from, held->to);
-	if (rc <= 0) { /* nothing but skipped records, or damaged */
-		hold_nothing(channel->seat);
-		held->from = held->to;
-	}
-	return rc;
-}
-
-/* Whether the record at `taken` is there, as of one moment. */
-static bool next_is_there(struct mdg_channel *channel)
-{
-	for (int i = 0; i < 64; i++) {
-		uint64_t at = mdg__position(&channel->head->taken);
-		bool there = !mdg__is_waiting(mdg__record_state(mdg__record(channel, at)));
-		/* Else it may have been freed and written over meanwhile. */
-		if (mdg__position(&channel->head->taken) == at)
-			return there;
-	}
-	return true;
-}
-
-bool mdg__queue_has(struct mdg_channel *channel)
-{
-	const struct mdg__taken *held = &channel->held;
-	return held->upto < held->to || next_is_there(channel) ||
-	       atomic_load_explicit(&channel->head->orphans, memory_order_acquire) != 0;
-}
-
-int mdg__queue_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
-{
-	struct mdg__channel_head *head = channel->head;
-	if (__builtin_expect(channel->held.from < channel->held.to, 0)) {
-		int kept = take_kept(channel, messages, count);
-		if (kept != 0)
-			return kept;
-	}
-	bool orphans = atomic_load_explicit(&head->orphans, memory_order_acquire) != 0;
-	if (!orphans && !next_is_there(channel))
-		return 0;
-	int rc = mdg__take_lock(channel, 0);
+	(void)died;
+	int rc = mdg__take_lock(channel, deadline);
 	if (rc < 0)
-		return 0; /* its owner is stopped: as if there was nothing yet */
-	if (__builtin_expect(orphans, 0))
-		rc = adopt(channel, messages, count);
-	if (rc == 0)
-		rc = take_next(channel, messages, count);
-	mdg__channel_unlock(&head->take_lock);
-	return rc;
+		return rc;
+	bool orphan = mdg__hold_orphan(channel, seat);
+	mdg__channel_unlock(&channel->head->take_lock);
+	return orphan ? 1 : 0;
 }
 
-void mdg__queue_release(struct mdg_channel *channel)
-{
-	struct mdg__taken *held = &channel->held;
-	if (held->upto < held->to)
-		atomic_store_explicit(&channel->seat->from, held->upto, memory_order_release);
-	else
-		hold_nothing(channel->seat);
-}
+const struct mdg__channel_kind mdg__kind_queue = {
+	.number = MDG_QUEUE,
+	.way = MDG__TO_ONE,
+	.polls = MDG_LISTENER,
+	.inherit = mdg__hold_inherit,
+	.drop_listener = queue_drop_listener,
+	.repair = mdg__hold_repair,
+	.needed = mdg__hold_needed,
+	.take = mdg__hold_take,
+	.release = mdg__hold_release,
+	.has = mdg__hold_has,
+};

@@ -2,14 +2,18 @@
 /*
  * seats.c - who is in a channel, and what the dead leave.
  *
- * Each talker and listener has a seat, which names its process by its slot in the registry. Whoever
- * waits asks every 25 ms whether those processes live; whoever comes and finds no seat asks too. A
- * dead one is BURIED, with the seat lock held: what it had reserved is skipped, what it held goes
- * to others, and its seat is free. Each step can be done again: if who buries dies as well, the
- * next one begins anew.
+ * Each talker and each listener has a seat, which has the signature of its process. A process that
+ * waits asks every 25 ms whether the others live. A process that comes asks too.
+ *
+ * A dead talker or listener is BURIED, with the seat lock held: what it had reserved is skipped,
+ * what it held goes to others, and its seat is free. Each step can be done again. So if the process
+ * that buries dies as well, the next one begins anew.
  */
-#include "channel/internal.h"
+#include "channel/peers.h"
 
+#include "channel/kind.h"
+#include "channel/ring.h"
+#include "channel/wake.h"
 #include "platform/identity.h"
 
 enum { LEAVE_NS = 1000000000 };
@@ -40,10 +44,11 @@ static uint32_t state_of(uint32_t role)
 	return role == MDG_TALKER ? MDG__SEAT_TALKER : MDG__SEAT_LISTENER;
 }
 
-static bool stream_is_taken(struct mdg_channel *channel)
+/* Whether there is somebody in this role. */
+static bool is_taken(struct mdg_channel *channel)
 {
 	uint32_t used = mdg__seats_used(channel);
-	for (uint32_t i = 0; channel->kind == MDG_STREAM && i < used; i++)
+	for (uint32_t i = 0; i < used; i++)
 		if (mdg__seat_state(&channel->seats[i]) == state_of(channel->role))
 			return true;
 	return false;
@@ -51,12 +56,12 @@ static bool stream_is_taken(struct mdg_channel *channel)
 
 static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 {
-	const struct mdg__registry *registry = &channel->ns->registry;
+	struct mdg__signature me = mdg__signature_own(channel->ns);
 	channel->use = mdg__relaxed32(&seat->use) + 1;
 	atomic_store(&seat->use, channel->use);
 	atomic_store(&seat->leaves, 0);
-	atomic_store(&seat->slot1, registry->slot1);
-	atomic_store(&seat->generation, registry->generation);
+	atomic_store(&seat->slot1, me.slot1);
+	atomic_store(&seat->generation, me.generation);
 	atomic_store(&seat->pid, (uint32_t)mdg__pid());
 	atomic_store(&seat->since, (uint64_t)mdg__now_seconds());
 	atomic_store(&seat->asleep, 0);
@@ -68,18 +73,18 @@ static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 	channel->call = channel->first_call = mdg__relaxed64(&seat->box) >> 8;
 }
 
-/* What a dead listener held, and its seat: nobody else can have it meanwhile, since it goes from
- * one state in which it counts to another. */
+/* Takes over the seat of a dead listener with what it held. Nobody else can take the seat
+ * meanwhile, because at no moment it is free. */
 static int inherit(struct mdg_channel *channel)
 {
 	struct mdg__channel_head *head = channel->head;
-	if (channel->kind != MDG_QUEUE || channel->role != MDG_LISTENER)
+	if (channel->ops->inherit == NULL || channel->role != MDG_LISTENER)
 		return -EUSERS;
 	int rc = mdg__take_lock(channel, mdg_deadline(LEAVE_NS));
 	if (rc < 0)
 		return rc;
 	rc = -EUSERS;
-	if (mdg__queue_inherit(channel)) {
+	if (channel->ops->inherit(channel)) {
 		seat_fill(channel, channel->seat);
 		atomic_store(&channel->seat->state, MDG__SEAT_LISTENER);
 		uint32_t orphans = mdg__relaxed32(&head->orphans);
@@ -94,7 +99,7 @@ int mdg__seat_take(struct mdg_channel *channel)
 {
 	struct mdg__channel_head *head = channel->head;
 	uint32_t place = 0, used = mdg__seats_used(channel);
-	if (stream_is_taken(channel))
+	if (channel->way == MDG__ALONE && is_taken(channel))
 		return -EBUSY;
 	while (place < used && mdg__seat_state(&channel->seats[place]) != MDG__SEAT_FREE)
 		place++;
@@ -110,13 +115,19 @@ int mdg__seat_take(struct mdg_channel *channel)
 	return 0;
 }
 
+void mdg__seat_show(struct mdg_channel *channel)
+{
+	/* Release: all else in the seat is right. */
+	atomic_store_explicit(&channel->seat->state, state_of(channel->role), memory_order_release);
+}
+
 /* ---- going --------------------------------------------------------------------------- */
 
 /* What a talker had reserved will not appear. [seat lock] */
 static int clear_talker(struct mdg_channel *channel, uint32_t place, uint64_t deadline)
 {
 	struct mdg__seat *seat = &channel->seats[place];
-	if (channel->kind == MDG_STREAM)
+	if (channel->way == MDG__ALONE)
 		return 0;
 	int rc = mdg__talk_lock(channel, deadline);
 	if (rc < 0)
@@ -124,31 +135,22 @@ static int clear_talker(struct mdg_channel *channel, uint32_t place, uint64_t de
 	mdg__skip_reserved(channel, seat, place);
 	atomic_store(&seat->from, MDG__NOWHERE);
 	mdg__channel_unlock(&channel->head->talk_lock);
-	return channel->kind == MDG_CALL && !mdg__call_drop(seat) ? -EAGAIN : 0;
+	bool (*drop)(struct mdg__seat *) = channel->ops->drop_talker;
+	return drop != NULL && !drop(seat) ? -EAGAIN : 0;
 }
 
-/* What a listener held goes to others, or its callers are told. 1: the seat is not free yet. */
+/* What a listener held goes to others. 1: the seat is not free yet. [seat lock] */
 static int clear_listener(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
                           uint64_t deadline)
 {
-	if (!mdg__is_queue(channel)) {
-		atomic_store(&seat->from, MDG__NOWHERE);
-		return 0;
-	}
-	int rc = mdg__take_lock(channel, deadline);
-	if (rc < 0)
-		return rc;
-	if (channel->kind == MDG_CALL) {
-		mdg__call_tell(channel, seat, died ? MDG__BOX_DIED : MDG__BOX_REFUSED);
-		atomic_store(&seat->from, MDG__NOWHERE);
-	} else if (mdg__queue_orphan(channel, seat)) {
-		rc = 1;
-	}
-	mdg__channel_unlock(&channel->head->take_lock);
-	return rc;
+	if (channel->ops->drop_listener != NULL)
+		return channel->ops->drop_listener(channel, seat, died, deadline);
+	atomic_store(&seat->from, MDG__NOWHERE);
+	return 0;
 }
 
-/* False: a living process is in the middle of something: somebody asks again. [seat lock] */
+/* Empties a seat. False: a living process is in the middle of something, so this has to be tried
+ * again. [seat lock] */
 static bool empty_seat(struct mdg_channel *channel, uint32_t place, enum mdg_peer_change change,
                        uint64_t deadline)
 {
@@ -172,7 +174,7 @@ void mdg__seat_leave(struct mdg_channel *channel)
 {
 	struct mdg__seat *seat = channel->seat;
 	uint64_t deadline = mdg_deadline(LEAVE_NS);
-	/* Whoever finds it like this empties it. */
+	/* If this handle cannot empty its seat, whoever finds the seat like this does it. */
 	atomic_store(&seat->leaves, 1);
 	if (mdg__seat_lock(channel, deadline) < 0) {
 		atomic_store(&seat->slot1, 0);
@@ -192,15 +194,15 @@ static bool seat_is_dead(struct mdg_channel *channel, const struct mdg__seat *se
 	uint32_t state = mdg__seat_state(seat);
 	if (state != MDG__SEAT_TALKER && state != MDG__SEAT_LISTENER)
 		return false;
-	uint32_t slot1 = mdg__relaxed32(&seat->slot1);
-	uint32_t generation = mdg__relaxed32(&seat->generation);
-	const struct mdg__registry *registry = &channel->ns->registry;
-	if (slot1 == registry->slot1 && generation == registry->generation)
+	struct mdg__signature its = mdg__seat_signature(seat);
+	struct mdg__signature me = mdg__signature_own(channel->ns);
+	if (its.slot1 == me.slot1 && its.generation == me.generation)
 		return false;
-	return !mdg__signer_lives(channel->ns, slot1, generation);
+	return !mdg__signature_lives(channel->ns, its);
 }
 
-/* Whether there were any. A server that is buried lets go of its caller's seat. */
+/* Buries the dead. Returns whether there were any. A server that is buried lets go of its caller's
+ * seat. */
 static bool bury(struct mdg_channel *channel)
 {
 	uint32_t used = mdg__seats_used(channel);
@@ -218,7 +220,7 @@ static bool bury(struct mdg_channel *channel)
 			mdg__pipe_unlink(channel, i, use);
 			buried = true;
 		} else {
-			atomic_store(&seat->slot1, 0); /* its server is told: call.c */
+			atomic_store(&seat->slot1, 0); /* its server is told: server.c */
 		}
 	}
 	mdg__channel_unlock(&channel->head->seat_lock);
@@ -227,24 +229,14 @@ static bool bury(struct mdg_channel *channel)
 
 static bool is_removed(struct mdg_channel *channel)
 {
-	struct mdg__entry entry;
-	if (mdg__relaxed32(&channel->head->removed) != 0)
-		return true;
-	int rc = mdg__entry_read(channel->ns, channel->id, false, &entry);
-	return rc == -EINVAL || (rc == 0 && mdg__tag_state(entry.tag) == MDG__REMOVED);
-}
-
-int mdg__be_seen(struct mdg_channel *channel)
-{
-	mdg__enter(channel->ns);
-	int rc = mdg__ensure_slot(channel->ns);
-	mdg__leave(channel->ns);
-	return rc;
+	return mdg__relaxed32(&channel->head->removed) != 0 ||
+	       mdg__segment_is_removed(channel->ns, channel->id);
 }
 
 int mdg__look_after(struct mdg_channel *channel)
 {
-	(void)mdg__be_seen(channel); /* the program may have closed what shows it */
+	struct mdg__signature me;
+	(void)mdg__sign(channel->ns, &me); /* the program may have closed what shows it */
 	uint32_t used = mdg__seats_used(channel), i = 0;
 	while (i < used && !seat_is_dead(channel, &channel->seats[i]))
 		i++;

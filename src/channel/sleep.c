@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sleep.c - waiting for a message, for room, for a reply; and waking.
+ * sleep.c - waiting for a message, for room, or for a reply.
  *
- * Who waits spins, says in shared memory that it is about to sleep, looks once more, and sleeps. Who
- * has published something looks whether anybody sleeps. For no wake-up to be lost, each has to
- * store before it loads. A talker would pay for that with each message, with a fence that waits
- * until the reader's processor has given a cache line away. So the one that goes to sleep, and has
- * time, makes all the others pass a fence: membarrier(2), which reaches every process that has
- * registered, as all that open a channel do. Where the kernel does not offer it, and for listeners
- * that sleep at once, talkers are told to fence (MDG__ALERT_FENCE).
+ * A handle that waits spins for a while, says in shared memory that it is about to sleep, looks
+ * once more, and sleeps. wake.c explains why no wake-up is lost.
  *
- * Each seat has a bit in `alert`. Who wakes takes bits away first: in a queue one for each message,
- * else all; so while a listener is awake nobody calls the kernel for it. In a queue whoever stops
- * waiting takes its bit away, and then looks whether there is a message more: the wake-up for it
- * may have gone to this listener, which was awake already, or took another message.
+ * If each message goes to one listener, a listener that stops waiting takes its bit in `alert`
+ * away, and then looks whether there is one more message. The wake-up for that message may have
+ * gone to this listener, which was awake already, or which took another message. Then it wakes
+ * another one.
  *
- * A talker killed between publishing and waking wakes nobody. So nobody sleeps for longer than 25
- * ms at a time; after that it looks for messages, for the dead, and whether the channel was removed.
+ * A talker that is killed between publishing and waking wakes nobody. So nobody sleeps for longer
+ * than 25 ms at a time. Then each looks for messages, for the dead, and whether the channel was
+ * removed.
  */
-#include "channel/internal.h"
-
-#include <limits.h>
+#include "channel/kind.h"
+#include "channel/peers.h"
+#include "channel/wake.h"
 
 #include "platform/raw.h"
 
@@ -32,99 +28,7 @@ enum {
 };
 enum { SPINNING = 1, AWAKE, ANNOUNCED };
 
-/* linux/membarrier.h, from kernel 4.16 on */
-enum { GLOBAL_EXPEDITED = 1 << 1, REGISTER_GLOBAL_EXPEDITED = 1 << 2 };
-
-uint32_t mdg__barrier_register(void)
-{
-#ifdef SYS_membarrier
-	return MDG__RAW(SYS_membarrier, REGISTER_GLOBAL_EXPEDITED, 0, 0) < 0;
-#else
-	return 1;
-#endif
-}
-
-/* A fence in every thread that may be between publishing and looking. */
-static void barrier(struct mdg_channel *channel, uint32_t alert)
-{
-	/* They do it themselves, and have since this handle was opened. */
-	if ((alert & MDG__ALERT_FENCE) != 0 && channel->wait == MDG_WAIT_SLEEP)
-		return;
-#ifdef SYS_membarrier
-	if (MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0) == 0)
-		return;
-#endif
-	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
-}
-
-/* From here on all talkers fence: those that have looked just before have passed one. */
-void mdg__ask_for_fences(struct mdg_channel *channel)
-{
-	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
-#ifdef SYS_membarrier
-	(void)MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0);
-#endif
-}
-
-/* ---- waking -------------------------------------------------------------------------- */
-
-static uint32_t lowest_bits(uint32_t bits, unsigned count)
-{
-	uint32_t rest = bits;
-	while (rest != 0 && count-- != 0)
-		rest &= rest - 1;
-	return bits & ~rest;
-}
-
-static void ring_bell(mdg__c32 *bell, uint32_t bits)
-{
-	atomic_fetch_add(bell, 1);
-	(void)mdg__sys_futex_wake_bits(bell, INT_MAX, bits);
-}
-
-void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
-{
-	mdg__c32 *field = &channel->head->alert;
-	uint32_t alert = mdg__relaxed32(field);
-	if ((alert & MDG__ALERT_FENCE) != 0) {
-		mdg__fence();
-		alert = mdg__relaxed32(field);
-	}
-	/* Seats that share a bit cannot be told apart: all are woken. */
-	bool few = mdg__is_queue(channel) && mdg__seats_used(channel) <= MDG__ALERT_BITS;
-	uint32_t asleep = alert & MDG__ALERT_ASLEEP, wake = 0;
-	while (asleep != 0 && wake == 0) { /* another talker may have taken the same one */
-		wake = few ? lowest_bits(asleep, messages) : asleep;
-		asleep = atomic_fetch_and(field, ~wake) & MDG__ALERT_ASLEEP;
-		wake &= asleep;
-	}
-	if (wake != 0)
-		ring_bell(&channel->head->bell, wake);
-	if ((alert & MDG__ALERT_POLL) != 0)
-		mdg__pipes_ring(channel, messages);
-}
-
-void mdg__wake_talkers(struct mdg_channel *channel)
-{
-	if (atomic_exchange(&channel->head->full_waits, 0) != 0)
-		ring_bell(&channel->head->room_bell, (uint32_t)MDG__ANYONE);
-}
-
-/* After a death, or the removal: each has to look for itself. */
-void mdg__wake_everybody(struct mdg_channel *channel)
-{
-	struct mdg__channel_head *head = channel->head;
-	atomic_fetch_and(&head->alert, ~MDG__ALERT_ASLEEP);
-	ring_bell(&head->bell, (uint32_t)MDG__ANYONE);
-	atomic_store(&head->full_waits, 0);
-	ring_bell(&head->room_bell, (uint32_t)MDG__ANYONE);
-	mdg__pipes_ring_all(channel);
-	uint32_t used = mdg__seats_used(channel);
-	for (uint32_t i = 0; channel->kind == MDG_CALL && i < used; i++)
-		mdg__call_wake(channel, &channel->seats[i]);
-}
-
-/* ---- falling asleep -------------------------------------------------------------------- */
+/* ---- falling asleep ------------------------------------------------------------------------ */
 
 static uint32_t own_bit(const struct mdg_channel *channel)
 {
@@ -138,28 +42,22 @@ static mdg__c32 *bell_of(struct mdg_channel *channel, enum mdg__wait_for what)
 	return what == MDG__FOR_ROOM ? &channel->head->room_bell : &channel->seat->box_bell;
 }
 
-/* Says that it sleeps; what is published from now on wakes it. */
+/* Says that this handle sleeps. Whatever is published from now on wakes it. */
 static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	struct mdg__channel_head *head = channel->head;
 	waiting->seen = atomic_load(bell_of(channel, waiting->what));
 	if (waiting->what == MDG__FOR_MESSAGE) {
-		barrier(channel, atomic_fetch_or(&head->alert, own_bit(channel)));
+		mdg__alert_sleeper(channel, own_bit(channel));
 	} else if (waiting->what == MDG__FOR_ROOM) {
 		atomic_store(&head->full_waits, 1);
 	} else {
 		atomic_store(&channel->seat->box_waits, 1);
 	}
 	mdg__fence();
-	/* The room that this listener has made may be what a talker waits for. */
+	/* A talker may wait for the room that this listener has made. */
 	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&head->full_waits) != 0)
 		mdg__wake_talkers(channel);
-}
-
-void mdg__alert_pollers(struct mdg_channel *channel)
-{
-	barrier(channel, atomic_fetch_or(&channel->head->alert, MDG__ALERT_POLL));
-	mdg__fence();
 }
 
 static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
@@ -175,8 +73,9 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (rc == -EINTR)
 		return rc;
 	bool late = rc == -ETIMEDOUT && !slice;
-	/* Also when it is woken again and again: what it waits for may be a dead one's. And at once
-	 * when it was woken because the channel was removed. */
+	/* It looks for the dead also if it is woken again and again, because a dead process may
+	 * have to give what it waits for; and at once if it was woken because the channel was
+	 * removed. */
 	uint64_t now = mdg__monotonic_nanoseconds();
 	rc = 0;
 	if (now >= waiting->look_at || mdg__relaxed32(&channel->head->removed) != 0) {
@@ -186,7 +85,7 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	return rc == 0 && late ? -ETIMEDOUT : rc;
 }
 
-/* ---- spinning ---------------------------------------------------------------------------- */
+/* ---- spinning ------------------------------------------------------------------------------ */
 
 static bool is_on_one_processor(void)
 {
@@ -233,7 +132,9 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	return 0;
 }
 
-/* Who never waits has to wake talkers and look after the dead, too. 0: look again. */
+/* ---- waiting ------------------------------------------------------------------------------- */
+
+/* A handle that never waits has to wake talkers and look for the dead, too. 0: look again. */
 static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&channel->head->full_waits) != 0)
@@ -250,7 +151,7 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 
 static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	/* It may have more than one processor by now. */
+	/* The process may have more than one processor by now. */
 	if (channel->spin == 0 && channel->wait == MDG_WAIT_DEFAULT && ++channel->vain % ASK == 0 &&
 	    !is_on_one_processor())
 		channel->spin = SPIN_LEAST_NS;
@@ -284,9 +185,9 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	}
 	if (waiting->what != MDG__FOR_MESSAGE || waiting->step <= SPINNING)
 		return;
-	/* Before the look below, always: who has taken the bit away has published before. */
+	/* Always before the look below: whoever has taken the bit away has published before. */
 	if (mdg__seats_used(channel) <= MDG__ALERT_BITS)
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
-	if (mdg__is_queue(channel) && mdg__queue_has(channel))
+	if (channel->way == MDG__TO_ONE && channel->ops->has(channel))
 		mdg__alert_others(channel, 1);
 }

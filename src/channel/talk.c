@@ -1,355 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk.c - sending: room for records, what is written into it, and showing it.
- *
- * A stream's talker has the tail to itself. It writes messages beyond it, and shows them with
- * the store of the first one's state: the last of its stores that listeners look at. Reserved
- * space is known to nobody else before that, so a death leaves nothing.
- *
- * Where there are more talkers, the tail moves with talk_lock held. A message of up to 1 KiB is
- * copied and shown before the lock is given back. For a larger one, and for a reservation, the
- * records are shown as RESERVED, the tail moves, and the talker fills them without the lock. Its seat
- * names them, so that they can be skipped if it dies.
- *
- * Of many records that are sent at once the first is shown last: who reads in order sees all of
- * them, or none.
+ * talk.c - sending. The common case, a small message for which there is room, is done here, inlined
+ * for all kinds without a door. reserve.c does the rest.
  */
-#include "channel/internal.h"
+#include "channel/kind.h"
+#include "channel/messages.h"
+#include "channel/ring.h"
 
-#include <string.h>
+/* ---- one message --------------------------------------------------------------------------- */
 
-enum { COPIED_LOCKED = 1024 };
-
-/* ---- room ----------------------------------------------------------------------- */
-
-/* Where the record of span `span` goes if what is before ends at `end`. */
-static uint64_t place_from(struct mdg_channel *channel, uint64_t end, uint64_t span)
-{
-	uint64_t rest = channel->ring_size - mdg__offset(channel, end);
-	return rest < span ? end + rest : end;
-}
-
-/* Lays out records from the tail on: how many have room. */
-static unsigned lay_out(struct mdg_channel *channel, unsigned count)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	uint64_t end = channel->tail;
-	unsigned placed = 0;
-	while (placed < count) {
-		uint64_t span = mdg__span(channel->size[placed]);
-		uint64_t at = place_from(channel, end, span);
-		uint64_t need = at + span + channel->ahead;
-		if (__builtin_expect(need > channel->limit, 0)) {
-			channel->limit = mdg__room_limit(channel, need);
-			if (need > channel->limit)
-				break;
-		}
-		channel->at[placed++] = at;
-		end = at + span;
-	}
-	reserved->from = channel->tail;
-	reserved->to = end;
-	reserved->sequence = channel->sequence;
-	return placed;
-}
-
-static inline bool is_alone(const struct mdg_channel *channel)
-{
-	return channel->kind == MDG_STREAM;
-}
-
-static inline void talk_end(struct mdg_channel *channel)
-{
-	if (!is_alone(channel))
-		mdg__channel_unlock(&channel->head->talk_lock);
-}
-
-static int try_place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
-{
-	if (!is_alone(channel)) {
-		int rc = mdg__talk_lock(channel, deadline);
-		if (rc < 0)
-			return rc;
-		mdg__tail_load(channel);
-	}
-	unsigned placed = lay_out(channel, count);
-	if (placed == 0)
-		talk_end(channel);
-	return placed == 0 ? -EAGAIN : (int)placed;
-}
-
-/* Room for `count` records of channel->size[]: as many as go, at least the first. The lock is held
- * then, unless it is a stream. */
-static int place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
-{
-	int rc = try_place(channel, count, deadline);
-	if (__builtin_expect(rc != -EAGAIN, 1))
-		return rc;
-	struct mdg__waiting waiting = mdg__wait_init(MDG__FOR_ROOM, deadline);
-	while (rc == -EAGAIN) {
-		int error = mdg__wait_more(channel, &waiting);
-		rc = error < 0 ? error : try_place(channel, count, deadline);
-		if (error == -EAGAIN)
-			break;
-	}
-	mdg__wait_end(channel, &waiting, rc > 0);
-	return rc;
-}
-
-/* ---- records ------------------------------------------------------------------------ */
-
-static void skip_between(struct mdg_channel *channel, uint64_t from, uint64_t to)
-{
-	struct mdg__record *record = mdg__record(channel, from);
-	atomic_store_explicit(&record->size, (uint32_t)(to - from - MDG__RECORD_HEAD),
-	                      memory_order_relaxed);
-	mdg__record_show(record, MDG__SKIP, channel->place);
-}
-
-/* Shows the first `count` reserved records, the first one last; what is between them is skipped.
- * `messages` has their sizes where they differ. */
-static inline void show_records(struct mdg_channel *channel, unsigned count, uint32_t state,
-                                const struct mdg_message *messages)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	for (unsigned i = count; i-- > 0;) {
-		struct mdg__record *record = mdg__record(channel, channel->at[i]);
-		uint64_t size = messages != NULL ? messages[i].size : channel->size[i];
-		uint64_t before =
-			i == 0 ? reserved->from
-			       : channel->at[i - 1] + mdg__span(messages != NULL
-		                                                        ? messages[i - 1].size
-		                                                        : channel->size[i - 1]);
-		atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
-		mdg__note64(&record->sequence, reserved->sequence + i);
-		mdg__record_show(record, state, channel->place);
-		if (__builtin_expect(before != channel->at[i], 0))
-			skip_between(channel, before, channel->at[i]);
-	}
-}
-
-static void mark_parts(struct mdg_channel *channel, unsigned count)
-{
-	for (unsigned i = 0; channel->kind == MDG_TOPIC && i < count; i++)
-		mdg__topic_mark(channel, channel->at[i]);
-}
-
-/* After showing messages, without a lock: the listeners' part. */
-static inline void sent(struct mdg_channel *channel, unsigned count)
-{
-	channel->count += count;
-	mdg__note64(&channel->seat->count, channel->count);
-	mdg__tell(channel, count);
-}
-
-/* Messages that are written beyond the tail become those before it. `to`: where they end. */
-static inline void show_at_tail(struct mdg_channel *channel, unsigned count,
-                                const struct mdg_message *messages, uint64_t to)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	mdg__clear_ahead(channel, reserved->from, to);
-	mark_parts(channel, count);
-	mdg__tell_pollers(channel, count);
-	show_records(channel, count, MDG__READY, messages);
-	mdg__tail_store(channel, to, reserved->sequence + count);
-}
-
-/* What place has found room for, and was written there. */
-static inline void send_placed(struct mdg_channel *channel, unsigned count)
-{
-	show_at_tail(channel, count, NULL, channel->reserved.to);
-	talk_end(channel);
-	sent(channel, count);
-}
-
-/* ---- reserving -------------------------------------------------------------------------- */
-
-/* Others may go on behind: [lock], which is given back. */
-static void reserve_shown(struct mdg_channel *channel, unsigned count)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	struct mdg__seat *seat = channel->seat;
-	atomic_store_explicit(&seat->to, reserved->to, memory_order_release);
-	atomic_store_explicit(&seat->from, reserved->from, memory_order_release);
-	mdg__clear_ahead(channel, reserved->from, reserved->to);
-	mark_parts(channel, count);
-	show_records(channel, count, MDG__RESERVED, NULL);
-	mdg__tail_store(channel, reserved->to, reserved->sequence + count);
-	talk_end(channel);
-}
-
-/* Reserves what channel->size says: how many, or why none. */
-static int reserve(struct mdg_channel *channel, unsigned count, uint64_t deadline)
-{
-	int rc = place(channel, count, deadline);
-	if (rc < 0)
-		return rc;
-	channel->reserved.count = (uint32_t)rc;
-	if (!is_alone(channel))
-		reserve_shown(channel, (unsigned)rc);
-	return rc;
-}
-
-static void reservation_ends(struct mdg_channel *channel)
-{
-	if (!is_alone(channel))
-		atomic_store_explicit(&channel->seat->from, MDG__NOWHERE, memory_order_release);
-	channel->reserved.count = 0;
-}
-
-/* From the record `first` on they are not to appear, nor what is left behind the one before. */
-static void skip_from(struct mdg_channel *channel, unsigned first, uint64_t end)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	for (unsigned i = reserved->count; i-- > first;)
-		mdg__record_show(mdg__record(channel, channel->at[i]), MDG__SKIP, channel->place);
-	uint64_t next = first < reserved->count ? channel->at[first] : reserved->to;
-	if (end != next)
-		skip_between(channel, end, next);
-}
-
-/* In order, so that a death between them leaves the first of them. */
-static void show_reserved(struct mdg_channel *channel, unsigned count,
-                          const struct mdg_message *messages)
-{
-	for (unsigned i = 0; i < count; i++) {
-		struct mdg__record *record = mdg__record(channel, channel->at[i]);
-		uint64_t end = channel->at[i] + mdg__span(messages[i].size);
-		if (i + 1 < count && end != channel->at[i + 1])
-			skip_between(channel, end, channel->at[i + 1]);
-		/* Release: who walks over reserved records by their sizes finds what is skipped. */
-		atomic_store_explicit(&record->size, (uint32_t)messages[i].size,
-		                      memory_order_release);
-		mdg__record_show(record, MDG__READY, channel->place);
-	}
-}
-
-static int commit(struct mdg_channel *channel, const struct mdg_message *messages, unsigned count)
-{
-	uint64_t end = channel->at[count - 1] + mdg__span(messages[count - 1].size);
-	if (is_alone(channel)) {
-		/* What is left of the reservation may have been written to. */
-		mdg__clear_lines(channel, end, channel->reserved.to);
-		show_at_tail(channel, count, messages, end);
-	} else {
-		skip_from(channel, count, end);
-		mdg__tell_pollers(channel, count);
-		show_reserved(channel, count, messages);
-	}
-	reservation_ends(channel);
-	sent(channel, count);
-	return 0;
-}
-
-/* Nothing came behind: as if it had never been. [talk] */
-static bool take_back(struct mdg_channel *channel)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	mdg__tail_load(channel);
-	/* A topic's listener may have begun at the tail. */
-	if (channel->tail != reserved->to || channel->kind == MDG_TOPIC)
-		return false;
-	/* What is skipped before the first record stays: listeners may have gone beyond it. */
-	mdg__tail_store(channel, channel->at[0], reserved->sequence);
-	mdg__clear_lines(channel, channel->at[0], channel->at[0] + channel->ahead);
-	return true;
-}
-
-int mdg__cancel_all(struct mdg_channel *channel)
-{
-	struct mdg__reserved *reserved = &channel->reserved;
-	if (reserved->count == 0)
-		return -EINVAL;
-	if (is_alone(channel)) {
-		mdg__clear_lines(channel, reserved->from, reserved->from + channel->ahead);
-		channel->reserved.count = 0;
-		return 0;
-	}
-	bool back = false;
-	if (mdg__talk_lock(channel, mdg_deadline(1000000000)) == 0) {
-		back = take_back(channel);
-		if (back) /* before anybody else can move the tail: see forget_reserved */
-			reservation_ends(channel);
-		talk_end(channel);
-	}
-	if (!back) {
-		skip_from(channel, 0, channel->at[0]);
-		reservation_ends(channel);
-	}
-	mdg__tell(channel, 1); /* who waits for it goes on */
-	return 0;
-}
-
-void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uint32_t place)
-{
-	uint64_t at = mdg__position(&seat->from), to = mdg__position(&seat->to);
-	uint64_t tail = mdg__position(&channel->head->tail);
-	to = to < tail ? to : tail;
-	if (at > to || to - at > channel->ring_size)
-		return;
-	while (at < to) {
-		struct mdg__record *record = mdg__record(channel, at);
-		uint32_t reserved = MDG__RESERVED | place << 8;
-		/* Acquire: pairs with the release in show_reserved. */
-		uint64_t span =
-			mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
-		/* Release: pairs with the acquire of who goes on behind it. */
-		(void)atomic_compare_exchange_strong_explicit(
-			&record->state, &reserved, MDG__SKIP | place << 8, memory_order_release,
-			memory_order_relaxed);
-		at += span;
-	}
-}
-
-/* ---- one message ---------------------------------------------------------------------- */
-
-static inline int may_talk(const struct mdg_channel *channel, size_t size)
-{
-	int rc = mdg__usable(channel, MDG_TALKER);
-	if (rc < 0)
-		return rc;
-	if (__builtin_expect(size > channel->capacity, 0))
-		return -EMSGSIZE;
-	if (__builtin_expect(channel->kind == MDG_CALL, 0))
-		return -EPERM;
-	return channel->reserved.count != 0 ? -EBUSY : 0;
-}
-
-static inline void fill(struct mdg_channel *channel, const struct mdg__request *request,
-                        const void *data, size_t size)
-{
-	unsigned char *message = mdg__message_of(mdg__record(channel, channel->at[0]));
-	if (request != NULL) {
-		memcpy(message, request, sizeof *request);
-		message += sizeof *request;
-	}
-	if (size != 0)
-		memcpy(message, data, size);
-}
-
-int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *request,
-                     const void *data, size_t size, uint64_t deadline)
-{
-	size_t whole = size + (request != NULL ? sizeof *request : 0);
-	channel->size[0] = (uint32_t)whole;
-	if (!is_alone(channel) && whole > COPIED_LOCKED) {
-		struct mdg_message message = { .size = whole };
-		int rc = reserve(channel, 1, deadline);
-		if (rc < 0)
-			return rc;
-		fill(channel, request, data, size);
-		return commit(channel, &message, 1);
-	}
-	int rc = place(channel, 1, deadline);
-	if (__builtin_expect(rc < 0, 0))
-		return rc;
-	fill(channel, request, data, size);
-	send_placed(channel, 1);
-	return 0;
-}
-
-/* The common case of what mdg__send_record does: a small message, room that is known, and no end of
- * the ring near. False: none of it was done. [talk] */
+/* The common case of mdg__send_record: a small message, room that is known, and no end of the ring
+ * near. False: this is another case, and nothing was done. [talk] */
 static inline bool show_straight(struct mdg_channel *channel, const void *data, size_t size)
 {
 	uint64_t at = channel->tail, span = mdg__span(size), offset = at - channel->base;
@@ -361,12 +22,13 @@ static inline bool show_straight(struct mdg_channel *channel, const void *data, 
 	mdg__copy_small(mdg__message_of(record), data, size);
 	atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
 	mdg__note64(&record->sequence, channel->sequence);
-	if (channel->kind == MDG_TOPIC)
-		mdg__topic_mark(channel, at);
+	if (channel->way == MDG__TO_EACH)
+		mdg__mark(channel, at);
 	mdg__tell_pollers(channel, 1);
 	mdg__record_show(record, MDG__READY, channel->place);
-	/* Afterwards: these lines are in the listener's processor, and to wait for them is not needed
-	 * before the next message is shown. What is clear already is enough for this one. */
+	/* Clears ahead afterwards. These lines are in the listener's processor, and need not be
+	 * waited for before the next message is shown. What is clear already is enough for this
+	 * one. */
 	atomic_store_explicit(&clear->state, MDG__EMPTY, memory_order_relaxed);
 	if (span > MDG__LINE) /* the one line more that a small message takes */
 		atomic_store_explicit(&clear[MDG__LINE / MDG__RECORD_HEAD].state, MDG__EMPTY,
@@ -377,73 +39,30 @@ static inline bool show_straight(struct mdg_channel *channel, const void *data, 
 
 static inline bool send_straight(struct mdg_channel *channel, const void *data, size_t size)
 {
-	if (!is_alone(channel)) {
+	if (!mdg__is_alone(channel)) {
 		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
 			return false;
 		mdg__tail_load(channel);
 	}
 	bool shown = channel->tail - channel->base < channel->ring_size &&
 	             show_straight(channel, data, size);
-	talk_end(channel);
+	mdg__talk_end(channel);
 	if (shown)
-		sent(channel, 1);
+		mdg__sent(channel, 1);
 	return shown;
 }
 
 int mdg_channel_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
 {
-	if (__builtin_expect(channel->kind == MDG_CALL, 0))
-		return mdg__call_send(channel, data, size, deadline);
-	int rc = may_talk(channel, size);
+	if (__builtin_expect(channel->door != NULL, 0))
+		return channel->door->send(channel, data, size, deadline);
+	int rc = mdg__may_talk(channel, size);
 	if (rc < 0 || (size <= MDG__SMALL && send_straight(channel, data, size)))
 		return rc;
 	return mdg__send_record(channel, NULL, data, size, deadline);
 }
 
-int mdg__reserve_record(struct mdg_channel *channel, size_t size, void **ret_data,
-                        uint64_t deadline)
-{
-	channel->size[0] = (uint32_t)size;
-	int rc = reserve(channel, 1, deadline);
-	if (rc < 0)
-		return rc;
-	*ret_data = mdg__message_of(mdg__record(channel, channel->at[0]));
-	return 0;
-}
-
-int mdg_channel_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline)
-{
-	if (channel->kind == MDG_CALL)
-		return mdg__call_reserve(channel, size, ret_data, deadline);
-	int rc = may_talk(channel, size);
-	return rc < 0 ? rc : mdg__reserve_record(channel, size, ret_data, deadline);
-}
-
-int mdg__commit_record(struct mdg_channel *channel, size_t size)
-{
-	struct mdg_message message = { .size = size };
-	if (channel->reserved.count != 1 || size > channel->size[0])
-		return -EINVAL;
-	return commit(channel, &message, 1);
-}
-
-int mdg_channel_commit(mdg_channel *channel, size_t size)
-{
-	if (channel->kind == MDG_CALL)
-		return mdg__call_commit(channel, size);
-	int rc = mdg__usable(channel, MDG_TALKER);
-	return rc < 0 ? rc : mdg__commit_record(channel, size);
-}
-
-int mdg_channel_cancel(mdg_channel *channel)
-{
-	if (channel->kind == MDG_CALL)
-		return mdg__call_cancel(channel);
-	int rc = mdg__usable(channel, MDG_TALKER);
-	return rc < 0 ? rc : mdg__cancel_all(channel);
-}
-
-/* ---- many ------------------------------------------------------------------------------- */
+/* ---- many ---------------------------------------------------------------------------------- */
 
 /* Their sizes, or why not. A stream of small ones is the common case. */
 static int take_sizes(struct mdg_channel *channel, const struct mdg_message *messages,
@@ -459,55 +78,23 @@ static int take_sizes(struct mdg_channel *channel, const struct mdg_message *mes
 	return (int)count;
 }
 
-static void copy_in(struct mdg_channel *channel, const struct mdg_message *messages, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (messages[i].size != 0)
-			memcpy(mdg__message_of(mdg__record(channel, channel->at[i])),
-			       messages[i].data, messages[i].size);
-}
-
-/* Few bytes are copied with the lock held, as one small message is. */
-static bool are_small(const struct mdg_channel *channel, unsigned count)
-{
-	uint64_t bytes = 0;
-	for (unsigned i = 0; i < count; i++)
-		bytes += channel->size[i];
-	return bytes <= (uint64_t)COPIED_LOCKED * 4;
-}
-
 int mdg_channel_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
                           uint64_t deadline)
 {
-	int rc = may_talk(channel, 0);
+	int rc = mdg__may_talk(channel, 0);
 	if (rc == 0)
 		rc = take_sizes(channel, messages, count);
-	if (rc < 0)
-		return rc;
-	if (!is_alone(channel) && !are_small(channel, (unsigned)rc)) {
-		rc = reserve(channel, (unsigned)rc, deadline);
-		if (rc < 0)
-			return rc;
-		copy_in(channel, messages, (unsigned)rc);
-		(void)commit(channel, messages, (unsigned)rc);
-		return rc;
-	}
-	rc = place(channel, (unsigned)rc, deadline);
-	if (rc < 0)
-		return rc;
-	copy_in(channel, messages, (unsigned)rc);
-	send_placed(channel, (unsigned)rc);
-	return rc;
+	return rc < 0 ? rc : mdg__send_records(channel, messages, (unsigned)rc, deadline);
 }
 
 int mdg_channel_reserve_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
                              uint64_t deadline)
 {
-	int rc = may_talk(channel, 0);
+	int rc = mdg__may_talk(channel, 0);
 	if (rc == 0)
 		rc = take_sizes(channel, messages, count);
 	if (rc > 0)
-		rc = reserve(channel, (unsigned)rc, deadline);
+		rc = mdg__reserve_records(channel, (unsigned)rc, deadline);
 	for (int i = 0; i < rc; i++)
 		messages[i].data = mdg__message_of(mdg__record(channel, channel->at[i]));
 	return rc;
@@ -519,12 +106,13 @@ int mdg_channel_commit_many(mdg_channel *channel, const struct mdg_message *mess
 	int rc = mdg__usable(channel, MDG_TALKER);
 	if (rc < 0)
 		return rc;
-	if (channel->kind == MDG_CALL)
+	if (channel->door != NULL)
 		return -EPERM;
 	if (channel->reserved.count == 0 || count > channel->reserved.count)
 		return -EINVAL;
 	for (unsigned i = 0; i < count; i++)
 		if (messages[i].size > channel->size[i])
 			return -EINVAL;
-	return count == 0 ? mdg__cancel_all(channel) : commit(channel, messages, count);
+	return count == 0 ? mdg__cancel_all(channel)
+	                  : mdg__commit_records(channel, messages, count);
 }

@@ -1,42 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * topic.c - the listeners of a topic, and what its talkers may overwrite.
+ * topic.c - the kind `topic`: each message goes to every listener.
  *
- * Messages are kept until their room is needed. `oldest` is the first that is kept; the talker
- * that needs room moves it, to the first record in a later part of the ring (`marks`), so that it
- * needs not walk over the records in between.
+ * Messages are kept until their room is needed. `oldest` is the first message that is kept. A
+ * talker that needs room moves `oldest` to the next mark (marks.c).
  *
- * FULL_WAIT: a listener's seat says its position, and `oldest` never goes beyond one.
+ * FULL_WAIT: a listener's seat says its position, and `oldest` never goes beyond one of these.
+ *
  * FULL_OVERWRITE: a seat says a position only while the listener holds something there. The
- * listener says so, then looks whether `oldest` is beyond; the talker moves `oldest`, then looks
- * whether a seat is before: with a full fence between, one of them sees the other. A listener
- * that sees it lets go and goes on at `oldest`; a talker that sees it does not write yet.
+ * listener says so, and then looks whether `oldest` is beyond. The talker moves `oldest`, and then
+ * looks whether a seat is before. Each has a full fence in between, so one of them sees the other.
+ * A listener that sees it lets go and goes on at `oldest`. A talker that sees it does not write
+ * yet.
  *
- * Listeners come with talk_lock held: `oldest` stands still.
+ * Listeners come with talk_lock held, so that `oldest` stands still.
  */
-#include "channel/internal.h"
+#include "channel/kind.h"
+#include "channel/peers.h"
+#include "channel/ring.h"
+#include "channel/wake.h"
 
-/* ---- talkers ---------------------------------------------------------------------- */
+enum { JOIN_NS = 1000000000 };
 
-void mdg__topic_mark(struct mdg_channel *channel, uint64_t position)
-{
-	uint64_t offset = mdg__offset(channel, position);
-	mdg__c64 *mark = &channel->head->marks[(offset >> channel->part_shift) % MDG__MARKS];
-	uint64_t first = mdg__relaxed64(mark);
-	/* The first one of this lap. Marks are odd: 0 is none, also in the first lap. */
-	if ((first & 1) == 0 || first < position - offset || first > (position | 1))
-		mdg__note64(mark, position | 1);
-}
+/* ---- talkers ------------------------------------------------------------------------------- */
 
-void mdg__topic_unmark(struct mdg_channel *channel, uint64_t tail)
-{
-	for (int i = 0; i < MDG__MARKS; i++)
-		if (mdg__relaxed64(&channel->head->marks[i]) > (tail | 1))
-			mdg__note64(&channel->head->marks[i], 0);
-}
-
-/* The least that a seat says, or NOWHERE. A talker's is what it has reserved: while that is being
- * written, `oldest` stays before it. */
+/* The least position that a seat says, or NOWHERE. A talker's seat says what it has reserved. While
+ * the talker writes there, `oldest` stays before it. */
 static uint64_t least_needed(struct mdg_channel *channel)
 {
 	uint64_t least = MDG__NOWHERE;
@@ -50,25 +39,13 @@ static uint64_t least_needed(struct mdg_channel *channel)
 	return least == MDG__NOWHERE ? least : least & ~(uint64_t)(MDG__LINE - 1);
 }
 
-/* Where to move `oldest`, which is to be `needed` at least. */
-static uint64_t later_mark(struct mdg_channel *channel, uint64_t needed)
-{
-	uint64_t best = channel->tail;
-	for (int i = 0; i < MDG__MARKS; i++) {
-		uint64_t mark = mdg__relaxed64(&channel->head->marks[i]);
-		if ((mark & 1) != 0 && mark >= needed && mark < best)
-			best = mark & ~(uint64_t)(MDG__LINE - 1);
-	}
-	return best;
-}
-
-uint64_t mdg__topic_limit(struct mdg_channel *channel, uint64_t need)
+static uint64_t topic_needed(struct mdg_channel *channel, uint64_t need)
 {
 	mdg__c64 *field = &channel->head->oldest;
 	uint64_t needed = need > channel->ring_size ? need - channel->ring_size : 0;
 	uint64_t oldest = mdg__position(field), least = least_needed(channel);
 	if (oldest < needed) {
-		uint64_t to = later_mark(channel, needed);
+		uint64_t to = mdg__mark_after(channel, needed);
 		if (to > least)
 			to = least >= needed ? least : oldest;
 		if (to > oldest) {
@@ -81,7 +58,7 @@ uint64_t mdg__topic_limit(struct mdg_channel *channel, uint64_t need)
 	return least < oldest ? least : oldest;
 }
 
-/* ---- coming -------------------------------------------------------------------------- */
+/* ---- coming -------------------------------------------------------------------------------- */
 
 /* The last message that is kept, or the tail. */
 static uint64_t find_last(struct mdg_channel *channel, uint64_t at)
@@ -99,7 +76,8 @@ static uint64_t find_last(struct mdg_channel *channel, uint64_t at)
 	return last;
 }
 
-void mdg__topic_join(struct mdg_channel *channel, uint32_t from)
+/* Decides where a listener begins. [talk] */
+static void begin(struct mdg_channel *channel, uint32_t from)
 {
 	uint64_t oldest = mdg__position(&channel->head->oldest);
 	mdg__tail_load(channel);
@@ -122,9 +100,24 @@ void mdg__topic_join(struct mdg_channel *channel, uint32_t from)
 	                      memory_order_seq_cst);
 }
 
-/* ---- listening ------------------------------------------------------------------------ */
+static int topic_join(struct mdg_channel *channel, uint32_t from)
+{
+	if (channel->role != MDG_LISTENER) {
+		mdg__seat_show(channel);
+		return 0;
+	}
+	int rc = mdg__talk_lock(channel, mdg_deadline(JOIN_NS));
+	if (rc < 0)
+		return rc;
+	begin(channel, from);
+	mdg__seat_show(channel);
+	mdg__channel_unlock(&channel->head->talk_lock);
+	return 0;
+}
 
-/* Overtaken: goes on at the oldest that is kept. */
+/* ---- listening ----------------------------------------------------------------------------- */
+
+/* Whether the listener was overtaken. Then it goes on at the oldest message that is kept. */
 static bool is_overtaken(struct mdg_channel *channel)
 {
 	uint64_t oldest = mdg__position(&channel->head->oldest);
@@ -143,21 +136,22 @@ static void protect(struct mdg_channel *channel)
 	} while (is_overtaken(channel));
 }
 
-void mdg__topic_let_go(struct mdg_channel *channel)
+/* What was taken is not needed after all. */
+static void let_go(struct mdg_channel *channel)
 {
 	uint64_t from = channel->full == MDG_FULL_OVERWRITE ? MDG__NOWHERE : channel->next;
-	/* Release: what was read was read before. */
+	/* Release: all reads of the messages come before. */
 	atomic_store_explicit(&channel->seat->from, from, memory_order_release);
 }
 
 static bool next_is_there(struct mdg_channel *channel, uint64_t at)
 {
 	bool there = !mdg__is_waiting(mdg__record_state(mdg__record(channel, at)));
-	/* Else it may have been written over. */
+	/* Otherwise it may have been written over. */
 	return there || mdg__position(&channel->head->oldest) > at;
 }
 
-bool mdg__topic_has(struct mdg_channel *channel)
+static bool topic_has(struct mdg_channel *channel)
 {
 	return next_is_there(channel,
 	                     channel->held.count != 0 ? channel->held.upto : channel->next);
@@ -169,7 +163,7 @@ static uint64_t missed_before(const struct mdg_channel *channel, uint64_t sequen
 	return known && sequence > channel->expected ? sequence - channel->expected : 0;
 }
 
-int mdg__topic_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
+static int topic_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count)
 {
 	bool overwrite = channel->full == MDG_FULL_OVERWRITE;
 	if (overwrite) {
@@ -186,10 +180,10 @@ int mdg__topic_take(struct mdg_channel *channel, struct mdg_message *messages, u
 	}
 	if (upto != channel->next) { /* nothing but skipped records */
 		channel->next = upto;
-		mdg__topic_let_go(channel);
+		let_go(channel);
 		mdg__made_room(channel, upto);
 	} else if (overwrite) {
-		mdg__topic_let_go(channel);
+		let_go(channel);
 	}
 	return rc;
 }
@@ -197,9 +191,9 @@ int mdg__topic_take(struct mdg_channel *channel, struct mdg_message *messages, u
 void mdg__topic_release(struct mdg_channel *channel)
 {
 	channel->next = channel->held.upto;
-	mdg__topic_let_go(channel);
-	/* A talker that overwrites waits for nothing but what is held. No fence for it: one that is
-	 * just going to sleep may be missed here, and then looks up by itself. */
+	let_go(channel);
+	/* A talker that overwrites waits only for what is held. There is no fence for it: this may
+	 * miss a talker that is just going to sleep, which then looks up by itself. */
 	if (channel->full == MDG_FULL_OVERWRITE && mdg__relaxed32(&channel->head->full_waits) != 0)
 		mdg__wake_talkers(channel);
 	channel->expected = channel->held.sequence;
@@ -209,3 +203,22 @@ void mdg__topic_release(struct mdg_channel *channel)
 		mdg__note64(&channel->seat->missed, channel->missed);
 	}
 }
+
+static void topic_gave_less(struct mdg_channel *channel)
+{
+	if (channel->held.count == 0)
+		let_go(channel);
+}
+
+const struct mdg__channel_kind mdg__kind_topic = {
+	.number = MDG_TOPIC,
+	.way = MDG__TO_EACH,
+	.may_overwrite = true,
+	.polls = MDG_LISTENER,
+	.join = topic_join,
+	.needed = topic_needed,
+	.take = topic_take,
+	.release = mdg__topic_release,
+	.gave_less = topic_gave_less,
+	.has = topic_has,
+};

@@ -14,7 +14,7 @@
  * with the word and the value; then the next child goes on behind it. Seed and rounds say which
  * values are tried.
  */
-#include "channel/internal.h"
+#include "channel/handle.h"
 
 #include "channel/handles.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bell.pml - sleep.c: LISTENERS that sleep until there is a message, TALKERS that send up to M messages
+ * bell.pml - sleep.c and wake.c: LISTENERS that sleep until there is a message, TALKERS that send up to M messages
  * each and wake them: mdg__alert_others, announce, doze, mdg__wait_end, mdg__wake_talkers. Of a
  * queue; with ALL of a stream or a topic, where each listener is to see each message; with ROOM
  * there is room for so many messages, and talkers sleep until there is more.

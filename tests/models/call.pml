@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * call.pml - call.c: a caller's seat with its box, and two servers: new_call, await, abandon, await_reply,
- * await_nothing, mdg__call_drop; accept_request, reply_begin, reply_end, reply_cancel, refuse,
- * mdg__call_tell; what seats.c does for the dead.
+ * call.pml - box.c, caller.c, server.c: a caller's seat with its box, and two servers: new_call, await,
+ * abandon, await_reply, await_nothing, mdg__box_drop; accept_request, reply_begin, mdg__server_commit,
+ * mdg__server_cancel, mdg__server_release, mdg__box_tell; what seats.c does for the dead.
  *
  * CALLS requests in all, of one caller at a time. It asks, and waits for the reply, or asks something
  * else before. It is killed at any step, and another one takes the seat when it is free. The
@@ -76,7 +76,7 @@ ask:	atomic {
 	:: goto abandon
 	:: skip
 	fi;
-	/* await_reply; mdg__call_has */
+	/* await_reply; mdg__caller_has */
 #ifdef BUG_TWICE
 	NUMBER(box) == number && STATE(box) != WAITING;
 	atomic { STATE(box) != WRITING -> MAY_DIE; state = STATE(box) }
@@ -166,7 +166,7 @@ end_rest:
 	:: atomic { TELLS(1) -> who = 1 }
 	fi;
 	if
-	:: who == 2 -> /* mdg__call_drop */
+	:: who == 2 -> /* mdg__box_drop */
 drop:		atomic {
 			MAY_DIE; seen = box;
 #ifndef BUG_DROP
@@ -180,7 +180,7 @@ drop:		atomic {
 		}
 		atomic { MAY_DIE; if :: box == seen -> box = BOX(NUMBER(seen) + 1, IDLE) :: else -> goto drop fi }
 		atomic { MAY_DIE; seat_free = 1 }
-	:: who < 2 -> /* mdg__call_tell */
+	:: who < 2 -> /* mdg__box_tell */
 		atomic { MAY_DIE; it = held[who] }
 		if
 		:: atomic { it != NOTHING -> MAY_DIE; if :: IS_THERE(it) -> skip :: else -> goto told fi }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.pml - the listeners of a queue: queue.c (mdg__queue_take, adopt, take_next, take_kept,
- * mdg__queue_release, mdg__queue_orphan, mdg__queue_inherit, mdg__queue_repair), the room that a talker
- * computes beside them without a lock (queue_needed of room.c), and what seats.c does for the dead
+ * queue.pml - the listeners of a queue: hold.c (mdg__hold_take, adopt, take_next, take_kept,
+ * mdg__hold_release, mdg__hold_orphan, mdg__hold_inherit, mdg__hold_repair), the room that a talker
+ * computes beside them without a lock (mdg__hold_needed), and what seats.c does for the dead
  * and for those that come (bury, mdg__seat_take, inherit). Talkers among each other: talk.pml.
  *
  * A talker sends M messages of one line each, in a ring of RING lines, one of them clear ahead. SEATS
@@ -58,7 +58,7 @@ inline shrink(orphan, less)
 	fi
 }
 
-/* Takes the lock, and sets right what a dead owner has begun: mdg__queue_repair. */
+/* Takes the lock, and sets right what a dead owner has begun: mdg__hold_repair. */
 inline lock()
 {
 	atomic {

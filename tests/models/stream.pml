@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream.pml - the talker and the listener of a stream: talk.c (lay_out, show_records, show_at_tail,
- * commit, mdg__cancel_all), room.c (mdg__clear_ahead, mdg__tail_store, mdg__tail_repair), listen.c
- * (mdg__find_ready, stream_take, stream_release, give_less), stream_join of open.c.
+ * stream.pml - the talker and the listener of a stream: reserve.c (lay_out, show_records,
+ * show_at_tail, mdg__commit_records, mdg__cancel_all), tail.c (mdg__tail_store, mdg__tail_repair), records.c
+ * (mdg__clear_ahead, mdg__find_ready), stream.c (stream_join, stream_take, stream_release), listen.c (give_less).
  *
  * The talker sends up to M messages: one, or two at once, each of one line or two, copied or
  * reserved, with what is reserved shown in part or cancelled. It is killed at any store, and the next

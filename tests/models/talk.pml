@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk.pml - the talkers of a queue (and callers) among each other: talk.c (lay_out, reserve_shown, commit,
- * mdg__cancel_all with take_back, show_at_tail, mdg__skip_reserved), room.c (mdg__tail_repair,
- * mdg__clear_ahead, queue_needed), mdg__talk_lock, and clear_talker of seats.c.
+ * talk.pml - the talkers of a queue (and callers) among each other: reserve.c (lay_out, reserve_shown,
+ * mdg__commit_records, mdg__cancel_all with take_back, show_at_tail), records.c (mdg__skip_reserved,
+ * mdg__clear_ahead), mdg__tail_repair, mdg__hold_needed, mdg__talk_lock, and clear_talker of seats.c.
  *
  * Two talkers make up to TRIES attempts in all: to send a message of one line or two with the lock held; or
  * to reserve it, and show it, or one line of it, or cancel. They are killed at any store, DEATHS in all;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * topic.pml - topic.c (mdg__topic_limit, mdg__topic_join, mdg__topic_take, protect, mdg__topic_release)
- * with what talk.c, room.c and seats.c do around it: messages sent with talk_lock held, reservations,
+ * topic.pml - topic.c (topic_needed, topic_join, topic_take, protect, mdg__topic_release)
+ * with what reserve.c, tail.c and seats.c do around it: messages sent with talk_lock held, reservations,
  * mdg__tail_repair, and who buries the dead. FULL_WAIT, or with OVERWRITE the other policy.
  *
  * TALKERS talkers make up to TRIES attempts in all, to send a message; the first one also to reserve it,
@@ -108,7 +108,7 @@ again:	lock();
 	:: atomic { t + 2 <= limit -> goto place }
 	:: t + 2 > limit
 	fi;
-	/* mdg__topic_limit */
+	/* topic_needed */
 	least_needed();
 	atomic {
 		goal = t + 2 - RING;
@@ -116,7 +116,7 @@ again:	lock();
 		:: oldest >= goal -> goal = 0; goto bound
 		:: else
 		fi;
-		do :: goal < t -> goal++ :: break od; /* later_mark */
+		do :: goal < t -> goal++ :: break od; /* mdg__mark_after */
 		if
 		:: goal > least -> goal = (least >= t + 2 - RING -> least : 0)
 		:: else

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * peers.h - living with others in a channel: its locks, its seats, and waiting for others.
+ */
+#ifndef MADANG_CHANNEL_PEERS_H
+#define MADANG_CHANNEL_PEERS_H
+
+#include "channel/handle.h"
+#include "segment/sign.h"
+
+/* ---- lock.c --------------------------------------------------------------------------- */
+
+static inline void mdg__channel_unlock(mdg__c32 *lock)
+{
+	/* Release: pairs with the acquire of the next owner. */
+	atomic_store_explicit(lock, 0, memory_order_release);
+}
+/* If the owner has died, what it had begun is set right. 0, -ETIMEDOUT, -EAGAIN. */
+int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline);
+int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline);
+int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline);
+/* Takes it if nobody has it. */
+bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock);
+
+/* ---- seats.c ---------------------------------------------------------------------------- */
+
+/* The signature in a seat. */
+static inline struct mdg__signature mdg__seat_signature(const struct mdg__seat *seat)
+{
+	return (struct mdg__signature){ mdg__relaxed32(&seat->slot1),
+		                        mdg__relaxed32(&seat->generation) };
+}
+/* Looks for the dead, and whether the channel was removed: 0, -EIDRM, -ESTALE. The caller holds no
+ * lock. */
+int mdg__look_after(struct mdg_channel *channel);
+/* Finds a seat for the handle: 0, -EBUSY, -EUSERS. [seat lock] */
+int mdg__seat_take(struct mdg_channel *channel);
+/* From here on others see that somebody is in the seat. [seat lock] */
+void mdg__seat_show(struct mdg_channel *channel);
+void mdg__seat_leave(struct mdg_channel *channel);
+/* Tells those who wait for events. [seat lock] */
+void mdg__seat_event(struct mdg_channel *channel, enum mdg_peer_change change, uint32_t place,
+                     const struct mdg__seat *seat);
+
+/* ---- sleep.c ------------------------------------------------------------------------------ */
+
+enum { MDG__SPIN_MOST_NS = 40000 };
+#ifndef MDG__SLICE_NS                    /* long in a test that wants to know who wakes whom */
+#define MDG__SLICE_NS UINT64_C(25000000) /* between two looks for the dead */
+#endif
+enum mdg__wait_for { MDG__FOR_MESSAGE, MDG__FOR_ROOM, MDG__FOR_REPLY };
+struct mdg__waiting {
+	enum mdg__wait_for what;
+	uint32_t step; /* 0: not begun */
+	uint32_t seen; /* the futex, as it was before `alert` said that somebody sleeps */
+	uint64_t deadline, began, look_at;
+	mdg__c32 *watch; /* spins while this is `watched`; NULL: nothing to watch */
+	uint32_t watched;
+};
+static inline struct mdg__waiting mdg__wait_init(enum mdg__wait_for what, uint64_t deadline)
+{
+	return (struct mdg__waiting){ .what = what, .deadline = deadline };
+}
+/* Called each time when there was nothing: 0: look again; -EAGAIN, -ETIMEDOUT, -EINTR, -EIDRM. */
+int mdg__wait_more(struct mdg_channel *channel, struct mdg__waiting *waiting);
+/* Called after the last look. `got`: there was something, or the caller was refused. */
+void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bool got);
+
+/* ---- poll.c ------------------------------------------------------------------------------- */
+
+/* After this handle has received something or nothing: makes its pipe say whether there is more. */
+void mdg__pipe_settle(struct mdg_channel *channel);
+static inline void mdg__settle(struct mdg_channel *channel)
+{
+	if (__builtin_expect(channel->pipe >= 0, 0))
+		mdg__pipe_settle(channel);
+}
+void mdg__pipe_close(struct mdg_channel *channel);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ring.h - the ring of a channel: records, the tail, and the marks of a topic.
+ *
+ * [talk], [take], [seat lock] after a function: the caller holds that lock, or is the one who needs
+ * no lock for it (layout.h).
+ */
+#ifndef MADANG_CHANNEL_RING_H
+#define MADANG_CHANNEL_RING_H
+
+#include "channel/handle.h"
+
+/* ---- records.c ------------------------------------------------------------------------ */
+
+/* How many bytes of the ring a record takes. */
+static inline uint64_t mdg__span(uint64_t size)
+{
+	return (MDG__RECORD_HEAD + size + MDG__LINE - 1) & ~(uint64_t)(MDG__LINE - 1);
+}
+
+/* Where a position, a multiple of 64, lies in the ring. */
+static inline uint64_t mdg__offset(struct mdg_channel *channel, uint64_t position)
+{
+	uint64_t offset = position - channel->base;
+	if (__builtin_expect(offset >= channel->ring_size, 0)) {
+		offset = position % channel->ring_size;
+		channel->base = position - offset;
+	}
+	return offset;
+}
+
+static inline struct mdg__record *mdg__record(struct mdg_channel *channel, uint64_t position)
+{
+	return (struct mdg__record *)(void *)(channel->ring + mdg__offset(channel, position));
+}
+
+static inline unsigned char *mdg__message_of(struct mdg__record *record)
+{
+	return (unsigned char *)record + MDG__RECORD_HEAD;
+}
+
+static inline uint32_t mdg__record_state(const struct mdg__record *record)
+{
+	/* Acquire: pairs with the release in mdg__record_show. */
+	return atomic_load_explicit(&record->state, memory_order_acquire);
+}
+
+/* From here on others may read what is in the record. */
+static inline void mdg__record_show(struct mdg__record *record, uint32_t state, uint32_t place)
+{
+	atomic_store_explicit(&record->state, state | place << 8, memory_order_release);
+}
+
+/* Whether a reader has to wait for the record in this state. */
+static inline bool mdg__is_waiting(uint32_t state)
+{
+	return (state & 0xff) <= MDG__RESERVED;
+}
+
+/* Finds the next READY record at or after *position, and moves *position to it: 1. Stops at `end`.
+ * 0: there is none yet. MDG_BROKEN. */
+int mdg__find_ready(struct mdg_channel *channel, uint64_t *position, uint64_t end,
+                    struct mdg__record **ret_record, uint32_t *ret_size);
+/* Describes the message in a record. `missed` and `flags` are 0: they depend on the kind. */
+void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message *ret);
+/* Describes up to `count` messages between two positions: how many, or why none. Messages before
+ * `handed` were given to a listener before. Sets held.from, and held.upto to where it stopped. */
+int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
+                uint64_t from, uint64_t end, uint64_t handed);
+/* Makes the records that a dead talker has reserved SKIP. [talk] */
+void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uint32_t place);
+/* Makes each 64 bytes in [from, to) begin with EMPTY. [talk] */
+void mdg__clear_lines(struct mdg_channel *channel, uint64_t from, uint64_t to);
+/* The same for what is ahead of the tail when the tail goes from `tail` to `to`. [talk] */
+static inline void mdg__clear_ahead(struct mdg_channel *channel, uint64_t tail, uint64_t to)
+{
+	uint64_t from = tail + channel->ahead;
+	mdg__clear_lines(channel, from < to ? to : from, to + channel->ahead);
+}
+
+/* ---- small messages --------------------------------------------------------------------- */
+
+/* The record of a small message takes two lines at most. */
+enum { MDG__SMALL = 2 * MDG__LINE - MDG__RECORD_HEAD };
+/* Behind a small message that was shown there is still a clear line (show_straight in talk.c). */
+_Static_assert(MDG__AHEAD_LEAST > MDG__SMALL + MDG__RECORD_HEAD, "");
+/* Copies the bytes without a call, as two copies of one size which overlap. */
+static inline void mdg__copy_small(void *to, const void *from, size_t size)
+{
+	unsigned char *out = to;
+	const unsigned char *in = from;
+	if (size >= 64) {
+		memcpy(out, in, 64);
+		memcpy(out + size - 48, in + size - 48, 48);
+	} else if (size >= 32) {
+		memcpy(out, in, 32);
+		memcpy(out + size - 32, in + size - 32, 32);
+	} else if (size >= 8) {
+		memcpy(out, in, 8);
+		memcpy(out + size - 8, in + size - 8, 8);
+		if (size > 16) {
+			memcpy(out + 8, in + 8, 8);
+			memcpy(out + size - 16, in + size - 16, 8);
+		}
+	} else {
+		for (size_t i = 0; i < size; i++)
+			out[i] = in[i];
+	}
+}
+
+/* ---- marks.c ------------------------------------------------------------------------------ */
+
+/* A message will begin at this position. [talk] */
+void mdg__mark(struct mdg_channel *channel, uint64_t position);
+/* No message begins beyond the tail after all. [talk] */
+void mdg__unmark(struct mdg_channel *channel, uint64_t tail);
+/* The first mark at or after this position, or the tail. [talk] */
+uint64_t mdg__mark_after(struct mdg_channel *channel, uint64_t position);
+
+/* ---- tail.c ------------------------------------------------------------------------------- */
+
+/* Reads tail and sequence. [talk] */
+void mdg__tail_load(struct mdg_channel *channel);
+void mdg__tail_store(struct mdg_channel *channel, uint64_t tail, uint64_t sequence);
+/* Sets right what a talker had begun that died with talk_lock, or in a stream. [talk] */
+void mdg__tail_repair(struct mdg_channel *channel);
+
+#endif
