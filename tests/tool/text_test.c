@@ -5,9 +5,9 @@
  */
 #include <inttypes.h>
 
-#include "json.h"
+#include "base/json.h"
 #include "support/check.h"
-#include "tool.h"
+#include "base/tool.h"
 
 static bool size_is(const char *text, uint64_t wanted)
 {

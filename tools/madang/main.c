@@ -6,7 +6,7 @@
  * caller left closed are filled first, so that neither a registry nor a data file can come to lie
  * on descriptor 1 and have a table written into it.
  */
-#include "tool.h"
+#include "base/tool.h"
 
 #include <fcntl.h>
 #include <stdio.h>
