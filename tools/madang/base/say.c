@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * say.c - how madang talks: errors, usage errors, help, and the check that output arrived.
+ * say.c - how madang talks: errors, usage errors, and the check that output arrived.
  *
  * Nothing here ends the process: each function returns the exit code where there is one to return.
  */
@@ -95,12 +95,6 @@ int usage_name(const char *name)
 	if (length > 0 && length <= MDG_NAME_MAX)
 		return TOOL_OK;
 	return usage_error("a name has 1 to %u bytes, this one %zu", MDG_NAME_MAX, length);
-}
-
-int print_help(const char *text)
-{
-	fputs(text, stdout);
-	return TOOL_OK;
 }
 
 void output_begin(void)

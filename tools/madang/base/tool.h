@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tool.h - what the subcommands of madang share.
+ * tool.h - what the commands of madang share.
  *
- * Each subcommand is one file with one function `int NAME_main(int, char **)` that returns the
- * exit code; main.c finds it by name. Output goes to stdout through stdio and is checked once, at
- * the end, by output_finish. Everything a person must act on goes to stderr, says what went wrong,
- * on what, and what to do.
+ * A command is one file (command.h). It prints its output to stdout through stdio, and
+ * output_finish checks once, at the end, that all of it arrived. What a person must act on goes to
+ * stderr. It says what went wrong, on what, and what to do.
  */
 #ifndef MADANG_TOOL_H
 #define MADANG_TOOL_H
@@ -28,21 +27,6 @@ enum tool_exit {
 	TOOL_NOT_FOUND = 127
 };
 
-/* ---- the subcommands -------------------------------------------------- */
-
-int run_main(int argc, char **argv);
-int init_main(int argc, char **argv);
-int ls_main(int argc, char **argv);
-int rm_main(int argc, char **argv);
-int mk_main(int argc, char **argv);
-int doctor_main(int argc, char **argv);
-int locks_main(int argc, char **argv);
-int listen_main(int argc, char **argv);
-int talk_main(int argc, char **argv);
-int call_main(int argc, char **argv);
-int serve_main(int argc, char **argv);
-int channels_main(int argc, char **argv);
-
 /* ---- say.c: talking to the person ------------------------------------- */
 
 /* The subcommand that messages speak for; NULL before one is known. */
@@ -61,7 +45,6 @@ int usage_name(const char *name);
 void output_begin(void);
 /* Flushes and closes stdout; a failed write turns success into TOOL_TROUBLE and is said. */
 int output_finish(int status);
-int print_help(const char *text);
 
 /* ---- parse.c: what a person types ------------------------------------- */
 

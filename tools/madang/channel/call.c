@@ -8,27 +8,19 @@
 #include "channel/channel_tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang call [OPTIONS] NAME [TEXT...]\n"
-	"Sends TEXT, or standard input when there is none, to who serves the channel (madang "
-	"serve),\n"
-	"and prints the reply.\n"
-	"\n"
-	"  -t, --timeout SEC    end with 124 when there was no reply for so long\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"The words of TEXT are joined by blanks; those that begin with '-' go behind '--'. The "
-	"reply\n"
-	"is printed as it is; on a terminal a line end is added where it has none.\n"
-	"Exit status: 0 there was a reply; 1 none: refused, or the server died; 2 usage; 124 "
-	"--timeout.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	VALUE('t', "timeout", "SEC", "end with 124 when there was no reply for so long"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 #define LOOK_NS 20000000
 
@@ -209,12 +201,12 @@ static int run(struct call *call)
 	return rc == 0 ? print_reply(&reply) : complain_call(call, rc);
 }
 
-int call_main(int argc, char **argv)
+static int call_main(const struct command *command, int argc, char **argv)
 {
 	static struct call call;
 	int status, rc;
 
-	if (!channel_parse(argc, argv, "tnh", help, &call.request, &status))
+	if (!channel_parse(command, argc, argv, &call.request, &status))
 		return status;
 	call.request.options.kind = MDG_CALL;
 	call.request.options.flags = MDG_CHANNEL_EXISTING;
@@ -231,3 +223,21 @@ int call_main(int argc, char **argv)
 	free(call.input.data);
 	return channel_end(status);
 }
+
+const struct command call_command = {
+	.name = "call",
+	.summary = "send a request to who serves a channel, and print the reply",
+	.synonyms = "request ask",
+	.usage = "call [OPTIONS] NAME [TEXT...]",
+	.about = "Sends TEXT, or standard input when there is none, to who serves the channel "
+		 "(madang serve),\n"
+		 "and prints the reply.\n",
+	.options = option_rows,
+	.notes = "The words of TEXT are joined by blanks; those that begin with '-' go behind "
+		 "'--'. The reply\n"
+		 "is printed as it is; on a terminal a line end is added where it has none.\n"
+		 "Exit status: 0 there was a reply; 1 none: refused, or the server died; 2 usage; "
+		 "124 --timeout.\n",
+	.operands = "channels",
+	.run = call_main,
+};

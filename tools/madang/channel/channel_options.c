@@ -1,26 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channel_options.c - the words of the command lines of listen, talk, call and serve.
+ * channel_options.c - reads the command lines of listen, talk, call and serve.
  *
- * All options are known here, by their letters, and each command says which it takes. --overwrite
- * and --from are about topics, so they ask for a topic where --kind does not say anything.
+ * An option means the same in each of these commands. Which of them a command takes is in its own
+ * table. --overwrite and --from are about topics: without --kind they ask for a topic.
  */
 #include "channel/channel_tool.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-static const struct option all_options[] = {
-	{ "whole", no_argument, NULL, 'w' },       { "records", no_argument, NULL, 'r' },
-	{ "kind", required_argument, NULL, 'k' },  { "capacity", required_argument, NULL, 'C' },
-	{ "peers", required_argument, NULL, 'P' }, { "overwrite", no_argument, NULL, 'O' },
-	{ "mode", required_argument, NULL, 'm' },  { "from", required_argument, NULL, 'f' },
-	{ "count", required_argument, NULL, 'c' }, { "timeout", required_argument, NULL, 't' },
-	{ "stats", no_argument, NULL, 's' },       { "namespace", required_argument, NULL, 'n' },
-	{ "help", no_argument, NULL, 'h' },
-};
-enum { OPTIONS = sizeof all_options / sizeof all_options[0] };
+#include "base/command.h"
 
 const char *channel_kind_name(uint32_t kind)
 {
@@ -36,27 +27,6 @@ const char *channel_kind_name(uint32_t kind)
 	default:
 		return "?";
 	}
-}
-
-/* The command's own options: for getopt_long, which wants the letters once more. */
-static void choose(const char *letters, struct option chosen[OPTIONS + 1],
-                   char words[2 * OPTIONS + 3])
-{
-	size_t count = 0, used = 0;
-
-	if (letters[0] == '+')
-		words[used++] = '+';
-	words[used++] = ':';
-	for (size_t i = 0; i < OPTIONS; i++) {
-		if (strchr(letters, all_options[i].val) == NULL)
-			continue;
-		chosen[count++] = all_options[i];
-		words[used++] = (char)all_options[i].val;
-		if (all_options[i].has_arg == required_argument)
-			words[used++] = ':';
-	}
-	memset(&chosen[count], 0, sizeof chosen[count]);
-	words[used] = '\0';
 }
 
 static int parse_kind(const char *text, uint32_t *ret_kind)
@@ -87,34 +57,35 @@ static int parse_from(const char *text, struct channel_request *request)
 }
 
 /* A number, or what is said of it. */
-static int parse_bounded(const char *option, uint64_t low, uint64_t high, uint64_t *ret_number)
+static int parse_bounded(const char *value, const char *option, uint64_t low, uint64_t high,
+                         uint64_t *ret_number)
 {
-	if (parse_number(optarg, low, high, ret_number))
+	if (parse_number(value, low, high, ret_number))
 		return TOOL_OK;
 	if (high == UINT64_MAX)
 		return usage_error("%s takes a number from %llu, not '%s'", option,
-		                   (unsigned long long)low, optarg);
+		                   (unsigned long long)low, value);
 	return usage_error("%s takes a number from %llu to %llu, not '%s'", option,
-	                   (unsigned long long)low, (unsigned long long)high, optarg);
+	                   (unsigned long long)low, (unsigned long long)high, value);
 }
 
-static int parse_capacity(struct channel_request *request)
+static int parse_capacity(const char *value, struct channel_request *request)
 {
 	uint64_t bytes;
 
-	if (!parse_size(optarg, &bytes) || bytes == 0 || bytes > MDG_CAPACITY_MAX)
+	if (!parse_size(value, &bytes) || bytes == 0 || bytes > MDG_CAPACITY_MAX)
 		return usage_error("--capacity takes 1 to %u bytes (or with K, M, G), not '%s'",
-		                   MDG_CAPACITY_MAX, optarg);
+		                   MDG_CAPACITY_MAX, value);
 	request->options.capacity = bytes;
 	return TOOL_OK;
 }
 
-static int parse_mode_option(struct channel_request *request)
+static int parse_mode_option(const char *value, struct channel_request *request)
 {
 	unsigned mode;
 
-	if (!parse_mode(optarg, &mode) || mode == 0)
-		return usage_error("'%s' is not a mode (octal, 0001 to 0777)", optarg);
+	if (!parse_mode(value, &mode) || mode == 0)
+		return usage_error("'%s' is not a mode (octal, 0001 to 0777)", value);
 	request->options.mode = mode;
 	return TOOL_OK;
 }
@@ -127,44 +98,46 @@ static int parse_format(struct channel_request *request, enum channel_format for
 	return TOOL_OK;
 }
 
-static int parse_option(int c, struct channel_request *request)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
+	struct channel_request *request = context;
 	uint64_t number;
 	int status = TOOL_OK;
 
-	switch (c) {
+	switch (option) {
 	case 'w':
 		return parse_format(request, CHANNEL_WHOLE);
 	case 'r':
 		return parse_format(request, CHANNEL_RECORDS);
 	case 'k':
-		return parse_kind(optarg, &request->options.kind);
-	case 'C':
-		return parse_capacity(request);
-	case 'P':
-		status = parse_bounded("--peers", 2, MDG_PEERS_MAX, &number);
+		return parse_kind(value, &request->options.kind);
+	case OPTION_CAPACITY:
+		return parse_capacity(value, request);
+	case OPTION_PEERS:
+		status = parse_bounded(value, "--peers", 2, MDG_PEERS_MAX, &number);
 		if (status == TOOL_OK)
 			request->options.peers = (uint32_t)number;
 		return status;
-	case 'O':
+	case OPTION_OVERWRITE:
 		request->options.full = MDG_FULL_OVERWRITE;
 		return TOOL_OK;
 	case 'm':
-		return parse_mode_option(request);
+		return parse_mode_option(value, request);
 	case 'f':
-		return parse_from(optarg, request);
+		return parse_from(value, request);
 	case 'c':
-		return parse_bounded("--count", 1, UINT64_MAX, &request->count);
+		return parse_bounded(value, "--count", 1, UINT64_MAX, &request->count);
 	case 't':
-		if (!parse_seconds(optarg, &request->timeout))
+		if (!parse_seconds(value, &request->timeout))
 			return usage_error("--timeout takes seconds, such as 5 or 0.2, not '%s'",
-			                   optarg);
+			                   value);
 		return TOOL_OK;
 	case 's':
 		request->stats = true;
 		return TOOL_OK;
 	default:
-		request->dir = optarg;
+		request->dir = value;
 		return TOOL_OK; /* 'n' */
 	}
 }
@@ -194,45 +167,21 @@ static int check_topic(struct channel_request *request)
 	return TOOL_OK;
 }
 
-/* The next options; TOOL_OK at the first word that is none. */
-static int parse_options(int argc, char **argv, const char *words, const struct option *chosen,
-                         struct channel_request *request, bool *ret_help)
-{
-	int c, status = TOOL_OK;
-
-	while (status == TOOL_OK && (c = getopt_long(argc, argv, words, chosen, NULL)) != -1) {
-		*ret_help = c == 'h';
-		if (*ret_help)
-			return TOOL_OK;
-		status = c == '?' || c == ':' ? usage_option(c, argv) : parse_option(c, request);
-	}
-	return status;
-}
-
-bool channel_parse(int argc, char **argv, const char *letters, const char *help,
+bool channel_parse(const struct command *command, int argc, char **argv,
                    struct channel_request *request, int *ret_status)
 {
-	struct option chosen[OPTIONS + 1];
-	char words[2 * OPTIONS + 3];
-	bool wants_help = false;
-	int status;
-
 	memset(request, 0, sizeof *request);
 	request->options.size = sizeof request->options;
 	request->count = UINT64_MAX;
 	request->timeout = MDG_FOREVER;
-	choose(letters, chosen, words);
-	status = parse_options(argc, argv, words, chosen, request, &wants_help);
-	if (status == TOOL_OK && !wants_help)
-		status = parse_name(argc, argv, request);
-	if (status == TOOL_OK && !wants_help && letters[0] == '+')
-		status = parse_options(argc, argv, words, chosen, request, &wants_help);
-	if (wants_help) {
-		*ret_status = print_help(help);
+	if (!options_parse(command, argc, argv, take, request, ret_status))
 		return false;
-	}
-	if (status == TOOL_OK)
-		status = check_topic(request);
-	*ret_status = status;
-	return status == TOOL_OK;
+	*ret_status = parse_name(argc, argv, request);
+	if (*ret_status != TOOL_OK)
+		return false;
+	/* Options also stand directly behind NAME, where options end at the first operand. */
+	if (command->stops && !options_parse(command, argc, argv, take, request, ret_status))
+		return false;
+	*ret_status = check_topic(request);
+	return *ret_status == TOOL_OK;
 }

@@ -7,6 +7,7 @@
 #ifndef MADANG_TOOL_CHANNEL_TOOL_H
 #define MADANG_TOOL_CHANNEL_TOOL_H
 
+#include "base/command.h"
 #include "base/tool.h"
 
 #include <sys/uio.h>
@@ -34,10 +35,13 @@ struct channel_request {
 	bool stats;
 };
 
-/* Reads the options whose letters are in `letters`, and NAME; optind is then behind it. After '+'
- * options stand directly before or behind NAME, and then comes a command with its own. Returns
- * whether to go on; if not, *ret_status is what to exit with. */
-bool channel_parse(int argc, char **argv, const char *letters, const char *help,
+/* The options of these commands that have no letter. */
+enum { OPTION_CAPACITY = OPTION_LONG, OPTION_PEERS, OPTION_OVERWRITE };
+
+/* Reads the command's options, and NAME; optind is then behind it. Where options end at the first
+ * operand, they may stand directly before or behind NAME; then comes a command with its own.
+ * Returns whether to go on; if not, *ret_status is what to exit with. */
+bool channel_parse(const struct command *command, int argc, char **argv,
                    struct channel_request *request, int *ret_status);
 const char *channel_kind_name(uint32_t kind);
 

@@ -9,31 +9,25 @@
 #include "channel/channels.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang channels [--peers] [--json] [--watch[=SECONDS]] [--namespace DIR] [NAME]\n"
-	"Shows the channels of a namespace, or one of them with its talkers and listeners.\n"
-	"\n"
-	"  -p, --peers          also list the talkers and listeners of all channels\n"
-	"  -j, --json           as JSON, with exact numbers; for programs\n"
-	"      --watch[=SEC]    again and again, every 2 seconds or as given; Ctrl-C ends it\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"Columns: NAME; KIND; CAPACITY; FILL: how much of the ring is in use; WAITING: messages "
-	"that\n"
-	"nobody has taken, of a topic: that are kept; TALKERS and LISTENERS, of calls the callers "
-	"and\n"
-	"servers; SENT: messages so far; RATE: messages per second at present; MISSED: by "
-	"listeners\n"
-	"that are there.\n"
-	"'madang rm --name NAME' removes a channel.\n";
+#include "base/command.h"
+
+enum { OPTION_WATCH = OPTION_LONG };
+
+static const struct option_row option_rows[] = {
+	FLAG('p', "peers", "also list the talkers and listeners of all channels"),
+	OPTION_JSON,
+	VALUE(OPTION_WATCH, "watch", "[=SEC]",
+	      "again and again, every 2 seconds or as given; Ctrl-C ends it"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 #define LOOK_NS   100000000u
 #define WATCH_NS  UINT64_C(2000000000)
@@ -275,42 +269,42 @@ static int show(struct channels_request *request)
 	return status;
 }
 
-static int parse_arguments(int argc, char **argv, struct channels_request *request, bool *ret_done)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "peers", no_argument, NULL, 'p' },
-		                                 { "json", no_argument, NULL, 'j' },
-		                                 { "watch", optional_argument, NULL, 'W' },
-		                                 { "namespace", required_argument, NULL, 'n' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
-	int c;
+	struct channels_request *request = context;
+
+	switch (option) {
+	case 'p':
+		request->peers = true;
+		break;
+	case 'j':
+		request->json = true;
+		break;
+	case OPTION_WATCH:
+		request->watch = true;
+		if (value != NULL &&
+		    (!parse_seconds(value, &request->interval) || request->interval == 0))
+			return usage_error("--watch takes seconds, such as 5 or 0.2, not '%s'",
+			                   value);
+		break;
+	case 'n':
+		request->dir = value;
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct channels_request *request, bool *ret_done)
+{
+	int status;
 
 	*ret_done = true;
-	while ((c = getopt_long(argc, argv, ":pjn:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'p':
-			request->peers = true;
-			break;
-		case 'j':
-			request->json = true;
-			break;
-		case 'W':
-			request->watch = true;
-			if (optarg != NULL &&
-			    (!parse_seconds(optarg, &request->interval) || request->interval == 0))
-				return usage_error(
-					"--watch takes seconds, such as 5 or 0.2, not '%s'",
-					optarg);
-			break;
-		case 'n':
-			request->dir = optarg;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
-	}
+	if (!options_parse(command, argc, argv, take, request, &status))
+		return status;
 	if (argc - optind > 1)
 		return usage_error("one channel at a time, or none for all");
 	if (optind < argc) {
@@ -323,11 +317,11 @@ static int parse_arguments(int argc, char **argv, struct channels_request *reque
 	return TOOL_OK;
 }
 
-int channels_main(int argc, char **argv)
+static int channels_main(const struct command *command, int argc, char **argv)
 {
 	struct channels_request request = { .interval = WATCH_NS };
 	bool done;
-	int status = parse_arguments(argc, argv, &request, &done);
+	int status = parse_arguments(command, argc, argv, &request, &done);
 
 	if (done)
 		return status;
@@ -336,3 +330,23 @@ int channels_main(int argc, char **argv)
 	mdg_namespace_close(request.ns);
 	return status;
 }
+
+const struct command channels_command = {
+	.name = "channels",
+	.summary = "show the channels, how full they are, and who is there",
+	.synonyms = "peers queues topics",
+	.usage = "channels [--peers] [--json] [--watch[=SECONDS]] [--namespace DIR] [NAME]",
+	.about = "Shows the channels of a namespace, or one of them with its talkers and "
+		 "listeners.\n",
+	.options = option_rows,
+	.notes = "Columns: NAME; KIND; CAPACITY; FILL: how much of the ring is in use; WAITING: "
+		 "messages that\n"
+		 "nobody has taken, of a topic: that are kept; TALKERS and LISTENERS, of calls the "
+		 "callers and\n"
+		 "servers; SENT: messages so far; RATE: messages per second at present; MISSED: by "
+		 "listeners\n"
+		 "that are there.\n"
+		 "'madang rm --name NAME' removes a channel.\n",
+	.operands = "channels",
+	.run = channels_main,
+};

@@ -14,39 +14,35 @@
 #include "channel/channel_tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang listen [OPTIONS] NAME\n"
-	"Writes the messages of a channel to standard output, a line each. The channel is made "
-	"when it\n"
-	"is not there.\n"
-	"\n"
-	"  -r, --records        4 bytes with the length, big endian, before each message, in place "
-	"of\n"
-	"                       a line end behind it\n"
-	"  -w, --whole          one message as it is; several with --count\n"
-	"  -c, --count N        end after N messages\n"
-	"  -t, --timeout SEC    end with 124 when none came for so long; 0: take what is there\n"
-	"  -f, --from WHERE     of a topic: next (default), oldest or last\n"
-	"  -s, --stats          at the end say how many, how fast, how many missed and "
-	"redelivered\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"How the channel is to be; otherwise as it is, or when it is made:\n"
-	"  -k, --kind KIND      stream (default), queue or topic\n"
-	"      --capacity SIZE  bytes of the largest message; default 64K\n"
-	"      --peers N        most talkers and listeners together; default 32\n"
-	"      --overwrite      a topic that drops its oldest messages when it is full\n"
-	"  -m, --mode MODE      permissions in octal; default 0600\n"
-	"\n"
-	"Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
-	"--timeout.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	FLAG('r', "records",
+	     "4 bytes with the length, big endian, before each message, in place of\n"
+	     "a line end behind it"),
+	FLAG('w', "whole", "one message as it is; several with --count"),
+	VALUE('c', "count", "N", "end after N messages"),
+	VALUE('t', "timeout", "SEC",
+	      "end with 124 when none came for so long; 0: take what is there"),
+	VALUE_OF('f', "from", "WHERE", "next oldest last",
+	         "of a topic: next (default), oldest or last"),
+	FLAG('s', "stats", "at the end say how many, how fast, how many missed and redelivered"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	HEADING("How the channel is to be; otherwise as it is, or when it is made:"),
+	VALUE_OF('k', "kind", "KIND", "stream queue topic", "stream (default), queue or topic"),
+	VALUE(OPTION_CAPACITY, "capacity", "SIZE", "bytes of the largest message; default 64K"),
+	VALUE(OPTION_PEERS, "peers", "N", "most talkers and listeners together; default 32"),
+	FLAG(OPTION_OVERWRITE, "overwrite",
+	     "a topic that drops its oldest messages when it is full"),
+	VALUE('m', "mode", "MODE", "permissions in octal; default 0600"),
+	OPTIONS_END,
+};
 
 enum { BATCH = 256, PARTS = 2 };
 
@@ -183,12 +179,12 @@ static int run(struct listen *listen)
 	return TOOL_OK;
 }
 
-int listen_main(int argc, char **argv)
+static int listen_main(const struct command *command, int argc, char **argv)
 {
 	static struct listen listen;
 	int status;
 
-	if (!channel_parse(argc, argv, "rwctfsnhkCPOm", help, &listen.request, &status))
+	if (!channel_parse(command, argc, argv, &listen.request, &status))
 		return status;
 	if (optind < argc)
 		return usage_error("one channel at a time; '%s' is too much", argv[optind]);
@@ -206,3 +202,18 @@ int listen_main(int argc, char **argv)
 	free(listen.copy);
 	return channel_end(status);
 }
+
+const struct command listen_command = {
+	.name = "listen",
+	.summary = "write the messages of a channel to standard output",
+	.synonyms = "receive recv subscribe sub",
+	.usage = "listen [OPTIONS] NAME",
+	.about = "Writes the messages of a channel to standard output, a line each. The channel is "
+		 "made when it\n"
+		 "is not there.\n",
+	.options = option_rows,
+	.notes = "Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
+		 "--timeout.\n",
+	.operands = "channels",
+	.run = listen_main,
+};

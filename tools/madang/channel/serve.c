@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -26,26 +25,19 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang serve [OPTIONS] NAME -- COMMAND [ARG...]\n"
-	"Runs COMMAND for each request that 'madang call NAME' or mdg_channel_call makes: the "
-	"request is "
-	"its\n"
-	"standard input, and what it prints is the reply. The channel is made when it is not "
-	"there.\n"
-	"\n"
-	"  -c, --count N        end after N requests\n"
-	"  -t, --timeout SEC    end with 124 when no request came for so long\n"
-	"      --capacity SIZE  bytes of the largest request or reply; default 64K\n"
-	"      --peers N        most callers and servers together; default 32\n"
-	"  -m, --mode MODE      permissions of a new channel in octal; default 0600\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"When COMMAND fails (exit status not 0), the request is refused, and that is said.\n"
-	"Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
-	"--timeout;\n"
-	"126 or 127 COMMAND cannot be executed, or is not there.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	VALUE('c', "count", "N", "end after N requests"),
+	VALUE('t', "timeout", "SEC", "end with 124 when no request came for so long"),
+	VALUE(OPTION_CAPACITY, "capacity", "SIZE",
+	      "bytes of the largest request or reply; default 64K"),
+	VALUE(OPTION_PEERS, "peers", "N", "most callers and servers together; default 32"),
+	VALUE('m', "mode", "MODE", "permissions of a new channel in octal; default 0600"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 #define CHUNK       65536u
 #define PATIENCE_MS 3000
@@ -331,12 +323,12 @@ static int find_command(const char *name)
 	return status;
 }
 
-int serve_main(int argc, char **argv)
+static int serve_main(const struct command *command, int argc, char **argv)
 {
 	static struct serve serve;
 	int status;
 
-	if (!channel_parse(argc, argv, "+ctCPmnh", help, &serve.request, &status))
+	if (!channel_parse(command, argc, argv, &serve.request, &status))
 		return status;
 	if (optind >= argc)
 		return usage_error("which command? madang serve NAME -- COMMAND");
@@ -353,3 +345,23 @@ int serve_main(int argc, char **argv)
 	free(serve.reply.data);
 	return channel_end(status);
 }
+
+const struct command serve_command = {
+	.name = "serve",
+	.summary = "run a command for each request",
+	.synonyms = "reply server",
+	.usage = "serve [OPTIONS] NAME -- COMMAND [ARG...]",
+	.about = "Runs COMMAND for each request that 'madang call NAME' or mdg_channel_call makes: "
+		 "the request is its\n"
+		 "standard input, and what it prints is the reply. The channel is made when it is "
+		 "not there.\n",
+	.options = option_rows,
+	.notes = "When COMMAND fails (exit status not 0), the request is refused, and that is "
+		 "said.\n"
+		 "Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
+		 "--timeout;\n"
+		 "126 or 127 COMMAND cannot be executed, or is not there.\n",
+	.operands = "server",
+	.stops = true,
+	.run = serve_main,
+};

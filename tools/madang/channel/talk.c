@@ -9,36 +9,31 @@
 #include "channel/channel_tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang talk [OPTIONS] NAME\n"
-	"Sends standard input to a channel, each line as a message. The channel is made when it is "
-	"not\n"
-	"there.\n"
-	"\n"
-	"  -r, --records        not lines: before each message 4 bytes with its length, big "
-	"endian\n"
-	"  -w, --whole          all of the input is one message\n"
-	"  -c, --count N        end after N messages\n"
-	"  -t, --timeout SEC    end with 124 when a message finds no room for so long\n"
-	"  -s, --stats          at the end say how many, and how fast\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"How the channel is to be; otherwise as it is, or when it is made:\n"
-	"  -k, --kind KIND      stream (default), queue or topic\n"
-	"      --capacity SIZE  bytes of the largest message; default 64K\n"
-	"      --peers N        most talkers and listeners together; default 32\n"
-	"      --overwrite      a topic that drops its oldest messages when it is full\n"
-	"  -m, --mode MODE      permissions in octal; default 0600\n"
-	"\n"
-	"Exit status: 0 all was sent; 1 trouble; 2 usage; 124 --timeout.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	FLAG('r', "records", "not lines: before each message 4 bytes with its length, big endian"),
+	FLAG('w', "whole", "all of the input is one message"),
+	VALUE('c', "count", "N", "end after N messages"),
+	VALUE('t', "timeout", "SEC", "end with 124 when a message finds no room for so long"),
+	FLAG('s', "stats", "at the end say how many, and how fast"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	HEADING("How the channel is to be; otherwise as it is, or when it is made:"),
+	VALUE_OF('k', "kind", "KIND", "stream queue topic", "stream (default), queue or topic"),
+	VALUE(OPTION_CAPACITY, "capacity", "SIZE", "bytes of the largest message; default 64K"),
+	VALUE(OPTION_PEERS, "peers", "N", "most talkers and listeners together; default 32"),
+	FLAG(OPTION_OVERWRITE, "overwrite",
+	     "a topic that drops its oldest messages when it is full"),
+	VALUE('m', "mode", "MODE", "permissions in octal; default 0600"),
+	OPTIONS_END,
+};
 
 enum { BATCH = 256, LENGTH = 4 };
 
@@ -239,12 +234,12 @@ static int run(struct talk *talk)
 	}
 }
 
-int talk_main(int argc, char **argv)
+static int talk_main(const struct command *command, int argc, char **argv)
 {
 	static struct talk talk;
 	int status;
 
-	if (!channel_parse(argc, argv, "rwctsnhkCPOm", help, &talk.request, &status))
+	if (!channel_parse(command, argc, argv, &talk.request, &status))
 		return status;
 	if (optind < argc)
 		return usage_error(
@@ -263,3 +258,17 @@ int talk_main(int argc, char **argv)
 	free(talk.input.data);
 	return channel_end(status);
 }
+
+const struct command talk_command = {
+	.name = "talk",
+	.summary = "send standard input to a channel",
+	.synonyms = "send publish pub",
+	.usage = "talk [OPTIONS] NAME",
+	.about = "Sends standard input to a channel, each line as a message. The channel is made "
+		 "when it is not\n"
+		 "there.\n",
+	.options = option_rows,
+	.notes = "Exit status: 0 all was sent; 1 trouble; 2 usage; 124 --timeout.\n",
+	.operands = "channels",
+	.run = talk_main,
+};

@@ -8,20 +8,24 @@
 #include "base/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
-static const char help[] =
-	"Usage: madang init [--shared] [--segments N] [--processes N] [--shmmax BYTES]\n"
-	"                   [--shmall PAGES] [DIR]\n"
-	"Makes the namespace DIR; default: $MADANG_NAMESPACE or your own.\n"
-	"\n"
-	"  -s, --shared         for all users of the machine; System V permissions decide there\n"
-	"      --segments N     most segments at once, 64 to 32768; default 4096\n"
-	"      --processes N    most attached processes at once, 16 to 32767; default 4096\n"
-	"      --shmmax BYTES   largest segment (K, M, G, T allowed); default: no limit\n"
-	"      --shmall PAGES   most pages in all segments; default: no limit\n"
-	"  -h, --help           this text\n";
+#include "base/command.h"
+
+enum { OPTION_SEGMENTS = OPTION_LONG, OPTION_PROCESSES, OPTION_SHMMAX, OPTION_SHMALL };
+
+static const struct option_row option_rows[] = {
+	FLAG('s', "shared", "for all users of the machine; System V permissions decide there"),
+	VALUE(OPTION_SEGMENTS, "segments", "N", "most segments at once, 64 to 32768; default 4096"),
+	VALUE(OPTION_PROCESSES, "processes", "N",
+	      "most attached processes at once, 16 to 32767; default 4096"),
+	VALUE(OPTION_SHMMAX, "shmmax", "BYTES",
+	      "largest segment (K, M, G, T allowed); default: no limit"),
+	VALUE(OPTION_SHMALL, "shmall", "PAGES", "most pages in all segments; default: no limit"),
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 static int take_number(const char *name, const char *text, uint64_t low, uint64_t high,
                        uint32_t *ret_number)
@@ -34,48 +38,42 @@ static int take_number(const char *name, const char *text, uint64_t low, uint64_
 	return TOOL_OK;
 }
 
-static int parse_arguments(int argc, char **argv, struct mdg_namespace_options *request,
-                           const char **ret_dir, bool *ret_done)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "shared", no_argument, NULL, 's' },
-		                                 { "segments", required_argument, NULL, 'S' },
-		                                 { "processes", required_argument, NULL, 'P' },
-		                                 { "shmmax", required_argument, NULL, 'm' },
-		                                 { "shmall", required_argument, NULL, 'a' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
-	int c, rc = TOOL_OK;
+	struct mdg_namespace_options *request = context;
+
+	switch (option) {
+	case 's':
+		request->flags |= MDG_NS_SHARED;
+		break;
+	case OPTION_SEGMENTS:
+		return take_number("segments", value, 64, 32768, &request->segments);
+	case OPTION_PROCESSES:
+		return take_number("processes", value, 16, 32767, &request->processes);
+	case OPTION_SHMMAX:
+		if (!parse_size(value, &request->shmmax) || request->shmmax == 0)
+			return usage_error("--shmmax takes a number of bytes, not '%s'", value);
+		break;
+	case OPTION_SHMALL:
+		if (!parse_number(value, 1, UINT64_MAX, &request->shmall))
+			return usage_error("--shmall takes a number of pages, not '%s'", value);
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct mdg_namespace_options *request, const char **ret_dir,
+                           bool *ret_done)
+{
+	int status;
 
 	*ret_done = true;
-	while ((c = getopt_long(argc, argv, ":sh", options, NULL)) != -1) {
-		switch (c) {
-		case 's':
-			request->flags |= MDG_NS_SHARED;
-			break;
-		case 'S':
-			rc = take_number("segments", optarg, 64, 32768, &request->segments);
-			break;
-		case 'P':
-			rc = take_number("processes", optarg, 16, 32767, &request->processes);
-			break;
-		case 'm':
-			if (!parse_size(optarg, &request->shmmax) || request->shmmax == 0)
-				return usage_error("--shmmax takes a number of bytes, not '%s'",
-				                   optarg);
-			break;
-		case 'a':
-			if (!parse_number(optarg, 1, UINT64_MAX, &request->shmall))
-				return usage_error("--shmall takes a number of pages, not '%s'",
-				                   optarg);
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
-		if (rc != TOOL_OK)
-			return rc;
-	}
+	if (!options_parse(command, argc, argv, take, request, &status))
+		return status;
 	if (optind < argc)
 		*ret_dir = argv[optind++];
 	if (optind < argc)
@@ -84,7 +82,7 @@ static int parse_arguments(int argc, char **argv, struct mdg_namespace_options *
 	return TOOL_OK;
 }
 
-int init_main(int argc, char **argv)
+static int init_main(const struct command *command, int argc, char **argv)
 {
 	struct mdg_namespace_options request = { .size = sizeof request, .flags = MDG_NS_EXCL };
 	struct mdg_namespace_info info;
@@ -92,7 +90,7 @@ int init_main(int argc, char **argv)
 	const char *dir = NULL;
 	mdg_namespace *ns;
 	bool done;
-	int rc = parse_arguments(argc, argv, &request, &dir, &done);
+	int rc = parse_arguments(command, argc, argv, &request, &dir, &done);
 
 	if (done)
 		return rc;
@@ -120,3 +118,14 @@ int init_main(int argc, char **argv)
 	mdg_namespace_close(ns);
 	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
 }
+
+const struct command init_command = {
+	.name = "init",
+	.summary = "make a namespace on purpose: shared, larger, limited",
+	.usage = "init [--shared] [--segments N] [--processes N] [--shmmax BYTES]\n"
+		 "                   [--shmall PAGES] [DIR]",
+	.about = "Makes the namespace DIR; default: $MADANG_NAMESPACE or your own.\n",
+	.options = option_rows,
+	.operands = "directories",
+	.run = init_main,
+};

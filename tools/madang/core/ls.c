@@ -12,35 +12,29 @@
 #include "base/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/command.h"
 #include "base/json.h"
 
-static const char help[] =
-	"Usage: madang ls [-l] [--json] [--namespace DIR]\n"
-	"Lists the segments of a namespace.\n"
-	"\n"
-	"  -l, --long           also list the attached processes\n"
-	"  -j, --json           as JSON, with exact numbers; for programs\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"Columns: ID; KEY, or the name in quotes; OWNER; MODE; SIZE; ATTACHED: attachments of "
-	"living\n"
-	"processes; CREATOR: its process, and whether that is dead; AGE since the segment was "
-	"made\n"
-	"or its owner or mode changed; STATE: removed (until the last detach), locked, orphan\n"
-	"(nobody attached and the creator dead: 'madang rm --orphans').\n";
+static const struct option_row option_rows[] = {
+	FLAG('l', "long", "also list the attached processes"),
+	OPTION_JSON,
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 struct listing {
 	mdg_namespace *ns; /* NULL: there is no such namespace */
 	const char *dir;
 	char path[NAMESPACE_PATH_ROOM];
 	bool is_long;
+	bool as_json;
 	bool shared;
 	struct mdg_segment_info *segments;
 	size_t count;
@@ -238,7 +232,7 @@ static int print_json(struct listing *listing)
 
 /* ---- the command ------------------------------------------------------ */
 
-static int list(struct listing *listing, bool as_json)
+static int list(struct listing *listing)
 {
 	struct mdg_namespace_info info;
 	int read_code = 0, print_code;
@@ -248,7 +242,7 @@ static int list(struct listing *listing, bool as_json)
 			listing->shared = (info.flags & MDG_NS_SHARED) != 0;
 		read_code = read_segments(listing);
 	}
-	if (as_json)
+	if (listing->as_json)
 		print_code = print_json(listing);
 	else
 		print_code = listing->ns != NULL ? print_table(listing) : 0;
@@ -260,34 +254,34 @@ static int list(struct listing *listing, bool as_json)
 	return read_code == 0 ? TOOL_OK : TOOL_TROUBLE;
 }
 
-int ls_main(int argc, char **argv)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "long", no_argument, NULL, 'l' },
-		                                 { "json", no_argument, NULL, 'j' },
-		                                 { "namespace", required_argument, NULL, 'n' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
-	struct listing listing = { .ns = NULL };
-	bool as_json = false;
-	int c, rc;
+	struct listing *listing = context;
 
-	while ((c = getopt_long(argc, argv, ":ljn:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'l':
-			listing.is_long = true;
-			break;
-		case 'j':
-			as_json = true;
-			break;
-		case 'n':
-			listing.dir = optarg;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
+	switch (option) {
+	case 'l':
+		listing->is_long = true;
+		break;
+	case 'j':
+		listing->as_json = true;
+		break;
+	case 'n':
+		listing->dir = value;
+		break;
+	default:
+		break;
 	}
+	return TOOL_OK;
+}
+
+static int ls_main(const struct command *command, int argc, char **argv)
+{
+	struct listing listing = { .ns = NULL };
+	int rc, status;
+
+	if (!options_parse(command, argc, argv, take, &listing, &status))
+		return status;
 	if (optind < argc)
 		return usage_error(
 			"unexpected argument '%s' (a namespace is given with --namespace)",
@@ -301,8 +295,25 @@ int ls_main(int argc, char **argv)
 	} else if (rc != 0) {
 		return TOOL_TROUBLE;
 	}
-	rc = list(&listing, as_json);
+	rc = list(&listing);
 	free(listing.segments);
 	mdg_namespace_close(listing.ns);
 	return rc;
 }
+
+const struct command ls_command = {
+	.name = "ls",
+	.summary = "list the segments, and who is attached",
+	.synonyms = "list ps ipcs show status",
+	.usage = "ls [-l] [--json] [--namespace DIR]",
+	.about = "Lists the segments of a namespace.\n",
+	.options = option_rows,
+	.notes = "Columns: ID; KEY, or the name in quotes; OWNER; MODE; SIZE; ATTACHED: "
+		 "attachments of living\n"
+		 "processes; CREATOR: its process, and whether that is dead; AGE since the segment "
+		 "was made\n"
+		 "or its owner or mode changed; STATE: removed (until the last detach), locked, "
+		 "orphan\n"
+		 "(nobody attached and the creator dead: 'madang rm --orphans').\n",
+	.run = ls_main,
+};

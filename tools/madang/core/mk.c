@@ -10,21 +10,24 @@
 #include "base/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
-static const char help[] =
-	"Usage: madang mk SIZE [--key KEY | --name NAME] [--mode MODE] [--noreserve]\n"
-	"                 [--namespace DIR]\n"
-	"Makes a segment of SIZE bytes (or with K, M, G, T: powers of 1024) and prints its id.\n"
-	"\n"
-	"  -k, --key KEY        give it this System V key (decimal, 0x..., 0...); must be new\n"
-	"  -N, --name NAME      give it this name, 1 to 63 bytes; must be new\n"
-	"  -m, --mode MODE      permissions in octal; default 0600\n"
-	"      --noreserve      do not reserve the memory: a full file system then kills the\n"
-	"                       program that touches it first\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n";
+#include "base/command.h"
+
+enum { OPTION_NORESERVE = OPTION_LONG };
+
+static const struct option_row option_rows[] = {
+	VALUE('k', "key", "KEY", "give it this System V key (decimal, 0x..., 0...); must be new"),
+	VALUE('N', "name", "NAME", "give it this name, 1 to 63 bytes; must be new"),
+	VALUE('m', "mode", "MODE", "permissions in octal; default 0600"),
+	FLAG(OPTION_NORESERVE, "noreserve",
+	     "do not reserve the memory: a full file system then kills the\n"
+	     "program that touches it first"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 struct request {
 	const char *dir;
@@ -36,50 +39,50 @@ struct request {
 	unsigned flags;
 };
 
-/* 0, or what to exit with; *ret_done says that there is nothing more to do. */
-static int parse_arguments(int argc, char **argv, struct request *request, bool *ret_done)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "key", required_argument, NULL, 'k' },
-		                                 { "name", required_argument, NULL, 'N' },
-		                                 { "mode", required_argument, NULL, 'm' },
-		                                 { "noreserve", no_argument, NULL, 'r' },
-		                                 { "namespace", required_argument, NULL, 'n' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
-	int c;
+	struct request *request = context;
+
+	switch (option) {
+	case 'k':
+		if (!parse_key(value, &request->key) || request->key == 0)
+			return usage_error(
+				"'%s' is not a key (a number of 32 bits but 0, which asks "
+				"for a segment without one: leave --key out)",
+				value);
+		request->has_key = true;
+		break;
+	case 'N':
+		if (usage_name(value) != TOOL_OK)
+			return TOOL_USAGE;
+		request->name = value;
+		break;
+	case 'm':
+		if (!parse_mode(value, &request->mode))
+			return usage_error("'%s' is not a mode (octal, 0 to 0777)", value);
+		break;
+	case OPTION_NORESERVE:
+		request->flags |= MDG_NORESERVE;
+		break;
+	case 'n':
+		request->dir = value;
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+/* 0, or what to exit with; *ret_done says that there is nothing more to do. */
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct request *request, bool *ret_done)
+{
+	int status;
 
 	*ret_done = true;
-	while ((c = getopt_long(argc, argv, ":k:N:m:n:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'k':
-			if (!parse_key(optarg, &request->key) || request->key == 0)
-				return usage_error(
-					"'%s' is not a key (a number of 32 bits but 0, which asks "
-					"for a segment without one: leave --key out)",
-					optarg);
-			request->has_key = true;
-			break;
-		case 'N':
-			if (usage_name(optarg) != TOOL_OK)
-				return TOOL_USAGE;
-			request->name = optarg;
-			break;
-		case 'm':
-			if (!parse_mode(optarg, &request->mode))
-				return usage_error("'%s' is not a mode (octal, 0 to 0777)", optarg);
-			break;
-		case 'r':
-			request->flags |= MDG_NORESERVE;
-			break;
-		case 'n':
-			request->dir = optarg;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
-	}
+	if (!options_parse(command, argc, argv, take, request, &status))
+		return status;
 	if (request->has_key && request->name != NULL)
 		return usage_error("a segment has a key or a name, not both");
 	if (optind == argc)
@@ -122,13 +125,13 @@ static void explain_failure(int rc, const struct request *request)
 	}
 }
 
-int mk_main(int argc, char **argv)
+static int mk_main(const struct command *command, int argc, char **argv)
 {
 	struct request request = { .mode = 0600 };
 	mdg_namespace *ns;
 	mdg_id id = -1;
 	bool done;
-	int rc = parse_arguments(argc, argv, &request, &done);
+	int rc = parse_arguments(command, argc, argv, &request, &done);
 
 	if (done)
 		return rc;
@@ -147,3 +150,15 @@ int mk_main(int argc, char **argv)
 	mdg_namespace_close(ns);
 	return rc == 0 ? TOOL_OK : TOOL_TROUBLE;
 }
+
+const struct command mk_command = {
+	.name = "mk",
+	.summary = "make a segment",
+	.synonyms = "create make new ipcmk",
+	.usage = "mk SIZE [--key KEY | --name NAME] [--mode MODE] [--noreserve]\n"
+		 "                 [--namespace DIR]",
+	.about = "Makes a segment of SIZE bytes (or with K, M, G, T: powers of 1024) and prints "
+		 "its id.\n",
+	.options = option_rows,
+	.run = mk_main,
+};

@@ -10,24 +10,25 @@
 #include "base/tool.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang rm [--dry-run] [--namespace DIR] ID... | --key KEY | --name NAME | "
-	"--orphans\n"
-	"Removes segments. One that is attached disappears for new users at once; its memory is\n"
-	"freed when the last attached process ends.\n"
-	"\n"
-	"  -k, --key KEY        the one with this System V key (decimal, 0x..., 0...)\n"
-	"  -N, --name NAME      the one with this name\n"
-	"  -o, --orphans        all that nobody has attached and whose creator is dead: yours, or\n"
-	"                       everybody's when root asks\n"
-	"      --dry-run        only say what would be removed\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n";
+#include "base/command.h"
+
+enum { OPTION_DRY_RUN = OPTION_LONG };
+
+static const struct option_row option_rows[] = {
+	VALUE('k', "key", "KEY", "the one with this System V key (decimal, 0x..., 0...)"),
+	VALUE('N', "name", "NAME", "the one with this name"),
+	FLAG('o', "orphans",
+	     "all that nobody has attached and whose creator is dead: yours, or\n"
+	     "everybody's when root asks"),
+	FLAG(OPTION_DRY_RUN, "dry-run", "only say what would be removed"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 struct request {
 	const char *dir;
@@ -191,49 +192,48 @@ static int remove_orphans(mdg_namespace *ns, const struct request *request)
 	return status;
 }
 
-static int parse_arguments(int argc, char **argv, struct request *request, bool *ret_done)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "key", required_argument, NULL, 'k' },
-		                                 { "name", required_argument, NULL, 'N' },
-		                                 { "orphans", no_argument, NULL, 'o' },
-		                                 { "dry-run", no_argument, NULL, 'd' },
-		                                 { "namespace", required_argument, NULL, 'n' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
+	struct request *request = context;
+
+	switch (option) {
+	case 'k':
+		if (!parse_key(value, &request->key) || request->key == 0)
+			return usage_error("'%s' is not a key (a number of 32 bits but 0; segments "
+			                   "without a key go by their id)",
+			                   value);
+		request->has_key = true;
+		break;
+	case 'N':
+		if (usage_name(value) != TOOL_OK)
+			return TOOL_USAGE;
+		request->name = value;
+		break;
+	case 'o':
+		request->orphans = true;
+		break;
+	case OPTION_DRY_RUN:
+		request->dry_run = true;
+		break;
+	case 'n':
+		request->dir = value;
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct request *request, bool *ret_done)
+{
 	mdg_id id;
-	int c;
+	int status;
 
 	*ret_done = true;
-	while ((c = getopt_long(argc, argv, ":k:N:on:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'k':
-			if (!parse_key(optarg, &request->key) || request->key == 0)
-				return usage_error(
-					"'%s' is not a key (a number of 32 bits but 0; segments "
-					"without a key go by their id)",
-					optarg);
-			request->has_key = true;
-			break;
-		case 'N':
-			if (usage_name(optarg) != TOOL_OK)
-				return TOOL_USAGE;
-			request->name = optarg;
-			break;
-		case 'o':
-			request->orphans = true;
-			break;
-		case 'd':
-			request->dry_run = true;
-			break;
-		case 'n':
-			request->dir = optarg;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
-	}
+	if (!options_parse(command, argc, argv, take, request, &status))
+		return status;
 	request->ids = argv + optind;
 	request->id_count = argc - optind;
 	int ways = (request->id_count > 0) + request->has_key + (request->name != NULL) +
@@ -253,13 +253,13 @@ static int parse_arguments(int argc, char **argv, struct request *request, bool 
 	return TOOL_OK;
 }
 
-int rm_main(int argc, char **argv)
+static int rm_main(const struct command *command, int argc, char **argv)
 {
 	struct request request = { .dir = NULL };
 	char path[NAMESPACE_PATH_ROOM];
 	mdg_namespace *ns;
 	bool done;
-	int rc = parse_arguments(argc, argv, &request, &done);
+	int rc = parse_arguments(command, argc, argv, &request, &done);
 
 	if (done)
 		return rc;
@@ -281,3 +281,16 @@ int rm_main(int argc, char **argv)
 	mdg_namespace_close(ns);
 	return rc;
 }
+
+const struct command rm_command = {
+	.name = "rm",
+	.summary = "remove segments by id, key or name, or what nobody needs",
+	.synonyms = "remove delete del ipcrm",
+	.usage = "rm [--dry-run] [--namespace DIR] ID... | --key KEY | --name NAME | --orphans",
+	.about = "Removes segments. One that is attached disappears for new users at once; its "
+		 "memory is\n"
+		 "freed when the last attached process ends.\n",
+	.options = option_rows,
+	.operands = "ids",
+	.run = rm_main,
+};

@@ -10,7 +10,6 @@
 #include "run/private.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +18,16 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang doctor [--repair] [--verbose] [--json] [--namespace DIR]\n"
-	"Says whether a namespace is usable and healthy: its directory, limits and use, the "
-	"memory\n"
-	"behind it, and each damaged or stale record.\n"
-	"\n"
-	"  -r, --repair         mend what is safe to mend, and say what was done\n"
-	"  -v, --verbose        also what is as it should be: records of ended processes\n"
-	"  -j, --json           as JSON, for programs\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"Exit status: 0 healthy (or not there yet), 1 something remains wrong, 2 usage.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	FLAG('r', "repair", "mend what is safe to mend, and say what was done"),
+	FLAG('v', "verbose", "also what is as it should be: records of ended processes"),
+	FLAG('j', "json", "as JSON, for programs"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 #define TMPFS_NUMBER   0x01021994 /* statfs(2) */
 #define RAMFS_NUMBER   0x858458f6
@@ -125,13 +121,13 @@ static void count_orphans(struct diagnosis *diagnosis, mdg_namespace *ns)
 		diagnosis->orphans += segment.attached == 0 && !segment.creator_alive;
 }
 
-static void look_inside(struct diagnosis *diagnosis, const char *dir)
+static void look_inside(struct diagnosis *diagnosis)
 {
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
 	mdg_namespace *ns;
 
-	diagnosis->open_code = diagnosis->repair ? mdg_namespace_open(&ns, dir, &options)
-	                                         : namespace_try_to_look(&ns, dir);
+	diagnosis->open_code = diagnosis->repair ? mdg_namespace_open(&ns, diagnosis->dir, &options)
+	                                         : namespace_try_to_look(&ns, diagnosis->dir);
 	if (diagnosis->open_code != 0)
 		return;
 	/* The check first: --repair shows its effect in the numbers. */
@@ -158,56 +154,68 @@ static void count_wrong(struct diagnosis *diagnosis)
 	diagnosis->wrong += doctor_is_full(diagnosis);
 }
 
-int doctor_main(int argc, char **argv)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = {
-		{ "repair", no_argument, NULL, 'r' }, { "verbose", no_argument, NULL, 'v' },
-		{ "json", no_argument, NULL, 'j' },   { "namespace", required_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },   { NULL, 0, NULL, 0 }
-	};
-	struct diagnosis diagnosis = { 0 };
-	const char *dir = NULL;
-	bool as_json = false;
-	int c;
+	struct diagnosis *diagnosis = context;
 
-	while ((c = getopt_long(argc, argv, ":rvjn:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'r':
-			diagnosis.repair = true;
-			break;
-		case 'v':
-			diagnosis.verbose = true;
-			break;
-		case 'j':
-			as_json = true;
-			break;
-		case 'n':
-			dir = optarg;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
+	switch (option) {
+	case 'r':
+		diagnosis->repair = true;
+		break;
+	case 'v':
+		diagnosis->verbose = true;
+		break;
+	case 'j':
+		diagnosis->as_json = true;
+		break;
+	case 'n':
+		diagnosis->dir = value;
+		break;
+	default:
+		break;
 	}
+	return TOOL_OK;
+}
+
+static int doctor_main(const struct command *command, int argc, char **argv)
+{
+	struct diagnosis diagnosis = { 0 };
+	int status;
+
+	if (!options_parse(command, argc, argv, take, &diagnosis, &status))
+		return status;
 	if (optind < argc)
 		return usage_error(
 			"unexpected argument '%s' (a namespace is given with --namespace)",
 			argv[optind]);
-	namespace_path(diagnosis.path, dir);
+	namespace_path(diagnosis.path, diagnosis.dir);
 	diagnosis.page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	diagnosis.has_proc = access("/proc/self/stat", R_OK) == 0;
 	diagnosis.has_preload = preload_find(diagnosis.preload, sizeof diagnosis.preload);
 	look_at_directory(&diagnosis);
 	diagnosis.has_remains = remains_find(&diagnosis.remains, diagnosis.path);
-	look_inside(&diagnosis, dir);
+	look_inside(&diagnosis);
 	look_at_memory(&diagnosis);
 	diagnosis.strays = diagnosis.repair ? private_sweep() : private_count_strays();
 	count_wrong(&diagnosis);
-	if (as_json)
+	if (diagnosis.as_json)
 		doctor_print_json(&diagnosis);
 	else
 		doctor_print_text(&diagnosis);
 	free(diagnosis.findings);
 	return diagnosis.wrong == 0 ? TOOL_OK : TOOL_TROUBLE;
 }
+
+const struct command doctor_command = {
+	.name = "doctor",
+	.summary = "say whether the namespace is healthy, and mend it",
+	.synonyms = "check fsck repair info",
+	.usage = "doctor [--repair] [--verbose] [--json] [--namespace DIR]",
+	.about = "Says whether a namespace is usable and healthy: its directory, limits and use, "
+		 "the memory\n"
+		 "behind it, and each damaged or stale record.\n",
+	.options = option_rows,
+	.notes = "Exit status: 0 healthy (or not there yet), 1 something remains wrong, 2 usage.\n",
+	.run = doctor_main,
+};

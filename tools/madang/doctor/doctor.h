@@ -9,7 +9,8 @@
 
 struct diagnosis {
 	char path[NAMESPACE_PATH_ROOM];
-	bool repair, verbose;
+	const char *dir; /* as the command line names it, or NULL */
+	bool repair, verbose, as_json;
 	bool exists;     /* the directory is there */
 	uint32_t owner;  /* of the directory, when it exists; */
 	unsigned mode;   /* ... its permission bits */

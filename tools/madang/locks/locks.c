@@ -10,29 +10,25 @@
 #include "locks/locks.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-static const char help[] =
-	"Usage: madang locks [--json] [--namespace DIR] [ID | KEY | NAME]\n"
-	"Shows the locks and other objects of synchronisation that programs have given a name\n"
-	"(mdg_names_set), in all segments or in one: who holds them, who waits and how long; and\n"
-	"threads that wait for each other.\n"
-	"\n"
-	"  ID                   a segment by its id: a number\n"
-	"  KEY                  by its System V key: 0x...; or --key KEY, in any notation\n"
-	"  NAME                 by its name: anything else; or --name NAME\n"
-	"  -j, --json           as JSON, with exact numbers; for programs\n"
-	"  -n, --namespace DIR  the namespace; default $MADANG_NAMESPACE or your own\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"Columns: ID of the segment; OFFSET of the object in it; KIND; NAME; STATE; OWNER: its "
-	"process,\n"
-	"/ and the thread unless it is the first, and the command. Below: who reads, and who "
-	"waits.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	OPERAND("ID", "a segment by its id: a number"),
+	OPERAND("KEY", "by its System V key: 0x..."),
+	OPERAND("NAME", "by its name: anything else"),
+	VALUE('k', "key", "KEY", "the one with this System V key (decimal, 0x..., 0...)"),
+	VALUE('N', "name", "NAME", "the one with this name"),
+	OPTION_JSON,
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 /* Longer than any wait looks the same to whom it is not: see locks_threads.c. */
 #define PAUSE_MS 50
@@ -241,9 +237,11 @@ static int show(struct locks_request *request, bool as_json)
 	return rc == 0 && !refused ? TOOL_OK : TOOL_TROUBLE;
 }
 
-/* What the words of the command line say of the segment. */
+/* What the command line asks for. */
 struct wanted {
-	bool has_id, has_key;
+	bool has_id, has_key, as_json;
+	int ways; /* options that name a segment */
+	const char *dir;
 	mdg_id id;
 	int32_t key;
 	const char *name;
@@ -299,60 +297,61 @@ static int parse_word(const char *word, struct wanted *wanted)
 	return usage_name(word);
 }
 
-static int parse_arguments(int argc, char **argv, struct locks_request *request,
-                           struct wanted *wanted, bool *ret_json, bool *ret_done)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "key", required_argument, NULL, 'k' },
-		                                 { "name", required_argument, NULL, 'N' },
-		                                 { "json", no_argument, NULL, 'j' },
-		                                 { "namespace", required_argument, NULL, 'n' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
-	int c, ways = 0, rc = TOOL_OK;
+	struct wanted *wanted = context;
+
+	switch (option) {
+	case 'k':
+		if (!parse_key(value, &wanted->key) || wanted->key == 0)
+			return usage_error("'%s' is not a key (a number of 32 bits but 0)", value);
+		wanted->has_key = true;
+		wanted->ways++;
+		break;
+	case 'N':
+		if (usage_name(value) != TOOL_OK)
+			return TOOL_USAGE;
+		wanted->name = value;
+		wanted->ways++;
+		break;
+	case 'j':
+		wanted->as_json = true;
+		break;
+	case 'n':
+		wanted->dir = value;
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct locks_request *request, struct wanted *wanted, bool *ret_done)
+{
+	int rc = TOOL_OK, words;
 
 	*ret_done = true;
-	while ((c = getopt_long(argc, argv, ":k:N:jn:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'k':
-			if (!parse_key(optarg, &wanted->key) || wanted->key == 0)
-				return usage_error("'%s' is not a key (a number of 32 bits but 0)",
-				                   optarg);
-			wanted->has_key = true;
-			ways++;
-			break;
-		case 'N':
-			if (usage_name(optarg) != TOOL_OK)
-				return TOOL_USAGE;
-			wanted->name = optarg;
-			ways++;
-			break;
-		case 'j':
-			*ret_json = true;
-			break;
-		case 'n':
-			request->dir = optarg;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
-	}
-	if (ways + argc - optind > 1)
+	if (!options_parse(command, argc, argv, take, wanted, &rc))
+		return rc;
+	words = wanted->ways + argc - optind;
+	if (words > 1)
 		return usage_error("one segment at a time, or none for all");
 	if (optind < argc)
 		rc = parse_word(argv[optind], wanted);
-	request->all = ways + argc - optind == 0;
+	request->dir = wanted->dir;
+	request->all = words == 0;
 	*ret_done = rc != TOOL_OK;
 	return rc;
 }
 
-int locks_main(int argc, char **argv)
+static int locks_main(const struct command *command, int argc, char **argv)
 {
 	struct locks_request request = { .id = -1 };
 	struct wanted wanted = { .id = -1 };
-	bool as_json = false, done;
-	int rc = parse_arguments(argc, argv, &request, &wanted, &as_json, &done);
+	bool done;
+	int rc = parse_arguments(command, argc, argv, &request, &wanted, &done);
 
 	if (done)
 		return rc;
@@ -368,7 +367,26 @@ int locks_main(int argc, char **argv)
 	}
 	rc = request.all ? TOOL_OK : find(&request, &wanted);
 	if (rc == TOOL_OK)
-		rc = show(&request, as_json);
+		rc = show(&request, wanted.as_json);
 	mdg_namespace_close(request.ns);
 	return rc;
 }
+
+const struct command locks_command = {
+	.name = "locks",
+	.summary = "show who holds what, who waits for whom, and deadlocks",
+	.synonyms = "lock mutex waits deadlock deadlocks",
+	.usage = "locks [--json] [--namespace DIR] [ID | KEY | NAME]",
+	.about = "Shows the locks and other objects of synchronisation that programs have given a "
+		 "name\n"
+		 "(mdg_names_set), in all segments or in one: who holds them, who waits and how "
+		 "long; and\n"
+		 "threads that wait for each other.\n",
+	.options = option_rows,
+	.notes = "Columns: ID of the segment; OFFSET of the object in it; KIND; NAME; STATE; "
+		 "OWNER: its process,\n"
+		 "/ and the thread unless it is the first, and the command. Below: who reads, and "
+		 "who waits.\n",
+	.operands = "ids",
+	.run = locks_main,
+};

@@ -11,27 +11,24 @@
 #include "run/private.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char help[] =
-	"Usage: madang run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]\n"
-	"Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the kernel's.\n"
-	"Programs that PROGRAM starts use them too.\n"
-	"\n"
-	"  -n, --namespace DIR  the namespace, made when it is not there;\n"
-	"                       default $MADANG_NAMESPACE or your own\n"
-	"  -p, --private        a new namespace, removed when PROGRAM and all that it\n"
-	"                       started have ended\n"
-	"  -s, --strict         start no program, however deep, that would not use Madang\n"
-	"  -h, --help           this text\n"
-	"\n"
-	"$MADANG_PRELOAD names another libmadang-sysv.so.0 to use.\n"
-	"Exit status: PROGRAM's; 1 when it cannot be run on Madang (static, set-user-ID, the\n"
-	"namespace refused), 2 usage, 126 it cannot be executed, 127 it is not there.\n";
+#include "base/command.h"
+
+static const struct option_row option_rows[] = {
+	VALUE_OF('n', "namespace", "DIR", "@directories",
+	         "the namespace, made when it is not there;\n"
+	         "default $MADANG_NAMESPACE or your own"),
+	FLAG('p', "private",
+	     "a new namespace, removed when PROGRAM and all that it\n"
+	     "started have ended"),
+	FLAG('s', "strict", "start no program, however deep, that would not use Madang"),
+	OPTION_HELP,
+	OPTIONS_END,
+};
 
 static int complain_not_runnable(int status, const char *name)
 {
@@ -254,34 +251,35 @@ static int find_all(struct request *request)
 	return status;
 }
 
-int run_main(int argc, char **argv)
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
 {
-	static const struct option options[] = { { "namespace", required_argument, NULL, 'n' },
-		                                 { "private", no_argument, NULL, 'p' },
-		                                 { "strict", no_argument, NULL, 's' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 { NULL, 0, NULL, 0 } };
-	static struct request request;
-	int c, status;
+	struct request *request = context;
 
-	/* '+': the first word that is no option is the program; the rest is the program's. */
-	while ((c = getopt_long(argc, argv, "+:n:psh", options, NULL)) != -1) {
-		switch (c) {
-		case 'n':
-			request.dir = optarg;
-			break;
-		case 'p':
-			request.is_private = true;
-			break;
-		case 's':
-			request.is_strict = true;
-			break;
-		case 'h':
-			return print_help(help);
-		default:
-			return usage_option(c, argv);
-		}
+	switch (option) {
+	case 'n':
+		request->dir = value;
+		break;
+	case 'p':
+		request->is_private = true;
+		break;
+	case 's':
+		request->is_strict = true;
+		break;
+	default:
+		break;
 	}
+	return TOOL_OK;
+}
+
+static int run_main(const struct command *command, int argc, char **argv)
+{
+	static struct request request;
+	int status;
+
+	/* The first word that is no option is the program; the rest is the program's. */
+	if (!options_parse(command, argc, argv, take, &request, &status))
+		return status;
 	if (request.is_private && request.dir != NULL)
 		return usage_error(
 			"--private makes a namespace of its own; --namespace names another");
@@ -293,3 +291,21 @@ int run_main(int argc, char **argv)
 		return status;
 	return request.is_private ? run_private(&request) : run_shared(&request);
 }
+
+const struct command run_command = {
+	.name = "run",
+	.summary = "run a program whose System V shared memory is Madang's",
+	.synonyms = "exec start",
+	.usage = "run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]",
+	.about = "Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the "
+		 "kernel's.\n"
+		 "Programs that PROGRAM starts use them too.\n",
+	.options = option_rows,
+	.notes = "$MADANG_PRELOAD names another libmadang-sysv.so.0 to use.\n"
+		 "Exit status: PROGRAM's; 1 when it cannot be run on Madang (static, set-user-ID, "
+		 "the\n"
+		 "namespace refused), 2 usage, 126 it cannot be executed, 127 it is not there.\n",
+	.operands = "program",
+	.stops = true,
+	.run = run_main,
+};
