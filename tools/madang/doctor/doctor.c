@@ -35,8 +35,15 @@ static const struct option_row option_rows[] = {
 
 bool doctor_is_wrong(const struct mdg_finding *finding)
 {
-	return !finding->repaired && finding->kind != MDG_FOUND_LOCK_HELD &&
-	       finding->kind != MDG_FOUND_DEAD_SLOT;
+	switch (finding->kind) {
+	case MDG_FOUND_LOCK_HELD:
+	case MDG_FOUND_DEAD_SLOT:
+	case MDG_FOUND_DEAD_OWNER:
+	case MDG_FOUND_HALF_MADE:
+		return false;
+	default:
+		return !finding->repaired;
+	}
 }
 
 bool doctor_is_full(const struct diagnosis *diagnosis)

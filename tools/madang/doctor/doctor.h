@@ -38,8 +38,10 @@ struct diagnosis {
 	unsigned wrong; /* things that remain wrong */
 };
 
-/* A writer at work is no illness, nor is a record of a process that ended: every program leaves
- * one for the next to clear away. Everything else that was not mended is. */
+/* Whether a finding counts against the namespace's health. A writer at work does not. What a
+ * killed process left does not either, if the next call that meets it clears it away: its record,
+ * its lock, and a segment that it had half made or half removed. Everything else does, unless it
+ * has been mended. */
 bool doctor_is_wrong(const struct mdg_finding *finding);
 /* Whether a new segment could not get a single page or file. */
 bool doctor_is_full(const struct diagnosis *diagnosis);

@@ -189,6 +189,12 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 {
 	if (finding->kind == MDG_FOUND_LOCK_HELD)
 		return "";
+	if (!repair && finding->kind == MDG_FOUND_DEAD_OWNER)
+		return "The next program that needs the lock takes it over and undoes what was "
+		       "begun; --repair does so now.";
+	if (!repair && finding->kind == MDG_FOUND_HALF_MADE)
+		return "A process was killed there. The next call that meets the segment, such as "
+		       "a shmget, clears it away; --repair does so now.";
 	if (finding->kind == MDG_FOUND_MISSING_FILE)
 		return "Its bytes are lost; remove the segment with 'madang rm'.";
 	if (repair && finding->kind == MDG_FOUND_ORPHAN_FILE)
