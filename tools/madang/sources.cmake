@@ -6,7 +6,7 @@
 set(madang_tool_dir ${CMAKE_CURRENT_LIST_DIR})
 
 # What reads and writes text, and needs no namespace.
-set(madang_tool_text base/parse.c base/show.c base/json.c)
+set(madang_tool_text base/parse.c base/show.c base/table.c base/json.c)
 set(madang_tool_sources ${madang_tool_text}
   base/commands.c base/options.c base/say.c base/namespace.c base/remains.c
   run/preload.c run/program.c run/strict.c run/kernel_kinds.c

@@ -3,9 +3,15 @@
  * json.h - writes JSON (RFC 8259) to a stdio stream, one value after another.
  *
  * The caller opens and closes objects and arrays in pairs; commas, line ends and indentation come
- * by themselves. `key` is NULL inside an array and at the top. Strings may hold any bytes: control
- * characters are escaped, and each byte that is no part of valid UTF-8 becomes U+FFFD.
- * Errors of the stream are left for ferror.
+ * by themselves. `key` is NULL inside an array and at the top. Errors of the stream are left for
+ * ferror.
+ *
+ * Strings may hold any bytes, because names are chosen by others and the output may go to a
+ * terminal. Control characters are escaped, those from U+0080 to U+009F among them, and each byte
+ * that is no part of valid UTF-8 becomes U+FFFD. No library that we know does this: json-c writes
+ * all of it as it is, and jansson refuses what is not UTF-8 and has no unsigned 64-bit numbers.
+ * With either, the strings would still be our work, a whole document would have to fit in memory,
+ * and there would be no tool where the library is not: musl, 32 bits, other processors.
  */
 #ifndef MADANG_TOOL_JSON_H
 #define MADANG_TOOL_JSON_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show.c - sizes, ages, users, commands and foreign text in a form for people, and tables.
+ * show.c - sizes, ages, users, commands and foreign text in a form for people.
  *
  * Names of segments and commands of processes are chosen by others, so they are escaped before a
  * terminal sees them. Users are looked up once each: a list of 4,096 segments asks the user
@@ -178,51 +178,4 @@ char *show_text(char *room, size_t size, const char *text)
 	}
 	room[used] = '\0';
 	return room;
-}
-
-size_t show_width(const char *text)
-{
-	size_t width = 0;
-	for (; *text != '\0'; text++)
-		width += ((unsigned char)*text & 0xC0) != 0x80;
-	return width;
-}
-
-/* ---- tables ----------------------------------------------------------- */
-
-void table_begin(struct table *table, const char *const *titles, int columns)
-{
-	table->titles = titles;
-	table->columns = columns;
-	for (int i = 0; i < columns; i++)
-		table->width[i] = show_width(titles[i]);
-}
-
-void table_measure(struct table *table)
-{
-	for (int i = 0; i < table->columns; i++) {
-		size_t width = show_width(table->cells[i]);
-		if (width > table->width[i])
-			table->width[i] = width;
-	}
-}
-
-void table_print_titles(struct table *table)
-{
-	for (int i = 0; i < table->columns; i++)
-		snprintf(table->cells[i], TABLE_CELL, "%s", table->titles[i]);
-	table_print_row(table);
-}
-
-void table_print_row(const struct table *table)
-{
-	int last = table->columns - 1;
-
-	while (last > 0 && table->cells[last][0] == '\0')
-		last--;
-	for (int i = 0; i <= last; i++) {
-		size_t pad = i < last ? table->width[i] - show_width(table->cells[i]) + 2 : 0;
-		printf("%s%*s", table->cells[i], (int)pad, "");
-	}
-	putchar('\n');
 }

@@ -75,10 +75,13 @@ char *show_command(char room[SHOW_ROOM], int32_t pid);
 /* Text that may hold anything, safe for a terminal: control bytes, backslash and what is not
  * UTF-8 as \xNN. `room` should be 4 times the length and 1. */
 char *show_text(char *room, size_t size, const char *text);
-/* Columns that text takes: one for each code point. */
-size_t show_width(const char *text);
 /* Length of the valid UTF-8 sequence at `text`, 0 when it is not one. */
 size_t utf8_length(const char *text);
+
+/* ---- table.c: columns for a person ------------------------------------- */
+
+/* Columns that text takes on a terminal: two for a wide character, none for an accent. */
+size_t show_width(const char *text);
 
 /* A table. Each row is put into `cells` twice: first to be measured, then to be printed. */
 enum { TABLE_COLUMNS = 10, TABLE_CELL = 4 * SHOW_ROOM + 64 /* a name, a command */ };
