@@ -2,8 +2,8 @@
 /*
  * namespace.c - opening a namespace, and what a person can do when it is refused.
  *
- * The library says why it refuses (mdg_strerror); what to do about it depends on the directory, so
- * the advice is written here, once, for every subcommand and for doctor.
+ * The library says why it refuses (mdg_strerror). What to do about it depends on the directory. So
+ * the advice is written here, once for all commands.
  */
 #include "base/tool.h"
 

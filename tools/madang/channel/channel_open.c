@@ -2,8 +2,9 @@
 /*
  * channel_open.c - entering a channel, and what to say when a channel's call is refused.
  *
- * The library's code names the option that is unlike; what the channel has instead, and who is in
- * the way, is asked of the channel by a second handle that takes no place.
+ * The library's code says which option does not fit the channel. A message should also say what
+ * the channel has instead, or who is in the way. For that the channel is opened once more, as an
+ * observer, which takes no seat.
  */
 #include "channel/channel_tool.h"
 

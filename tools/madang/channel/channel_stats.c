@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channel_stats.c - counting messages for --stats. The time is that between the first message and
- * the last, because what lies before it is waiting for others.
+ * channel_stats.c - counting messages for --stats.
+ *
+ * The time runs from the first message to the last. Before the first message the command only
+ * waited for others, and that says nothing about its speed.
  */
 #include "channel/channel_tool.h"
 

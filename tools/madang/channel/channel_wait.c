@@ -2,13 +2,14 @@
 /*
  * channel_wait.c - waits that end when Ctrl-C or another signal comes, and reading and writing.
  *
- * A handler notes the signal; whoever waits comes back with EINTR and finds the note. One that came
- * just before the wait began would be overlooked: so the handler asks for SIGALRM a second later,
- * and again, until the process has ended. Waits in a channel are cut into slices besides.
+ * A handler notes the signal. A system call that waits then returns EINTR, and its caller finds the
+ * note. A signal that comes just before the wait begins would be overlooked. So the handler asks
+ * for SIGALRM a second later, and again each second until the process has ended. Waits in a
+ * channel are also cut into slices.
  *
- * Such a command then leaves the channel in order, and ends by the signal after all (channel_end),
- * so that the shell sees what happened. A signal that was ignored stays ignored, as nohup(1) and
- * shells want it.
+ * The command then leaves the channel in order. At last it dies by the same signal (channel_end),
+ * so that the shell sees what happened. A signal that was ignored at the start stays ignored, as
+ * nohup(1) and shells want it.
  */
 #include "channel/channel_tool.h"
 

@@ -339,13 +339,17 @@ const struct command channels_command = {
 	.about = "Shows the channels of a namespace, or one of them with its talkers and "
 		 "listeners.\n",
 	.options = option_rows,
-	.notes = "Columns: NAME; KIND; CAPACITY; FILL: how much of the ring is in use; WAITING: "
-		 "messages that\n"
-		 "nobody has taken, of a topic: that are kept; TALKERS and LISTENERS, of calls the "
-		 "callers and\n"
-		 "servers; SENT: messages so far; RATE: messages per second at present; MISSED: by "
-		 "listeners\n"
-		 "that are there.\n"
+	.notes = "Columns:\n"
+		 "  NAME       the channel\n"
+		 "  KIND       stream, queue, topic or call\n"
+		 "  CAPACITY   bytes of the largest message\n"
+		 "  FILL       how much of the ring is in use\n"
+		 "  WAITING    messages that nobody has taken; of a topic, messages that it keeps\n"
+		 "  TALKERS    who sends; of a call channel, the callers\n"
+		 "  LISTENERS  who receives; of a call channel, the servers\n"
+		 "  SENT       messages since the channel was made\n"
+		 "  RATE       messages per second at present\n"
+		 "  MISSED     messages of a topic that its present listeners have missed\n"
 		 "'madang rm --name NAME' removes a channel.\n",
 	.operands = "channels",
 	.run = channels_main,

@@ -34,7 +34,7 @@ static const struct option_row option_rows[] = {
 	FLAG('s', "stats", "at the end say how many, how fast, how many missed and redelivered"),
 	OPTION_NAMESPACE,
 	OPTION_HELP,
-	HEADING("How the channel is to be; otherwise as it is, or when it is made:"),
+	HEADING("How the channel is to be. The defaults count only if it is made:"),
 	VALUE_OF('k', "kind", "KIND", "stream queue topic", "stream (default), queue or topic"),
 	VALUE(OPTION_CAPACITY, "capacity", "SIZE", "bytes of the largest message; default 64K"),
 	VALUE(OPTION_PEERS, "peers", "N", "most talkers and listeners together; default 32"),
@@ -208,12 +208,12 @@ const struct command listen_command = {
 	.summary = "write the messages of a channel to standard output",
 	.synonyms = "receive recv subscribe sub",
 	.usage = "listen [OPTIONS] NAME",
-	.about = "Writes the messages of a channel to standard output, a line each. The channel is "
-		 "made when it\n"
-		 "is not there.\n",
+	.about = "Writes the messages of a channel to standard output, a line each.\n"
+		 "The channel is made if it is not there.\n",
 	.options = option_rows,
-	.notes = "Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
-		 "--timeout.\n",
+	.notes = "Exit status: 0 --count was reached, or the channel was removed; 1 trouble; 2 "
+	         "usage;\n"
+		 "124 --timeout.\n",
 	.operands = "channels",
 	.run = listen_main,
 };

@@ -351,16 +351,17 @@ const struct command serve_command = {
 	.summary = "run a command for each request",
 	.synonyms = "reply server",
 	.usage = "serve [OPTIONS] NAME -- COMMAND [ARG...]",
-	.about = "Runs COMMAND for each request that 'madang call NAME' or mdg_channel_call makes: "
-		 "the request is its\n"
-		 "standard input, and what it prints is the reply. The channel is made when it is "
-		 "not there.\n",
+	.about =
+		"Runs COMMAND for each request that 'madang call NAME' or mdg_channel_call makes.\n"
+		"COMMAND reads the request from its standard input; what it prints is the reply.\n"
+		"The channel is made if it is not there.\n",
 	.options = option_rows,
-	.notes = "When COMMAND fails (exit status not 0), the request is refused, and that is "
-		 "said.\n"
-		 "Exit status: 0 --count reached, or the channel removed; 1 trouble; 2 usage; 124 "
-		 "--timeout;\n"
-		 "126 or 127 COMMAND cannot be executed, or is not there.\n",
+	.notes = "If COMMAND fails (its exit status is not 0), the request is refused, and serve "
+	         "says\n"
+		 "so on standard error.\n"
+		 "Exit status: 0 --count was reached, or the channel was removed; 1 trouble; 2 "
+	         "usage;\n"
+		 "124 --timeout; 126 COMMAND cannot be executed; 127 it is not there.\n",
 	.operands = "server",
 	.stops = true,
 	.run = serve_main,

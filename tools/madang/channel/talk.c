@@ -25,7 +25,7 @@ static const struct option_row option_rows[] = {
 	FLAG('s', "stats", "at the end say how many, and how fast"),
 	OPTION_NAMESPACE,
 	OPTION_HELP,
-	HEADING("How the channel is to be; otherwise as it is, or when it is made:"),
+	HEADING("How the channel is to be. The defaults count only if it is made:"),
 	VALUE_OF('k', "kind", "KIND", "stream queue topic", "stream (default), queue or topic"),
 	VALUE(OPTION_CAPACITY, "capacity", "SIZE", "bytes of the largest message; default 64K"),
 	VALUE(OPTION_PEERS, "peers", "N", "most talkers and listeners together; default 32"),
@@ -264,9 +264,8 @@ const struct command talk_command = {
 	.summary = "send standard input to a channel",
 	.synonyms = "send publish pub",
 	.usage = "talk [OPTIONS] NAME",
-	.about = "Sends standard input to a channel, each line as a message. The channel is made "
-		 "when it is not\n"
-		 "there.\n",
+	.about = "Sends standard input to a channel, each line as a message.\n"
+		 "The channel is made if it is not there.\n",
 	.options = option_rows,
 	.notes = "Exit status: 0 all was sent; 1 trouble; 2 usage; 124 --timeout.\n",
 	.operands = "channels",

@@ -308,12 +308,16 @@ const struct command ls_command = {
 	.usage = "ls [-l] [--json] [--namespace DIR]",
 	.about = "Lists the segments of a namespace.\n",
 	.options = option_rows,
-	.notes = "Columns: ID; KEY, or the name in quotes; OWNER; MODE; SIZE; ATTACHED: "
-		 "attachments of living\n"
-		 "processes; CREATOR: its process, and whether that is dead; AGE since the segment "
-		 "was made\n"
-		 "or its owner or mode changed; STATE: removed (until the last detach), locked, "
-		 "orphan\n"
-		 "(nobody attached and the creator dead: 'madang rm --orphans').\n",
+	.notes = "Columns:\n"
+		 "  ID        the number that shmat(2) and 'madang rm' take\n"
+		 "  KEY       the System V key, or the name in quotes\n"
+		 "  OWNER     the user who owns the segment\n"
+		 "  MODE      its permissions, in octal\n"
+		 "  SIZE      bytes; K, M and G are powers of 1024\n"
+		 "  ATTACHED  how often living processes have it attached\n"
+		 "  CREATOR   the process that made it, and whether that process is dead\n"
+		 "  AGE       time since it was made, or its owner or mode was changed\n"
+		 "  STATE     removed: it goes with its last detach; locked; orphan: nobody has\n"
+		 "            it attached and its creator is dead ('madang rm --orphans')\n",
 	.run = ls_main,
 };

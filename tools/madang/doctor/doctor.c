@@ -219,9 +219,8 @@ const struct command doctor_command = {
 	.summary = "say whether the namespace is healthy, and mend it",
 	.synonyms = "check fsck repair info",
 	.usage = "doctor [--repair] [--verbose] [--json] [--namespace DIR]",
-	.about = "Says whether a namespace is usable and healthy: its directory, limits and use, "
-		 "the memory\n"
-		 "behind it, and each damaged or stale record.\n",
+	.about = "Says whether a namespace is usable and healthy. It looks at the directory, the\n"
+		 "limits and the use, the memory behind it, and each damaged or stale record.\n",
 	.options = option_rows,
 	.notes = "Exit status: 0 healthy (or not there yet), 1 something remains wrong, 2 usage.\n",
 	.run = doctor_main,

@@ -377,16 +377,20 @@ const struct command locks_command = {
 	.summary = "show who holds what, who waits for whom, and deadlocks",
 	.synonyms = "lock mutex waits deadlock deadlocks",
 	.usage = "locks [--json] [--namespace DIR] [ID | KEY | NAME]",
-	.about = "Shows the locks and other objects of synchronisation that programs have given a "
-		 "name\n"
-		 "(mdg_names_set), in all segments or in one: who holds them, who waits and how "
-		 "long; and\n"
-		 "threads that wait for each other.\n",
+	.about =
+		"Shows the locks and other objects of synchronisation in all segments, or in one.\n"
+		"It shows who holds each object, who waits for it and for how long, and which\n"
+		"threads wait for each other. Only objects with a name are seen (mdg_names_set).\n",
 	.options = option_rows,
-	.notes = "Columns: ID of the segment; OFFSET of the object in it; KIND; NAME; STATE; "
-		 "OWNER: its process,\n"
-		 "/ and the thread unless it is the first, and the command. Below: who reads, and "
-		 "who waits.\n",
+	.notes = "Columns:\n"
+		 "  ID      the segment\n"
+		 "  OFFSET  where the object lies in the segment\n"
+		 "  KIND    mutex, rwlock, cond, sem, event, barrier, once, cell or txn\n"
+		 "  NAME    the name that a program gave it\n"
+		 "  STATE   whether it is held, how many readers it has, or what its value is\n"
+		 "  OWNER   the process that holds it, and the command. PID/TID: the thread TID,\n"
+		 "          where that is not the first thread of the process\n"
+		 "Below an object stand its readers and those who wait for it.\n",
 	.operands = "ids",
 	.run = locks_main,
 };

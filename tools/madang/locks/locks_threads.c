@@ -2,15 +2,16 @@
 /*
  * locks_threads.c - the threads that objects name, who waits for whom, and circles of that.
  *
- * A thread id in shared memory proves nothing: the thread may have ended, and the id been
- * given to another one. So it counts only if a process that has the segment
- * attached has a thread of that id (tgkill(2) with signal 0 tells, without /proc); and a note of
- * waiting only if the thread is as old as the note.
+ * A thread id in shared memory proves nothing: the thread may have ended, and the kernel may have
+ * given the id to another thread. So an id counts only if a process that has the segment attached
+ * has a thread of that id. tgkill(2) with signal 0 tells this without /proc. A note of waiting
+ * counts only if the thread is at least as old as the note.
  *
- * Objects are read one after the other, while their users go on. What looks like a circle may
- * then never have been one: so a wait counts only if it is there twice, with a pause between,
- * and has the same beginning and the same holder. Who waits does not take or give anything
- * meanwhile; so all waits of such a circle lasted at one time, the end of the first reading.
+ * Objects are read one after the other, while programs go on using them. So what looks like a
+ * circle may never have been one. Everything is therefore read twice, with a pause between. A wait
+ * counts only if both readings show it, with the same beginning and the same holder. A thread that
+ * waits takes nothing and gives nothing back. So all waits of such a circle lasted at one moment:
+ * the end of the first reading.
  *
  * What cannot be seen: locks without a name, and waits beyond the eight that an object notes.
  * A wait with a deadline ends by itself, and its circle with it.

@@ -2,8 +2,9 @@
 /*
  * detach.c - lets go of what a helper process inherited.
  *
- * Whoever reads from a pipe that the program writes to waits for the end of all who hold it. So
- * the processes that `run --private` adds hold none of the program's descriptors.
+ * A reader of the program's output sees the end of a pipe only when every process that has the pipe
+ * open has closed it. So the processes that `run --private` adds keep none of the program's
+ * descriptors.
  */
 #include "run/private.h"
 

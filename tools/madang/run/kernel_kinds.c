@@ -2,9 +2,9 @@
 /*
  * kernel_kinds.c - madang run: says of ipcs and its kin what in them is not Madang's.
  *
- * Message queues and semaphores are still the kernel's. A program that uses them knows what it does;
- * but the tables of ipcs show both kinds of thing in one look, and ipcrm --all removes the kernel's.
- * So a line is said on stderr, before the program begins, and only for these programs.
+ * Message queues and semaphores are still the kernel's. Most programs need not be told. But ipcs
+ * shows Madang's segments beside the kernel's queues and semaphores, and ipcrm --all removes the
+ * kernel's. For these programs, and only for them, a line is printed on stderr before they begin.
  */
 #include "base/tool.h"
 

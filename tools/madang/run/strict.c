@@ -2,12 +2,13 @@
 /*
  * strict.c - madang run --strict: nothing that is started leaves Madang without a word.
  *
- * Two nets. libmadang-strict (src/strict) is preloaded too, and refuses to start what a preload
- * cannot reach. A filter of system calls answers ENOSYS to the kernel's own shmget, shmat, shmdt
- * and shmctl: for programs that make them without the C library, or were started without it.
+ * There are two nets. The first is libmadang-strict (src/strict), which is preloaded too. It refuses
+ * to start a program that a preload cannot reach. The second is a filter of system calls, which
+ * answers ENOSYS to the kernel's own shmget, shmat, shmdt and shmctl. It catches programs that make
+ * these calls without the C library, or that were started without it.
  *
- * An unprivileged process may only filter itself once it has given up gaining privileges, so
- * set-user-ID programs would run without their privilege; the first net refuses those anyway.
+ * An unprivileged process may filter itself only after it has given up gaining privileges. So
+ * set-user-ID programs would run without their privilege. The first net refuses those anyway.
  */
 #include "base/tool.h"
 
