@@ -229,14 +229,12 @@ const struct command call_command = {
 	.summary = "send a request to who serves a channel, and print the reply",
 	.synonyms = "request ask",
 	.usage = "call [OPTIONS] NAME [TEXT...]",
-	.about = "Sends a request to a server of the channel ('madang serve') and prints the "
-	         "reply.\n"
-		 "The request is TEXT, or standard input where there is no TEXT.\n",
+	.about = "Sends a request to a server of the channel ('madang serve'), and prints the\n"
+		 "reply. The request is TEXT, or standard input where there is no TEXT.\n",
 	.options = option_rows,
-	.notes = "The words of TEXT are joined by blanks. Words that begin with '-' must follow "
-	         "'--'.\n"
-		 "The reply is printed as it is. On a terminal, a line end is added if it has "
-	         "none.\n"
+	.notes = "The words of TEXT are joined by blanks. Words that begin with '-' must follow\n"
+		 "'--'. The reply is printed as it is. On a terminal, a line end is added if it\n"
+		 "has none.\n"
 		 "Exit status: 0 there was a reply; 1 there was none: the request was refused, or\n"
 		 "the server died; 2 usage; 124 --timeout.\n",
 	.operands = "channels",

@@ -80,8 +80,8 @@ uint64_t channel_slice(uint64_t deadline);
 uint64_t channel_deadline(uint64_t timeout);
 /* Whether a code says that a slice of a wait is over, or was disturbed. */
 bool channel_is_waiting(int code);
-/* Waits for messages, which mdg_channel_release gives back: how many, or a negative code: -EINTR: a signal
- * came; -ETIMEDOUT; -EPIPE: nobody reads `out` any more (-1: whatever becomes of it). */
+/* Waits for messages, which mdg_channel_release gives back. Returns how many, or a negative code.
+ * -EINTR: a signal came. -ETIMEDOUT. -EPIPE: nobody reads `out` any more; not asked if it is -1. */
 int channel_peek(struct channel *channel, struct mdg_message *messages, unsigned count,
                  uint64_t timeout, int out);
 

@@ -211,9 +211,8 @@ const struct command listen_command = {
 	.about = "Writes the messages of a channel to standard output, a line each.\n"
 		 "The channel is made if it is not there.\n",
 	.options = option_rows,
-	.notes = "Exit status: 0 --count was reached, or the channel was removed; 1 trouble; 2 "
-	         "usage;\n"
-		 "124 --timeout.\n",
+	.notes = "Exit status: 0 --count was reached, or the channel was removed; 1 trouble;\n"
+		 "2 usage; 124 --timeout.\n",
 	.operands = "channels",
 	.run = listen_main,
 };

@@ -356,12 +356,10 @@ const struct command serve_command = {
 		"COMMAND reads the request from its standard input; what it prints is the reply.\n"
 		"The channel is made if it is not there.\n",
 	.options = option_rows,
-	.notes = "If COMMAND fails (its exit status is not 0), the request is refused, and serve "
-	         "says\n"
-		 "so on standard error.\n"
-		 "Exit status: 0 --count was reached, or the channel was removed; 1 trouble; 2 "
-	         "usage;\n"
-		 "124 --timeout; 126 COMMAND cannot be executed; 127 it is not there.\n",
+	.notes = "If COMMAND fails (its exit status is not 0), the request is refused, and serve\n"
+		 "says so on standard error.\n"
+		 "Exit status: 0 --count was reached, or the channel was removed; 1 trouble;\n"
+		 "2 usage; 124 --timeout; 126 COMMAND cannot be executed; 127 it is not there.\n",
 	.operands = "server",
 	.stops = true,
 	.run = serve_main,

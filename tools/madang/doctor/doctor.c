@@ -145,8 +145,8 @@ static void look_inside(struct diagnosis *diagnosis)
 	mdg_namespace_close(ns);
 }
 
-/* A namespace that is not there yet is healthy, if the first program can make it. One whose
- * directory is there without a registry says so itself (MDG_NOT_REGISTRY, or -ENOENT for an empty one). */
+/* A namespace that is not there yet is healthy, if the first program can make it. If its directory
+ * is there without a registry, the open says so: MDG_NOT_REGISTRY, or -ENOENT for an empty one. */
 static void count_wrong(struct diagnosis *diagnosis)
 {
 	if (diagnosis->open_code != 0 && diagnosis->open_code != -ENOENT)
