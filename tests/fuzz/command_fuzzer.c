@@ -24,7 +24,7 @@
 
 #include "fuzz/calls.h"
 #include "fuzz/target.h"
-#include "tool.h"
+#include "base/tool.h"
 
 int madang_main(int argc, char **argv);
 #define main madang_main

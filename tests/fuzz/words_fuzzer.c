@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "fuzz/target.h"
-#include "json.h"
-#include "tool.h"
+#include "base/json.h"
+#include "base/tool.h"
 
 #define HOLDS(condition)                                                                           \
 	do {                                                                                       \

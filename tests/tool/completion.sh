@@ -21,7 +21,8 @@ ask()
 	_madang
 	echo "$* -> ${COMPREPLY[*]}"
 }
-ask madang ""
+ask madang "" | sed "s/-> .* help/-> COMMANDS help/"
+ask madang help doc
 ask madang d
 ask madang ls --
 ask madang rm ""

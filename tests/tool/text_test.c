@@ -5,9 +5,9 @@
  */
 #include <inttypes.h>
 
-#include "json.h"
+#include "base/json.h"
 #include "support/check.h"
-#include "tool.h"
+#include "base/tool.h"
 
 static bool size_is(const char *text, uint64_t wanted)
 {
@@ -185,8 +185,10 @@ static void test_text(void)
 	CHECK(text_shows("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80")); /* beyond Unicode */
 	CHECK(text_shows("\xe2\x82", "\\xe2\\x82"));                   /* cut off */
 	CHECK(strcmp(show_text(small, sizeof small, "ab\ncd"), "ab") ==
-	      0); /* never half an escape */
-	CHECK(show_width("\xeb\xa7\x88\xeb\x8b\xb9") == 2);
+	      0);                                           /* never half an escape */
+	CHECK(show_width("\xeb\xa7\x88\xeb\x8b\xb9") == 4); /* Hangul is wide */
+	CHECK(show_width("caf\xc3\xa9") == 4);
+	CHECK(show_width("cafe\xcc\x81") == 4); /* an accent of its own */
 	CHECK(show_width("abc") == 3);
 }
 

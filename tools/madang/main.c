@@ -1,109 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c - finds the subcommand and hands over; --help and --version of madang itself.
+ * main.c - finds the command and hands over to it; --help and --version of madang itself.
  *
- * A word that is no subcommand is answered with the nearest one. Standard descriptors that the
- * caller left closed are filled first, so that neither a registry nor a data file can come to lie
- * on descriptor 1 and have a table written into it.
+ * A word that is no command is answered with the nearest one. Before anything else, descriptors 0
+ * to 2 are opened if the caller left them closed. Otherwise a registry or a data file could get
+ * descriptor 1, and a table would be written into it.
  */
-#include "tool.h"
+#include "base/tool.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *summary;
-} commands[] = {
-	{ "run", run_main, "run a program whose System V shared memory is Madang's" },
-	{ "init", init_main, "make a namespace on purpose: shared, larger, limited" },
-	{ "ls", ls_main, "list the segments, and who is attached" },
-	{ "rm", rm_main, "remove segments by id, key or name, or what nobody needs" },
-	{ "mk", mk_main, "make a segment" },
-	{ "locks", locks_main, "show who holds what, who waits for whom, and deadlocks" },
-	{ "listen", listen_main, "write the messages of a channel to standard output" },
-	{ "talk", talk_main, "send standard input to a channel" },
-	{ "call", call_main, "send a request to who serves a channel, and print the reply" },
-	{ "serve", serve_main, "run a command for each request" },
-	{ "channels", channels_main, "show the channels, how full they are, and who is there" },
-	{ "doctor", doctor_main, "say whether the namespace is healthy, and mend it" },
-};
-#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
-
-/* Words that people try first, from tools they know. */
-static const struct {
-	const char *word, *name;
-} synonyms[] = {
-	{ "list", "ls" },          { "ps", "ls" },           { "ipcs", "ls" },
-	{ "show", "ls" },          { "status", "ls" },       { "remove", "rm" },
-	{ "delete", "rm" },        { "del", "rm" },          { "ipcrm", "rm" },
-	{ "create", "mk" },        { "make", "mk" },         { "new", "mk" },
-	{ "ipcmk", "mk" },         { "check", "doctor" },    { "fsck", "doctor" },
-	{ "repair", "doctor" },    { "info", "doctor" },     { "lock", "locks" },
-	{ "mutex", "locks" },      { "waits", "locks" },     { "deadlock", "locks" },
-	{ "deadlocks", "locks" },  { "receive", "listen" },  { "recv", "listen" },
-	{ "subscribe", "listen" }, { "sub", "listen" },      { "send", "talk" },
-	{ "publish", "talk" },     { "pub", "talk" },        { "request", "call" },
-	{ "ask", "call" },         { "reply", "serve" },     { "server", "serve" },
-	{ "peers", "channels" },   { "queues", "channels" }, { "topics", "channels" },
-	{ "exec", "run" },         { "start", "run" },
-};
-
-#define WORD_MAX 24u
-
-static unsigned least(unsigned a, unsigned b)
-{
-	return a < b ? a : b;
-}
-
-/* Edits between two short words: insert, delete, change, swap of neighbours. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-	unsigned cost[WORD_MAX + 1][WORD_MAX + 1];
-	unsigned n = (unsigned)strlen(a), m = (unsigned)strlen(b);
-
-	if (n > WORD_MAX || m > WORD_MAX)
-		return WORD_MAX;
-	for (unsigned i = 0; i <= n; i++)
-		cost[i][0] = i;
-	for (unsigned j = 0; j <= m; j++)
-		cost[0][j] = j;
-	for (unsigned i = 1; i <= n; i++) {
-		for (unsigned j = 1; j <= m; j++) {
-			unsigned change = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-			unsigned best = least(change, least(cost[i - 1][j], cost[i][j - 1]) + 1);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-				best = least(best, cost[i - 2][j - 2] + 1);
-			cost[i][j] = best;
-		}
-	}
-	return cost[n][m];
-}
-
-/* The subcommand somebody may have meant, or NULL. */
-static const char *nearest_command(const char *word)
-{
-	const char *nearest = NULL;
-	unsigned nearest_distance = WORD_MAX;
-
-	for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++)
-		if (strcmp(word, synonyms[i].word) == 0)
-			return synonyms[i].name;
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		unsigned length = (unsigned)strlen(commands[i].name);
-		unsigned distance = edit_distance(word, commands[i].name);
-		/* A third of the word may be wrong, in a short one a single letter. */
-		unsigned bearable = length < 4 ? 1 : length / 3;
-		if (distance <= bearable && distance < nearest_distance) {
-			nearest = commands[i].name;
-			nearest_distance = distance;
-		}
-	}
-	return nearest;
-}
+#include "base/command.h"
 
 static int print_main_help(void)
 {
@@ -113,8 +23,7 @@ static int print_main_help(void)
 	      "\n"
 	      "Commands:\n",
 	      stdout);
-	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+	commands_print();
 	fputs("\n"
 	      "Options:\n"
 	      "  -h, --help     this text; 'madang COMMAND --help' explains a command\n"
@@ -139,14 +48,14 @@ static int print_version(void)
 static int unknown_command(const char *word)
 {
 	char room[4 * 64 + 1];
-	const char *nearest = nearest_command(word);
+	const struct command *nearest = command_nearest(word);
 
 	show_text(room, sizeof room, word);
 	if (word[0] == '-')
 		return usage_error("unknown option '%s'", room);
 	if (nearest != NULL)
 		return usage_error("'%s' is not a command; did you mean 'madang %s'?", room,
-		                   nearest);
+		                   nearest->name);
 	return usage_error("'%s' is not a command", room);
 }
 
@@ -159,6 +68,10 @@ static int dispatch(int argc, char **argv)
 		return print_main_help();
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
 		return print_version();
+	if (strcmp(word, "--dump-commands") == 0) { /* for the completion of bash, and for tests */
+		commands_dump();
+		return TOOL_OK;
+	}
 	if (strcmp(word, "help") == 0) {
 		static char help[] = "--help";
 		if (argc == 2)
@@ -168,13 +81,11 @@ static int dispatch(int argc, char **argv)
 		argc = 3;
 		word = argv[1];
 	}
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (strcmp(word, commands[i].name) == 0) {
-			say_command(commands[i].name);
-			return commands[i].run(argc - 1, argv + 1);
-		}
-	}
-	return unknown_command(word);
+	const struct command *command = command_find(word);
+	if (command == NULL)
+		return unknown_command(word);
+	say_command(command->name);
+	return command->run(command, argc - 1, argv + 1);
 }
 
 /* Opened the wrong way round on purpose: a write to stdout then fails and is said. The program

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channels.c - madang channels: the channels of a namespace, how full they are, and who is there.
+ *
+ * Rates need two looks: they are a tenth of a second apart, and with --watch each look is compared
+ * with the one before. Channels are read without entering them; peers are asked of a handle that
+ * takes no place. It is no snapshot: messages go on while it is taken.
+ */
+#include "channel/channels.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/command.h"
+
+enum { OPTION_WATCH = OPTION_LONG };
+
+static const struct option_row option_rows[] = {
+	FLAG('p', "peers", "also list the talkers and listeners of all channels"),
+	OPTION_JSON,
+	VALUE(OPTION_WATCH, "watch", "[=SEC]",
+	      "again and again, every 2 seconds or as given; Ctrl-C ends it"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
+
+#define LOOK_NS   100000000u
+#define WATCH_NS  UINT64_C(2000000000)
+#define PEER_ROOM MDG_PEERS_MAX
+
+static void view_free(struct channels_view *view)
+{
+	for (size_t i = 0; i < view->count; i++)
+		free(view->entries[i].peers);
+	free(view->entries);
+	memset(view, 0, sizeof *view);
+}
+
+/* ---- looking ---------------------------------------------------------- */
+
+/* All channels, or the one that is asked for: 0, or why not all could be read. */
+static int read_channels(const struct channels_request *request, struct channels_view *view)
+{
+	struct mdg_channel_info info = { .size = sizeof info };
+	uint32_t cursor = 0;
+	int rc;
+
+	view->moment = mdg_deadline(0);
+	while ((rc = mdg_channel_next(request->ns, &cursor, &info)) > 0) {
+		if (request->name != NULL && strcmp(request->name, info.name) != 0)
+			continue;
+		if ((view->count & (view->count - 1)) == 0) { /* room doubles */
+			size_t room = view->count == 0 ? 1 : 2 * view->count;
+			struct channels_entry *entries =
+				realloc(view->entries, room * sizeof *entries);
+			if (entries == NULL)
+				return -ENOMEM;
+			view->entries = entries;
+		}
+		struct channels_entry *entry = &view->entries[view->count++];
+		memset(entry, 0, sizeof *entry);
+		entry->info = info;
+	}
+	return rc;
+}
+
+/* The same channel in the look before. */
+static const struct channels_entry *find(const struct channels_view *view,
+                                         const struct mdg_channel_info *info)
+{
+	for (size_t i = 0; i < view->count; i++)
+		if (view->entries[i].info.id == info->id &&
+		    view->entries[i].info.epoch == info->epoch)
+			return &view->entries[i];
+	return NULL;
+}
+
+static void find_rates(struct channels_view *view, const struct channels_view *before)
+{
+	double seconds = (double)(view->moment - before->moment) / 1e9;
+
+	for (size_t i = 0; i < view->count && seconds > 0; i++) {
+		struct channels_entry *entry = &view->entries[i];
+		const struct channels_entry *earlier = find(before, &entry->info);
+		if (earlier == NULL || entry->info.sequence < earlier->info.sequence)
+			continue;
+		entry->has_rate = true;
+		entry->rate = (double)(entry->info.sequence - earlier->info.sequence) / seconds;
+	}
+}
+
+/* The command of a peer, if its process is one that this pid namespace knows. */
+static void find_commands(mdg_namespace *ns, struct channels_entry *entry)
+{
+	struct mdg_process_info process = { .size = sizeof process };
+	uint32_t cursor = 0;
+
+	while (mdg_segment_next_process(ns, entry->info.id, &cursor, &process) > 0) {
+		if (!process.same_pid_namespace || process.pid <= 0)
+			continue;
+		for (size_t i = 0; i < entry->peer_count; i++)
+			if (entry->peers[i].peer.pid == process.pid)
+				show_command(entry->peers[i].command, process.pid);
+	}
+}
+
+/* 0, or why they cannot be read. */
+static int read_peers(mdg_namespace *ns, struct channels_entry *entry)
+{
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .flags = MDG_CHANNEL_EXISTING };
+	static struct mdg_peer peers[PEER_ROOM] = { { .size = sizeof peers[0] } };
+	mdg_channel *observer;
+	int rc = mdg_channel_open(&observer, ns, entry->info.name, MDG_OBSERVER, &options);
+
+	if (rc != 0)
+		return rc;
+	rc = mdg_channel_peers(observer, peers, PEER_ROOM);
+	mdg_channel_close(observer);
+	if (rc < 0)
+		return rc;
+	entry->peers = calloc((size_t)rc + 1, sizeof *entry->peers);
+	if (entry->peers == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < rc && i < (int)PEER_ROOM; i++) {
+		entry->peers[i].peer = peers[i];
+		strcpy(entry->peers[i].command, "?");
+		entry->peer_count++;
+	}
+	find_commands(ns, entry);
+	return 0;
+}
+
+/* The namespace may come while it is watched for. */
+static int open_namespace(struct channels_request *request)
+{
+	int rc;
+
+	if (request->ns != NULL)
+		return 0;
+	rc = namespace_open_to_look(&request->ns, request->dir);
+	if (rc != 0)
+		request->ns = NULL;
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int look(const struct channels_request *request, struct channels_view *view)
+{
+	int rc;
+
+	memset(view, 0, sizeof *view);
+	if (request->ns == NULL)
+		return 0;
+	rc = read_channels(request, view);
+	for (size_t i = 0; request->peers && i < view->count; i++)
+		view->entries[i].refused = read_peers(request->ns, &view->entries[i]);
+	return rc;
+}
+
+static void pause_for(uint64_t nanoseconds)
+{
+	struct timespec moment = { (time_t)(nanoseconds / 1000000000),
+		                   (long)(nanoseconds % 1000000000) };
+	(void)nanosleep(&moment, NULL);
+}
+
+/* ---- what is said ----------------------------------------------------- */
+
+static int complain_none(const struct channels_request *request)
+{
+	char name[4 * MDG_NAME_MAX + 1];
+	uint64_t seconds;
+
+	complain("there is no channel \"%s\" that you may read",
+	         show_text(name, sizeof name, request->name));
+	advise(request->watch && parse_seconds(request->name, &seconds)
+	               ? "If you meant seconds, write them as --watch=SECONDS."
+	               : "See them all with 'madang channels'; 'madang listen' and 'madang talk' "
+	                 "make one.");
+	return TOOL_TROUBLE;
+}
+
+/* Whether the peers of some could not be read. Who has gone since is no trouble. */
+static bool complain_refused(const struct channels_request *request,
+                             const struct channels_view *view)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < view->count; i++) {
+		char name[4 * MDG_NAME_MAX + 1];
+		int rc = view->entries[i].refused;
+		if (rc == 0 || rc == -ENOENT)
+			continue;
+		any = true;
+		show_text(name, sizeof name, view->entries[i].info.name);
+		if (rc == -EACCES) {
+			complain("who is in the channel \"%s\" may not be seen by you", name);
+			advise("That needs permission to read and write it.");
+		} else {
+			complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"",
+			              name);
+		}
+	}
+	return any;
+}
+
+static int print(const struct channels_request *request, const struct channels_view *view, int rc)
+{
+	if (request->json)
+		channels_print_json(request, view);
+	else if (request->ns != NULL && (request->name == NULL || view->count > 0))
+		channels_print_text(request, view);
+	if (request->ns == NULL) {
+		complain("no namespace at %s; nothing is shared", request->path);
+		return request->name == NULL ? TOOL_OK : TOOL_TROUBLE;
+	}
+	if (rc != 0)
+		complain_code(rc, request->dir, "cannot read all of %s", request->path);
+	else if (request->name != NULL && view->count == 0)
+		return complain_none(request);
+	return complain_refused(request, view) || rc != 0 ? TOOL_TROUBLE : TOOL_OK;
+}
+
+/* ---- the command ------------------------------------------------------ */
+
+/* A terminal shows one look at a time, a file all of them. */
+static void separate(const struct channels_request *request, bool first)
+{
+	if (!request->watch)
+		return;
+	if (isatty(STDOUT_FILENO))
+		fputs("\033[H\033[2J", stdout);
+	else if (!first)
+		putchar('\n');
+}
+
+static int show(struct channels_request *request)
+{
+	struct channels_view before, view;
+	int status = TOOL_OK;
+
+	if (open_namespace(request) != 0)
+		return TOOL_TROUBLE;
+	(void)look(request, &before);
+	if (before.count > 0)
+		pause_for(LOOK_NS);
+	for (bool first = true;; first = false) {
+		if (!first)
+			pause_for(request->interval);
+		if (open_namespace(request) != 0) {
+			status = TOOL_TROUBLE;
+			break;
+		}
+		int rc = look(request, &view);
+		find_rates(&view, &before);
+		separate(request, first);
+		status = print(request, &view, rc);
+		view_free(&before);
+		before = view;
+		if (status != TOOL_OK || !request->watch || fflush(stdout) != 0)
+			break;
+	}
+	view_free(&before);
+	return status;
+}
+
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
+{
+	struct channels_request *request = context;
+
+	switch (option) {
+	case 'p':
+		request->peers = true;
+		break;
+	case 'j':
+		request->json = true;
+		break;
+	case OPTION_WATCH:
+		request->watch = true;
+		if (value != NULL &&
+		    (!parse_seconds(value, &request->interval) || request->interval == 0))
+			return usage_error("--watch takes seconds, such as 5 or 0.2, not '%s'",
+			                   value);
+		break;
+	case 'n':
+		request->dir = value;
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct channels_request *request, bool *ret_done)
+{
+	int status;
+
+	*ret_done = true;
+	if (!options_parse(command, argc, argv, take, request, &status))
+		return status;
+	if (argc - optind > 1)
+		return usage_error("one channel at a time, or none for all");
+	if (optind < argc) {
+		request->name = argv[optind];
+		request->peers = true;
+		if (usage_name(request->name) != TOOL_OK)
+			return TOOL_USAGE;
+	}
+	*ret_done = false;
+	return TOOL_OK;
+}
+
+static int channels_main(const struct command *command, int argc, char **argv)
+{
+	struct channels_request request = { .interval = WATCH_NS };
+	bool done;
+	int status = parse_arguments(command, argc, argv, &request, &done);
+
+	if (done)
+		return status;
+	namespace_path(request.path, request.dir);
+	status = show(&request);
+	mdg_namespace_close(request.ns);
+	return status;
+}
+
+const struct command channels_command = {
+	.name = "channels",
+	.summary = "show the channels, how full they are, and who is there",
+	.synonyms = "peers queues topics",
+	.usage = "channels [--peers] [--json] [--watch[=SECONDS]] [--namespace DIR] [NAME]",
+	.about = "Shows the channels of a namespace, or one of them with its talkers and "
+		 "listeners.\n",
+	.options = option_rows,
+	.notes = "Columns:\n"
+		 "  NAME       the channel\n"
+		 "  KIND       stream, queue, topic or call\n"
+		 "  CAPACITY   bytes of the largest message\n"
+		 "  FILL       how much of the ring is in use\n"
+		 "  WAITING    messages that nobody has taken; of a topic, messages that it keeps\n"
+		 "  TALKERS    who sends; of a call channel, the callers\n"
+		 "  LISTENERS  who receives; of a call channel, the servers\n"
+		 "  SENT       messages since the channel was made\n"
+		 "  RATE       messages per second at present\n"
+		 "  MISSED     messages of a topic that its present listeners have missed\n"
+		 "'madang rm --name NAME' removes a channel.\n",
+	.operands = "channels",
+	.run = channels_main,
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channels.h - what channels.c finds out about the channels of a namespace, and channels_print.c
+ * prints.
+ */
+#ifndef MADANG_TOOL_CHANNELS_H
+#define MADANG_TOOL_CHANNELS_H
+
+#include "channel/channel_tool.h"
+
+struct channels_peer {
+	struct mdg_peer peer;
+	char command[SHOW_ROOM]; /* "?": not known, or of another pid namespace */
+};
+
+struct channels_entry {
+	struct mdg_channel_info info;
+	bool has_rate;
+	double rate; /* messages per second */
+	int refused; /* why there are no peers; 0 */
+	struct channels_peer *peers;
+	size_t peer_count;
+};
+
+/* One look at all channels that are asked for. */
+struct channels_view {
+	uint64_t moment; /* nanoseconds, as mdg_deadline counts them */
+	struct channels_entry *entries;
+	size_t count;
+};
+
+struct channels_request {
+	mdg_namespace *ns; /* NULL: there is no such namespace */
+	const char *dir;
+	char path[NAMESPACE_PATH_ROOM];
+	const char *name; /* NULL: all */
+	bool peers, json;
+	bool watch;
+	uint64_t interval; /* nanoseconds */
+};
+
+/* ---- channels_print.c ------------------------------------------------- */
+
+void channels_print_text(const struct channels_request *request, const struct channels_view *view);
+void channels_print_json(const struct channels_request *request, const struct channels_view *view);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rm.c - madang rm: removes segments and says which.
+ *
+ * A segment that is still attached is only hidden, as by IPC_RMID; its memory goes with the last
+ * detach. Orphans are looked at twice, when they are found and right before they are removed: a
+ * program that attaches an old segment by id or key in between keeps it. A process that attaches
+ * within that last moment finds its segment marked as removed, and loses no byte of it.
+ */
+#include "base/tool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/command.h"
+
+enum { OPTION_DRY_RUN = OPTION_LONG };
+
+static const struct option_row option_rows[] = {
+	VALUE('k', "key", "KEY", "the one with this System V key (decimal, 0x..., 0...)"),
+	VALUE('N', "name", "NAME", "the one with this name"),
+	FLAG('o', "orphans",
+	     "all that nobody has attached and whose creator is dead: yours, or\n"
+	     "everybody's when root asks"),
+	FLAG(OPTION_DRY_RUN, "dry-run", "only say what would be removed"),
+	OPTION_NAMESPACE,
+	OPTION_HELP,
+	OPTIONS_END,
+};
+
+struct request {
+	const char *dir;
+	const char *name;
+	bool has_key, orphans, dry_run;
+	int32_t key;
+	char **ids; /* checked to be ids */
+	int id_count;
+};
+
+/* "segment 5 (key 0x00001234, 4.0K)": what a message speaks of. */
+static char *describe(char *room, size_t size, const struct mdg_segment_info *info)
+{
+	char name[4 * MDG_NAME_MAX + 1], bytes[SHOW_ROOM];
+
+	show_bytes(bytes, info->bytes);
+	if (info->name[0] != '\0')
+		snprintf(room, size, "segment %d (name \"%s\", %s)", (int)info->id,
+		         show_text(name, sizeof name, info->name), bytes);
+	else if (info->key != 0)
+		snprintf(room, size, "segment %d (key 0x%08x, %s)", (int)info->id,
+		         (unsigned)info->key, bytes);
+	else
+		snprintf(room, size, "segment %d (%s)", (int)info->id, bytes);
+	return room;
+}
+
+static int remove_one(mdg_namespace *ns, const struct request *request, mdg_id id)
+{
+	char what[5 * MDG_NAME_MAX + SHOW_ROOM];
+	struct mdg_segment_info info = { .size = sizeof info, .id = id };
+	int rc = mdg_segment_stat(ns, id, MDG_STAT_ANY, &info);
+	bool known = rc == 0;
+
+	if (rc == -EINVAL) {
+		complain("there is no segment %d", (int)id);
+		advise("See the ids with 'madang ls'. A removed segment's id never comes back, and "
+		       "an id of "
+		       "another user's private namespace is nothing here: madang init --shared "
+		       "makes one "
+		       "for several users.");
+		return TOOL_TROUBLE;
+	}
+	if (known) {
+		describe(what, sizeof what, &info);
+		if (!request->dry_run)
+			rc = mdg_segment_remove(ns, id);
+	} else {
+		snprintf(what, sizeof what, "segment %d", (int)id);
+	}
+	if (known && (rc == -EPERM || rc == -EACCES)) {
+		char owner[SHOW_ROOM];
+		complain("%s belongs to %s", what, show_user(owner, info.uid));
+		advise("Its owner, its creator or root can remove it.");
+		return TOOL_TROUBLE;
+	}
+	if (rc != 0) {
+		complain_code(rc, request->dir, "cannot remove %s", what);
+		return TOOL_TROUBLE;
+	}
+	printf("%s %s", request->dry_run ? "would remove" : "removed", what);
+	if (info.attached > 0)
+		printf("; its memory stays until %u attachment%s end%s", info.attached,
+		       info.attached == 1 ? "" : "s", info.attached == 1 ? "s" : "");
+	putchar('\n');
+	return TOOL_OK;
+}
+
+static int remove_listed(mdg_namespace *ns, const struct request *request)
+{
+	int status = TOOL_OK;
+
+	for (int i = 0; i < request->id_count; i++) {
+		mdg_id id = -1;
+		parse_id(request->ids[i], &id);
+		if (remove_one(ns, request, id) != TOOL_OK)
+			status = TOOL_TROUBLE;
+	}
+	return status;
+}
+
+static int remove_found(mdg_namespace *ns, const struct request *request)
+{
+	char name[4 * MDG_NAME_MAX + 1];
+	mdg_id id;
+	int rc;
+
+	/* Asking for no permission: whether it may be removed is another question. */
+	if (request->has_key)
+		rc = mdg_segment_get(ns, request->key, 0, 0, &id);
+	else
+		rc = mdg_segment_open(ns, request->name, 0, 0, &id);
+	if (rc == 0)
+		return remove_one(ns, request, id);
+	if (rc == -ENOENT && request->has_key)
+		complain("there is no segment with the key 0x%08x", (unsigned)request->key);
+	else if (rc == -ENOENT)
+		complain("there is no segment with the name \"%s\"",
+		         show_text(name, sizeof name, request->name));
+	else
+		complain_code(rc, request->dir, "cannot look the segment up");
+	if (rc == -ENOENT)
+		advise("See keys and names with 'madang ls'.");
+	return TOOL_TROUBLE;
+}
+
+static bool is_orphan(const struct mdg_segment_info *info)
+{
+	return info->attached == 0 && !info->creator_alive;
+}
+
+/* What the system shows for whoever has no number in this user namespace. */
+#define NO_NUMBER 65534u
+
+/* Who is 0 in a user namespace may remove what belongs to those who have a number in it. The real
+ * root owns /proc/sys: where that is 0, everybody has. */
+static bool is_ruled(const struct mdg_segment_info *info)
+{
+	struct stat status;
+	if (stat("/proc/sys", &status) == 0 && status.st_uid == 0)
+		return true;
+	return info->uid != NO_NUMBER && info->cuid != NO_NUMBER;
+}
+
+static bool is_ours(const struct mdg_segment_info *info)
+{
+	uid_t user = geteuid();
+	return info->uid == user || info->cuid == user || (user == 0 && is_ruled(info));
+}
+
+static int remove_orphans(mdg_namespace *ns, const struct request *request)
+{
+	struct mdg_segment_info info = { .size = sizeof info }, again = info;
+	unsigned others = 0, done = 0;
+	uint32_t cursor = 0;
+	int rc, status = TOOL_OK;
+
+	while ((rc = mdg_segment_next(ns, &cursor, MDG_STAT_CREATOR, &info)) > 0) {
+		if (!is_orphan(&info))
+			continue;
+		if (!is_ours(&info)) {
+			others++;
+			continue;
+		}
+		if (mdg_segment_stat(ns, info.id, MDG_STAT_ANY | MDG_STAT_CREATOR, &again) != 0 ||
+		    !is_orphan(&again))
+			continue; /* somebody was quicker, or needs it after all */
+		if (remove_one(ns, request, info.id) == TOOL_OK)
+			done++;
+		else
+			status = TOOL_TROUBLE;
+	}
+	if (rc < 0) {
+		complain_code(rc, request->dir, "cannot read all segments");
+		return TOOL_TROUBLE;
+	}
+	if (done == 0 && status == TOOL_OK)
+		puts("no orphans to remove");
+	if (others > 0)
+		complain("left %u orphan%s of other users", others, others == 1 ? "" : "s");
+	return status;
+}
+
+/* Takes one option of the command line. */
+static int take(int option, const char *value, void *context)
+{
+	struct request *request = context;
+
+	switch (option) {
+	case 'k':
+		if (!parse_key(value, &request->key) || request->key == 0)
+			return usage_error("'%s' is not a key (a number of 32 bits but 0; segments "
+			                   "without a key go by their id)",
+			                   value);
+		request->has_key = true;
+		break;
+	case 'N':
+		if (usage_name(value) != TOOL_OK)
+			return TOOL_USAGE;
+		request->name = value;
+		break;
+	case 'o':
+		request->orphans = true;
+		break;
+	case OPTION_DRY_RUN:
+		request->dry_run = true;
+		break;
+	case 'n':
+		request->dir = value;
+		break;
+	default:
+		break;
+	}
+	return TOOL_OK;
+}
+
+static int parse_arguments(const struct command *command, int argc, char **argv,
+                           struct request *request, bool *ret_done)
+{
+	mdg_id id;
+	int status;
+
+	*ret_done = true;
+	if (!options_parse(command, argc, argv, take, request, &status))
+		return status;
+	request->ids = argv + optind;
+	request->id_count = argc - optind;
+	int ways = (request->id_count > 0) + request->has_key + (request->name != NULL) +
+	           request->orphans;
+	if (ways == 0)
+		return usage_error("which segment? give ids, --key, --name or --orphans");
+	if (ways > 1)
+		return usage_error("ids, --key, --name and --orphans go one at a time");
+	/* All are checked before the first is removed: a typing error removes nothing. */
+	for (int i = 0; i < request->id_count; i++)
+		if (!parse_id(request->ids[i], &id))
+			return usage_error(
+				"'%s' is not an id (a number from 0; for a key or a name see "
+				"--key and --name)",
+				request->ids[i]);
+	*ret_done = false;
+	return TOOL_OK;
+}
+
+static int rm_main(const struct command *command, int argc, char **argv)
+{
+	struct request request = { .dir = NULL };
+	char path[NAMESPACE_PATH_ROOM];
+	mdg_namespace *ns;
+	bool done;
+	int rc = parse_arguments(command, argc, argv, &request, &done);
+
+	if (done)
+		return rc;
+	rc = namespace_open_existing(&ns, request.dir);
+	if (rc == -ENOENT) {
+		complain("no namespace at %s; there is nothing to remove",
+		         namespace_path(path, request.dir));
+		remains_complain(path);
+		return request.orphans ? TOOL_OK : TOOL_TROUBLE;
+	}
+	if (rc != 0)
+		return TOOL_TROUBLE;
+	if (request.orphans)
+		rc = remove_orphans(ns, &request);
+	else if (request.id_count > 0)
+		rc = remove_listed(ns, &request);
+	else
+		rc = remove_found(ns, &request);
+	mdg_namespace_close(ns);
+	return rc;
+}
+
+const struct command rm_command = {
+	.name = "rm",
+	.summary = "remove segments by id, key or name, or what nobody needs",
+	.synonyms = "remove delete del ipcrm",
+	.usage = "rm [--dry-run] [--namespace DIR] ID... | --key KEY | --name NAME | --orphans",
+	.about = "Removes segments. One that is attached disappears for new users at once; its "
+		 "memory is\n"
+		 "freed when the last attached process ends.\n",
+	.options = option_rows,
+	.operands = "ids",
+	.run = rm_main,
+};

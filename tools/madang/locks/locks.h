@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * locks.h - what locks.c finds out about the named objects of a namespace, locks_threads.c
+ * about the threads that use them and who waits for whom, and locks_print.c prints.
+ */
+#ifndef MADANG_TOOL_LOCKS_H
+#define MADANG_TOOL_LOCKS_H
+
+#include "base/tool.h"
+
+#include "madang/names.h"
+#include "madang/segment.h"
+#include "madang/sync.h"
+
+#define NOBODY ((size_t)-1)
+
+/* A thread that an object names. Objects hold bare thread ids, which may be stale; a thread is
+ * known when a process that has the segment attached has one of that id. */
+struct thread {
+	uint32_t id;
+	int32_t pid;             /* 0: no process that has the segment attached has such a thread */
+	bool foreign;            /* not known, but it may be one of another pid namespace */
+	uint64_t age;            /* milliseconds since it began; UINT64_MAX: /proc does not tell */
+	char command[SHOW_ROOM]; /* of its process */
+};
+
+struct waiter {
+	size_t thread;
+	uint32_t since;  /* as the object has it */
+	uint64_t waited; /* milliseconds */
+};
+
+/* A named object. */
+struct lock {
+	size_t segment; /* its place in the list of segments */
+	struct mdg_name_info entry;
+	size_t owner; /* thread, or NOBODY */
+	size_t reader[64];
+	size_t reader_count;
+	struct waiter waiter[MDG_WAITERS_SHOWN];
+	size_t waiter_count;
+};
+
+/* The waiter needs what the holder has. */
+struct edge {
+	size_t waiter, holder; /* threads */
+	size_t lock;
+	uint32_t since;
+	uint64_t waited;
+};
+
+/* Edges, each one's holder being the waiter of the next, the last one's that of the first. */
+struct cycle {
+	size_t *edge;
+	size_t length;
+};
+
+/* A list that grows: the items, and how many. */
+struct survey {
+	struct mdg_segment_info *segments;
+	size_t segment_count;
+	int *refused; /* for each segment: what reading its names returned, 0 or negative */
+	struct thread *threads;
+	size_t thread_count;
+	struct lock *locks;
+	size_t lock_count;
+	struct edge *edges;
+	size_t edge_count;
+	struct cycle *cycles;
+	size_t cycle_count;
+	bool out_of_memory;
+};
+
+struct locks_request {
+	mdg_namespace *ns; /* NULL: there is no such namespace */
+	const char *dir;
+	char path[NAMESPACE_PATH_ROOM];
+	bool all; /* else only the segment */
+	mdg_id id;
+};
+
+/* Room for one item more in a list of so many; NULL, and noted: there is no memory. */
+void *locks_grow(struct survey *survey, void *list, size_t count, size_t size);
+
+/* ---- locks_threads.c -------------------------------------------------- */
+
+/* Processes of this pid namespace that have a segment attached. */
+struct attached {
+	int32_t *pids;
+	size_t count;
+	bool foreign; /* there are some in other pid namespaces too */
+};
+/* The thread of that id among these, added to the list when it is new. NOBODY: no memory. */
+size_t locks_thread(struct survey *survey, uint32_t id, const struct attached *attached);
+/* Whether the thread can have left a note so many milliseconds ago. */
+bool locks_can_wait(const struct thread *thread, uint64_t waited);
+/* Fills edges from locks; `before`, which may be NULL, has to have them too. */
+void locks_find_edges(struct survey *survey, const struct survey *before);
+void locks_find_cycles(struct survey *survey);
+
+/* ---- locks_print.c ---------------------------------------------------- */
+
+/* Whether the request is about this segment, or this cycle. */
+bool locks_is_asked(const struct locks_request *request, const struct survey *survey,
+                    size_t segment);
+bool locks_cycle_is_asked(const struct locks_request *request, const struct survey *survey,
+                          const struct cycle *cycle);
+void locks_print_text(const struct locks_request *request, const struct survey *survey);
+void locks_print_json(const struct locks_request *request, const struct survey *survey);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * locks_print.c - prints what was found out about locks: as a table, or as JSON.
+ *
+ * The table tells of each object in one line, and below who reads and who waits; then the
+ * deadlocks, a line for each thread in the circle.
+ */
+#include "locks/locks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+
+static const char *kind_name(uint32_t kind)
+{
+	switch (kind) {
+	case MDG_SYNC_MUTEX:
+		return "mutex";
+	case MDG_SYNC_RWLOCK:
+		return "rwlock";
+	case MDG_SYNC_COND:
+		return "cond";
+	case MDG_SYNC_SEM:
+		return "sem";
+	case MDG_SYNC_EVENT:
+		return "event";
+	case MDG_SYNC_BARRIER:
+		return "barrier";
+	case MDG_SYNC_ONCE:
+		return "once";
+	case MDG_SYNC_CELL:
+		return "cell";
+	case MDG_SYNC_TXN:
+		return "txn";
+	default:
+		return "?";
+	}
+}
+
+bool locks_is_asked(const struct locks_request *request, const struct survey *survey,
+                    size_t segment)
+{
+	return request->all || survey->segments[segment].id == request->id;
+}
+
+bool locks_cycle_is_asked(const struct locks_request *request, const struct survey *survey,
+                          const struct cycle *cycle)
+{
+	for (size_t i = 0; i < cycle->length; i++) {
+		const struct edge *edge = &survey->edges[cycle->edge[i]];
+		if (locks_is_asked(request, survey, survey->locks[edge->lock].segment))
+			return true;
+	}
+	return false;
+}
+
+/* ---- words ------------------------------------------------------------ */
+
+/* What an object is, without who. */
+static const char *state_name(char room[SHOW_ROOM], const struct lock *lock)
+{
+	const struct mdg_sync_state *state = &lock->entry.state;
+	bool held = state->owner != 0;
+
+	if (state->state & MDG_STATE_BROKEN)
+		return "broken";
+	if (state->state & MDG_STATE_OWNER_DIED)
+		return "owner died";
+	if (held && state->state & MDG_STATE_UNREPAIRED)
+		return "in repair";
+	switch (state->kind) {
+	case MDG_SYNC_RWLOCK:
+		if (state->readers == 0)
+			return held ? "written" : "free";
+		snprintf(room, SHOW_ROOM, "%u reader%s", state->readers,
+		         state->readers == 1 ? "" : "s");
+		return room;
+	case MDG_SYNC_COND:
+		return "-";
+	case MDG_SYNC_SEM:
+		snprintf(room, SHOW_ROOM, "%u", state->value);
+		return room;
+	case MDG_SYNC_EVENT:
+		return state->value != 0 ? "set" : "not set";
+	case MDG_SYNC_BARRIER:
+		snprintf(room, SHOW_ROOM, "%u of %u", state->readers, state->value);
+		return room;
+	case MDG_SYNC_ONCE:
+		return held ? "under way" : state->value != 0 ? "done" : "to do";
+	case MDG_SYNC_CELL:
+		snprintf(room, SHOW_ROOM, "%sversion %u", held ? "written, " : "", state->value);
+		return room;
+	default:
+		return held ? "held" : "free";
+	}
+}
+
+static const char *show_wait(char room[SHOW_ROOM], uint64_t milliseconds)
+{
+	if (milliseconds < 10000)
+		snprintf(room, SHOW_ROOM, "%u.%us", (unsigned)(milliseconds / 1000),
+		         (unsigned)(milliseconds % 1000 / 100));
+	else
+		show_age(room, 1 + (int64_t)(milliseconds / 1000), 1);
+	return room;
+}
+
+/* "815 teller", "815/820 teller" for a thread that is not the first. */
+static const char *show_thread(char room[TABLE_CELL], const struct thread *thread)
+{
+	char command[4 * SHOW_ROOM];
+
+	if (thread->pid == 0)
+		snprintf(room, TABLE_CELL, "%u %s", thread->id,
+		         thread->foreign ? "(in another pid namespace)" : "(gone)");
+	else if ((uint32_t)thread->pid == thread->id)
+		snprintf(room, TABLE_CELL, "%d %s", (int)thread->pid,
+		         show_text(command, sizeof command, thread->command));
+	else
+		snprintf(room, TABLE_CELL, "%d/%u %s", (int)thread->pid, thread->id,
+		         show_text(command, sizeof command, thread->command));
+	return room;
+}
+
+/* ---- the table -------------------------------------------------------- */
+
+enum { COLUMNS = 6 };
+static const char *const titles[COLUMNS] = { "ID", "OFFSET", "KIND", "NAME", "STATE", "OWNER" };
+
+static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct survey *survey,
+                     const struct lock *lock)
+{
+	char room[SHOW_ROOM], name[4 * MDG_OBJECT_NAME_MAX + 1];
+
+	snprintf(cells[0], TABLE_CELL, "%d", (int)survey->segments[lock->segment].id);
+	snprintf(cells[1], TABLE_CELL, "%llu", (unsigned long long)lock->entry.offset);
+	snprintf(cells[2], TABLE_CELL, "%s", kind_name(lock->entry.state.kind));
+	snprintf(cells[3], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, lock->entry.name));
+	snprintf(cells[4], TABLE_CELL, "%s", state_name(room, lock));
+	if (lock->owner == NOBODY)
+		snprintf(cells[5], TABLE_CELL, "-");
+	else
+		show_thread(cells[5], &survey->threads[lock->owner]);
+}
+
+static void print_users(const struct survey *survey, const struct lock *lock)
+{
+	char who[TABLE_CELL], room[SHOW_ROOM];
+	const char *verb = lock->entry.state.kind == MDG_SYNC_BARRIER ? "member " : "reads ";
+
+	for (size_t i = 0; i < lock->reader_count; i++)
+		printf("        %s %s\n", verb,
+		       show_thread(who, &survey->threads[lock->reader[i]]));
+	for (size_t i = 0; i < lock->waiter_count; i++)
+		printf("        waits %s  %s\n", show_wait(room, lock->waiter[i].waited),
+		       show_thread(who, &survey->threads[lock->waiter[i].thread]));
+}
+
+static void print_cycle(const struct survey *survey, const struct cycle *cycle)
+{
+	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM], name[4 * MDG_OBJECT_NAME_MAX + 1];
+
+	printf("deadlock: %u threads wait for each other\n", (unsigned)cycle->length);
+	for (size_t i = 0; i < cycle->length; i++) {
+		const struct edge *edge = &survey->edges[cycle->edge[i]];
+		const struct lock *lock = &survey->locks[edge->lock];
+		printf("        %s waits %s for \"%s\" (segment %d, offset %llu), which %s has\n",
+		       show_thread(who, &survey->threads[edge->waiter]),
+		       show_wait(room, edge->waited),
+		       show_text(name, sizeof name, lock->entry.name),
+		       (int)survey->segments[lock->segment].id,
+		       (unsigned long long)lock->entry.offset,
+		       show_thread(whom, &survey->threads[edge->holder]));
+	}
+}
+
+void locks_print_text(const struct locks_request *request, const struct survey *survey)
+{
+	struct table table;
+
+	table_begin(&table, titles, COLUMNS);
+	for (size_t n = 0; n < survey->lock_count; n++) {
+		if (!locks_is_asked(request, survey, survey->locks[n].segment))
+			continue;
+		fill_row(table.cells, survey, &survey->locks[n]);
+		table_measure(&table);
+	}
+	table_print_titles(&table);
+	for (size_t n = 0; n < survey->lock_count; n++) {
+		if (!locks_is_asked(request, survey, survey->locks[n].segment))
+			continue;
+		fill_row(table.cells, survey, &survey->locks[n]);
+		table_print_row(&table);
+		print_users(survey, &survey->locks[n]);
+	}
+	for (size_t n = 0; n < survey->cycle_count; n++)
+		if (locks_cycle_is_asked(request, survey, &survey->cycles[n]))
+			print_cycle(survey, &survey->cycles[n]);
+}
+
+/* ---- JSON ------------------------------------------------------------- */
+
+/* The members of a thread, in an object that is open. */
+static void json_thread(struct json *json, const struct thread *thread)
+{
+	json_unsigned(json, "thread", thread->id);
+	if (thread->pid != 0)
+		json_signed(json, "pid", thread->pid);
+	else
+		json_null(json, "pid");
+	if (thread->pid != 0)
+		json_string(json, "command", thread->command);
+	else
+		json_null(json, "command");
+	/* Of one that may be in another pid namespace nobody here can tell. */
+	if (thread->foreign)
+		json_null(json, "alive");
+	else
+		json_bool(json, "alive", thread->pid != 0);
+}
+
+static void json_place(struct json *json, const struct survey *survey, const struct lock *lock)
+{
+	json_signed(json, "segment", survey->segments[lock->segment].id);
+	json_unsigned(json, "offset", lock->entry.offset);
+	json_string(json, "kind", kind_name(lock->entry.state.kind));
+	json_string(json, "name", lock->entry.name);
+}
+
+static void json_users(struct json *json, const struct survey *survey, const struct lock *lock)
+{
+	if (lock->owner == NOBODY) {
+		json_null(json, "owner");
+	} else {
+		json_open(json, "owner", '{');
+		json_thread(json, &survey->threads[lock->owner]);
+		json_close(json, '}');
+	}
+	json_open(json, lock->entry.state.kind == MDG_SYNC_BARRIER ? "members" : "readers", '[');
+	for (size_t i = 0; i < lock->reader_count; i++) {
+		json_open(json, NULL, '{');
+		json_thread(json, &survey->threads[lock->reader[i]]);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+	json_open(json, "waiters", '[');
+	for (size_t i = 0; i < lock->waiter_count; i++) {
+		json_open(json, NULL, '{');
+		json_thread(json, &survey->threads[lock->waiter[i].thread]);
+		json_unsigned(json, "waited_ms", lock->waiter[i].waited);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void json_lock(struct json *json, const struct survey *survey, const struct lock *lock)
+{
+	const struct mdg_sync_state *state = &lock->entry.state;
+	char room[SHOW_ROOM];
+
+	json_open(json, NULL, '{');
+	json_place(json, survey, lock);
+	json_string(json, "state", state_name(room, lock));
+	json_bool(json, "owner_died", (state->state & MDG_STATE_OWNER_DIED) != 0);
+	json_bool(json, "unrepaired", (state->state & MDG_STATE_UNREPAIRED) != 0);
+	json_bool(json, "broken", (state->state & MDG_STATE_BROKEN) != 0);
+	json_unsigned(json, "value", state->value);
+	json_users(json, survey, lock);
+	json_close(json, '}');
+}
+
+static void json_cycle(struct json *json, const struct survey *survey, const struct cycle *cycle)
+{
+	json_open(json, NULL, '[');
+	for (size_t i = 0; i < cycle->length; i++) {
+		const struct edge *edge = &survey->edges[cycle->edge[i]];
+		json_open(json, NULL, '{');
+		json_thread(json, &survey->threads[edge->waiter]);
+		json_unsigned(json, "waited_ms", edge->waited);
+		json_open(json, "waits_for", '{');
+		json_place(json, survey, &survey->locks[edge->lock]);
+		json_close(json, '}');
+		json_open(json, "held_by", '{');
+		json_thread(json, &survey->threads[edge->holder]);
+		json_close(json, '}');
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+void locks_print_json(const struct locks_request *request, const struct survey *survey)
+{
+	struct json json;
+
+	json_begin(&json, stdout);
+	json_open(&json, NULL, '{');
+	json_open(&json, "namespace", '{');
+	json_string(&json, "path", request->path);
+	json_bool(&json, "exists", request->ns != NULL);
+	json_close(&json, '}');
+	json_open(&json, "locks", '[');
+	for (size_t n = 0; n < survey->lock_count; n++)
+		if (locks_is_asked(request, survey, survey->locks[n].segment))
+			json_lock(&json, survey, &survey->locks[n]);
+	json_close(&json, ']');
+	json_open(&json, "deadlocks", '[');
+	for (size_t n = 0; n < survey->cycle_count; n++)
+		if (locks_cycle_is_asked(request, survey, &survey->cycles[n]))
+			json_cycle(&json, survey, &survey->cycles[n]);
+	json_close(&json, ']');
+	json_open(&json, "unreadable", '[');
+	for (size_t i = 0; survey->refused != NULL && i < survey->segment_count; i++) {
+		if (survey->refused[i] == 0 || !locks_is_asked(request, survey, i))
+			continue;
+		json_open(&json, NULL, '{');
+		json_signed(&json, "segment", survey->segments[i].id);
+		json_string(&json, "reason", mdg_strerror(survey->refused[i]));
+		json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	json_close(&json, '}');
+	json_end(&json);
+}

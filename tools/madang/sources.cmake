@@ -1,0 +1,27 @@
+# The tool's files, for the tool itself and for the tests and fuzzers that build parts of it.
+#
+# A command is one line of commands.def: COMMAND(GROUP, NAME) is the file GROUP/NAME.c, and its
+# page is man/madang-NAME.1. Files that several commands share, or that a command is cut into, are
+# listed here.
+set(madang_tool_dir ${CMAKE_CURRENT_LIST_DIR})
+
+# What reads and writes text, and needs no namespace.
+set(madang_tool_text base/parse.c base/show.c base/table.c base/json.c)
+set(madang_tool_sources ${madang_tool_text}
+  base/commands.c base/options.c base/say.c base/namespace.c base/remains.c
+  run/preload.c run/program.c run/strict.c run/kernel_kinds.c
+  run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c
+  channel/channel_options.c channel/channel_open.c channel/channel_wait.c
+  channel/channel_stats.c channel/channels_print.c
+  locks/locks_threads.c locks/locks_print.c
+  doctor/doctor_print.c)
+
+# All but main.c: the files above, and one for each command.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${madang_tool_dir}/commands.def)
+file(STRINGS ${madang_tool_dir}/commands.def lines REGEX "^COMMAND")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE "^COMMAND.([a-z]+), *([a-z]+).*" "\\1/\\2.c" file "${line}")
+  list(APPEND madang_tool_sources ${file})
+endforeach()
+list(TRANSFORM madang_tool_text PREPEND ${madang_tool_dir}/)
+list(TRANSFORM madang_tool_sources PREPEND ${madang_tool_dir}/)
