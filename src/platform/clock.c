@@ -12,6 +12,8 @@
  * their own, the system call does. Machines of 32 bits have a call with 64-bit seconds since
  * Linux 5.1; before that, or where a filter forbids it, the old one.
  */
+#include "platform/clock.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -22,7 +24,6 @@
 #include <time.h>
 
 #include "platform/raw.h"
-#include "platform/sys.h"
 
 struct moment {
 	int64_t seconds, nanoseconds;

@@ -48,6 +48,24 @@ uint32_t mdg__egid(void)
 #endif
 }
 
+uint32_t mdg__real_uid(void)
+{
+#if defined(SYS_getuid32)
+	return (uint32_t)MDG__RAW(SYS_getuid32);
+#else
+	return (uint32_t)MDG__RAW(SYS_getuid);
+#endif
+}
+
+uint32_t mdg__real_gid(void)
+{
+#if defined(SYS_getgid32)
+	return (uint32_t)MDG__RAW(SYS_getgid32);
+#else
+	return (uint32_t)MDG__RAW(SYS_getgid);
+#endif
+}
+
 static long raw_getgroups(int room, uint32_t *groups)
 {
 #if defined(SYS_getgroups32)

@@ -14,10 +14,8 @@
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
-#include "platform/raw.h"
-#include "platform/sys.h"
+#include "platform/memory.h"
 
 enum { READ_AND_WRITE = PROT_READ | PROT_WRITE };
 
@@ -29,7 +27,7 @@ static int is_locked(void *memory, size_t length)
 
 void mdg__unlock_own(void *memory, size_t length)
 {
-	(void)MDG__RAW(SYS_munlock, memory, length);
+	(void)mdg__sys_munlock(memory, length);
 }
 
 /* In its place if it shall be there, else wherever there is room. */

@@ -2,7 +2,7 @@
 /*
  * unmapping.h - asked before memory of this process is unmapped.
  *
- * Whoever holds a lock has its node in the robust list of the thread (sync/thread.h), and the node
+ * Whoever holds a lock has its node in the robust list of the thread (sync/held.h), and the node
  * lies in shared memory. The kernel's walk of the list ends at memory that is not there: then the
  * locks that the thread took before are recovered by nobody. The rooms that unmap know nothing of
  * locks; so the room that does leaves two functions here, when the first thread is set up.

@@ -17,10 +17,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "platform/raw.h"
 #include "platform/sys.h"
 #include "platform/text.h"
 #include "registry/layout.h"
@@ -46,12 +44,8 @@ static int anonymous_file(void)
 /* So that mdg__proc_of_file() knows it again. What fails here is not to be helped. */
 static void mark(int fd, int which)
 {
-	long moment[2][2] = { { MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which },
-		              { MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which } };
 	(void)mdg__sys_fchmod(fd, 01444);
-#if defined(SYS_utimensat)
-	(void)MDG__RAW(SYS_utimensat, fd, NULL, moment, 0);
-#endif
+	(void)mdg__sys_set_times(fd, MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which);
 }
 
 static int put(int fd, const char *text, int length)
