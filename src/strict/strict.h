@@ -59,26 +59,26 @@ void mdg__strict_restore(void);
 /* ---- next.c ------------------------------------------------------------------ */
 
 /* The definitions behind ours, looked up when the library is loaded. */
-enum mdg__next {
-	MDG__NEXT_EXECVE,
-	MDG__NEXT_EXECVPE,
-	MDG__NEXT_FEXECVE,
-	MDG__NEXT_EXECVEAT,
-	MDG__NEXT_SPAWN,
-	MDG__NEXT_SPAWNP,
-	MDG__NEXT_PIDFD_SPAWN,
-	MDG__NEXT_PIDFD_SPAWNP,
-	MDG__NEXT_SYSTEM,
-	MDG__NEXT_POPEN,
-	MDG__NEXT_COUNT
+enum mdg__starter {
+	MDG__STARTER_EXECVE,
+	MDG__STARTER_EXECVPE,
+	MDG__STARTER_FEXECVE,
+	MDG__STARTER_EXECVEAT,
+	MDG__STARTER_SPAWN,
+	MDG__STARTER_SPAWNP,
+	MDG__STARTER_PIDFD_SPAWN,
+	MDG__STARTER_PIDFD_SPAWNP,
+	MDG__STARTER_SYSTEM,
+	MDG__STARTER_POPEN,
+	MDG__STARTER_COUNT
 };
 /* NULL: there is none. */
-void *mdg__next(enum mdg__next which);
+void *mdg__strict_next(enum mdg__starter which);
 
 /* As `type`, a function type. */
-#define MDG__NEXT(type, which)                                                                     \
+#define MDG__STRICT_NEXT(type, which)                                                              \
 	__extension__({                                                                            \
-		void *found_ = mdg__next(which);                                                   \
+		void *found_ = mdg__strict_next(which);                                            \
 		__typeof__(type *) function_;                                                      \
 		_Static_assert(sizeof function_ == sizeof found_,                                  \
 		               "a function's address is a pointer");                               \
