@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * See identity.h. Everything about other processes is read from /proc, line by
- * line through a small buffer on the stack: this runs in signal handlers and
- * in children of threaded programs, where malloc and stdio may not.
+ * line, through a small buffer on the stack. This code runs in signal handlers and
+ * in children of threaded programs, where neither malloc nor stdio may be used.
  */
 #include "platform/identity.h"
 

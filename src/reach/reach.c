@@ -12,7 +12,8 @@
 #include "reach/reach.h"
 
 #define SCRIPTS_DEEP 5 /* an interpreter may be a script in turn; the kernel follows no further */
-#define SHELL        "/bin/sh" /* what execvp gives a file to that is neither a program nor says '#!' */
+/* execvp gives it a file that is neither a program nor says '#!'. */
+#define SHELL "/bin/sh"
 
 static bool is_nosuid(const char *path)
 {

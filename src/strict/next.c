@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * next.c - the definitions behind ours. dlsym() may allocate and takes locks, so all are looked up
- * when the library is loaded. Only a program that starts another one in a constructor that runs
- * before ours finds them not looked up yet.
+ * next.c - the definitions behind ours. dlsym() may allocate and takes locks, so all definitions
+ * are looked up when the library is loaded. Only a program that starts another one in a constructor
+ * that runs before ours finds them not looked up yet.
  */
 #include "strict/strict.h"
 

@@ -50,9 +50,10 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 }
 
 /*
- * Shells try one path after the other, and /bin may be /usr/bin: it is not said again of the same
- * file by another path. A child of vfork remembers it for its parent too, hence the pid. What one thread
- * overwrites of another's is said once more.
+ * Whether the last line was about this file by another path. Shells try one path after the other,
+ * and /bin may be /usr/bin; then the line is not written again. A child of vfork remembers the
+ * file in its parent's memory, so the pid is part of what is compared. If one thread overwrites
+ * what another has remembered, a line is written once more.
  */
 static bool was_said(const char *path)
 {

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strict.h - libmadang-strict: with `madang run --strict`, what would leave Madang is not started.
+ * strict.h - libmadang-strict: under `madang run --strict`, a program that would leave Madang is
+ * not started.
  *
- * A preload of its own, beside libmadang-sysv, so that ordinary runs have no wrappers around exec.
- * Each call that starts a program asks two questions first. Does a preload reach the program
- * (src/reach)? If not, the call fails with EACCES, and a line on standard error says why. Does the
- * environment that it gets hold what keeps it on Madang? If not, that is put in again.
+ * The library is a preload of its own, beside libmadang-sysv, so that ordinary runs have no
+ * wrappers around exec. Each call that starts a program asks two questions first:
+ *   1. Does a preload reach the program (src/reach)? If not, the call fails with EACCES, and a line
+ *      on standard error says why.
+ *   2. Does the program's environment hold what keeps it on Madang? If not, that is put in again.
  *
- * EACCES, because shells then say "Permission denied" and exit with 126. After ENOEXEC some would
- * try to read the program as a script.
+ * The error is EACCES because shells then say "Permission denied" and exit with 126. After ENOEXEC
+ * some shells would try to read the program as a script.
  *
- * All of this runs between vfork and exec, and in signal handlers: it has no memory but the stack,
- * takes no lock, and changes errno only when a call fails.
+ * All of this runs between vfork and exec, and in signal handlers. So it uses no memory but the
+ * stack, takes no lock, and changes errno only when a call fails.
  */
 #ifndef MADANG_STRICT_STRICT_H
 #define MADANG_STRICT_STRICT_H

@@ -2,10 +2,10 @@
 /*
  * wrap_spawn.c - posix_spawn and its family, and the two calls that start a shell.
  *
- * posix_spawn returns its error, and leaves errno alone. A relative path is looked at from the
- * current directory, also where a file action is going to change it. The C library starts the
- * shell of system() and popen() by itself, with the process's own environment: so that has to be
- * whole.
+ * posix_spawn returns its error, and leaves errno alone. A relative path is looked up from the
+ * current directory, also where a file action is going to change that directory. The C library
+ * starts the shell of system() and popen() by itself, with the process's own environment. So these
+ * two calls first put back what is missing in that environment.
  */
 #include "strict/strict.h"
 

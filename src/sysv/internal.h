@@ -26,8 +26,8 @@
 #define MDG_EXPORT __attribute__((visibility("default")))
 
 /* The namespace of this process, opened at the first call and kept, as the
- * kernel keeps a process's IPC namespace whatever its user becomes. A failure
- * is not kept. */
+ * kernel keeps a process's IPC namespace whatever its user becomes. After a
+ * failure the next call tries again. */
 int mdg__sysv_namespace(mdg_namespace **ret_ns);
 
 /* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */
