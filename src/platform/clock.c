@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clock.c - the kernel's clocks, by the kernel's own code.
+ * clock.c - the kernel's clocks, read by the kernel's own code.
  *
- * Deadlines are compared with the clock here, and slept for in the kernel: both must mean the same
- * clock. Programs define a clock_gettime of their own (libfaketime, test benches), so the C
- * library's name is not used. What it would do is done here: the kernel maps a small library into
- * each process, the vDSO, which reads clocks without a system call. getauxval tells where it lies.
- * Its symbol table is walked once; everything read from it is checked to lie within it.
+ * Deadlines are compared with the clock here, and slept for in the kernel. Both must mean the same
+ * clock. Some programs define a clock_gettime of their own (libfaketime, test benches). So this
+ * file does not call the C library's name but does what that function would do. The kernel maps a small
+ * library into each process, the vDSO, which reads clocks without a system call. getauxval tells
+ * where the vDSO is. Its symbol table is walked once, and everything that is read from the table is
+ * checked to lie within the vDSO.
  *
- * Without a vDSO (qemu-user, valgrind), and on PowerPC, where its functions are called in a way of
- * their own, the system call does. Machines of 32 bits have a call with 64-bit seconds since
- * Linux 5.1; before that, or where a filter forbids it, the old one.
+ * The system call is used where there is no vDSO (qemu-user, valgrind), and on PowerPC, where the
+ * functions of the vDSO are called in a way of their own. 32-bit machines have a call with 64-bit
+ * seconds since Linux 5.1. Before that, or where a filter forbids that call, the old one is used.
  */
+#include "platform/clock.h"
+
 #include <elf.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -22,7 +25,6 @@
 #include <time.h>
 
 #include "platform/raw.h"
-#include "platform/sys.h"
 
 struct moment {
 	int64_t seconds, nanoseconds;

@@ -5,10 +5,10 @@
  * Shells have a getenv of their own, which looks at variables that are not exported. This walks the
  * array that the C library has. It is not safe beside a setenv in another thread, as getenv is not.
  */
+#include "platform/environment.h"
+
 #include <string.h>
 #include <unistd.h>
-
-#include "platform/sys.h"
 
 #if defined(__BIONIC__)
 #define VARIABLES environ

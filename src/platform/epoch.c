@@ -2,9 +2,12 @@
 /*
  * epoch.c - see epoch.h.
  *
- * The page is made at the first call, by whichever thread is first, and published by one store.
- * No lock is taken for that: a child that was forked in the middle finds either a page or none.
- * Where there is no memory for a page, static memory serves, which nobody wipes.
+ * The first thread that calls makes the page, and publishes it by one store. It takes no lock for
+ * that: a child that was forked in the middle finds either a page or none. Where there is no memory
+ * for a page, static memory serves, which the kernel does not wipe in a child.
+ *
+ * The constructor at the end is linked into a program only because other files refer to functions
+ * of this file. A file of the static library with nothing but a constructor would be left out.
  */
 #include "platform/epoch.h"
 

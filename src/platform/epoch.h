@@ -16,9 +16,11 @@
  * is asked for a shared mapping, which a kernel that means it refuses. And a handler of fork()
  * compares the page in the child with what the parent had there.
  *
- * What is left, and only where the kernel does not wipe: a child of a bare clone(2) that begins
- * a pid namespace, and whose id there is its parent's, is taken for its parent; and a child of vfork
- * that calls Madang is taken for a process of its own, and then its parent too.
+ * Two errors are left, and only where the kernel does not wipe:
+ *   - A child of a bare clone(2) that begins a pid namespace, and whose id there is the same as its
+ *     parent's, is taken for its parent.
+ *   - A child of vfork that calls Madang is taken for a process of its own. Then its parent is
+ *     taken for a new process too.
  */
 #ifndef MADANG_PLATFORM_EPOCH_H
 #define MADANG_PLATFORM_EPOCH_H

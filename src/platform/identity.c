@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * See identity.h. Everything about other processes is read from /proc, line by
- * line through a small buffer on the stack: this runs in signal handlers and
- * in children of threaded programs, where malloc and stdio may not.
+ * line, through a small buffer on the stack. This code runs in signal handlers and
+ * in children of threaded programs, where neither malloc nor stdio may be used.
  */
 #include "platform/identity.h"
 
@@ -45,6 +45,24 @@ uint32_t mdg__egid(void)
 	return (uint32_t)MDG__RAW(SYS_getegid32);
 #else
 	return (uint32_t)MDG__RAW(SYS_getegid);
+#endif
+}
+
+uint32_t mdg__real_uid(void)
+{
+#if defined(SYS_getuid32)
+	return (uint32_t)MDG__RAW(SYS_getuid32);
+#else
+	return (uint32_t)MDG__RAW(SYS_getuid);
+#endif
+}
+
+uint32_t mdg__real_gid(void)
+{
+#if defined(SYS_getgid32)
+	return (uint32_t)MDG__RAW(SYS_getgid32);
+#else
+	return (uint32_t)MDG__RAW(SYS_getgid);
 #endif
 }
 
@@ -246,37 +264,36 @@ static enum mdg__answer folder_maps(const char *folder, uint64_t address, ino_t 
 	return answer;
 }
 
-struct entry { /* struct linux_dirent64 */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
+struct threads_map {
+	int32_t pid;
+	uint64_t address;
+	ino_t inode;
+	enum mdg__answer answer;
 };
+
+static bool ask_threads_maps(const struct mdg__listed *names, void *context)
+{
+	struct threads_map *ask = context;
+	const char *name;
+	char path[64];
+	for (int64_t at = 0;
+	     ask->answer == MDG__NO && (name = mdg__next_name(names, &at)) != NULL;) {
+		if (name[0] == '.')
+			continue;
+		mdg__format(path, sizeof path, "/proc/%d/task/%s", ask->pid, name);
+		ask->answer = folder_maps(path, ask->address, ask->inode);
+	}
+	return ask->answer == MDG__NO;
+}
 
 /* A process whose first thread ended shows no maps of its own; its others do. */
 static enum mdg__answer threads_map(int32_t pid, uint64_t address, ino_t inode)
 {
+	struct threads_map ask = { pid, address, inode, MDG__NO };
 	char path[64];
-	_Alignas(8) char buffer[1024];
 	mdg__format(path, sizeof path, "/proc/%d/task", pid);
-	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return MDG__NO;
-	enum mdg__answer answer = MDG__NO;
-	int64_t filled;
-	while (answer == MDG__NO && (filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
-		for (int64_t at = 0; at < filled && answer == MDG__NO;) {
-			const struct entry *entry = (const void *)(buffer + at);
-			at += entry->length;
-			if (entry->name[0] == '.')
-				continue;
-			mdg__format(path, sizeof path, "/proc/%d/task/%s", pid, entry->name);
-			answer = folder_maps(path, address, inode);
-		}
-	}
-	(void)mdg__sys_close(fd);
-	return answer;
+	(void)mdg__directory_read_path(path, ask_threads_maps, &ask);
+	return ask.answer;
 }
 
 enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address, ino_t inode)
@@ -327,40 +344,47 @@ static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_b
 	return threads && blocked;
 }
 
-enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except)
+struct threads_block {
+	int32_t pid, except;
+	uint64_t threads; /* as many as the status says that there are */
+	uint64_t seen;    /* as many as the list had */
+	enum mdg__answer answer;
+};
+
+static bool ask_threads_blocked(const struct mdg__listed *names, void *context)
 {
 	/* SIGKILL and SIGSTOP, 9 and 19 (23 on MIPS), cannot be blocked. */
 	const uint64_t never = UINT64_C(1) << 8 | UINT64_C(1) << (SIGSTOP - 1);
+	struct threads_block *ask = context;
+	const char *name;
 	char path[64];
-	_Alignas(8) char buffer[4096];
-	uint64_t threads = 0, seen = 0, blocked;
+	for (int64_t at = 0;
+	     ask->answer == MDG__NO && (name = mdg__next_name(names, &at)) != NULL;) {
+		const char *digits = name;
+		uint64_t tid, blocked;
+		if (!mdg__parse_number(&digits, 10, &tid))
+			continue;
+		mdg__format(path, sizeof path, "/proc/%d/task/%s/status", ask->pid, name);
+		if (!read_status(path, &ask->threads, &blocked))
+			ask->answer = MDG__CANNOT_TELL;
+		else if ((int32_t)tid != ask->except && (blocked | never) == UINT64_MAX)
+			ask->answer = MDG__YES;
+		ask->seen++;
+	}
+	return ask->answer == MDG__NO;
+}
+
+enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except)
+{
+	struct threads_block ask = { .pid = pid, .except = except, .answer = MDG__NO };
+	char path[64];
 	if (pid <= 0)
 		return MDG__CANNOT_TELL;
 	mdg__format(path, sizeof path, "/proc/%d/task", pid);
-	int fd = mdg__sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
+	if (!mdg__directory_read_path(path, ask_threads_blocked, &ask))
 		return MDG__CANNOT_TELL;
-	enum mdg__answer answer = MDG__NO;
-	int64_t filled;
-	while (answer == MDG__NO && (filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0) {
-		for (int64_t at = 0; at < filled && answer == MDG__NO;) {
-			const struct entry *entry = (const void *)(buffer + at);
-			const char *digits = entry->name;
-			uint64_t tid;
-			at += entry->length;
-			if (!mdg__parse_number(&digits, 10, &tid))
-				continue;
-			mdg__format(path, sizeof path, "/proc/%d/task/%s/status", pid, entry->name);
-			if (!read_status(path, &threads, &blocked))
-				answer = MDG__CANNOT_TELL;
-			else if ((int32_t)tid != except && (blocked | never) == UINT64_MAX)
-				answer = MDG__YES;
-			seen++;
-		}
-	}
-	(void)mdg__sys_close(fd);
 	/* A list that changes while it is read may leave one out. */
-	return answer == MDG__NO && seen != threads ? MDG__CANNOT_TELL : answer;
+	return ask.answer == MDG__NO && ask.seen != ask.threads ? MDG__CANNOT_TELL : ask.answer;
 }
 
 bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96])

@@ -15,6 +15,12 @@ uint32_t mdg__egid(void);
 /* Whether `gid` is the effective group or one of the supplementary ones. */
 bool mdg__in_group(uint32_t gid);
 
+/* The real user and group: what a set-user-ID program was started by. */
+uint32_t mdg__real_uid(void);
+uint32_t mdg__real_gid(void);
+/* Whether the effective user may do that (R_OK, W_OK, X_OK) with the path: 0 or -errno. */
+int mdg__sys_may(const char *path, int what);
+
 /* The capabilities that System V shared memory asks for, capabilities(7). */
 enum { MDG__CAP_IPC_LOCK = 14, MDG__CAP_IPC_OWNER = 15, MDG__CAP_SYS_ADMIN = 21 };
 /* Whether the process has it at all: in its own user namespace, which says little about users

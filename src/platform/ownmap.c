@@ -2,22 +2,20 @@
 /*
  * See ownmap.h.
  *
- * There is no flag of mmap(2) against being locked. But a mapping that has been unlocked grows
- * unlocked, and what it grows by is not counted: so the first page is mapped and unlocked, and
- * then grown. Only for that page has there to be room under the limit.
+ * No flag of mmap(2) keeps a mapping from being locked. But a mapping that has been unlocked grows
+ * unlocked, and what it grows by is not counted. So this code maps the first page, unlocks it, and
+ * then grows the mapping. The limit has to leave room for that one page only.
  *
- * munlock(2) is called only when the page is locked, for the sake of programs that have forbidden
- * themselves all calls but some: madvise(2), which says whether it is, and mremap(2) are what
- * malloc makes too. Where mremap is refused, the mapping is made at once.
+ * Some programs forbid themselves all system calls but a few. So munlock(2) is called only when the
+ * page is locked. madvise(2), which tells whether the page is locked, and mremap(2) are calls that
+ * malloc makes too. Where mremap is refused, the whole mapping is made at once.
  */
 #include "platform/ownmap.h"
 
 #include <errno.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 
-#include "platform/raw.h"
-#include "platform/sys.h"
+#include "platform/memory.h"
 
 enum { READ_AND_WRITE = PROT_READ | PROT_WRITE };
 
@@ -29,7 +27,7 @@ static int is_locked(void *memory, size_t length)
 
 void mdg__unlock_own(void *memory, size_t length)
 {
-	(void)MDG__RAW(SYS_munlock, memory, length);
+	(void)mdg__sys_munlock(memory, length);
 }
 
 /* In its place if it shall be there, else wherever there is room. */

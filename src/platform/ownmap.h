@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ownmap.h - memory of the library's own, which the program does not pay for.
+ * ownmap.h - memory of the library's own, which does not count against the program's limits.
  *
- * After mlockall(MCL_FUTURE) the kernel locks each new mapping, fills it, and counts it against
- * RLIMIT_MEMLOCK. That is meant for what the program maps, segments among it. The registry is a
- * few MiB of addresses of which a few pages are ever used.
+ * After mlockall(MCL_FUTURE) the kernel locks each new mapping, fills it with pages, and counts it
+ * against RLIMIT_MEMLOCK. That is right for what the program maps, and segments are part of that.
+ * It is wrong for the registry, which is a few MiB of addresses with only a few pages in use.
  */
 #ifndef MADANG_PLATFORM_OWNMAP_H
 #define MADANG_PLATFORM_OWNMAP_H

@@ -2,10 +2,12 @@
 /*
  * status.c - stat(2), of a descriptor and of a path, without the C library's functions.
  *
- * libmadang-sysv stands for those, and asks what a file is while it does. Where the kernel's
- * structure is the C library's, the call that fills it in is made; elsewhere statx, and on
- * kernels before it (4.11) the older call on the usual 32-bit machines, the library's function on
- * others.
+ * libmadang-sysv stands in place of those functions, and asks what a file is while it does. Three
+ * system calls fill the structure in:
+ *   - the usual one, where the kernel's structure is the same as the C library's;
+ *   - statx elsewhere;
+ *   - on kernels before statx (4.11) the older call on the usual 32-bit machines, and the C
+ *     library's function on other machines.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unmapping.h - asked before memory of this process is unmapped.
+ * unmapping.h - two questions that are asked before memory of this process is unmapped.
  *
- * Whoever holds a lock has its node in the robust list of the thread (sync/thread.h), and the node
- * lies in shared memory. The kernel's walk of the list ends at memory that is not there: then the
- * locks that the thread took before are recovered by nobody. The rooms that unmap know nothing of
- * locks; so the room that does leaves two functions here, when the first thread is set up.
+ * A lock that a thread holds is a node in the thread's robust list (sync/held.h), and the node lies
+ * in shared memory. When a thread dies, the kernel walks its list, and stops at a node that is not
+ * mapped any more. Then nobody recovers the locks that the thread took before that one.
  *
- * Both are about the calling thread alone: what other threads hold is in their own memory.
+ * The rooms that unmap memory know nothing of locks. So the room that does know (sync/unmapped.c)
+ * leaves two functions here, when the first thread is set up.
+ *
+ * Both functions are about the calling thread alone. What other threads hold is in the memory of
+ * those threads.
  */
 #ifndef MADANG_PLATFORM_UNMAPPING_H
 #define MADANG_PLATFORM_UNMAPPING_H

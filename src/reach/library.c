@@ -2,10 +2,11 @@
 /*
  * library.c - which library a loader takes for a path with $LIB in it.
  *
- * What $LIB stands for is fixed when the C library is built, and differs from system to system,
- * also where the libraries themselves lie in the same places: Debian's 32-bit loader has it as
- * "lib/i386-linux-gnu", the one that comes with its 64-bit compiler as "lib32". So the loader's
- * own file is read: the word is one of its strings, and no other string of it looks like that.
+ * What $LIB stands for is fixed when the C library is built. It differs from system to system, even
+ * where the libraries lie in the same places: Debian's 32-bit loader has "lib/i386-linux-gnu", and
+ * the 32-bit loader that comes with Debian's 64-bit compiler has "lib32". So this code reads the
+ * loader's own file. The word is one of the strings in that file, and no other string there looks
+ * like it.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -4,24 +4,16 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "platform/raw.h"
+#include "platform/identity.h"
 #include "platform/sys.h"
 #include "reach/reach.h"
 
 #define SCRIPTS_DEEP 5 /* an interpreter may be a script in turn; the kernel follows no further */
-#define SHELL        "/bin/sh" /* what execvp gives a file to that is neither a program nor says '#!' */
-
-#if defined(SYS_getuid32)
-#define REAL_UID SYS_getuid32
-#define REAL_GID SYS_getgid32
-#else
-#define REAL_UID SYS_getuid
-#define REAL_GID SYS_getgid
-#endif
+/* execvp gives it a file that is neither a program nor says '#!'. */
+#define SHELL "/bin/sh"
 
 static bool is_nosuid(const char *path)
 {
@@ -42,7 +34,7 @@ static bool gains_privileges(const char *path)
 
 	if (mdg__sys_statat(AT_FDCWD, path, true, &status) < 0)
 		return false;
-	uint32_t uid = (uint32_t)MDG__RAW(REAL_UID), gid = (uint32_t)MDG__RAW(REAL_GID);
+	uint32_t uid = mdg__real_uid(), gid = mdg__real_gid();
 	bool by_user = (status.st_mode & S_ISUID) && status.st_uid != uid;
 	bool by_group = (status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
 	                status.st_gid != gid;

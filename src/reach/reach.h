@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * reach.h - can a preload reach a program? Asked of files, before a program is started.
+ * reach.h - can a preload reach a program? The answer comes from files, before the program starts.
  *
- * The dynamic loader ignores LD_PRELOAD, or takes only part of it, in programs that gain
- * privileges; a static program has no loader; a program for another word size, processor or C
- * library cannot load our library. In each case the program would silently use the kernel's System
- * V IPC, or find none. For a script, what counts is its interpreter.
+ * Some programs silently use the kernel's System V IPC, or find none, although LD_PRELOAD is set:
+ *   - In a program that gains privileges the dynamic loader ignores LD_PRELOAD, or parts of it.
+ *   - A static program has no loader.
+ *   - A program for another word size, processor or C library cannot load our library.
+ * For a script, its interpreter is what counts.
  *
- * The path of a preload may hold $LIB, for which the loader of each program puts in its own
- * library directory. So one path can stand for libraries of both word sizes.
+ * The path of a preload may hold $LIB. The loader of each program puts its own library directory in
+ * place of it. So one path can stand for libraries of both word sizes.
  *
  * Nothing here allocates, prints, or changes errno. All of it may be called in signal handlers and
  * between vfork and exec. The room knows the platform alone.

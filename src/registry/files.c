@@ -72,36 +72,6 @@ bool mdg__file_parse(const char *name, struct mdg__file *ret)
 
 /* ---- reading the directory ------------------------------------------------------ */
 
-struct dirent64 { /* struct linux_dirent64 */
-	uint64_t inode;
-	int64_t offset;
-	uint16_t length;
-	uint8_t type;
-	char name[];
-};
-
-void mdg__directory_read(int dirfd, bool (*take)(const struct mdg__listed *, void *), void *context)
-{
-	_Alignas(8) char buffer[4096];
-	int fd = mdg__sys_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	if (fd < 0)
-		return;
-	struct mdg__listed names = { buffer, 0 };
-	while ((names.filled = mdg__sys_getdents(fd, buffer, sizeof buffer)) > 0)
-		if (!take(&names, context))
-			break;
-	(void)mdg__sys_close(fd);
-}
-
-const char *mdg__next_name(const struct mdg__listed *names, int64_t *at)
-{
-	if (*at >= names->filled)
-		return NULL;
-	const struct dirent64 *entry = (const void *)(names->buffer + *at);
-	*at += entry->length;
-	return entry->name;
-}
-
 static bool look_for_data(const struct mdg__listed *names, void *context)
 {
 	bool *found = context;

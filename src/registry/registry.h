@@ -136,15 +136,6 @@ bool mdg__file_parse(const char *name, struct mdg__file *ret);
 bool mdg__file_is_stray(const struct mdg__registry *registry, const struct mdg__file *file);
 /* Unlinks those, as far as this process may. [signals] */
 void mdg__remove_strays(struct mdg__registry *registry);
-/* Reads the names in a directory, some at a time, until `take` says false. */
-struct mdg__listed {
-	const char *buffer;
-	int64_t filled;
-};
-void mdg__directory_read(int dirfd, bool (*take)(const struct mdg__listed *names, void *context),
-                         void *context);
-/* The name at *at, which moves on; from 0, until NULL. */
-const char *mdg__next_name(const struct mdg__listed *names, int64_t *at);
 /* Whether there are data files, of whatever namespace. */
 bool mdg__has_data_files(int dirfd);
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * environment.c - what the environment of each program has to hold, and putting it in again.
+ * environment.c - what the environment of each program has to hold, and how it is put in again.
  *
  *     LD_PRELOAD        has to hold the libraries that `madang run --strict` named
- *     MADANG_STRICT     names them
- *     MADANG_NAMESPACE  has to be there; another value than ours is somebody's wish
+ *     MADANG_STRICT     names these libraries
+ *     MADANG_NAMESPACE  has to be there; a value other than ours is left alone, because
+ *                       somebody has chosen it
  *
- * The values are copied when the library is loaded: programs write over their environment, to
- * change what ps shows. Libraries of others in LD_PRELOAD stay before ours: some have to be
- * first.
+ * The values are copied when the library is loaded, because some programs write over their
+ * environment to change what ps shows. Other libraries in LD_PRELOAD stay before ours, because some
+ * have to be first.
  */
 #include "strict/strict.h"
 

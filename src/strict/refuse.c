@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "platform/raw.h"
+#include "platform/identity.h"
 #include "platform/sys.h"
 #include "platform/text.h"
 #include "reach/reach.h"
@@ -26,7 +26,7 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 	char name[1024];
 	/* A program that was given as a descriptor. */
 	if (strncmp(path, "/proc/self/fd/", 14) == 0) {
-		long length = MDG__RAW(SYS_readlinkat, AT_FDCWD, path, name, sizeof name - 1);
+		int64_t length = mdg__sys_readlink(path, name, sizeof name - 1);
 		name[length > 0 ? length : 0] = '\0';
 		path = length > 0 ? name : path;
 	}
@@ -46,13 +46,14 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 		memcpy(&text, &parts[i], sizeof text);
 		line[i] = (struct iovec){ text, strlen(parts[i]) };
 	}
-	(void)MDG__RAW(SYS_writev, 2, line, sizeof parts / sizeof parts[0]);
+	(void)mdg__sys_writev(2, line, sizeof parts / sizeof parts[0]);
 }
 
 /*
- * Shells try one path after the other, and /bin may be /usr/bin: it is not said again of the same
- * file by another path. A child of vfork remembers it for its parent too, hence the pid. What one thread
- * overwrites of another's is said once more.
+ * Whether the last line was about this file by another path. Shells try one path after the other,
+ * and /bin may be /usr/bin; then the line is not written again. A child of vfork remembers the
+ * file in its parent's memory, so the pid is part of what is compared. If one thread overwrites
+ * what another has remembered, a line is written once more.
  */
 static bool was_said(const char *path)
 {
@@ -62,7 +63,7 @@ static bool was_said(const char *path)
 	if (mdg__sys_statat(AT_FDCWD, path, true, &status) != 0)
 		return false;
 	const uint64_t what[3] = { (uint64_t)status.st_dev, (uint64_t)status.st_ino,
-		                   (uint64_t)MDG__RAW(SYS_getpid) };
+		                   (uint64_t)mdg__pid() };
 	uint32_t file = (uint32_t)mdg__hash(what, sizeof what);
 	uint32_t name = (uint32_t)mdg__hash(path, strlen(path));
 	if (said_file == file && said_path != name)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * strict.h - libmadang-strict: with `madang run --strict`, what would leave Madang is not started.
+ * strict.h - libmadang-strict: under `madang run --strict`, a program that would leave Madang is
+ * not started.
  *
- * A preload of its own, beside libmadang-sysv, so that ordinary runs have no wrappers around exec.
- * Each call that starts a program asks two questions first. Does a preload reach the program
- * (src/reach)? If not, the call fails with EACCES, and a line on standard error says why. Does the
- * environment that it gets hold what keeps it on Madang? If not, that is put in again.
+ * The library is a preload of its own, beside libmadang-sysv, so that ordinary runs have no
+ * wrappers around exec. Each call that starts a program asks two questions first:
+ *   1. Does a preload reach the program (src/reach)? If not, the call fails with EACCES, and a line
+ *      on standard error says why.
+ *   2. Does the program's environment hold what keeps it on Madang? If not, that is put in again.
  *
- * EACCES, because shells then say "Permission denied" and exit with 126. After ENOEXEC some would
- * try to read the program as a script.
+ * The error is EACCES because shells then say "Permission denied" and exit with 126. After ENOEXEC
+ * some shells would try to read the program as a script.
  *
- * All of this runs between vfork and exec, and in signal handlers: it has no memory but the stack,
- * takes no lock, and changes errno only when a call fails.
+ * All of this runs between vfork and exec, and in signal handlers. So it uses no memory but the
+ * stack, takes no lock, and changes errno only when a call fails.
  */
 #ifndef MADANG_STRICT_STRICT_H
 #define MADANG_STRICT_STRICT_H
@@ -59,26 +61,26 @@ void mdg__strict_restore(void);
 /* ---- next.c ------------------------------------------------------------------ */
 
 /* The definitions behind ours, looked up when the library is loaded. */
-enum mdg__next {
-	MDG__NEXT_EXECVE,
-	MDG__NEXT_EXECVPE,
-	MDG__NEXT_FEXECVE,
-	MDG__NEXT_EXECVEAT,
-	MDG__NEXT_SPAWN,
-	MDG__NEXT_SPAWNP,
-	MDG__NEXT_PIDFD_SPAWN,
-	MDG__NEXT_PIDFD_SPAWNP,
-	MDG__NEXT_SYSTEM,
-	MDG__NEXT_POPEN,
-	MDG__NEXT_COUNT
+enum mdg__starter {
+	MDG__STARTER_EXECVE,
+	MDG__STARTER_EXECVPE,
+	MDG__STARTER_FEXECVE,
+	MDG__STARTER_EXECVEAT,
+	MDG__STARTER_SPAWN,
+	MDG__STARTER_SPAWNP,
+	MDG__STARTER_PIDFD_SPAWN,
+	MDG__STARTER_PIDFD_SPAWNP,
+	MDG__STARTER_SYSTEM,
+	MDG__STARTER_POPEN,
+	MDG__STARTER_COUNT
 };
 /* NULL: there is none. */
-void *mdg__next(enum mdg__next which);
+void *mdg__strict_next(enum mdg__starter which);
 
 /* As `type`, a function type. */
-#define MDG__NEXT(type, which)                                                                     \
+#define MDG__STRICT_NEXT(type, which)                                                              \
 	__extension__({                                                                            \
-		void *found_ = mdg__next(which);                                                   \
+		void *found_ = mdg__strict_next(which);                                            \
 		__typeof__(type *) function_;                                                      \
 		_Static_assert(sizeof function_ == sizeof found_,                                  \
 		               "a function's address is a pointer");                               \

@@ -41,7 +41,7 @@ static int exec_path(const char *path, char *const arguments[], char *const envi
 {
 	if (!mdg__strict_allows(path))
 		return refused(EACCES);
-	execve_function *next = MDG__NEXT(execve_function, MDG__NEXT_EXECVE);
+	execve_function *next = MDG__STRICT_NEXT(execve_function, MDG__STARTER_EXECVE);
 	WITH_KEPT(environment, next(path, arguments, environment));
 }
 
@@ -49,7 +49,7 @@ static int exec_name(const char *name, char *const arguments[], char *const envi
 {
 	if (!mdg__strict_allows_name(name))
 		return refused(EACCES);
-	execve_function *next = MDG__NEXT(execve_function, MDG__NEXT_EXECVPE);
+	execve_function *next = MDG__STRICT_NEXT(execve_function, MDG__STARTER_EXECVPE);
 	WITH_KEPT(environment, next(name, arguments, environment));
 }
 
@@ -148,8 +148,8 @@ MDG__EXPORT int fexecve(int fd, char *const arguments[], char *const environment
 {
 	if (!allows_at(fd, ""))
 		return refused(EACCES);
-	WITH_KEPT(environment,
-	          MDG__NEXT(fexecve_function, MDG__NEXT_FEXECVE)(fd, arguments, environment));
+	WITH_KEPT(environment, MDG__STRICT_NEXT(fexecve_function,
+	                                        MDG__STARTER_FEXECVE)(fd, arguments, environment));
 }
 
 #if defined(__GLIBC__)
@@ -160,7 +160,7 @@ MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[],
 MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[],
                          char *const environment[], int flags)
 {
-	execveat_function *next = MDG__NEXT(execveat_function, MDG__NEXT_EXECVEAT);
+	execveat_function *next = MDG__STRICT_NEXT(execveat_function, MDG__STARTER_EXECVEAT);
 
 	if (next == NULL)
 		return refused(ENOSYS); /* before glibc 2.34 nobody can have called it */

@@ -2,10 +2,10 @@
 /*
  * wrap_spawn.c - posix_spawn and its family, and the two calls that start a shell.
  *
- * posix_spawn returns its error, and leaves errno alone. A relative path is looked at from the
- * current directory, also where a file action is going to change it. The C library starts the
- * shell of system() and popen() by itself, with the process's own environment: so that has to be
- * whole.
+ * posix_spawn returns its error, and leaves errno alone. A relative path is looked up from the
+ * current directory, also where a file action is going to change that directory. The C library
+ * starts the shell of system() and popen() by itself, with the process's own environment. So these
+ * two calls first put back what is missing in that environment.
  */
 #include "strict/strict.h"
 
@@ -29,9 +29,9 @@ struct spawning {
 	char *const *environment;
 };
 
-static int spawn(enum mdg__next which, int *ret_id, struct spawning *spawning, bool by_name)
+static int spawn(enum mdg__starter which, int *ret_id, struct spawning *spawning, bool by_name)
 {
-	spawn_function *next = MDG__NEXT(spawn_function, which);
+	spawn_function *next = MDG__STRICT_NEXT(spawn_function, which);
 	struct mdg__kept kept;
 
 	if (next == NULL)
@@ -63,11 +63,11 @@ static int spawn(enum mdg__next which, int *ret_id, struct spawning *spawning, b
 		return spawn(which, ret_id, &spawning, by_name);                                   \
 	}
 
-DEFINE_SPAWN(posix_spawn, MDG__NEXT_SPAWN, false)
-DEFINE_SPAWN(posix_spawnp, MDG__NEXT_SPAWNP, true)
+DEFINE_SPAWN(posix_spawn, MDG__STARTER_SPAWN, false)
+DEFINE_SPAWN(posix_spawnp, MDG__STARTER_SPAWNP, true)
 /* Since glibc 2.39. */
-DEFINE_SPAWN(pidfd_spawn, MDG__NEXT_PIDFD_SPAWN, false)
-DEFINE_SPAWN(pidfd_spawnp, MDG__NEXT_PIDFD_SPAWNP, true)
+DEFINE_SPAWN(pidfd_spawn, MDG__STARTER_PIDFD_SPAWN, false)
+DEFINE_SPAWN(pidfd_spawnp, MDG__STARTER_PIDFD_SPAWNP, true)
 
 /* ---- by a shell -------------------------------------------------------------------- */
 
@@ -81,7 +81,7 @@ MDG__EXPORT int system(const char *command)
 		return -1;
 	}
 	mdg__strict_restore();
-	return MDG__NEXT(system_function, MDG__NEXT_SYSTEM)(command);
+	return MDG__STRICT_NEXT(system_function, MDG__STARTER_SYSTEM)(command);
 }
 
 MDG__EXPORT FILE *popen(const char *command, const char *mode)
@@ -91,5 +91,5 @@ MDG__EXPORT FILE *popen(const char *command, const char *mode)
 		return NULL;
 	}
 	mdg__strict_restore();
-	return MDG__NEXT(popen_function, MDG__NEXT_POPEN)(command, mode);
+	return MDG__STRICT_NEXT(popen_function, MDG__STARTER_POPEN)(command, mode);
 }

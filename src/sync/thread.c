@@ -14,10 +14,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "platform/identity.h"
-#include "platform/raw.h"
 #include "platform/sys.h"
 #include "sync/owned.h"
 #include "sync/unmapped.h"
@@ -36,7 +34,7 @@ static int list_prepare(struct mdg__thread *thread)
 {
 	memset(thread, 0, sizeof(*thread));
 	own_head = (struct mdg__robust_head){ (uintptr_t)&own_head, -32, 0 };
-	if ((int)MDG__RAW(SYS_set_robust_list, &own_head, sizeof(own_head)) < 0)
+	if (mdg__sys_set_robust_list(&own_head, sizeof(own_head)) < 0)
 		return -ENOSYS;
 	thread->head = &own_head;
 	thread->first = &own_head.list;
@@ -116,13 +114,13 @@ static int anchor_drop(pthread_mutex_t *anchor)
 static struct mdg__robust_head *registered(struct mdg__robust_head *inherited)
 {
 	size_t size = 0;
-	struct mdg__robust_head *head = NULL;
-	if ((int)MDG__RAW(SYS_get_robust_list, 0, &head, &size) < 0)
+	void *found = NULL;
+	if (mdg__sys_get_robust_list(&found, &size) < 0)
 		return NULL;
-	if (head == NULL && inherited != NULL &&
-	    (int)MDG__RAW(SYS_set_robust_list, inherited, sizeof(*inherited)) == 0)
+	if (found == NULL && inherited != NULL &&
+	    mdg__sys_set_robust_list(inherited, sizeof(*inherited)) == 0)
 		return inherited;
-	return size == sizeof(*head) ? head : NULL;
+	return size == sizeof(struct mdg__robust_head) ? found : NULL;
 }
 
 /* Some C libraries leave the parent's list in place in a forked child. Its nodes are still the

@@ -2,10 +2,9 @@
 /*
  * calls.c - shmget, shmat, shmdt, ftok: see shmget(2), shmop(2), ftok(3).
  *
- * Each is there twice: exported, and hidden for those in here who mean it.
- * Other libraries write jumps over the first bytes of exported functions, and
- * the hooks that these lead to must be able to come back to us (by
- * syscall(2), see numbers.c) without going round.
+ * Each function is there twice: exported, and hidden for callers inside the library. Other
+ * libraries write a jump to a hook over the first bytes of an exported function. Such a hook
+ * comes back to us by syscall(2) (see numbers.c), and must then not arrive at itself again.
  */
 #include <errno.h>
 #include <fcntl.h>

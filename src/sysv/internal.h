@@ -2,19 +2,19 @@
 /*
  * internal.h - the System V names over the native interface.
  *
- *   default.c    the namespace they work in, and the errno for each code
+ *   default.c    the namespace that the calls work in, and the errno for each code
  *   calls.c      shmget, shmat, shmdt, ftok
  *   shmctl.c     shmctl, and on 32-bit glibc its twin with 64-bit times
  *   table.c      the files of /proc that are ours, see proc.h
- *   look.c       what is said of them by those who look before they open
+ *   look.c       what stat and access say of these files
  *   wrap_*.c     calls of the C library that have to know of attachments or these files
  *   names.c      what is behind each exported name, symbols.c how it is found
- *   numbers.c    the calls by number, for syscall(2)
- *   rebind.c     references of modules that were bound past us
- *   sanitizer.c  a word to AddressSanitizer
+ *   numbers.c    the calls by number, for syscall(2); number_pass.c passes others on
+ *   rebind.c     points a module's references at us that were bound past us
+ *   sanitizer.c  sets an option of AddressSanitizer
  *
- * The semantics are in the segment room; here is only what System V's form
- * adds: -1 and errno, structures, commands.
+ * The semantics are in the segment room. This room adds only what the form of
+ * System V needs: -1 and errno, structures, commands.
  */
 #ifndef MADANG_SYSV_INTERNAL_H
 #define MADANG_SYSV_INTERNAL_H
@@ -26,8 +26,8 @@
 #define MDG_EXPORT __attribute__((visibility("default")))
 
 /* The namespace of this process, opened at the first call and kept, as the
- * kernel keeps a process's IPC namespace whatever its user becomes. A failure
- * is not kept. */
+ * kernel keeps a process's IPC namespace whatever its user becomes. After a
+ * failure the next call tries again. */
 int mdg__sysv_namespace(mdg_namespace **ret_ns);
 
 /* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */

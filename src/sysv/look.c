@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * look.c - what stat and access say of the files in proc.h, and which one a descriptor is.
+ * look.c - what stat and access say of the files in proc.h, and which file a descriptor is.
  *
- * By path and by descriptor it is the same, because programs compare: cp refuses a file
- * whose descriptor is another's. Where the kernel has the file, device, inode and times are
- * its own, so that they also agree with what the directory lists. Elsewhere they are made
- * up, and the same each time.
+ * The answer is the same by path and by descriptor, because programs compare: cp refuses a file
+ * whose descriptor is that of another file. Where the kernel has the file, device, inode and times
+ * are the kernel's, so that they also agree with what the directory lists. Elsewhere they are made
+ * up, and are the same each time.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -19,6 +19,8 @@
 #define MDG__HAS_NUMBERS 0
 #endif
 
+/* ---- numbers.c ---- */
+
 /* As syscall(2) itself: the result, or -1 and errno. */
 typedef long mdg__number_function(long a, long b, long c, long d, long e, long f);
 
@@ -26,7 +28,16 @@ typedef long mdg__number_function(long a, long b, long c, long d, long e, long f
 extern __attribute__((visibility("hidden"))) mdg__number_function *const mdg__numbers[];
 extern __attribute__((visibility("hidden"))) const unsigned long mdg__numbers_count;
 
-/* Passes the call on: to the next syscall(2), before the library has started to the kernel. */
-long mdg__number_pass(long number, long a, long b, long c, long d, long e, long f);
+/* ---- number_pass.c ---- */
+
+typedef long mdg__syscall_function(long number, long a, long b, long c, long d, long e, long f);
+
+/* The next syscall(2), written once, by a constructor of the library. NULL: no library has started
+ * that could want to see the call. */
+extern __attribute__((visibility("hidden"))) mdg__syscall_function *mdg__next_syscall;
+/* Makes the call with the kernel: the result, or -1 and errno. */
+__attribute__((visibility("hidden"))) mdg__syscall_function mdg__number_to_kernel;
+/* Passes the call on: to the next syscall(2), or to the kernel when there is none. */
+__attribute__((visibility("hidden"))) mdg__syscall_function mdg__number_pass;
 
 #endif

@@ -2,12 +2,12 @@
 /*
  * sanitizer.c - programs that are built with AddressSanitizer.
  *
- * Its shared runtime (gcc's usual one) does not start unless it is the first
- * library of all, and a preload comes before it. It can: it only wants to be
- * sure that it stands before the C library, and whoever is between passes on
- * what it has to see. It asks the program for options first, by this name;
- * a program that has such a function itself, and the user's ASAN_OPTIONS, come
- * before it.
+ * The shared runtime of AddressSanitizer (gcc uses that one) refuses to start unless it is the
+ * first library of all, and a preload comes before it. The refusal is too strict: the runtime only
+ * has to stand before the C library, and we pass on every call that it has to see. The runtime
+ * asks the program for options first, by the name below, and gets the option that ends the refusal.
+ * If the program has such a function itself, the program's is used. The user's ASAN_OPTIONS win
+ * over both.
  */
 #include "sysv/internal.h"
 

@@ -2,25 +2,23 @@
 /*
  * table.c - the files of /proc that tell of System V shared memory, and set its limits.
  *
- * ipcs and lsipc read /proc/sysvipc/shm before they ask shmctl, and the limits
- * in /proc/sys/kernel. Programs inside Madang get Madang's: a snapshot in an
- * anonymous file, as the kernel would print it at the moment of the open. Who
- * opens a limit for writing, and may, gets its file in the namespace's directory
- * (segment/settings.c). No path in the list below reaches the kernel; nor does another one that
- * ends in the same name and leads to the same file there: relative, through /proc/self/root.
+ * ipcs and lsipc read /proc/sysvipc/shm, and the limits in /proc/sys/kernel, before they ask
+ * shmctl. A program inside Madang gets Madang's files: an anonymous file with what the kernel would
+ * print at the moment of the open. A program that opens a limit for writing, and may write it, gets
+ * the limit's file in the namespace's directory (segment/settings.c). None of the paths in the list
+ * below reaches the kernel. The same holds for any other path that ends in the same name and leads
+ * to the same file: a relative one, or one through /proc/self/root.
  *
- * The kernel's files of semaphores and queues (/proc/sysvipc/sem and msg, kernel/sem,
- * msgmax, msgmnb, msgmni, sem_next_id, msg_next_id) stay the kernel's, as these are.
+ * The kernel's files of semaphores and queues (/proc/sysvipc/sem and msg, kernel/sem, msgmax,
+ * msgmnb, msgmni, sem_next_id, msg_next_id) stay the kernel's, as semaphores and queues do.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include "platform/raw.h"
 #include "platform/sys.h"
 #include "platform/text.h"
 #include "registry/layout.h"
@@ -46,12 +44,8 @@ static int anonymous_file(void)
 /* So that mdg__proc_of_file() knows it again. What fails here is not to be helped. */
 static void mark(int fd, int which)
 {
-	long moment[2][2] = { { MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which },
-		              { MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which } };
 	(void)mdg__sys_fchmod(fd, 01444);
-#if defined(SYS_utimensat)
-	(void)MDG__RAW(SYS_utimensat, fd, NULL, moment, 0);
-#endif
+	(void)mdg__sys_set_times(fd, MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which);
 }
 
 static int put(int fd, const char *text, int length)

@@ -2,8 +2,8 @@
 /*
  * wrap_access.c - access and its kin, readlink and realpath, for the paths of proc.h.
  *
- * Where the kernel lacks these files, they would say that there are none, and scripts that
- * look first (test -r) pass the table by.
+ * Where the kernel lacks these files, the C library would say that there are none. Scripts that
+ * look before they read (test -r) would then not read the table.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap_fork.c - fork of the program: segment/forked.c is told the child's pid.
+ * wrap_fork.c - fork of the program: tells segment/forked.c the child's pid.
  *
- * The next definition does it; nothing here changes what the program sees. Only in
- * the shared library: a program that contains libc has no "next".
+ * The next definition makes the fork. Nothing here changes what the program sees. Only in the
+ * shared library: a program that contains libc has no "next".
  */
 #include <errno.h>
 #include <sys/types.h>

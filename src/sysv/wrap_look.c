@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap_look.c - dlsym and dlvsym, for who looks for a name in the C library.
+ * wrap_look.c - dlsym and dlvsym, for programs that look for a name in the C library.
  *
- * Not everybody refers to shmget by its name and leaves it to the dynamic
- * linker who that is. Python's ctypes and Ruby's Fiddle ask a handle of
- * libc.so.6; dlvsym wants a version, which only the C library's symbols have;
- * a library that is loaded behind us and asks for the next definition gets the
- * C library's. All of them mean the call, and get ours.
+ * Not every program refers to shmget by its name and leaves the search to the dynamic linker:
+ *   - Python's ctypes and Ruby's Fiddle ask a handle of libc.so.6.
+ *   - dlvsym wants a version, which only the C library's symbols have.
+ *   - A library that is loaded behind us and asks for the next definition gets the C library's.
+ * All of them mean the call, and get our definition.
  *
- * Only where the C library's own, in its default version, would be found:
- * another library's definition, and a former version with other structures,
- * stay what they are. And only where nobody can go round in a circle: of a
- * name that we pass on, a library that stands in line with us has to find the
- * C library's. So that is answered only where the C library comes next behind
- * us, and RTLD_NEXT is left alone.
+ * They get it only where the C library's own definition, in its default version, would be found.
+ * Another library's definition stays what it is, and so does a former version with other
+ * structures. And nobody may go round in a circle: when we pass a call on, a library that stands
+ * in line with us has to find the C library's definition. So a name that we pass on is answered
+ * with ours only where the C library comes next behind us, and RTLD_NEXT is left alone.
  *
- * All else is passed on by a jump, so that the C library sees the caller's
- * return address: RTLD_NEXT and RTLD_DEFAULT go by it. This file is compiled so
- * that the last call is one (src/CMakeLists.txt), and without a sanitizer: they
- * come here from their own start, before their code can run.
+ * All else is passed on by a jump, so that the C library sees the caller's return address, by which
+ * RTLD_NEXT and RTLD_DEFAULT go. This file is compiled so that the last call is a jump
+ * (src/CMakeLists.txt). It is compiled without sanitizers, because a sanitizer comes here from its
+ * own start, before its code can run.
  */
 #include <dlfcn.h>
 

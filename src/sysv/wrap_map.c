@@ -2,19 +2,20 @@
 /*
  * wrap_map.c - munmap, mmap, mremap of the program.
  *
- * What touches no attachment goes on to the next definition, as it is. The rest
- * is segment/hostmap.c's. It makes the system call with its locks held, so that
- * nobody sees anything in between, where nobody else wants to see the call: the
- * next definition is the C library's, and begins with the same bytes as when
- * we were loaded (a cache of registered memory may have written a jump over
- * them). Otherwise it is told to call the next definition, without its locks.
+ * A call that touches no attachment goes on to the next definition, as it is. The rest is
+ * segment/hostmap.c's, in one of two ways:
+ *   - Usually hostmap.c makes the system call with its locks held, so that nobody sees anything in
+ *     between. That is right where nobody else wants to see the call: the next definition is the C
+ *     library's, and begins with the same bytes as when we were loaded. A cache of registered
+ *     memory may have written a jump over these bytes since.
+ *   - Otherwise hostmap.c calls the next definition, without its locks.
  *
- * The static library, and the shared one before it has started, make the system
- * call: to find out who is next then could come from an allocator, below locks
- * that the dynamic linker wants.
+ * The static library, and the shared one before it has started, make the system call. To find out
+ * which definition is next could then be asked by an allocator, which runs below locks that the
+ * dynamic linker wants.
  *
- * 32-bit: mmap takes a 32-bit offset, mmap64 a 64-bit one. This file is
- * compiled without _FILE_OFFSET_BITS, so that the two names stay two.
+ * 32-bit: mmap takes a 32-bit offset, mmap64 a 64-bit one. This file is compiled without
+ * _FILE_OFFSET_BITS, so that the two names stay two.
  */
 #undef _FILE_OFFSET_BITS
 #include <errno.h>

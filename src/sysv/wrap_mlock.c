@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap_mlock.c - mlockall of the program: what is the library's own is unlocked again after it
- * (segment/ownlock.c). All else is the next definition's business, the C library's.
+ * wrap_mlock.c - mlockall of the program. Afterwards, memory of the library's own is unlocked again
+ * (segment/ownlock.c). All else is done by the next definition, the C library's.
  *
  * Only in the shared library: a program that contains libc has no "next".
  */

@@ -2,42 +2,30 @@
 /*
  * wrap_syscall.c - syscall(2), for programs that call shmat by its number.
  *
- * UCX does, and with it the message passing libraries on top of it. The numbers
- * that mean something here are in numbers.c; every other call goes on with all
- * that the caller may have given it, by a jump.
+ * UCX does that, and so do the message passing libraries that are built on UCX.
+ * numbers.c has the numbers that mean something here. Every other call goes on by
+ * a jump, with all the arguments that the caller may have given.
  *
- * syscall(2) takes as many arguments as the call has. What is on the stack in
- * place of those that the caller has not given are variables of his, and other
- * threads may be writing to them (the word of a futex, say): it may be read but
- * not written, not even with what is there. A compiler that passes arguments on
- * writes them. So on x86 the way through is a few instructions; where all seven
- * are in registers, it is C, compiled so that it is a jump (src/CMakeLists.txt).
- * No sanitizer: it would come here from its own start.
+ * syscall(2) takes as many arguments as the call has. A caller that gives fewer
+ * than six has variables of its own in the places on the stack where the others
+ * would be. Other threads may be writing to these variables (the word of a futex,
+ * for example). So this code may read those places but must not write them, not
+ * even with the value that is there; and a compiler that passes arguments on
+ * writes them. So on x86 the way through is a few instructions. Where all seven
+ * arguments are in registers, it is C, compiled so that it is a jump
+ * (src/CMakeLists.txt). No sanitizer may be in it, because a sanitizer comes here
+ * from its own start.
  */
 #include "sysv/numbers.h"
 
-#include <errno.h>
-#include <stdint.h>
+#include <stddef.h>
 
-#include "platform/raw.h"
 #include "sysv/internal.h"
-#include "sysv/names.h"
 
 #if MDG__HAS_NUMBERS
 
-typedef long syscall_function(long, long, long, long, long, long, long);
-
 /* For the instructions below. */
-__attribute__((visibility("hidden"))) syscall_function mdg__number_call, mdg__number_to_kernel;
-extern __attribute__((visibility("hidden"))) syscall_function *mdg__next_syscall;
-
-syscall_function *mdg__next_syscall; /* NULL: no library has started that could want to see it */
-
-__attribute__((constructor(102))) static void find_next(void)
-{
-	mdg__names_prepare();
-	mdg__next_syscall = (syscall_function *)mdg__next(MDG__OF_syscall);
-}
+__attribute__((visibility("hidden"))) mdg__syscall_function mdg__number_call;
 
 long mdg__number_call(long number, long a, long b, long c, long d, long e, long f)
 {
@@ -45,21 +33,6 @@ long mdg__number_call(long number, long a, long b, long c, long d, long e, long 
 	/* Not by a jump: its arguments would be put in the place of ours. */
 	__asm__ volatile("" : "+r"(result));
 	return result;
-}
-
-long mdg__number_to_kernel(long number, long a, long b, long c, long d, long e, long f)
-{
-	long result = mdg__raw(number, a, b, c, d, e, f);
-	if ((unsigned long)result < (unsigned long)-4095L)
-		return result;
-	errno = (int)-result;
-	return -1;
-}
-
-long mdg__number_pass(long number, long a, long b, long c, long d, long e, long f)
-{
-	syscall_function *next = mdg__next_syscall;
-	return (next != NULL ? next : mdg__number_to_kernel)(number, a, b, c, d, e, f);
 }
 
 #if defined(__CET__) && (__CET__ & 1)
@@ -106,13 +79,12 @@ __asm__(".pushsection .text\n"
 #else
 
 /* Not by its own name, which <unistd.h> declares with dots. */
-MDG_EXPORT syscall_function mdg__syscall __asm__("syscall");
+MDG_EXPORT mdg__syscall_function mdg__syscall __asm__("syscall");
 MDG_EXPORT long mdg__syscall(long number, long a, long b, long c, long d, long e, long f)
 {
-	syscall_function *next = mdg__next_syscall;
 	if ((unsigned long)number < mdg__numbers_count && mdg__numbers[number] != NULL)
 		return mdg__numbers[number](a, b, c, d, e, f);
-	return (next != NULL ? next : mdg__number_to_kernel)(number, a, b, c, d, e, f);
+	return mdg__number_pass(number, a, b, c, d, e, f);
 }
 
 #endif

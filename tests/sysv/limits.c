@@ -4,7 +4,7 @@
  *
  * Registered with small limits, which enclose sets when it makes the namespace
  * (on the kernel: the sysctls of an IPC namespace of its own). The limits are
- * read back from IPC_INFO. Limits that change while segments exist are in sysctls.c:
+ * read back from IPC_INFO. Limits that change while segments exist are in kernel_limits.c:
  * Madang's are given once.
  */
 #include "support/segments.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctls.c - lines "fine S" of docs/semantics.md: the limits in /proc/sys/kernel,
+ * kernel_limits.c - lines "fine S" of docs/semantics.md: the limits in /proc/sys/kernel,
  * and what changing them does to segments that exist.
  *
  * Runs on the kernel alone. The limits of a Madang namespace are given when it is
