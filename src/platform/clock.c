@@ -4,10 +4,10 @@
  *
  * Deadlines are compared with the clock here, and slept for in the kernel. Both must mean the same
  * clock. Some programs define a clock_gettime of their own (libfaketime, test benches). So this
- * file does not call the C library's name but does what that function would do. The kernel maps a small
- * library into each process, the vDSO, which reads clocks without a system call. getauxval tells
- * where the vDSO is. Its symbol table is walked once, and everything that is read from the table is
- * checked to lie within the vDSO.
+ * file does not call the C library's name but does what that function would do. The kernel maps a
+ * small library into each process, the vDSO, which reads clocks without a system call. getauxval
+ * tells where the vDSO is. Its symbol table is walked once, and everything that is read from the
+ * table is checked to lie within the vDSO.
  *
  * The system call is used where there is no vDSO (qemu-user, valgrind), and on PowerPC, where the
  * functions of the vDSO are called in a way of their own. 32-bit machines have a call with 64-bit
