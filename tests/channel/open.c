@@ -391,7 +391,7 @@ static uint64_t real_ns(void)
 
 static void identity(void)
 {
-	struct mdg_channel_info first = { 0 }, info, other = { .size = sizeof other };
+	struct mdg_channel_info first = { 0 }, info, other;
 	uint64_t epoch = 0;
 	for (unsigned i = 0; i < 50; i++) {
 		uint64_t before = real_ns();

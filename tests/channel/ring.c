@@ -263,7 +263,7 @@ static void round_and_round(unsigned kind, uint64_t capacity)
 {
 	enum { STEPS = SLOWLY ? 6000 : 20000 };
 	static struct flight flight;
-	struct mdg_channel_info info = { .size = sizeof info };
+	struct mdg_channel_info info;
 	flight = (struct flight){ .pair = make_pair(kind, capacity) };
 	flight.capacity = (size_t)info_of(flight.pair.talker).capacity;
 	CHECK(flight.capacity == (capacity + 63) / 64 * 64);

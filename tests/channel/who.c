@@ -26,7 +26,7 @@ static struct mdg_peer peer_of(mdg_channel *channel, unsigned role, unsigned whi
 static void figures(unsigned kind)
 {
 	struct mdg_channel_options options = options_of(kind, CAPACITY);
-	struct mdg_channel_info info = { .size = sizeof info };
+	struct mdg_channel_info info;
 	mdg_id id = -1;
 	options.peers = 9;
 	mdg_channel *talks = enter_as("who", MDG_TALKER, &options);

@@ -11,6 +11,7 @@
  */
 #include "differential/program.h"
 
+/* NOLINTBEGIN(bugprone-suspicious-missing-comma): lines in two parts */
 static const char *const head[] = {
 	"/* cc -D_GNU_SOURCE FILE.c, then run it as it is, and with libmadang-sysv preloaded. */",
 	"#include <errno.h>",
@@ -192,6 +193,7 @@ static const char *const head[] = {
 	"{",
 	"	begin(argc, argv);",
 };
+/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 /* ---- arguments -------------------------------------------------------------------------- */
 

@@ -100,11 +100,12 @@ check() {
 draw() {
 	command -v dot >/dev/null || skip dot
 	{
-		echo 'digraph house { rankdir=TB; compound=true; node [shape=box, fontname="sans", fontsize=10];'
+		echo 'digraph house { rankdir=TB;'
+		echo 'node [shape=box, fontname="sans", fontsize=10];'
 		arrows "$1" >"$2.arrows"
 		tr ' ' '\n' <"$2.arrows" | sort -u | awk -F/ '
 			$1 != room { if (room != "") print "}"; room = $1
-				print "subgraph cluster_" room " { label=\"" room "\"; fontname=\"sans\";" }
+				print "subgraph cluster_" room " { label=\"" room "\";" }
 			{ print "\"" $0 "\" [label=\"" $2 "\"];" }
 			END { print "}" }'
 		awk '{ split($1, a, "/"); split($2, b, "/")
