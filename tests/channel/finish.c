@@ -9,60 +9,21 @@
  * of the first opener.
  */
 #include <fcntl.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "channel/handles.h"
+#include "crash/tracing.h"
 
 #ifndef F_OFD_GETLK
 #define F_OFD_GETLK 36
 #endif
-#ifndef PTRACE_O_EXITKILL
-#define PTRACE_O_EXITKILL (1 << 20)
-#endif
-/* <linux/ptrace.h> cannot be had beside <sys/ptrace.h> everywhere. */
-#define GET_SYSCALL_INFO 0x420e
-struct syscall_info {
-	uint8_t kind, pad[3]; /* 1: at the entry */
-	uint32_t machine;
-	uint64_t instruction, stack;
-	uint64_t number, argument[6];
-	uint64_t unused;
-};
-
 enum { CAPACITY = 256, QUESTIONS_MOST = 20 };
-
-static long trace(int request, pid_t pid, uintptr_t address, uintptr_t data)
-{
-#if defined(__GLIBC__)
-	enum __ptrace_request which = (enum __ptrace_request)request;
-#else
-	int which = request;
-#endif
-	return ptrace(which, pid, (void *)address, (void *)data);
-}
-
-static int wait_for(pid_t pid)
-{
-	int status = 0;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return status;
-}
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
 
 /* Whether a child can be held at its system calls, and says which they are. */
 static bool can_trace(void)
 {
-#if defined(__SANITIZE_THREAD__)
-	return false; /* it keeps to itself what its process does */
+#if TRACING_IS_HIDDEN
+	return false;
 #else
 	struct syscall_info info = { 0 };
 	pid_t pid = fork();
@@ -72,12 +33,12 @@ static bool can_trace(void)
 		raise(SIGSTOP);
 		_exit(0);
 	}
-	int status = wait_for(pid);
+	int status = wait_for(pid, 0);
 	if (!WIFSTOPPED(status))
 		return false;
 	bool can = trace(GET_SYSCALL_INFO, pid, sizeof info, (uintptr_t)&info) > 0;
 	kill(pid, SIGKILL);
-	(void)wait_for(pid);
+	(void)wait_for(pid, 0);
 	return can;
 #endif
 }
@@ -85,7 +46,8 @@ static bool can_trace(void)
 static bool is_question(pid_t pid)
 {
 	struct syscall_info info = { 0 };
-	if (trace(GET_SYSCALL_INFO, pid, sizeof info, (uintptr_t)&info) <= 0 || info.kind != 1)
+	if (trace(GET_SYSCALL_INFO, pid, sizeof info, (uintptr_t)&info) <= 0 ||
+	    info.kind != INFO_ENTRY)
 		return false;
 #ifdef SYS_fcntl64
 	if (info.number == SYS_fcntl64)
@@ -104,7 +66,7 @@ static bool next_question(pid_t pid, int *status)
 	int signal = 0;
 	for (;;) {
 		trace(PTRACE_SYSCALL, pid, 0, (uintptr_t)signal);
-		*status = wait_for(pid);
+		*status = wait_for(pid, 0);
 		if (!WIFSTOPPED(*status))
 			return false;
 		bool call = WSTOPSIG(*status) == (SIGTRAP | 0x80);
@@ -117,24 +79,6 @@ static bool next_question(pid_t pid, int *status)
 /* ---- the openers ------------------------------------------------------------------------ */
 
 static struct mdg_channel_options options;
-
-/* Makes the segment of a queue, and dies before it has written anything there. */
-static void make_in_part(void *argument)
-{
-	const uint64_t *size = argument;
-	mdg_id id;
-	CHECK_RC(0, mdg_segment_create(ns, "finish", *size, 0600, 0, &id));
-}
-
-static uint64_t queue_size(void)
-{
-	struct mdg_segment_info info = { .size = sizeof info };
-	mdg_channel *channel = enter_as("finish", MDG_OBSERVER, &options);
-	CHECK_RC(0, mdg_segment_stat(ns, info_of(channel).id, 0, &info));
-	mdg_channel_close(channel);
-	remove_channel("finish");
-	return info.bytes;
-}
 
 static void first_opener(void *argument)
 {
@@ -149,13 +93,13 @@ static void first_opener(void *argument)
 
 /* The second opens when the first has come to its question number `question`. False: there is no
  * such question. */
-static bool play(unsigned role, unsigned question, uint64_t size)
+static bool play(unsigned role, unsigned question, uint64_t bytes)
 {
 	mdg_channel *second = NULL;
 	bool asked = true;
-	CHECK(ended_well(start(make_in_part, &size)));
+	make_in_part("finish", bytes);
 	pid_t pid = start(first_opener, &role);
-	int status = wait_for(pid);
+	int status = wait_for(pid, 0);
 	CHECK(WIFSTOPPED(status));
 	trace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
 	for (unsigned i = 0; i < question && asked; i++)
@@ -163,7 +107,7 @@ static bool play(unsigned role, unsigned question, uint64_t size)
 	if (asked) {
 		CHECK_RC(0, mdg_channel_open(&second, ns, "finish", MDG_TALKER, &options));
 		trace(PTRACE_DETACH, pid, 0, 0);
-		status = wait_for(pid);
+		status = wait_for(pid, 0);
 		if (!CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 			fprintf(stderr, "role %u, held at question %u: status %#x\n", role,
 			        question, (unsigned)status);
@@ -181,10 +125,10 @@ int main(void)
 		SKIP("no process can be held at its system calls here");
 	open_namespace();
 	options = options_of(MDG_QUEUE, CAPACITY);
-	uint64_t size = queue_size();
+	uint64_t bytes = bytes_of_channel("finish", &options);
 	for (unsigned role = MDG_OBSERVER; role <= MDG_LISTENER; role++) {
 		unsigned question = 1;
-		while (question < QUESTIONS_MOST && play(role, question, size))
+		while (question < QUESTIONS_MOST && play(role, question, bytes))
 			question++;
 		if (!CHECK(question > 1))
 			fprintf(stderr, "role %u asked nothing\n", role);

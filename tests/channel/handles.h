@@ -64,6 +64,31 @@ static inline void remove_channel(const char *name)
 	CHECK_RC(0, mdg_channel_remove(ns, name));
 }
 
+/* ---- made in part ----------------------------------------------------------------------- */
+
+/* How many bytes the segment of such a channel has. */
+static inline uint64_t bytes_of_channel(const char *name, const struct mdg_channel_options *options)
+{
+	struct mdg_segment_info info = { .size = sizeof info };
+	mdg_id id = -1;
+	mdg_channel_close(enter_as(name, MDG_OBSERVER, options));
+	CHECK_RC(0, mdg_segment_open(ns, name, 0, 0, &id));
+	CHECK_RC(0, mdg_segment_stat(ns, id, 0, &info));
+	remove_channel(name);
+	return info.bytes;
+}
+
+/* Leaves the segment of a channel whose maker died before it had written anything there. */
+static inline void make_in_part(const char *name, uint64_t bytes)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		mdg_id id;
+		_exit(mdg_segment_create(ns, name, bytes, 0600, 0, &id) == 0 ? 0 : 1);
+	}
+	CHECK(ended_well(pid));
+}
+
 /* ---- bytes ------------------------------------------------------------------------------ */
 
 static inline unsigned char byte_of(uint64_t number, size_t at)

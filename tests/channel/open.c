@@ -91,36 +91,17 @@ static void open_at_once(void *argument)
 	mdg_channel_close(channel);
 }
 
-static uint64_t queue_size(void)
-{
-	struct mdg_channel_options options = options_of(MDG_QUEUE, CAPACITY);
-	struct mdg_segment_info info = { .size = sizeof info };
-	mdg_id id;
-	mdg_channel_close(enter_as("open", MDG_TALKER, &options));
-	CHECK_RC(0, mdg_segment_open(ns, "open", 0, 0, &id));
-	CHECK_RC(0, mdg_segment_stat(ns, id, 0, &info));
-	remove_channel("open");
-	return info.bytes;
-}
-
-/* Makes the segment of a queue, and dies before it has written anything there. */
-static void make_in_part(void *argument)
-{
-	const uint64_t *size = argument;
-	mdg_id id;
-	CHECK_RC(0, mdg_segment_create(ns, "open", *size, 0600, 0, &id));
-}
-
 /* `in_part`: a maker that died has left a channel without a head, and one of them finishes it. */
 static void at_once(bool in_part)
 {
 	enum { ROUNDS = SLOWLY ? 6 : 25 };
-	uint64_t size = queue_size();
+	struct mdg_channel_options options = options_of(MDG_QUEUE, CAPACITY);
+	uint64_t bytes = bytes_of_channel("open", &options);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		pid_t pid[MANY];
 		unsigned which[MANY];
 		if (in_part)
-			CHECK(ended_well(start(make_in_part, &size)));
+			make_in_part("open", bytes);
 		atomic_store(&board->word, 0);
 		atomic_store(&board->made, 0);
 		atomic_store(&board->ready, 0);

@@ -23,6 +23,7 @@
  * load and store (aarch64 before 8.1) lose the pair at each fault, and would
  * try for ever; the caller gives up when stores do not end.
  */
+#include "crash/tracing.h"
 #include "crash/victim.h"
 
 #include <errno.h>
@@ -42,32 +43,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* <linux/ptrace.h> cannot be had beside <sys/ptrace.h> everywhere. */
-#define GET_SYSCALL_INFO 0x420e
-enum { INFO_NONE = 0, INFO_ENTRY = 1, INFO_EXIT = 2 };
-struct syscall_info {
-	uint8_t kind, pad[3];
-	uint32_t machine;
-	uint64_t instruction, stack;
-	uint64_t number, argument[6]; /* at the entry; at the exit the result */
-	uint64_t unused;
-};
 #define GET_SIGMASK 0x420a
 #define SET_SIGMASK 0x420b
 #define OPTIONS     (PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEFORK)
-#ifndef PTRACE_O_EXITKILL
-#define PTRACE_O_EXITKILL (1 << 20)
-#endif
-
-static long trace(int request, pid_t pid, uintptr_t address, uintptr_t data)
-{
-#if defined(__GLIBC__)
-	enum __ptrace_request which = (enum __ptrace_request)request;
-#else
-	int which = request;
-#endif
-	return ptrace(which, pid, (void *)address, (void *)data);
-}
 
 static int *result; /* shared with the victims */
 
@@ -88,24 +66,9 @@ int victim_result(void)
 	return *result;
 }
 
-static int wait_for(pid_t pid, int options)
-{
-	int status;
-	while (waitpid(pid, &status, options) < 0)
-		if (errno != EINTR)
-			return -1;
-	return status;
-}
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-
 bool victim_possible(const char **reason)
 {
-#if defined(__SANITIZE_THREAD__)
+#if TRACING_IS_HIDDEN
 	*reason = "the thread sanitizer keeps to itself what its process does";
 	return false;
 #endif

@@ -39,7 +39,8 @@ arrows() {
 	find "$1" -name '*.c.o' -printf '%p\n' | sort | while read -r object; do
 		name=${object%.c.o}
 		name=$(basename "$(dirname "$name")")/$(basename "$name")
-		nm "$object" | awk -v file="$name" 'NF == 3 && $2 ~ /[TDBRVW]/ && $3 ~ /^mdg_/ { print "has", $3, file }
+		nm "$object" | awk -v file="$name" '
+			NF == 3 && $2 ~ /[TDBRVW]/ && $3 ~ /^mdg_/ { print "has", $3, file }
 			($1 == "U" || $1 == "w") && $2 ~ /^mdg_/ { print "uses", $2, file }'
 	done | sort -u | awk '
 		$1 == "has" { home[$2] = home[$2] " " $3 }
@@ -79,7 +80,10 @@ faults() {
 		[ "$room" != "$unsorted" ] || continue
 		awk -v room="$room/" 'index($1, room) == 1 && index($2, room) == 1' "$1" |
 			tsort 2>&1 >/dev/null | sed 's/^tsort: //' | awk -v room="$room" '
-				/input contains a loop/ { print room ": files call each other in a circle:"; next }
+				/input contains a loop/ {
+					print room ": files call each other in a circle:"
+					next
+				}
 				{ print "    " $0 }'
 	done <<<"$rooms"
 }
@@ -92,7 +96,8 @@ check() {
 	wrong=$(faults "$arrows_file")
 	rm -f "$arrows_file"
 	while IFS=: read -r room _; do
-		grep -q "src/$room/" "$document" || wrong+="$document does not name the room src/$room/"$'\n'
+		grep -q "src/$room/" "$document" ||
+			wrong+="$document does not name the room src/$room/"$'\n'
 	done <<<"$rooms"
 	[ -z "$wrong" ] || { printf '%s\n' "$wrong" >&2; exit 1; }
 }

@@ -14,15 +14,15 @@ tab=$(printf '\t')
 # The options of a page's list, as the table writes them: ".It Fl n , Fl -namespace Ar dir".
 page_options()
 {
-	sed -n 's/^\.It Fl \([A-Za-z]\) , Fl -\([a-z-]*\).*/--\2 -\1/p; s/^\.It Fl -\([a-z-]*\).*/--\1 -/p' "$1" |
-		sort
+	sed -n -e 's/^\.It Fl \([A-Za-z]\) , Fl -\([a-z-]*\).*/--\2 -\1/p' \
+		-e 's/^\.It Fl -\([a-z-]*\).*/--\1 -/p' "$1" | sort
 }
 
 # The same of a help text: "  -n, --namespace DIR  ...".
 help_options()
 {
-	sed -n 's/^  -\([A-Za-z]\), --\([a-z-]*\).*/--\2 -\1/p; s/^      --\([a-z-]*\).*/--\1 -/p' "$1" |
-		sort
+	sed -n -e 's/^  -\([A-Za-z]\), --\([a-z-]*\).*/--\2 -\1/p' \
+		-e 's/^      --\([a-z-]*\).*/--\1 -/p' "$1" | sort
 }
 
 for name in $(sed -n "s/^command$tab\([a-z]*\)$tab.*/\1/p" "$work/table"); do
@@ -32,14 +32,15 @@ for name in $(sed -n "s/^command$tab\([a-z]*\)$tab.*/\1/p" "$work/table"); do
 	"$madang" "$name" --help >"$work/help" || echo "$name --help: exit $?"
 	head -n 1 "$work/help" | grep -q "^Usage: madang $name " || echo "$name --help: no usage"
 	awk -v name="$name" 'length > 100 { print name " --help: too long: " $0 }' "$work/help"
-	awk -F"$tab" -v name="$name" '$1 == "option" && $2 == name { print $3 " " $4 }' "$work/table" |
-		sort >"$work/options"
+	awk -F"$tab" -v name="$name" '$1 == "option" && $2 == name { print $3 " " $4 }' \
+		"$work/table" | sort >"$work/options"
 	page_options "$page" | diff "$work/options" - >"$work/differ" ||
 		{ echo "madang-$name.1 (>) is not as the table (<) says:"; cat "$work/differ"; }
 	help_options "$work/help" | diff "$work/options" - >"$work/differ" ||
 		{ echo "$name --help (>) is not as the table (<) says:"; cat "$work/differ"; }
 done
 sed -n 's/^\.Xr madang-\([a-z]*\) 1.*/\1/p' "$man/madang.1" | while read -r name; do
-	grep -q "^command$tab$name$tab" "$work/table" || echo "madang.1 names $name, which is no command"
+	grep -q "^command$tab$name$tab" "$work/table" ||
+		echo "madang.1 names $name, which is no command"
 done
 exit 0

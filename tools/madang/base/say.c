@@ -23,7 +23,7 @@ void say_command(const char *name)
 
 static void say_prefix(void)
 {
-	/* What was printed before the trouble belongs before it, also when both are one terminal. */
+	/* What was printed before the trouble belongs before it, on one terminal too. */
 	if (fflush(stdout) != 0 && output_error == 0)
 		output_error = errno;
 	if (command != NULL)

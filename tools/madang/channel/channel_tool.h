@@ -37,6 +37,18 @@ struct channel_request {
 
 /* The options of these commands that have no letter. */
 enum { OPTION_CAPACITY = OPTION_LONG, OPTION_PEERS, OPTION_OVERWRITE };
+/* The rows about how the channel is to be, of those who may make it of any kind but a call. */
+#define OPTIONS_OF_CHANNEL                                                                         \
+	HEADING("How the channel is to be. The defaults count only if it is made:"),               \
+		VALUE_OF('k', "kind", "KIND", "stream queue topic",                                \
+	                 "stream (default), queue or topic"),                                      \
+		VALUE(OPTION_CAPACITY, "capacity", "SIZE",                                         \
+	              "bytes of the largest message; default 64K"),                                \
+		VALUE(OPTION_PEERS, "peers", "N",                                                  \
+	              "most talkers and listeners together; default 32"),                          \
+		FLAG(OPTION_OVERWRITE, "overwrite",                                                \
+	             "a topic that drops its oldest messages when it is full"),                    \
+		VALUE('m', "mode", "MODE", "permissions in octal; default 0600")
 
 /* Reads the command's options, and NAME; optind is then behind it. Where options end at the first
  * operand, they may stand directly before or behind NAME; then comes a command with its own.

@@ -34,13 +34,7 @@ static const struct option_row option_rows[] = {
 	FLAG('s', "stats", "at the end say how many, how fast, how many missed and redelivered"),
 	OPTION_NAMESPACE,
 	OPTION_HELP,
-	HEADING("How the channel is to be. The defaults count only if it is made:"),
-	VALUE_OF('k', "kind", "KIND", "stream queue topic", "stream (default), queue or topic"),
-	VALUE(OPTION_CAPACITY, "capacity", "SIZE", "bytes of the largest message; default 64K"),
-	VALUE(OPTION_PEERS, "peers", "N", "most talkers and listeners together; default 32"),
-	FLAG(OPTION_OVERWRITE, "overwrite",
-	     "a topic that drops its oldest messages when it is full"),
-	VALUE('m', "mode", "MODE", "permissions in octal; default 0600"),
+	OPTIONS_OF_CHANNEL,
 	OPTIONS_END,
 };
 
@@ -123,7 +117,7 @@ static int put(struct listen *listen, unsigned count)
 
 static int complain_output(int rc, bool held)
 {
-	/* A reader that has enough is no trouble; SIGPIPE tells the shell, where it is not ignored. */
+	/* A reader that has enough is no trouble. SIGPIPE tells the shell, unless ignored. */
 	if (rc == -EINTR || (rc == -EPIPE && channel_caught() == SIGPIPE))
 		return TOOL_TROUBLE;
 	complain("cannot write the output: %s", strerror(-rc));

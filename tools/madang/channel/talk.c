@@ -25,13 +25,7 @@ static const struct option_row option_rows[] = {
 	FLAG('s', "stats", "at the end say how many, and how fast"),
 	OPTION_NAMESPACE,
 	OPTION_HELP,
-	HEADING("How the channel is to be. The defaults count only if it is made:"),
-	VALUE_OF('k', "kind", "KIND", "stream queue topic", "stream (default), queue or topic"),
-	VALUE(OPTION_CAPACITY, "capacity", "SIZE", "bytes of the largest message; default 64K"),
-	VALUE(OPTION_PEERS, "peers", "N", "most talkers and listeners together; default 32"),
-	FLAG(OPTION_OVERWRITE, "overwrite",
-	     "a topic that drops its oldest messages when it is full"),
-	VALUE('m', "mode", "MODE", "permissions in octal; default 0600"),
+	OPTIONS_OF_CHANNEL,
 	OPTIONS_END,
 };
 

@@ -145,7 +145,8 @@ bool preload_is(const char *entry, size_t length, const char *library)
 
 /* ---- looking ----------------------------------------------------------- */
 
-/* What the caller named: absolute, because the program and its children may change the directory. */
+/* What the caller named. It becomes absolute, because the program and its children may change the
+ * directory. */
 static bool take_wanted(char *room, size_t size, const char *wanted)
 {
 	char directory[4096];

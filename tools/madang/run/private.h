@@ -61,8 +61,8 @@ struct keeper_message {
 	int32_t value;
 };
 
-/* The keeper's whole life, in a child of the proxy. `go` is the end of a pipe from which the program
- * reads one byte before it starts: the proxy knows its pid then. */
+/* The keeper's whole life, in a child of the proxy. `go` is the end of a pipe. The program reads
+ * one byte from it before it starts: the proxy knows its pid then. */
 _Noreturn void keeper_main(struct private_room *room, const struct private_start *start, int link,
                            int go);
 

@@ -186,8 +186,8 @@ static void stand_in(struct proxy *proxy)
 			                    { proxy->link, POLLIN, 0 } };
 		(void)poll(events, 2, -1);
 		hear_all(proxy);
-		/* The program's own stop is the answer to the signal that stopped it, so the signals
-		 * that came before are looked at first. */
+		/* The program's own stop is the answer to the signal that stopped it. So the
+		 * signals that came before are looked at first. */
 		while (!proxy->ended && read(proxy->signals, &info, sizeof info) == sizeof info)
 			handle_signal(proxy, &info);
 		hear_all(proxy);

@@ -2,10 +2,10 @@
 /*
  * strict.c - madang run --strict: nothing that is started leaves Madang without a word.
  *
- * There are two nets. The first is libmadang-strict (src/strict), which is preloaded too. It refuses
- * to start a program that a preload cannot reach. The second is a filter of system calls, which
- * answers ENOSYS to the kernel's own shmget, shmat, shmdt and shmctl. It catches programs that make
- * these calls without the C library, or that were started without it.
+ * There are two nets. The first is libmadang-strict (src/strict), which is preloaded too. It
+ * refuses to start a program that a preload cannot reach. The second is a filter of system calls,
+ * which answers ENOSYS to the kernel's own shmget, shmat, shmdt and shmctl. It catches programs
+ * that make these calls without the C library, or that were started without it.
  *
  * An unprivileged process may filter itself only after it has given up gaining privileges. So
  * set-user-ID programs would run without their privilege. The first net refuses those anyway.
