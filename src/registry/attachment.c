@@ -20,7 +20,7 @@
  */
 #include <errno.h>
 
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 #define FREE_RECORD UINT32_MAX /* in `segment` of a record on the free list */
 #define TRIES       32

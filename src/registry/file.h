@@ -6,7 +6,7 @@
 #define MADANG_REGISTRY_FILE_H
 
 #include "platform/text.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 #define MDG__REGISTRY_NAME     "registry"
 #define MDG__FIRST_ATTACHMENTS 64u

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 struct grown {
 	mdg__a32 *watermark;

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "platform/text.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 #define TRIES 32
 

@@ -16,7 +16,7 @@
 #include <errno.h>
 
 #include "platform/sys.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 static struct mdg__process *own(const struct mdg__registry *registry)
 {
@@ -251,7 +251,7 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 		if (mdg__get32(&dead->forking) & MDG__SHARING)
 			mdg__slot_unlock(registry, slot);
 		(void)atomic_compare_exchange_strong(&dead->tag, &tag,
-		                                     generation << 8 | MDG__SLOT_FREE);
+		                                     mdg__slot_tag(generation, MDG__SLOT_FREE));
 	}
 	return 0;
 }

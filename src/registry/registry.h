@@ -2,18 +2,29 @@
 /*
  * registry.h - the shared registry of a namespace, as one process sees it.
  *
- *   make.c        makes the file
- *   open.c        checks and maps it; keeps its descriptors
- *   grow.c        memory for its tables
- *   current.c     whether it is still the directory's
+ * This header is for the rooms above. The room's own files include internal.h. They
+ * form floors: a file calls files that stand above it in this list, and none below.
+ *
+ *   layout.h      the bytes of the file
+ *   descriptor.c  the descriptors of the file and of its directory
+ *   grow.c        memory for the tables
+ *   current.c     whether the file is still the directory's
+ *   users.c       whose things are, between user namespaces
  *   files.c       the names of the files beside it, and those that nobody finds any more
- *   lock.c        the writer lock, the undo journal, taking over from the dead
- *   process.c     process slots: taking one, and who is alive
- *   reap.c        what the dead leave behind
+ *   make.c        makes the file
+ *   journal.c     a change happens as a whole, or not at all
  *   index.c       ids, keys and names
  *   attachment.c  who has attached what, how often
- *   check.c       every invariant, and the repair of what is safe to mend
- *   users.c       whose things are, between user namespaces
+ *   alive.c       whether the process of a slot lives
+ *   presence.c    the names of processes in shared memory, and whether these live
+ *   rebuild.c     the repair of a damaged registry
+ *   signed_lock.c a lock that names its owner
+ *   lock.c        the writer lock, taking over from the dead
+ *   process.c     process slots: a free one, a child's
+ *   reap.c        what the dead leave behind
+ *   slot.c        this process's own slot
+ *   open.c        checks and maps the file
+ *   check.c       every invariant
  *
  * Knows src/platform and nothing above. Does not open data files: the segment
  * room does, and passes a function for clearing them away (reap.c).
@@ -30,7 +41,9 @@
 #include "madang/segment.h"
 #include "platform/sys.h"
 #include "platform/userns.h"
+#include "registry/journal.h"
 #include "registry/layout.h"
+#include "registry/signed_lock.h"
 
 /* The directory's owner and group as this process sees them: see users.c. */
 struct mdg__anchor {
@@ -47,6 +60,8 @@ struct mdg__registry {
 	struct mdg__process *processes;
 	struct mdg__segment *segments;
 	struct mdg__attachment *attachments;
+	struct mdg__journal journal;    /* of the change under way */
+	struct mdg__signed_lock writer; /* for whoever makes one */
 	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
 	uint64_t length;
 	uint64_t process_offset; /* of the table in the file: where byte locks lie */
@@ -90,6 +105,16 @@ struct mdg__registry {
 int mdg__registry_open(struct mdg__registry *registry, int dirfd,
                        const struct mdg_namespace_options *options);
 void mdg__registry_close(struct mdg__registry *registry);
+
+/* ---- grow.c ---- */
+/* Makes sure that records [0, count) of a table have memory behind them:
+ * touching a hole of a full file system would kill with SIGBUS. */
+enum mdg__table { MDG__SEGMENTS, MDG__PROCESSES, MDG__ATTACHMENTS };
+int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count);
+/* How many records may be looked at: the watermark, cut at the capacity. */
+uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table);
+
+/* ---- descriptor.c ---- */
 /* A descriptor of the registry file that is truly that: reopened when the
  * program closed or replaced it. `fresh`: a new description, not the kept one.
  * Or -errno, MDG_NS_GONE. */
@@ -97,14 +122,6 @@ int mdg__registry_fd(struct mdg__registry *registry, bool fresh);
 int mdg__registry_dirfd(struct mdg__registry *registry);
 /* Whether the kept one is open and still that. */
 bool mdg__registry_fd_is_ours(const struct mdg__registry *registry);
-/* Makes a fresh one the kept one. */
-void mdg__registry_keep_fd(struct mdg__registry *registry, int fd);
-/* Makes sure that records [0, count) of a table have memory behind them:
- * touching a hole of a full file system would kill with SIGBUS. */
-enum mdg__table { MDG__SEGMENTS, MDG__PROCESSES, MDG__ATTACHMENTS };
-int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count);
-/* How many records may be looked at: the watermark, cut at the capacity. */
-uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table);
 /* Moves fd, which is closed, to a number that programs do not expect. */
 int mdg__fd_out_of_the_way(int fd);
 
@@ -134,8 +151,6 @@ struct mdg__file {
 bool mdg__file_parse(const char *name, struct mdg__file *ret);
 /* Whether it is of another namespace, which was in this directory before. */
 bool mdg__file_is_stray(const struct mdg__registry *registry, const struct mdg__file *file);
-/* Unlinks those, as far as this process may. [signals] */
-void mdg__remove_strays(struct mdg__registry *registry);
 /* Reads the names in a directory, some at a time, until `take` says false. */
 struct mdg__listed {
 	const char *buffer;
@@ -145,30 +160,54 @@ void mdg__directory_read(int dirfd, bool (*take)(const struct mdg__listed *names
                          void *context);
 /* The name at *at, which moves on; from 0, until NULL. */
 const char *mdg__next_name(const struct mdg__listed *names, int64_t *at);
-/* Whether there are data files, of whatever namespace. */
-bool mdg__has_data_files(int dirfd);
-
-/* ---- lock.c ---- */
-/* Takes the writer lock; needs a slot. Rolls back what a dead owner left.
- * [signals] One thread of a process at a time: the object's lock in
- * src/segment. Fails only with MDG_DAMAGED, and MDG_NO_SLOT. */
-int mdg__lock(struct mdg__registry *registry);
-void mdg__unlock(struct mdg__registry *registry);
-/* The only way to change a field marked [L]. [lock] */
-void mdg__put32(struct mdg__registry *registry, mdg__a32 *field, uint32_t value);
-void mdg__put64(struct mdg__registry *registry, mdg__a64 *field, uint64_t value);
-/* Ends a change: all puts since the last commit happened, together. [lock] */
-void mdg__commit(struct mdg__registry *registry);
-/* A snapshot of several [L] fields: loads between begin and a retry that says
- * false were all of one moment. begin fails (false) when changes come too fast
- * or the last writer died: then take the lock, which settles both. */
-bool mdg__read_begin(const struct mdg__registry *registry, uint32_t *ret_version);
-bool mdg__read_retry(const struct mdg__registry *registry, uint32_t version);
 
 #define mdg__get32(field) atomic_load_explicit((field), memory_order_acquire)
 #define mdg__get64(field) atomic_load_explicit((field), memory_order_acquire)
 
-/* ---- process.c ---- */
+/* ---- lock.c ---- */
+/* Takes the writer lock; needs a slot. Undoes what a dead owner left half done.
+ * [signals] One thread of a process at a time: the object's lock in src/segment sees
+ * to that. Fails only with MDG_DAMAGED and MDG_NO_SLOT. */
+int mdg__lock(struct mdg__registry *registry);
+void mdg__unlock(struct mdg__registry *registry);
+
+/* ---- the registry's journal: journal.h says what these do ---- */
+/* The only way to change a field marked [L]. [lock] */
+static inline void mdg__put32(struct mdg__registry *registry, mdg__a32 *field, uint32_t value)
+{
+	mdg__journal_put32(&registry->journal, field, value);
+}
+static inline void mdg__put64(struct mdg__registry *registry, mdg__a64 *field, uint64_t value)
+{
+	mdg__journal_put64(&registry->journal, field, value);
+}
+/* [lock] */
+static inline void mdg__commit(struct mdg__registry *registry)
+{
+	mdg__journal_commit(&registry->journal);
+}
+static inline bool mdg__read_begin(const struct mdg__registry *registry, uint32_t *ret_version)
+{
+	return mdg__journal_read_begin(&registry->journal, ret_version);
+}
+static inline bool mdg__read_retry(const struct mdg__registry *registry, uint32_t version)
+{
+	return mdg__journal_read_retry(&registry->journal, version);
+}
+
+/* ---- alive.c (presence.h asks the same of a name that lies in shared memory) ---- */
+/* Whether the process of a slot lives. `generation` as its tag had it. */
+bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* Whether that or a process that is inheriting the slot: may it hold the writer
+ * lock, or have work to finish? What the slot has attached is another question. */
+bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* Whether a thread of a slot's living process, other than the caller, may be
+ * between taking a lock of ours and giving it back: a question to the kernel,
+ * not to shared memory. Slow; true when it cannot be told. */
+bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
+bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
+
+/* ---- slot.c ---- */
 /* Segments whose files are to be cleared away after the lock is released. */
 struct mdg__clearing {
 	uint32_t count;
@@ -183,6 +222,11 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 bool mdg__slot_is_inherited(const struct mdg__registry *registry);
 void mdg__slot_settle(struct mdg__registry *registry);
 void mdg__slot_leave(struct mdg__registry *registry);
+/* In the child, later: makes that slot and descriptor this process's own; -1,
+ * the program has closed it. */
+void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
+
+/* ---- process.c ---- */
 /* Takes a slot for a child about to be forked; its byte is locked by `fd`, which
  * is to be the child's, or stays the parent's as well (`registry->fd`). */
 int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
@@ -198,22 +242,6 @@ void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_
  * a second, the fork failed, or the child was killed: then the slot is dead. */
 void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
                            uint32_t generation);
-/* In the child, later: makes that slot and descriptor this process's own; -1,
- * the program has closed it. */
-void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
-/* The child that `slot` was for is born, or was never: the parent's byte is
- * proof again. */
-void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot);
-/* Whether the process of a slot lives. `generation` as its tag had it. */
-bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
-/* Whether that or a process that is inheriting the slot: may it hold the writer
- * lock, or have work to finish? What the slot has attached is another question. */
-bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
-/* Whether a thread of a slot's living process, other than the caller, may be
- * between taking a lock of ours and giving it back: a question to the kernel,
- * not to shared memory. Slow; true when it cannot be told. */
-bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
-bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
 
 /* ---- reap.c ---- */
 /* Frees everything of a dead slot, and the slot unless it is this process's by
@@ -242,7 +270,6 @@ bool mdg__segment_is_own_work(const struct mdg__registry *registry, uint32_t ind
 void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index);
 
 /* ---- index.c ---- */
-uint32_t mdg__key_hash(uint32_t key);
 uint32_t mdg__name_hash(const char name[64]);
 /* Finds a LIVE or BUSY segment by key or (key 0) by name: its tag and index, or
  * -ENOENT. Lock-free; also right with the lock held. MDG_DAMAGED. -EAGAIN: ask
@@ -256,17 +283,10 @@ int mdg__index_unlink(struct mdg__registry *registry, uint32_t index);
  * entry of *ret_index ready, without the lock, and ask again. [lock] */
 int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
                  uint32_t *ret_sequence);
-void mdg__id_give_back(struct mdg__registry *registry, uint32_t index, uint64_t pages);
 bool mdg__index_in_use(const struct mdg__registry *registry, uint32_t index);
 /* The highest index in use, -1 for none. */
 int32_t mdg__index_highest(const struct mdg__registry *registry);
 
-/* The sequence with which the ids of a namespace begin: never 0, and hardly that of another. In
- * the lower half: ids grow for a long time before they come round. */
-static inline uint32_t mdg__first_sequence(uint64_t unique)
-{
-	return 1 + (uint32_t)(unique % (MDG__SEQUENCE_MAX / 2));
-}
 static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__segment_state state)
 {
 	return sequence << 8 | (uint32_t)state;
@@ -274,6 +294,19 @@ static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__segment_state state
 static inline enum mdg__segment_state mdg__tag_state(uint32_t tag)
 {
 	return (enum mdg__segment_state)(tag & 0xff);
+}
+/* The sequence or generation in a tag, of whatever kind of entry. */
+static inline uint32_t mdg__tag_generation(uint32_t tag)
+{
+	return tag >> 8;
+}
+static inline enum mdg__process_state mdg__slot_state(uint32_t tag)
+{
+	return (enum mdg__process_state)(tag & 0xff);
+}
+static inline uint32_t mdg__slot_tag(uint32_t generation, enum mdg__process_state state)
+{
+	return generation << 8 | (uint32_t)state;
 }
 static inline mdg_id mdg__tag_id(uint32_t tag, uint32_t index)
 {
@@ -289,8 +322,6 @@ static inline uint64_t mdg__pages_of(uint64_t bytes)
  * records ready, without the lock, and ask again. */
 int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_t slot,
                          uint32_t *ret_attachment, uint32_t *ret_generation);
-/* Takes a record out of both its lists and frees it: a change of its own. [lock] */
-int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment);
 /* Frees all records that count nothing, whoever's they are; their processes
  * make new ones when they attach again. Returns how many. [lock] */
 uint32_t mdg__attachments_sweep(struct mdg__registry *registry);
@@ -340,6 +371,8 @@ typedef int (*mdg__report)(const struct mdg_finding *finding, void *context);
 /* Says of every invariant that does not hold which one. With the lock held the
  * answer is exact. Returns how many. */
 int mdg__registry_check(struct mdg__registry *registry, mdg__report report, void *context);
+
+/* ---- rebuild.c ---- */
 /* Rebuilds what follows from the segment entries and process slots: bitmap,
  * buckets, totals, lists. For a registry that check found damaged. [lock] */
 void mdg__registry_rebuild(struct mdg__registry *registry);

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "registry/registry.h"
+#include "registry/internal.h"
 #include "segment/internal.h"
 #include "support/datafile.h"
 

@@ -8,7 +8,7 @@
  */
 #include "unit.h"
 
-#include "registry/registry.h"
+#include "registry/internal.h"
 #include "segment/internal.h"
 
 enum { KEYS = 40, NAMES = 24, ROUNDS = 8000, NONE = -1 };
