@@ -19,6 +19,8 @@
 
 #include "locks/table.h"
 #include "madang/sync.h"
+#include "platform/ownmap.h"
+#include "platform/sys.h"
 
 /* How often an entry is read that changes meanwhile. */
 enum { LOOKS = 8 };
@@ -64,11 +66,6 @@ static bool lies_inside(const struct mdg__entry *segment, uint32_t kind, uint64_
 	uint32_t size = size_of(kind);
 	return size != 0 && offset % 64 == 0 && size <= segment->size &&
 	       offset <= segment->size - size;
-}
-
-static bool is_huge(const struct mdg__entry *segment)
-{
-	return (segment->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
 }
 
 /* Sizes that no segment has would lead anywhere in the file. */
@@ -156,25 +153,10 @@ static int put_in_file(struct mdg_namespace *ns, const struct mdg__entry *segmen
 	rc = mdg__enter_writer(ns);
 	if (rc == 0) {
 		rc = put(memory, kind, offset, text);
-		mdg__unlock(&ns->registry);
+		mdg__leave_writer(ns);
 	}
 	(void)mdg__sys_munmap(memory, MDG__DATA_TAIL);
 	return rc;
-}
-
-/* The segment that is attached there, and where in it. */
-static int segment_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry *ret,
-                      uint64_t *ret_offset)
-{
-	uint32_t at = mdg__piece_after(ns, address);
-	if (at == ns->piece_count || ns->pieces[at].start > address)
-		return -EINVAL;
-	const struct mdg__piece *piece = &ns->pieces[at];
-	mdg__entry_copy(ns, piece->index, ret);
-	if (ret->tag >> 8 != piece->sequence || !is_believable(ret))
-		return MDG_DAMAGED; /* attached, and yet gone */
-	*ret_offset = piece->offset + (address - piece->start);
-	return 0;
 }
 
 static int name_entered(struct mdg_namespace *ns, uintptr_t address, uint32_t kind,
@@ -182,10 +164,12 @@ static int name_entered(struct mdg_namespace *ns, uintptr_t address, uint32_t ki
 {
 	struct mdg__entry segment;
 	uint64_t offset = 0, inode;
-	int rc = segment_at(ns, address, &segment, &offset);
+	int rc = mdg__entry_at(ns, address, &segment, &offset);
+	if (rc == 0 && !is_believable(&segment))
+		rc = MDG_DAMAGED;
 	if (rc == 0 && !lies_inside(&segment, kind, offset))
 		rc = -EINVAL;
-	if (rc == 0 && is_huge(&segment))
+	if (rc == 0 && mdg__entry_is_huge(&segment))
 		rc = -EOPNOTSUPP;
 	if (rc == 0)
 		rc = mdg__permit(ns, &segment, 0222);
@@ -295,7 +279,7 @@ int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_na
 		rc = mdg__permit(ns, &segment, 0444);
 	if (rc == 0 && !is_believable(&segment))
 		rc = MDG_DAMAGED;
-	if (rc < 0 || is_huge(&segment))
+	if (rc < 0 || mdg__entry_is_huge(&segment))
 		return rc;
 	mdg__enter(ns);
 	int fd = mdg__data_open(ns, &segment, false, &inode);

@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "segment/internal.h"
+#include "segment/segment.h"
 
 #define MDG__NAMES_MAGIC   UINT64_C(0x53454d414e474d01) /* bytes 01 "MGNAMES" */
 #define MDG__NAMES_VERSION 1u

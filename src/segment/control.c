@@ -370,7 +370,7 @@ int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked)
 	if (rc < 0)
 		return rc;
 	struct mdg__segment *segment = &registry->segments[entry.index];
-	bool huge = (entry.flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	bool huge = mdg__entry_is_huge(&entry);
 	if (!huge && locked && !(entry.mode & MDG_MODE_LOCKED)) {
 		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_LOCKED);
 		mdg__put32(registry, &segment->lock_uid, mdg__my_id(registry, mdg__euid()));

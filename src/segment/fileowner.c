@@ -13,25 +13,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "platform/identity.h"
 #include "platform/text.h"
-#include "segment/internal.h"
+#include "segment/datafile.h"
 
 #define PATH_ROOM 64
-
-static bool is_shared(const struct mdg_namespace *ns)
-{
-	return (ns->registry.flags & MDG_NS_SHARED) != 0;
-}
 
 static void path_of(char path[PATH_ROOM], int fd)
 {
 	mdg__format(path, PATH_ROOM, "/proc/self/fd/%d", fd);
 }
 
-/* ---- the witness ------------------------------------------------------------ */
+/* ---- the witness ---------------------------------------------------------- */
 
 /* Opens the segment's file by name, for questions only. -errno: there is none, or another. */
 static int open_witness(struct mdg_namespace *ns, const struct mdg__entry *entry,
@@ -59,7 +53,23 @@ bool mdg__file_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	return fd >= 0;
 }
 
-bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry)
+/* A question about an open file, whose path is in /proc. */
+typedef bool file_question(const char *path, const struct stat *status, unsigned bits);
+
+static bool is_mine(const char *path, const struct stat *status, unsigned bits)
+{
+	(void)bits;
+	return mdg__file_is_mine(AT_FDCWD, path, 0, status);
+}
+
+static bool may(const char *path, const struct stat *status, unsigned bits)
+{
+	(void)status;
+	return mdg__sys_may(path, (int)bits) == 0; /* R_OK, W_OK, X_OK are these bits */
+}
+
+static bool ask_witness(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                        file_question *question, unsigned bits)
 {
 	char path[PATH_ROOM];
 	struct stat status;
@@ -67,45 +77,19 @@ bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	if (fd < 0)
 		return false;
 	path_of(path, fd);
-	bool mine = mdg__file_is_mine(AT_FDCWD, path, 0, &status);
+	bool answer = question(path, &status, bits);
 	(void)mdg__sys_close(fd);
-	return mine;
+	return answer;
+}
+
+bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	return ask_witness(ns, entry, is_mine, 0);
 }
 
 bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned bits)
 {
-	char path[PATH_ROOM];
-	struct stat status;
-	int fd = open_witness(ns, entry, &status);
-	if (fd < 0)
-		return false;
-	path_of(path, fd);
-	bool may = mdg__sys_may(path, (int)bits) == 0; /* R_OK, W_OK, X_OK are these bits */
-	(void)mdg__sys_close(fd);
-	return may;
-}
-
-/* Whether stat can show that for somebody who is written down so. Outside user namespaces that is
- * a plain question. In one, those who are not mapped all look alike; and where numbers are not
- * known or untrue, a file of the caller's own is still no stranger's. */
-static bool fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored, uint32_t seen)
-{
-	const struct mdg__userns *userns = mdg__userns_known();
-	uint32_t inside = mdg__id_seen(&ns->registry, kind, stored);
-	if (stored == MDG__ID_UNKNOWN || seen == inside)
-		return true;
-	if (mdg__userns_is_whole(userns))
-		return false;
-	return !mdg__id_is_certain(userns, kind, seen) ||
-	       (inside == MDG__ID_UNKNOWN &&
-	        (!mdg__userns_has_numbers(userns) || seen == mdg__euid()));
-}
-
-bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid)
-{
-	/* The owner's, the creator's, or his to whom it is just being given. */
-	return fits(ns, MDG__USER, entry->uid, uid) || fits(ns, MDG__USER, entry->cuid, uid) ||
-	       (entry->new_uid1 != 0 && fits(ns, MDG__USER, entry->new_uid1 - 1, uid));
+	return ask_witness(ns, entry, may, bits);
 }
 
 /* ---- owner and mode -------------------------------------------------------- */
@@ -173,9 +157,9 @@ static int give(struct mdg_namespace *ns, int fd, const struct mdg__entry *to,
                 const struct stat *status, const struct owner *owner)
 {
 	uint32_t uid = owner->uid, gid = owner->gid;
-	if (uid == MDG__ID_UNKNOWN && fits(ns, MDG__USER, to->uid, status->st_uid))
+	if (uid == MDG__ID_UNKNOWN && mdg__file_id_fits(ns, MDG__USER, to->uid, status->st_uid))
 		uid = status->st_uid;
-	if (gid == MDG__ID_UNKNOWN && fits(ns, MDG__GROUP, to->gid, status->st_gid))
+	if (gid == MDG__ID_UNKNOWN && mdg__file_id_fits(ns, MDG__GROUP, to->gid, status->st_gid))
 		gid = status->st_gid;
 	if (uid == MDG__ID_UNKNOWN || gid == MDG__ID_UNKNOWN)
 		return -EPERM;
@@ -213,7 +197,7 @@ static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid,
                         uint32_t gid, unsigned mode)
 {
-	if (!is_shared(ns))
+	if (!mdg__is_shared(ns))
 		return 0; /* the directory guards the file */
 	/* Its path: the owner may have taken his own permissions away. */
 	int fd = mdg__data_open_path(ns, entry);
@@ -246,7 +230,7 @@ int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *
 		make_owner(ns, entry, entry->uid, entry->gid, entry->mode & 0777);
 	struct stat status;
 	char path[PATH_ROOM];
-	if (!is_shared(ns))
+	if (!mdg__is_shared(ns))
 		return 1;
 	int fd = mdg__data_open_path(ns, entry);
 	if (fd < 0)
@@ -258,8 +242,8 @@ int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *
 	/* With a list the group's bits are its mask. */
 	unsigned bits = owner.has_acl ? 0707 : 0777;
 	if (rc == 1)
-		rc = fits(ns, MDG__USER, entry->uid, status.st_uid) &&
-		     fits(ns, MDG__GROUP, entry->gid, status.st_gid) &&
+		rc = mdg__file_id_fits(ns, MDG__USER, entry->uid, status.st_uid) &&
+		     mdg__file_id_fits(ns, MDG__GROUP, entry->gid, status.st_gid) &&
 		     ((status.st_mode ^ owner.mode) & bits) == 0;
 	(void)mdg__sys_close(fd);
 	return rc;

@@ -27,10 +27,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <string.h>
 
-#include "platform/epoch.h"
-#include "platform/identity.h"
 #include "platform/ofthread.h"
 #include "segment/internal.h"
 
@@ -38,58 +35,7 @@
 static MDG__OF_THREAD mdg__sigmask mask_at_fork;
 static MDG__OF_THREAD bool entered_at_fork;
 
-void mdg__list_lock(void)
-{
-	mdg__thread_lock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
-}
-
-void mdg__list_unlock(void)
-{
-	mdg__thread_unlock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
-}
-
-/* The first call in a child: what is the parent's is forgotten, what was
- * prepared for the child is taken. [signals blocked, fork_lock] */
-static void become_child(struct mdg_namespace *ns)
-{
-	struct mdg__registry *registry = &ns->registry;
-	atomic_store(&ns->lock, 0); /* perhaps of a thread that is not here */
-	registry->opening = 0;
-	bool shared = ns->child_fd >= 0 && ns->child_fd == ns->parent_fd;
-	if (!shared) {
-		if (mdg__registry_fd_is_ours(registry)) /* no handler has closed it */
-			(void)mdg__sys_close(registry->fd);
-		registry->fd = -1;
-	}
-	registry->slot1 = 0;
-	ns->children.count = 0;
-	if (ns->child_fd >= 0) {
-		bool kept = shared ? mdg__registry_fd_is_ours(registry)
-		                   : mdg__fd_is(ns->child_fd, registry->device, registry->inode);
-		mdg__slot_adopt(registry, kept ? ns->child_fd : -1, ns->child_slot,
-		                ns->child_generation);
-		registry->lost = !kept; /* closed by the program in the meantime */
-		if (!kept)
-			registry->fd = -1;
-		mdg__adopt_attachments(ns);
-	}
-	ns->child_fd = -1;
-	ns->doubtful = mdg__host_is_under_way();
-	mdg__users_forked(registry);
-	/* Release: who sees the epoch sees all of this. */
-	atomic_store_explicit(&ns->epoch, mdg__epoch(), memory_order_release);
-}
-
-void mdg__forked(struct mdg_namespace *ns)
-{
-	_Atomic uint32_t *lock = mdg__epoch_lock(MDG__LOCK_FORKED);
-	mdg__thread_lock(lock); /* a child may have threads by now */
-	if (!mdg__epoch_is(ns->epoch))
-		become_child(ns);
-	mdg__thread_unlock(lock);
-}
-
-/* ---- before ---------------------------------------------------------------- */
+/* ---- before --------------------------------------------------------------- */
 
 /* Enters one segment's attachments under the child's slot. Does not write to
  * private memory: the parent would have to copy the page. [registry lock] */
@@ -231,7 +177,7 @@ static void before_fork(void)
 	}
 }
 
-/* ---- after ----------------------------------------------------------------- */
+/* ---- after ---------------------------------------------------------------- */
 
 static void after_in_parent(void)
 {
@@ -266,6 +212,10 @@ static void after_in_child(void)
 			mdg__slot_born(&ns->registry, ns->child_slot, ns->child_generation, shared);
 	}
 	mdg__signals_restore(&mask_at_fork);
+}
+
+void mdg__fork_is_linked(void)
+{
 }
 
 /* At load, so that the handlers run innermost (only the epoch's are further in): last before the

@@ -47,8 +47,6 @@ int mdg__host_reserve(void)
 
 /* ---- passing on --------------------------------------------------------------- */
 
-static _Atomic uint32_t under_way;
-
 void mdg__host_begin(struct host *host)
 {
 	mdg__host_enter(&host->mask);
@@ -69,7 +67,7 @@ void mdg__host_end(struct host *host, int rc)
 void mdg__host_step_out(struct host *host)
 {
 	host->moment = mdg__pieces_end_moment();
-	(void)atomic_fetch_add(&under_way, 1);
+	mdg__host_way_begin();
 	mdg__host_leave(&host->mask);
 }
 
@@ -77,7 +75,7 @@ int mdg__host_step_in(struct host *host, bool failed)
 {
 	host->error = errno;
 	mdg__host_enter(&host->mask);
-	(void)atomic_fetch_sub(&under_way, 1);
+	mdg__host_way_end();
 	(void)mdg__host_reserve(); /* others may have used what was; cutting does without */
 	return !failed ? 0 : host->error > 0 ? -host->error : -EINVAL;
 }
@@ -89,17 +87,4 @@ void mdg__host_cut(const struct host *host, uintptr_t start, size_t length)
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		if (length != 0)
 			mdg__pieces_cut_since(ns, start, length, host->moment);
-}
-
-/* Whether anything is mapped there: an mremap that changes nothing tells. */
-bool mdg__host_is_mapped(uintptr_t address)
-{
-	void *same;
-	size_t page = mdg__page_size();
-	return mdg__sys_mremap((void *)address, page, page, 0, NULL, &same) == 0;
-}
-
-bool mdg__host_is_under_way(void)
-{
-	return atomic_load(&under_way) != 0;
 }

@@ -26,7 +26,5 @@ int mdg__host_step_in(struct host *host, bool failed);
 int mdg__host_reserve(void);
 /* Takes the stretch out of all attachments that are not younger than the call. */
 void mdg__host_cut(const struct host *host, uintptr_t start, size_t length);
-/* Whether anything is mapped there: an mremap that changes nothing tells. */
-bool mdg__host_is_mapped(uintptr_t address);
 
 #endif

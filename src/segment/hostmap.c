@@ -103,28 +103,3 @@ void mdg__others_cut(const struct mdg_namespace *but, uintptr_t start, size_t le
 			mdg__pieces_cut(ns, start, length);
 	mdg__host_leave(&mask);
 }
-
-/* ---- forked while a call was on its way ------------------------------------------- */
-
-static bool is_whole(const struct mdg__piece *piece)
-{
-	void *same, *start = (void *)piece->start;
-	return mdg__sys_mremap(start, piece->length, piece->length, 0, NULL, &same) == 0;
-}
-
-void mdg__host_look_again(struct mdg_namespace *ns)
-{
-	size_t page = mdg__page_size();
-	uint32_t at;
-	ns->doubtful = false;
-	for (uintptr_t from = 0; (at = mdg__piece_after(ns, from)) < ns->piece_count;) {
-		const struct mdg__piece piece = ns->pieces[at];
-		from = piece.start + piece.length;
-		/* Not whole: the program may have protected a part of it. */
-		for (uintptr_t hole = piece.start; hole < from && !is_whole(&piece); hole += page)
-			if (!mdg__host_is_mapped(hole))
-				mdg__pieces_cut(ns, hole, page);
-		if (from == 0)
-			return;
-	}
-}

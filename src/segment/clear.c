@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clear.c - clearing away segments that nobody has any more.
+ *
+ * The registry lists the entries that this process is to clear (struct
+ * mdg__clearing). Their files are unlinked without the writer lock, because
+ * that can take long. Then their entries are freed, with the lock.
+ */
+#include <errno.h>
+
+#include "segment/internal.h"
+
+void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t refused = 0; /* a bit for each */
+	_Static_assert(sizeof clearing->index / sizeof clearing->index[0] <= 32, "bits");
+	for (uint32_t i = 0; i < clearing->count; i++)
+		if (mdg__segment_is_own_work(registry, clearing->index[i]) &&
+		    mdg__data_unlink(ns, clearing->index[i]) == -EPERM)
+			refused |= UINT32_C(1) << i;
+	if (clearing->count == 0 || mdg__lock(registry) < 0)
+		return; /* a damaged registry: the entries stay BUSY for the repair */
+	for (uint32_t i = 0; i < clearing->count; i++)
+		if (refused >> i & 1)
+			mdg__segment_leave_clearing(registry, clearing->index[i]);
+		else
+			mdg__segment_end_clearing(registry, clearing->index[i]);
+	mdg__unlock(registry);
+	clearing->count = 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* datafile.h - what the files about data files (file*.c, datafile.c) share. See fileidentity.c. */
+#ifndef MADANG_SEGMENT_DATAFILE_H
+#define MADANG_SEGMENT_DATAFILE_H
+
+#include "segment/internal.h"
+
+/* Where a data file is: a name in an open directory. */
+struct mdg__place {
+	int dirfd;
+	bool borrowed; /* the namespace's own descriptor: not to be closed */
+	char name[MDG__FILE_NAME_ROOM];
+};
+
+/* Where the file of the segment `id` with these flags lies: 0 or more, or a negative code.
+ * mdg__place_leave in any case. */
+int mdg__place_find(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struct mdg__place *ret);
+void mdg__place_leave(const struct mdg__place *place);
+/* Opens the path and compares what it finds with the entry: a descriptor, MDG_DAMAGED for
+ * another file, or -errno. */
+int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
+                           const char *path, int flags, uint64_t *ret_inode);
+/* Whether stat can show the number `seen` for somebody who is written down as `stored`. */
+bool mdg__file_id_fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored,
+                       uint32_t seen);
+
+static inline bool mdg__is_shared(const struct mdg_namespace *ns)
+{
+	return (ns->registry.flags & MDG_NS_SHARED) != 0;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dead.c - giving back what dead processes had.
+ *
+ * A dead process's slot is cleared by the next call that comes across it. The
+ * registry does the work in steps (registry/reap.c). After each step the lock
+ * is let go, and the segments that went with the dead are cleared away.
+ */
+#include <errno.h>
+
+#include "segment/internal.h"
+
+void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct mdg__clearing clearing = { 0 };
+		int rc = -EAGAIN;
+		while (rc == -EAGAIN) {
+			if (mdg__enter_writer(ns) < 0)
+				return; /* they stay uncounted all the same */
+			rc = mdg__slot_reap(&ns->registry, dead[i].slot, dead[i].generation,
+			                    &clearing);
+			mdg__unlock(&ns->registry);
+			mdg__clear(ns, &clearing);
+		}
+	}
+}
+
+void mdg__reap_all(struct mdg_namespace *ns)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
+	for (uint32_t slot = 0; slot < ready; slot++) {
+		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
+		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
+		if ((tag & 0xff) != MDG__SLOT_FREE && !mdg__slot_alive(registry, slot, tag >> 8))
+			mdg__reap(ns, &holder, 1);
+	}
+}
+
+bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation)
+{
+	struct mdg__registry *registry = &ns->registry;
+	return worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES) &&
+	       mdg__slot_at_work(registry, worker1 - 1, generation) &&
+	       mdg__slot_may_be_inside(registry, worker1 - 1);
+}
+
+void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct mdg__segment *segment = &registry->segments[index];
+	struct mdg__clearing clearing = { 0 };
+	uint32_t worker1 = mdg__get32(&segment->worker);
+	struct mdg__holder worker = { worker1 - 1, mdg__get32(&segment->worker_generation), 0, -1 };
+	/* A worker has all signals blocked from before the tag was BUSY until after
+	 * it is not: BUSY before this question and after it, and nobody found. */
+	if (mdg__get32(&segment->tag) != tag || mdg__is_worked_on(ns, worker1, worker.generation))
+		return;
+	if (worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES))
+		mdg__reap(ns, &worker, 1); /* nothing happens to one that lives */
+	if (mdg__enter_writer(ns) < 0)
+		return;
+	if (mdg__get32(&segment->tag) == tag && mdg__get32(&segment->worker) == worker1 &&
+	    mdg__get32(&segment->worker_generation) == worker.generation) {
+		mdg__segment_take_work(registry, index);
+		mdg__commit(registry);
+		clearing.index[clearing.count++] = index;
+	}
+	mdg__unlock(registry);
+	mdg__clear(ns, &clearing);
+}

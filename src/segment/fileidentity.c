@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fileidentity.c - which file is a segment's: where it lies, and how it is
+ * recognised.
+ *
+ * The file is called `seg-<number>-<id>` (registry/files.c) and lies in the
+ * namespace's directory. The file of a segment of huge pages lies on a hugetlbfs
+ * mount (hugepage.c).
+ *
+ * A file that is opened must be what the registry says: a regular file, with
+ * the noted inode and of the noted owner, and long enough. A shorter one would
+ * kill whoever reads behind its end (SIGBUS). So a damaged or hostile registry
+ * cannot make anything else look like a segment.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "platform/identity.h"
+#include "platform/text.h"
+#include "segment/datafile.h"
+#include "segment/hugepage.h"
+
+/* ---- the place ------------------------------------------------------------ */
+
+int mdg__place_find(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struct mdg__place *ret)
+{
+	unsigned shift = flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK;
+	ret->borrowed = shift == 0;
+	if (shift == 0) {
+		mdg__file_name(&ns->registry, "seg", id, ret->name);
+		ret->dirfd = mdg__registry_dirfd(&ns->registry);
+	} else {
+		uint64_t unique = ns->registry.unique;
+		mdg__format(ret->name, sizeof ret->name, "madang-%x%x-seg-%d",
+		            (uint32_t)(unique >> 32), (uint32_t)unique, id);
+		ret->dirfd = mdg__huge_directory(shift);
+	}
+	return ret->dirfd;
+}
+
+void mdg__place_leave(const struct mdg__place *place)
+{
+	if (!place->borrowed && place->dirfd >= 0)
+		(void)mdg__sys_close(place->dirfd);
+}
+
+int mdg__data_open_path(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__place place;
+	int rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0)
+		return rc;
+	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);
+	mdg__place_leave(&place);
+	return fd;
+}
+
+/* ---- the owner ------------------------------------------------------------ */
+
+/* Whether stat can show that for somebody who is written down so. Outside user namespaces that is
+ * a plain question. In one, those who are not mapped all look alike; and where numbers are not
+ * known or untrue, a file of the caller's own is still no stranger's. */
+bool mdg__file_id_fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored,
+                       uint32_t seen)
+{
+	const struct mdg__userns *userns = mdg__userns_known();
+	uint32_t inside = mdg__id_seen(&ns->registry, kind, stored);
+	if (stored == MDG__ID_UNKNOWN || seen == inside)
+		return true;
+	if (mdg__userns_is_whole(userns))
+		return false;
+	return !mdg__id_is_certain(userns, kind, seen) ||
+	       (inside == MDG__ID_UNKNOWN &&
+	        (!mdg__userns_has_numbers(userns) || seen == mdg__euid()));
+}
+
+bool mdg__file_owner_fits(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t uid)
+{
+	/* The owner's, the creator's, or his to whom it is just being given. */
+	return mdg__file_id_fits(ns, MDG__USER, entry->uid, uid) ||
+	       mdg__file_id_fits(ns, MDG__USER, entry->cuid, uid) ||
+	       (entry->new_uid1 != 0 && mdg__file_id_fits(ns, MDG__USER, entry->new_uid1 - 1, uid));
+}
+
+/* ---- the file ------------------------------------------------------------- */
+
+/* The right file, whatever its length. */
+static bool is_file_of(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                       const struct stat *status)
+{
+	bool huge = mdg__entry_is_huge(entry);
+	if (ns->registry.look && !mdg__is_shared(ns) &&
+	    status->st_uid != mdg__id_seen(&ns->registry, MDG__USER, MDG__ID_OWNER))
+		return false; /* a stranger's registry leads root to nobody else's files */
+	return S_ISREG(status->st_mode) && (huge || status->st_dev == ns->registry.device) &&
+	       (entry->inode == 0 || (uint64_t)status->st_ino == entry->inode) &&
+	       (!mdg__is_shared(ns) || mdg__file_owner_fits(ns, entry, status->st_uid));
+}
+
+bool mdg__data_is(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                  const struct stat *status)
+{
+	return is_file_of(ns, entry, status) && (uint64_t)status->st_size >= entry->mapped;
+}
+
+/* A file that was made without memory gets its size when it is first opened for
+ * writing. Two who do so at once give it the same. */
+static int give_size(const struct mdg__entry *entry, int fd, bool writable,
+                     const struct stat *status)
+{
+	if (!(entry->flags & MDG__SEG_NORESERVE) || status->st_size != 0 || !writable)
+		return MDG_DAMAGED;
+	int rc = mdg__sys_ftruncate(fd, entry->mapped);
+	return rc == -EFBIG ? -ENOMEM : rc;
+}
+
+int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
+                           const char *path, int flags, uint64_t *ret_inode)
+{
+	struct stat status;
+	bool writable = (flags & O_ACCMODE) == O_RDWR;
+	int fd = mdg__sys_openat(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
+		return fd;
+	int rc = mdg__sys_fstat(fd, &status);
+	if (rc == 0 && !is_file_of(ns, entry, &status))
+		rc = MDG_DAMAGED;
+	if (rc == 0 && (uint64_t)status.st_size < entry->mapped)
+		rc = give_size(entry, fd, writable, &status);
+	if (rc == 0) {
+		*ret_inode = (uint64_t)status.st_ino;
+		return fd;
+	}
+	(void)mdg__sys_close(fd);
+	return rc;
+}

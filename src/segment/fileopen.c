@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fileopen.c - opening a segment's file, by its name or through a process that
+ * has it attached.
+ *
+ * A removed segment's file is unlinked at once if it can still be reached
+ * through an attached process, as /proc/PID/fd/N. Then the kernel frees its
+ * memory with the last mapping. Otherwise the name stays until the last detach.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "platform/identity.h"
+#include "platform/text.h"
+#include "segment/datafile.h"
+
+#define HOLDERS_ASKED 64
+
+/* ---- through a process that has it ---------------------------------------- */
+
+/* The path of another process's descriptor of the data file, or failing that of
+ * its mapping; false when neither is to be reached: other pid namespace, other
+ * user, closed, replaced. */
+static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                  const struct mdg__holder *holder, char path[96])
+{
+	struct mdg__process *process = &ns->registry.processes[holder->slot];
+	int32_t pid = (int32_t)mdg__get32(&process->pid);
+	struct stat status;
+	if (pid == 0 || mdg__get64(&process->pid_namespace) != ns->registry.pid_namespace)
+		return false;
+	mdg__format(path, 96, "/proc/%d/fd/%d", pid, holder->fd);
+	if (holder->fd >= 0 && mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
+	    mdg__data_is(ns, entry, &status))
+		return true;
+	return entry->inode != 0 && mdg__mapped_path(pid, (ino_t)entry->inode, path) &&
+	       mdg__sys_statat(AT_FDCWD, path, true, &status) == 0 &&
+	       mdg__data_is(ns, entry, &status);
+}
+
+/* The first few holders: one that can be reached is enough. When changes come too
+ * fast to read beside them, or one takes long, the lock has to say. */
+static int some_holders(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                        struct mdg__holder list[HOLDERS_ASKED])
+{
+	int count =
+		mdg__segment_holders(&ns->registry, entry->index, entry->tag, list, HOLDERS_ASKED);
+	if (count == -EAGAIN && (count = mdg__enter_writer(ns)) == 0) {
+		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
+		                             HOLDERS_ASKED);
+		mdg__unlock(&ns->registry);
+	}
+	return count == -E2BIG ? HOLDERS_ASKED : count;
+}
+
+static int open_through_holder(struct mdg_namespace *ns, const struct mdg__entry *entry, int flags,
+                               uint64_t *ret_inode)
+{
+	struct mdg__holder holders[HOLDERS_ASKED];
+	char path[96];
+	int count = some_holders(ns, entry, holders);
+	for (int i = 0; i < count; i++) {
+		if (!reach(ns, entry, &holders[i], path))
+			continue;
+		int fd = mdg__data_open_checked(ns, entry, AT_FDCWD, path, flags, ret_inode);
+		if (fd >= 0 || fd == -EACCES || fd == -EMFILE || fd == -ENFILE)
+			return fd;
+	}
+	return -EIDRM;
+}
+
+/* ---- by name -------------------------------------------------------------- */
+
+/* By name. In a private namespace the file's mode guards nothing; a umask that
+ * took the owner's own bits away when it was made is put right here. */
+static int open_by_name(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                        const struct mdg__place *place, int flags, uint64_t *ret_inode)
+{
+	int fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name, flags | O_NOFOLLOW,
+	                                ret_inode);
+	if (ns->registry.look)
+		return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
+	if (fd == -EACCES && !mdg__is_shared(ns) && place->borrowed &&
+	    mdg__sys_fchmodat(place->dirfd, place->name, 0600) == 0)
+		fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name,
+		                            flags | O_NOFOLLOW, ret_inode);
+	/* Only who may write can give a file its size; then look again. */
+	if (fd == MDG_DAMAGED && (flags & O_ACCMODE) == O_RDONLY &&
+	    (entry->flags & MDG__SEG_NORESERVE)) {
+		fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name,
+		                            O_RDWR | O_NOFOLLOW, ret_inode);
+		if (fd < 0)
+			return fd;
+		(void)mdg__sys_close(fd);
+		fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name,
+		                            flags | O_NOFOLLOW, ret_inode);
+	}
+	/* A link, a directory or a socket in its place. */
+	return fd == -ELOOP || fd == -EISDIR || fd == -ENXIO ? MDG_DAMAGED : fd;
+}
+
+int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
+                   uint64_t *ret_inode)
+{
+	struct mdg__place place;
+	int flags = writable ? O_RDWR : O_RDONLY;
+	if (writable && ns->registry.look)
+		return -EROFS;
+	int rc = mdg__registry_here(&ns->registry);
+	if (rc < 0)
+		return rc;
+	rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	if (rc < 0 && rc != MDG_NS_GONE)
+		return rc;
+	int fd = rc < 0 ? -ENOENT : open_by_name(ns, entry, &place, flags, ret_inode);
+	mdg__place_leave(&place);
+	if (fd != -ENOENT)
+		return fd;
+	fd = open_through_holder(ns, entry, flags, ret_inode);
+	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
+		return fd;
+	return rc < 0 ? rc : fd; /* a LIVE segment without file: is the directory out of reach? */
+}
+
+/* ---- a removed segment ---------------------------------------------------- */
+
+/* Whether another process has the segment no longer attached, but a descriptor
+ * of it at hand: its record is there, with a count of 0. */
+static bool is_kept_idle(struct mdg_namespace *ns, uint32_t index)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t at = mdg__get32(&registry->segments[index].attachments);
+	uint32_t records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	for (uint32_t steps = 0; at != 0 && at <= records && steps < registry->process_capacity;
+	     steps++) {
+		struct mdg__attachment *record = &registry->attachments[at - 1];
+		if (mdg__get32(&record->fd) != 0 && (uint32_t)atomic_load(&record->word) == 0 &&
+		    !mdg__slot_is_own(registry, mdg__get32(&record->process)))
+			return true;
+		at = mdg__get32(&record->segment_next);
+	}
+	return false;
+}
+
+void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__holder holders[HOLDERS_ASKED];
+	struct mdg__place place;
+	char path[96];
+	/* Between users /proc/PID/fd is closed: keep the name there. And where a
+	 * descriptor lies idle, its memory can only be given back by that name. */
+	if (mdg__is_shared(ns) || is_kept_idle(ns, entry->index))
+		return;
+	bool reached = false;
+	int count = some_holders(ns, entry, holders);
+	for (int i = 0; i < count && !reached; i++)
+		reached = reach(ns, entry, &holders[i], path);
+	if (!reached ||
+	    mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place) < 0)
+		return;
+	(void)mdg__sys_unlinkat(place.dirfd, place.name);
+	mdg__place_leave(&place);
+}

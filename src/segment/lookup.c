@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lookup.c - finding a segment by its id, and counting the living who have it
+ * attached.
+ *
+ * Readers take no lock. A copy of the entry counts when the registry's version
+ * did not move while it was made. When changes come too fast, or the last
+ * writer died in the middle of a change, the reader takes the lock once. That
+ * settles it.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "segment/internal.h"
+
+#define TRIES 16
+
+static bool is_there(const struct mdg__entry *entry, uint32_t sequence, bool any)
+{
+	enum mdg__segment_state state = mdg__tag_state(entry->tag);
+	return (state == MDG__LIVE || state == MDG__REMOVED) &&
+	       (any || entry->tag >> 8 == sequence);
+}
+
+int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t index = (uint32_t)id % MDG__IDS, sequence = (uint32_t)id / MDG__IDS, version;
+	mdg__arrive(ns);
+	if (id < 0 || index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
+		return -EINVAL;
+	for (int i = 0; i < TRIES; i++) {
+		if (!mdg__read_begin(registry, &version))
+			break;
+		mdg__entry_copy(ns, index, ret);
+		if (!mdg__read_retry(registry, version))
+			return is_there(ret, sequence, any) ? 0 : -EINVAL;
+	}
+	if (registry->look) { /* the last copy, whatever it is worth: every use of it is checked */
+		mdg__entry_copy(ns, index, ret);
+		return is_there(ret, sequence, any) ? 0 : -EINVAL;
+	}
+	mdg__enter(ns);
+	int rc = mdg__enter_writer(ns);
+	if (rc == 0) {
+		mdg__entry_copy(ns, index, ret);
+		mdg__unlock(registry);
+		rc = is_there(ret, sequence, any) ? 0 : -EINVAL;
+	}
+	mdg__leave(ns);
+	return rc;
+}
+
+/* ---- who has it attached -------------------------------------------------- */
+
+/* A list as long as it takes, made with the lock held. */
+struct long_list {
+	struct mdg__holder *holders;
+	size_t bytes;
+};
+
+/* For a look, which has no lock to take: of a moment without changes, or none. */
+static int list_without_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                             struct mdg__holder *holders, uint32_t room)
+{
+	int count = -EAGAIN;
+	for (int i = 0; i < TRIES && count == -EAGAIN; i++)
+		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders,
+		                             room);
+	return count == -EAGAIN || count == -E2BIG ? 0 : count;
+}
+
+static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *entry,
+                          struct long_list *list)
+{
+	void *memory;
+	uint32_t room = ns->registry.process_capacity;
+	list->bytes = room * sizeof list->holders[0];
+	int rc = mdg__map_own(NULL, list->bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	if (rc < 0)
+		return rc;
+	list->holders = memory;
+	if (ns->registry.look)
+		return list_without_lock(ns, entry, list->holders, room);
+	rc = mdg__enter_writer(ns);
+	if (rc == 0) {
+		rc = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list->holders,
+		                          room);
+		mdg__unlock(&ns->registry);
+	}
+	return rc;
+}
+
+/* Sums up the living; the dead move to the front of the list. */
+static uint32_t sum_living(struct mdg_namespace *ns, struct mdg__holder *holders, int count,
+                           uint32_t *ret_dead)
+{
+	uint32_t sum = 0;
+	*ret_dead = 0;
+	for (int i = 0; i < count; i++) {
+		if (mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
+			sum += holders[i].count;
+		else
+			holders[(*ret_dead)++] = holders[i];
+	}
+	return sum;
+}
+
+static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t *ret)
+{
+	struct long_list list = { NULL, 0 };
+	uint32_t dead = 0;
+	int count = list_with_lock(ns, entry, &list);
+	if (count >= 0) {
+		*ret = sum_living(ns, list.holders, count, &dead);
+		mdg__reap(ns, list.holders, dead);
+	}
+	if (list.holders != NULL)
+		(void)mdg__sys_munmap(list.holders, list.bytes);
+	if (count < 0)
+		return count;
+	/* A removed segment goes with the last of the dead. One that has nobody
+	 * at all is a removal that was cut off: finish it. */
+	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0 && !ns->registry.look) {
+		struct mdg__clearing clearing = { 0 };
+		int rc = mdg__enter_writer(ns);
+		if (rc < 0)
+			return rc;
+		(void)mdg__segment_begin_clearing(&ns->registry, entry->index, &clearing);
+		mdg__unlock(&ns->registry);
+		mdg__clear(ns, &clearing);
+	}
+	if (mdg__tag_state(entry->tag) == MDG__REMOVED && *ret == 0)
+		return -EINVAL; /* also if its file is another's to unlink: it is gone */
+	return mdg__get32(&ns->registry.segments[entry->index].tag) == entry->tag ? 0 : -EINVAL;
+}
+
+int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry, bool entered,
+                        uint32_t *ret)
+{
+	struct mdg__holder holders[32];
+	uint32_t dead = 0;
+	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 32);
+	if (count == -EINVAL || count == MDG_DAMAGED)
+		return count;
+	if (count >= 0) {
+		*ret = sum_living(ns, holders, count, &dead);
+		if (dead == 0 && (*ret > 0 || mdg__tag_state(entry->tag) == MDG__LIVE))
+			return 0;
+	}
+	if (!entered)
+		mdg__enter(ns);
+	int rc = attached_entered(ns, entry, ret);
+	if (!entered)
+		mdg__leave(ns);
+	return rc;
+}
+
+/* ---- finding -------------------------------------------------------------- */
+
+int mdg__entry_find(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret)
+{
+	uint32_t living;
+	int rc = mdg__entry_read(ns, id, any, ret);
+	if (rc == 0 && mdg__tag_state(ret->tag) == MDG__REMOVED)
+		rc = mdg__entry_attached(ns, ret, false, &living);
+	return rc;
+}
+
+int mdg__entry_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry *ret,
+                  uint64_t *ret_offset)
+{
+	uint32_t at = mdg__piece_after(ns, address);
+	if (at == ns->piece_count || ns->pieces[at].start > address)
+		return -EINVAL;
+	const struct mdg__piece *piece = &ns->pieces[at];
+	mdg__entry_copy(ns, piece->index, ret);
+	if (ret->tag >> 8 != piece->sequence)
+		return MDG_DAMAGED; /* attached, and yet gone */
+	*ret_offset = piece->offset + (address - piece->start);
+	return 0;
+}
