@@ -44,8 +44,6 @@
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
 #define MDG__FORMAT 2u
-/* Changes with byte order and with any size below. */
-#define MDG__MARK (UINT32_C(0x01020304) ^ (192u << 16) ^ (128u << 8) ^ 64u)
 
 #define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
@@ -216,6 +214,11 @@ struct mdg__attachment {
 #define MDG__AT(type, field, offset)                                                               \
 	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define MDG__SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+
+/* Reads otherwise in another byte order, and when a size changes. */
+#define MDG__MARK                                                                                  \
+	(UINT32_C(0x01020304) ^ (uint32_t)sizeof(struct mdg__segment) << 16 ^                      \
+	 (uint32_t)sizeof(struct mdg__process) << 8 ^ (uint32_t)sizeof(struct mdg__attachment))
 
 MDG__AT(mdg__head, magic, 0);
 MDG__AT(mdg__head, format, 8);

@@ -124,7 +124,7 @@ void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot)
 {
 	struct mdg__process *process = &registry->processes[slot];
 	uint32_t parent1 = atomic_exchange(&process->parent, 0);
-	if (parent1 != 0 && parent1 <= mdg__registry_ready_count(registry, MDG__PROCESSES))
+	if (mdg__is_slot1(registry, parent1))
 		let_go(&registry->processes[parent1 - 1], mdg__get32(&process->parent_generation));
 }
 

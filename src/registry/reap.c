@@ -47,7 +47,7 @@ void mdg__segment_take_work(struct mdg__registry *registry, uint32_t index)
 {
 	struct mdg__segment *segment = &registry->segments[index];
 	uint32_t worker1 = mdg__get32(&segment->worker);
-	if (worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES)) {
+	if (mdg__is_slot1(registry, worker1)) {
 		struct mdg__process *process = &registry->processes[worker1 - 1];
 		if (mdg__get32(&process->tag) >> 8 == mdg__get32(&segment->worker_generation) &&
 		    mdg__get32(&process->working) > 0)

@@ -85,10 +85,7 @@ static void pause_setting(mdg__a32 *word, uint32_t value)
 /* Whether another is just changing the segment. [writer lock] */
 static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
 {
-	uint32_t setter1 = mdg__get32(&segment->setter);
-	return setter1 != 0 &&
-	       setter1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
-	       mdg__slot_at_work(&ns->registry, setter1 - 1,
+	return mdg__pair_at_work(&ns->registry, mdg__get32(&segment->setter),
 	                         mdg__get32(&segment->setter_generation));
 }
 

@@ -52,10 +52,8 @@ static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t t
 {
 	struct mdg__segment *segment = &ns->registry.segments[index];
 	uint32_t worker1 = mdg__get32(&segment->worker);
-	bool alive = worker1 != 0 &&
-	             worker1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES) &&
-	             mdg__slot_alive(&ns->registry, worker1 - 1,
-	                             mdg__get32(&segment->worker_generation));
+	bool alive =
+		mdg__pair_lives(&ns->registry, worker1, mdg__get32(&segment->worker_generation));
 	/* One that lives is asked again after 16, 32, 64 ... pauses. */
 	if (!alive || (round >= 16 && (round & (round - 1)) == 0)) {
 		mdg__enter(ns);

@@ -41,8 +41,7 @@ void mdg__reap_all(struct mdg_namespace *ns)
 bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation)
 {
 	struct mdg__registry *registry = &ns->registry;
-	return worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES) &&
-	       mdg__slot_at_work(registry, worker1 - 1, generation) &&
+	return mdg__pair_at_work(registry, worker1, generation) &&
 	       mdg__slot_may_be_inside(registry, worker1 - 1);
 }
 
@@ -57,7 +56,7 @@ void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag
 	 * it is not: BUSY before this question and after it, and nobody found. */
 	if (mdg__get32(&segment->tag) != tag || mdg__is_worked_on(ns, worker1, worker.generation))
 		return;
-	if (worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES))
+	if (mdg__is_slot1(registry, worker1))
 		mdg__reap(ns, &worker, 1); /* nothing happens to one that lives */
 	if (mdg__enter_writer(ns) < 0)
 		return;

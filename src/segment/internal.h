@@ -56,7 +56,7 @@
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/threadlock.h"
-#include "registry/registry.h"
+#include "registry/presence.h"
 #include "segment/segment.h"
 
 /* What this process knows of the segment at an index. Valid for one sequence. */

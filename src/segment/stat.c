@@ -67,11 +67,9 @@ static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, un
 	if (flags & MDG_STAT_RESIDENT)
 		(void)mdg__data_stat(ns, entry, &ret->resident);
 	ret->creator_alive = 0;
-	uint32_t slot1 = entry->worker;
-	if ((flags & MDG_STAT_CREATOR) && slot1 != 0 &&
-	    slot1 <= mdg__registry_ready_count(&ns->registry, MDG__PROCESSES))
+	if (flags & MDG_STAT_CREATOR)
 		ret->creator_alive =
-			mdg__slot_alive(&ns->registry, slot1 - 1, entry->worker_generation);
+			mdg__pair_lives(&ns->registry, entry->worker, entry->worker_generation);
 	memcpy(ret->name, entry->name, sizeof ret->name);
 }
 
