@@ -28,7 +28,8 @@
 
 uint64_t mdg__slot_byte(const struct mdg__registry *registry, uint32_t slot)
 {
-	return registry->process_offset + (uint64_t)slot * sizeof(struct mdg__process);
+	return registry->extent[MDG__PROCESSES].offset +
+	       (uint64_t)slot * sizeof(struct mdg__process);
 }
 
 bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot)

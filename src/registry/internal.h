@@ -19,8 +19,23 @@ void mdg__remove_strays(struct mdg__registry *registry);
 bool mdg__has_data_files(int dirfd);
 
 /* ---- index.c ---- */
-void mdg__id_give_back(struct mdg__registry *registry, uint32_t index, uint64_t pages);
+/* Its bucket, by its key or name. */
+mdg__a32 *mdg__index_bucket(const struct mdg__registry *registry, enum mdg__class class,
+                            const struct mdg__object *object);
+/* Puts an entry in its chain, if it has a key or a name. [lock] */
+void mdg__index_link(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* Takes it out, and its key and name away. [lock] */
+void mdg__index_unlink(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+static inline bool mdg__object_is_indexed(const struct mdg__object *object)
+{
+	return mdg__get32(&object->key) != 0 || mdg__get32(&object->name_hash) != 0;
+}
 uint32_t mdg__key_hash(uint32_t key);
+
+/* ---- ids.c ---- */
+/* [lock] */
+void mdg__object_id_give_back(struct mdg__registry *registry, enum mdg__class class,
+                              uint32_t index);
 /* The sequence with which the ids of a namespace begin: never 0, and hardly that of another. In
  * the lower half: ids grow for a long time before they come round. */
 static inline uint32_t mdg__first_sequence(uint64_t unique)
@@ -28,9 +43,29 @@ static inline uint32_t mdg__first_sequence(uint64_t unique)
 	return 1 + (uint32_t)(unique % (MDG__SEQUENCE_MAX / 2));
 }
 
-/* ---- attachment.c ---- */
+/* ---- tie.c ---- */
+/* What `object` of a tie is. */
+static inline uint32_t mdg__tied(enum mdg__class class, uint32_t index)
+{
+	return (uint32_t) class << MDG__CLASS_SHIFT | index;
+}
+/* The entry that a tie names, its class and index (both pointers, or neither). NULL: no
+ * entry that may be looked at. */
+struct mdg__object *mdg__tie_object(const struct mdg__registry *registry,
+                                    const struct mdg__tie *record, enum mdg__class *ret_class,
+                                    uint32_t *ret_index);
 /* Takes a record out of both its lists and frees it: a change of its own. [lock] */
-int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment);
+int mdg__tie_free(struct mdg__registry *registry, uint32_t tie);
+
+/* ---- object.c ---- */
+/* Frees the entry of an object and its ties. Each tie is a change of its own, so nothing may
+ * be put before, unless it has none. The rest is left to commit. [lock] */
+void mdg__object_free(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* Enters this process as the worker of an object, and counts it there. [lock] */
+void mdg__object_set_worker(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* This process is no longer at work on one; who made it stays known. [lock] */
+void mdg__object_worker_done(struct mdg__registry *registry);
+void mdg__process_add_work(struct mdg__registry *registry, struct mdg__process *process, int delta);
 
 /* ---- lock.c ---- */
 /* Says where the writer lock and the journal lie, once the file is mapped. */

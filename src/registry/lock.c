@@ -51,7 +51,7 @@ void mdg__lock_set_up(struct mdg__registry *registry)
 		(struct mdg__signed_lock){ &head->lock, registry, owner_is_gone, repair };
 	registry->journal = (struct mdg__journal){
 		&head->undo_count, &head->version, head->undo,
-		MDG__JOURNAL_MAX,  (char *)head,   offsetof(struct mdg__head, cursor),
+		MDG__JOURNAL_MAX,  (char *)head,   offsetof(struct mdg__head, pages),
 		registry->length,
 	};
 }

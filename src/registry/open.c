@@ -17,7 +17,25 @@
 #include "platform/text.h"
 #include "registry/file.h"
 
-static int check_head(struct mdg__registry *registry, const struct mdg__head *head, uint64_t length)
+static bool is_within(uint32_t value, uint32_t least, uint32_t most)
+{
+	return value >= least && value <= most;
+}
+
+static bool are_sizes_possible(const struct mdg__sizes *sizes)
+{
+	bool possible = is_within(sizes->processes, 16, 32767) &&
+	                is_within(sizes->ties, MDG__FIRST_TIES, 16 * MDG__IDS);
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		uint32_t buckets = sizes->buckets[class];
+		possible = possible && is_within(sizes->objects[class], 64, MDG__IDS) &&
+		           is_within(buckets, 64, 4 * MDG__IDS) && (buckets & (buckets - 1)) == 0;
+	}
+	return possible;
+}
+
+static int check_head(struct mdg__registry *registry, const struct mdg__head *head, uint64_t length,
+                      struct mdg__sizes *ret_sizes)
 {
 	if (head->magic != MDG__MAGIC)
 		return MDG_NOT_REGISTRY;
@@ -25,23 +43,21 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 		return MDG_VERSION_UNLIKE;
 	if (head->fixed_sum != mdg__fixed_sum(head))
 		return MDG_DAMAGED;
-	uint32_t segments = head->segment_capacity, processes = head->process_capacity;
-	uint32_t attachments = head->attachment_capacity, buckets = head->bucket_count;
-	if (segments < 64 || segments > MDG__IDS || processes < 16 || processes > 32767 ||
-	    attachments < MDG__FIRST_ATTACHMENTS || attachments > 16 * MDG__IDS || buckets < 64 ||
-	    buckets > 4 * MDG__IDS || (buckets & (buckets - 1)) != 0)
+	struct mdg__sizes sizes = { .processes = head->process_capacity,
+		                    .ties = head->tie_capacity };
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		sizes.objects[class] = head->capacity[class];
+		sizes.buckets[class] = head->bucket_count[class];
+	}
+	if (!are_sizes_possible(&sizes))
 		return MDG_DAMAGED;
-	struct mdg__tables at = mdg__table_offsets(segments, processes, attachments, buckets);
+	struct mdg__tables at = mdg__table_offsets(&sizes);
 	if (head->file_size != at.end)
 		return MDG_DAMAGED;
 	if (length < at.end)
 		return MDG_TRUNCATED;
-	registry->segment_capacity = segments;
-	registry->process_capacity = processes;
-	registry->attachment_capacity = attachments;
-	registry->bucket_count = buckets;
+	*ret_sizes = sizes;
 	registry->length = at.end;
-	registry->process_offset = at.processes;
 	registry->unique = head->unique;
 	mdg__format(registry->number, sizeof registry->number, "%x%x",
 	            (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique);
@@ -49,18 +65,37 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	return 0;
 }
 
-static void point(struct mdg__registry *registry, void *map)
+/* Says where everything lies. */
+static void point(struct mdg__registry *registry, void *map, const struct mdg__sizes *sizes)
 {
-	struct mdg__tables at =
-		mdg__table_offsets(registry->segment_capacity, registry->process_capacity,
-	                           registry->attachment_capacity, registry->bucket_count);
+	struct mdg__tables at = mdg__table_offsets(sizes);
+	struct mdg__head *head = map;
 	char *base = map;
-	registry->head = map;
-	registry->bitmap = (void *)(base + at.bitmap);
-	registry->buckets = (void *)(base + at.buckets);
+	registry->head = head;
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		registry->objects[class] = (struct mdg__objects){
+			&head->directory[class],
+			(void *)(base + at.bitmap[class]),
+			(void *)(base + at.buckets[class]),
+			base + at.entries[class],
+			sizes->objects[class],
+			sizes->buckets[class],
+		};
+		registry->extent[class] =
+			(struct mdg__extent){ &head->directory[class].ready, at.entries[class],
+			                      MDG__ENTRY_SIZE, sizes->objects[class] };
+	}
+	registry->extent[MDG__PROCESSES] =
+		(struct mdg__extent){ &head->processes_ready, at.processes,
+		                      sizeof(struct mdg__process), sizes->processes };
+	registry->extent[MDG__TIES] = (struct mdg__extent){ &head->ties_ready, at.ties,
+		                                            sizeof(struct mdg__tie), sizes->ties };
 	registry->processes = (void *)(base + at.processes);
-	registry->segments = (void *)(base + at.segments);
-	registry->attachments = (void *)(base + at.attachments);
+	registry->segments = (void *)(base + at.entries[MDG__SEGMENTS]);
+	registry->ties = (void *)(base + at.ties);
+	registry->segment_capacity = sizes->objects[MDG__SEGMENTS];
+	registry->process_capacity = sizes->processes;
+	registry->tie_capacity = sizes->ties;
 	mdg__lock_set_up(registry);
 }
 
@@ -89,6 +124,7 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 {
 	struct stat status;
 	struct mdg__head head;
+	struct mdg__sizes sizes;
 	void *map;
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc < 0)
@@ -105,14 +141,14 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 	*ret_being_made = (status.st_mode & MDG__BEING_MADE) != 0;
 	registry->device = status.st_dev;
 	registry->inode = status.st_ino;
-	rc = check_head(registry, &head, (uint64_t)status.st_size);
+	rc = check_head(registry, &head, (uint64_t)status.st_size, &sizes);
 	if (rc < 0)
 		return rc;
 	if (registry->length > SIZE_MAX)
 		return -ENOMEM;
 	rc = map_somewhere(fd, (size_t)registry->length, registry->look, &map);
 	if (rc == 0)
-		point(registry, map);
+		point(registry, map, &sizes);
 	return rc;
 }
 

@@ -13,10 +13,12 @@
  *   files.c       the names of the files beside it, and those that nobody finds any more
  *   make.c        makes the file
  *   journal.c     a change happens as a whole, or not at all
- *   index.c       ids, keys and names
- *   attachment.c  who has attached what, how often
+ *   index.c       finds objects by key or name
+ *   ids.c         gives ids, and takes them back
+ *   tie.c         which process is tied to which object, and how often
  *   alive.c       whether the process of a slot lives
  *   presence.c    the names of processes in shared memory, and whether these live
+ *   object.c      what is done alike with objects of all classes
  *   rebuild.c     the repair of a damaged registry
  *   signed_lock.c a lock that names its owner
  *   lock.c        the writer lock, taking over from the dead
@@ -51,22 +53,40 @@ struct mdg__anchor {
 	_Atomic uint32_t id[2]; /* enum mdg__id_kind; MDG__ID_UNKNOWN: not known here */
 };
 
+/* Tables whose records get memory when they are needed. The first are the entries of
+ * the directories, so an enum mdg__class is one of these too. */
+enum mdg__table { MDG__PROCESSES = MDG__CLASSES, MDG__TIES, MDG__TABLES };
+
+struct mdg__extent {
+	mdg__a32 *watermark; /* records that have memory */
+	uint64_t offset;     /* of the table in the file */
+	uint32_t record, capacity;
+};
+
+/* A directory, as this process sees it. Constant once the registry is open. */
+struct mdg__objects {
+	struct mdg__directory *directory;
+	mdg__a64 *bitmap;
+	mdg__a32 *buckets;
+	char *entries; /* MDG__ENTRY_SIZE bytes each: mdg__object_at() */
+	uint32_t capacity, bucket_count;
+};
+
 struct mdg__registry {
 	/* Set when opened, constant afterwards; checked against the file's length,
 	 * so that nothing written to the file later can lead outside the map. */
 	struct mdg__head *head;
-	mdg__a64 *bitmap;
-	mdg__a32 *buckets;
+	struct mdg__objects objects[MDG__CLASSES];
+	struct mdg__extent extent[MDG__TABLES];
 	struct mdg__process *processes;
-	struct mdg__segment *segments;
-	struct mdg__attachment *attachments;
+	struct mdg__segment *segments; /* the entries of the first directory */
+	struct mdg__tie *ties;
 	struct mdg__journal journal;    /* of the change under way */
 	struct mdg__signed_lock writer; /* for whoever makes one */
-	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
+	uint32_t segment_capacity, process_capacity, tie_capacity;
 	uint64_t length;
-	uint64_t process_offset; /* of the table in the file: where byte locks lie */
-	uint64_t unique;         /* of the namespace; in the names of its files */
-	char number[17];         /* the same, 16 hexadecimal digits */
+	uint64_t unique; /* of the namespace; in the names of its files */
+	char number[17]; /* the same, 16 hexadecimal digits */
 	uint32_t flags;
 	bool look;    /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
 	dev_t device; /* of the registry file */
@@ -107,12 +127,18 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 void mdg__registry_close(struct mdg__registry *registry);
 
 /* ---- grow.c ---- */
-/* Makes sure that records [0, count) of a table have memory behind them:
- * touching a hole of a full file system would kill with SIGBUS. */
-enum mdg__table { MDG__SEGMENTS, MDG__PROCESSES, MDG__ATTACHMENTS };
-int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count);
+/* `table`: an enum mdg__table, or an enum mdg__class for the entries of its directory.
+ * Makes sure that records [0, count) of a table have memory behind them: touching a
+ * hole of a full file system would kill with SIGBUS. */
+int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t count);
 /* How many records may be looked at: the watermark, cut at the capacity. */
-uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table);
+static inline uint32_t mdg__registry_ready_count(const struct mdg__registry *registry,
+                                                 unsigned table)
+{
+	const struct mdg__extent *extent = &registry->extent[table];
+	uint32_t ready = atomic_load_explicit(extent->watermark, memory_order_acquire);
+	return ready < extent->capacity ? ready : extent->capacity;
+}
 
 /* ---- descriptor.c ---- */
 /* A descriptor of the registry file that is truly that: reopened when the
@@ -245,55 +271,86 @@ void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
 
 /* ---- reap.c ---- */
 /* Frees everything of a dead slot, and the slot unless it is this process's by
- * inheritance. Segments that nobody has attached any more
- * become BUSY with this process as worker, and are listed. -EAGAIN: the list
+ * inheritance. Objects that are removed, and that
+ * no living process is tied to any more, become BUSY with this process as worker, and are listed. -EAGAIN: the list
  * is full, clear it and call again. [lock] */
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
                    struct mdg__clearing *clearing);
-/* Makes a REMOVED segment that no living process has attached BUSY, and lists
- * it. Returns whether it did. [lock] */
-bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
-                                 struct mdg__clearing *clearing);
-/* Frees the entry of a segment this process was BUSY with: the last step of
- * clearing it away, or of a creation that failed. [lock] */
+/* Makes a REMOVED object that no living process is tied to BUSY. If it has something
+ * outside of the registry it is listed, else it is freed at once. Returns whether it
+ * did. [lock] */
+bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class class,
+                                uint32_t index, struct mdg__clearing *clearing);
+/* Frees the entry of a segment this process was BUSY with: the last step of clearing it
+ * away, or of a creation that failed. [lock] */
 void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index);
-/* Its file could not be cleared away by this process: REMOVED again, for one
- * who may. [lock] */
+/* Its file could not be cleared away by this process: REMOVED again, for one who may.
+ * [lock] */
 void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index);
-/* Enters a BUSY segment's worker, and counts it there. [lock] */
-void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index);
+
+/* ---- object.c: its top says how an object lives ---- */
+/* Who makes what. `name` is zero-filled to its end; "": none. Users as they are written
+ * down. */
+struct mdg__object_wish {
+	uint32_t key, mode, uid, gid;
+	const char *name;
+};
+/* Fills in the head of an entry whose id was taken: BUSY, with this process as worker,
+ * and found by its key or name. The class fills in the rest, and commits. [lock] */
+void mdg__object_make(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                      uint32_t sequence, const struct mdg__object_wish *wish);
+/* BUSY to LIVE: it is made. Without commit. [lock] */
+void mdg__object_live(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* Owner, group and permission bits; ctime is now. Without commit. [lock] */
+void mdg__object_set(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                     uint32_t uid, uint32_t gid, uint32_t mode);
+/* REMOVED, and no longer found by its key or name. Without commit: the same change may go
+ * on with mdg__object_begin_clearing(). [lock] */
+void mdg__object_remove(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* The first object in use from an index on; UINT32_MAX: none. */
+uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
+                          uint32_t from);
 /* Makes this process the worker in the place of another. [lock] */
-void mdg__segment_take_work(struct mdg__registry *registry, uint32_t index);
+void mdg__object_take_work(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
 /* Whether it is BUSY with this process as its worker. */
-bool mdg__segment_is_own_work(const struct mdg__registry *registry, uint32_t index);
-/* ... which is no longer at work on it; who made it stays known. [lock] */
-void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index);
+bool mdg__object_is_own_work(const struct mdg__registry *registry, enum mdg__class class,
+                             uint32_t index);
+
+static inline struct mdg__object *mdg__object_at(const struct mdg__registry *registry,
+                                                 enum mdg__class class, uint32_t index)
+{
+	return (struct mdg__object *)(void *)(registry->objects[class].entries +
+	                                      (size_t)index * MDG__ENTRY_SIZE);
+}
 
 /* ---- index.c ---- */
 uint32_t mdg__name_hash(const char name[64]);
-/* Finds a LIVE or BUSY segment by key or (key 0) by name: its tag and index, or
- * -ENOENT. Lock-free; also right with the lock held. MDG_DAMAGED. -EAGAIN: ask
- * again with the lock. */
-int mdg__index_find(struct mdg__registry *registry, uint32_t key, const char *name,
-                    uint32_t *ret_index, uint32_t *ret_tag);
-/* [lock] */
-int mdg__index_link(struct mdg__registry *registry, uint32_t index);
-int mdg__index_unlink(struct mdg__registry *registry, uint32_t index);
-/* Gives an index and a sequence as the kernel does, those of `next_id1` first. -ENOSPC; -EAGAIN: make the
- * entry of *ret_index ready, without the lock, and ask again. [lock] */
-int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
-                 uint32_t *ret_sequence);
-bool mdg__index_in_use(const struct mdg__registry *registry, uint32_t index);
-/* The highest index in use, -1 for none. */
-int32_t mdg__index_highest(const struct mdg__registry *registry);
+/* Finds a LIVE or BUSY object by key or (key 0) by name: its tag and index, or -ENOENT.
+ * Lock-free; also right with the lock held. MDG_DAMAGED. -EAGAIN: ask again with the
+ * lock. */
+int mdg__object_find(struct mdg__registry *registry, enum mdg__class class, uint32_t key,
+                     const char *name, uint32_t *ret_index, uint32_t *ret_tag);
 
-static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__segment_state state)
+/* ---- ids.c ---- */
+/* Gives an index and a sequence as the kernel does; those of `next_id1` first. -ENOSPC.
+ * -EAGAIN: make the entry of *ret_index ready, without the lock, and ask again. [lock] */
+int mdg__object_id_take(struct mdg__registry *registry, enum mdg__class class, uint32_t *ret_index,
+                        uint32_t *ret_sequence);
+/* The same for a segment of so many pages, which are limited too. [lock] */
+int mdg__segment_id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
+                         uint32_t *ret_sequence);
+bool mdg__object_in_use(const struct mdg__registry *registry, enum mdg__class class,
+                        uint32_t index);
+/* The highest index in use, -1 for none. */
+int32_t mdg__object_highest(const struct mdg__registry *registry, enum mdg__class class);
+
+static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__object_state state)
 {
 	return sequence << 8 | (uint32_t)state;
 }
-static inline enum mdg__segment_state mdg__tag_state(uint32_t tag)
+static inline enum mdg__object_state mdg__tag_state(uint32_t tag)
 {
-	return (enum mdg__segment_state)(tag & 0xff);
+	return (enum mdg__object_state)(tag & 0xff);
 }
 /* The sequence or generation in a tag, of whatever kind of entry. */
 static inline uint32_t mdg__tag_generation(uint32_t tag)
@@ -317,32 +374,31 @@ static inline uint64_t mdg__pages_of(uint64_t bytes)
 	return bytes / mdg__page_size() + (bytes % mdg__page_size() != 0);
 }
 
-/* ---- attachment.c ---- */
-/* Makes the record of a pair, count 0. [lock] -EAGAIN: make *ret_attachment
- * records ready, without the lock, and ask again. */
-int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_t slot,
-                         uint32_t *ret_attachment, uint32_t *ret_generation);
-/* Frees all records that count nothing, whoever's they are; their processes
- * make new ones when they attach again. Returns how many. [lock] */
-uint32_t mdg__attachments_sweep(struct mdg__registry *registry);
-/* Adds to the count of a record this process owns; false when the record was
- * freed meanwhile (its segment is gone). */
-bool mdg__attachment_add(struct mdg__registry *registry, uint32_t attachment, uint32_t generation,
-                         int32_t delta);
-/* One (process, count) of a segment's attachments. */
+/* ---- tie.c ---- */
+/* Makes the record of a pair, count 0. -EAGAIN: make *ret_tie + 1 records ready, without
+ * the lock, and ask again. [lock] */
+int mdg__tie_make(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                  uint32_t slot, uint32_t *ret_tie, uint32_t *ret_generation);
+/* Frees all records that count nothing, whoever's they are. Their processes make new ones
+ * when they need them. Returns how many. [lock] */
+uint32_t mdg__ties_sweep(struct mdg__registry *registry);
+/* Adds to the count of a record that this process owns. False: the record was freed
+ * meanwhile, because its object is gone. */
+bool mdg__tie_add(struct mdg__registry *registry, uint32_t tie, uint32_t generation, int32_t delta);
+/* The record (plus one) of a process for an object, 0 for none. Exact for this process;
+ * of another process's list, which may change under the walk, a part is seen. */
+uint32_t mdg__tie_of(struct mdg__registry *registry, uint32_t slot, enum mdg__class class,
+                     uint32_t index);
+/* A process that is tied to an object, and how often. */
 struct mdg__holder {
 	uint32_t slot, generation, count;
 	int fd; /* of the data file in that process, -1: none */
 };
-/* Lists processes with a count above 0: how many, or MDG_DAMAGED, or -EAGAIN
- * (take the lock), -E2BIG (more than room; take the lock and a bigger list).
- * `tag`: what the segment's tag has to be throughout, else -EINVAL. */
-int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_t tag,
-                         struct mdg__holder *ret_list, uint32_t room);
-
-/* The record (plus one) of a process for a segment, 0 for none. Exact for this
- * process; for another a list that changes under the walk is seen in part. */
-uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
+/* Lists processes with a count above 0: how many, or MDG_DAMAGED, or -EAGAIN (take the
+ * lock), -E2BIG (more than room; take the lock and a bigger list). `tag`: what the
+ * object's tag has to be throughout, else -EINVAL. */
+int mdg__object_holders(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                        uint32_t tag, struct mdg__holder *ret_list, uint32_t room);
 
 /* ---- users.c ---- */
 /* Finds out whether the process has come into another user namespace, unnoticed because its

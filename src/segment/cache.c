@@ -21,7 +21,7 @@
 bool mdg__known_has_record(const struct mdg_namespace *ns, const struct mdg__known *known)
 {
 	return known->attachment1 != 0 && known->epoch == ns->epoch &&
-	       mdg__get64(&ns->registry.attachments[known->attachment1 - 1].word) >> 32 ==
+	       mdg__get64(&ns->registry.ties[known->attachment1 - 1].word) >> 32 ==
 	               known->generation;
 }
 
@@ -33,25 +33,24 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 	for (uint32_t i = 0; i < ns->piece_count; i++) {
 		uint32_t index = ns->pieces[i].index;
 		struct mdg__known *known = &ns->known[index];
-		uint32_t at = mdg__attachment_of(registry, registry->slot1 - 1, index);
+		uint32_t at = mdg__tie_of(registry, registry->slot1 - 1, MDG__SEGMENTS, index);
 		known->attachment1 = at;
 		if (at == 0)
 			continue;
-		known->generation =
-			(uint32_t)(mdg__get64(&registry->attachments[at - 1].word) >> 32);
+		known->generation = (uint32_t)(mdg__get64(&registry->ties[at - 1].word) >> 32);
 		known->epoch = mdg__epoch();
 	}
 }
 
 int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
 {
-	int rc = mdg__registry_ready(&ns->registry, MDG__ATTACHMENTS, count);
+	int rc = mdg__registry_ready(&ns->registry, MDG__TIES, count);
 	if (rc != -ENOSPC)
 		return rc;
 	rc = mdg__lock(&ns->registry);
 	if (rc < 0)
 		return rc;
-	rc = mdg__attachments_sweep(&ns->registry) ? 0 : -ENOMEM;
+	rc = mdg__ties_sweep(&ns->registry) ? 0 : -ENOMEM;
 	mdg__unlock(&ns->registry);
 	return rc;
 }
@@ -62,7 +61,7 @@ int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
 void mdg__known_note_fd(struct mdg_namespace *ns, const struct mdg__known *known)
 {
 	if (mdg__known_has_record(ns, known))
-		atomic_store_explicit(&ns->registry.attachments[known->attachment1 - 1].fd,
+		atomic_store_explicit(&ns->registry.ties[known->attachment1 - 1].fd,
 		                      (uint32_t)(known->fd + 1), memory_order_release);
 }
 

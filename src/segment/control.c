@@ -211,15 +211,9 @@ static int give_file(struct mdg_namespace *ns, mdg_id id, struct setting *settin
 static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, bool in_any_case)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__segment *segment = &registry->segments[to->index];
 	bool done = !(registry->flags & MDG_NS_SHARED) || stop_setting(ns, to) || in_any_case;
-	if (done) {
-		uint32_t mode = mdg__get32(&segment->mode);
-		mdg__put32(registry, &segment->uid, to->uid);
-		mdg__put32(registry, &segment->gid, to->gid);
-		mdg__put32(registry, &segment->mode, (mode & ~0777u) | to->mode);
-		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
-	}
+	if (done)
+		mdg__object_set(registry, MDG__SEGMENTS, to->index, to->uid, to->gid, to->mode);
 	end(ns);
 	return done;
 }
@@ -388,18 +382,11 @@ int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
 	int rc = begin(ns, id, &entry);
 	if (rc < 0)
 		return rc;
-	struct mdg__segment *segment = &registry->segments[entry.index];
 	/* One change, up to BUSY when nobody has it attached: REMOVED and attached by
 	 * nobody, it would be met by nobody's death, and stay. */
-	if (mdg__tag_state(entry.tag) == MDG__LIVE) {
-		if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
-			(void)mdg__index_unlink(registry, entry.index);
-		mdg__put32(registry, &segment->key, 0);
-		mdg__put32(registry, &segment->name_hash, 0);
-		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_REMOVED);
-		mdg__put32(registry, &segment->tag, mdg__tag(entry.tag >> 8, MDG__REMOVED));
-	}
-	bool gone = mdg__segment_begin_clearing(registry, entry.index, &clearing);
+	if (mdg__tag_state(entry.tag) == MDG__LIVE)
+		mdg__object_remove(registry, MDG__SEGMENTS, entry.index);
+	bool gone = mdg__object_begin_clearing(registry, MDG__SEGMENTS, entry.index, &clearing);
 	mdg__commit(registry);
 	mdg__entry_copy(ns, entry.index, &entry);
 	mdg__unlock(registry);

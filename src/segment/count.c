@@ -28,8 +28,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 		if (tag >> 8 != known->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 			rc = -EINVAL;
 		else
-			rc = mdg__attachment_make(registry, index, registry->slot1 - 1, &made,
-			                          &known->generation);
+			rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1,
+			                   &made, &known->generation);
 		if (rc == 0 && mdg__get64(&registry->segments[index].inode) == 0) {
 			/* The first who opened the file can say which it is. */
 			mdg__put64(registry, &registry->segments[index].inode, known->inode);
@@ -56,7 +56,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__k
 static void notice_deaths(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
 {
 	struct mdg__holder holders[NOTICED_MOST];
-	int count = mdg__segment_holders(&ns->registry, index, tag, holders, NOTICED_MOST);
+	int count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, index, tag, holders,
+	                                NOTICED_MOST);
 	for (int i = 0; i < count; i++)
 		if (!mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
 			mdg__reap(ns, &holders[i], 1);
@@ -104,7 +105,7 @@ static int still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequen
 static bool add_own(struct mdg_namespace *ns, const struct mdg__known *known, int32_t delta)
 {
 	return mdg__known_has_record(ns, known) &&
-	       mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation, delta);
+	       mdg__tie_add(&ns->registry, known->attachment1 - 1, known->generation, delta);
 }
 
 int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
@@ -142,7 +143,7 @@ static void clear_if_last(struct mdg_namespace *ns, uint32_t index)
 	struct mdg__clearing clearing = { 0 };
 	if (mdg__enter_writer(ns) < 0)
 		return; /* whoever meets it next does it */
-	(void)mdg__segment_begin_clearing(&ns->registry, index, &clearing);
+	(void)mdg__object_begin_clearing(&ns->registry, MDG__SEGMENTS, index, &clearing);
 	mdg__unlock(&ns->registry);
 	mdg__clear(ns, &clearing);
 }
@@ -172,8 +173,7 @@ void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 		return; /* the registry was scribbled over */
 	known->pieces--;
 	if (mdg__known_has_record(ns, known))
-		(void)mdg__attachment_add(&ns->registry, known->attachment1 - 1, known->generation,
-		                          -1);
+		(void)mdg__tie_add(&ns->registry, known->attachment1 - 1, known->generation, -1);
 	uint32_t tag = atomic_load(&segment->tag);
 	if (known->pieces == 0)
 		keep_idle(ns, index, tag == mdg__tag(sequence, MDG__LIVE));

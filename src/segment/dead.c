@@ -62,7 +62,7 @@ void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag
 		return;
 	if (mdg__get32(&segment->tag) == tag && mdg__get32(&segment->worker) == worker1 &&
 	    mdg__get32(&segment->worker_generation) == worker.generation) {
-		mdg__segment_take_work(registry, index);
+		mdg__object_take_work(registry, MDG__SEGMENTS, index);
 		mdg__commit(registry);
 		clearing.index[clearing.count++] = index;
 	}

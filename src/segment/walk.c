@@ -18,7 +18,7 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 	if (gone < 0)
 		return gone;
 	for (uint32_t index = *cursor; index < ready; index++) {
-		if (!mdg__index_in_use(registry, index))
+		if (!mdg__object_in_use(registry, MDG__SEGMENTS, index))
 			continue;
 		int rc = mdg_segment_stat(ns, (mdg_id)index,
 		                          MDG_STAT_INDEX | MDG_STAT_ANY |
@@ -51,9 +51,8 @@ int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		*cursor = slot + 1;
 		uint32_t at = (tag & 0xff) == MDG__SLOT_FREE
 		                      ? 0
-		                      : mdg__attachment_of(registry, slot, entry.index);
-		uint32_t count =
-			at == 0 ? 0 : (uint32_t)mdg__get64(&registry->attachments[at - 1].word);
+		                      : mdg__tie_of(registry, slot, MDG__SEGMENTS, entry.index);
+		uint32_t count = at == 0 ? 0 : (uint32_t)mdg__get64(&registry->ties[at - 1].word);
 		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
 			continue;
 		ret_info->pid = (int32_t)mdg__get32(&process->pid);
@@ -109,11 +108,11 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	mdg__leave(ns);
 	finish_removals(ns);
 	memset(ret_info, 0, sizeof *ret_info);
-	int32_t highest = mdg__index_highest(registry);
+	int32_t highest = mdg__object_highest(registry, MDG__SEGMENTS);
 	ret_info->flags = registry->flags;
-	ret_info->segments_max = mdg__get32(&registry->head->shmmni);
+	ret_info->segments_max = mdg__get32(&registry->head->directory[MDG__SEGMENTS].most);
 	ret_info->processes_max = registry->process_capacity;
-	ret_info->segments_used = mdg__get32(&registry->head->in_use);
+	ret_info->segments_used = mdg__get32(&registry->head->directory[MDG__SEGMENTS].in_use);
 	ret_info->processes_used = slots_taken(registry);
 	ret_info->highest_index = highest < 0 ? 0 : highest;
 	ret_info->shmmax = mdg__get64(&registry->head->shmmax_now);
