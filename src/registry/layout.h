@@ -154,27 +154,38 @@ enum mdg__object_state {
 	MDG__REMOVED = 3 /* IPC_RMID was called, but somebody is attached */
 };
 
-/* What a segment is used for. A kind is a promise about the bytes in the segment. */
-enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1 };
-
-/* The fields with which the entry of every object begins. They are a macro, so that
- * struct mdg__segment can have them both as `object` and by their own names. */
-#define MDG__OBJECT_FIELDS                                                                           \
-	/* [L] sequence << 8 | state. Readable alone: one load tells whether an id is (still)      \
-	 * this entry's */ \
-	mdg__a32 tag;                                                                                \
-	mdg__a32 next;                 /* [L] idx1, next in the hash bucket */                       \
-	mdg__a32 key;                  /* [L] System V key, 0 none or removed */                     \
-	mdg__a32 mode;                 /* [L] nine bits, MDG_MODE_* */                               \
-	mdg__a32 uid, gid, cuid, cgid; /* [L] */                                                     \
-	mdg__a64 ctime;                /* [L] seconds */                                             \
-	mdg__a32 cpid;                 /* [L] */                                                     \
-	mdg__a32 worker;            /* [L] slot idx1: who made it; while BUSY: who works on it */    \
-	mdg__a32 worker_generation; /* [L] of that slot */                                           \
-	mdg__a32 ties;              /* [L] idx1 of the first tie */                                  \
-	mdg__a32 kind;      /* [L] enum mdg__segment_kind; readable alone, while the tag stays */    \
-	mdg__a32 name_hash; /* [L] 0: no name */                                                     \
-	mdg__a64 name[8]    /* [L] text, zero-filled to the end */
+/* The fields with which the entry of every object begins. They are a macro, so that struct
+ * mdg__segment can have them both as `object` and by their own names. All are [L].
+ *
+ *   tag         sequence << 8 | state. One load tells whether an id is (still) this entry's
+ *   next        idx1 of the next entry in the hash bucket
+ *   key         the System V key; 0: none, or removed
+ *   mode        nine permission bits, and MDG_MODE_*
+ *   uid ... cgid  owner and maker, as users.c writes them down
+ *   ctime       seconds
+ *   cpid        the maker's process id
+ *   worker      idx1 of the slot of who made it; while BUSY, of who works on it
+ *   worker_generation  of that slot
+ *   ties        idx1 of the first tie
+ *   kind        what the object is used for; its class says what the numbers mean. May be read
+ *               without the lock, between two loads of the same tag
+ *   name_hash   0: no name
+ *   name        text, zero-filled to the end
+ */
+#define MDG__OBJECT_FIELDS                                                                         \
+	mdg__a32 tag;                                                                              \
+	mdg__a32 next;                                                                             \
+	mdg__a32 key;                                                                              \
+	mdg__a32 mode;                                                                             \
+	mdg__a32 uid, gid, cuid, cgid;                                                             \
+	mdg__a64 ctime;                                                                            \
+	mdg__a32 cpid;                                                                             \
+	mdg__a32 worker;                                                                           \
+	mdg__a32 worker_generation;                                                                \
+	mdg__a32 ties;                                                                             \
+	mdg__a32 kind;                                                                             \
+	mdg__a32 name_hash;                                                                        \
+	mdg__a64 name[8]
 
 struct mdg__object {
 	MDG__OBJECT_FIELDS;

@@ -34,7 +34,7 @@ void mdg__object_make(struct mdg__registry *registry, enum mdg__class class, uin
 	mdg__put32(registry, &object->cpid,
 	           mdg__get32(&registry->processes[registry->slot1 - 1].pid));
 	mdg__put32(registry, &object->ties, 0);
-	mdg__put32(registry, &object->kind, 0);
+	mdg__put32(registry, &object->kind, wish->kind);
 	mdg__put32(registry, &object->name_hash,
 	           wish->name[0] != '\0' ? mdg__name_hash(wish->name) : 0);
 	for (size_t i = 0; i < 8; i++) {

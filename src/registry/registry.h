@@ -283,7 +283,7 @@ void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index)
 /* Who makes what. `name` is zero-filled to its end; "": none. Users as they are written
  * down. */
 struct mdg__object_wish {
-	uint32_t key, mode, uid, gid;
+	uint32_t key, mode, uid, gid, kind;
 	const char *name;
 };
 /* Fills in the head of an entry whose id was taken: BUSY, with this process as worker,

@@ -35,8 +35,7 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 		cache->attachment1 = at;
 		if (at == 0)
 			continue;
-		cache->generation =
-			(uint32_t)(mdg__get64(&registry->ties[at - 1].word) >> 32);
+		cache->generation = (uint32_t)(mdg__get64(&registry->ties[at - 1].word) >> 32);
 		cache->epoch = mdg__epoch();
 	}
 }

@@ -28,8 +28,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__s
 		if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 			rc = -EINVAL;
 		else
-			rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1, &made,
-			                          &cache->generation);
+			rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1,
+			                   &made, &cache->generation);
 		if (rc == 0 && mdg__get64(&registry->segments[index].inode) == 0) {
 			/* Whoever opens the file first notes its inode. */
 			mdg__put64(registry, &registry->segments[index].inode, cache->inode);
@@ -176,8 +176,7 @@ void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 		return; /* somebody has scribbled over the registry */
 	cache->pieces--;
 	if (mdg__cache_has_record(ns, cache))
-		(void)mdg__tie_add(&ns->registry, cache->attachment1 - 1, cache->generation,
-		                          -1);
+		(void)mdg__tie_add(&ns->registry, cache->attachment1 - 1, cache->generation, -1);
 	uint32_t tag = atomic_load(&segment->tag);
 	if (cache->pieces == 0)
 		keep_detached(ns, index, tag == mdg__tag(sequence, MDG__LIVE));

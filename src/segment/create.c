@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "platform/identity.h"
+#include "segment/above.h"
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 
@@ -30,6 +31,7 @@ struct wish {
 	unsigned mode, flags;
 	unsigned huge_shift; /* 0: ordinary pages */
 	uint32_t euid;       /* whose it is to be */
+	uint32_t kind;       /* enum mdg__segment_kind */
 };
 
 /* ---- finding ---------------------------------------------------------------- */
@@ -104,8 +106,12 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
-	struct mdg__object_wish object = { wish->key, wish->mode, mdg__my_id(registry, wish->euid),
-		                           mdg__my_group(registry), wish->name };
+	struct mdg__object_wish object = { .key = wish->key,
+		                           .mode = wish->mode,
+		                           .uid = mdg__my_id(registry, wish->euid),
+		                           .gid = mdg__my_group(registry),
+		                           .kind = wish->kind,
+		                           .name = wish->name };
 	mdg__object_make(registry, MDG__SEGMENTS, index, sequence, &object);
 	mdg__put64(registry, &segment->size, wish->size);
 	mdg__put64(registry, &segment->mapped, wish->mapped);
@@ -324,16 +330,23 @@ static int name_wish(struct wish *wish, const char *name)
 	return 0;
 }
 
-int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
-                       unsigned flags, mdg_id *ret_id)
+int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                        unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id)
 {
 	struct wish wish = { .size = size,
 		             .mode = mode & 0777,
-		             .flags = flags | MDG_CREATE | MDG_EXCL };
+		             .flags = flags | MDG_CREATE | MDG_EXCL,
+		             .kind = (uint32_t)kind };
 	int rc = name_wish(&wish, name);
 	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
 		rc = -EINVAL;
 	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
+}
+
+int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                       unsigned flags, mdg_id *ret_id)
+{
+	return mdg__segment_create(ns, name, size, mode, flags, MDG__KIND_PLAIN, ret_id);
 }
 
 int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, unsigned ask,

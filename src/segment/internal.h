@@ -329,13 +329,6 @@ void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry
 int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry, bool entered,
                         uint32_t *ret);
 
-/* ---- kind.c ---- */
-/* What a segment is used for: enum mdg__segment_kind, or -EINVAL, MDG_DAMAGED. Lock-free. */
-int mdg__segment_kind(struct mdg_namespace *ns, mdg_id id);
-/* The caller has made something of that kind of it. 0, -EINVAL, or why the registry cannot be
- * changed. */
-int mdg__segment_set_kind(struct mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind);
-
 /* ---- permission.c ---- */
 /* Owner, creator or privileged: 0 or -EPERM. */
 int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry);

@@ -21,13 +21,13 @@ static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *re
 	uint32_t tag = mdg__get32(&registry->segments[index].tag);
 	if (tag >> 8 == cache->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
 		rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1, ret_made,
-		                          &cache->generation);
+		                   &cache->generation);
 		if (rc == 0) {
 			struct mdg__tie *record = &registry->ties[*ret_made];
 			cache->attachment1 = *ret_made + 1;
 			cache->epoch = ns->epoch;
 			(void)mdg__tie_add(registry, *ret_made, cache->generation,
-			                          (int32_t)cache->pieces);
+			                   (int32_t)cache->pieces);
 			atomic_store_explicit(&record->fd, (uint32_t)cache->fd + 1,
 			                      memory_order_release);
 		}

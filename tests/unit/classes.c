@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "registry/internal.h"
+#include "segment/above.h"
 #include "segment/internal.h"
 
 #define KEY  4711
@@ -38,7 +39,7 @@ static void unlock(void)
 static int begin_set(uint32_t key, uint32_t *ret_index)
 {
 	static const char no_name[64];
-	struct mdg__object_wish wish = { key, 0600, 1, 2, no_name };
+	struct mdg__object_wish wish = { .key = key, .mode = 0600, .uid = 1, .gid = 2, .name = no_name };
 	for (;;) {
 		uint32_t sequence;
 		lock();
@@ -248,16 +249,18 @@ static void rebuilding(void)
 	CHECK(index == set && in_use(SETS) == 1);
 }
 
+/* What a segment is used for stands in its entry, from its making to its end. */
 static void kinds(void)
 {
-	mdg_id segment;
-	CHECK_RC(0, mdg_segment_get(ns, 0, 100, 0600, &segment));
-	CHECK_RC(MDG__KIND_PLAIN, mdg__segment_kind(ns, segment));
-	CHECK_RC(0, mdg__segment_set_kind(ns, segment, MDG__KIND_CHANNEL));
-	CHECK_RC(MDG__KIND_CHANNEL, mdg__segment_kind(ns, segment));
+	mdg_id segment, channel;
+	CHECK_RC(0, mdg_segment_create(ns, "plain", 100, 0600, 0, &segment));
+	CHECK(mdg__segment_is(ns, segment, MDG__KIND_PLAIN));
+	CHECK(!mdg__segment_is(ns, segment, MDG__KIND_CHANNEL));
+	CHECK_RC(0, mdg__segment_create(ns, "kind", 100, 0600, 0, MDG__KIND_CHANNEL, &channel));
+	CHECK(mdg__segment_is(ns, channel, MDG__KIND_CHANNEL));
 	CHECK_RC(0, mdg_segment_remove(ns, segment));
-	CHECK_RC(-EINVAL, mdg__segment_kind(ns, segment));
-	CHECK_RC(-EINVAL, mdg__segment_set_kind(ns, segment, MDG__KIND_PLAIN));
+	CHECK_RC(0, mdg_segment_remove(ns, channel));
+	CHECK(!mdg__segment_is(ns, channel, MDG__KIND_CHANNEL));
 }
 
 int main(void)
