@@ -39,7 +39,9 @@ static void unlock(void)
 static int begin_set(uint32_t key, uint32_t *ret_index)
 {
 	static const char no_name[64];
-	struct mdg__object_wish wish = { .key = key, .mode = 0600, .uid = 1, .gid = 2, .name = no_name };
+	struct mdg__object_wish wish = {
+		.key = key, .mode = 0600, .uid = 1, .gid = 2, .name = no_name
+	};
 	for (;;) {
 		uint32_t sequence;
 		lock();
