@@ -100,7 +100,8 @@ static int segment_get(mdg_namespace *ns, const char *name,
 	}
 	for (int i = 0; i < TRIES; i++) {
 		if ((options->flags & MDG_CHANNEL_EXISTING) == 0) {
-			int rc = mdg_segment_create(ns, name, shape->size, mode, 0, ret_id);
+			int rc = mdg__segment_create(ns, name, shape->size, mode, 0,
+			                             MDG__KIND_CHANNEL, ret_id);
 			if (rc == 0)
 				return 1;
 			if (rc != -EEXIST || (options->flags & MDG_CHANNEL_EXCL) != 0)

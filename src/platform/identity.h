@@ -9,8 +9,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "platform/procfs.h"
-
 /* The process and the calling thread. Each asks the kernel every time. */
 int32_t mdg__pid(void);
 int32_t mdg__tid(void);

@@ -40,7 +40,7 @@ skip()
 # 40 to 47, modulo 32767, and 1 more. Its upper half counts 4 times, as 2 to the 32nd is 4 there.
 sequence()
 {
-	od -An -tu4 -j40 -N8 "$1/registry" 2>/dev/null | while read -r low high; do
+	od -An -tu4 -j56 -N8 "$1/registry" 2>/dev/null | while read -r low high; do
 		echo $(((low + high * 4) % 32767 + 1))
 	done
 }
