@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "platform/identity.h"
+#include "platform/procfs.h"
 #include "platform/text.h"
 #include "segment/datafile.h"
 
