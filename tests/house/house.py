@@ -59,12 +59,11 @@ def wrong_arrows(arrows):
 def wrong_names(project):
     """Source files that a document names and that do not exist."""
     root = pathlib.Path(project)
+    named = r"\b(?:src|tests|tools|include|script|bench|examples)/[\w/.-]+\.(?:c|h|sh|pml|def)\b"
     for document in sorted([*root.glob("*.md"), *root.glob("docs/*.md")]):
         if document.name == "CHANGELOG.md":
             continue
-        for name in sorted(set(re.findall(
-                r"\b(?:src|tests|tools|include|script|bench|examples)/[\w/.-]+\.(?:c|h|sh|pml|def)\b",
-                document.read_text()))):
+        for name in sorted(set(re.findall(named, document.read_text()))):
             pattern = re.search("/[A-Z]+[/.]", name)  # GROUP/NAME.c is any file
             if not (pattern or name.startswith(f"src/{rooms.UNSORTED}/") or (root / name).exists()):
                 yield f"{document.relative_to(root)} names {name}, which does not exist"

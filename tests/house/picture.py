@@ -55,8 +55,8 @@ def box(room, listed):
         text = "<br align='left'/>".join(lines_of(floors[floor])) + "<br align='left'/>"
         rows.append(cell(str(floor or "&nbsp;"), font_color="#777777", font_point_size=9,
                          valign="top") +
-                    cell(text, align="left", balign="left", bgcolor=light, width=6 * len(room.subject),
-                         font_color="#222222", font_point_size=11))
+                    cell(text, align="left", balign="left", bgcolor=light,
+                         width=6 * len(room.subject), font_color="#222222", font_point_size=11))
     table = "".join(f"<tr>{row}</tr>" for row in rows).replace("point_size", "point-size")
     return (f'"{room.name}" [label=<<table border="1" color="{dark}" cellborder="0" '
             f'cellspacing="0" cellpadding="3" bgcolor="white">{table}</table>>];')
@@ -85,8 +85,8 @@ def source(project):
     text += [box(room, listed) for room in shown]
     text += [f'"{room.name}" -> "{below}";' for room in shown for below in rooms.BELOW[room.name]
              if needed(room.name, below)]
-    top = [room.name for room in shown if not any(room.name in below for below in
-                                                  rooms.BELOW.values())]
+    top = [room.name for room in shown if not any(room.name in rooms.BELOW[other.name]
+                                                  for other in shown)]
     text.append("{rank=same; " + "; ".join(f'"{name}"' for name in top) + ";}")
     text.append('legend [label=<<table border="0" cellborder="0" cellspacing="3">'
                 f'{legend}<tr><td colspan="2" align="left"><font point-size="11">'

@@ -45,18 +45,27 @@ def sources(project):
     return sorted(str(path.relative_to(src)) for path in src.glob("*/*.[ch]"))
 
 
-def symbols(path):
-    """The names of ours that an object defines, and those that it uses."""
-    defined, used = set(), set()
-    for line in subprocess.run(["nm", path], stdout=subprocess.PIPE, check=True,
-                               text=True).stdout.splitlines():
-        *_, kind, name = line.split()
-        if name.startswith("mdg_"):
-            if kind in "Uw":
-                used.add(name)
-            elif kind in "TDBRVW":
-                defined.add(name)
-    return defined, used
+def file_of(path):
+    """ROOM/FILE.c of an object."""
+    return f"{path.parent.name}/{path.name[:-2]}"
+
+
+def symbols(paths):
+    """Which names of ours the objects define, and which they use: name -> files, file -> names."""
+    home = collections.defaultdict(set)
+    uses = collections.defaultdict(set)
+    output = subprocess.run(["nm", "-A", *paths], stdout=subprocess.PIPE, check=True,
+                            text=True).stdout
+    for line in output.splitlines():
+        path, symbol = line.rsplit(":", 1)
+        *_, kind, name = symbol.split()
+        if not name.startswith("mdg_"):
+            continue
+        if kind in "Uw":
+            uses[file_of(pathlib.Path(path))].add(name)
+        elif kind in "TDBRVW":
+            home[name].add(file_of(pathlib.Path(path)))
+    return home, uses
 
 
 @functools.lru_cache(maxsize=None)
@@ -78,17 +87,11 @@ def arrows(objects):
     inlined from a header leave no arrow, nor do names that do not begin with mdg_ (those of the C
     library).
     """
-    home = collections.defaultdict(set)
-    uses = collections.defaultdict(set)
+    paths = [path for path in pathlib.Path(objects).glob("**/*.c.o") if not left_over(path)]
+    if not paths:
+        return set()
+    home, uses = symbols(paths)
     result = set()
-    for path in pathlib.Path(objects).glob("**/*.c.o"):
-        if left_over(path):
-            continue
-        file = f"{path.parent.name}/{path.name[:-2]}"
-        defined, used = symbols(path)
-        for name in defined:
-            home[name].add(file)
-        uses[file] |= used
     for file, names in uses.items():
         result |= {(file, place) for name in names for place in home[name] if place != file}
     return result
@@ -97,8 +100,9 @@ def arrows(objects):
 def inclusions(project):
     """Pairs of .c files of which the first includes the second, as if it called it."""
     src = pathlib.Path(project) / "src"
+    line = re.compile(r'^#include "(.*\.c)"', re.MULTILINE)
     return {(file, included) for file in sources(project)
-            for included in re.findall(r'^#include "(.*\.c)"', (src / file).read_text(), re.MULTILINE)}
+            for included in line.findall((src / file).read_text())}
 
 
 def circle(pairs):
