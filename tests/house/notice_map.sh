@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# notice_map - house.sh notices a map and a picture that are not true, in a small house of two files.
+# notice_map - house.sh notices a map and a picture that are not true, in a house of two files.
 #
 #     notice_map HOUSE CC
 set -euo pipefail
@@ -32,7 +32,10 @@ expect() {
 		echo "not noticed: $text"
 		exit 1
 	fi
-	grep -qF "$text" "$work/said" || { echo "expected: $text; said:"; cat "$work/said"; exit 1; }
+	if grep -qF "$text" "$work/said"; then return; fi
+	echo "expected: $text; said:"
+	cat "$work/said"
+	exit 1
 }
 
 source_file low 'the ground' 'void mdg__low(void) {}'
