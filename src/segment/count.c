@@ -133,9 +133,13 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 	 * this one was not among them yet. */
 	if (rc == 0 && !same && !add_own(ns, cache, 1))
 		rc = -EINVAL;
-	if (rc == 0)
-		cache->pieces++;
-	return rc;
+	if (rc < 0)
+		return rc;
+	cache->pieces++;
+	/* Its descriptor is in use again. Others reach a removed segment through it. */
+	if (ns->kept_detached1 == index + 1)
+		ns->kept_detached1 = 0;
+	return 0;
 }
 
 /* ---- detached ------------------------------------------------------------- */

@@ -19,9 +19,10 @@
  * Every orphan among the descendants comes to this process (subreaper), which
  * kills those that are left when the program ended: nothing outlives a test.
  *
- * With --kernel, and when the caller may, the program gets an IPC namespace of
- * its own, where nobody else makes segments; MADANG_ORACLE says "alone" then,
- * else "together". Limits need that: where it cannot be had they are skipped (77).
+ * With --kernel, and where it can be had, the program gets an IPC namespace of
+ * its own, in which nobody else makes segments. An ordinary user gets it together
+ * with a user namespace. MADANG_ORACLE says "alone" then, else "together". Only
+ * root can set limits there; for others a test with limits is skipped (77).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -205,12 +206,54 @@ static bool set_kernel_limit(const char *name, unsigned long long value)
 	return fclose(file) == 0 && written;
 }
 
+static bool write_about_self(const char *name, const char *text)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	FILE *file = fopen(path, "we");
+	if (file == NULL)
+		return false;
+	bool written = fputs(text, file) >= 0;
+	return fclose(file) == 0 && written;
+}
+
+/* An IPC namespace in a user namespace of its own, in which the user stays who he is. The program
+ * has no more rights than before: its exec takes away those that the user namespace gave. */
+static bool unshare_as_user(void)
+{
+#ifdef CLONE_NEWIPC
+	char users[64], groups[64];
+	snprintf(users, sizeof(users), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+	snprintf(groups, sizeof(groups), "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWIPC) == 0 &&
+	       write_about_self("setgroups", "deny") && write_about_self("uid_map", users) &&
+	       write_about_self("gid_map", groups);
+#else
+	return false;
+#endif
+}
+
+static bool enter_ipc_namespace(void)
+{
+#ifdef CLONE_NEWIPC
+	if (unshare(CLONE_NEWIPC) == 0)
+		return true;
+#endif
+	if (geteuid() == 0)
+		return false;
+	/* Half of it cannot be taken back, so a child tries first. */
+	pid_t child = fork();
+	if (child == 0)
+		_exit(unshare_as_user() ? 0 : 1);
+	int status = -1;
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && status == 0 && unshare_as_user();
+}
+
 static void enter_oracle(const struct settings *settings)
 {
-	bool is_alone = false;
-#ifdef CLONE_NEWIPC
-	is_alone = unshare(CLONE_NEWIPC) == 0;
-#endif
+	bool is_alone = enter_ipc_namespace();
 	setenv("MADANG_ORACLE", is_alone ? "alone" : "together", 1);
 	unsetenv("MADANG_NAMESPACE");
 	if (!limited(settings))
