@@ -54,7 +54,8 @@
 	PASSES(ftok) PASSES(munmap) PASSES(mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) \
 	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
 	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
-	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) PASSES(freopen) PASSES(freopen64) \
+	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) \
+	PASSES(freopen) PASSES(freopen64) \
 	MDG__FILE_NAMES(PASSES) \
 	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork)
 /* clang-format on */
