@@ -43,7 +43,7 @@ bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM])
 				word[length++] = bytes[i];
 			if (bytes[i] != '\0')
 				continue;
-			/* A name with more in it is the one: "lib" may be there for other reasons. */
+			/* The longest match wins: a bare "lib" may be there for other reasons. */
 			if (length <= MDG__LIB_ROOM && length > 1 && word[length - 1] == '\0' &&
 			    strlen(word) > strlen(found) && looks_like_lib(word))
 				memcpy(found, word, length);

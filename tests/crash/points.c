@@ -299,7 +299,7 @@ static bool learn(const struct scenario *scenario, struct reference *reference)
 	return learn_one(scenario, false, reference) && learn_one(scenario, true, reference);
 }
 
-/* ---- killed ---------------------------------------------------------------------------------- */
+/* ---- killed --------------------------------------------------------------------------------- */
 
 /* Owner and mode of a data file are changed by system calls, next to the registry.
  * So a death between the two is allowed one thing, until a check mends it: the
@@ -425,7 +425,7 @@ static bool kill_in_time(const struct scenario *scenario, const struct reference
 	return more;
 }
 
-/* ---- stopped ---------------------------------------------------------------------------------- */
+/* ---- stopped -------------------------------------------------------------------------------- */
 
 /* Ids depend on who came first. */
 static void forget_ids(struct state *state)
@@ -519,7 +519,7 @@ static bool is_chosen(const struct scenario *scenario, const struct reference *r
 	return way == BY_STOP ? turn % 5 == 2 : turn % 2 == (way == BY_CHECK);
 }
 
-/* ---- all of a scenario --------------------------------------------------------------------------- */
+/* ---- all of a scenario ---------------------------------------------------------------------- */
 
 static unsigned run_way(const struct scenario *scenario, const struct reference *reference,
                         enum way way, const struct settings *settings, uint64_t *longest)
@@ -584,7 +584,7 @@ static int run_scenario(const struct scenario *scenario, const struct settings *
 	return desk->complaints == 0 ? 0 : 1;
 }
 
-/* ---- all scenarios ------------------------------------------------------------------------------- */
+/* ---- all scenarios -------------------------------------------------------------------------- */
 
 static struct settings read_settings(int argc, char **argv, bool *chosen)
 {

@@ -197,7 +197,8 @@ static uint32_t count_files(const struct world *world)
 	return files;
 }
 
-/* Each world is a new namespace, whose ids begin somewhere else: what they are is told from there. */
+/* Each world is a new namespace, and the ids of each namespace begin at another number. So the
+ * tests count ids from the first one. */
 mdg_id world_first_id(const mdg_namespace *ns)
 {
 	return (mdg_id)(mdg__first_sequence(ns->registry.unique) * MDG__IDS);

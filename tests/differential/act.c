@@ -230,8 +230,8 @@ static void op_set(const struct op *op)
 	stat.shm_perm.uid = (uid_t)op->arg[1];
 	stat.shm_perm.gid = (gid_t)op->arg[2];
 	stat.shm_perm.mode = (unsigned short)op->arg[3];
-	/* docs/divergences.md: "IPC_SET to another uid, or to a gid that is none of his groups, by an
-	 * ordinary owner, shared namespace" */
+	/* docs/divergences.md: "IPC_SET to another uid, or to a gid that is none of his groups,
+	 * by an ordinary owner, shared namespace" */
 	if (geteuid() != 0 && id >= 0 && shmctl(id % INDEXES, SHM_STAT_ANY, &now) == id) {
 		if (op->arg[1] != -1)
 			stat.shm_perm.uid = now.shm_perm.uid;

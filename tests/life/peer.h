@@ -2,7 +2,10 @@
 /*
  * peer.h - a second process that takes turns with the test.
  *
- *     static void reader(struct peer *test, void *arg) { ...; peer_say(test); peer_hear(test); ... }
+ *     static void reader(struct peer *test, void *arg)
+ *     {
+ *             ...; peer_say(test); peer_hear(test); ...
+ *     }
  *     struct peer p = peer_start(reader, &id);   // forked here
  *     CHECK(peer_hear(&p));                      // it came to its peer_say
  *     peer_say(&p);                              // and may go on

@@ -85,7 +85,7 @@ static void signal_nobody(void)
 	unlock();
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 struct wait {
 	uint64_t deadline;
@@ -172,7 +172,7 @@ static void broadcast_wakes_all(void)
 		CHECK(ended_well(pid[i]));
 }
 
-/* ---- a box with little room ------------------------------------------------------------------- */
+/* ---- a box with little room ----------------------------------------------------------------- */
 
 static void *make(void *unused)
 {
@@ -225,7 +225,7 @@ static void little_room(void)
 	CHECK(box->made == 2 * ITEMS && box->used == 2 * ITEMS && box->items == 0);
 }
 
-/* ---- deaths ------------------------------------------------------------------------------------- */
+/* ---- deaths --------------------------------------------------------------------------------- */
 
 /* Takes what there is, one after the other, for ever. */
 static void work(void *argument)

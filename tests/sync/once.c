@@ -141,7 +141,7 @@ static void sleepers_are_woken(void)
 		CHECK(ended_well(child[i]));
 }
 
-/* ---- failures and deaths --------------------------------------------------------------------- */
+/* ---- failures and deaths -------------------------------------------------------------------- */
 
 /* Each fails; the last does it. */
 static void *try_in_turn(void *unused)
@@ -252,7 +252,7 @@ static void a_sleeper_is_told(void)
 	CHECK(atomic_load(&box->told) == 1);
 }
 
-/* ---- what no caller has put there ---------------------------------------------------------------- */
+/* ---- what no caller has put there ----------------------------------------------------------- */
 
 static void hostile_words(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storm.h - what the storm's killer (storm.c) and its workers (storm_work.c) share: the objects, the
- * workers' places, and the books that both keep.
+ * storm.h - what the storm's killer (storm.c) shares with its workers (storm_work.c).
+ *
+ * These are the objects, a place for each worker, and the books that both keep.
  */
 #ifndef MADANG_TESTS_SYNC_STORM_H
 #define MADANG_TESTS_SYNC_STORM_H
