@@ -6,7 +6,7 @@
 #define MADANG_CHANNEL_WAKE_H
 
 #include "channel/handle.h"
-#include "segment/above.h"
+#include "segment/segment.h"
 
 /* ---- pipe.c ----------------------------------------------------------------------------- */
 

@@ -23,6 +23,7 @@
 #include "platform/file.h"
 #include "platform/filesize.h"
 #include "platform/futex.h"
+#include "platform/highfd.h"
 #include "platform/limits.h"
 #include "platform/memory.h"
 #include "platform/processors.h"

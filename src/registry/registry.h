@@ -148,8 +148,6 @@ int mdg__registry_fd(struct mdg__registry *registry, bool fresh);
 int mdg__registry_dirfd(struct mdg__registry *registry);
 /* Whether the kept one is open and still that. */
 bool mdg__registry_fd_is_ours(const struct mdg__registry *registry);
-/* Moves fd, which is closed, to a number that programs do not expect. */
-int mdg__fd_out_of_the_way(int fd);
 
 /* ---- current.c ---- */
 /* Whether the registry is still the one of its directory: 0, or MDG_NS_GONE, when it was deleted,

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "platform/identity.h"
-#include "segment/above.h"
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 

@@ -177,8 +177,7 @@ static void before_fork(void)
 	entered_at_fork = atomic_load(&mdg__namespaces) != NULL;
 	if (!entered_at_fork)
 		return;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	mask_at_fork = mask;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
 		mdg__enter_blocked(ns);
@@ -203,8 +202,7 @@ static void after_in_parent(void)
 		ns->child_fd = -1;
 		mdg__leave_blocked(ns);
 	}
-	mdg__list_unlock();
-	mdg__signals_restore(&mask_at_fork);
+	mdg__lists_leave(&mask_at_fork);
 }
 
 /* Reads the object, and does not write to it: see the top. The locks are free, because the handler

@@ -68,13 +68,11 @@ void mdg__host_forked(int pid)
 	mdg__sigmask mask;
 	if (prepared_count == 0)
 		return;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		for (uint32_t i = 0; i < prepared_count; i++)
 			if (prepared[i].ns == ns)
 				name_child(ns, prepared[i].slot, prepared[i].generation, pid);
-	mdg__list_unlock();
 	prepared_count = 0;
-	mdg__signals_restore(&mask);
+	mdg__lists_leave(&mask);
 }

@@ -10,6 +10,7 @@
  *     walk.c health.c           all segments and totals; check and repair
  *     stat.c create.c attach.c detach.c set.c memlock.c remove.c
  *                               one segment each
+ *     inspect.c beside.c        for the rooms above: questions about a segment; files of theirs
  *     settings.c                limits that are set through files, as sysctls are
  *     namespace.c               opening and closing
  *   what the program does by itself
@@ -138,9 +139,6 @@ static inline size_t mdg__whole_pages(size_t length)
 /* ---- list.c ---- */
 /* Grows at its head, with the list's lock held. Nothing is ever taken out. */
 extern struct mdg_namespace *_Atomic mdg__namespaces;
-/* The lock of the list of namespaces. The caller has blocked signals. */
-void mdg__list_lock(void);
-void mdg__list_unlock(void);
 
 /* ---- enter.c ---- */
 /* mdg__enter for a caller who has blocked signals himself. */
@@ -218,10 +216,6 @@ uint32_t mdg__pieces_end_moment(void);
 /* Whether [start, start+length) touches a piece of any namespace. No lock: the
  * program's munmap comes here, from below its allocator's locks. */
 bool mdg__pieces_touch(uintptr_t start, size_t length);
-
-/* ---- detach.c ---- */
-/* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
-int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 /* ---- cut.c ---- [object lock] */
 /* Takes [start, start+length) out of all pieces. Each piece that goes is a detach, and each split

@@ -139,11 +139,9 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 	if (rc < 0)
 		return rc;
 	mdg__sigmask mask;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	rc = open_locked(ret_ns, path, options != NULL ? &own : NULL, flags, named);
-	mdg__list_unlock();
-	mdg__signals_restore(&mask);
+	mdg__lists_leave(&mask);
 	return rc;
 }
 
@@ -154,10 +152,8 @@ void mdg_namespace_close(mdg_namespace *ns)
 	if (ns == NULL)
 		return;
 	mdg__sigmask mask;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	if (ns->references > 0)
 		ns->references--;
-	mdg__list_unlock();
-	mdg__signals_restore(&mask);
+	mdg__lists_leave(&mask);
 }
