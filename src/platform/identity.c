@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See identity.h. Everything about other processes is read from /proc, line by
- * line, through a small buffer on the stack. This code runs in signal handlers and
- * in children of threaded programs, where neither malloc nor stdio may be used.
+ * identity.c - see identity.h.
+ *
+ * Everything about other processes is read from /proc, line by line, through a
+ * small buffer on the stack. This code runs in signal handlers and in children of
+ * threaded programs, where neither malloc nor stdio may be used.
  */
 #include "platform/identity.h"
 
@@ -91,7 +93,7 @@ bool mdg__in_group(uint32_t gid)
 	long count = raw_getgroups(64, few);
 	if (count >= 0)
 		return find_group(few, count, gid);
-	/* More than 64: NGROUPS_MAX is 65536, too much for a stack. */
+	/* More than 64 groups. There can be 65536 (NGROUPS_MAX), too many for a stack. */
 	void *many;
 	size_t room = 65536 * sizeof(uint32_t);
 	if (mdg__map_own(NULL, room, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &many) < 0)
@@ -103,7 +105,7 @@ bool mdg__in_group(uint32_t gid)
 
 bool mdg__has_capability(int capability)
 {
-	/* <linux/capability.h>, version 3; not every C library brings it along. */
+	/* From <linux/capability.h>, version 3. Not every C library comes with that header. */
 	struct {
 		uint32_t version;
 		int pid;
@@ -115,8 +117,9 @@ bool mdg__has_capability(int capability)
 	       (data[capability / 32].effective >> (capability % 32) & 1) != 0;
 }
 
-/* Of an ordinary process the real user is the effective one, so that the older call does, which
- * asks for the real one. Of another, before Linux 5.8, the file's bits are asked. */
+/* faccessat2 asks for the effective user; Linux has it since 5.8. The older call asks for the real
+ * user, which is the same in an ordinary process. If the two users differ, the permission bits of
+ * the file are looked at instead. */
 int mdg__sys_may(const char *path, int what)
 {
 	enum { FACCESSAT2 = 439 }; /* the same on every machine */
@@ -176,7 +179,7 @@ struct lines {
 	char buffer[1024];
 };
 
-/* The next line without its end into `line`, cut at `room`; false at the end. */
+/* Puts the next line into `line`, without its end, and cut at `room`. False: no more lines. */
 static bool next_line(struct lines *in, char *line, size_t room)
 {
 	size_t length = 0;
@@ -227,9 +230,9 @@ static enum mdg__answer started_before(const char *folder, uint64_t born_before)
 	return ticks * 10000000u <= born_before ? MDG__YES : MDG__NO;
 }
 
-/* A line of /proc/PID/maps: "start-end perms offset major:minor inode path".
- * True when it is of that inode; then the start is in *ret_start. The device is
- * not compared: on some file systems (btrfs) stat(2) gives another number. */
+/* Reads a line of /proc/PID/maps: "start-end perms offset major:minor inode path". Returns true if
+ * it is about that inode, with the start in *ret_start. The device is not compared, because on some
+ * file systems (btrfs) stat(2) gives another number. */
 static bool maps_file(const char *line, ino_t inode, uint64_t *ret_start)
 {
 	uint64_t end, offset, major_number, minor_number, number;
@@ -286,7 +289,8 @@ static bool ask_threads_maps(const struct mdg__listed *names, void *context)
 	return ask->answer == MDG__NO;
 }
 
-/* A process whose first thread ended shows no maps of its own; its others do. */
+/* If the first thread of a process has ended, /proc/PID shows no maps. Its other threads show
+	 * them. */
 static enum mdg__answer threads_map(int32_t pid, uint64_t address, ino_t inode)
 {
 	struct threads_map ask = { pid, address, inode, MDG__NO };
@@ -301,7 +305,7 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 	char folder[32];
 	if (pid <= 0)
 		return MDG__NO;
-	/* The cheap question first: /proc makes a file for every answer. */
+	/* Asks the cheap question first, because /proc makes a file for every answer. */
 	if (!mdg__sys_process_exists(pid))
 		return MDG__NO;
 	mdg__format(folder, sizeof folder, "/proc/%d", pid);
@@ -319,8 +323,8 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 	return answer;
 }
 
-/* The lines "Threads:" and "SigBlk:" of a thread's status. Of 128 signals, on
- * MIPS, the last 64 are read: no program blocks these alone. */
+/* Reads the lines "Threads:" and "SigBlk:" of a thread's status. MIPS has 128 signals. There the
+ * last 64 are read, because no program blocks these alone. */
 static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_blocked)
 {
 	char line[64];
@@ -346,7 +350,7 @@ static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_b
 
 struct threads_block {
 	int32_t pid, except;
-	uint64_t threads; /* as many as the status says that there are */
+	uint64_t threads; /* the number of threads that the status tells */
 	uint64_t seen;    /* as many as the list had */
 	enum mdg__answer answer;
 };
@@ -383,7 +387,7 @@ enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except)
 	mdg__format(path, sizeof path, "/proc/%d/task", pid);
 	if (!mdg__directory_read_path(path, ask_threads_blocked, &ask))
 		return MDG__CANNOT_TELL;
-	/* A list that changes while it is read may leave one out. */
+	/* The list may change while it is read, and then leave a thread out. */
 	return ask.answer == MDG__NO && ask.seen != ask.threads ? MDG__CANNOT_TELL : ask.answer;
 }
 
