@@ -292,6 +292,7 @@ int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_channel_inf
 	while ((rc = mdg_segment_next(ns, cursor, 0, &segment)) > 0) {
 		struct mdg_channel_info info = { 0 };
 		if ((segment.mode & MDG_MODE_REMOVED) == 0 &&
+		    mdg__segment_is(ns, segment.id, MDG__KIND_CHANNEL) &&
 		    read_segment(ns, segment.id, &info) > 0) {
 			mdg__sized_give(ret_info, &info, sizeof info);
 			return 1;

@@ -47,7 +47,7 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 	channel->spin = options->wait == MDG_WAIT_DEFAULT ? MDG__SPIN_MOST_NS : 0;
 	if (options->wait == MDG_WAIT_SPIN)
 		channel->spin = UINT64_MAX;
-	channel->fences = mdg__barrier_register();
+	channel->fences = mdg__sys_fence_register() < 0;
 	if (options->wait == MDG_WAIT_SLEEP || channel->fences != 0)
 		mdg__ask_for_fences(channel);
 }
@@ -100,7 +100,8 @@ static int segment_get(mdg_namespace *ns, const char *name,
 	}
 	for (int i = 0; i < TRIES; i++) {
 		if ((options->flags & MDG_CHANNEL_EXISTING) == 0) {
-			int rc = mdg_segment_create(ns, name, shape->size, mode, 0, ret_id);
+			int rc = mdg__segment_create(ns, name, shape->size, mode, 0,
+			                             MDG__KIND_CHANNEL, ret_id);
 			if (rc == 0)
 				return 1;
 			if (rc != -EEXIST || (options->flags & MDG_CHANNEL_EXCL) != 0)

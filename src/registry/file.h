@@ -6,18 +6,25 @@
 #define MADANG_REGISTRY_FILE_H
 
 #include "platform/text.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
-#define MDG__REGISTRY_NAME     "registry"
-#define MDG__FIRST_ATTACHMENTS 64u
+#define MDG__REGISTRY_NAME "registry"
+#define MDG__FIRST_TIES    64u
 
 /* Set with the file's very first moment, and taken away when all is done: a file with it
  * was never used, so an empty one has not lost anything. */
 #define MDG__BEING_MADE S_ISVTX
 
+/* How large the tables are. */
+struct mdg__sizes {
+	uint32_t processes, ties;
+	uint32_t objects[MDG__CLASSES], buckets[MDG__CLASSES]; /* of each directory */
+};
+
 /* Where each table begins. */
 struct mdg__tables {
-	uint64_t bitmap, buckets, processes, segments, attachments, end;
+	uint64_t bitmap[MDG__CLASSES], buckets[MDG__CLASSES], entries[MDG__CLASSES];
+	uint64_t processes, ties, end;
 };
 
 static inline uint64_t mdg__aligned(uint64_t offset)
@@ -25,19 +32,31 @@ static inline uint64_t mdg__aligned(uint64_t offset)
 	return (offset + MDG__TABLE_ALIGN - 1) & ~(uint64_t)(MDG__TABLE_ALIGN - 1);
 }
 
-static inline struct mdg__tables mdg__table_offsets(uint32_t segments, uint32_t processes,
-                                                    uint32_t attachments, uint32_t buckets)
+/* The order is that at the top of layout.h. */
+static inline struct mdg__tables mdg__table_offsets(const struct mdg__sizes *sizes)
 {
 	struct mdg__tables at;
-	at.bitmap = MDG__TABLE_ALIGN;
-	at.buckets = mdg__aligned(at.bitmap + (uint64_t)((segments + 63) / 64) * 8u);
-	at.processes = mdg__aligned(at.buckets + (uint64_t)buckets * 4u);
-	at.segments =
-		mdg__aligned(at.processes + (uint64_t)processes * sizeof(struct mdg__process));
-	at.attachments =
-		mdg__aligned(at.segments + (uint64_t)segments * sizeof(struct mdg__segment));
-	at.end = mdg__aligned(at.attachments +
-	                      (uint64_t)attachments * sizeof(struct mdg__attachment));
+	at.end = MDG__TABLE_ALIGN;
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		at.bitmap[class] = at.end;
+		at.buckets[class] =
+			mdg__aligned(at.end + (uint64_t)((sizes->objects[class] + 63) / 64) * 8u);
+		at.entries[class] =
+			mdg__aligned(at.buckets[class] + (uint64_t)sizes->buckets[class] * 4u);
+		if (class == MDG__SEGMENTS) {
+			at.processes = at.entries[class];
+			at.entries[class] =
+				mdg__aligned(at.processes + (uint64_t)sizes->processes *
+			                                            sizeof(struct mdg__process));
+		}
+		at.end = mdg__aligned(at.entries[class] +
+		                      (uint64_t)sizes->objects[class] * MDG__ENTRY_SIZE);
+		if (class == MDG__SEGMENTS) {
+			at.ties = at.end;
+			at.end = mdg__aligned(at.ties +
+			                      (uint64_t)sizes->ties * sizeof(struct mdg__tie));
+		}
+	}
 	return at;
 }
 

@@ -20,7 +20,7 @@
 
 #include "platform/sys.h"
 #include "platform/text.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM])

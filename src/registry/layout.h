@@ -1,36 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 2.
+ * layout.h - the registry file, format version 3.
  *
- * The file `registry` in a namespace's directory. The same bytes for 32- and
- * 64-bit processes and every C library: fixed-width fields at fixed offsets,
- * indexes and not pointers, native byte order (the mark tells).
+ * The file is `registry` in the directory of a namespace. Its bytes are the same for
+ * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
+ * fixed offsets, and indexes instead of pointers. The byte order is the machine's; the
+ * mark tells an unlike one.
  *
  *     head         one page
- *     bitmap       a bit per segment index: in use
- *     buckets      hash heads of the key and name index
- *     processes    a slot per process           } of these three only the part
- *     segments     an entry per segment         } below the watermark in the
- *     attachments  a record per (process,       } head has pages behind it
- *                  segment) pair                }
+ *     bitmap       of the segments: a bit per index, set while it is in use
+ *     buckets      of the segments: the hash table of keys and names
+ *     processes    a slot per process                      } only the part below
+ *     segments     an entry per segment                    } the watermark in the
+ *     ties         a record per pair of process and object } head has memory
+ *     bitmap, buckets, entries of the semaphore sets
+ *     bitmap, buckets, entries of the message queues
  *
- * Each table starts on a 4096-byte boundary, in this order; mdg__table_offsets()
- * in file.h computes where from the four capacities in the head.
+ * Each table starts on a 4096-byte boundary, in this order. mdg__table_offsets() in
+ * file.h computes where, from the capacities in the head.
  *
- * WHO WRITES. Three rules cover every field:
- *   [L] only the holder of the writer lock, through mdg__put32/64, which note
- *       the old value in the journal first. Read by anyone, without the lock,
- *       with acquire loads, and believed only if `version` was even and the
- *       same before and after (mdg__read_begin/mdg__read_retry), or if the
- *       comment at the field says why it needs no such check.
- *   [O] only the process that owns the slot (it holds the slot's byte lock).
- *   [A] anyone, at any time, by one atomic operation.
- *   [C] constant after the file was made.
+ * DIRECTORIES. System V has three classes of objects: segments, semaphore sets and
+ * message queues. Each has its own keys, ids, limits and highest index. So each has a
+ * directory: an allocator of ids in the head, a bitmap, buckets, and entries. An entry
+ * begins with a common head, struct mdg__object. The directories share the writer
+ * lock, the journal, the process slots and the ties. A directory that was never used
+ * has no memory: its tables are holes in the file, and its watermark is 0. Nobody
+ * looks at a table of a directory whose watermark is 0.
+ *
+ * WHO WRITES. Four rules cover every field:
+ *   [L] Only the holder of the writer lock, through mdg__put32/64, which note the old
+ *       value in the journal first. Anyone may read the field without the lock, with
+ *       acquire loads. A reader believes several such fields only if `version` was even
+ *       and the same before and after (mdg__read_begin/mdg__read_retry), or if the
+ *       comment at the field says why it needs no such check. If the writer dies, the
+ *       next holder of the lock puts the old values back.
+ *   [O] Only the process that owns the slot (it holds the slot's byte lock). If it dies
+ *       between two such stores, the slot's tag does not yet say that they count.
+ *   [A] Anyone, at any time, by one atomic operation. Each value is whole by itself, so
+ *       a death before or after the operation leaves nothing half done.
+ *   [C] Constant after the file was made.
  * Every store is a release and every load an acquire, on the field itself.
  *
- * A reader trusts nothing: an index read from here is compared with the
- * capacity that was checked when the file was opened, and every walk along
- * links is cut off after as many steps as the table has records.
+ * A reader trusts nothing. It compares an index from here with the capacity that was
+ * checked when the file was opened, and it ends every walk along links after as many
+ * steps as the table has records.
  *
  * "idx1" below is an index plus one; 0 means none. Users and groups are in the
  * numbers of the initial user namespace, with two exceptions: see users.c.
@@ -43,16 +56,13 @@
 #include <stdint.h>
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 2u
-/* Changes with byte order and with any size below. */
-#define MDG__MARK (UINT32_C(0x01020304) ^ (192u << 16) ^ (128u << 8) ^ 64u)
+#define MDG__FORMAT 3u
 
 #define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
 #define MDG__JOURNAL_MAX  96u    /* stores in one change of the registry */
 #define MDG__REBUILDING                                                                            \
-	UINT32_MAX /* in the place of their number: not to be undone,
-                                      but begun again (check.c) */
+	UINT32_MAX /* in the place of their number: not to be undone, but begun again (rebuild.c) */
 #define MDG__TABLE_ALIGN 4096u
 /* In the place of a user or group: whoever owns the directory, or its group. And 0xfffffffd
  * (platform/userns.h): somebody whose number is not known. No numbers are that high here. */
@@ -67,53 +77,68 @@ struct mdg__undo {
 	mdg__a64 old;
 };
 
+/* The classes of objects. Each has a directory. */
+enum mdg__class { MDG__SEGMENTS, MDG__SEMAPHORE_SETS, MDG__MESSAGE_QUEUES, MDG__CLASSES };
+
+/* Of a directory: the allocator of its ids, its limit, its watermark. */
+struct mdg__directory {
+	mdg__a32 cursor;     /* [L] where the search for a free index starts */
+	mdg__a32 last_index; /* [L] the last index that was given */
+	mdg__a32 sequence;   /* [L] of the next id; begins with mdg__first_sequence(unique),
+	                        grows when the cursor goes round */
+	mdg__a32 in_use;     /* [L] objects, half made and removed ones included */
+	mdg__a32 most;       /* [L] most objects (SHMMNI), at most the capacity */
+	mdg__a32 next_id1;   /* [L] the id that the next object is to get, + 1; 0: any */
+	mdg__a32 ready;      /* [A] entries that have memory; only grows. Not 0: the bitmap
+	                        and the buckets have memory too */
+	mdg__a32 unused0;
+	mdg__a64 unused[4];
+};
+
 struct mdg__head {
 	/* 0: what the file is [C], covered by fixed_sum */
 	mdg__a64 magic; /* stored last when the file is made */
 	mdg__a32 format, mark;
-	mdg__a32 segment_capacity, process_capacity, attachment_capacity, bucket_count;
+	mdg__a32 process_capacity, tie_capacity;
+	mdg__a32 capacity[MDG__CLASSES], bucket_count[MDG__CLASSES]; /* of each directory */
 	mdg__a64 file_size;
 	mdg__a64 unique; /* random number of the namespace, in the names of its files */
 	mdg__a64 shmmax, shmall;
 	mdg__a32 flags;     /* MDG_NS_SHARED */
 	mdg__a32 fixed_sum; /* hash of the bytes before it */
-	mdg__a64 unused0[7];
+	mdg__a64 unused0[5];
 
 	/* 128: the writer lock and what its death leaves */
-	mdg__a32 lock;       /* [A] owner and waiters, see lock.c */
+	mdg__a32 lock;       /* [A] owner and waiters, see signed_lock.h */
 	mdg__a32 turns;      /* [A] how often it was taken; taken together with `lock` */
 	mdg__a32 undo_count; /* [L, not journalled] entries of `undo` that count,
 	                        or MDG__REBUILDING */
 	mdg__a32 version;    /* [L, not journalled] odd while a change is half done */
 	mdg__a64 unused2[6];
 
-	/* 192: the allocator of ids [L] */
-	mdg__a32 cursor;           /* where the search for a free index starts */
-	mdg__a32 last_index;       /* last index given */
-	mdg__a32 sequence;         /* of the next id; begins with mdg__first_sequence(unique), grows
-	                        when the cursor goes round */
-	mdg__a32 in_use;           /* segments, half made and removed ones included */
-	mdg__a64 pages;            /* of all of these */
-	mdg__a32 free_attachment;  /* idx1, chained through segment_next */
-	mdg__a32 used_attachments; /* records ever used: the next fresh one */
-	mdg__a64 unused3[4];
+	/* 192: what is counted over all objects [L] */
+	mdg__a64 pages;     /* of all segments, half made and removed ones included */
+	mdg__a32 free_tie;  /* idx1, chained through object_next */
+	mdg__a32 used_ties; /* records ever used: the next fresh one */
+	mdg__a64 unused3[6];
 
-	/* 256: how far each table has pages behind it [A] only grows */
-	mdg__a32 segments_ready, processes_ready, attachments_ready;
+	/* 256: how far the shared tables have memory [A] only grows */
+	mdg__a32 processes_ready, ties_ready;
 	mdg__a32 slot_hint; /* [A] where a free slot is probably found */
 
-	/* 272: the limits in force; those in the head's first part are of the making */
-	mdg__a32 settings;   /* [A] a bit for each enum mdg__setting whose file may have
+	mdg__a32 settings; /* [A] a bit for each enum mdg__setting whose file may have
 	                        been written to: to be looked at by whoever needs it; from
 	                        bit MDG__SETTINGS on: how often one was opened to be written */
-	mdg__a32 shmmni;     /* [L] most segments, at most segment_capacity */
+	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a64 shmmax_now; /* [L] bytes */
 	mdg__a64 shmall_now; /* [L] pages */
-	mdg__a32 next_id1;   /* [L] the id that the next segment is to get, + 1; 0: any */
 	mdg__a32 seen[4];    /* [L] of each setting's file: bytes that were looked at */
-	mdg__a32 unused4;
+	mdg__a64 unused4[2];
 
-	/* 320: the undo journal of the change under way [L, not journalled] */
+	/* 320: one for each class */
+	struct mdg__directory directory[MDG__CLASSES];
+
+	/* 512: the undo journal of the change under way [L, not journalled] */
 	struct mdg__undo undo[MDG__JOURNAL_MAX];
 };
 
@@ -121,41 +146,73 @@ struct mdg__head {
  * each lies in the namespace's directory while anybody has ever wanted to write it. */
 enum mdg__setting { MDG__SHMMAX, MDG__SHMALL, MDG__SHMMNI, MDG__NEXT_ID, MDG__SETTINGS };
 
-/* Segment states, the low byte of `tag`; the sequence of its id is above. */
-enum mdg__segment_state {
+/* Object states, the low byte of `tag`; the sequence of its id is above. */
+enum mdg__object_state {
 	MDG__FREE = 0,
 	MDG__BUSY = 1, /* being made, or being cleared away, by process `worker` */
 	MDG__LIVE = 2,
 	MDG__REMOVED = 3 /* IPC_RMID was called, but somebody is attached */
 };
 
+/* The fields with which the entry of every object begins. They are a macro, so that struct
+ * mdg__segment can have them both as `object` and by their own names. All are [L].
+ *
+ *   tag         sequence << 8 | state. One load tells whether an id is (still) this entry's
+ *   next        idx1 of the next entry in the hash bucket
+ *   key         the System V key; 0: none, or removed
+ *   mode        nine permission bits, and MDG_MODE_*
+ *   uid ... cgid  owner and maker, as users.c writes them down
+ *   ctime       seconds
+ *   cpid        the maker's process id
+ *   worker      idx1 of the slot of who made it; while BUSY, of who works on it
+ *   worker_generation  of that slot
+ *   ties        idx1 of the first tie
+ *   kind        what the object is used for; its class says what the numbers mean. May be read
+ *               without the lock, between two loads of the same tag
+ *   name_hash   0: no name
+ *   name        text, zero-filled to the end
+ */
+#define MDG__OBJECT_FIELDS                                                                         \
+	mdg__a32 tag;                                                                              \
+	mdg__a32 next;                                                                             \
+	mdg__a32 key;                                                                              \
+	mdg__a32 mode;                                                                             \
+	mdg__a32 uid, gid, cuid, cgid;                                                             \
+	mdg__a64 ctime;                                                                            \
+	mdg__a32 cpid;                                                                             \
+	mdg__a32 worker;                                                                           \
+	mdg__a32 worker_generation;                                                                \
+	mdg__a32 ties;                                                                             \
+	mdg__a32 kind;                                                                             \
+	mdg__a32 name_hash;                                                                        \
+	mdg__a64 name[8]
+
+struct mdg__object {
+	MDG__OBJECT_FIELDS;
+};
+
+/* An entry of any directory: the object, and 64 bytes of its class. */
+#define MDG__ENTRY_SIZE 192u
+
 struct mdg__segment {
-	mdg__a32 tag;                  /* [L] sequence << 8 | state; readable alone: one load
-	                        tells whether an id is (still) this entry's */
-	mdg__a32 next;                 /* [L] idx1, next in the hash bucket */
-	mdg__a32 key;                  /* [L] System V key, 0 none or removed */
-	mdg__a32 mode;                 /* [L] nine bits, MDG_MODE_* */
-	mdg__a64 size;                 /* [L] bytes asked for; constant while the tag stays */
-	mdg__a64 mapped;               /* [L] bytes of the data file; constant likewise */
-	mdg__a32 uid, gid, cuid, cgid; /* [L] */
-	mdg__a64 ctime;                /* [L] seconds */
-	mdg__a64 atime;                /* [A] seconds */
-	mdg__a64 dtime;                /* [A] seconds */
-	mdg__a32 cpid;                 /* [L] */
-	mdg__a32 lpid;                 /* [A] */
-	mdg__a32 worker;               /* [L] slot idx1: who made it; while BUSY: who works on it */
-	mdg__a32 worker_generation;    /* [L] of that slot */
-	mdg__a32 attachments;          /* [L] idx1 of the first attachment record */
-	mdg__a32 flags;                /* [L] MDG__SEG_* */
-	mdg__a64 inode;                /* [L] of the data file, 0 not known yet */
-	mdg__a32 lock_uid;             /* [L] who pays for SHM_LOCK */
-	mdg__a32 name_hash;            /* [L] 0: no name */
-	mdg__a64 name[8];              /* [L] text, zero-filled to the end */
-	mdg__a32 new_uid1;             /* [L] uid + 1 of who the data file is just being given to */
-	mdg__a32 setter; /* [L] slot idx1 of who is just changing owner and mode, file and
-	                        entry, in a namespace that users share */
+	union {
+		struct mdg__object object;
+		struct {
+			MDG__OBJECT_FIELDS;
+		};
+	};
+	mdg__a64 size;     /* [L] bytes asked for; constant while the tag stays */
+	mdg__a64 mapped;   /* [L] bytes of the data file; constant likewise */
+	mdg__a64 atime;    /* [A] seconds */
+	mdg__a64 dtime;    /* [A] seconds */
+	mdg__a64 inode;    /* [L] of the data file, 0 not known yet */
+	mdg__a32 lpid;     /* [A] */
+	mdg__a32 flags;    /* [L] MDG__SEG_* */
+	mdg__a32 lock_uid; /* [L] who pays for SHM_LOCK */
+	mdg__a32 new_uid1; /* [L] uid + 1 of who the data file is just being given to */
+	mdg__a32 setter;   /* [L] slot idx1 of who is just changing owner and mode, file and
+	                      entry, in a namespace that users share */
 	mdg__a32 setter_generation; /* [L] of that slot */
-	mdg__a32 unused0;
 };
 
 #define MDG__SEG_NORESERVE  1u
@@ -188,8 +245,8 @@ struct mdg__process {
 	mdg__a64 pid_namespace;     /* [O] inode */
 	mdg__a64 mapped_at;         /* [O] address of the registry in the process */
 	mdg__a32 uid;               /* [O] effective */
-	mdg__a32 attachments;       /* [L] idx1 of the first attachment record */
-	mdg__a32 working;           /* [L] BUSY segments whose worker this is */
+	mdg__a32 ties;              /* [L] idx1 of the first tie */
+	mdg__a32 working;           /* [L] BUSY objects whose worker this is */
 	mdg__a32 forking;           /* [A] children that may still hold our description, because
 	                      they have not closed it yet: then a locked byte is
 	                      no proof of our life; | MDG__SHARING */
@@ -198,91 +255,109 @@ struct mdg__process {
 	mdg__a64 unused[8];
 };
 
-/* One process's attachments of one segment. */
-struct mdg__attachment {
-	mdg__a64 word;    /* generation << 32 | count: [O] changes the count, [L]
-	                      the generation, both by compare and swap, so that a
-	                      record given to another pair is never counted by
-	                      its former owner */
-	mdg__a32 segment; /* [L] index */
+/* A tie of a process to an object: for a segment, how often the process has it
+ * attached. What happens to it at the death of the process is the class's affair
+ * (reap.c). */
+struct mdg__tie {
+	mdg__a64 word;    /* generation << 32 | count: [O] changes the count, [L] the
+	                     generation, both by compare and swap, so that a record that
+	                     was given to another pair is never counted in by its former
+	                     owner */
+	mdg__a32 object;  /* [L] class << MDG__CLASS_SHIFT | index */
 	mdg__a32 process; /* [L] slot index */
-	mdg__a32 segment_next, segment_previous; /* [L] idx1 */
+	mdg__a32 object_next, object_previous;   /* [L] idx1 */
 	mdg__a32 process_next, process_previous; /* [L] idx1 */
 	mdg__a32 fd;                             /* [O] descriptor of the data file + 1, 0 none */
 	mdg__a32 unused0;
 	mdg__a64 unused[3];
 };
 
+#define MDG__CLASS_SHIFT 16
+#define MDG__FREE_TIE    UINT32_MAX /* in `object` and `process` of one on the free list */
+
 #define MDG__AT(type, field, offset)                                                               \
 	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define MDG__SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
+/* Reads otherwise in another byte order, and when a size changes. */
+#define MDG__MARK                                                                                  \
+	(UINT32_C(0x01020304) ^ (uint32_t)sizeof(struct mdg__segment) << 16 ^                      \
+	 (uint32_t)sizeof(struct mdg__process) << 8 ^ (uint32_t)sizeof(struct mdg__tie))
+
 MDG__AT(mdg__head, magic, 0);
 MDG__AT(mdg__head, format, 8);
 MDG__AT(mdg__head, mark, 12);
-MDG__AT(mdg__head, segment_capacity, 16);
-MDG__AT(mdg__head, process_capacity, 20);
-MDG__AT(mdg__head, attachment_capacity, 24);
-MDG__AT(mdg__head, bucket_count, 28);
-MDG__AT(mdg__head, file_size, 32);
-MDG__AT(mdg__head, unique, 40);
-MDG__AT(mdg__head, shmmax, 48);
-MDG__AT(mdg__head, shmall, 56);
-MDG__AT(mdg__head, flags, 64);
-MDG__AT(mdg__head, fixed_sum, 68);
+MDG__AT(mdg__head, process_capacity, 16);
+MDG__AT(mdg__head, tie_capacity, 20);
+MDG__AT(mdg__head, capacity, 24);
+MDG__AT(mdg__head, bucket_count, 36);
+MDG__AT(mdg__head, file_size, 48);
+MDG__AT(mdg__head, unique, 56);
+MDG__AT(mdg__head, shmmax, 64);
+MDG__AT(mdg__head, shmall, 72);
+MDG__AT(mdg__head, flags, 80);
+MDG__AT(mdg__head, fixed_sum, 84);
 MDG__AT(mdg__head, lock, 128);
 MDG__AT(mdg__head, turns, 132);
 MDG__AT(mdg__head, undo_count, 136);
 MDG__AT(mdg__head, version, 140);
-MDG__AT(mdg__head, cursor, 192);
-MDG__AT(mdg__head, last_index, 196);
-MDG__AT(mdg__head, sequence, 200);
-MDG__AT(mdg__head, in_use, 204);
-MDG__AT(mdg__head, pages, 208);
-MDG__AT(mdg__head, free_attachment, 216);
-MDG__AT(mdg__head, used_attachments, 220);
-MDG__AT(mdg__head, segments_ready, 256);
-MDG__AT(mdg__head, processes_ready, 260);
-MDG__AT(mdg__head, attachments_ready, 264);
-MDG__AT(mdg__head, slot_hint, 268);
-MDG__AT(mdg__head, settings, 272);
-MDG__AT(mdg__head, shmmni, 276);
-MDG__AT(mdg__head, shmmax_now, 280);
-MDG__AT(mdg__head, shmall_now, 288);
-MDG__AT(mdg__head, next_id1, 296);
-MDG__AT(mdg__head, seen, 300);
-MDG__AT(mdg__head, undo, 320);
+MDG__AT(mdg__head, pages, 192);
+MDG__AT(mdg__head, free_tie, 200);
+MDG__AT(mdg__head, used_ties, 204);
+MDG__AT(mdg__head, processes_ready, 256);
+MDG__AT(mdg__head, ties_ready, 260);
+MDG__AT(mdg__head, slot_hint, 264);
+MDG__AT(mdg__head, settings, 268);
+MDG__AT(mdg__head, shmmax_now, 272);
+MDG__AT(mdg__head, shmall_now, 280);
+MDG__AT(mdg__head, seen, 288);
+MDG__AT(mdg__head, directory, 320);
+MDG__AT(mdg__head, undo, 512);
+MDG__AT(mdg__directory, cursor, 0);
+MDG__AT(mdg__directory, last_index, 4);
+MDG__AT(mdg__directory, sequence, 8);
+MDG__AT(mdg__directory, in_use, 12);
+MDG__AT(mdg__directory, most, 16);
+MDG__AT(mdg__directory, next_id1, 20);
+MDG__AT(mdg__directory, ready, 24);
+MDG__SIZE(mdg__directory, 64);
 MDG__SIZE(mdg__undo, 16);
 _Static_assert(MDG__SETTINGS == 4, "a place in `seen` for each");
 _Static_assert(sizeof(struct mdg__head) <= MDG__TABLE_ALIGN, "the head fits its page");
 
+MDG__AT(mdg__object, tag, 0);
+MDG__AT(mdg__object, next, 4);
+MDG__AT(mdg__object, key, 8);
+MDG__AT(mdg__object, mode, 12);
+MDG__AT(mdg__object, uid, 16);
+MDG__AT(mdg__object, gid, 20);
+MDG__AT(mdg__object, cuid, 24);
+MDG__AT(mdg__object, cgid, 28);
+MDG__AT(mdg__object, ctime, 32);
+MDG__AT(mdg__object, cpid, 40);
+MDG__AT(mdg__object, worker, 44);
+MDG__AT(mdg__object, worker_generation, 48);
+MDG__AT(mdg__object, ties, 52);
+MDG__AT(mdg__object, kind, 56);
+MDG__AT(mdg__object, name_hash, 60);
+MDG__AT(mdg__object, name, 64);
+MDG__SIZE(mdg__object, 128);
+
+MDG__AT(mdg__segment, object, 0);
 MDG__AT(mdg__segment, tag, 0);
-MDG__AT(mdg__segment, next, 4);
-MDG__AT(mdg__segment, key, 8);
-MDG__AT(mdg__segment, mode, 12);
-MDG__AT(mdg__segment, size, 16);
-MDG__AT(mdg__segment, mapped, 24);
-MDG__AT(mdg__segment, uid, 32);
-MDG__AT(mdg__segment, gid, 36);
-MDG__AT(mdg__segment, cuid, 40);
-MDG__AT(mdg__segment, cgid, 44);
-MDG__AT(mdg__segment, ctime, 48);
-MDG__AT(mdg__segment, atime, 56);
-MDG__AT(mdg__segment, dtime, 64);
-MDG__AT(mdg__segment, cpid, 72);
-MDG__AT(mdg__segment, lpid, 76);
-MDG__AT(mdg__segment, worker, 80);
-MDG__AT(mdg__segment, worker_generation, 84);
-MDG__AT(mdg__segment, attachments, 88);
-MDG__AT(mdg__segment, flags, 92);
-MDG__AT(mdg__segment, inode, 96);
-MDG__AT(mdg__segment, lock_uid, 104);
-MDG__AT(mdg__segment, name_hash, 108);
-MDG__AT(mdg__segment, name, 112);
-MDG__AT(mdg__segment, new_uid1, 176);
-MDG__AT(mdg__segment, setter, 180);
-MDG__AT(mdg__segment, setter_generation, 184);
-MDG__SIZE(mdg__segment, 192);
+MDG__AT(mdg__segment, name, 64);
+MDG__AT(mdg__segment, size, 128);
+MDG__AT(mdg__segment, mapped, 136);
+MDG__AT(mdg__segment, atime, 144);
+MDG__AT(mdg__segment, dtime, 152);
+MDG__AT(mdg__segment, inode, 160);
+MDG__AT(mdg__segment, lpid, 168);
+MDG__AT(mdg__segment, flags, 172);
+MDG__AT(mdg__segment, lock_uid, 176);
+MDG__AT(mdg__segment, new_uid1, 180);
+MDG__AT(mdg__segment, setter, 184);
+MDG__AT(mdg__segment, setter_generation, 188);
+MDG__SIZE(mdg__segment, MDG__ENTRY_SIZE);
 
 MDG__AT(mdg__process, tag, 0);
 MDG__AT(mdg__process, pid, 4);
@@ -291,21 +366,21 @@ MDG__AT(mdg__process, boot, 16);
 MDG__AT(mdg__process, pid_namespace, 24);
 MDG__AT(mdg__process, mapped_at, 32);
 MDG__AT(mdg__process, uid, 40);
-MDG__AT(mdg__process, attachments, 44);
+MDG__AT(mdg__process, ties, 44);
 MDG__AT(mdg__process, working, 48);
 MDG__AT(mdg__process, forking, 52);
 MDG__AT(mdg__process, parent, 56);
 MDG__AT(mdg__process, parent_generation, 60);
 MDG__SIZE(mdg__process, 128);
 
-MDG__AT(mdg__attachment, word, 0);
-MDG__AT(mdg__attachment, segment, 8);
-MDG__AT(mdg__attachment, process, 12);
-MDG__AT(mdg__attachment, segment_next, 16);
-MDG__AT(mdg__attachment, segment_previous, 20);
-MDG__AT(mdg__attachment, process_next, 24);
-MDG__AT(mdg__attachment, process_previous, 28);
-MDG__AT(mdg__attachment, fd, 32);
-MDG__SIZE(mdg__attachment, 64);
+MDG__AT(mdg__tie, word, 0);
+MDG__AT(mdg__tie, object, 8);
+MDG__AT(mdg__tie, process, 12);
+MDG__AT(mdg__tie, object_next, 16);
+MDG__AT(mdg__tie, object_previous, 20);
+MDG__AT(mdg__tie, process_next, 24);
+MDG__AT(mdg__tie, process_previous, 28);
+MDG__AT(mdg__tie, fd, 32);
+MDG__SIZE(mdg__tie, 64);
 
 #endif

@@ -68,34 +68,68 @@ static unsigned mode_of(uint32_t flags)
 	return flags & MDG_NS_SHARED ? 0666 : 0600;
 }
 
+/* How large the tables of a new registry are. The other classes can have as many objects
+ * as there are segments. Tables that are not used are holes in the file. */
+static struct mdg__sizes sizes_of(const struct mdg_namespace_options *given,
+                                  const struct mdg_namespace_options *o)
+{
+	struct mdg__sizes sizes = {
+		.processes = o->processes,
+		.ties = 16 * (o->segments > o->processes ? o->segments : o->processes),
+	};
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		sizes.objects[class] = segment_capacity(given, o);
+		sizes.buckets[class] = at_least_power_of_two(2 * o->segments);
+	}
+	return sizes;
+}
+
 /* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
 static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
-                    uint32_t capacity, uint32_t attachments, uint32_t buckets)
+                    const struct mdg__sizes *sizes)
 {
 	uint64_t unique = mdg__random();
 	head->format = MDG__FORMAT;
 	head->mark = MDG__MARK;
-	head->segment_capacity = capacity;
-	head->process_capacity = o->processes;
-	head->attachment_capacity = attachments;
-	head->bucket_count = buckets;
+	head->process_capacity = sizes->processes;
+	head->tie_capacity = sizes->ties;
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		struct mdg__directory *directory = &head->directory[class];
+		head->capacity[class] = sizes->objects[class];
+		head->bucket_count[class] = sizes->buckets[class];
+		/* Ids begin at a place of the namespace's own: one that is handed to a
+		 * process in another namespace names nothing there, rather than something
+		 * else. */
+		directory->sequence = mdg__first_sequence(unique);
+		directory->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
+		directory->most = o->segments;
+	}
 	head->file_size = length;
 	head->unique = unique;
 	head->shmmax = o->shmmax;
 	head->shmall = o->shmall;
 	head->flags = o->flags & MDG_NS_SHARED;
 	head->fixed_sum = mdg__fixed_sum(head);
-	head->shmmni = o->segments;
 	head->shmmax_now = o->shmmax;
 	head->shmall_now = o->shmall;
-	/* Ids begin at a place of the namespace's own: one that is handed to a process in another
-	 * namespace names nothing there, rather than something else. */
-	head->sequence = mdg__first_sequence(unique);
-	head->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
-	head->segments_ready = FIRST_SEGMENTS;
+	head->directory[MDG__SEGMENTS].ready = FIRST_SEGMENTS;
 	head->processes_ready = o->processes < FIRST_PROCESSES ? o->processes : FIRST_PROCESSES;
-	head->attachments_ready = MDG__FIRST_ATTACHMENTS;
+	head->ties_ready = MDG__FIRST_TIES;
 	atomic_store_explicit(&head->magic, MDG__MAGIC, memory_order_release);
+}
+
+/* Gives memory to the head and to the first records of the tables that are used from
+ * the start. */
+static int reserve_first(int fd, const struct mdg__tables *at)
+{
+	int rc = mdg__sys_reserve(fd, 0,
+	                          at->processes + FIRST_PROCESSES * sizeof(struct mdg__process));
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at->entries[MDG__SEGMENTS],
+		                      FIRST_SEGMENTS * sizeof(struct mdg__segment));
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at->ties, MDG__FIRST_TIES * sizeof(struct mdg__tie));
+	return rc;
 }
 
 /* The file and all of its first parts, with memory behind them. */
@@ -105,23 +139,14 @@ static int make(int fd, const struct mdg_namespace_options *options)
 	int rc = settled(options, &o);
 	if (rc < 0)
 		return rc;
-	uint32_t capacity = segment_capacity(options, &o);
-	uint32_t attachments = 16 * (o.segments > o.processes ? o.segments : o.processes);
-	uint32_t buckets = at_least_power_of_two(2 * o.segments);
-	struct mdg__tables at = mdg__table_offsets(capacity, o.processes, attachments, buckets);
+	struct mdg__sizes sizes = sizes_of(options, &o);
+	struct mdg__tables at = mdg__table_offsets(&sizes);
 	/* Down and up: a maker that died may have left anything but the magic. */
 	rc = mdg__sys_ftruncate(fd, 0);
 	if (rc == 0)
 		rc = mdg__sys_ftruncate(fd, at.end);
 	if (rc == 0)
-		rc = mdg__sys_reserve(fd, 0,
-		                      at.processes + FIRST_PROCESSES * sizeof(struct mdg__process));
-	if (rc == 0)
-		rc = mdg__sys_reserve(fd, at.segments,
-		                      FIRST_SEGMENTS * sizeof(struct mdg__segment));
-	if (rc == 0)
-		rc = mdg__sys_reserve(fd, at.attachments,
-		                      MDG__FIRST_ATTACHMENTS * sizeof(struct mdg__attachment));
+		rc = reserve_first(fd, &at);
 	if (rc == 0)
 		rc = mdg__sys_fchmod(fd, MDG__BEING_MADE | mode_of(o.flags));
 	void *map = NULL;
@@ -131,7 +156,7 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		(void)mdg__sys_ftruncate(fd, 0);
 		return rc;
 	}
-	fill_in(map, &o, at.end, capacity, attachments, buckets);
+	fill_in(map, &o, at.end, &sizes);
 	(void)mdg__sys_munmap(map, MDG__TABLE_ALIGN);
 	return 0;
 }

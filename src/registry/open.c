@@ -1,153 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open.c - checks and maps the registry file; keeps its descriptors.
+ * open.c - checks and maps the registry file.
  *
- * Not here: how the file is made (make.c), how its tables grow (grow.c), and which
- * directory is acceptable (src/segment/directory.c).
+ * Not here: how the file is made (make.c), how its tables grow (grow.c), how its
+ * descriptors are kept (descriptor.c), and which directory is acceptable
+ * (src/segment/directory.c).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "platform/identity.h"
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/text.h"
-#include "platform/threadlock.h"
 #include "registry/file.h"
 
-#define USUAL_LOWEST_FD 384
-
-/* ---- descriptors -------------------------------------------------------- */
-
-int mdg__fd_out_of_the_way(int fd)
+static bool is_within(uint32_t value, uint32_t least, uint32_t most)
 {
-	/* Above what programs use by number (shells: 255), but not so high that
-	 * each fork has to copy a long table of descriptors. */
-	static _Atomic int lowest = USUAL_LOWEST_FD;
-	if (fd < 0 || fd >= lowest)
-		return fd;
-	int high = mdg__sys_dup_above(fd, lowest);
-	if (high == -EINVAL || high == -EMFILE) { /* the limit is lower */
-		uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
-		int lower = limit < 512 ? (int)(limit / 4 * 3) : USUAL_LOWEST_FD;
-		if (lower < lowest) {
-			lowest = lower;
-			high = mdg__sys_dup_above(fd, lower);
-		}
+	return value >= least && value <= most;
+}
+
+static bool are_sizes_possible(const struct mdg__sizes *sizes)
+{
+	bool possible = is_within(sizes->processes, 16, 32767) &&
+	                is_within(sizes->ties, MDG__FIRST_TIES, 16 * MDG__IDS);
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		uint32_t buckets = sizes->buckets[class];
+		possible = possible && is_within(sizes->objects[class], 64, MDG__IDS) &&
+		           is_within(buckets, 64, 4 * MDG__IDS) && (buckets & (buckets - 1)) == 0;
 	}
-	/* No other is free up there: rather one in the way than none. But never a standard one,
-	 * which programs write to. */
-	if (high == -EINVAL || high == -EMFILE) {
-		if (fd > 2)
-			return fd;
-		high = mdg__sys_dup_above(fd, 3);
-	}
-	(void)mdg__sys_close(fd);
-	return high == -EINVAL ? -EMFILE : high;
+	return possible;
 }
 
-static bool is_ours(int fd, uint64_t mark, dev_t device, ino_t inode)
-{
-	return mark != 0 ? mdg__fd_is_marked(fd, mark) : mdg__fd_is(fd, device, inode);
-}
-
-bool mdg__registry_fd_is_ours(const struct mdg__registry *registry)
-{
-	return is_ours(registry->fd, registry->fd_mark, registry->device, registry->inode);
-}
-
-static bool dirfd_is_ours(const struct mdg__registry *registry)
-{
-	return is_ours(registry->dirfd, registry->dir_mark, registry->dir_device,
-	               registry->dir_inode);
-}
-
-/* Two threads may find the same descriptor lost: one opens it anew, the other
- * waits and looks again. Readers come here without any other lock. */
-static void begin_opening(struct mdg__registry *registry, mdg__sigmask *ret_mask)
-{
-	mdg__signals_block(ret_mask);
-	mdg__thread_lock(&registry->opening);
-}
-
-static int end_opening(struct mdg__registry *registry, const mdg__sigmask *mask, int fd)
-{
-	mdg__thread_unlock(&registry->opening);
-	mdg__signals_restore(mask);
-	return fd;
-}
-
-static int open_dirfd(struct mdg__registry *registry)
-{
-	if (dirfd_is_ours(registry))
-		return registry->dirfd;
-	registry->lost = 1;
-	int fd = mdg__fd_out_of_the_way(
-		mdg__sys_openat(AT_FDCWD, registry->path, O_RDONLY | O_DIRECTORY, 0));
-	if (fd < 0)
-		return fd == -ENOENT || fd == -ENOTDIR ? MDG_NS_GONE : fd;
-	if (!mdg__fd_is(fd, registry->dir_device, registry->dir_inode)) {
-		(void)mdg__sys_close(fd);
-		return MDG_NS_GONE;
-	}
-	registry->dir_mark = mdg__fd_mark(fd);
-	registry->dirfd = fd;
-	return fd;
-}
-
-int mdg__registry_dirfd(struct mdg__registry *registry)
-{
-	mdg__sigmask mask;
-	if (dirfd_is_ours(registry))
-		return registry->dirfd;
-	begin_opening(registry, &mask);
-	return end_opening(registry, &mask, open_dirfd(registry));
-}
-
-static int open_fd(struct mdg__registry *registry, bool fresh)
-{
-	if (!fresh && mdg__registry_fd_is_ours(registry))
-		return registry->fd;
-	int dirfd = open_dirfd(registry);
-	if (dirfd < 0)
-		return dirfd;
-	int fd = mdg__fd_out_of_the_way(
-		mdg__sys_openat(dirfd, MDG__REGISTRY_NAME,
-	                        (registry->look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK, 0));
-	if (fd < 0)
-		return fd == -ENOENT ? MDG_NS_GONE : fd;
-	if (!mdg__fd_is(fd, registry->device, registry->inode)) {
-		(void)mdg__sys_close(fd);
-		return MDG_NS_GONE;
-	}
-	if (!fresh)
-		mdg__registry_keep_fd(registry, fd);
-	return fd;
-}
-
-int mdg__registry_fd(struct mdg__registry *registry, bool fresh)
-{
-	mdg__sigmask mask;
-	if (!fresh && mdg__registry_fd_is_ours(registry))
-		return registry->fd;
-	begin_opening(registry, &mask);
-	return end_opening(registry, &mask, open_fd(registry, fresh));
-}
-
-void mdg__registry_keep_fd(struct mdg__registry *registry, int fd)
-{
-	registry->fd_mark = mdg__fd_mark(fd);
-	registry->fd = fd;
-	registry->openings++;
-}
-
-/* ---- checking and mapping ----------------------------------------------- */
-
-static int check_head(struct mdg__registry *registry, const struct mdg__head *head, uint64_t length)
+static int check_head(struct mdg__registry *registry, const struct mdg__head *head, uint64_t length,
+                      struct mdg__sizes *ret_sizes)
 {
 	if (head->magic != MDG__MAGIC)
 		return MDG_NOT_REGISTRY;
@@ -155,23 +43,21 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 		return MDG_VERSION_UNLIKE;
 	if (head->fixed_sum != mdg__fixed_sum(head))
 		return MDG_DAMAGED;
-	uint32_t segments = head->segment_capacity, processes = head->process_capacity;
-	uint32_t attachments = head->attachment_capacity, buckets = head->bucket_count;
-	if (segments < 64 || segments > MDG__IDS || processes < 16 || processes > 32767 ||
-	    attachments < MDG__FIRST_ATTACHMENTS || attachments > 16 * MDG__IDS || buckets < 64 ||
-	    buckets > 4 * MDG__IDS || (buckets & (buckets - 1)) != 0)
+	struct mdg__sizes sizes = { .processes = head->process_capacity,
+		                    .ties = head->tie_capacity };
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		sizes.objects[class] = head->capacity[class];
+		sizes.buckets[class] = head->bucket_count[class];
+	}
+	if (!are_sizes_possible(&sizes))
 		return MDG_DAMAGED;
-	struct mdg__tables at = mdg__table_offsets(segments, processes, attachments, buckets);
+	struct mdg__tables at = mdg__table_offsets(&sizes);
 	if (head->file_size != at.end)
 		return MDG_DAMAGED;
 	if (length < at.end)
 		return MDG_TRUNCATED;
-	registry->segment_capacity = segments;
-	registry->process_capacity = processes;
-	registry->attachment_capacity = attachments;
-	registry->bucket_count = buckets;
+	*ret_sizes = sizes;
 	registry->length = at.end;
-	registry->process_offset = at.processes;
 	registry->unique = head->unique;
 	mdg__format(registry->number, sizeof registry->number, "%x%x",
 	            (uint32_t)(registry->unique >> 32), (uint32_t)registry->unique);
@@ -179,18 +65,38 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	return 0;
 }
 
-static void point(struct mdg__registry *registry, void *map)
+/* Says where everything lies. */
+static void point(struct mdg__registry *registry, void *map, const struct mdg__sizes *sizes)
 {
-	struct mdg__tables at =
-		mdg__table_offsets(registry->segment_capacity, registry->process_capacity,
-	                           registry->attachment_capacity, registry->bucket_count);
+	struct mdg__tables at = mdg__table_offsets(sizes);
+	struct mdg__head *head = map;
 	char *base = map;
-	registry->head = map;
-	registry->bitmap = (void *)(base + at.bitmap);
-	registry->buckets = (void *)(base + at.buckets);
+	registry->head = head;
+	for (int class = 0; class < MDG__CLASSES; class ++) {
+		registry->objects[class] = (struct mdg__objects){
+			&head->directory[class],
+			(void *)(base + at.bitmap[class]),
+			(void *)(base + at.buckets[class]),
+			base + at.entries[class],
+			sizes->objects[class],
+			sizes->buckets[class],
+		};
+		registry->extent[class] =
+			(struct mdg__extent){ &head->directory[class].ready, at.entries[class],
+			                      MDG__ENTRY_SIZE, sizes->objects[class] };
+	}
+	registry->extent[MDG__PROCESSES] =
+		(struct mdg__extent){ &head->processes_ready, at.processes,
+		                      sizeof(struct mdg__process), sizes->processes };
+	registry->extent[MDG__TIES] = (struct mdg__extent){ &head->ties_ready, at.ties,
+		                                            sizeof(struct mdg__tie), sizes->ties };
 	registry->processes = (void *)(base + at.processes);
-	registry->segments = (void *)(base + at.segments);
-	registry->attachments = (void *)(base + at.attachments);
+	registry->segments = (void *)(base + at.entries[MDG__SEGMENTS]);
+	registry->ties = (void *)(base + at.ties);
+	registry->segment_capacity = sizes->objects[MDG__SEGMENTS];
+	registry->process_capacity = sizes->processes;
+	registry->tie_capacity = sizes->ties;
+	mdg__lock_set_up(registry);
 }
 
 /* Where a process has mapped the registry tells it from the program that ran
@@ -218,6 +124,7 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 {
 	struct stat status;
 	struct mdg__head head;
+	struct mdg__sizes sizes;
 	void *map;
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc < 0)
@@ -234,14 +141,14 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 	*ret_being_made = (status.st_mode & MDG__BEING_MADE) != 0;
 	registry->device = status.st_dev;
 	registry->inode = status.st_ino;
-	rc = check_head(registry, &head, (uint64_t)status.st_size);
+	rc = check_head(registry, &head, (uint64_t)status.st_size, &sizes);
 	if (rc < 0)
 		return rc;
 	if (registry->length > SIZE_MAX)
 		return -ENOMEM;
 	rc = map_somewhere(fd, (size_t)registry->length, registry->look, &map);
 	if (rc == 0)
-		point(registry, map);
+		point(registry, map, &sizes);
 	return rc;
 }
 

@@ -2,66 +2,48 @@
 /*
  * reap.c - what the dead leave behind.
  *
- * There is no daemon: whoever meets a dead process slot gives back what it
- * had. Its attachments are freed one by one, each a change of its own, so that
- * the work can be cut off anywhere and taken up by the next. The slot becomes
- * FREE last.
+ * There is no daemon: whoever meets a dead process slot gives back what it had. Its
+ * ties are freed one by one, each a change of its own, so that the work can be cut off
+ * anywhere and taken up by the next. The slot becomes FREE last.
  *
- * A segment's data file is made and unlinked without the lock. Meanwhile the
- * entry is BUSY, and names the process at work on it. If that dies, the file
- * may or may not be there: the reaper becomes the worker, unlinks it in either
- * case, and frees the entry. So a creation that was cut off has not happened,
- * and a removal that was cut off has.
+ * What the death of a process means for an object that it was tied to depends on the
+ * class of the object: see `classes` below.
+ *
+ * A segment's data file is made and unlinked without the lock. Meanwhile the entry is
+ * BUSY, and names the process at work on it. If that process dies, the file may or may
+ * not be there. The reaper becomes the worker, unlinks the file in either case, and
+ * frees the entry. So a creation that was cut off has not happened, and a removal that
+ * was cut off has.
  */
 #include <errno.h>
 
 #include "platform/sys.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
-static struct mdg__process *own(const struct mdg__registry *registry)
-{
-	return &registry->processes[registry->slot1 - 1];
-}
+/* What a class has of its own at a death. */
+struct class_rules {
+	/* The tie of a dead process counted something: called before it is freed. `pid`
+	 * 0: not known any more. NULL: nothing to do. [lock] */
+	void (*tie_died)(struct mdg__registry *registry, uint32_t index, uint32_t pid);
+	/* An object has something outside of the registry (a data file), which is cleared
+	 * away without the lock before the entry is freed. */
+	bool has_outside;
+};
 
-static void add_working(struct mdg__registry *registry, struct mdg__process *process, int delta)
-{
-	mdg__put32(registry, &process->working, mdg__get32(&process->working) + (uint32_t)delta);
-}
-
-void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index)
-{
-	struct mdg__segment *segment = &registry->segments[index];
-	mdg__put32(registry, &segment->worker, registry->slot1);
-	mdg__put32(registry, &segment->worker_generation, registry->generation);
-	add_working(registry, own(registry), 1);
-}
-
-void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index)
-{
-	(void)index;
-	if (mdg__get32(&own(registry)->working) > 0)
-		add_working(registry, own(registry), -1);
-}
-
-void mdg__segment_take_work(struct mdg__registry *registry, uint32_t index)
+/* Stamps the segment as the kernel does when a process ends. */
+static void segment_tie_died(struct mdg__registry *registry, uint32_t index, uint32_t pid)
 {
 	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t worker1 = mdg__get32(&segment->worker);
-	if (worker1 != 0 && worker1 <= mdg__registry_ready_count(registry, MDG__PROCESSES)) {
-		struct mdg__process *process = &registry->processes[worker1 - 1];
-		if (mdg__get32(&process->tag) >> 8 == mdg__get32(&segment->worker_generation) &&
-		    mdg__get32(&process->working) > 0)
-			add_working(registry, process, -1);
-	}
-	mdg__segment_set_worker(registry, index);
+	atomic_store_explicit(&segment->dtime, (uint64_t)mdg__now_seconds(), memory_order_release);
+	if (pid != 0)
+		atomic_store_explicit(&segment->lpid, pid, memory_order_release);
 }
 
-bool mdg__segment_is_own_work(const struct mdg__registry *registry, uint32_t index)
-{
-	const struct mdg__segment *segment = &registry->segments[index];
-	return registry->slot1 != 0 && mdg__tag_state(mdg__get32(&segment->tag)) == MDG__BUSY &&
-	       mdg__get32(&segment->worker) == registry->slot1;
-}
+static const struct class_rules classes[MDG__CLASSES] = {
+	[MDG__SEGMENTS] = { segment_tie_died, true },
+	[MDG__SEMAPHORE_SETS] = { NULL, false },
+	[MDG__MESSAGE_QUEUES] = { NULL, false },
+};
 
 static bool has_room(const struct mdg__clearing *clearing)
 {
@@ -74,7 +56,7 @@ static bool has_room(const struct mdg__clearing *clearing)
 static bool lives(struct mdg__registry *registry, uint32_t slot)
 {
 	mdg__a32 *field = &registry->processes[slot].tag;
-	uint32_t tag = mdg__get32(field), state = tag & 0xff;
+	uint32_t tag = mdg__get32(field), state = mdg__slot_state(tag);
 	if (mdg__slot_alive(registry, slot, tag >> 8))
 		return true;
 	if (state == MDG__SLOT_LIVE || state == MDG__SLOT_FORKING)
@@ -83,62 +65,64 @@ static bool lives(struct mdg__registry *registry, uint32_t slot)
 	return false;
 }
 
-/* Whether a living process has the segment attached. [lock] */
-static bool is_held(struct mdg__registry *registry, uint32_t index)
+/* Whether a living process is tied to the object, and counts in its tie. [lock] */
+static bool is_held(struct mdg__registry *registry, const struct mdg__object *object)
 {
-	uint32_t at = mdg__get32(&registry->segments[index].attachments);
-	uint32_t records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	uint32_t at = mdg__get32(&object->ties);
+	uint32_t records = mdg__registry_ready_count(registry, MDG__TIES);
 	uint32_t processes = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t steps = 0; at != 0 && at <= records && steps < registry->process_capacity;
 	     steps++) {
-		struct mdg__attachment *record = &registry->attachments[at - 1];
+		struct mdg__tie *record = &registry->ties[at - 1];
 		uint32_t slot = mdg__get32(&record->process);
 		if ((uint32_t)atomic_load(&record->word) != 0 && slot < processes &&
 		    lives(registry, slot))
 			return true;
-		at = mdg__get32(&record->segment_next);
+		at = mdg__get32(&record->object_next);
 	}
 	return false;
 }
 
-bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
-                                 struct mdg__clearing *clearing)
+/* Frees an object that this process is the worker of: a change of its own. [lock] */
+static void end(struct mdg__registry *registry, enum mdg__class class, uint32_t index)
 {
-	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t tag = mdg__get32(&segment->tag);
-	if (mdg__tag_state(tag) != MDG__REMOVED || !has_room(clearing))
-		return false;
-	/* B1 in attachment.c once more: REMOVED was put by a plain release, which a
-	 * processor may let the loads of the counts (B2) overtake. */
-	(void)atomic_fetch_or(&segment->tag, 0);
-	if (is_held(registry, index))
-		return false;
-	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__BUSY));
-	mdg__segment_set_worker(registry, index);
+	mdg__object_free(registry, class, index);
+	mdg__object_worker_done(registry);
 	mdg__commit(registry);
-	clearing->index[clearing->count++] = index;
+}
+
+bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class class,
+                                uint32_t index, struct mdg__clearing *clearing)
+{
+	struct mdg__object *object = mdg__object_at(registry, class, index);
+	uint32_t tag = mdg__get32(&object->tag);
+	bool listed = classes[class].has_outside;
+	if (mdg__tag_state(tag) != MDG__REMOVED || (listed && !has_room(clearing)))
+		return false;
+	/* B1 in tie.c once more: REMOVED was put by a plain release, which a processor may
+	 * let the loads of the counts (B2) overtake. */
+	(void)atomic_fetch_or(&object->tag, 0);
+	if (is_held(registry, object))
+		return false;
+	mdg__put32(registry, &object->tag, mdg__tag(mdg__tag_generation(tag), MDG__BUSY));
+	mdg__object_set_worker(registry, class, index);
+	mdg__commit(registry);
+	if (listed)
+		clearing->index[clearing->count++] = index;
+	else
+		end(registry, class, index);
 	return true;
 }
 
 void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index)
 {
-	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t tag = mdg__get32(&segment->tag);
-	if (mdg__tag_state(tag) != MDG__BUSY || mdg__get32(&segment->worker) != registry->slot1)
+	struct mdg__head *head = registry->head;
+	if (!mdg__object_is_own_work(registry, MDG__SEGMENTS, index))
 		return;
-	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
-	for (uint32_t steps = 0; (at = mdg__get32(&segment->attachments)) != 0; steps++)
-		if (at > records || steps > records || mdg__attachment_free(registry, at - 1) < 0)
-			break; /* damaged: the check will find the records without owner */
-	if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
-		(void)mdg__index_unlink(registry, index);
-	mdg__put32(registry, &segment->attachments, 0);
-	mdg__put32(registry, &segment->key, 0);
-	mdg__put32(registry, &segment->name_hash, 0);
-	mdg__put32(registry, &segment->worker, 0);
-	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__FREE));
-	mdg__id_give_back(registry, index, mdg__pages_of(mdg__get64(&segment->size)));
-	mdg__segment_worker_done(registry, index);
+	uint64_t pages = mdg__pages_of(mdg__get64(&registry->segments[index].size));
+	mdg__object_free(registry, MDG__SEGMENTS, index);
+	mdg__put64(registry, &head->pages, mdg__get64(&head->pages) - pages);
+	mdg__object_worker_done(registry);
 	mdg__commit(registry);
 }
 
@@ -152,67 +136,81 @@ static bool is_listed(const struct mdg__clearing *clearing, uint32_t index)
 
 void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index)
 {
-	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t tag = mdg__get32(&segment->tag);
-	if (mdg__tag_state(tag) != MDG__BUSY || mdg__get32(&segment->worker) != registry->slot1)
+	if (!mdg__object_is_own_work(registry, MDG__SEGMENTS, index))
 		return;
-	if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
-		(void)mdg__index_unlink(registry, index); /* it was only half made */
-	mdg__put32(registry, &segment->mode, mdg__get32(&segment->mode) | MDG_MODE_REMOVED);
-	mdg__put32(registry, &segment->key, 0);
-	mdg__put32(registry, &segment->name_hash, 0);
-	mdg__put32(registry, &segment->worker, 0);
-	mdg__put32(registry, &segment->tag, mdg__tag(tag >> 8, MDG__REMOVED));
-	mdg__segment_worker_done(registry, index);
+	mdg__object_remove(registry, MDG__SEGMENTS,
+	                   index); /* with its key: it was only half made */
+	mdg__put32(registry, &registry->segments[index].worker, 0);
+	mdg__object_worker_done(registry);
 	mdg__commit(registry);
 }
 
-/* The segments a dead process was at work on become ours to clear. With its slot
- * inherited, they are that already, and so are those just listed. */
-static int take_over_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
-                          struct mdg__clearing *clearing)
+/* Takes over the work on one object that a dead process was at work on. -EAGAIN: the
+ * list is full. */
+static int take_over(struct mdg__registry *registry, struct mdg__process *dead,
+                     enum mdg__class class, uint32_t index, struct mdg__clearing *clearing)
+{
+	bool listed = classes[class].has_outside;
+	if (listed && !has_room(clearing))
+		return -EAGAIN;
+	mdg__process_add_work(registry, dead, -1);
+	mdg__object_set_worker(registry, class, index);
+	mdg__commit(registry);
+	if (listed)
+		clearing->index[clearing->count++] = index;
+	else
+		end(registry, class, index);
+	return 0;
+}
+
+/* The objects of a class that a dead process was at work on become ours to clear. With
+ * its slot inherited they are ours already, and so are those that were just listed. */
+static int take_over_class(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                           enum mdg__class class, struct mdg__clearing *clearing)
 {
 	struct mdg__process *dead = &registry->processes[slot];
-	uint32_t ready = mdg__registry_ready_count(registry, MDG__SEGMENTS);
+	uint32_t ready = mdg__registry_ready_count(registry, class);
 	for (uint32_t index = 0; index < ready && mdg__get32(&dead->working) != 0; index++) {
-		struct mdg__segment *segment = &registry->segments[index];
-		if (mdg__tag_state(mdg__get32(&segment->tag)) != MDG__BUSY ||
-		    mdg__get32(&segment->worker) != slot + 1 ||
-		    mdg__get32(&segment->worker_generation) != generation ||
-		    is_listed(clearing, index))
+		const struct mdg__object *object = mdg__object_at(registry, class, index);
+		if (mdg__tag_state(mdg__get32(&object->tag)) != MDG__BUSY ||
+		    mdg__get32(&object->worker) != slot + 1 ||
+		    mdg__get32(&object->worker_generation) != generation ||
+		    (classes[class].has_outside && is_listed(clearing, index)))
 			continue;
-		if (!has_room(clearing))
-			return -EAGAIN;
-		add_working(registry, dead, -1);
-		mdg__segment_set_worker(registry, index);
-		mdg__commit(registry);
-		clearing->index[clearing->count++] = index;
+		int rc = take_over(registry, dead, class, index, clearing);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
 
-/* Frees one record of a dead process, and stamps the segment as the kernel
- * does when a process ends. */
-static int free_one(struct mdg__registry *registry, uint32_t attachment, uint32_t pid,
+static int take_over_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
+                          struct mdg__clearing *clearing)
+{
+	int rc = 0;
+	for (uint32_t class = 0; rc == 0 && class < MDG__CLASSES; class ++)
+		rc = take_over_class(registry, slot, generation, (enum mdg__class) class, clearing);
+	return rc;
+}
+
+/* Frees one tie of a dead process. */
+static int free_one(struct mdg__registry *registry, uint32_t tie, uint32_t pid,
                     struct mdg__clearing *clearing)
 {
-	struct mdg__attachment *record = &registry->attachments[attachment];
-	uint32_t index = mdg__get32(&record->segment);
-	if (index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
+	struct mdg__tie *record = &registry->ties[tie];
+	enum mdg__class class;
+	uint32_t index;
+	if (mdg__tie_object(registry, record, &class, &index) == NULL)
 		return MDG_DAMAGED;
-	struct mdg__segment *segment = &registry->segments[index];
-	if ((uint32_t)atomic_load(&record->word) != 0) {
-		atomic_store_explicit(&segment->dtime, (uint64_t)mdg__now_seconds(),
-		                      memory_order_release);
-		if (pid != 0)
-			atomic_store_explicit(&segment->lpid, pid, memory_order_release);
-	}
+	if ((uint32_t)atomic_load(&record->word) != 0 && classes[class].tie_died != NULL)
+		classes[class].tie_died(registry, index, pid);
 	if (!has_room(clearing))
 		return -EAGAIN;
-	/* In this order: as long as the record is there, whoever comes after our
-	 * own death meets the segment again. */
-	(void)mdg__segment_begin_clearing(registry, index, clearing);
-	return mdg__attachment_free(registry, attachment);
+	/* In this order: as long as the record is there, whoever comes after our own death
+	 * meets the object again. */
+	bool begun = mdg__object_begin_clearing(registry, class, index, clearing);
+	/* An object with nothing outside is freed by now, and its ties with it. */
+	return begun && !classes[class].has_outside ? 0 : mdg__tie_free(registry, tie);
 }
 
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
@@ -220,22 +218,22 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 {
 	struct mdg__process *dead = &registry->processes[slot];
 	uint32_t tag = mdg__get32(&dead->tag);
-	if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE)
+	if (tag >> 8 != generation || mdg__slot_state(tag) == MDG__SLOT_FREE)
 		return 0; /* somebody else has done it */
 	/* The slot of this process is reaped only while it is inherited. */
 	bool own_slot = mdg__slot_is_own(registry, slot);
 	if (!own_slot && mdg__slot_at_work(registry, slot, generation))
 		return 0; /* it had only lost its lock for a moment, or has an heir */
 	uint32_t pid = own_slot ? 0 : mdg__get32(&dead->pid); /* ours, no longer its */
-	uint32_t at, records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
-	for (uint32_t steps = 0; (at = mdg__get32(&dead->attachments)) != 0; steps++) {
+	uint32_t at, records = mdg__registry_ready_count(registry, MDG__TIES);
+	for (uint32_t steps = 0; (at = mdg__get32(&dead->ties)) != 0; steps++) {
 		int rc = at <= records && steps <= records
 		                 ? free_one(registry, at - 1, pid, clearing)
 		                 : MDG_DAMAGED;
 		if (rc == -EAGAIN)
 			return rc;
 		if (rc < 0)
-			mdg__put32(registry, &dead->attachments, 0); /* check.c mends the rest */
+			mdg__put32(registry, &dead->ties, 0); /* check.c mends the rest */
 	}
 	int rc = take_over_work(registry, slot, generation, clearing);
 	mdg__commit(registry);
@@ -246,12 +244,12 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	mdg__commit(registry);
 	/* One store, so no journal; and none if it was inherited meanwhile. */
 	tag = mdg__get32(&dead->tag);
-	if (tag >> 8 == generation && (tag & 0xff) != MDG__SLOT_INHERITED) {
+	if (tag >> 8 == generation && mdg__slot_state(tag) != MDG__SLOT_INHERITED) {
 		/* If it shared our description, nobody else could take the slot. */
 		if (mdg__get32(&dead->forking) & MDG__SHARING)
 			mdg__slot_unlock(registry, slot);
 		(void)atomic_compare_exchange_strong(&dead->tag, &tag,
-		                                     generation << 8 | MDG__SLOT_FREE);
+		                                     mdg__slot_tag(generation, MDG__SLOT_FREE));
 	}
 	return 0;
 }

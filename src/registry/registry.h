@@ -2,18 +2,31 @@
 /*
  * registry.h - the shared registry of a namespace, as one process sees it.
  *
- *   make.c        makes the file
- *   open.c        checks and maps it; keeps its descriptors
- *   grow.c        memory for its tables
- *   current.c     whether it is still the directory's
- *   files.c       the names of the files beside it, and those that nobody finds any more
- *   lock.c        the writer lock, the undo journal, taking over from the dead
- *   process.c     process slots: taking one, and who is alive
- *   reap.c        what the dead leave behind
- *   index.c       ids, keys and names
- *   attachment.c  who has attached what, how often
- *   check.c       every invariant, and the repair of what is safe to mend
+ * This header is for the rooms above. The room's own files include internal.h. They
+ * form floors: a file calls files that stand above it in this list, and none below.
+ *
+ *   layout.h      the bytes of the file
+ *   descriptor.c  the descriptors of the file and of its directory
+ *   grow.c        memory for the tables
+ *   current.c     whether the file is still the directory's
  *   users.c       whose things are, between user namespaces
+ *   files.c       the names of the files beside it, and those that nobody finds any more
+ *   make.c        makes the file
+ *   journal.c     a change happens as a whole, or not at all
+ *   index.c       finds objects by key or name
+ *   ids.c         gives ids, and takes them back
+ *   tie.c         which process is tied to which object, and how often
+ *   alive.c       whether the process of a slot lives
+ *   presence.c    the names of processes in shared memory, and whether these live
+ *   object.c      what is done alike with objects of all classes
+ *   rebuild.c     the repair of a damaged registry
+ *   signed_lock.c a lock that names its owner
+ *   lock.c        the writer lock, taking over from the dead
+ *   process.c     process slots: a free one, a child's
+ *   reap.c        what the dead leave behind
+ *   slot.c        this process's own slot
+ *   open.c        checks and maps the file
+ *   check.c       every invariant
  *
  * Knows src/platform and nothing above. Does not open data files: the segment
  * room does, and passes a function for clearing them away (reap.c).
@@ -30,7 +43,9 @@
 #include "madang/segment.h"
 #include "platform/sys.h"
 #include "platform/userns.h"
+#include "registry/journal.h"
 #include "registry/layout.h"
+#include "registry/signed_lock.h"
 
 /* The directory's owner and group as this process sees them: see users.c. */
 struct mdg__anchor {
@@ -38,20 +53,40 @@ struct mdg__anchor {
 	_Atomic uint32_t id[2]; /* enum mdg__id_kind; MDG__ID_UNKNOWN: not known here */
 };
 
+/* Tables whose records get memory when they are needed. The first are the entries of
+ * the directories, so an enum mdg__class is one of these too. */
+enum mdg__table { MDG__PROCESSES = MDG__CLASSES, MDG__TIES, MDG__TABLES };
+
+struct mdg__extent {
+	mdg__a32 *watermark; /* records that have memory */
+	uint64_t offset;     /* of the table in the file */
+	uint32_t record, capacity;
+};
+
+/* A directory, as this process sees it. Constant once the registry is open. */
+struct mdg__objects {
+	struct mdg__directory *directory;
+	mdg__a64 *bitmap;
+	mdg__a32 *buckets;
+	char *entries; /* MDG__ENTRY_SIZE bytes each: mdg__object_at() */
+	uint32_t capacity, bucket_count;
+};
+
 struct mdg__registry {
 	/* Set when opened, constant afterwards; checked against the file's length,
 	 * so that nothing written to the file later can lead outside the map. */
 	struct mdg__head *head;
-	mdg__a64 *bitmap;
-	mdg__a32 *buckets;
+	struct mdg__objects objects[MDG__CLASSES];
+	struct mdg__extent extent[MDG__TABLES];
 	struct mdg__process *processes;
-	struct mdg__segment *segments;
-	struct mdg__attachment *attachments;
-	uint32_t segment_capacity, process_capacity, attachment_capacity, bucket_count;
+	struct mdg__segment *segments; /* the entries of the first directory */
+	struct mdg__tie *ties;
+	struct mdg__journal journal;    /* of the change under way */
+	struct mdg__signed_lock writer; /* for whoever makes one */
+	uint32_t segment_capacity, process_capacity, tie_capacity;
 	uint64_t length;
-	uint64_t process_offset; /* of the table in the file: where byte locks lie */
-	uint64_t unique;         /* of the namespace; in the names of its files */
-	char number[17];         /* the same, 16 hexadecimal digits */
+	uint64_t unique; /* of the namespace; in the names of its files */
+	char number[17]; /* the same, 16 hexadecimal digits */
 	uint32_t flags;
 	bool look;    /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
 	dev_t device; /* of the registry file */
@@ -90,6 +125,22 @@ struct mdg__registry {
 int mdg__registry_open(struct mdg__registry *registry, int dirfd,
                        const struct mdg_namespace_options *options);
 void mdg__registry_close(struct mdg__registry *registry);
+
+/* ---- grow.c ---- */
+/* `table`: an enum mdg__table, or an enum mdg__class for the entries of its directory.
+ * Makes sure that records [0, count) of a table have memory behind them: touching a
+ * hole of a full file system would kill with SIGBUS. */
+int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t count);
+/* How many records may be looked at: the watermark, cut at the capacity. */
+static inline uint32_t mdg__registry_ready_count(const struct mdg__registry *registry,
+                                                 unsigned table)
+{
+	const struct mdg__extent *extent = &registry->extent[table];
+	uint32_t ready = atomic_load_explicit(extent->watermark, memory_order_acquire);
+	return ready < extent->capacity ? ready : extent->capacity;
+}
+
+/* ---- descriptor.c ---- */
 /* A descriptor of the registry file that is truly that: reopened when the
  * program closed or replaced it. `fresh`: a new description, not the kept one.
  * Or -errno, MDG_NS_GONE. */
@@ -97,14 +148,6 @@ int mdg__registry_fd(struct mdg__registry *registry, bool fresh);
 int mdg__registry_dirfd(struct mdg__registry *registry);
 /* Whether the kept one is open and still that. */
 bool mdg__registry_fd_is_ours(const struct mdg__registry *registry);
-/* Makes a fresh one the kept one. */
-void mdg__registry_keep_fd(struct mdg__registry *registry, int fd);
-/* Makes sure that records [0, count) of a table have memory behind them:
- * touching a hole of a full file system would kill with SIGBUS. */
-enum mdg__table { MDG__SEGMENTS, MDG__PROCESSES, MDG__ATTACHMENTS };
-int mdg__registry_ready(struct mdg__registry *registry, enum mdg__table table, uint32_t count);
-/* How many records may be looked at: the watermark, cut at the capacity. */
-uint32_t mdg__registry_ready_count(const struct mdg__registry *registry, enum mdg__table table);
 /* Moves fd, which is closed, to a number that programs do not expect. */
 int mdg__fd_out_of_the_way(int fd);
 
@@ -134,32 +177,54 @@ struct mdg__file {
 bool mdg__file_parse(const char *name, struct mdg__file *ret);
 /* Whether it is of another namespace, which was in this directory before. */
 bool mdg__file_is_stray(const struct mdg__registry *registry, const struct mdg__file *file);
-/* Unlinks those, as far as this process may. [signals] */
-void mdg__remove_strays(struct mdg__registry *registry);
-/* Whether there are data files, of whatever namespace. */
-bool mdg__has_data_files(int dirfd);
-
-/* ---- lock.c ---- */
-/* Takes the writer lock; needs a slot. Rolls back what a dead owner left.
- * [signals] One thread of a process at a time: the object's lock in
- * src/segment. Fails only with MDG_DAMAGED, and MDG_NO_SLOT. */
-int mdg__lock(struct mdg__registry *registry);
-void mdg__unlock(struct mdg__registry *registry);
-/* The only way to change a field marked [L]. [lock] */
-void mdg__put32(struct mdg__registry *registry, mdg__a32 *field, uint32_t value);
-void mdg__put64(struct mdg__registry *registry, mdg__a64 *field, uint64_t value);
-/* Ends a change: all puts since the last commit happened, together. [lock] */
-void mdg__commit(struct mdg__registry *registry);
-/* A snapshot of several [L] fields: loads between begin and a retry that says
- * false were all of one moment. begin fails (false) when changes come too fast
- * or the last writer died: then take the lock, which settles both. */
-bool mdg__read_begin(const struct mdg__registry *registry, uint32_t *ret_version);
-bool mdg__read_retry(const struct mdg__registry *registry, uint32_t version);
 
 #define mdg__get32(field) atomic_load_explicit((field), memory_order_acquire)
 #define mdg__get64(field) atomic_load_explicit((field), memory_order_acquire)
 
-/* ---- process.c ---- */
+/* ---- lock.c ---- */
+/* Takes the writer lock; needs a slot. Undoes what a dead owner left half done.
+ * [signals] One thread of a process at a time: the object's lock in src/segment sees
+ * to that. Fails only with MDG_DAMAGED and MDG_NO_SLOT. */
+int mdg__lock(struct mdg__registry *registry);
+void mdg__unlock(struct mdg__registry *registry);
+
+/* ---- the registry's journal: journal.h says what these do ---- */
+/* The only way to change a field marked [L]. [lock] */
+static inline void mdg__put32(struct mdg__registry *registry, mdg__a32 *field, uint32_t value)
+{
+	mdg__journal_put32(&registry->journal, field, value);
+}
+static inline void mdg__put64(struct mdg__registry *registry, mdg__a64 *field, uint64_t value)
+{
+	mdg__journal_put64(&registry->journal, field, value);
+}
+/* [lock] */
+static inline void mdg__commit(struct mdg__registry *registry)
+{
+	mdg__journal_commit(&registry->journal);
+}
+static inline bool mdg__read_begin(const struct mdg__registry *registry, uint32_t *ret_version)
+{
+	return mdg__journal_read_begin(&registry->journal, ret_version);
+}
+static inline bool mdg__read_retry(const struct mdg__registry *registry, uint32_t version)
+{
+	return mdg__journal_read_retry(&registry->journal, version);
+}
+
+/* ---- alive.c (presence.h asks the same of a name that lies in shared memory) ---- */
+/* Whether the process of a slot lives. `generation` as its tag had it. */
+bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* Whether that or a process that is inheriting the slot: may it hold the writer
+ * lock, or have work to finish? What the slot has attached is another question. */
+bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* Whether a thread of a slot's living process, other than the caller, may be
+ * between taking a lock of ours and giving it back: a question to the kernel,
+ * not to shared memory. Slow; true when it cannot be told. */
+bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
+bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
+
+/* ---- slot.c ---- */
 /* Segments whose files are to be cleared away after the lock is released. */
 struct mdg__clearing {
 	uint32_t count;
@@ -174,6 +239,11 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 bool mdg__slot_is_inherited(const struct mdg__registry *registry);
 void mdg__slot_settle(struct mdg__registry *registry);
 void mdg__slot_leave(struct mdg__registry *registry);
+/* In the child, later: makes that slot and descriptor this process's own; -1,
+ * the program has closed it. */
+void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
+
+/* ---- process.c ---- */
 /* Takes a slot for a child about to be forked; its byte is locked by `fd`, which
  * is to be the child's, or stays the parent's as well (`registry->fd`). */
 int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_slot,
@@ -189,82 +259,102 @@ void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_
  * a second, the fork failed, or the child was killed: then the slot is dead. */
 void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
                            uint32_t generation);
-/* In the child, later: makes that slot and descriptor this process's own; -1,
- * the program has closed it. */
-void mdg__slot_adopt(struct mdg__registry *registry, int fd, uint32_t slot, uint32_t generation);
-/* The child that `slot` was for is born, or was never: the parent's byte is
- * proof again. */
-void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot);
-/* Whether the process of a slot lives. `generation` as its tag had it. */
-bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
-/* Whether that or a process that is inheriting the slot: may it hold the writer
- * lock, or have work to finish? What the slot has attached is another question. */
-bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
-/* Whether a thread of a slot's living process, other than the caller, may be
- * between taking a lock of ours and giving it back: a question to the kernel,
- * not to shared memory. Slow; true when it cannot be told. */
-bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
-bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
 
 /* ---- reap.c ---- */
 /* Frees everything of a dead slot, and the slot unless it is this process's by
- * inheritance. Segments that nobody has attached any more
- * become BUSY with this process as worker, and are listed. -EAGAIN: the list
- * is full, clear it and call again. [lock] */
+ * inheritance. A removed object to which no living process is tied any more becomes
+ * BUSY, with this process as its worker, and is listed. -EAGAIN: the list is full.
+ * Clear it and call again. [lock] */
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
                    struct mdg__clearing *clearing);
-/* Makes a REMOVED segment that no living process has attached BUSY, and lists
- * it. Returns whether it did. [lock] */
-bool mdg__segment_begin_clearing(struct mdg__registry *registry, uint32_t index,
-                                 struct mdg__clearing *clearing);
-/* Frees the entry of a segment this process was BUSY with: the last step of
- * clearing it away, or of a creation that failed. [lock] */
+/* Makes a REMOVED object that no living process is tied to BUSY. If it has something
+ * outside of the registry it is listed, else it is freed at once. Returns whether it
+ * did. [lock] */
+bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class class,
+                                uint32_t index, struct mdg__clearing *clearing);
+/* Frees the entry of a segment this process was BUSY with: the last step of clearing it
+ * away, or of a creation that failed. [lock] */
 void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index);
-/* Its file could not be cleared away by this process: REMOVED again, for one
- * who may. [lock] */
+/* Its file could not be cleared away by this process: REMOVED again, for one who may.
+ * [lock] */
 void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index);
-/* Enters a BUSY segment's worker, and counts it there. [lock] */
-void mdg__segment_set_worker(struct mdg__registry *registry, uint32_t index);
+
+/* ---- object.c: its top says how an object lives ---- */
+/* Who makes what. `name` is zero-filled to its end; "": none. Users as they are written
+ * down. */
+struct mdg__object_wish {
+	uint32_t key, mode, uid, gid, kind;
+	const char *name;
+};
+/* Fills in the head of an entry whose id was taken: BUSY, with this process as worker,
+ * and found by its key or name. The class fills in the rest, and commits. [lock] */
+void mdg__object_make(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                      uint32_t sequence, const struct mdg__object_wish *wish);
+/* BUSY to LIVE: it is made. Without commit. [lock] */
+void mdg__object_live(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* Owner, group and permission bits; ctime is now. Without commit. [lock] */
+void mdg__object_set(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                     uint32_t uid, uint32_t gid, uint32_t mode);
+/* REMOVED, and no longer found by its key or name. Without commit: the same change may go
+ * on with mdg__object_begin_clearing(). [lock] */
+void mdg__object_remove(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* The first object in use from an index on; UINT32_MAX: none. */
+uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
+                          uint32_t from);
 /* Makes this process the worker in the place of another. [lock] */
-void mdg__segment_take_work(struct mdg__registry *registry, uint32_t index);
+void mdg__object_take_work(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
 /* Whether it is BUSY with this process as its worker. */
-bool mdg__segment_is_own_work(const struct mdg__registry *registry, uint32_t index);
-/* ... which is no longer at work on it; who made it stays known. [lock] */
-void mdg__segment_worker_done(struct mdg__registry *registry, uint32_t index);
+bool mdg__object_is_own_work(const struct mdg__registry *registry, enum mdg__class class,
+                             uint32_t index);
+
+static inline struct mdg__object *mdg__object_at(const struct mdg__registry *registry,
+                                                 enum mdg__class class, uint32_t index)
+{
+	return (struct mdg__object *)(void *)(registry->objects[class].entries +
+	                                      (size_t)index * MDG__ENTRY_SIZE);
+}
 
 /* ---- index.c ---- */
-uint32_t mdg__key_hash(uint32_t key);
 uint32_t mdg__name_hash(const char name[64]);
-/* Finds a LIVE or BUSY segment by key or (key 0) by name: its tag and index, or
- * -ENOENT. Lock-free; also right with the lock held. MDG_DAMAGED. -EAGAIN: ask
- * again with the lock. */
-int mdg__index_find(struct mdg__registry *registry, uint32_t key, const char *name,
-                    uint32_t *ret_index, uint32_t *ret_tag);
-/* [lock] */
-int mdg__index_link(struct mdg__registry *registry, uint32_t index);
-int mdg__index_unlink(struct mdg__registry *registry, uint32_t index);
-/* Gives an index and a sequence as the kernel does, those of `next_id1` first. -ENOSPC; -EAGAIN: make the
- * entry of *ret_index ready, without the lock, and ask again. [lock] */
-int mdg__id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
-                 uint32_t *ret_sequence);
-void mdg__id_give_back(struct mdg__registry *registry, uint32_t index, uint64_t pages);
-bool mdg__index_in_use(const struct mdg__registry *registry, uint32_t index);
-/* The highest index in use, -1 for none. */
-int32_t mdg__index_highest(const struct mdg__registry *registry);
+/* Finds a LIVE or BUSY object by key or (key 0) by name: its tag and index, or -ENOENT.
+ * Lock-free; also right with the lock held. MDG_DAMAGED. -EAGAIN: ask again with the
+ * lock. */
+int mdg__object_find(struct mdg__registry *registry, enum mdg__class class, uint32_t key,
+                     const char *name, uint32_t *ret_index, uint32_t *ret_tag);
 
-/* The sequence with which the ids of a namespace begin: never 0, and hardly that of another. In
- * the lower half: ids grow for a long time before they come round. */
-static inline uint32_t mdg__first_sequence(uint64_t unique)
-{
-	return 1 + (uint32_t)(unique % (MDG__SEQUENCE_MAX / 2));
-}
-static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__segment_state state)
+/* ---- ids.c ---- */
+/* Gives an index and a sequence as the kernel does; those of `next_id1` first. -ENOSPC.
+ * -EAGAIN: make the entry of *ret_index ready, without the lock, and ask again. [lock] */
+int mdg__object_id_take(struct mdg__registry *registry, enum mdg__class class, uint32_t *ret_index,
+                        uint32_t *ret_sequence);
+/* The same for a segment of so many pages, which are limited too. [lock] */
+int mdg__segment_id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
+                         uint32_t *ret_sequence);
+bool mdg__object_in_use(const struct mdg__registry *registry, enum mdg__class class,
+                        uint32_t index);
+/* The highest index in use, -1 for none. */
+int32_t mdg__object_highest(const struct mdg__registry *registry, enum mdg__class class);
+
+static inline uint32_t mdg__tag(uint32_t sequence, enum mdg__object_state state)
 {
 	return sequence << 8 | (uint32_t)state;
 }
-static inline enum mdg__segment_state mdg__tag_state(uint32_t tag)
+static inline enum mdg__object_state mdg__tag_state(uint32_t tag)
 {
-	return (enum mdg__segment_state)(tag & 0xff);
+	return (enum mdg__object_state)(tag & 0xff);
+}
+/* The sequence or generation in a tag, of whatever kind of entry. */
+static inline uint32_t mdg__tag_generation(uint32_t tag)
+{
+	return tag >> 8;
+}
+static inline enum mdg__process_state mdg__slot_state(uint32_t tag)
+{
+	return (enum mdg__process_state)(tag & 0xff);
+}
+static inline uint32_t mdg__slot_tag(uint32_t generation, enum mdg__process_state state)
+{
+	return generation << 8 | (uint32_t)state;
 }
 static inline mdg_id mdg__tag_id(uint32_t tag, uint32_t index)
 {
@@ -275,34 +365,31 @@ static inline uint64_t mdg__pages_of(uint64_t bytes)
 	return bytes / mdg__page_size() + (bytes % mdg__page_size() != 0);
 }
 
-/* ---- attachment.c ---- */
-/* Makes the record of a pair, count 0. [lock] -EAGAIN: make *ret_attachment
- * records ready, without the lock, and ask again. */
-int mdg__attachment_make(struct mdg__registry *registry, uint32_t index, uint32_t slot,
-                         uint32_t *ret_attachment, uint32_t *ret_generation);
-/* Takes a record out of both its lists and frees it: a change of its own. [lock] */
-int mdg__attachment_free(struct mdg__registry *registry, uint32_t attachment);
-/* Frees all records that count nothing, whoever's they are; their processes
- * make new ones when they attach again. Returns how many. [lock] */
-uint32_t mdg__attachments_sweep(struct mdg__registry *registry);
-/* Adds to the count of a record this process owns; false when the record was
- * freed meanwhile (its segment is gone). */
-bool mdg__attachment_add(struct mdg__registry *registry, uint32_t attachment, uint32_t generation,
-                         int32_t delta);
-/* One (process, count) of a segment's attachments. */
+/* ---- tie.c ---- */
+/* Makes the record of a pair, count 0. -EAGAIN: make *ret_tie + 1 records ready, without
+ * the lock, and ask again. [lock] */
+int mdg__tie_make(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                  uint32_t slot, uint32_t *ret_tie, uint32_t *ret_generation);
+/* Frees all records that count nothing, whoever's they are. Their processes make new ones
+ * when they need them. Returns how many. [lock] */
+uint32_t mdg__ties_sweep(struct mdg__registry *registry);
+/* Adds to the count of a record that this process owns. False: the record was freed
+ * meanwhile, because its object is gone. */
+bool mdg__tie_add(struct mdg__registry *registry, uint32_t tie, uint32_t generation, int32_t delta);
+/* The record (plus one) of a process for an object, 0 for none. Exact for this process;
+ * of another process's list, which may change under the walk, a part is seen. */
+uint32_t mdg__tie_of(struct mdg__registry *registry, uint32_t slot, enum mdg__class class,
+                     uint32_t index);
+/* A process that is tied to an object, and how often. */
 struct mdg__holder {
 	uint32_t slot, generation, count;
 	int fd; /* of the data file in that process, -1: none */
 };
-/* Lists processes with a count above 0: how many, or MDG_DAMAGED, or -EAGAIN
- * (take the lock), -E2BIG (more than room; take the lock and a bigger list).
- * `tag`: what the segment's tag has to be throughout, else -EINVAL. */
-int mdg__segment_holders(struct mdg__registry *registry, uint32_t index, uint32_t tag,
-                         struct mdg__holder *ret_list, uint32_t room);
-
-/* The record (plus one) of a process for a segment, 0 for none. Exact for this
- * process; for another a list that changes under the walk is seen in part. */
-uint32_t mdg__attachment_of(struct mdg__registry *registry, uint32_t slot, uint32_t index);
+/* Lists processes with a count above 0: how many, or MDG_DAMAGED, or -EAGAIN (take the
+ * lock), -E2BIG (more than room; take the lock and a bigger list). `tag`: what the
+ * object's tag has to be throughout, else -EINVAL. */
+int mdg__object_holders(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                        uint32_t tag, struct mdg__holder *ret_list, uint32_t room);
 
 /* ---- users.c ---- */
 /* Finds out whether the process has come into another user namespace, unnoticed because its
@@ -331,6 +418,8 @@ typedef int (*mdg__report)(const struct mdg_finding *finding, void *context);
 /* Says of every invariant that does not hold which one. With the lock held the
  * answer is exact. Returns how many. */
 int mdg__registry_check(struct mdg__registry *registry, mdg__report report, void *context);
+
+/* ---- rebuild.c ---- */
 /* Rebuilds what follows from the segment entries and process slots: bitmap,
  * buckets, totals, lists. For a registry that check found damaged. [lock] */
 void mdg__registry_rebuild(struct mdg__registry *registry);

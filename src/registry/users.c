@@ -19,7 +19,7 @@
 #include <fcntl.h>
 
 #include "platform/identity.h"
-#include "registry/registry.h"
+#include "registry/internal.h"
 
 /* Looks at the directory when the process has come into another user namespace, which only a
  * process with a single thread can. Two who look at once see the same. */

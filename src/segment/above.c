@@ -11,6 +11,16 @@
 
 _Static_assert(MDG__BESIDE_NAME_ROOM >= MDG__FILE_NAME_ROOM, "");
 
+bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind)
+{
+	struct mdg__entry entry;
+	if (mdg__entry_read(ns, id, false, &entry) != 0)
+		return false;
+	const struct mdg__object *object = &ns->registry.segments[entry.index].object;
+	uint32_t found = mdg__get32(&object->kind);
+	return mdg__get32(&object->tag) == entry.tag && found == (uint32_t)kind;
+}
+
 bool mdg__segment_is_removed(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__entry entry;

@@ -12,6 +12,14 @@
 #include "madang/segment.h"
 #include "platform/sys.h"
 
+/* What a segment is used for. It says so in the registry, so the segments of a kind are found
+ * without a look at their bytes. It is a hint: whoever uses the bytes checks them. */
+enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1 };
+/* As mdg_segment_create, of that kind. */
+int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                        unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id);
+/* Whether the segment is of that kind. False, too, when it is gone. Takes no lock. */
+bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind);
 /* Whether the segment was removed, or is gone. */
 bool mdg__segment_is_removed(mdg_namespace *ns, mdg_id id);
 /* Its name and its permission bits. False: there is no such segment; then both stay as they are. */

@@ -19,7 +19,7 @@
 bool mdg__cache_has_record(const struct mdg_namespace *ns, const struct mdg__segment_cache *cache)
 {
 	return cache->attachment1 != 0 && cache->epoch == ns->epoch &&
-	       mdg__get64(&ns->registry.attachments[cache->attachment1 - 1].word) >> 32 ==
+	       mdg__get64(&ns->registry.ties[cache->attachment1 - 1].word) >> 32 ==
 	               cache->generation;
 }
 
@@ -31,25 +31,24 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 	for (uint32_t i = 0; i < ns->piece_count; i++) {
 		uint32_t index = ns->pieces[i].index;
 		struct mdg__segment_cache *cache = &ns->caches[index];
-		uint32_t at = mdg__attachment_of(registry, registry->slot1 - 1, index);
+		uint32_t at = mdg__tie_of(registry, registry->slot1 - 1, MDG__SEGMENTS, index);
 		cache->attachment1 = at;
 		if (at == 0)
 			continue;
-		cache->generation =
-			(uint32_t)(mdg__get64(&registry->attachments[at - 1].word) >> 32);
+		cache->generation = (uint32_t)(mdg__get64(&registry->ties[at - 1].word) >> 32);
 		cache->epoch = mdg__epoch();
 	}
 }
 
 int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
 {
-	int rc = mdg__registry_ready(&ns->registry, MDG__ATTACHMENTS, count);
+	int rc = mdg__registry_ready(&ns->registry, MDG__TIES, count);
 	if (rc != -ENOSPC)
 		return rc;
 	rc = mdg__lock(&ns->registry);
 	if (rc < 0)
 		return rc;
-	rc = mdg__attachments_sweep(&ns->registry) ? 0 : -ENOMEM;
+	rc = mdg__ties_sweep(&ns->registry) ? 0 : -ENOMEM;
 	mdg__unlock(&ns->registry);
 	return rc;
 }
@@ -59,7 +58,7 @@ int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
 void mdg__cache_note_fd(struct mdg_namespace *ns, const struct mdg__segment_cache *cache)
 {
 	if (mdg__cache_has_record(ns, cache))
-		atomic_store_explicit(&ns->registry.attachments[cache->attachment1 - 1].fd,
+		atomic_store_explicit(&ns->registry.ties[cache->attachment1 - 1].fd,
 		                      (uint32_t)(cache->fd + 1), memory_order_release);
 }
 

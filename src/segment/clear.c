@@ -16,7 +16,7 @@ void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing)
 	uint32_t refused = 0; /* a bit for each */
 	_Static_assert(sizeof clearing->index / sizeof clearing->index[0] <= 32, "bits");
 	for (uint32_t i = 0; i < clearing->count; i++)
-		if (mdg__segment_is_own_work(registry, clearing->index[i]) &&
+		if (mdg__object_is_own_work(registry, MDG__SEGMENTS, clearing->index[i]) &&
 		    mdg__data_unlink(ns, clearing->index[i]) == -EPERM)
 			refused |= UINT32_C(1) << i;
 	if (clearing->count == 0 || mdg__lock(registry) < 0)

@@ -28,8 +28,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__s
 		if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 			rc = -EINVAL;
 		else
-			rc = mdg__attachment_make(registry, index, registry->slot1 - 1, &made,
-			                          &cache->generation);
+			rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1,
+			                   &made, &cache->generation);
 		if (rc == 0 && mdg__get64(&registry->segments[index].inode) == 0) {
 			/* Whoever opens the file first notes its inode. */
 			mdg__put64(registry, &registry->segments[index].inode, cache->inode);
@@ -57,7 +57,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__s
 static void notice_deaths(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
 {
 	struct mdg__holder holders[NOTICED_MOST];
-	int count = mdg__segment_holders(&ns->registry, index, tag, holders, NOTICED_MOST);
+	int count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, index, tag, holders,
+	                                NOTICED_MOST);
 	for (int i = 0; i < count; i++)
 		if (!mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
 			mdg__reap(ns, &holders[i], 1);
@@ -106,7 +107,7 @@ static int still_there(struct mdg_namespace *ns, uint32_t index, uint32_t sequen
 static bool add_own(struct mdg_namespace *ns, const struct mdg__segment_cache *cache, int32_t delta)
 {
 	return mdg__cache_has_record(ns, cache) &&
-	       mdg__attachment_add(&ns->registry, cache->attachment1 - 1, cache->generation, delta);
+	       mdg__tie_add(&ns->registry, cache->attachment1 - 1, cache->generation, delta);
 }
 
 int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t sequence)
@@ -132,9 +133,13 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 	 * this one was not among them yet. */
 	if (rc == 0 && !same && !add_own(ns, cache, 1))
 		rc = -EINVAL;
-	if (rc == 0)
-		cache->pieces++;
-	return rc;
+	if (rc < 0)
+		return rc;
+	cache->pieces++;
+	/* Its descriptor is in use again. Others reach a removed segment through it. */
+	if (ns->kept_detached1 == index + 1)
+		ns->kept_detached1 = 0;
+	return 0;
 }
 
 /* ---- detached ------------------------------------------------------------- */
@@ -145,7 +150,7 @@ static void clear_if_last(struct mdg_namespace *ns, uint32_t index)
 	struct mdg__clearing clearing = { 0 };
 	if (mdg__enter_writer(ns) < 0)
 		return; /* the next process that comes across it does it */
-	(void)mdg__segment_begin_clearing(&ns->registry, index, &clearing);
+	(void)mdg__object_begin_clearing(&ns->registry, MDG__SEGMENTS, index, &clearing);
 	mdg__unlock(&ns->registry);
 	mdg__clear(ns, &clearing);
 }
@@ -175,8 +180,7 @@ void mdg__count_detached(struct mdg_namespace *ns, uint32_t index, uint32_t sequ
 		return; /* somebody has scribbled over the registry */
 	cache->pieces--;
 	if (mdg__cache_has_record(ns, cache))
-		(void)mdg__attachment_add(&ns->registry, cache->attachment1 - 1, cache->generation,
-		                          -1);
+		(void)mdg__tie_add(&ns->registry, cache->attachment1 - 1, cache->generation, -1);
 	uint32_t tag = atomic_load(&segment->tag);
 	if (cache->pieces == 0)
 		keep_detached(ns, index, tag == mdg__tag(sequence, MDG__LIVE));

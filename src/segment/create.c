@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "platform/identity.h"
+#include "segment/above.h"
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 
@@ -30,6 +31,7 @@ struct wish {
 	unsigned mode, flags;
 	unsigned huge_shift; /* 0: ordinary pages */
 	uint32_t euid;       /* whose it is to be */
+	uint32_t kind;       /* enum mdg__segment_kind */
 };
 
 /* ---- finding ---------------------------------------------------------------- */
@@ -38,13 +40,15 @@ static int find(struct mdg_namespace *ns, const struct wish *wish, uint32_t *ret
                 uint32_t *ret_tag)
 {
 	const char *name = wish->key == 0 ? wish->name : NULL;
-	int rc = mdg__index_find(&ns->registry, wish->key, name, ret_index, ret_tag);
+	int rc =
+		mdg__object_find(&ns->registry, MDG__SEGMENTS, wish->key, name, ret_index, ret_tag);
 	if (rc != -EAGAIN)
 		return rc;
 	mdg__enter(ns);
 	rc = mdg__enter_writer(ns);
 	if (rc == 0) {
-		rc = mdg__index_find(&ns->registry, wish->key, name, ret_index, ret_tag);
+		rc = mdg__object_find(&ns->registry, MDG__SEGMENTS, wish->key, name, ret_index,
+		                      ret_tag);
 		mdg__unlock(&ns->registry);
 	}
 	mdg__leave(ns);
@@ -57,9 +61,8 @@ static void wait_while_busy(struct mdg_namespace *ns, uint32_t index, uint32_t t
 {
 	struct mdg__segment *segment = &ns->registry.segments[index];
 	uint32_t worker1 = mdg__get32(&segment->worker);
-	bool alive = mdg__is_slot(&ns->registry, worker1) &&
-	             mdg__slot_alive(&ns->registry, worker1 - 1,
-	                             mdg__get32(&segment->worker_generation));
+	bool alive =
+		mdg__pair_lives(&ns->registry, worker1, mdg__get32(&segment->worker_generation));
 	/* A maker that seemed to live is looked at more closely after 16, 32, 64 ... pauses. */
 	if (!alive || (round >= 16 && (round & (round - 1)) == 0)) {
 		mdg__enter(ns);
@@ -103,38 +106,24 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct mdg__segment *segment = &registry->segments[index];
-	uint32_t uid = mdg__my_id(registry, wish->euid), gid = mdg__my_group(registry);
-	mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__BUSY));
-	mdg__put32(registry, &segment->key, wish->key);
-	mdg__put32(registry, &segment->mode, wish->mode & 0777);
+	struct mdg__object_wish object = { .key = wish->key,
+		                           .mode = wish->mode,
+		                           .uid = mdg__my_id(registry, wish->euid),
+		                           .gid = mdg__my_group(registry),
+		                           .kind = wish->kind,
+		                           .name = wish->name };
+	mdg__object_make(registry, MDG__SEGMENTS, index, sequence, &object);
 	mdg__put64(registry, &segment->size, wish->size);
 	mdg__put64(registry, &segment->mapped, wish->mapped);
-	mdg__put32(registry, &segment->uid, uid);
-	mdg__put32(registry, &segment->gid, gid);
-	mdg__put32(registry, &segment->cuid, uid);
-	mdg__put32(registry, &segment->cgid, gid);
 	mdg__put64(registry, &segment->atime, 0);
 	mdg__put64(registry, &segment->dtime, 0);
 	mdg__put32(registry, &segment->lpid, 0);
-	mdg__put32(registry, &segment->cpid,
-	           mdg__get32(&registry->processes[registry->slot1 - 1].pid));
-	mdg__put32(registry, &segment->attachments, 0);
 	mdg__put32(registry, &segment->flags,
 	           (wish->flags & MDG_NORESERVE ? MDG__SEG_NORESERVE : 0) |
 	                   wish->huge_shift << MDG__SEG_HUGE_SHIFT);
 	mdg__put64(registry, &segment->inode, 0);
 	mdg__put32(registry, &segment->new_uid1, 0);
 	mdg__put32(registry, &segment->setter, 0);
-	mdg__put32(registry, &segment->name_hash,
-	           wish->name[0] != '\0' ? mdg__name_hash(wish->name) : 0);
-	for (size_t i = 0; i < 8; i++) {
-		uint64_t word;
-		memcpy(&word, wish->name + 8 * i, 8);
-		mdg__put64(registry, &segment->name[i], word);
-	}
-	mdg__segment_set_worker(registry, index);
-	if (wish->key != 0 || wish->name[0] != '\0')
-		(void)mdg__index_link(registry, index);
 	mdg__commit(registry);
 }
 
@@ -143,10 +132,10 @@ struct turn {
 	uint32_t cursor, last_index, sequence, next_id1;
 };
 
-static struct turn turn_of(const struct mdg__head *head)
+static struct turn turn_of(const struct mdg__directory *directory)
 {
-	return (struct turn){ mdg__get32(&head->cursor), mdg__get32(&head->last_index),
-		              mdg__get32(&head->sequence), mdg__get32(&head->next_id1) };
+	return (struct turn){ mdg__get32(&directory->cursor), mdg__get32(&directory->last_index),
+		              mdg__get32(&directory->sequence), mdg__get32(&directory->next_id1) };
 }
 
 /* [writer lock] Gives back the id of a segment that could not be made. Nobody was told this id.
@@ -154,17 +143,17 @@ static struct turn turn_of(const struct mdg__head *head)
 static void turn_back(struct mdg__registry *registry, uint32_t index, uint32_t sequence,
                       const struct turn *before)
 {
-	struct mdg__head *head = registry->head;
-	struct turn now = turn_of(head);
+	struct mdg__directory *directory = &registry->head->directory[MDG__SEGMENTS];
+	struct turn now = turn_of(directory);
 	if (before->next_id1 != 0 && now.next_id1 == 0) {
-		mdg__put32(registry, &head->next_id1, before->next_id1);
+		mdg__put32(registry, &directory->next_id1, before->next_id1);
 		return;
 	}
 	if (now.cursor != index + 1 || now.last_index != index || now.sequence != sequence)
 		return;
-	mdg__put32(registry, &head->cursor, before->cursor);
-	mdg__put32(registry, &head->last_index, before->last_index);
-	mdg__put32(registry, &head->sequence, before->sequence);
+	mdg__put32(registry, &directory->cursor, before->cursor);
+	mdg__put32(registry, &directory->last_index, before->last_index);
+	mdg__put32(registry, &directory->sequence, before->sequence);
 }
 
 /* The first step. -EAGAIN: somebody else has made such a segment meanwhile. */
@@ -172,6 +161,7 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
                  uint32_t *ret_sequence, struct turn *ret_before)
 {
 	struct mdg__registry *registry = &ns->registry;
+	const struct mdg__directory *directory = &registry->head->directory[MDG__SEGMENTS];
 	uint32_t index, tag;
 	bool reaped = false;
 	for (;;) {
@@ -179,14 +169,16 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 		if (rc < 0)
 			return rc;
 		if (wish->key != 0 || wish->name[0] != '\0') {
-			rc = mdg__index_find(registry, wish->key, wish->name, &index, &tag);
+			rc = mdg__object_find(registry, MDG__SEGMENTS, wish->key, wish->name,
+			                      &index, &tag);
 			if (rc != -ENOENT) {
 				mdg__unlock(registry);
 				return rc == 0 ? -EAGAIN : rc;
 			}
 		}
-		*ret_before = turn_of(registry->head);
-		rc = mdg__id_take(registry, mdg__pages_of(wish->size), ret_index, ret_sequence);
+		*ret_before = turn_of(directory);
+		rc = mdg__segment_id_take(registry, mdg__pages_of(wish->size), ret_index,
+		                          ret_sequence);
 		if (rc == 0)
 			fill_in(ns, *ret_index, *ret_sequence, wish);
 		mdg__unlock(registry);
@@ -195,7 +187,7 @@ static int begin(struct mdg_namespace *ns, const struct wish *wish, uint32_t *re
 			if (rc == 0)
 				continue;
 		}
-		bool used = ret_before->next_id1 != 0 && mdg__get32(&registry->head->next_id1) == 0;
+		bool used = ret_before->next_id1 != 0 && turn_of(directory).next_id1 == 0;
 		if (rc != -ENOSPC || reaped || used)
 			return rc;
 		mdg__reap_all(ns); /* the dead may hold what is missing */
@@ -220,9 +212,7 @@ static int finish(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 			turn_back(registry, index, sequence, before);
 		mdg__segment_end_clearing(registry, index);
 	} else {
-		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
-		mdg__put32(registry, &segment->tag, mdg__tag(sequence, MDG__LIVE));
-		mdg__segment_worker_done(registry, index);
+		mdg__object_live(registry, MDG__SEGMENTS, index);
 		mdg__commit(registry);
 	}
 	mdg__unlock(registry);
@@ -249,7 +239,8 @@ static int choose_pages(const struct mdg_namespace *ns, struct wish *wish)
 /* [object lock] If the segment has used up shm_next_id, its file is to show that. */
 static void note_used(struct mdg_namespace *ns, const struct turn *before)
 {
-	if (before->next_id1 != 0 && mdg__get32(&ns->registry.head->next_id1) == 0)
+	if (before->next_id1 != 0 &&
+	    mdg__get32(&ns->registry.head->directory[MDG__SEGMENTS].next_id1) == 0)
 		mdg__settings_show(ns, MDG__NEXT_ID);
 }
 
@@ -339,16 +330,23 @@ static int name_wish(struct wish *wish, const char *name)
 	return 0;
 }
 
-int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
-                       unsigned flags, mdg_id *ret_id)
+int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                        unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id)
 {
 	struct wish wish = { .size = size,
 		             .mode = mode & 0777,
-		             .flags = flags | MDG_CREATE | MDG_EXCL };
+		             .flags = flags | MDG_CREATE | MDG_EXCL,
+		             .kind = (uint32_t)kind };
 	int rc = name_wish(&wish, name);
 	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
 		rc = -EINVAL;
 	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
+}
+
+int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                       unsigned flags, mdg_id *ret_id)
+{
+	return mdg__segment_create(ns, name, size, mode, flags, MDG__KIND_PLAIN, ret_id);
 }
 
 int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, unsigned ask,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* datafile.h - what the files about data files (file*.c, datafile.c) share. See fileidentity.c. */
+/* datafile.h - the files that hold the bytes of segments. See fileidentity.c and datafile.c. */
 #ifndef MADANG_SEGMENT_DATAFILE_H
 #define MADANG_SEGMENT_DATAFILE_H
 

@@ -41,8 +41,7 @@ void mdg__reap_all(struct mdg_namespace *ns)
 bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation)
 {
 	struct mdg__registry *registry = &ns->registry;
-	return mdg__is_slot(registry, worker1) &&
-	       mdg__slot_at_work(registry, worker1 - 1, generation) &&
+	return mdg__pair_at_work(registry, worker1, generation) &&
 	       mdg__slot_may_be_inside(registry, worker1 - 1);
 }
 
@@ -57,13 +56,13 @@ void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag
 	 * it is not: BUSY before this question and after it, and nobody found. */
 	if (mdg__get32(&segment->tag) != tag || mdg__is_worked_on(ns, worker1, worker.generation))
 		return;
-	if (mdg__is_slot(registry, worker1))
+	if (mdg__is_slot1(registry, worker1))
 		mdg__reap(ns, &worker, 1); /* nothing happens to one that lives */
 	if (mdg__enter_writer(ns) < 0)
 		return;
 	if (mdg__get32(&segment->tag) == tag && mdg__get32(&segment->worker) == worker1 &&
 	    mdg__get32(&segment->worker_generation) == worker.generation) {
-		mdg__segment_take_work(registry, index);
+		mdg__object_take_work(registry, MDG__SEGMENTS, index);
 		mdg__commit(registry);
 		clearing.index[clearing.count++] = index;
 	}

@@ -255,7 +255,7 @@ int mdg__directory_open(const char *path, bool make, struct stat *ret_status)
 static bool claims_to_be_shared(int dirfd)
 {
 	struct stat status;
-	uint64_t head[9];
+	struct mdg__head head;
 	bool shared = false;
 	int fd = mdg__sys_openat(dirfd, "registry", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
@@ -264,8 +264,8 @@ static bool claims_to_be_shared(int dirfd)
 	struct stat directory;
 	if (mdg__sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 	    mdg__sys_fstat(dirfd, &directory) == 0 && status.st_uid == directory.st_uid &&
-	    mdg__sys_read(fd, head, sizeof head) == (int64_t)sizeof head)
-		shared = head[0] == MDG__MAGIC && ((uint32_t)head[8] & MDG_NS_SHARED) != 0;
+	    mdg__sys_read(fd, &head, sizeof head) == (int64_t)sizeof head)
+		shared = head.magic == MDG__MAGIC && (head.flags & MDG_NS_SHARED) != 0;
 	(void)mdg__sys_close(fd);
 	return shared;
 }

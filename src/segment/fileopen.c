@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "platform/identity.h"
+#include "platform/procfs.h"
 #include "platform/text.h"
 #include "segment/datafile.h"
 
@@ -43,11 +43,11 @@ static bool reach(struct mdg_namespace *ns, const struct mdg__entry *entry,
 static int some_holders(struct mdg_namespace *ns, const struct mdg__entry *entry,
                         struct mdg__holder list[HOLDERS_ASKED])
 {
-	int count =
-		mdg__segment_holders(&ns->registry, entry->index, entry->tag, list, HOLDERS_ASKED);
+	int count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, entry->index, entry->tag,
+	                                list, HOLDERS_ASKED);
 	if (count == -EAGAIN && (count = mdg__enter_writer(ns)) == 0) {
-		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list,
-		                             HOLDERS_ASKED);
+		count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, entry->index, entry->tag,
+		                            list, HOLDERS_ASKED);
 		mdg__unlock(&ns->registry);
 	}
 	return count == -E2BIG ? HOLDERS_ASKED : count;
@@ -133,15 +133,15 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 static bool is_kept_idle(struct mdg_namespace *ns, uint32_t index)
 {
 	struct mdg__registry *registry = &ns->registry;
-	uint32_t at = mdg__get32(&registry->segments[index].attachments);
-	uint32_t records = mdg__registry_ready_count(registry, MDG__ATTACHMENTS);
+	uint32_t at = mdg__get32(&registry->segments[index].ties);
+	uint32_t records = mdg__registry_ready_count(registry, MDG__TIES);
 	for (uint32_t steps = 0; at != 0 && at <= records && steps < registry->process_capacity;
 	     steps++) {
-		struct mdg__attachment *record = &registry->attachments[at - 1];
+		struct mdg__tie *record = &registry->ties[at - 1];
 		if (mdg__get32(&record->fd) != 0 && (uint32_t)atomic_load(&record->word) == 0 &&
 		    !mdg__slot_is_own(registry, mdg__get32(&record->process)))
 			return true;
-		at = mdg__get32(&record->segment_next);
+		at = mdg__get32(&record->object_next);
 	}
 	return false;
 }

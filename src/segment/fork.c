@@ -55,13 +55,14 @@ static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *r
 	uint32_t tag = mdg__get32(&segment->tag), generation;
 	if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
-	int rc = mdg__attachment_make(registry, index, ns->child_slot, ret_made, &generation);
+	int rc = mdg__tie_make(registry, MDG__SEGMENTS, index, ns->child_slot, ret_made,
+	                       &generation);
 	if (rc < 0)
 		return rc;
-	struct mdg__attachment *record = &registry->attachments[*ret_made];
+	struct mdg__tie *record = &registry->ties[*ret_made];
 	if ((uint32_t)atomic_load(&record->word) != 0)
 		return 0; /* another piece of a segment that is entered already */
-	(void)mdg__attachment_add(registry, *ret_made, generation, (int32_t)cache->pieces);
+	(void)mdg__tie_add(registry, *ret_made, generation, (int32_t)cache->pieces);
 	atomic_store_explicit(&record->fd, (uint32_t)(cache->fd + 1), memory_order_release);
 	/* As the kernel stamps a fork: now, by the parent. */
 	atomic_store_explicit(&segment->atime, (uint64_t)mdg__now_seconds(), memory_order_release);

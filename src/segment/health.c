@@ -159,7 +159,7 @@ static void check_files_of_segments(struct findings *findings)
 		struct mdg__entry entry;
 		uint64_t resident;
 		mdg__entry_copy(ns, index, &entry);
-		enum mdg__segment_state state = mdg__tag_state(entry.tag);
+		enum mdg__object_state state = mdg__tag_state(entry.tag);
 		if (state == MDG__BUSY)
 			check_half_made(findings, &entry);
 		if (state != MDG__LIVE || mdg__data_stat(ns, &entry, &resident) != -ENOENT ||

@@ -57,7 +57,7 @@
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/threadlock.h"
-#include "registry/registry.h"
+#include "registry/presence.h"
 #include "segment/segment.h"
 
 /* What this process knows of the segment at an index. Valid for one sequence. */
@@ -127,13 +127,6 @@ struct mdg_namespace {
 	bool unentered; /* there are attachments that could not be entered yet */
 	bool doubtful;  /* ... or pieces that may be gone, see mdg__host_look_again */
 };
-
-/* Whether the table of processes has such a slot: `slot1` is what somebody wrote into the registry,
- * the slot's index plus one. */
-static inline bool mdg__is_slot(const struct mdg__registry *registry, uint32_t slot1)
-{
-	return slot1 != 0 && slot1 <= mdg__registry_ready_count(registry, MDG__PROCESSES);
-}
 
 /* The length in whole pages. */
 static inline size_t mdg__whole_pages(size_t length)

@@ -17,7 +17,7 @@
 
 static bool is_there(const struct mdg__entry *entry, uint32_t sequence, bool any)
 {
-	enum mdg__segment_state state = mdg__tag_state(entry->tag);
+	enum mdg__object_state state = mdg__tag_state(entry->tag);
 	return (state == MDG__LIVE || state == MDG__REMOVED) &&
 	       (any || entry->tag >> 8 == sequence);
 }
@@ -66,8 +66,8 @@ static int list_without_lock(struct mdg_namespace *ns, const struct mdg__entry *
 {
 	int count = -EAGAIN;
 	for (int i = 0; i < TRIES && count == -EAGAIN; i++)
-		count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders,
-		                             room);
+		count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, entry->index, entry->tag,
+		                            holders, room);
 	return count == -EAGAIN || count == -E2BIG ? 0 : count;
 }
 
@@ -85,8 +85,8 @@ static int list_with_lock(struct mdg_namespace *ns, const struct mdg__entry *ent
 		return list_without_lock(ns, entry, list->holders, room);
 	rc = mdg__enter_writer(ns);
 	if (rc == 0) {
-		rc = mdg__segment_holders(&ns->registry, entry->index, entry->tag, list->holders,
-		                          room);
+		rc = mdg__object_holders(&ns->registry, MDG__SEGMENTS, entry->index, entry->tag,
+		                         list->holders, room);
 		mdg__unlock(&ns->registry);
 	}
 	return rc;
@@ -127,7 +127,8 @@ static int attached_entered(struct mdg_namespace *ns, const struct mdg__entry *e
 		int rc = mdg__enter_writer(ns);
 		if (rc < 0)
 			return rc;
-		(void)mdg__segment_begin_clearing(&ns->registry, entry->index, &clearing);
+		(void)mdg__object_begin_clearing(&ns->registry, MDG__SEGMENTS, entry->index,
+		                                 &clearing);
 		mdg__unlock(&ns->registry);
 		mdg__clear(ns, &clearing);
 	}
@@ -141,7 +142,8 @@ int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry
 {
 	struct mdg__holder holders[32];
 	uint32_t dead = 0;
-	int count = mdg__segment_holders(&ns->registry, entry->index, entry->tag, holders, 32);
+	int count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, entry->index, entry->tag,
+	                                holders, 32);
 	if (count == -EINVAL || count == MDG_DAMAGED)
 		return count;
 	if (count >= 0) {

@@ -13,19 +13,12 @@ int mdg_segment_remove(mdg_namespace *ns, mdg_id id)
 	int rc = mdg__change_begin(ns, id, &entry);
 	if (rc < 0)
 		return rc;
-	struct mdg__segment *segment = &registry->segments[entry.index];
 	/* If nobody has it attached, it becomes REMOVED and BUSY in one change. If it were
 	 * REMOVED only, and this process died, no other death would lead to it, and it would
 	 * stay. */
-	if (mdg__tag_state(entry.tag) == MDG__LIVE) {
-		if (mdg__get32(&segment->key) != 0 || mdg__get32(&segment->name_hash) != 0)
-			(void)mdg__index_unlink(registry, entry.index);
-		mdg__put32(registry, &segment->key, 0);
-		mdg__put32(registry, &segment->name_hash, 0);
-		mdg__put32(registry, &segment->mode, entry.mode | MDG_MODE_REMOVED);
-		mdg__put32(registry, &segment->tag, mdg__tag(entry.tag >> 8, MDG__REMOVED));
-	}
-	bool gone = mdg__segment_begin_clearing(registry, entry.index, &clearing);
+	if (mdg__tag_state(entry.tag) == MDG__LIVE)
+		mdg__object_remove(registry, MDG__SEGMENTS, entry.index);
+	bool gone = mdg__object_begin_clearing(registry, MDG__SEGMENTS, entry.index, &clearing);
 	mdg__commit(registry);
 	mdg__entry_copy(ns, entry.index, &entry);
 	mdg__unlock(registry);

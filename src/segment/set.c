@@ -53,9 +53,7 @@ static void pause_setting(mdg__a32 *word, uint32_t value)
 /* [writer lock] Whether another process is just changing the segment. */
 static bool is_being_set(struct mdg_namespace *ns, const struct mdg__segment *segment)
 {
-	uint32_t setter1 = mdg__get32(&segment->setter);
-	return mdg__is_slot(&ns->registry, setter1) &&
-	       mdg__slot_at_work(&ns->registry, setter1 - 1,
+	return mdg__pair_at_work(&ns->registry, mdg__get32(&segment->setter),
 	                         mdg__get32(&segment->setter_generation));
 }
 
@@ -179,15 +177,9 @@ static int give_file(struct mdg_namespace *ns, mdg_id id, struct setting *settin
 static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, bool in_any_case)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__segment *segment = &registry->segments[to->index];
 	bool done = !(registry->flags & MDG_NS_SHARED) || stop_setting(ns, to) || in_any_case;
-	if (done) {
-		uint32_t mode = mdg__get32(&segment->mode);
-		mdg__put32(registry, &segment->uid, to->uid);
-		mdg__put32(registry, &segment->gid, to->gid);
-		mdg__put32(registry, &segment->mode, (mode & ~0777u) | to->mode);
-		mdg__put64(registry, &segment->ctime, (uint64_t)mdg__now_seconds());
-	}
+	if (done)
+		mdg__object_set(registry, MDG__SEGMENTS, to->index, to->uid, to->gid, to->mode);
 	mdg__change_end(ns);
 	return done;
 }

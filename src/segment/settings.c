@@ -54,10 +54,11 @@ static const struct {
 
 static size_t text_of(const struct mdg__head *head, enum mdg__setting setting, char ret[32])
 {
-	uint32_t next_id1 = mdg__get32(&head->next_id1);
+	const struct mdg__directory *segments = &head->directory[MDG__SEGMENTS];
+	uint32_t next_id1 = mdg__get32(&segments->next_id1);
 	uint64_t value = setting == MDG__SHMMAX   ? mdg__get64(&head->shmmax_now)
 	                 : setting == MDG__SHMALL ? mdg__get64(&head->shmall_now)
-	                 : setting == MDG__SHMMNI ? mdg__get32(&head->shmmni)
+	                 : setting == MDG__SHMMNI ? mdg__get32(&segments->most)
 	                                          : next_id1 - 1;
 	if (setting == MDG__NEXT_ID && next_id1 == 0) {
 		memcpy(ret, "-1\n", 4);
@@ -79,6 +80,7 @@ static size_t text_of(const struct mdg__head *head, enum mdg__setting setting, c
 static void set_value(struct mdg__registry *registry, enum mdg__setting setting, uint64_t value)
 {
 	struct mdg__head *head = registry->head;
+	struct mdg__directory *segments = &head->directory[MDG__SEGMENTS];
 	if (value > settings[setting].most ||
 	    (setting == MDG__SHMMNI && value > registry->segment_capacity))
 		return; /* the kernel says EINVAL to that; the old value stays */
@@ -87,9 +89,9 @@ static void set_value(struct mdg__registry *registry, enum mdg__setting setting,
 	else if (setting == MDG__SHMALL)
 		mdg__put64(registry, &head->shmall_now, value);
 	else if (setting == MDG__SHMMNI)
-		mdg__put32(registry, &head->shmmni, (uint32_t)value);
+		mdg__put32(registry, &segments->most, (uint32_t)value);
 	else
-		mdg__put32(registry, &head->next_id1, (uint32_t)value + 1);
+		mdg__put32(registry, &segments->next_id1, (uint32_t)value + 1);
 }
 
 static bool is_space(char c)

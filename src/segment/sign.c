@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sign.c - signatures are slots of the registry.
- *
- * Whoever may write to the namespace may write any number into a signature. So a slot is looked up
- * only after its number was compared with the size of the table.
+ * sign.c - signatures are slots of the registry. registry/presence.h says what they are made of.
  */
 #include "segment/sign.h"
 
@@ -23,29 +20,29 @@ struct mdg__signature mdg__signature_own(const mdg_namespace *ns)
 	return (struct mdg__signature){ ns->registry.slot1, ns->registry.generation };
 }
 
-static bool is_slot(const struct mdg__registry *registry, uint32_t slot1)
-{
-	return slot1 != 0 && slot1 <= mdg__registry_ready_count(registry, MDG__PROCESSES);
-}
-
 bool mdg__signature_lives(mdg_namespace *ns, struct mdg__signature signature)
 {
-	if (!is_slot(&ns->registry, signature.slot1))
+	if (!mdg__is_slot1(&ns->registry, signature.slot1))
 		return false;
 	mdg__enter(ns);
-	bool lives = mdg__slot_alive(&ns->registry, signature.slot1 - 1, signature.generation);
+	bool lives = mdg__pair_lives(&ns->registry, signature.slot1, signature.generation);
 	mdg__leave(ns);
 	return lives;
 }
 
-/* The word has 16 bits of the generation. The slot's tag has all of them. */
+uint32_t mdg__signature_word(struct mdg__signature signature)
+{
+	return mdg__sign_of(signature.slot1, signature.generation);
+}
+
 bool mdg__signature_word_lives(mdg_namespace *ns, uint32_t word)
 {
-	struct mdg__signature signature = { .slot1 = word >> 16 };
-	if (!is_slot(&ns->registry, signature.slot1))
+	if (!mdg__is_slot1(&ns->registry, word & MDG__SIGN_SLOT1))
 		return false;
-	signature.generation = mdg__get32(&ns->registry.processes[signature.slot1 - 1].tag) >> 8;
-	return mdg__signature_word(signature) == word && mdg__signature_lives(ns, signature);
+	mdg__enter(ns);
+	bool lives = mdg__sign_lives(&ns->registry, word);
+	mdg__leave(ns);
+	return lives;
 }
 
 uint64_t mdg__namespace_number(const mdg_namespace *ns)

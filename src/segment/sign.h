@@ -37,10 +37,7 @@ bool mdg__signature_lives(mdg_namespace *ns, struct mdg__signature signature);
 
 /* A signature in one word, for locks: the slot, and the low 16 bits of the generation. 0:
  * nobody. */
-static inline uint32_t mdg__signature_word(struct mdg__signature signature)
-{
-	return signature.slot1 << 16 | (signature.generation & 0xffff);
-}
+uint32_t mdg__signature_word(struct mdg__signature signature);
 bool mdg__signature_word_lives(mdg_namespace *ns, uint32_t word);
 
 /* The number of the namespace. No other namespace has it. */

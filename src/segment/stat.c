@@ -68,10 +68,9 @@ static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, un
 	if (flags & MDG_STAT_RESIDENT)
 		(void)mdg__data_stat(ns, entry, &ret->resident);
 	ret->creator_alive = 0;
-	uint32_t slot1 = entry->worker;
-	if ((flags & MDG_STAT_CREATOR) && mdg__is_slot(&ns->registry, slot1))
+	if (flags & MDG_STAT_CREATOR)
 		ret->creator_alive =
-			mdg__slot_alive(&ns->registry, slot1 - 1, entry->worker_generation);
+			mdg__pair_lives(&ns->registry, entry->worker, entry->worker_generation);
 	memcpy(ret->name, entry->name, sizeof ret->name);
 }
 

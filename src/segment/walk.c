@@ -21,7 +21,7 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	for (uint32_t index = *cursor; index < ready; index++) {
-		if (!mdg__index_in_use(registry, index))
+		if (!mdg__object_in_use(registry, MDG__SEGMENTS, index))
 			continue;
 		int rc = mdg_segment_stat(ns, (mdg_id)index,
 		                          MDG_STAT_INDEX | MDG_STAT_ANY |
@@ -56,9 +56,8 @@ int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		*cursor = slot + 1;
 		uint32_t at = (tag & 0xff) == MDG__SLOT_FREE
 		                      ? 0
-		                      : mdg__attachment_of(registry, slot, entry.index);
-		uint32_t count =
-			at == 0 ? 0 : (uint32_t)mdg__get64(&registry->attachments[at - 1].word);
+		                      : mdg__tie_of(registry, slot, MDG__SEGMENTS, entry.index);
+		uint32_t count = at == 0 ? 0 : (uint32_t)mdg__get64(&registry->ties[at - 1].word);
 		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
 			continue;
 		struct mdg_process_info own = {
@@ -119,11 +118,11 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	mdg__reap_all(ns);
 	mdg__leave(ns);
 	finish_removals(ns);
-	int32_t highest = mdg__index_highest(registry);
+	int32_t highest = mdg__object_highest(registry, MDG__SEGMENTS);
 	own.flags = registry->flags;
-	own.segments_max = mdg__get32(&registry->head->shmmni);
+	own.segments_max = mdg__get32(&registry->head->directory[MDG__SEGMENTS].most);
 	own.processes_max = registry->process_capacity;
-	own.segments_used = mdg__get32(&registry->head->in_use);
+	own.segments_used = mdg__get32(&registry->head->directory[MDG__SEGMENTS].in_use);
 	own.processes_used = slots_taken(registry);
 	own.highest_index = highest < 0 ? 0 : highest;
 	own.shmmax = mdg__get64(&registry->head->shmmax_now);

@@ -20,14 +20,14 @@ static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *re
 		return rc;
 	uint32_t tag = mdg__get32(&registry->segments[index].tag);
 	if (tag >> 8 == cache->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
-		rc = mdg__attachment_make(registry, index, registry->slot1 - 1, ret_made,
-		                          &cache->generation);
+		rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1, ret_made,
+		                   &cache->generation);
 		if (rc == 0) {
-			struct mdg__attachment *record = &registry->attachments[*ret_made];
+			struct mdg__tie *record = &registry->ties[*ret_made];
 			cache->attachment1 = *ret_made + 1;
 			cache->epoch = ns->epoch;
-			(void)mdg__attachment_add(registry, *ret_made, cache->generation,
-			                          (int32_t)cache->pieces);
+			(void)mdg__tie_add(registry, *ret_made, cache->generation,
+			                   (int32_t)cache->pieces);
 			atomic_store_explicit(&record->fd, (uint32_t)cache->fd + 1,
 			                      memory_order_release);
 		}
@@ -74,8 +74,7 @@ static int settle(struct mdg_namespace *ns)
 		mdg__unlock(registry);
 		mdg__clear(ns, &clearing);
 	}
-	if (rc == 0 &&
-	    (mdg__get32(&process->attachments) != 0 || mdg__get32(&process->working) != 0))
+	if (rc == 0 && (mdg__get32(&process->ties) != 0 || mdg__get32(&process->working) != 0))
 		rc = MDG_DAMAGED;
 	if (rc == 0)
 		mdg__slot_settle(registry);

@@ -140,7 +140,7 @@ static void other_formats(void)
 	changed(offsetof(struct mdg__head, format), MDG__FORMAT + 1, MDG_VERSION_UNLIKE);
 	changed(offsetof(struct mdg__head, format), UINT32_MAX, MDG_VERSION_UNLIKE);
 	changed(offsetof(struct mdg__head, mark), 0x04030201, MDG_VERSION_UNLIKE);
-	for (size_t offset = offsetof(struct mdg__head, segment_capacity);
+	for (size_t offset = offsetof(struct mdg__head, process_capacity);
 	     offset <= offsetof(struct mdg__head, fixed_sum); offset += 4)
 		changed(offset, 0x12345678, MDG_DAMAGED);
 	write_registry(image, size);

@@ -238,7 +238,7 @@ static bool is_half_made(struct raw *raw)
 	struct mdg__head *head = raw_head(raw);
 	if ((head->lock & 0x7fff) != 0)
 		return false;
-	for (uint32_t index = 0; index < head->segments_ready; index++)
+	for (uint32_t index = 0; index < head->directory[MDG__SEGMENTS].ready; index++)
 		if ((raw_segment(raw, index)->tag & 0xff) == MDG__BUSY)
 			return true;
 	return false;
@@ -393,7 +393,7 @@ static bool arrange_damage(struct world *world)
 {
 	if (!arrange_dead(world))
 		return false;
-	scribble(world, offsetof(struct mdg__head, in_use), 77);
+	scribble(world, offsetof(struct mdg__head, directory[MDG__SEGMENTS].in_use), 77);
 	scribble(world, MDG__TABLE_ALIGN, 0);
 	for (size_t bucket = 0; bucket < 128; bucket++)
 		scribble(world, (size_t)2 * MDG__TABLE_ALIGN + 4 * bucket, 0);

@@ -379,9 +379,11 @@ static bool map_registry(void)
 	if (map == MAP_FAILED)
 		return false;
 	head = map;
-	uint64_t buckets = aligned(MDG__TABLE_ALIGN + (head->segment_capacity + 63) / 64 * 8u);
-	processes = (const void *)((const char *)map +
-	                           aligned(buckets + (uint64_t)head->bucket_count * 4u));
+	uint64_t buckets =
+		aligned(MDG__TABLE_ALIGN + (head->capacity[MDG__SEGMENTS] + 63) / 64 * 8u);
+	processes =
+		(const void *)((const char *)map +
+	                       aligned(buckets + (uint64_t)head->bucket_count[MDG__SEGMENTS] * 4u));
 	return true;
 }
 

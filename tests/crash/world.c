@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "registry/registry.h"
+#include "registry/internal.h"
 #include "segment/internal.h"
 #include "support/datafile.h"
 
@@ -355,8 +355,9 @@ static uint64_t aligned(uint64_t offset)
 static uint64_t processes_at(struct raw *raw)
 {
 	struct mdg__head *head = raw_head(raw);
-	uint64_t buckets = aligned(MDG__TABLE_ALIGN + (head->segment_capacity + 63) / 64 * 8u);
-	return aligned(buckets + (uint64_t)head->bucket_count * 4u);
+	uint64_t buckets =
+		aligned(MDG__TABLE_ALIGN + (head->capacity[MDG__SEGMENTS] + 63) / 64 * 8u);
+	return aligned(buckets + (uint64_t)head->bucket_count[MDG__SEGMENTS] * 4u);
 }
 
 struct mdg__process *raw_process(struct raw *raw, uint32_t slot)

@@ -115,6 +115,8 @@ static void op_get(const struct op *op)
 
 static bool is_my_group(gid_t group)
 {
+	if (!world->users)
+		return group == getegid();
 	const struct user *user = &users[world->actor[me].user];
 	return group == user->gid || (user->supplementary != 0 && group == user->supplementary);
 }

@@ -25,13 +25,13 @@ static void find_tables(const unsigned char *image, struct table tables[PARTS])
 {
 	const struct mdg__head *head = (const void *)image;
 	tables[HEAD] = (struct table){ 0, sizeof *head, 1 };
-	tables[BITMAP] = (struct table){ 0, 8, (head->segment_capacity + 63) / 64 };
-	tables[BUCKETS] = (struct table){ 0, 4, head->bucket_count };
+	tables[BITMAP] = (struct table){ 0, 8, (head->capacity[MDG__SEGMENTS] + 63) / 64 };
+	tables[BUCKETS] = (struct table){ 0, 4, head->bucket_count[MDG__SEGMENTS] };
 	tables[PROCESSES] =
 		(struct table){ 0, sizeof(struct mdg__process), head->process_capacity };
-	tables[SEGMENTS] = (struct table){ 0, sizeof(struct mdg__segment), head->segment_capacity };
-	tables[ATTACHMENTS] =
-		(struct table){ 0, sizeof(struct mdg__attachment), head->attachment_capacity };
+	tables[SEGMENTS] =
+		(struct table){ 0, sizeof(struct mdg__segment), head->capacity[MDG__SEGMENTS] };
+	tables[ATTACHMENTS] = (struct table){ 0, sizeof(struct mdg__tie), head->tie_capacity };
 	uint32_t end = 0;
 	for (int part = 0; part < PARTS; part++) {
 		tables[part].offset = end;
@@ -156,10 +156,10 @@ static void a_field(struct draw *draw)
 static void a_link(struct draw *draw)
 {
 	static const uint32_t fields[] = {
-		offsetof(struct mdg__attachment, segment_next),
-		offsetof(struct mdg__attachment, segment_previous),
-		offsetof(struct mdg__attachment, process_next),
-		offsetof(struct mdg__attachment, process_previous),
+		offsetof(struct mdg__tie, object_next),
+		offsetof(struct mdg__tie, object_previous),
+		offsetof(struct mdg__tie, process_next),
+		offsetof(struct mdg__tie, process_previous),
 	};
 	for (uint32_t i = 0; i < 1 + roll_below(draw->dice, 6); i++) {
 		uint32_t record = some_record(draw, ATTACHMENTS);
@@ -170,7 +170,7 @@ static void a_link(struct draw *draw)
 		    4, to + 1);
 	}
 	if (one_in(draw->dice, 2))
-		add(draw, offsetof(struct mdg__head, free_attachment), 4,
+		add(draw, offsetof(struct mdg__head, free_tie), 4,
 		    some_record(draw, ATTACHMENTS) + 1);
 	if (one_in(draw->dice, 2))
 		add(draw,
@@ -185,12 +185,12 @@ static void a_knot(struct draw *draw)
 	uint32_t record = some_record(draw, ATTACHMENTS), at = place_of(draw, ATTACHMENTS, record);
 	for (uint32_t field = 16; field < 32; field += 4)
 		add(draw, at + field, 4, record + 1);
-	add(draw, offsetof(struct mdg__head, free_attachment), 4, record + 1);
+	add(draw, offsetof(struct mdg__head, free_tie), 4, record + 1);
 	uint32_t segment = some_record(draw, SEGMENTS), process = some_record(draw, PROCESSES);
-	add(draw, place_of(draw, SEGMENTS, segment) + offsetof(struct mdg__segment, attachments), 4,
+	add(draw, place_of(draw, SEGMENTS, segment) + offsetof(struct mdg__segment, ties), 4,
 	    record + 1);
-	add(draw, place_of(draw, PROCESSES, process) + offsetof(struct mdg__process, attachments),
-	    4, record + 1);
+	add(draw, place_of(draw, PROCESSES, process) + offsetof(struct mdg__process, ties), 4,
+	    record + 1);
 }
 
 static void a_lock(struct draw *draw)

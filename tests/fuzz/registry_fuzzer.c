@@ -102,11 +102,11 @@ static uint64_t aligned(uint64_t offset)
 static uint64_t length_of(const struct mdg__head *head)
 {
 	uint64_t at = MDG__TABLE_ALIGN;
-	at = aligned(at + ((uint64_t)head->segment_capacity + 63) / 64 * 8u);
-	at = aligned(at + (uint64_t)head->bucket_count * 4u);
+	at = aligned(at + ((uint64_t)head->capacity[MDG__SEGMENTS] + 63) / 64 * 8u);
+	at = aligned(at + (uint64_t)head->bucket_count[MDG__SEGMENTS] * 4u);
 	at = aligned(at + head->process_capacity * sizeof(struct mdg__process));
-	at = aligned(at + head->segment_capacity * sizeof(struct mdg__segment));
-	return aligned(at + head->attachment_capacity * sizeof(struct mdg__attachment));
+	at = aligned(at + head->capacity[MDG__SEGMENTS] * sizeof(struct mdg__segment));
+	return aligned(at + head->tie_capacity * sizeof(struct mdg__tie));
 }
 
 static uint64_t make_right(struct mdg__head *head)

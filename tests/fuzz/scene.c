@@ -163,8 +163,9 @@ static uint64_t aligned(uint64_t at)
 static struct mdg__process *processes_of(unsigned char *registry)
 {
 	const struct mdg__head *head = (void *)registry;
-	uint64_t at = aligned(MDG__TABLE_ALIGN + ((uint64_t)head->segment_capacity + 63) / 64 * 8u);
-	return (void *)(registry + aligned(at + (uint64_t)head->bucket_count * 4u));
+	uint64_t at = aligned(MDG__TABLE_ALIGN +
+	                      ((uint64_t)head->capacity[MDG__SEGMENTS] + 63) / 64 * 8u);
+	return (void *)(registry + aligned(at + (uint64_t)head->bucket_count[MDG__SEGMENTS] * 4u));
 }
 
 static struct mdg__segment *segment_of(unsigned char *registry, mdg_id id)

@@ -20,10 +20,11 @@
  * the program has ended, enclose kills those that are left. So nothing outlives a
  * test.
  *
- * With --kernel the program gets an IPC namespace of its own, if the caller may make
- * one. Nobody else makes segments there, and MADANG_ORACLE is "alone". Otherwise
- * MADANG_ORACLE is "together". Limits need an IPC namespace; without one, a test
- * that sets limits is skipped (77).
+ * With --kernel the program gets an IPC namespace of its own if the system allows
+ * it. Nobody else makes segments there, and MADANG_ORACLE is "alone". Otherwise
+ * MADANG_ORACLE is "together". An ordinary user gets the IPC namespace together
+ * with a user namespace. Only root can set limits there. For others a test that
+ * sets limits is skipped (77).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -207,12 +208,54 @@ static bool set_kernel_limit(const char *name, unsigned long long value)
 	return fclose(file) == 0 && written;
 }
 
+static bool write_about_self(const char *name, const char *text)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	FILE *file = fopen(path, "we");
+	if (file == NULL)
+		return false;
+	bool written = fputs(text, file) >= 0;
+	return fclose(file) == 0 && written;
+}
+
+/* An IPC namespace in a user namespace of its own, in which the user stays who he is. The program
+ * has no more rights than before: its exec takes away those that the user namespace gave. */
+static bool unshare_as_user(void)
+{
+#ifdef CLONE_NEWIPC
+	char users[64], groups[64];
+	snprintf(users, sizeof(users), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+	snprintf(groups, sizeof(groups), "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWIPC) == 0 &&
+	       write_about_self("setgroups", "deny") && write_about_self("uid_map", users) &&
+	       write_about_self("gid_map", groups);
+#else
+	return false;
+#endif
+}
+
+static bool enter_ipc_namespace(void)
+{
+#ifdef CLONE_NEWIPC
+	if (unshare(CLONE_NEWIPC) == 0)
+		return true;
+#endif
+	if (geteuid() == 0)
+		return false;
+	/* Half of it cannot be taken back, so a child tries first. */
+	pid_t child = fork();
+	if (child == 0)
+		_exit(unshare_as_user() ? 0 : 1);
+	int status = -1;
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && status == 0 && unshare_as_user();
+}
+
 static void enter_oracle(const struct settings *settings)
 {
-	bool is_alone = false;
-#ifdef CLONE_NEWIPC
-	is_alone = unshare(CLONE_NEWIPC) == 0;
-#endif
+	bool is_alone = enter_ipc_namespace();
 	setenv("MADANG_ORACLE", is_alone ? "alone" : "together", 1);
 	unsetenv("MADANG_NAMESPACE");
 	if (!limited(settings))

@@ -12,10 +12,10 @@ serve()
 	server=$!
 }
 
-# How it ended, and what it had to say.
+# How it ended, and what it had to say. The shell's own word on a signal comes only at times.
 served()
 {
-	wait "$server"
+	{ wait "$server"; } 2>/dev/null
 	code=$?
 	sed 's/^/serve: /' "$work/serve.err"
 	echo "(served: $code)"

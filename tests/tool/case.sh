@@ -37,10 +37,10 @@ skip()
 }
 
 # The first sequence of the ids in the namespace $1, from the number in its registry's head: bytes
-# 40 to 47, modulo 32767, and 1 more. Its upper half counts 4 times, as 2 to the 32nd is 4 there.
+# 56 to 63, modulo 32767, and 1 more. Its upper half counts 4 times, as 2 to the 32nd is 4 there.
 sequence()
 {
-	od -An -tu4 -j40 -N8 "$1/registry" 2>/dev/null | while read -r low high; do
+	od -An -tu4 -j56 -N8 "$1/registry" 2>/dev/null | while read -r low high; do
 		echo $(((low + high * 4) % 32767 + 1))
 	done
 }
@@ -55,7 +55,9 @@ nth()
 note_sequences()
 {
 	for registry in "$base"/registry "$base"/*/registry; do
-		[ -e "$registry" ] && sequence "${registry%/registry}" >>"$work/sequences"
+		case $(od -An -c -N8 "$registry" 2>/dev/null) in
+		*M*A*D*A*N*G*) sequence "${registry%/registry}" >>"$work/sequences" ;;
+		esac # else another file
 	done
 	true
 }

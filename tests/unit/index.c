@@ -8,7 +8,7 @@
  */
 #include "unit.h"
 
-#include "registry/registry.h"
+#include "registry/internal.h"
 #include "segment/internal.h"
 
 enum { KEYS = 40, NAMES = 24, ROUNDS = 8000, NONE = -1 };
@@ -21,7 +21,7 @@ static uint64_t state = 99;
 
 static uint32_t bucket_of(uint32_t hash)
 {
-	return hash & (ns->registry.bucket_count - 1);
+	return hash & (ns->registry.objects[MDG__SEGMENTS].bucket_count - 1);
 }
 
 static void choose_keys(void)
@@ -80,11 +80,12 @@ static void look_inside(void)
 	for (int i = 0; i < KEYS + NAMES; i++) {
 		uint32_t index = 0, tag = 0;
 		mdg_id wanted = i < KEYS ? by_key[i] : by_name[i - KEYS];
-		int rc = mdg__index_find(&ns->registry, i < KEYS ? (uint32_t)keys[i] : 0,
-		                         i < KEYS ? NULL : names[i - KEYS], &index, &tag);
+		int rc = mdg__object_find(&ns->registry, MDG__SEGMENTS,
+		                          i < KEYS ? (uint32_t)keys[i] : 0,
+		                          i < KEYS ? NULL : names[i - KEYS], &index, &tag);
 		CHECK_RC(wanted == NONE ? -ENOENT : 0, rc);
 		CHECK(rc != 0 || mdg__tag_id(tag, index) == wanted);
-		CHECK(rc != 0 || mdg__index_in_use(&ns->registry, index));
+		CHECK(rc != 0 || mdg__object_in_use(&ns->registry, MDG__SEGMENTS, index));
 	}
 }
 

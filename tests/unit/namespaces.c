@@ -243,7 +243,7 @@ static void wrong_files(void)
 	opens_with("\1", 1, 8, MDG_VERSION_UNLIKE);    /* format */
 	opens_with("\377", 1, 13, MDG_VERSION_UNLIKE); /* mark */
 	opens_with("\377", 1, 16, MDG_DAMAGED);        /* capacities, and their sum */
-	opens_with("\377", 1, 68, MDG_DAMAGED);
+	opens_with("\377", 1, 84, MDG_DAMAGED);
 	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
 		opens_with(NULL, 0, lengths[i], MDG_TRUNCATED);
 	opens_with(NULL, 0, 100, MDG_TRUNCATED);

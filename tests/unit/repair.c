@@ -115,25 +115,25 @@ static struct mdg__process *own(struct scene *scene)
 
 static void bit_for_nothing(struct scene *scene)
 {
-	scene->registry->bitmap[0] |= UINT64_C(1) << 50;
+	scene->registry->objects[MDG__SEGMENTS].bitmap[0] |= UINT64_C(1) << 50;
 }
 
 static void bit_missing(struct scene *scene)
 {
-	scene->registry->bitmap[0] = 0;
+	scene->registry->objects[MDG__SEGMENTS].bitmap[0] = 0;
 }
 
 static void bucket_to_nowhere(struct scene *scene)
 {
-	for (uint32_t i = 0; i < scene->registry->bucket_count; i++)
-		if (scene->registry->buckets[i] == 0)
-			scene->registry->buckets[i] = 60000;
+	for (uint32_t i = 0; i < scene->registry->objects[MDG__SEGMENTS].bucket_count; i++)
+		if (scene->registry->objects[MDG__SEGMENTS].buckets[i] == 0)
+			scene->registry->objects[MDG__SEGMENTS].buckets[i] = 60000;
 }
 
 static void buckets_lost(struct scene *scene)
 {
-	for (uint32_t i = 0; i < scene->registry->bucket_count; i++)
-		scene->registry->buckets[i] = 0;
+	for (uint32_t i = 0; i < scene->registry->objects[MDG__SEGMENTS].bucket_count; i++)
+		scene->registry->objects[MDG__SEGMENTS].buckets[i] = 0;
 }
 
 static void chain_in_a_circle(struct scene *scene)
@@ -143,13 +143,13 @@ static void chain_in_a_circle(struct scene *scene)
 
 static void totals_wrong(struct scene *scene)
 {
-	scene->head->in_use = 12345;
+	scene->head->directory[MDG__SEGMENTS].in_use = 12345;
 	scene->head->pages = UINT64_MAX - 3;
 }
 
 static void sequence_wrong(struct scene *scene)
 {
-	scene->head->sequence = 1u << 20;
+	scene->head->directory[MDG__SEGMENTS].sequence = 1u << 20;
 }
 
 static void tag_impossible(struct scene *scene)
@@ -169,35 +169,35 @@ static void removed_with_key(struct scene *scene)
 
 static void free_list_to_nowhere(struct scene *scene)
 {
-	scene->head->free_attachment = 1u << 30;
+	scene->head->free_tie = 1u << 30;
 }
 
 static void attachments_beyond(struct scene *scene)
 {
-	scene->head->used_attachments = 1u << 31;
+	scene->head->used_ties = 1u << 31;
 }
 
 static void attachments_in_a_circle(struct scene *scene)
 {
-	uint32_t first = own(scene)->attachments;
-	scene->registry->attachments[first - 1].process_next = first;
+	uint32_t first = own(scene)->ties;
+	scene->registry->ties[first - 1].process_next = first;
 }
 
 static void attachments_lost(struct scene *scene)
 {
-	own(scene)->attachments = 0;
+	own(scene)->ties = 0;
 	for (int i = 0; i < HEALTHY; i++)
-		scene->registry->segments[scene->ids[i] % 32768].attachments = 0;
+		scene->registry->segments[scene->ids[i] % 32768].ties = 0;
 }
 
 static void attachment_of_nobody(struct scene *scene)
 {
-	victim(scene)->attachments = 1;
+	victim(scene)->ties = 1;
 }
 
 static void free_slot_attached(struct scene *scene)
 {
-	scene->registry->processes[15].attachments = 3;
+	scene->registry->processes[15].ties = 3;
 }
 
 static void slot_impossible(struct scene *scene)
@@ -234,13 +234,15 @@ static void journal_endless(struct scene *scene)
 
 static void everything_ff(struct scene *scene)
 {
-	for (uint32_t i = 0; i < scene->registry->bucket_count; i++)
-		scene->registry->buckets[i] = UINT32_MAX;
-	scene->registry->bitmap[0] = UINT64_MAX;
-	scene->head->in_use = scene->head->free_attachment = UINT32_MAX;
+	for (uint32_t i = 0; i < scene->registry->objects[MDG__SEGMENTS].bucket_count; i++)
+		scene->registry->objects[MDG__SEGMENTS].buckets[i] = UINT32_MAX;
+	scene->registry->objects[MDG__SEGMENTS].bitmap[0] = UINT64_MAX;
+	scene->head->directory[MDG__SEGMENTS].in_use = scene->head->free_tie = UINT32_MAX;
 	scene->head->pages = UINT64_MAX;
-	scene->head->cursor = scene->head->last_index = UINT32_MAX;
-	scene->head->shmmni = scene->head->next_id1 = scene->head->settings = UINT32_MAX;
+	scene->head->directory[MDG__SEGMENTS].cursor =
+		scene->head->directory[MDG__SEGMENTS].last_index = UINT32_MAX;
+	scene->head->directory[MDG__SEGMENTS].most =
+		scene->head->directory[MDG__SEGMENTS].next_id1 = scene->head->settings = UINT32_MAX;
 }
 
 /* ---- files ------------------------------------------------------------------------- */

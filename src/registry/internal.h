@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - what the files of the registry have from each other, and nobody else.
+ */
+#ifndef MADANG_REGISTRY_INTERNAL_H
+#define MADANG_REGISTRY_INTERNAL_H
+
+#include "registry/presence.h"
+#include "registry/registry.h"
+
+/* ---- descriptor.c ---- */
+/* Makes a fresh one the kept one. */
+void mdg__registry_keep_fd(struct mdg__registry *registry, int fd);
+
+/* ---- files.c ---- */
+/* Unlinks those, as far as this process may. [signals] */
+void mdg__remove_strays(struct mdg__registry *registry);
+/* Whether there are data files, of whatever namespace. */
+bool mdg__has_data_files(int dirfd);
+
+/* ---- index.c ---- */
+/* Its bucket, by its key or name. */
+mdg__a32 *mdg__index_bucket(const struct mdg__registry *registry, enum mdg__class class,
+                            const struct mdg__object *object);
+/* Puts an entry in its chain, if it has a key or a name. [lock] */
+void mdg__index_link(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* Takes it out, and its key and name away. [lock] */
+void mdg__index_unlink(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+static inline bool mdg__object_is_indexed(const struct mdg__object *object)
+{
+	return mdg__get32(&object->key) != 0 || mdg__get32(&object->name_hash) != 0;
+}
+uint32_t mdg__key_hash(uint32_t key);
+
+/* ---- ids.c ---- */
+/* [lock] */
+void mdg__object_id_give_back(struct mdg__registry *registry, enum mdg__class class,
+                              uint32_t index);
+/* The sequence with which the ids of a namespace begin: never 0, and hardly that of another. In
+ * the lower half: ids grow for a long time before they come round. */
+static inline uint32_t mdg__first_sequence(uint64_t unique)
+{
+	return 1 + (uint32_t)(unique % (MDG__SEQUENCE_MAX / 2));
+}
+
+/* ---- tie.c ---- */
+/* What `object` of a tie is. */
+static inline uint32_t mdg__tied(enum mdg__class class, uint32_t index)
+{
+	return (uint32_t) class << MDG__CLASS_SHIFT | index;
+}
+/* The entry that a tie names, its class and index (both pointers, or neither). NULL: no
+ * entry that may be looked at. */
+struct mdg__object *mdg__tie_object(const struct mdg__registry *registry,
+                                    const struct mdg__tie *record, enum mdg__class *ret_class,
+                                    uint32_t *ret_index);
+/* Takes a record out of both its lists and frees it: a change of its own. [lock] */
+int mdg__tie_free(struct mdg__registry *registry, uint32_t tie);
+
+/* ---- object.c ---- */
+/* Frees the entry of an object and its ties. Each tie is a change of its own, so nothing may
+ * be put before, unless it has none. The rest is left to commit. [lock] */
+void mdg__object_free(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* Enters this process as the worker of an object, and counts it there. [lock] */
+void mdg__object_set_worker(struct mdg__registry *registry, enum mdg__class class, uint32_t index);
+/* This process is no longer at work on one; who made it stays known. [lock] */
+void mdg__object_worker_done(struct mdg__registry *registry);
+void mdg__process_add_work(struct mdg__registry *registry, struct mdg__process *process, int delta);
+
+/* ---- lock.c ---- */
+/* Says where the writer lock and the journal lie, once the file is mapped. */
+void mdg__lock_set_up(struct mdg__registry *registry);
+
+/* ---- alive.c ---- */
+/* The byte of the registry file whose lock says that a slot's process lives. */
+uint64_t mdg__slot_byte(const struct mdg__registry *registry, uint32_t slot);
+
+/* ---- process.c ---- */
+/* Finds and locks a free slot. MDG_NO_SLOT when there is none. */
+int mdg__slot_find(struct mdg__registry *registry, int fd, uint32_t *ret_slot);
+/* Fills in a slot whose byte is locked for us; the tag last, which makes the rest
+ * count. Returns the generation. `pid` 0: of a child that is not yet there. */
+uint32_t mdg__slot_fill_in(struct mdg__registry *registry, uint32_t slot, int32_t pid,
+                           enum mdg__process_state state);
+/* The child that `slot` was for is born, or was never: the parent's byte is
+ * proof again. */
+void mdg__slot_forked(const struct mdg__registry *registry, uint32_t slot);
+
+#endif
