@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys.h - the system calls Madang is made of, all in one.
+ * sys.h - includes the headers of all system calls that Madang makes.
  *
  * Every function of these headers goes to the kernel by itself, returns a negated
  * errno on failure, and leaves the thread's errno alone. There are three reasons

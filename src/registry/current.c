@@ -3,15 +3,16 @@
  * current.c - whether the registry is still the one of its directory.
  *
  * A cleaner may delete the files of a namespace while it is used (systemd's RemoveIPC=, tmpfiles,
- * rm), and somebody may make a new registry in the same directory. What this process has mapped
- * stays, but it is a world of its own from then on: nothing that it says of segments is true for
- * those who come now, and it has no business in the directory.
+ * rm). Then another process may make a new registry in the same directory. What this process has
+ * mapped stays. But from then on it is cut off: what the old registry says of segments is not true
+ * for processes that come now, and this process must not change the directory any more.
  *
- * Calls that change the registry or touch files ask first: the registry's own descriptor says whether
- * the file still has a name, whoever took that away. That it has its name in this directory, and was
- * not moved elsewhere, takes longer to ask: it is asked when the coarse clock has moved on since the
- * last time, every 8 ms. Calls that only look something up, and make no system call, ask no more than
- * that: so they may be told some 10 ms late.
+ * Calls that change the registry or touch files ask two questions first.
+ *   1. Does the registry's file still have a name? Its own descriptor tells that.
+ *   2. Does it have its name in this directory, and was not moved elsewhere? This takes longer. So
+ *      it is asked only when the coarse clock has moved on since the last time, every 8 ms.
+ * Calls that only look something up, and make no system call, ask only the second question. So they
+ * may notice some 10 ms late.
  */
 #include <errno.h>
 

@@ -260,9 +260,9 @@ void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
 
 /* ---- reap.c ---- */
 /* Frees everything of a dead slot, and the slot unless it is this process's by
- * inheritance. Objects that are removed, and that
- * no living process is tied to any more, become BUSY with this process as worker, and are listed. -EAGAIN: the list
- * is full, clear it and call again. [lock] */
+ * inheritance. A removed object to which no living process is tied any more becomes
+ * BUSY, with this process as its worker, and is listed. -EAGAIN: the list is full.
+ * Clear it and call again. [lock] */
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
                    struct mdg__clearing *clearing);
 /* Makes a REMOVED object that no living process is tied to BUSY. If it has something

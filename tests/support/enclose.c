@@ -3,26 +3,28 @@
  * enclose - runs a program where only Madang can give it System V shared memory.
  *
  *     enclose [OPTIONS] [--] PROGRAM ARGUMENTS...
- *       --shared       the namespace is made for several users
- *       --kernel       no Madang: on the kernel's own System V IPC, the oracle
- *       --preload LIB  with LIB preloaded
+ *       --shared       make the namespace for several users
+ *       --kernel       run on the kernel's own System V IPC, the oracle, without Madang
+ *       --preload LIB  preload LIB
  *       --allow        do not forbid the four kernel calls
- *       --timeout S    kill everything after S seconds (60); of a test that goes on for
- *                      MADANG_SOAK seconds, as long after these
+ *       --timeout S    kill everything after S seconds (60). If MADANG_SOAK is set, its
+ *                      seconds are added.
  *       --segments N, --shmmax N, --shmall N   limits of the namespace
  *
- * Makes a directory in the memory file system, points MADANG_NAMESPACE into it,
- * forbids the kernel calls (ban.h), runs the program as the leader of a process
- * group, and removes the directory when it ended. Exits as the program did;
- * 128 + signal when it was killed.
+ * enclose makes a directory in the memory file system, and points MADANG_NAMESPACE
+ * into it. It forbids the kernel calls (ban.h), and runs the program as the leader
+ * of a process group. It removes the directory when the program has ended. It exits
+ * with the program's exit code, or with 128 + signal if a signal killed the program.
  *
- * Every orphan among the descendants comes to this process (subreaper), which
- * kills those that are left when the program ended: nothing outlives a test.
+ * enclose is a subreaper: every orphan among its descendants becomes its child. When
+ * the program has ended, enclose kills those that are left. So nothing outlives a
+ * test.
  *
- * With --kernel, and where it can be had, the program gets an IPC namespace of
- * its own, in which nobody else makes segments. An ordinary user gets it together
- * with a user namespace. MADANG_ORACLE says "alone" then, else "together". Only
- * root can set limits there; for others a test with limits is skipped (77).
+ * With --kernel the program gets an IPC namespace of its own if the system allows
+ * it. Nobody else makes segments there, and MADANG_ORACLE is "alone". Otherwise
+ * MADANG_ORACLE is "together". An ordinary user gets the IPC namespace together
+ * with a user namespace. Only root can set limits there. For others a test that
+ * sets limits is skipped (77).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -53,7 +55,7 @@ struct settings {
 	char **program;
 };
 
-static char outer[256];               /* the directory made for this run; "" when there is none */
+static char outer[256];               /* the directory made for this run; "": there is none */
 static char inner[sizeof(outer) + 8]; /* the namespace in it */
 
 static void die(const char *what)
@@ -160,8 +162,8 @@ static const char *place_for_directories(void)
 	return tmpdir != NULL && *tmpdir != '\0' ? tmpdir : "/tmp";
 }
 
-/* The library makes the namespace itself, so that this is tested too; only what
- * a program cannot ask for through the environment is made here. */
+/* The library makes the namespace by itself, so that this is tested too. enclose makes only a
+ * namespace that a program cannot ask for through the environment. */
 static void make_namespace(const struct settings *settings)
 {
 	snprintf(outer, sizeof(outer), "%s/madang-test-XXXXXX", place_for_directories());
@@ -299,7 +301,7 @@ static pid_t parent_of(const char *pid)
 	size_t length = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[length] = '\0';
-	/* The command in parentheses may hold anything, also a parenthesis. */
+	/* The command in parentheses may contain anything, also a parenthesis. */
 	const char *rest = strrchr(text, ')');
 	int parent = -1;
 	if (rest == NULL || sscanf(rest, ") %*c %d", &parent) != 1)
@@ -323,7 +325,7 @@ static bool kill_children(void)
 	return any;
 }
 
-/* Killing one orphan brings its children here: go on until there are none. */
+/* When an orphan is killed, its children come here. So this goes on until there are none. */
 static void kill_strays(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -342,7 +344,7 @@ static long milliseconds_until(const struct timespec *end)
 	return (long)(end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000;
 }
 
-/* Waits for the program, until the time is over or we are told to end. */
+/* Waits for the program, until the time is over or a signal tells enclose to end. */
 static int wait_for(pid_t program, const struct settings *settings, const sigset_t *signals)
 {
 	struct timespec end;

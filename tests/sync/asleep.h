@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * asleep.h - what the tests of semaphore, event and condition share: knowing that a process
- * sleeps, signal handlers, a process that may make no system call.
+ * asleep.h - what the tests of semaphore, event and condition share.
+ *
+ * It tells whether a process sleeps, installs signal handlers, and runs a process that may make no
+ * system call.
  */
 #ifndef MADANG_TESTS_SYNC_ASLEEP_H
 #define MADANG_TESTS_SYNC_ASLEEP_H
