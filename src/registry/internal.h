@@ -1,12 +1,50 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * internal.h - what the files of the registry have from each other, and nobody else.
+ *
+ * The files form floors. A file calls files that stand above it in this list, and none
+ * below.
+ *
+ *   descriptor.c  the descriptors of the file and of its directory
+ *   grow.c        memory for the tables
+ *   current.c     whether the file is still the directory's
+ *   users.c       whose things are, between user namespaces
+ *   files.c       the names of the files beside it, and the files of former namespaces
+ *   make.c        makes the file
+ *   journal.c     a change happens as a whole, or not at all
+ *   index.c       finds objects by key or name
+ *   ids.c         gives ids, and takes them back
+ *   tie.c         which process is tied to which object, and how often
+ *   alive.c       whether the process of a slot lives
+ *   presence.c    the names of processes in shared memory, and whether these live
+ *   object.c      what is done alike with objects of all classes
+ *   rebuild.c     the repair of a damaged registry
+ *   signed_lock.c a lock that names its owner
+ *   lock.c        the writer lock, taken over from a dead owner
+ *   process.c     process slots: a free one, a child's
+ *   reap.c        what the dead leave behind
+ *   slot.c        this process's own slot
+ *   open.c        checks and maps the file
+ *   check.c       every invariant
  */
 #ifndef MADANG_REGISTRY_INTERNAL_H
 #define MADANG_REGISTRY_INTERNAL_H
 
+#include "platform/sys.h"
+#include "registry/alive.h"
+#include "registry/check.h"
+#include "registry/clearing.h"
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
+#include "registry/ids.h"
+#include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/registry.h"
+#include "registry/slot.h"
+#include "registry/tag.h"
+#include "registry/tie.h"
+#include "registry/users.h"
 
 /* ---- descriptor.c ---- */
 /* Makes a fresh one the kept one. */
@@ -31,6 +69,7 @@ static inline bool mdg__object_is_indexed(const struct mdg__object *object)
 	return mdg__get32(&object->key) != 0 || mdg__get32(&object->name_hash) != 0;
 }
 uint32_t mdg__key_hash(uint32_t key);
+uint32_t mdg__name_hash(const char name[64]);
 
 /* ---- ids.c ---- */
 /* [lock] */
@@ -58,6 +97,9 @@ struct mdg__object *mdg__tie_object(const struct mdg__registry *registry,
 int mdg__tie_free(struct mdg__registry *registry, uint32_t tie);
 
 /* ---- object.c ---- */
+/* The first object in use from an index on; UINT32_MAX: none. */
+uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
+                          uint32_t from);
 /* Frees the entry of an object and its ties. Each tie is a change of its own, so nothing may
  * be put before, unless it has none. The rest is left to commit. [lock] */
 void mdg__object_free(struct mdg__registry *registry, enum mdg__class class, uint32_t index);

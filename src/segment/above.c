@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
 #include "segment/internal.h"
 
 _Static_assert(MDG__BESIDE_NAME_ROOM >= MDG__FILE_NAME_ROOM, "");

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "registry/current.h"
+#include "registry/descriptor.h"
 #include "segment/internal.h"
 
 #ifndef MAP_FIXED_NOREPLACE

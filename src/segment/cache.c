@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "platform/epoch.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* ---- this process's record ------------------------------------------------ */

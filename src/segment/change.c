@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "registry/current.h"
 #include "segment/change.h"
 
 int mdg__change_enter(struct mdg_namespace *ns, mdg_id id, uint32_t index, struct mdg__entry *ret)

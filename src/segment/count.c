@@ -10,6 +10,9 @@
  */
 #include <errno.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 #define NOTICED_MOST      8

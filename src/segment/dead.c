@@ -8,6 +8,11 @@
  */
 #include <errno.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/object.h"
+#include "registry/presence.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_t count)

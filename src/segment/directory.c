@@ -29,7 +29,9 @@
 
 #include "madang/segment.h"
 #include "platform/identity.h"
+#include "platform/sys.h"
 #include "platform/text.h"
+#include "registry/descriptor.h"
 #include "registry/registry.h"
 
 #define NAMELESS    "madang-u" /* and HEX_DIGITS of them */

@@ -17,6 +17,9 @@
 
 #include "platform/identity.h"
 #include "platform/text.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
+#include "registry/users.h"
 #include "segment/datafile.h"
 #include "segment/hugepage.h"
 

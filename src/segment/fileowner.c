@@ -16,6 +16,7 @@
 
 #include "platform/identity.h"
 #include "platform/text.h"
+#include "registry/users.h"
 #include "segment/datafile.h"
 
 #define PATH_ROOM 64

@@ -37,6 +37,9 @@
 #include <pthread.h>
 
 #include "platform/ofthread.h"
+#include "registry/descriptor.h"
+#include "registry/slot.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* Of the thread that forks. */

@@ -18,6 +18,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "registry/alive.h"
+#include "registry/check.h"
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* Findings are told when no lock is held any more, because the caller's function may be slow. */

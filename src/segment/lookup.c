@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 #define TRIES 16

@@ -12,6 +12,7 @@
 #include "platform/sized.h"
 #include "platform/epoch.h"
 #include "platform/identity.h"
+#include "registry/current.h"
 #include "segment/directory.h"
 #include "segment/internal.h"
 

@@ -21,6 +21,7 @@
 #include <errno.h>
 
 #include "platform/identity.h"
+#include "registry/users.h"
 #include "segment/internal.h"
 
 /* In a user namespace that lies in another one, what a process takes for its outside number can

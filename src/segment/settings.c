@@ -34,6 +34,8 @@
 #include <string.h>
 
 #include "platform/identity.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
 

@@ -8,6 +8,11 @@
 #include <string.h>
 
 #include "platform/sized.h"
+#include "registry/alive.h"
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/tie.h"
+#include "registry/users.h"
 #include "segment/internal.h"
 
 int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,

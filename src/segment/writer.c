@@ -5,6 +5,9 @@
  */
 #include <errno.h>
 
+#include "registry/clearing.h"
+#include "registry/slot.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* ---- entering the attachments of a process that lost its slot ------------- */
