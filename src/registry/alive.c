@@ -84,8 +84,9 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 	struct mdg__process *process = &registry->processes[slot];
 	for (;;) {
 		uint32_t tag = mdg__get32(&process->tag);
-		if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE ||
-		    (tag & 0xff) == MDG__SLOT_DEAD || (tag & 0xff) == MDG__SLOT_INHERITED)
+		enum mdg__process_state state = mdg__slot_state(tag);
+		if (mdg__tag_generation(tag) != generation || state == MDG__SLOT_FREE ||
+		    state == MDG__SLOT_DEAD || state == MDG__SLOT_INHERITED)
 			return false;
 		if (mdg__slot_is_own(registry, slot))
 			return true;
@@ -94,7 +95,7 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 		if (held == 0 && is_sharing(registry, slot) && registry->slot1 != 0 &&
 		    is_sharing(registry, registry->slot1 - 1))
 			held = 1;
-		bool forking = (tag & 0xff) == MDG__SLOT_FORKING;
+		bool forking = state == MDG__SLOT_FORKING;
 		if (held > 0 && (forking || mdg__get32(&process->forking) == 0))
 			return true;
 		/* Held, but perhaps by a child: dead if the process is seen to be.

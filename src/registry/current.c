@@ -2,16 +2,22 @@
 /*
  * current.c - whether the registry is still the one of its directory.
  *
- * A cleaner may delete the files of a namespace while it is used (systemd's RemoveIPC=, tmpfiles,
- * rm), and somebody may make a new registry in the same directory. What this process has mapped
- * stays, but it is a world of its own from then on: nothing that it says of segments is true for
- * those who come now, and it has no business in the directory.
+ * A cleaner may delete the files of a namespace while it is used (systemd's RemoveIPC=,
+ * tmpfiles, rm). Another process may then make a new registry in the same directory. What
+ * this process has mapped stays, but it is a world of its own from then on. Nothing that
+ * it says of segments is true for the users of the new registry, and this process must not
+ * touch the directory any more.
  *
- * Calls that change the registry or touch files ask first: the registry's own descriptor says whether
- * the file still has a name, whoever took that away. That it has its name in this directory, and was
- * not moved elsewhere, takes longer to ask: it is asked when the coarse clock has moved on since the
- * last time, every 8 ms. Calls that only look something up, and make no system call, ask no more than
- * that: so they may be told some 10 ms late.
+ * There are two questions:
+ *   1. Does the file still have a name? fstat of the registry's own descriptor answers
+ *      that, whoever deleted the file. It is cheap.
+ *   2. Does the name in this directory lead to this file, or was the file moved away? That
+ *      needs a look at the name, and takes longer.
+ *
+ * A call that changes the registry or touches files asks question 1 each time. It asks
+ * question 2 once in 8 ms: when the coarse clock has moved on since it was last asked. A
+ * call that only looks something up makes no system call of its own. It asks question 2
+ * once in 8 ms and nothing else, so it may learn of a deletion some 10 ms late.
  */
 #include <errno.h>
 

@@ -72,7 +72,7 @@ uint32_t mdg__slot_fill_in(struct mdg__registry *registry, uint32_t slot, int32_
 	/* A child is born a little later than this. */
 	uint64_t born_before = mdg__boot_nanoseconds() + (pid == 0 ? FORK_LASTS_NS : 0);
 	struct mdg__process *process = &registry->processes[slot];
-	uint32_t generation = ((mdg__get32(&process->tag) >> 8) + 1) & 0xffffff;
+	uint32_t generation = (mdg__tag_generation(mdg__get32(&process->tag)) + 1) & 0xffffff;
 	atomic_store_explicit(&process->pid, (uint32_t)pid, memory_order_release);
 	atomic_store_explicit(&process->born_before, born_before, memory_order_release);
 	atomic_store_explicit(&process->boot, registry->boot, memory_order_release);
@@ -83,7 +83,7 @@ uint32_t mdg__slot_fill_in(struct mdg__registry *registry, uint32_t slot, int32_
 	atomic_store_explicit(&process->uid, mdg__my_id(registry, mdg__euid()),
 	                      memory_order_release);
 	atomic_store_explicit(&process->forking, 0, memory_order_release);
-	atomic_store_explicit(&process->tag, generation << 8 | (uint32_t)state,
+	atomic_store_explicit(&process->tag, mdg__slot_tag(generation, state),
 	                      memory_order_release);
 	return generation;
 }
@@ -113,7 +113,7 @@ int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_sl
 static void let_go(struct mdg__process *parent, uint32_t generation)
 {
 	uint32_t count = mdg__get32(&parent->forking);
-	if (mdg__get32(&parent->tag) >> 8 != generation)
+	if (mdg__tag_generation(mdg__get32(&parent->tag)) != generation)
 		return; /* it died, and the slot is another's */
 	while ((count & ~MDG__SHARING) > 0 &&
 	       !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))

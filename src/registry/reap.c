@@ -56,12 +56,13 @@ static bool has_room(const struct mdg__clearing *clearing)
 static bool lives(struct mdg__registry *registry, uint32_t slot)
 {
 	mdg__a32 *field = &registry->processes[slot].tag;
-	uint32_t tag = mdg__get32(field), state = mdg__slot_state(tag);
-	if (mdg__slot_alive(registry, slot, tag >> 8))
+	uint32_t tag = mdg__get32(field);
+	enum mdg__process_state state = mdg__slot_state(tag);
+	if (mdg__slot_alive(registry, slot, mdg__tag_generation(tag)))
 		return true;
 	if (state == MDG__SLOT_LIVE || state == MDG__SLOT_FORKING)
-		(void)atomic_compare_exchange_strong(field, &tag,
-		                                     (tag & ~UINT32_C(0xff)) | MDG__SLOT_DEAD);
+		(void)atomic_compare_exchange_strong(
+			field, &tag, mdg__slot_tag(mdg__tag_generation(tag), MDG__SLOT_DEAD));
 	return false;
 }
 
@@ -218,7 +219,7 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 {
 	struct mdg__process *dead = &registry->processes[slot];
 	uint32_t tag = mdg__get32(&dead->tag);
-	if (tag >> 8 != generation || mdg__slot_state(tag) == MDG__SLOT_FREE)
+	if (mdg__tag_generation(tag) != generation || mdg__slot_state(tag) == MDG__SLOT_FREE)
 		return 0; /* somebody else has done it */
 	/* The slot of this process is reaped only while it is inherited. */
 	bool own_slot = mdg__slot_is_own(registry, slot);
@@ -244,7 +245,7 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	mdg__commit(registry);
 	/* One store, so no journal; and none if it was inherited meanwhile. */
 	tag = mdg__get32(&dead->tag);
-	if (tag >> 8 == generation && mdg__slot_state(tag) != MDG__SLOT_INHERITED) {
+	if (mdg__tag_generation(tag) == generation && mdg__slot_state(tag) != MDG__SLOT_INHERITED) {
 		/* If it shared our description, nobody else could take the slot. */
 		if (mdg__get32(&dead->forking) & MDG__SHARING)
 			mdg__slot_unlock(registry, slot);

@@ -23,8 +23,9 @@ static void set32(mdg__a32 *field, uint32_t value)
 static bool is_possible(const struct mdg__census *all, enum mdg__class class, uint32_t index)
 {
 	uint32_t tag = mdg__get32(&mdg__object_at(all->registry, class, index)->tag);
-	return (tag & 0xff) <= MDG__REMOVED && tag >> 8 <= MDG__SEQUENCE_MAX &&
-	       (class != MDG__SEGMENTS || (tag & 0xff) < MDG__LIVE ||
+	return mdg__tag_state(tag) <= MDG__REMOVED &&
+	       mdg__tag_generation(tag) <= MDG__SEQUENCE_MAX &&
+	       (class != MDG__SEGMENTS || mdg__tag_state(tag) < MDG__LIVE ||
 	        mdg__is_size_possible(&all->registry->segments[index]));
 }
 
@@ -37,7 +38,7 @@ static bool rebuild_entry(const struct mdg__census *all, enum mdg__class class, 
 	set32(&object->ties, 0);
 	set32(&object->next, 0);
 	if (!is_possible(all, class, index)) {
-		tag = mdg__tag(tag >> 8 & MDG__SEQUENCE_MAX, MDG__FREE);
+		tag = mdg__tag(mdg__tag_generation(tag) & MDG__SEQUENCE_MAX, MDG__FREE);
 		set32(&object->tag, tag);
 	}
 	if (mdg__tag_state(tag) == MDG__FREE)
@@ -168,8 +169,9 @@ static void rebuild_processes(const struct mdg__census *all)
 	struct mdg__process *processes = registry->processes;
 	for (uint32_t slot = 0; slot < all->processes; slot++) {
 		uint32_t tag = mdg__get32(&processes[slot].tag);
-		if ((tag & 0xff) > MDG__SLOT_INHERITED)
-			set32(&processes[slot].tag, tag & ~UINT32_C(0xff));
+		if (mdg__slot_state(tag) > MDG__SLOT_INHERITED)
+			set32(&processes[slot].tag,
+			      mdg__slot_tag(mdg__tag_generation(tag), MDG__SLOT_FREE));
 		set32(&processes[slot].working, 0);
 	}
 	for (int class = 0; class < MDG__CLASSES; class ++)

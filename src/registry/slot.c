@@ -25,7 +25,7 @@ static int inherit_slot(struct mdg__registry *registry, int fd)
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
-		uint32_t tag = mdg__get32(&process->tag), generation = tag >> 8;
+		uint32_t tag = mdg__get32(&process->tag), generation = mdg__tag_generation(tag);
 		if (mdg__slot_alive(registry, slot, generation) ||
 		    mdg__sys_lock_byte(fd, mdg__slot_byte(registry, slot), false) < 0)
 			continue;
@@ -81,12 +81,12 @@ static void reap_former_self(struct mdg__registry *registry, struct mdg__clearin
 	uint32_t pid = (uint32_t)mdg__pid();
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
-		uint32_t tag = mdg__get32(&process->tag);
-		if ((tag & 0xff) != MDG__SLOT_LIVE || mdg__get32(&process->pid) != pid ||
-		    mdg__slot_is_own(registry, slot) || mdg__slot_alive(registry, slot, tag >> 8))
+		uint32_t tag = mdg__get32(&process->tag), generation = mdg__tag_generation(tag);
+		if (mdg__slot_state(tag) != MDG__SLOT_LIVE || mdg__get32(&process->pid) != pid ||
+		    mdg__slot_is_own(registry, slot) || mdg__slot_alive(registry, slot, generation))
 			continue;
 		if (mdg__lock(registry) == 0) {
-			(void)mdg__slot_reap(registry, slot, tag >> 8, clearing);
+			(void)mdg__slot_reap(registry, slot, generation, clearing);
 			mdg__unlock(registry);
 		}
 	}

@@ -237,8 +237,9 @@ static int walk(struct mdg__registry *registry, const struct mdg__object *object
 			return MDG_DAMAGED;
 		if (count < room)
 			list[count] = (struct mdg__holder){
-				slot, mdg__get32(&registry->processes[slot].tag) >> 8, attached,
-				(int)(mdg__get32(&record->fd) - 1)
+				slot,
+				mdg__tag_generation(mdg__get32(&registry->processes[slot].tag)),
+				attached, (int)(mdg__get32(&record->fd) - 1)
 			};
 		count++;
 	}

@@ -23,6 +23,7 @@
 #include "registry/current.h"
 #include "registry/descriptor.h"
 #include "registry/files.h"
+#include "registry/presence.h"
 #include "registry/tie.h"
 #include "segment/internal.h"
 
@@ -67,16 +68,15 @@ say(struct findings *findings, uint32_t kind, bool repaired, int32_t id, int32_t
 static void check_lock(struct findings *findings)
 {
 	struct mdg__registry *registry = &findings->ns->registry;
-	uint32_t word = mdg__get32(&registry->head->lock), slot1 = word & 0x7fff;
+	uint32_t word = mdg__get32(&registry->head->lock), slot1 = word & MDG__SIGN_SLOT1;
 	if (slot1 == 0)
 		return;
-	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
-	bool real = slot1 <= ready;
-	uint32_t tag = real ? mdg__get32(&registry->processes[slot1 - 1].tag) : 0;
-	int32_t pid = real ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid) : 0;
-	if (real && (tag >> 8 & 0xffff) == word >> 16 &&
-	    mdg__slot_at_work(registry, slot1 - 1, tag >> 8)) {
-		/* Held for a moment by somebody at work; worth a word if it stays. */
+	int32_t pid = mdg__is_slot1(registry, slot1)
+	                      ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid)
+	                      : 0;
+	if (mdg__sign_at_work(registry, word)) {
+		/* A process at work holds the lock for a moment only. It is worth a word
+		 * if it stays for longer. */
 		for (int i = 0; i < 20 && mdg__get32(&registry->head->lock) == word; i++)
 			(void)mdg__sys_futex_wait(&registry->head->lock, word, true, 10000000u);
 		if (mdg__get32(&registry->head->lock) == word)
@@ -97,8 +97,9 @@ static void check_dead(struct findings *findings)
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
-		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
-		if ((tag & 0xff) == MDG__SLOT_FREE || mdg__slot_at_work(registry, slot, tag >> 8))
+		struct mdg__holder holder = { slot, mdg__tag_generation(tag), 0, -1 };
+		if (mdg__slot_state(tag) == MDG__SLOT_FREE ||
+		    mdg__slot_at_work(registry, slot, mdg__tag_generation(tag)))
 			continue;
 		int32_t pid = (int32_t)mdg__get32(&registry->processes[slot].pid);
 		if (findings->repair)

@@ -59,11 +59,11 @@ int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		struct mdg__process *process = &registry->processes[slot];
 		uint32_t tag = mdg__get32(&process->tag);
 		*cursor = slot + 1;
-		uint32_t at = (tag & 0xff) == MDG__SLOT_FREE
+		uint32_t at = mdg__slot_state(tag) == MDG__SLOT_FREE
 		                      ? 0
 		                      : mdg__tie_of(registry, slot, MDG__SEGMENTS, entry.index);
 		uint32_t count = at == 0 ? 0 : (uint32_t)mdg__get64(&registry->ties[at - 1].word);
-		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
+		if (count == 0 || !mdg__slot_alive(registry, slot, mdg__tag_generation(tag)))
 			continue;
 		struct mdg_process_info own = {
 			.pid = (int32_t)mdg__get32(&process->pid),
@@ -82,7 +82,8 @@ static uint32_t slots_taken(const struct mdg__registry *registry)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES), taken = 0;
 	for (uint32_t slot = 0; slot < ready; slot++)
-		taken += (mdg__get32(&registry->processes[slot].tag) & 0xff) != MDG__SLOT_FREE;
+		taken += mdg__slot_state(mdg__get32(&registry->processes[slot].tag)) !=
+		         MDG__SLOT_FREE;
 	return taken;
 }
 

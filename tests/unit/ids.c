@@ -2,7 +2,8 @@
 /*
  * ids.c - which ids are given, against a simple model, and how many at once.
  *
- * A namespace's first sequence is its own, from 1 to 32767, so that another's ids name nothing in it.
+ * A namespace's first sequence is its own, from 1 to 32767, so that the ids of another namespace
+ * name nothing in it.
  * Then the kernel's rule (G11, and G30, G31, S14 of the finer list): the lowest free
  * index from a cursor on, below max(64, segments in use * 3/2), else from 0;
  * the sequence grows when the index is not above the last one; the id is
@@ -128,8 +129,8 @@ static void more_than_a_round(void)
 
 /* ---- a place of its own ---------------------------------------------------------------- */
 
-/* Of 40 namespaces hardly two begin with the same sequence: 40 * 39 / 2 pairs, each with a chance of
- * 1 in 32767. That three pairs do is rarer than a broken machine. */
+/* Of 40 namespaces hardly two begin with the same sequence. There are 40 * 39 / 2 pairs, each with
+ * a chance of 1 in 32767. Three such pairs are rarer than a broken machine. */
 static void ids_of_others(void)
 {
 	enum { NAMESPACES = 40 };

@@ -282,7 +282,7 @@ static void look_at_trap(void *unused)
 	_exit(2); /* it could be opened */
 }
 
-/* Whether root comes back, opened or not as expected. Nothing appears, and nobody's owner changes. */
+/* Whether root comes back, opened or not as expected. No file appears, and no owner changes. */
 static bool survives(bool opened)
 {
 	fflush(NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c - mdg__format, mdg__parse_number, mdg__hash against the C library's; every mdg_strerror. */
+/* text.c - mdg__format, mdg__parse_number and mdg__hash against the C library's functions, and the
+ * text of every error. */
 #include "unit.h"
 
 #include <inttypes.h>
