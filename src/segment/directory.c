@@ -253,37 +253,53 @@ int mdg__directory_open(const char *path, bool make, struct stat *ret_status)
 	return mdg__fd_out_of_the_way(fd);
 }
 
-/* A first look at the flags in the registry file, if there is one. */
-static bool claims_to_be_shared(int dirfd)
+/* What the registry file says of itself before anything else in it is believed. */
+enum claim {
+	NOT_SHARED, /* or there is no registry */
+	SHARED,
+	OF_OTHER_FORMAT, /* its flags lie somewhere else */
+};
+
+static enum claim look_at_registry(int dirfd)
 {
 	struct stat status;
 	struct mdg__head head;
-	bool shared = false;
+	enum claim claim = NOT_SHARED;
 	int fd = mdg__sys_openat(dirfd, "registry", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
-		return false;
-	/* Only the directory's owner can have made it what it says it is. */
+		return claim;
+	/* Only the directory's owner is believed to have made the file what it says it is. */
 	struct stat directory;
 	if (mdg__sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 	    mdg__sys_fstat(dirfd, &directory) == 0 && status.st_uid == directory.st_uid &&
-	    mdg__sys_read(fd, &head, sizeof head) == (int64_t)sizeof head)
-		shared = head.magic == MDG__MAGIC && (head.flags & MDG_NS_SHARED) != 0;
+	    mdg__sys_read(fd, &head, sizeof head) == (int64_t)sizeof head &&
+	    head.magic == MDG__MAGIC) {
+		if (head.format != MDG__FORMAT)
+			claim = OF_OTHER_FORMAT;
+		else if (head.flags & MDG_NS_SHARED)
+			claim = SHARED;
+	}
 	(void)mdg__sys_close(fd);
-	return shared;
+	return claim;
 }
 
 int mdg__directory_check(int dirfd, const struct stat *directory, bool named, bool look)
 {
-	bool shared = claims_to_be_shared(dirfd);
+	enum claim claim = look_at_registry(dirfd);
 	bool trusted = mdg__directory_is_mine(dirfd, directory) || is_roots(directory) ||
 	               (look && is_root());
-	/* A path that we made up ourselves can be anybody's trap: his word for
-	 * it that it is to be shared does not count there. */
-	if (!trusted && !(shared && named))
-		return MDG_NS_OWNER;
 	bool writable = (directory->st_mode & 022) != 0;
 	bool sticky = (directory->st_mode & S_ISVTX) != 0;
-	if (writable && !(shared && sticky))
+	/* A path that this library made up may be a trap of any user. That the registry
+	 * there says it is shared does not count. */
+	if (!trusted && (!named || claim == NOT_SHARED))
+		return MDG_NS_OWNER;
+	if (writable && (!sticky || claim == NOT_SHARED))
 		return MDG_NS_WRITABLE;
+	/* Only a shared namespace may be so. Of another format it cannot be told whether
+	 * it is shared. It is refused because of its format, and not because of its mode,
+	 * which may be right. */
+	if ((!trusted || writable) && claim == OF_OTHER_FORMAT)
+		return MDG_VERSION_UNLIKE;
 	return 0;
 }
