@@ -33,7 +33,7 @@ say(struct check *check, int32_t id, const char *format, ...)
 		(void)check->report(&finding, check->context);
 }
 
-/* How a class's objects are called, one and several. */
+/* What the objects of a class are called: one, and several. */
 static const char *const names[MDG__CLASSES][2] = {
 	[MDG__SEGMENTS] = { "segment", "segments" },
 	[MDG__SEMAPHORE_SETS] = { "semaphore set", "semaphore sets" },

@@ -31,7 +31,7 @@ static bool is_registry(const struct mdg__registry *registry, const struct stat 
 	return status->st_dev == registry->device && status->st_ino == registry->inode;
 }
 
-/* Who owns the registry, as stat shows it: users.c goes by that. */
+/* The registry is here. Notes its owner as stat shows it, for users.c. */
 static int is_here(struct mdg__registry *registry, const struct stat *status)
 {
 	atomic_store_explicit(&registry->seen_owner[MDG__USER], (uint32_t)status->st_uid,
@@ -41,12 +41,12 @@ static int is_here(struct mdg__registry *registry, const struct stat *status)
 	return 0;
 }
 
-/* By the name in the directory. */
+/* Looks at the name in the directory. */
 int mdg__registry_has_name(struct mdg__registry *registry)
 {
 	struct stat status;
-	/* Whatever directory the number stands for by now: what is found there by the name is the
-	 * registry, or the number is looked at. */
+	/* The program may have put another directory in the place of this descriptor. That does no
+	 * harm if the registry is found there. If it is not, the descriptor itself is checked. */
 	if (mdg__sys_statat(registry->dirfd, MDG__REGISTRY_NAME, false, &status) == 0 &&
 	    is_registry(registry, &status))
 		return is_here(registry, &status);
@@ -56,8 +56,8 @@ int mdg__registry_has_name(struct mdg__registry *registry)
 		return is_registry(registry, &status) ? is_here(registry, &status) : MDG_NS_GONE;
 	if (dirfd >= 0 && rc == -ENOENT)
 		return MDG_NS_GONE;
-	/* The directory is closed to this process (after setuid, chroot), or no descriptor of
-	 * it is to be had. The file itself knows whether it was deleted. */
+	/* This process may not enter the directory any more (after setuid or chroot), or cannot
+	 * open it. The file itself still tells whether it was deleted. */
 	int fd = registry->fd;
 	if (fd >= 0 && mdg__sys_fstat(fd, &status) == 0 && is_registry(registry, &status) &&
 	    status.st_nlink == 0)
@@ -67,13 +67,13 @@ int mdg__registry_has_name(struct mdg__registry *registry)
 	return 0;
 }
 
-/* `glanced` as it is while the coarse clock stands where it stands, and all is well. */
+/* The value of `glanced` during this tick of the coarse clock, if the registry is in its place. */
 static uint32_t this_tick(void)
 {
 	return (uint32_t)(mdg__coarse_nanoseconds() >> TICK_BITS) << 1;
 }
 
-/* Two threads may both ask: each is right. */
+/* Two threads may do this at once. Each notes a right answer. */
 static int ask_and_note(struct mdg__registry *registry, uint32_t tick)
 {
 	int rc = mdg__registry_has_name(registry);

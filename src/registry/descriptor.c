@@ -18,8 +18,8 @@
 
 int mdg__fd_out_of_the_way(int fd)
 {
-	/* Above what programs use by number (shells: 255), but not so high that
-	 * each fork has to copy a long table of descriptors. */
+	/* Above the numbers that programs use (shells use 255), but not so high that each
+	 * fork has to copy a long table of descriptors. */
 	static _Atomic int lowest = USUAL_LOWEST_FD;
 	if (fd < 0 || fd >= lowest)
 		return fd;
@@ -32,8 +32,8 @@ int mdg__fd_out_of_the_way(int fd)
 			high = mdg__sys_dup_above(fd, lower);
 		}
 	}
-	/* No other is free up there: rather one in the way than none. But never a standard one,
-	 * which programs write to. */
+	/* No number is free up there. One that may be in the way is better than none. But it is
+	 * never a standard one, because programs write to these. */
 	if (high == -EINVAL || high == -EMFILE) {
 		if (fd > 2)
 			return fd;
@@ -59,8 +59,8 @@ static bool dirfd_is_ours(const struct mdg__registry *registry)
 	               registry->dir_inode);
 }
 
-/* Two threads may find the same descriptor lost: one opens it anew, the other
- * waits and looks again. Readers come here without any other lock. */
+/* Two threads may find the same descriptor lost. One opens it anew; the other waits and
+ * looks again. Threads that only read the registry come here without any other lock. */
 static void begin_opening(struct mdg__registry *registry, mdg__sigmask *ret_mask)
 {
 	mdg__signals_block(ret_mask);

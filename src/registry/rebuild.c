@@ -12,8 +12,8 @@
  */
 #include "registry/census.h"
 
-/* Plain stores: a repair that is cut off is done again from the start, by the
- * next who takes the writer lock. */
+/* A store without a note in the journal. A repair that is cut off is done again from the
+ * start, by the next process that takes the writer lock. */
 static void set32(mdg__a32 *field, uint32_t value)
 {
 	atomic_store_explicit(field, value, memory_order_release);
@@ -89,7 +89,8 @@ static void rebuild_pages(const struct mdg__census *all)
 	atomic_store(&registry->head->pages, pages);
 }
 
-/* In front of a list. `first` is read once: others may scribble on meanwhile. */
+/* Puts a record in front of a list. `first` is read once, because its value may be scribbled
+ * over meanwhile. */
 static void put_in_front(const struct mdg__census *all, mdg__a32 *head, uint32_t at,
                          bool of_process)
 {
@@ -104,7 +105,8 @@ static void put_in_front(const struct mdg__census *all, mdg__a32 *head, uint32_t
 	set32(head, at + 1);
 }
 
-/* Enters a record in the lists of both it names, if they are in use. */
+/* Enters a record in the lists of its object and its process. False: one of them is not in
+ * use. */
 static bool link_tie(const struct mdg__census *all, uint32_t at)
 {
 	struct mdg__registry *registry = all->registry;
@@ -117,9 +119,9 @@ static bool link_tie(const struct mdg__census *all, uint32_t at)
 	return true;
 }
 
-/* A record that counts nothing can go: its process makes another when it needs one. It
- * may be one that was never used, which reads as the first segment's in the first slot.
- * False when somebody counts in it after all. */
+/* Takes a record whose count is 0 from its process, which makes another when it needs one. A
+ * record that was never used also has count 0, and reads as the first segment's in the first
+ * slot. False: the count is not 0. */
 static bool put_to_rest(struct mdg__tie *record)
 {
 	uint64_t word = atomic_load(&record->word);

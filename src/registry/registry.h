@@ -77,7 +77,7 @@ struct mdg__registry {
 	struct mdg__segment *segments; /* the entries of the first directory */
 	struct mdg__tie *ties;
 	struct mdg__journal journal;    /* of the change under way */
-	struct mdg__signed_lock writer; /* for whoever makes one */
+	struct mdg__signed_lock writer; /* held to make one */
 	uint32_t segment_capacity, process_capacity, tie_capacity;
 	uint64_t length;
 	uint64_t unique; /* of the namespace; in the names of its files */
@@ -104,7 +104,7 @@ struct mdg__registry {
 	                             | 1: it was not (current.c) */
 	_Atomic uint32_t lost;      /* a descriptor of ours was found closed: check all */
 	uint32_t namespace_unknown; /* a fork may have led into another pid namespace */
-	_Atomic uint32_t opening;   /* lock of whoever opens one of them anew */
+	_Atomic uint32_t opening;   /* held by the thread that opens one of them anew */
 	_Atomic uint32_t openings;  /* how often fd was opened: numbers come back */
 	uint32_t locked_in;         /* the opening through which the slot's byte is locked */
 
