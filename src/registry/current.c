@@ -10,7 +10,7 @@
  *
  * There are two questions:
  *   1. Does the file still have a name? fstat of the registry's own descriptor answers
- *      that, whoever deleted the file. It is cheap.
+ *      that, even if another process deleted the file. It is cheap.
  *   2. Does the name in this directory lead to this file, or was the file moved away? That
  *      needs a look at the name, and takes longer.
  *

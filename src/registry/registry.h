@@ -42,14 +42,14 @@
 #include "registry/layout.h"
 #include "registry/signed_lock.h"
 
-/* The directory's owner and group as this process sees them: see users.c. */
+/* The directory's owner and group, as this process sees them (users.c). */
 struct mdg__anchor {
-	const struct mdg__userns *_Atomic seen_in; /* stored last; NULL: not looked at yet */
+	const struct mdg__userns *_Atomic seen_in; /* where; stored last; NULL: not looked at yet */
 	_Atomic uint32_t id[2]; /* enum mdg__id_kind; MDG__ID_UNKNOWN: not known here */
 };
 
-/* Tables whose records get memory when they are needed. The first are the entries of
- * the directories, so an enum mdg__class is one of these too. */
+/* The tables whose records get memory when they are needed. The first ones are the entries
+ * of the directories, so each enum mdg__class is one of these too. */
 enum mdg__table { MDG__PROCESSES = MDG__CLASSES, MDG__TIES, MDG__TABLES };
 
 struct mdg__extent {
@@ -68,8 +68,9 @@ struct mdg__objects {
 };
 
 struct mdg__registry {
-	/* Set when opened, constant afterwards; checked against the file's length,
-	 * so that nothing written to the file later can lead outside the map. */
+	/* Set when the registry is opened, and constant from then on. They are checked against the
+	 * file's length, so that nothing that is written to the file later can lead outside of the
+	 * map. */
 	struct mdg__head *head;
 	struct mdg__objects objects[MDG__CLASSES];
 	struct mdg__extent extent[MDG__TABLES];
@@ -81,7 +82,7 @@ struct mdg__registry {
 	uint32_t segment_capacity, process_capacity, tie_capacity;
 	uint64_t length;
 	uint64_t unique; /* of the namespace; in the names of its files */
-	char number[17]; /* the same, 16 hexadecimal digits */
+	char number[17]; /* `unique` as 16 hexadecimal digits */
 	uint32_t flags;
 	bool look;    /* MDG_NS_LOOK: a private mapping, no slot, nothing is changed */
 	dev_t device; /* of the registry file */
@@ -92,23 +93,24 @@ struct mdg__registry {
 	uint64_t boot;
 	char path[1024]; /* absolute where that could be found out */
 
-	/* Descriptors, each checked before it is believed (mdg__registry_fd). They
-	 * change only with the process's own lock held (namespace.c). */
+	/* The descriptors. Each is checked before it is believed (descriptor.h). They change only
+	 * with the namespace object's lock held, or with `opening`. */
 	_Atomic int dirfd;
 	_Atomic int fd;             /* its description holds this process's byte lock */
-	uint64_t dir_mark, fd_mark; /* mdg__fd_mark, 0: asked by fstat */
-	_Atomic uint32_t
-		seen_owner[2];      /* enum mdg__id_kind: the registry's, when it was last asked */
-	bool owner_is_directorys;   /* the registry's owner and group are those of the directory */
-	_Atomic uint32_t glanced;   /* when it was last asked whether it is the directory's, << 1;
-	                             | 1: it was not (current.c) */
-	_Atomic uint32_t lost;      /* a descriptor of ours was found closed: check all */
+	uint64_t dir_mark, fd_mark; /* mdg__fd_mark(); 0: not marked, fstat tells */
+	/* The owner and group (enum mdg__id_kind) of the registry file when they were last seen. */
+	_Atomic uint32_t seen_owner[2];
+	bool owner_is_directorys; /* the registry's owner and group are those of the directory */
+	/* At which tick current.c last asked whether the file is the directory's, << 1. Bit 0: it
+	 * was not. */
+	_Atomic uint32_t glanced;
+	_Atomic uint32_t lost;      /* a descriptor was found closed: check them all */
 	uint32_t namespace_unknown; /* a fork may have led into another pid namespace */
-	_Atomic uint32_t opening;   /* held by the thread that opens one of them anew */
-	_Atomic uint32_t openings;  /* how often fd was opened: numbers come back */
+	_Atomic uint32_t opening;   /* a lock, held by the thread that opens one of them anew */
+	_Atomic uint32_t openings;  /* how often fd was opened; its number may be the same again */
 	uint32_t locked_in;         /* the opening through which the slot's byte is locked */
 
-	/* This process's slot; 0 in slot1: none. Changes as the descriptors do. */
+	/* This process's slot, idx1; 0: none. It changes as the descriptors do. */
 	_Atomic uint32_t slot1;
 	uint32_t generation;
 	uint64_t pid_namespace;

@@ -3,11 +3,10 @@
  * tie.c - which process is tied to which object, and how often.
  *
  * There is one record per pair of process and object. It is in two doubly linked lists:
- * that of the object, which tells who is tied to it, and that of the process, which tells
- * what to free at its death.
- * The lists change under the writer lock. The count changes without it: the owner swaps
- * (generation, count) as one word. The swap fails if the record was freed and given to
- * another pair in the meantime.
+ * the list of the object tells which processes are tied to it, and the list of the process
+ * tells what to free at its death. The lists change under the writer lock. The count changes
+ * without it: the process swaps (generation, count) as one word. The swap fails if the record
+ * was freed and given to another pair in the meantime.
  *
  * How counting without the lock and removal agree (both sequentially consistent), for
  * a segment:

@@ -2,22 +2,25 @@
 /*
  * directory.c - which directory is the default namespace, and which are refused.
  *
- * A directory is acceptable when it is no symbolic link, belongs to the caller
- * or to the real root, and nobody else may write in it; or when its registry says
- * that it was made for several users (then it is sticky, so that nobody can replace
- * another's files). Anything else is refused: whoever can put files there
- * could put his own in the place of a segment.
+ * A directory must not be a symbolic link. It is acceptable in two cases:
+ *   - It belongs to the caller or to the real root, and nobody else may write in it.
+ *   - Its registry says that it was made for several users. Then it is sticky, so that no
+ *     user can replace the files of another.
+ * Any other directory is refused, because a user who can put files there could put them
+ * in the place of a segment.
  *
- * Whose it is, stat says. In a user namespace it shows the caller's own things with
- * the number that he has in there; the real root has another number there than 0,
- * or none.
+ * stat tells to whom a directory belongs. In a user namespace it shows the caller's own
+ * files with the number that the caller has in there. The real root has another number
+ * than 0 there, or none.
  *
- * The default is called madang-<n>, where n is the caller's number in the initial
- * user namespace. In a user namespace n may be unknown, or what the map says may be
- * untrue (platform/userns.h), and that directory another's. Then it is whichever
- * is the caller's; if none is, a new one called madang-u<16 hex digits>, which is
- * nobody's number. So it is outside, if he has no madang-<n> there: whoever comes first,
- * one user has one default.
+ * The default directory is called madang-<n>, where n is the caller's number in the initial
+ * user namespace. In a user namespace n may be unknown. It may also be untrue
+ * (platform/userns.h), and the directory of that name may be another user's. Then the
+ * default is the first directory by name, of those whose names are default names, that
+ * belongs to the caller. If there is none, a new one is made: madang-u<16 hex digits>,
+ * which is the number of no user. The same search is made outside of user namespaces if
+ * there is no madang-<n>. So each user has one default, inside or outside, wherever it was
+ * made first.
  */
 #include "segment/directory.h"
 
@@ -60,7 +63,7 @@ bool mdg__directory_is_mine(int dirfd, const struct stat *status)
 	return mdg__file_is_mine(dirfd, ".", O_DIRECTORY, status);
 }
 
-/* The real root, to whom every file is open anyway. */
+/* Whether the caller is the real root, to whom every file is open anyway. */
 static bool is_root(void)
 {
 	const struct mdg__userns *userns = mdg__euid() == 0 ? mdg__userns_ask(0) : NULL;
@@ -69,7 +72,7 @@ static bool is_root(void)
 
 /* ---- the default ------------------------------------------------------------ */
 
-/* `numbered`: madang-<n> as well. */
+/* Whether a directory of this name may be a default. `numbered`: also madang-<n>. */
 static bool is_default_name(const char *name, bool numbered)
 {
 	const size_t before = sizeof NAMELESS - 1;
@@ -95,7 +98,8 @@ struct search {
 	char name[sizeof NAMELESS + HEX_DIGITS]; /* of the best so far */
 };
 
-/* Of several, which two made at once, the first by name: one with a number. */
+/* Two processes may have made a default each, at once. The first by name is taken; a name with a
+ * number comes before the others. */
 static bool take_better(const struct mdg__listed *names, void *context)
 {
 	struct search *search = context;
@@ -111,7 +115,7 @@ static bool take_better(const struct mdg__listed *names, void *context)
 	return true;
 }
 
-/* The caller's own. */
+/* Finds the default that belongs to the caller. */
 static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_DIGITS])
 {
 	struct search search = { .basefd = basefd, .numbered = numbered };
@@ -121,7 +125,8 @@ static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_
 	return search.found;
 }
 
-/* The same for all processes of a user in a user namespace, if nobody is in the way. */
+/* Makes up a name of the other kind. All processes of a user in a user namespace come to the same
+ * one, unless another user has made a directory of that name. */
 static void invent_nameless(int basefd, char name[sizeof NAMELESS + HEX_DIGITS])
 {
 	uint32_t euid = mdg__euid();
@@ -137,8 +142,9 @@ static void invent_nameless(int basefd, char name[sizeof NAMELESS + HEX_DIGITS])
 	}
 }
 
-/* Where the number is not known, or leads nowhere: what is there; else, if wished, what is to be
- * made. Outside only what has no number can be meant: n is known there. */
+/* The default if n is not known, or if there is no madang-<n>: the path of the caller's directory,
+ * or with `invent` the path of the one to be made. Outside of user namespaces n is
+ * known, so only names without a number are looked for there. */
 static bool own_in(char path[1024], const char *base, bool invent)
 {
 	char name[sizeof NAMELESS + HEX_DIGITS];
@@ -154,7 +160,7 @@ static bool own_in(char path[1024], const char *base, bool invent)
 	return found;
 }
 
-/* The caller's number in the initial user namespace. */
+/* The caller's number in the initial user namespace. False: it is not known for certain. */
 static bool has_number(uint32_t *ret)
 {
 	uint32_t euid = mdg__euid();
@@ -166,7 +172,7 @@ static bool has_number(uint32_t *ret)
 	       (*ret != MDG__ID_UNKNOWN && mdg__id_is_certain(userns, MDG__USER, euid));
 }
 
-/* The default in a directory: whether it is there, and its path in any case. */
+/* The default in the directory `base`. Gives its path, and returns whether it is there. */
 static bool default_in(char path[1024], const char *base, bool *ret_whole)
 {
 	uint32_t number;
@@ -181,7 +187,7 @@ static bool default_in(char path[1024], const char *base, bool *ret_whole)
 			return own_in(path, base, false);
 		if (mdg__userns_is_whole(mdg__userns_known()) || is_roots(&status) ||
 		    mdg__file_is_mine(AT_FDCWD, path, O_NOFOLLOW, &status))
-			return true; /* in the initial one it is refused when it is opened */
+			return true; /* outside, another user's is refused when it is opened */
 	}
 	*ret_whole = strlen(base) + sizeof NAMELESS + HEX_DIGITS < 1024;
 	return *ret_whole && own_in(path, base, true);

@@ -40,7 +40,7 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 	return 0;
 }
 
-/* The cursor is the next process slot. */
+/* `cursor` is the next process slot to look at. */
 int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
                              struct mdg_process_info *ret_info)
 {
@@ -119,7 +119,7 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	mdg__settings_follow(ns);
-	/* What the dead hold does not count. It does not matter if that fails. */
+	/* What dead processes hold must not be counted. It does no harm if that fails. */
 	mdg__enter(ns);
 	mdg__reap_all(ns);
 	mdg__leave(ns);
