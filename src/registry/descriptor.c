@@ -29,8 +29,8 @@ static bool dirfd_is_ours(const struct mdg__registry *registry)
 	               registry->dir_inode);
 }
 
-/* Two threads may find the same descriptor lost: one opens it anew, the other
- * waits and looks again. Readers come here without any other lock. */
+/* Two threads may find the same descriptor lost. One opens it anew; the other waits and
+ * looks again. Threads that only read the registry come here without any other lock. */
 static void begin_opening(struct mdg__registry *registry, mdg__sigmask *ret_mask)
 {
 	mdg__signals_block(ret_mask);

@@ -2,6 +2,9 @@
 /*
  * beside.c - files of the rooms above, beside the segments in the directory of the namespace.
  */
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
 #include "segment/internal.h"
 
 _Static_assert(MDG__BESIDE_NAME_ROOM >= MDG__FILE_NAME_ROOM, "");

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "registry/current.h"
 #include "segment/change.h"
 
 int mdg__change_enter(struct mdg_namespace *ns, mdg_id id, uint32_t index, struct mdg__entry *ret)
@@ -16,7 +17,7 @@ int mdg__change_enter(struct mdg_namespace *ns, mdg_id id, uint32_t index, struc
 	if (rc == 0) {
 		mdg__entry_copy(ns, index, ret);
 		if (mdg__tag_state(ret->tag) >= MDG__LIVE &&
-		    ret->tag >> 8 == (uint32_t)id / MDG__IDS)
+		    mdg__tag_generation(ret->tag) == (uint32_t)id / MDG__IDS)
 			return 0;
 		mdg__unlock(&ns->registry);
 		rc = -EINVAL;

@@ -15,6 +15,12 @@
 #include <string.h>
 
 #include "platform/identity.h"
+#include "registry/clearing.h"
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/object.h"
+#include "registry/presence.h"
+#include "registry/users.h"
 #include "segment/hugepage.h"
 #include "segment/internal.h"
 

@@ -3,6 +3,7 @@
 #ifndef MADANG_SEGMENT_DATAFILE_H
 #define MADANG_SEGMENT_DATAFILE_H
 
+#include "registry/files.h"
 #include "segment/internal.h"
 
 /* Where a data file is: a name in an open directory. */

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "segment/hugepage.h"
 #include "segment/internal.h"
 
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret)
@@ -52,5 +53,5 @@ bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry)
 
 bool mdg__entry_is_huge(const struct mdg__entry *entry)
 {
-	return (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	return mdg__huge_shift(entry->flags) != 0;
 }

@@ -37,6 +37,9 @@
 #include <pthread.h>
 
 #include "platform/ofthread.h"
+#include "registry/descriptor.h"
+#include "registry/slot.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* Of the thread that forks. */
@@ -53,7 +56,7 @@ static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *r
 	const struct mdg__segment_cache *cache = &ns->caches[index];
 	struct mdg__segment *segment = &registry->segments[index];
 	uint32_t tag = mdg__get32(&segment->tag), generation;
-	if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+	if (mdg__tag_generation(tag) != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
 	int rc = mdg__tie_make(registry, MDG__SEGMENTS, index, ns->child_slot, ret_made,
 	                       &generation);
@@ -109,7 +112,8 @@ static void give_back_children(struct mdg_namespace *ns)
 			                     0, -1 };
 		mdg__reap(ns, &child, 1); /* which asks whether it is dead */
 		uint32_t tag = mdg__get32(&ns->registry.processes[child.slot].tag);
-		if (tag >> 8 != child.generation || (tag & 0xff) == MDG__SLOT_FREE)
+		if (mdg__tag_generation(tag) != child.generation ||
+		    mdg__slot_state(tag) == MDG__SLOT_FREE)
 			children->list[at] = children->list[--children->count];
 	}
 }

@@ -41,8 +41,9 @@ void mdg__forked_prepared(struct mdg_namespace *ns)
 /* Whether nothing is left to do: the slot has a pid, or belongs to another process by now. */
 static bool has_name(const struct mdg__process *process, uint32_t generation)
 {
-	uint32_t tag = mdg__get32(&process->tag), state = tag & 0xff;
-	return tag >> 8 != generation || mdg__get32(&process->pid) != 0 ||
+	uint32_t tag = mdg__get32(&process->tag);
+	enum mdg__process_state state = mdg__slot_state(tag);
+	return mdg__tag_generation(tag) != generation || mdg__get32(&process->pid) != 0 ||
 	       (state != MDG__SLOT_FORKING && state != MDG__SLOT_DEAD);
 }
 

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
 #include "segment/internal.h"
 
 bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind)

@@ -58,8 +58,12 @@
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/threadlock.h"
-#include "registry/presence.h"
+#include "registry/registry.h"
+#include "registry/tag.h"
 #include "segment/segment.h"
+
+struct mdg__clearing; /* registry/clearing.h */
+struct mdg__holder;   /* registry/tie.h */
 
 /* What this process knows of the segment at an index. Valid for one sequence. */
 struct mdg__segment_cache {

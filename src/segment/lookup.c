@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 #define TRIES 16
@@ -19,7 +22,7 @@ static bool is_there(const struct mdg__entry *entry, uint32_t sequence, bool any
 {
 	enum mdg__object_state state = mdg__tag_state(entry->tag);
 	return (state == MDG__LIVE || state == MDG__REMOVED) &&
-	       (any || entry->tag >> 8 == sequence);
+	       (any || mdg__tag_generation(entry->tag) == sequence);
 }
 
 int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret)
@@ -178,7 +181,7 @@ int mdg__entry_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry
 		return -EINVAL;
 	const struct mdg__piece *piece = &ns->pieces[at];
 	mdg__entry_copy(ns, piece->index, ret);
-	if (ret->tag >> 8 != piece->sequence)
+	if (mdg__tag_generation(ret->tag) != piece->sequence)
 		return MDG_DAMAGED; /* attached, and yet gone */
 	*ret_offset = piece->offset + (address - piece->start);
 	return 0;

@@ -3,6 +3,8 @@
  * remove.c - IPC_RMID. The segment loses its key and name at once. It is
  * cleared away at once if nobody has it attached, else with the last detach.
  */
+#include "registry/clearing.h"
+#include "registry/object.h"
 #include "segment/change.h"
 
 int mdg_segment_remove(mdg_namespace *ns, mdg_id id)

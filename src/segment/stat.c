@@ -10,6 +10,9 @@
 
 #include "platform/sized.h"
 #include "platform/identity.h"
+#include "registry/current.h"
+#include "registry/presence.h"
+#include "registry/users.h"
 #include "segment/internal.h"
 
 #define TRIES 16

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ids.h - taking the id of a new object, and which ids are in use.
+ */
+#ifndef MADANG_REGISTRY_IDS_H
+#define MADANG_REGISTRY_IDS_H
+
+#include "platform/memory.h"
+#include "registry/registry.h"
+
+/* Takes an index and a sequence in the order in which the kernel gives them, or those of
+ * `next_id1` if that is set. Fails with -ENOSPC, or with -EAGAIN: make the entry of
+ * *ret_index ready without the lock, and ask again. [lock] */
+int mdg__object_id_take(struct mdg__registry *registry, enum mdg__class class, uint32_t *ret_index,
+                        uint32_t *ret_sequence);
+/* The same for a segment of so many pages, whose total is limited too. [lock] */
+int mdg__segment_id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
+                         uint32_t *ret_sequence);
+bool mdg__object_in_use(const struct mdg__registry *registry, enum mdg__class class,
+                        uint32_t index);
+/* The highest index in use, -1 for none. */
+int32_t mdg__object_highest(const struct mdg__registry *registry, enum mdg__class class);
+
+/* How many pages so many bytes need. */
+static inline uint64_t mdg__pages_of(uint64_t bytes)
+{
+	return bytes / mdg__page_size() + (bytes % mdg__page_size() != 0);
+}
+
+#endif
