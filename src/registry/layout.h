@@ -55,6 +55,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "registry/class.h"
+
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
 #define MDG__FORMAT 3u
 
@@ -77,9 +79,6 @@ struct mdg__undo {
 	mdg__a64 old;
 };
 
-/* The classes of objects. Each has a directory. */
-enum mdg__class { MDG__SEGMENTS, MDG__SEMAPHORE_SETS, MDG__MESSAGE_QUEUES, MDG__CLASSES };
-
 /* Of a directory: the allocator of its ids, its limit, its watermark. */
 struct mdg__directory {
 	mdg__a32 cursor;     /* [L] where the search for a free index starts */
@@ -92,7 +91,11 @@ struct mdg__directory {
 	mdg__a32 ready;      /* [A] entries that have memory; only grows. Not 0: the bitmap
 	                        and the buckets have memory too */
 	mdg__a32 unused0;
-	mdg__a64 unused[4];
+	mdg__a64 total;      /* [L] of what the objects take together, as src/registry/total.c
+	                        counts it; of segments it is `pages` in the head */
+	mdg__a64 total_most; /* [L] its limit (SEMMNS) */
+	mdg__a64 limit[2];   /* [L] further limits of the class: SEMMSL and SEMOPM, or msgmax
+	                        and msgmnb */
 };
 
 struct mdg__head {
@@ -219,6 +222,27 @@ struct mdg__segment {
 #define MDG__SEG_HUGE_SHIFT 8 /* log2 of the huge page size, 0: ordinary pages */
 #define MDG__SEG_HUGE_MASK  0x3fu
 
+/* Where the data file of a semaphore set or a message queue stands. A file is made when it
+ * is first needed, so an object can live without one. */
+enum mdg__file_state {
+	MDG__FILE_NONE = 0,  /* there is none */
+	MDG__FILE_BEGUN = 1, /* somebody was about to make it: it may be there, of any length */
+	MDG__FILE_MADE = 2   /* it has been there */
+};
+
+/* An entry of the other two classes. The last fields lie where those of a segment lie. */
+struct mdg__owned {
+	union {
+		struct mdg__object object;
+		struct {
+			MDG__OBJECT_FIELDS;
+		};
+	};
+	mdg__a64 field[MDG__CLASS_FIELDS]; /* [L] or [A]: each class says of each of its fields */
+	mdg__a32 file;                     /* [L] enum mdg__file_state */
+	mdg__a32 new_uid1, setter, setter_generation; /* [L] as in struct mdg__segment */
+};
+
 /* Process slot states, the low byte of `tag`; the generation is above. */
 enum mdg__process_state {
 	MDG__SLOT_FREE = 0,
@@ -320,6 +344,9 @@ MDG__AT(mdg__directory, in_use, 12);
 MDG__AT(mdg__directory, most, 16);
 MDG__AT(mdg__directory, next_id1, 20);
 MDG__AT(mdg__directory, ready, 24);
+MDG__AT(mdg__directory, total, 32);
+MDG__AT(mdg__directory, total_most, 40);
+MDG__AT(mdg__directory, limit, 48);
 MDG__SIZE(mdg__directory, 64);
 MDG__SIZE(mdg__undo, 16);
 _Static_assert(MDG__SETTINGS == 4, "a place in `seen` for each");
@@ -358,6 +385,14 @@ MDG__AT(mdg__segment, new_uid1, 180);
 MDG__AT(mdg__segment, setter, 184);
 MDG__AT(mdg__segment, setter_generation, 188);
 MDG__SIZE(mdg__segment, MDG__ENTRY_SIZE);
+
+MDG__AT(mdg__owned, object, 0);
+MDG__AT(mdg__owned, field, 128);
+MDG__AT(mdg__owned, file, 176);
+MDG__AT(mdg__owned, new_uid1, 180);
+MDG__AT(mdg__owned, setter, 184);
+MDG__AT(mdg__owned, setter_generation, 188);
+MDG__SIZE(mdg__owned, MDG__ENTRY_SIZE);
 
 MDG__AT(mdg__process, tag, 0);
 MDG__AT(mdg__process, pid, 4);

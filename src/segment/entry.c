@@ -13,6 +13,7 @@
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret)
 {
 	struct mdg__segment *segment = &ns->registry.segments[index];
+	ret->class = MDG__SEGMENTS;
 	ret->index = index;
 	ret->tag = mdg__get32(&segment->tag);
 	ret->key = (int32_t)mdg__get32(&segment->key);
