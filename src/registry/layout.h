@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 3.
+ * layout.h - the registry file, format version 4.
  *
  * The file is `registry` in the directory of a namespace. Its bytes are the same for
  * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
@@ -58,14 +58,15 @@
 #include "registry/class.h"
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 3u
+#define MDG__FORMAT 4u
 
 #define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
 #define MDG__JOURNAL_MAX  96u    /* stores in one change of the registry */
 #define MDG__REBUILDING                                                                            \
 	UINT32_MAX /* in the place of their number: not to be undone, but begun again (rebuild.c) */
-#define MDG__TABLE_ALIGN 4096u
+#define MDG__TABLE_ALIGN   4096u
+#define MDG__SETTINGS_MOST 12u
 /* In the place of a user or group: whoever owns the directory, or its group. And 0xfffffffd
  * (platform/userns.h): somebody whose number is not known. No numbers are that high here. */
 #define MDG__ID_OWNER UINT32_C(0xfffffffe)
@@ -123,7 +124,8 @@ struct mdg__head {
 	mdg__a64 pages;     /* of all segments, half made and removed ones included */
 	mdg__a32 free_tie;  /* idx1, chained through object_next */
 	mdg__a32 used_ties; /* records ever used: the next fresh one */
-	mdg__a64 unused3[6];
+	mdg__a32 seen[MDG__SETTINGS_MOST]; /* [L] of each setting's file: bytes that were looked
+	                                      at */
 
 	/* 256: how far the shared tables have memory [A] only grows */
 	mdg__a32 processes_ready, ties_ready;
@@ -135,8 +137,7 @@ struct mdg__head {
 	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a64 shmmax_now; /* [L] bytes */
 	mdg__a64 shmall_now; /* [L] pages */
-	mdg__a32 seen[4];    /* [L] of each setting's file: bytes that were looked at */
-	mdg__a64 unused4[2];
+	mdg__a64 unused4[4];
 
 	/* 320: one for each class */
 	struct mdg__directory directory[MDG__CLASSES];
@@ -147,7 +148,19 @@ struct mdg__head {
 
 /* What a program may set as it sets a sysctl: src/segment/settings.c. The file of
  * each lies in the namespace's directory while anybody has ever wanted to write it. */
-enum mdg__setting { MDG__SHMMAX, MDG__SHMALL, MDG__SHMMNI, MDG__NEXT_ID, MDG__SETTINGS };
+enum mdg__setting {
+	MDG__SHMMAX,
+	MDG__SHMALL,
+	MDG__SHMMNI,
+	MDG__NEXT_ID,
+	MDG__SET_SEM, /* four numbers: SEMMSL SEMMNS SEMOPM SEMMNI */
+	MDG__SET_MSGMAX,
+	MDG__SET_MSGMNB,
+	MDG__SET_MSGMNI,
+	MDG__SEM_NEXT_ID,
+	MDG__MSG_NEXT_ID,
+	MDG__SETTINGS
+};
 
 /* Object states, the low byte of `tag`; the sequence of its id is above. */
 enum mdg__object_state {
@@ -334,7 +347,7 @@ MDG__AT(mdg__head, slot_hint, 264);
 MDG__AT(mdg__head, settings, 268);
 MDG__AT(mdg__head, shmmax_now, 272);
 MDG__AT(mdg__head, shmall_now, 280);
-MDG__AT(mdg__head, seen, 288);
+MDG__AT(mdg__head, seen, 208);
 MDG__AT(mdg__head, directory, 320);
 MDG__AT(mdg__head, undo, 512);
 MDG__AT(mdg__directory, cursor, 0);
@@ -349,7 +362,7 @@ MDG__AT(mdg__directory, total_most, 40);
 MDG__AT(mdg__directory, limit, 48);
 MDG__SIZE(mdg__directory, 64);
 MDG__SIZE(mdg__undo, 16);
-_Static_assert(MDG__SETTINGS == 4, "a place in `seen` for each");
+_Static_assert(MDG__SETTINGS <= MDG__SETTINGS_MOST, "a place in `seen` for each");
 _Static_assert(sizeof(struct mdg__head) <= MDG__TABLE_ALIGN, "the head fits its page");
 
 MDG__AT(mdg__object, tag, 0);

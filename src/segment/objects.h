@@ -100,8 +100,8 @@ int mdg__object_get(mdg_namespace *ns, enum mdg__class class, struct mdg__object
 /* A consistent copy of the entry: see struct mdg__entry. Lock-free. -EINVAL: no such object.
  * `any`: `id` is an index or an id modulo 32768 (SEM_STAT); the copy's id is
  * mdg__entry_id(&entry). Asks no permission. */
-int mdg__object_read(mdg_namespace *ns, enum mdg__class class, mdg_id id, bool any,
-                     struct mdg__entry *ret);
+int mdg__object_entry(mdg_namespace *ns, enum mdg__class class, mdg_id id, bool any,
+                      struct mdg__entry *ret);
 mdg_id mdg__entry_id(const struct mdg__entry *entry);
 /* Whether there is such an object at this moment. One load. */
 bool mdg__object_is_there(mdg_namespace *ns, enum mdg__class class, mdg_id id);
@@ -116,7 +116,7 @@ bool mdg__object_is_shared(const mdg_namespace *ns);
 /* The class's fields as they lie in the entry, to be read without a copy, or to be changed by
  * one atomic operation each (figures that everybody shows: qnum of a queue). Valid as long as
  * the namespace; of another object when this one is gone. NULL: the index of the id is none.
- * Fields that have to change together, or with the owner, are changed by mdg__object_set. */
+ * Fields that have to change together, or with the owner, are changed by mdg__object_change. */
 _Atomic uint64_t *mdg__object_fields(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 
 /* Owner, group, creator and creator's group as the caller's user namespace numbers them. */
@@ -142,7 +142,7 @@ int mdg__object_totals(mdg_namespace *ns, enum mdg__class class, struct mdg__obj
  * -EINVAL (gone). Costs no system call if the mode gives the right to all three classes. */
 int mdg__object_may(mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned ask);
 
-/* ---- changing and removing (objectset.c) --------------------------------------------------- */
+/* ---- changing and removing (set.c, remove.c) --------------------------------------------------- */
 
 /* Before IPC_SET and IPC_RMID: owner, creator or privileged, else -EPERM. -EINVAL: no such
  * object. `ret` is the copy that was judged by. */
@@ -157,15 +157,15 @@ struct mdg__object_change {
 };
 /* IPC_SET; asks the permission itself (-EPERM). ctime is now. In a shared namespace the file
  * follows. */
-int mdg__object_set(mdg_namespace *ns, enum mdg__class class, mdg_id id,
-                    const struct mdg__object_change *change);
+int mdg__object_change(mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                       const struct mdg__object_change *change);
 /* ctime is now (SETVAL, SETALL). No lock, no permission. */
 void mdg__object_changed(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 
 /* IPC_RMID; asks the permission itself (-EPERM). The key is free and the id means nothing from
  * now on, and the file is unlinked. The class has woken its sleepers, or wakes them now: whoever
  * has memory taken keeps it. -EINVAL: no such object (any more). */
-int mdg__object_remove(mdg_namespace *ns, enum mdg__class class, mdg_id id);
+int mdg__object_rmid(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 /* The same, asking no permission: for whoever finds in the memory that another process has
  * begun to remove the object, and died. */
 int mdg__object_end_removal(mdg_namespace *ns, enum mdg__class class, mdg_id id);
