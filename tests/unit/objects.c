@@ -7,10 +7,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "segment/internal.h"
 #include "segment/objects.h"
 
 #define SETS   MDG__SEMAPHORE_SETS
@@ -70,7 +73,7 @@ static int files(const char *beginning)
 	return count;
 }
 
-static __attribute__((unused)) void died(pid_t child, int signal)
+static void died(pid_t child, int signal)
 {
 	int status;
 	CHECK(waitpid(child, &status, 0) == child);
@@ -78,8 +81,7 @@ static __attribute__((unused)) void died(pid_t child, int signal)
 	                  : WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-/* ---- the tests ----------------------------------------------------------------------- */
-
+/* ---- one process ----------------------------------------------------------------------- */
 static void finding(void)
 {
 	mdg_id id, same, other;
@@ -225,6 +227,211 @@ static void memory_of_many(void)
 	CHECK(files("msg-") == 0);
 }
 
+/* ---- several processes ---------------------------------------------------------------- */
+
+enum { MAKERS = 4, KEYS = 40, FIRST_KEY = 1000 };
+
+/* Each makes all keys, and adds 1 to the memory of each. */
+static void make_all(_Atomic uint32_t *made)
+{
+	for (int32_t i = 0; i < KEYS; i++) {
+		mdg_id id;
+		struct mdg__memory memory;
+		int rc = set_get(FIRST_KEY + i, 2, MDG_CREATE | MDG_EXCL | 0600, &id);
+		if (rc == 0)
+			atomic_fetch_add(made, 1);
+		else
+			CHECK(rc == -EEXIST);
+		CHECK_RC(0, set_get(FIRST_KEY + i, 0, 0, &id));
+		CHECK_RC(0, mdg__memory_get(ns, SETS, id, 5000, &memory));
+		atomic_fetch_add((_Atomic uint32_t *)(void *)(memory.base + 4996), 1);
+		mdg__memory_leave(&memory);
+	}
+}
+
+static void makers_race(void)
+{
+	_Atomic uint32_t *made =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child[MAKERS];
+	for (int i = 0; i < MAKERS; i++) {
+		child[i] = fork();
+		if (child[i] == 0) {
+			make_all(made);
+			_exit(check_failures != 0);
+		}
+	}
+	for (int i = 0; i < MAKERS; i++)
+		died(child[i], 0);
+	CHECK(*made == KEYS && files("sem-") == KEYS);
+	for (int32_t i = 0; i < KEYS; i++) {
+		mdg_id id;
+		struct mdg__memory memory;
+		CHECK_RC(0, set_get(FIRST_KEY + i, 0, 0, &id));
+		CHECK_RC(0, mdg__memory_get(ns, SETS, id, 0, &memory));
+		CHECK(memory.base[4996] == MAKERS);
+		mdg__memory_leave(&memory);
+		CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+	}
+	CHECK(files("sem-") == 0 && unit_is_sound(ns));
+}
+
+static void make_and_remove(void)
+{
+	for (int32_t key = 1;; key = key % 3 + 1) {
+		mdg_id id;
+		struct mdg__memory memory;
+		if (set_get(key, 2, MDG_CREATE | 0600, &id) != 0 ||
+		    mdg__memory_get(ns, SETS, id, (uint64_t)key * 5000, &memory) != 0)
+			continue;
+		CHECK(memory.base[key * 5000 - 1] == 0);
+		mdg__memory_leave(&memory);
+		if (key != 2)
+			(void)mdg__object_rmid(ns, SETS, id);
+	}
+}
+
+/* At any moment: what they made can be used, and removed. */
+static void makers_die(void)
+{
+	uint64_t random = 88172645463325252u;
+	for (int i = 0; i < 60; i++) {
+		mdg_id id;
+		struct mdg__memory memory;
+		pid_t child = fork();
+		if (child == 0)
+			make_and_remove();
+		usleep(500 + unit_random(&random) % 3000);
+		kill(child, SIGKILL);
+		died(child, SIGKILL);
+		for (int32_t key = 1; key < 4; key++) {
+			int rc = set_get(key, 0, 0, &id);
+			if (rc == -ENOENT)
+				continue;
+			CHECK_RC(0, rc);
+			CHECK_RC(0, mdg__memory_get(ns, SETS, id, 20000, &memory));
+			CHECK(memory.base[19999] == 0);
+			mdg__memory_leave(&memory);
+			if (i % 4 == 0)
+				CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+		}
+	}
+	struct mdg__object_totals totals;
+	CHECK_RC(0, mdg__object_totals(ns, SETS, &totals));
+	for (int32_t key = 1; key < 4; key++) {
+		mdg_id id;
+		if (set_get(key, 0, 0, &id) == 0)
+			CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+	}
+	CHECK(files("sem-") == 0 && unit_is_sound(ns));
+}
+
+/* A child has the memory without a descriptor. */
+static void forked(void)
+{
+	mdg_id id, fresh;
+	struct mdg__memory memory;
+	CHECK_RC(0, set_get(0, 1, 0600, &id));
+	CHECK_RC(0, set_get(0, 1, 0600, &fresh));
+	CHECK_RC(0, mdg__memory_get(ns, SETS, id, 100, &memory));
+	pid_t child = fork();
+	if (child == 0) {
+		struct mdg__memory own, other;
+		const struct rlimit none = { 0, 0 };
+		CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+		CHECK(mdg__memory_take(ns, SETS, id, &own) && own.base == memory.base);
+		own.base[7] = 'c';
+		CHECK_RC(0, mdg__memory_get(ns, SETS, id, 4096, &other));
+		CHECK_RC(-EMFILE, mdg__memory_get(ns, SETS, id, 1 << 20, &other));
+		CHECK_RC(-EMFILE, mdg__memory_get(ns, SETS, fresh, 1, &other));
+		mdg__memory_leave(&own);
+		_exit(check_failures != 0);
+	}
+	died(child, 0);
+	CHECK(memory.base[7] == 'c');
+	mdg__memory_leave(&memory);
+	CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+	CHECK_RC(0, mdg__object_rmid(ns, SETS, fresh));
+}
+
+/* ---- half-made files ------------------------------------------------------------------ */
+
+static const char *file_of(mdg_id id)
+{
+	static char name[UNIT_PATH + 64];
+	snprintf(name, sizeof name, "%s/sem-%s-%d", path, ns->registry.number, id);
+	return name;
+}
+
+static void put_file(mdg_id id, const char *content)
+{
+	FILE *file = fopen(file_of(id), "w");
+	CHECK(file != NULL && fputs(content, file) >= 0 && fclose(file) == 0);
+}
+
+/* A maker that died left the state and the file as they are given. What is in the file counts
+ * only if the file was said to be made. */
+static void half_made(uint32_t state, const char *content, char expected)
+{
+	mdg_id id;
+	struct mdg__memory memory;
+	CHECK_RC(0, set_get(0, 1, 0600, &id));
+	if (content != NULL)
+		put_file(id, content);
+	mdg__owned_at(&ns->registry, SETS, (uint32_t)id % MDG__IDS)->file = state;
+	CHECK_RC(0, mdg__memory_get(ns, SETS, id, 9000, &memory));
+	CHECK(memory.length >= 9000 && memory.base[0] == expected && memory.base[8999] == 0);
+	mdg__memory_leave(&memory);
+	CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+	CHECK(files("sem-") == 0);
+}
+
+static void half_made_ones(void)
+{
+	half_made(MDG__FILE_NONE, NULL, 0);
+	half_made(MDG__FILE_NONE, "leftover", 0);
+	half_made(MDG__FILE_BEGUN, NULL, 0);
+	half_made(MDG__FILE_BEGUN, "", 0);
+	half_made(MDG__FILE_BEGUN, "junk", 0);
+	half_made(MDG__FILE_MADE, "", 0);
+	half_made(MDG__FILE_MADE, "half", 'h');
+	/* Deleted by somebody who should not. */
+	mdg_id id;
+	struct mdg__memory memory;
+	CHECK_RC(0, set_get(0, 1, 0600, &id));
+	mdg__owned_at(&ns->registry, SETS, (uint32_t)id % MDG__IDS)->file = MDG__FILE_MADE;
+	CHECK_RC(MDG_DAMAGED, mdg__memory_get(ns, SETS, id, 1, &memory));
+	CHECK(mdg_namespace_check(ns, 0, NULL, NULL) == 1);
+	CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+	/* A file of nobody, and one of another namespace. */
+	put_file(id, "x");
+	CHECK(mdg_namespace_check(ns, MDG_CHECK_REPAIR, NULL, NULL) == 0);
+	CHECK(files("sem-") == 0);
+}
+
+static void deleted(void)
+{
+	mdg_id id, unused;
+	struct mdg__memory memory, other;
+	char registry[UNIT_PATH + 16];
+	mdg_namespace *before = ns;
+	struct mdg_namespace_options options = unit_options(0);
+	ns = unit_open("objects-deleted", &options);
+	CHECK_RC(0, set_get(0, 1, 0600, &id));
+	CHECK_RC(0, set_get(0, 1, 0600, &unused));
+	CHECK_RC(0, mdg__memory_get(ns, SETS, id, 100, &memory));
+	unit_path(registry, "objects-deleted");
+	strcat(registry, "/registry");
+	CHECK(unlink(registry) == 0);
+	memory.base[0] = 1;
+	CHECK_RC(MDG_NS_GONE, mdg__memory_get(ns, SETS, unused, 1, &other));
+	CHECK_RC(MDG_NS_GONE, mdg__memory_get(ns, SETS, id, 1 << 16, &other));
+	CHECK_RC(MDG_NS_GONE, mdg__object_rmid(ns, SETS, id));
+	CHECK_RC(MDG_NS_GONE, set_get(0, 1, 0600, &unused));
+	mdg__memory_leave(&memory);
+	ns = before;
+}
+
 int main(void)
 {
 	struct mdg_namespace_options options = unit_options(0);
@@ -234,5 +441,10 @@ int main(void)
 	looking();
 	memory_of_one();
 	memory_of_many();
+	makers_race();
+	makers_die();
+	forked();
+	half_made_ones();
+	deleted();
 	return test_result();
 }
