@@ -23,6 +23,7 @@ sync: platform
 segment: registry platform
 locks: segment sync platform
 channel: segment sync platform
+semset: segment sync registry platform
 strict: reach platform
 sysv: segment platform'
 
