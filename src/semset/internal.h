@@ -288,8 +288,10 @@ void mdg__set_again(struct mdg__semset_stay *stay);
 int mdg__semset_repair(void *stay);
 /* settle.c: what holders have left that have ended, is given back, and sleepers served. */
 void mdg__settle(struct mdg__semset_stay *stay);
-/* watch.c */
+/* watch.c: sleepers and holders are matched, at the end of a stay. Commits. */
 void mdg__watch(struct mdg__semset_stay *stay);
+/* The witness's word, marked as slept on; 0: its process may be dead. */
+uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
 /* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                         uint64_t deadline);

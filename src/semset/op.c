@@ -147,6 +147,7 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 	bool sleeps = rc == SLOW;
 	if (sleeps)
 		rc = lie_down(&stay, &attempt, &sleeper, &block1);
+	mdg__watch(&stay);
 	mdg__semset_leave(&stay);
 	return sleeps && rc == 0 ? mdg__sleep_in_queue(set, sleeper, block1, deadline) : rc;
 }

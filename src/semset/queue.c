@@ -171,6 +171,10 @@ void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1)
 	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
 	if (sleeper == NULL)
 		return;
+	struct mdg__set_holder *watched =
+		mdg__block_at(stay->set, mdg__load32(&sleeper->watching1), MDG__HOLDER);
+	if (watched != NULL && mdg__load32(&watched->watcher1) == block1)
+		mdg__semset_put32(stay, &watched->watcher1, 0);
 	if (mdg__sleeper_ops(stay->set, sleeper, &list)) {
 		for (uint32_t i = 0; i < list.count; i++)
 			mdg__claim(stay, list.ops[i].number); /* to be given back at the end */

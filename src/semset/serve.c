@@ -84,7 +84,19 @@ static bool end_sleep(struct mdg__semset_stay *stay, struct mdg__sleeper *sleepe
 
 void mdg__sleeper_wake(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
 {
+	struct mdg__set_holder *holder =
+		mdg__block_at(stay->set, mdg__load32(&sleeper->watching1), MDG__HOLDER);
 	mdg__wake_later(stay, &sleeper->robust.word);
+	if (holder == NULL)
+		return;
+	/* watch.c says why a bit is flipped. */
+	mdg__a32 *witness = &holder->witness.word;
+	uint32_t seen = mdg__load32(witness);
+	while ((seen & MDG__TID) != 0 &&
+	       !atomic_compare_exchange_weak_explicit(witness, &seen, seen ^ MDG__CAME,
+	                                              memory_order_acq_rel, memory_order_acquire))
+		;
+	mdg__wake_later(stay, witness);
 }
 
 static enum fate change_of(const struct mdg__attempt *attempt)

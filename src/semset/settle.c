@@ -61,7 +61,11 @@ static void undo_all(struct mdg__semset_stay *stay, struct mdg__set_holder *hold
 static void settle_one(struct mdg__semset_stay *stay, mdg__a32 *link, uint32_t holder1,
                        struct mdg__set_holder *holder)
 {
+	struct mdg__sleeper *watcher =
+		mdg__block_at(stay->set, mdg__load32(&holder->watcher1), MDG__SLEEPER);
 	undo_all(stay, holder);
+	if (watcher != NULL && mdg__load32(&watcher->watching1) == holder1)
+		mdg__semset_put32(stay, &watcher->watching1, 0);
 	mdg__semset_stamp(&stay->head->otime);
 	mdg__semset_put32(stay, link, mdg__load32(&holder->next1));
 	mdg__block_free(stay, holder1);

@@ -2,11 +2,11 @@
 /*
  * sleep.c - a thread sleeps until its sleep is ended.
  *
- * The thread sleeps on its own word, and the word says how the sleep ended. Every sleep in the kernel
- * has a timeout, for two reasons. A futex sleep with a timeout ends with EINTR after any handler; one
- * without goes on if the handler was installed with SA_RESTART. And after a while the sleeper looks
- * whether somebody has died who would have had to wake it: the first in the queue every 20 ms if
- * there are holders, the others every second.
+ * The thread's own word says how the sleep ended. The thread sleeps on that word, or on the witness
+ * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two reasons. A
+ * futex sleep with a timeout ends with EINTR after any handler; one without goes on if the handler
+ * was installed with SA_RESTART. And after a while the sleeper looks whether somebody has died who
+ * would have had to wake it: every 20 ms if there are holders, else every second.
  *
  * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
  * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So
@@ -20,6 +20,7 @@
 
 enum { PLACES = 8 };
 #define LOOK_SELDOM_NS UINT64_C(1000000000)
+#define LOOK_SOON_NS   UINT64_C(50000)
 
 /* What this thread sleeps in, oldest first. */
 static MDG__OF_THREAD struct {
@@ -81,12 +82,18 @@ static bool is_to_be_looked_at(const struct mdg__semset *set)
 	       mdg__load32(&head->setting1) != 0 || !mdg__holders_are_witnessed(set);
 }
 
+/* When to look next. The sleepers after the first few rarely come to the head unseen. */
 static uint64_t time_to_look(const struct mdg__semset *set, uint32_t block1)
 {
+	enum { FEW = 16 };
 	const struct mdg__semset_head *head = mdg__semset_head(set);
-	bool often =
-		mdg__load32(&head->queue.first1) == block1 && mdg__load32(&head->holders1) != 0;
-	return mdg__monotonic_nanoseconds() + (often ? MDG__LOOK_AGAIN_NS : LOOK_SELDOM_NS);
+	uint64_t pause = LOOK_SELDOM_NS;
+	if (mdg__load32(&head->holders1) != 0)
+		pause = mdg__load32(&head->sleepers) <= FEW ||
+		                        mdg__load32(&head->queue.first1) == block1
+		                ? MDG__LOOK_AGAIN_NS
+		                : 5 * MDG__LOOK_AGAIN_NS;
+	return pause;
 }
 
 static void look(struct mdg__semset *set)
@@ -96,29 +103,55 @@ static void look(struct mdg__semset *set)
 	    mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
 		return;
 	mdg__settle(&stay);
+	mdg__watch(&stay);
 	mdg__semset_leave(&stay);
 }
 
-/* Sleeps until the word is none of a sleeper. Returns 0, -EINTR or -ETIMEDOUT: why it ended it
- * itself. */
-static int sleep_on(struct mdg__semset *set, struct mdg__robust *robust, uint32_t block1,
+/* What to sleep on, and its value: the witness of the holder that is watched, or the own word. 0
+ * as the value: the holder may be dead. */
+static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleeper,
+                       uint32_t *ret_value)
+{
+	uint32_t watching1 = mdg__load32(&sleeper->watching1);
+	struct mdg__set_holder *holder = mdg__block_at(set, watching1, MDG__HOLDER);
+	*ret_value = mdg__load32(&sleeper->robust.word);
+	if (holder == NULL)
+		return &sleeper->robust.word;
+	*ret_value = mdg__witness_sleep_value(&holder->witness.word);
+	return &holder->witness.word;
+}
+
+/* Sleeps until the word is none of a sleeper. Returns 0, -EINTR, -ETIMEDOUT or -EIDRM: why it ended
+ * it itself.
+ *
+ * A holder whose witness is marked may be about to die, or live on without a witness. So it is
+ * asked for again soon, and then less and less often. */
+static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                     uint64_t deadline)
 {
+	const struct mdg__semset_head *head = mdg__semset_head(set);
+	uint64_t soon = LOOK_SOON_NS;
 	for (;;) {
-		uint32_t seen = mdg__load32(&robust->word);
-		if (!mdg__word_sleeps(seen))
+		uint32_t value;
+		mdg__a32 *word = where(set, sleeper, &value);
+		uint32_t own = mdg__load32(&sleeper->robust.word);
+		uint64_t pause = time_to_look(set, block1);
+		if (!mdg__word_sleeps(own))
 			return 0;
-		if (mdg__load32(&mdg__semset_head(set)->removed) != 0)
+		if (mdg__load32(&head->removed) != 0)
 			return -EIDRM;
-		uint64_t again = time_to_look(set, block1);
-		int rc = mdg__sys_futex_wait_until(&robust->word, seen,
-		                                   deadline < again ? deadline : again,
+		if (value == 0) {
+			word = &sleeper->robust.word;
+			value = own;
+			pause = soon < pause ? soon : pause;
+			soon *= 2;
+		}
+		uint64_t again = mdg__monotonic_nanoseconds() + pause;
+		int rc = mdg__sys_futex_wait_until(word, value, deadline < again ? deadline : again,
 		                                   (uint32_t)MDG__ANYONE);
-		if (rc == -EINTR)
+		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
 			return rc;
-		if (rc == -ETIMEDOUT && deadline <= again)
-			return rc;
-		if (rc == -ETIMEDOUT)
+		if (mdg__word_sleeps(mdg__load32(&sleeper->robust.word)))
 			look(set);
 	}
 }
@@ -163,7 +196,7 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 		atomic_signal_fence(memory_order_seq_cst);
 		sleeps.depth = place + 1;
 	}
-	int by_self = sleep_on(set, robust, block1, deadline);
+	int by_self = sleep_on(set, sleeper, block1, deadline);
 	uint32_t word = end_by_self(robust);
 	/* A handler on a stack of its own may have taken this call for one that was left. */
 	if (noted && (sleeps.depth != place + 1 || sleeps.place[place].robust != robust))

@@ -36,6 +36,7 @@ static int read_locked(struct mdg__semset *set, uint32_t number, uint64_t *ret)
 	if (rc < 0)
 		return rc;
 	mdg__settle(&stay);
+	mdg__watch(&stay);
 	*ret = mdg__load64(&mdg__semset_at(set, number)->word);
 	mdg__semset_leave(&stay);
 	return 0;
@@ -107,6 +108,7 @@ int mdg__semset_set_value(struct mdg__semset *set, uint32_t number, int32_t valu
 	mdg__fill32(&mdg__semset_at(set, number)->staged, (uint32_t)value);
 	mdg__set_staged(&stay, number + 1, set->self.pid);
 	mdg__serve(&stay);
+	mdg__watch(&stay);
 	mdg__semset_leave(&stay);
 	return 0;
 }
@@ -128,6 +130,7 @@ int mdg__semset_set_all(struct mdg__semset *set, const uint16_t *values)
 	}
 	mdg__set_staged(&stay, MDG__SETTING_ALL, set->self.pid);
 	mdg__serve(&stay);
+	mdg__watch(&stay);
 	mdg__semset_leave(&stay);
 	return 0;
 }
