@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "platform/epoch.h"
 #include "semset/internal.h"
 #include "support/check.h"
 #include "sync/shared.h"
@@ -87,7 +88,9 @@ static inline struct mdg__semset *engine(void)
 {
 	static struct mdg__semset set;
 	struct stat status;
-	if (set.self.pid != getpid()) {
+	static uint32_t epoch;
+	if (epoch == 0 || !mdg__epoch_is(epoch)) {
+		epoch = mdg__epoch();
 		set.self.pid = getpid();
 		set.self.slot1 = (uint32_t)getpid() % 16384 + 1;
 		set.self.generation = (uint32_t)getpid() / 16384;
