@@ -142,7 +142,7 @@ int mdg__object_totals(mdg_namespace *ns, enum mdg__class class, struct mdg__obj
  * -EINVAL (gone). Costs no system call if the mode gives the right to all three classes. */
 int mdg__object_may(mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned ask);
 
-/* ---- changing and removing (set.c, remove.c) --------------------------------------------------- */
+/* ---- changing and removing (set.c, remove.c) ---------------------------------------------- */
 
 /* Before IPC_SET and IPC_RMID: owner, creator or privileged, else -EPERM. -EINVAL: no such
  * object. `ret` is the copy that was judged by. */

@@ -18,6 +18,8 @@ ROOMS = [
     Room("sync", "platform", "locks and the like, in any shared memory", "madang"),
     Room("locks", "segment sync platform", "names for locks that lie in a segment", "madang"),
     Room("channel", "segment sync platform", "messages between processes", "madang"),
+    Room("semset", "segment sync registry platform", "sets of semaphores", "madang"),
+    Room("msgqueue", "segment sync registry platform", "message queues", "madang"),
     Room("reach", "platform", "whether a preload reaches a program", "strict"),
     Room("strict", "reach platform", "refuses to start programs out of reach", "strict"),
     Room("sysv", "segment platform", "the System V functions", "sysv"),

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.c - blocks of 128 bytes, from the end of the semaphores to the end of the memory.
+ *
+ * Free blocks that were used before are in a list. Blocks from `fresh` on were never used. All
+ * changes go through the journal.
+ */
+#include "semset/internal.h"
+
+uint32_t mdg__block_count(const struct mdg__semset *set)
+{
+	uint64_t at = mdg__semset_heap_at(set->count);
+	uint64_t count = set->length > at ? (set->length - at) / MDG__BLOCK : 0;
+	return count < INT32_MAX ? (uint32_t)count : INT32_MAX;
+}
+
+static struct mdg__block *block_of(const struct mdg__semset *set, uint32_t block1)
+{
+	if (block1 == 0 || block1 > mdg__block_count(set))
+		return NULL;
+	uint64_t at = mdg__semset_heap_at(set->count) + (uint64_t)(block1 - 1) * MDG__BLOCK;
+	return (struct mdg__block *)(void *)(set->base + at);
+}
+
+void *mdg__block_at(const struct mdg__semset *set, uint32_t block1, uint32_t kind)
+{
+	struct mdg__block *block = block_of(set, block1);
+	return block != NULL && mdg__load32(&block->kind) == kind ? block : NULL;
+}
+
+uint32_t mdg__block_alloc(struct mdg__semset_stay *stay, uint32_t kind)
+{
+	struct mdg__semset_head *head = stay->head;
+	uint32_t block1 = mdg__load32(&head->free1);
+	struct mdg__block *block = mdg__block_at(stay->set, block1, MDG__BLOCK_FREE);
+	if (block != NULL) {
+		mdg__semset_put32(stay, &head->free1, mdg__load32(&block->next1));
+	} else {
+		/* A free list that leads to a block that is not free is damaged: forget it. */
+		uint32_t fresh = mdg__load32(&head->fresh);
+		block = block_of(stay->set, fresh + 1);
+		if (block == NULL)
+			return 0;
+		block1 = fresh + 1;
+		mdg__semset_put32(stay, &head->free1, 0);
+		mdg__semset_put32(stay, &head->fresh, fresh + 1);
+	}
+	mdg__semset_put32(stay, &block->kind, kind);
+	return block1;
+}
+
+void mdg__block_free(struct mdg__semset_stay *stay, uint32_t block1)
+{
+	struct mdg__block *block = block_of(stay->set, block1);
+	if (block == NULL || mdg__load32(&block->kind) == MDG__BLOCK_FREE)
+		return;
+	mdg__semset_put32(stay, &block->next1, mdg__load32(&stay->head->free1));
+	mdg__semset_put32(stay, &block->kind, MDG__BLOCK_FREE);
+	mdg__semset_put32(stay, &stay->head->free1, block1);
+}
+
+bool mdg__block_have(const struct mdg__semset_stay *stay, uint32_t count)
+{
+	uint32_t fresh = mdg__load32(&stay->head->fresh);
+	uint32_t have = fresh < stay->blocks ? stay->blocks - fresh : 0;
+	uint32_t block1 = mdg__load32(&stay->head->free1);
+	while (have < count) {
+		const struct mdg__block *block = mdg__block_at(stay->set, block1, MDG__BLOCK_FREE);
+		if (block == NULL)
+			return false;
+		have++;
+		block1 = mdg__load32(&block->next1);
+	}
+	return true;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * op.c - semop.
+ *
+ * THE FAST WAY: if all operations name the same semaphore and none has UNDO, the result is one new
+ * word, which is swapped in. That fails while the word says BUSY. Then, and for all other lists, the
+ * slow way is gone: under the lock, what has ended is settled, the list is tried, and if it can be
+ * done it is, and sleepers are served. If it cannot be done now, the thread goes to sleep.
+ */
+#include "semset/internal.h"
+
+#include "madang/base.h"
+
+/* ---- the fast way ---------------------------------------------------------------------------- */
+
+enum { SLOW = 1 };
+
+/* What the operations make of a value: 0, or why not. SLOW: it would have to sleep. */
+static int try_all(const struct mdg__semop *ops, uint32_t count, int32_t *value)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (ops[i].change == 0 ? *value != 0 : *value + ops[i].change < 0)
+			return (ops[i].flags & MDG__NOWAIT) != 0 ? -EAGAIN : SLOW;
+		*value += ops[i].change;
+		if (*value > MDG__VALUE_MAX)
+			return -ERANGE;
+	}
+	return 0;
+}
+
+static bool is_for_one_word(const struct mdg__semop *ops, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (ops[i].number != ops[0].number || (ops[i].flags & MDG__UNDO) != 0)
+			return false;
+	return true;
+}
+
+/* 0, -EAGAIN, -ERANGE or SLOW. */
+static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count)
+{
+	struct mdg__semset_head *head = mdg__semset_head(set);
+	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
+	uint64_t seen = mdg__load64(word);
+	if (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set))
+		return SLOW;
+	for (;;) {
+		int32_t value = mdg__word_value(seen);
+		if ((seen & MDG__WORD_FLAGS) != 0)
+			return SLOW;
+		int rc = try_all(ops, count, &value);
+		if (rc != 0)
+			return rc;
+		/* Both: what a program did before +1 is seen by whoever comes after its -1. */
+		if (atomic_compare_exchange_weak_explicit(
+			    word, &seen, mdg__word(value, 0, set->self.pid), memory_order_acq_rel,
+			    memory_order_acquire))
+			break;
+	}
+	mdg__semset_stamp(&head->otime);
+	return 0;
+}
+
+/* ---- the slow way ---------------------------------------------------------------------------- */
+
+static uint32_t count_undo(const struct mdg__semop *ops, uint32_t count)
+{
+	uint32_t found = 0;
+	for (uint32_t i = 0; i < count; i++)
+		found += (ops[i].flags & MDG__UNDO) != 0;
+	return found;
+}
+
+static struct mdg__semset_need need_of(const struct mdg__semset *set, uint32_t count, uint32_t undo)
+{
+	uint32_t pages = set->count / MDG__SUMS_HERE + 1;
+	uint32_t blocks = 2 + count / MDG__OPS_MORE;
+	if (undo != 0)
+		blocks += 1 + (undo < pages ? undo : pages);
+	return (struct mdg__semset_need){ blocks, count > MDG__FEW_OPS };
+}
+
+/* Dead threads' blocks are looked for when there are no others. */
+static void sweep_if_short(struct mdg__semset_stay *stay)
+{
+	if (mdg__load32(&stay->head->free1) == 0 &&
+	    mdg__load32(&stay->head->fresh) + 1 >= stay->blocks)
+		mdg__sleepers_sweep(stay);
+}
+
+/* [lock] 0 and errors; SLOW: it has to sleep. */
+static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attempt)
+{
+	int rc = 0;
+	mdg__settle(stay);
+	sweep_if_short(stay);
+	if (count_undo(attempt->ops, attempt->count) != 0)
+		rc = mdg__holder_prepare(stay, attempt->ops, attempt->count, &attempt->holder1);
+	if (rc < 0)
+		return rc;
+	for (uint32_t i = 0; i < attempt->count; i++)
+		mdg__claim(stay, attempt->ops[i].number);
+	rc = mdg__attempt(stay->set, attempt);
+	if (rc == -EAGAIN)
+		return (attempt->ops[attempt->blocked].flags & MDG__NOWAIT) != 0 ? rc : SLOW;
+	if (rc < 0)
+		return rc;
+	mdg__perform(stay, attempt, stay->set->self.pid);
+	mdg__semset_commit(stay);
+	mdg__semset_stamp(&stay->head->otime);
+	mdg__serve(stay);
+	return 0;
+}
+
+/* [lock] Into the queue. */
+static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt,
+                    struct mdg__sleeper **ret, uint32_t *ret_block1)
+{
+	int rc =
+		mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1, ret_block1);
+	if (rc < 0) {
+		(void)mdg__journal_rollback(&stay->journal);
+		return rc;
+	}
+	mdg__semset_commit(stay);
+	*ret = mdg__block_at(stay->set, *ret_block1, MDG__SLEEPER);
+	return *ret == NULL ? MDG_DAMAGED : 0;
+}
+
+static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct mdg__semop *ops,
+                                          uint32_t count, uint64_t deadline)
+{
+	struct mdg__semset_stay stay;
+	struct mdg__attempt attempt;
+	struct mdg__sleeper *sleeper = NULL;
+	uint32_t block1 = 0;
+	attempt.ops = ops;
+	attempt.count = count;
+	attempt.holder1 = 0;
+	int rc = mdg__semset_enter(&stay, set, need_of(set, count, count_undo(ops, count)),
+	                           mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	rc = try_locked(&stay, &attempt);
+	if (rc == SLOW && deadline != MDG_FOREVER && mdg__monotonic_nanoseconds() >= deadline)
+		rc = -ETIMEDOUT;
+	bool sleeps = rc == SLOW;
+	if (sleeps)
+		rc = lie_down(&stay, &attempt, &sleeper, &block1);
+	mdg__watch(&stay);
+	mdg__semset_leave(&stay);
+	return sleeps && rc == 0 ? mdg__sleep_in_queue(set, sleeper, block1, deadline) : rc;
+}
+
+int mdg__semset_op(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+                   uint64_t deadline)
+{
+	if (count == 0)
+		return -EINVAL;
+	if (count > MDG__OPS_MAX)
+		return -E2BIG;
+	for (uint32_t i = 0; i < count; i++)
+		if (ops[i].number >= set->count)
+			return -EFBIG;
+	mdg__sleep_interrupted();
+	int rc = is_for_one_word(ops, count) ? fast(set, ops, count) : SLOW;
+	return rc == SLOW ? slow(set, ops, count, deadline) : rc;
+}

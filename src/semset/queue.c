@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * queue.c - sleepers, their operations, and the two lists of them.
+ *
+ * A sleeper in `queue` waits for its operations to be done. When its sleep has been ended by
+ * another process, it is in `done` until its own thread has run and given its block back. `done` is
+ * only needed to find the blocks of threads that never run again.
+ */
+#include "semset/internal.h"
+
+#include "madang/base.h"
+#include "platform/identity.h"
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
+static struct mdg__sleeper *linked(const struct mdg__semset *set, uint32_t block1)
+{
+	struct mdg__sleeper *sleeper = mdg__block_at(set, block1, MDG__SLEEPER);
+	return sleeper != NULL ? sleeper : mdg__block_at(set, block1, MDG__SERVED);
+}
+
+static void append(struct mdg__semset_stay *stay, struct mdg__semset_list *list, uint32_t block1)
+{
+	struct mdg__sleeper *sleeper = linked(stay->set, block1);
+	uint32_t last1 = mdg__load32(&list->last1);
+	struct mdg__sleeper *last = linked(stay->set, last1);
+	mdg__semset_put32(stay, &sleeper->next1, 0);
+	mdg__semset_put32(stay, &sleeper->previous1, last == NULL ? 0 : last1);
+	mdg__semset_put32(stay, last == NULL ? &list->first1 : &last->next1, block1);
+	mdg__semset_put32(stay, &list->last1, block1);
+}
+
+static void take_out(struct mdg__semset_stay *stay, struct mdg__semset_list *list,
+                     struct mdg__sleeper *sleeper)
+{
+	uint32_t next1 = mdg__load32(&sleeper->next1);
+	uint32_t previous1 = mdg__load32(&sleeper->previous1);
+	struct mdg__sleeper *next = linked(stay->set, next1);
+	struct mdg__sleeper *previous = linked(stay->set, previous1);
+	mdg__semset_put32(stay, previous == NULL ? &list->first1 : &previous->next1, next1);
+	mdg__semset_put32(stay, next == NULL ? &list->last1 : &next->previous1, previous1);
+}
+
+/* ---- operations ----------------------------------------------------------------------------- */
+
+static uint64_t pack(struct mdg__semop op)
+{
+	return op.number | (uint64_t)(uint16_t)op.change << 16 | (uint64_t)(uint16_t)op.flags << 32;
+}
+
+static struct mdg__semop unpack(uint64_t packed)
+{
+	return (struct mdg__semop){ (uint16_t)packed, (int16_t)(uint16_t)(packed >> 16),
+		                    (int16_t)(uint16_t)(packed >> 32) };
+}
+
+bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
+                      struct mdg__oplist *ret)
+{
+	uint32_t count = mdg__load32(&sleeper->count), at = 0;
+	if (count == 0 || count > MDG__OPS_MAX)
+		return false;
+	for (; at < count && at < MDG__OPS_HERE; at++)
+		ret->ops[at] = unpack(mdg__load64(&sleeper->operations[at]));
+	uint32_t more1 = mdg__load32(&sleeper->more1);
+	while (at < count) {
+		const struct mdg__block *more = mdg__block_at(set, more1, MDG__MORE);
+		if (more == NULL)
+			return false;
+		for (uint32_t i = 0; i < MDG__OPS_MORE && at < count; i++, at++)
+			ret->ops[at] = unpack(mdg__load64(&more->content[i]));
+		more1 = mdg__load32(&more->next1);
+	}
+	ret->count = count;
+	for (at = 0; at < count; at++)
+		if (ret->ops[at].number >= set->count)
+			return false;
+	return true;
+}
+
+/* Writes the operations behind the first four. Fails halfway if there is no room; the caller gives
+ * the sleeper back then. */
+static int fill_more(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper,
+                     const struct mdg__semop *ops, uint32_t count)
+{
+	mdg__a32 *link = &sleeper->more1;
+	for (uint32_t at = MDG__OPS_HERE; at < count;) {
+		uint32_t block1 = mdg__block_alloc(stay, MDG__MORE);
+		struct mdg__block *more = mdg__block_at(stay->set, block1, MDG__MORE);
+		if (more == NULL)
+			return -ENOMEM;
+		mdg__fill32(&more->next1, 0);
+		for (uint32_t i = 0; i < MDG__OPS_MORE && at < count; i++, at++)
+			mdg__fill64(&more->content[i], pack(ops[at]));
+		mdg__fill32(link, block1);
+		link = &more->next1;
+	}
+	return 0;
+}
+
+/* ---- the sleeper's own word ------------------------------------------------------------------ */
+
+/* From here on the kernel marks the word if this thread dies. */
+static void enter_word(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
+{
+	struct mdg__thread *thread = mdg__thread();
+	struct mdg__robust *robust = &sleeper->robust;
+	bool can = thread != NULL && thread->count < MDG__HELD_MAX;
+	mdg__fill32(&sleeper->unwitnessed, can ? 0 : 1);
+	robust->mark = MDG__SHARED_MARK;
+	robust->none = 0;
+	if (!can) {
+		mdg__fill32(&robust->word, (uint32_t)mdg__tid());
+		return;
+	}
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	mdg__fill32(&robust->word, thread->tid);
+	mdg__held_enter(thread, &robust->word);
+	mdg__pending_end(thread, before);
+	stay->set->host->keep(stay->set);
+}
+
+/* ---- making and ending ------------------------------------------------------------------------ */
+
+static void count_names(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
+                        uint32_t difference)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		mdg__a32 *named = &mdg__semset_at(stay->set, ops[i].number)->named;
+		mdg__semset_put32(stay, named, mdg__load32(named) + difference);
+	}
+}
+
+static void count_sleeper(struct mdg__semset_stay *stay, uint32_t ops, uint32_t difference)
+{
+	struct mdg__semset_head *head = stay->head;
+	mdg__semset_put32(stay, &head->sleepers, mdg__load32(&head->sleepers) + difference);
+	if (ops > 1)
+		mdg__semset_put32(stay, &head->lists, mdg__load32(&head->lists) + difference);
+}
+
+int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
+                      uint32_t holder1, uint32_t *ret_block1)
+{
+	uint32_t block1 = mdg__block_alloc(stay, MDG__SLEEPER);
+	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
+	if (sleeper == NULL)
+		return -ENOMEM;
+	mdg__fill32(&sleeper->pid, (uint32_t)stay->set->self.pid);
+	mdg__fill64(&sleeper->start, stay->set->self.start);
+	mdg__fill32(&sleeper->count, count);
+	mdg__fill32(&sleeper->more1, 0);
+	mdg__fill32(&sleeper->holder1, holder1);
+	mdg__fill32(&sleeper->watching1, 0);
+	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
+		mdg__fill64(&sleeper->operations[i], pack(ops[i]));
+	int rc = fill_more(stay, sleeper, ops, count);
+	if (rc < 0)
+		return rc;
+	enter_word(stay, sleeper);
+	append(stay, &stay->head->queue, block1);
+	count_names(stay, ops, count, 1);
+	count_sleeper(stay, count, 1);
+	*ret_block1 = block1;
+	return 0;
+}
+
+void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1)
+{
+	struct mdg__oplist list;
+	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
+	if (sleeper == NULL)
+		return;
+	struct mdg__set_holder *watched =
+		mdg__block_at(stay->set, mdg__load32(&sleeper->watching1), MDG__HOLDER);
+	if (watched != NULL && mdg__load32(&watched->watcher1) == block1)
+		mdg__semset_put32(stay, &watched->watcher1, 0);
+	if (mdg__sleeper_ops(stay->set, sleeper, &list)) {
+		for (uint32_t i = 0; i < list.count; i++)
+			mdg__claim(stay, list.ops[i].number); /* to be given back at the end */
+		count_names(stay, list.ops, list.count, UINT32_MAX);
+		count_sleeper(stay, list.count, UINT32_MAX);
+	}
+	take_out(stay, &stay->head->queue, sleeper);
+	mdg__semset_put32(stay, &sleeper->kind, MDG__SERVED);
+	append(stay, &stay->head->done, block1);
+}
+
+void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
+{
+	mdg__sleeper_retire(stay, block1);
+	mdg__semset_commit(stay);
+	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SERVED);
+	if (sleeper == NULL)
+		return;
+	/* One block at a time, so that few notes do. */
+	for (uint32_t left = MDG__OPS_MAX; left > 0; left--) {
+		uint32_t more1 = mdg__load32(&sleeper->more1);
+		const struct mdg__block *more = mdg__block_at(stay->set, more1, MDG__MORE);
+		if (more == NULL)
+			break;
+		mdg__semset_put32(stay, &sleeper->more1, mdg__load32(&more->next1));
+		mdg__block_free(stay, more1);
+		mdg__semset_commit(stay);
+	}
+	take_out(stay, &stay->head->done, sleeper);
+	mdg__block_free(stay, block1);
+	mdg__semset_commit(stay);
+}
+
+void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
+{
+	uint32_t block1 = mdg__load32(&stay->head->done.first1);
+	for (uint32_t left = stay->blocks; left > 0; left--) {
+		const struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SERVED);
+		if (sleeper == NULL)
+			return;
+		uint32_t next1 = mdg__load32(&sleeper->next1);
+		if (mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
+		                       mdg__load64(&sleeper->start)) == MDG__HAS_ENDED)
+			mdg__sleeper_free(stay, block1);
+		block1 = next1;
+	}
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * remove.c - the set is gone, and all its sleepers are told.
+ *
+ * `removed` decides. Whoever has the lock after that finds it, and so does whoever wakes: so a death
+ * right after it harms nobody, and the sleepers find out at their next look.
+ */
+#include "semset/internal.h"
+
+static void tell(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
+{
+	uint32_t seen = mdg__load32(&sleeper->robust.word);
+	while (mdg__word_sleeps(seen) && !atomic_compare_exchange_weak_explicit(
+						 &sleeper->robust.word, &seen, MDG__ENDED_REMOVED,
+						 memory_order_acq_rel, memory_order_acquire))
+		;
+	mdg__sleeper_wake(stay, sleeper);
+}
+
+int mdg__semset_remove(struct mdg__semset *set)
+{
+	struct mdg__semset_stay stay;
+	int rc = mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0, false },
+	                           mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	/* The fast way fails from now on, and whoever fails there looks at `removed`. */
+	for (uint32_t number = 0; number < set->count; number++)
+		mdg__claim(&stay, number);
+	mdg__fill32(&stay.head->removed, 1);
+	uint32_t block1 = mdg__load32(&stay.head->queue.first1);
+	for (uint32_t left = stay.blocks; left > 0; left--) {
+		struct mdg__sleeper *sleeper = mdg__block_at(set, block1, MDG__SLEEPER);
+		if (sleeper == NULL)
+			break;
+		tell(&stay, sleeper);
+		block1 = mdg__load32(&sleeper->next1);
+	}
+	mdg__semset_leave(&stay);
+	return 0;
+}

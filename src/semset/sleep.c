@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sleep.c - a thread sleeps until its sleep is ended.
+ *
+ * The thread's own word says how the sleep ended. The thread sleeps on that word, or on the witness
+ * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two reasons. A
+ * futex sleep with a timeout ends with EINTR after any handler; one without goes on if the handler
+ * was installed with SA_RESTART. And after a while the sleeper looks whether somebody has died who
+ * would have had to wake it: every 20 ms if there are holders, else every second.
+ *
+ * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
+ * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So
+ * each new call of this thread ends the sleeps of its older calls first (mdg__sleep_interrupted).
+ * If the older call goes on later, it finds that and returns EINTR. What differs from the kernel:
+ * while a handler runs that makes no call, its thread still counts as asleep, and may be served.
+ */
+#include "semset/internal.h"
+
+#include "sync/wait.h"
+
+enum { PLACES = 8 };
+#define LOOK_SELDOM_NS UINT64_C(1000000000)
+#define LOOK_SOON_NS   UINT64_C(50000)
+
+/* What this thread sleeps in, oldest first. */
+static MDG__OF_THREAD struct {
+	uint32_t depth;
+	struct {
+		struct mdg__robust *robust;
+		uintptr_t frame; /* of the call that sleeps */
+	} place[PLACES];
+} sleeps;
+
+/* ---- leaving ---------------------------------------------------------------------------------- */
+
+/* Ends the sleep by the sleeper itself, if nobody has ended it. */
+static uint32_t end_by_self(struct mdg__robust *robust)
+{
+	uint32_t seen = mdg__load32(&robust->word);
+	while (mdg__word_sleeps(seen))
+		if (atomic_compare_exchange_weak_explicit(&robust->word, &seen, MDG__ENDED_LEFT,
+		                                          memory_order_acq_rel,
+		                                          memory_order_acquire))
+			return MDG__ENDED_LEFT;
+	return seen;
+}
+
+static void leave_list(struct mdg__robust *robust)
+{
+	struct mdg__thread *thread = &mdg__this_thread;
+	int at = mdg__thread_is_ready(thread) ? mdg__held_find(thread, &robust->word) : -1;
+	if (at < 0)
+		return;
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	mdg__held_leave(thread, at);
+	mdg__pending_end(thread, before);
+}
+
+/* Stacks grow downwards: a frame below this one's address belongs to a call that was left. */
+void mdg__sleep_interrupted(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	while (sleeps.depth > 0) {
+		uint32_t last = sleeps.depth - 1;
+		struct mdg__robust *robust = sleeps.place[last].robust;
+		(void)end_by_self(robust);
+		if (sleeps.place[last].frame >= here)
+			return; /* it goes on when the handler returns, and so may older ones */
+		leave_list(robust);
+		sleeps.depth = last;
+	}
+}
+
+/* ---- sleeping --------------------------------------------------------------------------------- */
+
+/* Something was begun by a process that does not end it, or has to be given back. */
+static bool is_to_be_looked_at(const struct mdg__semset *set)
+{
+	const struct mdg__semset_head *head = mdg__semset_head(set);
+	return mdg__load32(&head->lock) != 0 || mdg__load32(&head->note_count) != 0 ||
+	       mdg__load32(&head->unserved) != 0 || mdg__load32(&head->serving1) != 0 ||
+	       mdg__load32(&head->setting1) != 0 || !mdg__holders_are_witnessed(set);
+}
+
+/* When to look next. The sleepers after the first few rarely come to the head unseen. */
+static uint64_t time_to_look(const struct mdg__semset *set, uint32_t block1)
+{
+	enum { FEW = 16 };
+	const struct mdg__semset_head *head = mdg__semset_head(set);
+	uint64_t pause = LOOK_SELDOM_NS;
+	if (mdg__load32(&head->holders1) != 0)
+		pause = mdg__load32(&head->sleepers) <= FEW ||
+		                        mdg__load32(&head->queue.first1) == block1
+		                ? MDG__LOOK_AGAIN_NS
+		                : 5 * MDG__LOOK_AGAIN_NS;
+	return pause;
+}
+
+static void look(struct mdg__semset *set)
+{
+	struct mdg__semset_stay stay;
+	if (!is_to_be_looked_at(set) ||
+	    mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
+		return;
+	mdg__settle(&stay);
+	mdg__watch(&stay);
+	mdg__semset_leave(&stay);
+}
+
+/* What to sleep on, and its value: the witness of the holder that is watched, or the own word. 0
+ * as the value: the holder may be dead. */
+static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleeper,
+                       uint32_t *ret_value)
+{
+	uint32_t watching1 = mdg__load32(&sleeper->watching1);
+	struct mdg__set_holder *holder = mdg__block_at(set, watching1, MDG__HOLDER);
+	*ret_value = mdg__load32(&sleeper->robust.word);
+	if (holder == NULL)
+		return &sleeper->robust.word;
+	*ret_value = mdg__witness_sleep_value(&holder->witness.word);
+	return &holder->witness.word;
+}
+
+/* Sleeps until the word is none of a sleeper. Returns 0, -EINTR, -ETIMEDOUT or -EIDRM: why it ended
+ * it itself.
+ *
+ * A holder whose witness is marked may be about to die, or live on without a witness. So it is
+ * asked for again soon, and then less and less often. */
+static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
+                    uint64_t deadline)
+{
+	const struct mdg__semset_head *head = mdg__semset_head(set);
+	uint64_t soon = LOOK_SOON_NS;
+	for (;;) {
+		uint32_t value;
+		mdg__a32 *word = where(set, sleeper, &value);
+		uint32_t own = mdg__load32(&sleeper->robust.word);
+		uint64_t pause = time_to_look(set, block1);
+		if (!mdg__word_sleeps(own))
+			return 0;
+		if (mdg__load32(&head->removed) != 0)
+			return -EIDRM;
+		if (value == 0) {
+			word = &sleeper->robust.word;
+			value = own;
+			pause = soon < pause ? soon : pause;
+			soon *= 2;
+		}
+		uint64_t again = mdg__monotonic_nanoseconds() + pause;
+		int rc = mdg__sys_futex_wait_until(word, value, deadline < again ? deadline : again,
+		                                   (uint32_t)MDG__ANYONE);
+		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
+			return rc;
+		if (mdg__word_sleeps(mdg__load32(&sleeper->robust.word)))
+			look(set);
+	}
+}
+
+/* ---- and waking up ---------------------------------------------------------------------------- */
+
+static int meaning(uint32_t word, int by_self)
+{
+	switch (word) {
+	case MDG__ENDED_DONE:
+		return 0;
+	case MDG__ENDED_AGAIN:
+		return -EAGAIN;
+	case MDG__ENDED_RANGE:
+		return -ERANGE;
+	case MDG__ENDED_REMOVED:
+		return -EIDRM;
+	default:
+		return by_self < 0 ? by_self : -EINTR;
+	}
+}
+
+/* Gives the block back. Who served it has to be through with it: it holds the lock until then. */
+static void give_back(struct mdg__semset *set, uint32_t block1)
+{
+	struct mdg__semset_stay stay;
+	if (mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
+		return;
+	mdg__sleeper_free(&stay, block1);
+	mdg__semset_leave(&stay);
+}
+
+int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
+                        uint64_t deadline)
+{
+	struct mdg__robust *robust = &sleeper->robust;
+	uint32_t place = sleeps.depth;
+	bool noted = place < PLACES;
+	if (noted) {
+		sleeps.place[place].robust = robust;
+		sleeps.place[place].frame = (uintptr_t)__builtin_frame_address(0);
+		atomic_signal_fence(memory_order_seq_cst);
+		sleeps.depth = place + 1;
+	}
+	int by_self = sleep_on(set, sleeper, block1, deadline);
+	uint32_t word = end_by_self(robust);
+	/* A handler on a stack of its own may have taken this call for one that was left. */
+	if (noted && (sleeps.depth != place + 1 || sleeps.place[place].robust != robust))
+		return meaning(word, -EINTR);
+	if (noted)
+		sleeps.depth = place;
+	leave_list(robust);
+	give_back(set, block1);
+	return meaning(word, by_self);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * value.c - values are looked at and set, and sleepers counted.
+ *
+ * A word that does not say BUSY is as it is. One that does is in the hands of the holder of the lock,
+ * or a sleeper names it. Then it counts if nobody had the lock while it was read: the lock's turn
+ * tells.
+ */
+#include "semset/internal.h"
+
+static const struct mdg__semset_need nothing;
+
+/* The word without the lock. False: it takes the lock. */
+static bool read_word(const struct mdg__semset *set, uint32_t number, uint64_t *ret)
+{
+	struct mdg__semset_head *head = mdg__semset_head(set);
+	mdg__a64 *both = (mdg__a64 *)(uintptr_t)&head->lock;
+	mdg__a64 *word = &mdg__semset_at(set, number)->word;
+	if (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set))
+		return false;
+	*ret = mdg__load64(word);
+	if ((*ret & MDG__BUSY) == 0)
+		return true;
+	uint64_t turn = mdg__load64(both);
+	*ret = mdg__load64(word);
+	uint32_t owner_now = mdg__load32(&head->lock);
+	return owner_now == 0 && mdg__load64(both) == turn && mdg__load32(&head->note_count) == 0 &&
+	       mdg__load32(&head->unserved) == 0 && mdg__load32(&head->removed) == 0;
+}
+
+/* The word under the lock, when all is settled. */
+static int read_locked(struct mdg__semset *set, uint32_t number, uint64_t *ret)
+{
+	struct mdg__semset_stay stay;
+	int rc = mdg__semset_enter(&stay, set, nothing, mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	mdg__settle(&stay);
+	mdg__watch(&stay);
+	*ret = mdg__load64(&mdg__semset_at(set, number)->word);
+	mdg__semset_leave(&stay);
+	return 0;
+}
+
+static int read_any(struct mdg__semset *set, uint32_t number, uint64_t *ret)
+{
+	if (number >= set->count)
+		return -EINVAL;
+	mdg__sleep_interrupted();
+	return read_word(set, number, ret) ? 0 : read_locked(set, number, ret);
+}
+
+int mdg__semset_value(struct mdg__semset *set, uint32_t number)
+{
+	uint64_t word;
+	int rc = read_any(set, number, &word);
+	return rc < 0 ? rc : mdg__word_value(word);
+}
+
+int mdg__semset_pid(struct mdg__semset *set, uint32_t number, int32_t *ret_pid)
+{
+	uint64_t word;
+	int rc = read_any(set, number, &word);
+	if (rc == 0)
+		*ret_pid = mdg__word_pid(word);
+	return rc;
+}
+
+int mdg__semset_waiting(struct mdg__semset *set, uint32_t number, bool for_zero)
+{
+	struct mdg__semset_stay stay;
+	int count = 0;
+	if (number >= set->count)
+		return -EINVAL;
+	mdg__sleep_interrupted();
+	int rc = mdg__semset_enter(&stay, set, nothing, mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	mdg__settle(&stay);
+	uint32_t block1 = mdg__load32(&stay.head->queue.first1);
+	for (uint32_t left = stay.blocks; left > 0; left--) {
+		const struct mdg__sleeper *sleeper = mdg__block_at(set, block1, MDG__SLEEPER);
+		uint32_t at;
+		bool zero;
+		if (sleeper == NULL)
+			break;
+		if (mdg__sleeper_waits_at(&stay, sleeper, &at, &zero) && at == number &&
+		    zero == for_zero)
+			count++;
+		block1 = mdg__load32(&sleeper->next1);
+	}
+	mdg__semset_leave(&stay);
+	return count;
+}
+
+int mdg__semset_set_value(struct mdg__semset *set, uint32_t number, int32_t value)
+{
+	struct mdg__semset_stay stay;
+	if (value < 0 || value > MDG__VALUE_MAX)
+		return -ERANGE;
+	if (number >= set->count)
+		return -EINVAL;
+	mdg__sleep_interrupted();
+	int rc = mdg__semset_enter(&stay, set, nothing, mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	mdg__settle(&stay);
+	mdg__fill32(&mdg__semset_at(set, number)->staged, (uint32_t)value);
+	mdg__set_staged(&stay, number + 1, set->self.pid);
+	mdg__serve(&stay);
+	mdg__watch(&stay);
+	mdg__semset_leave(&stay);
+	return 0;
+}
+
+int mdg__semset_set_all(struct mdg__semset *set, const uint16_t *values)
+{
+	struct mdg__semset_stay stay;
+	for (uint32_t number = 0; number < set->count; number++)
+		if (values[number] > MDG__VALUE_MAX)
+			return -ERANGE;
+	mdg__sleep_interrupted();
+	int rc = mdg__semset_enter(&stay, set, nothing, mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	mdg__settle(&stay);
+	for (uint32_t number = 0; number < set->count; number++) {
+		mdg__claim(&stay, number); /* nobody sees some of them set, and others not */
+		mdg__fill32(&mdg__semset_at(set, number)->staged, values[number]);
+	}
+	mdg__set_staged(&stay, MDG__SETTING_ALL, set->self.pid);
+	mdg__serve(&stay);
+	mdg__watch(&stay);
+	mdg__semset_leave(&stay);
+	return 0;
+}
+
+int mdg__semset_all(struct mdg__semset *set, uint16_t *ret_values)
+{
+	struct mdg__semset_stay stay;
+	mdg__sleep_interrupted();
+	int rc = mdg__semset_enter(&stay, set, nothing, mdg__semset_repair);
+	if (rc < 0)
+		return rc;
+	mdg__settle(&stay);
+	for (uint32_t number = 0; number < set->count; number++)
+		mdg__claim(&stay, number);
+	for (uint32_t number = 0; number < set->count; number++)
+		ret_values[number] =
+			(uint16_t)mdg__word_value(mdg__load64(&mdg__semset_at(set, number)->word));
+	mdg__semset_leave(&stay);
+	return 0;
+}
+
+static int64_t stamp_of(struct mdg__semset *set, const mdg__a64 *stamp)
+{
+	uint64_t ignored;
+	if (!mdg__holders_are_witnessed(set))
+		(void)read_locked(set, 0, &ignored);
+	return (int64_t)mdg__load64(stamp);
+}
+
+int64_t mdg__semset_otime(struct mdg__semset *set)
+{
+	return stamp_of(set, &mdg__semset_head(set)->otime);
+}
+
+int64_t mdg__semset_ctime(struct mdg__semset *set)
+{
+	return (int64_t)mdg__load64(&mdg__semset_head(set)->ctime);
+}
