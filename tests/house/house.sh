@@ -23,6 +23,7 @@ sync: platform
 segment: registry platform
 locks: segment sync platform
 channel: segment sync platform
+msgqueue: segment sync platform
 strict: reach platform
 sysv: segment platform'
 
