@@ -11,7 +11,7 @@
  *     plan    with the lock, before the message is linked: who is to be called? `pending` names the
  *             first one: if this thread is killed from here on, the kernel wakes that one, and it
  *             looks for itself
- *     apply   with the lock, after the message was linked: the claim, and the seats' words
+ *     apply   with the lock, after the message was linked: the claim, and the waiters' words
  *     call    without the lock: FUTEX_WAKE
  *
  * FUTEX_WAKE tells whether the thread was asleep. If it was not (it is stopped, or its sleep was
@@ -24,15 +24,15 @@
  */
 #include "msgqueue/internal.h"
 
-static void add(struct mdg__visit *visit, uint32_t number, struct mdg__seat *seat)
+static void add(struct mdg__visit *visit, uint32_t number, struct mdg__waiter *waiter)
 {
 	if (visit->calls == 0) {
-		visit->before = mdg__pending_begin(visit->thread, &seat->word);
+		visit->before = mdg__pending_begin(visit->thread, &waiter->word);
 		visit->pends = true;
 	}
-	visit->call[visit->calls].seat = number;
-	visit->call[visit->calls].use = MDG__GET(seat->use);
-	visit->call[visit->calls].word = &seat->word;
+	visit->call[visit->calls].waiter = number;
+	visit->call[visit->calls].use = MDG__GET(waiter->use);
+	visit->call[visit->calls].word = &waiter->word;
 	visit->calls++;
 }
 
@@ -41,17 +41,17 @@ void mdg__plan_receivers(struct mdg__visit *visit, const struct mdg__message *me
 	const struct mdg__queue *queue = visit->queue;
 	uint64_t ticket = 0;
 	while (!visit->claimed) {
-		uint32_t number = mdg__seat_next(queue, MDG__SEAT_RECEIVER, &ticket, message);
-		if (number == MDG__SEATS_MOST)
+		uint32_t number = mdg__waiter_next(queue, MDG__WAITER_RECEIVER, &ticket, message);
+		if (number == MDG__WAITERS_MOST)
 			return;
 		if (visit->calls == MDG__CALLS_MOST) {
 			visit->everyone = true;
 			return;
 		}
-		struct mdg__seat *seat = mdg__seat(queue, number);
-		visit->claimed = MDG__GET(seat->cuts) != 0 ||
-		                 MDG__GET(message->length) <= MDG__GET(seat->size);
-		add(visit, number, seat);
+		struct mdg__waiter *waiter = mdg__waiter(queue, number);
+		visit->claimed = MDG__GET(waiter->cuts) != 0 ||
+		                 MDG__GET(message->length) <= MDG__GET(waiter->size);
+		add(visit, number, waiter);
 	}
 }
 
@@ -60,17 +60,17 @@ void mdg__plan_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum)
 	const struct mdg__queue *queue = visit->queue;
 	uint64_t ticket = 0, qbytes = MDG__GET(queue->fields[MDG__QUEUE_QBYTES]);
 	for (;;) {
-		uint32_t number = mdg__seat_next(queue, MDG__SEAT_SENDER, &ticket, NULL);
-		if (number == MDG__SEATS_MOST)
+		uint32_t number = mdg__waiter_next(queue, MDG__WAITER_SENDER, &ticket, NULL);
+		if (number == MDG__WAITERS_MOST)
 			return;
-		struct mdg__seat *seat = mdg__seat(queue, number);
-		if (!mdg__fits(qbytes, cbytes, qnum, MDG__GET(seat->size)))
+		struct mdg__waiter *waiter = mdg__waiter(queue, number);
+		if (!mdg__fits(qbytes, cbytes, qnum, MDG__GET(waiter->size)))
 			continue;
 		if (visit->calls == MDG__CALLS_MOST) {
 			visit->everyone = true;
 			return;
 		}
-		add(visit, number, seat);
+		add(visit, number, waiter);
 	}
 }
 
@@ -84,18 +84,18 @@ void mdg__plan_forget(struct mdg__visit *visit)
 	visit->everyone = false;
 }
 
-static void claim(struct mdg__visit *visit, struct mdg__seat *seat, uint32_t cell)
+static void claim(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t cell)
 {
 	struct mdg__queue_head *head = mdg__head(visit->queue);
 	struct mdg__message *message = mdg__message(visit->queue, cell);
 	uint32_t last = visit->calls - 1;
-	MDG__PUT(seat->cell, cell);
+	MDG__PUT(waiter->cell, cell);
 	mdg__commit64(&message->claim,
-	              mdg__claim_of(visit->call[last].seat, visit->call[last].use));
+	              mdg__claim_of(visit->call[last].waiter, visit->call[last].use));
 	MDG__PUT(head->claims, MDG__GET(head->claims) + 1);
 	MDG__PUT(head->qnum, MDG__GET(head->qnum) - 1);
 	MDG__PUT(head->cbytes, MDG__GET(head->cbytes) - MDG__GET(message->length));
-	MDG__PUT(head->lrpid, MDG__GET(seat->pid));
+	MDG__PUT(head->lrpid, MDG__GET(waiter->pid));
 	MDG__PUT(head->rtime, mdg__now_seconds());
 }
 
@@ -105,16 +105,16 @@ void mdg__plan_apply(struct mdg__visit *visit, uint32_t cell)
 	if (visit->calls > 1)
 		MDG__PUT(head->calling, 1);
 	for (uint32_t i = 0; i < visit->calls; i++) {
-		struct mdg__seat *seat = mdg__seat(visit->queue, visit->call[i].seat);
-		if (seat == NULL)
+		struct mdg__waiter *waiter = mdg__waiter(visit->queue, visit->call[i].waiter);
+		if (waiter == NULL)
 			continue;
-		if (MDG__GET(seat->kind) == MDG__SEAT_RECEIVER && cell != 0) {
+		if (MDG__GET(waiter->kind) == MDG__WAITER_RECEIVER && cell != 0) {
 			if (visit->claimed && i == visit->calls - 1)
-				claim(visit, seat, cell);
+				claim(visit, waiter, cell);
 			else
-				MDG__PUT(seat->too_big, 1);
+				MDG__PUT(waiter->too_big, 1);
 		}
-		mdg__seat_called(visit->queue, seat);
+		mdg__waiter_called(visit->queue, waiter);
 	}
 	if (visit->everyone)
 		mdg__call_all(visit->queue);
@@ -125,19 +125,19 @@ void mdg__plan_apply(struct mdg__visit *visit, uint32_t cell)
 static bool take_back(struct mdg__visit *visit, uint32_t at, uint32_t cell)
 {
 	const struct mdg__queue *queue = visit->queue;
-	uint32_t number = visit->call[at].seat, use = visit->call[at].use;
-	struct mdg__seat *seat = mdg__seat(queue, number);
+	uint32_t number = visit->call[at].waiter, use = visit->call[at].use;
+	struct mdg__waiter *waiter = mdg__waiter(queue, number);
 	if (visit->claimed && at == visit->calls - 1) {
 		struct mdg__message *message = mdg__message(queue, cell);
 		if (MDG__GET(message->claim) != mdg__claim_of(number, use))
 			return false; /* it has been here meanwhile */
 		mdg__claim_drop(queue, message);
-		if (seat != NULL && MDG__GET(seat->use) == use)
-			MDG__PUT(seat->cell, 0);
+		if (waiter != NULL && MDG__GET(waiter->use) == use)
+			MDG__PUT(waiter->cell, 0);
 		return true;
 	}
-	if (seat != NULL && MDG__GET(seat->use) == use)
-		MDG__PUT(seat->too_big, 0);
+	if (waiter != NULL && MDG__GET(waiter->use) == use)
+		MDG__PUT(waiter->too_big, 0);
 	return false;
 }
 

@@ -9,7 +9,7 @@
  *     hand.c                                     handing over, and calling those who sleep
  *     enter.c                                    the lock, and what comes with it
  *     repair.c                                   what is set right after a death
- *     seats.c                                    places of sleepers
+ *     waiters.c                                    places of sleepers
  *     cells.c  copies.c                          places of texts
  *
  * A file calls only files below its own.
@@ -18,7 +18,7 @@
  * A signature says which process holds a lock. A waiter has to ask the kernel whether that process
  * lives, and does so after a millisecond. A robust word says which thread, and the kernel itself
  * marks it at the thread's death and wakes the next one, within microseconds. It needs no slot in
- * the registry. The same word tells whether a sleeper lives (struct mdg__seat): one load, exact for
+ * the registry. The same word tells whether a sleeper lives (struct mdg__waiter): one load, exact for
  * each thread, also in exec. A sleeper whose thread alone has ended would live on by its process's
  * signature.
  *
@@ -72,7 +72,7 @@ struct mdg__visit {
 	uint32_t calls;
 	struct {
 		_Atomic uint32_t *word;
-		uint32_t seat, use;
+		uint32_t waiter, use;
 	} call[MDG__CALLS_MOST];
 	bool claimed;  /* the last of them gets a claim; the message is too big for the others */
 	bool everyone; /* there are more than that: all are called, with the lock */
@@ -134,7 +134,7 @@ int mdg__cells_reach(struct mdg__queue *queue);
 int mdg__cells_take(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
 /* Puts the chain of a message into the free chain. 0 or MDG_DAMAGED. */
 int mdg__cells_give(struct mdg__queue *queue, uint32_t first, uint32_t count);
-/* A run of neighbouring cells that nobody has used, for seats. */
+/* A run of neighbouring cells that nobody has used, for waiters. */
 int mdg__cells_take_run(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
 
 /* ---- texts (copies.c) ------------------------------------------------------------------------ */
@@ -158,23 +158,23 @@ struct mdg__copy {
 int mdg__copy_get(struct mdg__copy *copy, uint64_t size);
 void mdg__copy_drop(struct mdg__copy *copy);
 
-/* ---- seats ----------------------------------------------------------------------------------- */
+/* ---- waiters ----------------------------------------------------------------------------------- */
 
-/* [number < MDG__SEATS_MOST] NULL: there is no such seat. */
-struct mdg__seat *mdg__seat(const struct mdg__queue *queue, uint32_t number);
-/* Takes a free seat. 0; -ENOMEM; -ENOLCK, the thread holds too many locks. */
-int mdg__seat_take(struct mdg__visit *visit, uint32_t *ret_number);
-void mdg__seat_leave(struct mdg__visit *visit, struct mdg__seat *seat);
+/* [number < MDG__WAITERS_MOST] NULL: there is no such waiter. */
+struct mdg__waiter *mdg__waiter(const struct mdg__queue *queue, uint32_t number);
+/* Takes a free waiter. 0; -ENOMEM; -ENOLCK, the thread holds too many locks. */
+int mdg__waiter_take(struct mdg__visit *visit, uint32_t *ret_number);
+void mdg__waiter_leave(struct mdg__visit *visit, struct mdg__waiter *waiter);
 /* Enters the line at its end. */
-void mdg__seat_line_up(const struct mdg__queue *queue, struct mdg__seat *seat);
+void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *waiter);
 /* Is called, and no longer in the line. */
-void mdg__seat_called(const struct mdg__queue *queue, struct mdg__seat *seat);
+void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter);
 /* Leaves the line without having been called. */
-void mdg__seat_not_in_line(const struct mdg__queue *queue, struct mdg__seat *seat);
-/* The first one in the line of this kind behind *ticket, which becomes its ticket. A seat's
- * number, or MDG__SEATS_MOST: there is none. `wants`: of receivers, for which message. */
-uint32_t mdg__seat_next(const struct mdg__queue *queue, uint32_t kind, uint64_t *ticket,
-                        const struct mdg__message *wants);
+void mdg__waiter_not_in_line(const struct mdg__queue *queue, struct mdg__waiter *waiter);
+/* The first one in the line of this kind behind *ticket, which becomes its ticket. A waiter's
+ * number, or MDG__WAITERS_MOST: there is none. `wants`: of receivers, for which message. */
+uint32_t mdg__waiter_next(const struct mdg__queue *queue, uint32_t kind, uint64_t *ticket,
+                          const struct mdg__message *wants);
 /* Calls everybody in the line, who then looks again. */
 void mdg__call_all(const struct mdg__queue *queue);
 /* The same for all receivers, and for those senders whose message would fit now. */
@@ -190,9 +190,9 @@ static inline bool mdg__fits(uint64_t qbytes, uint64_t cbytes, uint64_t qnum, ui
 	return cbytes <= qbytes && size <= qbytes - cbytes && qnum < qbytes;
 }
 
-static inline uint64_t mdg__claim_of(uint32_t seat, uint32_t use)
+static inline uint64_t mdg__claim_of(uint32_t waiter, uint32_t use)
 {
-	return (uint64_t)use << 32 | (seat + 1);
+	return (uint64_t)use << 32 | (waiter + 1);
 }
 
 static inline bool mdg__wants(uint32_t want, int64_t wanted, int64_t type)
@@ -241,7 +241,7 @@ void mdg__plan_receivers(struct mdg__visit *visit, const struct mdg__message *me
 void mdg__plan_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
 /* The operation does not happen after all. */
 void mdg__plan_forget(struct mdg__visit *visit);
-/* After the COMMIT: notes at the seats what was planned, and claims the message. */
+/* After the COMMIT: notes at the waiters what was planned, and claims the message. */
 void mdg__plan_apply(struct mdg__visit *visit, uint32_t cell);
 /* Gives the lock back, calls, and tries others if the message's receiver was not asleep. */
 void mdg__plan_call(struct mdg__visit *visit, uint32_t cell);
@@ -251,9 +251,9 @@ void mdg__plan_call(struct mdg__visit *visit, uint32_t cell);
 /* A call that may sleep. */
 struct mdg__wait {
 	struct mdg__visit *visit;
-	struct mdg__seat *seat; /* NULL: none was taken yet, or it is lost */
-	uint32_t number, use;   /* of the seat */
-	enum mdg__seat_kind kind;
+	struct mdg__waiter *waiter; /* NULL: none was taken yet, or it is lost */
+	uint32_t number, use;       /* of the waiter */
+	enum mdg__waiter_kind kind;
 	bool cuts, slept;
 	enum mdg__want want;
 	int64_t type;
@@ -261,13 +261,13 @@ struct mdg__wait {
 	int rc; /* why the sleep was the last: -EINTR, -ETIMEDOUT; else 0 */
 };
 
-void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__seat_kind kind,
+void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__waiter_kind kind,
                      uint64_t size, uint64_t deadline);
 /* Sleeps once, until it is called. [the lock is held, and is held again after it] 0: look again,
- * unless wait->rc says that this sleep was the last. An error: the lock is not held, and the seat
+ * unless wait->rc says that this sleep was the last. An error: the lock is not held, and the waiter
  * is left. */
 int mdg__wait_once(struct mdg__wait *wait);
-/* Gives the seat back. [the lock is held] */
+/* Gives the waiter back. [the lock is held] */
 void mdg__wait_done(struct mdg__wait *wait);
 
 #endif

@@ -8,7 +8,7 @@
  *
  *     block 0:   units   0..63    the head (one page)
  *                units  64..127   the links of block 0
- *                units 128..255   the first 64 seats, two units each
+ *                units 128..255   the first 64 waiters, two units each
  *                units 256..1023  cells
  *     block b:   units   0..63    its links
  *                units  64..1023  cells
@@ -20,10 +20,10 @@
  * mdg__message, and the text goes on in the others. The messages of the queue, oldest first, are a
  * list: head.first, and then the field `next` of each message.
  *
- * CELLS in use are those of the messages and of further seats. The others are in the free chain
+ * CELLS in use are those of the messages and of further waiters. The others are in the free chain
  * (head.free), or have never been used (from head.fresh on).
  *
- * A SEAT belongs to a thread that sleeps in the queue, or is on its way there or back.
+ * A WAITER belongs to a thread that sleeps in the queue, or is on its way there or back.
  *
  * WHO WRITES. Everything here is written by the holder of head.lock, unless it is said at the
  * field. Stores are relaxed, because the lock orders them. The stores that are called COMMIT are
@@ -43,14 +43,14 @@ enum {
 	MDG__UNIT = 64,          /* bytes */
 	MDG__BLOCK_UNITS = 1024, /* units in a block */
 	MDG__BLOCK = MDG__UNIT * MDG__BLOCK_UNITS,
-	MDG__LINKS_FIRST = 64,  /* unit at which block 0 has its links; the others: 0 */
-	MDG__SEATS_FIRST = 128, /* unit */
-	MDG__CELL_FIRST = 256,  /* unit: the first cell of block 0 */
-	MDG__CELL_OTHER = 64,   /* unit: the first cell of each other block */
-	MDG__SEAT_UNITS = 2,
-	MDG__SEAT_GROUP = 64,  /* seats that are made at once */
-	MDG__SEAT_GROUPS = 64, /* groups beside the first */
-	MDG__SEATS_MOST = MDG__SEAT_GROUP * (MDG__SEAT_GROUPS + 1),
+	MDG__LINKS_FIRST = 64,   /* unit at which block 0 has its links; the others: 0 */
+	MDG__WAITERS_UNIT = 128, /* unit */
+	MDG__CELL_FIRST = 256,   /* unit: the first cell of block 0 */
+	MDG__CELL_OTHER = 64,    /* unit: the first cell of each other block */
+	MDG__WAITER_UNITS = 2,
+	MDG__WAITER_GROUP = 64,  /* waiters that are made at once */
+	MDG__WAITER_GROUPS = 64, /* groups beside the first */
+	MDG__WAITERS_MOST = MDG__WAITER_GROUP * (MDG__WAITER_GROUPS + 1),
 	MDG__UNITS_MOST = 1 << 26, /* 4 GiB */
 	MDG__TEXT_INSIDE = 32,     /* bytes of text in a message's first cell */
 	MDG__QUEUE_LEAST = 32768   /* bytes with which a queue begins */
@@ -59,13 +59,13 @@ enum {
 /* A mark in a link, while repair.c looks for the cells that are in use. */
 #define MDG__LINK_USED 0x80000000u
 
-/* What a thread's own word says (struct mdg__seat). Both bits lie above the 30 that have to be
+/* What a thread's own word says (struct mdg__waiter). Both bits lie above the 30 that have to be
  * zero so that the kernel passes a wake-up on (sync/held.h, PENDING). */
 #define MDG__ASLEEP 0x80000000u /* in the line */
 #define MDG__CALLED 0x40000000u /* out of the line: the thread has to look again */
 
-/* What a seat is for. */
-enum mdg__seat_kind { MDG__SEAT_FREE, MDG__SEAT_RECEIVER, MDG__SEAT_SENDER };
+/* What a waiter is for. */
+enum mdg__waiter_kind { MDG__WAITER_FREE, MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
 
 /* Which messages a receiver wants. */
 enum mdg__want {
@@ -81,8 +81,8 @@ struct mdg__message {
 	_Atomic uint32_t next;
 	_Atomic uint32_t length; /* bytes of text. Written before the message is linked */
 	_Atomic int64_t type;    /* the same */
-	/* 0; or for whom the message is, a claim: the seat's number plus one, and in the upper
-	 * half the seat's use. COMMIT of handing over. The claim of a seat that is dead, or has
+	/* 0; or for whom the message is, a claim: the waiter's number plus one, and in the upper
+	 * half the waiter's use. COMMIT of handing over. The claim of a waiter that is dead, or has
 	 * another use by now, counts for nothing. */
 	_Atomic uint64_t claim;
 	uint64_t reserved;
@@ -92,15 +92,15 @@ _Static_assert(sizeof(struct mdg__message) == MDG__UNIT, "");
 _Static_assert(offsetof(struct mdg__message, claim) == 16, "");
 _Static_assert(offsetof(struct mdg__message, text) == 32, "");
 
-struct mdg__seat {
-	/* The futex word on which the seat's thread sleeps: 0, MDG__ASLEEP or MDG__CALLED. */
+struct mdg__waiter {
+	/* The futex word on which the waiter's thread sleeps: 0, MDG__ASLEEP or MDG__CALLED. */
 	_Atomic uint32_t word;
 	/* Who sits here. The thread itself takes and gives the word (with head.lock); the kernel
 	 * marks it when the thread dies. */
 	struct mdg__robust owner;
-	_Atomic uint32_t kind;   /* enum mdg__seat_kind */
+	_Atomic uint32_t kind;   /* enum mdg__waiter_kind */
 	_Atomic uint64_t ticket; /* the line: lower ones come first */
-	_Atomic uint32_t use;    /* one more each time that the seat is taken; never 0 then */
+	_Atomic uint32_t use;    /* one more each time that the waiter is taken; never 0 then */
 	/* Of a receiver that was called: its buffer is too small for a message that came. */
 	_Atomic uint32_t too_big;
 	_Atomic int64_t type;  /* receiver: see want */
@@ -114,13 +114,13 @@ struct mdg__seat {
 	_Atomic uint64_t since; /* CLOCK_MONOTONIC, nanoseconds */
 	uint32_t unused[2];
 };
-_Static_assert(sizeof(struct mdg__seat) == MDG__SEAT_UNITS * MDG__UNIT, "");
-_Static_assert(offsetof(struct mdg__seat, owner.word) == 8, "a node is aligned as the library's");
-_Static_assert(offsetof(struct mdg__seat, kind) == 52, "");
-_Static_assert(offsetof(struct mdg__seat, ticket) == 56, "");
-_Static_assert(offsetof(struct mdg__seat, type) == 72, "");
-_Static_assert(offsetof(struct mdg__seat, size) == 88, "");
-_Static_assert(offsetof(struct mdg__seat, since) == 112, "");
+_Static_assert(sizeof(struct mdg__waiter) == MDG__WAITER_UNITS * MDG__UNIT, "");
+_Static_assert(offsetof(struct mdg__waiter, owner.word) == 8, "a node is aligned as the library's");
+_Static_assert(offsetof(struct mdg__waiter, kind) == 52, "");
+_Static_assert(offsetof(struct mdg__waiter, ticket) == 56, "");
+_Static_assert(offsetof(struct mdg__waiter, type) == 72, "");
+_Static_assert(offsetof(struct mdg__waiter, size) == 88, "");
+_Static_assert(offsetof(struct mdg__waiter, since) == 112, "");
 
 /* What the holder of the lock is about to do, for the stamps of an operation whose holder was
  * killed after its COMMIT. */
@@ -148,7 +148,7 @@ struct mdg__queue_head {
 	/* Not 0: somebody is calling several sleepers, and may die before the last of them.
 	 * Written by whoever calls, with the lock and without. */
 	_Atomic uint32_t calling;
-	_Atomic uint32_t seats_used; /* seats from this one on were never used */
+	_Atomic uint32_t waiters_used; /* waiters from this one on were never used */
 
 	/* ---- the stamps, and what is to become of them */
 	_Atomic int64_t stime; /* CLOCK_REALTIME_COARSE, seconds */
@@ -159,15 +159,15 @@ struct mdg__queue_head {
 	_Atomic uint32_t intent_cell;
 	_Atomic int64_t intent_time;
 	_Atomic int32_t intent_pid;
-	_Atomic uint32_t seat_groups; /* beside the first */
-	_Atomic uint64_t tickets;     /* the last ticket that was given out */
+	_Atomic uint32_t waiter_groups; /* beside the first */
+	_Atomic uint64_t tickets;       /* the last ticket that was given out */
 
-	/* Unit of each further group of seats. They are made and never given back. */
-	_Atomic uint32_t group[MDG__SEAT_GROUPS];
+	/* Unit of each further group of waiters. They are made and never given back. */
+	_Atomic uint32_t group[MDG__WAITER_GROUPS];
 };
 _Static_assert(offsetof(struct mdg__queue_head, first) == 128, "");
 _Static_assert(offsetof(struct mdg__queue_head, cbytes) == 160, "");
-_Static_assert(offsetof(struct mdg__queue_head, seats_used) == 180, "");
+_Static_assert(offsetof(struct mdg__queue_head, waiters_used) == 180, "");
 _Static_assert(offsetof(struct mdg__queue_head, stime) == 184, "");
 _Static_assert(offsetof(struct mdg__queue_head, intent) == 208, "");
 _Static_assert(offsetof(struct mdg__queue_head, intent_time) == 216, "");

@@ -85,18 +85,18 @@ static uint32_t list_line(const struct mdg__queue *queue, uint32_t kind,
 {
 	uint64_t ticket = 0;
 	uint32_t count = 0, number;
-	while ((number = mdg__seat_next(queue, kind, &ticket, NULL)) != MDG__SEATS_MOST) {
-		const struct mdg__seat *seat = mdg__seat(queue, number);
+	while ((number = mdg__waiter_next(queue, kind, &ticket, NULL)) != MDG__WAITERS_MOST) {
+		const struct mdg__waiter *waiter = mdg__waiter(queue, number);
 		if (count < room) {
 			struct mdg__queue_sleeper *sleeper = &ret[count];
-			sleeper->pid = MDG__GET(seat->pid);
-			sleeper->tid = MDG__GET(seat->tid);
-			sleeper->sends = kind == MDG__SEAT_SENDER;
-			sleeper->type = MDG__GET(seat->type);
-			if (MDG__GET(seat->want) == MDG__WANT_LOWEST)
+			sleeper->pid = MDG__GET(waiter->pid);
+			sleeper->tid = MDG__GET(waiter->tid);
+			sleeper->sends = kind == MDG__WAITER_SENDER;
+			sleeper->type = MDG__GET(waiter->type);
+			if (MDG__GET(waiter->want) == MDG__WANT_LOWEST)
 				sleeper->type = -sleeper->type;
-			sleeper->size = MDG__GET(seat->size);
-			sleeper->since = MDG__GET(seat->since);
+			sleeper->size = MDG__GET(waiter->size);
+			sleeper->since = MDG__GET(waiter->since);
 		}
 		count++;
 	}
@@ -109,9 +109,9 @@ int mdg__queue_sleepers(struct mdg__queue *queue, struct mdg__queue_sleeper *ret
 	int rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)
 		return rc;
-	uint32_t first = list_line(queue, MDG__SEAT_RECEIVER, ret, room);
+	uint32_t first = list_line(queue, MDG__WAITER_RECEIVER, ret, room);
 	uint32_t left = first < room ? room - first : 0;
-	uint32_t second = list_line(queue, MDG__SEAT_SENDER, left != 0 ? ret + first : ret, left);
+	uint32_t second = list_line(queue, MDG__WAITER_SENDER, left != 0 ? ret + first : ret, left);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
 	return (int)(first + second);

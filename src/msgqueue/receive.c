@@ -105,13 +105,13 @@ static int find_position(const struct mdg__queue *queue, int64_t position, uint3
 	return -ENOMSG;
 }
 
-/* The place of the message that is claimed for this seat. False: none is. */
+/* The place of the message that is claimed for this waiter. False: none is. */
 static bool find_claimed(const struct mdg__queue *queue, const struct mdg__wait *wait,
                          struct place *ret)
 {
-	if (wait->seat == NULL)
+	if (wait->waiter == NULL)
 		return false;
-	uint32_t wanted = MDG__GET(wait->seat->cell), before = 0;
+	uint32_t wanted = MDG__GET(wait->waiter->cell), before = 0;
 	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first);
 	if (wanted == 0)
 		return false;
@@ -216,7 +216,7 @@ static int after_sleep(struct mdg__wait *wait, struct order *order)
 		return take_claimed(visit, order, &place);
 	if (mdg__queue_is_removed(queue))
 		return -EIDRM;
-	if (wait->seat != NULL && MDG__GET(wait->seat->too_big) != 0)
+	if (wait->waiter != NULL && MDG__GET(wait->waiter->too_big) != 0)
 		return -E2BIG;
 	int rc = wait->rc;
 	if (rc == 0)
@@ -231,7 +231,7 @@ static int receive(struct mdg__visit *visit, struct order *order, uint64_t deadl
 	struct mdg__wait wait;
 	struct place place;
 	int rc = mdg__queue_is_removed(queue) ? -EIDRM : 1;
-	mdg__wait_begin(&wait, visit, MDG__SEAT_RECEIVER, order->size, deadline);
+	mdg__wait_begin(&wait, visit, MDG__WAITER_RECEIVER, order->size, deadline);
 	wait.want = order->want;
 	wait.type = order->type;
 	wait.cuts = order->cuts;

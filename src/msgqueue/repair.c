@@ -50,7 +50,7 @@ static bool mark(const struct mdg__queue *queue, uint32_t cell, uint32_t end)
 	return true;
 }
 
-/* A claim that counts is known to its seat too. The dead holder may not have got to that, nor to
+/* A claim that counts is known to its waiter too. The dead holder may not have got to that, nor to
  * the stamps. */
 static bool claim_stands(const struct mdg__queue *queue, uint32_t cell)
 {
@@ -63,12 +63,12 @@ static bool claim_stands(const struct mdg__queue *queue, uint32_t cell)
 		MDG__PUT(message->claim, 0);
 		return false;
 	}
-	struct mdg__seat *seat = mdg__seat(queue, (uint32_t)claim - 1);
-	if (MDG__GET(seat->word) == MDG__ASLEEP) {
-		MDG__PUT(head->lrpid, MDG__GET(seat->pid));
+	struct mdg__waiter *waiter = mdg__waiter(queue, (uint32_t)claim - 1);
+	if (MDG__GET(waiter->word) == MDG__ASLEEP) {
+		MDG__PUT(head->lrpid, MDG__GET(waiter->pid));
 		MDG__PUT(head->rtime, mdg__now_seconds());
 	}
-	MDG__PUT(seat->cell, cell);
+	MDG__PUT(waiter->cell, cell);
 	return true;
 }
 
@@ -102,15 +102,15 @@ static bool walk(const struct mdg__queue *queue, uint32_t end, bool *ret_intent_
 	return cell == 0;
 }
 
-static void mark_seats(const struct mdg__queue *queue)
+static void mark_waiters(const struct mdg__queue *queue)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
-	uint32_t groups = MDG__GET(head->seat_groups);
-	for (uint32_t i = 0; i < groups && i < MDG__SEAT_GROUPS; i++) {
+	uint32_t groups = MDG__GET(head->waiter_groups);
+	for (uint32_t i = 0; i < groups && i < MDG__WAITER_GROUPS; i++) {
 		uint32_t unit = MDG__GET(head->group[i]);
-		if (mdg__seat(queue, (i + 1) * MDG__SEAT_GROUP) == NULL)
+		if (mdg__waiter(queue, (i + 1) * MDG__WAITER_GROUP) == NULL)
 			break;
-		for (uint32_t at = 0; at < MDG__SEAT_GROUP * MDG__SEAT_UNITS; at++)
+		for (uint32_t at = 0; at < MDG__WAITER_GROUP * MDG__WAITER_UNITS; at++)
 			MDG__PUT(*mdg__link_of(queue, unit + at), MDG__LINK_USED);
 	}
 }
@@ -159,7 +159,7 @@ int mdg__queue_repair(struct mdg__queue *queue)
 		end = units;
 	unmark(queue, end);
 	bool whole = walk(queue, end, &is_linked);
-	mark_seats(queue);
+	mark_waiters(queue);
 	sweep(queue, end);
 	stamp(queue, is_linked);
 	mdg__call_all(queue);

@@ -128,7 +128,7 @@ static int send(struct mdg__visit *visit, struct letter *letter, uint64_t deadli
 	struct mdg__queue *queue = visit->queue;
 	struct mdg__wait wait;
 	int rc = 0;
-	mdg__wait_begin(&wait, visit, MDG__SEAT_SENDER, letter->size, deadline);
+	mdg__wait_begin(&wait, visit, MDG__WAITER_SENDER, letter->size, deadline);
 	while (!mdg__queue_is_removed(queue) && !fits(queue, letter->size)) {
 		if (deadline == 0) {
 			mdg__visit_unlock(visit);

@@ -13,7 +13,7 @@
  *
  * A SLEEP THAT DOES NOT RETURN. A handler may leave the sleep by siglongjmp. Nobody can tell that
  * from a handler that takes long. Such a sleeper gets nothing, because FUTEX_WAKE finds nobody
- * asleep. But it still has its seat. So each thread remembers its latest sleep, and its next call
+ * asleep. But it still has its waiter. So each thread remembers its latest sleep, and its next call
  * on any queue ends it (mdg__queue_abandon). If the handler does return, then the sleep it returns
  * to is over as well: it ends with EINTR in any case.
  */
@@ -25,14 +25,15 @@
 
 /* The thread's latest sleep. */
 static MDG__OF_THREAD struct {
-	struct mdg__queue queue; /* a copy: the caller's may be on a stack that is gone */
-	struct mdg__seat *seat;  /* NULL: none */
+	struct mdg__queue queue;    /* a copy: the caller's may be on a stack that is gone */
+	struct mdg__waiter *waiter; /* NULL: none */
 	uint32_t number, use, epoch;
 } latest;
 
-static bool is_ours(const struct mdg__visit *visit, const struct mdg__seat *seat, uint32_t use)
+static bool is_ours(const struct mdg__visit *visit, const struct mdg__waiter *waiter, uint32_t use)
 {
-	return MDG__GET(seat->use) == use && mdg__held_find(visit->thread, &seat->owner.word) >= 0;
+	return MDG__GET(waiter->use) == use &&
+	       mdg__held_find(visit->thread, &waiter->owner.word) >= 0;
 }
 
 static void drop_claim(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
@@ -52,18 +53,18 @@ void mdg__queue_abandon(void)
 {
 	struct mdg__visit visit;
 	struct mdg__queue queue = latest.queue;
-	struct mdg__seat *seat = latest.seat;
+	struct mdg__waiter *waiter = latest.waiter;
 	uint32_t use = latest.use, number = latest.number;
-	bool mine = seat != NULL && mdg__epoch_is(latest.epoch);
-	latest.seat = NULL;
+	bool mine = waiter != NULL && mdg__epoch_is(latest.epoch);
+	latest.waiter = NULL;
 	if (!mine || mdg__visit_begin(&visit, &queue) < 0)
 		return;
 	uint32_t cell = 0;
-	if (is_ours(&visit, seat, use)) {
-		cell = MDG__GET(seat->cell);
-		mdg__seat_not_in_line(&queue, seat);
+	if (is_ours(&visit, waiter, use)) {
+		cell = MDG__GET(waiter->cell);
+		mdg__waiter_not_in_line(&queue, waiter);
 		drop_claim(&visit, cell, mdg__claim_of(number, use));
-		mdg__seat_leave(&visit, seat);
+		mdg__waiter_leave(&visit, waiter);
 	}
 	if (visit.calls != 0)
 		mdg__plan_call(&visit, cell);
@@ -72,39 +73,39 @@ void mdg__queue_abandon(void)
 	mdg__visit_end(&visit);
 }
 
-void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__seat_kind kind,
+void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__waiter_kind kind,
                      uint64_t size, uint64_t deadline)
 {
 	*wait = (struct mdg__wait){ .visit = visit, .kind = kind, .size = size };
 	wait->deadline = deadline;
 }
 
-/* A seat for this call, with what others have to know. */
-static int sit_down(struct mdg__wait *wait)
+/* A waiter for this call, with what others have to know. */
+static int become(struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
 	struct mdg__queue *queue = visit->queue;
 	uint32_t number;
-	int rc = mdg__seat_take(visit, &number);
+	int rc = mdg__waiter_take(visit, &number);
 	if (rc < 0)
 		return rc;
-	struct mdg__seat *seat = mdg__seat(queue, number);
-	MDG__PUT(seat->want, wait->want);
-	MDG__PUT(seat->type, wait->type);
-	MDG__PUT(seat->size, wait->size);
-	MDG__PUT(seat->cuts, wait->cuts);
-	MDG__PUT(seat->pid, queue->pid);
-	MDG__PUT(seat->tid, (int32_t)visit->thread->tid);
-	MDG__PUT(seat->since, mdg__monotonic_nanoseconds());
-	MDG__PUT(seat->kind, wait->kind);
-	wait->seat = seat;
+	struct mdg__waiter *waiter = mdg__waiter(queue, number);
+	MDG__PUT(waiter->want, wait->want);
+	MDG__PUT(waiter->type, wait->type);
+	MDG__PUT(waiter->size, wait->size);
+	MDG__PUT(waiter->cuts, wait->cuts);
+	MDG__PUT(waiter->pid, queue->pid);
+	MDG__PUT(waiter->tid, (int32_t)visit->thread->tid);
+	MDG__PUT(waiter->since, mdg__monotonic_nanoseconds());
+	MDG__PUT(waiter->kind, wait->kind);
+	wait->waiter = waiter;
 	wait->number = number;
-	wait->use = MDG__GET(seat->use);
+	wait->use = MDG__GET(waiter->use);
 	latest.queue = *queue;
 	latest.use = wait->use;
 	latest.number = number;
 	latest.epoch = visit->thread->epoch;
-	latest.seat = seat;
+	latest.waiter = waiter;
 	return 0;
 }
 
@@ -121,7 +122,7 @@ static int sleep_now(const struct mdg__wait *wait)
 	mdg__visit_end(visit);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, true);
-	int rc = mdg__sys_futex_wait_until(&wait->seat->word, MDG__ASLEEP, deadline,
+	int rc = mdg__sys_futex_wait_until(&wait->waiter->word, MDG__ASLEEP, deadline,
 	                                   (uint32_t)MDG__ANYONE);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, false);
@@ -134,21 +135,21 @@ int mdg__wait_once(struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
 	struct mdg__queue *queue = visit->queue;
-	int rc = wait->seat == NULL ? sit_down(wait) : 0;
+	int rc = wait->waiter == NULL ? become(wait) : 0;
 	if (rc < 0) {
 		mdg__visit_unlock(visit);
 		return rc;
 	}
-	if (MDG__GET(wait->seat->word) != MDG__ASLEEP)
-		mdg__seat_line_up(queue, wait->seat);
+	if (MDG__GET(wait->waiter->word) != MDG__ASLEEP)
+		mdg__waiter_line_up(queue, wait->waiter);
 	mdg__visit_unlock(visit);
 	int why = sleep_now(wait);
 	wait->slept = true;
 	rc = mdg__visit_lock(visit);
 	if (rc < 0)
 		return rc;
-	if (!is_ours(visit, wait->seat, wait->use)) { /* a handler has ended this sleep */
-		wait->seat = NULL;
+	if (!is_ours(visit, wait->waiter, wait->use)) { /* a handler has ended this sleep */
+		wait->waiter = NULL;
 		wait->rc = -EINTR;
 		return 0;
 	}
@@ -156,18 +157,18 @@ int mdg__wait_once(struct mdg__wait *wait)
 		mdg__call_again(queue);
 	wait->rc = why;
 	if (why != 0)
-		mdg__seat_not_in_line(queue, wait->seat);
+		mdg__waiter_not_in_line(queue, wait->waiter);
 	return 0;
 }
 
 void mdg__wait_done(struct mdg__wait *wait)
 {
-	struct mdg__seat *seat = wait->seat;
-	if (seat == NULL)
+	struct mdg__waiter *waiter = wait->waiter;
+	if (waiter == NULL)
 		return;
-	if (latest.seat == seat)
-		latest.seat = NULL;
-	mdg__seat_not_in_line(wait->visit->queue, seat);
-	mdg__seat_leave(wait->visit, seat);
-	wait->seat = NULL;
+	if (latest.waiter == waiter)
+		latest.waiter = NULL;
+	mdg__waiter_not_in_line(wait->visit->queue, waiter);
+	mdg__waiter_leave(wait->visit, waiter);
+	wait->waiter = NULL;
 }
