@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * copies.c - a text goes from private memory into cells, and from cells into private memory.
+ *
+ * The caller's memory is never touched while the lock of a queue is held: it may fault, and a
+ * fault may take long or kill. So a text makes a stop in private memory. Small ones stop on the
+ * stack, others in one of a few buffers that the process has, and long ones in a mapping of their
+ * own.
+ */
+#include "msgqueue/internal.h"
+
+#include <sys/mman.h>
+
+#include "platform/memory.h"
+
+/* ---- private memory -------------------------------------------------------------------------- */
+
+enum { POOL = 8 };
+
+/* A buffer is taken by an exchange of its word (acquire; release when it is dropped). A thread that
+ * leaves a call by siglongjmp may keep one. So may a forked child, of a thread that it has not. If
+ * none is left, the way is longer, not wrong. */
+static struct {
+	_Atomic uint32_t taken[POOL];
+	unsigned char bytes[POOL][MDG__COPY_POOLED];
+} pool;
+
+static bool take_pooled(struct mdg__copy *copy)
+{
+	for (int i = 0; i < POOL; i++) {
+		if (MDG__GET(pool.taken[i]) == 0 &&
+		    atomic_exchange_explicit(&pool.taken[i], 1, memory_order_acquire) == 0) {
+			copy->pooled = i + 1;
+			copy->bytes = pool.bytes[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+int mdg__copy_get(struct mdg__copy *copy, uint64_t size)
+{
+	void *got = NULL;
+	copy->mapped = 0;
+	copy->pooled = 0;
+	copy->bytes = copy->small;
+	if (__builtin_expect(size <= MDG__COPY_SMALL, 1))
+		return 0;
+	if (size <= MDG__COPY_POOLED && take_pooled(copy))
+		return 0;
+	uint64_t page = mdg__page_size();
+	uint64_t length = (size + page - 1) / page * page;
+	if (length < size || length > SIZE_MAX / 2 ||
+	    mdg__sys_mmap(NULL, (size_t)length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	                  -1, 0, &got) < 0)
+		return -ENOMEM;
+	copy->bytes = got;
+	copy->mapped = length;
+	return 0;
+}
+
+void mdg__copy_drop(struct mdg__copy *copy)
+{
+	if (copy->pooled != 0)
+		atomic_store_explicit(&pool.taken[copy->pooled - 1], 0, memory_order_release);
+	if (copy->mapped != 0)
+		(void)mdg__sys_munmap(copy->bytes, (size_t)copy->mapped);
+	copy->pooled = 0;
+	copy->mapped = 0;
+	copy->bytes = copy->small;
+}
+
+/* ---- the cells of a text --------------------------------------------------------------------- */
+
+/* How many bytes, up to `size`, lie together from this cell on. *ret_next is the cell behind. */
+static uint32_t together(const struct mdg__queue *queue, uint32_t cell, uint32_t size,
+                         uint32_t *ret_next)
+{
+	uint32_t bytes = MDG__UNIT, next = MDG__GET(*mdg__link_of(queue, cell));
+	while (bytes < size && next == cell + 1 && mdg__is_cell(queue, next)) {
+		cell = next;
+		next = MDG__GET(*mdg__link_of(queue, cell));
+		bytes += MDG__UNIT;
+	}
+	*ret_next = next;
+	return bytes < size ? bytes : size;
+}
+
+int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, uint32_t size)
+{
+	const unsigned char *from = text;
+	uint32_t bytes = size < MDG__TEXT_INSIDE ? size : MDG__TEXT_INSIDE;
+	memcpy(mdg__message(queue, cell)->text, from, bytes);
+	cell = MDG__GET(*mdg__link_of(queue, cell));
+	while ((size -= bytes) != 0) {
+		from += bytes;
+		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))
+			return MDG_DAMAGED;
+		uint32_t next;
+		bytes = together(queue, cell, size, &next);
+		memcpy(mdg__unit(queue, cell), from, bytes);
+		cell = next;
+	}
+	return 0;
+}
+
+int mdg__text_read(struct mdg__queue *queue, uint32_t cell, void *ret, uint32_t size)
+{
+	unsigned char *to = ret;
+	uint32_t bytes = size < MDG__TEXT_INSIDE ? size : MDG__TEXT_INSIDE;
+	memcpy(to, mdg__message(queue, cell)->text, bytes);
+	cell = MDG__GET(*mdg__link_of(queue, cell));
+	while ((size -= bytes) != 0) {
+		to += bytes;
+		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))
+			return MDG_DAMAGED;
+		uint32_t next;
+		bytes = together(queue, cell, size, &next);
+		memcpy(to, mdg__unit(queue, cell), bytes);
+		cell = next;
+	}
+	return 0;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * receive.c - a message is received.
+ *
+ * Under the lock a message is chosen, its text is copied into private memory, and the store that
+ * unlinks it is the moment of receiving. The text goes into the caller's memory when the lock has
+ * been given back. If that faults, the message is gone, as it is in the kernel.
+ */
+#include "msgqueue/internal.h"
+
+/* What is wanted, and what was got. */
+struct order {
+	enum mdg__want want;
+	bool cuts;
+	int64_t type;
+	uint64_t size;
+	/* of the message: */
+	int64_t got_type;
+	uint32_t got_length; /* as much as is copied */
+	struct mdg__copy copy;
+};
+
+/* A place in the list: the field that names the message, and the message before it. */
+struct place {
+	uint32_t cell, before;
+};
+
+static void set_want(struct order *order, int64_t wanted, unsigned flags)
+{
+	order->type = wanted;
+	order->want = MDG__WANT_TYPE;
+	if (wanted == 0)
+		order->want = MDG__WANT_ANY;
+	else if (wanted < 0)
+		order->want = MDG__WANT_LOWEST;
+	else if ((flags & MDG__RECEIVE_EXCEPT) != 0)
+		order->want = MDG__WANT_EXCEPT;
+	if (wanted < 0)
+		order->type = wanted == INT64_MIN ? INT64_MAX : -wanted;
+}
+
+/* ---- choosing -------------------------------------------------------------------------------- */
+
+/* How many messages the list has at most. */
+static uint32_t list_length(const struct mdg__queue *queue)
+{
+	const struct mdg__queue_head *head = mdg__head(queue);
+	uint64_t length = (uint64_t)MDG__GET(head->qnum) + MDG__GET(head->claims);
+	return length < mdg__units(queue) ? (uint32_t)length : mdg__units(queue);
+}
+
+/* Whether the message is somebody else's by now. A claim that counts for nothing goes. */
+static bool is_claimed(const struct mdg__queue *queue, struct mdg__message *message)
+{
+	uint64_t claim = MDG__GET(message->claim);
+	if (__builtin_expect(claim == 0, 1))
+		return false;
+	if (mdg__claim_counts(queue, claim))
+		return true;
+	mdg__claim_drop(queue, message);
+	return false;
+}
+
+/* 0; -ENOMSG; MDG_DAMAGED. */
+static int choose(const struct mdg__queue *queue, const struct order *order, struct place *ret)
+{
+	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first), before = 0;
+	int64_t wanted = order->type;
+	int rc = -ENOMSG;
+	for (; cell != 0; most--) {
+		if (__builtin_expect(most == 0 || !mdg__is_cell(queue, cell), 0))
+			return MDG_DAMAGED;
+		struct mdg__message *message = mdg__message(queue, cell);
+		uint32_t next = MDG__GET(message->next);
+		if (mdg__is_cell(queue, next))
+			__builtin_prefetch(mdg__unit(queue, next));
+		int64_t type = MDG__GET(message->type);
+		if (mdg__wants(order->want, wanted, type) && !is_claimed(queue, message)) {
+			*ret = (struct place){ cell, before };
+			rc = 0;
+			if (order->want != MDG__WANT_LOWEST || type <= 1)
+				return 0;
+			wanted = type - 1; /* only a lower one is better */
+		}
+		before = cell;
+		cell = next;
+	}
+	return rc;
+}
+
+/* The message at this position, of those that are not claimed. */
+static int find_position(const struct mdg__queue *queue, int64_t position, uint32_t *ret_cell)
+{
+	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first);
+	for (; cell != 0; most--) {
+		if (most == 0 || !mdg__is_cell(queue, cell))
+			return MDG_DAMAGED;
+		struct mdg__message *message = mdg__message(queue, cell);
+		if (!is_claimed(queue, message) && position-- == 0) {
+			*ret_cell = cell;
+			return 0;
+		}
+		cell = MDG__GET(message->next);
+	}
+	return -ENOMSG;
+}
+
+/* The place of the message that is claimed for this waiter. False: none is. */
+static bool find_claimed(const struct mdg__queue *queue, const struct mdg__wait *wait,
+                         struct place *ret)
+{
+	if (wait->waiter == NULL)
+		return false;
+	uint32_t wanted = MDG__GET(wait->waiter->cell), before = 0;
+	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first);
+	if (wanted == 0)
+		return false;
+	for (; most > 0 && mdg__is_cell(queue, cell); most--) {
+		if (cell == wanted && MDG__GET(mdg__message(queue, cell)->claim) ==
+		                              mdg__claim_of(wait->number, wait->use)) {
+			*ret = (struct place){ cell, before };
+			return true;
+		}
+		before = cell;
+		cell = MDG__GET(mdg__message(queue, cell)->next);
+	}
+	return false;
+}
+
+/* ---- taking ---------------------------------------------------------------------------------- */
+
+/* The message's text into private memory: 0, -E2BIG, -ENOMEM, MDG_DAMAGED. */
+static int read_text(struct mdg__queue *queue, uint32_t cell, struct order *order)
+{
+	const struct mdg__message *message = mdg__message(queue, cell);
+	uint32_t length = MDG__GET(message->length);
+	if (length > order->size && !order->cuts)
+		return -E2BIG;
+	if (length > (uint64_t)mdg__units(queue) * MDG__UNIT)
+		return MDG_DAMAGED;
+	order->got_length = length < order->size ? length : (uint32_t)order->size;
+	order->got_type = MDG__GET(message->type);
+	int rc = mdg__copy_get(&order->copy, order->got_length);
+	return rc < 0 ? rc : mdg__text_read(queue, cell, order->copy.bytes, order->got_length);
+}
+
+static void unlink_message(const struct mdg__queue *queue, const struct place *place)
+{
+	struct mdg__queue_head *head = mdg__head(queue);
+	uint32_t next = MDG__GET(mdg__message(queue, place->cell)->next);
+	_Atomic uint32_t *from = &head->first;
+	if (place->before != 0)
+		from = &mdg__message(queue, place->before)->next;
+	mdg__commit32(from, next);
+	if (next == 0)
+		MDG__PUT(head->last, place->before);
+}
+
+/* Takes a message that nobody has claimed. */
+static int take(struct mdg__visit *visit, struct order *order, const struct place *place)
+{
+	struct mdg__queue *queue = visit->queue;
+	struct mdg__queue_head *head = mdg__head(queue);
+	int rc = read_text(queue, place->cell, order);
+	if (rc < 0)
+		return rc;
+	uint32_t length = MDG__GET(mdg__message(queue, place->cell)->length);
+	uint32_t qnum = MDG__GET(head->qnum) - 1;
+	uint64_t cbytes = MDG__GET(head->cbytes) - length;
+	int64_t now = mdg__now_seconds();
+	if (MDG__GET(head->senders) != 0)
+		mdg__plan_senders(visit, cbytes, qnum);
+	MDG__PUT(head->intent_cell, place->cell);
+	MDG__PUT(head->intent_pid, queue->pid);
+	MDG__PUT(head->intent_time, now);
+	MDG__PUT(head->intent, MDG__INTENT_RECEIVE);
+	unlink_message(queue, place);
+	MDG__PUT(head->qnum, qnum);
+	MDG__PUT(head->cbytes, cbytes);
+	MDG__PUT(head->lrpid, queue->pid);
+	MDG__PUT(head->rtime, now);
+	atomic_signal_fence(memory_order_seq_cst);
+	MDG__PUT(head->intent, MDG__INTENT_NONE);
+	(void)mdg__cells_give(queue, place->cell, mdg__cells_for(length));
+	if (visit->calls != 0)
+		mdg__plan_apply(visit, 0);
+	mdg__visit_changed(visit);
+	return 0;
+}
+
+/* Takes the message that was handed over to this thread. It was counted and stamped then. */
+static int take_claimed(struct mdg__visit *visit, struct order *order, const struct place *place)
+{
+	struct mdg__queue *queue = visit->queue;
+	struct mdg__queue_head *head = mdg__head(queue);
+	int rc = read_text(queue, place->cell, order);
+	if (rc < 0)
+		return rc;
+	uint32_t length = MDG__GET(mdg__message(queue, place->cell)->length);
+	unlink_message(queue, place);
+	MDG__PUT(head->claims, MDG__GET(head->claims) - 1);
+	(void)mdg__cells_give(queue, place->cell, mdg__cells_for(length));
+	mdg__visit_changed(visit);
+	return 0;
+}
+
+/* ---- the call -------------------------------------------------------------------------------- */
+
+/* After a sleep: 1: look at the queue; else what the call returns. [locked] */
+static int after_sleep(struct mdg__wait *wait, struct order *order)
+{
+	struct mdg__visit *visit = wait->visit;
+	struct mdg__queue *queue = visit->queue;
+	struct place place;
+	if (find_claimed(queue, wait, &place))
+		return take_claimed(visit, order, &place);
+	if (mdg__queue_is_removed(queue))
+		return -EIDRM;
+	if (wait->waiter != NULL && MDG__GET(wait->waiter->too_big) != 0)
+		return -E2BIG;
+	int rc = wait->rc;
+	if (rc == 0)
+		rc = queue->memory->may(queue, 0444);
+	return rc == 0 ? 1 : rc;
+}
+
+/* [locked; not locked after it] */
+static int receive(struct mdg__visit *visit, struct order *order, uint64_t deadline)
+{
+	struct mdg__queue *queue = visit->queue;
+	struct mdg__wait wait;
+	struct place place;
+	int rc = mdg__queue_is_removed(queue) ? -EIDRM : 1;
+	mdg__wait_begin(&wait, visit, MDG__WAITER_RECEIVER, order->size, deadline);
+	wait.want = order->want;
+	wait.type = order->type;
+	wait.cuts = order->cuts;
+	while (rc == 1) {
+		rc = choose(queue, order, &place);
+		if (rc == 0)
+			rc = take(visit, order, &place);
+		else if (rc == -ENOMSG && deadline != 0) {
+			rc = mdg__wait_once(&wait);
+			if (rc < 0)
+				return rc;
+			rc = after_sleep(&wait, order);
+		}
+	}
+	mdg__wait_done(&wait);
+	if (visit->calls != 0)
+		mdg__plan_call(visit, 0);
+	else
+		mdg__visit_unlock(visit);
+	return rc;
+}
+
+static int copy_out(struct mdg__visit *visit, struct order *order, int64_t position)
+{
+	uint32_t cell = 0;
+	int rc = mdg__queue_is_removed(visit->queue) ? -EIDRM : -ENOMSG;
+	if (rc == -ENOMSG && position >= 0)
+		rc = find_position(visit->queue, position, &cell);
+	if (rc == 0)
+		rc = read_text(visit->queue, cell, order);
+	mdg__visit_unlock(visit);
+	return rc;
+}
+
+int mdg__queue_receive(struct mdg__queue *queue, int64_t wanted, unsigned flags, void *buffer,
+                       uint64_t size, uint64_t deadline, int64_t *ret_type, uint64_t *ret_length)
+{
+	struct mdg__visit visit;
+	struct order order;
+	order.size = size;
+	order.cuts = (flags & MDG__RECEIVE_CUT) != 0;
+	order.copy.pooled = 0;
+	order.copy.mapped = 0;
+	set_want(&order, wanted, flags);
+	mdg__queue_abandon();
+	int rc = mdg__visit_begin(&visit, queue);
+	if (rc < 0)
+		return rc;
+	if ((flags & MDG__RECEIVE_COPY) != 0)
+		rc = copy_out(&visit, &order, wanted);
+	else
+		rc = receive(&visit, &order, deadline);
+	mdg__visit_end(&visit);
+	if (rc == 0) {
+		*ret_type = order.got_type;
+		*ret_length = order.got_length;
+		if (order.got_length != 0)
+			memcpy(buffer, order.copy.bytes, order.got_length);
+	}
+	mdg__copy_drop(&order.copy);
+	return rc;
+}

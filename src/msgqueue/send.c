@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * send.c - a message is sent.
+ *
+ * The text goes into private memory first, then under the lock into cells that belong to nobody.
+ * The store that links the message is the moment of sending. Then it is handed over, if somebody
+ * sleeps for it (hand.c).
+ *
+ * A sender that sleeps for room holds no cells. A longer text is read again after the sleep, so
+ * that no private memory is lost if a signal handler leaves the sleep by siglongjmp.
+ */
+#include "msgqueue/internal.h"
+
+/* What is to be sent. */
+struct letter {
+	int64_t type;
+	const void *text;
+	uint32_t size;
+	struct mdg__copy copy;
+};
+
+static int fill(struct mdg__queue *queue, const struct letter *letter, uint32_t *ret_cell)
+{
+	int rc = mdg__cells_take(queue, mdg__cells_for(letter->size), ret_cell);
+	if (rc < 0)
+		return rc;
+	struct mdg__message *message = mdg__message(queue, *ret_cell);
+	MDG__PUT(message->next, 0);
+	MDG__PUT(message->length, letter->size);
+	MDG__PUT(message->type, letter->type);
+	MDG__PUT(message->claim, 0);
+	return mdg__text_write(queue, *ret_cell, letter->copy.bytes, letter->size);
+}
+
+/* Links the message at the end of the list, and counts it. */
+static int link_last(const struct mdg__queue *queue, uint32_t cell)
+{
+	struct mdg__queue_head *head = mdg__head(queue);
+	_Atomic uint32_t *from = &head->first;
+	int64_t now = mdg__now_seconds();
+	if (MDG__GET(head->first) != 0) {
+		uint32_t last = MDG__GET(head->last);
+		if (!mdg__is_cell(queue, last) || MDG__GET(mdg__message(queue, last)->next) != 0)
+			return MDG_DAMAGED;
+		from = &mdg__message(queue, last)->next;
+	}
+	MDG__PUT(head->intent_cell, cell);
+	MDG__PUT(head->intent_pid, queue->pid);
+	MDG__PUT(head->intent_time, now);
+	MDG__PUT(head->intent, MDG__INTENT_SEND);
+	mdg__commit32(from, cell);
+	MDG__PUT(head->last, cell);
+	MDG__PUT(head->qnum, MDG__GET(head->qnum) + 1);
+	MDG__PUT(head->cbytes,
+	         MDG__GET(head->cbytes) + MDG__GET(mdg__message(queue, cell)->length));
+	MDG__PUT(head->lspid, queue->pid);
+	MDG__PUT(head->stime, now);
+	atomic_signal_fence(memory_order_seq_cst);
+	MDG__PUT(head->intent, MDG__INTENT_NONE);
+	return 0;
+}
+
+/* [the lock is held; it is not, after it] */
+static int send_now(struct mdg__visit *visit, const struct letter *letter)
+{
+	struct mdg__queue *queue = visit->queue;
+	uint32_t cell = 0;
+	int rc = fill(queue, letter, &cell);
+	if (rc == 0 && MDG__GET(mdg__head(queue)->receivers) != 0)
+		mdg__plan_receivers(visit, mdg__message(queue, cell));
+	if (rc == 0)
+		rc = link_last(queue, cell);
+	if (rc < 0) {
+		mdg__plan_forget(visit);
+		mdg__visit_unlock(visit);
+		return rc;
+	}
+	if (visit->calls != 0)
+		mdg__plan_apply(visit, cell);
+	mdg__visit_changed(visit);
+	if (visit->calls != 0)
+		mdg__plan_call(visit, cell);
+	else
+		mdg__visit_unlock(visit);
+	return 0;
+}
+
+static bool fits(const struct mdg__queue *queue, uint64_t size)
+{
+	const struct mdg__queue_head *head = mdg__head(queue);
+	return mdg__fits(MDG__GET(queue->fields[MDG__QUEUE_QBYTES]), MDG__GET(head->cbytes),
+	                 MDG__GET(head->qnum), size);
+}
+
+/* Sleeps until the message may fit, with the text dropped meanwhile. [locked] An error leaves the
+ * visit unlocked. */
+static int wait_for_room(struct mdg__wait *wait, struct letter *letter)
+{
+	struct mdg__visit *visit = wait->visit;
+	bool small = letter->size <= MDG__COPY_SMALL;
+	if (!small)
+		mdg__copy_drop(&letter->copy);
+	int rc = mdg__wait_once(wait);
+	if (rc < 0)
+		return rc;
+	rc = mdg__queue_is_removed(visit->queue) ? -EIDRM : wait->rc;
+	if (rc == 0)
+		rc = visit->queue->memory->may(visit->queue, 0222);
+	if (rc < 0 || small)
+		goto out;
+	mdg__visit_unlock(visit);
+	rc = mdg__copy_get(&letter->copy, letter->size);
+	if (rc == 0)
+		memcpy(letter->copy.bytes, letter->text, letter->size);
+	int locked = mdg__visit_lock(visit);
+	if (locked < 0)
+		return locked;
+out:
+	if (rc < 0) {
+		mdg__wait_done(wait);
+		mdg__visit_unlock(visit);
+	}
+	return rc;
+}
+
+static int send(struct mdg__visit *visit, struct letter *letter, uint64_t deadline)
+{
+	struct mdg__queue *queue = visit->queue;
+	struct mdg__wait wait;
+	int rc = 0;
+	mdg__wait_begin(&wait, visit, MDG__WAITER_SENDER, letter->size, deadline);
+	while (!mdg__queue_is_removed(queue) && !fits(queue, letter->size)) {
+		if (deadline == 0) {
+			mdg__visit_unlock(visit);
+			return -EAGAIN;
+		}
+		rc = wait_for_room(&wait, letter);
+		if (rc < 0)
+			return rc;
+	}
+	mdg__wait_done(&wait);
+	if (mdg__queue_is_removed(queue)) {
+		mdg__visit_unlock(visit);
+		return -EIDRM;
+	}
+	return send_now(visit, letter);
+}
+
+int mdg__queue_send(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,
+                    uint64_t deadline)
+{
+	struct mdg__visit visit;
+	struct letter letter;
+	if (size > (uint64_t)MDG__UNITS_MOST * MDG__UNIT / 2)
+		return -ENOMEM;
+	mdg__queue_abandon();
+	letter.type = type;
+	letter.text = text;
+	letter.size = (uint32_t)size;
+	int rc = mdg__copy_get(&letter.copy, size);
+	if (rc < 0)
+		return rc;
+	if (size != 0)
+		memcpy(letter.copy.bytes, text, (size_t)size);
+	rc = mdg__visit_begin(&visit, queue);
+	if (rc == 0) {
+		rc = send(&visit, &letter, deadline);
+		mdg__visit_end(&visit);
+	}
+	mdg__copy_drop(&letter.copy);
+	return rc;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - a thread's sleep in a queue.
+ *
+ * EINTR. FUTEX_WAIT with a deadline ends with EINTR after any handler, with SA_RESTART too. It goes
+ * on by itself after a signal without handler and after stop and continue. That is what msgsnd
+ * and msgrcv do. Without a deadline the kernel would restart it under SA_RESTART, so there always
+ * is one, if need be in a hundred years.
+ *
+ * A handler that runs before the sleep does not end it. Before the first sleep of a call that is as
+ * in the kernel: the signal came before the call. Before a further sleep it would be an error, so
+ * the thread asks for pending signals before it lets them in.
+ *
+ * A SLEEP THAT DOES NOT RETURN. A handler may leave the sleep by siglongjmp. Nobody can tell that
+ * from a handler that takes long. Such a sleeper gets nothing, because FUTEX_WAKE finds nobody
+ * asleep. But it still has its waiter. So each thread remembers its latest sleep, and its next call
+ * on any queue ends it (mdg__queue_abandon). If the handler does return, then the sleep it returns
+ * to is over as well: it ends with EINTR in any case.
+ */
+#include "msgqueue/internal.h"
+
+#include "platform/ofthread.h"
+
+#define A_HUNDRED_YEARS UINT64_C(3155760000000000000)
+
+/* The thread's latest sleep. */
+static MDG__OF_THREAD struct {
+	struct mdg__queue queue;    /* a copy: the caller's may be on a stack that is gone */
+	struct mdg__waiter *waiter; /* NULL: none */
+	uint32_t number, use, epoch;
+} latest;
+
+static bool is_ours(const struct mdg__visit *visit, const struct mdg__waiter *waiter, uint32_t use)
+{
+	return MDG__GET(waiter->use) == use &&
+	       mdg__held_find(visit->thread, &waiter->owner.word) >= 0;
+}
+
+static void drop_claim(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
+{
+	if (!mdg__is_cell(visit->queue, cell))
+		return;
+	struct mdg__message *message = mdg__message(visit->queue, cell);
+	if (MDG__GET(message->claim) != claim)
+		return;
+	mdg__claim_drop(visit->queue, message);
+	mdg__plan_receivers(visit, message);
+	mdg__plan_apply(visit, cell);
+	mdg__visit_changed(visit);
+}
+
+void mdg__queue_abandon(void)
+{
+	struct mdg__visit visit;
+	struct mdg__queue queue = latest.queue;
+	struct mdg__waiter *waiter = latest.waiter;
+	uint32_t use = latest.use, number = latest.number;
+	bool mine = waiter != NULL && mdg__epoch_is(latest.epoch);
+	latest.waiter = NULL;
+	if (!mine || mdg__visit_begin(&visit, &queue) < 0)
+		return;
+	uint32_t cell = 0;
+	if (is_ours(&visit, waiter, use)) {
+		cell = MDG__GET(waiter->cell);
+		mdg__waiter_not_in_line(&queue, waiter);
+		drop_claim(&visit, cell, mdg__claim_of(number, use));
+		mdg__waiter_leave(&visit, waiter);
+	}
+	if (visit.calls != 0)
+		mdg__plan_call(&visit, cell);
+	else
+		mdg__visit_unlock(&visit);
+	mdg__visit_end(&visit);
+}
+
+void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__waiter_kind kind,
+                     uint64_t size, uint64_t deadline)
+{
+	*wait = (struct mdg__wait){ .visit = visit, .kind = kind, .size = size };
+	wait->deadline = deadline;
+}
+
+/* A waiter for this call, with what others have to know. */
+static int become(struct mdg__wait *wait)
+{
+	struct mdg__visit *visit = wait->visit;
+	struct mdg__queue *queue = visit->queue;
+	uint32_t number;
+	int rc = mdg__waiter_take(visit, &number);
+	if (rc < 0)
+		return rc;
+	struct mdg__waiter *waiter = mdg__waiter(queue, number);
+	MDG__PUT(waiter->want, wait->want);
+	MDG__PUT(waiter->type, wait->type);
+	MDG__PUT(waiter->size, wait->size);
+	MDG__PUT(waiter->cuts, wait->cuts);
+	MDG__PUT(waiter->pid, queue->pid);
+	MDG__PUT(waiter->tid, (int32_t)visit->thread->tid);
+	MDG__PUT(waiter->since, mdg__monotonic_nanoseconds());
+	MDG__PUT(waiter->kind, wait->kind);
+	wait->waiter = waiter;
+	wait->number = number;
+	wait->use = MDG__GET(waiter->use);
+	latest.queue = *queue;
+	latest.use = wait->use;
+	latest.number = number;
+	latest.epoch = visit->thread->epoch;
+	latest.waiter = waiter;
+	return 0;
+}
+
+/* The sleep itself, with signals as the caller has them. */
+static int sleep_now(const struct mdg__wait *wait)
+{
+	struct mdg__visit *visit = wait->visit;
+	struct mdg__queue *queue = visit->queue;
+	uint64_t deadline = wait->deadline;
+	if (wait->slept && !queue->no_handlers && mdg__handler_waits(&visit->mask))
+		return -EINTR;
+	if (deadline > A_HUNDRED_YEARS)
+		deadline = A_HUNDRED_YEARS;
+	mdg__visit_end(visit);
+	if (queue->memory->asleep != NULL)
+		queue->memory->asleep(queue, true);
+	int rc = mdg__sys_futex_wait_until(&wait->waiter->word, MDG__ASLEEP, deadline,
+	                                   (uint32_t)MDG__ANYONE);
+	if (queue->memory->asleep != NULL)
+		queue->memory->asleep(queue, false);
+	if (!queue->no_handlers)
+		mdg__signals_block(&visit->mask);
+	return rc == -EINTR || rc == -ETIMEDOUT ? rc : 0;
+}
+
+int mdg__wait_once(struct mdg__wait *wait)
+{
+	struct mdg__visit *visit = wait->visit;
+	struct mdg__queue *queue = visit->queue;
+	int rc = wait->waiter == NULL ? become(wait) : 0;
+	if (rc < 0) {
+		mdg__visit_unlock(visit);
+		return rc;
+	}
+	if (MDG__GET(wait->waiter->word) != MDG__ASLEEP)
+		mdg__waiter_line_up(queue, wait->waiter);
+	mdg__visit_unlock(visit);
+	int why = sleep_now(wait);
+	wait->slept = true;
+	rc = mdg__visit_lock(visit);
+	if (rc < 0)
+		return rc;
+	if (!is_ours(visit, wait->waiter, wait->use)) { /* a handler has ended this sleep */
+		wait->waiter = NULL;
+		wait->rc = -EINTR;
+		return 0;
+	}
+	if (MDG__GET(mdg__head(queue)->calling) != 0)
+		mdg__call_again(queue);
+	wait->rc = why;
+	if (why != 0)
+		mdg__waiter_not_in_line(queue, wait->waiter);
+	return 0;
+}
+
+void mdg__wait_done(struct mdg__wait *wait)
+{
+	struct mdg__waiter *waiter = wait->waiter;
+	if (waiter == NULL)
+		return;
+	if (latest.waiter == waiter)
+		latest.waiter = NULL;
+	mdg__waiter_not_in_line(wait->visit->queue, waiter);
+	mdg__waiter_leave(wait->visit, waiter);
+	wait->waiter = NULL;
+}
