@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * objects_places.c - objects of the door (src/segment/objects.h) where users share a namespace,
- * where memory is short, and where threads use what others remove.
+ * where memory is short, where the namespace is deleted, and where threads use what others remove.
  */
 #include "unit.h"
 
@@ -174,6 +174,37 @@ static void full(void)
 	CHECK(in_child(fill, NULL));
 }
 
+/* ---- a namespace that is deleted ------------------------------------------------------------ */
+
+static void deleted(void)
+{
+	mdg_id id, unused;
+	struct mdg__memory memory, other;
+	char registry[UNIT_PATH + 16], directory[UNIT_PATH], data[UNIT_PATH + 64];
+	struct mdg_namespace_options options = unit_options(0);
+	ns = unit_open("objects-deleted", &options);
+	CHECK_RC(0, get(SETS, 0, 0600, &id));
+	CHECK_RC(0, get(SETS, 0, 0600, &unused));
+	CHECK_RC(0, mdg__memory_get(ns, SETS, id, 100, &memory));
+	unit_path(registry, "objects-deleted");
+	strcat(registry, "/registry");
+	CHECK(unlink(registry) == 0);
+	memory.base[0] = 1;
+	CHECK_RC(MDG_NS_GONE, mdg__memory_get(ns, SETS, unused, 1, &other));
+	CHECK_RC(MDG_NS_GONE, mdg__memory_get(ns, SETS, id, 1 << 16, &other));
+	CHECK_RC(MDG_NS_GONE, mdg__object_rmid(ns, SETS, id));
+	CHECK_RC(MDG_NS_GONE, get(SETS, 0, 0600, &unused));
+	mdg__memory_leave(&memory);
+	/* The next namespace does not keep what the former left. */
+	mdg_namespace *former = ns;
+	snprintf(data, sizeof data, "%s/sem-%s-%d", unit_path(directory, "objects-deleted"),
+	         ns->registry.number, id);
+	CHECK(access(data, F_OK) == 0);
+	ns = unit_open("objects-deleted", &options);
+	CHECK(ns != former && access(data, F_OK) != 0);
+	CHECK_RC(-EINVAL, mdg__memory_get(ns, SETS, id, 1, &other));
+}
+
 /* ---- threads ------------------------------------------------------------------------------- */
 
 enum { SLOTS = 8, USERS = 3 };
@@ -235,5 +266,6 @@ int main(void)
 	threads();
 	full();
 	users();
+	deleted();
 	return test_result();
 }
