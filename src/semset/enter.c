@@ -19,7 +19,6 @@
 #include "semset/internal.h"
 
 #include "madang/base.h"
-#include "registry/presence.h"
 
 static void point_journal(struct mdg__semset_stay *stay, uint32_t big1)
 {
@@ -130,7 +129,7 @@ int mdg__semset_enter_any(struct mdg__semset_stay *stay, struct mdg__semset *set
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
 	stay->set = set;
-	stay->sign = mdg__sign_of(set->self.slot1, set->self.generation);
+	stay->sign = set->self.sign;
 	stay->touched_count = 0;
 	stay->wake_count = 0;
 	stay->mask = mask;

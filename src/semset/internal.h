@@ -46,7 +46,8 @@
 /* The calling process. Constant until it forks. */
 struct mdg__semset_self {
 	int32_t pid;
-	uint32_t slot1, generation; /* registry/presence.h */
+	uint32_t slot1, generation; /* the slot in the namespace: segment/sign.h */
+	uint32_t sign;              /* the two in one word, for locks */
 	uint64_t start;             /* mdg__process_start */
 	uint64_t pid_namespace;     /* 0: not known */
 };
