@@ -40,6 +40,7 @@
 #include "registry/journal.h"
 #include "registry/signed_lock.h"
 #include "semset/layout.h"
+#include "sync/thread.h"
 
 /* ---- which process (process.c) ----------------------------------------------------------- */
 

@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 #include "registry/layout.h"
-#include "sync/owned.h"
+#include "sync/robust.h"
 
 enum {
 	MDG__VALUE_MAX = 32767, /* SEMVMX, and the end of the sums (SEMAEM) */
