@@ -7,7 +7,7 @@
  * microseconds that it takes:
  *
  *     NONE -> BEGUN     from now on, whoever clears the object away also unlinks the file
- *     the file is made, and given to the owner of the directory
+ *     the file is made
  *     BEGUN -> MADE     from now on it may be mapped
  *
  * So nobody else makes it at the same time, and the object cannot be removed in between. A maker
@@ -25,6 +25,7 @@
 #include "registry/current.h"
 #include "registry/object.h"
 #include "registry/users.h"
+#include "registry/ids.h"
 #include "segment/objectfile.h"
 
 #include <errno.h>
@@ -67,21 +68,6 @@ int mdg__owned_create(struct mdg_namespace *ns, enum mdg__class class, mdg_id id
 
 /* ---- late -------------------------------------------------------------------------- */
 
-/* A umask may have taken the owner's bits. And root, in the directory of somebody else, makes the
- * file for whoever owns the directory. */
-static void give_to_owner(struct mdg_namespace *ns, int fd)
-{
-	struct stat status;
-	uint32_t uid = mdg__id_seen(&ns->registry, MDG__USER, MDG__ID_OWNER);
-	uint32_t gid = mdg__id_seen(&ns->registry, MDG__GROUP, MDG__ID_OWNER);
-	if (mdg__sys_fstat(fd, &status) < 0)
-		return;
-	if ((status.st_mode & 0777) != 0600)
-		(void)mdg__sys_fchmod(fd, 0600);
-	if (uid != MDG__ID_UNKNOWN && status.st_uid != uid)
-		(void)mdg__sys_fchown(fd, uid, gid);
-}
-
 /* [lock] The steps at the top. */
 static int make_locked(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
@@ -96,7 +82,7 @@ static int make_locked(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	int fd = create_file(&place);
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : no_memory(fd);
-	give_to_owner(ns, fd);
+	(void)mdg__sys_fchmod(fd, 0600); /* a umask may have taken the owner's bits */
 	mdg__put32(registry, file, MDG__FILE_MADE);
 	mdg__commit(registry);
 	return fd;

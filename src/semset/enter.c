@@ -19,7 +19,6 @@
 #include "semset/internal.h"
 
 #include "madang/base.h"
-#include "registry/presence.h"
 
 static void point_journal(struct mdg__semset_stay *stay, uint32_t big1)
 {
@@ -130,7 +129,7 @@ int mdg__semset_enter_any(struct mdg__semset_stay *stay, struct mdg__semset *set
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
 	stay->set = set;
-	stay->sign = mdg__sign_of(set->self.slot1, set->self.generation);
+	stay->sign = set->self.sign;
 	stay->touched_count = 0;
 	stay->wake_count = 0;
 	stay->mask = mask;
@@ -159,9 +158,18 @@ void mdg__claim(struct mdg__semset_stay *stay, uint32_t number)
 	if (stay->touched_count < MDG__TOUCHED_MAX)
 		stay->touched[stay->touched_count] = (uint16_t)number;
 	stay->touched_count += stay->touched_count <= MDG__TOUCHED_MAX;
+	uint64_t seen = mdg__load64(word);
 	/* Acquire: pairs with the release of whoever swapped the word before. */
-	if ((mdg__load64(word) & MDG__BUSY) == 0)
-		(void)atomic_fetch_or_explicit(word, MDG__BUSY, memory_order_acq_rel);
+	while ((seen & MDG__BUSY) == 0) {
+		if ((seen & MDG__EXPRESS) != 0) {
+			mdg__express_resolve(stay->set, number, seen);
+			seen = mdg__load64(word);
+		} else if (atomic_compare_exchange_weak_explicit(word, &seen, seen | MDG__BUSY,
+		                                                 memory_order_acq_rel,
+		                                                 memory_order_acquire)) {
+			return;
+		}
+	}
 }
 
 /* Nobody but the holder of the lock writes a BUSY word, so two steps do. */

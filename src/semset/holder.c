@@ -51,27 +51,6 @@ bool mdg__holders_are_witnessed(const struct mdg__semset *set)
 
 /* ---- sums ---------------------------------------------------------------------------------- */
 
-static struct mdg__sums *page_of(const struct mdg__semset *set,
-                                 const struct mdg__set_holder *holder, uint32_t page)
-{
-	uint32_t block1 = mdg__load32(&holder->sums1);
-	for (uint32_t left = mdg__block_count(set); left > 0; left--) {
-		struct mdg__sums *sums = mdg__block_at(set, block1, MDG__SUMS);
-		if (sums == NULL || mdg__load32(&sums->page) == page)
-			return sums;
-		block1 = mdg__load32(&sums->next1);
-	}
-	return NULL;
-}
-
-mdg__a64 *mdg__sum_at(const struct mdg__semset *set, uint32_t holder1, uint32_t number)
-{
-	const struct mdg__set_holder *holder = mdg__block_at(set, holder1, MDG__HOLDER);
-	struct mdg__sums *sums =
-		holder == NULL ? NULL : page_of(set, holder, number / MDG__SUMS_HERE);
-	return sums == NULL ? NULL : &sums->sums[number % MDG__SUMS_HERE];
-}
-
 void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number)
 {
 	uint32_t holder1 = mdg__load32(&stay->head->holders1);
@@ -81,8 +60,8 @@ void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number)
 		if (holder == NULL)
 			return;
 		mdg__a64 *sum = mdg__sum_at(stay->set, holder1, number);
-		if (sum != NULL && mdg__load64(sum) != 0) {
-			mdg__semset_put64(stay, sum, 0);
+		if (sum != NULL && mdg__sum_value(mdg__load64(sum)) != 0) {
+			mdg__semset_put64(stay, sum, mdg__sum_with(mdg__load64(sum), 0));
 			mdg__semset_commit(stay);
 		}
 		holder1 = mdg__load32(&holder->next1);

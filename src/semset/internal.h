@@ -4,7 +4,8 @@
  * permissions.
  *
  * THE FAST WAY is one compare-and-swap of a semaphore's word, when nobody sleeps at the semaphore
- * and nothing is to be undone (op.c). THE SLOW WAY is everything else: with all signals blocked,
+ * and nothing is to be undone (op.c). THE EXPRESS WAY is for up to three semaphores, also with UNDO,
+ * at which nobody sleeps: some compare-and-swaps (express.c). THE SLOW WAY is everything else: with all signals blocked,
  * under the set's lock, and with a journal (enter.c). Whoever has changed a value there also does
  * the operations of the sleepers that can go now, before it gives the lock back (serve.c).
  *
@@ -21,8 +22,11 @@
  *     queue.c     sleepers, their operations, and the two lists of them
  *     perform.c   whether a list of operations can be done; doing it
  *     set.c       SETVAL and SETALL, as changes that can be begun anew
- *     holder.c    processes with UNDO, their sums and their witnesses
+ *     holder.c    processes with UNDO, and their witnesses
+ *     slips.c     the slips of threads
  *     enter.c     signals, lock, journal, claims of words, and what is left to wake
+ *     express.c   a few operations without the lock, with a slip
+ *     sums.c      where a sum lies
  *     heap.c      blocks
  *     process.c   which process, and whether it has ended
  */
@@ -36,13 +40,15 @@
 #include "registry/journal.h"
 #include "registry/signed_lock.h"
 #include "semset/layout.h"
+#include "sync/thread.h"
 
 /* ---- which process (process.c) ----------------------------------------------------------- */
 
 /* The calling process. Constant until it forks. */
 struct mdg__semset_self {
 	int32_t pid;
-	uint32_t slot1, generation; /* registry/presence.h */
+	uint32_t slot1, generation; /* the slot in the namespace: segment/sign.h */
+	uint32_t sign;              /* the two in one word, for locks */
 	uint64_t start;             /* mdg__process_start */
 	uint64_t pid_namespace;     /* 0: not known */
 };
@@ -54,6 +60,8 @@ uint64_t mdg__process_start(void);
  * when it has no memory any more: the kernel applies SEM_UNDO after that, and nobody can tell. */
 enum mdg__ended { MDG__LIVES, MDG__HAS_ENDED, MDG__ENDS_UNKNOWN };
 enum mdg__ended mdg__process_ended(int32_t pid, uint64_t start);
+/* Whether this process has no such thread. */
+bool mdg__thread_is_gone(int32_t tid);
 
 /* ---- a set in this process --------------------------------------------------------------- */
 
@@ -210,6 +218,28 @@ void mdg__block_free(struct mdg__semset_stay *stay, uint32_t block1);
 bool mdg__block_have(const struct mdg__semset_stay *stay, uint32_t count);
 uint32_t mdg__block_count(const struct mdg__semset *set);
 
+/* ---- sums (sums.c) ------------------------------------------------------------------------- */
+
+/* The word of a sum, or NULL: there is none, and it is 0. */
+mdg__a64 *mdg__sum_at(const struct mdg__semset *set, uint32_t holder1, uint32_t number);
+
+/* ---- without the lock, with a slip (express.c, slips.c) ------------------------------------- */
+
+/* Up to four operations on up to three semaphores, in which `undo` says that some have UNDO, of at
+ * most 4096 each. 0, -EAGAIN, -ERANGE; 1: go the slow way. */
+int mdg__express_op(const struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+                    bool undo);
+/* [lock] The semaphore's word says EXPRESS. Does a step towards its end. */
+void mdg__express_resolve(const struct mdg__semset *set, uint32_t number, uint64_t word);
+/* Whether this thread has a slip in the set. Its sums go to this holder from now on. */
+bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1);
+/* The slip is this thread's. */
+void mdg__express_keep(const struct mdg__semset *set, uint32_t slip1);
+/* [lock] This thread gets a slip, if it has none. Commits. */
+void mdg__slip_prepare(struct mdg__semset_stay *stay, uint32_t holder1);
+/* [lock] Ends the slips of this process, which has ended; of pid 0: of all that have. Commits. */
+void mdg__slips_end(struct mdg__semset_stay *stay, uint32_t pid, uint64_t start);
+
 /* ---- holders (holder.c) -------------------------------------------------------------------- */
 
 /* Whether each holder but the calling process is seen to live: a few loads, without the lock.
@@ -220,8 +250,6 @@ bool mdg__holders_are_witnessed(const struct mdg__semset *set);
 int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
                         uint32_t *ret_holder1);
 bool mdg__holder_is_own(const struct mdg__semset *set, const struct mdg__set_holder *holder);
-/* The field of a sum, or NULL: there is none, and it is 0. */
-mdg__a64 *mdg__sum_at(const struct mdg__semset *set, uint32_t holder1, uint32_t number);
 /* All sums of this semaphore become 0 (puts, and commits in between). */
 void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number);
 

@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 #include "registry/layout.h"
-#include "sync/owned.h"
+#include "sync/robust.h"
 
 enum {
 	MDG__VALUE_MAX = 32767, /* SEMVMX, and the end of the sums (SEMAEM) */
@@ -49,14 +49,16 @@ enum {
  *
  *     bits 0..15   the value
  *     bit  16      BUSY
- *     bits 17..31  0
+ *     bit  17      EXPRESS: a slip has the semaphore; express.c says what the other bits are then
+ *     bits 18..31  0
  *     bits 32..63  sempid: the process that changed it last
  *
- * While BUSY is not set, anyone may swap the word for another one with the same flags [A]. While it
+ * While BUSY is not set, anyone may swap the word for another one [A]. While it
  * is set, only the holder of the lock writes the word [J]. The holder sets BUSY before it looks at
  * the word. BUSY stays while a sleeper names the semaphore. It also stays if the holder dies; the
  * next holder that uses the semaphore takes it away. */
 #define MDG__BUSY       UINT64_C(0x10000)
+#define MDG__EXPRESS    UINT64_C(0x20000)
 #define MDG__WORD_FLAGS UINT64_C(0xffff0000)
 
 static inline int32_t mdg__word_value(uint64_t word)
@@ -101,7 +103,8 @@ struct mdg__semset_head {
 	mdg__a32 holders1;             /* [J] the first holder, the newest */
 	mdg__a32 free1;                /* [J] the first free block */
 	mdg__a32 fresh;                /* [J] blocks from here on were never used */
-	mdg__a32 unused[9];
+	mdg__a32 slips1;               /* [J] the slips of all threads */
+	mdg__a32 unused[8];
 };
 #define MDG__SETTING_ALL UINT32_MAX
 
@@ -120,7 +123,8 @@ enum {
 	MDG__SERVED,  /* a sleeper in `done` */
 	MDG__MORE,    /* further operations of a sleeper */
 	MDG__HOLDER,
-	MDG__SUMS
+	MDG__SUMS,
+	MDG__SLIP
 };
 
 /* What all blocks begin with. */
@@ -178,11 +182,44 @@ struct mdg__set_holder {
 
 enum { MDG__SUMS_HERE = 14 };
 struct mdg__sums {
-	mdg__a32 kind;                 /* [J] */
-	mdg__a32 next1;                /* [J] */
-	mdg__a32 page;                 /* [O] of semaphores page * 14 to page * 14 + 13 */
-	mdg__a32 holder1;              /* [O] */
-	mdg__a64 sums[MDG__SUMS_HERE]; /* [J] each an int32_t in 64 bits */
+	mdg__a32 kind;    /* [J] */
+	mdg__a32 next1;   /* [J] */
+	mdg__a32 page;    /* [O] of semaphores page * 14 to page * 14 + 13 */
+	mdg__a32 holder1; /* [O] */
+	mdg__a64
+		sums[MDG__SUMS_HERE]; /* bits 0..15 the sum, bits 16..63 a count of its changes. [J]
+	                                  while the semaphore is BUSY, [A] while a slip has it */
+};
+static inline int32_t mdg__sum_value(uint64_t sum)
+{
+	return (int16_t)(uint16_t)sum;
+}
+/* The same word with another sum. */
+static inline uint64_t mdg__sum_with(uint64_t sum, int32_t value)
+{
+	return (sum & ~UINT64_C(0xffff)) | (uint16_t)value;
+}
+
+/* What a thread is about to change, see express.c. Only the thread writes it [O], except for
+ * `state`. */
+enum { MDG__SLIP_IDLE, MDG__SLIP_TRIED, MDG__SLIP_DONE, MDG__SLIP_ABORTED };
+enum { MDG__SLIP_ENTRIES = 3, MDG__SLIP_OPS = 4, MDG__SLIP_CHANGE_MAX = 4096 };
+struct mdg__entry_of_slip {
+	mdg__a64 old;          /* the word as it was */
+	mdg__a64 sum;          /* the sum's word as it was; valid from DONE on */
+	mdg__a32 number_value; /* the semaphore, and << 16 its new value */
+	mdg__a32 sum_change;   /* to be added to the sum */
+};
+struct mdg__slip {
+	mdg__a32 kind, next1; /* [J] */
+	mdg__a64 state; /* [A] 4 * number + one of the above: TRIED and IDLE by the thread, DONE
+	                         and ABORTED by swaps from TRIED */
+	mdg__a32 pid, tid;
+	mdg__a64 start;
+	mdg__a32 holder1; /* gets the sums; 0: none */
+	mdg__a32 count;   /* entries */
+	struct mdg__entry_of_slip entries[MDG__SLIP_ENTRIES];
+	mdg__a64 unused[2];
 };
 
 #define MDG__AT_OFFSET(type, field, offset)                                                        \
@@ -210,6 +247,9 @@ MDG__AT_OFFSET(mdg__set_holder, start, 64);
 MDG__AT_OFFSET(mdg__set_holder, slot1, 80);
 MDG__AT_OFFSET(mdg__set_holder, sums1, 88);
 _Static_assert(sizeof(struct mdg__set_holder) == MDG__BLOCK, "");
+MDG__AT_OFFSET(mdg__slip, state, 8);
+MDG__AT_OFFSET(mdg__slip, entries, 40);
+_Static_assert(sizeof(struct mdg__slip) == MDG__BLOCK, "");
 MDG__AT_OFFSET(mdg__sums, sums, 16);
 _Static_assert(sizeof(struct mdg__sums) == MDG__BLOCK, "");
 

@@ -10,10 +10,11 @@
 #include "semset/internal.h"
 
 #include "madang/base.h"
+#include "sync/wait.h"
 
 /* ---- the fast way ---------------------------------------------------------------------------- */
 
-enum { SLOW = 1 };
+enum { SLOW = 1, PATIENCE = 60 };
 
 /* What the operations make of a value: 0, or why not. SLOW: it would have to sleep. */
 static int try_all(const struct mdg__semop *ops, uint32_t count, int32_t *value)
@@ -42,12 +43,18 @@ static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t 
 	struct mdg__semset_head *head = mdg__semset_head(set);
 	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
 	uint64_t seen = mdg__load64(word);
+	int waited = 0;
 	if (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set))
 		return SLOW;
 	for (;;) {
 		int32_t value = mdg__word_value(seen);
-		if ((seen & MDG__WORD_FLAGS) != 0)
-			return SLOW;
+		if ((seen & MDG__WORD_FLAGS) != 0) {
+			if ((seen & MDG__BUSY) != 0 || ++waited > PATIENCE)
+				return SLOW;
+			mdg__cpu_pause();
+			seen = mdg__load64(word);
+			continue;
+		}
 		int rc = try_all(ops, count, &value);
 		if (rc != 0)
 			return rc;
@@ -59,6 +66,28 @@ static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t 
 	}
 	mdg__semset_stamp(&head->otime);
 	return 0;
+}
+
+/* ---- the express way ------------------------------------------------------------------------ */
+
+static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count)
+{
+	struct mdg__semset_head *head = mdg__semset_head(set);
+	bool undo = false;
+	if (count > MDG__SLIP_OPS ||
+	    (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set)))
+		return SLOW;
+	for (uint32_t i = 0; i < count; i++)
+		if ((ops[i].flags & MDG__UNDO) != 0) {
+			undo = true;
+			if (ops[i].change > MDG__SLIP_CHANGE_MAX ||
+			    ops[i].change < -MDG__SLIP_CHANGE_MAX)
+				return SLOW;
+		}
+	int rc = mdg__express_op(set, ops, count, undo);
+	if (rc == 0)
+		mdg__semset_stamp(&head->otime);
+	return rc;
 }
 
 /* ---- the slow way ---------------------------------------------------------------------------- */
@@ -74,7 +103,7 @@ static uint32_t count_undo(const struct mdg__semop *ops, uint32_t count)
 static struct mdg__semset_need need_of(const struct mdg__semset *set, uint32_t count, uint32_t undo)
 {
 	uint32_t pages = set->count / MDG__SUMS_HERE + 1;
-	uint32_t blocks = 2 + count / MDG__OPS_MORE;
+	uint32_t blocks = 3 + count / MDG__OPS_MORE;
 	if (undo != 0)
 		blocks += 1 + (undo < pages ? undo : pages);
 	return (struct mdg__semset_need){ blocks, count > MDG__FEW_OPS };
@@ -84,8 +113,10 @@ static struct mdg__semset_need need_of(const struct mdg__semset *set, uint32_t c
 static void sweep_if_short(struct mdg__semset_stay *stay)
 {
 	if (mdg__load32(&stay->head->free1) == 0 &&
-	    mdg__load32(&stay->head->fresh) + 1 >= stay->blocks)
+	    mdg__load32(&stay->head->fresh) + 1 >= stay->blocks) {
 		mdg__sleepers_sweep(stay);
+		mdg__slips_end(stay, 0, 0);
+	}
 }
 
 /* [lock] 0 and errors; SLOW: it has to sleep. */
@@ -98,6 +129,8 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 		rc = mdg__holder_prepare(stay, attempt->ops, attempt->count, &attempt->holder1);
 	if (rc < 0)
 		return rc;
+	if (attempt->count <= MDG__SLIP_OPS)
+		mdg__slip_prepare(stay, attempt->holder1);
 	for (uint32_t i = 0; i < attempt->count; i++)
 		mdg__claim(stay, attempt->ops[i].number);
 	rc = mdg__attempt(stay->set, attempt);
@@ -163,6 +196,6 @@ int mdg__semset_op(struct mdg__semset *set, const struct mdg__semop *ops, uint32
 		if (ops[i].number >= set->count)
 			return -EFBIG;
 	mdg__sleep_interrupted();
-	int rc = is_for_one_word(ops, count) ? fast(set, ops, count) : SLOW;
+	int rc = is_for_one_word(ops, count) ? fast(set, ops, count) : express(set, ops, count);
 	return rc == SLOW ? slow(set, ops, count, deadline) : rc;
 }

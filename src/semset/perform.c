@@ -29,7 +29,7 @@ static int32_t value_now(const struct mdg__semset *set, uint32_t number)
 static int32_t sum_now(const struct mdg__semset *set, uint32_t holder1, uint32_t number)
 {
 	const mdg__a64 *sum = mdg__sum_at(set, holder1, number);
-	return sum == NULL ? 0 : (int32_t)(uint32_t)mdg__load64(sum);
+	return sum == NULL ? 0 : mdg__sum_value(mdg__load64(sum));
 }
 
 /* One operation: 0, -EAGAIN, -ERANGE. */
@@ -80,7 +80,8 @@ void mdg__perform(struct mdg__semset_stay *stay, const struct mdg__attempt *atte
 		                        ? mdg__sum_at(stay->set, attempt->holder1, op->number)
 		                        : NULL;
 		if (sum != NULL)
-			mdg__semset_put64(stay, sum, (uint32_t)attempt->sum[i]);
+			mdg__semset_put64(stay, sum,
+			                  mdg__sum_with(mdg__load64(sum), attempt->sum[i]));
 	}
 	if (mdg__load32(&stay->head->sleepers) != 0)
 		mdg__semset_put32(stay, &stay->head->unserved, 1);

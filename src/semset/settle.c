@@ -27,7 +27,7 @@ static bool has_ended(struct mdg__semset *set, const struct mdg__set_holder *hol
 
 static void undo_one(struct mdg__semset_stay *stay, uint32_t number, mdg__a64 *sum, int32_t pid)
 {
-	int32_t change = (int32_t)(uint32_t)mdg__load64(sum);
+	int32_t change = mdg__sum_value(mdg__load64(sum));
 	if (change == 0 || number >= stay->set->count)
 		return;
 	mdg__a64 *word = &mdg__semset_at(stay->set, number)->word;
@@ -35,7 +35,7 @@ static void undo_one(struct mdg__semset_stay *stay, uint32_t number, mdg__a64 *s
 	int64_t value = (int64_t)mdg__word_value(mdg__load64(word)) + change;
 	value = value < 0 ? 0 : value > MDG__VALUE_MAX ? MDG__VALUE_MAX : value;
 	mdg__semset_put64(stay, word, mdg__word((int32_t)value, MDG__BUSY, pid));
-	mdg__semset_put64(stay, sum, 0);
+	mdg__semset_put64(stay, sum, mdg__sum_with(mdg__load64(sum), 0));
 	mdg__semset_put32(stay, &stay->head->unserved, 1);
 	mdg__semset_commit(stay);
 }
@@ -63,6 +63,8 @@ static void settle_one(struct mdg__semset_stay *stay, mdg__a32 *link, uint32_t h
 {
 	struct mdg__sleeper *watcher =
 		mdg__block_at(stay->set, mdg__load32(&holder->watcher1), MDG__SLEEPER);
+	/* First what its threads had begun: that may change its sums. */
+	mdg__slips_end(stay, mdg__load32(&holder->pid), mdg__load64(&holder->start));
 	undo_all(stay, holder);
 	if (watcher != NULL && mdg__load32(&watcher->watching1) == holder1)
 		mdg__semset_put32(stay, &watcher->watching1, 0);

@@ -8,6 +8,10 @@
  */
 #include "semset/internal.h"
 
+#include "sync/wait.h"
+
+enum { PATIENCE = 60 };
+
 static const struct mdg__semset_need nothing;
 
 /* The word without the lock. False: it takes the lock. */
@@ -19,8 +23,14 @@ static bool read_word(const struct mdg__semset *set, uint32_t number, uint64_t *
 	if (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set))
 		return false;
 	*ret = mdg__load64(word);
-	if ((*ret & MDG__BUSY) == 0)
+	for (int i = 0; (*ret & MDG__EXPRESS) != 0 && i < PATIENCE; i++) {
+		mdg__cpu_pause();
+		*ret = mdg__load64(word);
+	}
+	if ((*ret & MDG__WORD_FLAGS) == 0)
 		return true;
+	if ((*ret & MDG__BUSY) == 0)
+		return false;
 	uint64_t turn = mdg__load64(both);
 	*ret = mdg__load64(word);
 	uint32_t owner_now = mdg__load32(&head->lock);
@@ -37,6 +47,7 @@ static int read_locked(struct mdg__semset *set, uint32_t number, uint64_t *ret)
 		return rc;
 	mdg__settle(&stay);
 	mdg__watch(&stay);
+	mdg__claim(&stay, number);
 	*ret = mdg__load64(&mdg__semset_at(set, number)->word);
 	mdg__semset_leave(&stay);
 	return 0;

@@ -43,7 +43,7 @@ static bool may_help(const struct mdg__semset *set, uint32_t holder1,
 		return false;
 	for (uint32_t i = 0; i < list->count; i++) {
 		const mdg__a64 *sum = mdg__sum_at(set, holder1, list->ops[i].number);
-		if (sum != NULL && mdg__load64(sum) != 0)
+		if (sum != NULL && mdg__sum_value(mdg__load64(sum)) != 0)
 			return true;
 	}
 	return false;

@@ -47,6 +47,7 @@ struct scene {
 	void (*set_up)(void);
 	int (*act)(void);     /* the victim's */
 	void (*asleep)(void); /* when the victim sleeps for the first time; NULL: it never does */
+	void (*warm)(void);   /* by the victim before: then it has a slip, and is a holder */
 	void (*judge)(void);  /* after the death */
 };
 
@@ -247,19 +248,41 @@ static void gone_or_not(void)
 	CHECK_LINE("W8", gets_over(0));
 }
 
+static void warm_up(void)
+{
+	(void)op1(2, 1, UNDO);
+	(void)op1(2, -1, UNDO);
+}
+
+static int two(void)
+{
+	return op(OPS({ 0, -1, 0 }, { 1, 1, 0 }));
+}
+
+static void two_or_none(void)
+{
+	unsigned short now[3] = { 0 };
+	CHECK(get_all(now) == 0 && now[2] == 0);
+	CHECK_LINE("S3",
+	           (now[0] == 2 && now[1] == 1) || (now[0] == 3 && now[1] == 0 && !victim_ended));
+}
+
 static const struct scene scenes[] = {
-	{ "plus", three, plus, NULL, four_or_three },
-	{ "undo", three, minus_undo, NULL, three_still },
-	{ "list", three, list, NULL, list_or_none },
-	{ "serve", one_sleeper, plus, NULL, served_or_not },
-	{ "chain", chain, plus, NULL, chain_served },
-	{ "sleep", NULL, minus, plus_one, one_or_none },
-	{ "sleep-undo", NULL, minus_undo, plus_one_noted, one_if_made },
-	{ "time", NULL, minus_briefly, NULL, none_waits },
-	{ "settle", dead_holder, look, NULL, settled },
-	{ "set", held_and_waited, set_five, NULL, five_or_not },
-	{ "set-all", held_and_waited, set_everything, NULL, all_or_nothing },
-	{ "remove", one_sleeper, remove_it, NULL, gone_or_not },
+	{ "plus", three, plus, NULL, NULL, four_or_three },
+	{ "undo", three, minus_undo, NULL, NULL, three_still },
+	{ "list", three, list, NULL, NULL, list_or_none },
+	{ "serve", one_sleeper, plus, NULL, NULL, served_or_not },
+	{ "chain", chain, plus, NULL, NULL, chain_served },
+	{ "sleep", NULL, minus, plus_one, NULL, one_or_none },
+	{ "sleep-undo", NULL, minus_undo, plus_one_noted, NULL, one_if_made },
+	{ "time", NULL, minus_briefly, NULL, NULL, none_waits },
+	{ "settle", dead_holder, look, NULL, NULL, settled },
+	{ "set", held_and_waited, set_five, NULL, NULL, five_or_not },
+	{ "set-all", held_and_waited, set_everything, NULL, NULL, all_or_nothing },
+	{ "remove", one_sleeper, remove_it, NULL, NULL, gone_or_not },
+	{ "express", three, minus_undo, NULL, warm_up, three_still },
+	{ "express-list", three, list, NULL, warm_up, list_or_none },
+	{ "express-two", three, two, NULL, warm_up, two_or_none },
 };
 
 /* ---- playing ---------------------------------------------------------------------------------- */
@@ -271,6 +294,8 @@ static void victim(void *unused)
 	(void)unused;
 	(void)engine();
 	(void)mdg__thread();
+	if (scene->warm != NULL)
+		scene->warm();
 	step_begins();
 	(void)scene->act();
 	step_ends();

@@ -94,6 +94,7 @@ static inline struct mdg__semset *engine(void)
 		set.self.pid = getpid();
 		set.self.slot1 = (uint32_t)getpid() % 16384 + 1;
 		set.self.generation = (uint32_t)getpid() / 16384;
+		set.self.sign = set.self.generation << 16 | set.self.slot1;
 		set.self.start = mdg__process_start();
 		set.self.pid_namespace = 1;
 		set.host = &test_host;

@@ -10,9 +10,15 @@
 
 enum { WORKERS = 6, SEMAPHORES = 5, AT_FIRST = 3 };
 
-static void nothing(int number)
+/* Also in the midst of an operation, on the same semaphores. */
+static void handle(int number)
 {
 	(void)number;
+	int error = errno;
+	if (op1(0, -1, UNDO | NOWAIT) == 0 && op1(0, 1, UNDO) != 0)
+		abort();
+	(void)value(1);
+	errno = error;
 }
 
 static int has[SEMAPHORES]; /* what this worker has taken */
@@ -48,7 +54,7 @@ static _Atomic uint64_t *counts; /* calls, and those that were done */
 static void work(void *argument)
 {
 	uint64_t state = now_ns() ^ (uint64_t)getpid() << 20;
-	struct sigaction action = { .sa_handler = nothing };
+	struct sigaction action = { .sa_handler = handle };
 	(void)argument;
 	sigaction(SIGUSR1, &action, NULL);
 	for (;;) {

@@ -410,29 +410,6 @@ static void half_made_ones(void)
 	CHECK(files("sem-") == 0);
 }
 
-static void deleted(void)
-{
-	mdg_id id, unused;
-	struct mdg__memory memory, other;
-	char registry[UNIT_PATH + 16];
-	mdg_namespace *before = ns;
-	struct mdg_namespace_options options = unit_options(0);
-	ns = unit_open("objects-deleted", &options);
-	CHECK_RC(0, set_get(0, 1, 0600, &id));
-	CHECK_RC(0, set_get(0, 1, 0600, &unused));
-	CHECK_RC(0, mdg__memory_get(ns, SETS, id, 100, &memory));
-	unit_path(registry, "objects-deleted");
-	strcat(registry, "/registry");
-	CHECK(unlink(registry) == 0);
-	memory.base[0] = 1;
-	CHECK_RC(MDG_NS_GONE, mdg__memory_get(ns, SETS, unused, 1, &other));
-	CHECK_RC(MDG_NS_GONE, mdg__memory_get(ns, SETS, id, 1 << 16, &other));
-	CHECK_RC(MDG_NS_GONE, mdg__object_rmid(ns, SETS, id));
-	CHECK_RC(MDG_NS_GONE, set_get(0, 1, 0600, &unused));
-	mdg__memory_leave(&memory);
-	ns = before;
-}
-
 int main(void)
 {
 	struct mdg_namespace_options options = unit_options(0);
@@ -446,6 +423,5 @@ int main(void)
 	makers_die();
 	forked();
 	half_made_ones();
-	deleted();
 	return test_result();
 }
