@@ -82,8 +82,9 @@ struct mdg__semset_host {
 	/* Whether the set is there. One that was removed while nobody had its memory says nothing
 	 * of that in its memory. */
 	bool (*is_there)(struct mdg__semset *set);
-	/* The memory has to stay mapped at this address until the process ends. */
-	void (*keep)(struct mdg__semset *set);
+	/* The witness lies in this memory, which has to stay mapped at this address. The host
+	 * calls mdg__witness_leave when the set is gone. */
+	void (*keep)(struct mdg__semset *set, struct mdg__robust *witness);
 };
 
 struct mdg__semset {
@@ -248,6 +249,8 @@ bool mdg__holders_are_witnessed(const struct mdg__semset *set);
  * -ENOMEM, MDG_DAMAGED. Commits. */
 int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
                         uint32_t count, uint32_t *ret_holder1);
+/* Takes a robust word out of this thread's list, if it is there. */
+void mdg__witness_leave(struct mdg__robust *robust);
 bool mdg__holder_is_own(const struct mdg__semset *set, const struct mdg__set_holder *holder);
 /* All sums of this semaphore become 0 (puts, and commits in between). */
 void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number);
@@ -288,7 +291,9 @@ bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *
 void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1);
 /* Out of the list in which it is, and its blocks are free. Puts, and commits. */
 void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1);
-/* Takes away served sleepers whose process has ended. */
+/* Takes away served sleepers that need their block no more, of the first few. Commits. */
+void mdg__sleepers_reap(struct mdg__semset_stay *stay);
+/* The same of all, and those whose process has ended. Commits. */
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay);
 static inline bool mdg__word_sleeps(uint32_t word)
 {

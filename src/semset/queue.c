@@ -207,17 +207,29 @@ void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
 	mdg__semset_commit(stay);
 }
 
-void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
+static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 {
 	uint32_t block1 = mdg__load32(&stay->head->done.first1);
-	for (uint32_t left = stay->blocks; left > 0; left--) {
+	for (uint32_t left = most; left > 0; left--) {
 		const struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SERVED);
 		if (sleeper == NULL)
 			return;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
-		if (mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
-		                       mdg__load64(&sleeper->start)) == MDG__HAS_ENDED)
+		if ((mdg__load32(&sleeper->robust.word) & MDG__ENDED_BACK) != 0 ||
+		    (ask && mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
+		                               mdg__load64(&sleeper->start)) == MDG__HAS_ENDED))
 			mdg__sleeper_free(stay, block1);
 		block1 = next1;
 	}
+}
+
+void mdg__sleepers_reap(struct mdg__semset_stay *stay)
+{
+	enum { FEW = 8 };
+	take_back(stay, FEW, false);
+}
+
+void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
+{
+	take_back(stay, stay->blocks, true);
 }

@@ -213,6 +213,7 @@ void mdg__serve_again(struct mdg__semset_stay *stay)
 	if (block1 == 0)
 		return;
 	uint32_t word = sleeper == NULL ? 0 : mdg__load32(&sleeper->robust.word);
+	word &= ~(uint32_t)MDG__ENDED_BACK; /* it does not wait for who serves it */
 	if (sleeper != NULL && word >= MDG__ENDED_DONE && word <= MDG__ENDED_RANGE &&
 	    read_ops(&service, sleeper)) {
 		int rc = mdg__attempt(stay->set, &service.attempt);
