@@ -138,19 +138,30 @@ static void bear_witness(struct mdg__semset_stay *stay, struct mdg__robust *witn
 	struct mdg__thread *thread = (seen & MDG__TID) == 0 ? mdg__thread() : NULL;
 	if (thread == NULL || thread->count >= MDG__HELD_MAX - HELD_KEPT_FREE)
 		return;
+	stay->set->host->keep(stay->set, witness);
 	uintptr_t before = mdg__pending_begin(thread, &witness->word);
 	if (atomic_compare_exchange_strong_explicit(&witness->word, &seen,
 	                                            thread->tid | (seen & MDG__WAITERS),
 	                                            memory_order_acq_rel, memory_order_relaxed)) {
 		witness->mark = MDG__SHARED_MARK;
 		mdg__held_enter(thread, &witness->word);
-		stay->set->host->keep(stay->set);
 	}
 	mdg__pending_end(thread, before);
 }
 
-int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
-                        uint32_t *ret_holder1)
+void mdg__witness_leave(struct mdg__robust *robust)
+{
+	struct mdg__thread *thread = &mdg__this_thread;
+	int at = mdg__thread_is_ready(thread) ? mdg__held_find(thread, &robust->word) : -1;
+	if (at < 0)
+		return;
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	mdg__held_leave(thread, at);
+	mdg__pending_end(thread, before);
+}
+
+int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
+                        uint32_t count, uint32_t *ret_holder1)
 {
 	uint32_t holder1 = find_own(stay);
 	if (holder1 == 0)
@@ -160,7 +171,7 @@ int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg__semop *
 		return -ENOMEM;
 	bear_witness(stay, &holder->witness);
 	for (uint32_t i = 0; i < count; i++) {
-		if ((ops[i].flags & MDG__UNDO) == 0 ||
+		if ((ops[i].flags & MDG_SEM_UNDO) == 0 ||
 		    mdg__sum_at(stay->set, holder1, ops[i].number) != NULL)
 			continue;
 		int rc = make_page(stay, holder1, ops[i].number / MDG__SUMS_HERE);

@@ -141,10 +141,11 @@ struct mdg__block {
 enum {
 	MDG__ENDED = 0x20000000, /* the bit of all */
 	MDG__ENDED_DONE = 0x20000001,
-	MDG__ENDED_AGAIN,   /* an operation with NOWAIT blocks now */
-	MDG__ENDED_RANGE,   /* the value or a sum would leave its range */
-	MDG__ENDED_REMOVED, /* the set is gone */
-	MDG__ENDED_LEFT     /* by the sleeper itself: a signal, or its time is over */
+	MDG__ENDED_AGAIN,       /* an operation with NOWAIT blocks now */
+	MDG__ENDED_RANGE,       /* the value or a sum would leave its range */
+	MDG__ENDED_REMOVED,     /* the set is gone */
+	MDG__ENDED_LEFT,        /* by the sleeper itself: a signal, or its time is over */
+	MDG__ENDED_BACK = 0x100 /* beside one of the above: the sleeper needs its block no more */
 };
 
 /* An operation as one number: semaphore, change, flags; 16 bits each, from below. */

@@ -10,6 +10,7 @@
 #include "semset/internal.h"
 
 #include "madang/base.h"
+#include "platform/ofthread.h"
 #include "sync/wait.h"
 
 /* ---- the fast way ---------------------------------------------------------------------------- */
@@ -17,11 +18,11 @@
 enum { SLOW = 1, PATIENCE = 60 };
 
 /* What the operations make of a value: 0, or why not. SLOW: it would have to sleep. */
-static int try_all(const struct mdg__semop *ops, uint32_t count, int32_t *value)
+static int try_all(const struct mdg_semset_op *ops, uint32_t count, int32_t *value)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (ops[i].change == 0 ? *value != 0 : *value + ops[i].change < 0)
-			return (ops[i].flags & MDG__NOWAIT) != 0 ? -EAGAIN : SLOW;
+			return (ops[i].flags & MDG_SEM_NOWAIT) != 0 ? -EAGAIN : SLOW;
 		*value += ops[i].change;
 		if (*value > MDG__VALUE_MAX)
 			return -ERANGE;
@@ -29,16 +30,16 @@ static int try_all(const struct mdg__semop *ops, uint32_t count, int32_t *value)
 	return 0;
 }
 
-static bool is_for_one_word(const struct mdg__semop *ops, uint32_t count)
+static bool is_for_one_word(const struct mdg_semset_op *ops, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (ops[i].number != ops[0].number || (ops[i].flags & MDG__UNDO) != 0)
+		if (ops[i].number != ops[0].number || (ops[i].flags & MDG_SEM_UNDO) != 0)
 			return false;
 	return true;
 }
 
 /* 0, -EAGAIN, -ERANGE or SLOW. */
-static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count)
+static int fast(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
 {
 	struct mdg__semset_head *head = mdg__semset_head(set);
 	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
@@ -70,7 +71,7 @@ static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t 
 
 /* ---- the express way ------------------------------------------------------------------------ */
 
-static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count)
+static int express(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
 {
 	struct mdg__semset_head *head = mdg__semset_head(set);
 	bool undo = false;
@@ -78,7 +79,7 @@ static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32
 	    (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set)))
 		return SLOW;
 	for (uint32_t i = 0; i < count; i++)
-		if ((ops[i].flags & MDG__UNDO) != 0) {
+		if ((ops[i].flags & MDG_SEM_UNDO) != 0) {
 			undo = true;
 			if (ops[i].change > MDG__SLIP_CHANGE_MAX ||
 			    ops[i].change < -MDG__SLIP_CHANGE_MAX)
@@ -92,11 +93,11 @@ static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32
 
 /* ---- the slow way ---------------------------------------------------------------------------- */
 
-static uint32_t count_undo(const struct mdg__semop *ops, uint32_t count)
+static uint32_t count_undo(const struct mdg_semset_op *ops, uint32_t count)
 {
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < count; i++)
-		found += (ops[i].flags & MDG__UNDO) != 0;
+		found += (ops[i].flags & MDG_SEM_UNDO) != 0;
 	return found;
 }
 
@@ -135,7 +136,7 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 		mdg__claim(stay, attempt->ops[i].number);
 	rc = mdg__attempt(stay->set, attempt);
 	if (rc == -EAGAIN)
-		return (attempt->ops[attempt->blocked].flags & MDG__NOWAIT) != 0 ? rc : SLOW;
+		return (attempt->ops[attempt->blocked].flags & MDG_SEM_NOWAIT) != 0 ? rc : SLOW;
 	if (rc < 0)
 		return rc;
 	mdg__perform(stay, attempt, stay->set->self.pid);
@@ -160,7 +161,7 @@ static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *at
 	return *ret == NULL ? MDG_DAMAGED : 0;
 }
 
-static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct mdg__semop *ops,
+static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct mdg_semset_op *ops,
                                           uint32_t count, uint64_t deadline)
 {
 	struct mdg__semset_stay stay;
@@ -185,7 +186,64 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 	return sleeps && rc == 0 ? mdg__sleep_in_queue(set, sleeper, block1, deadline) : rc;
 }
 
-int mdg__semset_op(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+/* ---- before a sleep --------------------------------------------------------------------------- */
+
+/* Whether to spin before the next sleep. Spinning helps if others run on other processors and are
+ * quick. So each time that it has not helped, it is done less often. */
+static MDG__OF_THREAD struct {
+	uint32_t in_vain, skipped;
+} spins;
+
+static bool is_worth_spinning(void)
+{
+	enum { OFTEN = 4, SELDOM = 64 };
+	if (spins.in_vain < OFTEN || ++spins.skipped >= SELDOM) {
+		spins.skipped = 0;
+		return true;
+	}
+	return false;
+}
+
+static int once(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
+{
+	return is_for_one_word(ops, count) ? fast(set, ops, count) : express(set, ops, count);
+}
+
+/* Tries again for a few microseconds. */
+static int spin(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
+{
+	enum { ROUNDS = 40, PAUSES = 8 };
+	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
+	uint64_t seen = mdg__load64(word);
+	for (int i = 0; i < ROUNDS; i++) {
+		for (int k = 0; k < PAUSES; k++)
+			mdg__cpu_pause();
+		uint64_t now = mdg__load64(word);
+		if (now == seen)
+			continue;
+		seen = now;
+		int rc = once(set, ops, count);
+		if (rc != SLOW) {
+			spins.in_vain = 0;
+			return rc;
+		}
+	}
+	spins.in_vain++;
+	return SLOW;
+}
+
+/* The word is whole, and only its value is in the way: somebody may change it soon. */
+static bool may_change_soon(const struct mdg__semset *set, const struct mdg_semset_op *ops,
+                            uint64_t deadline)
+{
+	uint64_t word = mdg__load64(&mdg__semset_at(set, ops[0].number)->word);
+	return deadline == MDG_FOREVER && (word & MDG__WORD_FLAGS) == 0 &&
+	       (ops[0].flags & MDG_SEM_NOWAIT) == 0 &&
+	       (ops[0].change == 0 ? mdg__word_value(word) != 0
+	                           : mdg__word_value(word) + ops[0].change < 0);
+}
+
+int mdg__semset_op(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
                    uint64_t deadline)
 {
 	if (count == 0)
@@ -196,6 +254,8 @@ int mdg__semset_op(struct mdg__semset *set, const struct mdg__semop *ops, uint32
 		if (ops[i].number >= set->count)
 			return -EFBIG;
 	mdg__sleep_interrupted();
-	int rc = is_for_one_word(ops, count) ? fast(set, ops, count) : express(set, ops, count);
+	int rc = once(set, ops, count);
+	if (rc == SLOW && may_change_soon(set, ops, deadline) && is_worth_spinning())
+		rc = spin(set, ops, count);
 	return rc == SLOW ? slow(set, ops, count, deadline) : rc;
 }

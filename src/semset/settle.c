@@ -77,6 +77,7 @@ static void settle_one(struct mdg__semset_stay *stay, mdg__a32 *link, uint32_t h
 void mdg__settle(struct mdg__semset_stay *stay)
 {
 	mdg__a32 *link = &stay->head->holders1;
+	mdg__sleepers_reap(stay);
 	if (!mdg__holders_are_witnessed(stay->set)) {
 		for (uint32_t left = stay->blocks; left > 0; left--) {
 			uint32_t holder1 = mdg__load32(link);

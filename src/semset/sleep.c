@@ -45,17 +45,6 @@ static uint32_t end_by_self(struct mdg__robust *robust)
 	return seen;
 }
 
-static void leave_list(struct mdg__robust *robust)
-{
-	struct mdg__thread *thread = &mdg__this_thread;
-	int at = mdg__thread_is_ready(thread) ? mdg__held_find(thread, &robust->word) : -1;
-	if (at < 0)
-		return;
-	uintptr_t before = mdg__pending_begin(thread, &robust->word);
-	mdg__held_leave(thread, at);
-	mdg__pending_end(thread, before);
-}
-
 /* Stacks grow downwards: a frame below this one's address belongs to a call that was left. */
 void mdg__sleep_interrupted(void)
 {
@@ -66,7 +55,7 @@ void mdg__sleep_interrupted(void)
 		(void)end_by_self(robust);
 		if (sleeps.place[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
-		leave_list(robust);
+		mdg__witness_leave(robust);
 		sleeps.depth = last;
 	}
 }
@@ -138,7 +127,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 		uint64_t pause = time_to_look(set, block1);
 		if (!mdg__word_sleeps(own))
 			return 0;
-		if (mdg__load32(&head->removed) != 0)
+		if (mdg__load32(&head->removed) != 0 || !set->host->is_there(set))
 			return -EIDRM;
 		if (value == 0) {
 			word = &sleeper->robust.word;
@@ -174,10 +163,18 @@ static int meaning(uint32_t word, int by_self)
 	}
 }
 
-/* Gives the block back. Who served it has to be through with it: it holds the lock until then. */
-static void give_back(struct mdg__semset *set, uint32_t block1)
+/* Gives the block back. If the sleep was ended by another process, the block is only marked: the
+ * next one that has the lock takes it. The other process may not be through with it yet, but what it
+ * does is decided: if it dies, the next one completes it. And the words are BUSY until then, so
+ * whoever looks at them waits for the lock. */
+static void give_back(struct mdg__semset *set, struct mdg__robust *robust, uint32_t block1)
 {
 	struct mdg__semset_stay stay;
+	uint32_t word = mdg__load32(&robust->word);
+	if (word != MDG__ENDED_LEFT) {
+		atomic_store_explicit(&robust->word, word | MDG__ENDED_BACK, memory_order_release);
+		return;
+	}
 	if (mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
 		return;
 	mdg__sleeper_free(&stay, block1);
@@ -203,7 +200,7 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 		return meaning(word, -EINTR);
 	if (noted)
 		sleeps.depth = place;
-	leave_list(robust);
-	give_back(set, block1);
+	mdg__witness_leave(robust);
+	give_back(set, robust, block1);
 	return meaning(word, by_self);
 }
