@@ -41,6 +41,11 @@ int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
 	return (int)mdg__raw_futex(word, FUTEX_WAKE_BITSET, (uint32_t)count, NULL, bits);
 }
 
+int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other)
+{
+	return (int)mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, count, other, 0);
+}
+
 /* One sleeper is moved from the word to the same word, and none woken: the count says it. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
 {

@@ -21,6 +21,8 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared);
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
                               uint32_t bits);
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
+/* Lets up to `count` sleepers on one word sleep on another: how many they were, or -errno. */
+int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other);
 /* Whether somebody sleeps on the word, in any process. True also if the kernel does not say. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
 
