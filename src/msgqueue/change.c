@@ -13,7 +13,7 @@ static void call_receivers(struct mdg__visit *visit)
 	uint32_t number;
 	while ((number = mdg__waiter_next(visit->queue, MDG__WAITER_RECEIVER, &ticket, NULL)) !=
 	       MDG__WAITERS_MOST)
-		(void)mdg__call(visit, mdg__waiter(visit->queue, number));
+		(void)mdg__call(visit, mdg__waiter(visit->queue, number), MDG__CALLED);
 }
 
 /* Calls all receivers, and those senders whose message would fit. */
@@ -38,7 +38,7 @@ int mdg__queue_remove(struct mdg__queue *queue)
 	int rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)
 		return rc;
-	mdg__call_all(&visit);
+	mdg__call_all(&visit, MDG__CALLED);
 	mdg__commit32(&mdg__head(queue)->removed, 1);
 	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);

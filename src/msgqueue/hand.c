@@ -34,12 +34,12 @@ static void expect_sleepers(struct mdg__visit *visit)
 	visit->had_sleepers = (before & MDG__WAITERS) != 0;
 }
 
-bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter)
+bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t how)
 {
 	if (!visit->expects)
 		expect_sleepers(visit);
 	bool asleep = mdg__sys_futex_requeue(&waiter->word, 1, &visit->lock->robust.word) > 0;
-	mdg__waiter_called(visit->queue, waiter);
+	mdg__waiter_called(visit->queue, waiter, how);
 	if (asleep)
 		visit->called++;
 	return asleep;
@@ -57,7 +57,7 @@ uint32_t mdg__call_receiver(struct mdg__visit *visit, const struct mdg__message 
 		struct mdg__waiter *waiter = mdg__waiter(visit->queue, number);
 		bool fits = MDG__GET(waiter->cuts) != 0 ||
 		            MDG__GET(message->length) <= MDG__GET(waiter->size);
-		if (!mdg__call(visit, waiter))
+		if (!mdg__call(visit, waiter, MDG__CALLED))
 			continue;
 		if (fits)
 			return number;
@@ -75,11 +75,11 @@ void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum)
 			return;
 		struct mdg__waiter *waiter = mdg__waiter(visit->queue, number);
 		if (mdg__fits(qbytes, cbytes, qnum, MDG__GET(waiter->size)))
-			(void)mdg__call(visit, waiter);
+			(void)mdg__call(visit, waiter, MDG__CALLED);
 	}
 }
 
-void mdg__call_all(struct mdg__visit *visit)
+void mdg__call_all(struct mdg__visit *visit, uint32_t how)
 {
 	static const uint32_t kinds[] = { MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
 	for (int i = 0; i < 2; i++) {
@@ -87,7 +87,7 @@ void mdg__call_all(struct mdg__visit *visit)
 		uint32_t number;
 		while ((number = mdg__waiter_next(visit->queue, kinds[i], &ticket, NULL)) !=
 		       MDG__WAITERS_MOST)
-			(void)mdg__call(visit, mdg__waiter(visit->queue, number));
+			(void)mdg__call(visit, mdg__waiter(visit->queue, number), how);
 	}
 }
 

@@ -156,8 +156,8 @@ int mdg__waiter_take(struct mdg__visit *visit, uint32_t *ret_number);
 void mdg__waiter_leave(struct mdg__visit *visit, struct mdg__waiter *waiter);
 /* Enters the line at its end. */
 void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *waiter);
-/* Is called, and no longer in the line. */
-void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter);
+/* Is called, and no longer in the line. `how`: MDG__CALLED, MDG__RECALLED. */
+void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how);
 /* Leaves the line without having been called. */
 void mdg__waiter_not_in_line(const struct mdg__queue *queue, struct mdg__waiter *waiter);
 /* The first one in the line of this kind behind *ticket, which becomes its ticket. A waiter's
@@ -217,13 +217,13 @@ void mdg__visit_changed(struct mdg__visit *visit);
 
 /* Calls a sleeper, which wakes when the lock is given back. False: it was not asleep. In both cases
  * it is no longer in the line. */
-bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter);
+bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t how);
 /* Before a message is linked: calls the first receiver that wants it and has room for it, and those
  * before it that have not. Returns its number, or MDG__WAITERS_MOST. */
 uint32_t mdg__call_receiver(struct mdg__visit *visit, const struct mdg__message *message);
 /* Before room is made: calls the senders that would fit then. */
 void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
-void mdg__call_all(struct mdg__visit *visit);
+void mdg__call_all(struct mdg__visit *visit, uint32_t how);
 /* Says that the message is this waiter's. */
 void mdg__claim(struct mdg__visit *visit, uint32_t number, uint32_t cell);
 /* A claim that counts for nothing is taken off its message. */

@@ -60,8 +60,9 @@ enum {
 #define MDG__LINK_USED 0x80000000u
 
 /* What a thread's own word says (struct mdg__waiter). */
-#define MDG__ASLEEP 1u /* in the line */
-#define MDG__CALLED 2u /* out of the line: the thread has to look again */
+#define MDG__ASLEEP   1u /* in the line */
+#define MDG__CALLED   2u /* out of the line: the thread has to look again */
+#define MDG__RECALLED 3u /* the same, and it keeps its place in the line */
 
 /* What a waiter is for. */
 enum mdg__waiter_kind { MDG__WAITER_FREE, MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
@@ -92,7 +93,8 @@ _Static_assert(offsetof(struct mdg__message, claim) == 16, "");
 _Static_assert(offsetof(struct mdg__message, text) == 32, "");
 
 struct mdg__waiter {
-	/* The futex word on which the waiter's thread sleeps: 0, MDG__ASLEEP or MDG__CALLED. */
+	/* The futex word on which the waiter's thread sleeps: 0, or one of those
+	 * above. */
 	_Atomic uint32_t word;
 	/* Who sits here. The thread itself takes and gives the word (with head.lock); the kernel
 	 * marks it when the thread dies. */

@@ -135,9 +135,11 @@ void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *wai
 {
 	struct mdg__queue_head *head = mdg__head(queue);
 	_Atomic uint32_t *count = in_line(queue, MDG__GET(waiter->kind));
-	uint64_t ticket = MDG__GET(head->tickets) + 1;
-	MDG__PUT(head->tickets, ticket);
-	MDG__PUT(waiter->ticket, ticket);
+	if (MDG__GET(waiter->word) != MDG__RECALLED) {
+		uint64_t ticket = MDG__GET(head->tickets) + 1;
+		MDG__PUT(head->tickets, ticket);
+		MDG__PUT(waiter->ticket, ticket);
+	}
 	MDG__PUT(*count, MDG__GET(*count) + 1);
 	MDG__PUT(waiter->word, MDG__ASLEEP);
 }
@@ -150,9 +152,9 @@ static void leave_line(const struct mdg__queue *queue, struct mdg__waiter *waite
 	MDG__PUT(waiter->word, word);
 }
 
-void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter)
+void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how)
 {
-	leave_line(queue, waiter, MDG__CALLED);
+	leave_line(queue, waiter, how);
 }
 
 void mdg__waiter_not_in_line(const struct mdg__queue *queue, struct mdg__waiter *waiter)
