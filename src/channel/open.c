@@ -47,7 +47,7 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 	channel->spin = options->wait == MDG_WAIT_DEFAULT ? MDG__SPIN_MOST_NS : 0;
 	if (options->wait == MDG_WAIT_SPIN)
 		channel->spin = UINT64_MAX;
-	channel->fences = mdg__barrier_register();
+	channel->fences = mdg__sys_fence_register() < 0;
 	if (options->wait == MDG_WAIT_SLEEP || channel->fences != 0)
 		mdg__ask_for_fences(channel);
 }

@@ -18,7 +18,7 @@
 #include "channel/peers.h"
 #include "channel/wake.h"
 
-#include "platform/raw.h"
+#include "platform/sys.h"
 
 enum {
 	SPIN_LEAST_NS = 4000,
@@ -87,20 +87,10 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 
 /* ---- spinning ------------------------------------------------------------------------------ */
 
-static bool is_on_one_processor(void)
-{
-	unsigned long set[1024 / (8 * sizeof(unsigned long))] = { 0 };
-	long size = MDG__RAW(SYS_sched_getaffinity, 0, sizeof set, set);
-	int processors = 0;
-	for (long i = 0; i < size / (long)sizeof set[0]; i++)
-		processors += __builtin_popcountl(set[i]);
-	return processors == 1;
-}
-
 static void spun_in_vain(struct mdg_channel *channel)
 {
 	if (++channel->vain % VAIN == 0)
-		channel->spin = is_on_one_processor() ? 0 : SPIN_LEAST_NS;
+		channel->spin = mdg__sys_processors() == 1 ? 0 : SPIN_LEAST_NS;
 }
 
 /* 0: look again; -ETIMEDOUT, -EIDRM. May end the spinning. */
@@ -119,7 +109,7 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (channel->wait == MDG_WAIT_SPIN) {
 		if (now - waiting->began >=
 		    MDG__SPIN_MOST_NS) /* on one processor: the other's turn */
-			(void)MDG__RAW(SYS_sched_yield);
+			mdg__sys_yield();
 		if (now < waiting->look_at)
 			return 0;
 		waiting->look_at = now + MDG__SLICE_NS;
@@ -153,7 +143,7 @@ static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	/* The process may have more than one processor by now. */
 	if (channel->spin == 0 && channel->wait == MDG_WAIT_DEFAULT && ++channel->vain % ASK == 0 &&
-	    !is_on_one_processor())
+	    mdg__sys_processors() != 1)
 		channel->spin = SPIN_LEAST_NS;
 	waiting->began = mdg__monotonic_nanoseconds();
 	waiting->look_at = waiting->began + MDG__SLICE_NS;

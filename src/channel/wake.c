@@ -22,21 +22,9 @@
 #include <limits.h>
 
 #include "channel/kind.h"
-#include "platform/raw.h"
+#include "platform/sys.h"
 
 /* ---- fences -------------------------------------------------------------------------------- */
-
-/* linux/membarrier.h, from kernel 4.16 on */
-enum { GLOBAL_EXPEDITED = 1 << 1, REGISTER_GLOBAL_EXPEDITED = 1 << 2 };
-
-uint32_t mdg__barrier_register(void)
-{
-#ifdef SYS_membarrier
-	return MDG__RAW(SYS_membarrier, REGISTER_GLOBAL_EXPEDITED, 0, 0) < 0;
-#else
-	return 1;
-#endif
-}
 
 /* Makes every thread pass a fence that may be between publishing and looking. */
 static void barrier(struct mdg_channel *channel, uint32_t alert)
@@ -44,10 +32,8 @@ static void barrier(struct mdg_channel *channel, uint32_t alert)
 	/* Talkers fence by themselves, and have done so since this handle was opened. */
 	if ((alert & MDG__ALERT_FENCE) != 0 && channel->wait == MDG_WAIT_SLEEP)
 		return;
-#ifdef SYS_membarrier
-	if (MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0) == 0)
+	if (mdg__sys_fence_all() == 0)
 		return;
-#endif
 	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
 }
 
@@ -55,9 +41,7 @@ static void barrier(struct mdg_channel *channel, uint32_t alert)
 void mdg__ask_for_fences(struct mdg_channel *channel)
 {
 	atomic_fetch_or(&channel->head->alert, MDG__ALERT_FENCE);
-#ifdef SYS_membarrier
-	(void)MDG__RAW(SYS_membarrier, GLOBAL_EXPEDITED, 0, 0);
-#endif
+	(void)mdg__sys_fence_all();
 }
 
 void mdg__alert_sleeper(struct mdg_channel *channel, uint32_t bit)

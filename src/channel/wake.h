@@ -74,8 +74,5 @@ void mdg__alert_pollers(struct mdg_channel *channel);
 /* From now on talkers fence after publishing, because a listener sleeps at once or has no
  * membarrier. */
 void mdg__ask_for_fences(struct mdg_channel *channel);
-/* The membarrier of others is to reach this process: 0; 1: the kernel has none, so this process has
- * to fence. */
-uint32_t mdg__barrier_register(void);
 
 #endif

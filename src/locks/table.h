@@ -23,8 +23,10 @@
 #define MADANG_LOCKS_TABLE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "segment/segment.h"
 
@@ -57,5 +59,22 @@ _Static_assert(offsetof(struct mdg__name, offset) == 8, "");
 _Static_assert(offsetof(struct mdg__name, name) == 16, "");
 _Static_assert(sizeof(struct mdg__name) == 64, "");
 _Static_assert(sizeof(struct mdg__names) == MDG__DATA_TAIL, "");
+
+/* A fence that also orders the processor: a writer's between two stores, a reader's between two
+ * calls of pread. It is not C11's fence, because ThreadSanitizer warns about that one. */
+static inline void mdg__names_fence(void)
+{
+	__sync_synchronize();
+}
+
+/* ---- table.c ---- */
+/* The size of an object of this enum mdg_sync_kind; 0: there is no such kind. */
+uint32_t mdg__names_object_size(uint32_t kind);
+/* Whether an object of this kind can lie at the offset. */
+bool mdg__names_lies_inside(const struct mdg__entry *segment, uint32_t kind, uint64_t offset);
+/* False: no segment has these sizes, and they would lead anywhere in the file. */
+bool mdg__names_segment_is_possible(const struct mdg__entry *segment);
+/* Whether the file is long enough to have names. */
+bool mdg__names_has_table(const struct mdg__entry *segment, const struct stat *status);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * identity.h - who this process is, what it may do, and whether another lives.
+ * identity.h - who this process is, and what it may do.
  */
 #ifndef MADANG_PLATFORM_IDENTITY_H
 #define MADANG_PLATFORM_IDENTITY_H
@@ -9,9 +9,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-int32_t mdg__pid(void); /* asked of the kernel each time */
+/* The process and the calling thread. Each asks the kernel every time. */
+int32_t mdg__pid(void);
+int32_t mdg__tid(void);
 uint32_t mdg__euid(void);
 uint32_t mdg__egid(void);
+/* The effective user without asking the kernel each time. Only somebody who sees every call by
+ * which this process changes its user can promise that the answer is still true: libmadang-sysv
+ * does when it is preloaded. It says once that it watches, and after each such call, also one that
+ * failed, that there was one. While nobody watches, this is mdg__euid(). The answer may be believed
+ * when it permits something; before anything is refused, the kernel is asked. */
+uint32_t mdg__euid_remembered(void);
+void mdg__identity_watch(void);
+void mdg__identity_changed(void);
 /* Whether `gid` is the effective group or one of the supplementary ones. */
 bool mdg__in_group(uint32_t gid);
 
@@ -35,22 +45,5 @@ uint64_t mdg__random(void);
  * namespace; 0 where /proc does not tell. */
 uint64_t mdg__boot_id(void);
 uint64_t mdg__pid_namespace(void);
-
-/* What another process is asked when its lock is found free: does a process
- * `pid`, started no later than `born_before` (boot nanoseconds), map the file
- * of that inode at `address`? A zombie maps nothing; after exec the old map is gone. */
-enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
-enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
-                                   ino_t inode);
-
-/* Whether a thread of the process has every signal blocked, as each thread has
- * while it holds a lock of ours. `except`: a thread that is not asked, 0 none. */
-enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except);
-int32_t mdg__tid(void);
-
-/* A path through which a file that a process maps can be opened without any
- * descriptor of it: /proc/PID/map_files/... (which the kernel opens to root
- * alone). False when the process does not map it. */
-bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96]);
 
 #endif

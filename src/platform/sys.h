@@ -25,6 +25,7 @@
 #include "platform/futex.h"
 #include "platform/limits.h"
 #include "platform/memory.h"
+#include "platform/processors.h"
 #include "platform/signals.h"
 
 #endif

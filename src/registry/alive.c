@@ -23,6 +23,7 @@
 #include <errno.h>
 
 #include "platform/identity.h"
+#include "platform/procfs.h"
 #include "platform/sys.h"
 #include "registry/internal.h"
 

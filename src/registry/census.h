@@ -58,11 +58,30 @@ static inline bool mdg__works_on(const struct mdg__census *all, uint32_t slot,
 	       mdg__get32(&object->worker_generation) == mdg__tag_generation(tag);
 }
 
-/* Whether the size of a segment can be true. */
-static inline bool mdg__is_size_possible(const struct mdg__segment *segment)
+/* Whether what the class says of an object can be true: the size of a segment, the number of
+ * semaphores in a set, the state of a file. */
+static inline bool mdg__is_entry_possible(const struct mdg__registry *registry,
+                                          enum mdg__class class, uint32_t index)
 {
-	uint64_t size = mdg__get64(&segment->size);
-	return size != 0 && size <= mdg__get64(&segment->mapped);
+	if (class == MDG__SEGMENTS) {
+		const struct mdg__segment *segment = &registry->segments[index];
+		uint64_t size = mdg__get64(&segment->size);
+		return size != 0 && size <= mdg__get64(&segment->mapped);
+	}
+	const struct mdg__owned *owned = mdg__owned_at(registry, class, index);
+	uint64_t amount = mdg__object_amount(registry, class, index);
+	return mdg__get32(&owned->file) <= MDG__FILE_MADE && amount <= INT32_MAX &&
+	       (class != MDG__SEMAPHORE_SETS || amount != 0);
+}
+
+/* What the objects of a class take together, by their entries. */
+static inline uint64_t mdg__total_counted(const struct mdg__census *all, enum mdg__class class)
+{
+	uint64_t total = 0;
+	for (uint32_t index = 0; index < all->objects[class]; index++)
+		if (mdg__state_of(mdg__object_at(all->registry, class, index)) != MDG__FREE)
+			total += mdg__object_amount(all->registry, class, index);
+	return total;
 }
 
 #endif

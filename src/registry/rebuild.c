@@ -24,8 +24,7 @@ static bool is_possible(const struct mdg__census *all, enum mdg__class class, ui
 {
 	uint32_t tag = mdg__get32(&mdg__object_at(all->registry, class, index)->tag);
 	return (tag & 0xff) <= MDG__REMOVED && tag >> 8 <= MDG__SEQUENCE_MAX &&
-	       (class != MDG__SEGMENTS || (tag & 0xff) < MDG__LIVE ||
-	        mdg__is_size_possible(&all->registry->segments[index]));
+	       ((tag & 0xff) < MDG__LIVE || mdg__is_entry_possible(all->registry, class, index));
 }
 
 /* Enters one object in bitmap and bucket. False: the entry is free. */
@@ -68,6 +67,7 @@ static void rebuild_directory(const struct mdg__census *all, enum mdg__class cla
 	for (uint32_t index = 0; index < ready; index++)
 		in_use += rebuild_entry(all, class, index);
 	set32(&directory->in_use, in_use);
+	atomic_store(mdg__object_total(all->registry, class), mdg__total_counted(all, class));
 	if (mdg__get32(&directory->sequence) > MDG__SEQUENCE_MAX)
 		set32(&directory->sequence, mdg__first_sequence(all->registry->unique));
 	if (mdg__get32(&directory->cursor) > objects->capacity)
@@ -76,16 +76,6 @@ static void rebuild_directory(const struct mdg__census *all, enum mdg__class cla
 		set32(&directory->most, objects->capacity);
 	if (mdg__get32(&directory->next_id1) > UINT32_C(1) + INT32_MAX)
 		set32(&directory->next_id1, 0);
-}
-
-static void rebuild_pages(const struct mdg__census *all)
-{
-	struct mdg__registry *registry = all->registry;
-	uint64_t pages = 0;
-	for (uint32_t index = 0; index < all->objects[MDG__SEGMENTS]; index++)
-		if (mdg__state_of(&registry->segments[index].object) != MDG__FREE)
-			pages += mdg__pages_of(mdg__get64(&registry->segments[index].size));
-	atomic_store(&registry->head->pages, pages);
 }
 
 /* In front of a list. `first` is read once: others may scribble on meanwhile. */
@@ -186,7 +176,6 @@ void mdg__registry_rebuild(struct mdg__registry *registry)
 	set32(&head->undo_count, MDG__REBUILDING);
 	for (int class = 0; class < MDG__CLASSES; class ++)
 		rebuild_directory(&all, (enum mdg__class) class);
-	rebuild_pages(&all);
 	rebuild_processes(&all);
 	rebuild_ties(&all);
 	set32(&head->undo_count, 0);

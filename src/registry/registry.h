@@ -162,7 +162,10 @@ int mdg__registry_glance(struct mdg__registry *registry);
 
 /* ---- files.c ---- */
 #define MDG__FILE_NAME_ROOM 64
-/* The name of a file of this namespace; `kind`: "seg" or "bell". */
+/* The name of an object's data file. */
+void mdg__object_file_name(const struct mdg__registry *registry, enum mdg__class class, mdg_id id,
+                           char ret_name[MDG__FILE_NAME_ROOM]);
+/* The name of a file of this namespace that belongs to an object; `kind`: "bell". */
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM]);
 void mdg__setting_file_name(const struct mdg__registry *registry, const char *setting,
@@ -171,7 +174,8 @@ void mdg__setting_file_name(const struct mdg__registry *registry, const char *se
 struct mdg__file {
 	bool whole;      /* it is a name as we give them, now or in format 1 */
 	uint64_t unique; /* of its namespace; 0: of format 1 */
-	mdg_id id;       /* of the object that it belongs to; -1: none */
+	enum mdg__class class;
+	mdg_id id; /* of the object that it belongs to; -1: none */
 };
 /* False: a name of quite another kind. */
 bool mdg__file_parse(const char *name, struct mdg__file *ret);
@@ -225,10 +229,13 @@ bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot);
 bool mdg__slot_is_own(const struct mdg__registry *registry, uint32_t slot);
 
 /* ---- slot.c ---- */
-/* Segments whose files are to be cleared away after the lock is released. */
+/* Objects whose files are to be cleared away after the lock is released. */
 struct mdg__clearing {
 	uint32_t count;
-	uint32_t index[32];
+	struct {
+		enum mdg__class class;
+		uint32_t index;
+	} list[32];
 };
 /* Takes a slot for this process if it has none (ret_new says so), reopens and
  * locks again what the program closed. May find remains of the dead to clear.
@@ -267,17 +274,21 @@ void mdg__slot_await_birth(const struct mdg__registry *registry, uint32_t slot,
  * is full, clear it and call again. [lock] */
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
                    struct mdg__clearing *clearing);
-/* Makes a REMOVED object that no living process is tied to BUSY. If it has something
+/* Makes a REMOVED object that is not held by a living process BUSY. If it has something
  * outside of the registry it is listed, else it is freed at once. Returns whether it
  * did. [lock] */
 bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class class,
                                 uint32_t index, struct mdg__clearing *clearing);
-/* Frees the entry of a segment this process was BUSY with: the last step of clearing it
+/* Lists an object that this process is the worker of. There has to be room. */
+void mdg__clearing_add(struct mdg__clearing *clearing, enum mdg__class class, uint32_t index);
+/* Frees the entry of an object this process was BUSY with: the last step of clearing it
  * away, or of a creation that failed. [lock] */
-void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index);
+void mdg__object_end_clearing(struct mdg__registry *registry, enum mdg__class class,
+                              uint32_t index);
 /* Its file could not be cleared away by this process: REMOVED again, for one who may.
  * [lock] */
-void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index);
+void mdg__object_leave_clearing(struct mdg__registry *registry, enum mdg__class class,
+                                uint32_t index);
 
 /* ---- object.c: its top says how an object lives ---- */
 /* Who makes what. `name` is zero-filled to its end; "": none. Users as they are written
@@ -314,6 +325,13 @@ static inline struct mdg__object *mdg__object_at(const struct mdg__registry *reg
 	                                      (size_t)index * MDG__ENTRY_SIZE);
 }
 
+/* Of a class that is not the segments. */
+static inline struct mdg__owned *mdg__owned_at(const struct mdg__registry *registry,
+                                               enum mdg__class class, uint32_t index)
+{
+	return (struct mdg__owned *)(void *)mdg__object_at(registry, class, index);
+}
+
 /* ---- index.c ---- */
 uint32_t mdg__name_hash(const char name[64]);
 /* Finds a LIVE or BUSY object by key or (key 0) by name: its tag and index, or -ENOENT.
@@ -327,9 +345,14 @@ int mdg__object_find(struct mdg__registry *registry, enum mdg__class class, uint
  * -EAGAIN: make the entry of *ret_index ready, without the lock, and ask again. [lock] */
 int mdg__object_id_take(struct mdg__registry *registry, enum mdg__class class, uint32_t *ret_index,
                         uint32_t *ret_sequence);
-/* The same for a segment of so many pages, which are limited too. [lock] */
-int mdg__segment_id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
-                         uint32_t *ret_sequence);
+/* The same for an object that takes so much of what is limited too: pages of a segment,
+ * semaphores of a set. mdg__object_amount() has to say the same once it is filled in. [lock] */
+int mdg__object_id_take_for(struct mdg__registry *registry, enum mdg__class class, uint64_t amount,
+                            uint32_t *ret_index, uint32_t *ret_sequence);
+/* How much of that an object takes, and what all take. */
+uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__class class,
+                            uint32_t index);
+mdg__a64 *mdg__object_total(const struct mdg__registry *registry, enum mdg__class class);
 bool mdg__object_in_use(const struct mdg__registry *registry, enum mdg__class class,
                         uint32_t index);
 /* The highest index in use, -1 for none. */

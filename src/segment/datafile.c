@@ -80,7 +80,7 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
                      unsigned flags, unsigned huge_shift)
 {
 	struct mdg__place place;
-	int rc = mdg__place_find(ns, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
+	int rc = mdg__place_find(ns, MDG__SEGMENTS, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
 	if (rc < 0)
 		return rc;
 	bool reserve = !(flags & MDG_NORESERVE) || huge_shift != 0;
@@ -105,16 +105,19 @@ static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *
 	                                &inode);
 	if (fd < 0)
 		return;
-	(void)mdg__sys_punch(fd, entry->mapped + MDG__DATA_TAIL);
+	if (entry->class == MDG__SEGMENTS)
+		(void)mdg__sys_punch(fd, entry->mapped + MDG__DATA_TAIL);
+	else
+		(void)mdg__sys_ftruncate(fd, 0);
 	(void)mdg__sys_close(fd);
 }
 
-int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index)
+int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index)
 {
 	struct mdg__place place;
 	struct mdg__entry entry;
-	mdg__entry_copy(ns, index, &entry);
-	if (mdg__place_find(ns, mdg__tag_id(entry.tag, index), entry.flags, &place) < 0)
+	mdg__object_copy(ns, class, index, &entry);
+	if (mdg__place_of(ns, &entry, &place) < 0)
 		return 0; /* the directory is gone, and the file with it */
 	int rc = mdg__sys_unlinkat(place.dirfd, place.name);
 	if (rc == -EPERM || rc == -EACCES)
@@ -140,7 +143,7 @@ int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uin
 {
 	struct mdg__place place;
 	struct stat status;
-	int rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	int rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0)
 		return rc;
 	rc = mdg__sys_statat(place.dirfd, place.name, false, &status);

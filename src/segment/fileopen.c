@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fileopen.c - opening a segment's file, by its name or through a process that
+ * fileopen.c - opening an object's file, by its name or, of a segment, through a process that
  * has it attached.
  *
  * A removed segment's file is unlinked at once if it can still be reached
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "platform/identity.h"
+#include "platform/procfs.h"
 #include "platform/text.h"
 #include "segment/datafile.h"
 
@@ -113,12 +113,12 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 	int rc = mdg__registry_here(&ns->registry);
 	if (rc < 0)
 		return rc;
-	rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0 && rc != MDG_NS_GONE)
 		return rc;
 	int fd = rc < 0 ? -ENOENT : open_by_name(ns, entry, &place, flags, ret_inode);
 	mdg__place_leave(&place);
-	if (fd != -ENOENT)
+	if (fd != -ENOENT || entry->class != MDG__SEGMENTS)
 		return fd;
 	fd = open_through_holder(ns, entry, flags, ret_inode);
 	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
@@ -159,8 +159,7 @@ void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	int count = some_holders(ns, entry, holders);
 	for (int i = 0; i < count && !reached; i++)
 		reached = reach(ns, entry, &holders[i], path);
-	if (!reached ||
-	    mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place) < 0)
+	if (!reached || mdg__place_of(ns, entry, &place) < 0)
 		return;
 	(void)mdg__sys_unlinkat(place.dirfd, place.name);
 	mdg__place_leave(&place);

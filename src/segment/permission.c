@@ -22,6 +22,8 @@
 
 #include "platform/identity.h"
 #include "segment/internal.h"
+#include "segment/objects.h"
+#include "segment/hostcalls.h"
 
 /* In a user namespace that lies in another one, what a process takes for its outside number can
  * be untrue (platform/userns.h). Where users share, the data file has the last word there; it says
@@ -120,8 +122,27 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
 	if (asked == 0)
 		return 0;
+	uint32_t remembered = mdg__euid_remembered();
+	if (permit_by_bits(ns, entry, remembered, asked))
+		return 0;
 	uint32_t euid = mdg__euid();
-	return permit_by_bits(ns, entry, euid, asked) ? 0 : permit_anew(ns, entry, euid, asked);
+	if (euid != remembered && permit_by_bits(ns, entry, euid, asked))
+		return 0;
+	return permit_anew(ns, entry, euid, asked);
+}
+
+int mdg__object_may(mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned ask)
+{
+	struct mdg__entry entry;
+	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
+	if (!mdg__object_is_there(ns, class, id))
+		return -EINVAL;
+	uint32_t mode =
+		mdg__get32(&mdg__object_at(&ns->registry, class, (uint32_t)id % MDG__IDS)->mode);
+	if ((~(mode >> 6 & mode >> 3 & mode) & asked) == 0)
+		return 0; /* whoever it is */
+	int rc = mdg__object_entry(ns, class, id, false, &entry);
+	return rc < 0 ? rc : mdg__permit(ns, &entry, asked);
 }
 
 bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry)
@@ -136,4 +157,16 @@ int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry
 	if (mdg__is_owner_anew(ns, entry) || mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
+}
+
+/* ---- for libmadang-sysv ---------------------------------------------------------- */
+
+void mdg__host_identity_watch(void)
+{
+	mdg__identity_watch();
+}
+
+void mdg__host_identity_changed(void)
+{
+	mdg__identity_changed();
 }

@@ -279,10 +279,8 @@ int mdg_cell_cancel(mdg_cell *cell)
 int mdg_cell_destroy(mdg_cell *cell)
 {
 	struct mdg__cell *in = inside(cell);
-	int rc = mdg__owned_try(&in->writer);
-	if (rc == -EDEADLK)
-		return -EBUSY;
-	if (rc != 0 && rc != MDG_OWNER_DIED)
+	int rc = mdg__owned_take_to_destroy(&in->writer);
+	if (rc != 0)
 		return rc;
 	publish(in, BUFFERS);
 	/* Release: a reader that sees this size sees the version. Pairs with the first load of

@@ -131,15 +131,12 @@ int mdg_mutex_set_repaired(mdg_mutex *mutex)
 	return 0;
 }
 
-/* Takes the mutex as any owner does, so that nobody else can be in. A thread that waits for the
- * mutex takes it afterwards, and finds it new. */
+/* A thread that waits for the mutex takes it afterwards, and finds it new. */
 int mdg_mutex_destroy(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);
-	int rc = mdg__owned_try(owned);
-	if (rc == -EDEADLK)
-		return -EBUSY;
-	if (rc < 0 && rc != MDG_OWNER_DIED)
+	int rc = mdg__owned_take_to_destroy(owned);
+	if (rc != 0)
 		return rc;
 	atomic_store_explicit(&owned->state, 0, memory_order_relaxed);
 	return mdg__owned_give(owned);

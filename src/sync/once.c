@@ -90,10 +90,8 @@ int mdg_once_fail(mdg_once *once)
 int mdg_once_destroy(mdg_once *once)
 {
 	struct mdg__owned *owned = inside(once);
-	int rc = mdg__owned_try(owned);
-	if (rc == -EDEADLK)
-		return -EBUSY;
-	if (rc < 0 && rc != MDG_OWNER_DIED)
+	int rc = mdg__owned_take_to_destroy(owned);
+	if (rc != 0)
 		return rc;
 	/* Relaxed: a thread that reads TO_DO takes the word, and giving it back releases. */
 	atomic_store_explicit(done_word(owned), TO_DO, memory_order_relaxed);

@@ -129,6 +129,16 @@ static inline int mdg__owned_try(struct mdg__owned *owned)
 	return rc == -ETIMEDOUT ? -EBUSY : rc;
 }
 
+/* Takes the object in order to make it new, so that nobody else can be in. Returns 0: taken,
+ * whatever became of its last owner; -EBUSY: somebody has it, perhaps the calling thread. */
+static inline int mdg__owned_take_to_destroy(struct mdg__owned *owned)
+{
+	int rc = mdg__owned_try(owned);
+	if (rc == -EDEADLK)
+		return -EBUSY;
+	return rc == MDG_OWNER_DIED ? 0 : rc;
+}
+
 /* Sleeps while the word is `seen`. `pending` names the word, with one exception. The owner may be a
  * thread of another pid namespace that has the same id as this thread. If this thread were killed
  * asleep, the kernel would see its id in the word and take it for the owner. So `pending` is empty

@@ -356,10 +356,8 @@ int mdg_txn_cancel(mdg_txn_run *txn_run)
 int mdg_txn_destroy(mdg_txn *txn)
 {
 	struct mdg__txn *in = inside(txn);
-	int rc = mdg__owned_try(&in->owned);
-	if (rc == -EDEADLK)
-		return -EBUSY;
-	if (rc != 0 && rc != MDG_OWNER_DIED)
+	int rc = mdg__owned_take_to_destroy(&in->owned);
+	if (rc != 0)
 		return rc;
 	/* Release: if this thread is killed in between, a commit is either still there or
 	 * forgotten. */

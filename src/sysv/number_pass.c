@@ -6,6 +6,9 @@
  * started there is none yet, and the call goes to the kernel, by the instruction
  * itself: the C library's syscall(2) would be ours. wrap_syscall.c jumps here, so
  * the rules at its head hold here too.
+ *
+ * No other file outside of platform makes a system call by itself (the test house.seam). This one
+ * may, because the call is not Madang's: it is the program's, whatever its number is.
  */
 #include "sysv/numbers.h"
 

@@ -159,7 +159,7 @@ const struct mdg__proc_file *mdg__proc_file(int which)
 
 static int write_content(mdg_namespace *ns, const struct mdg__proc_file *file, int fd)
 {
-	char text[32];
+	char text[MDG__SETTING_ROOM];
 	if (file->content != NULL)
 		return file->content(ns, fd);
 	int length = mdg__host_setting_text(ns, (unsigned)file->setting, text);

@@ -85,7 +85,8 @@ static int dispatch(int argc, char **argv)
 	if (command == NULL)
 		return unknown_command(word);
 	say_command(command->name);
-	return command->run(command, argc - 1, argv + 1);
+	int status = command->run(command, argc - 1, argv + 1);
+	return status == TOOL_DONE ? TOOL_OK : status;
 }
 
 /* Opened the wrong way round on purpose: a write to stdout then fails and is said. The program

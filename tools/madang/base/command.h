@@ -97,10 +97,10 @@ void commands_dump(void);
 /* Takes one option; `value` is NULL if it has none. TOOL_OK, or what to exit with. */
 typedef int option_taker(int id, const char *value, void *request);
 
-/* Reads the options from `optind` on; optind is then at the first operand. Returns whether to go
- * on. If not, *ret_status is what to exit with: help was asked for, or the error has been said. */
-bool options_parse(const struct command *command, int argc, char **argv, option_taker *take,
-                   void *request, int *ret_status);
+/* Reads the options from `optind` on; optind is then at the first operand. TOOL_OK: go on. Else it
+ * is what the command returns: TOOL_DONE after the help was printed, or the error has been said. */
+int options_parse(const struct command *command, int argc, char **argv, option_taker *take,
+                  void *request);
 /* The help text of a command. */
 void options_print_help(const struct command *command);
 

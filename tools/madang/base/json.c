@@ -117,3 +117,12 @@ void json_unsigned(struct json *json, const char *key, uint64_t number)
 	put_lead(json, key);
 	fprintf(json->out, "%" PRIu64, number);
 }
+
+void json_begin_listing(struct json *json, const char *path, bool exists)
+{
+	json_begin(json, stdout);
+	json_open(json, NULL, '{');
+	json_open(json, "namespace", '{');
+	json_string(json, "path", path);
+	json_bool(json, "exists", exists);
+}

@@ -38,4 +38,8 @@ void json_bool(struct json *json, const char *key, bool value);
 void json_signed(struct json *json, const char *key, int64_t number);
 void json_unsigned(struct json *json, const char *key, uint64_t number);
 
+/* A listing of a namespace, on standard output: an object that begins with an object "namespace".
+ * The latter is left open for more members. */
+void json_begin_listing(struct json *json, const char *path, bool exists);
+
 #endif

@@ -42,8 +42,8 @@ static void fill_table(struct getopt_table *table, const struct command *command
 	}
 }
 
-bool options_parse(const struct command *command, int argc, char **argv, option_taker *take,
-                   void *request, int *ret_status)
+int options_parse(const struct command *command, int argc, char **argv, option_taker *take,
+                  void *request)
 {
 	struct getopt_table table;
 	int id, status = TOOL_OK;
@@ -53,14 +53,12 @@ bool options_parse(const struct command *command, int argc, char **argv, option_
 	       (id = getopt_long(argc, argv, table.letters, table.options, NULL)) != -1) {
 		if (id == 'h') {
 			options_print_help(command);
-			*ret_status = TOOL_OK;
-			return false;
+			return TOOL_DONE;
 		}
 		status =
 			id == '?' || id == ':' ? usage_option(id, argv) : take(id, optarg, request);
 	}
-	*ret_status = status;
-	return status == TOOL_OK;
+	return status;
 }
 
 /* ---- help ------------------------------------------------------------- */

@@ -32,13 +32,18 @@ static void say_prefix(void)
 		fputs("madang: ", stderr);
 }
 
+static void say_line(const char *format, va_list list)
+{
+	say_prefix();
+	vfprintf(stderr, format, list);
+	fputc('\n', stderr);
+}
+
 void complain(const char *format, ...)
 {
 	va_list list;
 	va_start(list, format);
-	say_prefix();
-	vfprintf(stderr, format, list);
-	fputc('\n', stderr);
+	say_line(format, list);
 	va_end(list);
 }
 
@@ -61,9 +66,7 @@ int usage_error(const char *format, ...)
 {
 	va_list list;
 	va_start(list, format);
-	say_prefix();
-	vfprintf(stderr, format, list);
-	fputc('\n', stderr);
+	say_line(format, list);
 	va_end(list);
 	return usage_pointer();
 }

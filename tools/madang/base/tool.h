@@ -18,7 +18,9 @@
 
 #define TOOL_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
+/* What a command returns, and exits with. */
 enum tool_exit {
+	TOOL_DONE = -1, /* the help was asked for, and is printed; the exit status is 0 */
 	TOOL_OK = 0,
 	TOOL_TROUBLE = 1,          /* what was asked for could not be done */
 	TOOL_USAGE = 2,            /* the command line makes no sense */

@@ -205,9 +205,9 @@ static int run(struct call *call)
 static int call_main(const struct command *command, int argc, char **argv)
 {
 	static struct call call;
-	int status, rc;
+	int status = channel_parse(command, argc, argv, &call.request), rc;
 
-	if (!channel_parse(command, argc, argv, &call.request, &status))
+	if (status != TOOL_OK)
 		return status;
 	call.request.options.kind = MDG_CALL;
 	call.request.options.flags = MDG_CHANNEL_EXISTING;

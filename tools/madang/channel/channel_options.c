@@ -167,21 +167,18 @@ static int check_topic(struct channel_request *request)
 	return TOOL_OK;
 }
 
-bool channel_parse(const struct command *command, int argc, char **argv,
-                   struct channel_request *request, int *ret_status)
+int channel_parse(const struct command *command, int argc, char **argv,
+                  struct channel_request *request)
 {
 	memset(request, 0, sizeof *request);
 	request->options.size = sizeof request->options;
 	request->count = UINT64_MAX;
 	request->timeout = MDG_FOREVER;
-	if (!options_parse(command, argc, argv, take, request, ret_status))
-		return false;
-	*ret_status = parse_name(argc, argv, request);
-	if (*ret_status != TOOL_OK)
-		return false;
+	int status = options_parse(command, argc, argv, take, request);
+	if (status == TOOL_OK)
+		status = parse_name(argc, argv, request);
 	/* Options also stand directly behind NAME, where options end at the first operand. */
-	if (command->stops && !options_parse(command, argc, argv, take, request, ret_status))
-		return false;
-	*ret_status = check_topic(request);
-	return *ret_status == TOOL_OK;
+	if (status == TOOL_OK && command->stops)
+		status = options_parse(command, argc, argv, take, request);
+	return status == TOOL_OK ? check_topic(request) : status;
 }

@@ -52,9 +52,9 @@ enum { OPTION_CAPACITY = OPTION_LONG, OPTION_PEERS, OPTION_OVERWRITE };
 
 /* Reads the command's options, and NAME; optind is then behind it. Where options end at the first
  * operand, they may stand directly before or behind NAME; then comes a command with its own.
- * Returns whether to go on; if not, *ret_status is what to exit with. */
-bool channel_parse(const struct command *command, int argc, char **argv,
-                   struct channel_request *request, int *ret_status);
+ * Returns as options_parse. */
+int channel_parse(const struct command *command, int argc, char **argv,
+                  struct channel_request *request);
 const char *channel_kind_name(uint32_t kind);
 
 /* ---- channel_open.c --------------------------------------------------- */

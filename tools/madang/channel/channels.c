@@ -298,12 +298,11 @@ static int take(int option, const char *value, void *context)
 }
 
 static int parse_arguments(const struct command *command, int argc, char **argv,
-                           struct channels_request *request, bool *ret_done)
+                           struct channels_request *request)
 {
-	int status;
+	int status = options_parse(command, argc, argv, take, request);
 
-	*ret_done = true;
-	if (!options_parse(command, argc, argv, take, request, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (argc - optind > 1)
 		return usage_error("one channel at a time, or none for all");
@@ -313,17 +312,15 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 		if (usage_name(request->name) != TOOL_OK)
 			return TOOL_USAGE;
 	}
-	*ret_done = false;
 	return TOOL_OK;
 }
 
 static int channels_main(const struct command *command, int argc, char **argv)
 {
 	struct channels_request request = { .interval = WATCH_NS };
-	bool done;
-	int status = parse_arguments(command, argc, argv, &request, &done);
+	int status = parse_arguments(command, argc, argv, &request);
 
-	if (done)
+	if (status != TOOL_OK)
 		return status;
 	namespace_path(request.path, request.dir);
 	status = show(&request);

@@ -145,11 +145,7 @@ void channels_print_json(const struct channels_request *request, const struct ch
 {
 	struct json json;
 
-	json_begin(&json, stdout);
-	json_open(&json, NULL, '{');
-	json_open(&json, "namespace", '{');
-	json_string(&json, "path", request->path);
-	json_bool(&json, "exists", request->ns != NULL);
+	json_begin_listing(&json, request->path, request->ns != NULL);
 	json_close(&json, '}');
 	json_open(&json, "channels", '[');
 	for (size_t n = 0; n < view->count; n++) {

@@ -176,9 +176,9 @@ static int run(struct listen *listen)
 static int listen_main(const struct command *command, int argc, char **argv)
 {
 	static struct listen listen;
-	int status;
+	int status = channel_parse(command, argc, argv, &listen.request);
 
-	if (!channel_parse(command, argc, argv, &listen.request, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (optind < argc)
 		return usage_error("one channel at a time; '%s' is too much", argv[optind]);

@@ -326,9 +326,9 @@ static int find_command(const char *name)
 static int serve_main(const struct command *command, int argc, char **argv)
 {
 	static struct serve serve;
-	int status;
+	int status = channel_parse(command, argc, argv, &serve.request);
 
-	if (!channel_parse(command, argc, argv, &serve.request, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (optind >= argc)
 		return usage_error("which command? madang serve NAME -- COMMAND");

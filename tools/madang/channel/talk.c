@@ -231,9 +231,9 @@ static int run(struct talk *talk)
 static int talk_main(const struct command *command, int argc, char **argv)
 {
 	static struct talk talk;
-	int status;
+	int status = channel_parse(command, argc, argv, &talk.request);
 
-	if (!channel_parse(command, argc, argv, &talk.request, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (optind < argc)
 		return usage_error(

@@ -66,19 +66,16 @@ static int take(int option, const char *value, void *context)
 }
 
 static int parse_arguments(const struct command *command, int argc, char **argv,
-                           struct mdg_namespace_options *request, const char **ret_dir,
-                           bool *ret_done)
+                           struct mdg_namespace_options *request, const char **ret_dir)
 {
-	int status;
+	int status = options_parse(command, argc, argv, take, request);
 
-	*ret_done = true;
-	if (!options_parse(command, argc, argv, take, request, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (optind < argc)
 		*ret_dir = argv[optind++];
 	if (optind < argc)
 		return usage_error("one directory at a time; '%s' is too much", argv[optind]);
-	*ret_done = false;
 	return TOOL_OK;
 }
 
@@ -89,10 +86,9 @@ static int init_main(const struct command *command, int argc, char **argv)
 	char path[NAMESPACE_PATH_ROOM];
 	const char *dir = NULL;
 	mdg_namespace *ns;
-	bool done;
-	int rc = parse_arguments(command, argc, argv, &request, &dir, &done);
+	int rc = parse_arguments(command, argc, argv, &request, &dir);
 
-	if (done)
+	if (rc != TOOL_OK)
 		return rc;
 	if (dir != NULL && dir[0] == '\0')
 		return usage_error("the directory's path is empty");

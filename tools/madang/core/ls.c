@@ -210,11 +210,7 @@ static int print_json(struct listing *listing)
 	struct json json;
 	int rc = 0;
 
-	json_begin(&json, stdout);
-	json_open(&json, NULL, '{');
-	json_open(&json, "namespace", '{');
-	json_string(&json, "path", listing->path);
-	json_bool(&json, "exists", listing->ns != NULL);
+	json_begin_listing(&json, listing->path, listing->ns != NULL);
 	json_bool(&json, "shared", listing->shared);
 	json_close(&json, '}');
 	json_open(&json, "segments", '[');
@@ -279,10 +275,10 @@ static int take(int option, const char *value, void *context)
 static int ls_main(const struct command *command, int argc, char **argv)
 {
 	struct listing listing = { .ns = NULL };
-	int rc, status;
+	int rc = options_parse(command, argc, argv, take, &listing);
 
-	if (!options_parse(command, argc, argv, take, &listing, &status))
-		return status;
+	if (rc != TOOL_OK)
+		return rc;
 	if (optind < argc)
 		return usage_error(
 			"unexpected argument '%s' (a namespace is given with --namespace)",

@@ -74,14 +74,12 @@ static int take(int option, const char *value, void *context)
 	return TOOL_OK;
 }
 
-/* 0, or what to exit with; *ret_done says that there is nothing more to do. */
 static int parse_arguments(const struct command *command, int argc, char **argv,
-                           struct request *request, bool *ret_done)
+                           struct request *request)
 {
-	int status;
+	int status = options_parse(command, argc, argv, take, request);
 
-	*ret_done = true;
-	if (!options_parse(command, argc, argv, take, request, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (request->has_key && request->name != NULL)
 		return usage_error("a segment has a key or a name, not both");
@@ -92,7 +90,6 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 	if (!parse_size(argv[optind], &request->size) || request->size == 0)
 		return usage_error("'%s' is not a size (bytes, 1 or more, or with K, M, G or T)",
 		                   argv[optind]);
-	*ret_done = false;
 	return TOOL_OK;
 }
 
@@ -130,10 +127,9 @@ static int mk_main(const struct command *command, int argc, char **argv)
 	struct request request = { .mode = 0600 };
 	mdg_namespace *ns;
 	mdg_id id = -1;
-	bool done;
-	int rc = parse_arguments(command, argc, argv, &request, &done);
+	int rc = parse_arguments(command, argc, argv, &request);
 
-	if (done)
+	if (rc != TOOL_OK)
 		return rc;
 	if (namespace_open(&ns, request.dir, NULL) != 0)
 		return TOOL_TROUBLE;

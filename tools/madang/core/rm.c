@@ -226,13 +226,12 @@ static int take(int option, const char *value, void *context)
 }
 
 static int parse_arguments(const struct command *command, int argc, char **argv,
-                           struct request *request, bool *ret_done)
+                           struct request *request)
 {
 	mdg_id id;
-	int status;
+	int status = options_parse(command, argc, argv, take, request);
 
-	*ret_done = true;
-	if (!options_parse(command, argc, argv, take, request, &status))
+	if (status != TOOL_OK)
 		return status;
 	request->ids = argv + optind;
 	request->id_count = argc - optind;
@@ -249,7 +248,6 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 				"'%s' is not an id (a number from 0; for a key or a name see "
 				"--key and --name)",
 				request->ids[i]);
-	*ret_done = false;
 	return TOOL_OK;
 }
 
@@ -258,10 +256,9 @@ static int rm_main(const struct command *command, int argc, char **argv)
 	struct request request = { .dir = NULL };
 	char path[NAMESPACE_PATH_ROOM];
 	mdg_namespace *ns;
-	bool done;
-	int rc = parse_arguments(command, argc, argv, &request, &done);
+	int rc = parse_arguments(command, argc, argv, &request);
 
-	if (done)
+	if (rc != TOOL_OK)
 		return rc;
 	rc = namespace_open_existing(&ns, request.dir);
 	if (rc == -ENOENT) {

@@ -189,9 +189,9 @@ static int take(int option, const char *value, void *context)
 static int doctor_main(const struct command *command, int argc, char **argv)
 {
 	struct diagnosis diagnosis = { 0 };
-	int status;
+	int status = options_parse(command, argc, argv, take, &diagnosis);
 
-	if (!options_parse(command, argc, argv, take, &diagnosis, &status))
+	if (status != TOOL_OK)
 		return status;
 	if (optind < argc)
 		return usage_error(

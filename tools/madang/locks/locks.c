@@ -328,12 +328,11 @@ static int take(int option, const char *value, void *context)
 }
 
 static int parse_arguments(const struct command *command, int argc, char **argv,
-                           struct locks_request *request, struct wanted *wanted, bool *ret_done)
+                           struct locks_request *request, struct wanted *wanted)
 {
-	int rc = TOOL_OK, words;
+	int rc = options_parse(command, argc, argv, take, wanted), words;
 
-	*ret_done = true;
-	if (!options_parse(command, argc, argv, take, wanted, &rc))
+	if (rc != TOOL_OK)
 		return rc;
 	words = wanted->ways + argc - optind;
 	if (words > 1)
@@ -342,7 +341,6 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 		rc = parse_word(argv[optind], wanted);
 	request->dir = wanted->dir;
 	request->all = words == 0;
-	*ret_done = rc != TOOL_OK;
 	return rc;
 }
 
@@ -350,10 +348,9 @@ static int locks_main(const struct command *command, int argc, char **argv)
 {
 	struct locks_request request = { .id = -1 };
 	struct wanted wanted = { .id = -1 };
-	bool done;
-	int rc = parse_arguments(command, argc, argv, &request, &wanted, &done);
+	int rc = parse_arguments(command, argc, argv, &request, &wanted);
 
-	if (done)
+	if (rc != TOOL_OK)
 		return rc;
 	namespace_path(request.path, request.dir);
 	rc = namespace_open_to_look(&request.ns, request.dir);

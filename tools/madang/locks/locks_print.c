@@ -293,11 +293,7 @@ void locks_print_json(const struct locks_request *request, const struct survey *
 {
 	struct json json;
 
-	json_begin(&json, stdout);
-	json_open(&json, NULL, '{');
-	json_open(&json, "namespace", '{');
-	json_string(&json, "path", request->path);
-	json_bool(&json, "exists", request->ns != NULL);
+	json_begin_listing(&json, request->path, request->ns != NULL);
 	json_close(&json, '}');
 	json_open(&json, "locks", '[');
 	for (size_t n = 0; n < survey->lock_count; n++)

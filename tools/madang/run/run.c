@@ -275,10 +275,10 @@ static int take(int option, const char *value, void *context)
 static int run_main(const struct command *command, int argc, char **argv)
 {
 	static struct request request;
-	int status;
-
 	/* The first word that is no option is the program; the rest is the program's. */
-	if (!options_parse(command, argc, argv, take, &request, &status))
+	int status = options_parse(command, argc, argv, take, &request);
+
+	if (status != TOOL_OK)
 		return status;
 	if (request.is_private && request.dir != NULL)
 		return usage_error(

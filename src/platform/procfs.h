@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * procfs.h - what /proc says of another process.
+ *
+ * A process id may belong to another process by the time that it is asked about, and /proc may be
+ * missing, or may hide other users' processes (hidepid). So an answer can also be "cannot tell".
+ */
+#ifndef MADANG_PLATFORM_PROCFS_H
+#define MADANG_PLATFORM_PROCFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What another process is asked when its lock is found free: does a process
+ * `pid`, started no later than `born_before` (boot nanoseconds), map the file
+ * of that inode at `address`? A zombie maps nothing; after exec the old map is gone. */
+enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
+enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
+                                   ino_t inode);
+
+/* Whether a thread of the process has every signal blocked, as each thread has
+ * while it holds a lock of ours. `except`: a thread that is not asked, 0 none. */
+enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except);
+
+/* A path through which a file that a process maps can be opened without any
+ * descriptor of it: /proc/PID/map_files/... (which the kernel opens to root
+ * alone). False when the process does not map it. */
+bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96]);
+
+#endif
