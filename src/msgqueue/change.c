@@ -38,10 +38,11 @@ int mdg__queue_remove(struct mdg__queue *queue)
 	int rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)
 		return rc;
+	rc = mdg__queue_is_removed(queue) ? 1 : 0;
 	mdg__call_all(&visit, MDG__CALLED);
 	mdg__commit32(&mdg__head(queue)->removed, 1);
 	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
-	return 0;
+	return rc;
 }

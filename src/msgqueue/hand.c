@@ -91,7 +91,7 @@ void mdg__call_all(struct mdg__visit *visit, uint32_t how)
 	}
 }
 
-void mdg__claim(struct mdg__visit *visit, uint32_t number, uint32_t cell)
+void mdg__hand_over(struct mdg__visit *visit, uint32_t number, uint32_t cell)
 {
 	struct mdg__queue_head *head = mdg__head(visit->queue);
 	struct mdg__message *message = mdg__message(visit->queue, cell);

@@ -225,7 +225,7 @@ uint32_t mdg__call_receiver(struct mdg__visit *visit, const struct mdg__message 
 void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
 void mdg__call_all(struct mdg__visit *visit, uint32_t how);
 /* Says that the message is this waiter's. */
-void mdg__claim(struct mdg__visit *visit, uint32_t number, uint32_t cell);
+void mdg__hand_over(struct mdg__visit *visit, uint32_t number, uint32_t cell);
 /* A claim that counts for nothing is taken off its message. */
 void mdg__claim_drop(const struct mdg__queue *queue, struct mdg__message *message);
 

@@ -135,14 +135,16 @@ static void sweep(const struct mdg__queue *queue, uint32_t end)
 	MDG__PUT(mdg__head(queue)->free, free);
 }
 
-/* Messages that were too big for a sleeper, and then were not sent. */
-static void forget_too_big(const struct mdg__queue *queue)
+/* A message was not sent after all. The sleepers that were called for it keep their places. */
+static void forget_calls(const struct mdg__queue *queue)
 {
 	for (uint32_t number = 0; number < MDG__WAITERS_MOST; number++) {
 		struct mdg__waiter *waiter = mdg__waiter(queue, number);
 		if (waiter == NULL)
 			break;
 		MDG__PUT(waiter->too_big, 0);
+		if (MDG__GET(waiter->word) == MDG__CALLED)
+			MDG__PUT(waiter->word, MDG__RECALLED);
 	}
 }
 
@@ -155,7 +157,7 @@ static void stamp(const struct mdg__queue *queue, bool is_linked)
 		MDG__PUT(head->lspid, MDG__GET(head->intent_pid));
 		MDG__PUT(head->stime, MDG__GET(head->intent_time));
 	} else if (intent == MDG__INTENT_SEND) {
-		forget_too_big(queue);
+		forget_calls(queue);
 	} else if (intent == MDG__INTENT_RECEIVE && !is_linked) {
 		MDG__PUT(head->lrpid, MDG__GET(head->intent_pid));
 		MDG__PUT(head->rtime, MDG__GET(head->intent_time));

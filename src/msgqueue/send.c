@@ -66,7 +66,7 @@ static void link_last(struct mdg__visit *visit, _Atomic uint32_t *end, uint32_t 
 	MDG__PUT(head->lspid, queue->pid);
 	MDG__PUT(head->stime, now);
 	if (receiver != MDG__WAITERS_MOST)
-		mdg__claim(visit, receiver, cell);
+		mdg__hand_over(visit, receiver, cell);
 	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_NONE);
 }

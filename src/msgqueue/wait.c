@@ -47,7 +47,7 @@ static void pass_on(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
 	uint32_t number = mdg__call_receiver(visit, message);
 	mdg__claim_drop(visit->queue, message);
 	if (number != MDG__WAITERS_MOST)
-		mdg__claim(visit, number, cell);
+		mdg__hand_over(visit, number, cell);
 	mdg__visit_changed(visit);
 }
 
