@@ -40,7 +40,8 @@
  *   - Nothing in the memory may be trusted. Whoever may use the object at all may write to it.
  *   - In the child of a fork, what was mapped is mapped. A child that was forked while another
  *     thread had memory taken keeps that memory mapped for good.
- *   - A namespace that was opened with MDG_NS_LOOK gives memory that may only be read.
+ *   - A namespace that was opened with MDG_NS_LOOK gives memory that may only be read, and that
+ *     is never made longer: mdg__memory_get does there what mdg__memory_look does.
  *     mdg__object_is_look() tells.
  *
  * Errors: 0 or negative, as in madang/segment.h. In addition to what is said at each function,
