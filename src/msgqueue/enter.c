@@ -18,7 +18,7 @@ static int look_around(struct mdg__visit *visit, bool died)
 		MDG__PUT(visit->lock->state, MDG__UNREPAIRED);
 	int rc = mdg__cells_reach(queue);
 	if (rc == 0 && MDG__GET(visit->lock->state) != 0) {
-		(void)mdg__queue_repair(queue);
+		mdg__queue_repair(visit);
 		mdg__visit_changed(visit);
 		MDG__PUT(visit->lock->state, 0);
 	}
@@ -28,6 +28,8 @@ static int look_around(struct mdg__visit *visit, bool died)
 int mdg__visit_lock(struct mdg__visit *visit)
 {
 	visit->lock = &mdg__head(visit->queue)->lock;
+	visit->called = 0;
+	visit->expects = false;
 	int rc = mdg__owned_take(visit->lock, MDG_FOREVER);
 	if (__builtin_expect(rc != 0 && rc != MDG_OWNER_DIED, 0))
 		return rc;
@@ -40,10 +42,6 @@ int mdg__visit_lock(struct mdg__visit *visit)
 int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 {
 	visit->queue = queue;
-	visit->calls = 0;
-	visit->claimed = false;
-	visit->pends = false;
-	visit->everyone = false;
 	visit->thread = mdg__thread();
 	if (visit->thread == NULL)
 		return -ENOSYS;
@@ -55,9 +53,36 @@ int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 	return rc;
 }
 
+/* Gives the lock back after sleepers were called. The usual case is one sleeper, and nobody else on
+ * the lock: then the word becomes 0 and that one is woken. If the exchange fails, somebody else has
+ * come. Between the two `pending` names the word, which has no owner: if this thread is killed,
+ * the kernel wakes the sleeper. */
+static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
+{
+	struct mdg__thread *thread = visit->thread;
+	struct mdg__robust *robust = &visit->lock->robust;
+	uint32_t held = thread->tid | MDG__WAITERS;
+	int at = mdg__held_find(thread, &robust->word);
+	if (at < 0)
+		return;
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	mdg__held_leave(thread, at);
+	/* Release: pairs with the acquire in mdg__robust_take_free. */
+	if (visit->had_sleepers || visit->called > 1 ||
+	    !atomic_compare_exchange_strong_explicit(&robust->word, &held, 0, memory_order_release,
+	                                             memory_order_relaxed))
+		mdg__robust_wake(robust, 1);
+	else if (visit->called != 0)
+		(void)mdg__sys_futex_wake_bits(&robust->word, 1, (uint32_t)MDG__ANYONE);
+	mdg__pending_end(thread, before);
+}
+
 void mdg__visit_unlock(struct mdg__visit *visit)
 {
-	(void)mdg__owned_give(visit->lock);
+	if (__builtin_expect(visit->expects, 0))
+		give_and_wake(visit);
+	else
+		(void)mdg__owned_give(visit->lock);
 }
 
 void mdg__visit_end(struct mdg__visit *visit)
@@ -89,13 +114,4 @@ void mdg__visit_changed(struct mdg__visit *visit)
 bool mdg__queue_is_removed(const struct mdg__queue *queue)
 {
 	return MDG__GET(mdg__head(queue)->removed) != 0;
-}
-
-void mdg__claim_drop(const struct mdg__queue *queue, struct mdg__message *message)
-{
-	struct mdg__queue_head *head = mdg__head(queue);
-	mdg__commit64(&message->claim, 0);
-	MDG__PUT(head->claims, MDG__GET(head->claims) - 1);
-	MDG__PUT(head->qnum, MDG__GET(head->qnum) + 1);
-	MDG__PUT(head->cbytes, MDG__GET(head->cbytes) + MDG__GET(message->length));
 }
