@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bell.pml - sleep.c and wake.c: LISTENERS that sleep until there is a message, TALKERS that send up to M messages
- * each and wake them: mdg__alert_others, announce, doze, mdg__wait_end, mdg__wake_talkers. Of a
- * queue; with ALL of a stream or a topic, where each listener is to see each message; with ROOM
- * there is room for so many messages, and talkers sleep until there is more.
+ * bell.pml - sleep.c and wake.c: LISTENERS that sleep until there is a message, TALKERS that send
+ * up to M messages each and wake them: mdg__alert_others, announce, doze, mdg__wait_end,
+ * mdg__wake_talkers. Of a queue; with ALL of a stream or a topic, where each listener is to see
+ * each message; with ROOM there is room for so many messages, and talkers sleep until there is
+ * more.
  *
  * A talker publishes with a store that its processor keeps back (late) until it likes, or
  * the talker does something atomic, or a listener has all processors pass a fence. Else memory is
  * sequentially consistent. How a message is taken: queue.pml.
  *
- * A bell is a number that is compared with what it was: `same` and `room_same` have a bit for each who
- * looked at it and would still find that number.
+ * A bell is a number that is compared with what it was: `same` and `room_same` have a bit for each
+ * who looked at it and would still find that number.
  *
- * A deadline passes whenever it likes, until it is quiet; with QUIET none does. When nobody can go on, it is the time that
- * sleepers look by themselves, each 25 ms: once after a death (the dead are buried, all are
- * woken). Talkers may wait for that moment before they go on. Then nobody may be asleep that
- * has a message, or room: so a death costs one such look and nothing afterwards, and without
- * deaths there is none.
+ * A deadline passes whenever it likes, until it is quiet; with QUIET none does. When nobody can go
+ * on, it is the time that sleepers look by themselves, each 25 ms: once after a death (the dead are
+ * buried, all are woken). Talkers may wait for that moment before they go on. Then nobody may be
+ * asleep that has a message, or room: so a death costs one such look and nothing afterwards, and
+ * without deaths there is none.
  *
- * FENCE: the last listener sleeps at once (MDG_WAIT_SLEEP): when it comes it tells talkers to fence and has
- * all pass one; only it goes to sleep without another one.
+ * FENCE: the last listener sleeps at once (MDG_WAIT_SLEEP): when it comes it tells talkers to fence
+ * and has all pass one; only it goes to sleep without another one.
  *
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=1 -DQUIET
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DDEATHS=1 -DQUIET
@@ -33,8 +34,9 @@
  *
  * BUG_GOT: a listener that has got a message does not look whether there is another one (as it once
  * was). BUG_BARRIER: no membarrier(2). BUG_LOOK: nobody looks by itself. BUG_ROOM: a listener that
- * falls asleep wakes no talker. BUG_FENCE (as it once was): who comes has nobody pass a fence, and no
- * listener does once talkers are told: one that has looked before wakes nobody, and its message is on its way.
+ * falls asleep wakes no talker. BUG_FENCE (as it once was): who comes has nobody pass a fence, and
+ * no listener does once talkers are told: one that has looked before wakes nobody, and its message
+ * is on its way.
  */
 #ifndef DEATHS
 #define DEATHS 0

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cond.pml - cond.c: N threads that wait, give up at a deadline, signal, or are killed, again and again.
+ * cond.pml - cond.c: N threads that wait, give up at a deadline, signal, or are killed, again and
+ * again.
  *
- * The mutex is not needed to say what must hold: who has noted the number before a signal
- * begins must not sleep on when that signal has returned. Asserted: it does not sleep then, and does
- * not fall asleep later in this wait. (That it falls to all who sleep to look for what was
- * signalled, so that no death takes it away, is in the code: all are woken.)
+ * The mutex is not needed to say what must hold: who has noted the number before a signal begins
+ * must not sleep on when that signal has returned. Asserted: it does not sleep then, and does not
+ * fall asleep later in this wait. (That it falls to all who sleep to look for what was signalled,
+ * so that no death takes it away, is in the code: all are woken.)
  *
  * Of the number nothing is asked but whether it is another one, so a bit for each thread says
  * whether it still is the one that the thread has noted. It is never the same again: 2^30.

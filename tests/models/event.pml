@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.pml - gate.h and event.c: N threads that set, reset, wait, take (SETS, WAITS, TAKES: which of
- * them, a bit each; who sets also resets), give up at a deadline, or are killed, again and again.
+ * event.pml - gate.h and event.c: N threads that set, reset, wait, take (SETS, WAITS, TAKES: which
+ * of them, a bit each; who sets also resets), give up at a deadline, or are killed, again and
+ * again.
  *
  * The word is SET, WAKING, two gates, and how often it was set, changed as one. Of that number
  * nothing is asked but whether it is another one: a bit for each thread says whether it is

@@ -5,10 +5,11 @@
  * A STEP of a model is one access to shared memory, or one system call; private accesses are
  * drawn to the step after them. Memory is sequentially consistent.
  *
- * DEATH. A thread may be killed before each step and between private stores that the kernel
- * looks at (MAY_DIE), and asleep. Any number may die, at once too, and be born again with the
- * same id; with DEATHS only so many, for good. What the kernel does then, exit_robust_list() and handle_futex_death() in Linux: the thread
- * leaves its queue; then for each word in its list but the pending one, and at last for that:
+ * DEATH. A thread may be killed before each step and between private stores that the kernel looks
+ * at (MAY_DIE), and asleep. Any number may die, at once too, and be born again with the same id;
+ * with DEATHS only so many, for good. What the kernel does then, exit_robust_list() and
+ * handle_futex_death() in Linux: the thread leaves its queue; then for each word in its list but
+ * the pending one, and at last for that:
  *   the word has its id: (word & WAITERS) | OWNER_DIED, in one step, and wakes one if there was
  *   WAITERS;
  *   the word has no id and is the pending one: wakes one.
@@ -17,9 +18,9 @@
  * killed but have not left their queue, and says how many.
  *
  * A LOST WAKE-UP is an invalid end state: from some time on, which may be any, it is quiet: no
- * sleeper is killed any more and no deadline passes. Threads end whenever they hold
- * nothing and like to. So if a sleeper can be left without anybody on the way to wake it, there is a
- * run in which all others end, and it alone cannot go on; spin looks for that.
+ * sleeper is killed any more and no deadline passes. Threads end whenever they hold nothing and
+ * like to. So if a sleeper can be left without anybody on the way to wake it, there is a run in
+ * which all others end, and it alone cannot go on; spin looks for that.
  */
 #define TID     7
 #define WAITERS 8

@@ -5,18 +5,19 @@
  * computes beside them without a lock (mdg__hold_needed), and what seats.c does for the dead
  * and for those that come (bury, mdg__seat_take, inherit). Talkers among each other: talk.pml.
  *
- * A talker sends M messages of one line each, in a ring of RING lines, one of them clear ahead. SEATS
- * listeners take one message or two, give out all or (give_less) the first, and release. They are
- * killed at any step, DEATHS in all, the keeper of the seat lock also: that is whoever buries or comes;
- * the next one begins anew. A listener that leaves is one that dies between two steps. A seat
- * that is free is taken, or when there is none an orphan's, by somebody who comes at any time.
+ * A talker sends M messages of one line each, in a ring of RING lines, one of them clear ahead.
+ * SEATS listeners take one message or two, give out all or (give_less) the first, and release. They
+ * are killed at any step, DEATHS in all, the keeper of the seat lock also: that is whoever buries
+ * or comes; the next one begins anew. A listener that leaves is one that dies between two steps. A
+ * seat that is free is taken, or when there is none an orphan's, by somebody who comes at any time.
  *
- * take_lock: free, held, or held by one that is dead; then who takes it over repairs, and may die in
- * it. Positions, numbers and `moves` are never the same again. Memory is sequentially consistent.
+ * take_lock: free, held, or held by one that is dead; then who takes it over repairs, and may die
+ * in it. Positions, numbers and `moves` are never the same again. Memory is sequentially
+ * consistent.
  *
- * Asserted: no line is stored whose message has not been released; a message is given out again only
- * marked, and marked only after a death, and never after it was released; when nobody can go on, all have been given out, and
- * released.
+ * Asserted: no line is stored whose message has not been released; a message is given out again
+ * only marked, and marked only after a death, and never after it was released; when nobody can go
+ * on, all have been given out, and released.
  *
  * holds: fast depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_ORDER
@@ -24,8 +25,8 @@
  * fails: depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2 -DBUG_DOUBLE
  *
  * BUG_ORDER: `taken` moves before the seat says what is held. BUG_MOVES: nobody looks at `moves`.
- * BUG_DOUBLE: a repair does not look for what is held twice. BUG_LATE, by hand (-DM=3 -DDEATHS=2): it
- * lets `moves` grow at its end only (as it once was).
+ * BUG_DOUBLE: a repair does not look for what is held twice. BUG_LATE, by hand (-DM=3 -DDEATHS=2):
+ * it lets `moves` grow at its end only (as it once was).
  */
 #ifndef RING
 #define RING 3
