@@ -7,7 +7,7 @@
 #include "platform/machine.h"
 #include "platform/raw.h"
 
-/* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
+/* From <linux/futex.h>, which not every C library comes with (musl does not). */
 enum {
 	FUTEX_WAIT = 0,
 	FUTEX_WAKE = 1,
@@ -41,7 +41,8 @@ int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
 	return (int)mdg__raw_futex(word, FUTEX_WAKE_BITSET, (uint32_t)count, NULL, bits);
 }
 
-/* One sleeper is moved from the word to the same word, and none woken: the count says it. */
+/* Asks the kernel to wake no sleeper, and to move one sleeper from the word to the same word. The
+	 * result counts the sleepers that were moved. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
 {
 	return mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;

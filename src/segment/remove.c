@@ -4,6 +4,8 @@
  * once if nobody has it attached, else with the last detach. Other objects are always cleared
  * away at once.
  */
+#include "registry/clearing.h"
+#include "registry/object.h"
 #include "segment/change.h"
 #include "segment/mapping.h"
 #include "segment/objects.h"

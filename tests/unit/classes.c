@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "registry/internal.h"
-#include "segment/above.h"
+#include "segment/segment.h"
 #include "segment/internal.h"
 
 #define KEY  4711
