@@ -22,6 +22,7 @@
 #include "registry/current.h"
 #include "registry/descriptor.h"
 #include "registry/files.h"
+#include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/tie.h"
 #include "registry/object.h"
