@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "platform/machine.h"
@@ -22,6 +23,36 @@ void mdg__signals_block(mdg__sigmask *ret_old)
 void mdg__signals_restore(const mdg__sigmask *old)
 {
 	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE);
+}
+
+/* Whether the program has a handler. The kernel's structure differs from machine to machine, but the
+ * handler is its first word, or its second one on MIPS. */
+static bool is_handled(int number)
+{
+	uintptr_t action[32] = { 0 };
+#if defined(__mips__)
+	const size_t handler = 1;
+#else
+	const size_t handler = 0;
+#endif
+	return (int)MDG__RAW(SYS_rt_sigaction, number, NULL, action, KERNEL_SIGSET_SIZE) == 0 &&
+	       action[handler] != (uintptr_t)SIG_DFL && action[handler] != (uintptr_t)SIG_IGN;
+}
+
+bool mdg__signals_are_due(const mdg__sigmask *old)
+{
+	enum {
+		BITS = 8 * sizeof(unsigned long),
+		WORDS = sizeof(mdg__sigmask) / sizeof(unsigned long)
+	};
+	unsigned long waiting[WORDS] = { 0 }, blocked[WORDS];
+	memcpy(blocked, old, sizeof blocked);
+	if ((int)MDG__RAW(SYS_rt_sigpending, waiting, KERNEL_SIGSET_SIZE) < 0)
+		return false;
+	for (int i = 0; i < (int)(8 * KERNEL_SIGSET_SIZE); i++)
+		if ((waiting[i / BITS] & ~blocked[i / BITS]) >> i % BITS & 1 && is_handled(i + 1))
+			return true;
+	return false;
 }
 
 int mdg__take_back_sigxfsz(int rc)

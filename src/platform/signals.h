@@ -17,6 +17,10 @@ typedef struct {
 void mdg__signals_block(mdg__sigmask *ret_old);
 void mdg__signals_restore(const mdg__sigmask *old);
 
+/* [all signals blocked] Whether a signal is waiting for which the program has a handler, and which
+ * comes when the signals are restored. */
+bool mdg__signals_are_due(const mdg__sigmask *old);
+
 /* Beyond RLIMIT_FSIZE the kernel answers -EFBIG and sends SIGXFSZ, which kills. The signal is
  * meant for a program that writes files, but this library asks for memory. If `rc` is -EFBIG,
  * that signal is taken back; a SIGXFSZ that the program sent itself before stays pending.

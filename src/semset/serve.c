@@ -99,16 +99,16 @@ void mdg__sleeper_wake(struct mdg__semset_stay *stay, struct mdg__sleeper *sleep
 	mdg__wake_later(stay, witness);
 }
 
-static enum fate change_of(const struct mdg__attempt *attempt)
+static enum fate change_of(const struct mdg__semset *set, const struct mdg__attempt *attempt)
 {
 	enum fate fate = TAKEN_AWAY;
-	for (uint32_t i = 0; i < attempt->count; i++)
-		if (attempt->ops[i].change != 0) {
-			if (attempt->value[i] == 0)
-				return CHANGED_TO_ZERO;
+	bool zero = false;
+	for (uint32_t i = 0; i < attempt->count; i++) {
+		zero = zero || mdg__value_now(set, attempt->ops[i].number) == 0;
+		if (attempt->ops[i].change != 0)
 			fate = CHANGED;
-		}
-	return fate;
+	}
+	return fate == CHANGED && zero ? CHANGED_TO_ZERO : fate;
 }
 
 /* Step 3. [the attempt was made] */
@@ -130,8 +130,10 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 	struct mdg__semset_stay *stay = service->stay;
 	int rc = mdg__attempt(stay->set, &service->attempt);
 	uint32_t how = ending(&service->attempt, rc);
-	if (how == 0)
+	if (how == 0) {
+		mdg__fill32(&sleeper->blocked, service->attempt.blocked);
 		return SLEEPS_ON;
+	}
 	mdg__semset_put32(stay, &stay->head->serving1, block1);
 	mdg__semset_commit(stay);
 	if (!end_sleep(stay, sleeper, how)) {
@@ -141,7 +143,7 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 		return TAKEN_AWAY;
 	}
 	complete(service, block1, (int32_t)mdg__load32(&sleeper->pid), how == MDG__ENDED_DONE);
-	return how == MDG__ENDED_DONE ? change_of(&service->attempt) : TAKEN_AWAY;
+	return how == MDG__ENDED_DONE ? change_of(stay->set, &service->attempt) : TAKEN_AWAY;
 }
 
 /* Looks at one. `waiters`: at those who only wait for zero, and at no others; or the reverse. */
@@ -165,25 +167,25 @@ static enum fate look_at(struct service *service, uint32_t block1, struct mdg__s
 	return serve_one(service, block1, sleeper);
 }
 
-/* Looks at all of a kind, from the first. True: those who wait for zero may go, or all have to be
- * looked at again. */
-static bool look_at_all(struct service *service, bool waiters)
+/* Looks at all of a kind, from the first, until one has changed something that may matter to those
+ * before it. Returns that change, or SLEEPS_ON. */
+static enum fate look_at_all(struct service *service, bool waiters)
 {
 	struct mdg__semset_stay *stay = service->stay;
 	uint32_t block1 = mdg__load32(&stay->head->queue.first1);
 	for (uint32_t left = stay->blocks; left > 0; left--) {
 		struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
 		if (sleeper == NULL)
-			return false;
+			return SLEEPS_ON;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
 		bool several = mdg__load32(&sleeper->count) > 1;
 		enum fate fate = look_at(service, block1, sleeper, waiters);
 		if (fate == CHANGED_TO_ZERO ||
 		    (fate == CHANGED && (several || mdg__load32(&stay->head->lists) != 0)))
-			return true;
+			return fate;
 		block1 = next1;
 	}
-	return false;
+	return SLEEPS_ON;
 }
 
 void mdg__serve(struct mdg__semset_stay *stay)
@@ -193,12 +195,15 @@ void mdg__serve(struct mdg__semset_stay *stay)
 	if (mdg__load32(&head->unserved) == 0)
 		return;
 	service.stay = stay;
+	enum fate fate =
+		mdg__load32(&head->unserved) == MDG__VALUE_CHANGED ? CHANGED : CHANGED_TO_ZERO;
 	/* Each round but the last takes one sleeper away. */
-	for (uint32_t left = stay->blocks; left > 0 && mdg__load32(&head->queue.first1) != 0;
-	     left--) {
-		(void)look_at_all(&service, true);
-		if (!look_at_all(&service, false))
+	for (uint32_t left = stay->blocks; left > 0 && fate != SLEEPS_ON; left--) {
+		if (mdg__load32(&head->queue.first1) == 0)
 			break;
+		if (fate == CHANGED_TO_ZERO)
+			(void)look_at_all(&service, true);
+		fate = look_at_all(&service, false);
 	}
 	mdg__semset_put32(stay, &head->unserved, 0);
 	mdg__semset_commit(stay);
@@ -226,16 +231,22 @@ void mdg__serve_again(struct mdg__semset_stay *stay)
 	mdg__semset_commit(stay);
 }
 
+/* The kernel looks again at a list that only waits for zero when something has become 0, and until
+ * then counts it where it was. */
 bool mdg__sleeper_waits_at(struct mdg__semset_stay *stay, const struct mdg__sleeper *sleeper,
                            uint32_t *ret_number, bool *ret_for_zero)
 {
 	struct service service;
 	service.stay = stay;
-	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper) ||
-	    mdg__attempt(stay->set, &service.attempt) != -EAGAIN)
+	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper))
 		return false;
-	const struct mdg_semset_op *op = &service.list.ops[service.attempt.blocked];
-	*ret_number = op->number;
-	*ret_for_zero = op->change == 0;
+	uint32_t at = mdg__load32(&sleeper->blocked);
+	if (!only_waits(&service.list) || at >= service.list.count) {
+		if (mdg__attempt(stay->set, &service.attempt) != -EAGAIN)
+			return false;
+		at = service.attempt.blocked;
+	}
+	*ret_number = service.list.ops[at].number;
+	*ret_for_zero = service.list.ops[at].change == 0;
 	return true;
 }
