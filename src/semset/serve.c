@@ -11,7 +11,8 @@
  * the next holder of the lock finds ENDED_DONE at `serving1`, and does step 3. The values are still
  * those of step 1, because nobody else had the lock.
  *
- * THE ORDER is the kernel's. Those who only wait for zero come first, because they change nothing.
+ * THE ORDER is the kernel's. Those who only wait for zero come first, because they change nothing:
+ * first those with one operation, then those with several.
  * Then the others by arrival. After one of them that has several operations, or if there are such
  * sleepers, all are looked at again from the first: what it did may help an older one. If all
  * sleepers have one operation, only a decrease was served, which helps nobody but those who wait
@@ -19,6 +20,7 @@
  */
 #include "semset/internal.h"
 
+enum kind { WAITS_ONCE, WAITS, ALTERS }; /* for zero, with one operation or several */
 /* Whether a sleeper has gone, and what it left. */
 enum fate { SLEEPS_ON, TAKEN_AWAY, CHANGED, CHANGED_TO_ZERO };
 
@@ -51,6 +53,11 @@ static bool only_waits(const struct mdg__oplist *list)
 		if (list->ops[i].change != 0)
 			return false;
 	return true;
+}
+
+static enum kind kind_of(const struct mdg__oplist *list)
+{
+	return !only_waits(list) ? ALTERS : list->count == 1 ? WAITS_ONCE : WAITS;
 }
 
 /* What the attempt, just made, means for a sleeper: a word to end its sleep by, or 0. */
@@ -146,9 +153,9 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 	return how == MDG__ENDED_DONE ? change_of(stay->set, &service->attempt) : TAKEN_AWAY;
 }
 
-/* Looks at one. `waiters`: at those who only wait for zero, and at no others; or the reverse. */
+/* Looks at one, if it is of that kind. */
 static enum fate look_at(struct service *service, uint32_t block1, struct mdg__sleeper *sleeper,
-                         bool waiters)
+                         enum kind kind)
 {
 	struct mdg__semset_stay *stay = service->stay;
 	uint32_t word = mdg__load32(&sleeper->robust.word);
@@ -162,14 +169,14 @@ static enum fate look_at(struct service *service, uint32_t block1, struct mdg__s
 		}
 		return TAKEN_AWAY;
 	}
-	if (only_waits(&service->list) != waiters)
+	if (kind_of(&service->list) != kind)
 		return SLEEPS_ON;
 	return serve_one(service, block1, sleeper);
 }
 
 /* Looks at all of a kind, from the first, until one has changed something that may matter to those
  * before it. Returns that change, or SLEEPS_ON. */
-static enum fate look_at_all(struct service *service, bool waiters)
+static enum fate look_at_all(struct service *service, enum kind kind)
 {
 	struct mdg__semset_stay *stay = service->stay;
 	uint32_t block1 = mdg__load32(&stay->head->queue.first1);
@@ -179,7 +186,7 @@ static enum fate look_at_all(struct service *service, bool waiters)
 			return SLEEPS_ON;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
 		bool several = mdg__load32(&sleeper->count) > 1;
-		enum fate fate = look_at(service, block1, sleeper, waiters);
+		enum fate fate = look_at(service, block1, sleeper, kind);
 		if (fate == CHANGED_TO_ZERO ||
 		    (fate == CHANGED && (several || mdg__load32(&stay->head->lists) != 0)))
 			return fate;
@@ -201,9 +208,11 @@ void mdg__serve(struct mdg__semset_stay *stay)
 	for (uint32_t left = stay->blocks; left > 0 && fate != SLEEPS_ON; left--) {
 		if (mdg__load32(&head->queue.first1) == 0)
 			break;
-		if (fate == CHANGED_TO_ZERO)
-			(void)look_at_all(&service, true);
-		fate = look_at_all(&service, false);
+		if (fate == CHANGED_TO_ZERO) {
+			(void)look_at_all(&service, WAITS_ONCE);
+			(void)look_at_all(&service, WAITS);
+		}
+		fate = look_at_all(&service, ALTERS);
 	}
 	mdg__semset_put32(stay, &head->unserved, 0);
 	mdg__semset_commit(stay);
