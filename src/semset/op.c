@@ -150,8 +150,8 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt,
                     struct mdg__sleeper **ret, uint32_t *ret_block1)
 {
-	int rc =
-		mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1, ret_block1);
+	int rc = mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1,
+	                           attempt->blocked, ret_block1);
 	if (rc < 0) {
 		(void)mdg__journal_rollback(&stay->journal);
 		return rc;
@@ -182,8 +182,11 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 	if (sleeps)
 		rc = lie_down(&stay, &attempt, &sleeper, &block1);
 	mdg__watch(&stay);
-	mdg__semset_leave(&stay);
-	return sleeps && rc == 0 ? mdg__sleep_in_queue(set, sleeper, block1, deadline) : rc;
+	mdg__semset_leave_blocked(&stay);
+	if (sleeps && rc == 0)
+		return mdg__sleep_in_queue(set, sleeper, block1, deadline, &stay.mask);
+	mdg__signals_restore(&stay.mask);
+	return rc;
 }
 
 /* ---- before a sleep --------------------------------------------------------------------------- */

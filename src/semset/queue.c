@@ -139,7 +139,7 @@ static void count_sleeper(struct mdg__semset_stay *stay, uint32_t ops, uint32_t 
 }
 
 int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
-                      uint32_t count, uint32_t holder1, uint32_t *ret_block1)
+                      uint32_t count, uint32_t holder1, uint32_t blocked, uint32_t *ret_block1)
 {
 	uint32_t block1 = mdg__block_alloc(stay, MDG__SLEEPER);
 	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
@@ -151,6 +151,7 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 	mdg__fill32(&sleeper->more1, 0);
 	mdg__fill32(&sleeper->holder1, holder1);
 	mdg__fill32(&sleeper->watching1, 0);
+	mdg__fill32(&sleeper->blocked, blocked);
 	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
 		mdg__fill64(&sleeper->operations[i], pack(ops[i]));
 	int rc = fill_more(stay, sleeper, ops, count);
