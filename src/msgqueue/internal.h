@@ -123,6 +123,8 @@ int mdg__cells_reach(struct mdg__queue *queue);
 int mdg__cells_take(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
 /* Puts the chain of a message into the free chain. 0 or MDG_DAMAGED. */
 int mdg__cells_give(struct mdg__queue *queue, uint32_t first, uint32_t count);
+/* When there is no message: gives the memory of a queue that was large back. False: it was not. */
+bool mdg__cells_give_all(struct mdg__queue *queue);
 /* A run of neighbouring cells that nobody has used, for waiters. */
 int mdg__cells_take_run(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
 

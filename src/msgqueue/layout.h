@@ -53,6 +53,8 @@ enum {
 	MDG__WAITERS_MOST = MDG__WAITER_GROUP * (MDG__WAITER_GROUPS + 1),
 	MDG__UNITS_MOST = 1 << 26, /* 4 GiB */
 	MDG__TEXT_INSIDE = 32,     /* bytes of text in a message's first cell */
+	MDG__UNITS_KEPT = 1024,    /* when an empty queue gives memory back */
+	MDG__UNITS_ENOUGH = 2048,  /* an empty queue gives memory back if it has used more */
 	MDG__QUEUE_LEAST = 32768   /* bytes with which a queue begins */
 };
 
@@ -146,7 +148,9 @@ struct mdg__queue_head {
 	/* One more at the end of each operation. Who reads without the lock reads it before and
 	 * after (release; acquire in look.c). */
 	_Atomic uint32_t changes;
-	uint32_t reserved;
+	/* Not 0: memory behind this unit was given back to the system, and is not promised until it
+	 * is asked for again. */
+	_Atomic uint32_t kept;
 	_Atomic uint32_t waiters_used; /* waiters from this one on were never used */
 
 	/* ---- the stamps, and what is to become of them */

@@ -91,6 +91,7 @@ static void round_of(void *argument)
 	state = *(const uint64_t *)argument;
 	alarm(20);
 	world = world_make(20000);
+	atomic_store(&world->hostile, 1);
 	/* Nothing may be touched behind what was promised. */
 	CHECK(mprotect(world->memory + (1 << 20), WORLD_BYTES - (1 << 20), PROT_NONE) == 0);
 	atomic_store(&world->limit, 1 << 20);
