@@ -23,7 +23,7 @@
  * CELLS in use are those of the messages and of further waiters. The others are in the free chain
  * (head.free), or have never been used (from head.fresh on).
  *
- * A WAITER belongs to a thread that sleeps in the queue, or is on its way there or back.
+ * A WAITER is the record of a thread that sleeps in the queue, or is on its way there or back.
  *
  * WHO WRITES. Everything here is written by the holder of head.lock, unless it is said at the
  * field. Stores are relaxed, because the lock orders them. The stores that are called COMMIT are
@@ -66,7 +66,7 @@ enum {
 #define MDG__CALLED   2u /* out of the line: the thread has to look again */
 #define MDG__RECALLED 3u /* the same, and it keeps its place in the line */
 
-/* What a waiter is for. */
+/* What a waiter waits for. */
 enum mdg__waiter_kind { MDG__WAITER_FREE, MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
 
 /* Which messages a receiver wants. */
@@ -98,8 +98,8 @@ struct mdg__waiter {
 	/* The futex word on which the waiter's thread sleeps: 0, or one of those
 	 * above. */
 	_Atomic uint32_t word;
-	/* Who sits here. The thread itself takes and gives the word (with head.lock); the kernel
-	 * marks it when the thread dies. */
+	/* Whose record it is. The thread itself takes the word and gives it back (with
+	 * head.lock), and the kernel marks it when the thread dies. */
 	struct mdg__robust owner;
 	_Atomic uint32_t kind;   /* enum mdg__waiter_kind */
 	_Atomic uint64_t ticket; /* the line: lower ones come first */
