@@ -31,8 +31,8 @@ static void read_fields(const struct mdg__entry *entry, struct mdg__queue_figure
 	};
 }
 
-/* The figures of one moment, if the caller may look into the queue; else those of the entry, each of
- * which is right by itself. */
+/* The figures of one moment, if the caller may look into the queue; else those of the entry, each
+ * of which is right by itself. */
 static int figures_of(mdg_namespace *ns, const struct mdg__entry *entry, bool inside,
                       struct mdg__queue_figures *ret)
 {

@@ -9,6 +9,8 @@
  */
 #include "msgqueue/internal.h"
 
+#define PATIENCE_NS UINT64_C(2000000000)
+
 /* The memory has to be mapped as far as it is used. Until then nothing can be repaired, and the
  * next holder is told. */
 static int look_around(struct mdg__visit *visit, bool died)
@@ -25,12 +27,37 @@ static int look_around(struct mdg__visit *visit, bool died)
 	return rc;
 }
 
+/* Whether the lock's word names a thread that cannot hold it: this one, or none that there is. A
+ * thread of another pid namespace may look like that, too. */
+static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
+{
+	uint32_t tid = word & MDG__TID;
+	return tid != 0 && (tid == visit->thread->tid || !mdg__sys_process_exists((int32_t)tid));
+}
+
+/* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has
+ * waited for long asks whether the holder exists. */
+static int take_lock(struct mdg__visit *visit)
+{
+	for (;;) {
+		uint64_t deadline = mdg__monotonic_nanoseconds() + PATIENCE_NS;
+		uint32_t before = MDG__GET(visit->lock->robust.word);
+		int rc = mdg__owned_take(visit->lock, deadline);
+		if (rc != -ETIMEDOUT)
+			return rc;
+		uint32_t after = MDG__GET(visit->lock->robust.word);
+		if (((before ^ after) & MDG__TID) == 0 && is_nonsense(visit, after))
+			return MDG_DAMAGED;
+	}
+}
+
 int mdg__visit_lock(struct mdg__visit *visit)
 {
 	visit->lock = &mdg__head(visit->queue)->lock;
 	visit->called = 0;
 	visit->expects = false;
-	int rc = mdg__owned_take(visit->lock, MDG_FOREVER);
+	/* The usual case needs no clock. */
+	int rc = mdg__owned_take_free(visit->lock) ? 0 : take_lock(visit);
 	if (__builtin_expect(rc != 0 && rc != MDG_OWNER_DIED, 0))
 		return rc;
 	rc = look_around(visit, rc == MDG_OWNER_DIED);

@@ -46,6 +46,34 @@ static int reach(struct mdg__queue *queue, uint64_t bytes)
 	return 0;
 }
 
+static void punch(struct mdg__queue *queue, uint64_t from)
+{
+	struct mdg__open *open = queue->context;
+	(void)mdg__memory_punch(open->ns, MDG__MESSAGE_QUEUES, open->id, from);
+}
+
+static int promise(struct mdg__queue *queue, uint64_t from, uint64_t size)
+{
+	struct mdg__open *open = queue->context;
+	return mdg__memory_promise(open->ns, MDG__MESSAGE_QUEUES, open->id, from, size);
+}
+
+/* What a layer above wants to do around each sleep. Relaxed: it is set once, before any call. */
+static void (*_Atomic on_sleep)(bool begins);
+
+void mdg__msgqueue_on_sleep(void (*hook)(bool begins))
+{
+	atomic_store_explicit(&on_sleep, hook, memory_order_relaxed);
+}
+
+static void asleep(struct mdg__queue *queue, bool begins)
+{
+	void (*hook)(bool) = atomic_load_explicit(&on_sleep, memory_order_relaxed);
+	(void)queue;
+	if (hook != NULL)
+		hook(begins);
+}
+
 static int may(struct mdg__queue *queue, unsigned ask)
 {
 	struct mdg__open *open = queue->context;
@@ -55,7 +83,9 @@ static int may(struct mdg__queue *queue, unsigned ask)
 
 static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 {
-	static const struct mdg__queue_memory functions = { .reach = reach, .may = may };
+	static const struct mdg__queue_memory functions = {
+		.reach = reach, .punch = punch, .promise = promise, .may = may, .asleep = asleep
+	};
 	open->ns = ns;
 	open->id = id;
 	open->count = 1;
