@@ -44,6 +44,10 @@ MDG_API int mdg__host_detach(mdg_namespace *ns, const void *memory);
 /* This thread's fork has returned the pid of a child. */
 MDG_API void mdg__host_forked(int pid);
 
+/* What platform/identity.h says of mdg__identity_watch and mdg__identity_changed. */
+MDG_API void mdg__host_identity_watch(void);
+MDG_API void mdg__host_identity_changed(void);
+
 /* A setting of the namespace (enum mdg__setting, see settings.c) as text that ends with a
  * newline: its length, or a negative code. */
 #define MDG__SETTING_ROOM 64 /* for the text of a setting */

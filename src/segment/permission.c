@@ -24,6 +24,7 @@
 #include "registry/object.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
+#include "segment/hostcalls.h"
 
 /* In a user namespace that lies in another one, a process may have a wrong idea of its outside
  * number (platform/userns.h). So in a namespace that users share the data file has the last word.
@@ -125,8 +126,13 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
 	if (asked == 0)
 		return 0;
+	uint32_t remembered = mdg__euid_remembered();
+	if (permit_by_bits(ns, entry, remembered, asked))
+		return 0;
 	uint32_t euid = mdg__euid();
-	return permit_by_bits(ns, entry, euid, asked) ? 0 : permit_anew(ns, entry, euid, asked);
+	if (euid != remembered && permit_by_bits(ns, entry, euid, asked))
+		return 0;
+	return permit_anew(ns, entry, euid, asked);
 }
 
 int mdg__object_may(mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned ask)
@@ -155,4 +161,16 @@ int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry
 	if (mdg__is_owner_anew(ns, entry) || mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
+}
+
+/* ---- for libmadang-sysv ---------------------------------------------------------- */
+
+void mdg__host_identity_watch(void)
+{
+	mdg__identity_watch();
+}
+
+void mdg__host_identity_changed(void)
+{
+	mdg__identity_changed();
 }

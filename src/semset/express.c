@@ -238,7 +238,7 @@ static struct mdg__entry_of_slip *add_entry(const struct mdg__semset *set, struc
 
 /* Writes down what the operations come to. 0, -EAGAIN, -ERANGE or SLOW. */
 static int write_down(const struct mdg__semset *set, struct mdg__slip *slip,
-                      const struct mdg__semop *ops, uint32_t count)
+                      const struct mdg_semset_op *ops, uint32_t count)
 {
 	mdg__fill32(&slip->count, 0);
 	for (uint32_t i = 0; i < count; i++) {
@@ -251,12 +251,12 @@ static int write_down(const struct mdg__semset *set, struct mdg__slip *slip,
 		bool sure = mdg__load32(&slip->count) == 1;
 		int32_t value = (int32_t)(mdg__load32(&entry->number_value) >> 16);
 		if (ops[i].change == 0 ? value != 0 : value + ops[i].change < 0)
-			return sure && (ops[i].flags & MDG__NOWAIT) != 0 ? -EAGAIN : SLOW;
+			return sure && (ops[i].flags & MDG_SEM_NOWAIT) != 0 ? -EAGAIN : SLOW;
 		value += ops[i].change;
 		if (value > MDG__VALUE_MAX)
 			return sure ? -ERANGE : SLOW;
 		mdg__fill32(&entry->number_value, ops[i].number | (uint32_t)value << 16);
-		if ((ops[i].flags & MDG__UNDO) != 0) {
+		if ((ops[i].flags & MDG_SEM_UNDO) != 0) {
 			int32_t change = (int32_t)mdg__load32(&entry->sum_change) - ops[i].change;
 			mdg__fill32(&entry->sum_change, (uint32_t)change);
 		}
@@ -322,7 +322,7 @@ static void end_all(const struct mdg__semset *set, struct mdg__slip *slip, uint3
 }
 
 static int go(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t slip1,
-              const struct mdg__semop *ops, uint32_t count)
+              const struct mdg_semset_op *ops, uint32_t count)
 {
 	enum { TRIES = 4 };
 	for (int i = 0; i < TRIES; i++) {
@@ -353,7 +353,7 @@ static bool holder_is_ready(const struct mdg__semset *set, const struct mdg__sli
 	       (mdg__load32(&holder->witness.word) & MDG__TID) != 0;
 }
 
-int mdg__express_op(const struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+int mdg__express_op(const struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
                     bool undo)
 {
 	struct mdg__slip *slip;

@@ -149,8 +149,8 @@ static void bear_witness(struct mdg__semset_stay *stay, struct mdg__robust *witn
 	mdg__pending_end(thread, before);
 }
 
-int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
-                        uint32_t *ret_holder1)
+int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
+                        uint32_t count, uint32_t *ret_holder1)
 {
 	uint32_t holder1 = find_own(stay);
 	if (holder1 == 0)
@@ -160,7 +160,7 @@ int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg__semop *
 		return -ENOMEM;
 	bear_witness(stay, &holder->witness);
 	for (uint32_t i = 0; i < count; i++) {
-		if ((ops[i].flags & MDG__UNDO) == 0 ||
+		if ((ops[i].flags & MDG_SEM_UNDO) == 0 ||
 		    mdg__sum_at(stay->set, holder1, ops[i].number) != NULL)
 			continue;
 		int rc = make_page(stay, holder1, ops[i].number / MDG__SUMS_HERE);

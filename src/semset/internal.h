@@ -11,6 +11,9 @@
  *
  * The files of this room, from top to bottom; a file calls only files below its own:
  *
+ *     objects.c   sets in a namespace: made, found, looked at, changed, removed
+ *     calls.c     the calls on a set by its id
+ *     session.c   a set's memory and the calling process, for one call
  *     op.c        semop: the fast way, and the slow way to its end or to sleep
  *     value.c     GETVAL, SETVAL, GETALL, SETALL, the counts
  *     remove.c    IPC_RMID
@@ -36,6 +39,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "madang/sem.h"
 #include "platform/sys.h"
 #include "registry/journal.h"
 #include "registry/signed_lock.h"
@@ -75,6 +79,9 @@ struct mdg__semset_host {
 	bool (*sign_is_gone)(struct mdg__semset *set, uint32_t sign, uint32_t rounds);
 	/* Whether the process with this slot lives; asked when /proc cannot tell. */
 	bool (*pair_lives)(struct mdg__semset *set, uint32_t slot1, uint32_t generation);
+	/* Whether the set is there. One that was removed while nobody had its memory says nothing
+	 * of that in its memory. */
+	bool (*is_there)(struct mdg__semset *set);
 	/* The memory has to stay mapped at this address until the process ends. */
 	void (*keep)(struct mdg__semset *set);
 };
@@ -87,14 +94,6 @@ struct mdg__semset {
 	const struct mdg__semset_host *host;
 	void *context; /* the host's */
 };
-
-/* One operation, as struct sembuf has it. */
-struct mdg__semop {
-	uint16_t number;
-	int16_t change;
-	int16_t flags;
-};
-enum { MDG__NOWAIT = 04000, MDG__UNDO = 0x1000 };
 
 /* The least memory of a set with so many semaphores. */
 static inline uint64_t mdg__semset_heap_at(uint32_t count)
@@ -117,7 +116,7 @@ static inline struct mdg__semaphore *mdg__semset_at(const struct mdg__semset *se
 /* All operations or none; `deadline` as in madang/base.h. The numbers are below `count`.
  *   0; -EAGAIN: one with NOWAIT blocks; -ERANGE; -ETIMEDOUT; -EINTR; -EIDRM: removed while asleep;
  *   -EINVAL: removed before; -EFBIG: a number is too large; -ENOMEM; MDG_DAMAGED. */
-int mdg__semset_op(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+int mdg__semset_op(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
                    uint64_t deadline);
 /* GETVAL, GETPID, GETNCNT, GETZCNT: a number, or a negative code. */
 int mdg__semset_value(struct mdg__semset *set, uint32_t number);
@@ -227,7 +226,7 @@ mdg__a64 *mdg__sum_at(const struct mdg__semset *set, uint32_t holder1, uint32_t 
 
 /* Up to four operations on up to three semaphores, in which `undo` says that some have UNDO, of at
  * most 4096 each. 0, -EAGAIN, -ERANGE; 1: go the slow way. */
-int mdg__express_op(const struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+int mdg__express_op(const struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
                     bool undo);
 /* [lock] The semaphore's word says EXPRESS. Does a step towards its end. */
 void mdg__express_resolve(const struct mdg__semset *set, uint32_t number, uint64_t word);
@@ -247,8 +246,8 @@ void mdg__slips_end(struct mdg__semset_stay *stay, uint32_t pid, uint64_t start)
 bool mdg__holders_are_witnessed(const struct mdg__semset *set);
 /* This process as a holder, with room for sums of these operations, and with a witness. 0,
  * -ENOMEM, MDG_DAMAGED. Commits. */
-int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
-                        uint32_t *ret_holder1);
+int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
+                        uint32_t count, uint32_t *ret_holder1);
 bool mdg__holder_is_own(const struct mdg__semset *set, const struct mdg__set_holder *holder);
 /* All sums of this semaphore become 0 (puts, and commits in between). */
 void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number);
@@ -257,7 +256,7 @@ void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number);
 
 /* A list that is looked at, and how far it would go. */
 struct mdg__attempt {
-	const struct mdg__semop *ops;
+	const struct mdg_semset_op *ops;
 	uint32_t count;
 	uint32_t holder1;            /* for those with UNDO */
 	uint32_t blocked;            /* the operation that decided, if it was not 0 */
@@ -276,12 +275,12 @@ void mdg__semset_stamp(mdg__a64 *time);
 /* Room for a sleeper's operations in private memory. */
 struct mdg__oplist {
 	uint32_t count;
-	struct mdg__semop ops[MDG__OPS_MAX];
+	struct mdg_semset_op ops[MDG__OPS_MAX];
 };
 /* A new sleeper at the end of the queue, not committed yet. The robust word is entered in the
  * thread's list. */
-int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
-                      uint32_t holder1, uint32_t *ret_block1);
+int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
+                      uint32_t count, uint32_t holder1, uint32_t *ret_block1);
 /* False: what is written there cannot be. */
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
                       struct mdg__oplist *ret);

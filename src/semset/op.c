@@ -17,11 +17,11 @@
 enum { SLOW = 1, PATIENCE = 60 };
 
 /* What the operations make of a value: 0, or why not. SLOW: it would have to sleep. */
-static int try_all(const struct mdg__semop *ops, uint32_t count, int32_t *value)
+static int try_all(const struct mdg_semset_op *ops, uint32_t count, int32_t *value)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (ops[i].change == 0 ? *value != 0 : *value + ops[i].change < 0)
-			return (ops[i].flags & MDG__NOWAIT) != 0 ? -EAGAIN : SLOW;
+			return (ops[i].flags & MDG_SEM_NOWAIT) != 0 ? -EAGAIN : SLOW;
 		*value += ops[i].change;
 		if (*value > MDG__VALUE_MAX)
 			return -ERANGE;
@@ -29,16 +29,16 @@ static int try_all(const struct mdg__semop *ops, uint32_t count, int32_t *value)
 	return 0;
 }
 
-static bool is_for_one_word(const struct mdg__semop *ops, uint32_t count)
+static bool is_for_one_word(const struct mdg_semset_op *ops, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (ops[i].number != ops[0].number || (ops[i].flags & MDG__UNDO) != 0)
+		if (ops[i].number != ops[0].number || (ops[i].flags & MDG_SEM_UNDO) != 0)
 			return false;
 	return true;
 }
 
 /* 0, -EAGAIN, -ERANGE or SLOW. */
-static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count)
+static int fast(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
 {
 	struct mdg__semset_head *head = mdg__semset_head(set);
 	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
@@ -70,7 +70,7 @@ static int fast(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t 
 
 /* ---- the express way ------------------------------------------------------------------------ */
 
-static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count)
+static int express(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
 {
 	struct mdg__semset_head *head = mdg__semset_head(set);
 	bool undo = false;
@@ -78,7 +78,7 @@ static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32
 	    (mdg__load32(&head->holders1) != 0 && !mdg__holders_are_witnessed(set)))
 		return SLOW;
 	for (uint32_t i = 0; i < count; i++)
-		if ((ops[i].flags & MDG__UNDO) != 0) {
+		if ((ops[i].flags & MDG_SEM_UNDO) != 0) {
 			undo = true;
 			if (ops[i].change > MDG__SLIP_CHANGE_MAX ||
 			    ops[i].change < -MDG__SLIP_CHANGE_MAX)
@@ -92,11 +92,11 @@ static int express(struct mdg__semset *set, const struct mdg__semop *ops, uint32
 
 /* ---- the slow way ---------------------------------------------------------------------------- */
 
-static uint32_t count_undo(const struct mdg__semop *ops, uint32_t count)
+static uint32_t count_undo(const struct mdg_semset_op *ops, uint32_t count)
 {
 	uint32_t found = 0;
 	for (uint32_t i = 0; i < count; i++)
-		found += (ops[i].flags & MDG__UNDO) != 0;
+		found += (ops[i].flags & MDG_SEM_UNDO) != 0;
 	return found;
 }
 
@@ -135,7 +135,7 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 		mdg__claim(stay, attempt->ops[i].number);
 	rc = mdg__attempt(stay->set, attempt);
 	if (rc == -EAGAIN)
-		return (attempt->ops[attempt->blocked].flags & MDG__NOWAIT) != 0 ? rc : SLOW;
+		return (attempt->ops[attempt->blocked].flags & MDG_SEM_NOWAIT) != 0 ? rc : SLOW;
 	if (rc < 0)
 		return rc;
 	mdg__perform(stay, attempt, stay->set->self.pid);
@@ -160,7 +160,7 @@ static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *at
 	return *ret == NULL ? MDG_DAMAGED : 0;
 }
 
-static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct mdg__semop *ops,
+static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct mdg_semset_op *ops,
                                           uint32_t count, uint64_t deadline)
 {
 	struct mdg__semset_stay stay;
@@ -185,7 +185,7 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 	return sleeps && rc == 0 ? mdg__sleep_in_queue(set, sleeper, block1, deadline) : rc;
 }
 
-int mdg__semset_op(struct mdg__semset *set, const struct mdg__semop *ops, uint32_t count,
+int mdg__semset_op(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
                    uint64_t deadline)
 {
 	if (count == 0)

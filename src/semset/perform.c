@@ -12,7 +12,7 @@
  * ones is rarely searched. */
 static int before(const struct mdg__attempt *attempt, uint32_t at, uint64_t seen, int flags)
 {
-	const struct mdg__semop *ops = attempt->ops;
+	const struct mdg_semset_op *ops = attempt->ops;
 	if ((seen >> (ops[at].number & 63) & 1) == 0)
 		return -1;
 	for (int i = (int)at - 1; i >= 0; i--)
@@ -36,7 +36,7 @@ static int32_t sum_now(const struct mdg__semset *set, uint32_t holder1, uint32_t
 static int attempt_one(const struct mdg__semset *set, struct mdg__attempt *attempt, uint32_t at,
                        uint64_t seen)
 {
-	const struct mdg__semop *op = &attempt->ops[at];
+	const struct mdg_semset_op *op = &attempt->ops[at];
 	int same = before(attempt, at, seen, 0);
 	int32_t value = same >= 0 ? attempt->value[same] : value_now(set, op->number);
 	if (op->change == 0 ? value != 0 : value + op->change < 0)
@@ -45,9 +45,9 @@ static int attempt_one(const struct mdg__semset *set, struct mdg__attempt *attem
 	if (value > MDG__VALUE_MAX)
 		return -ERANGE;
 	attempt->value[at] = value;
-	if ((op->flags & MDG__UNDO) == 0)
+	if ((op->flags & MDG_SEM_UNDO) == 0)
 		return 0;
-	same = before(attempt, at, seen, MDG__UNDO);
+	same = before(attempt, at, seen, MDG_SEM_UNDO);
 	int32_t sum = same >= 0 ? attempt->sum[same] : sum_now(set, attempt->holder1, op->number);
 	sum -= op->change;
 	if (sum < -MDG__VALUE_MAX - 1 || sum > MDG__VALUE_MAX)
@@ -73,10 +73,10 @@ int mdg__attempt(const struct mdg__semset *set, struct mdg__attempt *attempt)
 void mdg__perform(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt, int32_t pid)
 {
 	for (uint32_t i = 0; i < attempt->count; i++) {
-		const struct mdg__semop *op = &attempt->ops[i];
+		const struct mdg_semset_op *op = &attempt->ops[i];
 		mdg__semset_put64(stay, &mdg__semset_at(stay->set, op->number)->word,
 		                  mdg__word(attempt->value[i], MDG__BUSY, pid));
-		mdg__a64 *sum = (op->flags & MDG__UNDO) != 0
+		mdg__a64 *sum = (op->flags & MDG_SEM_UNDO) != 0
 		                        ? mdg__sum_at(stay->set, attempt->holder1, op->number)
 		                        : NULL;
 		if (sum != NULL)

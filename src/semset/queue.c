@@ -43,15 +43,15 @@ static void take_out(struct mdg__semset_stay *stay, struct mdg__semset_list *lis
 
 /* ---- operations ----------------------------------------------------------------------------- */
 
-static uint64_t pack(struct mdg__semop op)
+static uint64_t pack(struct mdg_semset_op op)
 {
 	return op.number | (uint64_t)(uint16_t)op.change << 16 | (uint64_t)(uint16_t)op.flags << 32;
 }
 
-static struct mdg__semop unpack(uint64_t packed)
+static struct mdg_semset_op unpack(uint64_t packed)
 {
-	return (struct mdg__semop){ (uint16_t)packed, (int16_t)(uint16_t)(packed >> 16),
-		                    (int16_t)(uint16_t)(packed >> 32) };
+	return (struct mdg_semset_op){ (uint16_t)packed, (int16_t)(uint16_t)(packed >> 16),
+		                       (int16_t)(uint16_t)(packed >> 32) };
 }
 
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
@@ -81,7 +81,7 @@ bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *
 /* Writes the operations behind the first four. Fails halfway if there is no room; the caller gives
  * the sleeper back then. */
 static int fill_more(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper,
-                     const struct mdg__semop *ops, uint32_t count)
+                     const struct mdg_semset_op *ops, uint32_t count)
 {
 	mdg__a32 *link = &sleeper->more1;
 	for (uint32_t at = MDG__OPS_HERE; at < count;) {
@@ -101,7 +101,7 @@ static int fill_more(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper
 /* ---- the sleeper's own word ------------------------------------------------------------------ */
 
 /* From here on the kernel marks the word if this thread dies. */
-static void enter_word(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
+static void enter_word(struct mdg__sleeper *sleeper)
 {
 	struct mdg__thread *thread = mdg__thread();
 	struct mdg__robust *robust = &sleeper->robust;
@@ -117,13 +117,12 @@ static void enter_word(struct mdg__semset_stay *stay, struct mdg__sleeper *sleep
 	mdg__fill32(&robust->word, thread->tid);
 	mdg__held_enter(thread, &robust->word);
 	mdg__pending_end(thread, before);
-	stay->set->host->keep(stay->set);
 }
 
 /* ---- making and ending ------------------------------------------------------------------------ */
 
-static void count_names(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
-                        uint32_t difference)
+static void count_names(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
+                        uint32_t count, uint32_t difference)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		mdg__a32 *named = &mdg__semset_at(stay->set, ops[i].number)->named;
@@ -139,8 +138,8 @@ static void count_sleeper(struct mdg__semset_stay *stay, uint32_t ops, uint32_t 
 		mdg__semset_put32(stay, &head->lists, mdg__load32(&head->lists) + difference);
 }
 
-int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg__semop *ops, uint32_t count,
-                      uint32_t holder1, uint32_t *ret_block1)
+int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
+                      uint32_t count, uint32_t holder1, uint32_t *ret_block1)
 {
 	uint32_t block1 = mdg__block_alloc(stay, MDG__SLEEPER);
 	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
@@ -157,7 +156,7 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg__semop *op
 	int rc = fill_more(stay, sleeper, ops, count);
 	if (rc < 0)
 		return rc;
-	enter_word(stay, sleeper);
+	enter_word(sleeper);
 	append(stay, &stay->head->queue, block1);
 	count_names(stay, ops, count, 1);
 	count_sleeper(stay, count, 1);

@@ -60,7 +60,7 @@ static uint32_t ending(const struct mdg__attempt *attempt, int rc)
 		return MDG__ENDED_DONE;
 	if (rc == -ERANGE)
 		return MDG__ENDED_RANGE;
-	return (attempt->ops[attempt->blocked].flags & MDG__NOWAIT) != 0 ? MDG__ENDED_AGAIN : 0;
+	return (attempt->ops[attempt->blocked].flags & MDG_SEM_NOWAIT) != 0 ? MDG__ENDED_AGAIN : 0;
 }
 
 /* Step 2. False: it is dead, or has left. */
@@ -233,7 +233,7 @@ bool mdg__sleeper_waits_at(struct mdg__semset_stay *stay, const struct mdg__slee
 	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper) ||
 	    mdg__attempt(stay->set, &service.attempt) != -EAGAIN)
 		return false;
-	const struct mdg__semop *op = &service.list.ops[service.attempt.blocked];
+	const struct mdg_semset_op *op = &service.list.ops[service.attempt.blocked];
 	*ret_number = op->number;
 	*ret_for_zero = op->change == 0;
 	return true;

@@ -138,7 +138,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 		uint64_t pause = time_to_look(set, block1);
 		if (!mdg__word_sleeps(own))
 			return 0;
-		if (mdg__load32(&head->removed) != 0)
+		if (mdg__load32(&head->removed) != 0 || !set->host->is_there(set))
 			return -EIDRM;
 		if (value == 0) {
 			word = &sleeper->robust.word;

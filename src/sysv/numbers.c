@@ -107,6 +107,27 @@ static long number_mmap(long address, long length, long protection, long flags, 
 	                            (int)flags, (int)fd, bytes);
 }
 
+/* ---- becoming another user --------------------------------------------------------------- */
+
+#define BECOMES(name)                                                                              \
+	static long number_##name(long a, long b, long c, long d, long e, long f)                  \
+	{                                                                                          \
+		long result = mdg__number_pass(SYS_##name, a, b, c, d, e, f);                      \
+		mdg__host_identity_changed();                                                      \
+		return result;                                                                     \
+	}
+
+BECOMES(setuid)
+BECOMES(setreuid)
+BECOMES(setresuid)
+BECOMES(unshare)
+BECOMES(setns)
+#if defined(SYS_setuid32)
+BECOMES(setuid32)
+BECOMES(setreuid32)
+BECOMES(setresuid32)
+#endif
+
 /* ---- the files of /proc ----------------------------------------------------------------- */
 
 #ifndef SYS_openat2
@@ -183,7 +204,9 @@ static long number_ipc(long call, long first, long second, long third, long poin
 
 mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_shmget)
-	[SYS_shmget] = number_shmget, [SYS_shmat] = number_shmat,     [SYS_shmdt] = number_shmdt,
+	[SYS_shmget] = number_shmget,
+	[SYS_shmat] = number_shmat,
+	[SYS_shmdt] = number_shmdt,
 	[SYS_shmctl] = number_shmctl,
 #endif
 #if defined(SYS_ipc)
@@ -192,8 +215,21 @@ mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_open)
 	[SYS_open] = number_open,
 #endif
-	[SYS_openat] = number_openat, [SYS_openat2] = number_openat2, [SYS_munmap] = number_munmap,
-	[SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
+	[SYS_setuid] = number_setuid,
+	[SYS_setreuid] = number_setreuid,
+	[SYS_setresuid] = number_setresuid,
+	[SYS_unshare] = number_unshare,
+	[SYS_setns] = number_setns,
+#if defined(SYS_setuid32)
+	[SYS_setuid32] = number_setuid32,
+	[SYS_setreuid32] = number_setreuid32,
+	[SYS_setresuid32] = number_setresuid32,
+#endif
+	[SYS_openat] = number_openat,
+	[SYS_openat2] = number_openat2,
+	[SYS_munmap] = number_munmap,
+	[SYS_mremap] = number_mremap,
+	[NUMBER_MMAP] = number_mmap,
 };
 const unsigned long mdg__numbers_count = sizeof mdg__numbers / sizeof mdg__numbers[0];
 

@@ -80,8 +80,14 @@ static inline void test_keep(struct mdg__semset *set)
 	(void)set;
 }
 
+static inline bool test_is_there(struct mdg__semset *set)
+{
+	(void)set;
+	return true;
+}
+
 static const struct mdg__semset_host test_host = { test_grow, test_sign_is_gone, test_pair_lives,
-	                                           test_keep };
+	                                           test_is_there, test_keep };
 
 /* The set for the calling process. */
 static inline struct mdg__semset *engine(void)
@@ -150,9 +156,9 @@ static inline int op_timed(const struct sembuf *ops, unsigned count, int64_t nan
 		return code(semtimedop(world.id, (struct sembuf *)(uintptr_t)ops, count,
 		                       nanoseconds == FOR_EVER ? NULL : &time));
 	}
-	struct mdg__semop own[MDG__OPS_MAX];
+	struct mdg_semset_op own[MDG__OPS_MAX];
 	for (unsigned i = 0; i < count && i < MDG__OPS_MAX; i++)
-		own[i] = (struct mdg__semop){ ops[i].sem_num, ops[i].sem_op, ops[i].sem_flg };
+		own[i] = (struct mdg_semset_op){ ops[i].sem_num, ops[i].sem_op, ops[i].sem_flg };
 	int rc = mdg__semset_op(engine(), own, count,
 	                        nanoseconds == FOR_EVER ? MDG_FOREVER
 	                                                : mdg_deadline((uint64_t)nanoseconds));

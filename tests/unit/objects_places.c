@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/identity.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
 
@@ -114,6 +115,23 @@ static void owner_removes(void *unused)
 	CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
 }
 
+/* A program that says when it changes its user is believed in between. */
+static void remembered(void *unused)
+{
+	mdg_id id;
+	(void)unused;
+	CHECK_RC(0, get(SETS, 0, 0600, &id));
+	mdg__identity_watch();
+	CHECK_RC(0, mdg__object_may(ns, SETS, id, 0600));
+	CHECK(setresgid(OTHER, OTHER, OTHER) == 0 && setresuid(OTHER, OTHER, 0) == 0);
+	mdg__identity_changed();
+	CHECK_RC(-EACCES, mdg__object_may(ns, SETS, id, 0600));
+	CHECK_RC(-EPERM, mdg__object_rmid(ns, SETS, id));
+	CHECK(setresuid(0, 0, 0) == 0); /* what is refused is always asked for anew */
+	CHECK_RC(0, mdg__object_may(ns, SETS, id, 0600));
+	CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
+}
+
 static void users(void)
 {
 	struct mdg_namespace_options options = unit_options(MDG_NS_SHARED);
@@ -123,6 +141,7 @@ static void users(void)
 	CHECK(in_child(owner_makes, NULL));
 	CHECK(in_child(other_uses, NULL));
 	CHECK(in_child(owner_removes, NULL));
+	CHECK(in_child(remembered, NULL));
 	CHECK(unit_is_sound(ns));
 }
 
