@@ -18,15 +18,6 @@ uint32_t mdg__fresh(const struct mdg__queue *queue)
 	return fresh < MDG__UNITS_MOST ? fresh : (uint32_t)MDG__UNITS_MOST;
 }
 
-int mdg__cells_reach(struct mdg__queue *queue)
-{
-	uint64_t bytes = (uint64_t)mdg__fresh(queue) * MDG__UNIT;
-	if (__builtin_expect(bytes <= queue->length, 1))
-		return 0;
-	int rc = queue->memory->reach(queue, bytes);
-	return rc == 0 && bytes > queue->length ? -ENOMEM : rc;
-}
-
 /* The unit behind `unit` that may be a cell. */
 static inline uint32_t after(uint32_t unit)
 {
@@ -38,7 +29,7 @@ static inline uint32_t after(uint32_t unit)
 static int make_memory(struct mdg__queue *queue, uint64_t units)
 {
 	uint64_t bytes = units * MDG__UNIT, step = MDG__BLOCK;
-	if (bytes <= queue->length)
+	if (__builtin_expect(bytes <= queue->length, 1))
 		return 0;
 	if (units > MDG__UNITS_MOST)
 		return -ENOMEM;
@@ -50,6 +41,11 @@ static int make_memory(struct mdg__queue *queue, uint64_t units)
 	if (rc == -ENOSPC || (rc == 0 && queue->length < bytes))
 		rc = -ENOMEM;
 	return rc;
+}
+
+int mdg__cells_reach(struct mdg__queue *queue)
+{
+	return make_memory(queue, mdg__fresh(queue));
 }
 
 /* Links so many cells that were never used, the first of them to `last`, if it is one. */

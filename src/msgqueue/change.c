@@ -7,6 +7,15 @@
  */
 #include "msgqueue/internal.h"
 
+static void call_receivers(struct mdg__visit *visit)
+{
+	uint64_t ticket = 0;
+	uint32_t number;
+	while ((number = mdg__waiter_next(visit->queue, MDG__WAITER_RECEIVER, &ticket, NULL)) !=
+	       MDG__WAITERS_MOST)
+		(void)mdg__call(visit, mdg__waiter(visit->queue, number), MDG__CALLED);
+}
+
 /* Calls all receivers, and those senders whose message would fit. */
 int mdg__queue_changed(struct mdg__queue *queue)
 {
@@ -14,9 +23,9 @@ int mdg__queue_changed(struct mdg__queue *queue)
 	int rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)
 		return rc;
-	struct mdg__queue_head *head = mdg__head(queue);
-	if (MDG__GET(head->receivers) != 0 || MDG__GET(head->senders) != 0)
-		mdg__call_changed(queue);
+	const struct mdg__queue_head *head = mdg__head(queue);
+	call_receivers(&visit);
+	mdg__call_senders(&visit, MDG__GET(head->cbytes), MDG__GET(head->qnum));
 	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
@@ -29,10 +38,11 @@ int mdg__queue_remove(struct mdg__queue *queue)
 	int rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)
 		return rc;
+	rc = mdg__queue_is_removed(queue) ? 1 : 0;
+	mdg__call_all(&visit, MDG__CALLED);
 	mdg__commit32(&mdg__head(queue)->removed, 1);
-	mdg__call_all(queue);
 	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
-	return 0;
+	return rc;
 }

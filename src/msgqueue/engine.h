@@ -81,7 +81,7 @@ void mdg__queue_abandon(void);
 /* Calls all sleepers, who look at the limit and at their permission again. Whoever has changed one
  * of the two calls this. */
 int mdg__queue_changed(struct mdg__queue *queue);
-/* From now on every call gives -EIDRM, and the sleepers' as well. Done once or more. */
+/* From now on every call gives -EIDRM, and the sleepers' as well. 1: that was so before. */
 int mdg__queue_remove(struct mdg__queue *queue);
 /* Whether that has been done. */
 bool mdg__queue_is_removed(const struct mdg__queue *queue);

@@ -9,6 +9,8 @@
  */
 #include "msgqueue/internal.h"
 
+#define PATIENCE_NS UINT64_C(2000000000)
+
 /* The memory has to be mapped as far as it is used. Until then nothing can be repaired, and the
  * next holder is told. */
 static int look_around(struct mdg__visit *visit, bool died)
@@ -18,17 +20,44 @@ static int look_around(struct mdg__visit *visit, bool died)
 		MDG__PUT(visit->lock->state, MDG__UNREPAIRED);
 	int rc = mdg__cells_reach(queue);
 	if (rc == 0 && MDG__GET(visit->lock->state) != 0) {
-		(void)mdg__queue_repair(queue);
+		mdg__queue_repair(visit);
 		mdg__visit_changed(visit);
 		MDG__PUT(visit->lock->state, 0);
 	}
 	return rc;
 }
 
+/* Whether the lock's word names a thread that cannot hold it: this one, or none that there is. A
+ * thread of another pid namespace may look like that, too. */
+static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
+{
+	uint32_t tid = word & MDG__TID;
+	return tid != 0 && (tid == visit->thread->tid || !mdg__sys_process_exists((int32_t)tid));
+}
+
+/* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has waited
+ * for long asks whether the holder exists. */
+static int take_lock(struct mdg__visit *visit)
+{
+	for (;;) {
+		uint64_t deadline = mdg__monotonic_nanoseconds() + PATIENCE_NS;
+		uint32_t before = MDG__GET(visit->lock->robust.word);
+		int rc = mdg__owned_take(visit->lock, deadline);
+		if (rc != -ETIMEDOUT)
+			return rc;
+		uint32_t after = MDG__GET(visit->lock->robust.word);
+		if (((before ^ after) & MDG__TID) == 0 && is_nonsense(visit, after))
+			return MDG_DAMAGED;
+	}
+}
+
 int mdg__visit_lock(struct mdg__visit *visit)
 {
 	visit->lock = &mdg__head(visit->queue)->lock;
-	int rc = mdg__owned_take(visit->lock, MDG_FOREVER);
+	visit->called = 0;
+	visit->expects = false;
+	/* The usual case needs no clock. */
+	int rc = mdg__owned_take_free(visit->lock) ? 0 : take_lock(visit);
 	if (__builtin_expect(rc != 0 && rc != MDG_OWNER_DIED, 0))
 		return rc;
 	rc = look_around(visit, rc == MDG_OWNER_DIED);
@@ -40,10 +69,6 @@ int mdg__visit_lock(struct mdg__visit *visit)
 int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 {
 	visit->queue = queue;
-	visit->calls = 0;
-	visit->claimed = false;
-	visit->pends = false;
-	visit->everyone = false;
 	visit->thread = mdg__thread();
 	if (visit->thread == NULL)
 		return -ENOSYS;
@@ -55,9 +80,36 @@ int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 	return rc;
 }
 
+/* Gives the lock back after sleepers were called. The usual case is one sleeper, and nobody else on
+ * the lock: then the word becomes 0 and that one is woken. If the exchange fails, somebody else has
+ * come. Between the two `pending` names the word, which has no owner: if this thread is killed,
+ * the kernel wakes the sleeper. */
+static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
+{
+	struct mdg__thread *thread = visit->thread;
+	struct mdg__robust *robust = &visit->lock->robust;
+	uint32_t held = thread->tid | MDG__WAITERS;
+	int at = mdg__held_find(thread, &robust->word);
+	if (at < 0)
+		return;
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	mdg__held_leave(thread, at);
+	/* Release: pairs with the acquire in mdg__robust_take_free. */
+	if (visit->had_sleepers || visit->called > 1 ||
+	    !atomic_compare_exchange_strong_explicit(&robust->word, &held, 0, memory_order_release,
+	                                             memory_order_relaxed))
+		mdg__robust_wake(robust, 1);
+	else if (visit->called != 0)
+		(void)mdg__sys_futex_wake_bits(&robust->word, 1, (uint32_t)MDG__ANYONE);
+	mdg__pending_end(thread, before);
+}
+
 void mdg__visit_unlock(struct mdg__visit *visit)
 {
-	(void)mdg__owned_give(visit->lock);
+	if (__builtin_expect(visit->expects, 0))
+		give_and_wake(visit);
+	else
+		(void)mdg__owned_give(visit->lock);
 }
 
 void mdg__visit_end(struct mdg__visit *visit)
@@ -89,13 +141,4 @@ void mdg__visit_changed(struct mdg__visit *visit)
 bool mdg__queue_is_removed(const struct mdg__queue *queue)
 {
 	return MDG__GET(mdg__head(queue)->removed) != 0;
-}
-
-void mdg__claim_drop(const struct mdg__queue *queue, struct mdg__message *message)
-{
-	struct mdg__queue_head *head = mdg__head(queue);
-	mdg__commit64(&message->claim, 0);
-	MDG__PUT(head->claims, MDG__GET(head->claims) - 1);
-	MDG__PUT(head->qnum, MDG__GET(head->qnum) + 1);
-	MDG__PUT(head->cbytes, MDG__GET(head->cbytes) + MDG__GET(message->length));
 }

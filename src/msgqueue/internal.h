@@ -6,9 +6,9 @@
  *
  *     send.c   receive.c   change.c   look.c     the operations
  *     wait.c                                     sleeping
- *     hand.c                                     handing over, and calling those who sleep
  *     enter.c                                    the lock, and what comes with it
  *     repair.c                                   what is set right after a death
+ *     hand.c                                     handing over, and calling those who sleep
  *     waiters.c                                    places of sleepers
  *     cells.c  copies.c                          places of texts
  *
@@ -23,10 +23,9 @@
  * signature.
  *
  * WHO IS IN THE LINE. The kernel's msgrcv is in the line while its thread is really asleep: not
- * while it is stopped, nor from the moment at which a signal handler begins. FUTEX_WAKE knows
- * exactly that: it returns 1 if the thread was asleep on the word. So a message is claimed for a
- * sleeper and the sleeper is woken, and if the wake-up found nobody, the claim is taken back and
- * the next one is tried (hand.c).
+ * while it is stopped, nor from the moment at which a signal handler begins. A futex knows exactly
+ * that: FUTEX_REQUEUE returns 1 if the thread was asleep on its word. So a message goes to the
+ * first sleeper for which it returned 1 (hand.c).
  */
 #ifndef MADANG_MSGQUEUE_INTERNAL_H
 #define MADANG_MSGQUEUE_INTERNAL_H
@@ -59,25 +58,15 @@ static inline void mdg__commit64(_Atomic uint64_t *field, uint64_t value)
 
 /* ---- one visit to the queue ------------------------------------------------------------------ */
 
-enum { MDG__CALLS_MOST = 16 }; /* sleepers that one visit calls without the lock */
-
-/* From taking the lock until all that is to be called is called. */
 struct mdg__visit {
 	struct mdg__queue *queue;
 	struct mdg__thread *thread;
 	struct mdg__owned *lock; /* where it was taken: the memory may be mapped anew meanwhile */
 	mdg__sigmask mask;       /* of the caller */
-	/* Whom to call once the lock is given back. `pending` (sync/held.h) names the first, from
-	 * before the COMMIT on. */
-	uint32_t calls;
-	struct {
-		_Atomic uint32_t *word;
-		uint32_t waiter, use;
-	} call[MDG__CALLS_MOST];
-	bool claimed;  /* the last of them gets a claim; the message is too big for the others */
-	bool everyone; /* there are more than that: all are called, with the lock */
-	bool pends;
-	uintptr_t before; /* for mdg__pending_end */
+	/* Since the lock was taken (hand.c): */
+	uint32_t called;   /* sleepers, who now sleep on the lock's word */
+	bool expects;      /* the lock's word was told that there may be some */
+	bool had_sleepers; /* and had been told so before */
 };
 
 /* ---- cells ----------------------------------------------------------------------------------- */
@@ -167,20 +156,14 @@ int mdg__waiter_take(struct mdg__visit *visit, uint32_t *ret_number);
 void mdg__waiter_leave(struct mdg__visit *visit, struct mdg__waiter *waiter);
 /* Enters the line at its end. */
 void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *waiter);
-/* Is called, and no longer in the line. */
-void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter);
+/* Is called, and no longer in the line. `how`: MDG__CALLED, MDG__RECALLED. */
+void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how);
 /* Leaves the line without having been called. */
 void mdg__waiter_not_in_line(const struct mdg__queue *queue, struct mdg__waiter *waiter);
 /* The first one in the line of this kind behind *ticket, which becomes its ticket. A waiter's
  * number, or MDG__WAITERS_MOST: there is none. `wants`: of receivers, for which message. */
 uint32_t mdg__waiter_next(const struct mdg__queue *queue, uint32_t kind, uint64_t *ticket,
                           const struct mdg__message *wants);
-/* Calls everybody in the line, who then looks again. */
-void mdg__call_all(const struct mdg__queue *queue);
-/* The same for all receivers, and for those senders whose message would fit now. */
-void mdg__call_changed(const struct mdg__queue *queue);
-/* Calls those again who were called and have not come. */
-void mdg__call_again(const struct mdg__queue *queue);
 /* Whether a message is claimed by somebody who lives. */
 bool mdg__claim_counts(const struct mdg__queue *queue, uint64_t claim);
 
@@ -213,8 +196,8 @@ static inline bool mdg__wants(uint32_t want, int64_t wanted, int64_t type)
 
 /* Sets right what a holder of the lock had begun, and calls everybody who sleeps. Whoever may write
  * to the memory may have made it worse than any death: then the list of messages ends at the first
- * one that cannot be. 1 if that was so. [the lock is held] */
-int mdg__queue_repair(struct mdg__queue *queue);
+ * one that cannot be. [the lock is held] */
+void mdg__queue_repair(struct mdg__visit *visit);
 
 /* ---- entering -------------------------------------------------------------------------------- */
 
@@ -230,21 +213,21 @@ void mdg__visit_end(struct mdg__visit *visit);
 /* The end of an operation: shows everybody the new figures. [the lock is held] */
 void mdg__visit_changed(struct mdg__visit *visit);
 
+/* ---- handing over. [the lock is held] -------------------------------------------------------- */
+
+/* Calls a sleeper, which wakes when the lock is given back. False: it was not asleep. In both cases
+ * it is no longer in the line. */
+bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t how);
+/* Before a message is linked: calls the first receiver that wants it and has room for it, and those
+ * before it that have not. Returns its number, or MDG__WAITERS_MOST. */
+uint32_t mdg__call_receiver(struct mdg__visit *visit, const struct mdg__message *message);
+/* Before room is made: calls the senders that would fit then. */
+void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
+void mdg__call_all(struct mdg__visit *visit, uint32_t how);
+/* Says that the message is this waiter's. */
+void mdg__hand_over(struct mdg__visit *visit, uint32_t number, uint32_t cell);
 /* A claim that counts for nothing is taken off its message. */
 void mdg__claim_drop(const struct mdg__queue *queue, struct mdg__message *message);
-
-/* ---- handing over ---------------------------------------------------------------------------- */
-
-/* Chooses who is to be called for a message that is going to be sent, or for room that is going to
- * be made, and lets `pending` name the first of them. */
-void mdg__plan_receivers(struct mdg__visit *visit, const struct mdg__message *message);
-void mdg__plan_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
-/* The operation does not happen after all. */
-void mdg__plan_forget(struct mdg__visit *visit);
-/* After the COMMIT: notes at the waiters what was planned, and claims the message. */
-void mdg__plan_apply(struct mdg__visit *visit, uint32_t cell);
-/* Gives the lock back, calls, and tries others if the message's receiver was not asleep. */
-void mdg__plan_call(struct mdg__visit *visit, uint32_t cell);
 
 /* ---- sleeping -------------------------------------------------------------------------------- */
 

@@ -59,10 +59,10 @@ enum {
 /* A mark in a link, while repair.c looks for the cells that are in use. */
 #define MDG__LINK_USED 0x80000000u
 
-/* What a thread's own word says (struct mdg__waiter). Both bits lie above the 30 that have to be
- * zero so that the kernel passes a wake-up on (sync/held.h, PENDING). */
-#define MDG__ASLEEP 0x80000000u /* in the line */
-#define MDG__CALLED 0x40000000u /* out of the line: the thread has to look again */
+/* What a thread's own word says (struct mdg__waiter). */
+#define MDG__ASLEEP   1u /* in the line */
+#define MDG__CALLED   2u /* out of the line: the thread has to look again */
+#define MDG__RECALLED 3u /* the same, and it keeps its place in the line */
 
 /* What a waiter is for. */
 enum mdg__waiter_kind { MDG__WAITER_FREE, MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
@@ -93,7 +93,8 @@ _Static_assert(offsetof(struct mdg__message, claim) == 16, "");
 _Static_assert(offsetof(struct mdg__message, text) == 32, "");
 
 struct mdg__waiter {
-	/* The futex word on which the waiter's thread sleeps: 0, MDG__ASLEEP or MDG__CALLED. */
+	/* The futex word on which the waiter's thread sleeps: 0, or one of those
+	 * above. */
 	_Atomic uint32_t word;
 	/* Who sits here. The thread itself takes and gives the word (with head.lock); the kernel
 	 * marks it when the thread dies. */
@@ -145,9 +146,7 @@ struct mdg__queue_head {
 	/* One more at the end of each operation. Who reads without the lock reads it before and
 	 * after (release; acquire in look.c). */
 	_Atomic uint32_t changes;
-	/* Not 0: somebody is calling several sleepers, and may die before the last of them.
-	 * Written by whoever calls, with the lock and without. */
-	_Atomic uint32_t calling;
+	uint32_t reserved;
 	_Atomic uint32_t waiters_used; /* waiters from this one on were never used */
 
 	/* ---- the stamps, and what is to become of them */

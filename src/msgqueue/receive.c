@@ -169,10 +169,11 @@ static int take(struct mdg__visit *visit, struct order *order, const struct plac
 	uint64_t cbytes = MDG__GET(head->cbytes) - length;
 	int64_t now = mdg__now_seconds();
 	if (MDG__GET(head->senders) != 0)
-		mdg__plan_senders(visit, cbytes, qnum);
+		mdg__call_senders(visit, cbytes, qnum);
 	MDG__PUT(head->intent_cell, place->cell);
 	MDG__PUT(head->intent_pid, queue->pid);
 	MDG__PUT(head->intent_time, now);
+	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_RECEIVE);
 	unlink_message(queue, place);
 	MDG__PUT(head->qnum, qnum);
@@ -182,8 +183,6 @@ static int take(struct mdg__visit *visit, struct order *order, const struct plac
 	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_NONE);
 	(void)mdg__cells_give(queue, place->cell, mdg__cells_for(length));
-	if (visit->calls != 0)
-		mdg__plan_apply(visit, 0);
 	mdg__visit_changed(visit);
 	return 0;
 }
@@ -247,10 +246,7 @@ static int receive(struct mdg__visit *visit, struct order *order, uint64_t deadl
 		}
 	}
 	mdg__wait_done(&wait);
-	if (visit->calls != 0)
-		mdg__plan_call(visit, 0);
-	else
-		mdg__visit_unlock(visit);
+	mdg__visit_unlock(visit);
 	return rc;
 }
 

@@ -64,16 +64,16 @@ static bool claim_stands(const struct mdg__queue *queue, uint32_t cell)
 		return false;
 	}
 	struct mdg__waiter *waiter = mdg__waiter(queue, (uint32_t)claim - 1);
-	if (MDG__GET(waiter->word) == MDG__ASLEEP) {
+	if (MDG__GET(head->intent) == MDG__INTENT_SEND && cell == MDG__GET(head->intent_cell)) {
 		MDG__PUT(head->lrpid, MDG__GET(waiter->pid));
-		MDG__PUT(head->rtime, mdg__now_seconds());
+		MDG__PUT(head->rtime, MDG__GET(head->intent_time));
 	}
 	MDG__PUT(waiter->cell, cell);
 	return true;
 }
 
-/* Goes through the list, and counts. Returns whether it is whole. */
-static bool walk(const struct mdg__queue *queue, uint32_t end, bool *ret_intent_is_linked)
+/* Goes through the list, and counts. */
+static void walk(const struct mdg__queue *queue, uint32_t end, bool *ret_intent_is_linked)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
 	_Atomic uint32_t *from = &head->first;
@@ -99,7 +99,6 @@ static bool walk(const struct mdg__queue *queue, uint32_t end, bool *ret_intent_
 	MDG__PUT(head->qnum, qnum);
 	MDG__PUT(head->cbytes, cbytes);
 	MDG__PUT(head->claims, claims);
-	return cell == 0;
 }
 
 static void mark_waiters(const struct mdg__queue *queue)
@@ -136,6 +135,19 @@ static void sweep(const struct mdg__queue *queue, uint32_t end)
 	MDG__PUT(mdg__head(queue)->free, free);
 }
 
+/* A message was not sent after all. The sleepers that were called for it keep their places. */
+static void forget_calls(const struct mdg__queue *queue)
+{
+	for (uint32_t number = 0; number < MDG__WAITERS_MOST; number++) {
+		struct mdg__waiter *waiter = mdg__waiter(queue, number);
+		if (waiter == NULL)
+			break;
+		MDG__PUT(waiter->too_big, 0);
+		if (MDG__GET(waiter->word) == MDG__CALLED)
+			MDG__PUT(waiter->word, MDG__RECALLED);
+	}
+}
+
 /* The stamps of an operation that had its COMMIT. */
 static void stamp(const struct mdg__queue *queue, bool is_linked)
 {
@@ -144,6 +156,8 @@ static void stamp(const struct mdg__queue *queue, bool is_linked)
 	if (intent == MDG__INTENT_SEND && is_linked) {
 		MDG__PUT(head->lspid, MDG__GET(head->intent_pid));
 		MDG__PUT(head->stime, MDG__GET(head->intent_time));
+	} else if (intent == MDG__INTENT_SEND) {
+		forget_calls(queue);
 	} else if (intent == MDG__INTENT_RECEIVE && !is_linked) {
 		MDG__PUT(head->lrpid, MDG__GET(head->intent_pid));
 		MDG__PUT(head->rtime, MDG__GET(head->intent_time));
@@ -151,17 +165,17 @@ static void stamp(const struct mdg__queue *queue, bool is_linked)
 	MDG__PUT(head->intent, MDG__INTENT_NONE);
 }
 
-int mdg__queue_repair(struct mdg__queue *queue)
+void mdg__queue_repair(struct mdg__visit *visit)
 {
+	const struct mdg__queue *queue = visit->queue;
 	uint32_t end = mdg__fresh(queue), units = mdg__units(queue);
 	bool is_linked = false;
 	if (end > units)
 		end = units;
 	unmark(queue, end);
-	bool whole = walk(queue, end, &is_linked);
+	walk(queue, end, &is_linked);
 	mark_waiters(queue);
 	sweep(queue, end);
 	stamp(queue, is_linked);
-	mdg__call_all(queue);
-	return whole ? 0 : 1;
+	mdg__call_all(visit, MDG__RECALLED);
 }

@@ -32,57 +32,59 @@ static int fill(struct mdg__queue *queue, const struct letter *letter, uint32_t 
 	return mdg__text_write(queue, *ret_cell, letter->copy.bytes, letter->size);
 }
 
-/* Links the message at the end of the list, and counts it. */
-static int link_last(const struct mdg__queue *queue, uint32_t cell)
+/* The field that will name the message. NULL: the list is damaged. */
+static _Atomic uint32_t *end_of_list(const struct mdg__queue *queue)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
-	_Atomic uint32_t *from = &head->first;
+	uint32_t last = MDG__GET(head->last);
+	if (MDG__GET(head->first) == 0)
+		return &head->first;
+	if (!mdg__is_cell(queue, last) || MDG__GET(mdg__message(queue, last)->next) != 0)
+		return NULL;
+	return &mdg__message(queue, last)->next;
+}
+
+/* Links the message at the end of the list, counts it, and hands it over. */
+static void link_last(struct mdg__visit *visit, _Atomic uint32_t *end, uint32_t cell)
+{
+	const struct mdg__queue *queue = visit->queue;
+	struct mdg__queue_head *head = mdg__head(queue);
+	const struct mdg__message *message = mdg__message(queue, cell);
+	uint32_t receiver = MDG__WAITERS_MOST;
 	int64_t now = mdg__now_seconds();
-	if (MDG__GET(head->first) != 0) {
-		uint32_t last = MDG__GET(head->last);
-		if (!mdg__is_cell(queue, last) || MDG__GET(mdg__message(queue, last)->next) != 0)
-			return MDG_DAMAGED;
-		from = &mdg__message(queue, last)->next;
-	}
 	MDG__PUT(head->intent_cell, cell);
 	MDG__PUT(head->intent_pid, queue->pid);
 	MDG__PUT(head->intent_time, now);
+	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_SEND);
-	mdg__commit32(from, cell);
+	if (MDG__GET(head->receivers) != 0)
+		receiver = mdg__call_receiver(visit, message);
+	mdg__commit32(end, cell);
 	MDG__PUT(head->last, cell);
 	MDG__PUT(head->qnum, MDG__GET(head->qnum) + 1);
-	MDG__PUT(head->cbytes,
-	         MDG__GET(head->cbytes) + MDG__GET(mdg__message(queue, cell)->length));
+	MDG__PUT(head->cbytes, MDG__GET(head->cbytes) + MDG__GET(message->length));
 	MDG__PUT(head->lspid, queue->pid);
 	MDG__PUT(head->stime, now);
+	if (receiver != MDG__WAITERS_MOST)
+		mdg__hand_over(visit, receiver, cell);
 	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_NONE);
-	return 0;
 }
 
 /* [the lock is held; it is not, after it] */
 static int send_now(struct mdg__visit *visit, const struct letter *letter)
 {
-	struct mdg__queue *queue = visit->queue;
 	uint32_t cell = 0;
-	int rc = fill(queue, letter, &cell);
-	if (rc == 0 && MDG__GET(mdg__head(queue)->receivers) != 0)
-		mdg__plan_receivers(visit, mdg__message(queue, cell));
-	if (rc == 0)
-		rc = link_last(queue, cell);
-	if (rc < 0) {
-		mdg__plan_forget(visit);
-		mdg__visit_unlock(visit);
-		return rc;
+	int rc = fill(visit->queue, letter, &cell);
+	_Atomic uint32_t *end = rc == 0 ? end_of_list(visit->queue) : NULL;
+	if (end != NULL) {
+		link_last(visit, end, cell);
+		mdg__visit_changed(visit);
+	} else if (rc == 0) {
+		rc = MDG_DAMAGED;
 	}
-	if (visit->calls != 0)
-		mdg__plan_apply(visit, cell);
-	mdg__visit_changed(visit);
-	if (visit->calls != 0)
-		mdg__plan_call(visit, cell);
-	else
-		mdg__visit_unlock(visit);
-	return 0;
+	mdg__visit_unlock(visit);
+	return rc;
 }
 
 static bool fits(const struct mdg__queue *queue, uint64_t size)

@@ -36,40 +36,39 @@ static bool is_ours(const struct mdg__visit *visit, const struct mdg__waiter *wa
 	       mdg__held_find(visit->thread, &waiter->owner.word) >= 0;
 }
 
-static void drop_claim(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
+/* The message that was handed over to a sleep that is over goes to somebody else. */
+static void pass_on(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
 {
 	if (!mdg__is_cell(visit->queue, cell))
 		return;
 	struct mdg__message *message = mdg__message(visit->queue, cell);
 	if (MDG__GET(message->claim) != claim)
 		return;
+	uint32_t number = mdg__call_receiver(visit, message);
 	mdg__claim_drop(visit->queue, message);
-	mdg__plan_receivers(visit, message);
-	mdg__plan_apply(visit, cell);
+	if (number != MDG__WAITERS_MOST)
+		mdg__hand_over(visit, number, cell);
 	mdg__visit_changed(visit);
 }
 
 void mdg__queue_abandon(void)
 {
+	if (__builtin_expect(latest.waiter == NULL, 1))
+		return;
 	struct mdg__visit visit;
 	struct mdg__queue queue = latest.queue;
 	struct mdg__waiter *waiter = latest.waiter;
 	uint32_t use = latest.use, number = latest.number;
-	bool mine = waiter != NULL && mdg__epoch_is(latest.epoch);
+	bool mine = mdg__epoch_is(latest.epoch);
 	latest.waiter = NULL;
 	if (!mine || mdg__visit_begin(&visit, &queue) < 0)
 		return;
-	uint32_t cell = 0;
 	if (is_ours(&visit, waiter, use)) {
-		cell = MDG__GET(waiter->cell);
 		mdg__waiter_not_in_line(&queue, waiter);
-		drop_claim(&visit, cell, mdg__claim_of(number, use));
+		pass_on(&visit, MDG__GET(waiter->cell), mdg__claim_of(number, use));
 		mdg__waiter_leave(&visit, waiter);
 	}
-	if (visit.calls != 0)
-		mdg__plan_call(&visit, cell);
-	else
-		mdg__visit_unlock(&visit);
+	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
 }
 
@@ -142,10 +141,14 @@ int mdg__wait_once(struct mdg__wait *wait)
 	}
 	if (MDG__GET(wait->waiter->word) != MDG__ASLEEP)
 		mdg__waiter_line_up(queue, wait->waiter);
+	/* Whoever calls moves the sleep to the lock's word (hand.c). If this thread is killed before
+	 * it has the lock, the kernel wakes the next one there. */
+	uintptr_t before = mdg__pending_begin(visit->thread, &visit->lock->robust.word);
 	mdg__visit_unlock(visit);
 	int why = sleep_now(wait);
 	wait->slept = true;
 	rc = mdg__visit_lock(visit);
+	mdg__pending_end(visit->thread, before);
 	if (rc < 0)
 		return rc;
 	if (!is_ours(visit, wait->waiter, wait->use)) { /* a handler has ended this sleep */
@@ -153,8 +156,6 @@ int mdg__wait_once(struct mdg__wait *wait)
 		wait->rc = -EINTR;
 		return 0;
 	}
-	if (MDG__GET(mdg__head(queue)->calling) != 0)
-		mdg__call_again(queue);
 	wait->rc = why;
 	if (why != 0)
 		mdg__waiter_not_in_line(queue, wait->waiter);

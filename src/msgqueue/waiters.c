@@ -135,9 +135,11 @@ void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *wai
 {
 	struct mdg__queue_head *head = mdg__head(queue);
 	_Atomic uint32_t *count = in_line(queue, MDG__GET(waiter->kind));
-	uint64_t ticket = MDG__GET(head->tickets) + 1;
-	MDG__PUT(head->tickets, ticket);
-	MDG__PUT(waiter->ticket, ticket);
+	if (MDG__GET(waiter->word) != MDG__RECALLED) {
+		uint64_t ticket = MDG__GET(head->tickets) + 1;
+		MDG__PUT(head->tickets, ticket);
+		MDG__PUT(waiter->ticket, ticket);
+	}
 	MDG__PUT(*count, MDG__GET(*count) + 1);
 	MDG__PUT(waiter->word, MDG__ASLEEP);
 }
@@ -150,9 +152,9 @@ static void leave_line(const struct mdg__queue *queue, struct mdg__waiter *waite
 	MDG__PUT(waiter->word, word);
 }
 
-void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter)
+void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how)
 {
-	leave_line(queue, waiter, MDG__CALLED);
+	leave_line(queue, waiter, how);
 }
 
 void mdg__waiter_not_in_line(const struct mdg__queue *queue, struct mdg__waiter *waiter)
@@ -196,55 +198,4 @@ bool mdg__claim_counts(const struct mdg__queue *queue, uint64_t claim)
 		number < waiters_used(queue) ? mdg__waiter(queue, number) : NULL;
 	return waiter != NULL && MDG__GET(waiter->use) == (uint32_t)(claim >> 32) &&
 	       MDG__GET(waiter->kind) == MDG__WAITER_RECEIVER && is_taken(waiter);
-}
-
-/* ---- calling --------------------------------------------------------------------------------- */
-
-enum whom { ALL, CHANGED, CALLED_BEFORE };
-
-static bool is_meant(const struct mdg__queue *queue, const struct mdg__waiter *waiter,
-                     enum whom whom)
-{
-	const struct mdg__queue_head *head = mdg__head(queue);
-	uint32_t word = MDG__GET(waiter->word);
-	if (word == MDG__CALLED || word == 0)
-		return word != 0 && whom == CALLED_BEFORE;
-	if (whom != CHANGED || MDG__GET(waiter->kind) != MDG__WAITER_SENDER)
-		return whom != CALLED_BEFORE;
-	return mdg__fits(MDG__GET(queue->fields[MDG__QUEUE_QBYTES]), MDG__GET(head->cbytes),
-	                 MDG__GET(head->qnum), MDG__GET(waiter->size));
-}
-
-/* head.calling is set meanwhile. If the caller is killed before the last one, one who has been
- * woken calls the others again. */
-static void call_waiters(const struct mdg__queue *queue, enum whom whom)
-{
-	struct mdg__queue_head *head = mdg__head(queue);
-	uint32_t used = waiters_used(queue);
-	MDG__PUT(head->calling, 1);
-	for (uint32_t number = 0; number < used; number++) {
-		struct mdg__waiter *waiter = mdg__waiter(queue, number);
-		if (waiter == NULL)
-			break;
-		if (!is_meant(queue, waiter, whom) || !is_taken(waiter))
-			continue;
-		mdg__waiter_called(queue, waiter);
-		(void)mdg__sys_futex_wake_bits(&waiter->word, 1, (uint32_t)MDG__ANYONE);
-	}
-	MDG__PUT(head->calling, 0);
-}
-
-void mdg__call_all(const struct mdg__queue *queue)
-{
-	call_waiters(queue, ALL);
-}
-
-void mdg__call_changed(const struct mdg__queue *queue)
-{
-	call_waiters(queue, CHANGED);
-}
-
-void mdg__call_again(const struct mdg__queue *queue)
-{
-	call_waiters(queue, CALLED_BEFORE);
 }

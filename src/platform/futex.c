@@ -47,6 +47,11 @@ int mdg__sys_futex_move(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t
 	return (int)mdg__raw_futex_count(word, FUTEX_CMP_REQUEUE, 0, 1, other, value);
 }
 
+int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other)
+{
+	return (int)mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, count, other, 0);
+}
+
 /* Asks the kernel to wake no sleeper, and to move one sleeper from the word to the same word. The
  * result counts the sleepers that were moved. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)

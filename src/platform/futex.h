@@ -24,6 +24,8 @@ int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
 /* Moves one sleeper, without waking it, from `word` to `other`, if `word` is `value`: how many were
  * moved, or -errno. Its timeout goes on. */
 int mdg__sys_futex_move(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t *other);
+/* Lets up to `count` sleepers on one word sleep on another: how many they were, or -errno. */
+int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other);
 /* Whether a thread of any process sleeps on the word. Also true if the kernel cannot tell. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
 

@@ -157,23 +157,23 @@ static int make_table(struct mdg_namespace *ns, enum mdg__class class)
 	return rc;
 }
 
-static int new_mapping(struct mdg_namespace *ns, struct mdg__mapping **ret)
+/* NULL: there is no memory. */
+static struct mdg__mapping *new_mapping(struct mdg_namespace *ns)
 {
-	if (ns->free_mappings == NULL) {
-		void *memory;
-		int rc = mdg__map_own(NULL, MAPPINGS_AT_ONCE * sizeof(struct mdg__mapping),
-		                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
-		if (rc < 0)
-			return rc;
+	void *memory;
+	if (ns->free_mappings == NULL &&
+	    mdg__map_own(NULL, MAPPINGS_AT_ONCE * sizeof(struct mdg__mapping),
+	                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory) == 0) {
 		struct mdg__mapping *several = memory;
 		for (uint32_t i = 0; i < MAPPINGS_AT_ONCE; i++) {
 			several[i].next = ns->free_mappings;
 			ns->free_mappings = &several[i];
 		}
 	}
-	*ret = ns->free_mappings;
-	ns->free_mappings = (*ret)->next;
-	return 0;
+	struct mdg__mapping *mapping = ns->free_mappings;
+	if (mapping != NULL)
+		ns->free_mappings = mapping->next;
+	return mapping;
 }
 
 void mdg__mappings_unlock(struct mdg_namespace *ns)
@@ -203,12 +203,12 @@ struct mdg__mapping *mdg__mapping_find(struct mdg_namespace *ns, const struct md
 int mdg__mapping_install(struct mdg_namespace *ns, const struct mdg__entry *entry, char *base,
                          size_t length, struct mdg__memory *ret)
 {
-	struct mdg__mapping *mapping = NULL;
 	int rc = make_table(ns, entry->class);
-	if (rc == 0)
-		rc = new_mapping(ns, &mapping);
 	if (rc < 0)
 		return rc;
+	struct mdg__mapping *mapping = new_mapping(ns);
+	if (mapping == NULL)
+		return -ENOMEM;
 	struct mdg__mapping *_Atomic *table = atomic_load(&ns->mapped[entry->class]);
 	mapping->tag = entry->tag;
 	mapping->index = entry->index;

@@ -40,7 +40,8 @@
  *   - Nothing in the memory may be trusted. Whoever may use the object at all may write to it.
  *   - In the child of a fork, what was mapped is mapped. A child that was forked while another
  *     thread had memory taken keeps that memory mapped for good.
- *   - A namespace that was opened with MDG_NS_LOOK gives memory that may only be read.
+ *   - A namespace that was opened with MDG_NS_LOOK gives memory that may only be read, and that
+ *     is never made longer: mdg__memory_get does there what mdg__memory_look does.
  *     mdg__object_is_look() tells.
  *
  * Errors: 0 or negative, as in madang/segment.h. In addition to what is said at each function,
@@ -166,6 +167,9 @@ void mdg__object_changed(mdg_namespace *ns, enum mdg__class class, mdg_id id);
  * now on, and the file is unlinked. The class has woken its sleepers, or wakes them now: whoever
  * has memory taken keeps it. -EINVAL: no such object (any more). */
 int mdg__object_rmid(mdg_namespace *ns, enum mdg__class class, mdg_id id);
+/* The same for an object without a file, so that nobody can sleep in its memory. -EBUSY: it has one,
+ * and nothing was done. */
+int mdg__object_rmid_unused(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 /* The same, asking no permission: for whoever finds in the memory that another process has
  * begun to remove the object, and died. */
 int mdg__object_end_removal(mdg_namespace *ns, enum mdg__class class, mdg_id id);

@@ -4,6 +4,8 @@
  * once if nobody has it attached, else with the last detach. Other objects are always cleared
  * away at once.
  */
+#include <errno.h>
+
 #include "registry/clearing.h"
 #include "registry/object.h"
 #include "segment/change.h"
@@ -40,6 +42,18 @@ int mdg__object_rmid(mdg_namespace *ns, enum mdg__class class, mdg_id id)
 {
 	struct mdg__entry entry;
 	int rc = mdg__change_begin(ns, class, id, &entry);
+	return rc < 0 ? rc : remove_found(ns, &entry);
+}
+
+int mdg__object_rmid_unused(mdg_namespace *ns, enum mdg__class class, mdg_id id)
+{
+	struct mdg__entry entry;
+	int rc = mdg__change_begin(ns, class, id, &entry);
+	if (rc == 0 && entry.file != MDG__FILE_NONE) {
+		mdg__unlock(&ns->registry);
+		mdg__leave(ns);
+		rc = -EBUSY;
+	}
 	return rc < 0 ? rc : remove_found(ns, &entry);
 }
 

@@ -256,8 +256,9 @@ static int name_owner(struct mdg_namespace *ns, struct mdg__entry *ret, uint32_t
 int mdg__object_control(mdg_namespace *ns, enum mdg__class class, mdg_id id, struct mdg__entry *ret)
 {
 	int rc = mdg__registry_here(&ns->registry);
-	if (rc == 0)
-		rc = mdg__object_find_entry(ns, class, id, ret);
+	if (rc < 0)
+		return rc;
+	rc = mdg__object_find_entry(ns, class, id, ret);
 	return rc < 0 ? rc : mdg__permit_control(ns, ret);
 }
 

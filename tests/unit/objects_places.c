@@ -225,6 +225,44 @@ static void deleted(void)
 	CHECK_RC(-EINVAL, mdg__memory_get(ns, SETS, id, 1, &other));
 }
 
+/* ---- a look ------------------------------------------------------------------------------------ */
+
+static void leave_something(void *unused)
+{
+	mdg_id id;
+	struct mdg__memory memory;
+	struct mdg_namespace_options options = unit_options(0);
+	(void)unused;
+	ns = unit_open("objects-look", &options);
+	CHECK_RC(0, get(QUEUES, KEY, MDG_CREATE | 0600, &id));
+	CHECK_RC(0, get(QUEUES, KEY + 1, MDG_CREATE | 0600, &id));
+	CHECK_RC(0, mdg__memory_get(ns, QUEUES, id, 1, &memory));
+	memory.base[0] = 'L';
+}
+
+static void look(void)
+{
+	mdg_id used, unused;
+	struct mdg__memory memory;
+	struct mdg__object_change change = { .uid = geteuid(), .gid = getegid() };
+	struct mdg_namespace_options options = unit_options(MDG_NS_LOOK);
+	CHECK(in_child(leave_something, NULL));
+	ns = unit_open("objects-look", &options);
+	CHECK(mdg__object_is_look(ns));
+	CHECK_RC(0, get(QUEUES, KEY, 0, &unused));
+	CHECK_RC(0, get(QUEUES, KEY + 1, 0400, &used));
+	CHECK_RC(-ENOENT, mdg__memory_get(ns, QUEUES, unused, 1, &memory));
+	CHECK_RC(0, mdg__memory_get(ns, QUEUES, used, 1 << 20, &memory));
+	CHECK(memory.base[0] == 'L' && memory.length < 1 << 20);
+	mdg__memory_leave(&memory);
+	CHECK(mdg__memory_take(ns, QUEUES, used, &memory));
+	mdg__memory_leave(&memory);
+	CHECK_RC(-EROFS, get(QUEUES, 0, 0600, &unused));
+	CHECK_RC(-EROFS, mdg__object_rmid(ns, QUEUES, used));
+	CHECK_RC(-EROFS, mdg__object_change(ns, QUEUES, used, &change));
+	CHECK_RC(-EROFS, mdg__memory_punch(ns, QUEUES, used, 0));
+}
+
 /* ---- threads ------------------------------------------------------------------------------- */
 
 enum { SLOTS = 8, USERS = 3 };
@@ -286,6 +324,7 @@ int main(void)
 	threads();
 	full();
 	users();
+	look();
 	deleted();
 	return test_result();
 }

@@ -28,7 +28,7 @@ struct step {
 	bool behind;       /* of a system call */
 	uintptr_t head;    /* of its robust list, in its memory */
 	uintptr_t list[4]; /* as last seen: the list's head, and the link that it names */
-	unsigned char seen[1 << 14];
+	unsigned char seen[1 << 15];
 };
 
 /* Whether it can be done here; else why not. */

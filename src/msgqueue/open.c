@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* See open.h. */
+#include "msgqueue/open.h"
+
+#include <stdatomic.h>
+
+#include "msgqueue/layout.h"
+#include "platform/epoch.h"
+#include "platform/identity.h"
+
+/* Relaxed: a handler that is set by another thread at this moment is set before or after. */
+static _Atomic bool no_handlers;
+
+void mdg__msgqueue_no_handlers(bool none)
+{
+	atomic_store_explicit(&no_handlers, none, memory_order_relaxed);
+}
+
+/* The process id, without a system call each time: the epoch in the upper half. Relaxed: the word
+ * says all. */
+static int32_t own_pid(void)
+{
+	static _Atomic uint64_t known;
+	uint64_t seen = atomic_load_explicit(&known, memory_order_relaxed);
+	if (__builtin_expect((seen >> 32) != 0 && mdg__epoch_is_at_once((uint32_t)(seen >> 32)), 1))
+		return (int32_t)(uint32_t)seen;
+	uint64_t epoch = mdg__epoch();
+	int32_t pid = mdg__pid();
+	atomic_store_explicit(&known, epoch << 32 | (uint32_t)pid, memory_order_relaxed);
+	return pid;
+}
+
+/* What was mapped before stays, for locks and sleepers in it. */
+static int reach(struct mdg__queue *queue, uint64_t bytes)
+{
+	struct mdg__open *open = queue->context;
+	if (open->count == MDG__OPEN_MAPPINGS)
+		return -ENOMEM;
+	struct mdg__memory *memory = &open->memory[open->count];
+	int rc = mdg__memory_get(open->ns, MDG__MESSAGE_QUEUES, open->id, bytes, memory);
+	if (rc < 0)
+		return rc;
+	open->count++;
+	queue->base = memory->base;
+	queue->length = memory->length;
+	return 0;
+}
+
+static int may(struct mdg__queue *queue, unsigned ask)
+{
+	struct mdg__open *open = queue->context;
+	int rc = mdg__object_may(open->ns, MDG__MESSAGE_QUEUES, open->id, ask);
+	return rc == -EINVAL ? -EIDRM : rc;
+}
+
+static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
+{
+	static const struct mdg__queue_memory functions = { .reach = reach, .may = may };
+	open->ns = ns;
+	open->id = id;
+	open->count = 1;
+	open->queue = (struct mdg__queue){
+		.base = open->memory[0].base,
+		.length = open->memory[0].length,
+		.fields = mdg__object_fields(ns, MDG__MESSAGE_QUEUES, id),
+		.pid = own_pid(),
+		.no_handlers = atomic_load_explicit(&no_handlers, memory_order_relaxed),
+		.memory = &functions,
+		.context = open,
+	};
+}
+
+int mdg__open(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
+{
+	struct mdg__memory *memory = &open->memory[0];
+	bool taken = mdg__memory_take(ns, MDG__MESSAGE_QUEUES, id, memory);
+	if (taken && memory->length < MDG__QUEUE_LEAST) {
+		mdg__memory_leave(memory);
+		taken = false;
+	}
+	if (!taken) {
+		int rc = mdg__memory_get(ns, MDG__MESSAGE_QUEUES, id, MDG__QUEUE_LEAST, memory);
+		if (rc < 0)
+			return rc;
+	}
+	set_up(open, ns, id);
+	return 0;
+}
+
+int mdg__open_look(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
+{
+	struct mdg__memory *memory = &open->memory[0];
+	if (!mdg__memory_take(ns, MDG__MESSAGE_QUEUES, id, memory)) {
+		int rc = mdg__memory_look(ns, MDG__MESSAGE_QUEUES, id, memory);
+		if (rc < 0)
+			return rc;
+	}
+	if (memory->length < MDG__QUEUE_LEAST) { /* its maker has died, or has not got so far */
+		mdg__memory_leave(memory);
+		return -ENOENT;
+	}
+	set_up(open, ns, id);
+	return 0;
+}
+
+int mdg__open_done(struct mdg__open *open, int rc)
+{
+	if (rc == -EIDRM)
+		(void)mdg__object_end_removal(open->ns, MDG__MESSAGE_QUEUES, open->id);
+	while (open->count > 0)
+		mdg__memory_leave(&open->memory[--open->count]);
+	return rc;
+}
