@@ -7,6 +7,7 @@
 #include "msgqueue/layout.h"
 #include "platform/epoch.h"
 #include "platform/identity.h"
+#include "segment/hostcalls.h"
 
 /* Relaxed: a handler that is set by another thread at this moment is set before or after. */
 static _Atomic bool no_handlers;
@@ -14,6 +15,28 @@ static _Atomic bool no_handlers;
 void mdg__msgqueue_no_handlers(bool none)
 {
 	atomic_store_explicit(&no_handlers, none, memory_order_relaxed);
+}
+
+/* For msgsnd and msgrcv, which are cancellation points. Relaxed: it is set once, before a sleep that
+ * is to use it, by the thread that sleeps. */
+static void (*_Atomic on_sleep)(bool begins);
+
+void mdg__host_on_sleep(void (*function)(bool begins))
+{
+	atomic_store_explicit(&on_sleep, function, memory_order_relaxed);
+}
+
+void mdg__host_abandon_sleep(void)
+{
+	mdg__queue_abandon();
+}
+
+static void asleep(struct mdg__queue *queue, bool begins)
+{
+	void (*function)(bool) = atomic_load_explicit(&on_sleep, memory_order_relaxed);
+	(void)queue;
+	if (function != NULL)
+		function(begins);
 }
 
 /* The process id, without a system call each time: the epoch in the upper half. Relaxed: the word
@@ -55,7 +78,9 @@ static int may(struct mdg__queue *queue, unsigned ask)
 
 static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 {
-	static const struct mdg__queue_memory functions = { .reach = reach, .may = may };
+	static const struct mdg__queue_memory functions = { .reach = reach,
+		                                            .may = may,
+		                                            .asleep = asleep };
 	open->ns = ns;
 	open->id = id;
 	open->count = 1;

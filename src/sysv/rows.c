@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "madang/msg.h"
 #include "madang/sem.h"
 #include "platform/sys.h"
 #include "sysv/internal.h"
@@ -107,5 +108,27 @@ int mdg__proc_sets(mdg_namespace *ns, int fd)
 		                    info.id, info.mode, info.count, info.uid, info.gid, info.cuid,
 		                    info.cgid, (unsigned long long)info.otime,
 		                    (unsigned long long)info.ctime));
+	return end(&page, more);
+}
+
+int mdg__proc_queues(mdg_namespace *ns, int fd)
+{
+	struct mdg_msgqueue_info info = { .size = sizeof info };
+	struct page page;
+	uint32_t cursor = 0;
+	int more = 0;
+	begin(&page, fd,
+	      "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid"
+	      "  cgid      stime      rtime      ctime\n");
+	while (page.rc == 0 && (more = mdg_msgqueue_next(ns, &cursor, &info)) > 0)
+		add(&page,
+		    snprintf(row(&page), ROW_MOST,
+		             "%10d %10d  %4o  %10llu %10llu %5u %5u %5u %5u %5u %5u %10llu %10llu "
+		             "%10llu\n",
+		             info.key, info.id, info.mode, (unsigned long long)info.bytes,
+		             (unsigned long long)info.messages, (unsigned)info.lspid,
+		             (unsigned)info.lrpid, info.uid, info.gid, info.cuid, info.cgid,
+		             (unsigned long long)info.stime, (unsigned long long)info.rtime,
+		             (unsigned long long)info.ctime));
 	return end(&page, more);
 }

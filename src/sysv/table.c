@@ -8,9 +8,6 @@
  * the limit's file in the namespace's directory (segment/settings.c). None of the paths in the list
  * below reaches the kernel. The same holds for any other path that ends in the same name and leads
  * to the same file: a relative one, or one through /proc/self/root.
- *
- * The kernel's files of queues (/proc/sysvipc/msg, kernel/msgmax, msgmnb, msgmni, msg_next_id) stay
- * the kernel's, as queues do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,15 +54,21 @@ static int write_zero(mdg_namespace *ns, int fd)
 }
 
 static const struct mdg__proc_file files[] = {
-	{ "/proc/sysvipc/shm", 0444, -1, mdg__proc_segments },
+	{ "/proc/sysvipc/shm", 0444, MDG__PROC_READ_ONLY, mdg__proc_segments },
 	{ "/proc/sys/kernel/shmmax", 0644, MDG__SHMMAX, NULL },
 	{ "/proc/sys/kernel/shmall", 0644, MDG__SHMALL, NULL },
 	{ "/proc/sys/kernel/shmmni", 0644, MDG__SHMMNI, NULL },
 	{ "/proc/sys/kernel/shm_next_id", 0444, MDG__NEXT_ID, NULL },
-	{ "/proc/sys/kernel/shm_rmid_forced", 0644, -1, write_zero },
-	{ "/proc/sysvipc/sem", 0444, -1, mdg__proc_sets },
+	{ "/proc/sys/kernel/shm_rmid_forced", 0644, MDG__PROC_READ_ONLY, write_zero },
+	{ "/proc/sysvipc/sem", 0444, MDG__PROC_READ_ONLY, mdg__proc_sets },
 	{ "/proc/sys/kernel/sem", 0644, MDG__SET_SEM, NULL },
 	{ "/proc/sys/kernel/sem_next_id", 0444, MDG__SEM_NEXT_ID, NULL },
+	{ "/proc/sysvipc/msg", 0444, MDG__PROC_READ_ONLY, mdg__proc_queues },
+	{ "/proc/sys/kernel/msgmax", 0644, MDG__SET_MSGMAX, NULL },
+	{ "/proc/sys/kernel/msgmnb", 0644, MDG__SET_MSGMNB, NULL },
+	{ "/proc/sys/kernel/msgmni", 0644, MDG__SET_MSGMNI, NULL },
+	{ "/proc/sys/kernel/msg_next_id", 0444, MDG__MSG_NEXT_ID, NULL },
+	{ "/proc/sys/kernel/auto_msgmni", 0644, MDG__PROC_IGNORES, write_zero },
 };
 
 int mdg__proc_files(void)
@@ -95,7 +98,7 @@ static int find_by_name(int dirfd, const char *path, bool follow)
 {
 	const char *name = last_part(path);
 	struct stat status, its;
-	if (strncmp(name, "shm", 3) != 0 && strncmp(name, "sem", 3) != 0)
+	if (strchr("sma", name[0]) == NULL) /* none of the files begins otherwise */
 		return -1;
 	for (int which = 0; which < mdg__proc_files(); which++)
 		if (strcmp(name, last_part(files[which].path)) == 0)
@@ -164,15 +167,34 @@ static int open_to_read(int which, int flags)
 	return rc;
 }
 
+/* A file of the program's own, to write to. */
+static int open_to_ignore(int flags)
+{
+	int fd = anonymous_file();
+	int rc = fd < 0 ? fd : mdg__proc_put(fd, "0\n", 2);
+	if (rc == 0)
+		rc = mdg__sys_rewind(fd);
+	if (rc < 0) {
+		if (fd >= 0)
+			(void)mdg__sys_close(fd);
+		return rc;
+	}
+	if (!(flags & O_CLOEXEC))
+		(void)mdg__sys_keep_in_exec(fd);
+	return fd;
+}
+
 static int open_to_write(int which, int flags)
 {
 	mdg_namespace *ns;
 	int setting = files[which].setting;
-	int rc = setting < 0 ? -EACCES : mdg__sysv_namespace(&ns);
+	int rc = setting == MDG__PROC_READ_ONLY ? -EACCES : mdg__sysv_namespace(&ns);
 	if (rc < 0)
 		return rc;
 	if ((flags & O_ACCMODE) == O_RDONLY) /* and O_TRUNC, which empties nothing */
 		return mdg__host_setting_allowed(ns) ? open_to_read(which, flags) : -EACCES;
+	if (setting == MDG__PROC_IGNORES)
+		return mdg__host_setting_allowed(ns) ? open_to_ignore(flags) : -EACCES;
 	int fd = mdg__host_setting_open(ns, (unsigned)setting, flags);
 	if (fd >= 0 && !(flags & O_CLOEXEC))
 		(void)mdg__sys_keep_in_exec(fd);
