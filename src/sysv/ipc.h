@@ -34,6 +34,10 @@ int mdg__sysv_semget(key_t key, int count, int flags);
 /* `timeout` NULL: semop. */
 int mdg__sysv_semtimedop(int id, const struct sembuf *ops, size_t count,
                          const struct timespec *timeout);
+/* The same with 64-bit times, on 32-bit glibc (semtimedop64.c). `timeout` points to two numbers. */
+#if !defined(mdg__sysv_semtimedop)
+int mdg__sysv_semtimedop64(int id, const struct sembuf *ops, size_t count, const void *timeout);
+#endif
 int mdg__sysv_semctl(int id, int number, int cmd, union mdg__semun argument);
 
 int mdg__sysv_msgget(key_t key, int flags);
