@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "madang/segment.h"
+#include "registry/class.h"
 
 #define MDG__MAP_FIXED_ANY (MAP_FIXED | 0x100000 /* MAP_FIXED_NOREPLACE */)
 
@@ -60,5 +61,21 @@ MDG_API bool mdg__host_setting_allowed(mdg_namespace *ns);
 MDG_API int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags);
 /* Which setting's file that is, -1 for none. */
 MDG_API int mdg__host_setting_of_file(mdg_namespace *ns, uint64_t device, uint64_t inode);
+
+/* All semaphore sets, or all message queues: see hostobject.c. */
+struct mdg__host_totals {
+	uint32_t used;     /* objects */
+	int32_t highest;   /* index in use; 0 if there is none */
+	uint64_t total;    /* semaphores in all sets */
+	uint64_t limit[4]; /* SEMMSL SEMMNS SEMOPM SEMMNI, or MSGMAX MSGMNB MSGMNI */
+};
+/* `class` is an enum mdg__class, not MDG__SEGMENTS. 0 or a negative code. */
+MDG_API int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host_totals *ret);
+
+/* Sleeps in message queues (msgqueue/open.c). `function` is called right before each and right after
+ * it, in the sleeping thread, with none of our locks held and with signals as the caller has them.
+ * The thread may be cancelled between the two calls. Then it says so by the second function. */
+MDG_API void mdg__host_on_sleep(void (*function)(bool begins));
+MDG_API void mdg__host_abandon_sleep(void);
 
 #endif

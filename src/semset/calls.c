@@ -40,6 +40,10 @@ int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_op *ops,
 	if (mdg__object_is_look(ns))
 		return -EROFS;
 	int rc = mdg__session_begin(&session, ns, id, MDG__SESSION_MAKE);
+	if (rc == -EACCES) { /* its memory is closed to the caller; -EFBIG comes first */
+		int checked = check_ops(&session, ops, count);
+		return checked < 0 ? checked : rc;
+	}
 	if (rc < 0)
 		return rc;
 	rc = check_ops(&session, ops, count);
@@ -142,6 +146,8 @@ int mdg_semset_set_value(mdg_namespace *ns, mdg_id id, uint32_t number, int valu
 	if (mdg__object_is_look(ns))
 		return -EROFS;
 	int rc = mdg__session_begin(&session, ns, id, MDG__SESSION_MAKE);
+	if (rc == -EACCES && number >= session.set.count)
+		return -EINVAL; /* comes first, also if its memory is closed to the caller */
 	if (rc < 0)
 		return rc;
 	rc = number >= session.set.count ? -EINVAL : may(&session, ALTER);
