@@ -154,6 +154,39 @@ static void closed_too(void *unused)
 	end(&use);
 }
 
+/* The descriptor of the directory, and no other, is closed. */
+static void close_directory(void)
+{
+	struct stat directory, status;
+	CHECK(stat(in_place("ns"), &directory) == 0);
+	for (int fd = 3; fd < 1024; fd++)
+		if (fstat(fd, &status) == 0 && status.st_dev == directory.st_dev &&
+		    status.st_ino == directory.st_ino)
+			close(fd);
+}
+
+/* Without the directory no file can be unlinked. A segment that is removed then is gone, and a
+ * process that has descriptors gives its memory back. */
+static void without_directory(void *unused)
+{
+	struct use use;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info namespace = { .size = sizeof namespace };
+	(void)unused;
+	begin(&use);
+	close_directory();
+	limit(0);
+	CHECK_CODE(0, mdg_segment_remove(use.ns, use.other));
+	CHECK_CODE(-EINVAL, mdg_segment_stat(use.ns, use.other, 0, &info));
+	CHECK_CODE(0, mdg_segment_remove(use.ns, use.attached));
+	CHECK_CODE(0, mdg_segment_detach(use.ns, use.memory));
+	limit(1024);
+	CHECK_CODE(0, mdg_namespace_info(use.ns, 0, &namespace));
+	CHECK(namespace.segments_used == 0);
+	CHECK_CODE(0, mdg_namespace_check(use.ns, 0, tell, NULL));
+	check_works(use.ns);
+}
+
 /* From the start, with one more descriptor each time until all works. */
 static void few(void *number)
 {
@@ -200,6 +233,7 @@ int main(void)
 	CHECK(in_child(limit_of_nothing, NULL));
 	CHECK(in_child(used_up, NULL));
 	CHECK(in_child(closed_too, NULL));
+	CHECK(in_child(without_directory, NULL));
 	rising_limits();
 	return test_result();
 }
