@@ -289,6 +289,30 @@ static void forks(void)
 	check_sound();
 }
 
+/* One after the other, many more than there are records ready for. The records of those that were
+ * detached serve again. */
+static void one_at_a_time(void)
+{
+	static mdg_id ids[200];
+	unsigned made = 0;
+	void *memory;
+	while (made < 200 &&
+	       mdg_segment_create(ns, NULL, 4096, 0600, MDG_NORESERVE, &ids[made]) == 0)
+		made++;
+	CHECK(made == 200);
+	fill_up();
+	for (unsigned i = 0; i < made; i++) {
+		CHECK_CODE(0, mdg_segment_attach(ns, ids[i], NULL, 0, &memory));
+		if (check_failures != 0)
+			return;
+		CHECK_CODE(0, mdg_segment_detach(ns, memory));
+	}
+	while (made-- > 0)
+		CHECK_CODE(0, mdg_segment_remove(ns, ids[made]));
+	make_room();
+	check_sound();
+}
+
 static int attach_and_say(mdg_id id, int say)
 {
 	void *memory;
@@ -343,7 +367,7 @@ static void growing(void *act)
 int main(void)
 {
 	static void (*const parts[])(void) = { many_segments, many_processes, forks,
-		                               dead_in_all_slots };
+		                               dead_in_all_slots, one_at_a_time };
 	need_own_mounts();
 	place_make();
 	CHECK(in_child(segments, NULL));
