@@ -309,6 +309,10 @@ static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret
 	for (uint32_t busy = 0;;) {
 		uint32_t index, tag;
 		int rc = find(ns, wish, &index, &tag);
+		/* Whoever only looks waits for nobody: its maker may be dead, and only a process
+		 * that may change something can clear it away then. */
+		if (rc == 0 && mdg__tag_state(tag) == MDG__BUSY && ns->registry.look)
+			rc = -ENOENT;
 		if (rc == 0 && mdg__tag_state(tag) == MDG__BUSY) {
 			wait_while_busy(ns, index, tag, ++busy);
 			continue;

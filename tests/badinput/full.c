@@ -289,6 +289,71 @@ static void forks(void)
 	check_sound();
 }
 
+/* One after the other, many more than there are records ready for. The records of those that were
+ * detached serve again. */
+static void one_at_a_time(void)
+{
+	static mdg_id ids[200];
+	unsigned made = 0;
+	void *memory;
+	while (made < 200 &&
+	       mdg_segment_create(ns, NULL, 4096, 0600, MDG_NORESERVE, &ids[made]) == 0)
+		made++;
+	CHECK(made == 200);
+	fill_up();
+	for (unsigned i = 0; i < made; i++) {
+		CHECK_CODE(0, mdg_segment_attach(ns, ids[i], NULL, 0, &memory));
+		if (check_failures != 0)
+			return;
+		CHECK_CODE(0, mdg_segment_detach(ns, memory));
+	}
+	while (made-- > 0)
+		CHECK_CODE(0, mdg_segment_remove(ns, ids[made]));
+	make_room();
+	check_sound();
+}
+
+static int attach_and_say(mdg_id id, int say)
+{
+	void *memory;
+	int rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
+	CHECK(write(say, &rc, sizeof rc) == sizeof rc);
+	return rc;
+}
+
+static void remove_one(void *id)
+{
+	CHECK_CODE(0, mdg_segment_remove(ns, *(const mdg_id *)id));
+}
+
+/* Every slot that has memory belongs to a dead process, and there is no memory for another. A
+ * process without a slot takes one of these over. So it can remove what takes up the memory. */
+static void dead_in_all_slots(void)
+{
+	pid_t pids[CHILDREN];
+	int say[2], rc = 0, count = 0;
+	mdg_id id;
+	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
+	CHECK(pipe(say) == 0);
+	fill_up();
+	for (; count < CHILDREN && rc == 0; count++) {
+		pids[count] = fork();
+		if (pids[count] == 0 && attach_and_say(id, say[1]) == 0)
+			pause();
+		if (pids[count] == 0)
+			_exit(0);
+		CHECK(read(say[0], &rc, sizeof rc) == sizeof rc);
+	}
+	CHECK_CODE(-ENOMEM, rc);
+	for (int i = 0; i < count; i++) {
+		(void)kill(pids[i], SIGKILL);
+		CHECK(waitpid(pids[i], NULL, 0) == pids[i]);
+	}
+	CHECK(in_child(remove_one, &id));
+	make_room();
+	check_sound();
+}
+
 static void growing(void *act)
 {
 	void (*part)(void);
@@ -301,7 +366,8 @@ static void growing(void *act)
 
 int main(void)
 {
-	static void (*const parts[])(void) = { many_segments, many_processes, forks };
+	static void (*const parts[])(void) = { many_segments, many_processes, forks,
+		                               dead_in_all_slots, one_at_a_time };
 	need_own_mounts();
 	place_make();
 	CHECK(in_child(segments, NULL));
