@@ -98,3 +98,16 @@ int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t
 		rc = grow(registry, fd, table, count);
 	return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
 }
+
+int mdg__registry_make_sure(struct mdg__registry *registry)
+{
+	int fd = mdg__registry_fd(registry, false), rc = fd < 0 ? fd : 0;
+	for (unsigned table = 0; rc == 0 && table < MDG__TABLES; table++) {
+		uint32_t count = mdg__registry_ready_count(registry, table);
+		if (count != 0)
+			rc = reserve(registry, fd, table, 0, count, mdg__sys_allocate);
+	}
+	if (rc == -EOPNOTSUPP) /* nobody can tell */
+		return 0;
+	return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
+}
