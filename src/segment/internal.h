@@ -10,7 +10,8 @@
  *     walk.c health.c           all segments and totals; check and repair
  *     stat.c create.c attach.c detach.c set.c memlock.c remove.c
  *                               one segment each
- *     inspect.c beside.c        for the rooms above: questions about a segment; files of theirs
+ *     inspect.c beside.c sign.c for the rooms above: questions about a segment; files of theirs;
+ *                               whether a process lives
  *     settings.c                limits that are set through files, as sysctls are
  *     namespace.c               opening and closing
  *   what the program does by itself
