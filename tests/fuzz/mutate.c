@@ -7,8 +7,9 @@
  *
  * For each mutation (mutation.h) of a small namespace (scene.h), every call
  * (calls.h) is made by a process that had the namespace open before the damage,
- * by one that opens it afterwards, and by one that only looks. Errors are fine; crashes, hangs, and what
- * a sanitizer says are not. The n-th mutation of a seed is always the same:
+ * by one that opens it afterwards, and by one that only looks. Errors are fine;
+ * crashes, hangs, and what a sanitizer says are not. The
+ * n-th mutation of a seed is always the same:
  * what fails is printed, with the command that makes it again. --save writes the
  * mutations to files instead, for a fuzzer to start from (registry_fuzzer.c).
  *
