@@ -56,6 +56,8 @@ enum {
 	TIME_STORES = 12, /* of two times: note and store */
 	SECOND = 1000000000
 };
+/* So many system calls, at most, make sure that there is memory to look at. */
+#define BEFORE_REPAIR 24
 enum way { BY_CHECK, BY_USE, BY_STOP, WAYS };
 static const char *const way_names[] = { "check", "use", "stop" };
 
@@ -516,6 +518,9 @@ static bool is_chosen(const struct scenario *scenario, const struct reference *r
 	if (point + 2 > reference->points)
 		return true;
 	if ((scenario->flags & SCENARIO_DAMAGED) && point % 7 != 0)
+		return false;
+	/* As long as a stopped process has not begun to repair, the others work with the damage. */
+	if (way == BY_STOP && (scenario->flags & SCENARIO_DAMAGED) && point <= BEFORE_REPAIR)
 		return false;
 	if (scenario->flags & SCENARIO_DAMAGED)
 		turn /= 7;
