@@ -25,8 +25,8 @@ void mdg__signals_restore(const mdg__sigmask *old)
 	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE);
 }
 
-/* Whether the program has a handler. The kernel's structure differs from machine to machine, but the
- * handler is its first word, or its second one on MIPS. */
+/* Whether the program has a handler. The kernel's structure differs from machine to machine,
+ * but the handler is its first word, or its second one on MIPS. */
 static bool is_handled(int number)
 {
 	uintptr_t action[32] = { 0 };
