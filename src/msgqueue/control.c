@@ -74,7 +74,7 @@ int mdg_msgqueue_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
 {
 	struct mdg_msgqueue_info own = { 0 };
 	struct mdg__queue_figures figures;
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	int rc = mdg__object_glance(ns);
@@ -96,7 +96,7 @@ int mdg_msgqueue_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_msgqueue_i
 {
 	struct mdg_msgqueue_info own = { 0 };
 	struct mdg__queue_figures figures;
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	int rc = mdg__object_glance(ns);

@@ -57,7 +57,8 @@ static inline void world_punch(struct mdg__queue *queue, uint64_t from)
 static inline int world_promise(struct mdg__queue *queue, uint64_t from, uint64_t size)
 {
 	struct world *world = queue->context;
-	CHECK(atomic_load(&world->hostile) != 0 || from == atomic_load(&world->kept));
+	CHECK(atomic_load(&world->hostile) != 0 || atomic_load(&world->kept) == 0 ||
+	      from == atomic_load(&world->kept));
 	CHECK(from + size <= atomic_load(&world->length));
 	if (from + size > atomic_load(&world->limit))
 		return -ENOMEM;
