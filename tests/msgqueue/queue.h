@@ -77,13 +77,18 @@ static const struct mdg__queue_memory world_memory = {
 	.reach = world_reach, .punch = world_punch, .promise = world_promise, .may = world_may
 };
 
+static inline void world_begin(struct world *world, uint64_t qbytes)
+{
+	atomic_store(&world->limit, WORLD_BYTES);
+	atomic_store(&world->length, 32768);
+	atomic_store(&world->fields[MDG__QUEUE_QBYTES], qbytes);
+}
+
 static inline struct world *world_make(uint64_t qbytes)
 {
 	struct world *world = shared_memory(sizeof(*world));
 	world->memory = shared_memory(WORLD_BYTES);
-	atomic_store(&world->limit, WORLD_BYTES);
-	atomic_store(&world->length, 32768);
-	atomic_store(&world->fields[MDG__QUEUE_QBYTES], qbytes);
+	world_begin(world, qbytes);
 	return world;
 }
 
