@@ -51,7 +51,7 @@ static inline void world_punch(struct mdg__queue *queue, uint64_t from)
 	struct world *world = queue->context;
 	atomic_fetch_add(&world->holes, 1);
 	atomic_store(&world->kept, from);
-	CHECK(madvise(world->memory + from, WORLD_BYTES - from, MADV_REMOVE) == 0);
+	CHECK(madvise(world->memory + from, (size_t)(WORLD_BYTES - from), MADV_REMOVE) == 0);
 }
 
 static inline int world_promise(struct mdg__queue *queue, uint64_t from, uint64_t size)
@@ -98,12 +98,16 @@ static inline void world_drop(struct world *world)
 	munmap(world, sizeof(*world));
 }
 
+/* This process has no handlers that call Madang or jump. */
+static bool promises_no_handlers;
+
 static inline struct mdg__queue queue_of(struct world *world)
 {
 	return (struct mdg__queue){ .base = world->memory,
 		                    .length = 32768,
 		                    .fields = world->fields,
 		                    .pid = getpid(),
+		                    .no_handlers = promises_no_handlers,
 		                    .memory = &world_memory,
 		                    .context = world };
 }
