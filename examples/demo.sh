@@ -63,9 +63,10 @@ between() {
 
 clean_up() {
 	trap - EXIT INT TERM HUP
-	[ -z "$listener" ] || kill "$listener" 2> /dev/null
+	# shellcheck disable=SC2086 # two process numbers, or one, or none
+	[ -z "$listener$talker" ] || kill $listener $talker 2> /dev/null
 	wait
-	rm -rf "$WORK"
+	[ -z "$WORK" ] || rm -rf "$WORK"
 }
 
 if [ "${1-}" = --between ]; then
@@ -76,7 +77,7 @@ if [ $# -ne 3 ]; then
 	sed -n '4,11s/^#  \{0,1\}//p' "$0"
 	exit 2
 fi
-MADANG=$1 LISTENER=$2 TALKER=$3 listener=
+MADANG=$1 LISTENER=$2 TALKER=$3 listener='' talker=''
 for needed in "$MADANG" "$LISTENER" "$TALKER"; do
 	[ -x "$needed" ] || fail "$needed is not there; build it first"
 done
@@ -84,10 +85,11 @@ done
 # On a memory file system if there is one: that is where namespaces belong.
 parent=${TMPDIR:-/tmp}
 [ -d /dev/shm ] && [ -w /dev/shm ] && parent=/dev/shm
-WORK=$(mktemp -d "$parent/madang-demo.XXXXXX") || fail "no temporary directory"
+WORK=
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+WORK=$(mktemp -d "$parent/madang-demo.XXXXXX") || fail "no temporary directory"
 MADANG_NAMESPACE=$WORK/courtyard
 export MADANG WORK MADANG_NAMESPACE
 
@@ -103,7 +105,12 @@ exec 3< "$WORK/listener"
 hear
 
 step "3. A talker finds it and speaks"
-"$TALKER" "$WORK/key" "Hello, I am the talker." sh "$0" --between || fail "the talker"
+# In the background, because Ctrl-C ends `wait` at once. A shell that waits for a program in the
+# foreground lets the program end first, and this one may have come too late for the signal.
+"$TALKER" "$WORK/key" "Hello, I am the talker." sh "$0" --between &
+talker=$!
+wait "$talker" || fail "the talker"
+talker=
 cat <&3
 wait "$listener" || fail "the listener"
 listener=

@@ -2,13 +2,15 @@
 /*
  * queue.c - jobs, and workers that share them.
  *
- * Two queues: "jobs" from the office to the workers, "results" back. Each job goes to one
- * worker. A worker that is killed over a job has not done it: the job goes to another one, marked
- * as a redelivery. It may have been done nevertheless, and its result be sent twice: who needs
- * each once counts by the job's number, as the office does here.
+ * There are two queues. "jobs" leads from the office to the workers, and "results" leads back. Each
+ * job goes to one worker. If a worker is killed before it has released its job, the job goes to
+ * another worker, marked as a redelivery. The first worker may have sent the result already, so a
+ * result can come twice. A program that needs each result once has to look at the job's number, as
+ * the office does here.
  *
- * A worker releases a job when the result is sent, and not before. mdg_channel_recv would give the job back
- * at once: then it is done at most once, and lost if the worker dies over it.
+ * A worker releases a job after it has sent the result, and not before. With mdg_channel_recv the
+ * worker would release the job as it takes it. The job would then be done at most once, and it
+ * would be lost if the worker died over it.
  */
 #include <madang/channel.h>
 #include <madang/segment.h>
@@ -38,7 +40,8 @@ static mdg_channel *enter(const char *name, unsigned role)
 	return channel;
 }
 
-/* What lies in the channel is any bytes: its size is looked at before it is taken for a job. */
+/* The channel may contain any bytes. So this checks the size before it takes the bytes for a
+ * job. */
 static struct job job_of(const struct mdg_message *message)
 {
 	struct job job = { HOME, 0 };

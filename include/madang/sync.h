@@ -495,8 +495,7 @@ struct mdg_sync_state {
 	uint32_t waiters;    /* of those that sleep, at most MDG_WAITERS_SHOWN */
 	struct {
 		uint32_t thread; /* thread id in its pid namespace; it may have died */
-		uint32_t
-			since; /* when it went to sleep: milliseconds of CLOCK_MONOTONIC, mod 2^32 */
+		uint32_t since;  /* when it went to sleep: ms of CLOCK_MONOTONIC, mod 2^32 */
 	} waiter[MDG_WAITERS_SHOWN];
 };
 #define MDG_STATE_OWNER_DIED 0x1u /* and nobody has been told */

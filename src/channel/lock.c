@@ -11,6 +11,10 @@
  * An owner that is stopped (SIGSTOP) keeps its lock. Others wait until their deadline.
  *
  * These locks do not tell apart the threads of one process, and they are not fair.
+ *
+ * The registry has a lock of this kind too (registry/signed_lock.h), but each message takes one
+ * here, and its price is the channel's: giving it back is a plain store that wakes nobody. It also
+ * has deadlines, which the registry's lock does not.
  */
 #include "channel/peers.h"
 

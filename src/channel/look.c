@@ -10,7 +10,7 @@
 #include "channel/peers.h"
 #include "channel/ring.h"
 #include "platform/sized.h"
-#include "segment/above.h"
+#include "segment/segment.h"
 
 /* ---- figures ------------------------------------------------------------------------ */
 

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "platform/ownmap.h"
-#include "segment/above.h"
+#include "segment/segment.h"
 
 static struct mdg__mapping *mappings; /* guarded by mdg__lists_enter */
 

@@ -9,7 +9,7 @@
  * so that there is no SIGPIPE.
  *
  * The pipe lies in the namespace's directory: bell-NUMBER-ID-PLACE-USE, with the number of the
- * namespace (segment/above.h).
+ * namespace (segment/segment.h).
  */
 #include "channel/wake.h"
 
@@ -34,7 +34,7 @@ void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use)
 	int dirfd = mdg__beside_enter(channel->ns, false);
 	if (dirfd >= 0)
 		(void)mdg__sys_unlinkat(dirfd, name);
-	mdg__beside_leave(channel->ns);
+	mdg__leave(channel->ns);
 }
 
 static void ring(struct mdg_channel *channel, const char *name)
@@ -44,7 +44,7 @@ static void ring(struct mdg_channel *channel, const char *name)
 	int fd = dirfd < 0 ? dirfd
 	                   : mdg__sys_openat(dirfd, name,
 	                                     O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW, 0);
-	mdg__beside_leave(channel->ns);
+	mdg__leave(channel->ns);
 	if (fd < 0)
 		return;
 	if (mdg__sys_fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode))

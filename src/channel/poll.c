@@ -47,7 +47,7 @@ static int pipe_open(struct mdg_channel *channel, int dirfd, const char *name, u
 		(void)mdg__sys_unlinkat(dirfd, name);
 		return fd;
 	}
-	fd = mdg__beside_keep_fd(fd);
+	fd = mdg__fd_out_of_the_way(fd);
 	rc = mdg__sys_fstat(fd, &status);
 	if (rc < 0)
 		return rc;
@@ -103,7 +103,7 @@ int mdg_channel_fd(mdg_channel *channel)
 	mdg__pipe_name(name, channel, channel->place, channel->use);
 	int dirfd = mdg__beside_enter(channel->ns, true);
 	rc = pipe_open(channel, dirfd, name, mode);
-	mdg__beside_leave(channel->ns);
+	mdg__leave(channel->ns);
 	if (rc < 0)
 		return rc;
 	channel->pipe = rc;

@@ -16,7 +16,7 @@
 #define SYS_FCNTL SYS_fcntl
 #endif
 
-/* `length` 0: to the end of any file. */
+/* A `length` of 0 reaches to the end of the file, however long it is. */
 static int range_lock(int fd, int command, short type, uint64_t offset, uint64_t length,
                       short *ret_type)
 {

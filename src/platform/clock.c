@@ -66,15 +66,16 @@ struct image {
 	uintptr_t names_size;
 };
 
-/* `size` bytes at an address of the image's own; NULL: they are not all in it. */
+/* `size` bytes at an address as the image counts addresses. NULL: not all of them lie in the
+ * image. */
 static const void *within(const struct image *image, uintptr_t address, uintptr_t size)
 {
 	uintptr_t at = address - image->address;
 	return at <= image->size && size <= image->size - at ? image->start + at : NULL;
 }
 
-/* How many symbols a table has is said by its hash tables alone; the newer one says it by the end
- * of its last chain. */
+/* Only the hash tables say how many symbols there are. In the newer kind of hash table, the end of
+ * the last chain says so. */
 static uintptr_t count_by_gnu_hash(const struct image *image, uintptr_t address)
 {
 	const uint32_t *head = within(image, address, 4 * sizeof(uint32_t));
@@ -213,7 +214,7 @@ static int by_call(int clock, struct moment *ret)
 }
 
 #if defined(NARROW_NAME)
-/* Between Linux 3.15 and 5.3 a 32-bit vDSO reads clocks in two longs only. */
+/* From Linux 3.15 to 5.3, a 32-bit vDSO can give a time only as two longs. */
 static clock_function *_Atomic narrow_function;
 
 static int by_narrow(int clock, struct moment *ret)
@@ -261,7 +262,8 @@ static clock_function *find(void)
 	return function != NULL ? function : by_call;
 }
 
-/* The first call, of several threads if need be: each finds the same. Release: narrow_function. */
+/* The first call. Several threads may make it at once, and each finds the same. Release: publishes
+ * narrow_function. */
 static int by_first(int clock, struct moment *ret)
 {
 	clock_function *function = find();

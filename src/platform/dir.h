@@ -20,10 +20,10 @@ struct mdg__listed {
 /* Gets some names, and says whether it wants more. */
 typedef bool mdg__take_names(const struct mdg__listed *names, void *context);
 
-/* Gives `take` the names in a directory, some at a time, until it says false. "." and ".." are
- * among them. Does nothing when the directory cannot be opened. */
+/* Gives `take` the names in a directory, some at a time, until `take` returns false. "." and ".."
+ * are among them. Does nothing if the directory cannot be opened. */
 void mdg__directory_read(int dirfd, mdg__take_names *take, void *context);
-/* The same of a path; false: it cannot be opened. */
+/* The same for a path. False: the directory cannot be opened. */
 bool mdg__directory_read_path(const char *path, mdg__take_names *take, void *context);
 /* The name at *at, which moves on to the next one. Start with 0; NULL: no more names. */
 const char *mdg__next_name(const struct mdg__listed *names, int64_t *at);

@@ -13,7 +13,7 @@
 #if defined(__BIONIC__)
 #define VARIABLES environ
 #else
-#define VARIABLES __environ /* a program may have a variable of the other name */
+#define VARIABLES __environ /* a program may have a variable of its own named `environ` */
 extern char **__environ;
 #endif
 

@@ -5,7 +5,7 @@
 #ifndef MADANG_PLATFORM_ENVIRONMENT_H
 #define MADANG_PLATFORM_ENVIRONMENT_H
 
-/* getenv(3), also in programs that have a getenv of their own (shells). */
+/* Does what getenv(3) does, also in programs that have a getenv of their own (shells). */
 const char *mdg__environment(const char *name);
 
 #endif

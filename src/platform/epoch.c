@@ -3,8 +3,8 @@
  * epoch.c - see epoch.h.
  *
  * The first thread that calls makes the page, and publishes it by one store. It takes no lock for
- * that: a child that was forked in the middle finds either a page or none. Where there is no memory
- * for a page, static memory serves, which the kernel does not wipe in a child.
+ * that, so a child that was forked in the middle finds either a page or none. If there is no memory
+ * for a page, static memory is used instead. The kernel does not wipe that in a child.
  *
  * The constructor at the end is linked into a program only because other files refer to functions
  * of this file. A file of the static library with nothing but a constructor would be left out.
@@ -28,7 +28,7 @@ struct page {
 	_Atomic uint32_t epoch; /* 0: wiped, this is a new process */
 	_Atomic uint32_t locks[MDG__EPOCH_LOCKS];
 	_Atomic uint32_t stays; /* 1: nobody wipes this page */
-	_Atomic uint32_t pid;   /* whose it is, if it stays; with CHANGING: is about to be */
+	_Atomic uint32_t pid;   /* whose page it is, if it stays; with CHANGING: who is taking it */
 };
 #define CHANGING 0x80000000u
 
@@ -38,7 +38,8 @@ static _Atomic uint32_t never_the_same; /* always 0 */
 static _Atomic uint32_t last_epoch;
 _Atomic uint32_t *_Atomic mdg__epoch_word = &never_the_same;
 
-/* Of the thread in fork(): its own, and in the child's first pages anyway. */
+/* Noted by a thread that is about to fork. Each thread has its own. It lies in a page that a child
+ * touches anyway. */
 static MDG__OF_THREAD uint32_t epoch_at_fork;
 
 static uint32_t next_epoch(void)
@@ -60,8 +61,8 @@ static void *map(int shared_or_private)
 	return rc < 0 ? NULL : memory;
 }
 
-/* Whether the kernel's yes means something: memory that processes share cannot be wiped in one of
- * them, and a kernel that knows the advice says so. */
+/* Whether the kernel's yes can be believed. Memory that processes share cannot be wiped in one of
+ * them. A kernel that knows the advice refuses it there. */
 static bool tells_apart(void)
 {
 	void *memory = map(MAP_SHARED);
@@ -108,7 +109,7 @@ static void start_anew(struct page *found)
 	atomic_store(&found->epoch, next_epoch());
 }
 
-/* The first call in a child starts the page anew; a child's other threads wait for that. */
+/* The first call in a child fills in the page again. Other threads of the child wait for that. */
 static void compare_pid(struct page *found)
 {
 	uint32_t self = (uint32_t)mdg__pid(), seen = atomic_load(&found->pid);
@@ -138,7 +139,7 @@ uint32_t mdg__epoch(void)
 	while (now == 0) {
 		uint32_t next = next_epoch();
 		if (atomic_compare_exchange_strong(&found->epoch, &now, next))
-			now = next; /* else another thread was faster, and now is its */
+			now = next; /* otherwise another thread was faster, and `now` is its page */
 	}
 	return now;
 }
@@ -157,8 +158,9 @@ static void before_fork(void)
 	epoch_at_fork = found == NULL ? 0 : atomic_load(&found->epoch);
 }
 
-/* Writes only where nobody has wiped: it would cost each child a page. A program's own handler may
- * have been here first, and used Madang: then the epoch is another one already. */
+/* Writes only if the page was not wiped. Otherwise each child would need a page of its own. A
+ * handler of the program may have run before this one and used Madang. Then the epoch has changed
+ * already. */
 static void after_in_child(void)
 {
 	struct page *found = atomic_load_explicit(&page, memory_order_acquire);
@@ -170,8 +172,9 @@ static void after_in_child(void)
 	atomic_store(&found->pid, (uint32_t)mdg__pid());
 }
 
-/* Before all others of the library (its constructors have no priority): so that in a child it runs
- * before segment/fork.c's handler, and before the fork after it. */
+/* This runs before the other constructors of the library, which have no priority. So in a child its
+ * handler runs before the handler of segment/fork.c. In the parent it runs after that one, just
+ * before the fork. */
 __attribute__((constructor(101))) static void register_handlers(void)
 {
 	(void)pthread_atfork(before_fork, NULL, after_in_child);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See file.h. stat(2) is in status.c; mdg__sys_may is in identity.c. */
+/* file.c - see file.h. stat(2) is in status.c, and mdg__sys_may is in identity.c. */
 #include "platform/file.h"
 
 #include <errno.h>
@@ -151,7 +151,7 @@ int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset)
 	return done;
 }
 
-/* Where the offset is then; negative: an error. */
+/* Returns the new offset, or a negative errno. */
 static int64_t seek(int fd, uint64_t offset, int whence)
 {
 #if defined(__LP64__)
@@ -180,8 +180,8 @@ bool mdg__fd_is(int fd, dev_t device, ino_t inode)
 uint64_t mdg__fd_mark(int fd)
 {
 	static _Atomic uint32_t count;
-	/* Numbers that a program's own file offset does not hit by chance, and
-	 * that are below the largest offset of every file system. */
+	/* A program's own file offset does not have these numbers by chance. They are below the
+	 * largest offset of every file system. */
 	uint64_t mark = (UINT64_C(0x2d5) << 32) + atomic_fetch_add(&count, 1);
 	return seek(fd, mark, SEEK_SET) == (int64_t)mark ? mark : 0;
 }

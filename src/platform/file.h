@@ -60,7 +60,7 @@ int64_t mdg__sys_read(int fd, void *buffer, size_t room);
 int64_t mdg__sys_pread(int fd, void *buffer, size_t room, uint64_t offset);
 /* Writes once: bytes written, or -errno. */
 int64_t mdg__sys_write(int fd, const void *bytes, size_t size);
-/* Writes several parts once, in one piece where the kernel does so. */
+/* Writes several parts by one call. They stay together where the kernel writes in one piece. */
 int64_t mdg__sys_writev(int fd, const struct iovec *parts, int count);
 /* Moves the offset to the start. */
 int mdg__sys_rewind(int fd);
@@ -68,11 +68,11 @@ int mdg__sys_rewind(int fd);
 /* ---- is a descriptor still ours? ----
  * Programs close descriptors that they do not know. The number then comes back as something
  * else. */
-/* Whether the descriptor is open, and of this very file. */
+/* Whether the descriptor is open and belongs to this file. */
 bool mdg__fd_is(int fd, dev_t device, ino_t inode);
-/* The same question at a quarter of the price, for a description that nobody reads or writes
- * through. mdg__fd_mark sets its offset to a number that no other description has, and
- * mdg__fd_is_marked asks for the offset. 0: the file cannot be marked so. */
+/* A cheaper way to ask the same, in a quarter of the time. It is for a description through which
+ * nobody reads or writes. mdg__fd_mark sets its offset to a number that no other description has,
+ * and mdg__fd_is_marked asks for the offset. 0: the file cannot be marked in this way. */
 uint64_t mdg__fd_mark(int fd);
 bool mdg__fd_is_marked(int fd, uint64_t mark);
 

@@ -22,7 +22,7 @@ int mdg__sys_ftruncate(int fd, uint64_t size)
 
 static int write_zeros(int fd, uint64_t offset, uint64_t size)
 {
-	static char zeros[65536]; /* never written: all of it is the kernel's one page of zeros */
+	static char zeros[65536]; /* never written: all of it is one page of the kernel */
 	while (size > 0) {
 		size_t part = size < sizeof zeros ? (size_t)size : sizeof zeros;
 		ssize_t done =
@@ -37,7 +37,7 @@ static int write_zeros(int fd, uint64_t offset, uint64_t size)
 	return 0;
 }
 
-/* The file system has no fallocate, nor the kernel, or a filter of system calls forbids it. */
+/* The file system or the kernel has no fallocate, or a filter of system calls forbids it. */
 static bool is_missing(int rc)
 {
 	return rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EPERM;

@@ -7,7 +7,7 @@
 #include "platform/machine.h"
 #include "platform/raw.h"
 
-/* <linux/futex.h>, which a C library of its own (musl) does not bring along. */
+/* From <linux/futex.h>, which not every C library comes with (musl does not). */
 enum {
 	FUTEX_WAIT = 0,
 	FUTEX_WAKE = 1,
@@ -46,7 +46,8 @@ int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *
 	return (int)mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, count, other, 0);
 }
 
-/* One sleeper is moved from the word to the same word, and none woken: the count says it. */
+/* Asks the kernel to wake no sleeper, and to move one sleeper from the word to the same word. The
+ * result counts the sleepers that were moved. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
 {
 	return mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;

@@ -15,7 +15,7 @@ int mdg__sys_futex_wait(_Atomic uint32_t *word, uint32_t value, bool shared, uin
 /* Wakes up to `count` sleepers: how many were woken, or -errno. */
 int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared);
 
-/* The next two work between processes. A sleeper and a waker each give a set of bits, and the
+/* The next two functions work between processes. A sleeper and a waker each give a set of bits. The
  * waker wakes only sleepers whose set has a bit in common with its own. */
 /* Sleeps until `deadline` on CLOCK_MONOTONIC; UINT64_MAX: for ever. */
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
@@ -23,7 +23,7 @@ int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t d
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
 /* Lets up to `count` sleepers on one word sleep on another: how many they were, or -errno. */
 int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other);
-/* Whether somebody sleeps on the word, in any process. True also if the kernel does not say. */
+/* Whether a thread of any process sleeps on the word. Also true if the kernel cannot tell. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
 
 /* The calling thread's list of robust locks, `struct robust_list_head` of <linux/futex.h>. When

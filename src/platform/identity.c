@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See identity.h. What /proc says of other processes is in procfs.c. */
+/* identity.c - see identity.h. What /proc says of other processes is in procfs.c. */
 #include "platform/identity.h"
 
 #include <errno.h>
@@ -42,6 +42,11 @@ static _Atomic uint32_t identity_turn;
 static MDG__OF_THREAD struct {
 	uint32_t turn, euid;
 } remembered;
+
+uint32_t mdg__identity_turn(void)
+{
+	return atomic_load_explicit(&identity_turn, memory_order_acquire);
+}
 
 uint32_t mdg__euid_remembered(void)
 {
@@ -123,7 +128,7 @@ bool mdg__in_group(uint32_t gid)
 	long count = raw_getgroups(64, few);
 	if (count >= 0)
 		return find_group(few, count, gid);
-	/* More than 64: NGROUPS_MAX is 65536, too much for a stack. */
+	/* More than 64 groups. There can be 65536 (NGROUPS_MAX), too many for a stack. */
 	void *many;
 	size_t room = 65536 * sizeof(uint32_t);
 	if (mdg__map_own(NULL, room, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &many) < 0)
@@ -135,7 +140,7 @@ bool mdg__in_group(uint32_t gid)
 
 bool mdg__has_capability(int capability)
 {
-	/* <linux/capability.h>, version 3; not every C library brings it along. */
+	/* From <linux/capability.h>, version 3. Not every C library comes with that header. */
 	struct {
 		uint32_t version;
 		int pid;
@@ -147,8 +152,9 @@ bool mdg__has_capability(int capability)
 	       (data[capability / 32].effective >> (capability % 32) & 1) != 0;
 }
 
-/* Of an ordinary process the real user is the effective one, so that the older call does, which
- * asks for the real one. Of another, before Linux 5.8, the file's bits are asked. */
+/* faccessat2 asks for the effective user; Linux has it since 5.8. The older call asks for the real
+ * user, which is the same in an ordinary process. If the two users differ, the permission bits of
+ * the file are looked at instead. */
 int mdg__sys_may(const char *path, int what)
 {
 	enum { FACCESSAT2 = 439 }; /* the same on every machine */

@@ -2,21 +2,22 @@
 /*
  * machine.h - where machines differ in how a system call takes its arguments.
  *
- * Most differences are hidden by the C library, whose functions are not called here
- * (sys.h says why). What is left of them, all in this file:
+ * The functions of the C library hide these differences, but the library does not
+ * call them (sys.h says why). So all differences that matter are in this file:
  *
- *   - A 64-bit argument of a 32-bit machine goes in two registers, the half first
- *     that lies first in memory. Some machines want the pair to begin at an even
- *     place in the list of arguments, and leave out a register where need be.
+ *   - On a 32-bit machine a 64-bit argument takes two registers. The half that lies
+ *     first in memory comes first. Some machines want the pair to begin at an even
+ *     place in the list of arguments, and skip a register if necessary.
  *   - s390's mmap takes one pointer to its six arguments.
- *   - SYS_mmap2 counts the offset in units of 4096 bytes, and on a few machines in
- *     pages, which are larger there.
- *   - A time is two longs, or on 32-bit machines also two 64-bit numbers. Newer
- *     machines (32-bit RISC-V) and some kernels have the second form only.
- *   - Addresses for shmat are multiples of more than a page where caches want it.
+ *   - SYS_mmap2 counts the offset in units of 4096 bytes. On a few machines it
+ *     counts in pages, which are larger there.
+ *   - A time is two longs. On 32-bit machines it can also be two 64-bit numbers, and
+ *     newer machines (32-bit RISC-V) and some kernels have only that form.
+ *   - Addresses for shmat are multiples of a page, or of more where the processor's
+ *     caches need that.
  *
  * Processors with 64-bit registers and 32-bit pointers (x32, MIPS n32, 64-bit ARM
- * ILP32) are left out: the kernel takes some arguments there in a third way.
+ * ILP32) do not work: the kernel takes some arguments in yet another way there.
  */
 #ifndef MADANG_PLATFORM_MACHINE_H
 #define MADANG_PLATFORM_MACHINE_H
@@ -38,7 +39,8 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "Madang needs 64-bit atomic instruct
 
 /* ---- 64-bit arguments ------------------------------------------------------ */
 
-/* MDG__WIDE after an even number of other words, MDG__WIDE_ODD after an odd number. */
+/* A 64-bit argument. Use MDG__WIDE after an even number of other words, and MDG__WIDE_ODD after an
+ * odd number. */
 #if defined(__LP64__)
 #define MDG__WIDE(value) (long)(value)
 #elif __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -47,7 +49,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "Madang needs 64-bit atomic instruct
 #define MDG__WIDE(value) (long)(uint32_t)(value), (long)(uint32_t)((uint64_t)(value) >> 32)
 #endif
 
-/* SuperH leaves a word out in pread64 and pwrite64, which are the only ones used here. */
+/* SuperH skips a word in pread64 and pwrite64. Madang makes no other calls of that kind there. */
 #if defined(__arm__) || (defined(__mips__) && !defined(__LP64__)) ||                               \
 	(defined(__powerpc__) && !defined(__LP64__)) || defined(__xtensa__) || defined(__sh__)
 #define MDG__WIDE_ODD(value) 0L, MDG__WIDE(value)
@@ -88,15 +90,15 @@ static inline long mdg__raw_mmap(void *address, size_t length, int protection, i
 
 /* ---- times ------------------------------------------------------------------- */
 
-/* SYS_futex with a time in nanoseconds; NULL: none. A C library for machines without the
- * old call may have given its name to the new one. */
+/* SYS_futex with a time in nanoseconds; NULL: no time. On machines that have only the new call, the
+ * C library may give it the name of the old one. */
 static inline long mdg__raw_futex(_Atomic uint32_t *word, int operation, uint32_t value,
                                   const uint64_t *nanoseconds, uint32_t bits)
 {
 	const uint64_t time = nanoseconds != NULL ? *nanoseconds : 0, second = 1000000000u;
 	long result = -ENOSYS;
 #if defined(SYS_futex) && (!defined(SYS_futex_time64) || SYS_futex != SYS_futex_time64)
-	/* What 32 bits cannot say is 68 years off. */
+	/* A time that 32 bits cannot hold is 68 years away. */
 	const struct {
 		long seconds, nanoseconds;
 	} longs = { time / second > LONG_MAX ? LONG_MAX : (long)(time / second),
@@ -115,7 +117,7 @@ static inline long mdg__raw_futex(_Atomic uint32_t *word, int operation, uint32_
 	return result;
 }
 
-/* The operations of SYS_futex with counts in the place of the time. */
+/* The operations of SYS_futex that take counts in place of the time. */
 static inline long mdg__raw_futex_count(_Atomic uint32_t *word, int operation, uint32_t count,
                                         long other_count, _Atomic uint32_t *other, uint32_t value)
 {
@@ -148,7 +150,8 @@ static inline long mdg__raw_take_signal(const void *set, void *info, size_t set_
 
 /* ---- addresses for shmat ------------------------------------------------------- */
 
-/* The kernel's SHMLBA, where it insists on it; a C library may say something else. */
+/* The kernel's SHMLBA on the machines where the kernel insists on it. The C library's value may
+ * differ. */
 #if defined(__arm__)
 #define MDG__SHMLBA(page) (4 * (uintptr_t)(page))
 #elif defined(__mips__)

@@ -2,9 +2,9 @@
 /*
  * ofthread.h - memory of which each thread has its own.
  *
- * With glibc it is one instruction away and never allocated late, so also for signal
- * handlers and forked children. musl does not allocate it late either, but refuses to dlopen
- * a library that has the first kind, as Android does.
+ * With glibc such memory is one instruction away, and it is allocated with the thread. So
+ * signal handlers and forked children may use it. musl also allocates it with the thread. But
+ * musl and Android refuse to dlopen a library that uses the kind that is one instruction away.
  */
 #ifndef MADANG_PLATFORM_OFTHREAD_H
 #define MADANG_PLATFORM_OFTHREAD_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See ownmap.h.
+ * ownmap.c - see ownmap.h.
  *
  * No flag of mmap(2) keeps a mapping from being locked. But a mapping that has been unlocked grows
  * unlocked, and what it grows by is not counted. So this code maps the first page, unlocks it, and
@@ -30,7 +30,7 @@ void mdg__unlock_own(void *memory, size_t length)
 	(void)mdg__sys_munlock(memory, length);
 }
 
-/* In its place if it shall be there, else wherever there is room. */
+/* Grows the mapping where it is if `stay` is set, and otherwise wherever there is room. */
 static int grow(void *first, size_t page, size_t length, int stay, void **ret)
 {
 	int rc = stay ? mdg__sys_mremap(first, page, length, 0, NULL, ret) : -ENOMEM;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See processors.h. */
+/* processors.c - see processors.h. */
 #include "platform/processors.h"
 
 #include <errno.h>

@@ -21,7 +21,7 @@ struct lines {
 	char buffer[1024];
 };
 
-/* The next line without its end into `line`, cut at `room`; false at the end. */
+/* Puts the next line into `line`, without its end, and cut at `room`. False: no more lines. */
 static bool next_line(struct lines *in, char *line, size_t room)
 {
 	size_t length = 0;
@@ -72,9 +72,9 @@ static enum mdg__answer started_before(const char *folder, uint64_t born_before)
 	return ticks * 10000000u <= born_before ? MDG__YES : MDG__NO;
 }
 
-/* A line of /proc/PID/maps: "start-end perms offset major:minor inode path".
- * True when it is of that inode; then the start is in *ret_start. The device is
- * not compared: on some file systems (btrfs) stat(2) gives another number. */
+/* Reads a line of /proc/PID/maps: "start-end perms offset major:minor inode path". Returns true if
+ * it is about that inode, with the start in *ret_start. The device is not compared, because on some
+ * file systems (btrfs) stat(2) gives another number. */
 static bool maps_file(const char *line, ino_t inode, uint64_t *ret_start)
 {
 	uint64_t end, offset, major_number, minor_number, number;
@@ -131,7 +131,8 @@ static bool ask_threads_maps(const struct mdg__listed *names, void *context)
 	return ask->answer == MDG__NO;
 }
 
-/* A process whose first thread ended shows no maps of its own; its others do. */
+/* If the first thread of a process has ended, /proc/PID shows no maps. Its other threads show
+	 * them. */
 static enum mdg__answer threads_map(int32_t pid, uint64_t address, ino_t inode)
 {
 	struct threads_map ask = { pid, address, inode, MDG__NO };
@@ -146,7 +147,7 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 	char folder[32];
 	if (pid <= 0)
 		return MDG__NO;
-	/* The cheap question first: /proc makes a file for every answer. */
+	/* Asks the cheap question first, because /proc makes a file for every answer. */
 	if (!mdg__sys_process_exists(pid))
 		return MDG__NO;
 	mdg__format(folder, sizeof folder, "/proc/%d", pid);
@@ -164,8 +165,8 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 	return answer;
 }
 
-/* The lines "Threads:" and "SigBlk:" of a thread's status. Of 128 signals, on
- * MIPS, the last 64 are read: no program blocks these alone. */
+/* Reads the lines "Threads:" and "SigBlk:" of a thread's status. MIPS has 128 signals. There the
+ * last 64 are read, because no program blocks these alone. */
 static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_blocked)
 {
 	char line[64];
@@ -191,7 +192,7 @@ static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_b
 
 struct threads_block {
 	int32_t pid, except;
-	uint64_t threads; /* as many as the status says that there are */
+	uint64_t threads; /* the number of threads that the status tells */
 	uint64_t seen;    /* as many as the list had */
 	enum mdg__answer answer;
 };
@@ -228,7 +229,7 @@ enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except)
 	mdg__format(path, sizeof path, "/proc/%d/task", pid);
 	if (!mdg__directory_read_path(path, ask_threads_blocked, &ask))
 		return MDG__CANNOT_TELL;
-	/* A list that changes while it is read may leave one out. */
+	/* The list may change while it is read, and then leave a thread out. */
 	return ask.answer == MDG__NO && ask.seen != ask.threads ? MDG__CANNOT_TELL : ask.answer;
 }
 

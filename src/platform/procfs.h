@@ -12,15 +12,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What another process is asked when its lock is found free: does a process
- * `pid`, started no later than `born_before` (boot nanoseconds), map the file
- * of that inode at `address`? A zombie maps nothing; after exec the old map is gone. */
+/* Asked about another process when its lock is found free: is there a process `pid` that was
+ * started no later than `born_before` (nanoseconds since boot), and that maps the file of that
+ * inode at `address`? A zombie maps nothing. After exec the old map is gone. */
 enum mdg__answer { MDG__NO, MDG__YES, MDG__CANNOT_TELL };
 enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t address,
                                    ino_t inode);
 
-/* Whether a thread of the process has every signal blocked, as each thread has
- * while it holds a lock of ours. `except`: a thread that is not asked, 0 none. */
+/* Whether a thread of the process has every signal blocked, as a thread has while it holds a lock
+ * of ours. `except`: a thread to leave out; 0: none. */
 enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except);
 
 /* A path through which a file that a process maps can be opened without any

@@ -2,10 +2,10 @@
 /*
  * raw.h - a system call as the kernel answers it: a result or a negated errno.
  *
- * On the machines that most programs run on this is the instruction itself:
- * the C library's syscall(2) would set errno, which then has to be put back,
- * and a forked child would fault its page in for no more than a close. Any
- * other machine goes through syscall(2).
+ * On the most common machines this is the instruction itself. The C library's
+ * syscall(2) would set errno, and this code would have to restore it. In a forked
+ * child, that write alone would copy a page, even for a close. All other
+ * machines use syscall(2).
  */
 #ifndef MADANG_PLATFORM_RAW_H
 #define MADANG_PLATFORM_RAW_H
@@ -49,7 +49,7 @@ static inline long mdg__raw(long number, long a, long b, long c, long d, long e,
 
 #elif defined(__i386__)
 
-/* The sixth argument goes where the compiler may have its frame. */
+/* The sixth argument goes in ebp, where the compiler may keep its frame. */
 static __attribute__((noinline, unused)) long mdg__raw(long number, long a, long b, long c, long d,
                                                        long e, long f)
 {
@@ -58,7 +58,7 @@ static __attribute__((noinline, unused)) long mdg__raw(long number, long a, long
 	__asm__ volatile("pushl %%ebp\n\t"
 	                 "movl 4(%%eax), %%ebp\n\t"
 	                 "movl (%%eax), %%eax\n\t"
-	                 "call *%%gs:0x10\n\t" /* the kernel's own way, as the C library has it */
+	                 "call *%%gs:0x10\n\t" /* called in the way that the C library uses, too */
 	                 "popl %%ebp"
 	                 : "=a"(result)
 	                 : "0"(call), "b"(a), "c"(b), "d"(c), "S"(d), "D"(e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See signals.h. */
+/* signals.c - see signals.h. */
 #include "platform/signals.h"
 
 #include <errno.h>

@@ -37,13 +37,13 @@ static inline uint32_t mdg__sized_size(const void *given)
 	return size;
 }
 
-/* Of a structure to fill in. */
+/* Whether the size of a structure to fill in is valid. */
 static inline bool mdg__sized_is_valid(uint32_t size)
 {
 	return size >= MDG_SIZE_LEAST && size <= MDG_SIZE_MOST;
 }
 
-/* All bytes are the caller's, and written: that is beyond the analyser. */
+/* The caller has written all bytes. The analyser cannot know that. */
 static inline bool mdg__sized_is_zero(const unsigned char *bytes, size_t count)
 {
 	unsigned char all = 0;

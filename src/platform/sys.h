@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sys.h - the system calls Madang is made of, all in one.
+ * sys.h - includes the headers of all system calls that Madang makes.
  *
  * Every function of these headers goes to the kernel by itself, returns a negated
  * errno on failure, and leaves the thread's errno alone. There are three reasons
@@ -23,6 +23,7 @@
 #include "platform/file.h"
 #include "platform/filesize.h"
 #include "platform/futex.h"
+#include "platform/highfd.h"
 #include "platform/limits.h"
 #include "platform/memory.h"
 #include "platform/processors.h"

@@ -2,9 +2,9 @@
 /*
  * threadlock.h - a lock between the threads of one process, in private memory.
  *
- * One word: 0 free, 1 taken, 2 taken and waited for. Taken with all signals
- * blocked, so that no handler of the same thread can want it. Not robust: a
- * process's threads die together.
+ * The lock is one word: 0 free, 1 taken, 2 taken and waited for. Take it with all
+ * signals blocked, so that no handler of the same thread can want it. It is not
+ * robust. It need not be, because the threads of a process die together.
  */
 #ifndef MADANG_PLATFORM_THREADLOCK_H
 #define MADANG_PLATFORM_THREADLOCK_H

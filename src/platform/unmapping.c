@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See unmapping.h. */
+/* unmapping.c - see unmapping.h. */
 #include "platform/unmapping.h"
 
 const struct mdg__unmapping *_Atomic mdg__unmapping;

@@ -23,7 +23,7 @@
 struct mdg__unmapping {
 	/* Whether the thread holds or waits for something there. */
 	bool (*holds)(uintptr_t start, size_t length);
-	/* What the thread holds there is as if the thread had died: others are told. */
+	/* Gives up what the thread holds there, as if the thread had died, and tells others. */
 	void (*let_go)(uintptr_t start, size_t length);
 };
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See userns.h. Runs in signal handlers and in children of threaded programs,
- * without malloc. Namespaces are rarely entered: what was found out about one
- * stays, in memory of its own, so that readers need no lock.
+ * userns.c - see userns.h.
+ *
+ * This code runs in signal handlers and in children of threaded programs. So it
+ * does not use malloc. A process rarely enters a namespace. What was found out
+ * about one stays in memory of its own for ever, so readers need no lock.
  */
 #include "platform/userns.h"
 
@@ -33,9 +35,9 @@ struct map {
 
 struct mdg__userns {
 	uint64_t inode;
-	bool whole;       /* outside and inside numbers are the same, for all users */
-	bool has_numbers; /* the maps' second column is believed to be outside numbers */
-	bool is_nested;   /* it lies in another than the initial one: seen when it was entered */
+	bool whole;       /* outside and inside numbers are the same for all users */
+	bool has_numbers; /* the second column of the maps is taken for outside numbers */
+	bool is_nested;   /* its parent is not the initial one; seen when it was entered */
 	bool has_root;
 	uint32_t root; /* the real root's number inside, if he has one */
 	uint32_t overflow[2];
@@ -49,11 +51,11 @@ static const struct mdg__userns initial = {
 	.has_root = true,
 	.overflow = { USUAL_OVERFLOW, USUAL_OVERFLOW },
 };
-/* Without /proc: numbers mean nothing that others could know. */
+/* Used without /proc. Other processes cannot know what numbers mean here. */
 static const struct mdg__userns blind = { .overflow = { USUAL_OVERFLOW, USUAL_OVERFLOW } };
 
-/* The last one that was found, and 1 << 32 | the effective user for whom that is believed; 0
- * nobody. `found` is stored first. */
+/* `found` is the namespace that was found last. The other word is 1 << 32 | the effective user for
+ * whom `found` holds, or 0: for nobody. `found` is stored first. */
 static const struct mdg__userns *_Atomic found;
 static _Atomic uint64_t found_for;
 
@@ -124,7 +126,8 @@ static bool is_identity(const struct map *map)
 	       map->extents[0].count == UINT32_MAX;
 }
 
-/* The real root, from a file that is his; and whether the map knows him by the same number. */
+/* Finds the inside number of the real root by a file that belongs to him, and whether the map gives
+ * him the same number. */
 static void look_for_root(struct mdg__userns *userns)
 {
 	struct stat status;
@@ -170,7 +173,7 @@ static struct mdg__userns *read_maps(uint64_t inode)
 	return NULL;
 }
 
-/* A map is written once. Until both are, they have to be read again. */
+/* Each map is written once. Until both are written, they have to be read again. */
 static bool is_complete(const struct mdg__userns *userns)
 {
 	return userns->whole ||
@@ -187,7 +190,7 @@ static const struct mdg__userns *look(const struct mdg__userns *before)
 {
 	struct stat status;
 	int rc = mdg__sys_statat(AT_FDCWD, "/proc/self/ns/user", true, &status);
-	/* A kernel that has no user namespaces has no such file, but all others. */
+	/* A kernel without user namespaces has all other files, but not this one. */
 	if (rc == -ENOENT && mdg__sys_statat(AT_FDCWD, "/proc/self/stat", true, &status) == 0)
 		return &initial;
 	if (rc < 0)
@@ -199,7 +202,8 @@ static const struct mdg__userns *look(const struct mdg__userns *before)
 	struct mdg__userns *now = read_maps((uint64_t)status.st_ino);
 	if (now == NULL)
 		return NULL;
-	/* From a namespace that is not the initial one a process comes only into those in it. */
+	/* A process that is not in the initial namespace can only enter namespaces within its
+	 * own. */
 	now->is_nested = before != NULL && !before->whole &&
 	                 (before->is_nested || before->inode != now->inode);
 	now->has_numbers = now->has_numbers && !now->is_nested;
@@ -227,7 +231,8 @@ const struct mdg__userns *mdg__userns(uint32_t euid)
 	const struct mdg__userns *now = mdg__userns_ask(euid);
 	if (now != NULL)
 		return now;
-	/* Behind chroot, say, a child goes on with what its parent knew. */
+	/* If /proc is missing now (after a chroot, for example), a child keeps what its parent
+	 * knew. */
 	const struct mdg__userns *before = atomic_load_explicit(&found, memory_order_acquire);
 	return before != NULL && (uint32_t)known_for == euid ? before : &blind;
 }
@@ -300,8 +305,8 @@ uint32_t mdg__id_inside(const struct mdg__userns *userns, enum mdg__id_kind kind
 	return userns->whole ? outside : find_inside(&userns->map[kind], outside);
 }
 
-/* Who owns a file may open it so; else only who is privileged over its owner, and an owner that
- * is not mapped has nobody who is. */
+/* The owner of a file may open it with O_NOATIME. Otherwise only a process that is privileged over
+ * the owner may do so, and nobody is privileged over an owner that is not mapped. */
 static bool may_open_as_owner(int dirfd, const char *name, int flags)
 {
 	int fd = mdg__sys_openat(dirfd, name, O_RDONLY | O_NOATIME | O_NONBLOCK | flags, 0);

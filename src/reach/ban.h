@@ -2,15 +2,18 @@
 /*
  * ban.h - forbids the kernel's System V shared memory.
  *
- * ban_kernel_shm() installs a seccomp filter that answers ENOSYS to shmget,
- * shmat, shmdt and shmctl for the calling process and all its descendants, as
- * a kernel built without System V IPC does. What still works afterwards works
- * in user space. A 64-bit process may start 32-bit ones, so the filter knows
- * the call numbers of both kinds of its machine; on 32-bit x86 that includes
- * the old ipc(2), of which only the shared memory part is refused.
+ * ban_kernel_shm() installs a seccomp filter for the calling process and all its
+ * descendants. The filter answers ENOSYS to shmget, shmat, shmdt and shmctl, as a
+ * kernel built without System V IPC does. Shared memory that still works
+ * afterwards works in user space. The filter stays until the process ends, and
+ * restricts nothing else.
  *
- * The ABI is spelled out here because musl comes without <linux/seccomp.h>.
- * There is no way back, and nothing else is restricted.
+ * A 64-bit process may start 32-bit ones. So the filter knows the call numbers of
+ * both word sizes of its machine. On 32-bit x86 that includes the old ipc(2), of
+ * which only the part for shared memory is refused.
+ *
+ * musl comes without <linux/seccomp.h>. So the numbers and structures of the
+ * kernel are written out here.
  */
 #ifndef MADANG_REACH_BAN_H
 #define MADANG_REACH_BAN_H
@@ -20,7 +23,7 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 
-/* One instruction of the classic BPF machine, as the kernel lays it out. */
+/* One instruction of classic BPF, in the kernel's layout. */
 struct ban_instruction {
 	uint16_t code;
 	uint8_t jump_true, jump_false;
@@ -42,7 +45,7 @@ enum {
 
 	BAN_AT_NUMBER = 0, /* offsets in struct seccomp_data */
 	BAN_AT_MACHINE = 4,
-	BAN_AT_ARGUMENT = 16, /* low half of the first one on little-endian machines */
+	BAN_AT_ARGUMENT = 16, /* the low half of the first argument, on little-endian machines */
 
 	BAN_FILTER_MODE = 2 /* SECCOMP_MODE_FILTER */
 };
@@ -62,7 +65,7 @@ static const struct {
 	{ 0x40000028u, { 305, 306, 307, 308 } }, /* arm */
 };
 
-/* The block for one machine; every path through it returns. */
+/* The instructions for one machine. Every path through them ends the filter. */
 static inline size_t ban_write_machine(struct ban_instruction *to, size_t which)
 {
 	size_t n = 0;
@@ -104,8 +107,9 @@ static inline int ban_kernel_shm(void)
 	struct ban_program program = { (unsigned short)n, code };
 	if (prctl(PR_SET_SECCOMP, BAN_FILTER_MODE, &program) == 0)
 		return 0;
-	/* Without privilege only a process that can gain none may filter itself. With
-	 * privilege that is not asked for, so that set-user-ID programs still are. */
+	/* A process without privilege may filter itself only after it has given up gaining
+	 * privileges. A privileged process need not do that, and does not, so that set-user-ID
+	 * programs keep their privilege. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return -1;
 	return prctl(PR_SET_SECCOMP, BAN_FILTER_MODE, &program);

@@ -9,7 +9,7 @@
 
 #define START_ROOM 256 /* as much of a #! line as the kernel looks at */
 
-/* Reads one PT_INTERP, whichever word size, in this machine's byte order. */
+/* Reads PT_INTERP, for either word size, in the byte order of this machine. */
 static void read_loader(int fd, struct mdg__image *image, uint64_t table, unsigned entry_size,
                         unsigned entries)
 {
@@ -50,7 +50,7 @@ static void read_elf(int fd, struct mdg__image *image, const unsigned char *star
 	image->order = start[EI_DATA];
 	image->machine = header.small.e_machine; /* at the same place in both */
 	if (image->order != (little ? ELFDATA2LSB : ELFDATA2MSB)) {
-		image->has_loader = true; /* not to be judged; its byte order already differs */
+		image->has_loader = true; /* its byte order tells already that it does not fit */
 		return;
 	}
 	if (image->word == ELFCLASS64)

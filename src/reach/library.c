@@ -30,7 +30,7 @@ static bool looks_like_lib(const char *word)
 bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM])
 {
 	char bytes[1024], word[MDG__LIB_ROOM] = "", found[MDG__LIB_ROOM] = "";
-	size_t length = MDG__LIB_ROOM; /* of the word so far; as much as the room: too long */
+	size_t length = MDG__LIB_ROOM; /* of the word so far; MDG__LIB_ROOM: it is too long */
 	uint64_t place = 0;
 	int64_t got;
 	int fd = mdg__sys_openat(AT_FDCWD, loader, O_RDONLY | O_NONBLOCK, 0);
@@ -43,7 +43,7 @@ bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM])
 				word[length++] = bytes[i];
 			if (bytes[i] != '\0')
 				continue;
-			/* A name with more in it is the one: "lib" may be there for other reasons. */
+			/* The longest match wins: a bare "lib" may be there for other reasons. */
 			if (length <= MDG__LIB_ROOM && length > 1 && word[length - 1] == '\0' &&
 			    strlen(word) > strlen(found) && looks_like_lib(word))
 				memcpy(found, word, length);

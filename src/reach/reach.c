@@ -11,8 +11,8 @@
 #include "platform/sys.h"
 #include "reach/reach.h"
 
-#define SCRIPTS_DEEP 5 /* an interpreter may be a script in turn; the kernel follows no further */
-/* execvp gives it a file that is neither a program nor says '#!'. */
+#define SCRIPTS_DEEP 5 /* an interpreter may be a script, too; the kernel has the same limit */
+/* execvp gives it a file that is no program and has no "#!" line. */
 #define SHELL "/bin/sh"
 
 static bool is_nosuid(const char *path)
@@ -25,8 +25,8 @@ static bool is_nosuid(const char *path)
 	return nosuid;
 }
 
-/* Whether executing this file changes the user or group, or brings capabilities: then the loader
- * is in secure-execution mode and drops a preload that has a slash in its name. */
+/* Whether executing this file changes the user or group, or gives capabilities. If so, the loader
+ * is in secure-execution mode, and drops a preload that has a slash in its name. */
 static bool gains_privileges(const char *path)
 {
 	struct stat status;
@@ -38,13 +38,15 @@ static bool gains_privileges(const char *path)
 	bool by_user = (status.st_mode & S_ISUID) && status.st_uid != uid;
 	bool by_group = (status.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
 	                status.st_gid != gid;
-	/* With no room it says -ERANGE when there is something. */
+	/* There is room for one byte only. -ERANGE says that the file has capabilities. */
 	int capability = uid == 0 ? 0 : mdg__sys_getxattr(path, "security.capability", &byte, 1);
 	bool by_file = capability > 0 || capability == -ERANGE;
 	return (by_user || by_group || by_file) && !is_nosuid(path);
 }
 
-/* Whether the library that the program's loader takes for the preload is there, and like it. */
+/* Whether the library that the program's loader takes for the preload has another word size or
+ * processor than the program. If the preload has $LIB in it, also whether there is no such
+ * library. */
 static bool is_unlike(const struct mdg__image *program, const char *preload)
 {
 	char path[MDG__LIBRARY_ROOM];
@@ -67,7 +69,7 @@ enum mdg__reach mdg__reach_judge(const char *program, const char *preload, enum 
 	ret_judged[0] = '\0';
 	for (int depth = 0;; depth++) {
 		bool readable = mdg__image_read(judged, &image);
-		/* Of a script the kernel ignores these bits. */
+		/* The kernel ignores these bits of a script. */
 		if ((!readable || image.is_elf) && gains_privileges(judged))
 			return MDG__REACH_PRIVILEGED;
 		if (!readable || depth == SCRIPTS_DEEP)

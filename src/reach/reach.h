@@ -37,19 +37,19 @@ struct mdg__image {
 	char loader[MDG__LOADER_ROOM]; /* PT_INTERP, or the interpreter of a script */
 };
 
-/* False: the file cannot be read (a program may be executable only). */
+/* False: the file cannot be read. A program may be executable and not readable. */
 bool mdg__image_read(const char *path, struct mdg__image *ret_image);
-/* Whether both are ELF files that one process can have. */
+/* Whether both are ELF files that can be loaded into one process. */
 bool mdg__image_is_like(const struct mdg__image *image, const struct mdg__image *other);
 bool mdg__image_is_musl(const struct mdg__image *program);
 
 /* ---- library.c: $LIB ------------------------------------------------------ */
 
-/* What glibc's loader puts in for $LIB: "lib/x86_64-linux-gnu", "lib64", ... False: it is not
- * glibc's, or cannot be read. */
+/* What glibc's loader puts in place of $LIB: "lib/x86_64-linux-gnu", "lib64", ... False: the loader
+ * is not glibc's, or cannot be read. */
 bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM]);
-/* The library that this loader loads for an entry of LD_PRELOAD of so many bytes. False: that
- * cannot be told. */
+/* The library that this loader loads for an entry of LD_PRELOAD, which has `length` bytes. False:
+ * that cannot be told. */
 bool mdg__library_expand(char ret_path[MDG__LIBRARY_ROOM], const char *entry, size_t length,
                          const char *loader);
 
@@ -59,19 +59,20 @@ enum mdg__reach {
 	MDG__REACHED, /* the dynamic loader will load a preload into it */
 	MDG__REACH_STATIC,
 	MDG__REACH_PRIVILEGED,    /* set-user-ID, set-group-ID or file capabilities */
-	MDG__REACH_OTHER_MACHINE, /* not the preload's word size or processor */
+	MDG__REACH_OTHER_MACHINE, /* its word size or processor is not that of the preload */
 	MDG__REACH_OTHER_LIBC
 };
 
-/* The preload's C library. Any: it is not asked. */
+/* The C library of the preload. Any: the C library does not matter. */
 enum mdg__libc { MDG__LIBC_ANY, MDG__LIBC_GLIBC, MDG__LIBC_MUSL };
 
-/* Whether `preload`, a path that may hold $LIB, reaches the program. What cannot be read is taken
- * to be reached: exec will say what is wrong. `ret_judged`: the file that the verdict is about, the
- * interpreter of a script, or "" for the program itself. */
+/* Whether `preload`, a path that may hold $LIB, reaches the program. A program that cannot be read
+ * counts as reached, because exec will say what is wrong. `ret_judged` is the file that the verdict
+ * is about: the interpreter of a script, or "" for the program itself. */
 enum mdg__reach mdg__reach_judge(const char *program, const char *preload, enum mdg__libc libc,
                                  char ret_judged[MDG__LOADER_ROOM]);
-/* The verdict as the rest of a sentence that begins with the program, and what can be done. */
+/* The verdict as the rest of a sentence that begins with the program. It also says what the user
+ * can do. */
 const char *mdg__reach_reason(enum mdg__reach reach);
 const char *mdg__reach_advice(enum mdg__reach reach);
 

@@ -2,7 +2,7 @@
 /*
  * alive.c - whether the process of a slot lives.
  *
- * A process that attaches owns a slot. It holds an open-file-description lock on
+ * A process that attaches owns a slot. The process holds an open-file-description lock on
  * the first byte of the slot in the registry file. The kernel drops this lock with
  * the last copy of the descriptor: at any death, and at exec (close-on-exec).
  *
@@ -43,15 +43,15 @@ static bool is_sharing(const struct mdg__registry *registry, uint32_t slot)
 	return (mdg__get32(&registry->processes[slot].forking) & MDG__SHARING) != 0;
 }
 
-/* The byte lock: 1 held, 0 free, negative: our own descriptor is lost and
- * cannot be had again. */
+/* Asks for the byte lock: 1 if it is held, 0 if it is free. Negative: this process has
+ * lost its descriptor of the registry, and cannot open it again. */
 static int ask_lock(struct mdg__registry *registry, uint32_t slot)
 {
 	int held = mdg__sys_byte_is_locked(registry->fd, mdg__slot_byte(registry, slot));
 	if (held > 0)
 		return held;
-	/* "Free" may be the answer about another file: the program can have put
-	 * one in our descriptor's place. Believe it only of the registry. */
+	/* "Free" may be the answer about another file: the program can have put one in
+	 * the place of our descriptor. So it is believed only of the registry. */
 	uint32_t before = registry->openings;
 	int fd = mdg__registry_fd(registry, false);
 	if (fd < 0)
@@ -75,7 +75,7 @@ static enum mdg__answer ask_process(const struct mdg__registry *registry,
 	if (namespace != registry->pid_namespace || namespace == 0)
 		return MDG__CANNOT_TELL;
 	if (pid == mdg__pid() && mapped_at == (uint64_t)(uintptr_t)registry->head)
-		return MDG__NO; /* that is our map, not the one of the program before exec */
+		return MDG__NO; /* that is our own map; an earlier program's went with exec */
 	return mdg__process_maps(pid, mdg__get64(&process->born_before), mapped_at,
 	                         registry->inode);
 }
@@ -85,22 +85,24 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 	struct mdg__process *process = &registry->processes[slot];
 	for (;;) {
 		uint32_t tag = mdg__get32(&process->tag);
-		if (tag >> 8 != generation || (tag & 0xff) == MDG__SLOT_FREE ||
-		    (tag & 0xff) == MDG__SLOT_DEAD || (tag & 0xff) == MDG__SLOT_INHERITED)
+		enum mdg__process_state state = mdg__slot_state(tag);
+		if (mdg__tag_generation(tag) != generation || state == MDG__SLOT_FREE ||
+		    state == MDG__SLOT_DEAD || state == MDG__SLOT_INHERITED)
 			return false;
 		if (mdg__slot_is_own(registry, slot))
 			return true;
 		int held = ask_lock(registry, slot);
-		/* A description is not shown the locks that it holds itself. */
+		/* The kernel does not show a description the locks that it holds itself. */
 		if (held == 0 && is_sharing(registry, slot) && registry->slot1 != 0 &&
 		    is_sharing(registry, registry->slot1 - 1))
 			held = 1;
-		bool forking = (tag & 0xff) == MDG__SLOT_FORKING;
+		bool forking = state == MDG__SLOT_FORKING;
 		if (held > 0 && (forking || mdg__get32(&process->forking) == 0))
 			return true;
-		/* Held, but perhaps by a child: dead if the process is seen to be.
-		 * Free: alive if it is seen to live. Without a descriptor nothing is
-		 * known of the lock: dead only if it is seen to be. */
+		/* The byte is held, but perhaps by a child: the process is dead only if it is
+		 * seen to be dead. The byte is free: the process is alive only if it is seen to
+		 * live. Without a descriptor nothing is known of the lock: the process is dead
+		 * only if it is seen to be dead. */
 		enum mdg__answer answer = forking ? MDG__NO : ask_process(registry, process);
 		bool alive =
 			held == 0 ? answer == MDG__YES : answer != MDG__NO || (held < 0 && forking);
@@ -118,8 +120,9 @@ bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t g
 	return mdg__slot_is_own(registry, slot) || ask_lock(registry, slot) != 0;
 }
 
-/* Whoever is inside has all signals blocked, and the kernel says whose are. A
- * slot whose pid is of nobody that maps the registry was scribbled over. */
+/* A thread that is inside has all its signals blocked, and the kernel tells for each thread
+ * whether it has. If no process with the slot's pid maps the registry, the slot was
+ * scribbled over. */
 bool mdg__slot_may_be_inside(struct mdg__registry *registry, uint32_t slot)
 {
 	const struct mdg__process *process = &registry->processes[slot];

@@ -33,7 +33,7 @@ say(struct check *check, int32_t id, const char *format, ...)
 		(void)check->report(&finding, check->context);
 }
 
-/* How a class's objects are called, one and several. */
+/* What the objects of a class are called: one, and several. */
 static const char *const names[MDG__CLASSES][2] = {
 	[MDG__SEGMENTS] = { "segment", "segments" },
 	[MDG__SEMAPHORE_SETS] = { "semaphore set", "semaphore sets" },
@@ -46,9 +46,10 @@ static void check_entry(struct check *check, enum mdg__class class, uint32_t ind
 {
 	const struct mdg__object *object = mdg__object_at(check->all.registry, class, index);
 	const char *name = names[class][0];
-	uint32_t tag = mdg__get32(&object->tag), state = tag & 0xff;
-	int32_t id = (int32_t)((tag >> 8 & MDG__SEQUENCE_MAX) * MDG__IDS + index);
-	if (state > MDG__REMOVED || tag >> 8 > MDG__SEQUENCE_MAX)
+	uint32_t tag = mdg__get32(&object->tag), sequence = mdg__tag_generation(tag);
+	enum mdg__object_state state = mdg__tag_state(tag);
+	mdg_id id = (mdg_id)((sequence & MDG__SEQUENCE_MAX) * MDG__IDS + index);
+	if (state > MDG__REMOVED || sequence > MDG__SEQUENCE_MAX)
 		say(check, (int32_t)index, "%s entry %u has the impossible tag %#x", name, index,
 		    tag);
 	if ((state != MDG__FREE) != mdg__object_in_use(check->all.registry, class, index))
@@ -255,9 +256,10 @@ static void check_processes(struct check *check)
 	struct mdg__registry *registry = check->all.registry;
 	for (uint32_t slot = 0; slot < check->all.processes; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
-		uint32_t state = mdg__get32(&process->tag) & 0xff;
+		enum mdg__process_state state = mdg__slot_state(mdg__get32(&process->tag));
 		if (state > MDG__SLOT_INHERITED)
-			say(check, -1, "process slot %u has the impossible state %u", slot, state);
+			say(check, -1, "process slot %u has the impossible state %u", slot,
+			    (unsigned)state);
 		if (state == MDG__SLOT_FREE && mdg__get32(&process->ties) != 0)
 			say(check, -1, "free process slot %u has ties", slot);
 		uint32_t working = mdg__get32(&process->working);

@@ -2,16 +2,22 @@
 /*
  * current.c - whether the registry is still the one of its directory.
  *
- * A cleaner may delete the files of a namespace while it is used (systemd's RemoveIPC=, tmpfiles,
- * rm), and somebody may make a new registry in the same directory. What this process has mapped
- * stays, but it is a world of its own from then on: nothing that it says of segments is true for
- * those who come now, and it has no business in the directory.
+ * A cleaner may delete the files of a namespace while it is used (systemd's RemoveIPC=,
+ * tmpfiles, rm). Another process may then make a new registry in the same directory. What
+ * this process has mapped stays, but it is a world of its own from then on. Nothing that
+ * it says of segments is true for the users of the new registry, and this process must not
+ * touch the directory any more.
  *
- * Calls that change the registry or touch files ask first: the registry's own descriptor says whether
- * the file still has a name, whoever took that away. That it has its name in this directory, and was
- * not moved elsewhere, takes longer to ask: it is asked when the coarse clock has moved on since the
- * last time, every 8 ms. Calls that only look something up, and make no system call, ask no more than
- * that: so they may be told some 10 ms late.
+ * There are two questions:
+ *   1. Does the file still have a name? fstat of the registry's own descriptor answers
+ *      that, even if another process deleted the file. It is cheap.
+ *   2. Does the name in this directory lead to this file, or was the file moved away? That
+ *      needs a look at the name, and takes longer.
+ *
+ * A call that changes the registry or touches files asks question 1 each time. It asks
+ * question 2 once in 8 ms: when the coarse clock has moved on since it was last asked. A
+ * call that only looks something up makes no system call of its own. It asks question 2
+ * once in 8 ms and nothing else, so it may learn of a deletion some 10 ms late.
  */
 #include <errno.h>
 
@@ -25,7 +31,7 @@ static bool is_registry(const struct mdg__registry *registry, const struct stat 
 	return status->st_dev == registry->device && status->st_ino == registry->inode;
 }
 
-/* Who owns the registry, as stat shows it: users.c goes by that. */
+/* The registry is here. Notes its owner as stat shows it, for users.c. */
 static int is_here(struct mdg__registry *registry, const struct stat *status)
 {
 	atomic_store_explicit(&registry->seen_owner[MDG__USER], (uint32_t)status->st_uid,
@@ -35,12 +41,12 @@ static int is_here(struct mdg__registry *registry, const struct stat *status)
 	return 0;
 }
 
-/* By the name in the directory. */
+/* Looks at the name in the directory. */
 int mdg__registry_has_name(struct mdg__registry *registry)
 {
 	struct stat status;
-	/* Whatever directory the number stands for by now: what is found there by the name is the
-	 * registry, or the number is looked at. */
+	/* The program may have put another directory in the place of this descriptor. That does no
+	 * harm if the registry is found there. If it is not, the descriptor itself is checked. */
 	if (mdg__sys_statat(registry->dirfd, MDG__REGISTRY_NAME, false, &status) == 0 &&
 	    is_registry(registry, &status))
 		return is_here(registry, &status);
@@ -50,8 +56,8 @@ int mdg__registry_has_name(struct mdg__registry *registry)
 		return is_registry(registry, &status) ? is_here(registry, &status) : MDG_NS_GONE;
 	if (dirfd >= 0 && rc == -ENOENT)
 		return MDG_NS_GONE;
-	/* The directory is closed to this process (after setuid, chroot), or no descriptor of
-	 * it is to be had. The file itself knows whether it was deleted. */
+	/* This process may not enter the directory any more (after setuid or chroot), or cannot
+	 * open it. The file itself still tells whether it was deleted. */
 	int fd = registry->fd;
 	if (fd >= 0 && mdg__sys_fstat(fd, &status) == 0 && is_registry(registry, &status) &&
 	    status.st_nlink == 0)
@@ -61,13 +67,13 @@ int mdg__registry_has_name(struct mdg__registry *registry)
 	return 0;
 }
 
-/* `glanced` as it is while the coarse clock stands where it stands, and all is well. */
+/* The value of `glanced` during this tick of the coarse clock, if the registry is in its place. */
 static uint32_t this_tick(void)
 {
 	return (uint32_t)(mdg__coarse_nanoseconds() >> TICK_BITS) << 1;
 }
 
-/* Two threads may both ask: each is right. */
+/* Two threads may do this at once. Each notes a right answer. */
 static int ask_and_note(struct mdg__registry *registry, uint32_t tick)
 {
 	int rc = mdg__registry_has_name(registry);

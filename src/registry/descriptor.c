@@ -7,41 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "platform/sys.h"
 #include "platform/threadlock.h"
 #include "registry/file.h"
-
-#define USUAL_LOWEST_FD 384
-
-int mdg__fd_out_of_the_way(int fd)
-{
-	/* Above what programs use by number (shells: 255), but not so high that
-	 * each fork has to copy a long table of descriptors. */
-	static _Atomic int lowest = USUAL_LOWEST_FD;
-	if (fd < 0 || fd >= lowest)
-		return fd;
-	int high = mdg__sys_dup_above(fd, lowest);
-	if (high == -EINVAL || high == -EMFILE) { /* the limit is lower */
-		uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
-		int lower = limit < 512 ? (int)(limit / 4 * 3) : USUAL_LOWEST_FD;
-		if (lower < lowest) {
-			lowest = lower;
-			high = mdg__sys_dup_above(fd, lower);
-		}
-	}
-	/* No other is free up there: rather one in the way than none. But never a standard one,
-	 * which programs write to. */
-	if (high == -EINVAL || high == -EMFILE) {
-		if (fd > 2)
-			return fd;
-		high = mdg__sys_dup_above(fd, 3);
-	}
-	(void)mdg__sys_close(fd);
-	return high == -EINVAL ? -EMFILE : high;
-}
 
 static bool is_ours(int fd, uint64_t mark, dev_t device, ino_t inode)
 {
@@ -59,8 +29,8 @@ static bool dirfd_is_ours(const struct mdg__registry *registry)
 	               registry->dir_inode);
 }
 
-/* Two threads may find the same descriptor lost: one opens it anew, the other
- * waits and looks again. Readers come here without any other lock. */
+/* Two threads may find the same descriptor lost. One opens it anew; the other waits and
+ * looks again. Threads that only read the registry come here without any other lock. */
 static void begin_opening(struct mdg__registry *registry, mdg__sigmask *ret_mask)
 {
 	mdg__signals_block(ret_mask);

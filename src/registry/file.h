@@ -11,8 +11,8 @@
 #define MDG__REGISTRY_NAME "registry"
 #define MDG__FIRST_TIES    64u
 
-/* Set with the file's very first moment, and taken away when all is done: a file with it
- * was never used, so an empty one has not lost anything. */
+/* The file has this bit from its very first moment until it is wholly made. A file with the bit
+ * was never used. So if it is empty, it has not lost anything. */
 #define MDG__BEING_MADE S_ISVTX
 
 /* How large the tables are. */
@@ -69,8 +69,8 @@ static inline uint32_t mdg__fixed_sum(const struct mdg__head *head)
 /* ---- make.c ---- */
 /* The registry file of a directory, made if it may be and has to. A descriptor, or a code. */
 int mdg__registry_file(int dirfd, const struct mdg_namespace_options *options);
-/* The last step of making, by whoever comes first: what a former namespace left in the
- * directory goes, and with it the mark MDG__BEING_MADE. */
+/* The last step of making. The first process that opens the registry does it. It removes what a
+ * former namespace left in the directory, and then takes the mark MDG__BEING_MADE off. */
 void mdg__registry_made(struct mdg__registry *registry, int fd);
 
 #endif

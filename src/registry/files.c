@@ -4,15 +4,18 @@
  *
  * Each file carries the number of its namespace in its name: seg-NUMBER-ID, sem-NUMBER-ID and
  * msg-NUMBER-ID for the objects of the three classes, bell-NUMBER-ID-..., setting-NUMBER-NAME.
- * A directory outlives its registry: whoever deletes the files in it, a cleaner for instance,
- * does not tell the processes that use them. With the number no process can take a file of the
- * next namespace for one of its own, whatever it does, and however late it learns of that.
+ * A directory outlives its registry. A cleaner, for instance, deletes the files in it and does
+ * not tell the processes that use them. Because of the number, no process can take a file of
+ * the next namespace for one of its own, however late it learns of the deletion.
  *
- * Strays are files of another number than the registry's. Nobody finds them by name any more;
- * who has them mapped or open keeps them. Removing them must not hit a namespace that was made
- * just now, in the place of ours: so names are read first, then the registry is looked at, and
- * then those names go. If the registry is still the directory's, it was when the names were
- * read; so they were of a namespace before it, and no later one has the same number.
+ * Strays are files with another number than the registry's. No process finds them by name any
+ * more. A process that has one mapped or open keeps it. Removing strays must not hit the files
+ * of a namespace that was made just now in the place of this one. So this happens in order:
+ *   1. the names in the directory are read,
+ *   2. the registry is looked at: is it still the directory's?
+ *   3. if it is, those of the names that are strays are unlinked.
+ * A registry that is the directory's at 2 was so at 1. So the strays are of a namespace before
+ * it, and no later namespace has the same number.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +47,7 @@ void mdg__setting_file_name(const struct mdg__registry *registry, const char *se
 	                  setting);
 }
 
-/* "16 hexadecimal digits-": false when it is not that. */
+/* Reads 16 hexadecimal digits and a '-'. False: something else is there. */
 static bool take_unique(const char **at, uint64_t *ret)
 {
 	const char *start = *at, *digits = start;
@@ -54,7 +57,7 @@ static bool take_unique(const char **at, uint64_t *ret)
 	return true;
 }
 
-/* "NUMBER-ID" and, of a bell, more. Format 1 had names without number. */
+/* Reads "NUMBER-ID". In the name of a bell more follows. In format 1 there was no NUMBER. */
 static void parse_object(const char *at, char end, enum mdg__class class, struct mdg__file *ret)
 {
 	uint64_t unique = 0, id = 0;

@@ -50,8 +50,8 @@ int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t
 	}
 	if (rc < 0)
 		return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
-	/* Reserving twice does no harm, so no lock: only the watermark must not
-	 * fall. Release: the pages are there for whoever acquires the new value. */
+	/* No lock, because reserving twice does no harm. Only the watermark must not fall.
+	 * Release: the pages are there for every reader that acquires the new value. */
 	uint32_t seen = mdg__get32(extent->watermark);
 	while (seen < wanted &&
 	       !atomic_compare_exchange_weak_explicit(extent->watermark, &seen, wanted,

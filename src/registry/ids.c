@@ -59,8 +59,8 @@ static bool is_ready(const struct mdg__registry *registry, enum mdg__class class
 	return index < mdg__registry_ready_count(registry, class);
 }
 
-/* The id that somebody asked for (shm_next_id): its sequence, and the first free index
- * from its own on. The place where the other ids are given does not move. */
+/* Gives the id that a program asked for through shm_next_id: its sequence, and the first free
+ * index from its own on. The place from which the other ids are given does not move. */
 static int take_next(struct mdg__registry *registry, enum mdg__class class, uint32_t id,
                      uint32_t *ret_index, uint32_t *ret_sequence)
 {
@@ -70,7 +70,7 @@ static int take_next(struct mdg__registry *registry, enum mdg__class class, uint
 	if (index < objects->capacity && !is_ready(registry, class, index))
 		return -EAGAIN;
 	*ret_sequence = id / MDG__IDS;
-	/* Once, whether it can be had or not. */
+	/* The wish is for one id only, whether that can be had or not. */
 	mdg__put32(registry, &objects->directory->next_id1, 0);
 	if (index >= objects->capacity) {
 		mdg__commit(registry);
@@ -85,7 +85,7 @@ static uint32_t next_sequence(const struct mdg__directory *directory, uint32_t i
 {
 	uint32_t sequence = mdg__get32(&directory->sequence);
 	if (sequence > MDG__SEQUENCE_MAX)
-		sequence = 0; /* scribbled on: ids stay ids */
+		sequence = 0; /* it was scribbled over; an id has to stay in its range */
 	if ((int32_t)index <= (int32_t)mdg__get32(&directory->last_index))
 		sequence = sequence >= MDG__SEQUENCE_MAX ? 0 : sequence + 1;
 	return sequence;

@@ -67,8 +67,8 @@
 	UINT32_MAX /* in the place of their number: not to be undone, but begun again (rebuild.c) */
 #define MDG__TABLE_ALIGN   4096u
 #define MDG__SETTINGS_MOST 12u
-/* In the place of a user or group: whoever owns the directory, or its group. And 0xfffffffd
- * (platform/userns.h): somebody whose number is not known. No numbers are that high here. */
+/* In the place of a user or group: the owner of the directory, or its group. There is also
+ * MDG__ID_UNKNOWN, 0xfffffffd (platform/userns.h). No user or group has so high a number. */
 #define MDG__ID_OWNER UINT32_C(0xfffffffe)
 
 typedef _Atomic uint32_t mdg__a32;
@@ -112,7 +112,7 @@ struct mdg__head {
 	mdg__a32 fixed_sum; /* hash of the bytes before it */
 	mdg__a64 unused0[5];
 
-	/* 128: the writer lock and what its death leaves */
+	/* 128: the writer lock, and what is needed when its owner dies */
 	mdg__a32 lock;       /* [A] owner and waiters, see signed_lock.h */
 	mdg__a32 turns;      /* [A] how often it was taken; taken together with `lock` */
 	mdg__a32 undo_count; /* [L, not journalled] entries of `undo` that count,
@@ -132,8 +132,9 @@ struct mdg__head {
 	mdg__a32 slot_hint; /* [A] where a free slot is probably found */
 
 	mdg__a32 settings; /* [A] a bit for each enum mdg__setting whose file may have
-	                        been written to: to be looked at by whoever needs it; from
-	                        bit MDG__SETTINGS on: how often one was opened to be written */
+	                        been written to: a process that needs the value looks
+	                        there; from bit MDG__SETTINGS on: how often one of the
+	                        files was opened to be written */
 	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a64 shmmax_now; /* [L] bytes */
 	mdg__a64 shmall_now; /* [L] pages */
@@ -180,7 +181,8 @@ enum mdg__object_state {
  *   uid ... cgid  owner and maker, as users.c writes them down
  *   ctime       seconds
  *   cpid        the maker's process id
- *   worker      idx1 of the slot of who made it; while BUSY, of who works on it
+ *   worker      idx1 of the slot of the process that made it; while BUSY, of the process that
+ *               works on it
  *   worker_generation  of that slot
  *   ties        idx1 of the first tie
  *   kind        what the object is used for; its class says what the numbers mean. May be read
@@ -225,9 +227,9 @@ struct mdg__segment {
 	mdg__a32 lpid;     /* [A] */
 	mdg__a32 flags;    /* [L] MDG__SEG_* */
 	mdg__a32 lock_uid; /* [L] who pays for SHM_LOCK */
-	mdg__a32 new_uid1; /* [L] uid + 1 of who the data file is just being given to */
-	mdg__a32 setter;   /* [L] slot idx1 of who is just changing owner and mode, file and
-	                      entry, in a namespace that users share */
+	mdg__a32 new_uid1; /* [L] uid + 1 of the user to whom the data file is being given */
+	mdg__a32 setter;   /* [L] slot idx1 of the process that is changing owner and mode of
+	                      file and entry, in a namespace that users share */
 	mdg__a32 setter_generation; /* [L] of that slot */
 };
 
@@ -262,20 +264,20 @@ enum mdg__process_state {
 	MDG__SLOT_LIVE = 1,
 	MDG__SLOT_FORKING = 2,  /* filled by a parent for the child it is about to make */
 	MDG__SLOT_DEAD = 3,     /* known to be dead, not yet given back: nobody asks again */
-	MDG__SLOT_INHERITED = 4 /* of a dead process, whose remains a living one, which
-	                      holds the slot's byte, is clearing away to use the slot */
+	MDG__SLOT_INHERITED = 4 /* of a dead process; a living one holds the slot's byte, clears
+	                      away what the dead one left, and then uses the slot */
 };
 
-/* In `forking`: this process and relatives have one description of the registry
- * between them, for good. */
+/* In `forking`: this process shares one open file description of the registry with its
+ * relatives, for good. */
 #define MDG__SHARING UINT32_C(0x80000000)
 
 /* The kernel holds an open-file-description lock on the slot's first byte for
- * as long as the process lives; see process.c. */
+ * as long as the process lives; see alive.c. */
 struct mdg__process {
 	mdg__a32 tag;               /* [O] FREE->LIVE/FORKING->LIVE; [L] ->DEAD->FREE, by
-	                      compare and swap, because whoever locks the byte of a
-	                      dead one may make it INHERITED->LIVE */
+	                      compare and swap, because a process that locks the byte
+	                      of a dead one may make it INHERITED->LIVE */
 	mdg__a32 pid;               /* [O] 0 while FORKING; then also the parent, from 0 [L] */
 	mdg__a64 born_before;       /* [O] boot nanoseconds: when the slot was taken */
 	mdg__a64 boot;              /* [O] which boot of the machine */

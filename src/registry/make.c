@@ -2,15 +2,15 @@
 /*
  * make.c - makes the registry file.
  *
- * Whoever holds the byte lock INIT_LOCK fills the file in and stores the magic last. A maker
- * that dies leaves a file without magic and a free lock, and the next one starts over.
+ * The process that holds the byte lock INIT_LOCK fills the file in, and stores the magic last.
+ * If it dies, the file has no magic and the lock is free. Then the next process starts over.
  *
- * A file without magic beside data files may be another thing: a registry that lost its content.
- * That is a loss to be told, and not to be made worse. A *missing* registry beside data files is
- * no loss that anybody could mend: the namespace was deleted, and nobody finds those files any
- * more. The mark MDG__BEING_MADE tells the two apart: open(2) sets it in the moment in which it
- * makes the file. Who finds it on a whole registry clears the remains away (files.c), and then
- * takes the mark off.
+ * A file without magic beside data files may also be a registry that lost its content. That has to
+ * be reported, and must not be made worse. If the registry is *missing* beside data files, the
+ * namespace was deleted. Nothing can mend that, and no process finds those files any more, so a new
+ * registry is made. The mark MDG__BEING_MADE tells the two cases apart: open(2) sets it in the
+ * moment in which it makes the file. A process that finds the mark on a whole registry clears
+ * the remains away (files.c), and then takes the mark off.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,9 +51,9 @@ static int settled(const struct mdg_namespace_options *given, struct mdg_namespa
 	return 0;
 }
 
-/* How many the table can hold. Where nobody chose it is all the ids there are, as in
- * the kernel: SHMMNI can be raised, and shm_next_id can name any of them. What is not
- * used is a hole in the file. */
+/* How many segments the table can hold. If the maker did not choose, it is as many as there
+ * are ids, as in the kernel: SHMMNI can be raised, and shm_next_id can name any id. What is
+ * not used is a hole in the file. */
 static uint32_t segment_capacity(const struct mdg_namespace_options *given,
                                  const struct mdg_namespace_options *settled)
 {
@@ -111,9 +111,9 @@ static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *
 		struct mdg__directory *directory = &head->directory[class];
 		head->capacity[class] = sizes->objects[class];
 		head->bucket_count[class] = sizes->buckets[class];
-		/* Ids begin at a place of the namespace's own: one that is handed to a
-		 * process in another namespace names nothing there, rather than something
-		 * else. */
+		/* Each namespace begins its ids somewhere else. So an id that is handed to a
+		 * process in another namespace names nothing there, instead of another
+		 * object. */
 		directory->sequence = mdg__first_sequence(unique);
 		directory->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
 		directory->most = class == MDG__SEGMENTS ? o->segments : sizes->objects[class];
@@ -156,7 +156,7 @@ static int make(int fd, const struct mdg_namespace_options *options)
 		return rc;
 	struct mdg__sizes sizes = sizes_of(options, &o);
 	struct mdg__tables at = mdg__table_offsets(&sizes);
-	/* Down and up: a maker that died may have left anything but the magic. */
+	/* First to length 0: a maker that died may have left anything but the magic. */
 	rc = mdg__sys_ftruncate(fd, 0);
 	if (rc == 0)
 		rc = mdg__sys_ftruncate(fd, at.end);
@@ -176,7 +176,7 @@ static int make(int fd, const struct mdg_namespace_options *options)
 	return 0;
 }
 
-/* 1, 0, or why it cannot be told: never to be taken for a file that is fresh. */
+/* 1 or 0. Negative: it cannot be told, so the file must not be taken for a fresh one. */
 static int has_magic(int fd)
 {
 	uint64_t magic = 0;
@@ -186,8 +186,8 @@ static int has_magic(int fd)
 	return got == (int64_t)sizeof magic && magic != 0; /* a wrong one is for check_head() */
 }
 
-/* With the byte INIT_LOCK locked. -EAGAIN: the file is not the registry any
- * more, because its maker failed. */
+/* The caller has locked the byte INIT_LOCK. -EAGAIN: the file is not the registry any more,
+ * because another process failed to make it and unlinked it. */
 static int make_locked(int fd, int dirfd, const struct mdg_namespace_options *options)
 {
 	struct stat status;
@@ -204,7 +204,7 @@ static int make_locked(int fd, int dirfd, const struct mdg_namespace_options *op
 	if (wish & MDG_NS_EXISTING)
 		return -ENOENT;
 	rc = make(fd, options);
-	if (rc < 0) /* whoever waits for the lock starts over */
+	if (rc < 0) /* a process that waits for the lock starts over */
 		(void)mdg__sys_unlinkat(dirfd, MDG__REGISTRY_NAME);
 	return rc;
 }
@@ -222,7 +222,7 @@ static int make_unless_made(int fd, int dirfd, const struct mdg_namespace_option
 	return rc;
 }
 
-/* For a look: whoever is making it is not waited for. */
+/* For a look: 0 if the file is made. A process that is making it is not waited for. */
 static int be_made(int fd, int dirfd)
 {
 	int rc = has_magic(fd);

@@ -99,9 +99,9 @@ static void point(struct mdg__registry *registry, void *map, const struct mdg__s
 	mdg__lock_set_up(registry);
 }
 
-/* Where a process has mapped the registry tells it from the program that ran
- * under its number before exec. A debugger, or setarch -R, takes the kernel's
- * randomness away: then the place is drawn here. */
+/* The address of the map tells this program from the one that ran under the same pid before
+ * exec (alive.c). Usually the kernel chooses it at random. A debugger, or setarch -R, turns
+ * that off. Then the address is chosen at random here. */
 static int map_somewhere(int fd, size_t length, bool look, void **ret)
 {
 	uintptr_t hint = 0;
@@ -115,7 +115,7 @@ static int map_somewhere(int fd, size_t length, bool look, void **ret)
 		hint = (uintptr_t)usual - (below << 20);
 		(void)mdg__sys_munmap(usual, length);
 	}
-	/* For a look: what is written by mistake is written nowhere. */
+	/* For a look the map is private: a write by mistake changes no file. */
 	return mdg__map_own((void *)hint, length, look ? MAP_PRIVATE | MAP_NORESERVE : MAP_SHARED,
 	                    fd, 0, ret);
 }
@@ -131,8 +131,8 @@ static int check_and_map(struct mdg__registry *registry, int fd, bool *ret_being
 		return rc;
 	if (!S_ISREG(status.st_mode))
 		return MDG_NOT_REGISTRY;
-	/* Read, not mapped: a file without magic is cut to nothing by somebody who
-	 * makes it, or fails to, and to touch a map of it would be SIGBUS. */
+	/* The head is read and not mapped. A process that makes the registry, or fails to, cuts
+	 * the file to nothing. Touching a map of it would then raise SIGBUS. */
 	int64_t got = mdg__sys_pread(fd, &head, sizeof head, 0);
 	if (got < 0)
 		return (int)got;
@@ -174,9 +174,9 @@ int mdg__registry_open(struct mdg__registry *registry, int dirfd,
 	if (rc == 0 && being_made && !registry->look)
 		mdg__registry_made(registry, fd);
 	registry->owner_is_directorys = have_one_owner(fd, dirfd);
-	/* A mapping holds on to the description it was made from, and a child
-	 * inherits it: a byte locked through this one would stay locked after our
-	 * death. Locks go through a description of their own (mdg__registry_fd). */
+	/* A mapping keeps the description from which it was made, and a child inherits the
+	 * mapping. So a byte locked through this description would stay locked after the
+	 * death of this process. Locks go through another one (mdg__registry_fd). */
 	(void)mdg__sys_close(fd);
 	if (rc < 0)
 		return rc;

@@ -3,6 +3,7 @@
  * presence.c - whether the process that a sign or a pair names lives. See presence.h.
  */
 #include "registry/presence.h"
+
 #include "registry/internal.h"
 
 bool mdg__is_slot1(const struct mdg__registry *registry, uint32_t slot1)

@@ -28,7 +28,7 @@ static bool is_free(struct mdg__registry *registry, uint32_t slot)
 	return mdg__slot_state(mdg__get32(&registry->processes[slot].tag)) == MDG__SLOT_FREE;
 }
 
-/* Tries one slot: 0, -EAGAIN when it is not to be had, or another error. */
+/* Tries to lock one slot. -EAGAIN: the slot is another process's. */
 static int try_slot(struct mdg__registry *registry, int fd, uint32_t slot)
 {
 	if (!is_free(registry, slot))
@@ -38,8 +38,8 @@ static int try_slot(struct mdg__registry *registry, int fd, uint32_t slot)
 		return rc;
 	if (is_free(registry, slot))
 		return 0;
-	(void)mdg__sys_unlock_byte(fd,
-	                           mdg__slot_byte(registry, slot)); /* its taker died meanwhile */
+	/* Another process took it, and died, in between. */
+	(void)mdg__sys_unlock_byte(fd, mdg__slot_byte(registry, slot));
 	return -EAGAIN;
 }
 
@@ -72,7 +72,7 @@ uint32_t mdg__slot_fill_in(struct mdg__registry *registry, uint32_t slot, int32_
 	/* A child is born a little later than this. */
 	uint64_t born_before = mdg__boot_nanoseconds() + (pid == 0 ? FORK_LASTS_NS : 0);
 	struct mdg__process *process = &registry->processes[slot];
-	uint32_t generation = ((mdg__get32(&process->tag) >> 8) + 1) & 0xffffff;
+	uint32_t generation = (mdg__tag_generation(mdg__get32(&process->tag)) + 1) & 0xffffff;
 	atomic_store_explicit(&process->pid, (uint32_t)pid, memory_order_release);
 	atomic_store_explicit(&process->born_before, born_before, memory_order_release);
 	atomic_store_explicit(&process->boot, registry->boot, memory_order_release);
@@ -83,7 +83,7 @@ uint32_t mdg__slot_fill_in(struct mdg__registry *registry, uint32_t slot, int32_
 	atomic_store_explicit(&process->uid, mdg__my_id(registry, mdg__euid()),
 	                      memory_order_release);
 	atomic_store_explicit(&process->forking, 0, memory_order_release);
-	atomic_store_explicit(&process->tag, generation << 8 | (uint32_t)state,
+	atomic_store_explicit(&process->tag, mdg__slot_tag(generation, state),
 	                      memory_order_release);
 	return generation;
 }
@@ -109,12 +109,12 @@ int mdg__slot_for_child(struct mdg__registry *registry, int fd, uint32_t *ret_sl
 	return 0;
 }
 
-/* One child less that may hold the description of the process in this slot. */
+/* There is one child less that may hold the description of the process `parent`. */
 static void let_go(struct mdg__process *parent, uint32_t generation)
 {
 	uint32_t count = mdg__get32(&parent->forking);
-	if (mdg__get32(&parent->tag) >> 8 != generation)
-		return; /* it died, and the slot is another's */
+	if (mdg__tag_generation(mdg__get32(&parent->tag)) != generation)
+		return; /* the parent died, and the slot is another process's */
 	while ((count & ~MDG__SHARING) > 0 &&
 	       !atomic_compare_exchange_weak(&parent->forking, &count, count - 1))
 		;
@@ -137,7 +137,7 @@ void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_
                     bool shares_description)
 {
 	struct mdg__process *process = &registry->processes[slot];
-	/* A parent that waits for this does not wait for ever. */
+	/* The parent waits for this, but not for ever: it may have given up. */
 	uint32_t unborn = mdg__slot_tag(generation, MDG__SLOT_FORKING);
 	if (shares_description && mdg__get32(&process->tag) != unborn)
 		return;
@@ -151,7 +151,7 @@ void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_
 	}
 	atomic_store_explicit(&process->tag, mdg__slot_tag(generation, MDG__SLOT_LIVE),
 	                      memory_order_release);
-	/* Who the parent is, this process still has in its own memory. */
+	/* This process's own memory still says who the parent is. */
 	if (atomic_exchange(&process->parent, 0) != 0)
 		let_go(&registry->processes[registry->slot1 - 1], registry->generation);
 }

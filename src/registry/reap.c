@@ -2,9 +2,10 @@
 /*
  * reap.c - what the dead leave behind.
  *
- * There is no daemon: whoever meets a dead process slot gives back what it had. Its
- * ties are freed one by one, each a change of its own, so that the work can be cut off
- * anywhere and taken up by the next. The slot becomes FREE last.
+ * There is no daemon. A process that comes across the slot of a dead process gives back
+ * what that process had. The ties are freed one by one, each in a change of its own. So
+ * the work can be cut off anywhere, and the next process goes on with it. The slot becomes
+ * FREE last.
  *
  * What the death of a process means for an object that it was tied to depends on the
  * class of the object: see `classes` below.
@@ -64,18 +65,19 @@ void mdg__clearing_add(struct mdg__clearing *clearing, enum mdg__class class, ui
 	clearing->list[clearing->count++].index = index;
 }
 
-/* Whether a slot's process lives. One found dead is marked, so that a thousand
- * of them are not asked for each of their segments. Not journalled: it is true
- * whatever becomes of the change it is asked for. [lock] */
+/* Whether a slot's process lives. If it is found dead, the slot is marked, so that the
+ * question is not asked again for each of its segments. The mark is not journalled: it is
+ * true even if the change during which it was set is undone. [lock] */
 static bool lives(struct mdg__registry *registry, uint32_t slot)
 {
 	mdg__a32 *field = &registry->processes[slot].tag;
-	uint32_t tag = mdg__get32(field), state = mdg__slot_state(tag);
-	if (mdg__slot_alive(registry, slot, tag >> 8))
+	uint32_t tag = mdg__get32(field);
+	enum mdg__process_state state = mdg__slot_state(tag);
+	if (mdg__slot_alive(registry, slot, mdg__tag_generation(tag)))
 		return true;
 	if (state == MDG__SLOT_LIVE || state == MDG__SLOT_FORKING)
-		(void)atomic_compare_exchange_strong(field, &tag,
-		                                     (tag & ~UINT32_C(0xff)) | MDG__SLOT_DEAD);
+		(void)atomic_compare_exchange_strong(
+			field, &tag, mdg__slot_tag(mdg__tag_generation(tag), MDG__SLOT_DEAD));
 	return false;
 }
 
@@ -171,8 +173,9 @@ static int take_over(struct mdg__registry *registry, struct mdg__process *dead,
 	return 0;
 }
 
-/* The objects of a class that a dead process was at work on become ours to clear. With
- * its slot inherited they are ours already, and so are those that were just listed. */
+/* Takes over the objects of a class that a dead process was at work on. If this process has
+ * inherited the slot, it is their worker already, and those that were just listed are left
+ * out. */
 static int take_over_class(struct mdg__registry *registry, uint32_t slot, uint32_t generation,
                            enum mdg__class class, struct mdg__clearing *clearing)
 {
@@ -214,8 +217,8 @@ static int free_one(struct mdg__registry *registry, uint32_t tie, uint32_t pid,
 		classes[class].tie_died(registry, index, pid);
 	if (!has_room(clearing))
 		return -EAGAIN;
-	/* In this order: as long as the record is there, whoever comes after our own death
-	 * meets the object again. */
+	/* In this order: if this process dies in between, the record is still there, and
+	 * the next process that reaps the slot meets the object again. */
 	bool outside = has_outside(registry, class, index);
 	bool begun = mdg__object_begin_clearing(registry, class, index, clearing);
 	/* An object with nothing outside is freed by now, and its ties with it. */
@@ -227,13 +230,14 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 {
 	struct mdg__process *dead = &registry->processes[slot];
 	uint32_t tag = mdg__get32(&dead->tag);
-	if (tag >> 8 != generation || mdg__slot_state(tag) == MDG__SLOT_FREE)
+	if (mdg__tag_generation(tag) != generation || mdg__slot_state(tag) == MDG__SLOT_FREE)
 		return 0; /* somebody else has done it */
 	/* The slot of this process is reaped only while it is inherited. */
 	bool own_slot = mdg__slot_is_own(registry, slot);
 	if (!own_slot && mdg__slot_at_work(registry, slot, generation))
-		return 0; /* it had only lost its lock for a moment, or has an heir */
-	uint32_t pid = own_slot ? 0 : mdg__get32(&dead->pid); /* ours, no longer its */
+		return 0; /* it had only lost its lock for a moment, or was inherited */
+	/* In an inherited slot is the pid of this process, not that of the dead one. */
+	uint32_t pid = own_slot ? 0 : mdg__get32(&dead->pid);
 	uint32_t at, records = mdg__registry_ready_count(registry, MDG__TIES);
 	for (uint32_t steps = 0; (at = mdg__get32(&dead->ties)) != 0; steps++) {
 		int rc = at <= records && steps <= records
@@ -251,10 +255,12 @@ int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t gener
 	mdg__slot_forked(registry, slot); /* a child that was never born */
 	mdg__put32(registry, &dead->working, 0);
 	mdg__commit(registry);
-	/* One store, so no journal; and none if it was inherited meanwhile. */
+	/* This is one store, so it needs no journal. It is not made if another process has
+	 * inherited the slot meanwhile. */
 	tag = mdg__get32(&dead->tag);
-	if (tag >> 8 == generation && mdg__slot_state(tag) != MDG__SLOT_INHERITED) {
-		/* If it shared our description, nobody else could take the slot. */
+	if (mdg__tag_generation(tag) == generation && mdg__slot_state(tag) != MDG__SLOT_INHERITED) {
+		/* If the dead process shared this process's description, the byte is still
+		 * locked, and no other process could take the slot. */
 		if (mdg__get32(&dead->forking) & MDG__SHARING)
 			mdg__slot_unlock(registry, slot);
 		(void)atomic_compare_exchange_strong(&dead->tag, &tag,

@@ -12,8 +12,8 @@
  */
 #include "registry/census.h"
 
-/* Plain stores: a repair that is cut off is done again from the start, by the
- * next who takes the writer lock. */
+/* A store without a note in the journal. A repair that is cut off is done again from the
+ * start, by the next process that takes the writer lock. */
 static void set32(mdg__a32 *field, uint32_t value)
 {
 	atomic_store_explicit(field, value, memory_order_release);
@@ -23,8 +23,10 @@ static void set32(mdg__a32 *field, uint32_t value)
 static bool is_possible(const struct mdg__census *all, enum mdg__class class, uint32_t index)
 {
 	uint32_t tag = mdg__get32(&mdg__object_at(all->registry, class, index)->tag);
-	return (tag & 0xff) <= MDG__REMOVED && tag >> 8 <= MDG__SEQUENCE_MAX &&
-	       ((tag & 0xff) < MDG__LIVE || mdg__is_entry_possible(all->registry, class, index));
+	return mdg__tag_state(tag) <= MDG__REMOVED &&
+	       mdg__tag_generation(tag) <= MDG__SEQUENCE_MAX &&
+	       (mdg__tag_state(tag) < MDG__LIVE ||
+	        mdg__is_entry_possible(all->registry, class, index));
 }
 
 /* Enters one object in bitmap and bucket. False: the entry is free. */
@@ -36,7 +38,7 @@ static bool rebuild_entry(const struct mdg__census *all, enum mdg__class class, 
 	set32(&object->ties, 0);
 	set32(&object->next, 0);
 	if (!is_possible(all, class, index)) {
-		tag = mdg__tag(tag >> 8 & MDG__SEQUENCE_MAX, MDG__FREE);
+		tag = mdg__tag(mdg__tag_generation(tag) & MDG__SEQUENCE_MAX, MDG__FREE);
 		set32(&object->tag, tag);
 	}
 	if (mdg__tag_state(tag) == MDG__FREE)
@@ -78,7 +80,8 @@ static void rebuild_directory(const struct mdg__census *all, enum mdg__class cla
 		set32(&directory->next_id1, 0);
 }
 
-/* In front of a list. `first` is read once: others may scribble on meanwhile. */
+/* Puts a record in front of a list. `first` is read once, because its value may be scribbled
+ * over meanwhile. */
 static void put_in_front(const struct mdg__census *all, mdg__a32 *head, uint32_t at,
                          bool of_process)
 {
@@ -93,7 +96,8 @@ static void put_in_front(const struct mdg__census *all, mdg__a32 *head, uint32_t
 	set32(head, at + 1);
 }
 
-/* Enters a record in the lists of both it names, if they are in use. */
+/* Enters a record in the lists of its object and its process. False: one of them is not in
+ * use. */
 static bool link_tie(const struct mdg__census *all, uint32_t at)
 {
 	struct mdg__registry *registry = all->registry;
@@ -106,9 +110,9 @@ static bool link_tie(const struct mdg__census *all, uint32_t at)
 	return true;
 }
 
-/* A record that counts nothing can go: its process makes another when it needs one. It
- * may be one that was never used, which reads as the first segment's in the first slot.
- * False when somebody counts in it after all. */
+/* Takes a record whose count is 0 from its process, which makes another when it needs one. A
+ * record that was never used also has count 0, and reads as the first segment's in the first
+ * slot. False: the count is not 0. */
 static bool put_to_rest(struct mdg__tie *record)
 {
 	uint64_t word = atomic_load(&record->word);
@@ -158,8 +162,9 @@ static void rebuild_processes(const struct mdg__census *all)
 	struct mdg__process *processes = registry->processes;
 	for (uint32_t slot = 0; slot < all->processes; slot++) {
 		uint32_t tag = mdg__get32(&processes[slot].tag);
-		if ((tag & 0xff) > MDG__SLOT_INHERITED)
-			set32(&processes[slot].tag, tag & ~UINT32_C(0xff));
+		if (mdg__slot_state(tag) > MDG__SLOT_INHERITED)
+			set32(&processes[slot].tag,
+			      mdg__slot_tag(mdg__tag_generation(tag), MDG__SLOT_FREE));
 		set32(&processes[slot].working, 0);
 	}
 	for (int class = 0; class < MDG__CLASSES; class ++)

@@ -18,8 +18,8 @@
 
 #define WAITERS          0x8000u
 #define SLOT1            0x7fffu
-#define PATIENCE_NS      1000000u  /* 1 ms before the first question about the owner, */
-#define PATIENCE_MOST_NS 10000000u /* twice as much before the next, but not more */
+#define PATIENCE_NS      1000000u  /* sleep before the first question about the owner */
+#define PATIENCE_MOST_NS 10000000u /* the sleep doubles before each next question, up to this */
 #define SPINS            200
 
 /* Word and turn, as one. */
@@ -85,7 +85,7 @@ static bool spin_and_take(const struct mdg__signed_lock *lock, uint32_t sign)
 	return false;
 }
 
-/* Sleeps and asks about the owner in turns. True: taken over from one that is gone. */
+/* Sleeps and asks about the owner in turns. True: taken over from an owner that is gone. */
 static bool sleep_and_take(const struct mdg__signed_lock *lock, uint32_t sign)
 {
 	union lock before = { .both = 0 };
@@ -124,8 +124,8 @@ int mdg__signed_lock_take(const struct mdg__signed_lock *lock, uint32_t sign)
 
 void mdg__signed_lock_give_back(const struct mdg__signed_lock *lock, uint32_t sign)
 {
-	/* Only from our own word: a lock that was taken over is another's by now.
-	 * Release: pairs with the acquire in take(). */
+	/* Only if the word is this process's own: a lock that was taken over belongs to
+	 * another process by now. Release: pairs with the acquire in take(). */
 	for (;;) {
 		uint32_t word = atomic_load_explicit(lock->word, memory_order_relaxed);
 		if ((word & ~WAITERS) != sign)

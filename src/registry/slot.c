@@ -15,24 +15,26 @@
 #include "platform/sys.h"
 #include "registry/internal.h"
 
-/* Every slot is taken. One of a dead process can be inherited: with its byte
- * locked it is ours, and in its name we may take the writer lock and clear away
- * what the dead had. Until that is done it is INHERITED: its attachments are of
- * no living process, but its owner is at work. Its generation stays the dead
- * one's, whose work this is; if we die too, the next finds it as we did. */
+/* Every slot is taken, so this process inherits the slot of a dead one. It locks the slot's
+ * byte. With that it may take the writer lock in the slot's name, and clear away what the
+ * dead process had. Until that is done the slot is INHERITED: its attachments count for no
+ * living process, but a process is at work in it. It keeps the generation of the dead
+ * process, because the entries name that as their worker. If this process dies too, the next
+ * one finds the slot as this one found it. */
 static int inherit_slot(struct mdg__registry *registry, int fd)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
-		uint32_t tag = mdg__get32(&process->tag), generation = tag >> 8;
+		uint32_t tag = mdg__get32(&process->tag), generation = mdg__tag_generation(tag);
 		if (mdg__slot_alive(registry, slot, generation) ||
 		    mdg__sys_lock_byte(fd, mdg__slot_byte(registry, slot), false) < 0)
 			continue;
-		/* Fails when it was given back, and perhaps taken, since we looked. */
+		/* This fails if the slot was given back in the meantime, and perhaps taken. */
 		if (atomic_compare_exchange_strong(
 			    &process->tag, &tag, mdg__slot_tag(generation, MDG__SLOT_INHERITED))) {
-			/* So that others ask the right one whether it is inside. */
+			/* Other processes ask the process that stands here whether it is
+			 * inside a lock (mdg__slot_may_be_inside). */
 			atomic_store_explicit(&process->pid, (uint32_t)mdg__pid(),
 			                      memory_order_release);
 			atomic_store_explicit(&process->pid_namespace, registry->pid_namespace,
@@ -73,26 +75,27 @@ void mdg__slot_leave(struct mdg__registry *registry)
 		(void)mdg__sys_unlock_byte(registry->fd, mdg__slot_byte(registry, slot));
 }
 
-/* Slots that say they are this process, which has only just taken its own: of
- * the program that ran under this pid before exec, or before pids went round. */
+/* Reaps slots that carry this process's pid, although it has only just taken its own. They
+ * are of the program that ran under this pid before exec, or of an earlier process that had
+ * the same pid. */
 static void reap_former_self(struct mdg__registry *registry, struct mdg__clearing *clearing)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	uint32_t pid = (uint32_t)mdg__pid();
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		struct mdg__process *process = &registry->processes[slot];
-		uint32_t tag = mdg__get32(&process->tag);
-		if ((tag & 0xff) != MDG__SLOT_LIVE || mdg__get32(&process->pid) != pid ||
-		    mdg__slot_is_own(registry, slot) || mdg__slot_alive(registry, slot, tag >> 8))
+		uint32_t tag = mdg__get32(&process->tag), generation = mdg__tag_generation(tag);
+		if (mdg__slot_state(tag) != MDG__SLOT_LIVE || mdg__get32(&process->pid) != pid ||
+		    mdg__slot_is_own(registry, slot) || mdg__slot_alive(registry, slot, generation))
 			continue;
 		if (mdg__lock(registry) == 0) {
-			(void)mdg__slot_reap(registry, slot, tag >> 8, clearing);
+			(void)mdg__slot_reap(registry, slot, generation, clearing);
 			mdg__unlock(registry);
 		}
 	}
 }
 
-/* The slot is still this process's: nobody took it for dead. */
+/* Whether the slot is still this process's own: no process has taken it for dead. */
 static bool slot_is_kept(const struct mdg__registry *registry)
 {
 	uint32_t slot1 = registry->slot1;
@@ -100,8 +103,9 @@ static bool slot_is_kept(const struct mdg__registry *registry)
 	                             mdg__slot_tag(registry->generation, MDG__SLOT_LIVE);
 }
 
-/* unshare(CLONE_NEWPID) or setns before a fork: the child is elsewhere. Asked
- * at its first call, because /proc is slow and most children exec. */
+/* After unshare(CLONE_NEWPID) or setns, a forked child is in another pid namespace than its
+ * parent. The child finds out at its first call and not at the fork, because /proc is slow
+ * and most children exec. */
 static void learn_namespace(struct mdg__registry *registry)
 {
 	registry->namespace_unknown = 0;
@@ -116,8 +120,8 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 	*ret_new = false;
 	if (registry->namespace_unknown)
 		learn_namespace(registry);
-	/* Nothing has been seen to be lost: a lock that went with a descriptor
-	 * costs others a second question, no more. */
+	/* No descriptor has been seen to be lost. If the lock went unnoticed, other processes
+	 * have to ask a second question, and nothing worse happens. */
 	if (!registry->lost && registry->fd >= 0 && slot_is_kept(registry))
 		return 0;
 	registry->lost = 0;

@@ -3,10 +3,10 @@
  * tie.c - which process is tied to which object, and how often.
  *
  * There is one record per pair of process and object. It is in two doubly linked lists:
- * that of the object, which counts, and that of the process, which is cleaned up after.
- * The lists change under the writer lock. The count changes without it: the owner swaps
- * (generation, count) as one word. The swap fails if the record was freed and given to
- * another pair in the meantime.
+ * the list of the object tells which processes are tied to it, and the list of the process
+ * tells what to free at its death. The lists change under the writer lock. The count changes
+ * without it: the process swaps (generation, count) as one word. The swap fails if the record
+ * was freed and given to another pair in the meantime.
  *
  * How counting without the lock and removal agree (both sequentially consistent), for
  * a segment:
@@ -121,8 +121,8 @@ struct mdg__object *mdg__tie_object(const struct mdg__registry *registry,
 	return mdg__object_at(registry, (enum mdg__class) class, index);
 }
 
-/* Where the link that leads to this record is: the neighbour's or the head's.
- * NULL when the lists are damaged. */
+/* The link that leads to this record: in the record before it, or the head of the list.
+ * NULL: the lists are damaged. */
 static mdg__a32 *link_to(struct mdg__registry *registry, struct mdg__tie *record, bool of_process)
 {
 	uint32_t previous =
@@ -189,7 +189,8 @@ uint32_t mdg__ties_sweep(struct mdg__registry *registry)
 		uint64_t word = atomic_load(&record->word);
 		if (mdg__get32(&record->object) == MDG__FREE_TIE || (uint32_t)word != 0)
 			continue;
-		/* Taken away from its owner first, who may just be counting in it. */
+		/* First take the record away from its process, which may be counting in it
+		 * at this moment. */
 		uint64_t taken = (uint64_t)((uint32_t)(word >> 32) + 1) << 32;
 		if (atomic_compare_exchange_strong(&record->word, &word, taken) &&
 		    mdg__tie_free(registry, at) == 0)
@@ -217,8 +218,8 @@ bool mdg__tie_add(struct mdg__registry *registry, uint32_t tie, uint32_t generat
 	}
 }
 
-/* One walk. The processes' generations are taken down here, so that a slot
- * that is freed and taken anew before it is asked about does not count. */
+/* One walk. It notes the generations of the processes. So a slot that is freed and taken anew
+ * before its process is asked about does not count. */
 static int walk(struct mdg__registry *registry, const struct mdg__object *object,
                 struct mdg__holder *list, uint32_t room)
 {
@@ -237,8 +238,9 @@ static int walk(struct mdg__registry *registry, const struct mdg__object *object
 			return MDG_DAMAGED;
 		if (count < room)
 			list[count] = (struct mdg__holder){
-				slot, mdg__get32(&registry->processes[slot].tag) >> 8, attached,
-				(int)(mdg__get32(&record->fd) - 1)
+				slot,
+				mdg__tag_generation(mdg__get32(&registry->processes[slot].tag)),
+				attached, (int)(mdg__get32(&record->fd) - 1)
 			};
 		count++;
 	}

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * users.c - whose things are, between user namespaces.
+ * users.c - to which user an object belongs, between user namespaces.
  *
- * The registry is read in several user namespaces, where one user has several
- * numbers. It holds the outside numbers of platform/userns.h, and two values
- * that are none:
+ * Processes of several user namespaces read the registry, and one user has another number
+ * in each. The registry holds the outside numbers of platform/userns.h, and two values that
+ * are not numbers of users:
  *
- *     MDG__ID_OWNER    whoever owns the directory; as a group, the directory's.
- *                      Always written for him, instead of his number. Each process
- *                      sees by stat who that is, in its own numbers, at any depth of
- *                      namespaces: the kernel translates. In a private namespace
- *                      nearly everything belongs to him.
- *     MDG__ID_UNKNOWN  somebody else whose outside number cannot be told. Whose it
- *                      is, the data file's owner says, as stat shows him
- *                      (src/segment/fileowner.c). The registry alone never calls
- *                      anybody the same as that.
+ *     MDG__ID_OWNER    the owner of the directory, or its group. It is always written
+ *                      instead of that user's number. Each process learns by stat who
+ *                      that is, in its own numbers, at any depth of namespaces, because
+ *                      the kernel translates. In a private namespace nearly everything
+ *                      belongs to this user.
+ *     MDG__ID_UNKNOWN  another user, whose outside number cannot be told. The owner of
+ *                      the data file, as stat shows it, tells who that is
+ *                      (src/segment/fileowner.c). By the registry alone no user is the
+ *                      same as this one.
  */
 #include <fcntl.h>
 
 #include "platform/identity.h"
 #include "registry/internal.h"
 
-/* Looks at the directory when the process has come into another user namespace, which only a
- * process with a single thread can. Two who look at once see the same. */
+/* Looks at the directory if the process has come into another user namespace. Only a process with
+ * a single thread can do that. At other times two threads may look at once, and see the same. */
 static const struct mdg__userns *drop_anchor(struct mdg__registry *registry)
 {
 	struct mdg__anchor *anchor = &registry->anchor;
@@ -44,8 +44,8 @@ static const struct mdg__userns *drop_anchor(struct mdg__registry *registry)
 	return userns;
 }
 
-/* Whether stat shows the directory as it did, a tenth of the price of asking /proc. The owner's
- * and the group's numbers then mean the same users as before. */
+/* Whether stat shows the directory's owner and group as before. Then their numbers mean the same
+ * users as before. This costs a tenth of asking /proc. */
 static bool is_anchor_fast(const struct mdg__registry *registry, const struct mdg__userns *userns)
 {
 	const struct mdg__anchor *anchor = &registry->anchor;
@@ -67,7 +67,8 @@ bool mdg__users_anew(struct mdg__registry *registry, uint32_t euid)
 	return mdg__userns_known() != before;
 }
 
-/* What fstat of the directory would show, is_anchor_fast(), the look at the registry has shown. */
+/* The same as is_anchor_fast(), without fstat of the directory: by what the last look at the
+ * registry has shown. */
 static bool is_anchor_seen(const struct mdg__registry *registry, const struct mdg__userns *userns)
 {
 	const struct mdg__anchor *anchor = &registry->anchor;
@@ -125,7 +126,7 @@ void mdg__ids_shown(struct mdg__registry *registry, const uint32_t stored[4], ui
 		                        ? atomic_load_explicit(&registry->anchor.id[kind],
 		                                               memory_order_relaxed)
 		                        : stored[i];
-		/* Whoever has a number has the same one in there as outside. */
+		/* In such a user namespace each user has the same number as outside. */
 		ret[i] = whole && seen < MDG__ID_END ? seen
 		                                     : mdg__id_shown(registry, kind, stored[i]);
 	}
@@ -136,7 +137,8 @@ uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid)
 	struct stat status;
 	if (mdg__id_is_certain(mdg__userns(euid), MDG__USER, euid))
 		return mdg__id_stored(registry, MDG__USER, euid);
-	/* The number that all have who are not mapped: is the directory ours? */
+	/* This is the number that all users without a number in here have. Perhaps the directory
+	 * is this user's own. */
 	int dirfd = mdg__registry_dirfd(registry);
 	if (dirfd >= 0 && mdg__sys_fstat(dirfd, &status) == 0 &&
 	    mdg__file_is_mine(dirfd, ".", O_DIRECTORY, &status))

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "registry/current.h"
+#include "registry/descriptor.h"
 #include "segment/internal.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -128,7 +130,7 @@ static int map(const struct request *request, int fd, void **ret)
 static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *entry,
                           const struct request *request, int fd, void **ret)
 {
-	uint32_t sequence = entry->tag >> 8;
+	uint32_t sequence = mdg__tag_generation(entry->tag);
 	bool populate = entry->atime == 0 && !(entry->flags & MDG__SEG_NORESERVE) &&
 	                !request->readonly && entry->mapped <= POPULATE_MOST;
 	void *memory;
@@ -157,7 +159,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	struct mdg__segment_cache *cache;
 	bool temporary;
 	uint32_t living;
-	int rc = mdg__cache_find(ns, entry->index, entry->tag >> 8, &cache);
+	int rc = mdg__cache_find(ns, entry->index, mdg__tag_generation(entry->tag), &cache);
 	if (rc == 0)
 		rc = mdg__pieces_reserve(ns, 2);
 	/* A removed segment exists only as long as a living process has it attached. */
@@ -169,7 +171,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (fd < 0)
 		return fd;
 	request->length = (size_t)entry->mapped;
-	rc = mdg__count_attached(ns, entry->index, entry->tag >> 8);
+	rc = mdg__count_attached(ns, entry->index, mdg__tag_generation(entry->tag));
 	if (rc == 0)
 		rc = attach_counted(ns, entry, request, fd, ret);
 	if (temporary)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "platform/epoch.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* ---- this process's record ------------------------------------------------ */
@@ -111,14 +112,14 @@ int mdg__cache_find(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 	struct mdg__segment_cache *cache = &ns->caches[index];
 	*ret = cache;
 	/* The inode is compared too, because the id of a segment that is gone can be given to
-	 * another one: see take_next() in registry/index.c. */
+	 * another one: see take_next() in registry/ids.c. */
 	if (cache->sequence1 == sequence + 1 &&
 	    (cache->pieces > 0 || cache->fd < 0 ||
 	     cache->inode == mdg__get64(&ns->registry.segments[index].inode)))
 		return 0;
 	/* The segment was found before we entered, and is gone since. Another thread may
 	 * already have attached the next segment at this index. */
-	if (mdg__get32(&ns->registry.segments[index].tag) >> 8 != sequence)
+	if (mdg__tag_generation(mdg__get32(&ns->registry.segments[index].tag)) != sequence)
 		return -EINVAL;
 	if (cache->sequence1 != 0 && cache->pieces > 0)
 		return MDG_DAMAGED; /* this process has it attached, and yet its place is taken */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "registry/current.h"
 #include "segment/change.h"
 
 int mdg__change_enter(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,

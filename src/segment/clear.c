@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 
+#include "registry/clearing.h"
+#include "registry/object.h"
 #include "segment/internal.h"
 
 void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing)

@@ -4,12 +4,15 @@
  *
  * The usual way, of a process that has had the segment attached before, takes
  * no lock of the registry: the process counts in its own record, then looks
- * whether the segment was removed meanwhile. registry/attachment.c argues why
+ * whether the segment was removed meanwhile. registry/tie.c argues why
  * that is enough. If the process dies on the way, what it counted is not
  * counted any more.
  */
 #include <errno.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 #define NOTICED_MOST      8
@@ -25,7 +28,8 @@ static int ensure_record(struct mdg_namespace *ns, uint32_t index, struct mdg__s
 		if (rc < 0)
 			return rc;
 		uint32_t tag = mdg__get32(&registry->segments[index].tag);
-		if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+		if (mdg__tag_generation(tag) != cache->sequence1 - 1 ||
+		    mdg__tag_state(tag) < MDG__LIVE)
 			rc = -EINVAL;
 		else
 			rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1,
@@ -123,7 +127,7 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 			return rc;
 	}
 	const uint32_t record1 = cache->attachment1, generation = cache->generation;
-	/* A2 in registry/attachment.c. */
+	/* A2 in registry/tie.c. */
 	if (atomic_load(&ns->registry.segments[index].tag) != mdg__tag(sequence, MDG__LIVE))
 		rc = still_there(ns, index, sequence);
 	bool same = cache->attachment1 == record1 && cache->generation == generation;
@@ -133,9 +137,13 @@ int mdg__count_attached(struct mdg_namespace *ns, uint32_t index, uint32_t seque
 	 * this one was not among them yet. */
 	if (rc == 0 && !same && !add_own(ns, cache, 1))
 		rc = -EINVAL;
-	if (rc == 0)
-		cache->pieces++;
-	return rc;
+	if (rc < 0)
+		return rc;
+	cache->pieces++;
+	/* Its descriptor is in use again. Others reach a removed segment through it. */
+	if (ns->kept_detached1 == index + 1)
+		ns->kept_detached1 = 0;
+	return 0;
 }
 
 /* ---- detached ------------------------------------------------------------- */

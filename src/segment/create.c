@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "segment/above.h"
+#include "registry/ids.h"
 #include "segment/hugepage.h"
 #include "segment/order.h"
 

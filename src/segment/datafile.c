@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "registry/ids.h"
 #include "segment/datafile.h"
 #include "segment/hugepage.h"
 

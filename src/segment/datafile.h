@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* datafile.h - what the files about data files (file*.c, datafile.c) share. See fileidentity.c. */
+/* datafile.h - the files that hold the bytes of segments. See fileidentity.c and datafile.c. */
 #ifndef MADANG_SEGMENT_DATAFILE_H
 #define MADANG_SEGMENT_DATAFILE_H
 
+#include "registry/files.h"
 #include "segment/internal.h"
 
 /* Where a data file is: a name in an open directory. */

@@ -8,6 +8,11 @@
  */
 #include <errno.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/object.h"
+#include "registry/presence.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 void mdg__reap(struct mdg_namespace *ns, const struct mdg__holder *dead, uint32_t count)
@@ -32,8 +37,9 @@ void mdg__reap_all(struct mdg_namespace *ns)
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
-		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
-		if ((tag & 0xff) != MDG__SLOT_FREE && !mdg__slot_alive(registry, slot, tag >> 8))
+		struct mdg__holder holder = { slot, mdg__tag_generation(tag), 0, -1 };
+		if (mdg__slot_state(tag) != MDG__SLOT_FREE &&
+		    !mdg__slot_alive(registry, slot, mdg__tag_generation(tag)))
 			mdg__reap(ns, &holder, 1);
 	}
 }

@@ -104,9 +104,9 @@ int mdg_segment_detach(mdg_namespace *ns, const void *memory)
 	return detach(ns, memory, false);
 }
 
-int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory)
+void mdg__segment_let_go(mdg_namespace *ns, const void *memory)
 {
-	return detach(ns, memory, true);
+	(void)detach(ns, memory, true);
 }
 
 int mdg__host_detach(mdg_namespace *ns, const void *memory)

@@ -2,22 +2,25 @@
 /*
  * directory.c - which directory is the default namespace, and which are refused.
  *
- * A directory is acceptable when it is no symbolic link, belongs to the caller
- * or to the real root, and nobody else may write in it; or when its registry says
- * that it was made for several users (then it is sticky, so that nobody can replace
- * another's files). Anything else is refused: whoever can put files there
- * could put his own in the place of a segment.
+ * A directory must not be a symbolic link. It is acceptable in two cases:
+ *   - It belongs to the caller or to the real root, and nobody else may write in it.
+ *   - Its registry says that it was made for several users. Then it is sticky, so that no
+ *     user can replace the files of another.
+ * Any other directory is refused, because a user who can put files there could put them
+ * in the place of a segment.
  *
- * Whose it is, stat says. In a user namespace it shows the caller's own things with
- * the number that he has in there; the real root has another number there than 0,
- * or none.
+ * stat tells to whom a directory belongs. In a user namespace it shows the caller's own
+ * files with the number that the caller has in there. The real root has another number
+ * than 0 there, or none.
  *
- * The default is called madang-<n>, where n is the caller's number in the initial
- * user namespace. In a user namespace n may be unknown, or what the map says may be
- * untrue (platform/userns.h), and that directory another's. Then it is whichever
- * is the caller's; if none is, a new one called madang-u<16 hex digits>, which is
- * nobody's number. So it is outside, if he has no madang-<n> there: whoever comes first,
- * one user has one default.
+ * The default directory is called madang-<n>, where n is the caller's number in the initial
+ * user namespace. In a user namespace n may be unknown. It may also be untrue
+ * (platform/userns.h), and the directory of that name may be another user's. Then the
+ * default is the first directory by name, of those whose names are default names, that
+ * belongs to the caller. If there is none, a new one is made: madang-u<16 hex digits>,
+ * which is the number of no user. The same search is made outside of user namespaces if
+ * there is no madang-<n>. So each user has one default, inside or outside, wherever it was
+ * made first.
  */
 #include "segment/directory.h"
 
@@ -29,7 +32,9 @@
 
 #include "madang/segment.h"
 #include "platform/identity.h"
+#include "platform/sys.h"
 #include "platform/text.h"
+#include "registry/descriptor.h"
 #include "registry/registry.h"
 
 #define NAMELESS    "madang-u" /* and HEX_DIGITS of them */
@@ -58,7 +63,7 @@ bool mdg__directory_is_mine(int dirfd, const struct stat *status)
 	return mdg__file_is_mine(dirfd, ".", O_DIRECTORY, status);
 }
 
-/* The real root, to whom every file is open anyway. */
+/* Whether the caller is the real root, to whom every file is open anyway. */
 static bool is_root(void)
 {
 	const struct mdg__userns *userns = mdg__euid() == 0 ? mdg__userns_ask(0) : NULL;
@@ -67,7 +72,7 @@ static bool is_root(void)
 
 /* ---- the default ------------------------------------------------------------ */
 
-/* `numbered`: madang-<n> as well. */
+/* Whether a directory of this name may be a default. `numbered`: also madang-<n>. */
 static bool is_default_name(const char *name, bool numbered)
 {
 	const size_t before = sizeof NAMELESS - 1;
@@ -93,7 +98,8 @@ struct search {
 	char name[sizeof NAMELESS + HEX_DIGITS]; /* of the best so far */
 };
 
-/* Of several, which two made at once, the first by name: one with a number. */
+/* Two processes may have made a default each, at once. The first by name is taken; a name with a
+ * number comes before the others. */
 static bool take_better(const struct mdg__listed *names, void *context)
 {
 	struct search *search = context;
@@ -109,7 +115,7 @@ static bool take_better(const struct mdg__listed *names, void *context)
 	return true;
 }
 
-/* The caller's own. */
+/* Finds the default that belongs to the caller. */
 static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_DIGITS])
 {
 	struct search search = { .basefd = basefd, .numbered = numbered };
@@ -119,7 +125,8 @@ static bool find_own(int basefd, bool numbered, char name[sizeof NAMELESS + HEX_
 	return search.found;
 }
 
-/* The same for all processes of a user in a user namespace, if nobody is in the way. */
+/* Makes up a name of the other kind. All processes of a user in a user namespace come to the same
+ * one, unless another user has made a directory of that name. */
 static void invent_nameless(int basefd, char name[sizeof NAMELESS + HEX_DIGITS])
 {
 	uint32_t euid = mdg__euid();
@@ -135,8 +142,9 @@ static void invent_nameless(int basefd, char name[sizeof NAMELESS + HEX_DIGITS])
 	}
 }
 
-/* Where the number is not known, or leads nowhere: what is there; else, if wished, what is to be
- * made. Outside only what has no number can be meant: n is known there. */
+/* The default if n is not known, or if there is no madang-<n>: the path of the caller's directory,
+ * or with `invent` the path of the one to be made. Outside of user namespaces n is
+ * known, so only names without a number are looked for there. */
 static bool own_in(char path[1024], const char *base, bool invent)
 {
 	char name[sizeof NAMELESS + HEX_DIGITS];
@@ -152,7 +160,7 @@ static bool own_in(char path[1024], const char *base, bool invent)
 	return found;
 }
 
-/* The caller's number in the initial user namespace. */
+/* The caller's number in the initial user namespace. False: it is not known for certain. */
 static bool has_number(uint32_t *ret)
 {
 	uint32_t euid = mdg__euid();
@@ -164,7 +172,7 @@ static bool has_number(uint32_t *ret)
 	       (*ret != MDG__ID_UNKNOWN && mdg__id_is_certain(userns, MDG__USER, euid));
 }
 
-/* The default in a directory: whether it is there, and its path in any case. */
+/* The default in the directory `base`. Gives its path, and returns whether it is there. */
 static bool default_in(char path[1024], const char *base, bool *ret_whole)
 {
 	uint32_t number;
@@ -179,7 +187,7 @@ static bool default_in(char path[1024], const char *base, bool *ret_whole)
 			return own_in(path, base, false);
 		if (mdg__userns_is_whole(mdg__userns_known()) || is_roots(&status) ||
 		    mdg__file_is_mine(AT_FDCWD, path, O_NOFOLLOW, &status))
-			return true; /* in the initial one it is refused when it is opened */
+			return true; /* outside, another user's is refused when it is opened */
 	}
 	*ret_whole = strlen(base) + sizeof NAMELESS + HEX_DIGITS < 1024;
 	return *ret_whole && own_in(path, base, true);
@@ -251,37 +259,53 @@ int mdg__directory_open(const char *path, bool make, struct stat *ret_status)
 	return mdg__fd_out_of_the_way(fd);
 }
 
-/* A first look at the flags in the registry file, if there is one. */
-static bool claims_to_be_shared(int dirfd)
+/* What the registry file says of itself before anything else in it is believed. */
+enum claim {
+	NOT_SHARED, /* or there is no registry */
+	SHARED,
+	OF_OTHER_FORMAT, /* its flags lie somewhere else */
+};
+
+static enum claim look_at_registry(int dirfd)
 {
 	struct stat status;
 	struct mdg__head head;
-	bool shared = false;
+	enum claim claim = NOT_SHARED;
 	int fd = mdg__sys_openat(dirfd, "registry", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	if (fd < 0)
-		return false;
-	/* Only the directory's owner can have made it what it says it is. */
+		return claim;
+	/* Only the directory's owner is believed to have made the file what it says it is. */
 	struct stat directory;
 	if (mdg__sys_fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
 	    mdg__sys_fstat(dirfd, &directory) == 0 && status.st_uid == directory.st_uid &&
-	    mdg__sys_read(fd, &head, sizeof head) == (int64_t)sizeof head)
-		shared = head.magic == MDG__MAGIC && (head.flags & MDG_NS_SHARED) != 0;
+	    mdg__sys_read(fd, &head, sizeof head) == (int64_t)sizeof head &&
+	    head.magic == MDG__MAGIC) {
+		if (head.format != MDG__FORMAT)
+			claim = OF_OTHER_FORMAT;
+		else if (head.flags & MDG_NS_SHARED)
+			claim = SHARED;
+	}
 	(void)mdg__sys_close(fd);
-	return shared;
+	return claim;
 }
 
 int mdg__directory_check(int dirfd, const struct stat *directory, bool named, bool look)
 {
-	bool shared = claims_to_be_shared(dirfd);
+	enum claim claim = look_at_registry(dirfd);
 	bool trusted = mdg__directory_is_mine(dirfd, directory) || is_roots(directory) ||
 	               (look && is_root());
-	/* A path that we made up ourselves can be anybody's trap: his word for
-	 * it that it is to be shared does not count there. */
-	if (!trusted && !(shared && named))
-		return MDG_NS_OWNER;
 	bool writable = (directory->st_mode & 022) != 0;
 	bool sticky = (directory->st_mode & S_ISVTX) != 0;
-	if (writable && !(shared && sticky))
+	/* A path that this library made up may be a trap of any user. That the registry
+	 * there says it is shared does not count. */
+	if (!trusted && (!named || claim == NOT_SHARED))
+		return MDG_NS_OWNER;
+	if (writable && (!sticky || claim == NOT_SHARED))
 		return MDG_NS_WRITABLE;
+	/* Only a shared namespace may be so. Of another format it cannot be told whether
+	 * it is shared. It is refused because of its format, and not because of its mode,
+	 * which may be right. */
+	if ((!trusted || writable) && claim == OF_OTHER_FORMAT)
+		return MDG_VERSION_UNLIKE;
 	return 0;
 }

@@ -8,6 +8,9 @@
  * of the fork by the epoch (platform/epoch.c).
  */
 #include "platform/epoch.h"
+#include "registry/descriptor.h"
+#include "registry/slot.h"
+#include "registry/users.h"
 #include "segment/internal.h"
 
 /* ---- in the child of a fork ----------------------------------------------- */

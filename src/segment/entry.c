@@ -8,6 +8,8 @@
  */
 #include <string.h>
 
+#include "registry/object.h"
+#include "segment/hugepage.h"
 #include "segment/internal.h"
 
 static void copy_name(const struct mdg__object *object, struct mdg__entry *ret)
@@ -96,5 +98,5 @@ bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry)
 
 bool mdg__entry_is_huge(const struct mdg__entry *entry)
 {
-	return (entry->flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK) != 0;
+	return mdg__huge_shift(entry->flags) != 0;
 }

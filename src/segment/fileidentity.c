@@ -17,6 +17,9 @@
 
 #include "platform/identity.h"
 #include "platform/text.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
+#include "registry/users.h"
 #include "segment/datafile.h"
 #include "segment/hugepage.h"
 
@@ -25,7 +28,7 @@
 int mdg__place_find(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, uint32_t flags,
                     struct mdg__place *ret)
 {
-	unsigned shift = flags >> MDG__SEG_HUGE_SHIFT & MDG__SEG_HUGE_MASK;
+	unsigned shift = mdg__huge_shift(flags);
 	ret->borrowed = shift == 0;
 	if (shift == 0) {
 		mdg__object_file_name(&ns->registry, class, id, ret->name);

@@ -12,6 +12,9 @@
 
 #include "platform/procfs.h"
 #include "platform/text.h"
+#include "registry/alive.h"
+#include "registry/current.h"
+#include "registry/tie.h"
 #include "segment/datafile.h"
 
 #define HOLDERS_ASKED 64

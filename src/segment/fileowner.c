@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fileowner.c - whose a data file is.
+ * fileowner.c - the owner and the mode of a data file.
  *
- * Owner and mode of the file repeat the System V permissions, so that the
- * kernel enforces them too. In a private namespace (directory 0700) nobody
- * else gets as far as the file; there it keeps 0600 whatever the segment says.
+ * Owner and mode of the file repeat the System V permissions of the segment, so that the
+ * kernel enforces them too. In a private namespace (its directory has mode 0700) no other
+ * user gets as far as the file. There it keeps mode 0600, whatever the segment says.
  *
- * That makes the file a witness: what a process in a user namespace says of
- * itself may be unknown or untrue in the registry's numbers (registry/users.c),
- * but the owner that stat shows is translated by the kernel.
+ * The file is also a witness. A process in a user namespace may not know its own number
+ * outside, or have a wrong one (registry/users.c). But the owner that stat shows for the
+ * file is translated by the kernel, so it is true.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 
 #include "platform/identity.h"
 #include "platform/text.h"
+#include "registry/users.h"
 #include "segment/datafile.h"
 
 #define PATH_ROOM 64
@@ -27,7 +28,8 @@ static void path_of(char path[PATH_ROOM], int fd)
 
 /* ---- the witness ---------------------------------------------------------- */
 
-/* Opens the segment's file by name, for questions only. -errno: there is none, or another. */
+/* Opens the segment's file by name, for questions only. Negative: there is none, or it is another
+ * file. */
 static int open_witness(struct mdg_namespace *ns, const struct mdg__entry *entry,
                         struct stat *ret_status)
 {
@@ -53,7 +55,7 @@ bool mdg__file_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	return fd >= 0;
 }
 
-/* A question about an open file, whose path is in /proc. */
+/* A question about an open file. `path` leads to it through /proc. */
 typedef bool file_question(const char *path, const struct stat *status, unsigned bits);
 
 static bool is_mine(const char *path, const struct stat *status, unsigned bits)
@@ -94,9 +96,9 @@ bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, uns
 
 /* ---- owner and mode -------------------------------------------------------- */
 
-/* When owner and creator differ, both have the owner's rights, and a file has
- * one owner only: an access control list names the others. The extended
- * attribute's format is the kernel's (linux/posix_acl_xattr.h). */
+/* If a segment's owner and its creator differ, both have the owner's rights. A file has only one
+ * owner, so an access control list names the creator. The format of the extended attribute is
+ * the kernel's (linux/posix_acl_xattr.h). */
 struct acl {
 	uint32_t version;
 	struct {
@@ -107,8 +109,8 @@ struct acl {
 
 #define ACL_NAME "system.posix_acl_access"
 
-/* An owner, a group and the nine bits, as they are to be; and the creator. In inside numbers,
- * which the kernel takes and gives for files. */
+/* The owner, the group and the nine bits that a file is to have; and the creator. The numbers are
+ * those of this user namespace, which the kernel takes and gives for files. */
 struct owner {
 	uint32_t uid, gid, cuid, cgid;
 	unsigned mode;
@@ -130,7 +132,8 @@ static struct owner make_owner(struct mdg_namespace *ns, const struct mdg__entry
 	};
 }
 
-/* In a list the kernel shows those who are not mapped as -1, and takes none. */
+/* In a list the kernel shows a user without a number here as -1. It does not accept that in a new
+ * list. */
 static uint32_t in_acl(uint32_t inside)
 {
 	return inside == MDG__ID_UNKNOWN ? UINT32_MAX : inside;
@@ -147,12 +150,13 @@ static struct acl make_acl(const struct owner *owner)
 				     { 0x04, group, UINT32_MAX },
 				     { 0x08, group, in_acl(owner->cgid) },
 				     { 0x10, user | group,
-		                       UINT32_MAX }, /* the mask: what named ones get at most */
+		                       UINT32_MAX }, /* the mask: the most for named users */
 				     { 0x20, other, UINT32_MAX },
 			     } };
 }
 
-/* Who has no number here can be given nothing, but keeps what he has. */
+/* Gives the file to its owner and group. A user without a number here cannot be given a file, but
+ * keeps one that is his already. */
 static int give(struct mdg_namespace *ns, int fd, const struct mdg__entry *to,
                 const struct stat *status, const struct owner *owner)
 {
@@ -168,17 +172,18 @@ static int give(struct mdg_namespace *ns, int fd, const struct mdg__entry *to,
 	return mdg__sys_fchown(fd, uid, gid);
 }
 
-/* `entry` as it is, `given` with the owner that the file is to get. */
+/* `entry`: the segment as it is. `given`: with the owner that the file is to get. */
 static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
                         const struct mdg__entry *given, int fd, const struct owner *owner)
 {
 	char path[PATH_ROOM];
 	struct stat status;
-	/* It may be half given: to the same by another, or to him whom the entry names. */
+	/* The file has the owner that the entry names, or another process has given it to the new
+	 * owner already. */
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc == 0 && ((!mdg__data_is(ns, entry, &status) && !mdg__data_is(ns, given, &status)) ||
 	                status.st_nlink > 1))
-		rc = MDG_DAMAGED; /* not ours: do not give it to anybody */
+		rc = MDG_DAMAGED; /* it is not the segment's file: give it to nobody */
 	rc = rc < 0 ? rc : give(ns, fd, given, &status, owner);
 	if (rc < 0)
 		return rc;
@@ -188,9 +193,9 @@ static int change_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 		(void)mdg__sys_removexattr(path, ACL_NAME);
 	else if (owner->cuid != MDG__ID_UNKNOWN && owner->cgid != MDG__ID_UNKNOWN &&
 	         mdg__sys_setxattr(path, ACL_NAME, &acl, sizeof acl) != -EOPNOTSUPP)
-		return 0; /* the bits are set with it; or it is only the creator who asks */
-	/* Without lists the creator has the others' rights. Where he has no number here, what a
-	 * list says of him stays, within the group's bits. */
+		return 0; /* the list has set the bits; or the caller is the creator only */
+	/* On a file system without lists the creator has the rights of all others. If the creator
+	 * has no number here, an old list stays, and is limited by the group's bits. */
 	return mdg__sys_chmod(path, owner->mode) == 0 ? 0 : -EPERM;
 }
 
@@ -199,10 +204,10 @@ int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 {
 	if (!mdg__is_shared(ns))
 		return 0; /* the directory guards the file */
-	/* Its path: the owner may have taken his own permissions away. */
+	/* Opened as a path only, because the owner may have taken his own permissions away. */
 	int fd = mdg__data_open_path(ns, entry);
 	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd; /* removed: nobody opens it by name any more */
+		return fd == -ENOENT ? 0 : fd; /* removed: no process opens it any more */
 	struct mdg__entry given = *entry;
 	given.uid = uid;
 	given.gid = gid;
@@ -212,7 +217,7 @@ int mdg__data_set_owner(struct mdg_namespace *ns, const struct mdg__entry *entry
 	return rc;
 }
 
-/* Whether the list is as change_owner() leaves it; 1, 0 or -errno. */
+/* Whether the list is as change_owner() leaves it: 1, 0 or -errno. */
 static int acl_is_right(const char *path, const struct owner *owner)
 {
 	struct acl wanted = make_acl(owner), acl;
@@ -239,7 +244,7 @@ int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc == 0)
 		rc = acl_is_right(path, &owner);
-	/* With a list the group's bits are its mask. */
+	/* If there is a list, stat shows its mask in the place of the group's bits. */
 	unsigned bits = owner.has_acl ? 0707 : 0777;
 	if (rc == 1)
 		rc = mdg__file_id_fits(ns, MDG__USER, entry->uid, status.st_uid) &&

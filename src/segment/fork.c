@@ -37,6 +37,9 @@
 #include <pthread.h>
 
 #include "platform/ofthread.h"
+#include "registry/descriptor.h"
+#include "registry/slot.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* Of the thread that forks. */
@@ -53,7 +56,7 @@ static int enter_for_child(struct mdg_namespace *ns, uint32_t index, uint32_t *r
 	const struct mdg__segment_cache *cache = &ns->caches[index];
 	struct mdg__segment *segment = &registry->segments[index];
 	uint32_t tag = mdg__get32(&segment->tag), generation;
-	if (tag >> 8 != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
+	if (mdg__tag_generation(tag) != cache->sequence1 - 1 || mdg__tag_state(tag) < MDG__LIVE)
 		return 0;
 	int rc = mdg__tie_make(registry, MDG__SEGMENTS, index, ns->child_slot, ret_made,
 	                       &generation);
@@ -109,7 +112,8 @@ static void give_back_children(struct mdg_namespace *ns)
 			                     0, -1 };
 		mdg__reap(ns, &child, 1); /* which asks whether it is dead */
 		uint32_t tag = mdg__get32(&ns->registry.processes[child.slot].tag);
-		if (tag >> 8 != child.generation || (tag & 0xff) == MDG__SLOT_FREE)
+		if (mdg__tag_generation(tag) != child.generation ||
+		    mdg__slot_state(tag) == MDG__SLOT_FREE)
 			children->list[at] = children->list[--children->count];
 	}
 }
@@ -177,8 +181,7 @@ static void before_fork(void)
 	entered_at_fork = atomic_load(&mdg__namespaces) != NULL;
 	if (!entered_at_fork)
 		return;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	mask_at_fork = mask;
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
 		mdg__enter_blocked(ns);
@@ -203,8 +206,7 @@ static void after_in_parent(void)
 		ns->child_fd = -1;
 		mdg__leave_blocked(ns);
 	}
-	mdg__list_unlock();
-	mdg__signals_restore(&mask_at_fork);
+	mdg__lists_leave(&mask_at_fork);
 }
 
 /* Reads the object, and does not write to it: see the top. The locks are free, because the handler

@@ -41,8 +41,9 @@ void mdg__forked_prepared(struct mdg_namespace *ns)
 /* Whether nothing is left to do: the slot has a pid, or belongs to another process by now. */
 static bool has_name(const struct mdg__process *process, uint32_t generation)
 {
-	uint32_t tag = mdg__get32(&process->tag), state = tag & 0xff;
-	return tag >> 8 != generation || mdg__get32(&process->pid) != 0 ||
+	uint32_t tag = mdg__get32(&process->tag);
+	enum mdg__process_state state = mdg__slot_state(tag);
+	return mdg__tag_generation(tag) != generation || mdg__get32(&process->pid) != 0 ||
 	       (state != MDG__SLOT_FORKING && state != MDG__SLOT_DEAD);
 }
 
@@ -68,13 +69,11 @@ void mdg__host_forked(int pid)
 	mdg__sigmask mask;
 	if (prepared_count == 0)
 		return;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		for (uint32_t i = 0; i < prepared_count; i++)
 			if (prepared[i].ns == ns)
 				name_child(ns, prepared[i].slot, prepared[i].generation, pid);
-	mdg__list_unlock();
 	prepared_count = 0;
-	mdg__signals_restore(&mask);
+	mdg__lists_leave(&mask);
 }

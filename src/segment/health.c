@@ -2,10 +2,9 @@
 /*
  * health.c - mdg_namespace_check: what is wrong with a namespace, and mending it.
  *
- * registry/check.c checks the registry alone. This file also looks who is dead,
- * and which files are there. The order matters:
- *   1. the writer lock and its dead owner, because nothing else can be believed
- *      before,
+ * registry/check.c checks the registry alone. This file also looks which processes are dead and
+ * which files are there. The order matters:
+ *   1. the writer lock, because nothing can be believed while it has a dead owner,
  *   2. the registry's own invariants,
  *   3. dead processes,
  *   4. objects without a file, and files without an object.
@@ -18,12 +17,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "registry/alive.h"
+#include "registry/check.h"
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
+#include "registry/object.h"
+#include "registry/presence.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
-/* Findings are told when no lock is held any more, because the caller's function may be slow. */
+/* Findings are collected, and reported when no lock is held any more, because the caller's function
+ * may be slow. */
 #define FINDINGS_MOST 512u
 #define QUIET_TRIES   16
-#define CHANGE_PAUSES 4 /* for changes that are just being made: 1, 2, 4, 8 ms */
+#define CHANGE_PAUSES 4 /* to let a change be finished: 1, 2, 4, 8 ms */
 
 struct findings {
 	struct mdg_namespace *ns;
@@ -31,7 +39,7 @@ struct findings {
 	uint32_t count;
 	bool repair;
 	int remaining;
-	int pauses; /* made so far, for changes that are just being made */
+	int pauses; /* made so far to let changes be finished */
 };
 
 static void tell(struct findings *findings, const struct mdg_finding *finding)
@@ -61,16 +69,15 @@ say(struct findings *findings, uint32_t kind, bool repaired, int32_t id, int32_t
 static void check_lock(struct findings *findings)
 {
 	struct mdg__registry *registry = &findings->ns->registry;
-	uint32_t word = mdg__get32(&registry->head->lock), slot1 = word & 0x7fff;
+	uint32_t word = mdg__get32(&registry->head->lock), slot1 = word & MDG__SIGN_SLOT1;
 	if (slot1 == 0)
 		return;
-	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
-	bool real = slot1 <= ready;
-	uint32_t tag = real ? mdg__get32(&registry->processes[slot1 - 1].tag) : 0;
-	int32_t pid = real ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid) : 0;
-	if (real && (tag >> 8 & 0xffff) == word >> 16 &&
-	    mdg__slot_at_work(registry, slot1 - 1, tag >> 8)) {
-		/* Held for a moment by somebody at work; worth a word if it stays. */
+	int32_t pid = mdg__is_slot1(registry, slot1)
+	                      ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid)
+	                      : 0;
+	if (mdg__sign_at_work(registry, word)) {
+		/* A process at work holds the lock for a moment only. It is worth a word
+		 * if it stays for longer. */
 		for (int i = 0; i < 20 && mdg__get32(&registry->head->lock) == word; i++)
 			(void)mdg__sys_futex_wait(&registry->head->lock, word, true, 10000000u);
 		if (mdg__get32(&registry->head->lock) == word)
@@ -91,8 +98,9 @@ static void check_dead(struct findings *findings)
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES);
 	for (uint32_t slot = 0; slot < ready; slot++) {
 		uint32_t tag = mdg__get32(&registry->processes[slot].tag);
-		struct mdg__holder holder = { slot, tag >> 8, 0, -1 };
-		if ((tag & 0xff) == MDG__SLOT_FREE || mdg__slot_at_work(registry, slot, tag >> 8))
+		struct mdg__holder holder = { slot, mdg__tag_generation(tag), 0, -1 };
+		if (mdg__slot_state(tag) == MDG__SLOT_FREE ||
+		    mdg__slot_at_work(registry, slot, mdg__tag_generation(tag)))
 			continue;
 		int32_t pid = (int32_t)mdg__get32(&registry->processes[slot].pid);
 		if (findings->repair)
@@ -109,7 +117,7 @@ static void check_dead(struct findings *findings)
 static const char *const class_names[MDG__CLASSES] = { "segment", "semaphore set",
 	                                               "message queue" };
 
-/* An object that is BUSY though nobody works on it. Reaping should have cleared it away. */
+/* An object may be BUSY although no process works on it. Reaping should have cleared it away. */
 static void check_half_made(struct findings *findings, const struct mdg__entry *entry)
 {
 	struct mdg_namespace *ns = findings->ns;
@@ -177,7 +185,7 @@ static void check_files_of(struct findings *findings, enum mdg__class class)
 	}
 }
 
-/* Whether it is a file of an object that is in use, or of none: a setting's. */
+/* Whether the file belongs to an object that is in use, or is the file of a setting. */
 static bool is_wanted(struct mdg_namespace *ns, const struct mdg__file *file)
 {
 	if (!file->whole || file->unique != ns->registry.unique)
@@ -206,8 +214,8 @@ static void check_name(struct findings *findings, const char *name)
 		    class_names[file.class]);
 }
 
-/* The names were read before: if the registry is the directory's now, none of them is of
- * another one to come (registry/files.c). */
+/* The names were read before this look at the registry. If it is still the directory's, none of the
+ * names belongs to a later namespace (registry/files.c). */
 static bool check_names(const struct mdg__listed *names, void *context)
 {
 	struct findings *findings = context;
@@ -249,8 +257,9 @@ static int pass_on(const struct mdg_finding *finding, void *context)
 	return 0;
 }
 
-/* A namespace that was opened for a look has no lock to take. It is checked in a moment without
- * changes. A registry that changes all the time is in use, and not checked. */
+/* A namespace that was opened for a look cannot take the lock. So the registry is checked at a
+ * moment at which it does not change. A registry that changes all the time is in use, and is not
+ * checked. */
 static int check_quiet_registry(struct findings *findings, struct collected *collected)
 {
 	struct mdg__registry *registry = &findings->ns->registry;
@@ -275,13 +284,13 @@ static int check_registry(struct findings *findings)
 	if (ns->registry.look)
 		return check_quiet_registry(findings, &collected);
 	int rc = mdg__enter_writer(ns);
-	if (rc == MDG_DAMAGED) /* that put an unbelievable journal aside */
+	if (rc == MDG_DAMAGED) /* the first try has put an unbelievable journal aside */
 		rc = mdg__enter_writer(ns);
 	if (rc < 0)
 		return rc;
 	int found = mdg__registry_check(&ns->registry, count_only, NULL);
 	if (found > 0) {
-		/* Told before the repair, which removes what there is to tell. */
+		/* Reported before the repair, after which there is nothing left to report. */
 		collected.repaired = findings->repair;
 		(void)mdg__registry_check(&ns->registry, pass_on, &collected);
 	}

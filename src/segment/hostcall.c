@@ -23,8 +23,7 @@
 
 void mdg__host_enter(mdg__sigmask *mask)
 {
-	mdg__signals_block(mask);
-	mdg__list_lock();
+	mdg__lists_enter(mask);
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		mdg__enter_blocked(ns);
 }
@@ -33,8 +32,7 @@ void mdg__host_leave(const mdg__sigmask *mask)
 {
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
 		mdg__leave_blocked(ns);
-	mdg__list_unlock();
-	mdg__signals_restore(mask);
+	mdg__lists_leave(mask);
 }
 
 int mdg__host_reserve(void)

@@ -2,13 +2,13 @@
 /*
  * hugepage.c - segments of huge pages.
  *
- * The kernel makes such segments on a hugetlbfs of its own that has no names.
- * Other processes have to find ours, so the file lies on a mounted hugetlbfs
- * of the right page size (most systems mount /dev/hugepages); without one
- * there are no huge pages to be had, which is ENOMEM, as when the pool is empty.
+ * The kernel makes such segments on a hugetlbfs of its own, in which files have no names. Other
+ * processes have to find the file of a Madang segment. So it lies on a mounted hugetlbfs of the
+ * right page size; most systems mount one on /dev/hugepages. If there is no such mount, no huge
+ * pages can be had, and the call fails with ENOMEM, as it does if the pool is empty.
  *
- * Who may: as the kernel says, CAP_IPC_LOCK or membership in the group of
- * /proc/sys/vm/hugetlb_shm_group.
+ * As with the kernel, a process may make such a segment if it has CAP_IPC_LOCK, or is in the
+ * group that /proc/sys/vm/hugetlb_shm_group names.
  */
 #include "segment/hugepage.h"
 
@@ -42,15 +42,15 @@ bool mdg__read_number(const char *path, const char *label, uint64_t *ret)
 	return mdg__parse_number(&at, 10, ret);
 }
 
-/* Pages as large as one entry of the middle table of pages maps: what is huge by default nearly
- * everywhere. An entry has 8 bytes. */
+/* The default size of huge pages on nearly all machines: what one entry of the middle page table
+ * maps. A table fills a page, and an entry has 8 bytes. */
 static unsigned usual_shift(void)
 {
 	return 2 * (unsigned)__builtin_ctzl(mdg__page_size()) - 3;
 }
 
-/* Where /sys is not mounted, the usual sizes are believed to be there. Then it turns out that no
- * pages are to be had (ENOMEM), as it does where the size is there and its pool is empty. */
+/* If /sys is not mounted, the usual sizes are taken to exist. If one does not, the call fails later
+ * with ENOMEM, as it does if the size exists and its pool is empty. */
 static bool size_exists(unsigned shift)
 {
 	static const char all[] = "/sys/kernel/mm/hugepages";
@@ -63,18 +63,18 @@ static bool size_exists(unsigned shift)
 	return mdg__sys_statat(AT_FDCWD, path, true, &status) == 0;
 }
 
-/* The size that is meant when none is said; 0: the kernel has none. */
+/* The size of a segment for which none was asked. 0: the kernel has no huge pages. */
 static unsigned default_shift(void)
 {
 	uint64_t number;
 	if (mdg__read_number("/proc/meminfo", "Hugepagesize:", &number) && number != 0)
 		return 10 + (unsigned)__builtin_ctzll(number);
 	if (mdg__read_number("/proc/meminfo", "MemTotal:", &number))
-		return 0; /* it says what there is, and this is not */
+		return 0; /* the file is complete, and has no such line */
 	return size_exists(usual_shift()) ? usual_shift() : 0;
 }
 
-/* The kernel's setting is in the numbers of the initial user namespace. */
+/* The kernel's setting is a number of the initial user namespace. */
 static bool is_in_outside_group(uint32_t outside)
 {
 	uint32_t inside = mdg__id_inside(mdg__userns(mdg__euid()), MDG__GROUP, outside);
@@ -100,8 +100,8 @@ int mdg__huge_choose(unsigned flags, unsigned *ret_shift)
 	return 0;
 }
 
-/* Opens a directory that is the root of a hugetlbfs with this page size: the
- * file system's block size is the page size. */
+/* Opens the root of a hugetlbfs if its page size is the right one. The block size of the file
+ * system is its page size. */
 static int open_mount(const char *path, unsigned shift)
 {
 	struct stat status;

@@ -10,6 +10,7 @@
  *     walk.c health.c           all segments and totals; check and repair
  *     stat.c create.c attach.c detach.c set.c memlock.c remove.c
  *                               one segment each
+ *     inspect.c beside.c        for the rooms above: questions about a segment; files of theirs
  *     objectget.c objectlimit.c, over order.c
  *                               sets and queues: making and finding; limits and totals
  *     settings.c, over settingvalue.c
@@ -64,8 +65,12 @@
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 #include "platform/threadlock.h"
-#include "registry/presence.h"
+#include "registry/registry.h"
+#include "registry/tag.h"
 #include "segment/segment.h"
+
+struct mdg__clearing; /* registry/clearing.h */
+struct mdg__holder;   /* registry/tie.h */
 
 /* What this process knows of the segment at an index. Valid for one sequence. */
 struct mdg__segment_cache {
@@ -150,9 +155,6 @@ static inline size_t mdg__whole_pages(size_t length)
 /* ---- list.c ---- */
 /* Grows at its head, with the list's lock held. Nothing is ever taken out. */
 extern struct mdg_namespace *_Atomic mdg__namespaces;
-/* The lock of the list of namespaces. The caller has blocked signals. */
-void mdg__list_lock(void);
-void mdg__list_unlock(void);
 
 /* ---- enter.c ---- */
 /* mdg__enter for a caller who has blocked signals himself. */
@@ -231,10 +233,6 @@ uint32_t mdg__pieces_end_moment(void);
 /* Whether [start, start+length) touches a piece of any namespace. No lock: the
  * program's munmap comes here, from below its allocator's locks. */
 bool mdg__pieces_touch(uintptr_t start, size_t length);
-
-/* ---- detach.c ---- */
-/* mdg_segment_detach, also where the calling thread holds a lock there: it is let go. */
-int mdg__detach_anyway(struct mdg_namespace *ns, const void *memory);
 
 /* ---- cut.c ---- [object lock] */
 /* Takes [start, start+length) out of all pieces. Each piece that goes is a detach, and each split

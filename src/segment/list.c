@@ -11,12 +11,14 @@
 
 struct mdg_namespace *_Atomic mdg__namespaces;
 
-void mdg__list_lock(void)
+void mdg__lists_enter(mdg__sigmask *ret_mask)
 {
+	mdg__signals_block(ret_mask);
 	mdg__thread_lock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
 }
 
-void mdg__list_unlock(void)
+void mdg__lists_leave(const mdg__sigmask *mask)
 {
 	mdg__thread_unlock(mdg__epoch_lock(MDG__LOCK_NAMESPACES));
+	mdg__signals_restore(mask);
 }

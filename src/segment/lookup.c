@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "registry/alive.h"
+#include "registry/clearing.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 #define TRIES 16
@@ -151,7 +154,7 @@ int mdg__entry_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry
 		return -EINVAL;
 	const struct mdg__piece *piece = &ns->pieces[at];
 	mdg__entry_copy(ns, piece->index, ret);
-	if (ret->tag >> 8 != piece->sequence)
+	if (mdg__tag_generation(ret->tag) != piece->sequence)
 		return MDG_DAMAGED; /* attached, and yet gone */
 	*ret_offset = piece->offset + (address - piece->start);
 	return 0;

@@ -28,6 +28,7 @@
 #include <sys/mman.h>
 
 #include "platform/ownmap.h"
+#include "registry/object.h"
 
 #define MAPPINGS_AT_ONCE 64u /* structures that are made together: a page */
 #define LOOKED_AT        8u  /* mappings, in one sweep */

@@ -9,6 +9,9 @@
 #include <sys/resource.h>
 
 #include "platform/identity.h"
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/users.h"
 #include "segment/change.h"
 
 /* What this user has locked already, in pages. */

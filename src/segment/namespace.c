@@ -12,25 +12,27 @@
 #include "platform/sized.h"
 #include "platform/epoch.h"
 #include "platform/identity.h"
+#include "registry/current.h"
 #include "segment/directory.h"
 #include "segment/internal.h"
 
 #define KEPT_FDS_MOST 256u
 
-/* One with which more can be done than look serves for a look as well. */
+/* Finds an open namespace object for a directory. An object that may change the namespace serves
+ * for a look as well. */
 static struct mdg_namespace *find_open(const struct stat *directory, bool look)
 {
 	struct mdg_namespace *ns = atomic_load(&mdg__namespaces);
 	while (ns != NULL &&
 	       (ns->registry.dir_inode != directory->st_ino ||
 	        ns->registry.dir_device != directory->st_dev || (ns->registry.look && !look) ||
-	        mdg__registry_has_name(&ns->registry) < 0)) /* a former one */
+	        mdg__registry_has_name(&ns->registry) < 0)) /* of a former namespace */
 		ns = ns->next;
 	return ns;
 }
 
-/* The object, and behind it what it knows of segments: one mapping, because
- * each fork copies them one by one. Memory comes when it is touched. */
+/* The object, and behind it what this process knows of each segment. They are one mapping, because
+ * a fork copies mappings one by one. The kernel gives memory only to what is touched. */
 static size_t object_size(uint32_t segments)
 {
 	size_t page = mdg__page_size();
@@ -63,15 +65,15 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 	ns->caches = (void *)((char *)memory + object_size(0));
 	ns->child_fd = -1;
 	ns->epoch = mdg__epoch();
-	/* Descriptors are the program's; it shall not run out because of us. */
+	/* The program must not run out of descriptors because this library keeps some. */
 	uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
 	ns->most_kept_fds = limit / 4 < KEPT_FDS_MOST ? (uint32_t)limit / 4 : KEPT_FDS_MOST;
 	*ret = ns;
 	return 0;
 }
 
-/* Mode 01777 only now that the registry is there: before, somebody else could
- * have made it in our place. */
+/* Gives a shared directory mode 01777. That happens only after the registry is made: before,
+ * another user could have made a registry there. */
 static int open_to_others(const struct mdg_namespace *ns, const struct stat *directory)
 {
 	if (!(ns->registry.flags & MDG_NS_SHARED) || (directory->st_mode & 07777) == 01777 ||
@@ -139,25 +141,21 @@ int mdg_namespace_open(mdg_namespace **ret_ns, const char *dir,
 	if (rc < 0)
 		return rc;
 	mdg__sigmask mask;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	rc = open_locked(ret_ns, path, options != NULL ? &own : NULL, flags, named);
-	mdg__list_unlock();
-	mdg__signals_restore(&mask);
+	mdg__lists_leave(&mask);
 	return rc;
 }
 
 void mdg_namespace_close(mdg_namespace *ns)
 {
-	/* The object stays: attachments need it, fork walks the list, and another
-	 * thread may be inside. There are as many as directories were opened. */
+	/* The object stays: attachments need it, fork walks the list, and another thread may be
+	 * inside. So there is one object for each directory that was ever opened. */
 	if (ns == NULL)
 		return;
 	mdg__sigmask mask;
-	mdg__signals_block(&mask);
-	mdg__list_lock();
+	mdg__lists_enter(&mask);
 	if (ns->references > 0)
 		ns->references--;
-	mdg__list_unlock();
-	mdg__signals_restore(&mask);
+	mdg__lists_leave(&mask);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "registry/object.h"
 #include "segment/datafile.h"
 #include "segment/objectfile.h"
 #include "segment/objects.h"

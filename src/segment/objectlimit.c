@@ -2,6 +2,10 @@
 /*
  * objectlimit.c - the limits of semaphores and messages, and how much of them is in use.
  */
+#include "registry/clearing.h"
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/object.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
 

@@ -7,6 +7,8 @@
  * writer died in the middle of a change, the reader takes the lock once. That
  * settles it.
  */
+#include "registry/current.h"
+#include "registry/object.h"
 #include "segment/objects.h"
 
 #include <errno.h>

@@ -18,6 +18,12 @@
 #include <string.h>
 
 #include "platform/identity.h"
+#include "registry/clearing.h"
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/object.h"
+#include "registry/presence.h"
+#include "registry/users.h"
 
 #define SQUATTED_MOST 64
 #define BUSY_PAUSE_NS 200000u

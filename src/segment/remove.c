@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 
+#include "registry/clearing.h"
+#include "registry/object.h"
 #include "segment/change.h"
 #include "segment/mapping.h"
 #include "segment/objects.h"

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "madang/segment.h"
+#include "platform/sys.h"
 #include "registry/class.h"
 
 /* ---- entering (enter.c, writer.c) ---- */
@@ -72,5 +73,44 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 /* [entered] A descriptor of the segment's file and its inode, or -errno. */
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
                    uint64_t *ret_inode);
+
+/* ---- one segment (create.c, inspect.c, detach.c) ---- */
+/* What a segment is used for. It says so in the registry, so the segments of a kind are found
+ * without a look at their bytes. It is a hint: whoever uses the bytes checks them. */
+enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1 };
+/* As mdg_segment_create, of that kind. */
+int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
+                        unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id);
+/* Whether the segment is of that kind. False, too, when it is gone. Takes no lock. */
+bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind);
+/* Whether the segment was removed, or is gone. */
+bool mdg__segment_is_removed(mdg_namespace *ns, mdg_id id);
+/* Its name and its permission bits. False: there is no such segment; then both stay as they are. */
+bool mdg__segment_label(mdg_namespace *ns, mdg_id id, char ret_name[MDG_NAME_MAX + 1],
+                        unsigned *ret_mode);
+/* A descriptor for reading the bytes of a segment that has a name and at least so many bytes, and
+ * its name. The segment is not attached. Negative: there is none, or the caller may not read it. */
+int mdg__segment_open_file(mdg_namespace *ns, mdg_id id, uint64_t least_size,
+                           char ret_name[MDG_NAME_MAX + 1]);
+/* As mdg_segment_detach. If the calling thread holds a lock in the segment, the lock is let go;
+ * mdg_segment_detach would refuse. */
+void mdg__segment_let_go(mdg_namespace *ns, const void *memory);
+
+/* ---- files beside the segments, in the directory of the namespace (beside.c) ---- */
+#define MDG__BESIDE_NAME_ROOM 64
+/* The names of such files begin with this. */
+void mdg__beside_name(const mdg_namespace *ns, const char *kind, mdg_id id,
+                      char ret_name[MDG__BESIDE_NAME_ROOM]);
+/* Enters the namespace, also on failure: mdg__leave has to be called in any case. Returns the
+ * descriptor of that directory, which may be used until then. `to_make`: also makes sure that the
+ * namespace is still the directory's. Negative: it is not, or the directory cannot be opened. */
+int mdg__beside_enter(mdg_namespace *ns, bool to_make);
+
+/* ---- lists (list.c) ---- */
+/* The lock that a process holds while it changes its list of namespaces, and lists of what belongs
+ * to them. It is also held during fork, so that the child finds the lists whole. Signals are
+ * blocked while it is held. It is taken before any namespace is entered. */
+void mdg__lists_enter(mdg__sigmask *ret_mask);
+void mdg__lists_leave(const mdg__sigmask *mask);
 
 #endif

@@ -14,6 +14,10 @@
 #include <errno.h>
 
 #include "platform/identity.h"
+#include "registry/current.h"
+#include "registry/object.h"
+#include "registry/presence.h"
+#include "registry/users.h"
 #include "segment/change.h"
 #include "segment/objects.h"
 

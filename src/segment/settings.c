@@ -2,38 +2,47 @@
 /*
  * settings.c - limits that are set as sysctls are: by writing to a file.
  *
- * The values in force are in the registry's head. A program sets one by opening a file
- * of /proc/sys and writing to it. The open we see (libmadang-sysv); the write goes
- * straight to the kernel. So what the program gets is a descriptor of a small file in
- * the namespace's directory, and whoever needs the value next reads what was written
- * there, checks it as the kernel does, takes it over, and writes the file anew.
+ * The values in force are in the registry's head. A program sets one by opening a file of /proc/sys
+ * and writing to it. libmadang-sysv sees the open, but the write goes straight to the kernel. So
+ * the program gets a descriptor of a small file in the namespace's directory. The next process that
+ * needs the value reads what was written there, checks it as the kernel does, puts it in force,
+ * and writes the file anew.
  *
- *  - A bit for each setting in the head (`settings`) says that its file may have been
- *    written to. While there is none, nobody looks: making a segment costs one load more.
- *  - The program's description holds a lock on one byte of the file. Once nobody holds
- *    such a lock, nobody can write any more, and the bit is cleared. Who opens the file
- *    takes its lock before it sets the bit, and counts that in the same word; who clears
- *    the bit reads that word first, then asks for locks, then takes over what was written,
- *    and clears it only if the word is still the same. So nothing that was written is
- *    passed over, and a death anywhere leaves the bit as it was.
- *  - The descriptor appends: "12" that is written over "4029\n" could not be told from
- *    "1229". `seen` says how much of the file has been read; the last number of the rest
- *    that is one counts. O_TRUNC is not passed on, so that readers always find a value.
- *  - Who dies half-way leaves a file that says the old value or the new one: the head
- *    changes first, then the file, then `seen`. To read the file once more does no harm.
- *    Only a write that comes between the look at the length and the cutting, some hundred
- *    nanoseconds, is lost.
+ * WHICH FILES ARE LOOKED AT. The word `settings` in the head has a bit for each setting. The bit
+ * says that the file may have been written to. While no bit is set, nobody looks, and making a
+ * segment costs one load more. The bits are set and cleared like this:
  *
- * Only files are believed that nobody could write but the directory's owner and root.
- * They are never mapped: the program may cut them to nothing. In a namespace that users
- * share, others read them and take the value over, and the text stays as it was written
- * until the owner comes.
+ *     to open a file     1. lock any one byte of the file, through the program's description
+ *                        2. set the bit, and count the opening in the same word
+ *     to clear the bit   1. read the word
+ *                        2. ask whether any byte of the file is locked; if so, stop
+ *                        3. put in force what was written
+ *                        4. clear the bit, if the word is still the same
+ *
+ * A file of which no byte is locked cannot be written to any more. So nothing that was written is
+ * passed over, and a death anywhere leaves the bit as it was.
+ *
+ * WHAT IS READ. The descriptor appends, because "12" written over "4029\n" could not be told from
+ * "1229". `seen` says how much of the file was read before. Of the rest the last line that is a
+ * number counts. O_TRUNC is not passed on, so that readers always find a value.
+ *
+ * DEATH. A value is put in force in three steps: the head, then the file, then `seen`. After a
+ * death in between, the file has the old value or the new one, and reading it once more does no
+ * harm. One thing can be lost: a write that comes between the look at the file's length and the
+ * cutting of the file, some hundred nanoseconds.
+ *
+ * TRUST. A file is believed only if nobody but the directory's owner and root could write it. It
+ * is never mapped, because the program may cut it to nothing. In a namespace that users share, the
+ * other users read the file and put the value in force. The text stays as it was written until
+ * a process of the owner comes.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "platform/identity.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
 #include "segment/settingvalue.h"
@@ -52,7 +61,8 @@ bool mdg__host_setting_allowed(mdg_namespace *ns)
 	        mdg__capable(MDG__CAP_SYS_ADMIN));
 }
 
-/* In a user namespace all who have no number there look alike: they are not believed. */
+/* Whether only the directory's owner and root could have written the file. In a user namespace all
+ * users without a number there look alike, so they are not believed. */
 static bool is_trusted(const struct stat *file, const struct stat *directory)
 {
 	const struct mdg__userns *userns = mdg__userns(mdg__euid());
@@ -64,7 +74,7 @@ static bool is_trusted(const struct stat *file, const struct stat *directory)
 	        (mdg__userns_root(userns, &root) && file->st_uid == root));
 }
 
-/* A descriptor, or -errno; -EPERM: it is there, and others could have written it. */
+/* A descriptor, or -errno. -EPERM: the file is there, but other users could have written it. */
 static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int flags,
                      struct stat *ret_status)
 {
@@ -81,8 +91,8 @@ static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int fl
 	if (rc == 0)
 		rc = mdg__sys_fstat(dirfd, &directory);
 	if (rc == 0 && (flags & O_CREAT) && ret_status->st_size == 0) {
-		/* Made just now: root's is the directory's owner's as well. Nobody else's
-		 * passes the next check. */
+		/* The file was made just now. If root made it, it is given to the directory's
+		 * owner. A file of any other user does not pass the next check. */
 		(void)mdg__sys_fchmod(fd, 01644); /* the sticky bit: see sysv/proc.h */
 		if (ret_status->st_uid != directory.st_uid)
 			(void)mdg__sys_fchown(fd, directory.st_uid, directory.st_gid);
@@ -94,8 +104,8 @@ static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int fl
 	return rc < 0 ? rc : -EPERM;
 }
 
-/* [lock] The value in force, and nothing else, unless more was written meanwhile. `fd` is at
- * the start of the file, which was `size` bytes long. */
+/* [lock] Makes the file hold the value in force and nothing else, unless more was written
+ * meanwhile. `fd` is at the start of the file, which was `size` bytes long. */
 static int write_anew(struct mdg_namespace *ns, enum mdg__setting setting, int fd, int64_t size)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -114,7 +124,7 @@ static int write_anew(struct mdg_namespace *ns, enum mdg__setting setting, int f
 	return rc;
 }
 
-/* [object lock] Reads what is new in the file. `writable`: and writes it anew. */
+/* [object lock] Puts in force what is new in the file. `writable`: also writes the file anew. */
 static int take_over(struct mdg_namespace *ns, enum mdg__setting setting, int fd, bool writable)
 {
 	struct mdg__registry *registry = &ns->registry;
@@ -142,7 +152,7 @@ static int take_over(struct mdg_namespace *ns, enum mdg__setting setting, int fd
 	return rc;
 }
 
-/* [object lock] Clears the bit unless somebody has opened a file since the head said `word`. */
+/* [object lock] Clears the bit, unless a file was opened since the head had `word`. */
 static void clear_bit(struct mdg_namespace *ns, enum mdg__setting setting, uint32_t word)
 {
 	mdg__a32 *settings_word = &ns->registry.head->settings;
@@ -152,7 +162,7 @@ static void clear_bit(struct mdg_namespace *ns, enum mdg__setting setting, uint3
 		;
 }
 
-/* [object lock] */
+/* [object lock] Follows one setting: see the top. */
 static void follow(struct mdg_namespace *ns, enum mdg__setting setting)
 {
 	uint32_t word = atomic_load(&ns->registry.head->settings);
@@ -193,7 +203,8 @@ void mdg__settings_show(struct mdg_namespace *ns, enum mdg__setting setting)
 	if (fd < 0)
 		return;
 	if (mdg__enter_writer(ns) == 0) {
-		/* What is new in it shows by its length, and comes first. */
+		/* If the file has another length than `seen`, something new is in it. That must
+		 * be read first, so the file is left alone. */
 		if (mdg__sys_fstat(fd, &status) == 0 &&
 		    status.st_size == (int64_t)mdg__get32(&registry->head->seen[setting]))
 			(void)write_anew(ns, setting, fd, status.st_size);
@@ -212,7 +223,8 @@ int mdg__host_setting_text(mdg_namespace *ns, unsigned setting, char ret[MDG__SE
 	return (int)mdg__setting_write(ns->registry.head, (enum mdg__setting)setting, ret);
 }
 
-/* [object lock] The file is there, is ours, and says the value in force. */
+/* [object lock] Makes sure that the file is there, belongs to the owner, and holds the value in
+ * force. */
 static int prepare(struct mdg_namespace *ns, enum mdg__setting setting)
 {
 	struct stat status;
@@ -221,7 +233,7 @@ static int prepare(struct mdg_namespace *ns, enum mdg__setting setting)
 		fd = open_file(ns, setting, O_RDWR | O_CREAT, &status);
 		if (fd != -EPERM && fd != -EACCES && fd != -ELOOP && fd != -EISDIR)
 			break;
-		/* Another's, in our directory. */
+		/* Another user's file in this directory: it goes. */
 		char name[MDG__FILE_NAME_ROOM];
 		int dirfd = mdg__registry_dirfd(&ns->registry);
 		mdg__setting_file_name(&ns->registry, mdg__setting_name(setting), name);
@@ -244,7 +256,7 @@ static int prepare(struct mdg_namespace *ns, enum mdg__setting setting)
 	return rc;
 }
 
-/* After the lock was taken: see clear_bit. */
+/* Sets the bit and counts the opening, after the byte was locked: see the top. */
 static void note_opened(mdg__a32 *word, enum mdg__setting setting)
 {
 	const uint32_t bit = UINT32_C(1) << setting, one = UINT32_C(1) << MDG__SETTINGS;
@@ -268,7 +280,7 @@ int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags)
 	int fd = open_file(ns, (enum mdg__setting)setting, (flags & O_ACCMODE) | O_APPEND, &status);
 	if (fd < 0)
 		return fd == -EPERM ? -EACCES : fd;
-	/* Any byte, so that several may have it open. */
+	/* A byte at random, so that several programs may have the file open. */
 	(void)mdg__sys_lock_byte(fd, mdg__random() >> 2, false);
 	note_opened(&ns->registry.head->settings, (enum mdg__setting)setting);
 	return fd;

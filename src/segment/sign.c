@@ -4,6 +4,7 @@
  */
 #include "segment/sign.h"
 
+#include "registry/presence.h"
 #include "segment/internal.h"
 
 int mdg__sign(mdg_namespace *ns, struct mdg__signature *ret)

@@ -9,6 +9,8 @@
 
 #include "platform/sized.h"
 #include "platform/identity.h"
+#include "registry/current.h"
+#include "registry/presence.h"
 #include "segment/internal.h"
 
 #define TRIES 16

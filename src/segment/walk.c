@@ -8,6 +8,11 @@
 #include <string.h>
 
 #include "platform/sized.h"
+#include "registry/alive.h"
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/tie.h"
+#include "registry/users.h"
 #include "segment/internal.h"
 
 int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
@@ -35,7 +40,7 @@ int mdg_segment_next(mdg_namespace *ns, uint32_t *cursor, unsigned flags,
 	return 0;
 }
 
-/* The cursor is the next process slot. */
+/* `cursor` is the next process slot to look at. */
 int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
                              struct mdg_process_info *ret_info)
 {
@@ -54,11 +59,11 @@ int mdg_segment_next_process(mdg_namespace *ns, mdg_id id, uint32_t *cursor,
 		struct mdg__process *process = &registry->processes[slot];
 		uint32_t tag = mdg__get32(&process->tag);
 		*cursor = slot + 1;
-		uint32_t at = (tag & 0xff) == MDG__SLOT_FREE
+		uint32_t at = mdg__slot_state(tag) == MDG__SLOT_FREE
 		                      ? 0
 		                      : mdg__tie_of(registry, slot, MDG__SEGMENTS, entry.index);
 		uint32_t count = at == 0 ? 0 : (uint32_t)mdg__get64(&registry->ties[at - 1].word);
-		if (count == 0 || !mdg__slot_alive(registry, slot, tag >> 8))
+		if (count == 0 || !mdg__slot_alive(registry, slot, mdg__tag_generation(tag)))
 			continue;
 		struct mdg_process_info own = {
 			.pid = (int32_t)mdg__get32(&process->pid),
@@ -77,7 +82,8 @@ static uint32_t slots_taken(const struct mdg__registry *registry)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, MDG__PROCESSES), taken = 0;
 	for (uint32_t slot = 0; slot < ready; slot++)
-		taken += (mdg__get32(&registry->processes[slot].tag) & 0xff) != MDG__SLOT_FREE;
+		taken += mdg__slot_state(mdg__get32(&registry->processes[slot].tag)) !=
+		         MDG__SLOT_FREE;
 	return taken;
 }
 
@@ -113,7 +119,7 @@ int mdg_namespace_info(mdg_namespace *ns, unsigned flags, struct mdg_namespace_i
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	mdg__settings_follow(ns);
-	/* What the dead hold does not count. It does not matter if that fails. */
+	/* What dead processes hold must not be counted. It does no harm if that fails. */
 	mdg__enter(ns);
 	mdg__reap_all(ns);
 	mdg__leave(ns);

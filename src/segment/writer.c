@@ -5,6 +5,9 @@
  */
 #include <errno.h>
 
+#include "registry/clearing.h"
+#include "registry/slot.h"
+#include "registry/tie.h"
 #include "segment/internal.h"
 
 /* ---- entering the attachments of a process that lost its slot ------------- */
@@ -19,7 +22,7 @@ static int enter_one_anew(struct mdg_namespace *ns, uint32_t index, uint32_t *re
 	if (rc < 0)
 		return rc;
 	uint32_t tag = mdg__get32(&registry->segments[index].tag);
-	if (tag >> 8 == cache->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
+	if (mdg__tag_generation(tag) == cache->sequence1 - 1 && mdg__tag_state(tag) >= MDG__LIVE) {
 		rc = mdg__tie_make(registry, MDG__SEGMENTS, index, registry->slot1 - 1, ret_made,
 		                   &cache->generation);
 		if (rc == 0) {
@@ -59,7 +62,7 @@ static int enter_anew(struct mdg_namespace *ns)
 
 /* ---- the slot ------------------------------------------------------------- */
 
-/* Clears away what the process had that used this slot before (registry/process.c). */
+/* Clears away what the process had that used this slot before (registry/slot.c). */
 static int settle(struct mdg_namespace *ns)
 {
 	struct mdg__registry *registry = &ns->registry;

@@ -22,7 +22,7 @@
 #define NAMESPACE "MADANG_NAMESPACE="
 #define PRELOAD   "LD_PRELOAD="
 
-/* "NAME=value", as an environment has them; "" when it was not there, or is too long to be. */
+/* "NAME=value", as in an environment. "": the variable was not there, or it is too long. */
 static char strict[sizeof STRICT + 2600];
 static char namespace[sizeof NAMESPACE + 1024];
 
@@ -62,7 +62,7 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* Whether the list, of LD_PRELOAD's kind, holds this entry. */
+/* Whether a list like that in LD_PRELOAD holds this entry. */
 static bool holds(const char *list, const char *entry, size_t length)
 {
 	while (list[0] != '\0') {
@@ -74,7 +74,7 @@ static bool holds(const char *list, const char *entry, size_t length)
 	return false;
 }
 
-/* The next of our entries that the list does not hold, from *at on; NULL: it holds the rest. */
+/* The next of our entries, from *at on, that the list does not hold. NULL: it holds the rest. */
 static const char *next_missing(const char **at, size_t *ret_length, const char *list)
 {
 	while ((*at)[0] != '\0') {
@@ -97,7 +97,8 @@ bool mdg__kept_measure(struct mdg__kept *ret_kept, char *const environment[])
 
 	for (; environment != NULL && environment[kept.count] != NULL; kept.count++) {
 		const char *entry = environment[kept.count];
-		/* Of two the loader takes the last, getenv the first. */
+		/* If a variable is there twice, the loader takes the last one and getenv takes the
+		 * first. */
 		if (begins(entry, PRELOAD))
 			kept.preload = entry + strlen(PRELOAD);
 		kept.has_strict = kept.has_strict || begins(entry, STRICT);

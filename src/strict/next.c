@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * next.c - the definitions behind ours. dlsym() may allocate and takes locks, so all definitions
- * are looked up when the library is loaded. Only a program that starts another one in a constructor
- * that runs before ours finds them not looked up yet.
+ * next.c - the definitions behind ours.
+ *
+ * dlsym() takes locks and may allocate. So all definitions are looked up when the library is
+ * loaded. They are not there yet in one case: a constructor that runs before ours starts a program.
  */
 #include "strict/strict.h"
 
@@ -21,7 +22,7 @@ __attribute__((constructor)) static void look_up(void)
 {
 	for (int i = 0; i < MDG__STARTER_COUNT; i++)
 		found[i] = dlsym(RTLD_NEXT, names[i]);
-	(void)dlerror(); /* some are not there, which is nobody's error */
+	(void)dlerror(); /* drops the text: some names are not in every C library */
 }
 
 void *mdg__strict_next(enum mdg__starter which)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* refuse.c - may a program be started, and what is said if not: see strict.h. */
+/* refuse.c - decides whether a program may be started, and says why not. See strict.h. */
 #include "strict/strict.h"
 
 #include <fcntl.h>
@@ -20,11 +20,11 @@
 #define OUR_LIBC MDG__LIBC_MUSL
 #endif
 
-/* One line, in one call, so that lines of several processes do not mix. */
+/* Writes one line by one call, so that lines of several processes do not mix. */
 static void say(const char *path, const char *judged, enum mdg__reach reach)
 {
 	char name[1024];
-	/* A program that was given as a descriptor. */
+	/* The program was given as a descriptor. The line says the name of the file behind it. */
 	if (strncmp(path, "/proc/self/fd/", 14) == 0) {
 		int64_t length = mdg__sys_readlink(path, name, sizeof name - 1);
 		name[length > 0 ? length : 0] = '\0';
@@ -50,10 +50,10 @@ static void say(const char *path, const char *judged, enum mdg__reach reach)
 }
 
 /*
- * Whether the last line was about this file by another path. Shells try one path after the other,
- * and /bin may be /usr/bin; then the line is not written again. A child of vfork remembers the
- * file in its parent's memory, so the pid is part of what is compared. If one thread overwrites
- * what another has remembered, a line is written once more.
+ * Whether the last line was about this file under another path. Shells try one path after the
+ * other, and /bin may be /usr/bin. Then the line is not written again. A child of vfork remembers
+ * the file in its parent's memory, so the pid is compared as well. If one thread overwrites what
+ * another thread has remembered, a line is written once more.
  */
 static bool was_said(const char *path)
 {
@@ -107,7 +107,7 @@ bool mdg__strict_allows_name(const char *name)
 		search = "/bin:/usr/bin"; /* what execvp takes then */
 	for (;; search++) {
 		size_t place = strcspn(search, ":");
-		/* An empty entry is the current directory. */
+		/* An empty entry of PATH means the current directory. */
 		if (place + length + 2 < sizeof path) {
 			memcpy(path, search, place);
 			path[place] = '/';

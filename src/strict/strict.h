@@ -25,16 +25,16 @@
 
 /* ---- refuse.c ------------------------------------------------------------- */
 
-/* Whether the program may be started; if not, it has been said why. */
+/* Whether the program may be started. If not, a line on standard error has said why. */
 bool mdg__strict_allows(const char *path);
 /* The same for a name that is looked up in PATH, as execvp does. */
 bool mdg__strict_allows_name(const char *name);
 
 /* ---- environment.c --------------------------------------------------------- */
 
-/* The entries of LD_PRELOAD that belong to us, apart by colons; "" if this is no strict run. */
+/* Our own entries of LD_PRELOAD, separated by colons. "": this is no strict run. */
 const char *mdg__strict_entries(void);
-/* The one of them that is libmadang-sysv. */
+/* The entry among them that is libmadang-sysv. */
 const char *mdg__strict_sysv(void);
 
 /*
@@ -44,7 +44,7 @@ const char *mdg__strict_sysv(void);
  *     if (mdg__kept_measure(&kept, environment))
  *             environment = mdg__kept_fill(&kept, environment, __builtin_alloca(kept.size));
  *
- * `measure` says whether something is missing, and how much memory the new one takes.
+ * `measure` says whether something is missing, and how much memory the new environment takes.
  */
 struct mdg__kept {
 	size_t count;        /* entries of the given environment */
@@ -55,7 +55,8 @@ struct mdg__kept {
 #define MDG__KEPT_MOST 65536u
 bool mdg__kept_measure(struct mdg__kept *ret_kept, char *const environment[]);
 char *const *mdg__kept_fill(const struct mdg__kept *kept, char *const environment[], void *memory);
-/* Puts what is missing into the process's own environment. Not between vfork and exec. */
+/* Puts what is missing into the process's own environment. Do not call it between vfork and
+ * exec. */
 void mdg__strict_restore(void);
 
 /* ---- next.c ------------------------------------------------------------------ */

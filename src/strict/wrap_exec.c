@@ -24,7 +24,7 @@ static int refused(int error)
 	return -1;
 }
 
-/* Lets `call`, which uses `environment`, happen with an environment that holds all. */
+/* Makes `call`, which uses `environment`, with an environment in which nothing is missing. */
 #define WITH_KEPT(environment, call)                                                               \
 	do {                                                                                       \
 		struct mdg__kept kept_;                                                            \
@@ -87,7 +87,7 @@ static size_t count_list(const char *first, va_list list)
 	return count;
 }
 
-/* The list with its NULL; `list` is then behind it. */
+/* Gathers the list up to its NULL. Afterwards `list` stands behind the NULL. */
 static char **gather(char **room, const char *first, va_list *list)
 {
 	size_t i = 0;
@@ -163,7 +163,7 @@ MDG__EXPORT int execveat(int fd, const char *path, char *const arguments[],
 	execveat_function *next = MDG__STRICT_NEXT(execveat_function, MDG__STARTER_EXECVEAT);
 
 	if (next == NULL)
-		return refused(ENOSYS); /* before glibc 2.34 nobody can have called it */
+		return refused(ENOSYS); /* not in glibc before 2.34, so nobody called it */
 	if (!allows_at(fd, path))
 		return refused(EACCES);
 	WITH_KEPT(environment, next(fd, path, arguments, environment, flags));

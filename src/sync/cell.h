@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cell.h - how a cell lies in memory. cell.c says how it is used.
+ * cell.h - the latest value of something as it lies in memory. cell.c says how it is used.
  *
  * First the head, and then four buffers. Each has the size of the value, rounded up to 64 bytes.
  * The value of version v lies in buffer v % 4.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * txn.h - how a transaction lies in memory: docs/sync-journal.md in C. txn.c says how it is used.
+ * txn.h - a transaction as it lies in memory: docs/sync-journal.md in C. txn.c says how it is used.
  *
  * First the head, and then the journal. The journal consists of records, one behind the other. Each
  * record has a head of 16 bytes and the bytes to store, filled up to a multiple of 8.

@@ -2,9 +2,10 @@
 /*
  * calls.c - shmget, shmat, shmdt, ftok: see shmget(2), shmop(2), ftok(3).
  *
- * Each function is there twice: exported, and hidden for callers inside the library. Other
- * libraries write a jump to a hook over the first bytes of an exported function. Such a hook
- * comes back to us by syscall(2) (see numbers.c), and must then not arrive at itself again.
+ * Each function exists twice: an exported one, and a hidden one for callers inside the library.
+ * Other libraries write a jump to a hook over the first bytes of an exported function. Such a hook
+ * comes back to us by syscall(2) (see numbers.c). If we then called the exported function, the
+ * hook would call itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +73,7 @@ MDG_EXPORT int shmdt(const void *address)
 	return mdg__sysv_shmdt(address);
 }
 
-/* The C library's does as well, where there is one: it is the same number. */
+/* The C library's ftok, where there is one, computes the same number. */
 MDG_EXPORT key_t ftok(const char *path, int id)
 {
 #if defined(MDG__SHARED)

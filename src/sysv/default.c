@@ -20,10 +20,10 @@ static bool is_lack_of_room(int rc)
 
 int mdg__sysv_namespace(mdg_namespace **ret_ns)
 {
-	/* Acquire: pairs with the release of whoever opened it. */
+	/* Acquire: pairs with the release by the thread that opened it. */
 	mdg_namespace *ns = atomic_load_explicit(&kept, memory_order_acquire);
 	if (ns == NULL) {
-		/* Two threads may both open it: they get the same object. */
+		/* Two threads may both open it. They get the same object. */
 		int rc = mdg_namespace_open(&ns, NULL, NULL);
 		if (rc < 0)
 			/* Not "no such segment": there is no shared memory here. */

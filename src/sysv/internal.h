@@ -8,7 +8,7 @@
  *   table.c      the files of /proc that are ours, see proc.h
  *   look.c       what stat and access say of these files
  *   wrap_*.c     calls of the C library that have to know of attachments or these files
- *   names.c      what is behind each exported name, symbols.c how it is found
+ *   names.c      what is behind each exported name; symbols.c and loaded_object.c find it
  *   numbers.c    the calls by number, for syscall(2); number_pass.c passes others on
  *   rebind.c     points a module's references at us that were bound past us
  *   sanitizer.c  sets an option of AddressSanitizer
@@ -25,9 +25,9 @@
 
 #define MDG_EXPORT __attribute__((visibility("default")))
 
-/* The namespace of this process, opened at the first call and kept, as the
- * kernel keeps a process's IPC namespace whatever its user becomes. After a
- * failure the next call tries again. */
+/* The namespace of this process. The first call opens it. It is then kept, even if the process
+ * becomes another user, just as a process keeps its IPC namespace in the kernel. After a failure
+ * the next call tries again. */
 int mdg__sysv_namespace(mdg_namespace **ret_ns);
 
 /* Sets errno for a code and returns -1. `in_attach`: shmat has no ENOSPC. */
@@ -36,7 +36,8 @@ int mdg__sysv_fail(int code, int in_attach);
 /* The same, but NULL when it has not been opened yet. */
 mdg_namespace *mdg__sysv_namespace_if_open(void);
 
-/* What the exported names of the same names do; not to be overwritten by others. */
+/* These do what the exported functions of the same names do. Other libraries cannot overwrite
+ * them, because they are hidden. */
 int mdg__sysv_shmget(key_t key, size_t size, int flags);
 void *mdg__sysv_shmat(int id, const void *address, int flags);
 int mdg__sysv_shmdt(const void *address);

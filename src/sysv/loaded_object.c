@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See loaded_object.h. The names and structures are those of <elf.h>.
+ * loaded_object.c - see loaded_object.h. The names and structures are those of <elf.h>.
  *
- * Versions of symbols are not looked at, and DT_RELR neither: such relocations
- * have no symbol.
+ * This code ignores the versions of symbols. It also ignores DT_RELR, because such
+ * relocations have no symbol.
  */
 #include <features.h>
 #if defined(__GLIBC__)
@@ -49,7 +49,7 @@ void mdg__object_extent(const struct mdg__object *object, uintptr_t *ret_low, ui
 
 /* ---- the dynamic section ------------------------------------------------------ */
 
-/* The text at an offset in the string table, if it ends there. */
+/* The text at an offset in the string table. NULL if the text does not end within the table. */
 static const char *text_at(const struct mdg__object *object, size_t offset)
 {
 	const struct mdg__table *strings = &object->strings;
@@ -59,8 +59,8 @@ static const char *text_at(const struct mdg__object *object, size_t offset)
 	return text;
 }
 
-/* The linker has made addresses of most of the offsets in the dynamic section,
- * not of all on every machine. */
+/* The linker has turned most of the offsets in the dynamic section into addresses. On some
+ * machines it leaves a few as offsets. */
 static bool locate(const struct mdg__object *object, struct mdg__table *table)
 {
 	bool found = false;

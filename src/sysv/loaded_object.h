@@ -3,9 +3,8 @@
  * loaded_object.h - what a program or library in memory says of itself: its
  * segments, relocations, symbols, and the libraries it needs.
  *
- * Nothing of it is believed that does not lie inside the object's own
- * segments. Read within a callback of dl_iterate_phdr(), which keeps the
- * object from going away.
+ * This code reads only what lies inside the object's own segments. Call it
+ * within a callback of dl_iterate_phdr(), so that the object stays loaded.
  */
 #ifndef MADANG_SYSV_LOADED_OBJECT_H
 #define MADANG_SYSV_LOADED_OBJECT_H
@@ -34,16 +33,16 @@ struct mdg__object {
 	const char *soname;               /* NULL: none */
 };
 
-/* False when there is nothing to be made of it. */
+/* False when the object cannot be read. */
 bool mdg__object_read(const struct dl_phdr_info *info, struct mdg__object *ret);
 /* Whether [address, address+length) lies in one segment that grants all of
  * `rights` (PF_R, PF_W). */
 bool mdg__object_holds(const struct mdg__object *object, uintptr_t address, size_t length,
                        unsigned rights);
 const ElfW(Phdr) * mdg__object_part(const struct mdg__object *object, unsigned type);
-/* From the first byte of the first segment to behind the last of the last. */
+/* From the first byte of the first segment to the end of the last segment. */
 void mdg__object_extent(const struct mdg__object *object, uintptr_t *ret_low, uintptr_t *ret_high);
-/* A symbol's name, NULL when there is no such symbol. */
+/* The name of a symbol; NULL: there is no such symbol. */
 const char *mdg__object_symbol_name(const struct mdg__object *object, size_t symbol);
 /* Whether `object` names `other` as a library that it needs. */
 bool mdg__object_needs(const struct mdg__object *object, const struct mdg__object *other);

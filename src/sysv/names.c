@@ -2,12 +2,13 @@
 /*
  * names.c - finds what is behind each exported name. See names.h.
  *
- * "Behind" is as RTLD_NEXT means it: the first object after this one, in the
- * linker's order, that defines the name. A library that somebody else has
- * preloaded may be that; it passes the call on to the C library, as we do.
+ * "Behind" means what RTLD_NEXT means: the first object after this library, in
+ * the linker's order, that defines the name. This may be a library that
+ * somebody else has preloaded. That library passes the call on to the C
+ * library, as we do.
  *
- * The C library is the object that defines __libc_start_main; in older ones
- * the look-ups are in libdl.so.2.
+ * The C library is the object that defines __libc_start_main. In older C
+ * libraries, dlsym and dlvsym are in libdl.so.2.
  */
 #include "sysv/names.h"
 
@@ -60,14 +61,14 @@ static bool look(const struct mdg__loaded *loaded, void *context)
 void mdg__names_prepare(void)
 {
 	bool is_behind = false;
-	/* Acquire: pairs with the release below. Two that do it at once do the same. */
+	/* Acquire: pairs with the release below. Two threads that do it at once find the same. */
 	if (atomic_load_explicit(&is_prepared, memory_order_acquire))
 		return;
 	mdg__loaded_each(look, &is_behind);
 	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
 		struct mdg__name *name = &mdg__names[i];
 		unsigned letters = mdg__letters_of(name->name);
-		/* Loaded later than the C library, as part of a module. */
+		/* This library was loaded after the C library, as part of a module. */
 		note(&name->next, atomic_load_explicit(&name->libc, memory_order_relaxed));
 		(void)atomic_fetch_or_explicit(&mdg__first_letters[letters / 32],
 		                               UINT32_C(1) << letters % 32, memory_order_relaxed);
@@ -119,7 +120,7 @@ bool mdg__object_of(const void *code, uintptr_t *ret_base, void **ret_map)
 	return true;
 }
 
-/* As early as a library can: before its other constructors. */
+/* Runs as early as possible: before the other constructors of this library. */
 __attribute__((constructor(101))) static void prepare(void)
 {
 	mdg__names_prepare();

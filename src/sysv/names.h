@@ -6,10 +6,11 @@
  * tests/package/libmadang-sysv.symbols. Modules that were loaded with
  * RTLD_DEEPBIND (rebind.c) and look-ups (wrap_look.c) go by this list.
  *
- * No code in here calls one of these names: not our own, because other
- * libraries overwrite the first bytes of such functions (UCX does, with a jump
- * to a hook of its own); and not another library's, except where the program's
- * own call is passed on to it, as `next`.
+ * No code in this room calls one of these names. It does not call our own
+ * definition, because other libraries overwrite the first bytes of such
+ * functions (UCX writes a jump to a hook of its own there). And it does not call
+ * another library's definition, except to pass the program's own call on to it,
+ * as `next`.
  */
 #ifndef MADANG_SYSV_NAMES_H
 #define MADANG_SYSV_NAMES_H
@@ -21,8 +22,9 @@
 
 /* Lists, and not calls: */
 /* clang-format off */
-/* Those of every C library, of glibc, and of glibc for 32-bit times; the last are of
- * glibc before 2.33, which programs that were built then still call. */
+/* ALL: the names that every C library has. GLIBC: those that only glibc has. TIME64: those of
+ * 32-bit glibc for 64-bit times. OLD: those of glibc before 2.33; programs that were built with
+ * such a glibc still call them. */
 #define MDG__FILE_NAMES_ALL(X) \
 	X(stat) X(lstat) X(fstat) X(fstatat) X(statx) \
 	X(access) X(faccessat) X(euidaccess) X(eaccess) X(readlink) X(readlinkat) X(realpath)
@@ -47,14 +49,15 @@
 	MDG__FILE_NAMES_ALL(X) MDG__FILE_NAMES_GLIBC(X) MDG__FILE_NAMES_TIME64(X) \
 	MDG__FILE_NAMES_OLD(X)
 
-/* ENDS: we are what the name stands for. PASSES: what is not ours goes on to the next
- * definition behind us, so that several libraries may stand in line. */
+/* ENDS: the call ends here, in our definition. PASSES: a call that does not concern us goes on to
+ * the next definition behind us. So several libraries may define the name, one behind the other. */
 #define MDG__NAMES(ENDS, PASSES) \
 	ENDS(shmget) ENDS(shmat) ENDS(shmdt) ENDS(shmctl) ENDS(__shmctl64) \
 	PASSES(ftok) PASSES(munmap) PASSES(mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) \
 	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
 	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
-	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) PASSES(freopen) PASSES(freopen64) \
+	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) \
+	PASSES(freopen) PASSES(freopen64) \
 	MDG__FILE_NAMES(PASSES) \
 	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork) \
 	PASSES(setuid) PASSES(seteuid) PASSES(setreuid) PASSES(setresuid) PASSES(unshare) PASSES(setns)
@@ -67,20 +70,20 @@ struct mdg__name {
 	const char *name;
 	bool passes;
 	/* 0: there is none. */
-	_Atomic uintptr_t ours; /* our own definition, whoever stands before us */
+	_Atomic uintptr_t ours; /* our own definition, even if another library's comes first */
 	_Atomic uintptr_t next; /* the first one behind us */
 	_Atomic uintptr_t libc; /* the C library's */
 };
 
 extern struct mdg__name mdg__names[MDG__NAMES_COUNT];
 
-/* Fills the table in, once. It happens when the library starts; earlier where somebody
- * else's start needs it. Any thread, any time, signal handlers too. */
+/* Fills in the table, once. This happens when the library starts, or earlier if another library's
+ * start needs it. Any thread may call it at any time, also in a signal handler. */
 void mdg__names_prepare(void);
-/* The name's place in the table (prepared); NULL: it is none of ours. */
+/* The entry of a name, in a table that has been filled in; NULL: the name is not ours. */
 const struct mdg__name *mdg__name_find(const char *name);
 
-/* Most look-ups are for other names: their first three letters tell. */
+/* Most look-ups are for other names. The first three letters are enough to tell. */
 extern _Atomic uint32_t mdg__first_letters[32];
 static inline unsigned mdg__letters_of(const char *name)
 {
@@ -105,12 +108,13 @@ static inline uintptr_t mdg__next(enum mdg__name_index which)
 /* The same, found out now if need be. */
 uintptr_t mdg__next_ready(enum mdg__name_index which);
 #define MDG__NEXT(type, name) ((type *)mdg__next_ready(MDG__OF_##name))
-/* The real dlsym(RTLD_DEFAULT, name) or of a handle, and of RTLD_NEXT as seen from this
+/* What the real dlsym finds for a handle, for RTLD_DEFAULT, and for RTLD_NEXT as seen from this
  * library. It may take the dynamic linker's lock. */
 void *mdg__real_dlsym(void *handle, const char *name);
 
-/* Whose code this is: the object's base, and with glibc its link map, which is a handle.
- * By the C library's dladdr: a sanitizer's is not for its own start. */
+/* The object whose code is at an address: its base and, with glibc, its link map, which is a
+ * handle. This asks the C library's dladdr, because a sanitizer's cannot run while the sanitizer
+ * starts. */
 bool mdg__object_of(const void *code, uintptr_t *ret_base, void **ret_map);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * number_pass.c - passes a system call on that a program made by its number.
+ * number_pass.c - passes on a system call that a program made by its number.
  *
  * The call goes to the next syscall(2) behind ours. Before the library has
- * started there is none yet, and the call goes to the kernel, by the instruction
- * itself: the C library's syscall(2) would be ours. wrap_syscall.c jumps here, so
- * the rules at its head hold here too.
+ * started, that one is not known yet. Then the call goes to the kernel by the
+ * instruction itself, because the name syscall(2) would lead to ours.
+ * wrap_syscall.c jumps here, so the rules at its head hold here too.
  *
  * No other file outside of platform makes a system call by itself (the test house.seam). This one
  * may, because the call is not Madang's: it is the program's, whatever its number is.

@@ -2,12 +2,12 @@
 /*
  * numbers.c - what stands for a system call that a program makes by its number.
  *
- * The arguments are what the kernel would take from the registers. A kernel's
- * structure is the C library's on every machine that comes here.
+ * The arguments are what the kernel would take from the registers. On every
+ * machine that comes here, the kernel's structures are those of the C library.
  *
- * 32-bit x86 has a second way to shared memory, ipc(2), which holds all of
- * System V and is the older one. Of its calls those for shared memory are ours;
- * those that want the structures of before IPC_64 are EINVAL.
+ * 32-bit x86 has a second, older way to shared memory: ipc(2), which holds all
+ * of System V. Its calls for shared memory are ours. Calls that want the
+ * structures from before IPC_64 get EINVAL.
  */
 #include "sysv/numbers.h"
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc.h - the files of /proc that are Madang's: which they are, and what is said of them.
+ * proc.h - the files of /proc that Madang answers for.
  *
- *   table.c      their list, and what is in them
+ *   table.c      the list of these files, and what is in them
  *   look.c       what stat and access say of them, by path and by descriptor
  *   wrap_open.c wrap_stat.c wrap_look.c
  *                the C library's functions that come here with a path
  *
- * A descriptor of one is of a file of our own: anonymous, or in the namespace's directory.
- * Its sticky bit, which means nothing on an ordinary file, tells that it may be ours. So to
- * look at each result of fstat costs one comparison, and holds after dup, fork and exec.
+ * A program that opens such a file gets a descriptor of a file of our own. That file is
+ * anonymous, or lies in the namespace's directory. Its sticky bit, which means nothing on an
+ * ordinary file, says that the file may be ours. So one comparison is enough for each result of
+ * fstat, and the mark outlives dup, fork and exec.
  */
 #ifndef MADANG_SYSV_PROC_H
 #define MADANG_SYSV_PROC_H
@@ -23,20 +24,20 @@
 
 struct mdg__proc_file {
 	const char *path;
-	unsigned mode; /* the kernel's permission bits, of a file of root */
+	unsigned mode; /* the permission bits that the kernel's file has; root owns that file */
 	int setting;   /* enum mdg__setting, -1: cannot be written */
-	/* Writes what the file says; 0 or a negative code. NULL: what the setting says. */
+	/* Writes the file; 0 or a negative code. NULL: the content is the setting. */
 	int (*content)(mdg_namespace *ns, int fd);
 };
 
-/* The place of a path in the list, -1: it is none of ours. */
+/* The index of a path in the list; -1: the path is not ours. */
 int mdg__proc_find(const char *path);
 static inline int mdg__proc_of(const char *path)
 {
 	return path != NULL && path[0] == '/' && path[1] == 'p' ? mdg__proc_find(path) : -1;
 }
-/* Whether a call that only looks has failed for something that is wrong with any path: a
- * pointer that leads nowhere, flags that are none. The path is not to be read then. */
+/* Whether a call that only looks has failed for a reason that has nothing to do with the path: a
+ * bad pointer, or invalid flags. The path must not be read then. */
 static inline bool mdg__proc_is_refused(long rc)
 {
 	return rc < 0 && (errno == EFAULT || errno == EINVAL);
@@ -44,20 +45,21 @@ static inline bool mdg__proc_is_refused(long rc)
 const struct mdg__proc_file *mdg__proc_file(int which);
 int mdg__proc_files(void); /* how many */
 
-/* What the caller's own form of struct stat is filled from. */
+/* The values for the caller's own form of struct stat. */
 struct mdg__proc_status {
 	uint64_t device, inode;
 	unsigned mode, links;
 	int64_t atime[2], mtime[2], ctime[2]; /* seconds, nanoseconds */
 };
 
-/* Anonymous files have a moment that no other has for the time of their last change. */
+/* The time of last change of our anonymous files. No other file has it. */
 #define MDG__PROC_SECOND     0x4d616461
 #define MDG__PROC_NANOSECOND 219034000
 
 /* By path: always there. */
 void mdg__proc_status(int which, struct mdg__proc_status *ret);
-/* By what the kernel said of a file with mdg__proc_is_marked(): -1, it is not ours. */
+/* The index of a file for which mdg__proc_is_marked() is true, from what the kernel said of it; -1:
+ * the file is not ours. */
 int mdg__proc_of_file(uint64_t device, uint64_t inode, uint64_t links, int64_t mtime,
                       int64_t mtime_nanoseconds);
 static inline bool mdg__proc_is_marked(unsigned mode)
@@ -67,12 +69,12 @@ static inline bool mdg__proc_is_marked(unsigned mode)
 /* access(2): 0 or an errno. */
 int mdg__proc_access(int which, int ask);
 
-/* A descriptor of a file with the content that `path` would have on a kernel with System V
- * IPC, if it is one of ours (else -2, errno untouched); -1 and errno when it cannot be had.
- * `dirfd` and `flags` as for openat(2). */
+/* If `path` is one of ours: a descriptor of a file with the content that the path would have on a
+ * kernel with System V IPC, or -1 and errno if there cannot be one. If not: -2, and errno stays as
+ * it is. `dirfd` and `flags` are those of openat(2). */
 int mdg__sysv_open_table(int dirfd, const char *path, int flags);
-/* The same for openat2(2), which the C library has no function for: `how` of `size` bytes as
- * the program gives it to syscall(2). */
+/* The same for openat2(2), which has no function in the C library. `how` and `size` are what the
+ * program gives to syscall(2). */
 int mdg__sysv_openat2(int dirfd, const char *path, const void *how, size_t size);
 
 #endif

@@ -2,27 +2,31 @@
 /*
  * rebind.c - points the references of loaded objects at this library.
  *
- * A reference to a function of another object goes through a slot that the
- * dynamic linker fills in: at load, or (a lazy one leads back into the object
- * until then) at the first call. The object's relocations say which slot is
- * for which name. Those for the names we define are set to our functions.
+ * A reference to a function of another object goes through a slot. The dynamic
+ * linker fills the slot in when it loads the object, or at the first call. Until
+ * the first call, such a lazy slot leads back into the object. The object's
+ * relocations say which slot belongs to which name. This code sets the slots of
+ * the names that we define to our functions.
  *
- * Only what would reach the C library: a module, or a library it brings along,
- * that defines `open` itself keeps its own. So a filled slot has to point into
- * the C library, and for a lazy one the search that the module makes has to
- * lead there.
+ * It sets only slots that would reach the C library. If a module, or a library
+ * that came with it, defines `open` itself, it keeps its own. So a slot that is
+ * filled in must point into the C library. For a lazy slot, the search that the
+ * module makes must lead there.
  *
- * Which objects: those that the module needs, by the names in their dynamic
- * sections, and that were not there before. The linker appends objects to its
- * list and counts all loads, so the new ones are among the last so many. A
- * module that another thread is just loading is looked at by both.
+ * It looks at the objects that the module needs, by the names in their dynamic
+ * sections, if they were not loaded before. The linker appends objects to its
+ * list and counts all loads. So the new objects are among the last ones, and
+ * the counts before and after tell how many. If another thread is loading the
+ * same module, both threads look at it.
  *
- * dl_iterate_phdr() holds the linker's lock meanwhile: no object goes away
- * under us, and no two threads lift the same protection. Nothing is asked of
- * the linker in there; that would take its locks in the wrong order.
+ * dl_iterate_phdr() holds the linker's lock meanwhile. So no object is unloaded
+ * while we read it, and no two threads change the same protection. This code
+ * asks the linker nothing meanwhile, because that would take the linker's locks
+ * in the wrong order.
  *
- * What it cannot do: be there before a module's constructors, which run within
- * dlopen; and reach an address that one of them has copied elsewhere.
+ * There are two limits. A module's constructors run within dlopen, and so
+ * before this code. And an address that a constructor has copied elsewhere
+ * stays what it is.
  */
 #include "sysv/rebind.h"
 
@@ -103,7 +107,7 @@ static void set_slot(struct patch *patch, uintptr_t slot, const struct mdg__rebo
 		return;
 	uintptr_t *function = (uintptr_t *)slot;
 	uintptr_t now = __atomic_load_n(function, __ATOMIC_RELAXED);
-	/* One that leads into the object itself waits for its first call. */
+	/* A slot that leads into the object itself waits for its first call. */
 	bool is_lazy = mdg__object_holds(patch->object, now, 1, PF_R);
 	if (!is_libcs(rebound, now) && !(is_lazy && is_libcs(rebound, rebound->reached)))
 		return;
@@ -136,7 +140,7 @@ static void rebind_object(const struct mdg__rebinding *rebinding, const struct m
 {
 	struct patch patch = { .rebinding = rebinding, .object = object };
 	const ElfW(Phdr) *relro = mdg__object_part(object, PT_GNU_RELRO);
-	if (relro != NULL) { /* the whole pages of it, as the linker protects them */
+	if (relro != NULL) { /* only whole pages, as the linker protects them */
 		uintptr_t page = mdg__page_size(), start = object->base + relro->p_vaddr;
 		patch.relro = start / page * page;
 		patch.relro_end = (start + relro->p_memsz) / page * page;
@@ -149,9 +153,9 @@ static void rebind_object(const struct mdg__rebinding *rebinding, const struct m
 
 /* ---- loads under way --------------------------------------------------------------- */
 
-/* How many (the low 16 bits), and how many objects were there when the first of
- * them began. While one is not through, another that finds the same module
- * loaded must not trust that it has been rebound. */
+/* The low 16 bits say how many loads are under way. The other bits hold the linker's count
+ * of loads when the first of these began. While a load is under way, another load may find the
+ * same module in memory. It must not rely on the module's having been rebound. */
 static _Atomic uint64_t under_way;
 
 static void enter(uint64_t loads)
@@ -175,7 +179,7 @@ static uintptr_t look_up(void *handle, const char *name)
 	return (uintptr_t)mdg__real_dlsym(handle, name);
 }
 
-/* Notes where the C library lies, and how many loads there were. */
+/* Notes where the C library lies, and the linker's count of loads. */
 static int survey(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct mdg__rebinding *rebinding = context;
@@ -229,7 +233,7 @@ static int count(struct dl_phdr_info *info, size_t size, void *context)
 	return 0;
 }
 
-/* Marks what the marked need, until there is nothing more. */
+/* Marks the objects that marked objects need, until no more are found. */
 static void find_family(struct walk *walk)
 {
 	for (bool more = true; more;) {
@@ -251,7 +255,7 @@ static int rebind_when_last(struct dl_phdr_info *info, size_t size, void *contex
 	struct walk *walk = context;
 	(void)size;
 	if (info->dlpi_adds != walk->adds || info->dlpi_subs != walk->subs)
-		return 1; /* another thread loads or unloads: count again */
+		return 1; /* another thread has loaded or unloaded: count again */
 	bool is_new = ++walk->seen + (walk->adds - walk->since) > walk->objects;
 	if (is_new && walk->new_count < OBJECTS_MAX &&
 	    mdg__object_read(info, &walk->new[walk->new_count]))

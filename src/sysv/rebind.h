@@ -2,8 +2,8 @@
 /*
  * rebind.h - points the references of loaded objects at this library.
  *
- * For objects that were loaded with RTLD_DEEPBIND, which the dynamic linker
- * bound to the C library past us. See rebind.c.
+ * This is for objects that were loaded with RTLD_DEEPBIND. The dynamic linker
+ * has bound these to the C library, past us. See rebind.c.
  */
 #ifndef MADANG_SYSV_REBIND_H
 #define MADANG_SYSV_REBIND_H
@@ -29,7 +29,7 @@ struct mdg__rebinding {
 
 /* Before a load. */
 void mdg__rebind_begin(struct mdg__rebinding *rebinding);
-/* After it: what came with this handle, which is NULL when the load failed. */
+/* Call it after the load. It rebinds what came with this handle. NULL: the load failed. */
 void mdg__rebind_end(struct mdg__rebinding *rebinding, void *handle);
 
 #endif

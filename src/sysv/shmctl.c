@@ -2,8 +2,8 @@
 /*
  * shmctl.c - see shmctl(2).
  *
- * Compiled a second time as shmctl64.c where the C library has two forms of
- * the structure, with 32- and with 64-bit times.
+ * Some C libraries have two forms of the structure, one with 32-bit and one with
+ * 64-bit times. There this file is compiled a second time, as shmctl64.c.
  */
 #include <errno.h>
 #include <limits.h>

@@ -2,8 +2,8 @@
 /*
  * shmctl64.c - shmctl for 32-bit programs that were compiled with 64-bit times.
  *
- * On glibc these call __shmctl64 with a structure of its own. With _TIME_BITS
- * set, <sys/shm.h> gives shmctl that name and the structure that form.
+ * On glibc such programs call __shmctl64, with a structure of its own. When
+ * _TIME_BITS is 64, <sys/shm.h> gives shmctl that name, and the structure that form.
  */
 #include <features.h>
 #if defined(__GLIBC__) && !defined(__LP64__)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See symbols.h. The structures are those of <elf.h>. */
+/* symbols.c - see symbols.h. The structures are those of <elf.h>. */
 #include "sysv/symbols.h"
 
 #include <dlfcn.h>
@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #if !defined(__GLIBC__)
-extern ElfW(Dyn) _DYNAMIC[]; /* our own dynamic section: the linker makes the name */
+extern ElfW(Dyn) _DYNAMIC[]; /* our own dynamic section; the linker defines this name */
 #endif
 
 enum { HIDDEN_VERSION = 0x8000 };
@@ -37,8 +37,8 @@ static bool is_among(const struct link_map *map)
 	return map != NULL;
 }
 
-/* The list that this copy of the library is in: a second one, loaded by dlmopen, is
- * not in the program's. */
+/* The list of objects that this copy of the library is in. A second copy, loaded by dlmopen, is
+ * in another list than the program. */
 static const struct link_map *first_object(void)
 {
 	const struct link_map *map = _r_debug.r_map;
@@ -92,7 +92,7 @@ void mdg__loaded_each(mdg__look_function *look, void *context)
 
 /* ---- one object's symbols ----------------------------------------------------------- */
 
-/* Some linkers have made addresses of the offsets in the dynamic section, some not. */
+/* Some linkers turn the offsets in the dynamic section into addresses, and some do not. */
 static const void *entry(const struct mdg__loaded *loaded, int64_t tag)
 {
 	for (const ElfW(Dyn) *dyn = loaded->dynamic; dyn->d_tag != DT_NULL; dyn++) {

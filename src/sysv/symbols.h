@@ -2,10 +2,10 @@
 /*
  * symbols.h - which objects are loaded, and where one of them defines a name.
  *
- * Read from the objects themselves, without dlsym: that one is a name of ours
- * too, wants the dynamic linker's lock, and may call malloc. This takes no lock
- * and calls nothing that another library may have replaced, so that it works
- * from the first moment on, below any other library's start.
+ * This code reads the objects themselves. It cannot use dlsym, which is one of
+ * our own names, takes the dynamic linker's lock, and may call malloc. It takes
+ * no lock and calls nothing that another library may have replaced. So it works
+ * from the first moment on, even while another library starts.
  */
 #ifndef MADANG_SYSV_SYMBOLS_H
 #define MADANG_SYSV_SYMBOLS_H
@@ -19,17 +19,17 @@ struct mdg__loaded {
 	const ElfW(Dyn) * dynamic;
 };
 
-/* Calls `look` for each object in the order in which the linker searches them,
- * as long as it says true. */
+/* Calls `look` for each object, in the order in which the linker searches them, until `look`
+ * returns false. */
 typedef bool mdg__look_function(const struct mdg__loaded *loaded, void *context);
 void mdg__loaded_each(mdg__look_function *look, void *context);
-/* Whether it is the object that this code is part of. */
+/* Whether `object` is the one that this code is part of. */
 bool mdg__loaded_is_self(const struct mdg__loaded *loaded);
 bool mdg__loaded_is_called(const struct mdg__loaded *loaded, const char *soname);
 /* The address of the function that the object offers by this name, in its default
  * version; 0: it offers none. */
 uintptr_t mdg__symbol_find(const struct mdg__loaded *loaded, const char *name);
-/* strcmp(a, b) == 0: a sanitizer's strcmp is not for its own start. */
+/* strcmp(a, b) == 0. A sanitizer's strcmp cannot run while the sanitizer starts. */
 bool mdg__same_text(const char *a, const char *b);
 
 #endif

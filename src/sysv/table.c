@@ -33,15 +33,16 @@
 #define MFD_NOEXEC_SEAL 8u
 #endif
 
-/* An anonymous file, numbered as open(2) would number it. Where the system forbids those that
- * could be executed, it has to be said that ours cannot; older kernels do not know the flag. */
+/* An anonymous file, with the descriptor that open(2) would give. Some systems forbid anonymous
+ * files that can be executed, so MFD_NOEXEC_SEAL says that ours cannot. Older kernels do not know
+ * this flag. */
 static int anonymous_file(void)
 {
 	int fd = mdg__sys_memfd("sysvipc", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 	return fd != -EINVAL ? fd : mdg__sys_memfd("sysvipc", MFD_CLOEXEC);
 }
 
-/* So that mdg__proc_of_file() knows it again. What fails here is not to be helped. */
+/* Marks the file for mdg__proc_of_file(). If that fails, the file stays unmarked. */
 static void mark(int fd, int which)
 {
 	(void)mdg__sys_fchmod(fd, 01444);
@@ -94,7 +95,7 @@ static int write_segments(mdg_namespace *ns, int fd)
 	return rc;
 }
 
-/* Setting it would destroy what no living thread has made and nobody has attached: see
+/* Setting it would destroy each segment that nobody has attached and whose creator has ended: see
  * docs/divergences.md. */
 static int write_zero(mdg_namespace *ns, int fd)
 {
@@ -133,7 +134,7 @@ static const char *last_part(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
-/* By the last part of the path, and then by what the kernel has there. */
+/* Looks at the last part of the path, and then at what the kernel has there. */
 static int find_by_name(int dirfd, const char *path, bool follow)
 {
 	const char *name = last_part(path);
@@ -166,7 +167,8 @@ static int write_content(mdg_namespace *ns, const struct mdg__proc_file *file, i
 	return length < 0 ? length : put(fd, text, length);
 }
 
-/* A descriptor that can only read, at the start, close-on-exec as wished. */
+/* A new descriptor that can only read, from the start of the file. It is close-on-exec if `flags`
+ * say so. */
 static int read_only_twin(int fd, int flags)
 {
 	char path[40];
@@ -241,7 +243,7 @@ int mdg__sysv_open_table(int dirfd, const char *path, int flags)
 		fd = open_to_write(which, flags);
 	else
 		fd = open_to_read(which, flags);
-	/* Else as on a kernel without System V IPC: there is no such file. */
+	/* Otherwise it is as on a kernel without System V IPC: there is no such file. */
 	errno = fd >= 0 ? before : fd < -4095 ? ENOENT : -fd;
 	return fd < 0 ? -1 : fd;
 }

@@ -21,8 +21,8 @@ static int no_such_function(void)
 	return -1;
 }
 
-/* After the next definition has been asked, which knows a bad pointer, also NULL, and flags
- * that are none. `before` is errno from before that. */
+/* Called after the next definition, which has found out whether the pointer is bad (also NULL) and
+ * whether the flags are valid. `before` is errno from before that call. */
 static int answer(int rc, const char *path, int ask, int before)
 {
 	int which = mdg__proc_is_refused(rc) ? -1 : mdg__proc_of(path);
@@ -79,7 +79,7 @@ MDG_EXPORT ssize_t readlinkat(int dirfd, const char *restrict path, char *restri
 	return no_link(next != NULL ? next(dirfd, path, ret, room) : no_such_function(), path);
 }
 
-/* The paths in the list are what realpath makes of them. */
+/* realpath gives the paths in the list back as they are. */
 static char *resolved_path(const char *path, char *ret)
 {
 	size_t size = strlen(path) + 1;
@@ -107,8 +107,8 @@ MDG_EXPORT char *realpath(const char *restrict path, char *restrict ret)
 
 #if defined(__GLIBC__)
 
-/* What the headers make of these under _FORTIFY_SOURCE. A room that is too small is for the
- * C library to say, in its own way. */
+/* The headers turn calls into these under _FORTIFY_SOURCE. If the buffer is too small, the C
+ * library reports it in its own way. */
 
 MDG_EXPORT ssize_t __readlink_chk(const char *path, char *ret, size_t room, size_t size);
 MDG_EXPORT ssize_t __readlink_chk(const char *path, char *ret, size_t room, size_t size)

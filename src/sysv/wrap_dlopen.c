@@ -2,20 +2,20 @@
 /*
  * wrap_dlopen.c - dlopen, for modules that are loaded with RTLD_DEEPBIND.
  *
- * Such a module looks for its functions in itself and in the libraries it
- * needs, the C library among them, before it looks anywhere else: it finds the
- * kernel's shmget and not ours, although we were loaded first (PHP loads all
- * its extensions like that). The flag is passed on nevertheless, because all
- * its other names depend on it; what it and its new libraries then have bound
- * to the C library is pointed at us (rebind.c).
+ * Such a module looks for its functions in itself and in the libraries that it
+ * needs, before it looks anywhere else. The C library is one of these. So the
+ * module finds the C library's shmget and not ours, although we were loaded
+ * first. PHP loads all its extensions like that. We pass the flag on all the
+ * same, because the module's other names depend on it. Afterwards rebind.c points
+ * at us what the module and its new libraries have bound to the C library.
  *
- * Without the flag the real dlopen is left to return to the caller by itself:
- * it looks at its return address to know in whose RUNPATH to search, and whose
- * directory $ORIGIN is. So that call has to be compiled to a jump, and this
- * file is (src/CMakeLists.txt). With the flag there is something to do
- * afterwards, and the search is made on the caller's behalf.
+ * Without the flag, the real dlopen must return to the caller by itself. It looks
+ * at its return address to know whose RUNPATH to search, and whose directory
+ * $ORIGIN is. So that call has to be compiled to a jump; src/CMakeLists.txt sees
+ * to that. With the flag there is something to do afterwards, so this code makes
+ * the search on the caller's behalf.
  *
- * musl's dlopen looks at neither: it has no such flag, nor our problem.
+ * musl's dlopen has no such flag and does not look at its return address.
  *
  * Only in the shared library: a program that contains libc has no "next".
  */
@@ -48,7 +48,8 @@ static dlopen_function *next_dlopen(void)
 
 /* ---- the search, as the caller would make it --------------------------------- */
 
-/* A program's search path; memory of its own. NULL: it cannot be had. */
+/* The search path of a program or library, in memory of its own. NULL: the linker
+ * does not tell it, or there is no memory. */
 static Dl_serinfo *search_path(void *handle)
 {
 	Dl_serinfo head;
@@ -71,7 +72,7 @@ static void give_back(Dl_serinfo *path)
 		(void)mdg__sys_munmap(path, path->dls_size);
 }
 
-/* What the linker would take: it passes over files for other machines. */
+/* Whether the linker would take the file. It passes over files for other machines. */
 static bool fits(const char *path)
 {
 	static const ElfW(Half) machine =
@@ -95,9 +96,8 @@ static bool fits(const char *path)
 	       (machine == EM_NONE || head.e_machine == machine);
 }
 
-/* Looks where the caller's search goes and ours would not. The system's own
- * directories end both lists, and are left to the linker, which knows more of
- * them (its cache). */
+/* Looks in the directories where the caller's search goes and ours does not. Both lists end with
+ * the system's own directories. These are left to the linker, which has a cache of them. */
 static bool search(const Dl_serinfo *callers, const Dl_serinfo *ours, const char *name,
                    char room[PATH_MAX])
 {
@@ -136,7 +136,7 @@ static const char *from_origin(void *caller, const char *name, char room[PATH_MA
 	return room;
 }
 
-/* The name by which we find what the caller would find by `name`. */
+/* The name by which we find the file that the caller would find by `name`. */
 static const char *as_caller(const void *caller, void *self, const char *name, char room[PATH_MAX])
 {
 	Dl_info info;
@@ -157,7 +157,7 @@ static const char *as_caller(const void *caller, void *self, const char *name, c
 
 /* ---- RTLD_DEEPBIND -------------------------------------------------------------- */
 
-/* A handle of this library, which is never given back. */
+/* A handle of this library. It is never closed. */
 static void *own_handle(void)
 {
 	static const char here;
@@ -182,7 +182,7 @@ static __attribute__((noinline)) void *open_deep(const char *name, int mode, con
 	void *handle = next_dlopen()(as_caller(caller, self, name, room), mode);
 	mdg__rebind_end(&rebinding, handle);
 	if (handle != NULL)
-		(void)dlerror(); /* of names that are not there: it was a success */
+		(void)dlerror(); /* of names that were not found: dlopen succeeded */
 	return handle;
 }
 #endif

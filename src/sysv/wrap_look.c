@@ -8,16 +8,18 @@
  *   - A library that is loaded behind us and asks for the next definition gets the C library's.
  * All of them mean the call, and get our definition.
  *
- * They get it only where the C library's own definition, in its default version, would be found.
- * Another library's definition stays what it is, and so does a former version with other
- * structures. And nobody may go round in a circle: when we pass a call on, a library that stands
- * in line with us has to find the C library's definition. So a name that we pass on is answered
- * with ours only where the C library comes next behind us, and RTLD_NEXT is left alone.
+ * They get it only where the search would find the C library's own definition, in its default
+ * version. If the search finds another library's definition, or an older version with other
+ * structures, they get that.
  *
- * All else is passed on by a jump, so that the C library sees the caller's return address, by which
- * RTLD_NEXT and RTLD_DEFAULT go. This file is compiled so that the last call is a jump
- * (src/CMakeLists.txt). It is compiled without sanitizers, because a sanitizer comes here from its
- * own start, before its code can run.
+ * No call may run in a circle. When we pass a call on to another library that wraps the same name,
+ * that library has to find the C library's definition. So we answer a name that we pass on with
+ * ours only where the C library comes next behind us, and we leave RTLD_NEXT alone.
+ *
+ * All other look-ups are passed on by a jump. So the C library sees the caller's return address,
+ * which decides what RTLD_NEXT and RTLD_DEFAULT mean. This file is compiled so that the last call
+ * is a jump (src/CMakeLists.txt). It is compiled without sanitizers, because a sanitizer comes here
+ * while it starts, before its own code can run.
  */
 #include <dlfcn.h>
 
@@ -32,7 +34,7 @@ static uintptr_t get(const _Atomic uintptr_t *address)
 	return atomic_load_explicit(address, memory_order_relaxed);
 }
 
-/* Whether an answer of ours leads to the C library and not back to who asks. */
+/* Whether our definition, as an answer, leads to the C library and not back to the caller. */
 static bool may_answer(const struct mdg__name *name)
 {
 	return get(&name->ours) != 0 && get(&name->libc) != 0 &&
@@ -52,7 +54,7 @@ static bool look(const struct mdg__loaded *loaded, void *context)
 	return !behind->found;
 }
 
-/* Whether the linker searches this code's object after us. */
+/* Whether the linker searches the object of this code after us. */
 static bool is_behind(const void *code)
 {
 	struct behind behind = { 0, false, false };
@@ -63,8 +65,8 @@ static bool is_behind(const void *code)
 	return behind.found;
 }
 
-/* RTLD_DEFAULT finds ours anyway, unless a module asks that was loaded with
- * RTLD_DEEPBIND: such a one begins with what it was linked to. */
+/* RTLD_DEFAULT finds our definition by itself, except for a module that was loaded with
+ * RTLD_DEEPBIND. For such a module the search begins with the libraries that it needs. */
 static bool finds_libc_first(const struct mdg__name *name, const void *caller)
 {
 #if defined(__GLIBC__)
@@ -112,8 +114,8 @@ MDG_EXPORT void *dlsym(void *handle, const char *name)
 
 typedef void *dlvsym_function(void *, const char *, const char *);
 
-/* A version is looked for in libraries that have some: from RTLD_DEFAULT and, whoever asks,
- * RTLD_NEXT, the search passes us and ends in the C library. */
+/* dlvsym looks only at libraries that have versions. We have none. So the search from RTLD_DEFAULT,
+ * and from RTLD_NEXT for any caller, passes us and ends in the C library. */
 static __attribute__((noinline)) void *answer_version(const char *asked, void *handle,
                                                       const char *version, const void *caller)
 {

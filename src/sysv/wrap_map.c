@@ -10,9 +10,9 @@
  *     memory may have written a jump over these bytes since.
  *   - Otherwise hostmap.c calls the next definition, without its locks.
  *
- * The static library, and the shared one before it has started, make the system call. To find out
- * which definition is next could then be asked by an allocator, which runs below locks that the
- * dynamic linker wants.
+ * The static library makes the system call. So does the shared library before it has started: the
+ * caller may then be an allocator that holds locks which the dynamic linker wants, so this code
+ * must not ask the linker which definition is next.
  *
  * 32-bit: mmap takes a 32-bit offset, mmap64 a 64-bit one. This file is compiled without
  * _FILE_OFFSET_BITS, so that the two names stay two.
@@ -56,7 +56,7 @@ __attribute__((constructor)) static void note_first_bytes(void)
 			memcpy(first_bytes[ours[i]], code_of(ours[i]), FIRST_BYTES);
 }
 
-/* Whom to call with an attachment's addresses; 0: nobody else wants to see it. */
+/* The definition to call with an attachment's addresses; 0: nobody else wants to see the call. */
 static uintptr_t observer(enum mdg__name_index which)
 {
 	return is_libcs(which) && memcmp(first_bytes[which], code_of(which), FIRST_BYTES) == 0
@@ -103,7 +103,7 @@ static __attribute__((noinline)) void *map(mdg__mmap_function *next, void *addre
 typedef void *mmap_function(void *, size_t, int, int, int, off_t);
 
 #if !defined(__LP64__) && defined(MDG__SHARED)
-/* With an offset of 32 bits, which mean pages without a sign to the C library. */
+/* The offset has 32 bits. The C library takes it as an unsigned number of pages. */
 static void *short_observer(void *address, size_t length, int protection, int flags, int fd,
                             uint64_t offset)
 {

@@ -27,7 +27,8 @@ typedef int creat_function(const char *, mode_t);
 typedef FILE *fopen_function(const char *, const char *);
 typedef FILE *freopen_function(const char *, const char *, FILE *);
 
-/* The next definition of a name; of the other one where the C library has no such. */
+/* The next definition of a name, or of the other name where the C library does not have the
+ * first. */
 static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 {
 	uintptr_t next = mdg__next_ready(which);
@@ -36,7 +37,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 
 #define NEXT(type, name, other) ((type *)next_or(MDG__OF_##name, MDG__OF_##other))
 
-/* The third argument is there only when a file may be made. */
+/* The caller gives a third argument only when a file may be made. */
 #define MODE_AFTER(flags)                                                                          \
 	__extension__({                                                                            \
 		mode_t mode_ = 0;                                                                  \
@@ -68,7 +69,7 @@ static uintptr_t next_or(enum mdg__name_index which, enum mdg__name_index other)
 		                : NEXT(openat_function, name, other)(dirfd, path, flags, mode);    \
 	}
 
-/* What <fcntl.h> makes of open() without a mode under _FORTIFY_SOURCE. */
+/* Under _FORTIFY_SOURCE, <fcntl.h> turns an open() without a mode into this. */
 #define DEFINE_OPEN_2(name, other)                                                                 \
 	MDG_EXPORT int name(const char *path, int flags);                                          \
 	MDG_EXPORT int name(const char *path, int flags)                                           \
@@ -118,7 +119,7 @@ static bool put_onto(int fd, int number, int flags)
 	return rc >= 0;
 }
 
-/* The stream is opened for something that is always there, and gets our descriptor. */
+/* Opens the stream for a file that is always there, and then gives it our descriptor. */
 static FILE *reopen(FILE *stream, int fd, const char *mode, freopen_function *real)
 {
 	int before = errno;

@@ -2,16 +2,19 @@
 /*
  * wrap_stat.c - stat and its kin, for the files of proc.h: by path, and by descriptor.
  *
- * What the next definition says goes to the caller as it is, after one comparison: is this
- * perhaps a file of ours, reached by a descriptor or through /proc/self/fd? For a path of
- * ours we answer in its place. Only absolute paths are recognised.
+ * The next definition is asked first, and one comparison tells whether the answer may be
+ * about a file of ours, reached by a descriptor or through /proc/self/fd. If not, the
+ * answer goes to the caller as it is. For a path of ours we answer instead. Only absolute
+ * paths are recognised.
  *
- * The C library has a structure for each width of sizes and times, and a name for each:
- * the macros make them all. This file is compiled without _FILE_OFFSET_BITS, so that
- * `stat` and `stat64` stay two; a second time (wrap_stat_time64.c) for 64-bit times on
- * 32-bit glibc. __xstat and its like are what programs call that were built with glibc
- * before 2.33; later ones keep them for these, hidden from look-ups, so that the newer
- * function stands in.
+ * The C library has a structure for each width of sizes and times, and a name for each.
+ * Macros make all of these functions. This file is compiled without _FILE_OFFSET_BITS, so
+ * that `stat` and `stat64` stay two functions. It is compiled a second time
+ * (wrap_stat_time64.c) for 64-bit times on 32-bit glibc.
+ *
+ * Programs that were built with glibc before 2.33 call __xstat and its like. Later glibc
+ * keeps these for such programs, but hides them from look-ups. There we pass the call on to
+ * the newer function.
  */
 #if !defined(MDG__STAT_TIME64)
 #undef _FILE_OFFSET_BITS
@@ -59,7 +62,8 @@ static int no_such_function(void)
 		(ret)->st_ctim.tv_nsec = (__typeof__((ret)->st_ctim.tv_nsec))status_.ctime[1];     \
 	} while (0)
 
-/* By path; and what was found otherwise and has our mark. Rare, and so out of the way. */
+/* Answers for a path of ours, and for a file with our mark that was reached in another way. Both
+ * are rare, so this is a function of its own. */
 #define DEFINE_ANSWERS(structure)                                                                  \
 	static __attribute__((noinline, cold)) int answer_##structure(int which,                   \
 	                                                              struct structure *ret)       \
@@ -89,10 +93,11 @@ static int no_such_function(void)
 		which_ >= 0 ? answer_##structure(which_, ret) : LOOK(structure, rc, ret);          \
 	})
 
-/* The exported names are not called in here: other libraries overwrite them.
+/* This code calls none of the exported names, because other libraries overwrite them.
  *
- * The next definition is asked first, also for a path of ours: it knows a bad pointer, also
- * NULL (which the headers promise the compiler not to be), and flags that are none. */
+ * It asks the next definition first, also for a path of ours. That tells a bad pointer and
+ * invalid flags. NULL is such a pointer, but the headers promise the compiler that there is none,
+ * so this code cannot test for it. */
 #define DEFINE_BY_PATH(name, structure)                                                            \
 	MDG_EXPORT int name(const char *path, struct structure *ret);                              \
 	static inline int own_##name(const char *path, struct structure *ret)                      \
@@ -162,7 +167,7 @@ DEFINE_BY_PATH(lstat64, stat64)
 DEFINE_BY_FD(fstat64, stat64)
 DEFINE_AT(fstatat64, stat64)
 
-/* The number that was compiled into callers as _STAT_VER. */
+/* The value of _STAT_VER that was compiled into callers. */
 #if defined(__i386__) || defined(__arm__)
 #define IS_USUAL_VERSION(version) ((version) == 3)
 #else

@@ -6,15 +6,15 @@
  * numbers.c has the numbers that mean something here. Every other call goes on by
  * a jump, with all the arguments that the caller may have given.
  *
- * syscall(2) takes as many arguments as the call has. A caller that gives fewer
- * than six has variables of its own in the places on the stack where the others
- * would be. Other threads may be writing to these variables (the word of a futex,
- * for example). So this code may read those places but must not write them, not
- * even with the value that is there; and a compiler that passes arguments on
- * writes them. So on x86 the way through is a few instructions. Where all seven
- * arguments are in registers, it is C, compiled so that it is a jump
- * (src/CMakeLists.txt). No sanitizer may be in it, because a sanitizer comes here
- * from its own start.
+ * syscall(2) takes as many arguments as the call has. If a caller gives fewer
+ * than six, the places on the stack for the others hold variables of the caller.
+ * Other threads may be writing to these variables (the word of a futex, for
+ * example). So this code may read those places but must not write them, not even
+ * with the value that is there. A compiler that passes arguments on does write
+ * them. So on x86 a few instructions of assembly pass the call on. Where all
+ * seven arguments are in registers, C code does it, compiled so that it is a jump
+ * (src/CMakeLists.txt). The C code is built without sanitizers, because a
+ * sanitizer comes here while it starts.
  */
 #include "sysv/numbers.h"
 
@@ -30,7 +30,7 @@ __attribute__((visibility("hidden"))) mdg__syscall_function mdg__number_call;
 long mdg__number_call(long number, long a, long b, long c, long d, long e, long f)
 {
 	long result = mdg__numbers[number](a, b, c, d, e, f);
-	/* Not by a jump: its arguments would be put in the place of ours. */
+	/* This must not become a jump: its arguments would overwrite the places of ours. */
 	__asm__ volatile("" : "+r"(result));
 	return result;
 }
@@ -78,7 +78,7 @@ __asm__(".pushsection .text\n"
 
 #else
 
-/* Not by its own name, which <unistd.h> declares with dots. */
+/* The function has another name here, because <unistd.h> declares syscall with dots. */
 MDG_EXPORT mdg__syscall_function mdg__syscall __asm__("syscall");
 MDG_EXPORT long mdg__syscall(long number, long a, long b, long c, long d, long e, long f)
 {

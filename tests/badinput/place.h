@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * place.h - a directory of its own for each test, and the ways to spoil it.
+ * place.h - a directory for each test, and ways to spoil it.
  *
- * place_make() makes it on the memory file system; it is removed when the
- * test's first process exits, whatever lies in it by then. Include it after
- * check.h, once in a program.
+ * place_make() makes the directory on the memory file system. The directory is
+ * removed when the test's first process exits, with everything in it. Include this
+ * file after check.h, once in a program.
  *
- * A namespace object stays with its process. So each case that opens one runs
- * in a child (in_child), and knows nothing of the others.
+ * A process keeps the object of a namespace that it has opened. So each case that
+ * opens a namespace runs in a child (in_child), and no case depends on another.
  */
 #ifndef MADANG_TESTS_BADINPUT_PLACE_H
 #define MADANG_TESTS_BADINPUT_PLACE_H

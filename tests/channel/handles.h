@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handles.h - what the tests of channels share: handles that have to open, and messages whose bytes
- * say which they are.
+ * handles.h - what the tests of channels share.
  *
- * They run under enclose, in a namespace of their own. Children open handles of their own.
+ * These are handles that must open, and messages whose bytes tell which message it is. The tests
+ * run under enclose, in a namespace of their own. Each child opens its own handles.
  */
 #ifndef MADANG_TESTS_CHANNEL_HANDLES_H
 #define MADANG_TESTS_CHANNEL_HANDLES_H

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sizes.c - messages of every size through channels of small capacities, where a record takes most of
- * what is clear ahead: one after the other, and with a talker that is at the listener's heels.
+ * sizes.c - messages of every size through channels of small capacities.
+ *
+ * In such a channel one record takes most of the free room. The messages go through one after the
+ * other, and once more with a talker that follows close behind the listener.
  */
 #include <pthread.h>
 

@@ -25,7 +25,8 @@ need cc gcc
 need ipcrm util-linux
 [ "$(id -u)" -eq 0 ] || skip "only root has rights to give up"
 workdir dropped
-cc -std=c11 -D_GNU_SOURCE -O2 -o "$WORK/dropped" "$(dirname "$0")/dropped.c" || give_up "dropped.c does not compile"
+cc -std=c11 -D_GNU_SOURCE -O2 -o "$WORK/dropped" "$(dirname "$0")/dropped.c" ||
+	give_up "dropped.c does not compile"
 chmod 755 "$WORK"
 # shellcheck disable=SC2119 # no options
 (enter)

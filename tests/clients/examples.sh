@@ -31,8 +31,10 @@ start_listener() {
 check_both() {
 	equal "$1: the talker's exit" 0 "$2"
 	equal "$1: the listener's exit" 0 "$3"
-	check "$1: what the listener heard" grep -qx 'listener: heard: the question' "$WORK/listener.out"
-	check "$1: what the talker heard" grep -qx 'talker: got the answer: the answer' "$WORK/talker.out"
+	check "$1: what the listener heard" \
+		grep -qx 'listener: heard: the question' "$WORK/listener.out"
+	check "$1: what the talker heard" \
+		grep -qx 'talker: got the answer: the answer' "$WORK/talker.out"
 	equal "$1: segments left" 0 "$(segments)"
 	[ "$failures" -eq 0 ] || cat "$WORK/listener.out" "$WORK/talker.out" >&2
 }

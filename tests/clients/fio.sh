@@ -20,17 +20,19 @@ nobody_attached() { [ -z "$(rows | awk '$7 > 0')" ]; }
 if [ "${1-}" = inside ]; then
 	cd "$WORK" || give_up "cd"
 	need_empty_table
-	fio --name=job --directory="$WORK" --size=2m --bs=64k --rw=randrw --rwmixread=50 --randseed=7 \
-		--mem=shm --iodepth=1 --ioengine=psync --numjobs=3 --verify=crc32c --verify_fatal=1 \
-		--output-format=terse > "$WORK/said" 2>&1
+	fio --name=job --directory="$WORK" --size=2m --bs=64k --rw=randrw --rwmixread=50 \
+		--randseed=7 --mem=shm --iodepth=1 --ioengine=psync --numjobs=3 \
+		--verify=crc32c --verify_fatal=1 --output-format=terse > "$WORK/said" 2>&1
 	equal "fio's exit" 0 $? || cat "$WORK/said" >&2
 	# Fields of the terse form: version, name, error, kilobytes read, and written.
 	fact "jobs" "$(grep '^3;' "$WORK/said" | awk -F ';' '{ print $3, $5, $6, $47 }' | sort)"
 	equal "segments left" "" "$(rows)"
 
-	# Killed in the middle: removed or not, nothing may count its dead.
-	fio --name=endless --directory="$WORK" --size=256k --bs=256k --rw=write --time_based --runtime=100 \
-		--mem=shm --ioengine=psync --numjobs=3 > "$WORK/said" 2>&1 &
+	# fio is killed in the middle. It may have removed its segments or not, but no segment may
+	# count the dead processes.
+	fio --name=endless --directory="$WORK" --size=256k --bs=256k --rw=write \
+		--time_based --runtime=100 --mem=shm --ioengine=psync --numjobs=3 \
+		> "$WORK/said" 2>&1 &
 	fio=$!
 	check "the buffers are there" wait_until 30 buffers_are_there || cat "$WORK/said" >&2
 	fact "while it runs" "$(table)"

@@ -20,7 +20,11 @@ line() { grep -F "$1" | head -n 1 | awk '{ $1 = $1; print }'; }
 # The time that a column of the table holds, as `date` prints it with a format.
 moment() {
 	seconds=$(column "$id" "$1")
-	if [ "$seconds" -eq 0 ]; then echo "Not set"; else date -d "@$seconds" "$2" | awk '{ $1 = $1; print }'; fi
+	if [ "$seconds" -eq 0 ]; then
+		echo "Not set"
+	else
+		date -d "@$seconds" "$2" | awk '{ $1 = $1; print }'
+	fi
 }
 
 make_segment() {
@@ -29,7 +33,8 @@ make_segment() {
 	check "ipcmk tells an id" [ "$made" = "Shared memory id: $id" ] || give_up "ipcmk: $made"
 	key=$(printf '0x%08x' $(($(column "$id" 1) & 0xffffffff)))
 	# ipcs cuts names off after ten letters.
-	user=$(id -un) short=$(id -un | cut -c1-10) group=$(id -gn | cut -c1-10) uid=$(id -u) gid=$(id -g)
+	user=$(id -un) short=$(id -un | cut -c1-10) group=$(id -gn | cut -c1-10)
+	uid=$(id -u) gid=$(id -g)
 	creator=$(column "$id" 5)
 }
 
@@ -47,33 +52,49 @@ let_go() {
 	equal "exit of hold" 0 $?
 }
 
-# What the tools say of one segment: attached how often, and by whom at last.
+# The three times of the segment: when it was attached, detached and changed last.
+check_times() {
+	short_form='+%b %e %H:%M:%S' long_form='+%a %b %e %H:%M:%S %Y'
+	times="$(moment 12 "$short_form") $(moment 13 "$short_form") $(moment 14 "$short_form")"
+	equal "ipcs -m -t" "$id $short $times" "$(ipcs -m -t | row 1)"
+	ipcs -m -i "$id" > "$WORK/details"
+	equal "ipcs -i: attach time" "att_time=$(moment 12 "$long_form")" \
+		"$(line att_time= < "$WORK/details")"
+	equal "ipcs -i: detach time" "det_time=$(moment 13 "$long_form")" \
+		"$(line det_time= < "$WORK/details")"
+	equal "ipcs -i: change time" "change_time=$(moment 14 "$long_form")" \
+		"$(line change_time= < "$WORK/details")"
+}
+
+# check_listings ATTACHED LAST: what the tools say of one segment. It is attached ATTACHED times,
+# and process LAST was the last to attach or detach it.
 check_listings() {
 	attached=$1 last=$2
 	equal "ipcs -m" "$key $id $short 640 5000 $attached" "$(ipcs -m | row 2)"
 	equal "ipcs -m -p" "$id $short $creator $last" "$(ipcs -m -p | row 1)"
 	equal "ipcs -m -c" "$id 640 $short $group $short $group" "$(ipcs -m -c | row 1)"
-	equal "ipcs -m -t" "$id $short $(moment 12 '+%b %e %H:%M:%S') $(moment 13 '+%b %e %H:%M:%S') $(moment 14 '+%b %e %H:%M:%S')" \
-		"$(ipcs -m -t | row 1)"
+	check_times
 	ipcs -m -i "$id" > "$WORK/details"
-	equal "ipcs -i: owners" "uid=$uid gid=$gid cuid=$uid cgid=$gid" "$(line uid= < "$WORK/details")"
+	equal "ipcs -i: owners" "uid=$uid gid=$gid cuid=$uid cgid=$gid" \
+		"$(line uid= < "$WORK/details")"
 	equal "ipcs -i: mode" "mode=0640 access_perms=0640" "$(line mode= < "$WORK/details")"
 	equal "ipcs -i: counts" "bytes=5000 lpid=$last cpid=$creator nattch=$attached" \
 		"$(line bytes= < "$WORK/details")"
-	equal "ipcs -i: attach time" "att_time=$(moment 12 '+%a %b %e %H:%M:%S %Y')" "$(line att_time= < "$WORK/details")"
-	equal "ipcs -i: detach time" "det_time=$(moment 13 '+%a %b %e %H:%M:%S %Y')" "$(line det_time= < "$WORK/details")"
-	equal "ipcs -i: change time" "change_time=$(moment 14 '+%a %b %e %H:%M:%S %Y')" "$(line change_time= < "$WORK/details")"
-	equal "lsipc -m" \
-		"KEY=\"$key\" ID=\"$id\" PERMS=\"0640\" OWNER=\"$user\" SIZE=\"5000\" NATTCH=\"$attached\" CPID=\"$creator\" LPID=\"$last\" CUID=\"$uid\" UID=\"$uid\" CGID=\"$gid\" GID=\"$gid\"" \
-		"$(lsipc -m --export --bytes --numeric-perms -o KEY,ID,PERMS,OWNER,SIZE,NATTCH,CPID,LPID,CUID,UID,CGID,GID)"
+	expected="KEY=\"$key\" ID=\"$id\" PERMS=\"0640\" OWNER=\"$user\" SIZE=\"5000\""
+	expected="$expected NATTCH=\"$attached\" CPID=\"$creator\" LPID=\"$last\""
+	expected="$expected CUID=\"$uid\" UID=\"$uid\" CGID=\"$gid\" GID=\"$gid\""
+	columns=KEY,ID,PERMS,OWNER,SIZE,NATTCH,CPID,LPID,CUID,UID,CGID,GID
+	equal "lsipc -m" "$expected" "$(lsipc -m --export --bytes --numeric-perms -o $columns)"
 	fact "table" "$(table)"
-	equal "lsipc -m -i" "Segment size: 5000" "$(lsipc -m -i "$id" --bytes | line 'Segment size')"
+	equal "lsipc -m -i" "Segment size: 5000" \
+		"$(lsipc -m -i "$id" --bytes | line 'Segment size')"
 }
 
 check_limits() {
 	ipcs -m -l > "$WORK/limits"
 	fact "ipcs -l" "$(cat "$WORK/limits")"
-	equal "ipcs -l: segments" "max number of segments = 128" "$(line 'number of' < "$WORK/limits")"
+	equal "ipcs -l: segments" "max number of segments = 128" \
+		"$(line 'number of' < "$WORK/limits")"
 	equal "ipcs -l: size" "max seg size (kbytes) = 1024" "$(line 'max seg' < "$WORK/limits")"
 	equal "ipcs -l: all" "max total shared memory (kbytes) = $((4096 * PAGE / 1024))" \
 		"$(line 'total' < "$WORK/limits")"
@@ -91,7 +112,8 @@ check_summary() {
 	# Pages in memory are not compared: Madang reserves them.
 	fact "ipcs -u" "$(grep -v resident "$WORK/summary")"
 	equal "ipcs -u: segments" "segments allocated 1" "$(line segments < "$WORK/summary")"
-	equal "ipcs -u: pages" "pages allocated $pages" "$(line 'pages allocated' < "$WORK/summary")"
+	equal "ipcs -u: pages" "pages allocated $pages" \
+		"$(line 'pages allocated' < "$WORK/summary")"
 	equal "ipcs -u: swapped" "pages swapped 0" "$(line 'pages swapped' < "$WORK/summary")"
 }
 

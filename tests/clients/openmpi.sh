@@ -31,7 +31,8 @@ fi
 need mpirun openmpi-bin
 need mpicc libopenmpi-dev
 workdir openmpi
-mpicc -O1 -o "$WORK/mpi" "$(dirname "$0")/mpi.c" > "$WORK/said" 2>&1 || give_up "mpicc: $(cat "$WORK/said")"
+mpicc -O1 -o "$WORK/mpi" "$(dirname "$0")/mpi.c" > "$WORK/said" 2>&1 ||
+	give_up "mpicc: $(cat "$WORK/said")"
 TMPDIR=$WORK
 OMPI_MCA_shmem=sysv             # the backing of shared memory, instead of files
 OMPI_MCA_pml=ob1                # messages by Open MPI itself, not by UCX, which makes system calls
@@ -42,6 +43,7 @@ OMPI_MCA_plm_rsh_agent=true     # no ssh: everything runs here
 OMPI_ALLOW_RUN_AS_ROOT=1
 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export TMPDIR OMPI_MCA_shmem OMPI_MCA_pml OMPI_MCA_btl OMPI_MCA_btl_vader_single_copy_mechanism \
-	OMPI_MCA_mpi_yield_when_idle OMPI_MCA_plm_rsh_agent OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
+	OMPI_MCA_mpi_yield_when_idle OMPI_MCA_plm_rsh_agent \
+	OMPI_ALLOW_RUN_AS_ROOT OMPI_ALLOW_RUN_AS_ROOT_CONFIRM
 # shellcheck disable=SC2119 # no options
 (enter)

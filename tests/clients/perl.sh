@@ -14,6 +14,7 @@ if [ "${1-}" = inside ]; then
 	equal "segments left" "" "$(rows)"
 	finish
 fi
-"$PERL" -MIPC::SharedMem -e 1 2> /dev/null || skip "perl is missing; install it with: apt-get install perl"
+"$PERL" -MIPC::SharedMem -e 1 2> /dev/null ||
+	skip "perl is missing; install it with: apt-get install perl"
 # shellcheck disable=SC2119 # no options
 enter

@@ -73,7 +73,9 @@ start_server() {
 # The processes of the server: the postmaster and its children.
 family() {
 	cat /proc/[0-9]*/stat 2> /dev/null | sed 's/^\([0-9]*\) (.*) /\1 /' |
-		awk -v parent="$postmaster" '($3 == parent || $1 == parent) && $2 != "Z" { n++ } END { print n + 0 }'
+		awk -v parent="$postmaster" '
+			($3 == parent || $1 == parent) && $2 != "Z" { n++ }
+			END { print n + 0 }'
 }
 
 # shellcheck disable=SC2317 # it is a condition for wait_until
@@ -99,9 +101,12 @@ stopped() { grep -q '^State:[[:space:]]*T' "/proc/$1/status"; }
 
 # pgbench moves money between the rows of four tables: their sums stay equal.
 books_balance() {
-	equal "pgbench's sums" t "$(value "SELECT (SELECT sum(abalance) FROM pgbench_accounts) =
-		(SELECT sum(delta) FROM pgbench_history) AND (SELECT sum(bbalance) FROM pgbench_branches) =
-		(SELECT sum(delta) FROM pgbench_history) AND (SELECT sum(tbalance) FROM pgbench_tellers) =
+	equal "pgbench's sums" t "$(value "SELECT
+		(SELECT sum(abalance) FROM pgbench_accounts) =
+		(SELECT sum(delta) FROM pgbench_history) AND
+		(SELECT sum(bbalance) FROM pgbench_branches) =
+		(SELECT sum(delta) FROM pgbench_history) AND
+		(SELECT sum(tbalance) FROM pgbench_tellers) =
 		(SELECT sum(delta) FROM pgbench_history)")"
 }
 
@@ -137,14 +142,16 @@ make_cluster() {
 		max_parallel_workers = 8
 	END
 	"$BIN/initdb" -L "$PLACE/share" -D "$DATA" -U postgres -A trust -N --no-locale -E UTF8 \
-		--no-instructions > "$PLACE/initdb" 2>&1 || { cat "$PLACE/initdb" >&2; give_up "initdb"; }
+		--no-instructions > "$PLACE/initdb" 2>&1 ||
+		{ cat "$PLACE/initdb" >&2; give_up "initdb"; }
 	equal "segments left by initdb" 0 "$(segments_of_ours)"
 }
 
 run_pgbench() {
 	"$BIN/pgbench" -i -q -h "$PLACE" -U postgres postgres > "$PLACE/pgbench" 2>&1 ||
 		{ cat "$PLACE/pgbench" >&2; give_up "pgbench -i"; }
-	"$BIN/pgbench" -n -c 4 -j 2 -t 50 -h "$PLACE" -U postgres postgres > "$PLACE/pgbench" 2>&1 ||
+	"$BIN/pgbench" -n -c 4 -j 2 -t 50 -h "$PLACE" -U postgres postgres \
+		> "$PLACE/pgbench" 2>&1 ||
 		{ cat "$PLACE/pgbench" >&2; give_up "pgbench"; }
 	equal "transactions in the history" 200 "$(value 'SELECT count(*) FROM pgbench_history')"
 	books_balance

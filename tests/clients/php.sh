@@ -14,7 +14,10 @@ if [ "${1-}" = inside ]; then
 	equal "segments left" "" "$(rows)"
 	finish
 fi
-"$PHP" -r 'exit(extension_loaded("sysvshm") && extension_loaded("shmop") && extension_loaded("pcntl") ? 0 : 1);' \
-	2> /dev/null || skip "PHP with sysvshm, shmop and pcntl is missing; install it with: apt-get install php-cli"
+# shellcheck disable=SC2016 # PHP's own
+"$PHP" -r 'foreach (["sysvshm", "shmop", "pcntl"] as $name) extension_loaded($name) || exit(1);' \
+	2> /dev/null ||
+	skip "PHP with sysvshm, shmop and pcntl is missing;" \
+		"install it with: apt-get install php-cli"
 # shellcheck disable=SC2119 # no options
 enter

@@ -28,15 +28,15 @@ use() {
 # A copy of the first, before it has run: initdb takes its time.
 copy_cluster() {
 	cp -a "$WORK/one/data" "$WORK/two/data" || give_up "cp"
-	sed "s|'$WORK/one'|'$WORK/two'|" "$WORK/one/data/postgresql.conf" > "$WORK/two/data/postgresql.conf" ||
-		give_up "sed"
+	sed "s|'$WORK/one'|'$WORK/two'|" "$WORK/one/data/postgresql.conf" \
+		> "$WORK/two/data/postgresql.conf" || give_up "sed"
 }
 
 # Another program's segment under the key that a data directory stands for.
 occupy_key() {
 	key=$(stat -c %i "$DATA")
-	perl -e 'defined shmget($ARGV[0], 5000, 03600) or die "shmget: $!\n"' $((key & 0x7fffffff)) ||
-		give_up "the key of $DATA cannot be taken"
+	perl -e 'defined shmget($ARGV[0], 5000, 03600) or die "shmget: $!\n"' \
+		$((key & 0x7fffffff)) || give_up "the key of $DATA cannot be taken"
 	before=$((before + 1))
 }
 
@@ -51,10 +51,12 @@ check_two() {
 
 # A load that goes on until it is ended, or its server is.
 start_load() {
-	(exec "$BIN/pgbench" -n -c 3 -j 1 -t 1000000 -h "$PLACE" -U postgres postgres > "$PLACE/load" 2>&1) &
+	(exec "$BIN/pgbench" -n -c 3 -j 1 -t 1000000 -h "$PLACE" -U postgres postgres \
+		> "$PLACE/load" 2>&1) &
 	load=$!
 	now=$(value 'SELECT count(*) FROM pgbench_history')
-	wait_until 30 has_grown "$now" || { cat "$PLACE/load" >&2; give_up "the load does not run"; }
+	wait_until 30 has_grown "$now" ||
+		{ cat "$PLACE/load" >&2; give_up "the load does not run"; }
 }
 
 # shellcheck disable=SC2317 # it is a condition for wait_until
@@ -73,7 +75,8 @@ check_bystander() {
 	equal "the other cluster's server $1" "$bystander" "$postmaster"
 	equal "the other cluster's segment $1" "$bystander_segment" "$segment"
 	check "the other cluster's load runs $1" kill -0 "$bystander_load"
-	check "the other cluster commits $1" wait_until 30 has_grown "$(value 'SELECT count(*) FROM pgbench_history')"
+	check "the other cluster commits $1" \
+		wait_until 30 has_grown "$(value 'SELECT count(*) FROM pgbench_history')"
 }
 
 end_bystander() {
@@ -81,7 +84,8 @@ end_bystander() {
 	kill "$bystander_load"
 	wait "$bystander_load"
 	books_balance
-	check "the other cluster never restarted" [ -z "$(grep -E 'recovery in progress|reinitializing' "$PLACE/log")" ]
+	check "the other cluster never restarted" \
+		[ -z "$(grep -E 'recovery in progress|reinitializing' "$PLACE/log")" ]
 }
 
 # What is committed now is what has to be there afterwards, at the least.
@@ -94,7 +98,8 @@ note_committed() {
 check_recovered() {
 	check "it recovered" grep -q 'automatic recovery in progress' "$PLACE/log"
 	equal "rows committed before" "$kept" "$(value 'SELECT count(*) FROM kept')"
-	check "no transaction is lost" [ "$(value 'SELECT count(*) FROM pgbench_history')" -ge "$committed" ]
+	check "no transaction is lost" \
+		[ "$(value 'SELECT count(*) FROM pgbench_history')" -ge "$committed" ]
 	books_balance
 	check "every process is counted again" wait_until 20 counted_exactly
 }
@@ -157,8 +162,10 @@ stage "stop"
 end_bystander
 for name in one two; do
 	use $name
-	"$BIN/pg_ctl" -D "$DATA" -m fast -w -t 60 stop > "$PLACE/pg_ctl" 2>&1 || give_up "$name does not stop"
-	check "no complaint about shared memory in the log" [ -z "$(grep -i 'could not.*shared memory' "$PLACE/log")" ]
+	"$BIN/pg_ctl" -D "$DATA" -m fast -w -t 60 stop > "$PLACE/pg_ctl" 2>&1 ||
+		give_up "$name does not stop"
+	check "no complaint about shared memory in the log" \
+		[ -z "$(grep -i 'could not.*shared memory' "$PLACE/log")" ]
 done
 equal "segments left" 0 "$(segments_of_ours)"
 fact "the other program's segment" "$(rows | awk '$4 == 5000 { print $3, $4, $7 }')"

@@ -26,7 +26,8 @@ look_at_server() {
 	equal "the segment's creator" "$postmaster" "$(column "$segment" 5)"
 	check "ipcs lists the segment" [ -n "$(ipcs -m | awk -v id="$segment" '$2 == id')" ]
 	[ "$MODE" = kernel ] ||
-		check "madang ls lists it" [ -n "$("$MADANG" ls | awk -v id="$segment" '$1 == id')" ]
+		check "madang ls lists it" \
+			[ -n "$("$MADANG" ls | awk -v id="$segment" '$1 == id')" ]
 	# A psql that just ended may still be on its way out: until it settles.
 	check "every process of the server is counted" wait_until 20 counted_exactly
 	check "there are several" [ "$(family)" -ge 5 ]
@@ -47,10 +48,12 @@ run_parallel() {
 		cat "$PLACE/parallel" >&2
 	# shellcheck disable=SC2016 # awk's own
 	check "the session has a dynamic segment" \
-		awk '/^before/ { b = $2 } /^after/ { a = $2 } END { exit !(a > b) }' "$PLACE/parallel"
+		awk '/^before/ { b = $2 } /^after/ { a = $2 } END { exit !(a > b) }' \
+		"$PLACE/parallel"
 	printf '%s;\n' "$query" > "$PLACE/parallel.sql"
-	"$BIN/pgbench" -n -c 3 -j 2 -t 20 -f "$PLACE/parallel.sql" -h "$PLACE" -U postgres postgres \
-		> "$PLACE/pgbench" 2>&1 || { cat "$PLACE/pgbench" >&2; give_up "pgbench, parallel"; }
+	"$BIN/pgbench" -n -c 3 -j 2 -t 20 -f "$PLACE/parallel.sql" \
+		-h "$PLACE" -U postgres postgres > "$PLACE/pgbench" 2>&1 ||
+		{ cat "$PLACE/pgbench" >&2; give_up "pgbench, parallel"; }
 	check "all of them" grep -q 'actually processed: 60/60' "$PLACE/pgbench"
 	unset PGOPTIONS
 	check "every process is counted after it" wait_until 20 counted_exactly
@@ -76,7 +79,8 @@ refused() {
 	timeout 30 "$BIN/postgres" -D "$DATA" > "$PLACE/second" 2>&1
 	equal "exit of a second server $1" 1 $?
 	check "reason of a second server $1" \
-		grep -q "pre-existing shared memory block.*ID $segment.* is still in use" "$PLACE/second" ||
+		grep -q "pre-existing shared memory block.*ID $segment.* is still in use" \
+		"$PLACE/second" ||
 		cat "$PLACE/second" >&2
 	equal "attachments $1" 1 "$(column "$segment" 7)"
 }

@@ -50,7 +50,8 @@ rows() {
 # What ftok("shmfile", 1) gives in this directory.
 expected_key() {
 	if [ -e shmfile ]; then
-		printf '0x%08x\n' $(($(stat -c %i shmfile) & 0xffff | ($(stat -c %d shmfile) & 0xff) << 16 | 1 << 24))
+		inode=$(stat -c %i shmfile) device=$(stat -c %d shmfile)
+		printf '0x%08x\n' $((inode & 0xffff | (device & 0xff) << 16 | 1 << 24))
 	else
 		echo 0xffffffff
 	fi
@@ -73,7 +74,8 @@ conversation() {
 	rm -f replied over
 	(SLEEP_MAKES=replied SLEEP_AWAITS=over start "$PROGRAMS/listener" > listener.out 2>&1) &
 	listener=$!
-	wait_until 20 suspended "$listener" || give_up "the listener is not waiting: $(cat listener.out)"
+	wait_until 20 suspended "$listener" ||
+		give_up "the listener is not waiting: $(cat listener.out)"
 	equal "$WAY: the process that waits" listener "$(cat "/proc/$listener/comm")"
 	id=$(rows | awk 'NR == 1 { print $2 }')
 	(SLEEP_AWAITS=replied start "$PROGRAMS/talker" "$listener" > talker.out 2>&1)
@@ -129,8 +131,10 @@ for program in listener talker; do
 	compile preloaded $program ""
 	compile linked $program "$PRELOAD -Wl,-rpath,${PRELOAD%/*}"
 done
-# Found before the real one; the linked talker itself has no preload to pass on.
-printf '#!/bin/sh\nPATH=%s LD_PRELOAD=%s exec ipcs "$@"\n' "'$PATH'" "'$PRELOAD'" > "$WORK/linked/ipcs"
+# The talker finds this ipcs before the real one. The linked talker itself has no preload that it
+# could pass on to ipcs.
+printf '#!/bin/sh\nPATH=%s LD_PRELOAD=%s exec ipcs "$@"\n' "'$PATH'" "'$PRELOAD'" \
+	> "$WORK/linked/ipcs"
 chmod +x "$WORK/linked/ipcs"
 "$ENCLOSE" sh "$0" inside preloaded "$WORK" || failures=1
 "$ENCLOSE" sh "$0" inside linked "$WORK" || failures=1

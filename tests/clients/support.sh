@@ -18,7 +18,7 @@ LC_ALL=C
 export LC_ALL
 
 skip() {
-	printf 'skipped: %s\n' "$1"
+	printf 'skipped: %s\n' "$*"
 	exit 77
 }
 
@@ -135,7 +135,8 @@ can_preload() {
 	said=$(LD_PRELOAD=$PRELOAD sh -c : 2>&1) && [ -z "$said" ] && return 0
 	case "${CC-}: $said" in
 	*musl*:* | *"wrong ELF class"*)
-		skip "this build of libmadang-sysv cannot be preloaded into the system's programs: $said" ;;
+		skip "this build of libmadang-sysv cannot be preloaded" \
+			"into the system's programs: $said" ;;
 	esac
 	give_up "libmadang-sysv does not load: $said"
 }

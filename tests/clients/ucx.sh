@@ -9,9 +9,10 @@
 # shellcheck source=tests/clients/support.sh disable=SC1091
 . "$(dirname "$0")/support.sh"
 
-# A port that nobody listens on, by its number in /proc/net/tcp.
+# listens PORT: whether anybody listens on the port. /proc/net/tcp has its number in hexadecimal.
 listens() {
-	grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp /proc/net/tcp6 2> /dev/null
+	grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") 00000000:0000 0A" \
+		/proc/net/tcp /proc/net/tcp6 2> /dev/null
 }
 
 if [ "${1-}" = inside ]; then

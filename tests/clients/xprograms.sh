@@ -18,19 +18,22 @@ pixels() { convert -size 800x700 -depth 8 "$1" -crop 320x240+0+0 -depth 8 rgb:-;
 
 make_picture() {
 	awk 'BEGIN { print "P3 320 240 255"
-		for (i = 0; i < 76800; i++) print i % 251, i * 7 % 253, int(i / 320) }' > "$WORK/picture.ppm"
+		for (i = 0; i < 76800; i++) print i % 251, i * 7 % 253, int(i / 320) }' \
+		> "$WORK/picture.ppm"
 	pixels "$WORK/picture.ppm" > "$WORK/picture" || give_up "convert"
 	fact "the picture" "$(cksum < "$WORK/picture")"
 }
 
 # shellcheck disable=SC2317 # it is a condition for wait_until
 is_shown() {
-	xwd -silent -root -out "$WORK/screen.xwd" && pixels "xwd:$WORK/screen.xwd" > "$WORK/screen" &&
+	xwd -silent -root -out "$WORK/screen.xwd" &&
+		pixels "xwd:$WORK/screen.xwd" > "$WORK/screen" &&
 		cmp -s "$WORK/picture" "$WORK/screen"
 }
 
 show() {
-	(exec display -immutable -borderwidth 0 -geometry +0+0 "$WORK/picture.ppm" > "$WORK/display.out" 2>&1) &
+	(exec display -immutable -borderwidth 0 -geometry +0+0 "$WORK/picture.ppm" \
+		> "$WORK/display.out" 2>&1) &
 	shower=$!
 	wait_until 30 is_shown
 	check "the screen shows the picture" is_shown || cat "$WORK/display.out" >&2
@@ -50,7 +53,8 @@ look_from_afar() {
 }
 
 perf() {
-	said=$(x11perf -repeat 1 -reps 20 -shmput10 -shmput500 -shmputxy100 -shmget10 -shmget500 -shmgetxy100 2>&1)
+	said=$(x11perf -repeat 1 -reps 20 -shmput10 -shmput500 -shmputxy100 \
+		-shmget10 -shmget500 -shmgetxy100 2>&1)
 	equal "x11perf's exit" 0 $? || printf '%s\n' "$said" >&2
 	fact "x11perf" "$(printf '%s\n' "$said" | grep -o 'Shm.*square.*')"
 }

@@ -14,11 +14,12 @@ need_xserver() {
 
 # build_xshm DIRECTORY: xshm.c, for the system's C library whatever the build is for.
 build_xshm() {
-	said=$(cc -std=c11 -D_GNU_SOURCE -O2 -o "$1/xshm" "$(dirname "$0")/xshm.c" -lXext -lX11 2>&1) &&
-		return 0
+	said=$(cc -std=c11 -D_GNU_SOURCE -O2 -o "$1/xshm" "$(dirname "$0")/xshm.c" \
+		-lXext -lX11 2>&1) && return 0
 	case $said in
 	*X11/*"No such file"* | *"cannot find -lX"*)
-		skip "the X client libraries are missing; install them with: apt-get install libx11-dev libxext-dev" ;;
+		skip "the X client libraries are missing;" \
+			"install them with: apt-get install libx11-dev libxext-dev" ;;
 	esac
 	give_up "xshm.c does not compile: $said"
 }

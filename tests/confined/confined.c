@@ -2,11 +2,15 @@
 /*
  * confined.c - Madang under exactly the system calls that docs/system-calls.md lists.
  *
- * The build makes a table of the document's (CMakeLists.txt here). A child confines itself to these, so that any other one kills it, and does everything that
- * work.c has. Then, for each call without which everything works as the document says ("works" in
- * the last column), the same again with that one refused: as by a kernel that does not know it, and
- * as by a filter. So the document is as true as the library lets it be: a new call in the library
- * fails here until the document has it.
+ * The build makes a C table of the document's tables (CMakeLists.txt here). A child confines itself
+ * to the calls in the table, so that any other call kills it. Then the child does everything that
+ * work.c has.
+ *
+ * The last column of the document says "works" for a call without which everything works. For each
+ * of these calls, the child does everything again while that call is refused: once as a kernel
+ * refuses a call that it does not know, and once as a filter refuses one.
+ *
+ * So the document stays true: a new call in the library fails here until the document lists it.
  */
 #include <signal.h>
 #include <stdint.h>

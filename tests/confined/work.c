@@ -88,7 +88,7 @@ static void stop_here(struct work *work)
 		usleep(100000);
 }
 
-/* ---- segments --------------------------------------------------------------------------------- */
+/* ---- segments ------------------------------------------------------------------------------- */
 
 static unsigned long attached(int id)
 {
@@ -160,7 +160,7 @@ static void forks(struct work *work)
 	CHECK(attached(work->id) == 1);
 }
 
-/* ---- locks ------------------------------------------------------------------------------------ */
+/* ---- locks ---------------------------------------------------------------------------------- */
 
 static void holds(struct work *work)
 {
@@ -209,7 +209,7 @@ static void locks(struct work *work)
 	CHECK(mdg_sem_wait_until(&memory->sem, mdg_deadline(1000000)) == -ETIMEDOUT);
 }
 
-/* ---- channels --------------------------------------------------------------------------------- */
+/* ---- channels ------------------------------------------------------------------------------- */
 
 static mdg_namespace *ns;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scenarios.h - the operations that are cut off, and what is there before each.
+ * scenarios.h - the operations in which a process is killed, and what exists before each of them.
  */
 #ifndef MADANG_TESTS_CRASH_SCENARIOS_H
 #define MADANG_TESTS_CRASH_SCENARIOS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tracing.h - what the tests need that hold a child by ptrace.
+ * tracing.h - for tests that stop and continue a child by ptrace.
  */
 #ifndef MADANG_TESTS_CRASH_TRACING_H
 #define MADANG_TESTS_CRASH_TRACING_H

@@ -198,7 +198,8 @@ static uint32_t count_files(const struct world *world)
 	return files;
 }
 
-/* Each world is a new namespace, whose ids begin somewhere else: what they are is told from there. */
+/* Each world is a new namespace, and the ids of each namespace begin at another number. So the
+ * tests count ids from the first one. */
 mdg_id world_first_id(const mdg_namespace *ns)
 {
 	return (mdg_id)(mdg__first_sequence(ns->registry.unique) * MDG__IDS);
@@ -229,7 +230,8 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 		         (unsigned)info->key, info->name, id);
 	snprintf(path, sizeof(path), "%s/%s", world->directory,
 	         data_file_name(world->directory, info->id));
-	/* A removed one's file has lost its name, unless the remover died before. */
+	/* The file of a removed segment has lost its name, unless the remover died before it could
+	 * unlink it. */
 	if (info->mode & MDG_MODE_REMOVED)
 		return;
 	desk->state.files++;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * world.h - a namespace made for one run of a test, who lives in it, and what
- * others find there afterwards.
+ * world.h - a namespace for one run of a test, the process that lives in it, and
+ * what other processes find there afterwards.
  *
- * world_make() makes a fresh namespace whose KEEPER, a process of its own, makes
- * three segments and stays attached to the first. The test's own process never
- * opens a namespace: everything runs in forked children (world_run), so that a
- * run leaves nothing behind in it, and each look is that of a fresh process.
+ * world_make() makes a fresh namespace and a process in it, the KEEPER. The keeper
+ * makes three segments and stays attached to the first. The test's own process
+ * never opens a namespace. Everything runs in forked children (world_run). So a run
+ * leaves nothing behind in the test's process, and a fresh process makes each look.
  */
 #ifndef MADANG_TESTS_CRASH_WORLD_H
 #define MADANG_TESTS_CRASH_WORLD_H

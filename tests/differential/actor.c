@@ -233,11 +233,12 @@ static void op_reap(void)
 	log_result(count, 0);
 }
 
-/* What closefrom(3) does, which not every C library has: the library's descriptors too. Not where
- * other users look: docs/divergences.md, "a process [...] that closed all descriptors". */
+/* What closefrom(3) does, which not every C library has: the library's descriptors too. Only where
+ * all are root: docs/divergences.md, "attaching a removed segment whose holders closed all
+ * descriptors". */
 static void op_closefrom(void)
 {
-	if (world->users) {
+	if (world->users || geteuid() != 0) {
 		log_outcome(REFUSED);
 		return;
 	}

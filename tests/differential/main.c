@@ -237,7 +237,7 @@ static void print_drawn(const struct campaign *c)
 	program_free(&program);
 }
 
-/* ---- programs from files --------------------------------------------------------------------- */
+/* ---- programs from files -------------------------------------------------------------------- */
 
 static bool may_use_users(void)
 {
@@ -270,7 +270,7 @@ static void run_file(struct campaign *c, const char *path)
 	program_free(&program);
 }
 
-/* ---- options ------------------------------------------------------------------------------------ */
+/* ---- options -------------------------------------------------------------------------------- */
 
 static uint64_t number(const char *text)
 {

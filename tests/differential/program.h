@@ -3,16 +3,19 @@
  * program.h - a program of System V shared memory operations for several
  * processes: what is drawn, run on the kernel and on Madang, shrunk, and kept.
  *
- * A program is a list of STEPS. Each is taken by one ACTOR, a process; the next
- * begins when it is done. Steps name segments by SLOT (the id that a "get" put
- * there, shared by all actors) and memory by WHERE: a page of the AREA, a
- * stretch of addresses that is free in every actor when it starts; a PLACE, the
- * address that the system chose for an attach at no address; or one of a few
- * addresses that are always wrong.
+ * A program is a list of STEPS. One ACTOR, a process, takes a step, and the next
+ * step begins when it is done.
  *
- * Every step means something in every situation (a step of an actor that is not
- * there is passed over), so any steps can be left out and the rest still is a
- * program. That is what shrinking and editing by hand need.
+ * A step names a segment by its SLOT. A slot holds the id that a "get" has put
+ * there, and all actors share the slots. A step names memory by WHERE, which is
+ *   - a page of the AREA, a range of addresses that is free in every actor when
+ *     the actor starts,
+ *   - a PLACE, an address that the system chose for an attach without an address,
+ *   - or one of a few addresses that are always wrong.
+ *
+ * Every step means something in every situation. A step of an actor that does not
+ * exist is passed over. So any steps can be left out, and the rest is still a
+ * program. Shrinking a program, and editing it by hand, need that.
  *
  * In a file a step is a line, "ACTOR OPERATION NAME=VALUE...":
  *

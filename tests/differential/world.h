@@ -2,19 +2,19 @@
 /*
  * world.h - one run of a program: what its processes share, and the log.
  *
- * The tester makes a file, lays the program in it, and starts the conductor
+ * The tester makes a file, writes the program into it, and starts the conductor
  * (run.c) twice: on the kernel and on Madang. Every actor maps the file. Exactly
- * one process acts at any time: the others wait for their semaphore, and the
- * one that has taken a step hands on to whoever takes the next. So nothing in
- * here needs more protection than the semaphores' ordering.
+ * one process acts at any time. The others wait, each on its own semaphore. A
+ * process that has taken a step wakes the process that takes the next step. So the
+ * ordering of the semaphores is all the protection that the file needs.
  *
- * The LOG is what the comparison reads. It is written so that two runs can be
- * compared word by word: processes are given by the number of their birth, times
- * by the phase (between two naps) that they fall into, addresses relative to the
- * area. Only ids are left as they are; the comparison knows where those of each side begin.
+ * The comparison reads the LOG. Its form allows to compare two runs word by word:
+ * a process is written as the number of its birth, a time as the phase (between
+ * two naps) in which it lies, and an address relative to the area. Only ids are
+ * written as they are. The comparison knows where the ids of each side begin.
  *
- * The file never outlives the machine's run and both sides are of one build: its
- * layout is nobody else's business.
+ * The layout of the file may change at any time: the file is not kept, and both
+ * sides come from one build.
  */
 #ifndef MADANG_TESTS_DIFFERENTIAL_WORLD_H
 #define MADANG_TESTS_DIFFERENTIAL_WORLD_H

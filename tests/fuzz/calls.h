@@ -2,11 +2,11 @@
 /*
  * calls.h - every call of the library, on a namespace that may be damaged.
  *
- * Errors are fine. What is not: to crash, and to hang. A call hangs when it
- * takes more than a second of processor time, or more than a second in which it
- * slept again and again; a machine that is merely slow or busy does not count.
- * Which call is under way is written where another process can read it, to be
- * told after a crash; that other one also ends a call that never comes back.
+ * A call may return an error. It must not crash or hang. A call hangs if it takes
+ * more than a second of processor time, or more than a second in which it sleeps
+ * again and again. That the machine is slow or busy does not count. The number of
+ * the call is written where another process can read it. That process reports the
+ * call after a crash, and ends a call that never returns.
  */
 #ifndef MADANG_TESTS_FUZZ_CALLS_H
 #define MADANG_TESTS_FUZZ_CALLS_H

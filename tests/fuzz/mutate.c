@@ -10,7 +10,7 @@
  * and by one that opens it afterwards. Errors are fine; crashes, hangs, and what
  * a sanitizer says are not. The n-th mutation of a seed is always the same:
  * what fails is printed, with the command that makes it again. --save writes the
- * mutations to files instead, for a fuzzer to start from (open_registry_fuzzer.c).
+ * mutations to files instead, for a fuzzer to start from (registry_fuzzer.c).
  *
  * One process plays both parts one after the other: it forgets its namespace
  * object in between as if it had never been. That is what this takes the

@@ -2,11 +2,11 @@
 /*
  * mutation.h - what is written into a registry to damage it.
  *
- * A mutation is drawn from dice and from the saved registry alone, so that its
- * seed and number say all about it. Some are bytes at random; most know the
- * format and write what hurts: indexes at and over a table's end, links that
- * lead in a circle, impossible tags, an odd version, notes in the journal about
- * anything, a lock that somebody is said to hold.
+ * A mutation depends on its dice and on the saved registry alone. So its seed and
+ * its number are enough to repeat it. Some mutations write bytes at random. Most
+ * know the format and write what does harm: an index at or beyond the end of a
+ * table, links that lead in a circle, impossible tags, an odd version, notes in the
+ * journal about anything, or a lock that somebody seems to hold.
  */
 #ifndef MADANG_TESTS_FUZZ_MUTATION_H
 #define MADANG_TESTS_FUZZ_MUTATION_H

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scene.h - a small namespace in which everything occurs, and which can be put
- * back to what it was by one copy.
+ * scene.h - a small namespace in which everything occurs, and which one copy can
+ * put back to what it was.
  *
- * In it are: segments with keys, with a name and with neither; one that was
- * removed while it is attached; one whose making was cut off; a living process
- * that has some of them attached (the holder, which waits and never calls
- * again); and a dead one that nobody has noticed yet.
+ * It has
+ *   - segments with keys, with a name, and with neither,
+ *   - a segment that was removed while it is attached,
+ *   - a segment whose maker was killed in the middle,
+ *   - a living process, the holder, which has some of the segments attached and
+ *     makes no further call,
+ *   - a dead process that nobody has noticed yet.
  *
  * Its registry and its data files are saved when it is made. scene_restore()
  * copies the registry back into the same file, which processes may have mapped,
  * and puts the data files there again, the same inodes.
  *
- * It may be one that users share: there the data files have owners and modes too, and are
- * made anew, with other inodes, which the registry is told.
+ * The namespace may be one that users share. There the data files also have owners
+ * and modes. They are made anew, with other inodes, and the registry is told.
  */
 #ifndef MADANG_TESTS_FUZZ_SCENE_H
 #define MADANG_TESTS_FUZZ_SCENE_H

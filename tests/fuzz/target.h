@@ -2,9 +2,9 @@
 /*
  * target.h - what every *_fuzzer.c is: two functions, as libFuzzer has them.
  *
- * Linked with clang's -fsanitize=fuzzer it looks for inputs that reach what no
- * input has reached yet. Linked with replay.c it runs inputs that are there: the
- * saved ones in corpus/NAME, with every compiler, as a test.
+ * Linked with clang's -fsanitize=fuzzer, the program looks for inputs that reach
+ * code which no input has reached yet. Linked with replay.c, it runs the inputs
+ * that are saved in corpus/NAME. That is a test, with every compiler.
  */
 #ifndef MADANG_TESTS_FUZZ_TARGET_H
 #define MADANG_TESTS_FUZZ_TARGET_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * churn.h - makes, attaches, finds, detaches and removes segments in turns, so
- * that two programs that do it at once want the same records and the same lock.
+ * churn.h - makes, attaches, finds, detaches and removes segments, again and again.
+ * Two programs that do this at once want the same records and the same lock.
  */
 #ifndef MADANG_TESTS_CHURN_H
 #define MADANG_TESTS_CHURN_H

@@ -2,20 +2,24 @@
 /*
  * peer.h - a second process that takes turns with the test.
  *
- *     static void reader(struct peer *test, void *arg) { ...; peer_say(test); peer_hear(test); ... }
+ *     static void reader(struct peer *test, void *arg)
+ *     {
+ *             ...; peer_say(test); peer_hear(test); ...
+ *     }
  *     struct peer p = peer_start(reader, &id);   // forked here
  *     CHECK(peer_hear(&p));                      // it came to its peer_say
  *     peer_say(&p);                              // and may go on
  *     CHECK(peer_join(&p) == 0);                 // all its CHECKs held
  *
- * Turns are single bytes in two pipes, so nothing waits for a time. The child
- * has its ends as descriptors 0 and 1: it may close all others, and may exec a
- * program that goes on talking (struct peer_of_parent). Its CHECKs go to
- * standard error; it must not print to standard output.
+ * A turn is a single byte in one of two pipes, so nothing waits for a time. The
+ * child has its ends of the pipes as descriptors 0 and 1. It may close all other
+ * descriptors, and it may exec a program that goes on taking turns (struct
+ * peer_of_parent). Its CHECKs print to standard error. It must not print to
+ * standard output.
  *
- * When the other side has died, peer_hear answers false instead of waiting.
- * Besides this: what tests of life times ask again and again about a segment.
- * Include it after segments.h.
+ * When the other side has died, peer_hear returns false instead of waiting. This
+ * file also has what the tests of life times often ask about a segment. Include it
+ * after segments.h.
  */
 #ifndef MADANG_TESTS_PEER_H
 #define MADANG_TESTS_PEER_H

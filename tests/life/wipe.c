@@ -7,11 +7,11 @@
  *     wipe lies      it answers 0 and does nothing
  *     wipe refuses   it answers EINVAL, as before Linux 4.14
  *
- * The last two are made by a seccomp filter. In all of them, a process with an attached segment, a locked
- * mutex and an open channel forks. The child must be a process of its own at once: its detach is
- * counted for itself, it takes and gives locks, and it cannot give back what its parent holds.
+ * A seccomp filter makes the last two. In all four, a process with an attached segment, a locked
+ * mutex and an open channel forks. The child must be a process of its own at once. Its detach
+ * counts for itself, it can lock and unlock, and it cannot give back what its parent holds.
  *
- * Built with WIPE_PLAIN it knows System V alone, for a preload.
+ * With WIPE_PLAIN the program uses nothing but System V, so that the library can be preloaded.
  */
 #include <signal.h>
 #include <stdatomic.h>

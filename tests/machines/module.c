@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* module.c - asks for a segment by its key; the loader is told to look in it, and behind it, first. */
+/*
+ * module.c - asks for a segment by its key.
+ *
+ * The program loads it with RTLD_DEEPBIND. The loader then looks for the module's names first in
+ * the module itself and in the libraries that the module needs.
+ */
 #include <sys/ipc.h>
 #include <sys/shm.h>
 

@@ -30,7 +30,8 @@ cd "$place" || exit 1
 # explore OPTIONS...: leaves what pan said in ./said
 explore() {
 	local option depth=1000000 defines=() optimise=-O1 table=24
-	[ "$wanted" = holds: ] || optimise=-O0 table=20 # what fails is soon found; compiling takes longer
+	# A mistake is soon found, and compiling takes longer than that.
+	[ "$wanted" = holds: ] || optimise=-O0 table=20
 	for option; do
 		case $option in
 		depth=*) depth=${option#depth=} ;;
@@ -51,12 +52,19 @@ while read -r wanted options; do
 	# shellcheck disable=SC2086  # a word for each option
 	explore $options
 	found=$(sed -n 's/.* errors: \([0-9]*\)$/\1/p' said)
-	figures=$(sed -n 's/^ *\([0-9.e+]*\) states, stored$/\1 states/p; s/.*depth reached \([0-9]*\),.*/depth \1/p
-		s/^ *\([0-9.]*\).total actual memory usage$/\1 MB/p; s/^pan: elapsed time \(.*\) seconds/\1 s/p' said | paste -s -d, )
+	figures=$(sed -n 's/^ *\([0-9.e+]*\) states, stored$/\1 states/p
+		s/.*depth reached \([0-9]*\),.*/depth \1/p
+		s/^ *\([0-9.]*\).total actual memory usage$/\1 MB/p
+		s/^pan: elapsed time \(.*\) seconds/\1 s/p' said | paste -s -d, )
 	answer=wrong
 	case $wanted in
-	holds:) [ "$found" = 0 ] && ! grep -qE 'max search depth|out of memory|not completed' said && answer=right ;;
-	fails:) grep -qE '^pan:[0-9]+: (assertion violated|invalid end state)' said && answer=right ;;
+	holds:)
+		[ "$found" = 0 ] && answer=right
+		grep -qE 'max search depth|out of memory|not completed' said && answer=wrong
+		;;
+	fails:)
+		grep -qE '^pan:[0-9]+: (assertion violated|invalid end state)' said && answer=right
+		;;
 	esac
 	echo "$answer: $wanted $options ($figures)"
 	if [ $answer = wrong ]; then

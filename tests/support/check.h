@@ -3,9 +3,10 @@
  * check.h - what every test program is written with.
  *
  * A test program is a main() that calls CHECK for each fact. A failed CHECK
- * says file, line, expression and errno, and the test goes on; test_result()
- * gives the exit code. Exit 0: all held; 1: some did not; 77: skipped, and
- * the reason was printed (SKIP). None of it depends on assert or NDEBUG.
+ * prints file, line, expression and errno, and the test goes on. test_result()
+ * gives the exit code. Exit 0: all facts held. Exit 1: some did not. Exit 77: the
+ * test was skipped, and SKIP has printed the reason. Nothing here depends on
+ * assert or NDEBUG.
  *
  * Children report through their exit code: in_child(f, arg) runs f in a forked
  * child and returns true when every CHECK there held.
@@ -27,7 +28,7 @@ static int check_failures;
 /* CHECK with the line of the specification that it proves: CHECK_LINE("G5", ...). */
 #define CHECK_LINE(name, expression)                                                               \
 	check_one(!!(expression), #expression, name, __FILE__, __LINE__)
-/* The call fails with -1 and this errno. */
+/* Checks that the call fails with -1 and this errno. */
 #define CHECK_ERRNO(name, wanted, call)                                                            \
 	(errno = 0, check_one((intptr_t)(call) == -1 && errno == (wanted),                         \
 	                      #call " fails with " #wanted, name, __FILE__, __LINE__))

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * complain.h - for tests with many processes, of which some are killed: what goes wrong in one of
- * them is counted in memory that all share, and said with what is being played just then. The
- * program brings complain().
+ * complain.h - for tests with many processes, some of which are killed.
+ *
+ * When something goes wrong in one of the processes, it is counted in memory that all of them
+ * share. The message also says what the test is doing at that moment. The program defines
+ * complain().
  */
 #ifndef MADANG_TESTS_COMPLAIN_H
 #define MADANG_TESTS_COMPLAIN_H

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * datafile.h - where a segment's bytes lie: seg-NUMBER-ID in the namespace's directory. The number
- * is the namespace's, so the name is looked for by its end.
+ * datafile.h - finds the file in which a segment's bytes lie.
+ *
+ * The file is seg-NUMBER-ID in the namespace's directory. The number belongs to the namespace.
+ * Tests do not know it, so they look for the file by the end of its name.
  */
 #ifndef MADANG_TESTS_DATAFILE_H
 #define MADANG_TESTS_DATAFILE_H
@@ -20,7 +22,7 @@ static inline bool data_file_is_named(const char *name, int id)
 	       strcmp(name + length - tail, end) == 0;
 }
 
-/* The name of the segment's file, in a room that the next call uses again. When there is none, a
+/* The name of the segment's file, in memory that the next call uses again. If there is no file, a
  * name that no file has. */
 static inline const char *data_file_name(const char *directory, int id)
 {

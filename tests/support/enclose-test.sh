@@ -35,7 +35,8 @@ expect 0 "the oracle has no namespace" "$enclose" --kernel sh -c 'test -z "${MAD
 
 # The directory is removed, with all that is in it.
 directory=$("$enclose" sh -c \
-	'mkdir -p "$MADANG_NAMESPACE/a" && : >"$MADANG_NAMESPACE/a/b" && dirname "$MADANG_NAMESPACE"')
+	'mkdir -p "$MADANG_NAMESPACE/a" && : >"$MADANG_NAMESPACE/a/b" &&
+	dirname "$MADANG_NAMESPACE"')
 if [ -z "$directory" ] || [ -e "$directory" ]; then
 	echo "left behind: ${directory:-(no directory)}" >&2
 	failures=$((failures + 1))

@@ -3,25 +3,28 @@
  * enclose - runs a program where only Madang can give it System V shared memory.
  *
  *     enclose [OPTIONS] [--] PROGRAM ARGUMENTS...
- *       --shared       the namespace is made for several users
- *       --kernel       no Madang: on the kernel's own System V IPC, the oracle
- *       --preload LIB  with LIB preloaded
+ *       --shared       make the namespace for several users
+ *       --kernel       run on the kernel's own System V IPC, the oracle, without Madang
+ *       --preload LIB  preload LIB
  *       --allow        do not forbid the four kernel calls
- *       --timeout S    kill everything after S seconds (60); of a test that goes on for
- *                      MADANG_SOAK seconds, as long after these
+ *       --timeout S    kill everything after S seconds (60). If MADANG_SOAK is set, its
+ *                      seconds are added.
  *       --segments N, --shmmax N, --shmall N   limits of the namespace
  *
- * Makes a directory in the memory file system, points MADANG_NAMESPACE into it,
- * forbids the kernel calls (ban.h), runs the program as the leader of a process
- * group, and removes the directory when it ended. Exits as the program did;
- * 128 + signal when it was killed.
+ * enclose makes a directory in the memory file system, and points MADANG_NAMESPACE
+ * into it. It forbids the kernel calls (ban.h), and runs the program as the leader
+ * of a process group. It removes the directory when the program has ended. It exits
+ * with the program's exit code, or with 128 + signal if a signal killed the program.
  *
- * Every orphan among the descendants comes to this process (subreaper), which
- * kills those that are left when the program ended: nothing outlives a test.
+ * enclose is a subreaper: every orphan among its descendants becomes its child. When
+ * the program has ended, enclose kills those that are left. So nothing outlives a
+ * test.
  *
- * With --kernel, and when the caller may, the program gets an IPC namespace of
- * its own, where nobody else makes segments; MADANG_ORACLE says "alone" then,
- * else "together". Limits need that: where it cannot be had they are skipped (77).
+ * With --kernel the program gets an IPC namespace of its own if the system allows
+ * it. Nobody else makes segments there, and MADANG_ORACLE is "alone". Otherwise
+ * MADANG_ORACLE is "together". An ordinary user gets the IPC namespace together
+ * with a user namespace. Only root can set limits there. For others a test that
+ * sets limits is skipped (77).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -52,7 +55,7 @@ struct settings {
 	char **program;
 };
 
-static char outer[256];               /* the directory made for this run; "" when there is none */
+static char outer[256];               /* the directory made for this run; "": there is none */
 static char inner[sizeof(outer) + 8]; /* the namespace in it */
 
 static void die(const char *what)
@@ -159,8 +162,8 @@ static const char *place_for_directories(void)
 	return tmpdir != NULL && *tmpdir != '\0' ? tmpdir : "/tmp";
 }
 
-/* The library makes the namespace itself, so that this is tested too; only what
- * a program cannot ask for through the environment is made here. */
+/* The library makes the namespace by itself, so that this is tested too. enclose makes only a
+ * namespace that a program cannot ask for through the environment. */
 static void make_namespace(const struct settings *settings)
 {
 	snprintf(outer, sizeof(outer), "%s/madang-test-XXXXXX", place_for_directories());
@@ -205,12 +208,54 @@ static bool set_kernel_limit(const char *name, unsigned long long value)
 	return fclose(file) == 0 && written;
 }
 
+static bool write_about_self(const char *name, const char *text)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
+	FILE *file = fopen(path, "we");
+	if (file == NULL)
+		return false;
+	bool written = fputs(text, file) >= 0;
+	return fclose(file) == 0 && written;
+}
+
+/* An IPC namespace in a user namespace of its own, in which the user stays who he is. The program
+ * has no more rights than before: its exec takes away those that the user namespace gave. */
+static bool unshare_as_user(void)
+{
+#ifdef CLONE_NEWIPC
+	char users[64], groups[64];
+	snprintf(users, sizeof(users), "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+	snprintf(groups, sizeof(groups), "%u %u 1", (unsigned)getegid(), (unsigned)getegid());
+	return unshare(CLONE_NEWUSER | CLONE_NEWIPC) == 0 &&
+	       write_about_self("setgroups", "deny") && write_about_self("uid_map", users) &&
+	       write_about_self("gid_map", groups);
+#else
+	return false;
+#endif
+}
+
+static bool enter_ipc_namespace(void)
+{
+#ifdef CLONE_NEWIPC
+	if (unshare(CLONE_NEWIPC) == 0)
+		return true;
+#endif
+	if (geteuid() == 0)
+		return false;
+	/* Half of it cannot be taken back, so a child tries first. */
+	pid_t child = fork();
+	if (child == 0)
+		_exit(unshare_as_user() ? 0 : 1);
+	int status = -1;
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && status == 0 && unshare_as_user();
+}
+
 static void enter_oracle(const struct settings *settings)
 {
-	bool is_alone = false;
-#ifdef CLONE_NEWIPC
-	is_alone = unshare(CLONE_NEWIPC) == 0;
-#endif
+	bool is_alone = enter_ipc_namespace();
 	setenv("MADANG_ORACLE", is_alone ? "alone" : "together", 1);
 	unsetenv("MADANG_NAMESPACE");
 	if (!limited(settings))
@@ -256,7 +301,7 @@ static pid_t parent_of(const char *pid)
 	size_t length = fread(text, 1, sizeof(text) - 1, file);
 	fclose(file);
 	text[length] = '\0';
-	/* The command in parentheses may hold anything, also a parenthesis. */
+	/* The command in parentheses may contain anything, also a parenthesis. */
 	const char *rest = strrchr(text, ')');
 	int parent = -1;
 	if (rest == NULL || sscanf(rest, ") %*c %d", &parent) != 1)
@@ -280,7 +325,7 @@ static bool kill_children(void)
 	return any;
 }
 
-/* Killing one orphan brings its children here: go on until there are none. */
+/* When an orphan is killed, its children come here. So this goes on until there are none. */
 static void kill_strays(void)
 {
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -299,7 +344,7 @@ static long milliseconds_until(const struct timespec *end)
 	return (long)(end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000;
 }
 
-/* Waits for the program, until the time is over or we are told to end. */
+/* Waits for the program, until the time is over or a signal tells enclose to end. */
 static int wait_for(pid_t program, const struct settings *settings, const sigset_t *signals)
 {
 	struct timespec end;

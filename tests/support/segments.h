@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * segments.h - what every test of the System V calls needs: keys that nobody
- * uses, segments that are gone afterwards, and to know where it runs.
+ * uses, segments that are removed at the end, and whether the test runs on Madang
+ * or on the kernel.
  *
  * The same source runs on Madang and on the kernel's System V IPC, the oracle.
- * on_kernel() tells which; use it only where Madang differs on purpose.
- * alone() tells whether nobody else can make segments meanwhile: absolute
- * numbers (used ids, highest index) may be checked only then.
+ * on_kernel() tells which. Use it only where Madang differs on purpose. alone()
+ * tells whether nobody else can make segments meanwhile. Only then may a test
+ * check absolute numbers (used ids, highest index).
  *
- * Every segment made with make_segment(), or told to keep_track(), is removed
- * when the test's first process exits, also when it was made by a child: the
- * list lies in memory that forked children share.
+ * Every segment that was made with make_segment(), or told to keep_track(), is
+ * removed when the test's first process exits. That holds also for segments of its
+ * children, because the list lies in memory that forked children share.
  *
- * Include it after check.h, once in a program; begin main() with begin().
+ * Include it after check.h, once in a program, and begin main() with begin().
  */
 #ifndef MADANG_TESTS_SEGMENTS_H
 #define MADANG_TESTS_SEGMENTS_H
@@ -67,7 +68,7 @@ static inline void segments_remove_all(void)
 		shmctl(segments_tracked->id[i], IPC_RMID, NULL);
 }
 
-/* First thing in main(): skips where there is no System V IPC to ask. */
+/* Call it first in main(). It skips the test where there is no System V IPC. */
 static inline void begin(void)
 {
 	segments_tracked = mmap(NULL, sizeof(*segments_tracked), PROT_READ | PROT_WRITE,
@@ -101,7 +102,7 @@ static inline key_t fresh_key(void)
 	}
 }
 
-/* shmget that has to work, of a segment that is removed at the end. */
+/* A shmget that must succeed. The segment is removed at the end. */
 static inline int make_segment(key_t key, size_t size, int flags)
 {
 	int id = shmget(key, size, flags);
@@ -123,7 +124,8 @@ static inline void *attach(int id)
 	return memory;
 }
 
-/* IPC_STAT that has to work. Starts from rubbish, so that a field nobody filled shows. */
+/* An IPC_STAT that must succeed. The structure holds rubbish before, so that a test notices a field
+ * that was not filled in. */
 static inline struct shmid_ds stat_of(int id)
 {
 	struct shmid_ds stat;
@@ -132,8 +134,8 @@ static inline struct shmid_ds stat_of(int id)
 	return stat;
 }
 
-/* A second that no stamp given from now on is before. The kernel's stamps come
- * from the coarse clock, which lags the fine one by up to a tick. */
+/* The earliest second that a time stamp from now on can have. The kernel takes its stamps from the
+ * coarse clock, which is behind the fine clock by up to a tick. */
 static inline time_t clock_before(void)
 {
 	struct timespec now;
@@ -141,7 +143,7 @@ static inline time_t clock_before(void)
 	return now.tv_sec;
 }
 
-/* A second that no stamp given until now is after. */
+/* The latest second that a time stamp until now can have. */
 static inline time_t clock_after(void)
 {
 	struct timespec now;
@@ -149,7 +151,7 @@ static inline time_t clock_after(void)
 	return now.tv_sec;
 }
 
-/* Waits until a new stamp has to differ from this one. */
+/* Waits until a new time stamp must differ from this one. */
 static inline void wait_past(time_t stamp)
 {
 	while (clock_before() <= stamp)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * slowly.h - SLOWLY: 1 where the code is instrumented by a sanitizer, and takes many times as long;
- * else 0. Long tests then do less.
+ * slowly.h - SLOWLY is 1 if a sanitizer instruments the code, and 0 otherwise. Such code takes many
+ * times as long, so long tests do less there.
  */
 #ifndef MADANG_TESTS_SLOWLY_H
 #define MADANG_TESTS_SLOWLY_H

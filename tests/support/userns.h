@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * userns.h - user namespaces for tests: entering one with a map, and whether one may.
- * Include it after check.h.
+ * userns.h - user namespaces for tests: enters one with a given map, and skips the test where that
+ * is not allowed. Include it after check.h.
  */
 #ifndef MADANG_TESTS_USERNS_H
 #define MADANG_TESTS_USERNS_H
@@ -25,9 +25,9 @@ static inline bool userns_write(pid_t pid, const char *name, const char *text)
 	return written;
 }
 
-/* This process goes into a user namespace of its own. One line "inside outside count" each for
- * users and groups, written by a child that stays where it was, with the rights that we have here;
- * between the two `between` is run, inside without any map (NULL: nothing). */
+/* Takes this process into a user namespace of its own. `users` and `groups` are lines "inside
+ * outside count". A child that stays outside writes them, with the rights that this process had
+ * there. `between` is called inside, before there is any map (NULL: nothing is called). */
 static inline bool userns_enter(const char *users, const char *groups, void (*between)(void))
 {
 	int go[2], done[2];
@@ -35,7 +35,7 @@ static inline bool userns_enter(const char *users, const char *groups, void (*be
 	pid_t self = getpid();
 	if (pipe2(go, O_CLOEXEC) != 0 || pipe2(done, O_CLOEXEC) != 0)
 		return false;
-	/* Who changed his user may not write about himself in /proc. */
+	/* A process that has changed its user may not write its own files in /proc. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	fflush(NULL);
 	pid_t helper = fork();
@@ -66,14 +66,15 @@ static inline bool userns_enter(const char *users, const char *groups, void (*be
 	return entered;
 }
 
-/* Becomes 0:0 inside of one, without groups: what `users` and `groups` say that is outside. */
+/* Enters a user namespace and becomes 0:0 there, without other groups. `users` and `groups` say
+ * which user and group that is outside. */
 static inline bool userns_enter_as_root(const char *users, const char *groups)
 {
 	return userns_enter(users, groups, NULL) && setresgid(0, 0, 0) == 0 &&
 	       setresuid(0, 0, 0) == 0;
 }
 
-/* As an ordinary user's unshare -Ur. */
+/* Does what `unshare -Ur` does for an ordinary user. */
 static inline bool userns_enter_alone(void)
 {
 	char users[64], groups[64];
@@ -99,7 +100,7 @@ static inline void userns_try_range(void *unused)
 	CHECK(userns_enter_as_root("0 100000 65536", "0 100000 65536"));
 }
 
-/* Skips where root or `user` cannot make one. */
+/* Skips the test where root or `user` cannot make a user namespace. */
 static inline void userns_begin(uid_t user)
 {
 	if (geteuid() != 0)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * asleep.h - what the tests of semaphore, event and condition share: knowing that a process
- * sleeps, signal handlers, a process that may make no system call.
+ * asleep.h - what the tests of semaphore, event and condition share.
+ *
+ * It tells whether a process sleeps, installs signal handlers, and runs a process that may make no
+ * system call.
  */
 #ifndef MADANG_TESTS_SYNC_ASLEEP_H
 #define MADANG_TESTS_SYNC_ASLEEP_H
@@ -10,7 +12,8 @@
 
 #include "sync/shared.h"
 
-/* [the process sets *word right before it waits] False: not within GRACE. */
+/* Waits until the process sleeps. The process sets *word right before it waits. False: it did not
+ * fall asleep within GRACE. */
 static inline bool falls_asleep(pid_t pid, _Atomic uint32_t *word)
 {
 	uint64_t end = GRACE;
@@ -37,8 +40,8 @@ static inline bool becomes(bool (*done)(void))
 	return true;
 }
 
-/* ThreadSanitizer runs a handler at the next call that it knows, and knows no futex(2): a wait
- * is interrupted, but begins again before the handler has run. */
+/* ThreadSanitizer runs a signal handler only at the next call that it knows, and it does not know
+ * futex(2). So a wait is interrupted, but begins again before the handler has run. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define HANDLERS_LATE 1

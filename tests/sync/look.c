@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * look.c - mdg_sync_look: who has an object, who waits and since when, deaths; and bytes that are no
- * object at all.
+ * look.c - mdg_sync_look: who has an object, who waits for it and since when, and what deaths
+ * leave. It also looks at bytes that are no object at all.
  */
 #include "shared.h"
 

@@ -100,7 +100,7 @@ static void so_many(void)
 	munmap(lock, sizeof(*lock) * (MOST + 1));
 }
 
-/* ---- deaths ----------------------------------------------------------------------------------- */
+/* ---- deaths --------------------------------------------------------------------------------- */
 
 static void lock_and_die(void *unused)
 {
@@ -272,7 +272,7 @@ static void dies_while_repairing(void)
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }
 
-/* ---- ids that are used again ---------------------------------------------------------------------- */
+/* ---- ids that are used again ---------------------------------------------------------------- */
 
 static void just_be_there(void *unused)
 {
@@ -320,7 +320,7 @@ static void id_is_used_again(void)
 	CHECK(mdg_mutex_unlock(&box->lock) == 0);
 }
 
-/* ---- beside the C library's own robust mutexes -------------------------------------------------------- */
+/* ---- beside the C library's own robust mutexes ---------------------------------------------- */
 
 static void mixed_and_die(void *unused)
 {
@@ -361,7 +361,7 @@ static void mixed(void)
 	CHECK(mdg_mutex_set_repaired(&box->third) == 0 && mdg_mutex_unlock(&box->third) == 0);
 }
 
-/* ---- fork, handlers --------------------------------------------------------------------------------------- */
+/* ---- fork, handlers ------------------------------------------------------------------------- */
 
 static void child_holds_nothing(void *unused)
 {

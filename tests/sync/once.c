@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * once.c - mdg_once: done by one, awaited by all; failures and deaths hand it on; words that no
- * caller has put there.
+ * once.c - mdg_once: done by one thread, and awaited by all.
+ *
+ * If the thread at work fails or dies, another one gets the turn. The test also puts words there
+ * that no caller writes.
  */
 #include "sync/shared.h"
 
@@ -141,7 +143,7 @@ static void sleepers_are_woken(void)
 		CHECK(ended_well(child[i]));
 }
 
-/* ---- failures and deaths --------------------------------------------------------------------- */
+/* ---- failures and deaths -------------------------------------------------------------------- */
 
 /* Each fails; the last does it. */
 static void *try_in_turn(void *unused)
@@ -252,7 +254,7 @@ static void a_sleeper_is_told(void)
 	CHECK(atomic_load(&box->told) == 1);
 }
 
-/* ---- what no caller has put there ---------------------------------------------------------------- */
+/* ---- what no caller has put there ----------------------------------------------------------- */
 
 static void hostile_words(void)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * shared.h - what the tests of synchronisation share: memory that children inherit, children that
- * die at a given place, clocks with room for slow machines.
+ * die at a given place, and time limits that slow machines can keep.
  *
- * GRACE: how long something that must happen may take before the test fails; passing
- * tests do not wait for it. BRIEFLY: how long a test gives something that must not happen, in vain.
+ * GRACE is how long something that must happen may take before the test fails. A test that passes
+ * does not wait that long. BRIEFLY is how long a test waits for something that must not happen.
  */
 #ifndef MADANG_TESTS_SYNC_SHARED_H
 #define MADANG_TESTS_SYNC_SHARED_H
@@ -119,7 +119,7 @@ static inline void killed(pid_t pid)
 	ended(pid);
 }
 
-/* Numbers that look random: which, is said by where *state begins (not 0). xorshift64*. */
+/* Numbers that look random (xorshift64*). *state says where the row begins, and is not 0. */
 static inline uint32_t below(uint64_t *state, uint32_t limit)
 {
 	*state ^= *state >> 12;

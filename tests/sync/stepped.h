@@ -8,8 +8,9 @@
  *     stepped_go(&victim, 17);
  *     stepped_kill(&victim);
  *
- * f calls stepped_here() where stepping begins, and stepped_end() where it ends. An instruction in which the process falls
- * asleep ends when it is woken: so it can be killed between that and its next one.
+ * f calls stepped_here() where stepping begins, and stepped_end() where it ends. If the process
+ * falls asleep in an instruction, the instruction ends when the process is woken. So the process
+ * can be killed between that instruction and the next one.
  */
 #ifndef MADANG_TESTS_SYNC_STEPPED_H
 #define MADANG_TESTS_SYNC_STEPPED_H

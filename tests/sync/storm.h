@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * storm.h - what the storm's killer (storm.c) and its workers (storm_work.c) share: the objects, the
- * workers' places, and the books that both keep.
+ * storm.h - what the storm's killer (storm.c) shares with its workers (storm_work.c).
+ *
+ * These are the objects, a place for each worker, and the books that both keep.
  */
 #ifndef MADANG_TESTS_SYNC_STORM_H
 #define MADANG_TESTS_SYNC_STORM_H
@@ -75,9 +76,10 @@ extern struct place *me; /* where this process notes what it does */
 /* Does one operation after the other until all are to rest. */
 void work(uint64_t random);
 
-/* For who looks at everything when they have ended: */
+/* For the code that looks at everything when the workers have ended: */
 void in_phase(int thing, enum phase phase);
-/* Taken, perhaps after a death, which is noted. False: not taken, as may be. */
+/* Whether `rc` says that the object was taken. If its last owner died, that is noted. False: it was
+ * not taken, which is no error. */
 bool took(int thing, int rc);
 bool enter_store(void);
 mdg_cell *the_cell(void);

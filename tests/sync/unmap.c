@@ -3,12 +3,13 @@
  * unmap.c - memory that is unmapped while the thread that unmaps it holds a lock in it.
  *
  * The victim locks `older` in memory that stays, something in memory that goes, and `newer` in
- * memory that stays. The native detach refuses. shmdt, munmap, mmap over it, mremap, a channel's end
- * and a replacing attach cannot: the lock that went with the memory is then told as one whose owner
- * died, at once, to who waits for it. And when the victim is killed, `older` and `newer` are
- * recovered as ever, which is what a broken list would cost. A call that fails costs nothing.
+ * memory that stays. The native detach refuses to unmap the memory. shmdt, munmap, mmap over it,
+ * mremap, a channel's end and a replacing attach cannot refuse. After these, whoever waits for the
+ * lock that went with the memory learns at once that its owner died. When the victim is killed
+ * later, `older` and `newer` are recovered as always; a broken robust list would prevent that. A
+ * call that fails changes nothing.
  *
- * exec unmaps everything; there the kernel comes first.
+ * exec unmaps everything. There the kernel recovers the locks before anyone else can.
  */
 #include <madang/segment.h>
 #include <sys/ipc.h>
@@ -46,7 +47,7 @@ static struct goes *attach(void)
 	return memory;
 }
 
-/* ---- the ways that memory goes --------------------------------------------------------------- */
+/* ---- the ways that memory goes -------------------------------------------------------------- */
 
 static void by_shmdt(struct goes *goes)
 {
@@ -95,7 +96,7 @@ static void (*const ways[])(struct goes *) = {
 };
 enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
 
-/* ---- a victim ---------------------------------------------------------------------------------- */
+/* ---- a victim ------------------------------------------------------------------------------- */
 
 static void victim(void *way)
 {
@@ -152,7 +153,7 @@ static void goes_away(uintptr_t way)
 		fprintf(stderr, "the way is %d\n", (int)way);
 }
 
-/* ---- the native detach --------------------------------------------------------------------------- */
+/* ---- the native detach ---------------------------------------------------------------------- */
 
 static void refuses(void *unused)
 {
@@ -177,7 +178,7 @@ static void refuses(void *unused)
 	CHECK(mdg_mutex_unlock(&mine->mutex) == 0 && mdg_mutex_unlock(&stays->older) == 0);
 }
 
-/* ---- calls that fail, and calls that leave the memory where it is -------------------------------- */
+/* ---- calls that fail, and calls that leave the memory where it is --------------------------- */
 
 static void costs_nothing(void *unused)
 {
@@ -219,8 +220,8 @@ static void *take_and_give(void *place)
 	return NULL;
 }
 
-/* Another thread takes the addresses behind, and gives them back, all the time: memory that may
- * move grows all the same. */
+/* Another thread takes the addresses behind the memory and gives them back, all the time. Memory
+ * that may move grows all the same. */
 static void grows_beside_others(void *unused)
 {
 	enum { ROOM = 4 * 4096, ROUNDS = 3000 };
@@ -236,7 +237,8 @@ static void grows_beside_others(void *unused)
 		mdg_mutex *longer = mremap(mutex, 4096, 8192, MREMAP_MAYMOVE);
 		if (!CHECK(longer != MAP_FAILED))
 			break;
-		/* Held still, or let go, also where the room was back at the second look. */
+		/* The lock is still held, or it was let go. It may also have been let go when the
+		 * addresses behind were free again at the second look. */
 		if (longer != mutex || mdg_mutex_unlock(longer) != 0)
 			CHECK(mdg_mutex_trylock(longer) == MDG_OWNER_DIED &&
 			      mdg_mutex_unlock(longer) == 0);
@@ -260,7 +262,7 @@ static void not_attached(void *unused)
 		die();
 }
 
-/* ---- exec ------------------------------------------------------------------------------------------ */
+/* ---- exec ----------------------------------------------------------------------------------- */
 
 static void hold_and_exec(void *program)
 {

@@ -32,7 +32,9 @@ code() {
 	printf '%s\n' "$listing" | awk -v name="<$1>:" '
 		index($0, name) { on = 1; next }
 		/^$/ { on = 0 }
-		on && sub(/^ *[0-9a-f]+:[ \t]*/, "") { gsub(/[ \t]+/, " "); gsub(/, /, ","); print }'
+		on && sub(/^ *[0-9a-f]+:[ \t]*/, "") {
+			gsub(/[ \t]+/, " "); gsub(/, /, ","); print
+		}'
 }
 
 names=$(exported "$sysv")
@@ -54,8 +56,10 @@ case $("$readelf" -h "$sysv") in
 *X86-64* | *80386*)
 	for name in syscall mdg__number_call mdg__number_to_kernel; do
 		# A store above the return address: mov %r9,0x8(%rsp) before the stack is moved.
-		code "$name" | awk '/^(sub|push)/ { exit } /^mov.*,(0x)?[0-9a-f]+\(%[er]sp\)$/ { print }' |
-			grep -q . && fail "$name: writes to what may be the caller's variables"
+		code "$name" | awk '
+			/^(sub|push)/ { exit }
+			/^mov.*,(0x)?[0-9a-f]+\(%[er]sp\)$/ { print }' | grep -q . &&
+			fail "$name: writes to what may be the caller's variables"
 	done
 	;;
 esac
@@ -71,7 +75,8 @@ $names
 $used
 "*) echo "$used" ;;
 			esac
-		done | grep . && fail "${library##*/}: goes through a name that libmadang-sysv exports"
+		done | grep . &&
+		fail "${library##*/}: goes through a name that libmadang-sysv exports"
 done
 
 [ "$failures" -eq 0 ]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * observer.h - a library that wants to see what a program maps (observer.c), as
- * profilers and caches of registered memory do.
+ * observer.h - a library (observer.c) that wants to see what a program maps, as
+ * profilers and caches of registered memory want to.
  */
 #ifndef MADANG_TESTS_OBSERVER_H
 #define MADANG_TESTS_OBSERVER_H

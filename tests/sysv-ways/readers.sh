@@ -77,7 +77,8 @@ if [ "$1" = hidden ]; then
 fi
 place="beside the kernel's files"
 all
-if [ "$(id -u)" = 0 ] && has unshare; then
+# In a chroot whose root is no mount point, mounts cannot be made private.
+if [ "$(id -u)" = 0 ] && has unshare && unshare -m true 2>/dev/null; then
 	unshare -m sh "$0" hidden || failures=$((failures + 1))
 fi
 [ $failures -eq 0 ]

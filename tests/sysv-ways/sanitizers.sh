@@ -33,7 +33,8 @@ sanitizer() {
 	what="$1 $2 ${4-}"
 	shift 3
 	# shellcheck disable=SC2086 # flags are several words
-	"$compiler" $flag $flags "$@" -g -o "$work/program" "$source" -lpthread > /dev/null 2>&1 || return
+	"$compiler" $flag $flags "$@" -g -o "$work/program" "$source" -lpthread \
+		> /dev/null 2>&1 || return
 	path=
 	if [ -n "$runtime" ]; then
 		# shellcheck disable=SC2086
@@ -44,7 +45,8 @@ sanitizer() {
 	fi
 	if "$work/program" kernel > /dev/null 2>&1; then
 		[ "${1-}" = -DOWN_OPTIONS ] || try "$what" "$madang" run "$work/program"
-		[ -z "$path" ] || LD_PRELOAD=$path try "$what, preloaded" "$madang" run "$work/program"
+		[ -z "$path" ] ||
+			LD_PRELOAD=$path try "$what, preloaded" "$madang" run "$work/program"
 	fi
 	unset LD_LIBRARY_PATH
 }

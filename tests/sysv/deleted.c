@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The files of the namespace are deleted while it is in use, and others make it anew: the program
- * is told by EIDRM, keeps what it has, and is not led into the new one. The kernel has nothing like
- * it: what RemoveIPC= leaves alone there is what somebody has attached.
+ * deleted.c - somebody deletes the files of the namespace while it is in use.
+ *
+ * Others then make the namespace anew. The program learns of it by EIDRM, keeps what it has
+ * attached, and does not get into the new namespace. The kernel has no such case: systemd's
+ * RemoveIPC= leaves a segment alone while anyone has it attached.
  */
 #include "support/check.h"
 #include "support/segments.h"
@@ -28,7 +30,7 @@ static void delete_files(void)
 		closedir(directory);
 }
 
-/* A program of its own: this one run again. It makes two segments with the same keys, or finds them. */
+/* A new run of this program. It makes two segments with the same keys, or finds them. */
 static int newcomer(const char *what, key_t key)
 {
 	bool makes = strcmp(what, "make") == 0;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A real-time program locks its memory, what it has and what it will get, and then uses shared
- * memory. Its limit pays for the segments that it attaches, and for nothing else.
+ * memlock.c - a real-time program locks its memory and then uses shared memory.
  *
- * Each case runs in a child, without CAP_IPC_LOCK where a limit is to hold. VmLck is read without
- * the C library's buffers, which would be locked, too.
+ * It locks the memory that it has and the memory that it will get. The segments that it attaches
+ * count towards its limit of locked memory, and nothing else does.
+ *
+ * Each case runs in a child. Where a limit is to hold, the child has no CAP_IPC_LOCK. The child
+ * reads VmLck without the C library's buffers, because these would be locked, too.
  */
 #include "support/check.h"
 #include "support/segments.h"
@@ -157,7 +159,7 @@ static void many(void *bytes)
 	CHECK(locked_bytes() == before);
 }
 
-/* As long as anything may be locked at all there is shared memory; its attachment is another thing. */
+/* A segment can be made as long as a single page may still be locked. Attaching it needs more. */
 static void used_up(void *bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), most = *(size_t *)bytes;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * newborn.c - children that are killed before they have run: who detached last is known all the same.
+ * newborn.c - children that are killed before they have run. shm_lpid names them all the same.
  *
- * On one processor a child does not run before its parent waits, so most of these die unborn.
+ * On one processor a child does not run before its parent waits. So most of these children die
+ * before their first instruction.
  */
 #include "support/check.h"
 #include "support/segments.h"

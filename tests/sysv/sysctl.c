@@ -446,9 +446,9 @@ static void test_death(void)
 	CHECK(make() == 8002);
 }
 
-/* Takes over what was written, and is killed in the middle: at its first call of that number that has
- * that second argument; 0: any. <linux/filter.h> and <linux/seccomp.h> are not there with every
- * C library. */
+/* Takes over what was written, and is killed in the middle: at its first system call that has the
+ * number call[0] and the second argument call[1] (0: any). Not every C library comes with
+ * <linux/filter.h> and <linux/seccomp.h>. */
 static void dies_at(const int call[2])
 {
 	enum { NUMBER = 0, SECOND = 24 + 4 * (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) };

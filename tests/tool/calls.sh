@@ -12,10 +12,10 @@ serve()
 	server=$!
 }
 
-# How it ended, and what it had to say.
+# How it ended, and what it had to say. The shell's own word on a signal comes only at times.
 served()
 {
-	wait "$server"
+	{ wait "$server"; } 2>/dev/null
 	code=$?
 	sed 's/^/serve: /' "$work/serve.err"
 	echo "(served: $code)"
@@ -69,7 +69,10 @@ served
 
 echo "# large both ways at once, and a command that does not read"
 seq 30000 >"$work/numbers"
-serve --count 4 --capacity 1M large -- sh -c 'case $(head -c 5) in quiet) head -c 500000 /dev/zero ;; *) cat; cat "$1" ;; esac' - "$work/numbers"
+serve --count 4 --capacity 1M large -- sh -c 'case $(head -c 5) in
+	quiet) head -c 500000 /dev/zero ;;
+	*) cat; cat "$1" ;;
+	esac' - "$work/numbers"
 "$madang" call large <"$work/numbers" | wc -c
 "$madang" call large quiet | wc -c
 { printf quiet; cat "$work/numbers"; } | "$madang" call large | wc -c
@@ -93,7 +96,8 @@ served
 echo "# callers that do not wait"
 mkfifo "$work/go"
 exec 8<>"$work/go"
-serve --count 2 slow -- sh -c 'read -r word; echo "$word" >"$1"; read -r line <"$2"; echo "$word"' - "$work/begun" "$work/go"
+serve --count 2 slow -- sh -c 'read -r word; echo "$word" >"$1"
+	read -r line <"$2"; echo "$word"' - "$work/begun" "$work/go"
 echo first | "$madang" call slow &
 caller=$!
 until_there "$work/begun"
@@ -108,7 +112,8 @@ served
 busy()
 {
 	rm -f "$work/family"
-	serve busy -- sh -c 'sleep 1000 & echo "$$ $!" >"$1.new" && mv "$1.new" "$1"; wait' - "$work/family"
+	serve busy -- sh -c 'sleep 1000 & echo "$$ $!" >"$1.new" && mv "$1.new" "$1"
+		wait' - "$work/family"
 	"$madang" call busy work >"$work/reply" 2>&1 &
 	caller=$!
 	until_there "$work/family"
@@ -149,7 +154,8 @@ busy
 called
 kill -9 "$command" "$child"
 echo "# the caller was killed"
-serve --count 2 --capacity 64K busy -- sh -c 'read -r word; [ "$word" = first ] || exec cat; echo $$ >"$1"; read -r line <"$2"' - "$work/pid" "$work/go"
+serve --count 2 --capacity 64K busy -- sh -c 'read -r word; [ "$word" = first ] || exec cat
+	echo $$ >"$1"; read -r line <"$2"' - "$work/pid" "$work/go"
 echo first | "$madang" call busy &
 caller=$!
 until_there "$work/pid"

@@ -109,11 +109,13 @@ normalise()
 {
 	pids=$(sed 's/.*/-e s|\\([^0-9]\\)&\\([^0-9]\\)|\\1HOLDER\\2|g/' "$work/pids" 2>/dev/null)
 	# shellcheck disable=SC2086 # one word for each expression
-	sed -e "s|$madang|MADANG|g" -e "s|$ns|NS|g" -e "s|$base|BASE|g" -e "s|$work|WORK|g" -e "s|$helpers|HELPERS|g" \
+	sed -e "s|$madang|MADANG|g" -e "s|$ns|NS|g" -e "s|$base|BASE|g" -e "s|$work|WORK|g" \
+	    -e "s|$helpers|HELPERS|g" \
 	    -e "s|$(dirname "$(dirname "$madang")")/[a-z0-9_/-]*/libmadang|LIB/libmadang|g" \
 	    -e "s|libmadang-sysv.so.0[.0-9]*|libmadang-sysv.so.0|g" \
 	    -e "s|libmadang-strict.so.0[.0-9]*|libmadang-strict.so.0|g" \
-	    -e "s|  $(id -un)  |  USER  |g; s|\"$(id -un)\"|\"USER\"|g; s|owner $(id -un),|owner USER,|" \
+	    -e "s|  $(id -un)  |  USER  |g; s|\"$(id -un)\"|\"USER\"|g" \
+	    -e "s|owner $(id -un),|owner USER,|" \
 	    -e 's/madang [0-9]*\.[0-9]*\.[0-9]*$/madang N.N.N/' \
 	    -e 's/  [0-9][0-9]*[sm]\(  \|$\)/  AGE\1/' \
 	    -e 's/  [0-9][0-9]* dead  /  PID dead  /' \
@@ -145,12 +147,15 @@ from_zero()
 	}' "$work/sequences" -
 }
 
-# Whether ids could be taken for other numbers (of processes, for instance; 1 GiB), or for those of
-# another namespace. Then, one time in some twenty, it is done again with other namespaces.
+# Whether an id could be taken for another number (a process id, or 1 GiB), or for an id of another
+# namespace. That happens about once in twenty runs. The case is then run again with other
+# namespaces.
 is_confusing()
 {
-	sort -nu "$work/sequences" | awk '$1 < 1024 || $1 > 32660 || NR > 1 && $1 < last + 100 { found = 1 }
-	                                  { last = $1 } END { exit !found }'
+	sort -nu "$work/sequences" | awk '
+		$1 < 1024 || $1 > 32660 || NR > 1 && $1 < last + 100 { found = 1 }
+		{ last = $1 }
+		END { exit !found }'
 }
 
 : >"$work/sequences"

@@ -41,7 +41,8 @@ ended()
 # All that differs from run to run: processes, times and rates.
 plain()
 {
-	sed -e 's/process [0-9][0-9]*/process PID/' -e 's/\(talker\|listener\) [0-9][0-9]*/\1 PID/' \
+	sed -e 's/process [0-9][0-9]*/process PID/' \
+		-e 's/\(talker\|listener\) [0-9][0-9]*/\1 PID/' \
 		-e 's/  [0-9][0-9]*s  /  AGE  /' -e 's/ in [0-9.]* s: .*s;/ in TIME: RATE;/' \
 		-e 's/ in [0-9.]* s: .*s$/ in TIME: RATE/' -e 's/  asleep$//' \
 		-e 's/\(identity"\): "[0-9a-f]*"/\1: HEX/' -e 's/\(epoch"\): [0-9]*/\1: TIME/' \
@@ -74,7 +75,8 @@ seq 1000 | try talk --whole first
 try listen --records --count 1 first | od -An -tx1 | tail -n 1
 seq 1000 >"$work/numbers"
 try talk --capacity 64 --timeout 0.01 tiny <"$work/numbers"
-try listen --timeout 0 --stats tiny 2>&1 | plain | tail -n 2 | sed 's/[1-9][0-9]* \(messages\|bytes\)/N \1/g'
+try listen --timeout 0 --stats tiny 2>&1 | plain | tail -n 2 |
+	sed 's/[1-9][0-9]* \(messages\|bytes\)/N \1/g'
 : | try talk --stats tiny
 echo x | try talk --stats tiny
 try listen --count 1 --stats tiny

@@ -16,7 +16,10 @@ try doctor | grep -e registry -e 'a namespace' -e 'is attached stays' -e result
 try doctor --json | grep deleted_
 echo "# the next one"
 case $SANITIZE in
-*address* | *thread*) try mk 4096 >/dev/null; sed -n '/ madang run/,/anything left/p' "$here/deleted.expected" | sed '$d' ;;
+*address* | *thread*)
+	try mk 4096 >/dev/null
+	sed -n '/ madang run/,/anything left/p' "$here/deleted.expected" | sed '$d'
+	;;
 *) try_apart run "$helpers/tool_plain" make 0x4d41 ;;
 esac
 echo "# anything left"

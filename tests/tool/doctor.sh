@@ -9,9 +9,11 @@ export MADANG_NAMESPACE
 # slots they had, is the library's business.
 examine()
 {
-	try doctor "$@" | sed -e 's/[0-9.]*[KMGTPE]* free of [0-9.]*[KMGTPE]* on [a-z]*/N free of N on KIND/' \
+	try doctor "$@" | sed \
+	    -e 's/[0-9.]*[KMGTPE]* free of [0-9.]*[KMGTPE]* on [a-z]*/N free of N on KIND/' \
 	    -e '/note: not a memory file system/d' -e '/note: mounted noexec/d' \
-	    -e 's/\("memory_[a-z]*"\): [0-9][0-9]*/\1: N/; s/\("file_system"\): "[a-z]*"/\1: KIND/' \
+	    -e 's/\("memory_[a-z]*"\): [0-9][0-9]*/\1: N/' \
+	    -e 's/\("file_system"\): "[a-z]*"/\1: KIND/' \
 	    -e 's/\("noexec"\): [a-z]*/\1: YES-OR-NO/' \
 	    -e '/"findings"/,$d'
 }
@@ -81,10 +83,12 @@ fi
 rm -rf "$base/killed"
 
 echo "# a full file system"
-if [ "$(id -u)" = 0 ] && mkdir "$base/tiny" && mount -t tmpfs -o size=1M,mode=0700 none "$base/tiny" 2>/dev/null; then
+if [ "$(id -u)" = 0 ] && mkdir "$base/tiny" &&
+	mount -t tmpfs -o size=1M,mode=0700 none "$base/tiny" 2>/dev/null; then
 	try mk 1M -n "$base/tiny"
 	head -c 1M /dev/zero >"$base/tiny/filler" 2>/dev/null
-	try doctor -n "$base/tiny" | grep -e exit -e memory -e Full -e result | sed 's/free of .*/free of SIZE/'
+	try doctor -n "$base/tiny" | grep -e exit -e memory -e Full -e result |
+		sed 's/free of .*/free of SIZE/'
 	rm "$base/tiny/filler"
 	mount -o remount,nr_inodes=2 "$base/tiny" # the directory and the registry
 	try doctor -n "$base/tiny" | grep -e exit -e Full -e result
@@ -98,7 +102,8 @@ cat >"$work/mounts" <<'END'
 mkdir "$1/parts" "$1/seen" && mount -t tmpfs -o noexec,mode=0700 none "$1/parts" &&
 mkdir "$1/parts/lower" "$1/parts/upper" "$1/parts/work" || exit 77
 "$2" doctor -n "$1/parts/ns" | grep -c 'note: mounted noexec'
-mount -t overlay -o "lowerdir=$1/parts/lower,upperdir=$1/parts/upper,workdir=$1/parts/work" none "$1/seen" || exit 77
+layers="lowerdir=$1/parts/lower,upperdir=$1/parts/upper,workdir=$1/parts/work"
+mount -t overlay -o "$layers" none "$1/seen" || exit 77
 mkdir -m 0700 "$1/seen/ns"
 "$2" doctor -n "$1/seen/ns" | grep -c 'note: an overlay'
 "$2" doctor -n "$1/seen/ns" --json | grep '"file_system"'

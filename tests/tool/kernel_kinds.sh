@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Programs that show queues and semaphores, which are the kernel's, beside shared memory: `run` says
-# so, once and on its own stderr; and for no other program, and not where they show only what is ours.
+# Some programs show message queues and semaphores beside shared memory. The queues and semaphores
+# are the kernel's. `run` says so once, on its own stderr. It says so for no other program, and not
+# where such a program shows shared memory alone.
 # shellcheck disable=SC2154 # case.sh sets what is not set here
 
 MADANG_NAMESPACE=$ns
@@ -9,7 +10,8 @@ for tool in ipcs lsipc ipcrm; do
 	command -v $tool >"$work/out" || skip "no $tool"
 done
 [ -z "$SANITIZE" ] || skip "a sanitizer's library wants to be the first one loaded"
-"$madang" run ipcs --help >"$work/out" 2>&1 || skip "the system's programs are of another C library or word size"
+"$madang" run ipcs --help >"$work/out" 2>&1 ||
+	skip "the system's programs are of another C library or word size"
 
 noted()
 {

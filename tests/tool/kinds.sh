@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Programs of both word sizes: with libraries for both in one tree, LD_PRELOAD names them by $LIB.
-# The other kind is the one that another preset has built ($OTHER). Where the loaders look is asked of
-# themselves, which is another way than the tool's.
+# Programs of both word sizes. The libraries for both lie in one tree, and LD_PRELOAD names them by
+# $LIB. The programs of the other word size come from the build of another preset ($OTHER). This
+# test asks the loaders what $LIB stands for; the tool finds it out in another way.
 # shellcheck disable=SC2154 # case.sh sets what is not set here
 
 case $SANITIZE in
@@ -9,7 +9,8 @@ case $SANITIZE in
 esac
 ours=$(dirname "$(dirname "$madang")")
 [ -n "$OTHER" ] && [ -r "$OTHER/lib/libmadang-sysv.so.0" ] && [ -x "$OTHER/tests/tool_plain" ] ||
-	skip "no libraries of the other word size: build the preset $(basename "${OTHER:-m32}") first"
+	skip "no libraries of the other word size:" \
+		"build the preset $(basename "${OTHER:-m32}") first"
 
 # The directory that $LIB stands for in programs like this one.
 lib_of()

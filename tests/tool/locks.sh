@@ -32,11 +32,13 @@ who()
 	set -- "$p0" "$p1" "$p2" "$p3"
 	: >"$work/who"
 	for pid in "$@"; do
-		[ -z "$pid" ] || printf '%s\n' "s/\\([^0-9]\\)$pid \\(tool_lockers\\|(gone)\\)/\\1P$n \\2/g" \
+		[ -z "$pid" ] || printf '%s\n' \
+			"s/\\([^0-9]\\)$pid \\(tool_lockers\\|(gone)\\)/\\1P$n \\2/g" \
 			"s/\\(thread\\|pid\\)\": $pid,/\\1\": P$n,/" >>"$work/who"
 		n=$((n + 1))
 	done
-	sed -f "$work/who" -e 's/waits [0-9.]*[smh] /waits TIME /; s/\(waited_ms"\): [0-9]*/\1: TIME/'
+	sed -f "$work/who" -e 's/waits [0-9.]*[smh] /waits TIME /' \
+		-e 's/\(waited_ms"\): [0-9]*/\1: TIME/'
 }
 
 look()

@@ -44,7 +44,13 @@ try mk 4096 --namespace "$ns" | grep -v It.belongs
 echo "# others"
 chmod 0755 "$ns"
 as 12346 "$madang" ls --namespace "$ns" | grep -v It.belongs
-unshare -Ur true 2>/dev/null && unshare -Ur "$madang" ls --namespace "$ns" 2>&1 | grep -v It.belongs
+# Nor root in a user namespace. In a chroot there is none, and a third user stands for him.
+if unshare -Ur true 2>/dev/null; then
+	unshare -Ur "$madang" ls --namespace "$ns" 2>&1
+	echo "(exit $?)"
+else
+	as 12347 "$madang" ls --namespace "$ns"
+fi | grep -v It.belongs
 chmod 0700 "$ns"
 record | grep -v '^ 12345' >"$work/after"
 grep -v '^ 12345' "$work/before" | diff -u - "$work/after" && echo "as before"

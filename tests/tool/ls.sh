@@ -28,12 +28,14 @@ try ls
 try ls --json | grep name
 release
 
-# No quadratic work: 4,096 segments. No time is measured; a wrong order would run into the limit.
+# 4,096 segments: the work must not grow with their square. The test measures no time. Quadratic
+# work would run into its limit.
 "$helpers/tool_hold" "$ns" fill 4094
 "$madang" ls | wc -l
 "$madang" ls --json | grep -c '"id"'
 if command -v python3 >/dev/null; then
-	"$madang" ls -l --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["segments"]))'
+	"$madang" ls -l --json |
+		python3 -c 'import json, sys; print(len(json.load(sys.stdin)["segments"]))'
 else
 	echo 4096
 fi

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The examples of the manual pages about channels: each command after '$' is run, and all of them
-# have to print what the page shows. Each page has a namespace of its own. Of a table the numbers
+# The examples of the manual pages about channels. Each command after '$' is run, and all of them
+# have to print what the page shows. Each page has a namespace of its own. The numbers in a table
 # are not compared.
 # shellcheck disable=SC2154 # case.sh sets what is not set here
 
@@ -9,8 +9,11 @@ export PATH
 for page in listen talk call serve channels; do
 	MADANG_NAMESPACE=$base/$page
 	export MADANG_NAMESPACE
-	awk '/^\.Sh/ { on = /EXAMPLES/ } /^\.Ed/ { show = 0 } show { print } on && /^\.Bd/ { show = 1 }' \
-		"$here/../../man/madang-$page.1" | sed 's/\\e/\\/g; s/\\&//g' >"$work/shown"
+	awk '/^\.Sh/ { on = /EXAMPLES/ }
+		/^\.Ed/ { show = 0 }
+		show { print }
+		on && /^\.Bd/ { show = 1 }' "$here/../../man/madang-$page.1" |
+		sed 's/\\e/\\/g; s/\\&//g' >"$work/shown"
 	sed -n 's/^\$ //p' "$work/shown" >"$work/commands"
 	grep -v '^\$ ' "$work/shown" >"$work/expected"
 	echo wait >>"$work/commands"

@@ -5,7 +5,8 @@
 try init "$ns"
 try mk 4096 -n "$ns"
 if [ -w /dev/full ]; then
-	for command in "ls" "ls --json" "doctor" "--help" "--version" "rm --orphans --dry-run" "channels" "channels --json"; do
+	for command in "ls" "ls --json" "doctor" "--help" "--version" "rm --orphans --dry-run" \
+		"channels" "channels --json"; do
 		# shellcheck disable=SC2086
 		MADANG_NAMESPACE=$ns "$madang" $command >/dev/full
 		echo "$command: exit $?"

@@ -2,9 +2,9 @@
 /*
  * private.h - for the tests of `madang run --private`: starts it, and talks with what it started.
  *
- * The program that it runs is the test itself in a role of its own (`test --role NAME`). A role
- * says things on standard output, a line each; the test reads them from a pipe. Nothing is
- * decided by time: what is waited for either comes, or the test is ended by its alarm.
+ * The program that it runs is the test itself, in a role (`test --role NAME`). A role prints lines
+ * to standard output, and the test reads them from a pipe. No result depends on time: what the test
+ * waits for either comes, or the test's alarm ends it.
  */
 #ifndef MADANG_TESTS_TOOL_PRIVATE_H
 #define MADANG_TESTS_TOOL_PRIVATE_H

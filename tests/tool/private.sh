@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# madang run --private, by what it says. Whose fate is whose: private_proxy_test.c, private_life_test.c.
+# What madang run --private says. private_proxy_test.c and private_life_test.c test how its
+# processes depend on each other.
 # shellcheck disable=SC2154 # case.sh sets what is not set here
 
 case $SANITIZE in
@@ -33,7 +34,8 @@ echo "# no room"
 mkdir "$work/tmp"
 if unshare -m true 2>/dev/null && [ "$(id -u)" = 0 ]; then
 	unshare -m sh -c '
-		mount -t tmpfs -o size=64k tmpfs /dev/shm && dd if=/dev/zero of=/dev/shm/full bs=4k 2>/dev/null
+		mount -t tmpfs -o size=64k tmpfs /dev/shm &&
+			dd if=/dev/zero of=/dev/shm/full bs=4k 2>/dev/null
 		"$1" run --private "$3" exit 0
 		echo "exit $?"
 		ls /dev/shm

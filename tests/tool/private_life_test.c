@@ -255,7 +255,8 @@ int main(int argc, char **argv)
 	const char *role = begin_test(argc, argv);
 	if (role != NULL)
 		return play(role);
-	/* All strays of a user are shown: so in a place where nobody else makes any, if it can be had. */
+	/* doctor shows all strays of a user. So this runs where nobody else makes any, if the
+	 * process may have such a place. */
 	bool alone = unshare(CLONE_NEWNS) == 0 &&
 	             mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	             mount("tmpfs", "/dev/shm", "tmpfs", 0, "size=64m") == 0;

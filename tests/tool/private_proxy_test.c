@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * private_proxy_test.c - `madang run --private` is to its caller what the program itself would be: exit
- * status, signals, stops, terminal, descriptors.
+ * private_proxy_test.c - for its caller, `madang run --private` acts as the program itself would.
+ *
+ * That goes for its exit status, signals, stops, terminal and descriptors.
  */
 #include "tool/private.h"
 

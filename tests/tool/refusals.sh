@@ -41,6 +41,25 @@ truncate -s 8192 "$ns/registry"
 all
 rm -rf "$ns"
 
+# poke OFFSET BYTES: the registry says something else.
+poke()
+{
+	printf '%b' "$2" | dd of="$ns/registry" bs=1 seek="$1" conv=notrunc status=none
+}
+
+echo "# of format 2"
+"$madang" init "$ns" >/dev/null
+poke 8 '\0002'
+all
+rm -rf "$ns"
+
+echo "# of format 2, shared by users: what is wrong is not its mode"
+"$madang" init --shared "$ns" >/dev/null
+poke 8 '\0002'
+poke 80 '\0000\0000\0000\0000' # the flags lay at 64
+all
+rm -rf "$ns"
+
 echo "# no directory above it"
 ns=$ns/below
 MADANG_NAMESPACE=$ns try mk 1

@@ -53,5 +53,6 @@ echo "# the library"
 ( cd "$(dirname "$madang")" && MADANG_PRELOAD=../lib/libmadang-sysv.so.0 && export MADANG_PRELOAD &&
 	try run -n "$ns" "$plain" environment )
 ( MADANG_PRELOAD=$base/no-such-library; export MADANG_PRELOAD; try run -n "$ns" "$plain" exit 0 )
-( MADANG_PRELOAD="$base/a b"; : >"$MADANG_PRELOAD"; export MADANG_PRELOAD; try run -n "$ns" "$plain" exit 0 )
+( MADANG_PRELOAD="$base/a b"; : >"$MADANG_PRELOAD"; export MADANG_PRELOAD
+	try run -n "$ns" "$plain" exit 0 )
 exit 0

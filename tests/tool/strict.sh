@@ -68,14 +68,16 @@ if "$madang" run -n "$ns" sh -c 'env true' >/dev/null 2>&1; then
 		grep -c "^madang run --strict: not started: .*statically linked" "$work/err"
 		"$madang" run --strict -n "$ns" "$starts" $way "$plain" environment
 	done
-	"$madang" run --strict -n "$ns" env LD_PRELOAD=libc.so.6 MADANG_NAMESPACE="$base/other" "$plain" environment
+	"$madang" run --strict -n "$ns" \
+		env LD_PRELOAD=libc.so.6 MADANG_NAMESPACE="$base/other" "$plain" environment
 	"$madang" run --strict -n "$ns" env -i "$plain" environment
 	"$madang" run --strict -n "$ns" env LD_PRELOAD="$strict_lib" "$plain" environment
 	# It is said once, also where a shell tries two paths that lead to the same file.
 	ln -s . "$work/again"
 	"$madang" run --strict -n "$ns" sh -c "PATH=$work:$work/again; exec static-by-name" 2>&1 |
 		grep -c "not started"
-	"$madang" run --strict -n "$ns" sh -c 'static-by-name; static-by-name' 2>&1 | grep -c "not started"
+	"$madang" run --strict -n "$ns" sh -c 'static-by-name; static-by-name' 2>&1 |
+		grep -c "not started"
 else # of another word size or C library than ours
 	"$madang" run --strict -n "$ns" "$starts" system "$plain" 2>&1 |
 		grep -v "not started: /bin/sh .*than libmadang-sysv" | grep -v "^system: EACCES"

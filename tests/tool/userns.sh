@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-# An ordinary user in a user namespace of his own, with the machine's /dev/shm: he and root have a
-# default each, whoever comes first. In a mount namespace, with a /dev/shm of its own.
+# An ordinary user in a user namespace of his own, where /dev/shm is the machine's. He and root have
+# a default namespace each, whoever comes first. The test runs in a mount namespace with a /dev/shm
+# of its own.
 # shellcheck disable=SC2154 # case.sh sets what is not set here
 
 if [ -z "$covered" ]; then
 	[ "$(id -u)" = 0 ] || skip "only root can become another user"
-	setpriv --reuid 12345 --regid 12345 --clear-groups unshare -Ur "$madang" --version >/dev/null 2>&1 ||
+	setpriv --reuid 12345 --regid 12345 --clear-groups unshare -Ur \
+		"$madang" --version >/dev/null 2>&1 ||
 		skip "another user cannot run the tool in a user namespace (or setpriv is missing)"
 	unshare -m true 2>/dev/null || skip "no mount namespace to be had"
 	for order in inside root outside; do
@@ -23,7 +25,8 @@ outside()
 
 inside()
 {
-	setpriv --reuid 12345 --regid 12345 --clear-groups unshare -Ur "$madang" "$@" || echo "(exit $?)"
+	setpriv --reuid 12345 --regid 12345 --clear-groups unshare -Ur "$madang" "$@" ||
+		echo "(exit $?)"
 }
 
 root()

@@ -2,12 +2,15 @@
 /*
  * ids.c - which ids are given, against a simple model, and how many at once.
  *
- * A namespace's first sequence is its own, from 1 to 32767, so that another's ids name nothing in it.
- * Then the kernel's rule (G11, and G30, G31, S14 of the finer list): the lowest free
- * index from a cursor on, below max(64, segments in use * 3/2), else from 0;
- * the sequence grows when the index is not above the last one; the id is
- * index + sequence * 32768. An id that was removed is EINVAL for ever after,
- * through more than a full round of indexes.
+ * Each namespace begins with a sequence of its own, from 1 to 32767. So the ids of
+ * one namespace name nothing in another. Then the kernel's rule holds (G11, and G30,
+ * G31, S14 of the finer list):
+ *   - The index is the lowest free one from a cursor on, below
+ *     max(64, segments in use * 3/2), or else from 0 on.
+ *   - The sequence grows when the index is not above the last one.
+ *   - The id is index + sequence * 32768.
+ * An id that was removed is EINVAL from then on. The test tries that for more than a
+ * full round of indexes.
  */
 #include "unit.h"
 
@@ -128,8 +131,8 @@ static void more_than_a_round(void)
 
 /* ---- a place of its own ---------------------------------------------------------------- */
 
-/* Of 40 namespaces hardly two begin with the same sequence: 40 * 39 / 2 pairs, each with a chance of
- * 1 in 32767. That three pairs do is rarer than a broken machine. */
+/* Of 40 namespaces, two rarely begin with the same sequence: there are 40 * 39 / 2 pairs, each with
+ * a chance of 1 in 32767. Three such pairs are rarer than a broken machine. */
 static void ids_of_others(void)
 {
 	enum { NAMESPACES = 40 };

@@ -282,7 +282,8 @@ static void look_at_trap(void *unused)
 	_exit(2); /* it could be opened */
 }
 
-/* Whether root comes back, opened or not as expected. Nothing appears, and nobody's owner changes. */
+/* Whether root's call returns, and opens the namespace or not, as expected. No file appears, and no
+ * file changes its owner. */
 static bool survives(bool opened)
 {
 	fflush(NULL);

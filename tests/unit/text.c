@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* text.c - mdg__format, mdg__parse_number, mdg__hash against the C library's; every mdg_strerror. */
+/*
+ * text.c - mdg__format and mdg__parse_number beside the C library's functions, mdg__hash, and the
+ * text of every code in mdg_strerror.
+ */
 #include "unit.h"
 
 #include <inttypes.h>

@@ -57,6 +57,7 @@ static void segments(void)
 
 	/* A removed one that is attached is there, and one that is not is not. */
 	void *memory;
+	CHECK_RC(0, mdg_segment_set(ns, ids[7], geteuid(), getegid(), 0600));
 	CHECK_RC(0, mdg_segment_attach(ns, ids[7], NULL, 0, &memory));
 	for (int i = 0; i < COUNT; i += 7)
 		CHECK_RC(0, mdg_segment_remove(ns, ids[i]));

@@ -49,6 +49,40 @@ static void advise_owner(char room[ADVICE_ROOM], const char *path)
 	         owner);
 }
 
+/* Cuts the last name off `path`. What is left is the directory above. */
+static void cut_name(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		strcpy(path, ".");
+	else
+		slash[slash == path] = '\0';
+}
+
+/* The directory that refuses is the namespace itself, or one above it. */
+static void advise_permission(char room[ADVICE_ROOM], const char *path)
+{
+	char above[NAMESPACE_PATH_ROOM];
+	struct stat status;
+
+	if (lstat(path, &status) == 0) {
+		snprintf(room, ADVICE_ROOM,
+		         "Look at who may enter: ls -ld '%s'. A private namespace is its "
+		         "owner's alone; for several users: madang init --shared DIR",
+		         path);
+		return;
+	}
+	snprintf(above, sizeof above, "%s", path);
+	do
+		cut_name(above);
+	while (lstat(above, &status) != 0 && strcmp(above, "/") != 0 && strcmp(above, ".") != 0);
+	snprintf(room, ADVICE_ROOM,
+	         "You may not %s '%s': ls -ld '%s'. Choose another directory with --namespace or "
+	         "MADANG_NAMESPACE.",
+	         access(above, X_OK) == 0 ? "make a directory in" : "enter", above, above);
+}
+
 char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path)
 {
 	room[0] = '\0';
@@ -112,16 +146,14 @@ char *namespace_advice(char room[ADVICE_ROOM], int code, const char *path)
 		         "for more: madang init --processes N DIR");
 		break;
 	case -EACCES:
-		snprintf(room, ADVICE_ROOM,
-		         "Look at who may enter: ls -ld '%s'. A private namespace is its "
-		         "owner's alone; for several users: madang init --shared DIR",
-		         path);
+		advise_permission(room, path);
 		break;
 	case -ENOSPC:
 		snprintf(room, ADVICE_ROOM,
-		         "Its file system is full: df '%s'. Remove segments nobody needs "
-		         "(madang rm --orphans), or choose a directory elsewhere with --namespace.",
-		         path);
+		         "See 'madang doctor'. Remove segments that nobody needs (madang rm "
+		         "--orphans), enlarge the file system (in containers: --shm-size), or "
+		         "choose "
+		         "a directory elsewhere with --namespace or MADANG_NAMESPACE.");
 		break;
 	case -ENOENT:
 		snprintf(room, ADVICE_ROOM,
@@ -163,12 +195,14 @@ void complain_open(int code, const char *dir, const char *verb)
 	char path[NAMESPACE_PATH_ROOM], advice[ADVICE_ROOM];
 
 	namespace_path(path, dir);
-	if (code != -ENOENT) {
-		complain_code(code, dir, "cannot %s the namespace %s", verb, path);
-		return;
-	}
-	/* The library's sentence speaks of the namespace, which was to be made. */
-	complain("cannot %s the namespace %s: the directory above it is not there", verb, path);
+	/* For two codes the library's sentence names more than can be the cause here. */
+	if (code == -ENOENT)
+		complain("cannot %s the namespace %s: the directory above it is not there", verb,
+		         path);
+	else if (code == -ENOSPC)
+		complain("cannot %s the namespace %s: its file system is full", verb, path);
+	else
+		complain("cannot %s the namespace %s: %s", verb, path, mdg_strerror(code));
 	advise(namespace_advice(advice, code, path));
 }
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * above.c - what above.h says, by the room's own functions.
+ * inspect.c - what the rooms above ask about a segment that they need not have attached.
  */
-#include "segment/above.h"
-
 #include <errno.h>
 #include <string.h>
 
+#include "registry/current.h"
+#include "registry/descriptor.h"
+#include "registry/files.h"
 #include "segment/internal.h"
-
-_Static_assert(MDG__BESIDE_NAME_ROOM >= MDG__FILE_NAME_ROOM, "");
 
 bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind)
 {
@@ -56,48 +55,4 @@ int mdg__segment_open_file(mdg_namespace *ns, mdg_id id, uint64_t least_size,
 	rc = mdg__data_open(ns, &entry, false, &inode);
 	mdg__leave(ns);
 	return rc;
-}
-
-void mdg__segment_let_go(mdg_namespace *ns, void *memory)
-{
-	(void)mdg__detach_anyway(ns, memory);
-}
-
-/* ---- files beside the segments -------------------------------------------------------- */
-
-void mdg__beside_name(const mdg_namespace *ns, const char *kind, mdg_id id,
-                      char ret_name[MDG__BESIDE_NAME_ROOM])
-{
-	mdg__file_name(&ns->registry, kind, id, ret_name);
-}
-
-int mdg__beside_enter(mdg_namespace *ns, bool to_make)
-{
-	mdg__enter(ns);
-	int gone = to_make ? mdg__registry_here(&ns->registry) : 0;
-	return gone < 0 ? gone : mdg__registry_dirfd(&ns->registry);
-}
-
-void mdg__beside_leave(mdg_namespace *ns)
-{
-	mdg__leave(ns);
-}
-
-int mdg__beside_keep_fd(int fd)
-{
-	return mdg__fd_out_of_the_way(fd);
-}
-
-/* ---- lists ------------------------------------------------------------------------------ */
-
-void mdg__lists_enter(mdg__sigmask *ret_mask)
-{
-	mdg__signals_block(ret_mask);
-	mdg__list_lock();
-}
-
-void mdg__lists_leave(const mdg__sigmask *mask)
-{
-	mdg__list_unlock();
-	mdg__signals_restore(mask);
 }
