@@ -117,7 +117,7 @@ struct mdg__waiter {
 	_Atomic uint64_t since; /* CLOCK_MONOTONIC, nanoseconds */
 	uint32_t unused[2];
 };
-_Static_assert(sizeof(struct mdg__waiter) == MDG__WAITER_UNITS * MDG__UNIT, "");
+_Static_assert(sizeof(struct mdg__waiter) == (size_t)MDG__WAITER_UNITS * MDG__UNIT, "");
 _Static_assert(offsetof(struct mdg__waiter, owner.word) == 8, "a node is aligned as the library's");
 _Static_assert(offsetof(struct mdg__waiter, kind) == 52, "");
 _Static_assert(offsetof(struct mdg__waiter, ticket) == 56, "");
