@@ -202,11 +202,16 @@ void mdg__wake_later(struct mdg__semset_stay *stay, mdg__a32 *word)
 		(void)mdg__sys_futex_wake(word, INT32_MAX, true);
 }
 
-void mdg__semset_leave(struct mdg__semset_stay *stay)
+void mdg__semset_leave_blocked(struct mdg__semset_stay *stay)
 {
 	unclaim_all(stay);
 	mdg__signed_lock_give_back(&stay->lock, stay->sign);
 	for (uint32_t i = 0; i < stay->wake_count; i++)
 		(void)mdg__sys_futex_wake(stay->wake[i], INT32_MAX, true);
+}
+
+void mdg__semset_leave(struct mdg__semset_stay *stay)
+{
+	mdg__semset_leave_blocked(stay);
 	mdg__signals_restore(&stay->mask);
 }

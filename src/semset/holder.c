@@ -138,14 +138,25 @@ static void bear_witness(struct mdg__semset_stay *stay, struct mdg__robust *witn
 	struct mdg__thread *thread = (seen & MDG__TID) == 0 ? mdg__thread() : NULL;
 	if (thread == NULL || thread->count >= MDG__HELD_MAX - HELD_KEPT_FREE)
 		return;
+	stay->set->host->keep(stay->set, witness);
 	uintptr_t before = mdg__pending_begin(thread, &witness->word);
 	if (atomic_compare_exchange_strong_explicit(&witness->word, &seen,
 	                                            thread->tid | (seen & MDG__WAITERS),
 	                                            memory_order_acq_rel, memory_order_relaxed)) {
 		witness->mark = MDG__SHARED_MARK;
 		mdg__held_enter(thread, &witness->word);
-		stay->set->host->keep(stay->set);
 	}
+	mdg__pending_end(thread, before);
+}
+
+void mdg__witness_leave(struct mdg__robust *robust)
+{
+	struct mdg__thread *thread = &mdg__this_thread;
+	int at = mdg__thread_is_ready(thread) ? mdg__held_find(thread, &robust->word) : -1;
+	if (at < 0)
+		return;
+	uintptr_t before = mdg__pending_begin(thread, &robust->word);
+	mdg__held_leave(thread, at);
 	mdg__pending_end(thread, before);
 }
 

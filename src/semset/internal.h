@@ -82,8 +82,9 @@ struct mdg__semset_host {
 	/* Whether the set is there. One that was removed while nobody had its memory says nothing
 	 * of that in its memory. */
 	bool (*is_there)(struct mdg__semset *set);
-	/* The memory has to stay mapped at this address until the process ends. */
-	void (*keep)(struct mdg__semset *set);
+	/* The witness lies in this memory, which has to stay mapped at this address. The host
+	 * calls mdg__witness_leave when the set is gone. */
+	void (*keep)(struct mdg__semset *set, struct mdg__robust *witness);
 };
 
 struct mdg__semset {
@@ -163,6 +164,8 @@ int mdg__semset_enter(struct mdg__semset_stay *stay, struct mdg__semset *set,
                       struct mdg__semset_need need, int (*repair)(void *stay));
 /* Gives back words, lock and signals, and wakes who is to be woken. */
 void mdg__semset_leave(struct mdg__semset_stay *stay);
+/* The same, but signals stay blocked. */
+void mdg__semset_leave_blocked(struct mdg__semset_stay *stay);
 /* [lock] Maps all that others have used. 0, -ENOMEM, MDG_DAMAGED. */
 int mdg__semset_map_used(struct mdg__semset_stay *stay);
 /* The same two for whoever may enter a removed set too. */
@@ -248,6 +251,8 @@ bool mdg__holders_are_witnessed(const struct mdg__semset *set);
  * -ENOMEM, MDG_DAMAGED. Commits. */
 int mdg__holder_prepare(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
                         uint32_t count, uint32_t *ret_holder1);
+/* Takes a robust word out of this thread's list, if it is there. */
+void mdg__witness_leave(struct mdg__robust *robust);
 bool mdg__holder_is_own(const struct mdg__semset *set, const struct mdg__set_holder *holder);
 /* All sums of this semaphore become 0 (puts, and commits in between). */
 void mdg__sums_clear(struct mdg__semset_stay *stay, uint32_t number);
@@ -268,6 +273,12 @@ struct mdg__attempt {
 int mdg__attempt(const struct mdg__semset *set, struct mdg__attempt *attempt);
 /* Does them, for this process. Puts; the caller commits. The words are claimed. */
 void mdg__perform(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt, int32_t pid);
+/* The value as its word has it. */
+int32_t mdg__value_now(const struct mdg__semset *set, uint32_t number);
+/* Sleepers are to be looked at. Puts. */
+void mdg__note_change(struct mdg__semset_stay *stay, bool to_zero);
+/* The same, after a change of which nobody notes what it named: of all that are 0. Puts. */
+void mdg__note_any_zero(struct mdg__semset_stay *stay);
 void mdg__semset_stamp(mdg__a64 *time);
 
 /* ---- sleepers (queue.c) -------------------------------------------------------------------- */
@@ -280,7 +291,7 @@ struct mdg__oplist {
 /* A new sleeper at the end of the queue, not committed yet. The robust word is entered in the
  * thread's list. */
 int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
-                      uint32_t count, uint32_t holder1, uint32_t *ret_block1);
+                      uint32_t count, uint32_t holder1, uint32_t blocked, uint32_t *ret_block1);
 /* False: what is written there cannot be. */
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
                       struct mdg__oplist *ret);
@@ -288,7 +299,9 @@ bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *
 void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1);
 /* Out of the list in which it is, and its blocks are free. Puts, and commits. */
 void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1);
-/* Takes away served sleepers whose process has ended. */
+/* Takes away served sleepers that need their block no more, of the first few. Commits. */
+void mdg__sleepers_reap(struct mdg__semset_stay *stay);
+/* The same of all, and those whose process has ended. Commits. */
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay);
 static inline bool mdg__word_sleeps(uint32_t word)
 {
@@ -319,9 +332,10 @@ void mdg__settle(struct mdg__semset_stay *stay);
 void mdg__watch(struct mdg__semset_stay *stay);
 /* The witness's word, marked as slept on; 0: its process may be dead. */
 uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
-/* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue. */
+/* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue. Called with
+ * all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
-                        uint64_t deadline);
+                        uint64_t deadline, const mdg__sigmask *mask);
 /* A new call of this thread: what it slept in before, it does not any more. It is in a signal
  * handler, or has left one by longjmp. */
 void mdg__sleep_interrupted(void);

@@ -93,7 +93,8 @@ struct mdg__semset_head {
 	mdg__a64 otime;       /* [A] seconds: the last semop */
 	mdg__a64 ctime;       /* [A] seconds: the last set_value or set_all; 0: none */
 	mdg__a32 serving1;    /* [J] the sleeper whose operations are just being done */
-	mdg__a32 unserved;    /* [J] a value has changed, and the sleepers were not looked at */
+	mdg__a32 unserved;    /* [J] a value has changed, and the sleepers were not looked at:
+	                         VALUE_CHANGED or VALUE_IS_ZERO */
 	mdg__a32 setting1;    /* [J] a semaphore + 1, or SETTING_ALL: `staged` is to be stored */
 	mdg__a32 setting_pid; /* [J] for whom */
 	struct mdg__semset_list queue; /* [J] who sleeps, by arrival */
@@ -106,6 +107,8 @@ struct mdg__semset_head {
 	mdg__a32 slips1;               /* [J] the slips of all threads */
 	mdg__a32 unused[8];
 };
+/* IS_ZERO: and one of the semaphores that were named is 0. */
+enum { MDG__VALUE_CHANGED = 1, MDG__VALUE_IS_ZERO };
 #define MDG__SETTING_ALL UINT32_MAX
 
 enum {
@@ -141,10 +144,11 @@ struct mdg__block {
 enum {
 	MDG__ENDED = 0x20000000, /* the bit of all */
 	MDG__ENDED_DONE = 0x20000001,
-	MDG__ENDED_AGAIN,   /* an operation with NOWAIT blocks now */
-	MDG__ENDED_RANGE,   /* the value or a sum would leave its range */
-	MDG__ENDED_REMOVED, /* the set is gone */
-	MDG__ENDED_LEFT     /* by the sleeper itself: a signal, or its time is over */
+	MDG__ENDED_AGAIN,       /* an operation with NOWAIT blocks now */
+	MDG__ENDED_RANGE,       /* the value or a sum would leave its range */
+	MDG__ENDED_REMOVED,     /* the set is gone */
+	MDG__ENDED_LEFT,        /* by the sleeper itself: a signal, or its time is over */
+	MDG__ENDED_BACK = 0x100 /* beside one of the above: the sleeper needs its block no more */
 };
 
 /* An operation as one number: semaphore, change, flags; 16 bits each, from below. */
@@ -161,7 +165,7 @@ struct mdg__sleeper {
 	mdg__a32 holder1;   /* [O] who gets the sums; 0: no operation has UNDO */
 	mdg__a32 watching1; /* [J] the holder on whose witness it sleeps; 0: on its own word */
 	mdg__a32 unwitnessed; /* [O] 1: the thread could not enter the word in its list */
-	mdg__a32 unused;
+	mdg__a32 blocked; /* [L] the operation that could not be done when it was last looked at */
 	mdg__a64 operations[MDG__OPS_HERE]; /* [O] */
 };
 

@@ -10,6 +10,7 @@
 #include "semset/internal.h"
 
 #include "madang/base.h"
+#include "platform/ofthread.h"
 #include "sync/wait.h"
 
 /* ---- the fast way ---------------------------------------------------------------------------- */
@@ -149,8 +150,8 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt,
                     struct mdg__sleeper **ret, uint32_t *ret_block1)
 {
-	int rc =
-		mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1, ret_block1);
+	int rc = mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1,
+	                           attempt->blocked, ret_block1);
 	if (rc < 0) {
 		(void)mdg__journal_rollback(&stay->journal);
 		return rc;
@@ -181,8 +182,68 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 	if (sleeps)
 		rc = lie_down(&stay, &attempt, &sleeper, &block1);
 	mdg__watch(&stay);
-	mdg__semset_leave(&stay);
-	return sleeps && rc == 0 ? mdg__sleep_in_queue(set, sleeper, block1, deadline) : rc;
+	mdg__semset_leave_blocked(&stay);
+	if (sleeps && rc == 0)
+		return mdg__sleep_in_queue(set, sleeper, block1, deadline, &stay.mask);
+	mdg__signals_restore(&stay.mask);
+	return rc;
+}
+
+/* ---- before a sleep --------------------------------------------------------------------------- */
+
+/* Whether to spin before the next sleep. Spinning helps if others run on other processors and are
+ * quick. So each time that it has not helped, it is done less often. */
+static MDG__OF_THREAD struct {
+	uint32_t in_vain, skipped;
+} spins;
+
+static bool is_worth_spinning(void)
+{
+	enum { OFTEN = 4, SELDOM = 64 };
+	if (spins.in_vain < OFTEN || ++spins.skipped >= SELDOM) {
+		spins.skipped = 0;
+		return true;
+	}
+	return false;
+}
+
+static int once(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
+{
+	return is_for_one_word(ops, count) ? fast(set, ops, count) : express(set, ops, count);
+}
+
+/* Tries again for a few microseconds. */
+static int spin(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
+{
+	enum { ROUNDS = 40, PAUSES = 8 };
+	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
+	uint64_t seen = mdg__load64(word);
+	for (int i = 0; i < ROUNDS; i++) {
+		for (int k = 0; k < PAUSES; k++)
+			mdg__cpu_pause();
+		uint64_t now = mdg__load64(word);
+		if (now == seen)
+			continue;
+		seen = now;
+		int rc = once(set, ops, count);
+		if (rc != SLOW) {
+			spins.in_vain = 0;
+			return rc;
+		}
+	}
+	spins.in_vain++;
+	return SLOW;
+}
+
+/* The word is whole, and only its value is in the way: somebody may change it soon. */
+static bool may_change_soon(const struct mdg__semset *set, const struct mdg_semset_op *ops,
+                            uint64_t deadline)
+{
+	uint64_t word = mdg__load64(&mdg__semset_at(set, ops[0].number)->word);
+	return deadline == MDG_FOREVER && (word & MDG__WORD_FLAGS) == 0 &&
+	       (ops[0].flags & MDG_SEM_NOWAIT) == 0 &&
+	       (ops[0].change == 0 ? mdg__word_value(word) != 0
+	                           : mdg__word_value(word) + ops[0].change < 0);
 }
 
 int mdg__semset_op(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
@@ -196,6 +257,8 @@ int mdg__semset_op(struct mdg__semset *set, const struct mdg_semset_op *ops, uin
 		if (ops[i].number >= set->count)
 			return -EFBIG;
 	mdg__sleep_interrupted();
-	int rc = is_for_one_word(ops, count) ? fast(set, ops, count) : express(set, ops, count);
+	int rc = once(set, ops, count);
+	if (rc == SLOW && may_change_soon(set, ops, deadline) && is_worth_spinning())
+		rc = spin(set, ops, count);
 	return rc == SLOW ? slow(set, ops, count, deadline) : rc;
 }

@@ -21,7 +21,7 @@ static int before(const struct mdg__attempt *attempt, uint32_t at, uint64_t seen
 	return -1;
 }
 
-static int32_t value_now(const struct mdg__semset *set, uint32_t number)
+int32_t mdg__value_now(const struct mdg__semset *set, uint32_t number)
 {
 	return mdg__word_value(mdg__load64(&mdg__semset_at(set, number)->word));
 }
@@ -38,7 +38,7 @@ static int attempt_one(const struct mdg__semset *set, struct mdg__attempt *attem
 {
 	const struct mdg_semset_op *op = &attempt->ops[at];
 	int same = before(attempt, at, seen, 0);
-	int32_t value = same >= 0 ? attempt->value[same] : value_now(set, op->number);
+	int32_t value = same >= 0 ? attempt->value[same] : mdg__value_now(set, op->number);
 	if (op->change == 0 ? value != 0 : value + op->change < 0)
 		return -EAGAIN;
 	value += op->change;
@@ -83,8 +83,31 @@ void mdg__perform(struct mdg__semset_stay *stay, const struct mdg__attempt *atte
 			mdg__semset_put64(stay, sum,
 			                  mdg__sum_with(mdg__load64(sum), attempt->sum[i]));
 	}
-	if (mdg__load32(&stay->head->sleepers) != 0)
-		mdg__semset_put32(stay, &stay->head->unserved, 1);
+	bool changes = false, zero = false;
+	for (uint32_t i = 0; i < attempt->count; i++) {
+		changes = changes || attempt->ops[i].change != 0;
+		zero = zero || mdg__value_now(stay->set, attempt->ops[i].number) == 0;
+	}
+	if (changes)
+		mdg__note_change(stay, zero);
+}
+
+void mdg__note_change(struct mdg__semset_stay *stay, bool to_zero)
+{
+	struct mdg__semset_head *head = stay->head;
+	uint32_t change = to_zero ? MDG__VALUE_IS_ZERO : MDG__VALUE_CHANGED;
+	if (mdg__load32(&head->sleepers) != 0 && mdg__load32(&head->unserved) < change)
+		mdg__semset_put32(stay, &head->unserved, change);
+}
+
+void mdg__note_any_zero(struct mdg__semset_stay *stay)
+{
+	bool zero = false;
+	if (mdg__load32(&stay->head->sleepers) == 0)
+		return;
+	for (uint32_t number = 0; number < stay->set->count && !zero; number++)
+		zero = mdg__value_now(stay->set, number) == 0;
+	mdg__note_change(stay, zero);
 }
 
 void mdg__semset_stamp(mdg__a64 *time)

@@ -139,7 +139,7 @@ static void count_sleeper(struct mdg__semset_stay *stay, uint32_t ops, uint32_t 
 }
 
 int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
-                      uint32_t count, uint32_t holder1, uint32_t *ret_block1)
+                      uint32_t count, uint32_t holder1, uint32_t blocked, uint32_t *ret_block1)
 {
 	uint32_t block1 = mdg__block_alloc(stay, MDG__SLEEPER);
 	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
@@ -151,6 +151,7 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 	mdg__fill32(&sleeper->more1, 0);
 	mdg__fill32(&sleeper->holder1, holder1);
 	mdg__fill32(&sleeper->watching1, 0);
+	mdg__fill32(&sleeper->blocked, blocked);
 	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
 		mdg__fill64(&sleeper->operations[i], pack(ops[i]));
 	int rc = fill_more(stay, sleeper, ops, count);
@@ -207,17 +208,29 @@ void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
 	mdg__semset_commit(stay);
 }
 
-void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
+static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 {
 	uint32_t block1 = mdg__load32(&stay->head->done.first1);
-	for (uint32_t left = stay->blocks; left > 0; left--) {
+	for (uint32_t left = most; left > 0; left--) {
 		const struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SERVED);
 		if (sleeper == NULL)
 			return;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
-		if (mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
-		                       mdg__load64(&sleeper->start)) == MDG__HAS_ENDED)
+		if ((mdg__load32(&sleeper->robust.word) & MDG__ENDED_BACK) != 0 ||
+		    (ask && mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
+		                               mdg__load64(&sleeper->start)) == MDG__HAS_ENDED))
 			mdg__sleeper_free(stay, block1);
 		block1 = next1;
 	}
+}
+
+void mdg__sleepers_reap(struct mdg__semset_stay *stay)
+{
+	enum { FEW = 8 };
+	take_back(stay, FEW, false);
+}
+
+void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
+{
+	take_back(stay, stay->blocks, true);
 }

@@ -11,7 +11,8 @@
  * the next holder of the lock finds ENDED_DONE at `serving1`, and does step 3. The values are still
  * those of step 1, because nobody else had the lock.
  *
- * THE ORDER is the kernel's. Those who only wait for zero come first, because they change nothing.
+ * THE ORDER is the kernel's. Those who only wait for zero come first, because they change nothing:
+ * first those with one operation, then those with several.
  * Then the others by arrival. After one of them that has several operations, or if there are such
  * sleepers, all are looked at again from the first: what it did may help an older one. If all
  * sleepers have one operation, only a decrease was served, which helps nobody but those who wait
@@ -19,6 +20,7 @@
  */
 #include "semset/internal.h"
 
+enum kind { WAITS_ONCE, WAITS, ALTERS }; /* for zero, with one operation or several */
 /* Whether a sleeper has gone, and what it left. */
 enum fate { SLEEPS_ON, TAKEN_AWAY, CHANGED, CHANGED_TO_ZERO };
 
@@ -51,6 +53,11 @@ static bool only_waits(const struct mdg__oplist *list)
 		if (list->ops[i].change != 0)
 			return false;
 	return true;
+}
+
+static enum kind kind_of(const struct mdg__oplist *list)
+{
+	return !only_waits(list) ? ALTERS : list->count == 1 ? WAITS_ONCE : WAITS;
 }
 
 /* What the attempt, just made, means for a sleeper: a word to end its sleep by, or 0. */
@@ -99,16 +106,16 @@ void mdg__sleeper_wake(struct mdg__semset_stay *stay, struct mdg__sleeper *sleep
 	mdg__wake_later(stay, witness);
 }
 
-static enum fate change_of(const struct mdg__attempt *attempt)
+static enum fate change_of(const struct mdg__semset *set, const struct mdg__attempt *attempt)
 {
 	enum fate fate = TAKEN_AWAY;
-	for (uint32_t i = 0; i < attempt->count; i++)
-		if (attempt->ops[i].change != 0) {
-			if (attempt->value[i] == 0)
-				return CHANGED_TO_ZERO;
+	bool zero = false;
+	for (uint32_t i = 0; i < attempt->count; i++) {
+		zero = zero || mdg__value_now(set, attempt->ops[i].number) == 0;
+		if (attempt->ops[i].change != 0)
 			fate = CHANGED;
-		}
-	return fate;
+	}
+	return fate == CHANGED && zero ? CHANGED_TO_ZERO : fate;
 }
 
 /* Step 3. [the attempt was made] */
@@ -130,8 +137,10 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 	struct mdg__semset_stay *stay = service->stay;
 	int rc = mdg__attempt(stay->set, &service->attempt);
 	uint32_t how = ending(&service->attempt, rc);
-	if (how == 0)
+	if (how == 0) {
+		mdg__fill32(&sleeper->blocked, service->attempt.blocked);
 		return SLEEPS_ON;
+	}
 	mdg__semset_put32(stay, &stay->head->serving1, block1);
 	mdg__semset_commit(stay);
 	if (!end_sleep(stay, sleeper, how)) {
@@ -141,12 +150,12 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 		return TAKEN_AWAY;
 	}
 	complete(service, block1, (int32_t)mdg__load32(&sleeper->pid), how == MDG__ENDED_DONE);
-	return how == MDG__ENDED_DONE ? change_of(&service->attempt) : TAKEN_AWAY;
+	return how == MDG__ENDED_DONE ? change_of(stay->set, &service->attempt) : TAKEN_AWAY;
 }
 
-/* Looks at one. `waiters`: at those who only wait for zero, and at no others; or the reverse. */
+/* Looks at one, if it is of that kind. */
 static enum fate look_at(struct service *service, uint32_t block1, struct mdg__sleeper *sleeper,
-                         bool waiters)
+                         enum kind kind)
 {
 	struct mdg__semset_stay *stay = service->stay;
 	uint32_t word = mdg__load32(&sleeper->robust.word);
@@ -160,30 +169,30 @@ static enum fate look_at(struct service *service, uint32_t block1, struct mdg__s
 		}
 		return TAKEN_AWAY;
 	}
-	if (only_waits(&service->list) != waiters)
+	if (kind_of(&service->list) != kind)
 		return SLEEPS_ON;
 	return serve_one(service, block1, sleeper);
 }
 
-/* Looks at all of a kind, from the first. True: those who wait for zero may go, or all have to be
- * looked at again. */
-static bool look_at_all(struct service *service, bool waiters)
+/* Looks at all of a kind, from the first, until one has changed something that may matter to those
+ * before it. Returns that change, or SLEEPS_ON. */
+static enum fate look_at_all(struct service *service, enum kind kind)
 {
 	struct mdg__semset_stay *stay = service->stay;
 	uint32_t block1 = mdg__load32(&stay->head->queue.first1);
 	for (uint32_t left = stay->blocks; left > 0; left--) {
 		struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
 		if (sleeper == NULL)
-			return false;
+			return SLEEPS_ON;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
 		bool several = mdg__load32(&sleeper->count) > 1;
-		enum fate fate = look_at(service, block1, sleeper, waiters);
+		enum fate fate = look_at(service, block1, sleeper, kind);
 		if (fate == CHANGED_TO_ZERO ||
 		    (fate == CHANGED && (several || mdg__load32(&stay->head->lists) != 0)))
-			return true;
+			return fate;
 		block1 = next1;
 	}
-	return false;
+	return SLEEPS_ON;
 }
 
 void mdg__serve(struct mdg__semset_stay *stay)
@@ -193,12 +202,17 @@ void mdg__serve(struct mdg__semset_stay *stay)
 	if (mdg__load32(&head->unserved) == 0)
 		return;
 	service.stay = stay;
+	enum fate fate =
+		mdg__load32(&head->unserved) == MDG__VALUE_CHANGED ? CHANGED : CHANGED_TO_ZERO;
 	/* Each round but the last takes one sleeper away. */
-	for (uint32_t left = stay->blocks; left > 0 && mdg__load32(&head->queue.first1) != 0;
-	     left--) {
-		(void)look_at_all(&service, true);
-		if (!look_at_all(&service, false))
+	for (uint32_t left = stay->blocks; left > 0 && fate != SLEEPS_ON; left--) {
+		if (mdg__load32(&head->queue.first1) == 0)
 			break;
+		if (fate == CHANGED_TO_ZERO) {
+			(void)look_at_all(&service, WAITS_ONCE);
+			(void)look_at_all(&service, WAITS);
+		}
+		fate = look_at_all(&service, ALTERS);
 	}
 	mdg__semset_put32(stay, &head->unserved, 0);
 	mdg__semset_commit(stay);
@@ -213,6 +227,7 @@ void mdg__serve_again(struct mdg__semset_stay *stay)
 	if (block1 == 0)
 		return;
 	uint32_t word = sleeper == NULL ? 0 : mdg__load32(&sleeper->robust.word);
+	word &= ~(uint32_t)MDG__ENDED_BACK; /* it does not wait for who serves it */
 	if (sleeper != NULL && word >= MDG__ENDED_DONE && word <= MDG__ENDED_RANGE &&
 	    read_ops(&service, sleeper)) {
 		int rc = mdg__attempt(stay->set, &service.attempt);
@@ -225,16 +240,22 @@ void mdg__serve_again(struct mdg__semset_stay *stay)
 	mdg__semset_commit(stay);
 }
 
+/* The kernel looks again at a list that only waits for zero when something has become 0, and until
+ * then counts it where it was. */
 bool mdg__sleeper_waits_at(struct mdg__semset_stay *stay, const struct mdg__sleeper *sleeper,
                            uint32_t *ret_number, bool *ret_for_zero)
 {
 	struct service service;
 	service.stay = stay;
-	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper) ||
-	    mdg__attempt(stay->set, &service.attempt) != -EAGAIN)
+	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper))
 		return false;
-	const struct mdg_semset_op *op = &service.list.ops[service.attempt.blocked];
-	*ret_number = op->number;
-	*ret_for_zero = op->change == 0;
+	uint32_t at = mdg__load32(&sleeper->blocked);
+	if (!only_waits(&service.list) || at >= service.list.count) {
+		if (mdg__attempt(stay->set, &service.attempt) != -EAGAIN)
+			return false;
+		at = service.attempt.blocked;
+	}
+	*ret_number = service.list.ops[at].number;
+	*ret_for_zero = service.list.ops[at].change == 0;
 	return true;
 }

@@ -59,9 +59,46 @@ static bool is_there(struct mdg__semset *set)
 	return mdg__object_is_there(session->ns, MDG__SEMAPHORE_SETS, session->id);
 }
 
-static void keep(struct mdg__semset *set)
+/* The memories in which this thread is a witness. They stay taken until the set is gone and this
+ * thread becomes a witness elsewhere; or until the thread ends, and then for good. */
+enum { KEPT = MDG__HELD_MAX };
+static MDG__OF_THREAD struct {
+	uint32_t epoch, count;
+	struct {
+		struct mdg__memory memory;
+		struct mdg__robust *witness;
+	} set[KEPT];
+} kept;
+
+static void leave_removed(void)
 {
-	session_of(set)->kept = session_of(set)->count;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < kept.count; i++) {
+		const struct mdg__semset_head *head =
+			(const struct mdg__semset_head *)(const void *)kept.set[i].memory.base;
+		if (mdg__load32(&head->removed) != 0) {
+			mdg__witness_leave(kept.set[i].witness);
+			mdg__memory_leave(&kept.set[i].memory);
+		} else {
+			kept.set[count++] = kept.set[i];
+		}
+	}
+	kept.count = count;
+}
+
+static void keep(struct mdg__semset *set, struct mdg__robust *witness)
+{
+	struct mdg__session *session = session_of(set);
+	if (kept.epoch == 0 || !mdg__epoch_is(kept.epoch)) {
+		kept.count = 0; /* the parent's, or there were none */
+		kept.epoch = mdg__epoch();
+	}
+	leave_removed();
+	if (kept.count < KEPT) {
+		kept.set[kept.count].memory = session->memories[session->count - 1];
+		kept.set[kept.count++].witness = witness;
+	}
+	session->kept = session->count; /* not left at the end of the call */
 }
 
 static const struct mdg__semset_host host = { grow, sign_is_gone, pair_lives, is_there, keep };
@@ -174,8 +211,9 @@ int mdg__session_end(struct mdg__session *session, int rc)
 	/* Who removes a set marks its memory first, and may have died then. */
 	bool half_removed = rc == -EINVAL && session->set.base != NULL &&
 	                    mdg__load32(&mdg__semset_head(&session->set)->removed) != 0;
-	for (uint32_t i = session->kept; i < session->count; i++)
-		mdg__memory_leave(&session->memories[i]);
+	for (uint32_t i = 0; i < session->count; i++)
+		if (i + 1 != session->kept)
+			mdg__memory_leave(&session->memories[i]);
 	if (half_removed)
 		(void)mdg__object_end_removal(session->ns, MDG__SEMAPHORE_SETS, session->id);
 	return rc;

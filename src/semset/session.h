@@ -19,7 +19,8 @@ struct mdg__session {
 	struct mdg__semset set; /* base is NULL: the set has no memory, and so all is 0 */
 	mdg_namespace *ns;
 	mdg_id id;
-	uint32_t kept, count; /* memories; the first `kept` stay taken for good */
+	uint32_t count; /* memories */
+	uint32_t kept;  /* the index of one that stays taken, + 1; 0: none */
 	struct mdg__memory memories[MDG__SESSION_MEMORIES]; /* the last one is the set's */
 };
 

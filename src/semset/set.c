@@ -14,7 +14,7 @@ static void set_one(struct mdg__semset_stay *stay, uint32_t number, int32_t pid)
 	int32_t value = (int32_t)(mdg__load32(&semaphore->staged) & MDG__VALUE_MAX);
 	mdg__claim(stay, number);
 	mdg__semset_put64(stay, &semaphore->word, mdg__word(value, MDG__BUSY, pid));
-	mdg__semset_put32(stay, &stay->head->unserved, 1);
+	mdg__note_change(stay, false);
 	mdg__semset_commit(stay);
 	mdg__sums_clear(stay, number);
 }
@@ -33,6 +33,7 @@ void mdg__set_again(struct mdg__semset_stay *stay)
 		set_one(stay, which1 - 1, pid);
 	}
 	mdg__semset_stamp(&head->ctime);
+	mdg__note_any_zero(stay);
 	mdg__semset_put32(stay, &head->setting1, 0);
 	mdg__semset_commit(stay);
 }

@@ -36,7 +36,7 @@ static void undo_one(struct mdg__semset_stay *stay, uint32_t number, mdg__a64 *s
 	value = value < 0 ? 0 : value > MDG__VALUE_MAX ? MDG__VALUE_MAX : value;
 	mdg__semset_put64(stay, word, mdg__word((int32_t)value, MDG__BUSY, pid));
 	mdg__semset_put64(stay, sum, mdg__sum_with(mdg__load64(sum), 0));
-	mdg__semset_put32(stay, &stay->head->unserved, 1);
+	mdg__note_change(stay, false);
 	mdg__semset_commit(stay);
 }
 
@@ -68,6 +68,7 @@ static void settle_one(struct mdg__semset_stay *stay, mdg__a32 *link, uint32_t h
 	undo_all(stay, holder);
 	if (watcher != NULL && mdg__load32(&watcher->watching1) == holder1)
 		mdg__semset_put32(stay, &watcher->watching1, 0);
+	mdg__note_any_zero(stay);
 	mdg__semset_stamp(&stay->head->otime);
 	mdg__semset_put32(stay, link, mdg__load32(&holder->next1));
 	mdg__block_free(stay, holder1);
@@ -77,6 +78,7 @@ static void settle_one(struct mdg__semset_stay *stay, mdg__a32 *link, uint32_t h
 void mdg__settle(struct mdg__semset_stay *stay)
 {
 	mdg__a32 *link = &stay->head->holders1;
+	mdg__sleepers_reap(stay);
 	if (!mdg__holders_are_witnessed(stay->set)) {
 		for (uint32_t left = stay->blocks; left > 0; left--) {
 			uint32_t holder1 = mdg__load32(link);

@@ -8,6 +8,10 @@
  * was installed with SA_RESTART. And after a while the sleeper looks whether somebody has died who
  * would have had to wake it: every 20 ms if there are holders, else every second.
  *
+ * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
+ * handler runs in these few instructions, the thread sleeps on, as if the signal had come before the
+ * call.
+ *
  * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
  * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So
  * each new call of this thread ends the sleeps of its older calls first (mdg__sleep_interrupted).
@@ -45,17 +49,6 @@ static uint32_t end_by_self(struct mdg__robust *robust)
 	return seen;
 }
 
-static void leave_list(struct mdg__robust *robust)
-{
-	struct mdg__thread *thread = &mdg__this_thread;
-	int at = mdg__thread_is_ready(thread) ? mdg__held_find(thread, &robust->word) : -1;
-	if (at < 0)
-		return;
-	uintptr_t before = mdg__pending_begin(thread, &robust->word);
-	mdg__held_leave(thread, at);
-	mdg__pending_end(thread, before);
-}
-
 /* Stacks grow downwards: a frame below this one's address belongs to a call that was left. */
 void mdg__sleep_interrupted(void)
 {
@@ -66,7 +59,7 @@ void mdg__sleep_interrupted(void)
 		(void)end_by_self(robust);
 		if (sleeps.place[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
-		leave_list(robust);
+		mdg__witness_leave(robust);
 		sleeps.depth = last;
 	}
 }
@@ -127,10 +120,11 @@ static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleep
  * A holder whose witness is marked may be about to die, or live on without a witness. So it is
  * asked for again soon, and then less and less often. */
 static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
-                    uint64_t deadline)
+                    uint64_t deadline, const mdg__sigmask *mask)
 {
 	const struct mdg__semset_head *head = mdg__semset_head(set);
 	uint64_t soon = LOOK_SOON_NS;
+	bool blocked = true;
 	for (;;) {
 		uint32_t value;
 		mdg__a32 *word = where(set, sleeper, &value);
@@ -147,6 +141,11 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 			soon *= 2;
 		}
 		uint64_t again = mdg__monotonic_nanoseconds() + pause;
+		if (blocked && mdg__handler_waits(mask))
+			return -EINTR;
+		if (blocked) /* as late as can be: what comes before the next call is missed */
+			mdg__signals_restore(mask);
+		blocked = false;
 		int rc = mdg__sys_futex_wait_until(word, value, deadline < again ? deadline : again,
 		                                   (uint32_t)MDG__ANYONE);
 		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
@@ -174,10 +173,18 @@ static int meaning(uint32_t word, int by_self)
 	}
 }
 
-/* Gives the block back. Who served it has to be through with it: it holds the lock until then. */
-static void give_back(struct mdg__semset *set, uint32_t block1)
+/* Gives the block back. If the sleep was ended by another process, the block is only marked: the
+ * next one that has the lock takes it. The other process may not be through with it yet, but what it
+ * does is decided: if it dies, the next one completes it. And the words are BUSY until then, so
+ * whoever looks at them waits for the lock. */
+static void give_back(struct mdg__semset *set, struct mdg__robust *robust, uint32_t block1)
 {
 	struct mdg__semset_stay stay;
+	uint32_t word = mdg__load32(&robust->word);
+	if (word != MDG__ENDED_LEFT) {
+		atomic_store_explicit(&robust->word, word | MDG__ENDED_BACK, memory_order_release);
+		return;
+	}
 	if (mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
 		return;
 	mdg__sleeper_free(&stay, block1);
@@ -185,7 +192,7 @@ static void give_back(struct mdg__semset *set, uint32_t block1)
 }
 
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
-                        uint64_t deadline)
+                        uint64_t deadline, const mdg__sigmask *mask)
 {
 	struct mdg__robust *robust = &sleeper->robust;
 	uint32_t place = sleeps.depth;
@@ -196,14 +203,15 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 		atomic_signal_fence(memory_order_seq_cst);
 		sleeps.depth = place + 1;
 	}
-	int by_self = sleep_on(set, sleeper, block1, deadline);
+	int by_self = sleep_on(set, sleeper, block1, deadline, mask);
 	uint32_t word = end_by_self(robust);
+	mdg__signals_restore(mask);
 	/* A handler on a stack of its own may have taken this call for one that was left. */
 	if (noted && (sleeps.depth != place + 1 || sleeps.place[place].robust != robust))
 		return meaning(word, -EINTR);
 	if (noted)
 		sleeps.depth = place;
-	leave_list(robust);
-	give_back(set, block1);
+	mdg__witness_leave(robust);
+	give_back(set, robust, block1);
 	return meaning(word, by_self);
 }

@@ -75,8 +75,9 @@ static inline bool test_sign_is_gone(struct mdg__semset *set, uint32_t sign, uin
 	return !test_pair_lives(set, sign & 0x7fff, sign >> 16);
 }
 
-static inline void test_keep(struct mdg__semset *set)
+static inline void test_keep(struct mdg__semset *set, struct mdg__robust *witness)
 {
+	(void)witness;
 	(void)set;
 }
 

@@ -105,7 +105,7 @@ static void *use_and_end(void *unused)
 static void *outlive(void *unused)
 {
 	(void)unused;
-	nap_ms(100);
+	nap_ms(600);
 	CHECK_LINE("U7", value(0) == 3 && op1(0, -1, UNDO) == 0);
 	nap_ms(50);
 	_exit(test_result());
@@ -129,7 +129,9 @@ static void threads(void)
 			syscall(SYS_exit, 0); /* of the first thread alone */
 		_exit(1);
 	}
-	nap_ms(60);
+	for (int i = 0; i < 500 && value(0) != 3; i++)
+		nap_ms(1);
+	nap_ms(20);
 	CHECK_LINE("U7", value(0) == 3);
 	CHECK_LINE("U7", ended(one) == 0 && value(0) == 5);
 }

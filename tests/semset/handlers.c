@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Signal handlers that operate on the set whose operation they interrupt, and such as leave it. */
+#include <setjmp.h>
+#include <sys/time.h>
+
+#include "semset/set.h"
+
+static volatile sig_atomic_t ran, failed;
+static sigjmp_buf back;
+
+static void every(long microseconds)
+{
+	struct itimerval timer = { { 0, microseconds }, { 0, microseconds } };
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void handle(void (*handler)(int), int flags)
+{
+	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+	sigaction(SIGALRM, &action, NULL);
+}
+
+static void take_and_give(int number)
+{
+	int error = errno;
+	(void)number;
+	ran++;
+	if (op1(0, 1, UNDO) != 0 || op1(0, -1, UNDO) != 0 ||
+	    op(OPS({ 0, 1, 0 }, { 1, 1, 0 })) != 0 || op(OPS({ 0, -1, 0 }, { 1, -1, 0 })) != 0)
+		failed++;
+	errno = error;
+}
+
+/* Operations of all ways, and a handler at any of their instructions. */
+static void nested(void *unused)
+{
+	uint64_t end = mdg_deadline(1500000000), done = 0;
+	(void)unused;
+	handle(take_and_give, SA_RESTART);
+	every(300);
+	while (now_ns() < end && failed == 0) {
+		int bad = 0;
+		bad |= op1(0, 1, UNDO);
+		bad |= op1(1, 1, 0);
+		bad |= op(OPS({ 0, 1, UNDO }, { 1, 1, 0 }, { 2, 2, UNDO }));
+		bad |= op(OPS({ 0, -1, UNDO }, { 1, -1, 0 }, { 2, -2, UNDO }, { 3, 1, 0 },
+		              { 4, 1, 0 }));
+		bad |= op(OPS({ 3, -1, 0 }, { 4, -1, 0 }));
+		bad |= op1(1, -1, 0);
+		bad |= op1(0, -1, UNDO);
+		bad |= value(0) < 0 || ncount(0) != 0;
+		if (!CHECK(bad == 0))
+			break;
+		done++;
+	}
+	every(0);
+	CHECK(failed == 0 && ran > 10 && done > 10);
+	CHECK(value(0) == 0 && value(1) == 0 && value(2) == 0 && value(3) == 0 && value(4) == 0);
+}
+
+static void in_handlers(void)
+{
+	fresh(5);
+	CHECK(in_child(nested, NULL));
+	CHECK_LINE("U2", value(0) == 0 && value(1) == 0 && value(2) == 0);
+}
+
+static void give_one(int number)
+{
+	(void)number;
+	ran++;
+	if (op1(0, 1, 0) != 0)
+		failed++;
+}
+
+/* The sleep has ended with EINTR before the handler runs. */
+static void give_in_sleep(void *unused)
+{
+	(void)unused;
+	handle(give_one, 0);
+	ran = 0;
+	struct itimerval timer = { { 0, 0 }, { 0, 30000 } };
+	setitimer(ITIMER_REAL, &timer, NULL);
+	CHECK_LINE("W9", op1(0, -1, 0) == -EINTR && ran == 1 && failed == 0 && value(0) == 1);
+}
+
+static void leave(int number)
+{
+	(void)number;
+	siglongjmp(back, 1);
+}
+
+/* Left by longjmp, from a sleep and from anywhere else. */
+static void leaving(void *unused)
+{
+	volatile int sleeps = 0, leaps = 0;
+	(void)unused;
+	handle(leave, 0);
+	if (sigsetjmp(back, 1) == 0) {
+		struct itimerval timer = { { 0, 0 }, { 0, 20000 } };
+		setitimer(ITIMER_REAL, &timer, NULL);
+		sleeps = 1;
+		op1(0, -2, UNDO);
+		sleeps = 2;
+	}
+	CHECK(sleeps == 1 && ncount(0) == 0);
+	CHECK(op1(0, 2, 0) == 0 && value(0) == 2 && op1(0, -2, 0) == 0);
+	uint64_t end = mdg_deadline(1000000000);
+	while (now_ns() < end) {
+		if (sigsetjmp(back, 1) == 0) {
+			every(200);
+			for (;;) {
+				op1(1, 1, UNDO);
+				op1(1, -1, UNDO);
+				op(OPS({ 1, 1, 0 }, { 2, 1, 0 }, { 3, 1, 0 }, { 4, 1, UNDO }));
+				op(OPS({ 1, -1, NOWAIT }, { 2, -1, 0 }, { 3, -1, 0 },
+				       { 4, -1, UNDO }));
+			}
+		}
+		every(0);
+		leaps++;
+	}
+	handle(SIG_IGN, 0);
+	CHECK(leaps > 3);
+	/* Lists were done as a whole, or not. */
+	CHECK(value(2) == value(3) && value(2) == value(4));
+	CHECK(set_value(1, 0) == 0 && op1(1, 1, UNDO) == 0 && op1(1, -1, UNDO) == 0);
+	unsigned short now[5];
+	CHECK(get_all(now) == 0 && now[1] == 0);
+}
+
+static void from_sleep(void)
+{
+	fresh(5);
+	CHECK(in_child(give_in_sleep, NULL));
+	CHECK(value(0) == 1);
+	fresh(5);
+	CHECK(in_child(leaving, NULL));
+	CHECK(value(0) == 0);
+	CHECK_LINE("U2", value(4) == 0);
+}
+
+int main(void)
+{
+	ON_BOTH(in_handlers);
+	ON_BOTH(from_sleep);
+	return test_result();
+}
