@@ -36,8 +36,8 @@
  * message or not; no message comes twice. A message that belongs to a receiver which is killed
  * before its call has returned may be lost with it, or be in the queue again.
  *
- * SIGNALS. A handler that runs while a call sleeps ends the sleep: -EINTR, with SA_RESTART too. Then
- * nothing was sent or received. The handler may make these calls, and may leave by siglongjmp.
+ * SIGNALS. A handler that runs while a call sleeps ends the sleep: -EINTR, with SA_RESTART too.
+ * Then nothing was sent or received. The handler may make these calls, and may leave by siglongjmp.
  *
  * ERRORS are those of <madang/base.h>. Every function here may also return
  *   -EINVAL   there is no such queue, or it was removed
@@ -46,12 +46,13 @@
  *   MDG_DAMAGED, MDG_NS_GONE, MDG_NO_SLOT
  *   -EROFS    the namespace was opened with MDG_NS_LOOK, and the call would change something
  *
- * SAFETY. Each function may be called from any thread and from signal handlers, is not a cancellation
- * point, does not use malloc, prints nothing, and never ends the process. A buffer that is not
- * memory of the caller raises SIGSEGV; then nothing was sent, and of a receiver the message is lost.
+ * SAFETY. Each function may be called from any thread and from signal handlers, is not a
+ * cancellation point, does not use malloc, prints nothing, and never ends the process. A buffer
+ * that is not memory of the caller raises SIGSEGV; then nothing was sent, and of a receiver the
+ * message is lost.
  *
- * ORIGIN. Functions marked [SysV] do what msgget(2), msgsnd(2), msgrcv(2) and msgctl(2) do, with the
- * same errors. docs/divergences.md lists the differences.
+ * ORIGIN. Functions marked [SysV] do what msgget(2), msgsnd(2), msgrcv(2) and msgctl(2) do, with
+ * the same errors. docs/divergences.md lists the differences.
  */
 #ifndef MADANG_MSG_H
 #define MADANG_MSG_H
@@ -65,9 +66,9 @@ extern "C" {
 
 /* ---- making and finding queues ----------------------------------------- */
 
-/* Makes a queue, with `bytes_max` as the sysctl msgmnb says (16384 bytes, if nobody has changed it).
- * `name` is a name (see MDG_NAME_MAX), or NULL for a queue that is known by its id alone. `mode` is
- * the nine permission bits; the umask does not apply. No file is made yet.
+/* Makes a queue, with `bytes_max` as the sysctl msgmnb says (16384 bytes, if nobody has changed
+ * it). `name` is a name (see MDG_NAME_MAX), or NULL for a queue that is known by its id alone.
+ * `mode` is the nine permission bits; the umask does not apply. No file is made yet.
  * Returns 0, or
  *   -EEXIST  a queue has this name
  *   -EINVAL  the name
@@ -79,8 +80,8 @@ MDG_API int mdg_msgqueue_create(mdg_namespace *ns, const char *name, unsigned mo
  * Returns 0, or -ENOENT: there is none; -EACCES: it does not grant all that is asked for. */
 MDG_API int mdg_msgqueue_open(mdg_namespace *ns, const char *name, unsigned ask, mdg_id *ret_id);
 
-/* Finds or makes a queue by its System V key. Key 0, IPC_PRIVATE, always makes a new one. `flags` is
- * nine permission bits, MDG_CREATE and MDG_EXCL, the same numbers as msgget's; other bits do not
+/* Finds or makes a queue by its System V key. Key 0, IPC_PRIVATE, always makes a new one. `flags`
+ * is nine permission bits, MDG_CREATE and MDG_EXCL, the same numbers as msgget's; other bits do not
  * matter.
  * Returns 0, or -ENOENT, -EEXIST, -EACCES, -ENOSPC as msgget(2). [SysV] */
 MDG_API int mdg_msgqueue_get(mdg_namespace *ns, int32_t key, unsigned flags, mdg_id *ret_id);
@@ -150,8 +151,8 @@ struct mdg_msgqueue_info {
 MDG_API int mdg_msgqueue_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
                               struct mdg_msgqueue_info *ret_info);
 
-/* Walks over all queues by index. It needs no permission. *cursor is 0 before the first call. A walk
- * is not a snapshot: each step is true when it is made.
+/* Walks over all queues by index. It needs no permission. *cursor is 0 before the first call. A
+ * walk is not a snapshot: each step is true when it is made.
  * Returns 1 and fills in *ret_info; or 0 at the end; or -EINVAL: ret_info->size. */
 MDG_API int mdg_msgqueue_next(mdg_namespace *ns, uint32_t *cursor,
                               struct mdg_msgqueue_info *ret_info);

@@ -25,11 +25,18 @@ static inline uint32_t after(uint32_t unit)
 	return unit % MDG__BLOCK_UNITS == 0 ? unit + MDG__CELL_OTHER : unit;
 }
 
-/* Promises the memory up to the unit. Asks for more than that, so as not to ask often. */
-static int make_memory(struct mdg__queue *queue, uint64_t units)
+/* Units up to this one may be touched. */
+static uint32_t promised(const struct mdg__queue *queue)
+{
+	uint32_t units = mdg__units(queue), kept = MDG__GET(mdg__head(queue)->kept);
+	return kept != 0 && kept < units ? kept : units;
+}
+
+/* Maps the memory up to the unit. Asks for more than that, so as not to ask often. */
+static int map_memory(struct mdg__queue *queue, uint64_t units)
 {
 	uint64_t bytes = units * MDG__UNIT, step = MDG__BLOCK;
-	if (__builtin_expect(bytes <= queue->length, 1))
+	if (bytes <= queue->length)
 		return 0;
 	if (units > MDG__UNITS_MOST)
 		return -ENOMEM;
@@ -43,9 +50,29 @@ static int make_memory(struct mdg__queue *queue, uint64_t units)
 	return rc;
 }
 
+/* Makes sure that the memory up to the unit may be touched. */
+static int make_memory(struct mdg__queue *queue, uint64_t units)
+{
+	struct mdg__queue_head *head = mdg__head(queue);
+	if (__builtin_expect(units <= promised(queue), 1))
+		return 0;
+	int rc = map_memory(queue, units);
+	uint32_t kept = MDG__GET(head->kept), least = promised(queue);
+	if (rc < 0 || units <= least)
+		return rc;
+	uint32_t end =
+		(uint32_t)(units + MDG__BLOCK_UNITS - 1) / MDG__BLOCK_UNITS * MDG__BLOCK_UNITS;
+	end = end < mdg__units(queue) ? end : mdg__units(queue);
+	rc = queue->memory->promise(queue, (uint64_t)kept * MDG__UNIT,
+	                            (uint64_t)(end - kept) * MDG__UNIT);
+	if (rc == 0)
+		MDG__PUT(head->kept, end);
+	return rc == -ENOSPC ? -ENOMEM : rc;
+}
+
 int mdg__cells_reach(struct mdg__queue *queue)
 {
-	return make_memory(queue, mdg__fresh(queue));
+	return map_memory(queue, mdg__fresh(queue));
 }
 
 /* Links so many cells that were never used, the first of them to `last`, if it is one. */
@@ -55,7 +82,7 @@ static int take_fresh(struct mdg__queue *queue, uint32_t count, uint32_t last, u
 	uint64_t end = unit;
 	uint32_t blocks = count / (MDG__BLOCK_UNITS - MDG__CELL_OTHER) + 2;
 	end += count + (uint64_t)blocks * MDG__CELL_OTHER;
-	if (end * MDG__UNIT > queue->length) { /* it may be too little: count exactly */
+	if (end > promised(queue)) { /* it may be too little: count exactly */
 		end = unit;
 		for (uint32_t i = 1; i < count && end < MDG__UNITS_MOST; i++)
 			end = after((uint32_t)end);
@@ -124,4 +151,19 @@ int mdg__cells_take_run(struct mdg__queue *queue, uint32_t count, uint32_t *ret_
 			rc = mdg__cells_give(queue, first, skipped);
 	}
 	return rc == 0 ? take_fresh(queue, count, 0, ret_first) : rc;
+}
+
+/* The new figures come before the memory goes. If this process dies in between, memory is kept that
+ * need not be. */
+bool mdg__cells_give_all(struct mdg__queue *queue)
+{
+	struct mdg__queue_head *head = mdg__head(queue);
+	if (mdg__fresh(queue) <= MDG__UNITS_ENOUGH || MDG__GET(head->waiter_groups) != 0)
+		return false;
+	MDG__PUT(head->fresh, MDG__CELL_FIRST);
+	MDG__PUT(head->free, 0);
+	MDG__PUT(head->kept, MDG__UNITS_KEPT);
+	atomic_signal_fence(memory_order_seq_cst);
+	queue->memory->punch(queue, (uint64_t)MDG__UNITS_KEPT * MDG__UNIT);
+	return true;
 }

@@ -31,8 +31,8 @@ static void read_fields(const struct mdg__entry *entry, struct mdg__queue_figure
 	};
 }
 
-/* The figures of one moment, if the caller may look into the queue; else those of the entry, each of
- * which is right by itself. */
+/* The figures of one moment, if the caller may look into the queue; else those of the entry, each
+ * of which is right by itself. */
 static int figures_of(mdg_namespace *ns, const struct mdg__entry *entry, bool inside,
                       struct mdg__queue_figures *ret)
 {
@@ -74,7 +74,7 @@ int mdg_msgqueue_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
 {
 	struct mdg_msgqueue_info own = { 0 };
 	struct mdg__queue_figures figures;
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	int rc = mdg__object_glance(ns);
@@ -96,7 +96,7 @@ int mdg_msgqueue_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_msgqueue_i
 {
 	struct mdg_msgqueue_info own = { 0 };
 	struct mdg__queue_figures figures;
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	int rc = mdg__object_glance(ns);

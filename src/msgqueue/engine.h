@@ -43,6 +43,10 @@ struct mdg__queue_memory {
 	/* Makes sure that `bytes` are promised and mapped, and changes base and length. What was
 	 * mapped before stays so until the call returns. The lock of the queue is held. */
 	int (*reach)(struct mdg__queue *queue, uint64_t bytes);
+	/* Gives the memory from there on back to the system, as far as that can be done; and
+	 * promises a part of it again: 0 or -ENOMEM. The lock of the queue is held. */
+	void (*punch)(struct mdg__queue *queue, uint64_t from);
+	int (*promise)(struct mdg__queue *queue, uint64_t from, uint64_t size);
 	/* Whether the caller may (0444, 0222), asked after a sleep: 0, -EACCES or -EIDRM. */
 	int (*may)(struct mdg__queue *queue, unsigned ask);
 	/* Called right before a sleep and after it, with signals as the caller has them. NULL:

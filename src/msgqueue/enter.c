@@ -35,8 +35,8 @@ static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
 	return tid != 0 && (tid == visit->thread->tid || !mdg__sys_process_exists((int32_t)tid));
 }
 
-/* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has waited
- * for long asks whether the holder exists. */
+/* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has
+ * waited for long asks whether the holder exists. */
 static int take_lock(struct mdg__visit *visit)
 {
 	for (;;) {

@@ -8,9 +8,9 @@
  * the receiver's, whether that has run or not. If the receiver dies before it has taken the
  * message, the claim counts for nothing, and the message is in its old place for others.
  *
- * CALLING a sleeper moves it, with FUTEX_REQUEUE, from its own word to the word of the queue's lock,
- * which the caller holds. The sleeper is woken when the lock is given back, and not before: it
- * would only wait for the lock. This has two more merits:
+ * CALLING a sleeper moves it, with FUTEX_REQUEUE, from its own word to the word of the queue's
+ * lock, which the caller holds. The sleeper is woken when the lock is given back, and not before:
+ * it would only wait for the lock. This has two more merits:
  *   - The kernel says whether there was a sleeper to move. If there was none (it is stopped, or its
  *     sleep was ended by a signal), it is not in the line, and the next one is tried.
  *   - If the caller is killed, from the call on to when it has woken the sleeper, the kernel does

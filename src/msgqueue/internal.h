@@ -4,13 +4,14 @@
  *
  *     engine.h is what it offers: send, receive, set, remove, look
  *
+ *     calls.c  control.c                         the interface (open.h is between)
  *     send.c   receive.c   change.c   look.c     the operations
  *     wait.c                                     sleeping
  *     enter.c                                    the lock, and what comes with it
  *     repair.c                                   what is set right after a death
  *     hand.c                                     handing over, and calling those who sleep
- *     waiters.c                                    places of sleepers
- *     cells.c  copies.c                          places of texts
+ *     waiters.c                                  records of sleepers
+ *     cells.c  copies.c                          where texts lie, and copying them
  *
  * A file calls only files below its own.
  *
@@ -18,9 +19,9 @@
  * A signature says which process holds a lock. A waiter has to ask the kernel whether that process
  * lives, and does so after a millisecond. A robust word says which thread, and the kernel itself
  * marks it at the thread's death and wakes the next one, within microseconds. It needs no slot in
- * the registry. The same word tells whether a sleeper lives (struct mdg__waiter): one load, exact for
- * each thread, also in exec. A sleeper whose thread alone has ended would live on by its process's
- * signature.
+ * the registry. The same word tells whether a sleeper lives (struct mdg__waiter): one load, exact
+ * for each thread, also in exec. A sleeper whose thread alone has ended would live on by its
+ * process's signature.
  *
  * WHO IS IN THE LINE. The kernel's msgrcv is in the line while its thread is really asleep: not
  * while it is stopped, nor from the moment at which a signal handler begins. A futex knows exactly
@@ -123,6 +124,8 @@ int mdg__cells_reach(struct mdg__queue *queue);
 int mdg__cells_take(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
 /* Puts the chain of a message into the free chain. 0 or MDG_DAMAGED. */
 int mdg__cells_give(struct mdg__queue *queue, uint32_t first, uint32_t count);
+/* When there is no message: gives the memory of a queue that was large back. False: it was not. */
+bool mdg__cells_give_all(struct mdg__queue *queue);
 /* A run of neighbouring cells that nobody has used, for waiters. */
 int mdg__cells_take_run(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
 
@@ -147,11 +150,11 @@ struct mdg__copy {
 int mdg__copy_get(struct mdg__copy *copy, uint64_t size);
 void mdg__copy_drop(struct mdg__copy *copy);
 
-/* ---- waiters ----------------------------------------------------------------------------------- */
+/* ---- waiters -------------------------------------------------------------------------------- */
 
-/* [number < MDG__WAITERS_MOST] NULL: there is no such waiter. */
+/* [number < MDG__WAITERS_MOST] NULL: there is no such record. */
 struct mdg__waiter *mdg__waiter(const struct mdg__queue *queue, uint32_t number);
-/* Takes a free waiter. 0; -ENOMEM; -ENOLCK, the thread holds too many locks. */
+/* Takes a free record. 0; -ENOMEM; -ENOLCK, the thread holds too many locks. */
 int mdg__waiter_take(struct mdg__visit *visit, uint32_t *ret_number);
 void mdg__waiter_leave(struct mdg__visit *visit, struct mdg__waiter *waiter);
 /* Enters the line at its end. */

@@ -23,7 +23,7 @@
  * CELLS in use are those of the messages and of further waiters. The others are in the free chain
  * (head.free), or have never been used (from head.fresh on).
  *
- * A WAITER belongs to a thread that sleeps in the queue, or is on its way there or back.
+ * A WAITER is the record of a thread that sleeps in the queue, or is on its way there or back.
  *
  * WHO WRITES. Everything here is written by the holder of head.lock, unless it is said at the
  * field. Stores are relaxed, because the lock orders them. The stores that are called COMMIT are
@@ -53,6 +53,8 @@ enum {
 	MDG__WAITERS_MOST = MDG__WAITER_GROUP * (MDG__WAITER_GROUPS + 1),
 	MDG__UNITS_MOST = 1 << 26, /* 4 GiB */
 	MDG__TEXT_INSIDE = 32,     /* bytes of text in a message's first cell */
+	MDG__UNITS_KEPT = 1024,    /* when an empty queue gives memory back */
+	MDG__UNITS_ENOUGH = 2048,  /* an empty queue gives memory back if it has used more */
 	MDG__QUEUE_LEAST = 32768   /* bytes with which a queue begins */
 };
 
@@ -64,7 +66,7 @@ enum {
 #define MDG__CALLED   2u /* out of the line: the thread has to look again */
 #define MDG__RECALLED 3u /* the same, and it keeps its place in the line */
 
-/* What a waiter is for. */
+/* What a waiter waits for. */
 enum mdg__waiter_kind { MDG__WAITER_FREE, MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
 
 /* Which messages a receiver wants. */
@@ -96,8 +98,8 @@ struct mdg__waiter {
 	/* The futex word on which the waiter's thread sleeps: 0, or one of those
 	 * above. */
 	_Atomic uint32_t word;
-	/* Who sits here. The thread itself takes and gives the word (with head.lock); the kernel
-	 * marks it when the thread dies. */
+	/* Whose record it is. The thread itself takes the word and gives it back (with
+	 * head.lock), and the kernel marks it when the thread dies. */
 	struct mdg__robust owner;
 	_Atomic uint32_t kind;   /* enum mdg__waiter_kind */
 	_Atomic uint64_t ticket; /* the line: lower ones come first */
@@ -115,7 +117,7 @@ struct mdg__waiter {
 	_Atomic uint64_t since; /* CLOCK_MONOTONIC, nanoseconds */
 	uint32_t unused[2];
 };
-_Static_assert(sizeof(struct mdg__waiter) == MDG__WAITER_UNITS * MDG__UNIT, "");
+_Static_assert(sizeof(struct mdg__waiter) == (size_t)MDG__WAITER_UNITS * MDG__UNIT, "");
 _Static_assert(offsetof(struct mdg__waiter, owner.word) == 8, "a node is aligned as the library's");
 _Static_assert(offsetof(struct mdg__waiter, kind) == 52, "");
 _Static_assert(offsetof(struct mdg__waiter, ticket) == 56, "");
@@ -146,7 +148,9 @@ struct mdg__queue_head {
 	/* One more at the end of each operation. Who reads without the lock reads it before and
 	 * after (release; acquire in look.c). */
 	_Atomic uint32_t changes;
-	uint32_t reserved;
+	/* Not 0: memory behind this unit was given back to the system, and is not promised until it
+	 * is asked for again. */
+	_Atomic uint32_t kept;
 	_Atomic uint32_t waiters_used; /* waiters from this one on were never used */
 
 	/* ---- the stamps, and what is to become of them */

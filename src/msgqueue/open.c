@@ -17,28 +17,6 @@ void mdg__msgqueue_no_handlers(bool none)
 	atomic_store_explicit(&no_handlers, none, memory_order_relaxed);
 }
 
-/* For msgsnd and msgrcv, which are cancellation points. Relaxed: it is set once, before a sleep that
- * is to use it, by the thread that sleeps. */
-static void (*_Atomic on_sleep)(bool begins);
-
-void mdg__host_on_sleep(void (*function)(bool begins))
-{
-	atomic_store_explicit(&on_sleep, function, memory_order_relaxed);
-}
-
-void mdg__host_abandon_sleep(void)
-{
-	mdg__queue_abandon();
-}
-
-static void asleep(struct mdg__queue *queue, bool begins)
-{
-	void (*function)(bool) = atomic_load_explicit(&on_sleep, memory_order_relaxed);
-	(void)queue;
-	if (function != NULL)
-		function(begins);
-}
-
 /* The process id, without a system call each time: the epoch in the upper half. Relaxed: the word
  * says all. */
 static int32_t own_pid(void)
@@ -69,6 +47,44 @@ static int reach(struct mdg__queue *queue, uint64_t bytes)
 	return 0;
 }
 
+static void punch(struct mdg__queue *queue, uint64_t from)
+{
+	struct mdg__open *open = queue->context;
+	(void)mdg__memory_punch(open->ns, MDG__MESSAGE_QUEUES, open->id, from);
+}
+
+static int promise(struct mdg__queue *queue, uint64_t from, uint64_t size)
+{
+	struct mdg__open *open = queue->context;
+	return mdg__memory_promise(open->ns, MDG__MESSAGE_QUEUES, open->id, from, size);
+}
+
+/* What a layer above wants to do around each sleep. Relaxed: it is set once, before any call. */
+static void (*_Atomic on_sleep)(bool begins);
+
+void mdg__msgqueue_on_sleep(void (*hook)(bool begins))
+{
+	atomic_store_explicit(&on_sleep, hook, memory_order_relaxed);
+}
+
+void mdg__host_on_sleep(void (*function)(bool begins))
+{
+	mdg__msgqueue_on_sleep(function);
+}
+
+void mdg__host_abandon_sleep(void)
+{
+	mdg__queue_abandon();
+}
+
+static void asleep(struct mdg__queue *queue, bool begins)
+{
+	void (*hook)(bool) = atomic_load_explicit(&on_sleep, memory_order_relaxed);
+	(void)queue;
+	if (hook != NULL)
+		hook(begins);
+}
+
 static int may(struct mdg__queue *queue, unsigned ask)
 {
 	struct mdg__open *open = queue->context;
@@ -78,9 +94,9 @@ static int may(struct mdg__queue *queue, unsigned ask)
 
 static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 {
-	static const struct mdg__queue_memory functions = { .reach = reach,
-		                                            .may = may,
-		                                            .asleep = asleep };
+	static const struct mdg__queue_memory functions = {
+		.reach = reach, .punch = punch, .promise = promise, .may = may, .asleep = asleep
+	};
 	open->ns = ns;
 	open->id = id;
 	open->count = 1;

@@ -38,5 +38,9 @@ int mdg__open_done(struct mdg__open *open, int rc);
  * signals need not be blocked. Whoever sees all handlers being set may say so, and has to take it
  * back before it sets one. */
 void mdg__msgqueue_no_handlers(bool none);
+/* `hook` is called right before each sleep and right after it, with signals as the caller has them.
+ * A layer whose calls are cancellation points lets cancellation in there. A thread that is
+ * cancelled asleep calls mdg__queue_abandon (engine.h); what it had mapped stays mapped. */
+void mdg__msgqueue_on_sleep(void (*hook)(bool begins));
 
 #endif

@@ -144,6 +144,13 @@ static int read_text(struct mdg__queue *queue, uint32_t cell, struct order *orde
 	return rc < 0 ? rc : mdg__text_read(queue, cell, order->copy.bytes, order->got_length);
 }
 
+/* The cells of a message that was taken. */
+static void give_cells(struct mdg__queue *queue, uint32_t cell, uint32_t length)
+{
+	if (MDG__GET(mdg__head(queue)->first) != 0 || !mdg__cells_give_all(queue))
+		(void)mdg__cells_give(queue, cell, mdg__cells_for(length));
+}
+
 static void unlink_message(const struct mdg__queue *queue, const struct place *place)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
@@ -182,7 +189,7 @@ static int take(struct mdg__visit *visit, struct order *order, const struct plac
 	MDG__PUT(head->rtime, now);
 	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_NONE);
-	(void)mdg__cells_give(queue, place->cell, mdg__cells_for(length));
+	give_cells(queue, place->cell, length);
 	mdg__visit_changed(visit);
 	return 0;
 }
@@ -198,7 +205,7 @@ static int take_claimed(struct mdg__visit *visit, struct order *order, const str
 	uint32_t length = MDG__GET(mdg__message(queue, place->cell)->length);
 	unlink_message(queue, place);
 	MDG__PUT(head->claims, MDG__GET(head->claims) - 1);
-	(void)mdg__cells_give(queue, place->cell, mdg__cells_for(length));
+	give_cells(queue, place->cell, length);
 	mdg__visit_changed(visit);
 	return 0;
 }

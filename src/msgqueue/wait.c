@@ -13,7 +13,7 @@
  *
  * A SLEEP THAT DOES NOT RETURN. A handler may leave the sleep by siglongjmp. Nobody can tell that
  * from a handler that takes long. Such a sleeper gets nothing, because FUTEX_WAKE finds nobody
- * asleep. But it still has its waiter. So each thread remembers its latest sleep, and its next call
+ * asleep. But it still has its record. So each thread remembers its latest sleep, and its next call
  * on any queue ends it (mdg__queue_abandon). If the handler does return, then the sleep it returns
  * to is over as well: it ends with EINTR in any case.
  */
@@ -79,7 +79,7 @@ void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg_
 	wait->deadline = deadline;
 }
 
-/* A waiter for this call, with what others have to know. */
+/* A record for this call, with what others have to know. */
 static int become(struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
@@ -141,8 +141,8 @@ int mdg__wait_once(struct mdg__wait *wait)
 	}
 	if (MDG__GET(wait->waiter->word) != MDG__ASLEEP)
 		mdg__waiter_line_up(queue, wait->waiter);
-	/* Whoever calls moves the sleep to the lock's word (hand.c). If this thread is killed before
-	 * it has the lock, the kernel wakes the next one there. */
+	/* Whoever calls moves the sleep to the lock's word (hand.c). If this thread is killed
+	 * before it has the lock, the kernel wakes the next one there. */
 	uintptr_t before = mdg__pending_begin(visit->thread, &visit->lock->robust.word);
 	mdg__visit_unlock(visit);
 	int why = sleep_now(wait);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * waiters.c - the places of sleepers, and the line in which they stand.
+ * waiters.c - the records of sleepers, and the line in which they stand.
  *
  * The line has no links: it is the waiters whose word says MDG__ASLEEP, in the order of their
  * tickets. So a death leaves nothing to be set right. Whoever looks for a sleeper goes through the
@@ -32,7 +32,7 @@ static uint32_t waiters_used(const struct mdg__queue *queue)
 	return used < MDG__WAITERS_MOST ? used : MDG__WAITERS_MOST;
 }
 
-/* Whether somebody sits here. Clears the waiter if that thread has died. */
+/* Whether the record is somebody's. Clears it if that thread has died. */
 static bool is_taken(struct mdg__waiter *waiter)
 {
 	/* Acquire: pairs with the kernel's mark. */
@@ -49,7 +49,7 @@ static bool is_taken(struct mdg__waiter *waiter)
 
 /* ---- sitting down and leaving ---------------------------------------------------------------- */
 
-/* Makes a group of further waiters. */
+/* Makes a group of further records. */
 static int make_group(struct mdg__queue *queue)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
@@ -67,7 +67,7 @@ static int make_group(struct mdg__queue *queue)
 	return 0;
 }
 
-/* A waiter that was never used before. */
+/* A record that was never used before. */
 static int next_waiter(struct mdg__queue *queue, uint32_t *ret_number)
 {
 	struct mdg__queue_head *head = mdg__head(queue);

@@ -230,6 +230,32 @@ static void check_memory(void)
 	world_drop(world);
 }
 
+/* An empty queue that was large gives its memory back, and gets it again when it needs it. */
+static void check_giving_back(void)
+{
+	static char text[8192];
+	struct world *world = world_make(1 << 20);
+	for (uint32_t round = 1; round < 5; round++) {
+		int count = 0;
+		while (snd_bytes(world, 1, text, sizeof(text), 0) == 0)
+			count++;
+		CHECK(count == 128);
+		CHECK(atomic_load(&world->holes) == round - 1);
+		for (int i = 0; i < count; i++)
+			CHECK(rcv(world, 0, 0)->rc == 0);
+		CHECK(atomic_load(&world->holes) == round && look(world).bytes <= 65536);
+		CHECK(holds(world, 0, 0));
+	}
+	atomic_store(&world->limit, 200000);
+	while (snd_bytes(world, 1, text, sizeof(text), 0) == 0)
+		;
+	CHECK(snd_bytes(world, 1, text, sizeof(text), 0) == -ENOMEM && look(world).qnum > 15);
+	while (rcv(world, 0, 0)->rc == 0)
+		;
+	CHECK(holds(world, 0, 0));
+	world_drop(world);
+}
+
 static void check_removed(void)
 {
 	struct world *world = world_make(100);
@@ -252,6 +278,7 @@ int main(void)
 	check_model();
 	check_copying();
 	check_memory();
+	check_giving_back();
 	check_removed();
 	return test_result();
 }

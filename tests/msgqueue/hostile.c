@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hostile.c - memory that holds anything: calls return, with whatever code, and neither touch memory
- * that is not the queue's nor hang.
+ * hostile.c - memory that holds anything: calls return, with whatever code, and neither touch
+ * memory that is not the queue's nor hang.
  *
  *     hostile [ROUNDS]
  *
- * Each round is a child with a queue in use, in which words are overwritten: at random in all of it,
- * or with likely values in the head, or all of it with noise. The memory behind what was promised
- * may not be touched.
+ * Each round is a child with a queue in use, in which words are overwritten: at random in all of
+ * it, or with likely values in the head, or all of it with noise. The memory behind what was
+ * promised may not be touched.
  */
 #include "msgqueue/queue.h"
 
@@ -91,6 +91,7 @@ static void round_of(void *argument)
 	state = *(const uint64_t *)argument;
 	alarm(20);
 	world = world_make(20000);
+	atomic_store(&world->hostile, 1);
 	/* Nothing may be touched behind what was promised. */
 	CHECK(mprotect(world->memory + (1 << 20), WORLD_BYTES - (1 << 20), PROT_NONE) == 0);
 	atomic_store(&world->limit, 1 << 20);

@@ -14,7 +14,7 @@
 #include "msgqueue/queue.h"
 #include "sync/points/step.h"
 
-enum { WATCHED = 20480, POINTS_MOST = 3000 };
+enum { WATCHED = 20480, POINTS_MOST = 300 };
 
 static struct world *world;
 static struct step step;
@@ -199,7 +199,8 @@ static void judge_line(bool ended)
 	HOLDS(!ended || through);
 	if (!through) {
 		HOLDS(look(world).lspid != victim);
-		HOLDS(sleeps_in(world, 3, 0)); /* a repair has called them, and they line up again */
+		HOLDS(sleeps_in(world, 3,
+		                0)); /* a repair has called them, and they line up again */
 		HOLDS(snd(world, 1, "zzz", 0) == 0 && ended_well(others[0]));
 	}
 	HOLDS(atomic_load(&world->said[0]) == (through ? 'v' : 'z'));
@@ -367,6 +368,47 @@ static void judge_died(bool ended)
 	HOLDS(strcmp(left, "a b c ") == 0 || strcmp(left, "a b c vvvvvvvvvvvvvvvvvvvv ") == 0);
 }
 
+/* The queue was large, and gives its memory back with its last message. */
+static void set_up_large(void)
+{
+	static char text[8192];
+	atomic_store(&world->fields[MDG__QUEUE_QBYTES], 1 << 20);
+	wanted = 0;
+	for (int i = 0; i < 20; i++)
+		HOLDS(snd_bytes(world, 1, text, sizeof(text), 0) == 0);
+	HOLDS(snd(world, 2, "last", 0) == 0);
+	for (int i = 0; i < 20; i++)
+		HOLDS(rcv(world, 1, 0)->rc == 0);
+}
+
+static void judge_large(bool ended)
+{
+	bool taken = look(world).lrpid == victim;
+	HOLDS(!ended || taken);
+	HOLDS(strcmp(drained(), taken ? "" : "last ") == 0);
+	wanted = 0;
+	set_up_large();
+	HOLDS(strcmp(drained(), "last ") == 0);
+}
+
+/* There is no memory for the message yet. */
+static void set_up_small(void)
+{
+	static char text[8192];
+	atomic_store(&world->fields[MDG__QUEUE_QBYTES], 1 << 20);
+	HOLDS(snd_bytes(world, 1, text, 8192, 0) == 0 && snd_bytes(world, 1, text, 7700, 0) == 0);
+}
+
+static void judge_small(bool ended)
+{
+	struct mdg__queue_figures figures = look(world);
+	bool sent = figures.lspid == victim;
+	HOLDS(!ended || sent);
+	HOLDS(figures.qnum == (sent ? 3 : 2));
+	HOLDS(rcv(world, 0, 0)->rc == 0 && rcv(world, 0, 0)->rc == 0);
+	HOLDS(strcmp(drained(), sent ? "vvvvvvvvvvvvvvvvvvvv " : "") == 0);
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 static const struct scene {
@@ -386,6 +428,8 @@ static const struct scene {
 	{ "receive.asleep", set_up_own, receive_one, send_to_victim, judge_own },
 	{ "room.two", set_up_senders, receive_one, NULL, judge_room },
 	{ "send.asleep", set_up_no_room, send_short, make_room, judge_no_room },
+	{ "receive.gives-back", set_up_large, receive_one, NULL, judge_large },
+	{ "send.grows", set_up_small, send_long, NULL, judge_small },
 	{ "remove", set_up_sleepers, remove_it, NULL, judge_remove },
 	{ "repair", set_up_died, look_at_it, NULL, judge_died },
 };

@@ -27,7 +27,10 @@ struct world {
 	_Atomic uint32_t may;   /* 0, or what the permission check says */
 	_Atomic uint64_t limit; /* bytes of memory that can be had */
 	_Atomic uint64_t length;
-	_Atomic uint32_t word; /* for the test */
+	_Atomic uint64_t kept;    /* 0, or where a hole begins */
+	_Atomic uint32_t hostile; /* somebody writes anything to the memory */
+	_Atomic uint32_t holes;   /* how many were made */
+	_Atomic uint32_t word;    /* for the test */
 	_Atomic uint32_t said[64];
 	char *memory;
 };
@@ -43,6 +46,26 @@ static inline int world_reach(struct mdg__queue *queue, uint64_t bytes)
 	return 0;
 }
 
+static inline void world_punch(struct mdg__queue *queue, uint64_t from)
+{
+	struct world *world = queue->context;
+	atomic_fetch_add(&world->holes, 1);
+	atomic_store(&world->kept, from);
+	CHECK(madvise(world->memory + from, WORLD_BYTES - from, MADV_REMOVE) == 0);
+}
+
+static inline int world_promise(struct mdg__queue *queue, uint64_t from, uint64_t size)
+{
+	struct world *world = queue->context;
+	CHECK(atomic_load(&world->hostile) != 0 || atomic_load(&world->kept) == 0 ||
+	      from == atomic_load(&world->kept));
+	CHECK(from + size <= atomic_load(&world->length));
+	if (from + size > atomic_load(&world->limit))
+		return -ENOMEM;
+	atomic_store(&world->kept, from + size);
+	return 0;
+}
+
 static inline int world_may(struct mdg__queue *queue, unsigned ask)
 {
 	struct world *world = queue->context;
@@ -50,7 +73,9 @@ static inline int world_may(struct mdg__queue *queue, unsigned ask)
 	return -(int)atomic_load(&world->may);
 }
 
-static const struct mdg__queue_memory world_memory = { .reach = world_reach, .may = world_may };
+static const struct mdg__queue_memory world_memory = {
+	.reach = world_reach, .punch = world_punch, .promise = world_promise, .may = world_may
+};
 
 static inline struct world *world_make(uint64_t qbytes)
 {
