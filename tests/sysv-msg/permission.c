@@ -98,6 +98,22 @@ static void own_queue(void *unused)
 	CHECK(msgctl(queue, IPC_RMID, NULL) == 0);
 }
 
+static void set_again(void *unused)
+{
+	(void)unused;
+	become(OWNER, GROUP, 0);
+	CHECK_ERRNO("C5", EPERM, change(0600, OWNER, GROUP, 16384));
+	CHECK_LINE("C5", queue_stat(queue).msg_qbytes == 16384);
+	CHECK_LINE("C5", change(0600, OWNER, GROUP, 100) == 0);
+}
+
+static bool write_limit(const char *text)
+{
+	FILE *file = fopen("/proc/sys/kernel/msgmnb", "we");
+	bool written = file != NULL && fputs(text, file) >= 0;
+	return file != NULL && fclose(file) == 0 && written;
+}
+
 static void asleep(void *unused)
 {
 	(void)unused;
@@ -140,6 +156,10 @@ int main(void)
 	CHECK(change(0, OWNER, GROUP, 16384) == 0);
 	CHECK_LINE("P4", strcmp(rights(), "rw") == 0);
 	CHECK(in_child(own_queue, NULL));
+	if (change(0600, OWNER, GROUP, 16384) == 0 && write_limit("100\n")) {
+		CHECK(in_child(set_again, NULL));
+		CHECK(write_limit("16384\n"));
+	}
 	test_revoked();
 	return test_result();
 }
