@@ -19,9 +19,9 @@ static struct mdg__sleeper *linked(const struct mdg__semset *set, uint32_t block
 	return sleeper != NULL ? sleeper : mdg__block_at(set, block1, MDG__SERVED);
 }
 
-static void append(struct mdg__semset_stay *stay, struct mdg__semset_list *list, uint32_t block1)
+static void append(struct mdg__semset_stay *stay, struct mdg__semset_list *list, uint32_t block1,
+                   struct mdg__sleeper *sleeper)
 {
-	struct mdg__sleeper *sleeper = linked(stay->set, block1);
 	uint32_t last1 = mdg__load32(&list->last1);
 	struct mdg__sleeper *last = linked(stay->set, last1);
 	mdg__semset_put32(stay, &sleeper->next1, 0);
@@ -158,7 +158,7 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 	if (rc < 0)
 		return rc;
 	enter_word(sleeper);
-	append(stay, &stay->head->queue, block1);
+	append(stay, &stay->head->queue, block1, sleeper);
 	count_names(stay, ops, count, 1);
 	count_sleeper(stay, count, 1);
 	*ret_block1 = block1;
@@ -183,7 +183,7 @@ void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1)
 	}
 	take_out(stay, &stay->head->queue, sleeper);
 	mdg__semset_put32(stay, &sleeper->kind, MDG__SERVED);
-	append(stay, &stay->head->done, block1);
+	append(stay, &stay->head->done, block1, sleeper);
 }
 
 void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)

@@ -134,10 +134,13 @@ static void look(int kernel, struct view *ret)
 	}
 }
 
-/* Waits until whoever is busy is asleep in the set. */
+/* Waits until whoever is busy is asleep in the set. A view is no snapshot, so it counts when it is the
+ * same twice. */
 static bool settle(int kernel, struct view *ret)
 {
 	uint64_t end = mdg_deadline(5000000000);
+	struct view before;
+	memset(&before, 0, sizeof before);
 	for (;;) {
 		int asleep = 0, busy = 0;
 		collect(kernel);
@@ -146,8 +149,9 @@ static bool settle(int kernel, struct view *ret)
 			asleep += ret->ncount[i] + ret->zcount[i];
 		for (int i = 0; i < PAIRS; i++)
 			busy += ret->busy[i];
-		if (asleep == busy)
+		if (asleep == busy && memcmp(&before, ret, sizeof before) == 0)
 			return true;
+		before = *ret;
 		if (now_ns() > end)
 			return false;
 		usleep(100);

@@ -153,7 +153,8 @@ static inline int code(int rc)
 static inline int op_timed(const struct sembuf *ops, unsigned count, int64_t nanoseconds)
 {
 	if (world.kernel) {
-		struct timespec time = { nanoseconds / 1000000000, nanoseconds % 1000000000 };
+		struct timespec time = { (time_t)(nanoseconds / 1000000000),
+			                 (long)(nanoseconds % 1000000000) };
 		return code(semtimedop(world.id, (struct sembuf *)(uintptr_t)ops, count,
 		                       nanoseconds == FOR_EVER ? NULL : &time));
 	}
