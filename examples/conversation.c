@@ -108,19 +108,19 @@ bool conversation_move(struct conversation *c, int32_t state, _Atomic int32_t *o
 {
 	pid_t pid;
 
-	/* The state first, then the look at who is there. The other one does the
-	 * reverse: its process id first, then a look at the state. Whichever way
-	 * the two interleave, at least one sees what the other wrote: either we
-	 * send the signal, or the newcomer needs none. (Both are sequentially
-	 * consistent; the weaker orders would allow that neither sees.) */
+	/* This writes the state first, and then looks who is there. A newcomer does the reverse: it
+	 * writes its process id first, and then looks at the state. However the two interleave, at
+	 * least one sees what the other wrote. Either we send the signal, or the newcomer needs
+	 * none. (All four accesses are sequentially consistent. With a weaker order it could be
+	 * that neither sees the other.) */
 	atomic_store(&c->state, state);
 	pid = (pid_t)atomic_load(other);
 	/* Memory that others can write is not to be trusted: kill(-1) would
 	 * signal every process of this user. */
 	if (pid <= 0)
 		return true;
-	/* ESRCH: it has looked at the state already and gone its way, or it died,
-	 * which conversation_wait will find out. */
+	/* ESRCH: the other process has ended. Either it had seen the state before, or it died, and
+	 * conversation_wait will notice that. */
 	if (kill(pid, SIGUSR1) != 0 && errno != ESRCH) {
 		fprintf(stderr, "cannot wake process %d: %s\n", (int)pid, strerror(errno));
 		return false;
@@ -128,9 +128,9 @@ bool conversation_move(struct conversation *c, int32_t state, _Atomic int32_t *o
 	return true;
 }
 
-/* Whether nobody is left who could move the conversation on: somebody was
- * there or the segment is removed, and we alone have it attached. The count of
- * attachments is right also after a SIGKILL. */
+/* Whether nobody is left who could continue the conversation: another process was there or the
+ * segment is removed, and now only this process has it attached. The count of attachments is right
+ * also after a SIGKILL. */
 static bool alone(struct conversation *c, int id)
 {
 	bool met = atomic_load(&c->listener) != 0 && atomic_load(&c->talker) != 0;
@@ -162,8 +162,8 @@ bool conversation_wait(struct conversation *c, int id, int32_t state)
 			fprintf(stderr, "interrupted\n");
 			return false;
 		}
-		/* The state is looked at once more after this: its last act may
-		 * have been to move it on. */
+		/* The caller looks at the state once more after this, because the last thing that
+		 * the other process did may have been to change it. */
 		if (got < 0 && errno == EAGAIN)
 			was_alone = alone(c, id);
 	}

@@ -19,8 +19,8 @@ static const struct timespec moment = { 0, 200000 };
 
 /* ---- the processes ------------------------------------------------------------------ */
 
-/* Takes one that counts for nothing, then those that count, and tells how many in `line`. One that
- * is to be awake does not even ask until they are all there. */
+/* Takes one message that does not count, and then those that do, and says in `line` how many it has
+ * taken. A listener that must stay awake does not even ask until all messages are there. */
 static void listen_on(struct channel_game *game, bool awake)
 {
 	struct channel_control *control = game->control;

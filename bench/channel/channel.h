@@ -108,7 +108,8 @@ struct channel_side {
 	/* Before the members are forked, and after they have ended. NULL: nothing to do. */
 	bool (*make)(struct channel_game *game);
 	void (*unmake)(struct channel_game *game);
-	/* By each member: opens what it takes from, then, when all have, what it puts into. */
+	/* Each member calls this. It opens the channel from which the member takes and then, when
+	 * all members have done so, the one into which it puts. */
 	bool (*join)(struct channel_game *game);
 	bool (*reach)(struct channel_game *game);
 	void (*leave)(struct channel_game *game);
@@ -172,8 +173,8 @@ static inline size_t channel_room(const struct channel_game *game)
 
 /* ---- for blocks --------------------------------------------------------------------- */
 
-/* A moment, of sides that do not wait themselves. Where the other side cannot run
- * meanwhile, or is not to be kept from it, the processor is given away. */
+/* Waits for a moment, for sides that do not wait themselves. If the other side cannot run
+ * meanwhile, or must not be kept from running, this gives the processor away. */
 static inline void channel_moment(const struct channel_game *game)
 {
 	if (game->sleeps || game->one_processor || game->talkers > 1) {
@@ -205,7 +206,8 @@ static inline void channel_stamp(const struct channel_game *game, unsigned i)
 		game->stamps[i] = channel_ticks();
 }
 
-/* What lies there counts as written and read: else a copy that nobody reads is left out. */
+/* Tells the compiler that the memory is written and read. Otherwise it would leave out a copy that
+ * nobody reads. */
 static inline void channel_used(void *place)
 {
 	__asm__ volatile("" : : "r"(place) : "memory");

@@ -87,8 +87,9 @@ static bool meet(struct channel_game *game, unsigned time)
 	return comes(met, members_of(game) * time);
 }
 
-/* Its rounds are timed together, then some one by one. Before, without being timed, as many as
- * bring the side's memory back from where the other sides have driven it. */
+/* The rounds are timed together, and then some of them one by one. Before that come untimed rounds,
+ * as many as bring the side's memory back into the caches, from which the other sides have driven
+ * it. */
 static int play_timed(struct channel_game *game, channel_play *play)
 {
 	struct channel_control *control = game->control;
@@ -157,7 +158,7 @@ static void take_part(struct channel_game *game)
 	}
 }
 
-/* What it takes from first: a talker may find nobody listening otherwise. */
+/* Opens the channel from which it takes first. Otherwise a talker might find nobody listening. */
 bool channel_member_become(struct channel_game *game, unsigned member)
 {
 	struct channel_control *control = game->control;
@@ -245,7 +246,7 @@ bool channel_game_begin(struct channel_game *game)
 	return true;
 }
 
-/* They leave in peace, with what they have open; who does not is killed. */
+/* The members close what they have open, and end. A member that does not end is killed. */
 void channel_game_end(struct channel_game *game)
 {
 	const struct timespec moment = { 0, 200000 };

@@ -279,7 +279,7 @@ static void side_block(struct channel_match_side *side, const struct channel_cas
 
 /* ---- a case ------------------------------------------------------------------------- */
 
-/* The reference's block of this turn, or where that was disturbed of one shortly before. */
+/* The reference's block of this turn. If that one was disturbed, one of shortly before. */
 static double reference_of(struct channel_match *match, unsigned turn)
 {
 	enum { RECENT = 3 }; /* turns */
@@ -308,7 +308,7 @@ static void play_turn(struct channel_match *match, unsigned turn)
 	}
 }
 
-/* On a busy machine longer, for a few turns in which nobody disturbed the reference. */
+/* On a busy machine it goes on longer, until the reference was left alone in a few turns. */
 static bool more_turns(const struct channel_match *match, uint64_t until, uint64_t seconds_ns)
 {
 	enum { TURNS_ENOUGH = 25, TIMES_MOST = 2 };

@@ -2,8 +2,8 @@
 /*
  * qb.c - libqb's ring buffer, one talker and one listener; large messages in place.
  *
- * Who is to sleep waits at its semaphore; made to spin it is made without. It does not wait for
- * room: its talker asks again.
+ * To sleep, a listener waits at the semaphore of the ring buffer. To spin, the ring buffer is made
+ * without one. It does not wait for room, so its talker asks again.
  */
 #include "bench/channel/channel.h"
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* As fork(2). The child is killed with its parent, and SIGINT is left to that one: it ends at the
+/* As fork(2). The child is killed with its parent. SIGINT is left to the parent, which ends at the
  * end of a block, and the child with it. */
 pid_t process_start(void);
 /* Kills it, if there is one, and waits for its end; then *pid is 0. */

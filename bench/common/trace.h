@@ -19,8 +19,8 @@ bool trace_begin(struct traced *traced, int (*prepare)(void *context), int (*act
                  void *context, unsigned times);
 void trace_end(struct traced *traced);
 
-/* Adds the calls up to the next mark. True at the mark; false: it sleeps, or is gone. `go`:
- * it stands at a stop, not asleep. */
+/* Adds the calls up to the next mark. True: it is at the mark. False: it sleeps, or is gone. `go`:
+ * it stands at a stop, and does not sleep. */
 bool trace_count(struct traced *traced, bool go, int *count);
 
 /* The process sleeps in the kernel. */

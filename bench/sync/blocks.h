@@ -313,8 +313,8 @@ static void set_plays(struct sync_side_about *about)
 
 /* ---- one wait, one wake-up --------------------------------------------------------- */
 
-/* What must be so before: the waker holds the mutex that the waiter wants; who waits for a
- * condition holds its mutex. */
+/* What must hold before a round: the waker holds the mutex that the waiter wants, and a process
+ * that waits for a condition holds its mutex. */
 static int wake_ready(struct objects *o, enum sync_wake what, enum sync_act act)
 {
 	if (what == SYNC_WAKE_MUTEX && act == SYNC_WAKER_READY)

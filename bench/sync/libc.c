@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libc.c - the C library's side: everything process-shared, the mutex robust, the
- * condition on CLOCK_MONOTONIC.
+ * libc.c - the C library's side. All objects are process-shared, the mutex is robust, and the
+ * condition uses CLOCK_MONOTONIC.
  *
- * It has no event: a semaphore is what is used for one. It has no cell: a value guarded by a
- * rwlock is. It has no transaction: two stores under the mutex, which a death can halve.
+ * The C library has no event, so a semaphore is used for one. It has no cell, so a value guarded by
+ * a rwlock is used. It has no transaction, so two stores under the mutex are used, of which a death
+ * can leave only the first.
  */
 #include "bench/sync/sync.h"
 

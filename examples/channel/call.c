@@ -2,10 +2,10 @@
 /*
  * call.c - a calculator: requests such as "6 * 7", and their replies.
  *
- * Any number may ask, any number may answer; each request goes to one server. A server that
- * does not want to answer releases the request: the caller gets -ECANCELED. A server that dies
- * over a request: the caller gets MDG_PEER_DIED, and decides itself whether to ask again, since
- * nobody knows how far the dead one came.
+ * Any number of processes may ask, and any number may answer. Each request goes to one server. If a
+ * server does not want to answer, it releases the request, and the caller gets -ECANCELED. If a
+ * server dies while it works on a request, the caller gets MDG_PEER_DIED. The caller then decides
+ * whether to ask again, because nobody knows how far the dead server came.
  *
  * When the channel is removed, the servers that wait for requests get -EIDRM and leave.
  */
@@ -34,8 +34,8 @@ static mdg_channel *enter(unsigned role)
 
 /* ---- servers ------------------------------------------------------------------------ */
 
-/* False: it makes no sense. Nothing promises that what another process sent ends with a zero
- * byte, so the caller has put one there. */
+/* False: the request makes no sense. The request comes from another process, and need not end with
+ * a zero byte. So the caller of this function has put one there. */
 static bool calculate(const char *text, char result[TEXT])
 {
 	long long a, b;

@@ -40,7 +40,8 @@ static mdg_channel *enter(const char *name, unsigned role)
 	return channel;
 }
 
-/* What lies in the channel is any bytes: its size is looked at before it is taken for a job. */
+/* The channel may contain any bytes. So this checks the size before it takes the bytes for a
+ * job. */
 static struct job job_of(const struct mdg_message *message)
 {
 	struct job job = { HOME, 0 };

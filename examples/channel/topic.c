@@ -79,7 +79,8 @@ static void come_late(void)
 	read_ticks("late", MDG_FROM_LAST, 0);
 }
 
-/* Who listens is told to all who are in the channel, one event after the other. */
+/* Waits until all readers are there. Each member of the channel is told who listens, one event
+ * after the other. */
 static void await_readers(mdg_channel *ticks)
 {
 	for (int readers = 0; readers < READERS;) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * barrier.c - work in rounds: nobody begins a round before all have finished the one before.
+ * barrier.c - work in rounds: no worker begins a round before all have finished the one before.
  *
  * One of the workers dies in the third round. The others are told once, at the meeting that it
  * missed, and go on without it.

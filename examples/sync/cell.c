@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cell.c - the latest weather: one writes, any number read, nobody waits.
+ * cell.c - the latest weather: one process writes, any number read, and nobody waits.
  *
- * A reader gets a whole value, the latest that was written, and never half of one and half of
- * another; that it reads does not disturb the writer. A writer that dies in the middle
- * leaves the value before its own.
+ * A reader gets the latest value that was written, and always a whole one. Reading does not disturb
+ * the writer. If the writer dies in the middle, the value before stays.
  */
 #include "place.h"
 

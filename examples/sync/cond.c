@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cond.c - a queue with little room: one condition for "there is something in it", one for
+ * cond.c - a queue with little room. One condition means "there is something in it", the other one
  * "there is room again".
  *
- * Each wait stands in a loop that looks at what it waits for. The queue changes in one store,
- * the last, so whoever dies with the mutex leaves it right, and the next one only says so.
+ * Each wait stands in a loop that checks what it waits for. The queue changes in one store, the
+ * last one. So if a process dies with the mutex, the queue is right, and the next owner only has to
+ * say so.
  */
 #include "place.h"
 

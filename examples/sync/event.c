@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.c - a start that all wait for, and a bell that one answers.
+ * event.c - a start for which all wait, and a bell that one process answers.
  *
- * `wait` leaves an event set: all pass, also those that come later. `take` resets it: each ring of
- * the bell is answered by one. The data written before an event is set are seen by who
- * passes it.
+ * `wait` leaves an event set. So all processes pass, also those that come later. `take` resets the
+ * event. So each ring of the bell is answered by one process. A process that passes sees the data
+ * that were written before the event was set.
  */
 #include "place.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.c - a list of numbers and its total, and a process that dies between the two.
+ * mutex.c - a list of numbers and its total, and a process that dies between changing the two.
  *
- * The total has to be the sum of the list; the mutex guards both. A child is killed after it
- * has entered a number and before it has added it to the total. The next to lock is told,
- * counts again, says that all is well, and nobody else notices anything.
+ * The total has to be the sum of the list, and the mutex guards both. A child is killed after it
+ * has entered a number and before it has added it to the total. The next owner of the mutex is
+ * told. It counts again and says that the data are right, and no other process notices anything.
  */
 #include "place.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * once.c - a table that the first to come fills in, and that is there for all after that.
+ * once.c - a table that the first process fills in, and that all others then use.
  *
- * The first one dies in the middle. The next one is told, begins anew, and those that wait get
- * a whole table.
+ * The first process dies in the middle. The next one is told, begins anew, and the waiting
+ * processes get a whole table.
  */
 #include "place.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.c - a table that many read and few write.
+ * rwlock.c - a table that many processes read and few write.
  *
- * Readers look at two prices that always belong together; a writer changes both. Readers hold
- * the lock beside each other, the writer alone. A reader that is killed while it holds
- * the lock is no harm; after a writer's death the next one, also if it only asked to
- * read, holds the lock for writing and makes the table right.
+ * Readers look at two prices that belong together. A writer changes both. Several readers can hold
+ * the lock at a time, but a writer holds it alone. The death of a reader that holds the lock does
+ * no harm. After the death of a writer, the next process holds the lock for writing, even if it
+ * only asked to read, and corrects the table.
  */
 #include "place.h"
 

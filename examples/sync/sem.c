@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sem.c - jobs that are counted: each post is one job, each wait takes one.
+ * sem.c - jobs that are counted: each post adds a job, and each wait takes one.
  *
- * One worker is killed while it sleeps, or with the wake-up that was meant for it: the
- * others get the jobs. Who takes a job and then dies has taken it, though: a semaphore has
- * no owner. Where that matters, guard what is taken with a mutex.
+ * One worker is killed while it sleeps, or just after it was woken. The other workers get the jobs.
+ * But if a worker takes a job and then dies, the job is gone, because a semaphore has no owner.
+ * Where that matters, guard the jobs with a mutex.
  */
 #include "place.h"
 

@@ -3,11 +3,11 @@
  * talker.c - says something to the listener and reads its answer.
  *
  *     talker ROOM TEXT         one conversation
- *     talker ROOM TEXT die     is killed in the middle: it has asked, and reads no answer
+ *     talker ROOM TEXT die     is killed in the middle, after it has asked
  *
- * Any number of talkers may come at once: each has the floor for its conversation. One that
- * comes before the listener waits for it, PATIENCE seconds at most; if the listener was there
- * and died, it says so.
+ * Any number of talkers may come at once. Each has the floor for its whole conversation. A talker
+ * that comes before the listener waits for it, for at most PATIENCE seconds. If the listener was
+ * there and died, the talker says so.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,7 +20,7 @@
 
 enum { PATIENCE = 20 };
 
-/* The floor guards nothing that could be half done: a conversation is told by its number. */
+/* The floor guards no data that could be half written, because each conversation has a number. */
 static int take_floor(struct room *room)
 {
 	int rc = mdg_mutex_lock(&room->floor);

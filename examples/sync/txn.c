@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * txn.c - money that moves between accounts, and is neither lost nor made by a death.
+ * txn.c - money that moves between accounts. No death makes or loses any.
  *
- * Each transfer writes two accounts within a transaction: both are written, or none. A child is
- * killed between the two; children are killed at any moment. The sum stays what it was.
+ * Each transfer writes to two accounts within a transaction: to both or to none. One child is
+ * killed between the two writes, and others at any moment. The sum stays what it was.
  */
 #include "place.h"
 
@@ -18,7 +18,8 @@ static struct {
 	int64_t account[ACCOUNTS];
 } * bank;
 
-/* What a death has begun and not finished is undone or finished before begin returns. */
+/* If a process died in a transaction, the transaction is undone or finished before begin
+ * returns. */
 static int begin(mdg_txn_run *run)
 {
 	int rc = mdg_txn_begin(run, &bank->journal.txn, JOURNAL, bank->account,

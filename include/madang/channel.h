@@ -101,11 +101,11 @@ typedef struct mdg_channel mdg_channel; /* opaque, process-local */
 enum mdg_channel_kind { MDG_STREAM = 1, MDG_QUEUE, MDG_TOPIC, MDG_CALL };
 
 enum mdg_channel_role {
-	MDG_OBSERVER =
-		0,      /* only looks at the channel and its peers, and takes no place. All the same
-	                     it needs the permission to read and to write, and it makes the channel
-	                     unless MDG_CHANNEL_EXISTING is given */
-	MDG_TALKER = 1, /* in MDG_CALL: a caller */
+	/* Only looks at the channel and its peers, and takes no place. All the same it needs the
+	 * permission to read and to write. It makes the channel if there is none, unless
+	 * MDG_CHANNEL_EXISTING is given. */
+	MDG_OBSERVER = 0,
+	MDG_TALKER = 1,  /* in MDG_CALL: a caller */
 	MDG_LISTENER = 2 /* in MDG_CALL: a server */
 };
 

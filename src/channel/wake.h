@@ -15,8 +15,8 @@
 void mdg__pipe_name(char name[MDG__PIPE_NAME_ROOM], const struct mdg_channel *channel,
                     uint32_t place, uint32_t use);
 void mdg__pipe_unlink(struct mdg_channel *channel, uint32_t place, uint32_t use);
-/* Wakes those who sleep in poll(2). If each message goes to one listener: as many as there are
- * messages; else all. */
+/* Wakes listeners that sleep in poll(2): as many as there are messages if each message goes to one
+ * listener, and otherwise all. */
 void mdg__pipes_ring(struct mdg_channel *channel, unsigned messages);
 void mdg__pipe_ring_one(struct mdg_channel *channel, uint32_t place);
 /* After a death or a removal: wakes all listeners and callers, whatever the flag says. */

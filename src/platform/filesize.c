@@ -43,15 +43,19 @@ static bool is_missing(int rc)
 	return rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EPERM;
 }
 
+int mdg__sys_allocate(int fd, uint64_t offset, uint64_t size)
+{
+	int rc;
+	do
+		rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(offset), MDG__WIDE(size));
+	while (rc == -EINTR);
+	return is_missing(rc) ? -EOPNOTSUPP : mdg__take_back_sigxfsz(rc);
+}
+
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size)
 {
-	for (;;) {
-		int rc = (int)MDG__RAW(SYS_fallocate, fd, 0, MDG__WIDE(offset), MDG__WIDE(size));
-		if (is_missing(rc))
-			return write_zeros(fd, offset, size);
-		if (rc != -EINTR)
-			return mdg__take_back_sigxfsz(rc);
-	}
+	int rc = mdg__sys_allocate(fd, offset, size);
+	return rc == -EOPNOTSUPP ? write_zeros(fd, offset, size) : rc;
 }
 
 int mdg__sys_extend(int fd, uint64_t from, uint64_t size)

@@ -11,8 +11,11 @@
 #include <stdint.h>
 
 int mdg__sys_ftruncate(int fd, uint64_t size);
-/* Reserves memory for [offset, offset+size), and starts over after a signal. Where the file
- * system has no fallocate, zeros are written instead. */
+/* Reserves memory for [offset, offset+size), and starts over after a signal. What is there stays.
+ * -EOPNOTSUPP: there is no fallocate. */
+int mdg__sys_allocate(int fd, uint64_t offset, uint64_t size);
+/* The same for a part of the file that nobody uses yet. Where there is no fallocate, zeros are
+ * written there. */
 int mdg__sys_reserve(int fd, uint64_t offset, uint64_t size);
 /* Makes a file that ends at `from` longer by `size`, and reserves the new part where the file
  * system can. What another process has written there meanwhile stays. */

@@ -7,9 +7,9 @@
 #ifndef MADANG_PLATFORM_HIGHFD_H
 #define MADANG_PLATFORM_HIGHFD_H
 
-/* Moves fd, which is closed, to such a number, and returns that. If the process may have none, fd
- * stays as it is, but is never 0, 1 or 2. A negative fd is returned as it is. Or -errno; then fd is
- * closed, too. */
+/* If fd is low, duplicates it to such a number, closes fd, and returns the new descriptor. If the
+ * process may not have such a number, fd is kept, unless it is 0, 1 or 2: then it gets another low
+ * number. A negative fd is returned unchanged. On failure fd is closed, and -errno is returned. */
 int mdg__fd_out_of_the_way(int fd);
 
 #endif

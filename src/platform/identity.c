@@ -43,6 +43,11 @@ static MDG__OF_THREAD struct {
 	uint32_t turn, euid;
 } remembered;
 
+uint32_t mdg__identity_turn(void)
+{
+	return atomic_load_explicit(&identity_turn, memory_order_acquire);
+}
+
 uint32_t mdg__euid_remembered(void)
 {
 	uint32_t turn = atomic_load_explicit(&identity_turn, memory_order_acquire);

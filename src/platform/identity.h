@@ -20,6 +20,9 @@ uint32_t mdg__egid(void);
  * failed, that there was one. While nobody watches, this is mdg__euid(). The answer may be believed
  * when it permits something; before anything is refused, the kernel is asked. */
 uint32_t mdg__euid_remembered(void);
+/* A number that changes with each change, for what a thread remembers of its own permissions.
+ * 0: nobody watches, and nothing may be remembered. */
+uint32_t mdg__identity_turn(void);
 void mdg__identity_watch(void);
 void mdg__identity_changed(void);
 /* Whether `gid` is the effective group or one of the supplementary ones. */

@@ -12,7 +12,7 @@
 /* The name of an object's data file. */
 void mdg__object_file_name(const struct mdg__registry *registry, enum mdg__class class, mdg_id id,
                            char ret_name[MDG__FILE_NAME_ROOM]);
-/* The name of another file that belongs to an object. `kind` is "bell". */
+/* The name of a file of this namespace that belongs to an object. `kind` is "bell". */
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM]);
 /* The name of the file of a setting (src/segment/settings.c). */

@@ -11,22 +11,72 @@
 
 #include "registry/internal.h"
 
-/* Reserves records [0, count) of a table. A directory that is used for the first time
- * needs its bitmap and its buckets as well. */
-static int reserve(const struct mdg__registry *registry, int fd, unsigned table, uint32_t count)
+#define GROW_LOCK ((UINT64_C(1) << 62) + 1) /* a byte far behind the end of any file */
+
+typedef int reserve_function(int fd, uint64_t offset, uint64_t size);
+
+/* Reserves records [from, to) of a table. With the first ones of a directory come its bitmap and
+ * its buckets. */
+static int reserve(const struct mdg__registry *registry, int fd, unsigned table, uint32_t from,
+                   uint32_t to, reserve_function *by)
 {
 	const struct mdg__extent *extent = &registry->extent[table];
 	int rc = 0;
-	if (table < MDG__CLASSES && mdg__get32(extent->watermark) == 0) {
+	if (table < MDG__CLASSES && from == 0) {
 		const struct mdg__objects *objects = &registry->objects[table];
 		const uintptr_t base = (uintptr_t)registry->head;
-		rc = mdg__sys_reserve(fd, (uint64_t)((uintptr_t)objects->bitmap - base),
-		                      (uint64_t)(objects->capacity + 63) / 64 * 8u);
+		rc = by(fd, (uint64_t)((uintptr_t)objects->bitmap - base),
+		        (uint64_t)(objects->capacity + 63) / 64 * 8u);
 		if (rc == 0)
-			rc = mdg__sys_reserve(fd, (uint64_t)((uintptr_t)objects->buckets - base),
-			                      (uint64_t)objects->bucket_count * 4u);
+			rc = by(fd, (uint64_t)((uintptr_t)objects->buckets - base),
+			        (uint64_t)objects->bucket_count * 4u);
 	}
-	return rc < 0 ? rc : mdg__sys_reserve(fd, extent->offset, (uint64_t)count * extent->record);
+	return rc < 0 ? rc
+	              : by(fd, extent->offset + (uint64_t)from * extent->record,
+	                   (uint64_t)(to - from) * extent->record);
+}
+
+/* No lock, because reserving twice does no harm. Only the watermark must not fall. Release: the
+ * pages are there for every reader that acquires the new value. */
+static void lift(const struct mdg__extent *extent, uint32_t to)
+{
+	uint32_t seen = mdg__get32(extent->watermark);
+	while (seen < to &&
+	       !atomic_compare_exchange_weak_explicit(extent->watermark, &seen, to,
+	                                              memory_order_release, memory_order_acquire))
+		;
+}
+
+/* Without fallocate memory comes by writing zeros, and that twice would do harm. So it is done
+ * behind the watermark only, and by one process at a time: the lock of a byte keeps the others
+ * out. */
+static int write_anew(const struct mdg__registry *registry, int fd, unsigned table, uint32_t to)
+{
+	const struct mdg__extent *extent = &registry->extent[table];
+	int rc = mdg__sys_lock_byte(fd, GROW_LOCK, true);
+	if (rc < 0)
+		return rc;
+	uint32_t from = mdg__get32(extent->watermark);
+	if (from < to)
+		rc = reserve(registry, fd, table, from, to, mdg__sys_reserve);
+	if (rc == 0)
+		lift(extent, to);
+	(void)mdg__sys_unlock_byte(fd, GROW_LOCK);
+	return rc;
+}
+
+static int grow(const struct mdg__registry *registry, int fd, unsigned table, uint32_t to)
+{
+	const struct mdg__extent *extent = &registry->extent[table];
+	uint32_t from = mdg__get32(extent->watermark);
+	if (from >= to)
+		return 0;
+	int rc = reserve(registry, fd, table, from, to, mdg__sys_allocate);
+	if (rc == -EOPNOTSUPP)
+		return write_anew(registry, fd, table, to);
+	if (rc == 0)
+		lift(extent, to);
+	return rc;
 }
 
 int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t count)
@@ -43,19 +93,21 @@ int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t
 	int fd = mdg__registry_fd(registry, false);
 	if (fd < 0)
 		return fd;
-	int rc = reserve(registry, fd, table, wanted);
-	if (rc == -ENOSPC || rc == -EDQUOT) { /* perhaps there is room for just one */
-		wanted = count;
-		rc = reserve(registry, fd, table, wanted);
+	int rc = grow(registry, fd, table, wanted);
+	if (rc == -ENOSPC || rc == -EDQUOT) /* perhaps there is room for just one */
+		rc = grow(registry, fd, table, count);
+	return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
+}
+
+int mdg__registry_make_sure(struct mdg__registry *registry)
+{
+	int fd = mdg__registry_fd(registry, false), rc = fd < 0 ? fd : 0;
+	for (unsigned table = 0; rc == 0 && table < MDG__TABLES; table++) {
+		uint32_t count = mdg__registry_ready_count(registry, table);
+		if (count != 0)
+			rc = reserve(registry, fd, table, 0, count, mdg__sys_allocate);
 	}
-	if (rc < 0)
-		return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
-	/* No lock, because reserving twice does no harm. Only the watermark must not fall.
-	 * Release: the pages are there for every reader that acquires the new value. */
-	uint32_t seen = mdg__get32(extent->watermark);
-	while (seen < wanted &&
-	       !atomic_compare_exchange_weak_explicit(extent->watermark, &seen, wanted,
-	                                              memory_order_release, memory_order_acquire))
-		;
-	return 0;
+	if (rc == -EOPNOTSUPP) /* nobody can tell */
+		return 0;
+	return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
 }

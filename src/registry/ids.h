@@ -14,10 +14,10 @@
 int mdg__object_id_take(struct mdg__registry *registry, enum mdg__class class, uint32_t *ret_index,
                         uint32_t *ret_sequence);
 /* The same for an object that takes so much of what is limited too: pages of a segment,
- * semaphores of a set. mdg__object_amount() has to say the same once it is filled in. [lock] */
+ * semaphores of a set. Once the entry is filled in, mdg__object_amount() says the same. [lock] */
 int mdg__object_id_take_for(struct mdg__registry *registry, enum mdg__class class, uint64_t amount,
                             uint32_t *ret_index, uint32_t *ret_sequence);
-/* How much of that an object takes, and what all take. */
+/* How much of that an object takes, and where it is said what all take. */
 uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__class class,
                             uint32_t index);
 mdg__a64 *mdg__object_total(const struct mdg__registry *registry, enum mdg__class class);

@@ -318,10 +318,13 @@ struct mdg__tie {
 	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define MDG__SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
 
-/* Reads otherwise in another byte order, and when a size changes. */
+/* Another number in another byte order, and when a size changes. */
 #define MDG__MARK                                                                                  \
-	(UINT32_C(0x01020304) ^ (uint32_t)sizeof(struct mdg__segment) << 16 ^                      \
-	 (uint32_t)sizeof(struct mdg__process) << 8 ^ (uint32_t)sizeof(struct mdg__tie))
+	(UINT32_C(0x01020304) ^ (uint32_t)sizeof(struct mdg__head) << 20 ^                         \
+	 (uint32_t)sizeof(struct mdg__segment) << 16 ^                                             \
+	 (uint32_t)sizeof(struct mdg__directory) << 12 ^                                           \
+	 (uint32_t)sizeof(struct mdg__process) << 8 ^ (uint32_t)sizeof(struct mdg__undo) << 4 ^    \
+	 (uint32_t)sizeof(struct mdg__tie))
 
 MDG__AT(mdg__head, magic, 0);
 MDG__AT(mdg__head, format, 8);

@@ -40,6 +40,7 @@ bool mdg__object_is_own_work(const struct mdg__registry *registry, enum mdg__cla
 /* The first object in use from an index on; UINT32_MAX: none. */
 uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
                           uint32_t from);
+
 /* The entry of an object. */
 static inline struct mdg__object *mdg__object_at(const struct mdg__registry *registry,
                                                  enum mdg__class class, uint32_t index)
@@ -48,7 +49,7 @@ static inline struct mdg__object *mdg__object_at(const struct mdg__registry *reg
 	                                      (size_t)index * MDG__ENTRY_SIZE);
 }
 
-/* The entry of an object that is not a segment. */
+/* The same, of a class that is not the segments. */
 static inline struct mdg__owned *mdg__owned_at(const struct mdg__registry *registry,
                                                enum mdg__class class, uint32_t index)
 {

@@ -3,7 +3,8 @@
  * registry.h - the shared registry of a namespace, as one process sees it.
  *
  * Here are the structure of an open registry, opening and closing, the writer lock, and
- * reading and changing fields. The rest is in a header for each idea:
+ * reading and changing fields. The rest is in a header for each idea. Together they would be
+ * one header of 450 lines, and each file of the rooms above needs two or three of them:
  *
  *   layout.h       the bytes of the file
  *   tag.h          which object or process an entry is of, and in which state it is
@@ -130,6 +131,9 @@ void mdg__registry_close(struct mdg__registry *registry);
  * touching a hole of a full file system would kill with SIGBUS. `table` is an enum
  * mdg__table, or an enum mdg__class for the entries of its directory. */
 int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t count);
+/* The watermarks may have been scribbled over. Makes sure that all that they say is ready has
+ * memory. -ENOMEM: it has not. */
+int mdg__registry_make_sure(struct mdg__registry *registry);
 /* How many records may be looked at: the watermark, cut at the capacity. */
 static inline uint32_t mdg__registry_ready_count(const struct mdg__registry *registry,
                                                  unsigned table)

@@ -6,8 +6,9 @@
  * the registry's. So each call that needs the slot looks whether it still has it. It
  * opens the registry again and locks the byte again where that is needed.
  *
- * When no slot is free, this process inherits the slot of a dead one: it locks the
- * byte, clears away what the dead process had, and then uses the slot itself.
+ * When no slot is free, or the table cannot grow because memory is short, this process inherits
+ * the slot of a dead one: it locks the byte, clears away what the dead process had, and then
+ * uses the slot itself.
  */
 #include <errno.h>
 
@@ -139,15 +140,13 @@ int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__
 	registry->slot1 = 0;
 	uint32_t slot;
 	int rc = mdg__slot_find(registry, fd, &slot);
-	if (rc == MDG_NO_SLOT)
-		rc = inherit_slot(registry, fd);
-	else if (rc == 0) {
+	if (rc == 0) {
 		registry->generation =
 			mdg__slot_fill_in(registry, slot, mdg__pid(), MDG__SLOT_LIVE);
 		registry->slot1 = slot + 1;
-	}
-	if (rc < 0)
+	} else if ((rc != MDG_NO_SLOT && rc != -ENOMEM) || inherit_slot(registry, fd) < 0) {
 		return rc;
+	}
 	*ret_new = true;
 	registry->locked_in = registry->openings;
 	if (!mdg__slot_is_inherited(registry))

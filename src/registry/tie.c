@@ -269,8 +269,10 @@ uint32_t mdg__tie_of(struct mdg__registry *registry, uint32_t slot, enum mdg__cl
 	uint32_t at = mdg__get32(&registry->processes[slot].ties);
 	for (uint32_t steps = 0; valid(registry, at) && steps < registry->tie_capacity; steps++) {
 		struct mdg__tie *record = &registry->ties[at - 1];
-		if (mdg__get32(&record->object) == mdg__tied(class, index) &&
-		    mdg__get32(&record->process) == slot)
+		/* The list has changed, or is damaged. No more is read of a hostile one. */
+		if (mdg__get32(&record->process) != slot)
+			return 0;
+		if (mdg__get32(&record->object) == mdg__tied(class, index))
 			return at;
 		at = mdg__get32(&record->process_next);
 	}

@@ -45,7 +45,9 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	cache->inode = inode;
 	cache->mapped = entry->mapped;
 	bool huge = mdg__entry_is_huge(entry);
-	*ret_temporary = huge || cache->fd >= 0 || ns->kept_fds >= ns->most_kept_fds;
+	/* A removed segment has no name any more. Others come to it through this descriptor. */
+	bool full = ns->kept_fds >= ns->most_kept_fds && mdg__tag_state(entry->tag) == MDG__LIVE;
+	*ret_temporary = huge || cache->fd >= 0 || full;
 	if (writable && cache->fd >= 0 && !huge)
 		*ret_temporary = false; /* replaces a read-only one */
 	if (*ret_temporary)

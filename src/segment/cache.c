@@ -44,7 +44,7 @@ void mdg__adopt_attachments(struct mdg_namespace *ns)
 int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count)
 {
 	int rc = mdg__registry_ready(&ns->registry, MDG__TIES, count);
-	if (rc != -ENOSPC)
+	if (rc != -ENOSPC && rc != -ENOMEM) /* the table is as long as it can be, or memory short */
 		return rc;
 	rc = mdg__lock(&ns->registry);
 	if (rc < 0)

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 
-#include "registry/object.h"
 #include "registry/ids.h"
 #include "segment/hugepage.h"
 #include "segment/order.h"

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "registry/current.h"
 #include "registry/ids.h"
 #include "segment/datafile.h"
 #include "segment/hugepage.h"
@@ -113,14 +114,23 @@ static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *
 	(void)mdg__sys_close(fd);
 }
 
+/* The place of a file was not found. Is it gone, and the file with it? Or has this process no
+ * descriptor of the directory any more, and cannot open it: too many files are open, or it changed
+ * its user or its root? Then another process may unlink the file. */
+static bool is_out_of_reach(struct mdg_namespace *ns, const struct mdg__place *place)
+{
+	return place->borrowed && mdg__registry_has_name(&ns->registry) == 0;
+}
+
 int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index)
 {
 	struct mdg__place place;
 	struct mdg__entry entry;
 	mdg__object_copy(ns, class, index, &entry);
-	if (mdg__place_of(ns, &entry, &place) < 0)
-		return 0; /* the directory is gone, and the file with it */
-	int rc = mdg__sys_unlinkat(place.dirfd, place.name);
+	int rc = mdg__place_of(ns, &entry, &place);
+	if (rc < 0)
+		return is_out_of_reach(ns, &place) ? -EPERM : 0;
+	rc = mdg__sys_unlinkat(place.dirfd, place.name);
 	if (rc == -EPERM || rc == -EACCES)
 		give_memory_back(ns, &entry, &place);
 	mdg__place_leave(&place);

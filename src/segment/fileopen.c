@@ -149,20 +149,32 @@ static bool is_kept_idle(struct mdg_namespace *ns, uint32_t index)
 	return false;
 }
 
-void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
+/* Whether the file can be opened through each of the living who have it attached. When the one
+ * goes through whom it was reached, the others have to do. */
+static bool is_reached_through_all(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__holder holders[HOLDERS_ASKED];
-	struct mdg__place place;
 	char path[96];
-	/* Between users /proc/PID/fd is closed: keep the name there. And where a
-	 * descriptor lies idle, its memory can only be given back by that name. */
-	if (mdg__is_shared(ns) || is_kept_idle(ns, entry->index))
-		return;
 	bool reached = false;
 	int count = some_holders(ns, entry, holders);
-	for (int i = 0; i < count && !reached; i++)
-		reached = reach(ns, entry, &holders[i], path);
-	if (!reached || mdg__place_of(ns, entry, &place) < 0)
+	for (int i = 0; i < count; i++) {
+		if (!mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
+			continue;
+		if (!reach(ns, entry, &holders[i], path))
+			return false;
+		reached = true;
+	}
+	return reached && count < HOLDERS_ASKED; /* else there are more */
+}
+
+void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__place place;
+	/* Between users /proc/PID/fd is closed: keep the name there. And where a
+	 * descriptor lies idle, its memory can only be given back by that name. */
+	if (mdg__is_shared(ns) || is_kept_idle(ns, entry->index) ||
+	    !is_reached_through_all(ns, entry) ||
+	    mdg__place_of(ns, entry, &place) < 0)
 		return;
 	(void)mdg__sys_unlinkat(place.dirfd, place.name);
 	mdg__place_leave(&place);

@@ -22,6 +22,7 @@
 #include "registry/current.h"
 #include "registry/descriptor.h"
 #include "registry/files.h"
+#include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/tie.h"
 #include "registry/object.h"
@@ -283,7 +284,10 @@ static int check_registry(struct findings *findings)
 	struct collected collected = { findings, false };
 	if (ns->registry.look)
 		return check_quiet_registry(findings, &collected);
-	int rc = mdg__enter_writer(ns);
+	int rc = mdg__registry_make_sure(&ns->registry);
+	if (rc < 0)
+		return rc;
+	rc = mdg__enter_writer(ns);
 	if (rc == MDG_DAMAGED) /* the first try has put an unbelievable journal aside */
 		rc = mdg__enter_writer(ns);
 	if (rc < 0)

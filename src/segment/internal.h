@@ -10,7 +10,8 @@
  *     walk.c health.c           all segments and totals; check and repair
  *     stat.c create.c attach.c detach.c set.c memlock.c remove.c
  *                               one segment each
- *     inspect.c beside.c        for the rooms above: questions about a segment; files of theirs
+ *     inspect.c beside.c sign.c for the rooms above: questions about a segment; files of theirs;
+ *                               whether a process lives
  *     objectget.c objectlimit.c, over order.c
  *                               sets and queues: making and finding; limits and totals
  *     settings.c, over settingvalue.c
@@ -291,8 +292,8 @@ void mdg__cache_check_kept(struct mdg_namespace *ns);
 /* `size` in whole pages; huge_shift 0: ordinary ones. */
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
                      unsigned flags, unsigned huge_shift);
-/* Unlinks the file. -EPERM: that is not allowed, because the file is another user's. Then at least
- * the memory is given back, if that is allowed. */
+/* Unlinks the file. -EPERM: that is for another process. The file is another user's; then at least
+ * the memory is given back, if that is allowed. Or this process cannot reach the directory. */
 int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index);
 /* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry,

@@ -31,6 +31,9 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "registry/current.h"
+#include "registry/ids.h"
+#include "registry/object.h"
 #include "segment/datafile.h"
 
 /* Makes a new file of that name. If one is there, it is a leftover. */

@@ -286,6 +286,10 @@ int mdg__order_fill(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *
 	for (uint32_t busy = 0;;) {
 		uint32_t index, tag;
 		int rc = find(ns, order, &index, &tag);
+		/* Whoever only looks waits for nobody: its maker may be dead, and only a process
+		 * that may change something can clear it away then. */
+		if (rc == 0 && mdg__tag_state(tag) == MDG__BUSY && ns->registry.look)
+			rc = -ENOENT;
 		if (rc == 0 && mdg__tag_state(tag) == MDG__BUSY) {
 			wait_while_busy(ns, order->class, index, tag, ++busy);
 			continue;

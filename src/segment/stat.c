@@ -11,7 +11,6 @@
 #include "platform/identity.h"
 #include "registry/current.h"
 #include "registry/presence.h"
-#include "registry/users.h"
 #include "segment/internal.h"
 
 #define TRIES 16

@@ -125,8 +125,8 @@ static __attribute__((noinline)) void wake_all(struct cond *cond, uint32_t seen)
 	} while (!atomic_compare_exchange_weak_explicit(
 		&cond->word, &seen, woken, memory_order_release, memory_order_relaxed));
 	(void)mdg__sys_futex_wake_bits(&cond->word, INT_MAX, (uint32_t)MDG__ANYONE);
-	/* Take WAKING away, unless another thread wakes anew; then that one will. Relaxed:
-	 * nothing else is published by it. */
+	/* Clear WAKING. If another thread has begun to wake meanwhile, that thread will clear it.
+	 * Relaxed: this publishes nothing else. */
 	seen = woken;
 	while ((seen & WAKING) != 0 && (seen ^ woken) < ONE &&
 	       !atomic_compare_exchange_weak_explicit(&cond->word, &seen, seen & ~WAKING,

@@ -9,7 +9,7 @@
  *   table.c      the files of /proc that are ours, see proc.h; rows.c
  *   look.c       what stat and access say of these files
  *   wrap_*.c     calls of the C library that have to know of attachments or these files
- *   names.c      what is behind each exported name, symbols.c how it is found
+ *   names.c      what is behind each exported name; symbols.c and loaded_object.c find it
  *   numbers.c    the calls by number, for syscall(2); number_pass.c passes others on
  *   rebind.c     points a module's references at us that were bound past us
  *   sanitizer.c  sets an option of AddressSanitizer

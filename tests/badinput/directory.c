@@ -179,7 +179,7 @@ static void other_users(void)
 	CHECK(is_empty(in_place("others")));
 }
 
-/* A registry in a stranger's directory that says it is shared: whose word is that? */
+/* A registry in a stranger's directory says that it is shared. It must not be believed. */
 static void trap(void *unused)
 {
 	(void)unused;

@@ -60,7 +60,8 @@ static void delete_registry(void)
 static void move_registry(void)
 {
 	CHECK(rename(in_place("ns/registry"), in_place("former")) == 0);
-	/* It has a name still: that it has another one is asked when the coarse clock moves on. */
+	/* The registry still has a name, but another one. A process asks about that only after the
+	 * coarse clock has moved on. */
 	nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
 }
 
@@ -104,7 +105,8 @@ static void make_newer(void *unused)
 		strcpy(memory, "newer");
 }
 
-/* Neither the ended makers nor what the former one left is a fault of the newer one. */
+/* The check of the new namespace finds no fault, neither in makers that have ended nor in what the
+ * former namespace left. */
 static int count_faults(const struct mdg_finding *finding, void *context)
 {
 	if (finding->kind != MDG_FOUND_DEAD_SLOT && strstr(finding->text, "deleted") == NULL)
@@ -330,7 +332,8 @@ static void strays_go(void)
 	remove_tree(in_place("ns"));
 }
 
-/* Its maker died right after it had made the file; or after all but the last step. */
+/* The maker of the registry died right after it had made the file, or after all steps but the
+ * last. */
 static void cut_off(void)
 {
 	struct stat status;

@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <sys/mman.h>
 
+#include "registry/layout.h"
+
 enum { SEGMENTS = 400, CHILDREN = 60 };
 
 static mdg_namespace *ns;
@@ -289,6 +291,95 @@ static void forks(void)
 	check_sound();
 }
 
+/* One after the other, many more than there are records ready for. The records of those that were
+ * detached serve again. */
+static void one_at_a_time(void)
+{
+	static mdg_id ids[200];
+	unsigned made = 0;
+	void *memory;
+	while (made < 200 &&
+	       mdg_segment_create(ns, NULL, 4096, 0600, MDG_NORESERVE, &ids[made]) == 0)
+		made++;
+	CHECK(made == 200);
+	fill_up();
+	for (unsigned i = 0; i < made; i++) {
+		CHECK_CODE(0, mdg_segment_attach(ns, ids[i], NULL, 0, &memory));
+		if (check_failures != 0)
+			return;
+		CHECK_CODE(0, mdg_segment_detach(ns, memory));
+	}
+	while (made-- > 0)
+		CHECK_CODE(0, mdg_segment_remove(ns, ids[made]));
+	make_room();
+	check_sound();
+}
+
+static int attach_and_say(mdg_id id, int say)
+{
+	void *memory;
+	int rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
+	CHECK(write(say, &rc, sizeof rc) == sizeof rc);
+	return rc;
+}
+
+static void remove_one(void *id)
+{
+	CHECK_CODE(0, mdg_segment_remove(ns, *(const mdg_id *)id));
+}
+
+/* Every slot that has memory belongs to a dead process, and there is no memory for another. A
+ * process without a slot takes one of these over. So it can remove what takes up the memory. */
+static void dead_in_all_slots(void)
+{
+	pid_t pids[CHILDREN];
+	int say[2], rc = 0, count = 0;
+	mdg_id id;
+	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
+	CHECK(pipe(say) == 0);
+	fill_up();
+	for (; count < CHILDREN && rc == 0; count++) {
+		pids[count] = fork();
+		if (pids[count] == 0 && attach_and_say(id, say[1]) == 0)
+			pause();
+		if (pids[count] == 0)
+			_exit(0);
+		CHECK(read(say[0], &rc, sizeof rc) == sizeof rc);
+	}
+	CHECK_CODE(-ENOMEM, rc);
+	for (int i = 0; i < count; i++) {
+		(void)kill(pids[i], SIGKILL);
+		CHECK(waitpid(pids[i], NULL, 0) == pids[i]);
+	}
+	CHECK(in_child(remove_one, &id));
+	make_room();
+	check_sound();
+}
+
+/* Somebody scribbled: the registry says that more has memory than has. There is none to be had, so
+ * the check says that, and is not killed. */
+static void scribbled(void)
+{
+	int fd = open(in_place("tiny/ns/registry"), O_RDWR | O_CLOEXEC);
+	struct mdg__head *head =
+		mmap(NULL, sizeof *head, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(head != MAP_FAILED);
+	_Atomic uint32_t *marks[] = { &head->processes_ready, &head->ties_ready,
+		                      &head->directory[MDG__SEGMENTS].ready,
+		                      &head->directory[MDG__MESSAGE_QUEUES].ready };
+	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+		uint32_t was = *marks[i];
+		fill_up();
+		*marks[i] = was + 1000;
+		CHECK_CODE(-ENOMEM, mdg_namespace_check(ns, MDG_CHECK_REPAIR, NULL, NULL));
+		CHECK_CODE(-ENOMEM, mdg_namespace_check(ns, 0, NULL, NULL));
+		make_room();
+		check_sound();
+		*marks[i] = was;
+	}
+	close(fd);
+}
+
 static void growing(void *act)
 {
 	void (*part)(void);
@@ -301,7 +392,8 @@ static void growing(void *act)
 
 int main(void)
 {
-	static void (*const parts[])(void) = { many_segments, many_processes, forks };
+	static void (*const parts[])(void) = { many_segments,     many_processes, forks,
+		                               dead_in_all_slots, one_at_a_time,  scribbled };
 	need_own_mounts();
 	place_make();
 	CHECK(in_child(segments, NULL));

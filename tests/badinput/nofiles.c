@@ -6,6 +6,7 @@
  */
 #include "badinput/place.h"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static bool is_lack(int rc)
@@ -154,6 +155,96 @@ static void closed_too(void *unused)
 	end(&use);
 }
 
+/* The descriptor of the directory, and no other, is closed. */
+static void close_directory(void)
+{
+	struct stat directory, status;
+	CHECK(stat(in_place("ns"), &directory) == 0);
+	for (int fd = 3; fd < 1024; fd++)
+		if (fstat(fd, &status) == 0 && status.st_dev == directory.st_dev &&
+		    status.st_ino == directory.st_ino)
+			close(fd);
+}
+
+/* Without the directory no file can be unlinked. A segment that is removed then is gone, and a
+ * process that has descriptors gives its memory back. */
+static void without_directory(void *unused)
+{
+	struct use use;
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_namespace_info namespace = { .size = sizeof namespace };
+	(void)unused;
+	begin(&use);
+	close_directory();
+	limit(0);
+	CHECK_CODE(0, mdg_segment_remove(use.ns, use.other));
+	CHECK_CODE(-EINVAL, mdg_segment_stat(use.ns, use.other, 0, &info));
+	CHECK_CODE(0, mdg_segment_remove(use.ns, use.attached));
+	CHECK_CODE(0, mdg_segment_detach(use.ns, use.memory));
+	limit(1024);
+	CHECK_CODE(0, mdg_namespace_info(use.ns, 0, &namespace));
+	CHECK(namespace.segments_used == 0);
+	CHECK_CODE(0, mdg_namespace_check(use.ns, 0, tell, NULL));
+	check_works(use.ns);
+}
+
+enum { USER = 54327, FEW = 16 };
+
+/* Attaches more than it keeps descriptors of, and last the segment that it is told of. */
+static void have_many(int told, int say)
+{
+	mdg_namespace *ns;
+	mdg_id id, other;
+	void *memory;
+	char byte = 'x';
+	limit(FEW);
+	if (!CHECK(read(told, &id, sizeof id) == sizeof id))
+		_exit(1);
+	CHECK_CODE(0, open_flags(in_place("mine/ns"), MDG_NS_EXISTING, &ns));
+	for (int i = 0; i < FEW && check_failures == 0; i++) {
+		CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &other));
+		CHECK_CODE(0, mdg_segment_attach(ns, other, NULL, 0, &memory));
+	}
+	CHECK_CODE(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	CHECK(write(say, &byte, 1) == 1);
+	CHECK(read(told, &byte, 1) == 1);
+	CHECK_CODE(0, mdg_segment_detach(ns, memory));
+	_exit(test_result());
+}
+
+/* Of those who have a removed segment attached, one keeps a descriptor of it, and another has more
+ * segments than it keeps descriptors of. The first one goes. As long as the other is there the
+ * segment can be attached. The other came before the segment was removed, or after. */
+static void beside_one_with_many(void *after)
+{
+	mdg_namespace *ns;
+	mdg_id id;
+	void *memory;
+	char byte;
+	int tell_it[2], say[2], status = -1;
+	CHECK(mkdir(in_place("mine"), 0700) == 0 || errno == EEXIST);
+	CHECK(geteuid() != 0 || (chown(in_place("mine"), USER, USER) == 0 && become(USER)));
+	CHECK(prctl(PR_SET_DUMPABLE, 1) == 0); /* so that others of this user may look into /proc */
+	CHECK(pipe(tell_it) == 0 && pipe(say) == 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		have_many(tell_it[0], say[1]);
+	CHECK_CODE(0, open_new(in_place("mine/ns"), &ns));
+	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
+	CHECK_CODE(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	if (*(const bool *)after)
+		CHECK_CODE(0, mdg_segment_remove(ns, id));
+	CHECK(write(tell_it[1], &id, sizeof id) == sizeof id && read(say[0], &byte, 1) == 1);
+	if (!*(const bool *)after)
+		CHECK_CODE(0, mdg_segment_remove(ns, id));
+	CHECK_CODE(0, mdg_segment_detach(ns, memory));
+	CHECK_CODE(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	CHECK_CODE(0, mdg_segment_detach(ns, memory));
+	CHECK(attached_to(ns, id) == 1);
+	CHECK(write(tell_it[1], "x", 1) == 1);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* From the start, with one more descriptor each time until all works. */
 static void few(void *number)
 {
@@ -200,6 +291,9 @@ int main(void)
 	CHECK(in_child(limit_of_nothing, NULL));
 	CHECK(in_child(used_up, NULL));
 	CHECK(in_child(closed_too, NULL));
+	CHECK(in_child(without_directory, NULL));
+	CHECK(in_child(beside_one_with_many, &(bool){ false }));
+	CHECK(in_child(beside_one_with_many, &(bool){ true }));
 	rising_limits();
 	return test_result();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * call.c - requests and replies: each reply to the one who asked, refusals, deadlines and what
- * comes too late, and the death of either side.
+ * call.c - requests and replies: each caller gets the reply to its own request.
+ *
+ * It also tests refusals, deadlines, replies that come too late, and the death of either side.
  */
 #include "channel/handles.h"
 
@@ -214,7 +215,7 @@ static int ask(mdg_channel *calls, uint64_t number, uint64_t deadline)
 	return rc;
 }
 
-/* Whoever waits no longer may still ask for the reply; until something else is asked. */
+/* A caller that has stopped waiting may still ask for the reply, until it sends another request. */
 static void too_late(void)
 {
 	mdg_channel *calls = caller(), *serves = server(), *other = server();

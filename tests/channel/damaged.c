@@ -347,9 +347,10 @@ static uint32_t half_of(size_t at, uint32_t offset, bool wide, uint64_t value, u
 	return wide && offset + 4 == at ? (uint32_t)(value >> 32) : other;
 }
 
-/* Others believe that a living process holds the seats' lock, and who closes waits for it for ever;
- * or that it is still making the channel, and who opens waits for a second. One who shares the
- * memory can do that, and it would take long here. */
+/* Two values make a living process look busy. If it seems to hold the seats' lock, a process that
+ * closes waits for it for ever. If it seems to be making the channel, a process that opens waits
+ * for a second. Any process that shares the memory can do this. The test leaves such values out,
+ * because it would take too long. */
 static bool makes_wait(const mdg_channel *channel, uint32_t offset, bool wide, uint64_t value)
 {
 	size_t lock = offsetof(struct mdg__channel_head, seat_lock);
@@ -540,7 +541,8 @@ static void use_meanwhile(void *argument)
 	}
 }
 
-/* The heads that bound the memory are as they were when somebody comes: else nobody would. */
+/* The part of the head that bounds the memory is put right before a process opens the channel.
+ * Otherwise no process could open it. */
 static void all_the_time(void)
 {
 	struct pair pair = open_both();
@@ -601,7 +603,7 @@ int main(int argc, char **argv)
 		       (unsigned)((now_ns() - began) / 1000000));
 		fflush(stdout);
 	}
-	/* Where the seat said something else, a pipe may be left: found and mended as all such. */
+	/* A pipe may be left where a seat was overwritten. The check finds it and removes it. */
 	int mended = 0;
 	CHECK(mdg_namespace_check(ns, MDG_CHECK_REPAIR, pass_over, &mended) >= 0);
 	CHECK(unit_is_sound(ns));

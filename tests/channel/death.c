@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * death.c - how soon those who wait hear of a death: 50 ms.
+ * death.c - how soon waiting processes learn of a death: within 50 ms.
  *
- * One process waits for another, which is killed; measured is from the kill to when the other's
- * wait ends. A machine that holds us up makes that longer, the library would each time: so a scene
- * is played until it was quick enough a few times, or too slow too often. What it ends with has to
- * be right every time.
+ * One process waits for another, which is killed. The test measures the time from the kill to the
+ * end of the wait. A machine that is busy makes that time longer now and then; a mistake in the
+ * library would do so each time. So a scene is repeated until it was quick enough a few times, or
+ * too slow too often. What the wait returns has to be right every time.
  */
 #include "channel/handles.h"
 
@@ -75,7 +75,7 @@ static void hears_again(mdg_channel *talks, mdg_channel *listens)
 	now_through();
 }
 
-/* It is the only listener, and what it holds, or has not read, is in the way. */
+/* There is one listener. What it holds or has not read takes the room that the talker needs. */
 static void holds_in_the_way(mdg_channel *talks, mdg_channel *listens)
 {
 	holds(talks, listens);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open.c - finding or making a channel: in either order, by many at once, with options that fit or
- * not, of what is no channel; its places, its removal and its identity.
+ * open.c - finding or making a channel.
  *
- * Deaths while it is being made are in points.c, other users in users.c.
+ * Processes open in either order, many at once, with options that fit or do not. A segment that is
+ * no channel is refused. The test also looks at the places, the removal and the identity of a
+ * channel. Deaths while a channel is made are in points.c, other users in users.c.
  */
 #include "channel/handles.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peers.c - channels between programs that were built unlike: other word size, other C library. See
- * tests/life/cross.sh, which builds the other one.
+ * peers.c - channels between programs that were built differently: another word size, another C
+ * library. tests/life/cross.sh builds the other program.
  *
  *     channel-peers OTHER            the test: this program and OTHER, in one namespace
  *     channel-peers ROLE KIND        one of the processes
  *
- * They talk and listen side by side in each kind, whichever of them made the channel; sleep and are
- * woken, in the kernel and in poll; and each dies holding, reserving or serving something of
- * which the other hears.
+ * They talk and listen side by side in each kind, whichever of them made the channel. They sleep
+ * and are woken, in the kernel and in poll. Each dies while it holds, reserves or serves something,
+ * and the other one learns of it.
  */
 #include "channel/handles.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll.c - the descriptor of a listener and of a caller: readable when, and only when, there is
- * something; and what system calls a talker makes.
+ * poll.c - the descriptor of a listener and of a caller.
+ *
+ * It is readable while, and only while, there is something to receive. The test also counts the
+ * system calls that a talker makes.
  */
 #include "channel/handles.h"
 
@@ -33,8 +35,8 @@ static int fd_of(mdg_channel *channel)
 	return fd;
 }
 
-/* It may be readable in vain once for each talker that was held up in the middle; who then receives
- * finds nothing, and it is not any more. */
+/* The descriptor may be readable without a message, once for each talker that was stopped in the
+ * middle. A peek then finds nothing, and makes it unreadable. */
 static bool becomes_unreadable(mdg_channel *listens, unsigned talkers)
 {
 	int fd = fd_of(listens);
@@ -269,8 +271,9 @@ static void serve_and_die(void *argument)
 		pause();
 }
 
-/* Nobody has to call for the caller to hear of it: somebody who waits finds the dead. A caller that
- * only polls asks now and then, as a loop with a timer does. */
+/* The caller learns of the death without a call of its own if another process waits, because that
+ * process finds the dead. A caller that only polls has to ask now and then, as a loop with a timer
+ * does. */
 static void server_dies(void)
 {
 	mdg_channel *calls = talker_of("poll", MDG_CALL, CAPACITY);
@@ -384,7 +387,8 @@ static unsigned calls_between(pid_t pid)
 		stops++;
 	}
 	CHECK(ptrace(PTRACE_DETACH, pid, NULL, NULL) == 0);
-	/* The first kill's end, then two for each call; the second kill stops before its end. */
+	/* The stops are the end of the first kill, two for each system call, and the beginning of
+	 * the second kill. */
 	return (stops - 1) / 2;
 }
 

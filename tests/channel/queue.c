@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.c - what only a queue does: each message to one of its listeners, what a listener held that
- * left or died to another one, and talkers that reserve side by side.
+ * queue.c - what only a queue does.
+ *
+ * Each message goes to one of the listeners. What a listener held that left or died goes to another
+ * one. Talkers can reserve side by side.
  */
 #include "channel/handles.h"
 
@@ -167,7 +169,8 @@ static void left_holding(void)
 	remove_channel("queue");
 }
 
-/* Too large for the room that one listener has: it stays, for that one or another. */
+/* The message is too large for the buffer of one listener. It stays for this listener or
+ * another. */
 static void too_large_for_one(void)
 {
 	mdg_channel *talks = talker(), *one = listener(), *other = listener();
@@ -237,7 +240,8 @@ static void killed_holding(void)
 	remove_channel("queue");
 }
 
-/* Until it is released, what one listener holds is in the way of a talker that comes round. */
+/* A message that a listener holds keeps its room until it is released. A talker that comes round
+ * the ring waits for it. */
 static void held_is_in_the_way(void)
 {
 	mdg_channel *talks = talker(), *holds = listener(), *listens = listener();

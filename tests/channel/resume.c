@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resume.c - a stream goes on when either side of it was killed in the middle and started again:
- * each time.
+ * resume.c - a stream goes on each time that either side of it was killed and started again.
  *
- * The content of a message follows from its number in the channel, so that whoever comes next,
- * on either side, knows what is next from the channel alone, as a program does that was killed and
- * has no memory. The listener notes in shared memory what it has worked on, before it releases it:
- * nothing may be left out, and what comes twice has to be marked.
+ * The content of a message follows from its number in the channel. So a new process on either side
+ * learns from the channel alone what comes next, as a program must that was killed and remembers
+ * nothing. The listener notes in shared memory what it has worked on, before it releases the
+ * message. No message may be missing, and a message that comes twice has to be marked.
  *
- * A kill comes when so many messages more have arrived; after each the stream has to get on.
+ * A kill comes after a given number of further messages. After each kill the stream has to go on.
  */
 #include "channel/handles.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stream.c - what only a stream does: one talker and one listener, who may be followed by others;
- * what is kept while nobody listens; what was handed out and not released comes again, marked.
+ * stream.c - what only a stream does.
+ *
+ * It has one talker and one listener, and others may follow them. Messages are kept while nobody
+ * listens. What was given out and not released comes again, marked.
  */
 #include "channel/handles.h"
 

@@ -3,9 +3,9 @@
  * threads.c - threads of one process in one channel, each with handles of its own, on one mapping:
  * for ThreadSanitizer. In every preset the sums are checked.
  *
- * What is sent lies in plain memory, written before the commit and read after the peek, in the
- * channel: a message shown with too little order is a race that the sanitizer sees; so is one
- * that is overwritten before its listener has released it.
+ * What is sent lies in plain memory of the channel. It is written before the commit, and read after
+ * the peek. So if a message is shown with too little ordering, or overwritten before its listener
+ * has released it, the sanitizer sees a race.
  */
 #include "channel/handles.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * topic.c - what only a topic does: each message to every listener, where a new one begins, the
- * slowest one waited for, or overtaken and told how many it missed.
+ * topic.c - what only a topic does.
+ *
+ * Each message goes to every listener. A new listener begins where it wants to. Talkers wait for
+ * the slowest listener, or overtake it and it is told how many messages it missed.
  */
 #include "channel/handles.h"
 

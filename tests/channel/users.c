@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * users.c - channels in a namespace that users share: who may come in is the segment's mode.
- * Skipped where nobody else can be become.
+ * users.c - channels in a namespace that users share: the segment's mode says who may use one.
+ *
+ * Skipped where the test cannot become another user.
  */
 #include "channel/handles.h"
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * waits.c - waiting, for each kind but calls: a full and an empty channel, deadlines, spinning and
- * sleeping, being woken, signals; and errno, which is left alone.
+ * waits.c - waiting, for each kind but calls.
+ *
+ * A full and an empty channel, deadlines, spinning and sleeping, being woken, and signals. errno is
+ * left alone.
  */
 #include "channel/handles.h"
 

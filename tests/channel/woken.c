@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * woken.c - who sleeps in a channel is woken, by each call that has to wake.
+ * woken.c - a process that sleeps in a channel is woken by each call that has to wake it.
  *
- * A sleeper looks for the dead every 25 ms (MDG__SLICE_NS), and finds then whatever has come
- * meanwhile. So a wake-up that is lost only takes time, and a test that waits long enough passes
- * without any. This test is built with channels that look once an hour: who is not woken sleeps
- * until its deadline, however fast or slow the machine is.
+ * A sleeper looks for dead processes every 25 ms (MDG__SLICE_NS), and then finds whatever has come
+ * meanwhile. So a lost wake-up only costs time, and a test that waits long enough would pass
+ * without any wake-up. This test is built with channels that look once an hour. A process that is
+ * not woken sleeps until its deadline, however fast or slow the machine is.
  */
 #include "channel/handles.h"
 

@@ -56,6 +56,8 @@ enum {
 	TIME_STORES = 12, /* of two times: note and store */
 	SECOND = 1000000000
 };
+/* So many system calls, at most, make sure that there is memory to look at. */
+#define BEFORE_REPAIR 24
 enum way { BY_CHECK, BY_USE, BY_STOP, WAYS };
 static const char *const way_names[] = { "check", "use", "stop" };
 
@@ -139,7 +141,7 @@ static int come_and_look(const struct world *world, void *unused)
 	return 0;
 }
 
-/* When all who had anything to do with it are dead, nothing of them is left. */
+/* Nothing is left of a process when all that had anything to do with it are dead. */
 static int come_last(const struct world *world, void *unused)
 {
 	(void)unused;
@@ -166,8 +168,8 @@ static int do_it_again(const struct world *world, void *argument)
 	return rc;
 }
 
-/* Those who work while the victim is stopped: nothing that has to do with it,
- * unless the scenario says so. */
+/* What others do while the victim is stopped. It has nothing to do with the victim, unless the
+ * scenario says so. */
 static int work_beside(const struct world *world, void *argument)
 {
 	const struct scenario *scenario = argument;
@@ -252,7 +254,8 @@ static void end_run(struct victim *victim, struct world *world)
 
 /* ---- what is to be expected --------------------------------------------------------------- */
 
-/* Killed at its beginning or at its end: what others see, and the second time. */
+/* Kills the process at the beginning of the operation, or lets the operation end. Notes what others
+ * see then, and what doing it again returns. */
 static bool learn_one(const struct scenario *scenario, bool whole, struct reference *reference)
 {
 	struct world world;
@@ -301,9 +304,9 @@ static bool learn(const struct scenario *scenario, struct reference *reference)
 
 /* ---- killed --------------------------------------------------------------------------------- */
 
-/* Owner and mode of a data file are changed by system calls, next to the registry.
- * So a death between the two is allowed one thing, until a check mends it: the
- * one's before, the other's after. Setting it again mends it too. */
+/* System calls change the owner and mode of a data file, and stores change the registry. After a
+ * death between the two, one may have its old value and the other its new value. A check mends
+ * that, and so does setting them again. */
 static void set_owners_apart(const struct reference *reference)
 {
 	for (uint32_t i = 0; i < desk->state.segments; i++) {
@@ -319,14 +322,16 @@ static void set_owners_apart(const struct reference *reference)
 	state_set_file_owners(&desk->state, set ? &reference->after : &reference->before);
 }
 
-/* From point to point: whether it has happened, and at which that was first seen. */
+/* What is known from one point to the next: whether the operation has happened, and at which point
+ * that was first seen. */
 struct course {
 	bool happened;
 	unsigned since;
 };
 
-/* Complains when it cannot be told. A time that is stored in one run, and in the
- * next is the same second and is not, moves the later points by TIME_STORES. */
+/* Complains if it cannot be told whether the operation has happened. A time is stored only when its
+ * second has changed. So one run may have TIME_STORES more points than another, and the later
+ * points move by that. */
 static void judge(const struct reference *reference, struct course *course, unsigned point)
 {
 	bool before = state_same(&desk->state, &reference->before);
@@ -356,8 +361,8 @@ static void judge_again(const struct reference *reference, int rc, bool happened
 		         rc < 0 ? mdg_strerror(rc) : "", wanted);
 }
 
-/* A damaged registry is mended by the check alone. But once it has begun to, and
- * died, the next who takes the lock ends its work. */
+/* Only the check mends a damaged registry. But if a check has begun to and died, the next process
+ * that takes the lock finishes its work. */
 static bool is_to_be_used(const struct world *world, bool *mending)
 {
 	static struct raw raw;
@@ -406,7 +411,8 @@ static bool kill_at(const struct scenario *scenario, const struct reference *ref
 	return event == VICTIM_POINT;
 }
 
-/* That, until nobody has to wait long for the dead. `longest`: of those waits. */
+/* Kills at the point, and again if the first call after the death took too long, up to TRIES times.
+ * `longest`: the longest first call of all points. */
 static bool kill_in_time(const struct scenario *scenario, const struct reference *reference,
                          enum way way, unsigned point, struct course *course, uint64_t *longest)
 {
@@ -502,8 +508,9 @@ static bool stop_at(const struct scenario *scenario, const struct reference *ref
 	return event == VICTIM_POINT;
 }
 
-/* Without --all: each point is a death once, the two ways in turns, and every
- * fifth a pause. Of the repair, a point is one of hundreds of like stores: some. */
+/* Without --all, each point is a death once, and check and use take turns. Every fifth point is
+ * also a pause. A repair has hundreds of points at similar stores, so only some of them are
+ * chosen. */
 static bool is_chosen(const struct scenario *scenario, const struct reference *reference,
                       enum way way, unsigned point)
 {
@@ -511,6 +518,9 @@ static bool is_chosen(const struct scenario *scenario, const struct reference *r
 	if (point + 2 > reference->points)
 		return true;
 	if ((scenario->flags & SCENARIO_DAMAGED) && point % 7 != 0)
+		return false;
+	/* As long as a stopped process has not begun to repair, the others work with the damage. */
+	if (way == BY_STOP && (scenario->flags & SCENARIO_DAMAGED) && point <= BEFORE_REPAIR)
 		return false;
 	if (scenario->flags & SCENARIO_DAMAGED)
 		turn /= 7;
@@ -527,8 +537,8 @@ static unsigned run_way(const struct scenario *scenario, const struct reference 
 	struct course course = { false, 0 };
 	bool more = true;
 	unsigned point = settings->from, runs = 0;
-	/* A change of the second adds or saves the store of a time: so the end is
-	 * where the operation ends, not where it ended the last time. */
+	/* If the second changes, the operation has one store of a time more or less. So the loop
+	 * ends where the operation ends this time, not where it ended before. */
 	for (; more && desk->complaints < 12; point++) {
 		snprintf(world_context, sizeof(world_context), "%s: %s at point %u of %u",
 		         scenario->name, way_names[way], point, reference->points);
@@ -544,7 +554,7 @@ static unsigned run_way(const struct scenario *scenario, const struct reference 
 	return runs;
 }
 
-/* Tracer, victim and helper wait for each other: cheaper on one processor. */
+/* Tracer, victim and helper always wait for each other. That is cheaper on one processor. */
 static void stay_on_one_processor(unsigned which)
 {
 	cpu_set_t all, one;

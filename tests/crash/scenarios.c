@@ -174,7 +174,7 @@ static int remove_named(struct scene *scene)
 	return rc < 0 ? rc : mdg_segment_remove(scene->ns, scene->id);
 }
 
-/* The child of a victim lives on; that of the second time is in nobody's way. */
+/* The victim's child lives on. The child of the second time ends at once. */
 static int do_fork(struct scene *scene)
 {
 	pid_t pid = fork();

@@ -244,7 +244,7 @@ static void work(struct worker *worker, unsigned operations);
 /* The child lets go of some of what it inherited, makes its own, and ends. */
 static void work_in_child(struct worker *worker)
 {
-	/* Copied before: when the parent is killed, another moves into its place. */
+	/* Copied before the fork: when the parent is killed, another worker gets its place. */
 	static struct place own;
 	own = *worker->place;
 	fflush(NULL);
@@ -387,9 +387,9 @@ static bool map_registry(void)
 	return true;
 }
 
-/* The worker that holds the writer lock, seen within so many looks. On the one
- * processor that all share in this part of the storm, nobody moves meanwhile: it
- * was interrupted while it held it, and dies there. */
+/* Looks a number of times for the worker that holds the writer lock. In this part of the storm all
+ * share one processor, so the worker does not run meanwhile. It was interrupted while it held the
+ * lock, and is killed there. */
 static unsigned lock_owner(void)
 {
 	for (unsigned look = 0; look < 4000; look++) {

@@ -191,7 +191,7 @@ static ssize_t read_registry(const char *path, char *buffer)
 	return got < 0 ? 0 : got;
 }
 
-/* Nothing may have changed from behind one point to the next store or call. */
+/* Nothing may change between one point and the next store or system call. */
 static void look_for_misses(struct victim *victim, bool behind)
 {
 	static ssize_t before;
@@ -346,8 +346,9 @@ static bool is_noticed(uint64_t number, const uint64_t argument[6])
 	return ONE_OF(number, calls) || forks(number);
 }
 
-/* Calls that one run makes and another does not: how long it took decides. Whoever waits
- * sleeps, and whether the registry is still the directory's is asked once in so many ms. */
+/* Calls that one run makes and another does not, because they depend on how long things take. A
+ * process that waits sleeps. And every few milliseconds a process asks whether the registry is
+ * still the directory's. */
 static bool depends_on_time(uint64_t number)
 {
 	static const long calls[] = {

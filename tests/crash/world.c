@@ -230,7 +230,8 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 		         (unsigned)info->key, info->name, id);
 	snprintf(path, sizeof(path), "%s/%s", world->directory,
 	         data_file_name(world->directory, info->id));
-	/* A removed one's file has lost its name, unless the remover died before. */
+	/* The file of a removed segment has lost its name, unless the remover died before it could
+	 * unlink it. */
 	if (info->mode & MDG_MODE_REMOVED)
 		return;
 	desk->state.files++;

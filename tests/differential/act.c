@@ -2,10 +2,9 @@
 /*
  * act.c - what an actor does in a step, apart from being born and dying.
  *
- * Each function makes one call and logs what it returned, then what it filled.
- * Whatever would not be the same in two runs on one kernel is refused, because
- * no difference between kernel and Madang could be read from it: touching what
- * lies beyond a place that the system chose, growing such a place where it is.
+ * Each function makes one call and logs what it returned, then what it filled in. Some steps are
+ * refused, because two runs on one kernel would already differ: touching what lies beyond a place
+ * that the system chose, or growing such a place where it is.
  */
 #include "differential/world.h"
 
@@ -89,8 +88,8 @@ static void notice_deaths_if_it_matters(void)
 	become(world->actor[me].user);
 }
 
-/* A size that is impossible with 64 bits can be some GiB with 32: whether those can be had
- * depends on the machine, and on what else runs there. */
+/* With 64 bits such a size is impossible, but with 32 bits it can be a few GiB. Whether so much can
+ * be had depends on the machine, and on what else runs there. */
 static bool depends_on_the_machine(int64_t size)
 {
 	enum { FEW = 1 << 20 };
@@ -166,8 +165,8 @@ static void op_attach(const struct op *op)
 	area_probe();
 }
 
-/* What begins behind a place, or where a page of it is gone, is not the same in two runs: the
- * system puts there what it likes. */
+/* What lies behind a place, or where a page of it was unmapped, differs from run to run: the system
+ * decides what to put there. */
 static bool begins_unknown(const struct place *place, int64_t offset)
 {
 	if (place == NULL || offset == 0)
@@ -186,7 +185,8 @@ static void op_detach(const struct op *op)
 	}
 	int result = shmdt(address_of(op->arg[0], &local, op->arg[1]));
 	log_result(result, result < 0 ? errno : 0);
-	/* Its addresses are anybody's now: a second try would find no two runs alike. */
+	/* Another mapping may lie at its addresses now. So a second detach would differ from run to
+	 * run. */
 	if (place != NULL && result == 0)
 		*place = (struct place){ 0 };
 	area_probe();
@@ -204,7 +204,7 @@ static void op_control(int id, int command, bool structure)
 		log_segment(REC_STRUCT, 0, command == IPC_STAT ? id : result, &stat);
 }
 
-/* With something attached at null that is an address like any other for the kernel:
+/* If something is attached at null, null is an address like any other to the kernel:
  * docs/divergences.md, "a bad pointer passed to `shmctl`". */
 static void op_null(int id, int command)
 {
@@ -303,8 +303,8 @@ static void op_read(const struct op *op)
 	log_result((int64_t)value, fault);
 }
 
-/* Of a place the first page stays, as its address is what names it: else somebody else's
- * mapping might come to begin there. */
+/* The first page of a place stays, because its address names the place. Otherwise another mapping
+ * might come to begin there. */
 static bool may_go(int64_t where, int64_t first, int64_t count)
 {
 	if (where >= WHERE_NULL || !ours(where, first, count))
@@ -345,8 +345,9 @@ static void op_map(const struct op *op)
 	area_probe();
 }
 
-/* "to" -1: where it is. A place may only shrink there, else what follows it decides. All of a
- * place may move into the area; an old length of 0 copies what is there, and leaves it. */
+/* "to" -1 means that the memory stays where it is. A place may then only shrink, because whether it
+ * can grow depends on what lies behind it. A whole place may move into the area. With an old length
+ * of 0 it is copied, and stays. */
 static bool remap_refused(const struct op *op, bool whole)
 {
 	int64_t where = op->arg[0], first = op->arg[1], old = op->arg[2], new = op->arg[3];

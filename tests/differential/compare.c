@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compare.c - reads the two logs in step, word by word, and stops at the first
- * that differs. Ids are mapped one to one; they have to be equal where nobody
- * else makes segments, as the kernel's way to choose them is part of its
- * behaviour. All else was given names that do not depend on the run (world.h).
+ * compare.c - reads the two logs in step, word by word, and stops at the first difference.
  *
- * What may differ is said here, in program.h's `draw`, or where the step is taken,
- * each time with the line of docs/divergences.md that allows it.
+ * Ids are mapped one to one. Where nobody else makes segments they have to be equal, because the
+ * way in which the kernel chooses ids is part of its behaviour. Everything else has names in the
+ * log that do not depend on the run (world.h).
+ *
+ * What may differ is stated here, in draw.c, or where the step is taken, each time with the line of
+ * docs/divergences.md that allows it.
  */
 #include "differential/compare.h"
 
@@ -93,16 +94,17 @@ static bool ids_match(struct comparison *c, int64_t kernel, int64_t madang)
 	return true;
 }
 
-/* docs/divergences.md: "`shm_dtime` after a death": when it was noticed, not before it happened. */
+/* docs/divergences.md, "`shm_dtime` after a death": Madang's time may be that at which the death
+ * was noticed. It is never before the death. */
 static bool dtimes_match(const struct comparison *c, int64_t kernel, int64_t madang)
 {
 	return kernel > 0 && madang > kernel && madang <= c->phase &&
 	       (c->deaths >> kernel & 1) != 0;
 }
 
-/* docs/divergences.md, "`shm_lpid` after a death": of several that died before anybody looked,
- * one; and a fork does not look. Where every step looks at all that the slots hold, there is
- * neither, for those that were there all the time. */
+/* docs/divergences.md, "`shm_lpid` after a death": if several processes died before anybody looked,
+ * it may name any one of them, and a fork does not look. If all slots are looked at after every
+ * step, this cannot happen to segments that were in a slot all the time. */
 static bool lpids_match(const struct comparison *c, const struct record *record, int64_t kernel,
                         int64_t madang)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pair.h - runs a program twice, on the kernel and on Madang, both at once and
- * each enclosed (support/enclose.c) with nobody else's segments around.
+ * pair.h - runs a program twice, on the kernel and on Madang, at the same time.
+ *
+ * Each run is enclosed (support/enclose.c), so there are no segments of others.
  */
 #ifndef MADANG_TESTS_DIFFERENTIAL_PAIR_H
 #define MADANG_TESTS_DIFFERENTIAL_PAIR_H

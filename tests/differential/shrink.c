@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shrink.c - makes a program that shows a difference short: delta debugging over
- * its list of steps, then simpler arguments.
+ * shrink.c - makes a program that shows a difference short: delta debugging over its list of steps,
+ * then simpler arguments.
  *
- * A candidate is taken when it still shows a difference of the same field after
- * the same kind of operation; which step of the program that is does not matter.
- * Whatever comes after the difference goes first. Not the shortest program there
- * is, but one from which no single step can be taken any more.
+ * A shorter program is taken if it still shows a difference of the same field after the same kind
+ * of operation. It does not matter which step that is. Whatever comes after the difference is
+ * removed first. The result is not the shortest program there is, but no single step can be removed
+ * from it any more.
  */
 #include "differential/pair.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally.c - what a campaign has compared: each operation, how often it
- * succeeded, how often it failed, and how often there was nothing to do, because
- * its actor was not there or the step would not be the same in two runs. Counted
- * in the kernel's log; the comparison has seen that Madang's says the same.
+ * tally.c - what a campaign has compared.
+ *
+ * For each operation it counts how often it succeeded, how often it failed, and how often nothing
+ * was done, because the actor was not there or the step would differ between two runs. It counts in
+ * the kernel's log. The comparison has seen that Madang's log says the same.
  */
 #include "differential/pair.h"
 

@@ -98,6 +98,23 @@ mdg_namespace *call_open(struct caller *caller)
 	return rc == 0 ? ns : NULL;
 }
 
+mdg_namespace *call_open_to_look(struct caller *caller)
+{
+	const struct mdg_namespace_options options = { .size = sizeof options,
+		                                       .flags = MDG_NS_LOOK };
+	mdg_namespace *ns = NULL;
+	int rc = CALL("mdg_namespace_open to look",
+	              mdg_namespace_open(&ns, caller->scene->path, &options));
+	if (rc < 0)
+		return NULL;
+	/* Whoever writes ends by a signal. */
+	if (mprotect(ns->registry.head, (size_t)ns->registry.length, PROT_READ) < 0) {
+		perror("mprotect");
+		give_up(caller, EXIT_WRONG);
+	}
+	return ns;
+}
+
 void call_forget(mdg_namespace *ns)
 {
 	for (uint32_t i = 0; i < ns->piece_count; i++)

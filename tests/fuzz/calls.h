@@ -53,6 +53,8 @@ void call_everything(struct caller *caller, mdg_namespace *ns);
 
 /* One that opens; NULL when it is refused. */
 mdg_namespace *call_open(struct caller *caller);
+/* One that only looks, and is killed when it writes to the registry all the same. */
+mdg_namespace *call_open_to_look(struct caller *caller);
 
 /* Gives the object, its attachments and its descriptors back, as the end of the
  * process would: the next to open the namespace has never seen it. */

@@ -7,12 +7,13 @@
  *
  * For each mutation (mutation.h) of a small namespace (scene.h), every call
  * (calls.h) is made by a process that had the namespace open before the damage,
- * and by one that opens it afterwards. Errors are fine; crashes, hangs, and what
- * a sanitizer says are not. The n-th mutation of a seed is always the same:
+ * by one that opens it afterwards, and by one that only looks. Errors are fine;
+ * crashes, hangs, and what a sanitizer says are not. The
+ * n-th mutation of a seed is always the same:
  * what fails is printed, with the command that makes it again. --save writes the
- * mutations to files instead, for a fuzzer to start from (open_registry_fuzzer.c).
+ * mutations to files instead, for a fuzzer to start from (registry_fuzzer.c).
  *
- * One process plays both parts one after the other: it forgets its namespace
+ * One process plays all parts one after the other: it forgets its namespace
  * object in between as if it had never been. That is what this takes the
  * library's internals for. A process does BATCH of them, then a new one goes on.
  */
@@ -81,6 +82,19 @@ static void open_after(struct caller *caller, const struct mutation *mutation)
 	call_forget(ns);
 }
 
+static void open_to_look(struct caller *caller, const struct mutation *mutation)
+{
+	atomic_store(&caller->progress->phase, "opened for a look");
+	call_start(caller);
+	scene_restore(caller->scene);
+	mutation_apply(mutation, caller->scene->map);
+	mdg_namespace *ns = call_open_to_look(caller);
+	if (ns == NULL)
+		return;
+	call_everything(caller, ns);
+	call_forget(ns);
+}
+
 static void draw(const struct scene *scene, const struct settings *settings, uint64_t number,
                  struct mutation *ret, struct dice *ret_dice)
 {
@@ -98,6 +112,7 @@ static void run_batch(const struct scene *scene, const struct settings *settings
 		draw(scene, settings, number, &mutation, &caller.dice);
 		open_before(&caller, &mutation);
 		open_after(&caller, &mutation);
+		open_to_look(&caller, &mutation);
 	}
 }
 

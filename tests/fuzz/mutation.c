@@ -12,26 +12,52 @@
 
 /* ---- where things are: as registry/open.c lays them out ------------------------- */
 
-enum part { HEAD, BITMAP, BUCKETS, PROCESSES, SEGMENTS, ATTACHMENTS, PARTS };
+enum part {
+	HEAD,
+	BITMAP,
+	BUCKETS,
+	PROCESSES,
+	SEGMENTS,
+	ATTACHMENTS,
+	SET_BITMAP,
+	SET_BUCKETS,
+	SETS,
+	QUEUE_BITMAP,
+	QUEUE_BUCKETS,
+	QUEUES,
+	PARTS
+};
 
-static const char *const part_names[PARTS] = { "head",      "bitmap",   "buckets",
-	                                       "processes", "segments", "attachments" };
+static const char *const part_names[PARTS] = { "head",           "bitmap",        "buckets",
+	                                       "processes",      "segments",      "attachments",
+	                                       "bitmap of sets", "set buckets",   "sets",
+	                                       "queue bitmap",   "queue buckets", "queues" };
 
 struct table {
 	uint32_t offset, record, count;
 };
 
+/* Bitmap, buckets and entries of a directory. */
+static void of_class(const struct mdg__head *head, enum mdg__class class, struct table *bitmap,
+                     struct table *buckets, struct table *entries)
+{
+	*bitmap = (struct table){ 0, 8, (head->capacity[class] + 63) / 64 };
+	*buckets = (struct table){ 0, 4, head->bucket_count[class] };
+	*entries = (struct table){ 0, MDG__ENTRY_SIZE, head->capacity[class] };
+}
+
 static void find_tables(const unsigned char *image, struct table tables[PARTS])
 {
 	const struct mdg__head *head = (const void *)image;
 	tables[HEAD] = (struct table){ 0, sizeof *head, 1 };
-	tables[BITMAP] = (struct table){ 0, 8, (head->capacity[MDG__SEGMENTS] + 63) / 64 };
-	tables[BUCKETS] = (struct table){ 0, 4, head->bucket_count[MDG__SEGMENTS] };
 	tables[PROCESSES] =
 		(struct table){ 0, sizeof(struct mdg__process), head->process_capacity };
-	tables[SEGMENTS] =
-		(struct table){ 0, sizeof(struct mdg__segment), head->capacity[MDG__SEGMENTS] };
 	tables[ATTACHMENTS] = (struct table){ 0, sizeof(struct mdg__tie), head->tie_capacity };
+	of_class(head, MDG__SEGMENTS, &tables[BITMAP], &tables[BUCKETS], &tables[SEGMENTS]);
+	of_class(head, MDG__SEMAPHORE_SETS, &tables[SET_BITMAP], &tables[SET_BUCKETS],
+	         &tables[SETS]);
+	of_class(head, MDG__MESSAGE_QUEUES, &tables[QUEUE_BITMAP], &tables[QUEUE_BUCKETS],
+	         &tables[QUEUES]);
 	uint32_t end = 0;
 	for (int part = 0; part < PARTS; part++) {
 		tables[part].offset = end;
@@ -142,11 +168,12 @@ static void a_byte(struct draw *draw)
 
 static void a_field(struct draw *draw)
 {
-	static const enum part parts[] = { HEAD,     BITMAP,   BUCKETS,  PROCESSES,   PROCESSES,
-		                           SEGMENTS, SEGMENTS, SEGMENTS, ATTACHMENTS, ATTACHMENTS };
+	static const enum part parts[] = { HEAD,        BITMAP,      BUCKETS,  PROCESSES,
+		                           PROCESSES,   SEGMENTS,    SEGMENTS, SEGMENTS,
+		                           ATTACHMENTS, ATTACHMENTS, SETS,     QUEUES };
 	enum part part = parts[roll_below(draw->dice, COUNT(parts))];
 	uint32_t place = place_of(draw, part, some_record(draw, part));
-	uint32_t room = part == HEAD ? 320 : draw->tables[part].record;
+	uint32_t room = part == HEAD ? offsetof(struct mdg__head, undo) : draw->tables[part].record;
 	uint32_t width = room >= 8 && one_in(draw->dice, 2) ? 8 : 4;
 	place += roll_below(draw->dice, room / width) * width;
 	add(draw, place, width, crafted(draw, place, width));
@@ -260,6 +287,40 @@ static void a_setter(struct draw *draw)
 		add(draw, at + offsetof(struct mdg__segment, new_uid1), 4, crafted(draw, 0, 4));
 }
 
+/* Another directory is said to be in use: an object there, half made, live or removed, and
+ * perhaps a tie that names it, or one that names no class. */
+static void an_object(struct draw *draw)
+{
+	struct dice *dice = draw->dice;
+	bool queue = one_in(dice, 2);
+	enum mdg__class class = queue ? MDG__MESSAGE_QUEUES : MDG__SEMAPHORE_SETS;
+	enum part entries = queue ? QUEUES : SETS;
+	uint32_t directory = (uint32_t)(offsetof(struct mdg__head, directory) +
+	                                (uint32_t) class * sizeof(struct mdg__directory));
+	uint32_t index = some_record(draw, entries), at = place_of(draw, entries, index);
+	add(draw, directory + offsetof(struct mdg__directory, ready), 4,
+	    one_in(dice, 4) ? crafted(draw, 0, 4) : draw->tables[entries].count);
+	add(draw, at, 4, roll_below(dice, 1 << 17) << 8 | roll_below(dice, 5));
+	add(draw, at + offsetof(struct mdg__object, worker), 4, roll_below(dice, 5));
+	add(draw, at + offsetof(struct mdg__object, kind), 4, UINT32_MAX);
+	add(draw, at + offsetof(struct mdg__object, next), 4,
+	    one_in(dice, 2) ? index + 1 : roll_below(dice, 66));
+	add(draw, at + offsetof(struct mdg__object, key), 4, roll_below(dice, 4));
+	if (one_in(dice, 2))
+		add(draw, place_of(draw, queue ? QUEUE_BITMAP : SET_BITMAP, 0), 8, roll(dice));
+	if (one_in(dice, 2))
+		add(draw, place_of(draw, queue ? QUEUE_BUCKETS : SET_BUCKETS, roll_below(dice, 64)),
+		    4, index + 1);
+	uint32_t tie = place_of(draw, ATTACHMENTS, some_record(draw, ATTACHMENTS));
+	if (one_in(dice, 2))
+		add(draw, tie + offsetof(struct mdg__tie, object), 4,
+		    one_in(dice, 4) ? UINT32_C(7) << MDG__CLASS_SHIFT | index
+		                    : (uint32_t) class << MDG__CLASS_SHIFT | index);
+	if (one_in(dice, 2))
+		add(draw, at + offsetof(struct mdg__object, ties), 4,
+		    some_record(draw, ATTACHMENTS) + 1);
+}
+
 static bool is_shared(const struct draw *draw)
 {
 	return (((const struct mdg__head *)(const void *)draw->image)->flags & MDG_NS_SHARED) != 0;
@@ -269,7 +330,7 @@ static bool is_shared(const struct draw *draw)
 static void a_constant(struct draw *draw)
 {
 	unsigned char head[sizeof(struct mdg__head)];
-	uint32_t at = 8 + roll_below(draw->dice, 15) * 4;
+	uint32_t at = 8 + roll_below(draw->dice, offsetof(struct mdg__head, fixed_sum) / 4 - 2) * 4;
 	uint32_t sum_at = offsetof(struct mdg__head, fixed_sum);
 	uint32_t value = (uint32_t)crafted(draw, at, 4);
 	memcpy(head, draw->image, sizeof head);
@@ -313,6 +374,8 @@ void mutation_draw(struct mutation *mutation, const unsigned char *image, size_t
 			a_setter(&draw);
 		else if (kind < 960)
 			a_worker(&draw);
+		else if (kind < 970)
+			an_object(&draw);
 		else if (kind < 980)
 			a_constant(&draw);
 		else

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bell.pml - sleep.c and wake.c: LISTENERS that sleep until there is a message, TALKERS that send up to M messages
- * each and wake them: mdg__alert_others, announce, doze, mdg__wait_end, mdg__wake_talkers. Of a
- * queue; with ALL of a stream or a topic, where each listener is to see each message; with ROOM
- * there is room for so many messages, and talkers sleep until there is more.
+ * bell.pml - sleep.c and wake.c: listeners that sleep until there is a message, and talkers that
+ * wake them.
  *
- * A talker publishes with a store that its processor keeps back (late) until it likes, or
- * the talker does something atomic, or a listener has all processors pass a fence. Else memory is
- * sequentially consistent. How a message is taken: queue.pml.
+ * LISTENERS listeners sleep. TALKERS talkers send up to M messages each, and wake them. The
+ * functions are mdg__alert_others, announce, doze, mdg__wait_end and mdg__wake_talkers. The channel
+ * is a queue. With ALL it is a stream or a topic, in which each listener has to see each message.
+ * With ROOM there is room for so many messages, and talkers sleep until there is room again.
  *
- * A bell is a number that is compared with what it was: `same` and `room_same` have a bit for each who
- * looked at it and would still find that number.
+ * A talker publishes with a store that its processor may keep back (late). The store becomes
+ * visible at any moment, and at the latest when the talker does something atomic, or when a
+ * listener makes all processors pass a fence. All other memory is sequentially consistent.
+ * queue.pml shows how a message is taken.
  *
- * A deadline passes whenever it likes, until it is quiet; with QUIET none does. When nobody can go on, it is the time that
- * sleepers look by themselves, each 25 ms: once after a death (the dead are buried, all are
- * woken). Talkers may wait for that moment before they go on. Then nobody may be asleep that
- * has a message, or room: so a death costs one such look and nothing afterwards, and without
- * deaths there is none.
+ * A bell is a number. A thread compares it with what it was before. `same` and `room_same` have a
+ * bit for each thread that has looked at the bell and would still find the same number.
  *
- * FENCE: the last listener sleeps at once (MDG_WAIT_SLEEP): when it comes it tells talkers to fence and has
- * all pass one; only it goes to sleep without another one.
+ * A deadline may pass at any moment until the model is quiet. With QUIET none passes. When no
+ * thread can go on, the sleepers look by themselves, as they do every 25 ms: once after a death,
+ * when the dead are buried and all are woken. Talkers may wait for that moment before they go on.
+ * After it nobody may be asleep for whom there is a message, or room. So a death costs one such
+ * look and nothing afterwards. Without a death there is no such look.
+ *
+ * FENCE: the last listener sleeps at once (MDG_WAIT_SLEEP). When it comes, it tells talkers to make
+ * the fence themselves, and makes all processors pass one. Only this listener goes to sleep without
+ * another fence.
  *
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=1 -DQUIET
  * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DDEATHS=1 -DQUIET
@@ -33,8 +38,9 @@
  *
  * BUG_GOT: a listener that has got a message does not look whether there is another one (as it once
  * was). BUG_BARRIER: no membarrier(2). BUG_LOOK: nobody looks by itself. BUG_ROOM: a listener that
- * falls asleep wakes no talker. BUG_FENCE (as it once was): who comes has nobody pass a fence, and no
- * listener does once talkers are told: one that has looked before wakes nobody, and its message is on its way.
+ * falls asleep wakes no talker. BUG_FENCE (as it once was): a listener that comes makes nobody pass
+ * a fence, and no listener does so once talkers are told to. So a talker that has looked before
+ * wakes nobody, though its message is on its way.
  */
 #ifndef DEATHS
 #define DEATHS 0

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * call.pml - box.c, caller.c, server.c: a caller's seat with its box, and two servers: new_call, await,
- * abandon, await_reply, await_nothing, mdg__box_drop; accept_request, reply_begin, mdg__server_commit,
- * mdg__server_cancel, mdg__server_release, mdg__box_tell; what seats.c does for the dead.
+ * call.pml - box.c, caller.c, server.c: a caller's seat with its box, and two servers: new_call,
+ * await, abandon, await_reply, await_nothing, mdg__box_drop; accept_request, reply_begin,
+ * mdg__server_commit, mdg__server_cancel, mdg__server_release, mdg__box_tell; what seats.c does for
+ * the dead.
  *
- * CALLS requests in all, of one caller at a time. It asks, and waits for the reply, or asks something
- * else before. It is killed at any step, and another one takes the seat when it is free. The
- * servers take each request once (queue.pml), and answer, release it without an answer, or begin
- * and cancel, and are killed at any step, DEATHS in all with the callers; so is who buries the dead.
- * A server may be slow: nothing is taken for granted of when it writes.
+ * CALLS requests in all, of one caller at a time. It asks, and waits for the reply, or asks
+ * something else before. It is killed at any step, and another one takes the seat when it is free.
+ * The servers take each request once (queue.pml), and answer, release it without an answer, or
+ * begin and cancel, and are killed at any step, DEATHS in all with the callers; so is who buries
+ * the dead. A server may be slow: nothing is taken for granted of when it writes.
  *
- * The box is the number of a call and a state, changed as one; numbers are never the same again. What
- * is in the ring: the number of each request, and how often its seat had been taken. A reply says
- * in two words to which call it is. How a caller sleeps: its box_waits is as full_waits in bell.pml;
- * here it waits until its box has changed. Memory is sequentially consistent.
+ * The box is the number of a call and a state, changed as one; numbers are never the same again.
+ * What is in the ring: the number of each request, and how often its seat had been taken. A reply
+ * says in two words to which call it is. How a caller sleeps: its box_waits is as full_waits in
+ * bell.pml; here it waits until its box has changed. Memory is sequentially consistent.
  *
- * Asserted: who writes a reply has the box; what a caller reads is the reply to its last call, whole,
- * also while it is reading; nobody takes the seat while a reply is written; a caller
- * is told that a server died only if one did, and refused only if one released its request;
- * when nobody can go on, no caller waits.
+ * Asserted: who writes a reply has the box; what a caller reads is the reply to its last call,
+ * whole, also while it is reading; nobody takes the seat while a reply is written; a caller is told
+ * that a server died only if one did, and refused only if one released its request; when nobody can
+ * go on, no caller waits.
  *
  * holds: fast depth=100000 -DCALLS=2 -DDEATHS=2
  * fails: depth=100000 -DCALLS=2 -DDEATHS=0 -DBUG_ABANDON
@@ -27,9 +28,10 @@
  * fails: depth=100000 -DCALLS=1 -DDEATHS=0 -DBUG_TWICE
  *
  * BUG_ABANDON: a caller that asks anew sets its box without a look at what it was a moment ago (as
- * it once was). BUG_DROP: a dead caller's seat is free while a server writes. BUG_TELL: who buries a
- * server tells only callers to which nothing is being written. BUG_TWICE: a caller looks at its box once
- * for WAITING and once more for WRITING (as it once was), and a server goes from one to the other.
+ * it once was). BUG_DROP: a dead caller's seat is free while a server writes. BUG_TELL: who buries
+ * a server tells only callers to which nothing is being written. BUG_TWICE: a caller looks at its
+ * box once for WAITING and once more for WRITING (as it once was), and a server goes from one to
+ * the other.
  */
 #define IDLE    0
 #define WAITING 1

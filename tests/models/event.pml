@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.pml - gate.h and event.c: N threads that set, reset, wait, take (SETS, WAITS, TAKES: which of
- * them, a bit each; who sets also resets), give up at a deadline, or are killed, again and again.
+ * event.pml - gate.h and event.c: N threads that set, reset, wait, take (SETS, WAITS, TAKES: which
+ * of them, a bit each; who sets also resets), give up at a deadline, or are killed, again and
+ * again.
  *
- * The word is SET, WAKING, two gates, and how often it was set, changed as one. Of that number
- * nothing is asked but whether it is another one: a bit for each thread says whether it is
- * still the one of when it came (since), or of when it last looked (look). It is never the
- * same again: 2^30. Otherwise as sem.pml.
+ * The word is SET, WAKING, two gates, and the number of times that the event was set. All change in
+ * one step. The model asks only whether that number has changed. So each thread has two bits:
+ * whether the number is the one of when the thread came (since), and whether it is the one of when
+ * the thread last looked (look). A number is taken never to come back; in the code it is counted
+ * modulo 2^30. Everything else is as in sem.pml.
  *
- * Asserted, when nobody can go on: nobody that takes is asleep while it is set; nobody that
- * waits is asleep while it is set, or if it was asleep when it was set.
+ * Asserted, when nobody can go on: no thread that takes sleeps while the event is set. No thread
+ * that waits sleeps while it is set, or if the thread was asleep when it was set.
  *
- * PULSE asserts more, and does not hold: nobody that waits is asleep if it has been set since it
- * came. One that has looked, and set the gate, and is not asleep yet, sleeps if meanwhile it is
- * set and reset and another one sets the gate again: futex(2) compares the gate only.
+ * PULSE asserts more, and does not hold: no thread that waits sleeps if the event has been set
+ * since it came. The counterexample: a thread has looked and has set the gate, but is not asleep
+ * yet. Meanwhile the event is set and reset, and another thread sets the gate again. The first
+ * thread then sleeps, because futex(2) compares the gate only.
  *
  * holds: -DN=2 -DSETS=1 -DWAITS=3 -DTAKES=3 -DDEATHS=2
  * holds: -DN=3 -DSETS=1 -DWAITS=6 -DTAKES=0 -DDEATHS=1

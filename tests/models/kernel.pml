@@ -2,24 +2,26 @@
 /*
  * kernel.pml - what the models share: the robust word, futex(2), and the end of a thread.
  *
- * A STEP of a model is one access to shared memory, or one system call; private accesses are
- * drawn to the step after them. Memory is sequentially consistent.
+ * A STEP of a model is one access to shared memory, or one system call. Private accesses belong to
+ * the step after them. Memory is sequentially consistent.
  *
- * DEATH. A thread may be killed before each step and between private stores that the kernel
- * looks at (MAY_DIE), and asleep. Any number may die, at once too, and be born again with the
- * same id; with DEATHS only so many, for good. What the kernel does then, exit_robust_list() and handle_futex_death() in Linux: the thread
- * leaves its queue; then for each word in its list but the pending one, and at last for that:
- *   the word has its id: (word & WAITERS) | OWNER_DIED, in one step, and wakes one if there was
- *   WAITERS;
- *   the word has no id and is the pending one: wakes one.
+ * DEATH. A thread may be killed before each step, between private stores that the kernel looks at
+ * (MAY_DIE), and asleep. Any number of threads may die, also at the same time, and each is born
+ * again with the same id. With DEATHS only so many die, and they are not born again. After a death
+ * the kernel acts as exit_robust_list() and handle_futex_death() do in Linux. The thread leaves its
+ * queue. Then the kernel looks at each word in the thread's list but the pending one, and at last
+ * at the pending one:
+ *   If the word has the thread's id, it becomes (word & WAITERS) | OWNER_DIED in one step. If it
+ *     had WAITERS, a sleeper is woken.
+ *   If the word has no id and is the pending one, a sleeper is woken.
  *
- * FUTEX. WAIT compares and enqueues in one step. WAKE takes any sleepers, also those who have been
- * killed but have not left their queue, and says how many.
+ * FUTEX. WAIT compares and enqueues in one step. WAKE takes any sleepers and says how many. It may
+ * also take threads that were killed and have not left their queue yet.
  *
- * A LOST WAKE-UP is an invalid end state: from some time on, which may be any, it is quiet: no
- * sleeper is killed any more and no deadline passes. Threads end whenever they hold
- * nothing and like to. So if a sleeper can be left without anybody on the way to wake it, there is a
- * run in which all others end, and it alone cannot go on; spin looks for that.
+ * A LOST WAKE-UP is an invalid end state. At some moment, which may be any, the model becomes
+ * quiet: from then on no sleeper is killed and no deadline passes. A thread may end whenever it
+ * holds nothing. So if a sleeper can be left with nobody on the way to wake it, there is a run in
+ * which all other threads end and the sleeper cannot go on. spin looks for such a run.
  */
 #define TID     7
 #define WAITERS 8

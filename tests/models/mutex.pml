@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mutex.pml - owned.h, owned.c and mutex.c: one word, N threads that lock, try, give up at a deadline,
- * unlock, are killed, or end with the lock held, again and again.
+ * mutex.pml - owned.h, owned.c and mutex.c: one word, N threads that lock, try, give up at a
+ * deadline, unlock, are killed, or end with the lock held, again and again.
  *
  * Asserted: who is inside has its id in the word, so it is alone; who gets it is told of a
  * death if and only if an owner has died and nobody has been told; DATA: who is told nothing

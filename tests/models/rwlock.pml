@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock.pml - rwlock_*.c over owned.c: N threads that read, write (MAY_READ, MAY_WRITE: which of them,
- * a bit each), give up at a deadline, or are killed, again and again; S slots. A reader that has to
- * begin anew may as well do something else.
+ * rwlock.pml - rwlock_*.c over owned.c: N threads that read, write (MAY_READ, MAY_WRITE: which of
+ * them, a bit each), give up at a deadline, or are killed, again and again; S slots. A reader that
+ * has to begin anew may as well do something else.
  *
- * Asserted: a writer inside is alone; a reader inside has no writer beside it; who gets in to write is
- * told of a death if and only if a writer has died inside (not while it waited for readers) and
- * nobody has been told; readers that get in find nothing untold, and DATA: the data good.
- * That a waiting writer gets in when the readers in front of it leave, whatever new ones
- * come, is the absence of lost wake-ups: all others may end, and do not come in before it.
+ * Asserted: a writer inside is alone; a reader inside has no writer beside it; who gets in to write
+ * is told of a death if and only if a writer has died inside (not while it waited for readers) and
+ * nobody has been told; readers that get in find nothing untold, and DATA: the data good. That a
+ * waiting writer gets in when the readers in front of it leave, whatever new ones come, is the
+ * absence of lost wake-ups: all others may end, and do not come in before it.
  *
  * Left out: spinning, notes, and the sleep of those who find every slot taken, which looks
  * again by itself every 20 ms (they mark the slot, and begin anew).

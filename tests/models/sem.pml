@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sem.pml - gate.h and sem.c: N threads that post one or two units, take one, give up at a deadline, or
- * are killed, again and again.
+ * sem.pml - gate.h and sem.c: N threads that post one or two units, take one, give up at a
+ * deadline, or are killed, again and again.
  *
- * The word is (value, gate), changed as one. A loop that tries to change it and has no effect until it
- * does is one step. The count of sleepers is exact as long as nobody was killed while counted;
- * from then on it is never that of one alone (too_many).
+ * The word is (value, gate), and both change in one step. A loop that tries to change the word, and
+ * has no effect until it succeeds, is one step. The count of sleepers is exact until a thread is
+ * killed while it is counted. From then on the count is never that of a single sleeper (too_many).
  *
- * Asserted, when nobody can go on: nobody is asleep while there are units. At any time: while there are
- * units, the gate is clear (1 in gate.h).
+ * Asserted, when nobody can go on: nobody is asleep while there are units. At any time: while there
+ * are units, the gate is clear (1 in gate.h).
  *
  * holds: -DN=3 depth=2000000
  * fails: -DN=3 -DBUG_PENDING

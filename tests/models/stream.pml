@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stream.pml - the talker and the listener of a stream: reserve.c (lay_out, show_records,
- * show_at_tail, mdg__commit_records, mdg__cancel_all), tail.c (mdg__tail_store, mdg__tail_repair), records.c
- * (mdg__clear_ahead, mdg__find_ready), stream.c (stream_join, stream_take, stream_release), listen.c (give_less).
+ * show_at_tail, mdg__commit_records, mdg__cancel_all), tail.c (mdg__tail_store, mdg__tail_repair),
+ * records.c (mdg__clear_ahead, mdg__find_ready), stream.c (stream_join, stream_take,
+ * stream_release), listen.c (give_less).
  *
  * The talker sends up to M messages: one, or two at once, each of one line or two, copied or
- * reserved, with what is reserved shown in part or cancelled. It is killed at any store, and the next
- * one goes on. So is the listener (DEATHS in all); it takes one or two, and gives out all, one, or
- * none (too little room). That only one of each is there is up to seats.c.
+ * reserved, with what is reserved shown in part or cancelled. It is killed at any store, and the
+ * next one goes on. So is the listener (DEATHS in all); it takes one or two, and gives out all,
+ * one, or none (too little room). That only one of each is there is up to seats.c.
  *
  * A ring as a channel has it whose largest record is 2 lines; it begins at line FIRST or later. A
  * line is EMPTY, READY or SKIP with a span, or JUNK: inside of a message.
  * Positions and numbers are never the same again. Memory is sequentially consistent.
  *
- * Asserted: no line is stored that the listener has not given back; the listener never takes JUNK for
- * a record; what it finds has been shown (real), and comes in order; what is given out again is
- * marked, and marked is only what was handed to one that died; at the end all that was shown
- * has been given out.
+ * Asserted: no line is stored that the listener has not given back; the listener never takes JUNK
+ * for a record; what it finds has been shown (real), and comes in order; what is given out again is
+ * marked, and marked is only what was handed to one that died; at the end all that was shown has
+ * been given out.
  *
  * holds: fast depth=100000 -DM=2 -DDEATHS=1
  * fails: depth=100000 -DM=2 -DDEATHS=1 -DBUG_FIRST
@@ -25,8 +26,8 @@
  * fails: depth=100000 -DM=2 -DDEATHS=2 -DBUG_HANDED
  *
  * BUG_FIRST: of two records the first is shown first. BUG_REPAIR: the next talker clears nothing.
- * BUG_AHEAD: room for what is cleared ahead is not asked for. BUG_HANDED: `handed` goes back, when the
- * next listener takes less (as it once was).
+ * BUG_AHEAD: room for what is cleared ahead is not asked for. BUG_HANDED: `handed` goes back, when
+ * the next listener takes less (as it once was).
  */
 #ifdef BUG_REPAIR
 #define AHEAD 2     /* else it is cleared by chance */

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * talk.pml - the talkers of a queue (and callers) among each other: reserve.c (lay_out, reserve_shown,
- * mdg__commit_records, mdg__cancel_all with take_back, show_at_tail), records.c (mdg__skip_reserved,
- * mdg__clear_ahead), mdg__tail_repair, mdg__hold_needed, mdg__talk_lock, and clear_talker of seats.c.
+ * talk.pml - the talkers of a queue (and callers) among each other: reserve.c (lay_out,
+ * reserve_shown, mdg__commit_records, mdg__cancel_all with take_back, show_at_tail), records.c
+ * (mdg__skip_reserved, mdg__clear_ahead), mdg__tail_repair, mdg__hold_needed, mdg__talk_lock, and
+ * clear_talker of seats.c.
  *
- * Two talkers make up to TRIES attempts in all: to send a message of one line or two with the lock held; or
- * to reserve it, and show it, or one line of it, or cancel. They are killed at any store, DEATHS in all;
- * so is who buries them. A dead one's seat is taken again. One listener takes what there is, as
- * queue.pml says: a step from record to record, and released at once.
+ * Two talkers make up to TRIES attempts in all: to send a message of one line or two with the lock
+ * held; or to reserve it, and show it, or one line of it, or cancel. They are killed at any store,
+ * DEATHS in all; so is who buries them. A dead one's seat is taken again. One listener takes what
+ * there is, as queue.pml says: a step from record to record, and released at once.
  *
- * talk_lock: free, its owner's, or a dead one's; who takes it over repairs the tail, and may die in it.
- * A ring as a channel has it whose largest record is 2 lines; it begins BEFORE lines before its end.
- * A line is EMPTY, RESERVED (by whom), READY or SKIP, with a span, or JUNK: inside of a message.
- * Memory is sequentially consistent.
+ * talk_lock: free, its owner's, or a dead one's; who takes it over repairs the tail, and may die in
+ * it. A ring as a channel has it whose largest record is 2 lines; it begins BEFORE lines before its
+ * end. A line is EMPTY, RESERVED (by whom), READY or SKIP, with a span, or JUNK: inside of a
+ * message. Memory is sequentially consistent.
  *
- * Asserted: no line is stored that is not released, or that a talker has reserved and will be looked
- * at by who buries it; the listener never finds JUNK, nor a message that has not been shown
- * (real), and none twice; who buries goes from record to record; when nobody can go on, all that was
- * shown has been found.
+ * Asserted: no line is stored that is not released, or that a talker has reserved and will be
+ * looked at by who buries it; the listener never finds JUNK, nor a message that has not been shown
+ * (real), and none twice; who buries goes from record to record; when nobody can go on, all that
+ * was shown has been found.
  *
  * holds: fast depth=100000 -DTRIES=2 -DDEATHS=1
  * fails: depth=100000 -DTRIES=2 -DDEATHS=0 -DBUG_BACK
@@ -25,11 +26,11 @@
  * fails: depth=100000 -DTRIES=3 -DDEATHS=1 -DBEFORE=5 -DBUG_FORGET
  *
  * BUG_BACK: a reservation that is cancelled takes back what is skipped before it, too (as it once
- * was). BUG_REPAIR: who takes the lock from a dead one repairs nothing. BUG_RESERVED, by hand (TRIES=4,
- * one death): room is given beyond what another one has reserved.
- * BUG_FORGET (as it once was): who takes the lock over leaves the seats alone that say something beyond the
- * tail, and who takes back empties its seat without the lock. A dies when its seat says what it reserves and
- * the tail has not moved; B cancels its own reservation before that, the tail goes back, and B's next
+ * was). BUG_REPAIR: who takes the lock from a dead one repairs nothing. BUG_RESERVED, by hand
+ * (TRIES=4, one death): room is given beyond what another one has reserved. BUG_FORGET (as it once
+ * was): who takes the lock over leaves the seats alone that say something beyond the tail, and who
+ * takes back empties its seat without the lock. A dies when its seat says what it reserves and the
+ * tail has not moved; B cancels its own reservation before that, the tail goes back, and B's next
  * message reaches over where A's was to begin: who buries A takes bytes of that message for a
  * record. The same when A has taken its reservation back and its seat still says so.
  */

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * topic.pml - topic.c (topic_needed, topic_join, topic_take, protect, mdg__topic_release)
- * with what reserve.c, tail.c and seats.c do around it: messages sent with talk_lock held, reservations,
+ * topic.pml - topic.c (topic_needed, topic_join, topic_take, protect, mdg__topic_release) with what
+ * reserve.c, tail.c and seats.c do around it: messages sent with talk_lock held, reservations,
  * mdg__tail_repair, and who buries the dead. FULL_WAIT, or with OVERWRITE the other policy.
  *
- * TALKERS talkers make up to TRIES attempts in all, to send a message; the first one also to reserve it,
- * and show it or cancel. Of LISTENERS listeners one is there, the others come when they like, and begin
- * anywhere from `oldest` on. All are killed at any store, or asleep, DEATHS in all; so is the keeper of the
- * seat lock: whoever buries or comes. A dead one's seat is taken again.
+ * TALKERS talkers make up to TRIES attempts in all, to send a message; the first one also to
+ * reserve it, and show it or cancel. Of LISTENERS listeners one is there, the others come when they
+ * like, and begin anywhere from `oldest` on. All are killed at any store, or asleep, DEATHS in all;
+ * so is the keeper of the seat lock: whoever buries or comes. A dead one's seat is taken again.
  *
  * A ring of RING lines, a message each, one of them clear ahead. Parts and marks are simplified: a
  * talker moves `oldest` to any record from the needed one on. Talkers remember how far they may go
- * (limit). talk_lock and its repair: as in talk.pml, where records have lengths. Sleeping: bell.pml.
- * Memory is sequentially consistent: both fences of the hold are there.
+ * (limit). talk_lock and its repair: as in talk.pml, where records have lengths. Sleeping:
+ * bell.pml. Memory is sequentially consistent: both fences of the hold are there.
  *
- * Asserted: what a listener reads is the message of that position, and is still when it is released;
- * what is reserved is there when it is shown, skipped, or buried; no message that was shown is skipped;
- * nobody jumps with FULL_WAIT; what is kept is there; nobody waits for ever for room, and when nobody can go
- * on, each listener has passed all that was shown.
+ * Asserted: what a listener reads is the message of that position, and is still when it is
+ * released; what is reserved is there when it is shown, skipped, or buried; no message that was
+ * shown is skipped; nobody jumps with FULL_WAIT; what is kept is there; nobody waits for ever for
+ * room, and when nobody can go on, each listener has passed all that was shown.
  *
  * holds: fast depth=100000 -DTALKERS=1 -DLISTENERS=2 -DTRIES=2 -DDEATHS=1
  * holds: fast depth=100000 -DTALKERS=2 -DLISTENERS=1 -DTRIES=2 -DDEATHS=1 -DOVERWRITE
  * fails: depth=100000 -DTALKERS=1 -DLISTENERS=1 -DTRIES=2 -DDEATHS=0 -DOVERWRITE -DBUG_LOOK
  * fails: depth=100000 -DTALKERS=2 -DLISTENERS=1 -DTRIES=2 -DDEATHS=0 -DOVERWRITE -DBUG_RESERVED
  *
- * BUG_LOOK: a listener looks at `oldest` before it says what it holds. BUG_RESERVED: what talkers have
- * reserved is not counted. By hand: BUG_AGAIN, a talker that has moved `oldest` does not look at
- * the seats again; BUG_JOIN, a listener comes without talk_lock (FULL_WAIT).
+ * BUG_LOOK: a listener looks at `oldest` before it says what it holds. BUG_RESERVED: what talkers
+ * have reserved is not counted. By hand: BUG_AGAIN, a talker that has moved `oldest` does not look
+ * at the seats again; BUG_JOIN, a listener comes without talk_lock (FULL_WAIT).
  */
 #ifndef RING
 #define RING 2

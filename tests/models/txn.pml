@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * txn.pml - txn.c: owners, one at a time, that begin, write, commit or cancel, and are killed wherever
- * they like, also while they carry out what a dead one had committed; again and again.
+ * txn.pml - txn.c: owners, one at a time, that begin, write, commit or cancel, and are killed
+ * wherever they like, also while they carry out what a dead one had committed; again and again.
  *
  * The word lets one in at a time and makes it see all that the dead have stored (mutex.pml), so
  * they are one process that begins again after each death. A transaction stores to two or three

@@ -12,7 +12,8 @@
 
 #include "sync/shared.h"
 
-/* [the process sets *word right before it waits] False: not within GRACE. */
+/* Waits until the process sleeps. The process sets *word right before it waits. False: it did not
+ * fall asleep within GRACE. */
 static inline bool falls_asleep(pid_t pid, _Atomic uint32_t *word)
 {
 	uint64_t end = GRACE;
@@ -39,8 +40,8 @@ static inline bool becomes(bool (*done)(void))
 	return true;
 }
 
-/* ThreadSanitizer runs a handler at the next call that it knows, and knows no futex(2): a wait
- * is interrupted, but begins again before the handler has run. */
+/* ThreadSanitizer runs a signal handler only at the next call that it knows, and it does not know
+ * futex(2). So a wait is interrupted, but begins again before the handler has run. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define HANDLERS_LATE 1

@@ -26,8 +26,8 @@ static void anew(void)
 
 /* ---- meetings ------------------------------------------------------------------------ */
 
-/* Plain, where only threads meet. ThreadSanitizer does not see what other processes do; so when
- * these are there too, what it is to be shown is relaxed. */
+/* Between threads this is a plain access. ThreadSanitizer does not see what other processes do, so
+ * where processes take part too, the access is relaxed and atomic. */
 static void show(bool plain, uint32_t number, uint32_t round)
 {
 	if (plain)
@@ -227,8 +227,9 @@ static void interrupted(void)
 	CHECK(atomic_load(&box->stage) >= 1);
 }
 
-/* Two who come and go back all the time, with more patience each time; each meeting is one of both
- * or of none. Between their places are those of many dead: so that looking takes its time. */
+/* Two members meet again and again. Each waits with a deadline, which is longer after each failure.
+ * At each meeting either both meet or neither does. The slots between theirs belong to many dead
+ * members, so that looking at all slots takes its time. */
 static void impatient(void *unused)
 {
 	(void)unused;
@@ -297,7 +298,7 @@ static pid_t member(void (*f)(void *), uint32_t *members)
 	return pid;
 }
 
-/* A member that meets three times: with the death that is told, and then without. */
+/* A member that is told of a death once, and then meets three times without being told again. */
 static void told_once(void *members)
 {
 	uint32_t all = *(uint32_t *)members;
@@ -313,7 +314,8 @@ static void told_once(void *members)
 	CHECK(mdg_barrier_leave(&box->barrier) == 0);
 }
 
-/* Died before anybody came; while the others wait; and after it had come itself. */
+/* A member dies in one of three moments: before anybody has come, while the others wait, or after
+ * it has come itself. */
 static void deaths(int when)
 {
 	uint32_t members = 3;
@@ -338,7 +340,7 @@ static void *join_in_thread(void *unused)
 	return unused;
 }
 
-/* A thread that ends without leaving; then one alone is all that remain. */
+/* A thread ends without leaving the barrier. Then the only other member meets alone. */
 static void end_of_a_thread(void)
 {
 	pthread_t thread;
@@ -375,8 +377,8 @@ static void asleep(pid_t pid)
 	CHECK(found);
 }
 
-/* Somebody comes in the place of a dead one: then all are waited for again. What was not told
- * before is told to both. */
+/* A new member takes the slot of a dead one. From then on the barrier waits for all members again.
+ * If nobody was told of the death before, both members are told. */
 static void in_its_place(bool told)
 {
 	uint32_t members = 2;
@@ -398,7 +400,7 @@ static void in_its_place(bool told)
 	CHECK(mdg_barrier_leave(&box->barrier) == 0);
 }
 
-/* That a dead one had come does not mean that the one in its place has. */
+/* The dead member had come to the meeting. That does not count for the new member in its slot. */
 static void came_before(void)
 {
 	uint32_t members = 2;
@@ -452,7 +454,8 @@ static pid_t come(_Atomic uint32_t *met)
 	return start(come_until_killed, met);
 }
 
-/* The others go on, and each is told once; the new one may have been there too. */
+/* The other members go on, and each is told of the death once. The new member may be told as well,
+ * if it had already joined. */
 static void killed_anywhere(void)
 {
 	enum { KILLS = 60 };

@@ -251,7 +251,8 @@ static int read_late(size_t size, void (*meanwhile)(void), uint32_t *ret_version
 	return rc;
 }
 
-/* Overtaken by up to two values and the writer of a third: still good. By three: again. */
+/* A reader is overtaken by writers while it copies. After up to two new values and the beginning of
+ * a third its copy is still good. After three it reads again. */
 static void late_by(size_t size, unsigned writes, bool half)
 {
 	make_new();

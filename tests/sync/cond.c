@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cond.c - mdg_cond: what it answers, what it passes on of the mutex, and that nothing that is
- * signalled is left lying while somebody sleeps, whoever dies.
+ * cond.c - mdg_cond: what its functions return, what they pass on from the mutex, and lost signals.
+ *
+ * Whoever dies, nothing that was signalled is left over while a thread sleeps.
  */
 #include "sync/asleep.h"
 #include "sync/stepped.h"
@@ -17,7 +18,7 @@ static struct box {
 	_Atomic uint32_t passed;
 } * box;
 
-/* Whoever died in the middle left the data right: they change in one store. */
+/* If the owner died, the data are right all the same, because they change in one store. */
 static void lock(void)
 {
 	int rc = mdg_mutex_lock_until(&box->lock, GRACE);
@@ -346,7 +347,7 @@ static void wait_stepped(void *unused)
 	stepped_end(rc == 0);
 }
 
-/* One that has given the mutex back misses nothing, wherever on its way to sleep it is. */
+/* A waiter that has unlocked the mutex misses no signal, wherever it is on its way to sleep. */
 static bool waiter_is_held_up(uint32_t at)
 {
 	struct stepped victim;
@@ -376,7 +377,7 @@ static void signal_stepped(void *unused)
 	stepped_end(mdg_cond_signal(&box->filled) == 0);
 }
 
-/* One that signals and is killed in the middle has not signalled, but the next one does. */
+/* If a thread is killed in the middle of a signal, it has not signalled. The next signal works. */
 static bool signaller_is_killed(uint32_t at)
 {
 	struct stepped victim;

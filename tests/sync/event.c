@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * event.c - mdg_event: what it answers; that all who wait pass, and one of those who take, also
- * when it is reset at once, when handlers interrupt, and when those who set or were woken
- * are killed.
+ * event.c - mdg_event: what its functions return, who passes, and deaths.
+ *
+ * All threads that wait pass, and one of those that take. This holds also if the event is reset at
+ * once, if signal handlers interrupt the waits, and if threads are killed while they set the event
+ * or after they were woken.
  */
 #include "sync/asleep.h"
 #include "sync/stepped.h"
@@ -110,7 +112,7 @@ static void handlers(int (*how)(mdg_event *event, uint64_t deadline))
 	CHECK(mdg_event_destroy(&box->event) == 0);
 }
 
-/* All that wait when it is set pass, though it is reset before any of them runs. */
+/* All threads that wait when the event is set pass, even if it is reset before any of them runs. */
 static void all_pass_one_takes(void)
 {
 	static const struct wait wait = { MDG_FOREVER, mdg_event_wait_until, 0, 0 };
@@ -226,7 +228,8 @@ static void set_stepped(void *unused)
 	stepped_end(mdg_event_set(&box->event) == 0);
 }
 
-/* Killed in the middle, one has set it, and all pass, or it has not: then the next does. */
+/* A thread is killed in the middle of a set. Either it has set the event, and all pass, or it has
+ * not, and the next set lets them pass. */
 static bool setter_is_killed(uint32_t at)
 {
 	pid_t pid[ALL];
@@ -295,7 +298,8 @@ static bool taker_is_killed(uint32_t at)
 	return woken_is_killed(at, take_stepped, at / 2 % 2 == 0);
 }
 
-/* Those who take and sleep longest are killed when it is set, before they can run. */
+/* The threads that have slept longest in a take are killed when the event is set, before they can
+ * run. */
 static void takers_are_killed(void)
 {
 	pid_t pid[ALL];

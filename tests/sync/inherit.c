@@ -84,14 +84,16 @@ static void use_then_fork(void *argument)
 	CHECK(mdg_mutex_unlock(&box->before) == 0);
 }
 
-/* In a process of its own: the one that starts the victims uses no lock of ours. */
+/* This runs in a process of its own, because the process that starts the victims uses none of our
+ * locks. */
 static void look(void *argument)
 {
 	const struct order *order = argument;
 	for (int i = 0; i < LOCKS; i++) {
 		bool held = i != order->given_back;
 		int died = order->kind[i] == OURS ? MDG_OWNER_DIED : EOWNERDEAD;
-		/* One that nobody gives back would be awaited for ever: so it is tried. */
+		/* A lock that nobody gives back would make a waiter wait for ever. So this only
+		 * tries. */
 		int rc = order->kind[i] == OURS ? mdg_mutex_trylock(&box->ours[i])
 		                                : pthread_mutex_trylock(&box->theirs[i]);
 		CHECK(rc == (held ? died : 0));

@@ -158,8 +158,8 @@ static pid_t (*const births[])(void) = {
 #endif
 };
 
-/* The child's locks are its own; and the parent's stay what they were, though the child found
- * them in its memory, with the C library's beside them in memory that both share. */
+/* The child's locks are its own. The parent's locks stay as they were, although the child found
+ * them, and the C library's locks, in memory that both share. */
 static void *hold_and_multiply(void *argument)
 {
 	pid_t (*birth)(void) = births[(uintptr_t)argument];
@@ -307,7 +307,8 @@ static void namesakes(void)
 		return;
 	}
 	CHECK(ended_well(start(inside_ask, NULL)));
-	/* One who dies asleep takes nothing away from its namesake, nor from others. */
+	/* A thread that dies asleep takes nothing away from another thread with the same id, nor
+	 * from others. */
 	pid_t victim = asleep_inside(0);
 	kill(atomic_load(&box->inner), SIGKILL);
 	ended(victim);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * once.c - mdg_once: done by one, awaited by all; failures and deaths hand it on; words that no
- * caller has put there.
+ * once.c - mdg_once: done by one thread, and awaited by all.
+ *
+ * If the thread at work fails or dies, another one gets the turn. The test also puts words there
+ * that no caller writes.
  */
 #include "sync/shared.h"
 

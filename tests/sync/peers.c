@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peers.c - the same objects used by programs that were built unlike: other word size, other C
- * library. See tests/life/cross.sh, which builds the other one.
+ * peers.c - the same objects used by programs that were built differently: another word size,
+ * another C library. tests/life/cross.sh builds the other program.
  *
  *     sync-peers OTHER            the test: this program and OTHER, on one file
  *     sync-peers ROLE FILE        one of the processes
  *
- * They work side by side on all objects, and each kind dies holding something of which the
- * other kind is told.
+ * The two programs use all objects side by side. Each of them dies holding something, and the other
+ * one is told.
  */
 #include <fcntl.h>
 #include <limits.h>

@@ -256,7 +256,7 @@ static struct outcome look(const struct play *play)
 	return outcome;
 }
 
-/* Sleepers that have come to their end; `asleep`: the others all sleep. */
+/* How many sleepers have come to their end. `asleep`: whether all the others sleep. */
 static unsigned through(bool *asleep)
 {
 	unsigned count = 0;
@@ -271,8 +271,9 @@ static unsigned through(bool *asleep)
 	return count;
 }
 
-/* Until everybody has come to an end or sleeps. One that has been woken does not sleep, and one
- * that wakes another does so before its end: so if thrice it is the same, it is so. */
+/* Waits until each sleeper has come to its end or sleeps. A thread that was woken does not sleep,
+ * and a thread that wakes another one does so before its own end. So if three looks in a row see
+ * the same, nothing will change any more. */
 static unsigned settle(void)
 {
 	uint64_t end = mdg_deadline(HANG_MS * UINT64_C(1000000));
@@ -287,7 +288,7 @@ static unsigned settle(void)
 	return last;
 }
 
-/* Everybody else goes on to the end. Returns how long the last sleeper needed. */
+/* Lets all others go on to their ends. Returns how long the last sleeper needed. */
 static uint64_t end_of(struct play *play, struct outcome *outcome, bool paused)
 {
 	uint64_t helped = UINT64_MAX;

@@ -16,7 +16,8 @@ static struct box {
 
 enum { ROUNDS = 4000, MANY = 4 };
 
-/* Yields between, so that each meets the others half way, also on one processor. */
+/* Yields in between, so that each thread meets the others in the middle of a call, also on one
+ * processor. */
 static void *read_and_write(void *own_number)
 {
 	uint32_t number = *(uint32_t *)own_number;
@@ -180,7 +181,8 @@ static pid_t start_in(void (*f)(void *))
 	return pid;
 }
 
-/* Until so many of the living are asleep, or about to be; a rwlock begins as a mutex does. */
+/* Waits until so many living threads sleep, or are about to. A rwlock begins with the same fields
+ * as a mutex, so it can be looked at as one. */
 static void asleep(uint32_t count)
 {
 	struct mdg_sync_state state = { .size = sizeof state };
@@ -198,7 +200,8 @@ static void asleep(uint32_t count)
 
 /* ---- order ------------------------------------------------------------------------------ */
 
-/* Never without a reader: each comes before the other leaves. false: they were kept out. */
+/* Two readers take turns, and each comes before the other leaves. So the lock is never without a
+ * reader. False: a reader was kept out. */
 static bool relay(_Atomic uint32_t *mine, _Atomic uint32_t *theirs)
 {
 	while (atomic_load(&box->stop) == 0) {
@@ -225,7 +228,7 @@ static void relay_two(void *unused)
 	CHECK(relay(&box->alternate, &box->stage));
 }
 
-/* A writer comes in between readers who never leave a gap by themselves. */
+/* A writer gets in, although the readers never leave a gap by themselves. */
 static void writer_is_not_starved(void)
 {
 	atomic_store(&box->stop, 0);
@@ -294,8 +297,9 @@ static void read_until_told(void *unused)
 	CHECK(mdg_rwlock_unlock(&box->lock) == 0);
 }
 
-/* Threads of this process and one other process, which leaves or is killed: two who have found no
- * room come in one after the other. Then a writer, when the threads leave. */
+/* The readers are threads of this process and one thread of another process, which leaves or is
+ * killed. Two more readers find no room. They get in one after the other. When the threads leave, a
+ * writer gets in. */
 static void full_house(bool kill_one)
 {
 	enum { THREADS = MDG_READERS_MAX - 1 };
@@ -492,8 +496,8 @@ static void dead_before_it_was_in(void)
 
 /* ---- waiters that are killed ------------------------------------------------------------ */
 
-/* Asleep behind a writer, some are killed; then the writer ends, in one way or the other: all the
- * others get in. */
+/* Some of the threads that sleep behind a writer are killed. Then the writer unlocks or dies, and
+ * all the others get in. */
 static void wait_and_count(void *write)
 {
 	int rc = write != NULL ? mdg_rwlock_write_until(&box->lock, GRACE)
@@ -528,7 +532,7 @@ static void some_are_killed(bool kill_the_writer)
 	CHECK(atomic_load(&box->done) == WAITERS - 3);
 }
 
-/* Killed as it is woken, before it has passed that on to those behind it. */
+/* A thread is killed when it is woken, before it has woken those behind it. */
 static void killed_when_woken(void)
 {
 	enum { TIMES = 10, BEHIND = 3 };
@@ -548,7 +552,7 @@ static void killed_when_woken(void)
 	}
 }
 
-/* Killed at whatever point they are, again and again; who is left gets in. */
+/* Threads are killed at any point, again and again. Those that are left get in. */
 static void use_until_killed(void *unused)
 {
 	(void)unused;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sem.c - mdg_sem: what it answers; that every unit is taken once, and every one that is there
- * is taken by whoever waits, also when those who were woken, or who were about to wake, are
- * killed.
+ * sem.c - mdg_sem: what its functions return, and that no unit is lost or taken twice.
+ *
+ * Every unit is taken once. If there is a unit, one of the waiters takes it. This holds also if
+ * threads are killed that were woken, or that were about to wake others.
  */
 #include "sync/asleep.h"
 #include "sync/stepped.h"
@@ -104,7 +105,7 @@ static void handlers(void)
 	CHECK(is_empty());
 }
 
-/* A deadline that no clock reaches, and with 32 bits no timespec holds, is none. */
+/* Such a deadline never passes: no clock reaches it, and with 32 bits no timespec can hold it. */
 static void far_deadlines(void)
 {
 	const uint64_t year = UINT64_C(365) * 86400 * 1000000000;
@@ -172,7 +173,7 @@ static void post_all_child(void *unused)
 	}
 }
 
-/* Two that post 2 * ROUNDS each, two processes and two threads that take. */
+/* Two processes post 2 * ROUNDS units each. Two processes and two threads take them. */
 static void every_unit_once(void)
 {
 	pthread_t thread[2];
@@ -208,8 +209,9 @@ static pid_t start_worker(int number)
 	return start(work, &box->about[number]);
 }
 
-/* Those who sleep longest are woken first, and killed before they can run; the last one is
- * left. A unit is taken then, or its taker was killed too late. */
+/* The workers that have slept longest are woken first. They are killed before they can run, and
+ * only the last one is left. Each unit is taken all the same, unless a worker died after it had
+ * taken it. */
 static void woken_are_killed(uint32_t units)
 {
 	pid_t worker[WORKERS];
@@ -225,7 +227,7 @@ static void woken_are_killed(uint32_t units)
 		killed(worker[i]);
 }
 
-/* Workers die all the time, and are replaced; whenever there is a pause, all is taken. */
+/* Workers die all the time, and new ones take their places. In each pause all units are taken. */
 static void storm(void)
 {
 	pid_t worker[WORKERS];
@@ -254,8 +256,8 @@ static void storm(void)
 	CHECK(taken <= posted && posted <= taken + deaths + WORKERS);
 }
 
-/* Killed in the middle, one that posts has added its unit or not; if so, it
- * is taken. */
+/* A thread is killed in the middle of a post. Either it has added its unit, and the unit is taken,
+ * or it has not. */
 static void post_stepped(void *units)
 {
 	stepped_here();
@@ -287,7 +289,8 @@ static void wait_stepped(void *unused)
 	stepped_end(mdg_sem_wait(&box->sem) == 0);
 }
 
-/* The same of one that was woken; there are two units, and one for another. */
+/* A thread that was woken from its wait is killed in the middle. There are two units, and another
+ * thread takes one of them. */
 static bool woken_is_killed(uint32_t at)
 {
 	struct stepped victim;

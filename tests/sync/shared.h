@@ -119,7 +119,7 @@ static inline void killed(pid_t pid)
 	ended(pid);
 }
 
-/* Numbers that look random: which, is said by where *state begins (not 0). xorshift64*. */
+/* Numbers that look random (xorshift64*). *state says where the row begins, and is not 0. */
 static inline uint32_t below(uint64_t *state, uint32_t limit)
 {
 	*state ^= *state >> 12;

@@ -166,7 +166,8 @@ static void all_end(void)
 		pid_t pid = storm->place[which].pid;
 		int status = -1;
 		pid_t got = 0;
-		/* Those who wait for a token or an item may have nobody left to give it. */
+		/* A worker that waits for a token or an item may be the last one, with nobody left
+		 * to give it. */
 		while ((got = waitpid(pid, &status, WNOHANG)) == 0 && now_ns() < end)
 			nap_ms(1);
 		if (got == 0) {

@@ -76,9 +76,10 @@ extern struct place *me; /* where this process notes what it does */
 /* Does one operation after the other until all are to rest. */
 void work(uint64_t random);
 
-/* For who looks at everything when they have ended: */
+/* For the code that looks at everything when the workers have ended: */
 void in_phase(int thing, enum phase phase);
-/* Taken, perhaps after a death, which is noted. False: not taken, as may be. */
+/* Whether `rc` says that the object was taken. If its last owner died, that is noted. False: it was
+ * not taken, which is no error. */
 bool took(int thing, int rc);
 bool enter_store(void);
 mdg_cell *the_cell(void);

@@ -33,7 +33,8 @@ bool took(int thing, int rc)
 	return false;
 }
 
-/* Mostly one that must be enough, else one that may be too short; 0: has passed. */
+/* A deadline: mostly one that must be enough, otherwise one that may be too short, or 0, which has
+ * passed. */
 static uint64_t some_deadline(bool *must)
 {
 	uint32_t which = below(&my_random, 8);
@@ -208,7 +209,7 @@ static void read_cell(void)
 	last = version;
 }
 
-/* A token is lost with the process that has it; the killer puts another in. */
+/* When a process dies with a token, the token is lost. The killer puts a new one in. */
 static void do_token(void)
 {
 	bool must;

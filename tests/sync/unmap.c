@@ -220,8 +220,8 @@ static void *take_and_give(void *place)
 	return NULL;
 }
 
-/* Another thread takes the addresses behind, and gives them back, all the time: memory that may
- * move grows all the same. */
+/* Another thread takes the addresses behind the memory and gives them back, all the time. Memory
+ * that may move grows all the same. */
 static void grows_beside_others(void *unused)
 {
 	enum { ROOM = 4 * 4096, ROUNDS = 3000 };
@@ -237,7 +237,8 @@ static void grows_beside_others(void *unused)
 		mdg_mutex *longer = mremap(mutex, 4096, 8192, MREMAP_MAYMOVE);
 		if (!CHECK(longer != MAP_FAILED))
 			break;
-		/* Held still, or let go, also where the room was back at the second look. */
+		/* The lock is still held, or it was let go. It may also have been let go when the
+		 * addresses behind were free again at the second look. */
 		if (longer != mutex || mdg_mutex_unlock(longer) != 0)
 			CHECK(mdg_mutex_trylock(longer) == MDG_OWNER_DIED &&
 			      mdg_mutex_unlock(longer) == 0);

@@ -111,7 +111,8 @@ static void test_refusal(void)
 
 static int busy_id;
 
-/* From an allocator to shared memory, and unmapping again, which comes here again. */
+/* Meanwhile an observer may allocate, use shared memory, and unmap. Such calls come here again, and
+ * `depth` ends that. */
 static int be_busy(int is_after)
 {
 	static int depth;

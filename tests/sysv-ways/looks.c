@@ -2,9 +2,9 @@
 /*
  * looks.c - programs that look at /proc/sysvipc/shm and the limits before they open them.
  *
- * Every function that tells of a file by its path or descriptor says the same of it, and
- * what the kernel says. Once as the machine is; and, for root, where nothing is mounted at
- * these places, as on a kernel without System V IPC.
+ * Every function that tells of a file, by its path or by a descriptor, has to say the same as the
+ * others and as the kernel. This runs once on the machine as it is. Root runs it once more where
+ * nothing is mounted at these places, as on a kernel without System V IPC.
  */
 #include "support/segments.h"
 #include "support/slowly.h"
@@ -33,7 +33,8 @@ enum { FILES = sizeof(files) / sizeof(files[0]) };
 static struct stat seen; /* what stat says of the one in turn */
 static const char *path;
 
-/* Root, as the user namespace of an ordinary user's oracle does not know him (enclose.c). */
+/* Root of the initial user namespace. The user namespace in which an ordinary user runs the oracle
+ * has no number for him (enclose.c). */
 static bool is_roots(uint32_t number)
 {
 	return number == 0 || (on_kernel() && geteuid() != 0);
@@ -222,8 +223,8 @@ static void look_up(const char *name, void *ret_function, size_t size)
 }
 #endif
 
-/* What programs call that were built with older C libraries. Those of today hide them: then
- * only ours are found. */
+/* Functions that programs call which were built with older C libraries. Today's libraries hide them
+ * from new programs. Then only ours are found. */
 static void old_names(void)
 {
 #if defined(__GLIBC__) && defined(__LP64__)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lookups.c - the calls as a program finds them that looks for them itself.
+ * lookups.c - programs that look for the calls by themselves, with dlsym.
  *
  *     lookups MODULE WRAPPER
  *
- * With the preload, and on the kernel, where it has to hold as well. MODULE is
- * module.c, WRAPPER a library that has an shmget and an munmap of its own, which
- * have to be found where they are looked for. That a segment is Madang's shows in
- * that the kernel's calls are forbidden.
+ * This runs with the preload, and on the kernel, where it has to hold as well. MODULE is module.c.
+ * WRAPPER is a library that has an shmget and an munmap of its own, which have to be found where a
+ * program looks for them. The kernel's calls are forbidden, so a segment that can be made is
+ * Madang's.
  */
 #include "support/check.h"
 #include "module.h"
@@ -113,7 +113,8 @@ static void look_in_module(const char *path, int mode, void *libc)
 	      dlerror() == NULL);
 }
 
-/* Another library's own stays its own, looked for by a handle of it or from it. */
+/* What another library defines is found if it is looked for with that library's handle, or from
+ * inside that library. */
 static void test_wrapper(const char *path)
 {
 	void *wrapper = dlopen(path, RTLD_NOW | RTLD_LOCAL), *is_own;

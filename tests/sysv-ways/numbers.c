@@ -2,9 +2,9 @@
 /*
  * numbers.c - shared memory by the numbers of the system calls, as UCX makes them.
  *
- * The same on the kernel. That a call which is not ours is passed on as it is shows
- * in calls that use all that syscall(2) takes, and in one that must not: a call with
- * few arguments, next to variables that another thread changes.
+ * The same program runs on the kernel. A call that is not ours has to be passed on unchanged. Two
+ * kinds of calls show this: calls that use all arguments of syscall(2), and a call with few
+ * arguments, made next to variables that another thread changes.
  */
 #include "support/check.h"
 

@@ -242,18 +242,25 @@ static void rebuilding(void)
 	uint32_t set, index, tag;
 	CHECK_RC(0, make_set(KEY, &set));
 	tie_to(set);
+	/* A set without semaphores cannot be, and is given up. */
+	uint32_t impossible;
+	CHECK_RC(0, make_set(KEY + 1, &impossible));
+	mdg__owned_at(registry, SETS, impossible)->field[0] = 0;
 	registry->objects[SETS].bitmap[0] = 0;
 	mdg__object_at(registry, SETS, set)->ties = 0;
 	for (uint32_t i = 0; i < registry->objects[SETS].bucket_count; i++)
 		registry->objects[SETS].buckets[i] = 0;
 	registry->head->directory[SETS].in_use = 77;
+	registry->head->directory[SETS].total = 99;
 	lock();
-	CHECK(mdg__registry_check(registry, NULL, NULL) >= 3);
+	CHECK(mdg__registry_check(registry, NULL, NULL) >= 5);
 	mdg__registry_rebuild(registry);
 	unlock();
 	is_sound();
 	CHECK_RC(0, mdg__object_find(registry, SETS, KEY, NULL, &index, &tag));
 	CHECK(index == set && in_use(SETS) == 1);
+	CHECK_RC(-ENOENT, mdg__object_find(registry, SETS, KEY + 1, NULL, &index, &tag));
+	CHECK(state_of(impossible) == MDG__FREE);
 }
 
 /* What a segment is used for stands in its entry, from its making to its end. */

@@ -198,6 +198,44 @@ static void change_nothing(mdg_namespace *ns)
 	CHECK(id == made->attached);
 }
 
+/* The entry of a segment in a mapping of the registry. */
+static struct mdg__segment *entry_of(char *map, off_t length, const char *name)
+{
+	for (off_t at = 0; at + (off_t)sizeof(struct mdg__segment) <= length; at += 64) {
+		const char *here = map + at + offsetof(struct mdg__segment, name);
+		if (memcmp(here, name, strlen(name) + 1) == 0)
+			return (void *)(map + at);
+	}
+	return NULL;
+}
+
+/* A segment whose maker died in the middle, or is in no hurry. */
+static int seem_half_made(const char *path)
+{
+	struct stat status;
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) != 0)
+		return -1;
+	char *map = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	struct mdg__segment *segment = entry_of(map, status.st_size, "killed");
+	if (segment == NULL)
+		return -1;
+	segment->tag = (segment->tag & ~UINT32_C(0xff)) | MDG__BUSY;
+	segment->worker = 0;
+	return close(fd);
+}
+
+static void look_at_half_made(void *unused)
+{
+	(void)unused;
+	mdg_namespace *ns;
+	mdg_id id;
+	alarm(20);
+	CHECK_RC(0, open_look(&ns, directory));
+	CHECK_RC(-ENOENT, mdg_segment_open(ns, "killed", 0, 0, &id));
+	CHECK_RC(-EROFS, mdg_segment_create(ns, "killed", 4096, 0600, 0, &id));
+}
+
 static void be_root(void *unused)
 {
 	(void)unused;
@@ -382,6 +420,9 @@ static void traps(void)
 	}
 	as_the_user(keep_and_point, data);
 	CHECK(survives(true));
+	snprintf(other, sizeof other, "%s/registry", directory);
+	CHECK(seem_half_made(other) == 0);
+	CHECK(in_child(look_at_half_made, NULL));
 	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
 		as_the_user(acts[i], "registry");
 		CHECK(survives(false));

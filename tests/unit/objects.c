@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "registry/object.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "platform/identity.h"
+#include "registry/ids.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
 

@@ -138,7 +138,8 @@ static void serve_all(struct actor *me)
 	mdg_channel_close(me->listens);
 }
 
-/* Fresh ones: calls go through as if nothing had been; each answer is that to its question. */
+/* A fresh caller and server: calls go through as if nothing had happened, and each answer belongs
+ * to its question. */
 void after_call(void)
 {
 	struct actor fresh = { 0 };
@@ -159,7 +160,7 @@ void after_call(void)
 		                          NULL, GRACE);
 		MUST(rc == sizeof answer && answer == ANSWERED);
 	}
-	/* The one that waits hears of it by now, or soon: then servers may leave. */
+	/* The waiting caller has been told by now, or will be soon. Then the servers may leave. */
 	uint64_t end = GRACE;
 	while (scene->sleeper == wait_for_reply &&
 	       atomic_load(&books->answered) + atomic_load(&books->refused) == 0 && now_ns() < end)
@@ -170,7 +171,7 @@ void after_call(void)
 		(void)ended(server);
 }
 
-/* Nothing is asked twice, and what was asked comes unless its caller died. */
+/* No request comes twice, and each request comes unless its caller died. */
 void check_call(bool finished)
 {
 	for (uint32_t number = 0; number < NUMBERS; number++)

@@ -190,7 +190,7 @@ static void receive_two(struct actor *me)
 	receive_some(me, 2);
 }
 
-/* What the dead held: the books have it that these are given to somebody who is dead. */
+/* Takes what a dead listener held. The books note it as given to a process that is dead. */
 static void adopt_one(struct actor *me)
 {
 	MUST_RC(0, mdg_channel_peek(me->listens, me->many, GRACE));

@@ -2,8 +2,8 @@
 /*
  * barrier.c - the barrier's operations, cut off.
  *
- * The others meet twice. A member that dies is missed at the first meeting or, when it had come
- * there, at the second: in both cases each of the others is told once.
+ * The other members meet twice. If the victim dies, it is missing at the first meeting or, if it
+ * had come to that one, at the second. In both cases each of the others is told once.
  */
 #include "sync/points/scenes.h"
 
@@ -50,7 +50,8 @@ static int meet_and_leave(void)
 	return rc == 0 ? leave() : rc;
 }
 
-/* Not before all have met twice: else a place is empty, and is waited for. */
+/* Leaves only after two meetings. Otherwise its slot would be empty too early, and the others would
+ * wait for somebody to take it. */
 static void meet_twice(struct actor *me)
 {
 	about_to_sleep(me);

@@ -209,7 +209,8 @@ static bool held(const struct outcome *outcome)
 	return owned_by(&outcome->then.mutex, outcome->victim);
 }
 
-/* Somebody had died before: one is told, the victim or another, and the other again if it died. */
+/* An owner died before the operation. One thread is told: the victim or another one. If the victim
+ * was told and then died too, another thread is told of that. */
 static void judge_dead(const struct outcome *outcome)
 {
 	bool victim_told = outcome->paused && stage->result == MDG_OWNER_DIED;
@@ -217,7 +218,8 @@ static void judge_dead(const struct outcome *outcome)
 		complain("a death is told %u times to others", outcome->told);
 }
 
-/* Unlocked unrepaired: it was broken, of which all hear, or it died, of which the first hears. */
+/* The victim unlocks the mutex without repairing the data. Either this has broken the mutex, and
+ * all are told MDG_BROKEN, or the victim died first, and one thread is told of its death. */
 static void judge_breaking(const struct outcome *outcome)
 {
 	const struct mdg__owned *owned = (const void *)&outcome->then.mutex;

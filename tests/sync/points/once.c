@@ -94,7 +94,7 @@ static bool once_held(const struct outcome *outcome)
 	return owned_by(&outcome->then.once, outcome->victim);
 }
 
-/* It has been done for all from one point on; before that a death is told. */
+/* From one point on the work is done for all. At the points before that a death is told. */
 static void judge_done(const struct outcome *outcome)
 {
 	unsigned done = heard(MDG_DONE), all = outcome->sleepers + 1;

@@ -2,8 +2,8 @@
 /*
  * rwlock.c - the rwlock's operations, cut off.
  *
- * Who has it for writing is told to have died; of a reader nobody is told, and whoever waits for
- * it to leave goes on.
+ * If a writer dies, the next thread is told. If a reader dies, nobody is told, and a thread that
+ * waits for the reader to leave goes on.
  */
 #include "sync/points/scenes.h"
 #include "sync/rwlock.h"
@@ -52,7 +52,8 @@ static int unlock_repaired(void)
 	return rc == 0 || rc == -EINVAL || rc == -EPERM ? unlock() : rc;
 }
 
-/* For writing, or told of a death. */
+/* Whether the victim held the lock for writing and was inside. A writer that still waits for
+ * readers to leave has only announced itself. */
 static void pass_alone(struct actor *me, int rc)
 {
 	say(me, rc);
@@ -136,7 +137,7 @@ static void finally(struct actor *me)
 	MUST(mdg_rwlock_trywrite(&ON->rwlock) == 0 && unlock() == 0);
 }
 
-/* Whoever passes leaves at once; where one sleeps that writes, no reader may pass it. */
+/* Each lock that is had is given back at once. Where a writer sleeps, no reader may pass it. */
 static void try_it(struct actor *me)
 {
 	(void)me;
@@ -151,7 +152,8 @@ static void try_it(struct actor *me)
 	MUST(rc != 0 || unlock() == 0);
 }
 
-/* For writing, and inside: one that drains readers has only announced itself. */
+/* Whether the victim held the lock for writing and was inside. A writer that still waits for
+ * readers to leave has only announced itself. */
 static bool held(const struct outcome *outcome)
 {
 	const struct mdg__rwlock *lock = (const void *)&outcome->then.rwlock;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scene.h - one operation that is cut off, and who is there meanwhile.
+ * scene.h - one operation that is cut off, and the processes that are there meanwhile.
  *
- * All play on one stage, memory that they share. In this order:
- *   arrange   runs to its end before all others (it may be a death);
- *   holder    comes to hold_on(), and goes on when the victim sleeps, or is dead or has ended;
- *   victim    prepares; then operates, step by step;
- *   sleeper   `before` of them sleep when the victim begins, `after` more when it sleeps;
- *   supply    helps those who sleep rightly, after settled() has looked who does;
- *   finally   runs to its end after all others: the object must work, and be as new.
- * What a role finds wrong it complains about; what it is told, it says: judge() looks at that.
+ * All processes use one piece of shared memory, the stage. They begin in this order:
+ *
+ *     arrange   runs to its end before all others. It may die.
+ *     holder    runs to hold_on(). It goes on when the victim sleeps, has died or has ended.
+ *     victim    prepares, and then operates, step by step.
+ *     sleeper   `before` of them sleep when the victim begins, and `after` more when it sleeps.
+ *     supply    helps those that sleep rightly. Before that, settled() looks who sleeps.
+ *     finally   runs to its end after all others. The object must work, and be as new.
+ *
+ * A process complains of what it finds wrong. It notes what it is told, and judge() looks at that.
  */
 #ifndef MADANG_TESTS_SYNC_POINTS_SCENE_H
 #define MADANG_TESTS_SYNC_POINTS_SCENE_H

@@ -15,7 +15,7 @@ bool owned_is_new(const void *object);
 bool owned_by(const void *object, pid_t pid);
 
 void mutex_holder(struct actor *me);
-/* Says what the lock of the mutex returned, is alone with it, and gives it back. */
+/* Notes what locking the mutex returned, checks that nobody else is in, and unlocks it. */
 void mutex_pass(struct actor *me, int rc);
 void mutex_finally(struct actor *me);
 

@@ -2,8 +2,8 @@
 /*
  * signals.c - semaphore, event and condition, cut off: no unit and no wake-up is lost.
  *
- * Nobody owns these, so nobody is told of a death. But when all who were about to wake up have
- * done so, nobody may sleep over something that is to be had.
+ * These objects have no owner, so nobody is told of a death. But when all threads that were about
+ * to wake up have done so, no thread may sleep while there is something for it.
  */
 #include "sync/points/scenes.h"
 
@@ -181,7 +181,8 @@ static void event_no_sleeper(const struct outcome *outcome)
 		complain("it is set, and %u sleep", outcome->sleepers - outcome->through);
 }
 
-/* Set once: one has it, or it is there; unless it was not, or the victim has it. */
+/* The event was set once. So either one thread has taken it, or it is still set. It may also be
+ * neither: if the set was cut off, or if the victim has taken it. */
 static void settled_set(const struct outcome *outcome)
 {
 	unsigned there = (unsigned)mdg_event_is_set(&ON->event) + outcome->through;
@@ -329,7 +330,8 @@ static void cond_holder_of_all(struct actor *me)
 	MUST(cond_broadcast() == 0 && mdg_mutex_unlock(&ON->mutex) == 0);
 }
 
-/* Where the signal was given in any case, nobody sleeps over what is ready. */
+/* For scenarios in which the signal is given at every point: nobody may sleep while items are
+ * ready. */
 static void settled_signalled(const struct outcome *outcome)
 {
 	if (ON->ready > 0 && somebody_sleeps(outcome))

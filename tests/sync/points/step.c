@@ -110,7 +110,8 @@ static void *address(uintptr_t at)
 	return pointer;
 }
 
-/* The list's head, and the link at `link`; zeros where there is nothing. */
+/* The words that a death depends on: the list's head, and the link at `link`. Zeros where there is
+ * nothing. */
 static void peek(pid_t pid, uintptr_t head, uintptr_t link, uintptr_t list[4])
 {
 	struct iovec here = { list, 4 * sizeof(list[0]) };

@@ -50,9 +50,9 @@ enum { OPTION_CAPACITY = OPTION_LONG, OPTION_PEERS, OPTION_OVERWRITE };
 	             "a topic that drops its oldest messages when it is full"),                    \
 		VALUE('m', "mode", "MODE", "permissions in octal; default 0600")
 
-/* Reads the command's options, and NAME; optind is then behind it. Where options end at the first
- * operand, they may stand directly before or behind NAME; then comes a command with its own.
- * Returns as options_parse. */
+/* Reads the command's options and NAME. Afterwards optind is behind NAME. If the command line ends
+ * with another command and its options, our options may stand directly before or behind NAME.
+ * Returns what options_parse returns. */
 int channel_parse(const struct command *command, int argc, char **argv,
                   struct channel_request *request);
 const char *channel_kind_name(uint32_t kind);
