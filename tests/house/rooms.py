@@ -22,7 +22,7 @@ ROOMS = [
     Room("msgqueue", "segment sync registry platform", "message queues", "madang"),
     Room("reach", "platform", "whether a preload reaches a program", "strict"),
     Room("strict", "reach platform", "refuses to start programs out of reach", "strict"),
-    Room("sysv", "segment platform", "the System V functions", "sysv"),
+    Room("sysv", "semset msgqueue segment sync platform", "the System V functions", "sysv"),
 ]
 
 BELOW = {room.name: room.below.split() for room in ROOMS}
