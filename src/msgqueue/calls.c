@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "msgqueue/open.h"
+#include "segment/hostcalls.h"
 
 _Static_assert(MDG_MSG_NOERROR == MDG__RECEIVE_CUT && MDG_MSG_EXCEPT == MDG__RECEIVE_EXCEPT &&
                        MDG_MSG_COPY == MDG__RECEIVE_COPY,
@@ -114,4 +115,16 @@ int mdg_msgqueue_receive(mdg_namespace *ns, mdg_id id, int64_t wanted, void *buf
 	if (rc == 0)
 		*ret_length = (size_t)length;
 	return mdg__open_done(&open, rc);
+}
+
+/* ---- for libmadang-sysv, where msgsnd and msgrcv are cancellation points ---------------------- */
+
+void mdg__host_on_sleep(void (*function)(bool begins))
+{
+	mdg__msgqueue_on_sleep(function);
+}
+
+void mdg__host_abandon_sleep(void)
+{
+	mdg__queue_abandon();
 }

@@ -7,7 +7,6 @@
 #include "msgqueue/layout.h"
 #include "platform/epoch.h"
 #include "platform/identity.h"
-#include "segment/hostcalls.h"
 
 /* Relaxed: a handler that is set by another thread at this moment is set before or after. */
 static _Atomic bool no_handlers;
@@ -65,16 +64,6 @@ static void (*_Atomic on_sleep)(bool begins);
 void mdg__msgqueue_on_sleep(void (*hook)(bool begins))
 {
 	atomic_store_explicit(&on_sleep, hook, memory_order_relaxed);
-}
-
-void mdg__host_on_sleep(void (*function)(bool begins))
-{
-	mdg__msgqueue_on_sleep(function);
-}
-
-void mdg__host_abandon_sleep(void)
-{
-	mdg__queue_abandon();
 }
 
 static void asleep(struct mdg__queue *queue, bool begins)

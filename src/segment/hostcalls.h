@@ -72,9 +72,10 @@ struct mdg__host_totals {
 /* `class` is an enum mdg__class, not MDG__SEGMENTS. 0 or a negative code. */
 MDG_API int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host_totals *ret);
 
-/* Sleeps in message queues (msgqueue/open.c). `function` is called right before each and right after
+/* Sleeps in message queues (msgqueue/calls.c). `function` is called right before each and right after
  * it, in the sleeping thread, with none of our locks held and with signals as the caller has them.
- * The thread may be cancelled between the two calls. Then it says so by the second function. */
+ * The thread may be cancelled between the two calls. Then it calls the second function. What it had
+ * mapped for the call stays mapped. */
 MDG_API void mdg__host_on_sleep(void (*function)(bool begins));
 MDG_API void mdg__host_abandon_sleep(void);
 

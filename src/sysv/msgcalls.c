@@ -50,7 +50,7 @@ int mdg__sysv_msgsnd(int id, const void *message, size_t size, int flags)
 		long type;
 		memcpy(&type, message, sizeof type); /* it need not be aligned */
 		rc = mdg_msgqueue_send(ns, id, type, text_of(message), size,
-		                       flags & IPC_NOWAIT ? 0 : MDG_FOREVER);
+		                       (flags & IPC_NOWAIT) ? 0 : MDG_FOREVER);
 	}
 	return rc < 0 ? mdg__sysv_fail(rc, 1) : 0;
 }
@@ -74,7 +74,7 @@ static int receive(int id, void *message, size_t size, long wanted, int flags, s
 	if (rc < 0)
 		return rc;
 	unsigned how = (unsigned)flags & (MDG_MSG_NOERROR | MDG_MSG_EXCEPT | MDG_MSG_COPY);
-	uint64_t deadline = flags & IPC_NOWAIT ? 0 : MDG_FOREVER;
+	uint64_t deadline = (flags & IPC_NOWAIT) ? 0 : MDG_FOREVER;
 	if (message == NULL)
 		return receive_for_nobody(ns, id, size, wanted, how, deadline);
 	rc = mdg_msgqueue_receive(ns, id, wanted, (char *)message + sizeof(long), size, how,
@@ -114,7 +114,8 @@ static void on_sleep(bool begins)
 	int type;
 	if (!sleeping.may_be_cancelled)
 		return;
-	if (begins)
+	if (begins) /* only around a system call that holds nothing */
+		/* NOLINTNEXTLINE(cert-pos47-c,concurrency-thread-canceltype-asynchronous) */
 		(void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &sleeping.type);
 	else
 		(void)pthread_setcanceltype(sleeping.type, &type);

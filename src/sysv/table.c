@@ -126,14 +126,14 @@ static int write_content(mdg_namespace *ns, const struct mdg__proc_file *file, i
 	return length < 0 ? length : mdg__proc_put(fd, text, (size_t)length);
 }
 
-/* A new descriptor that can only read, from the start of the file. It is close-on-exec if `flags`
- * say so. */
-static int read_only_twin(int fd, int flags)
+/* A new descriptor that can only do what `access` says, from the start of the file. It is close-on-exec
+ * if `flags` say so. */
+static int twin_of(int fd, int access, int flags)
 {
 	char path[40];
 	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
-	int twin = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	if (twin < 0) { /* no /proc: the writable one does as well */
+	int twin = mdg__sys_openat(AT_FDCWD, path, access, 0);
+	if (twin < 0) { /* no /proc: this one does as well */
 		int rc = mdg__sys_rewind(fd);
 		if (rc < 0)
 			return rc;
@@ -161,27 +161,24 @@ static int open_to_read(int which, int flags)
 	rc = write_content(ns, &files[which], fd);
 	mark(fd, which);
 	if (rc == 0)
-		rc = read_only_twin(fd, flags);
+		rc = twin_of(fd, O_RDONLY, flags);
 	if (rc < 0)
 		(void)mdg__sys_close(fd);
 	return rc;
 }
 
 /* A file of the program's own, to write to. */
-static int open_to_ignore(int flags)
+static int open_to_ignore(int which, int flags)
 {
 	int fd = anonymous_file();
 	int rc = fd < 0 ? fd : mdg__proc_put(fd, "0\n", 2);
-	if (rc == 0)
-		rc = mdg__sys_rewind(fd);
-	if (rc < 0) {
-		if (fd >= 0)
-			(void)mdg__sys_close(fd);
-		return rc;
+	if (rc == 0) {
+		mark(fd, which);
+		rc = twin_of(fd, flags & O_ACCMODE, flags);
 	}
-	if (!(flags & O_CLOEXEC))
-		(void)mdg__sys_keep_in_exec(fd);
-	return fd;
+	if (rc < 0 && fd >= 0)
+		(void)mdg__sys_close(fd);
+	return rc;
 }
 
 static int open_to_write(int which, int flags)
@@ -194,7 +191,7 @@ static int open_to_write(int which, int flags)
 	if ((flags & O_ACCMODE) == O_RDONLY) /* and O_TRUNC, which empties nothing */
 		return mdg__host_setting_allowed(ns) ? open_to_read(which, flags) : -EACCES;
 	if (setting == MDG__PROC_IGNORES)
-		return mdg__host_setting_allowed(ns) ? open_to_ignore(flags) : -EACCES;
+		return mdg__host_setting_allowed(ns) ? open_to_ignore(which, flags) : -EACCES;
 	int fd = mdg__host_setting_open(ns, (unsigned)setting, flags);
 	if (fd >= 0 && !(flags & O_CLOEXEC))
 		(void)mdg__sys_keep_in_exec(fd);
