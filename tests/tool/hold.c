@@ -11,9 +11,9 @@
  *     hold DIR block ID TYPE SIZE       does not return from the sending of one
  *     hold DIR receive ID TYPE [except] does not return from receiving one
  *
- * Says "ready PID" on stdout, then waits for the end of its input. Exit 2: it could not. Where it is
- * to sleep in a set or a queue, a child does both when it sees the process asleep there, and ends the
- * sleep with a signal.
+ * Says "ready PID" on stdout, then waits for the end of its input. Exit 2: it could not. Where it
+ * is to sleep in a set or a queue, a child does both when it sees the process asleep there, and
+ * ends the sleep with a signal.
  */
 #include <errno.h>
 #include <signal.h>
