@@ -173,8 +173,9 @@ const struct command ls_command = {
 	.summary = "list segments, semaphores and queues, and who uses them",
 	.synonyms = "list ps ipcs lsipc show status",
 	.usage = "ls [-l] [--kind KIND] [--json] [--namespace DIR]",
-	.about = "Lists the segments of a namespace; and its semaphore sets and message queues, if\n"
-		 "it has any.\n",
+	.about =
+		"Lists the segments of a namespace; and its semaphore sets and message queues, if\n"
+		"it has any.\n",
 	.options = option_rows,
 	.notes = "Columns:\n"
 		 "  ID        the number that shmat(2), semop(2), msgsnd(2) and 'madang rm' take\n"

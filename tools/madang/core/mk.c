@@ -243,12 +243,13 @@ const struct command mk_command = {
 	.name = "mk",
 	.summary = "make a segment, a semaphore set or a queue",
 	.synonyms = "create make new ipcmk",
-	.usage = "mk SIZE [--key KEY | --name NAME] [--mode MODE] [--noreserve]\n"
-		 "                 [--namespace DIR]\n"
-		 "       madang mk --kind semaphores COUNT [--key KEY | --name NAME] [--mode MODE]\n"
-		 "                 [--namespace DIR]\n"
-		 "       madang mk --kind queues [--key KEY | --name NAME] [--mode MODE]\n"
-		 "                 [--namespace DIR]",
+	.usage =
+		"mk SIZE [--key KEY | --name NAME] [--mode MODE] [--noreserve]\n"
+		"                 [--namespace DIR]\n"
+		"       madang mk --kind semaphores COUNT [--key KEY | --name NAME] [--mode MODE]\n"
+		"                 [--namespace DIR]\n"
+		"       madang mk --kind queues [--key KEY | --name NAME] [--mode MODE]\n"
+		"                 [--namespace DIR]",
 	.about = "Makes a segment of SIZE bytes (or with K, M, G, T: powers of 1024) and prints "
 		 "its id.\n"
 		 "With --kind, makes a set of COUNT semaphores, all 0, or a message queue.\n",
