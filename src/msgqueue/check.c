@@ -107,7 +107,7 @@ int mdg__msgqueue_check(mdg_namespace *ns, mdg_id id, bool repair,
 	int rc = mdg__object_may(ns, MDG__MESSAGE_QUEUES, id, 0444);
 	if (rc == 0)
 		rc = mdg__open_look(&open, ns, id);
-	if (rc < 0)
+	if (rc != 0)
 		return rc == -ENOENT ? 0 : rc; /* nobody has used it */
 	const char *wrong = mdg__queue_is_removed(&open.queue) ? NULL : check_quietly(&open.queue);
 	if (wrong != NULL) {

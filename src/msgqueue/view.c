@@ -60,7 +60,7 @@ int mdg__msgqueue_view(mdg_namespace *ns, mdg_id id, const struct mdg__queue_vie
 		rc = mdg__object_may(ns, MDG__MESSAGE_QUEUES, id, 0444);
 	if (rc == 0)
 		rc = mdg__open_look(&open, ns, id);
-	if (rc < 0)
+	if (rc != 0)
 		return rc == -ENOENT ? 0 : rc; /* nobody has used it */
 	view_line(&open.queue, MDG__WAITER_RECEIVER, viewer);
 	view_line(&open.queue, MDG__WAITER_SENDER, viewer);
