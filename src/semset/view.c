@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* See view.h. Every walk along links ends after as many steps as there are blocks. */
+/*
+ * See view.h. Every walk along links ends after as many steps as there are blocks. The sleepers are
+ * the costly ones: a circle of them ends where it closes.
+ */
 #include "semset/view.h"
 
 #include "semset/session.h"
@@ -51,14 +54,18 @@ static void view_sleeper(struct view *view, const struct mdg__sleeper *sleeper)
 	view->viewer->sleeper(view->viewer->context, &found);
 }
 
+/* `mark` stays behind at each power of two, so that a circle comes back to it. */
 static void view_sleepers(struct view *view)
 {
-	uint32_t block1 = mdg__load32(&mdg__semset_head(view->set)->queue.first1);
-	for (uint32_t left = mdg__block_count(view->set); left > 0; left--) {
+	uint32_t block1 = mdg__load32(&mdg__semset_head(view->set)->queue.first1), mark = 0;
+	uint32_t most = mdg__block_count(view->set);
+	for (uint32_t step = 1; step <= most && block1 != mark; step++) {
 		const struct mdg__sleeper *sleeper = mdg__block_at(view->set, block1, MDG__SLEEPER);
 		if (sleeper == NULL)
 			break;
 		view_sleeper(view, sleeper);
+		if ((step & (step - 1)) == 0)
+			mark = block1;
 		block1 = mdg__load32(&sleeper->next1);
 	}
 }

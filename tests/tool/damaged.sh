@@ -41,6 +41,13 @@ set=$(find "$ns" -name 'sem-*')
 poke "$set" 1793 '\377'
 examine
 examine --repair
+
+echo "# a set: the sleepers lead to nowhere"
+poke "$set" 1793 '\000'
+poke "$set" 56 '\377\377'
+examine
+try ls -l --kind semaphores | sed -e 's/  *[0-9][0-9]*[sm]  *[0-9][0-9]*[sm]$/  AGE  AGE/' \
+	-e 's/process [0-9]*$/process PID/'
 try rm --kind semaphores "$(nth 0)"
 examine
 

@@ -8,7 +8,8 @@ semaphores="--kind semaphores"
 # The ages stand beside each other, and only one of them is replaced.
 ages()
 {
-	sed -e 's/  *[0-9][0-9]*[sm]  *[0-9][0-9]*[sm]$/  AGE  AGE/' -e 's/\(last process\) .*/\1 PID/'
+	sed -e 's/  *[0-9][0-9]*[sm]  *[0-9][0-9]*[sm]$/  AGE  AGE/' \
+	    -e 's/\(last process\) .*/\1 PID/'
 }
 # shellcheck disable=SC2086 # one word for each
 {
