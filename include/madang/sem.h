@@ -17,12 +17,13 @@
  *             rc = mdg_semset_op(ns, id, &give, 1, MDG_FOREVER);
  *     }
  *
- * A SET has an id, perhaps a key or a name, an owner and nine permission bits, like a segment. Names,
- * keys and ids of sets are their own: a segment may have the same. A set lives until it is removed,
- * and its values too.
+ * A SET has an id, perhaps a key or a name, an owner and nine permission bits, like a segment.
+ * Names, keys and ids of sets are their own: a segment may have the same. A set lives until it
+ * is removed, and its values too.
  *
- * A SEMAPHORE is a number from 0 to MDG_SEM_VALUE_MAX, and the process that operated on it last. For
- * one semaphore in memory of your own, mdg_sem of <madang/sync.h> is smaller and needs no namespace.
+ * A SEMAPHORE is a number from 0 to MDG_SEM_VALUE_MAX, and the process that operated on it
+ * last. For one semaphore in memory of your own, mdg_sem of <madang/sync.h> is smaller and
+ * needs no namespace.
  *
  * OPERATIONS. mdg_semset_op does all operations of a list, in order, or none of them. To others all
  * happen at the same moment. Each operation names a semaphore and a change:
@@ -40,9 +41,9 @@
  * UNDO. For each operation with MDG_SEM_UNDO, the opposite is added to a sum of the process. When
  * the process ends, however it ends, its sums are added to the values. The values are cut to 0 and
  * MDG_SEM_VALUE_MAX. Threads of a process share the sums. A forked child has none. exec keeps them.
- * mdg_semset_set_value and mdg_semset_set_all clear everybody's sums of what they set. Whoever sleeps
- * for something that a killed process had gets it within a millisecond as a rule, and within 25 ms
- * in any case.
+ * mdg_semset_set_value and mdg_semset_set_all clear everybody's sums of what they set. Whoever
+ * sleeps for something that a killed process had gets it within a millisecond as a rule, and
+ * within 25 ms in any case.
  *
  * LIMITS. The namespace has them, as System V has: semaphores in a set (32000), in all sets
  * (1024000000), operations in a call (500), sets (32000). madang(7) says how they are changed. No
@@ -59,10 +60,11 @@
  * THREADS. Any thread may call any function. None is a cancellation point. A child of vfork is
  * taken for its parent.
  *
- * WHAT DIFFERS from the kernel's semaphores: a sleeper that was stopped (SIGSTOP) and goes on, sleeps
- * on. While a handler runs that has interrupted a sleep and makes no call of this header, its thread
- * counts as asleep and may be given what it waits for. A process that was stopped in the middle of a
- * call may hold up others. What a process owes is undone at its end, not at unshare(2) or clone(2).
+ * WHAT DIFFERS from the kernel's semaphores: a sleeper that was stopped (SIGSTOP) and goes on,
+ * sleeps on. While a handler runs that has interrupted a sleep and makes no call of this
+ * header, its thread counts as asleep and may be given what it waits for. A process that was
+ * stopped in the middle of a call may hold up others. What a process owes is undone at its end,
+ * not at unshare(2) or clone(2).
  */
 #ifndef MADANG_SEM_H
 #define MADANG_SEM_H
@@ -89,14 +91,14 @@ MDG_API int mdg_semset_create(mdg_namespace *ns, const char *name, uint32_t coun
 
 /* Finds the set `name`. `ask` is permission bits that the caller needs: 0400 to look, 0200 to
  * alter; 0 needs nothing.
- * Returns 0, or -ENOENT: there is none; -EINVAL: it has fewer than `min_count` semaphores, or `name`
- * is not valid; -EACCES. */
+ * Returns 0, or -ENOENT: there is none; -EINVAL: it has fewer than `min_count` semaphores, or
+ * `name` is not valid; -EACCES. */
 MDG_API int mdg_semset_open(mdg_namespace *ns, const char *name, uint32_t min_count, unsigned ask,
                             mdg_id *ret_id);
 
-/* Finds or makes a set by its System V key, as semget(2). Key 0, IPC_PRIVATE, always makes a new one.
- * `flags` is nine permission bits, MDG_CREATE and MDG_EXCL of <madang/segment.h>: the same numbers
- * as semget's. Returns 0, or the errors of semget(2). [SysV] */
+/* Finds or makes a set by its System V key, as semget(2). Key 0, IPC_PRIVATE, always makes a
+ * new one. `flags` is nine permission bits, MDG_CREATE and MDG_EXCL of <madang/segment.h>: the
+ * same numbers as semget's. Returns 0, or the errors of semget(2). [SysV] */
 MDG_API int mdg_semset_get(mdg_namespace *ns, int32_t key, uint32_t count, unsigned flags,
                            mdg_id *ret_id);
 
@@ -140,12 +142,12 @@ MDG_API int mdg_semset_pid(mdg_namespace *ns, mdg_id id, uint32_t number, int32_
 /* How many threads wait at the semaphore: for more (`for_zero` is 0: GETNCNT), or for zero (1:
  * GETZCNT). A thread waits at that of its operations which cannot be done first. [SysV] */
 MDG_API int mdg_semset_waiting(mdg_namespace *ns, mdg_id id, uint32_t number, int for_zero);
-/* All values. `count` is how many there is room for; the set has at most so many, or -EINVAL. Returns
- * 0. GETALL. [SysV] */
+/* All values. `count` is how many there is room for; the set has at most so many, or -EINVAL.
+ * Returns 0. GETALL. [SysV] */
 MDG_API int mdg_semset_all(mdg_namespace *ns, mdg_id id, uint16_t *ret_values, uint32_t count);
 
-/* Sets the value, 0 to MDG_SEM_VALUE_MAX, and clears everybody's sum of the semaphore. Permission to
- * alter is needed. Returns 0, -ERANGE, -EINVAL, -EACCES. SETVAL. [SysV] */
+/* Sets the value, 0 to MDG_SEM_VALUE_MAX, and clears everybody's sum of the semaphore.
+ * Permission to alter is needed. Returns 0, -ERANGE, -EINVAL, -EACCES. SETVAL. [SysV] */
 MDG_API int mdg_semset_set_value(mdg_namespace *ns, mdg_id id, uint32_t number, int value);
 /* The same for all. `count` has to be that of the set, or -EINVAL. SETALL. [SysV] */
 MDG_API int mdg_semset_set_all(mdg_namespace *ns, mdg_id id, const uint16_t *values,
@@ -178,11 +180,12 @@ MDG_API int mdg_semset_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
  * owner, nor creator, nor privileged. IPC_SET. [SysV] */
 MDG_API int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode);
 
-/* Removes the set at once. All who wait get -EIDRM. Returns 0, -EINVAL or -EPERM. IPC_RMID. [SysV] */
+/* Removes the set at once. All who wait get -EIDRM. Returns 0, -EINVAL or -EPERM. IPC_RMID.
+ * [SysV] */
 MDG_API int mdg_semset_remove(mdg_namespace *ns, mdg_id id);
 
-/* Walks over all sets by index. It needs no permission. *cursor is 0 before the first call. Returns 1
- * and fills in *ret_info; or 0 at the end; or -EINVAL: ret_info->size. */
+/* Walks over all sets by index. It needs no permission. *cursor is 0 before the first call.
+ * Returns 1 and fills in *ret_info; or 0 at the end; or -EINVAL: ret_info->size. */
 MDG_API int mdg_semset_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_semset_info *ret_info);
 
 #ifdef __cplusplus

@@ -39,7 +39,7 @@ int mdg__queue_remove(struct mdg__queue *queue)
 	if (rc < 0)
 		return rc;
 	rc = mdg__queue_is_removed(queue) ? 1 : 0;
-	mdg__call_all(&visit, MDG__CALLED);
+	mdg__call_all(&visit);
 	mdg__commit32(&mdg__head(queue)->removed, 1);
 	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);

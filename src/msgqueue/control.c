@@ -73,7 +73,7 @@ int mdg_msgqueue_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
                       struct mdg_msgqueue_info *ret_info)
 {
 	struct mdg_msgqueue_info own = { 0 };
-	struct mdg__queue_figures figures;
+	struct mdg__queue_figures figures = { 0 };
 	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
@@ -95,7 +95,7 @@ int mdg_msgqueue_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
 int mdg_msgqueue_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_msgqueue_info *ret_info)
 {
 	struct mdg_msgqueue_info own = { 0 };
-	struct mdg__queue_figures figures;
+	struct mdg__queue_figures figures = { 0 };
 	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;

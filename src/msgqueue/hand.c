@@ -38,8 +38,11 @@ bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t ho
 {
 	if (!visit->expects)
 		expect_sleepers(visit);
-	bool asleep = mdg__sys_futex_requeue(&waiter->word, 1, &visit->lock->robust.word) > 0;
+	/* The word changes first. A thread that is just about to fall asleep then does not. If this
+	 * thread is killed before the second step, the repair does that (mdg__recall_all). */
 	mdg__waiter_called(visit->queue, waiter, how);
+	atomic_signal_fence(memory_order_seq_cst);
+	bool asleep = mdg__sys_futex_requeue(&waiter->word, 1, &visit->lock->robust.word) > 0;
 	if (asleep)
 		visit->called++;
 	return asleep;
@@ -79,7 +82,7 @@ void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum)
 	}
 }
 
-void mdg__call_all(struct mdg__visit *visit, uint32_t how)
+void mdg__call_all(struct mdg__visit *visit)
 {
 	static const uint32_t kinds[] = { MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
 	for (int i = 0; i < 2; i++) {
@@ -87,7 +90,18 @@ void mdg__call_all(struct mdg__visit *visit, uint32_t how)
 		uint32_t number;
 		while ((number = mdg__waiter_next(visit->queue, kinds[i], &ticket, NULL)) !=
 		       MDG__WAITERS_MOST)
-			(void)mdg__call(visit, mdg__waiter(visit->queue, number), how);
+			(void)mdg__call(visit, mdg__waiter(visit->queue, number), MDG__CALLED);
+	}
+}
+
+void mdg__recall_all(struct mdg__visit *visit)
+{
+	for (uint32_t number = 0; number < MDG__WAITERS_MOST; number++) {
+		struct mdg__waiter *waiter = mdg__waiter(visit->queue, number);
+		if (waiter == NULL)
+			break;
+		if (mdg__waiter_sleeps(waiter))
+			(void)mdg__call(visit, waiter, MDG__RECALLED);
 	}
 }
 

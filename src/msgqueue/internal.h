@@ -159,6 +159,8 @@ int mdg__waiter_take(struct mdg__visit *visit, uint32_t *ret_number);
 void mdg__waiter_leave(struct mdg__visit *visit, struct mdg__waiter *waiter);
 /* Enters the line at its end. */
 void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *waiter);
+/* Whether a thread sleeps there, or is about to sleep or to return. */
+bool mdg__waiter_sleeps(struct mdg__waiter *waiter);
 /* Is called, and no longer in the line. `how`: MDG__CALLED, MDG__RECALLED. */
 void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how);
 /* Leaves the line without having been called. */
@@ -226,7 +228,10 @@ bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t ho
 uint32_t mdg__call_receiver(struct mdg__visit *visit, const struct mdg__message *message);
 /* Before room is made: calls the senders that would fit then. */
 void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
-void mdg__call_all(struct mdg__visit *visit, uint32_t how);
+void mdg__call_all(struct mdg__visit *visit);
+/* After a death: calls all that may be asleep, also those that were called before. They keep their
+ * places in the line. */
+void mdg__recall_all(struct mdg__visit *visit);
 /* Says that the message is this waiter's. */
 void mdg__hand_over(struct mdg__visit *visit, uint32_t number, uint32_t cell);
 /* A claim that counts for nothing is taken off its message. */

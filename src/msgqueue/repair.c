@@ -177,5 +177,5 @@ void mdg__queue_repair(struct mdg__visit *visit)
 	mark_waiters(queue);
 	sweep(queue, end);
 	stamp(queue, is_linked);
-	mdg__call_all(visit, MDG__RECALLED);
+	mdg__recall_all(visit);
 }

@@ -152,6 +152,12 @@ static void leave_line(const struct mdg__queue *queue, struct mdg__waiter *waite
 	MDG__PUT(waiter->word, word);
 }
 
+bool mdg__waiter_sleeps(struct mdg__waiter *waiter)
+{
+	return MDG__GET(waiter->word) != 0 && MDG__GET(waiter->kind) != MDG__WAITER_FREE &&
+	       is_taken(waiter);
+}
+
 void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how)
 {
 	leave_line(queue, waiter, how);

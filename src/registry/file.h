@@ -35,8 +35,7 @@ static inline uint64_t mdg__aligned(uint64_t offset)
 /* The order is that at the top of layout.h. */
 static inline struct mdg__tables mdg__table_offsets(const struct mdg__sizes *sizes)
 {
-	struct mdg__tables at;
-	at.end = MDG__TABLE_ALIGN;
+	struct mdg__tables at = { .end = MDG__TABLE_ALIGN };
 	for (int class = 0; class < MDG__CLASSES; class ++) {
 		at.bitmap[class] = at.end;
 		at.buckets[class] =

@@ -10,16 +10,16 @@
  *   4. The sums are swapped, the words are swapped for the new ones, and the state becomes IDLE.
  *
  * Whoever finds a word that says EXPRESS, and has the lock, reads the slip, and ends what it says.
- * If the state is TRIED, it swaps it for ABORTED, and the old word comes back. If the state is DONE,
- * it does step 4 for this word. So it does not matter where the thread is killed, stopped, or
- * interrupted by a signal handler that operates on the same set.
+ * If the state is TRIED, it swaps it for ABORTED, and the old word comes back. If the state is
+ * DONE, it does step 4 for this word. So it does not matter where the thread is killed,
+ * stopped, or interrupted by a signal handler that operates on the same set.
  *
  * All swaps are compare-and-swaps, and nothing comes back: each use of a slip has a new number,
  * which the words repeat, and each sum counts its changes. So a thread that goes on late finds
  * everything changed, and changes nothing.
  *
- * A sum changes only while the word of its semaphore is in the hands of whoever changes it: named by
- * a slip, or BUSY. So the sum that step 2 has read is the sum of step 4.
+ * A sum changes only while the word of its semaphore is in the hands of whoever changes it:
+ * named by a slip, or BUSY. So the sum that step 2 has read is the sum of step 4.
  */
 #include "semset/internal.h"
 
@@ -31,7 +31,7 @@
 
 enum { SLOW = 1, PATIENCE = 60 };
 
-/* ---- words and slips --------------------------------------------------------------------------- */
+/* ---- words and slips ----------------------------------------------------------------- */
 
 /* bits 0..15 the value, bit 17 EXPRESS, bits 18..31 and 52..63 the number, bits 32..51 the slip. */
 static uint64_t express_word(uint64_t old, uint32_t slip1, uint64_t state)
@@ -82,7 +82,7 @@ static void change_sum(const struct mdg__semset *set, uint32_t holder1, uint32_t
 		(void)swap64(sum, old, changed_sum(old, change));
 }
 
-/* ---- for whoever has the lock ------------------------------------------------------------------- */
+/* ---- for whoever has the lock -------------------------------------------------------- */
 
 /* Returns what to look for at the word next: nothing has been done if the slip has gone on. */
 static void resolve(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t number,
@@ -122,7 +122,7 @@ void mdg__express_resolve(const struct mdg__semset *set, uint32_t number, uint64
 		(void)swap64(&mdg__semset_at(set, number)->word, word, word & 0xffff);
 }
 
-/* ---- this thread's slips -------------------------------------------------------------------------- */
+/* ---- this thread's slips ------------------------------------------------------------- */
 
 enum { KEPT = 8 };
 static MDG__OF_THREAD struct {
@@ -210,7 +210,7 @@ bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
 	return false;
 }
 
-/* ---- an operation ---------------------------------------------------------------------------------- */
+/* ---- an operation -------------------------------------------------------------------- */
 
 static struct mdg__entry_of_slip *add_entry(const struct mdg__semset *set, struct mdg__slip *slip,
                                             uint32_t number)

@@ -3,8 +3,8 @@
  * holder.c - processes that have used UNDO in this set, their sums, and their witnesses.
  *
  * A holder is a process, not a program: it is named by pid and start, and a new program after exec
- * finds the sums of the one before it. It stays in the list until the process has ended, even if all
- * its sums are 0.
+ * finds the sums of the one before it. It stays in the list until the process has ended, even
+ * if all its sums are 0.
  *
  * THE WITNESS is a robust word (sync/owned.h) that one thread of the process has in its list. While
  * it has a thread's id, the process lives: one load says so. The kernel marks it when that thread

@@ -4,10 +4,11 @@
  * permissions.
  *
  * THE FAST WAY is one compare-and-swap of a semaphore's word, when nobody sleeps at the semaphore
- * and nothing is to be undone (op.c). THE EXPRESS WAY is for up to three semaphores, also with UNDO,
- * at which nobody sleeps: some compare-and-swaps (express.c). THE SLOW WAY is everything else: with all signals blocked,
- * under the set's lock, and with a journal (enter.c). Whoever has changed a value there also does
- * the operations of the sleepers that can go now, before it gives the lock back (serve.c).
+ * and nothing is to be undone (op.c). THE EXPRESS WAY is for up to three semaphores, also with
+ * UNDO, at which nobody sleeps: some compare-and-swaps (express.c). THE SLOW WAY is everything
+ * else: with all signals blocked, under the set's lock, and with a journal (enter.c). Whoever
+ * has changed a value there also does the operations of the sleepers that can go now, before it
+ * gives the lock back (serve.c).
  *
  * The files of this room, from top to bottom; a file calls only files below its own:
  *
@@ -332,8 +333,8 @@ void mdg__settle(struct mdg__semset_stay *stay);
 void mdg__watch(struct mdg__semset_stay *stay);
 /* The witness's word, marked as slept on; 0: its process may be dead. */
 uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
-/* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue. Called with
- * all signals blocked, and `mask` says which are to be in the end. */
+/* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue.
+ * Called with all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                         uint64_t deadline, const mdg__sigmask *mask);
 /* A new call of this thread: what it slept in before, it does not any more. It is in a signal

@@ -11,8 +11,8 @@
  * every C library. How many semaphores there are is not written here: the registry says it. The
  * heap reaches to the end of the memory, and grows with it.
  *
- * "block1" is the index of a block in the heap plus one; 0 is none. All such fields have a name that
- * ends in 1.
+ * "block1" is the index of a block in the heap plus one; 0 is none. All such fields have a name
+ * that ends in 1.
  *
  * WHO WRITES. Four rules cover every field:
  *   [J] Only the holder of the set's lock, through the journal (registry/journal.h). If the holder

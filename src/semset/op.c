@@ -3,9 +3,10 @@
  * op.c - semop.
  *
  * THE FAST WAY: if all operations name the same semaphore and none has UNDO, the result is one new
- * word, which is swapped in. That fails while the word says BUSY. Then, and for all other lists, the
- * slow way is gone: under the lock, what has ended is settled, the list is tried, and if it can be
- * done it is, and sleepers are served. If it cannot be done now, the thread goes to sleep.
+ * word, which is swapped in. That fails while the word says BUSY. Then, and for all other
+ * lists, the slow way is gone: under the lock, what has ended is settled, the list is tried,
+ * and if it can be done it is, and sleepers are served. If it cannot be done now, the thread
+ * goes to sleep.
  */
 #include "semset/internal.h"
 
@@ -189,7 +190,7 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 	return rc;
 }
 
-/* ---- before a sleep --------------------------------------------------------------------------- */
+/* ---- before a sleep ------------------------------------------------------------------ */
 
 /* Whether to spin before the next sleep. Spinning helps if others run on other processors and are
  * quick. So each time that it has not helped, it is done less often. */

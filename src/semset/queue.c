@@ -119,7 +119,7 @@ static void enter_word(struct mdg__sleeper *sleeper)
 	mdg__pending_end(thread, before);
 }
 
-/* ---- making and ending ------------------------------------------------------------------------ */
+/* ---- making and ending --------------------------------------------------------------- */
 
 static void count_names(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
                         uint32_t count, uint32_t difference)

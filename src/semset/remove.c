@@ -2,8 +2,8 @@
 /*
  * remove.c - the set is gone, and all its sleepers are told.
  *
- * `removed` decides. Whoever has the lock after that finds it, and so does whoever wakes: so a death
- * right after it harms nobody, and the sleepers find out at their next look.
+ * `removed` decides. Whoever has the lock after that finds it, and so does whoever wakes: so a
+ * death right after it harms nobody, and the sleepers find out at their next look.
  */
 #include "semset/internal.h"
 

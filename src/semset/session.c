@@ -145,7 +145,7 @@ static int know_self(mdg_namespace *ns, struct mdg__semset_self *ret)
 	return 0;
 }
 
-/* ---- beginning and ending ---------------------------------------------------------------------- */
+/* ---- beginning and ending ------------------------------------------------------------ */
 
 static int take_memory(struct mdg__session *session, enum mdg__session_kind kind)
 {

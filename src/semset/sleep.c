@@ -3,14 +3,15 @@
  * sleep.c - a thread sleeps until its sleep is ended.
  *
  * The thread's own word says how the sleep ended. The thread sleeps on that word, or on the witness
- * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two reasons. A
- * futex sleep with a timeout ends with EINTR after any handler; one without goes on if the handler
- * was installed with SA_RESTART. And after a while the sleeper looks whether somebody has died who
- * would have had to wake it: every 20 ms if there are holders, else every second.
+ * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two
+ * reasons. A futex sleep with a timeout ends with EINTR after any handler; one without goes on
+ * if the handler was installed with SA_RESTART. And after a while the sleeper looks whether
+ * somebody has died who would have had to wake it: every 20 ms if there are holders, else every
+ * second.
  *
  * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
- * handler runs in these few instructions, the thread sleeps on, as if the signal had come before the
- * call.
+ * handler runs in these few instructions, the thread sleeps on, as if the signal had come
+ * before the call.
  *
  * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
  * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So
@@ -35,7 +36,7 @@ static MDG__OF_THREAD struct {
 	} place[PLACES];
 } sleeps;
 
-/* ---- leaving ---------------------------------------------------------------------------------- */
+/* ---- leaving ------------------------------------------------------------------------- */
 
 /* Ends the sleep by the sleeper itself, if nobody has ended it. */
 static uint32_t end_by_self(struct mdg__robust *robust)
@@ -64,7 +65,7 @@ void mdg__sleep_interrupted(void)
 	}
 }
 
-/* ---- sleeping --------------------------------------------------------------------------------- */
+/* ---- sleeping ------------------------------------------------------------------------ */
 
 /* Something was begun by a process that does not end it, or has to be given back. */
 static bool is_to_be_looked_at(const struct mdg__semset *set)
@@ -155,7 +156,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 	}
 }
 
-/* ---- and waking up ---------------------------------------------------------------------------- */
+/* ---- and waking up ------------------------------------------------------------------- */
 
 static int meaning(uint32_t word, int by_self)
 {
@@ -174,9 +175,9 @@ static int meaning(uint32_t word, int by_self)
 }
 
 /* Gives the block back. If the sleep was ended by another process, the block is only marked: the
- * next one that has the lock takes it. The other process may not be through with it yet, but what it
- * does is decided: if it dies, the next one completes it. And the words are BUSY until then, so
- * whoever looks at them waits for the lock. */
+ * next one that has the lock takes it. The other process may not be through with it yet, but
+ * what it does is decided: if it dies, the next one completes it. And the words are BUSY until
+ * then, so whoever looks at them waits for the lock. */
 static void give_back(struct mdg__semset *set, struct mdg__robust *robust, uint32_t block1)
 {
 	struct mdg__semset_stay stay;

@@ -2,8 +2,8 @@
 /*
  * slips.c - the slips of threads (express.c): getting one, and ending those of the dead.
  *
- * A thread gets a slip in a set when it has gone the slow way with a list that the express way could
- * have done. It keeps it for its next calls. The slips of all threads are in one list.
+ * A thread gets a slip in a set when it has gone the slow way with a list that the express way
+ * could have done. It keeps it for its next calls. The slips of all threads are in one list.
  */
 #include "semset/internal.h"
 

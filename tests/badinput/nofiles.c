@@ -218,10 +218,10 @@ static void have_many(int told, int say)
 static void beside_one_with_many(void *after)
 {
 	mdg_namespace *ns;
-	mdg_id id;
-	void *memory;
+	mdg_id id = -1;
+	void *memory = NULL;
 	char byte;
-	int tell_it[2], say[2], status = -1;
+	int tell_it[2] = { -1, -1 }, say[2] = { -1, -1 }, status = -1;
 	CHECK(mkdir(in_place("mine"), 0700) == 0 || errno == EEXIST);
 	CHECK(geteuid() != 0 || (chown(in_place("mine"), USER, USER) == 0 && become(USER)));
 	CHECK(prctl(PR_SET_DUMPABLE, 1) == 0); /* so that others of this user may look into /proc */

@@ -100,6 +100,7 @@ static void receive_all(void *argument)
 static pid_t start_actor(uint32_t at)
 {
 	uint32_t me = at < SENDERS ? at : at - SENDERS;
+	promises_no_handlers = at % 2 == 1; /* what the child inherits */
 	return start(at < SENDERS ? send_all : receive_all, &me);
 }
 
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
 	uint64_t state = (uint64_t)time(NULL) * 7919 + 1;
 	uint64_t end = mdg_deadline((argc > 1 ? (uint64_t)atoi(argv[1]) : 4) * 1000000000u);
 	uint32_t kills = 0, killed_receivers = 0;
+	take_signals(); /* a child that has just begun may get the signal */
 	world = world_make(6000);
 	tally = shared_memory(sizeof(*tally));
 	for (uint32_t i = 0; i < ACTORS; i++)

@@ -285,7 +285,7 @@ static const struct scene scenes[] = {
 	{ "express-two", three, two, NULL, warm_up, two_or_none },
 };
 
-/* ---- playing ---------------------------------------------------------------------------------- */
+/* ---- playing ------------------------------------------------------------------------- */
 
 static const struct scene *scene;
 

@@ -134,8 +134,8 @@ static void look(int kernel, struct view *ret)
 	}
 }
 
-/* Waits until whoever is busy is asleep in the set. A view is no snapshot, so it counts when it is the
- * same twice. */
+/* Waits until whoever is busy is asleep in the set. A view is no snapshot, so it counts when it
+ * is the same twice. */
 static bool settle(int kernel, struct view *ret)
 {
 	uint64_t end = mdg_deadline(5000000000);
