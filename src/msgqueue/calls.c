@@ -123,8 +123,3 @@ void mdg__host_on_sleep(void (*function)(bool begins))
 {
 	mdg__msgqueue_on_sleep(function);
 }
-
-void mdg__host_abandon_sleep(void)
-{
-	mdg__queue_abandon();
-}

@@ -74,9 +74,7 @@ MDG_API int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host
 
 /* Sleeps in message queues (msgqueue/calls.c). `function` is called right before each and right after
  * it, in the sleeping thread, with none of our locks held and with signals as the caller has them.
- * The thread may be cancelled between the two calls. Then it calls the second function. What it had
- * mapped for the call stays mapped. */
+ * Between the two the thread may be cancelled. What it had mapped for the call stays mapped. */
 MDG_API void mdg__host_on_sleep(void (*function)(bool begins));
-MDG_API void mdg__host_abandon_sleep(void);
 
 #endif

@@ -101,79 +101,57 @@ MDG_EXPORT int msgget(key_t key, int flags)
 /* ---- cancellation ------------------------------------------------------------------------ */
 
 /* msgsnd and msgrcv are cancellation points. A thread may be cancelled while it sleeps, and at no
- * other moment in the call: asynchronously, because the sleep is no call of the C library. What has
- * to be cleaned up then costs something, so a call first tries whether it need not sleep. */
+ * other moment in the call: asynchronously, because the sleep is no call of the C library. Nothing
+ * is cleaned up then. A thread that does not sleep on its word is given nothing, and at the thread's
+ * end its place in the queue is free, as that of a thread that is killed.
+ *
+ * There is no pthread_cleanup_push here: a signal handler may leave the sleep by siglongjmp, and the
+ * C library would keep a handler of a function that is gone. */
 
 static MDG__OF_THREAD struct {
-	bool may_be_cancelled;
-	int type; /* of cancellation, before the sleep */
+	bool may_be_cancelled; /* the call is msgsnd or msgrcv */
+	bool is_changed;       /* a sleep has begun, and has not ended: by siglongjmp, perhaps */
+	int type;              /* of cancellation, before the sleep */
 } sleeping;
+
+static void restore_type(void)
+{
+	int type;
+	if (sleeping.is_changed)
+		(void)pthread_setcanceltype(sleeping.type, &type);
+	sleeping.is_changed = false;
+}
 
 static void on_sleep(bool begins)
 {
-	int type;
-	if (!sleeping.may_be_cancelled)
+	restore_type();
+	if (!begins || !sleeping.may_be_cancelled)
 		return;
-	if (begins) /* only around a system call that holds nothing */
-		/* NOLINTNEXTLINE(cert-pos47-c,concurrency-thread-canceltype-asynchronous) */
-		(void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &sleeping.type);
-	else
-		(void)pthread_setcanceltype(sleeping.type, &type);
+	/* NOLINTNEXTLINE(cert-pos47-c,concurrency-thread-canceltype-asynchronous) */
+	(void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &sleeping.type);
+	sleeping.is_changed = true;
 }
 
-/* The thread was cancelled. */
-static void abandon(void *before)
+static void begin_cancellable(void)
 {
-	sleeping.may_be_cancelled = *(bool *)before;
-	mdg__host_abandon_sleep();
-}
-
-static ssize_t send_or_sleep(int id, const void *message, size_t size, int flags)
-{
-	ssize_t result;
-	bool before = sleeping.may_be_cancelled;
+	restore_type();
+	pthread_testcancel();
 	mdg__host_on_sleep(on_sleep);
-	pthread_cleanup_push(abandon, &before);
 	sleeping.may_be_cancelled = true;
-	result = mdg__sysv_msgsnd(id, message, size, flags);
-	sleeping.may_be_cancelled = before;
-	pthread_cleanup_pop(0);
-	return result;
-}
-
-static ssize_t receive_or_sleep(int id, void *message, size_t size, long wanted, int flags)
-{
-	ssize_t result;
-	bool before = sleeping.may_be_cancelled;
-	mdg__host_on_sleep(on_sleep);
-	pthread_cleanup_push(abandon, &before);
-	sleeping.may_be_cancelled = true;
-	result = mdg__sysv_msgrcv(id, message, size, wanted, flags);
-	sleeping.may_be_cancelled = before;
-	pthread_cleanup_pop(0);
-	return result;
 }
 
 MDG_EXPORT int msgsnd(int id, const void *message, size_t size, int flags)
 {
-	int before = errno;
-	pthread_testcancel();
-	int result = mdg__sysv_msgsnd(id, message, size, flags | IPC_NOWAIT);
-	if (result == 0 || errno != EAGAIN || (flags & IPC_NOWAIT))
-		return result;
-	errno = before;
-	return (int)send_or_sleep(id, message, size, flags);
+	begin_cancellable();
+	int result = mdg__sysv_msgsnd(id, message, size, flags);
+	sleeping.may_be_cancelled = false;
+	return result;
 }
 
 MDG_EXPORT ssize_t msgrcv(int id, void *message, size_t size, long wanted, int flags)
 {
-	int before = errno;
-	pthread_testcancel();
-	/* MSG_COPY without IPC_NOWAIT is an error. */
-	int try = flags & MSG_COPY ? flags : flags | IPC_NOWAIT;
-	ssize_t result = mdg__sysv_msgrcv(id, message, size, wanted, try);
-	if (result >= 0 || errno != ENOMSG || (flags & (IPC_NOWAIT | MSG_COPY)))
-		return result;
-	errno = before;
-	return receive_or_sleep(id, message, size, wanted, flags);
+	begin_cancellable();
+	ssize_t result = mdg__sysv_msgrcv(id, message, size, wanted, flags);
+	sleeping.may_be_cancelled = false;
+	return result;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - madang run: starts a program whose System V shared memory is Madang's.
+ * run.c - madang run: starts a program whose System V IPC is Madang's.
  *
  * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in
  * MADANG_NAMESPACE, and becomes the program: no process stays in between, so signals, exit codes
@@ -296,7 +296,8 @@ const struct command run_command = {
 	.summary = "run a program whose System V IPC is Madang's",
 	.synonyms = "exec start",
 	.usage = "run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]",
-	.about = "Runs PROGRAM with Madang's System V calls (shmget, semget, msgget ...) in place of the "
+	.about = "Runs PROGRAM with Madang's System V calls (shmget, semget, msgget ...) in place "
+	         "of the "
 		 "kernel's.\n"
 		 "Programs that PROGRAM starts use them too.\n",
 	.options = option_rows,
