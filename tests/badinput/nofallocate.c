@@ -5,25 +5,32 @@
  */
 #include "badinput/place.h"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 enum { SEGMENTS = 1000, CHILDREN = 40, TOGETHER = 4, EACH = 300 };
 
+/* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
 static bool forbid(unsigned error)
 {
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
+	const uint32_t fails = UINT32_C(0x00050000) | error, allowed = UINT32_C(0x7fff0000);
+	struct instruction {
+		uint16_t code;
+		uint8_t if_true, if_false;
+		uint32_t k;
+	} filter[] = {
+		{ LOAD, 0, 0, 0 }, /* the number of the call */
+		{ JUMP_IF_EQUAL, 0, 1, SYS_fallocate },
+		{ RETURN, 0, 0, fails },
+		{ RETURN, 0, 0, allowed },
 	};
-	struct sock_fprog program = { sizeof filter / sizeof filter[0], filter };
+	struct {
+		unsigned short count;
+		struct instruction *first;
+	} program = { sizeof filter / sizeof filter[0], filter };
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	       prctl(PR_SET_SECCOMP, FILTER, &program) == 0;
 }
 
 static void is_sound(mdg_namespace *ns)
