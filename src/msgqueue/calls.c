@@ -117,7 +117,7 @@ int mdg_msgqueue_receive(mdg_namespace *ns, mdg_id id, int64_t wanted, void *buf
 	return mdg__open_done(&open, rc);
 }
 
-/* ---- for libmadang-sysv, where msgsnd and msgrcv are cancellation points ---------------------- */
+/* ---- for libmadang-sysv, where msgsnd and msgrcv are cancellation points --------------------- */
 
 void mdg__host_on_sleep(void (*function)(bool begins))
 {

@@ -4,9 +4,9 @@
  *
  * ban_kernel_ipc() installs a seccomp filter for the calling process and all its descendants. The
  * filter answers ENOSYS to the twelve System V calls: shmget, shmat, shmdt, shmctl, semget, semop,
- * semtimedop, semctl, msgget, msgsnd, msgrcv and msgctl. A kernel built without System V IPC does the
- * same. What still works afterwards works in user space. The filter stays until the process ends, and
- * restricts nothing else.
+ * semtimedop, semctl, msgget, msgsnd, msgrcv and msgctl. A kernel built without System V IPC does
+ * the same. What still works afterwards works in user space. The filter stays until the process
+ * ends, and restricts nothing else.
  *
  * A 64-bit process may start 32-bit ones. So the filter knows the call numbers of
  * both word sizes of its machine. On 32-bit x86 that includes the old ipc(2).

@@ -173,8 +173,7 @@ void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	/* Between users /proc/PID/fd is closed: keep the name there. And where a
 	 * descriptor lies idle, its memory can only be given back by that name. */
 	if (mdg__is_shared(ns) || is_kept_idle(ns, entry->index) ||
-	    !is_reached_through_all(ns, entry) ||
-	    mdg__place_of(ns, entry, &place) < 0)
+	    !is_reached_through_all(ns, entry) || mdg__place_of(ns, entry, &place) < 0)
 		return;
 	(void)mdg__sys_unlinkat(place.dirfd, place.name);
 	mdg__place_leave(&place);

@@ -72,8 +72,8 @@ struct mdg__host_totals {
 /* `class` is an enum mdg__class, not MDG__SEGMENTS. 0 or a negative code. */
 MDG_API int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host_totals *ret);
 
-/* Sleeps in message queues (msgqueue/calls.c). `function` is called right before each and right after
- * it, in the sleeping thread, with none of our locks held and with signals as the caller has them.
+/* Sleeps in message queues (msgqueue/calls.c). `function` is called right before each and right
+ * after it, in the sleeping thread, with none of our locks held and signals as the caller has them.
  * Between the two the thread may be cancelled. What it had mapped for the call stays mapped. */
 MDG_API void mdg__host_on_sleep(void (*function)(bool begins));
 

@@ -167,8 +167,8 @@ void mdg__object_changed(mdg_namespace *ns, enum mdg__class class, mdg_id id);
  * now on, and the file is unlinked. The class has woken its sleepers, or wakes them now: whoever
  * has memory taken keeps it. -EINVAL: no such object (any more). */
 int mdg__object_rmid(mdg_namespace *ns, enum mdg__class class, mdg_id id);
-/* The same for an object without a file, so that nobody can sleep in its memory. -EBUSY: it has one,
- * and nothing was done. */
+/* The same for an object without a file, so that nobody can sleep in its memory. -EBUSY: it has
+ * one, and nothing was done. */
 int mdg__object_rmid_unused(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 /* The same, asking no permission: for whoever finds in the memory that another process has
  * begun to remove the object, and died. */

@@ -102,11 +102,11 @@ MDG_EXPORT int msgget(key_t key, int flags)
 
 /* msgsnd and msgrcv are cancellation points. A thread may be cancelled while it sleeps, and at no
  * other moment in the call: asynchronously, because the sleep is no call of the C library. Nothing
- * is cleaned up then. A thread that does not sleep on its word is given nothing, and at the thread's
- * end its place in the queue is free, as that of a thread that is killed.
+ * is cleaned up then. A thread that does not sleep on its word is given nothing, and at the
+ * thread's end its place in the queue is free, as that of a thread that is killed.
  *
- * There is no pthread_cleanup_push here: a signal handler may leave the sleep by siglongjmp, and the
- * C library would keep a handler of a function that is gone. */
+ * There is no pthread_cleanup_push here: a signal handler may leave the sleep by siglongjmp, and
+ * the C library would keep a handler of a function that is gone. */
 
 static MDG__OF_THREAD struct {
 	bool may_be_cancelled; /* the call is msgsnd or msgrcv */

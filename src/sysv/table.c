@@ -2,12 +2,12 @@
 /*
  * table.c - the files of /proc that tell of System V objects, and set their limits.
  *
- * ipcs and lsipc read /proc/sysvipc, and the limits in /proc/sys/kernel, before they ask shmctl
- * and its sisters. A program inside Madang gets Madang's files: an anonymous file with what the kernel would
- * print at the moment of the open. A program that opens a limit for writing, and may write it, gets
- * the limit's file in the namespace's directory (segment/settings.c). None of the paths in the list
- * below reaches the kernel. The same holds for any other path that ends in the same name and leads
- * to the same file: a relative one, or one through /proc/self/root.
+ * ipcs and lsipc read /proc/sysvipc, and the limits in /proc/sys/kernel, before they ask shmctl and
+ * its sisters. A program inside Madang gets Madang's files: an anonymous file with what the kernel
+ * would print at the moment of the open. A program that opens a limit for writing, and may write
+ * it, gets the limit's file in the namespace's directory (segment/settings.c). None of the paths in
+ * the list below reaches the kernel. The same holds for any other path that ends in the same name
+ * and leads to the same file: a relative one, or one through /proc/self/root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,8 +126,8 @@ static int write_content(mdg_namespace *ns, const struct mdg__proc_file *file, i
 	return length < 0 ? length : mdg__proc_put(fd, text, (size_t)length);
 }
 
-/* A new descriptor that can only do what `access` says, from the start of the file. It is close-on-exec
- * if `flags` say so. */
+/* A new descriptor that can only do what `access` says, from the start of the file. It is
+ * close-on-exec if `flags` say so. */
 static int twin_of(int fd, int access, int flags)
 {
 	char path[40];

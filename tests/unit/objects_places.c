@@ -226,7 +226,7 @@ static void deleted(void)
 	CHECK_RC(-EINVAL, mdg__memory_get(ns, SETS, id, 1, &other));
 }
 
-/* ---- a look ------------------------------------------------------------------------------------ */
+/* ---- a look ---------------------------------------------------------------------------------- */
 
 static void leave_something(void *unused)
 {

@@ -297,7 +297,7 @@ const struct command run_command = {
 	.synonyms = "exec start",
 	.usage = "run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]",
 	.about = "Runs PROGRAM with Madang's System V calls (shmget, semget, msgget ...) in place "
-	         "of the "
+		 "of the "
 		 "kernel's.\n"
 		 "Programs that PROGRAM starts use them too.\n",
 	.options = option_rows,
