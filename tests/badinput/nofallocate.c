@@ -78,8 +78,8 @@ static void attach_and_wait(mdg_id id, int say, int wait)
 static void crowd(void *error)
 {
 	mdg_namespace *ns;
-	mdg_id id;
-	int say[2], wait[2], status;
+	mdg_id id = -1;
+	int say[2] = { -1, -1 }, wait[2] = { -1, -1 }, status;
 	char byte;
 	CHECK(forbid(*(const unsigned *)error) && pipe(say) == 0 && pipe(wait) == 0);
 	CHECK_CODE(0, open_new(in_place("ns"), &ns));

@@ -32,7 +32,7 @@ static void say_prefix(void)
 		fputs("madang: ", stderr);
 }
 
-static void say_line(const char *format, va_list list)
+__attribute__((format(printf, 1, 0))) static void say_line(const char *format, va_list list)
 {
 	say_prefix();
 	vfprintf(stderr, format, list);
