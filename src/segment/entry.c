@@ -18,6 +18,7 @@ void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry
 	ret->tag = mdg__get32(&segment->tag);
 	ret->key = (int32_t)mdg__get32(&segment->key);
 	ret->mode = mdg__get32(&segment->mode);
+	ret->kind = mdg__get32(&segment->kind);
 	ret->uid = mdg__get32(&segment->uid);
 	ret->gid = mdg__get32(&segment->gid);
 	ret->cuid = mdg__get32(&segment->cuid);
