@@ -58,6 +58,17 @@ static inline bool mdg__works_on(const struct mdg__census *all, uint32_t slot,
 	       mdg__get32(&object->worker_generation) == mdg__tag_generation(tag);
 }
 
+/* The pages of all segments, half made and removed ones included. */
+static inline uint64_t mdg__pages_of_all(const struct mdg__census *all)
+{
+	const struct mdg__segment *segments = all->registry->segments;
+	uint64_t pages = 0;
+	for (uint32_t index = 0; index < all->objects[MDG__SEGMENTS]; index++)
+		if (mdg__state_of(&segments[index].object) != MDG__FREE)
+			pages += mdg__pages_of(mdg__get64(&segments[index].size));
+	return pages;
+}
+
 /* Whether the size of a segment can be true. */
 static inline bool mdg__is_size_possible(const struct mdg__segment *segment)
 {

@@ -104,10 +104,8 @@ static void check_entries(struct check *check, enum mdg__class class)
 static void check_pages(struct check *check)
 {
 	struct mdg__registry *registry = check->all.registry;
-	uint64_t pages = 0, counted = mdg__get64(&registry->head->pages);
-	for (uint32_t index = 0; index < check->all.objects[MDG__SEGMENTS]; index++)
-		if (mdg__state_of(&registry->segments[index].object) != MDG__FREE)
-			pages += mdg__pages_of(mdg__get64(&registry->segments[index].size));
+	uint64_t counted = mdg__get64(&registry->head->pages);
+	uint64_t pages = mdg__pages_of_all(&check->all);
 	if (pages != counted)
 		say(check, -1, "%llu pages are counted, %llu are there",
 		    (unsigned long long)counted, (unsigned long long)pages);

@@ -79,16 +79,6 @@ static void rebuild_directory(const struct mdg__census *all, enum mdg__class cla
 		set32(&directory->next_id1, 0);
 }
 
-static void rebuild_pages(const struct mdg__census *all)
-{
-	struct mdg__registry *registry = all->registry;
-	uint64_t pages = 0;
-	for (uint32_t index = 0; index < all->objects[MDG__SEGMENTS]; index++)
-		if (mdg__state_of(&registry->segments[index].object) != MDG__FREE)
-			pages += mdg__pages_of(mdg__get64(&registry->segments[index].size));
-	atomic_store(&registry->head->pages, pages);
-}
-
 /* Puts a record in front of a list. `first` is read once, because its value may be scribbled
  * over meanwhile. */
 static void put_in_front(const struct mdg__census *all, mdg__a32 *head, uint32_t at,
@@ -190,7 +180,7 @@ void mdg__registry_rebuild(struct mdg__registry *registry)
 	set32(&head->undo_count, MDG__REBUILDING);
 	for (int class = 0; class < MDG__CLASSES; class ++)
 		rebuild_directory(&all, (enum mdg__class) class);
-	rebuild_pages(&all);
+	atomic_store(&registry->head->pages, mdg__pages_of_all(&all));
 	rebuild_processes(&all);
 	rebuild_ties(&all);
 	set32(&head->undo_count, 0);
