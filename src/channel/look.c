@@ -274,7 +274,8 @@ static int read_channel(mdg_namespace *ns, int fd, struct mdg_channel_info *info
 /* As read_channel, of a segment; what may not be read is passed over. */
 static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *info)
 {
-	int fd = mdg__segment_open_file(ns, id, sizeof(struct mdg__channel_head), info->name);
+	int fd = mdg__segment_open_file(ns, id, MDG__KIND_CHANNEL, sizeof(struct mdg__channel_head),
+	                                info->name);
 	if (fd < 0)
 		return 0;
 	info->id = id;
@@ -292,7 +293,6 @@ int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_channel_inf
 	while ((rc = mdg_segment_next(ns, cursor, 0, &segment)) > 0) {
 		struct mdg_channel_info info = { 0 };
 		if ((segment.mode & MDG_MODE_REMOVED) == 0 &&
-		    mdg__segment_is(ns, segment.id, MDG__KIND_CHANNEL) &&
 		    read_segment(ns, segment.id, &info) > 0) {
 			mdg__sized_give(ret_info, &info, sizeof info);
 			return 1;

@@ -107,13 +107,26 @@ static void end(struct mdg__registry *registry, enum mdg__class class, uint32_t 
 	mdg__commit(registry);
 }
 
+/* Makes this process the worker of a BUSY object, and ends the change. What has something
+ * outside of the registry is listed, and the list has to have room. The rest is freed. [lock] */
+static void work_on(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                    struct mdg__clearing *clearing)
+{
+	mdg__object_set_worker(registry, class, index);
+	mdg__commit(registry);
+	if (has_outside(registry, class, index))
+		mdg__clearing_add(clearing, class, index);
+	else
+		end(registry, class, index);
+}
+
 bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class class,
                                 uint32_t index, struct mdg__clearing *clearing)
 {
 	struct mdg__object *object = mdg__object_at(registry, class, index);
 	uint32_t tag = mdg__get32(&object->tag);
-	bool listed = has_outside(registry, class, index);
-	if (mdg__tag_state(tag) != MDG__REMOVED || (listed && !has_room(clearing)))
+	if (mdg__tag_state(tag) != MDG__REMOVED ||
+	    (has_outside(registry, class, index) && !has_room(clearing)))
 		return false;
 	/* B1 in tie.c once more: REMOVED was put by a plain release, which a processor may
 	 * let the loads of the counts (B2) overtake. */
@@ -121,12 +134,7 @@ bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class 
 	if (classes[class].held_by_ties && is_held(registry, object))
 		return false;
 	mdg__put32(registry, &object->tag, mdg__tag(mdg__tag_generation(tag), MDG__BUSY));
-	mdg__object_set_worker(registry, class, index);
-	mdg__commit(registry);
-	if (listed)
-		mdg__clearing_add(clearing, class, index);
-	else
-		end(registry, class, index);
+	work_on(registry, class, index, clearing);
 	return true;
 }
 
@@ -160,16 +168,10 @@ void mdg__object_leave_clearing(struct mdg__registry *registry, enum mdg__class 
 static int take_over(struct mdg__registry *registry, struct mdg__process *dead,
                      enum mdg__class class, uint32_t index, struct mdg__clearing *clearing)
 {
-	bool listed = has_outside(registry, class, index);
-	if (listed && !has_room(clearing))
+	if (has_outside(registry, class, index) && !has_room(clearing))
 		return -EAGAIN;
 	mdg__process_add_work(registry, dead, -1);
-	mdg__object_set_worker(registry, class, index);
-	mdg__commit(registry);
-	if (listed)
-		mdg__clearing_add(clearing, class, index);
-	else
-		end(registry, class, index);
+	work_on(registry, class, index, clearing);
 	return 0;
 }
 

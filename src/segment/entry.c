@@ -43,6 +43,7 @@ static void copy_head(const struct mdg__object *object, struct mdg__entry *ret)
 
 static void copy_segment(const struct mdg__segment *segment, struct mdg__entry *ret)
 {
+	ret->kind = mdg__get32(&segment->kind);
 	ret->lpid = (int32_t)mdg__get32(&segment->lpid);
 	ret->size = mdg__get64(&segment->size);
 	ret->mapped = mdg__get64(&segment->mapped);
@@ -56,6 +57,7 @@ static void copy_segment(const struct mdg__segment *segment, struct mdg__entry *
 
 static void copy_owned(const struct mdg__owned *owned, struct mdg__entry *ret)
 {
+	ret->kind = 0;
 	ret->lpid = 0;
 	ret->size = ret->mapped = ret->inode = 0;
 	ret->atime = ret->dtime = 0;

@@ -10,16 +10,6 @@
 #include "registry/files.h"
 #include "segment/internal.h"
 
-bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind)
-{
-	struct mdg__entry entry;
-	if (mdg__entry_read(ns, id, false, &entry) != 0)
-		return false;
-	const struct mdg__object *object = &ns->registry.segments[entry.index].object;
-	uint32_t found = mdg__get32(&object->kind);
-	return mdg__get32(&object->tag) == entry.tag && found == (uint32_t)kind;
-}
-
 bool mdg__segment_is_removed(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__entry entry;
@@ -38,13 +28,14 @@ bool mdg__segment_label(mdg_namespace *ns, mdg_id id, char ret_name[MDG_NAME_MAX
 	return true;
 }
 
-int mdg__segment_open_file(mdg_namespace *ns, mdg_id id, uint64_t least_size,
-                           char ret_name[MDG_NAME_MAX + 1])
+int mdg__segment_open_file(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind,
+                           uint64_t least_size, char ret_name[MDG_NAME_MAX + 1])
 {
 	struct mdg__entry entry;
 	uint64_t inode;
 	int rc = mdg__entry_read(ns, id, false, &entry);
-	if (rc == 0 && (entry.name[0] == '\0' || entry.size < least_size))
+	if (rc == 0 &&
+	    (entry.kind != (uint32_t)kind || entry.name[0] == '\0' || entry.size < least_size))
 		rc = -ENOENT;
 	if (rc == 0)
 		rc = mdg__permit(ns, &entry, 0444);

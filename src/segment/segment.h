@@ -38,6 +38,7 @@ struct mdg__entry {
 	uint32_t worker, worker_generation, new_uid1;
 	char name[MDG_NAME_MAX + 1];
 	/* Of a segment; otherwise 0. */
+	uint32_t kind; /* enum mdg__segment_kind */
 	int32_t lpid;
 	uint64_t size, mapped, inode;
 	int64_t atime, dtime;
@@ -81,17 +82,16 @@ enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1 };
 /* As mdg_segment_create, of that kind. */
 int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
                         unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id);
-/* Whether the segment is of that kind. False, too, when it is gone. Takes no lock. */
-bool mdg__segment_is(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind);
 /* Whether the segment was removed, or is gone. */
 bool mdg__segment_is_removed(mdg_namespace *ns, mdg_id id);
 /* Its name and its permission bits. False: there is no such segment; then both stay as they are. */
 bool mdg__segment_label(mdg_namespace *ns, mdg_id id, char ret_name[MDG_NAME_MAX + 1],
                         unsigned *ret_mode);
-/* A descriptor for reading the bytes of a segment that has a name and at least so many bytes, and
- * its name. The segment is not attached. Negative: there is none, or the caller may not read it. */
-int mdg__segment_open_file(mdg_namespace *ns, mdg_id id, uint64_t least_size,
-                           char ret_name[MDG_NAME_MAX + 1]);
+/* A descriptor for reading the bytes of a segment of that kind that has a name and at least so many
+ * bytes, and its name. The segment is not attached. Negative: there is none, or the caller may not
+ * read it. */
+int mdg__segment_open_file(mdg_namespace *ns, mdg_id id, enum mdg__segment_kind kind,
+                           uint64_t least_size, char ret_name[MDG_NAME_MAX + 1]);
 /* As mdg_segment_detach. If the calling thread holds a lock in the segment, the lock is let go;
  * mdg_segment_detach would refuse. */
 void mdg__segment_let_go(mdg_namespace *ns, const void *memory);

@@ -23,8 +23,6 @@ struct mdg__signature mdg__signature_own(const mdg_namespace *ns)
 
 bool mdg__signature_lives(mdg_namespace *ns, struct mdg__signature signature)
 {
-	if (!mdg__is_slot1(&ns->registry, signature.slot1))
-		return false;
 	mdg__enter(ns);
 	bool lives = mdg__pair_lives(&ns->registry, signature.slot1, signature.generation);
 	mdg__leave(ns);
@@ -38,8 +36,6 @@ uint32_t mdg__signature_word(struct mdg__signature signature)
 
 bool mdg__signature_word_lives(mdg_namespace *ns, uint32_t word)
 {
-	if (!mdg__is_slot1(&ns->registry, word & MDG__SIGN_SLOT1))
-		return false;
 	mdg__enter(ns);
 	bool lives = mdg__sign_lives(&ns->registry, word);
 	mdg__leave(ns);

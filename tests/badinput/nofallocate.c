@@ -129,6 +129,33 @@ static void together(void *error)
 	is_sound(ns);
 }
 
+/* A process is killed while it lets the tables grow, after so many microseconds. What was there
+ * stays, and the next process gets through. */
+static void killed(void *after)
+{
+	mdg_namespace *ns;
+	mdg_id id = -1;
+	void *memory = NULL;
+	int status = 0;
+	CHECK(forbid(ENOSYS));
+	CHECK_CODE(0, open_new(in_place("ns"), &ns));
+	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
+	CHECK_CODE(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	pid_t pid = fork();
+	if (pid == 0)
+		make_many();
+	usleep(*(const unsigned *)after);
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	CHECK(attached_to(ns, id) == 1);
+	is_sound(ns);
+	pid = fork();
+	if (pid == 0)
+		make_many();
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	CHECK(attached_to(ns, id) == 1);
+	is_sound(ns);
+}
+
 int main(void)
 {
 	static void (*const parts[])(void *) = { grow, crowd, together };
@@ -136,6 +163,11 @@ int main(void)
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		place_make();
 		CHECK(in_child(parts[i], &errors[i]));
+		place_remove();
+	}
+	for (unsigned after = 100; after < 6000 && check_failures == 0; after += 100) {
+		place_make();
+		CHECK(in_child(killed, &after));
 		place_remove();
 	}
 	return test_result();

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 
 #include "channel/handles.h"
-#include "crash/tracing.h"
+#include "support/tracing.h"
 
 #ifndef F_OFD_GETLK
 #define F_OFD_GETLK 36

@@ -23,7 +23,7 @@
  * load and store (aarch64 before 8.1) lose the pair at each fault, and would
  * try for ever; the caller gives up when stores do not end.
  */
-#include "crash/tracing.h"
+#include "support/tracing.h"
 #include "crash/victim.h"
 
 #include <errno.h>

@@ -69,26 +69,15 @@ static void open_before(struct caller *caller, const struct mutation *mutation)
 	call_forget(ns);
 }
 
-static void open_after(struct caller *caller, const struct mutation *mutation)
+/* As by a process that opens the namespace after the damage; `open` says how. */
+static void open_damaged(struct caller *caller, const struct mutation *mutation, const char *phase,
+                         mdg_namespace *(*open)(struct caller *caller))
 {
-	atomic_store(&caller->progress->phase, "opened after the damage");
+	atomic_store(&caller->progress->phase, phase);
 	call_start(caller);
 	scene_restore(caller->scene);
 	mutation_apply(mutation, caller->scene->map);
-	mdg_namespace *ns = call_open(caller);
-	if (ns == NULL)
-		return;
-	call_everything(caller, ns);
-	call_forget(ns);
-}
-
-static void open_to_look(struct caller *caller, const struct mutation *mutation)
-{
-	atomic_store(&caller->progress->phase, "opened for a look");
-	call_start(caller);
-	scene_restore(caller->scene);
-	mutation_apply(mutation, caller->scene->map);
-	mdg_namespace *ns = call_open_to_look(caller);
+	mdg_namespace *ns = open(caller);
 	if (ns == NULL)
 		return;
 	call_everything(caller, ns);
@@ -111,8 +100,8 @@ static void run_batch(const struct scene *scene, const struct settings *settings
 		atomic_store(&progress->number, number);
 		draw(scene, settings, number, &mutation, &caller.dice);
 		open_before(&caller, &mutation);
-		open_after(&caller, &mutation);
-		open_to_look(&caller, &mutation);
+		open_damaged(&caller, &mutation, "opened after the damage", call_open);
+		open_damaged(&caller, &mutation, "opened for a look", call_open_to_look);
 	}
 }
 

@@ -14,6 +14,7 @@
  */
 #include <sys/ptrace.h>
 
+#include "support/tracing.h"
 #include "sync/shared.h"
 
 enum { ACCOUNTS = 16, MONEY = 1000, JOURNAL = 256, CANARY = 64, ROUNDS = 3000, MANY = 3 };
@@ -504,23 +505,11 @@ static void deaths_in(const struct scenario *scenario)
 	CHECK(changes > scenario->least);
 }
 
-/* The thread sanitizer keeps to itself what its process does. */
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-enum { CAN_BE_TRACED = 0 };
-#else
-enum { CAN_BE_TRACED = 1 };
-#endif
-
 static void deaths(void)
 {
-	if (!CAN_BE_TRACED)
+	if (TRACING_IS_HIDDEN)
 		printf("not tried: deaths at every store\n");
-	for (size_t i = 0; CAN_BE_TRACED && i < sizeof(scenarios) / sizeof(*scenarios); i++)
+	for (size_t i = 0; !TRACING_IS_HIDDEN && i < sizeof(scenarios) / sizeof(*scenarios); i++)
 		deaths_in(&scenarios[i]);
 }
 

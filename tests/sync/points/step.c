@@ -10,6 +10,7 @@
  */
 #include "sync/points/step.h"
 
+#include "support/tracing.h"
 #include "sync/shared.h"
 
 #include <errno.h>
@@ -18,54 +19,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1
-#endif
-#endif
-
-enum {
-	GET_SYSCALL_INFO = 0x420e, /* PTRACE_GET_SYSCALL_INFO, which not every C library has */
-	STEPS_MOST = 400000
-};
-
-struct syscall_info { /* of it, the beginning */
-	uint8_t kind, pad[3];
-	uint32_t arch;
-	uint64_t instruction_pointer, stack_pointer;
-	uint64_t rest[8];
-};
-
-/* The request's type differs between the C libraries. */
-static long trace(int request, pid_t pid, uintptr_t address, uintptr_t data)
-{
-#if defined(__GLIBC__)
-	enum __ptrace_request which = (enum __ptrace_request)request;
-#else
-	int which = request;
-#endif
-	return ptrace(which, pid, (void *)address, (void *)data);
-}
-
-static int wait_for(pid_t pid, int options)
-{
-	int status = -1;
-	pid_t got;
-	while ((got = waitpid(pid, &status, options)) < 0 && errno == EINTR)
-		;
-	return got == pid ? status : -1;
-}
+enum { STEPS_MOST = 400000 };
 
 bool step_possible(const char **reason)
 {
-#if defined(__SANITIZE_THREAD__)
+#if TRACING_IS_HIDDEN
 	*reason = "the thread sanitizer keeps to itself what its process does";
 	return false;
 #endif
@@ -165,7 +128,7 @@ is_call(const struct step *step)
 	struct syscall_info info = { 0 };
 	if (trace(GET_SYSCALL_INFO, step->pid, sizeof(info), (uintptr_t)&info) <= 0)
 		return false;
-	uintptr_t at = (uintptr_t)info.instruction_pointer;
+	uintptr_t at = (uintptr_t)info.instruction;
 	const volatile unsigned char *code;
 	memcpy(&code, &at, sizeof(code));
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {

@@ -2,8 +2,8 @@
 /*
  * tracing.h - for tests that stop and continue a child by ptrace.
  */
-#ifndef MADANG_TESTS_CRASH_TRACING_H
-#define MADANG_TESTS_CRASH_TRACING_H
+#ifndef MADANG_TESTS_SUPPORT_TRACING_H
+#define MADANG_TESTS_SUPPORT_TRACING_H
 
 #include <errno.h>
 #include <stdint.h>
@@ -48,14 +48,14 @@ static inline long trace(int request, pid_t pid, uintptr_t address, uintptr_t da
 	return ptrace(which, pid, (void *)address, (void *)data);
 }
 
-/* What waitpid says of this child; -1: there is none. */
+/* What waitpid says of this child; -1: nothing, or there is none. */
 static inline int wait_for(pid_t pid, int options)
 {
-	int status;
-	while (waitpid(pid, &status, options) < 0)
-		if (errno != EINTR)
-			return -1;
-	return status;
+	int status = -1;
+	pid_t got;
+	while ((got = waitpid(pid, &status, options)) < 0 && errno == EINTR)
+		;
+	return got == pid ? status : -1;
 }
 
 #endif
