@@ -68,9 +68,9 @@ static inline bool mdg__is_entry_possible(const struct mdg__registry *registry,
 		uint64_t size = mdg__get64(&segment->size);
 		return size != 0 && size <= mdg__get64(&segment->mapped);
 	}
-	const struct mdg__owned *owned = mdg__owned_at(registry, class, index);
+	const struct mdg__late *late = mdg__late_at(registry, class, index);
 	uint64_t amount = mdg__object_amount(registry, class, index);
-	return mdg__get32(&owned->file) <= MDG__FILE_MADE && amount <= INT32_MAX &&
+	return mdg__get32(&late->file) <= MDG__FILE_MADE && amount <= INT32_MAX &&
 	       (class != MDG__SEMAPHORE_SETS || amount != 0);
 }
 

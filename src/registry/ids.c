@@ -148,7 +148,7 @@ uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__clas
 	if (class == MDG__SEGMENTS)
 		return mdg__pages_of(mdg__get64(&registry->segments[index].size));
 	return class == MDG__SEMAPHORE_SETS
-	               ? mdg__get64(&mdg__owned_at(registry, class, index)->field[0])
+	               ? mdg__get64(&mdg__late_at(registry, class, index)->field[0])
 	               : 0;
 }
 

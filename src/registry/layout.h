@@ -245,8 +245,9 @@ enum mdg__file_state {
 	MDG__FILE_MADE = 2   /* it has been there */
 };
 
-/* An entry of the other two classes. The last fields lie where those of a segment lie. */
-struct mdg__owned {
+/* An entry of the other two classes, whose data files are made late. The last fields lie where
+ * those of a segment lie. */
+struct mdg__late {
 	union {
 		struct mdg__object object;
 		struct {
@@ -404,13 +405,13 @@ MDG__AT(mdg__segment, setter, 184);
 MDG__AT(mdg__segment, setter_generation, 188);
 MDG__SIZE(mdg__segment, MDG__ENTRY_SIZE);
 
-MDG__AT(mdg__owned, object, 0);
-MDG__AT(mdg__owned, field, 128);
-MDG__AT(mdg__owned, file, 176);
-MDG__AT(mdg__owned, new_uid1, 180);
-MDG__AT(mdg__owned, setter, 184);
-MDG__AT(mdg__owned, setter_generation, 188);
-MDG__SIZE(mdg__owned, MDG__ENTRY_SIZE);
+MDG__AT(mdg__late, object, 0);
+MDG__AT(mdg__late, field, 128);
+MDG__AT(mdg__late, file, 176);
+MDG__AT(mdg__late, new_uid1, 180);
+MDG__AT(mdg__late, setter, 184);
+MDG__AT(mdg__late, setter_generation, 188);
+MDG__SIZE(mdg__late, MDG__ENTRY_SIZE);
 
 MDG__AT(mdg__process, tag, 0);
 MDG__AT(mdg__process, pid, 4);

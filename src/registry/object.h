@@ -50,10 +50,10 @@ static inline struct mdg__object *mdg__object_at(const struct mdg__registry *reg
 }
 
 /* The same, of a class that is not the segments. */
-static inline struct mdg__owned *mdg__owned_at(const struct mdg__registry *registry,
-                                               enum mdg__class class, uint32_t index)
+static inline struct mdg__late *mdg__late_at(const struct mdg__registry *registry,
+                                             enum mdg__class class, uint32_t index)
 {
-	return (struct mdg__owned *)(void *)mdg__object_at(registry, class, index);
+	return (struct mdg__late *)(void *)mdg__object_at(registry, class, index);
 }
 
 /* ---- index.c ---- */

@@ -55,17 +55,17 @@ static void copy_segment(const struct mdg__segment *segment, struct mdg__entry *
 	ret->new_uid1 = mdg__get32(&segment->new_uid1);
 }
 
-static void copy_owned(const struct mdg__owned *owned, struct mdg__entry *ret)
+static void copy_late(const struct mdg__late *late, struct mdg__entry *ret)
 {
 	ret->kind = 0;
 	ret->lpid = 0;
 	ret->size = ret->mapped = ret->inode = 0;
 	ret->atime = ret->dtime = 0;
 	ret->flags = ret->lock_uid = 0;
-	ret->new_uid1 = mdg__get32(&owned->new_uid1);
-	ret->file = mdg__get32(&owned->file);
+	ret->new_uid1 = mdg__get32(&late->new_uid1);
+	ret->file = mdg__get32(&late->file);
 	for (int i = 0; i < MDG__CLASS_FIELDS; i++)
-		ret->field[i] = mdg__get64(&owned->field[i]);
+		ret->field[i] = mdg__get64(&late->field[i]);
 }
 
 void mdg__object_copy(struct mdg_namespace *ns, enum mdg__class class, uint32_t index,
@@ -78,7 +78,7 @@ void mdg__object_copy(struct mdg_namespace *ns, enum mdg__class class, uint32_t 
 	if (class == MDG__SEGMENTS)
 		copy_segment(&registry->segments[index], ret);
 	else
-		copy_owned(mdg__owned_at(registry, class, index), ret);
+		copy_late(mdg__late_at(registry, class, index), ret);
 }
 
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret)

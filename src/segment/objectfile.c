@@ -53,7 +53,7 @@ static int no_memory(int rc)
 
 /* ---- with the object, where users share ------------------------------------------- */
 
-int mdg__owned_create(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned mode)
+int mdg__late_create(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned mode)
 {
 	struct mdg__place place;
 	int rc = mdg__place_find(ns, class, id, 0, &place);
@@ -75,7 +75,7 @@ int mdg__owned_create(struct mdg_namespace *ns, enum mdg__class class, mdg_id id
 static int make_locked(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__registry *registry = &ns->registry;
-	mdg__a32 *file = &mdg__owned_at(registry, entry->class, entry->index)->file;
+	mdg__a32 *file = &mdg__late_at(registry, entry->class, entry->index)->file;
 	struct mdg__place place;
 	int rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0)
@@ -113,7 +113,7 @@ static int make_late(struct mdg_namespace *ns, const struct mdg__entry *entry)
 
 /* ---- opening and growing ------------------------------------------------------------ */
 
-int mdg__owned_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool make)
+int mdg__late_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool make)
 {
 	uint64_t inode;
 	if (entry->file != MDG__FILE_MADE) {
@@ -129,7 +129,7 @@ int mdg__owned_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bo
 	return fd;
 }
 
-int mdg__owned_grow(int fd, uint64_t least, uint64_t *ret_length)
+int mdg__late_grow(int fd, uint64_t least, uint64_t *ret_length)
 {
 	struct stat status;
 	const uint64_t page = mdg__page_size();

@@ -24,12 +24,12 @@ static struct mdg__object_order *given_of(struct mdg__order *order)
 static int accept(struct mdg_namespace *ns, struct mdg__order *order, uint32_t index)
 {
 	const struct mdg__object_order *given = given_of(order);
-	const struct mdg__owned *owned = mdg__owned_at(&ns->registry, order->class, index);
+	const struct mdg__late *late = mdg__late_at(&ns->registry, order->class, index);
 	uint64_t field[MDG__CLASS_FIELDS];
 	if (given->accepts == NULL)
 		return 0;
 	for (int i = 0; i < MDG__CLASS_FIELDS; i++)
-		field[i] = mdg__get64(&owned->field[i]);
+		field[i] = mdg__get64(&late->field[i]);
 	return given->accepts(given, field);
 }
 
@@ -44,19 +44,19 @@ static int prepare(struct mdg_namespace *ns, struct mdg__order *order)
 static void fill_in(struct mdg_namespace *ns, struct mdg__order *order, uint32_t index)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__owned *owned = mdg__owned_at(registry, order->class, index);
+	struct mdg__late *late = mdg__late_at(registry, order->class, index);
 	const struct mdg__object_order *given = given_of(order);
 	for (int i = 0; i < MDG__CLASS_FIELDS; i++)
-		mdg__put64(registry, &owned->field[i], given->field[i]);
-	mdg__put32(registry, &owned->file,
+		mdg__put64(registry, &late->field[i], given->field[i]);
+	mdg__put32(registry, &late->file,
 	           order->make_outside != NULL ? MDG__FILE_BEGUN : MDG__FILE_NONE);
-	mdg__put32(registry, &owned->new_uid1, 0);
-	mdg__put32(registry, &owned->setter, 0);
+	mdg__put32(registry, &late->new_uid1, 0);
+	mdg__put32(registry, &late->setter, 0);
 }
 
 static int make_file(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id)
 {
-	return mdg__owned_create(ns, order->class, id, order->mode);
+	return mdg__late_create(ns, order->class, id, order->mode);
 }
 
 int mdg__object_get(mdg_namespace *ns, enum mdg__class class, struct mdg__object_order *order,

@@ -46,7 +46,7 @@ static int map_file(struct mdg_namespace *ns, const struct mdg__entry *entry, in
 	struct mdg__mapping *mapping = mdg__mapping_find(ns, entry);
 	uint64_t length;
 	void *base;
-	int rc = mdg__owned_grow(fd, need->least, &length);
+	int rc = mdg__late_grow(fd, need->least, &length);
 	if (rc == 0 && length == 0)
 		rc = -ENOENT;
 	if (rc == 0 && length > SIZE_MAX / 2)
@@ -78,7 +78,7 @@ static int get_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
 		mdg__mapping_take(mapping, ret);
 		return 0;
 	}
-	int fd = mdg__owned_open(ns, entry, need->make);
+	int fd = mdg__late_open(ns, entry, need->make);
 	if (fd < 0)
 		return fd;
 	int rc = map_file(ns, entry, fd, need, ret);
@@ -139,7 +139,7 @@ static int with_file(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
-	int fd = mdg__owned_open(ns, &entry, false);
+	int fd = mdg__late_open(ns, &entry, false);
 	rc = fd < 0 ? fd : work(fd, from, size);
 	if (fd >= 0)
 		(void)mdg__sys_close(fd);

@@ -72,7 +72,7 @@ _Atomic uint64_t *mdg__object_fields(mdg_namespace *ns, enum mdg__class class, m
 	if (class == MDG__SEGMENTS || id < 0 ||
 	    index >= mdg__registry_ready_count(&ns->registry, class))
 		return NULL;
-	return mdg__owned_at(&ns->registry, class, index)->field;
+	return mdg__late_at(&ns->registry, class, index)->field;
 }
 
 /* ---- the namespace ---------------------------------------------------------------- */

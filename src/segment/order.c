@@ -207,7 +207,7 @@ static int finish(struct mdg_namespace *ns, enum mdg__class class, uint32_t inde
 		mdg__object_end_clearing(registry, class, index);
 	} else {
 		if (class != MDG__SEGMENTS)
-			mdg__put32(registry, &mdg__owned_at(registry, class, index)->file,
+			mdg__put32(registry, &mdg__late_at(registry, class, index)->file,
 			           MDG__FILE_MADE);
 		mdg__object_live(registry, class, index);
 		mdg__commit(registry);

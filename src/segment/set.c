@@ -40,9 +40,9 @@ static struct setting new_setting(enum mdg__class class, mdg_id id)
 }
 
 /* The entry of an object of any class, for the fields that have the same place in all. */
-static struct mdg__owned *owned_of(struct mdg_namespace *ns, const struct mdg__entry *entry)
+static struct mdg__late *late_of(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
-	return mdg__owned_at(&ns->registry, entry->class, entry->index);
+	return mdg__late_at(&ns->registry, entry->class, entry->index);
 }
 
 static bool is_last(const struct setting *setting, int tries)
@@ -64,17 +64,17 @@ static void pause_setting(mdg__a32 *word, uint32_t value)
 }
 
 /* [writer lock] Whether another process is just changing the object. */
-static bool is_being_set(struct mdg_namespace *ns, const struct mdg__owned *owned)
+static bool is_being_set(struct mdg_namespace *ns, const struct mdg__late *late)
 {
-	return mdg__pair_at_work(&ns->registry, mdg__get32(&owned->setter),
-	                         mdg__get32(&owned->setter_generation));
+	return mdg__pair_at_work(&ns->registry, mdg__get32(&late->setter),
+	                         mdg__get32(&late->setter_generation));
 }
 
 /* [writer lock] Whether the entry still says that this process is changing it. */
-static bool is_set_by_us(struct mdg_namespace *ns, const struct mdg__owned *owned)
+static bool is_set_by_us(struct mdg_namespace *ns, const struct mdg__late *late)
 {
-	return mdg__get32(&owned->setter) == ns->registry.slot1 &&
-	       mdg__get32(&owned->setter_generation) == ns->registry.generation;
+	return mdg__get32(&late->setter) == ns->registry.slot1 &&
+	       mdg__get32(&late->setter_generation) == ns->registry.generation;
 }
 
 /* Notes in the entry that this process changes it; `ret` is the entry then. Waits for another
@@ -86,18 +86,18 @@ static int begin_setting(struct mdg_namespace *ns, struct setting *setting, stru
 		int rc = mdg__change_begin(ns, setting->class, setting->id, ret);
 		if (rc < 0)
 			return rc;
-		struct mdg__owned *owned = owned_of(ns, ret);
-		uint32_t setter1 = mdg__get32(&owned->setter);
-		bool busy = is_being_set(ns, owned);
+		struct mdg__late *late = late_of(ns, ret);
+		uint32_t setter1 = mdg__get32(&late->setter);
+		bool busy = is_being_set(ns, late);
 		if (!busy || mdg__monotonic_nanoseconds() >= setting->wait_until) {
 			setting->contended |= busy;
-			mdg__put32(registry, &owned->setter, registry->slot1);
-			mdg__put32(registry, &owned->setter_generation, registry->generation);
+			mdg__put32(registry, &late->setter, registry->slot1);
+			mdg__put32(registry, &late->setter_generation, registry->generation);
 			mdg__change_end(ns);
 			return 0;
 		}
 		mdg__change_end(ns);
-		pause_setting(&owned->setter, setter1);
+		pause_setting(&late->setter, setter1);
 	}
 }
 
@@ -106,11 +106,11 @@ static int begin_setting(struct mdg_namespace *ns, struct setting *setting, stru
 static bool stop_setting(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__owned *owned = owned_of(ns, entry);
-	if (!is_set_by_us(ns, owned))
+	struct mdg__late *late = late_of(ns, entry);
+	if (!is_set_by_us(ns, late))
 		return false;
-	mdg__put32(registry, &owned->setter, 0);
-	mdg__put32(registry, &owned->new_uid1, 0);
+	mdg__put32(registry, &late->setter, 0);
+	mdg__put32(registry, &late->new_uid1, 0);
 	return true;
 }
 
@@ -122,9 +122,9 @@ static int announce(struct mdg_namespace *ns, const struct setting *setting, uin
 	int rc = mdg__change_begin(ns, setting->class, setting->id, &entry);
 	if (rc < 0)
 		return rc;
-	struct mdg__owned *owned = owned_of(ns, &entry);
-	if (is_set_by_us(ns, owned))
-		mdg__put32(&ns->registry, &owned->new_uid1, uid + 1);
+	struct mdg__late *late = late_of(ns, &entry);
+	if (is_set_by_us(ns, late))
+		mdg__put32(&ns->registry, &late->new_uid1, uid + 1);
 	else
 		rc = OVERTAKEN;
 	mdg__change_end(ns);
@@ -195,7 +195,7 @@ static bool set_entry(struct mdg_namespace *ns, const struct mdg__entry *to, uin
 		mdg__object_set(registry, to->class, to->index, to->uid, to->gid, to->mode);
 	for (int i = 0; done && i < MDG__CLASS_FIELDS; i++)
 		if (fields >> i & 1)
-			mdg__put64(registry, &owned_of(ns, to)->field[i], to->field[i]);
+			mdg__put64(registry, &late_of(ns, to)->field[i], to->field[i]);
 	mdg__change_end(ns);
 	return done;
 }
@@ -212,7 +212,7 @@ static int set(struct mdg_namespace *ns, const struct mdg__entry *to, uint32_t f
 		int rc = ns->registry.flags & MDG_NS_SHARED ? give_file(ns, &setting, to) : 0;
 		if (!last &&
 		    (rc == OVERTAKEN || (rc == MDG_DAMAGED && may_be_on_its_way(&setting)))) {
-			pause_setting(&owned_of(ns, to)->setter, 0);
+			pause_setting(&late_of(ns, to)->setter, 0);
 			continue;
 		}
 		if (rc >= 0)

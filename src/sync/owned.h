@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * owned.h - a word with one owner at a time, whose death is noticed. Mutex, rwlock, once, cell and
- * transaction are made of it.
+ * transaction are made of it. Rooms above may include this header for a lock of their own.
  *
  * THE WORD follows the kernel's protocol for robust futexes. It contains
  *   - the owner's thread id, or 0;

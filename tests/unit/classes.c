@@ -48,9 +48,9 @@ static int begin_set(uint32_t key, uint32_t *ret_index)
 		int rc = mdg__object_id_take_for(registry, SETS, 3, ret_index, &sequence);
 		if (rc == 0) {
 			mdg__object_make(registry, SETS, *ret_index, sequence, &wish);
-			mdg__put64(registry, &mdg__owned_at(registry, SETS, *ret_index)->field[0],
+			mdg__put64(registry, &mdg__late_at(registry, SETS, *ret_index)->field[0],
 			           3);
-			mdg__put32(registry, &mdg__owned_at(registry, SETS, *ret_index)->file, 0);
+			mdg__put32(registry, &mdg__late_at(registry, SETS, *ret_index)->file, 0);
 			mdg__commit(registry);
 		}
 		unlock();
@@ -245,7 +245,7 @@ static void rebuilding(void)
 	/* A set without semaphores cannot be, and is given up. */
 	uint32_t impossible;
 	CHECK_RC(0, make_set(KEY + 1, &impossible));
-	mdg__owned_at(registry, SETS, impossible)->field[0] = 0;
+	mdg__late_at(registry, SETS, impossible)->field[0] = 0;
 	registry->objects[SETS].bitmap[0] = 0;
 	mdg__object_at(registry, SETS, set)->ties = 0;
 	for (uint32_t i = 0; i < registry->objects[SETS].bucket_count; i++)

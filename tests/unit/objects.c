@@ -380,7 +380,7 @@ static void half_made(uint32_t state, const char *content, char expected)
 	CHECK_RC(0, set_get(0, 1, 0600, &id));
 	if (content != NULL)
 		put_file(id, content);
-	mdg__owned_at(&ns->registry, SETS, (uint32_t)id % MDG__IDS)->file = state;
+	mdg__late_at(&ns->registry, SETS, (uint32_t)id % MDG__IDS)->file = state;
 	CHECK_RC(0, mdg__memory_get(ns, SETS, id, 9000, &memory));
 	CHECK(memory.length >= 9000 && memory.base[0] == expected && memory.base[8999] == 0);
 	mdg__memory_leave(&memory);
@@ -401,7 +401,7 @@ static void half_made_ones(void)
 	mdg_id id;
 	struct mdg__memory memory;
 	CHECK_RC(0, set_get(0, 1, 0600, &id));
-	mdg__owned_at(&ns->registry, SETS, (uint32_t)id % MDG__IDS)->file = MDG__FILE_MADE;
+	mdg__late_at(&ns->registry, SETS, (uint32_t)id % MDG__IDS)->file = MDG__FILE_MADE;
 	CHECK_RC(MDG_DAMAGED, mdg__memory_get(ns, SETS, id, 1, &memory));
 	CHECK(mdg_namespace_check(ns, 0, NULL, NULL) == 1);
 	CHECK_RC(0, mdg__object_rmid(ns, SETS, id));
