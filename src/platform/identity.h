@@ -17,8 +17,9 @@ uint32_t mdg__egid(void);
 /* The effective user without asking the kernel each time. Only somebody who sees every call by
  * which this process changes its user can promise that the answer is still true: libmadang-sysv
  * does when it is preloaded. It says once that it watches, and after each such call, also one that
- * failed, that there was one. While nobody watches, this is mdg__euid(). The answer may be believed
- * when it permits something; before anything is refused, the kernel is asked. */
+ * failed, that there was one. Changes of groups and capabilities are told too. While nobody
+ * watches, this is mdg__euid(). The answer may be believed when it permits something; before
+ * anything is refused, the kernel is asked. */
 uint32_t mdg__euid_remembered(void);
 /* A number that changes with each change, for what a thread remembers of its own permissions.
  * 0: nobody watches, and nothing may be remembered. */

@@ -194,12 +194,21 @@ static long number_mmap(long address, long length, long protection, long flags, 
 BECOMES(setuid)
 BECOMES(setreuid)
 BECOMES(setresuid)
+BECOMES(setgid)
+BECOMES(setregid)
+BECOMES(setresgid)
+BECOMES(setgroups)
+BECOMES(capset)
 BECOMES(unshare)
 BECOMES(setns)
 #if defined(SYS_setuid32)
 BECOMES(setuid32)
 BECOMES(setreuid32)
 BECOMES(setresuid32)
+BECOMES(setgid32)
+BECOMES(setregid32)
+BECOMES(setresgid32)
+BECOMES(setgroups32)
 #endif
 
 /* ---- the files of /proc ----------------------------------------------------------------- */
@@ -258,12 +267,21 @@ mdg__number_function *const mdg__numbers[] = {
 	[SYS_setuid] = number_setuid,
 	[SYS_setreuid] = number_setreuid,
 	[SYS_setresuid] = number_setresuid,
+	[SYS_setgid] = number_setgid,
+	[SYS_setregid] = number_setregid,
+	[SYS_setresgid] = number_setresgid,
+	[SYS_setgroups] = number_setgroups,
+	[SYS_capset] = number_capset,
 	[SYS_unshare] = number_unshare,
 	[SYS_setns] = number_setns,
 #if defined(SYS_setuid32)
 	[SYS_setuid32] = number_setuid32,
 	[SYS_setreuid32] = number_setreuid32,
 	[SYS_setresuid32] = number_setresuid32,
+	[SYS_setgid32] = number_setgid32,
+	[SYS_setregid32] = number_setregid32,
+	[SYS_setresgid32] = number_setresgid32,
+	[SYS_setgroups32] = number_setgroups32,
 #endif
 	[SYS_openat] = number_openat,
 	[SYS_openat2] = number_openat2,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * wrap_identity.c - the calls by which the program becomes another user, or comes into another
- * user namespace. The next definition makes each call. Afterwards the native library is told, so
- * that it need not ask the kernel at every call who the caller is (platform/identity.h).
+ * wrap_identity.c - the calls by which the program becomes another user, leaves or joins groups,
+ * changes its capabilities, or comes into another user namespace. The next definition makes each
+ * call. Afterwards the native library is told, so that it need not ask the kernel at every call who
+ * the caller is and what it may do (platform/identity.h).
  *
  * The library is told that somebody watches only if the program's own calls come here: not in a
  * library that was loaded late. syscall(2) by number is watched in numbers.c. A program that makes
@@ -11,7 +12,9 @@
  * Only in the shared library: a program that contains libc has no "next".
  */
 #include <errno.h>
+#include <grp.h>
 #include <sched.h>
+#include <stddef.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -19,11 +22,18 @@
 #include "sysv/internal.h"
 #include "sysv/names.h"
 
+/* Users and groups are numbers of one type. */
 typedef int one_function(uid_t);
 typedef int two_function(uid_t, uid_t);
 typedef int three_function(uid_t, uid_t, uid_t);
+typedef int groups_function(size_t, const gid_t *);
+typedef int initgroups_function(const char *, gid_t);
+typedef int capset_function(void *, void *);
 typedef int unshare_function(int);
 typedef int setns_function(int, int);
+
+/* The C library has this function, but declares it nowhere. */
+int capset(void *header, void *data);
 
 #define PASS(type, name, ...)                                                                      \
 	type *next = (type *)mdg__next_ready(MDG__OF_##name);                                      \
@@ -53,6 +63,41 @@ MDG_EXPORT int setreuid(uid_t real, uid_t effective)
 MDG_EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved)
 {
 	PASS(three_function, setresuid, real, effective, saved);
+}
+
+MDG_EXPORT int setgid(gid_t gid)
+{
+	PASS(one_function, setgid, gid);
+}
+
+MDG_EXPORT int setegid(gid_t gid)
+{
+	PASS(one_function, setegid, gid);
+}
+
+MDG_EXPORT int setregid(gid_t real, gid_t effective)
+{
+	PASS(two_function, setregid, real, effective);
+}
+
+MDG_EXPORT int setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+	PASS(three_function, setresgid, real, effective, saved);
+}
+
+MDG_EXPORT int setgroups(size_t count, const gid_t *groups)
+{
+	PASS(groups_function, setgroups, count, groups);
+}
+
+MDG_EXPORT int initgroups(const char *user, gid_t gid)
+{
+	PASS(initgroups_function, initgroups, user, gid);
+}
+
+MDG_EXPORT int capset(void *header, void *data)
+{
+	PASS(capset_function, capset, header, data);
 }
 
 MDG_EXPORT int unshare(int flags)

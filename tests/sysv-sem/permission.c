@@ -6,6 +6,7 @@
 #include "support/sets.h"
 
 #include <grp.h>
+#include <sys/syscall.h>
 
 enum { OWNER = 12301, STRANGER = 12302, GROUP = 12401, OTHERS = 12402 };
 
@@ -100,6 +101,45 @@ static void as_owner(void *wanted)
 	CHECK_LINE("P1", strcmp(rights(), wanted) == 0);
 }
 
+/* The numbers of capabilities(7). musl has no header with them. */
+enum { SETGID = 6, IPC_OWNER = 15, VERSION_3 = 0x20080522 };
+
+static void have_capability(unsigned capability)
+{
+	struct {
+		uint32_t version;
+		int pid;
+	} header = { VERSION_3, 0 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} words[2];
+	CHECK(syscall(SYS_capget, &header, words) == 0);
+	words[0].effective = 1u << capability;
+	words[1].effective = 0;
+	CHECK(syscall(SYS_capset, &header, words) == 0);
+}
+
+/* A right that came with a group, or with a capability, goes with it. */
+static void as_leaver(void *unused)
+{
+	gid_t extra = GROUP;
+	(void)unused;
+	CHECK(setgroups(1, &extra) == 0 && setgid(OTHERS) == 0);
+	CHECK(setresuid(STRANGER, STRANGER, 0) == 0);
+	have_capability(SETGID);
+	CHECK_LINE("P1", strcmp(rights(), "rw") == 0);
+	CHECK(setgroups(0, NULL) == 0);
+	CHECK_LINE("P1", strcmp(rights(), "") == 0);
+	have_capability(IPC_OWNER);
+	CHECK_LINE("P1", strcmp(rights(), "rw") == 0);
+	have_capability(SETGID);
+	CHECK_LINE("P1", strcmp(rights(), "") == 0);
+	CHECK(setegid(GROUP) == 0);
+	CHECK_LINE("P1", strcmp(rights(), "rw") == 0);
+	CHECK(setegid(OTHERS) == 0);
+	CHECK_LINE("P1", strcmp(rights(), "") == 0);
+}
+
 static void test_classes(void)
 {
 	change_mode(0426, OWNER, GROUP);
@@ -107,6 +147,8 @@ static void test_classes(void)
 	CHECK(in_child(as_member, (char[]){ "w" }));
 	CHECK(in_child(as_extra_member, (char[]){ "w" }));
 	CHECK(in_child(as_other, (char[]){ "rw" }));
+	change_mode(0060, OWNER, GROUP);
+	CHECK(in_child(as_leaver, NULL));
 	change_mode(0066, OWNER, GROUP);
 	CHECK(in_child(as_owner, (char[]){ "" }));
 	change_mode(0000, OWNER, GROUP);
