@@ -23,7 +23,7 @@
  */
 #include "semset/internal.h"
 
-#include "platform/ofthread.h"
+#include "semset/perthread.h"
 #include "sync/wait.h"
 
 #define STATE  UINT64_C(3)
@@ -124,17 +124,9 @@ void mdg__express_resolve(const struct mdg__semset *set, uint32_t number, uint64
 
 /* ---- this thread's slips ------------------------------------------------------------- */
 
-enum { KEPT = 8 };
-static MDG__OF_THREAD struct {
-	char *base;
-	uint32_t slip1;
-	uintptr_t frame; /* of the call that uses it; 0: none does */
-} kept[KEPT];
-static MDG__OF_THREAD uint32_t kept_next;
-
-static struct mdg__slip *own_slip(const struct mdg__semset *set, uint32_t which)
+static struct mdg__slip *own_slip(const struct mdg__semset *set, const struct mdg__slip_kept *kept)
 {
-	struct mdg__slip *slip = mdg__block_at(set, kept[which].slip1, MDG__SLIP);
+	struct mdg__slip *slip = mdg__block_at(set, kept->slip1, MDG__SLIP);
 	bool own = slip != NULL && mdg__load32(&slip->tid) == mdg__this_thread.tid &&
 	           mdg__load32(&slip->pid) == (uint32_t)set->self.pid;
 	return own ? slip : NULL;
@@ -157,53 +149,55 @@ static void end_left(const struct mdg__semset *set, struct mdg__slip *slip, uint
 	mdg__fill64(&slip->state, mdg__load64(&slip->state) & ~STATE);
 }
 
-/* -1: this thread has none for the set, or an older call of it is just using it. */
-static int find_slip(const struct mdg__semset *set, struct mdg__slip **ret)
+/* NULL: this thread has none for the set, or an older call of it is just using it. */
+static struct mdg__slip_kept *find_slip(const struct mdg__semset *set, struct mdg__slip **ret)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	for (uint32_t i = 0; i < KEPT; i++) {
-		if (kept[i].base != set->base || kept[i].slip1 == 0)
+	struct mdg__per_thread *own = mdg__per_thread();
+	for (uint32_t i = 0; own != NULL && i < MDG__SLIPS_KEPT; i++) {
+		struct mdg__slip_kept *kept = &own->slip[i];
+		if (kept->base != set->base || kept->slip1 == 0)
 			continue;
-		struct mdg__slip *slip = own_slip(set, i);
-		if (slip == NULL) {
-			kept[i].slip1 =
-				0; /* of another set that was mapped here, or the parent's */
-			return -1;
+		struct mdg__slip *slip = own_slip(set, kept);
+		if (slip == NULL) { /* of another set that was mapped here, or the parent's */
+			kept->slip1 = 0;
+			return NULL;
 		}
-		if (kept[i].frame != 0) {
-			if (kept[i].frame >= here)
-				return -1; /* it goes on when the handler returns */
-			end_left(set, slip, kept[i].slip1);
-			kept[i].frame = 0;
+		if (kept->frame != 0) {
+			if (kept->frame >= here)
+				return NULL; /* it goes on when the handler returns */
+			end_left(set, slip, kept->slip1);
+			kept->frame = 0;
 		}
 		*ret = slip;
-		return (int)i;
+		return kept;
 	}
-	return -1;
+	return NULL;
 }
 
 void mdg__express_keep(const struct mdg__semset *set, uint32_t slip1)
 {
-	for (uint32_t tries = 0; tries < KEPT; tries++) {
-		uint32_t which = kept_next++ % KEPT;
-		if (kept[which].frame != 0)
+	struct mdg__per_thread *own = mdg__per_thread_make();
+	for (uint32_t tries = 0; own != NULL && tries < MDG__SLIPS_KEPT; tries++) {
+		struct mdg__slip_kept *kept = &own->slip[own->slip_next++ % MDG__SLIPS_KEPT];
+		if (kept->frame != 0)
 			continue;
-		kept[which].slip1 = 0;
-		kept[which].base = set->base;
-		kept[which].slip1 = slip1;
+		*kept = (struct mdg__slip_kept){ set->base, slip1, 0 };
 		return;
 	}
 }
 
 bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
 {
-	for (uint32_t i = 0; i < KEPT; i++) {
-		if (kept[i].base != set->base || kept[i].slip1 == 0)
+	struct mdg__per_thread *own = mdg__per_thread();
+	for (uint32_t i = 0; own != NULL && i < MDG__SLIPS_KEPT; i++) {
+		const struct mdg__slip_kept *kept = &own->slip[i];
+		if (kept->base != set->base || kept->slip1 == 0)
 			continue;
-		struct mdg__slip *slip = own_slip(set, i);
+		struct mdg__slip *slip = own_slip(set, kept);
 		if (slip == NULL)
 			continue;
-		if (holder1 != 0 && kept[i].frame == 0)
+		if (holder1 != 0 && kept->frame == 0)
 			mdg__fill32(&slip->holder1, holder1);
 		return true;
 	}
@@ -357,13 +351,13 @@ int mdg__express_op(const struct mdg__semset *set, const struct mdg_semset_op *o
                     bool undo)
 {
 	struct mdg__slip *slip;
-	int which = find_slip(set, &slip);
-	if (which < 0 || (undo && !holder_is_ready(set, slip)))
+	struct mdg__slip_kept *kept = find_slip(set, &slip);
+	if (kept == NULL || (undo && !holder_is_ready(set, slip)))
 		return SLOW;
-	kept[which].frame = (uintptr_t)__builtin_frame_address(0);
+	kept->frame = (uintptr_t)__builtin_frame_address(0);
 	atomic_signal_fence(memory_order_seq_cst);
-	int rc = go(set, slip, kept[which].slip1, ops, count);
+	int rc = go(set, slip, kept->slip1, ops, count);
 	atomic_signal_fence(memory_order_seq_cst);
-	kept[which].frame = 0;
+	kept->frame = 0;
 	return rc;
 }

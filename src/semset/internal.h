@@ -32,6 +32,7 @@
  *     express.c   a few operations without the lock, with a slip
  *     sums.c      where a sum lies
  *     heap.c      blocks
+ *     perthread.c what is remembered for each thread
  *     process.c   which process, and whether it has ended
  */
 #ifndef MADANG_SEMSET_INTERNAL_H

@@ -11,6 +11,7 @@
 #include "platform/identity.h"
 #include "platform/ofthread.h"
 #include "segment/sign.h"
+#include "semset/perthread.h"
 
 /* ---- the host of the engine ---------------------------------------------------------------- */
 
@@ -59,46 +60,40 @@ static bool is_there(struct mdg__semset *set)
 	return mdg__object_is_there(session->ns, MDG__SEMAPHORE_SETS, session->id);
 }
 
-/* The memories in which this thread is a witness. They stay taken until the set is gone and this
- * thread becomes a witness elsewhere; or until the thread ends, and then for good. */
-enum { KEPT = MDG__HELD_MAX };
-static MDG__OF_THREAD struct {
-	uint32_t epoch, count;
-	struct {
-		struct mdg__memory memory;
-		struct mdg__robust *witness;
-	} set[KEPT];
-} kept;
-
-static void leave_removed(void)
+/* The memories in which this thread is a witness stay taken until the set is gone and this thread
+ * becomes a witness elsewhere; or until the thread has ended, and another one takes over its page. */
+static void leave_removed(struct mdg__per_thread *own)
 {
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < kept.count; i++) {
+	for (uint32_t i = 0; i < own->kept_count; i++) {
 		const struct mdg__semset_head *head =
-			(const struct mdg__semset_head *)(const void *)kept.set[i].memory.base;
+			(const struct mdg__semset_head *)(const void *)own->kept[i].memory.base;
 		if (mdg__load32(&head->removed) != 0) {
-			mdg__witness_leave(kept.set[i].witness);
-			mdg__memory_leave(&kept.set[i].memory);
+			mdg__witness_leave(own->kept[i].witness);
+			mdg__memory_leave(&own->kept[i].memory);
 		} else {
-			kept.set[count++] = kept.set[i];
+			own->kept[count++] = own->kept[i];
 		}
 	}
-	kept.count = count;
+	own->kept_count = count;
 }
 
 static void keep(struct mdg__semset *set, struct mdg__robust *witness)
 {
 	struct mdg__session *session = session_of(set);
-	if (kept.epoch == 0 || !mdg__epoch_is(kept.epoch)) {
-		kept.count = 0; /* the parent's, or there were none */
-		kept.epoch = mdg__epoch();
-	}
-	leave_removed();
-	if (kept.count < KEPT) {
-		kept.set[kept.count].memory = session->memories[session->count - 1];
-		kept.set[kept.count++].witness = witness;
-	}
+	struct mdg__per_thread *own = mdg__per_thread_make();
 	session->kept = session->count; /* not left at the end of the call */
+	if (own == NULL)
+		return;
+	if (own->epoch == 0 || !mdg__epoch_is(own->epoch)) {
+		own->kept_count = 0; /* the parent's, or there were none */
+		own->epoch = mdg__epoch();
+	}
+	leave_removed(own);
+	if (own->kept_count < MDG__MEMORIES_KEPT) {
+		own->kept[own->kept_count].memory = session->memories[session->count - 1];
+		own->kept[own->kept_count++].witness = witness;
+	}
 }
 
 static const struct mdg__semset_host host = { grow, sign_is_gone, pair_lives, is_there, keep };
