@@ -61,7 +61,7 @@ static bool is_there(struct mdg__semset *set)
 }
 
 /* The memories in which this thread is a witness stay taken until the set is gone and this thread
- * becomes a witness elsewhere; or until the thread has ended, and another one takes over its page. */
+ * becomes a witness elsewhere; or until the thread has ended, and another one gets its page. */
 static void leave_removed(struct mdg__per_thread *own)
 {
 	uint32_t count = 0;

@@ -182,7 +182,7 @@ static void test_at_random(void)
 		unsigned draw = random >> 16;
 		char text[16];
 		if (draw % 2 == 0 && model_count < MODEL_MAX) {
-			long type = 1 + draw / 2 % 6;
+			long type = 1 + (long)(draw / 2 % 6);
 			snprintf(text, sizeof text, "%u", ++number);
 			agrees = put(queue, type, text) == 0;
 			model[model_count].type = type;
