@@ -369,6 +369,60 @@ static void put_channel(struct json *json, const struct channel_result *channel)
 	close_level(json, ']');
 }
 
+/* ---- semaphores and message queues --------------------------------------- */
+
+static void put_ipc_ratio(struct json *json, const char *name, const struct ipc_ratio *ratio)
+{
+	if (ratio->all.count == 0)
+		return;
+	next(json, name);
+	fprintf(json->out,
+	        "{\"median\": %.10g, \"p10\": %.10g, \"p90\": %.10g, \"least_round\": %.10g, "
+	        "\"most_round\": %.10g, \"samples\": %u}",
+	        ratio->all.median, ratio->all.low, ratio->all.high, ratio->least, ratio->most,
+	        ratio->all.count);
+}
+
+static void put_ipc_side(struct json *json, const struct ipc_case_result *result, int side)
+{
+	open_level(json, ipc_side_name(side), '{');
+	if (result->error[side] != 0)
+		member_text(json, "error", strerror(result->error[side]));
+	member_spread(json, "ns", &result->ns[0][side]);
+	member_spread(json, "ns_with_others", &result->ns[1][side]);
+	put_ipc_ratio(json, "ratio", &result->ratio[0][side]);
+	put_ipc_ratio(json, "ratio_with_others", &result->ratio[1][side]);
+	put_ipc_ratio(json, "growth", &result->growth[side]);
+	if (result->calls[side] >= 0)
+		member_number(json, "system_calls", result->calls[side]);
+	close_level(json, '}');
+}
+
+static void put_ipc(struct json *json, const struct ipc_result *ipc)
+{
+	open_level(json, "ipc", '[');
+	for (unsigned i = 0; i < ipc->case_count; i++) {
+		const struct ipc_case_result *result = &ipc->cases[i];
+		const struct spread *ratio = &result->ratio[0][IPC_MADANG].all;
+
+		open_level(json, NULL, '{');
+		member_text(json, "case", result->what->name);
+		member_text(json, "what", result->what->what);
+		member_number(json, "bar", result->what->bar);
+		put_verdict(json, "verdict", verdict(ratio, 0, result->what->bar));
+		member_number(json, "moonshot", result->what->moonshot);
+		put_verdict(json, "moonshot_verdict", verdict(ratio, 0, result->what->moonshot));
+		put_verdict(json, "growth_verdict",
+		            ipc_growth_verdict(&result->growth[IPC_MADANG]));
+		member_number(json, "turns", result->turns);
+		member_number(json, "turns_left_out", result->disturbed);
+		for (int side = 0; side < IPC_SIDES; side++)
+			put_ipc_side(json, result, side);
+		close_level(json, '}');
+	}
+	close_level(json, ']');
+}
+
 int report_json(const struct report *report, const char *path)
 {
 	struct json json = { .out = fopen(path, "we"), .first = true };
@@ -392,6 +446,8 @@ int report_json(const struct report *report, const char *path)
 		put_sync(&json, report->sync);
 	if (report->channel != NULL)
 		put_channel(&json, report->channel);
+	if (report->ipc != NULL)
+		put_ipc(&json, report->ipc);
 	close_level(&json, '}');
 	fputc('\n', json.out);
 	written = !ferror(json.out);

@@ -128,6 +128,7 @@ uint64_t ipc_run_message(struct ipc_game *game, unsigned n);
 uint64_t ipc_run_message_8k(struct ipc_game *game, unsigned n);
 uint64_t ipc_run_queue_make(struct ipc_game *game, unsigned n);
 uint64_t ipc_run_queue_stat(struct ipc_game *game, unsigned n);
+uint64_t ipc_run_queue_stat_new(struct ipc_game *game, unsigned n);
 
 uint64_t ipc_run_set_pair(struct ipc_game *game, unsigned n);
 uint32_t ipc_partner_set_pair(struct ipc_game *game, uint32_t n);

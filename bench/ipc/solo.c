@@ -165,7 +165,7 @@ uint64_t ipc_run_queue_make(struct ipc_game *game, unsigned n)
 	return ended(start, bad);
 }
 
-uint64_t ipc_run_queue_stat(struct ipc_game *game, unsigned n)
+uint64_t ipc_run_queue_stat_new(struct ipc_game *game, unsigned n)
 {
 	int (*stat)(int) = game->side->queue_stat;
 	uint64_t start = now_ns();
@@ -174,4 +174,10 @@ uint64_t ipc_run_queue_stat(struct ipc_game *game, unsigned n)
 	for (; n > 0 && !bad; n--)
 		bad = stat(game->queue) != 0;
 	return ended(start, bad);
+}
+
+/* Of a queue through which a message has gone. */
+uint64_t ipc_run_queue_stat(struct ipc_game *game, unsigned n)
+{
+	return ipc_run_message(game, 1) == 0 ? 0 : ipc_run_queue_stat_new(game, n);
 }

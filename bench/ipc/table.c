@@ -47,6 +47,8 @@ const struct ipc_case ipc_cases[] = {
 	  IPC_ALONE, 1, 1, 0, false, 1, ipc_run_queue_make, NULL },
 	{ "msg-stat", "msgctl IPC_STAT", 0.7, 0.3,
 	  IPC_ALONE, 1, 1, 0, false, 1, ipc_run_queue_stat, NULL },
+	{ "msg-stat-new", "msgctl IPC_STAT of a queue that nobody has used", 0.7, 0.3,
+	  IPC_ALONE, 1, 1, 0, false, 1, ipc_run_queue_stat_new, NULL },
 };
 /* clang-format on */
 
