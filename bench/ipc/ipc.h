@@ -76,6 +76,7 @@ struct ipc_game {
 	const struct ipc_side *side;
 	const struct ipc_case *what;
 	int set, queue;
+	bool used; /* a message has gone through the queue */
 	key_t key; /* of both */
 	struct ipc_control *control;
 	pid_t partner;

@@ -179,5 +179,8 @@ uint64_t ipc_run_queue_stat_new(struct ipc_game *game, unsigned n)
 /* Of a queue through which a message has gone. */
 uint64_t ipc_run_queue_stat(struct ipc_game *game, unsigned n)
 {
-	return ipc_run_message(game, 1) == 0 ? 0 : ipc_run_queue_stat_new(game, n);
+	if (!game->used && ipc_run_message(game, 1) == 0)
+		return 0;
+	game->used = true;
+	return ipc_run_queue_stat_new(game, n);
 }
