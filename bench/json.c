@@ -328,6 +328,7 @@ static void put_ipc(struct json *json, const struct ipc_result *ipc)
 		            ipc_growth_verdict(&result->growth[IPC_MADANG]));
 		json_number(json, "turns", result->turns);
 		json_number(json, "turns_left_out", result->disturbed);
+		json_number(json, "rough_rounds", result->rough_rounds);
 		for (int side = 0; side < IPC_SIDES; side++)
 			put_ipc_side(json, result, side);
 		json_close(json, '}');

@@ -8,7 +8,8 @@
  * order that rotates. A side's block and the kernel's of the same turn make one ratio.
  *
  * A turn in which another program took a processor from one of the processes is left out, and
- * counted. This is not done where the processes share a processor: they take it from each other.
+ * counted. This is not done where the processes share a processor: they take it from each other. Nor
+ * is it done in a round in which there is no other turn; such rounds are counted too.
  */
 #include "bench/ipc/ipc.h"
 
@@ -84,18 +85,23 @@ static double side_block(struct match *match, int side)
 	return took / runs / match->what->calls;
 }
 
-struct round {
+struct turns {
 	struct samples ns[IPC_SIDES], ratio[IPC_SIDES];
-	unsigned turns, disturbed;
+	unsigned count;
 };
 
-static void note(struct round *round, const double each[IPC_SIDES])
+struct round {
+	struct turns quiet, disturbed;
+};
+
+static void note(struct turns *turns, const double each[IPC_SIDES])
 {
+	turns->count++;
 	for (int side = 0; side < IPC_SIDES; side++) {
 		if (each[side] > 0)
-			samples_add(&round->ns[side], each[side]);
+			samples_add(&turns->ns[side], each[side]);
 		if (side != IPC_KERNEL && each[side] > 0 && each[IPC_KERNEL] > 0)
-			samples_add(&round->ratio[side], each[side] / each[IPC_KERNEL]);
+			samples_add(&turns->ratio[side], each[side] / each[IPC_KERNEL]);
 	}
 }
 
@@ -111,11 +117,8 @@ static void play_turn(struct match *match, struct round *round)
 		disturbed = disturbed || (match->playing[side] && match->game[side].preempted != 0);
 	}
 	match->turn++;
-	round->turns++;
-	if (disturbed && match->what->place != IPC_ONE_PROCESSOR)
-		round->disturbed++;
-	else
-		note(round, each);
+	disturbed = disturbed && match->what->place != IPC_ONE_PROCESSOR;
+	note(disturbed ? &round->disturbed : &round->quiet, each);
 }
 
 /* On a busy machine longer, for a few turns that nobody disturbed. */
@@ -125,22 +128,41 @@ static bool more_turns(const struct match *match, const struct round *round, uin
 	double each = match->settings->seconds * 1e9 / match->settings->rounds;
 	double gone = (double)(now_ns() - start);
 
-	return !stop_asked() && (gone < each || (round->turns - round->disturbed < TURNS_ENOUGH &&
-	                                         gone < each * TIMES_MOST));
+	return !stop_asked() &&
+	       (gone < each || (round->quiet.count < TURNS_ENOUGH && gone < each * TIMES_MOST));
 }
 
-static void settle(struct samples *of_round, struct samples *all, struct samples *medians)
+static void settle_one(struct samples *of_round, struct samples *all, struct samples *medians)
 {
 	if (of_round->count != 0)
 		samples_add(medians, samples_spread(of_round).median);
 	for (unsigned i = 0; i < of_round->count; i++)
 		samples_add(all, of_round->value[i]);
-	samples_free(of_round);
+}
+
+static void settle(struct match *match, struct round *round, int crowd)
+{
+	bool rough = round->quiet.count == 0 && round->disturbed.count != 0;
+	struct turns *turns = rough ? &round->disturbed : &round->quiet;
+
+	for (int side = 0; side < IPC_SIDES; side++) {
+		settle_one(&turns->ns[side], &match->ns[crowd][side],
+		           &match->round_ns[crowd][side]);
+		settle_one(&turns->ratio[side], &match->ratio[crowd][side],
+		           &match->round_ratio[crowd][side]);
+		samples_free(&round->quiet.ns[side]);
+		samples_free(&round->quiet.ratio[side]);
+		samples_free(&round->disturbed.ns[side]);
+		samples_free(&round->disturbed.ratio[side]);
+	}
+	match->result->turns += round->quiet.count + round->disturbed.count;
+	match->result->disturbed += rough ? 0 : round->disturbed.count;
+	match->result->rough_rounds += rough;
 }
 
 static void play_round(struct match *match, int crowd)
 {
-	struct round round = { 0 };
+	struct round round = { { .count = 0 }, { .count = 0 } };
 	uint64_t start;
 
 	for (int i = 0; i < IPC_SIDES; i++)
@@ -149,14 +171,9 @@ static void play_round(struct match *match, int crowd)
 	while (more_turns(match, &round, start) &&
 	       (match->playing[IPC_MADANG] || match->playing[IPC_KERNEL]))
 		play_turn(match, &round);
-	for (int side = 0; side < IPC_SIDES; side++) {
+	for (int side = 0; side < IPC_SIDES; side++)
 		side_end(match, side);
-		settle(&round.ns[side], &match->ns[crowd][side], &match->round_ns[crowd][side]);
-		settle(&round.ratio[side], &match->ratio[crowd][side],
-		       &match->round_ratio[crowd][side]);
-	}
-	match->result->turns += round.turns;
-	match->result->disturbed += round.disturbed;
+	settle(match, &round, crowd);
 }
 
 static void play_crowded(struct match *match, struct ipc_result *result)

@@ -170,6 +170,7 @@ struct ipc_case_result {
 	struct ipc_ratio ratio[IPC_CROWDS][IPC_SIDES]; /* this side / kernel, turn by turn */
 	struct ipc_ratio growth[IPC_SIDES];            /* with others / without, by rounds */
 	unsigned turns, disturbed;                     /* all, and those left out */
+	unsigned rough_rounds;                         /* in which every turn was disturbed */
 	int calls[IPC_SIDES]; /* system calls of one run; -1: not counted */
 };
 

@@ -94,7 +94,7 @@ static void put_heading(const char *more, FILE *out)
 
 void ipc_report(const struct ipc_result *result, FILE *out)
 {
-	unsigned disturbed = 0, turns = 0;
+	unsigned disturbed = 0, turns = 0, rough = 0;
 
 	fprintf(out,
 	        "Semaphores and message queues. Median nanoseconds; ratio = %s / kernel, turn "
@@ -106,6 +106,7 @@ void ipc_report(const struct ipc_result *result, FILE *out)
 		put_errors(&result->cases[i], out);
 		disturbed += result->cases[i].disturbed;
 		turns += result->cases[i].turns;
+		rough += result->cases[i].rough_rounds;
 	}
 	if (result->crowded) {
 		fprintf(out,
@@ -122,4 +123,10 @@ void ipc_report(const struct ipc_result *result, FILE *out)
 	        "native: ratio of Madang's native functions; calls: system calls of one run of "
 	        "%s's.\n%u of %u turns were disturbed by other programs and left out.\n",
 	        ipc_side_name(IPC_MADANG), disturbed, turns);
+	if (rough != 0)
+		fprintf(out,
+		        "%u rounds had disturbed turns only: their numbers say little. Try chrt -f "
+		        "10 "
+		        "or nice -n -10.\n",
+		        rough);
 }
