@@ -8,8 +8,8 @@
  * order that rotates. A side's block and the kernel's of the same turn make one ratio.
  *
  * A turn in which another program took a processor from one of the processes is left out, and
- * counted. This is not done where the processes share a processor: they take it from each other. Nor
- * is it done in a round in which there is no other turn; such rounds are counted too.
+ * counted. This is not done where the processes share a processor: they take it from each other.
+ * Nor is it done in a round in which there is no other turn; such rounds are counted too.
  */
 #include "bench/ipc/ipc.h"
 

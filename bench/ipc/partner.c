@@ -76,7 +76,7 @@ void ipc_partner_end(struct ipc_game *game)
 
 static void on_alarm(int number)
 {
-	(void)number; /* it has woken who slept too long; again and again, in case it was not asleep */
+	(void)number; /* it has woken the sleeper; it comes again, in case nobody slept yet */
 }
 
 static void alarm_set(long first)

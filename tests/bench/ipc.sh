@@ -15,7 +15,8 @@ fail() {
 	exit 1
 }
 
-"$bench" --ipc --quick --others 50 --json "$room/json" >"$room/out" 2>&1 || fail "exit code $?"
+"$bench" --ipc --quick --others 50 --json "$room/json" >"$room/out" 2>&1 ||
+	fail "exit code $?"
 if grep -q 'kernel IPC MISSING' "$room/out"; then
 	echo "skipped: no System V IPC in this kernel"
 	exit 77
@@ -24,7 +25,7 @@ grep -q 'could not' "$room/out" && fail "a side could not do a case"
 cases=$("$bench" --ipc --case list | wc -l)
 [ "$cases" -ge 19 ] || fail "only $cases cases"
 for what in ratio ratio_with_others growth; do
-	# one each of Madang's System V names, and of its native functions; growth also of the kernel
+	# one of Madang's System V names, one of its native functions; growth also of the kernel
 	each=2
 	[ $what = growth ] && each=3
 	found=$(grep -c "\"$what\": {" "$room/json")
