@@ -329,6 +329,8 @@ static void put_ipc(struct json *json, const struct ipc_result *ipc)
 		json_number(json, "turns", result->turns);
 		json_number(json, "turns_left_out", result->disturbed);
 		json_number(json, "rough_rounds", result->rough_rounds);
+		if (result->line.count != 0)
+			json_spread(json, "line_ns", &result->line);
 		for (int side = 0; side < IPC_SIDES; side++)
 			put_ipc_side(json, result, side);
 		json_close(json, '}');

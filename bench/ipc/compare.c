@@ -27,6 +27,7 @@ struct match {
 	bool playing[IPC_SIDES];
 	unsigned size[IPC_SIDES]; /* of a block */
 	unsigned turn;
+	struct samples line;
 	struct samples ns[IPC_CROWDS][IPC_SIDES], ratio[IPC_CROWDS][IPC_SIDES];
 	/* Medians of each round. */
 	struct samples round_ns[IPC_CROWDS][IPC_SIDES], round_ratio[IPC_CROWDS][IPC_SIDES];
@@ -86,7 +87,7 @@ static double side_block(struct match *match, int side)
 }
 
 struct turns {
-	struct samples ns[IPC_SIDES], ratio[IPC_SIDES];
+	struct samples line, ns[IPC_SIDES], ratio[IPC_SIDES];
 	unsigned count;
 };
 
@@ -94,10 +95,12 @@ struct round {
 	struct turns quiet, disturbed;
 };
 
-static void note(struct turns *turns, const double each[IPC_SIDES])
+static void note(const struct match *match, struct turns *turns, const double each[IPC_SIDES])
 {
 	turns->count++;
 	for (int side = 0; side < IPC_SIDES; side++) {
+		if (match->playing[side] && match->game[side].line > 0)
+			samples_add(&turns->line, match->game[side].line);
 		if (each[side] > 0)
 			samples_add(&turns->ns[side], each[side]);
 		if (side != IPC_KERNEL && each[side] > 0 && each[IPC_KERNEL] > 0)
@@ -118,7 +121,7 @@ static void play_turn(struct match *match, struct round *round)
 	}
 	match->turn++;
 	disturbed = disturbed && match->what->place != IPC_ONE_PROCESSOR;
-	note(disturbed ? &round->disturbed : &round->quiet, each);
+	note(match, disturbed ? &round->disturbed : &round->quiet, each);
 }
 
 /* On a busy machine longer, for a few turns that nobody disturbed. */
@@ -145,6 +148,10 @@ static void settle(struct match *match, struct round *round, int crowd)
 	bool rough = round->quiet.count == 0 && round->disturbed.count != 0;
 	struct turns *turns = rough ? &round->disturbed : &round->quiet;
 
+	for (unsigned i = 0; i < turns->line.count; i++)
+		samples_add(&match->line, turns->line.value[i]);
+	samples_free(&round->quiet.line);
+	samples_free(&round->disturbed.line);
 	for (int side = 0; side < IPC_SIDES; side++) {
 		settle_one(&turns->ns[side], &match->ns[crowd][side],
 		           &match->round_ns[crowd][side]);
@@ -162,7 +169,7 @@ static void settle(struct match *match, struct round *round, int crowd)
 
 static void play_round(struct match *match, int crowd)
 {
-	struct round round = { { .count = 0 }, { .count = 0 } };
+	struct round round = { .quiet = { .count = 0 } };
 	uint64_t start;
 
 	for (int i = 0; i < IPC_SIDES; i++)
@@ -222,6 +229,8 @@ static void match_finish(struct match *match)
 {
 	struct ipc_case_result *result = match->result;
 
+	result->line = samples_spread(&match->line);
+	samples_free(&match->line);
 	for (int side = 0; side < IPC_SIDES; side++) {
 		result->growth[side] = growth_of(match, side);
 		for (int crowd = 0; crowd < IPC_CROWDS; crowd++) {

@@ -64,6 +64,8 @@ struct ipc_control {
 	uint32_t operations;  /* of that block; UINT32_MAX: a call failed */
 	uint32_t preempted;   /* in that block: times that another took its processor */
 	char rest2[112];
+	uint32_t line; /* of both in turn */
+	char rest4[124];
 	uint64_t guarded; /* counted by both, under the semaphore that is their mutex */
 	char rest3[120];
 	uint32_t held;        /* holder: the kill for which it has the semaphore */
@@ -82,6 +84,7 @@ struct ipc_game {
 	pid_t partner;
 	uint64_t partner_did; /* in the last block */
 	uint32_t preempted;   /* in the last block, of both processes */
+	double line; /* nanoseconds of a cache line there and back in the last block; 0: unknown */
 };
 
 enum ipc_place { IPC_ALONE, IPC_TWO_PROCESSORS, IPC_ONE_PROCESSOR };
@@ -169,9 +172,10 @@ struct ipc_case_result {
 	struct spread ns[IPC_CROWDS][IPC_SIDES];
 	struct ipc_ratio ratio[IPC_CROWDS][IPC_SIDES]; /* this side / kernel, turn by turn */
 	struct ipc_ratio growth[IPC_SIDES];            /* with others / without, by rounds */
-	unsigned turns, disturbed;                     /* all, and those left out */
-	unsigned rough_rounds;                         /* in which every turn was disturbed */
-	int calls[IPC_SIDES]; /* system calls of one run; -1: not counted */
+	struct spread line;        /* between two processors, there and back: ns */
+	unsigned turns, disturbed; /* all, and those left out */
+	unsigned rough_rounds;     /* in which every turn was disturbed */
+	int calls[IPC_SIDES];      /* system calls of one run; -1: not counted */
 };
 
 struct ipc_result {

@@ -60,6 +60,9 @@ static void put_case(const struct ipc_case_result *result, int crowd, FILE *out)
 		fprintf(out, "  %6.3f", ratio[IPC_NATIVE].all.median);
 	put_calls(result, out);
 	fprintf(out, "  %s\n", what->what);
+	if (crowd == 0 && result->line.count != 0)
+		fprintf(out, "%-14s a cache line there and back: %.0f (%.0f-%.0f) ns\n", "",
+		        result->line.median, result->line.low, result->line.high);
 }
 
 const char *ipc_growth_verdict(const struct ipc_ratio *growth)
