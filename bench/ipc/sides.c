@@ -356,10 +356,11 @@ void ipc_sides_close(void)
 void ipc_sides_control(void)
 {
 	static struct ipc_side again;
+	const struct ipc_side *kernels = kernel_side();
 
-	if (kernel_side() == NULL)
+	if (kernels == NULL)
 		return;
-	again = *kernel_side();
+	again = *kernels;
 	again.name = "kernel-a";
 	sides[IPC_MADANG] = &again;
 }
