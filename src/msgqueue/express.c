@@ -22,6 +22,8 @@
 #include "msgqueue/internal.h"
 
 #include "platform/clock.h"
+#include "platform/ofthread.h"
+#include "sync/wait.h"
 
 enum { TRIES = 20 };
 
@@ -235,4 +237,46 @@ int mdg__express_receive(struct mdg__queue *queue, const struct mdg__wanted *ord
 	}
 	mdg__queue_slip_end(queue, slip, unit);
 	return rc;
+}
+
+/* ---- before a sleep -------------------------------------------------------------------------- */
+
+/* Spinning helps if others run on other processors and are quick. So each time that it has not
+ * helped, it is done less often. */
+static MDG__OF_THREAD struct {
+	uint32_t in_vain, skipped;
+} spins;
+
+void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue)
+{
+	enum { OFTEN = 4, SELDOM = 64 };
+	bool worth = spins.in_vain < OFTEN || ++spins.skipped >= SELDOM;
+	if (worth)
+		spins.skipped = 0;
+	spin->left = worth ? MDG__SPINS : 0;
+	spin->seen = MDG__GET(mdg__head(queue)->turn);
+}
+
+bool mdg__spin(struct mdg__spin *spin, const struct mdg__queue *queue)
+{
+	enum { PAUSES = 4 };
+	if (spin->left == 0)
+		return false;
+	while (spin->left > 0) {
+		uint64_t now = MDG__GET(mdg__head(queue)->turn);
+		if (now != spin->seen) {
+			spin->seen = now;
+			return true;
+		}
+		for (int i = 0; i < PAUSES; i++)
+			mdg__cpu_pause();
+		spin->left = spin->left > PAUSES ? spin->left - PAUSES : 0;
+	}
+	spins.in_vain++;
+	return false;
+}
+
+void mdg__spin_helped(void)
+{
+	spins.in_vain = 0;
 }

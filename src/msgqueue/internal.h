@@ -311,6 +311,18 @@ int mdg__express_send(struct mdg__queue *queue, int64_t type, const void *text, 
 int mdg__express_receive(struct mdg__queue *queue, const struct mdg__wanted *order, void *buffer,
                          int64_t *ret_type, uint64_t *ret_length);
 
+/* Waiting for a change of the state for some microseconds, before the call goes to sleep. */
+struct mdg__spin {
+	uint64_t seen;
+	uint32_t left;
+};
+/* Before the first look at the queue. */
+void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue);
+/* True: the state has changed. False: that was long enough. */
+bool mdg__spin(struct mdg__spin *spin, const struct mdg__queue *queue);
+/* The call need not sleep after all. */
+void mdg__spin_helped(void);
+
 /* ---- waiters -------------------------------------------------------------------------------- */
 
 /* [number < MDG__WAITERS_MOST] NULL: there is no such record. */

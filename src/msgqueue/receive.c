@@ -274,6 +274,23 @@ static int copy_out(struct mdg__visit *visit, struct order *order, int64_t posit
 	return rc;
 }
 
+/* MDG__SLOW: not possible, or the call has to sleep. */
+static int receive_express(struct mdg__queue *queue, const struct mdg__wanted *wanted, void *buffer,
+                           uint64_t deadline, int64_t *ret_type, uint64_t *ret_length)
+{
+	int rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
+	if (__builtin_expect(rc != -ENOMSG || deadline == 0, 1))
+		return rc;
+	struct mdg__spin spin;
+	mdg__spin_begin(&spin, queue);
+	do {
+		rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
+	} while (rc == -ENOMSG && mdg__spin(&spin, queue));
+	if (rc == 0)
+		mdg__spin_helped();
+	return rc == -ENOMSG ? MDG__SLOW : rc;
+}
+
 int mdg__queue_receive(struct mdg__queue *queue, int64_t wanted, unsigned flags, void *buffer,
                        uint64_t size, uint64_t deadline, int64_t *ret_type, uint64_t *ret_length)
 {
@@ -285,10 +302,10 @@ int mdg__queue_receive(struct mdg__queue *queue, int64_t wanted, unsigned flags,
 	order.copy.mapped = 0;
 	set_want(&order, wanted, flags);
 	mdg__queue_abandon();
-	int rc = (flags & MDG__RECEIVE_COPY) != 0
-	                 ? MDG__SLOW
-	                 : mdg__express_receive(queue, &order.is, buffer, ret_type, ret_length);
-	if (rc != MDG__SLOW && (rc != -ENOMSG || deadline == 0))
+	int rc = MDG__SLOW;
+	if ((flags & MDG__RECEIVE_COPY) == 0)
+		rc = receive_express(queue, &order.is, buffer, deadline, ret_type, ret_length);
+	if (rc != MDG__SLOW)
 		return rc;
 	rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)

@@ -159,6 +159,23 @@ static int send(struct mdg__visit *visit, struct letter *letter, uint64_t deadli
 	return send_now(visit, letter);
 }
 
+/* MDG__SLOW: not possible, or the call has to sleep. */
+static int send_express(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,
+                        uint64_t deadline)
+{
+	int rc = mdg__express_send(queue, type, text, size);
+	if (__builtin_expect(rc != -EAGAIN || deadline == 0, 1))
+		return rc;
+	struct mdg__spin spin;
+	mdg__spin_begin(&spin, queue);
+	do {
+		rc = mdg__express_send(queue, type, text, size);
+	} while (rc == -EAGAIN && mdg__spin(&spin, queue));
+	if (rc == 0)
+		mdg__spin_helped();
+	return rc == -EAGAIN ? MDG__SLOW : rc;
+}
+
 int mdg__queue_send(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,
                     uint64_t deadline)
 {
@@ -167,8 +184,8 @@ int mdg__queue_send(struct mdg__queue *queue, int64_t type, const void *text, ui
 	if (size > (uint64_t)MDG__UNITS_MOST * MDG__UNIT / 2)
 		return -ENOMEM;
 	mdg__queue_abandon();
-	int rc = mdg__express_send(queue, type, text, size);
-	if (rc != MDG__SLOW && (rc != -EAGAIN || deadline == 0))
+	int rc = send_express(queue, type, text, size, deadline);
+	if (rc != MDG__SLOW)
 		return rc;
 	letter.type = type;
 	letter.text = text;
