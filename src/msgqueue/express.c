@@ -22,7 +22,6 @@
 #include "msgqueue/internal.h"
 
 #include "platform/clock.h"
-#include "platform/ofthread.h"
 #include "sync/wait.h"
 
 enum { TRIES = 20 };
@@ -52,13 +51,16 @@ static void swap_in(const struct mdg__snapshot *now, const struct mdg__queue *qu
 }
 
 /* [the message is written, but for `next`] 0, -EAGAIN or MDG__SLOW. */
-static int send(const struct mdg__queue *queue, uint32_t unit, uint32_t cell, uint32_t size)
+static int send(const struct mdg__queue *queue, uint32_t unit, uint32_t cell, uint32_t size,
+                uint64_t *ret_turn)
 {
 	const struct mdg__queue_head *head = mdg__head(queue);
 	struct mdg__snapshot now, then;
 	for (int i = 0; i < TRIES; i++) {
-		if (!mdg__snapshot_read(queue, &now) || !mdg__snapshot_link_last(queue, &now))
+		if (!mdg__snapshot_read(queue, &now) || !mdg__snapshot_link_last(queue, &now)) {
+			mdg__cpu_pause();
 			continue;
+		}
 		if (!is_open(queue) || MDG__GET(head->receivers) != 0)
 			return MDG__SLOW;
 		if (!mdg__fits(MDG__GET(queue->fields[MDG__QUEUE_QBYTES]), now.cbytes, now.qnum,
@@ -69,8 +71,11 @@ static int send(const struct mdg__queue *queue, uint32_t unit, uint32_t cell, ui
 		}
 		MDG__PUT(mdg__message(queue, cell)->next, mdg__next_first(now.turn));
 		swap_in(&now, queue, cell, size, &then);
-		if (mdg__snapshot_swap(queue, &now, &then, mdg__state_unit(unit, now.turn)))
+		uint32_t at = mdg__state_unit(unit, now.turn);
+		if (mdg__snapshot_swap(queue, &now, &then, at)) {
+			*ret_turn = mdg__turn_next(now.turn, at, 0);
 			return 0;
+		}
 	}
 	return MDG__SLOW;
 }
@@ -89,10 +94,11 @@ static int write_and_send(struct mdg__queue *queue, struct mdg__queue_slip *slip
 	MDG__PUT(message->type, type);
 	MDG__PUT(message->claim, 0);
 	mdg__chain_write(&slip->rest, rest, count - cells);
-	int rc = send(queue, unit, cell, size);
+	uint64_t turn = 0;
+	int rc = send(queue, unit, cell, size, &turn);
 	if (rc == 0) {
 		mdg__chain_write(&slip->spare, rest, count - cells);
-		mdg__turn_show(queue);
+		mdg__turn_show(queue, turn);
 	}
 	return rc;
 }
@@ -170,13 +176,16 @@ static int judge(const struct mdg__queue *queue, const struct mdg__snapshot *now
 
 /* 0, -ENOMSG, -E2BIG or MDG__SLOW. */
 static int receive(const struct mdg__queue *queue, struct mdg__queue_slip *slip, uint32_t unit,
-                   const struct mdg__wanted *order, uint32_t *ret_cell, uint32_t *ret_length)
+                   const struct mdg__wanted *order, uint32_t *ret_cell, uint32_t *ret_length,
+                   uint64_t *ret_turn)
 {
 	const struct mdg__queue_head *head = mdg__head(queue);
 	struct mdg__snapshot now, then;
 	for (int i = 0; i < TRIES; i++) {
-		if (!mdg__snapshot_read(queue, &now) || !mdg__snapshot_link_last(queue, &now))
+		if (!mdg__snapshot_read(queue, &now) || !mdg__snapshot_link_last(queue, &now)) {
+			mdg__cpu_pause();
 			continue;
+		}
 		if (!is_open(queue) || MDG__GET(head->senders) != 0)
 			return MDG__SLOW;
 		int rc = judge(queue, &now, order, ret_length);
@@ -187,7 +196,9 @@ static int receive(const struct mdg__queue *queue, struct mdg__queue_slip *slip,
 		}
 		swap_out(&now, queue, *ret_length, &then);
 		mdg__chain_write(&slip->taking, now.first, mdg__cells_for(*ret_length));
-		if (mdg__snapshot_swap(queue, &now, &then, mdg__state_unit(unit, now.turn))) {
+		uint32_t at = mdg__state_unit(unit, now.turn);
+		if (mdg__snapshot_swap(queue, &now, &then, at)) {
+			*ret_turn = mdg__turn_next(now.turn, at, 0);
 			*ret_cell = now.first;
 			return 0;
 		}
@@ -225,58 +236,17 @@ int mdg__express_receive(struct mdg__queue *queue, const struct mdg__wanted *ord
 	struct mdg__queue_slip *slip = mdg__queue_slip_begin(queue, &unit);
 	if (slip == NULL)
 		return MDG__SLOW;
-	int rc = receive(queue, slip, unit, order, &cell, &length);
+	uint64_t turn = 0;
+	int rc = receive(queue, slip, unit, order, &cell, &length, &turn);
 	if (rc == 0) {
 		uint32_t size = length < order->size ? length : (uint32_t)order->size;
 		*ret_type = MDG__GET(mdg__message(queue, cell)->type);
 		*ret_length = size;
-		mdg__turn_show(queue);
+		mdg__turn_show(queue, turn);
 		rc = mdg__text_read(queue, cell, buffer, size, length, &last);
 		keep_cells(queue, slip, cell, length, last);
 		trim(queue, slip);
 	}
 	mdg__queue_slip_end(queue, slip, unit);
 	return rc;
-}
-
-/* ---- before a sleep -------------------------------------------------------------------------- */
-
-/* Spinning helps if others run on other processors and are quick. So each time that it has not
- * helped, it is done less often. */
-static MDG__OF_THREAD struct {
-	uint32_t in_vain, skipped;
-} spins;
-
-void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue)
-{
-	enum { OFTEN = 4, SELDOM = 64 };
-	bool worth = spins.in_vain < OFTEN || ++spins.skipped >= SELDOM;
-	if (worth)
-		spins.skipped = 0;
-	spin->left = worth ? MDG__SPINS : 0;
-	spin->seen = MDG__GET(mdg__head(queue)->turn);
-}
-
-bool mdg__spin(struct mdg__spin *spin, const struct mdg__queue *queue)
-{
-	enum { PAUSES = 4 };
-	if (spin->left == 0)
-		return false;
-	while (spin->left > 0) {
-		uint64_t now = MDG__GET(mdg__head(queue)->turn);
-		if (now != spin->seen) {
-			spin->seen = now;
-			return true;
-		}
-		for (int i = 0; i < PAUSES; i++)
-			mdg__cpu_pause();
-		spin->left = spin->left > PAUSES ? spin->left - PAUSES : 0;
-	}
-	spins.in_vain++;
-	return false;
-}
-
-void mdg__spin_helped(void)
-{
-	spins.in_vain = 0;
 }

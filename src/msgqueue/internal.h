@@ -6,7 +6,7 @@
  *
  *     calls.c  control.c                         the interface (open.h is between)
  *     send.c   receive.c   change.c   look.c     the operations
- *     express.c                                  sending and receiving without the lock
+ *     express.c  spin.c                          sending and receiving without the lock
  *     wait.c                                     sleeping
  *     enter.c                                    the lock, and what comes with it
  *     repair.c                                   what is set right after a death
@@ -218,8 +218,8 @@ bool mdg__snapshot_link_last(const struct mdg__queue *queue, const struct mdg__s
 /* Makes `to`, which is written into that unit, the state of the queue, if `from` is it. COMMIT. */
 bool mdg__snapshot_swap(const struct mdg__queue *queue, const struct mdg__snapshot *from,
                         const struct mdg__snapshot *to, uint32_t unit);
-/* Shows everybody the newest figures. Who has changed the state does that. */
-void mdg__turn_show(const struct mdg__queue *queue);
+/* Shows everybody the newest figures. Who has made the turn `own` does that. 0: in any case. */
+void mdg__turn_show(const struct mdg__queue *queue, uint64_t own);
 
 /* From then on the holder of the lock alone changes the state. */
 void mdg__turn_lock(const struct mdg__queue *queue);
@@ -260,7 +260,8 @@ enum {
 	MDG__SPARE_KEPT = 256     /* and how many are kept then */
 };
 
-static inline struct mdg__queue_slip *mdg__queue_slip_at(const struct mdg__queue *queue, uint32_t unit)
+static inline struct mdg__queue_slip *mdg__queue_slip_at(const struct mdg__queue *queue,
+                                                         uint32_t unit)
 {
 	if (!mdg__is_cell(queue, unit) || !mdg__is_cell(queue, unit + MDG__SLIP_UNITS - 1) ||
 	    unit % MDG__BLOCK_UNITS > MDG__BLOCK_UNITS - MDG__SLIP_UNITS)
@@ -283,7 +284,8 @@ static inline void mdg__chain_write(_Atomic uint64_t *chain, uint32_t unit, uint
 bool mdg__queue_slip_owner_is_dead(const struct mdg__queue_slip *slip, uint64_t own_pids);
 /* This thread's slip, for a call. NULL: it has none, or an older call has it. */
 struct mdg__queue_slip *mdg__queue_slip_begin(const struct mdg__queue *queue, uint32_t *ret_unit);
-void mdg__queue_slip_end(const struct mdg__queue *queue, struct mdg__queue_slip *slip, uint32_t unit);
+void mdg__queue_slip_end(const struct mdg__queue *queue, struct mdg__queue_slip *slip,
+                         uint32_t unit);
 /* After a call by the lock: makes sure that the thread's next call finds a slip with so many spare
  * cells, if that can be done. [the lock is held] */
 void mdg__queue_slip_prepare(const struct mdg__visit *visit, uint32_t cells);
@@ -311,17 +313,21 @@ int mdg__express_send(struct mdg__queue *queue, int64_t type, const void *text, 
 int mdg__express_receive(struct mdg__queue *queue, const struct mdg__wanted *order, void *buffer,
                          int64_t *ret_type, uint64_t *ret_length);
 
-/* Waiting for a change of the state for some microseconds, before the call goes to sleep. */
+/* ---- before a sleep (spin.c) ----------------------------------------------------------------- */
+
 struct mdg__spin {
-	uint64_t seen;
-	uint32_t left;
+	uint64_t seen;   /* the turn */
+	uint64_t end;    /* of a long spin; 0: it is a short one */
+	uint32_t looks;  /* left */
+	uint32_t yields; /* left */
+	bool late, slow;
 };
 /* Before the first look at the queue. */
 void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue);
 /* True: the state has changed. False: that was long enough. */
 bool mdg__spin(struct mdg__spin *spin, const struct mdg__queue *queue);
 /* The call need not sleep after all. */
-void mdg__spin_helped(void);
+void mdg__spin_helped(const struct mdg__spin *spin);
 
 /* ---- waiters -------------------------------------------------------------------------------- */
 

@@ -287,7 +287,7 @@ static int receive_express(struct mdg__queue *queue, const struct mdg__wanted *w
 		rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
 	} while (rc == -ENOMSG && mdg__spin(&spin, queue));
 	if (rc == 0)
-		mdg__spin_helped();
+		mdg__spin_helped(&spin);
 	return rc == -ENOMSG ? MDG__SLOW : rc;
 }
 

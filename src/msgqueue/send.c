@@ -172,7 +172,7 @@ static int send_express(struct mdg__queue *queue, int64_t type, const void *text
 		rc = mdg__express_send(queue, type, text, size);
 	} while (rc == -EAGAIN && mdg__spin(&spin, queue));
 	if (rc == 0)
-		mdg__spin_helped();
+		mdg__spin_helped(&spin);
 	return rc == -EAGAIN ? MDG__SLOW : rc;
 }
 

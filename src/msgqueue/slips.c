@@ -19,13 +19,14 @@
 #include "platform/identity.h"
 #include "platform/ofthread.h"
 
-enum { TABLE = 8, SECOND = 2, BATCH = 64, LOOKED_AT_MOST = 1 << 16 };
+enum { TABLE = 8, SECOND = 2, BATCH = 64, BATCH_MOST = 256, LOOKED_AT_MOST = 1 << 16 };
 
 struct entry {
 	char *base;
 	uint64_t name;
 	volatile uint32_t unit; /* 0: there is none, or a call has it */
 	uint32_t by_lock;       /* calls by the lock since there was a slip */
+	uint32_t batch;         /* cells that it gets at once. It is more each time */
 };
 static MDG__OF_THREAD struct entry table[TABLE];
 static MDG__OF_THREAD volatile uint32_t generation, table_next;
@@ -129,6 +130,7 @@ static void keep(const struct mdg__queue *queue, uint64_t name, uint32_t unit)
 	entry->base = queue->base;
 	entry->name = name;
 	entry->by_lock = 0;
+	entry->batch = BATCH;
 	entry->unit = unit;
 }
 
@@ -154,12 +156,15 @@ static struct mdg__queue_slip *get(const struct mdg__visit *visit)
 
 /* ---- the cells in it. [the lock is held] ----------------------------------------------------- */
 
-static void refill(struct mdg__queue *queue, struct mdg__queue_slip *slip, uint32_t cells)
+static void refill(struct mdg__queue *queue, struct mdg__queue_slip *slip, uint32_t cells,
+                   struct entry *entry)
 {
 	uint64_t spare = MDG__GET(slip->spare);
-	uint32_t more = cells < BATCH ? BATCH : cells, first = 0;
+	uint32_t more = entry->batch > cells ? entry->batch : cells, first = 0;
 	if (spare >> 32 >= cells || mdg__cells_take(queue, more, &first) < 0)
 		return;
+	if (entry->batch < BATCH_MOST)
+		entry->batch *= 2;
 	uint32_t last = first;
 	for (uint32_t i = 1; i < more; i++) {
 		last = MDG__GET(*mdg__link_of(queue, last));
@@ -186,7 +191,7 @@ void mdg__queue_slip_prepare(const struct mdg__visit *visit, uint32_t cells)
 		slip = get(visit);
 	}
 	if (slip != NULL && cells <= MDG__EXPRESS_CELLS)
-		refill(queue, slip, cells);
+		refill(queue, slip, cells, find(queue));
 }
 
 void mdg__queue_slip_trim(struct mdg__queue *queue, struct mdg__queue_slip *slip)

@@ -140,12 +140,15 @@ static void show(const struct mdg__queue *queue, const struct mdg__snapshot *now
 	MDG__PUT(fields[MDG__QUEUE_RTIME], (uint64_t)now->rtime);
 }
 
-/* Whoever has changed the state shows it, until what it has shown is the newest. If the word is
- * LOCKED, the holder of the lock will show it when it unlocks the word. */
-void mdg__turn_show(const struct mdg__queue *queue)
+/* Whoever has changed the state shows it, until what it has shown is the newest. If the word has
+ * changed again, somebody else will show it, or is doing that now. If it is LOCKED, the holder of
+ * the lock will do so when it unlocks the word. */
+void mdg__turn_show(const struct mdg__queue *queue, uint64_t own)
 {
 	struct mdg__snapshot now;
 	_Atomic uint64_t *turn = &mdg__head(queue)->turn;
+	if (own != 0 && MDG__GET(*turn) != own)
+		return;
 	for (;;) {
 		if (mdg__snapshot_read(queue, &now)) {
 			show(queue, &now);
@@ -213,5 +216,5 @@ void mdg__turn_unlock(const struct mdg__queue *queue)
 	/* Release: pairs with the acquire in mdg__snapshot_read. */
 	atomic_store_explicit(turn, mdg__turn_next(seen, mdg__turn_unit(seen), 0),
 	                      memory_order_release);
-	mdg__turn_show(queue);
+	mdg__turn_show(queue, 0);
 }
