@@ -31,8 +31,7 @@ enum { TRIES = 20 };
 static bool is_open(const struct mdg__queue *queue)
 {
 	const struct mdg__queue_head *head = mdg__head(queue);
-	return MDG__GET(head->removed) == 0 && MDG__GET(head->claims) == 0 &&
-	       MDG__GET(head->fresh) <= mdg__units(queue);
+	return MDG__GET(head->removed) == 0 && MDG__GET(head->fresh) <= mdg__units(queue);
 }
 
 /* ---- sending --------------------------------------------------------------------------------- */
@@ -119,17 +118,24 @@ int mdg__express_send(struct mdg__queue *queue, int64_t type, const void *text, 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
 /* Which message is wanted, of those that are there now: 0 and its cell, which may be the first;
- * -ENOMSG; MDG__SLOW: the list has changed meanwhile, or is damaged. */
+ * -ENOMSG; MDG__CLAIMED: none, but one is claimed by a receiver, who may be dead; MDG__SLOW: the
+ * list has changed meanwhile, or is damaged. */
 static int choose(const struct mdg__queue *queue, const struct mdg__snapshot *now,
                   const struct mdg__wanted *order, uint32_t *ret_cell)
 {
 	uint32_t cell = now->first, found = 0;
+	uint64_t left = (uint64_t)now->qnum + MDG__GET(mdg__head(queue)->claims);
 	int64_t wanted = order->type;
-	for (uint32_t left = now->qnum; cell != 0; left--) {
+	int rc = -ENOMSG;
+	for (; cell != 0; left--) {
 		if (left == 0 || !mdg__is_cell(queue, cell))
 			return MDG__SLOW;
-		int64_t type = MDG__GET(mdg__message(queue, cell)->type);
-		if (mdg__wants(order->want, wanted, type)) {
+		const struct mdg__message *message = mdg__message(queue, cell);
+		int64_t type = MDG__GET(message->type);
+		bool wants = mdg__wants(order->want, wanted, type);
+		if (wants && MDG__GET(message->claim) != 0) {
+			rc = MDG__CLAIMED;
+		} else if (wants) {
 			found = cell;
 			if (order->want != MDG__WANT_LOWEST || type <= 1)
 				break;
@@ -138,7 +144,7 @@ static int choose(const struct mdg__queue *queue, const struct mdg__snapshot *no
 		cell = mdg__next(queue, cell);
 	}
 	*ret_cell = found;
-	return found != 0 ? 0 : -ENOMSG;
+	return found != 0 ? 0 : rc;
 }
 
 static void swap_out(const struct mdg__snapshot *now, const struct mdg__queue *queue, uint32_t size,
@@ -156,7 +162,8 @@ static void swap_out(const struct mdg__snapshot *now, const struct mdg__queue *q
 	ret->rtime = mdg__now_seconds();
 }
 
-/* What the answer is, if it is not this message: -ENOMSG, -E2BIG or MDG__SLOW; 0: this message. */
+/* What the answer is, if it is not this message: -ENOMSG, -E2BIG, MDG__CLAIMED or MDG__SLOW; 0: this
+ * message. */
 static int judge(const struct mdg__queue *queue, const struct mdg__snapshot *now,
                  const struct mdg__wanted *order, uint32_t *ret_length)
 {
@@ -174,7 +181,7 @@ static int judge(const struct mdg__queue *queue, const struct mdg__snapshot *now
 	return cell == now->first && short_enough && !gives_back ? 0 : MDG__SLOW;
 }
 
-/* 0, -ENOMSG, -E2BIG or MDG__SLOW. */
+/* 0, or what `judge` says. */
 static int receive(const struct mdg__queue *queue, struct mdg__queue_slip *slip, uint32_t unit,
                    const struct mdg__wanted *order, uint32_t *ret_cell, uint32_t *ret_length,
                    uint64_t *ret_turn)

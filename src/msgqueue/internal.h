@@ -304,12 +304,13 @@ struct mdg__wanted {
 	uint64_t size;
 };
 
-/* The call has to go by the lock. */
-enum { MDG__SLOW = 1 };
+/* The call has to go by the lock. CLAIMED: there is no message but those that others have claimed,
+ * and the lock is needed to ask whether they live. */
+enum { MDG__SLOW = 1, MDG__CLAIMED = 2 };
 
 /* 0; -EAGAIN, no room; or MDG__SLOW. */
 int mdg__express_send(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size);
-/* 0; -ENOMSG; -E2BIG; or MDG__SLOW. */
+/* 0; -ENOMSG; -E2BIG; MDG__CLAIMED; or MDG__SLOW. */
 int mdg__express_receive(struct mdg__queue *queue, const struct mdg__wanted *order, void *buffer,
                          int64_t *ret_type, uint64_t *ret_length);
 
@@ -318,14 +319,16 @@ int mdg__express_receive(struct mdg__queue *queue, const struct mdg__wanted *ord
 struct mdg__spin {
 	uint64_t seen;   /* the turn */
 	uint64_t end;    /* of a long spin; 0: it is a short one */
-	uint32_t looks;  /* left */
+	uint32_t pauses; /* left */
 	uint32_t yields; /* left */
 	bool late, slow;
 };
-/* Before the first look at the queue. */
-void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue);
+/* Before the first look at the queue. `sends`: by a sender, else by a receiver. */
+void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue, bool sends);
 /* True: the state has changed. False: that was long enough. */
 bool mdg__spin(struct mdg__spin *spin, const struct mdg__queue *queue);
+/* This thread has sent, and perhaps woken somebody; or it has received. */
+void mdg__spin_note(bool sent, bool woke);
 /* The call need not sleep after all. */
 void mdg__spin_helped(const struct mdg__spin *spin);
 

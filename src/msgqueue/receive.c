@@ -274,21 +274,27 @@ static int copy_out(struct mdg__visit *visit, struct order *order, int64_t posit
 	return rc;
 }
 
+static bool must_wait(int rc)
+{
+	return rc == -ENOMSG || rc == MDG__CLAIMED;
+}
+
 /* MDG__SLOW: not possible, or the call has to sleep. */
 static int receive_express(struct mdg__queue *queue, const struct mdg__wanted *wanted, void *buffer,
                            uint64_t deadline, int64_t *ret_type, uint64_t *ret_length)
 {
-	int rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
-	if (__builtin_expect(rc != -ENOMSG || deadline == 0, 1))
-		return rc;
 	struct mdg__spin spin;
-	mdg__spin_begin(&spin, queue);
-	do {
-		rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
-	} while (rc == -ENOMSG && mdg__spin(&spin, queue));
-	if (rc == 0)
-		mdg__spin_helped(&spin);
-	return rc == -ENOMSG ? MDG__SLOW : rc;
+	int rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
+	if (__builtin_expect(must_wait(rc) && deadline != 0, 0)) {
+		mdg__spin_begin(&spin, queue, false);
+		do {
+			rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
+		} while (must_wait(rc) && mdg__spin(&spin, queue));
+		if (rc == 0)
+			mdg__spin_helped(&spin);
+		rc = must_wait(rc) ? MDG__SLOW : rc;
+	}
+	return rc == MDG__CLAIMED ? MDG__SLOW : rc;
 }
 
 int mdg__queue_receive(struct mdg__queue *queue, int64_t wanted, unsigned flags, void *buffer,
@@ -305,6 +311,7 @@ int mdg__queue_receive(struct mdg__queue *queue, int64_t wanted, unsigned flags,
 	int rc = MDG__SLOW;
 	if ((flags & MDG__RECEIVE_COPY) == 0)
 		rc = receive_express(queue, &order.is, buffer, deadline, ret_type, ret_length);
+	mdg__spin_note(false, false);
 	if (rc != MDG__SLOW)
 		return rc;
 	rc = mdg__visit_begin(&visit, queue);

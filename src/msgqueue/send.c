@@ -93,6 +93,7 @@ static int send_now(struct mdg__visit *visit, const struct letter *letter)
 	if (rc == 0) {
 		link_last(visit, last, cell);
 		mdg__queue_slip_prepare(visit, mdg__cells_for(letter->size));
+		mdg__spin_note(true, visit->called != 0);
 	}
 	mdg__visit_unlock(visit);
 	return rc;
@@ -163,17 +164,19 @@ static int send(struct mdg__visit *visit, struct letter *letter, uint64_t deadli
 static int send_express(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,
                         uint64_t deadline)
 {
-	int rc = mdg__express_send(queue, type, text, size);
-	if (__builtin_expect(rc != -EAGAIN || deadline == 0, 1))
-		return rc;
 	struct mdg__spin spin;
-	mdg__spin_begin(&spin, queue);
-	do {
-		rc = mdg__express_send(queue, type, text, size);
-	} while (rc == -EAGAIN && mdg__spin(&spin, queue));
-	if (rc == 0)
-		mdg__spin_helped(&spin);
-	return rc == -EAGAIN ? MDG__SLOW : rc;
+	int rc = mdg__express_send(queue, type, text, size);
+	if (__builtin_expect(rc == -EAGAIN && deadline != 0, 0)) {
+		mdg__spin_begin(&spin, queue, true);
+		do {
+			rc = mdg__express_send(queue, type, text, size);
+		} while (rc == -EAGAIN && mdg__spin(&spin, queue));
+		if (rc == 0)
+			mdg__spin_helped(&spin);
+		rc = rc == -EAGAIN ? MDG__SLOW : rc;
+	}
+	mdg__spin_note(true, false);
+	return rc;
 }
 
 int mdg__queue_send(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,

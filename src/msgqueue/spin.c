@@ -2,14 +2,19 @@
 /*
  * spin.c - a call that would have to sleep waits for a moment first.
  *
- * On several processors it looks at the turn for some microseconds. If the other side answers in
- * that time, neither of them sleeps, and no call wakes anybody. On one processor it lets others run
- * instead: if the other side is ready to run, it answers before this thread goes on.
+ * It looks at the turn for some microseconds. If the other side answers in that time, neither of
+ * them sleeps, and no call wakes anybody. A thread that has one processor only lets others run
+ * first: if the other side waits for that processor, it answers before this thread goes on. But the
+ * other side may also have another processor.
  *
- * Each thread remembers whether that has helped, and does it less and less often if not. When two
+ * Only a thread that sends and receives in turn does that. It expects an answer. A thread that only
+ * receives, or only sends, would take each message as soon as it is there, and the two would take
+ * the same lines of memory from each other. It is faster if it sleeps, and messages come together.
+ *
+ * Each thread remembers whether spinning has helped, and does it less often if not. When two
  * threads wake each other in turn, a wake-up takes longer than the spinning, so neither finds out
- * how fast the other one could be. So now and then a thread spins for longer. The time that goes
- * into that is limited.
+ * how fast the other one could be. So a thread that has just woken another one spins for longer,
+ * and so does any thread now and then. The time that goes into that is limited.
  */
 #include "msgqueue/internal.h"
 
@@ -20,11 +25,11 @@
 enum {
 	PAUSES = 4,      /* between two looks */
 	OFTEN = 4,       /* in vain, before it is done seldom */
-	SELDOM = 64,     /* one of so many */
+	SELDOM = 16,     /* one of so many */
 	ASK_AGAIN = 64,  /* sleeps until the processors are counted again */
 	CREDITS = 80,    /* long spins */
-	REFILL = 4096,   /* sleeps until there are so many again */
-	YIELDS = 3,      /* on one processor */
+	REFILL = 1024,   /* sleeps until there are so many again */
+	YIELDS = 2,      /* on one processor */
 	LONG_NS = 60000, /* longer than a wake-up */
 	SLOW_NS = 200000 /* for a yield: somebody else has used the processor */
 };
@@ -33,6 +38,8 @@ static MDG__OF_THREAD struct {
 	uint32_t begun, in_vain, skipped, credits;
 	int processors;
 	bool longer; /* the last one helped, but late */
+	bool sent;   /* the last call of this thread */
+	bool woke;   /* somebody, and has not received since */
 } spins;
 
 static bool is_worth_it(void)
@@ -45,19 +52,23 @@ static bool is_worth_it(void)
 	return spins.in_vain < OFTEN || ++spins.skipped >= SELDOM;
 }
 
-void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue)
+void mdg__spin_note(bool sent, bool woke)
+{
+	spins.sent = sent;
+	spins.woke = woke;
+}
+
+void mdg__spin_begin(struct mdg__spin *spin, const struct mdg__queue *queue, bool sends)
 {
 	*spin = (struct mdg__spin){ .seen = MDG__GET(mdg__head(queue)->turn) };
-	if (!is_worth_it())
+	if (spins.sent == sends || !is_worth_it())
 		return;
 	bool rare = spins.in_vain >= OFTEN;
 	spins.skipped = 0;
-	if (spins.processors == 1) {
+	if (spins.processors == 1)
 		spin->yields = YIELDS;
-		return;
-	}
-	spin->looks = MDG__SPINS / PAUSES;
-	if ((rare || spins.longer) && spins.credits > 0) {
+	spin->pauses = MDG__SPINS;
+	if ((rare || spins.longer || spins.woke) && spins.credits > 0) {
 		spins.credits--;
 		spin->end = mdg__monotonic_nanoseconds() + LONG_NS;
 	}
@@ -78,7 +89,8 @@ static bool yield(struct mdg__spin *spin, const struct mdg__queue *queue)
 		spin->yields--;
 		mdg__sys_yield();
 		if (mdg__monotonic_nanoseconds() - before > SLOW_NS) {
-			spin->yields = 0;
+			spin->yields = spin->pauses = 0;
+			spin->end = 0;
 			spin->slow = true;
 		}
 		if (has_changed(spin, queue))
@@ -90,10 +102,10 @@ static bool yield(struct mdg__spin *spin, const struct mdg__queue *queue)
 static bool look(struct mdg__spin *spin, const struct mdg__queue *queue)
 {
 	enum { CLOCK = 16 };
-	for (; spin->looks > 0; spin->looks--) {
+	while (spin->pauses > 0) {
 		if (has_changed(spin, queue))
 			return true;
-		for (int i = 0; i < PAUSES; i++)
+		for (uint32_t i = 0; i < PAUSES && spin->pauses > 0; i++, spin->pauses--)
 			mdg__cpu_pause();
 	}
 	while (spin->end != 0 && mdg__monotonic_nanoseconds() < spin->end) {
@@ -109,7 +121,7 @@ static bool look(struct mdg__spin *spin, const struct mdg__queue *queue)
 
 bool mdg__spin(struct mdg__spin *spin, const struct mdg__queue *queue)
 {
-	bool tried = spin->yields > 0 || spin->looks > 0 || spin->end != 0;
+	bool tried = spin->yields > 0 || spin->pauses > 0 || spin->end != 0;
 	if (yield(spin, queue) || look(spin, queue))
 		return true;
 	if (tried) {
