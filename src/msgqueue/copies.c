@@ -89,6 +89,36 @@ static struct run run_from(const struct mdg__queue *queue, uint32_t cell, uint32
 	return (struct run){ cell, next, bytes < size ? bytes : size };
 }
 
+/* Fills a cell. Somebody who looks at a list that has changed may still take the cell for a message
+ * that it was before, and read what were the fields of that (turn.c). So these words are written as
+ * such, relaxed: what is read there is thrown away. */
+static inline void fill_cell(unsigned char *cell, const unsigned char *from)
+{
+	_Atomic uint64_t *words = (_Atomic uint64_t *)(void *)cell;
+	uint64_t word;
+	for (size_t i = 0; i < offsetof(struct mdg__message, text) / sizeof(word); i++) {
+		memcpy(&word, from + i * sizeof(word), sizeof(word));
+		MDG__PUT(words[i], word);
+	}
+	memcpy(cell + offsetof(struct mdg__message, text),
+	       from + offsetof(struct mdg__message, text), MDG__TEXT_INSIDE);
+}
+
+/* The last cell of a text is filled up with zeros. */
+static void fill_cells(unsigned char *cells, const unsigned char *from, uint32_t bytes)
+{
+	unsigned char last[MDG__UNIT] = { 0 };
+	for (; bytes >= MDG__UNIT; bytes -= MDG__UNIT) {
+		fill_cell(cells, from);
+		cells += MDG__UNIT;
+		from += MDG__UNIT;
+	}
+	if (bytes != 0) {
+		memcpy(last, from, bytes);
+		fill_cell(cells, last);
+	}
+}
+
 int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, uint32_t size,
                     uint32_t *ret_after)
 {
@@ -102,7 +132,7 @@ int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, u
 		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))
 			return MDG_DAMAGED;
 		struct run run = run_from(queue, cell, size);
-		memcpy(mdg__unit(queue, cell), from, run.bytes);
+		fill_cells(mdg__unit(queue, cell), from, run.bytes);
 		bytes = run.bytes;
 		cell = run.next;
 	}

@@ -113,7 +113,9 @@ static uint32_t make(struct mdg__queue *queue)
 	struct mdg__queue_slip *slip = mdg__queue_slip_at(queue, unit);
 	if (slip == NULL)
 		return 0;
-	memset(mdg__unit(queue, unit), 0, (size_t)MDG__SLIP_UNITS * MDG__UNIT);
+	MDG__PUT(slip->taking, 0);
+	MDG__PUT(slip->rest, 0);
+	MDG__PUT(slip->spare, 0);
 	MDG__PUT(slip->next, MDG__GET(mdg__head(queue)->slips));
 	mdg__commit32(&mdg__head(queue)->slips, unit);
 	return unit;
