@@ -226,7 +226,7 @@ static const struct scene {
 } scenes[] = {
 	{ "send.empty", NULL, send_one, 3, 6, 0, false, "", "v" },
 	{ "send.three", set_up_three, send_one, 3, 6, 0, false, "abc", "abcv" },
-	{ "send.long", set_up_three, send_one, 3, 1500, 0, false, "abc", "abcv" },
+	{ "send.long", set_up_three, send_one, 3, 600, 0, false, "abc", "abcv" },
 	{ "send.refill", set_up_three, send_one, 3, 6, 63, true, "abc", "abcv" },
 	{ "send.first", set_up_three, send_one, 0, 6, 0, true, "abc", "abcv" },
 	{ "send.second", set_up_three, send_one, 1, 6, 0, true, "abc", "abcv" },
