@@ -93,8 +93,10 @@ static uint32_t find_left(const struct mdg__visit *visit, uint64_t own_pids)
 		struct mdg__queue_slip *slip = mdg__queue_slip_at(queue, unit);
 		if (slip == NULL)
 			return 0;
-		bool mine = MDG__GET(slip->tid) == visit->thread->tid &&
-		            MDG__GET(slip->pid) == queue->pid && MDG__GET(slip->pids) == own_pids;
+		/* In another pid namespace the same numbers are another thread's. */
+		bool mine = own_pids != 0 && MDG__GET(slip->pids) == own_pids &&
+		            MDG__GET(slip->tid) == visit->thread->tid &&
+		            MDG__GET(slip->pid) == queue->pid;
 		bool busy = MDG__GET(slip->busy) != 0;
 		if (mine ? !busy : mdg__queue_slip_owner_is_dead(slip, own_pids)) {
 			/* What it had was in between: see sweep.c. */
