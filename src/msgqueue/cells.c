@@ -152,18 +152,3 @@ int mdg__cells_take_run(struct mdg__queue *queue, uint32_t count, uint32_t *ret_
 	}
 	return rc == 0 ? take_fresh(queue, count, 0, ret_first) : rc;
 }
-
-/* The new figures come before the memory goes. If this process dies in between, memory is kept that
- * need not be. */
-bool mdg__cells_give_all(struct mdg__queue *queue)
-{
-	struct mdg__queue_head *head = mdg__head(queue);
-	if (mdg__fresh(queue) <= MDG__UNITS_ENOUGH || MDG__GET(head->waiter_groups) != 0)
-		return false;
-	MDG__PUT(head->fresh, MDG__CELL_FIRST);
-	MDG__PUT(head->free, 0);
-	MDG__PUT(head->kept, MDG__UNITS_KEPT);
-	atomic_signal_fence(memory_order_seq_cst);
-	queue->memory->punch(queue, (uint64_t)MDG__UNITS_KEPT * MDG__UNIT);
-	return true;
-}

@@ -26,7 +26,6 @@ int mdg__queue_changed(struct mdg__queue *queue)
 	const struct mdg__queue_head *head = mdg__head(queue);
 	call_receivers(&visit);
 	mdg__call_senders(&visit, MDG__GET(head->cbytes), MDG__GET(head->qnum));
-	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
 	return 0;
@@ -41,7 +40,6 @@ int mdg__queue_remove(struct mdg__queue *queue)
 	rc = mdg__queue_is_removed(queue) ? 1 : 0;
 	mdg__call_all(&visit);
 	mdg__commit32(&mdg__head(queue)->removed, 1);
-	mdg__visit_changed(&visit);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
 	return rc;

@@ -26,11 +26,11 @@ static const char *check_message(const struct mdg__queue *queue, uint32_t cell)
 }
 
 /* The messages, compared with what is counted. A claim of a dead receiver counts as one still. */
-static const char *check_messages(const struct mdg__queue *queue)
+static const char *check_messages(const struct mdg__queue *queue, const struct mdg__snapshot *now)
 {
 	const struct mdg__queue_head *head = mdg__head(queue);
 	uint64_t most = mdg__units(queue), count = 0;
-	uint32_t cell = MDG__GET(head->first), last = 0;
+	uint32_t cell = now->first, last = 0;
 	for (; cell != 0; count++) {
 		if (!mdg__is_cell(queue, cell) || count > most)
 			return "the list of messages leads to nowhere or in a circle";
@@ -38,11 +38,13 @@ static const char *check_messages(const struct mdg__queue *queue)
 		if (wrong != NULL)
 			return wrong;
 		last = cell;
-		cell = MDG__GET(mdg__message(queue, cell)->next);
+		cell = mdg__next(queue, cell);
+		if (cell == 0 && last == now->before_last)
+			cell = now->last; /* the link may not have been made yet */
 	}
-	if (count != (uint64_t)MDG__GET(head->qnum) + MDG__GET(head->claims))
+	if (count != (uint64_t)now->qnum + MDG__GET(head->claims))
 		return "the messages are counted wrongly";
-	if (count != 0 && last != MDG__GET(head->last))
+	if (count != 0 && last != now->last)
 		return "the last message is not the last of the list";
 	return NULL;
 }
@@ -58,29 +60,27 @@ static const char *check_free(const struct mdg__queue *queue)
 	return NULL;
 }
 
-static const char *check_all(const struct mdg__queue *queue)
+static const char *check_all(const struct mdg__queue *queue, const struct mdg__snapshot *now)
 {
 	if (mdg__fresh(queue) > mdg__units(queue))
 		return "more memory is used than it has";
-	const char *wrong = check_messages(queue);
+	const char *wrong = check_messages(queue, now);
 	return wrong != NULL ? wrong : check_free(queue);
 }
 
 /* What is wrong, seen at one moment; NULL: nothing, or there was no such moment. */
 static const char *check_quietly(const struct mdg__queue *queue)
 {
-	struct mdg__queue_head *head = mdg__head(queue);
+	struct mdg__snapshot now;
 	for (int i = 0; i < TRIES; i++) {
-		/* Acquire: pairs with the release in mdg__visit_changed. */
-		uint32_t before = atomic_load_explicit(&head->changes, memory_order_acquire);
-		if (atomic_load_explicit(&head->lock.robust.word, memory_order_acquire) != 0) {
-			(void)mdg__sys_futex_wait(&head->changes, before, true, 1000000u);
+		if (!mdg__snapshot_read(queue, &now)) {
+			/* Nobody wakes this word: a millisecond. */
+			_Atomic uint32_t *word = &mdg__head(queue)->not_given;
+			(void)mdg__sys_futex_wait(word, MDG__GET(*word), true, 1000000u);
 			continue;
 		}
-		const char *wrong = check_all(queue);
-		/* Acquire: the two looks below come after what was read above. */
-		atomic_thread_fence(memory_order_acquire);
-		if (MDG__GET(head->lock.robust.word) == 0 && MDG__GET(head->changes) == before)
+		const char *wrong = check_all(queue, &now);
+		if (mdg__snapshot_is_now(queue, &now))
 			return wrong;
 	}
 	return NULL;
@@ -91,11 +91,10 @@ static bool mend(struct mdg__queue *queue)
 	struct mdg__visit visit;
 	if (mdg__visit_begin(&visit, queue) < 0)
 		return false;
-	mdg__queue_repair(&visit);
-	mdg__visit_changed(&visit);
+	int rc = mdg__queue_repair(&visit);
 	mdg__visit_unlock(&visit);
 	mdg__visit_end(&visit);
-	return check_quietly(queue) == NULL;
+	return rc == 0 && check_quietly(queue) == NULL;
 }
 
 int mdg__msgqueue_check(mdg_namespace *ns, mdg_id id, bool repair,

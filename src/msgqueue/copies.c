@@ -72,9 +72,13 @@ void mdg__copy_drop(struct mdg__copy *copy)
 
 /* ---- the cells of a text --------------------------------------------------------------------- */
 
-/* How many bytes, up to `size`, lie together from this cell on. *ret_next is the cell behind. */
-static uint32_t together(const struct mdg__queue *queue, uint32_t cell, uint32_t size,
-                         uint32_t *ret_next)
+/* A run of neighbouring cells. */
+struct run {
+	uint32_t last, next; /* its last cell, and the cell behind */
+	uint32_t bytes;      /* in it, as far as they are wanted */
+};
+
+static struct run run_from(const struct mdg__queue *queue, uint32_t cell, uint32_t size)
 {
 	uint32_t bytes = MDG__UNIT, next = MDG__GET(*mdg__link_of(queue, cell));
 	while (bytes < size && next == cell + 1 && mdg__is_cell(queue, next)) {
@@ -82,42 +86,82 @@ static uint32_t together(const struct mdg__queue *queue, uint32_t cell, uint32_t
 		next = MDG__GET(*mdg__link_of(queue, cell));
 		bytes += MDG__UNIT;
 	}
-	*ret_next = next;
-	return bytes < size ? bytes : size;
+	return (struct run){ cell, next, bytes < size ? bytes : size };
 }
 
-int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, uint32_t size)
+/* Fills a cell. Somebody who looks at a list that has changed may still take the cell for a message
+ * that it was before, and read what were the fields of that (turn.c). So these words are written as
+ * such, relaxed: what is read there is thrown away. */
+static inline void fill_cell(unsigned char *cell, const unsigned char *from)
+{
+	_Atomic uint64_t *words = (_Atomic uint64_t *)(void *)cell;
+	uint64_t word;
+	for (size_t i = 0; i < offsetof(struct mdg__message, text) / sizeof(word); i++) {
+		memcpy(&word, from + i * sizeof(word), sizeof(word));
+		MDG__PUT(words[i], word);
+	}
+	memcpy(cell + offsetof(struct mdg__message, text),
+	       from + offsetof(struct mdg__message, text), MDG__TEXT_INSIDE);
+}
+
+/* The last cell of a text is filled up with zeros. */
+static void fill_cells(unsigned char *cells, const unsigned char *from, uint32_t bytes)
+{
+	unsigned char last[MDG__UNIT] = { 0 };
+	for (; bytes >= MDG__UNIT; bytes -= MDG__UNIT) {
+		fill_cell(cells, from);
+		cells += MDG__UNIT;
+		from += MDG__UNIT;
+	}
+	if (bytes != 0) {
+		memcpy(last, from, bytes);
+		fill_cell(cells, last);
+	}
+}
+
+int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, uint32_t size,
+                    uint32_t *ret_after)
 {
 	const unsigned char *from = text;
 	uint32_t bytes = size < MDG__TEXT_INSIDE ? size : MDG__TEXT_INSIDE;
-	memcpy(mdg__message(queue, cell)->text, from, bytes);
+	if (bytes != 0)
+		memcpy(mdg__message(queue, cell)->text, from, bytes);
 	cell = MDG__GET(*mdg__link_of(queue, cell));
 	while ((size -= bytes) != 0) {
 		from += bytes;
 		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))
 			return MDG_DAMAGED;
-		uint32_t next;
-		bytes = together(queue, cell, size, &next);
-		memcpy(mdg__unit(queue, cell), from, bytes);
-		cell = next;
+		struct run run = run_from(queue, cell, size);
+		fill_cells(mdg__unit(queue, cell), from, run.bytes);
+		bytes = run.bytes;
+		cell = run.next;
 	}
+	*ret_after = cell;
 	return 0;
 }
 
-int mdg__text_read(struct mdg__queue *queue, uint32_t cell, void *ret, uint32_t size)
+int mdg__text_read(struct mdg__queue *queue, uint32_t cell, void *ret, uint32_t size,
+                   uint32_t length, uint32_t *ret_last)
 {
 	unsigned char *to = ret;
-	uint32_t bytes = size < MDG__TEXT_INSIDE ? size : MDG__TEXT_INSIDE;
-	memcpy(to, mdg__message(queue, cell)->text, bytes);
+	uint32_t bytes = length < MDG__TEXT_INSIDE ? length : MDG__TEXT_INSIDE, last = cell;
+	uint32_t wanted = size < bytes ? size : bytes;
+	if (wanted != 0)
+		memcpy(to, mdg__message(queue, cell)->text, wanted);
 	cell = MDG__GET(*mdg__link_of(queue, cell));
-	while ((size -= bytes) != 0) {
-		to += bytes;
+	while ((length -= bytes) != 0) {
+		size -= wanted;
+		to += wanted;
 		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))
 			return MDG_DAMAGED;
-		uint32_t next;
-		bytes = together(queue, cell, size, &next);
-		memcpy(to, mdg__unit(queue, cell), bytes);
-		cell = next;
+		struct run run = run_from(queue, cell, length);
+		wanted = size < run.bytes ? size : run.bytes;
+		if (wanted != 0)
+			memcpy(to, mdg__unit(queue, cell), wanted);
+		bytes = run.bytes;
+		last = run.last;
+		cell = run.next;
 	}
+	*ret_last = last;
 	return 0;
 }

@@ -19,11 +19,15 @@ static int look_around(struct mdg__visit *visit, bool died)
 	if (died)
 		MDG__PUT(visit->lock->state, MDG__UNREPAIRED);
 	int rc = mdg__cells_reach(queue);
-	if (rc == 0 && MDG__GET(visit->lock->state) != 0) {
-		mdg__queue_repair(visit);
-		mdg__visit_changed(visit);
+	if (rc < 0)
+		return rc;
+	if (!mdg__turn_copy(queue))
+		MDG__PUT(visit->lock->state, MDG__UNREPAIRED);
+	if (__builtin_expect(MDG__GET(visit->lock->state) == 0, 1))
+		return 0;
+	rc = mdg__queue_repair(visit);
+	if (rc == 0)
 		MDG__PUT(visit->lock->state, 0);
-	}
 	return rc;
 }
 
@@ -60,6 +64,7 @@ int mdg__visit_lock(struct mdg__visit *visit)
 	int rc = mdg__owned_take_free(visit->lock) ? 0 : take_lock(visit);
 	if (__builtin_expect(rc != 0 && rc != MDG_OWNER_DIED, 0))
 		return rc;
+	mdg__turn_lock(visit->queue);
 	rc = look_around(visit, rc == MDG_OWNER_DIED);
 	if (__builtin_expect(rc < 0, 0))
 		mdg__visit_unlock(visit);
@@ -104,8 +109,11 @@ static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 	mdg__pending_end(thread, before);
 }
 
+/* While a repair is due, nobody goes the express way. */
 void mdg__visit_unlock(struct mdg__visit *visit)
 {
+	if (__builtin_expect(MDG__GET(visit->lock->state) == 0, 1))
+		mdg__turn_unlock(visit->queue);
 	if (__builtin_expect(visit->expects, 0))
 		give_and_wake(visit);
 	else
@@ -116,26 +124,6 @@ void mdg__visit_end(struct mdg__visit *visit)
 {
 	if (!visit->queue->no_handlers)
 		mdg__signals_restore(&visit->mask);
-}
-
-static void show_figures(const struct mdg__queue *queue)
-{
-	const struct mdg__queue_head *head = mdg__head(queue);
-	_Atomic uint64_t *fields = queue->fields;
-	MDG__PUT(fields[MDG__QUEUE_QNUM], MDG__GET(head->qnum));
-	MDG__PUT(fields[MDG__QUEUE_CBYTES], MDG__GET(head->cbytes));
-	MDG__PUT(fields[MDG__QUEUE_PIDS],
-	         (uint64_t)(uint32_t)MDG__GET(head->lrpid) << 32 | (uint32_t)MDG__GET(head->lspid));
-	MDG__PUT(fields[MDG__QUEUE_STIME], (uint64_t)MDG__GET(head->stime));
-	MDG__PUT(fields[MDG__QUEUE_RTIME], (uint64_t)MDG__GET(head->rtime));
-}
-
-void mdg__visit_changed(struct mdg__visit *visit)
-{
-	struct mdg__queue_head *head = mdg__head(visit->queue);
-	show_figures(visit->queue);
-	/* Release: pairs with the acquire in look.c. */
-	atomic_store_explicit(&head->changes, MDG__GET(head->changes) + 1, memory_order_release);
 }
 
 bool mdg__queue_is_removed(const struct mdg__queue *queue)

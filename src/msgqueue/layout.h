@@ -20,8 +20,9 @@
  * mdg__message, and the text goes on in the others. The messages of the queue, oldest first, are a
  * list: head.first, and then the field `next` of each message.
  *
- * CELLS in use are those of the messages and of further waiters. The others are in the free chain
- * (head.free), or have never been used (from head.fresh on).
+ * CELLS in use are those of the messages, of further waiters, and of slips: each slip has some for
+ * its thread's next messages. The others are in the free chain (head.free), or have never been used
+ * (from head.fresh on).
  *
  * A WAITER is the record of a thread that sleeps in the queue, or is on its way there or back.
  *
@@ -48,6 +49,7 @@ enum {
 	MDG__CELL_FIRST = 256,   /* unit: the first cell of block 0 */
 	MDG__CELL_OTHER = 64,    /* unit: the first cell of each other block */
 	MDG__WAITER_UNITS = 2,
+	MDG__SLIP_UNITS = 3,
 	MDG__WAITER_GROUP = 64,  /* waiters that are made at once */
 	MDG__WAITER_GROUPS = 64, /* groups beside the first */
 	MDG__WAITERS_MOST = MDG__WAITER_GROUP * (MDG__WAITER_GROUPS + 1),
@@ -58,8 +60,7 @@ enum {
 	MDG__QUEUE_LEAST = 32768   /* bytes with which a queue begins */
 };
 
-/* A mark in a link, while repair.c looks for the cells that are in use. */
-#define MDG__LINK_USED 0x80000000u
+#define MDG__TURN_LOCKED UINT64_C(1)
 
 /* What a thread's own word says (struct mdg__waiter). */
 #define MDG__ASLEEP   1u /* in the line */
@@ -78,16 +79,18 @@ enum mdg__want {
 };
 
 struct mdg__message {
-	/* Unit of the next message; 0: this is the last. COMMIT of a send to a queue that is not
-	 * empty, and of a receive that does not take the first message. */
-	_Atomic uint32_t next;
-	_Atomic uint32_t length; /* bytes of text. Written before the message is linked */
-	_Atomic int64_t type;    /* the same */
+	/* Unit of the next message; 0: this is the last, or the turn's state says which comes next
+	 * (turn.c). In the upper half the version at which it was written, so that no two values
+	 * are alike. COMMIT of a send to a queue that is not empty, and of a receive that does not
+	 * take the first message. */
+	_Atomic uint64_t next;
+	_Atomic int64_t type; /* written before the message is linked */
 	/* 0; or for whom the message is, a claim: the waiter's number plus one, and in the upper
 	 * half the waiter's use. COMMIT of handing over. The claim of a waiter that is dead, or has
 	 * another use by now, counts for nothing. */
 	_Atomic uint64_t claim;
-	uint64_t reserved;
+	_Atomic uint32_t length; /* bytes of text. Written before the message is linked */
+	uint32_t reserved;
 	unsigned char text[MDG__TEXT_INSIDE]; /* written before the message is linked */
 };
 _Static_assert(sizeof(struct mdg__message) == MDG__UNIT, "");
@@ -125,6 +128,38 @@ _Static_assert(offsetof(struct mdg__waiter, type) == 72, "");
 _Static_assert(offsetof(struct mdg__waiter, size) == 88, "");
 _Static_assert(offsetof(struct mdg__waiter, since) == 112, "");
 
+/* What changes with each message. Written by the owner of the slip while the turn names another
+ * one; the turn names it after that, and then nobody writes it. */
+struct mdg__queue_state {
+	_Atomic uint32_t first, last;
+	_Atomic uint32_t before_last; /* its `next` may not be written yet; 0: none */
+	_Atomic uint32_t qnum;
+	_Atomic uint64_t cbytes;
+	_Atomic int64_t stime, rtime;
+	_Atomic int32_t lspid, lrpid;
+	uint64_t reserved[2];
+};
+_Static_assert(sizeof(struct mdg__queue_state) == MDG__UNIT, "");
+_Static_assert(offsetof(struct mdg__queue_state, stime) == 24, "");
+
+/* What one thread needs for the express way. Behind it follow two states. A chain of cells is the
+ * unit of its first one, and in the upper half how many they are. Only the owner writes here
+ * (release: sweep.c reads), and the holder of the lock when it gives the slip to an owner. */
+struct mdg__queue_slip {
+	_Atomic uint32_t next; /* unit of the next slip; 0: the last */
+	_Atomic uint32_t busy; /* 1: in a call, or the call was left */
+	_Atomic uint32_t tid;  /* the owner */
+	_Atomic int32_t pid;
+	_Atomic uint64_t pids;   /* its pid namespace; 0: unknown */
+	_Atomic uint64_t name;   /* differs in all slips of all queues */
+	_Atomic uint64_t spare;  /* a chain that is the owner's */
+	_Atomic uint64_t rest;   /* what is left of it after the message that is being sent */
+	_Atomic uint64_t taking; /* the message that is being received */
+	uint64_t reserved;
+};
+_Static_assert(sizeof(struct mdg__queue_slip) == MDG__UNIT, "");
+_Static_assert(offsetof(struct mdg__queue_slip, spare) == 32, "");
+
 /* What the holder of the lock is about to do, for the stamps of an operation whose holder was
  * killed after its COMMIT. */
 enum mdg__intent { MDG__INTENT_NONE, MDG__INTENT_SEND, MDG__INTENT_RECEIVE };
@@ -145,9 +180,8 @@ struct mdg__queue_head {
 	_Atomic uint32_t senders;   /* no more senders than this are in the line */
 	_Atomic uint64_t cbytes;    /* text of the messages that are not claimed */
 	_Atomic uint32_t removed;   /* 1: the queue is removed. COMMIT of the removal */
-	/* One more at the end of each operation. Who reads without the lock reads it before and
-	 * after (release; acquire in look.c). */
-	_Atomic uint32_t changes;
+	/* If this is mdg__fresh, then memory could not be given back (sweep.c), and is not tried. */
+	_Atomic uint32_t not_given;
 	/* Not 0: memory behind this unit was given back to the system, and is not promised until it
 	 * is asked for again. */
 	_Atomic uint32_t kept;
@@ -167,6 +201,16 @@ struct mdg__queue_head {
 
 	/* Unit of each further group of waiters. They are made and never given back. */
 	_Atomic uint32_t group[MDG__WAITER_GROUPS];
+
+	/* ---- the express way (turn.c, express.c) */
+	_Atomic uint32_t slips; /* unit of the latest slip; 0: none */
+	uint32_t unused[3];
+	/* Whose turn it is, and where the state of the queue is. Bits 0..1: 0, anybody may swap in
+	 * the next state; MDG__TURN_LOCKED, the holder of the lock is at work. Bits 2..27: the unit
+	 * of a struct mdg__queue_state; 0: the state is in this head. Bits 28..63: the version, one
+	 * more at each change. Written by compare-and-swap (acq_rel), by anybody; and by the
+	 * holder of the lock while it is LOCKED (release). */
+	_Atomic uint64_t turn;
 };
 _Static_assert(offsetof(struct mdg__queue_head, first) == 128, "");
 _Static_assert(offsetof(struct mdg__queue_head, cbytes) == 160, "");
@@ -176,6 +220,7 @@ _Static_assert(offsetof(struct mdg__queue_head, intent) == 208, "");
 _Static_assert(offsetof(struct mdg__queue_head, intent_time) == 216, "");
 _Static_assert(offsetof(struct mdg__queue_head, tickets) == 232, "");
 _Static_assert(offsetof(struct mdg__queue_head, group) == 240, "");
+_Static_assert(offsetof(struct mdg__queue_head, turn) == 512, "a line of its own");
 _Static_assert(sizeof(struct mdg__queue_head) <= (size_t)MDG__LINKS_FIRST * MDG__UNIT, "");
 
 #endif

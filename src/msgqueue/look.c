@@ -2,7 +2,7 @@
 /*
  * look.c - what a queue holds, and who sleeps in it.
  *
- * The figures are read without the lock: it was free and head.changes the same, before and after.
+ * The figures are read without the lock: nobody had it, and head.turn is the same before and after.
  * Where that does not succeed soon, or where messages are claimed by receivers that may be dead,
  * the lock is taken.
  */
@@ -10,15 +10,16 @@
 
 enum { TRIES = 4 };
 
-static void read_figures(const struct mdg__queue *queue, struct mdg__queue_figures *ret)
+static void read_figures(const struct mdg__queue *queue, const struct mdg__snapshot *now,
+                         struct mdg__queue_figures *ret)
 {
 	const struct mdg__queue_head *head = mdg__head(queue);
-	ret->qnum = MDG__GET(head->qnum);
-	ret->cbytes = MDG__GET(head->cbytes);
-	ret->stime = MDG__GET(head->stime);
-	ret->rtime = MDG__GET(head->rtime);
-	ret->lspid = MDG__GET(head->lspid);
-	ret->lrpid = MDG__GET(head->lrpid);
+	ret->qnum = now->qnum;
+	ret->cbytes = now->cbytes;
+	ret->stime = now->stime;
+	ret->rtime = now->rtime;
+	ret->lspid = now->lspid;
+	ret->lrpid = now->lrpid;
 	ret->receivers = MDG__GET(head->receivers);
 	ret->senders = MDG__GET(head->senders);
 	ret->claims = MDG__GET(head->claims);
@@ -27,16 +28,12 @@ static void read_figures(const struct mdg__queue *queue, struct mdg__queue_figur
 
 static bool read_without_lock(const struct mdg__queue *queue, struct mdg__queue_figures *ret)
 {
-	struct mdg__queue_head *head = mdg__head(queue);
+	struct mdg__snapshot now;
 	for (int i = 0; i < TRIES; i++) {
-		/* Acquire: pairs with the release in mdg__visit_changed. */
-		uint32_t before = atomic_load_explicit(&head->changes, memory_order_acquire);
-		if (atomic_load_explicit(&head->lock.robust.word, memory_order_acquire) != 0)
+		if (!mdg__snapshot_read(queue, &now))
 			continue;
-		read_figures(queue, ret);
-		/* Acquire on what was read above: the two looks below come after it. */
-		atomic_thread_fence(memory_order_acquire);
-		if (MDG__GET(head->lock.robust.word) == 0 && MDG__GET(head->changes) == before)
+		read_figures(queue, &now, ret);
+		if (mdg__snapshot_is_now(queue, &now))
 			return ret->claims == 0;
 	}
 	return false;
@@ -55,7 +52,7 @@ static int drop_claims(const struct mdg__queue *queue)
 		uint64_t claim = MDG__GET(message->claim);
 		if (claim != 0 && !mdg__claim_counts(queue, claim))
 			mdg__claim_drop(queue, message);
-		cell = MDG__GET(message->next);
+		cell = mdg__next(queue, cell);
 	}
 	return 0;
 }
@@ -64,14 +61,15 @@ int mdg__queue_look(struct mdg__queue *queue, struct mdg__queue_figures *ret)
 {
 	struct mdg__visit visit;
 	struct mdg__queue_figures figures;
+	struct mdg__snapshot now;
 	int rc = 0;
 	if (!read_without_lock(queue, &figures)) {
 		rc = mdg__visit_begin(&visit, queue);
 		if (rc < 0)
 			return rc;
 		rc = drop_claims(queue);
-		mdg__visit_changed(&visit);
-		read_figures(queue, &figures);
+		mdg__snapshot_head(queue, &now);
+		read_figures(queue, &now, &figures);
 		mdg__visit_unlock(&visit);
 		mdg__visit_end(&visit);
 	}

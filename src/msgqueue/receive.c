@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * receive.c - a message is received.
+ * receive.c - a message is received: by express.c if it can be, else as follows.
  *
  * Under the lock a message is chosen, its text is copied into private memory, and the store that
  * unlinks it is the moment of receiving. The text goes into the caller's memory when the lock has
@@ -10,10 +10,7 @@
 
 /* What is wanted, and what was got. */
 struct order {
-	enum mdg__want want;
-	bool cuts;
-	int64_t type;
-	uint64_t size;
+	struct mdg__wanted is;
 	/* of the message: */
 	int64_t got_type;
 	uint32_t got_length; /* as much as is copied */
@@ -27,16 +24,16 @@ struct place {
 
 static void set_want(struct order *order, int64_t wanted, unsigned flags)
 {
-	order->type = wanted;
-	order->want = MDG__WANT_TYPE;
+	order->is.type = wanted;
+	order->is.want = MDG__WANT_TYPE;
 	if (wanted == 0)
-		order->want = MDG__WANT_ANY;
+		order->is.want = MDG__WANT_ANY;
 	else if (wanted < 0)
-		order->want = MDG__WANT_LOWEST;
+		order->is.want = MDG__WANT_LOWEST;
 	else if ((flags & MDG__RECEIVE_EXCEPT) != 0)
-		order->want = MDG__WANT_EXCEPT;
+		order->is.want = MDG__WANT_EXCEPT;
 	if (wanted < 0)
-		order->type = wanted == INT64_MIN ? INT64_MAX : -wanted;
+		order->is.type = wanted == INT64_MIN ? INT64_MAX : -wanted;
 }
 
 /* ---- choosing -------------------------------------------------------------------------------- */
@@ -65,20 +62,20 @@ static bool is_claimed(const struct mdg__queue *queue, struct mdg__message *mess
 static int choose(const struct mdg__queue *queue, const struct order *order, struct place *ret)
 {
 	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first), before = 0;
-	int64_t wanted = order->type;
+	int64_t wanted = order->is.type;
 	int rc = -ENOMSG;
 	for (; cell != 0; most--) {
 		if (__builtin_expect(most == 0 || !mdg__is_cell(queue, cell), 0))
 			return MDG_DAMAGED;
 		struct mdg__message *message = mdg__message(queue, cell);
-		uint32_t next = MDG__GET(message->next);
+		uint32_t next = mdg__next(queue, cell);
 		if (mdg__is_cell(queue, next))
 			__builtin_prefetch(mdg__unit(queue, next));
 		int64_t type = MDG__GET(message->type);
-		if (mdg__wants(order->want, wanted, type) && !is_claimed(queue, message)) {
+		if (mdg__wants(order->is.want, wanted, type) && !is_claimed(queue, message)) {
 			*ret = (struct place){ cell, before };
 			rc = 0;
-			if (order->want != MDG__WANT_LOWEST || type <= 1)
+			if (order->is.want != MDG__WANT_LOWEST || type <= 1)
 				return 0;
 			wanted = type - 1; /* only a lower one is better */
 		}
@@ -100,7 +97,7 @@ static int find_position(const struct mdg__queue *queue, int64_t position, uint3
 			*ret_cell = cell;
 			return 0;
 		}
-		cell = MDG__GET(message->next);
+		cell = mdg__next(queue, cell);
 	}
 	return -ENOMSG;
 }
@@ -122,7 +119,7 @@ static bool find_claimed(const struct mdg__queue *queue, const struct mdg__wait 
 			return true;
 		}
 		before = cell;
-		cell = MDG__GET(mdg__message(queue, cell)->next);
+		cell = mdg__next(queue, cell);
 	}
 	return false;
 }
@@ -134,31 +131,39 @@ static int read_text(struct mdg__queue *queue, uint32_t cell, struct order *orde
 {
 	const struct mdg__message *message = mdg__message(queue, cell);
 	uint32_t length = MDG__GET(message->length);
-	if (length > order->size && !order->cuts)
+	if (length > order->is.size && !order->is.cuts)
 		return -E2BIG;
 	if (length > (uint64_t)mdg__units(queue) * MDG__UNIT)
 		return MDG_DAMAGED;
-	order->got_length = length < order->size ? length : (uint32_t)order->size;
+	order->got_length = length < order->is.size ? length : (uint32_t)order->is.size;
 	order->got_type = MDG__GET(message->type);
 	int rc = mdg__copy_get(&order->copy, order->got_length);
-	return rc < 0 ? rc : mdg__text_read(queue, cell, order->copy.bytes, order->got_length);
+	uint32_t last;
+	return rc < 0 ? rc
+	              : mdg__text_read(queue, cell, order->copy.bytes, order->got_length, length,
+	                               &last);
 }
 
 /* The cells of a message that was taken. */
 static void give_cells(struct mdg__queue *queue, uint32_t cell, uint32_t length)
 {
-	if (MDG__GET(mdg__head(queue)->first) != 0 || !mdg__cells_give_all(queue))
-		(void)mdg__cells_give(queue, cell, mdg__cells_for(length));
+	if (MDG__GET(mdg__head(queue)->first) == 0 && mdg__may_give_all(queue)) {
+		mdg__queue_slip_give_up(queue);
+		if (mdg__cells_give_all(queue))
+			return;
+	}
+	(void)mdg__cells_give(queue, cell, mdg__cells_for(length));
 }
 
 static void unlink_message(const struct mdg__queue *queue, const struct place *place)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
-	uint32_t next = MDG__GET(mdg__message(queue, place->cell)->next);
-	_Atomic uint32_t *from = &head->first;
-	if (place->before != 0)
-		from = &mdg__message(queue, place->before)->next;
-	mdg__commit32(from, next);
+	uint32_t next = mdg__next(queue, place->cell);
+	if (place->before == 0)
+		mdg__commit32(&head->first, next);
+	else
+		mdg__commit64(&mdg__message(queue, place->before)->next,
+		              mdg__next_value(queue, next));
 	if (next == 0)
 		MDG__PUT(head->last, place->before);
 }
@@ -190,7 +195,7 @@ static int take(struct mdg__visit *visit, struct order *order, const struct plac
 	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(head->intent, MDG__INTENT_NONE);
 	give_cells(queue, place->cell, length);
-	mdg__visit_changed(visit);
+	mdg__queue_slip_prepare(visit, 0);
 	return 0;
 }
 
@@ -206,7 +211,7 @@ static int take_claimed(struct mdg__visit *visit, struct order *order, const str
 	unlink_message(queue, place);
 	MDG__PUT(head->claims, MDG__GET(head->claims) - 1);
 	give_cells(queue, place->cell, length);
-	mdg__visit_changed(visit);
+	mdg__queue_slip_prepare(visit, 0);
 	return 0;
 }
 
@@ -237,10 +242,10 @@ static int receive(struct mdg__visit *visit, struct order *order, uint64_t deadl
 	struct mdg__wait wait;
 	struct place place;
 	int rc = mdg__queue_is_removed(queue) ? -EIDRM : 1;
-	mdg__wait_begin(&wait, visit, MDG__WAITER_RECEIVER, order->size, deadline);
-	wait.want = order->want;
-	wait.type = order->type;
-	wait.cuts = order->cuts;
+	mdg__wait_begin(&wait, visit, MDG__WAITER_RECEIVER, order->is.size, deadline);
+	wait.want = order->is.want;
+	wait.type = order->is.type;
+	wait.cuts = order->is.cuts;
 	while (rc == 1) {
 		rc = choose(queue, order, &place);
 		if (rc == 0)
@@ -269,18 +274,47 @@ static int copy_out(struct mdg__visit *visit, struct order *order, int64_t posit
 	return rc;
 }
 
+static bool must_wait(int rc)
+{
+	return rc == -ENOMSG || rc == MDG__CLAIMED;
+}
+
+/* MDG__SLOW: not possible, or the call has to sleep. */
+static int receive_express(struct mdg__queue *queue, const struct mdg__wanted *wanted, void *buffer,
+                           uint64_t deadline, int64_t *ret_type, uint64_t *ret_length)
+{
+	struct mdg__spin spin;
+	int rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
+	if (__builtin_expect(must_wait(rc) && deadline != 0, 0)) {
+		mdg__spin_begin(&spin, queue, false);
+		do {
+			rc = mdg__express_receive(queue, wanted, buffer, ret_type, ret_length);
+		} while (must_wait(rc) && mdg__spin(&spin, queue));
+		if (rc == 0)
+			mdg__spin_helped(&spin);
+		rc = must_wait(rc) ? MDG__SLOW : rc;
+	}
+	return rc == MDG__CLAIMED ? MDG__SLOW : rc;
+}
+
 int mdg__queue_receive(struct mdg__queue *queue, int64_t wanted, unsigned flags, void *buffer,
                        uint64_t size, uint64_t deadline, int64_t *ret_type, uint64_t *ret_length)
 {
 	struct mdg__visit visit;
 	struct order order;
-	order.size = size;
-	order.cuts = (flags & MDG__RECEIVE_CUT) != 0;
+	order.is.size = size;
+	order.is.cuts = (flags & MDG__RECEIVE_CUT) != 0;
 	order.copy.pooled = 0;
 	order.copy.mapped = 0;
 	set_want(&order, wanted, flags);
 	mdg__queue_abandon();
-	int rc = mdg__visit_begin(&visit, queue);
+	int rc = MDG__SLOW;
+	if ((flags & MDG__RECEIVE_COPY) == 0)
+		rc = receive_express(queue, &order.is, buffer, deadline, ret_type, ret_length);
+	mdg__spin_note(false, false);
+	if (rc != MDG__SLOW)
+		return rc;
+	rc = mdg__visit_begin(&visit, queue);
 	if (rc < 0)
 		return rc;
 	if ((flags & MDG__RECEIVE_COPY) != 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * send.c - a message is sent.
+ * send.c - a message is sent: by express.c if it can be, else as follows.
  *
  * The text goes into private memory first, then under the lock into cells that belong to nobody.
  * The store that links the message is the moment of sending. Then it is handed over, if somebody
@@ -21,31 +21,43 @@ struct letter {
 
 static int fill(struct mdg__queue *queue, const struct letter *letter, uint32_t *ret_cell)
 {
-	int rc = mdg__cells_take(queue, mdg__cells_for(letter->size), ret_cell);
+	uint32_t count = mdg__cells_for(letter->size);
+	int rc = mdg__cells_take(queue, count, ret_cell);
+	if (rc == -ENOMEM && mdg__cells_find_lost(queue))
+		rc = mdg__cells_take(queue, count, ret_cell);
 	if (rc < 0)
 		return rc;
 	struct mdg__message *message = mdg__message(queue, *ret_cell);
-	MDG__PUT(message->next, 0);
+	MDG__PUT(message->next, mdg__next_value(queue, 0));
 	MDG__PUT(message->length, letter->size);
 	MDG__PUT(message->type, letter->type);
 	MDG__PUT(message->claim, 0);
-	return mdg__text_write(queue, *ret_cell, letter->copy.bytes, letter->size);
+	uint32_t after;
+	return mdg__text_write(queue, *ret_cell, letter->copy.bytes, letter->size, &after);
 }
 
-/* The field that will name the message. NULL: the list is damaged. */
-static _Atomic uint32_t *end_of_list(const struct mdg__queue *queue)
+/* The message behind which the message will be; 0: there is none. False: the list is damaged. */
+static bool find_end(const struct mdg__queue *queue, uint32_t *ret_last)
 {
-	struct mdg__queue_head *head = mdg__head(queue);
+	const struct mdg__queue_head *head = mdg__head(queue);
 	uint32_t last = MDG__GET(head->last);
+	*ret_last = 0;
 	if (MDG__GET(head->first) == 0)
-		return &head->first;
-	if (!mdg__is_cell(queue, last) || MDG__GET(mdg__message(queue, last)->next) != 0)
-		return NULL;
-	return &mdg__message(queue, last)->next;
+		return true;
+	*ret_last = last;
+	return mdg__is_cell(queue, last) && mdg__next(queue, last) == 0;
+}
+
+static void link_behind(const struct mdg__queue *queue, uint32_t last, uint32_t cell)
+{
+	if (last == 0)
+		mdg__commit32(&mdg__head(queue)->first, cell);
+	else
+		mdg__commit64(&mdg__message(queue, last)->next, mdg__next_value(queue, cell));
 }
 
 /* Links the message at the end of the list, counts it, and hands it over. */
-static void link_last(struct mdg__visit *visit, _Atomic uint32_t *end, uint32_t cell)
+static void link_last(struct mdg__visit *visit, uint32_t last, uint32_t cell)
 {
 	const struct mdg__queue *queue = visit->queue;
 	struct mdg__queue_head *head = mdg__head(queue);
@@ -59,7 +71,7 @@ static void link_last(struct mdg__visit *visit, _Atomic uint32_t *end, uint32_t 
 	MDG__PUT(head->intent, MDG__INTENT_SEND);
 	if (MDG__GET(head->receivers) != 0)
 		receiver = mdg__call_receiver(visit, message);
-	mdg__commit32(end, cell);
+	link_behind(queue, last, cell);
 	MDG__PUT(head->last, cell);
 	MDG__PUT(head->qnum, MDG__GET(head->qnum) + 1);
 	MDG__PUT(head->cbytes, MDG__GET(head->cbytes) + MDG__GET(message->length));
@@ -74,14 +86,14 @@ static void link_last(struct mdg__visit *visit, _Atomic uint32_t *end, uint32_t 
 /* [the lock is held; it is not, after it] */
 static int send_now(struct mdg__visit *visit, const struct letter *letter)
 {
-	uint32_t cell = 0;
+	uint32_t cell = 0, last = 0;
 	int rc = fill(visit->queue, letter, &cell);
-	_Atomic uint32_t *end = rc == 0 ? end_of_list(visit->queue) : NULL;
-	if (end != NULL) {
-		link_last(visit, end, cell);
-		mdg__visit_changed(visit);
-	} else if (rc == 0) {
+	if (rc == 0 && !find_end(visit->queue, &last))
 		rc = MDG_DAMAGED;
+	if (rc == 0) {
+		link_last(visit, last, cell);
+		mdg__queue_slip_prepare(visit, mdg__cells_for(letter->size));
+		mdg__spin_note(true, visit->called != 0);
 	}
 	mdg__visit_unlock(visit);
 	return rc;
@@ -148,6 +160,25 @@ static int send(struct mdg__visit *visit, struct letter *letter, uint64_t deadli
 	return send_now(visit, letter);
 }
 
+/* MDG__SLOW: not possible, or the call has to sleep. */
+static int send_express(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,
+                        uint64_t deadline)
+{
+	struct mdg__spin spin;
+	int rc = mdg__express_send(queue, type, text, size);
+	if (__builtin_expect(rc == -EAGAIN && deadline != 0, 0)) {
+		mdg__spin_begin(&spin, queue, true);
+		do {
+			rc = mdg__express_send(queue, type, text, size);
+		} while (rc == -EAGAIN && mdg__spin(&spin, queue));
+		if (rc == 0)
+			mdg__spin_helped(&spin);
+		rc = rc == -EAGAIN ? MDG__SLOW : rc;
+	}
+	mdg__spin_note(true, false);
+	return rc;
+}
+
 int mdg__queue_send(struct mdg__queue *queue, int64_t type, const void *text, uint64_t size,
                     uint64_t deadline)
 {
@@ -156,10 +187,13 @@ int mdg__queue_send(struct mdg__queue *queue, int64_t type, const void *text, ui
 	if (size > (uint64_t)MDG__UNITS_MOST * MDG__UNIT / 2)
 		return -ENOMEM;
 	mdg__queue_abandon();
+	int rc = send_express(queue, type, text, size, deadline);
+	if (rc != MDG__SLOW)
+		return rc;
 	letter.type = type;
 	letter.text = text;
 	letter.size = (uint32_t)size;
-	int rc = mdg__copy_get(&letter.copy, size);
+	rc = mdg__copy_get(&letter.copy, size);
 	if (rc < 0)
 		return rc;
 	if (size != 0)

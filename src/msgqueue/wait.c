@@ -48,7 +48,6 @@ static void pass_on(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
 	mdg__claim_drop(visit->queue, message);
 	if (number != MDG__WAITERS_MOST)
 		mdg__hand_over(visit, number, cell);
-	mdg__visit_changed(visit);
 }
 
 void mdg__queue_abandon(void)

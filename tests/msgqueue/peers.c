@@ -29,8 +29,15 @@ static int reach(struct mdg__queue *queue, uint64_t bytes)
 	return world_reach(queue, bytes);
 }
 
+static void punch(struct mdg__queue *queue, uint64_t from)
+{
+	(void)queue;
+	atomic_store(&world->kept, from);
+	CHECK(madvise(own.memory + from, (size_t)(WORLD_BYTES - from), MADV_REMOVE) == 0);
+}
+
 static const struct mdg__queue_memory memory = {
-	.reach = reach, .punch = world_punch, .promise = world_promise, .may = world_may
+	.reach = reach, .punch = punch, .promise = world_promise, .may = world_may
 };
 
 static struct mdg__queue queue_here(void)

@@ -199,8 +199,8 @@ static void judge_line(bool ended)
 	HOLDS(!ended || through);
 	if (!through) {
 		HOLDS(look(world).lspid != victim);
-		HOLDS(sleeps_in(world, 3,
-		                0)); /* a repair has called them, and they line up again */
+		for (int i = 0; i < 3; i++) /* a repair has called them: they line up again */
+			HOLDS(sleeps_in(world, 3, others[i]));
 		HOLDS(snd(world, 1, "zzz", 0) == 0 && ended_well(others[0]));
 	}
 	HOLDS(atomic_load(&world->said[0]) == (through ? 'v' : 'z'));
