@@ -257,7 +257,9 @@ static int make(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_
 	rc = mdg__registry_here(&ns->registry);
 	if (rc < 0)
 		return rc;
-	order->euid = mdg__euid();
+	/* Where users share, the file belongs to whom the kernel says. */
+	order->euid =
+		(ns->registry.flags & MDG_NS_SHARED) != 0 ? mdg__euid() : mdg__euid_remembered();
 	(void)mdg__users_anew_here(&ns->registry, order->euid); /* whose it is, is written down */
 	mdg__enter(ns);
 	rc = -EEXIST;

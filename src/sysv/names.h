@@ -63,8 +63,9 @@
 	PASSES(freopen) PASSES(freopen64) \
 	MDG__FILE_NAMES(PASSES) \
 	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork) \
-	PASSES(setuid) PASSES(seteuid) PASSES(setreuid) PASSES(setresuid) PASSES(unshare) \
-	PASSES(setns)
+	PASSES(setuid) PASSES(seteuid) PASSES(setreuid) PASSES(setresuid) \
+	PASSES(setgid) PASSES(setegid) PASSES(setregid) PASSES(setresgid) \
+	PASSES(unshare) PASSES(setns)
 /* clang-format on */
 
 #define MDG__NAME_INDEX(name) MDG__OF_##name,

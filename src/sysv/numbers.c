@@ -194,12 +194,18 @@ static long number_mmap(long address, long length, long protection, long flags, 
 BECOMES(setuid)
 BECOMES(setreuid)
 BECOMES(setresuid)
+BECOMES(setgid)
+BECOMES(setregid)
+BECOMES(setresgid)
 BECOMES(unshare)
 BECOMES(setns)
 #if defined(SYS_setuid32)
 BECOMES(setuid32)
 BECOMES(setreuid32)
 BECOMES(setresuid32)
+BECOMES(setgid32)
+BECOMES(setregid32)
+BECOMES(setresgid32)
 #endif
 
 /* ---- the files of /proc ----------------------------------------------------------------- */
@@ -256,14 +262,20 @@ mdg__number_function *const mdg__numbers[] = {
 	[SYS_open] = number_open,
 #endif
 	[SYS_setuid] = number_setuid,
+	[SYS_setgid] = number_setgid,
 	[SYS_setreuid] = number_setreuid,
+	[SYS_setregid] = number_setregid,
 	[SYS_setresuid] = number_setresuid,
+	[SYS_setresgid] = number_setresgid,
 	[SYS_unshare] = number_unshare,
 	[SYS_setns] = number_setns,
 #if defined(SYS_setuid32)
 	[SYS_setuid32] = number_setuid32,
+	[SYS_setgid32] = number_setgid32,
 	[SYS_setreuid32] = number_setreuid32,
+	[SYS_setregid32] = number_setregid32,
 	[SYS_setresuid32] = number_setresuid32,
+	[SYS_setresgid32] = number_setresgid32,
 #endif
 	[SYS_openat] = number_openat,
 	[SYS_openat2] = number_openat2,

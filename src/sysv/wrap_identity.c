@@ -2,7 +2,8 @@
 /*
  * wrap_identity.c - the calls by which the program becomes another user, or comes into another
  * user namespace. The next definition makes each call. Afterwards the native library is told, so
- * that it need not ask the kernel at every call who the caller is (platform/identity.h).
+ * that it need not ask the kernel at every call who the caller is (platform/identity.h). The effective
+ * group is watched likewise.
  *
  * The library is told that somebody watches only if the program's own calls come here: not in a
  * library that was loaded late. syscall(2) by number is watched in numbers.c. A program that makes
@@ -22,6 +23,9 @@
 typedef int one_function(uid_t);
 typedef int two_function(uid_t, uid_t);
 typedef int three_function(uid_t, uid_t, uid_t);
+typedef int one_group_function(gid_t);
+typedef int two_groups_function(gid_t, gid_t);
+typedef int three_groups_function(gid_t, gid_t, gid_t);
 typedef int unshare_function(int);
 typedef int setns_function(int, int);
 
@@ -53,6 +57,26 @@ MDG_EXPORT int setreuid(uid_t real, uid_t effective)
 MDG_EXPORT int setresuid(uid_t real, uid_t effective, uid_t saved)
 {
 	PASS(three_function, setresuid, real, effective, saved);
+}
+
+MDG_EXPORT int setgid(gid_t gid)
+{
+	PASS(one_group_function, setgid, gid);
+}
+
+MDG_EXPORT int setegid(gid_t gid)
+{
+	PASS(one_group_function, setegid, gid);
+}
+
+MDG_EXPORT int setregid(gid_t real, gid_t effective)
+{
+	PASS(two_groups_function, setregid, real, effective);
+}
+
+MDG_EXPORT int setresgid(gid_t real, gid_t effective, gid_t saved)
+{
+	PASS(three_groups_function, setresgid, real, effective, saved);
 }
 
 MDG_EXPORT int unshare(int flags)
