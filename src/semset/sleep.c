@@ -116,16 +116,15 @@ static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleep
 }
 
 /* Sleeps until the word is none of a sleeper. Returns 0, -EINTR, -ETIMEDOUT or -EIDRM: why it ended
- * it itself.
+ * it itself. `blocked`: signals are blocked.
  *
  * A holder whose witness is marked may be about to die, or live on without a witness. So it is
  * asked for again soon, and then less and less often. */
 static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
-                    uint64_t deadline, const mdg__sigmask *mask)
+                    uint64_t deadline, const mdg__sigmask *mask, bool *blocked)
 {
 	const struct mdg__semset_head *head = mdg__semset_head(set);
 	uint64_t soon = LOOK_SOON_NS;
-	bool blocked = true;
 	for (;;) {
 		uint32_t value;
 		mdg__a32 *word = where(set, sleeper, &value);
@@ -142,11 +141,11 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 			soon *= 2;
 		}
 		uint64_t again = mdg__monotonic_nanoseconds() + pause;
-		if (blocked && mdg__handler_waits(mask))
+		if (*blocked && mdg__handler_waits(mask))
 			return -EINTR;
-		if (blocked) /* as late as can be: what comes before the next call is missed */
+		if (*blocked) /* as late as can be: what comes before the next call is missed */
 			mdg__signals_restore(mask);
-		blocked = false;
+		*blocked = false;
 		int rc = mdg__sys_futex_wait_until(word, value, deadline < again ? deadline : again,
 		                                   (uint32_t)MDG__ANYONE);
 		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
@@ -204,9 +203,11 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 		atomic_signal_fence(memory_order_seq_cst);
 		sleeps.depth = place + 1;
 	}
-	int by_self = sleep_on(set, sleeper, block1, deadline, mask);
+	bool blocked = true;
+	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked);
 	uint32_t word = end_by_self(robust);
-	mdg__signals_restore(mask);
+	if (blocked)
+		mdg__signals_restore(mask);
 	/* A handler on a stack of its own may have taken this call for one that was left. */
 	if (noted && (sleeps.depth != place + 1 || sleeps.place[place].robust != robust))
 		return meaning(word, -EINTR);
