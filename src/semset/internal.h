@@ -93,6 +93,7 @@ struct mdg__semset {
 	char *base;      /* page-aligned */
 	uint64_t length; /* bytes */
 	uint32_t count;  /* semaphores, 1 to 65535 */
+	uint64_t now;    /* seconds, when the call began; 0: not known */
 	struct mdg__semset_self self;
 	const struct mdg__semset_host *host;
 	void *context; /* the host's */

@@ -31,6 +31,14 @@ static int try_all(const struct mdg_semset_op *ops, uint32_t count, int32_t *val
 	return 0;
 }
 
+/* The clock is read once more only when a second has passed. */
+static void stamp(const struct mdg__semset *set)
+{
+	struct mdg__semset_head *head = mdg__semset_head(set);
+	if (set->now == 0 || mdg__load64(&head->otime) != set->now)
+		mdg__semset_stamp(&head->otime);
+}
+
 static bool is_for_one_word(const struct mdg_semset_op *ops, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -66,7 +74,7 @@ static int fast(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32
 			    memory_order_acquire))
 			break;
 	}
-	mdg__semset_stamp(&head->otime);
+	stamp(set);
 	return 0;
 }
 
@@ -88,7 +96,7 @@ static int express(struct mdg__semset *set, const struct mdg_semset_op *ops, uin
 		}
 	int rc = mdg__express_op(set, ops, count, undo);
 	if (rc == 0)
-		mdg__semset_stamp(&head->otime);
+		stamp(set);
 	return rc;
 }
 
@@ -289,6 +297,7 @@ static int spin(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32
 {
 	uint64_t seen = mdg__load64(&mdg__semset_at(set, ops[0].number)->word);
 	bool yield_first = spins.by_yield;
+	set->now = 0; /* it may take long */
 	int rc = yield_first ? by_yields(set, ops, count, &seen) : SLOW;
 	if (rc == SLOW)
 		rc = by_pauses(set, ops, count, &seen);
