@@ -21,6 +21,8 @@ uint32_t mdg__egid(void);
  * watches, this is mdg__euid(). The answer may be believed when it permits something; before
  * anything is refused, the kernel is asked. */
 uint32_t mdg__euid_remembered(void);
+/* The effective group likewise. */
+uint32_t mdg__egid_remembered(void);
 /* A number that changes with each change, for what a thread remembers of its own permissions.
  * 0: nobody watches, and nothing may be remembered. */
 uint32_t mdg__identity_turn(void);

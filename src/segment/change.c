@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "platform/identity.h"
 #include "registry/current.h"
 #include "segment/change.h"
 
@@ -28,11 +29,12 @@ int mdg__change_enter(struct mdg_namespace *ns, enum mdg__class class, mdg_id id
 	return rc;
 }
 
-int mdg__change_begin(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
-                      struct mdg__entry *ret)
+/* `here`: what the registry's place has been found to be. */
+static int begin(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, int here,
+                 struct mdg__entry *ret)
 {
 	struct mdg__entry before = { 0 }; /* no slot is needed to be refused */
-	int rc = mdg__registry_here(&ns->registry);
+	int rc = here;
 	if (rc == 0)
 		rc = mdg__object_find_entry(ns, class, id, &before);
 	if (rc == 0)
@@ -48,6 +50,21 @@ int mdg__change_begin(struct mdg_namespace *ns, enum mdg__class class, mdg_id id
 		mdg__leave(ns);
 	}
 	return rc;
+}
+
+int mdg__change_begin(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                      struct mdg__entry *ret)
+{
+	return begin(ns, class, id, mdg__registry_here(&ns->registry), ret);
+}
+
+int mdg__change_begin_inside(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                             struct mdg__entry *ret)
+{
+	bool watched = mdg__identity_turn() != 0;
+	int here =
+		watched ? mdg__registry_glance(&ns->registry) : mdg__registry_here(&ns->registry);
+	return begin(ns, class, id, here, ret);
 }
 
 void mdg__change_end(struct mdg_namespace *ns)

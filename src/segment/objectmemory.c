@@ -101,6 +101,8 @@ static int get(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, const
 		mdg__memory_leave(ret);
 	}
 	int rc = mdg__object_entry(ns, class, id, false, &entry);
+	if (rc == 0 && !need->make && entry.file != MDG__FILE_MADE)
+		rc = -ENOENT; /* there is nothing to enter the namespace for */
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);

@@ -82,6 +82,11 @@ int mdg__object_glance(mdg_namespace *ns)
 	return mdg__registry_glance(&ns->registry);
 }
 
+int mdg__object_glance_at(mdg_namespace *ns, uint64_t realtime)
+{
+	return mdg__registry_glance_at(&ns->registry, realtime);
+}
+
 bool mdg__object_is_look(const mdg_namespace *ns)
 {
 	return ns->registry.look;

@@ -109,6 +109,8 @@ bool mdg__object_is_there(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 /* Whether the registry is (nearly) surely still the directory's: 0 or MDG_NS_GONE. To be asked
  * once in each public call. Nearly never a system call. */
 int mdg__object_glance(mdg_namespace *ns);
+/* The same for a caller that has just read the clock: mdg__realtime_coarse_nanoseconds. */
+int mdg__object_glance_at(mdg_namespace *ns, uint64_t realtime);
 /* Whether the namespace was opened for a look only. */
 bool mdg__object_is_look(const mdg_namespace *ns);
 /* Whether users share the namespace. */

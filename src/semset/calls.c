@@ -2,7 +2,15 @@
 /*
  * calls.c - the calls on a set by its id. What is checked comes in the order of semop(2) and
  * semctl(2).
+ *
+ * The program's memory is only touched while no lock is held: what it gives is copied before, and
+ * what it gets is copied after. So a bad pointer ends in SIGSEGV and nothing else. And what another
+ * thread changes meanwhile counts as it was when it was copied.
  */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "platform/ownmap.h"
 #include "semset/session.h"
 
 enum { LOOK = 0444, ALTER = 0222 };
@@ -28,10 +36,11 @@ static int check_ops(const struct mdg__session *session, const struct mdg_semset
 	return ask;
 }
 
-int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_op *ops, size_t count,
+int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_op *given, size_t count,
                   uint64_t deadline)
 {
 	struct mdg__session session;
+	struct mdg_semset_op ops[MDG__OPS_MAX];
 	uint64_t most = mdg__object_limit(ns, MDG__SEMOPM);
 	if (count > most || count > MDG__OPS_MAX)
 		return -E2BIG;
@@ -39,6 +48,10 @@ int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_op *ops,
 		return -EINVAL;
 	if (mdg__object_is_look(ns))
 		return -EROFS;
+	if (count == 1)
+		ops[0] = given[0];
+	else
+		memcpy(ops, given, count * sizeof ops[0]);
 	int rc = mdg__session_begin(&session, ns, id, MDG__SESSION_MAKE);
 	if (rc == -EACCES) { /* its memory is closed to the caller; -EFBIG comes first */
 		int checked = check_ops(&session, ops, count);
@@ -103,9 +116,10 @@ int mdg_semset_pid(mdg_namespace *ns, mdg_id id, uint32_t number, int32_t *ret_p
 		pid = mdg__word_pid(word_as_it_is(&session, number));
 	else
 		rc = mdg__semset_pid(&session.set, number, &pid);
+	rc = mdg__session_end(&session, rc);
 	if (rc == 0)
 		*ret_pid = pid;
-	return mdg__session_end(&session, rc);
+	return rc;
 }
 
 int mdg_semset_waiting(mdg_namespace *ns, mdg_id id, uint32_t number, int for_zero)
@@ -119,21 +133,56 @@ int mdg_semset_waiting(mdg_namespace *ns, mdg_id id, uint32_t number, int for_ze
 	return mdg__session_end(&session, rc);
 }
 
+/* Private room for the values of a set. */
+struct values {
+	uint16_t few[512];
+	uint16_t *all; /* `few`, or a mapping */
+	size_t size;   /* bytes */
+};
+
+static int values_make(struct values *values, uint32_t count)
+{
+	void *memory;
+	values->all = values->few;
+	values->size = count * sizeof values->few[0];
+	if (values->size <= sizeof values->few)
+		return 0;
+	int rc = mdg__map_own(NULL, values->size, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
+	if (rc == 0)
+		values->all = memory;
+	return rc;
+}
+
+static void values_end(const struct values *values)
+{
+	if (values->all != values->few)
+		(void)mdg__sys_munmap(values->all, values->size);
+}
+
+static int get_values(struct mdg__session *session, uint16_t *ret_values)
+{
+	if (!is_plain(session))
+		return mdg__semset_all(&session->set, ret_values);
+	for (uint32_t number = 0; number < session->set.count; number++)
+		ret_values[number] = (uint16_t)mdg__word_value(word_as_it_is(session, number));
+	return 0;
+}
+
 int mdg_semset_all(mdg_namespace *ns, mdg_id id, uint16_t *ret_values, uint32_t count)
 {
 	struct mdg__session session;
+	struct values values = { .all = values.few };
 	int rc = begin_look(&session, ns, id, 0);
 	if (rc < 0)
 		return rc;
-	if (session.set.count > count)
-		return mdg__session_end(&session, -EINVAL);
-	if (is_plain(&session))
-		for (uint32_t number = 0; number < session.set.count; number++)
-			ret_values[number] =
-				(uint16_t)mdg__word_value(word_as_it_is(&session, number));
-	else
-		rc = mdg__semset_all(&session.set, ret_values);
-	return mdg__session_end(&session, rc);
+	rc = session.set.count > count ? -EINVAL : values_make(&values, session.set.count);
+	if (rc == 0)
+		rc = get_values(&session, values.all);
+	rc = mdg__session_end(&session, rc);
+	if (rc == 0)
+		memcpy(ret_values, values.all, values.size);
+	values_end(&values);
+	return rc;
 }
 
 /* ---- setting -------------------------------------------------------------------------------- */
@@ -161,6 +210,7 @@ int mdg_semset_set_value(mdg_namespace *ns, mdg_id id, uint32_t number, int valu
 int mdg_semset_set_all(mdg_namespace *ns, mdg_id id, const uint16_t *values, uint32_t count)
 {
 	struct mdg__session session;
+	struct values own = { .all = own.few };
 	if (mdg__object_is_look(ns))
 		return -EROFS;
 	int rc = mdg__session_begin(&session, ns, id, MDG__SESSION_MAKE);
@@ -170,8 +220,13 @@ int mdg_semset_set_all(mdg_namespace *ns, mdg_id id, const uint16_t *values, uin
 	if (rc == 0 && count != session.set.count)
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = mdg__semset_set_all(&session.set, values);
+		rc = values_make(&own, count);
+	if (rc == 0) {
+		memcpy(own.all, values, own.size);
+		rc = mdg__semset_set_all(&session.set, own.all);
+	}
 	if (rc == 0)
 		mdg__object_changed(ns, MDG__SEMAPHORE_SETS, id);
+	values_end(&own);
 	return mdg__session_end(&session, rc);
 }

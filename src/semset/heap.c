@@ -7,27 +7,6 @@
  */
 #include "semset/internal.h"
 
-uint32_t mdg__block_count(const struct mdg__semset *set)
-{
-	uint64_t at = mdg__semset_heap_at(set->count);
-	uint64_t count = set->length > at ? (set->length - at) / MDG__BLOCK : 0;
-	return count < INT32_MAX ? (uint32_t)count : INT32_MAX;
-}
-
-static struct mdg__block *block_of(const struct mdg__semset *set, uint32_t block1)
-{
-	if (block1 == 0 || block1 > mdg__block_count(set))
-		return NULL;
-	uint64_t at = mdg__semset_heap_at(set->count) + (uint64_t)(block1 - 1) * MDG__BLOCK;
-	return (struct mdg__block *)(void *)(set->base + at);
-}
-
-void *mdg__block_at(const struct mdg__semset *set, uint32_t block1, uint32_t kind)
-{
-	struct mdg__block *block = block_of(set, block1);
-	return block != NULL && mdg__load32(&block->kind) == kind ? block : NULL;
-}
-
 uint32_t mdg__block_alloc(struct mdg__semset_stay *stay, uint32_t kind)
 {
 	struct mdg__semset_head *head = stay->head;
@@ -38,7 +17,7 @@ uint32_t mdg__block_alloc(struct mdg__semset_stay *stay, uint32_t kind)
 	} else {
 		/* A free list that leads to a block that is not free is damaged: forget it. */
 		uint32_t fresh = mdg__load32(&head->fresh);
-		block = block_of(stay->set, fresh + 1);
+		block = mdg__block_of(stay->set, fresh + 1);
 		if (block == NULL)
 			return 0;
 		block1 = fresh + 1;
@@ -51,7 +30,7 @@ uint32_t mdg__block_alloc(struct mdg__semset_stay *stay, uint32_t kind)
 
 void mdg__block_free(struct mdg__semset_stay *stay, uint32_t block1)
 {
-	struct mdg__block *block = block_of(stay->set, block1);
+	struct mdg__block *block = mdg__block_of(stay->set, block1);
 	if (block == NULL || mdg__load32(&block->kind) == MDG__BLOCK_FREE)
 		return;
 	mdg__semset_put32(stay, &block->next1, mdg__load32(&stay->head->free1));

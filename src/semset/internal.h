@@ -42,6 +42,7 @@
 #include <stdbool.h>
 
 #include "madang/sem.h"
+#include "platform/ofthread.h"
 #include "platform/sys.h"
 #include "registry/journal.h"
 #include "registry/signed_lock.h"
@@ -93,6 +94,7 @@ struct mdg__semset {
 	char *base;      /* page-aligned */
 	uint64_t length; /* bytes */
 	uint32_t count;  /* semaphores, 1 to 65535 */
+	uint64_t now;    /* seconds, when the call began; 0: not known */
 	struct mdg__semset_self self;
 	const struct mdg__semset_host *host;
 	void *context; /* the host's */
@@ -212,15 +214,33 @@ static inline void mdg__fill64(mdg__a64 *field, uint64_t value)
 
 /* ---- blocks (heap.c) ----------------------------------------------------------------------- */
 
-/* The block, if it is of that kind and mapped here; else NULL. */
-void *mdg__block_at(const struct mdg__semset *set, uint32_t block1, uint32_t kind);
+/* How many blocks are mapped here. */
+static inline uint32_t mdg__block_count(const struct mdg__semset *set)
+{
+	uint64_t at = mdg__semset_heap_at(set->count);
+	uint64_t count = set->length > at ? (set->length - at) / MDG__BLOCK : 0;
+	return count < INT32_MAX ? (uint32_t)count : INT32_MAX;
+}
+/* The block, if it is mapped here; else NULL. */
+static inline struct mdg__block *mdg__block_of(const struct mdg__semset *set, uint32_t block1)
+{
+	if (block1 == 0 || block1 > mdg__block_count(set))
+		return NULL;
+	uint64_t at = mdg__semset_heap_at(set->count) + (uint64_t)(block1 - 1) * MDG__BLOCK;
+	return (struct mdg__block *)(void *)(set->base + at);
+}
+/* The same, if it is of that kind. */
+static inline void *mdg__block_at(const struct mdg__semset *set, uint32_t block1, uint32_t kind)
+{
+	struct mdg__block *block = mdg__block_of(set, block1);
+	return block != NULL && mdg__load32(&block->kind) == kind ? block : NULL;
+}
 /* The index + 1 of a free block, which is of that kind from now on; 0: none is left. Other fields
  * hold anything. */
 uint32_t mdg__block_alloc(struct mdg__semset_stay *stay, uint32_t kind);
 void mdg__block_free(struct mdg__semset_stay *stay, uint32_t block1);
 /* Whether so many can be had. */
 bool mdg__block_have(const struct mdg__semset_stay *stay, uint32_t count);
-uint32_t mdg__block_count(const struct mdg__semset *set);
 
 /* ---- sums (sums.c) ------------------------------------------------------------------------- */
 
@@ -338,7 +358,22 @@ uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
  * Called with all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                         uint64_t deadline, const mdg__sigmask *mask);
+/* What this thread sleeps in, oldest first. */
+enum { MDG__SLEEPS_MOST = 8 };
+struct mdg__sleeps {
+	uint32_t depth;
+	struct {
+		struct mdg__robust *robust;
+		uintptr_t frame; /* of the call that sleeps */
+	} place[MDG__SLEEPS_MOST];
+};
+extern MDG__OF_THREAD struct mdg__sleeps mdg__sleeps;
+void mdg__sleeps_end(void);
 /* A new call of this thread: what it slept in before, it does not any more. It is in a signal
  * handler, or has left one by longjmp. */
-void mdg__sleep_interrupted(void);
+static inline void mdg__sleep_interrupted(void)
+{
+	if (__builtin_expect(mdg__sleeps.depth != 0, 0))
+		mdg__sleeps_end();
+}
 #endif

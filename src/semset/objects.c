@@ -141,11 +141,11 @@ int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, uns
 /* The memory is marked first: it has the sleepers, and from then on nobody begins to sleep. If this
  * process dies then, the next one that uses the set ends the removal. A set whose memory is made
  * meanwhile is not marked; its sleepers find out that the set is gone at their next look. */
-int mdg_semset_remove(mdg_namespace *ns, mdg_id id)
+static int remove_used(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__session session;
 	struct mdg__entry entry;
-	int rc = id < 0 ? -EINVAL : mdg__object_glance(ns);
+	int rc = mdg__object_glance(ns);
 	if (rc == 0)
 		rc = mdg__object_control(ns, MDG__SEMAPHORE_SETS, id, &entry);
 	if (rc == 0)
@@ -161,4 +161,11 @@ int mdg_semset_remove(mdg_namespace *ns, mdg_id id)
 			rc = 0; /* somebody has ended it for us */
 	}
 	return mdg__session_end(&session, rc);
+}
+
+/* Most sets that are removed at once were never used, and need no look at their memory. */
+int mdg_semset_remove(mdg_namespace *ns, mdg_id id)
+{
+	int rc = id < 0 ? -EINVAL : mdg__object_rmid_unused(ns, MDG__SEMAPHORE_SETS, id);
+	return rc == -EBUSY ? remove_used(ns, id) : rc;
 }

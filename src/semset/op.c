@@ -31,6 +31,14 @@ static int try_all(const struct mdg_semset_op *ops, uint32_t count, int32_t *val
 	return 0;
 }
 
+/* The clock is read once more only when a second has passed. */
+static void stamp(const struct mdg__semset *set)
+{
+	struct mdg__semset_head *head = mdg__semset_head(set);
+	if (set->now == 0 || mdg__load64(&head->otime) != set->now)
+		mdg__semset_stamp(&head->otime);
+}
+
 static bool is_for_one_word(const struct mdg_semset_op *ops, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
@@ -66,7 +74,7 @@ static int fast(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32
 			    memory_order_acquire))
 			break;
 	}
-	mdg__semset_stamp(&head->otime);
+	stamp(set);
 	return 0;
 }
 
@@ -88,7 +96,7 @@ static int express(struct mdg__semset *set, const struct mdg_semset_op *ops, uin
 		}
 	int rc = mdg__express_op(set, ops, count, undo);
 	if (rc == 0)
-		mdg__semset_stamp(&head->otime);
+		stamp(set);
 	return rc;
 }
 
@@ -192,20 +200,43 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 
 /* ---- before a sleep ------------------------------------------------------------------ */
 
-/* Whether to spin before the next sleep. Spinning helps if others run on other processors and are
- * quick. So each time that it has not helped, it is done less often. */
-static MDG__OF_THREAD struct {
+/* Others on other processors may be quick: then pauses help. Others may wait for this processor:
+ * then it helps to give it away. Each time that a way has not helped, it is gone less often. When
+ * all sleep, one wakes the other, and each time comes too late for it. So the rare tries are long:
+ * longer than it takes to wake somebody. */
+struct way {
 	uint32_t in_vain, skipped;
+};
+static MDG__OF_THREAD struct {
+	struct way pauses, yields;
+	bool by_yield; /* helped last */
 } spins;
 
-static bool is_worth_spinning(void)
+enum { OFTEN = 4, SELDOM = 64, DOUBLINGS = 4 };
+
+/* 0: do not; otherwise whether it is a usual try or a rare one. */
+enum worth { NOT_WORTH, USUAL, RARE };
+
+static enum worth worth(struct way *way)
 {
-	enum { OFTEN = 4, SELDOM = 64 };
-	if (spins.in_vain < OFTEN || ++spins.skipped >= SELDOM) {
-		spins.skipped = 0;
-		return true;
+	if (way->in_vain < OFTEN)
+		return USUAL;
+	uint32_t doublings = way->in_vain - OFTEN;
+	if (++way->skipped < (uint32_t)SELDOM << (doublings < DOUBLINGS ? doublings : DOUBLINGS))
+		return NOT_WORTH;
+	way->skipped = 0;
+	return RARE;
+}
+
+static int helped(struct way *way, int rc)
+{
+	if (rc == SLOW) {
+		way->in_vain++;
+	} else {
+		way->in_vain = 0;
+		spins.by_yield = way == &spins.yields;
 	}
-	return false;
+	return rc;
 }
 
 static int once(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
@@ -213,35 +244,74 @@ static int once(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32
 	return is_for_one_word(ops, count) ? fast(set, ops, count) : express(set, ops, count);
 }
 
+/* Tries again if the word has changed. */
+static int once_more(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
+                     uint64_t *seen)
+{
+	uint64_t now = mdg__load64(&mdg__semset_at(set, ops[0].number)->word);
+	if (now == *seen)
+		return SLOW;
+	*seen = now;
+	return once(set, ops, count);
+}
+
+static int by_pauses(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
+                     uint64_t *seen)
+{
+	enum { ROUNDS = 40, LONG_ROUNDS = 500, PAUSES = 8 };
+	enum worth is = worth(&spins.pauses);
+	if (is == NOT_WORTH)
+		return SLOW;
+	int rc = SLOW;
+	for (int i = is == RARE ? LONG_ROUNDS : ROUNDS; i > 0 && rc == SLOW; i--) {
+		for (int k = 0; k < PAUSES; k++)
+			mdg__cpu_pause();
+		rc = once_more(set, ops, count, seen);
+	}
+	return helped(&spins.pauses, rc);
+}
+
+/* Somebody who calculates may have got the processor, and keep it for long. A sleeper would have
+ * been woken sooner, so that was in vain. */
+static int by_yields(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
+                     uint64_t *seen)
+{
+	enum { YIELDS = 2, LONG_NS = 100000 };
+	if (worth(&spins.yields) == NOT_WORTH)
+		return SLOW;
+	uint64_t began = mdg__monotonic_nanoseconds();
+	int rc = SLOW;
+	for (int i = 0; i < YIELDS && rc == SLOW; i++) {
+		mdg__sys_yield();
+		rc = once_more(set, ops, count, seen);
+	}
+	if (mdg__monotonic_nanoseconds() - began > LONG_NS)
+		(void)helped(&spins.yields, SLOW);
+	else
+		(void)helped(&spins.yields, rc);
+	return rc;
+}
+
 /* Tries again for a few microseconds. */
 static int spin(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count)
 {
-	enum { ROUNDS = 40, PAUSES = 8 };
-	mdg__a64 *word = &mdg__semset_at(set, ops[0].number)->word;
-	uint64_t seen = mdg__load64(word);
-	for (int i = 0; i < ROUNDS; i++) {
-		for (int k = 0; k < PAUSES; k++)
-			mdg__cpu_pause();
-		uint64_t now = mdg__load64(word);
-		if (now == seen)
-			continue;
-		seen = now;
-		int rc = once(set, ops, count);
-		if (rc != SLOW) {
-			spins.in_vain = 0;
-			return rc;
-		}
-	}
-	spins.in_vain++;
-	return SLOW;
+	uint64_t seen = mdg__load64(&mdg__semset_at(set, ops[0].number)->word);
+	bool yield_first = spins.by_yield;
+	set->now = 0; /* it may take long */
+	int rc = yield_first ? by_yields(set, ops, count, &seen) : SLOW;
+	if (rc == SLOW)
+		rc = by_pauses(set, ops, count, &seen);
+	if (rc == SLOW && !yield_first)
+		rc = by_yields(set, ops, count, &seen);
+	return rc;
 }
 
-/* The word is whole, and only its value is in the way: somebody may change it soon. */
+/* Nobody sleeps there, and only the value is in the way: somebody may change it soon. */
 static bool may_change_soon(const struct mdg__semset *set, const struct mdg_semset_op *ops,
                             uint64_t deadline)
 {
 	uint64_t word = mdg__load64(&mdg__semset_at(set, ops[0].number)->word);
-	return deadline == MDG_FOREVER && (word & MDG__WORD_FLAGS) == 0 &&
+	return deadline == MDG_FOREVER && (word & MDG__BUSY) == 0 &&
 	       (ops[0].flags & MDG_SEM_NOWAIT) == 0 &&
 	       (ops[0].change == 0 ? mdg__word_value(word) != 0
 	                           : mdg__word_value(word) + ops[0].change < 0);
@@ -259,7 +329,7 @@ int mdg__semset_op(struct mdg__semset *set, const struct mdg_semset_op *ops, uin
 			return -EFBIG;
 	mdg__sleep_interrupted();
 	int rc = once(set, ops, count);
-	if (rc == SLOW && may_change_soon(set, ops, deadline) && is_worth_spinning())
+	if (rc == SLOW && may_change_soon(set, ops, deadline))
 		rc = spin(set, ops, count);
 	return rc == SLOW ? slow(set, ops, count, deadline) : rc;
 }

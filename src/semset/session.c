@@ -178,9 +178,11 @@ int mdg__session_begin(struct mdg__session *session, mdg_namespace *ns, mdg_id i
 {
 	struct mdg__semset *set = &session->set;
 	const _Atomic uint64_t *fields = mdg__object_fields(ns, MDG__SEMAPHORE_SETS, id);
-	int rc = id < 0 ? -EINVAL : mdg__object_glance(ns);
+	uint64_t now = mdg__realtime_coarse_nanoseconds();
+	int rc = id < 0 ? -EINVAL : mdg__object_glance_at(ns, now);
 	if (rc < 0)
 		return rc;
+	set->now = now / 1000000000;
 	if (fields == NULL || !mdg__object_is_there(ns, MDG__SEMAPHORE_SETS, id))
 		return -EINVAL;
 	uint64_t count = mdg__load64(fields);

@@ -13,7 +13,7 @@
  * handler runs in these few instructions, the thread sleeps on, as if the signal had come
  * before the call.
  *
- * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
+ * SIGNALS are as the program has them while the thread mdg__sleeps. A handler may call semop again, or
  * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So
  * each new call of this thread ends the sleeps of its older calls first (mdg__sleep_interrupted).
  * If the older call goes on later, it finds that and returns EINTR. What differs from the kernel:
@@ -23,18 +23,10 @@
 
 #include "sync/wait.h"
 
-enum { PLACES = 8 };
 #define LOOK_SELDOM_NS UINT64_C(1000000000)
 #define LOOK_SOON_NS   UINT64_C(50000)
 
-/* What this thread sleeps in, oldest first. */
-static MDG__OF_THREAD struct {
-	uint32_t depth;
-	struct {
-		struct mdg__robust *robust;
-		uintptr_t frame; /* of the call that sleeps */
-	} place[PLACES];
-} sleeps;
+MDG__OF_THREAD struct mdg__sleeps mdg__sleeps;
 
 /* ---- leaving ------------------------------------------------------------------------- */
 
@@ -51,17 +43,17 @@ static uint32_t end_by_self(struct mdg__robust *robust)
 }
 
 /* Stacks grow downwards: a frame below this one's address belongs to a call that was left. */
-void mdg__sleep_interrupted(void)
+void mdg__sleeps_end(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	while (sleeps.depth > 0) {
-		uint32_t last = sleeps.depth - 1;
-		struct mdg__robust *robust = sleeps.place[last].robust;
+	while (mdg__sleeps.depth > 0) {
+		uint32_t last = mdg__sleeps.depth - 1;
+		struct mdg__robust *robust = mdg__sleeps.place[last].robust;
 		(void)end_by_self(robust);
-		if (sleeps.place[last].frame >= here)
+		if (mdg__sleeps.place[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
 		mdg__witness_leave(robust);
-		sleeps.depth = last;
+		mdg__sleeps.depth = last;
 	}
 }
 
@@ -116,16 +108,15 @@ static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleep
 }
 
 /* Sleeps until the word is none of a sleeper. Returns 0, -EINTR, -ETIMEDOUT or -EIDRM: why it ended
- * it itself.
+ * it itself. `blocked`: signals are blocked.
  *
  * A holder whose witness is marked may be about to die, or live on without a witness. So it is
  * asked for again soon, and then less and less often. */
 static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
-                    uint64_t deadline, const mdg__sigmask *mask)
+                    uint64_t deadline, const mdg__sigmask *mask, bool *blocked)
 {
 	const struct mdg__semset_head *head = mdg__semset_head(set);
 	uint64_t soon = LOOK_SOON_NS;
-	bool blocked = true;
 	for (;;) {
 		uint32_t value;
 		mdg__a32 *word = where(set, sleeper, &value);
@@ -142,11 +133,11 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 			soon *= 2;
 		}
 		uint64_t again = mdg__monotonic_nanoseconds() + pause;
-		if (blocked && mdg__handler_waits(mask))
+		if (*blocked && mdg__handler_waits(mask))
 			return -EINTR;
-		if (blocked) /* as late as can be: what comes before the next call is missed */
+		if (*blocked) /* as late as can be: what comes before the next call is missed */
 			mdg__signals_restore(mask);
-		blocked = false;
+		*blocked = false;
 		int rc = mdg__sys_futex_wait_until(word, value, deadline < again ? deadline : again,
 		                                   (uint32_t)MDG__ANYONE);
 		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
@@ -196,22 +187,24 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
                         uint64_t deadline, const mdg__sigmask *mask)
 {
 	struct mdg__robust *robust = &sleeper->robust;
-	uint32_t place = sleeps.depth;
-	bool noted = place < PLACES;
+	uint32_t place = mdg__sleeps.depth;
+	bool noted = place < MDG__SLEEPS_MOST;
 	if (noted) {
-		sleeps.place[place].robust = robust;
-		sleeps.place[place].frame = (uintptr_t)__builtin_frame_address(0);
+		mdg__sleeps.place[place].robust = robust;
+		mdg__sleeps.place[place].frame = (uintptr_t)__builtin_frame_address(0);
 		atomic_signal_fence(memory_order_seq_cst);
-		sleeps.depth = place + 1;
+		mdg__sleeps.depth = place + 1;
 	}
-	int by_self = sleep_on(set, sleeper, block1, deadline, mask);
+	bool blocked = true;
+	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked);
 	uint32_t word = end_by_self(robust);
-	mdg__signals_restore(mask);
+	if (blocked)
+		mdg__signals_restore(mask);
 	/* A handler on a stack of its own may have taken this call for one that was left. */
-	if (noted && (sleeps.depth != place + 1 || sleeps.place[place].robust != robust))
+	if (noted && (mdg__sleeps.depth != place + 1 || mdg__sleeps.place[place].robust != robust))
 		return meaning(word, -EINTR);
 	if (noted)
-		sleeps.depth = place;
+		mdg__sleeps.depth = place;
 	mdg__witness_leave(robust);
 	give_back(set, robust, block1);
 	return meaning(word, by_self);

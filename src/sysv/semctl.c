@@ -102,22 +102,6 @@ static int pid_of(mdg_namespace *ns, int id, int number)
 	return rc < 0 ? rc : pid;
 }
 
-static void touch_one(volatile unsigned short *at)
-{
-	unsigned short value = *at;
-	*at = value;
-}
-
-/* Writes to each page of an array what is there already. So an address that is not the program's
- * memory ends in SIGSEGV here, where nothing is locked. */
-static void touch(unsigned short *array, uint32_t count)
-{
-	const uint32_t in_page = 4096 / sizeof *array;
-	for (uint32_t i = 0; i < count; i += in_page)
-		touch_one(&array[i]);
-	touch_one(&array[count - 1]);
-}
-
 static int get_all(mdg_namespace *ns, int id, unsigned short *array)
 {
 	struct mdg_semset_info info = { .size = sizeof info };
@@ -126,7 +110,6 @@ static int get_all(mdg_namespace *ns, int id, unsigned short *array)
 		return rc;
 	if (array == NULL)
 		return -EFAULT;
-	touch(array, info.count);
 	return mdg_semset_all(ns, id, array, info.count);
 }
 

@@ -3,6 +3,10 @@
 #include <madang/sem.h>
 #include <madang/segment.h>
 
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+
 #include "sync/shared.h"
 
 static mdg_namespace *ns;
@@ -101,6 +105,47 @@ static void undo(void)
 	id = first;
 }
 
+/* ---- pointers that lead nowhere ---------------------------------------------------------- */
+
+static sigjmp_buf out;
+
+static void leave(int number)
+{
+	siglongjmp(out, number);
+}
+
+/* Each ends in SIGSEGV, and the set goes on: nothing is held. */
+static void pointers(void)
+{
+	const struct sigaction action = { .sa_handler = leave };
+	struct sigaction before;
+	const uint16_t zeros[3] = { 0 };
+	uint16_t seen[3] = { 9, 9, 9 };
+	volatile int faults = 0;
+	char *page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(page != MAP_FAILED && sigaction(SIGSEGV, &action, &before) == 0);
+	CHECK(mdg_semset_set_all(ns, id, zeros, 3) == 0);
+	for (volatile int which = 0; which < 4; which++) {
+		if (sigsetjmp(out, 1) != 0) {
+			faults++;
+		} else if (which == 0) {
+			(void)mdg_semset_all(ns, id, (void *)page, 3);
+		} else if (which == 1) {
+			(void)mdg_semset_set_all(ns, id, (void *)page, 3);
+		} else if (which == 2) {
+			(void)mdg_semset_op(ns, id, (void *)page, 2, MDG_FOREVER);
+		} else {
+			(void)mdg_semset_pid(ns, id, 0, (void *)page);
+		}
+		/* Another thread's or process's would wait for a lock that is held. */
+		CHECK(one(0, 1, MDG_SEM_UNDO) == 0 && one(0, -1, MDG_SEM_UNDO) == 0);
+		CHECK(mdg_semset_all(ns, id, seen, 3) == 0 && seen[0] == 0);
+		CHECK(mdg_semset_waiting(ns, id, 0, 0) == 0);
+	}
+	CHECK(faults == 4);
+	CHECK(sigaction(SIGSEGV, &before, NULL) == 0 && munmap(page, 4096) == 0);
+}
+
 static void wait_for_removal(void *unused)
 {
 	(void)unused;
@@ -127,6 +172,7 @@ int main(void)
 	finding();
 	values();
 	undo();
+	pointers();
 	removal();
 	mdg_namespace_close(ns);
 	return test_result();
