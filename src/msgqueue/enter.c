@@ -80,9 +80,9 @@ int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 	return rc;
 }
 
-/* Frees the word and wakes all who sleep on it. The kernel does both in one step. If the word became
- * 0 first, somebody else could take it before the wake-up. If this thread was then killed, the
- * kernel would find a word with another owner, and would wake nobody. [pending names the word] */
+/* Frees the word and wakes all who sleep on it. The kernel does both in one step. If the word
+ * became 0 first, somebody else could take it before the wake-up. If this thread was then killed,
+ * the kernel would find a word with another owner, and would wake nobody. [pending names it] */
 static void free_and_wake(struct mdg__robust *robust)
 {
 	/* Release: pairs with the acquire in mdg__robust_take_free. */
