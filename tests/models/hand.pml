@@ -5,16 +5,17 @@
  * interrupted there, and up to DEATHS are killed at any step.
  *
  * What only the holder of the lock reads changes in one step here, in which the holder may die
- * between any two stores. The lock is the robust word of mutex.pml. A thread sleeps on its own word, and whoever calls it
- * moves the sleep to the word of the lock (FUTEX_REQUEUE) before the store that counts. The line has
- * no order here: whoever calls a receiver may choose any that is in the line. So what is shown
- * holds for every order.
+ * between any two stores. The lock is the robust word of mutex.pml. A thread sleeps on its own
+ * word, and whoever calls it moves the sleep to the word of the lock (FUTEX_REQUEUE) before the
+ * store that counts. The line has no order here: whoever calls a receiver may choose any that is in
+ * the line. So what is shown holds for every order.
  *
  * Asserted, all the time: a message is received once, and only if it was sent; who finds the queue
  * empty leaves no message behind that is nobody's. When nobody can go on: each message that was
- * sent is in the list or was received; nobody sleeps on the lock; no receiver sleeps while a message
- * is nobody's; no sender sleeps while there is room. One exception is known (docs/models.md):
- * a message of a receiver that was killed after it was handed over waits for the next call.
+ * sent is in the list or was received; nobody sleeps on the lock; no receiver sleeps while a
+ * message is nobody's; no sender sleeps while there is room. One exception is known
+ * (docs/models.md): a message of a receiver that was killed after it was handed over waits for the
+ * next call.
  *
  * Left out: texts, types, E2BIG, stamps, removal, the repair of the free chain, longjmp.
  *
@@ -31,11 +32,11 @@
  * fails: -DDEATHS=0 -DRECEIVERS=2 -DSENDERS=1 -DCALLS=1 -DROOM=2 -DBUG_CLAIM
  *
  * BUG_SHORT: the lock becomes free first, and then the one sleeper is woken (as it once was).
- * BUG_LATE: sleepers are called after the store that counts. BUG_EXPECT: the lock's word is not told
- * of those who were moved to it. BUG_PENDING: while a thread sleeps, its `pending` does not name the
- * lock. BUG_DEAD: the claim of the dead counts. BUG_LATE_LEAVER: whose time is over does not look
- * for what was handed over to it. BUG_RECALL: the repair calls nobody. BUG_CLAIM: who looks for a
- * message takes claimed ones too.
+ * BUG_LATE: sleepers are called after the store that counts. BUG_EXPECT: the lock's word is not
+ * told of those who were moved to it. BUG_PENDING: while a thread sleeps, its `pending` does not
+ * name the lock. BUG_DEAD: the claim of the dead counts. BUG_LATE_LEAVER: whose time is over does
+ * not look for what was handed over to it. BUG_RECALL: the repair calls nobody. BUG_CLAIM: who
+ * looks for a message takes claimed ones too.
  */
 #include "kernel.pml"
 

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * serve.pml - src/semset: one semaphore, N processes that take a unit with UNDO, and give it back or
- * end with it; and with SETTER one more that sets the value (SETVAL). Up to DEATHS are killed
- * at any step. With POSTER a process adds and takes a unit by compare-and-swap (the fast way).
+ * serve.pml - src/semset: one semaphore, N processes that take a unit with UNDO, and give it back
+ * or end with it; and with SETTER one more that sets the value (SETVAL). Up to DEATHS are killed at
+ * any step. With POSTER a process adds and takes a unit by compare-and-swap (the fast way).
  *
  * A COMMIT of the journal is one step here: a change happens as a whole, or not at all. The lock is
  * taken from a process that has ended, by the next one, which repairs.
  *
- * A sleeper looks from time to time whether something is to be looked at (sleep.c). So a
- * wake-up that does not come costs time, and no more. What would be lost is a sleeper that could go
- * while its look finds nothing to do. That is asserted when nobody can go on.
+ * A sleeper looks from time to time whether something is to be looked at (sleep.c). So a wake-up
+ * that does not come costs time, and no more. What would be lost is a sleeper that could go while
+ * its look finds nothing to do. That is asserted when nobody can go on.
  *
  * Asserted, whenever the lock is free: the value and the sums together are what was set. A served
  * sleeper finds its unit in its sum, and one that was interrupted does not. Nobody is served before
- * an older one. At the end nobody's sum is left, and nobody sleeps who could go.
+ * an older one. Who gives the lock back leaves nobody asleep who could go. At the end nobody's sum
+ * is left, and nobody sleeps who could go.
  *
  * Left out: several semaphores, lists of operations, waiting for zero, the express way, threads,
  * exec, which sleeper sleeps on which witness.
@@ -34,8 +35,8 @@
  * stored, also if it is dead or has left. BUG_UNDO: the value of a dead process changes in one
  * commit, and its sum in the next. BUG_UNSERVED: that a value has changed is not in the same commit
  * as the value. BUG_LEAVE: who is interrupted does not look whether it was served. BUG_SET: the
- * sums are cleared, but who comes after a death does not go on with that. BUG_BUSY: the word is
- * not BUSY while somebody sleeps. BUG_WITNESS: a sleeper does not look at the witnesses.
+ * sums are cleared, but who comes after a death does not go on with that. BUG_BUSY: the word is not
+ * BUSY while somebody sleeps. BUG_WITNESS: a sleeper does not look at the witnesses.
  */
 #define MAY_DIE if :: skip :: deaths > 0 -> deaths--; goto dead fi
 #define ID (me + 1)
@@ -207,7 +208,12 @@ inline leave()
 #else
 	atomic { MAY_DIE; busy = (length != 0) }
 #endif
-	atomic { MAY_DIE; assert(value + SUMS == base); lock = 0 }
+	atomic {
+		MAY_DIE;
+		assert(value + SUMS == base);
+		assert(value == 0 || length == 0 || state[line[0]] != ASLEEP);
+		lock = 0
+	}
 }
 
 /* ---- the processes --------------------------------------------------------------------------- */
