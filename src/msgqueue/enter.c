@@ -85,10 +85,20 @@ int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 	return rc;
 }
 
+/* Frees the word and wakes all who sleep on it. The kernel does both in one step. If the word
+ * became 0 first, somebody else could take it before the wake-up. If this thread was then killed,
+ * the kernel would find a word with another owner, and would wake nobody. [pending names it] */
+static void free_and_wake(struct mdg__robust *robust)
+{
+	/* Release: pairs with the acquire in mdg__robust_take_free. */
+	atomic_fetch_or_explicit(&robust->word, MDG__WAITERS, memory_order_release);
+	if (mdg__sys_futex_free(&robust->word) < 0)
+		mdg__robust_wake(robust, 1);
+}
+
 /* Gives the lock back after sleepers were called. The usual case is one sleeper, and nobody else on
- * the lock: then the word becomes 0 and that one is woken. If the exchange fails, somebody else has
- * come. Between the two `pending` names the word, which has no owner: if this thread is killed,
- * the kernel wakes the sleeper. */
+ * the lock. All who sleep there are woken then, so the word needs no mark. If there are more, they
+ * are woken one by one. If none was asleep, the word becomes 0, unless somebody has come. */
 static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 {
 	struct mdg__thread *thread = visit->thread;
@@ -99,13 +109,13 @@ static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 		return;
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
 	mdg__held_leave(thread, at);
-	/* Release: pairs with the acquire in mdg__robust_take_free. */
-	if (visit->had_sleepers || visit->called > 1 ||
-	    !atomic_compare_exchange_strong_explicit(&robust->word, &held, 0, memory_order_release,
-	                                             memory_order_relaxed))
+	if (!visit->had_sleepers && visit->called == 1)
+		free_and_wake(robust);
+	/* Release: as above. */
+	else if (visit->had_sleepers || visit->called > 1 ||
+	         !atomic_compare_exchange_strong_explicit(
+			 &robust->word, &held, 0, memory_order_release, memory_order_relaxed))
 		mdg__robust_wake(robust, 1);
-	else if (visit->called != 0)
-		(void)mdg__sys_futex_wake_bits(&robust->word, 1, (uint32_t)MDG__ANYONE);
 	mdg__pending_end(thread, before);
 }
 

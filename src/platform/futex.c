@@ -13,6 +13,7 @@ enum {
 	FUTEX_WAKE = 1,
 	FUTEX_REQUEUE = 3,
 	FUTEX_CMP_REQUEUE = 4,
+	FUTEX_WAKE_OP = 5, /* with 0 as the operation: stores 0 */
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
 	FUTEX_PRIVATE = 128
@@ -50,6 +51,11 @@ int mdg__sys_futex_move(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t
 int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other)
 {
 	return (int)mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, count, other, 0);
+}
+
+int mdg__sys_futex_free(_Atomic uint32_t *word)
+{
+	return (int)mdg__raw_futex_count(word, FUTEX_WAKE_OP, INT32_MAX, 0, word, 0);
 }
 
 /* Asks the kernel to wake no sleeper, and to move one sleeper from the word to the same word. The
