@@ -47,7 +47,8 @@ struct mdg__queue_memory {
 	 * promises a part of it again: 0 or -ENOMEM. The lock of the queue is held. */
 	void (*punch)(struct mdg__queue *queue, uint64_t from);
 	int (*promise)(struct mdg__queue *queue, uint64_t from, uint64_t size);
-	/* Whether the caller may (0444, 0222), asked after a sleep: 0, -EACCES or -EIDRM. */
+	/* Whether the caller may (0444, 0222), asked after a sleep: 0, -EACCES or -EIDRM. With 0 it
+	 * asks only whether the queue is still there; no lock is held then. */
 	int (*may)(struct mdg__queue *queue, unsigned ask);
 	/* Called right before a sleep and after it, with signals as the caller has them. NULL:
 	 * nobody wants to know. */
@@ -62,6 +63,7 @@ struct mdg__queue {
 	/* The caller promises that no signal handler of this process calls Madang or leaves a
 	 * call by siglongjmp. Then signals are not blocked, which saves two system calls. */
 	bool no_handlers;
+	bool shared; /* by users: who removes the queue may be unable to write to it */
 	const struct mdg__queue_memory *memory;
 	void *context; /* for the functions */
 };

@@ -77,7 +77,9 @@ static void asleep(struct mdg__queue *queue, bool begins)
 static int may(struct mdg__queue *queue, unsigned ask)
 {
 	struct mdg__open *open = queue->context;
-	int rc = mdg__object_may(open->ns, MDG__MESSAGE_QUEUES, open->id, ask);
+	int rc = mdg__object_glance(open->ns);
+	if (rc == 0)
+		rc = mdg__object_may(open->ns, MDG__MESSAGE_QUEUES, open->id, ask);
 	return rc == -EINVAL ? -EIDRM : rc;
 }
 
@@ -94,6 +96,7 @@ static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 		.length = open->memory[0].length,
 		.fields = mdg__object_fields(ns, MDG__MESSAGE_QUEUES, id),
 		.pid = own_pid(),
+		.shared = mdg__object_is_shared(ns),
 		.no_handlers = atomic_load_explicit(&no_handlers, memory_order_relaxed),
 		.memory = &functions,
 		.context = open,

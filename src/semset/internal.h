@@ -92,6 +92,7 @@ struct mdg__semset {
 	char *base;      /* page-aligned */
 	uint64_t length; /* bytes */
 	uint32_t count;  /* semaphores, 1 to 65535 */
+	bool shared;     /* by users: who removes the set may be unable to write to it */
 	struct mdg__semset_self self;
 	const struct mdg__semset_host *host;
 	void *context; /* the host's */

@@ -56,7 +56,8 @@ static bool pair_lives(struct mdg__semset *set, uint32_t slot1, uint32_t generat
 static bool is_there(struct mdg__semset *set)
 {
 	struct mdg__session *session = session_of(set);
-	return mdg__object_is_there(session->ns, MDG__SEMAPHORE_SETS, session->id);
+	return mdg__object_glance(session->ns) == 0 &&
+	       mdg__object_is_there(session->ns, MDG__SEMAPHORE_SETS, session->id);
 }
 
 /* The memories in which this thread is a witness. They stay taken until the set is gone and this
@@ -196,6 +197,7 @@ int mdg__session_begin(struct mdg__session *session, mdg_namespace *ns, mdg_id i
 	session->count = session->kept = 0;
 	session->memories[0].base = NULL;
 	set->count = (uint32_t)count;
+	set->shared = mdg__object_is_shared(ns);
 	set->host = &host;
 	set->context = session;
 	if (!mdg__object_is_look(ns)) {

@@ -6,8 +6,8 @@
  * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two
  * reasons. A futex sleep with a timeout ends with EINTR after any handler; one without goes on
  * if the handler was installed with SA_RESTART. And after a while the sleeper looks whether
- * somebody has died who would have had to wake it: every 20 ms if there are holders, else every
- * second.
+ * somebody has died who would have had to wake it, and whether the set is still there: every 20 ms
+ * if there are holders or if users share the namespace, else every second.
  *
  * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
  * handler runs in these few instructions, the thread sleeps on, as if the signal had come
@@ -87,7 +87,7 @@ static uint64_t time_to_look(const struct mdg__semset *set, uint32_t block1)
 		                        mdg__load32(&head->queue.first1) == block1
 		                ? MDG__LOOK_AGAIN_NS
 		                : 5 * MDG__LOOK_AGAIN_NS;
-	return pause;
+	return set->shared && pause > MDG__LOOK_AGAIN_NS ? MDG__LOOK_AGAIN_NS : pause;
 }
 
 static void look(struct mdg__semset *set)
