@@ -70,9 +70,15 @@ static int make_memory(struct mdg__queue *queue, uint64_t units)
 	return rc == -ENOSPC ? -ENOMEM : rc;
 }
 
+/* Whoever used it had made the memory for it. If that is not so, the number is forged, or the file
+ * was cut. */
 int mdg__cells_reach(struct mdg__queue *queue)
 {
-	return map_memory(queue, mdg__fresh(queue));
+	uint32_t fresh = mdg__fresh(queue);
+	if (__builtin_expect(fresh <= mdg__units(queue), 1))
+		return 0;
+	int rc = queue->memory->reach(queue, 0);
+	return rc < 0 || fresh <= mdg__units(queue) ? rc : MDG_DAMAGED;
 }
 
 /* Links so many cells that were never used, the first of them to `last`, if it is one. */

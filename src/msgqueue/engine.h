@@ -40,8 +40,9 @@ enum mdg__queue_field {
 struct mdg__queue;
 
 struct mdg__queue_memory {
-	/* Makes sure that `bytes` are promised and mapped, and changes base and length. What was
-	 * mapped before stays so until the call returns. The lock of the queue is held. */
+	/* Makes sure that `bytes` are promised and mapped, and changes base and length. 0: maps
+	 * what others have made. What was mapped before stays so until the call returns. The lock of
+	 * the queue is held. */
 	int (*reach)(struct mdg__queue *queue, uint64_t bytes);
 	/* Gives the memory from there on back to the system, as far as that can be done; and
 	 * promises a part of it again: 0 or -ENOMEM. The lock of the queue is held. */
@@ -63,7 +64,6 @@ struct mdg__queue {
 	/* The caller promises that no signal handler of this process calls Madang or leaves a
 	 * call by siglongjmp. Then signals are not blocked, which saves two system calls. */
 	bool no_handlers;
-	bool shared; /* by users: who removes the queue may be unable to write to it */
 	const struct mdg__queue_memory *memory;
 	void *context; /* for the functions */
 };

@@ -96,7 +96,6 @@ static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 		.length = open->memory[0].length,
 		.fields = mdg__object_fields(ns, MDG__MESSAGE_QUEUES, id),
 		.pid = own_pid(),
-		.shared = mdg__object_is_shared(ns),
 		.no_handlers = atomic_load_explicit(&no_handlers, memory_order_relaxed),
 		.memory = &functions,
 		.context = open,

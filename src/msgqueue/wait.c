@@ -11,11 +11,12 @@
  * in the kernel: the signal came before the call. Before a further sleep it would be an error, so
  * the thread asks for pending signals before it lets them in.
  *
- * A LOOK NOW AND THEN. Who removes a queue calls its sleepers. But the remover may be unable to
- * open the queue's memory: the mode is closed to the owner, no descriptor is left, or the memory is
- * damaged. So a sleeper asks from time to time whether the queue is still there: every 20 ms if
- * users share the namespace, else every second. For that moment, less than a microsecond, it is not
- * in the line.
+ * A LOOK NOW AND THEN. Who removes a queue calls its sleepers. But the remover may be unable to do
+ * that: it has no descriptor left to open the memory, or the memory is damaged, or the whole
+ * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. That
+ * is rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes just
+ * when the kernel has ended the sleep does not end the call. For the second, it is no whole number
+ * of seconds, which are what alarm(2) counts.
  *
  * A SLEEP THAT DOES NOT RETURN. A handler may leave the sleep by siglongjmp. Nobody can tell that
  * from a handler that takes long. Such a sleeper gets nothing, because FUTEX_WAKE finds nobody
@@ -26,9 +27,8 @@
 #include "msgqueue/internal.h"
 
 #include "platform/ofthread.h"
-#include "sync/wait.h"
 
-#define LOOK_SELDOM_NS UINT64_C(1000000000)
+#define LOOK_SELDOM_NS UINT64_C(3871000000)
 
 /* The thread's latest sleep. */
 static MDG__OF_THREAD struct {
@@ -119,9 +119,8 @@ static int become(struct mdg__wait *wait)
  * again under the lock. */
 static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint64_t deadline)
 {
-	uint64_t pause = queue->shared ? MDG__LOOK_AGAIN_NS : LOOK_SELDOM_NS;
 	for (;;) {
-		uint64_t again = mdg__monotonic_nanoseconds() + pause;
+		uint64_t again = mdg__monotonic_nanoseconds() + LOOK_SELDOM_NS;
 		uint64_t end = deadline < again ? deadline : again;
 		int rc = mdg__sys_futex_wait_until(word, MDG__ASLEEP, end, (uint32_t)MDG__ANYONE);
 		if (rc != -ETIMEDOUT || end == deadline)

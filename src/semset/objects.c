@@ -141,9 +141,9 @@ int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, uns
 /* The memory is marked first: it has the sleepers, and from then on nobody begins to sleep. If this
  * process dies then, the next one that uses the set ends the removal.
  *
- * Memory that is made meanwhile is not marked. Nor is memory that the remover cannot open, because
- * the mode is closed to the owner or no descriptor is left, nor memory that is damaged. The set is
- * removed all the same, and its sleepers find out at their next look (sleep.c). */
+ * Memory that is made meanwhile is not marked. Nor is memory that is damaged, or that the remover
+ * cannot open because it has no descriptor left. The set is removed all the same, and its sleepers
+ * find out at their next look (sleep.c). */
 int mdg_semset_remove(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__session session;
@@ -153,7 +153,10 @@ int mdg_semset_remove(mdg_namespace *ns, mdg_id id)
 		rc = mdg__object_control(ns, MDG__SEMAPHORE_SETS, id, &entry);
 	if (rc < 0)
 		return rc;
-	if (mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK) < 0)
+	rc = mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK);
+	if (rc == -EACCES && mdg__object_open_up(ns, MDG__SEMAPHORE_SETS, id, true) == 0)
+		rc = mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK);
+	if (rc < 0)
 		return mdg__object_rmid(ns, MDG__SEMAPHORE_SETS, id);
 	int told = session.set.base == NULL ? -ENOENT : mdg__semset_remove(&session.set);
 	if (told == -EINVAL)

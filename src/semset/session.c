@@ -197,7 +197,6 @@ int mdg__session_begin(struct mdg__session *session, mdg_namespace *ns, mdg_id i
 	session->count = session->kept = 0;
 	session->memories[0].base = NULL;
 	set->count = (uint32_t)count;
-	set->shared = mdg__object_is_shared(ns);
 	set->host = &host;
 	set->context = session;
 	if (!mdg__object_is_look(ns)) {

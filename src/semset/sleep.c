@@ -7,7 +7,7 @@
  * reasons. A futex sleep with a timeout ends with EINTR after any handler; one without goes on
  * if the handler was installed with SA_RESTART. And after a while the sleeper looks whether
  * somebody has died who would have had to wake it, and whether the set is still there: every 20 ms
- * if there are holders or if users share the namespace, else every second.
+ * if there are holders, else about every second.
  *
  * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
  * handler runs in these few instructions, the thread sleeps on, as if the signal had come
@@ -24,7 +24,9 @@
 #include "sync/wait.h"
 
 enum { PLACES = 8 };
-#define LOOK_SELDOM_NS UINT64_C(1000000000)
+/* Not a second: a signal that comes just when the kernel has ended the sleep because of the time
+ * does not end the call, and alarm(2) counts seconds. */
+#define LOOK_SELDOM_NS UINT64_C(983000000)
 #define LOOK_SOON_NS   UINT64_C(50000)
 
 /* What this thread sleeps in, oldest first. */
@@ -87,7 +89,7 @@ static uint64_t time_to_look(const struct mdg__semset *set, uint32_t block1)
 		                        mdg__load32(&head->queue.first1) == block1
 		                ? MDG__LOOK_AGAIN_NS
 		                : 5 * MDG__LOOK_AGAIN_NS;
-	return set->shared && pause > MDG__LOOK_AGAIN_NS ? MDG__LOOK_AGAIN_NS : pause;
+	return pause;
 }
 
 static void look(struct mdg__semset *set)

@@ -240,13 +240,14 @@ static void sleep_to_send(void *code)
 }
 
 static void check_removal(unsigned mode, void (*sleep_of_queue)(void *), void (*end)(void *),
-                          int code)
+                          int code_of_queue)
 {
+	int code = -EIDRM;
 	pid_t pids[2];
 	atomic_store(&left->ready, 0);
 	CHECK(in_child(owner_makes, &mode));
 	pids[0] = start(sleep_in_set, &code);
-	pids[1] = start(sleep_of_queue, &code);
+	pids[1] = start(sleep_of_queue, &code_of_queue);
 	until_ready(2);
 	CHECK(in_child(end, NULL));
 	uint64_t since = milliseconds();
@@ -262,6 +263,53 @@ static void owner_only_removes(void *unused)
 	(void)unused;
 	be(OWNER, TEAM);
 	remove_both();
+}
+
+/* Who closes it to everybody, himself too, still tells those that sleep in it. A set's sleepers are
+ * not asked again. */
+static void owner_closes(void *unused)
+{
+	(void)unused;
+	be(OWNER, TEAM);
+	CHECK_CODE(0, mdg_msgqueue_set(ns, left->queue, OWNER, TEAM, 0, 16384));
+	CHECK_CODE(0, mdg_semset_remove(ns, left->set));
+}
+
+static void root_limits(void *unused)
+{
+	(void)unused;
+	be(0, 0);
+	CHECK_CODE(0, mdg_msgqueue_set(ns, left->queue, OWNER, TEAM, 0066, 10));
+}
+
+static void owner_makes_room(void *unused)
+{
+	struct mdg_msgqueue_info info = { .size = sizeof info };
+	(void)unused;
+	be(OWNER, TEAM);
+	CHECK_CODE(0, mdg_msgqueue_set(ns, left->queue, OWNER, TEAM, 0066, 16384));
+	CHECK_CODE(-EACCES, mdg_msgqueue_stat(ns, left->queue, 0, &info));
+	CHECK_CODE(-EACCES, receive(left->queue, 0));
+}
+
+static void sleep_for_room(void *unused)
+{
+	(void)unused;
+	be(OTHER, OTHER);
+	atomic_fetch_add(&left->ready, 1);
+	CHECK_CODE(0, mdg_msgqueue_send(ns, left->queue, 1, "a long text", 11, MDG_FOREVER));
+}
+
+static void check_room(void)
+{
+	atomic_store(&left->ready, 0);
+	CHECK(in_child(owner_makes, &(unsigned){ 0066 }) && in_child(root_limits, NULL));
+	pid_t pid = start(sleep_for_room, NULL);
+	until_ready(1);
+	uint64_t since = milliseconds();
+	CHECK(in_child(owner_makes_room, NULL));
+	CHECK(ended_well(pid) && milliseconds() - since < SOON_MS);
+	CHECK(in_child(owner_removes, NULL));
 }
 
 static void root_removes(void *unused)
@@ -519,6 +567,9 @@ int main(void)
 	check_removal(0066, sleep_in_queue, owner_only_removes, -EIDRM);
 	check_removal(0066, sleep_to_send, owner_only_removes, -EIDRM);
 	check_removal(0066, sleep_in_queue, root_removes, -EIDRM);
+	check_removal(0606, sleep_in_queue, owner_closes, -EACCES);
+	check_removal(0066, sleep_to_send, owner_closes, -EACCES);
+	check_room();
 	check_death();
 	CHECK(in_child(owner_hides, NULL));
 	CHECK(in_child(enemy, NULL));
