@@ -134,6 +134,8 @@ int mdg__cells_take(struct mdg__queue *queue, uint32_t count, uint32_t *ret_firs
 int mdg__cells_give(struct mdg__queue *queue, uint32_t first, uint32_t count)
 {
 	uint32_t cell = first;
+	if (__builtin_expect(count > mdg__units(queue), 0))
+		return MDG_DAMAGED;
 	for (uint32_t i = 1; i < count; i++) {
 		cell = MDG__GET(*mdg__link_of(queue, cell));
 		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))

@@ -90,6 +90,14 @@ static inline bool mdg__is_cell(const struct mdg__queue *queue, uint32_t unit)
 	return unit < mdg__units(queue) && unit % MDG__BLOCK_UNITS >= least;
 }
 
+/* How many messages the list has at most, whatever is counted. */
+static inline uint32_t mdg__list_most(const struct mdg__queue *queue)
+{
+	const struct mdg__queue_head *head = mdg__head(queue);
+	uint64_t most = (uint64_t)MDG__GET(head->qnum) + MDG__GET(head->claims);
+	return most < mdg__units(queue) ? (uint32_t)most : mdg__units(queue);
+}
+
 /* [the unit is mapped] */
 static inline unsigned char *mdg__unit(const struct mdg__queue *queue, uint32_t unit)
 {
