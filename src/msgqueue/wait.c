@@ -14,9 +14,9 @@
  * A LOOK NOW AND THEN. Who removes a queue calls its sleepers. But the remover may be unable to do
  * that: it has no descriptor left to open the memory, or the memory is damaged, or the whole
  * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. That
- * is rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes just
- * when the kernel has ended the sleep does not end the call. For the second, it is no whole number
- * of seconds, which are what alarm(2) counts.
+ * is rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes
+ * just when the kernel has ended the sleep does not end the call. For the second, it is no whole
+ * number of seconds, which are what alarm(2) counts.
  *
  * A SLEEP THAT DOES NOT RETURN. A handler may leave the sleep by siglongjmp. Nobody can tell that
  * from a handler that takes long. Such a sleeper gets nothing, because FUTEX_WAKE finds nobody

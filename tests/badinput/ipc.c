@@ -290,7 +290,7 @@ static void gone(void *unused)
 	CHECK(ended_well_within(first, 3000) && ended_well_within(second, 8000));
 }
 
-/* ---- very many -------------------------------------------------------------------------------- */
+/* ---- very many ---------------------------------------------------------------------- */
 
 static void many(void *unused)
 {
