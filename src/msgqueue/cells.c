@@ -18,6 +18,12 @@ uint32_t mdg__fresh(const struct mdg__queue *queue)
 	return fresh < MDG__UNITS_MOST ? fresh : (uint32_t)MDG__UNITS_MOST;
 }
 
+uint32_t mdg__used(const struct mdg__queue *queue)
+{
+	uint32_t fresh = mdg__fresh(queue);
+	return fresh % MDG__BLOCK_UNITS == MDG__CELL_OTHER ? fresh - MDG__CELL_OTHER : fresh;
+}
+
 /* The unit behind `unit` that may be a cell. */
 static inline uint32_t after(uint32_t unit)
 {
@@ -74,11 +80,11 @@ static int make_memory(struct mdg__queue *queue, uint64_t units)
  * was cut. */
 int mdg__cells_reach(struct mdg__queue *queue)
 {
-	uint32_t fresh = mdg__fresh(queue);
-	if (__builtin_expect(fresh <= mdg__units(queue), 1))
+	uint32_t used = mdg__used(queue);
+	if (__builtin_expect(used <= mdg__units(queue), 1))
 		return 0;
 	int rc = queue->memory->reach(queue, 0);
-	return rc < 0 || fresh <= mdg__units(queue) ? rc : MDG_DAMAGED;
+	return rc < 0 || used <= mdg__units(queue) ? rc : MDG_DAMAGED;
 }
 
 /* Links so many cells that were never used, the first of them to `last`, if it is one. */

@@ -60,7 +60,7 @@ static const char *check_free(const struct mdg__queue *queue)
 
 static const char *check_all(const struct mdg__queue *queue)
 {
-	if (mdg__fresh(queue) > mdg__units(queue))
+	if (mdg__used(queue) > mdg__units(queue))
 		return "more memory is used than it has";
 	const char *wrong = check_messages(queue);
 	return wrong != NULL ? wrong : check_free(queue);

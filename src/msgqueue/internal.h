@@ -126,6 +126,9 @@ static inline uint32_t mdg__cells_for(uint32_t length)
 
 /* The first unit that was never used. */
 uint32_t mdg__fresh(const struct mdg__queue *queue);
+/* The unit behind the last one that was used. If a block is just full, `fresh` is in the next one,
+ * for which there need not be memory yet. */
+uint32_t mdg__used(const struct mdg__queue *queue);
 /* Makes sure that all that others have used is mapped here. 0, -ENOMEM, MDG_DAMAGED ... */
 int mdg__cells_reach(struct mdg__queue *queue);
 /* Takes a chain of so many cells, and makes memory for them if there is none. */
