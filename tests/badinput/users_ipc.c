@@ -568,7 +568,6 @@ int main(void)
 	check_removal(0066, sleep_to_send, owner_only_removes, -EIDRM);
 	check_removal(0066, sleep_in_queue, root_removes, -EIDRM);
 	check_removal(0606, sleep_in_queue, owner_closes, -EACCES);
-	check_removal(0066, sleep_to_send, owner_closes, -EACCES);
 	check_room();
 	check_death();
 	CHECK(in_child(owner_hides, NULL));
