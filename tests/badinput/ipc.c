@@ -232,7 +232,7 @@ static void nothing_to_open(void *unused)
 	make(&foreign);
 	pid_t first = start(sleep_in_set, &foreign), second = start(sleep_in_queue, &foreign);
 	CHECK(in_child(remove_without, &foreign));
-	CHECK(ended_well_within(first, 3000) && ended_well_within(second, 8000));
+	CHECK(ended_well_within(first, 6000) && ended_well_within(second, 8000));
 	remove_both(&used);
 }
 
@@ -287,7 +287,7 @@ static void gone(void *unused)
 	CHECK_CODE(MDG_NS_GONE, send_bytes(other.queue, 1));
 	CHECK_CODE(MDG_NS_GONE, mdg_semset_create(ns, NULL, 1, 0600, 0, &other.set));
 	CHECK_CODE(MDG_NS_GONE, mdg_msgqueue_create(ns, NULL, 0600, &other.queue));
-	CHECK(ended_well_within(first, 3000) && ended_well_within(second, 8000));
+	CHECK(ended_well_within(first, 6000) && ended_well_within(second, 8000));
 }
 
 /* ---- very many ---------------------------------------------------------------------- */
