@@ -18,6 +18,12 @@ uint32_t mdg__fresh(const struct mdg__queue *queue)
 	return fresh < MDG__UNITS_MOST ? fresh : (uint32_t)MDG__UNITS_MOST;
 }
 
+uint32_t mdg__used(const struct mdg__queue *queue)
+{
+	uint32_t fresh = mdg__fresh(queue);
+	return fresh % MDG__BLOCK_UNITS == MDG__CELL_OTHER ? fresh - MDG__CELL_OTHER : fresh;
+}
+
 /* The unit behind `unit` that may be a cell. */
 static inline uint32_t after(uint32_t unit)
 {
@@ -70,9 +76,15 @@ static int make_memory(struct mdg__queue *queue, uint64_t units)
 	return rc == -ENOSPC ? -ENOMEM : rc;
 }
 
+/* Whoever used it had made the memory for it. If that is not so, the number is forged, or the file
+ * was cut. */
 int mdg__cells_reach(struct mdg__queue *queue)
 {
-	return map_memory(queue, mdg__fresh(queue));
+	uint32_t used = mdg__used(queue);
+	if (__builtin_expect(used <= mdg__units(queue), 1))
+		return 0;
+	int rc = queue->memory->reach(queue, 0);
+	return rc < 0 || used <= mdg__units(queue) ? rc : MDG_DAMAGED;
 }
 
 /* Links so many cells that were never used, the first of them to `last`, if it is one. */
@@ -128,6 +140,8 @@ int mdg__cells_take(struct mdg__queue *queue, uint32_t count, uint32_t *ret_firs
 int mdg__cells_give(struct mdg__queue *queue, uint32_t first, uint32_t count)
 {
 	uint32_t cell = first;
+	if (__builtin_expect(count > mdg__units(queue), 0))
+		return MDG_DAMAGED;
 	for (uint32_t i = 1; i < count; i++) {
 		cell = MDG__GET(*mdg__link_of(queue, cell));
 		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))

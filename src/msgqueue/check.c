@@ -62,7 +62,7 @@ static const char *check_free(const struct mdg__queue *queue)
 
 static const char *check_all(const struct mdg__queue *queue, const struct mdg__snapshot *now)
 {
-	if (mdg__fresh(queue) > mdg__units(queue))
+	if (mdg__used(queue) > mdg__units(queue))
 		return "more memory is used than it has";
 	const char *wrong = check_messages(queue, now);
 	return wrong != NULL ? wrong : check_free(queue);

@@ -5,7 +5,8 @@
  * REMOVAL. A queue that nobody has used has no file, and nobody sleeps in it: the entry goes, and
  * that is all. Else the word `removed` in the queue's memory is the moment of the removal. Then the
  * sleepers are called, and then entry and file go. If the remover dies in between, whoever gets
- * -EIDRM from the engine ends it (mdg__open_done).
+ * -EIDRM from the engine ends it (mdg__open_done). Memory that cannot be opened or locked is left
+ * as it is. Then the sleepers find out that the queue is gone at their next look (wait.c).
  */
 #include "madang/msg.h"
 
@@ -121,6 +122,15 @@ static int check_limit(mdg_namespace *ns, uint64_t bytes_max)
 	return mdg__capable(CAP_SYS_RESOURCE) ? 0 : -EPERM;
 }
 
+/* For the owner, whom the mode may deny everything. */
+static int open_for_control(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
+{
+	int rc = mdg__open_look(open, ns, id);
+	if (rc == -EACCES && mdg__object_open_up(ns, MDG__MESSAGE_QUEUES, id, true) == 0)
+		rc = mdg__open_look(open, ns, id);
+	return rc;
+}
+
 int mdg_msgqueue_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, unsigned mode,
                      uint64_t bytes_max)
 {
@@ -138,10 +148,15 @@ int mdg_msgqueue_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, u
 		rc = mdg__object_control(ns, MDG__MESSAGE_QUEUES, id, &entry);
 	if (rc == 0)
 		rc = check_limit(ns, bytes_max);
-	if (rc == 0)
-		rc = mdg__object_change(ns, MDG__MESSAGE_QUEUES, id, &change);
-	if (rc == 0 && mdg__open_look(&open, ns, id) == 0)
-		(void)mdg__open_done(&open, mdg__queue_changed(&open.queue));
+	if (rc < 0)
+		return rc;
+	/* Before the change: the new mode may close the memory to the owner. */
+	int opened = open_for_control(&open, ns, id);
+	rc = mdg__object_change(ns, MDG__MESSAGE_QUEUES, id, &change);
+	if (rc < 0)
+		(void)mdg__object_open_up(ns, MDG__MESSAGE_QUEUES, id, false);
+	if (opened == 0)
+		(void)mdg__open_done(&open, rc == 0 ? mdg__queue_changed(&open.queue) : 0);
 	return rc;
 }
 
@@ -154,7 +169,7 @@ static int remove_used(mdg_namespace *ns, mdg_id id)
 	if (rc < 0)
 		return rc;
 	int before = 0;
-	if (mdg__open(&open, ns, id) == 0) {
+	if (open_for_control(&open, ns, id) == 0) {
 		before = mdg__queue_remove(&open.queue);
 		(void)mdg__open_done(&open, 0);
 	}

@@ -40,14 +40,16 @@ enum mdg__queue_field {
 struct mdg__queue;
 
 struct mdg__queue_memory {
-	/* Makes sure that `bytes` are promised and mapped, and changes base and length. What was
-	 * mapped before stays so until the call returns. The lock of the queue is held. */
+	/* Makes sure that `bytes` are promised and mapped, and changes base and length. 0: maps
+	 * what others have made. What was mapped before stays so until the call returns. The lock of
+	 * the queue is held. */
 	int (*reach)(struct mdg__queue *queue, uint64_t bytes);
 	/* Gives the memory from there on back to the system, as far as that can be done; and
 	 * promises a part of it again: 0 or -ENOMEM. The lock of the queue is held. */
 	void (*punch)(struct mdg__queue *queue, uint64_t from);
 	int (*promise)(struct mdg__queue *queue, uint64_t from, uint64_t size);
-	/* Whether the caller may (0444, 0222), asked after a sleep: 0, -EACCES or -EIDRM. */
+	/* Whether the caller may (0444, 0222), asked after a sleep: 0, -EACCES or -EIDRM. With 0 it
+	 * asks only whether the queue is still there; no lock is held then. */
 	int (*may)(struct mdg__queue *queue, unsigned ask);
 	/* Called right before a sleep and after it, with signals as the caller has them. NULL:
 	 * nobody wants to know. */

@@ -9,6 +9,8 @@
  */
 #include "msgqueue/internal.h"
 
+#include "platform/procfs.h"
+
 #define PATIENCE_NS UINT64_C(2000000000)
 
 /* The memory has to be mapped as far as it is used. Until then nothing can be repaired, and the
@@ -31,12 +33,13 @@ static int look_around(struct mdg__visit *visit, bool died)
 	return rc;
 }
 
-/* Whether the lock's word names a thread that cannot hold it: this one, or none that there is. A
- * thread of another pid namespace may look like that, too. */
+/* Whether the lock's word names a thread that cannot hold it: this one, or none that there is, or
+ * one that sleeps as no holder does. A thread of another pid namespace may look like that, too. */
 static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
 {
 	uint32_t tid = word & MDG__TID;
-	return tid != 0 && (tid == visit->thread->tid || !mdg__sys_process_exists((int32_t)tid));
+	return tid != 0 && (tid == visit->thread->tid || !mdg__sys_process_exists((int32_t)tid) ||
+	                    mdg__thread_sleeps_lightly((int32_t)tid) == MDG__YES);
 }
 
 /* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has

@@ -93,6 +93,14 @@ static inline bool mdg__is_cell(const struct mdg__queue *queue, uint32_t unit)
 	return unit < mdg__units(queue) && unit % MDG__BLOCK_UNITS >= least;
 }
 
+/* How many messages the list has at most, whatever is counted. */
+static inline uint32_t mdg__list_most(const struct mdg__queue *queue)
+{
+	const struct mdg__queue_head *head = mdg__head(queue);
+	uint64_t most = (uint64_t)MDG__GET(head->qnum) + MDG__GET(head->claims);
+	return most < mdg__units(queue) ? (uint32_t)most : mdg__units(queue);
+}
+
 /* [the unit is mapped] */
 static inline unsigned char *mdg__unit(const struct mdg__queue *queue, uint32_t unit)
 {
@@ -121,6 +129,9 @@ static inline uint32_t mdg__cells_for(uint32_t length)
 
 /* The first unit that was never used. */
 uint32_t mdg__fresh(const struct mdg__queue *queue);
+/* The unit behind the last one that was used. If a block is just full, `fresh` is in the next one,
+ * for which there need not be memory yet. */
+uint32_t mdg__used(const struct mdg__queue *queue);
 /* Makes sure that all that others have used is mapped here. 0, -ENOMEM, MDG_DAMAGED ... */
 int mdg__cells_reach(struct mdg__queue *queue);
 /* Takes a chain of so many cells, and makes memory for them if there is none. */

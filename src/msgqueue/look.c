@@ -43,7 +43,7 @@ static bool read_without_lock(const struct mdg__queue *queue, struct mdg__queue_
 static int drop_claims(const struct mdg__queue *queue)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
-	uint64_t most = (uint64_t)MDG__GET(head->qnum) + MDG__GET(head->claims);
+	uint32_t most = mdg__list_most(queue);
 	uint32_t cell = MDG__GET(head->first);
 	for (; cell != 0 && MDG__GET(head->claims) != 0; most--) {
 		if (most == 0 || !mdg__is_cell(queue, cell))

@@ -77,7 +77,9 @@ static void asleep(struct mdg__queue *queue, bool begins)
 static int may(struct mdg__queue *queue, unsigned ask)
 {
 	struct mdg__open *open = queue->context;
-	int rc = mdg__object_may(open->ns, MDG__MESSAGE_QUEUES, open->id, ask);
+	int rc = mdg__object_glance(open->ns);
+	if (rc == 0)
+		rc = mdg__object_may(open->ns, MDG__MESSAGE_QUEUES, open->id, ask);
 	return rc == -EINVAL ? -EIDRM : rc;
 }
 

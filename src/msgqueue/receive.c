@@ -38,14 +38,6 @@ static void set_want(struct order *order, int64_t wanted, unsigned flags)
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-/* How many messages the list has at most. */
-static uint32_t list_length(const struct mdg__queue *queue)
-{
-	const struct mdg__queue_head *head = mdg__head(queue);
-	uint64_t length = (uint64_t)MDG__GET(head->qnum) + MDG__GET(head->claims);
-	return length < mdg__units(queue) ? (uint32_t)length : mdg__units(queue);
-}
-
 /* Whether the message is somebody else's by now. A claim that counts for nothing goes. */
 static bool is_claimed(const struct mdg__queue *queue, struct mdg__message *message)
 {
@@ -61,7 +53,7 @@ static bool is_claimed(const struct mdg__queue *queue, struct mdg__message *mess
 /* 0; -ENOMSG; MDG_DAMAGED. */
 static int choose(const struct mdg__queue *queue, const struct order *order, struct place *ret)
 {
-	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first), before = 0;
+	uint32_t most = mdg__list_most(queue), cell = MDG__GET(mdg__head(queue)->first), before = 0;
 	int64_t wanted = order->is.type;
 	int rc = -ENOMSG;
 	for (; cell != 0; most--) {
@@ -88,7 +80,7 @@ static int choose(const struct mdg__queue *queue, const struct order *order, str
 /* The message at this position, of those that are not claimed. */
 static int find_position(const struct mdg__queue *queue, int64_t position, uint32_t *ret_cell)
 {
-	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first);
+	uint32_t most = mdg__list_most(queue), cell = MDG__GET(mdg__head(queue)->first);
 	for (; cell != 0; most--) {
 		if (most == 0 || !mdg__is_cell(queue, cell))
 			return MDG_DAMAGED;
@@ -109,7 +101,7 @@ static bool find_claimed(const struct mdg__queue *queue, const struct mdg__wait 
 	if (wait->waiter == NULL)
 		return false;
 	uint32_t wanted = MDG__GET(wait->waiter->cell), before = 0;
-	uint32_t most = list_length(queue), cell = MDG__GET(mdg__head(queue)->first);
+	uint32_t most = mdg__list_most(queue), cell = MDG__GET(mdg__head(queue)->first);
 	if (wanted == 0)
 		return false;
 	for (; most > 0 && mdg__is_cell(queue, cell); most--) {

@@ -5,11 +5,18 @@
  * EINTR. FUTEX_WAIT with a deadline ends with EINTR after any handler, with SA_RESTART too. It goes
  * on by itself after a signal without handler and after stop and continue. That is what msgsnd
  * and msgrcv do. Without a deadline the kernel would restart it under SA_RESTART, so there always
- * is one, if need be in a hundred years.
+ * is one.
  *
  * A handler that runs before the sleep does not end it. Before the first sleep of a call that is as
  * in the kernel: the signal came before the call. Before a further sleep it would be an error, so
  * the thread asks for pending signals before it lets them in.
+ *
+ * A LOOK NOW AND THEN. Who removes a queue calls its sleepers. But the remover may be unable to do
+ * that: it has no descriptor left to open the memory, or the memory is damaged, or the whole
+ * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. That
+ * is rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes
+ * just when the kernel has ended the sleep does not end the call. For the second, it is no whole
+ * number of seconds, which are what alarm(2) counts.
  *
  * A SLEEP THAT DOES NOT RETURN. A handler may leave the sleep by siglongjmp. Nobody can tell that
  * from a handler that takes long. Such a sleeper gets nothing, because FUTEX_WAKE finds nobody
@@ -21,7 +28,7 @@
 
 #include "platform/ofthread.h"
 
-#define A_HUNDRED_YEARS UINT64_C(3155760000000000000)
+#define LOOK_SELDOM_NS UINT64_C(3871000000)
 
 /* The thread's latest sleep. */
 static MDG__OF_THREAD struct {
@@ -107,21 +114,32 @@ static int become(struct mdg__wait *wait)
 	return 0;
 }
 
+/* Until the word changes, the time is over, a handler runs, or the queue is gone. The last is asked
+ * again under the lock. */
+static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint64_t deadline)
+{
+	for (;;) {
+		uint64_t again = mdg__monotonic_nanoseconds() + LOOK_SELDOM_NS;
+		uint64_t end = deadline < again ? deadline : again;
+		int rc = mdg__sys_futex_wait_until(word, MDG__ASLEEP, end, (uint32_t)MDG__ANYONE);
+		if (rc != -ETIMEDOUT || end == deadline)
+			return rc;
+		if (queue->memory->may(queue, 0) < 0)
+			return 0;
+	}
+}
+
 /* The sleep itself, with signals as the caller has them. */
 static int sleep_now(const struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
 	struct mdg__queue *queue = visit->queue;
-	uint64_t deadline = wait->deadline;
 	if (wait->slept && !queue->no_handlers && mdg__handler_waits(&visit->mask))
 		return -EINTR;
-	if (deadline > A_HUNDRED_YEARS)
-		deadline = A_HUNDRED_YEARS;
 	mdg__visit_end(visit);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, true);
-	int rc = mdg__sys_futex_wait_until(&wait->waiter->word, MDG__ASLEEP, deadline,
-	                                   (uint32_t)MDG__ANYONE);
+	int rc = sleep_on(queue, &wait->waiter->word, wait->deadline);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, false);
 	if (!queue->no_handlers)

@@ -16,8 +16,14 @@
 /* What is to be done with the memory: see mdg__memory_get and mdg__memory_look. */
 struct need {
 	bool make;
+	bool all; /* as long as the file is by now, though less is mapped here already */
 	uint64_t least;
 };
+
+static bool is_enough(const struct need *need, uint64_t length)
+{
+	return !need->all && length >= need->least;
+}
 
 static int map(struct mdg_namespace *ns, int fd, size_t length, void **ret)
 {
@@ -74,7 +80,7 @@ static int get_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	if (mdg__entry_is_old(ns, entry))
 		return -EINVAL;
 	struct mdg__mapping *mapping = mdg__mapping_find(ns, entry);
-	if (mapping != NULL && atomic_load(&mapping->length) >= need->least) {
+	if (mapping != NULL && is_enough(need, atomic_load(&mapping->length))) {
 		mdg__mapping_take(mapping, ret);
 		return 0;
 	}
@@ -96,7 +102,7 @@ static int get(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, const
 {
 	struct mdg__entry entry;
 	if (mdg__memory_take(ns, class, id, ret)) {
-		if (ret->length >= need->least)
+		if (is_enough(need, ret->length))
 			return 0;
 		mdg__memory_leave(ret);
 	}
@@ -114,7 +120,7 @@ static int get(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, const
 int mdg__memory_get(mdg_namespace *ns, enum mdg__class class, mdg_id id, uint64_t least,
                     struct mdg__memory *ret)
 {
-	const struct need need = { !ns->registry.look, least == 0 ? 1 : least };
+	const struct need need = { !ns->registry.look, least == 0, least == 0 ? 1 : least };
 	if (ns->registry.look)
 		return mdg__memory_look(ns, class, id, ret);
 	return get(ns, class, id, &need, ret);
@@ -122,7 +128,7 @@ int mdg__memory_get(mdg_namespace *ns, enum mdg__class class, mdg_id id, uint64_
 
 int mdg__memory_look(mdg_namespace *ns, enum mdg__class class, mdg_id id, struct mdg__memory *ret)
 {
-	const struct need need = { false, 0 };
+	const struct need need = { false, false, 0 };
 	return get(ns, class, id, &need, ret);
 }
 

@@ -165,6 +165,11 @@ int mdg__object_change(mdg_namespace *ns, enum mdg__class class, mdg_id id,
 /* ctime is now (SETVAL, SETALL). No lock, no permission. */
 void mdg__object_changed(mdg_namespace *ns, enum mdg__class class, mdg_id id);
 
+/* In a namespace that users share, the mode may deny the owner to open the object's own file. Here
+ * the owner gets that right (true), or goes back to what the mode says (false): before a removal,
+ * and around a change, whose sleepers have to be called. 0 or a code. */
+int mdg__object_open_up(mdg_namespace *ns, enum mdg__class class, mdg_id id, bool open);
+
 /* IPC_RMID; asks the permission itself (-EPERM). The key is free and the id means nothing from
  * now on, and the file is unlinked. The class has woken its sleepers, or wakes them now: whoever
  * has memory taken keeps it. -EINVAL: no such object (any more). */

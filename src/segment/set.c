@@ -292,3 +292,16 @@ int mdg_segment_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, un
 	const struct mdg__object_change change = { .uid = uid, .gid = gid, .mode = mode };
 	return mdg__object_change(ns, MDG__SEGMENTS, id, &change);
 }
+
+int mdg__object_open_up(mdg_namespace *ns, enum mdg__class class, mdg_id id, bool open)
+{
+	struct mdg__entry entry;
+	int rc = mdg__object_entry(ns, class, id, false, &entry);
+	if (rc < 0)
+		return rc;
+	unsigned mode = (entry.mode & 0777) | (open ? 0600 : 0);
+	mdg__enter(ns);
+	rc = mdg__data_set_owner(ns, &entry, entry.uid, entry.gid, mode);
+	mdg__leave(ns);
+	return rc;
+}

@@ -73,9 +73,15 @@ int mdg__semset_map_used(struct mdg__semset_stay *stay)
 	uint64_t least = mdg__semset_heap_at(stay->set->count) + (uint64_t)fresh * MDG__BLOCK;
 	if (fresh > MDG__BLOCKS_MOST)
 		return MDG_DAMAGED;
-	int rc = least <= stay->set->length ? 0 : grow(stay, least);
+	/* Whoever used it had made the memory for it. If that is not so, the number is forged, or
+	 * the file was cut. */
+	int rc = 0;
+	if (least > stay->set->length) {
+		rc = stay->set->host->grow(stay->set, 0);
+		look_at(stay);
+	}
 	point_journal(stay, mdg__load32(&stay->head->big_notes1));
-	return rc;
+	return rc < 0 || least <= stay->set->length ? rc : MDG_DAMAGED;
 }
 
 /* Enlarges the memory by so many blocks, or by half, if that is more. */

@@ -75,8 +75,8 @@ bool mdg__thread_is_gone(int32_t tid);
 struct mdg__semset;
 /* What the engine asks of whoever has mapped the memory. */
 struct mdg__semset_host {
-	/* The memory is to have `least` bytes: changes base and length of the set. The old
-	 * addresses stay valid. 0, -ENOMEM ... */
+	/* The memory is to have `least` bytes: changes base and length of the set. 0: what others
+	 * have made is to be mapped. The old addresses stay valid. 0, -ENOMEM ... */
 	int (*grow)(struct mdg__semset *set, uint64_t least);
 	/* Whether the process that signed so is gone: see signed_lock.h. */
 	bool (*sign_is_gone)(struct mdg__semset *set, uint32_t sign, uint32_t rounds);

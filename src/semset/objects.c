@@ -139,8 +139,11 @@ int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, uns
 }
 
 /* The memory is marked first: it has the sleepers, and from then on nobody begins to sleep. If this
- * process dies then, the next one that uses the set ends the removal. A set whose memory is made
- * meanwhile is not marked; its sleepers find out that the set is gone at their next look. */
+ * process dies then, the next one that uses the set ends the removal.
+ *
+ * Memory that is made meanwhile is not marked. Nor is memory that is damaged, or that the remover
+ * cannot open because it has no descriptor left. The set is removed all the same, and its sleepers
+ * find out at their next look (sleep.c). */
 static int remove_used(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__session session;
@@ -148,18 +151,19 @@ static int remove_used(mdg_namespace *ns, mdg_id id)
 	int rc = mdg__object_glance(ns);
 	if (rc == 0)
 		rc = mdg__object_control(ns, MDG__SEMAPHORE_SETS, id, &entry);
-	if (rc == 0)
-		rc = mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK);
 	if (rc < 0)
 		return rc;
-	bool marked = session.set.base != NULL;
-	if (marked)
-		rc = mdg__semset_remove(&session.set);
-	if (rc == 0) {
-		rc = mdg__object_rmid(ns, MDG__SEMAPHORE_SETS, id);
-		if (marked && rc == -EINVAL)
-			rc = 0; /* somebody has ended it for us */
-	}
+	rc = mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK);
+	if (rc == -EACCES && mdg__object_open_up(ns, MDG__SEMAPHORE_SETS, id, true) == 0)
+		rc = mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK);
+	if (rc < 0)
+		return mdg__object_rmid(ns, MDG__SEMAPHORE_SETS, id);
+	int told = session.set.base == NULL ? -ENOENT : mdg__semset_remove(&session.set);
+	if (told == -EINVAL)
+		return mdg__session_end(&session, told); /* another process has marked it */
+	rc = mdg__object_rmid(ns, MDG__SEMAPHORE_SETS, id);
+	if (told == 0 && rc == -EINVAL)
+		rc = 0; /* somebody has ended it for us */
 	return mdg__session_end(&session, rc);
 }
 

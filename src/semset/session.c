@@ -42,10 +42,17 @@ static int grow(struct mdg__semset *set, uint64_t least)
 	return 0;
 }
 
+/* A word that was scribbled over may name a process that lives and has never had the lock. Whoever
+ * has it blocks all signals. So after a while the kernel is asked whether that process has such a
+ * thread; registry/lock.c does the same. */
 static bool sign_is_gone(struct mdg__semset *set, uint32_t sign, uint32_t rounds)
 {
-	(void)rounds;
-	return !mdg__signature_word_lives(session_of(set)->ns, sign);
+	enum { DOUBTED = 4 };
+	mdg_namespace *ns = session_of(set)->ns;
+	if (!mdg__signature_word_lives(ns, sign))
+		return true;
+	return rounds >= DOUBTED && (rounds & (rounds - 1)) == 0 &&
+	       !mdg__signature_word_is_inside(ns, sign);
 }
 
 static bool pair_lives(struct mdg__semset *set, uint32_t slot1, uint32_t generation)
@@ -57,7 +64,8 @@ static bool pair_lives(struct mdg__semset *set, uint32_t slot1, uint32_t generat
 static bool is_there(struct mdg__semset *set)
 {
 	struct mdg__session *session = session_of(set);
-	return mdg__object_is_there(session->ns, MDG__SEMAPHORE_SETS, session->id);
+	return mdg__object_glance(session->ns) == 0 &&
+	       mdg__object_is_there(session->ns, MDG__SEMAPHORE_SETS, session->id);
 }
 
 /* The memories in which this thread is a witness stay taken until the set is gone and this thread

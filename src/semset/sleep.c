@@ -6,8 +6,8 @@
  * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two
  * reasons. A futex sleep with a timeout ends with EINTR after any handler; one without goes on
  * if the handler was installed with SA_RESTART. And after a while the sleeper looks whether
- * somebody has died who would have had to wake it: every 20 ms if there are holders, else every
- * second.
+ * somebody has died who would have had to wake it, and whether the set is still there: every 20 ms
+ * if there are holders, else every few seconds.
  *
  * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
  * handler runs in these few instructions, the thread sleeps on, as if the signal had come
@@ -23,7 +23,10 @@
 
 #include "sync/wait.h"
 
-#define LOOK_SELDOM_NS UINT64_C(1000000000)
+/* Rare, and no whole number of seconds. The kernel may end a sleep because of the time when a
+ * signal has just come. Then the handler runs, and the call does not learn of it. On a machine that
+ * is busy "just" may be many milliseconds, and alarm(2) counts whole seconds. */
+#define LOOK_SELDOM_NS UINT64_C(2391000000)
 #define LOOK_SOON_NS   UINT64_C(50000)
 
 MDG__OF_THREAD struct mdg__sleeps mdg__sleeps;

@@ -109,6 +109,13 @@ static void round_of(void *argument)
 	use();
 }
 
+static void sleep_long(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+}
+
 static void check_lock(void)
 {
 	world = world_make(100);
@@ -116,6 +123,11 @@ static void check_lock(void)
 	atomic_store(&head->lock.robust.word, 0x3ffffff0u);
 	CHECK(snd(world, 1, "x", 0) == MDG_DAMAGED);
 	CHECK(rcv(world, 0, MDG_FOREVER)->rc == MDG_DAMAGED);
+	pid_t pid = start(sleep_long, NULL); /* it lives, and has never had the lock */
+	nap_ms(20);
+	atomic_store(&head->lock.robust.word, (uint32_t)pid | 0x80000000u);
+	CHECK(snd(world, 1, "x", 0) == MDG_DAMAGED);
+	killed(pid);
 	atomic_store(&head->lock.robust.word, 0x40000000u); /* as after a death */
 	CHECK(snd(world, 1, "x", 0) == 0 && holds(world, 1, 1));
 	world_drop(world);

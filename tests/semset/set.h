@@ -97,7 +97,6 @@ static inline struct mdg__semset *engine(void)
 	struct stat status;
 	static uint32_t epoch;
 	if (epoch == 0 || !mdg__epoch_is(epoch)) {
-		epoch = mdg__epoch();
 		set.self.pid = getpid();
 		set.self.slot1 = (uint32_t)getpid() % 16384 + 1;
 		set.self.generation = (uint32_t)getpid() / 16384;
@@ -105,6 +104,8 @@ static inline struct mdg__semset *engine(void)
 		set.self.start = mdg__process_start();
 		set.self.pid_namespace = 1;
 		set.host = &test_host;
+		atomic_signal_fence(memory_order_seq_cst); /* a handler may come here, too */
+		epoch = mdg__epoch();
 	}
 	set.base = world.base;
 	set.count = world.count;
