@@ -108,7 +108,7 @@ static struct mdg__semset_need need_of(const struct mdg__semset *set, uint32_t c
 	uint32_t blocks = 3 + count / MDG__OPS_MORE;
 	if (undo != 0)
 		blocks += 1 + (undo < pages ? undo : pages);
-	return (struct mdg__semset_need){ blocks, count > MDG__FEW_OPS };
+	return (struct mdg__semset_need){ .blocks = blocks, .big_notes = count > MDG__FEW_OPS };
 }
 
 /* Dead threads' blocks are looked for when there are no others. */

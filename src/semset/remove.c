@@ -20,8 +20,7 @@ static void tell(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
 int mdg__semset_remove(struct mdg__semset *set)
 {
 	struct mdg__semset_stay stay;
-	int rc = mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0, false },
-	                           mdg__semset_repair);
+	int rc = mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair);
 	if (rc < 0)
 		return rc;
 	/* The fast way fails from now on, and whoever fails there looks at `removed`. */

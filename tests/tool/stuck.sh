@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+# A process keeps the lock of a semaphore set, and lives; then it is dead. Nothing waits for it.
+# shellcheck disable=SC2154 # case.sh sets what is not set here
+
+MADANG_NAMESPACE=$ns
+export MADANG_NAMESPACE
+
+examine()
+{
+	try doctor "$@" | grep -e exit -e '^semaphores' -e '^finding' -e '^   ' -e '^result' |
+		grep -v -e ' record' -e private
+}
+look()
+{
+	try ls -l --kind semaphores | sed -e 's/  *[0-9][0-9]*[sm]  *[0-9][0-9]*[sm]$/  AGE  AGE/' \
+		-e 's/\(last process\) .*/\1 PID/' -e 's/process [0-9]* dead.*  its/process PID dead  its/'
+}
+
+"$madang" mk --kind semaphores 2 >/dev/null
+# It owes something that whoever looks would give back, with the lock.
+hold undo "$(nth 0)" 1 2
+kill -9 "$holder"
+release 2>/dev/null
+hold lock "$(nth 0)"
+look
+try ls --json --kind semaphores | grep stuck
+examine
+examine --repair
+"$madang" doctor --json | grep -c '"kind": "lock-held"'
+
+echo "# it is dead: whoever looks at what another one owes takes the lock over"
+kill -9 "$holder"
+release 2>/dev/null
+look
+try ls --json --kind semaphores | grep stuck
+
+echo "# dead again, and nobody owes anything"
+hold lock "$(nth 0)"
+kill -9 "$holder"
+release 2>/dev/null
+examine
+"$madang" doctor --json | grep -c '"kind": "dead-owner"'
+examine --repair
+examine
+hold undo "$(nth 0)" 0 1
+look
+release
+exit 0
