@@ -300,9 +300,10 @@ struct mdg__oplist {
 	struct mdg_semset_op ops[MDG__OPS_MAX];
 };
 /* A new sleeper at the end of the queue, not committed yet. The robust word is entered in the
- * thread's list. */
+ * thread's list. `timed`: the sleep has a deadline. */
 int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
-                      uint32_t count, uint32_t holder1, uint32_t blocked, uint32_t *ret_block1);
+                      uint32_t count, uint32_t holder1, uint32_t blocked, bool timed,
+                      uint32_t *ret_block1);
 /* False: what is written there cannot be. */
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
                       struct mdg__oplist *ret);

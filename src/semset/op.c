@@ -148,11 +148,11 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 }
 
 /* [lock] Into the queue. */
-static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt,
+static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt, bool timed,
                     struct mdg__sleeper **ret, uint32_t *ret_block1)
 {
 	int rc = mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1,
-	                           attempt->blocked, ret_block1);
+	                           attempt->blocked, timed, ret_block1);
 	if (rc < 0) {
 		(void)mdg__journal_rollback(&stay->journal);
 		return rc;
@@ -181,7 +181,7 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 		rc = -ETIMEDOUT;
 	bool sleeps = rc == SLOW;
 	if (sleeps)
-		rc = lie_down(&stay, &attempt, &sleeper, &block1);
+		rc = lie_down(&stay, &attempt, deadline != MDG_FOREVER, &sleeper, &block1);
 	mdg__watch(&stay);
 	mdg__semset_leave_blocked(&stay);
 	if (sleeps && rc == 0)
