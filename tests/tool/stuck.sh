@@ -49,13 +49,13 @@ release
 echo "# a set is removed although its lock is kept, and who sleeps there goes on"
 mkfifo "$work/sleeper"
 exec 8<>"$work/sleeper"
-"$helpers/tool_hold" "$ns" sleep "$(nth 0)" 0 -4 <"$work/sleeper" >"$work/asleep" &
+"$helpers/tool_hold" "$ns" sleep "$(nth 0)" 0 -4 <"$work/sleeper" >"$work/asleep" 8>&- &
 sleeper=$!
 until [ -s "$work/asleep" ] && grep -q ready "$work/asleep"; do sleep 0.02; done
 hold lock "$(nth 0)"
 try rm --kind semaphores "$(nth 0)"
 wait "$sleeper" && echo "the sleeper goes on"
-exec 8>&-
 release
+exec 8>&-
 try ls --kind semaphores
 exit 0
