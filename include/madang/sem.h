@@ -164,15 +164,15 @@ struct mdg_semset_info {
 	uint32_t uid, gid;           /* owner */
 	uint32_t cuid, cgid;         /* creator */
 	uint32_t count;              /* semaphores */
-	uint32_t reserved;           /* 0 */
+	uint32_t stuck;              /* 1: a process keeps the lock of the set and does not go on */
 	int64_t otime;               /* last mdg_semset_op: seconds since 1970; 0: never */
 	int64_t ctime;               /* creation or last change but by mdg_semset_op */
 	char name[MDG_NAME_MAX + 1]; /* ends with NUL; "" when it has none */
 };
 
 /* Fills in *ret_info. `flags` is 0, MDG_STAT_ANY or MDG_STAT_INDEX of <madang/segment.h>, or both.
- * Permission to look is needed, but with MDG_STAT_ANY. Returns 0, -EINVAL or -EACCES.
- * IPC_STAT, SEM_STAT, SEM_STAT_ANY. [SysV] */
+ * Permission to look is needed, but with MDG_STAT_ANY. `stuck` is always 0.
+ * Returns 0, -EINVAL or -EACCES. IPC_STAT, SEM_STAT, SEM_STAT_ANY. [SysV] */
 MDG_API int mdg_semset_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
                             struct mdg_semset_info *ret_info);
 
@@ -185,6 +185,8 @@ MDG_API int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t 
 MDG_API int mdg_semset_remove(mdg_namespace *ns, mdg_id id);
 
 /* Walks over all sets by index. It needs no permission. *cursor is 0 before the first call.
+ * `stuck` is 1 if one process had the set's lock for half a second: it was stopped (SIGSTOP), or
+ * the set is damaged. What the set shows may then be old.
  * Returns 1 and fills in *ret_info; or 0 at the end; or -EINVAL: ret_info->size. */
 MDG_API int mdg_semset_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_semset_info *ret_info);
 

@@ -53,6 +53,15 @@ bool mdg__signature_word_is_inside(mdg_namespace *ns, uint32_t word)
 	return inside;
 }
 
+int32_t mdg__signature_word_pid(mdg_namespace *ns, uint32_t word)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t slot1 = word & MDG__SIGN_SLOT1;
+	return mdg__is_slot1(registry, slot1)
+	               ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid)
+	               : 0;
+}
+
 uint64_t mdg__namespace_number(const mdg_namespace *ns)
 {
 	return ns->registry.unique;

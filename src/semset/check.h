@@ -11,9 +11,11 @@
 #include "madang/segment.h"
 
 /* Looks at the set in a moment in which nobody has its lock; one that is at work all the time is
- * taken to be well. Calls `found` at most once, with what is wrong. With `repair`, what a dead
- * owner of the lock has begun is set right. Damage is not mended: a value that is lost can only be
- * guessed. Returns 0, or the code with which the set could not be looked at: -EINVAL, -EACCES. */
+ * taken to be well. Calls `found` with what is wrong: at most once without `repair`. It waits for
+ * nobody for long. A lock whose owner lives and does not go on is a finding, and so is a dead owner.
+ * With `repair`, what a dead owner has begun is set right, and damage is mended as mend.c says: then
+ * `found` is called for what was mended, and once more for what cannot be. Returns 0, or the code
+ * with which the set could not be looked at: -EINVAL, -EACCES. */
 int mdg__semset_check(mdg_namespace *ns, mdg_id id, bool repair,
                       int (*found)(const struct mdg_finding *finding, void *context),
                       void *context);

@@ -120,7 +120,8 @@ static int provide(struct mdg__semset_stay *stay, struct mdg__semset_need need)
 
 static int enter(struct mdg__semset_stay *stay, struct mdg__semset_need need)
 {
-	int rc = mdg__signed_lock_take(&stay->lock, stay->sign);
+	int rc = mdg__signed_lock_take_within(&stay->lock, stay->sign,
+	                                      need.sleeps != 0 ? need.sleeps : UINT32_MAX);
 	if (rc < 0)
 		return rc;
 	rc = provide(stay, need);

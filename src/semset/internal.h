@@ -12,9 +12,11 @@
  *
  * The files of this room, from top to bottom; a file calls only files below its own:
  *
+ *     check.c     what is wrong with a set; for madang doctor
  *     objects.c   sets in a namespace: made, found, looked at, changed, removed
  *     calls.c     the calls on a set by its id
  *     session.c   a set's memory and the calling process, for one call
+ *     mend.c      a damaged set: lists and counts are made anew
  *     op.c        semop: the fast way, and the slow way to its end or to sleep
  *     value.c     GETVAL, SETVAL, GETALL, SETALL, the counts
  *     remove.c    IPC_RMID
@@ -131,9 +133,13 @@ int mdg__semset_waiting(struct mdg__semset *set, uint32_t number, bool for_zero)
 int mdg__semset_set_value(struct mdg__semset *set, uint32_t number, int32_t value);
 int mdg__semset_all(struct mdg__semset *set, uint16_t *ret_values);
 int mdg__semset_set_all(struct mdg__semset *set, const uint16_t *values);
-/* Seconds; 0 is never. */
+/* Seconds; 0 is never. If a process keeps the lock and does not go on, this waits for half a second,
+ * and then gives what is there. */
 int64_t mdg__semset_otime(struct mdg__semset *set);
 int64_t mdg__semset_ctime(struct mdg__semset *set);
+/* Whether a process that lives, but perhaps is stopped, keeps the lock: it had it all the time for
+ * half a second. Costs a load if nobody has it. */
+bool mdg__semset_is_stuck(struct mdg__semset *set);
 /* IPC_RMID. All sleepers get -EIDRM. */
 int mdg__semset_remove(struct mdg__semset *set);
 
@@ -160,9 +166,13 @@ struct mdg__semset_stay {
 struct mdg__semset_need {
 	uint32_t blocks;
 	bool big_notes;
+	/* How often to sleep for one owner of the lock: mdg__signed_lock_take_within. 0: for as
+	 * long as it takes. */
+	uint32_t sleeps;
 };
 
-/* Blocks all signals and takes the lock. 0; -EINVAL: the set was removed; -ENOMEM; MDG_DAMAGED.
+/* Blocks all signals and takes the lock. 0; -EINVAL: the set was removed; -ENOMEM; MDG_DAMAGED;
+ * -ETIMEDOUT: only if need.sleeps is not 0.
  * `repair` is mdg__semset_repair. */
 int mdg__semset_enter(struct mdg__semset_stay *stay, struct mdg__semset *set,
                       struct mdg__semset_need need, int (*repair)(void *stay));
@@ -311,9 +321,10 @@ struct mdg__oplist {
 	struct mdg_semset_op ops[MDG__OPS_MAX];
 };
 /* A new sleeper at the end of the queue, not committed yet. The robust word is entered in the
- * thread's list. */
+ * thread's list. `timed`: the sleep has a deadline. */
 int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
-                      uint32_t count, uint32_t holder1, uint32_t blocked, uint32_t *ret_block1);
+                      uint32_t count, uint32_t holder1, uint32_t blocked, bool timed,
+                      uint32_t *ret_block1);
 /* False: what is written there cannot be. */
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
                       struct mdg__oplist *ret);

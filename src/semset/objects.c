@@ -66,21 +66,24 @@ int mdg_semset_open(mdg_namespace *ns, const char *name, uint32_t min_count, uns
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
-static int64_t otime_of(mdg_namespace *ns, mdg_id id)
+/* Fills in otime and stuck. A process that keeps the set's lock is not waited for for long: a tool
+ * that looks at a hanging program must not hang. */
+static void look_inside(mdg_namespace *ns, bool walk, struct mdg_semset_info *info)
 {
 	struct mdg__session session;
-	int64_t otime = 0;
-	if (mdg__session_begin(&session, ns, id, MDG__SESSION_LOOK) < 0)
-		return 0;
-	if (session.set.base != NULL)
-		otime = mdg__object_is_look(ns)
-		                ? (int64_t)mdg__load64(&mdg__semset_head(&session.set)->otime)
-		                : mdg__semset_otime(&session.set);
+	if (mdg__session_begin(&session, ns, info->id, MDG__SESSION_LOOK) < 0)
+		return;
+	if (session.set.base != NULL) {
+		/* Only whoever walks asks for it each time: stat is also IPC_STAT. */
+		info->stuck = walk && mdg__semset_is_stuck(&session.set);
+		info->otime = info->stuck || mdg__object_is_look(ns)
+		                      ? (int64_t)mdg__load64(&mdg__semset_head(&session.set)->otime)
+		                      : mdg__semset_otime(&session.set);
+	}
 	(void)mdg__session_end(&session, 0);
-	return otime;
 }
 
-static void give(mdg_namespace *ns, const struct mdg__entry *entry,
+static void give(mdg_namespace *ns, const struct mdg__entry *entry, bool walk,
                  struct mdg_semset_info *ret_info)
 {
 	uint32_t users[4];
@@ -93,7 +96,7 @@ static void give(mdg_namespace *ns, const struct mdg__entry *entry,
 	own.cuid = users[2];
 	own.cgid = users[3];
 	own.count = (uint32_t)entry->field[0];
-	own.otime = otime_of(ns, own.id);
+	look_inside(ns, walk, &own);
 	own.ctime = entry->ctime;
 	memcpy(own.name, entry->name, sizeof own.name);
 	mdg__sized_give(ret_info, &own, sizeof own);
@@ -112,7 +115,7 @@ int mdg_semset_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_sem
 	if (rc == 0 && (flags & MDG_STAT_ANY) == 0)
 		rc = mdg__permit(ns, &entry, 0444);
 	if (rc == 0)
-		give(ns, &entry, ret_info);
+		give(ns, &entry, false, ret_info);
 	return rc;
 }
 
@@ -125,7 +128,7 @@ int mdg_semset_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_semset_info 
 	if (rc == 0)
 		rc = mdg__object_next_entry(ns, MDG__SEMAPHORE_SETS, cursor, &entry);
 	if (rc == 1)
-		give(ns, &entry, ret_info);
+		give(ns, &entry, true, ret_info);
 	return rc;
 }
 

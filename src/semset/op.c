@@ -116,7 +116,7 @@ static struct mdg__semset_need need_of(const struct mdg__semset *set, uint32_t c
 	uint32_t blocks = 3 + count / MDG__OPS_MORE;
 	if (undo != 0)
 		blocks += 1 + (undo < pages ? undo : pages);
-	return (struct mdg__semset_need){ blocks, count > MDG__FEW_OPS };
+	return (struct mdg__semset_need){ .blocks = blocks, .big_notes = count > MDG__FEW_OPS };
 }
 
 /* Dead threads' blocks are looked for when there are no others. */
@@ -156,11 +156,11 @@ static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attemp
 }
 
 /* [lock] Into the queue. */
-static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt,
+static int lie_down(struct mdg__semset_stay *stay, const struct mdg__attempt *attempt, bool timed,
                     struct mdg__sleeper **ret, uint32_t *ret_block1)
 {
 	int rc = mdg__sleeper_make(stay, attempt->ops, attempt->count, attempt->holder1,
-	                           attempt->blocked, ret_block1);
+	                           attempt->blocked, timed, ret_block1);
 	if (rc < 0) {
 		(void)mdg__journal_rollback(&stay->journal);
 		return rc;
@@ -189,7 +189,7 @@ static __attribute__((noinline)) int slow(struct mdg__semset *set, const struct 
 		rc = -ETIMEDOUT;
 	bool sleeps = rc == SLOW;
 	if (sleeps)
-		rc = lie_down(&stay, &attempt, &sleeper, &block1);
+		rc = lie_down(&stay, &attempt, deadline != MDG_FOREVER, &sleeper, &block1);
 	mdg__watch(&stay);
 	mdg__semset_leave_blocked(&stay);
 	if (sleeps && rc == 0)

@@ -9,6 +9,7 @@
 #include "semset/internal.h"
 
 #include "madang/base.h"
+#include "platform/clock.h"
 #include "platform/identity.h"
 
 /* ---- lists ---------------------------------------------------------------------------------- */
@@ -106,7 +107,8 @@ static void enter_word(struct mdg__sleeper *sleeper)
 	struct mdg__thread *thread = mdg__thread();
 	struct mdg__robust *robust = &sleeper->robust;
 	bool can = thread != NULL && thread->count < MDG__HELD_MAX;
-	mdg__fill32(&sleeper->unwitnessed, can ? 0 : 1);
+	mdg__fill32(&sleeper->about,
+	            mdg__load32(&sleeper->about) | (can ? 0 : (uint32_t)MDG__UNWITNESSED));
 	robust->mark = MDG__SHARED_MARK;
 	robust->none = 0;
 	if (!can) {
@@ -139,7 +141,8 @@ static void count_sleeper(struct mdg__semset_stay *stay, uint32_t ops, uint32_t 
 }
 
 int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op *ops,
-                      uint32_t count, uint32_t holder1, uint32_t blocked, uint32_t *ret_block1)
+                      uint32_t count, uint32_t holder1, uint32_t blocked, bool timed,
+                      uint32_t *ret_block1)
 {
 	uint32_t block1 = mdg__block_alloc(stay, MDG__SLEEPER);
 	struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
@@ -152,6 +155,8 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 	mdg__fill32(&sleeper->holder1, holder1);
 	mdg__fill32(&sleeper->watching1, 0);
 	mdg__fill32(&sleeper->blocked, blocked);
+	uint32_t now = (uint32_t)(mdg__monotonic_nanoseconds() / 1000000);
+	mdg__fill32(&sleeper->about, now << 2 | (timed ? (uint32_t)MDG__TIMED : 0));
 	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
 		mdg__fill64(&sleeper->operations[i], pack(ops[i]));
 	int rc = fill_more(stay, sleeper, ops, count);

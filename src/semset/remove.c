@@ -4,8 +4,13 @@
  *
  * `removed` decides. Whoever has the lock after that finds it, and so does whoever wakes: so a
  * death right after it harms nobody, and the sleepers find out at their next look.
+ *
+ * A process that keeps the lock and does not go on is waited for for half a second. Then the set is
+ * removed all the same, without the lock, and nobody is told: the sleepers find out within a second.
  */
 #include "semset/internal.h"
+
+enum { SLEEPS = 50 }; /* signed_lock.h */
 
 static void tell(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
 {
@@ -20,10 +25,12 @@ static void tell(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
 int mdg__semset_remove(struct mdg__semset *set)
 {
 	struct mdg__semset_stay stay;
-	int rc = mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0, false },
-	                           mdg__semset_repair);
+	const struct mdg__semset_need need = { .sleeps = SLEEPS };
+	int rc = mdg__semset_enter(&stay, set, need, mdg__semset_repair);
+	if (rc == -ETIMEDOUT)
+		mdg__fill32(&mdg__semset_head(set)->removed, 1); /* the sleepers find that out */
 	if (rc < 0)
-		return rc;
+		return rc == -ETIMEDOUT ? 0 : rc;
 	/* The fast way fails from now on, and whoever fails there looks at `removed`. */
 	for (uint32_t number = 0; number < set->count; number++)
 		mdg__claim(&stay, number);

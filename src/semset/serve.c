@@ -74,7 +74,7 @@ static uint32_t ending(const struct mdg__attempt *attempt, int rc)
 static bool end_sleep(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper, uint32_t how)
 {
 	uint32_t seen = mdg__load32(&sleeper->robust.word);
-	if (mdg__word_sleeps(seen) && mdg__load32(&sleeper->unwitnessed) != 0 &&
+	if (mdg__word_sleeps(seen) && (mdg__load32(&sleeper->about) & MDG__UNWITNESSED) != 0 &&
 	    mdg__process_ended((int32_t)mdg__load32(&sleeper->pid), mdg__load64(&sleeper->start)) ==
 	            MDG__HAS_ENDED)
 		return false;

@@ -88,8 +88,9 @@ static uint64_t time_to_look(const struct mdg__semset *set, uint32_t block1)
 static void look(struct mdg__semset *set)
 {
 	struct mdg__semset_stay stay;
-	if (!is_to_be_looked_at(set) ||
-	    mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
+	/* Not for long: this sleep may have a deadline, or be ended by a signal. */
+	const struct mdg__semset_need need = { .sleeps = 2 };
+	if (!is_to_be_looked_at(set) || mdg__semset_enter(&stay, set, need, mdg__semset_repair) < 0)
 		return;
 	mdg__settle(&stay);
 	mdg__watch(&stay);
@@ -174,13 +175,17 @@ static int meaning(uint32_t word, int by_self)
  * then, so whoever looks at them waits for the lock. */
 static void give_back(struct mdg__semset *set, struct mdg__robust *robust, uint32_t block1)
 {
+	const struct mdg__semset_need need = { .sleeps = 10 };
 	struct mdg__semset_stay stay;
 	uint32_t word = mdg__load32(&robust->word);
 	if (word != MDG__ENDED_LEFT) {
 		atomic_store_explicit(&robust->word, word | MDG__ENDED_BACK, memory_order_release);
 		return;
 	}
-	if (mdg__semset_enter(&stay, set, (struct mdg__semset_need){ 0 }, mdg__semset_repair) < 0)
+	int rc = mdg__semset_enter(&stay, set, need, mdg__semset_repair);
+	if (rc == -ETIMEDOUT) /* a stopped process keeps the lock: others take the block */
+		atomic_store_explicit(&robust->word, word | MDG__ENDED_BACK, memory_order_release);
+	if (rc < 0)
 		return;
 	mdg__sleeper_free(&stay, block1);
 	mdg__semset_leave(&stay);

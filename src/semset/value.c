@@ -11,6 +11,8 @@
 #include "sync/wait.h"
 
 enum { PATIENCE = 60 };
+/* The first sleeps are shorter than 10 ms; so many last for half a second. */
+enum { SLEEPS = 50 };
 
 static const struct mdg__semset_need nothing;
 
@@ -39,10 +41,11 @@ static bool read_word(const struct mdg__semset *set, uint32_t number, uint64_t *
 }
 
 /* The word under the lock, when all is settled. */
-static int read_locked(struct mdg__semset *set, uint32_t number, uint64_t *ret)
+static int read_locked(struct mdg__semset *set, uint32_t number, uint32_t sleeps, uint64_t *ret)
 {
 	struct mdg__semset_stay stay;
-	int rc = mdg__semset_enter(&stay, set, nothing, mdg__semset_repair);
+	const struct mdg__semset_need need = { .sleeps = sleeps };
+	int rc = mdg__semset_enter(&stay, set, need, mdg__semset_repair);
 	if (rc < 0)
 		return rc;
 	mdg__settle(&stay);
@@ -58,7 +61,7 @@ static int read_any(struct mdg__semset *set, uint32_t number, uint64_t *ret)
 	if (number >= set->count)
 		return -EINVAL;
 	mdg__sleep_interrupted();
-	return read_word(set, number, ret) ? 0 : read_locked(set, number, ret);
+	return read_word(set, number, ret) ? 0 : read_locked(set, number, 0, ret);
 }
 
 int mdg__semset_value(struct mdg__semset *set, uint32_t number)
@@ -167,7 +170,7 @@ static int64_t stamp_of(struct mdg__semset *set, const mdg__a64 *stamp)
 {
 	uint64_t ignored;
 	if (!mdg__holders_are_witnessed(set))
-		(void)read_locked(set, 0, &ignored);
+		(void)read_locked(set, 0, SLEEPS, &ignored);
 	return (int64_t)mdg__load64(stamp);
 }
 
@@ -179,4 +182,22 @@ int64_t mdg__semset_otime(struct mdg__semset *set)
 int64_t mdg__semset_ctime(struct mdg__semset *set)
 {
 	return (int64_t)mdg__load64(&mdg__semset_head(set)->ctime);
+}
+
+bool mdg__semset_is_stuck(struct mdg__semset *set)
+{
+	struct mdg__semset_head *head = mdg__semset_head(set);
+	mdg__a64 *both = (mdg__a64 *)(uintptr_t)&head->lock;
+	uint64_t first = mdg__load64(both), now = first;
+	/* The low half of both is the owner; a waiter's mark in it makes no new turn. */
+	for (int i = 0; i < 2 * SLEEPS; i++) {
+		uint32_t word = mdg__load32(&head->lock);
+		if (word == 0 || now >> 32 != first >> 32)
+			return false;
+		if (i == 1 && set->host->sign_is_gone(set, word & ~UINT32_C(0x8000), 1))
+			return false;
+		(void)mdg__sys_futex_wait(&head->lock, word, true, 5000000u);
+		now = mdg__load64(both);
+	}
+	return mdg__load32(&head->lock) != 0 && now >> 32 == first >> 32;
 }

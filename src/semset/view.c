@@ -34,10 +34,20 @@ static void view_semaphores(const struct view *view)
 	}
 }
 
+/* The value that the operation finds: the semaphore's, or what those before it make of it. */
+static int32_t value_before(const struct view *view, uint32_t at)
+{
+	const struct mdg_semset_op *ops = view->list.ops;
+	for (uint32_t i = at; i > 0; i--)
+		if (ops[i - 1].number == ops[at].number)
+			return view->attempt.value[i - 1];
+	return mdg__value_now(view->set, ops[at].number);
+}
+
 static void view_sleeper(struct view *view, const struct mdg__sleeper *sleeper)
 {
-	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) ||
-	    !mdg__sleeper_ops(view->set, sleeper, &view->list))
+	uint32_t word = mdg__load32(&sleeper->robust.word), about = mdg__load32(&sleeper->about);
+	if (!mdg__word_sleeps(word) || !mdg__sleeper_ops(view->set, sleeper, &view->list))
 		return;
 	view->attempt.ops = view->list.ops;
 	view->attempt.count = view->list.count;
@@ -45,11 +55,16 @@ static void view_sleeper(struct view *view, const struct mdg__sleeper *sleeper)
 	if (mdg__attempt(view->set, &view->attempt) != -EAGAIN)
 		return; /* it is just being served */
 	const struct mdg_semset_op *op = &view->list.ops[view->attempt.blocked];
+	int32_t value = value_before(view, view->attempt.blocked);
 	const struct mdg__set_sleeper found = {
 		.process = process_of(mdg__load32(&sleeper->pid), mdg__load64(&sleeper->start)),
 		.number = op->number,
 		.change = op->change,
 		.count = view->list.count,
+		.lacks = op->change == 0 ? value : -op->change - value,
+		.tid = word & MDG__TID,
+		.since = about >> 2,
+		.is_timed = (about & MDG__TIMED) != 0,
 	};
 	view->viewer->sleeper(view->viewer->context, &found);
 }

@@ -21,12 +21,18 @@ struct mdg__set_process {
 	bool is_dead; /* it has ended */
 };
 
+#define MDG__SET_SINCE_MASK 0x3fffffffu /* of `since` */
+
 /* A sleeper waits at one of its operations: the first that cannot be done. */
 struct mdg__set_sleeper {
 	struct mdg__set_process process;
 	uint32_t number; /* of the semaphore */
 	int32_t change;  /* 0: it waits for zero */
 	uint32_t count;  /* operations in its call */
+	int32_t lacks;   /* by how much the value is too small; or, for zero, too large */
+	uint32_t tid;    /* the thread */
+	uint32_t since;  /* when it lay down: milliseconds of the monotonic clock, modulo 2^30 */
+	bool is_timed;   /* the sleep has a deadline */
 };
 
 /* A process owes the opposite of what it has done. `sum` will be added at its end. */

@@ -9,7 +9,7 @@ export MADANG_NAMESPACE
 examine()
 {
 	try doctor "$@" | grep -e exit -e '^madang' -e '^finding' -e '^semaphores' -e '^queues' \
-		-e 'Try' -e trusted -e lost -e '^result' | grep -v ' record'
+		-e 'Try' -e 'Only its' -e lost -e '^result' | grep -v ' record'
 }
 
 # poke FILE OFFSET BYTES: printf writes them.
@@ -42,9 +42,16 @@ poke "$set" 1793 '\377'
 examine
 examine --repair
 
-echo "# a set: the sleepers lead to nowhere"
+echo "# a set: the sleepers lead to nowhere too, which is mended"
+poke "$set" 56 '\377\377'
+examine
+examine --repair
+
+echo "# a set: only the sleepers lead to nowhere"
 poke "$set" 1793 '\000'
 poke "$set" 56 '\377\377'
+examine
+examine --repair
 examine
 try ls -l --kind semaphores | sed -e 's/  *[0-9][0-9]*[sm]  *[0-9][0-9]*[sm]$/  AGE  AGE/' \
 	-e 's/process [0-9]*$/process PID/'

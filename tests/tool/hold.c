@@ -6,6 +6,7 @@
  *     hold DIR make NAME SIZE       makes one and attaches nothing
  *     hold DIR fill COUNT           makes COUNT segments of a page and ends
  *     hold DIR undo ID NUMBER CHANGE    operates on a semaphore, with UNDO
+ *     hold DIR lock ID                  takes the lock of a set
  *     hold DIR sleep ID NUMBER CHANGE   the same, and does not return from the operation
  *     hold DIR send ID TYPE SIZE [TIMES]  sends messages to a queue
  *     hold DIR block ID TYPE SIZE       does not return from the sending of one
@@ -27,6 +28,7 @@
 #include "madang/segment.h"
 #include "madang/sem.h"
 #include "msgqueue/view.h"
+#include "semset/session.h"
 #include "semset/view.h"
 
 static int attach(mdg_namespace *ns, mdg_id id, int times)
@@ -117,6 +119,18 @@ static int operate(mdg_namespace *ns, char **argv, int undo)
 	return mdg_semset_op(ns, (mdg_id)atoi(argv[3]), &op, 1, MDG_FOREVER);
 }
 
+/* Does not give it back. */
+static int take_lock(mdg_namespace *ns, mdg_id id)
+{
+	static struct mdg__session session;
+	static struct mdg__semset_stay stay;
+	int rc = mdg__session_begin(&session, ns, id, MDG__SESSION_MAKE);
+
+	return rc < 0 ? rc
+	              : mdg__semset_enter(&stay, &session.set, (struct mdg__semset_need){ 0 },
+	                                  mdg__semset_repair);
+}
+
 static int send_some(mdg_namespace *ns, char **argv, int times)
 {
 	static const char text[65536];
@@ -163,6 +177,8 @@ static int perform(mdg_namespace *ns, int argc, char **argv)
 		return fill(ns, atoi(argv[3]));
 	if (strcmp(argv[2], "undo") == 0)
 		return operate(ns, argv, 1);
+	if (strcmp(argv[2], "lock") == 0)
+		return take_lock(ns, (mdg_id)atoi(argv[3]));
 	if (strcmp(argv[2], "send") == 0)
 		return send_some(ns, argv, argc > 6 ? atoi(argv[6]) : 1);
 	return mdg_segment_create(ns, argv[3], argc > 4 ? (uint64_t)atoi(argv[4]) : 4096, 0600, 0,

@@ -14,7 +14,7 @@ set(madang_tool_sources ${madang_tool_text}
   run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c
   channel/channel_options.c channel/channel_open.c channel/channel_wait.c
   channel/channel_stats.c channel/channels_print.c
-  locks/locks_threads.c locks/locks_print.c
+  locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_print.c
   doctor/doctor_print.c)
 
 # All but main.c: the files above, and one for each command.

@@ -78,6 +78,13 @@ static void fill_row(struct table *table, struct listing *listing,
 	snprintf(cells[7], TABLE_CELL, "%s", show_age(room, now, set->ctime));
 }
 
+static void print_stuck(const struct mdg_semset_info *set)
+{
+	if (set->stuck != 0)
+		printf("        a process keeps its lock and does not go on: what is shown may be "
+		       "old (madang doctor)\n");
+}
+
 static void print_semaphore(void *context, uint32_t number, int32_t value, int32_t last_pid)
 {
 	(void)context;
@@ -141,6 +148,7 @@ static int print_table(struct listing *listing)
 	for (size_t n = 0; n < count && rc == 0; n++) {
 		fill_row(&table, listing, &sets[n], now);
 		table_print_row(&table);
+		print_stuck(&sets[n]);
 		if (listing->is_long)
 			rc = bearable(mdg__semset_view(listing->ns, sets[n].id, &viewer));
 	}
@@ -227,6 +235,7 @@ static void json_set(struct json *json, struct listing *listing, const struct md
 		json_null(json, "waiting");
 	json_signed(json, "operation_time", set->otime);
 	json_signed(json, "change_time", set->ctime);
+	json_bool(json, "stuck", set->stuck != 0);
 }
 
 static int print_json(struct listing *listing, struct json *json)

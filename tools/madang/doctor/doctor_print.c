@@ -196,8 +196,11 @@ static void print_strays(const struct diagnosis *diagnosis)
 
 static const char *finding_advice(const struct mdg_finding *finding, bool repair)
 {
+	bool of_set = strncmp(finding->text, "semaphore set ", 14) == 0;
 	if (finding->kind == MDG_FOUND_LOCK_HELD)
-		return "";
+		return of_set ? "Others wait for it, and what is shown of the set may be old. Let "
+		                "the process go on (kill -CONT), or end it."
+		              : "";
 	if (!repair && finding->kind == MDG_FOUND_DEAD_OWNER)
 		return "The next program that needs the lock takes it over and undoes what was "
 		       "begun; --repair does so now.";
@@ -212,9 +215,13 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 		return "It cannot be deleted: it is a directory, or another user's. Its owner or "
 		       "root can "
 		       "remove it by hand.";
-	if (strncmp(finding->text, "semaphore set ", 14) == 0)
-		return "Its values cannot be trusted; end the programs that use it, and remove it "
-		       "with 'madang rm --kind semaphores'.";
+	if (of_set && strstr(finding->text, "impossible value") != NULL)
+		return "Only its programs know which value it should have. They can set it "
+		       "(SETVAL); or end them, and remove the set with 'madang rm --kind "
+		       "semaphores'.";
+	if (repair && of_set)
+		return "It could not be mended; end the programs that use it, and remove it with "
+		       "'madang rm --kind semaphores'.";
 	if (repair)
 		return "Not safe to mend while it is in use: end the programs that use the "
 		       "namespace, and try again.";
