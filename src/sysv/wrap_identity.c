@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * wrap_identity.c - the calls by which the program becomes another user, or comes into another
- * user namespace. The next definition makes each call. Afterwards the native library is told, so
+ * user namespace. The next definition makes each call. Before, the native library opens what the
+ * program may not open any more afterwards (segment/hostidentity.c). Afterwards the native library is told, so
  * that it need not ask the kernel at every call who the caller is (platform/identity.h).
  *
  * The library is told that somebody watches only if the program's own calls come here: not in a
@@ -25,12 +26,20 @@ typedef int three_function(uid_t, uid_t, uid_t);
 typedef int unshare_function(int);
 typedef int setns_function(int, int);
 
+static void prepare(void)
+{
+	int before = errno;
+	mdg__host_identity_changing();
+	errno = before;
+}
+
 #define PASS(type, name, ...)                                                                      \
 	type *next = (type *)mdg__next_ready(MDG__OF_##name);                                      \
 	if (next == NULL) {                                                                        \
 		errno = ENOSYS;                                                                    \
 		return -1;                                                                         \
 	}                                                                                          \
+	prepare();                                                                                 \
 	int rc = next(__VA_ARGS__);                                                                \
 	mdg__host_identity_changed();                                                              \
 	return rc
