@@ -84,6 +84,17 @@ column() { rows | awk -v id="$1" -v n="$2" '$2 == id { print $n }'; }
 # size, attachments, and whether it has a key.
 table() { rows | awk '{ print ($1 == 0 ? "private" : "keyed"), $3, $4, $7 }' | sort; }
 
+# left_over: how many segments, sets and queues there are.
+left_over() {
+	for kind in shm sem msg; do sed 1d /proc/sysvipc/$kind | wc -l; done | tr '\n' ' '
+}
+
+# need_source NAME: a directory of script/sources.
+need_source() {
+	[ -d "${SOURCES-}/$1" ] ||
+		skip "the source $1 is missing; fetch it with: script/sources build/sources"
+}
+
 # shellcheck disable=SC2317 # it is a condition for wait_until
 no_segments() { [ -z "$(rows)" ]; }
 
