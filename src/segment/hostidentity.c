@@ -14,7 +14,8 @@
  *   - it notes that from now on each of its children has to be given a slot in fork (fork.c).
  *
  * Nothing of this is an error for the program. What could not be opened is refused later (EACCES).
- * In a namespace that users share there is nothing to do: anybody may open the files there.
+ * In a namespace that users share there is nothing to do: anybody may open the files there. Nor is
+ * there in another user's namespace: root may be about to become this very user.
  */
 #include "platform/epoch.h"
 #include "platform/identity.h"
@@ -59,7 +60,8 @@ static void keep(struct mdg_namespace *ns)
 void mdg__host_identity_changing(void)
 {
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		if (!ns->registry.look && !mdg__is_shared(ns) && !is_vfork_child(ns))
+		if (!ns->registry.look && !mdg__is_shared(ns) && !mdg__is_guest(ns) &&
+		    !is_vfork_child(ns))
 			keep(ns);
 	}
 }
