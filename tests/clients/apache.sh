@@ -111,10 +111,6 @@ MODULES=/usr/lib/apache2/modules
 [ "$(id -u)" -eq 0 ] || skip "only root can give the set to another user"
 workdir apache
 chmod 755 "$WORK"
-PORT=$(perl -MIO::Socket::INET -e 'while () {
-	my $one = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die;
-	my $port = $one->sockport;
-	print($port), exit if IO::Socket::INET->new(LocalAddr => "127.0.0.1:" . ($port + 1), Listen => 1);
-}')
+PORT=$(two_ports)
 export MODULES PORT
 (enter --timeout 120)

@@ -39,4 +39,5 @@ fi
 need newlisp newlisp
 need ipcs util-linux
 workdir newlisp
+# shellcheck disable=SC2119 # no options
 (enter)

@@ -75,7 +75,6 @@ need perl perl
 need setsid util-linux
 [ "$(id -u)" -eq 0 ] || skip "only root has rights to give up"
 workdir uwsgi
-PORT=$(perl -MIO::Socket::INET -e '
-	print IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1)->sockport')
+PORT=$(two_ports)
 export PORT
 (enter --shared --timeout 90)
