@@ -243,10 +243,11 @@ void mdg__mapping_keep(struct mdg_namespace *ns, struct mdg__mapping *mapping, i
 {
 	struct stat status;
 	ns->kept_files -= mapping->fd >= 0;
-	int rc = is_kept(mapping) ? mdg__sys_close(mapping->fd) : 0;
+	if (is_kept(mapping))
+		(void)mdg__sys_close(mapping->fd);
 	mapping->fd = -1;
 	fd = mdg__fd_out_of_the_way(fd);
-	rc = fd < 0 ? fd : mdg__sys_fstat(fd, &status);
+	int rc = fd < 0 ? fd : mdg__sys_fstat(fd, &status);
 	if (rc < 0 || ns->kept_files >= ns->most_kept_fds) {
 		if (fd >= 0)
 			(void)mdg__sys_close(fd);

@@ -2,8 +2,9 @@
 /*
  * wrap_identity.c - the calls by which the program becomes another user, or comes into another
  * user namespace. The next definition makes each call. Before, the native library opens what the
- * program may not open any more afterwards (segment/hostidentity.c). Afterwards the native library is told, so
- * that it need not ask the kernel at every call who the caller is (platform/identity.h).
+ * program may not open any more afterwards (segment/hostidentity.c). Afterwards the native library
+ * is told, so that it need not ask the kernel at every call who the caller is
+ * (platform/identity.h).
  *
  * The library is told that somebody watches only if the program's own calls come here: not in a
  * library that was loaded late. syscall(2) by number is watched in numbers.c. A program that makes

@@ -87,7 +87,7 @@ if [ "${1-}" = inside ]; then
 	server=$!
 	wait_until 30 serves || give_up "it does not serve: $(cat "$WORK/error.log")"
 	check "others wait for the mutex" wait_until 30 waited_for
-	fact "mode and owner of the mutex" "$(sets | awk -v id="$mutex" '$2 == id { print $3, $5 }')"
+	fact "mutex: mode, owner" "$(sets | awk -v id="$mutex" '$2 == id { print $3, $5 }')"
 	ask_often "at first"
 	kill_holder
 	ask_often "after a death"

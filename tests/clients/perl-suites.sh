@@ -60,8 +60,9 @@ libipc-sharelite-perl)
 	;;
 libipc-shareable-perl)
 	for module in IPC::Shareable Mock::Sub Test::SharedFork; do
-		"$PERL" -M$module -e 1 2> /dev/null || skip "$module is missing; install it with:" \
-			"apt-get install libipc-shareable-perl libmock-sub-perl libtest-sharedfork-perl"
+		"$PERL" -M$module -e 1 2> /dev/null ||
+			skip "$module is missing; install it with: apt-get install" \
+				"libipc-shareable-perl libmock-sub-perl libtest-sharedfork-perl"
 	done
 	;;
 esac

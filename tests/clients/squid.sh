@@ -47,8 +47,8 @@ ask_often() {
 	perl -MIO::Socket::INET -e '
 		my ($port, $good) = ($ARGV[0], 0);
 		for my $n (1 .. 60) {
-			my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 20)
-				or next;
+			my $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port",
+				Timeout => 20) or next;
 			print $socket "GET http://127.0.0.1:", $port + 1, "/$n HTTP/1.0\r\n\r\n";
 			local $/;
 			$good++ if <$socket> =~ /\r\n\r\n(\Q$n\E-){2000}$/;

@@ -35,7 +35,8 @@ if [ "${1-}" = inside ]; then
 	stress --msg 2 --msg-types 10 --msg-ops 10000
 	stress --msg 1 --msg-bytes 8192 --msg-ops 5000
 	stress --switch 2 --switch-method sem-sysv --switch-ops 10000
-	stress --shm-sysv 1 --shm-sysv-ops 50 --sem-sysv 1 --sem-sysv-ops 5000 --msg 1 --msg-ops 5000
+	stress --shm-sysv 1 --shm-sysv-ops 50 --sem-sysv 1 --sem-sysv-ops 5000 \
+		--msg 1 --msg-ops 5000
 	finish
 fi
 need stress-ng stress-ng
