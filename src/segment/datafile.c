@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "platform/identity.h"
 #include "registry/current.h"
 #include "registry/ids.h"
 #include "segment/datafile.h"
@@ -42,6 +43,23 @@ static int give_memory(int fd, uint64_t size, bool huge)
 	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG ? -ENOMEM : rc;
 }
 
+bool mdg__is_guest(struct mdg_namespace *ns)
+{
+	struct stat directory;
+	uint32_t euid = mdg__euid_remembered();
+	if (mdg__is_shared(ns) ||
+	    atomic_load_explicit(&ns->registry.seen_owner[MDG__USER], memory_order_relaxed) == euid)
+		return false;
+	return mdg__sys_fstat(ns->registry.dirfd, &directory) == 0 && directory.st_uid != euid;
+}
+
+void mdg__data_give(struct mdg_namespace *ns, int fd)
+{
+	struct stat directory;
+	if (mdg__is_guest(ns) && mdg__sys_fstat(ns->registry.dirfd, &directory) == 0)
+		(void)mdg__sys_fchown(fd, directory.st_uid, directory.st_gid);
+}
+
 /* Makes a new file of that name: a descriptor, or -errno. If one is there it is a leftover, because
  * the registry has just given the id. */
 static int create_file(const struct mdg__place *place)
@@ -60,6 +78,7 @@ static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place
 	if (fd < 0)
 		return fd;
 	int rc = mdg__is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;
+	mdg__data_give(ns, fd);
 	if (rc == 0)
 		rc = reserve ? give_memory(fd, size, huge) : mdg__sys_ftruncate(fd, size);
 	(void)mdg__sys_close(fd);
@@ -86,7 +105,7 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 	if (rc < 0)
 		return rc;
 	bool reserve = !(flags & MDG_NORESERVE) || huge_shift != 0;
-	if (reserve || mdg__is_shared(ns))
+	if (reserve || mdg__is_shared(ns) || mdg__is_guest(ns))
 		rc = create_whole(ns, &place, size, mode, reserve, huge_shift != 0);
 	else
 		rc = create_empty(&place);

@@ -23,6 +23,10 @@ void mdg__place_leave(const struct mdg__place *place);
  * another file, or -errno. */
 int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
                            const char *path, int flags, uint64_t *ret_inode);
+/* Whether the caller is not the owner of the private namespace: root, in a user's. */
+bool mdg__is_guest(struct mdg_namespace *ns);
+/* A file that a guest has made becomes the owner's, who could not open it otherwise. */
+void mdg__data_give(struct mdg_namespace *ns, int fd);
 /* Whether stat can show the number `seen` for somebody who is written down as `stored`. */
 bool mdg__file_id_fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_t stored,
                        uint32_t seen);

@@ -47,6 +47,8 @@ MDG_API void mdg__host_forked(int pid);
 
 /* What platform/identity.h says of mdg__identity_watch and mdg__identity_changed. */
 MDG_API void mdg__host_identity_watch(void);
+/* Before each such call: see hostidentity.c. */
+MDG_API void mdg__host_identity_changing(void);
 MDG_API void mdg__host_identity_changed(void);
 
 /* A setting of the namespace (enum mdg__setting, see settings.c) as text that ends with a

@@ -18,6 +18,7 @@
  *                               limits that are set through files, as sysctls are
  *     namespace.c               opening and closing
  *   what the program does by itself
+ *     hostidentity.c            what is opened before the program becomes another user
  *     fork.c, over forked.c     fork; and the child's pid, as the caller of fork learns it
  *     hostmap.c hostremap.c     munmap, mmap and mremap of the program
  *     hostcall.c                ... what they have in common
@@ -142,6 +143,10 @@ struct mdg_namespace {
 	struct mdg__mapping *_Atomic *_Atomic mapped[MDG__CLASSES]; /* by index */
 	struct mdg__mapping *retired_mappings, *free_mappings;
 	uint32_t mapping_cursor; /* which to look at next */
+	uint32_t kept_files;     /* of them, whose file is kept open: hostidentity.c */
+	int32_t pid;             /* this process's number when the object became its own */
+	bool may_leave;          /* the process may be another user by now, so that its children
+	                            cannot open the registry themselves */
 	bool unentered;          /* there are attachments that could not be entered yet */
 	bool doubtful;           /* ... or pieces that may be gone, see mdg__host_look_again */
 };

@@ -78,8 +78,16 @@ void mdg__mapping_take(struct mdg__mapping *mapping, struct mdg__memory *ret)
 
 /* ---- retiring ------------------------------------------------------------------------- */
 
+static bool is_kept(const struct mdg__mapping *mapping)
+{
+	return mapping->fd >= 0 && mdg__fd_is(mapping->fd, mapping->device, mapping->inode);
+}
+
 static void unmap(struct mdg_namespace *ns, struct mdg__mapping *mapping)
 {
+	if (is_kept(mapping))
+		(void)mdg__sys_close(mapping->fd);
+	ns->kept_files -= mapping->fd >= 0;
 	(void)mdg__sys_munmap(mapping->base, atomic_load(&mapping->length));
 	mapping->next = ns->free_mappings;
 	ns->free_mappings = mapping;
@@ -215,9 +223,43 @@ int mdg__mapping_install(struct mdg_namespace *ns, const struct mdg__entry *entr
 	mapping->class = entry->class;
 	mapping->base = base;
 	atomic_store(&mapping->length, length);
+	mapping->fd = -1;
 	mdg__mapping_take(mapping, ret);
 	struct mdg__mapping *before = atomic_exchange(&table[entry->index], mapping);
+	if (before != NULL && before->tag == entry->tag) { /* the file is kept as before */
+		mapping->fd = before->fd;
+		mapping->device = before->device;
+		mapping->inode = before->inode;
+		before->fd = -1;
+	}
 	if (before != NULL)
 		retire(ns, before);
 	return 0;
+}
+
+/* ---- files that are kept open ------------------------------------------------------------ */
+
+void mdg__mapping_keep(struct mdg_namespace *ns, struct mdg__mapping *mapping, int fd)
+{
+	struct stat status;
+	ns->kept_files -= mapping->fd >= 0;
+	if (is_kept(mapping))
+		(void)mdg__sys_close(mapping->fd);
+	mapping->fd = -1;
+	fd = mdg__fd_out_of_the_way(fd);
+	int rc = fd < 0 ? fd : mdg__sys_fstat(fd, &status);
+	if (rc < 0 || ns->kept_files >= ns->most_kept_fds) {
+		if (fd >= 0)
+			(void)mdg__sys_close(fd);
+		return;
+	}
+	mapping->fd = fd;
+	mapping->device = status.st_dev;
+	mapping->inode = status.st_ino;
+	ns->kept_files++;
+}
+
+int mdg__mapping_file(const struct mdg__mapping *mapping)
+{
+	return is_kept(mapping) ? mdg__sys_dup_above(mapping->fd, 3) : -EACCES;
 }

@@ -14,6 +14,11 @@ struct mdg__mapping {
 	enum mdg__class class;
 	char *base;            /* constant likewise */
 	_Atomic size_t length; /* only grows */
+	/* The file, kept open, and which one it is: hostidentity.c. -1: it is not kept.
+	 * [object lock] */
+	int fd;
+	dev_t device;
+	ino_t inode;
 	struct mdg__mapping
 		*next; /* in the list of those that are retired, or free [object lock] */
 };
@@ -26,6 +31,11 @@ int mdg__mapping_install(struct mdg_namespace *ns, const struct mdg__entry *entr
                          size_t length, struct mdg__memory *ret);
 /* [object lock] */
 void mdg__mapping_take(struct mdg__mapping *mapping, struct mdg__memory *ret);
+/* [object lock] The file is to be kept open as long as the mapping. Takes the descriptor, or
+ * closes it if as many are kept as may be. */
+void mdg__mapping_keep(struct mdg_namespace *ns, struct mdg__mapping *mapping, int fd);
+/* [object lock] Another descriptor of the file that is kept, or -EACCES. */
+int mdg__mapping_file(const struct mdg__mapping *mapping);
 /* [object lock] Unmaps what is at this index, now or when nobody uses it any more. */
 void mdg__mapping_drop(struct mdg_namespace *ns, enum mdg__class class, uint32_t index);
 /* [object lock] Unmaps what nobody uses any more, and looks at some mappings whether their object

@@ -86,6 +86,7 @@ static int make_locked(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : no_memory(fd);
 	(void)mdg__sys_fchmod(fd, 0600); /* a umask may have taken the owner's bits */
+	mdg__data_give(ns, fd);
 	mdg__put32(registry, file, MDG__FILE_MADE);
 	mdg__commit(registry);
 	return fd;

@@ -3,8 +3,9 @@
  * objectmemory.c - the memory of a semaphore set or a message queue: made when it is first
  * needed, mapped by each process once, and longer when somebody asks.
  *
- * What a process has mapped is in mapping.c, the file in objectfile.c. No descriptor is kept: a
- * process opens the file to map it and to make it longer, and closes it again.
+ * What a process has mapped is in mapping.c, the file in objectfile.c. Usually no descriptor is
+ * kept: a process opens the file to map it and to make it longer, and closes it again. A process
+ * that becomes another user keeps the file open (hostidentity.c).
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -72,6 +73,16 @@ static int map_file(struct mdg_namespace *ns, const struct mdg__entry *entry, in
 	return rc;
 }
 
+/* [entered] A descriptor of the file, to be closed again. */
+static int open_file(struct mdg_namespace *ns, const struct mdg__entry *entry, bool make)
+{
+	int fd = mdg__late_open(ns, entry, make);
+	if (fd != -EACCES)
+		return fd;
+	const struct mdg__mapping *mapping = mdg__mapping_find(ns, entry);
+	return mapping != NULL ? mdg__mapping_file(mapping) : -EACCES;
+}
+
 /* [entered] */
 static int get_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
                        const struct need *need, struct mdg__memory *ret)
@@ -84,7 +95,7 @@ static int get_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
 		mdg__mapping_take(mapping, ret);
 		return 0;
 	}
-	int fd = mdg__late_open(ns, entry, need->make);
+	int fd = open_file(ns, entry, need->make);
 	if (fd < 0)
 		return fd;
 	int rc = map_file(ns, entry, fd, need, ret);
@@ -132,6 +143,22 @@ int mdg__memory_look(mdg_namespace *ns, enum mdg__class class, mdg_id id, struct
 	return get(ns, class, id, &need, ret);
 }
 
+int mdg__memory_keep(mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	const struct need need = { true, 1 };
+	struct mdg__memory memory;
+	mdg__enter(ns);
+	int rc = get_entered(ns, entry, &need, &memory);
+	struct mdg__mapping *mapping = rc == 0 ? mdg__mapping_find(ns, entry) : NULL;
+	int fd = mapping != NULL ? open_file(ns, entry, true) : -EINVAL;
+	if (fd >= 0)
+		mdg__mapping_keep(ns, mapping, fd);
+	if (rc == 0)
+		mdg__memory_leave(&memory);
+	mdg__leave(ns);
+	return rc == -EINVAL ? 0 : rc; /* it was removed meanwhile */
+}
+
 /* ---- pages that are given back ------------------------------------------------------- */
 
 /* [signals] Does it to the file of an object. */
@@ -147,7 +174,7 @@ static int with_file(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
 	if (rc < 0)
 		return rc;
 	mdg__enter(ns);
-	int fd = mdg__late_open(ns, &entry, false);
+	int fd = open_file(ns, &entry, false);
 	rc = fd < 0 ? fd : work(fd, from, size);
 	if (fd >= 0)
 		(void)mdg__sys_close(fd);

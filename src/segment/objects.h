@@ -191,8 +191,11 @@ struct mdg__memory {
 /* The memory if this process has it mapped and the object is there. False: neither says anything
  * of the other; mdg__memory_get tells. */
 bool mdg__memory_take(mdg_namespace *ns, enum mdg__class class, mdg_id id, struct mdg__memory *ret);
-/* The same, and makes the file, promises memory up to `least` bytes and maps it, as far as that
- * has not been done. `least` 0: as long as it is by now, but at least a page.
+/* Maps the memory of the object, and keeps its file open as long as it is mapped: for a process
+ * that will not be able to open it. See hostidentity.c. */
+int mdg__memory_keep(mdg_namespace *ns, const struct mdg__entry *entry);
+/* As mdg__memory_take, and makes the file, promises memory up to `least` bytes and maps it, as far
+ * as that has not been done. `least` 0: as long as it is by now, but at least a page.
  * -EINVAL: no such object. -ENOMEM: no memory, also in the file system. -EMFILE: no descriptor
  * (one is needed to map and to grow, and is closed again). -EACCES: the file is closed to the
  * caller. MDG_DAMAGED: the file was deleted, or is not what the registry says. */

@@ -222,15 +222,3 @@ int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry
 		return 0;
 	return -EPERM;
 }
-
-/* ---- for libmadang-sysv ---------------------------------------------------------- */
-
-void mdg__host_identity_watch(void)
-{
-	mdg__identity_watch();
-}
-
-void mdg__host_identity_changed(void)
-{
-	mdg__identity_changed();
-}

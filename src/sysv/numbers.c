@@ -186,6 +186,9 @@ static long number_mmap(long address, long length, long protection, long flags, 
 #define BECOMES(name)                                                                              \
 	static long number_##name(long a, long b, long c, long d, long e, long f)                  \
 	{                                                                                          \
+		int before = errno;                                                                \
+		mdg__host_identity_changing();                                                     \
+		errno = before;                                                                    \
 		long result = mdg__number_pass(SYS_##name, a, b, c, d, e, f);                      \
 		mdg__host_identity_changed();                                                      \
 		return result;                                                                     \

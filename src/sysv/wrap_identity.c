@@ -2,8 +2,9 @@
 /*
  * wrap_identity.c - the calls by which the program becomes another user, leaves or joins groups,
  * changes its capabilities, or comes into another user namespace. The next definition makes each
- * call. Afterwards the native library is told, so that it need not ask the kernel at every call who
- * the caller is and what it may do (platform/identity.h).
+ * call. Before, the native library opens what the program may not open any more afterwards
+ * (segment/hostidentity.c). Afterwards the native library is told, so that it need not ask the
+ * kernel at every call who the caller is and what it may do (platform/identity.h).
  *
  * The library is told that somebody watches only if the program's own calls come here: not in a
  * library that was loaded late. syscall(2) by number is watched in numbers.c. A program that makes
@@ -35,12 +36,20 @@ typedef int setns_function(int, int);
 /* The C library has this function, but declares it nowhere. */
 int capset(void *header, void *data);
 
+static void prepare(void)
+{
+	int before = errno;
+	mdg__host_identity_changing();
+	errno = before;
+}
+
 #define PASS(type, name, ...)                                                                      \
 	type *next = (type *)mdg__next_ready(MDG__OF_##name);                                      \
 	if (next == NULL) {                                                                        \
 		errno = ENOSYS;                                                                    \
 		return -1;                                                                         \
 	}                                                                                          \
+	prepare();                                                                                 \
 	int rc = next(__VA_ARGS__);                                                                \
 	mdg__host_identity_changed();                                                              \
 	return rc
