@@ -478,7 +478,7 @@ void op_act(const struct op *op)
 		op_null(0, op->arg[0] == 0 ? IPC_INFO : SHM_INFO);
 		break;
 	case OP_TABLE:
-		log_table();
+		segments_table();
 		break;
 	case OP_WRITE:
 		op_write(op);
@@ -505,6 +505,8 @@ void op_act(const struct op *op)
 	case OP_SURVEY:
 		log_outcome(DONE);
 		log_totals_and_all();
+		sets_survey(false);
+		queues_survey(false);
 		break;
 	default:
 		on_segment(op);

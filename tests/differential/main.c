@@ -398,6 +398,7 @@ static void directory_make(struct setup *setup)
 	signal(SIGTERM, on_end);
 	signal(SIGHUP, on_end);
 	memcpy(setup->directory, directory, sizeof(directory));
+	setup->no_copy = !kernel_copies();
 	setup->no_exec = statvfs(place, &about) == 0 && (about.f_flag & ST_NOEXEC) != 0;
 }
 

@@ -17,7 +17,7 @@ struct setup {
 	const char *preload; /* library; NULL: none */
 	const char *enclose;
 	bool same; /* the kernel on both sides: shows what is not Madang's doing */
-	bool no_exec;
+	bool no_exec, no_copy;
 	int timeout;        /* seconds for a run */
 	char directory[64]; /* of the worlds */
 };

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ipc.h - sets and queues: what the files that act have of the files that look.
+ */
+#ifndef MADANG_TESTS_DIFFERENTIAL_IPC_H
+#define MADANG_TESTS_DIFFERENTIAL_IPC_H
+
+#include "differential/world.h"
+
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+
+/* Not every C library has all of them. */
+#ifndef SEM_STAT
+#define SEM_STAT 18
+#define SEM_INFO 19
+#endif
+#ifndef SEM_STAT_ANY
+#define SEM_STAT_ANY 20
+#endif
+
+#ifndef MSG_STAT
+#define MSG_STAT 11
+#define MSG_INFO 12
+#endif
+#ifndef MSG_STAT_ANY
+#define MSG_STAT_ANY 13
+#endif
+#ifndef MSG_EXCEPT
+#define MSG_EXCEPT 020000
+#endif
+#ifndef MSG_COPY
+#define MSG_COPY 040000
+#endif
+
+union semun {
+	int val;
+	struct semid_ds *buf;
+	unsigned short *array;
+	struct seminfo *info;
+};
+
+/* sem_look.c */
+void log_set(int64_t slot, int64_t id, const struct semid_ds *stat);
+int64_t values_sum(const unsigned short *values, int64_t count);
+void sets_table(void);
+
+/* msg_look.c */
+void log_queue(int64_t slot, int64_t id, const struct msqid_ds *stat);
+struct call_result message_result(long type, const unsigned char *text, ssize_t length);
+void queues_table(void);
+
+#endif
