@@ -135,6 +135,16 @@ static bool dtimes_match(const struct comparison *c, int64_t kernel, int64_t mad
 	       (c->deaths >> kernel & 1) != 0;
 }
 
+/* docs/divergences.md, "`sem_otime` when a process ends that has asked for SEM_UNDO": the kernel sets
+ * it also if no sum was left, or the operation had failed. And "`sem_otime` of a set of which the
+ * caller has no rights". */
+static bool otimes_match(const struct comparison *c, int64_t kernel, int64_t madang)
+{
+	if (c->kernel->users && madang == 0)
+		return true;
+	return kernel > 0 && madang < kernel && madang >= 0 && (c->deaths >> kernel & 1) != 0;
+}
+
 /* docs/divergences.md, "`shm_lpid` after a death": if several processes died before anybody looked,
  * it may name any one of them, and a fork does not look. If all slots are looked at after every
  * step, this cannot happen to segments that were in a slot all the time. */
@@ -180,6 +190,8 @@ static bool values_match(struct comparison *c, int kind, const struct record *re
 		return true;
 	if (is_segment(type) && field == SEGMENT_LPID)
 		return lpids_match(c, record, kernel, madang);
+	if (type == REC_SET && field == SET_OTIME)
+		return otimes_match(c, kernel, madang);
 	return is_segment(type) && field == SEGMENT_DTIME && dtimes_match(c, kernel, madang);
 }
 

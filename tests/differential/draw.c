@@ -122,6 +122,11 @@ int64_t some_mode(struct situation *s)
 	return below(s, 01000);
 }
 
+int64_t some_open_mode(struct situation *s)
+{
+	return some_mode(s) | (s->drawing->users ? 0 : 0600);
+}
+
 static int64_t some_size(struct situation *s)
 {
 	static const int64_t sizes[] = { 1,        100,          PAGE - 1, PAGE,     PAGE,
@@ -448,7 +453,7 @@ static void draw_step(struct situation *s, const uint8_t mixture[OBJECTS])
 		s->actor = other_actor(s, true);
 	if (s->drawing->users && chance(s, 4))
 		step(s, OP_USER, below(s, USERS), 0, 0, 0);
-	else if (s->asleep[s->actor] != 0 || (some_sleeper(s) >= 0 && chance(s, 8)))
+	else if (s->asleep[s->actor] != 0 || (some_sleeper(s) >= 0 && chance(s, 12)))
 		draw_signal(s);
 	else if (what < 4)
 		step(s, OP_SURVEY, 0, 0, 0, 0);

@@ -65,6 +65,8 @@ static inline void wake_some(struct situation *s, uint8_t where, uint32_t percen
 
 /* draw.c */
 int64_t some_mode(struct situation *s);
+/* Of sets and queues: what their owner may look at, the conductor may look at. */
+int64_t some_open_mode(struct situation *s);
 void some_owner(struct situation *s, int64_t *uid, int64_t *gid);
 
 /* sem.c and msg.c: one step of their class. */

@@ -41,7 +41,19 @@ union semun {
 	struct seminfo *info;
 };
 
-/* sem_look.c */
+/* act.c */
+bool is_my_group(gid_t group);
+/* docs/divergences.md, "a removed segment of another user": root looks, then its id is free. */
+void deaths_noticed(void);
+bool creators_rights(const struct ipc_perm *perm);
+
+/* sem_look.c: whether the set is there, and what is known of it. */
+bool set_now(int id, struct semid_ds *ret_now);
+bool queue_now(int id, struct msqid_ds *ret_now);
+/* For a step of a user who is not root: docs/divergences.md, "the creator of a segment that has
+ * another owner or group by now". */
+bool set_refused(int id);
+bool queue_refused(int id);
 void log_set(int64_t slot, int64_t id, const struct semid_ds *stat);
 int64_t values_sum(const unsigned short *values, int64_t count);
 void sets_table(void);

@@ -153,7 +153,7 @@ static void run_drawn(struct campaign *c, struct pair *pair, const struct drawin
 	if (pair_run(pair, &program, &difference))
 		failure(c, pair, &program, &difference, name);
 	else if (c->tally)
-		tally_add(pair->world[KERNEL]);
+		tally_add(pair->world[KERNEL], pair->world[MADANG]);
 	program_free(&program);
 }
 

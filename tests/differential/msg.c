@@ -27,10 +27,23 @@ static struct message {
 
 static void op_get(const struct op *op)
 {
+	deaths_noticed();
 	int id = msgget(key_of(op->arg[1]), (int)op->arg[2]);
 	log_result(id, id < 0 ? errno : 0);
 	if (id >= 0)
 		world->queue[op->arg[0]] = id;
+}
+
+/* If several senders are woken at once, or several sleepers are told to look again, it depends on
+ * the scheduler in which order they do, on the kernel too. */
+static bool has_a_sender(int id)
+{
+	for (int i = 0; i < ACTORS; i++) {
+		const struct actor *actor = &world->actor[i];
+		if (actor->untold && actor->class == OF_QUEUES && actor->object == id && actor->sends)
+			return true;
+	}
+	return false;
 }
 
 static bool op_send(const struct op *op)
@@ -38,6 +51,11 @@ static bool op_send(const struct op *op)
 	int id = world->queue[op->arg[0]], flags = (int)op->arg[3];
 	size_t size = (size_t)op->arg[2];
 	bool sleeps = (flags & IPC_NOWAIT) == 0 && size <= TEXT_MAX && op->arg[1] > 0;
+	if (sleeps && has_a_sender(id)) {
+		log_outcome(REFUSED);
+		return true;
+	}
+	world->actor[me].sends = true;
 	message.type = (long)op->arg[1];
 	for (size_t i = 0; i < size && i < TEXT_MAX; i++)
 		message.text[i] = (unsigned char)(world->step * 31 + i * (world->step % 251 + 1));
@@ -57,6 +75,7 @@ static bool op_receive(const struct op *op)
 		log_outcome(REFUSED);
 		return true;
 	}
+	world->actor[me].sends = false;
 	if (!call_begin(OF_QUEUES, id, sleeps, false))
 		return true;
 	memset(&message, 0xa5, size >= 0 && size < TEXT_MAX ? (size_t)size + 64 : sizeof(message));
@@ -68,13 +87,31 @@ static bool op_receive(const struct op *op)
 	return !sleeps;
 }
 
+/* docs/divergences.md: "an ordinary owner calls IPC_SET with another uid, or with a gid that is none
+ * of his groups, in a shared namespace". */
+static void give_nothing_away(int id, const struct op *op, struct ipc_perm *perm)
+{
+	struct msqid_ds now;
+	if (!world->users || !queue_now(id, &now))
+		return;
+	if (op->arg[1] != -1)
+		perm->uid = now.msg_perm.uid;
+	if (op->arg[2] != -1 && !is_my_group((gid_t)op->arg[2]))
+		perm->gid = now.msg_perm.gid;
+}
+
 static void op_set(const struct op *op)
 {
 	struct msqid_ds stat;
+	if (asleep_in(OF_QUEUES, world->queue[op->arg[0]]) > 1) {
+		log_outcome(REFUSED);
+		return;
+	}
 	memset(&stat, 0xa5, sizeof(stat));
 	stat.msg_perm.uid = (uid_t)op->arg[1];
 	stat.msg_perm.gid = (gid_t)op->arg[2];
 	stat.msg_perm.mode = (unsigned short)op->arg[3];
+	give_nothing_away(world->queue[op->arg[0]], op, &stat.msg_perm);
 	stat.msg_qbytes = (msglen_t)op->arg[4];
 	int result = msgctl(world->queue[op->arg[0]], IPC_SET, &stat);
 	log_result(result, result < 0 ? errno : 0);
@@ -109,16 +146,20 @@ static void op_info(const struct op *op)
 	struct msginfo info;
 	memset(&info, 0xa5, sizeof(info));
 	int highest = msgctl((int)op->arg[0], (int)op->arg[1], (struct msqid_ds *)(void *)&info);
-	log_result(highest >= 0 && !world->alone ? 0 : highest, highest < 0 ? errno : 0);
+	log_result(highest >= 0 && !sees_all() ? 0 : highest, highest < 0 ? errno : 0);
 	const int64_t fields[INFO_FIELDS] = { info.msgpool, info.msgmap, info.msgmax, info.msgmnb,
 		                              info.msgmni,  info.msgssz, info.msgtql, info.msgseg };
-	if (highest >= 0 && world->alone)
+	if (highest >= 0 && sees_all())
 		log_record(REC_INFO, fields, INFO_FIELDS);
 }
 
 bool msg_act(const struct op *op)
 {
 	int id = op_slot(op) >= 0 ? world->queue[op_slot(op)] : -1;
+	if (op->kind != OP_MSG_GET && queue_refused(id)) {
+		log_outcome(REFUSED);
+		return true;
+	}
 	switch ((enum op_kind)op->kind) {
 	case OP_MSG_GET:
 		op_get(op);
@@ -172,7 +213,7 @@ static int64_t some_queue(struct situation *s)
 static void draw_get(struct situation *s)
 {
 	int64_t queue = below(s, QUEUES), key = chance(s, 40) ? 0 : 1 + below(s, 7);
-	int64_t flags = some_mode(s) | (chance(s, 85) ? IPC_CREAT : 0);
+	int64_t flags = some_open_mode(s) | (chance(s, 85) ? IPC_CREAT : 0);
 	if (chance(s, 15))
 		flags |= IPC_EXCL;
 	for (int i = 0; i < QUEUES && s->queue[queue] && chance(s, 80); i++)
@@ -200,7 +241,7 @@ static void draw_send(struct situation *s)
 	flags |= chance(s, 4) ? MSG_NOERROR : 0;
 	step(s, OP_MSG_SEND, queue, type, size, flags);
 	s->messages[queue]++;
-	wake_some(s, ASLEEP_IN_QUEUE(queue), 40);
+	wake_some(s, ASLEEP_IN_QUEUE(queue), 15);
 }
 
 static int64_t some_wish(struct situation *s)
@@ -228,7 +269,7 @@ static void draw_receive(struct situation *s)
 		s->messages[queue]--;
 	else if ((flags & IPC_NOWAIT) == 0 && size >= 0)
 		s->asleep[s->actor] = ASLEEP_IN_QUEUE(queue);
-	wake_some(s, ASLEEP_IN_QUEUE(queue), 20);
+	wake_some(s, ASLEEP_IN_QUEUE(queue), 6);
 }
 
 static void draw_remove(struct situation *s)
@@ -245,13 +286,13 @@ static void draw_set(struct situation *s)
 {
 	static const int64_t room[] = { 16384, 16384, 16384, 100, 1,     500,   1000,
 		                        3000,  8192,  0,     16385, 65536, 1000000 };
-	int64_t uid, gid, mode = some_mode(s) | (chance(s, 10) ? 07000 : 0);
+	int64_t uid, gid, mode = some_open_mode(s) | (chance(s, 10) ? 07000 : 0);
 	some_owner(s, &uid, &gid);
 	struct op op = { OP_MSG_SET,
 		         (uint8_t)s->actor,
 		         { some_queue(s), uid, gid, mode, ONE_OF(s, room) } };
 	program_add(s->program, op);
-	wake_some(s, ASLEEP_IN_QUEUE(op.arg[0]), 30);
+	wake_some(s, ASLEEP_IN_QUEUE(op.arg[0]), 15);
 }
 
 static void draw_rest(struct situation *s)

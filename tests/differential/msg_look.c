@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { INDEXES = 32768, LOOKED_AT = 3, TEXT_MAX = 8192 };
 
@@ -79,6 +80,17 @@ static void messages_look(int id, int64_t count)
 	}
 }
 
+bool queue_now(int id, struct msqid_ds *ret_now)
+{
+	return geteuid() != 0 && id >= 0 && msgctl(id % INDEXES, MSG_STAT_ANY, ret_now) == id;
+}
+
+bool queue_refused(int id)
+{
+	struct msqid_ds now;
+	return world->users && queue_now(id, &now) && creators_rights(&now.msg_perm);
+}
+
 static void index_look(int64_t slot, int index, int wanted)
 {
 	struct msqid_ds stat;
@@ -90,7 +102,7 @@ static void index_look(int64_t slot, int index, int wanted)
 		return;
 	}
 	log_queue(slot, id, &stat);
-	if (wanted < 0 || id == wanted)
+	if ((wanted < 0 || id == wanted) && !queue_refused(id))
 		messages_look(id, (int64_t)stat.msg_qnum);
 }
 

@@ -41,7 +41,7 @@ bool pair_finish(struct pair *pair, struct difference *ret_difference);
 bool pair_run(struct pair *pair, const struct program *program, struct difference *ret_difference);
 
 /* tally.c: what was compared. */
-void tally_add(const struct world *run);
+void tally_add(const struct world *kernel, const struct world *madang);
 void tally_print(void);
 
 /* shrink.c: leaves out steps for as long as the same difference shows. */

@@ -23,6 +23,7 @@ static unsigned short values[65536];
 
 static void op_get(const struct op *op)
 {
+	deaths_noticed();
 	int id = semget(key_of(op->arg[1]), (int)op->arg[2], (int)op->arg[3]);
 	log_result(id, id < 0 ? errno : 0);
 	if (id >= 0)
@@ -106,6 +107,19 @@ static void op_set_value(const struct op *op)
 	log_result(result, result < 0 ? errno : 0);
 }
 
+/* docs/divergences.md: "an ordinary owner calls IPC_SET with another uid, or with a gid that is none
+ * of his groups, in a shared namespace". */
+static void give_nothing_away(int id, const struct op *op, struct ipc_perm *perm)
+{
+	struct semid_ds now;
+	if (!world->users || !set_now(id, &now))
+		return;
+	if (op->arg[1] != -1)
+		perm->uid = now.sem_perm.uid;
+	if (op->arg[2] != -1 && !is_my_group((gid_t)op->arg[2]))
+		perm->gid = now.sem_perm.gid;
+}
+
 static void op_set(const struct op *op)
 {
 	struct semid_ds stat;
@@ -113,6 +127,7 @@ static void op_set(const struct op *op)
 	stat.sem_perm.uid = (uid_t)op->arg[1];
 	stat.sem_perm.gid = (gid_t)op->arg[2];
 	stat.sem_perm.mode = (unsigned short)op->arg[3];
+	give_nothing_away(world->set[op->arg[0]], op, &stat.sem_perm);
 	int result = semctl(world->set[op->arg[0]], 0, IPC_SET, (union semun){ .buf = &stat });
 	log_result(result, result < 0 ? errno : 0);
 }
@@ -146,17 +161,21 @@ static void op_info(int id, int command)
 	struct seminfo info;
 	memset(&info, 0xa5, sizeof(info));
 	int highest = semctl(id, 0, command, (union semun){ .info = &info });
-	log_result(highest >= 0 && !world->alone ? 0 : highest, highest < 0 ? errno : 0);
+	log_result(highest >= 0 && !sees_all() ? 0 : highest, highest < 0 ? errno : 0);
 	const int64_t fields[INFO_FIELDS] = { info.semmap, info.semmni, info.semmns, info.semmnu,
 		                              info.semmsl, info.semopm, info.semume, info.semusz,
 		                              info.semvmx, info.semaem };
-	if (highest >= 0 && world->alone)
+	if (highest >= 0 && sees_all())
 		log_record(REC_INFO, fields, INFO_FIELDS);
 }
 
 bool sem_act(const struct op *op)
 {
 	int id = op_slot(op) >= 0 ? world->set[op_slot(op)] : -1;
+	if (op->kind != OP_SEM_GET && set_refused(id)) {
+		log_outcome(REFUSED);
+		return true;
+	}
 	switch ((enum op_kind)op->kind) {
 	case OP_SEM_GET:
 		op_get(op);
@@ -233,7 +252,7 @@ static void draw_get(struct situation *s)
 	if (chance(s, 5))
 		nsems = ONE_OF(s, impossible);
 	int64_t key = chance(s, 40) ? 0 : 1 + below(s, 7);
-	int64_t flags = some_mode(s) | (chance(s, 85) ? IPC_CREAT : 0);
+	int64_t flags = some_open_mode(s) | (chance(s, 85) ? IPC_CREAT : 0);
 	if (chance(s, 15))
 		flags |= IPC_EXCL;
 	for (int i = 0; i < SETS && s->sems[set] != 0 && chance(s, 80); i++)
@@ -298,7 +317,7 @@ static void draw_operations(struct situation *s)
 		op.arg[2] = 0;
 	program_add(s->program, op);
 	if (believe(s, &op, &no_wait))
-		wake_some(s, ASLEEP_IN_SET(op.arg[0]), 50);
+		wake_some(s, ASLEEP_IN_SET(op.arg[0]), 12);
 	else if (!no_wait && (op.arg[1] == -1 || op.arg[1] > WAIT_BRIEF))
 		s->asleep[s->actor] = ASLEEP_IN_SET(op.arg[0]);
 }
@@ -319,7 +338,7 @@ static void draw_set_values(struct situation *s)
 		for (int i = 0; i < BELIEVED_SEMS; i++)
 			s->value[set][i] = value < 0 ? 0 : (int)value;
 	}
-	wake_some(s, ASLEEP_IN_SET(set), 60);
+	wake_some(s, ASLEEP_IN_SET(set), 25);
 }
 
 static void draw_remove(struct situation *s)
@@ -365,7 +384,7 @@ static void draw_rest(struct situation *s)
 	case 6:
 	case 7:
 		some_owner(s, &uid, &gid);
-		step(s, OP_SEM_SET, set, uid, gid, some_mode(s) | (chance(s, 10) ? 07000 : 0));
+		step(s, OP_SEM_SET, set, uid, gid, some_open_mode(s) | (chance(s, 10) ? 07000 : 0));
 		break;
 	case 8:
 		step(s, OP_SEM_ALL, set, 0, 0, 0);

@@ -9,7 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 enum { INDEXES = 32768, LOOKED_AT = 5, LARGE = 1000 };
 
@@ -66,6 +66,18 @@ static void values_look(int64_t slot, int id, int64_t count)
 	log_record(REC_VALUES, fields, length);
 }
 
+bool set_now(int id, struct semid_ds *ret_now)
+{
+	union semun now = { .buf = ret_now };
+	return geteuid() != 0 && id >= 0 && semctl(id % INDEXES, 0, SEM_STAT_ANY, now) == id;
+}
+
+bool set_refused(int id)
+{
+	struct semid_ds now;
+	return world->users && set_now(id, &now) && creators_rights(&now.sem_perm);
+}
+
 static void index_look(int64_t slot, int index, int wanted)
 {
 	struct semid_ds stat;
@@ -77,7 +89,7 @@ static void index_look(int64_t slot, int index, int wanted)
 		return;
 	}
 	log_set(slot, id, &stat);
-	if (wanted < 0 || id == wanted)
+	if ((wanted < 0 || id == wanted) && !set_refused(id))
 		values_look(slot, id, (int64_t)stat.sem_nsems);
 }
 
@@ -105,13 +117,34 @@ void sets_survey(bool remove)
 			semctl(world->set[slot], 0, IPC_RMID);
 }
 
-/* Whoever asks for a value sees the sums of the dead. Without permission to ask, those who sleep
- * notice by themselves: docs/divergences.md, "SEM_UNDO: when a program ...". */
-void set_touch(int id)
+/* Whoever asks for a value adds the sums of the dead. Nothing tells the order in which several
+ * died: docs/divergences.md, "several processes that have sums end". Also those who sleep know at
+ * once then, and not up to 25 ms later. */
+void sets_notice_death(void)
 {
-	enum { NOTICED_AFTER = 40000000 };
-	if (semctl(id, 0, GETVAL) < 0 && errno == EACCES)
-		nanosleep(&(struct timespec){ 0, NOTICED_AFTER }, NULL);
+	struct seminfo info;
+	struct semid_ds stat;
+	int highest = semctl(0, 0, SEM_INFO, (union semun){ .info = &info });
+	for (int index = 0; world->alone && index <= highest; index++) {
+		int id = semctl(index, 0, SEM_STAT_ANY, (union semun){ .buf = &stat });
+		if (id >= 0)
+			semctl(id, 0, GETVAL);
+	}
+	for (int slot = 0; !world->alone && slot < SETS; slot++)
+		if (world->set[slot] >= 0)
+			semctl(world->set[slot], 0, GETVAL);
+}
+
+void deaths_noticed(void)
+{
+	struct seminfo sets;
+	struct msginfo queues;
+	if (!world->users || geteuid() == 0)
+		return;
+	become(0);
+	semctl(0, 0, SEM_INFO, (union semun){ .info = &sets });
+	msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&queues);
+	become(world->actor[me].user);
 }
 
 static void row_log(const char *line)

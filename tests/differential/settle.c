@@ -21,13 +21,13 @@
  * The last fact makes it right for a library as well, where a sleep may be a short
  * one, for a lock. A library that wakes a sleeper later than the kernel does, with
  * nobody awake who would do it, differs from the kernel, and that is to be found.
- * One exception: docs/divergences.md, "SEM_UNDO: when a program ...". So the sets
- * that have sleepers are looked at after a death.
+ * One exception: after a death somebody looks at the sets (sets_notice_death).
  */
 #include "differential/world.h"
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -198,30 +198,34 @@ void wait_zombie(pid_t pid)
 
 /* ---- the conductor's part --------------------------------------------------------------------- */
 
+/* How many sleep there. */
+int asleep_in(enum op_class class, int object)
+{
+	int count = 0;
+	for (int i = 0; i < ACTORS; i++)
+		count += world->actor[i].untold && world->actor[i].class == class &&
+		         world->actor[i].object == object;
+	return count;
+}
+
 /* Whether the step may have woken anybody. */
 bool needs_settling(const struct op *op)
 {
 	enum op_class class = op_class(op->kind);
 	int slot = op_slot(op);
+	if (world->death_unseen)
+		return true;
 	for (int i = 0; i < ACTORS; i++) {
 		const struct actor *actor = &world->actor[i];
 		if (!actor->untold) /* it may have been woken, and have returned already */
 			continue;
-		if (op->kind == OP_KILL || op->kind == OP_EXIT || op->kind == OP_SIGNAL)
+		if (op->kind == OP_SIGNAL)
 			return true;
 		if (slot >= 0 && actor->class == class &&
 		    actor->object == (class == OF_SETS ? world->set[slot] : world->queue[slot]))
 			return true;
 	}
 	return false;
-}
-
-static void look_after_death(void)
-{
-	for (int i = 0; i < ACTORS; i++)
-		if (is_asleep(i) && world->actor[i].class == OF_SETS)
-			set_touch(world->actor[i].object);
-	world->death_unseen = false;
 }
 
 /* Those that were asleep before this step, in an order that does not depend on the run. */
@@ -243,11 +247,28 @@ static void log_returns(void)
 void settle(void)
 {
 	if (world->death_unseen)
-		look_after_death();
+		sets_notice_death();
+	world->death_unseen = false;
 	for (unsigned tries = 0; world->crash_signal == 0 && !all_still(); tries++)
 		let_others_run(tries);
 	if (world->crash_signal == 0 && !world->handed_over)
 		log_returns();
+}
+
+/* docs/semaphores.md, "What differs from the kernel": a signal does not end a sleep of Madang's if it
+ * comes while the sleeper has woken up to look at the set. So it is sent again. The summary says
+ * how often. A kind of signal that never ends a sleep is found all the same. */
+static void signal_again(const struct op *op)
+{
+	enum { ENOUGH = 5 };
+	if (op->kind != OP_SIGNAL || op->arg[0] < 0 || op->arg[0] >= ACTORS || op->arg[1] > 1)
+		return;
+	const struct actor *actor = &world->actor[op->arg[0]];
+	for (int i = 0; i < ENOUGH && actor->in_call && world->crash_signal == 0; i++) {
+		world->signals_again++;
+		kill(actor->pid, op->arg[1] == 0 ? SIGUSR1 : SIGUSR2);
+		settle();
+	}
 }
 
 /* Ends a step that an actor, or the death of one, has begun. */
@@ -258,6 +279,7 @@ void settle_step(void)
 	bool its_own = world->handed_over;
 	world->settling = false;
 	settle();
+	signal_again(op);
 	if (world->crash_signal != 0)
 		return;
 	world->handed_over = false;

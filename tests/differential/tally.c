@@ -14,6 +14,7 @@ static struct {
 	uint64_t succeeded, failed, slept, passed_over;
 } tally[OP_KINDS];
 static uint64_t records[REC_TYPES];
+static uint64_t signals_again;
 
 static void count_result(const struct world *run, const struct record *record)
 {
@@ -30,8 +31,9 @@ static void count_result(const struct world *run, const struct record *record)
 		tally[kind].succeeded++;
 }
 
-void tally_add(const struct world *run)
+void tally_add(const struct world *run, const struct world *madang)
 {
+	signals_again += madang->signals_again;
 	for (size_t at = 0; at < run->log_used;) {
 		const struct record *record = (const void *)(run->log + at);
 		count_result(run, record);
@@ -54,4 +56,5 @@ void tally_print(void)
 	printf("looked at: %" PRIu64 " sets, %" PRIu64 " queues, %" PRIu64
 	       " messages; sleeps that ended: %" PRIu64 "\n",
 	       records[REC_SET], records[REC_QUEUE], records[REC_MESSAGE], records[REC_RETURN]);
+	printf("signals that had to be sent again to Madang's sleepers: %" PRIu64 "\n", signals_again);
 }

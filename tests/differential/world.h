@@ -137,6 +137,7 @@ struct actor {
 	 * becomes false again. */
 	uint8_t class;
 	int object; /* id of the set or queue in which it sleeps */
+	bool sends;
 	bool brief; /* the call has a time limit so short that the step waits for its return */
 	struct call_result result;
 	bool untold; /* the result is not in the log yet */
@@ -145,6 +146,7 @@ struct actor {
 
 struct world {
 	bool users, no_exec, no_copy, alone;
+	uint32_t signals_again; /* see settle.c */
 	int cpu; /* all processes run on this one of those they may use */
 	enum watch watch;
 	int key_base;
@@ -223,6 +225,7 @@ void step_end(void);
 bool call_begin(enum op_class class, int object, bool may_sleep, bool brief);
 void call_end(const struct call_result *result);
 bool needs_settling(const struct op *op);
+int asleep_in(enum op_class class, int object);
 void settle(void);
 void settle_step(void);
 bool is_asleep(int actor);
@@ -263,7 +266,7 @@ void sets_look(int slot);   /* -1: all */
 void queues_look(int slot);
 void sets_survey(bool remove);
 void queues_survey(bool remove);
-void set_touch(int id); /* so that deaths are noticed */
+void sets_notice_death(void);
 void log_message(int64_t place, const struct call_result *result);
 bool kernel_copies(void);
 
