@@ -134,5 +134,6 @@ void program_draw(struct program *program, const struct drawing *drawing);
 
 /* print_c.c: the same as a C program, to be compiled and read on its own. */
 void program_print_c(FILE *file, const struct program *program);
+extern const char *const c_head[]; /* lines, to NULL */
 
 #endif
