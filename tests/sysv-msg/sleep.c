@@ -117,6 +117,8 @@ static void test_grown_and_removed(void)
 		pids[i] = receiver(id, 10, 9, 0);
 	CHECK(put_sized(id, 1, "x", 8000, IPC_NOWAIT) == 0);
 	CHECK(put_sized(id, 1, "x", 8000, IPC_NOWAIT) == 0);
+	for (int i = 0; i < 384; i++)
+		CHECK(put(id, 1, "x") == 0);
 	CHECK(msgctl(id, IPC_RMID, NULL) == 0);
 	for (int i = 0; i < SLEEPERS; i++)
 		CHECK_LINE("B9", result_of(pids[i]) == 100 + EIDRM);
