@@ -102,7 +102,8 @@ const char *const c_head[] = {
 	"	for (int i = 0; i < count; i++)",
 	"		many[i] = ops[0];",
 	"	if (wait < -1)",
-	"		limit = wait == -2 ? (struct timespec){ 0, 1000000000 } : (struct timespec){ "
+	"		limit = wait == -2 ? (struct timespec){ 0, 1000000000 } : (struct "
+	"timespec){ "
 	"-1, 0 };",
 	"	return semtimedop(shared->set[set], count ? many : ops, count ? count : there,",
 	"	                  wait == -1 ? NULL : &limit);",
@@ -199,7 +200,8 @@ const char *const c_head[] = {
 	"		int id = shared->set[slot];",
 	"		if (id < 0 || semctl(id % 32768, 0, 20 /* SEM_STAT_ANY */, &of_set) != id)",
 	"			continue;",
-	"		printf(\"\\tset %d: id %d mode %o otime %d:\", slot, id, of_set.sem_perm.mode, "
+	"		printf(\"\\tset %d: id %d mode %o otime %d:\", slot, id, "
+	"of_set.sem_perm.mode, "
 	"of_set.sem_otime != 0);",
 	"		for (int i = 0; i < 5 && i < (int)of_set.sem_nsems; i++)",
 	"			printf(\" %d (pid %d, ncnt %d, zcnt %d)\", semctl(id, i, GETVAL),",

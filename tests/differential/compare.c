@@ -49,8 +49,8 @@ static const struct field_names names[REC_TYPES] = {
 	[REC_MESSAGE] = { "a message", { "place", "errno", "type", "length", "text" } },
 	[REC_RETURN] = { "a call that slept", { "actor", "result", "errno" } },
 	[REC_INFO] = { "IPC_INFO or SEM_INFO or MSG_INFO",
-	               { "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth",
-	                 "ninth", "tenth" } },
+	               { "first", "second", "third", "fourth", "fifth", "sixth", "seventh",
+	                 "eighth", "ninth", "tenth" } },
 };
 
 enum { PAIRS_MAX = 4096 };
@@ -215,8 +215,8 @@ static void describe(struct comparison *c, const struct record *record, int fiel
 		snprintf(d->where, sizeof(d->where), "the segment of slot %d",
 		         (int)record->value[SEGMENT_SLOT]);
 	else if (is_object(record->type) || record->type == REC_VALUES)
-		snprintf(d->where, sizeof(d->where), "%s of slot %d (%d)", names[record->type].record,
-		         (int)record->value[SEGMENT_SLOT], field);
+		snprintf(d->where, sizeof(d->where), "%s of slot %d (%d)",
+		         names[record->type].record, (int)record->value[SEGMENT_SLOT], field);
 	else if (record->type == REC_RETURN)
 		snprintf(d->where, sizeof(d->where), "the call in which %d slept",
 		         (int)record->value[RETURN_ACTOR]);

@@ -13,7 +13,7 @@
 
 #include "fuzz/random.h"
 
-enum { BELIEVED_SEMS = 6 };
+enum { BELIEVED_SEMS = 6, BELIEVED_TYPES = 6 };
 
 /* Where an actor sleeps; 0: it does not. */
 #define ASLEEP_IN_SET(set)     ((uint8_t)(1 + (set)))
@@ -32,7 +32,8 @@ struct situation {
 	uint8_t sems[SETS];                /* of the set; 0: none */
 	int value[SETS][BELIEVED_SEMS];
 	bool queue[QUEUES];
-	int messages[QUEUES];
+	uint32_t hot; /* the set or queue that is used most, so that several sleep there */
+	uint8_t messages[QUEUES][BELIEVED_TYPES]; /* of each type; the last: of all others */
 };
 
 static inline uint32_t below(struct situation *s, uint32_t many)
@@ -68,6 +69,12 @@ int64_t some_mode(struct situation *s);
 /* Of sets and queues: what their owner may look at, the conductor may look at. */
 int64_t some_open_mode(struct situation *s);
 void some_owner(struct situation *s, int64_t *uid, int64_t *gid);
+
+/* draw_life.c */
+int other_actor(struct situation *s, bool alive); /* -1: there is none; probably awake */
+int some_sleeper(struct situation *s);            /* -1: there is none */
+void life_draw(struct situation *s);
+void signal_draw(struct situation *s);
 
 /* sem.c and msg.c: one step of their class. */
 void sem_draw(struct situation *s);

@@ -57,6 +57,7 @@ bool queue_refused(int id);
 void log_set(int64_t slot, int64_t id, const struct semid_ds *stat);
 int64_t values_sum(const unsigned short *values, int64_t count);
 void sets_table(void);
+void set_info(int id, int command);
 
 /* msg_look.c */
 void log_queue(int64_t slot, int64_t id, const struct msqid_ds *stat);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * differential - random programs of System V shared memory calls, run on the
- * kernel and on Madang, compared after every step.
+ * differential - random programs of System V calls, run on the kernel and on
+ * Madang, compared after every step.
  *
  *     differential --enclose PATH [--preload LIB] [OPTIONS] [PROGRAM...]
  *       --seed N         what is drawn (1); the same number draws the same

@@ -40,7 +40,8 @@ static bool has_a_sender(int id)
 {
 	for (int i = 0; i < ACTORS; i++) {
 		const struct actor *actor = &world->actor[i];
-		if (actor->untold && actor->class == OF_QUEUES && actor->object == id && actor->sends)
+		if (actor->untold && actor->class == OF_QUEUES && actor->object == id &&
+		    actor->sends)
 			return true;
 	}
 	return false;
@@ -203,11 +204,48 @@ bool msg_act(const struct op *op)
 
 static int64_t some_queue(struct situation *s)
 {
-	uint32_t first = below(s, QUEUES);
+	uint32_t first = chance(s, 60) ? s->hot % QUEUES : below(s, QUEUES);
 	for (uint32_t i = 0; i < QUEUES && !chance(s, 6); i++)
 		if (s->queue[(first + i) % QUEUES])
 			return (first + i) % QUEUES;
 	return first;
+}
+
+/* The queue is new, or another one. */
+static void forget_queue(struct situation *s, int64_t queue, bool there)
+{
+	s->queue[queue] = there;
+	memset(s->messages[queue], 0, sizeof(s->messages[queue]));
+}
+
+static int believed(const struct situation *s, int64_t queue)
+{
+	int count = 0;
+	for (int type = 0; type < BELIEVED_TYPES; type++)
+		count += s->messages[queue][type];
+	return count;
+}
+
+static int type_of(int64_t type)
+{
+	return type >= 0 && type < BELIEVED_TYPES ? (int)type : BELIEVED_TYPES - 1;
+}
+
+/* Takes one away, in the belief; false: there is none that is wanted. */
+static bool believe_received(struct situation *s, int64_t queue, int64_t wanted, int64_t flags)
+{
+	for (int type = 0; type < BELIEVED_TYPES; type++) {
+		bool fits = wanted == 0 || type == type_of(wanted);
+		if (wanted > 0 && (flags & MSG_EXCEPT) != 0)
+			fits = type != type_of(wanted);
+		if (wanted < 0)
+			fits = type <= type_of(-wanted);
+		if (fits && s->messages[queue][type] > 0) {
+			s->messages[queue][type]--;
+			return true;
+		}
+	}
+	return false;
 }
 
 static void draw_get(struct situation *s)
@@ -219,8 +257,7 @@ static void draw_get(struct situation *s)
 	for (int i = 0; i < QUEUES && s->queue[queue] && chance(s, 80); i++)
 		queue = (queue + 1) % QUEUES;
 	step(s, OP_MSG_GET, queue, key, flags, 0);
-	s->queue[queue] = true;
-	s->messages[queue] = 0;
+	forget_queue(s, queue, true);
 }
 
 static int64_t some_size(struct situation *s)
@@ -236,11 +273,14 @@ static void draw_send(struct situation *s)
 	static const int64_t rare[] = { 0, -1, INT_MAX, INT_MIN, 5, 1000000 };
 	int64_t queue = some_queue(s), flags = 0, size = some_size(s);
 	int64_t type = chance(s, 96) ? ONE_OF(s, types) : ONE_OF(s, rare);
-	if (s->messages[queue] > 6 ? chance(s, 70) : chance(s, 25))
+	if (believed(s, queue) > 6 ? chance(s, 70) : chance(s, 25))
 		flags |= IPC_NOWAIT;
 	flags |= chance(s, 4) ? MSG_NOERROR : 0;
 	step(s, OP_MSG_SEND, queue, type, size, flags);
-	s->messages[queue]++;
+	if (believed(s, queue) < 100)
+		s->messages[queue][type_of(type)]++;
+	if ((flags & IPC_NOWAIT) == 0 && (size > 1000 || chance(s, 15)))
+		s->asleep[s->actor] = ASLEEP_IN_QUEUE(queue);
 	wake_some(s, ASLEEP_IN_QUEUE(queue), 15);
 }
 
@@ -255,7 +295,7 @@ static void draw_receive(struct situation *s)
 {
 	int64_t queue = some_queue(s), type = some_wish(s), flags = 0;
 	int64_t size = chance(s, 60) ? TEXT_MAX : some_size(s);
-	if (s->messages[queue] <= 0 ? chance(s, 55) : chance(s, 35))
+	if (believed(s, queue) == 0 ? chance(s, 55) : chance(s, 35))
 		flags |= IPC_NOWAIT;
 	flags |= chance(s, 35) ? MSG_NOERROR : 0;
 	flags |= chance(s, 10) ? MSG_EXCEPT : 0;
@@ -265,9 +305,10 @@ static void draw_receive(struct situation *s)
 		type = (int64_t)below(s, 6) - chance(s, 10);
 	}
 	step(s, OP_MSG_RECEIVE, queue, type, size, flags);
-	if (s->messages[queue] > 0 && (flags & MSG_COPY) == 0)
-		s->messages[queue]--;
-	else if ((flags & IPC_NOWAIT) == 0 && size >= 0)
+	if ((flags & MSG_COPY) != 0)
+		return;
+	bool can = believe_received(s, queue, type, flags);
+	if ((flags & IPC_NOWAIT) == 0 && size >= 0 && (!can || chance(s, 20)))
 		s->asleep[s->actor] = ASLEEP_IN_QUEUE(queue);
 	wake_some(s, ASLEEP_IN_QUEUE(queue), 6);
 }
@@ -276,15 +317,13 @@ static void draw_remove(struct situation *s)
 {
 	int64_t queue = some_queue(s);
 	step(s, OP_MSG_REMOVE, queue, 0, 0, 0);
-	if (chance(s, 80))
-		s->queue[queue] = false;
-	s->messages[queue] = 0;
+	forget_queue(s, queue, chance(s, 20));
 	wake_some(s, ASLEEP_IN_QUEUE(queue), 95);
 }
 
 static void draw_set(struct situation *s)
 {
-	static const int64_t room[] = { 16384, 16384, 16384, 100, 1,     500,   1000,
+	static const int64_t room[] = { 16384, 16384, 16384, 100,   1,     500,    1000,
 		                        3000,  8192,  0,     16385, 65536, 1000000 };
 	int64_t uid, gid, mode = some_open_mode(s) | (chance(s, 10) ? 07000 : 0);
 	some_owner(s, &uid, &gid);
@@ -314,8 +353,8 @@ static void draw_rest(struct situation *s)
 		step(s, OP_MSG_ID_STAT, queue, below(s, 2), 0, 0);
 		break;
 	case 4:
-		step(s, OP_MSG_INFO, (int64_t)below(s, 100) - 50, chance(s, 50) ? IPC_INFO : MSG_INFO,
-		     0, 0);
+		step(s, OP_MSG_INFO, (int64_t)below(s, 100) - 50,
+		     chance(s, 50) ? IPC_INFO : MSG_INFO, 0, 0);
 		break;
 	case 5:
 		step(s, chance(s, 15) ? OP_MSG_TABLE : OP_MSG_STAT, queue, 0, 0, 0);

@@ -36,8 +36,8 @@ struct call_result message_result(long type, const unsigned char *text, ssize_t 
 void log_message(int64_t place, const struct call_result *result)
 {
 	const int64_t fields[MESSAGE_FIELDS] = {
-		[MESSAGE_PLACE] = place,        [MESSAGE_ERROR] = result->error,
-		[MESSAGE_TYPE] = result->type,  [MESSAGE_LENGTH] = result->length,
+		[MESSAGE_PLACE] = place,       [MESSAGE_ERROR] = result->error,
+		[MESSAGE_TYPE] = result->type, [MESSAGE_LENGTH] = result->length,
 		[MESSAGE_TEXT] = result->text,
 	};
 	log_record(REC_MESSAGE, fields, MESSAGE_FIELDS);

@@ -129,7 +129,8 @@ static void in_c_print(FILE *file, const struct op *op)
 		if (*c != '%') {
 			fputc(*c, file);
 		} else if (*++c != 'p') {
-			number_print(file, op_forms[op->kind].arg[*c - '0'].kind, op->arg[*c - '0']);
+			number_print(file, op_forms[op->kind].arg[*c - '0'].kind,
+			             op->arg[*c - '0']);
 		} else {
 			for (int i = op->kind == OP_SEM_MANY ? 3 : 2;
 			     i < OP_ARGS && SEM_IS_THERE(op->arg[i]); i++)

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #define NO_ARGS
-#define ARG(name, kind) { name, kind },
-#define OP(kind, name, args, in_c) [OP_##kind] = { name, { args { NULL, 0 } }, in_c },
+#define ARG(name, kind)            { name, kind },
+#define OP(kind, name, args, in_c) [OP_##kind] = { name, { args{ NULL, 0 } }, in_c },
 const struct op_form op_forms[OP_KINDS] = {
 #include "differential/ops.def"
 };

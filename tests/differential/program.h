@@ -115,7 +115,7 @@ int64_t sem_pack(int number, int change, int flags);
 #define SEM_IS_THERE(packed) ((packed) != 0)
 #define SEM_NUMBER(packed)   ((int)((packed) >> 32 & 0xffff))
 #define SEM_CHANGE(packed)   ((int)(int16_t)((packed) >> 16 & 0xffff))
-#define SEM_FLAGS(packed)    ((int)((packed) & 0xffff))
+#define SEM_FLAGS(packed)    ((int)((packed)&0xffff))
 
 void where_print(char *text, size_t size, int64_t where);
 void op_print(FILE *file, const struct op *op);

@@ -156,19 +156,6 @@ static void op_index_stat(const struct op *op)
 		op_stat((int)op->arg[0], 0, op->arg[1] != 0 ? SEM_STAT_ANY : SEM_STAT, true);
 }
 
-static void op_info(int id, int command)
-{
-	struct seminfo info;
-	memset(&info, 0xa5, sizeof(info));
-	int highest = semctl(id, 0, command, (union semun){ .info = &info });
-	log_result(highest >= 0 && !sees_all() ? 0 : highest, highest < 0 ? errno : 0);
-	const int64_t fields[INFO_FIELDS] = { info.semmap, info.semmni, info.semmns, info.semmnu,
-		                              info.semmsl, info.semopm, info.semume, info.semusz,
-		                              info.semvmx, info.semaem };
-	if (highest >= 0 && sees_all())
-		log_record(REC_INFO, fields, INFO_FIELDS);
-}
-
 bool sem_act(const struct op *op)
 {
 	int id = op_slot(op) >= 0 ? world->set[op_slot(op)] : -1;
@@ -217,7 +204,7 @@ bool sem_act(const struct op *op)
 		op_stat(id, 0, op->arg[1] != 0 ? SEM_STAT_ANY : SEM_STAT, true);
 		break;
 	case OP_SEM_INFO:
-		op_info((int)op->arg[0], (int)op->arg[1]);
+		set_info((int)op->arg[0], (int)op->arg[1]);
 		break;
 	default:
 		sets_table();
@@ -230,7 +217,7 @@ bool sem_act(const struct op *op)
 
 static int64_t some_set(struct situation *s)
 {
-	uint32_t first = below(s, SETS);
+	uint32_t first = chance(s, 60) ? s->hot % SETS : below(s, SETS);
 	for (uint32_t i = 0; i < SETS && !chance(s, 6); i++)
 		if (s->sems[(first + i) % SETS] != 0)
 			return (first + i) % SETS;
@@ -264,8 +251,8 @@ static void draw_get(struct situation *s)
 
 static int64_t some_operation(struct situation *s, int64_t set)
 {
-	static const int changes[] = { -1, -1, -1, -1, -1, -1, 1, 1, 1, 1, 1, 0, 0, -2, -2, 2, 2,
-		                       -3, 3 };
+	static const int changes[] = { -1, -1, -1, -1, -1, -1, 1, 1,  1, 1,
+		                       1,  0,  0,  -2, -2, 2,  2, -3, 3 };
 	static const int large[] = { 32767, -32768, -32767, 30000, 20000, -20000, 100 };
 	int sems = s->sems[set] != 0 ? s->sems[set] : 1;
 	int number = (int)below(s, (uint32_t)sems), flags = 0;
@@ -276,6 +263,34 @@ static int64_t some_operation(struct situation *s, int64_t set)
 	flags |= chance(s, 15) ? IPC_NOWAIT : 0;
 	flags |= chance(s, 2) ? 0x4000 : 0;
 	return sem_pack(number, change, flags);
+}
+
+/* What programs often do: a lock by a wait for 0, a token moved on, a barrier. */
+static int draw_idiom(struct situation *s, int64_t set, int64_t operations[])
+{
+	uint32_t sems = s->sems[set] != 0 ? s->sems[set] : 1;
+	int one = (int)below(s, sems), other = (int)below(s, sems);
+	int flags = chance(s, 40) ? SEM_UNDO : 0;
+	int count = 2;
+	switch (below(s, 4)) {
+	case 0:
+		operations[0] = sem_pack(one, 0, 0);
+		operations[1] = sem_pack(one, 1, flags);
+		break;
+	case 1:
+		operations[0] = sem_pack(one, -1, flags);
+		operations[1] = sem_pack(other, 1, flags);
+		break;
+	case 2:
+		operations[0] = sem_pack(one, 0, 0);
+		operations[1] = sem_pack(other, 0, 0);
+		break;
+	default:
+		operations[0] = sem_pack(one, 0, 0);
+		count = 1;
+		break;
+	}
+	return count;
 }
 
 static int64_t some_wait(struct situation *s)
@@ -311,14 +326,19 @@ static void draw_operations(struct situation *s)
 	struct op op = { OP_SEM_OP, (uint8_t)s->actor, { some_set(s), some_wait(s) } };
 	int count = chance(s, 60) ? 1 : chance(s, 60) ? 2 : 3 + (int)below(s, 3);
 	bool no_wait = false;
-	for (int i = 0; i < count; i++)
-		op.arg[2 + i] = some_operation(s, op.arg[0]);
+	if (chance(s, 20))
+		count = draw_idiom(s, op.arg[0], &op.arg[2]);
+	else
+		for (int i = 0; i < count; i++)
+			op.arg[2 + i] = some_operation(s, op.arg[0]);
 	if (chance(s, 1)) /* none */
 		op.arg[2] = 0;
 	program_add(s->program, op);
-	if (believe(s, &op, &no_wait))
+	bool can = believe(s, &op, &no_wait);
+	if (can)
 		wake_some(s, ASLEEP_IN_SET(op.arg[0]), 12);
-	else if (!no_wait && (op.arg[1] == -1 || op.arg[1] > WAIT_BRIEF))
+	/* The belief is often wrong. To take one for asleep who is not costs less. */
+	if ((!can || chance(s, 20)) && !no_wait && (op.arg[1] == -1 || op.arg[1] > WAIT_BRIEF))
 		s->asleep[s->actor] = ASLEEP_IN_SET(op.arg[0]);
 }
 
@@ -377,8 +397,8 @@ static void draw_rest(struct situation *s)
 		step(s, OP_SEM_ID_STAT, set, below(s, 2), 0, 0);
 		break;
 	case 4:
-		step(s, OP_SEM_INFO, (int64_t)below(s, 100) - 50, chance(s, 50) ? IPC_INFO : SEM_INFO,
-		     0, 0);
+		step(s, OP_SEM_INFO, (int64_t)below(s, 100) - 50,
+		     chance(s, 50) ? IPC_INFO : SEM_INFO, 0, 0);
 		break;
 	case 5:
 	case 6:

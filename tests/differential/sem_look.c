@@ -135,6 +135,19 @@ void sets_notice_death(void)
 			semctl(world->set[slot], 0, GETVAL);
 }
 
+void set_info(int id, int command)
+{
+	struct seminfo info;
+	memset(&info, 0xa5, sizeof(info));
+	int highest = semctl(id, 0, command, (union semun){ .info = &info });
+	log_result(highest >= 0 && !sees_all() ? 0 : highest, highest < 0 ? errno : 0);
+	const int64_t fields[INFO_FIELDS] = { info.semmap, info.semmni, info.semmns, info.semmnu,
+		                              info.semmsl, info.semopm, info.semume, info.semusz,
+		                              info.semvmx, info.semaem };
+	if (highest >= 0 && sees_all())
+		log_record(REC_INFO, fields, INFO_FIELDS);
+}
+
 void deaths_noticed(void)
 {
 	struct seminfo sets;
@@ -155,11 +168,16 @@ static void row_log(const char *line)
 	           &f[2], &f[3], &f[4], &f[5], &f[6], &f[7], &f[8]) != 10)
 		return;
 	const int64_t fields[SET_FIELDS] = {
-		[SEGMENT_SLOT] = LOOKED_ROW,        [SEGMENT_KEY] = key_name((int)f[0]),
-		[SEGMENT_ID] = f[1],                [SEGMENT_MODE] = mode,
-		[SET_NSEMS] = f[2],                 [SEGMENT_UID] = f[3],
-		[SEGMENT_GID] = f[4],               [SEGMENT_CUID] = f[5],
-		[SEGMENT_CGID] = f[6],              [SET_OTIME] = time_name(f[7]),
+		[SEGMENT_SLOT] = LOOKED_ROW,
+		[SEGMENT_KEY] = key_name((int)f[0]),
+		[SEGMENT_ID] = f[1],
+		[SEGMENT_MODE] = mode,
+		[SET_NSEMS] = f[2],
+		[SEGMENT_UID] = f[3],
+		[SEGMENT_GID] = f[4],
+		[SEGMENT_CUID] = f[5],
+		[SEGMENT_CGID] = f[6],
+		[SET_OTIME] = time_name(f[7]),
 		[SET_CTIME] = time_name(f[8]),
 	};
 	log_record(REC_SET, fields, SET_FIELDS);
@@ -169,4 +187,3 @@ void sets_table(void)
 {
 	log_table("/proc/sysvipc/sem", row_log);
 }
-

@@ -69,7 +69,7 @@ bool call_begin(enum op_class class, int object, bool may_sleep, bool brief)
 		log_outcome(REFUSED);
 		return false;
 	}
-	self->class = (uint8_t)class;
+	self->class = (uint8_t) class;
 	self->object = object;
 	self->brief = brief;
 	self->untold = true;

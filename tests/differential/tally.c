@@ -47,8 +47,9 @@ void tally_print(void)
 	printf("%-16s %10s %10s %10s %12s\n", "operation", "succeeded", "failed", "slept",
 	       "passed over");
 	for (int kind = 0; kind < OP_KINDS; kind++)
-		printf("%-16s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %12" PRIu64 "\n", op_forms[kind].name,
-		       tally[kind].succeeded, tally[kind].failed, tally[kind].slept, tally[kind].passed_over);
+		printf("%-16s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %12" PRIu64 "\n",
+		       op_forms[kind].name, tally[kind].succeeded, tally[kind].failed,
+		       tally[kind].slept, tally[kind].passed_over);
 	printf("looked at: %" PRIu64 " segments, %" PRIu64 " areas, %" PRIu64 " places, %" PRIu64
 	       " rows of the table\n",
 	       records[REC_SEGMENT] + records[REC_STRUCT], records[REC_AREA], records[REC_PLACE],
@@ -56,5 +57,6 @@ void tally_print(void)
 	printf("looked at: %" PRIu64 " sets, %" PRIu64 " queues, %" PRIu64
 	       " messages; sleeps that ended: %" PRIu64 "\n",
 	       records[REC_SET], records[REC_QUEUE], records[REC_MESSAGE], records[REC_RETURN]);
-	printf("signals that had to be sent again to Madang's sleepers: %" PRIu64 "\n", signals_again);
+	printf("signals that had to be sent again to Madang's sleepers: %" PRIu64 "\n",
+	       signals_again);
 }

@@ -147,7 +147,7 @@ struct actor {
 struct world {
 	bool users, no_exec, no_copy, alone;
 	uint32_t signals_again; /* see settle.c */
-	int cpu; /* all processes run on this one of those they may use */
+	int cpu;                /* all processes run on this one of those they may use */
 	enum watch watch;
 	int key_base;
 	int used_at_most; /* segments there are, with those that only the dead hold */
@@ -155,12 +155,12 @@ struct world {
 	size_t size;      /* of the file */
 	uint32_t op_count;
 	uint32_t step;
-	int dying;        /* actor whose death the parent has to wait for, or NOBODY */
-	bool zombie;      /* and leave it a zombie */
-	bool settling;    /* the conductor has to end this step */
-	bool handed_over; /* ... and to log what the call of its actor has returned */
+	int dying;         /* actor whose death the parent has to wait for, or NOBODY */
+	bool zombie;       /* and leave it a zombie */
+	bool settling;     /* the conductor has to end this step */
+	bool handed_over;  /* ... and to log what the call of its actor has returned */
 	bool death_unseen; /* nobody has looked at the sets since somebody died */
-	int crash_signal; /* an actor got this signal where none was expected */
+	int crash_signal;  /* an actor got this signal where none was expected */
 	uint32_t crash_step;
 	bool finished, log_full, no_area;
 	uint32_t births, phases;
@@ -262,7 +262,7 @@ void observe(const struct op *op, bool all);
 int64_t time_name(int64_t stamp);
 
 /* sem.c and msg.c: what observe() looks at; the tables; and the end. */
-void sets_look(int slot);   /* -1: all */
+void sets_look(int slot); /* -1: all */
 void queues_look(int slot);
 void sets_survey(bool remove);
 void queues_survey(bool remove);
