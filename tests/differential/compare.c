@@ -135,9 +135,9 @@ static bool dtimes_match(const struct comparison *c, int64_t kernel, int64_t mad
 	       (c->deaths >> kernel & 1) != 0;
 }
 
-/* docs/divergences.md, "`sem_otime` when a process ends that has asked for SEM_UNDO": the kernel sets
- * it also if no sum was left, or the operation had failed. And "`sem_otime` of a set of which the
- * caller has no rights". */
+/* docs/divergences.md, "`sem_otime` when a process ends that has asked for SEM_UNDO": the kernel
+ * sets it also if no sum was left, or the operation had failed. And "`sem_otime` by SEM_STAT_ANY",
+ * for users who have no rights. */
 static bool otimes_match(const struct comparison *c, int64_t kernel, int64_t madang)
 {
 	if (c->kernel->users && madang == 0)

@@ -88,8 +88,8 @@ static bool op_receive(const struct op *op)
 	return !sleeps;
 }
 
-/* docs/divergences.md: "an ordinary owner calls IPC_SET with another uid, or with a gid that is none
- * of his groups, in a shared namespace". */
+/* docs/divergences.md: "an ordinary owner calls IPC_SET with another uid, or with a gid that is
+ * none of his groups, in a shared namespace". */
 static void give_nothing_away(int id, const struct op *op, struct ipc_perm *perm)
 {
 	struct msqid_ds now;
@@ -200,7 +200,7 @@ bool msg_act(const struct op *op)
 	return true;
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------- */
+/* ---- drawing ------------------------------------------------------------------------------- */
 
 static int64_t some_queue(struct situation *s)
 {

@@ -6,8 +6,9 @@
  * It prints every result, and every segment after every step, in words that do
  * not depend on the run, so that two outputs can be compared with diff. All its
  * processes run through the same main(); each takes only the steps that are its
- * own, and waits for the others. If a call sleeps, the others go on after a while. Deaths are waited for by pid, not by the parent,
- * so zombies are not shown; steps that the run would refuse are not left out.
+ * own, and waits for the others. If a call sleeps, the others go on after a while.
+ * Deaths are waited for by pid, not by the parent, so zombies are not shown; steps
+ * that the run would refuse are not left out.
  */
 #include "differential/program.h"
 

@@ -107,8 +107,8 @@ static void op_set_value(const struct op *op)
 	log_result(result, result < 0 ? errno : 0);
 }
 
-/* docs/divergences.md: "an ordinary owner calls IPC_SET with another uid, or with a gid that is none
- * of his groups, in a shared namespace". */
+/* docs/divergences.md: "an ordinary owner calls IPC_SET with another uid, or with a gid that is
+ * none of his groups, in a shared namespace". */
 static void give_nothing_away(int id, const struct op *op, struct ipc_perm *perm)
 {
 	struct semid_ds now;
@@ -213,7 +213,7 @@ bool sem_act(const struct op *op)
 	return true;
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------- */
+/* ---- drawing ------------------------------------------------------------------------------- */
 
 static int64_t some_set(struct situation *s)
 {

@@ -121,16 +121,29 @@ static char state_read(int fd)
 	return rest != NULL && rest[1] == ' ' ? rest[2] : '\0';
 }
 
-/* Always another number where the kernel does not count. */
-static uint64_t runs_read(int fd)
+/* How often it has left a processor: for kernels that do not count how often it came to one. */
+static uint64_t switches_read(pid_t pid)
 {
-	static uint64_t other;
+	char text[4096];
+	unsigned long long voluntary = 0, others = 0;
+	int fd = proc_open(pid, "status");
+	proc_read(fd, text, sizeof(text));
+	close(fd);
+	const char *at = strstr(text, "voluntary_ctxt_switches:");
+	if (at != NULL)
+		(void)sscanf(at, "voluntary_ctxt_switches: %llu nonvoluntary_ctxt_switches: %llu",
+		             &voluntary, &others);
+	return voluntary + others;
+}
+
+static uint64_t runs_read(const struct seen *s)
+{
 	char text[128];
 	unsigned long long runs = 0;
-	proc_read(fd, text, sizeof(text));
+	proc_read(s->schedstat, text, sizeof(text));
 	if (sscanf(text, "%*u %*u %llu", &runs) == 1 && runs != 0)
 		return runs;
-	return ++other % 4 == 0 ? 0 : other;
+	return switches_read(s->pid);
 }
 
 static struct seen *seen_of(int actor)
@@ -164,7 +177,7 @@ static bool is_still(int actor, bool alone)
 	if (alone)
 		return true;
 	uint64_t before = s->runs;
-	s->runs = runs_read(s->schedstat);
+	s->runs = runs_read(s);
 	return before == s->runs;
 }
 
@@ -196,7 +209,7 @@ void wait_zombie(pid_t pid)
 	close(fd);
 }
 
-/* ---- the conductor's part --------------------------------------------------------------------- */
+/* ---- the conductor's part -------------------------------------------------------------------- */
 
 /* How many sleep there. */
 int asleep_in(enum op_class class, int object)
@@ -255,9 +268,9 @@ void settle(void)
 		log_returns();
 }
 
-/* docs/semaphores.md, "What differs from the kernel": a signal does not end a sleep of Madang's if it
- * comes while the sleeper has woken up to look at the set. So it is sent again. The summary says
- * how often. A kind of signal that never ends a sleep is found all the same. */
+/* docs/semaphores.md, "What differs from the kernel": a signal does not end a sleep of Madang's if
+ * it comes while the sleeper has woken up to look at the set. So it is sent again. The summary
+ * says how often. A kind of signal that never ends a sleep is found all the same. */
 static void signal_again(const struct op *op)
 {
 	enum { ENOUGH = 5 };

@@ -55,7 +55,7 @@ struct record {
 	int64_t value[];
 };
 
-/* ASLEEP: the call has not returned in its step. BUSY: the actor sleeps, the step is passed over. */
+/* ASLEEP: the call has not returned in its step. BUSY: the actor sleeps; passed over. */
 enum outcome { DONE, ABSENT, REFUSED, ASLEEP, BUSY };
 
 enum result_field { RESULT_OUTCOME, RESULT_VALUE, RESULT_ERROR, RESULT_FIELDS };
