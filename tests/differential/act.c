@@ -210,11 +210,16 @@ static void op_control(int id, int command, bool structure)
 
 /* If something is attached at null, null is an address like any other to the kernel:
  * docs/divergences.md, "a bad pointer passed to `shmctl`". */
-static void op_null(int id, int command)
+bool null_is_mapped(void)
 {
 	unsigned char resident[1];
+	return mincore(NULL, page, (void *)resident) == 0;
+}
+
+static void op_null(int id, int command)
+{
 	if (command != IPC_RMID && command != SHM_LOCK && command != SHM_UNLOCK &&
-	    mincore(NULL, page, (void *)resident) == 0) {
+	    null_is_mapped()) {
 		log_outcome(REFUSED);
 		return;
 	}

@@ -42,6 +42,7 @@ union semun {
 };
 
 /* act.c */
+bool null_is_mapped(void);
 bool is_my_group(gid_t group);
 /* docs/divergences.md, "a removed segment of another user": root looks, then its id is free. */
 void deaths_noticed(void);

@@ -130,6 +130,10 @@ static void op_stat(int id, int command, bool structure)
 
 static void op_null(int id, int command)
 {
+	if (command != IPC_RMID && null_is_mapped()) {
+		log_outcome(REFUSED);
+		return;
+	}
 	int result = msgctl(id, command, NULL);
 	log_result(result, result < 0 ? errno : 0);
 }
