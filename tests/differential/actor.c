@@ -75,7 +75,8 @@ static bool birth_prepare(int64_t child)
 	actor->pid = 0;
 	actor->parent = me;
 	actor->user = me == CONDUCTOR ? 0 : world->actor[me].user;
-	actor->in_call = actor->untold = false;
+	actor->untold = false;
+	actor->in_call = false;
 	actor->alive = true;
 	return true;
 }
@@ -185,7 +186,8 @@ bool death_finish(void)
 	} else {
 		wait_child(dead->pid);
 	}
-	dead->alive = dead->in_call = dead->untold = false;
+	dead->alive = dead->untold = false;
+	dead->in_call = false;
 	world->death_unseen = true;
 	for (int i = 0; i < ACTORS; i++)
 		if (world->actor[i].parent == world->dying)

@@ -93,7 +93,7 @@ static bool op_receive(const struct op *op)
 static void give_nothing_away(int id, const struct op *op, struct ipc_perm *perm)
 {
 	struct msqid_ds now;
-	if (!world->users || !queue_now(id, &now))
+	if (!queue_now(id, &now))
 		return;
 	if (op->arg[1] != -1)
 		perm->uid = now.msg_perm.uid;

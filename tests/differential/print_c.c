@@ -208,6 +208,12 @@ struct cast {
 	bool there[ACTORS + 1];
 };
 
+static bool may_sleep(int kind)
+{
+	return kind == OP_SEM_OP || kind == OP_SEM_MANY || kind == OP_MSG_SEND ||
+	       kind == OP_MSG_RECEIVE;
+}
+
 static bool step_print(FILE *file, struct cast *cast, const struct op *op, int number)
 {
 	int other = (int)op->arg[0];
@@ -238,9 +244,8 @@ static bool step_print(FILE *file, struct cast *cast, const struct op *op, int n
 		fprintf(file, "\tKILL(%d, %d, %d);\n", number, op->actor, other);
 		return true;
 	default:
-		bool sleeps = op->kind == OP_SEM_OP || op->kind == OP_SEM_MANY ||
-		              op->kind == OP_MSG_SEND || op->kind == OP_MSG_RECEIVE;
-		fprintf(file, "\t%s(%d, %d, ", sleeps ? "SLEEP" : "STEP", number, op->actor);
+		fprintf(file, "\t%s(%d, %d, ", may_sleep(op->kind) ? "SLEEP" : "STEP", number,
+		        op->actor);
 		call_print(file, op);
 		fprintf(file, ");\n");
 		return true;

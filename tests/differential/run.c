@@ -201,7 +201,8 @@ static void kill_actors(void)
 			continue;
 		kill(actor->pid, SIGKILL);
 		wait_child(actor->pid);
-		actor->alive = actor->in_call = actor->untold = false;
+		actor->alive = actor->untold = false;
+		actor->in_call = false;
 		world->death_unseen = true;
 		if (world->crash_signal == 0)
 			settle();

@@ -112,7 +112,7 @@ static void op_set_value(const struct op *op)
 static void give_nothing_away(int id, const struct op *op, struct ipc_perm *perm)
 {
 	struct semid_ds now;
-	if (!world->users || !set_now(id, &now))
+	if (!set_now(id, &now))
 		return;
 	if (op->arg[1] != -1)
 		perm->uid = now.sem_perm.uid;
