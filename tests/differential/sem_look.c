@@ -38,10 +38,10 @@ void log_set(int64_t slot, int64_t id, const struct semid_ds *stat)
 
 int64_t values_sum(const unsigned short *values, int64_t count)
 {
-	int64_t sum = 0;
+	uint64_t sum = 0;
 	for (int64_t i = 0; i < count; i++)
 		sum = sum * 31 + values[i];
-	return sum & INT64_MAX;
+	return (int64_t)(sum & INT64_MAX);
 }
 
 /* Of the first semaphores, and of all values together. */
