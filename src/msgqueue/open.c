@@ -39,7 +39,7 @@ static int reach(struct mdg__queue *queue, uint64_t bytes)
 	struct mdg__memory *memory = &open->memory[open->count];
 	int rc = mdg__memory_get(open->ns, MDG__MESSAGE_QUEUES, open->id, bytes, memory);
 	if (rc < 0)
-		return rc;
+		return rc == -EINVAL ? -EIDRM : rc; /* removed, since this call or sleep began */
 	open->count++;
 	queue->base = memory->base;
 	queue->length = memory->length;

@@ -117,19 +117,19 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 
 /* ---- removing ------------------------------------------------------------- */
 
-/* Only its owner may unlink the file. But whoever may write it can give back its memory. */
+/* Only its owner may unlink the file. But whoever may write it can give back a segment's memory.
+ * Those who sleep in a set or queue still read in its memory, so it is left to the owner. */
 static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *entry,
                              const struct mdg__place *place)
 {
 	uint64_t inode;
+	if (entry->class != MDG__SEGMENTS)
+		return;
 	int fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW,
 	                                &inode);
 	if (fd < 0)
 		return;
-	if (entry->class == MDG__SEGMENTS)
-		(void)mdg__sys_punch(fd, entry->mapped + MDG__DATA_TAIL);
-	else
-		(void)mdg__sys_ftruncate(fd, 0);
+	(void)mdg__sys_punch(fd, entry->mapped + MDG__DATA_TAIL);
 	(void)mdg__sys_close(fd);
 }
 

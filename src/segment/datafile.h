@@ -32,11 +32,12 @@ bool mdg__file_id_fits(struct mdg_namespace *ns, enum mdg__id_kind kind, uint32_
                        uint32_t seen);
 
 /* The mode that an object's file has where users share. A segment's file has the segment's. To
- * look at a semaphore set or a message queue, too, one has to write in it. */
+ * look at a semaphore set or a message queue, too, one has to write in it. Its owner may always
+ * open it: an owner without rights may remove it, and then tells those who sleep in it. */
 static inline unsigned mdg__data_mode(enum mdg__class class, unsigned mode)
 {
 	unsigned any = mode | (mode >> 1 & 0222) | (mode << 1 & 0444);
-	return class == MDG__SEGMENTS ? mode & 0777 : any & 0666;
+	return class == MDG__SEGMENTS ? mode & 0777 : (any & 0666) | 0600;
 }
 
 static inline bool mdg__is_shared(const struct mdg_namespace *ns)

@@ -145,7 +145,7 @@ int mdg__memory_look(mdg_namespace *ns, enum mdg__class class, mdg_id id, struct
 
 int mdg__memory_keep(mdg_namespace *ns, const struct mdg__entry *entry)
 {
-	const struct need need = { true, 1 };
+	const struct need need = { true, false, 1 };
 	struct mdg__memory memory;
 	mdg__enter(ns);
 	int rc = get_entered(ns, entry, &need, &memory);

@@ -121,6 +121,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 {
 	const struct mdg__semset_head *head = mdg__semset_head(set);
 	uint64_t soon = LOOK_SOON_NS;
+	mdg__sigmask same;
 	for (;;) {
 		uint32_t value;
 		mdg__a32 *word = where(set, sleeper, &value);
@@ -146,8 +147,12 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 		                                   (uint32_t)MDG__ANYONE);
 		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
 			return rc;
-		if (mdg__word_sleeps(mdg__load32(&sleeper->robust.word)))
-			look(set);
+		if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)))
+			return 0;
+		/* A handler that runs during the look would be missed. */
+		mdg__signals_block(&same);
+		*blocked = true;
+		look(set);
 	}
 }
 

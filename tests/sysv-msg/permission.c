@@ -136,6 +136,52 @@ static void test_revoked(void)
 	CHECK_LINE("B8", result_of(pid) == 0);
 }
 
+static void remove_it(void *unused)
+{
+	(void)unused;
+	become(OWNER, GROUP, 0);
+	CHECK_LINE("C7", msgctl(queue, IPC_RMID, NULL) == 0);
+}
+
+/* The owner has no rights, and yet the one who sleeps is told at once. */
+static void test_removed_without_rights(void)
+{
+	int before = queue;
+	queue = private_queue();
+	CHECK(change(0, OWNER, GROUP, 16384) == 0);
+	pid_t sleeps = receiver(queue, 10, 0, 0);
+	CHECK(in_child(remove_it, NULL));
+	CHECK_LINE("B9", result_of(sleeps) == 100 + EIDRM);
+	queue = before;
+}
+
+static void make_and_remove(void *number)
+{
+	become(STRANGER, OTHERS, 0);
+	if (number == NULL) {
+		CHECK(msgget(key + 1, IPC_CREAT | IPC_EXCL | 0666) >= 0);
+	} else {
+		CHECK_LINE("C7", msgctl(*(int *)number, IPC_RMID, NULL) == 0);
+	}
+}
+
+/* The creator removes it, who is not the owner any more. */
+static void test_removed_by_creator(void)
+{
+	enum { SLEEPERS = 6 };
+	pid_t pids[SLEEPERS];
+	int before = queue;
+	CHECK(in_child(make_and_remove, NULL));
+	queue = msgget(key + 1, 0);
+	CHECK(queue >= 0 && change(0666, OWNER, GROUP, 16384) == 0);
+	for (int i = 0; i < SLEEPERS; i++)
+		pids[i] = receiver(queue, 10, 0, 0);
+	CHECK(in_child(make_and_remove, &queue));
+	for (int i = 0; i < SLEEPERS; i++)
+		CHECK_LINE("B9", result_of(pids[i]) == 100 + EIDRM);
+	queue = before;
+}
+
 int main(void)
 {
 	begin_queues();
@@ -156,6 +202,9 @@ int main(void)
 	CHECK(change(0, OWNER, GROUP, 16384) == 0);
 	CHECK_LINE("P4", strcmp(rights(), "rw") == 0);
 	CHECK(in_child(own_queue, NULL));
+	test_removed_without_rights();
+	for (int i = 0; i < 3; i++)
+		test_removed_by_creator();
 	if (change(0600, OWNER, GROUP, 16384) == 0 && write_limit("100\n")) {
 		CHECK(in_child(set_again, NULL));
 		CHECK(write_limit("16384\n"));

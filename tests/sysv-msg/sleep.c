@@ -2,6 +2,8 @@
 /* sleep.c - sleeping and waking: group B of docs/semantics-msg.md. */
 #include "support/queues.h"
 
+#include <sched.h>
+
 static void test_receivers(void)
 {
 	int id = private_queue();
@@ -91,6 +93,38 @@ static void test_removal(void)
 	CHECK_LINE("B9", result_of(receives) == 100 + EIDRM && result_of(sends) == 100 + EIDRM);
 }
 
+/* Nobody else runs until the caller sleeps. */
+static void on_one_processor(cpu_set_t *ret_before)
+{
+	cpu_set_t one;
+	CHECK(sched_getaffinity(0, sizeof *ret_before, ret_before) == 0);
+	CPU_ZERO(&one);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+		if (CPU_ISSET(cpu, ret_before))
+			CPU_SET(cpu, &one);
+	CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+}
+
+/* The queue has grown while they slept, and those who wake up last find it gone. */
+static void test_grown_and_removed(void)
+{
+	enum { SLEEPERS = 8 };
+	pid_t pids[SLEEPERS];
+	cpu_set_t before;
+	on_one_processor(&before);
+	int id = private_queue();
+	for (int i = 0; i < SLEEPERS; i++)
+		pids[i] = receiver(id, 10, 9, 0);
+	CHECK(put_sized(id, 1, "x", 8000, IPC_NOWAIT) == 0);
+	CHECK(put_sized(id, 1, "x", 8000, IPC_NOWAIT) == 0);
+	for (int i = 0; i < 384; i++)
+		CHECK(put(id, 1, "x") == 0);
+	CHECK(msgctl(id, IPC_RMID, NULL) == 0);
+	for (int i = 0; i < SLEEPERS; i++)
+		CHECK_LINE("B9", result_of(pids[i]) == 100 + EIDRM);
+	CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
+}
+
 static void test_twenty(void)
 {
 	enum { SLEEPERS = 20 };
@@ -137,6 +171,8 @@ int main(void)
 	test_full();
 	test_set();
 	test_removal();
+	for (int i = 0; i < 5; i++)
+		test_grown_and_removed();
 	test_twenty();
 	test_promptly();
 	return test_result();

@@ -187,6 +187,8 @@ static void own_set(void *unused)
 	change_mode(0600, OWNER, GROUP);
 	CHECK_LINE("P4", value_of(set, 0) == 0);
 	CHECK(semctl(set, 0, IPC_RMID) == 0);
+	set = semget(IPC_PRIVATE, 1, 0);
+	CHECK_LINE("C8", set >= 0 && semctl(set, 0, IPC_RMID) == 0);
 }
 
 int main(void)
