@@ -363,6 +363,9 @@ int mdg__semset_repair(void *stay);
 void mdg__settle(struct mdg__semset_stay *stay);
 /* watch.c: sleepers and holders are matched, at the end of a stay. Commits. */
 void mdg__watch(struct mdg__semset_stay *stay);
+/* How many holders, of other processes, have something of what the sleeper waits for. A hint if the
+ * lock is not held. */
+unsigned mdg__holders_for(const struct mdg__semset *set, const struct mdg__sleeper *sleeper);
 /* The witness's word, marked as slept on; 0: its process may be dead. */
 uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
 /* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue.

@@ -6,14 +6,14 @@
  * of a holder that it watches (watch.c). Every sleep in the kernel has a timeout, for two
  * reasons. A futex sleep with a timeout ends with EINTR after any handler; one without goes on
  * if the handler was installed with SA_RESTART. And after a while the sleeper looks whether
- * somebody has died who would have had to wake it, and whether the set is still there: every 20 ms
- * if there are holders, else every few seconds.
+ * somebody has died who would have had to wake it, and whether the set is still there: every few
+ * seconds, or every 20 ms if there are holders whose death it may not be told (time_to_look).
  *
  * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
  * handler runs in these few instructions, the thread sleeps on, as if the signal had come
  * before the call.
  *
- * SIGNALS are as the program has them while the thread mdg__sleeps. A handler may call semop again, or
+ * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
  * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So
  * each new call of this thread ends the sleeps of its older calls first (mdg__sleep_interrupted).
  * If the older call goes on later, it finds that and returns EINTR. What differs from the kernel:
@@ -71,18 +71,20 @@ static bool is_to_be_looked_at(const struct mdg__semset *set)
 	       mdg__load32(&head->setting1) != 0 || !mdg__holders_are_witnessed(set);
 }
 
-/* When to look next. The sleepers after the first few rarely come to the head unseen. */
-static uint64_t time_to_look(const struct mdg__semset *set, uint32_t block1)
+/* When to look next. Who watches the only holder that has something of what it waits for, is woken
+ * by the kernel, and need not look. That is the usual case, and then no signal is missed. The
+ * sleepers after the first few rarely come to the head unseen. */
+static uint64_t time_to_look(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
+                             uint32_t block1)
 {
 	enum { FEW = 16 };
 	const struct mdg__semset_head *head = mdg__semset_head(set);
-	uint64_t pause = LOOK_SELDOM_NS;
-	if (mdg__load32(&head->holders1) != 0)
-		pause = mdg__load32(&head->sleepers) <= FEW ||
-		                        mdg__load32(&head->queue.first1) == block1
-		                ? MDG__LOOK_AGAIN_NS
-		                : 5 * MDG__LOOK_AGAIN_NS;
-	return pause;
+	if (mdg__load32(&head->holders1) == 0 ||
+	    (mdg__load32(&sleeper->watching1) != 0 && mdg__holders_for(set, sleeper) == 1))
+		return LOOK_SELDOM_NS;
+	return mdg__load32(&head->sleepers) <= FEW || mdg__load32(&head->queue.first1) == block1
+	               ? MDG__LOOK_AGAIN_NS
+	               : 5 * MDG__LOOK_AGAIN_NS;
 }
 
 static void look(struct mdg__semset *set)
@@ -126,7 +128,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 		uint32_t value;
 		mdg__a32 *word = where(set, sleeper, &value);
 		uint32_t own = mdg__load32(&sleeper->robust.word);
-		uint64_t pause = time_to_look(set, block1);
+		uint64_t pause = time_to_look(set, sleeper, block1);
 		if (!mdg__word_sleeps(own))
 			return 0;
 		if (mdg__load32(&head->removed) != 0 || !set->host->is_there(set))

@@ -32,14 +32,13 @@ uint32_t mdg__witness_sleep_value(mdg__a32 *witness)
 	return (seen & MDG__TID) != 0 ? seen : 0;
 }
 
-/* Whether the holder has something of what the sleeper's operations name. */
+/* Whether the holder is another process than the sleeper's, and has something of what the sleeper's
+ * operations name. */
 static bool may_help(const struct mdg__semset *set, uint32_t holder1,
                      const struct mdg__set_holder *holder, const struct mdg__sleeper *sleeper,
                      const struct mdg__oplist *list)
 {
-	if (mdg__load32(&holder->watcher1) != 0 ||
-	    (mdg__load32(&holder->witness.word) & MDG__TID) == 0 ||
-	    mdg__load32(&holder->pid) == mdg__load32(&sleeper->pid))
+	if (mdg__load32(&holder->pid) == mdg__load32(&sleeper->pid))
 		return false;
 	for (uint32_t i = 0; i < list->count; i++) {
 		const mdg__a64 *sum = mdg__sum_at(set, holder1, list->ops[i].number);
@@ -47,6 +46,37 @@ static bool may_help(const struct mdg__semset *set, uint32_t holder1,
 			return true;
 	}
 	return false;
+}
+
+static bool can_be_watched(const struct mdg__set_holder *holder)
+{
+	return mdg__load32(&holder->watcher1) == 0 &&
+	       (mdg__load32(&holder->witness.word) & MDG__TID) != 0;
+}
+
+unsigned mdg__holders_for(const struct mdg__semset *set, const struct mdg__sleeper *sleeper)
+{
+	struct mdg__oplist list;
+	uint32_t holder1 = mdg__load32(&mdg__semset_head(set)->holders1);
+	unsigned result = 0;
+	if (!mdg__sleeper_ops(set, sleeper, &list))
+		return HOLDERS_MOST;
+	for (unsigned left = HOLDERS_MOST; holder1 != 0; left--) {
+		const struct mdg__set_holder *holder = mdg__block_at(set, holder1, MDG__HOLDER);
+		if (holder == NULL || left == 0)
+			return HOLDERS_MOST;
+		result += may_help(set, holder1, holder, sleeper, &list);
+		holder1 = mdg__load32(&holder->next1);
+	}
+	return result;
+}
+
+/* There is a second holder now whose death would help a sleeper that watches the first one. It has
+ * to look from time to time from now on, so it is woken, and sleeps again in another way. */
+static void tell(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
+{
+	if (mdg__holders_for(stay->set, sleeper) == 2)
+		mdg__sleeper_wake(stay, sleeper);
 }
 
 static void match(struct mdg__semset_stay *stay, uint32_t sleeper1, struct mdg__sleeper *sleeper,
@@ -74,7 +104,8 @@ static void find_for(struct mdg__semset_stay *stay, uint32_t sleeper1, struct md
 		struct mdg__set_holder *holder = mdg__block_at(stay->set, holder1, MDG__HOLDER);
 		if (holder == NULL)
 			return;
-		if (may_help(stay->set, holder1, holder, sleeper, &list)) {
+		if (can_be_watched(holder) &&
+		    may_help(stay->set, holder1, holder, sleeper, &list)) {
 			match(stay, sleeper1, sleeper, holder1, holder);
 			return;
 		}
@@ -93,6 +124,8 @@ void mdg__watch(struct mdg__semset_stay *stay)
 			return;
 		if (mdg__load32(&sleeper->watching1) == 0)
 			find_for(stay, block1, sleeper);
+		else
+			tell(stay, sleeper);
 		block1 = mdg__load32(&sleeper->next1);
 	}
 }

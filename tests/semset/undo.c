@@ -232,6 +232,49 @@ static void several(void)
 	}
 }
 
+/* How often the process went to sleep until now. */
+static long sleeps_of(pid_t pid)
+{
+	char path[32], line[128];
+	long result = -1;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	FILE *file = fopen(path, "r");
+	while (file != NULL && result < 0 && fgets(line, sizeof line, file) != NULL)
+		(void)sscanf(line, "voluntary_ctxt_switches: %ld", &result);
+	if (file != NULL)
+		fclose(file);
+	CHECK(result >= 0);
+	return result;
+}
+
+static long sleeps_in_a_while(pid_t pid)
+{
+	nap_ms(40);
+	long before = sleeps_of(pid);
+	nap_ms(400);
+	return sleeps_of(pid) - before;
+}
+
+/* Who waits for the only holder that could help is woken by the kernel, and does not look now and
+ * then: a look may miss a signal. With a second one it looks. */
+static void watched(void)
+{
+	fresh(2);
+	CHECK(set_value(0, 1) == 0 && set_value(1, 1) == 0);
+	pid_t one = holder1(0, -1, UNDO), other = holder(OPS({ 1, -1, UNDO }, { 1, 1, UNDO }));
+	pid_t two = sleeper(OPS({ 0, -1, 0 }, { 1, -1, 0 }));
+	CHECK(sleeps_in_a_while(two) <= 2);
+	pid_t three = holder1(1, -1, UNDO);
+	CHECK(world.kernel || sleeps_in_a_while(two) >= 5);
+	killed(one);
+	CHECK(value(0) == 1 && !has_ended(two));
+	CHECK(sleeps_in_a_while(two) <= 2);
+	uint64_t before = now_ns();
+	killed(three);
+	CHECK_LINE("U2", result(two) == 0 && now_ns() - before < 2000000000);
+	killed(other);
+}
+
 static void removed(void)
 {
 	fresh(1);
@@ -254,6 +297,7 @@ int main(void)
 	ON_BOTH(sleepers);
 	ON_BOTH(times);
 	ON_BOTH(several);
+	ON_BOTH(watched);
 	ON_BOTH(removed);
 	return test_result();
 }
