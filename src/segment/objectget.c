@@ -76,11 +76,5 @@ int mdg__object_get(mdg_namespace *ns, enum mdg__class class, struct mdg__object
 	int rc = order->name != NULL && order->name[0] != '\0'
 	                 ? mdg__order_name(&wish.order, order->name)
 	                 : 0;
-	mdg_id id =
-		0; /* the caller's pointer may lead nowhere, so no lock is held when it is used */
-	if (rc == 0)
-		rc = mdg__order_fill(ns, &wish.order, &id);
-	if (rc == 0)
-		*ret_id = id;
-	return rc;
+	return rc < 0 ? rc : mdg__order_fill(ns, &wish.order, ret_id);
 }

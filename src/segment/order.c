@@ -282,7 +282,7 @@ static int make(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_
 
 /* ---- both --------------------------------------------------------------------- */
 
-int mdg__order_fill(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_id)
+static int find_or_make(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_id)
 {
 	mdg__arrive(ns);
 	if (order->key == 0 && order->name[0] == '\0')
@@ -308,6 +308,16 @@ int mdg__order_fill(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *
 		if (rc != -EAGAIN)
 			return rc;
 	}
+}
+
+/* The caller's pointer may lead nowhere, so nothing is held when it is used. */
+int mdg__order_fill(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_id)
+{
+	mdg_id id = 0;
+	int rc = find_or_make(ns, order, &id);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
 }
 
 int mdg__order_name(struct mdg__order *order, const char *name)
