@@ -13,6 +13,7 @@
  *     hand.c                                     handing over, and calling those who sleep
  *     waiters.c                                  records of sleepers
  *     slips.c  sweep.c                           cells that threads have, and finding the others
+ *     region.c                                   what is remembered for each thread
  *     turn.c                                     whose turn it is, and where the state is
  *     cells.c  copies.c                          where texts lie, and copying them
  *

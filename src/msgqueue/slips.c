@@ -16,32 +16,23 @@
  */
 #include "msgqueue/internal.h"
 
+#include "msgqueue/region.h"
 #include "platform/identity.h"
-#include "platform/ofthread.h"
 
-enum { TABLE = 8, SECOND = 2, BATCH = 64, BATCH_MOST = 256, LOOKED_AT_MOST = 1 << 16 };
+enum { SECOND = 2, BATCH = 64, BATCH_MOST = 256, LOOKED_AT_MOST = 1 << 16 };
 
-struct entry {
-	char *base;
-	uint64_t name;
-	volatile uint32_t unit; /* 0: there is none, or a call has it */
-	uint32_t by_lock;       /* calls by the lock since there was a slip */
-	uint32_t batch;         /* cells that it gets at once. It is more each time */
-};
-static MDG__OF_THREAD struct entry table[TABLE];
-static MDG__OF_THREAD volatile uint32_t generation, table_next;
-
-static struct entry *find(const struct mdg__queue *queue)
+static struct mdg__slip_entry *find(struct mdg__queue_region *region,
+                                    const struct mdg__queue *queue)
 {
-	for (int i = 0; i < TABLE; i++)
-		if (table[i].base == queue->base)
-			return &table[i];
+	for (int i = 0; region != NULL && i < MDG__SLIP_TABLE; i++)
+		if (region->slips[i].base == queue->base)
+			return &region->slips[i];
 	return NULL;
 }
 
 /* NULL: it is of another queue that was mapped here, or the parent's. */
-static struct mdg__queue_slip *own(const struct mdg__queue *queue, const struct entry *entry,
-                                   uint32_t unit)
+static struct mdg__queue_slip *own(const struct mdg__queue *queue,
+                                   const struct mdg__slip_entry *entry, uint32_t unit)
 {
 	struct mdg__queue_slip *slip = mdg__queue_slip_at(queue, unit);
 	return slip != NULL && MDG__GET(slip->name) == entry->name &&
@@ -54,8 +45,9 @@ static struct mdg__queue_slip *own(const struct mdg__queue *queue, const struct 
 
 struct mdg__queue_slip *mdg__queue_slip_begin(const struct mdg__queue *queue, uint32_t *ret_unit)
 {
-	uint32_t before = generation;
-	struct entry *entry = find(queue);
+	struct mdg__queue_region *region = mdg__queue_region();
+	uint32_t before = region == NULL ? 0 : region->generation;
+	struct mdg__slip_entry *entry = find(region, queue);
 	uint32_t unit = entry == NULL ? 0 : entry->unit;
 	if (unit == 0)
 		return NULL;
@@ -66,7 +58,7 @@ struct mdg__queue_slip *mdg__queue_slip_begin(const struct mdg__queue *queue, ui
 	atomic_signal_fence(memory_order_seq_cst);
 	MDG__PUT(slip->busy, 1);
 	atomic_signal_fence(memory_order_seq_cst);
-	if (generation != before)
+	if (region->generation != before)
 		return NULL;
 	*ret_unit = unit;
 	return slip;
@@ -75,7 +67,7 @@ struct mdg__queue_slip *mdg__queue_slip_begin(const struct mdg__queue *queue, ui
 void mdg__queue_slip_end(const struct mdg__queue *queue, struct mdg__queue_slip *slip,
                          uint32_t unit)
 {
-	struct entry *entry = find(queue);
+	struct mdg__slip_entry *entry = find(mdg__queue_region(), queue);
 	if (entry != NULL && entry->unit == 0 && entry->name == MDG__GET(slip->name))
 		entry->unit = unit;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -123,22 +115,24 @@ static uint32_t make(struct mdg__queue *queue)
 	return unit;
 }
 
-static void keep(const struct mdg__queue *queue, uint64_t name, uint32_t unit)
+static struct mdg__slip_entry *keep(struct mdg__queue_region *region,
+                                    const struct mdg__queue *queue, uint64_t name, uint32_t unit)
 {
-	struct entry *entry = find(queue);
-	generation = generation + 1;
+	struct mdg__slip_entry *entry = find(region, queue);
+	region->generation = region->generation + 1;
 	if (entry == NULL) {
-		entry = &table[table_next % TABLE];
-		table_next = table_next + 1;
+		entry = &region->slips[region->slip_next % MDG__SLIP_TABLE];
+		region->slip_next = region->slip_next + 1;
 	}
 	entry->base = queue->base;
 	entry->name = name;
 	entry->by_lock = 0;
 	entry->batch = BATCH;
 	entry->unit = unit;
+	return entry;
 }
 
-static struct mdg__queue_slip *get(const struct mdg__visit *visit)
+static struct mdg__queue_slip *get(const struct mdg__visit *visit, struct mdg__queue_region *region)
 {
 	struct mdg__queue *queue = visit->queue;
 	uint64_t pids = mdg__pid_namespace();
@@ -154,14 +148,14 @@ static struct mdg__queue_slip *get(const struct mdg__visit *visit)
 	MDG__PUT(slip->pids, pids);
 	MDG__PUT(slip->name, name);
 	MDG__PUT(slip->busy, 0);
-	keep(queue, name, unit);
+	(void)keep(region, queue, name, unit);
 	return slip;
 }
 
 /* ---- the cells in it. [the lock is held] ----------------------------------------------------- */
 
 static void refill(struct mdg__queue *queue, struct mdg__queue_slip *slip, uint32_t cells,
-                   struct entry *entry)
+                   struct mdg__slip_entry *entry)
 {
 	uint64_t spare = MDG__GET(slip->spare);
 	uint32_t more = entry->batch > cells ? entry->batch : cells, first = 0;
@@ -182,20 +176,22 @@ static void refill(struct mdg__queue *queue, struct mdg__queue_slip *slip, uint3
 void mdg__queue_slip_prepare(const struct mdg__visit *visit, uint32_t cells)
 {
 	struct mdg__queue *queue = visit->queue;
-	struct entry *entry = find(queue);
-	uint32_t unit = entry == NULL ? 0 : entry->unit;
+	struct mdg__queue_region *region = mdg__queue_region_make(visit->thread);
+	if (region == NULL)
+		return;
+	struct mdg__slip_entry *entry = find(region, queue);
+	if (entry == NULL)
+		entry = keep(region, queue, 0, 0);
+	uint32_t unit = entry->unit;
 	struct mdg__queue_slip *slip = unit == 0 ? NULL : own(queue, entry, unit);
 	if (slip == NULL) {
-		if (entry == NULL)
-			keep(queue, 0, 0);
-		else
-			entry->unit = 0;
-		if (++find(queue)->by_lock < SECOND)
+		entry->unit = 0;
+		if (++entry->by_lock < SECOND)
 			return;
-		slip = get(visit);
+		slip = get(visit, region);
 	}
 	if (slip != NULL && cells <= MDG__EXPRESS_CELLS)
-		refill(queue, slip, cells, find(queue));
+		refill(queue, slip, cells, find(region, queue));
 }
 
 void mdg__queue_slip_trim(struct mdg__queue *queue, struct mdg__queue_slip *slip)
@@ -216,7 +212,7 @@ void mdg__queue_slip_trim(struct mdg__queue *queue, struct mdg__queue_slip *slip
 
 void mdg__queue_slip_give_up(const struct mdg__queue *queue)
 {
-	struct entry *entry = find(queue);
+	struct mdg__slip_entry *entry = find(mdg__queue_region(), queue);
 	struct mdg__queue_slip *slip =
 		entry == NULL || entry->unit == 0 ? NULL : own(queue, entry, entry->unit);
 	if (slip == NULL)

@@ -26,16 +26,13 @@
  */
 #include "msgqueue/internal.h"
 
+#include "msgqueue/region.h"
 #include "platform/ofthread.h"
 
 #define LOOK_SELDOM_NS UINT64_C(3871000000)
 
-/* The thread's latest sleep. */
-static MDG__OF_THREAD struct {
-	struct mdg__queue queue;    /* a copy: the caller's may be on a stack that is gone */
-	struct mdg__waiter *waiter; /* NULL: none */
-	uint32_t number, use, epoch;
-} latest;
+/* The thread's latest sleep; NULL: none. Its region has the rest. */
+static MDG__OF_THREAD struct mdg__waiter *latest_waiter;
 
 static bool is_ours(const struct mdg__visit *visit, const struct mdg__waiter *waiter, uint32_t use)
 {
@@ -59,15 +56,17 @@ static void pass_on(struct mdg__visit *visit, uint32_t cell, uint64_t claim)
 
 void mdg__queue_abandon(void)
 {
-	if (__builtin_expect(latest.waiter == NULL, 1))
+	struct mdg__waiter *waiter = latest_waiter;
+	if (__builtin_expect(waiter == NULL, 1))
+		return;
+	latest_waiter = NULL;
+	const struct mdg__queue_region *region = mdg__queue_region();
+	if (region == NULL) /* in a forked child: it was the parent's sleep */
 		return;
 	struct mdg__visit visit;
-	struct mdg__queue queue = latest.queue;
-	struct mdg__waiter *waiter = latest.waiter;
-	uint32_t use = latest.use, number = latest.number;
-	bool mine = mdg__epoch_is(latest.epoch);
-	latest.waiter = NULL;
-	if (!mine || mdg__visit_begin(&visit, &queue) < 0)
+	struct mdg__queue queue = region->latest.queue;
+	uint32_t use = region->latest.use, number = region->latest.number;
+	if (!mdg__epoch_is(region->latest.epoch) || mdg__visit_begin(&visit, &queue) < 0)
 		return;
 	if (is_ours(&visit, waiter, use)) {
 		mdg__waiter_not_in_line(&queue, waiter);
@@ -90,8 +89,9 @@ static int become(struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
 	struct mdg__queue *queue = visit->queue;
+	struct mdg__queue_region *region = mdg__queue_region_make(visit->thread);
 	uint32_t number;
-	int rc = mdg__waiter_take(visit, &number);
+	int rc = region == NULL ? -ENOMEM : mdg__waiter_take(visit, &number);
 	if (rc < 0)
 		return rc;
 	struct mdg__waiter *waiter = mdg__waiter(queue, number);
@@ -106,11 +106,12 @@ static int become(struct mdg__wait *wait)
 	wait->waiter = waiter;
 	wait->number = number;
 	wait->use = MDG__GET(waiter->use);
-	latest.queue = *queue;
-	latest.use = wait->use;
-	latest.number = number;
-	latest.epoch = visit->thread->epoch;
-	latest.waiter = waiter;
+	region->latest.queue = *queue;
+	region->latest.use = wait->use;
+	region->latest.number = number;
+	region->latest.epoch = visit->thread->epoch;
+	atomic_signal_fence(memory_order_seq_cst);
+	latest_waiter = waiter;
 	return 0;
 }
 
@@ -184,8 +185,8 @@ void mdg__wait_done(struct mdg__wait *wait)
 	struct mdg__waiter *waiter = wait->waiter;
 	if (waiter == NULL)
 		return;
-	if (latest.waiter == waiter)
-		latest.waiter = NULL;
+	if (latest_waiter == waiter)
+		latest_waiter = NULL;
 	mdg__waiter_not_in_line(wait->visit->queue, waiter);
 	mdg__waiter_leave(wait->visit, waiter);
 	wait->waiter = NULL;

@@ -78,3 +78,8 @@ bool mdg__sys_process_exists(int32_t pid)
 {
 	return (int)MDG__RAW(SYS_kill, pid, 0) != -ESRCH;
 }
+
+bool mdg__sys_thread_exists(int32_t tid)
+{
+	return (int)MDG__RAW(SYS_tgkill, MDG__RAW(SYS_getpid), tid, 0) != -ESRCH;
+}

@@ -29,5 +29,7 @@ int mdg__take_back_sigxfsz(int rc);
 
 /* Whether there is a process of that number. A zombie is one. */
 bool mdg__sys_process_exists(int32_t pid);
+/* Whether this process has a thread of that number. */
+bool mdg__sys_thread_exists(int32_t tid);
 
 #endif

@@ -23,7 +23,7 @@
  */
 #include "semset/internal.h"
 
-#include "semset/perthread.h"
+#include "semset/region.h"
 #include "sync/wait.h"
 
 #define STATE  UINT64_C(3)
@@ -153,7 +153,7 @@ static void end_left(const struct mdg__semset *set, struct mdg__slip *slip, uint
 static struct mdg__slip_kept *find_slip(const struct mdg__semset *set, struct mdg__slip **ret)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	struct mdg__per_thread *own = mdg__per_thread();
+	struct mdg__set_region *own = mdg__set_region();
 	for (uint32_t i = 0; own != NULL && i < MDG__SLIPS_KEPT; i++) {
 		struct mdg__slip_kept *kept = &own->slip[i];
 		if (kept->base != set->base || kept->slip1 == 0)
@@ -177,7 +177,7 @@ static struct mdg__slip_kept *find_slip(const struct mdg__semset *set, struct md
 
 void mdg__express_keep(const struct mdg__semset *set, uint32_t slip1)
 {
-	struct mdg__per_thread *own = mdg__per_thread_make();
+	struct mdg__set_region *own = mdg__set_region_make();
 	for (uint32_t tries = 0; own != NULL && tries < MDG__SLIPS_KEPT; tries++) {
 		struct mdg__slip_kept *kept = &own->slip[own->slip_next++ % MDG__SLIPS_KEPT];
 		if (kept->frame != 0)
@@ -189,7 +189,7 @@ void mdg__express_keep(const struct mdg__semset *set, uint32_t slip1)
 
 bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
 {
-	struct mdg__per_thread *own = mdg__per_thread();
+	struct mdg__set_region *own = mdg__set_region();
 	for (uint32_t i = 0; own != NULL && i < MDG__SLIPS_KEPT; i++) {
 		const struct mdg__slip_kept *kept = &own->slip[i];
 		if (kept->base != set->base || kept->slip1 == 0)

@@ -34,7 +34,7 @@
  *     express.c   a few operations without the lock, with a slip
  *     sums.c      where a sum lies
  *     heap.c      blocks
- *     perthread.c what is remembered for each thread
+ *     region.c    what is remembered for each thread
  *     process.c   which process, and whether it has ended
  */
 #ifndef MADANG_SEMSET_INTERNAL_H
@@ -69,8 +69,6 @@ uint64_t mdg__process_start(void);
  * when it has no memory any more: the kernel applies SEM_UNDO after that, and nobody can tell. */
 enum mdg__ended { MDG__LIVES, MDG__HAS_ENDED, MDG__ENDS_UNKNOWN };
 enum mdg__ended mdg__process_ended(int32_t pid, uint64_t start);
-/* Whether this process has no such thread. */
-bool mdg__thread_is_gone(int32_t tid);
 
 /* ---- a set in this process --------------------------------------------------------------- */
 
@@ -372,22 +370,14 @@ uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
  * Called with all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                         uint64_t deadline, const mdg__sigmask *mask);
-/* What this thread sleeps in, oldest first. */
-enum { MDG__SLEEPS_MOST = 8 };
-struct mdg__sleeps {
-	uint32_t depth;
-	struct {
-		struct mdg__robust *robust;
-		uintptr_t frame; /* of the call that sleeps */
-	} place[MDG__SLEEPS_MOST];
-};
-extern MDG__OF_THREAD struct mdg__sleeps mdg__sleeps;
+/* In how many sets this thread sleeps: more than one if signal handlers sleep, too. */
+extern MDG__OF_THREAD uint32_t mdg__sleeps_depth;
 void mdg__sleeps_end(void);
 /* A new call of this thread: what it slept in before, it does not any more. It is in a signal
  * handler, or has left one by longjmp. */
 static inline void mdg__sleep_interrupted(void)
 {
-	if (__builtin_expect(mdg__sleeps.depth != 0, 0))
+	if (__builtin_expect(mdg__sleeps_depth != 0, 0))
 		mdg__sleeps_end();
 }
 #endif

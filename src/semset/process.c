@@ -88,14 +88,6 @@ uint64_t mdg__process_start(void)
 	return line.start;
 }
 
-bool mdg__thread_is_gone(int32_t tid)
-{
-	char path[48];
-	struct stat_line line;
-	mdg__format(path, sizeof path, "/proc/self/task/%d/stat", tid);
-	return read_stat(path, &line) == 0;
-}
-
 enum mdg__ended mdg__process_ended(int32_t pid, uint64_t start)
 {
 	char path[32];

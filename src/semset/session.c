@@ -11,7 +11,7 @@
 #include "platform/identity.h"
 #include "platform/ofthread.h"
 #include "segment/sign.h"
-#include "semset/perthread.h"
+#include "semset/region.h"
 
 /* ---- the host of the engine ---------------------------------------------------------------- */
 
@@ -70,7 +70,7 @@ static bool is_there(struct mdg__semset *set)
 
 /* The memories in which this thread is a witness stay taken until the set is gone and this thread
  * becomes a witness elsewhere; or until the thread has ended, and another one gets its page. */
-static void leave_removed(struct mdg__per_thread *own)
+static void leave_removed(struct mdg__set_region *own)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < own->kept_count; i++) {
@@ -89,7 +89,7 @@ static void leave_removed(struct mdg__per_thread *own)
 static void keep(struct mdg__semset *set, struct mdg__robust *witness)
 {
 	struct mdg__session *session = session_of(set);
-	struct mdg__per_thread *own = mdg__per_thread_make();
+	struct mdg__set_region *own = mdg__set_region_make();
 	session->kept = session->count; /* not left at the end of the call */
 	if (own == NULL)
 		return;

@@ -21,6 +21,7 @@
  */
 #include "semset/internal.h"
 
+#include "semset/region.h"
 #include "sync/wait.h"
 
 /* Rare, and no whole number of seconds. The kernel may end a sleep because of the time when a
@@ -29,7 +30,7 @@
 #define LOOK_SELDOM_NS UINT64_C(2391000000)
 #define LOOK_SOON_NS   UINT64_C(50000)
 
-MDG__OF_THREAD struct mdg__sleeps mdg__sleeps;
+MDG__OF_THREAD uint32_t mdg__sleeps_depth;
 
 /* ---- leaving ------------------------------------------------------------------------- */
 
@@ -45,19 +46,22 @@ static uint32_t end_by_self(struct mdg__robust *robust)
 	return seen;
 }
 
-/* Stacks grow downwards: a frame below this one's address belongs to a call that was left. */
+/* Stacks grow downwards: a frame below this one's address belongs to a call that was left. A forked
+ * child has no region: it sleeps in nothing. */
 void mdg__sleeps_end(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	while (mdg__sleeps.depth > 0) {
-		uint32_t last = mdg__sleeps.depth - 1;
-		struct mdg__robust *robust = mdg__sleeps.place[last].robust;
+	struct mdg__set_region *region = mdg__set_region();
+	while (region != NULL && mdg__sleeps_depth > 0) {
+		uint32_t last = mdg__sleeps_depth - 1;
+		struct mdg__robust *robust = region->sleep[last].robust;
 		(void)end_by_self(robust);
-		if (mdg__sleeps.place[last].frame >= here)
+		if (region->sleep[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
 		mdg__witness_leave(robust);
-		mdg__sleeps.depth = last;
+		mdg__sleeps_depth = last;
 	}
+	mdg__sleeps_depth = 0;
 }
 
 /* ---- sleeping ------------------------------------------------------------------------ */
@@ -202,13 +206,14 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
                         uint64_t deadline, const mdg__sigmask *mask)
 {
 	struct mdg__robust *robust = &sleeper->robust;
-	uint32_t place = mdg__sleeps.depth;
-	bool noted = place < MDG__SLEEPS_MOST;
+	struct mdg__set_region *region = mdg__set_region_make();
+	uint32_t place = mdg__sleeps_depth;
+	bool noted = region != NULL && place < MDG__SLEEPS_MOST;
 	if (noted) {
-		mdg__sleeps.place[place].robust = robust;
-		mdg__sleeps.place[place].frame = (uintptr_t)__builtin_frame_address(0);
+		region->sleep[place].robust = robust;
+		region->sleep[place].frame = (uintptr_t)__builtin_frame_address(0);
 		atomic_signal_fence(memory_order_seq_cst);
-		mdg__sleeps.depth = place + 1;
+		mdg__sleeps_depth = place + 1;
 	}
 	bool blocked = true;
 	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked);
@@ -216,10 +221,10 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 	if (blocked)
 		mdg__signals_restore(mask);
 	/* A handler on a stack of its own may have taken this call for one that was left. */
-	if (noted && (mdg__sleeps.depth != place + 1 || mdg__sleeps.place[place].robust != robust))
+	if (noted && (mdg__sleeps_depth != place + 1 || region->sleep[place].robust != robust))
 		return meaning(word, -EINTR);
 	if (noted)
-		mdg__sleeps.depth = place;
+		mdg__sleeps_depth = place;
 	mdg__witness_leave(robust);
 	give_back(set, robust, block1);
 	return meaning(word, by_self);

@@ -23,7 +23,7 @@ static uint32_t find_left(struct mdg__semset_stay *stay, uint32_t tid)
 			return 0;
 		if (is_own_process(stay->set, slip) &&
 		    (mdg__load32(&slip->tid) == tid ||
-		     mdg__thread_is_gone((int32_t)mdg__load32(&slip->tid))))
+		     !mdg__sys_thread_exists((int32_t)mdg__load32(&slip->tid))))
 			return slip1;
 		slip1 = mdg__load32(&slip->next1);
 	}
