@@ -35,7 +35,7 @@ static void empty(struct mdg__per_thread *page)
 		for (uint32_t i = 0; i < page->kept_count; i++)
 			mdg__memory_leave(&page->kept[i].memory);
 	for (uint32_t i = 0; i < MDG__SLIPS_KEPT; i++)
-		page->slip[i] = (struct mdg__slip_kept){ NULL, 0, 0 };
+		page->slip[i] = (struct mdg__slip_kept){ NULL, 0 };
 	page->kept_count = 0;
 	page->epoch = 0;
 }
