@@ -18,6 +18,12 @@
  * which the words repeat, and each sum counts its changes. So a thread that goes on late finds
  * everything changed, and changes nothing.
  *
+ * SIGNAL HANDLERS. A handler that operates on the same set uses the slip of the call that it has
+ * interrupted. It first brings that use to its end, and the slip gets a new number. It does not
+ * matter whether the handler returns or leaves the call by longjmp, nor on which stack it runs. The
+ * interrupted call keeps what it means to do in memory of its own, the plan. It reads nothing back
+ * from the slip, and all that it still does to the slip are swaps that name its number.
+ *
  * A sum changes only while the word of its semaphore is in the hands of whoever changes it:
  * named by a slip, or BUSY. So the sum that step 2 has read is the sum of step 4.
  */
@@ -46,6 +52,17 @@ static uint32_t slip_of(uint64_t word)
 	return (uint32_t)(word >> 32) & 0xfffff;
 }
 
+/* What a call means to do, as the slip will say it. */
+struct step {
+	uint64_t old, sum;
+	uint32_t number;
+	int32_t value, sum_change;
+};
+struct plan {
+	uint32_t count, holder1;
+	struct step steps[MDG__SLIP_ENTRIES];
+};
+
 static bool swap64(mdg__a64 *field, uint64_t from, uint64_t to)
 {
 	return atomic_compare_exchange_strong_explicit(field, &from, to, memory_order_acq_rel,
@@ -59,12 +76,6 @@ static struct mdg__entry_of_slip *entry_for(struct mdg__slip *slip, uint32_t num
 		if ((mdg__load32(&slip->entries[i].number_value) & 0xffff) == number)
 			return &slip->entries[i];
 	return NULL;
-}
-
-static uint64_t new_word(const struct mdg__slip *slip, const struct mdg__entry_of_slip *entry)
-{
-	return mdg__word((int32_t)(mdg__load32(&entry->number_value) >> 16), 0,
-	                 (int32_t)mdg__load32(&slip->pid));
 }
 
 static uint64_t changed_sum(uint64_t sum, int32_t change)
@@ -97,7 +108,9 @@ static void resolve(const struct mdg__semset *set, struct mdg__slip *slip, uint3
 			(void)swap64(at, word, word & 0xffff);
 		return;
 	}
-	uint64_t old = mdg__load64(&entry->old), new = new_word(slip, entry);
+	uint64_t old = mdg__load64(&entry->old);
+	uint64_t new = mdg__word((int32_t)(mdg__load32(&entry->number_value) >> 16), 0,
+	                         (int32_t)mdg__load32(&slip->pid));
 	uint64_t sum = mdg__load64(&entry->sum);
 	int32_t change = (int32_t)mdg__load32(&entry->sum_change);
 	uint32_t holder1 = mdg__load32(&slip->holder1);
@@ -132,8 +145,9 @@ static struct mdg__slip *own_slip(const struct mdg__semset *set, const struct md
 	return own ? slip : NULL;
 }
 
-/* Ends what a call of this thread had begun that a handler has left by longjmp. */
-static void end_left(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t slip1)
+/* Ends what an older call of this thread had begun. It may go on later, or a handler has left it by
+ * longjmp. */
+static void end_older(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t slip1)
 {
 	uint64_t state = mdg__load64(&slip->state);
 	if ((state & STATE) == MDG__SLIP_TRIED)
@@ -146,13 +160,14 @@ static void end_left(const struct mdg__semset *set, struct mdg__slip *slip, uint
 		if ((word & MDG__EXPRESS) != 0 && slip_of(word) == slip1)
 			resolve(set, slip, number, word);
 	}
-	mdg__fill64(&slip->state, mdg__load64(&slip->state) & ~STATE);
+	/* A swap: a handler in the middle of this may have used the slip. */
+	state = mdg__load64(&slip->state);
+	(void)swap64(&slip->state, state, (state & ~STATE) + NUMBER);
 }
 
-/* NULL: this thread has none for the set, or an older call of it is just using it. */
-static struct mdg__slip_kept *find_slip(const struct mdg__semset *set, struct mdg__slip **ret)
+/* NULL: this thread has none for the set. */
+static struct mdg__slip *find_slip(const struct mdg__semset *set, uint32_t *ret_slip1)
 {
-	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
 	struct mdg__set_region *own = mdg__set_region();
 	for (uint32_t i = 0; own != NULL && i < MDG__SLIPS_KEPT; i++) {
 		struct mdg__slip_kept *kept = &own->slip[i];
@@ -163,14 +178,8 @@ static struct mdg__slip_kept *find_slip(const struct mdg__semset *set, struct md
 			kept->slip1 = 0;
 			return NULL;
 		}
-		if (kept->frame != 0) {
-			if (kept->frame >= here)
-				return NULL; /* it goes on when the handler returns */
-			end_left(set, slip, kept->slip1);
-			kept->frame = 0;
-		}
-		*ret = slip;
-		return kept;
+		*ret_slip1 = kept->slip1;
+		return slip;
 	}
 	return NULL;
 }
@@ -178,13 +187,9 @@ static struct mdg__slip_kept *find_slip(const struct mdg__semset *set, struct md
 void mdg__express_keep(const struct mdg__semset *set, uint32_t slip1)
 {
 	struct mdg__set_region *own = mdg__set_region_make();
-	for (uint32_t tries = 0; own != NULL && tries < MDG__SLIPS_KEPT; tries++) {
-		struct mdg__slip_kept *kept = &own->slip[own->slip_next++ % MDG__SLIPS_KEPT];
-		if (kept->frame != 0)
-			continue;
-		*kept = (struct mdg__slip_kept){ set->base, slip1, 0 };
-		return;
-	}
+	if (own != NULL)
+		own->slip[own->slip_next++ % MDG__SLIPS_KEPT] =
+			(struct mdg__slip_kept){ set->base, slip1 };
 }
 
 bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
@@ -197,8 +202,11 @@ bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
 		struct mdg__slip *slip = own_slip(set, kept);
 		if (slip == NULL)
 			continue;
-		if (holder1 != 0 && kept->frame == 0)
+		if (holder1 != 0 && mdg__load32(&slip->holder1) != holder1) {
+			if ((mdg__load64(&slip->state) & STATE) != MDG__SLIP_IDLE)
+				end_older(set, slip, kept->slip1);
 			mdg__fill32(&slip->holder1, holder1);
+		}
 		return true;
 	}
 	return false;
@@ -206,13 +214,19 @@ bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
 
 /* ---- an operation -------------------------------------------------------------------- */
 
-static struct mdg__entry_of_slip *add_entry(const struct mdg__semset *set, struct mdg__slip *slip,
-                                            uint32_t number)
+static struct step *step_for(struct plan *plan, uint32_t number)
+{
+	for (uint32_t i = 0; i < plan->count; i++)
+		if (plan->steps[i].number == number)
+			return &plan->steps[i];
+	return NULL;
+}
+
+static struct step *add_step(const struct mdg__semset *set, struct plan *plan, uint32_t number)
 {
 	mdg__a64 *word = &mdg__semset_at(set, number)->word;
-	uint32_t count = mdg__load32(&slip->count);
 	uint64_t seen = mdg__load64(word);
-	if (count == MDG__SLIP_ENTRIES)
+	if (plan->count == MDG__SLIP_ENTRIES)
 		return NULL;
 	for (int i = 0; (seen & MDG__WORD_FLAGS) != 0 && i < PATIENCE; i++) {
 		if ((seen & MDG__BUSY) != 0)
@@ -222,53 +236,59 @@ static struct mdg__entry_of_slip *add_entry(const struct mdg__semset *set, struc
 	}
 	if ((seen & MDG__WORD_FLAGS) != 0)
 		return NULL;
-	struct mdg__entry_of_slip *entry = &slip->entries[count];
-	mdg__fill64(&entry->old, seen);
-	mdg__fill32(&entry->number_value, number | (uint32_t)(seen & 0xffff) << 16);
-	mdg__fill32(&entry->sum_change, 0);
-	mdg__fill32(&slip->count, count + 1);
-	return entry;
+	struct step *step = &plan->steps[plan->count++];
+	*step = (struct step){ .old = seen, .number = number, .value = mdg__word_value(seen) };
+	return step;
 }
 
-/* Writes down what the operations come to. 0, -EAGAIN, -ERANGE or SLOW. */
-static int write_down(const struct mdg__semset *set, struct mdg__slip *slip,
-                      const struct mdg_semset_op *ops, uint32_t count)
+/* What the operations come to. 0, -EAGAIN, -ERANGE or SLOW. */
+static int make_plan(const struct mdg__semset *set, struct plan *plan,
+                     const struct mdg_semset_op *ops, uint32_t count)
 {
-	mdg__fill32(&slip->count, 0);
+	plan->count = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		struct mdg__entry_of_slip *entry = entry_for(slip, ops[i].number);
-		if (entry == NULL)
-			entry = add_entry(set, slip, ops[i].number);
-		if (entry == NULL)
+		struct step *step = step_for(plan, ops[i].number);
+		if (step == NULL)
+			step = add_step(set, plan, ops[i].number);
+		if (step == NULL)
 			return SLOW;
 		/* Of several words, nobody knows whether they were so at the same time. */
-		bool sure = mdg__load32(&slip->count) == 1;
-		int32_t value = (int32_t)(mdg__load32(&entry->number_value) >> 16);
-		if (ops[i].change == 0 ? value != 0 : value + ops[i].change < 0)
+		bool sure = plan->count == 1;
+		if (ops[i].change == 0 ? step->value != 0 : step->value + ops[i].change < 0)
 			return sure && (ops[i].flags & MDG_SEM_NOWAIT) != 0 ? -EAGAIN : SLOW;
-		value += ops[i].change;
-		if (value > MDG__VALUE_MAX)
+		step->value += ops[i].change;
+		if (step->value > MDG__VALUE_MAX)
 			return sure ? -ERANGE : SLOW;
-		mdg__fill32(&entry->number_value, ops[i].number | (uint32_t)value << 16);
-		if ((ops[i].flags & MDG_SEM_UNDO) != 0) {
-			int32_t change = (int32_t)mdg__load32(&entry->sum_change) - ops[i].change;
-			mdg__fill32(&entry->sum_change, (uint32_t)change);
-		}
+		if ((ops[i].flags & MDG_SEM_UNDO) != 0)
+			step->sum_change -= ops[i].change;
 	}
 	return 0;
 }
 
+/* Step 1. Returns the state, or 0: a handler has used the slip meanwhile. */
+static uint64_t write_down(struct mdg__slip *slip, const struct plan *plan, uint64_t idle)
+{
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+		struct mdg__entry_of_slip *entry = &slip->entries[i];
+		mdg__fill64(&entry->old, step->old);
+		mdg__fill32(&entry->number_value, step->number | (uint32_t)step->value << 16);
+		mdg__fill32(&entry->sum_change, (uint32_t)step->sum_change);
+	}
+	mdg__fill32(&slip->count, plan->count);
+	uint64_t state = (idle + NUMBER) | MDG__SLIP_TRIED;
+	return swap64(&slip->state, idle, state) ? state : 0;
+}
+
 /* Step 2. How many words name the slip now. */
-static uint32_t claim_all(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t slip1,
+static uint32_t claim_all(const struct mdg__semset *set, const struct plan *plan, uint32_t slip1,
                           uint64_t state)
 {
-	uint32_t count = mdg__load32(&slip->count), i = 0;
-	for (; i < count; i++) {
-		struct mdg__entry_of_slip *entry = &slip->entries[i];
-		uint32_t number = mdg__load32(&entry->number_value) & 0xffff;
-		uint64_t old = mdg__load64(&entry->old);
-		if (!swap64(&mdg__semset_at(set, number)->word, old,
-		            express_word(old, slip1, state)))
+	uint32_t i = 0;
+	for (; i < plan->count; i++) {
+		const struct step *step = &plan->steps[i];
+		if (!swap64(&mdg__semset_at(set, step->number)->word, step->old,
+		            express_word(step->old, slip1, state)))
 			break;
 	}
 	return i;
@@ -276,61 +296,62 @@ static uint32_t claim_all(const struct mdg__semset *set, struct mdg__slip *slip,
 
 /* The sums as they are, now that nobody else changes them. False: one is not there, or an operation
  * may leave the range; the slow way says which. */
-static bool read_sums(const struct mdg__semset *set, struct mdg__slip *slip)
+static bool read_sums(const struct mdg__semset *set, struct mdg__slip *slip, struct plan *plan)
 {
-	uint32_t count = mdg__load32(&slip->count), holder1 = mdg__load32(&slip->holder1);
-	for (uint32_t i = 0; i < count; i++) {
-		struct mdg__entry_of_slip *entry = &slip->entries[i];
-		int32_t change = (int32_t)mdg__load32(&entry->sum_change);
-		if (change == 0)
+	for (uint32_t i = 0; i < plan->count; i++) {
+		struct step *step = &plan->steps[i];
+		if (step->sum_change == 0)
 			continue;
-		mdg__a64 *sum =
-			mdg__sum_at(set, holder1, mdg__load32(&entry->number_value) & 0xffff);
+		mdg__a64 *sum = mdg__sum_at(set, plan->holder1, step->number);
 		if (sum == NULL)
 			return false;
-		uint64_t seen = mdg__load64(sum);
-		int32_t now = mdg__sum_value(seen) + change;
+		step->sum = mdg__load64(sum);
+		int32_t now = mdg__sum_value(step->sum) + step->sum_change;
 		if (now < -MDG__VALUE_MAX / 2 || now > MDG__VALUE_MAX / 2)
 			return false;
-		mdg__fill64(&entry->sum, seen);
+		mdg__fill64(&slip->entries[i].sum, step->sum);
 	}
 	return true;
 }
 
 /* Step 4, or back. */
-static void end_all(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t slip1,
-                    uint64_t state, uint32_t claimed, bool done)
+static void end_all(const struct mdg__semset *set, struct mdg__slip *slip, const struct plan *plan,
+                    uint32_t slip1, uint64_t state, uint32_t claimed, bool done)
 {
 	for (uint32_t i = 0; i < claimed; i++) {
-		struct mdg__entry_of_slip *entry = &slip->entries[i];
-		uint32_t number = mdg__load32(&entry->number_value) & 0xffff;
-		uint64_t old = mdg__load64(&entry->old);
+		const struct step *step = &plan->steps[i];
 		if (done)
-			change_sum(set, mdg__load32(&slip->holder1), number,
-			           mdg__load64(&entry->sum),
-			           (int32_t)mdg__load32(&entry->sum_change));
-		(void)swap64(&mdg__semset_at(set, number)->word, express_word(old, slip1, state),
-		             done ? new_word(slip, entry) : old);
+			change_sum(set, plan->holder1, step->number, step->sum, step->sum_change);
+		(void)swap64(&mdg__semset_at(set, step->number)->word,
+		             express_word(step->old, slip1, state),
+		             done ? mdg__word(step->value, 0, set->self.pid) : step->old);
 	}
-	mdg__fill64(&slip->state, state & ~STATE);
+	(void)swap64(&slip->state, (state & ~STATE) | (done ? MDG__SLIP_DONE : MDG__SLIP_ABORTED),
+	             state & ~STATE);
 }
 
 static int go(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t slip1,
               const struct mdg_semset_op *ops, uint32_t count)
 {
 	enum { TRIES = 4 };
+	struct plan plan;
 	for (int i = 0; i < TRIES; i++) {
-		int rc = write_down(set, slip, ops, count);
+		if ((mdg__load64(&slip->state) & STATE) != MDG__SLIP_IDLE)
+			end_older(set, slip, slip1);
+		uint64_t idle = mdg__load64(&slip->state) & ~STATE;
+		plan.holder1 = mdg__load32(&slip->holder1);
+		int rc = make_plan(set, &plan, ops, count);
 		if (rc != 0)
 			return rc;
-		uint64_t state = ((mdg__load64(&slip->state) & ~STATE) + NUMBER) | MDG__SLIP_TRIED;
-		atomic_store_explicit(&slip->state, state, memory_order_seq_cst);
-		uint32_t claimed = claim_all(set, slip, slip1, state);
-		bool all = claimed == mdg__load32(&slip->count), sums = all && read_sums(set, slip);
+		uint64_t state = write_down(slip, &plan, idle);
+		if (state == 0)
+			continue;
+		uint32_t claimed = claim_all(set, &plan, slip1, state);
+		bool all = claimed == plan.count, sums = all && read_sums(set, slip, &plan);
 		bool done = sums && swap64(&slip->state, state, (state & ~STATE) | MDG__SLIP_DONE);
 		if (!done) /* perhaps somebody has done so: then this fails */
 			(void)swap64(&slip->state, state, (state & ~STATE) | MDG__SLIP_ABORTED);
-		end_all(set, slip, slip1, state, claimed, done);
+		end_all(set, slip, &plan, slip1, state, claimed, done);
 		if (done)
 			return 0;
 		if (all && !sums)
@@ -350,14 +371,9 @@ static bool holder_is_ready(const struct mdg__semset *set, const struct mdg__sli
 int mdg__express_op(const struct mdg__semset *set, const struct mdg_semset_op *ops, uint32_t count,
                     bool undo)
 {
-	struct mdg__slip *slip;
-	struct mdg__slip_kept *kept = find_slip(set, &slip);
-	if (kept == NULL || (undo && !holder_is_ready(set, slip)))
+	uint32_t slip1;
+	struct mdg__slip *slip = find_slip(set, &slip1);
+	if (slip == NULL || (undo && !holder_is_ready(set, slip)))
 		return SLOW;
-	kept->frame = (uintptr_t)__builtin_frame_address(0);
-	atomic_signal_fence(memory_order_seq_cst);
-	int rc = go(set, slip, kept->slip1, ops, count);
-	atomic_signal_fence(memory_order_seq_cst);
-	kept->frame = 0;
-	return rc;
+	return go(set, slip, slip1, ops, count);
 }

@@ -15,7 +15,7 @@ static void clean(struct mdg__set_region *region)
 		for (uint32_t i = 0; i < region->kept_count; i++)
 			mdg__memory_leave(&region->kept[i].memory);
 	for (uint32_t i = 0; i < MDG__SLIPS_KEPT; i++)
-		region->slip[i] = (struct mdg__slip_kept){ NULL, 0, 0 };
+		region->slip[i] = (struct mdg__slip_kept){ NULL, 0 };
 	region->kept_count = 0;
 	region->epoch = 0;
 }

@@ -19,8 +19,7 @@ enum { MDG__SLIPS_KEPT = 8, MDG__MEMORIES_KEPT = MDG__HELD_MAX, MDG__SLEEPS_MOST
 /* A slip of the thread, in the set that is mapped at `base`. */
 struct mdg__slip_kept {
 	char *base;
-	uint32_t slip1;  /* 0: none */
-	uintptr_t frame; /* of the call that uses it; 0: none does */
+	uint32_t slip1; /* 0: none */
 };
 
 /* Only the thread reads and writes it. */

@@ -69,7 +69,8 @@ void mdg__slip_prepare(struct mdg__semset_stay *stay, uint32_t holder1)
 	if (slip == NULL)
 		return;
 	end_one(stay, slip);
-	mdg__fill64(&slip->state, mdg__load64(&slip->state) & ~UINT64_C(3));
+	/* The next number: an older call of this thread that goes on finds its own no more. */
+	mdg__fill64(&slip->state, (mdg__load64(&slip->state) & ~UINT64_C(3)) + 4);
 	mdg__fill32(&slip->tid, thread->tid);
 	mdg__fill32(&slip->holder1, holder1);
 	mdg__express_keep(stay->set, slip1);

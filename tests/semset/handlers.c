@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Signal handlers that operate on the set whose operation they interrupt, and such as leave it. */
+#include <pthread.h>
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 
 #include "semset/set.h"
 
 static volatile sig_atomic_t ran, failed;
+static int on_stack; /* SA_ONSTACK or 0 */
 static sigjmp_buf back;
 
 static void every(long microseconds)
@@ -26,7 +29,8 @@ static void take_and_give(int number)
 	(void)number;
 	ran++;
 	if (op1(0, 1, UNDO) != 0 || op1(0, -1, UNDO) != 0 ||
-	    op(OPS({ 0, 1, 0 }, { 1, 1, 0 })) != 0 || op(OPS({ 0, -1, 0 }, { 1, -1, 0 })) != 0)
+	    op(OPS({ 0, 1, 0 }, { 1, 1, 0 })) != 0 || op(OPS({ 0, -1, 0 }, { 1, -1, 0 })) != 0 ||
+	    op(OPS({ 0, 1, UNDO }, { 0, -1, UNDO })) != 0)
 		failed++;
 	errno = error;
 }
@@ -36,8 +40,8 @@ static void nested(void *unused)
 {
 	uint64_t end = mdg_deadline(1500000000), done = 0;
 	(void)unused;
-	handle(take_and_give, SA_RESTART);
-	every(300);
+	handle(take_and_give, SA_RESTART | on_stack);
+	every(100);
 	while (now_ns() < end && failed == 0) {
 		int bad = 0;
 		bad |= op1(0, 1, UNDO);
@@ -58,8 +62,42 @@ static void nested(void *unused)
 	CHECK(value(0) == 0 && value(1) == 0 && value(2) == 0 && value(3) == 0 && value(4) == 0);
 }
 
+/* The same in a thread whose handlers run on a stack that lies above the thread's own. */
+enum { STACK = 256 * 1024 };
+static char *stacks;
+
+static void *above(void *unused)
+{
+	stack_t stack = { .ss_sp = stacks + STACK, .ss_size = STACK };
+	sigset_t alarm;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	CHECK(sigaltstack(&stack, NULL) == 0 && pthread_sigmask(SIG_UNBLOCK, &alarm, NULL) == 0);
+	nested(unused);
+	return NULL;
+}
+
+static void nested_above(void *unused)
+{
+	pthread_t thread;
+	pthread_attr_t attributes;
+	sigset_t alarm;
+	sigemptyset(&alarm);
+	sigaddset(&alarm, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm, NULL);
+	stacks = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	on_stack = SA_ONSTACK;
+	CHECK(stacks != MAP_FAILED && pthread_attr_init(&attributes) == 0 &&
+	      pthread_attr_setstack(&attributes, stacks, STACK) == 0 &&
+	      pthread_create(&thread, &attributes, above, unused) == 0 &&
+	      pthread_join(thread, NULL) == 0);
+}
+
 static void in_handlers(void)
 {
+	fresh(5);
+	CHECK(in_child(nested_above, NULL));
+	CHECK_LINE("U2", value(0) == 0 && value(1) == 0 && value(2) == 0);
 	fresh(5);
 	CHECK(in_child(nested, NULL));
 	CHECK_LINE("U2", value(0) == 0 && value(1) == 0 && value(2) == 0);
