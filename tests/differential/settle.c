@@ -14,8 +14,8 @@
  *   - Nobody but the actors that are in a call runs while the conductor looks. So
  *     a lock has no holder, except one of them.
  *   - /proc/PID/schedstat counts how often a process came to a processor. If all
- *     sleep, are looked at once more, and none has run in between, then there was
- *     a moment at which all slept. A process that held a lock would have run. So
+ *     sleep, are looked at once more, and none has run or returned in between, then
+ *     there was a moment at which all slept. A process that held a lock would have run. So
  *     would one that had to be given a message by another sleeper.
  *
  * The last fact makes it right for a library as well, where a sleep may be a short
@@ -162,10 +162,13 @@ static struct seen *seen_of(int actor)
 	return s;
 }
 
-/* Whether this actor sleeps and has not run since it was last looked at. */
+/* Whether this actor sleeps, and has done so since it was last looked at. How often it has run is
+ * read before and after its state. Else it could come to a processor and fall asleep again between
+ * two of the readings, unseen. */
 static bool is_still(int actor, bool alone)
 {
 	struct seen *s = seen_of(actor);
+	uint64_t last = s->runs, before = alone ? 0 : runs_read(s);
 	char state = state_read(s->stat);
 	if (state == '\0' && s->pid != 0) { /* of another process that had this number */
 		close(s->stat);
@@ -176,20 +179,23 @@ static bool is_still(int actor, bool alone)
 		return false;
 	if (alone)
 		return true;
-	uint64_t before = s->runs;
-	s->runs = runs_read(s);
-	return before == s->runs;
+	s->runs = before;
+	return before == last && runs_read(s) == before;
 }
 
+/* One look at everybody who is in a call. If one of them returns meanwhile, it may have woken others
+ * that had been looked at already. So this look counts for nothing. */
 static bool all_still(void)
 {
+	bool in_call[ACTORS], still = true;
 	int sleepers = 0;
-	bool still = true;
 	for (int i = 0; i < ACTORS; i++)
-		sleepers += is_in_call(i);
+		sleepers += in_call[i] = is_in_call(i);
 	for (int i = 0; i < ACTORS; i++)
-		if (is_in_call(i))
-			still = (is_still(i, sleepers == 1) || !is_in_call(i)) && still;
+		if (in_call[i])
+			still = is_still(i, sleepers == 1) && still;
+	for (int i = 0; i < ACTORS; i++)
+		still = still && in_call[i] == is_in_call(i);
 	return still;
 }
 
