@@ -151,8 +151,8 @@ enum {
 	MDG__ENDED_BACK = 0x100 /* beside one of the above: the sleeper needs its block no more */
 };
 
-/* UNWITNESSED: the thread could not enter the word in its list. TIMED: the sleep ends by itself. The
- * time is that of the monotonic clock, modulo 2^30. It is only shown. */
+/* UNWITNESSED: the thread could not enter the word in its list. TIMED: the sleep ends by itself.
+ * The time is that of the monotonic clock, modulo 2^30. It is only shown. */
 enum { MDG__UNWITNESSED = 1, MDG__TIMED = 2 };
 
 /* An operation as one number: semaphore, change, flags; 16 bits each, from below. */

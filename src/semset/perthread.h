@@ -28,8 +28,8 @@ struct mdg__per_thread {
 	/* express.c. A signal handler may use them in the middle of a call. */
 	uint32_t slip_next;
 	struct mdg__slip_kept slip[MDG__SLIPS_KEPT];
-	/* session.c: the memories in which the thread is a witness, and when that was noted: in this
-	 * process, or before a fork. */
+	/* session.c: the memories in which the thread is a witness, and when that was noted: in
+	 * this process, or before a fork. */
 	uint32_t epoch, kept_count;
 	struct {
 		struct mdg__memory memory;
