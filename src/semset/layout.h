@@ -24,8 +24,8 @@
  *   [O] Only the thread whose sleeper or witness this is. It writes before the block is linked,
  *       or while the block is its own.
  *
- * Nothing here is trusted. An index is compared with the memory that is mapped, a walk along links
- * ends after as many steps as there are blocks, and what cannot be is MDG_DAMAGED.
+ * Nothing here is trusted. An index is compared with the memory that is mapped. A walk along links
+ * ends after as many steps as there are blocks. Whatever is impossible gives MDG_DAMAGED.
  */
 #ifndef MADANG_SEMSET_LAYOUT_H
 #define MADANG_SEMSET_LAYOUT_H
