@@ -38,6 +38,8 @@
  *
  * SIGNALS. A handler that runs while a call sleeps ends the sleep: -EINTR, with SA_RESTART too.
  * Then nothing was sent or received. The handler may make these calls, and may leave by siglongjmp.
+ * If it leaves mdg_msgqueue_receive, a message may have been taken and be lost. A call that would
+ * have to wait may spin for a moment first; a handler that runs in that time does not end it.
  *
  * ERRORS are those of <madang/base.h>. Every function here may also return
  *   -EINVAL   there is no such queue, or it was removed
@@ -48,8 +50,10 @@
  *
  * SAFETY. Each function may be called from any thread and from signal handlers, is not a
  * cancellation point, does not use malloc, prints nothing, and never ends the process. A buffer
- * that is not memory of the caller raises SIGSEGV; then nothing was sent, and of a receiver the
- * message is lost.
+ * that is not memory of the caller raises SIGSEGV. Then nothing was sent; a message that was to be
+ * received is lost.
+ *
+ * A process that was stopped (SIGSTOP) in the middle of a call may hold up others.
  *
  * ORIGIN. Functions marked [SysV] do what msgget(2), msgsnd(2), msgrcv(2) and msgctl(2) do, with
  * the same errors. docs/divergences.md lists the differences.
@@ -159,7 +163,7 @@ MDG_API int mdg_msgqueue_next(mdg_namespace *ns, uint32_t *cursor,
 
 /* ---- changing and removing ------------------------------------------------ */
 
-/* Sets owner, permission bits and limit, and wakes whoever sleeps to look again.
+/* Sets owner, permission bits and limit. Whoever sleeps in the queue looks again.
  * Returns 0, or
  *   -EINVAL  no such queue; or the caller's user namespace has no such user or group
  *   -EPERM   the caller is neither owner, nor creator, nor privileged; or `bytes_max` is above the

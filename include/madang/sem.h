@@ -33,10 +33,12 @@
  * The first operation that cannot be done decides what the call does: it waits, or it fails with
  * -EAGAIN if this operation has MDG_SEM_NOWAIT, or with -ERANGE.
  *
- * WAITING. Who changes a value does the operations of those who can go now, in the order in which
- * they came, before its own call returns. So mdg_semset_value says at once what they have taken,
- * though they have not run yet. A sleeper that cannot go is passed over, and keeps nothing for
- * itself. A process that is killed asleep is given nothing.
+ * WAITING. Whoever changes a value does the operations of those sleepers that can go now, before
+ * its own call returns. They go in the order in which they came, but those that only wait for zero
+ * go first. So mdg_semset_value says at once what they have taken, though they have not run yet. A
+ * sleeper that cannot go is passed over, and keeps nothing for itself. A process that is killed
+ * asleep is given nothing. A call without a deadline may spin for a moment before it sleeps. Until
+ * then it does not count as waiting.
  *
  * UNDO. For each operation with MDG_SEM_UNDO, the opposite is added to a sum of the process. When
  * the process ends, however it ends, its sums are added to the values. The values are cut to 0 and
@@ -45,9 +47,9 @@
  * sleeps for something that a killed process had gets it within a millisecond as a rule, and
  * within 25 ms in any case.
  *
- * LIMITS. The namespace has them, as System V has: semaphores in a set (32000), in all sets
- * (1024000000), operations in a call (500), sets (32000). madang(7) says how they are changed. No
- * more than 500 operations can be done in a call, whatever the limit is.
+ * LIMITS are those of System V, and each namespace has its own: semaphores in a set (32000),
+ * semaphores in all sets (1024000000), operations in a call (500), sets (32000). madang(7) says how
+ * they are changed. No more than 500 operations can be done in a call, whatever the limit is.
  *
  * ERRORS are as in <madang/base.h>. Each function that takes an id returns -EINVAL if there is no
  * such set (any more), and -EACCES or -EPERM as its comment says. All may return MDG_NS_GONE,
@@ -60,11 +62,11 @@
  * THREADS. Any thread may call any function. None is a cancellation point. A child of vfork is
  * taken for its parent.
  *
- * WHAT DIFFERS from the kernel's semaphores: a sleeper that was stopped (SIGSTOP) and goes on,
- * sleeps on. While a handler runs that has interrupted a sleep and makes no call of this
- * header, its thread counts as asleep and may be given what it waits for. A process that was
- * stopped in the middle of a call may hold up others. What a process owes is undone at its end,
- * not at unshare(2) or clone(2).
+ * WHAT DIFFERS from the kernel's semaphores (docs/divergences.md has all of it): a sleeper that is
+ * stopped (SIGSTOP), and then continued, sleeps on. While a handler runs that has interrupted a
+ * sleep, and makes no call of this header, its thread counts as asleep and may be given what it
+ * waits for. A process that was stopped in the middle of a call may hold up others. The sums of a
+ * process are added at its end, not at unshare(2) or clone(2).
  */
 #ifndef MADANG_SEM_H
 #define MADANG_SEM_H
@@ -133,17 +135,18 @@ MDG_API int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_
 
 /* ---- values ----------------------------------------------------------- */
 
-/* The value of a semaphore, or -EINVAL, -EACCES: permission to look is needed, as for the next
- * three. GETVAL. [SysV] */
+/* Returns the value of a semaphore, or -EINVAL, or -EACCES: permission to look is needed, as for
+ * the next three. GETVAL. [SysV] */
 MDG_API int mdg_semset_value(mdg_namespace *ns, mdg_id id, uint32_t number);
-/* Who operated on it last: in the pid namespace of that process; 0: nobody. Returns 0, or as above.
- * GETPID. [SysV] */
+/* Which process operated on it last, by its number in its own pid namespace; 0: none. Returns 0, or
+ * a code as above. GETPID. [SysV] */
 MDG_API int mdg_semset_pid(mdg_namespace *ns, mdg_id id, uint32_t number, int32_t *ret_pid);
-/* How many threads wait at the semaphore: for more (`for_zero` is 0: GETNCNT), or for zero (1:
- * GETZCNT). A thread waits at that of its operations which cannot be done first. [SysV] */
+/* Returns how many threads wait at the semaphore: for more (`for_zero` is 0: GETNCNT), or for zero
+ * (`for_zero` is 1: GETZCNT). A thread with several operations waits at the first one that cannot
+ * be done. [SysV] */
 MDG_API int mdg_semset_waiting(mdg_namespace *ns, mdg_id id, uint32_t number, int for_zero);
-/* All values. `count` is how many there is room for; the set has at most so many, or -EINVAL.
- * Returns 0. GETALL. [SysV] */
+/* Copies all values, of one moment. `count` is how many there is room for. If the set has more, the
+ * call fails with -EINVAL. Returns 0. GETALL. [SysV] */
 MDG_API int mdg_semset_all(mdg_namespace *ns, mdg_id id, uint16_t *ret_values, uint32_t count);
 
 /* Sets the value, 0 to MDG_SEM_VALUE_MAX, and clears everybody's sum of the semaphore.
@@ -166,12 +169,13 @@ struct mdg_semset_info {
 	uint32_t count;              /* semaphores */
 	uint32_t stuck;              /* 1: a process keeps the lock of the set and does not go on */
 	int64_t otime;               /* last mdg_semset_op: seconds since 1970; 0: never */
-	int64_t ctime;               /* creation or last change but by mdg_semset_op */
+	int64_t ctime;               /* creation, or last change other than by mdg_semset_op */
 	char name[MDG_NAME_MAX + 1]; /* ends with NUL; "" when it has none */
 };
 
 /* Fills in *ret_info. `flags` is 0, MDG_STAT_ANY or MDG_STAT_INDEX of <madang/segment.h>, or both.
- * Permission to look is needed, but with MDG_STAT_ANY. `stuck` is always 0.
+ * Permission to look is needed, but not with MDG_STAT_ANY. `stuck` is 0 here: only mdg_semset_next
+ * finds that out.
  * Returns 0, -EINVAL or -EACCES. IPC_STAT, SEM_STAT, SEM_STAT_ANY. [SysV] */
 MDG_API int mdg_semset_stat(mdg_namespace *ns, mdg_id id, unsigned flags,
                             struct mdg_semset_info *ret_info);
@@ -185,8 +189,8 @@ MDG_API int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t 
 MDG_API int mdg_semset_remove(mdg_namespace *ns, mdg_id id);
 
 /* Walks over all sets by index. It needs no permission. *cursor is 0 before the first call.
- * `stuck` is 1 if one process had the set's lock for half a second: it was stopped (SIGSTOP), or
- * the set is damaged. What the set shows may then be old.
+ * `stuck` is 1 if one process had the set's lock for half a second. Then it was stopped (SIGSTOP),
+ * or the set is damaged, and what the set shows may be old.
  * Returns 1 and fills in *ret_info; or 0 at the end; or -EINVAL: ret_info->size. */
 MDG_API int mdg_semset_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_semset_info *ret_info);
 

@@ -41,8 +41,8 @@ struct mdg__queue;
 
 struct mdg__queue_memory {
 	/* Makes sure that `bytes` are promised and mapped, and changes base and length. 0: maps
-	 * what others have made. What was mapped before stays so until the call returns. The lock of
-	 * the queue is held. */
+	 * what others have made. What was mapped before stays so until the call returns. The lock
+	 * of the queue is held. */
 	int (*reach)(struct mdg__queue *queue, uint64_t bytes);
 	/* Gives the memory from there on back to the system, as far as that can be done; and
 	 * promises a part of it again: 0 or -ENOMEM. The lock of the queue is held. */

@@ -4,8 +4,8 @@
  * semctl(2).
  *
  * The program's memory is only touched while no lock is held: what it gives is copied before, and
- * what it gets is copied after. So a bad pointer ends in SIGSEGV and nothing else. And what another
- * thread changes meanwhile counts as it was when it was copied.
+ * what it gets is copied after. So a bad pointer ends in SIGSEGV and nothing else. If another
+ * thread changes the operations meanwhile, they count as they were when they were copied.
  */
 #include <string.h>
 #include <sys/mman.h>

@@ -131,8 +131,8 @@ int mdg__semset_waiting(struct mdg__semset *set, uint32_t number, bool for_zero)
 int mdg__semset_set_value(struct mdg__semset *set, uint32_t number, int32_t value);
 int mdg__semset_all(struct mdg__semset *set, uint16_t *ret_values);
 int mdg__semset_set_all(struct mdg__semset *set, const uint16_t *values);
-/* Seconds; 0 is never. If a process keeps the lock and does not go on, this waits for half a second,
- * and then gives what is there. */
+/* Seconds; 0 is never. If a process keeps the lock and does not go on, this waits for half a
+ * second, and then gives what is there. */
 int64_t mdg__semset_otime(struct mdg__semset *set);
 int64_t mdg__semset_ctime(struct mdg__semset *set);
 /* Whether a process that lives, but perhaps is stopped, keeps the lock: it had it all the time for

@@ -24,8 +24,8 @@
  *   [O] Only the thread whose sleeper or witness this is. It writes before the block is linked,
  *       or while the block is its own.
  *
- * Nothing here is trusted. An index is compared with the memory that is mapped, a walk along links
- * ends after as many steps as there are blocks, and what cannot be is MDG_DAMAGED.
+ * Nothing here is trusted. An index is compared with the memory that is mapped. A walk along links
+ * ends after as many steps as there are blocks. Whatever is impossible gives MDG_DAMAGED.
  */
 #ifndef MADANG_SEMSET_LAYOUT_H
 #define MADANG_SEMSET_LAYOUT_H
@@ -151,8 +151,8 @@ enum {
 	MDG__ENDED_BACK = 0x100 /* beside one of the above: the sleeper needs its block no more */
 };
 
-/* UNWITNESSED: the thread could not enter the word in its list. TIMED: the sleep ends by itself. The
- * time is that of the monotonic clock, modulo 2^30. It is only shown. */
+/* UNWITNESSED: the thread could not enter the word in its list. TIMED: the sleep ends by itself.
+ * The time is that of the monotonic clock, modulo 2^30. It is only shown. */
 enum { MDG__UNWITNESSED = 1, MDG__TIMED = 2 };
 
 /* An operation as one number: semaphore, change, flags; 16 bits each, from below. */

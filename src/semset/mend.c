@@ -29,7 +29,7 @@ static void *block_of(const struct mdg__semset_stay *stay, uint32_t block1, uint
 	return mdg__block_at(stay->set, block1, kind);
 }
 
-/* ---- sleepers ---------------------------------------------------------------------------------- */
+/* ---- sleepers -------------------------------------------------------------------------------- */
 
 static void loosen(const struct mdg__semset_stay *stay, uint32_t kind)
 {
@@ -119,7 +119,7 @@ static void count_anew(const struct mdg__semset_stay *stay)
 	mdg__fill32(&stay->head->lists, lists);
 }
 
-/* ---- processes with UNDO, slips, free blocks ----------------------------------------------------- */
+/* ---- processes with UNDO, slips, free blocks ------------------------------------------------- */
 
 /* Puts a block before the others of a list. */
 static void push(mdg__a32 *first1, mdg__a32 *next1, uint32_t block1)
@@ -190,7 +190,7 @@ static void link_free(const struct mdg__semset_stay *stay)
 	}
 }
 
-/* ---- all ----------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 /* Bits of a word that mean nothing. [all words are claimed] */
 static void clear_flags(const struct mdg__semset *set)

@@ -2,11 +2,13 @@
 /*
  * op.c - semop.
  *
- * THE FAST WAY: if all operations name the same semaphore and none has UNDO, the result is one new
- * word, which is swapped in. That fails while the word says BUSY. Then, and for all other
- * lists, the slow way is gone: under the lock, what has ended is settled, the list is tried,
- * and if it can be done it is, and sleepers are served. If it cannot be done now, the thread
- * goes to sleep.
+ * THE FAST WAY is for a list whose operations all name the same semaphore, and of which none has
+ * UNDO. The result is one new word, which is swapped in. That fails while the word says BUSY.
+ *
+ * THE SLOW WAY is for all other lists that the express way (express.c) cannot do, and for when the
+ * fast way fails. Under the lock, what processes that have ended had is given back first
+ * (settle.c). Then the list is done, if that is possible, and sleepers are served. If it cannot be
+ * done now, the thread goes to sleep.
  */
 #include "semset/internal.h"
 

@@ -5,9 +5,9 @@
  * A process is named by its pid and by the time at which it began, both as /proc/PID/stat has them.
  * That name outlives exec, unlike a lock or a robust list.
  *
- * A process that has ended and was not waited for is a zombie. But a process whose first thread has
- * ended looks like a zombie too, while its other threads go on. So the number of threads is asked
- * as well: of an ended process it is 1.
+ * A process that has ended, and that its parent has not waited for, is a zombie. But a process
+ * whose first thread has ended looks like a zombie too, while its other threads go on. So the
+ * number of threads is asked as well. A process that has ended has 1.
  */
 #include <fcntl.h>
 #include <string.h>

@@ -2,9 +2,9 @@
 /*
  * queue.c - sleepers, their operations, and the two lists of them.
  *
- * A sleeper in `queue` waits for its operations to be done. When its sleep has been ended by
- * another process, it is in `done` until its own thread has run and given its block back. `done` is
- * only needed to find the blocks of threads that never run again.
+ * A sleeper in `queue` waits for its operations to be done. When another process has ended its
+ * sleep, it moves to `done`. There it stays until its own thread has run and given the block back.
+ * `done` is only needed to find the blocks of threads that never run again.
  */
 #include "semset/internal.h"
 

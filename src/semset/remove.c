@@ -2,11 +2,13 @@
 /*
  * remove.c - the set is gone, and all its sleepers are told.
  *
- * `removed` decides. Whoever has the lock after that finds it, and so does whoever wakes: so a
- * death right after it harms nobody, and the sleepers find out at their next look.
+ * The store to `removed` is the removal. Whoever gets the lock after that finds it, and so does
+ * whoever wakes. So a death right after the store harms nobody. The sleepers find out at their next
+ * look.
  *
- * A process that keeps the lock and does not go on is waited for for half a second. Then the set is
- * removed all the same, without the lock, and nobody is told: the sleepers find out within a second.
+ * If a process keeps the lock and does not go on, this waits for half a second. Then the set is
+ * removed all the same, without the lock. Nobody is told. The sleepers find out at their next look,
+ * within three seconds (sleep.c).
  */
 #include "semset/internal.h"
 

@@ -2,8 +2,8 @@
 /*
  * session.c - a set's memory and the calling process, for one call. See session.h.
  *
- * Who the calling process is costs some system calls to find out, so each thread remembers it, for
- * the namespace that it used last, until it is forked or its slot is another one.
+ * To find out who the calling process is takes some system calls. So each thread remembers it for
+ * the namespace that it used last, until the process forks or gets another slot.
  */
 #include "semset/session.h"
 

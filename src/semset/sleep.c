@@ -9,9 +9,10 @@
  * somebody has died who would have had to wake it, and whether the set is still there: every few
  * seconds, or every 20 ms if there are holders whose death it may not be told (time_to_look).
  *
- * What happens between the look for waiting signals and the sleep in the kernel is missed: if a
- * handler runs in these few instructions, the thread sleeps on, as if the signal had come
- * before the call.
+ * A signal is missed if its handler runs in the few instructions between the look for waiting
+ * signals and the sleep in the kernel. The thread then sleeps on, as if the signal had come before
+ * the call. The same is true if the signal comes after the kernel has ended the sleep because of
+ * the time, and before the thread has run.
  *
  * SIGNALS are as the program has them while the thread sleeps. A handler may call semop again, or
  * leave by longjmp. In the kernel, the first semop has ended with EINTR before the handler runs. So

@@ -2,9 +2,9 @@
 /*
  * value.c - values are looked at and set, and sleepers counted.
  *
- * A word that does not say BUSY is as it is. One that does is in the hands of the holder of the
- * lock, or a sleeper names it. Then it counts if nobody had the lock while it was read: the
- * lock's turn tells.
+ * A word that does not say BUSY can be believed as it is. A word that says BUSY is being changed by
+ * the holder of the lock, or a sleeper names it. Then it can be believed only if nobody had the
+ * lock while it was read. The lock's turn tells that.
  */
 #include "semset/internal.h"
 

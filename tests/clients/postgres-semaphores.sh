@@ -92,8 +92,9 @@ check_recovered() {
 
 [ "${1-}" = inside ] || {
 	need perl perl
-	[ -x "${PG_SYSV:=$(dirname "$0")/../../build/postgres-sysv}/bin/postgres" ] || skip \
-		"there is no PostgreSQL with System V semaphores; make it with: script/postgres-sysv"
+	PG_SYSV=${PG_SYSV:-$(dirname "$0")/../../build/postgres-sysv}
+	[ -x "$PG_SYSV/bin/postgres" ] || skip \
+		"there is no PostgreSQL with System V semaphores; script/postgres-sysv makes it"
 	PG_SYSV=$(cd "$PG_SYSV" && pwd)
 	BIN=$PG_SYSV/bin SHARE=$PG_SYSV/share
 	PG_BIN=$BIN PG_SHARE=$SHARE

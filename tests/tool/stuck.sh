@@ -13,7 +13,8 @@ examine()
 look()
 {
 	try ls -l --kind semaphores | sed -e 's/  *[0-9][0-9]*[sm]  *[0-9][0-9]*[sm]$/  AGE  AGE/' \
-		-e 's/\(last process\) .*/\1 PID/' -e 's/process [0-9]* dead.*  its/process PID dead  its/'
+		-e 's/\(last process\) .*/\1 PID/' \
+		-e 's/process [0-9]* dead.*  its/process PID dead  its/'
 }
 
 "$madang" mk --kind semaphores 2 >/dev/null
