@@ -262,6 +262,10 @@ static int make_plan(const struct mdg__semset *set, struct plan *plan,
 		if ((ops[i].flags & MDG_SEM_UNDO) != 0)
 			step->sum_change -= ops[i].change;
 	}
+	/* When something becomes 0, lists of sleepers are looked at again, though none names it. */
+	for (uint32_t i = 0; i < plan->count; i++)
+		if (plan->steps[i].value == 0 && mdg__load32(&mdg__semset_head(set)->lists) != 0)
+			return SLOW;
 	return 0;
 }
 

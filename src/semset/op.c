@@ -70,6 +70,8 @@ static int fast(struct mdg__semset *set, const struct mdg_semset_op *ops, uint32
 		int rc = try_all(ops, count, &value);
 		if (rc != 0)
 			return rc;
+		if (value == 0 && mdg__load32(&head->lists) != 0)
+			return SLOW; /* lists are looked at again, though none names this one */
 		/* Both: what a program did before +1 is seen by whoever comes after its -1. */
 		if (atomic_compare_exchange_weak_explicit(
 			    word, &seen, mdg__word(value, 0, set->self.pid), memory_order_acq_rel,

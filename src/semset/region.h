@@ -33,8 +33,8 @@ struct mdg__set_region {
 		struct mdg__robust *robust;
 		uintptr_t frame; /* of the call that sleeps */
 	} sleep[MDG__SLEEPS_MOST];
-	/* session.c: the memories in which the thread is a witness, and when that was noted: in this
-	 * process, or before a fork. */
+	/* session.c: the memories in which the thread is a witness, and when that was noted: in
+	 * this process, or before a fork. */
 	uint32_t epoch, kept_count;
 	struct {
 		struct mdg__memory memory;

@@ -183,8 +183,8 @@ static bool is_still(int actor, bool alone)
 	return before == last && runs_read(s) == before;
 }
 
-/* One look at everybody who is in a call. If one of them returns meanwhile, it may have woken others
- * that had been looked at already. So this look counts for nothing. */
+/* One look at everybody who is in a call. If one of them returns meanwhile, it may have woken
+ * others that had been looked at already. So this look counts for nothing. */
 static bool all_still(void)
 {
 	bool in_call[ACTORS], still = true;
