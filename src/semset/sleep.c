@@ -22,6 +22,7 @@
  */
 #include "semset/internal.h"
 
+#include "platform/epoch.h"
 #include "semset/region.h"
 #include "sync/wait.h"
 
@@ -128,6 +129,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 {
 	const struct mdg__semset_head *head = mdg__semset_head(set);
 	uint64_t soon = LOOK_SOON_NS;
+	uint32_t epoch = mdg__epoch();
 	mdg__sigmask same;
 	for (;;) {
 		uint32_t value;
@@ -154,6 +156,8 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 		                                   (uint32_t)MDG__ANYONE);
 		if (rc == -EINTR || (rc == -ETIMEDOUT && deadline <= again))
 			return rc;
+		if (!mdg__epoch_is(epoch))
+			return -EINTR;
 		if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)))
 			return 0;
 		/* A handler that runs during the look would be missed. */
@@ -217,7 +221,13 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 		mdg__sleeps_depth = place + 1;
 	}
 	bool blocked = true;
+	uint32_t epoch = mdg__epoch();
 	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked);
+	/* A handler has forked, and this is the child. The sleep is the parent's. */
+	if (!mdg__epoch_is(epoch)) {
+		mdg__sleeps_depth = 0;
+		return -EINTR;
+	}
 	uint32_t word = end_by_self(robust);
 	if (blocked)
 		mdg__signals_restore(mask);

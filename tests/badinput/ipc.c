@@ -292,6 +292,18 @@ static void gone(void *unused)
 
 /* ---- very many ---------------------------------------------------------------------- */
 
+static int files_in(const char *path)
+{
+	int count = 0;
+	DIR *directory = opendir(path);
+	CHECK(directory != NULL);
+	while (directory != NULL && readdir(directory) != NULL)
+		count++;
+	if (directory != NULL)
+		closedir(directory);
+	return count;
+}
+
 static void many(void *unused)
 {
 	struct both *all = calloc(MANY, sizeof *all), none;
@@ -299,6 +311,7 @@ static void many(void *unused)
 	CHECK_CODE(0, open_new(in_place("many"), &ns));
 	for (int i = 0; i < MANY && check_failures == 0; i++)
 		make(&all[i]);
+	CHECK(files_in(in_place("many")) < 100); /* unused, they have none */
 	CHECK_CODE(-ENOSPC, mdg_semset_create(ns, NULL, 1, 0600, 0, &none.set));
 	CHECK_CODE(-ENOSPC, mdg_msgqueue_create(ns, NULL, 0600, &none.queue));
 	for (int i = 0; i < MANY && check_failures == 0; i += 1000)

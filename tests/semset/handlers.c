@@ -178,9 +178,64 @@ static void from_sleep(void)
 	CHECK_LINE("U2", value(4) == 0);
 }
 
+/* ---- a handler that forks ------------------------------------------------------------------ */
+
+static struct meeting {
+	_Atomic uint32_t returned, go;
+} * meeting;
+static volatile pid_t forked;
+
+static void fork_and_wait(int number)
+{
+	(void)number;
+	forked = fork();
+	while (forked == 0 && atomic_load(&meeting->go) == 0)
+		nap_ms(1);
+}
+
+static int forking(void)
+{
+	const struct itimerval soon = { { 0, 0 }, { 0, 30000 } };
+	int status = 0;
+	handle(fork_and_wait, 0);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	int rc = op1(0, -1, 0);
+	if (forked > 0) {
+		atomic_store(&meeting->returned, 1);
+		waitpid(forked, &status, 0);
+	}
+	return rc == -EINTR && status == 0 ? 0 : 1;
+}
+
+/* The child returns to a sleep that is not its own and that is over. It changes nothing: somebody
+ * else may sleep there by now. */
+static void from_fork(void)
+{
+	static char before[1 << 16];
+	struct stat status = { .st_size = 0 };
+	meeting = shared_memory(sizeof *meeting);
+	fresh(2);
+	if (!world.kernel)
+		CHECK(fstat(world.file, &status) == 0);
+	size_t size =
+		(size_t)status.st_size < sizeof before ? (size_t)status.st_size : sizeof before;
+	pid_t first = fork();
+	if (first == 0)
+		_exit(forking());
+	while (atomic_load(&meeting->returned) == 0 && !has_ended(first))
+		nap_ms(1);
+	if (!world.kernel)
+		memcpy(before, world.base, size);
+	atomic_store(&meeting->go, 1);
+	CHECK(result(first) == 0);
+	CHECK(world.kernel || memcmp(before, world.base, size) == 0);
+	CHECK(ncount(0) == 0 && value(0) == 0);
+}
+
 int main(void)
 {
 	ON_BOTH(in_handlers);
 	ON_BOTH(from_sleep);
+	ON_BOTH(from_fork);
 	return test_result();
 }
