@@ -96,12 +96,13 @@ static void free_and_wake(struct mdg__robust *robust)
 	/* Release: pairs with the acquire in mdg__robust_take_free. */
 	atomic_fetch_or_explicit(&robust->word, MDG__WAITERS, memory_order_release);
 	if (mdg__sys_futex_free(&robust->word) < 0)
-		mdg__robust_wake(robust, 1);
+		mdg__robust_wake(robust, INT32_MAX);
 }
 
-/* Gives the lock back after sleepers were called. The usual case is one sleeper, and nobody else on
- * the lock. All who sleep there are woken then, so the word needs no mark. If there are more, they
- * are woken one by one. If none was asleep, the word becomes 0, unless somebody has come. */
+/* Gives the lock back after sleepers were called. All who sleep on its word are woken then, so the
+ * word needs no mark. They are not woken one by one, as threads are that wait for a lock: a sleeper
+ * may be stopped when it has been woken, or may leave by siglongjmp, and would not wake the next
+ * one. If none was asleep, the word becomes 0, unless somebody has come. */
 static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 {
 	struct mdg__thread *thread = visit->thread;
@@ -112,10 +113,10 @@ static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 		return;
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
 	mdg__held_leave(thread, at);
-	if (!visit->had_sleepers && visit->called == 1)
+	if (visit->called != 0)
 		free_and_wake(robust);
 	/* Release: as above. */
-	else if (visit->had_sleepers || visit->called > 1 ||
+	else if (visit->had_sleepers ||
 	         !atomic_compare_exchange_strong_explicit(
 			 &robust->word, &held, 0, memory_order_release, memory_order_relaxed))
 		mdg__robust_wake(robust, 1);
