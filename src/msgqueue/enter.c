@@ -42,16 +42,19 @@ static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
 	                    mdg__thread_sleeps_lightly((int32_t)tid) == MDG__YES);
 }
 
-/* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has
- * waited for long asks whether the holder exists. */
+/* A holder that is stopped is waited for, unless the call waits for so long at most: -EBUSY. The
+ * lock's word may also be damaged. So whoever has waited for long asks whether the holder exists. */
 static int take_lock(struct mdg__visit *visit)
 {
 	for (;;) {
-		uint64_t deadline = mdg__monotonic_nanoseconds() + PATIENCE_NS;
+		uint64_t most = visit->queue->lock_most;
+		uint64_t deadline = mdg__monotonic_nanoseconds() + (most != 0 ? most : PATIENCE_NS);
 		uint32_t before = MDG__GET(visit->lock->robust.word);
 		int rc = mdg__owned_take(visit->lock, deadline);
 		if (rc != -ETIMEDOUT)
 			return rc;
+		if (most != 0)
+			return -EBUSY;
 		uint32_t after = MDG__GET(visit->lock->robust.word);
 		if (((before ^ after) & MDG__TID) == 0 && is_nonsense(visit, after))
 			return MDG_DAMAGED;

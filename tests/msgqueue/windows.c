@@ -85,7 +85,7 @@ static bool go_to(unsigned to)
 	return event == STEP_POINT;
 }
 
-/* ---- the opposite call at each point ------------------------------------------------------------- */
+/* ---- the opposite call at each point ------------------------------------------------------- */
 
 /* A receiver meets a sender, and a sender a receiver. */
 static bool meet(bool victim_sends, bool full)
@@ -111,7 +111,7 @@ static bool meet(bool victim_sends, bool full)
 	return more;
 }
 
-/* ---- two are called ------------------------------------------------------------------------------ */
+/* ---- two are called ------------------------------------------------------------------------ */
 
 static bool call_two(bool senders)
 {
