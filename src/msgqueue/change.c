@@ -5,8 +5,8 @@
  * The limit lies in the queue's entry and not here: it changes in one moment with the owner. All
  * that is left to do here is to call the sleepers.
  *
- * A process that keeps the lock and does not go on does not hold up a removal. The word `removed` is
- * written without the lock then.
+ * A process that keeps the lock and does not go on does not hold up a removal. Then the word
+ * `removed` is written without the lock.
  */
 #include "msgqueue/internal.h"
 

@@ -5,8 +5,9 @@
  * REMOVAL. A queue that nobody has used has no file, and nobody sleeps in it: the entry goes, and
  * that is all. Else the word `removed` in the queue's memory is the moment of the removal. Then the
  * sleepers are called, and then entry and file go. If the remover dies in between, whoever gets
- * -EIDRM from the engine ends it (mdg__open_done). Memory that cannot be opened is left as it is. So
- * are the sleepers if the lock cannot be had within half a second. Then the sleepers find out that the queue is gone at their next look (wait.c).
+ * -EIDRM from the engine ends it (mdg__open_done). Memory that cannot be opened, or locked within
+ * half a second, is left as it is. Then the sleepers find out that the queue is gone at their next
+ * look (wait.c).
  */
 #include "madang/msg.h"
 

@@ -4,8 +4,7 @@
  *
  * A signal handler may send to the queue in whose lock the thread was interrupted, or leave by
  * siglongjmp. So signals are blocked while the lock is held. That costs two system calls, which is
- * more than all the rest of a call together. A process that promises to have no such handlers
- * (queue->no_handlers) saves them.
+ * more than all the rest of a call together. The express way needs neither (express.c).
  */
 #include "msgqueue/internal.h"
 
@@ -43,7 +42,8 @@ static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
 }
 
 /* A holder that is stopped is waited for, unless the call waits for so long at most: -EBUSY. The
- * lock's word may also be damaged. So whoever has waited for long asks whether the holder exists. */
+ * lock's word may also be damaged. So whoever has waited for long asks whether the holder
+ * exists. */
 static int take_lock(struct mdg__visit *visit)
 {
 	for (;;) {
@@ -83,8 +83,7 @@ int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 	visit->thread = mdg__thread();
 	if (visit->thread == NULL)
 		return -ENOSYS;
-	if (!queue->no_handlers)
-		mdg__signals_block(&visit->mask);
+	mdg__signals_block(&visit->mask);
 	int rc = mdg__visit_lock(visit);
 	if (rc < 0)
 		mdg__visit_end(visit);
@@ -139,8 +138,7 @@ void mdg__visit_unlock(struct mdg__visit *visit)
 
 void mdg__visit_end(struct mdg__visit *visit)
 {
-	if (!visit->queue->no_handlers)
-		mdg__signals_restore(&visit->mask);
+	mdg__signals_restore(&visit->mask);
 }
 
 bool mdg__queue_is_removed(const struct mdg__queue *queue)

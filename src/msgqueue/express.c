@@ -162,8 +162,8 @@ static void swap_out(const struct mdg__snapshot *now, const struct mdg__queue *q
 	ret->rtime = mdg__now_seconds();
 }
 
-/* What the answer is, if it is not this message: -ENOMSG, -E2BIG, MDG__CLAIMED or MDG__SLOW; 0: this
- * message. */
+/* What the answer is, if it is not this message: -ENOMSG, -E2BIG, MDG__CLAIMED or MDG__SLOW; 0:
+ * this message. */
 static int judge(const struct mdg__queue *queue, const struct mdg__snapshot *now,
                  const struct mdg__wanted *order, uint32_t *ret_length)
 {
