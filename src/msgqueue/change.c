@@ -4,6 +4,9 @@
  *
  * The limit lies in the queue's entry and not here: it changes in one moment with the owner. All
  * that is left to do here is to call the sleepers.
+ *
+ * A process that keeps the lock and does not go on does not hold up a removal. Then the word
+ * `removed` is written without the lock.
  */
 #include "msgqueue/internal.h"
 
@@ -34,7 +37,11 @@ int mdg__queue_changed(struct mdg__queue *queue)
 int mdg__queue_remove(struct mdg__queue *queue)
 {
 	struct mdg__visit visit;
+	queue->lock_most = MDG__LOCK_MOST_NS;
 	int rc = mdg__visit_begin(&visit, queue);
+	if (rc == -EBUSY &&
+	    atomic_exchange_explicit(&mdg__head(queue)->removed, 1, memory_order_release) != 0)
+		return 1;
 	if (rc < 0)
 		return rc;
 	rc = mdg__queue_is_removed(queue) ? 1 : 0;

@@ -5,8 +5,9 @@
  * REMOVAL. A queue that nobody has used has no file, and nobody sleeps in it: the entry goes, and
  * that is all. Else the word `removed` in the queue's memory is the moment of the removal. Then the
  * sleepers are called, and then entry and file go. If the remover dies in between, whoever gets
- * -EIDRM from the engine ends it (mdg__open_done). Memory that cannot be opened or locked is left
- * as it is. Then the sleepers find out that the queue is gone at their next look (wait.c).
+ * -EIDRM from the engine ends it (mdg__open_done). Memory that cannot be opened, or locked within
+ * half a second, is left as it is. Then the sleepers find out that the queue is gone at their next
+ * look (wait.c).
  */
 #include "madang/msg.h"
 
@@ -32,8 +33,8 @@ static void read_fields(const struct mdg__entry *entry, struct mdg__queue_figure
 	};
 }
 
-/* The figures of one moment, if the caller may look into the queue; else those of the entry, each
- * of which is right by itself. */
+/* The figures of one moment, if the caller may look into the queue and nobody keeps its lock; else
+ * those of the entry, each of which is right by itself. */
 static int figures_of(mdg_namespace *ns, const struct mdg__entry *entry, bool inside,
                       struct mdg__queue_figures *ret)
 {
@@ -41,8 +42,11 @@ static int figures_of(mdg_namespace *ns, const struct mdg__entry *entry, bool in
 	int rc = -ENOENT;
 	if (inside && !mdg__object_is_look(ns))
 		rc = mdg__open_look(&open, ns, mdg__entry_id(entry));
-	if (rc == 0)
-		return mdg__open_done(&open, mdg__queue_look(&open.queue, ret));
+	bool opened = rc == 0;
+	if (opened)
+		rc = mdg__open_done(&open, mdg__queue_look(&open.queue, ret));
+	if (opened && rc != -EBUSY)
+		return rc;
 	read_fields(entry, ret);
 	return rc == -EINVAL || rc == MDG_DAMAGED ? rc : 0;
 }
@@ -175,7 +179,7 @@ static int remove_used(mdg_namespace *ns, mdg_id id)
 	}
 	rc = mdg__object_rmid(ns, MDG__MESSAGE_QUEUES, id);
 	/* A sleeper may have been faster with the rest. */
-	return rc == -EINVAL && before == 0 ? 0 : rc;
+	return rc == -EINVAL && (before == 0 || before == -EBUSY) ? 0 : rc;
 }
 
 int mdg_msgqueue_remove(mdg_namespace *ns, mdg_id id)

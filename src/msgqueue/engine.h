@@ -13,9 +13,10 @@
  * All functions return 0 or one negative code; in addition to what is said at each of them:
  *     -ENOMEM      no memory, or more sleepers than there can be
  *     -ENOSYS      the kernel has no robust lists
- *     -EDEADLK     a signal handler interrupted a call on the same queue, although the queue was
- *                  said to have no such handlers
+ *     -EDEADLK     this thread is in a call on the same queue already: a fault in the queue's
+ *                  memory has led to a handler that makes a call
  *     MDG_DAMAGED  the memory holds what cannot be
+ *     -EBUSY       of look and remove: somebody keeps the lock and does not go on
  */
 #ifndef MADANG_MSGQUEUE_ENGINE_H
 #define MADANG_MSGQUEUE_ENGINE_H
@@ -61,9 +62,7 @@ struct mdg__queue {
 	uint64_t length;
 	_Atomic uint64_t *fields; /* of the entry */
 	int32_t pid;              /* of the calling process */
-	/* The caller promises that no signal handler of this process calls Madang or leaves a
-	 * call by siglongjmp. Then signals are not blocked, which saves two system calls. */
-	bool no_handlers;
+	uint64_t lock_most; /* nanoseconds that it waits for the lock; 0: for as long as it takes */
 	const struct mdg__queue_memory *memory;
 	void *context; /* for the functions */
 };
@@ -87,7 +86,8 @@ void mdg__queue_abandon(void);
 /* Calls all sleepers, who look at the limit and at their permission again. Whoever has changed one
  * of the two calls this. */
 int mdg__queue_changed(struct mdg__queue *queue);
-/* From now on every call gives -EIDRM, and the sleepers' as well. 1: that was so before. */
+/* From now on every call gives -EIDRM, and the sleepers' as well. 1: that was so before. -EBUSY:
+ * the sleepers are not called, and find it out by themselves. */
 int mdg__queue_remove(struct mdg__queue *queue);
 /* Whether that has been done. */
 bool mdg__queue_is_removed(const struct mdg__queue *queue);
@@ -100,7 +100,7 @@ struct mdg__queue_figures {
 	uint32_t claims;             /* messages on their way to a receiver that was called */
 	uint64_t bytes;              /* of memory, in use */
 };
-/* What the queue holds, at one moment. */
+/* What the queue holds, at one moment. -EBUSY: that cannot be said. */
 int mdg__queue_look(struct mdg__queue *queue, struct mdg__queue_figures *ret);
 
 struct mdg__queue_sleeper {

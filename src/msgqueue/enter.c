@@ -4,8 +4,7 @@
  *
  * A signal handler may send to the queue in whose lock the thread was interrupted, or leave by
  * siglongjmp. So signals are blocked while the lock is held. That costs two system calls, which is
- * more than all the rest of a call together. A process that promises to have no such handlers
- * (queue->no_handlers) saves them.
+ * more than all the rest of a call together. The express way needs neither (express.c).
  */
 #include "msgqueue/internal.h"
 
@@ -42,16 +41,20 @@ static bool is_nonsense(const struct mdg__visit *visit, uint32_t word)
 	                    mdg__thread_sleeps_lightly((int32_t)tid) == MDG__YES);
 }
 
-/* A holder that is stopped is waited for. The lock's word may also be damaged. So whoever has
- * waited for long asks whether the holder exists. */
+/* A holder that is stopped is waited for, unless the call waits for so long at most: -EBUSY. The
+ * lock's word may also be damaged. So whoever has waited for long asks whether the holder
+ * exists. */
 static int take_lock(struct mdg__visit *visit)
 {
 	for (;;) {
-		uint64_t deadline = mdg__monotonic_nanoseconds() + PATIENCE_NS;
+		uint64_t most = visit->queue->lock_most;
+		uint64_t deadline = mdg__monotonic_nanoseconds() + (most != 0 ? most : PATIENCE_NS);
 		uint32_t before = MDG__GET(visit->lock->robust.word);
 		int rc = mdg__owned_take(visit->lock, deadline);
 		if (rc != -ETIMEDOUT)
 			return rc;
+		if (most != 0)
+			return -EBUSY;
 		uint32_t after = MDG__GET(visit->lock->robust.word);
 		if (((before ^ after) & MDG__TID) == 0 && is_nonsense(visit, after))
 			return MDG_DAMAGED;
@@ -80,8 +83,7 @@ int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue)
 	visit->thread = mdg__thread();
 	if (visit->thread == NULL)
 		return -ENOSYS;
-	if (!queue->no_handlers)
-		mdg__signals_block(&visit->mask);
+	mdg__signals_block(&visit->mask);
 	int rc = mdg__visit_lock(visit);
 	if (rc < 0)
 		mdg__visit_end(visit);
@@ -96,12 +98,13 @@ static void free_and_wake(struct mdg__robust *robust)
 	/* Release: pairs with the acquire in mdg__robust_take_free. */
 	atomic_fetch_or_explicit(&robust->word, MDG__WAITERS, memory_order_release);
 	if (mdg__sys_futex_free(&robust->word) < 0)
-		mdg__robust_wake(robust, 1);
+		mdg__robust_wake(robust, INT32_MAX);
 }
 
-/* Gives the lock back after sleepers were called. The usual case is one sleeper, and nobody else on
- * the lock. All who sleep there are woken then, so the word needs no mark. If there are more, they
- * are woken one by one. If none was asleep, the word becomes 0, unless somebody has come. */
+/* Gives the lock back after sleepers were called. All who sleep on its word are woken then, so the
+ * word needs no mark. They are not woken one by one, as threads are that wait for a lock: a sleeper
+ * may be stopped when it has been woken, or may leave by siglongjmp, and would not wake the next
+ * one. If none was asleep, the word becomes 0, unless somebody has come. */
 static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 {
 	struct mdg__thread *thread = visit->thread;
@@ -112,10 +115,10 @@ static __attribute__((noinline)) void give_and_wake(struct mdg__visit *visit)
 		return;
 	uintptr_t before = mdg__pending_begin(thread, &robust->word);
 	mdg__held_leave(thread, at);
-	if (!visit->had_sleepers && visit->called == 1)
+	if (visit->called != 0)
 		free_and_wake(robust);
 	/* Release: as above. */
-	else if (visit->had_sleepers || visit->called > 1 ||
+	else if (visit->had_sleepers ||
 	         !atomic_compare_exchange_strong_explicit(
 			 &robust->word, &held, 0, memory_order_release, memory_order_relaxed))
 		mdg__robust_wake(robust, 1);
@@ -135,8 +138,7 @@ void mdg__visit_unlock(struct mdg__visit *visit)
 
 void mdg__visit_end(struct mdg__visit *visit)
 {
-	if (!visit->queue->no_handlers)
-		mdg__signals_restore(&visit->mask);
+	mdg__signals_restore(&visit->mask);
 }
 
 bool mdg__queue_is_removed(const struct mdg__queue *queue)

@@ -19,9 +19,9 @@
  * For the second reason a sleeper is called BEFORE the store that links its message or makes room
  * for it: once that is done, somebody is awake who will notice.
  *
- * Several sleepers that were called leave the lock's word one by one: whoever gives the lock back
- * wakes the next. While a called thread sleeps, its `pending` names the lock (wait.c). So if it is
- * killed on its way, the kernel wakes the next.
+ * Several sleepers that were called are woken together (enter.c). While a called thread sleeps, its
+ * `pending` names the lock (wait.c). If the caller was killed, the kernel wakes one of them, and
+ * that one wakes the others. If it is killed too, on its way, the kernel wakes the next.
  */
 #include "msgqueue/internal.h"
 

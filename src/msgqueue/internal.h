@@ -400,7 +400,10 @@ int mdg__queue_repair(struct mdg__visit *visit);
 
 /* ---- entering -------------------------------------------------------------------------------- */
 
-/* Blocks signals and takes the lock. 0; -ENOSYS; -EDEADLK; -ENOMEM; MDG_DAMAGED. */
+/* How long whoever looks or removes waits for the lock. */
+#define MDG__LOCK_MOST_NS UINT64_C(500000000)
+
+/* Blocks signals and takes the lock. 0; -ENOSYS; -EDEADLK; -ENOMEM; -EBUSY; MDG_DAMAGED. */
 int mdg__visit_begin(struct mdg__visit *visit, struct mdg__queue *queue);
 /* Takes the lock again, with signals blocked. The same errors. */
 int mdg__visit_lock(struct mdg__visit *visit);

@@ -64,6 +64,7 @@ int mdg__queue_look(struct mdg__queue *queue, struct mdg__queue_figures *ret)
 	struct mdg__snapshot now;
 	int rc = 0;
 	if (!read_without_lock(queue, &figures)) {
+		queue->lock_most = MDG__LOCK_MOST_NS;
 		rc = mdg__visit_begin(&visit, queue);
 		if (rc < 0)
 			return rc;

@@ -8,14 +8,6 @@
 #include "platform/epoch.h"
 #include "platform/identity.h"
 
-/* Relaxed: a handler that is set by another thread at this moment is set before or after. */
-static _Atomic bool no_handlers;
-
-void mdg__msgqueue_no_handlers(bool none)
-{
-	atomic_store_explicit(&no_handlers, none, memory_order_relaxed);
-}
-
 /* The process id, without a system call each time: the epoch in the upper half. Relaxed: the word
  * says all. */
 static int32_t own_pid(void)
@@ -96,7 +88,6 @@ static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 		.length = open->memory[0].length,
 		.fields = mdg__object_fields(ns, MDG__MESSAGE_QUEUES, id),
 		.pid = own_pid(),
-		.no_handlers = atomic_load_explicit(&no_handlers, memory_order_relaxed),
 		.memory = &functions,
 		.context = open,
 	};

@@ -34,10 +34,6 @@ int mdg__open_look(struct mdg__open *open, mdg_namespace *ns, mdg_id id);
  * undone. Returns `rc`. */
 int mdg__open_done(struct mdg__open *open, int rc);
 
-/* Says that no signal handler of this process calls Madang or leaves a call by siglongjmp, so that
- * signals need not be blocked. Whoever sees all handlers being set may say so, and has to take it
- * back before it sets one. */
-void mdg__msgqueue_no_handlers(bool none);
 /* `hook` is called right before each sleep and right after it, with signals as the caller has them.
  * A layer whose calls are cancellation points lets cancellation in there. A thread that is
  * cancelled asleep calls mdg__queue_abandon (engine.h); what it had mapped stays mapped. */

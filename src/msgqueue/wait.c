@@ -135,7 +135,7 @@ static int sleep_now(const struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
 	struct mdg__queue *queue = visit->queue;
-	if (wait->slept && !queue->no_handlers && mdg__handler_waits(&visit->mask))
+	if (wait->slept && mdg__handler_waits(&visit->mask))
 		return -EINTR;
 	mdg__visit_end(visit);
 	if (queue->memory->asleep != NULL)
@@ -143,8 +143,7 @@ static int sleep_now(const struct mdg__wait *wait)
 	int rc = sleep_on(queue, &wait->waiter->word, wait->deadline);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, false);
-	if (!queue->no_handlers)
-		mdg__signals_block(&visit->mask);
+	mdg__signals_block(&visit->mask);
 	return rc == -EINTR || rc == -ETIMEDOUT ? rc : 0;
 }
 

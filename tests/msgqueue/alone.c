@@ -276,9 +276,6 @@ int main(void)
 	check_too_big();
 	check_types();
 	check_model();
-	promises_no_handlers = true;
-	check_model();
-	promises_no_handlers = false;
 	check_copying();
 	check_memory();
 	check_giving_back();

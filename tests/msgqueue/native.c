@@ -7,6 +7,9 @@
 
 #include <dirent.h>
 
+#include "msgqueue/layout.h"
+#include "msgqueue/open.h"
+
 #include "sync/asleep.h"
 #include "unit/unit.h"
 
@@ -211,6 +214,42 @@ static void check_growth(void)
 	CHECK_RC(0, mdg_msgqueue_remove(ns, shared_id));
 }
 
+/* Takes the queue's lock, and stops. */
+static void stop_under_the_lock(void)
+{
+	struct mdg__open open;
+	if (mdg__open(&open, ns, shared_id) < 0 ||
+	    mdg__owned_take(&((struct mdg__queue_head *)(void *)open.queue.base)->lock, 0) != 0)
+		_exit(1);
+	atomic_store_explicit(&((struct mdg__queue_head *)(void *)open.queue.base)->turn,
+	                      MDG__TURN_LOCKED, memory_order_seq_cst);
+	raise(SIGSTOP);
+	_exit(0);
+}
+
+/* Whoever looks and whoever removes does not wait for a process that is stopped. */
+static void check_stopped(void)
+{
+	int status = 0;
+	CHECK_RC(0, mdg_msgqueue_create(ns, NULL, 0600, &shared_id));
+	CHECK_RC(0, snd(shared_id, 3, "seven b", 0));
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0)
+		stop_under_the_lock();
+	CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	uint64_t begin = now_ns();
+	struct mdg_msgqueue_info info = info_of(shared_id);
+	CHECK(info.messages == 1 && info.bytes == 7 && info.lspid == getpid());
+	CHECK(now_ns() - begin >= UINT64_C(400000000));
+	CHECK_RC(0, mdg_msgqueue_remove(ns, shared_id));
+	CHECK(now_ns() - begin < UINT64_C(10000000000));
+	CHECK_RC(-EINVAL, snd(shared_id, 3, "x", 0));
+	CHECK_RC(-EINVAL, mdg_msgqueue_remove(ns, shared_id));
+	kill(pid, SIGCONT);
+	CHECK(ended_well(pid));
+}
+
 int main(void)
 {
 	struct mdg_namespace_options options = unit_options(0);
@@ -221,6 +260,7 @@ int main(void)
 	check_many();
 	check_processes();
 	check_growth();
+	check_stopped();
 	CHECK(unit_is_sound(ns));
 	mdg_namespace_close(ns);
 	return test_result();

@@ -98,16 +98,12 @@ static inline void world_drop(struct world *world)
 	munmap(world, sizeof(*world));
 }
 
-/* This process has no handlers that call Madang or jump. */
-static bool promises_no_handlers;
-
 static inline struct mdg__queue queue_of(struct world *world)
 {
 	return (struct mdg__queue){ .base = world->memory,
 		                    .length = 32768,
 		                    .fields = world->fields,
 		                    .pid = getpid(),
-		                    .no_handlers = promises_no_handlers,
 		                    .memory = &world_memory,
 		                    .context = world };
 }

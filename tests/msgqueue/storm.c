@@ -100,7 +100,6 @@ static void receive_all(void *argument)
 static pid_t start_actor(uint32_t at)
 {
 	uint32_t me = at < SENDERS ? at : at - SENDERS;
-	promises_no_handlers = at % 2 == 1; /* what the child inherits */
 	return start(at < SENDERS ? send_all : receive_all, &me);
 }
 
