@@ -19,7 +19,7 @@
 #include "platform/identity.h"
 #include "platform/ofthread.h"
 
-enum { TABLE = 8, SECOND = 2, BATCH = 64, BATCH_MOST = 256, LOOKED_AT_MOST = 1 << 16 };
+enum { TABLE = 4, SECOND = 2, BATCH = 64, BATCH_MOST = 256, LOOKED_AT_MOST = 1 << 16 };
 
 struct entry {
 	char *base;

@@ -369,22 +369,14 @@ uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
  * Called with all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                         uint64_t deadline, const mdg__sigmask *mask);
-/* What this thread sleeps in, oldest first. */
-enum { MDG__SLEEPS_MOST = 8 };
-struct mdg__sleeps {
-	uint32_t depth;
-	struct {
-		struct mdg__robust *robust;
-		uintptr_t frame; /* of the call that sleeps */
-	} place[MDG__SLEEPS_MOST];
-};
-extern MDG__OF_THREAD struct mdg__sleeps mdg__sleeps;
+/* How many calls of this thread sleep: one, and those that handlers have made beside it. */
+extern MDG__OF_THREAD uint32_t mdg__sleep_depth;
 void mdg__sleeps_end(void);
 /* A new call of this thread: what it slept in before, it does not any more. It is in a signal
  * handler, or has left one by longjmp. */
 static inline void mdg__sleep_interrupted(void)
 {
-	if (__builtin_expect(mdg__sleeps.depth != 0, 0))
+	if (__builtin_expect(mdg__sleep_depth != 0, 0))
 		mdg__sleeps_end();
 }
 #endif

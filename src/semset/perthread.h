@@ -20,6 +20,21 @@ struct mdg__slip_kept {
 	uint32_t slip1; /* 0: none */
 };
 
+/* What this thread sleeps in, oldest first. `ended`: how sleeps ended whose calls seem to have been
+ * left by longjmp. A call that goes on all the same finds it there. */
+enum { MDG__SLEEPS_MOST = 8, MDG__SLEEPS_ENDED = 4 };
+struct mdg__sleeps {
+	uint32_t last_serial;
+	struct {
+		struct mdg__robust *robust;
+		uintptr_t frame;         /* of the call that sleeps */
+		_Atomic uint32_t serial; /* of the sleep; 0: it is over */
+	} place[MDG__SLEEPS_MOST];
+	struct {
+		uint32_t serial, word;
+	} ended[MDG__SLEEPS_ENDED];
+};
+
 /* Only the thread reads and writes it, except for the first two fields. */
 struct mdg__per_thread {
 	struct mdg__per_thread *next; /* constant */
@@ -27,6 +42,7 @@ struct mdg__per_thread {
 	/* express.c. A signal handler may use them in the middle of a call. */
 	uint32_t slip_next;
 	struct mdg__slip_kept slip[MDG__SLIPS_KEPT];
+	struct mdg__sleeps sleeps; /* sleep.c; the same is true of these */
 	/* session.c: the memories in which the thread is a witness, and when that was noted: in this
 	 * process, or before a fork. */
 	uint32_t epoch, kept_count;
