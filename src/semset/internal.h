@@ -370,14 +370,14 @@ uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
  * Called with all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
                         uint64_t deadline, const mdg__sigmask *mask);
-/* In how many sets this thread sleeps: more than one if signal handlers sleep, too. */
-extern MDG__OF_THREAD uint32_t mdg__sleeps_depth;
+/* How many calls of this thread sleep: one, and those that handlers have made beside it. */
+extern MDG__OF_THREAD uint32_t mdg__sleep_depth;
 void mdg__sleeps_end(void);
 /* A new call of this thread: what it slept in before, it does not any more. It is in a signal
  * handler, or has left one by longjmp. */
 static inline void mdg__sleep_interrupted(void)
 {
-	if (__builtin_expect(mdg__sleeps_depth != 0, 0))
+	if (__builtin_expect(mdg__sleep_depth != 0, 0))
 		mdg__sleeps_end();
 }
 #endif

@@ -229,10 +229,27 @@ static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 	}
 }
 
+/* Those of calls that were left by longjmp. They are still in the queue, and most likely the newest
+ * there: such a thread sleeps again. The others are found when sleepers are served. */
+static void take_back_left(struct mdg__semset_stay *stay, uint32_t most)
+{
+	uint32_t block1 = mdg__load32(&stay->head->queue.last1);
+	for (uint32_t left = most; left > 0; left--) {
+		const struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
+		if (sleeper == NULL)
+			return;
+		uint32_t previous1 = mdg__load32(&sleeper->previous1);
+		if (mdg__load32(&sleeper->robust.word) == (MDG__ENDED_LEFT | MDG__ENDED_BACK))
+			mdg__sleeper_free(stay, block1);
+		block1 = previous1;
+	}
+}
+
 void mdg__sleepers_reap(struct mdg__semset_stay *stay)
 {
 	enum { FEW = 8 };
 	take_back(stay, FEW, false);
+	take_back_left(stay, FEW);
 }
 
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay)

@@ -14,12 +14,27 @@
 #include "semset/internal.h"
 #include "sync/held.h"
 
-enum { MDG__SLIPS_KEPT = 8, MDG__MEMORIES_KEPT = MDG__HELD_MAX, MDG__SLEEPS_MOST = 8 };
+enum { MDG__SLIPS_KEPT = 8, MDG__MEMORIES_KEPT = MDG__HELD_MAX };
 
 /* A slip of the thread, in the set that is mapped at `base`. */
 struct mdg__slip_kept {
 	char *base;
 	uint32_t slip1; /* 0: none */
+};
+
+/* What this thread sleeps in, oldest first. `ended`: how sleeps ended whose calls seem to have been
+ * left by longjmp. A call that goes on all the same finds it there. */
+enum { MDG__SLEEPS_MOST = 8, MDG__SLEEPS_ENDED = 4 };
+struct mdg__sleeps {
+	uint32_t last_serial;
+	struct {
+		struct mdg__robust *robust;
+		uintptr_t frame;         /* of the call that sleeps */
+		_Atomic uint32_t serial; /* of the sleep; 0: it is over */
+	} place[MDG__SLEEPS_MOST];
+	struct {
+		uint32_t serial, word;
+	} ended[MDG__SLEEPS_ENDED];
 };
 
 /* Only the thread reads and writes it. */
@@ -28,11 +43,7 @@ struct mdg__set_region {
 	/* express.c. A signal handler may use them in the middle of a call. */
 	uint32_t slip_next;
 	struct mdg__slip_kept slip[MDG__SLIPS_KEPT];
-	/* sleep.c: what this thread sleeps in, oldest first. mdg__sleeps_depth says how many. */
-	struct {
-		struct mdg__robust *robust;
-		uintptr_t frame; /* of the call that sleeps */
-	} sleep[MDG__SLEEPS_MOST];
+	struct mdg__sleeps sleeps; /* sleep.c; the same is true of these */
 	/* session.c: the memories in which the thread is a witness, and when that was noted: in
 	 * this process, or before a fork. */
 	uint32_t epoch, kept_count;

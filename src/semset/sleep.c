@@ -32,7 +32,7 @@
 #define LOOK_SELDOM_NS UINT64_C(2391000000)
 #define LOOK_SOON_NS   UINT64_C(50000)
 
-MDG__OF_THREAD uint32_t mdg__sleeps_depth;
+MDG__OF_THREAD uint32_t mdg__sleep_depth;
 
 /* ---- leaving ------------------------------------------------------------------------- */
 
@@ -48,22 +48,84 @@ static uint32_t end_by_self(struct mdg__robust *robust)
 	return seen;
 }
 
-/* Stacks grow downwards: a frame below this one's address belongs to a call that was left. A forked
- * child has no region: it sleeps in nothing. */
+/* Stacks grow downwards: a frame below this one's address belongs to a call that was left, and its
+ * block is given back. But a handler on a stack of its own may take a call for one that was left.
+ * When such a call goes on, it finds that its serial is gone, and touches the block no more. */
 void mdg__sleeps_end(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	struct mdg__set_region *region = mdg__set_region();
-	while (region != NULL && mdg__sleeps_depth > 0) {
-		uint32_t last = mdg__sleeps_depth - 1;
-		struct mdg__robust *robust = region->sleep[last].robust;
-		(void)end_by_self(robust);
-		if (region->sleep[last].frame >= here)
+	struct mdg__set_region *own = mdg__set_region();
+	struct mdg__sleeps *sleeps = own == NULL ? NULL : &own->sleeps;
+	if (sleeps == NULL)
+		mdg__sleep_depth = 0; /* a forked child: they were the parent's */
+	while (mdg__sleep_depth > 0) {
+		uint32_t last = mdg__sleep_depth - 1;
+		struct mdg__robust *robust = sleeps->place[last].robust;
+		uint32_t serial = atomic_load(&sleeps->place[last].serial);
+		uint32_t word = serial == 0 ? 0 : end_by_self(robust);
+		if (sleeps->place[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
-		mdg__witness_leave(robust);
-		mdg__sleeps_depth = last;
+		if (serial != 0) {
+			sleeps->ended[serial % MDG__SLEEPS_ENDED].word = word;
+			sleeps->ended[serial % MDG__SLEEPS_ENDED].serial = serial;
+			atomic_store(&sleeps->place[last].serial, 0);
+			mdg__witness_leave(robust);
+			atomic_store_explicit(&robust->word, word | MDG__ENDED_BACK,
+			                      memory_order_release);
+		}
+		mdg__sleep_depth = last;
 	}
-	mdg__sleeps_depth = 0;
+}
+
+/* A sleep that is noted for the calls of handlers. */
+struct note {
+	struct mdg__sleeps *sleeps; /* NULL: it is not noted, and no other call ends it */
+	uint32_t place, serial, epoch;
+};
+
+static struct note note(struct mdg__robust *robust, uintptr_t frame)
+{
+	struct mdg__set_region *own = mdg__set_region_make();
+	struct note note = { NULL, mdg__sleep_depth, 0, mdg__epoch() };
+	if (own == NULL || note.place >= MDG__SLEEPS_MOST)
+		return note;
+	note.sleeps = &own->sleeps;
+	note.serial = ++note.sleeps->last_serial;
+	if (note.serial == 0)
+		note.serial = ++note.sleeps->last_serial;
+	note.sleeps->place[note.place].robust = robust;
+	note.sleeps->place[note.place].frame = frame;
+	atomic_store(&note.sleeps->place[note.place].serial, note.serial);
+	mdg__sleep_depth = note.place + 1;
+	return note;
+}
+
+/* Another call of this thread has ended the sleep and given back its block, or a handler has
+ * forked, and this is the child: the sleep is the parent's. [signals blocked] */
+static bool is_no_more(const struct note *note)
+{
+	return !mdg__epoch_is(note->epoch) ||
+	       (note->sleeps != NULL &&
+	        atomic_load(&note->sleeps->place[note->place].serial) != note->serial);
+}
+
+/* From here on the block is the call's own. False: see above, and `*ret_word` is how it ended. */
+static bool end_note(const struct note *note, uint32_t *ret_word)
+{
+	uint32_t seen = note->serial;
+	*ret_word = MDG__ENDED_LEFT;
+	if (!mdg__epoch_is(note->epoch))
+		return false;
+	if (note->sleeps == NULL)
+		return true;
+	if (atomic_compare_exchange_strong(&note->sleeps->place[note->place].serial, &seen, 0)) {
+		mdg__sleep_depth = note->place;
+		return true;
+	}
+	uint32_t at = note->serial % MDG__SLEEPS_ENDED;
+	if (note->sleeps->ended[at].serial == note->serial)
+		*ret_word = note->sleeps->ended[at].word;
+	return false;
 }
 
 /* ---- sleeping ------------------------------------------------------------------------ */
@@ -125,7 +187,8 @@ static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleep
  * A holder whose witness is marked may be about to die, or live on without a witness. So it is
  * asked for again soon, and then less and less often. */
 static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,
-                    uint64_t deadline, const mdg__sigmask *mask, bool *blocked)
+                    uint64_t deadline, const mdg__sigmask *mask, bool *blocked,
+                    const struct note *note)
 {
 	const struct mdg__semset_head *head = mdg__semset_head(set);
 	uint64_t soon = LOOK_SOON_NS;
@@ -133,6 +196,8 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 	mdg__sigmask same;
 	for (;;) {
 		uint32_t value;
+		if (is_no_more(note))
+			return -EINTR;
 		mdg__a32 *word = where(set, sleeper, &value);
 		uint32_t own = mdg__load32(&sleeper->robust.word);
 		uint64_t pause = time_to_look(set, sleeper, block1);
@@ -211,31 +276,17 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
                         uint64_t deadline, const mdg__sigmask *mask)
 {
 	struct mdg__robust *robust = &sleeper->robust;
-	struct mdg__set_region *region = mdg__set_region_make();
-	uint32_t place = mdg__sleeps_depth;
-	bool noted = region != NULL && place < MDG__SLEEPS_MOST;
-	if (noted) {
-		region->sleep[place].robust = robust;
-		region->sleep[place].frame = (uintptr_t)__builtin_frame_address(0);
-		atomic_signal_fence(memory_order_seq_cst);
-		mdg__sleeps_depth = place + 1;
-	}
+	const struct note noted = note(robust, (uintptr_t)__builtin_frame_address(0));
+	uint32_t word;
 	bool blocked = true;
-	uint32_t epoch = mdg__epoch();
-	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked);
-	/* A handler has forked, and this is the child. The sleep is the parent's. */
-	if (!mdg__epoch_is(epoch)) {
-		mdg__sleeps_depth = 0;
-		return -EINTR;
-	}
-	uint32_t word = end_by_self(robust);
+	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked, &noted);
+	bool own = end_note(&noted, &word);
+	if (own)
+		word = end_by_self(robust);
 	if (blocked)
 		mdg__signals_restore(mask);
-	/* A handler on a stack of its own may have taken this call for one that was left. */
-	if (noted && (mdg__sleeps_depth != place + 1 || region->sleep[place].robust != robust))
+	if (!own)
 		return meaning(word, -EINTR);
-	if (noted)
-		mdg__sleeps_depth = place;
 	mdg__witness_leave(robust);
 	give_back(set, robust, block1);
 	return meaning(word, by_self);

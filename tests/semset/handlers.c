@@ -66,18 +66,22 @@ static void nested(void *unused)
 enum { STACK = 256 * 1024 };
 static char *stacks;
 
-static void *above(void *unused)
+struct task {
+	void (*run)(void *);
+};
+
+static void *thread_below(void *task)
 {
 	stack_t stack = { .ss_sp = stacks + STACK, .ss_size = STACK };
 	sigset_t alarm;
 	sigemptyset(&alarm);
 	sigaddset(&alarm, SIGALRM);
 	CHECK(sigaltstack(&stack, NULL) == 0 && pthread_sigmask(SIG_UNBLOCK, &alarm, NULL) == 0);
-	nested(unused);
+	((struct task *)task)->run(NULL);
 	return NULL;
 }
 
-static void nested_above(void *unused)
+static void in_thread_below(void *task)
 {
 	pthread_t thread;
 	pthread_attr_t attributes;
@@ -89,14 +93,14 @@ static void nested_above(void *unused)
 	on_stack = SA_ONSTACK;
 	CHECK(stacks != MAP_FAILED && pthread_attr_init(&attributes) == 0 &&
 	      pthread_attr_setstack(&attributes, stacks, STACK) == 0 &&
-	      pthread_create(&thread, &attributes, above, unused) == 0 &&
+	      pthread_create(&thread, &attributes, thread_below, task) == 0 &&
 	      pthread_join(thread, NULL) == 0);
 }
 
 static void in_handlers(void)
 {
 	fresh(5);
-	CHECK(in_child(nested_above, NULL));
+	CHECK(in_child(in_thread_below, &(struct task){ nested }));
 	CHECK_LINE("U2", value(0) == 0 && value(1) == 0 && value(2) == 0);
 	fresh(5);
 	CHECK(in_child(nested, NULL));
@@ -167,11 +171,82 @@ static void leaving(void *unused)
 	CHECK(get_all(now) == 0 && now[1] == 0);
 }
 
+/* No block is lost with a sleep that is left. */
+static void leaving_often(void *unused)
+{
+	(void)unused;
+	handle(leave, 0);
+	for (volatile int i = 0; i < 500; i++)
+		if (sigsetjmp(back, 1) == 0) {
+			every(300);
+			for (;;)
+				op1(0, -1, 0);
+		}
+	every(0);
+	CHECK(ncount(0) == 0 && op1(0, 1, 0) == 0 && op1(0, -1, 0) == 0);
+	CHECK(world.kernel || mdg__load32(&mdg__semset_head(engine())->fresh) < 100);
+}
+
+/* A handler on the stack above takes the sleep for one that was left, and sleeps in the same set
+ * itself. Its block is then another thread's. */
+static void give_and_sleep(int number)
+{
+	(void)number;
+	ran++;
+	if (op1(1, 1, 0) != 0 || op1(1, -1, 0) != 0 ||
+	    op_timed(OPS({ 2, -1, 0 }), 1000000) != -EAGAIN)
+		failed++;
+}
+
+static void sleep_above(void *unused)
+{
+	(void)unused;
+	handle(give_and_sleep, SA_ONSTACK);
+	ran = failed = 0;
+	for (int i = 0; i < 200; i++) {
+		every(3000);
+		CHECK(op1(0, -1, UNDO) == -EINTR);
+		every(0);
+	}
+	CHECK(ran >= 200 && failed == 0 && ncount(0) == 0 && ncount(2) == 0);
+	CHECK(world.kernel || mdg__load32(&mdg__semset_head(engine())->fresh) < 100);
+}
+
+/* A handler forks in a sleep. The child goes on in a sleep that is its parent's. */
+static volatile pid_t forked;
+
+static void fork_in_sleep(int number)
+{
+	(void)number;
+	forked = fork();
+}
+
+static void forks_in_sleep(void *unused)
+{
+	(void)unused;
+	handle(fork_in_sleep, 0);
+	struct itimerval timer = { { 0, 0 }, { 0, 30000 } };
+	setitimer(ITIMER_REAL, &timer, NULL);
+	int rc = op1(0, -1, 0);
+	if (forked == 0)
+		_exit(rc == -EINTR && op1(1, 1, 0) == 0 ? 0 : 1);
+	int status = -1;
+	CHECK(rc == -EINTR && waitpid(forked, &status, 0) == forked && status == 0);
+	CHECK(value(1) == 1 && ncount(0) == 0 && op1(1, -1, 0) == 0);
+}
+
 static void from_sleep(void)
 {
 	fresh(5);
+	CHECK(in_child(forks_in_sleep, NULL));
+	fresh(5);
 	CHECK(in_child(give_in_sleep, NULL));
 	CHECK(value(0) == 1);
+	fresh(5);
+	CHECK(in_child(leaving_often, NULL));
+	fresh(5);
+	CHECK(in_child(in_thread_below, &(struct task){ sleep_above }));
+	CHECK(value(0) == 0 && value(1) == 0 && value(2) == 0);
 	fresh(5);
 	CHECK(in_child(leaving, NULL));
 	CHECK(value(0) == 0);

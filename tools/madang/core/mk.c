@@ -53,8 +53,8 @@ static int take(int option, const char *value, void *context)
 	case 'k':
 		if (!parse_key(value, &request->key) || request->key == 0)
 			return usage_error(
-				"'%s' is not a key (a number of 32 bits but 0, which asks "
-				"for a segment without one: leave --key out)",
+				"'%s' is not a key (a number of 32 bits but 0; to have no key, "
+				"leave --key out)",
 				value);
 		request->has_key = true;
 		break;
