@@ -179,8 +179,8 @@ struct mdg__queue_head {
 	_Atomic uint32_t receivers; /* no more receivers than this are in the line */
 	_Atomic uint32_t senders;   /* no more senders than this are in the line */
 	_Atomic uint64_t cbytes;    /* text of the messages that are not claimed */
-	/* 1: the queue is removed. COMMIT of the removal. Written without the lock, if that cannot be
-	 * had. */
+	/* 1: the queue is removed. COMMIT of the removal. Written without the lock, if that cannot
+	 * be had. */
 	_Atomic uint32_t removed;
 	/* If this is mdg__fresh, memory could not be given back (sweep.c), and is not tried. */
 	_Atomic uint32_t not_given;
