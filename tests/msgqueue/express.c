@@ -316,7 +316,8 @@ static void play(const struct scene *scene)
 {
 	bool ended = false;
 	scene_name = scene->name;
-	for (point = 0; !ended && point < POINTS_MOST && check_failures < 10; point++)
+	for (point = first_point(); !ended && point < POINTS_MOST && check_failures < 10;
+	     point += POINT_STRIDE)
 		ended = play_at(scene);
 	printf("%-16s %-12s %u points\n", scene->name, ways[way], point);
 	CHECK(ended || check_failures != 0);

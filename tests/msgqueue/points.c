@@ -459,7 +459,8 @@ static void play(const struct scene *scene)
 {
 	bool ended = false;
 	scene_name = scene->name;
-	for (point = 0; !ended && point < POINTS_MOST && check_failures < 10; point++) {
+	for (point = first_point(); !ended && point < POINTS_MOST && check_failures < 10;
+	     point += POINT_STRIDE) {
 		world = world_make(16384);
 		memset(others, 0, sizeof(others));
 		if (scene->set_up != NULL)

@@ -21,7 +21,7 @@ static struct {
 	unsigned count;
 } others;
 static unsigned point; /* at which the victim is killed */
-static unsigned first, stride = 3;
+static unsigned first, stride = 3 * POINT_STRIDE;
 static bool victim_ended; /* it came to its end before */
 
 static void with(pid_t pid)

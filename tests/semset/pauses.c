@@ -230,7 +230,7 @@ static void run(const struct scene *which, unsigned first, unsigned stride)
 int main(int argc, char **argv)
 {
 	const char *reason = "";
-	unsigned stride = 3;
+	unsigned stride = 3 * POINT_STRIDE;
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
 	if (argc > 1 && strcmp(argv[1], "--all") == 0) {
