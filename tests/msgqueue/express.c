@@ -26,7 +26,7 @@
 #define HANDLERS_COME 1
 #endif
 
-enum { WATCHED = 32768, POINTS_MOST = 300, TEXTS = 24 };
+enum { WATCHED = 32768, POINTS_MOST = 3000, TEXTS = 24 };
 enum way { KILLED, HANDLED, LEFT, WAYS };
 static const char *const ways[] = { "killed", "interrupted", "left" };
 

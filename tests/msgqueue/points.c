@@ -14,7 +14,7 @@
 #include "msgqueue/queue.h"
 #include "sync/points/step.h"
 
-enum { WATCHED = 20480, POINTS_MOST = 300 };
+enum { WATCHED = 20480, POINTS_MOST = 3000 };
 
 static struct world *world;
 static struct step step;
