@@ -155,7 +155,7 @@ static void full(void *unused)
 
 /* ---- no descriptors, no length ----------------------------------------------------------- */
 
-static void limit(int which, rlim_t number)
+static void limit(__typeof__(RLIMIT_NOFILE) which, rlim_t number)
 {
 	struct rlimit limit;
 	CHECK(getrlimit(which, &limit) == 0);

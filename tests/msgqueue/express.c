@@ -292,7 +292,7 @@ static bool play_at(const struct scene *scene)
 	if (scene->set_up != NULL)
 		scene->set_up();
 	if (!step_start(&step, world->memory, WATCHED, scene->body, NULL)) {
-		HOLDS(!"it cannot be started");
+		HOLDS(false); /* it cannot be started */
 		return true;
 	}
 	pid_t victim = step.pid;

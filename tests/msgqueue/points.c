@@ -466,7 +466,7 @@ static void play(const struct scene *scene)
 		if (scene->set_up != NULL)
 			scene->set_up();
 		if (!step_start(&step, world->memory, WATCHED, scene->body, NULL)) {
-			HOLDS(!"it cannot be started");
+			HOLDS(false); /* it cannot be started */
 			return;
 		}
 		victim = step.pid;

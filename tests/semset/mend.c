@@ -20,7 +20,7 @@ static void *block(uint32_t kind, unsigned n)
 		if (found != NULL && n-- == 0)
 			return found;
 	}
-	CHECK(!"there is such a block");
+	CHECK(false); /* there is no such block */
 	exit(1);
 }
 

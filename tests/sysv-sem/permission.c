@@ -101,6 +101,13 @@ static void as_owner(void *wanted)
 	CHECK_LINE("P1", strcmp(rights(), wanted) == 0);
 }
 
+/* ThreadSanitizer's runtime needs rights that the child gives up. */
+#if defined(__SANITIZE_THREAD__)
+enum { LEAVES = 0 };
+#else
+enum { LEAVES = 1 };
+#endif
+
 /* The numbers of capabilities(7). musl has no header with them. */
 enum { SETGID = 6, IPC_OWNER = 15, VERSION_3 = 0x20080522 };
 
@@ -148,7 +155,7 @@ static void test_classes(void)
 	CHECK(in_child(as_extra_member, (char[]){ "w" }));
 	CHECK(in_child(as_other, (char[]){ "rw" }));
 	change_mode(0060, OWNER, GROUP);
-	CHECK(in_child(as_leaver, NULL));
+	CHECK(!LEAVES || in_child(as_leaver, NULL));
 	change_mode(0066, OWNER, GROUP);
 	CHECK(in_child(as_owner, (char[]){ "" }));
 	change_mode(0000, OWNER, GROUP);
