@@ -221,12 +221,16 @@ int mdg_segment_attach(mdg_namespace *ns, mdg_id id, void *address, unsigned fla
 		rc = mdg__registry_glance(&ns->registry);
 	if (rc < 0)
 		return rc;
-	rc = attach(ns, id, &request, &entry, ret_memory);
+	/* Not the caller's own variable: his pointer may lead nowhere, and a lock is held. */
+	void *memory = NULL;
+	rc = attach(ns, id, &request, &entry, &memory);
 	/* If the segment was removed on the way, its file is no longer where a LIVE segment's
 	 * file is. But while somebody has it attached, it can still be opened. A segment is
 	 * removed only once, so a second attempt is enough. */
 	if ((rc == -EIDRM || rc == -EINVAL) && mdg__tag_state(entry.tag) == MDG__LIVE &&
 	    mdg__entry_is_old(ns, &entry))
-		rc = attach(ns, id, &request, &entry, ret_memory);
+		rc = attach(ns, id, &request, &entry, &memory);
+	if (rc == 0)
+		*ret_memory = memory;
 	return rc;
 }

@@ -298,7 +298,7 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	return rc == -EEXIST ? -EACCES : rc;
 }
 
-static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+static int find_or_make_held(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	mdg__arrive(ns);
 	if (wish->key == 0 && wish->name[0] == '\0')
@@ -324,6 +324,16 @@ static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret
 		if (rc != -EAGAIN)
 			return rc;
 	}
+}
+
+/* The caller's pointer may lead nowhere, so nothing is held when it is used. */
+static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+{
+	mdg_id id = 0;
+	int rc = find_or_make_held(ns, wish, &id);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
 }
 
 /* ---- the public functions --------------------------------------------------- */
