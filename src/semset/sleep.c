@@ -211,7 +211,9 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 			pause = soon < pause ? soon : pause;
 			soon *= 2;
 		}
-		uint64_t again = mdg__monotonic_nanoseconds() + pause;
+		/* Pauses differ, so that no timer of the program keeps time with them. */
+		uint64_t now = mdg__monotonic_nanoseconds(),
+			 again = now + pause - now / 64 % (pause / 3);
 		if (*blocked && mdg__handler_waits(mask))
 			return -EINTR;
 		if (*blocked) /* as late as can be: what comes before the next call is missed */
