@@ -298,7 +298,7 @@ static int make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 	return rc == -EEXIST ? -EACCES : rc;
 }
 
-static int find_or_make_held(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	mdg__arrive(ns);
 	if (wish->key == 0 && wish->name[0] == '\0')
@@ -327,10 +327,10 @@ static int find_or_make_held(struct mdg_namespace *ns, struct wish *wish, mdg_id
 }
 
 /* The caller's pointer may lead nowhere, so nothing is held when it is used. */
-static int find_or_make(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
+static int fulfil(struct mdg_namespace *ns, struct wish *wish, mdg_id *ret_id)
 {
 	mdg_id id = 0;
-	int rc = find_or_make_held(ns, wish, &id);
+	int rc = find_or_make(ns, wish, &id);
 	if (rc == 0)
 		*ret_id = id;
 	return rc;
@@ -359,7 +359,7 @@ int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsi
 	int rc = name_wish(&wish, name);
 	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
 		rc = -EINVAL;
-	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
+	return rc < 0 ? rc : fulfil(ns, &wish, ret_id);
 }
 
 int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
@@ -373,7 +373,7 @@ int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, uns
 {
 	struct wish wish = { .size = min_size, .mode = ask & 0777 };
 	int rc = name == NULL ? -EINVAL : name_wish(&wish, name);
-	return rc < 0 ? rc : find_or_make(ns, &wish, ret_id);
+	return rc < 0 ? rc : fulfil(ns, &wish, ret_id);
 }
 
 int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size, unsigned flags, mdg_id *ret_id)
@@ -381,5 +381,5 @@ int mdg_segment_get(mdg_namespace *ns, int32_t key, uint64_t size, unsigned flag
 	struct wish wish = {
 		.key = (uint32_t)key, .size = size, .mode = flags & 0777, .flags = flags
 	};
-	return find_or_make(ns, &wish, ret_id);
+	return fulfil(ns, &wish, ret_id);
 }
