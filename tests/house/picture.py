@@ -42,7 +42,7 @@ def lines_of(names):
 
 def box(room, listed):
     """A room: its name, what it is, and its floors. The highest floor is on top."""
-    dark, light, _ = LIBRARIES[room.library]
+    dark, light, _ = LIBRARIES[room.product]
     floors = {}
     for file, (floor, _) in sorted(listed.items()):
         if rooms.room_of(file) == room.name and file.endswith(".c"):

@@ -7,7 +7,7 @@ import pathlib
 import re
 import subprocess
 
-Room = collections.namedtuple("Room", "name below subject library")
+Room = collections.namedtuple("Room", "name below subject product")
 
 # Each room; the rooms below it that it may call; what it is; the library or program that it is
 # part of. The lowest room comes first.
