@@ -123,22 +123,11 @@ static struct mdg__semset_need need_of(const struct mdg__semset *set, uint32_t c
 	return (struct mdg__semset_need){ .blocks = blocks, .big_notes = count > MDG__FEW_OPS };
 }
 
-/* Dead threads' blocks are looked for when there are no others. */
-static void sweep_if_short(struct mdg__semset_stay *stay)
-{
-	if (mdg__load32(&stay->head->free1) == 0 &&
-	    mdg__load32(&stay->head->fresh) + 1 >= stay->blocks) {
-		mdg__sleepers_sweep(stay);
-		mdg__slips_end(stay, 0, 0);
-	}
-}
-
 /* [lock] 0 and errors; SLOW: it has to sleep. */
 static int try_locked(struct mdg__semset_stay *stay, struct mdg__attempt *attempt)
 {
 	int rc = 0;
 	mdg__settle(stay);
-	sweep_if_short(stay);
 	if (count_undo(attempt->ops, attempt->count) != 0)
 		rc = mdg__holder_prepare(stay, attempt->ops, attempt->count, &attempt->holder1);
 	if (rc < 0)

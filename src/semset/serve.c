@@ -70,7 +70,7 @@ static uint32_t ending(const struct mdg__attempt *attempt, int rc)
 	return (attempt->ops[attempt->blocked].flags & MDG_SEM_NOWAIT) != 0 ? MDG__ENDED_AGAIN : 0;
 }
 
-/* Step 2. False: it is dead, or has left. */
+/* Step 2. False: it is dead, or has left, perhaps just now. */
 static bool end_sleep(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper, uint32_t how)
 {
 	uint32_t seen = mdg__load32(&sleeper->robust.word);
@@ -104,6 +104,20 @@ void mdg__sleeper_wake(struct mdg__semset_stay *stay, struct mdg__sleeper *sleep
 	                                              memory_order_acq_rel, memory_order_acquire))
 		;
 	mdg__wake_later(stay, witness);
+}
+
+/* [lock] A sleeper that does not sleep any more, or whose operations cannot be read. One that has
+ * left, or is told to, gives its block back itself, and perhaps only when it runs again: until then
+ * the block must be nobody else's. A dead one cannot. */
+static void take_away(struct mdg__semset_stay *stay, uint32_t block1, struct mdg__sleeper *sleeper)
+{
+	uint32_t word = mdg__load32(&sleeper->robust.word);
+	if (mdg__word_sleeps(word) || (word & MDG__TID) == 0) {
+		mdg__sleeper_free(stay, block1);
+		return;
+	}
+	mdg__sleeper_retire(stay, block1);
+	mdg__semset_commit(stay);
 }
 
 static enum fate change_of(const struct mdg__semset *set, const struct mdg__attempt *attempt)
@@ -146,7 +160,7 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 	if (!end_sleep(stay, sleeper, how)) {
 		mdg__semset_put32(stay, &stay->head->serving1, 0);
 		mdg__semset_commit(stay);
-		mdg__sleeper_free(stay, block1);
+		take_away(stay, block1, sleeper);
 		return TAKEN_AWAY;
 	}
 	complete(service, block1, (int32_t)mdg__load32(&sleeper->pid), how == MDG__ENDED_DONE);
@@ -158,15 +172,11 @@ static enum fate look_at(struct service *service, uint32_t block1, struct mdg__s
                          enum kind kind)
 {
 	struct mdg__semset_stay *stay = service->stay;
-	uint32_t word = mdg__load32(&sleeper->robust.word);
-	if (!mdg__word_sleeps(word) || !read_ops(service, sleeper)) {
-		/* One that has left takes its block away itself; a dead one cannot. */
-		if ((word & MDG__TID) == MDG__ENDED_LEFT) {
-			mdg__sleeper_retire(stay, block1);
-			mdg__semset_commit(stay);
-		} else {
-			mdg__sleeper_free(stay, block1);
-		}
+	bool sleeps = mdg__word_sleeps(mdg__load32(&sleeper->robust.word));
+	if (!sleeps || !read_ops(service, sleeper)) {
+		if (sleeps) /* nobody knows what it waits for */
+			(void)end_sleep(stay, sleeper, MDG__ENDED_REMOVED);
+		take_away(stay, block1, sleeper);
 		return TAKEN_AWAY;
 	}
 	if (kind_of(&service->list) != kind)
