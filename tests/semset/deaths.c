@@ -267,6 +267,22 @@ static void two_or_none(void)
 	           (now[0] == 2 && now[1] == 1) || (now[0] == 3 && now[1] == 0 && !victim_ended));
 }
 
+/* Blocks that were in use are in the list of free ones. Whoever dies with one of them puts it back
+ * there. */
+static void used_blocks(void)
+{
+	struct sembuf ops[MDG__FEW_OPS]; /* in two blocks, and without the large journal */
+	for (unsigned i = 0; i < MDG__FEW_OPS; i++)
+		ops[i] = (struct sembuf){ 0, -1, 0 };
+	CHECK(op_timed(ops, MDG__FEW_OPS, 1000000) == -EAGAIN);
+}
+
+static void used_blocks_and_three(void)
+{
+	used_blocks();
+	three();
+}
+
 static const struct scene scenes[] = {
 	{ "plus", three, plus, NULL, NULL, four_or_three },
 	{ "undo", three, minus_undo, NULL, NULL, three_still },
@@ -275,6 +291,8 @@ static const struct scene scenes[] = {
 	{ "chain", chain, plus, NULL, NULL, chain_served },
 	{ "sleep", NULL, minus, plus_one, NULL, one_or_none },
 	{ "sleep-undo", NULL, minus_undo, plus_one_noted, NULL, one_if_made },
+	{ "undo-used", used_blocks_and_three, minus_undo, NULL, NULL, three_still },
+	{ "sleep-used", used_blocks, minus, plus_one, NULL, one_or_none },
 	{ "time", NULL, minus_briefly, NULL, NULL, none_waits },
 	{ "settle", dead_holder, look, NULL, NULL, settled },
 	{ "set", held_and_waited, set_five, NULL, NULL, five_or_not },

@@ -43,7 +43,7 @@ static inline bool is_sound(struct mdg__semset *set)
 	for (uint32_t block1 = head->free1; sound && block1 != 0 && unused <= head->fresh;
 	     unused++) {
 		struct mdg__block *block = mdg__block_at(set, block1, MDG__BLOCK_FREE);
-		sound = CHECK(block != NULL);
+		sound = CHECK(block != NULL) && CHECK(block1 <= head->fresh);
 		block1 = sound ? block->next1 : 0;
 	}
 	for (uint32_t block1 = head->holders1; sound && block1 != 0; held++) {
