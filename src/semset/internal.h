@@ -364,8 +364,6 @@ void mdg__watch(struct mdg__semset_stay *stay);
 /* How many holders, of other processes, have something of what the sleeper waits for. A hint if the
  * lock is not held. */
 unsigned mdg__holders_for(const struct mdg__semset *set, const struct mdg__sleeper *sleeper);
-/* The witness's word, marked as slept on; 0: its process may be dead. */
-uint32_t mdg__witness_sleep_value(mdg__a32 *witness);
 /* sleep.c: sleeps until the sleep is ended: what semop returns. `block1` is in the queue.
  * Called with all signals blocked, and `mask` says which are to be in the end. */
 int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint32_t block1,

@@ -168,7 +168,8 @@ static void look(struct mdg__semset *set)
 }
 
 /* What to sleep on, and its value: the witness of the holder that is watched, or the own word. 0
- * as the value: the holder may be dead. */
+ * as the value: the holder may be dead. The holder's block may become another's at any time, so
+ * nothing is written there, and what was read is true only if the holder is still watched. */
 static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleeper,
                        uint32_t *ret_value)
 {
@@ -177,7 +178,9 @@ static mdg__a32 *where(const struct mdg__semset *set, struct mdg__sleeper *sleep
 	*ret_value = mdg__load32(&sleeper->robust.word);
 	if (holder == NULL)
 		return &sleeper->robust.word;
-	*ret_value = mdg__witness_sleep_value(&holder->witness.word);
+	uint32_t seen = mdg__load32(&holder->witness.word);
+	bool wakes = (seen & MDG__TID) != 0 && (seen & MDG__WAITERS) != 0;
+	*ret_value = wakes && mdg__load32(&sleeper->watching1) == watching1 ? seen : 0;
 	return &holder->witness.word;
 }
 

@@ -21,15 +21,18 @@
 
 enum { SLEEPERS_MOST = 4, HOLDERS_MOST = 16 };
 
-uint32_t mdg__witness_sleep_value(mdg__a32 *witness)
+/* [lock] Marks the witness as slept on, so that the kernel wakes somebody when its thread dies. The
+ * mark stays. A sleeper itself writes nothing there: it has no lock, and the block may be another's
+ * by now. False: the thread is dead. */
+static bool expect_sleeper(mdg__a32 *witness)
 {
 	uint32_t seen = mdg__load32(witness);
 	while ((seen & MDG__TID) != 0 && (seen & MDG__WAITERS) == 0)
 		if (atomic_compare_exchange_weak_explicit(witness, &seen, seen | MDG__WAITERS,
 		                                          memory_order_acq_rel,
 		                                          memory_order_acquire))
-			seen |= MDG__WAITERS;
-	return (seen & MDG__TID) != 0 ? seen : 0;
+			return true;
+	return (seen & MDG__TID) != 0;
 }
 
 /* Whether the holder is another process than the sleeper's, and has something of what the sleeper's
@@ -82,12 +85,12 @@ static void tell(struct mdg__semset_stay *stay, struct mdg__sleeper *sleeper)
 static void match(struct mdg__semset_stay *stay, uint32_t sleeper1, struct mdg__sleeper *sleeper,
                   uint32_t holder1, struct mdg__set_holder *holder)
 {
+	uint32_t own = mdg__load32(&sleeper->robust.word);
+	if (!mdg__word_sleeps(own) || !expect_sleeper(&holder->witness.word))
+		return;
 	mdg__semset_put32(stay, &holder->watcher1, sleeper1);
 	mdg__semset_put32(stay, &sleeper->watching1, holder1);
 	mdg__semset_commit(stay);
-	uint32_t own = mdg__load32(&sleeper->robust.word);
-	if (!mdg__word_sleeps(own) || mdg__witness_sleep_value(&holder->witness.word) == 0)
-		return;
 	(void)mdg__sys_futex_move(&sleeper->robust.word, own, &holder->witness.word);
 	/* Dead in between: the kernel has woken nobody. */
 	if ((mdg__load32(&holder->witness.word) & MDG__TID) == 0)
