@@ -30,7 +30,8 @@
  *     set.c       SETVAL and SETALL, as changes that can be begun anew
  *     holder.c    processes with UNDO, and their witnesses
  *     slips.c     the slips of threads
- *     enter.c     signals, lock, journal, claims of words, and what is left to wake
+ *     enter.c     signals, lock, journal, and what is left to wake
+ *     claim.c     claims of words
  *     express.c   a few operations without the lock, with a slip
  *     sums.c      where a sum lies
  *     heap.c      blocks
@@ -187,6 +188,8 @@ int mdg__semset_enter_any(struct mdg__semset_stay *stay, struct mdg__semset *set
 /* From here on all want the lock. */
 /* Nobody but the holder of the lock changes the semaphore from now until mdg__semset_leave. */
 void mdg__claim(struct mdg__semset_stay *stay, uint32_t number);
+/* For the end of a stay: all that was claimed may be changed by anybody again. */
+void mdg__unclaim_all(struct mdg__semset_stay *stay);
 /* Wakes whoever sleeps on the word, when the lock has been given back. */
 void mdg__wake_later(struct mdg__semset_stay *stay, mdg__a32 *word);
 
