@@ -14,7 +14,8 @@
  * Asserted, whenever the lock is free: the value and the sums together are what was set. A served
  * sleeper finds its unit in its sum, and one that was interrupted does not. Nobody is served before
  * an older one. Who gives the lock back leaves nobody asleep who could go. At the end nobody's sum
- * is left, and nobody sleeps who could go.
+ * is left, and nobody sleeps who could go. A sleeper's block is given back once, and nobody but the
+ * sleeper gives back the block of one that has left and lives.
  *
  * Left out: several semaphores, lists of operations, waiting for zero, the express way, threads,
  * exec, which sleeper sleeps on which witness.
@@ -30,13 +31,15 @@
  * fails: -DN=2 -DDEATHS=1 -DSETTER -DBUG_SET
  * fails: -DN=2 -DDEATHS=1 -DPOSTER -DBUG_BUSY
  * fails: -DN=2 -DDEATHS=0 -DBUG_WITNESS
+ * fails: -DN=2 -DDEATHS=0 -DBUG_FREE
  *
  * BUG_SERVING: nobody notes who is being served. BUG_DEAD: a sleeper's word is not swapped but
  * stored, also if it is dead or has left. BUG_UNDO: the value of a dead process changes in one
  * commit, and its sum in the next. BUG_UNSERVED: that a value has changed is not in the same commit
  * as the value. BUG_LEAVE: who is interrupted does not look whether it was served. BUG_SET: the
  * sums are cleared, but who comes after a death does not go on with that. BUG_BUSY: the word is not
- * BUSY while somebody sleeps. BUG_WITNESS: a sleeper does not look at the witnesses.
+ * BUSY while somebody sleeps. BUG_WITNESS: a sleeper does not look at the witnesses. BUG_FREE: the
+ * block of a sleeper that has left is given back by whoever serves, and by itself again.
  */
 #define MAY_DIE if :: skip :: deaths > 0 -> deaths--; goto dead fi
 #define ID (me + 1)
@@ -60,6 +63,7 @@ byte value = 1;
 bool busy;
 byte lock;             /* the id of its owner, or 0 */
 byte state[N];         /* the sleepers' words */
+bool given[N];         /* their blocks are given back */
 byte line[N], length;  /* the queue */
 byte serving;          /* an id */
 bool unserved, setting;
@@ -94,6 +98,17 @@ inline retire(t)
 	length--; line[length] = 0; k = 0
 }
 
+/* One that does not sleep any more. [atomic] */
+inline take_away(t)
+{
+#ifndef BUG_FREE
+	if :: state[t] == MARKED -> given[t] = 1 :: else fi;
+#else
+	given[t] = 1;
+#endif
+	retire(t)
+}
+
 /* Step 3. [atomic] */
 inline complete(t)
 {
@@ -106,7 +121,7 @@ inline serve()
 	:: unserved && at < length ->
 		i = line[at];
 		if
-		:: state[i] != ASLEEP -> atomic { MAY_DIE; retire(i) }
+		:: state[i] != ASLEEP -> atomic { MAY_DIE; take_away(i) }
 		:: state[i] == ASLEEP && value == 0 -> at++
 		:: state[i] == ASLEEP && value > 0 ->
 			atomic { MAY_DIE; assert(at == 0 || state[line[0]] != ASLEEP);
@@ -127,7 +142,7 @@ inline serve()
 			}
 			if
 			:: state[i] == DONE -> atomic { MAY_DIE; complete(i) }
-			:: state[i] != DONE -> atomic { MAY_DIE; retire(i) }
+			:: state[i] != DONE -> atomic { MAY_DIE; take_away(i) }
 			fi
 		fi
 	:: else -> break
@@ -269,7 +284,8 @@ begin:	enter();
 			i = 0;
 			do :: i < length && line[i] != me -> i++ :: else -> break od;
 			if :: i < length -> retire(me) :: else fi;
-			i = 0; state[me] = NONE
+			i = 0; state[me] = NONE;
+			assert(!given[me]); given[me] = 1
 		}
 		leave();
 		goto gone
