@@ -212,7 +212,7 @@ static int sleep_on(struct mdg__semset *set, struct mdg__sleeper *sleeper, uint3
 			word = &sleeper->robust.word;
 			value = own;
 			pause = soon < pause ? soon : pause;
-			soon *= 2;
+			soon = 2 * pause;
 		}
 		/* Pauses differ, so that no timer of the program keeps time with them. */
 		uint64_t now = mdg__monotonic_nanoseconds(),

@@ -136,6 +136,40 @@ static void threads(void)
 	CHECK_LINE("U7", ended(one) == 0 && value(0) == 5);
 }
 
+static void *take_and_end(void *unused)
+{
+	(void)unused;
+	CHECK(op1(0, -1, UNDO) == 0);
+	nap_ms(200);
+	return NULL;
+}
+
+/* Somebody sleeps for what two processes have, and the thread that took it in the one ends. That
+ * process lives on for long enough that the sleeper asks many times whether it does. */
+static void lives_on(void)
+{
+	fresh(1);
+	CHECK(set_value(0, 2) == 0);
+	pid_t other = holder1(0, -1, UNDO);
+	fflush(NULL);
+	pid_t one = fork();
+	if (one == 0) {
+		pthread_t thread;
+		check_failures = 0;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		CHECK(pthread_create(&thread, NULL, take_and_end, NULL) == 0);
+		CHECK(pthread_join(thread, NULL) == 0);
+		nap_ms(1500);
+		_exit(test_result());
+	}
+	for (int i = 0; i < 500 && value(0) != 0; i++)
+		nap_ms(1);
+	pid_t waits = sleeper1(0, -1, 0);
+	CHECK_LINE("U7", sleeps(waits) && ended(one) == 0);
+	CHECK_LINE("U7", result(waits) == 0 && value(0) == 0);
+	killed(other);
+}
+
 static void executed(void)
 {
 	int go[2], gone[2];
@@ -293,6 +327,7 @@ int main(void)
 	ON_BOTH(cleared);
 	ON_BOTH(forked);
 	ON_BOTH(threads);
+	ON_BOTH(lives_on);
 	ON_BOTH(executed);
 	ON_BOTH(sleepers);
 	ON_BOTH(times);
