@@ -450,8 +450,12 @@ void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg_
                      uint64_t size, uint64_t deadline);
 /* Sleeps once, until it is called. [the lock is held, and is held again after it] 0: look again,
  * unless wait->rc says that this sleep was the last. An error: the lock is not held, and the waiter
- * is left. */
+ * is given back. */
 int mdg__wait_once(struct mdg__wait *wait);
+/* Gives the waiter back without the lock, which cannot be had again: the queue's memory cannot be
+ * mapped as far as it is used by now, or it is damaged. To others it looks as if the thread had
+ * died. */
+void mdg__wait_give_up(struct mdg__wait *wait);
 /* Gives the waiter back. [the lock is held] */
 void mdg__wait_done(struct mdg__wait *wait);
 

@@ -127,8 +127,10 @@ static int wait_for_room(struct mdg__wait *wait, struct letter *letter)
 	if (rc == 0)
 		memcpy(letter->copy.bytes, letter->text, letter->size);
 	int locked = mdg__visit_lock(visit);
-	if (locked < 0)
+	if (locked < 0) {
+		mdg__wait_give_up(wait);
 		return locked;
+	}
 out:
 	if (rc < 0) {
 		mdg__wait_done(wait);

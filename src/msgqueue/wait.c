@@ -147,6 +147,20 @@ static int sleep_now(const struct mdg__wait *wait)
 	return rc == -EINTR || rc == -ETIMEDOUT ? rc : 0;
 }
 
+void mdg__wait_give_up(struct mdg__wait *wait)
+{
+	struct mdg__waiter *waiter = wait->waiter;
+	struct mdg__thread *thread = wait->visit->thread;
+	if (waiter == NULL)
+		return;
+	if (latest_waiter == waiter)
+		latest_waiter = NULL;
+	if (is_ours(wait->visit, waiter, wait->use))
+		mdg__robust_give(thread, &waiter->owner,
+		                 mdg__held_find(thread, &waiter->owner.word), 1);
+	wait->waiter = NULL;
+}
+
 int mdg__wait_once(struct mdg__wait *wait)
 {
 	struct mdg__visit *visit = wait->visit;
@@ -166,8 +180,10 @@ int mdg__wait_once(struct mdg__wait *wait)
 	wait->slept = true;
 	rc = mdg__visit_lock(visit);
 	mdg__pending_end(visit->thread, before);
-	if (rc < 0)
+	if (rc < 0) {
+		mdg__wait_give_up(wait);
 		return rc;
+	}
 	if (!is_ours(visit, wait->waiter, wait->use)) { /* a handler has ended this sleep */
 		wait->waiter = NULL;
 		wait->rc = -EINTR;

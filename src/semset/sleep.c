@@ -269,10 +269,10 @@ static void give_back(struct mdg__semset *set, struct mdg__robust *robust, uint3
 		return;
 	}
 	int rc = mdg__semset_enter(&stay, set, need, mdg__semset_repair);
-	if (rc == -ETIMEDOUT) /* a stopped process keeps the lock: others take the block */
+	if (rc < 0) { /* a stopped process keeps the lock, for one: others take the block */
 		atomic_store_explicit(&robust->word, word | MDG__ENDED_BACK, memory_order_release);
-	if (rc < 0)
 		return;
+	}
 	mdg__sleeper_free(&stay, block1);
 	mdg__semset_leave(&stay);
 }
