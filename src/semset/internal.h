@@ -333,7 +333,8 @@ bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *
 void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1);
 /* Out of the list in which it is, and its blocks are free. Puts, and commits. */
 void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1);
-/* Takes away served sleepers that need their block no more, of the first few. Commits. */
+/* Takes away sleepers that need their block no more, of the first few that were served and the last
+ * few that were not. Commits. */
 void mdg__sleepers_reap(struct mdg__semset_stay *stay);
 /* The same of all, and those whose process has ended. Commits. */
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay);

@@ -213,6 +213,21 @@ void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
 	mdg__semset_commit(stay);
 }
 
+/* Whether the thread needs the block no more: it has said so, or it is dead. `ask`: also about those
+ * of whose death the kernel writes nothing into the word. */
+static bool is_over(const struct mdg__sleeper *sleeper, bool ask)
+{
+	const uint32_t back = MDG__ENDED | MDG__ENDED_BACK;
+	uint32_t word = mdg__load32(&sleeper->robust.word);
+	if ((word & MDG__TID) == 0 || (word & back) == back)
+		return true;
+	bool witnessed =
+		mdg__word_sleeps(word) && (mdg__load32(&sleeper->about) & MDG__UNWITNESSED) == 0;
+	return ask && !witnessed &&
+	       mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
+	                          mdg__load64(&sleeper->start)) == MDG__HAS_ENDED;
+}
+
 static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 {
 	uint32_t block1 = mdg__load32(&stay->head->done.first1);
@@ -221,17 +236,16 @@ static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 		if (sleeper == NULL)
 			return;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
-		if ((mdg__load32(&sleeper->robust.word) & MDG__ENDED_BACK) != 0 ||
-		    (ask && mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
-		                               mdg__load64(&sleeper->start)) == MDG__HAS_ENDED))
+		if (is_over(sleeper, ask))
 			mdg__sleeper_free(stay, block1);
 		block1 = next1;
 	}
 }
 
-/* Those of calls that were left by longjmp. They are still in the queue, and most likely the newest
- * there: such a thread sleeps again. The others are found when sleepers are served. */
-static void take_back_left(struct mdg__semset_stay *stay, uint32_t most)
+/* Those of calls that were left by longjmp, and of the dead. They are still in the queue, and most
+ * likely the newest there: such a thread sleeps again, and a program that was killed is begun anew.
+ * When sleepers are served, all are found, but perhaps nobody ever changes a value. */
+static void take_back_left(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 {
 	uint32_t block1 = mdg__load32(&stay->head->queue.last1);
 	for (uint32_t left = most; left > 0; left--) {
@@ -239,7 +253,7 @@ static void take_back_left(struct mdg__semset_stay *stay, uint32_t most)
 		if (sleeper == NULL)
 			return;
 		uint32_t previous1 = mdg__load32(&sleeper->previous1);
-		if (mdg__load32(&sleeper->robust.word) == (MDG__ENDED_LEFT | MDG__ENDED_BACK))
+		if (is_over(sleeper, ask))
 			mdg__sleeper_free(stay, block1);
 		block1 = previous1;
 	}
@@ -249,10 +263,11 @@ void mdg__sleepers_reap(struct mdg__semset_stay *stay)
 {
 	enum { FEW = 8 };
 	take_back(stay, FEW, false);
-	take_back_left(stay, FEW);
+	take_back_left(stay, FEW, false);
 }
 
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
 {
+	take_back_left(stay, stay->blocks, true);
 	take_back(stay, stay->blocks, true);
 }
