@@ -33,8 +33,95 @@ static void killed_asleep(void)
 	CHECK(is_sound(engine()));
 }
 
+/* ---- a change that was left half done -------------------------------------------------------- */
+
+static int cannot_grow(struct mdg__semset *set, uint64_t least)
+{
+	(void)set;
+	(void)least;
+	return -ENOMEM;
+}
+
+/* The set for a process that gets no more memory. */
+static struct mdg__semset *poor(void)
+{
+	static struct mdg__semset_host host;
+	static struct mdg__semset set;
+	host = test_host;
+	host.grow = cannot_grow;
+	set = *engine();
+	set.host = &host;
+	return &set;
+}
+
+static struct mdg__semset_stay *stay(void)
+{
+	static struct mdg__semset_stay own;
+	const struct mdg__semset_need need = { 0 };
+	CHECK(mdg__semset_enter(&own, engine(), need, mdg__semset_repair) == 0);
+	return &own;
+}
+
+static void put_value(struct mdg__semset_stay *own, uint32_t number, int32_t to)
+{
+	mdg__claim(own, number);
+	mdg__semset_put64(own, &mdg__semset_at(own->set, number)->word,
+	                  mdg__word(to, MDG__BUSY, getpid()));
+}
+
+static void die_before_commit(void *unused)
+{
+	(void)unused;
+	put_value(stay(), 0, 7);
+	_exit(0);
+}
+
+/* Whoever takes over the lock cannot map all of the memory, and so cannot put the old value back.
+ * The next one does. */
+static void nobody_to_repair(void)
+{
+	fresh(2);
+	CHECK(set_value(0, 3) == 0 && op1(0, -1, UNDO) == 0 && op1(0, 1, UNDO) == 0);
+	pid_t victim = start(die_before_commit, NULL);
+	CHECK(ended_well(victim));
+	struct mdg__semset *set = poor();
+	set->length = mdg__semset_heap_at(2);
+	CHECK(mdg__semset_set_value(set, 1, 4) == -ENOMEM);
+	CHECK(set_value(1, 5) == 0);
+	CHECK(value(0) == 3 && value(1) == 5);
+	CHECK(is_sound(engine()));
+}
+
+static void die_before_serving(void *unused)
+{
+	struct mdg__semset_stay *own = stay();
+	(void)unused;
+	put_value(own, 0, 1);
+	mdg__note_change(own, false);
+	mdg__semset_commit(own);
+	_exit(0);
+}
+
+/* Whoever takes over the lock serves the sleeper, and then gets no memory for its own call. */
+static void nobody_to_wake(void)
+{
+	struct mdg_semset_op ops[MDG__OPS_MAX];
+	const uint64_t soon = 1000000000; /* before a sleeper looks by itself */
+	for (unsigned i = 0; i < MDG__OPS_MAX; i++)
+		ops[i] = (struct mdg_semset_op){ i % 2, -1, NOWAIT };
+	fresh(2);
+	pid_t one = sleeper1(0, -1, 0);
+	CHECK(ended_well(start(die_before_serving, NULL)));
+	uint64_t began = now_ns();
+	CHECK(mdg__semset_op(poor(), ops, MDG__OPS_MAX, MDG_FOREVER) == -ENOMEM);
+	CHECK(result(one) == 0 && now_ns() - began < soon);
+	CHECK(value(0) == 0 && is_sound(engine()));
+}
+
 int main(void)
 {
 	killed_asleep();
+	nobody_to_repair();
+	nobody_to_wake();
 	return test_result();
 }
