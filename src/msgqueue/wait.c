@@ -107,6 +107,7 @@ static int become(struct mdg__wait *wait)
 	wait->number = number;
 	wait->use = MDG__GET(waiter->use);
 	region->latest.queue = *queue;
+	region->latest.queue.of_call = NULL;
 	region->latest.use = wait->use;
 	region->latest.number = number;
 	region->latest.epoch = visit->thread->epoch;
