@@ -118,12 +118,13 @@ static int become(struct mdg__wait *wait)
 
 /* Until the word changes, the time is over, a handler runs, or the queue is gone. The last is asked
  * again under the lock. */
-static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint64_t deadline)
+static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint32_t asleep,
+                    uint64_t deadline)
 {
 	for (;;) {
 		uint64_t again = mdg__monotonic_nanoseconds() + LOOK_SELDOM_NS;
 		uint64_t end = deadline < again ? deadline : again;
-		int rc = mdg__sys_futex_wait_until(word, MDG__ASLEEP, end, (uint32_t)MDG__ANYONE);
+		int rc = mdg__sys_futex_wait_until(word, asleep, end, (uint32_t)MDG__ANYONE);
 		if (rc != -ETIMEDOUT || end == deadline)
 			return rc;
 		if (queue->memory->may(queue, 0) < 0)
@@ -141,7 +142,8 @@ static int sleep_now(const struct mdg__wait *wait)
 	mdg__visit_end(visit);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, true);
-	int rc = sleep_on(queue, &wait->waiter->word, wait->deadline);
+	int rc = sleep_on(queue, &wait->waiter->word, mdg__says(wait->use, MDG__ASLEEP),
+	                  wait->deadline);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, false);
 	mdg__signals_block(&visit->mask);
@@ -157,7 +159,7 @@ int mdg__wait_once(struct mdg__wait *wait)
 		mdg__visit_unlock(visit);
 		return rc;
 	}
-	if (MDG__GET(wait->waiter->word) != MDG__ASLEEP)
+	if ((MDG__GET(wait->waiter->word) & MDG__SAYS) != MDG__ASLEEP)
 		mdg__waiter_line_up(queue, wait->waiter);
 	/* Whoever calls moves the sleep to the lock's word (hand.c). If this thread is killed
 	 * before it has the lock, the kernel wakes the next one there. */
