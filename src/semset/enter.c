@@ -108,7 +108,7 @@ static int make_big_notes(struct mdg__semset_stay *stay)
 static int make_room(struct mdg__semset_stay *stay, uint32_t blocks)
 {
 	mdg__sleepers_sweep(stay);
-	mdg__slips_end(stay, 0, 0);
+	mdg__slips_end(stay, NULL);
 	return mdg__block_have(stay, blocks + stay->blocks / 4) ? 0 : grow_by(stay, blocks);
 }
 

@@ -58,7 +58,7 @@ static struct mdg_semset_op unpack(uint64_t packed)
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
                       struct mdg__oplist *ret)
 {
-	uint32_t count = mdg__load32(&sleeper->count), at = 0;
+	uint32_t count = mdg__load16(&sleeper->count), at = 0;
 	if (count == 0 || count > MDG__OPS_MAX)
 		return false;
 	for (; at < count && at < MDG__OPS_HERE; at++)
@@ -150,11 +150,12 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 		return -ENOMEM;
 	mdg__fill32(&sleeper->pid, (uint32_t)stay->set->self.pid);
 	mdg__fill64(&sleeper->start, stay->set->self.start);
-	mdg__fill32(&sleeper->count, count);
+	mdg__fill32(&sleeper->pids, mdg__pids(&stay->set->self));
+	mdg__fill16(&sleeper->count, count);
 	mdg__fill32(&sleeper->more1, 0);
 	mdg__fill32(&sleeper->holder1, holder1);
 	mdg__fill32(&sleeper->watching1, 0);
-	mdg__fill32(&sleeper->blocked, blocked);
+	mdg__fill16(&sleeper->blocked, blocked);
 	uint32_t now = (uint32_t)(mdg__monotonic_nanoseconds() / 1000000);
 	mdg__fill32(&sleeper->about, now << 2 | (timed ? (uint32_t)MDG__TIMED : 0));
 	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
@@ -215,7 +216,7 @@ void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
 
 /* Whether the thread needs the block no more: it has said so, or it is dead. `ask`: also about those
  * of whose death the kernel writes nothing into the word. */
-static bool is_over(const struct mdg__sleeper *sleeper, bool ask)
+static bool is_over(const struct mdg__semset *set, const struct mdg__sleeper *sleeper, bool ask)
 {
 	const uint32_t back = MDG__ENDED | MDG__ENDED_BACK;
 	uint32_t word = mdg__load32(&sleeper->robust.word);
@@ -223,9 +224,7 @@ static bool is_over(const struct mdg__sleeper *sleeper, bool ask)
 		return true;
 	bool witnessed =
 		mdg__word_sleeps(word) && (mdg__load32(&sleeper->about) & MDG__UNWITNESSED) == 0;
-	return ask && !witnessed &&
-	       mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
-	                          mdg__load64(&sleeper->start)) == MDG__HAS_ENDED;
+	return ask && !witnessed && mdg__sleeper_has_ended(&set->self, sleeper);
 }
 
 static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
@@ -236,7 +235,7 @@ static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 		if (sleeper == NULL)
 			return;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
-		if (is_over(sleeper, ask))
+		if (is_over(stay->set, sleeper, ask))
 			mdg__sleeper_free(stay, block1);
 		block1 = next1;
 	}
@@ -253,7 +252,7 @@ static void take_back_left(struct mdg__semset_stay *stay, uint32_t most, bool as
 		if (sleeper == NULL)
 			return;
 		uint32_t previous1 = mdg__load32(&sleeper->previous1);
-		if (is_over(sleeper, ask))
+		if (is_over(stay->set, sleeper, ask))
 			mdg__sleeper_free(stay, block1);
 		block1 = previous1;
 	}

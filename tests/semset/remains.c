@@ -3,6 +3,7 @@
  * remains.c - what is left of processes that were killed is used again, or set right, by others.
  */
 #include <sched.h>
+#include <sys/mount.h>
 
 #include "semset/set.h"
 #include "semset/sound.h"
@@ -118,8 +119,78 @@ static void nobody_to_wake(void)
 	CHECK(value(0) == 0 && is_sound(engine()));
 }
 
+/* ---- another pid namespace ------------------------------------------------------------------- */
+
+static _Atomic uint32_t *said;
+
+/* Gets a slip, then sleeps, and then uses the slip. */
+static void be_first_of_a_namespace(void *unused)
+{
+	(void)unused;
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) != 0)
+		_exit(77);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (mount("proc", "/proc", "proc", 0, NULL) != 0)
+			_exit(77);
+		bool well = op(OPS({ 0, 1, 0 }, { 1, 1, 0 })) == 0;
+		atomic_store(said, 1);
+		well = op1(2, -1, 0) == 0 && well;
+		_exit(well && op(OPS({ 0, -1, 0 }, { 1, -1, 0 })) == 0 ? 0 : 1);
+	}
+	_exit(-result(pid));
+}
+
+static uint32_t slips(void)
+{
+	uint32_t slip1 = mdg__semset_head(engine())->slips1, count = 0;
+	for (; slip1 != 0; count++)
+		slip1 = ((struct mdg__slip *)mdg__block_at(engine(), slip1, MDG__SLIP))->next1;
+	return count;
+}
+
+static void sweep(void)
+{
+	struct mdg__semset_stay *own = stay();
+	mdg__sleepers_sweep(own);
+	mdg__slips_end(own, NULL);
+	mdg__semset_leave(own);
+}
+
+/* Its pids are other processes' here, or nobody's. */
+static void another_namespace(void)
+{
+	fresh(3);
+	said = shared_memory(sizeof *said);
+	atomic_store(said, 0);
+	pid_t pid = start(be_first_of_a_namespace, NULL);
+	while (atomic_load(said) == 0 && !has_ended(pid))
+		nap_ms(1);
+	while (ncount(2) == 0 && !has_ended(pid))
+		nap_ms(1);
+	if (atomic_load(said) == 0) {
+		CHECK(result(pid) == -77);
+		return;
+	}
+	sweep();
+	CHECK(slips() == 1);
+	/* Served, and not awake yet. */
+	struct mdg__semset_stay *own = stay();
+	put_value(own, 2, 1);
+	mdg__note_change(own, false);
+	mdg__semset_commit(own);
+	mdg__serve(own);
+	mdg__sleepers_sweep(own);
+	CHECK(own->head->done.first1 != 0);
+	mdg__semset_leave(own);
+	CHECK(result(pid) == 0);
+	CHECK(value(0) == 0 && value(1) == 0 && value(2) == 0 && is_sound(engine()));
+}
+
 int main(void)
 {
+	another_namespace();
 	killed_asleep();
 	nobody_to_repair();
 	nobody_to_wake();
