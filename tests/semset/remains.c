@@ -3,6 +3,7 @@
  * remains.c - what is left of processes that were killed is used again, or set right, by others.
  */
 #include <sched.h>
+#include <setjmp.h>
 #include <sys/mount.h>
 
 #include "semset/set.h"
@@ -162,7 +163,6 @@ static void sweep(void)
 static void another_namespace(void)
 {
 	fresh(3);
-	said = shared_memory(sizeof *said);
 	atomic_store(said, 0);
 	pid_t pid = start(be_first_of_a_namespace, NULL);
 	while (atomic_load(said) == 0 && !has_ended(pid))
@@ -188,9 +188,67 @@ static void another_namespace(void)
 	CHECK(value(0) == 0 && value(1) == 0 && value(2) == 0 && is_sound(engine()));
 }
 
+/* ---- a child that a handler forks ------------------------------------------------------------ */
+
+static sigjmp_buf way_out;
+
+static void fork_and_jump(int number)
+{
+	(void)number;
+	if (fork() == 0)
+		siglongjmp(way_out, 1);
+	while (atomic_load(said) != 2)
+		nap_ms(1);
+}
+
+/* The child leaves the handler, and with it the call that is its parent's, and makes a call. */
+static void sleep_and_fork(void *unused)
+{
+	struct sigaction action = { .sa_handler = fork_and_jump };
+	(void)unused;
+	sigaction(SIGUSR1, &action, NULL);
+	if (sigsetjmp(way_out, 1) == 0)
+		_exit(-op1(0, -1, 0));
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	CHECK(value(1) == 0);
+	atomic_store(said, 1);
+	_exit(0);
+}
+
+/* Has all blocks that it needs but the one of its sleep. */
+static void sleep_after_it(void *unused)
+{
+	(void)unused;
+	CHECK(op(OPS({ 1, 0, 0 }, { 2, 0, 0 })) == 0);
+	while (atomic_load(said) == 0)
+		nap_ms(1);
+	_exit(-op1(2, -1, 0));
+}
+
+static void sleep_of_the_parent(void)
+{
+	fresh(3);
+	atomic_store(said, 0);
+	pid_t one = start(sleep_and_fork, NULL), other = start(sleep_after_it, NULL);
+	while (ncount(0) == 0 || slips() != 2)
+		nap_ms(1);
+	kill(one, SIGUSR1);
+	while (atomic_load(said) != 1)
+		nap_ms(1);
+	while (ncount(2) == 0)
+		nap_ms(1);
+	atomic_store(said, 2);
+	CHECK(result(one) == -EINTR);
+	nap_ms(20);
+	CHECK(ncount(2) == 1 && op1(2, 1, 0) == 0 && result(other) == 0);
+	CHECK(is_sound(engine()));
+}
+
 int main(void)
 {
+	said = shared_memory(sizeof *said);
 	another_namespace();
+	sleep_of_the_parent();
 	killed_asleep();
 	nobody_to_repair();
 	nobody_to_wake();
