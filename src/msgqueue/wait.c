@@ -13,8 +13,10 @@
  *
  * A LOOK NOW AND THEN. Who removes a queue calls its sleepers. But the remover may be unable to do
  * that: it has no descriptor left to open the memory, or the memory is damaged, or the whole
- * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. That
- * is rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes
+ * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. And
+ * if a receiver is killed when a message has just been handed over to it, nobody is told that the
+ * message is for others again. So a sleeper also looks for itself if there are claims. That is
+ * rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes
  * just when the kernel has ended the sleep does not end the call. For the second, it is no whole
  * number of seconds, which are what alarm(2) counts.
  *
@@ -116,8 +118,8 @@ static int become(struct mdg__wait *wait)
 	return 0;
 }
 
-/* Until the word changes, the time is over, a handler runs, or the queue is gone. The last is asked
- * again under the lock. */
+/* Until the word changes, the time is over, a handler runs, the queue is gone, or a claim may be
+ * that of a dead receiver. The last two are asked again under the lock. */
 static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint32_t asleep,
                     uint64_t deadline)
 {
@@ -127,7 +129,7 @@ static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint32_t a
 		int rc = mdg__sys_futex_wait_until(word, asleep, end, (uint32_t)MDG__ANYONE);
 		if (rc != -ETIMEDOUT || end == deadline)
 			return rc;
-		if (queue->memory->may(queue, 0) < 0)
+		if (queue->memory->may(queue, 0) < 0 || MDG__GET(mdg__head(queue)->claims) != 0)
 			return 0;
 	}
 }

@@ -248,6 +248,39 @@ static void check_deaths(void)
 	world_drop(world);
 }
 
+static void die_awake(struct mdg__queue *queue, bool begins)
+{
+	(void)queue;
+	if (!begins)
+		raise(SIGKILL);
+}
+
+static void receive_and_die(void *argument)
+{
+	struct mdg__queue_memory memory = world_memory;
+	struct mdg__queue queue = queue_of(argument);
+	char text[10];
+	int64_t type;
+	uint64_t length;
+	memory.asleep = die_awake;
+	queue.memory = &memory;
+	(void)mdg__queue_receive(&queue, 0, 0, text, sizeof(text), FAR, &type, &length);
+}
+
+/* A receiver has been woken with its message, and is killed. Another one sleeps. */
+static void check_death_on_the_way(void)
+{
+	struct world *world = world_make(100);
+	pid_t pid = start(receive_and_die, world);
+	CHECK(sleeps_in(world, 1, pid));
+	pid_t other = receiver(world, 0, 0, 100, 0, 1, "x", 2);
+	CHECK(snd(world, 1, "x", 0) == 0);
+	uint64_t began = now_ns();
+	CHECK(!ended_well(pid) && ended_well(other) && holds(world, 0, 0));
+	CHECK(now_ns() - began < UINT64_C(6000000000)); /* it looks now and then */
+	world_drop(world);
+}
+
 static void check_stopped(void)
 {
 	struct world *world = world_make(4);
@@ -283,6 +316,7 @@ int main(void)
 	check_removal();
 	check_deadlines();
 	check_deaths();
+	check_death_on_the_way();
 	check_stopped();
 	return test_result();
 }
