@@ -452,6 +452,8 @@ void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg_
  * unless wait->rc says that this sleep was the last. An error: the lock is not held, and the waiter
  * is left. */
 int mdg__wait_once(struct mdg__wait *wait);
+/* The message that was handed over to the waiter goes to somebody else. [the lock is held] */
+void mdg__wait_pass_on(const struct mdg__wait *wait);
 /* Gives the waiter back. [the lock is held] */
 void mdg__wait_done(struct mdg__wait *wait);
 

@@ -79,6 +79,11 @@ void mdg__queue_abandon(void)
 	mdg__visit_end(&visit);
 }
 
+void mdg__wait_pass_on(const struct mdg__wait *wait)
+{
+	pass_on(wait->visit, MDG__GET(wait->waiter->cell), mdg__claim_of(wait->number, wait->use));
+}
+
 void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__waiter_kind kind,
                      uint64_t size, uint64_t deadline)
 {
