@@ -68,7 +68,8 @@ enum {
 #define MDG__RECALLED 3u /* the same, and it keeps its place in the line */
 #define MDG__SAYS     3u
 /* Above is the waiter's use. A thread whose sleep a signal handler has ended may be just about to
- * fall asleep, when another one has the record and sleeps there. The words differ, so it does not. */
+ * fall asleep, when another one has the record and sleeps there. The words differ, so it does
+ * not. */
 static inline uint32_t mdg__says(uint32_t use, uint32_t what)
 {
 	return use << 2 | what;

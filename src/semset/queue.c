@@ -214,8 +214,8 @@ void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
 	mdg__semset_commit(stay);
 }
 
-/* Whether the thread needs the block no more: it has said so, or it is dead. `ask`: also about those
- * of whose death the kernel writes nothing into the word. */
+/* Whether the thread needs the block no more: it has said so, or it is dead. `ask`: also about
+ * those of whose death the kernel writes nothing into the word. */
 static bool is_over(const struct mdg__semset *set, const struct mdg__sleeper *sleeper, bool ask)
 {
 	const uint32_t back = MDG__ENDED | MDG__ENDED_BACK;
