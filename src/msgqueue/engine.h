@@ -43,7 +43,7 @@ struct mdg__queue;
 struct mdg__queue_memory {
 	/* Makes sure that `bytes` are promised and mapped, and changes base and length. 0: maps
 	 * what others have made. What was mapped before stays so until the call returns. The lock
-	 * of the queue is held. */
+	 * of the queue is held. of_call may be NULL: the call was left by siglongjmp. */
 	int (*reach)(struct mdg__queue *queue, uint64_t bytes);
 	/* Gives the memory from there on back to the system, as far as that can be done; and
 	 * promises a part of it again: 0 or -ENOMEM. The lock of the queue is held. */
@@ -64,7 +64,10 @@ struct mdg__queue {
 	int32_t pid;              /* of the calling process */
 	uint64_t lock_most; /* nanoseconds that it waits for the lock; 0: for as long as it takes */
 	const struct mdg__queue_memory *memory;
-	void *context; /* for the functions */
+	/* For the functions: what outlives the call, and what lies on its stack. */
+	void *context;
+	int32_t id;
+	void *of_call;
 };
 
 /* Bits of mdg__queue_receive. The values are those of MSG_NOERROR, MSG_EXCEPT and MSG_COPY. */

@@ -456,6 +456,8 @@ int mdg__wait_once(struct mdg__wait *wait);
  * mapped as far as it is used by now, or it is damaged. To others it looks as if the thread had
  * died. */
 void mdg__wait_give_up(struct mdg__wait *wait);
+/* The message that was handed over to the waiter goes to somebody else. [the lock is held] */
+void mdg__wait_pass_on(const struct mdg__wait *wait);
 /* Gives the waiter back. [the lock is held] */
 void mdg__wait_done(struct mdg__wait *wait);
 

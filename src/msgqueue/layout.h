@@ -62,10 +62,18 @@ enum {
 
 #define MDG__TURN_LOCKED UINT64_C(1)
 
-/* What a thread's own word says (struct mdg__waiter). */
+/* What a thread's own word says (struct mdg__waiter), in bits 0 and 1. */
 #define MDG__ASLEEP   1u /* in the line */
 #define MDG__CALLED   2u /* out of the line: the thread has to look again */
 #define MDG__RECALLED 3u /* the same, and it keeps its place in the line */
+#define MDG__SAYS     3u
+/* Above is the waiter's use. A thread whose sleep a signal handler has ended may be just about to
+ * fall asleep, when another one has the record and sleeps there. The words differ, so it does
+ * not. */
+static inline uint32_t mdg__says(uint32_t use, uint32_t what)
+{
+	return use << 2 | what;
+}
 
 /* What a waiter waits for. */
 enum mdg__waiter_kind { MDG__WAITER_FREE, MDG__WAITER_RECEIVER, MDG__WAITER_SENDER };
@@ -98,8 +106,7 @@ _Static_assert(offsetof(struct mdg__message, claim) == 16, "");
 _Static_assert(offsetof(struct mdg__message, text) == 32, "");
 
 struct mdg__waiter {
-	/* The futex word on which the waiter's thread sleeps: 0, or one of those
-	 * above. */
+	/* The futex word on which the waiter's thread sleeps: 0, or as above. */
 	_Atomic uint32_t word;
 	/* Whose record it is. The thread itself takes the word and gives it back (with
 	 * head.lock), and the kernel marks it when the thread dies. */

@@ -22,17 +22,19 @@ static int32_t own_pid(void)
 	return pid;
 }
 
-/* What was mapped before stays, for locks and sleepers in it. */
+/* What was mapped before stays, for locks and sleepers in it. If the call has been left, what is
+ * mapped now stays for good, like what that call had mapped. */
 static int reach(struct mdg__queue *queue, uint64_t bytes)
 {
-	struct mdg__open *open = queue->context;
-	if (open->count == MDG__OPEN_MAPPINGS)
+	struct mdg__open *open = queue->of_call;
+	struct mdg__memory left, *memory = open == NULL ? &left : &open->memory[open->count];
+	if (open != NULL && open->count == MDG__OPEN_MAPPINGS)
 		return -ENOMEM;
-	struct mdg__memory *memory = &open->memory[open->count];
-	int rc = mdg__memory_get(open->ns, MDG__MESSAGE_QUEUES, open->id, bytes, memory);
+	int rc = mdg__memory_get(queue->context, MDG__MESSAGE_QUEUES, queue->id, bytes, memory);
 	if (rc < 0)
 		return rc == -EINVAL ? -EIDRM : rc; /* removed, since this call or sleep began */
-	open->count++;
+	if (open != NULL)
+		open->count++;
 	queue->base = memory->base;
 	queue->length = memory->length;
 	return 0;
@@ -40,14 +42,12 @@ static int reach(struct mdg__queue *queue, uint64_t bytes)
 
 static void punch(struct mdg__queue *queue, uint64_t from)
 {
-	struct mdg__open *open = queue->context;
-	(void)mdg__memory_punch(open->ns, MDG__MESSAGE_QUEUES, open->id, from);
+	(void)mdg__memory_punch(queue->context, MDG__MESSAGE_QUEUES, queue->id, from);
 }
 
 static int promise(struct mdg__queue *queue, uint64_t from, uint64_t size)
 {
-	struct mdg__open *open = queue->context;
-	return mdg__memory_promise(open->ns, MDG__MESSAGE_QUEUES, open->id, from, size);
+	return mdg__memory_promise(queue->context, MDG__MESSAGE_QUEUES, queue->id, from, size);
 }
 
 /* What a layer above wants to do around each sleep. Relaxed: it is set once, before any call. */
@@ -68,10 +68,9 @@ static void asleep(struct mdg__queue *queue, bool begins)
 
 static int may(struct mdg__queue *queue, unsigned ask)
 {
-	struct mdg__open *open = queue->context;
-	int rc = mdg__object_glance(open->ns);
+	int rc = mdg__object_glance(queue->context);
 	if (rc == 0)
-		rc = mdg__object_may(open->ns, MDG__MESSAGE_QUEUES, open->id, ask);
+		rc = mdg__object_may(queue->context, MDG__MESSAGE_QUEUES, queue->id, ask);
 	return rc == -EINVAL ? -EIDRM : rc;
 }
 
@@ -89,7 +88,9 @@ static void set_up(struct mdg__open *open, mdg_namespace *ns, mdg_id id)
 		.fields = mdg__object_fields(ns, MDG__MESSAGE_QUEUES, id),
 		.pid = own_pid(),
 		.memory = &functions,
-		.context = open,
+		.context = ns,
+		.id = id,
+		.of_call = open,
 	};
 }
 

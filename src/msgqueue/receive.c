@@ -215,8 +215,12 @@ static int after_sleep(struct mdg__wait *wait, struct order *order)
 	struct mdg__visit *visit = wait->visit;
 	struct mdg__queue *queue = visit->queue;
 	struct place place;
-	if (find_claimed(queue, wait, &place))
-		return take_claimed(visit, order, &place);
+	if (find_claimed(queue, wait, &place)) {
+		int taken = take_claimed(visit, order, &place);
+		if (taken < 0)
+			mdg__wait_pass_on(wait);
+		return taken;
+	}
 	if (mdg__queue_is_removed(queue))
 		return -EIDRM;
 	if (wait->waiter != NULL && MDG__GET(wait->waiter->too_big) != 0)

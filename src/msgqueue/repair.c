@@ -82,8 +82,9 @@ static void forget_calls(const struct mdg__queue *queue)
 		if (waiter == NULL)
 			break;
 		MDG__PUT(waiter->too_big, 0);
-		if (MDG__GET(waiter->word) == MDG__CALLED)
-			MDG__PUT(waiter->word, MDG__RECALLED);
+		uint32_t word = MDG__GET(waiter->word);
+		if ((word & MDG__SAYS) == MDG__CALLED)
+			MDG__PUT(waiter->word, (word & ~MDG__SAYS) | MDG__RECALLED);
 	}
 }
 

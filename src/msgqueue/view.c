@@ -7,8 +7,8 @@
 
 static bool sleeps(struct mdg__waiter *waiter, uint32_t kind)
 {
-	return MDG__GET(waiter->word) == MDG__ASLEEP && MDG__GET(waiter->kind) == kind &&
-	       (MDG__GET(waiter->owner.word) & MDG__TID) != 0;
+	return (MDG__GET(waiter->word) & MDG__SAYS) == MDG__ASLEEP &&
+	       MDG__GET(waiter->kind) == kind && (MDG__GET(waiter->owner.word) & MDG__TID) != 0;
 }
 
 /* The next one in the line behind this ticket; NULL: there is none. */

@@ -13,8 +13,10 @@
  *
  * A LOOK NOW AND THEN. Who removes a queue calls its sleepers. But the remover may be unable to do
  * that: it has no descriptor left to open the memory, or the memory is damaged, or the whole
- * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. That
- * is rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes
+ * namespace was deleted. So a sleeper asks every few seconds whether the queue is still there. And
+ * if a receiver is killed when a message has just been handed over to it, nobody is told that the
+ * message is for others again. So a sleeper also looks for itself if there are claims. That is
+ * rare for two reasons: the sleeper is not in the line at that moment, and a signal that comes
  * just when the kernel has ended the sleep does not end the call. For the second, it is no whole
  * number of seconds, which are what alarm(2) counts.
  *
@@ -77,6 +79,11 @@ void mdg__queue_abandon(void)
 	mdg__visit_end(&visit);
 }
 
+void mdg__wait_pass_on(const struct mdg__wait *wait)
+{
+	pass_on(wait->visit, MDG__GET(wait->waiter->cell), mdg__claim_of(wait->number, wait->use));
+}
+
 void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__waiter_kind kind,
                      uint64_t size, uint64_t deadline)
 {
@@ -107,6 +114,7 @@ static int become(struct mdg__wait *wait)
 	wait->number = number;
 	wait->use = MDG__GET(waiter->use);
 	region->latest.queue = *queue;
+	region->latest.queue.of_call = NULL;
 	region->latest.use = wait->use;
 	region->latest.number = number;
 	region->latest.epoch = visit->thread->epoch;
@@ -115,17 +123,18 @@ static int become(struct mdg__wait *wait)
 	return 0;
 }
 
-/* Until the word changes, the time is over, a handler runs, or the queue is gone. The last is asked
- * again under the lock. */
-static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint64_t deadline)
+/* Until the word changes, the time is over, a handler runs, the queue is gone, or a claim may be
+ * that of a dead receiver. The last two are asked again under the lock. */
+static int sleep_on(struct mdg__queue *queue, _Atomic uint32_t *word, uint32_t asleep,
+                    uint64_t deadline)
 {
 	for (;;) {
 		uint64_t again = mdg__monotonic_nanoseconds() + LOOK_SELDOM_NS;
 		uint64_t end = deadline < again ? deadline : again;
-		int rc = mdg__sys_futex_wait_until(word, MDG__ASLEEP, end, (uint32_t)MDG__ANYONE);
+		int rc = mdg__sys_futex_wait_until(word, asleep, end, (uint32_t)MDG__ANYONE);
 		if (rc != -ETIMEDOUT || end == deadline)
 			return rc;
-		if (queue->memory->may(queue, 0) < 0)
+		if (queue->memory->may(queue, 0) < 0 || MDG__GET(mdg__head(queue)->claims) != 0)
 			return 0;
 	}
 }
@@ -140,7 +149,8 @@ static int sleep_now(const struct mdg__wait *wait)
 	mdg__visit_end(visit);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, true);
-	int rc = sleep_on(queue, &wait->waiter->word, wait->deadline);
+	int rc = sleep_on(queue, &wait->waiter->word, mdg__says(wait->use, MDG__ASLEEP),
+	                  wait->deadline);
 	if (queue->memory->asleep != NULL)
 		queue->memory->asleep(queue, false);
 	mdg__signals_block(&visit->mask);
@@ -170,7 +180,7 @@ int mdg__wait_once(struct mdg__wait *wait)
 		mdg__visit_unlock(visit);
 		return rc;
 	}
-	if (MDG__GET(wait->waiter->word) != MDG__ASLEEP)
+	if ((MDG__GET(wait->waiter->word) & MDG__SAYS) != MDG__ASLEEP)
 		mdg__waiter_line_up(queue, wait->waiter);
 	/* Whoever calls moves the sleep to the lock's word (hand.c). If this thread is killed
 	 * before it has the lock, the kernel wakes the next one there. */

@@ -131,25 +131,35 @@ static _Atomic uint32_t *in_line(const struct mdg__queue *queue, uint32_t kind)
 	return kind == MDG__WAITER_SENDER ? &head->senders : &head->receivers;
 }
 
+static uint32_t says(const struct mdg__waiter *waiter)
+{
+	return MDG__GET(waiter->word) & MDG__SAYS;
+}
+
+static void say(struct mdg__waiter *waiter, uint32_t what)
+{
+	MDG__PUT(waiter->word, what == 0 ? 0 : mdg__says(MDG__GET(waiter->use), what));
+}
+
 void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *waiter)
 {
 	struct mdg__queue_head *head = mdg__head(queue);
 	_Atomic uint32_t *count = in_line(queue, MDG__GET(waiter->kind));
-	if (MDG__GET(waiter->word) != MDG__RECALLED) {
+	if (says(waiter) != MDG__RECALLED) {
 		uint64_t ticket = MDG__GET(head->tickets) + 1;
 		MDG__PUT(head->tickets, ticket);
 		MDG__PUT(waiter->ticket, ticket);
 	}
 	MDG__PUT(*count, MDG__GET(*count) + 1);
-	MDG__PUT(waiter->word, MDG__ASLEEP);
+	say(waiter, MDG__ASLEEP);
 }
 
-static void leave_line(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t word)
+static void leave_line(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t what)
 {
 	_Atomic uint32_t *count = in_line(queue, MDG__GET(waiter->kind));
-	if (MDG__GET(waiter->word) == MDG__ASLEEP && MDG__GET(*count) != 0)
+	if (says(waiter) == MDG__ASLEEP && MDG__GET(*count) != 0)
 		MDG__PUT(*count, MDG__GET(*count) - 1);
-	MDG__PUT(waiter->word, word);
+	say(waiter, what);
 }
 
 bool mdg__waiter_sleeps(struct mdg__waiter *waiter)
@@ -178,7 +188,7 @@ uint32_t mdg__waiter_next(const struct mdg__queue *queue, uint32_t kind, uint64_
 		struct mdg__waiter *waiter = mdg__waiter(queue, number);
 		if (waiter == NULL)
 			break;
-		if (MDG__GET(waiter->word) != MDG__ASLEEP || MDG__GET(waiter->kind) != kind ||
+		if (says(waiter) != MDG__ASLEEP || MDG__GET(waiter->kind) != kind ||
 		    !is_taken(waiter))
 			continue;
 		count++;

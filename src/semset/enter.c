@@ -108,7 +108,7 @@ static int make_big_notes(struct mdg__semset_stay *stay)
 static int make_room(struct mdg__semset_stay *stay, uint32_t blocks)
 {
 	mdg__sleepers_sweep(stay);
-	mdg__slips_end(stay, 0, 0);
+	mdg__slips_end(stay, NULL);
 	return mdg__block_have(stay, blocks + stay->blocks / 4) ? 0 : grow_by(stay, blocks);
 }
 
@@ -123,15 +123,35 @@ static int provide(struct mdg__semset_stay *stay, struct mdg__semset_need need)
 	return rc;
 }
 
+/* [lock] Whether something was begun and not ended. Whoever takes the lock over from a dead process
+ * ends it; but that one may have had no memory for it, or may have died too. */
+static bool is_half_done(const struct mdg__semset_stay *stay)
+{
+	return mdg__journal_is_dirty(&stay->journal) || mdg__load32(&stay->head->serving1) != 0 ||
+	       mdg__load32(&stay->head->setting1) != 0;
+}
+
+static void wake_all(struct mdg__semset_stay *stay)
+{
+	for (uint32_t i = 0; i < stay->wake_count; i++)
+		(void)mdg__sys_futex_wake(stay->wake[i], INT32_MAX, true);
+	stay->wake_count = 0;
+}
+
 static int enter(struct mdg__semset_stay *stay, struct mdg__semset_need need)
 {
 	int rc = mdg__signed_lock_take_within(&stay->lock, stay->sign,
 	                                      need.sleeps != 0 ? need.sleeps : UINT32_MAX);
-	if (rc < 0)
+	if (rc < 0) {
+		wake_all(stay); /* whom the repair has served */
 		return rc;
-	rc = provide(stay, need);
+	}
+	if (is_half_done(stay))
+		rc = stay->lock.repair(stay);
+	if (rc == 0)
+		rc = provide(stay, need);
 	if (rc < 0)
-		mdg__signed_lock_give_back(&stay->lock, stay->sign);
+		mdg__semset_leave_blocked(stay);
 	return rc;
 }
 
@@ -176,8 +196,7 @@ void mdg__semset_leave_blocked(struct mdg__semset_stay *stay)
 {
 	mdg__unclaim_all(stay);
 	mdg__signed_lock_give_back(&stay->lock, stay->sign);
-	for (uint32_t i = 0; i < stay->wake_count; i++)
-		(void)mdg__sys_futex_wake(stay->wake[i], INT32_MAX, true);
+	wake_all(stay);
 }
 
 void mdg__semset_leave(struct mdg__semset_stay *stay)

@@ -140,8 +140,11 @@ void mdg__express_resolve(const struct mdg__semset *set, uint32_t number, uint64
 static struct mdg__slip *own_slip(const struct mdg__semset *set, const struct mdg__slip_kept *kept)
 {
 	struct mdg__slip *slip = mdg__block_at(set, kept->slip1, MDG__SLIP);
+	/* While the pair is this process's, others see that it lives (slips.c). */
 	bool own = slip != NULL && mdg__load32(&slip->tid) == mdg__this_thread.tid &&
-	           mdg__load32(&slip->pid) == (uint32_t)set->self.pid;
+	           mdg__load32(&slip->pid) == (uint32_t)set->self.pid &&
+	           mdg__load32(&slip->slot1) == set->self.slot1 &&
+	           mdg__load32(&slip->generation) == set->self.generation;
 	return own ? slip : NULL;
 }
 

@@ -62,6 +62,11 @@ struct mdg__semset_self {
 	uint64_t start;             /* mdg__process_start */
 	uint64_t pid_namespace;     /* 0: not known */
 };
+/* The number of the pid namespace is that short in the kernel. */
+static inline uint32_t mdg__pids(const struct mdg__semset_self *self)
+{
+	return (uint32_t)self->pid_namespace;
+}
 
 /* When this process began, in ticks since boot: the same after exec, and no other process with the
  * same pid has it. 0: /proc does not tell. */
@@ -70,6 +75,13 @@ uint64_t mdg__process_start(void);
  * when it has no memory any more: the kernel applies SEM_UNDO after that, and nobody can tell. */
 enum mdg__ended { MDG__LIVES, MDG__HAS_ENDED, MDG__ENDS_UNKNOWN };
 enum mdg__ended mdg__process_ended(int32_t pid, uint64_t start);
+/* The same, if it is a process of the caller's pid namespace. In another one the same pid is
+ * another process's, and nothing is known. */
+enum mdg__ended mdg__process_ended_in(uint32_t own_pids, uint32_t pids, int32_t pid,
+                                      uint64_t start);
+/* Whether a sleeper's process has ended for sure. */
+bool mdg__sleeper_has_ended(const struct mdg__semset_self *self,
+                            const struct mdg__sleeper *sleeper);
 
 /* ---- a set in this process --------------------------------------------------------------- */
 
@@ -197,6 +209,10 @@ static inline uint32_t mdg__load32(const mdg__a32 *field)
 {
 	return atomic_load_explicit((mdg__a32 *)(uintptr_t)field, memory_order_acquire);
 }
+static inline uint32_t mdg__load16(const mdg__a16 *field)
+{
+	return atomic_load_explicit((mdg__a16 *)(uintptr_t)field, memory_order_acquire);
+}
 static inline uint64_t mdg__load64(const mdg__a64 *field)
 {
 	return atomic_load_explicit((mdg__a64 *)(uintptr_t)field, memory_order_acquire);
@@ -217,6 +233,10 @@ static inline void mdg__semset_commit(struct mdg__semset_stay *stay)
 static inline void mdg__fill32(mdg__a32 *field, uint32_t value)
 {
 	atomic_store_explicit(field, value, memory_order_release);
+}
+static inline void mdg__fill16(mdg__a16 *field, uint32_t value)
+{
+	atomic_store_explicit(field, (uint16_t)value, memory_order_release);
 }
 static inline void mdg__fill64(mdg__a64 *field, uint64_t value)
 {
@@ -272,8 +292,8 @@ bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1);
 void mdg__express_keep(const struct mdg__semset *set, uint32_t slip1);
 /* [lock] This thread gets a slip, if it has none. Commits. */
 void mdg__slip_prepare(struct mdg__semset_stay *stay, uint32_t holder1);
-/* [lock] Ends the slips of this process, which has ended; of pid 0: of all that have. Commits. */
-void mdg__slips_end(struct mdg__semset_stay *stay, uint32_t pid, uint64_t start);
+/* [lock] Ends the slips of this process, which has ended; NULL: of all that have. Commits. */
+void mdg__slips_end(struct mdg__semset_stay *stay, const struct mdg__set_holder *of);
 
 /* ---- holders (holder.c) -------------------------------------------------------------------- */
 
@@ -333,7 +353,8 @@ bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *
 void mdg__sleeper_retire(struct mdg__semset_stay *stay, uint32_t block1);
 /* Out of the list in which it is, and its blocks are free. Puts, and commits. */
 void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1);
-/* Takes away served sleepers that need their block no more, of the first few. Commits. */
+/* Takes away sleepers that need their block no more, of the first few that were served and the last
+ * few that were not. Commits. */
 void mdg__sleepers_reap(struct mdg__semset_stay *stay);
 /* The same of all, and those whose process has ended. Commits. */
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay);

@@ -138,6 +138,8 @@ struct mdg__block {
 	mdg__a64 content[15];
 };
 
+typedef _Atomic uint16_t mdg__a16;
+
 /* The word of a sleeper: the thread's id while it sleeps; OWNER_DIED if the kernel has found it
  * dead; or one of these, swapped in by whoever ends the sleep. They are no thread's id, because
  * those are below 2^22. Exactly one of the three happens: all are compare-and-swaps of the id. */
@@ -164,12 +166,13 @@ struct mdg__sleeper {
 	mdg__a32 next1, previous1; /* [J] in `queue` or `done` */
 	mdg__a32 pid;       /* [O] the process; constant while linked, as all below but watching1 */
 	mdg__a64 start;     /* [O] when the process began, see process.c */
-	mdg__a32 count;     /* [O] operations */
+	mdg__a16 count;     /* [O] operations */
+	mdg__a16 blocked;   /* [L] the one that could not be done when it was last looked at */
+	mdg__a32 pids;      /* [O] the process's pid namespace; 0: not known */
 	mdg__a32 more1;     /* [O] those beyond the first four */
 	mdg__a32 holder1;   /* [O] who gets the sums; 0: no operation has UNDO */
 	mdg__a32 watching1; /* [J] the holder on whose witness it sleeps; 0: on its own word */
-	mdg__a32 about;   /* [O] the two flags below, and << 2 when it lay down, in milliseconds */
-	mdg__a32 blocked; /* [L] the operation that could not be done when it was last looked at */
+	mdg__a32 about; /* [O] the two flags below, and << 2 when it lay down, in milliseconds */
 	mdg__a64 operations[MDG__OPS_HERE]; /* [O] */
 };
 
@@ -227,7 +230,9 @@ struct mdg__slip {
 	mdg__a32 holder1; /* gets the sums; 0: none */
 	mdg__a32 count;   /* entries */
 	struct mdg__entry_of_slip entries[MDG__SLIP_ENTRIES];
-	mdg__a64 unused[2];
+	mdg__a32 pids;              /* the process's pid namespace; 0: not known */
+	mdg__a32 slot1, generation; /* of the process in the namespace */
+	mdg__a32 unused;
 };
 
 #define MDG__AT_OFFSET(type, field, offset)                                                        \

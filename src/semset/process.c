@@ -105,3 +105,15 @@ enum mdg__ended mdg__process_ended(int32_t pid, uint64_t start)
 	bool zombie = line.state == 'Z' || line.state == 'X' || line.state == 'x';
 	return line.threads <= 1 && (zombie || line.memory == 0) ? MDG__HAS_ENDED : MDG__LIVES;
 }
+
+enum mdg__ended mdg__process_ended_in(uint32_t own_pids, uint32_t pids, int32_t pid, uint64_t start)
+{
+	return pids != 0 && pids == own_pids ? mdg__process_ended(pid, start) : MDG__ENDS_UNKNOWN;
+}
+
+bool mdg__sleeper_has_ended(const struct mdg__semset_self *self, const struct mdg__sleeper *sleeper)
+{
+	return mdg__process_ended_in(mdg__pids(self), mdg__load32(&sleeper->pids),
+	                             (int32_t)mdg__load32(&sleeper->pid),
+	                             mdg__load64(&sleeper->start)) == MDG__HAS_ENDED;
+}

@@ -58,7 +58,7 @@ static struct mdg_semset_op unpack(uint64_t packed)
 bool mdg__sleeper_ops(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
                       struct mdg__oplist *ret)
 {
-	uint32_t count = mdg__load32(&sleeper->count), at = 0;
+	uint32_t count = mdg__load16(&sleeper->count), at = 0;
 	if (count == 0 || count > MDG__OPS_MAX)
 		return false;
 	for (; at < count && at < MDG__OPS_HERE; at++)
@@ -150,11 +150,12 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 		return -ENOMEM;
 	mdg__fill32(&sleeper->pid, (uint32_t)stay->set->self.pid);
 	mdg__fill64(&sleeper->start, stay->set->self.start);
-	mdg__fill32(&sleeper->count, count);
+	mdg__fill32(&sleeper->pids, mdg__pids(&stay->set->self));
+	mdg__fill16(&sleeper->count, count);
 	mdg__fill32(&sleeper->more1, 0);
 	mdg__fill32(&sleeper->holder1, holder1);
 	mdg__fill32(&sleeper->watching1, 0);
-	mdg__fill32(&sleeper->blocked, blocked);
+	mdg__fill16(&sleeper->blocked, blocked);
 	uint32_t now = (uint32_t)(mdg__monotonic_nanoseconds() / 1000000);
 	mdg__fill32(&sleeper->about, now << 2 | (timed ? (uint32_t)MDG__TIMED : 0));
 	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
@@ -213,6 +214,19 @@ void mdg__sleeper_free(struct mdg__semset_stay *stay, uint32_t block1)
 	mdg__semset_commit(stay);
 }
 
+/* Whether the thread needs the block no more: it has said so, or it is dead. `ask`: also about
+ * those of whose death the kernel writes nothing into the word. */
+static bool is_over(const struct mdg__semset *set, const struct mdg__sleeper *sleeper, bool ask)
+{
+	const uint32_t back = MDG__ENDED | MDG__ENDED_BACK;
+	uint32_t word = mdg__load32(&sleeper->robust.word);
+	if ((word & MDG__TID) == 0 || (word & back) == back)
+		return true;
+	bool witnessed =
+		mdg__word_sleeps(word) && (mdg__load32(&sleeper->about) & MDG__UNWITNESSED) == 0;
+	return ask && !witnessed && mdg__sleeper_has_ended(&set->self, sleeper);
+}
+
 static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 {
 	uint32_t block1 = mdg__load32(&stay->head->done.first1);
@@ -221,17 +235,16 @@ static void take_back(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 		if (sleeper == NULL)
 			return;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
-		if ((mdg__load32(&sleeper->robust.word) & MDG__ENDED_BACK) != 0 ||
-		    (ask && mdg__process_ended((int32_t)mdg__load32(&sleeper->pid),
-		                               mdg__load64(&sleeper->start)) == MDG__HAS_ENDED))
+		if (is_over(stay->set, sleeper, ask))
 			mdg__sleeper_free(stay, block1);
 		block1 = next1;
 	}
 }
 
-/* Those of calls that were left by longjmp. They are still in the queue, and most likely the newest
- * there: such a thread sleeps again. The others are found when sleepers are served. */
-static void take_back_left(struct mdg__semset_stay *stay, uint32_t most)
+/* Those of calls that were left by longjmp, and of the dead. They are still in the queue, and most
+ * likely the newest there: such a thread sleeps again, and a program that was killed is begun anew.
+ * When sleepers are served, all are found, but perhaps nobody ever changes a value. */
+static void take_back_left(struct mdg__semset_stay *stay, uint32_t most, bool ask)
 {
 	uint32_t block1 = mdg__load32(&stay->head->queue.last1);
 	for (uint32_t left = most; left > 0; left--) {
@@ -239,7 +252,7 @@ static void take_back_left(struct mdg__semset_stay *stay, uint32_t most)
 		if (sleeper == NULL)
 			return;
 		uint32_t previous1 = mdg__load32(&sleeper->previous1);
-		if (mdg__load32(&sleeper->robust.word) == (MDG__ENDED_LEFT | MDG__ENDED_BACK))
+		if (is_over(stay->set, sleeper, ask))
 			mdg__sleeper_free(stay, block1);
 		block1 = previous1;
 	}
@@ -249,10 +262,11 @@ void mdg__sleepers_reap(struct mdg__semset_stay *stay)
 {
 	enum { FEW = 8 };
 	take_back(stay, FEW, false);
-	take_back_left(stay, FEW);
+	take_back_left(stay, FEW, false);
 }
 
 void mdg__sleepers_sweep(struct mdg__semset_stay *stay)
 {
+	take_back_left(stay, stay->blocks, true);
 	take_back(stay, stay->blocks, true);
 }

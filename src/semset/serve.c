@@ -75,8 +75,7 @@ static bool end_sleep(struct mdg__semset_stay *stay, struct mdg__sleeper *sleepe
 {
 	uint32_t seen = mdg__load32(&sleeper->robust.word);
 	if (mdg__word_sleeps(seen) && (mdg__load32(&sleeper->about) & MDG__UNWITNESSED) != 0 &&
-	    mdg__process_ended((int32_t)mdg__load32(&sleeper->pid), mdg__load64(&sleeper->start)) ==
-	            MDG__HAS_ENDED)
+	    mdg__sleeper_has_ended(&stay->set->self, sleeper))
 		return false;
 	while (mdg__word_sleeps(seen))
 		/* Release: the sleeper reads nothing else by it but what comes under the lock. */
@@ -152,7 +151,7 @@ static enum fate serve_one(struct service *service, uint32_t block1, struct mdg_
 	int rc = mdg__attempt(stay->set, &service->attempt);
 	uint32_t how = ending(&service->attempt, rc);
 	if (how == 0) {
-		mdg__fill32(&sleeper->blocked, service->attempt.blocked);
+		mdg__fill16(&sleeper->blocked, service->attempt.blocked);
 		return SLEEPS_ON;
 	}
 	mdg__semset_put32(stay, &stay->head->serving1, block1);
@@ -195,7 +194,7 @@ static enum fate look_at_all(struct service *service, enum kind kind)
 		if (sleeper == NULL)
 			return SLEEPS_ON;
 		uint32_t next1 = mdg__load32(&sleeper->next1);
-		bool several = mdg__load32(&sleeper->count) > 1;
+		bool several = mdg__load16(&sleeper->count) > 1;
 		enum fate fate = look_at(service, block1, sleeper, kind);
 		if (fate == CHANGED_TO_ZERO ||
 		    (fate == CHANGED && (several || mdg__load32(&stay->head->lists) != 0)))
@@ -259,7 +258,7 @@ bool mdg__sleeper_waits_at(struct mdg__semset_stay *stay, const struct mdg__slee
 	service.stay = stay;
 	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper))
 		return false;
-	uint32_t at = mdg__load32(&sleeper->blocked);
+	uint32_t at = mdg__load16(&sleeper->blocked);
 	if (!only_waits(&service.list) || at >= service.list.count) {
 		if (mdg__attempt(stay->set, &service.attempt) != -EAGAIN)
 			return false;

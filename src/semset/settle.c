@@ -14,11 +14,9 @@
 
 static bool has_ended(struct mdg__semset *set, const struct mdg__set_holder *holder)
 {
-	uint64_t namespace = mdg__load64(&holder->pid_namespace);
-	enum mdg__ended answer = MDG__ENDS_UNKNOWN;
-	if (namespace != 0 && namespace == set->self.pid_namespace)
-		answer = mdg__process_ended((int32_t)mdg__load32(&holder->pid),
-		                            mdg__load64(&holder->start));
+	enum mdg__ended answer = mdg__process_ended_in(
+		mdg__pids(&set->self), (uint32_t)mdg__load64(&holder->pid_namespace),
+		(int32_t)mdg__load32(&holder->pid), mdg__load64(&holder->start));
 	if (answer == MDG__ENDS_UNKNOWN)
 		return !set->host->pair_lives(set, mdg__load32(&holder->slot1),
 		                              mdg__load32(&holder->generation));
@@ -64,7 +62,7 @@ static void settle_one(struct mdg__semset_stay *stay, mdg__a32 *link, uint32_t h
 	struct mdg__sleeper *watcher =
 		mdg__block_at(stay->set, mdg__load32(&holder->watcher1), MDG__SLEEPER);
 	/* First what its threads had begun: that may change its sums. */
-	mdg__slips_end(stay, mdg__load32(&holder->pid), mdg__load64(&holder->start));
+	mdg__slips_end(stay, holder);
 	undo_all(stay, holder);
 	if (watcher != NULL && mdg__load32(&watcher->watching1) == holder1)
 		mdg__semset_put32(stay, &watcher->watching1, 0);

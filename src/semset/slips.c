@@ -10,7 +10,26 @@
 static bool is_own_process(const struct mdg__semset *set, const struct mdg__slip *slip)
 {
 	return mdg__load32(&slip->pid) == (uint32_t)set->self.pid &&
-	       mdg__load64(&slip->start) == set->self.start;
+	       mdg__load64(&slip->start) == set->self.start &&
+	       mdg__load32(&slip->pids) == mdg__pids(&set->self);
+}
+
+static bool is_of(const struct mdg__slip *slip, const struct mdg__set_holder *holder)
+{
+	return mdg__load32(&slip->pid) == mdg__load32(&holder->pid) &&
+	       mdg__load64(&slip->start) == mdg__load64(&holder->start) &&
+	       mdg__load32(&slip->pids) == (uint32_t)mdg__load64(&holder->pid_namespace);
+}
+
+static bool has_ended(struct mdg__semset *set, const struct mdg__slip *slip)
+{
+	enum mdg__ended answer =
+		mdg__process_ended_in(mdg__pids(&set->self), mdg__load32(&slip->pids),
+	                              (int32_t)mdg__load32(&slip->pid), mdg__load64(&slip->start));
+	if (answer == MDG__ENDS_UNKNOWN)
+		return !set->host->pair_lives(set, mdg__load32(&slip->slot1),
+		                              mdg__load32(&slip->generation));
+	return answer == MDG__HAS_ENDED;
 }
 
 /* A slip that this thread had, or a thread of this process that has ended. */
@@ -51,6 +70,7 @@ static uint32_t make(struct mdg__semset_stay *stay)
 	mdg__fill32(&slip->count, 0);
 	mdg__fill32(&slip->pid, (uint32_t)stay->set->self.pid);
 	mdg__fill64(&slip->start, stay->set->self.start);
+	mdg__fill32(&slip->pids, mdg__pids(&stay->set->self));
 	mdg__semset_put32(stay, &slip->next1, mdg__load32(&stay->head->slips1));
 	mdg__semset_put32(stay, &stay->head->slips1, slip1);
 	mdg__semset_commit(stay);
@@ -72,11 +92,13 @@ void mdg__slip_prepare(struct mdg__semset_stay *stay, uint32_t holder1)
 	/* The next number: an older call of this thread that goes on finds its own no more. */
 	mdg__fill64(&slip->state, (mdg__load64(&slip->state) & ~UINT64_C(3)) + 4);
 	mdg__fill32(&slip->tid, thread->tid);
+	mdg__fill32(&slip->slot1, stay->set->self.slot1);
+	mdg__fill32(&slip->generation, stay->set->self.generation);
 	mdg__fill32(&slip->holder1, holder1);
 	mdg__express_keep(stay->set, slip1);
 }
 
-void mdg__slips_end(struct mdg__semset_stay *stay, uint32_t pid, uint64_t start)
+void mdg__slips_end(struct mdg__semset_stay *stay, const struct mdg__set_holder *of)
 {
 	mdg__a32 *link = &stay->head->slips1;
 	for (uint32_t left = stay->blocks; left > 0; left--) {
@@ -84,11 +106,7 @@ void mdg__slips_end(struct mdg__semset_stay *stay, uint32_t pid, uint64_t start)
 		struct mdg__slip *slip = mdg__block_at(stay->set, slip1, MDG__SLIP);
 		if (slip == NULL)
 			return;
-		uint32_t of = mdg__load32(&slip->pid);
-		uint64_t since = mdg__load64(&slip->start);
-		bool gone = pid != 0 ? of == pid && since == start
-		                     : mdg__process_ended((int32_t)of, since) == MDG__HAS_ENDED;
-		if (!gone) {
+		if (of != NULL ? !is_of(slip, of) : !has_ended(stay->set, slip)) {
 			link = &slip->next1;
 			continue;
 		}

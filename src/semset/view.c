@@ -5,6 +5,7 @@
  */
 #include "semset/view.h"
 
+#include "platform/identity.h"
 #include "semset/session.h"
 
 /* Private to one call; too large for the stack of a signal handler, which does not come here. */
@@ -13,11 +14,13 @@ struct view {
 	const struct mdg__semset *set;
 	struct mdg__oplist list;
 	struct mdg__attempt attempt;
+	uint32_t pids; /* the caller's pid namespace */
 };
 
-static struct mdg__set_process process_of(uint32_t pid, uint64_t start)
+static struct mdg__set_process process_of(const struct view *view, uint32_t pids, uint32_t pid,
+                                          uint64_t start)
 {
-	enum mdg__ended ended = mdg__process_ended((int32_t)pid, start);
+	enum mdg__ended ended = mdg__process_ended_in(view->pids, pids, (int32_t)pid, start);
 	return (struct mdg__set_process){ .pid = (int32_t)pid,
 		                          .is_seen = ended == MDG__LIVES,
 		                          .is_dead = ended == MDG__HAS_ENDED };
@@ -57,7 +60,8 @@ static void view_sleeper(struct view *view, const struct mdg__sleeper *sleeper)
 	const struct mdg_semset_op *op = &view->list.ops[view->attempt.blocked];
 	int32_t value = value_before(view, view->attempt.blocked);
 	const struct mdg__set_sleeper found = {
-		.process = process_of(mdg__load32(&sleeper->pid), mdg__load64(&sleeper->start)),
+		.process = process_of(view, mdg__load32(&sleeper->pids), mdg__load32(&sleeper->pid),
+		                      mdg__load64(&sleeper->start)),
 		.number = op->number,
 		.change = op->change,
 		.count = view->list.count,
@@ -107,7 +111,8 @@ static uint32_t view_holder(const struct view *view, const struct mdg__set_holde
                             uint32_t left)
 {
 	struct mdg__set_process process =
-		process_of(mdg__load32(&holder->pid), mdg__load64(&holder->start));
+		process_of(view, (uint32_t)mdg__load64(&holder->pid_namespace),
+	                   mdg__load32(&holder->pid), mdg__load64(&holder->start));
 	uint32_t block1 = mdg__load32(&holder->sums1);
 	for (; left > 0; left--) {
 		const struct mdg__sums *sums = mdg__block_at(view->set, block1, MDG__SUMS);
@@ -144,7 +149,9 @@ int mdg__semset_view(mdg_namespace *ns, mdg_id id, const struct mdg__set_viewer 
 	rc = mdg__object_may(ns, MDG__SEMAPHORE_SETS, id, 0444);
 	if (rc < 0)
 		return mdg__session_end(&session, rc);
-	struct view view = { .viewer = viewer, .set = &session.set };
+	struct view view = { .viewer = viewer,
+		             .set = &session.set,
+		             .pids = (uint32_t)mdg__pid_namespace() };
 	if (viewer->semaphore != NULL)
 		view_semaphores(&view);
 	if (viewer->sleeper != NULL && session.set.base != NULL)

@@ -3,7 +3,10 @@
  * asleep.c - several processes: sleeping, being woken, handing over, the order of the line, ends of
  * sleeps by removal, by a change, by a deadline and by death.
  */
+#include <sys/resource.h>
+
 #include "msgqueue/queue.h"
+#include "support/slowly.h"
 
 /* ---- receivers ------------------------------------------------------------------------------- */
 
@@ -248,6 +251,78 @@ static void check_deaths(void)
 	world_drop(world);
 }
 
+static void die_awake(struct mdg__queue *queue, bool begins)
+{
+	(void)queue;
+	if (!begins)
+		raise(SIGKILL);
+}
+
+static void receive_and_die(void *argument)
+{
+	struct mdg__queue_memory memory = world_memory;
+	struct mdg__queue queue = queue_of(argument);
+	char text[10];
+	int64_t type;
+	uint64_t length;
+	memory.asleep = die_awake;
+	queue.memory = &memory;
+	(void)mdg__queue_receive(&queue, 0, 0, text, sizeof(text), FAR, &type, &length);
+}
+
+/* A receiver has been woken with its message, and is killed. Another one sleeps. */
+static void check_death_on_the_way(void)
+{
+	struct world *world = world_make(100);
+	pid_t pid = start(receive_and_die, world);
+	CHECK(sleeps_in(world, 1, pid));
+	pid_t other = receiver(world, 0, 0, 100, 0, 1, "x", 2);
+	CHECK(snd(world, 1, "x", 0) == 0);
+	uint64_t began = now_ns();
+	CHECK(!ended_well(pid) && ended_well(other) && holds(world, 0, 0));
+	CHECK(now_ns() - began < UINT64_C(6000000000)); /* it looks now and then */
+	world_drop(world);
+}
+
+static void get_no_memory(struct mdg__queue *queue, bool begins)
+{
+	struct rlimit limit;
+	(void)queue;
+	if (begins)
+		return;
+	CHECK(getrlimit(RLIMIT_AS, &limit) == 0);
+	limit.rlim_cur = 4096;
+	CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+static void receive_without_memory(void *argument)
+{
+	static char text[TEXT_MOST];
+	struct mdg__queue_memory memory = world_memory;
+	struct mdg__queue queue = queue_of(argument);
+	int64_t type;
+	uint64_t length;
+	memory.asleep = get_no_memory;
+	queue.memory = &memory;
+	CHECK(mdg__queue_receive(&queue, 0, 0, text, sizeof(text), FAR, &type, &length) == -ENOMEM);
+}
+
+/* A receiver cannot take its message. Another one gets it. */
+static void check_no_memory(void)
+{
+	static char text[30001];
+	struct world *world = world_make(100000);
+	memset(text, 'x', sizeof(text) - 1);
+	pid_t pid = start(receive_without_memory, world);
+	CHECK(sleeps_in(world, 1, pid));
+	pid_t other = receiver(world, 0, 0, TEXT_MOST - 1, 0, 1, text, 2);
+	CHECK(snd(world, 1, text, 0) == 0);
+	uint64_t began = now_ns();
+	CHECK(ended_well(pid) && ended_well(other) && holds(world, 0, 0));
+	CHECK(now_ns() - began < UINT64_C(2000000000));
+	world_drop(world);
+}
+
 static void check_stopped(void)
 {
 	struct world *world = world_make(4);
@@ -283,6 +358,9 @@ int main(void)
 	check_removal();
 	check_deadlines();
 	check_deaths();
+	check_death_on_the_way();
+	if (!SLOWLY) /* a sanitizer needs memory */
+		check_no_memory();
 	check_stopped();
 	return test_result();
 }

@@ -6,6 +6,7 @@
 #include "madang/msg.h"
 
 #include <dirent.h>
+#include <setjmp.h>
 
 #include "msgqueue/layout.h"
 #include "msgqueue/open.h"
@@ -214,6 +215,53 @@ static void check_growth(void)
 	CHECK_RC(0, mdg_msgqueue_remove(ns, shared_id));
 }
 
+static sigjmp_buf way_out;
+
+static void jump(int number)
+{
+	(void)number;
+	siglongjmp(way_out, 1);
+}
+
+/* Nothing is left of the stack of a call that was left by siglongjmp. */
+static __attribute__((noinline)) int receive_below(void)
+{
+	volatile unsigned char stack[1 << 15];
+	for (size_t i = 0; i < sizeof(stack); i++)
+		stack[i] = 0xab;
+	int rc = rcv(shared_id, 0, 100, 0, 0);
+	return rc == 0 && stack[77] != 0xab ? 1 : rc;
+}
+
+static void leave_a_sleep(void *none)
+{
+	struct sigaction action = { .sa_handler = jump };
+	(void)none;
+	sigaction(SIGUSR1, &action, NULL);
+	if (sigsetjmp(way_out, 1) == 0)
+		CHECK_RC(99, rcv(shared_id, 3, 100, 0, MDG_FOREVER));
+	raise(SIGSTOP);
+	CHECK_RC(0, receive_below());
+	CHECK(strcmp(received, "x") == 0);
+}
+
+/* The queue has grown when the thread comes back. */
+static void check_left_and_grown(void)
+{
+	int status = 0;
+	CHECK_RC(0, mdg_msgqueue_create(ns, NULL, 0600, &shared_id));
+	pid_t pid = start(leave_a_sleep, NULL);
+	CHECK(sleeps(pid));
+	kill(pid, SIGUSR1);
+	CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	for (int i = 0; i < 4000; i++)
+		if (!CHECK_RC(0, snd(shared_id, 1, "x", 0)))
+			break;
+	kill(pid, SIGCONT);
+	CHECK(ended_well(pid) && info_of(shared_id).messages == 3999);
+	CHECK_RC(0, mdg_msgqueue_remove(ns, shared_id));
+}
+
 /* Takes the queue's lock, and stops. */
 static void stop_under_the_lock(void)
 {
@@ -260,6 +308,7 @@ int main(void)
 	check_many();
 	check_processes();
 	check_growth();
+	check_left_and_grown();
 	check_stopped();
 	CHECK(unit_is_sound(ns));
 	mdg_namespace_close(ns);

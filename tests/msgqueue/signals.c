@@ -147,6 +147,73 @@ static void check_jump(bool sends, const char *name)
 	world_drop(world);
 }
 
+/* The handler makes a call, which ends the sleep of the call that it has interrupted. It returns
+ * when another process sleeps in the same place. */
+static void call_and_wait(int number)
+{
+	(void)number;
+	CHECK(rcv(world, 77, 0)->rc == -ENOMSG);
+	atomic_store(&world->word, 1);
+	while (atomic_load(&world->word) == 1)
+		nap_ms(1);
+}
+
+static void signal_itself(struct mdg__queue *queue, bool begins)
+{
+	(void)queue;
+	if (begins)
+		raise(SIGUSR1);
+}
+
+static void be_signalled_before_the_sleep(void *none)
+{
+	struct sigaction action = { .sa_handler = call_and_wait };
+	struct mdg__queue_memory memory = world_memory;
+	struct mdg__queue queue = queue_of(world);
+	char text[10];
+	int64_t type;
+	uint64_t length;
+	(void)none;
+	memory.asleep = signal_itself;
+	queue.memory = &memory;
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	CHECK(mdg__queue_receive(&queue, 1, 0, text, sizeof(text), FAR, &type, &length) == -EINTR);
+	atomic_store(&world->word, 3);
+}
+
+static void receive_five(void *none)
+{
+	(void)none;
+	CHECK(rcv(world, 5, FAR)->rc == 0);
+	atomic_fetch_add(&world->said[0], 1);
+}
+
+static bool comes_soon(_Atomic uint32_t *word, uint32_t value)
+{
+	uint64_t end = now_ns() + UINT64_C(1500000000); /* before a sleeper looks by itself */
+	while (atomic_load(word) != value && now_ns() < end)
+		nap_ms(1);
+	return atomic_load(word) == value;
+}
+
+static void check_place_of_another(void)
+{
+	world = world_make(100);
+	pid_t pid = start(be_signalled_before_the_sleep, NULL);
+	CHECK(reaches(&world->word, 1));
+	for (uint32_t i = 1; i <= 2; i++) {
+		pid_t other = start(receive_five, NULL);
+		CHECK(sleeps_in(world, 1, other));
+		if (i == 1)
+			atomic_store(&world->word, 2);
+		CHECK(i != 1 || comes_soon(&world->word, 3));
+		CHECK(snd(world, 5, "x", 0) == 0);
+		CHECK(comes_soon(&world->said[0], i) && ended_well(other));
+	}
+	CHECK(ended_well(pid));
+	world_drop(world);
+}
+
 /* I24: a signal and a message at the same time. */
 static void receive_or_not(void *none)
 {
@@ -192,6 +259,7 @@ int main(void)
 	check_handler_sends();
 	check_jump(false, "I14");
 	check_jump(true, "I15");
+	check_place_of_another();
 	check_both_at_once();
 	return test_result();
 }

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 
 #include "platform/epoch.h"
+#include "platform/identity.h"
 #include "semset/internal.h"
 #include "support/check.h"
 #include "sync/shared.h"
@@ -102,7 +103,7 @@ static inline struct mdg__semset *engine(void)
 		set.self.generation = (uint32_t)getpid() / 16384;
 		set.self.sign = set.self.generation << 16 | set.self.slot1;
 		set.self.start = mdg__process_start();
-		set.self.pid_namespace = 1;
+		set.self.pid_namespace = mdg__pid_namespace();
 		set.host = &test_host;
 		atomic_signal_fence(memory_order_seq_cst); /* a handler may come here, too */
 		epoch = mdg__epoch();
