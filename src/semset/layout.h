@@ -227,7 +227,9 @@ struct mdg__slip {
 	mdg__a32 holder1; /* gets the sums; 0: none */
 	mdg__a32 count;   /* entries */
 	struct mdg__entry_of_slip entries[MDG__SLIP_ENTRIES];
-	mdg__a64 unused[2];
+	mdg__a32 writing; /* 1: a call writes here, and no other call of the thread does */
+	mdg__a32 unused;
+	mdg__a64 unused2;
 };
 
 #define MDG__AT_OFFSET(type, field, offset)                                                        \
