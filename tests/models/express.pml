@@ -49,8 +49,8 @@
  * entry was read. BUG_LATE: a call ends with stores to the words. BUG_WRITING: a handler uses a
  * slip to which the call below it writes. BUG_NAMES: and if no entry names the semaphore, the first
  * one counts. Found by hand, because it takes a minute and a half (-DHANDLERS=2 -DDEATHS=0
- * -DLEAVE=2 -DTRIES=2 -DOPS=1): BUG_MOVE: who has ended an older use moves whatever use it finds then to the
- * next number.
+ * -DLEAVE=2 -DTRIES=2 -DOPS=1): BUG_MOVE: who has ended an older use moves whatever use it finds
+ * then to the next number.
  */
 #ifndef HANDLERS
 #define HANDLERS 0
