@@ -24,6 +24,12 @@
  * interrupted call keeps what it means to do in memory of its own, the plan. It reads nothing back
  * from the slip, and all that it still does to the slip are swaps that name its number.
  *
+ * Only while a call WRITES to the slip, from step 1 until it has read the sums, a handler leaves
+ * the slip alone. It goes the slow way, and gets another slip. Otherwise the interrupted call would
+ * go on to write over the use of a handler that did not come to its end, because a second handler
+ * has left it by longjmp. A call that is left while it writes leaves the slip to nobody: it is free
+ * again when the thread has ended.
+ *
  * A sum changes only while the word of its semaphore is in the hands of whoever changes it:
  * named by a slip, or BUSY. So the sum that step 2 has read is the sum of step 4.
  */
@@ -163,12 +169,14 @@ static void end_older(const struct mdg__semset *set, struct mdg__slip *slip, uin
 		if ((word & MDG__EXPRESS) != 0 && slip_of(word) == slip1)
 			resolve(set, slip, number, word);
 	}
-	/* A swap: a handler in the middle of this may have used the slip. */
-	state = mdg__load64(&slip->state);
-	(void)swap64(&slip->state, state, (state & ~STATE) + NUMBER);
+	/* A handler in the middle of this may have used the slip, and may not have come to its end.
+	 * Then this is not the use that has been ended here. */
+	uint64_t now = mdg__load64(&slip->state);
+	if (now / NUMBER == state / NUMBER)
+		(void)swap64(&slip->state, now, (now & ~STATE) + NUMBER);
 }
 
-/* NULL: this thread has none for the set. */
+/* NULL: this thread has none for the set, or is interrupted while it writes there. */
 static struct mdg__slip *find_slip(const struct mdg__semset *set, uint32_t *ret_slip1)
 {
 	struct mdg__set_region *own = mdg__set_region();
@@ -181,6 +189,8 @@ static struct mdg__slip *find_slip(const struct mdg__semset *set, uint32_t *ret_
 			kept->slip1 = 0;
 			return NULL;
 		}
+		if (mdg__load32(&slip->writing) != 0)
+			continue;
 		*ret_slip1 = kept->slip1;
 		return slip;
 	}
@@ -203,7 +213,7 @@ bool mdg__express_has(const struct mdg__semset *set, uint32_t holder1)
 		if (kept->base != set->base || kept->slip1 == 0)
 			continue;
 		struct mdg__slip *slip = own_slip(set, kept);
-		if (slip == NULL)
+		if (slip == NULL || mdg__load32(&slip->writing) != 0)
 			continue;
 		if (holder1 != 0 && mdg__load32(&slip->holder1) != holder1) {
 			if ((mdg__load64(&slip->state) & STATE) != MDG__SLIP_IDLE)
@@ -272,9 +282,26 @@ static int make_plan(const struct mdg__semset *set, struct plan *plan,
 	return 0;
 }
 
+/* Whether the slip is still in this state. If so, no handler uses it until stop_writing. */
+static bool begin_writing(struct mdg__slip *slip, uint64_t idle)
+{
+	mdg__fill32(&slip->writing, 1);
+	/* A handler that came before the store is seen by the load. One that comes later sees what
+	 * was stored. */
+	atomic_signal_fence(memory_order_seq_cst);
+	return mdg__load64(&slip->state) == idle;
+}
+
+static void stop_writing(struct mdg__slip *slip)
+{
+	mdg__fill32(&slip->writing, 0);
+}
+
 /* Step 1. Returns the state, or 0: a handler has used the slip meanwhile. */
 static uint64_t write_down(struct mdg__slip *slip, const struct plan *plan, uint64_t idle)
 {
+	if (!begin_writing(slip, idle))
+		return 0;
 	for (uint32_t i = 0; i < plan->count; i++) {
 		const struct step *step = &plan->steps[i];
 		struct mdg__entry_of_slip *entry = &slip->entries[i];
@@ -351,10 +378,13 @@ static int go(const struct mdg__semset *set, struct mdg__slip *slip, uint32_t sl
 		if (rc != 0)
 			return rc;
 		uint64_t state = write_down(slip, &plan, idle);
-		if (state == 0)
+		if (state == 0) {
+			stop_writing(slip);
 			continue;
+		}
 		uint32_t claimed = claim_all(set, &plan, slip1, state);
 		bool all = claimed == plan.count, sums = all && read_sums(set, slip, &plan);
+		stop_writing(slip);
 		bool done = sums && swap64(&slip->state, state, (state & ~STATE) | MDG__SLIP_DONE);
 		if (!done) /* perhaps somebody has done so: then this fails */
 			(void)swap64(&slip->state, state, (state & ~STATE) | MDG__SLIP_ABORTED);

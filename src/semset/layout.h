@@ -232,7 +232,7 @@ struct mdg__slip {
 	struct mdg__entry_of_slip entries[MDG__SLIP_ENTRIES];
 	mdg__a32 pids;              /* the process's pid namespace; 0: not known */
 	mdg__a32 slot1, generation; /* of the process in the namespace */
-	mdg__a32 unused;
+	mdg__a32 writing; /* 1: a call writes here, and no other call of the thread does */
 };
 
 #define MDG__AT_OFFSET(type, field, offset)                                                        \

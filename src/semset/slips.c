@@ -32,7 +32,16 @@ static bool has_ended(struct mdg__semset *set, const struct mdg__slip *slip)
 	return answer == MDG__HAS_ENDED;
 }
 
-/* A slip that this thread had, or a thread of this process that has ended. */
+/* A slip that this thread had, or a thread of this process that has ended. Not one to which a call
+ * of this thread was writing when it was interrupted: the call may go on. */
+static bool is_left(const struct mdg__semset *set, const struct mdg__slip *slip, uint32_t tid)
+{
+	uint32_t of = mdg__load32(&slip->tid);
+	if (!is_own_process(set, slip))
+		return false;
+	return of == tid ? mdg__load32(&slip->writing) == 0 : !mdg__sys_thread_exists((int32_t)of);
+}
+
 static uint32_t find_left(struct mdg__semset_stay *stay, uint32_t tid)
 {
 	uint32_t slip1 = mdg__load32(&stay->head->slips1);
@@ -40,9 +49,7 @@ static uint32_t find_left(struct mdg__semset_stay *stay, uint32_t tid)
 		const struct mdg__slip *slip = mdg__block_at(stay->set, slip1, MDG__SLIP);
 		if (slip == NULL)
 			return 0;
-		if (is_own_process(stay->set, slip) &&
-		    (mdg__load32(&slip->tid) == tid ||
-		     !mdg__sys_thread_exists((int32_t)mdg__load32(&slip->tid))))
+		if (is_left(stay->set, slip, tid))
 			return slip1;
 		slip1 = mdg__load32(&slip->next1);
 	}
@@ -91,6 +98,7 @@ void mdg__slip_prepare(struct mdg__semset_stay *stay, uint32_t holder1)
 	end_one(stay, slip);
 	/* The next number: an older call of this thread that goes on finds its own no more. */
 	mdg__fill64(&slip->state, (mdg__load64(&slip->state) & ~UINT64_C(3)) + 4);
+	mdg__fill32(&slip->writing, 0);
 	mdg__fill32(&slip->tid, thread->tid);
 	mdg__fill32(&slip->slot1, stay->set->self.slot1);
 	mdg__fill32(&slip->generation, stay->set->self.generation);
