@@ -3,7 +3,7 @@
  * express.c - a call that sends or receives without the lock is killed, stopped, and interrupted by
  * a signal handler, at every store.
  *
- *     express [SCENE...]
+ *     express [--all] [SCENE...]
  *
  * A victim is taken through a call instruction by instruction (tests/sync/points/step.h). Each
  * scene is played for each place at which shared memory differs, and in three ways:
@@ -13,6 +13,8 @@
  * While the victim stands there without the lock, others go on as if it were not there. After that
  * the message was sent or not, taken or not, and never both; and no two messages have the same
  * cells, also after a repair.
+ *
+ * Without --all, every third point is played, each way at another one, and others in each minute.
  */
 #include <setjmp.h>
 
@@ -27,6 +29,7 @@
 #endif
 
 enum { WATCHED = 32768, POINTS_MOST = 3000, TEXTS = 24 };
+static unsigned stride = 3 * POINT_STRIDE;
 enum way { KILLED, HANDLED, LEFT, WAYS };
 static const char *const ways[] = { "killed", "interrupted", "left" };
 
@@ -316,8 +319,8 @@ static void play(const struct scene *scene)
 {
 	bool ended = false;
 	scene_name = scene->name;
-	for (point = first_point(); !ended && point < POINTS_MOST && check_failures < 10;
-	     point += POINT_STRIDE)
+	for (point = (unsigned)(time(NULL) / 60 + way) % stride;
+	     !ended && point < POINTS_MOST && check_failures < 10; point += stride)
 		ended = play_at(scene);
 	printf("%-16s %-12s %u points\n", scene->name, ways[way], point);
 	CHECK(ended || check_failures != 0);
@@ -329,6 +332,11 @@ int main(int argc, char **argv)
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
 	memset(long_text, 'v', sizeof(long_text));
+	if (argc > 1 && strcmp(argv[1], "--all") == 0) {
+		stride = 1;
+		argc--;
+		argv++;
+	}
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
 		bool named = argc < 2;
 		for (int k = 1; k < argc; k++)
