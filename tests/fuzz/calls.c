@@ -38,6 +38,7 @@ static struct measure measure(void)
 
 void call_start(struct caller *caller)
 {
+	caller->waited = false;
 	caller->start = measure();
 }
 
@@ -61,6 +62,7 @@ void call_end(struct caller *caller, uint64_t before)
 	uint64_t wall = nanoseconds(CLOCK_MONOTONIC) - before;
 	if (wall < SECOND)
 		return;
+	caller->waited = true;
 	struct measure now = measure();
 	if (now.pid != caller->start.pid)
 		caller->start = (struct measure){ .wall = before, .pid = now.pid };

@@ -41,6 +41,7 @@ struct caller {
 	struct dice dice;
 	bool aborts; /* instead of exiting: a fuzzer keeps the input then */
 	bool quiet;  /* nobody else writes: after a repair there is no damage left */
+	bool waited; /* a call since call_start, for a second or more */
 	struct measure start;
 };
 

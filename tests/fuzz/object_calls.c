@@ -2,6 +2,7 @@
 /* See objects.h: the calls on a set and on a queue. */
 #include "fuzz/objects.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@
 #include "msgqueue/view.h"
 #include "semset/check.h"
 #include "semset/view.h"
+
+/* With a damaged lock each call waits for seconds before it says so. One of them is enough. */
+#define ASK(name, expression) (caller->waited ? -ETIMEDOUT : CALL(name, expression))
 
 enum { SEMAPHORES = 20, SHORTLY_NS = 100000 };
 
@@ -57,15 +61,15 @@ static void change_set(struct caller *caller, mdg_namespace *ns, mdg_id id)
 	for (uint16_t i = 0; i < 30; i++)
 		list[i] = (struct mdg_semset_op){ i % SEMAPHORES, 1, MDG_SEM_UNDO };
 	list[20].change = -5;
-	(void)CALL("op +1", mdg_semset_op(ns, id, &(struct mdg_semset_op){ a, 1, 0 }, 1, 0));
-	(void)CALL("op -1",
-	           mdg_semset_op(ns, id, &(struct mdg_semset_op){ a, -1, 0 }, 1, shortly()));
-	(void)CALL("op 0", mdg_semset_op(ns, id, &(struct mdg_semset_op){ a, 0, 0 }, 1, shortly()));
-	(void)CALL("op with undo", mdg_semset_op(ns, id, three, 1, 0));
-	(void)CALL("op of three", mdg_semset_op(ns, id, three, 3, shortly()));
-	(void)CALL("op of many", mdg_semset_op(ns, id, list, 30, shortly()));
-	(void)CALL("set_value", mdg_semset_set_value(ns, id, a, 1));
-	(void)CALL("set_all", mdg_semset_set_all(ns, id, all, SEMAPHORES));
+	(void)ASK("op +1", mdg_semset_op(ns, id, &(struct mdg_semset_op){ a, 1, 0 }, 1, 0));
+	(void)ASK("op -1",
+	          mdg_semset_op(ns, id, &(struct mdg_semset_op){ a, -1, 0 }, 1, shortly()));
+	(void)ASK("op 0", mdg_semset_op(ns, id, &(struct mdg_semset_op){ a, 0, 0 }, 1, shortly()));
+	(void)ASK("op with undo", mdg_semset_op(ns, id, three, 1, 0));
+	(void)ASK("op of three", mdg_semset_op(ns, id, three, 3, shortly()));
+	(void)ASK("op of many", mdg_semset_op(ns, id, list, 30, shortly()));
+	(void)ASK("set_value", mdg_semset_set_value(ns, id, a, 1));
+	(void)ASK("set_all", mdg_semset_set_all(ns, id, all, SEMAPHORES));
 }
 
 static void look_at_set(struct caller *caller, mdg_namespace *ns, mdg_id id)
@@ -75,14 +79,14 @@ static void look_at_set(struct caller *caller, mdg_namespace *ns, mdg_id id)
 	uint32_t sum = 0, a = roll_below(&caller->dice, SEMAPHORES);
 	int32_t pid;
 	const struct mdg__set_viewer viewer = { see_semaphore, see_sleeper, see_undo, &sum };
-	(void)CALL("semset_value", mdg_semset_value(ns, id, a));
-	(void)CALL("semset_pid", mdg_semset_pid(ns, id, a, &pid));
-	(void)CALL("semset_waiting", mdg_semset_waiting(ns, id, a, 0));
-	(void)CALL("semset_waiting for zero", mdg_semset_waiting(ns, id, a, 1));
-	(void)CALL("semset_all", mdg_semset_all(ns, id, all, SEMAPHORES));
-	(void)CALL("semset_stat", mdg_semset_stat(ns, id, 0, &info));
-	(void)CALL("semset_view", mdg__semset_view(ns, id, &viewer));
-	(void)CALL("semset_check", mdg__semset_check(ns, id, one_in(&caller->dice, 2), find, NULL));
+	(void)ASK("semset_value", mdg_semset_value(ns, id, a));
+	(void)ASK("semset_pid", mdg_semset_pid(ns, id, a, &pid));
+	(void)ASK("semset_waiting", mdg_semset_waiting(ns, id, a, 0));
+	(void)ASK("semset_waiting for zero", mdg_semset_waiting(ns, id, a, 1));
+	(void)ASK("semset_all", mdg_semset_all(ns, id, all, SEMAPHORES));
+	(void)ASK("semset_stat", mdg_semset_stat(ns, id, 0, &info));
+	(void)ASK("semset_view", mdg__semset_view(ns, id, &viewer));
+	(void)ASK("semset_check", mdg__semset_check(ns, id, one_in(&caller->dice, 2), find, NULL));
 }
 
 static void change_queue(struct caller *caller, mdg_namespace *ns, mdg_id id)
@@ -91,19 +95,19 @@ static void change_queue(struct caller *caller, mdg_namespace *ns, mdg_id id)
 	static const int64_t wanted[] = { 0, 1, -5, 4, 99, INT64_MIN };
 	int64_t type;
 	size_t length;
-	(void)CALL("send", mdg_msgqueue_send(ns, id, 1, text, roll_below(&caller->dice, 100), 0));
-	(void)CALL("send a long one", mdg_msgqueue_send(ns, id, 2, text, 5500, shortly()));
-	(void)CALL("send to a sleeper", mdg_msgqueue_send(ns, id, 99, text, 5, 0));
+	(void)ASK("send", mdg_msgqueue_send(ns, id, 1, text, roll_below(&caller->dice, 100), 0));
+	(void)ASK("send a long one", mdg_msgqueue_send(ns, id, 2, text, 5500, shortly()));
+	(void)ASK("send to a sleeper", mdg_msgqueue_send(ns, id, 99, text, 5, 0));
 	for (int i = 0; i < 6; i++) {
-		(void)CALL("receive a copy", mdg_msgqueue_receive(ns, id, i, text, sizeof text,
-		                                                  MDG_MSG_COPY, 0, &type, &length));
-		(void)CALL("receive", mdg_msgqueue_receive(ns, id, wanted[i], text, sizeof text,
-		                                           i == 3 ? MDG_MSG_EXCEPT : 0,
-		                                           i == 4 ? shortly() : 0, &type, &length));
+		(void)ASK("receive a copy", mdg_msgqueue_receive(ns, id, i, text, sizeof text,
+		                                                 MDG_MSG_COPY, 0, &type, &length));
+		(void)ASK("receive", mdg_msgqueue_receive(ns, id, wanted[i], text, sizeof text,
+		                                          i == 3 ? MDG_MSG_EXCEPT : 0,
+		                                          i == 4 ? shortly() : 0, &type, &length));
 	}
-	(void)CALL("receive a part",
-	           mdg_msgqueue_receive(ns, id, 0, text, 3, MDG_MSG_NOERROR, 0, &type, &length));
-	(void)CALL("msgqueue_set", mdg_msgqueue_set(ns, id, 0, 0, 0600, 16384));
+	(void)ASK("receive a part",
+	          mdg_msgqueue_receive(ns, id, 0, text, 3, MDG_MSG_NOERROR, 0, &type, &length));
+	(void)ASK("msgqueue_set", mdg_msgqueue_set(ns, id, 0, 0, 0600, 16384));
 }
 
 static void look_at_queue(struct caller *caller, mdg_namespace *ns, mdg_id id)
@@ -111,10 +115,10 @@ static void look_at_queue(struct caller *caller, mdg_namespace *ns, mdg_id id)
 	struct mdg_msgqueue_info info = { .size = sizeof info };
 	uint32_t sum = 0;
 	const struct mdg__queue_viewer viewer = { see_queue, &sum };
-	(void)CALL("msgqueue_stat", mdg_msgqueue_stat(ns, id, 0, &info));
-	(void)CALL("msgqueue_view", mdg__msgqueue_view(ns, id, &viewer));
-	(void)CALL("msgqueue_check",
-	           mdg__msgqueue_check(ns, id, one_in(&caller->dice, 2), find, NULL));
+	(void)ASK("msgqueue_stat", mdg_msgqueue_stat(ns, id, 0, &info));
+	(void)ASK("msgqueue_view", mdg__msgqueue_view(ns, id, &viewer));
+	(void)ASK("msgqueue_check",
+	          mdg__msgqueue_check(ns, id, one_in(&caller->dice, 2), find, NULL));
 }
 
 static void wrong(const struct caller *caller, const char *what)

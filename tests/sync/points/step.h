@@ -44,6 +44,8 @@ void step_ends(void);
 enum step_event step_next(struct step *step);
 /* What has changed until now was not its doing. */
 void step_look(struct step *step);
+/* It is about to run its handler of this signal. [at a point] */
+enum step_event step_signal(struct step *step, int number);
 void step_kill(struct step *step);
 /* Stops it; then it is no longer stepped. */
 void step_pause(struct step *step);
