@@ -127,7 +127,7 @@ struct mdg_semset_op {
  *   -ERANGE     a value would exceed MDG_SEM_VALUE_MAX, or a sum leave -32768 to 32767
  *   -EFBIG      there is no semaphore of such a number
  *   -E2BIG      more operations than the limit
- *   -EINVAL     no such set, or `count` is 0
+ *   -EINVAL     no such set, `count` is 0, or `ops` is NULL
  *   -EACCES     permission
  * As semtimedop(2), where -ETIMEDOUT is EAGAIN. [SysV] */
 MDG_API int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_op *ops,

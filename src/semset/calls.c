@@ -48,6 +48,8 @@ int mdg_semset_op(mdg_namespace *ns, mdg_id id, const struct mdg_semset_op *give
 		return -EINVAL;
 	if (mdg__object_is_look(ns))
 		return -EROFS;
+	if (given == NULL)
+		return -EINVAL;
 	if (count == 1)
 		ops[0] = given[0];
 	else

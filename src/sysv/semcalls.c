@@ -63,8 +63,7 @@ static bool deadline_of(const struct timespec *timeout, uint64_t *ret)
 static __attribute__((noinline)) int refusal(mdg_namespace *ns, const struct sembuf *ops,
                                              size_t count)
 {
-	struct mdg_semset_op none = { 0, 0, 0 };
-	int rc = mdg_semset_op(ns, -1, &none, count, 0);
+	int rc = mdg_semset_op(ns, -1, NULL, count, 0);
 	if (rc != -EINVAL || count == 0)
 		return rc;
 	return ops == NULL ? -EFAULT : -EINVAL;

@@ -83,6 +83,9 @@ static void test_time(void)
 	CHECK_ERRNO("T1", EINVAL, timed(OP(0, 1, 0), -1, 0));
 	CHECK_ERRNO("T1: E2BIG first", E2BIG, semtimedop(set, many, 501, &bad));
 	CHECK_ERRNO("T1: EFAULT of the operations first", EFAULT, semtimedop(set, NULL, 1, &bad));
+	CHECK_ERRNO("T1: EFAULT of the operations first", EFAULT, semtimedop(set, NULL, 300, &bad));
+	/* As many as there may be: nobody reads beyond what there is. */
+	CHECK_ERRNO("T1", EINVAL, semtimedop(set, many, 300, &bad));
 	CHECK_ERRNO("T1: before EFBIG", EINVAL, semtimedop(set, &OP(7, 0, 0), 1, &bad));
 	CHECK_LINE("T1", value_of(set, 0) == value + 1);
 	CHECK_LINE("T2", timed(OP(0, 1, 0), 0, 0) == 0);
