@@ -53,7 +53,6 @@ static pthread_t thread_asleep(void)
 
 static void test_threads(void)
 {
-	void *result = NULL;
 	set = private_set(2);
 	pthread_t thread = thread_asleep();
 	CHECK_LINE("fine W44", up_waiters(set, 0) == 1 && OPS(set, OP(1, 1, 0)) == 0);
@@ -62,6 +61,8 @@ static void test_threads(void)
 	CHECK_LINE("fine W45",
 	           thread_result == 0 && value_of(set, 0) == 0 && value_of(set, 1) == 1);
 	CHECK_LINE("fine W45", semctl(set, 0, GETPID) == getpid());
+#ifdef __GLIBC__ /* musl cancels by a signal, which ends the sleep with EINTR */
+	void *result = NULL;
 	thread = thread_asleep();
 	CHECK(pthread_cancel(thread) == 0);
 	nap(50);
@@ -69,6 +70,7 @@ static void test_threads(void)
 	CHECK(OPS(set, OP(0, 1, 0)) == 0 && pthread_join(thread, &result) == 0);
 	CHECK_LINE("fine X22", result == PTHREAD_CANCELED && thread_result == 0);
 	CHECK_LINE("fine X22", value_of(set, 0) == 0 && up_waiters(set, 0) == 0);
+#endif
 	/* A child that is forked meanwhile has no sleeper, and goes its own ways. */
 	thread = thread_asleep();
 	fflush(NULL);
@@ -211,8 +213,8 @@ static void test_last_thread(void)
 	CHECK_LINE("fine U29", is_ready(ready[0]) && value_of(set, 0) == 3);
 	close(ready[1]);
 	int result = result_of(pid);
-#if defined(__SANITIZE_THREAD__)
-	result = 0; /* its runtime ends a process whose main thread has ended in a way of its own */
+#if defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+	result = 0; /* these end a process whose main thread has ended in a way of their own */
 #endif
 	CHECK_LINE("fine U28", result == 0 && value_of(set, 0) == 5);
 }
