@@ -15,7 +15,7 @@
 #include "msgqueue/queue.h"
 #include "sync/points/step.h"
 
-enum { WATCHED = 20480, POINTS_MOST = 20000 }; /* spinning makes many */
+enum { WATCHED = 20480, POINTS_MOST = 3000 };
 
 static struct world *world;
 static struct step step;
@@ -452,6 +452,11 @@ static const struct scene {
 	{ "repair", set_up_died, look_at_it, NULL, judge_died },
 };
 
+/* In so many plays, one after the other, somebody else was faster, and the victim has fallen asleep
+ * again before the point. */
+static unsigned stays_asleep;
+enum { ENOUGH = 5 };
+
 /* Goes to the point, and kills. Returns whether the victim had ended before. */
 static bool kill_at(const struct scene *scene)
 {
@@ -470,6 +475,7 @@ static bool kill_at(const struct scene *scene)
 	}
 	HOLDS(event == STEP_POINT || event == STEP_ENDED || event == STEP_ASLEEP);
 	step_kill(&step);
+	stays_asleep = event == STEP_ASLEEP && was_woken ? stays_asleep + 1 : 0;
 	return event == STEP_ENDED;
 }
 
@@ -477,7 +483,9 @@ static void play(const struct scene *scene)
 {
 	bool ended = false;
 	scene_name = scene->name;
-	for (point = first_played; !ended && point < POINTS_MOST && check_failures < 10;
+	stays_asleep = 0;
+	for (point = first_played;
+	     !ended && stays_asleep < ENOUGH && point < POINTS_MOST && check_failures < 10;
 	     point += stride) {
 		world = world_make(16384);
 		memset(others, 0, sizeof(others));
@@ -493,7 +501,7 @@ static void play(const struct scene *scene)
 		world_drop(world);
 	}
 	printf("%-20s %u points\n", scene->name, point);
-	CHECK(ended || check_failures != 0);
+	CHECK(ended || stays_asleep == ENOUGH || check_failures != 0);
 }
 
 int main(int argc, char **argv)
