@@ -155,13 +155,14 @@ static void full(void *unused)
 
 /* ---- no descriptors, no length ----------------------------------------------------------- */
 
-static void limit(__typeof__(RLIMIT_NOFILE) which, rlim_t number)
-{
-	struct rlimit limit;
-	CHECK(getrlimit(which, &limit) == 0);
-	limit.rlim_cur = number;
-	CHECK(setrlimit(which, &limit) == 0);
-}
+/* The C libraries differ in the type of `which`. */
+#define LIMIT(which, number)                                                                       \
+	do {                                                                                       \
+		struct rlimit limit_;                                                              \
+		CHECK(getrlimit(which, &limit_) == 0);                                             \
+		limit_.rlim_cur = number;                                                          \
+		CHECK(setrlimit(which, &limit_) == 0);                                             \
+	} while (0)
 
 static pid_t start(void (*f)(void *), void *context)
 {
@@ -210,7 +211,7 @@ static void remove_without(void *both)
 	struct both own; /* a process that is new needs a descriptor */
 	make_used(&own);
 	remove_both(&own);
-	limit(RLIMIT_NOFILE, 0);
+	LIMIT(RLIMIT_NOFILE, 0);
 	remove_both(both);
 }
 
@@ -221,12 +222,12 @@ static void nothing_to_open(void *unused)
 	CHECK_CODE(0, open_new(in_place("files"), &ns));
 	make_used(&used);
 	make(&foreign);
-	limit(RLIMIT_NOFILE, 0);
+	LIMIT(RLIMIT_NOFILE, 0);
 	use(&used);
 	CHECK_CODE(-EMFILE, op(foreign.set, 0, 1, 0, 0));
 	CHECK_CODE(0, mdg_semset_value(ns, foreign.set, 0));
 	CHECK_CODE(-EMFILE, send_bytes(foreign.queue, 1));
-	limit(RLIMIT_NOFILE, 1000);
+	LIMIT(RLIMIT_NOFILE, 1000);
 	use(&foreign);
 	/* The remover has not mapped what others sleep in. */
 	make(&foreign);
@@ -243,13 +244,13 @@ static void no_length(void *unused)
 	CHECK_CODE(0, open_new(in_place("length"), &ns));
 	make_used(&used);
 	make(&small);
-	limit(RLIMIT_FSIZE, 0);
+	LIMIT(RLIMIT_FSIZE, 0);
 	use(&used);
 	CHECK_CODE(-ENOMEM, op(small.set, 0, 1, 0, 0));
 	CHECK_CODE(-ENOMEM, send_bytes(small.queue, 1));
-	limit(RLIMIT_FSIZE, 32768);
+	LIMIT(RLIMIT_FSIZE, 32768);
 	use(&small);
-	limit(RLIMIT_FSIZE, RLIM_INFINITY);
+	LIMIT(RLIMIT_FSIZE, RLIM_INFINITY);
 	remove_both(&used);
 	remove_both(&small);
 }

@@ -43,6 +43,13 @@ union semun {
 
 /* act.c */
 bool null_is_mapped(void);
+/* With 32 bits the C library translates the structures of semctl and msgctl. It touches NULL, and
+ * takes a bit of the command for its own. */
+enum { has_32_bits = sizeof(void *) == 4 };
+static inline bool is_c_librarys(int64_t command)
+{
+	return has_32_bits && (command & 0x100) != 0;
+}
 bool is_my_group(gid_t group);
 /* docs/divergences.md, "a removed segment of another user": root looks, then its id is free. */
 void deaths_noticed(void);

@@ -144,7 +144,7 @@ static void op_stat(int id, int number, int command, bool structure)
 
 static void op_null(int id, int command)
 {
-	if (command != IPC_RMID && null_is_mapped()) {
+	if (command != IPC_RMID && (has_32_bits || null_is_mapped())) {
 		log_outcome(REFUSED);
 		return;
 	}
@@ -199,7 +199,10 @@ bool sem_act(const struct op *op)
 		op_null(id, (int)op->arg[1]);
 		break;
 	case OP_SEM_CONTROL:
-		op_stat(id, (int)op->arg[1], (int)op->arg[2], false);
+		if (is_c_librarys(op->arg[2]))
+			log_outcome(REFUSED);
+		else
+			op_stat(id, (int)op->arg[1], (int)op->arg[2], false);
 		break;
 	case OP_SEM_INDEX_STAT:
 		op_index_stat(op);
