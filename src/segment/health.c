@@ -25,7 +25,6 @@
 #include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/tie.h"
-#include "registry/object.h"
 #include "segment/internal.h"
 
 /* Findings are collected, and reported when no lock is held any more, because the caller's function

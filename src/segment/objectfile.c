@@ -22,10 +22,6 @@
  * In a namespace that users share, a file that is made by the first user would be this user's,
  * and not the owner's. So there it is made with the object (objectget.c).
  */
-#include "registry/current.h"
-#include "registry/object.h"
-#include "registry/users.h"
-#include "registry/ids.h"
 #include "segment/objectfile.h"
 
 #include <errno.h>
@@ -34,6 +30,7 @@
 #include "registry/current.h"
 #include "registry/ids.h"
 #include "registry/object.h"
+#include "registry/users.h"
 #include "segment/datafile.h"
 
 /* Makes a new file of that name. If one is there, it is a leftover. */

@@ -86,7 +86,7 @@ static void look_inside(mdg_namespace *ns, bool walk, struct mdg_semset_info *in
 static void give(mdg_namespace *ns, const struct mdg__entry *entry, bool walk,
                  struct mdg_semset_info *ret_info)
 {
-	uint32_t users[4];
+	uint32_t users[4] = { 0 };
 	struct mdg_semset_info own = { .id = mdg__entry_id(entry) };
 	mdg__entry_users(ns, entry, users);
 	own.key = entry->key;

@@ -154,7 +154,7 @@ static int take_memory(struct mdg__session *session, enum mdg__session_kind kind
 {
 	struct mdg__semset *set = &session->set;
 	struct mdg__memory *memory = &session->memories[0];
-	uint64_t least = mdg__semset_heap_at(set->count) + 4 * MDG__BLOCK;
+	uint64_t least = mdg__semset_heap_at(set->count) + UINT64_C(4) * MDG__BLOCK;
 	int rc = 0;
 	set->base = NULL;
 	set->length = 0;

@@ -234,7 +234,7 @@ static void dies(const struct call *call)
  */
 static void lives_on(const struct call *call)
 {
-	int to[2], from[2], status = -1;
+	int to[2] = { -1, -1 }, from[2] = { -1, -1 }, status = -1;
 	char byte = 0;
 	CHECK(pipe(to) == 0 && pipe(from) == 0);
 	fflush(NULL);

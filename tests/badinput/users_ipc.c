@@ -414,7 +414,7 @@ static void attack(const char *path)
 /* Gives himself every right to both. The owner is the one who made the directory. */
 static void rewrite_registry(void)
 {
-	struct stat status;
+	struct stat status = { .st_size = 0 };
 	int fd = open(in_place("shared/registry"), O_RDWR | O_CLOEXEC), found = 0;
 	CHECK(fd >= 0 && fstat(fd, &status) == 0);
 	char *map = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -478,7 +478,7 @@ static void root_finds(void *unused)
 
 static char *mapped(const char *path, size_t *ret_size)
 {
-	struct stat status;
+	struct stat status = { .st_size = 0 };
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	CHECK(fd >= 0 && fstat(fd, &status) == 0);
 	*ret_size = (size_t)status.st_size;

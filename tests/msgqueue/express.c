@@ -57,7 +57,7 @@ static void fill_and_drain(void)
 	for (uint32_t i = 0; i < TEXTS; i++) {
 		const struct got *got = rcv(world, 100 + i, 0);
 		HOLDS(got->rc == 0 && got->length == 1 + i * 123 &&
-		      memcmp(got->text, texts[i], got->length) == 0);
+		      memcmp(got->text, texts[i], (size_t)got->length) == 0);
 	}
 }
 
@@ -319,7 +319,7 @@ static void play(const struct scene *scene)
 {
 	bool ended = false;
 	scene_name = scene->name;
-	for (point = (unsigned)(time(NULL) / 60 + way) % stride;
+	for (point = ((unsigned)(time(NULL) / 60) + way) % stride;
 	     !ended && point < POINTS_MOST && check_failures < 10; point += stride)
 		ended = play_at(scene);
 	printf("%-16s %-12s %u points\n", scene->name, ways[way], point);
