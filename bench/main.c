@@ -16,6 +16,7 @@ static struct part_result part_results[PARTS_MAX];
 static struct scale_result scale_results;
 static struct sync_result sync_results;
 static struct channel_result channel_results;
+static struct ipc_result ipc_results;
 
 /* Said once for the whole machine, not again for every case. */
 static void forget_kernel_errors(struct case_result *result)
@@ -54,6 +55,9 @@ static void measure(const struct settings *settings, const struct machine *machi
 	} else if (settings->channel) {
 		channel_measure(settings, &channel_results);
 		report->channel = &channel_results;
+	} else if (settings->ipc) {
+		ipc_measure(settings, machine->namespace_dir, &ipc_results);
+		report->ipc = &ipc_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
 		report->segment.scale = &scale_results;
@@ -72,9 +76,11 @@ static bool sides_ready(const struct settings *settings, const struct machine *m
 			fprintf(stderr, "madang-bench: no System V IPC in this kernel\n");
 		return machine->kernel_ipc;
 	}
-	if (!side_madang_answers()) {
-		fprintf(stderr, "madang-bench: shmget is not answered by Madang here; is "
-		                "libmadang-sysv linked, and the namespace usable?\n");
+	if (settings->ipc ? !ipc_madang_answers() : !side_madang_answers()) {
+		fprintf(stderr,
+		        "madang-bench: %s is not answered by Madang here; is "
+		        "libmadang-sysv linked, and the namespace usable?\n",
+		        settings->ipc ? "semget" : "shmget");
 		return false;
 	}
 	return true;
@@ -99,8 +105,10 @@ int main(int argc, char **argv)
 	machine.kernel_ipc = side_kernel_works();
 	machine_namespace_make(&machine);
 	machine_describe(&machine);
-	if (settings.control)
+	if (settings.control) {
 		sides_control();
+		ipc_sides_control();
+	}
 	if (sides_ready(&settings, &machine)) {
 		measure(&settings, &machine, &report);
 		report_text(&report, stdout);

@@ -22,6 +22,8 @@ static const char help[] =
 	"                  Boost.Interprocess's instead\n"
 	"  --channel       messages: streams, queues and topics beside pipes, queues of the\n"
 	"                  kernel and the libraries' that it was built with instead\n"
+	"  --ipc           semaphores and message queues of System V beside the kernel's\n"
+	"                  instead; --others counts sets, and as many queues\n"
 	"  --control       the kernel on both sides: every ratio should be 1.00\n"
 	"  --json FILE     write the results as JSON too\n"
 	"  --help          this text\n"
@@ -61,6 +63,10 @@ static const char *case_at(const struct settings *settings, unsigned i, const ch
 		*ret_what = i < SYNC_CASES ? sync_cases[i].what : NULL;
 		return i < SYNC_CASES ? sync_cases[i].name : NULL;
 	}
+	if (settings->ipc) {
+		*ret_what = i < ipc_case_count ? ipc_cases[i].what : NULL;
+		return i < ipc_case_count ? ipc_cases[i].name : NULL;
+	}
 	*ret_what = i < bench_case_count ? bench_cases[i].what : NULL;
 	return i < bench_case_count ? bench_cases[i].name : NULL;
 }
@@ -80,7 +86,8 @@ static void check_case(const struct settings *settings)
 			return;
 	}
 	if (!list)
-		wrong("no such case (try --case list, with --sync or --channel)", settings->only);
+		wrong("no such case (try --case list, with --sync, --channel or --ipc)",
+		      settings->only);
 	exit(0);
 }
 
@@ -100,6 +107,8 @@ static void set_times(struct settings *settings)
 	}
 	if (settings->channel)
 		settings->seconds = settings->quick ? 0.7 : 6;
+	if (settings->ipc)
+		settings->rounds = settings->quick ? 2 : 6;
 	if (settings->scale)
 		settings->seconds = settings->quick ? 0.1 : 0.5;
 }
@@ -114,6 +123,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{ "parts", no_argument, NULL, 'p' },
 		{ "sync", no_argument, NULL, 'y' },
 		{ "channel", no_argument, NULL, 'n' },
+		{ "ipc", no_argument, NULL, 'i' },
 		{ "control", no_argument, NULL, 'k' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -145,6 +155,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 'n':
 			settings->channel = true;
 			break;
+		case 'i':
+			settings->ipc = true;
+			break;
 		case 'k':
 			settings->control = true;
 			break;
@@ -161,8 +174,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 	}
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
-	if (settings->parts + settings->scale + settings->sync + settings->channel > 1)
-		wrong("one at a time", "--parts, --scale, --sync, --channel");
+	if (settings->parts + settings->scale + settings->sync + settings->channel + settings->ipc >
+	    1)
+		wrong("one at a time", "--parts, --scale, --sync, --channel, --ipc");
 	check_case(settings);
 	set_times(settings);
 }

@@ -35,6 +35,8 @@ void report_text(const struct report *report, FILE *out)
 		sync_report(report->sync, out);
 	if (report->channel != NULL)
 		channel_report(report->channel, out);
+	if (report->ipc != NULL)
+		ipc_report(report->ipc, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);

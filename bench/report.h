@@ -7,6 +7,7 @@
 #define MADANG_BENCH_REPORT_H
 
 #include "bench/channel/games.h"
+#include "bench/ipc/ipc.h"
 #include "bench/segment/segment.h"
 #include "bench/sync/games.h"
 
@@ -20,6 +21,7 @@ struct report {
 	struct segment_result segment;
 	const struct sync_result *sync;
 	const struct channel_result *channel;
+	const struct ipc_result *ipc;
 };
 
 /* The tables that a person reads (report.c). */

@@ -25,9 +25,10 @@ struct settings {
 	bool scale;       /* only how the calls scale */
 	bool sync;        /* only synchronisation, see sync/sync.h */
 	bool channel;     /* only channels, see channel/channel.h */
+	bool ipc;         /* only semaphores and message queues, see ipc/ipc.h */
 	bool control;     /* the kernel on both sides: what this machine's noise looks like */
 	const char *only; /* one case, or NULL */
-	int others;       /* other segments of the second pass; 0: no second pass */
+	int others; /* other segments, or sets and queues, of the second pass; 0: no second pass */
 	const char *json; /* file to write, or NULL */
 	double seconds;   /* time for one case with one number of other segments */
 	double block;     /* seconds that one block should last */

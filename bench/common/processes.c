@@ -3,7 +3,7 @@
  * processes.c - the processes that take part in blocks. See processes.h.
  *
  * What they do in a block, and how long somebody waits for one that does not come, is told where
- * they are used: sync/partners.c, channel/members.c, channel/restart.c.
+ * they are used: sync/partners.c, channel/members.c, channel/restart.c, ipc/partner.c.
  */
 #include "bench/common/processes.h"
 
@@ -75,6 +75,11 @@ void processors_read(void)
 {
 	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
 		CPU_ZERO(&allowed);
+}
+
+unsigned processors_count(void)
+{
+	return (unsigned)CPU_COUNT(&allowed);
 }
 
 void processor_choose(int which)

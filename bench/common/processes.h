@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * processes.h - the processes that take part in blocks: started, put on processors, asleep between
- * blocks, ended. For `madang-bench --sync` and `--channel`.
+ * blocks, ended. For `madang-bench --sync`, `--channel` and `--ipc`.
  */
 #ifndef MADANG_BENCH_PROCESSES_H
 #define MADANG_BENCH_PROCESSES_H
@@ -21,6 +21,7 @@ uint32_t preemptions(void);
 
 /* Which processors there are, before one of them is chosen. */
 void processors_read(void);
+unsigned processors_count(void);
 /* The first or second of them; any, when there is only one. */
 void processor_choose(int which);
 /* All of them again. */

@@ -14,7 +14,8 @@
  *
  * The other headers are <madang/segment.h> (namespaces and segments),
  * <madang/sync.h> (locks and the like in shared memory), <madang/names.h>
- * (names for these) and <madang/channel.h> (messages). Each includes this one,
+ * (names for these), <madang/channel.h> (messages), <madang/sem.h> and
+ * <madang/msg.h> (System V's semaphores and message queues). Each includes this one,
  * and each can be included alone, from C99 or later and from C++11 or later.
  *
  * ERRORS. A function that returns int returns 0, or a count where it says so,

@@ -291,6 +291,11 @@ int64_t mdg__now_seconds(void)
 	return now(CLOCK_REALTIME_COARSE).seconds;
 }
 
+uint64_t mdg__realtime_coarse_nanoseconds(void)
+{
+	return nanoseconds(CLOCK_REALTIME_COARSE);
+}
+
 uint64_t mdg__realtime_nanoseconds(void)
 {
 	return nanoseconds(CLOCK_REALTIME);

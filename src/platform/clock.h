@@ -11,7 +11,8 @@
 int64_t mdg__now_seconds(void);
 uint64_t mdg__realtime_nanoseconds(void);
 uint64_t mdg__monotonic_nanoseconds(void);
-/* CLOCK_MONOTONIC as of the last tick; cheap. */
+/* CLOCK_REALTIME and CLOCK_MONOTONIC as of the last tick; cheap. */
+uint64_t mdg__realtime_coarse_nanoseconds(void);
 uint64_t mdg__coarse_nanoseconds(void);
 /* Since boot, sleep included: the scale of /proc/PID/stat. */
 uint64_t mdg__boot_nanoseconds(void);

@@ -73,6 +73,11 @@ int mdg__sys_write_zeros(int fd, uint64_t size)
 
 int mdg__sys_punch(int fd, uint64_t size)
 {
+	return mdg__sys_punch_part(fd, 0, size);
+}
+
+int mdg__sys_punch_part(int fd, uint64_t from, uint64_t size)
+{
 	return (int)MDG__RAW(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-	                     MDG__WIDE(0), MDG__WIDE(size));
+	                     MDG__WIDE(from), MDG__WIDE(size));
 }

@@ -24,5 +24,7 @@ int mdg__sys_extend(int fd, uint64_t from, uint64_t size);
 int mdg__sys_write_zeros(int fd, uint64_t size);
 /* Gives back the memory of the file's first `size` bytes. The size of the file stays. */
 int mdg__sys_punch(int fd, uint64_t size);
+/* The same, of [from, from+size). */
+int mdg__sys_punch_part(int fd, uint64_t from, uint64_t size);
 
 #endif

@@ -12,6 +12,8 @@ enum {
 	FUTEX_WAIT = 0,
 	FUTEX_WAKE = 1,
 	FUTEX_REQUEUE = 3,
+	FUTEX_CMP_REQUEUE = 4,
+	FUTEX_WAKE_OP = 5, /* with 0 as the operation: stores 0 */
 	FUTEX_WAIT_BITSET = 9,
 	FUTEX_WAKE_BITSET = 10,
 	FUTEX_PRIVATE = 128
@@ -41,8 +43,23 @@ int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits)
 	return (int)mdg__raw_futex(word, FUTEX_WAKE_BITSET, (uint32_t)count, NULL, bits);
 }
 
+int mdg__sys_futex_move(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t *other)
+{
+	return (int)mdg__raw_futex_count(word, FUTEX_CMP_REQUEUE, 0, 1, other, value);
+}
+
+int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other)
+{
+	return (int)mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, count, other, 0);
+}
+
+int mdg__sys_futex_free(_Atomic uint32_t *word)
+{
+	return (int)mdg__raw_futex_count(word, FUTEX_WAKE_OP, INT32_MAX, 0, word, 0);
+}
+
 /* Asks the kernel to wake no sleeper, and to move one sleeper from the word to the same word. The
-	 * result counts the sleepers that were moved. */
+ * result counts the sleepers that were moved. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word)
 {
 	return mdg__raw_futex_count(word, FUTEX_REQUEUE, 0, 1, word, 0) != 0;

@@ -21,6 +21,14 @@ int mdg__sys_futex_wake(_Atomic uint32_t *word, int count, bool shared);
 int mdg__sys_futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
                               uint32_t bits);
 int mdg__sys_futex_wake_bits(_Atomic uint32_t *word, int count, uint32_t bits);
+/* Moves one sleeper, without waking it, from `word` to `other`, if `word` is `value`: how many were
+ * moved, or -errno. Its timeout goes on. */
+int mdg__sys_futex_move(_Atomic uint32_t *word, uint32_t value, _Atomic uint32_t *other);
+/* Lets up to `count` sleepers on one word sleep on another: how many they were, or -errno. */
+int mdg__sys_futex_requeue(_Atomic uint32_t *word, int count, _Atomic uint32_t *other);
+/* Stores 0 in the word and wakes all who sleep on it: how many they were, or -errno. Both are one
+ * step: nobody falls asleep on the word in between, and the caller cannot be killed in between. */
+int mdg__sys_futex_free(_Atomic uint32_t *word);
 /* Whether a thread of any process sleeps on the word. Also true if the kernel cannot tell. */
 bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
 

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "platform/ofthread.h"
 #include "platform/ownmap.h"
 #include "platform/raw.h"
 #include "platform/sys.h"
@@ -40,6 +42,62 @@ uint32_t mdg__egid(void)
 #else
 	return (uint32_t)MDG__RAW(SYS_getegid);
 #endif
+}
+
+/* 0: nobody watches. Otherwise it grows by 2 with each change, and is odd. [A] */
+static _Atomic uint32_t identity_turn;
+
+/* What this thread has asked, and in which turn. The kernel keeps a user for each thread. */
+static MDG__OF_THREAD struct {
+	uint32_t turn, euid, egid;
+} remembered;
+
+uint32_t mdg__identity_turn(void)
+{
+	return atomic_load_explicit(&identity_turn, memory_order_acquire);
+}
+
+/* A change between these lines is told after it, so that the turn is over then. A signal handler
+ * that comes in between finds nothing remembered. */
+static void remember(uint32_t turn)
+{
+	uint32_t euid = mdg__euid(), egid = mdg__egid();
+	remembered.turn = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	remembered.euid = euid;
+	remembered.egid = egid;
+	atomic_signal_fence(memory_order_seq_cst);
+	remembered.turn = turn;
+}
+
+static bool is_remembered(void)
+{
+	uint32_t turn = atomic_load_explicit(&identity_turn, memory_order_acquire);
+	if (turn != 0 && remembered.turn != turn)
+		remember(turn);
+	return turn != 0 && remembered.turn == turn;
+}
+
+uint32_t mdg__euid_remembered(void)
+{
+	return is_remembered() ? remembered.euid : mdg__euid();
+}
+
+uint32_t mdg__egid_remembered(void)
+{
+	return is_remembered() ? remembered.egid : mdg__egid();
+}
+
+void mdg__identity_watch(void)
+{
+	uint32_t nobody = 0;
+	(void)atomic_compare_exchange_strong(&identity_turn, &nobody, 1);
+}
+
+void mdg__identity_changed(void)
+{
+	if (atomic_load(&identity_turn) != 0)
+		(void)atomic_fetch_add(&identity_turn, 2);
 }
 
 uint32_t mdg__real_uid(void)

@@ -14,6 +14,20 @@ int32_t mdg__pid(void);
 int32_t mdg__tid(void);
 uint32_t mdg__euid(void);
 uint32_t mdg__egid(void);
+/* The effective user without asking the kernel each time. Only somebody who sees every call by
+ * which this process changes its user can promise that the answer is still true: libmadang-sysv
+ * does when it is preloaded. It says once that it watches, and after each such call, also one that
+ * failed, that there was one. Changes of groups and capabilities are told too. While nobody
+ * watches, this is mdg__euid(). The answer may be believed when it permits something; before
+ * anything is refused, the kernel is asked. */
+uint32_t mdg__euid_remembered(void);
+/* The effective group likewise. */
+uint32_t mdg__egid_remembered(void);
+/* A number that changes with each change, for what a thread remembers of its own permissions.
+ * 0: nobody watches, and nothing may be remembered. */
+uint32_t mdg__identity_turn(void);
+void mdg__identity_watch(void);
+void mdg__identity_changed(void);
 /* Whether `gid` is the effective group or one of the supplementary ones. */
 bool mdg__in_group(uint32_t gid);
 

@@ -165,9 +165,15 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
 	return answer;
 }
 
-/* Reads the lines "Threads:" and "SigBlk:" of a thread's status. MIPS has 128 signals. There the
- * last 64 are read, because no program blocks these alone. */
-static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_blocked)
+/* What a thread's status says. */
+struct thread_status {
+	uint64_t threads, blocked;
+	char state;
+};
+
+/* Reads the lines "State:", "Threads:" and "SigBlk:", which come in this order. MIPS has 128
+ * signals. There the last 64 are read, because no program blocks these alone. */
+static bool read_status(const char *path, struct thread_status *ret)
 {
 	char line[64];
 	struct lines in = { .used = 0, .filled = 0 };
@@ -178,16 +184,25 @@ static bool read_status(const char *path, uint64_t *ret_threads, uint64_t *ret_b
 	while (!(threads && blocked) && next_line(&in, line, sizeof line)) {
 		const char *at = line + 8;
 		size_t length = strlen(line);
-		if (strncmp(line, "Threads:", 8) == 0) {
+		if (strncmp(line, "State:\t", 7) == 0) {
+			ret->state = line[7];
+		} else if (strncmp(line, "Threads:", 8) == 0) {
 			at += strspn(at, "\t ");
-			threads = mdg__parse_number(&at, 10, ret_threads);
+			threads = mdg__parse_number(&at, 10, &ret->threads);
 		} else if (strncmp(line, "SigBlk:\t", 8) == 0 && length >= 8 + 16) {
 			at = line + length - 16;
-			blocked = mdg__parse_number(&at, 16, ret_blocked);
+			blocked = mdg__parse_number(&at, 16, &ret->blocked);
 		}
 	}
 	(void)mdg__sys_close(in.fd);
 	return threads && blocked;
+}
+
+/* SIGKILL and SIGSTOP, 9 and 19 (23 on MIPS), cannot be blocked. */
+static bool blocks_all(uint64_t blocked)
+{
+	const uint64_t never = UINT64_C(1) << 8 | UINT64_C(1) << (SIGSTOP - 1);
+	return (blocked | never) == UINT64_MAX;
 }
 
 struct threads_block {
@@ -199,22 +214,22 @@ struct threads_block {
 
 static bool ask_threads_blocked(const struct mdg__listed *names, void *context)
 {
-	/* SIGKILL and SIGSTOP, 9 and 19 (23 on MIPS), cannot be blocked. */
-	const uint64_t never = UINT64_C(1) << 8 | UINT64_C(1) << (SIGSTOP - 1);
 	struct threads_block *ask = context;
 	const char *name;
 	char path[64];
 	for (int64_t at = 0;
 	     ask->answer == MDG__NO && (name = mdg__next_name(names, &at)) != NULL;) {
 		const char *digits = name;
-		uint64_t tid, blocked;
+		struct thread_status status = { 0 };
+		uint64_t tid;
 		if (!mdg__parse_number(&digits, 10, &tid))
 			continue;
 		mdg__format(path, sizeof path, "/proc/%d/task/%s/status", ask->pid, name);
-		if (!read_status(path, &ask->threads, &blocked))
+		if (!read_status(path, &status))
 			ask->answer = MDG__CANNOT_TELL;
-		else if ((int32_t)tid != ask->except && (blocked | never) == UINT64_MAX)
+		else if ((int32_t)tid != ask->except && blocks_all(status.blocked))
 			ask->answer = MDG__YES;
+		ask->threads = status.threads;
 		ask->seen++;
 	}
 	return ask->answer == MDG__NO;
@@ -231,6 +246,17 @@ enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except)
 		return MDG__CANNOT_TELL;
 	/* The list may change while it is read, and then leave a thread out. */
 	return ask.answer == MDG__NO && ask.seen != ask.threads ? MDG__CANNOT_TELL : ask.answer;
+}
+
+enum mdg__answer mdg__thread_sleeps_lightly(int32_t tid)
+{
+	struct thread_status status = { 0 };
+	char path[64];
+	mdg__format(path, sizeof path, "/proc/%d/status", tid);
+	if (!read_status(path, &status))
+		return MDG__CANNOT_TELL;
+	bool sleeps = status.state == 'S' || status.state == 'I'; /* idle: of the kernel's own */
+	return sleeps && !blocks_all(status.blocked) ? MDG__YES : MDG__NO;
 }
 
 bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96])

@@ -23,6 +23,9 @@ enum mdg__answer mdg__process_maps(int32_t pid, uint64_t born_before, uint64_t a
  * of ours. `except`: a thread to leave out; 0: none. */
 enum mdg__answer mdg__process_blocks_signals(int32_t pid, int32_t except);
 
+/* Whether the thread sleeps and a signal could wake it: then it holds no lock of ours. */
+enum mdg__answer mdg__thread_sleeps_lightly(int32_t tid);
+
 /* A path through which a file that a process maps can be opened without any
  * descriptor of it: /proc/PID/map_files/... (which the kernel opens to root
  * alone). False when the process does not map it. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "platform/machine.h"
@@ -24,6 +25,41 @@ void mdg__signals_restore(const mdg__sigmask *old)
 	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE);
 }
 
+/* The word of the kernel's struct sigaction that is the handler. */
+#if defined(__mips__)
+enum { HANDLER = 1 };
+#else
+enum { HANDLER = 0 };
+#endif
+
+/* Whether the signal would end a sleep: it has a handler, or its default is to end the process. */
+static bool ends_sleep(int number)
+{
+	uintptr_t action[24] = { 0 };
+	if ((int)MDG__RAW(SYS_rt_sigaction, number, NULL, action, KERNEL_SIGSET_SIZE) < 0)
+		return false;
+	if (action[HANDLER] != (uintptr_t)SIG_DFL)
+		return action[HANDLER] != (uintptr_t)SIG_IGN;
+	return number != SIGCHLD && number != SIGURG && number != SIGWINCH && number != SIGCONT &&
+	       number != SIGSTOP && number != SIGTSTP && number != SIGTTIN && number != SIGTTOU;
+}
+
+bool mdg__handler_waits(const mdg__sigmask *mask)
+{
+	enum { BITS = 8 * sizeof(long) };
+	unsigned long pending[16 / sizeof(long)] = { 0 }, blocked[16 / sizeof(long)];
+	memcpy(blocked, mask, sizeof(blocked));
+	if ((int)MDG__RAW(SYS_rt_sigpending, pending, KERNEL_SIGSET_SIZE) < 0)
+		return false;
+	for (int number = 1; number < (int)(8 * KERNEL_SIGSET_SIZE); number++) {
+		unsigned long bit = 1UL << (number - 1) % BITS;
+		size_t at = (size_t)(number - 1) / BITS;
+		if ((pending[at] & ~blocked[at] & bit) != 0 && ends_sleep(number))
+			return true;
+	}
+	return false;
+}
+
 int mdg__take_back_sigxfsz(int rc)
 {
 	enum { BITS = 8 * sizeof(long) };
@@ -41,4 +77,9 @@ int mdg__take_back_sigxfsz(int rc)
 bool mdg__sys_process_exists(int32_t pid)
 {
 	return (int)MDG__RAW(SYS_kill, pid, 0) != -ESRCH;
+}
+
+bool mdg__sys_thread_exists(int32_t tid)
+{
+	return (int)MDG__RAW(SYS_tgkill, MDG__RAW(SYS_getpid), tid, 0) != -ESRCH;
 }

@@ -17,6 +17,10 @@ typedef struct {
 void mdg__signals_block(mdg__sigmask *ret_old);
 void mdg__signals_restore(const mdg__sigmask *old);
 
+/* Whether a signal waits that `mask` lets in and for which the process has a handler (or which ends
+ * it). Call with signals blocked. */
+bool mdg__handler_waits(const mdg__sigmask *mask);
+
 /* Beyond RLIMIT_FSIZE the kernel answers -EFBIG and sends SIGXFSZ, which kills. The signal is
  * meant for a program that writes files, but this library asks for memory. If `rc` is -EFBIG,
  * that signal is taken back; a SIGXFSZ that the program sent itself before stays pending.
@@ -25,5 +29,7 @@ int mdg__take_back_sigxfsz(int rc);
 
 /* Whether there is a process of that number. A zombie is one. */
 bool mdg__sys_process_exists(int32_t pid);
+/* Whether this process has a thread of that number. */
+bool mdg__sys_thread_exists(int32_t tid);
 
 #endif

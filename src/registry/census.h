@@ -58,22 +58,30 @@ static inline bool mdg__works_on(const struct mdg__census *all, uint32_t slot,
 	       mdg__get32(&object->worker_generation) == mdg__tag_generation(tag);
 }
 
-/* The pages of all segments, half made and removed ones included. */
-static inline uint64_t mdg__pages_of_all(const struct mdg__census *all)
+/* Whether what the class says of an object can be true: the size of a segment, the number of
+ * semaphores in a set, the state of a file. */
+static inline bool mdg__is_entry_possible(const struct mdg__registry *registry,
+                                          enum mdg__class class, uint32_t index)
 {
-	const struct mdg__segment *segments = all->registry->segments;
-	uint64_t pages = 0;
-	for (uint32_t index = 0; index < all->objects[MDG__SEGMENTS]; index++)
-		if (mdg__state_of(&segments[index].object) != MDG__FREE)
-			pages += mdg__pages_of(mdg__get64(&segments[index].size));
-	return pages;
+	if (class == MDG__SEGMENTS) {
+		const struct mdg__segment *segment = &registry->segments[index];
+		uint64_t size = mdg__get64(&segment->size);
+		return size != 0 && size <= mdg__get64(&segment->mapped);
+	}
+	const struct mdg__late *late = mdg__late_at(registry, class, index);
+	uint64_t amount = mdg__object_amount(registry, class, index);
+	return mdg__get32(&late->file) <= MDG__FILE_MADE && amount <= INT32_MAX &&
+	       (class != MDG__SEMAPHORE_SETS || amount != 0);
 }
 
-/* Whether the size of a segment can be true. */
-static inline bool mdg__is_size_possible(const struct mdg__segment *segment)
+/* What the objects of a class take together, by their entries. */
+static inline uint64_t mdg__total_counted(const struct mdg__census *all, enum mdg__class class)
 {
-	uint64_t size = mdg__get64(&segment->size);
-	return size != 0 && size <= mdg__get64(&segment->mapped);
+	uint64_t total = 0;
+	for (uint32_t index = 0; index < all->objects[class]; index++)
+		if (mdg__state_of(mdg__object_at(all->registry, class, index)) != MDG__FREE)
+			total += mdg__object_amount(all->registry, class, index);
+	return total;
 }
 
 #endif

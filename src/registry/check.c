@@ -59,9 +59,11 @@ static void check_entry(struct check *check, enum mdg__class class, uint32_t ind
 		say(check, id, "removed %s %d still has its key or name", name, id);
 	if (state == MDG__FREE && mdg__get32(&object->ties) != 0)
 		say(check, (int32_t)index, "free %s entry %u has ties", name, index);
-	if (class == MDG__SEGMENTS && state >= MDG__LIVE &&
-	    !mdg__is_size_possible(&check->all.registry->segments[index]))
-		say(check, id, "segment %d has an impossible size", id);
+	if (state >= MDG__LIVE && !mdg__is_entry_possible(check->all.registry, class, index))
+		say(check, id,
+		    class == MDG__SEGMENTS ? "%s %d has an impossible size"
+		                           : "%s %d has impossible figures",
+		    name, id);
 }
 
 static void check_directory(struct check *check, enum mdg__class class, uint32_t in_use)
@@ -101,14 +103,13 @@ static void check_entries(struct check *check, enum mdg__class class)
 	check_directory(check, class, in_use);
 }
 
-static void check_pages(struct check *check)
+static void check_total(struct check *check, enum mdg__class class)
 {
-	struct mdg__registry *registry = check->all.registry;
-	uint64_t counted = mdg__get64(&registry->head->pages);
-	uint64_t pages = mdg__pages_of_all(&check->all);
-	if (pages != counted)
-		say(check, -1, "%llu pages are counted, %llu are there",
-		    (unsigned long long)counted, (unsigned long long)pages);
+	uint64_t total = mdg__total_counted(&check->all, class);
+	uint64_t counted = mdg__get64(mdg__object_total(check->all.registry, class));
+	if (total != counted)
+		say(check, -1, "%llu %s are counted, %llu are there", (unsigned long long)counted,
+		    class == MDG__SEGMENTS ? "pages" : "semaphores", (unsigned long long)total);
 }
 
 /* ---- the index ---------------------------------------------------------------- */
@@ -278,8 +279,8 @@ int mdg__registry_check(struct mdg__registry *registry, mdg__report report, void
 	for (int class = 0; class < MDG__CLASSES; class ++) {
 		check_entries(&check, (enum mdg__class) class);
 		check_buckets(&check, (enum mdg__class) class);
+		check_total(&check, (enum mdg__class) class);
 	}
-	check_pages(&check);
 	check_ties(&check);
 	check_processes(&check);
 	return check.found;

@@ -68,9 +68,9 @@ int mdg__registry_has_name(struct mdg__registry *registry)
 }
 
 /* The value of `glanced` during this tick of the coarse clock, if the registry is in its place. */
-static uint32_t this_tick(void)
+static uint32_t tick_of(uint64_t realtime)
 {
-	return (uint32_t)(mdg__coarse_nanoseconds() >> TICK_BITS) << 1;
+	return (uint32_t)(realtime >> TICK_BITS) << 1;
 }
 
 /* Two threads may do this at once. Each notes a right answer. */
@@ -84,7 +84,7 @@ static int ask_and_note(struct mdg__registry *registry, uint32_t tick)
 int mdg__registry_here(struct mdg__registry *registry)
 {
 	struct stat status;
-	uint32_t tick = this_tick();
+	uint32_t tick = tick_of(mdg__realtime_coarse_nanoseconds());
 	int fd = registry->fd;
 	if (atomic_load_explicit(&registry->glanced, memory_order_relaxed) != tick || fd < 0 ||
 	    mdg__sys_fstat(fd, &status) < 0 || !is_registry(registry, &status) ||
@@ -93,11 +93,16 @@ int mdg__registry_here(struct mdg__registry *registry)
 	return is_here(registry, &status);
 }
 
-int mdg__registry_glance(struct mdg__registry *registry)
+int mdg__registry_glance_at(struct mdg__registry *registry, uint64_t realtime)
 {
-	uint32_t tick = this_tick();
+	uint32_t tick = tick_of(realtime);
 	uint32_t seen = atomic_load_explicit(&registry->glanced, memory_order_relaxed);
 	if ((seen & ~1u) != tick)
 		return ask_and_note(registry, tick);
 	return seen & 1 ? MDG_NS_GONE : 0;
+}
+
+int mdg__registry_glance(struct mdg__registry *registry)
+{
+	return mdg__registry_glance_at(registry, mdg__realtime_coarse_nanoseconds());
 }

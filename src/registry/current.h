@@ -18,5 +18,7 @@ int mdg__registry_has_name(struct mdg__registry *registry);
 int mdg__registry_here(struct mdg__registry *registry);
 /* Notices everything some 10 ms late. Makes nearly never a system call. */
 int mdg__registry_glance(struct mdg__registry *registry);
+/* The same for a caller that has just read mdg__realtime_coarse_nanoseconds. */
+int mdg__registry_glance_at(struct mdg__registry *registry, uint64_t realtime);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * files.c - the names of a namespace's files, and those that former namespaces left.
  *
- * Each file carries the number of its namespace in its name: seg-NUMBER-ID, bell-NUMBER-ID-...,
- * setting-NUMBER-NAME.
+ * Each file carries the number of its namespace in its name: seg-NUMBER-ID, sem-NUMBER-ID and
+ * msg-NUMBER-ID for the objects of the three classes, bell-NUMBER-ID-..., setting-NUMBER-NAME.
  * A directory outlives its registry. A cleaner, for instance, deletes the files in it and does
  * not tell the processes that use them. Because of the number, no process can take a file of
  * the next namespace for one of its own, however late it learns of the deletion.
@@ -24,6 +24,15 @@
 #include "platform/sys.h"
 #include "platform/text.h"
 #include "registry/internal.h"
+
+/* What the names of data files begin with. */
+static const char *const kinds[MDG__CLASSES] = { "seg", "sem", "msg" };
+
+void mdg__object_file_name(const struct mdg__registry *registry, enum mdg__class class, mdg_id id,
+                           char ret_name[MDG__FILE_NAME_ROOM])
+{
+	mdg__file_name(registry, kinds[class], id, ret_name);
+}
 
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM])
@@ -49,22 +58,32 @@ static bool take_unique(const char **at, uint64_t *ret)
 }
 
 /* Reads "NUMBER-ID". In the name of a bell more follows. In format 1 there was no NUMBER. */
-static void parse_object(const char *at, char end, struct mdg__file *ret)
+static void parse_object(const char *at, char end, enum mdg__class class, struct mdg__file *ret)
 {
 	uint64_t unique = 0, id = 0;
 	(void)take_unique(&at, &unique);
 	if (mdg__parse_number(&at, 10, &id) && *at == end && id <= INT32_MAX)
-		*ret = (struct mdg__file){ true, unique, (mdg_id)id };
+		*ret = (struct mdg__file){ true, unique, class, (mdg_id)id };
+}
+
+/* The class whose data files have names that begin so, or MDG__CLASSES. */
+static enum mdg__class class_of_name(const char *name)
+{
+	uint32_t class = 0;
+	while (class < MDG__CLASSES && (strncmp(name, kinds[class], 3) != 0 || name[3] != '-'))
+		class ++;
+	return (enum mdg__class) class;
 }
 
 bool mdg__file_parse(const char *name, struct mdg__file *ret)
 {
-	struct mdg__file file = { false, 0, -1 };
+	struct mdg__file file = { false, 0, MDG__SEGMENTS, -1 };
 	const char *at = name + 8;
-	if (strncmp(name, "seg-", 4) == 0)
-		parse_object(name + 4, '\0', &file);
+	enum mdg__class class = class_of_name(name);
+	if (class != MDG__CLASSES)
+		parse_object(name + 4, '\0', class, &file);
 	else if (strncmp(name, "bell-", 5) == 0)
-		parse_object(name + 5, '-', &file);
+		parse_object(name + 5, '-', MDG__SEGMENTS, &file);
 	else if (strncmp(name, "setting-", 8) == 0)
 		file.whole = take_unique(&at, &file.unique);
 	else
@@ -80,7 +99,7 @@ static bool look_for_data(const struct mdg__listed *names, void *context)
 	bool *found = context;
 	const char *name;
 	for (int64_t at = 0; !*found && (name = mdg__next_name(names, &at)) != NULL;)
-		*found = strncmp(name, "seg-", 4) == 0;
+		*found = class_of_name(name) != MDG__CLASSES;
 	return !*found;
 }
 

@@ -9,7 +9,10 @@
 
 #define MDG__FILE_NAME_ROOM 64
 
-/* The name of a file of this namespace. `kind` is "seg" or "bell". */
+/* The name of an object's data file. */
+void mdg__object_file_name(const struct mdg__registry *registry, enum mdg__class class, mdg_id id,
+                           char ret_name[MDG__FILE_NAME_ROOM]);
+/* The name of a file of this namespace that belongs to an object. `kind` is "bell". */
 void mdg__file_name(const struct mdg__registry *registry, const char *kind, mdg_id id,
                     char ret_name[MDG__FILE_NAME_ROOM]);
 /* The name of the file of a setting (src/segment/settings.c). */
@@ -20,7 +23,8 @@ void mdg__setting_file_name(const struct mdg__registry *registry, const char *se
 struct mdg__file {
 	bool whole;      /* the name is one that this library gives, now or in format 1 */
 	uint64_t unique; /* the number of the file's namespace; 0: a name of format 1 */
-	mdg_id id;       /* of the object to which the file belongs; -1: none */
+	enum mdg__class class;
+	mdg_id id; /* of the object to which the file belongs; -1: none */
 };
 /* Reads a name. False: it is a name of quite another kind. */
 bool mdg__file_parse(const char *name, struct mdg__file *ret);

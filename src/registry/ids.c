@@ -5,6 +5,9 @@
  * Each directory gives its ids as the kernel does (the observable behaviour of
  * ipc/util.c): the index goes round cyclically below max(64, objects in use * 3/2), and
  * the sequence grows each time it does. A bitmap finds the next free index.
+ *
+ * A class may also limit what its objects take together: segments pages, semaphore sets
+ * semaphores. An object's amount is counted from when its id is taken until its entry is freed.
  */
 #include <errno.h>
 
@@ -125,15 +128,40 @@ void mdg__object_id_give_back(struct mdg__registry *registry, enum mdg__class cl
 	mark(registry, class, index, false);
 }
 
-int mdg__segment_id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
-                         uint32_t *ret_sequence)
+/* ---- what the objects of a class take together ------------------------------------- */
+
+mdg__a64 *mdg__object_total(const struct mdg__registry *registry, enum mdg__class class)
 {
-	struct mdg__head *head = registry->head;
-	uint64_t total = mdg__get64(&head->pages);
-	if (total + pages < pages || total + pages > mdg__get64(&head->shmall_now))
+	return class == MDG__SEGMENTS ? &registry->head->pages
+	                              : &registry->objects[class].directory->total;
+}
+
+static uint64_t total_most(const struct mdg__registry *registry, enum mdg__class class)
+{
+	return mdg__get64(class == MDG__SEGMENTS ? &registry->head->shmall_now
+	                                         : &registry->objects[class].directory->total_most);
+}
+
+uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__class class,
+                            uint32_t index)
+{
+	if (class == MDG__SEGMENTS)
+		return mdg__pages_of(mdg__get64(&registry->segments[index].size));
+	return class == MDG__SEMAPHORE_SETS
+	               ? mdg__get64(&mdg__late_at(registry, class, index)->field[0])
+	               : 0;
+}
+
+int mdg__object_id_take_for(struct mdg__registry *registry, enum mdg__class class, uint64_t amount,
+                            uint32_t *ret_index, uint32_t *ret_sequence)
+{
+	mdg__a64 *field = mdg__object_total(registry, class);
+	uint64_t total = mdg__get64(field);
+	if (amount != 0 &&
+	    (total + amount < amount || total + amount > total_most(registry, class)))
 		return -ENOSPC;
-	int rc = mdg__object_id_take(registry, MDG__SEGMENTS, ret_index, ret_sequence);
-	if (rc == 0)
-		mdg__put64(registry, &head->pages, total + pages);
+	int rc = mdg__object_id_take(registry, class, ret_index, ret_sequence);
+	if (rc == 0 && amount != 0)
+		mdg__put64(registry, field, total + amount);
 	return rc;
 }

@@ -13,9 +13,14 @@
  * *ret_index ready without the lock, and ask again. [lock] */
 int mdg__object_id_take(struct mdg__registry *registry, enum mdg__class class, uint32_t *ret_index,
                         uint32_t *ret_sequence);
-/* The same for a segment of so many pages, whose total is limited too. [lock] */
-int mdg__segment_id_take(struct mdg__registry *registry, uint64_t pages, uint32_t *ret_index,
-                         uint32_t *ret_sequence);
+/* The same for an object that takes so much of what is limited too: pages of a segment,
+ * semaphores of a set. Once the entry is filled in, mdg__object_amount() says the same. [lock] */
+int mdg__object_id_take_for(struct mdg__registry *registry, enum mdg__class class, uint64_t amount,
+                            uint32_t *ret_index, uint32_t *ret_sequence);
+/* How much of that an object takes, and where it is said what all take. */
+uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__class class,
+                            uint32_t index);
+mdg__a64 *mdg__object_total(const struct mdg__registry *registry, enum mdg__class class);
 bool mdg__object_in_use(const struct mdg__registry *registry, enum mdg__class class,
                         uint32_t index);
 /* The highest index in use, -1 for none. */

@@ -98,9 +98,6 @@ struct mdg__object *mdg__tie_object(const struct mdg__registry *registry,
 int mdg__tie_free(struct mdg__registry *registry, uint32_t tie);
 
 /* ---- object.c ---- */
-/* The first object in use from an index on; UINT32_MAX: none. */
-uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
-                          uint32_t from);
 /* Frees the ties and the entry of an object. Each tie is a change of its own. So if there are
  * ties, the caller must not have put anything before. The change of the entry is without
  * commit. [lock] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 3.
+ * layout.h - the registry file, format version 4.
  *
  * The file is `registry` in the directory of a namespace. Its bytes are the same for
  * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
@@ -55,15 +55,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "registry/class.h"
+
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 3u
+#define MDG__FORMAT 4u
 
 #define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
 #define MDG__JOURNAL_MAX  96u    /* stores in one change of the registry */
 #define MDG__REBUILDING                                                                            \
 	UINT32_MAX /* in the place of their number: not to be undone, but begun again (rebuild.c) */
-#define MDG__TABLE_ALIGN 4096u
+#define MDG__TABLE_ALIGN   4096u
+#define MDG__SETTINGS_MOST 12u
 /* In the place of a user or group: the owner of the directory, or its group. There is also
  * MDG__ID_UNKNOWN, 0xfffffffd (platform/userns.h). No user or group has so high a number. */
 #define MDG__ID_OWNER UINT32_C(0xfffffffe)
@@ -77,9 +80,6 @@ struct mdg__undo {
 	mdg__a64 old;
 };
 
-/* The classes of objects. Each has a directory. */
-enum mdg__class { MDG__SEGMENTS, MDG__SEMAPHORE_SETS, MDG__MESSAGE_QUEUES, MDG__CLASSES };
-
 /* Of a directory: the allocator of its ids, its limit, its watermark. */
 struct mdg__directory {
 	mdg__a32 cursor;     /* [L] where the search for a free index starts */
@@ -92,7 +92,11 @@ struct mdg__directory {
 	mdg__a32 ready;      /* [A] entries that have memory; only grows. Not 0: the bitmap
 	                        and the buckets have memory too */
 	mdg__a32 unused0;
-	mdg__a64 unused[4];
+	mdg__a64 total;      /* [L] of what the objects take together, as src/registry/total.c
+	                        counts it; of segments it is `pages` in the head */
+	mdg__a64 total_most; /* [L] its limit (SEMMNS) */
+	mdg__a64 limit[2];   /* [L] further limits of the class: SEMMSL and SEMOPM, or msgmax
+	                        and msgmnb */
 };
 
 struct mdg__head {
@@ -120,7 +124,8 @@ struct mdg__head {
 	mdg__a64 pages;     /* of all segments, half made and removed ones included */
 	mdg__a32 free_tie;  /* idx1, chained through object_next */
 	mdg__a32 used_ties; /* records ever used: the next fresh one */
-	mdg__a64 unused3[6];
+	mdg__a32 seen[MDG__SETTINGS_MOST]; /* [L] of each setting's file: bytes that were looked
+	                                      at */
 
 	/* 256: how far the shared tables have memory [A] only grows */
 	mdg__a32 processes_ready, ties_ready;
@@ -133,8 +138,7 @@ struct mdg__head {
 	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a64 shmmax_now; /* [L] bytes */
 	mdg__a64 shmall_now; /* [L] pages */
-	mdg__a32 seen[4];    /* [L] of each setting's file: bytes that were looked at */
-	mdg__a64 unused4[2];
+	mdg__a64 unused4[4];
 
 	/* 320: one for each class */
 	struct mdg__directory directory[MDG__CLASSES];
@@ -145,7 +149,19 @@ struct mdg__head {
 
 /* What a program may set as it sets a sysctl: src/segment/settings.c. The file of
  * each lies in the namespace's directory while anybody has ever wanted to write it. */
-enum mdg__setting { MDG__SHMMAX, MDG__SHMALL, MDG__SHMMNI, MDG__NEXT_ID, MDG__SETTINGS };
+enum mdg__setting {
+	MDG__SHMMAX,
+	MDG__SHMALL,
+	MDG__SHMMNI,
+	MDG__NEXT_ID,
+	MDG__SET_SEM, /* four numbers: SEMMSL SEMMNS SEMOPM SEMMNI */
+	MDG__SET_MSGMAX,
+	MDG__SET_MSGMNB,
+	MDG__SET_MSGMNI,
+	MDG__SEM_NEXT_ID,
+	MDG__MSG_NEXT_ID,
+	MDG__SETTINGS
+};
 
 /* Object states, the low byte of `tag`; the sequence of its id is above. */
 enum mdg__object_state {
@@ -220,6 +236,28 @@ struct mdg__segment {
 #define MDG__SEG_NORESERVE  1u
 #define MDG__SEG_HUGE_SHIFT 8 /* log2 of the huge page size, 0: ordinary pages */
 #define MDG__SEG_HUGE_MASK  0x3fu
+
+/* Where the data file of a semaphore set or a message queue stands. A file is made when it
+ * is first needed, so an object can live without one. */
+enum mdg__file_state {
+	MDG__FILE_NONE = 0,  /* there is none */
+	MDG__FILE_BEGUN = 1, /* somebody was about to make it: it may be there, of any length */
+	MDG__FILE_MADE = 2   /* it has been there */
+};
+
+/* An entry of the other two classes, whose data files are made late. The last fields lie where
+ * those of a segment lie. */
+struct mdg__late {
+	union {
+		struct mdg__object object;
+		struct {
+			MDG__OBJECT_FIELDS;
+		};
+	};
+	mdg__a64 field[MDG__CLASS_FIELDS]; /* [L] or [A]: each class says of each of its fields */
+	mdg__a32 file;                     /* [L] enum mdg__file_state */
+	mdg__a32 new_uid1, setter, setter_generation; /* [L] as in struct mdg__segment */
+};
 
 /* Process slot states, the low byte of `tag`; the generation is above. */
 enum mdg__process_state {
@@ -315,7 +353,7 @@ MDG__AT(mdg__head, slot_hint, 264);
 MDG__AT(mdg__head, settings, 268);
 MDG__AT(mdg__head, shmmax_now, 272);
 MDG__AT(mdg__head, shmall_now, 280);
-MDG__AT(mdg__head, seen, 288);
+MDG__AT(mdg__head, seen, 208);
 MDG__AT(mdg__head, directory, 320);
 MDG__AT(mdg__head, undo, 512);
 MDG__AT(mdg__directory, cursor, 0);
@@ -325,9 +363,12 @@ MDG__AT(mdg__directory, in_use, 12);
 MDG__AT(mdg__directory, most, 16);
 MDG__AT(mdg__directory, next_id1, 20);
 MDG__AT(mdg__directory, ready, 24);
+MDG__AT(mdg__directory, total, 32);
+MDG__AT(mdg__directory, total_most, 40);
+MDG__AT(mdg__directory, limit, 48);
 MDG__SIZE(mdg__directory, 64);
 MDG__SIZE(mdg__undo, 16);
-_Static_assert(MDG__SETTINGS == 4, "a place in `seen` for each");
+_Static_assert(MDG__SETTINGS <= MDG__SETTINGS_MOST, "a place in `seen` for each");
 _Static_assert(sizeof(struct mdg__head) <= MDG__TABLE_ALIGN, "the head fits its page");
 
 MDG__AT(mdg__object, tag, 0);
@@ -363,6 +404,14 @@ MDG__AT(mdg__segment, new_uid1, 180);
 MDG__AT(mdg__segment, setter, 184);
 MDG__AT(mdg__segment, setter_generation, 188);
 MDG__SIZE(mdg__segment, MDG__ENTRY_SIZE);
+
+MDG__AT(mdg__late, object, 0);
+MDG__AT(mdg__late, field, 128);
+MDG__AT(mdg__late, file, 176);
+MDG__AT(mdg__late, new_uid1, 180);
+MDG__AT(mdg__late, setter, 184);
+MDG__AT(mdg__late, setter_generation, 188);
+MDG__SIZE(mdg__late, MDG__ENTRY_SIZE);
 
 MDG__AT(mdg__process, tag, 0);
 MDG__AT(mdg__process, pid, 4);

@@ -84,6 +84,20 @@ static struct mdg__sizes sizes_of(const struct mdg_namespace_options *given,
 	return sizes;
 }
 
+/* The limits of semaphores and messages as the kernel has them when it starts. */
+static void set_limits(struct mdg__head *head)
+{
+	struct mdg__directory *sets = &head->directory[MDG__SEMAPHORE_SETS];
+	struct mdg__directory *queues = &head->directory[MDG__MESSAGE_QUEUES];
+	sets->most = sets->most < 32000 ? sets->most : 32000;       /* SEMMNI */
+	sets->total_most = 1024000000;                              /* SEMMNS */
+	sets->limit[0] = 32000;                                     /* SEMMSL */
+	sets->limit[1] = 500;                                       /* SEMOPM */
+	queues->most = queues->most < 32000 ? queues->most : 32000; /* msgmni */
+	queues->limit[0] = 8192;                                    /* msgmax */
+	queues->limit[1] = 16384;                                   /* msgmnb */
+}
+
 /* Fills in a file of zeros. Plain stores: nobody looks before the magic. */
 static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *o, uint64_t length,
                     const struct mdg__sizes *sizes)
@@ -102,8 +116,9 @@ static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *
 		 * object. */
 		directory->sequence = mdg__first_sequence(unique);
 		directory->last_index = UINT32_MAX; /* so that the first index, 0, is above it */
-		directory->most = o->segments;
+		directory->most = class == MDG__SEGMENTS ? o->segments : sizes->objects[class];
 	}
+	set_limits(head);
 	head->file_size = length;
 	head->unique = unique;
 	head->shmmax = o->shmmax;

@@ -7,10 +7,10 @@
  *     FREE -> BUSY      its id is taken and its head filled in, in one change. Its key
  *                       leads to it from now on, so that nobody makes a second one.
  *     BUSY -> LIVE      what it needs outside of the registry is there.
- *     LIVE -> REMOVED   its key is free again. Processes that are tied to it go on.
- *     REMOVED -> BUSY   nobody living is tied to it: its worker clears away what lies
- *                       outside of the registry. A class that has nothing there skips
- *                       this state.
+ *     LIVE -> REMOVED   its key is free again. A segment stays so while a living process
+ *                       is tied to it.
+ *     REMOVED -> BUSY   nobody holds it any more: its worker clears away what lies outside
+ *                       of the registry.
  *     BUSY -> FREE      its ties are freed, and its id is given back.
  *
  * Each arrow is one change of the registry, so a death leaves the state before it or
@@ -79,6 +79,8 @@ void mdg__object_free(struct mdg__registry *registry, enum mdg__class class, uin
 {
 	struct mdg__object *object = mdg__object_at(registry, class, index);
 	uint32_t sequence = mdg__tag_generation(mdg__get32(&object->tag));
+	uint64_t amount = mdg__object_amount(registry, class, index);
+	mdg__a64 *total = mdg__object_total(registry, class);
 	uint32_t at, records = mdg__registry_ready_count(registry, MDG__TIES);
 	for (uint32_t steps = 0; (at = mdg__get32(&object->ties)) != 0; steps++)
 		if (at > records || steps > records || mdg__tie_free(registry, at - 1) < 0)
@@ -86,6 +88,8 @@ void mdg__object_free(struct mdg__registry *registry, enum mdg__class class, uin
 	mdg__index_unlink(registry, class, index);
 	mdg__put32(registry, &object->ties, 0);
 	mdg__put32(registry, &object->worker, 0);
+	if (amount != 0)
+		mdg__put64(registry, total, mdg__get64(total) - amount);
 	mdg__put32(registry, &object->tag, mdg__tag(sequence, MDG__FREE));
 	mdg__object_id_give_back(registry, class, index);
 }

@@ -37,12 +37,23 @@ void mdg__object_take_work(struct mdg__registry *registry, enum mdg__class class
 bool mdg__object_is_own_work(const struct mdg__registry *registry, enum mdg__class class,
                              uint32_t index);
 
+/* The first object in use from an index on; UINT32_MAX: none. */
+uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
+                          uint32_t from);
+
 /* The entry of an object. */
 static inline struct mdg__object *mdg__object_at(const struct mdg__registry *registry,
                                                  enum mdg__class class, uint32_t index)
 {
 	return (struct mdg__object *)(void *)(registry->objects[class].entries +
 	                                      (size_t)index * MDG__ENTRY_SIZE);
+}
+
+/* The same, of a class that is not the segments. */
+static inline struct mdg__late *mdg__late_at(const struct mdg__registry *registry,
+                                             enum mdg__class class, uint32_t index)
+{
+	return (struct mdg__late *)(void *)mdg__object_at(registry, class, index);
 }
 
 /* ---- index.c ---- */

@@ -10,8 +10,8 @@
  * What the death of a process means for an object that it was tied to depends on the
  * class of the object: see `classes` below.
  *
- * A segment's data file is made and unlinked without the lock. Meanwhile the entry is
- * BUSY, and names the process at work on it. If that process dies, the file may or may
+ * A data file is unlinked without the lock, and a segment's is made without it. Meanwhile
+ * the entry is BUSY, and names the process at work on it. If that process dies, the file may or may
  * not be there. The reaper becomes the worker, unlinks the file in either case, and
  * frees the entry. So a creation that was cut off has not happened, and a removal that
  * was cut off has.
@@ -26,9 +26,9 @@ struct class_rules {
 	/* The tie of a dead process counted something: called before it is freed. `pid`
 	 * 0: not known any more. NULL: nothing to do. [lock] */
 	void (*tie_died)(struct mdg__registry *registry, uint32_t index, uint32_t pid);
-	/* An object has something outside of the registry (a data file), which is cleared
-	 * away without the lock before the entry is freed. */
-	bool has_outside;
+	/* A removed object stays while a living process is tied to it, and counts in its tie.
+	 * Otherwise the ties go with it. */
+	bool held_by_ties;
 };
 
 /* Stamps the segment as the kernel does when a process ends. */
@@ -41,14 +41,28 @@ static void segment_tie_died(struct mdg__registry *registry, uint32_t index, uin
 }
 
 static const struct class_rules classes[MDG__CLASSES] = {
-	[MDG__SEGMENTS] = { segment_tie_died, true },
-	[MDG__SEMAPHORE_SETS] = { NULL, false },
-	[MDG__MESSAGE_QUEUES] = { NULL, false },
+	[MDG__SEGMENTS] = { .tie_died = segment_tie_died, .held_by_ties = true },
+	[MDG__SEMAPHORE_SETS] = { .tie_died = NULL, .held_by_ties = false },
+	[MDG__MESSAGE_QUEUES] = { .tie_died = NULL, .held_by_ties = false },
 };
+
+/* Whether an object has something outside of the registry (a data file), which is cleared away
+ * without the lock before the entry is freed. */
+static bool has_outside(const struct mdg__registry *registry, enum mdg__class class, uint32_t index)
+{
+	return class == MDG__SEGMENTS ||
+	       mdg__get32(&mdg__late_at(registry, class, index)->file) != MDG__FILE_NONE;
+}
 
 static bool has_room(const struct mdg__clearing *clearing)
 {
-	return clearing->count < sizeof clearing->index / sizeof clearing->index[0];
+	return clearing->count < sizeof clearing->list / sizeof clearing->list[0];
+}
+
+void mdg__clearing_add(struct mdg__clearing *clearing, enum mdg__class class, uint32_t index)
+{
+	clearing->list[clearing->count].class = class;
+	clearing->list[clearing->count++].index = index;
 }
 
 /* Whether a slot's process lives. If it is found dead, the slot is marked, so that the
@@ -100,8 +114,8 @@ static void work_on(struct mdg__registry *registry, enum mdg__class class, uint3
 {
 	mdg__object_set_worker(registry, class, index);
 	mdg__commit(registry);
-	if (classes[class].has_outside)
-		clearing->index[clearing->count++] = index;
+	if (has_outside(registry, class, index))
+		mdg__clearing_add(clearing, class, index);
 	else
 		end(registry, class, index);
 }
@@ -112,45 +126,39 @@ bool mdg__object_begin_clearing(struct mdg__registry *registry, enum mdg__class 
 	struct mdg__object *object = mdg__object_at(registry, class, index);
 	uint32_t tag = mdg__get32(&object->tag);
 	if (mdg__tag_state(tag) != MDG__REMOVED ||
-	    (classes[class].has_outside && !has_room(clearing)))
+	    (has_outside(registry, class, index) && !has_room(clearing)))
 		return false;
 	/* B1 in tie.c once more: REMOVED was put by a plain release, which a processor may
 	 * let the loads of the counts (B2) overtake. */
 	(void)atomic_fetch_or(&object->tag, 0);
-	if (is_held(registry, object))
+	if (classes[class].held_by_ties && is_held(registry, object))
 		return false;
 	mdg__put32(registry, &object->tag, mdg__tag(mdg__tag_generation(tag), MDG__BUSY));
 	work_on(registry, class, index, clearing);
 	return true;
 }
 
-void mdg__segment_end_clearing(struct mdg__registry *registry, uint32_t index)
+void mdg__object_end_clearing(struct mdg__registry *registry, enum mdg__class class, uint32_t index)
 {
-	struct mdg__head *head = registry->head;
-	if (!mdg__object_is_own_work(registry, MDG__SEGMENTS, index))
-		return;
-	uint64_t pages = mdg__pages_of(mdg__get64(&registry->segments[index].size));
-	mdg__object_free(registry, MDG__SEGMENTS, index);
-	mdg__put64(registry, &head->pages, mdg__get64(&head->pages) - pages);
-	mdg__object_worker_done(registry);
-	mdg__commit(registry);
+	if (mdg__object_is_own_work(registry, class, index))
+		end(registry, class, index);
 }
 
-static bool is_listed(const struct mdg__clearing *clearing, uint32_t index)
+static bool is_listed(const struct mdg__clearing *clearing, enum mdg__class class, uint32_t index)
 {
 	for (uint32_t i = 0; i < clearing->count; i++)
-		if (clearing->index[i] == index)
+		if (clearing->list[i].class == class && clearing->list[i].index == index)
 			return true;
 	return false;
 }
 
-void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index)
+void mdg__object_leave_clearing(struct mdg__registry *registry, enum mdg__class class,
+                                uint32_t index)
 {
-	if (!mdg__object_is_own_work(registry, MDG__SEGMENTS, index))
+	if (!mdg__object_is_own_work(registry, class, index))
 		return;
-	mdg__object_remove(registry, MDG__SEGMENTS,
-	                   index); /* with its key: it was only half made */
-	mdg__put32(registry, &registry->segments[index].worker, 0);
+	mdg__object_remove(registry, class, index); /* with its key: it was only half made */
+	mdg__put32(registry, &mdg__object_at(registry, class, index)->worker, 0);
 	mdg__object_worker_done(registry);
 	mdg__commit(registry);
 }
@@ -160,7 +168,7 @@ void mdg__segment_leave_clearing(struct mdg__registry *registry, uint32_t index)
 static int take_over(struct mdg__registry *registry, struct mdg__process *dead,
                      enum mdg__class class, uint32_t index, struct mdg__clearing *clearing)
 {
-	if (classes[class].has_outside && !has_room(clearing))
+	if (has_outside(registry, class, index) && !has_room(clearing))
 		return -EAGAIN;
 	mdg__process_add_work(registry, dead, -1);
 	work_on(registry, class, index, clearing);
@@ -180,7 +188,7 @@ static int take_over_class(struct mdg__registry *registry, uint32_t slot, uint32
 		if (mdg__tag_state(mdg__get32(&object->tag)) != MDG__BUSY ||
 		    mdg__get32(&object->worker) != slot + 1 ||
 		    mdg__get32(&object->worker_generation) != generation ||
-		    (classes[class].has_outside && is_listed(clearing, index)))
+		    is_listed(clearing, class, index))
 			continue;
 		int rc = take_over(registry, dead, class, index, clearing);
 		if (rc < 0)
@@ -213,9 +221,10 @@ static int free_one(struct mdg__registry *registry, uint32_t tie, uint32_t pid,
 		return -EAGAIN;
 	/* In this order: if this process dies in between, the record is still there, and
 	 * the next process that reaps the slot meets the object again. */
+	bool outside = has_outside(registry, class, index);
 	bool begun = mdg__object_begin_clearing(registry, class, index, clearing);
 	/* An object with nothing outside is freed by now, and its ties with it. */
-	return begun && !classes[class].has_outside ? 0 : mdg__tie_free(registry, tie);
+	return begun && !outside ? 0 : mdg__tie_free(registry, tie);
 }
 
 int mdg__slot_reap(struct mdg__registry *registry, uint32_t slot, uint32_t generation,

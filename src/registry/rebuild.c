@@ -25,8 +25,8 @@ static bool is_possible(const struct mdg__census *all, enum mdg__class class, ui
 	uint32_t tag = mdg__get32(&mdg__object_at(all->registry, class, index)->tag);
 	return mdg__tag_state(tag) <= MDG__REMOVED &&
 	       mdg__tag_generation(tag) <= MDG__SEQUENCE_MAX &&
-	       (class != MDG__SEGMENTS || mdg__tag_state(tag) < MDG__LIVE ||
-	        mdg__is_size_possible(&all->registry->segments[index]));
+	       (mdg__tag_state(tag) < MDG__LIVE ||
+	        mdg__is_entry_possible(all->registry, class, index));
 }
 
 /* Enters one object in bitmap and bucket. False: the entry is free. */
@@ -69,6 +69,7 @@ static void rebuild_directory(const struct mdg__census *all, enum mdg__class cla
 	for (uint32_t index = 0; index < ready; index++)
 		in_use += rebuild_entry(all, class, index);
 	set32(&directory->in_use, in_use);
+	atomic_store(mdg__object_total(all->registry, class), mdg__total_counted(all, class));
 	if (mdg__get32(&directory->sequence) > MDG__SEQUENCE_MAX)
 		set32(&directory->sequence, mdg__first_sequence(all->registry->unique));
 	if (mdg__get32(&directory->cursor) > objects->capacity)
@@ -180,7 +181,6 @@ void mdg__registry_rebuild(struct mdg__registry *registry)
 	set32(&head->undo_count, MDG__REBUILDING);
 	for (int class = 0; class < MDG__CLASSES; class ++)
 		rebuild_directory(&all, (enum mdg__class) class);
-	atomic_store(&registry->head->pages, mdg__pages_of_all(&all));
 	rebuild_processes(&all);
 	rebuild_ties(&all);
 	set32(&head->undo_count, 0);

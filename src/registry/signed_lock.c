@@ -85,8 +85,9 @@ static bool spin_and_take(const struct mdg__signed_lock *lock, uint32_t sign)
 	return false;
 }
 
-/* Sleeps and asks about the owner in turns. True: taken over from an owner that is gone. */
-static bool sleep_and_take(const struct mdg__signed_lock *lock, uint32_t sign)
+/* Sleeps and asks about the owner in turns. 0: taken; 1: taken over from an owner that is gone;
+ * -ETIMEDOUT: the same owner has had the lock for `most` sleeps. */
+static int sleep_and_take(const struct mdg__signed_lock *lock, uint32_t sign, uint32_t most)
 {
 	union lock before = { .both = 0 };
 	uint32_t rounds = 0;
@@ -95,7 +96,7 @@ static bool sleep_and_take(const struct mdg__signed_lock *lock, uint32_t sign)
 		if (is_free(seen)) {
 			/* Others may still be asleep: keep the mark, a spare wake is cheap. */
 			if (take(lock, seen, sign | WAITERS))
-				return false;
+				return 0;
 			continue;
 		}
 		if (!mark(lock, &seen))
@@ -103,23 +104,34 @@ static bool sleep_and_take(const struct mdg__signed_lock *lock, uint32_t sign)
 		rounds = seen.both == before.both ? rounds : 0;
 		before = seen;
 		int rc = mdg__sys_futex_wait(lock->word, seen.as.word, true, patience(rounds));
-		if (rc == -ETIMEDOUT &&
-		    lock->is_gone(lock->context, seen.as.word & ~WAITERS, ++rounds) &&
-		    take(lock, seen, sign | WAITERS))
-			return true;
+		if (rc != -ETIMEDOUT)
+			continue;
+		if (lock->is_gone(lock->context, seen.as.word & ~WAITERS, ++rounds)) {
+			if (take(lock, seen, sign | WAITERS))
+				return 1;
+		} else if (rounds >= most) {
+			return -ETIMEDOUT;
+		}
 	}
+}
+
+int mdg__signed_lock_take_within(const struct mdg__signed_lock *lock, uint32_t sign, uint32_t most)
+{
+	union lock seen = look(lock);
+	if ((seen.as.word == 0 && take(lock, seen, sign)) || spin_and_take(lock, sign))
+		return 0;
+	int rc = sleep_and_take(lock, sign, most);
+	if (rc <= 0)
+		return rc;
+	rc = lock->repair(lock->context);
+	if (rc < 0)
+		mdg__signed_lock_give_back(lock, sign);
+	return rc;
 }
 
 int mdg__signed_lock_take(const struct mdg__signed_lock *lock, uint32_t sign)
 {
-	union lock seen = look(lock);
-	if ((seen.as.word == 0 && take(lock, seen, sign)) || spin_and_take(lock, sign) ||
-	    !sleep_and_take(lock, sign))
-		return 0;
-	int rc = lock->repair(lock->context);
-	if (rc < 0)
-		mdg__signed_lock_give_back(lock, sign);
-	return rc;
+	return mdg__signed_lock_take_within(lock, sign, UINT32_MAX);
 }
 
 void mdg__signed_lock_give_back(const struct mdg__signed_lock *lock, uint32_t sign)

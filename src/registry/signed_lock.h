@@ -42,6 +42,9 @@ struct mdg__signed_lock {
 
 /* 0, or what `repair` said. */
 int mdg__signed_lock_take(const struct mdg__signed_lock *lock, uint32_t sign);
+/* The same, and -ETIMEDOUT: one owner, which lives, has had the lock during `most` sleeps. They get
+ * longer, to 10 ms each. Other waiters may still be marked as asleep after that. */
+int mdg__signed_lock_take_within(const struct mdg__signed_lock *lock, uint32_t sign, uint32_t most);
 /* Does nothing if the lock was taken over in the meantime. */
 void mdg__signed_lock_give_back(const struct mdg__signed_lock *lock, uint32_t sign);
 

@@ -148,7 +148,7 @@ uint32_t mdg__my_id(struct mdg__registry *registry, uint32_t euid)
 
 uint32_t mdg__my_group(struct mdg__registry *registry)
 {
-	uint32_t egid = mdg__egid();
+	uint32_t egid = registry->flags & MDG_NS_SHARED ? mdg__egid() : mdg__egid_remembered();
 	if (mdg__id_is_certain(mdg__userns_known(), MDG__GROUP, egid))
 		return mdg__id_stored(registry, MDG__GROUP, egid);
 	return MDG__ID_UNKNOWN;

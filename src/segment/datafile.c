@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "platform/identity.h"
 #include "registry/current.h"
 #include "registry/ids.h"
 #include "segment/datafile.h"
@@ -42,6 +43,23 @@ static int give_memory(int fd, uint64_t size, bool huge)
 	return rc == -ENOSPC || rc == -EDQUOT || rc == -EFBIG ? -ENOMEM : rc;
 }
 
+bool mdg__is_guest(struct mdg_namespace *ns)
+{
+	struct stat directory;
+	uint32_t euid = mdg__euid_remembered();
+	if (mdg__is_shared(ns) ||
+	    atomic_load_explicit(&ns->registry.seen_owner[MDG__USER], memory_order_relaxed) == euid)
+		return false;
+	return mdg__sys_fstat(ns->registry.dirfd, &directory) == 0 && directory.st_uid != euid;
+}
+
+void mdg__data_give(struct mdg_namespace *ns, int fd)
+{
+	struct stat directory;
+	if (mdg__is_guest(ns) && mdg__sys_fstat(ns->registry.dirfd, &directory) == 0)
+		(void)mdg__sys_fchown(fd, directory.st_uid, directory.st_gid);
+}
+
 /* Makes a new file of that name: a descriptor, or -errno. If one is there it is a leftover, because
  * the registry has just given the id. */
 static int create_file(const struct mdg__place *place)
@@ -60,6 +78,7 @@ static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place
 	if (fd < 0)
 		return fd;
 	int rc = mdg__is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;
+	mdg__data_give(ns, fd);
 	if (rc == 0)
 		rc = reserve ? give_memory(fd, size, huge) : mdg__sys_ftruncate(fd, size);
 	(void)mdg__sys_close(fd);
@@ -82,11 +101,11 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
                      unsigned flags, unsigned huge_shift)
 {
 	struct mdg__place place;
-	int rc = mdg__place_find(ns, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
+	int rc = mdg__place_find(ns, MDG__SEGMENTS, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
 	if (rc < 0)
 		return rc;
 	bool reserve = !(flags & MDG_NORESERVE) || huge_shift != 0;
-	if (reserve || mdg__is_shared(ns))
+	if (reserve || mdg__is_shared(ns) || mdg__is_guest(ns))
 		rc = create_whole(ns, &place, size, mode, reserve, huge_shift != 0);
 	else
 		rc = create_empty(&place);
@@ -98,11 +117,14 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
 
 /* ---- removing ------------------------------------------------------------- */
 
-/* Only its owner may unlink the file. But whoever may write it can give back its memory. */
+/* Only its owner may unlink the file. But whoever may write it can give back a segment's memory.
+ * Those who sleep in a set or queue still read in its memory, so it is left to the owner. */
 static void give_memory_back(struct mdg_namespace *ns, const struct mdg__entry *entry,
                              const struct mdg__place *place)
 {
 	uint64_t inode;
+	if (entry->class != MDG__SEGMENTS)
+		return;
 	int fd = mdg__data_open_checked(ns, entry, place->dirfd, place->name, O_RDWR | O_NOFOLLOW,
 	                                &inode);
 	if (fd < 0)
@@ -119,12 +141,12 @@ static bool is_out_of_reach(struct mdg_namespace *ns, const struct mdg__place *p
 	return place->borrowed && mdg__registry_has_name(&ns->registry) == 0;
 }
 
-int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index)
+int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index)
 {
 	struct mdg__place place;
 	struct mdg__entry entry;
-	mdg__entry_copy(ns, index, &entry);
-	int rc = mdg__place_find(ns, mdg__tag_id(entry.tag, index), entry.flags, &place);
+	mdg__object_copy(ns, class, index, &entry);
+	int rc = mdg__place_of(ns, &entry, &place);
 	if (rc < 0)
 		return is_out_of_reach(ns, &place) ? -EPERM : 0;
 	rc = mdg__sys_unlinkat(place.dirfd, place.name);
@@ -151,7 +173,7 @@ int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry, uin
 {
 	struct mdg__place place;
 	struct stat status;
-	int rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	int rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0)
 		return rc;
 	rc = mdg__sys_statat(place.dirfd, place.name, false, &status);

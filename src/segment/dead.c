@@ -4,7 +4,7 @@
  *
  * A dead process's slot is cleared by the next call that comes across it. The
  * registry does the work in steps (registry/reap.c). After each step the lock
- * is let go, and the segments that went with the dead are cleared away.
+ * is let go, and the objects that went with the dead are cleared away.
  */
 #include <errno.h>
 
@@ -51,26 +51,27 @@ bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t gene
 	       mdg__slot_may_be_inside(registry, worker1 - 1);
 }
 
-void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag)
+void mdg__clear_abandoned(struct mdg_namespace *ns, enum mdg__class class, uint32_t index,
+                          uint32_t tag)
 {
 	struct mdg__registry *registry = &ns->registry;
-	struct mdg__segment *segment = &registry->segments[index];
+	struct mdg__object *object = mdg__object_at(registry, class, index);
 	struct mdg__clearing clearing = { 0 };
-	uint32_t worker1 = mdg__get32(&segment->worker);
-	struct mdg__holder worker = { worker1 - 1, mdg__get32(&segment->worker_generation), 0, -1 };
+	uint32_t worker1 = mdg__get32(&object->worker);
+	struct mdg__holder worker = { worker1 - 1, mdg__get32(&object->worker_generation), 0, -1 };
 	/* A worker has all signals blocked from before the tag was BUSY until after
 	 * it is not: BUSY before this question and after it, and nobody found. */
-	if (mdg__get32(&segment->tag) != tag || mdg__is_worked_on(ns, worker1, worker.generation))
+	if (mdg__get32(&object->tag) != tag || mdg__is_worked_on(ns, worker1, worker.generation))
 		return;
 	if (mdg__is_slot1(registry, worker1))
 		mdg__reap(ns, &worker, 1); /* nothing happens to one that lives */
 	if (mdg__enter_writer(ns) < 0)
 		return;
-	if (mdg__get32(&segment->tag) == tag && mdg__get32(&segment->worker) == worker1 &&
-	    mdg__get32(&segment->worker_generation) == worker.generation) {
-		mdg__object_take_work(registry, MDG__SEGMENTS, index);
+	if (mdg__get32(&object->tag) == tag && mdg__get32(&object->worker) == worker1 &&
+	    mdg__get32(&object->worker_generation) == worker.generation) {
+		mdg__object_take_work(registry, class, index);
 		mdg__commit(registry);
-		clearing.index[clearing.count++] = index;
+		mdg__clearing_add(&clearing, class, index);
 	}
 	mdg__unlock(registry);
 	mdg__clear(ns, &clearing);

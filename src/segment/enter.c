@@ -8,6 +8,7 @@
  * of the fork by the epoch (platform/epoch.c).
  */
 #include "platform/epoch.h"
+#include "platform/identity.h"
 #include "registry/descriptor.h"
 #include "registry/slot.h"
 #include "registry/users.h"
@@ -43,6 +44,7 @@ static void become_child(struct mdg_namespace *ns)
 	ns->child_fd = -1;
 	ns->doubtful = mdg__host_is_under_way();
 	mdg__users_forked(registry);
+	ns->pid = mdg__pid();
 	/* Release: who sees the epoch sees all of this. */
 	atomic_store_explicit(&ns->epoch, mdg__epoch(), memory_order_release);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fileidentity.c - which file is a segment's: where it lies, and how it is
+ * fileidentity.c - which file is an object's: where it lies, and how it is
  * recognised.
  *
- * The file is called `seg-<number>-<id>` (registry/files.c) and lies in the
- * namespace's directory. The file of a segment of huge pages lies on a hugetlbfs
+ * The file is called `seg-<number>-<id>`, `sem-...` or `msg-...` (registry/files.c) and lies
+ * in the namespace's directory. The file of a segment of huge pages lies on a hugetlbfs
  * mount (hugepage.c).
  *
  * A file that is opened must be what the registry says: a regular file, with
@@ -25,12 +25,13 @@
 
 /* ---- the place ------------------------------------------------------------ */
 
-int mdg__place_find(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struct mdg__place *ret)
+int mdg__place_find(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, uint32_t flags,
+                    struct mdg__place *ret)
 {
 	unsigned shift = mdg__huge_shift(flags);
 	ret->borrowed = shift == 0;
 	if (shift == 0) {
-		mdg__file_name(&ns->registry, "seg", id, ret->name);
+		mdg__object_file_name(&ns->registry, class, id, ret->name);
 		ret->dirfd = mdg__registry_dirfd(&ns->registry);
 	} else {
 		uint64_t unique = ns->registry.unique;
@@ -39,6 +40,11 @@ int mdg__place_find(struct mdg_namespace *ns, mdg_id id, uint32_t flags, struct 
 		ret->dirfd = mdg__huge_directory(shift);
 	}
 	return ret->dirfd;
+}
+
+int mdg__place_of(struct mdg_namespace *ns, const struct mdg__entry *entry, struct mdg__place *ret)
+{
+	return mdg__place_find(ns, entry->class, mdg__entry_id(entry), entry->flags, ret);
 }
 
 void mdg__place_leave(const struct mdg__place *place)
@@ -50,7 +56,7 @@ void mdg__place_leave(const struct mdg__place *place)
 int mdg__data_open_path(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__place place;
-	int rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	int rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0)
 		return rc;
 	int fd = mdg__sys_openat(place.dirfd, place.name, O_PATH | O_NOFOLLOW, 0);

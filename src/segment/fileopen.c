@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fileopen.c - opening a segment's file, by its name or through a process that
+ * fileopen.c - opening an object's file, by its name or, of a segment, through a process that
  * has it attached.
  *
  * A removed segment's file is unlinked at once if it can still be reached
@@ -116,12 +116,12 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 	int rc = mdg__registry_here(&ns->registry);
 	if (rc < 0)
 		return rc;
-	rc = mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place);
+	rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0 && rc != MDG_NS_GONE)
 		return rc;
 	int fd = rc < 0 ? -ENOENT : open_by_name(ns, entry, &place, flags, ret_inode);
 	mdg__place_leave(&place);
-	if (fd != -ENOENT)
+	if (fd != -ENOENT || entry->class != MDG__SEGMENTS)
 		return fd;
 	fd = open_through_holder(ns, entry, flags, ret_inode);
 	if (fd != -EIDRM || mdg__tag_state(entry->tag) == MDG__REMOVED)
@@ -173,8 +173,7 @@ void mdg__data_hide(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	/* Between users /proc/PID/fd is closed: keep the name there. And where a
 	 * descriptor lies idle, its memory can only be given back by that name. */
 	if (mdg__is_shared(ns) || is_kept_idle(ns, entry->index) ||
-	    !is_reached_through_all(ns, entry) ||
-	    mdg__place_find(ns, mdg__tag_id(entry->tag, entry->index), entry->flags, &place) < 0)
+	    !is_reached_through_all(ns, entry) || mdg__place_of(ns, entry, &place) < 0)
 		return;
 	(void)mdg__sys_unlinkat(place.dirfd, place.name);
 	mdg__place_leave(&place);

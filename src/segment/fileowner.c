@@ -127,7 +127,7 @@ static struct owner make_owner(struct mdg_namespace *ns, const struct mdg__entry
 		.gid = mdg__id_seen(registry, MDG__GROUP, gid),
 		.cuid = mdg__id_seen(registry, MDG__USER, entry->cuid),
 		.cgid = mdg__id_seen(registry, MDG__GROUP, entry->cgid),
-		.mode = mode,
+		.mode = mdg__data_mode(entry->class, mode),
 		.has_acl = uid != entry->cuid || gid != entry->cgid,
 	};
 }
@@ -252,4 +252,33 @@ int mdg__data_owner_is_right(struct mdg_namespace *ns, const struct mdg__entry *
 		     ((status.st_mode ^ owner.mode) & bits) == 0;
 	(void)mdg__sys_close(fd);
 	return rc;
+}
+
+/* ---- whose an object is, as it is shown ----------------------------------------------- */
+
+/* Whether the data file can say more of a user or group than what is written down. */
+static bool is_for_file(struct mdg_namespace *ns, uint32_t stored)
+{
+	return stored == MDG__ID_UNKNOWN ||
+	       (stored != MDG__ID_OWNER && (ns->registry.flags & MDG_NS_SHARED) &&
+	        !mdg__userns_is_whole(mdg__userns_known()));
+}
+
+void mdg__entry_users(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t ret[4])
+{
+	struct mdg__registry *registry = &ns->registry;
+	struct stat status;
+	const uint32_t stored[4] = { entry->uid, entry->gid, entry->cuid, entry->cgid };
+	mdg__ids_shown(registry, stored, ret);
+	bool user = is_for_file(ns, entry->uid), group = is_for_file(ns, entry->gid);
+	if (!(user || group) || !mdg__file_owner(ns, entry, &status))
+		return;
+	if (user)
+		ret[0] = (uint32_t)status.st_uid;
+	if (user && entry->cuid == entry->uid)
+		ret[2] = (uint32_t)status.st_uid;
+	if (group)
+		ret[1] = (uint32_t)status.st_gid;
+	if (group && entry->cgid == entry->gid)
+		ret[3] = (uint32_t)status.st_gid;
 }

@@ -21,6 +21,10 @@
  * enters a namespace (enter.c). It learns of the fork by a page that the kernel
  * wipes at fork (platform/epoch.c).
  *
+ * A child without attachments usually gets no slot in fork. It takes one itself when it first
+ * needs one. It gets one in fork if it could not take one itself, because the process may have
+ * become another user (hostidentity.c).
+ *
  * A second description cannot always be opened: after setuid the directory may
  * be closed to the process, or it has no descriptor left. Then the child keeps the
  * parent's description. Its lock proves nothing any more, and other processes ask
@@ -170,7 +174,7 @@ static void prepare_one(struct mdg_namespace *ns)
 	/* No record of the child would tell of an idle descriptor. */
 	if (ns->kept_detached1 != 0)
 		mdg__cache_drop_fd(ns, ns->kept_detached1 - 1);
-	ns->child_fd = ns->piece_count == 0 ? -1 : prepare_child(ns);
+	ns->child_fd = ns->piece_count > 0 || ns->may_leave ? prepare_child(ns) : -1;
 	/* Last, because that may have opened it. */
 	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;
 }

@@ -11,26 +11,36 @@
  * Not seen are forks of programs that use the native library alone, and those that the C library
  * makes itself (forkpty, daemon). Their children enter their pid themselves, or never.
  */
-#include "platform/ofthread.h"
+#include "platform/identity.h"
+#include "platform/perthread.h"
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
 
 enum { PREPARED_MAX = 4 }; /* namespaces; in further ones the child enters its pid itself */
 
-static MDG__OF_THREAD struct {
+/* In the thread's page. */
+struct prepared {
 	struct mdg_namespace *ns; /* used only if it is still in the list */
 	uint32_t slot, generation;
-} prepared[PREPARED_MAX];
+};
+_Static_assert(PREPARED_MAX * sizeof(struct prepared) <= MDG__REGION_OF_FORK, "it has to fit");
 static MDG__OF_THREAD uint32_t prepared_count;
+
+static struct prepared *list_in(struct mdg__per_thread *page)
+{
+	return page == NULL ? NULL : (struct prepared *)(void *)page->of_fork;
+}
 
 void mdg__forked_begin(void)
 {
 	prepared_count = 0;
 }
 
+/* [signals blocked] */
 void mdg__forked_prepared(struct mdg_namespace *ns)
 {
-	if (prepared_count == PREPARED_MAX)
+	struct prepared *prepared = list_in(mdg__per_thread_make((uint32_t)mdg__tid()));
+	if (prepared == NULL || prepared_count == PREPARED_MAX)
 		return;
 	prepared[prepared_count].ns = ns;
 	prepared[prepared_count].slot = ns->child_slot;
@@ -69,9 +79,10 @@ void mdg__host_forked(int pid)
 	mdg__sigmask mask;
 	if (prepared_count == 0)
 		return;
+	const struct prepared *prepared = list_in(mdg__per_thread((uint32_t)mdg__tid()));
 	mdg__lists_enter(&mask);
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next)
-		for (uint32_t i = 0; i < prepared_count; i++)
+		for (uint32_t i = 0; prepared != NULL && i < prepared_count; i++)
 			if (prepared[i].ns == ns)
 				name_child(ns, prepared[i].slot, prepared[i].generation, pid);
 	prepared_count = 0;

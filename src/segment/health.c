@@ -7,7 +7,7 @@
  *   1. the writer lock, because nothing can be believed while it has a dead owner,
  *   2. the registry's own invariants,
  *   3. dead processes,
- *   4. segments without a file, and files without a segment.
+ *   4. objects without a file, and files without an object.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 #include "registry/current.h"
 #include "registry/descriptor.h"
 #include "registry/files.h"
+#include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/tie.h"
 #include "segment/internal.h"
@@ -110,75 +111,81 @@ static void check_dead(struct findings *findings)
 	}
 }
 
-/* ---- segments and files ----------------------------------------------------------- */
+/* ---- objects and files ------------------------------------------------------------ */
 
-/* A segment may be BUSY although no process works on it. Reaping should have cleared it away. */
+/* How an object of a class is called. */
+static const char *const class_names[MDG__CLASSES] = { "segment", "semaphore set",
+	                                               "message queue" };
+
+/* An object may be BUSY although no process works on it. Reaping should have cleared it away. */
 static void check_half_made(struct findings *findings, const struct mdg__entry *entry)
 {
 	struct mdg_namespace *ns = findings->ns;
-	int32_t id = mdg__tag_id(entry->tag, entry->index);
+	int32_t id = mdg__entry_id(entry);
 	if (mdg__is_worked_on(ns, entry->worker, entry->worker_generation) ||
-	    mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag)
+	    mdg__entry_is_old(ns, entry))
 		return;
 	if (findings->repair)
-		mdg__clear_abandoned(ns, entry->index, entry->tag);
-	bool gone = mdg__get32(&ns->registry.segments[entry->index].tag) != entry->tag;
-	say(findings, MDG_FOUND_HALF_MADE, gone, id, 0,
-	    "the making or removal of segment %d was cut off", id);
+		mdg__clear_abandoned(ns, entry->class, entry->index, entry->tag);
+	say(findings, MDG_FOUND_HALF_MADE, mdg__entry_is_old(ns, entry), id, 0,
+	    "the making or removal of %s %d was cut off", class_names[entry->class], id);
 }
 
-/* The file and the entry of a segment cannot be changed as one. A process that changes them needs
+/* The file and the entry of an object cannot be changed as one. A process that changes them needs
  * only a moment. If it died on the way, the file is made to follow the entry. */
-static void check_half_set(struct findings *findings, uint32_t index)
+static void check_half_set(struct findings *findings, enum mdg__class class, uint32_t index)
 {
 	struct mdg_namespace *ns = findings->ns;
-	struct mdg__segment *segment = &ns->registry.segments[index];
+	struct mdg__object *object = mdg__object_at(&ns->registry, class, index);
 	struct mdg__entry entry;
 	for (;; findings->pauses++) {
-		mdg__entry_copy(ns, index, &entry);
+		mdg__object_copy(ns, class, index, &entry);
 		if (mdg__tag_state(entry.tag) != MDG__LIVE ||
 		    mdg__data_owner_is_right(ns, &entry) != 0)
 			return;
 		if (findings->pauses >= CHANGE_PAUSES)
 			break;
-		(void)mdg__sys_futex_wait(&segment->mode, entry.mode, true,
+		(void)mdg__sys_futex_wait(&object->mode, entry.mode, true,
 		                          1000000u << findings->pauses);
 	}
 	int32_t id = mdg__tag_id(entry.tag, index);
-	bool mended = findings->repair && mdg__data_follow_entry(ns, id) == 0;
+	bool mended = findings->repair && mdg__data_follow_entry(ns, class, id) == 0;
 	say(findings, MDG_FOUND_HALF_SET, mended, id, 0,
-	    "the data file of segment %d has another owner, group or mode than it", id);
+	    "the data file of %s %d has another owner, group or mode than it", class_names[class],
+	    id);
 }
 
 /* The caller holds no lock. The repair takes them as IPC_SET does. */
-static void check_half_sets(struct findings *findings)
+static void check_half_sets(struct findings *findings, enum mdg__class class)
 {
-	uint32_t ready = mdg__registry_ready_count(&findings->ns->registry, MDG__SEGMENTS);
+	uint32_t ready = mdg__registry_ready_count(&findings->ns->registry, class);
 	for (uint32_t index = 0; index < ready; index++)
-		check_half_set(findings, index);
+		check_half_set(findings, class, index);
 }
 
-static void check_files_of_segments(struct findings *findings)
+static void check_files_of(struct findings *findings, enum mdg__class class)
 {
 	struct mdg_namespace *ns = findings->ns;
-	uint32_t ready = mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS);
+	uint32_t ready = mdg__registry_ready_count(&ns->registry, class);
 	for (uint32_t index = 0; index < ready; index++) {
 		struct mdg__entry entry;
 		uint64_t resident;
-		mdg__entry_copy(ns, index, &entry);
+		mdg__object_copy(ns, class, index, &entry);
 		enum mdg__object_state state = mdg__tag_state(entry.tag);
 		if (state == MDG__BUSY)
 			check_half_made(findings, &entry);
-		if (state != MDG__LIVE || mdg__data_stat(ns, &entry, &resident) != -ENOENT ||
-		    mdg__get32(&ns->registry.segments[index].tag) != entry.tag)
+		if (state != MDG__LIVE ||
+		    (class != MDG__SEGMENTS && entry.file != MDG__FILE_MADE) ||
+		    mdg__data_stat(ns, &entry, &resident) != -ENOENT ||
+		    mdg__entry_is_old(ns, &entry))
 			continue;
 		int32_t id = mdg__tag_id(entry.tag, index);
 		say(findings, MDG_FOUND_MISSING_FILE, false, id, 0,
-		    "segment %d has lost its data file; only removing it helps", id);
+		    "%s %d has lost its data file; only removing it helps", class_names[class], id);
 	}
 }
 
-/* Whether the file belongs to a segment that is in use, or is the file of a setting. */
+/* Whether the file belongs to an object that is in use, or is the file of a setting. */
 static bool is_wanted(struct mdg_namespace *ns, const struct mdg__file *file)
 {
 	if (!file->whole || file->unique != ns->registry.unique)
@@ -186,9 +193,9 @@ static bool is_wanted(struct mdg_namespace *ns, const struct mdg__file *file)
 	if (file->id < 0)
 		return true;
 	uint32_t index = (uint32_t)file->id % MDG__IDS;
-	if (index >= mdg__registry_ready_count(&ns->registry, MDG__SEGMENTS))
+	if (index >= mdg__registry_ready_count(&ns->registry, file->class))
 		return false;
-	uint32_t tag = mdg__get32(&ns->registry.segments[index].tag);
+	uint32_t tag = mdg__get32(&mdg__object_at(&ns->registry, file->class, index)->tag);
 	return mdg__tag_state(tag) != MDG__FREE && mdg__tag_id(tag, index) == file->id;
 }
 
@@ -203,8 +210,8 @@ static void check_name(struct findings *findings, const char *name)
 		say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0,
 		    "file %s is of a namespace that was deleted here", name);
 	else
-		say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0, "file %s belongs to no segment",
-		    name);
+		say(findings, MDG_FOUND_ORPHAN_FILE, gone, -1, 0, "file %s belongs to no %s", name,
+		    class_names[file.class]);
 }
 
 /* The names were read before this look at the registry. If it is still the directory's, none of the
@@ -320,12 +327,14 @@ int mdg_namespace_check(mdg_namespace *ns, unsigned flags,
 	}
 	if (rc == 0) {
 		check_dead(&findings);
-		check_files_of_segments(&findings);
+		for (uint32_t class = 0; class < MDG__CLASSES; class ++)
+			check_files_of(&findings, (enum mdg__class) class);
 		check_orphans(&findings);
 	}
 	mdg__leave(ns);
-	if (rc == 0 && (ns->registry.flags & MDG_NS_SHARED))
-		check_half_sets(&findings);
+	for (uint32_t class = 0; rc == 0 && class < MDG__CLASSES; class ++)
+		if (ns->registry.flags & MDG_NS_SHARED)
+			check_half_sets(&findings, (enum mdg__class) class);
 	for (uint32_t i = 0; found != NULL && i < findings.count; i++)
 		if (found(&findings.list[i], context) != 0)
 			break;

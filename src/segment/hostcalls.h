@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "madang/segment.h"
+#include "registry/class.h"
 
 #define MDG__MAP_FIXED_ANY (MAP_FIXED | 0x100000 /* MAP_FIXED_NOREPLACE */)
 
@@ -44,9 +45,17 @@ MDG_API int mdg__host_detach(mdg_namespace *ns, const void *memory);
 /* This thread's fork has returned the pid of a child. */
 MDG_API void mdg__host_forked(int pid);
 
+/* What platform/identity.h says of mdg__identity_watch and mdg__identity_changed. */
+MDG_API void mdg__host_identity_watch(void);
+/* Before each such call: see hostidentity.c. */
+MDG_API void mdg__host_identity_changing(void);
+MDG_API void mdg__host_identity_changed(void);
+
 /* A setting of the namespace (enum mdg__setting, see settings.c) as text that ends with a
  * newline: its length, or a negative code. */
-MDG_API int mdg__host_setting_text(mdg_namespace *ns, unsigned setting, char ret[32]);
+#define MDG__SETTING_ROOM 64 /* for the text of a setting */
+MDG_API int mdg__host_setting_text(mdg_namespace *ns, unsigned setting,
+                                   char ret[MDG__SETTING_ROOM]);
 /* Whether the caller may write it. */
 MDG_API bool mdg__host_setting_allowed(mdg_namespace *ns);
 /* A descriptor to write it through, numbered as open(2) numbers it, with its `flags`; or
@@ -54,5 +63,20 @@ MDG_API bool mdg__host_setting_allowed(mdg_namespace *ns);
 MDG_API int mdg__host_setting_open(mdg_namespace *ns, unsigned setting, int flags);
 /* Which setting's file that is, -1 for none. */
 MDG_API int mdg__host_setting_of_file(mdg_namespace *ns, uint64_t device, uint64_t inode);
+
+/* All semaphore sets, or all message queues: see hostobject.c. */
+struct mdg__host_totals {
+	uint32_t used;     /* objects */
+	int32_t highest;   /* index in use; 0 if there is none */
+	uint64_t total;    /* semaphores in all sets */
+	uint64_t limit[4]; /* SEMMSL SEMMNS SEMOPM SEMMNI, or MSGMAX MSGMNB MSGMNI */
+};
+/* `class` is an enum mdg__class, not MDG__SEGMENTS. 0 or a negative code. */
+MDG_API int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host_totals *ret);
+
+/* Sleeps in message queues (msgqueue/calls.c). `function` is called right before each and right
+ * after it, in the sleeping thread, with none of our locks held and signals as the caller has them.
+ * Between the two the thread may be cancelled. What it had mapped for the call stays mapped. */
+MDG_API void mdg__host_on_sleep(void (*function)(bool begins));
 
 #endif

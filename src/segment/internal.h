@@ -12,24 +12,31 @@
  *                               one segment each
  *     inspect.c beside.c sign.c for the rooms above: questions about a segment; files of theirs;
  *                               whether a process lives
- *     settings.c                limits that are set through files, as sysctls are
+ *     objectget.c objectlimit.c, over order.c
+ *                               sets and queues: making and finding; limits and totals
+ *     settings.c, over settingvalue.c
+ *                               limits that are set through files, as sysctls are
  *     namespace.c               opening and closing
  *   what the program does by itself
+ *     hostidentity.c            what is opened before the program becomes another user
  *     fork.c, over forked.c     fork; and the child's pid, as the caller of fork learns it
  *     hostmap.c hostremap.c     munmap, mmap and mremap of the program
  *     hostcall.c                ... what they have in common
  *     ownlock.c                 ... and what mlockall has locked of the library's own
  *   looking at a segment
+ *     objectmemory.c            the memory of sets and queues, as this process has it mapped
  *     change.c                  beginning and ending a change of an entry
  *     permission.c              who may what
  *     fileowner.c               owner and mode of the data files
  *     lookup.c                  finding a segment, and who has it attached
+ *     objectread.c              a consistent copy of any object's entry
  *   entering
  *     enter.c                   the namespace's lock; what a forked child does first
  *     recheck.c                 ... which attachments such a child still has
  *     cut.c                     attachments of which a part is unmapped
  *     count.c                   counting what is attached and detached
  *   the registry's writer lock
+ *     objectfile.c              making and growing the files of sets and queues
  *     fileopen.c dead.c         opening a data file; giving back what the dead had
  *     writer.c                  the process's slot and the lock
  *     clear.c                   segments that nobody has any more
@@ -37,6 +44,7 @@
  *     datafile.c                the files that hold the segments' bytes
  *     fileidentity.c            where they lie, and how they are recognised
  *     entry.c cache.c           copies of entries; what this process knows of each segment
+ *     mapping.c                 which memory of sets and queues it has mapped
  *     pieces.c                  which addresses of this process are attachments
  *     list.c                    all open namespaces
  *   without a namespace
@@ -130,8 +138,17 @@ struct mdg_namespace {
 	int parent_fd; /* ... and what the child is to close, -1 nothing */
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
-	bool unentered; /* there are attachments that could not be entered yet */
-	bool doubtful;  /* ... or pieces that may be gone, see mdg__host_look_again */
+	/* Mappings of the memory of semaphore sets and message queues: mapping.c. The tables are
+	 * made when they are first needed. */
+	struct mdg__mapping *_Atomic *_Atomic mapped[MDG__CLASSES]; /* by index */
+	struct mdg__mapping *retired_mappings, *free_mappings;
+	uint32_t mapping_cursor; /* which to look at next */
+	uint32_t kept_files;     /* of them, whose file is kept open: hostidentity.c */
+	int32_t pid;             /* this process's number when the object became its own */
+	bool may_leave;          /* the process may be another user by now, so that its children
+	                            cannot open the registry themselves */
+	bool unentered;          /* there are attachments that could not be entered yet */
+	bool doubtful;           /* ... or pieces that may be gone, see mdg__host_look_again */
 };
 
 /* The length in whole pages. */
@@ -172,7 +189,7 @@ bool mdg__host_is_mapped(uintptr_t address);
 int mdg__ensure_slot(struct mdg_namespace *ns);
 
 /* ---- clear.c ---- */
-/* [object lock] Unlinks the files of segments this process is BUSY with and frees their
+/* [object lock] Unlinks the files of objects this process is BUSY with and frees their
  * entries. Without the writer lock. */
 void mdg__clear(struct mdg_namespace *ns, struct mdg__clearing *clearing);
 
@@ -185,7 +202,8 @@ void mdg__reap_all(struct mdg_namespace *ns);
 bool mdg__is_worked_on(struct mdg_namespace *ns, uint32_t worker1, uint32_t generation);
 /* Clears away an entry that was BUSY when it had this `tag`, if it still is and nobody works on it:
  * neither a living process, nor a dead one whose slot leads to it. */
-void mdg__clear_abandoned(struct mdg_namespace *ns, uint32_t index, uint32_t tag);
+void mdg__clear_abandoned(struct mdg_namespace *ns, enum mdg__class class, uint32_t index,
+                          uint32_t tag);
 
 /* ---- settings.c ---- */
 /* Takes over what was written to the files of settings since the last time. Costs one load while
@@ -281,7 +299,7 @@ int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigne
                      unsigned flags, unsigned huge_shift);
 /* Unlinks the file. -EPERM: that is for another process. The file is another user's; then at least
  * the memory is given back, if that is allowed. Or this process cannot reach the directory. */
-int mdg__data_unlink(struct mdg_namespace *ns, uint32_t index);
+int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index);
 /* Whether the file is there under its name (-ENOENT), and the segment's bytes in memory. */
 int mdg__data_stat(struct mdg_namespace *ns, const struct mdg__entry *entry,
                    uint64_t *ret_resident);
@@ -314,12 +332,28 @@ bool mdg__file_owner(struct mdg_namespace *ns, const struct mdg__entry *entry,
 bool mdg__data_is_mine(struct mdg_namespace *ns, const struct mdg__entry *entry);
 bool mdg__data_may(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned bits);
 
+/* Owner, group, creator and creator's group in the caller's numbers. Where the registry cannot say
+ * whose an object is, its data file can. */
+void mdg__entry_users(struct mdg_namespace *ns, const struct mdg__entry *entry, uint32_t ret[4]);
+
 /* ---- set.c ---- */
 /* Gives the data file the owner, group and mode of its entry, if they are others. */
-int mdg__data_follow_entry(struct mdg_namespace *ns, mdg_id id);
+int mdg__data_follow_entry(struct mdg_namespace *ns, enum mdg__class class, mdg_id id);
+
+/* ---- mapping.c ---- [object lock] */
+/* After mlockall: see ownlock.c. */
+void mdg__mappings_unlock(struct mdg_namespace *ns);
+
+/* ---- objectread.c ---- */
+int mdg__object_entry(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, bool any,
+                      struct mdg__entry *ret);
 
 /* ---- entry.c ---- */
-/* Consistent only if nothing is changed meanwhile: with the writer lock held, say. */
+mdg_id mdg__entry_id(const struct mdg__entry *entry);
+/* Consistent only if nothing is changed meanwhile: with the writer lock held, say. The second
+ * function copies that of a segment. */
+void mdg__object_copy(struct mdg_namespace *ns, enum mdg__class class, uint32_t index,
+                      struct mdg__entry *ret);
 void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry *ret);
 
 /* ---- lookup.c ---- */
@@ -327,6 +361,10 @@ void mdg__entry_copy(struct mdg_namespace *ns, uint32_t index, struct mdg__entry
  * segment is gone meanwhile. `entered`: the caller holds the object lock. */
 int mdg__entry_attached(struct mdg_namespace *ns, const struct mdg__entry *entry, bool entered,
                         uint32_t *ret);
+
+/* An object of any class, before it is changed: -EINVAL, there is none. */
+int mdg__object_find_entry(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                           struct mdg__entry *ret);
 
 /* ---- permission.c ---- */
 /* Owner, creator or privileged: 0 or -EPERM. */

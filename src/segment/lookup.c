@@ -3,10 +3,7 @@
  * lookup.c - finding a segment by its id, and counting the living who have it
  * attached.
  *
- * Readers take no lock. A copy of the entry counts when the registry's version
- * did not move while it was made. When changes come too fast, or the last
- * writer died in the middle of a change, the reader takes the lock once. That
- * settles it.
+ * Counting takes no lock, unless the registry changes too fast.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -18,40 +15,9 @@
 
 #define TRIES 16
 
-static bool is_there(const struct mdg__entry *entry, uint32_t sequence, bool any)
-{
-	enum mdg__object_state state = mdg__tag_state(entry->tag);
-	return (state == MDG__LIVE || state == MDG__REMOVED) &&
-	       (any || mdg__tag_generation(entry->tag) == sequence);
-}
-
 int mdg__entry_read(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__entry *ret)
 {
-	struct mdg__registry *registry = &ns->registry;
-	uint32_t index = (uint32_t)id % MDG__IDS, sequence = (uint32_t)id / MDG__IDS, version;
-	mdg__arrive(ns);
-	if (id < 0 || index >= mdg__registry_ready_count(registry, MDG__SEGMENTS))
-		return -EINVAL;
-	for (int i = 0; i < TRIES; i++) {
-		if (!mdg__read_begin(registry, &version))
-			break;
-		mdg__entry_copy(ns, index, ret);
-		if (!mdg__read_retry(registry, version))
-			return is_there(ret, sequence, any) ? 0 : -EINVAL;
-	}
-	if (registry->look) { /* it cannot take the lock; every use of the copy is checked */
-		mdg__entry_copy(ns, index, ret);
-		return is_there(ret, sequence, any) ? 0 : -EINVAL;
-	}
-	mdg__enter(ns);
-	int rc = mdg__enter_writer(ns);
-	if (rc == 0) {
-		mdg__entry_copy(ns, index, ret);
-		mdg__unlock(registry);
-		rc = is_there(ret, sequence, any) ? 0 : -EINVAL;
-	}
-	mdg__leave(ns);
-	return rc;
+	return mdg__object_entry(ns, MDG__SEGMENTS, id, any, ret);
 }
 
 /* ---- who has it attached -------------------------------------------------- */
@@ -171,6 +137,13 @@ int mdg__entry_find(struct mdg_namespace *ns, mdg_id id, bool any, struct mdg__e
 	if (rc == 0 && mdg__tag_state(ret->tag) == MDG__REMOVED)
 		rc = mdg__entry_attached(ns, ret, false, &living);
 	return rc;
+}
+
+int mdg__object_find_entry(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                           struct mdg__entry *ret)
+{
+	return class == MDG__SEGMENTS ? mdg__entry_find(ns, id, false, ret)
+	                              : mdg__object_entry(ns, class, id, false, ret);
 }
 
 int mdg__entry_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry *ret,

@@ -63,7 +63,7 @@ static int begin_lock(struct mdg_namespace *ns, mdg_id id, int locked, struct md
 	if (!mdg__is_owner_anew(ns, ret) && !mdg__capable_of(ns, ret, MDG__CAP_IPC_LOCK))
 		return -EPERM;
 	rc = locked ? may_lock(ns, id) : 0;
-	return rc < 0 ? rc : mdg__change_enter(ns, id, ret->index, ret);
+	return rc < 0 ? rc : mdg__change_enter(ns, MDG__SEGMENTS, id, ret);
 }
 
 int mdg_segment_lock(mdg_namespace *ns, mdg_id id, int locked)

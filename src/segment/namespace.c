@@ -65,6 +65,7 @@ static int make_object(struct mdg_namespace **ret, int dirfd, const char *path,
 	ns->caches = (void *)((char *)memory + object_size(0));
 	ns->child_fd = -1;
 	ns->epoch = mdg__epoch();
+	ns->pid = mdg__pid();
 	/* The program must not run out of descriptors because this library keeps some. */
 	uint64_t limit = mdg__sys_limit(RLIMIT_NOFILE);
 	ns->most_kept_fds = limit / 4 < KEPT_FDS_MOST ? (uint32_t)limit / 4 : KEPT_FDS_MOST;

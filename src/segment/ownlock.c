@@ -20,6 +20,7 @@ void mdg__host_unlock_own(void)
 		if (ns->pieces != NULL)
 			mdg__unlock_own(ns->pieces, ns->piece_room * (sizeof ns->pieces[0] +
 			                                              sizeof(struct mdg__span)));
+		mdg__mappings_unlock(ns);
 		mdg__leave(ns);
 	}
 }

@@ -20,8 +20,12 @@
 #include <errno.h>
 
 #include "platform/identity.h"
+#include "platform/ofthread.h"
+#include "registry/object.h"
 #include "registry/users.h"
 #include "segment/internal.h"
+#include "segment/objects.h"
+#include "segment/hostcalls.h"
 
 /* In a user namespace that lies in another one, a process may have a wrong idea of its outside
  * number (platform/userns.h). So in a namespace that users share the data file has the last word.
@@ -123,8 +127,77 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
 	if (asked == 0)
 		return 0;
+	uint32_t remembered = mdg__euid_remembered();
+	if (permit_by_bits(ns, entry, remembered, asked))
+		return 0;
 	uint32_t euid = mdg__euid();
-	return permit_by_bits(ns, entry, euid, asked) ? 0 : permit_anew(ns, entry, euid, asked);
+	if (euid != remembered && permit_by_bits(ns, entry, euid, asked))
+		return 0;
+	return permit_anew(ns, entry, euid, asked);
+}
+
+/* What a thread was last permitted. It holds while the registry has not changed, nor the user of
+ * any thread. The kernel keeps a user for each thread, so the memory is each thread's own. A signal
+ * handler may ask, too, in the middle of anything: `writes` is odd while the rest is not whole. */
+static MDG__OF_THREAD struct {
+	uint32_t writes;
+	const struct mdg_namespace *ns;
+	enum mdg__class class;
+	mdg_id id;
+	uint32_t version, turn;
+	unsigned bits;
+} permitted;
+
+static bool is_permitted(const struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                         unsigned asked)
+{
+	uint32_t writes = permitted.writes;
+	atomic_signal_fence(memory_order_seq_cst);
+	bool is = (writes & 1) == 0 && permitted.ns == ns && permitted.id == id &&
+	          permitted.class == class && (asked & ~permitted.bits) == 0 &&
+	          permitted.turn == mdg__identity_turn() &&
+	          permitted.version == mdg__get32(&ns->registry.head->version);
+	atomic_signal_fence(memory_order_seq_cst);
+	return is && permitted.writes == writes;
+}
+
+/* `version` and `turn` as they were before the question. */
+static void note_permitted(const struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
+                           uint32_t version, uint32_t turn, unsigned bits)
+{
+	if (turn == 0 || (version & 1) != 0 || (permitted.writes & 1) != 0)
+		return;
+	permitted.writes++;
+	atomic_signal_fence(memory_order_seq_cst);
+	permitted.ns = ns;
+	permitted.class = class;
+	permitted.id = id;
+	permitted.version = version;
+	permitted.turn = turn;
+	permitted.bits = bits;
+	atomic_signal_fence(memory_order_seq_cst);
+	permitted.writes++;
+}
+
+int mdg__object_may(mdg_namespace *ns, enum mdg__class class, mdg_id id, unsigned ask)
+{
+	struct mdg__entry entry;
+	unsigned asked = (ask >> 6 | ask >> 3 | ask) & 7;
+	if (!mdg__object_is_there(ns, class, id))
+		return -EINVAL;
+	uint32_t mode =
+		mdg__get32(&mdg__object_at(&ns->registry, class, (uint32_t)id % MDG__IDS)->mode);
+	if ((~(mode >> 6 & mode >> 3 & mode) & asked) == 0)
+		return 0; /* whoever it is */
+	if (is_permitted(ns, class, id, asked))
+		return 0;
+	uint32_t version = mdg__get32(&ns->registry.head->version), turn = mdg__identity_turn();
+	int rc = mdg__object_entry(ns, class, id, false, &entry);
+	if (rc == 0)
+		rc = mdg__permit(ns, &entry, asked);
+	if (rc == 0)
+		note_permitted(ns, class, id, version, turn, asked);
+	return rc;
 }
 
 bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry)
@@ -134,9 +207,18 @@ bool mdg__is_owner_anew(struct mdg_namespace *ns, const struct mdg__entry *entry
 	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
 }
 
+/* The user that was remembered is believed if it may (platform/identity.h). */
+static bool is_owner_remembered(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	uint32_t euid = mdg__euid_remembered();
+	(void)mdg__users_anew_here(&ns->registry, euid);
+	return mdg__is_owner(ns, entry, mdg__my_id(&ns->registry, euid));
+}
+
 int mdg__permit_control(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
-	if (mdg__is_owner_anew(ns, entry) || mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
+	if (is_owner_remembered(ns, entry) || mdg__is_owner_anew(ns, entry) ||
+	    mdg__capable_of(ns, entry, MDG__CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
 }

@@ -15,6 +15,7 @@
 
 #include "madang/segment.h"
 #include "platform/sys.h"
+#include "registry/class.h"
 
 /* ---- entering (enter.c, writer.c) ---- */
 /* Blocks signals and takes the object's lock. Takes no lock of the registry. */
@@ -25,18 +26,26 @@ void mdg__leave(struct mdg_namespace *ns);
 int mdg__enter_writer(struct mdg_namespace *ns);
 void mdg__leave_writer(struct mdg_namespace *ns);
 
-/* ---- a segment's entry in the registry (entry.c, lookup.c) ---- */
+/* ---- an object's entry in the registry (entry.c, lookup.c) ---- */
 /* A consistent copy. Users and groups are written as the registry has them. */
 struct mdg__entry {
+	enum mdg__class class;
 	uint32_t index, tag; /* `tag`: sequence and state, see mdg__tag */
 	int32_t key;
 	uint32_t mode, uid, gid, cuid, cgid;
-	uint32_t kind; /* enum mdg__segment_kind */
-	int32_t cpid, lpid;
-	uint64_t size, mapped, inode;
-	int64_t ctime, atime, dtime;
-	uint32_t worker, worker_generation, flags, lock_uid, new_uid1;
+	int32_t cpid;
+	int64_t ctime;
+	uint32_t worker, worker_generation, new_uid1;
 	char name[MDG_NAME_MAX + 1];
+	/* Of a segment; otherwise 0. */
+	uint32_t kind; /* enum mdg__segment_kind */
+	int32_t lpid;
+	uint64_t size, mapped, inode;
+	int64_t atime, dtime;
+	uint32_t flags, lock_uid;
+	/* Of another object; otherwise not set. */
+	uint64_t field[MDG__CLASS_FIELDS];
+	uint32_t file; /* enum mdg__file_state */
 };
 /* -EINVAL: no such segment. Takes no lock, unless the entry changes too fast. `any`: `id` is an
  * index or an id modulo 32768. */

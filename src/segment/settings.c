@@ -45,119 +45,10 @@
 #include "registry/files.h"
 #include "segment/hostcalls.h"
 #include "segment/internal.h"
+#include "segment/settingvalue.h"
 
-#define READ_MOST 255u /* the end of what was written; a number needs 22 */
+#define READ_MOST 255u /* the end of what was written; a number needs 22, `sem` 90 */
 #define TRIES     8
-
-static const struct {
-	const char *name;
-	uint64_t most;
-} settings[MDG__SETTINGS] = {
-	[MDG__SHMMAX] = { "shmmax", UINT64_MAX },
-	[MDG__SHMALL] = { "shmall", UINT64_MAX },
-	[MDG__SHMMNI] = { "shmmni", MDG__IDS },
-	[MDG__NEXT_ID] = { "shm_next_id", INT32_MAX },
-};
-
-/* ---- the values ------------------------------------------------------------------ */
-
-static size_t text_of(const struct mdg__head *head, enum mdg__setting setting, char ret[32])
-{
-	const struct mdg__directory *segments = &head->directory[MDG__SEGMENTS];
-	uint32_t next_id1 = mdg__get32(&segments->next_id1);
-	uint64_t value = setting == MDG__SHMMAX   ? mdg__get64(&head->shmmax_now)
-	                 : setting == MDG__SHMALL ? mdg__get64(&head->shmall_now)
-	                 : setting == MDG__SHMMNI ? mdg__get32(&segments->most)
-	                                          : next_id1 - 1;
-	if (setting == MDG__NEXT_ID && next_id1 == 0) {
-		memcpy(ret, "-1\n", 4);
-		return 3;
-	}
-	char digits[20];
-	size_t count = 0, length = 0;
-	do
-		digits[count++] = (char)('0' + value % 10);
-	while ((value /= 10) != 0);
-	while (count > 0)
-		ret[length++] = digits[--count];
-	ret[length++] = '\n';
-	ret[length] = '\0';
-	return length;
-}
-
-/* [lock] */
-static void set_value(struct mdg__registry *registry, enum mdg__setting setting, uint64_t value)
-{
-	struct mdg__head *head = registry->head;
-	struct mdg__directory *segments = &head->directory[MDG__SEGMENTS];
-	if (value > settings[setting].most ||
-	    (setting == MDG__SHMMNI && value > registry->segment_capacity))
-		return; /* the kernel would return EINVAL; the old value stays in force */
-	if (setting == MDG__SHMMAX)
-		mdg__put64(registry, &head->shmmax_now, value);
-	else if (setting == MDG__SHMALL)
-		mdg__put64(registry, &head->shmall_now, value);
-	else if (setting == MDG__SHMMNI)
-		mdg__put32(registry, &segments->most, (uint32_t)value);
-	else
-		mdg__put32(registry, &segments->next_id1, (uint32_t)value + 1);
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static unsigned digit_of(char c)
-{
-	return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-	       : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-	       : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-	                              : 99;
-}
-
-/* The number with which a line begins, as the kernel reads it: there may be blanks before it, 0x
- * means hexadecimal, 0 means octal, and a blank or nothing comes behind it. */
-static bool parse_line(const char *at, const char *end, uint64_t *ret)
-{
-	uint64_t value = 0;
-	unsigned base = 10;
-	while (at < end && is_space(*at))
-		at++;
-	const char *start = at;
-	bool negative = at < end && *at == '-';
-	at += negative;
-	if (at == end || digit_of(*at) > 9)
-		return false;
-	if (*at == '0' && end - at > 2 && (at[1] | 32) == 'x' && digit_of(at[2]) < 16) {
-		base = 16;
-		at += 2;
-	} else if (*at == '0') {
-		base = 8;
-	}
-	for (; at < end && digit_of(*at) < base; at++)
-		if (__builtin_mul_overflow(value, base, &value) ||
-		    __builtin_add_overflow(value, digit_of(*at), &value))
-			return false;
-	if (at - start > 20 || (at < end && *at != ' ' && *at != '\t') || (negative && value != 0))
-		return false;
-	*ret = value;
-	return true;
-}
-
-/* The number in the last line that is one. False: no line is. */
-static bool parse(const char *text, size_t length, uint64_t *ret)
-{
-	const char *end = text + length;
-	bool found = false;
-	for (const char *line = text; line < end;) {
-		const char *stop = memchr(line, '\n', (size_t)(end - line));
-		stop = stop != NULL ? stop : end;
-		found = parse_line(line, stop, ret) || found;
-		line = stop + 1;
-	}
-	return found;
-}
 
 /* ---- the files ------------------------------------------------------------------- */
 
@@ -192,7 +83,7 @@ static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int fl
 	if (dirfd < 0)
 		return dirfd;
 	char name[MDG__FILE_NAME_ROOM];
-	mdg__setting_file_name(&ns->registry, settings[setting].name, name);
+	mdg__setting_file_name(&ns->registry, mdg__setting_name(setting), name);
 	int fd = mdg__sys_openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
 	if (fd < 0)
 		return fd;
@@ -219,8 +110,8 @@ static int write_anew(struct mdg_namespace *ns, enum mdg__setting setting, int f
 {
 	struct mdg__registry *registry = &ns->registry;
 	struct stat status;
-	char text[32];
-	size_t length = text_of(registry->head, setting, text);
+	char text[MDG__SETTING_ROOM];
+	size_t length = mdg__setting_write(registry->head, setting, text);
 	int64_t done = mdg__sys_write(fd, text, length);
 	if (done != (int64_t)length)
 		return done < 0 ? (int)done : -EIO;
@@ -239,7 +130,7 @@ static int take_over(struct mdg_namespace *ns, enum mdg__setting setting, int fd
 	struct mdg__registry *registry = &ns->registry;
 	struct stat status = { 0 };
 	char text[READ_MOST];
-	uint64_t value;
+	struct mdg__setting_value value = { 0 };
 	int rc = mdg__enter_writer(ns);
 	if (rc < 0)
 		return rc;
@@ -250,8 +141,8 @@ static int take_over(struct mdg_namespace *ns, enum mdg__setting setting, int fd
 		uint64_t from = size > seen ? seen : 0;
 		from = size - from > READ_MOST ? size - READ_MOST : from;
 		int64_t got = mdg__sys_pread(fd, text, sizeof text, from);
-		if (got > 0 && parse(text, (size_t)got, &value))
-			set_value(registry, setting, value);
+		if (got > 0 && mdg__setting_parse(setting, text, (size_t)got, &value))
+			mdg__setting_set(registry, setting, &value);
 		mdg__put32(registry, &registry->head->seen[setting], (uint32_t)size);
 		mdg__commit(registry);
 		if (writable)
@@ -324,12 +215,12 @@ void mdg__settings_show(struct mdg_namespace *ns, enum mdg__setting setting)
 
 /* ---- for libmadang-sysv ---------------------------------------------------------- */
 
-int mdg__host_setting_text(mdg_namespace *ns, unsigned setting, char ret[32])
+int mdg__host_setting_text(mdg_namespace *ns, unsigned setting, char ret[MDG__SETTING_ROOM])
 {
 	if (setting >= MDG__SETTINGS)
 		return -EINVAL;
 	mdg__settings_follow(ns);
-	return (int)text_of(ns->registry.head, (enum mdg__setting)setting, ret);
+	return (int)mdg__setting_write(ns->registry.head, (enum mdg__setting)setting, ret);
 }
 
 /* [object lock] Makes sure that the file is there, belongs to the owner, and holds the value in
@@ -345,7 +236,7 @@ static int prepare(struct mdg_namespace *ns, enum mdg__setting setting)
 		/* Another user's file in this directory: it goes. */
 		char name[MDG__FILE_NAME_ROOM];
 		int dirfd = mdg__registry_dirfd(&ns->registry);
-		mdg__setting_file_name(&ns->registry, settings[setting].name, name);
+		mdg__setting_file_name(&ns->registry, mdg__setting_name(setting), name);
 		if (dirfd < 0 || mdg__sys_unlinkat(dirfd, name) < 0)
 			return -EACCES;
 	}
@@ -401,7 +292,8 @@ int mdg__host_setting_of_file(mdg_namespace *ns, uint64_t device, uint64_t inode
 	int dirfd = mdg__registry_dirfd(&ns->registry);
 	for (int setting = 0; dirfd >= 0 && setting < MDG__SETTINGS; setting++) {
 		char name[MDG__FILE_NAME_ROOM];
-		mdg__setting_file_name(&ns->registry, settings[setting].name, name);
+		mdg__setting_file_name(&ns->registry, mdg__setting_name((enum mdg__setting)setting),
+		                       name);
 		if (mdg__sys_statat(dirfd, name, false, &status) == 0 && status.st_dev == device &&
 		    status.st_ino == inode)
 			return setting;

@@ -4,6 +4,7 @@
  */
 #include "segment/sign.h"
 
+#include "registry/alive.h"
 #include "registry/presence.h"
 #include "segment/internal.h"
 
@@ -40,6 +41,25 @@ bool mdg__signature_word_lives(mdg_namespace *ns, uint32_t word)
 	bool lives = mdg__sign_lives(&ns->registry, word);
 	mdg__leave(ns);
 	return lives;
+}
+
+bool mdg__signature_word_is_inside(mdg_namespace *ns, uint32_t word)
+{
+	uint32_t slot1 = word & MDG__SIGN_SLOT1;
+	mdg__enter(ns);
+	bool inside = mdg__is_slot1(&ns->registry, slot1) &&
+	              mdg__slot_may_be_inside(&ns->registry, slot1 - 1);
+	mdg__leave(ns);
+	return inside;
+}
+
+int32_t mdg__signature_word_pid(mdg_namespace *ns, uint32_t word)
+{
+	struct mdg__registry *registry = &ns->registry;
+	uint32_t slot1 = word & MDG__SIGN_SLOT1;
+	return mdg__is_slot1(registry, slot1)
+	               ? (int32_t)mdg__get32(&registry->processes[slot1 - 1].pid)
+	               : 0;
 }
 
 uint64_t mdg__namespace_number(const mdg_namespace *ns)

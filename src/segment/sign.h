@@ -39,6 +39,11 @@ bool mdg__signature_lives(mdg_namespace *ns, struct mdg__signature signature);
  * nobody. */
 uint32_t mdg__signature_word(struct mdg__signature signature);
 bool mdg__signature_word_lives(mdg_namespace *ns, uint32_t word);
+/* Whether a thread of that process, other than the calling one, may hold a lock of ours: all its
+ * signals are blocked then. Asks the kernel, and is slow. True if it cannot be told. */
+bool mdg__signature_word_is_inside(mdg_namespace *ns, uint32_t word);
+/* The process that has the slot, as it numbers itself; 0: nobody has it. */
+int32_t mdg__signature_word_pid(mdg_namespace *ns, uint32_t word);
 
 /* The number of the namespace. No other namespace has it. */
 uint64_t mdg__namespace_number(const mdg_namespace *ns);

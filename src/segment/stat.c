@@ -2,8 +2,7 @@
 /*
  * stat.c - what mdg_segment_stat shows of a segment.
  *
- * The entry comes from lookup.c. Users and groups are shown in the caller's
- * numbers. Where the registry cannot say whose a segment is, its data file can.
+ * The entry comes from lookup.c, and its users from fileowner.c.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,44 +11,9 @@
 #include "platform/identity.h"
 #include "registry/current.h"
 #include "registry/presence.h"
-#include "registry/users.h"
 #include "segment/internal.h"
 
 #define TRIES 16
-
-/* Whether the data file can say more of a user or group than what is written down. */
-static bool is_for_file(struct mdg_namespace *ns, uint32_t stored)
-{
-	return stored == MDG__ID_UNKNOWN ||
-	       (stored != MDG__ID_OWNER && (ns->registry.flags & MDG_NS_SHARED) &&
-	        !mdg__userns_is_whole(mdg__userns_known()));
-}
-
-/* In the caller's numbers. */
-static void show_users(struct mdg_namespace *ns, const struct mdg__entry *entry,
-                       struct mdg_segment_info *ret)
-{
-	struct mdg__registry *registry = &ns->registry;
-	struct stat status;
-	const uint32_t stored[4] = { entry->uid, entry->gid, entry->cuid, entry->cgid };
-	uint32_t shown[4];
-	mdg__ids_shown(registry, stored, shown);
-	ret->uid = shown[0];
-	ret->gid = shown[1];
-	ret->cuid = shown[2];
-	ret->cgid = shown[3];
-	bool user = is_for_file(ns, entry->uid), group = is_for_file(ns, entry->gid);
-	if (!(user || group) || !mdg__file_owner(ns, entry, &status))
-		return;
-	if (user)
-		ret->uid = (uint32_t)status.st_uid;
-	if (user && entry->cuid == entry->uid)
-		ret->cuid = (uint32_t)status.st_uid;
-	if (group)
-		ret->gid = (uint32_t)status.st_gid;
-	if (group && entry->cgid == entry->gid)
-		ret->cgid = (uint32_t)status.st_gid;
-}
 
 static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, unsigned flags,
                     uint32_t attached, struct mdg_segment_info *ret)
@@ -57,7 +21,12 @@ static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, un
 	ret->id = mdg__tag_id(entry->tag, entry->index);
 	ret->key = entry->key;
 	ret->mode = entry->mode;
-	show_users(ns, entry, ret);
+	uint32_t users[4];
+	mdg__entry_users(ns, entry, users);
+	ret->uid = users[0];
+	ret->gid = users[1];
+	ret->cuid = users[2];
+	ret->cgid = users[3];
 	ret->cpid = entry->cpid;
 	/* Stamped without the lock: those of the dead may just have been. */
 	struct mdg__segment *segment = &ns->registry.segments[entry->index];

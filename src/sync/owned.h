@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * owned.h - a word with one owner at a time, whose death is noticed. Mutex, rwlock, once, cell and
- * transaction are made of it.
+ * transaction are made of it. Rooms above may include this header for a lock of their own.
  *
  * THE WORD follows the kernel's protocol for robust futexes. It contains
  *   - the owner's thread id, or 0;
@@ -32,29 +32,9 @@
 
 #include "madang/sync.h"
 #include "sync/notes.h"
+#include "sync/robust.h"
 #include "sync/thread.h"
 #include "sync/wait.h"
-
-#define MDG__WAITERS 0x80000000u /* FUTEX_WAITERS */
-#define MDG__DIED    0x40000000u /* FUTEX_OWNER_DIED, in a word without an id */
-#define MDG__CAME    0x40000000u /* in a word with an id */
-#define MDG__TID     0x3fffffffu /* FUTEX_TID_MASK */
-
-/* How many bytes after the word a C library may want its node: musl 12 (32 bits) or 28, glibc 20
- * (32 bits) or 32. The farthest one is 8 bytes long. */
-enum { MDG__NODE_NEAREST = 12, MDG__NODE_FARTHEST = 32 };
-
-/* A word, with room for its node. Half a line of memory. */
-struct mdg__robust {
-	/* The owner stores MDG__SHARED_MARK. At the end of a thread, musl looks for it here. */
-	uint32_t mark;
-	_Atomic uint32_t word;
-	/* Zero. At the end of a thread, musl looks here for waiters to wake. */
-	uint32_t none;
-	/* The owner stores the link of its robust list somewhere in here. */
-	unsigned char node[32 + 4];
-};
-#define MDG__SHARED_MARK 128u
 
 enum { MDG__UNREPAIRED = 1, MDG__BROKEN = 2 };
 
@@ -72,9 +52,6 @@ _Static_assert(offsetof(struct mdg__owned, robust.word) == 8, "a node is aligned
 _Static_assert(offsetof(struct mdg__owned, own) == 52, "");
 _Static_assert(offsetof(struct mdg__owned, notes) == 64, "the second line");
 _Static_assert(sizeof(struct mdg__owned) == 128, "");
-_Static_assert(offsetof(struct mdg__robust, word) + MDG__NODE_FARTHEST + 8 <=
-                       sizeof(struct mdg__robust),
-               "");
 
 /* Takes the word, and waits for it. Returns 0 or MDG_OWNER_DIED: taken; -ETIMEDOUT, at once if
  * the deadline is 0; -EDEADLK; -ENOLCK. */

@@ -2,7 +2,7 @@
 /*
  * wait.h - how a thread waits for a word to change: it spins for a moment, and then sleeps.
  *
- * Rooms above may include this header. They may include no other of src/sync.
+ * Rooms above may include this header.
  */
 #ifndef MADANG_SYNC_WAIT_H
 #define MADANG_SYNC_WAIT_H

@@ -5,7 +5,9 @@
  *   default.c    the namespace that the calls work in, and the errno for each code
  *   calls.c      shmget, shmat, shmdt, ftok
  *   shmctl.c     shmctl, and on 32-bit glibc its twin with 64-bit times
- *   table.c      the files of /proc that are ours, see proc.h
+ *   ipc.h        the calls for semaphores and message queues: semcalls.c semctl.c msgcalls.c
+ *                msgctl.c
+ *   table.c      the files of /proc that are ours, see proc.h; rows.c
  *   look.c       what stat and access say of these files
  *   wrap_*.c     calls of the C library that have to know of attachments or these files
  *   names.c      what is behind each exported name; symbols.c and loaded_object.c find it

@@ -70,7 +70,8 @@ int mdg__proc_access(int which, int ask)
 		return EACCES;
 	if (!(ask & W_OK))
 		return 0;
-	return file->setting >= 0 && mdg__sysv_namespace(&ns) == 0 && mdg__host_setting_allowed(ns)
+	return file->setting != MDG__PROC_READ_ONLY && mdg__sysv_namespace(&ns) == 0 &&
+	                       mdg__host_setting_allowed(ns)
 	               ? 0
 	               : EACCES;
 }

@@ -53,13 +53,19 @@
  * the next definition behind us. So several libraries may define the name, one behind the other. */
 #define MDG__NAMES(ENDS, PASSES) \
 	ENDS(shmget) ENDS(shmat) ENDS(shmdt) ENDS(shmctl) ENDS(__shmctl64) \
+	ENDS(semget) ENDS(semop) ENDS(semtimedop) ENDS(semctl) \
+	ENDS(__semctl64) ENDS(__semtimedop64) ENDS(__semtimedop_time64) \
+	ENDS(msgget) ENDS(msgsnd) ENDS(msgrcv) ENDS(msgctl) ENDS(__msgctl64) \
 	PASSES(ftok) PASSES(munmap) PASSES(mmap) PASSES(mmap64) PASSES(mremap) PASSES(mlockall) \
 	PASSES(open) PASSES(open64) PASSES(openat) PASSES(openat64) \
 	PASSES(__open_2) PASSES(__open64_2) PASSES(__openat_2) PASSES(__openat64_2) \
 	PASSES(fopen) PASSES(fopen64) PASSES(creat) PASSES(creat64) \
 	PASSES(freopen) PASSES(freopen64) \
 	MDG__FILE_NAMES(PASSES) \
-	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork)
+	PASSES(dlopen) PASSES(dlsym) PASSES(dlvsym) PASSES(syscall) PASSES(fork) \
+	PASSES(setuid) PASSES(seteuid) PASSES(setreuid) PASSES(setresuid) \
+	PASSES(setgid) PASSES(setegid) PASSES(setregid) PASSES(setresgid) \
+	PASSES(setgroups) PASSES(initgroups) PASSES(capset) PASSES(unshare) PASSES(setns)
 /* clang-format on */
 
 #define MDG__NAME_INDEX(name) MDG__OF_##name,

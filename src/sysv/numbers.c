@@ -5,9 +5,8 @@
  * The arguments are what the kernel would take from the registers. On every
  * machine that comes here, the kernel's structures are those of the C library.
  *
- * 32-bit x86 has a second, older way to shared memory: ipc(2), which holds all
- * of System V. Its calls for shared memory are ours. Calls that want the
- * structures from before IPC_64 get EINVAL.
+ * 32-bit x86 has a second, older way to System V objects: ipc(2), see number_ipc.c. There semop,
+ * and semtimedop with 32-bit times, have no numbers of their own.
  */
 #include "sysv/numbers.h"
 
@@ -20,12 +19,16 @@
 #include "platform/sys.h"
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
+#include "sysv/ipc.h"
 #include "sysv/names.h"
 #include "sysv/proc.h"
 
 #if MDG__HAS_NUMBERS
 
 #define UNUSED(a, b, c) (void)(a), (void)(b), (void)(c)
+
+/* Older headers of 32-bit x86 lack the numbers from 393 on. There ipc(2) is all that there is. */
+#if defined(SYS_shmget)
 
 static long number_shmget(long key, long size, long flags, long d, long e, long f)
 {
@@ -52,6 +55,77 @@ static long number_shmctl(long id, long command, long structure, long d, long e,
 	UNUSED(d, e, f);
 	return mdg__sysv_shmctl((int)id, (int)command, (struct shmid_ds *)structure);
 }
+
+static long number_semget(long key, long count, long flags, long d, long e, long f)
+{
+	UNUSED(d, e, f);
+	return mdg__sysv_semget((key_t)key, (int)count, (int)flags);
+}
+
+static long number_semctl(long id, long number, long command, long argument, long e, long f)
+{
+	union {
+		long word;
+		union mdg__semun value;
+	} its = { argument };
+	(void)e;
+	(void)f;
+	return mdg__sysv_semctl((int)id, (int)number, (int)command, its.value);
+}
+
+#if defined(SYS_semop)
+static long number_semop(long id, long ops, long count, long d, long e, long f)
+{
+	UNUSED(d, e, f);
+	return mdg__sysv_semtimedop((int)id, (const struct sembuf *)ops, (size_t)count, NULL);
+}
+#endif
+
+#if defined(SYS_semtimedop)
+static long number_semtimedop(long id, long ops, long count, long timeout, long e, long f)
+{
+	(void)e;
+	(void)f;
+	return mdg__sysv_semtimedop((int)id, (const struct sembuf *)ops, (size_t)count,
+	                            (const struct timespec *)timeout);
+}
+#elif defined(SYS_semtimedop_time64)
+static long number_semtimedop_time64(long id, long ops, long count, long timeout, long e, long f)
+{
+	(void)e;
+	(void)f;
+	return mdg__sysv_semtimedop64((int)id, (const struct sembuf *)ops, (size_t)count,
+	                              (const void *)timeout);
+}
+#endif
+
+static long number_msgget(long key, long flags, long c, long d, long e, long f)
+{
+	(void)c;
+	UNUSED(d, e, f);
+	return mdg__sysv_msgget((key_t)key, (int)flags);
+}
+
+static long number_msgsnd(long id, long message, long size, long flags, long e, long f)
+{
+	(void)e;
+	(void)f;
+	return mdg__sysv_msgsnd((int)id, (const void *)message, (size_t)size, (int)flags);
+}
+
+static long number_msgrcv(long id, long message, long size, long wanted, long flags, long f)
+{
+	(void)f;
+	return mdg__sysv_msgrcv((int)id, (void *)message, (size_t)size, wanted, (int)flags);
+}
+
+static long number_msgctl(long id, long command, long structure, long d, long e, long f)
+{
+	UNUSED(d, e, f);
+	return mdg__sysv_msgctl((int)id, (int)command, (struct msqid_ds *)structure);
+}
+
+#endif
 
 /* ---- what a program does to its mappings -------------------------------------------- */
 
@@ -107,6 +181,39 @@ static long number_mmap(long address, long length, long protection, long flags, 
 	                            (int)flags, (int)fd, bytes);
 }
 
+/* ---- becoming another user --------------------------------------------------------------- */
+
+#define BECOMES(name)                                                                              \
+	static long number_##name(long a, long b, long c, long d, long e, long f)                  \
+	{                                                                                          \
+		int before = errno;                                                                \
+		mdg__host_identity_changing();                                                     \
+		errno = before;                                                                    \
+		long result = mdg__number_pass(SYS_##name, a, b, c, d, e, f);                      \
+		mdg__host_identity_changed();                                                      \
+		return result;                                                                     \
+	}
+
+BECOMES(setuid)
+BECOMES(setreuid)
+BECOMES(setresuid)
+BECOMES(setgid)
+BECOMES(setregid)
+BECOMES(setresgid)
+BECOMES(setgroups)
+BECOMES(capset)
+BECOMES(unshare)
+BECOMES(setns)
+#if defined(SYS_setuid32)
+BECOMES(setuid32)
+BECOMES(setreuid32)
+BECOMES(setresuid32)
+BECOMES(setgid32)
+BECOMES(setregid32)
+BECOMES(setresgid32)
+BECOMES(setgroups32)
+#endif
+
 /* ---- the files of /proc ----------------------------------------------------------------- */
 
 #ifndef SYS_openat2
@@ -133,67 +240,57 @@ static long number_open(long path, long flags, long mode, long d, long e, long f
 }
 #endif
 
-/* ---- ipc(2) ----------------------------------------------------------------------------- */
-
-#if defined(SYS_ipc)
-
-enum { IPC_64_BIT = 0x100, CALL_SHMAT = 21, CALL_SHMDT, CALL_SHMGET, CALL_SHMCTL };
-
-static long ipc_shmat(unsigned version, long id, long flags, long place, long address)
-{
-	if (version == 1) { /* of another Unix; never from here */
-		errno = EINVAL;
-		return -1;
-	}
-	void *memory = mdg__sysv_shmat((int)id, (const void *)address, (int)flags);
-	if (memory == (void *)-1)
-		return -1;
-	*(void **)place = memory;
-	return 0;
-}
-
-static long ipc_shmctl(long id, long command, long structure)
-{
-	long plain = command & ~(long)IPC_64_BIT;
-	bool has_structure = plain != IPC_RMID && plain != SHM_LOCK && plain != SHM_UNLOCK;
-	if (has_structure && !(command & IPC_64_BIT)) {
-		errno = EINVAL;
-		return -1;
-	}
-	return mdg__sysv_shmctl((int)id, (int)plain, (struct shmid_ds *)structure);
-}
-
-static long number_ipc(long call, long first, long second, long third, long pointer, long fifth)
-{
-	switch (call & 0xffff) {
-	case CALL_SHMAT:
-		return ipc_shmat((unsigned)call >> 16, first, second, third, pointer);
-	case CALL_SHMDT:
-		return mdg__sysv_shmdt((const void *)pointer);
-	case CALL_SHMGET:
-		return mdg__sysv_shmget((key_t)first, (size_t)second, (int)third);
-	case CALL_SHMCTL:
-		return ipc_shmctl(first, second, pointer);
-	default: /* semaphores, message queues */
-		return mdg__number_pass(SYS_ipc, call, first, second, third, pointer, fifth);
-	}
-}
-
-#endif
-
 mdg__number_function *const mdg__numbers[] = {
 #if defined(SYS_shmget)
-	[SYS_shmget] = number_shmget, [SYS_shmat] = number_shmat,     [SYS_shmdt] = number_shmdt,
+	[SYS_shmget] = number_shmget,
+	[SYS_shmat] = number_shmat,
+	[SYS_shmdt] = number_shmdt,
 	[SYS_shmctl] = number_shmctl,
+	[SYS_semget] = number_semget,
+	[SYS_semctl] = number_semctl,
+	[SYS_msgget] = number_msgget,
+	[SYS_msgsnd] = number_msgsnd,
+	[SYS_msgrcv] = number_msgrcv,
+	[SYS_msgctl] = number_msgctl,
+#endif
+#if defined(SYS_semop)
+	[SYS_semop] = number_semop,
+#endif
+#if defined(SYS_semtimedop)
+	[SYS_semtimedop] = number_semtimedop,
+#elif defined(SYS_semtimedop_time64)
+	[SYS_semtimedop_time64] = number_semtimedop_time64,
 #endif
 #if defined(SYS_ipc)
-	[SYS_ipc] = number_ipc,
+	[SYS_ipc] = mdg__number_ipc,
 #endif
 #if defined(SYS_open)
 	[SYS_open] = number_open,
 #endif
-	[SYS_openat] = number_openat, [SYS_openat2] = number_openat2, [SYS_munmap] = number_munmap,
-	[SYS_mremap] = number_mremap, [NUMBER_MMAP] = number_mmap,
+	[SYS_setuid] = number_setuid,
+	[SYS_setreuid] = number_setreuid,
+	[SYS_setresuid] = number_setresuid,
+	[SYS_setgid] = number_setgid,
+	[SYS_setregid] = number_setregid,
+	[SYS_setresgid] = number_setresgid,
+	[SYS_setgroups] = number_setgroups,
+	[SYS_capset] = number_capset,
+	[SYS_unshare] = number_unshare,
+	[SYS_setns] = number_setns,
+#if defined(SYS_setuid32)
+	[SYS_setuid32] = number_setuid32,
+	[SYS_setreuid32] = number_setreuid32,
+	[SYS_setresuid32] = number_setresuid32,
+	[SYS_setgid32] = number_setgid32,
+	[SYS_setregid32] = number_setregid32,
+	[SYS_setresgid32] = number_setresgid32,
+	[SYS_setgroups32] = number_setgroups32,
+#endif
+	[SYS_openat] = number_openat,
+	[SYS_openat2] = number_openat2,
+	[SYS_munmap] = number_munmap,
+	[SYS_mremap] = number_mremap,
+	[NUMBER_MMAP] = number_mmap,
 };
 const unsigned long mdg__numbers_count = sizeof mdg__numbers / sizeof mdg__numbers[0];
 

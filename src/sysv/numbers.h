@@ -29,6 +29,10 @@ typedef long mdg__number_function(long a, long b, long c, long d, long e, long f
 extern __attribute__((visibility("hidden"))) mdg__number_function *const mdg__numbers[];
 extern __attribute__((visibility("hidden"))) const unsigned long mdg__numbers_count;
 
+/* ---- number_ipc.c ---- */
+
+__attribute__((visibility("hidden"))) mdg__number_function mdg__number_ipc;
+
 /* ---- number_pass.c ---- */
 
 typedef long mdg__syscall_function(long number, long a, long b, long c, long d, long e, long f);

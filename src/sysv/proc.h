@@ -2,7 +2,8 @@
 /*
  * proc.h - the files of /proc that Madang answers for.
  *
- *   table.c      the list of these files, and what is in them
+ *   table.c      the list of these files
+ *   rows.c       what is in /proc/sysvipc
  *   look.c       what stat and access say of them, by path and by descriptor
  *   wrap_open.c wrap_stat.c wrap_look.c
  *                the C library's functions that come here with a path
@@ -22,10 +23,12 @@
 
 #include "madang/segment.h"
 
+enum { MDG__PROC_READ_ONLY = -1, MDG__PROC_IGNORES = -2 /* what is written to it */ };
+
 struct mdg__proc_file {
 	const char *path;
 	unsigned mode; /* the permission bits that the kernel's file has; root owns that file */
-	int setting;   /* enum mdg__setting, -1: cannot be written */
+	int setting;   /* enum mdg__setting; or one of the two below */
 	/* Writes the file; 0 or a negative code. NULL: the content is the setting. */
 	int (*content)(mdg_namespace *ns, int fd);
 };
@@ -44,6 +47,13 @@ static inline bool mdg__proc_is_refused(long rc)
 }
 const struct mdg__proc_file *mdg__proc_file(int which);
 int mdg__proc_files(void); /* how many */
+
+/* rows.c: the contents of the files in /proc/sysvipc. 0 or a negative code. */
+int mdg__proc_segments(mdg_namespace *ns, int fd);
+int mdg__proc_sets(mdg_namespace *ns, int fd);
+int mdg__proc_queues(mdg_namespace *ns, int fd);
+/* Writes all of the text. 0 or -errno. */
+int mdg__proc_put(int fd, const char *text, size_t length);
 
 /* The values for the caller's own form of struct stat. */
 struct mdg__proc_status {

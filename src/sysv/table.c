@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * table.c - the files of /proc that tell of System V shared memory, and set its limits.
+ * table.c - the files of /proc that tell of System V objects, and set their limits.
  *
- * ipcs and lsipc read /proc/sysvipc/shm, and the limits in /proc/sys/kernel, before they ask
- * shmctl. A program inside Madang gets Madang's files: an anonymous file with what the kernel would
- * print at the moment of the open. A program that opens a limit for writing, and may write it, gets
- * the limit's file in the namespace's directory (segment/settings.c). None of the paths in the list
- * below reaches the kernel. The same holds for any other path that ends in the same name and leads
- * to the same file: a relative one, or one through /proc/self/root.
- *
- * The kernel's files of semaphores and queues (/proc/sysvipc/sem and msg, kernel/sem, msgmax,
- * msgmnb, msgmni, sem_next_id, msg_next_id) stay the kernel's, as semaphores and queues do.
+ * ipcs and lsipc read /proc/sysvipc, and the limits in /proc/sys/kernel, before they ask shmctl and
+ * its sisters. A program inside Madang gets Madang's files: an anonymous file with what the kernel
+ * would print at the moment of the open. A program that opens a limit for writing, and may write
+ * it, gets the limit's file in the namespace's directory (segment/settings.c). None of the paths in
+ * the list below reaches the kernel. The same holds for any other path that ends in the same name
+ * and leads to the same file: a relative one, or one through /proc/self/root.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -49,67 +45,30 @@ static void mark(int fd, int which)
 	(void)mdg__sys_set_times(fd, MDG__PROC_SECOND, MDG__PROC_NANOSECOND + which);
 }
 
-static int put(int fd, const char *text, int length)
-{
-	int64_t done = 0;
-	while (length > 0 && done >= 0) {
-		done = mdg__sys_write(fd, text, (size_t)length);
-		if (done == -EINTR)
-			done = 0;
-		text += done > 0 ? done : 0;
-		length -= done > 0 ? (int)done : 0;
-	}
-	return done < 0 ? (int)done : 0;
-}
-
-static int put_row(int fd, const struct mdg_segment_info *info)
-{
-	char line[320];
-	/* The kernel's own format on a 64-bit machine, also for 32-bit programs. */
-	int length = snprintf(line, sizeof line,
-	                      "%10d %10d  %4o %21llu %5u %5u  %5u %5u %5u %5u %5u %10llu %10llu "
-	                      "%10llu %21llu %21llu\n",
-	                      info->key, info->id, info->mode, (unsigned long long)info->bytes,
-	                      (unsigned)info->cpid, (unsigned)info->lpid, info->attached, info->uid,
-	                      info->gid, info->cuid, info->cgid, (unsigned long long)info->atime,
-	                      (unsigned long long)info->dtime, (unsigned long long)info->ctime,
-	                      (unsigned long long)info->resident, 0ull);
-	return put(fd, line, length);
-}
-
-static int write_segments(mdg_namespace *ns, int fd)
-{
-	static const char header[] =
-		"       key      shmid perms                  size  cpid  lpid nattch   uid   gid"
-		"  cuid  cgid      atime      dtime      ctime                   rss"
-		"                  swap\n";
-	struct mdg_segment_info info = { .size = sizeof info };
-	uint32_t cursor = 0;
-	int rc = put(fd, header, (int)sizeof header - 1);
-	while (rc == 0) {
-		int more = mdg_segment_next(ns, &cursor, MDG_STAT_RESIDENT, &info);
-		if (more <= 0)
-			return more;
-		rc = put_row(fd, &info);
-	}
-	return rc;
-}
-
 /* Setting it would destroy each segment that nobody has attached and whose creator has ended: see
  * docs/divergences.md. */
 static int write_zero(mdg_namespace *ns, int fd)
 {
 	(void)ns;
-	return put(fd, "0\n", 2);
+	return mdg__proc_put(fd, "0\n", 2);
 }
 
 static const struct mdg__proc_file files[] = {
-	{ "/proc/sysvipc/shm", 0444, -1, write_segments },
+	{ "/proc/sysvipc/shm", 0444, MDG__PROC_READ_ONLY, mdg__proc_segments },
 	{ "/proc/sys/kernel/shmmax", 0644, MDG__SHMMAX, NULL },
 	{ "/proc/sys/kernel/shmall", 0644, MDG__SHMALL, NULL },
 	{ "/proc/sys/kernel/shmmni", 0644, MDG__SHMMNI, NULL },
 	{ "/proc/sys/kernel/shm_next_id", 0444, MDG__NEXT_ID, NULL },
-	{ "/proc/sys/kernel/shm_rmid_forced", 0644, -1, write_zero },
+	{ "/proc/sys/kernel/shm_rmid_forced", 0644, MDG__PROC_READ_ONLY, write_zero },
+	{ "/proc/sysvipc/sem", 0444, MDG__PROC_READ_ONLY, mdg__proc_sets },
+	{ "/proc/sys/kernel/sem", 0644, MDG__SET_SEM, NULL },
+	{ "/proc/sys/kernel/sem_next_id", 0444, MDG__SEM_NEXT_ID, NULL },
+	{ "/proc/sysvipc/msg", 0444, MDG__PROC_READ_ONLY, mdg__proc_queues },
+	{ "/proc/sys/kernel/msgmax", 0644, MDG__SET_MSGMAX, NULL },
+	{ "/proc/sys/kernel/msgmnb", 0644, MDG__SET_MSGMNB, NULL },
+	{ "/proc/sys/kernel/msgmni", 0644, MDG__SET_MSGMNI, NULL },
+	{ "/proc/sys/kernel/msg_next_id", 0444, MDG__MSG_NEXT_ID, NULL },
+	{ "/proc/sys/kernel/auto_msgmni", 0644, MDG__PROC_IGNORES, write_zero },
 };
 
 int mdg__proc_files(void)
@@ -117,21 +76,44 @@ int mdg__proc_files(void)
 	return (int)(sizeof files / sizeof files[0]);
 }
 
+/* Every file that the program opens comes through these. A sanitizer opens files before its own
+ * strcmp and its sisters are ready, so none of them is called here. */
+static bool is_equal(const char *one, const char *other)
+{
+	while (*one != '\0' && *one == *other) {
+		one++;
+		other++;
+	}
+	return *one == *other;
+}
+
+static bool begins_with(const char *text, const char *start)
+{
+	while (*start != '\0' && *start == *text) {
+		start++;
+		text++;
+	}
+	return *start == '\0';
+}
+
 int mdg__proc_find(const char *path)
 {
-	if (strncmp(path, "/proc/sys", 9) != 0)
+	if (!begins_with(path, "/proc/sys"))
 		return -1;
 	int which = mdg__proc_files();
 	do
 		which--;
-	while (which >= 0 && strcmp(path, files[which].path) != 0);
+	while (which >= 0 && !is_equal(path, files[which].path));
 	return which;
 }
 
 static const char *last_part(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	return slash != NULL ? slash + 1 : path;
+	const char *last = path;
+	for (; *path != '\0'; path++)
+		if (*path == '/')
+			last = path + 1;
+	return last;
 }
 
 /* Looks at the last part of the path, and then at what the kernel has there. */
@@ -139,10 +121,10 @@ static int find_by_name(int dirfd, const char *path, bool follow)
 {
 	const char *name = last_part(path);
 	struct stat status, its;
-	if (strncmp(name, "shm", 3) != 0)
+	if (name[0] != 's' && name[0] != 'm' && name[0] != 'a') /* none of the files */
 		return -1;
 	for (int which = 0; which < mdg__proc_files(); which++)
-		if (strcmp(name, last_part(files[which].path)) == 0)
+		if (is_equal(name, last_part(files[which].path)))
 			return mdg__sys_statat(dirfd, path, follow, &status) == 0 &&
 			                       mdg__sys_statat(AT_FDCWD, files[which].path, true,
 			                                       &its) == 0 &&
@@ -160,21 +142,21 @@ const struct mdg__proc_file *mdg__proc_file(int which)
 
 static int write_content(mdg_namespace *ns, const struct mdg__proc_file *file, int fd)
 {
-	char text[32];
+	char text[MDG__SETTING_ROOM];
 	if (file->content != NULL)
 		return file->content(ns, fd);
 	int length = mdg__host_setting_text(ns, (unsigned)file->setting, text);
-	return length < 0 ? length : put(fd, text, length);
+	return length < 0 ? length : mdg__proc_put(fd, text, (size_t)length);
 }
 
-/* A new descriptor that can only read, from the start of the file. It is close-on-exec if `flags`
- * say so. */
-static int read_only_twin(int fd, int flags)
+/* A new descriptor that can only do what `access` says, from the start of the file. It is
+ * close-on-exec if `flags` say so. */
+static int twin_of(int fd, int access, int flags)
 {
 	char path[40];
 	mdg__format(path, sizeof path, "/proc/self/fd/%d", fd);
-	int twin = mdg__sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	if (twin < 0) { /* no /proc: the writable one does as well */
+	int twin = mdg__sys_openat(AT_FDCWD, path, access, 0);
+	if (twin < 0) { /* no /proc: this one does as well */
 		int rc = mdg__sys_rewind(fd);
 		if (rc < 0)
 			return rc;
@@ -202,8 +184,22 @@ static int open_to_read(int which, int flags)
 	rc = write_content(ns, &files[which], fd);
 	mark(fd, which);
 	if (rc == 0)
-		rc = read_only_twin(fd, flags);
+		rc = twin_of(fd, O_RDONLY, flags);
 	if (rc < 0)
+		(void)mdg__sys_close(fd);
+	return rc;
+}
+
+/* A file of the program's own, to write to. */
+static int open_to_ignore(int which, int flags)
+{
+	int fd = anonymous_file();
+	int rc = fd < 0 ? fd : mdg__proc_put(fd, "0\n", 2);
+	if (rc == 0) {
+		mark(fd, which);
+		rc = twin_of(fd, flags & O_ACCMODE, flags);
+	}
+	if (rc < 0 && fd >= 0)
 		(void)mdg__sys_close(fd);
 	return rc;
 }
@@ -212,11 +208,13 @@ static int open_to_write(int which, int flags)
 {
 	mdg_namespace *ns;
 	int setting = files[which].setting;
-	int rc = setting < 0 ? -EACCES : mdg__sysv_namespace(&ns);
+	int rc = setting == MDG__PROC_READ_ONLY ? -EACCES : mdg__sysv_namespace(&ns);
 	if (rc < 0)
 		return rc;
 	if ((flags & O_ACCMODE) == O_RDONLY) /* and O_TRUNC, which empties nothing */
 		return mdg__host_setting_allowed(ns) ? open_to_read(which, flags) : -EACCES;
+	if (setting == MDG__PROC_IGNORES)
+		return mdg__host_setting_allowed(ns) ? open_to_ignore(which, flags) : -EACCES;
 	int fd = mdg__host_setting_open(ns, (unsigned)setting, flags);
 	if (fd >= 0 && !(flags & O_CLOEXEC))
 		(void)mdg__sys_keep_in_exec(fd);

@@ -4,7 +4,7 @@
 # compare.sh - one program on the kernel, then on Madang: compare.sh SCRIPT [ARGUMENT...]
 #
 # Runs a script of this directory with MODE=kernel and then with MODE=madang,
-# where the four kernel calls are forbidden. Both have to pass their own checks,
+# where the twelve kernel calls are forbidden. Both have to pass their own checks,
 # and have to print the same: what a script prints is what it observed, without
 # ids of processes and segments, times and addresses, which may differ.
 #

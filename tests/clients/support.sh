@@ -4,7 +4,7 @@
 # support.sh - what the scripts here have in common. Each is sourced by sh.
 #
 # A script is started by compare.sh, outside, and starts itself again (`inside`)
-# within enclose: in a namespace of its own, with the four kernel calls
+# within enclose: in a namespace of its own, with the twelve kernel calls
 # forbidden. MODE says on what: `madang` (preloaded), or `kernel`, the oracle.
 # Exit 0: passed; 1: a check failed; 77: skipped, and the reason was printed.
 # What it prints on standard output is compared between the two: `fact`.
@@ -83,6 +83,27 @@ column() { rows | awk -v id="$1" -v n="$2" '$2 == id { print $n }'; }
 # table: what can be compared of all segments, in an order of its own: permissions,
 # size, attachments, and whether it has a key.
 table() { rows | awk '{ print ($1 == 0 ? "private" : "keyed"), $3, $4, $7 }' | sort; }
+
+# left_over: how many segments, sets and queues there are.
+left_over() {
+	for kind in shm sem msg; do sed 1d /proc/sysvipc/$kind | wc -l; done | tr '\n' ' '
+}
+
+# two_ports: the first of two TCP ports in a row that nobody has at this moment.
+two_ports() {
+	perl -MIO::Socket::INET -e 'while () {
+		my $one = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 1) or die;
+		my ($port, $next) = ($one->sockport, $one->sockport + 1);
+		print($port), exit
+			if IO::Socket::INET->new(LocalAddr => "127.0.0.1:$next", Listen => 1);
+	}'
+}
+
+# need_source NAME: a directory of script/sources.
+need_source() {
+	[ -d "${SOURCES-}/$1" ] ||
+		skip "the source $1 is missing; fetch it with: script/sources build/sources"
+}
 
 # shellcheck disable=SC2317 # it is a condition for wait_until
 no_segments() { [ -z "$(rows)" ]; }

@@ -10,6 +10,7 @@
 #include "crash/scenarios.h"
 
 #include "segment/hostcalls.h"
+#include "segment/objects.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +205,59 @@ static int ask_for_one(struct scene *scene)
 static int repair(struct scene *scene)
 {
 	return mdg_namespace_check(scene->ns, MDG_CHECK_REPAIR, NULL, NULL);
+}
+
+/* ---- semaphore sets and message queues ------------------------------------------------ */
+
+static int get_set(struct scene *scene, int32_t key, unsigned flags)
+{
+	struct mdg__object_order order = {
+		.key = key, .flags = MDG_CREATE | flags, .mode = 0640, .field = { 5, 7 }
+	};
+	return mdg__object_get(scene->ns, MDG__SEMAPHORE_SETS, &order, &scene->id);
+}
+
+static int use_set(struct scene *scene, uint64_t length)
+{
+	struct mdg__memory memory;
+	int rc = mdg__memory_get(scene->ns, MDG__SEMAPHORE_SETS, scene->id, length, &memory);
+	if (rc == 0)
+		mdg__memory_leave(&memory);
+	return rc;
+}
+
+static int make_set(struct scene *scene)
+{
+	return get_set(scene, KEY_NEW, MDG_EXCL);
+}
+
+static int have_set(struct scene *scene)
+{
+	return get_set(scene, KEY_CUT, 0);
+}
+
+static int have_used_set(struct scene *scene)
+{
+	int rc = have_set(scene);
+	return rc < 0 ? rc : use_set(scene, 1);
+}
+
+static int use_set_first(struct scene *scene)
+{
+	return use_set(scene, 10000);
+}
+
+static int set_set(struct scene *scene)
+{
+	struct mdg__object_change change = {
+		.uid = geteuid(), .gid = getegid(), .mode = 0602, .fields = 2, .field = { 0, 8 }
+	};
+	return mdg__object_change(scene->ns, MDG__SEMAPHORE_SETS, scene->id, &change);
+}
+
+static int remove_set(struct scene *scene)
+{
+	return mdg__object_rmid(scene->ns, MDG__SEMAPHORE_SETS, scene->id);
 }
 
 /* ---- the dead ----------------------------------------------------------------------- */
@@ -467,6 +521,14 @@ const struct scenario scenarios[] = {
 	{ "take-settings", 60, 0, arrange_settings, NULL, get_private, SMALL },
 	{ "named-create", 60, 0, NULL, NULL, make_named, SMALL },
 	{ "named-remove", 30, 0, NULL, NULL, remove_named, SMALL },
+	{ "set-make", 60, 0, NULL, NULL, make_set, SMALL },
+	{ "set-make-shared", 60, 0, NULL, NULL, make_set, SHARED },
+	{ "set-use", 6, 0, NULL, have_set, use_set_first, SMALL },
+	{ "set-change", 6, 0, NULL, have_used_set, set_set, SMALL },
+	{ "set-change-shared", 6, SCENARIO_FILE, NULL, have_used_set, set_set, SHARED },
+	{ "set-remove", 15, 0, NULL, have_set, remove_set, SMALL },
+	{ "set-remove-used", 15, 0, NULL, have_used_set, remove_set, SMALL },
+	{ "set-remove-shared", 15, 0, NULL, have_used_set, remove_set, SHARED },
 	{ "check-repair", 150, 0, arrange_dead, NULL, repair, SMALL },
 	{ "check-repair-damage", 300, SCENARIO_DAMAGED, arrange_damage, NULL, repair, SMALL },
 };

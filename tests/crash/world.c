@@ -20,6 +20,7 @@
 
 #include "registry/internal.h"
 #include "segment/internal.h"
+#include "segment/objects.h"
 #include "support/datafile.h"
 
 struct desk *desk;
@@ -244,6 +245,53 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 	}
 }
 
+static int find_by_key(mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	struct mdg__object_order order = { .key = entry->key };
+	mdg_id id = -1;
+	int rc = entry->key != 0 ? mdg__object_get(ns, entry->class, &order, &id) : 0;
+	return rc < 0 ? rc : id < 0 ? 0 : id - world_first_id(ns);
+}
+
+static void look_at_objects(mdg_namespace *ns)
+{
+	uint32_t seen = 0;
+	for (uint32_t class = MDG__SEMAPHORE_SETS; class < MDG__CLASSES; class ++) {
+		struct mdg__entry entry;
+		struct mdg__object_totals totals;
+		struct mdg__memory memory;
+		uint64_t total = 0;
+		uint32_t cursor = 0, used = 0;
+		int rc = mdg__object_totals(ns, (enum mdg__class) class, &totals);
+		if (rc != 0)
+			complain("mdg__object_totals: %s", mdg_strerror(rc));
+		while (mdg__object_next_entry(ns, (enum mdg__class) class, &cursor, &entry) > 0 &&
+		       seen < STATE_OBJECTS) {
+			struct seen_object *object = &desk->state.object[seen++];
+			rc = mdg__memory_look(ns, entry.class, mdg__entry_id(&entry), &memory);
+			if (rc != 0 && rc != -ENOENT)
+				complain("mdg__memory_look: %s", mdg_strerror(rc));
+			*object = (struct seen_object){ .class1 = (int32_t) class + 1,
+				                        .id = mdg__entry_id(&entry) -
+				                              world_first_id(ns),
+				                        .key = entry.key,
+				                        .found = find_by_key(ns, &entry),
+				                        .mode = entry.mode,
+				                        .uid = entry.uid,
+				                        .gid = entry.gid,
+				                        .field = entry.field[0],
+				                        .has_memory = rc == 0 };
+			mdg__memory_leave(&memory);
+			total += class == MDG__SEMAPHORE_SETS ? entry.field[0] : 0;
+			used++;
+		}
+		if (used != totals.used || total != totals.total)
+			complain("%u objects of %llu are counted, %u of %llu are listed",
+			         totals.used, (unsigned long long)totals.total, used,
+			         (unsigned long long)total);
+	}
+}
+
 void world_look(const struct world *world, mdg_namespace *ns, uint32_t own)
 {
 	struct mdg_segment_info segment = { .size = sizeof segment };
@@ -265,6 +313,7 @@ void world_look(const struct world *world, mdg_namespace *ns, uint32_t own)
 	}
 	if (rc < 0)
 		complain("mdg_segment_next: %s", mdg_strerror(rc));
+	look_at_objects(ns);
 	uint32_t removed = state->segments - state->files, files = count_files(world);
 	if (files < state->files || files > state->files + removed)
 		complain("%u data files for %u segments and %u removed ones", files, state->files,

@@ -23,7 +23,8 @@ enum {
 	KEY_IDLE = 0x1002, /* made by the keeper, nobody has it attached; 4096 bytes */
 	KEY_NEW = 0x1003,  /* for what is tested */
 	KEY_CUT = 0x1004,  /* for those who die on the way */
-	STATE_SEGMENTS = 160
+	STATE_SEGMENTS = 160,
+	STATE_OBJECTS = 4
 };
 #define NAME_KEPT "room" /* made by the keeper */
 
@@ -42,6 +43,13 @@ struct state {
 		int32_t found; /* id that a look-up by key or name gives; -1: none */
 		char name[MDG_NAME_MAX + 1];
 	} segment[STATE_SEGMENTS];
+	/* Semaphore sets and message queues. */
+	struct seen_object {
+		int32_t class1, id, key, found; /* class1: 0 where there is none */
+		uint32_t mode, uid, gid;
+		uint64_t field;
+		uint32_t has_memory; /* somebody has used it */
+	} object[STATE_OBJECTS];
 };
 
 struct world {

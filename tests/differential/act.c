@@ -6,7 +6,7 @@
  * refused, because two runs on one kernel would already differ: touching what lies beyond a place
  * that the system chose, or growing such a place where it is.
  */
-#include "differential/world.h"
+#include "differential/ipc.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ static void op_get(const struct op *op)
 	world->made++;
 }
 
-static bool is_my_group(gid_t group)
+bool is_my_group(gid_t group)
 {
 	if (!world->users)
 		return group == getegid();
@@ -122,14 +122,18 @@ static bool is_my_group(gid_t group)
 
 /* docs/divergences.md: "the creator of a segment that has another owner or group": what he may
  * do for having made it, he may not do to the file. */
+bool creators_rights(const struct ipc_perm *perm)
+{
+	return (perm->uid != perm->cuid && perm->cuid == geteuid()) ||
+	       (perm->gid != perm->cgid && is_my_group(perm->cgid));
+}
+
 static bool has_creators_rights(int id)
 {
 	struct shmid_ds now;
 	if (geteuid() == 0 || id < 0 || shmctl(id % INDEXES, SHM_STAT_ANY, &now) != id)
 		return false;
-	const struct ipc_perm *perm = &now.shm_perm;
-	return (perm->uid != perm->cuid && perm->cuid == geteuid()) ||
-	       (perm->gid != perm->cgid && is_my_group(perm->cgid));
+	return creators_rights(&now.shm_perm);
 }
 
 static int64_t pages_of(int id)
@@ -206,11 +210,16 @@ static void op_control(int id, int command, bool structure)
 
 /* If something is attached at null, null is an address like any other to the kernel:
  * docs/divergences.md, "a bad pointer passed to `shmctl`". */
-static void op_null(int id, int command)
+bool null_is_mapped(void)
 {
 	unsigned char resident[1];
+	return mincore(NULL, page, (void *)resident) == 0;
+}
+
+static void op_null(int id, int command)
+{
 	if (command != IPC_RMID && command != SHM_LOCK && command != SHM_UNLOCK &&
-	    mincore(NULL, page, (void *)resident) == 0) {
+	    null_is_mapped()) {
 		log_outcome(REFUSED);
 		return;
 	}
@@ -478,7 +487,7 @@ void op_act(const struct op *op)
 		op_null(0, op->arg[0] == 0 ? IPC_INFO : SHM_INFO);
 		break;
 	case OP_TABLE:
-		log_table();
+		segments_table();
 		break;
 	case OP_WRITE:
 		op_write(op);
@@ -505,6 +514,8 @@ void op_act(const struct op *op)
 	case OP_SURVEY:
 		log_outcome(DONE);
 		log_totals_and_all();
+		sets_survey(false);
+		queues_survey(false);
 		break;
 	default:
 		on_segment(op);

@@ -75,6 +75,8 @@ static bool birth_prepare(int64_t child)
 	actor->pid = 0;
 	actor->parent = me;
 	actor->user = me == CONDUCTOR ? 0 : world->actor[me].user;
+	actor->untold = false;
+	actor->in_call = false;
 	actor->alive = true;
 	return true;
 }
@@ -147,7 +149,7 @@ void exec_finish(void)
 {
 	become(world->actor[me].user);
 	log_outcome(DONE);
-	observe(-1, world->watch == WATCH_TOUCHED);
+	observe(&world->op[world->step], world->watch == WATCH_TOUCHED);
 	step_end();
 }
 
@@ -161,18 +163,22 @@ pid_t wait_child(pid_t pid)
 	return ended;
 }
 
-/* Who can wait for this actor. */
+/* Who can wait for this actor. If its parent sleeps in a call, the conductor can only see it become
+ * a zombie. */
 static int waiter_of(int actor)
 {
 	int parent = world->actor[actor].parent;
-	return parent == CONDUCTOR || world->actor[parent].alive ? parent : CONDUCTOR;
+	bool can = parent == CONDUCTOR || (world->actor[parent].alive && !is_asleep(parent));
+	return can ? parent : CONDUCTOR;
 }
 
 /* What is left of the step in which `dying` died, by whoever can wait for it. */
-void death_finish(void)
+bool death_finish(void)
 {
 	struct actor *dead = &world->actor[world->dying];
-	if (world->zombie) {
+	if (dead->parent != me) {
+		wait_zombie(dead->pid);
+	} else if (world->zombie) {
 		siginfo_t info;
 		while (waitid(P_PID, (id_t)dead->pid, &info, WEXITED | WNOWAIT) != 0 &&
 		       errno == EINTR)
@@ -180,13 +186,14 @@ void death_finish(void)
 	} else {
 		wait_child(dead->pid);
 	}
-	dead->alive = false;
+	dead->alive = dead->untold = false;
+	dead->in_call = false;
+	world->death_unseen = true;
 	for (int i = 0; i < ACTORS; i++)
 		if (world->actor[i].parent == world->dying)
 			world->actor[i].parent = CONDUCTOR;
 	world->dying = NOBODY;
-	observe(-1, world->watch == WATCH_TOUCHED);
-	step_end();
+	return step_finish(&world->op[world->step]);
 }
 
 static void death_begin(int actor, bool zombie)
@@ -218,11 +225,23 @@ static enum step_fate op_kill(const struct op *op)
 		sem_post(&world->actor[waiter].go);
 	kill(world->actor[victim].pid, SIGKILL);
 	if (waiter == me) {
-		death_finish();
-		return STEP_OVER;
+		return death_finish() ? STEP_OVER : STEP_ELSEWHERE;
 	}
 	sem_post(&world->actor[waiter].go);
 	return STEP_ELSEWHERE;
+}
+
+/* The handlers do nothing: what counts is that they run. */
+static void op_signal(const struct op *op)
+{
+	static const int signals[] = { SIGUSR1, SIGUSR2, SIGURG, SIGALRM };
+	int64_t who = op->arg[0], how = op->arg[1];
+	if (who < 0 || who >= ACTORS || !world->actor[who].alive || how < 0 || how > 3) {
+		log_outcome(REFUSED);
+		return;
+	}
+	int result = kill(world->actor[who].pid, signals[how]);
+	log_result(result, result < 0 ? errno : 0);
 }
 
 static void op_reap(void)
@@ -274,6 +293,9 @@ enum step_fate op_of_life(const struct op *op)
 		return op_kill(op);
 	case OP_REAP:
 		op_reap();
+		break;
+	case OP_SIGNAL:
+		op_signal(op);
 		break;
 	case OP_CLOSEFROM:
 		op_closefrom();

@@ -15,7 +15,7 @@
 
 struct field_names {
 	const char *record;
-	const char *field[SEGMENT_FIELDS];
+	const char *field[QUEUE_FIELDS];
 };
 
 static const char *const segment_names[SEGMENT_FIELDS] = {
@@ -36,6 +36,21 @@ static const struct field_names names[REC_TYPES] = {
 	[REC_ROW] = { "/proc/sysvipc/shm", { NULL } },
 	[REC_AREA] = { "the area", { "pages mapped" } },
 	[REC_PLACE] = { "a place", { "number", "pages", "first page", "last page" } },
+	[REC_SET] = { "the set",
+	              { "slot", "errno", "id", "sem_perm.__key", "sem_perm.uid", "sem_perm.gid",
+	                "sem_perm.cuid", "sem_perm.cgid", "sem_perm.mode", "sem_perm.__seq",
+	                "sem_nsems", "sem_otime", "sem_ctime" } },
+	[REC_VALUES] = { "the semaphores", { "slot", "errno", "all values" } },
+	[REC_QUEUE] = { "the queue",
+	                { "slot", "errno", "id", "msg_perm.__key", "msg_perm.uid", "msg_perm.gid",
+	                  "msg_perm.cuid", "msg_perm.cgid", "msg_perm.mode", "msg_perm.__seq",
+	                  "msg_qbytes", "msg_qnum", "msg_cbytes", "msg_stime", "msg_rtime",
+	                  "msg_ctime", "msg_lspid", "msg_lrpid" } },
+	[REC_MESSAGE] = { "a message", { "place", "errno", "type", "length", "text" } },
+	[REC_RETURN] = { "a call that slept", { "actor", "result", "errno" } },
+	[REC_INFO] = { "IPC_INFO or SEM_INFO or MSG_INFO",
+	               { "first", "second", "third", "fourth", "fifth", "sixth", "seventh",
+	                 "eighth", "ninth", "tenth" } },
 };
 
 enum { PAIRS_MAX = 4096 };
@@ -51,9 +66,11 @@ struct comparison {
 	bool new[SLOTS];             /* the slot has held its segment since that was made */
 	int made, made_id[STEPS_MAX];
 	uint64_t deaths; /* phases in which somebody died, a bit each */
-	int pairs, kernel_id[PAIRS_MAX], madang_id[PAIRS_MAX];
-	bool shift_known; /* by the first id that both gave */
-	int64_t shift;    /* so much higher are Madang's ids, if both are alone */
+	struct ids {
+		int pairs, kernel[PAIRS_MAX], madang[PAIRS_MAX];
+		bool shift_known; /* by the first id that both gave */
+		int64_t shift;    /* so much higher are Madang's ids, if both are alone */
+	} ids[OBJECTS];
 };
 
 static bool is_segment(int type)
@@ -61,8 +78,23 @@ static bool is_segment(int type)
 	return type == REC_STRUCT || type == REC_SEGMENT || type == REC_ROW;
 }
 
+/* Of a record with an id. */
+static enum op_class class_of(int type)
+{
+	return type == REC_SET ? OF_SETS : type == REC_QUEUE ? OF_QUEUES : OF_SEGMENTS;
+}
+
+static bool is_object(int type)
+{
+	return is_segment(type) || type == REC_SET || type == REC_QUEUE;
+}
+
 static const char *field_name(int type, int field)
 {
+	static const char *const of_value[VALUE_FIELDS] = { "value", "GETPID", "GETNCNT",
+		                                            "GETZCNT" };
+	if (type == REC_VALUES && field >= VALUES_FIELDS)
+		return of_value[(field - VALUES_FIELDS) % VALUE_FIELDS];
 	if (is_segment(type))
 		return segment_names[field];
 	if (type == REC_AREA && field >= AREA_FIELDS)
@@ -72,24 +104,25 @@ static const char *field_name(int type, int field)
 
 /* ---- what may differ ------------------------------------------------------------------ */
 
-static bool ids_match(struct comparison *c, int64_t kernel, int64_t madang)
+static bool ids_match(struct comparison *c, enum op_class class, int64_t kernel, int64_t madang)
 {
+	struct ids *ids = &c->ids[class];
 	if (kernel < 0 || madang < 0)
 		return kernel == madang;
 	/* Each namespace begins with a sequence of its own; from there on the ids are the same. */
-	if (c->kernel->alone && !c->shift_known) {
-		c->shift_known = true;
-		c->shift = madang - kernel;
-		return c->shift >= 0 && c->shift % 32768 == 0;
+	if (c->kernel->alone && !ids->shift_known) {
+		ids->shift_known = true;
+		ids->shift = madang - kernel;
+		return ids->shift >= 0 && ids->shift % 32768 == 0;
 	}
 	if (c->kernel->alone)
-		return madang - kernel == c->shift;
-	for (int i = 0; i < c->pairs; i++)
-		if (c->kernel_id[i] == kernel || c->madang_id[i] == madang)
-			return c->kernel_id[i] == kernel && c->madang_id[i] == madang;
-	if (c->pairs < PAIRS_MAX) {
-		c->kernel_id[c->pairs] = (int)kernel;
-		c->madang_id[c->pairs++] = (int)madang;
+		return madang - kernel == ids->shift;
+	for (int i = 0; i < ids->pairs; i++)
+		if (ids->kernel[i] == kernel || ids->madang[i] == madang)
+			return ids->kernel[i] == kernel && ids->madang[i] == madang;
+	if (ids->pairs < PAIRS_MAX) {
+		ids->kernel[ids->pairs] = (int)kernel;
+		ids->madang[ids->pairs++] = (int)madang;
 	}
 	return true;
 }
@@ -100,6 +133,16 @@ static bool dtimes_match(const struct comparison *c, int64_t kernel, int64_t mad
 {
 	return kernel > 0 && madang > kernel && madang <= c->phase &&
 	       (c->deaths >> kernel & 1) != 0;
+}
+
+/* docs/divergences.md, "`sem_otime` when a process ends that has asked for SEM_UNDO": the kernel
+ * sets it also if no sum was left, or the operation had failed. And "`sem_otime` by SEM_STAT_ANY",
+ * for users who have no rights. */
+static bool otimes_match(const struct comparison *c, int64_t kernel, int64_t madang)
+{
+	if (c->kernel->users && madang == 0)
+		return true;
+	return kernel > 0 && madang < kernel && madang >= 0 && (c->deaths >> kernel & 1) != 0;
 }
 
 /* docs/divergences.md, "`shm_lpid` after a death": if several processes died before anybody looked,
@@ -120,24 +163,35 @@ static bool lpids_match(const struct comparison *c, const struct record *record,
 static bool gives_id(int kind)
 {
 	return kind == OP_GET || kind == OP_SHM_STAT || kind == OP_SHM_STAT_ANY ||
-	       kind == OP_INDEX_STAT || kind == OP_INDEX_STAT_ANY;
+	       kind == OP_INDEX_STAT || kind == OP_INDEX_STAT_ANY || kind == OP_SEM_GET ||
+	       kind == OP_SEM_INDEX_STAT || kind == OP_SEM_ID_STAT || kind == OP_MSG_GET ||
+	       kind == OP_MSG_INDEX_STAT || kind == OP_MSG_ID_STAT;
+}
+
+/* No row has it. */
+static bool has_seq(const struct record *record)
+{
+	return is_object(record->type) && record->type != REC_ROW &&
+	       record->value[SEGMENT_SLOT] != LOOKED_ROW;
 }
 
 static bool values_match(struct comparison *c, int kind, const struct record *record, int field,
                          int64_t kernel, int64_t madang)
 {
 	int type = record->type;
-	if (is_segment(type) && field == SEGMENT_ID)
-		return ids_match(c, kernel, madang);
+	if (is_object(type) && field == SEGMENT_ID)
+		return ids_match(c, class_of(type), kernel, madang);
 	if (type == REC_RESULT && field == RESULT_VALUE && gives_id(kind) &&
 	    record->value[RESULT_OUTCOME] == DONE)
-		return ids_match(c, kernel, madang);
-	if ((type == REC_STRUCT || type == REC_SEGMENT) && field == SEGMENT_SEQ) /* no row has it */
-		return !c->kernel->alone || madang - kernel == c->shift / 32768;
+		return ids_match(c, op_class(kind), kernel, madang);
+	if (has_seq(record) && field == SEGMENT_SEQ)
+		return !c->kernel->alone || madang - kernel == c->ids[class_of(type)].shift / 32768;
 	if (kernel == madang)
 		return true;
 	if (is_segment(type) && field == SEGMENT_LPID)
 		return lpids_match(c, record, kernel, madang);
+	if (type == REC_SET && field == SET_OTIME)
+		return otimes_match(c, kernel, madang);
 	return is_segment(type) && field == SEGMENT_DTIME && dtimes_match(c, kernel, madang);
 }
 
@@ -160,6 +214,12 @@ static void describe(struct comparison *c, const struct record *record, int fiel
 	if (record->type == REC_SEGMENT)
 		snprintf(d->where, sizeof(d->where), "the segment of slot %d",
 		         (int)record->value[SEGMENT_SLOT]);
+	else if (is_object(record->type) || record->type == REC_VALUES)
+		snprintf(d->where, sizeof(d->where), "%s of slot %d (%d)",
+		         names[record->type].record, (int)record->value[SEGMENT_SLOT], field);
+	else if (record->type == REC_RETURN)
+		snprintf(d->where, sizeof(d->where), "the call in which %d slept",
+		         (int)record->value[RETURN_ACTOR]);
 	else if (record->type == REC_PLACE)
 		snprintf(d->where, sizeof(d->where), "free%d", (int)record->value[PLACE_NUMBER]);
 	else

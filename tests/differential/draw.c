@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * draw.c - random programs. The same seed and number give the same program.
- *
- * Steps drawn blindly would mostly fail, so the drawer keeps a rough idea of the
- * situation: who is there, which slots probably hold a segment of how many pages,
- * where in each actor's area something is probably attached. Nothing relies on it
- * being right; one step in a few goes against it on purpose.
+ * draw.c - random programs. The same seed and number give the same program. This
+ * file draws steps on segments; draw_life.c draws births and deaths, sem.c and
+ * msg.c their own steps.
  *
  * What is not drawn because it is known to differ has a comment that names its
  * line in docs/divergences.md. Whole operations left out for that reason:
@@ -14,48 +11,18 @@
  * `chroot`; SHM_HUGETLB; sysctls; other pid namespaces; bare `clone(2)`; `shmat`
  * in a `vfork` child (those exec at once); bad pointers other than NULL.
  */
-#include "differential/program.h"
+#include "differential/draw.h"
 
 #include <limits.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/shm.h>
 
-#include "fuzz/random.h"
-
 #ifndef SHM_EXEC
 #define SHM_EXEC 0100000
 #endif
 
 enum { PAGE = 4096, RUN = 12, NAPS_APART = 25, UNWATCHED = 600 };
-
-/* What the drawer believes. */
-struct situation {
-	struct dice dice;
-	struct program *program;
-	const struct drawing *drawing;
-	int actor;
-	bool alive[ACTORS];
-	uint8_t pages[SLOTS];              /* of the segment; 0: none */
-	uint8_t start[ACTORS][AREA_PAGES]; /* pages attached from here on; 0: nothing begins here */
-	uint8_t place[ACTORS][PLACES];     /* pages */
-};
-
-static uint32_t below(struct situation *s, uint32_t many)
-{
-	return roll_below(&s->dice, many);
-}
-
-static bool chance(struct situation *s, uint32_t percent)
-{
-	return below(s, 100) < percent;
-}
-
-static void step(struct situation *s, enum op_kind kind, int64_t a, int64_t b, int64_t c, int64_t d)
-{
-	struct op op = { (uint8_t)kind, (uint8_t)s->actor, { a, b, c, d } };
-	program_add(s->program, op);
-}
 
 /* ---- choosing --------------------------------------------------------------------------- */
 
@@ -113,33 +80,19 @@ static int64_t free_page(struct situation *s, int pages)
 	return first;
 }
 
-static int other_actor(struct situation *s, bool alive)
-{
-	uint32_t first = below(s, ACTORS);
-	for (uint32_t i = 0; i < ACTORS; i++) {
-		int actor = (int)((first + i) % ACTORS);
-		if (s->alive[actor] == alive && actor != s->actor)
-			return actor;
-	}
-	return -1;
-}
-
-static uint32_t living(const struct situation *s)
-{
-	uint32_t count = 0;
-	for (int i = 0; i < ACTORS; i++)
-		count += s->alive[i];
-	return count;
-}
-
 /* ---- segments --------------------------------------------------------------------------- */
 
-static int64_t some_mode(struct situation *s)
+int64_t some_mode(struct situation *s)
 {
 	static const int64_t usual[] = { 0600, 0600, 0666, 0666, 0644, 0660, 0, 0400, 0777 };
 	if (chance(s, 70))
 		return usual[below(s, sizeof(usual) / sizeof(usual[0]))];
 	return below(s, 01000);
+}
+
+int64_t some_open_mode(struct situation *s)
+{
+	return some_mode(s) | (s->drawing->users ? 0 : 0600);
 }
 
 static int64_t some_size(struct situation *s)
@@ -177,12 +130,20 @@ static void draw_remove(struct situation *s)
 		s->pages[slot] = 0;
 }
 
-static void draw_set(struct situation *s)
+/* For IPC_SET. */
+void some_owner(struct situation *s, int64_t *uid, int64_t *gid)
 {
 	static const int64_t ids[] = { 0, 0, 12401, 12401, 12402, 12403, 12404, -1 };
-	int64_t uid = ids[below(s, 8)], gid = ids[below(s, 8)];
+	*uid = ids[below(s, 8)];
+	*gid = ids[below(s, 8)];
 	if (s->drawing->users && chance(s, 50)) /* else unprivileged actors own little */
-		uid = gid = 12401 + below(s, 2);
+		*uid = *gid = 12401 + below(s, 2);
+}
+
+static void draw_set(struct situation *s)
+{
+	int64_t uid, gid;
+	some_owner(s, &uid, &gid);
 	int64_t mode = some_mode(s) | (chance(s, 10) ? 07000 : 0);
 	step(s, OP_SET, some_slot(s), uid, gid, mode);
 }
@@ -340,77 +301,11 @@ static void draw_remap(struct situation *s)
 	}
 }
 
-/* ---- life --------------------------------------------------------------------------------- */
-
-static void forget(struct situation *s, int actor)
-{
-	memset(s->start[actor], 0, sizeof(s->start[actor]));
-	memset(s->place[actor], 0, sizeof(s->place[actor]));
-}
-
-static void draw_birth(struct situation *s)
-{
-	int child = other_actor(s, false);
-	if (child < 0 || living(s) >= ACTORS)
-		return;
-	s->alive[child] = true;
-	forget(s, child);
-	if (chance(s, 75)) {
-		step(s, OP_FORK, child, 0, 0, 0);
-		memcpy(s->start[child], s->start[s->actor], sizeof(s->start[child]));
-		memcpy(s->place[child], s->place[s->actor], sizeof(s->place[child]));
-	} else if (chance(s, 60)) {
-		step(s, OP_VFORK, child, 0, 0, 0);
-	} else {
-		program_add(s->program, (struct op){ OP_START, CONDUCTOR, { child } });
-	}
-}
-
-static void draw_death(struct situation *s)
-{
-	if (living(s) < 2)
-		return;
-	int victim = other_actor(s, true);
-	if (chance(s, 45)) {
-		step(s, OP_EXIT, chance(s, 30), 0, 0, 0);
-		s->alive[s->actor] = false;
-		s->actor = victim;
-		return;
-	}
-	if (chance(s, 20))
-		victim = s->actor;
-	step(s, OP_KILL, victim, chance(s, 30), 0, 0);
-	s->alive[victim] = false;
-	if (victim == s->actor)
-		s->actor = other_actor(s, true);
-}
-
-static void draw_life(struct situation *s)
-{
-	uint32_t what = below(s, 100);
-	if (what < 45) {
-		draw_birth(s);
-	} else if (what < 75) {
-		draw_death(s);
-	} else if (what < 82) {
-		step(s, OP_EXEC, 0, 0, 0, 0);
-		forget(s, s->actor);
-	} else {
-		step(s, what < 92 ? OP_CLOSEFROM : OP_REAP, 0, 0, 0, 0);
-	}
-}
-
 /* ---- programs ------------------------------------------------------------------------------- */
 
-static void draw_step(struct situation *s)
+static void draw_segment_step(struct situation *s)
 {
-	uint32_t what = below(s, 1000);
-	if (chance(s, 100 / RUN) && other_actor(s, true) >= 0)
-		s->actor = other_actor(s, true);
-	if (s->drawing->users && chance(s, 4)) {
-		step(s, OP_USER, below(s, USERS), 0, 0, 0);
-		return;
-	}
+	uint32_t what = below(s, 963);
 	if (what < 110)
 		draw_get(s);
 	else if (what < 330)
@@ -431,12 +326,36 @@ static void draw_step(struct situation *s)
 		draw_remap(s);
 	else if (what < 960)
 		step(s, OP_PROTECT, some_place(s), below(s, 2), 0, 0);
-	else if (what < 963)
-		step(s, OP_TABLE, 0, 0, 0, 0);
-	else if (what < 967)
-		step(s, OP_SURVEY, 0, 0, 0, 0);
 	else
-		draw_life(s);
+		step(s, OP_TABLE, 0, 0, 0, 0);
+}
+
+/* In percent: of segments, sets and queues. Programs of one class alone, and mixed ones. */
+static const uint8_t mixtures[][OBJECTS] = {
+	{ 100, 0, 0 }, { 100, 0, 0 }, { 0, 100, 0 }, { 0, 0, 100 }, { 0, 50, 50 }, { 34, 33, 33 },
+};
+
+static void draw_step(struct situation *s, const uint8_t mixture[OBJECTS])
+{
+	uint32_t what = below(s, 1000), class = below(s, 100);
+	if (chance(s, 3))
+		s->hot = below(s, SETS * QUEUES);
+	if ((chance(s, 100 / RUN) || s->asleep[s->actor] != 0) && other_actor(s, true) >= 0)
+		s->actor = other_actor(s, true);
+	if (s->drawing->users && chance(s, 4))
+		step(s, OP_USER, below(s, USERS), 0, 0, 0);
+	else if (s->asleep[s->actor] != 0 || (some_sleeper(s) >= 0 && chance(s, 12)))
+		signal_draw(s);
+	else if (what < 4)
+		step(s, OP_SURVEY, 0, 0, 0, 0);
+	else if (what < 37)
+		life_draw(s);
+	else if (class < mixture[OF_SEGMENTS])
+		draw_segment_step(s);
+	else if (class < mixture[OF_SEGMENTS] + mixture[OF_SETS])
+		sem_draw(s);
+	else
+		msg_draw(s);
 }
 
 void program_draw(struct program *program, const struct drawing *drawing)
@@ -445,6 +364,7 @@ void program_draw(struct program *program, const struct drawing *drawing)
 		               .program = program,
 		               .drawing = drawing };
 	*program = (struct program){ .users = drawing->users };
+	const uint8_t *mixture = ONE_OF(&s, mixtures);
 	program->watch = chance(&s, 30) ? WATCH_ALL : (enum watch)below(&s, WATCHES);
 	for (int actor = 0; actor < 3; actor++) {
 		program_add(program, (struct op){ OP_START, CONDUCTOR, { actor } });
@@ -459,6 +379,6 @@ void program_draw(struct program *program, const struct drawing *drawing)
 			step(&s, OP_NAP, 0, 0, 0, 0);
 			nap = program->count + NAPS_APART;
 		}
-		draw_step(&s);
+		draw_step(&s, mixture);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * differential - random programs of System V shared memory calls, run on the
- * kernel and on Madang, compared after every step.
+ * differential - random programs of System V calls, run on the kernel and on
+ * Madang, compared after every step.
  *
  *     differential --enclose PATH [--preload LIB] [OPTIONS] [PROGRAM...]
  *       --seed N         what is drawn (1); the same number draws the same
@@ -153,7 +153,7 @@ static void run_drawn(struct campaign *c, struct pair *pair, const struct drawin
 	if (pair_run(pair, &program, &difference))
 		failure(c, pair, &program, &difference, name);
 	else if (c->tally)
-		tally_add(pair->world[KERNEL]);
+		tally_add(pair->world[KERNEL], pair->world[MADANG]);
 	program_free(&program);
 }
 
@@ -398,6 +398,7 @@ static void directory_make(struct setup *setup)
 	signal(SIGTERM, on_end);
 	signal(SIGHUP, on_end);
 	memcpy(setup->directory, directory, sizeof(directory));
+	setup->no_copy = !kernel_copies();
 	setup->no_exec = statvfs(place, &about) == 0 && (about.f_flag & ST_NOEXEC) != 0;
 }
 

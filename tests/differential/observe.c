@@ -115,7 +115,7 @@ void phase_begin(void)
 		world->phase_start[world->phases++] = coarse.tv_sec;
 }
 
-static int64_t time_name(int64_t stamp)
+int64_t time_name(int64_t stamp)
 {
 	struct timespec now;
 	if (stamp == 0)
@@ -225,10 +225,10 @@ static void row_log(const char *line)
 	log_record(REC_ROW, fields, SEGMENT_FIELDS);
 }
 
-void log_table(void)
+void log_table(const char *path, void (*row)(const char *line))
 {
 	char line[400];
-	FILE *file = fopen("/proc/sysvipc/shm", "re");
+	FILE *file = fopen(path, "re");
 	if (file == NULL) {
 		log_result(-1, errno);
 		return;
@@ -236,8 +236,13 @@ void log_table(void)
 	bool head = fgets(line, sizeof(line), file) != NULL;
 	log_result(head ? (int64_t)strlen(line) : 0, 0);
 	while (world->alone && fgets(line, sizeof(line), file) != NULL)
-		row_log(line);
+		row(line);
 	fclose(file);
+}
+
+void segments_table(void)
+{
+	log_table("/proc/sysvipc/shm", row_log);
 }
 
 /* ---- memory --------------------------------------------------------------------- */
@@ -262,8 +267,27 @@ static void on_fault(int number)
 		pause(); /* the conductor kills everybody */
 }
 
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+/* For OP_SIGNAL. */
+static void signals_catch(void)
+{
+	sigset_t blocked;
+	struct sigaction action = { .sa_handler = on_signal };
+	sigaction(SIGUSR1, &action, NULL);
+	action.sa_flags = SA_RESTART;
+	sigaction(SIGUSR2, &action, NULL);
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGALRM);
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
 void faults_catch(void)
 {
+	signals_catch();
 	static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE };
 	struct sigaction action = { .sa_handler = on_fault, .sa_flags = SA_NODEFER };
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
@@ -346,16 +370,21 @@ static void places_look(void)
 	}
 }
 
-/* `slot`: what the step was about, or -1. */
-void observe(int slot, bool all)
+/* `op`: the step, or NULL. A step changes objects of its own class alone, if it is not a death. At
+ * the end all of them are looked at. */
+void observe(const struct op *op, bool all)
 {
-	if (all || world->watch == WATCH_ALL) {
-		for (int i = 0; i < SLOTS; i++)
+	enum op_class class = op != NULL ? op_class(op->kind) : OF_ALL;
+	bool every = all || world->watch == WATCH_ALL;
+	int slot = op != NULL && world->watch == WATCH_TOUCHED ? op_slot(op) : -1;
+	for (int i = 0; (class == OF_SEGMENTS || class >= OBJECTS) && i < SLOTS; i++)
+		if (every || i == slot)
 			slot_look(i);
-	} else if (slot >= 0 && world->watch == WATCH_TOUCHED) {
-		slot_look(slot);
-	}
-	if (me == CONDUCTOR)
+	if ((class == OF_SETS || class >= OBJECTS) && (every || slot >= 0))
+		sets_look(every ? -1 : slot);
+	if ((class == OF_QUEUES || class >= OBJECTS) && (every || slot >= 0))
+		queues_look(every ? -1 : slot);
+	if (me == CONDUCTOR || class == OF_SETS || class == OF_QUEUES)
 		return;
 	area_look();
 	places_look();

@@ -73,12 +73,15 @@ static void world_prepare(const struct pair *pair, int side, const struct progra
 	w->users = program->users;
 	w->watch = program->watch;
 	w->no_exec = pair->setup->no_exec;
+	w->no_copy = pair->setup->no_copy;
+	w->cpu = side;
 	w->size = pair->size;
 	w->op_count = (uint32_t)program->count;
 	w->dying = NOBODY;
 	w->key_base = 0x6d000000 | (getpid() & 0xffff) << 4;
-	for (int slot = 0; slot < SLOTS; slot++)
-		w->id[slot] = -1;
+	memset(w->id, -1, sizeof(w->id));
+	memset(w->set, -1, sizeof(w->set));
+	memset(w->queue, -1, sizeof(w->queue));
 	memcpy(w->op, program->ops, program->count * sizeof(*program->ops));
 }
 

@@ -17,7 +17,7 @@ struct setup {
 	const char *preload; /* library; NULL: none */
 	const char *enclose;
 	bool same; /* the kernel on both sides: shows what is not Madang's doing */
-	bool no_exec;
+	bool no_exec, no_copy;
 	int timeout;        /* seconds for a run */
 	char directory[64]; /* of the worlds */
 };
@@ -41,7 +41,7 @@ bool pair_finish(struct pair *pair, struct difference *ret_difference);
 bool pair_run(struct pair *pair, const struct program *program, struct difference *ret_difference);
 
 /* tally.c: what was compared. */
-void tally_add(const struct world *run);
+void tally_add(const struct world *kernel, const struct world *madang);
 void tally_print(void);
 
 /* shrink.c: leaves out steps for as long as the same difference shows. */

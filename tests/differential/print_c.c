@@ -6,194 +6,11 @@
  * It prints every result, and every segment after every step, in words that do
  * not depend on the run, so that two outputs can be compared with diff. All its
  * processes run through the same main(); each takes only the steps that are its
- * own, and waits for the others. Deaths are waited for by pid, not by the parent,
- * so zombies are not shown; steps that the run would refuse are not left out.
+ * own, and waits for the others. If a call sleeps, the others go on after a while.
+ * Deaths are waited for by pid, not by the parent, so zombies are not shown; steps
+ * that the run would refuse are not left out.
  */
 #include "differential/program.h"
-
-/* NOLINTBEGIN(bugprone-suspicious-missing-comma): lines in two parts */
-static const char *const head[] = {
-	"/* cc -D_GNU_SOURCE FILE.c, then run it as it is, and with libmadang-sysv preloaded. */",
-	"#include <errno.h>",
-	"#include <fcntl.h>",
-	"#include <grp.h>",
-	"#include <setjmp.h>",
-	"#include <signal.h>",
-	"#include <stdatomic.h>",
-	"#include <stdint.h>",
-	"#include <stdio.h>",
-	"#include <stdlib.h>",
-	"#include <sys/ipc.h>",
-	"#include <sys/mman.h>",
-	"#include <sys/shm.h>",
-	"#include <sys/syscall.h>",
-	"#include <unistd.h>",
-	"",
-	"#define P ((size_t)sysconf(_SC_PAGESIZE))",
-	"#define AREA ((char *)(sizeof(void *) == 8 ? (uintptr_t)0x200000000000 : "
-	"(uintptr_t)0x90000000))",
-	"#define HIGH ((char *)(sizeof(void *) == 8 ? ((uintptr_t)1 << 56) - P : "
-	"(uintptr_t)0xffffe000))",
-	"#define WRAP ((char *)(UINTPTR_MAX - P + 1))",
-	"#define STACK ((char *)((uintptr_t)__builtin_frame_address(0) & ~(P - 1)))",
-	"",
-	"static struct shared { _Atomic int step; _Atomic pid_t dying; pid_t pid[8]; int id[16]; } "
-	"*shared;",
-	"static char *file, *place[4];",
-	"static int me = 6, first; /* who this is, and its first step */",
-	"static sigjmp_buf escape;",
-	"static struct shmid_ds buffer;",
-	"",
-	"static void fault(int number) { siglongjmp(escape, number); }",
-	"",
-	"static long poke(char *at, uint64_t value)",
-	"{",
-	"	int number = sigsetjmp(escape, 1);",
-	"	if (number == 0)",
-	"		*(volatile uint64_t *)at = value;",
-	"	return number;",
-	"}",
-	"",
-	"static long peek(char *at)",
-	"{",
-	"	int number = sigsetjmp(escape, 1);",
-	"	return number == 0 ? (long)*(volatile uint64_t *)at : -number;",
-	"}",
-	"",
-	"static long set(int id, uid_t uid, gid_t gid, int mode)",
-	"{",
-	"	buffer.shm_perm.uid = uid;",
-	"	buffer.shm_perm.gid = gid;",
-	"	buffer.shm_perm.mode = mode;",
-	"	return shmctl(id, IPC_SET, &buffer);",
-	"}",
-	"",
-	"static int user(uid_t uid, gid_t gid, gid_t more)",
-	"{",
-	"	return seteuid(0) || setgroups(more != 0, &more) || setegid(gid) || seteuid(uid);",
-	"}",
-	"",
-	"static int get(int slot, key_t key, size_t size, int flags)",
-	"{",
-	"	int id = shmget(key, size, flags);",
-	"	if (id >= 0)",
-	"		shared->id[slot] = id;",
-	"	return id;",
-	"}",
-	"",
-	"static int who(pid_t pid)",
-	"{",
-	"	for (int i = 0; pid != 0 && i < 8; i++)",
-	"		if (shared->pid[i] == pid)",
-	"			return i;",
-	"	return -(pid != 0);",
-	"}",
-	"",
-	"static int turn(int step, int actor)",
-	"{",
-	"	if (step < first || actor != me)",
-	"		return 0;",
-	"	while (shared->step != step)",
-	"		usleep(100);",
-	"	while (shared->dying != 0 && kill(shared->dying, 0) == 0)",
-	"		usleep(100);",
-	"	shared->dying = 0;",
-	"	errno = 0;",
-	"	return 1;",
-	"}",
-	"",
-	"static void done(int step, const char *what, long result)",
-	"{",
-	"	int error = errno, old = -1;",
-	"	if (result >= (long)AREA && result < (long)(AREA + 64 * P))",
-	"		printf(\"%d: %s = area + 0x%lx\\n\", step, what, result - (long)AREA);",
-	"	else if (result > 0xffffffffL || result < -0xffffffffL)",
-	"		printf(\"%d: %s = address\\n\", step, what);",
-	"	else",
-	"		printf(\"%d: %s = %ld, errno %d\\n\", step, what, result, result < 0 ? "
-	"error : 0);",
-	"	for (int slot = 0; slot < 16; slot++) {",
-	"		struct shmid_ds s;",
-	"		int id = shared->id[slot];",
-	"		if (id < 0 || id == old || shmctl(id % 32768, 15 /* SHM_STAT_ANY */, &s) "
-	"!= id)",
-	"			continue;",
-	"		old = id;",
-	"		printf(\"\\tslot %d: id %d key %d mode %o uid %u gid %u nattch %lu cpid %d "
-	"lpid %d \"",
-	"		       \"atime %d dtime %d\\n\", slot, id, s.shm_perm.__key, "
-	"s.shm_perm.mode,",
-	"		       s.shm_perm.uid, s.shm_perm.gid, (unsigned long)s.shm_nattch, "
-	"who(s.shm_cpid),",
-	"		       who(s.shm_lpid), s.shm_atime != 0, s.shm_dtime != 0);",
-	"	}",
-	"	fflush(stdout);",
-	"	shared->step = step + 1;",
-	"}",
-	"",
-	"static void born(int step, int child, pid_t pid)",
-	"{",
-	"	if (pid == 0) {",
-	"		me = child;",
-	"		first = step + 1;",
-	"		return;",
-	"	}",
-	"	shared->pid[child] = pid;",
-	"	done(step, \"birth\", child);",
-	"}",
-	"",
-	"static void run(int step, int actor)",
-	"{",
-	"	char number[12], from[12];",
-	"	snprintf(number, sizeof(number), \"%d\", actor);",
-	"	snprintf(from, sizeof(from), \"%d\", step + 1);",
-	"	execl(\"/proc/self/exe\", \"exec\", file, number, from, (char *)NULL);",
-	"	_exit(127);",
-	"}",
-	"",
-	"static void dies(int step, int actor)",
-	"{",
-	"	shared->dying = shared->pid[actor];",
-	"	shared->step = step + 1;",
-	"	kill(shared->pid[actor], SIGKILL);",
-	"}",
-	"",
-	"static void begin(int argc, char **argv)",
-	"{",
-	"	static char template[] = \"/tmp/differential-XXXXXX\";",
-	"	int fd = argc == 4 ? open(file = argv[1], O_RDWR) : mkstemp(file = template);",
-	"	if (fd < 0 || ftruncate(fd, sizeof(*shared)) != 0)",
-	"		exit(1);",
-	"	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);",
-	"	close(fd);",
-	"	signal(SIGCHLD, SIG_IGN);",
-	"	signal(SIGSEGV, fault);",
-	"	signal(SIGBUS, fault);",
-	"	for (int slot = 0; argc == 1 && slot < 16; slot++)",
-	"		shared->id[slot] = -1;",
-	"	if (argc == 4) {",
-	"		me = atoi(argv[2]);",
-	"		first = atoi(argv[3]);",
-	"	}",
-	"}",
-	"",
-	"#define STEP(n, actor, call) if (turn(n, actor)) done(n, #call, (long)(call))",
-	"#define FORK(n, actor, child) if (turn(n, actor)) born(n, child, fork())",
-	"#define VFORK(n, actor, child) if (turn(n, actor)) { \\",
-	"	pid_t pid = vfork(); \\",
-	"	if (pid == 0) \\",
-	"		run(n, child); \\",
-	"	born(n, child, pid); }",
-	"#define EXEC(n, actor) if (turn(n, actor)) { shared->step = n + 1; run(n, actor); }",
-	"#define EXIT(n, actor) if (turn(n, actor)) { shared->dying = getpid(); shared->step = n + "
-	"1; _exit(0); }",
-	"#define KILL(n, actor, victim) if (turn(n, actor)) dies(n, victim)",
-	"",
-	"int main(int argc, char **argv)",
-	"{",
-	"	begin(argc, argv);",
-};
-/* NOLINTEND(bugprone-suspicious-missing-comma) */
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
@@ -298,6 +115,39 @@ static void control_print(FILE *file, const struct op *op)
 		fprintf(file, "shmctl(%d, %s)", (int)op->arg[0], simple[op->kind]);
 }
 
+static void number_print(FILE *file, char kind, int64_t value)
+{
+	if (kind == 'o' && value > 0)
+		fprintf(file, "0%llo", (unsigned long long)value);
+	else
+		fprintf(file, "%lld%s", (long long)value, value == (int)value ? "" : "LL");
+}
+
+/* The text of ops.def with the arguments. */
+static void in_c_print(FILE *file, const struct op *op)
+{
+	for (const char *c = op_forms[op->kind].in_c; *c != '\0'; c++) {
+		if (*c != '%') {
+			fputc(*c, file);
+		} else if (*++c != 'p') {
+			number_print(file, op_forms[op->kind].arg[*c - '0'].kind,
+			             op->arg[*c - '0']);
+		} else {
+			for (int i = op->kind == OP_SEM_MANY ? 3 : 2;
+			     i < OP_ARGS && SEM_IS_THERE(op->arg[i]); i++)
+				fprintf(file, "{ %d, %d, 0%o }, ", SEM_NUMBER(op->arg[i]),
+				        SEM_CHANGE(op->arg[i]), (unsigned)SEM_FLAGS(op->arg[i]));
+		}
+	}
+}
+
+static void signal_print(FILE *file, const struct op *op)
+{
+	static const char *const signals[] = { "SIGUSR1", "SIGUSR2", "SIGURG", "SIGALRM" };
+	fprintf(file, "kill(shared->pid[%d], %s)", (int)op->arg[0],
+	        signals[op->arg[1] >= 0 && op->arg[1] < 4 ? op->arg[1] : 0]);
+}
+
 static void call_print(FILE *file, const struct op *op)
 {
 	static const char *const user_arguments[USERS] = {
@@ -306,7 +156,14 @@ static void call_print(FILE *file, const struct op *op)
 	};
 	const int64_t *arg = op->arg;
 	char text[64];
+	if (op_forms[op->kind].in_c != NULL) {
+		in_c_print(file, op);
+		return;
+	}
 	switch ((enum op_kind)op->kind) {
+	case OP_SIGNAL:
+		signal_print(file, op);
+		break;
 	case OP_GET:
 		fprintf(file, "get(%d, %d, (size_t)%lldLL, 0%llo)", (int)arg[0],
 		        arg[1] == 0 ? 0 : 0x6d000000 + (int)arg[1], (long long)arg[2],
@@ -351,6 +208,12 @@ struct cast {
 	bool there[ACTORS + 1];
 };
 
+static bool may_sleep(int kind)
+{
+	return kind == OP_SEM_OP || kind == OP_SEM_MANY || kind == OP_MSG_SEND ||
+	       kind == OP_MSG_RECEIVE;
+}
+
 static bool step_print(FILE *file, struct cast *cast, const struct op *op, int number)
 {
 	int other = (int)op->arg[0];
@@ -381,7 +244,8 @@ static bool step_print(FILE *file, struct cast *cast, const struct op *op, int n
 		fprintf(file, "\tKILL(%d, %d, %d);\n", number, op->actor, other);
 		return true;
 	default:
-		fprintf(file, "\tSTEP(%d, %d, ", number, op->actor);
+		fprintf(file, "\t%s(%d, %d, ", may_sleep(op->kind) ? "SLEEP" : "STEP", number,
+		        op->actor);
 		call_print(file, op);
 		fprintf(file, ");\n");
 		return true;
@@ -392,8 +256,8 @@ void program_print_c(FILE *file, const struct program *program)
 {
 	struct cast cast = { .there = { [CONDUCTOR] = true } };
 	int number = 0;
-	for (size_t i = 0; i < sizeof(head) / sizeof(head[0]); i++)
-		fprintf(file, "%s\n", head[i]);
+	for (size_t i = 0; c_head[i] != NULL; i++)
+		fprintf(file, "%s\n", c_head[i]);
 	for (size_t i = 0; i < program->count; i++)
 		number += step_print(file, &cast, &program->ops[i], number);
 	fprintf(file,

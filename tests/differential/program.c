@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.c - programs as text: the table of operations, printing and reading.
- * What an operation does is in act.c and actor.c; nothing is run here.
+ * program.c - programs as text: printing and reading. Nothing is run here.
  */
 #include "differential/program.h"
 
@@ -10,55 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NO_ARGS
+#define ARG(name, kind)            { name, kind },
+#define OP(kind, name, args, in_c) [OP_##kind] = { name, { args{ NULL, 0 } }, in_c },
 const struct op_form op_forms[OP_KINDS] = {
-	[OP_START] = { "start", { { "who", 'd' } } },
-	[OP_FORK] = { "fork", { { "child", 'd' } } },
-	[OP_VFORK] = { "vfork", { { "child", 'd' } } },
-	[OP_EXEC] = { "exec", { { NULL, 0 } } },
-	[OP_EXIT] = { "exit", { { "zombie", 'd' } } },
-	[OP_KILL] = { "kill", { { "who", 'd' }, { "zombie", 'd' } } },
-	[OP_REAP] = { "reap", { { NULL, 0 } } },
-	[OP_CLOSEFROM] = { "closefrom", { { NULL, 0 } } },
-	[OP_USER] = { "user", { { "user", 'd' } } },
-	[OP_GET] = { "get",
-	             { { "slot", 's' }, { "key", 'd' }, { "size", 'd' }, { "flags", 'o' } } },
-	[OP_ATTACH] = { "attach",
-	                { { "slot", 's' },
-	                  { "where", 'w' },
-	                  { "offset", 'd' },
-	                  { "flags", 'o' } } },
-	[OP_DETACH] = { "detach", { { "where", 'w' }, { "offset", 'd' } } },
-	[OP_STAT] = { "stat", { { "slot", 's' } } },
-	[OP_STAT_NULL] = { "stat-null", { { "slot", 's' } } },
-	[OP_SET] = { "set", { { "slot", 's' }, { "uid", 'd' }, { "gid", 'd' }, { "mode", 'o' } } },
-	[OP_SET_NULL] = { "set-null", { { "slot", 's' } } },
-	[OP_REMOVE] = { "remove", { { "slot", 's' } } },
-	[OP_LOCK] = { "lock", { { "slot", 's' } } },
-	[OP_UNLOCK] = { "unlock", { { "slot", 's' } } },
-	[OP_CONTROL] = { "control", { { "slot", 's' }, { "command", 'd' } } },
-	[OP_INDEX_STAT] = { "index-stat", { { "index", 'd' } } },
-	[OP_INDEX_STAT_ANY] = { "index-stat-any", { { "index", 'd' } } },
-	[OP_SHM_STAT] = { "shm-stat", { { "slot", 's' } } },
-	[OP_SHM_STAT_ANY] = { "shm-stat-any", { { "slot", 's' } } },
-	[OP_IPC_INFO] = { "ipc-info", { { "id", 'd' } } },
-	[OP_SHM_INFO] = { "shm-info", { { "id", 'd' } } },
-	[OP_INFO_NULL] = { "info-null", { { "command", 'd' } } },
-	[OP_TABLE] = { "table", { { NULL, 0 } } },
-	[OP_WRITE] = { "write",
-	               { { "where", 'w' }, { "page", 'd' }, { "cell", 'd' }, { "value", 'x' } } },
-	[OP_READ] = { "read", { { "where", 'w' }, { "page", 'd' }, { "cell", 'd' } } },
-	[OP_UNMAP] = { "unmap", { { "where", 'w' }, { "page", 'd' }, { "pages", 'd' } } },
-	[OP_MAP] = { "map", { { "where", 'w' }, { "pages", 'd' } } },
-	[OP_REMAP] = { "remap",
-	               { { "where", 'w' },
-	                 { "page", 'd' },
-	                 { "old", 'd' },
-	                 { "new", 'd' },
-	                 { "to", 'd' } } },
-	[OP_PROTECT] = { "protect", { { "where", 'w' }, { "write", 'd' } } },
-	[OP_NAP] = { "nap", { { NULL, 0 } } },
-	[OP_SURVEY] = { "survey", { { NULL, 0 } } },
+#include "differential/ops.def"
 };
+#undef OP
+#undef ARG
+#undef NO_ARGS
 
 const char *const watch_names[WATCHES] = { "all", "touched", "none" };
 
@@ -94,9 +53,29 @@ struct program program_copy(const struct program *program)
 	return copy;
 }
 
+enum op_class op_class(int kind)
+{
+	if (kind < OP_NAP)
+		return OF_LIFE;
+	if (kind < OP_GET)
+		return OF_ALL;
+	return kind < OP_SEM_GET ? OF_SEGMENTS : kind < OP_MSG_GET ? OF_SETS : OF_QUEUES;
+}
+
+static int slots_of(char kind)
+{
+	return kind == 's' ? SLOTS : kind == 'S' ? SETS : kind == 'Q' ? QUEUES : 0;
+}
+
 int op_slot(const struct op *op)
 {
-	return op_forms[op->kind].arg[0].kind == 's' ? (int)op->arg[0] : -1;
+	return slots_of(op_forms[op->kind].arg[0].kind) != 0 ? (int)op->arg[0] : -1;
+}
+
+int64_t sem_pack(int number, int change, int flags)
+{
+	return INT64_C(1) << 48 | (int64_t)(number & 0xffff) << 32 |
+	       (int64_t)(change & 0xffff) << 16 | (flags & 0xffff);
 }
 
 /* ---- printing ------------------------------------------------------------ */
@@ -115,6 +94,11 @@ static void argument_print(char *text, size_t size, char kind, int64_t value)
 {
 	if (kind == 'w')
 		where_print(text, size, value);
+	else if (kind == 'p' && value == 0)
+		snprintf(text, size, "-");
+	else if (kind == 'p')
+		snprintf(text, size, "%d:%d:0%o", SEM_NUMBER(value), SEM_CHANGE(value),
+		         (unsigned)SEM_FLAGS(value));
 	else if (kind == 'o' && value > 0)
 		snprintf(text, size, "0%llo", (unsigned long long)value);
 	else if (kind == 'x')
@@ -174,6 +158,18 @@ static bool where_read(const char *text, int64_t *value)
 	return true;
 }
 
+static bool operation_read(const char *text, int64_t *value)
+{
+	int number, change, flags, end = 0;
+	*value = 0;
+	if (strcmp(text, "-") == 0)
+		return true;
+	if (sscanf(text, "%i:%i:%i%n", &number, &change, &flags, &end) != 3 || text[end] != '\0')
+		return false;
+	*value = sem_pack(number, change, flags);
+	return true;
+}
+
 static bool argument_read(const struct op_form *form, int i, char *word, int64_t *value)
 {
 	char *text = strchr(word, '=');
@@ -184,9 +180,12 @@ static bool argument_read(const struct op_form *form, int i, char *word, int64_t
 		return false;
 	if (form->arg[i].kind == 'w')
 		return where_read(text, value);
+	if (form->arg[i].kind == 'p')
+		return operation_read(text, value);
 	if (!number_read(text, value))
 		return false;
-	return form->arg[i].kind != 's' || (*value >= 0 && *value < SLOTS);
+	int slots = slots_of(form->arg[i].kind);
+	return slots == 0 || (*value >= 0 && *value < slots);
 }
 
 static bool kind_read(const char *name, struct op *op)

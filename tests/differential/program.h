@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * program.h - a program of System V shared memory operations for several
- * processes: what is drawn, run on the kernel and on Madang, shrunk, and kept.
+ * program.h - a program of System V operations for several processes: what is
+ * drawn, run on the kernel and on Madang, shrunk, and kept.
  *
- * A program is a list of STEPS. One ACTOR, a process, takes a step, and the next
- * step begins when it is done.
+ * A program is a list of STEPS. One ACTOR, a process, takes a step. The next step
+ * begins when the call has returned or its process sleeps in it (settle.c). A
+ * step of an actor that sleeps is passed over.
  *
  * A step names a segment by its SLOT. A slot holds the id that a "get" has put
- * there, and all actors share the slots. A step names memory by WHERE, which is
+ * there, and all actors share the slots. There are other slots for sets of
+ * semaphores, and others for message queues. A step names memory by WHERE, which is
  *   - a page of the AREA, a range of addresses that is free in every actor when
  *     the actor starts,
  *   - a PLACE, an address that the system chose for an attach without an address,
@@ -26,6 +28,7 @@
  *     0 attach slot=3 where=4 offset=0 flags=0
  *     0 fork child=1
  *     1 detach where=4 offset=0    # the rest of a line is a remark
+ *     0 sem-op set=1 wait=-1 a=0:-1:010000 b=- c=- d=- e=-    # number:change:flags
  */
 #ifndef MADANG_TESTS_DIFFERENTIAL_PROGRAM_H
 #define MADANG_TESTS_DIFFERENTIAL_PROGRAM_H
@@ -39,11 +42,13 @@ enum {
 	ACTORS = 6,
 	CONDUCTOR = ACTORS, /* starts actors, and clears up after orphans */
 	SLOTS = 16,
+	SETS = 6,
+	QUEUES = 5,
 	AREA_PAGES = 32,
 	PLACES = 4,
 	CELLS = 3, /* words of each page that are written and looked at: start, middle, end */
 	USERS = 6,
-	OP_ARGS = 6,
+	OP_ARGS = 7,
 	STEPS_MAX = 16384
 };
 
@@ -57,45 +62,13 @@ enum where {
 	WHERE_END
 };
 
+/* ops.def is the table of all operations. */
+#define OP(kind, name, args, in_c) OP_##kind,
 enum op_kind {
-	OP_START,
-	OP_FORK,
-	OP_VFORK,
-	OP_EXEC,
-	OP_EXIT,
-	OP_KILL,
-	OP_REAP,
-	OP_CLOSEFROM,
-	OP_USER,
-	OP_GET,
-	OP_ATTACH,
-	OP_DETACH,
-	OP_STAT,
-	OP_STAT_NULL,
-	OP_SET,
-	OP_SET_NULL,
-	OP_REMOVE,
-	OP_LOCK,
-	OP_UNLOCK,
-	OP_CONTROL,
-	OP_INDEX_STAT,
-	OP_INDEX_STAT_ANY,
-	OP_SHM_STAT,
-	OP_SHM_STAT_ANY,
-	OP_IPC_INFO,
-	OP_SHM_INFO,
-	OP_INFO_NULL,
-	OP_TABLE,
-	OP_WRITE,
-	OP_READ,
-	OP_UNMAP,
-	OP_MAP,
-	OP_REMAP,
-	OP_PROTECT,
-	OP_NAP,
-	OP_SURVEY,
+#include "differential/ops.def"
 	OP_KINDS
 };
+#undef OP
 
 /* After every step: all slots' segments are looked at; those that the step
  * named; or none, so that the looking itself cannot hide what it would mend. */
@@ -118,8 +91,9 @@ struct op_form {
 	const char *name;
 	struct {
 		const char *name; /* NULL: no such argument */
-		char kind;        /* d decimal, o octal, x hexadecimal, w where, s slot */
-	} arg[OP_ARGS];
+		char kind;        /* see ops.def */
+	} arg[OP_ARGS + 1];
+	const char *in_c;
 };
 
 extern const struct op_form op_forms[OP_KINDS];
@@ -129,8 +103,19 @@ void program_add(struct program *program, struct op op);
 void program_free(struct program *program);
 struct program program_copy(const struct program *program);
 
-/* The slot that a step is about; -1: none. */
+/* Of objects: each has slots, ids and keys of its own. */
+enum op_class { OF_SEGMENTS, OF_SETS, OF_QUEUES, OBJECTS, OF_LIFE = OBJECTS, OF_ALL };
+enum op_class op_class(int kind);
+
+/* The slot, of the step's class, that a step is about; -1: none. */
 int op_slot(const struct op *op);
+
+/* An operation of semop as an argument. 0: there is none. */
+int64_t sem_pack(int number, int change, int flags);
+#define SEM_IS_THERE(packed) ((packed) != 0)
+#define SEM_NUMBER(packed)   ((int)((packed) >> 32 & 0xffff))
+#define SEM_CHANGE(packed)   ((int)(int16_t)((packed) >> 16 & 0xffff))
+#define SEM_FLAGS(packed)    ((int)((packed)&0xffff))
 
 void where_print(char *text, size_t size, int64_t where);
 void op_print(FILE *file, const struct op *op);
@@ -149,5 +134,6 @@ void program_draw(struct program *program, const struct drawing *drawing);
 
 /* print_c.c: the same as a C program, to be compiled and read on its own. */
 void program_print_c(FILE *file, const struct program *program);
+extern const char *const c_head[]; /* lines, to NULL */
 
 #endif

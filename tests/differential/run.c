@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - runs the program that lies in a world, on whatever System V shared
- * memory this process finds: the kernel's, or Madang when that is preloaded.
+ * run.c - runs the program that lies in a world, on whatever System V IPC this
+ * process finds: the kernel's, or Madang when that is preloaded.
  *
  * The conductor starts the first actors and waits; from then on each actor, when
  * it has taken a step, looks who takes the next one and hands on. Steps of actors
@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,9 @@ static int whose_turn(void)
 {
 	for (; world->step < world->op_count && !world->log_full; world->step++) {
 		int actor = world->op[world->step].actor;
-		if (actor == CONDUCTOR || world->actor[actor].alive)
+		if (actor == CONDUCTOR || (world->actor[actor].alive && !is_asleep(actor)))
 			return actor;
-		log_outcome(ABSENT);
+		log_outcome(world->actor[actor].alive ? BUSY : ABSENT);
 	}
 	return CONDUCTOR;
 }
@@ -64,11 +65,36 @@ void wait_for(sem_t *semaphore)
 		;
 }
 
+/* Ends the step, unless there are sleepers whom it may have woken. */
+bool step_finish(const struct op *op)
+{
+	bool life = op_class(op->kind) == OF_LIFE;
+	if (needs_settling(op)) {
+		world->settling = true;
+		if (me == CONDUCTOR)
+			settle_step();
+		else
+			sem_post(&world->actor[CONDUCTOR].go);
+		return me == CONDUCTOR;
+	}
+	observe(op, life ? world->watch == WATCH_TOUCHED : op->kind == OP_SURVEY);
+	step_end();
+	return true;
+}
+
+/* Whoever is woken has the turn, or ends a step for somebody else. */
 static void wait_turn(void)
 {
-	wait_for(&world->actor[me].go);
-	if (world->dying != NOBODY && world->crash_signal == 0)
-		death_finish();
+	for (bool turn = false; !turn;) {
+		wait_for(&world->actor[me].go);
+		turn = true;
+		if (world->crash_signal != 0)
+			return;
+		if (world->dying != NOBODY)
+			turn = death_finish();
+		else if (world->settling)
+			settle_step();
+	}
 }
 
 /* Takes one step; false: it is not over, and another process ends it. */
@@ -76,15 +102,16 @@ static bool take_step(void)
 {
 	const struct op *op = &world->op[world->step];
 	enum step_fate fate = op_of_life(op);
-	if (fate == STEP_NOT_OF_LIFE) {
+	bool here = true;
+	if (fate == STEP_NOT_OF_LIFE && op_class(op->kind) == OF_SETS)
+		here = sem_act(op);
+	else if (fate == STEP_NOT_OF_LIFE && op_class(op->kind) == OF_QUEUES)
+		here = msg_act(op);
+	else if (fate == STEP_NOT_OF_LIFE)
 		op_act(op);
-		observe(op_slot(op), op->kind == OP_SURVEY);
-		step_end();
-	} else if (fate == STEP_MINE) {
-		observe(-1, world->watch == WATCH_TOUCHED);
-		step_end();
-	}
-	return fate != STEP_ELSEWHERE;
+	if (fate == STEP_OVER)
+		return true;
+	return fate != STEP_ELSEWHERE && here && step_finish(op);
 }
 
 /* Returns in the conductor alone, when all is over. */
@@ -174,9 +201,13 @@ static void kill_actors(void)
 			continue;
 		kill(actor->pid, SIGKILL);
 		wait_child(actor->pid);
-		actor->alive = false;
+		actor->alive = actor->untold = false;
+		actor->in_call = false;
+		world->death_unseen = true;
+		if (world->crash_signal == 0)
+			settle();
 		if (world->watch == WATCH_ALL && world->crash_signal == 0)
-			observe(-1, true);
+			observe(NULL, true);
 		for (int child = 0; child < ACTORS; child++)
 			if (world->actor[child].parent == i)
 				world->actor[child].parent = CONDUCTOR;
@@ -200,12 +231,29 @@ static void remove_segments(void)
 		shmctl(world->id[slot], IPC_RMID, NULL);
 }
 
+/* Exactly one process acts at any time. On one processor they wake each other much faster than
+ * from processor to processor, and one that yields lets the others run until they sleep. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t allowed, one;
+	if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return;
+	int count = CPU_COUNT(&allowed), left = count > 0 ? world->cpu % count : 0;
+	CPU_ZERO(&one);
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &allowed) && left-- == 0)
+			CPU_SET(cpu, &one);
+	if (CPU_COUNT(&one) == 1)
+		sched_setaffinity(0, sizeof(one), &one);
+}
+
 int conduct(const char *path)
 {
 	const char *oracle = getenv("MADANG_ORACLE");
 	world_path = path;
 	world = world_map(path);
 	world->alone = oracle == NULL || strcmp(oracle, "alone") == 0;
+	stay_on_one_cpu();
 	area_find();
 	faults_catch();
 	world->no_area = !area_is_free();
@@ -217,10 +265,14 @@ int conduct(const char *path)
 
 	kill_actors();
 	if (world->crash_signal == 0) {
-		observe(-1, true);
+		observe(NULL, true);
 		log_totals_and_all();
+		sets_survey(true);
+		queues_survey(true);
 		remove_segments();
 		log_totals_and_all();
+		sets_survey(false);
+		queues_survey(false);
 	}
 	world->finished = true;
 	return 0;

@@ -38,17 +38,18 @@ static struct measure measure(void)
 
 void call_start(struct caller *caller)
 {
+	caller->waited = false;
 	caller->start = measure();
 }
 
-static uint64_t begin(struct caller *caller, const char *name)
+uint64_t call_begin(struct caller *caller, const char *name)
 {
 	atomic_store(&caller->progress->call, name);
 	atomic_fetch_add(&caller->progress->call_number, 1);
 	return nanoseconds(CLOCK_MONOTONIC);
 }
 
-static _Noreturn void give_up(const struct caller *caller, int code)
+_Noreturn void call_give_up(const struct caller *caller, int code)
 {
 	if (caller->aborts)
 		abort();
@@ -56,11 +57,12 @@ static _Noreturn void give_up(const struct caller *caller, int code)
 }
 
 /* The other calls since call_start() take a thousandth of what is asked for here. */
-static void end(struct caller *caller, uint64_t before)
+void call_end(struct caller *caller, uint64_t before)
 {
 	uint64_t wall = nanoseconds(CLOCK_MONOTONIC) - before;
 	if (wall < SECOND)
 		return;
+	caller->waited = true;
 	struct measure now = measure();
 	if (now.pid != caller->start.pid)
 		caller->start = (struct measure){ .wall = before, .pid = now.pid };
@@ -71,21 +73,8 @@ static void end(struct caller *caller, uint64_t before)
 	fprintf(stderr, "hang: %s took %.1f s, %.1f s of them running, slept %ld times\n",
 	        atomic_load(&caller->progress->call), (double)wall / (double)SECOND,
 	        (double)processor / (double)SECOND, sleeps);
-	give_up(caller, EXIT_HANG);
+	call_give_up(caller, EXIT_HANG);
 }
-
-/* CALL(name, expression of int): measured; its result. */
-#define CALL(name, expression)                                                                     \
-	({                                                                                         \
-		uint64_t before_ = begin(caller, name);                                            \
-		int result_ = (expression);                                                        \
-		end(caller, before_);                                                              \
-		if (result_ >= 0)                                                                  \
-			atomic_fetch_add(&caller->progress->calls_ok, 1);                          \
-		result_;                                                                           \
-	})
-
-#pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
 
 /* ---- the calls ----------------------------------------------------------------- */
 
@@ -110,7 +99,7 @@ mdg_namespace *call_open_to_look(struct caller *caller)
 	/* Whoever writes ends by a signal. */
 	if (mprotect(ns->registry.head, (size_t)ns->registry.length, PROT_READ) < 0) {
 		perror("mprotect");
-		give_up(caller, EXIT_WRONG);
+		call_give_up(caller, EXIT_WRONG);
 	}
 	return ns;
 }
@@ -179,7 +168,7 @@ static void use(struct caller *caller, mdg_namespace *ns, mdg_id id, volatile ch
 		info.bytes = 1;
 	if (memory == NULL) {
 		fprintf(stderr, "attached, but nowhere\n");
-		give_up(caller, EXIT_WRONG);
+		call_give_up(caller, EXIT_WRONG);
 		return; /* cppcheck knows no _Noreturn */
 	}
 	atomic_store(&caller->progress->call, "use of attached memory");
@@ -243,7 +232,7 @@ static void fork_once(struct caller *caller, mdg_namespace *ns, void *const kept
 		;
 	if (pid > 0 && status != 0) {
 		fprintf(stderr, "the child of fork ended with status %#x\n", (unsigned)status);
-		give_up(caller, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_WRONG);
+		call_give_up(caller, WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_WRONG);
 	}
 }
 
@@ -279,7 +268,7 @@ static void check(struct caller *caller, mdg_namespace *ns)
 	          mdg_namespace_check(ns, 0, see_damage, &damage));
 	if (rc < 0 || damage[0] != '\0') {
 		fprintf(stderr, "after a repair: %s\n", rc < 0 ? mdg_strerror(rc) : damage);
-		give_up(caller, EXIT_WRONG);
+		call_give_up(caller, EXIT_WRONG);
 	}
 }
 

@@ -41,11 +41,28 @@ struct caller {
 	struct dice dice;
 	bool aborts; /* instead of exiting: a fuzzer keeps the input then */
 	bool quiet;  /* nobody else writes: after a repair there is no damage left */
+	bool waited; /* a call since call_start, for a second or more */
 	struct measure start;
 };
 
+#pragma GCC diagnostic ignored "-Wpedantic" /* statement expressions */
+
 /* Before a series of calls on one mutation, say: what it had used up by then. */
 void call_start(struct caller *caller);
+
+uint64_t call_begin(struct caller *caller, const char *name);
+void call_end(struct caller *caller, uint64_t before);
+_Noreturn void call_give_up(const struct caller *caller, int code);
+/* CALL(name, expression of int): measured; its result. */
+#define CALL(name, expression)                                                                     \
+	({                                                                                         \
+		uint64_t before_ = call_begin(caller, name);                                       \
+		int result_ = (expression);                                                        \
+		call_end(caller, before_);                                                         \
+		if (result_ >= 0)                                                                  \
+			atomic_fetch_add(&caller->progress->calls_ok, 1);                          \
+		result_;                                                                           \
+	})
 
 /* All of them once, in an order that ends with removal and repair. A hang ends
  * the process with EXIT_HANG, damage that a repair left with EXIT_WRONG. */

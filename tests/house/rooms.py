@@ -18,10 +18,17 @@ ROOMS = [
     Room("sync", "platform", "locks and the like, in any shared memory", "madang"),
     Room("locks", "segment sync platform", "names for locks that lie in a segment", "madang"),
     Room("channel", "segment sync platform", "messages between processes", "madang"),
+    Room("semset", "segment sync registry platform", "sets of semaphores", "madang"),
+    Room("msgqueue", "segment sync registry platform", "message queues", "madang"),
     Room("reach", "platform", "whether a preload reaches a program", "strict"),
     Room("strict", "reach platform", "refuses to start programs out of reach", "strict"),
-    Room("sysv", "segment platform", "the System V functions", "sysv"),
+    Room("sysv", "semset msgqueue segment sync platform", "the System V functions", "sysv"),
 ]
+
+# Calls that only the objects of some machines show: ipc(2) is a system call of 32-bit x86.
+ELSEWHERE = {("sysv/numbers.c", "sysv/number_ipc.c")} | {
+    ("sysv/number_ipc.c", f"sysv/{file}.c")
+    for file in ("calls", "shmctl", "semcalls", "semctl", "msgcalls", "msgctl")}
 
 BELOW = {room.name: room.below.split() for room in ROOMS}
 
@@ -82,7 +89,7 @@ def arrows(objects):
 
     An arrow goes from a file that uses a symbol to the file that defines it. Functions that are
     inlined from a header leave no arrow, nor do names that do not begin with mdg_ (those of the C
-    library).
+    library). What other machines show is added (ELSEWHERE).
     """
     paths = [path for path in pathlib.Path(objects).glob("**/*.c.o") if not left_over(path)]
     if not paths:
@@ -91,7 +98,8 @@ def arrows(objects):
     result = set()
     for file, names in uses.items():
         result |= {(file, place) for name in names for place in home[name] if place != file}
-    return result
+    compiled = {file_of(path) for path in paths}
+    return result | {arrow for arrow in ELSEWHERE if compiled.issuperset(arrow)}
 
 
 def inclusions(project):

@@ -6,7 +6,7 @@
  *       --shared       make the namespace for several users
  *       --kernel       run on the kernel's own System V IPC, the oracle, without Madang
  *       --preload LIB  preload LIB
- *       --allow        do not forbid the four kernel calls
+ *       --allow        do not forbid the kernel's System V calls
  *       --timeout S    kill everything after S seconds (60). If MADANG_SOAK is set, its
  *                      seconds are added.
  *       --segments N, --shmmax N, --shmall N   limits of the namespace
@@ -277,7 +277,7 @@ static void run_program(const struct settings *settings, const sigset_t *mask)
 		enter_oracle(settings);
 	else
 		unsetenv("MADANG_ORACLE");
-	if (!settings->kernel && !settings->allow && ban_kernel_shm() != 0) {
+	if (!settings->kernel && !settings->allow && ban_kernel_ipc() != 0) {
 		fprintf(stderr, "enclose: cannot forbid the kernel's calls: %s\n", strerror(errno));
 		_exit(EXIT_OURS);
 	}

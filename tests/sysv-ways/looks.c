@@ -27,6 +27,15 @@ static const struct {
 	{ "/proc/sys/kernel/shmmni", 0644 },
 	{ "/proc/sys/kernel/shm_next_id", 0444 },
 	{ "/proc/sys/kernel/shm_rmid_forced", 0644 },
+	{ "/proc/sysvipc/sem", 0444 },
+	{ "/proc/sys/kernel/sem", 0644 },
+	{ "/proc/sys/kernel/sem_next_id", 0444 },
+	{ "/proc/sysvipc/msg", 0444 },
+	{ "/proc/sys/kernel/msgmax", 0644 },
+	{ "/proc/sys/kernel/msgmnb", 0644 },
+	{ "/proc/sys/kernel/msgmni", 0644 },
+	{ "/proc/sys/kernel/msg_next_id", 0444 },
+	{ "/proc/sys/kernel/auto_msgmni", 0644 },
 };
 enum { FILES = sizeof(files) / sizeof(files[0]) };
 

@@ -52,9 +52,11 @@ static bool makes_segments(void *found)
 
 static void test_handle(void *libc)
 {
-	static const char *const names[] = { "shmget", "shmat", "shmdt",  "shmctl", "ftok",
-		                             "munmap", "mmap",  "mremap", "open",   "fopen",
-		                             "dlopen", "dlsym", "syscall" };
+	static const char *const names[] = { "shmget",     "shmat",  "shmdt",   "shmctl", "ftok",
+		                             "munmap",     "mmap",   "mremap",  "open",   "fopen",
+		                             "dlopen",     "dlsym",  "syscall", "semget", "semop",
+		                             "semtimedop", "semctl", "msgget",  "msgsnd", "msgrcv",
+		                             "msgctl" };
 	CHECK(makes_segments(dlsym(libc, "shmget")));
 	/* Whoever asks, of whomever: it is one function. */
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * numbers.c - shared memory by the numbers of the system calls, as UCX makes them.
+ * numbers.c - System V objects by the numbers of the system calls, as UCX makes them.
  *
  * The same program runs on the kernel. A call that is not ours has to be passed on unchanged. Two
  * kinds of calls show this: calls that use all arguments of syscall(2), and a call with few
@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -59,7 +61,7 @@ static void test_four_calls(void)
 
 static void test_ipc(void)
 {
-	enum { SEMGET = 2, SEMCTL = 3, SHMAT = 21, SHMDT, SHMGET, SHMCTL, NEW_FORM = 0x100 };
+	enum { SHMAT = 21, SHMDT, SHMGET, SHMCTL, NEW_FORM = 0x100 };
 	struct shmid_ds stat = { .shm_nattch = 99 };
 	unsigned long memory = 0;
 	int id = (int)syscall(SYS_ipc, SHMGET, IPC_PRIVATE, page(), 0600, NULL, 0);
@@ -71,20 +73,106 @@ static void test_ipc(void)
 	CHECK(attached(id) == 0);
 	CHECK_ERRNO("ipc", EINVAL, syscall(SYS_ipc, SHMAT | 1 << 16, id, 0, &memory, NULL, 0));
 	CHECK(syscall(SYS_ipc, SHMCTL, id, IPC_RMID, 0, NULL, 0) == 0);
-	/* What is not shared memory is the kernel's. */
-	int semaphore = (int)syscall(SYS_ipc, SEMGET, IPC_PRIVATE, 1, 0600, NULL, 0);
-	CHECK(semaphore >= 0);
+}
+
+static void test_ipc_sets(void)
+{
+	enum { SEMOP = 1, SEMGET, SEMCTL, SEMTIMEDOP, NEW_FORM = 0x100 };
+	struct semid_ds stat;
+	struct sembuf take = { 1, -4, 0 };
+	const long moment[2] = { 0, 1000 };
 	union {
 		int value;
 		void *pointer;
-	} none = { 0 };
-	CHECK(syscall(SYS_ipc, SEMCTL, semaphore, 0, IPC_RMID, &none, 0) == 0);
+	} argument = { 4 };
+	int id = (int)syscall(SYS_ipc, SEMGET, IPC_PRIVATE, 2, 0600, NULL, 0);
+	CHECK(id >= 0 && syscall(SYS_ipc, SEMCTL, id, 1, SETVAL, &argument, 0) == 0);
+	CHECK(semctl(id, 1, GETVAL) == 4);
+	CHECK(syscall(SYS_ipc, SEMOP, id, 1, 0, &take, 0) == 0);
+	CHECK(syscall(SYS_ipc, SEMCTL, id, 1, GETVAL, &argument, 0) == 0);
+	CHECK_ERRNO("ipc", EAGAIN, syscall(SYS_ipc, SEMTIMEDOP, id, 1, 0, &take, moment));
+	argument.pointer = &stat;
+	CHECK(syscall(SYS_ipc, SEMCTL, id, 0, IPC_STAT | NEW_FORM, &argument, 0) == 0);
+	CHECK(stat.sem_nsems == 2);
+	CHECK_ERRNO("ipc", EINVAL, syscall(SYS_ipc, SEMCTL, id, 0, IPC_RMID, NULL, 0));
+	CHECK(syscall(SYS_ipc, SEMCTL, id, 0, IPC_RMID, &argument, 0) == 0);
+}
+
+static void test_ipc_queues(void)
+{
+	enum { MSGSND = 11, MSGRCV, MSGGET, MSGCTL, NEW_FORM = 0x100 };
+	struct msqid_ds stat;
+	struct {
+		long type;
+		char text[8];
+	} message = { 3, "abc" };
+	struct {
+		void *message;
+		long wanted;
+	} both = { &message, 0 };
+	int id = (int)syscall(SYS_ipc, MSGGET, IPC_PRIVATE, 0600, 0, NULL, 0);
+	CHECK(id >= 0 && syscall(SYS_ipc, MSGSND, id, 4, 0, &message, 0) == 0);
+	CHECK(syscall(SYS_ipc, MSGRCV, id, 8, 0, &both, 0) == 4);
+	CHECK(syscall(SYS_ipc, MSGSND, id, 4, 0, &message, 0) == 0);
+	CHECK(syscall(SYS_ipc, MSGCTL, id, IPC_STAT | NEW_FORM, 0, &stat, 0) == 0);
+	CHECK(stat.msg_qnum == 1);
+	CHECK(syscall(SYS_ipc, MSGRCV | 1 << 16, id, 8, 0, &message, 3) == 4);
+	CHECK(syscall(SYS_ipc, MSGCTL, id, IPC_RMID, 0, NULL, 0) == 0);
 }
 
 #else
 static void test_ipc(void)
 {
 }
+
+static void test_ipc_sets(void)
+{
+}
+
+static void test_ipc_queues(void)
+{
+}
+#endif
+
+#if defined(SYS_semget)
+
+static void test_sets(void)
+{
+	struct semid_ds stat;
+	struct sembuf take = { 1, -4, 0 };
+	int id = (int)syscall(SYS_semget, IPC_PRIVATE, 2, 0600);
+	CHECK(id >= 0 && syscall(SYS_semctl, id, 1, SETVAL, 4) == 0 && semctl(id, 1, GETVAL) == 4);
+	CHECK(syscall(SYS_semctl, id, 0, IPC_STAT, &stat) == 0 && stat.sem_nsems == 2);
+#if defined(SYS_semop)
+	const struct timespec moment = { 0, 1000 };
+	CHECK(syscall(SYS_semop, id, &take, 1) == 0);
+	CHECK_ERRNO("syscall", EAGAIN, syscall(SYS_semtimedop, id, &take, 1, &moment));
+#elif defined(SYS_semtimedop_time64)
+	const int64_t moment[2] = { 0, 1000 };
+	CHECK(syscall(SYS_semtimedop_time64, id, &take, 1, NULL) == 0);
+	CHECK_ERRNO("syscall", EAGAIN, syscall(SYS_semtimedop_time64, id, &take, 1, moment));
+#endif
+	CHECK(syscall(SYS_semctl, id, 1, GETVAL) == 0);
+	CHECK(syscall(SYS_semctl, id, 0, IPC_RMID) == 0);
+	CHECK_ERRNO("syscall", EINVAL, semctl(id, 1, GETVAL));
+}
+
+static void test_queues(void)
+{
+	struct msqid_ds stat;
+	struct {
+		long type;
+		char text[8];
+	} message = { 3, "abc" };
+	int id = (int)syscall(SYS_msgget, IPC_PRIVATE, 0600);
+	CHECK(id >= 0 && syscall(SYS_msgsnd, id, &message, 4, 0) == 0);
+	CHECK(syscall(SYS_msgctl, id, IPC_STAT, &stat) == 0 && stat.msg_qnum == 1);
+	CHECK(msgctl(id, IPC_STAT, &stat) == 0 && stat.msg_qnum == 1);
+	CHECK(syscall(SYS_msgrcv, id, &message, 8, 3, 0) == 4);
+	CHECK_ERRNO("syscall", ENOMSG, syscall(SYS_msgrcv, id, &message, 8, 0, IPC_NOWAIT));
+	CHECK(syscall(SYS_msgctl, id, IPC_RMID, NULL) == 0);
+}
+
 #endif
 
 /* A program that unmaps an attachment by number has detached it. */
@@ -247,7 +335,11 @@ int main(void)
 	SKIP("this machine has no such numbers");
 #else
 	test_four_calls();
+	test_sets();
+	test_queues();
 	test_ipc();
+	test_ipc_sets();
+	test_ipc_queues();
 	test_mappings();
 	test_six_arguments();
 	test_neighbours();

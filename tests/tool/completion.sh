@@ -6,6 +6,7 @@ command -v bash >/dev/null || skip "bash is not there"
 "$madang" init "$ns" >/dev/null
 "$madang" mk 1 -n "$ns" >/dev/null
 "$madang" mk 1 -n "$ns" >/dev/null
+"$madang" mk --kind queues -n "$ns" >/dev/null
 echo hello | "$madang" talk -n "$ns" greetings
 mkdir "$base/directory"
 PATH=$(dirname "$madang"):$PATH
@@ -26,6 +27,9 @@ ask madang help doc
 ask madang d
 ask madang ls --
 ask madang rm ""
+ask madang rm --kind ""
+ask madang rm --kind queues ""
+ask madang rm --kind semaphores ""
 ask madang rm --o
 ask madang mk --n
 ask madang doctor --r

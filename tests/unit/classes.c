@@ -2,10 +2,10 @@
 /*
  * classes.c - the directories of objects in the registry are apart.
  *
- * Semaphore sets have no calls yet, so this makes objects of their class as such calls
- * will: takes an id, fills in the head, says that it is made. Keys, ids, limits and the
- * highest index of one class say nothing of another. A death frees what the dead process
- * had in each class: the second class has nothing outside of the registry.
+ * This makes semaphore sets by the functions of the registry: takes an id, fills in the
+ * entry, says that it is made. Keys, ids, limits and the highest index of one class say
+ * nothing of another. A death frees what the dead process had in each class. These sets have
+ * nothing outside of the registry.
  */
 #include "unit.h"
 
@@ -45,9 +45,12 @@ static int begin_set(uint32_t key, uint32_t *ret_index)
 	for (;;) {
 		uint32_t sequence;
 		lock();
-		int rc = mdg__object_id_take(registry, SETS, ret_index, &sequence);
+		int rc = mdg__object_id_take_for(registry, SETS, 3, ret_index, &sequence);
 		if (rc == 0) {
 			mdg__object_make(registry, SETS, *ret_index, sequence, &wish);
+			mdg__put64(registry, &mdg__late_at(registry, SETS, *ret_index)->field[0],
+			           3);
+			mdg__put32(registry, &mdg__late_at(registry, SETS, *ret_index)->file, 0);
 			mdg__commit(registry);
 		}
 		unlock();
@@ -121,6 +124,7 @@ static int report(const struct mdg_finding *finding, void *context)
 static void is_sound(void)
 {
 	lock();
+	CHECK(mdg__get64(mdg__object_total(registry, SETS)) == 3 * (uint64_t)in_use(SETS));
 	CHECK(mdg__registry_check(registry, report, NULL) == 0);
 	unlock();
 }
@@ -194,7 +198,8 @@ static void limits(void)
 	CHECK(in_use(SETS) == 0);
 }
 
-/* A child leaves one set that is tied to it and removed, one half made, and a segment. */
+/* A child leaves one set that is tied to it, one half made, and a segment. What it removed went
+ * at once, though it was tied to it. */
 static void deaths(void)
 {
 	uint32_t held, half, kept;
@@ -210,7 +215,7 @@ static void deaths(void)
 		CHECK_RC(0, mdg_segment_attach(ns, segment, NULL, 0, &memory));
 		tie_to(held);
 		tie_to(kept);
-		CHECK(!remove_set(held));
+		CHECK(remove_set(held));
 		CHECK_RC(0, begin_set(KEY + 2, &half));
 		CHECK(write(pipes[1], &half, sizeof half) == sizeof half);
 		(void)kill(getpid(), SIGKILL);
@@ -219,11 +224,11 @@ static void deaths(void)
 	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
 	CHECK(read(pipes[0], &half, sizeof half) == sizeof half);
 	CHECK(close(pipes[0]) == 0 && close(pipes[1]) == 0);
-	CHECK(state_of(held) == MDG__REMOVED && state_of(half) == MDG__BUSY);
+	CHECK(state_of(held) == MDG__FREE && state_of(half) == MDG__BUSY);
 	mdg__enter(ns);
 	mdg__reap_all(ns);
 	mdg__leave(ns);
-	CHECK(state_of(held) == MDG__FREE && state_of(half) == MDG__FREE);
+	CHECK(state_of(half) == MDG__FREE);
 	CHECK(state_of(kept) == MDG__LIVE);
 	CHECK(mdg__get32(&mdg__object_at(registry, SETS, kept)->ties) == 0);
 	CHECK(unit_stat(ns, segment).attached == 0 && in_use(SETS) == 1);
@@ -237,18 +242,25 @@ static void rebuilding(void)
 	uint32_t set, index, tag;
 	CHECK_RC(0, make_set(KEY, &set));
 	tie_to(set);
+	/* A set without semaphores cannot be, and is given up. */
+	uint32_t impossible;
+	CHECK_RC(0, make_set(KEY + 1, &impossible));
+	mdg__late_at(registry, SETS, impossible)->field[0] = 0;
 	registry->objects[SETS].bitmap[0] = 0;
 	mdg__object_at(registry, SETS, set)->ties = 0;
 	for (uint32_t i = 0; i < registry->objects[SETS].bucket_count; i++)
 		registry->objects[SETS].buckets[i] = 0;
 	registry->head->directory[SETS].in_use = 77;
+	registry->head->directory[SETS].total = 99;
 	lock();
-	CHECK(mdg__registry_check(registry, NULL, NULL) >= 3);
+	CHECK(mdg__registry_check(registry, NULL, NULL) >= 5);
 	mdg__registry_rebuild(registry);
 	unlock();
 	is_sound();
 	CHECK_RC(0, mdg__object_find(registry, SETS, KEY, NULL, &index, &tag));
 	CHECK(index == set && in_use(SETS) == 1);
+	CHECK_RC(-ENOENT, mdg__object_find(registry, SETS, KEY + 1, NULL, &index, &tag));
+	CHECK(state_of(impossible) == MDG__FREE);
 }
 
 static bool is_of_kind(mdg_id id, enum mdg__segment_kind kind)

@@ -8,12 +8,13 @@ set(madang_tool_dir ${CMAKE_CURRENT_LIST_DIR})
 # What reads and writes text, and needs no namespace.
 set(madang_tool_text base/parse.c base/show.c base/table.c base/json.c)
 set(madang_tool_sources ${madang_tool_text}
-  base/commands.c base/options.c base/say.c base/namespace.c base/remains.c
-  run/preload.c run/program.c run/strict.c run/kernel_kinds.c
+  base/commands.c base/options.c base/say.c base/namespace.c base/remains.c base/kind.c
+  core/ls_common.c core/ls_segments.c core/ls_sets.c core/ls_queues.c core/rm_kinds.c
+  run/preload.c run/program.c run/strict.c
   run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c
   channel/channel_options.c channel/channel_open.c channel/channel_wait.c
   channel/channel_stats.c channel/channels_print.c
-  locks/locks_threads.c locks/locks_print.c
+  locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_print.c
   doctor/doctor_print.c)
 
 # All but main.c: the files above, and one for each command.

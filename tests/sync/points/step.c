@@ -216,6 +216,15 @@ enum step_event step_next(struct step *step)
 	return STEP_ENDLESS;
 }
 
+enum step_event step_signal(struct step *step, int number)
+{
+	step->behind = false;
+	(void)trace(PTRACE_SINGLESTEP, step->pid, 0, (uintptr_t)number);
+	enum step_event event = event_of(wait_for(step->pid, 0));
+	(void)differs(step); /* the stack, perhaps */
+	return event;
+}
+
 void step_look(struct step *step)
 {
 	(void)differs(step);

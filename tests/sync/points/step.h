@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 enum step_event {
 	STEP_POINT,  /* memory is no longer as it was, or before or behind a system call */
@@ -28,7 +29,7 @@ struct step {
 	bool behind;       /* of a system call */
 	uintptr_t head;    /* of its robust list, in its memory */
 	uintptr_t list[4]; /* as last seen: the list's head, and the link that it names */
-	unsigned char seen[1 << 14];
+	unsigned char seen[1 << 15];
 };
 
 /* Whether it can be done here; else why not. */
@@ -43,8 +44,22 @@ void step_ends(void);
 enum step_event step_next(struct step *step);
 /* What has changed until now was not its doing. */
 void step_look(struct step *step);
+/* It is about to run its handler of this signal. [at a point] */
+enum step_event step_signal(struct step *step, int number);
 void step_kill(struct step *step);
 /* Stops it; then it is no longer stepped. */
 void step_pause(struct step *step);
+
+/* A sanitizer makes many points of one, and each slower. There every seventh is played, and
+ * another one in each minute. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { POINT_STRIDE = 7 };
+#else
+enum { POINT_STRIDE = 1 };
+#endif
+static inline unsigned first_point(void)
+{
+	return POINT_STRIDE == 1 ? 0 : (unsigned)(time(NULL) / 60) % POINT_STRIDE;
+}
 
 #endif

@@ -14,6 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Whether it is a data file, of a segment, a semaphore set or a message queue. */
+static bool is_data(const char *name)
+{
+	return strncmp(name, "seg-", 4) == 0 || strncmp(name, "sem-", 4) == 0 ||
+	       strncmp(name, "msg-", 4) == 0;
+}
+
 static unsigned count_files(const char *path)
 {
 	unsigned files = 0;
@@ -25,7 +32,7 @@ static unsigned count_files(const char *path)
 	if (access(registry, F_OK) == 0 || (directory = opendir(path)) == NULL)
 		return 0;
 	while ((entry = readdir(directory)) != NULL)
-		files += strncmp(entry->d_name, "seg-", 4) == 0;
+		files += is_data(entry->d_name);
 	closedir(directory);
 	return files;
 }

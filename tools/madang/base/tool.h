@@ -165,10 +165,4 @@ int strict_prepare(const char *sysv, char *ret_strict, size_t size);
 /* Forbids this process and all that it starts the kernel's own System V shared memory. */
 void strict_forbid(void);
 
-/* ---- kernel_kinds.c: what ipcs and its kin show beside shared memory ---- */
-
-bool kernel_kinds_meant(const char *path, char **arguments);
-/* Says it on stderr, for these programs only. */
-void kernel_kinds_note(const char *path, char **arguments);
-
 #endif

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rm.c - madang rm: removes segments and says which.
+ * rm.c - madang rm: removes segments, semaphore sets or queues, and says which.
+ *
+ * Each kind has ids, keys and names of its own. So --kind says which kind is meant; without it,
+ * segments are. A set or a queue is gone at once, and whoever sleeps in it is told.
  *
  * A segment that is still attached is only hidden, as by IPC_RMID; its memory goes with the last
  * detach. Orphans are looked at twice, when they are found and right before they are removed: a
  * program that attaches an old segment by id or key in between keeps it. A process that attaches
  * within that last moment finds its segment marked as removed, and loses no byte of it.
  */
-#include "base/tool.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/command.h"
+#include "core/rm.h"
 
-enum { OPTION_DRY_RUN = OPTION_LONG };
+enum { OPTION_DRY_RUN = OPTION_LONG, OPTION_KIND_OF };
 
 static const struct option_row option_rows[] = {
+	OPTION_KIND(OPTION_KIND_OF, "of this kind: segments (default), semaphores or queues"),
 	VALUE('k', "key", "KEY", "the one with this System V key (decimal, 0x..., 0...)"),
 	VALUE('N', "name", "NAME", "the one with this name"),
 	FLAG('o', "orphans",
-	     "all that nobody has attached and whose creator is dead: yours, or\n"
-	     "everybody's when root asks"),
+	     "all segments that nobody has attached and whose creator is dead:\n"
+	     "yours, or everybody's when root asks"),
 	FLAG(OPTION_DRY_RUN, "dry-run", "only say what would be removed"),
 	OPTION_NAMESPACE,
 	OPTION_HELP,
@@ -33,67 +36,73 @@ static const struct option_row option_rows[] = {
 struct request {
 	const char *dir;
 	const char *name;
+	enum kind kind;
 	bool has_key, orphans, dry_run;
 	int32_t key;
 	char **ids; /* checked to be ids */
 	int id_count;
 };
 
-/* "segment 5 (key 0x00001234, 4.0K)": what a message speaks of. */
-static char *describe(char *room, size_t size, const struct mdg_segment_info *info)
+/* An id of one kind may well be that of an object of another kind. */
+static void complain_missing(mdg_namespace *ns, const struct request *request, mdg_id id)
 {
-	char name[4 * MDG_NAME_MAX + 1], bytes[SHOW_ROOM];
+	complain("there is no %s %d", kind_name(request->kind), (int)id);
+	for (int kind = 0; kind < KINDS; kind++) {
+		struct rm_object other = { .uid = 0 };
+		char advice[RM_ROOM + SHOW_ROOM];
+		if (rm_kinds[kind].look(ns, id, &other) != 0)
+			continue;
+		snprintf(advice, sizeof advice, "There is %s: madang rm --kind %s %d", other.what,
+		         kind_word((enum kind)kind), (int)id);
+		advise(advice);
+		return;
+	}
+	advise(request->kind != KIND_SEGMENTS
+	               ? "See the ids with 'madang ls'."
+	               : "See the ids with 'madang ls'. A removed segment's id never comes back, "
+	                 "and an id of another user's private namespace is nothing here: madang "
+	                 "init --shared makes one for several users.");
+}
 
-	show_bytes(bytes, info->bytes);
-	if (info->name[0] != '\0')
-		snprintf(room, size, "segment %d (name \"%s\", %s)", (int)info->id,
-		         show_text(name, sizeof name, info->name), bytes);
-	else if (info->key != 0)
-		snprintf(room, size, "segment %d (key 0x%08x, %s)", (int)info->id,
-		         (unsigned)info->key, bytes);
-	else
-		snprintf(room, size, "segment %d (%s)", (int)info->id, bytes);
-	return room;
+static void say_removed(const struct request *request, const struct rm_object *object)
+{
+	printf("%s %s", request->dry_run ? "would remove" : "removed", object->what);
+	if (object->attached > 0)
+		printf("; its memory stays until %u attachment%s end%s", object->attached,
+		       object->attached == 1 ? "" : "s", object->attached == 1 ? "s" : "");
+	if (object->waiting > 0)
+		printf("; %u thread%s slept in it", object->waiting,
+		       object->waiting == 1 ? "" : "s");
+	putchar('\n');
 }
 
 static int remove_one(mdg_namespace *ns, const struct request *request, mdg_id id)
 {
-	char what[5 * MDG_NAME_MAX + SHOW_ROOM];
-	struct mdg_segment_info info = { .size = sizeof info, .id = id };
-	int rc = mdg_segment_stat(ns, id, MDG_STAT_ANY, &info);
+	const struct rm_kind *kind = &rm_kinds[request->kind];
+	struct rm_object object = { .uid = 0 };
+	int rc = kind->look(ns, id, &object);
 	bool known = rc == 0;
 
 	if (rc == -EINVAL) {
-		complain("there is no segment %d", (int)id);
-		advise("See the ids with 'madang ls'. A removed segment's id never comes back, and "
-		       "an id of "
-		       "another user's private namespace is nothing here: madang init --shared "
-		       "makes one "
-		       "for several users.");
+		complain_missing(ns, request, id);
 		return TOOL_TROUBLE;
 	}
-	if (known) {
-		describe(what, sizeof what, &info);
-		if (!request->dry_run)
-			rc = mdg_segment_remove(ns, id);
-	} else {
-		snprintf(what, sizeof what, "segment %d", (int)id);
-	}
+	if (known && !request->dry_run)
+		rc = kind->remove(ns, id);
+	if (!known)
+		snprintf(object.what, sizeof object.what, "%s %d", kind_name(request->kind),
+		         (int)id);
 	if (known && (rc == -EPERM || rc == -EACCES)) {
 		char owner[SHOW_ROOM];
-		complain("%s belongs to %s", what, show_user(owner, info.uid));
+		complain("%s belongs to %s", object.what, show_user(owner, object.uid));
 		advise("Its owner, its creator or root can remove it.");
 		return TOOL_TROUBLE;
 	}
 	if (rc != 0) {
-		complain_code(rc, request->dir, "cannot remove %s", what);
+		complain_code(rc, request->dir, "cannot remove %s", object.what);
 		return TOOL_TROUBLE;
 	}
-	printf("%s %s", request->dry_run ? "would remove" : "removed", what);
-	if (info.attached > 0)
-		printf("; its memory stays until %u attachment%s end%s", info.attached,
-		       info.attached == 1 ? "" : "s", info.attached == 1 ? "s" : "");
-	putchar('\n');
+	say_removed(request, &object);
 	return TOOL_OK;
 }
 
@@ -112,24 +121,22 @@ static int remove_listed(mdg_namespace *ns, const struct request *request)
 
 static int remove_found(mdg_namespace *ns, const struct request *request)
 {
+	const struct rm_kind *kind = &rm_kinds[request->kind];
 	char name[4 * MDG_NAME_MAX + 1];
 	mdg_id id;
-	int rc;
+	int rc = request->has_key ? kind->by_key(ns, request->key, &id)
+	                          : kind->by_name(ns, request->name, &id);
 
-	/* Asking for no permission: whether it may be removed is another question. */
-	if (request->has_key)
-		rc = mdg_segment_get(ns, request->key, 0, 0, &id);
-	else
-		rc = mdg_segment_open(ns, request->name, 0, 0, &id);
 	if (rc == 0)
 		return remove_one(ns, request, id);
 	if (rc == -ENOENT && request->has_key)
-		complain("there is no segment with the key 0x%08x", (unsigned)request->key);
+		complain("there is no %s with the key 0x%08x", kind_name(request->kind),
+		         (unsigned)request->key);
 	else if (rc == -ENOENT)
-		complain("there is no segment with the name \"%s\"",
+		complain("there is no %s with the name \"%s\"", kind_name(request->kind),
 		         show_text(name, sizeof name, request->name));
 	else
-		complain_code(rc, request->dir, "cannot look the segment up");
+		complain_code(rc, request->dir, "cannot look the %s up", kind_name(request->kind));
 	if (rc == -ENOENT)
 		advise("See keys and names with 'madang ls'.");
 	return TOOL_TROUBLE;
@@ -198,6 +205,8 @@ static int take(int option, const char *value, void *context)
 	struct request *request = context;
 
 	switch (option) {
+	case OPTION_KIND_OF:
+		return usage_kind(value, &request->kind);
 	case 'k':
 		if (!parse_key(value, &request->key) || request->key == 0)
 			return usage_error("'%s' is not a key (a number of 32 bits but 0; segments "
@@ -237,8 +246,13 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 	request->id_count = argc - optind;
 	int ways = (request->id_count > 0) + request->has_key + (request->name != NULL) +
 	           request->orphans;
+	if (ways == 0 && request->kind != KIND_SEGMENTS)
+		return usage_error("which %s? give ids, --key or --name", kind_name(request->kind));
 	if (ways == 0)
 		return usage_error("which segment? give ids, --key, --name or --orphans");
+	if (request->orphans && request->kind != KIND_SEGMENTS)
+		return usage_error("--orphans is for segments: who needs a %s cannot be seen",
+		                   kind_name(request->kind));
 	if (ways > 1)
 		return usage_error("ids, --key, --name and --orphans go one at a time");
 	/* All are checked before the first is removed: a typing error removes nothing. */
@@ -281,12 +295,15 @@ static int rm_main(const struct command *command, int argc, char **argv)
 
 const struct command rm_command = {
 	.name = "rm",
-	.summary = "remove segments by id, key or name, or what nobody needs",
+	.summary = "remove segments, semaphores or queues, or what nobody needs",
 	.synonyms = "remove delete del ipcrm",
-	.usage = "rm [--dry-run] [--namespace DIR] ID... | --key KEY | --name NAME | --orphans",
+	.usage = "rm [--kind KIND] [--dry-run] [--namespace DIR]\n"
+		 "                 ID... | --key KEY | --name NAME | --orphans",
 	.about = "Removes segments. One that is attached disappears for new users at once; its "
 		 "memory is\n"
-		 "freed when the last attached process ends.\n",
+		 "freed when the last attached process ends. With --kind, removes semaphore sets "
+		 "or\n"
+		 "message queues. They are gone at once, and whoever waits there gets an error.\n",
 	.options = option_rows,
 	.operands = "ids",
 	.run = rm_main,

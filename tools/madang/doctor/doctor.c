@@ -19,6 +19,10 @@
 #include <unistd.h>
 
 #include "base/command.h"
+#include "madang/msg.h"
+#include "madang/sem.h"
+#include "msgqueue/check.h"
+#include "semset/check.h"
 
 static const struct option_row option_rows[] = {
 	FLAG('r', "repair", "mend what is safe to mend, and say what was done"),
@@ -128,6 +132,32 @@ static void count_orphans(struct diagnosis *diagnosis, mdg_namespace *ns)
 		diagnosis->orphans += segment.attached == 0 && !segment.creator_alive;
 }
 
+/* The sets and queues of others are counted, and not looked into. */
+static void look_at_sets(struct diagnosis *diagnosis, mdg_namespace *ns)
+{
+	struct mdg_semset_info set = { .size = sizeof set };
+	uint32_t cursor = 0;
+
+	while (mdg_semset_next(ns, &cursor, &set) > 0) {
+		diagnosis->sets++;
+		diagnosis->semaphores += set.count;
+		(void)mdg__semset_check(ns, set.id, diagnosis->repair, keep_finding, diagnosis);
+	}
+}
+
+static void look_at_queues(struct diagnosis *diagnosis, mdg_namespace *ns)
+{
+	struct mdg_msgqueue_info queue = { .size = sizeof queue };
+	uint32_t cursor = 0;
+
+	while (mdg_msgqueue_next(ns, &cursor, &queue) > 0) {
+		(void)mdg__msgqueue_check(ns, queue.id, diagnosis->repair, keep_finding, diagnosis);
+		diagnosis->queues++;
+		diagnosis->messages += queue.messages;
+		diagnosis->message_bytes += queue.bytes;
+	}
+}
+
 static void look_inside(struct diagnosis *diagnosis)
 {
 	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
@@ -140,6 +170,8 @@ static void look_inside(struct diagnosis *diagnosis)
 	/* The check first: --repair shows its effect in the numbers. */
 	diagnosis->check_code = mdg_namespace_check(ns, diagnosis->repair ? MDG_CHECK_REPAIR : 0,
 	                                            keep_finding, diagnosis);
+	look_at_sets(diagnosis, ns);
+	look_at_queues(diagnosis, ns);
 	diagnosis->info.size = sizeof diagnosis->info;
 	diagnosis->has_info = mdg_namespace_info(ns, MDG_INFO_RESIDENT, &diagnosis->info) == 0;
 	count_orphans(diagnosis, ns);

@@ -35,6 +35,8 @@ struct diagnosis {
 	struct remains remains;
 	unsigned strays; /* directories that killed runs with --private left (private.h) */
 	unsigned orphans;
+	unsigned sets, queues; /* semaphore sets and message queues: */
+	uint64_t semaphores, messages, message_bytes;
 	unsigned wrong; /* things that remain wrong */
 };
 

@@ -115,6 +115,15 @@ static void print_use(const struct diagnosis *diagnosis)
 	if (diagnosis->orphans > 0)
 		line("", "%u nobody has attached and whose creator is dead: madang rm --orphans",
 		     diagnosis->orphans);
+	/* Nothing is said of kinds of which there are none. */
+	if (diagnosis->sets > 0)
+		line("semaphores", "%u set%s, %" PRIu64 " semaphore%s in all", diagnosis->sets,
+		     diagnosis->sets == 1 ? "" : "s", diagnosis->semaphores,
+		     diagnosis->semaphores == 1 ? "" : "s");
+	if (diagnosis->queues > 0)
+		line("queues", "%u, %" PRIu64 " message%s in all, %s", diagnosis->queues,
+		     diagnosis->messages, diagnosis->messages == 1 ? "" : "s",
+		     show_bytes(bytes, diagnosis->message_bytes));
 	/* The check writes, and a process that writes takes a slot. */
 	line("processes", "%u of %u%s", info->processes_used, info->processes_max,
 	     diagnosis->check_code >= 0 ? ", this one included" : "");
@@ -187,8 +196,11 @@ static void print_strays(const struct diagnosis *diagnosis)
 
 static const char *finding_advice(const struct mdg_finding *finding, bool repair)
 {
+	bool of_set = strncmp(finding->text, "semaphore set ", 14) == 0;
 	if (finding->kind == MDG_FOUND_LOCK_HELD)
-		return "";
+		return of_set ? "Others wait for it, and what is shown of the set may be old. Let "
+		                "the process go on (kill -CONT), or end it."
+		              : "";
 	if (!repair && finding->kind == MDG_FOUND_DEAD_OWNER)
 		return "The next program that needs the lock takes it over and undoes what was "
 		       "begun; --repair does so now.";
@@ -196,11 +208,20 @@ static const char *finding_advice(const struct mdg_finding *finding, bool repair
 		return "A process was killed there. The next call that meets the segment, such as "
 		       "a shmget, clears it away; --repair does so now.";
 	if (finding->kind == MDG_FOUND_MISSING_FILE)
-		return "Its bytes are lost; remove the segment with 'madang rm'.";
+		return strncmp(finding->text, "segment", 7) == 0
+		               ? "Its bytes are lost; remove the segment with 'madang rm'."
+		               : "What was in it is lost; remove it with 'madang rm --kind'.";
 	if (repair && finding->kind == MDG_FOUND_ORPHAN_FILE)
 		return "It cannot be deleted: it is a directory, or another user's. Its owner or "
 		       "root can "
 		       "remove it by hand.";
+	if (of_set && strstr(finding->text, "impossible value") != NULL)
+		return "Only its programs know which value it should have. They can set it "
+		       "(SETVAL); or end them, and remove the set with 'madang rm --kind "
+		       "semaphores'.";
+	if (repair && of_set)
+		return "It could not be mended; end the programs that use it, and remove it with "
+		       "'madang rm --kind semaphores'.";
 	if (repair)
 		return "Not safe to mend while it is in use: end the programs that use the "
 		       "namespace, and try again.";
@@ -287,6 +308,15 @@ static void json_use(struct json *json, const struct diagnosis *diagnosis)
 	json_bool(json, "shared", (info->flags & MDG_NS_SHARED) != 0);
 	json_unsigned(json, "segments_used", info->segments_used);
 	json_unsigned(json, "segments_max", info->segments_max);
+	if (diagnosis->sets > 0) {
+		json_unsigned(json, "semaphore_sets_used", diagnosis->sets);
+		json_unsigned(json, "semaphores", diagnosis->semaphores);
+	}
+	if (diagnosis->queues > 0) {
+		json_unsigned(json, "queues_used", diagnosis->queues);
+		json_unsigned(json, "messages", diagnosis->messages);
+		json_unsigned(json, "message_bytes", diagnosis->message_bytes);
+	}
 	json_unsigned(json, "processes_used", info->processes_used);
 	json_unsigned(json, "processes_max", info->processes_max);
 	json_unsigned(json, "bytes_total", info->pages_total * diagnosis->page_size);

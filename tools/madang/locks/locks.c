@@ -4,8 +4,9 @@
  *
  * All segments are read, also when one is asked for: a deadlock can go through several. Names
  * and objects are read from the data files (mdg_names_next), so nothing is attached, and a program
- * that hangs is not touched. When that shows a circle of waits, everything is read again after
- * a moment: see locks_threads.c.
+ * that hangs is not touched. Semaphore sets are looked into as well, for circles that lead through
+ * them (locks_sets.c). When all that shows a circle of waits, everything is read again after a
+ * moment: see locks_threads.c.
  */
 #include "locks/locks.h"
 
@@ -52,6 +53,8 @@ static void survey_free(struct survey *survey)
 		free(survey->cycles[i].edge);
 	free(survey->cycles);
 	free(survey->edges);
+	free(survey->waits);
+	free(survey->holds);
 	free(survey->locks);
 	free(survey->threads);
 	free(survey->refused);
@@ -163,7 +166,9 @@ static int survey_read(struct survey *survey, mdg_namespace *ns, const struct su
 		if (survey->refused[i] == -EINVAL) /* it has gone */
 			survey->refused[i] = 0;
 	}
+	locks_read_sets(survey, ns);
 	locks_find_edges(survey, before);
+	locks_drop_free_edges(survey);
 	locks_find_cycles(survey);
 	return survey->out_of_memory ? -ENOMEM : rc;
 }
@@ -229,7 +234,8 @@ static int show(struct locks_request *request, bool as_json)
 	if (rc != 0)
 		complain_code(rc, request->dir, "cannot read all of %s", request->path);
 	bool refused = complain_refused(request, &survey);
-	if (request->ns != NULL && rc == 0 && !refused && survey.lock_count == 0) {
+	if (request->ns != NULL && rc == 0 && !refused && survey.lock_count == 0 &&
+	    survey.cycle_count == 0) {
 		complain("nothing here has a name");
 		advise("Programs name what they want to be seen: man mdg_names_set");
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * locks.h - what locks.c finds out about the named objects of a namespace, locks_threads.c
- * about the threads that use them and who waits for whom, and locks_print.c prints.
+ * locks.h - what locks.c finds out about the named objects of a namespace, locks_sets.c about
+ * semaphore sets, locks_threads.c about the threads that use them and who waits for whom,
+ * locks_stuck.c about who cannot go on, and locks_print.c prints.
  */
 #ifndef MADANG_TOOL_LOCKS_H
 #define MADANG_TOOL_LOCKS_H
@@ -41,10 +42,32 @@ struct lock {
 	size_t waiter_count;
 };
 
+/* A thread that sleeps in a semaphore set. */
+struct set_wait {
+	size_t thread;
+	mdg_id set;
+	uint32_t number; /* of the semaphore */
+	int32_t change;  /* below 0; or 0: until it is zero */
+	int32_t lacks;   /* by how much the value is too small; or, for zero, too large */
+	uint32_t since;
+	uint64_t waited;
+	bool timed; /* until a deadline */
+};
+
+/* What a process has of a semaphore, with undo. */
+struct set_hold {
+	int32_t pid;
+	mdg_id set;
+	uint32_t number;
+	int32_t sum; /* its end adds it */
+};
+
 /* The waiter needs what the holder has. */
 struct edge {
 	size_t waiter, holder; /* threads */
-	size_t lock;
+	size_t lock;           /* NOBODY: it is a semaphore, */
+	size_t wait;           /* ... of this wait, */
+	int32_t has;           /* ... and the holder's process has so much of it */
 	uint32_t since;
 	uint64_t waited;
 };
@@ -53,6 +76,7 @@ struct edge {
 struct cycle {
 	size_t *edge;
 	size_t length;
+	bool timed; /* one of the waits has a deadline, and so the circle ends by itself */
 };
 
 /* A list that grows: the items, and how many. */
@@ -64,6 +88,10 @@ struct survey {
 	size_t thread_count;
 	struct lock *locks;
 	size_t lock_count;
+	struct set_wait *waits;
+	size_t wait_count;
+	struct set_hold *holds;
+	size_t hold_count;
 	struct edge *edges;
 	size_t edge_count;
 	struct cycle *cycles;
@@ -94,9 +122,22 @@ struct attached {
 size_t locks_thread(struct survey *survey, uint32_t id, const struct attached *attached);
 /* Whether the thread can have left a note so many milliseconds ago. */
 bool locks_can_wait(const struct thread *thread, uint64_t waited);
-/* Fills edges from locks; `before`, which may be NULL, has to have them too. */
+/* Fills edges from locks, and from semaphore sets; `before`, which may be NULL, has to have them
+ * too. */
 void locks_find_edges(struct survey *survey, const struct survey *before);
 void locks_find_cycles(struct survey *survey);
+
+/* ---- locks_sets.c ------------------------------------------------------ */
+
+/* Who waits in the semaphore sets of the namespace, and who has what of them. */
+void locks_read_sets(struct survey *survey, mdg_namespace *ns);
+/* Whether the process has what the wait is for. */
+bool locks_hold_is_for(const struct set_hold *hold, const struct set_wait *wait);
+
+/* ---- locks_stuck.c ----------------------------------------------------- */
+
+/* Takes away the edges between threads that may go on. */
+void locks_drop_free_edges(struct survey *survey);
 
 /* ---- locks_print.c ---------------------------------------------------- */
 

@@ -49,10 +49,11 @@ bool locks_cycle_is_asked(const struct locks_request *request, const struct surv
 {
 	for (size_t i = 0; i < cycle->length; i++) {
 		const struct edge *edge = &survey->edges[cycle->edge[i]];
-		if (locks_is_asked(request, survey, survey->locks[edge->lock].segment))
+		if (edge->lock != NOBODY &&
+		    locks_is_asked(request, survey, survey->locks[edge->lock].segment))
 			return true;
 	}
-	return false;
+	return request->all;
 }
 
 /* ---- words ------------------------------------------------------------ */
@@ -157,13 +158,35 @@ static void print_users(const struct survey *survey, const struct lock *lock)
 		       show_thread(who, &survey->threads[lock->waiter[i].thread]));
 }
 
+static void print_set_edge(const struct survey *survey, const struct edge *edge)
+{
+	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM];
+	const struct set_wait *wait = &survey->waits[edge->wait];
+
+	printf("        %s waits %s%s ", show_thread(who, &survey->threads[edge->waiter]),
+	       show_wait(room, edge->waited), wait->timed ? " (its time ends)" : "");
+	show_thread(whom, &survey->threads[edge->holder]);
+	if (wait->change == 0)
+		printf("until semaphore %u of set %d is 0, to which %s has added %d with undo\n",
+		       wait->number, (int)wait->set, whom, -(int)edge->has);
+	else
+		printf("to take %d of semaphore %u of set %d, of which %s has taken %d with "
+		       "undo\n",
+		       -(int)wait->change, wait->number, (int)wait->set, whom, (int)edge->has);
+}
+
 static void print_cycle(const struct survey *survey, const struct cycle *cycle)
 {
 	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM], name[4 * MDG_OBJECT_NAME_MAX + 1];
 
-	printf("deadlock: %u threads wait for each other\n", (unsigned)cycle->length);
+	printf("%s: %u threads wait for each other%s\n", cycle->timed ? "circle" : "deadlock",
+	       (unsigned)cycle->length, cycle->timed ? ", one of them until its time is over" : "");
 	for (size_t i = 0; i < cycle->length; i++) {
 		const struct edge *edge = &survey->edges[cycle->edge[i]];
+		if (edge->lock == NOBODY) {
+			print_set_edge(survey, edge);
+			continue;
+		}
 		const struct lock *lock = &survey->locks[edge->lock];
 		printf("        %s waits %s for \"%s\" (segment %d, offset %llu), which %s has\n",
 		       show_thread(who, &survey->threads[edge->waiter]),
@@ -270,6 +293,15 @@ static void json_lock(struct json *json, const struct survey *survey, const stru
 	json_close(json, '}');
 }
 
+static void json_semaphore(struct json *json, const struct set_wait *wait)
+{
+	json_signed(json, "semaphore_set", wait->set);
+	json_unsigned(json, "number", wait->number);
+	json_string(json, "kind", "semaphore");
+	json_signed(json, "change", wait->change);
+	json_bool(json, "timed", wait->timed);
+}
+
 static void json_cycle(struct json *json, const struct survey *survey, const struct cycle *cycle)
 {
 	json_open(json, NULL, '[');
@@ -279,13 +311,30 @@ static void json_cycle(struct json *json, const struct survey *survey, const str
 		json_thread(json, &survey->threads[edge->waiter]);
 		json_unsigned(json, "waited_ms", edge->waited);
 		json_open(json, "waits_for", '{');
-		json_place(json, survey, &survey->locks[edge->lock]);
+		if (edge->lock == NOBODY)
+			json_semaphore(json, &survey->waits[edge->wait]);
+		else
+			json_place(json, survey, &survey->locks[edge->lock]);
 		json_close(json, '}');
 		json_open(json, "held_by", '{');
 		json_thread(json, &survey->threads[edge->holder]);
+		if (edge->lock == NOBODY)
+			json_signed(json, "undo", edge->has);
 		json_close(json, '}');
 		json_close(json, '}');
 	}
+	json_close(json, ']');
+}
+
+/* The circles that end by themselves, or the others. */
+static void json_cycles(struct json *json, const struct locks_request *request,
+                        const struct survey *survey, const char *key, bool timed)
+{
+	json_open(json, key, '[');
+	for (size_t n = 0; n < survey->cycle_count; n++)
+		if (survey->cycles[n].timed == timed &&
+		    locks_cycle_is_asked(request, survey, &survey->cycles[n]))
+			json_cycle(json, survey, &survey->cycles[n]);
 	json_close(json, ']');
 }
 
@@ -300,11 +349,8 @@ void locks_print_json(const struct locks_request *request, const struct survey *
 		if (locks_is_asked(request, survey, survey->locks[n].segment))
 			json_lock(&json, survey, &survey->locks[n]);
 	json_close(&json, ']');
-	json_open(&json, "deadlocks", '[');
-	for (size_t n = 0; n < survey->cycle_count; n++)
-		if (locks_cycle_is_asked(request, survey, &survey->cycles[n]))
-			json_cycle(&json, survey, &survey->cycles[n]);
-	json_close(&json, ']');
+	json_cycles(&json, request, survey, "deadlocks", false);
+	json_cycles(&json, request, survey, "timed_circles", true);
 	json_open(&json, "unreadable", '[');
 	for (size_t i = 0; survey->refused != NULL && i < survey->segment_count; i++) {
 		if (survey->refused[i] == 0 || !locks_is_asked(request, survey, i))

@@ -110,12 +110,26 @@ bool locks_can_wait(const struct thread *thread, uint64_t waited)
 
 /* ---- who waits for whom ------------------------------------------------ */
 
+static bool is_same_thing(const struct survey *survey, const struct edge *edge,
+                          const struct survey *other, const struct edge *twin)
+{
+	if ((edge->lock == NOBODY) != (twin->lock == NOBODY))
+		return false;
+	if (edge->lock == NOBODY) {
+		const struct set_wait *wait = &survey->waits[edge->wait];
+		const struct set_wait *same = &other->waits[twin->wait];
+		return wait->set == same->set && wait->number == same->number &&
+		       wait->change == same->change;
+	}
+	const struct lock *lock = &survey->locks[edge->lock], *same = &other->locks[twin->lock];
+	return lock->entry.offset == same->entry.offset &&
+	       survey->segments[lock->segment].id == other->segments[same->segment].id;
+}
+
 static bool is_same_edge(const struct survey *survey, const struct edge *edge,
                          const struct survey *other, const struct edge *twin)
 {
-	const struct lock *lock = &survey->locks[edge->lock], *same = &other->locks[twin->lock];
-	return edge->since == twin->since && lock->entry.offset == same->entry.offset &&
-	       survey->segments[lock->segment].id == other->segments[same->segment].id &&
+	return edge->since == twin->since && is_same_thing(survey, edge, other, twin) &&
 	       survey->threads[edge->waiter].id == other->threads[twin->waiter].id &&
 	       survey->threads[edge->holder].id == other->threads[twin->holder].id;
 }
@@ -129,14 +143,12 @@ static bool was_there(const struct survey *survey, const struct edge *edge,
 	return before == NULL;
 }
 
-static void add_edge(struct survey *survey, const struct survey *before, size_t lock,
-                     const struct waiter *waiter, size_t holder)
+static void add_edge(struct survey *survey, const struct survey *before, struct edge edge)
 {
-	struct edge edge = { waiter->thread, holder, lock, waiter->since, waiter->waited };
-
 	/* Only of threads that are there can it be said that they wait or hold. */
-	if (holder == NOBODY || holder == waiter->thread || survey->threads[holder].pid == 0 ||
-	    survey->threads[waiter->thread].pid == 0 || !was_there(survey, &edge, before))
+	if (edge.holder == NOBODY || edge.holder == edge.waiter ||
+	    survey->threads[edge.holder].pid == 0 || survey->threads[edge.waiter].pid == 0 ||
+	    !was_there(survey, &edge, before))
 		return;
 	struct edge *edges = locks_grow(survey, survey->edges, survey->edge_count, sizeof *edges);
 	if (edges == NULL)
@@ -147,17 +159,53 @@ static void add_edge(struct survey *survey, const struct survey *before, size_t 
 
 /* Everybody who holds a lock is waited for: also the readers, by the readers that a waiting writer
  * keeps out. */
-void locks_find_edges(struct survey *survey, const struct survey *before)
+static void find_lock_edges(struct survey *survey, const struct survey *before)
 {
 	for (size_t n = 0; n < survey->lock_count; n++) {
 		const struct lock *lock = &survey->locks[n];
 		bool counts = lock->entry.state.kind == MDG_SYNC_RWLOCK;
 		for (size_t w = 0; w < lock->waiter_count; w++) {
-			add_edge(survey, before, n, &lock->waiter[w], lock->owner);
-			for (size_t r = 0; counts && r < lock->reader_count; r++)
-				add_edge(survey, before, n, &lock->waiter[w], lock->reader[r]);
+			const struct waiter *waiter = &lock->waiter[w];
+			struct edge edge = { .waiter = waiter->thread,
+				             .holder = lock->owner,
+				             .lock = n,
+				             .since = waiter->since,
+				             .waited = waiter->waited };
+			add_edge(survey, before, edge);
+			for (size_t r = 0; counts && r < lock->reader_count; r++) {
+				edge.holder = lock->reader[r];
+				add_edge(survey, before, edge);
+			}
 		}
 	}
+}
+
+/* What a process has of a semaphore, any thread of it may give back. So each is waited for. */
+static void find_set_edges(struct survey *survey, const struct survey *before)
+{
+	for (size_t w = 0; w < survey->wait_count; w++) {
+		const struct set_wait *wait = &survey->waits[w];
+		for (size_t h = 0; h < survey->hold_count; h++) {
+			const struct set_hold *hold = &survey->holds[h];
+			for (size_t t = 0;
+			     locks_hold_is_for(hold, wait) && t < survey->thread_count; t++)
+				if (survey->threads[t].pid == hold->pid)
+					add_edge(survey, before,
+					         (struct edge){ .waiter = wait->thread,
+					                        .holder = t,
+					                        .lock = NOBODY,
+					                        .wait = w,
+					                        .has = hold->sum,
+					                        .since = wait->since,
+					                        .waited = wait->waited });
+		}
+	}
+}
+
+void locks_find_edges(struct survey *survey, const struct survey *before)
+{
+	find_lock_edges(survey, before);
+	find_set_edges(survey, before);
 }
 
 /* ---- circles ----------------------------------------------------------- */
@@ -190,7 +238,13 @@ static void keep_cycle(struct survey *survey, const struct search *search, size_
 		return;
 	}
 	memcpy(edges, search->path + from, (search->length - from) * sizeof *edges);
-	survey->cycles[survey->cycle_count++] = (struct cycle){ edges, search->length - from };
+	struct cycle cycle = { edges, search->length - from, false };
+	for (size_t i = 0; i < cycle.length; i++) {
+		const struct edge *edge = &survey->edges[edges[i]];
+		if (edge->lock == NOBODY && survey->waits[edge->wait].timed)
+			cycle.timed = true;
+	}
+	survey->cycles[survey->cycle_count++] = cycle;
 }
 
 /* The next edge of a thread from `from` on, edge_count for none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run.c - madang run: starts a program whose System V shared memory is Madang's.
+ * run.c - madang run: starts a program whose System V IPC is Madang's.
  *
  * It prepends libmadang-sysv to LD_PRELOAD, puts the namespace's absolute path in
  * MADANG_NAMESPACE, and becomes the program: no process stays in between, so signals, exit codes
@@ -196,7 +196,6 @@ static int start(void *context)
 {
 	const struct request *request = context;
 
-	kernel_kinds_note(request->program.path, request->arguments);
 	if (request->is_strict)
 		strict_forbid();
 	return become(&request->program, request->arguments);
@@ -294,10 +293,11 @@ static int run_main(const struct command *command, int argc, char **argv)
 
 const struct command run_command = {
 	.name = "run",
-	.summary = "run a program whose System V shared memory is Madang's",
+	.summary = "run a program whose System V IPC is Madang's",
 	.synonyms = "exec start",
 	.usage = "run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]",
-	.about = "Runs PROGRAM with Madang's shmget, shmat, shmdt and shmctl in place of the "
+	.about = "Runs PROGRAM with Madang's System V calls (shmget, semget, msgget ...) in place "
+		 "of the "
 		 "kernel's.\n"
 		 "Programs that PROGRAM starts use them too.\n",
 	.options = option_rows,

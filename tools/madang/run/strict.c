@@ -4,7 +4,7 @@
  *
  * There are two nets. The first is libmadang-strict (src/strict), which is preloaded too. It
  * refuses to start a program that a preload cannot reach. The second is a filter of system calls,
- * which answers ENOSYS to the kernel's own shmget, shmat, shmdt and shmctl. It catches programs
+ * which answers ENOSYS to the kernel's own System V calls. It catches programs
  * that make these calls without the C library, or that were started without it.
  *
  * An unprivileged process may filter itself only after it has given up gaining privileges. So
@@ -39,7 +39,7 @@ int strict_prepare(const char *sysv, char *ret_strict, size_t size)
 
 void strict_forbid(void)
 {
-	if (ban_kernel_shm() != 0)
+	if (ban_kernel_ipc() != 0)
 		complain("note: the kernel takes no filter of system calls (%s): those that a "
 		         "program makes "
 		         "without the C library are not refused",

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hostobject.c - what libmadang-sysv asks of all semaphore sets or all message queues: the limits,
+ * and how many there are.
+ */
+#include "segment/hostcalls.h"
+#include "segment/objects.h"
+
+int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host_totals *ret)
+{
+	static const enum mdg__object_limit sets[] = { MDG__SEMMSL, MDG__SEMMNS, MDG__SEMOPM,
+		                                       MDG__SEMMNI };
+	static const enum mdg__object_limit queues[] = { MDG__MSGMAX, MDG__MSGMNB, MDG__MSGMNI };
+	struct mdg__object_totals totals;
+	bool is_set = class == MDG__SEMAPHORE_SETS;
+	int rc = mdg__object_totals(ns, (enum mdg__class) class, &totals);
+	if (rc < 0)
+		return rc;
+	*ret = (struct mdg__host_totals){ .used = totals.used,
+		                          .highest = totals.highest < 0 ? 0 : totals.highest,
+		                          .total = totals.total };
+	for (unsigned i = 0; i < (is_set ? 4u : 3u); i++)
+		ret->limit[i] = mdg__object_limit(ns, is_set ? sets[i] : queues[i]);
+	return 0;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * semctl64.c - semctl for 32-bit programs that were compiled with 64-bit times.
+ *
+ * On glibc such programs call __semctl64, with a structure of its own. See shmctl64.c.
+ */
+#include <features.h>
+#if defined(__GLIBC__) && !defined(__LP64__)
+#undef _TIME_BITS
+#define _TIME_BITS 64
+#undef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
+#undef _FEATURES_H
+#define mdg__sysv_semctl mdg__sysv_semctl64
+#include "sysv/semctl.c"
+#else
+typedef int mdg__nothing_here;
+#endif

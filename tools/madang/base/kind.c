@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* See kind.h. */
+#include "base/kind.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *word, *name;
+} kinds[KINDS] = {
+	[KIND_SEGMENTS] = { "segments", "segment" },
+	[KIND_SETS] = { "semaphores", "semaphore set" },
+	[KIND_QUEUES] = { "queues", "queue" },
+};
+
+const char *kind_name(enum kind kind)
+{
+	return kinds[kind].name;
+}
+
+const char *kind_word(enum kind kind)
+{
+	return kinds[kind].word;
+}
+
+int usage_kind(const char *text, enum kind *ret_kind)
+{
+	size_t length = strlen(text);
+
+	for (int kind = 0; kind < KINDS; kind++) {
+		const char *word = kinds[kind].word;
+		size_t whole = strlen(word);
+		if ((length == whole || length + 1 == whole) && memcmp(text, word, length) == 0) {
+			*ret_kind = (enum kind)kind;
+			return TOOL_OK;
+		}
+	}
+	return usage_error("'%s' is not a kind (segments, semaphores or queues)", text);
+}
+
+char *show_label(char cell[TABLE_CELL], int32_t key, const char *name)
+{
+	char room[4 * MDG_NAME_MAX + 1];
+
+	if (name[0] != '\0')
+		snprintf(cell, TABLE_CELL, "\"%s\"", show_text(room, sizeof room, name));
+	else
+		snprintf(cell, TABLE_CELL, "0x%08x", (unsigned)key);
+	return cell;
+}
+
+char *show_object(char *room, size_t size, enum kind kind, mdg_id id, int32_t key, const char *name,
+                  const char *figure)
+{
+	char shown[4 * MDG_NAME_MAX + 1];
+
+	if (name[0] != '\0')
+		snprintf(room, size, "%s %d (name \"%s\", %s)", kind_name(kind), (int)id,
+		         show_text(shown, sizeof shown, name), figure);
+	else if (key != 0)
+		snprintf(room, size, "%s %d (key 0x%08x, %s)", kind_name(kind), (int)id,
+		         (unsigned)key, figure);
+	else
+		snprintf(room, size, "%s %d (%s)", kind_name(kind), (int)id, figure);
+	return room;
+}
