@@ -27,7 +27,8 @@ static int32_t own_pid(void)
 static int reach(struct mdg__queue *queue, uint64_t bytes)
 {
 	struct mdg__open *open = queue->of_call;
-	struct mdg__memory left, *memory = open == NULL ? &left : &open->memory[open->count];
+	struct mdg__memory left = { 0 },
+			   *memory = open == NULL ? &left : &open->memory[open->count];
 	if (open != NULL && open->count == MDG__OPEN_MAPPINGS)
 		return -ENOMEM;
 	int rc = mdg__memory_get(queue->context, MDG__MESSAGE_QUEUES, queue->id, bytes, memory);

@@ -31,9 +31,9 @@ struct service {
 };
 
 /* Reads the sleeper's operations and claims what they name. False: they cannot be. */
-static bool read_ops(struct service *service, const struct mdg__sleeper *sleeper)
+static bool read_ops(struct mdg__semset_stay *stay, struct service *service,
+                     const struct mdg__sleeper *sleeper)
 {
-	struct mdg__semset_stay *stay = service->stay;
 	if (!mdg__sleeper_ops(stay->set, sleeper, &service->list))
 		return false;
 	for (uint32_t i = 0; i < service->list.count; i++) {
@@ -172,7 +172,7 @@ static enum fate look_at(struct service *service, uint32_t block1, struct mdg__s
 {
 	struct mdg__semset_stay *stay = service->stay;
 	bool sleeps = mdg__word_sleeps(mdg__load32(&sleeper->robust.word));
-	if (!sleeps || !read_ops(service, sleeper)) {
+	if (!sleeps || !read_ops(stay, service, sleeper)) {
 		if (sleeps) /* nobody knows what it waits for */
 			(void)end_sleep(stay, sleeper, MDG__ENDED_REMOVED);
 		take_away(stay, block1, sleeper);
@@ -238,7 +238,7 @@ void mdg__serve_again(struct mdg__semset_stay *stay)
 	uint32_t word = sleeper == NULL ? 0 : mdg__load32(&sleeper->robust.word);
 	word &= ~(uint32_t)MDG__ENDED_BACK; /* it does not wait for who serves it */
 	if (sleeper != NULL && word >= MDG__ENDED_DONE && word <= MDG__ENDED_RANGE &&
-	    read_ops(&service, sleeper)) {
+	    read_ops(stay, &service, sleeper)) {
 		int rc = mdg__attempt(stay->set, &service.attempt);
 		mdg__sleeper_wake(stay, sleeper);
 		complete(&service, block1, (int32_t)mdg__load32(&sleeper->pid),
@@ -256,7 +256,8 @@ bool mdg__sleeper_waits_at(struct mdg__semset_stay *stay, const struct mdg__slee
 {
 	struct service service;
 	service.stay = stay;
-	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) || !read_ops(&service, sleeper))
+	if (!mdg__word_sleeps(mdg__load32(&sleeper->robust.word)) ||
+	    !read_ops(stay, &service, sleeper))
 		return false;
 	uint32_t at = mdg__load16(&sleeper->blocked);
 	if (!only_waits(&service.list) || at >= service.list.count) {

@@ -169,7 +169,8 @@ static void check_mode(unsigned mode, bool set_later)
 	struct who owner = { OWNER, TEAM, mode >> 6, true };
 	struct who member = { OTHER, TEAM, mode >> 3 & 7, false };
 	struct who other = { OTHER, OTHER, mode & 7, false };
-	CHECK(in_child(owner_makes, set_later ? &(unsigned){ 0600 } : &mode));
+	unsigned at_first = set_later ? 0600 : mode;
+	CHECK(in_child(owner_makes, &at_first));
 	if (set_later)
 		CHECK(in_child(owner_sets, &mode));
 	int before = check_failures;

@@ -31,7 +31,10 @@ static long pages(void)
 {
 	long result = -1;
 	FILE *file = fopen("/proc/self/statm", "r");
-	CHECK(file != NULL && fscanf(file, "%ld", &result) == 1 && fclose(file) == 0);
+	if (CHECK(file != NULL)) {
+		CHECK(fscanf(file, "%ld", &result) == 1);
+		fclose(file);
+	}
 	return result;
 }
 
