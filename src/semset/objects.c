@@ -104,7 +104,7 @@ static void give(mdg_namespace *ns, const struct mdg__entry *entry, bool walk,
 
 int mdg_semset_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_semset_info *ret_info)
 {
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	if (id < 0 || !mdg__sized_is_valid(ret_info->size) ||
 	    (flags & ~(MDG_STAT_ANY | MDG_STAT_INDEX)) != 0)
 		return -EINVAL;
@@ -121,7 +121,7 @@ int mdg_semset_stat(mdg_namespace *ns, mdg_id id, unsigned flags, struct mdg_sem
 
 int mdg_semset_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_semset_info *ret_info)
 {
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
 	int rc = mdg__object_glance(ns);
@@ -150,7 +150,7 @@ int mdg_semset_set(mdg_namespace *ns, mdg_id id, uint32_t uid, uint32_t gid, uns
 static int remove_used(mdg_namespace *ns, mdg_id id)
 {
 	struct mdg__session session;
-	struct mdg__entry entry;
+	struct mdg__entry entry = { 0 };
 	int rc = mdg__object_glance(ns);
 	if (rc == 0)
 		rc = mdg__object_control(ns, MDG__SEMAPHORE_SETS, id, &entry);

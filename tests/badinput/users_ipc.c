@@ -502,8 +502,9 @@ static void scribble(void *unused)
 		state ^= state << 13;
 		state ^= state >> 7;
 		state ^= state << 17;
-		int which = state & 1;
-		uint32_t at = (uint32_t)(state >> 20) % (uint32_t)(sizes[which] / 4);
+		int which = (int)(state & 1);
+		uint32_t words = (uint32_t)(sizes[which] / 4);
+		uint32_t at = words == 0 ? 0 : (uint32_t)(state >> 20) % words;
 		if ((state & 2) != 0)
 			at %= 512;
 		uint32_t value = (uint32_t)(state >> 32);

@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define NO_ARGS
-#define ARG(name, kind)            { name, kind },
+#define ARG(name, kind) { name, kind },
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a list of initialisers */
 #define OP(kind, name, args, in_c) [OP_##kind] = { name, { args{ NULL, 0 } }, in_c },
 const struct op_form op_forms[OP_KINDS] = {
 #include "differential/ops.def"

@@ -334,7 +334,7 @@ static void draw_operations(struct situation *s)
 	int count = chance(s, 60) ? 1 : chance(s, 60) ? 2 : 3 + (int)below(s, 3);
 	bool no_wait = false;
 	if (chance(s, 20))
-		count = draw_idiom(s, op.arg[0], &op.arg[2]);
+		(void)draw_idiom(s, op.arg[0], &op.arg[2]);
 	else
 		for (int i = 0; i < count; i++)
 			op.arg[2 + i] = some_operation(s, op.arg[0]);

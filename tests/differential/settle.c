@@ -118,7 +118,7 @@ static char state_read(int fd)
 	char text[512];
 	proc_read(fd, text, sizeof(text));
 	const char *rest = strrchr(text, ')'); /* the name may contain one, too */
-	return rest != NULL && rest[1] == ' ' ? rest[2] : '\0';
+	return (char)(rest != NULL && rest[1] == ' ' ? rest[2] : '\0');
 }
 
 /* How often it has left a processor: for kernels that do not count how often it came to one. */

@@ -108,7 +108,7 @@ int main(int argc, char **argv)
 		CHECK(ftruncate(world.file, 0) == 0 && ftruncate(world.file, 8192) == 0);
 		pid_t pid = start(suffer, NULL);
 		if (!CHECK(ended(pid) == 0))
-			fprintf(stderr, "seed %#llx\n", (unsigned long long)(seed + i));
+			fprintf(stderr, "seed %#llx\n", (unsigned long long)seed + i);
 	}
 	return test_result();
 }

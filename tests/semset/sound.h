@@ -31,7 +31,7 @@ static inline bool is_sound(struct mdg__semset *set)
 {
 	struct mdg__semset_head *head = mdg__semset_head(set);
 	uint32_t sleeping = 0, done = 0, held = 0, pages = 0, unused = 0;
-	uint32_t *named = calloc(set->count, sizeof(*named));
+	uint32_t *named = calloc(set->count + 1, sizeof(*named));
 	bool sound = CHECK(head->lock == 0 && head->note_count == 0 && head->version % 2 == 0) &&
 	             CHECK(head->serving1 == 0 && head->unserved == 0 && head->setting1 == 0) &&
 	             list_is_sound(set, &head->queue, MDG__SLEEPER, named, &sleeping) &&

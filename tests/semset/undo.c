@@ -172,7 +172,7 @@ static void lives_on(void)
 
 static void executed(void)
 {
-	int go[2], gone[2];
+	int go[2] = { -1, -1 }, gone[2] = { -1, -1 };
 	char byte;
 	fresh(1);
 	CHECK(set_value(0, 5) == 0 && pipe(go) == 0 && pipe2(gone, O_CLOEXEC) == 0);

@@ -88,8 +88,8 @@ static void test_structure(void)
 
 static void test_info(void)
 {
-	struct seminfo info, now;
-	struct semid_ds stat;
+	struct seminfo info = { 0 }, now = { 0 };
+	struct semid_ds stat = { .sem_nsems = 0 };
 	int id = private_set(5);
 	int highest = semctl(0, 0, IPC_INFO, (union semun){ .info = &info });
 	CHECK_LINE("C9", highest >= id % 32768 && semctl(99, 7, IPC_INFO, &info) == highest);

@@ -4,7 +4,7 @@
 
 static int most(void)
 {
-	struct seminfo info;
+	struct seminfo info = { 0 };
 	CHECK(semctl(0, 0, IPC_INFO, (union semun){ .info = &info }) >= 0);
 	return info.semmsl;
 }

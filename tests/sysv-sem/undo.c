@@ -13,7 +13,7 @@ struct holder {
 
 static struct holder hold(int id, const struct sembuf *ops, size_t count)
 {
-	int done[2], end[2];
+	int done[2] = { -1, -1 }, end[2] = { -1, -1 };
 	char byte;
 	CHECK(pipe(done) == 0 && pipe(end) == 0);
 	fflush(NULL);

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "registry/object.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
 

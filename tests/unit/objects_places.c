@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "platform/identity.h"
-#include "registry/ids.h"
 #include "segment/internal.h"
 #include "segment/objects.h"
 
