@@ -319,6 +319,7 @@ static void namesakes(void)
 	CHECK(ended_well(holder));
 	CHECK(ended_well(next));
 	atomic_store(&box->stage, 0);
+	atomic_store(&box->inner, 0); /* not the one before */
 	holder = start(inside_hold, NULL);
 	CHECK(reaches(&box->stage, 1));
 	pid_t inner_holder = 0;
