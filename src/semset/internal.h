@@ -113,6 +113,15 @@ struct mdg__semset {
 	void *context; /* the host's */
 };
 
+/* A process as the memory of a set names it. */
+struct mdg__process_name {
+	uint32_t pids; /* its pid namespace; 0: not known */
+	int32_t pid;
+	uint64_t start;
+	uint32_t slot1, generation; /* in the namespace: asked when /proc cannot tell */
+};
+bool mdg__named_has_ended(struct mdg__semset *set, const struct mdg__process_name *name);
+
 /* The least memory of a set with so many semaphores. */
 static inline uint64_t mdg__semset_heap_at(uint32_t count)
 {

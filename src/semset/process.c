@@ -117,3 +117,12 @@ bool mdg__sleeper_has_ended(const struct mdg__semset_self *self, const struct md
 	                             (int32_t)mdg__load32(&sleeper->pid),
 	                             mdg__load64(&sleeper->start)) == MDG__HAS_ENDED;
 }
+
+bool mdg__named_has_ended(struct mdg__semset *set, const struct mdg__process_name *name)
+{
+	enum mdg__ended answer =
+		mdg__process_ended_in(mdg__pids(&set->self), name->pids, name->pid, name->start);
+	if (answer == MDG__ENDS_UNKNOWN)
+		return !set->host->pair_lives(set, name->slot1, name->generation);
+	return answer == MDG__HAS_ENDED;
+}

@@ -14,13 +14,14 @@
 
 static bool has_ended(struct mdg__semset *set, const struct mdg__set_holder *holder)
 {
-	enum mdg__ended answer = mdg__process_ended_in(
-		mdg__pids(&set->self), (uint32_t)mdg__load64(&holder->pid_namespace),
-		(int32_t)mdg__load32(&holder->pid), mdg__load64(&holder->start));
-	if (answer == MDG__ENDS_UNKNOWN)
-		return !set->host->pair_lives(set, mdg__load32(&holder->slot1),
-		                              mdg__load32(&holder->generation));
-	return answer == MDG__HAS_ENDED;
+	const struct mdg__process_name name = {
+		.pids = (uint32_t)mdg__load64(&holder->pid_namespace),
+		.pid = (int32_t)mdg__load32(&holder->pid),
+		.start = mdg__load64(&holder->start),
+		.slot1 = mdg__load32(&holder->slot1),
+		.generation = mdg__load32(&holder->generation),
+	};
+	return mdg__named_has_ended(set, &name);
 }
 
 static void undo_one(struct mdg__semset_stay *stay, uint32_t number, mdg__a64 *sum, int32_t pid)

@@ -23,13 +23,14 @@ static bool is_of(const struct mdg__slip *slip, const struct mdg__set_holder *ho
 
 static bool has_ended(struct mdg__semset *set, const struct mdg__slip *slip)
 {
-	enum mdg__ended answer =
-		mdg__process_ended_in(mdg__pids(&set->self), mdg__load32(&slip->pids),
-	                              (int32_t)mdg__load32(&slip->pid), mdg__load64(&slip->start));
-	if (answer == MDG__ENDS_UNKNOWN)
-		return !set->host->pair_lives(set, mdg__load32(&slip->slot1),
-		                              mdg__load32(&slip->generation));
-	return answer == MDG__HAS_ENDED;
+	const struct mdg__process_name name = {
+		.pids = mdg__load32(&slip->pids),
+		.pid = (int32_t)mdg__load32(&slip->pid),
+		.start = mdg__load64(&slip->start),
+		.slot1 = mdg__load32(&slip->slot1),
+		.generation = mdg__load32(&slip->generation),
+	};
+	return mdg__named_has_ended(set, &name);
 }
 
 /* A slip that this thread had, or a thread of this process that has ended. Not one to which a call
