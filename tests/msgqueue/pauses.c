@@ -109,21 +109,6 @@ static void victim(void *unused)
 	_exit(rc == 0 ? 0 : 1);
 }
 
-/* Whether it ends within the time. The victim may have begun to stop itself (step_ends), so it is
- * continued again and again. */
-static bool ends_within(pid_t pid, uint64_t ms, int *ret_status, bool goes_on)
-{
-	uint64_t end = now_ns() + ms * UINT64_C(1000000);
-	while (waitpid(pid, ret_status, WNOHANG) == 0) {
-		if (now_ns() > end)
-			return false;
-		if (goes_on)
-			kill(pid, SIGCONT);
-		usleep(200);
-	}
-	return true;
-}
-
 /* What is left comes out, and was there once. */
 static void judge(void)
 {
@@ -182,12 +167,10 @@ static void go_on(struct step *step, pid_t sleeper)
 static bool play(void)
 {
 	struct step step;
-	enum step_event event = STEP_POINT;
 	pid_t sleeper;
 	set_up(&sleeper);
 	CHECK(step_start(&step, world->memory, WATCHED, victim, NULL));
-	for (unsigned at = 0; at < point && (event == STEP_POINT || event == STEP_ASLEEP); at++)
-		event = step_next(&step);
+	enum step_event event = step_to(&step, point);
 	bool more = event == STEP_POINT || event == STEP_ASLEEP;
 	if (more) {
 		go_on(&step, sleeper);
@@ -218,11 +201,8 @@ int main(int argc, char **argv)
 	unsigned stride = 3;
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
-	if (argc > 1 && strcmp(argv[1], "--all") == 0) {
+	if (wants_all_points(&argc, &argv))
 		stride = 1;
-		argc--;
-		argv++;
-	}
 	unsigned first = (unsigned)(now_ns() / UINT64_C(60000000000)) % stride;
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
 		bool named = argc < 2;

@@ -510,11 +510,8 @@ int main(int argc, char **argv)
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
 	memset(long_text, 'v', sizeof(long_text) - 1);
-	if (argc > 1 && strcmp(argv[1], "--all") == 0) {
+	if (wants_all_points(&argc, &argv))
 		stride = 1;
-		argc--;
-		argv++;
-	}
 	first_played = (unsigned)(time(NULL) / 60) % stride;
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
 		bool named = argc < 2;

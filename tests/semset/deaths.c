@@ -377,11 +377,8 @@ int main(int argc, char **argv)
 	const char *reason = "";
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
-	if (argc > 1 && strcmp(argv[1], "--all") == 0) {
+	if (wants_all_points(&argc, &argv))
 		stride = 1;
-		argc--;
-		argv++;
-	}
 	first = (unsigned)(time(NULL) / 60) % stride;
 	fresh(3);
 	for (unsigned i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {

@@ -57,27 +57,13 @@ static void be_server(void *unused)
 	_exit(-rc);
 }
 
-static void until_asleep(pid_t pid)
-{
-	for (int same = 0, i = 0; same < 2 && i < 5000; i++) {
-		same = is_asleep(pid) || has_ended(pid) ? same + 1 : 0;
-		usleep(1000);
-	}
-}
-
 /* The child's result, or 1: it does not end. */
 static int result_within(pid_t pid, bool goes_on)
 {
-	uint64_t end = now_ns() + WITHIN_MS * UINT64_C(1000000);
-	int status;
-	while (waitpid(pid, &status, WNOHANG) == 0) {
-		if (now_ns() > end) {
-			killed(pid);
-			return 1;
-		}
-		if (goes_on)
-			kill(pid, SIGCONT);
-		usleep(200);
+	int status = 0;
+	if (!ends_within(pid, WITHIN_MS, &status, goes_on)) {
+		killed(pid);
+		return 1;
 	}
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : 1;
 }
@@ -102,7 +88,6 @@ static void judge(pid_t first, pid_t second)
 static bool play(void)
 {
 	struct step step;
-	enum step_event event = STEP_POINT;
 	memset(world.base, 0, 4096);
 	atomic_store(is_paused, 0);
 	atomic_store(go, 0);
@@ -113,8 +98,7 @@ static bool play(void)
 	pid_t first = start(leave_or_be_served, NULL);
 	until_asleep(first);
 	CHECK(step_start(&step, world.base, 4096, be_server, NULL));
-	for (unsigned at = 0; at < point && (event == STEP_POINT || event == STEP_ASLEEP); at++)
-		event = step_next(&step);
+	enum step_event event = step_to(&step, point);
 	if (event != STEP_POINT && event != STEP_ASLEEP) {
 		CHECK(event == STEP_ENDED);
 		step_kill(&step);

@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	const char *reason = "";
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
-	unsigned stride = argc > 1 && strcmp(argv[1], "--all") == 0 ? 1 : 7 * POINT_STRIDE;
+	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 7 * POINT_STRIDE;
 	unsigned turn = (unsigned)(time(NULL) / 60), played = 0, outer = 0;
 	fresh(4);
 	handler_is_through = shared_memory(sizeof *handler_is_through);

@@ -155,33 +155,16 @@ static void victim(void *unused)
 	_exit(rc == 0 ? 0 : 1);
 }
 
-/* Whether it ends within the time. The victim may have begun to stop itself (step_ends), so it is
- * continued again and again. */
-static bool ends_within(pid_t pid, uint64_t ms, int *ret_status, bool goes_on)
-{
-	uint64_t end = now_ns() + ms * UINT64_C(1000000);
-	while (waitpid(pid, ret_status, WNOHANG) == 0) {
-		if (now_ns() > end)
-			return false;
-		if (goes_on)
-			kill(pid, SIGCONT);
-		usleep(200);
-	}
-	return true;
-}
-
 /* False: the victim ended before this point. */
 static bool play(void)
 {
 	struct step step;
-	enum step_event event = STEP_POINT;
 	int of_other = -1, of_victim = -1;
 	memset(world.base, 0, 4096);
 	scene->set_up();
 	atomic_store(is_paused, 0);
 	CHECK(step_start(&step, world.base, 4096, victim, NULL));
-	for (unsigned at = 0; at < point && (event == STEP_POINT || event == STEP_ASLEEP); at++)
-		event = step_next(&step);
+	enum step_event event = step_to(&step, point);
 	if (event != STEP_POINT && event != STEP_ASLEEP) {
 		CHECK(event == STEP_ENDED);
 		step_kill(&step);
@@ -233,11 +216,8 @@ int main(int argc, char **argv)
 	unsigned stride = 3 * POINT_STRIDE;
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
-	if (argc > 1 && strcmp(argv[1], "--all") == 0) {
+	if (wants_all_points(&argc, &argv))
 		stride = 1;
-		argc--;
-		argv++;
-	}
 	unsigned first = (unsigned)(time(NULL) / 60) % stride;
 	fresh(3);
 	is_paused = shared_memory(sizeof *is_paused);

@@ -242,6 +242,15 @@ static inline int result(pid_t pid)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -1000 - WTERMSIG(status);
 }
 
+/* Asleep in semop, and not on a lock: twice the same, with a moment in between. Or ended. */
+static inline void until_asleep(pid_t pid)
+{
+	for (int same = 0, i = 0; same < 2 && i < 20000; i++) {
+		same = is_asleep(pid) || has_ended(pid) ? same + 1 : 0;
+		usleep(1000);
+	}
+}
+
 /* A child that calls semop once and exits with the result. Returns when the child sleeps or has
  * ended. */
 static inline pid_t sleeper_timed(const struct sembuf *ops, unsigned count, int64_t nanoseconds)
@@ -252,11 +261,7 @@ static inline pid_t sleeper_timed(const struct sembuf *ops, unsigned count, int6
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		_exit(-op_timed(ops, count, nanoseconds));
 	}
-	/* Asleep in semop, and not on a lock: twice the same, with a moment in between. */
-	for (int same = 0, i = 0; same < 2 && i < 20000; i++) {
-		same = is_asleep(pid) || has_ended(pid) ? same + 1 : 0;
-		usleep(1000);
-	}
+	until_asleep(pid);
 	return pid;
 }
 static inline pid_t sleeper(const struct sembuf *ops, unsigned count)

@@ -95,6 +95,13 @@ static void forked(void)
 	CHECK_LINE("U8", ended(one) == 0 && value(0) == 5);
 }
 
+static void run_thread(void *(*body)(void *))
+{
+	pthread_t thread;
+	CHECK(pthread_create(&thread, NULL, body, NULL) == 0);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void *use_and_end(void *unused)
 {
 	(void)unused;
@@ -121,8 +128,7 @@ static void threads(void)
 		pthread_t thread;
 		check_failures = 0;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		CHECK(pthread_create(&thread, NULL, use_and_end, NULL) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
+		run_thread(use_and_end);
 		CHECK_LINE("U7", value(0) == 4 && op1(0, -1, UNDO) == 0);
 		CHECK(pthread_create(&thread, NULL, outlive, NULL) == 0);
 		if (check_failures == 0)
@@ -154,11 +160,9 @@ static void lives_on(void)
 	fflush(NULL);
 	pid_t one = fork();
 	if (one == 0) {
-		pthread_t thread;
 		check_failures = 0;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		CHECK(pthread_create(&thread, NULL, take_and_end, NULL) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
+		run_thread(take_and_end);
 		nap_ms(1500);
 		_exit(test_result());
 	}

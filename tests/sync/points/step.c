@@ -216,6 +216,14 @@ enum step_event step_next(struct step *step)
 	return STEP_ENDLESS;
 }
 
+enum step_event step_to(struct step *step, unsigned points)
+{
+	enum step_event event = STEP_POINT;
+	for (unsigned at = 0; at < points && (event == STEP_POINT || event == STEP_ASLEEP); at++)
+		event = step_next(step);
+	return event;
+}
+
 enum step_event step_signal(struct step *step, int number)
 {
 	step->behind = false;
@@ -246,4 +254,17 @@ void step_pause(struct step *step)
 		(void)wait_for(step->pid, 0);
 	(void)trace(PTRACE_DETACH, step->pid, 0, step->sleeping ? SIGSTOP : 0);
 	(void)wait_for(step->pid, WUNTRACED);
+}
+
+bool ends_within(pid_t pid, uint64_t ms, int *ret_status, bool goes_on)
+{
+	uint64_t end = now_ns() + ms * UINT64_C(1000000);
+	while (waitpid(pid, ret_status, WNOHANG) == 0) {
+		if (now_ns() > end)
+			return false;
+		if (goes_on)
+			kill(pid, SIGCONT);
+		usleep(200);
+	}
+	return true;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -42,6 +43,8 @@ void step_begins(void);
 void step_ends(void);
 /* To the next point. After STEP_ASLEEP: when it has been woken. */
 enum step_event step_next(struct step *step);
+/* So many points further, also through its sleeps. STEP_POINT or STEP_ASLEEP: it stands there. */
+enum step_event step_to(struct step *step, unsigned points);
 /* What has changed until now was not its doing. */
 void step_look(struct step *step);
 /* It is about to run its handler of this signal. [at a point] */
@@ -49,6 +52,9 @@ enum step_event step_signal(struct step *step, int number);
 void step_kill(struct step *step);
 /* Stops it; then it is no longer stepped. */
 void step_pause(struct step *step);
+/* A child ends within the time. `goes_on`: it is continued again and again, because a victim that
+ * was paused may have begun to stop itself (step_ends). */
+bool ends_within(pid_t pid, uint64_t ms, int *ret_status, bool goes_on);
 
 /* A sanitizer makes many points of one, and each slower. There every seventh is played, and
  * another one in each minute. */
@@ -60,6 +66,16 @@ enum { POINT_STRIDE = 1 };
 static inline unsigned first_point(void)
 {
 	return POINT_STRIDE == 1 ? 0 : (unsigned)(time(NULL) / 60) % POINT_STRIDE;
+}
+
+/* Whether the command line begins with --all, which is taken away. */
+static inline bool wants_all_points(int *argc, char ***argv)
+{
+	if (*argc < 2 || strcmp((*argv)[1], "--all") != 0)
+		return false;
+	(*argc)--;
+	(*argv)++;
+	return true;
 }
 
 #endif
