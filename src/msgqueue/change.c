@@ -9,6 +9,7 @@
  * `removed` is written without the lock.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 static void call_receivers(struct mdg__visit *visit)
 {

@@ -20,6 +20,7 @@
  * kernel that message is received too, and is in the buffer.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 #include "platform/clock.h"
 #include "sync/wait.h"

@@ -24,6 +24,7 @@
  * that one wakes the others. If it is killed too, on its way, the kernel wakes the next.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 /* While a thread sleeps on the lock's word, the word has WAITERS (sync/owned.h). */
 static void expect_sleepers(struct mdg__visit *visit)

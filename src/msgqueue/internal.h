@@ -17,7 +17,7 @@
  *     turn.c                                     whose turn it is, and where the state is
  *     cells.c  copies.c                          where texts lie, and copying them
  *
- * A file calls only files below its own.
+ * waiting.h has what wait.c, hand.c and waiters.c offer. A file calls only files below its own.
  *
  * WHY A ROBUST WORD IS THE LOCK (sync/owned.h), and not a signed lock (registry/signed_lock.h).
  * A signature says which process holds a lock. A waiter has to ask the kernel whether that process
@@ -147,6 +147,12 @@ static inline bool mdg__may_give_all(const struct mdg__queue *queue)
 }
 /* A run of neighbouring cells that nobody has used, for waiters. */
 int mdg__cells_take_run(struct mdg__queue *queue, uint32_t count, uint32_t *ret_first);
+
+/* Whether a message of this size fits: both limits are qbytes. */
+static inline bool mdg__fits(uint64_t qbytes, uint64_t cbytes, uint64_t qnum, uint64_t size)
+{
+	return cbytes <= qbytes && size <= qbytes - cbytes && qnum < qbytes;
+}
 
 /* ---- texts (copies.c) ------------------------------------------------------------------------ */
 
@@ -344,53 +350,6 @@ void mdg__spin_note(bool sent, bool woke);
 /* The call need not sleep after all. */
 void mdg__spin_helped(const struct mdg__spin *spin);
 
-/* ---- waiters -------------------------------------------------------------------------------- */
-
-/* [number < MDG__WAITERS_MOST] NULL: there is no such record. */
-struct mdg__waiter *mdg__waiter(const struct mdg__queue *queue, uint32_t number);
-/* Takes a free record. 0; -ENOMEM; -ENOLCK, the thread holds too many locks. */
-int mdg__waiter_take(struct mdg__visit *visit, uint32_t *ret_number);
-void mdg__waiter_leave(struct mdg__visit *visit, struct mdg__waiter *waiter);
-/* Enters the line at its end. */
-void mdg__waiter_line_up(const struct mdg__queue *queue, struct mdg__waiter *waiter);
-/* Whether a thread sleeps there, or is about to sleep or to return. */
-bool mdg__waiter_sleeps(struct mdg__waiter *waiter);
-/* Is called, and no longer in the line. `how`: MDG__CALLED, MDG__RECALLED. */
-void mdg__waiter_called(const struct mdg__queue *queue, struct mdg__waiter *waiter, uint32_t how);
-/* Leaves the line without having been called. */
-void mdg__waiter_not_in_line(const struct mdg__queue *queue, struct mdg__waiter *waiter);
-/* The first one in the line of this kind behind *ticket, which becomes its ticket. A waiter's
- * number, or MDG__WAITERS_MOST: there is none. `wants`: of receivers, for which message. */
-uint32_t mdg__waiter_next(const struct mdg__queue *queue, uint32_t kind, uint64_t *ticket,
-                          const struct mdg__message *wants);
-/* Whether a message is claimed by somebody who lives. */
-bool mdg__claim_counts(const struct mdg__queue *queue, uint64_t claim);
-
-/* Whether a message of this size fits: both limits are qbytes. */
-static inline bool mdg__fits(uint64_t qbytes, uint64_t cbytes, uint64_t qnum, uint64_t size)
-{
-	return cbytes <= qbytes && size <= qbytes - cbytes && qnum < qbytes;
-}
-
-static inline uint64_t mdg__claim_of(uint32_t waiter, uint32_t use)
-{
-	return (uint64_t)use << 32 | (waiter + 1);
-}
-
-static inline bool mdg__wants(uint32_t want, int64_t wanted, int64_t type)
-{
-	switch (want) {
-	case MDG__WANT_TYPE:
-		return type == wanted;
-	case MDG__WANT_EXCEPT:
-		return type != wanted;
-	case MDG__WANT_LOWEST:
-		return type <= wanted;
-	default:
-		return true;
-	}
-}
-
 /* ---- repair ---------------------------------------------------------------------------------- */
 
 /* Sets right what a holder of the lock had begun, and calls everybody who sleeps. Whoever may write
@@ -411,54 +370,5 @@ int mdg__visit_lock(struct mdg__visit *visit);
 void mdg__visit_unlock(struct mdg__visit *visit);
 /* Lets signals in again. */
 void mdg__visit_end(struct mdg__visit *visit);
-
-/* ---- handing over. [the lock is held] -------------------------------------------------------- */
-
-/* Calls a sleeper, which wakes when the lock is given back. False: it was not asleep. In both cases
- * it is no longer in the line. */
-bool mdg__call(struct mdg__visit *visit, struct mdg__waiter *waiter, uint32_t how);
-/* Before a message is linked: calls the first receiver that wants it and has room for it, and those
- * before it that have not. Returns its number, or MDG__WAITERS_MOST. */
-uint32_t mdg__call_receiver(struct mdg__visit *visit, const struct mdg__message *message);
-/* Before room is made: calls the senders that would fit then. */
-void mdg__call_senders(struct mdg__visit *visit, uint64_t cbytes, uint64_t qnum);
-void mdg__call_all(struct mdg__visit *visit);
-/* After a death: calls all that may be asleep, also those that were called before. They keep their
- * places in the line. */
-void mdg__recall_all(struct mdg__visit *visit);
-/* Says that the message is this waiter's. */
-void mdg__hand_over(struct mdg__visit *visit, uint32_t number, uint32_t cell);
-/* A claim that counts for nothing is taken off its message. */
-void mdg__claim_drop(const struct mdg__queue *queue, struct mdg__message *message);
-
-/* ---- sleeping -------------------------------------------------------------------------------- */
-
-/* A call that may sleep. */
-struct mdg__wait {
-	struct mdg__visit *visit;
-	struct mdg__waiter *waiter; /* NULL: none was taken yet, or it is lost */
-	uint32_t number, use;       /* of the waiter */
-	enum mdg__waiter_kind kind;
-	bool cuts, slept;
-	enum mdg__want want;
-	int64_t type;
-	uint64_t size, deadline;
-	int rc; /* why the sleep was the last: -EINTR, -ETIMEDOUT; else 0 */
-};
-
-void mdg__wait_begin(struct mdg__wait *wait, struct mdg__visit *visit, enum mdg__waiter_kind kind,
-                     uint64_t size, uint64_t deadline);
-/* Sleeps once, until it is called. [the lock is held, and is held again after it] 0: look again,
- * unless wait->rc says that this sleep was the last. An error: the lock is not held, and the waiter
- * is given back. */
-int mdg__wait_once(struct mdg__wait *wait);
-/* Gives the waiter back without the lock, which cannot be had again: the queue's memory cannot be
- * mapped as far as it is used by now, or it is damaged. To others it looks as if the thread had
- * died. */
-void mdg__wait_give_up(struct mdg__wait *wait);
-/* The message that was handed over to the waiter goes to somebody else. [the lock is held] */
-void mdg__wait_pass_on(const struct mdg__wait *wait);
-/* Gives the waiter back. [the lock is held] */
-void mdg__wait_done(struct mdg__wait *wait);
 
 #endif

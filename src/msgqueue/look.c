@@ -7,6 +7,7 @@
  * the lock is taken.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 enum { TRIES = 4 };
 

@@ -7,6 +7,7 @@
  * been given back. If that faults, the message is gone, as it is in the kernel.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 /* What is wanted, and what was got. */
 struct order {

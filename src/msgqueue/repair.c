@@ -13,6 +13,7 @@
  * Hostile memory can contain anything. The list is cut off at the first message that cannot be.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 /* A claim that counts is known to its waiter too. The dead holder may not have got to that, nor to
  * the stamps. */

@@ -10,6 +10,7 @@
  * that no private memory is lost if a signal handler leaves the sleep by siglongjmp.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 /* What is to be sent. */
 struct letter {

@@ -15,6 +15,7 @@
  * A slip whose owner has died has no cells.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 #include <sys/mman.h>
 

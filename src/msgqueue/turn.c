@@ -24,18 +24,7 @@
  */
 #include "msgqueue/internal.h"
 
-/* ThreadSanitizer does not know fences. It needs none here, because the fields are atomic. */
-static inline void fence(memory_order order)
-{
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
-	atomic_thread_fence(order);
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-}
+#include "platform/fence.h"
 
 static struct mdg__queue_state *state_at(const struct mdg__queue *queue, uint32_t unit)
 {
@@ -76,7 +65,7 @@ static void read_state(const struct mdg__queue_state *state, struct mdg__snapsho
 bool mdg__snapshot_is_now(const struct mdg__queue *queue, const struct mdg__snapshot *snapshot)
 {
 	/* Acquire on what was read before: the look at the word comes after it. */
-	fence(memory_order_acquire);
+	mdg__fence(memory_order_acquire);
 	return MDG__GET(mdg__head(queue)->turn) == snapshot->turn;
 }
 
@@ -144,7 +133,7 @@ static void show(const struct mdg__queue *queue, const struct mdg__snapshot *now
 {
 	_Atomic uint64_t *fields = queue->fields;
 	/* Release: the word was swapped before this is shown. */
-	fence(memory_order_release);
+	mdg__fence(memory_order_release);
 	MDG__PUT(fields[MDG__QUEUE_QNUM], now->qnum);
 	MDG__PUT(fields[MDG__QUEUE_CBYTES], now->cbytes);
 	MDG__PUT(fields[MDG__QUEUE_PIDS],
@@ -166,7 +155,7 @@ void mdg__turn_show(const struct mdg__queue *queue, uint64_t own)
 		if (mdg__snapshot_read(queue, &now)) {
 			show(queue, &now);
 			/* The look comes after the stores above. */
-			fence(memory_order_seq_cst);
+			mdg__fence(memory_order_seq_cst);
 			if (atomic_load_explicit(turn, memory_order_seq_cst) == now.turn)
 				return;
 		}

@@ -3,6 +3,7 @@
 #include "msgqueue/view.h"
 
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 #include "msgqueue/open.h"
 
 static bool sleeps(struct mdg__waiter *waiter, uint32_t kind)

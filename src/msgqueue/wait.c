@@ -27,6 +27,7 @@
  * to is over as well: it ends with EINTR in any case.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 #include "msgqueue/region.h"
 #include "platform/ofthread.h"

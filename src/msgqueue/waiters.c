@@ -10,6 +10,7 @@
  * A waiter whose thread has died is cleared by whoever comes across it.
  */
 #include "msgqueue/internal.h"
+#include "msgqueue/waiting.h"
 
 struct mdg__waiter *mdg__waiter(const struct mdg__queue *queue, uint32_t number)
 {

@@ -2,6 +2,7 @@
 /* See check.h. */
 #include "semset/check.h"
 
+#include "platform/fence.h"
 #include "platform/text.h"
 #include "segment/sign.h"
 #include "semset/mend.h"
@@ -147,7 +148,7 @@ static const char *check_quietly(const struct mdg__semset *set, uint32_t *ret_ow
 		if (owner == 0) {
 			const char *wrong = check_all(set);
 			/* Acquire: the look below comes after what was read above. */
-			atomic_thread_fence(memory_order_acquire);
+			mdg__fence(memory_order_acquire);
 			if (mdg__load64(both) == before)
 				return wrong;
 		} else {

@@ -41,6 +41,8 @@
 
 #include <string.h>
 
+#include "platform/fence.h"
+
 enum { BUFFERS = 4, STILL_WHOLE = BUFFERS - 2 /* versions that may be published meanwhile */ };
 
 _Static_assert(MDG_CELL_MAX <= (SIZE_MAX - sizeof(mdg_cell)) / BUFFERS, "fits into 32 bits");
@@ -60,19 +62,6 @@ static bool is_size(size_t size)
 static size_t buffer_at(uint64_t version, size_t size)
 {
 	return sizeof(struct mdg__cell) + (size_t)(version % BUFFERS) * ((size + 63) / 64 * 64);
-}
-
-/* ThreadSanitizer does not know fences. It needs none here, because the words are atomic. */
-static inline void fence(memory_order order)
-{
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
-	atomic_thread_fence(order);
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -112,7 +101,7 @@ int mdg_cell_read(const mdg_cell *cell, void *value, size_t size, uint32_t *ret_
 		else
 			return -EINVAL;
 		/* F2: pairs with F1 in begin. */
-		fence(memory_order_acquire);
+		mdg__fence(memory_order_acquire);
 		/* Acquire: as above, so that zeros go with the version that had no size. */
 		again = atomic_load_explicit(&in->size, memory_order_acquire);
 		now = atomic_load_explicit(&in->version, memory_order_relaxed);
@@ -174,7 +163,7 @@ static int begin(struct mdg__cell *in, size_t size, int rc)
 	    atomic_load_explicit(&in->version, memory_order_relaxed) != 0)
 		publish(in, BUFFERS);
 	/* F1: between the version, known by taking the word, and the stores; pairs with F2. */
-	fence(memory_order_release);
+	mdg__fence(memory_order_release);
 	if (__builtin_expect(recorded == 0, 0))
 		size_record(in, size);
 	if (__builtin_expect(untold != 0, 0))
