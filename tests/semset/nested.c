@@ -7,7 +7,7 @@
  *     semset-nested [--all]
  *
  * Both operations name two semaphores. The first one happens once; the one that was left happens as
- * a whole or not at all. All is undone when the process ends. Without --all, every seventh pair of
+ * a whole or not at all. All is undone when the process ends. Without --all, every twentieth pair of
  * points is played, and others in each minute.
  */
 #include <setjmp.h>
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	const char *reason = "";
 	if (!step_possible(&reason))
 		SKIP("no process can be taken step by step here: %s", reason);
-	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 7 * POINT_STRIDE;
+	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 20 * POINT_STRIDE;
 	unsigned turn = (unsigned)(time(NULL) / 60), played = 0, outer = 0;
 	fresh(4);
 	handler_is_through = shared_memory(sizeof *handler_is_through);
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "... interrupted at point %u, and left at %u\n", outer,
 			        inner);
 	}
-	CHECK(played > 30 / stride && outer > 10);
+	CHECK(played > 200 / stride && outer > 10);
 	printf("%u points, %u of them in the handler, too\n", outer, played);
 	return test_result();
 }

@@ -26,6 +26,13 @@ struct syscall_info {
 	uint64_t unused;
 };
 
+#define PEEK_SIGNALS 0x4209
+struct peek_signals {
+	uint64_t from;
+	uint32_t shared; /* 1: those of the process, 0: of the thread */
+	int32_t count;
+};
+
 /* ThreadSanitizer keeps to itself what its process does: there is nothing to trace. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)

@@ -183,6 +183,19 @@ static enum step_event event_of(int status)
 	return WSTOPSIG(status) == SIGSTOP ? STEP_ENDED : STEP_POINT;
 }
 
+/* It has told itself to stop (step_ends), and the stop is still to come: some kernels report the
+ * end of the step first. */
+static bool is_to_stop(pid_t pid)
+{
+	siginfo_t pending[8];
+	struct peek_signals shared = { .shared = 1, .count = 8 };
+	long count = trace(PEEK_SIGNALS, pid, (uintptr_t)&shared, (uintptr_t)pending);
+	for (long i = 0; i < count; i++)
+		if (pending[i].si_signo == SIGSTOP)
+			return true;
+	return false;
+}
+
 /* The system call before which it stands, or in which it is. */
 static enum step_event through_call(struct step *step)
 {
@@ -196,6 +209,10 @@ static enum step_event through_call(struct step *step)
 		return STEP_ASLEEP;
 	step->behind = true;
 	(void)differs(step);
+	if (WIFSTOPPED(status) && is_to_stop(step->pid)) {
+		(void)trace(PTRACE_SINGLESTEP, step->pid, 0, 0);
+		status = wait_for(step->pid, 0);
+	}
 	return event_of(status);
 }
 
