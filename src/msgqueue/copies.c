@@ -78,15 +78,22 @@ struct run {
 	uint32_t bytes;      /* in it, as far as they are wanted */
 };
 
+static inline uint32_t less(uint32_t one, uint32_t other)
+{
+	return one < other ? one : other;
+}
+
+/* [it is a cell] The links of neighbours are neighbours, as far as the block goes. */
 static struct run run_from(const struct mdg__queue *queue, uint32_t cell, uint32_t size)
 {
-	uint32_t bytes = MDG__UNIT, next = MDG__GET(*mdg__link_of(queue, cell));
-	while (bytes < size && next == cell + 1 && mdg__is_cell(queue, next)) {
-		cell = next;
-		next = MDG__GET(*mdg__link_of(queue, cell));
-		bytes += MDG__UNIT;
-	}
-	return (struct run){ cell, next, bytes < size ? bytes : size };
+	const _Atomic uint32_t *link = mdg__link_of(queue, cell);
+	uint32_t block = MDG__BLOCK_UNITS - cell % MDG__BLOCK_UNITS, cells = 1;
+	uint32_t most = less(less(block, mdg__units(queue) - cell), (size - 1) / MDG__UNIT + 1);
+	while (cells < most && MDG__GET(link[cells - 1]) == cell + cells)
+		cells++;
+	return (struct run){ .last = cell + cells - 1,
+		             .next = MDG__GET(link[cells - 1]),
+		             .bytes = less(cells * MDG__UNIT, size) };
 }
 
 /* Fills a cell. Somebody who looks at a list that has changed may still take the cell for a message
