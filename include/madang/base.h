@@ -108,7 +108,16 @@ enum mdg_error {
 	MDG_UNLIKE_KIND = -10015,     /* the channel exists with another kind, */
 	MDG_UNLIKE_CAPACITY = -10016, /* with another capacity, */
 	MDG_UNLIKE_PEERS = -10017,    /* with another number of peers, */
-	MDG_UNLIKE_FULL = -10018      /* or does something else when it is full */
+	MDG_UNLIKE_FULL = -10018,     /* or does something else when it is full */
+	/* <madang/heap.h> */
+	MDG_NOT_HEAP = -10019,       /* the segment of that name is not a heap */
+	MDG_HOME_TAKEN = -10020,     /* something else lies at the heap's home address */
+	MDG_FREED_TWICE = -10021,    /* the block is free already */
+	MDG_UNLIKE_MAXIMUM = -10022, /* the heap exists with another maximum, */
+	MDG_UNLIKE_FLAGS = -10023,   /* with other flags, */
+	MDG_UNLIKE_HOME = -10024,    /* or with another home address */
+	MDG_UNLIKE_TYPE = -10025,    /* the root exists with another type, */
+	MDG_UNLIKE_VERSION = -10026  /* or with another version */
 };
 
 /* Returns a sentence, without a full stop, for any code that a function of

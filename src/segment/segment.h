@@ -78,7 +78,7 @@ int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 /* ---- one segment (create.c, inspect.c, detach.c) ---- */
 /* What a segment is used for. It says so in the registry, so the segments of a kind are found
  * without a look at their bytes. It is a hint: whoever uses the bytes checks them. */
-enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1 };
+enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1, MDG__KIND_HEAP = 2 };
 /* As mdg_segment_create, of that kind. */
 int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
                         unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id);

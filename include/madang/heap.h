@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * madang/heap.h - malloc in memory that processes share.
+ *
+ *     struct node { mdg_ref left, right; int key; };
+ *
+ *     struct mdg_heap_options options = { .size = sizeof options };
+ *     mdg_heap *heap;
+ *     int rc = mdg_heap_open(&heap, ns, "trees", &options);
+ *     mdg_ref *root;                                    // a place that everybody finds by name
+ *     if (rc == 0)
+ *             rc = mdg_root(heap, "tree", 0x74726565, 1, &root, MDG_FOREVER);
+ *     if (rc == MDG_ROOT_NEW) {                         // we are the first: fill it
+ *             struct node *node = mdg_hold(heap, sizeof *node);
+ *             *node = (struct node){ .key = 42 };
+ *             rc = mdg_publish(heap, node, root, 0);    // now everybody sees it
+ *     }
+ *     struct node *node = mdg_at(heap, *root);          // in any other program
+ *
+ * A HEAP has a name in a namespace. It lies in a segment of the same name: the segment's
+ * permissions are the heap's, and the heap outlives those who use it until it is removed. Whoever
+ * opens it first makes it. Processes that are related by fork, and processes that are not, use it
+ * at the same time, each with any number of threads. A block that one of them has allocated may be
+ * used, resized and freed by any other.
+ *
+ * A HOME ADDRESS SHARES DATA, NOT CODE. And WHO MAY WRITE TO A HEAP CAN GIVE ONE BLOCK TO TWO
+ * CALLERS. These are the two limits to know first. They are explained below.
+ *
+ * REFERENCES. Each process has the heap at an address of its own. So what lies in the heap and
+ * points into the heap is a reference (mdg_ref): the distance in bytes from the beginning of the
+ * heap. It is the same in all processes, whether they are of 32 or 64 bits. 0 is none. mdg_at and
+ * mdg_ref_of translate, in a few instructions.
+ *
+ * HOME. A heap that was made with MDG_HEAP_HOME lies at the same address in every process that
+ * opens it so. There, plain pointers into the heap may lie in the heap. That is true of data only:
+ * programs that were started apart have their functions and their static variables at addresses
+ * of their own. A library that puts the address of one of its functions or static variables into
+ * its objects cannot share these objects between such programs. After fork it can.
+ *
+ * MEMORY. A heap is made with a `maximum`, and takes that much of each process's addresses. It
+ * takes memory as it grows. Growing moves nothing, and all processes see it at once. If there is no
+ * memory, mdg_alloc returns NULL. An access to a block that was given out never raises SIGBUS, with
+ * the one exception that somebody has made the file shorter. Free memory beyond `keep` goes back to
+ * the system.
+ *
+ * DEATH. A process or thread may be killed at any instruction. The heap stays whole, nobody waits
+ * for the dead, and no block is given out twice. This is what becomes of its blocks:
+ *   - A block from mdg_alloc stays allocated, since others may use it. If the dead thread had not
+ *     told anybody where it is, it is lost. `madang heap --leaks` lists such blocks.
+ *   - A block from mdg_hold is HELD by its thread until the thread publishes, keeps or frees it.
+ *     If the thread dies before, the block is free again. If it dies while it publishes, the block
+ *     is either published or free. So a program that holds and publishes loses nothing at all.
+ * What the dead held is given back by those who need memory next, or by mdg_heap_sweep.
+ *
+ * PLACES. mdg_publish, mdg_take and mdg_swap change a PLACE: a word of 8 bytes, aligned to 8, in a
+ * block or in a root. It contains a reference (or, in a HOME heap and with the functions _ptr, a
+ * pointer), or 0. While a thread takes a block out of a place, the place contains for a moment an
+ * odd number. mdg_at gives NULL for that, as for 0. Who unlinks a block that others hold, publish
+ * or take at the same time must use mdg_take or mdg_swap too, or must be the only one (a lock).
+ *
+ * READERS WITHOUT LOCKS enclose what they read in mdg_read_begin and mdg_read_end. A block that was
+ * taken out of its place is given to mdg_retire instead of mdg_free. It is freed when no reader is
+ * inside who may have seen it. A dead reader holds nothing up. A stopped one does.
+ *
+ * WHAT IS FOUND. mdg_free finds an address where no block begins, one of another heap, and a block
+ * that is free already, unless it was given out again. MDG_HEAP_CHECKED finds more: writes behind
+ * the end of a block, and into a block that is free.
+ *
+ * ALL WHO SHARE THE HEAP CAN WRITE TO ALL OF IT. A process that scribbles in it can give a block to
+ * two callers, and can change what others have written. It cannot make these functions crash, loop
+ * for ever, or read or write outside of the heap.
+ *
+ * ERRORS. A function that returns int returns 0 or a positive number that its comment names, or one
+ * negative code. A function that returns a pointer returns NULL, and mdg_heap_why says why:
+ *   -ENOMEM      there is no memory, or the size is larger than any block can be
+ *   -EDQUOT      the heap's limit is reached
+ *   -EUSERS      all thread slots of the heap are taken by living threads
+ *   -EINVAL      the block is none of this heap
+ *   -EROFS       the heap was opened with MDG_HEAP_RDONLY
+ *   -ENOSYS      the kernel has no robust lists (get_robust_list(2))
+ *   MDG_BROKEN   the heap's memory holds what no call has put there
+ * errno is never touched.
+ *
+ * SAFETY. Any thread may make these calls, on one handle at the same time. mdg_alloc, mdg_free,
+ * mdg_hold and the other calls on blocks may be made in signal handlers, also if the handler
+ * interrupted such a call. The rest may not, and none may be made in a child of vfork. A handle
+ * stays valid in a forked child; blocks that the parent's thread holds stay the parent's. The calls
+ * use no malloc, are not cancellation points, start no thread, raise no signal, and keep no
+ * descriptor.
+ */
+#ifndef MADANG_HEAP_H
+#define MADANG_HEAP_H
+
+#include <madang/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- handles and references ------------------------------------------------ */
+
+typedef uint64_t mdg_ref; /* bytes from the beginning of the heap; 0: none */
+
+/* What this process knows of a heap. All its threads use the same one. The two fields are for
+ * mdg_at and mdg_ref_of, and are not to be changed. */
+typedef struct mdg_heap {
+	unsigned char *base; /* where this process has the heap */
+	uint64_t extent;     /* bytes from there that may be referred to */
+} mdg_heap;
+
+/* The address of what `ref` refers to. NULL: 0, an odd number, or one behind the end. */
+static inline void *mdg_at(const mdg_heap *heap, mdg_ref ref)
+{
+	return ref == 0 || (ref & 1) != 0 || ref >= heap->extent ? NULL : heap->base + (size_t)ref;
+}
+
+/* The reference to an address in the heap. 0: NULL, or an address outside. */
+static inline mdg_ref mdg_ref_of(const mdg_heap *heap, const void *address)
+{
+	uint64_t ref = (uint64_t)((uintptr_t)address - (uintptr_t)heap->base);
+	return address == NULL || (uintptr_t)address < (uintptr_t)heap->base || ref >= heap->extent
+	               ? 0
+	               : ref;
+}
+
+/* ---- opening ----------------------------------------------------------------- */
+
+#define MDG_HEAP_EXISTING 0x1u /* do not make it: -ENOENT */
+#define MDG_HEAP_EXCL     0x2u /* make it: -EEXIST */
+#define MDG_HEAP_HOME     0x4u /* the same address in all processes that open it so */
+#define MDG_HEAP_RDONLY   0x8u /* only look: no call that changes the heap works */
+#define MDG_HEAP_LABELS                                                                            \
+	0x10u                  /* each block knows who has allocated it, when, and with which
+                                   tag: 8 bytes more a block */
+#define MDG_HEAP_CHECKED 0x20u /* find more mistakes: slower, and 32 bytes more a block */
+
+#define MDG_HEAP_MAXIMUM_LEAST 0x100000u                /* 1 MiB */
+#define MDG_HEAP_MAXIMUM_MOST  UINT64_C(0x100000000000) /* 16 TiB */
+#define MDG_HEAP_MAXIMUM_DEFAULT                                                                   \
+	UINT64_C(0x1000000000)                        /* 64 GiB; 256 MiB if a program of 32 bits
+                                                            makes the heap */
+#define MDG_HEAP_MAXIMUM_32      UINT64_C(0x40000000) /* 1 GiB: what 32 bits can open */
+#define MDG_HEAP_THREADS_DEFAULT 1024u
+#define MDG_HEAP_THREADS_MOST    16384u
+#define MDG_HEAP_KEEP_DEFAULT    UINT64_C(0x4000000) /* 64 MiB */
+
+/* Zero in a field means: as the heap has it; and if the heap is made, the default. */
+struct mdg_heap_options {
+	uint32_t size;    /* sizeof(struct mdg_heap_options) */
+	uint32_t flags;   /* MDG_HEAP_*. LABELS and CHECKED are the maker's; HOME too, see below */
+	uint64_t maximum; /* bytes of blocks that the heap can ever have, rounded up to 1 MiB */
+	uint64_t limit;   /* bytes of memory that it may take now; default: the maximum. Only the
+	                     maker's counts; mdg_heap_limit changes it */
+	uint64_t keep;    /* free bytes that are not given back to the system; likewise */
+	uint64_t address; /* HOME: where. Default: chosen by Madang when the heap is made */
+	uint32_t mode;    /* permission bits of the segment; default 0600 */
+	uint32_t threads; /* most threads of all processes at one time, 8 to 16384. A slot takes
+	                     512 bytes from its first use on */
+};
+
+/* Opens the heap `name`, and makes it if there is none. A heap that is opened twice in one process
+ * gives the same handle; close it as often as it was opened.
+ * With MDG_HEAP_HOME, the heap must have been made so, and lies at its home address. Without, a
+ * HOME heap lies anywhere, and only references may be used.
+ * Returns 0, or
+ *   -ENOENT            MDG_HEAP_EXISTING, and there is none
+ *   -EEXIST            MDG_HEAP_EXCL, and there is one
+ *   -EINVAL            `name`, or an option that can never be meant
+ *   MDG_NOT_HEAP       the segment of that name is not a heap
+ *   MDG_HOME_TAKEN     something else lies at the home address in this process. What it is stands
+ *                      in /proc/self/maps
+ *   MDG_UNLIKE_MAXIMUM the heap has another maximum,
+ *   MDG_UNLIKE_FLAGS   was made with other HOME, LABELS or CHECKED,
+ *   MDG_UNLIKE_HOME    or has another home address than `address`
+ *   MDG_VERSION_UNLIKE an incompatible version or machine made it
+ *   MDG_BROKEN         it is damaged: mdg_heap_check
+ *   or an error of mdg_segment_create and mdg_segment_attach: -EACCES, -ENOMEM, -ENOSPC, ... */
+MDG_API int mdg_heap_open(mdg_heap **ret_heap, mdg_namespace *ns, const char *name,
+                          const struct mdg_heap_options *options);
+
+/* Takes one mdg_heap_open back. After the last one no thread of this process may use the handle, or
+ * a pointer into the heap. What the calling thread holds is given back as if it had died. Blocks
+ * stay. NULL is allowed, and does nothing. */
+MDG_API void mdg_heap_close(mdg_heap *heap);
+
+/* Removes the heap `name`. Those who have it open go on with it, and its memory is free when the
+ * last of them has closed it or ended. Returns 0, or -ENOENT, MDG_NOT_HEAP, or an error of
+ * mdg_segment_remove. */
+MDG_API int mdg_heap_remove(mdg_namespace *ns, const char *name);
+
+/* Sets the limit: bytes of memory that the heap may take. What it has above the limit already, it
+ * keeps. Returns 0, or -EINVAL: above the maximum; -EROFS. */
+MDG_API int mdg_heap_limit(mdg_heap *heap, uint64_t limit);
+
+/* Why the last call of this thread on this heap that returned NULL did so: a negative code; 0: none
+ * did. */
+MDG_API int mdg_heap_why(const mdg_heap *heap);
+
+/* ---- blocks ------------------------------------------------------------------- */
+
+/* A block of at least `size` bytes, aligned to 16. Its content is undefined. A size of 0 gives a
+ * block of the least size. NULL: mdg_heap_why. */
+MDG_API void *mdg_alloc(mdg_heap *heap, size_t size);
+
+/* A block for `count` things of `size` bytes, all zeros. NULL also if the product overflows. */
+MDG_API void *mdg_alloc_zeroed(mdg_heap *heap, size_t count, size_t size);
+
+#define MDG_ALIGNMENT_MOST 65536u
+
+/* As mdg_alloc, aligned to `alignment`: a power of two up to MDG_ALIGNMENT_MOST, else -EINVAL. */
+MDG_API void *mdg_alloc_aligned(mdg_heap *heap, size_t alignment, size_t size);
+
+/* Makes a block larger or smaller, if need be by copying it. NULL: `block` is as it was. With a
+ * `block` of NULL it is mdg_alloc. Size 0 gives a block of the least size, and does not free. A
+ * held block stays held. */
+MDG_API void *mdg_realloc(mdg_heap *heap, void *block, size_t size);
+
+/* Frees a block that any thread of any process has allocated. NULL is allowed, and does nothing.
+ * Returns 0, or
+ *   -EINVAL          no block of this heap begins there
+ *   MDG_FREED_TWICE  the block is free already
+ *   -EBUSY           another thread holds it
+ *   -EROFS, -EUSERS, -ENOSYS, MDG_BROKEN */
+MDG_API int mdg_free(mdg_heap *heap, void *block);
+
+/* The bytes that the block really has: at least those that were asked for. 0: no block begins
+ * there, or it is free. */
+MDG_API size_t mdg_usable_size(mdg_heap *heap, const void *block);
+
+#define MDG_TAG_MOST 0xfffffu /* a tag has 20 bits */
+
+/* The tag that blocks of this thread get from now on, in a heap with labels. Returns the one
+ * before; at first it is 0. */
+MDG_API uint32_t mdg_alloc_tag(mdg_heap *heap, uint32_t tag);
+
+/* ---- exact under kill -9 -------------------------------------------------------- */
+
+#define MDG_HELD_MOST 8 /* blocks that one thread can hold at once */
+
+/* As mdg_alloc, and the calling thread holds the block. NULL also with -ENOSPC: it holds
+ * MDG_HELD_MOST already. */
+MDG_API void *mdg_hold(mdg_heap *heap, size_t size);
+
+/* Stores the reference to a held block in *place, if that contains `expected`. From then on the
+ * block is not held. Whatever the program has written to the block before is seen by whoever reads
+ * the reference (release). What was in the place before is not freed: see mdg_swap.
+ * Returns 0, or
+ *   -EAGAIN  the place contains something else; the block is still held
+ *   -EINVAL  the place is not in the heap, or not aligned
+ *   -EPERM   this thread does not hold the block */
+MDG_API int mdg_publish(mdg_heap *heap, void *block, mdg_ref *place, mdg_ref expected);
+
+/* The same for a place that contains a pointer. A pointer of 32 bits is followed by 4 zeros: a
+ * place always has 8 bytes. -EINVAL if the heap is not at its home address. */
+MDG_API int mdg_publish_ptr(mdg_heap *heap, void *block, void **place, void *expected);
+
+/* The block is live without a place: from here on it is as one from mdg_alloc. 0 or -EPERM. */
+MDG_API int mdg_keep(mdg_heap *heap, void *block);
+
+/* Takes the block out of the place, which then contains 0, and holds it. NULL: the place contains
+ * 0, or mdg_heap_why says why: -ENOSPC, -EINVAL. */
+MDG_API void *mdg_take(mdg_heap *heap, mdg_ref *place);
+MDG_API void *mdg_take_ptr(mdg_heap *heap, void **place);
+
+/* Publishes the held `block` in the place, and takes what was there, in one step. *ret_old is the
+ * old block, which is held instead; NULL: there was none. 0, -EAGAIN: somebody takes it at this
+ * moment; -EINVAL, -EPERM. */
+MDG_API int mdg_swap(mdg_heap *heap, void *block, mdg_ref *place, void **ret_old);
+
+/* ---- roots ------------------------------------------------------------------------ */
+
+#define MDG_ROOTS_MOST    64
+#define MDG_ROOT_NAME_MAX 47u /* bytes, without the final NUL */
+#define MDG_ROOT_NEW      1   /* mdg_root: this caller is to fill it */
+
+/* Finds or makes a place with a name. `type` is what the program says it is, for example a hash of
+ * the name of a structure; `version` is that of its layout. *ret_place is the place.
+ * The first caller gets MDG_ROOT_NEW. It fills a block and publishes it in the place. Others wait
+ * for that until the deadline. If the first one dies before, the next one is asked.
+ * Returns 0: the place contains a reference; MDG_ROOT_NEW; or
+ *   -EAGAIN              the deadline is 0, and another thread is filling it
+ *   -ETIMEDOUT           so it is at the deadline
+ *   -ENOENT              there is none, and the heap was opened with MDG_HEAP_RDONLY
+ *   -ENOSPC              there are MDG_ROOTS_MOST roots
+ *   -EINVAL              the name
+ *   MDG_UNLIKE_TYPE, MDG_UNLIKE_VERSION  the root has another type or version */
+MDG_API int mdg_root(mdg_heap *heap, const char *name, uint64_t type, uint32_t version,
+                     mdg_ref **ret_place, uint64_t deadline);
+
+/* Removes the name of a root. Its place must contain 0 (mdg_take). 0, -ENOENT or -EBUSY. */
+MDG_API int mdg_root_remove(mdg_heap *heap, const char *name);
+
+struct mdg_root_info {
+	uint32_t size; /* sizeof(struct mdg_root_info), set by the caller */
+	uint32_t version;
+	uint64_t type;
+	mdg_ref place;  /* where the place is */
+	mdg_ref ref;    /* what it contains */
+	uint64_t bytes; /* of the block that it refers to; 0: it is none */
+	int32_t maker;  /* process that is filling it; 0: nobody */
+	uint32_t reserved;
+	char name[MDG_ROOT_NAME_MAX + 1];
+};
+
+/* Walks over the roots. *cursor is 0 before the first call. 1, 0 at the end, or -EINVAL. */
+MDG_API int mdg_root_next(mdg_heap *heap, uint32_t *cursor, struct mdg_root_info *ret_info);
+
+/* ---- readers without locks --------------------------------------------------------- */
+
+/* Begins and ends a read section of this thread. They may be nested. What the thread reads in the
+ * heap in between is not freed by mdg_retire meanwhile. 0, or -EUSERS, -ENOSYS, -EPERM: none was
+ * begun. */
+MDG_API int mdg_read_begin(mdg_heap *heap);
+MDG_API int mdg_read_end(mdg_heap *heap);
+
+/* Frees a held block when every read section that is open now has ended. From here on it is not
+ * held. 0, or -EPERM: not held; -ENOMEM. */
+MDG_API int mdg_retire(mdg_heap *heap, void *block);
+
+/* ---- care ----------------------------------------------------------------------------- */
+
+/* Gives back what dead threads held, and makes their slots free. Returns how many there were. */
+MDG_API int mdg_heap_sweep(mdg_heap *heap);
+
+/* Gives free memory beyond `keep` bytes back to the system. Returns 0 or a negative code. */
+MDG_API int mdg_heap_trim(mdg_heap *heap, uint64_t keep);
+
+#define MDG_HEAP_CLASSES 48
+
+struct mdg_heap_class {
+	uint32_t block;  /* bytes of a block */
+	uint32_t slabs;  /* of this class */
+	uint64_t blocks; /* that all slabs have */
+	uint64_t live;   /* of these */
+};
+
+struct mdg_heap_info {
+	uint32_t size;  /* sizeof(struct mdg_heap_info), set by the caller */
+	uint32_t flags; /* MDG_HEAP_HOME, LABELS, CHECKED */
+	uint64_t maximum, limit, keep;
+	uint64_t home;      /* address; 0: none */
+	uint64_t committed; /* bytes of memory that the heap has, without its tables */
+	uint64_t tables;    /* bytes of memory of its tables */
+	uint64_t live;      /* bytes of blocks that are allocated */
+	uint64_t blocks;    /* how many these are */
+	uint32_t threads;   /* slots that living threads have */
+	uint32_t threads_max;
+	uint32_t dead; /* slots of dead threads that are not swept yet */
+	uint32_t roots;
+	uint64_t retired; /* blocks that wait for readers */
+	struct mdg_heap_class classes[MDG_HEAP_CLASSES];
+	uint64_t spans; /* blocks larger than those of the last class */
+	uint64_t span_bytes;
+};
+
+/* Counts what is in the heap. It looks at every bitmap, takes no lock, and is not a snapshot. 0 or
+ * -EINVAL. */
+MDG_API int mdg_heap_stat(mdg_heap *heap, struct mdg_heap_info *ret_info);
+
+/* A thread that has a slot. */
+struct mdg_heap_user_info {
+	uint32_t size; /* sizeof(struct mdg_heap_user_info), set by the caller */
+	int32_t pid;   /* of its process, as it numbers itself */
+	int32_t tid;   /* 0: it is dead */
+	uint32_t slabs;
+	uint64_t blocks, bytes; /* live ones, in slabs that it owns */
+	uint32_t held;          /* blocks in its hands */
+	uint32_t reading;       /* 1: in a read section */
+	uint64_t reserved[4];
+};
+MDG_API int mdg_heap_next_user(mdg_heap *heap, uint32_t *cursor,
+                               struct mdg_heap_user_info *ret_info);
+
+/* A block that is allocated. */
+struct mdg_block_info {
+	uint32_t size; /* sizeof(struct mdg_block_info), set by the caller */
+	uint32_t held; /* 1: a thread holds it */
+	mdg_ref ref;
+	uint64_t bytes; /* that it really has */
+	int32_t pid;    /* who has allocated it, as far as labels tell; 0: not known */
+	uint32_t alive; /* 1: that thread lives; 0 also without labels */
+	uint32_t tag;
+	uint32_t reserved;
+	int64_t time; /* when: seconds since 1970, exact to a minute; 0 without labels */
+};
+
+/* Walks over all blocks. *cursor is 0 before the first call. 1, 0 at the end, or -EINVAL. */
+MDG_API int mdg_heap_next(mdg_heap *heap, uint64_t *cursor, struct mdg_block_info *ret_info);
+
+enum mdg_heap_found {
+	MDG_HEAP_FOUND_TABLE = 1, /* a table contradicts itself */
+	MDG_HEAP_FOUND_DEAD,      /* a dead thread is not swept yet */
+	MDG_HEAP_FOUND_LOCK,      /* the lock was held by a dead thread */
+	MDG_HEAP_FOUND_ROOT,      /* a root refers to no block */
+	MDG_HEAP_FOUND_GUARD,     /* somebody wrote behind the end of a block (CHECKED) */
+	MDG_HEAP_FOUND_FREED      /* somebody wrote into a free block (CHECKED) */
+};
+
+struct mdg_heap_finding {
+	uint32_t size;     /* bytes that the library filled in */
+	uint32_t kind;     /* enum mdg_heap_found */
+	uint32_t repaired; /* 1: this call has mended it */
+	uint32_t reserved;
+	mdg_ref ref;    /* 0: none */
+	char text[160]; /* a sentence in English; ends with NUL */
+};
+
+/* Checks every invariant. Calls `found`, unless it is NULL, for each finding, until it returns
+ * something other than 0. `flags` is 0 or MDG_CHECK_REPAIR. Returns the number of findings that
+ * remain, or a negative code. */
+MDG_API int mdg_heap_check(mdg_heap *heap, unsigned flags,
+                           int (*found)(const struct mdg_heap_finding *finding, void *context),
+                           void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

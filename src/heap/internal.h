@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * internal.h - what the files of this room share: the handle of a process, what a thread keeps to
+ * itself, and the functions of the lower floors.
+ *
+ * WHAT IS BELIEVED. Unit, class and index of a block are compared with private constants before
+ * they are used. Addresses are computed from the private pointers in the handle. So whatever the
+ * tables say, what is read and written lies in the heap. No list in shared memory is followed, but
+ * bags of retired blocks, and these for a bounded number of steps.
+ *
+ * WHAT A THREAD KEEPS (struct mdg__heap_own) makes allocation fast, and nobody else sees it: the
+ * word of the bitmap in which it looks for a free block, blocks that it has freed lately, and lists
+ * of its slabs. All of it is derived. What lies in such a list is free by its bit. So when the
+ * thread dies, nothing is lost with it.
+ *
+ * HANDLERS. A signal handler may interrupt any of these functions, and call any of them. It finds
+ * `busy` in what the thread keeps, and takes another one (`inner`), with a slot of its own. So a
+ * handler never sees private data half changed. Where head.lock is held, signals are blocked.
+ *
+ * FORK. A forked child finds what its parent's thread kept, with the parent's epoch
+ * (platform/epoch.h), and begins anew, with a slot of its own.
+ */
+#ifndef MADANG_HEAP_INTERNAL_H
+#define MADANG_HEAP_INTERNAL_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "heap/layout.h"
+#include "platform/epoch.h"
+#include "platform/ofthread.h"
+#include "segment/segment.h"
+#include "sync/thread.h"
+
+#define MDG__LOAD(field)       atomic_load_explicit(&(field), memory_order_relaxed)
+#define MDG__STORE(field, new) atomic_store_explicit(&(field), (new), memory_order_relaxed)
+
+/* ---- sizes.c: classes and parts ------------------------------------------------------------------ */
+
+/* All that follows from a class. Constant. */
+struct mdg__size_class {
+	uint32_t size;    /* bytes of a block */
+	uint32_t inverse; /* (offset * inverse) >> 32 is the index of the block that begins there */
+	uint32_t blocks;  /* of a slab */
+	uint32_t words;   /* of its bitmap */
+	uint32_t units;   /* of a slab: 1 or MDG__MEDIUM_UNITS */
+};
+extern const struct mdg__size_class mdg__heap_classes[MDG__HEAP_CLASSES_ALL];
+/* The least class whose blocks have `size` bytes, for sizes up to MDG__MEDIUM_MOST. */
+uint32_t mdg__heap_class_of(size_t size);
+
+/* Offsets of the parts. They follow from the capacity and the number of slots. */
+struct mdg__parts {
+	uint64_t roots, slots, heads, hints, bits[MDG__BITS_ALL], free, remote, labels, data, end;
+};
+void mdg__parts_of(uint64_t capacity, uint32_t slots, struct mdg__parts *ret);
+
+/* ---- the handle ------------------------------------------------------------------------------------- */
+
+struct mdg__heap_own;
+
+struct mdg__heap {
+	mdg_heap view;          /* first: what the program sees. base is where the head lies */
+	struct mdg__heap *next; /* in the list of this process [mdg__lists_enter] */
+	mdg_namespace *ns;
+	mdg_id id;
+	uint32_t users;    /* opens that were not closed [mdg__lists_enter] */
+	uint32_t flags;    /* MDG_HEAP_HOME, RDONLY, LABELS, CHECKED */
+	uint32_t slots;    /* how many there are */
+	uint64_t capacity; /* units */
+	struct mdg__parts parts;
+	/* Pointers to the parts, in this process. */
+	struct mdg__heap_head *head;
+	struct mdg__heap_root *root;
+	struct mdg__heap_slot *slot;
+	_Atomic uint64_t *heads, *hints, *bits[MDG__BITS_ALL], *free, *remote, *labels;
+	unsigned char *data;
+	_Atomic(struct mdg__heap_own *)
+		owns; /* all that threads of this process keep; grows only */
+};
+
+static inline struct mdg__heap *mdg__heap_of(const mdg_heap *heap)
+{
+	return (struct mdg__heap *)(void *)heap;
+}
+
+/* The words of the slab that begins at this unit. [unit < capacity, and promised] */
+static inline _Atomic uint64_t *mdg__free_words(const struct mdg__heap *heap, uint64_t unit)
+{
+	return heap->free + unit * MDG__SLAB_WORDS;
+}
+static inline _Atomic uint64_t *mdg__remote_words(const struct mdg__heap *heap, uint64_t unit)
+{
+	return heap->remote + unit * MDG__SLAB_WORDS;
+}
+static inline unsigned char *mdg__unit_at(const struct mdg__heap *heap, uint64_t unit)
+{
+	return heap->data + (size_t)(unit << MDG__UNIT_SHIFT);
+}
+
+/* ---- what a thread keeps ------------------------------------------------------------------------------- */
+
+enum { MDG__LATE = 32 };
+
+struct mdg__late {
+	_Atomic uint64_t *word; /* of `free` */
+	unsigned char *block;
+	uint64_t bit;
+};
+
+/* For one class. */
+struct mdg__heap_cache {
+	_Atomic uint64_t *word; /* of `free`, in which the next block is looked for; never NULL */
+	unsigned char *base;    /* of the block that bit 0 of the word stands for */
+	uint32_t size;          /* of a block */
+	uint32_t late_count;
+	uint32_t unit1;         /* the slab in use: its unit + 1; 0: none */
+	uint32_t at;            /* index of `word` in the slab's words */
+	uint32_t partial, full; /* lists of slabs of this thread, by `links`: unit + 1 */
+	uint32_t tick;          /* words that became wholly free */
+	struct mdg__late
+		late[MDG__LATE]; /* blocks that were freed lately: hints, the bit decides */
+};
+
+struct mdg__heap_own {
+	struct mdg__heap *heap;
+	volatile uint32_t busy; /* an operation of the thread is under way */
+	uint32_t epoch;         /* of the process */
+	uint32_t tid;           /* 0: nobody's */
+	uint32_t slot1;         /* index of the slot + 1; 0: none */
+	uint32_t mine;          /* the low 32 bits of the head of a slab of this thread, class 0 */
+	int why;                /* mdg_heap_why */
+	uint64_t label;         /* what a block of this thread gets in a heap with labels; time is
+	                           added */
+	struct mdg__heap_slot *slot;
+	struct mdg__heap_own *inner; /* for a handler that interrupts the thread */
+	struct mdg__heap_own *next;  /* in heap->owns; constant */
+	uint32_t tag;
+	uint32_t reading; /* how deep in read sections */
+	/* For each unit: the next slab of the list that it is in (unit + 1), and in the highest bit
+	 * whether that is the list of full ones. Sparse, as long as the capacity. */
+	uint32_t *links;
+	struct mdg__heap_cache cache[MDG__HEAP_CLASSES_ALL];
+};
+
+extern MDG__OF_THREAD struct mdg__heap_own *mdg__heap_last; /* what this thread has used last */
+
+/* slots.c: finds or makes it, and a slot. NULL: *ret_why. */
+struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why);
+
+/* Begins an operation: what the thread keeps for this heap, marked as busy. */
+static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *ret_why)
+{
+	struct mdg__heap_own *own = mdg__heap_last;
+	if (__builtin_expect(own == NULL || own->heap != heap || own->busy != 0 ||
+	                             !mdg__epoch_is_at_once(own->epoch),
+	                     0))
+		own = mdg__own_find(heap, ret_why);
+	if (__builtin_expect(own != NULL, 1)) {
+		own->busy = 1;
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+	return own;
+}
+static inline void mdg__own_end(struct mdg__heap_own *own)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	own->busy = 0;
+}
+
+/* ---- promise.c: memory for the tables and the units ------------------------------------------------------ */
+
+/* Memory for these bytes of the segment, so that no access to them raises SIGBUS. -ENOMEM. */
+int mdg__heap_promise(struct mdg__heap *heap, uint64_t offset, uint64_t length);
+/* Gives it back. The bytes read as zeros. False: it could not be given back. */
+bool mdg__heap_return(struct mdg__heap *heap, uint64_t offset, uint64_t length);
+/* The labels of the slab or span at this unit have memory after this: 0 or -ENOMEM. */
+int mdg__labels_promise(struct mdg__heap *heap, uint64_t unit, uint32_t blocks);
+
+/* ---- units.c -------------------------------------------------------------------------------------------------- */
+
+/* Takes head.lock, with all signals blocked. If its owner has died, counts anew what is derived. 0
+ * or a negative code. */
+int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask);
+void mdg__heap_unlock(struct mdg__heap *heap, const mdg__sigmask *mask);
+/* Takes so many units in a row and makes `head` the word of the first. For a slab, its bitmaps say
+ * free. 0, -ENOMEM, -EDQUOT or MDG_BROKEN. */
+int mdg__units_take(struct mdg__heap *heap, uint32_t units, uint64_t head, uint64_t *ret_unit);
+/* Gives back what begins at this unit, if its word still is `head`. */
+int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head);
+
+/* ---- block.c: which block is that? ---------------------------------------------------------------------------- */
+
+struct mdg__block {
+	uint64_t unit;  /* where its slab or span begins */
+	uint64_t head;  /* of that unit, as it was read */
+	uint32_t class; /* of a slab */
+	uint32_t index; /* in the slab; 0: a span */
+	uint64_t size;  /* bytes */
+};
+/* 0, or -EINVAL: no block can begin there. It may be free. */
+int mdg__block_find(const struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret);
+bool mdg__block_is_free(const struct mdg__heap *heap, const struct mdg__block *block);
+_Atomic uint64_t *mdg__block_label(const struct mdg__heap *heap, const struct mdg__block *block);
+
+/* ---- slab.c: `remote` into `free` -------------------------------------------------------------------------------- */
+
+/* [the caller owns the slab, or sweeps its dead owner] What others freed: first labels of held
+ * blocks are cleared, then the bits go into `free`, then out of `remote`. Twice does no harm.
+ * `all`: every word, and not only those that hints name. Returns how many blocks came back. */
+uint32_t mdg__slab_merge(struct mdg__heap *heap, uint64_t unit, uint32_t class, bool all);
+uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint32_t class);
+/* Frees a block of a slab that the caller does not own. 0 or MDG_FREED_TWICE. */
+int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block);
+
+/* ---- sweep.c: what the dead leave -------------------------------------------------------------------------------- */
+
+/* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns how
+ * many. [no lock is held] */
+int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most);
+
+/* ---- alloc.c, free.c: without asking who holds it ---------------------------------------------------------------- */
+
+/* A block; or NULL and own->why. `hand`: it is held by that hand of the thread before it is
+ * allocated. */
+void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                 struct mdg__hand *hand);
+int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
+
+#endif
