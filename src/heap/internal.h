@@ -138,6 +138,7 @@ struct mdg__heap_own {
 	struct mdg__heap_own *next;  /* in heap->owns; constant */
 	uint32_t tag;
 	uint32_t reading; /* how deep in read sections */
+	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
 	/* For each unit: the next slab of the list that it is in (unit + 1), and in the highest bit
 	 * whether that is the list of full ones. Sparse, as long as the capacity. */
 	uint32_t *links;
@@ -185,7 +186,7 @@ int mdg__labels_promise(struct mdg__heap *heap, uint64_t unit, uint32_t blocks);
 int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask);
 void mdg__heap_unlock(struct mdg__heap *heap, const mdg__sigmask *mask);
 /* Takes so many units in a row and makes `head` the word of the first. For a slab, its bitmaps say
- * free. 0, -ENOMEM, -EDQUOT or MDG_BROKEN. */
+ * free; no label of these units is held. 0, -ENOMEM, -EDQUOT or MDG_BROKEN. */
 int mdg__units_take(struct mdg__heap *heap, uint32_t units, uint64_t head, uint64_t *ret_unit);
 /* Gives back what begins at this unit, if its word still is `head`. */
 int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head);
@@ -214,16 +215,73 @@ uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint3
 /* Frees a block of a slab that the caller does not own. 0 or MDG_FREED_TWICE. */
 int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block);
 
+/* ---- hand.c, settle.c: who holds a block ------------------------------------------------------------------------- */
+
+/* Whether blocks of the slab at this unit may have labels. */
+static inline bool mdg__is_labelled(const struct mdg__heap *heap, uint64_t unit)
+{
+	return (atomic_load_explicit(&heap->bits[MDG__BITS_LABELLED][unit / 64],
+	                             memory_order_acquire) >>
+	                (unit % 64) &
+	        1) != 0;
+}
+
+/* Starts an operation of a hand; all its other fields are stored before. */
+static inline void mdg__hand_set(struct mdg__hand *hand, uint64_t op)
+{
+	uint64_t word = MDG__LOAD(hand->op);
+	word = (word & ~(MDG__HAND_COUNT - 1)) + MDG__HAND_COUNT;
+	atomic_store_explicit(&hand->op, word | op, memory_order_release);
+}
+
+/* For mdg__alloc with a hand. The block becomes held; the caller clears its bit as the next thing.
+ * For a span the caller has made the head with itself as the owner, and `label` is NULL.
+ * [the labels of the slab are promised] */
+static inline void mdg__hand_fill(const struct mdg__heap_own *own, struct mdg__hand *hand,
+                                  uint64_t ref, _Atomic uint64_t *label)
+{
+	MDG__STORE(hand->ref, ref);
+	MDG__STORE(hand->place, 0);
+	mdg__hand_set(hand, MDG__HAND_HELD);
+	if (label != NULL) /* release: behind the hand */
+		atomic_store_explicit(label, own->label | MDG__LABEL_HELD, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* The hand with which this thread holds the block, or NULL. */
+struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref);
+/* Frees what a hand of this thread holds. 0, or an error of mdg__free: it is still held. */
+int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand);
+/* The same as the public functions, inside of an operation of the thread. */
+void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size);
+int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
+                 uint64_t expected);
+int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
+/* Returns the reference, or 0 and own->why. */
+uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place);
+/* Before a block of a labelled slab, or a span with an owner, is freed without a hand: 0: nobody
+ * holds it from here on (it was published, and its publisher has not ended that); -EBUSY: another
+ * thread holds it. */
+int mdg__held_settle(struct mdg__heap *heap, const struct mdg__block *block);
+
 /* ---- sweep.c: what the dead leave -------------------------------------------------------------------------------- */
 
 /* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns how
  * many. [no lock is held] */
 int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most);
+/* For mdg_heap_close: gives back what a slot of this process has, as if its thread had died. The slot
+ * is free after that. [its thread makes no calls any more] */
+void mdg__sweep_own(struct mdg__heap *heap, struct mdg__heap_own *own);
+/* retire.c: what a dead slot has retired goes to others. Twice does no harm. */
+void mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_own *own,
+                        struct mdg__heap_slot *dead);
 
 /* ---- alloc.c, free.c: without asking who holds it ---------------------------------------------------------------- */
 
 /* A block; or NULL and own->why. `hand`: it is held by that hand of the thread before it is
- * allocated. */
+ * allocated (mdg__hand_fill). A span that is held has the thread as the owner in its head, one that
+ * is not has 0. A plain allocation stores a label in a heap with MDG_HEAP_LABELS only: a free block's
+ * label is never held. own->label is set in every heap. */
 void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                  struct mdg__hand *hand);
 int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);

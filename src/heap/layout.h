@@ -106,19 +106,26 @@ struct mdg__heap_root {
 enum mdg__hand_op {
 	MDG__HAND_NONE = 0,
 	MDG__HAND_HELD,    /* `ref` is the thread's own; if it dies, to be freed */
-	MDG__HAND_PUBLISH, /* it is about to store `ref` in `place` */
+	MDG__HAND_PUBLISH, /* it is about to store `ref` in `place`, over `old` */
 	MDG__HAND_TAKE,    /* it is about to take `ref` out of `place` */
 	MDG__HAND_FREE,    /* it is about to free `ref` */
-	MDG__HAND_SWAP     /* it is about to store `ref` in `place`, and to hold `old` instead */
+	MDG__HAND_SWAP /* it is about to store `ref` in `place`, and to hold `old` instead. As soon
+	                      as `ref` is `old`, it holds that */
 };
 
 struct mdg__hand {
 	_Atomic uint64_t ref;   /* [S] */
 	_Atomic uint64_t place; /* [S] where in the heap */
 	_Atomic uint64_t old;   /* [S] */
-	_Atomic uint32_t op;    /* [S] enum mdg__hand_op, stored last */
-	_Atomic uint32_t kind;  /* [S] 0: the place has references; 1: pointers */
+	/* [S] stored last, release. The low bits: enum mdg__hand_op, and these marks. The high ones
+	 * are counted up with each operation, so that two looks at a hand show whether it is the same
+	 * operation. [A] MDG__HAND_DONE, by CAS. */
+	_Atomic uint64_t op;
 };
+#define MDG__HAND_OP(word) ((uint32_t)(word)&0xffu)
+#define MDG__HAND_POINTER  UINT64_C(0x100) /* the place has pointers */
+#define MDG__HAND_DONE     UINT64_C(0x200) /* PUBLISH, SWAP: somebody saw `ref` in the place */
+#define MDG__HAND_COUNT    UINT64_C(0x10000)
 
 struct mdg__heap_slot {
 	_Atomic uint32_t generation; /* [S] counted up when the slot is made free */
@@ -131,7 +138,11 @@ struct mdg__heap_slot {
 	_Atomic uint64_t retired;   /* [S] the newest bag of retired blocks: a reference */
 	_Atomic uint64_t oldest;    /* [S] epoch of the oldest of them; 0: none */
 	_Atomic uint64_t count;     /* [S] of retired blocks: for people who look */
-	uint64_t none[6];
+	/* [S] the slot + 1 that this thread sweeps; 0: none. Who sweeps this slot finds here what it
+	 * has begun and not ended. */
+	_Atomic uint32_t sweeps;
+	uint32_t none0;
+	uint64_t none[5];
 	struct mdg__hand hands[MDG_HELD_MOST];
 	uint64_t none2[14];
 };
@@ -143,7 +154,8 @@ struct mdg__heap_slot {
 
 /* A word of `heads`:  state | class << 8 | owner << 16 | units << 32.
  * [L] takes and gives units. The owner is also written by who adopts a slab that has none (CAS from
- * 0) and by the sweeper of a dead owner. `owner` is a slot + 1. */
+ * 0) and by the sweeper of a dead owner. `owner` is a slot + 1. The owner of a span is the thread
+ * that holds it (CAS by hand.c), and 0 if it is not held: a span needs no label for that. */
 enum mdg__unit_state {
 	MDG__UNIT_FREE = 0,
 	MDG__UNIT_SLAB = 1,  /* small blocks: one unit; medium ones: the first of 16 */
@@ -173,11 +185,12 @@ enum mdg__unit_bits {
 /* ---- labels --------------------------------------------------------------------------------------- */
 
 /* A label is a word for each block, by its index in the slab (of a medium slab: in the first unit's
- * labels). A span has one.
+ * labels). A span has one, without `held`.
  *     held (1 bit) | slot + 1 (15) | generation of that slot (8) | tag (20) | time (20)
  * from the highest bit down. Time is in minutes since `begun`. 0: nothing is known.
  * `held` says that the thread with this slot holds the block, or that its sweeper has not come yet.
- * Only a block whose label is held by a dead slot may be freed for that slot. */
+ * Only a block whose label is held by a dead slot may be freed for that slot. A block that is free
+ * and in nobody's hand has no `held`: who frees one clears that. */
 #define MDG__LABEL_HELD (UINT64_C(1) << 63)
 #define MDG__LABEL(slot1, generation, tag, minutes)                                                \
 	((uint64_t)(slot1) << 48 | (uint64_t)((generation)&0xffu) << 40 |                          \
@@ -185,8 +198,13 @@ enum mdg__unit_bits {
 #define MDG__LABEL_SLOT1(label)      ((uint32_t)((label) >> 48) & 0x7fffu)
 #define MDG__LABEL_GENERATION(label) ((uint32_t)((label) >> 40) & 0xffu)
 
-/* What a place contains while somebody takes a block out of it. */
-#define MDG__PLACE_MARK(slot1) ((uint64_t)(slot1) << 1 | 1)
+/* What a place contains while somebody takes a block out of it. `secret` is the low half of the
+ * heap's identity: so no number of the program's is taken for a mark, if the memory of the place has
+ * another use by the time that somebody looks. */
+#define MDG__PLACE_MARK(slot1, generation, secret)                                                 \
+	((uint64_t)((secret)&0xffffffffu) << 32 | (uint64_t)((generation)&0xffffu) << 16 |         \
+	 (uint64_t)(slot1) << 1 | 1)
+#define MDG__MARK_SLOT1(mark) ((uint32_t)((mark) >> 1) & 0x7fffu)
 
 _Static_assert(offsetof(struct mdg__heap_head, lock) == 128, "");
 _Static_assert(offsetof(struct mdg__heap_head, high) == 256, "");
