@@ -66,7 +66,9 @@ static inline bool mdg__is_entry_possible(const struct mdg__registry *registry,
 	if (class == MDG__SEGMENTS) {
 		const struct mdg__segment *segment = &registry->segments[index];
 		uint64_t size = mdg__get64(&segment->size);
-		return size != 0 && size <= mdg__get64(&segment->mapped);
+		return size != 0 && size <= mdg__get64(&segment->mapped) &&
+		       mdg__object_amount(registry, class, index) <=
+		               mdg__pages_of(mdg__get64(&segment->mapped));
 	}
 	const struct mdg__late *late = mdg__late_at(registry, class, index);
 	uint64_t amount = mdg__object_amount(registry, class, index);

@@ -8,6 +8,7 @@
  *
  * A class may also limit what its objects take together: segments pages, semaphore sets
  * semaphores. An object's amount is counted from when its id is taken until its entry is freed.
+ * The amount of a segment that takes its memory as it grows changes in between.
  */
 #include <errno.h>
 
@@ -142,11 +143,19 @@ static uint64_t total_most(const struct mdg__registry *registry, enum mdg__class
 	                                         : &registry->objects[class].directory->total_most);
 }
 
+/* What was never given memory does not count in a segment that takes its memory as it grows. */
+static uint64_t segment_amount(const struct mdg__segment *segment)
+{
+	return mdg__get32(&segment->kind) == MDG__KIND_CHARGED
+	               ? mdg__get64(&segment->charged)
+	               : mdg__pages_of(mdg__get64(&segment->size));
+}
+
 uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__class class,
                             uint32_t index)
 {
 	if (class == MDG__SEGMENTS)
-		return mdg__pages_of(mdg__get64(&registry->segments[index].size));
+		return segment_amount(&registry->segments[index]);
 	return class == MDG__SEMAPHORE_SETS
 	               ? mdg__get64(&mdg__late_at(registry, class, index)->field[0])
 	               : 0;
@@ -164,4 +173,20 @@ int mdg__object_id_take_for(struct mdg__registry *registry, enum mdg__class clas
 	if (rc == 0 && amount != 0)
 		mdg__put64(registry, field, total + amount);
 	return rc;
+}
+
+int mdg__object_charge(struct mdg__registry *registry, uint32_t index, uint64_t pages)
+{
+	struct mdg__segment *segment = &registry->segments[index];
+	mdg__a64 *field = mdg__object_total(registry, MDG__SEGMENTS);
+	uint64_t before = mdg__get64(&segment->charged), total = mdg__get64(field) - before + pages;
+	if (pages > mdg__pages_of(mdg__get64(&segment->mapped)))
+		return -EINVAL;
+	/* What is there already counts, whatever the limit is now. */
+	if (pages > before && total > total_most(registry, MDG__SEGMENTS))
+		return -ENOSPC;
+	mdg__put64(registry, &segment->charged, pages);
+	mdg__put64(registry, field, total);
+	mdg__commit(registry);
+	return 0;
 }

@@ -21,6 +21,9 @@ int mdg__object_id_take_for(struct mdg__registry *registry, enum mdg__class clas
 uint64_t mdg__object_amount(const struct mdg__registry *registry, enum mdg__class class,
                             uint32_t index);
 mdg__a64 *mdg__object_total(const struct mdg__registry *registry, enum mdg__class class);
+/* Of a segment that takes its memory as it grows: from now on it takes so many pages. Fails with
+ * -EINVAL: it has not so many, or -ENOSPC. Commits. [lock] */
+int mdg__object_charge(struct mdg__registry *registry, uint32_t index, uint64_t pages);
 bool mdg__object_in_use(const struct mdg__registry *registry, enum mdg__class class,
                         uint32_t index);
 /* The highest index in use, -1 for none. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 4.
+ * layout.h - the registry file, format version 5.
  *
  * The file is `registry` in the directory of a namespace. Its bytes are the same for
  * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
@@ -58,7 +58,7 @@
 #include "registry/class.h"
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 4u
+#define MDG__FORMAT 5u
 
 #define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
@@ -209,8 +209,8 @@ struct mdg__object {
 	MDG__OBJECT_FIELDS;
 };
 
-/* An entry of any directory: the object, and 64 bytes of its class. */
-#define MDG__ENTRY_SIZE 192u
+/* An entry of any directory: the object, and 128 bytes of its class. */
+#define MDG__ENTRY_SIZE 256u
 
 struct mdg__segment {
 	union {
@@ -231,7 +231,14 @@ struct mdg__segment {
 	mdg__a32 setter;   /* [L] slot idx1 of the process that is changing owner and mode of
 	                      file and entry, in a namespace that users share */
 	mdg__a32 setter_generation; /* [L] of that slot */
+	mdg__a64 charged;           /* [L] pages that count in `pages` of the head, if its kind is
+	                     MDG__KIND_CHARGED: how many have memory. Others count by `size` */
+	mdg__a64 unused[7];
 };
+
+/* `kind` of a segment that takes its memory as it grows, and says how much it has
+ * (mdg__segment_charge). */
+#define MDG__KIND_CHARGED 2u
 
 #define MDG__SEG_NORESERVE  1u
 #define MDG__SEG_HUGE_SHIFT 8 /* log2 of the huge page size, 0: ordinary pages */
@@ -257,6 +264,7 @@ struct mdg__late {
 	mdg__a64 field[MDG__CLASS_FIELDS]; /* [L] or [A]: each class says of each of its fields */
 	mdg__a32 file;                     /* [L] enum mdg__file_state */
 	mdg__a32 new_uid1, setter, setter_generation; /* [L] as in struct mdg__segment */
+	mdg__a64 unused[8];
 };
 
 /* Process slot states, the low byte of `tag`; the generation is above. */
@@ -403,6 +411,7 @@ MDG__AT(mdg__segment, lock_uid, 176);
 MDG__AT(mdg__segment, new_uid1, 180);
 MDG__AT(mdg__segment, setter, 184);
 MDG__AT(mdg__segment, setter_generation, 188);
+MDG__AT(mdg__segment, charged, 192);
 MDG__SIZE(mdg__segment, MDG__ENTRY_SIZE);
 
 MDG__AT(mdg__late, object, 0);

@@ -44,7 +44,8 @@ static int prepare(struct mdg_namespace *ns, struct mdg__order *order)
 		unit = UINT64_C(1) << wish->huge_shift;
 	}
 	wish->mapped = (wish->size + unit - 1) / unit * unit;
-	order->amount = mdg__pages_of(wish->size);
+	/* A segment that takes its memory as it grows has none yet: charge.c. */
+	order->amount = order->kind == MDG__KIND_CHARGED ? 0 : mdg__pages_of(wish->size);
 	return 0;
 }
 
@@ -64,6 +65,7 @@ static void fill_in(struct mdg_namespace *ns, struct mdg__order *order, uint32_t
 	mdg__put64(registry, &segment->inode, 0);
 	mdg__put32(registry, &segment->new_uid1, 0);
 	mdg__put32(registry, &segment->setter, 0);
+	mdg__put64(registry, &segment->charged, 0);
 }
 
 static int make_file(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id)

@@ -12,6 +12,8 @@
  *                               one segment each
  *     inspect.c beside.c sign.c for the rooms above: questions about a segment; files of theirs;
  *                               whether a process lives
+ *     charge.c                  what a segment counts that takes its memory as it grows
+ *     aligned.c                 attaching at an aligned address
  *     objectget.c objectlimit.c, over order.c
  *                               sets and queues: making and finding; limits and totals
  *     settings.c, over settingvalue.c

@@ -75,13 +75,21 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
                    uint64_t *ret_inode);
 
-/* ---- one segment (create.c, inspect.c, detach.c) ---- */
+/* ---- one segment (create.c, charge.c, aligned.c, inspect.c, detach.c) ---- */
 /* What a segment is used for. It says so in the registry, so the segments of a kind are found
  * without a look at their bytes. It is a hint: whoever uses the bytes checks them. */
 enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1, MDG__KIND_HEAP = 2 };
 /* As mdg_segment_create, of that kind. */
 int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
                         unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id);
+/* Says how many bytes of a segment of kind MDG__KIND_HEAP have memory. So many count in the totals
+ * of the namespace, until it is said again or the segment is gone. It is said before the memory is
+ * taken, and after it was given back. -ENOSPC: the limit of all segments does not allow it; then
+ * nothing has changed. -EINVAL: there is no such segment, or it is smaller. */
+int mdg__segment_charge(mdg_namespace *ns, mdg_id id, uint64_t bytes);
+/* As mdg_segment_attach, at an address that is a multiple of `alignment`, a power of two. */
+int mdg__segment_attach_aligned(mdg_namespace *ns, mdg_id id, size_t alignment, unsigned flags,
+                                void **ret_memory);
 /* Whether the segment was removed, or is gone. */
 bool mdg__segment_is_removed(mdg_namespace *ns, mdg_id id);
 /* Its name and its permission bits. False: there is no such segment; then both stay as they are. */
