@@ -272,9 +272,33 @@ int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t 
 /* For mdg_heap_close: gives back what a slot of this process has, as if its thread had died. The slot
  * is free after that. [its thread makes no calls any more] */
 void mdg__sweep_own(struct mdg__heap *heap, struct mdg__heap_own *own);
-/* retire.c: what a dead slot has retired goes to others. Twice does no harm. */
-void mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_own *own,
+
+/* ---- roots.c ------------------------------------------------------------------------------------------------------- */
+
+/* After a place of the table of roots was filled: wakes those who wait for it. */
+void mdg__root_changed(struct mdg__heap *heap, uint64_t place);
+/* Whether a place lies in the table of roots. */
+static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
+{
+	return place - heap->parts.roots < MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
+}
+
+/* ---- read.c -------------------------------------------------------------------------------------------------------- */
+
+/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the dead
+ * thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
+bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_own *own,
+                         struct mdg__heap_slot *dead);
+
+/* ---- retire.c ------------------------------------------------------------------------------------------------------ */
+
+/* [sweeper of the dead slot, after mdg__readers_passed] Frees what the dead thread had retired.
+ * Twice does no harm. False: not all of it was freed, the slot stays dead. */
+bool mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_own *own,
                         struct mdg__heap_slot *dead);
+/* Frees what this thread has retired, as far as readers allow: how many blocks. For who needs memory,
+ * and for mdg_heap_sweep. */
+uint32_t mdg__retired_free(struct mdg__heap *heap, struct mdg__heap_own *own);
 
 /* ---- alloc.c, free.c: without asking who holds it ---------------------------------------------------------------- */
 

@@ -77,29 +77,39 @@ struct mdg__heap_head {
 	_Atomic uint64_t free;       /* [L] of these, how many are free */
 	_Atomic uint64_t lowest;     /* [L] no unit below is free */
 	_Atomic uint32_t slots_high; /* [L] slots that were ever promised. Release, acquire */
-	uint32_t none1;
-	_Atomic uint64_t epoch;     /* [A] of the readers; never 0 when ready */
-	_Atomic uint64_t abandoned; /* [A] about how many slabs have no owner: a hint */
-	_Atomic uint64_t next_look; /* [A] where to look next for a dead slot: a hint */
+	_Atomic uint32_t fences;     /* [A] 1: readers have to fence by themselves, see read.c */
+	_Atomic uint64_t epoch;      /* [A] of the readers; 1 when the heap is made */
+	_Atomic uint64_t abandoned;  /* [A] about how many slabs have no owner: a hint */
+	_Atomic uint64_t next_look;  /* [A] where to look next for a dead slot: a hint */
+	_Atomic uint64_t
+		fences_since; /* [A] monotonic nanoseconds when `fences` was set; 0: never */
 };
 
 /* ---- roots ------------------------------------------------------------------------------------ */
 
+/* The state of a root: how often the entry was given a name, and below it one of these. */
 enum { MDG__ROOT_FREE = 0, MDG__ROOT_NAMED = 1 };
+#define MDG__ROOT_STATE(word) ((word)&1u)
+/* What the place of a root contains that was removed. The removal is this one store; that the entry
+ * is made free follows from it. No mark of a taker has this value. */
+#define MDG__PLACE_REMOVED UINT64_C(1)
 
 struct mdg__heap_root {
-	_Atomic uint32_t state;            /* [L] last, release: MDG__ROOT_* */
-	_Atomic uint32_t version;          /* [L] */
-	_Atomic uint64_t type;             /* [L] */
-	_Atomic uint64_t place;            /* [A] what everybody knows as *ret_place */
-	_Atomic uint32_t maker;            /* [A] who is to fill it: slot + 1; 0: nobody */
-	_Atomic uint32_t maker_generation; /* [A] of that slot */
-	_Atomic uint32_t
-		changes; /* [A] a futex word, counted up when the place or the maker changes */
+	_Atomic uint32_t state;   /* [L] last, release */
+	_Atomic uint32_t version; /* [L] */
+	_Atomic uint64_t type;    /* [L] */
+	_Atomic uint64_t place;   /* [A] what everybody knows as *ret_place */
+	/* Who is to fill it: slot + 1, and above it the generation of that slot. 0: nobody. [L], and
+	 * [A] to 0 when the place was filled. */
+	_Atomic uint64_t maker;
+	/* A futex word: counted up by 2 when the place or the maker changes. The lowest bit says that
+	 * somebody may sleep. [A] */
+	_Atomic uint32_t changes;
 	uint32_t none[3];
-	unsigned char name[MDG_ROOT_NAME_MAX + 1]; /* [L] */
+	_Atomic uint64_t name[(MDG_ROOT_NAME_MAX + 1) / 8]; /* [L] text, zeros to the end */
 	uint64_t none2[4];
 };
+#define MDG__MAKER(slot1, generation) ((uint64_t)(generation) << 32 | (slot1))
 
 /* ---- slots: one for each thread ---------------------------------------------------------------- */
 
@@ -125,7 +135,15 @@ struct mdg__hand {
 #define MDG__HAND_OP(word) ((uint32_t)(word)&0xffu)
 #define MDG__HAND_POINTER  UINT64_C(0x100) /* the place has pointers */
 #define MDG__HAND_DONE     UINT64_C(0x200) /* PUBLISH, SWAP: somebody saw `ref` in the place */
-#define MDG__HAND_COUNT    UINT64_C(0x10000)
+/* HELD: the block was taken out of a place, so readers may be in it. If the thread dies, it is freed
+ * when these have ended (mdg__readers_passed), and not at once. TAKE, PUBLISH and SWAP keep the mark
+ * for the block that is held when they end. */
+#define MDG__HAND_SEEN  UINT64_C(0x400)
+#define MDG__HAND_COUNT UINT64_C(0x10000)
+
+/* The hands of a thread: those that programs use, and one that the library uses by itself, in
+ * retire.c. What that one holds is never SEEN: no reader is in it. */
+enum { MDG__HAND_OWN = MDG_HELD_MOST, MDG__HANDS };
 
 struct mdg__heap_slot {
 	_Atomic uint32_t generation; /* [S] counted up when the slot is made free */
@@ -136,15 +154,17 @@ struct mdg__heap_slot {
 	_Atomic uint64_t signature; /* [S] of the process: mdg__sign */
 	_Atomic uint64_t epoch;     /* [S] 0: not in a read section */
 	_Atomic uint64_t retired;   /* [S] the newest bag of retired blocks: a reference */
-	_Atomic uint64_t oldest;    /* [S] epoch of the oldest of them; 0: none */
+	_Atomic uint64_t oldest;    /* [S] epoch of the oldest full bag; 0: none */
 	_Atomic uint64_t count;     /* [S] of retired blocks: for people who look */
 	/* [S] the slot + 1 that this thread sweeps; 0: none. Who sweeps this slot finds here what it
 	 * has begun and not ended. */
 	_Atomic uint32_t sweeps;
 	uint32_t none0;
-	uint64_t none[5];
-	struct mdg__hand hands[MDG_HELD_MOST];
-	uint64_t none2[14];
+	_Atomic uint64_t
+		left; /* [S] of a dead slot: the epoch in which it was found dead, see read.c */
+	uint64_t none[4];
+	struct mdg__hand hands[MDG__HANDS];
+	uint64_t none2[10];
 };
 
 /* The word of a dead thread's slot while it is swept. */
