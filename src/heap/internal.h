@@ -29,14 +29,16 @@
 
 #include "heap/layout.h"
 #include "platform/epoch.h"
+#include "platform/memory.h"
 #include "platform/ofthread.h"
+#include "platform/signals.h"
 #include "segment/segment.h"
 #include "sync/thread.h"
 
 #define MDG__LOAD(field)       atomic_load_explicit(&(field), memory_order_relaxed)
 #define MDG__STORE(field, new) atomic_store_explicit(&(field), (new), memory_order_relaxed)
 
-/* ---- sizes.c: classes and parts ------------------------------------------------------------------ */
+/* ---- sizes.c: classes and parts ------------------------------------------------------------ */
 
 /* All that follows from a class. Constant. */
 struct mdg__size_class {
@@ -45,10 +47,29 @@ struct mdg__size_class {
 	uint32_t blocks;  /* of a slab */
 	uint32_t words;   /* of its bitmap */
 	uint32_t units;   /* of a slab: 1 or MDG__MEDIUM_UNITS */
+	uint32_t none;
+	uint64_t whole; /* a word of the bitmap with all blocks free; not always true of the last */
 };
-extern const struct mdg__size_class mdg__heap_classes[MDG__HEAP_CLASSES_ALL];
+/* A class as it is read from `heads` may be any number below MDG__CLASS_ROOM. Those that do not
+ * exist have no blocks. */
+enum { MDG__CLASS_ROOM = 64 };
+extern const struct mdg__size_class mdg__heap_classes[MDG__CLASS_ROOM];
+/* The least class of small blocks with room for 16 * index bytes. */
+extern const uint8_t mdg__heap_small[MDG__SMALL_MOST / 16 + 1];
 /* The least class whose blocks have `size` bytes, for sizes up to MDG__MEDIUM_MOST. */
-uint32_t mdg__heap_class_of(size_t size);
+static inline uint32_t mdg__heap_class_of(size_t size)
+{
+	if (__builtin_expect(size <= MDG__SMALL_MOST, 1))
+		return mdg__heap_small[(size + 15) / 16];
+	uint32_t last = (uint32_t)size - 1, high = 31 - (uint32_t)__builtin_clz(last);
+	return MDG__SMALL_CLASSES + (high - 13) * 4 + (last >> (high - 2) & 3);
+}
+/* The word at this index of the bitmap of a slab whose blocks are all free. */
+static inline uint64_t mdg__class_word(const struct mdg__size_class *class, uint32_t at)
+{
+	uint32_t left = class->blocks - at * 64;
+	return left >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << left) - 1;
+}
 
 /* Offsets of the parts. They follow from the capacity and the number of slots. */
 struct mdg__parts {
@@ -56,7 +77,7 @@ struct mdg__parts {
 };
 void mdg__parts_of(uint64_t capacity, uint32_t slots, struct mdg__parts *ret);
 
-/* ---- the handle ------------------------------------------------------------------------------------- */
+/* ---- the handle ---------------------------------------------------------------------------- */
 
 struct mdg__heap_own;
 
@@ -69,6 +90,10 @@ struct mdg__heap {
 	uint32_t flags;    /* MDG_HEAP_HOME, RDONLY, LABELS, CHECKED */
 	uint32_t slots;    /* how many there are */
 	uint64_t capacity; /* units */
+	/* Bytes of data whose tables have memory, as far as this process knows. [A] Only grows. */
+	_Atomic size_t known;
+	_Atomic uint32_t
+		broken; /* [A] 1: the lock did not come free, and nobody seems to have it */
 	struct mdg__parts parts;
 	/* Pointers to the parts, in this process. */
 	struct mdg__heap_head *head;
@@ -82,7 +107,7 @@ struct mdg__heap {
 
 static inline struct mdg__heap *mdg__heap_of(const mdg_heap *heap)
 {
-	return (struct mdg__heap *)(void *)heap;
+	return (struct mdg__heap *)(uintptr_t)heap;
 }
 
 /* The words of the slab that begins at this unit. [unit < capacity, and promised] */
@@ -99,9 +124,9 @@ static inline unsigned char *mdg__unit_at(const struct mdg__heap *heap, uint64_t
 	return heap->data + (size_t)(unit << MDG__UNIT_SHIFT);
 }
 
-/* ---- what a thread keeps ------------------------------------------------------------------------------- */
+/* ---- what a thread keeps ------------------------------------------------------------------- */
 
-enum { MDG__LATE = 32 };
+enum { MDG__LATE = 32, MDG__CACHE_BYTES = 1024 };
 
 struct mdg__late {
 	_Atomic uint64_t *word; /* of `free` */
@@ -113,50 +138,88 @@ struct mdg__late {
 struct mdg__heap_cache {
 	_Atomic uint64_t *word; /* of `free`, in which the next block is looked for; never NULL */
 	unsigned char *base;    /* of the block that bit 0 of the word stands for */
+	uint64_t mask;          /* bits of the word that stand for blocks */
 	uint32_t size;          /* of a block */
 	uint32_t late_count;
-	uint32_t unit1;         /* the slab in use: its unit + 1; 0: none */
-	uint32_t at;            /* index of `word` in the slab's words */
-	uint32_t partial, full; /* lists of slabs of this thread, by `links`: unit + 1 */
-	uint32_t tick;          /* words that became wholly free */
-	struct mdg__late
-		late[MDG__LATE]; /* blocks that were freed lately: hints, the bit decides */
+	uint32_t unit1;                   /* the slab in use: its unit + 1; 0: none */
+	uint32_t at;                      /* index of `word` in the slab's words */
+	uint32_t partial, full;           /* lists of slabs of this thread, by `links`: unit + 1 */
+	uint32_t look_partial, look_full; /* where to look next in them: unit + 1; 0: at the head */
+	uint32_t tick;                    /* words that became wholly free */
+	uint32_t tick_mask; /* when tick & tick_mask is 0, whole slabs are looked for */
+	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this thread. */
+	struct mdg__late late[MDG__LATE];
+	unsigned char none[MDG__CACHE_BYTES - 72 - 8 - MDG__LATE * sizeof(struct mdg__late)];
 };
+_Static_assert(sizeof(struct mdg__heap_cache) <= MDG__CACHE_BYTES, "");
+
+/* Where a slab is in the lists of its thread. */
+struct mdg__link {
+	uint32_t next; /* unit + 1, and MDG__LINK_FULL */
+	uint32_t prev; /* unit + 1; 0: it is the first */
+};
+#define MDG__LINK_FULL 0x80000000u
 
 struct mdg__heap_own {
 	struct mdg__heap *heap;
-	volatile uint32_t busy; /* an operation of the thread is under way */
-	uint32_t epoch;         /* of the process */
-	uint32_t tid;           /* 0: nobody's */
-	uint32_t slot1;         /* index of the slot + 1; 0: none */
-	uint32_t mine;          /* the low 32 bits of the head of a slab of this thread, class 0 */
-	int why;                /* mdg_heap_why */
-	uint64_t label;         /* what a block of this thread gets in a heap with labels; time is
-	                           added */
+	volatile uint32_t busy;  /* an operation of the thread is under way */
+	uint32_t mine;           /* the low 32 bits of the head of a slab of this thread, class 0 */
+	struct mdg__link *links; /* of each unit. Sparse, as long as the capacity */
 	struct mdg__heap_slot *slot;
-	struct mdg__heap_own *inner; /* for a handler that interrupts the thread */
-	struct mdg__heap_own *next;  /* in heap->owns; constant */
-	uint32_t tag;
+	_Atomic uint32_t slot1;      /* index of the slot + 1; 0: none. [the thread] */
+	_Atomic uint32_t generation; /* of the slot. [the thread] */
+	/* Whose it is: the epoch of the process, and above it the thread's id. 0: nobody's. [A]
+	 * Other threads of the process read it to find one that nobody living has. */
+	_Atomic uint64_t whose;
+	int why;        /* mdg_heap_why */
+	uint32_t tag;   /* mdg_alloc_tag */
+	uint64_t label; /* what a block of this thread gets in a heap with labels; time is added */
 	uint32_t reading; /* how deep in read sections */
 	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
-	/* For each unit: the next slab of the list that it is in (unit + 1), and in the highest bit
-	 * whether that is the list of full ones. Sparse, as long as the capacity. */
-	uint32_t *links;
+	uint32_t adopt;   /* where to look next for slabs without an owner: word of the bitmap */
+	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
+	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
+	struct mdg__heap_own *next;   /* in heap->owns; constant */
 	struct mdg__heap_cache cache[MDG__HEAP_CLASSES_ALL];
 };
 
-extern MDG__OF_THREAD struct mdg__heap_own *mdg__heap_last; /* what this thread has used last */
+/* What a thread knows. It is true if `epoch` is that of the process. */
+struct mdg__heap_thread {
+	struct mdg__heap_own *last;  /* what it has used last */
+	struct mdg__heap_own *first; /* the list of all that it has, by `others` */
+	uint32_t epoch;
+	int why; /* of the last failure for which there was no struct mdg__heap_own */
+	const struct mdg__heap *failed; /* which heap that was */
+};
+extern MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread;
 
-/* slots.c: finds or makes it, and a slot. NULL: *ret_why. */
+/* ---- own.c --------------------------------------------------------------------------------- */
+
+/* Finds or makes it, and a slot. NULL: *ret_why. */
 struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why);
+/* What mdg_heap_why says when there is no struct mdg__heap_own. */
+void mdg__own_failed(const struct mdg__heap *heap, int why);
+/* [signals blocked] The calling thread gives back what it has in the heap, as if it had died. */
+void mdg__own_leave(struct mdg__heap *heap);
+/* Whether a thread of this process that lives has it. */
+bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own);
+void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own);
+
+/* What the thread has used last, if it is for this heap and no operation is under way. */
+static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *heap)
+{
+	const struct mdg__heap_thread *thread = &mdg__heap_thread;
+	struct mdg__heap_own *own = thread->last;
+	bool ready = own != NULL && own->heap == heap && own->busy == 0 &&
+	             mdg__epoch_is_at_once(thread->epoch);
+	return __builtin_expect(ready, 1) ? own : NULL;
+}
 
 /* Begins an operation: what the thread keeps for this heap, marked as busy. */
 static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *ret_why)
 {
-	struct mdg__heap_own *own = mdg__heap_last;
-	if (__builtin_expect(own == NULL || own->heap != heap || own->busy != 0 ||
-	                             !mdg__epoch_is_at_once(own->epoch),
-	                     0))
+	struct mdg__heap_own *own = mdg__own_at_once(heap);
+	if (__builtin_expect(own == NULL, 0))
 		own = mdg__own_find(heap, ret_why);
 	if (__builtin_expect(own != NULL, 1)) {
 		own->busy = 1;
@@ -170,28 +233,85 @@ static inline void mdg__own_end(struct mdg__heap_own *own)
 	own->busy = 0;
 }
 
-/* ---- promise.c: memory for the tables and the units ------------------------------------------------------ */
+/* ---- slots.c ------------------------------------------------------------------------------- */
+
+/* Takes a slot for the calling thread and enters it in its robust list. 0; -EUSERS: all are taken;
+ * -ENOSYS; -ENOLCK: the thread holds MDG__HELD_MAX locks; or an error of mdg__heap_lock. */
+int mdg__heap_slot_take(struct mdg__heap *heap, uint32_t *ret_slot1);
+/* Makes the calling thread leave its slot as if it had died there. */
+void mdg__heap_slot_leave(struct mdg__heap *heap, uint32_t slot1);
+/* How many slots were ever used. The table may be read up to there. */
+uint32_t mdg__heap_slots_used(const struct mdg__heap *heap);
+/* Whether a living thread has the slot in this generation. */
+bool mdg__heap_slot_lives(const struct mdg__heap *heap, uint32_t slot1, uint32_t generation);
+
+/* ---- promise.c: memory for the tables and the units ---------------------------------------- */
 
 /* Memory for these bytes of the segment, so that no access to them raises SIGBUS. -ENOMEM. */
 int mdg__heap_promise(struct mdg__heap *heap, uint64_t offset, uint64_t length);
+/* The same for a heap that is attached to read only. */
+int mdg__heap_promise_read(struct mdg__heap *heap, uint64_t offset, uint64_t length);
 /* Gives it back. The bytes read as zeros. False: it could not be given back. */
 bool mdg__heap_return(struct mdg__heap *heap, uint64_t offset, uint64_t length);
-/* The labels of the slab or span at this unit have memory after this: 0 or -ENOMEM. */
+/* The labels of the slab or span at this unit have memory after this: 0 or -ENOMEM. `blocks`: how
+ * many the slab has. It is asked for once in the life of a slab. */
 int mdg__labels_promise(struct mdg__heap *heap, uint64_t unit, uint32_t blocks);
+/* Promises the tables of the units from `from` to `to`. What is before `from` has its tables. */
+int mdg__tables_promise(struct mdg__heap *heap, uint64_t from, uint64_t to);
 
-/* ---- units.c -------------------------------------------------------------------------------------------------- */
+/* ---- bits of units ------------------------------------------------------------------------- */
+
+static inline bool mdg__bit_is_set(const struct mdg__heap *heap, enum mdg__unit_bits which,
+                                   uint64_t unit)
+{
+	return (MDG__LOAD(heap->bits[which][unit / 64]) >> (unit % 64) & 1) != 0;
+}
+static inline void mdg__bit_set(struct mdg__heap *heap, enum mdg__unit_bits which, uint64_t unit)
+{
+	atomic_fetch_or_explicit(&heap->bits[which][unit / 64], UINT64_C(1) << (unit % 64),
+	                         memory_order_acq_rel);
+}
+static inline void mdg__bit_clear(struct mdg__heap *heap, enum mdg__unit_bits which, uint64_t unit)
+{
+	atomic_fetch_and_explicit(&heap->bits[which][unit / 64], ~(UINT64_C(1) << (unit % 64)),
+	                          memory_order_acq_rel);
+}
+
+/* ---- mark.c -------------------------------------------------------------------------------- */
+
+/* Writes down who is about to have the block at `index` of the slab or span at `unit`, whose
+ * reference is `ref`: its label, and, if `hand` is not NULL, that this hand of the thread holds it.
+ * The caller then changes the truth by its one store. 0 or -ENOMEM. */
+int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                   uint64_t unit, uint32_t index, uint64_t ref);
+
+/* ---- units.c ------------------------------------------------------------------------------- */
 
 /* Takes head.lock, with all signals blocked. If its owner has died, counts anew what is derived. 0
  * or a negative code. */
 int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask);
 void mdg__heap_unlock(struct mdg__heap *heap, const mdg__sigmask *mask);
-/* Takes so many units in a row and makes `head` the word of the first. For a slab, its bitmaps say
- * free; no label of these units is held. 0, -ENOMEM, -EDQUOT or MDG_BROKEN. */
-int mdg__units_take(struct mdg__heap *heap, uint32_t units, uint64_t head, uint64_t *ret_unit);
-/* Gives back what begins at this unit, if its word still is `head`. */
+/* How many units have tables: these may be read. */
+uint64_t mdg__units_high(struct mdg__heap *heap);
+/* What is wanted: so many units in a row, of which the first has this word. */
+struct mdg__units_wanted {
+	uint32_t units;
+	uint64_t head;
+	/* If `own` is not NULL and it is a span, mdg__heap_mark is called for it before it is taken. */
+	struct mdg__heap_own *own;
+	struct mdg__hand *hand;
+};
+/* Takes them. For a slab, its bitmaps say free, and no label of a block is held. 0, -ENOMEM, -EDQUOT
+ * or MDG_BROKEN. */
+int mdg__units_take(struct mdg__heap *heap, const struct mdg__units_wanted *wanted,
+                    uint64_t *ret_unit);
+/* Gives back what begins at this unit, if its word still is `head`. 0, or -EINVAL: it is not; or an
+ * error of mdg__heap_lock. */
 int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head);
+/* [lock] Gives free memory back to the system until `keep` free units are left. */
+void mdg__units_trim(struct mdg__heap *heap, uint64_t keep);
 
-/* ---- block.c: which block is that? ---------------------------------------------------------------------------- */
+/* ---- block.c: which block is that? --------------------------------------------------------- */
 
 struct mdg__block {
 	uint64_t unit;  /* where its slab or span begins */
@@ -201,21 +321,26 @@ struct mdg__block {
 	uint64_t size;  /* bytes */
 };
 /* 0, or -EINVAL: no block can begin there. It may be free. */
-int mdg__block_find(const struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret);
+int mdg__block_find(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret);
 bool mdg__block_is_free(const struct mdg__heap *heap, const struct mdg__block *block);
 _Atomic uint64_t *mdg__block_label(const struct mdg__heap *heap, const struct mdg__block *block);
 
-/* ---- slab.c: `remote` into `free` -------------------------------------------------------------------------------- */
+/* ---- slab.c: `remote` into `free` ---------------------------------------------------------- */
 
 /* [the caller owns the slab, or sweeps its dead owner] What others freed: first labels of held
  * blocks are cleared, then the bits go into `free`, then out of `remote`. Twice does no harm.
  * `all`: every word, and not only those that hints name. Returns how many blocks came back. */
 uint32_t mdg__slab_merge(struct mdg__heap *heap, uint64_t unit, uint32_t class, bool all);
 uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint32_t class);
-/* Frees a block of a slab that the caller does not own. 0 or MDG_FREED_TWICE. */
-int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block);
+/* Frees a block of a slab that the caller does not own. 0 or MDG_FREED_TWICE. `slot1`: the slot of
+ * the caller, who gives the slab back if it has no owner and is free as a whole now. */
+int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block, uint32_t slot1);
+/* [the caller owns the slab] Leaves it to anybody. */
+void mdg__slab_abandon(struct mdg__heap *heap, uint64_t unit, uint64_t head);
+/* Makes a slab that has no owner that of `slot1`. `head` is its word as it was read. */
+bool mdg__slab_adopt(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint32_t slot1);
 
-/* ---- hand.c, settle.c: who holds a block ------------------------------------------------------------------------- */
+/* ---- hand.c, settle.c: who holds a block --------------------------------------------------- */
 
 /* Whether blocks of the slab at this unit may have labels. */
 static inline bool mdg__is_labelled(const struct mdg__heap *heap, uint64_t unit)
@@ -264,10 +389,10 @@ uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t p
  * thread holds it. */
 int mdg__held_settle(struct mdg__heap *heap, const struct mdg__block *block);
 
-/* ---- sweep.c: what the dead leave -------------------------------------------------------------------------------- */
+/* ---- sweep.c: what the dead leave ---------------------------------------------------------- */
 
 /* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns how
- * many. [no lock is held] */
+ * many. `own` is NULL if the calling thread has no slot. [no lock is held] */
 int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most);
 /* For mdg_heap_close: gives back what a slot of this process has, as if its thread had died. The slot
  * is free after that. [its thread makes no calls any more] */
@@ -300,7 +425,17 @@ bool mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_own *own,
  * and for mdg_heap_sweep. */
 uint32_t mdg__retired_free(struct mdg__heap *heap, struct mdg__heap_own *own);
 
-/* ---- alloc.c, free.c: without asking who holds it ---------------------------------------------------------------- */
+/* ---- refill.c ------------------------------------------------------------------------------ */
+
+/* Finds the next word with a free block of this class, and makes it that of the cache. 0 or a
+ * negative code. */
+int mdg__refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
+/* A block of this slab was freed, which is on the list of full ones. */
+void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit);
+/* Gives back slabs of this class that are free as a whole, and not needed soon. */
+void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
+
+/* ---- alloc.c, free.c: without asking who holds it ------------------------------------------ */
 
 /* A block; or NULL and own->why. `hand`: it is held by that hand of the thread before it is
  * allocated (mdg__hand_fill). A span that is held has the thread as the owner in its head, one that
@@ -308,6 +443,8 @@ uint32_t mdg__retired_free(struct mdg__heap *heap, struct mdg__heap_own *own);
  * label is never held. own->label is set in every heap. */
 void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                  struct mdg__hand *hand);
+void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
+                       struct mdg__hand *hand);
 int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
 
 #endif

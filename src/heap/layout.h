@@ -53,7 +53,7 @@ enum {
 	MDG__LABELS_OF_UNIT = 4096 /* words of 8 bytes */
 };
 
-/* ---- the head -------------------------------------------------------------------------------- */
+/* ---- the head ------------------------------------------------------------------------------ */
 
 struct mdg__heap_head {
 	_Atomic uint64_t magic;       /* [1] */
@@ -85,7 +85,7 @@ struct mdg__heap_head {
 		fences_since; /* [A] monotonic nanoseconds when `fences` was set; 0: never */
 };
 
-/* ---- roots ------------------------------------------------------------------------------------ */
+/* ---- roots --------------------------------------------------------------------------------- */
 
 /* The state of a root: how often the entry was given a name, and below it one of these. */
 enum { MDG__ROOT_FREE = 0, MDG__ROOT_NAMED = 1 };
@@ -111,7 +111,7 @@ struct mdg__heap_root {
 };
 #define MDG__MAKER(slot1, generation) ((uint64_t)(generation) << 32 | (slot1))
 
-/* ---- slots: one for each thread ---------------------------------------------------------------- */
+/* ---- slots: one for each thread ------------------------------------------------------------ */
 
 enum mdg__hand_op {
 	MDG__HAND_NONE = 0,
@@ -170,7 +170,7 @@ struct mdg__heap_slot {
 /* The word of a dead thread's slot while it is swept. */
 #define MDG__SLOT_SWEEPER(word) ((word)&0xffffu)
 
-/* ---- what a unit is ------------------------------------------------------------------------------ */
+/* ---- what a unit is ------------------------------------------------------------------------ */
 
 /* A word of `heads`:  state | class << 8 | owner << 16 | units << 32.
  * [L] takes and gives units. The owner is also written by who adopts a slab that has none (CAS from
@@ -202,7 +202,7 @@ enum mdg__unit_bits {
 	MDG__BITS_ALL
 };
 
-/* ---- labels --------------------------------------------------------------------------------------- */
+/* ---- labels -------------------------------------------------------------------------------- */
 
 /* A label is a word for each block, by its index in the slab (of a medium slab: in the first unit's
  * labels). A span has one, without `held`.

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * alloc.c - allocation.
+ *
+ * A block of a class is taken by one store: the word of the bitmap without the block's bit. First
+ * come blocks that were freed lately, since they are in the processor's cache. Then come the lowest
+ * ones of the word in use. If that has none, refill.c finds another one.
+ *
+ * Addresses are computed from private memory, and a bit counts only where a block can be. So what
+ * these functions return lies in the heap, whatever the bitmaps say.
+ */
+#include "heap/internal.h"
+
+/* A block that is free by its bit. */
+struct pick {
+	_Atomic uint64_t *word;
+	uint64_t rest; /* the word without it */
+	uint64_t bit;
+	unsigned char *block;
+};
+
+/* Finds a free block. False: there is none at hand. */
+static inline bool pick(struct mdg__heap_cache *cache, struct pick *ret)
+{
+	if (cache->late_count != 0) {
+		const struct mdg__late *late = &cache->late[--cache->late_count];
+		uint64_t bits = MDG__LOAD(*late->word);
+		ret->word = late->word;
+		ret->rest = bits & ~late->bit;
+		ret->bit = late->bit;
+		ret->block = late->block;
+		return __builtin_expect((bits & late->bit) != 0, 1);
+	}
+	uint64_t bits = MDG__LOAD(*cache->word) & cache->mask;
+	if (__builtin_expect(bits == 0, 0))
+		return false;
+	ret->word = cache->word;
+	ret->rest = bits & (bits - 1);
+	ret->bit = bits & -bits;
+	ret->block = cache->base + (size_t)(uint32_t)__builtin_ctzll(bits) * cache->size;
+	return true;
+}
+
+/* [label or hand] */
+static int mark(struct mdg__heap *heap, struct mdg__heap_own *own, const struct pick *picked,
+                struct mdg__hand *hand)
+{
+	uint64_t at = (uint64_t)(picked->word - heap->free);
+	uint32_t index =
+		(uint32_t)(at % MDG__SLAB_WORDS) * 64 + (uint32_t)__builtin_ctzll(picked->bit);
+	uint64_t ref = (uint64_t)(picked->block - heap->view.base);
+	return mdg__heap_mark(heap, own, hand, at / MDG__SLAB_WORDS, index, ref);
+}
+
+void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
+                       struct mdg__hand *hand)
+{
+	struct mdg__heap_cache *cache = &own->cache[class];
+	struct pick picked;
+	while (!pick(cache, &picked)) {
+		if (cache->late_count != 0 || (MDG__LOAD(*cache->word) & cache->mask) != 0)
+			continue; /* it was a late one that is not free any more */
+		int rc = mdg__refill(heap, own, class);
+		if (rc < 0) {
+			own->why = rc;
+			return NULL;
+		}
+	}
+	int rc = mark(heap, own, &picked, hand);
+	if (rc < 0) {
+		own->why = rc;
+		return NULL;
+	}
+	/* Release: what mark has written is before it. Now it is allocated. */
+	atomic_store_explicit(picked.word, picked.rest, memory_order_release);
+	return picked.block;
+}
+
+static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                        struct mdg__hand *hand)
+{
+	uint64_t units = ((uint64_t)size + MDG__UNIT_BYTES - 1) >> MDG__UNIT_SHIFT, unit;
+	if (size > PTRDIFF_MAX || units > heap->capacity) {
+		own->why = -ENOMEM;
+		return NULL;
+	}
+	struct mdg__units_wanted wanted = {
+		.units = (uint32_t)units,
+		.head = MDG__HEAD(MDG__UNIT_SPAN, 0, hand != NULL ? own->slot1 : 0, units),
+		.own = own,
+		.hand = hand,
+	};
+	int rc = mdg__units_take(heap, &wanted, &unit);
+	if (rc < 0 && rc != MDG_BROKEN && mdg__sweep_some(heap, own, heap->slots) > 0)
+		rc = mdg__units_take(heap, &wanted, &unit);
+	if (rc < 0) {
+		own->why = rc;
+		return NULL;
+	}
+	return mdg__unit_at(heap, unit);
+}
+
+void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                 struct mdg__hand *hand)
+{
+	if (size <= MDG__MEDIUM_MOST)
+		return mdg__alloc_class(heap, own, mdg__heap_class_of(size), hand);
+	return alloc_span(heap, own, size, hand);
+}
+
+/* ---- the calls ----------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) void *alloc_slowly(struct mdg__heap *heap, size_t size)
+{
+	int why;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
+	if (own == NULL) {
+		mdg__own_failed(heap, why);
+		return NULL;
+	}
+	void *block = mdg__alloc(heap, own, size, NULL);
+	mdg__own_end(own);
+	return block;
+}
+
+void *mdg_alloc(mdg_heap *view, size_t size)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	struct mdg__heap_own *own = mdg__own_at_once(heap);
+	struct pick picked;
+	if (__builtin_expect(own == NULL || size > MDG__SMALL_MOST ||
+	                             (heap->flags & (MDG_HEAP_LABELS | MDG_HEAP_CHECKED)) != 0,
+	                     0))
+		return alloc_slowly(heap, size);
+	own->busy = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	bool found = pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked);
+	if (__builtin_expect(found, 1))
+		MDG__STORE(*picked.word, picked.rest); /* now it is allocated */
+	atomic_signal_fence(memory_order_seq_cst);
+	own->busy = 0;
+	return __builtin_expect(found, 1) ? picked.block : alloc_slowly(heap, size);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * care.c - the limit, giving memory back, and sweeping now.
+ */
+#include "heap/internal.h"
+
+static bool may_write(const struct mdg__heap *heap)
+{
+	return (heap->flags & MDG_HEAP_RDONLY) == 0;
+}
+
+int mdg_heap_limit(mdg_heap *view, uint64_t limit)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	if (!may_write(heap))
+		return -EROFS;
+	if (limit >> MDG__UNIT_SHIFT > heap->capacity)
+		return -EINVAL;
+	MDG__STORE(heap->head->limit, limit >> MDG__UNIT_SHIFT);
+	return 0;
+}
+
+int mdg_heap_trim(mdg_heap *view, uint64_t keep)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	mdg__sigmask mask;
+	if (!may_write(heap))
+		return -EROFS;
+	int rc = mdg__heap_lock(heap, &mask);
+	if (rc < 0)
+		return rc;
+	mdg__units_trim(heap, keep >> MDG__UNIT_SHIFT);
+	mdg__heap_unlock(heap, &mask);
+	return 0;
+}
+
+int mdg_heap_sweep(mdg_heap *view)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	return may_write(heap) ? mdg__sweep_some(heap, NULL, heap->slots) : -EROFS;
+}

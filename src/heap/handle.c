@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handle.c - the heaps that this process has open.
+ *
+ * A heap stays attached while a thread of this process has a slot in it, also after it was closed.
+ * The slot is in that thread's robust list, and the kernel could not follow the list any more if the
+ * memory were gone (sync/held.h). Such a heap is detached by a later call that opens or closes a
+ * heap, when those threads have ended. If it is opened again before, it is the same handle.
+ */
+#include "heap/opening.h"
+
+#include <sys/mman.h>
+
+#include "platform/ownmap.h"
+#include "platform/sys.h"
+
+static struct mdg__heap *heaps; /* [mdg__lists_enter] */
+
+/* Whether this handle does for an open with these flags. */
+static bool suits(const struct mdg__heap *heap, uint32_t flags)
+{
+	if (((heap->flags ^ flags) & MDG_HEAP_RDONLY) != 0)
+		return false;
+	return (flags & MDG_HEAP_HOME) == 0 || (heap->flags & MDG_HEAP_HOME) == 0 ||
+	       (uintptr_t)heap->view.base == MDG__LOAD(heap->head->home);
+}
+
+/* [mdg__lists_enter] */
+static struct mdg__heap *find(mdg_namespace *ns, mdg_id id, uint32_t flags)
+{
+	struct mdg__heap *heap = heaps;
+	while (heap != NULL && (heap->ns != ns || heap->id != id || !suits(heap, flags)))
+		heap = heap->next;
+	if (heap != NULL)
+		heap->users++;
+	return heap;
+}
+
+struct mdg__heap *mdg__heap_handle_find(mdg_namespace *ns, mdg_id id, uint32_t flags)
+{
+	mdg__sigmask mask;
+	mdg__lists_enter(&mask);
+	struct mdg__heap *heap = find(ns, id, flags);
+	mdg__lists_leave(&mask);
+	return heap;
+}
+
+struct mdg__heap *mdg__heap_handle_make(mdg_namespace *ns, mdg_id id)
+{
+	void *memory;
+	if (mdg__map_own(NULL, sizeof(struct mdg__heap), MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
+	                 &memory) < 0)
+		return NULL;
+	struct mdg__heap *heap = memory;
+	heap->ns = ns;
+	heap->id = id;
+	heap->users = 1;
+	return heap;
+}
+
+void mdg__heap_handle_shape(struct mdg__heap *heap, const struct mdg__heap_shape *shape)
+{
+	unsigned char *base = heap->view.base;
+	const struct mdg__parts *parts = &shape->parts;
+	heap->flags |= shape->flags;
+	heap->slots = shape->slots;
+	heap->capacity = shape->capacity;
+	heap->parts = *parts;
+	heap->view.extent = parts->end;
+	heap->root = (struct mdg__heap_root *)(void *)(base + parts->roots);
+	heap->slot = (struct mdg__heap_slot *)(void *)(base + parts->slots);
+	heap->heads = (_Atomic uint64_t *)(void *)(base + parts->heads);
+	heap->hints = (_Atomic uint64_t *)(void *)(base + parts->hints);
+	for (int i = 0; i < MDG__BITS_ALL; i++)
+		heap->bits[i] = (_Atomic uint64_t *)(void *)(base + parts->bits[i]);
+	heap->free = (_Atomic uint64_t *)(void *)(base + parts->free);
+	heap->remote = (_Atomic uint64_t *)(void *)(base + parts->remote);
+	heap->labels = (_Atomic uint64_t *)(void *)(base + parts->labels);
+	heap->data = base + parts->data;
+}
+
+void mdg__heap_handle_drop(struct mdg__heap *heap)
+{
+	struct mdg__heap_own *own = MDG__LOAD(heap->owns), *next;
+	for (; own != NULL; own = next) {
+		next = own->next;
+		mdg__own_unmap(heap, own);
+	}
+	if (heap->view.base != NULL)
+		mdg__segment_let_go(heap->ns, heap->view.base);
+	(void)mdg__sys_munmap(heap, sizeof *heap);
+}
+
+struct mdg__heap *mdg__heap_handle_enter(struct mdg__heap *heap)
+{
+	mdg__sigmask mask;
+	mdg__lists_enter(&mask);
+	struct mdg__heap *other = find(heap->ns, heap->id, heap->flags);
+	if (other == NULL) {
+		heap->next = heaps;
+		heaps = heap;
+	}
+	mdg__lists_leave(&mask);
+	if (other == NULL)
+		return heap;
+	mdg__heap_handle_drop(heap);
+	return other;
+}
+
+static bool is_idle(const struct mdg__heap *heap)
+{
+	struct mdg__heap_own *own = atomic_load_explicit(&heap->owns, memory_order_acquire);
+	while (own != NULL && !mdg__own_lives(heap, own))
+		own = own->next;
+	return heap->users == 0 && own == NULL;
+}
+
+/* Drops the heaps that are closed and in no thread's robust list any more. Under the lock, so that
+ * who opens a heap at its home address finds the address free. */
+static void drop_idle(void)
+{
+	struct mdg__heap **link = &heaps;
+	mdg__sigmask mask;
+	mdg__lists_enter(&mask);
+	while (*link != NULL) {
+		struct mdg__heap *heap = *link;
+		if (is_idle(heap)) {
+			*link = heap->next;
+			mdg__heap_handle_drop(heap);
+		} else {
+			link = &heap->next;
+		}
+	}
+	mdg__lists_leave(&mask);
+}
+
+void mdg__heap_handle_put(struct mdg__heap *heap)
+{
+	mdg__sigmask mask;
+	mdg__lists_enter(&mask);
+	bool last = --heap->users == 0;
+	mdg__lists_leave(&mask);
+	if (last) {
+		mdg__signals_block(&mask);
+		mdg__own_leave(heap);
+		mdg__signals_restore(&mask);
+	}
+	drop_idle();
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mark.c - who is about to have a block: written down before the block is allocated.
+ *
+ * A thread may die between the two. Then the block is still free by its bit or its unit's word, and
+ * what is written here is wrong and harms nobody. The sweeper of a dead thread asks the bit first.
+ */
+#include "heap/internal.h"
+
+/* The word of a slab is there already. That of a span is not: it names the holder. */
+int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                   uint64_t unit, uint32_t index, uint64_t ref)
+{
+	bool labels = (heap->flags & MDG_HEAP_LABELS) != 0;
+	if (hand == NULL && !labels)
+		return 0;
+	uint64_t head = MDG__LOAD(heap->heads[unit]);
+	bool slab = MDG__HEAD_STATE(head) == MDG__UNIT_SLAB;
+	uint32_t blocks = slab ? mdg__heap_classes[MDG__HEAD_CLASS(head)].blocks : 1;
+	_Atomic uint64_t *label = &heap->labels[unit * MDG__LABELS_OF_UNIT + index];
+	int rc = slab || labels ? mdg__labels_promise(heap, unit, blocks) : 0;
+	if (rc < 0)
+		return rc;
+	if (labels && (hand == NULL || !slab))
+		atomic_store_explicit(label, own->label, memory_order_release);
+	if (hand != NULL)
+		mdg__hand_fill(own, hand, ref, slab ? label : NULL);
+	return 0;
+}

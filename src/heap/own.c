@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * own.c - what a thread keeps to itself: found, made, and used again.
+ *
+ * It lies in private memory, one for each thread and heap. The list heap->owns has all of them, and
+ * only grows while the heap is open. When a thread has ended, its slot says so, and the next thread
+ * takes over what it kept, after wiping it. A forked child does the same with what the parent's
+ * threads kept; it knows them by the epoch.
+ *
+ * A thread finds its own by a pointer in memory of the thread. That pointer is believed only in the
+ * process in which it was stored: its epoch is beside it. So a forked child never follows its
+ * parent's pointer.
+ *
+ * A signal handler that interrupts an operation finds `busy`, and works with `inner`, which has a
+ * slot of its own. What changes the lists of the thread is done with signals blocked.
+ */
+#include "heap/internal.h"
+
+#include <sys/mman.h>
+
+#include "platform/identity.h"
+#include "platform/ownmap.h"
+#include "platform/sys.h"
+
+MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread;
+
+static _Atomic uint64_t no_blocks; /* always 0 */
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static size_t links_size(const struct mdg__heap *heap)
+{
+	return (size_t)heap->capacity * sizeof(struct mdg__link);
+}
+
+static struct mdg__heap_own *own_map(struct mdg__heap *heap)
+{
+	void *memory, *links;
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	if (mdg__map_own(NULL, sizeof(struct mdg__heap_own), flags, -1, 0, &memory) < 0)
+		return NULL;
+	if (mdg__map_own(NULL, links_size(heap), flags, -1, 0, &links) < 0) {
+		(void)mdg__sys_munmap(memory, sizeof(struct mdg__heap_own));
+		return NULL;
+	}
+	struct mdg__heap_own *own = memory;
+	own->heap = heap;
+	own->links = links;
+	return own;
+}
+
+void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own)
+{
+	(void)mdg__sys_munmap(own->links, links_size(heap));
+	(void)mdg__sys_munmap(own, sizeof *own);
+}
+
+/* As it was mapped, but for what is constant and what others read. */
+static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
+{
+	own->busy = 0;
+	own->why = 0;
+	own->tag = 0;
+	own->reading = 0;
+	own->adopt = 0;
+	own->inner = NULL;
+	own->others = NULL;
+	atomic_store_explicit(&own->slot1, 0, memory_order_relaxed);
+	memset(own->cache, 0, sizeof own->cache);
+	if (mdg__sys_madvise(own->links, links_size(heap), MADV_DONTNEED) < 0)
+		memset(own->links, 0, links_size(heap));
+}
+
+/* ---- whose it is --------------------------------------------------------------------------- */
+
+/* In `whose`: its thread is making it, and has no slot yet. */
+#define MAKING (UINT64_C(1) << 63)
+
+static uint64_t whose_now(uint32_t epoch)
+{
+	return (uint64_t)(uint32_t)mdg__tid() << 32 | epoch;
+}
+
+bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own)
+{
+	uint64_t whose = atomic_load_explicit(&own->whose, memory_order_acquire);
+	if (whose == 0 || !mdg__epoch_is((uint32_t)whose))
+		return false;
+	return (whose & MAKING) != 0 ||
+	       mdg__heap_slot_lives(heap, MDG__LOAD(own->slot1), MDG__LOAD(own->generation));
+}
+
+/* One that nobody living has. It is this thread's after this. */
+static struct mdg__heap_own *own_reuse(struct mdg__heap *heap, uint32_t epoch)
+{
+	struct mdg__heap_own *own = atomic_load_explicit(&heap->owns, memory_order_acquire);
+	for (; own != NULL; own = own->next) {
+		uint64_t whose = atomic_load_explicit(&own->whose, memory_order_acquire);
+		if (!mdg__own_lives(heap, own) &&
+		    atomic_compare_exchange_strong_explicit(
+			    &own->whose, &whose, whose_now(epoch) | MAKING, memory_order_acq_rel,
+			    memory_order_relaxed)) {
+			own_wipe(heap, own);
+			return own;
+		}
+	}
+	return NULL;
+}
+
+static struct mdg__heap_own *own_add(struct mdg__heap *heap, uint32_t epoch)
+{
+	struct mdg__heap_own *own = own_map(heap);
+	if (own == NULL)
+		return NULL;
+	MDG__STORE(own->whose, whose_now(epoch) | MAKING);
+	own->next = atomic_load_explicit(&heap->owns, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&heap->owns, &own->next, own,
+	                                              memory_order_acq_rel, memory_order_relaxed))
+		;
+	return own;
+}
+
+/* ---- making it ----------------------------------------------------------------------------- */
+
+static void caches_begin(struct mdg__heap_own *own)
+{
+	for (uint32_t class = 0; class < MDG__HEAP_CLASSES_ALL; class ++) {
+		const struct mdg__size_class *about = &mdg__heap_classes[class];
+		own->cache[class].word = &no_blocks;
+		own->cache[class].size = about->size;
+		own->cache[class].tick_mask = about->words >= 4 ? 63 : about->units > 1 ? 0 : 7;
+	}
+}
+
+/* A slot. If all are taken, those of the dead are swept. */
+static int take_slot(struct mdg__heap *heap, uint32_t *ret_slot1)
+{
+	int rc = mdg__heap_slot_take(heap, ret_slot1);
+	if (rc == -EUSERS && mdg__sweep_some(heap, NULL, heap->slots) > 0)
+		rc = mdg__heap_slot_take(heap, ret_slot1);
+	return rc;
+}
+
+/* [signals blocked] */
+static struct mdg__heap_own *make(struct mdg__heap *heap, uint32_t epoch, int *ret_why)
+{
+	struct mdg__heap_own *own = own_reuse(heap, epoch);
+	uint32_t slot1 = 0;
+	if (own == NULL)
+		own = own_add(heap, epoch);
+	int rc = own == NULL ? -ENOMEM : take_slot(heap, &slot1);
+	if (rc < 0) {
+		if (own != NULL)
+			atomic_store_explicit(&own->whose, 0, memory_order_release);
+		*ret_why = rc;
+		return NULL;
+	}
+	own->slot = &heap->slot[slot1 - 1];
+	uint32_t generation = MDG__LOAD(own->slot->generation);
+	MDG__STORE(own->generation, generation);
+	own->mine = (uint32_t)MDG__HEAD(MDG__UNIT_SLAB, 0, slot1, 0);
+	own->label = MDG__LABEL(slot1, generation, 0, 0);
+	caches_begin(own);
+	MDG__STORE(own->slot1, slot1);
+	/* Release: pairs with the acquire in mdg__own_lives. */
+	atomic_store_explicit(&own->whose, whose_now(epoch), memory_order_release);
+	return own;
+}
+
+/* ---- finding it ---------------------------------------------------------------------------- */
+
+static struct mdg__heap_own *find(const struct mdg__heap *heap)
+{
+	struct mdg__heap_own *own = mdg__heap_thread.first;
+	while (own != NULL && own->heap != heap)
+		own = own->others;
+	return own;
+}
+
+static struct mdg__heap_own *make_first(struct mdg__heap *heap, uint32_t epoch, int *ret_why)
+{
+	struct mdg__heap_thread *thread = &mdg__heap_thread;
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	if (thread->epoch != epoch)
+		*thread = (struct mdg__heap_thread){ .epoch = epoch };
+	struct mdg__heap_own *own = find(heap);
+	if (own == NULL && (own = make(heap, epoch, ret_why)) != NULL) {
+		own->others = thread->first;
+		thread->first = own;
+	}
+	mdg__signals_restore(&mask);
+	return own;
+}
+
+static struct mdg__heap_own *make_inner(struct mdg__heap_own *outer, uint32_t epoch, int *ret_why)
+{
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	if (outer->inner == NULL)
+		outer->inner = make(outer->heap, epoch, ret_why);
+	mdg__signals_restore(&mask);
+	return outer->inner;
+}
+
+struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
+{
+	struct mdg__heap_thread *thread = &mdg__heap_thread;
+	uint32_t epoch = mdg__epoch();
+	*ret_why = -EROFS;
+	if ((heap->flags & MDG_HEAP_RDONLY) != 0)
+		return NULL;
+	struct mdg__heap_own *own = thread->epoch == epoch ? find(heap) : NULL;
+	if (own == NULL)
+		own = make_first(heap, epoch, ret_why);
+	if (own != NULL && own->busy == 0)
+		thread->last = own;
+	while (own != NULL && own->busy != 0)
+		own = own->inner != NULL ? own->inner : make_inner(own, epoch, ret_why);
+	return own;
+}
+
+/* ---- why ----------------------------------------------------------------------------------- */
+
+void mdg__own_failed(const struct mdg__heap *heap, int why)
+{
+	mdg__heap_thread.failed = heap;
+	mdg__heap_thread.why = why;
+}
+
+/* What this thread keeps for the heap, if it has it already. */
+static const struct mdg__heap_own *look(const struct mdg__heap *heap)
+{
+	const struct mdg__heap_thread *thread = &mdg__heap_thread;
+	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
+		return NULL;
+	const struct mdg__heap_own *own = find(heap);
+	while (own != NULL && own->busy != 0)
+		own = own->inner;
+	return own;
+}
+
+int mdg_heap_why(const mdg_heap *heap)
+{
+	const struct mdg__heap *here = mdg__heap_of(heap);
+	const struct mdg__heap_own *own = look(here);
+	if (own != NULL)
+		return own->why;
+	return mdg__heap_thread.failed == here ? mdg__heap_thread.why : 0;
+}
+
+/* ---- leaving ------------------------------------------------------------------------------- */
+
+/* [signals blocked] This thread gives its slots in the heap back. */
+void mdg__own_leave(struct mdg__heap *heap)
+{
+	struct mdg__heap_thread *thread = &mdg__heap_thread;
+	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
+		return;
+	struct mdg__heap_own **link = &thread->first, *own, *inner;
+	while (*link != NULL && (*link)->heap != heap)
+		link = &(*link)->others;
+	own = *link;
+	if (own == NULL)
+		return;
+	*link = own->others;
+	thread->last = NULL;
+	for (; own != NULL; own = inner) {
+		inner = own->inner;
+		mdg__heap_slot_leave(heap, own->slot1);
+		atomic_store_explicit(&own->whose, 0, memory_order_release);
+	}
+	(void)mdg__sweep_some(heap, NULL, heap->slots);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * refill.c - the next word of a bitmap that has a free block.
+ *
+ * For each class, a thread has one slab in use, a list of slabs that have free blocks (partial), and
+ * a list of those that had none when it last looked (full). The lists are private (`links`). When the
+ * slab in use has no more blocks, the thread looks in this order, and stops at the first success:
+ *   1. what others have freed in the slab in use;
+ *   2. its slabs that have free blocks;
+ *   3. what others have freed in up to 16 of its full slabs, each time the next ones;
+ *   4. a slab of this class that has no owner;
+ *   5. what dead threads left, and then 4 again;
+ *   6. a new slab.
+ * Each step is bounded, so that no allocation takes long.
+ */
+#include "heap/internal.h"
+
+static _Atomic uint64_t no_blocks; /* always 0 */
+
+/* ---- lists of slabs ------------------------------------------------------------------------ */
+
+static uint32_t next_of(const struct mdg__heap_own *own, uint32_t unit1)
+{
+	return own->links[unit1 - 1].next & ~MDG__LINK_FULL;
+}
+
+static void list_add(struct mdg__heap_own *own, uint32_t *list, uint32_t unit1, uint32_t mark)
+{
+	own->links[unit1 - 1].next = *list | mark;
+	own->links[unit1 - 1].prev = 0;
+	if (*list != 0)
+		own->links[*list - 1].prev = unit1;
+	*list = unit1;
+}
+
+/* `look`: the place in the list where somebody looks next. */
+static void list_remove(struct mdg__heap_own *own, uint32_t *list, uint32_t *look, uint32_t unit1)
+{
+	uint32_t next = next_of(own, unit1), prev = own->links[unit1 - 1].prev;
+	if (prev == 0)
+		*list = next;
+	else
+		own->links[prev - 1].next = next | (own->links[prev - 1].next & MDG__LINK_FULL);
+	if (next != 0)
+		own->links[next - 1].prev = prev;
+	if (*look == unit1)
+		*look = next;
+	own->links[unit1 - 1] = (struct mdg__link){ 0, 0 };
+}
+
+/* ---- the slab in use ----------------------------------------------------------------------- */
+
+/* Finds a word with a free block in the slab in use, from the last one on. */
+static bool find_word(struct mdg__heap *heap, struct mdg__heap_cache *cache, uint32_t class)
+{
+	const struct mdg__size_class *about = &mdg__heap_classes[class];
+	uint64_t unit = cache->unit1 - 1;
+	for (uint32_t n = 0, at = cache->at; n < about->words; n++) {
+		uint64_t mask = mdg__class_word(about, at);
+		if ((MDG__LOAD(mdg__free_words(heap, unit)[at]) & mask) != 0) {
+			cache->at = at;
+			cache->mask = mask;
+			cache->word = &mdg__free_words(heap, unit)[at];
+			cache->base = mdg__unit_at(heap, unit) + (size_t)at * 64 * about->size;
+			return true;
+		}
+		at = at + 1 < about->words ? at + 1 : 0;
+	}
+	return false;
+}
+
+static void use(struct mdg__heap_cache *cache, uint64_t unit)
+{
+	cache->unit1 = (uint32_t)unit + 1;
+	cache->at = 0;
+}
+
+static void put_away(struct mdg__heap_own *own, struct mdg__heap_cache *cache)
+{
+	list_add(own, &cache->full, cache->unit1, MDG__LINK_FULL);
+	cache->unit1 = 0;
+	cache->mask = 0;
+	cache->word = &no_blocks;
+}
+
+static bool use_partial(struct mdg__heap_own *own, struct mdg__heap_cache *cache)
+{
+	uint32_t unit1 = cache->partial;
+	if (unit1 == 0)
+		return false;
+	list_remove(own, &cache->partial, &cache->look_partial, unit1);
+	use(cache, unit1 - 1);
+	return true;
+}
+
+static bool use_merged(struct mdg__heap *heap, struct mdg__heap_own *own,
+                       struct mdg__heap_cache *cache, uint32_t class)
+{
+	enum { LOOKS = 16 };
+	uint32_t unit1 = cache->look_full != 0 ? cache->look_full : cache->full;
+	for (int i = 0; i < LOOKS && unit1 != 0; i++) {
+		uint32_t next = next_of(own, unit1);
+		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0) {
+			cache->look_full = next;
+			list_remove(own, &cache->full, &cache->look_full, unit1);
+			use(cache, unit1 - 1);
+			return true;
+		}
+		unit1 = next;
+	}
+	cache->look_full = unit1;
+	return false;
+}
+
+/* ---- slabs without an owner ---------------------------------------------------------------- */
+
+/* Adopts the slab at this unit if it is of this class and has free blocks. */
+static bool adopt_unit(struct mdg__heap *heap, struct mdg__heap_own *own,
+                       struct mdg__heap_cache *cache, uint64_t unit, uint32_t class)
+{
+	uint64_t head = atomic_load_explicit(&heap->heads[unit], memory_order_acquire);
+	if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB || MDG__HEAD_OWNER(head) != 0) {
+		mdg__bit_clear(heap, MDG__BITS_ABANDONED, unit);
+		/* It may have been abandoned just before that. */
+		head = atomic_load_explicit(&heap->heads[unit], memory_order_seq_cst);
+		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB && MDG__HEAD_OWNER(head) == 0)
+			mdg__bit_set(heap, MDG__BITS_ABANDONED, unit);
+		return false;
+	}
+	if (MDG__HEAD_CLASS(head) != class ||
+	    heap->capacity - unit < mdg__heap_classes[class].units ||
+	    mdg__slab_count_free(heap, unit, class) == 0 ||
+	    !mdg__slab_adopt(heap, unit, head, own->slot1))
+		return false;
+	(void)mdg__slab_merge(heap, unit, class, true);
+	use(cache, unit);
+	return true;
+}
+
+static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,
+                  uint32_t class)
+{
+	enum { WORDS = 1024, SLABS = 64 };
+	uint64_t words = (mdg__units_high(heap) + 63) / 64;
+	if (MDG__LOAD(heap->head->abandoned) == 0)
+		return false;
+	for (uint32_t n = 0, slabs = 0; n < WORDS && n < words && slabs < SLABS; n++) {
+		if (own->adopt >= words)
+			own->adopt = 0;
+		uint64_t bits = MDG__LOAD(heap->bits[MDG__BITS_ABANDONED][own->adopt]);
+		for (; bits != 0; bits &= bits - 1, slabs++) {
+			uint64_t unit = own->adopt * UINT64_C(64) + (uint64_t)__builtin_ctzll(bits);
+			if (unit < heap->capacity && adopt_unit(heap, own, cache, unit, class))
+				return true;
+		}
+		own->adopt++;
+	}
+	return false;
+}
+
+/* ---- refill -------------------------------------------------------------------------------- */
+
+static int use_new(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,
+                   uint32_t class)
+{
+	uint32_t units = mdg__heap_classes[class].units;
+	struct mdg__units_wanted wanted = {
+		.units = units,
+		.head = MDG__HEAD(MDG__UNIT_SLAB, class, own->slot1, units),
+	};
+	uint64_t unit;
+	int rc = mdg__units_take(heap, &wanted, &unit);
+	if (rc == 0)
+		use(cache, unit);
+	return rc;
+}
+
+/* Another slab, which may have a free block. 0 or a negative code. */
+static int next_slab(struct mdg__heap *heap, struct mdg__heap_own *own,
+                     struct mdg__heap_cache *cache, uint32_t class)
+{
+	enum { DEAD_AT_ONCE = 8 };
+	if (use_partial(own, cache) || use_merged(heap, own, cache, class) ||
+	    adopt(heap, own, cache, class))
+		return 0;
+	if (mdg__sweep_some(heap, own, DEAD_AT_ONCE) > 0 && adopt(heap, own, cache, class))
+		return 0;
+	int rc = use_new(heap, own, cache, class);
+	if (rc < 0 && rc != MDG_BROKEN && mdg__sweep_some(heap, own, heap->slots) > 0)
+		rc = adopt(heap, own, cache, class) ? 0 : use_new(heap, own, cache, class);
+	return rc;
+}
+
+int mdg__refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)
+{
+	enum { TRIES = 1000 }; /* enough, unless somebody scribbles in the bitmaps */
+	struct mdg__heap_cache *cache = &own->cache[class];
+	for (int i = 0; i < TRIES; i++) {
+		if (cache->unit1 != 0) {
+			if (find_word(heap, cache, class) ||
+			    (mdg__slab_merge(heap, cache->unit1 - 1, class, false) != 0 &&
+			     find_word(heap, cache, class)))
+				return 0;
+			put_away(own, cache);
+		}
+		int rc = next_slab(heap, own, cache, class);
+		if (rc < 0)
+			return rc;
+	}
+	return MDG_BROKEN;
+}
+
+/* ---- slabs with free blocks ---------------------------------------------------------------- */
+
+void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
+{
+	struct mdg__heap_cache *cache = &own->cache[class];
+	uint32_t unit1 = (uint32_t)unit + 1;
+	list_remove(own, &cache->full, &cache->look_full, unit1);
+	list_add(own, &cache->partial, unit1, 0);
+}
+
+static bool is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class)
+{
+	const struct mdg__size_class *about = &mdg__heap_classes[class];
+	for (uint32_t at = 0; at < about->words; at++)
+		if ((~MDG__LOAD(mdg__free_words(heap, unit)[at]) & mdg__class_word(about, at)) != 0)
+			return false;
+	return true;
+}
+
+/* One slab with free blocks stays beside the one in use. Others that are free as a whole go. */
+void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)
+{
+	enum { LOOKS = 16 };
+	struct mdg__heap_cache *cache = &own->cache[class];
+	uint32_t unit1 = cache->look_partial != 0 ? cache->look_partial : cache->partial;
+	for (int i = 0; i < LOOKS && unit1 != 0; i++) {
+		uint32_t next = next_of(own, unit1);
+		bool alone = cache->partial == unit1 && next == 0;
+		if (!alone && is_idle(heap, unit1 - 1, class)) {
+			uint64_t head = MDG__HEAD(MDG__UNIT_SLAB, class, own->slot1,
+			                          mdg__heap_classes[class].units);
+			cache->late_count = 0; /* these may be blocks of the slab */
+			list_remove(own, &cache->partial, &cache->look_partial, unit1);
+			if (mdg__units_give(heap, unit1 - 1, head) < 0)
+				list_add(own, &cache->partial, unit1, 0);
+		}
+		unit1 = next;
+	}
+	cache->look_partial = unit1;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sweep.c - what dead threads leave: their slots and slabs.
+ *
+ * Who sweeps takes the dead thread's slot as its own, in its robust list. If it dies too, the slot
+ * is marked as dead again, and the next one goes on. Each step may be done twice.
+ */
+#include "heap/internal.h"
+
+#include "sync/owned.h"
+
+/* Takes the slot of a dead thread. */
+static bool slot_seize(struct mdg__thread *thread, struct mdg__heap_slot *slot, uint32_t seen)
+{
+	uintptr_t before = mdg__pending_begin(thread, &slot->life.word);
+	/* Acquire: what the dead thread has written is before this. */
+	bool taken = atomic_compare_exchange_strong_explicit(
+		&slot->life.word, &seen, thread->tid, memory_order_acq_rel, memory_order_relaxed);
+	if (taken)
+		mdg__held_enter(thread, &slot->life.word);
+	mdg__pending_end(thread, before);
+	return taken;
+}
+
+static void slabs_leave(struct mdg__heap *heap, uint32_t slot1)
+{
+	uint64_t high = mdg__units_high(heap);
+	for (uint64_t unit = 0; unit < high; unit++) {
+		uint64_t head = atomic_load_explicit(&heap->heads[unit], memory_order_acquire);
+		uint32_t class = MDG__HEAD_CLASS(head);
+		const struct mdg__size_class *about = &mdg__heap_classes[class];
+		if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB || MDG__HEAD_OWNER(head) != slot1 ||
+		    about->blocks == 0 || heap->capacity - unit < about->units)
+			continue;
+		(void)mdg__slab_merge(heap, unit, class, true);
+		if (mdg__slab_count_free(heap, unit, class) != about->blocks ||
+		    mdg__units_give(heap, unit, head) < 0)
+			mdg__slab_abandon(heap, unit, head);
+	}
+}
+
+static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
+{
+	struct mdg__thread *thread = mdg__thread();
+	struct mdg__heap_slot *slot = &heap->slot[index];
+	if (thread == NULL || thread->count >= MDG__HELD_MAX - 1 || !slot_seize(thread, slot, seen))
+		return false;
+	slabs_leave(heap, index + 1);
+	MDG__STORE(slot->generation, MDG__LOAD(slot->generation) + 1);
+	mdg__robust_give(thread, &slot->life, mdg__held_find(thread, &slot->life.word), 1);
+	return true;
+}
+
+int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most)
+{
+	uint32_t used = mdg__heap_slots_used(heap);
+	int swept = 0;
+	(void)own;
+	if (used == 0)
+		return 0;
+	if (most > used)
+		most = used;
+	uint64_t from =
+		atomic_fetch_add_explicit(&heap->head->next_look, most, memory_order_relaxed);
+	for (uint32_t i = 0; i < most; i++) {
+		uint32_t index = (uint32_t)((from + i) % used);
+		uint32_t word = MDG__LOAD(heap->slot[index].life.word);
+		if ((word & MDG__DIED) != 0 && (word & MDG__TID) == 0)
+			swept += sweep(heap, index, word);
+	}
+	return swept;
+}

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * units.c - the units of 64 KiB, which are taken and given back under the heap's lock.
+ *
+ * What a unit is stands in its word in `heads`, and that is the truth. Everything else is derived
+ * from it: the bitmap of free units, and the counts in the head of the heap. A thread that dies with
+ * the lock leaves these as they were in the middle of its change. So who gets the lock after a death
+ * derives all of it again.
+ *
+ * TAKING is first fit from below. What is above `high` was never used, has no tables, and is free.
+ * In this order, so that a death between any two steps does no harm:
+ *   1. the tables get memory, and `high` says so;
+ *   2. the units get memory, and COMMITTED says so;
+ *   3. the bitmaps of a slab are filled; who holds a span is written down (mark.c);
+ *   4. the words of the units behind the first say INNER;
+ *   5. the word of the first unit says what it is: now it is taken.
+ * GIVING BACK first makes the word of the first unit FREE.
+ *
+ * MEMORY goes back to the system in pieces of 1 MiB, when all of a piece is free and more than
+ * `keep` units would stay. COMMITTED is cleared before the memory goes.
+ */
+#include "heap/internal.h"
+
+#include "madang/sync.h"
+#include "platform/sys.h"
+#include "sync/owned.h"
+
+/* ---- the lock ------------------------------------------------------------------------------ */
+
+uint64_t mdg__units_high(struct mdg__heap *heap)
+{
+	/* Acquire: pairs with the release in raise_high. */
+	uint64_t high = atomic_load_explicit(&heap->head->high, memory_order_acquire);
+	high = high < heap->capacity ? high : heap->capacity;
+	size_t bytes = (size_t)(high << MDG__UNIT_SHIFT), known = MDG__LOAD(heap->known);
+	while (bytes > known &&
+	       !atomic_compare_exchange_weak_explicit(&heap->known, &known, bytes,
+	                                              memory_order_relaxed, memory_order_relaxed))
+		;
+	return high;
+}
+
+/* Units that what begins at `unit` has. 1 also for words that make no sense. */
+static uint64_t extent(const struct mdg__heap *heap, uint64_t unit, uint64_t head)
+{
+	uint64_t units = 1, left = heap->capacity - unit;
+	uint32_t class = MDG__HEAD_CLASS(head);
+	if (MDG__HEAD_STATE(head) == MDG__UNIT_SPAN)
+		units = MDG__HEAD_UNITS(head);
+	else if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB && class < MDG__HEAP_CLASSES_ALL)
+		units = mdg__heap_classes[class].units;
+	return units == 0 || units > left ? 1 : units;
+}
+
+/* [lock] Sets or clears the bits from `at` to `end`. Only the holder of the lock writes FREE and
+ * COMMITTED. */
+static void put_bits(struct mdg__heap *heap, enum mdg__unit_bits which, uint64_t at, uint64_t end,
+                     bool set)
+{
+	while (at < end) {
+		_Atomic uint64_t *word = &heap->bits[which][at / 64];
+		uint64_t count = 64 - at % 64 < end - at ? 64 - at % 64 : end - at;
+		uint64_t mask = (count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1)
+		                << (at % 64);
+		uint64_t now = MDG__LOAD(*word);
+		MDG__STORE(*word, set ? now | mask : now & ~mask);
+		at += count;
+	}
+}
+
+/* [lock] Tells the segment how much memory the heap has when it has so many units: that counts
+ * against the namespace's limit of pages (shmall). -ENOMEM: the limit is reached. */
+static int charge(struct mdg__heap *heap, uint64_t committed)
+{
+	const uint64_t tables_of_unit = (2 * MDG__SLAB_WORDS + 2) * sizeof(uint64_t);
+	uint64_t bytes = heap->parts.slots + (committed << MDG__UNIT_SHIFT);
+	bytes += mdg__units_high(heap) * tables_of_unit;
+	int rc = mdg__segment_charge(heap->ns, heap->id, bytes);
+	return rc == -ENOSPC ? -ENOMEM : 0;
+}
+
+/* [lock] Counts anew what follows from `heads` and COMMITTED. */
+static void rebuild(struct mdg__heap *heap)
+{
+	uint64_t high = mdg__units_high(heap), committed = 0, free = 0, lowest = high;
+	for (uint64_t at = 0; at < high; at += 64)
+		MDG__STORE(heap->bits[MDG__BITS_FREE][at / 64], 0);
+	for (uint64_t unit = 0; unit < high;) {
+		uint64_t head = MDG__LOAD(heap->heads[unit]);
+		uint64_t end = unit + extent(heap, unit, head);
+		bool is_free = MDG__HEAD_STATE(head) == MDG__UNIT_FREE ||
+		               MDG__HEAD_STATE(head) == MDG__UNIT_INNER;
+		if (is_free) { /* INNER: of a slab that was not taken, or was given back */
+			MDG__STORE(heap->heads[unit], 0);
+			put_bits(heap, MDG__BITS_FREE, unit, unit + 1, true);
+			lowest = lowest < unit ? lowest : unit;
+		}
+		for (; unit < end && unit < high; unit++)
+			if (mdg__bit_is_set(heap, MDG__BITS_COMMITTED, unit)) {
+				committed++;
+				free += is_free;
+			}
+		unit = end;
+	}
+	(void)charge(heap, committed);
+	MDG__STORE(heap->head->committed, committed);
+	MDG__STORE(heap->head->free, free);
+	MDG__STORE(heap->head->lowest, lowest);
+}
+
+/* The lock is held for some time. Whether the thread that seems to have it does not exist. A thread
+ * of another pid namespace seems not to exist here; but it must have been stopped for so long. */
+static bool is_nobodys(const struct mdg__owned *lock)
+{
+	uint32_t owner = MDG__LOAD(lock->robust.word) & MDG__TID;
+	return owner == mdg__this_thread.tid || !mdg__sys_process_exists((int32_t)owner);
+}
+
+/* The lock of a heap is held for microseconds, or while memory is made. */
+static int take_lock(struct mdg__heap *heap)
+{
+	enum { LOOKS = 10 };
+	const uint64_t look_ns = 1000000000;
+	int rc, looks = 0;
+	if (MDG__LOAD(heap->broken) != 0) {
+		rc = mdg__owned_take(&heap->head->lock, 0);
+		return rc == -ETIMEDOUT ? MDG_BROKEN : rc;
+	}
+	while ((rc = mdg__owned_take(&heap->head->lock, mdg_deadline(look_ns))) == -ETIMEDOUT)
+		if (++looks >= LOOKS && is_nobodys(&heap->head->lock)) {
+			MDG__STORE(heap->broken, 1);
+			return MDG_BROKEN;
+		}
+	return rc == -EDEADLK ? MDG_BROKEN : rc;
+}
+
+int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask)
+{
+	mdg__signals_block(ret_mask);
+	int rc = take_lock(heap);
+	if (rc == MDG_OWNER_DIED) {
+		rebuild(heap);
+		rc = 0;
+	}
+	if (rc < 0)
+		mdg__signals_restore(ret_mask);
+	return rc;
+}
+
+void mdg__heap_unlock(struct mdg__heap *heap, const mdg__sigmask *mask)
+{
+	(void)mdg__owned_give(&heap->head->lock);
+	mdg__signals_restore(mask);
+}
+
+/* ---- finding room -------------------------------------------------------------------------- */
+
+/* How many free units follow each other from `at` on in its word of the bitmap; 0: `at` is taken,
+ * and *ret_skip units are. */
+static uint64_t run_in_word(const struct mdg__heap *heap, uint64_t at, bool with_memory,
+                            uint64_t *ret_skip)
+{
+	uint64_t word = MDG__LOAD(heap->bits[MDG__BITS_FREE][at / 64]);
+	if (with_memory)
+		word &= MDG__LOAD(heap->bits[MDG__BITS_COMMITTED][at / 64]);
+	word >>= at % 64;
+	if ((word & 1) != 0)
+		return ~word == 0 ? 64 : (uint64_t)__builtin_ctzll(~word);
+	*ret_skip = word == 0 ? 64 - at % 64 : (uint64_t)__builtin_ctzll(word);
+	return 0;
+}
+
+/* [lock] The lowest run of so many free units, `with_memory`: that have memory. False: there is
+ * none. */
+static bool find_run(const struct mdg__heap *heap, uint64_t high, uint64_t units, bool with_memory,
+                     uint64_t *ret)
+{
+	uint64_t at = MDG__LOAD(heap->head->lowest), run = 0;
+	if (at > high)
+		at = high;
+	while (at < high) {
+		uint64_t skip = 0, more = run_in_word(heap, at, with_memory, &skip);
+		if (more > high - at)
+			more = high - at;
+		run = more == 0 ? 0 : run + more;
+		at += more + skip;
+		if (run >= units)
+			break;
+	}
+	if (at > high)
+		at = high;
+	*ret = at - run;
+	return run >= units || (!with_memory && heap->capacity - (at - run) >= units);
+}
+
+/* ---- memory -------------------------------------------------------------------------------- */
+
+static uint64_t round_up(const struct mdg__heap *heap, uint64_t unit)
+{
+	uint64_t up = (unit + MDG__PIECE_UNITS - 1) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	return up < heap->capacity ? up : heap->capacity;
+}
+
+/* [lock] The tables of all units below `least` have memory after this. */
+static int raise_high(struct mdg__heap *heap, uint64_t high, uint64_t least)
+{
+	uint64_t to = round_up(heap, least);
+	if (least <= high)
+		return 0;
+	int rc = mdg__tables_promise(heap, high, to);
+	if (rc < 0)
+		return rc;
+	put_bits(heap, MDG__BITS_FREE, high, to, true);
+	/* Release: pairs with the acquire in mdg__units_high. */
+	atomic_store_explicit(&heap->head->high, to, memory_order_release);
+	(void)mdg__units_high(heap);
+	return 0;
+}
+
+/* The next units from `at` to `end` without memory: where they begin; `end`: there are none.
+ * *ret_behind is where they end. */
+static uint64_t next_bare(const struct mdg__heap *heap, uint64_t at, uint64_t end,
+                          uint64_t *ret_behind)
+{
+	while (at < end && mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
+		at++;
+	uint64_t behind = at;
+	while (behind < end && !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, behind))
+		behind++;
+	*ret_behind = behind;
+	return at;
+}
+
+static uint64_t count_bare(const struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	uint64_t count = 0, behind;
+	while ((at = next_bare(heap, at, end, &behind)) < end) {
+		count += behind - at;
+		at = behind;
+	}
+	return count;
+}
+
+/* [lock] The units from `at` to `end`, which have none, have memory after this. All are free. */
+static int commit_bare(struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	struct mdg__heap_head *head = heap->head;
+	int rc = mdg__heap_promise(heap, heap->parts.data + (at << MDG__UNIT_SHIFT),
+	                           (end - at) << MDG__UNIT_SHIFT);
+	if (rc < 0)
+		return rc;
+	MDG__STORE(head->committed, MDG__LOAD(head->committed) + (end - at));
+	MDG__STORE(head->free, MDG__LOAD(head->free) + (end - at));
+	put_bits(heap, MDG__BITS_COMMITTED, at, end, true);
+	return 0;
+}
+
+/* [lock] The units from `at` to `end` have memory after this. All that have none are free. */
+static int commit_range(struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	struct mdg__heap_head *head = heap->head;
+	uint64_t bare = count_bare(heap, at, end), behind;
+	uint64_t limit = MDG__LOAD(head->limit), committed = MDG__LOAD(head->committed);
+	if (bare == 0)
+		return 0;
+	if (committed > limit || limit - committed < bare)
+		return -EDQUOT;
+	int rc = charge(heap, committed + bare);
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && (at = next_bare(heap, at, end, &behind)) < end) {
+		rc = commit_bare(heap, at, behind);
+		at = behind;
+	}
+	if (rc < 0)
+		(void)charge(heap, MDG__LOAD(head->committed));
+	return rc;
+}
+
+/* [lock] The same in whole pieces, if the limit and the memory suffice for that. */
+static int commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
+{
+	uint64_t from = at / MDG__PIECE_UNITS * MDG__PIECE_UNITS, to = round_up(heap, at + units);
+	if (count_bare(heap, at, at + units) == 0)
+		return 0;
+	int rc = commit_range(heap, from, to);
+	return rc == 0 ? 0 : commit_range(heap, at, at + units);
+}
+
+/* ---- taking -------------------------------------------------------------------------------- */
+
+/* Nobody sees these before the unit's word says SLAB. */
+static void fill_bitmaps(struct mdg__heap *heap, uint64_t unit, uint32_t class)
+{
+	_Atomic uint64_t *free = mdg__free_words(heap, unit),
+			 *remote = mdg__remote_words(heap, unit);
+	for (uint32_t i = 0; i < mdg__heap_classes[class].words; i++) {
+		MDG__STORE(free[i], mdg__class_word(&mdg__heap_classes[class], i));
+		MDG__STORE(remote[i], 0);
+	}
+	MDG__STORE(heap->hints[unit], 0);
+}
+
+/* [lock] */
+static int make(struct mdg__heap *heap, const struct mdg__units_wanted *wanted, uint64_t unit)
+{
+	uint32_t class = MDG__HEAD_CLASS(wanted->head);
+	if (mdg__bit_is_set(heap, MDG__BITS_LABELLED, unit))
+		mdg__bit_clear(heap, MDG__BITS_LABELLED, unit);
+	if (mdg__bit_is_set(heap, MDG__BITS_ABANDONED, unit))
+		mdg__bit_clear(heap, MDG__BITS_ABANDONED, unit);
+	if (MDG__HEAD_STATE(wanted->head) == MDG__UNIT_SLAB) {
+		fill_bitmaps(heap, unit, class);
+		for (uint32_t i = 1; i < wanted->units; i++)
+			MDG__STORE(heap->heads[unit + i], MDG__HEAD(MDG__UNIT_INNER, 0, 0, i));
+	} else if (wanted->own != NULL) {
+		int rc = mdg__heap_mark(heap, wanted->own, wanted->hand, unit, 0,
+		                        heap->parts.data + (unit << MDG__UNIT_SHIFT));
+		if (rc < 0)
+			return rc;
+	}
+	/* Release: pairs with the acquire in mdg__block_find. Now it is taken. */
+	atomic_store_explicit(&heap->heads[unit], wanted->head, memory_order_release);
+	return 0;
+}
+
+/* [lock] Where so many free units are, which have memory after this. */
+static int find_room(struct mdg__heap *heap, uint64_t units, uint64_t *ret_unit)
+{
+	uint64_t high = mdg__units_high(heap);
+	if (!find_run(heap, high, units, false, ret_unit))
+		return -ENOMEM;
+	int rc = raise_high(heap, high, *ret_unit + units);
+	if (rc == 0)
+		rc = commit(heap, *ret_unit, units);
+	if (rc < 0 && find_run(heap, high, units, true, ret_unit))
+		rc = 0;
+	return rc;
+}
+
+/* [lock] */
+static int take(struct mdg__heap *heap, const struct mdg__units_wanted *wanted, uint64_t *ret_unit)
+{
+	struct mdg__heap_head *head = heap->head;
+	uint64_t unit, end;
+	int rc = find_room(heap, wanted->units, &unit);
+	if (rc < 0) { /* free memory elsewhere may count against the limit */
+		mdg__units_trim(heap, 0);
+		rc = find_room(heap, wanted->units, &unit);
+	}
+	if (rc == 0)
+		rc = make(heap, wanted, unit);
+	if (rc < 0)
+		return rc;
+	end = unit + wanted->units;
+	put_bits(heap, MDG__BITS_FREE, unit, end, false);
+	MDG__STORE(head->free, MDG__LOAD(head->free) - wanted->units);
+	if (unit == MDG__LOAD(head->lowest))
+		MDG__STORE(head->lowest, end);
+	*ret_unit = unit;
+	return 0;
+}
+
+int mdg__units_take(struct mdg__heap *heap, const struct mdg__units_wanted *wanted,
+                    uint64_t *ret_unit)
+{
+	mdg__sigmask mask;
+	if (wanted->units == 0 || wanted->units > heap->capacity)
+		return -ENOMEM;
+	int rc = mdg__heap_lock(heap, &mask);
+	if (rc < 0)
+		return rc;
+	rc = take(heap, wanted, ret_unit);
+	mdg__heap_unlock(heap, &mask);
+	return rc;
+}
+
+/* ---- giving back --------------------------------------------------------------------------- */
+
+/* [lock] Whether all units of a piece are free and have memory. */
+static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	for (; at < end; at++)
+		if (!mdg__bit_is_set(heap, MDG__BITS_FREE, at) ||
+		    !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
+			return false;
+	return true;
+}
+
+/* [lock] */
+static void piece_return(struct mdg__heap *heap, uint64_t from, uint64_t end)
+{
+	struct mdg__heap_head *head = heap->head;
+	put_bits(heap, MDG__BITS_COMMITTED, from, end, false);
+	if (mdg__heap_return(heap, heap->parts.data + (from << MDG__UNIT_SHIFT),
+	                     (end - from) << MDG__UNIT_SHIFT)) {
+		MDG__STORE(head->committed, MDG__LOAD(head->committed) - (end - from));
+		MDG__STORE(head->free, MDG__LOAD(head->free) - (end - from));
+		(void)charge(heap, MDG__LOAD(head->committed));
+		return;
+	}
+	put_bits(heap, MDG__BITS_COMMITTED, from, end, true);
+}
+
+/* [lock] Gives back what is idle of the pieces from `from` to `to`, until `keep` free units are
+ * left. */
+static void return_some(struct mdg__heap *heap, uint64_t from, uint64_t to, uint64_t keep)
+{
+	uint64_t high = mdg__units_high(heap);
+	from = from / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	for (; from < to && from < high; from += MDG__PIECE_UNITS) {
+		uint64_t end = from + MDG__PIECE_UNITS < high ? from + MDG__PIECE_UNITS : high;
+		uint64_t free = MDG__LOAD(heap->head->free);
+		if (free <= keep || free - keep < end - from)
+			return;
+		if (piece_is_idle(heap, from, end))
+			piece_return(heap, from, end);
+	}
+}
+
+void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
+{
+	return_some(heap, 0, heap->capacity, keep);
+}
+
+/* [lock] */
+static void give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
+{
+	uint64_t end = unit + extent(heap, unit, head), high = mdg__units_high(heap), freed = 0;
+	atomic_store_explicit(&heap->heads[unit], 0, memory_order_release); /* now it is free */
+	if (end > high)
+		end = high;
+	for (uint64_t at = unit; at < end; at++) {
+		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB)
+			MDG__STORE(heap->heads[at], 0); /* INNER */
+		freed += mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at);
+	}
+	put_bits(heap, MDG__BITS_FREE, unit, end, true);
+	MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) + freed);
+	if (unit < MDG__LOAD(heap->head->lowest))
+		MDG__STORE(heap->head->lowest, unit);
+	return_some(heap, unit, end, MDG__LOAD(heap->head->keep));
+}
+
+int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
+{
+	mdg__sigmask mask;
+	int rc = mdg__heap_lock(heap, &mask);
+	if (rc < 0)
+		return rc;
+	if (MDG__LOAD(heap->heads[unit]) == head)
+		give(heap, unit, head);
+	else
+		rc = -EINVAL;
+	mdg__heap_unlock(heap, &mask);
+	return rc;
+}
