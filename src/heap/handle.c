@@ -3,9 +3,9 @@
  * handle.c - the heaps that this process has open.
  *
  * A heap stays attached while a thread of this process has a slot in it, also after it was closed.
- * The slot is in that thread's robust list, and the kernel could not follow the list any more if the
- * memory were gone (sync/held.h). Such a heap is detached by a later call that opens or closes a
- * heap, when those threads have ended. If it is opened again before, it is the same handle.
+ * The slot is in that thread's robust list, and the kernel could not follow the list any more if
+ * the memory were gone (sync/held.h). Such a heap is detached by a later call that opens or closes
+ * a heap, when those threads have ended. If it is opened again before, it is the same handle.
  */
 #include "heap/opening.h"
 

@@ -147,7 +147,8 @@ struct mdg__heap_cache {
 	uint32_t look_partial, look_full; /* where to look next in them: unit + 1; 0: at the head */
 	uint32_t tick;                    /* words that became wholly free */
 	uint32_t tick_mask; /* when tick & tick_mask is 0, whole slabs are looked for */
-	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this thread. */
+	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this
+	 * thread. */
 	struct mdg__late late[MDG__LATE];
 	unsigned char none[MDG__CACHE_BYTES - 72 - 8 - MDG__LATE * sizeof(struct mdg__late)];
 };
@@ -297,12 +298,13 @@ uint64_t mdg__units_high(struct mdg__heap *heap);
 struct mdg__units_wanted {
 	uint32_t units;
 	uint64_t head;
-	/* If `own` is not NULL and it is a span, mdg__heap_mark is called for it before it is taken. */
+	/* If `own` is not NULL and it is a span, mdg__heap_mark is called for it before it is
+	 * taken. */
 	struct mdg__heap_own *own;
 	struct mdg__hand *hand;
 };
-/* Takes them. For a slab, its bitmaps say free, and no label of a block is held. 0, -ENOMEM, -EDQUOT
- * or MDG_BROKEN. */
+/* Takes them. For a slab, its bitmaps say free, and no label of a block is held. 0, -ENOMEM,
+ * -EDQUOT or MDG_BROKEN. */
 int mdg__units_take(struct mdg__heap *heap, const struct mdg__units_wanted *wanted,
                     uint64_t *ret_unit);
 /* Gives back what begins at this unit, if its word still is `head`. 0, or -EINVAL: it is not; or an
@@ -391,14 +393,14 @@ int mdg__held_settle(struct mdg__heap *heap, const struct mdg__block *block);
 
 /* ---- sweep.c: what the dead leave ---------------------------------------------------------- */
 
-/* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns how
- * many. `own` is NULL if the calling thread has no slot. [no lock is held] */
+/* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns
+ * how many. `own` is NULL if the calling thread has no slot. [no lock is held] */
 int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most);
-/* For mdg_heap_close: gives back what a slot of this process has, as if its thread had died. The slot
- * is free after that. [its thread makes no calls any more] */
+/* For mdg_heap_close: gives back what a slot of this process has, as if its thread had died. The
+ * slot is free after that. [its thread makes no calls any more] */
 void mdg__sweep_own(struct mdg__heap *heap, struct mdg__heap_own *own);
 
-/* ---- roots.c ------------------------------------------------------------------------------------------------------- */
+/* ---- roots.c ------------------------------------------------------------------------------- */
 
 /* After a place of the table of roots was filled: wakes those who wait for it. */
 void mdg__root_changed(struct mdg__heap *heap, uint64_t place);
@@ -408,21 +410,21 @@ static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 	return place - heap->parts.roots < MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
 }
 
-/* ---- read.c -------------------------------------------------------------------------------------------------------- */
+/* ---- read.c -------------------------------------------------------------------------------- */
 
-/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the dead
- * thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
+/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the
+ * dead thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
 bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_own *own,
                          struct mdg__heap_slot *dead);
 
-/* ---- retire.c ------------------------------------------------------------------------------------------------------ */
+/* ---- retire.c ------------------------------------------------------------------------------ */
 
 /* [sweeper of the dead slot, after mdg__readers_passed] Frees what the dead thread had retired.
  * Twice does no harm. False: not all of it was freed, the slot stays dead. */
 bool mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_own *own,
                         struct mdg__heap_slot *dead);
-/* Frees what this thread has retired, as far as readers allow: how many blocks. For who needs memory,
- * and for mdg_heap_sweep. */
+/* Frees what this thread has retired, as far as readers allow: how many blocks. For who needs
+ * memory, and for mdg_heap_sweep. */
 uint32_t mdg__retired_free(struct mdg__heap *heap, struct mdg__heap_own *own);
 
 /* ---- refill.c ------------------------------------------------------------------------------ */
@@ -439,8 +441,8 @@ void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 
 /* A block; or NULL and own->why. `hand`: it is held by that hand of the thread before it is
  * allocated (mdg__hand_fill). A span that is held has the thread as the owner in its head, one that
- * is not has 0. A plain allocation stores a label in a heap with MDG_HEAP_LABELS only: a free block's
- * label is never held. own->label is set in every heap. */
+ * is not has 0. A plain allocation stores a label in a heap with MDG_HEAP_LABELS only: a free
+ * block's label is never held. own->label is set in every heap. */
 void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                  struct mdg__hand *hand);
 void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,

@@ -2,9 +2,10 @@
 /*
  * open.c - finding or making a heap, and the way in and out.
  *
- * A heap is a segment. Entering one has four steps: attach the segment (place.c), wait until its head
- * is right or make it (head.c), take over its shape from the head (shape.c), and enter the handle in
- * the list of this process (handle.c). A thread takes a slot when it first allocates or frees.
+ * A heap is a segment. Entering one has four steps: attach the segment (place.c), wait until its
+ * head is right or make it (head.c), take over its shape from the head (shape.c), and enter the
+ * handle in the list of this process (handle.c). A thread takes a slot when it first allocates or
+ * frees.
  */
 #include "heap/opening.h"
 

@@ -62,7 +62,8 @@ void mdg__heap_handle_put(struct mdg__heap *heap);
 /* [the head is attached to write] Fills in the head if nobody has, if the segment was made for
  * this shape. */
 int mdg__heap_head_make(struct mdg__heap *heap, const struct mdg__heap_shape *shape, uint64_t size);
-/* Of a heap that was found: 0 when its head is right. 1: its maker is dead, and it is to be made. */
+/* Of a heap that was found: 0 when its head is right. 1: its maker is dead, and it is to be
+ * made. */
 int mdg__heap_head_await(const struct mdg__heap *heap);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * promise.c - memory for pieces of the heap's segment, and giving it back.
  *
- * The segment is a sparse file. An access to a piece that has no memory asks the file system for it,
- * and raises SIGBUS if there is none. So every piece gets its memory before it is touched.
+ * The segment is a sparse file. An access to a piece that has no memory asks the file system for
+ * it, and raises SIGBUS if there is none. So every piece gets its memory before it is touched.
  *
  * Linux 5.14 does that for a mapping: MADV_POPULATE_WRITE says that there is no memory, where an
  * access would raise SIGBUS. On older kernels the file is opened, and fallocate(2) reserves the

@@ -2,9 +2,10 @@
 /*
  * refill.c - the next word of a bitmap that has a free block.
  *
- * For each class, a thread has one slab in use, a list of slabs that have free blocks (partial), and
- * a list of those that had none when it last looked (full). The lists are private (`links`). When the
- * slab in use has no more blocks, the thread looks in this order, and stops at the first success:
+ * For each class, a thread has one slab in use, a list of slabs that have free blocks (partial),
+ * and a list of those that had none when it last looked (full). The lists are private (`links`).
+ * When the slab in use has no more blocks, the thread looks in this order, and stops at the first
+ * success:
  *   1. what others have freed in the slab in use;
  *   2. its slabs that have free blocks;
  *   3. what others have freed in up to 16 of its full slabs, each time the next ones;

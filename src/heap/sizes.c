@@ -2,9 +2,9 @@
 /*
  * sizes.c - the sizes of blocks, and where the parts of a heap begin.
  *
- * There are 48 classes. Small ones: 16 to 128 bytes in steps of 16, then four to each doubling up to
- * 8 KiB. Medium ones: four to each doubling up to 128 KiB. So less than a fifth of a block is left
- * over, except for the smallest ones.
+ * There are 48 classes. Small ones: 16 to 128 bytes in steps of 16, then four to each doubling up
+ * to 8 KiB. Medium ones: four to each doubling up to 128 KiB. So less than a fifth of a block is
+ * left over, except for the smallest ones.
  *
  * Every part begins at a multiple of 64 KiB, because that is the largest page of any machine that
  * Madang runs on.

@@ -3,9 +3,9 @@
  * slab.c - the two bitmaps of a slab: what the owner frees, and what others free.
  *
  * Somebody else frees a block by setting its bit in `remote`. Then a bit of `hints` says which word
- * of `remote` is not 0. The owner moves the bits to `free` when it needs blocks (merge). Between the
- * two steps of the merge a bit is set in both, and nobody allocates. So a death there does no harm:
- * the sweeper does the same again.
+ * of `remote` is not 0. The owner moves the bits to `free` when it needs blocks (merge). Between
+ * the two steps of the merge a bit is set in both, and nobody allocates. So a death there does no
+ * harm: the sweeper does the same again.
  *
  * A slab without an owner is adopted by who needs one of its class. If its last block is freed, who
  * frees it adopts the slab in order to give it back.

@@ -3,9 +3,9 @@
  * units.c - the units of 64 KiB, which are taken and given back under the heap's lock.
  *
  * What a unit is stands in its word in `heads`, and that is the truth. Everything else is derived
- * from it: the bitmap of free units, and the counts in the head of the heap. A thread that dies with
- * the lock leaves these as they were in the middle of its change. So who gets the lock after a death
- * derives all of it again.
+ * from it: the bitmap of free units, and the counts in the head of the heap. A thread that dies
+ * with the lock leaves these as they were in the middle of its change. So who gets the lock after a
+ * death derives all of it again.
  *
  * TAKING is first fit from below. What is above `high` was never used, has no tables, and is free.
  * In this order, so that a death between any two steps does no harm:
