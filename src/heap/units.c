@@ -16,10 +16,9 @@
  *   5. the word of the first unit says what it is: now it is taken.
  * GIVING BACK first makes the word of the first unit FREE.
  *
- * MEMORY goes back to the system in pieces of 1 MiB, when all of a piece is free and more than
- * `keep` units would stay. COMMITTED is cleared before the memory goes.
+ * Memory goes back to the system when more than `keep` units would stay (pieces.c).
  */
-#include "heap/internal.h"
+#include "heap/units.h"
 
 #include "madang/sync.h"
 #include "platform/sys.h"
@@ -29,7 +28,7 @@
 
 uint64_t mdg__units_high(struct mdg__heap *heap)
 {
-	/* Acquire: pairs with the release in raise_high. */
+	/* Acquire: pairs with the release in mdg__units_raise. */
 	uint64_t high = atomic_load_explicit(&heap->head->high, memory_order_acquire);
 	high = high < heap->capacity ? high : heap->capacity;
 	size_t bytes = (size_t)(high << MDG__UNIT_SHIFT), known = MDG__LOAD(heap->known);
@@ -52,33 +51,6 @@ static uint64_t extent(const struct mdg__heap *heap, uint64_t unit, uint64_t hea
 	return units == 0 || units > left ? 1 : units;
 }
 
-/* [lock] Sets or clears the bits from `at` to `end`. Only the holder of the lock writes FREE and
- * COMMITTED. */
-static void put_bits(struct mdg__heap *heap, enum mdg__unit_bits which, uint64_t at, uint64_t end,
-                     bool set)
-{
-	while (at < end) {
-		_Atomic uint64_t *word = &heap->bits[which][at / 64];
-		uint64_t count = 64 - at % 64 < end - at ? 64 - at % 64 : end - at;
-		uint64_t mask = (count == 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1)
-		                << (at % 64);
-		uint64_t now = MDG__LOAD(*word);
-		MDG__STORE(*word, set ? now | mask : now & ~mask);
-		at += count;
-	}
-}
-
-/* [lock] Tells the segment how much memory the heap has when it has so many units: that counts
- * against the namespace's limit of pages (shmall). -ENOMEM: the limit is reached. */
-static int charge(struct mdg__heap *heap, uint64_t committed)
-{
-	const uint64_t tables_of_unit = (2 * MDG__SLAB_WORDS + 2) * sizeof(uint64_t);
-	uint64_t bytes = heap->parts.slots + (committed << MDG__UNIT_SHIFT);
-	bytes += mdg__units_high(heap) * tables_of_unit;
-	int rc = mdg__segment_charge(heap->ns, heap->id, bytes);
-	return rc == -ENOSPC ? -ENOMEM : 0;
-}
-
 /* [lock] Counts anew what follows from `heads` and COMMITTED. */
 static void rebuild(struct mdg__heap *heap)
 {
@@ -92,7 +64,7 @@ static void rebuild(struct mdg__heap *heap)
 		               MDG__HEAD_STATE(head) == MDG__UNIT_INNER;
 		if (is_free) { /* INNER: of a slab that was not taken, or was given back */
 			MDG__STORE(heap->heads[unit], 0);
-			put_bits(heap, MDG__BITS_FREE, unit, unit + 1, true);
+			mdg__put_bits(heap, MDG__BITS_FREE, unit, unit + 1, true);
 			lowest = lowest < unit ? lowest : unit;
 		}
 		for (; unit < end && unit < high; unit++)
@@ -102,7 +74,7 @@ static void rebuild(struct mdg__heap *heap)
 			}
 		unit = end;
 	}
-	(void)charge(heap, committed);
+	(void)mdg__units_charge(heap, committed);
 	MDG__STORE(heap->head->committed, committed);
 	MDG__STORE(heap->head->free, free);
 	MDG__STORE(heap->head->lowest, lowest);
@@ -193,100 +165,6 @@ static bool find_run(const struct mdg__heap *heap, uint64_t high, uint64_t units
 	return run >= units || (!with_memory && heap->capacity - (at - run) >= units);
 }
 
-/* ---- memory -------------------------------------------------------------------------------- */
-
-static uint64_t round_up(const struct mdg__heap *heap, uint64_t unit)
-{
-	uint64_t up = (unit + MDG__PIECE_UNITS - 1) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
-	return up < heap->capacity ? up : heap->capacity;
-}
-
-/* [lock] The tables of all units below `least` have memory after this. */
-static int raise_high(struct mdg__heap *heap, uint64_t high, uint64_t least)
-{
-	uint64_t to = round_up(heap, least);
-	if (least <= high)
-		return 0;
-	int rc = mdg__tables_promise(heap, high, to);
-	if (rc < 0)
-		return rc;
-	put_bits(heap, MDG__BITS_FREE, high, to, true);
-	/* Release: pairs with the acquire in mdg__units_high. */
-	atomic_store_explicit(&heap->head->high, to, memory_order_release);
-	(void)mdg__units_high(heap);
-	return 0;
-}
-
-/* The next units from `at` to `end` without memory: where they begin; `end`: there are none.
- * *ret_behind is where they end. */
-static uint64_t next_bare(const struct mdg__heap *heap, uint64_t at, uint64_t end,
-                          uint64_t *ret_behind)
-{
-	while (at < end && mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
-		at++;
-	uint64_t behind = at;
-	while (behind < end && !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, behind))
-		behind++;
-	*ret_behind = behind;
-	return at;
-}
-
-static uint64_t count_bare(const struct mdg__heap *heap, uint64_t at, uint64_t end)
-{
-	uint64_t count = 0, behind;
-	while ((at = next_bare(heap, at, end, &behind)) < end) {
-		count += behind - at;
-		at = behind;
-	}
-	return count;
-}
-
-/* [lock] The units from `at` to `end`, which have none, have memory after this. All are free. */
-static int commit_bare(struct mdg__heap *heap, uint64_t at, uint64_t end)
-{
-	struct mdg__heap_head *head = heap->head;
-	int rc = mdg__heap_promise(heap, heap->parts.data + (at << MDG__UNIT_SHIFT),
-	                           (end - at) << MDG__UNIT_SHIFT);
-	if (rc < 0)
-		return rc;
-	MDG__STORE(head->committed, MDG__LOAD(head->committed) + (end - at));
-	MDG__STORE(head->free, MDG__LOAD(head->free) + (end - at));
-	put_bits(heap, MDG__BITS_COMMITTED, at, end, true);
-	return 0;
-}
-
-/* [lock] The units from `at` to `end` have memory after this. All that have none are free. */
-static int commit_range(struct mdg__heap *heap, uint64_t at, uint64_t end)
-{
-	struct mdg__heap_head *head = heap->head;
-	uint64_t bare = count_bare(heap, at, end), behind;
-	uint64_t limit = MDG__LOAD(head->limit), committed = MDG__LOAD(head->committed);
-	if (bare == 0)
-		return 0;
-	if (committed > limit || limit - committed < bare)
-		return -EDQUOT;
-	int rc = charge(heap, committed + bare);
-	if (rc < 0)
-		return rc;
-	while (rc == 0 && (at = next_bare(heap, at, end, &behind)) < end) {
-		rc = commit_bare(heap, at, behind);
-		at = behind;
-	}
-	if (rc < 0)
-		(void)charge(heap, MDG__LOAD(head->committed));
-	return rc;
-}
-
-/* [lock] The same in whole pieces, if the limit and the memory suffice for that. */
-static int commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
-{
-	uint64_t from = at / MDG__PIECE_UNITS * MDG__PIECE_UNITS, to = round_up(heap, at + units);
-	if (count_bare(heap, at, at + units) == 0)
-		return 0;
-	int rc = commit_range(heap, from, to);
-	return rc == 0 ? 0 : commit_range(heap, at, at + units);
-}
-
 /* ---- taking -------------------------------------------------------------------------------- */
 
 /* Nobody sees these before the unit's word says SLAB. */
@@ -330,9 +208,9 @@ static int find_room(struct mdg__heap *heap, uint64_t units, uint64_t *ret_unit)
 	uint64_t high = mdg__units_high(heap);
 	if (!find_run(heap, high, units, false, ret_unit))
 		return -ENOMEM;
-	int rc = raise_high(heap, high, *ret_unit + units);
+	int rc = mdg__units_raise(heap, high, *ret_unit + units);
 	if (rc == 0)
-		rc = commit(heap, *ret_unit, units);
+		rc = mdg__units_commit(heap, *ret_unit, units);
 	if (rc < 0 && find_run(heap, high, units, true, ret_unit))
 		rc = 0;
 	return rc;
@@ -353,7 +231,7 @@ static int take(struct mdg__heap *heap, const struct mdg__units_wanted *wanted, 
 	if (rc < 0)
 		return rc;
 	end = unit + wanted->units;
-	put_bits(heap, MDG__BITS_FREE, unit, end, false);
+	mdg__put_bits(heap, MDG__BITS_FREE, unit, end, false);
 	MDG__STORE(head->free, MDG__LOAD(head->free) - wanted->units);
 	if (unit == MDG__LOAD(head->lowest))
 		MDG__STORE(head->lowest, end);
@@ -377,50 +255,9 @@ int mdg__units_take(struct mdg__heap *heap, const struct mdg__units_wanted *want
 
 /* ---- giving back --------------------------------------------------------------------------- */
 
-/* [lock] Whether all units of a piece are free and have memory. */
-static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at, uint64_t end)
-{
-	for (; at < end; at++)
-		if (!mdg__bit_is_set(heap, MDG__BITS_FREE, at) ||
-		    !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
-			return false;
-	return true;
-}
-
-/* [lock] */
-static void piece_return(struct mdg__heap *heap, uint64_t from, uint64_t end)
-{
-	struct mdg__heap_head *head = heap->head;
-	put_bits(heap, MDG__BITS_COMMITTED, from, end, false);
-	if (mdg__heap_return(heap, heap->parts.data + (from << MDG__UNIT_SHIFT),
-	                     (end - from) << MDG__UNIT_SHIFT)) {
-		MDG__STORE(head->committed, MDG__LOAD(head->committed) - (end - from));
-		MDG__STORE(head->free, MDG__LOAD(head->free) - (end - from));
-		(void)charge(heap, MDG__LOAD(head->committed));
-		return;
-	}
-	put_bits(heap, MDG__BITS_COMMITTED, from, end, true);
-}
-
-/* [lock] Gives back what is idle of the pieces from `from` to `to`, until `keep` free units are
- * left. */
-static void return_some(struct mdg__heap *heap, uint64_t from, uint64_t to, uint64_t keep)
-{
-	uint64_t high = mdg__units_high(heap);
-	from = from / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
-	for (; from < to && from < high; from += MDG__PIECE_UNITS) {
-		uint64_t end = from + MDG__PIECE_UNITS < high ? from + MDG__PIECE_UNITS : high;
-		uint64_t free = MDG__LOAD(heap->head->free);
-		if (free <= keep || free - keep < end - from)
-			return;
-		if (piece_is_idle(heap, from, end))
-			piece_return(heap, from, end);
-	}
-}
-
 void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
 {
-	return_some(heap, 0, heap->capacity, keep);
+	mdg__units_return(heap, 0, heap->capacity, keep);
 }
 
 /* [lock] */
@@ -435,11 +272,11 @@ static void give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 			MDG__STORE(heap->heads[at], 0); /* INNER */
 		freed += mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at);
 	}
-	put_bits(heap, MDG__BITS_FREE, unit, end, true);
+	mdg__put_bits(heap, MDG__BITS_FREE, unit, end, true);
 	MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) + freed);
 	if (unit < MDG__LOAD(heap->head->lowest))
 		MDG__STORE(heap->head->lowest, unit);
-	return_some(heap, unit, end, MDG__LOAD(heap->head->keep));
+	mdg__units_return(heap, unit, end, MDG__LOAD(heap->head->keep));
 }
 
 int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
@@ -452,6 +289,57 @@ int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 		give(heap, unit, head);
 	else
 		rc = -EINVAL;
+	mdg__heap_unlock(heap, &mask);
+	return rc;
+}
+
+/* ---- another length ------------------------------------------------------------------------ */
+
+/* [lock] Takes the units from `end` to `to` as well, if they are free. */
+static int extend(struct mdg__heap *heap, uint64_t end, uint64_t to)
+{
+	uint64_t high = mdg__units_high(heap);
+	if (to > heap->capacity)
+		return -ENOMEM;
+	for (uint64_t at = end; at < to && at < high; at++)
+		if (!mdg__bit_is_set(heap, MDG__BITS_FREE, at))
+			return -ENOMEM;
+	int rc = mdg__units_raise(heap, high, to);
+	return rc < 0 ? rc : mdg__units_commit(heap, end, to - end);
+}
+
+/* [lock] */
+static int resize(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint64_t units)
+{
+	uint64_t end = unit + MDG__HEAD_UNITS(head), to = unit + units;
+	int rc = to > end ? extend(heap, end, to) : 0;
+	if (rc < 0)
+		return rc;
+	head = (head & 0xffffffffu) | units << 32;
+	/* Now it has the other length. */
+	atomic_store_explicit(&heap->heads[unit], head, memory_order_release);
+	if (to > end) {
+		mdg__put_bits(heap, MDG__BITS_FREE, end, to, false);
+		MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) - (to - end));
+		return 0;
+	}
+	mdg__put_bits(heap, MDG__BITS_FREE, to, end, true);
+	MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) + (end - to));
+	if (to < MDG__LOAD(heap->head->lowest))
+		MDG__STORE(heap->head->lowest, to);
+	mdg__units_return(heap, to, end, MDG__LOAD(heap->head->keep));
+	return 0;
+}
+
+int mdg__units_resize(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint32_t units)
+{
+	mdg__sigmask mask;
+	if (units == 0 || units == MDG__HEAD_UNITS(head))
+		return 0;
+	int rc = mdg__heap_lock(heap, &mask);
+	if (rc < 0)
+		return rc;
+	rc = MDG__LOAD(heap->heads[unit]) == head ? resize(heap, unit, head, units) : -EINVAL;
 	mdg__heap_unlock(heap, &mask);
 	return rc;
 }

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pieces.c - memory for units, in pieces of 1 MiB.
+ *
+ * All of it runs under the heap's lock. COMMITTED says which units have memory. It is set after
+ * they have it, and cleared before they have it no more. So a thread that dies in between has left
+ * memory that nobody counts, and no unit that has none and seems to.
+ */
+#include "heap/units.h"
+
+int mdg__units_charge(struct mdg__heap *heap, uint64_t committed)
+{
+	const uint64_t tables_of_unit = (2 * MDG__SLAB_WORDS + 2) * sizeof(uint64_t);
+	uint64_t bytes = heap->parts.slots + (committed << MDG__UNIT_SHIFT);
+	bytes += mdg__units_high(heap) * tables_of_unit;
+	int rc = mdg__segment_charge(heap->ns, heap->id, bytes);
+	return rc == -ENOSPC ? -ENOMEM : 0;
+}
+
+static uint64_t round_up(const struct mdg__heap *heap, uint64_t unit)
+{
+	uint64_t up = (unit + MDG__PIECE_UNITS - 1) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	return up < heap->capacity ? up : heap->capacity;
+}
+
+int mdg__units_raise(struct mdg__heap *heap, uint64_t high, uint64_t least)
+{
+	uint64_t to = round_up(heap, least);
+	if (least <= high)
+		return 0;
+	int rc = mdg__tables_promise(heap, high, to);
+	if (rc < 0)
+		return rc;
+	mdg__put_bits(heap, MDG__BITS_FREE, high, to, true);
+	/* Release: pairs with the acquire in mdg__units_high. */
+	atomic_store_explicit(&heap->head->high, to, memory_order_release);
+	(void)mdg__units_high(heap);
+	return 0;
+}
+
+/* The next units from `at` to `end` without memory: where they begin; `end`: there are none.
+ * *ret_behind is where they end. */
+static uint64_t next_bare(const struct mdg__heap *heap, uint64_t at, uint64_t end,
+                          uint64_t *ret_behind)
+{
+	while (at < end && mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
+		at++;
+	uint64_t behind = at;
+	while (behind < end && !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, behind))
+		behind++;
+	*ret_behind = behind;
+	return at;
+}
+
+static uint64_t count_bare(const struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	uint64_t count = 0, behind;
+	while ((at = next_bare(heap, at, end, &behind)) < end) {
+		count += behind - at;
+		at = behind;
+	}
+	return count;
+}
+
+/* The units from `at` to `end`, which have none, have memory after this. All are free. */
+static int commit_bare(struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	struct mdg__heap_head *head = heap->head;
+	int rc = mdg__heap_promise(heap, heap->parts.data + (at << MDG__UNIT_SHIFT),
+	                           (end - at) << MDG__UNIT_SHIFT);
+	if (rc < 0)
+		return rc;
+	MDG__STORE(head->committed, MDG__LOAD(head->committed) + (end - at));
+	MDG__STORE(head->free, MDG__LOAD(head->free) + (end - at));
+	mdg__put_bits(heap, MDG__BITS_COMMITTED, at, end, true);
+	return 0;
+}
+
+/* The units from `at` to `end` have memory after this. All that have none are free. */
+static int commit_range(struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	struct mdg__heap_head *head = heap->head;
+	uint64_t bare = count_bare(heap, at, end), behind;
+	uint64_t limit = MDG__LOAD(head->limit), committed = MDG__LOAD(head->committed);
+	if (bare == 0)
+		return 0;
+	if (committed > limit || limit - committed < bare)
+		return -EDQUOT;
+	int rc = mdg__units_charge(heap, committed + bare);
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && (at = next_bare(heap, at, end, &behind)) < end) {
+		rc = commit_bare(heap, at, behind);
+		at = behind;
+	}
+	if (rc < 0)
+		(void)mdg__units_charge(heap, MDG__LOAD(head->committed));
+	return rc;
+}
+
+int mdg__units_commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
+{
+	uint64_t from = at / MDG__PIECE_UNITS * MDG__PIECE_UNITS, to = round_up(heap, at + units);
+	if (count_bare(heap, at, at + units) == 0)
+		return 0;
+	int rc = commit_range(heap, from, to);
+	return rc == 0 ? 0 : commit_range(heap, at, at + units);
+}
+
+/* ---- giving back --------------------------------------------------------------------------- */
+
+/* Whether all units of a piece are free and have memory. */
+static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at, uint64_t end)
+{
+	for (; at < end; at++)
+		if (!mdg__bit_is_set(heap, MDG__BITS_FREE, at) ||
+		    !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
+			return false;
+	return true;
+}
+
+/* */
+static void piece_return(struct mdg__heap *heap, uint64_t from, uint64_t end)
+{
+	struct mdg__heap_head *head = heap->head;
+	mdg__put_bits(heap, MDG__BITS_COMMITTED, from, end, false);
+	if (mdg__heap_return(heap, heap->parts.data + (from << MDG__UNIT_SHIFT),
+	                     (end - from) << MDG__UNIT_SHIFT)) {
+		MDG__STORE(head->committed, MDG__LOAD(head->committed) - (end - from));
+		MDG__STORE(head->free, MDG__LOAD(head->free) - (end - from));
+		(void)mdg__units_charge(heap, MDG__LOAD(head->committed));
+		return;
+	}
+	mdg__put_bits(heap, MDG__BITS_COMMITTED, from, end, true);
+}
+
+void mdg__units_return(struct mdg__heap *heap, uint64_t from, uint64_t to, uint64_t keep)
+{
+	uint64_t high = mdg__units_high(heap);
+	from = from / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	for (; from < to && from < high; from += MDG__PIECE_UNITS) {
+		uint64_t end = from + MDG__PIECE_UNITS < high ? from + MDG__PIECE_UNITS : high;
+		uint64_t free = MDG__LOAD(heap->head->free);
+		if (free <= keep || free - keep < end - from)
+			return;
+		if (piece_is_idle(heap, from, end))
+			piece_return(heap, from, end);
+	}
+}
