@@ -150,7 +150,7 @@ struct mdg__heap_cache {
 	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this
 	 * thread. */
 	struct mdg__late late[MDG__LATE];
-	unsigned char none[MDG__CACHE_BYTES - 72 - 8 - MDG__LATE * sizeof(struct mdg__late)];
+	unsigned char none[MDG__CACHE_BYTES - 64 - MDG__LATE * sizeof(struct mdg__late)];
 };
 _Static_assert(sizeof(struct mdg__heap_cache) <= MDG__CACHE_BYTES, "");
 
