@@ -91,18 +91,21 @@ static bool resize_here(struct mdg__heap *heap, const struct mdg__block *block, 
 	       (size > block->size / 2 || mdg__heap_class_of(size) == block->class);
 }
 
+/* What was held is held afterwards, by another hand. */
 static void *move(struct mdg__heap *heap, struct mdg__heap_own *own, const struct mdg__block *block,
                   void *address, size_t size)
 {
-	void *other = mdg__alloc(heap, own, size, NULL);
+	uint64_t ref = (uint64_t)((unsigned char *)address - heap->view.base);
+	bool held = mdg__hand_find(own, ref) != NULL;
+	void *other = held ? mdg__hold(heap, own, size) : mdg__alloc(heap, own, size, NULL);
 	if (other == NULL)
 		return NULL;
 	memcpy(other, address, size < block->size ? size : (size_t)block->size);
-	int rc = mdg__free(heap, own, (uint64_t)((unsigned char *)address - heap->view.base));
+	int rc = mdg__free_any(heap, own, ref);
 	if (rc == 0)
 		return other;
-	/* Another thread has freed it meanwhile. */
-	(void)mdg__free(heap, own, (uint64_t)((unsigned char *)other - heap->view.base));
+	/* Another thread holds it, or has freed it meanwhile. */
+	(void)mdg__free_any(heap, own, (uint64_t)((unsigned char *)other - heap->view.base));
 	return failed(heap, own, rc);
 }
 

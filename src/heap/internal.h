@@ -177,7 +177,6 @@ struct mdg__heap_own {
 	uint64_t label; /* what a block of this thread gets in a heap with labels; time is added */
 	uint32_t reading; /* how deep in read sections */
 	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
-	uint32_t fences;  /* what is known of membarrier; 0: nothing, see read.c */
 	uint32_t adopt;   /* where to look next for slabs without an owner: word of the bitmap */
 	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
 	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
@@ -212,9 +211,8 @@ static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *hea
 {
 	const struct mdg__heap_thread *thread = &mdg__heap_thread;
 	struct mdg__heap_own *own = thread->last;
-	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes first. */
-	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->heap == heap &&
-	             own->busy == 0;
+	bool ready = own != NULL && own->heap == heap && own->busy == 0 &&
+	             mdg__epoch_is_at_once(thread->epoch);
 	return __builtin_expect(ready, 1) ? own : NULL;
 }
 
@@ -382,6 +380,8 @@ static inline void mdg__hand_fill(const struct mdg__heap_own *own, struct mdg__h
 
 /* The hand with which this thread holds the block, or NULL. */
 struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref);
+/* Frees a block of which the caller does not know whether anybody holds it: as mdg_free. */
+int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
 /* Frees what a hand of this thread holds. 0, or an error of mdg__free: it is still held. */
 int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand);
 /* The same as the public functions, inside of an operation of the thread. */
@@ -405,12 +405,9 @@ int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t 
  * slot is free after that. [its thread makes no calls any more] */
 void mdg__sweep_own(struct mdg__heap *heap, struct mdg__heap_own *own);
 
-/* ---- rootwake.c ---------------------------------------------------------------------------- */
+/* ---- roots.c ------------------------------------------------------------------------------- */
 
-/* After a change of a root: wakes those who wait for it. */
-void mdg__root_wake(struct mdg__heap_root *root);
-/* After a place of the table of roots was filled: nobody is to fill it any more, and those who wait
- * are woken. */
+/* After a place of the table of roots was filled: wakes those who wait for it. */
 void mdg__root_changed(struct mdg__heap *heap, uint64_t place);
 /* Whether a place lies in the table of roots. */
 static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
@@ -418,18 +415,14 @@ static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 	return place - heap->parts.roots < MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
 }
 
-/* ---- readers.c ----------------------------------------------------------------------------- */
+/* ---- read.c -------------------------------------------------------------------------------- */
 
-/* Counts the epoch up. Returns the one before: what was taken out of its place until now may be
- * freed when mdg__readers_oldest is larger than that. */
-uint64_t mdg__readers_turn(struct mdg__heap *heap);
-/* The epoch in which the oldest read section that is open began. UINT64_MAX: none is open. */
-uint64_t mdg__readers_oldest(struct mdg__heap *heap);
-/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the dead
- * thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
-bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_slot *dead);
+/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the
+ * dead thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
+bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_own *own,
+                         struct mdg__heap_slot *dead);
 
-/* ---- bags.c -------------------------------------------------------------------------------- */
+/* ---- retire.c ------------------------------------------------------------------------------ */
 
 /* [sweeper of the dead slot, after mdg__readers_passed] Frees what the dead thread had retired.
  * Twice does no harm. False: not all of it was freed, the slot stays dead. */
@@ -449,7 +442,7 @@ void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit);
 /* Gives back slabs of this class that are free as a whole, and not needed soon. */
 void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
 
-/* ---- alloc.c, free.c: without asking who holds it ------------------------------------------ */
+/* ---- alloc.c, release.c: without asking who holds it ------------------------------------------ */
 
 /* A block; or NULL and own->why. `hand`: it is held by that hand of the thread before it is
  * allocated (mdg__hand_fill). A span that is held has the thread as the owner in its head, one that
@@ -459,6 +452,21 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                  struct mdg__hand *hand);
 void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
                        struct mdg__hand *hand);
+/* release.c */
 int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
+
+/* A word is about to become wholly free. Now and then, slabs that are free as a whole are looked
+ * for. */
+static inline bool mdg__is_time_to_tidy(const struct mdg__heap_cache *cache)
+{
+	return ((cache->tick + 1) & cache->tick_mask) == 0;
+}
+
+static inline void mdg__cache_remember(struct mdg__heap_cache *cache, _Atomic uint64_t *word,
+                                       uint64_t bit, unsigned char *block)
+{
+	if (cache->late_count < MDG__LATE)
+		cache->late[cache->late_count++] = (struct mdg__late){ word, block, bit };
+}
 
 #endif

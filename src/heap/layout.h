@@ -148,7 +148,8 @@ enum { MDG__HAND_OWN = MDG_HELD_MOST, MDG__HANDS };
 struct mdg__heap_slot {
 	_Atomic uint32_t generation; /* [S] counted up when the slot is made free */
 	/* The thread's id while it lives, and 0 if the slot is free. The kernel marks the death
-	 * (MDG__DIED). Who sweeps adds its own slot + 1 to the mark [A]. */
+	 * (MDG__DIED). Who sweeps puts its own id in place of the mark [A]: if it dies too, the
+	 * kernel marks the slot again. */
 	struct mdg__robust life;
 	_Atomic int32_t pid;        /* [S] of the process, as it numbers itself */
 	_Atomic uint64_t signature; /* [S] of the process: mdg__sign */
@@ -156,19 +157,12 @@ struct mdg__heap_slot {
 	_Atomic uint64_t retired;   /* [S] the newest bag of retired blocks: a reference */
 	_Atomic uint64_t oldest;    /* [S] epoch of the oldest full bag; 0: none */
 	_Atomic uint64_t count;     /* [S] of retired blocks: for people who look */
-	/* [S] the slot + 1 that this thread sweeps; 0: none. Who sweeps this slot finds here what it
-	 * has begun and not ended. */
-	_Atomic uint32_t sweeps;
-	uint32_t none0;
 	_Atomic uint64_t
 		left; /* [S] of a dead slot: the epoch in which it was found dead, see read.c */
-	uint64_t none[4];
+	uint64_t none[5];
 	struct mdg__hand hands[MDG__HANDS];
 	uint64_t none2[10];
 };
-
-/* The word of a dead thread's slot while it is swept. */
-#define MDG__SLOT_SWEEPER(word) ((word)&0xffffu)
 
 /* ---- what a unit is ------------------------------------------------------------------------ */
 

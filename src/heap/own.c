@@ -62,6 +62,7 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->why = 0;
 	own->tag = 0;
 	own->reading = 0;
+	own->hands = 0;
 	own->adopt = 0;
 	own->inner = NULL;
 	own->others = NULL;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sweep.c - what dead threads leave: their slots and slabs.
+ * sweep.c - what dead threads leave: what was in their hands (bury.c), their slabs, their slots.
  *
  * Who sweeps takes the dead thread's slot as its own, in its robust list. If it dies too, the slot
  * is marked as dead again, and the next one goes on. Each step may be done twice.
  */
-#include "heap/internal.h"
+#include "heap/held.h"
 
 #include "sync/owned.h"
 
@@ -39,13 +39,27 @@ static void slabs_leave(struct mdg__heap *heap, uint32_t slot1)
 	}
 }
 
+/* Leaves the slot as that of a dead thread: there is more to do, at another time. */
+static void slot_put_back(struct mdg__thread *thread, struct mdg__heap_slot *slot)
+{
+	uintptr_t before = mdg__pending_begin(thread, &slot->life.word);
+	mdg__held_leave(thread, mdg__held_find(thread, &slot->life.word));
+	atomic_store_explicit(&slot->life.word, MDG__DIED, memory_order_release);
+	mdg__pending_end(thread, before);
+}
+
 static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 {
 	struct mdg__thread *thread = mdg__thread();
 	struct mdg__heap_slot *slot = &heap->slot[index];
 	if (thread == NULL || thread->count >= MDG__HELD_MAX - 1 || !slot_seize(thread, slot, seen))
 		return false;
+	bool all = mdg__sweep_hands(heap, index, true);
 	slabs_leave(heap, index + 1);
+	if (!all) {
+		slot_put_back(thread, slot);
+		return false;
+	}
 	MDG__STORE(slot->generation, MDG__LOAD(slot->generation) + 1);
 	mdg__robust_give(thread, &slot->life, mdg__held_find(thread, &slot->life.word), 1);
 	return true;

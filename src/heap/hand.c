@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hand.c - blocks that a thread holds: between "allocated" and "linked", and back.
+ *
+ * A hand of the thread's slot names the block. It says what is about to happen before it happens,
+ * and what has happened after it. Each operation changes the truth by one store. So if the thread
+ * is killed anywhere, its sweeper finds out what it has done (bury.c).
+ *
+ * THE ORDER OF STORES is what makes that exact. tests/models/heap_hand.pml explores it.
+ *   hold     the hand, HELD | the label | the block's bit
+ *   publish  the hand, PUBLISH | the place | the label, to nobody | the hand, NONE
+ *   take     the hand, TAKE | the place, a mark | the label | the hand, HELD | the place, 0
+ *   swap     the hand, SWAP | the place | the old one's label | the label, to nobody | the hand's
+ *            block, the old one | the hand, HELD
+ *   keep     the label, to nobody | the hand, NONE
+ *   free     the hand, FREE | the block's bit | the label, if the slab is the thread's | the hand,
+ *            NONE. In another thread's slab, that one clears the label before it merges the bit.
+ */
+#include "heap/held.h"
+
+/* ---- hands --------------------------------------------------------------------------------- */
+
+struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref)
+{
+	for (uint32_t left = own->hands; left != 0; left &= left - 1) {
+		struct mdg__hand *hand = &own->slot->hands[__builtin_ctz(left) % MDG__HANDS];
+		if (MDG__LOAD(hand->ref) == ref)
+			return hand;
+	}
+	return NULL;
+}
+
+static struct mdg__hand *find_vacant(struct mdg__heap_own *own)
+{
+	for (uint32_t i = 0; i < MDG_HELD_MOST; i++)
+		if ((own->hands >> i & 1) == 0)
+			return &own->slot->hands[i];
+	own->why = -ENOSPC;
+	return NULL;
+}
+
+static void fill(struct mdg__heap_own *own, const struct mdg__hand *hand)
+{
+	own->hands |= 1u << (hand - own->slot->hands);
+}
+
+static void drop(struct mdg__heap_own *own, struct mdg__hand *hand)
+{
+	mdg__hand_set(hand, MDG__HAND_NONE);
+	own->hands &= ~(1u << (hand - own->slot->hands));
+}
+
+/* It holds its block, and has nothing to do with a place. */
+static void hold_on(struct mdg__hand *hand, uint64_t seen)
+{
+	mdg__hand_set(hand, MDG__HAND_HELD | seen);
+	MDG__STORE(hand->place, 0);
+}
+
+/* ---- places -------------------------------------------------------------------------------- */
+
+/* NULL: no place of the heap is there. */
+static _Atomic uint64_t *place_at(const struct mdg__heap *heap, uint64_t place)
+{
+	bool inside = place >= heap->parts.data && place < heap->view.extent;
+	return place % 8 != 0 || !(inside || mdg__is_root(heap, place))
+	               ? NULL
+	               : (_Atomic uint64_t *)(void *)(heap->view.base + (size_t)place);
+}
+
+/* A step that a death must find in this order. Other threads, too: each is a release. */
+static inline void in_order(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* ---- hold, keep, free ---------------------------------------------------------------------- */
+
+void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
+{
+	struct mdg__hand *hand = find_vacant(own);
+	void *block = hand == NULL ? NULL : mdg__alloc(heap, own, size, hand);
+	if (block != NULL)
+		fill(own, hand);
+	return block;
+}
+
+static void clear_label(struct mdg__heap *heap, const struct mdg__heap_own *own, uint64_t ref)
+{
+	struct mdg__block block;
+	if (mdg__block_find(heap, ref, &block) == 0)
+		mdg__held_clear(heap, &block, mdg__holder_own(own));
+}
+
+int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
+{
+	struct mdg__hand *hand = mdg__hand_find(own, ref);
+	if (hand == NULL)
+		return -EPERM;
+	clear_label(heap, own, ref);
+	in_order();
+	drop(own, hand);
+	return 0;
+}
+
+int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand)
+{
+	struct mdg__block block;
+	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
+	if (mdg__block_find(heap, ref, &block) < 0) {
+		drop(own, hand);
+		return MDG_FREED_TWICE; /* somebody else has freed it, and its unit was given back */
+	}
+	mdg__hand_set(hand, MDG__HAND_FREE);
+	in_order();
+	int rc = mdg__free(heap, own, ref);
+	in_order();
+	if (rc < 0 && rc != MDG_FREED_TWICE) {
+		hold_on(hand, seen);
+		return rc;
+	}
+	if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
+	    MDG__HEAD_OWNER(block.head) == MDG__LOAD(own->slot1))
+		mdg__held_clear(heap, &block, mdg__holder_own(own));
+	in_order();
+	drop(own, hand);
+	return rc;
+}
+
+int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
+{
+	struct mdg__block block;
+	struct mdg__hand *hand = mdg__hand_find(own, ref);
+	if (hand != NULL)
+		return mdg__hand_free(heap, own, hand);
+	/* What is free already is said by mdg__free. */
+	int rc = mdg__block_find(heap, ref, &block) < 0 || mdg__block_is_free(heap, &block)
+	                 ? 0
+	                 : mdg__held_settle(heap, &block);
+	return rc < 0 ? rc : mdg__free(heap, own, ref);
+}
+
+/* ---- publish ------------------------------------------------------------------------------- */
+
+/* `expected` and what is stored are of this kind. */
+static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                   uint64_t place, uint64_t expected, uint64_t kind)
+{
+	_Atomic uint64_t *word = place_at(heap, place);
+	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
+	uint64_t value = mdg__place_value(heap, ref, kind);
+	uint64_t old = mdg__place_ref(heap, expected, kind);
+	if (word == NULL)
+		return -EINVAL;
+	if ((expected & 1) != 0)
+		return -EAGAIN; /* somebody takes what is there */
+	MDG__STORE(hand->old, old == ref ? 0 : old);
+	MDG__STORE(hand->place, place);
+	mdg__hand_set(hand, MDG__HAND_PUBLISH | kind | seen);
+	in_order();
+	/* Release: what was written to the block, and the hand. Now it is published. */
+	if (!atomic_compare_exchange_strong_explicit(word, &expected, value, memory_order_acq_rel,
+	                                             memory_order_relaxed)) {
+		hold_on(hand, seen);
+		return -EAGAIN;
+	}
+	in_order();
+	if (old != 0)
+		mdg__published_tell(heap, old, place);
+	clear_label(heap, own, ref);
+	in_order();
+	drop(own, hand);
+	return 0;
+}
+
+int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
+                 uint64_t expected)
+{
+	struct mdg__hand *hand = mdg__hand_find(own, ref);
+	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, 0);
+}
+
+/* ---- take ---------------------------------------------------------------------------------- */
+
+/* The block to which a place refers can be held: 0 or a negative code. */
+static int prepare(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret)
+{
+	if (mdg__block_find(heap, ref, ret) < 0)
+		return -EINVAL;
+	return MDG__HEAD_STATE(ret->head) == MDG__UNIT_SLAB
+	               ? mdg__labels_promise(heap, ret->unit, mdg__heap_classes[ret->class].blocks)
+	               : 0;
+}
+
+/* One try. 0: *ret_ref is held, or 0 if the place has nothing. -EAGAIN: it has changed. */
+static int try_take(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                    uint64_t place, uint64_t kind, uint64_t *ret_ref)
+{
+	struct mdg__block block;
+	_Atomic uint64_t *word = place_at(heap, place);
+	/* Acquire: pairs with the release of who has published it. */
+	uint64_t value = atomic_load_explicit(word, memory_order_acquire);
+	uint64_t ref = mdg__place_ref(heap, value, kind);
+	*ret_ref = 0;
+	if (value == 0 || (value & 1) != 0)
+		return 0;
+	int rc = prepare(heap, ref, &block);
+	if (rc < 0) /* unless it was taken, and freed, meanwhile */
+		return atomic_load_explicit(word, memory_order_acquire) != value ? -EAGAIN : rc;
+	MDG__STORE(hand->ref, ref);
+	MDG__STORE(hand->place, place);
+	mdg__hand_set(hand, MDG__HAND_TAKE | kind);
+	in_order();
+	/* Now it is taken. */
+	if (!atomic_compare_exchange_strong_explicit(word, &value,
+	                                             mdg__holder_mark(heap, mdg__holder_own(own)),
+	                                             memory_order_acq_rel, memory_order_relaxed)) {
+		mdg__hand_set(hand, MDG__HAND_NONE);
+		return -EAGAIN;
+	}
+	in_order();
+	rc = prepare(heap, ref, &block); /* again: its slab may be another one by now */
+	if (rc < 0) {
+		atomic_store_explicit(word, value, memory_order_release);
+		mdg__hand_set(hand, MDG__HAND_NONE);
+		return rc;
+	}
+	mdg__held_set(heap, &block, mdg__holder_own(own));
+	in_order();
+	mdg__hand_set(hand, MDG__HAND_HELD | MDG__HAND_SEEN);
+	in_order();
+	atomic_store_explicit(word, 0, memory_order_release);
+	in_order();
+	MDG__STORE(hand->place, 0);
+	*ret_ref = ref;
+	return 0;
+}
+
+static uint64_t take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place,
+                     uint64_t kind)
+{
+	uint64_t ref = 0;
+	struct mdg__hand *hand = find_vacant(own);
+	if (hand == NULL)
+		return 0;
+	if (place_at(heap, place) == NULL) {
+		own->why = -EINVAL;
+		return 0;
+	}
+	do
+		own->why = try_take(heap, own, hand, place, kind, &ref);
+	while (own->why == -EAGAIN);
+	if (ref != 0)
+		fill(own, hand);
+	return ref;
+}
+
+uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place)
+{
+	return take(heap, own, place, 0);
+}
+
+/* ---- swap ---------------------------------------------------------------------------------- */
+
+/* One try over what `value` refers to, which is not 0. */
+static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                    uint64_t place, uint64_t value)
+{
+	struct mdg__block old;
+	_Atomic uint64_t *word = place_at(heap, place);
+	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
+	int rc = value == ref ? -EINVAL : prepare(heap, value, &old);
+	if (rc < 0)
+		return rc;
+	uint64_t expected = value;
+	MDG__STORE(hand->old, value);
+	MDG__STORE(hand->place, place);
+	mdg__hand_set(hand, MDG__HAND_SWAP | seen);
+	in_order();
+	/* Now the one is published, and the other one is taken. */
+	if (!atomic_compare_exchange_strong_explicit(word, &expected, ref, memory_order_acq_rel,
+	                                             memory_order_relaxed)) {
+		hold_on(hand, seen);
+		return -EAGAIN;
+	}
+	in_order();
+	bool labelled = prepare(heap, value, &old) == 0; /* again: see try_take */
+	if (labelled)
+		mdg__held_set(heap, &old, mdg__holder_own(own));
+	else /* no memory for the label: then the old one is nobody's, as after a publish */
+		mdg__published_tell(heap, value, place);
+	in_order();
+	clear_label(heap, own, ref);
+	in_order();
+	if (!labelled) {
+		drop(own, hand);
+		return 0;
+	}
+	atomic_store_explicit(&hand->ref, value, memory_order_release);
+	in_order();
+	hold_on(hand, MDG__HAND_SEEN);
+	return 0;
+}
+
+/* *ret_old is the reference to the old block, or 0. */
+static int swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
+                uint64_t *ret_old)
+{
+	_Atomic uint64_t *word = place_at(heap, place);
+	struct mdg__hand *hand = mdg__hand_find(own, ref);
+	if (hand == NULL)
+		return -EPERM;
+	if (word == NULL)
+		return -EINVAL;
+	for (;;) {
+		uint64_t value = atomic_load_explicit(word, memory_order_acquire);
+		*ret_old = value;
+		if ((value & 1) != 0)
+			return -EAGAIN;
+		int rc = value == 0 ? publish(heap, own, hand, place, 0, 0)
+		                    : try_swap(heap, own, hand, place, value);
+		if (rc == 0)
+			return 0;
+		if (atomic_load_explicit(word, memory_order_acquire) == value && rc != -EAGAIN)
+			return rc;
+	}
+}
+
+/* ---- the calls ----------------------------------------------------------------------------- */
+
+static uint64_t ref_of(const struct mdg__heap *heap, const void *address)
+{
+	return (uint64_t)((uintptr_t)address - (uintptr_t)heap->view.base);
+}
+
+static void *address_of(const struct mdg__heap *heap, uint64_t ref)
+{
+	return ref == 0 ? NULL : heap->view.base + (size_t)ref;
+}
+
+/* Whether pointers may stand in the heap, in this process. */
+static bool is_home(const struct mdg__heap *heap)
+{
+	uint64_t home = MDG__LOAD(heap->head->home);
+	return home != 0 && home == (uintptr_t)heap->view.base;
+}
+
+void *mdg_hold(mdg_heap *view, size_t size)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	int why;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
+	if (own == NULL) {
+		mdg__own_failed(heap, why);
+		return NULL;
+	}
+	void *block = mdg__hold(heap, own, size);
+	mdg__own_end(own);
+	return block;
+}
+
+int mdg_keep(mdg_heap *view, void *block)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	int rc;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own == NULL)
+		return rc;
+	rc = mdg__keep(heap, own, ref_of(heap, block));
+	mdg__own_end(own);
+	return rc;
+}
+
+static int publish_call(mdg_heap *view, void *block, const void *place, uint64_t expected,
+                        uint64_t kind)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	int rc;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own == NULL)
+		return rc;
+	struct mdg__hand *hand = mdg__hand_find(own, ref_of(heap, block));
+	rc = hand == NULL ? -EPERM : publish(heap, own, hand, ref_of(heap, place), expected, kind);
+	mdg__own_end(own);
+	return rc;
+}
+
+int mdg_publish(mdg_heap *view, void *block, mdg_ref *place, mdg_ref expected)
+{
+	return publish_call(view, block, place, expected, 0);
+}
+
+int mdg_publish_ptr(mdg_heap *view, void *block, void **place, void *expected)
+{
+	return is_home(mdg__heap_of(view))
+	               ? publish_call(view, block, place, (uintptr_t)expected, MDG__HAND_POINTER)
+	               : -EINVAL;
+}
+
+static void *take_call(mdg_heap *view, const void *place, uint64_t kind)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	int why;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
+	if (own == NULL) {
+		mdg__own_failed(heap, why);
+		return NULL;
+	}
+	uint64_t ref = take(heap, own, ref_of(heap, place), kind);
+	mdg__own_end(own);
+	return address_of(heap, ref);
+}
+
+void *mdg_take(mdg_heap *heap, mdg_ref *place)
+{
+	return take_call(heap, place, 0);
+}
+
+void *mdg_take_ptr(mdg_heap *view, void **place)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	if (is_home(heap))
+		return take_call(view, place, MDG__HAND_POINTER);
+	mdg__own_failed(heap, -EINVAL);
+	return NULL;
+}
+
+int mdg_swap(mdg_heap *view, void *block, mdg_ref *place, void **ret_old)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	uint64_t old = 0;
+	int rc;
+	*ret_old = NULL;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own == NULL)
+		return rc;
+	rc = swap(heap, own, ref_of(heap, block), ref_of(heap, place), &old);
+	if (rc == 0)
+		*ret_old = address_of(heap, old);
+	mdg__own_end(own);
+	return rc;
+}

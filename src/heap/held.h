@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * held.h - where it is written who holds a block: in the label of a block of a slab, and in the
+ * head of a span.
+ *
+ * Whoever takes a block out of a place writes itself there. Whoever has published one takes itself
+ * away again, but only if it is still there: another thread may have taken the block since.
+ */
+#ifndef MADANG_HEAP_HELD_H
+#define MADANG_HEAP_HELD_H
+
+#include "heap/internal.h"
+
+/* A thread that may hold blocks. */
+struct mdg__holder {
+	uint32_t slot1, generation;
+};
+
+static inline struct mdg__holder mdg__holder_own(const struct mdg__heap_own *own)
+{
+	return (struct mdg__holder){ MDG__LOAD(own->slot1), MDG__LOAD(own->generation) };
+}
+static inline struct mdg__holder mdg__holder_slot(const struct mdg__heap *heap, uint32_t index)
+{
+	return (struct mdg__holder){ index + 1, MDG__LOAD(heap->slot[index].generation) };
+}
+
+/* What a place contains while this thread takes a block out of it. */
+static inline uint64_t mdg__holder_mark(const struct mdg__heap *heap, struct mdg__holder holder)
+{
+	return MDG__PLACE_MARK(holder.slot1, holder.generation, MDG__LOAD(heap->head->identity[0]));
+}
+
+/* The slot of the thread that holds the block, as it is written; 0: nobody. */
+uint32_t mdg__held_by(const struct mdg__heap *heap, const struct mdg__block *block);
+bool mdg__is_held_by(const struct mdg__heap *heap, const struct mdg__block *block,
+                     struct mdg__holder holder);
+/* Whoever it was, now it is this one. [the labels are promised; the block is the holder's] */
+void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
+                   struct mdg__holder holder);
+/* Nobody, if it was this one. */
+void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,
+                     struct mdg__holder holder);
+
+/* A reference as it stands in a place of this kind (MDG__HAND_POINTER or 0), and back. */
+static inline uint64_t mdg__place_value(const struct mdg__heap *heap, uint64_t ref, uint64_t kind)
+{
+	return (kind & MDG__HAND_POINTER) == 0 || ref == 0 ? ref
+	                                                   : ref + MDG__LOAD(heap->head->home);
+}
+static inline uint64_t mdg__place_ref(const struct mdg__heap *heap, uint64_t value, uint64_t kind)
+{
+	return (kind & MDG__HAND_POINTER) == 0 || value == 0 ? value
+	                                                     : value - MDG__LOAD(heap->head->home);
+}
+
+/* ---- settle.c ------------------------------------------------------------------------------ */
+
+/* After the caller has replaced the block `ref` in this place: if a thread is just about to end that
+ * it has published it there, its hand is told that it has. */
+void mdg__published_tell(struct mdg__heap *heap, uint64_t ref, uint64_t place);
+
+enum mdg__judgement { MDG__NOT_PUBLISHED, MDG__PUBLISHED, MDG__NOT_KNOWN };
+/* [sweeper of the dead slot] Whether its hand, which was about to publish or to swap, has done so.
+ * NOT_KNOWN: too many others change the same place at this moment, or the lock does not come. */
+enum mdg__judgement mdg__published_judge(struct mdg__heap *heap, uint32_t index,
+                                         const struct mdg__hand *hand);
+
+/* Reads a place in which a dead thread may have died. 0 if the memory is not there any more. A
+ * negative code: the lock. */
+int mdg__place_read(struct mdg__heap *heap, uint64_t place, uint64_t *ret);
+/* Makes `from` to 0 there. */
+int mdg__place_empty(struct mdg__heap *heap, uint64_t place, uint64_t from);
+
+/* ---- bury.c -------------------------------------------------------------------------------- */
+
+/* [sweeper of the dead slot] Gives back what its hands hold. `passed`: no reader is in what was
+ * taken. False: something is left, and the slot stays dead. */
+bool mdg__sweep_hands(struct mdg__heap *heap, uint32_t index, bool passed);
+
+#endif
