@@ -276,18 +276,25 @@ MDG_API int mdg_swap(mdg_heap *heap, void *block, mdg_ref *place, void **ret_old
 /* Finds or makes a place with a name. `type` is what the program says it is, for example a hash of
  * the name of a structure; `version` is that of its layout. *ret_place is the place.
  * The first caller gets MDG_ROOT_NEW. It fills a block and publishes it in the place. Others wait
- * for that until the deadline. If the first one dies before, the next one is asked.
+ * for that until the deadline. If the first one dies before, the next one is asked. If it cannot
+ * fill the place, it removes the root: mdg_root_remove. When the block has been taken out of the
+ * place again, the next caller is asked once more.
  * Returns 0: the place contains a reference; MDG_ROOT_NEW; or
  *   -EAGAIN              the deadline is 0, and another thread is filling it
  *   -ETIMEDOUT           so it is at the deadline
  *   -ENOENT              there is none, and the heap was opened with MDG_HEAP_RDONLY
  *   -ENOSPC              there are MDG_ROOTS_MOST roots
  *   -EINVAL              the name
- *   MDG_UNLIKE_TYPE, MDG_UNLIKE_VERSION  the root has another type or version */
+ *   MDG_UNLIKE_TYPE, MDG_UNLIKE_VERSION  the root has another type or version
+ *   -EUSERS, -ENOSYS, MDG_BROKEN */
 MDG_API int mdg_root(mdg_heap *heap, const char *name, uint64_t type, uint32_t version,
                      mdg_ref **ret_place, uint64_t deadline);
 
-/* Removes the name of a root. Its place must contain 0 (mdg_take). 0, -ENOENT or -EBUSY. */
+/* Removes a root. Nobody may use its place any more. Returns 0, or
+ *   -ENOENT  there is none
+ *   -EBUSY   its place does not contain 0 (mdg_take), or another thread is filling it
+ *   -EINVAL  the name
+ *   -EROFS, -EUSERS, -ENOSYS, MDG_BROKEN */
 MDG_API int mdg_root_remove(mdg_heap *heap, const char *name);
 
 struct mdg_root_info {
@@ -308,8 +315,8 @@ MDG_API int mdg_root_next(mdg_heap *heap, uint32_t *cursor, struct mdg_root_info
 /* ---- readers without locks --------------------------------------------------------- */
 
 /* Begins and ends a read section of this thread. They may be nested. What the thread reads in the
- * heap in between is not freed by mdg_retire meanwhile. 0, or -EUSERS, -ENOSYS, -EPERM: none was
- * begun. */
+ * heap in between is not freed by mdg_retire meanwhile. A forked child is in no section. 0, or
+ * -EUSERS, -ENOSYS, -EROFS, -EPERM: none was begun. */
 MDG_API int mdg_read_begin(mdg_heap *heap);
 MDG_API int mdg_read_end(mdg_heap *heap);
 

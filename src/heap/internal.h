@@ -177,6 +177,7 @@ struct mdg__heap_own {
 	uint64_t label; /* what a block of this thread gets in a heap with labels; time is added */
 	uint32_t reading; /* how deep in read sections */
 	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
+	uint32_t fences;  /* what is known of membarrier; 0: nothing, see read.c */
 	uint32_t adopt;   /* where to look next for slabs without an owner: word of the bitmap */
 	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
 	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
@@ -211,8 +212,9 @@ static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *hea
 {
 	const struct mdg__heap_thread *thread = &mdg__heap_thread;
 	struct mdg__heap_own *own = thread->last;
-	bool ready = own != NULL && own->heap == heap && own->busy == 0 &&
-	             mdg__epoch_is_at_once(thread->epoch);
+	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes first. */
+	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->heap == heap &&
+	             own->busy == 0;
 	return __builtin_expect(ready, 1) ? own : NULL;
 }
 
@@ -405,9 +407,12 @@ int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t 
  * slot is free after that. [its thread makes no calls any more] */
 void mdg__sweep_own(struct mdg__heap *heap, struct mdg__heap_own *own);
 
-/* ---- roots.c ------------------------------------------------------------------------------- */
+/* ---- rootwake.c ---------------------------------------------------------------------------- */
 
-/* After a place of the table of roots was filled: wakes those who wait for it. */
+/* After a change of a root: wakes those who wait for it. */
+void mdg__root_wake(struct mdg__heap_root *root);
+/* After a place of the table of roots was filled: nobody is to fill it any more, and those who wait
+ * are woken. */
 void mdg__root_changed(struct mdg__heap *heap, uint64_t place);
 /* Whether a place lies in the table of roots. */
 static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
@@ -415,14 +420,18 @@ static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 	return place - heap->parts.roots < MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
 }
 
-/* ---- read.c -------------------------------------------------------------------------------- */
+/* ---- readers.c ----------------------------------------------------------------------------- */
 
-/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the
- * dead thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
-bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_own *own,
-                         struct mdg__heap_slot *dead);
+/* Counts the epoch up. Returns the one before: what was taken out of its place until now may be
+ * freed when mdg__readers_oldest is larger than that. */
+uint64_t mdg__readers_turn(struct mdg__heap *heap);
+/* The epoch in which the oldest read section that is open began. UINT64_MAX: none is open. */
+uint64_t mdg__readers_oldest(struct mdg__heap *heap);
+/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the dead
+ * thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
+bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_slot *dead);
 
-/* ---- retire.c ------------------------------------------------------------------------------ */
+/* ---- bags.c -------------------------------------------------------------------------------- */
 
 /* [sweeper of the dead slot, after mdg__readers_passed] Frees what the dead thread had retired.
  * Twice does no harm. False: not all of it was freed, the slot stays dead. */
