@@ -91,7 +91,7 @@ static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_
 		.hand = hand,
 	};
 	int rc = mdg__units_take(heap, &wanted, &unit);
-	if (rc < 0 && rc != MDG_BROKEN && mdg__sweep_some(heap, own, heap->slots) > 0)
+	if ((rc == -ENOMEM || rc == -EDQUOT) && mdg__memory_find(heap, own))
 		rc = mdg__units_take(heap, &wanted, &unit);
 	if (rc < 0) {
 		own->why = rc;

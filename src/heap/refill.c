@@ -14,40 +14,7 @@
  *   6. a new slab.
  * Each step is bounded, so that no allocation takes long.
  */
-#include "heap/internal.h"
-
-static _Atomic uint64_t no_blocks; /* always 0 */
-
-/* ---- lists of slabs ------------------------------------------------------------------------ */
-
-static uint32_t next_of(const struct mdg__heap_own *own, uint32_t unit1)
-{
-	return own->links[unit1 - 1].next & ~MDG__LINK_FULL;
-}
-
-static void list_add(struct mdg__heap_own *own, uint32_t *list, uint32_t unit1, uint32_t mark)
-{
-	own->links[unit1 - 1].next = *list | mark;
-	own->links[unit1 - 1].prev = 0;
-	if (*list != 0)
-		own->links[*list - 1].prev = unit1;
-	*list = unit1;
-}
-
-/* `look`: the place in the list where somebody looks next. */
-static void list_remove(struct mdg__heap_own *own, uint32_t *list, uint32_t *look, uint32_t unit1)
-{
-	uint32_t next = next_of(own, unit1), prev = own->links[unit1 - 1].prev;
-	if (prev == 0)
-		*list = next;
-	else
-		own->links[prev - 1].next = next | (own->links[prev - 1].next & MDG__LINK_FULL);
-	if (next != 0)
-		own->links[next - 1].prev = prev;
-	if (*look == unit1)
-		*look = next;
-	own->links[unit1 - 1] = (struct mdg__link){ 0, 0 };
-}
+#include "heap/lists.h"
 
 /* ---- the slab in use ----------------------------------------------------------------------- */
 
@@ -78,10 +45,8 @@ static void use(struct mdg__heap_cache *cache, uint64_t unit)
 
 static void put_away(struct mdg__heap_own *own, struct mdg__heap_cache *cache)
 {
-	list_add(own, &cache->full, cache->unit1, MDG__LINK_FULL);
-	cache->unit1 = 0;
-	cache->mask = 0;
-	cache->word = &no_blocks;
+	mdg__list_add(own, &cache->full, cache->unit1, MDG__LINK_FULL);
+	mdg__list_use_none(cache);
 }
 
 static bool use_partial(struct mdg__heap_own *own, struct mdg__heap_cache *cache)
@@ -89,7 +54,7 @@ static bool use_partial(struct mdg__heap_own *own, struct mdg__heap_cache *cache
 	uint32_t unit1 = cache->partial;
 	if (unit1 == 0)
 		return false;
-	list_remove(own, &cache->partial, &cache->look_partial, unit1);
+	mdg__list_remove(own, &cache->partial, &cache->look_partial, unit1);
 	use(cache, unit1 - 1);
 	return true;
 }
@@ -100,10 +65,10 @@ static bool use_merged(struct mdg__heap *heap, struct mdg__heap_own *own,
 	enum { LOOKS = 16 };
 	uint32_t unit1 = cache->look_full != 0 ? cache->look_full : cache->full;
 	for (int i = 0; i < LOOKS && unit1 != 0; i++) {
-		uint32_t next = next_of(own, unit1);
+		uint32_t next = mdg__list_next(own, unit1);
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0) {
 			cache->look_full = next;
-			list_remove(own, &cache->full, &cache->look_full, unit1);
+			mdg__list_remove(own, &cache->full, &cache->look_full, unit1);
 			use(cache, unit1 - 1);
 			return true;
 		}
@@ -161,6 +126,12 @@ static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg_
 
 /* ---- refill -------------------------------------------------------------------------------- */
 
+bool mdg__memory_find(struct mdg__heap *heap, struct mdg__heap_own *own)
+{
+	bool given = mdg__slabs_give_idle(heap, own);
+	return mdg__sweep_some(heap, own, heap->slots) > 0 || given;
+}
+
 static int use_new(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,
                    uint32_t class)
 {
@@ -187,7 +158,7 @@ static int next_slab(struct mdg__heap *heap, struct mdg__heap_own *own,
 	if (mdg__sweep_some(heap, own, DEAD_AT_ONCE) > 0 && adopt(heap, own, cache, class))
 		return 0;
 	int rc = use_new(heap, own, cache, class);
-	if (rc < 0 && rc != MDG_BROKEN && mdg__sweep_some(heap, own, heap->slots) > 0)
+	if ((rc == -ENOMEM || rc == -EDQUOT) && mdg__memory_find(heap, own))
 		rc = adopt(heap, own, cache, class) ? 0 : use_new(heap, own, cache, class);
 	return rc;
 }
@@ -209,45 +180,4 @@ int mdg__refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t clas
 			return rc;
 	}
 	return MDG_BROKEN;
-}
-
-/* ---- slabs with free blocks ---------------------------------------------------------------- */
-
-void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
-{
-	struct mdg__heap_cache *cache = &own->cache[class];
-	uint32_t unit1 = (uint32_t)unit + 1;
-	list_remove(own, &cache->full, &cache->look_full, unit1);
-	list_add(own, &cache->partial, unit1, 0);
-}
-
-static bool is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class)
-{
-	const struct mdg__size_class *about = &mdg__heap_classes[class];
-	for (uint32_t at = 0; at < about->words; at++)
-		if ((~MDG__LOAD(mdg__free_words(heap, unit)[at]) & mdg__class_word(about, at)) != 0)
-			return false;
-	return true;
-}
-
-/* One slab with free blocks stays beside the one in use. Others that are free as a whole go. */
-void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)
-{
-	enum { LOOKS = 16 };
-	struct mdg__heap_cache *cache = &own->cache[class];
-	uint32_t unit1 = cache->look_partial != 0 ? cache->look_partial : cache->partial;
-	for (int i = 0; i < LOOKS && unit1 != 0; i++) {
-		uint32_t next = next_of(own, unit1);
-		bool alone = cache->partial == unit1 && next == 0;
-		if (!alone && is_idle(heap, unit1 - 1, class)) {
-			uint64_t head = MDG__HEAD(MDG__UNIT_SLAB, class, own->slot1,
-			                          mdg__heap_classes[class].units);
-			cache->late_count = 0; /* these may be blocks of the slab */
-			list_remove(own, &cache->partial, &cache->look_partial, unit1);
-			if (mdg__units_give(heap, unit1 - 1, head) < 0)
-				list_add(own, &cache->partial, unit1, 0);
-		}
-		unit1 = next;
-	}
-	cache->look_partial = unit1;
 }

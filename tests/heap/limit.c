@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limit.c - growth, its limits, and giving memory back: the heap's limit, its maximum, the
+ * namespace's shmall, and a file system that is full at each step of the growth.
+ */
+#include "heap/heap.h"
+
+#include "support/userns.h"
+
+#include <signal.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+enum { MIB = 1 << 20, MOST = 70000 };
+
+static void *blocks[MOST];
+
+/* Allocates until there is no more. Every byte can be written. */
+static int fill(mdg_heap *heap, size_t size)
+{
+	int count = 0;
+	while (count < MOST && (blocks[count] = mdg_alloc(heap, size)) != NULL)
+		memset(blocks[count++], 0x5a, size);
+	return count;
+}
+
+static void empty(mdg_heap *heap, int count)
+{
+	for (int i = 0; i < count; i++)
+		CHECK(mdg_free(heap, blocks[i]) == 0);
+}
+
+static const size_t sizes[] = { 400, 3000, 8192, 20000, 131072, 200000, 700000 };
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+static uint64_t resident(const char *name)
+{
+	struct mdg_segment_info info = { .size = sizeof info };
+	mdg_id id;
+	CHECK(mdg_segment_open(ns, name, 0, 0, &id) == 0);
+	CHECK(mdg_segment_stat(ns, id, MDG_STAT_RESIDENT, &info) == 0);
+	return info.resident;
+}
+
+/* ---- the heap's own limits ----------------------------------------------------------------- */
+
+static void limits(void)
+{
+	struct mdg_heap_options options = { .size = sizeof options,
+		                            .maximum = 16 * MIB,
+		                            .limit = 5 * MIB };
+	mdg_heap *heap = heap_open("limit", &options);
+	for (int i = 0; i < SIZES; i++) {
+		int count = fill(heap, sizes[i]);
+		CHECK(mdg_heap_why(heap) == -EDQUOT);
+		CHECK((uint64_t)count * sizes[i] > 3 * MIB && look(heap).committed <= 80);
+		CHECK_LIVE(heap, (uint64_t)count);
+		empty(heap, count);
+		CHECK_LIVE(heap, 0);
+	}
+	CHECK(mdg_heap_limit(heap, 17 * MIB) == -EINVAL);
+	CHECK(mdg_heap_limit(heap, 8 * MIB) == 0);
+	int count = fill(heap, 100000);
+	CHECK(mdg_heap_why(heap) == -EDQUOT && count > 60 && look(heap).committed == 128);
+	CHECK(mdg_heap_limit(heap, MIB) == 0 && look(heap).committed == 128);
+	CHECK(mdg_alloc(heap, 1000000) == NULL && mdg_heap_why(heap) == -EDQUOT);
+	empty(heap, count);
+	CHECK(mdg_heap_limit(heap, 16 * MIB) == 0);
+	count = fill(heap, 100000);
+	CHECK(mdg_heap_why(heap) == -ENOMEM && count >= 140 && look(heap).committed == 256);
+	empty(heap, count);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "limit") == 0);
+}
+
+/* ---- giving back --------------------------------------------------------------------------- */
+
+static void trimming(void)
+{
+	struct mdg_heap_options options = { .size = sizeof options,
+		                            .maximum = 256 * MIB,
+		                            .keep = 4 * MIB };
+	mdg_heap *heap = heap_open("trim", &options);
+	for (int i = 0; i < 40; i++)
+		memset(blocks[i] = mdg_alloc(heap, 2 * MIB), 1, 2 * MIB);
+	CHECK(resident("trim") >= 80 * MIB && look(heap).committed >= 1280);
+	empty(heap, 40);
+	struct found found = look(heap);
+	CHECK(found.committed <= 96 && found.wrong == 0 && resident("trim") <= 8 * MIB);
+	/* What was given back can be had again, and is zeros. */
+	unsigned char *again = mdg_alloc(heap, 50 * MIB);
+	CHECK(again != NULL && again[40 * MIB] == 0);
+	memset(again, 1, 50 * MIB);
+	CHECK(mdg_free(heap, again) == 0 && look(heap).committed <= 96);
+	CHECK(mdg_heap_trim(heap, 0) == 0);
+	found = look(heap);
+	CHECK(found.committed == 0 && found.wrong == 0 && resident("trim") < 2 * MIB);
+	/* Small blocks too: a slab that is free as a whole goes back to the units. */
+	for (int i = 0; i < MOST; i++)
+		CHECK((blocks[i] = mdg_alloc(heap, 512)) != NULL);
+	CHECK(look(heap).committed >= 460);
+	empty(heap, MOST);
+	found = look(heap);
+	CHECK(found.live == 0 && found.slabs < 150);
+	CHECK(mdg_heap_trim(heap, 0) == 0 && look(heap).committed < 250);
+	mdg_heap_close(heap);
+	/* Nobody has a slab any more. */
+	heap = heap_open("trim", &options);
+	CHECK(look(heap).slabs == 0 && mdg_heap_trim(heap, 0) == 0 && look(heap).committed == 0);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "trim") == 0);
+}
+
+/* ---- a full file system -------------------------------------------------------------------- */
+
+static void no_signal(int signal)
+{
+	static const char text[] = "SIGBUS\n";
+	(void)signal;
+	(void)!write(2, text, sizeof text - 1);
+	_exit(3);
+}
+
+/* Fills the heap on a file system that has so much memory. What else is on it takes some. */
+static void fill_full(const char *name, size_t size, bool expect_some)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .maximum = 64 * MIB };
+	mdg_heap *heap = NULL;
+	int rc = mdg_heap_open(&heap, ns, name, &options);
+	if (rc < 0) {
+		CHECK((rc == -ENOMEM || rc == -ENOSPC) && !expect_some);
+		return;
+	}
+	int count = fill(heap, size);
+	CHECK(count < MOST && mdg_heap_why(heap) == -ENOMEM);
+	CHECK(count > 0 || !expect_some);
+	CHECK_LIVE(heap, (uint64_t)count);
+	CHECK(mdg_alloc(heap, 3 * MIB) == NULL && mdg_heap_why(heap) == -ENOMEM);
+	empty(heap, count);
+	CHECK_LIVE(heap, 0);
+	int again = fill(heap, size);
+	CHECK(again >= count);
+	empty(heap, again);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, name) == 0);
+}
+
+/* A file that leaves so many bytes on the file system. */
+static bool leave_room(const char *directory, unsigned bytes)
+{
+	char path[256], data[4096] = { 1 };
+	snprintf(path, sizeof path, "%s/full", directory);
+	FILE *file = fopen(path, "w");
+	if (!CHECK(file != NULL))
+		return false;
+	setvbuf(file, NULL, _IONBF, 0);
+	long size = 0;
+	while (fwrite(data, sizeof data, 1, file) == 1)
+		size += (long)sizeof data;
+	fclose(file);
+	return CHECK(truncate(path, size > (long)bytes ? size - (long)bytes : 0) == 0);
+}
+
+static void on_full(void *directory)
+{
+	const char *at = directory;
+	struct sigaction action = { .sa_handler = no_signal };
+	char path[256];
+	sigaction(SIGBUS, &action, NULL);
+	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("heap", at, "tmpfs", 0, "mode=0700,size=24m") != 0)
+		SKIP("no file system of its own can be mounted here");
+	snprintf(path, sizeof path, "%s/ns", at);
+	CHECK(mdg_namespace_open(&ns, path, NULL) == 0);
+	for (int i = 0; i < SIZES; i++)
+		fill_full("full", sizes[i], true);
+	/* All amounts of room, so that each piece of the growth fails once. */
+	mdg_id id;
+	CHECK(mdg_segment_create(ns, "first", 4096, 0600, 0, &id) == 0);
+	for (unsigned room = 0; room < 3 * MIB; room += room < 200000 ? 4096 : 131072) {
+		char full[256];
+		if (!leave_room(at, room))
+			break;
+		fill_full("room", sizes[room / 4096 % SIZES], false);
+		snprintf(full, sizeof full, "%s/full", at);
+		CHECK(unlink(full) == 0);
+	}
+	umount2(at, MNT_DETACH);
+}
+
+static void enter_and_fill(void *directory)
+{
+	if (geteuid() != 0 && !userns_enter_alone())
+		SKIP("no user namespace can be made here");
+	on_full(directory);
+	_exit(test_result());
+}
+
+static bool skipped_or_well(void (*work)(void *), void *argument)
+{
+	int status = -1;
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		check_failures = 0;
+		work(argument);
+		_exit(test_result());
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+}
+
+/* ---- the namespace's limit ----------------------------------------------------------------- */
+
+static void shmall(const char *path)
+{
+	const struct mdg_namespace_options options = { .size = sizeof options, .shmall = 2048 };
+	mdg_namespace *before = ns;
+	CHECK(mdg_namespace_open(&ns, path, &options) == 0); /* 8 MiB */
+	mdg_heap *heap = heap_open("all", NULL);
+	int count = fill(heap, 100000);
+	CHECK(mdg_heap_why(heap) == -ENOMEM && count > 30 && look(heap).committed < 128);
+	mdg_id id;
+	CHECK(mdg_segment_create(ns, "other", 4 * MIB, 0600, 0, &id) == -ENOSPC);
+	empty(heap, count);
+	CHECK(mdg_heap_trim(heap, 0) == 0);
+	CHECK(mdg_segment_create(ns, "other", 4 * MIB, 0600, 0, &id) == 0);
+	CHECK(fill(heap, 100000) < count / 2 + 4);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "all") == 0);
+	mdg_namespace_close(ns);
+	ns = before;
+}
+
+int main(void)
+{
+	char path[256];
+	enter_namespace();
+	limits();
+	trimming();
+	snprintf(path, sizeof path, "%s/small", getenv("MADANG_NAMESPACE"));
+	shmall(path);
+	snprintf(path, sizeof path, "%s/mount", getenv("MADANG_NAMESPACE"));
+	CHECK(mkdir(path, 0700) == 0);
+	CHECK(skipped_or_well(enter_and_fill, path));
+	mdg_namespace_close(ns);
+	return test_result();
+}
