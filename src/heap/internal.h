@@ -455,18 +455,10 @@ bool mdg__slabs_give_idle(struct mdg__heap *heap, struct mdg__heap_own *own);
 /* Finds the next word with a free block of this class, and makes it that of the cache. 0 or a
  * negative code. */
 int mdg__refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
-<<<<<<< HEAD
-/* A block of this slab was freed, which is on the list of full ones. */
-void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit);
-/* Gives back slabs of this class that are free as a whole, and not needed soon. */
-void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
-
-/* ---- alloc.c, release.c: without asking who holds it ------------------------------------------ */
-=======
 /* There is no memory. True: some was given back, or dead threads left some. */
 bool mdg__memory_find(struct mdg__heap *heap, struct mdg__heap_own *own);
-/* ---- alloc.c, free.c: without asking who holds it ------------------------------------------ */
->>>>>>> 5fe3371 (The shared heap: slabs that are free as a whole go back when memory is short; test of limits and of a full file system)
+
+/* ---- alloc.c, release.c: without asking who holds it --------------------------------------- */
 
 /* A block; or NULL and own->why. `hand`: it is held by that hand of the thread before it is
  * allocated (mdg__hand_fill). A span that is held has the thread as the owner in its head, one that
