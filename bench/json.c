@@ -363,6 +363,8 @@ int report_json(const struct report *report, const char *path)
 		put_channel(&json, report->channel);
 	if (report->ipc != NULL)
 		put_ipc(&json, report->ipc);
+	if (report->heap != NULL)
+		heap_json(&json, report->heap);
 	json_close(&json, '}');
 	fputc('\n', json.out);
 	written = !ferror(json.out);

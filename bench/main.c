@@ -17,6 +17,7 @@ static struct scale_result scale_results;
 static struct sync_result sync_results;
 static struct channel_result channel_results;
 static struct ipc_result ipc_results;
+static struct heap_result heap_results;
 
 /* Said once for the whole machine, not again for every case. */
 static void forget_kernel_errors(struct case_result *result)
@@ -58,6 +59,9 @@ static void measure(const struct settings *settings, const struct machine *machi
 	} else if (settings->ipc) {
 		ipc_measure(settings, machine->namespace_dir, &ipc_results);
 		report->ipc = &ipc_results;
+	} else if (settings->heap) {
+		heap_measure(settings, machine->namespace_dir, &heap_results);
+		report->heap = &heap_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
 		report->segment.scale = &scale_results;
@@ -69,7 +73,7 @@ static void measure(const struct settings *settings, const struct machine *machi
 /* True when there is something to compare with what was asked for. */
 static bool sides_ready(const struct settings *settings, const struct machine *machine)
 {
-	if (settings->parts || settings->sync || settings->channel)
+	if (settings->parts || settings->sync || settings->channel || settings->heap)
 		return true;
 	if (settings->control) {
 		if (!machine->kernel_ipc)
@@ -99,6 +103,8 @@ int main(int argc, char **argv)
 	_Static_assert(sizeof results / sizeof *results >= 16, "room for every case");
 	if (bench_case_count > sizeof results / sizeof *results)
 		abort();
+	if (settings.heap)
+		heap_sides_room(argv);
 	stop_on_signals();
 	others_remove_on_crash();
 	machine.own_ipc_namespace = side_kernel_isolate();

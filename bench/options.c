@@ -24,7 +24,10 @@ static const char help[] =
 	"                  kernel and the libraries' that it was built with instead\n"
 	"  --ipc           semaphores and message queues of System V beside the kernel's\n"
 	"                  instead; --others counts sets, and as many queues\n"
-	"  --control       the kernel on both sides: every ratio should be 1.00\n"
+	"  --heap          the shared heap beside mimalloc, and other allocators that it was\n"
+	"                  built with, instead; with --scale: how its costs grow\n"
+	"  --control       the kernel on both sides: every ratio should be 1.00;\n"
+	"                  with --heap: mimalloc\n"
 	"  --json FILE     write the results as JSON too\n"
 	"  --help          this text\n"
 	"\n"
@@ -67,6 +70,10 @@ static const char *case_at(const struct settings *settings, unsigned i, const ch
 		*ret_what = i < ipc_case_count ? ipc_cases[i].what : NULL;
 		return i < ipc_case_count ? ipc_cases[i].name : NULL;
 	}
+	if (settings->heap) {
+		*ret_what = i < heap_case_count ? heap_cases[i].what : NULL;
+		return i < heap_case_count ? heap_cases[i].name : NULL;
+	}
 	*ret_what = i < bench_case_count ? bench_cases[i].what : NULL;
 	return i < bench_case_count ? bench_cases[i].name : NULL;
 }
@@ -86,7 +93,7 @@ static void check_case(const struct settings *settings)
 			return;
 	}
 	if (!list)
-		wrong("no such case (try --case list, with --sync, --channel or --ipc)",
+		wrong("no such case (try --case list, with --sync, --channel, --ipc or --heap)",
 		      settings->only);
 	exit(0);
 }
@@ -109,8 +116,10 @@ static void set_times(struct settings *settings)
 		settings->seconds = settings->quick ? 0.7 : 6;
 	if (settings->ipc)
 		settings->rounds = settings->quick ? 2 : 6;
+	if (settings->heap)
+		settings->seconds = settings->quick ? 0.3 : 3;
 	if (settings->scale)
-		settings->seconds = settings->quick ? 0.1 : 0.5;
+		settings->seconds = settings->quick ? 0.1 : settings->heap ? 1.5 : 0.5;
 }
 
 void options_read(struct settings *settings, int argc, char **argv)
@@ -124,6 +133,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{ "sync", no_argument, NULL, 'y' },
 		{ "channel", no_argument, NULL, 'n' },
 		{ "ipc", no_argument, NULL, 'i' },
+		{ "heap", no_argument, NULL, 'e' },
 		{ "control", no_argument, NULL, 'k' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -158,6 +168,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 'i':
 			settings->ipc = true;
 			break;
+		case 'e':
+			settings->heap = true;
+			break;
 		case 'k':
 			settings->control = true;
 			break;
@@ -174,9 +187,10 @@ void options_read(struct settings *settings, int argc, char **argv)
 	}
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
-	if (settings->parts + settings->scale + settings->sync + settings->channel + settings->ipc >
+	if (settings->parts + (settings->scale && !settings->heap) + settings->sync +
+	            settings->channel + settings->ipc + settings->heap >
 	    1)
-		wrong("one at a time", "--parts, --scale, --sync, --channel, --ipc");
+		wrong("one at a time", "--parts, --scale, --sync, --channel, --ipc, --heap");
 	check_case(settings);
 	set_times(settings);
 }

@@ -37,6 +37,8 @@ void report_text(const struct report *report, FILE *out)
 		channel_report(report->channel, out);
 	if (report->ipc != NULL)
 		ipc_report(report->ipc, out);
+	if (report->heap != NULL)
+		heap_report(report->heap, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);

@@ -7,6 +7,7 @@
 #define MADANG_BENCH_REPORT_H
 
 #include "bench/channel/games.h"
+#include "bench/heap/heap.h"
 #include "bench/ipc/ipc.h"
 #include "bench/segment/segment.h"
 #include "bench/sync/games.h"
@@ -22,6 +23,7 @@ struct report {
 	const struct sync_result *sync;
 	const struct channel_result *channel;
 	const struct ipc_result *ipc;
+	const struct heap_result *heap;
 };
 
 /* The tables that a person reads (report.c). */

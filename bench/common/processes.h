@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * processes.h - the processes that take part in blocks: started, put on processors, asleep between
- * blocks, ended. For `madang-bench --sync`, `--channel` and `--ipc`.
+ * blocks, ended. For `madang-bench --sync`, `--channel`, `--ipc` and `--heap`. Also read as C++.
  */
 #ifndef MADANG_BENCH_PROCESSES_H
 #define MADANG_BENCH_PROCESSES_H
@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* As fork(2). The child is killed with its parent. SIGINT is left to the parent, which ends at the
  * end of a block, and the child with it. */
@@ -47,5 +51,9 @@ static inline void word_set(uint32_t *word, uint32_t value)
 uint32_t turn_wait(const uint32_t *turn, uint32_t seen);
 /* Begins another, and wakes them all; by who makes the turns. Returns it. */
 uint32_t turn_next(uint32_t *turn);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

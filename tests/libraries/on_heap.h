@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * on_heap.h - what the tests of libraries share: a heap, and the count of its blocks.
+ */
+#ifndef MADANG_TESTS_ON_HEAP_H
+#define MADANG_TESTS_ON_HEAP_H
+
+#include "support/check.h"
+
+#include <madang/heap.h>
+#include <madang/segment.h>
+#include <madang/sync.h>
+
+static mdg_heap *heap;
+
+/* Opens the heap `name`, or makes it. Ends the test when it cannot. */
+static inline void heap_enter(const char *name, uint32_t flags)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .flags = flags };
+	mdg_namespace *ns;
+	int rc = mdg_namespace_open(&ns, NULL, NULL);
+
+	if (rc == 0)
+		rc = mdg_heap_open(&heap, ns, name, &options);
+	if (rc != 0) {
+		fprintf(stderr, "heap %s: %s\n", name, mdg_strerror(rc));
+		exit(1);
+	}
+}
+
+/* How many blocks are allocated. */
+static inline uint64_t heap_blocks(void)
+{
+	struct mdg_heap_info info = { .size = sizeof info };
+
+	CHECK(mdg_heap_stat(heap, &info) == 0);
+	return info.blocks;
+}
+
+/* Nothing is wrong in the heap. */
+static inline bool heap_whole(void)
+{
+	return mdg_heap_check(heap, 0, NULL, NULL) == 0;
+}
+
+/* A block of zeros: something that processes share. */
+static inline void *heap_place(size_t size)
+{
+	void *place = mdg_alloc_zeroed(heap, 1, size);
+
+	if (place == NULL) {
+		fprintf(stderr, "no memory: %s\n", mdg_strerror(mdg_heap_why(heap)));
+		exit(1);
+	}
+	return place;
+}
+
+#endif
