@@ -19,8 +19,8 @@
  * message is received once, and only after those that were sent before it. Who finds the queue
  * empty leaves no message behind that is nobody's. When nobody can go on: the messages that
  * were sent and not received are in the list, in their order; no receiver sleeps beside a message
- * that is nobody's, and no sender beside room. Then all cells are swept. After that each is in
- * the list, in the slip of its owner, or free.
+ * that is nobody's, and no sender beside room; and a sweep would make free each cell that is
+ * neither in the list nor in the slip of its owner.
  *
  * Left out: texts of several cells, types, E2BIG, stamps and what turn_show shows, removal, cells
  * that a slip gives back, memory that is given back, longjmp, handlers, versions that begin again.
@@ -313,6 +313,13 @@ inline mark_list()
 	od
 }
 
+/* Whether `taking` and `rest` count. */
+#ifdef BUG_STALE
+#define IS_READ(s) true
+#else
+#define IS_READ(s) busy[s]
+#endif
+
 /* mdg__sweep */
 inline sweep()
 {
@@ -322,17 +329,12 @@ inline sweep()
 #ifdef BUG_ORDER
 		mark_chain(spare[s], count[s]);
 #endif
-#ifndef BUG_STALE
 		if
-		:: busy[s] ->
-#endif
+		:: IS_READ(s) ->
 			mark_chain(taking[s], taking[s] != 0);
 			mark_chain(rest[s], rest_count[s])
-#ifndef BUG_STALE
 		:: else
-		fi
-#endif
-		;
+		fi;
 #ifndef BUG_ORDER
 		mark_chain(spare[s], count[s]);
 #endif
@@ -726,7 +728,7 @@ inline look_at_all()
 	od;
 	for (i : 1 .. MESSAGES) { assert(place[i] == 0 || received[i]) }
 	for (i : 0 .. N - 1) { assert(n >= ROOM || !(asleep[i] && kind[i] == SENDS)) }
-	/* The cells, as a sweep marks them. */
+	/* The cells, as a sweep would mark them. */
 	for (s : 0 .. SLIPS - 1) {
 		if
 		:: !died[owner[s] - 1] ->
@@ -741,11 +743,10 @@ inline look_at_all()
 	}
 	for (c : 1 .. CELLS) {
 		assert((marks & 1 << c) != 0 || whose[c] == 0 || died[whose[c] - 1]);
-#ifdef BUG_STALE
 		for (s : 0 .. SLIPS - 1) {
-			assert((marks & 1 << c) != 0 || died[owner[s] - 1] || taking[s] != c)
+			assert((marks & 1 << c) != 0 || died[owner[s] - 1] ||
+			       !(IS_READ(s) && (taking[s] == c || rest_count[s] > 0 && rest[s] == c)))
 		}
-#endif
 	}
 }
 
