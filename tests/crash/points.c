@@ -523,7 +523,9 @@ static bool is_chosen(const struct settings *settings, const struct scenario *sc
 	unsigned turn = point / step;
 	if (point + 2 > reference->points)
 		return true;
-	if (point % step != settings->first % step)
+	/* Similar scenarios are cut off at different points. */
+	unsigned number = settings->every > 1 ? (unsigned)(scenario - scenarios) : 0;
+	if (point % step != (settings->first + number) % step)
 		return false;
 	/* As long as a stopped process has not begun to repair, the others work with the damage. */
 	if (way == BY_STOP && (scenario->flags & SCENARIO_DAMAGED) && point <= BEFORE_REPAIR)

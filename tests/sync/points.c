@@ -49,7 +49,7 @@ struct stage *stage;
 static struct settings {
 	bool all, kill, pause;
 	unsigned from;
-	unsigned every, turn; /* of so many points one; which one is not always the same */
+	unsigned every, turn; /* of so many points one; with turn it is not always the same one */
 } settings = { false, true, true, 0, 1, 0 };
 
 void complain(const char *format, ...)
@@ -470,6 +470,7 @@ static void run(const struct scenario *scenario)
 	       atomic_load(&stage->complaints) != 0 ? "; FAILED" : "");
 	CHECK(atomic_load(&stage->complaints) == 0);
 	atomic_store(&stage->complaints, 0);
+	settings.turn++; /* similar scenarios are cut off at different points */
 }
 
 /* Tracer and victim wait for each other: cheaper on one processor. */
