@@ -11,8 +11,10 @@
 # OPTIONS are spin's -D; depth=N: how deep the search may go (48 bytes of memory each); fast:
 # exploring takes less time than compiling, which is not to optimise; and long: only with --all.
 # A run that is long is for use by hand. The test has a smaller one beside it.
-# Runs one after the other, below 1 GB, in a temporary directory. How to look at what
-# fails: the last lines of docs/models.md.
+#
+# Runs one after the other, below 1 GB, in a temporary directory. Other tests go first, but only a
+# little: at the end, what is left of the models can use only one processor.
+# How to look at what fails: the last lines of docs/models.md.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,7 +47,7 @@ explore() {
 	rm -f pan* ./*.trail
 	spin -a "${defines[@]}" "$here/$model" >said 2>&1 &&
 		gcc $optimise -w -DSAFETY -DCOLLAPSE -DMEMLIM=950 -o pan pan.c >>said 2>&1 &&
-		nice -n 10 ./pan -m"$depth" -w$table >said 2>&1
+		nice -n 2 ./pan -m"$depth" -w$table >said 2>&1
 }
 
 result=0
