@@ -7,8 +7,8 @@
  *     semset-nested [--all]
  *
  * Both operations name two semaphores. The first one happens once; the one that was left happens as
- * a whole or not at all. All is undone when the process ends. Without --all, every twentieth pair of
- * points is played, and others in each minute.
+ * a whole or not at all. All is undone when the process ends. Without --all, every twentieth pair
+ * of points is played (every fortieth under a sanitizer), and others in each minute.
  */
 #include <setjmp.h>
 
