@@ -105,7 +105,8 @@ struct mdg__semset_head {
 	mdg__a32 free1;                /* [J] the first free block */
 	mdg__a32 fresh;                /* [J] blocks from here on were never used */
 	mdg__a32 slips1;               /* [J] the slips of all threads */
-	mdg__a32 unused[8];
+	mdg__a32 promised1;            /* [J] where the large journal will begin; then big_notes1 */
+	mdg__a32 unused[7];
 };
 /* IS_ZERO: and one of the semaphores that were named is 0. */
 enum { MDG__VALUE_CHANGED = 1, MDG__VALUE_IS_ZERO };
