@@ -87,8 +87,8 @@ static int grow_by(struct mdg__semset_stay *stay, uint32_t blocks)
 	return grow(stay, length + (wanted > length / 2 ? wanted : length / 2));
 }
 
-/* The room is taken, and noted as taken for this, in one commit. The large journal is in use from the
- * one store after it on: until then, what is noted lies in the small one. After a death in between,
+/* The room is taken, and noted as taken for this, in one commit. The large journal is in use from
+ * the store after it on: until then, what is noted lies in the small one. After a death in between,
  * the next one finds the room. */
 static int make_big_notes(struct mdg__semset_stay *stay)
 {

@@ -67,6 +67,8 @@ void mdg__sleeps_end(void)
 		uint32_t word = serial == 0 ? 0 : end_by_self(robust);
 		if (sleeps->place[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
+		if (mdg__held_is_changing(thread))
+			return; /* a handler has interrupted that: a later call does it */
 		if (serial != 0) {
 			sleeps->ended[serial % MDG__SLEEPS_ENDED].word = word;
 			sleeps->ended[serial % MDG__SLEEPS_ENDED].serial = serial;
