@@ -2,6 +2,7 @@
 /* fine_asleep.c - the fine print of docs/semantics-msg.md, where somebody sleeps or is killed. */
 #include "support/queues.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 
@@ -166,6 +167,9 @@ static void nothing(int signal)
 /* A child in msgsnd or msgrcv whose handler of SIGUSR1 ends it. Then it waits to be killed. */
 static pid_t to_be_interrupted(void (*handler)(int), bool sends)
 {
+	int left[2];
+	char byte;
+	CHECK(pipe(left) == 0);
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -173,12 +177,14 @@ static pid_t to_be_interrupted(void (*handler)(int), bool sends)
 		if (sigsetjmp(out, 1) == 0)
 			(void)(sends ? put_sized(queue, 2, "x", 10, 0)
 			             : (int)msgrcv(queue, &got, 10, 5, 0));
+		close(left[1]);
 		for (;;)
 			pause();
 	}
+	close(left[1]);
 	until_asleep(pid);
-	CHECK(kill(pid, SIGUSR1) == 0);
-	nap(50);
+	CHECK(kill(pid, SIGUSR1) == 0 && read(left[0], &byte, 1) == 0);
+	close(left[0]);
 	return pid;
 }
 
@@ -206,6 +212,9 @@ static void test_ends(void)
 {
 	fresh(16384);
 	for (int execs = 0; execs < 2; execs++) {
+		int runs[2];
+		char byte;
+		CHECK(pipe(runs) == 0 && fcntl(runs[1], F_SETFD, FD_CLOEXEC) == 0);
 		fflush(NULL);
 		pid_t pid = fork();
 		if (pid == 0) {
@@ -217,10 +226,9 @@ static void test_ends(void)
 				execl("/bin/sleep", "sleep", "0.2", (char *)NULL);
 			_exit(0);
 		}
-		if (execs)
-			nap(150);
-		else
-			CHECK(result_of(pid) == 0);
+		close(runs[1]);
+		CHECK(read(runs[0], &byte, 1) == 0 && (execs || result_of(pid) == 0));
+		close(runs[0]);
 		CHECK(put(queue, 4, "x") == 0);
 		CHECK_LINE(execs ? "fine L07" : "fine L06",
 		           queue_stat(queue).msg_qnum == 1 && takes(queue, 4, 0, 4, "x"));
