@@ -248,7 +248,8 @@ static void test_ends(void)
 	CHECK_LINE("fine L05", msgrcv(queue, &got, 10, 8, 0) == 3);
 }
 
-/* Receivers are killed at any moment. No message comes twice, and at most the one in hand is lost. */
+/* Receivers are killed at any moment. No message comes twice, and at most the one in hand is
+ * lost. */
 static void test_killed_receivers(void)
 {
 	enum { KILLS = 30, MANY = 100000 };
