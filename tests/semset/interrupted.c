@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * interrupted.c - a handler interrupts a thread that locks and unlocks mutexes, at each
- * instruction, and operates on a set with UNDO. The thread may become the witness of its process there. Its list
- * of robust words, which was about to change, must be whole afterwards, and what the process has in
- * the set must be given back when it is killed.
+ * instruction, and operates on a set with UNDO. The thread may become the witness of its process
+ * there. Its list of robust words, which was about to change, must be whole afterwards, and what the
+ * process has in the set must be given back when it is killed.
  *
  *     semset-interrupted [--all]
  *

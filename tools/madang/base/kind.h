@@ -13,8 +13,8 @@ enum kind { KIND_SEGMENTS, KIND_SETS, KIND_QUEUES, KINDS };
 #define OPTION_KIND(id, help)                                                                      \
 	VALUE_OF((id), "kind", "KIND", "segments semaphores queues shm sem msg", (help))
 
-/* "segments", "semaphores", "queues", or "segment" and so on, or "shm", "sem", "msg". TOOL_OK, or it
- * is none of these, and that has been said. */
+/* "segments", "semaphores", "queues", or "segment" and so on, or "shm", "sem", "msg". TOOL_OK, or
+ * it is none of these, and that has been said. */
 int usage_kind(const char *text, enum kind *ret_kind);
 /* "segment", "semaphore set", "queue": for a message. */
 const char *kind_name(enum kind kind);
