@@ -154,8 +154,9 @@ _Static_assert(offsetof(struct mdg__queue_state, stime) == 24, "");
  * (release: sweep.c reads), and the holder of the lock when it gives the slip to an owner. */
 struct mdg__queue_slip {
 	_Atomic uint32_t next; /* unit of the next slip; 0: the last */
-	_Atomic uint32_t busy; /* 1: in a call, or the call was left */
-	_Atomic uint32_t tid;  /* the owner */
+	/* 1: in a call, or the call was left. If it is 0, `rest` and `taking` are old. */
+	_Atomic uint32_t busy;
+	_Atomic uint32_t tid; /* the owner */
 	_Atomic int32_t pid;
 	_Atomic uint64_t pids;   /* its pid namespace; 0: unknown */
 	_Atomic uint64_t name;   /* differs in all slips of all queues */

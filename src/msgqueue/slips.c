@@ -70,8 +70,9 @@ void mdg__queue_slip_end(const struct mdg__queue *queue, struct mdg__queue_slip 
 	struct mdg__slip_entry *entry = find(mdg__queue_region(), queue);
 	if (entry != NULL && entry->unit == 0 && entry->name == MDG__GET(slip->name))
 		entry->unit = unit;
+	/* Release: pairs with the acquire in sweep.c. */
 	atomic_signal_fence(memory_order_seq_cst);
-	MDG__PUT(slip->busy, 0);
+	atomic_store_explicit(&slip->busy, 0, memory_order_release);
 }
 
 /* ---- getting one. [the lock is held] --------------------------------------------------------- */

@@ -10,7 +10,11 @@
  * the owner moves them from one of the slip's fields to another. It writes the new field before it
  * clears or changes the old one, in the order `taking`, `rest`, `spare`. The fields are read in
  * that order, so each of its cells is found in one of them. Some may be marked that are somebody
- * else's; that does no harm.
+ * else's; they are missing in the free chain until the next sweep.
+ *
+ * Between its calls only `spare` counts. The other fields name what the last call had, which may be
+ * anybody's by now. If they were read as well, a thread that does not call again could keep
+ * hundreds of cells from others.
  *
  * A slip whose owner has died has no cells.
  */
@@ -106,6 +110,18 @@ bool mdg__queue_slip_owner_is_dead(const struct mdg__queue_slip *slip, uint64_t 
 	       !mdg__sys_process_exists((int32_t)MDG__GET(slip->tid));
 }
 
+static void mark_cells(const struct mdg__queue *queue, struct mdg__marks *marks,
+                       struct mdg__queue_slip *slip)
+{
+	/* Acquire: whoever finds that the call has ended finds what it has left in `spare`. If a
+	 * call has taken cells by now, its swap came before the turn was LOCKED, and is seen. */
+	if (atomic_load_explicit(&slip->busy, memory_order_acquire) != 0) {
+		mark_chain(queue, marks, mdg__chain_read(&slip->taking));
+		mark_chain(queue, marks, mdg__chain_read(&slip->rest));
+	}
+	mark_chain(queue, marks, mdg__chain_read(&slip->spare));
+}
+
 /* The slips themselves. A list that leads to nowhere, or in a circle, ends there. */
 static void mark_list(const struct mdg__queue *queue, struct mdg__marks *marks)
 {
@@ -135,9 +151,7 @@ static void mark_slips(const struct mdg__queue *queue, struct mdg__marks *marks)
 		if (slip == NULL)
 			return;
 		if (!mdg__queue_slip_owner_is_dead(slip, own_pids)) {
-			mark_chain(queue, marks, mdg__chain_read(&slip->taking));
-			mark_chain(queue, marks, mdg__chain_read(&slip->rest));
-			mark_chain(queue, marks, mdg__chain_read(&slip->spare));
+			mark_cells(queue, marks, slip);
 		} else {
 			MDG__PUT(slip->taking, 0);
 			MDG__PUT(slip->rest, 0);

@@ -113,6 +113,8 @@ bool mdg__snapshot_swap(const struct mdg__queue *queue, const struct mdg__snapsh
 	uint64_t seen = from->turn;
 	if (state == NULL)
 		return false;
+	/* Release: who still reads what was here before finds that the word has changed since. */
+	mdg__fence(memory_order_release);
 	MDG__PUT(state->first, to->first);
 	MDG__PUT(state->last, to->last);
 	MDG__PUT(state->before_last, to->before_last);
@@ -177,6 +179,9 @@ void mdg__turn_lock(const struct mdg__queue *queue)
 		       turn, &seen, mdg__turn_next(seen, mdg__turn_unit(seen), MDG__TURN_LOCKED),
 		       memory_order_seq_cst, memory_order_acquire))
 		;
+	/* Release: who reads what the holder writes from here on finds that the word is LOCKED
+	 * (mdg__snapshot_is_now). */
+	mdg__fence(memory_order_release);
 }
 
 /* A holder that dies here has copied nothing yet that counts: the word still names the state. */

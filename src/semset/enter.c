@@ -87,19 +87,27 @@ static int grow_by(struct mdg__semset_stay *stay, uint32_t blocks)
 	return grow(stay, length + (wanted > length / 2 ? wanted : length / 2));
 }
 
+/* The room is taken, and noted as taken for this, in one commit. The large journal is in use from
+ * the store after it on: until then, what is noted lies in the small one. After a death in between,
+ * the next one finds the room. */
 static int make_big_notes(struct mdg__semset_stay *stay)
 {
 	const uint32_t wanted = MDG__BIG_NOTES * (uint32_t)sizeof(struct mdg__undo) / MDG__BLOCK;
-	uint32_t fresh = mdg__load32(&stay->head->fresh);
-	int rc = stay->blocks - fresh < wanted ? grow_by(stay, wanted) : 0;
-	if (rc < 0)
-		return rc;
-	mdg__semset_put32(stay, &stay->head->fresh, fresh + wanted);
-	mdg__semset_commit(stay);
-	/* A death before this store loses the room, and nothing else. */
-	mdg__fill32(&stay->head->big_notes1, fresh + 1);
-	point_journal(stay, fresh + 1);
-	return 0;
+	struct mdg__semset_head *head = stay->head;
+	uint32_t fresh = mdg__load32(&head->fresh), promised1 = mdg__load32(&head->promised1);
+	if (promised1 == 0) {
+		int rc = stay->blocks - fresh < wanted ? grow_by(stay, wanted) : 0;
+		if (rc < 0)
+			return rc;
+		promised1 = fresh + 1;
+		head = stay->head;
+		mdg__semset_put32(stay, &head->fresh, fresh + wanted);
+		mdg__semset_put32(stay, &head->promised1, promised1);
+		mdg__semset_commit(stay);
+	}
+	mdg__fill32(&head->big_notes1, promised1);
+	point_journal(stay, promised1);
+	return stay->journal.room == MDG__BIG_NOTES ? 0 : MDG_DAMAGED;
 }
 
 /* [lock] Blocks of the dead are looked for before the memory grows. A look costs a system call for

@@ -131,12 +131,15 @@ static uint32_t make_own(struct mdg__semset_stay *stay)
 	return block1;
 }
 
-/* This thread becomes the witness, if the process has none. */
+/* This thread becomes the witness, if the process has none. Not in a handler that has interrupted a
+ * change of the thread's list, as the word stays there. Then the process is asked for, until the
+ * next operation that comes here. */
 static void bear_witness(struct mdg__semset_stay *stay, struct mdg__robust *witness)
 {
 	uint32_t seen = mdg__load32(&witness->word);
 	struct mdg__thread *thread = (seen & MDG__TID) == 0 ? mdg__thread() : NULL;
-	if (thread == NULL || thread->count >= MDG__HELD_MAX - HELD_KEPT_FREE)
+	if (thread == NULL || thread->count >= MDG__HELD_MAX - HELD_KEPT_FREE ||
+	    mdg__held_is_changing(thread))
 		return;
 	stay->set->host->keep(stay->set, witness);
 	uintptr_t before = mdg__pending_begin(thread, &witness->word);

@@ -105,7 +105,8 @@ struct mdg__semset_head {
 	mdg__a32 free1;                /* [J] the first free block */
 	mdg__a32 fresh;                /* [J] blocks from here on were never used */
 	mdg__a32 slips1;               /* [J] the slips of all threads */
-	mdg__a32 unused[8];
+	mdg__a32 promised1;            /* [J] where the large journal will begin; then big_notes1 */
+	mdg__a32 unused[7];
 };
 /* IS_ZERO: and one of the semaphores that were named is 0. */
 enum { MDG__VALUE_CHANGED = 1, MDG__VALUE_IS_ZERO };
@@ -154,8 +155,9 @@ enum {
 };
 
 /* UNWITNESSED: the thread could not enter the word in its list. TIMED: the sleep ends by itself.
- * The time is that of the monotonic clock, modulo 2^30. It is only shown. */
-enum { MDG__UNWITNESSED = 1, MDG__TIMED = 2 };
+ * SELDOM: it is far from the head of the queue, and looks less often. The time is that of the
+ * monotonic clock, modulo 2^29. It is only shown. */
+enum { MDG__UNWITNESSED = 1, MDG__TIMED = 2, MDG__SELDOM = 4, MDG__ABOUT_BITS = 3 };
 
 /* An operation as one number: semaphore, change, flags; 16 bits each, from below. */
 enum { MDG__OPS_HERE = 4, MDG__OPS_MORE = 15 };
@@ -172,7 +174,7 @@ struct mdg__sleeper {
 	mdg__a32 more1;     /* [O] those beyond the first four */
 	mdg__a32 holder1;   /* [O] who gets the sums; 0: no operation has UNDO */
 	mdg__a32 watching1; /* [J] the holder on whose witness it sleeps; 0: on its own word */
-	mdg__a32 about; /* [O] the two flags below, and << 2 when it lay down, in milliseconds */
+	mdg__a32 about;     /* [O] the flags above, and << 3 when it lay down, in milliseconds */
 	mdg__a64 operations[MDG__OPS_HERE]; /* [O] */
 };
 

@@ -23,7 +23,8 @@
 static void *block_of(const struct mdg__semset_stay *stay, uint32_t block1, uint32_t kind)
 {
 	const uint32_t many = MDG__BIG_NOTES * (uint32_t)sizeof(struct mdg__undo) / MDG__BLOCK;
-	uint32_t big1 = mdg__load32(&stay->head->big_notes1);
+	uint32_t made1 = mdg__load32(&stay->head->big_notes1);
+	uint32_t big1 = made1 != 0 ? made1 : mdg__load32(&stay->head->promised1);
 	if (big1 != 0 && block1 >= big1 && block1 - big1 < many)
 		return NULL;
 	return mdg__block_at(stay->set, block1, kind);

@@ -157,7 +157,7 @@ int mdg__sleeper_make(struct mdg__semset_stay *stay, const struct mdg_semset_op 
 	mdg__fill32(&sleeper->watching1, 0);
 	mdg__fill16(&sleeper->blocked, blocked);
 	uint32_t now = (uint32_t)(mdg__monotonic_nanoseconds() / 1000000);
-	mdg__fill32(&sleeper->about, now << 2 | (timed ? (uint32_t)MDG__TIMED : 0));
+	mdg__fill32(&sleeper->about, now << MDG__ABOUT_BITS | (timed ? (uint32_t)MDG__TIMED : 0));
 	for (uint32_t i = 0; i < count && i < MDG__OPS_HERE; i++)
 		mdg__fill64(&sleeper->operations[i], pack(ops[i]));
 	int rc = fill_more(stay, sleeper, ops, count);

@@ -73,6 +73,9 @@ static bool is_there(struct mdg__semset *set)
 static void leave_removed(struct mdg__set_region *own)
 {
 	uint32_t count = 0;
+	/* Perhaps a handler has interrupted the unlocking of a lock that the thread holds. */
+	if (mdg__this_thread.count > own->kept_count)
+		return;
 	for (uint32_t i = 0; i < own->kept_count; i++) {
 		const struct mdg__semset_head *head =
 			(const struct mdg__semset_head *)(const void *)own->kept[i].memory.base;

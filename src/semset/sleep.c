@@ -67,6 +67,8 @@ void mdg__sleeps_end(void)
 		uint32_t word = serial == 0 ? 0 : end_by_self(robust);
 		if (sleeps->place[last].frame >= here)
 			return; /* it goes on when the handler returns, and so may older ones */
+		if (mdg__held_is_changing(thread))
+			return; /* a handler has interrupted that: a later call does it */
 		if (serial != 0) {
 			sleeps->ended[serial % MDG__SLEEPS_ENDED].word = word;
 			sleeps->ended[serial % MDG__SLEEPS_ENDED].serial = serial;
@@ -141,20 +143,39 @@ static bool is_to_be_looked_at(const struct mdg__semset *set)
 	       mdg__load32(&head->setting1) != 0 || !mdg__holders_are_witnessed(set);
 }
 
-/* When to look next. Who watches the only holder that has something of what it waits for, is woken
- * by the kernel, and need not look. That is the usual case, and then no signal is missed. The
- * sleepers after the first few rarely come to the head unseen. */
-static uint64_t time_to_look(const struct mdg__semset *set, const struct mdg__sleeper *sleeper,
-                             uint32_t block1)
+/* One of the first few in the queue. The list may change meanwhile: who does not find itself does
+ * as one of the others. */
+static bool is_in_front(const struct mdg__semset *set, uint32_t block1)
 {
 	enum { FEW = 16 };
-	const struct mdg__semset_head *head = mdg__semset_head(set);
-	if (mdg__load32(&head->holders1) == 0 ||
+	uint32_t at1 = mdg__load32(&mdg__semset_head(set)->queue.first1);
+	for (unsigned left = FEW; left > 0 && at1 != block1; left--) {
+		const struct mdg__sleeper *other = mdg__block_at(set, at1, MDG__SLEEPER);
+		if (other == NULL)
+			return false;
+		at1 = mdg__load32(&other->next1);
+	}
+	return at1 == block1;
+}
+
+/* [signals blocked] When to look next. Who watches the only holder that has something of what it
+ * waits for, is woken by the kernel, and need not look. That is the usual case, and then no signal
+ * is missed. Otherwise the first few look often. The others say that they look less often. When one
+ * of them comes to the head of the queue, it is woken (watch.c). It says so before it looks where
+ * it stands, so one of the two sees the other's store. */
+static uint64_t time_to_look(const struct mdg__semset *set, struct mdg__sleeper *sleeper,
+                             uint32_t block1)
+{
+	if (mdg__load32(&mdg__semset_head(set)->holders1) == 0 ||
 	    (mdg__load32(&sleeper->watching1) != 0 && mdg__holders_for(set, sleeper) == 1))
 		return LOOK_SELDOM_NS;
-	return mdg__load32(&head->sleepers) <= FEW || mdg__load32(&head->queue.first1) == block1
-	               ? MDG__LOOK_AGAIN_NS
-	               : 5 * MDG__LOOK_AGAIN_NS;
+	uint32_t about = mdg__load32(&sleeper->about);
+	atomic_store(&sleeper->about, about | MDG__SELDOM);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!is_in_front(set, block1))
+		return 5 * MDG__LOOK_AGAIN_NS;
+	mdg__fill32(&sleeper->about, about & ~(uint32_t)MDG__SELDOM);
+	return MDG__LOOK_AGAIN_NS;
 }
 
 static void look(struct mdg__semset *set)

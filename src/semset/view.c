@@ -67,7 +67,7 @@ static void view_sleeper(struct view *view, const struct mdg__sleeper *sleeper)
 		.count = view->list.count,
 		.lacks = op->change == 0 ? value : -op->change - value,
 		.tid = word & MDG__TID,
-		.since = about >> 2,
+		.since = about >> MDG__ABOUT_BITS,
 		.is_timed = (about & MDG__TIMED) != 0,
 	};
 	view->viewer->sleeper(view->viewer->context, &found);

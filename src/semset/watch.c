@@ -116,19 +116,33 @@ static void find_for(struct mdg__semset_stay *stay, uint32_t sleeper1, struct md
 	}
 }
 
+/* The first sleeper has to look often from now on, if it is not told of each death. One call is
+ * enough, as it does not say any more that it looks seldom. If it is just about to sleep, it misses
+ * the call, and learns of a death 100 ms late at most. For that it must have come to the head from
+ * behind the first 16 within a microsecond. */
+static void hasten_first(struct mdg__semset_stay *stay, struct mdg__sleeper *first)
+{
+	if (first == NULL || (mdg__load32(&first->about) & MDG__SELDOM) == 0 ||
+	    (mdg__load32(&first->watching1) != 0 && mdg__holders_for(stay->set, first) == 1))
+		return;
+	mdg__sleeper_wake(stay, first);
+}
+
 void mdg__watch(struct mdg__semset_stay *stay)
 {
 	uint32_t block1 = mdg__load32(&stay->head->queue.first1);
+	struct mdg__sleeper *first = mdg__block_at(stay->set, block1, MDG__SLEEPER);
 	if (mdg__load32(&stay->head->holders1) == 0)
 		return;
 	for (unsigned left = SLEEPERS_MOST; left > 0; left--) {
 		struct mdg__sleeper *sleeper = mdg__block_at(stay->set, block1, MDG__SLEEPER);
 		if (sleeper == NULL)
-			return;
+			break;
 		if (mdg__load32(&sleeper->watching1) == 0)
 			find_for(stay, block1, sleeper);
 		else
 			tell(stay, sleeper);
 		block1 = mdg__load32(&sleeper->next1);
 	}
+	hasten_first(stay, first);
 }

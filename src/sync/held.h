@@ -37,6 +37,9 @@
  *
  * All of this is private to one thread. A signal handler may take locks if it gives them back
  * before it returns: after each store below, the list is in a state on which a handler can build.
+ * An entry that stays longer, a witness of the room semset, is made only if no operation was
+ * interrupted (mdg__held_is_changing). It may come between the look at the list, which tells the
+ * index of a lock, and the operation. Therefore "the latest" is asked again in the operation.
  */
 #ifndef MADANG_SYNC_HELD_H
 #define MADANG_SYNC_HELD_H
@@ -112,6 +115,12 @@ static inline void mdg__pending_end(struct mdg__thread *thread, uintptr_t before
 	thread->head->pending = before;
 }
 
+/* Whether the caller is in a handler that has interrupted an operation on the list. */
+static inline bool mdg__held_is_changing(const struct mdg__thread *thread)
+{
+	return thread->head != NULL && thread->head->pending != 0;
+}
+
 /* Enters a word that contains this thread's id. [pending names it, count < MDG__HELD_MAX] */
 static inline void mdg__held_enter(struct mdg__thread *thread, _Atomic uint32_t *word)
 {
@@ -146,26 +155,27 @@ static inline int mdg__held_find_within(const struct mdg__thread *thread, const 
 	return at;
 }
 
+/* The entry above this one links to it. */
+void mdg__held_leave_middle(struct mdg__thread *thread, int at);
+
 /* Takes the latest entry, which is at index `at`, out of the list. The caller gives the word back
- * after that. [pending names it] */
+ * after that. If a handler has made one more entry meanwhile, that one stays. [pending names it] */
 static inline void mdg__held_leave_last(struct mdg__thread *thread, uint32_t at)
 {
+	if (__builtin_expect(thread->count != at + 1, 0)) {
+		mdg__held_leave_middle(thread, (int)at);
+		return;
+	}
 	*thread->first = thread->held[at].below;
 	thread->held[at].word = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	thread->count = at;
 }
 
-/* The same for an entry that is not the latest. */
-void mdg__held_leave_middle(struct mdg__thread *thread, int at);
-
 /* The same for any entry. */
 static inline void mdg__held_leave(struct mdg__thread *thread, int at)
 {
-	if (__builtin_expect(at != (int)thread->count - 1, 0))
-		mdg__held_leave_middle(thread, at);
-	else
-		mdg__held_leave_last(thread, (uint32_t)at);
+	mdg__held_leave_last(thread, (uint32_t)at);
 }
 
 #endif

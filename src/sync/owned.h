@@ -159,8 +159,11 @@ static inline bool mdg__owned_is_latest(const struct mdg__owned *owned,
 static inline bool mdg__robust_give_latest(struct mdg__thread *thread, struct mdg__robust *robust,
                                            uintptr_t *ret_before)
 {
-	uint32_t at = thread->count - 1, held = thread->tid;
+	uint32_t held = thread->tid;
 	*ret_before = mdg__pending_begin(thread, &robust->word);
+	uint32_t at = thread->count - 1;
+	if (__builtin_expect(thread->held[at].word != &robust->word, 0))
+		at--; /* a handler has made one more entry since the caller looked */
 	mdg__held_leave_last(thread, at);
 	/* Release: pairs with the acquire in mdg__robust_take_free. */
 	return __builtin_expect(atomic_compare_exchange_strong_explicit(&robust->word, &held, 0,

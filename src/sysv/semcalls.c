@@ -69,8 +69,10 @@ static __attribute__((noinline)) int refusal(mdg_namespace *ns, const struct sem
 	return ops == NULL ? -EFAULT : -EINVAL;
 }
 
-static int perform(int id, const struct sembuf *ops, size_t count, const struct timespec *timeout)
+/* The kernel looks at the lower 32 bits of the number. */
+static int perform(int id, const struct sembuf *ops, size_t given, const struct timespec *timeout)
 {
+	const uint32_t count = (uint32_t)given;
 	mdg_namespace *ns;
 	uint64_t deadline;
 	int rc = mdg__sysv_namespace(&ns);

@@ -2,7 +2,8 @@
 /*
  * points.c - death, and a long pause, at every store.
  *
- *     points [--all] [--jobs N] [--only check|use|stop] [--from POINT] [--list] [SCENARIO...]
+ *     points [--all] [--every N] [--jobs N] [--only check|use|stop] [--from POINT] [--list]
+ *            [SCENARIO...]
  *
  * Each scenario (scenarios.c) is first run without harm, to learn what there is
  * to be seen before and after it. Then, for every point of it (victim.h), the
@@ -18,6 +19,9 @@
  * point from which on it has, and doing it again works as it should then.
  *
  * When at last everybody is dead, nothing of them is left.
+ *
+ * --every N: only every Nth point, and other ones in each minute. So the test is short where what
+ * is compiled differs little from the default build, which plays all points.
  *
  * Nothing here is random. The first call after a death may take WAIT_MS at most,
  * its own work included. What counts is when it ran and when it slept, not when
@@ -73,6 +77,7 @@ struct settings {
 	int jobs;
 	int only; /* enum way, or -1 */
 	unsigned from;
+	unsigned every, first; /* of so many points one; the first of them is not always the same */
 	bool all;
 };
 
@@ -510,20 +515,21 @@ static bool stop_at(const struct scenario *scenario, const struct reference *ref
 
 /* Without --all, each point is a death once, and check and use take turns. Every fifth point is
  * also a pause. A repair has hundreds of points at similar stores, so only some of them are
- * chosen. */
-static bool is_chosen(const struct scenario *scenario, const struct reference *reference,
-                      enum way way, unsigned point)
+ * chosen. With --every, all this is done with that share of the points, and with the last ones. */
+static bool is_chosen(const struct settings *settings, const struct scenario *scenario,
+                      const struct reference *reference, enum way way, unsigned point)
 {
-	unsigned turn = point;
+	unsigned step = settings->every * (scenario->flags & SCENARIO_DAMAGED ? 7 : 1);
+	unsigned turn = point / step;
 	if (point + 2 > reference->points)
 		return true;
-	if ((scenario->flags & SCENARIO_DAMAGED) && point % 7 != 0)
+	/* Similar scenarios are cut off at different points. */
+	unsigned number = settings->every > 1 ? (unsigned)(scenario - scenarios) : 0;
+	if (point % step != (settings->first + number) % step)
 		return false;
 	/* As long as a stopped process has not begun to repair, the others work with the damage. */
 	if (way == BY_STOP && (scenario->flags & SCENARIO_DAMAGED) && point <= BEFORE_REPAIR)
 		return false;
-	if (scenario->flags & SCENARIO_DAMAGED)
-		turn /= 7;
 	if (way == BY_STOP && (scenario->flags & SCENARIO_MEDDLED))
 		return true;
 	return way == BY_STOP ? turn % 5 == 2 : turn % 2 == (way == BY_CHECK);
@@ -542,7 +548,7 @@ static unsigned run_way(const struct scenario *scenario, const struct reference 
 	for (; more && desk->complaints < 12; point++) {
 		snprintf(world_context, sizeof(world_context), "%s: %s at point %u of %u",
 		         scenario->name, way_names[way], point, reference->points);
-		if (!settings->all && !is_chosen(scenario, reference, way, point))
+		if (!settings->all && !is_chosen(settings, scenario, reference, way, point))
 			continue;
 		more = way == BY_STOP
 		               ? stop_at(scenario, reference, point)
@@ -598,7 +604,7 @@ static int run_scenario(const struct scenario *scenario, const struct settings *
 
 static struct settings read_settings(int argc, char **argv, bool *chosen)
 {
-	struct settings settings = { .jobs = 6, .only = -1, .from = 1 };
+	struct settings settings = { .jobs = 6, .only = -1, .from = 1, .every = 1 };
 	bool all = true;
 	for (int i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -613,6 +619,10 @@ static struct settings read_settings(int argc, char **argv, bool *chosen)
 			i++;
 		} else if (strcmp(argv[i], "--from") == 0) {
 			settings.from = (unsigned)atoi(value);
+			i++;
+		} else if (strcmp(argv[i], "--every") == 0) {
+			settings.every = atoi(value) > 0 ? (unsigned)atoi(value) : 1;
+			settings.first = settings.every > 1 ? (unsigned)(time(NULL) / 60) : 0;
 			i++;
 		} else if (strcmp(argv[i], "--all") == 0) {
 			settings.all = true;

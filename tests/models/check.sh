@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# check.sh NAME - has spin explore tests/models/NAME.pml.
+# check.sh NAME [--all] - has spin explore tests/models/NAME.pml.
 #
 # The head of a model says what to explore, a line for each run:
 #
 #     holds: OPTIONS    no assertion fails and nobody is left asleep, in all states
 #     fails: OPTIONS    the same with a mistake built in, and spin must find it
 #
-# OPTIONS are spin's -D; depth=N: how deep the search may go (48 bytes of memory each); and fast:
-# exploring takes less time than compiling, which is not to optimise.
-# Runs one after the other, below 1 GB, in a temporary directory. How to look at what
-# fails: the last lines of docs/models.md.
+# OPTIONS are spin's -D; depth=N: how deep the search may go (48 bytes of memory each); fast:
+# exploring takes less time than compiling, which is not to optimise; and long: only with --all.
+# A run that is long is for use by hand. The test has a smaller one beside it.
+#
+# Runs one after the other, below 1 GB, in a temporary directory. Other tests go first, but only a
+# little: at the end, what is left of the models can use only one processor.
+# How to look at what fails: the last lines of docs/models.md.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 model=$1.pml
+all=${2:-}
 for program in spin gcc; do
 	if ! command -v "$program" >/dev/null; then
 		echo "skipped: there is no $program; on Debian: apt-get install spin gcc"
@@ -36,18 +40,23 @@ explore() {
 		case $option in
 		depth=*) depth=${option#depth=} ;;
 		fast) optimise=-O0 table=20 ;;
+		long) ;;
 		*) defines+=("$option") ;;
 		esac
 	done
 	rm -f pan* ./*.trail
 	spin -a "${defines[@]}" "$here/$model" >said 2>&1 &&
 		gcc $optimise -w -DSAFETY -DCOLLAPSE -DMEMLIM=950 -o pan pan.c >>said 2>&1 &&
-		nice -n 10 ./pan -m"$depth" -w$table >said 2>&1
+		nice -n 2 ./pan -m"$depth" -w$table >said 2>&1
 }
 
 result=0
 runs=0
 while read -r wanted options; do
+	if [[ " $options " == *" long "* && $all != --all ]]; then
+		echo "only with --all: $wanted $options"
+		continue
+	fi
 	runs=$((runs + 1))
 	# shellcheck disable=SC2086  # a word for each option
 	explore $options

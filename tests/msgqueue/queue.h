@@ -35,6 +35,18 @@ struct world {
 	char *memory;
 };
 
+/* How much this process has mapped, as far as the engine knows. It remembers that from one call to
+ * the next, as a process does that has opened a queue. */
+static inline uint64_t *world_mapped(const struct world *world)
+{
+	static const struct world *latest;
+	static uint64_t bytes;
+	if (latest != world)
+		bytes = 32768;
+	latest = world;
+	return &bytes;
+}
+
 static inline int world_reach(struct mdg__queue *queue, uint64_t bytes)
 {
 	struct world *world = queue->context;
@@ -42,7 +54,7 @@ static inline int world_reach(struct mdg__queue *queue, uint64_t bytes)
 		return -ENOMEM;
 	if (bytes > atomic_load(&world->length))
 		atomic_store(&world->length, bytes);
-	queue->length = atomic_load(&world->length);
+	queue->length = *world_mapped(world) = atomic_load(&world->length);
 	return 0;
 }
 
@@ -94,6 +106,7 @@ static inline struct world *world_make(uint64_t qbytes)
 
 static inline void world_drop(struct world *world)
 {
+	(void)world_mapped(NULL);
 	munmap(world->memory, WORLD_BYTES);
 	munmap(world, sizeof(*world));
 }
@@ -101,7 +114,7 @@ static inline void world_drop(struct world *world)
 static inline struct mdg__queue queue_of(struct world *world)
 {
 	return (struct mdg__queue){ .base = world->memory,
-		                    .length = 32768,
+		                    .length = *world_mapped(world),
 		                    .fields = world->fields,
 		                    .pid = getpid(),
 		                    .memory = &world_memory,

@@ -283,6 +283,32 @@ static void used_blocks_and_three(void)
 	three();
 }
 
+/* Such a list needs the large journal, which is made then. */
+static int large_list(void)
+{
+	enum { MANY = MDG__FEW_OPS + 1 };
+	struct sembuf ops[MANY];
+	for (unsigned i = 0; i < MANY; i++)
+		ops[i] = (struct sembuf){ i > 0 ? 1 : 0, i % 2 == 0 ? -1 : 1, 0 };
+	return op(ops, MANY);
+}
+
+static void large_list_again(void *unused)
+{
+	(void)unused;
+	CHECK(large_list() == 0);
+}
+
+/* The room for the journal is taken once, however often somebody dies. */
+static void two_and_one_journal(void)
+{
+	const uint32_t room = MDG__BIG_NOTES * sizeof(struct mdg__undo) / MDG__BLOCK;
+	int now = value(0);
+	CHECK_LINE("S3", now == 2 || (now == 3 && !victim_ended));
+	CHECK(in_child(large_list_again, NULL) && value(0) == now - 1);
+	CHECK(mdg__load32(&mdg__semset_head(engine())->fresh) < 2 * room);
+}
+
 static const struct scene scenes[] = {
 	{ "plus", three, plus, NULL, NULL, four_or_three },
 	{ "undo", three, minus_undo, NULL, NULL, three_still },
@@ -298,6 +324,7 @@ static const struct scene scenes[] = {
 	{ "set", held_and_waited, set_five, NULL, NULL, five_or_not },
 	{ "set-all", held_and_waited, set_everything, NULL, NULL, all_or_nothing },
 	{ "remove", one_sleeper, remove_it, NULL, NULL, gone_or_not },
+	{ "journal", three, large_list, NULL, NULL, two_and_one_journal },
 	{ "express", three, minus_undo, NULL, warm_up, three_still },
 	{ "express-list", three, list, NULL, warm_up, list_or_none },
 	{ "express-two", three, two, NULL, warm_up, two_or_none },

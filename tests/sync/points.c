@@ -2,7 +2,7 @@
 /*
  * points.c - death, and a pause, at every store of every operation, with others waiting.
  *
- *     points [--all] [--list] [--only kill|pause] [--from POINT] [SCENARIO...]
+ *     points [--all] [--every N] [--list] [--only kill|pause] [--from POINT] [SCENARIO...]
  *
  * Each scenario (points/scene.h) is played again for each point of the victim's operation
  * (points/step.h): there the victim is
@@ -10,6 +10,8 @@
  *           MDG_OWNER_DIED is told once if the victim held it then, and else to nobody;
  *   paused: SIGSTOP, others come and try, SIGCONT: the operation ends as it would have, and
  *           nobody is told of a death. Without --all, every third point.
+ * --every N: only every Nth of these points, and other ones in each minute. So the test is short
+ * where what is compiled differs little from the default build, which plays all of them.
  *
  * Nothing is random. WAIT_MS are counted from the death, or from when the living holder gave
  * it back if that was later, to when the last waiter got through; what was too long is played
@@ -47,7 +49,8 @@ struct stage *stage;
 static struct settings {
 	bool all, kill, pause;
 	unsigned from;
-} settings = { false, true, true, 0 };
+	unsigned every, turn; /* of so many points one; with turn it is not always the same one */
+} settings = { false, true, true, 0, 1, 0 };
 
 void complain(const char *format, ...)
 {
@@ -445,14 +448,18 @@ static void run(const struct scenario *scenario)
 	unsigned points = learn(scenario, &result);
 	if (points < scenario->least)
 		complain("%u points cannot be all of them", points);
-	for (unsigned point = settings.from; more && settings.kill; point++, plays++) {
+	unsigned every = settings.every;
+	for (unsigned point = settings.from + settings.turn % every; more && settings.kill;
+	     point += every, plays++) {
 		snprintf(stage->context, sizeof(stage->context), "%s: killed at point %u of %u",
 		         scenario->name, point, points);
 		more = kill_in_time(scenario, point, &longest) &&
 		       atomic_load(&stage->complaints) < COMPLAINTS_MOST;
 	}
 	more = settings.pause;
-	for (unsigned point = settings.from; more; point += settings.all ? 1 : 3, plays++) {
+	every *= settings.all ? 1 : 3;
+	for (unsigned point = settings.from + settings.turn % every; more;
+	     point += every, plays++) {
 		snprintf(stage->context, sizeof(stage->context), "%s: paused at point %u of %u",
 		         scenario->name, point, points);
 		more = pause_at(scenario, point, result) &&
@@ -463,6 +470,7 @@ static void run(const struct scenario *scenario)
 	       atomic_load(&stage->complaints) != 0 ? "; FAILED" : "");
 	CHECK(atomic_load(&stage->complaints) == 0);
 	atomic_store(&stage->complaints, 0);
+	settings.turn++; /* similar scenarios are cut off at different points */
 }
 
 /* Tracer and victim wait for each other: cheaper on one processor. */
@@ -483,7 +491,8 @@ static bool is_named(const char *name, int argc, char **argv, bool *any)
 {
 	bool named = false;
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--from") == 0 || strcmp(argv[i], "--only") == 0)
+		if (strcmp(argv[i], "--from") == 0 || strcmp(argv[i], "--only") == 0 ||
+		    strcmp(argv[i], "--every") == 0)
 			i++;
 		else if (argv[i][0] != '-') {
 			*any = true;
@@ -502,6 +511,10 @@ int main(int argc, char **argv)
 		list = list || strcmp(argv[i], "--list") == 0;
 		if (strcmp(argv[i], "--from") == 0 && i + 1 < argc)
 			settings.from = (unsigned)atoi(argv[i + 1]);
+		if (strcmp(argv[i], "--every") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 1) {
+			settings.every = (unsigned)atoi(argv[i + 1]);
+			settings.turn = (unsigned)(time(NULL) / 60);
+		}
 		if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
 			settings.kill = strcmp(argv[i + 1], "kill") == 0;
 			settings.pause = !settings.kill;

@@ -59,6 +59,25 @@ static bool write_to(const char *name, const char *text)
 	return file != NULL && fclose(file) == 0 && written;
 }
 
+/* msgmax is 200000 and msgmnb 150000. */
+static void test_raised(void)
+{
+	enum { LONG_TEXT = 100000 };
+	static struct {
+		long type;
+		char text[LONG_TEXT];
+	} sent = { 1, { 0 } }, came;
+	struct msginfo info;
+	int id = private_queue();
+	memset(sent.text, 'l', sizeof sent.text);
+	CHECK_LINE("fine X05", queue_stat(id).msg_qbytes == 150000);
+	CHECK_LINE("fine X05", msgsnd(id, &sent, LONG_TEXT, IPC_NOWAIT) == 0 &&
+	                               msgrcv(id, &came, LONG_TEXT, 0, IPC_NOWAIT) == LONG_TEXT);
+	CHECK_LINE("fine X05", memcmp(sent.text, came.text, LONG_TEXT) == 0);
+	CHECK_LINE("fine X13", msgctl(0, IPC_INFO, (struct msqid_ds *)(void *)&info) >= 0 &&
+	                               info.msgmax == 200000 && info.msgmnb == 150000);
+}
+
 static void test_limits(void)
 {
 	const char *max = "/proc/sys/kernel/msgmax", *mnb = "/proc/sys/kernel/msgmnb";
@@ -76,7 +95,10 @@ static void test_limits(void)
 	CHECK_LINE("X1", queue_stat(small).msg_qbytes == 10);
 	CHECK_LINE("X1", queue_stat(id).msg_qbytes == 16384);
 	CHECK_ERRNO("X2", EAGAIN, put(small, 1, "longer than ten"));
+	CHECK(write_to(max, "200000\n") && write_to(mnb, "150000\n"));
+	test_raised();
 	CHECK(write_to(mnb, "16384\n") && write_to(max, "8192\n") && write_to(mni, "1\n"));
+	CHECK_LINE("fine X12", put(id, 2, "still there") == 0 && takes(id, 2, 0, 2, "still there"));
 	CHECK_ERRNO("G9", ENOSPC, msgget(IPC_PRIVATE, 0600));
 	CHECK_ERRNO("G9", ENOENT, msgget(fresh_queue_key(), 0));
 	CHECK(write_to(mni, "32000\n"));

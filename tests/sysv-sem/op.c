@@ -27,6 +27,11 @@ static void test_order(void)
 	CHECK_ERRNO("S1", EINVAL, OPS(gone, OP(9, 0, 0)));
 	CHECK_ERRNO("S1", EFBIG, OPS(set, OP(0, -1, IPC_NOWAIT), OP(3, 1, 0)));
 	CHECK_LINE("S1", semop(set, many, 500) == 0);
+#if SIZE_MAX > UINT32_MAX
+	CHECK_ERRNO("S1", EINVAL, semop(set, many, (size_t)1 << 32));
+	CHECK_LINE("S1", semop(set, many, ((size_t)1 << 32) + 1) == 0);
+	CHECK_ERRNO("S1", E2BIG, semop(set, many, ((size_t)1 << 32) + 501));
+#endif
 }
 
 static void test_array(void)

@@ -25,6 +25,9 @@ try mk $semaphores 1 --noreserve
 try mk --kind lamps 1
 try ls
 try ls --kind semaphores
+try ls --kind sem
+try ls --kind shm
+try ls --kind msg
 try ls --kind segments
 try ls --json --kind semaphores
 try ls --json | grep -c '"segments": \[\]'

@@ -5,12 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* `brief`: the word of ipcrm(1) and of the files in /proc/sysvipc. */
 static const struct {
-	const char *word, *name;
+	const char *word, *brief, *name;
 } kinds[KINDS] = {
-	[KIND_SEGMENTS] = { "segments", "segment" },
-	[KIND_SETS] = { "semaphores", "semaphore set" },
-	[KIND_QUEUES] = { "queues", "queue" },
+	[KIND_SEGMENTS] = { "segments", "shm", "segment" },
+	[KIND_SETS] = { "semaphores", "sem", "semaphore set" },
+	[KIND_QUEUES] = { "queues", "msg", "queue" },
 };
 
 const char *kind_name(enum kind kind)
@@ -30,12 +31,15 @@ int usage_kind(const char *text, enum kind *ret_kind)
 	for (int kind = 0; kind < KINDS; kind++) {
 		const char *word = kinds[kind].word;
 		size_t whole = strlen(word);
-		if ((length == whole || length + 1 == whole) && memcmp(text, word, length) == 0) {
+		bool is_word =
+			(length == whole || length + 1 == whole) && memcmp(text, word, length) == 0;
+		if (is_word || strcmp(text, kinds[kind].brief) == 0) {
 			*ret_kind = (enum kind)kind;
 			return TOOL_OK;
 		}
 	}
-	return usage_error("'%s' is not a kind (segments, semaphores or queues)", text);
+	return usage_error("'%s' is not a kind (segments, semaphores or queues; or shm, sem, msg)",
+	                   text);
 }
 
 char *show_label(char cell[TABLE_CELL], int32_t key, const char *name)

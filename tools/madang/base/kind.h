@@ -10,10 +10,11 @@
 enum kind { KIND_SEGMENTS, KIND_SETS, KIND_QUEUES, KINDS };
 
 /* For the table of options: `help` says what the kind is for. */
-#define OPTION_KIND(id, help) VALUE_OF((id), "kind", "KIND", "segments semaphores queues", (help))
+#define OPTION_KIND(id, help)                                                                      \
+	VALUE_OF((id), "kind", "KIND", "segments semaphores queues shm sem msg", (help))
 
-/* "segments", "semaphores", "queues", or "segment" and so on. TOOL_OK, or it is none of these, and
- * that has been said. */
+/* "segments", "semaphores", "queues", or "segment" and so on, or "shm", "sem", "msg". TOOL_OK, or
+ * it is none of these, and that has been said. */
 int usage_kind(const char *text, enum kind *ret_kind);
 /* "segment", "semaphore set", "queue": for a message. */
 const char *kind_name(enum kind kind);

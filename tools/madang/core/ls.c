@@ -24,7 +24,8 @@ enum { OPTION_KIND_ONLY = OPTION_LONG };
 
 static const struct option_row option_rows[] = {
 	FLAG('l', "long", "also list the attached processes, semaphores, and who waits"),
-	OPTION_KIND(OPTION_KIND_ONLY, "only these: segments, semaphores or queues"),
+	OPTION_KIND(OPTION_KIND_ONLY,
+	            "only these: segments, semaphores or queues; or shm, sem, msg"),
 	OPTION_JSON,
 	OPTION_NAMESPACE,
 	OPTION_HELP,

@@ -19,7 +19,8 @@
 enum { OPTION_NORESERVE = OPTION_LONG, OPTION_KIND_OF };
 
 static const struct option_row option_rows[] = {
-	OPTION_KIND(OPTION_KIND_OF, "make this: segments (default), semaphores or queues"),
+	OPTION_KIND(OPTION_KIND_OF,
+	            "make this: segments (default), semaphores or queues; or shm, sem, msg"),
 	VALUE('k', "key", "KEY", "give it this System V key (decimal, 0x..., 0...); must be new"),
 	VALUE('N', "name", "NAME", "give it this name, 1 to 63 bytes; must be new"),
 	VALUE('m', "mode", "MODE", "permissions in octal; default 0600"),
@@ -88,8 +89,10 @@ static int parse_operand(struct request *request, char **operands, int count)
 		return usage_error("a queue has no size; '%s' is too much", operands[0]);
 	if (request->kind == KIND_QUEUES)
 		return TOOL_OK;
+	if (count == 0 && request->kind == KIND_SETS)
+		return usage_error("how many semaphores is the set to have? give their number");
 	if (count == 0)
-		return usage_error("which %s?", what);
+		return usage_error("how large is the segment to be? give its size, 64K for one");
 	if (count > 1)
 		return usage_error("one %s at a time; '%s' is too much", what, operands[1]);
 	if (request->kind == KIND_SETS) {

@@ -21,7 +21,8 @@
 enum { OPTION_DRY_RUN = OPTION_LONG, OPTION_KIND_OF };
 
 static const struct option_row option_rows[] = {
-	OPTION_KIND(OPTION_KIND_OF, "of this kind: segments (default), semaphores or queues"),
+	OPTION_KIND(OPTION_KIND_OF,
+	            "of this kind: segments (default), semaphores or queues; or shm, sem, msg"),
 	VALUE('k', "key", "KEY", "the one with this System V key (decimal, 0x..., 0...)"),
 	VALUE('N', "name", "NAME", "the one with this name"),
 	FLAG('o', "orphans",
