@@ -2,8 +2,8 @@
 /*
  * interrupted.c - a handler interrupts a thread that locks and unlocks mutexes, at each
  * instruction, and operates on a set with UNDO. The thread may become the witness of its process
- * there. Its list of robust words, which was about to change, must be whole afterwards, and what the
- * process has in the set must be given back when it is killed.
+ * there. Its list of robust words, which was about to change, must be whole afterwards, and what
+ * the process has in the set must be given back when it is killed.
  *
  *     semset-interrupted [--all]
  *
