@@ -96,14 +96,16 @@ static bool taking(struct grave *grave, bool passed)
 /* It has published `ref`, and nothing of that remains to be done when this returns. */
 static bool published(struct grave *grave, bool passed)
 {
-	uint64_t old = MDG__LOAD(grave->hand->old);
+	uint64_t old = MDG__LOAD(grave->hand->old), place = MDG__LOAD(grave->hand->place);
 	struct mdg__block block;
 	bool swaps = MDG__HAND_OP(grave->op) == MDG__HAND_SWAP && old != 0;
 	if (swaps && find(grave, old, &block))
 		mdg__held_set(grave->heap, &block, grave->who);
 	else if (!swaps)
-		mdg__published_tell(grave->heap, old, MDG__LOAD(grave->hand->place));
+		mdg__published_tell(grave->heap, old, place);
 	clear(grave, grave->ref);
+	if (mdg__is_root(grave->heap, place))
+		mdg__root_changed(grave->heap, place);
 	if (!swaps)
 		return drop(grave);
 	/* Release: behind the labels. From here on it holds the old one. */

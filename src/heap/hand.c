@@ -168,6 +168,8 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	if (old != 0)
 		mdg__published_tell(heap, old, place);
 	clear_label(heap, own, ref);
+	if (mdg__is_root(heap, place))
+		mdg__root_changed(heap, place);
 	in_order();
 	drop(own, hand);
 	return 0;
@@ -291,6 +293,8 @@ static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 		mdg__published_tell(heap, value, place);
 	in_order();
 	clear_label(heap, own, ref);
+	if (mdg__is_root(heap, place))
+		mdg__root_changed(heap, place);
 	in_order();
 	if (!labelled) {
 		drop(own, hand);

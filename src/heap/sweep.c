@@ -54,12 +54,16 @@ static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 	struct mdg__heap_slot *slot = &heap->slot[index];
 	if (thread == NULL || thread->count >= MDG__HELD_MAX - 1 || !slot_seize(thread, slot, seen))
 		return false;
-	bool all = mdg__sweep_hands(heap, index, true);
+	/* It reads nothing any more, though its word is not that of a dead thread now. */
+	atomic_store_explicit(&slot->epoch, 0, memory_order_release);
+	bool all = mdg__sweep_hands(heap, index, false) ||
+	           (mdg__readers_passed(heap, slot) && mdg__sweep_hands(heap, index, true));
 	slabs_leave(heap, index + 1);
 	if (!all) {
 		slot_put_back(thread, slot);
 		return false;
 	}
+	MDG__STORE(slot->left, 0);
 	MDG__STORE(slot->generation, MDG__LOAD(slot->generation) + 1);
 	mdg__robust_give(thread, &slot->life, mdg__held_find(thread, &slot->life.word), 1);
 	return true;

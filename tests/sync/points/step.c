@@ -84,9 +84,13 @@ static void peek(pid_t pid, uintptr_t head, uintptr_t link, uintptr_t list[4])
 	(void)process_vm_readv(pid, &here, 1, there, link == 0 ? 1 : 2, 0);
 }
 
+void (*step_refresh)(void);
+
 /* Whether memory differs from how it was last seen. */
 static bool differs(struct step *step)
 {
+	if (step_refresh != NULL)
+		step_refresh();
 	uintptr_t list[4] = { 0 }, link = step->list[0] & ~(uintptr_t)1;
 	size_t size = 0;
 	if (step->head == 0)

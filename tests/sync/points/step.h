@@ -35,6 +35,9 @@ struct step {
 
 /* Whether it can be done here; else why not. */
 bool step_possible(const char **reason);
+/* If it is not NULL, it is called before the watched memory is looked at: so that may be a copy of
+ * what lies scattered. */
+extern void (*step_refresh)(void);
 /* `body` runs in a child; where it calls step_begins, the stepping begins, and where it calls
  * step_ends, it ends. */
 bool step_start(struct step *step, const void *watched, size_t size, void (*body)(void *),
