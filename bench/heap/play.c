@@ -4,8 +4,8 @@
  *
  * A member counts the time that it has had a processor, so that it matters little what else the
  * machine does. Only where two members wait for each other (HEAP_HAND) it is the time of the clock.
- * A part of the block is done before, and not timed: it brings into the caches what other sides have
- * driven out.
+ * A part of the block is done before, and not timed: it brings into the caches what other sides
+ * have driven out.
  *
  * A member that ends, or does not answer for a minute, ends the game.
  */

@@ -7,13 +7,7 @@
  * On standard error it says how many blocks there were at most, so that one can see that the heap
  * was used.
  */
-#include <madang/heap.h>
-#include <madang/segment.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "tests/heap/heap.h"
 
 #if defined(HOOK_SQLITE)
 #include <sqlite3.h>
@@ -35,15 +29,9 @@ char *hook_strdup(const char *text);
 static void enter(void)
 {
 	struct mdg_heap_options options = { .size = sizeof options };
-	mdg_namespace *ns;
-	int rc = mdg_namespace_open(&ns, NULL, NULL);
 
-	if (rc == 0)
-		rc = mdg_heap_open(&heap, ns, "hook", &options);
-	if (rc != 0) {
-		fprintf(stderr, "hook: %s\n", mdg_strerror(rc));
-		_exit(1);
-	}
+	enter_namespace();
+	heap = heap_open("hook", &options);
 	owner = getpid();
 }
 
@@ -153,18 +141,11 @@ __attribute__((constructor)) static void begin(void)
 	give_to_library();
 }
 
-static int tell(const struct mdg_heap_finding *finding, void *context)
-{
-	(void)context;
-	fprintf(stderr, "hook: %s\n", finding->text);
-	return 0;
-}
-
 __attribute__((destructor)) static void end(void)
 {
 	if (getpid() != owner)
 		return;
 	fprintf(stderr, "hook: %lu blocks\n", allocated);
-	if (allocated == 0 || mdg_heap_check(heap, 0, tell, NULL) != 0)
+	if (allocated == 0 || look(heap).wrong != 0)
 		_exit(1);
 }

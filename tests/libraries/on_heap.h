@@ -5,10 +5,8 @@
 #ifndef MADANG_TESTS_ON_HEAP_H
 #define MADANG_TESTS_ON_HEAP_H
 
-#include "support/check.h"
+#include "tests/heap/heap.h"
 
-#include <madang/heap.h>
-#include <madang/segment.h>
 #include <madang/sync.h>
 
 static mdg_heap *heap;
@@ -17,30 +15,20 @@ static mdg_heap *heap;
 static inline void heap_enter(const char *name, uint32_t flags)
 {
 	struct mdg_heap_options options = { .size = sizeof options, .flags = flags };
-	mdg_namespace *ns;
-	int rc = mdg_namespace_open(&ns, NULL, NULL);
-
-	if (rc == 0)
-		rc = mdg_heap_open(&heap, ns, name, &options);
-	if (rc != 0) {
-		fprintf(stderr, "heap %s: %s\n", name, mdg_strerror(rc));
-		exit(1);
-	}
+	enter_namespace();
+	heap = heap_open(name, &options);
 }
 
 /* How many blocks are allocated. */
 static inline uint64_t heap_blocks(void)
 {
-	struct mdg_heap_info info = { .size = sizeof info };
-
-	CHECK(mdg_heap_stat(heap, &info) == 0);
-	return info.blocks;
+	return look(heap).live;
 }
 
 /* Nothing is wrong in the heap. */
 static inline bool heap_whole(void)
 {
-	return mdg_heap_check(heap, 0, NULL, NULL) == 0;
+	return look(heap).wrong == 0;
 }
 
 /* A block of zeros: something that processes share. */

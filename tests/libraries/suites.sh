@@ -10,11 +10,11 @@
 #   expat     its test-suite. It wants the library's inner functions, so it is built with its
 #             sources, whose malloc is the heap's
 #
-# Environment: CC, SOURCES (script/sources has put them there), INCLUDE and LIBRARY of Madang.
+# Environment: CC, SOURCES (script/sources has put them there), TREE and LIBRARY of Madang.
 set -u
 here=$(dirname "$0")
 name=$1
-sources=$SOURCES/$name
+sources=${SOURCES:?}/$name
 room=$(mktemp -d) || exit 1
 trap 'rm -rf "$room"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -43,7 +43,8 @@ build() { # PROGRAM options and files...
 		fail "$program is not built"
 	}
 }
-heap="-I $INCLUDE $here/hook.c $LIBRARY -pthread"
+heap="-D_GNU_SOURCE -I $TREE -I $TREE/include -I $TREE/src -I $TREE/tests"
+heap="$heap $here/hook.c $LIBRARY -pthread"
 
 sqlite3_suite() {
 	options="--memdb --size 10 --verify"
