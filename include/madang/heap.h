@@ -347,7 +347,7 @@ struct mdg_heap_info {
 	uint64_t maximum, limit, keep;
 	uint64_t home;      /* address; 0: none */
 	uint64_t committed; /* bytes of memory that the heap has, without its tables */
-	uint64_t tables;    /* bytes of memory of its tables */
+	uint64_t tables;    /* bytes of memory of its tables; without labels of free units */
 	uint64_t live;      /* bytes of blocks that are allocated */
 	uint64_t blocks;    /* how many these are */
 	uint32_t threads;   /* slots that living threads have */
@@ -373,7 +373,8 @@ struct mdg_heap_user_info {
 	uint64_t blocks, bytes; /* live ones, in slabs that it owns */
 	uint32_t held;          /* blocks in its hands */
 	uint32_t reading;       /* 1: in a read section */
-	uint64_t reserved[4];
+	uint64_t retired;       /* blocks that wait for readers */
+	uint64_t reserved[3];
 };
 MDG_API int mdg_heap_next_user(mdg_heap *heap, uint32_t *cursor,
                                struct mdg_heap_user_info *ret_info);
