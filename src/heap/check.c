@@ -75,15 +75,21 @@ static void check_slots_high(struct mdg__heap_check *check)
 	head_says(check, mended, "more slots are in use than there are");
 }
 
+static bool high_is_valid(const struct mdg__heap *heap)
+{
+	uint64_t high = MDG__LOAD(heap->head->high);
+	return high == heap->capacity || (high < heap->capacity && high % MDG__PIECE_UNITS == 0);
+}
+
 static void check_bounds(struct mdg__heap_check *check)
 {
 	struct mdg__heap *heap = check->heap;
 	struct mdg__heap_head *head = heap->head;
-	uint64_t high = MDG__LOAD(head->high), epoch = 0;
+	uint64_t epoch = 0;
 	if (MDG__LOAD(head->limit) > heap->capacity)
 		head_says(check, mend_word(check, &head->limit, heap->capacity),
 		          "the limit is larger than the heap can be");
-	if (high > heap->capacity || (high % MDG__PIECE_UNITS != 0 && high != heap->capacity))
+	if (!high_is_valid(heap))
 		head_says(check, false, "the number of units that have tables makes no sense");
 	check_slots_high(check);
 	if (MDG__LOAD(head->epoch) == 0) {
@@ -119,10 +125,12 @@ static void check_lock(struct mdg__heap_check *check)
 		           "a thread has died that held the lock");
 }
 
-/* A thread that died with the lock may have left the units in the middle of a change. */
+/* A thread that died with the lock may have left the units in the middle of a change. And where the
+ * tables end must be known. */
 static bool units_are_steady(const struct mdg__heap_check *check)
 {
-	return !mdg__life_is_dead(MDG__LOAD(check->heap->head->lock.robust.word));
+	return !mdg__life_is_dead(MDG__LOAD(check->heap->head->lock.robust.word)) &&
+	       high_is_valid(check->heap);
 }
 
 int mdg_heap_check(mdg_heap *view, unsigned flags, mdg__heap_found *found, void *context)

@@ -8,11 +8,12 @@
  *
  * What can be mended: bits and counts that follow from the words; the words inside of a slab; a bit
  * that says a unit has no memory, by giving it memory. What cannot: a word that makes no sense, and
- * two slabs or spans in one place. Nobody knows what was there.
+ * two slabs or spans in one place. Nobody knows what was there. So units that may be a part of it
+ * stay as they are, and the whole is one finding.
  */
-#include "heap/check.h"
-
 #include "heap/units.h"
+
+#include "heap/check.h"
 
 enum wrong {
 	WRONG_NONE,
@@ -92,12 +93,28 @@ static enum wrong judge(const struct mdg__heap *heap, const struct mdg__thing *t
 	}
 }
 
+/* What was lost: the unit where something began that nobody knows. */
+#define NOTHING_LOST UINT64_MAX
+
+/* The same for a unit that may be a part of what was lost before it. */
+static enum wrong judge_next(const struct mdg__heap *heap, const struct mdg__thing *thing,
+                             uint64_t high, uint64_t *lost)
+{
+	enum wrong wrong = judge(heap, thing, high);
+	uint64_t begins = thing->unit - MDG__HEAD_UNITS(thing->head);
+	if (*lost != NOTHING_LOST && ((wrong == WRONG_TAKEN && thing->head == 0) ||
+	                              (wrong == WRONG_INNER && begins == *lost)))
+		return WRONG_NONE;
+	bool is_lost = wrong == WRONG_WORD || wrong == WRONG_LENGTH;
+	*lost = is_lost ? thing->unit : NOTHING_LOST;
+	return wrong;
+}
+
 /* ---- mending -------------------------------------------------------------------------------- */
 
 /* [lock] */
-static bool mend_bare(struct mdg__heap *heap, const struct mdg__thing *thing)
+static bool mend_bare(struct mdg__heap *heap, const struct mdg__thing *thing, uint64_t end)
 {
-	uint64_t end = thing->unit + thing->units;
 	if (mdg__heap_promise(heap, mdg__ref_of_unit(heap, thing->unit),
 	                      thing->units << MDG__UNIT_SHIFT) < 0)
 		return false;
@@ -105,25 +122,30 @@ static bool mend_bare(struct mdg__heap *heap, const struct mdg__thing *thing)
 	return true;
 }
 
-/* [lock] What the bits and counts say follows from the words; the caller derives them anew. */
+/* [lock] The counts follow later. */
 static bool mend(struct mdg__heap *heap, const struct mdg__thing *thing, enum wrong wrong)
 {
+	uint64_t end = thing->unit + thing->units;
 	switch (wrong) {
 	case WRONG_INSIDE:
 		for (uint64_t i = 1; i < thing->units; i++)
 			MDG__STORE(heap->heads[thing->unit + i], inner_word(thing, i));
 		return true;
 	case WRONG_BARE:
-		return mend_bare(heap, thing);
-	case WRONG_WORD: /* of a unit that is free, with rests in it */
+		return mend_bare(heap, thing, end);
+	case WRONG_WORD: /* of a unit that is free, with rests in it? */
 		if (thing->state != MDG__UNIT_FREE ||
 		    !mdg__bit_is_set(heap, MDG__BITS_FREE, thing->unit))
 			return false;
 		MDG__STORE(heap->heads[thing->unit], 0);
 		return true;
+	case WRONG_INNER:
+		MDG__STORE(heap->heads[thing->unit], 0);
+		mdg__put_bits(heap, MDG__BITS_FREE, thing->unit, end, true);
+		return true;
 	case WRONG_FREE:
 	case WRONG_TAKEN:
-	case WRONG_INNER:
+		mdg__put_bits(heap, MDG__BITS_FREE, thing->unit, end, wrong == WRONG_TAKEN);
 		return true;
 	default:
 		return false;
@@ -197,8 +219,13 @@ static void check_counts(struct mdg__heap_check *check)
 	if (mdg__heap_lock(heap, &mask) < 0)
 		return;
 	text = judge_counts(heap);
-	if (text != NULL && check->repair)
-		mdg__units_rebuild(heap);
+	if (text != NULL && check->repair) {
+		struct counts counts = count(heap);
+		(void)mdg__units_charge(heap, counts.committed);
+		MDG__STORE(heap->head->committed, counts.committed);
+		MDG__STORE(heap->head->free, counts.free);
+		MDG__STORE(heap->head->lowest, counts.lowest);
+	}
 	mdg__heap_unlock(heap, &mask);
 	if (text != NULL)
 		mdg__found(check, MDG_HEAP_FOUND_TABLE, 0, check->repair,
@@ -215,6 +242,7 @@ struct note {
 	uint64_t unit;
 };
 struct notes {
+	uint64_t lost; /* see judge_next */
 	uint32_t count;
 	struct note note[NOTES];
 };
@@ -225,30 +253,27 @@ static uint64_t look_at_some(struct mdg__heap_check *check, uint64_t from, struc
 {
 	struct mdg__heap *heap = check->heap;
 	uint64_t high = mdg__units_high(heap), at = 0, seen = 0;
-	bool derive = false;
 	struct mdg__thing thing;
 	for (; at < from && at < high; at += thing.units)
 		mdg__thing_at(heap, at, high, &thing);
 	for (; at < high && seen < UNITS_AT_ONCE && notes->count < NOTES; at += thing.units) {
 		mdg__thing_at(heap, at, high, &thing);
 		seen += thing.units;
-		enum wrong wrong = judge(heap, &thing, high);
+		enum wrong wrong = judge_next(heap, &thing, high, &notes->lost);
 		if (wrong == WRONG_NONE)
 			continue;
 		bool mended = check->repair && mend(heap, &thing, wrong);
-		derive |= mended;
 		notes->note[notes->count++] = (struct note){ wrong, mended, at };
 	}
-	if (derive)
-		mdg__units_rebuild(heap);
 	return at < high ? at : UINT64_MAX;
 }
 
 static void check_locked(struct mdg__heap_check *check)
 {
+	struct notes notes = { .lost = NOTHING_LOST };
 	for (uint64_t at = 0; at != UINT64_MAX && !check->stopped;) {
-		struct notes notes = { .count = 0 };
 		mdg__sigmask mask;
+		notes.count = 0;
 		if (mdg__heap_lock(check->heap, &mask) < 0)
 			return;
 		at = look_at_some(check, at, &notes);
@@ -277,11 +302,11 @@ static bool is_wrong(const struct mdg__doubt *doubt)
 static void check_without_lock(struct mdg__heap_check *check)
 {
 	struct mdg__heap *heap = check->heap;
-	uint64_t high = mdg__units_high(heap);
+	uint64_t high = mdg__units_high(heap), lost = NOTHING_LOST;
 	struct mdg__thing thing;
 	for (uint64_t at = 0; at < high && !check->stopped; at += thing.units) {
 		mdg__thing_at(heap, at, high, &thing);
-		enum wrong wrong = judge(heap, &thing, high);
+		enum wrong wrong = judge_next(heap, &thing, high, &lost);
 		struct mdg__doubt doubt = { check, at, thing.head, (uint32_t)wrong };
 		if (wrong != WRONG_NONE && mdg__is_still_wrong(&doubt, is_wrong))
 			mdg__found(check, MDG_HEAP_FOUND_TABLE, mdg__ref_of_unit(heap, at), false,

@@ -51,7 +51,8 @@ static uint64_t extent(const struct mdg__heap *heap, uint64_t unit, uint64_t hea
 	return units == 0 || units > left ? 1 : units;
 }
 
-void mdg__units_rebuild(struct mdg__heap *heap)
+/* [lock] Counts anew what follows from `heads` and COMMITTED. */
+static void rebuild(struct mdg__heap *heap)
 {
 	uint64_t high = mdg__units_high(heap), committed = 0, free = 0, lowest = high;
 	for (uint64_t at = 0; at < high; at += 64)
@@ -110,7 +111,7 @@ int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask)
 	mdg__signals_block(ret_mask);
 	int rc = take_lock(heap);
 	if (rc == MDG_OWNER_DIED) {
-		mdg__units_rebuild(heap);
+		rebuild(heap);
 		rc = 0;
 	}
 	if (rc < 0)

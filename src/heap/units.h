@@ -23,11 +23,6 @@ static inline void mdg__put_bits(struct mdg__heap *heap, enum mdg__unit_bits whi
 	}
 }
 
-/* ---- units.c -------------------------------------------------------------------------------- */
-
-/* Counts anew what follows from the words of the units and from COMMITTED. */
-void mdg__units_rebuild(struct mdg__heap *heap);
-
 /* ---- pieces.c ------------------------------------------------------------------------------ */
 
 /* Tells the segment how much memory the heap has when it has so many units: that counts against the
