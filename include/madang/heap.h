@@ -77,6 +77,8 @@
  *   -EUSERS      all thread slots of the heap are taken by living threads
  *   -EINVAL      the block is none of this heap
  *   -EROFS       the heap was opened with MDG_HEAP_RDONLY
+ *   -EAGAIN      the caller is a signal handler, has not used the heap before in its thread, and
+ *                has interrupted the thread as that took a lock or gave it back
  *   -ENOSYS      the kernel has no robust lists (get_robust_list(2))
  *   MDG_BROKEN   the heap's memory holds what no call has put there
  * errno is never touched.

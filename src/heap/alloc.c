@@ -100,12 +100,23 @@ static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_
 	return mdg__unit_at(heap, unit);
 }
 
-void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
-                 struct mdg__hand *hand)
+static void *alloc_any(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                       struct mdg__hand *hand)
 {
 	if (size <= MDG__MEDIUM_MOST)
 		return mdg__alloc_class(heap, own, mdg__heap_class_of(size), hand);
 	return alloc_span(heap, own, size, hand);
+}
+
+void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                 struct mdg__hand *hand)
+{
+	void *block = alloc_any(heap, own, size, hand);
+	/* What this thread has retired may be what is missing. */
+	if (__builtin_expect(block == NULL, 0) && (own->why == -ENOMEM || own->why == -EDQUOT) &&
+	    mdg__retired_free(heap, own) > 0)
+		block = alloc_any(heap, own, size, hand);
+	return block;
 }
 
 /* ---- the calls ----------------------------------------------------------------------------- */

@@ -37,5 +37,15 @@ int mdg_heap_trim(mdg_heap *view, uint64_t keep)
 int mdg_heap_sweep(mdg_heap *view)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
-	return may_write(heap) ? mdg__sweep_some(heap, NULL, heap->slots) : -EROFS;
+	int rc;
+	if (!may_write(heap))
+		return -EROFS;
+	/* The caller may have retired something. It sweeps also if all slots are taken. */
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	int swept = mdg__sweep_some(heap, own, heap->slots);
+	if (own != NULL) {
+		(void)mdg__retired_free(heap, own);
+		mdg__own_end(own);
+	}
+	return swept;
 }

@@ -178,7 +178,11 @@ struct mdg__heap_own {
 	uint32_t reading; /* how deep in read sections */
 	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
 	uint32_t fences;  /* what is known of membarrier; 0: nothing, see read.c */
-	uint32_t adopt;   /* where to look next for slabs without an owner: word of the bitmap */
+	/* The bag into which the thread puts what it retires, and how much is in it. 0: none is
+	 * open. */
+	uint64_t bag, bag_bytes;
+	uint32_t bag_used;
+	uint32_t adopt; /* where to look next for slabs without an owner: word of the bitmap */
 	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
 	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
 	struct mdg__heap_own *next;   /* in heap->owns; constant */
@@ -435,8 +439,9 @@ bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_slot *dead);
 
 /* [sweeper of the dead slot, after mdg__readers_passed] Frees what the dead thread had retired.
  * Twice does no harm. False: not all of it was freed, the slot stays dead. */
-bool mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_own *own,
-                        struct mdg__heap_slot *dead);
+bool mdg__sweep_retired(struct mdg__heap *heap, struct mdg__heap_slot *dead);
+/* The bag to which the reference leads; NULL: it leads to none. */
+struct mdg__bag *mdg__bag_at(struct mdg__heap *heap, uint64_t ref);
 /* Frees what this thread has retired, as far as readers allow: how many blocks. For who needs
  * memory, and for mdg_heap_sweep. */
 uint32_t mdg__retired_free(struct mdg__heap *heap, struct mdg__heap_own *own);

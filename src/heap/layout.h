@@ -164,6 +164,18 @@ struct mdg__heap_slot {
 	uint64_t none2[10];
 };
 
+/* ---- bags of retired blocks --------------------------------------------------------------------- */
+
+/* A bag is a block. Its blocks are places, to which the retired blocks are published. `next` is the
+ * place of the bag that was begun before it. The newest one stands in slot.retired. [S] all of it */
+enum { MDG__BAG_BLOCKS = 124 };
+struct mdg__bag {
+	_Atomic uint64_t next;
+	_Atomic uint64_t full; /* the epoch that ended when it was closed; 0: it is open */
+	uint64_t none[2];
+	_Atomic uint64_t blocks[MDG__BAG_BLOCKS];
+};
+
 /* ---- what a unit is ------------------------------------------------------------------------ */
 
 /* A word of `heads`:  state | class << 8 | owner << 16 | units << 32.
@@ -230,5 +242,6 @@ _Static_assert(offsetof(struct mdg__heap_slot, life.word) == 8,
                "a node is aligned as the library's");
 _Static_assert(offsetof(struct mdg__heap_slot, hands) == 144, "");
 _Static_assert(sizeof(struct mdg__heap_slot) == 512, "");
+_Static_assert(sizeof(struct mdg__bag) == 1024, "");
 
 #endif

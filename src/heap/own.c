@@ -63,6 +63,9 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->tag = 0;
 	own->reading = 0;
 	own->hands = 0;
+	own->fences = 0;
+	own->bag = own->bag_bytes = 0;
+	own->bag_used = 0;
 	own->adopt = 0;
 	own->inner = NULL;
 	own->others = NULL;
@@ -268,6 +271,7 @@ void mdg__own_leave(struct mdg__heap *heap)
 	thread->last = NULL;
 	for (; own != NULL; own = inner) {
 		inner = own->inner;
+		(void)mdg__retired_free(heap, own);
 		mdg__heap_slot_leave(heap, own->slot1);
 		atomic_store_explicit(&own->whose, 0, memory_order_release);
 	}

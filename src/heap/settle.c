@@ -36,7 +36,10 @@ enum { TRIES_MOST = 64 };
 static _Atomic uint64_t *place_at(struct mdg__heap *heap, uint64_t place)
 {
 	uint64_t unit = (place - heap->parts.data) >> MDG__UNIT_SHIFT;
-	bool there = mdg__is_root(heap, place) ||
+	/* The places of bags are in the slots. */
+	bool slot = place - heap->parts.slots <
+	            mdg__heap_slots_used(heap) * sizeof(struct mdg__heap_slot);
+	bool there = mdg__is_root(heap, place) || slot ||
 	             (place >= heap->parts.data && unit < mdg__units_high(heap) &&
 	              mdg__bit_is_set(heap, MDG__BITS_COMMITTED, unit));
 	return place % 8 != 0 || !there

@@ -69,6 +69,10 @@ int mdg__heap_slot_take(struct mdg__heap *heap, uint32_t *ret_slot1)
 		return -ENOSYS;
 	if (thread->count >= MDG__HELD_MAX - 2) /* what it does next needs the heap's lock */
 		return -ENOLCK;
+	/* The slot stays in the list of robust locks. That is not possible in a handler that has
+	 * interrupted a change of the list (sync/held.h). */
+	if (mdg__held_is_changing(thread))
+		return -EAGAIN;
 	for (uint32_t at = 0;; at++) {
 		uint32_t used = mdg__heap_slots_used(heap);
 		if (at >= used) {

@@ -9,9 +9,12 @@
 
 #include "sync/owned.h"
 
-/* Takes the slot of a dead thread. */
+/* Takes the slot of a dead thread. Signals are blocked: a handler may need a slot of its own, which
+ * stays in the list of robust locks. */
 static bool slot_seize(struct mdg__thread *thread, struct mdg__heap_slot *slot, uint32_t seen)
 {
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
 	uintptr_t before = mdg__pending_begin(thread, &slot->life.word);
 	/* Acquire: what the dead thread has written is before this. */
 	bool taken = atomic_compare_exchange_strong_explicit(
@@ -19,6 +22,7 @@ static bool slot_seize(struct mdg__thread *thread, struct mdg__heap_slot *slot, 
 	if (taken)
 		mdg__held_enter(thread, &slot->life.word);
 	mdg__pending_end(thread, before);
+	mdg__signals_restore(&mask);
 	return taken;
 }
 
@@ -39,13 +43,21 @@ static void slabs_leave(struct mdg__heap *heap, uint32_t slot1)
 	}
 }
 
-/* Leaves the slot as that of a dead thread: there is more to do, at another time. */
-static void slot_put_back(struct mdg__thread *thread, struct mdg__heap_slot *slot)
+/* Leaves the slot free; or as that of a dead thread: there is more to do, at another time. */
+static void slot_leave(struct mdg__thread *thread, struct mdg__heap_slot *slot, bool free)
 {
-	uintptr_t before = mdg__pending_begin(thread, &slot->life.word);
-	mdg__held_leave(thread, mdg__held_find(thread, &slot->life.word));
-	atomic_store_explicit(&slot->life.word, MDG__DIED, memory_order_release);
-	mdg__pending_end(thread, before);
+	mdg__sigmask mask;
+	mdg__signals_block(&mask);
+	int at = mdg__held_find(thread, &slot->life.word);
+	if (free) {
+		mdg__robust_give(thread, &slot->life, at, 1);
+	} else {
+		uintptr_t before = mdg__pending_begin(thread, &slot->life.word);
+		mdg__held_leave(thread, at);
+		atomic_store_explicit(&slot->life.word, MDG__DIED, memory_order_release);
+		mdg__pending_end(thread, before);
+	}
+	mdg__signals_restore(&mask);
 }
 
 static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
@@ -56,16 +68,21 @@ static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 		return false;
 	/* It reads nothing any more, though its word is not that of a dead thread now. */
 	atomic_store_explicit(&slot->epoch, 0, memory_order_release);
-	bool all = mdg__sweep_hands(heap, index, false) ||
-	           (mdg__readers_passed(heap, slot) && mdg__sweep_hands(heap, index, true));
+	bool all = mdg__sweep_hands(heap, index, false);
 	slabs_leave(heap, index + 1);
+	if (!all || MDG__LOAD(slot->retired) != 0)
+		all = mdg__readers_passed(heap, slot) && mdg__sweep_hands(heap, index, true) &&
+		      mdg__sweep_retired(heap, slot);
 	if (!all) {
-		slot_put_back(thread, slot);
+		slot_leave(thread, slot, false);
 		return false;
 	}
 	MDG__STORE(slot->left, 0);
+	MDG__STORE(slot->retired, 0);
+	MDG__STORE(slot->oldest, 0);
+	MDG__STORE(slot->count, 0);
 	MDG__STORE(slot->generation, MDG__LOAD(slot->generation) + 1);
-	mdg__robust_give(thread, &slot->life, mdg__held_find(thread, &slot->life.word), 1);
+	slot_leave(thread, slot, true);
 	return true;
 }
 
