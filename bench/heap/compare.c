@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_CALLS = 4096 };
+
 /* One case while it is being measured. */
 struct match {
 	const struct heap_case *what;
@@ -90,7 +92,8 @@ static void side_begin(struct match *match, int number)
 	errno = 0;
 	match->playing[number] =
 		heap_game_begin(&match->game[number], heap_side(number), match->what);
-	if (match->playing[number])
+	/* The first calls take memory from the system, and say nothing about a block. */
+	if (match->playing[number] && heap_game_block(&match->game[number], FIRST_CALLS) != 0)
 		match->size[number] =
 			block_size(heap_game_block, &match->game[number], match->block);
 	if (match->size[number] == 0)
