@@ -160,6 +160,13 @@ static bool begin(struct heap_end *end)
 	return true;
 }
 
+static uint64_t bytes(struct heap_end *end)
+{
+	struct mdg_heap_info info = { .size = sizeof info };
+
+	return mdg_heap_stat((mdg_heap *)end->own, &info) == 0 ? info.committed + info.tables : 0;
+}
+
 bool heap_madang_open(const char *namespace_dir)
 {
 	return mdg_namespace_open(&space, namespace_dir, NULL) == 0;
@@ -173,9 +180,12 @@ void heap_madang_close(void)
 
 const struct heap_side *heap_side_madang(void)
 {
-	static struct heap_side side = {
-		.name = "madang", .shared = true, .make = make, .remove = end_heap, .begin = begin
-	};
+	static struct heap_side side = { .name = "madang",
+		                         .shared = true,
+		                         .make = make,
+		                         .remove = end_heap,
+		                         .begin = begin,
+		                         .bytes = bytes };
 
 	if (space == NULL)
 		return NULL;

@@ -146,6 +146,6 @@ __attribute__((destructor)) static void end(void)
 	if (getpid() != owner)
 		return;
 	fprintf(stderr, "hook: %lu blocks\n", allocated);
-	if (allocated == 0 || look(heap).wrong != 0)
+	if (allocated == 0 || look(heap).wrong != 0 || mdg_heap_check(heap, 0, NULL, NULL) != 0)
 		_exit(1);
 }

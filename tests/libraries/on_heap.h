@@ -28,7 +28,8 @@ static inline uint64_t heap_blocks(void)
 /* Nothing is wrong in the heap. */
 static inline bool heap_whole(void)
 {
-	return look(heap).wrong == 0;
+	mdg_heap_sweep(heap); /* of children that have ended */
+	return look(heap).wrong == 0 && mdg_heap_check(heap, 0, NULL, NULL) == 0;
 }
 
 /* A block of zeros: something that processes share. */
