@@ -191,6 +191,13 @@ static void check_slots(void)
 	}
 }
 
+static int say_finding(const struct mdg_heap_finding *finding, void *argument)
+{
+	(void)argument;
+	fprintf(stderr, "%s: %s\n", context, finding->text);
+	return 0;
+}
+
 /* All who were there are dead. */
 static void settle_accounts(unsigned slack, size_t size)
 {
@@ -205,6 +212,7 @@ static void settle_accounts(unsigned slack, size_t size)
 		if ((place[i] & 1) == 0)
 			reach(place[i]);
 	}
+	MUST(mdg_heap_check(heap, 0, say_finding, NULL) == 0);
 	struct found found = look(heap);
 	MUST(found.wrong == 0);
 	MUST(found.live >= reached.count + 1u && found.live <= reached.count + 1u + slack);

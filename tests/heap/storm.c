@@ -140,7 +140,7 @@ static bool agrees(void)
 	for (uint32_t i = 0; i < mdg__heap_slots_used(inside); i++)
 		if ((MDG__LOAD(inside->slot[i].life.word) & MDG__DIED) != 0)
 			complain("a slot is not swept", i);
-	if (found.wrong != 0)
+	if (found.wrong != 0 || mdg_heap_check(heap, 0, NULL, NULL) != 0)
 		complain("the tables contradict each other", found.wrong);
 	if (found.live != linked + 1) {
 		fprintf(stderr, "%llu blocks are allocated, %llu are linked\n",

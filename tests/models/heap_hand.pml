@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * heap_hand.pml - src/heap/hand.c, settle.c and the first half of sweep.c: blocks between
+ * heap_hand.pml - src/heap/hand.c, settle.c and bury.c: blocks between
  * "allocated" and "linked".
  *
  * Threads hold, publish, take, swap, keep and free blocks, all in one place. Each of them is killed
@@ -18,27 +18,29 @@
  * Each block has a slab of its own. Its owner allocates it and merges what others have freed.
  * A hand is looked at in one step: in C it counts its operations, and is read again.
  *
- * One thing is not exact, and is not explored (OVER with more than ABA operations): a thread
- * publishes over a block, is paused, and meanwhile the block goes round: it is held by another one
- * that is just about to publish it in the same place, and is killed. The block then stays
- * allocated.
+ * One thing is not exact, and is not explored (it needs OVER and more operations). A thread
+ * publishes over a block, and is paused before it tells. Meanwhile the block is taken from where the
+ * program has linked it, and its new holder is about to publish it in the same place, and is killed.
+ * The block then stays allocated.
  *
- *     holds: depth=200000 -DOPS0=3 -DOPS1=4 -DTAKE_ONLY
- *     holds: depth=200000 -DOPS0=3 -DOPS1=3
- *     holds: depth=200000 -DN=3 -DOPS0=2 -DOPS1=2 -DOPS2=2 -DCHAIN -DDEATHS=0
- *     holds: depth=200000 -DOPS0=2 -DOPS1=3 -DOVER
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_BIT
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_LABEL
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_NONE
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_ZERO
- *     fails: -DOPS0=3 -DOPS1=3 -DBUG_MERGE
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_LINK
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_MARK
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_OLD
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_WINDOW
- *     fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_SETTLE
- *     fails: -DOPS0=2 -DOPS1=3 -DOVER -DBUG_FREE
- *     fails: -DOPS0=2 -DOPS1=2 -DBUG_AGAIN
+ * CHAIN: one thread publishes, and two others swap in the same place.
+ *
+ * holds: depth=200000 -DOPS0=2 -DOPS1=2
+ * holds: depth=200000 -DOPS0=2 -DOPS1=2 -DOVER -DDEATHS=0
+ * holds: depth=200000 -DN=3 -DOPS0=1 -DOPS1=1 -DOPS2=1 -DCHAIN -DDEATHS=0
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_BIT
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_LABEL
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_NONE
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_ZERO
+ * fails: -DOPS0=3 -DOPS1=2 -DBUG_MERGE
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_LINK
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_MARK
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_OLD
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_WINDOW
+ * fails: -DOPS0=2 -DOPS1=2 -DBUG_WHOSE
+ * fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_SETTLE
+ * fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_TELL
+ * fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_FREE
  */
 #ifndef N
 #define N 2

@@ -11,17 +11,18 @@
  * `free` is written by ordinary loads and stores, each a step of its own; `remote` by atomic ones.
  * The model asserts that a block that is allocated was free and that one that is freed was
  * allocated; that one thread at most writes `free`; that each slot is swept by one thread at most.
- * At the end, when everybody has ended, and the last one has swept, each block is free or the
- * program's, and no slot of a dead one is left over.
+ * At the end each block is either free or the
+ * program's, and each slot is free, a living thread's, or there to be swept.
  *
- *     holds: depth=2000000
- *     fails: -DBUG_ORDER
- *     fails: -DBUG_LOST
- *     fails: -DBUG_LIVE
- *     fails: -DBUG_EMPTY
- *     fails: -DBUG_STEAL
- *     fails: -DBUG_REUSED
- *     fails: -DBUG_WORD
+ * holds: depth=2000000 -DOPS=1
+ * holds: depth=2000000 -DN=2 -DOPS=3
+ * fails: -DBUG_ORDER -DN=2 -DOPS=2
+ * fails: -DBUG_LOST -DN=2 -DOPS=3
+ * fails: -DBUG_LIVE -DOPS=1
+ * fails: -DBUG_EMPTY -DN=2 -DOPS=2
+ * fails: -DBUG_BOTH -DOPS=1
+ * fails: -DBUG_WORD -DN=2 -DOPS=4
+ * fails: -DBUG_SLOT -DOPS=1
  */
 #ifndef N
 #define N 3
@@ -36,27 +37,28 @@
 #define ALL    3
 #define NOBODY 0
 
-#define LIVES 1
-#define DIED  2 /* and + 4 * (sweeper + 1) */
-#define BY(t) (DIED + 4 * ((t) + 1))
+/* The word of a slot: 0; thread + 1, its own or that of its sweeper; or DIED. */
+#define DIED  16
+#define ID(t) ((t) + 1)
 
 byte free_bits = ALL, remote_bits; /* of block 1 and 2 */
 bool is_slab = true;
 byte owner = 1; /* thread + 1 */
 bool locked;    /* the units; the kernel frees it at a death, and who is next counts anew */
 
-byte word[N], sweeps[N];
+byte word[N];
 byte writers, sweepers[N];
 bool used[3]; /* the program has block 1, 2 */
+bool lost[3]; /* who was about to free it was killed before: it stays allocated */
 byte deaths = DEATHS;
 byte at_work = N;
 
 #define DIE_HERE if :: skip :: atomic { deaths > 0 -> deaths--; goto death } fi
 
 #if N > 2
-#define SOMEBODY_DEAD (word[0] >= DIED || word[1] >= DIED || word[2] >= DIED)
+#define SOMEBODY_DEAD (word[0] == DIED || word[1] == DIED || word[2] == DIED)
 #else
-#define SOMEBODY_DEAD (word[0] >= DIED || word[1] >= DIED)
+#define SOMEBODY_DEAD (word[0] == DIED || word[1] == DIED)
 #endif
 
 proctype thread(byte me; byte left)
@@ -91,17 +93,17 @@ alloc:	if
 	goto rest;
 
 give:	/* who frees it has it for itself; killed before the store, it has lost it itself */
-	atomic { if :: used[1] -> b = 1 :: used[2] -> b = 2 :: else -> goto rest fi; used[b] = false }
+	atomic { if :: used[1] -> b = 1 :: used[2] -> b = 2 :: else -> goto rest fi; used[b] = false; lost[b] = true }
 	DIE_HERE;
 	if
 	:: owner == me + 1 ->
 		atomic { writes = true; writers++; assert(writers == 1) }
 		w = free_bits;
 		DIE_HERE;
-		atomic { assert(!(w & b)); free_bits = w | b; writes = false; writers-- }
+		atomic { assert(!(w & b)); free_bits = w | b; lost[b] = false; writes = false; writers-- }
 	:: else ->
 		DIE_HERE;
-		atomic { assert(!((free_bits | remote_bits) & b)); remote_bits = remote_bits | b }
+		atomic { assert(!((free_bits | remote_bits) & b)); remote_bits = remote_bits | b; lost[b] = false }
 	fi;
 	goto rest;
 
@@ -136,7 +138,10 @@ unit:	/* the head says what the unit is */
 		DIE_HERE;
 		atomic { if :: is_slab && owner == NOBODY -> owner = me + 1 :: else fi }
 	:: atomic { !is_slab && !locked -> locked = true; inside = true }
-		if :: is_slab -> atomic { locked = false; inside = false; goto rest } :: else fi;
+		atomic {
+			if :: is_slab -> locked = false; inside = false; goto rest :: else fi;
+			free_bits = 1; remote_bits = 1 /* it has had another use */
+		}
 #ifdef BUG_ORDER
 		atomic { is_slab = true; owner = me + 1 }
 		DIE_HERE;
@@ -159,11 +164,8 @@ sweep:	atomic {
 		do
 		:: s == N -> break
 		:: s < N && word[s] == DIED -> break
-#ifdef BUG_STEAL /* goes on with what a dead one swept, without sweeping that one first */
-		:: s < N && word[s] > DIED && word[s] != BY(me) && word[(word[s] - DIED) / 4 - 1] >= DIED -> break
-#endif
 #ifdef BUG_LIVE
-		:: s < N && s != me && word[s] == LIVES -> break
+		:: s < N && s != me && word[s] == ID(s) -> break
 #endif
 		:: else -> s++
 		od;
@@ -173,25 +175,23 @@ sweep:	atomic {
 		fi
 	}
 	DIE_HERE;
-	sweeps[me] = s + 1;
-	DIE_HERE;
 	atomic {
 		if
-		:: word[s] == w -> word[s] = BY(me); sweeping = true;
+#ifdef BUG_BOTH
+		:: true ->
+#else
+		:: word[s] == w ->
+#endif
+			word[s] = ID(me); sweeping = true;
 			sweepers[s]++; assert(sweepers[s] == 1)
-		:: else -> goto swept
+		:: else -> goto rest
 		fi
 	}
 	DIE_HERE;
-#ifndef BUG_REUSED
-	/* What it was sweeping itself, anybody may sweep now. */
-	b = sweeps[s];
-	DIE_HERE;
-	atomic { if :: b > 0 && word[b - 1] == BY(s) -> word[b - 1] = DIED :: else fi }
+#ifdef BUG_SLOT
+	word[s] = 0;
 	DIE_HERE;
 #endif
-	sweeps[s] = 0;
-	DIE_HERE;
 	if
 	:: is_slab && owner == s + 1 ->
 		atomic { writes = true; writers++; assert(writers == 1) }
@@ -214,21 +214,20 @@ sweep:	atomic {
 	:: else
 	fi;
 	DIE_HERE;
-	atomic { word[s] = 0; sweepers[s]--; sweeping = false }
-swept:	DIE_HERE;
-	sweeps[me] = 0;
-	s = N;
+	atomic { if :: word[s] == ID(me) -> word[s] = 0 :: else fi; sweepers[s]--; sweeping = false }
 	goto rest;
 
 death:	atomic {
 		if :: writes -> writes = false; writers-- :: else fi;
 		if :: sweeping -> sweeping = false; sweepers[s]-- :: else fi;
 		if :: inside -> inside = false; locked = false :: else fi;
-		b = 0; w = 0; r = 0; s = N;
-		word[me] = DIED
+		/* The kernel marks its slot, and the slot that it swept. */
+		if :: s < N && word[s] == ID(me) -> word[s] = DIED :: else fi;
+		word[me] = DIED;
+		b = 0; w = 0; r = 0; s = N
 	}
 end_dead:
-	atomic { word[me] == 0 -> word[me] = LIVES } /* its slot is used again */
+	atomic { word[me] == 0 -> word[me] = ID(me) } /* its slot is used again */
 	goto rest;
 end_last:
 	skip
@@ -240,20 +239,21 @@ init {
 	atomic {
 		do
 		:: i == N -> break
-		:: i < N -> word[i] = LIVES; run thread(i, OPS); i++
+		:: i < N -> word[i] = ID(i); run thread(i, OPS); i++
 		od
 	}
+end_wait:
 	(at_work == 0);
 end_all:
 	timeout; /* nobody goes on */
 	atomic {
-		assert(!(used[1] && ((free_bits | remote_bits) & 1) && is_slab));
-		assert(!(used[2] && ((free_bits | remote_bits) & 2) && is_slab));
+		assert(!is_slab || used[1] + lost[1] + ((free_bits | remote_bits) & 1) == 1);
+		assert(!is_slab || used[2] + lost[2] + ((free_bits | remote_bits) >> 1) == 1);
 		i = 0;
 		do
 		:: i == N -> break
-		:: i < N -> /* who is not swept yet is there for the next one, or for who sweeps its sweeper */
-			assert(word[i] <= DIED || word[(word[i] - DIED) / 4 - 1] >= DIED);
+		:: i < N -> /* who is not swept is there for the next one */
+			assert(word[i] == 0 || word[i] == ID(i) || word[i] == DIED);
 			i++
 		od
 	}
