@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map_internal.h - what the files of a map share.
+ *
+ * They form floors: open, get, put, ref, walk, clear | grow | part | table | hash.
+ *
+ * WHAT IS BELIEVED. A reference is followed only if a block of the heap begins there that is as
+ * long as what it is taken for says. Lengths are read once. There are no chains: a reader looks at
+ * up to 8 buckets with 7 slots each. So whatever the heap contains, a call ends, and reads nothing
+ * outside of the heap.
+ */
+#ifndef MADANG_HEAP_MAP_INTERNAL_H
+#define MADANG_HEAP_MAP_INTERNAL_H
+
+#include "heap/internal.h"
+#include "heap/map_layout.h"
+
+/* A handle. It does not change after it was opened. */
+struct mdg_map {
+	mdg_heap *heap;
+	struct mdg__map_head *head;
+	uint64_t secret[2];
+	uint32_t flags; /* MDG_MAP_REFS */
+	uint32_t least; /* bits of the smallest tables */
+};
+
+#define MDG__MAP_ALIGN(n, to) (((n) + ((to)-1)) & ~(uint64_t)((to)-1))
+
+static inline mdg_ref *mdg__map_place(_Atomic uint64_t *word)
+{
+	return (mdg_ref *)(void *)word;
+}
+
+/* ---- map_hash.c -------------------------------------------------------------------------------- */
+
+/* SipHash with `rounds` for each word (1 or 2), and two more at the end. */
+uint64_t mdg__map_siphash(const uint64_t secret[2], const void *bytes, size_t length, int rounds);
+
+static inline uint64_t mdg__map_hash(const struct mdg_map *map, const void *key, size_t length)
+{
+	return mdg__map_siphash(map->secret, key, length, 1);
+}
+
+static inline struct mdg__map_part *mdg__map_part_of(const struct mdg_map *map, uint64_t hash)
+{
+	return &map->head->part[hash >> MDG__MAP_PART_SHIFT];
+}
+
+/* ---- map_table.c ------------------------------------------------------------------------------- */
+
+/* A table, as this call has found it to be. */
+struct mdg__map_view {
+	struct mdg__map_bucket *buckets; /* NULL: there is no table */
+	uint32_t bits;
+	uint32_t mask; /* buckets - 1 */
+};
+
+/* A node, as this call has found it to be. */
+struct mdg__map_seen {
+	struct mdg__map_node *node; /* NULL: none */
+	uint64_t ref;               /* of the node */
+	uint32_t key_length, length;
+	struct mdg__map_bucket *bucket;
+	uint32_t slot;
+};
+
+static inline const unsigned char *mdg__map_key(const struct mdg__map_node *node)
+{
+	return (const unsigned char *)(node + 1);
+}
+static inline uint64_t mdg__map_value_offset(uint32_t key_length)
+{
+	return sizeof(struct mdg__map_node) + MDG__MAP_ALIGN((uint64_t)key_length, 8);
+}
+static inline const unsigned char *mdg__map_value(const struct mdg__map_seen *seen)
+{
+	return (const unsigned char *)seen->node + (size_t)mdg__map_value_offset(seen->key_length);
+}
+static inline uint32_t mdg__map_home(const struct mdg__map_view *view, uint64_t hash)
+{
+	return (uint32_t)(hash << (64 - MDG__MAP_PART_SHIFT) >> 32) >> (32 - view->bits - 1) >> 1;
+}
+static inline uint32_t mdg__map_reach(uint64_t tags)
+{
+	uint32_t reach = (uint32_t)(tags >> 56);
+	return reach < MDG__MAP_REACH_MOST ? reach : MDG__MAP_REACH_MOST;
+}
+
+/* Bytes of a table of 2^bits buckets. */
+uint64_t mdg__map_table_bytes(uint32_t bits);
+/* Makes these bytes, which nobody else sees, an empty table. */
+void mdg__map_table_make(const struct mdg_map *map, void *block, uint32_t bits,
+                         struct mdg__map_view *ret);
+/* The table that the reference names. 0, also if it is 0; or MDG_BROKEN. */
+int mdg__map_table_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_view *ret);
+/* The node that the reference names. False: it is 0, a mark, or nothing that a node can be. */
+bool mdg__map_node_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret);
+/* Finds the node with this key. */
+bool mdg__map_find(const struct mdg_map *map, const struct mdg__map_view *view, uint64_t hash,
+                   const void *key, size_t key_length, struct mdg__map_seen *ret);
+/* [L] Finds a free slot for a node with this hash. Its tag, and the reach of its home, say so when
+ * this returns. NULL: there is none. */
+_Atomic uint64_t *mdg__map_room(const struct mdg__map_view *view, uint64_t hash);
+/* [L] This node has gone: its home may reach less far. */
+void mdg__map_gone(const struct mdg_map *map, const struct mdg__map_view *view,
+                   const struct mdg__map_bucket *from, uint64_t hash);
+
+/* ---- map_part.c: one writer at a time ----------------------------------------------------------- */
+
+/* Locks the part. If its last writer has died, what that one had begun is ended first. */
+int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part);
+void mdg__map_unlock(struct mdg__map_part *part);
+/* [L] Counts the entries of the part. In a map of references, nodes without a value go. */
+void mdg__map_tidy(const struct mdg_map *map, struct mdg__map_part *part);
+/* Frees a held block when no reader can see it. */
+void mdg__map_retire(const struct mdg_map *map, void *block);
+
+static inline void mdg__map_count_add(struct mdg__map_part *part, uint64_t more)
+{
+	MDG__STORE(part->count, MDG__LOAD(part->count) + more);
+}
+
+/* ---- map_grow.c --------------------------------------------------------------------------------- */
+
+/* [L] Finds room for a node with this hash, in a larger table if there is none. */
+int mdg__map_make_room(const struct mdg_map *map, struct mdg__map_part *part, uint64_t hash,
+                       _Atomic uint64_t **ret_slot);
+/* [L] Makes the table smaller if it is nearly empty. */
+void mdg__map_shrink(const struct mdg_map *map, struct mdg__map_part *part);
+
+/* ---- map_get.c ----------------------------------------------------------------------------------- */
+
+/* Fills in what an entry shows. False: it has no value. [in a read section] */
+bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
+                   struct mdg_map_entry *ret);
+/* 0 or -EPERM: the thread is not in a read section. */
+int mdg__map_is_reading(const struct mdg_map *map);
+
+#endif

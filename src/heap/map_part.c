@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map_part.c - the lock of a part, and what a writer that was killed has left in it.
+ *
+ * A part is whole at any moment, since each change is one step of the heap. But a writer that was
+ * killed in the middle of such a step has a hand that names a place in the part (heap.h: hold,
+ * publish, take). Until somebody has swept its slot, that place may contain its mark. And who
+ * copies the place into another table, or frees its memory, would lead the sweeper astray. So the
+ * next writer sweeps first, and waits until that is done. The part says which slot it is about.
+ *
+ * The kernel gives the lock on a moment before it marks the dead thread's slot, because it goes
+ * through the thread's list in order. So the slot may still look alive for a moment.
+ */
+#include "heap/map_internal.h"
+#include "platform/clock.h"
+#include "platform/futex.h"
+
+enum {
+	NAP = 50 * 1000,       /* nanoseconds between two looks */
+	WAIT_MS = 1000,        /* for the kernel to mark a slot */
+	SWEEPER_MS = 20 * 1000 /* for somebody else who is sweeping it */
+};
+
+static uint64_t writer_of(const struct mdg_map *map)
+{
+	int why;
+	struct mdg__heap_own *own = mdg__own_begin(mdg__heap_of(map->heap), &why);
+	if (own == NULL)
+		return 0;
+	uint64_t writer = (uint64_t)MDG__LOAD(own->slot->generation) << 32 | own->slot1;
+	mdg__own_end(own);
+	return writer;
+}
+
+static void nap(void)
+{
+	_Atomic uint32_t word = 0;
+	(void)mdg__sys_futex_wait(&word, 0, false, NAP);
+}
+
+/* ---- after a death --------------------------------------------------------------------------------- */
+
+/* Whether the slot is still that of the dead writer. */
+static bool is_unswept(const struct mdg__heap *heap, uint64_t writer, uint32_t *ret_word)
+{
+	uint32_t slot1 = (uint32_t)writer & 0xffffu;
+	if (slot1 == 0 || slot1 > heap->slots || slot1 > MDG__LOAD(heap->head->slots_high))
+		return false;
+	const struct mdg__heap_slot *slot = &heap->slot[slot1 - 1];
+	*ret_word = MDG__LOAD(slot->life.word);
+	return *ret_word != 0 &&
+	       atomic_load_explicit(&slot->generation, memory_order_acquire) == writer >> 32;
+}
+
+/* Ends what the dead writer had begun. What is read here may be nonsense; then this ends after a
+ * while. */
+static void settle(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	uint64_t writer = MDG__LOAD(part->writer), begun = mdg__monotonic_nanoseconds();
+	uint32_t word;
+	while (is_unswept(mdg__heap_of(map->heap), writer, &word)) {
+		(void)mdg_heap_sweep(map->heap);
+		if (!is_unswept(mdg__heap_of(map->heap), writer, &word))
+			break;
+		uint64_t most = (word & MDG__DIED) != 0 ? SWEEPER_MS : WAIT_MS;
+		if (mdg__monotonic_nanoseconds() - begun > most * 1000000)
+			break;
+		nap();
+	}
+}
+
+static void repair(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	settle(map, part);
+	mdg__map_tidy(map, part);
+	MDG__STORE(part->writer, 0);
+	(void)mdg_mutex_set_repaired(&part->lock);
+}
+
+/* ---- the lock ---------------------------------------------------------------------------------------- */
+
+int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	int rc = mdg_mutex_lock(&part->lock);
+	if (rc == MDG_OWNER_DIED) {
+		repair(map, part);
+		rc = 0;
+	}
+	if (rc == 0)
+		MDG__STORE(part->writer, writer_of(map));
+	return rc;
+}
+
+void mdg__map_unlock(struct mdg__map_part *part)
+{
+	MDG__STORE(part->writer, 0);
+	(void)mdg_mutex_unlock(&part->lock);
+}
+
+/* ---- what is in it ------------------------------------------------------------------------------------ */
+
+void mdg__map_retire(const struct mdg_map *map, void *block)
+{
+	if (block != NULL)
+		(void)mdg_retire(map->heap, block);
+}
+
+/* A node of a map of references that has no value: somebody was killed between two steps. */
+static bool is_without_value(const struct mdg_map *map, uint64_t ref)
+{
+	struct mdg__map_seen seen;
+	return (map->flags & MDG_MAP_REFS) != 0 && mdg__map_node_at(map, ref, &seen) &&
+	       MDG__LOAD(seen.node->value) == 0;
+}
+
+void mdg__map_tidy(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	struct mdg__map_view view;
+	uint64_t count = 0;
+	if (mdg__map_table_at(map, MDG__LOAD(part->table), &view) != 0 || view.buckets == NULL) {
+		MDG__STORE(part->count, 0);
+		return;
+	}
+	for (uint32_t i = 0; i <= view.mask; i++)
+		for (uint32_t slot = 0; slot < MDG__MAP_SLOTS; slot++) {
+			_Atomic uint64_t *place = &view.buckets[i].slot[slot];
+			uint64_t ref = MDG__LOAD(*place);
+			if (ref != 0 && is_without_value(map, ref))
+				mdg__map_retire(map, mdg_take(map->heap, mdg__map_place(place)));
+			else if (ref != 0)
+				count++;
+		}
+	MDG__STORE(part->count, count);
+}
