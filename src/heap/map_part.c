@@ -9,16 +9,16 @@
  * next writer sweeps first, and waits until that is done. The part says which slot it is about.
  *
  * The kernel gives the lock on a moment before it marks the dead thread's slot, because it goes
- * through the thread's list in order. So the slot may still look alive for a moment.
+ * through the thread's list in order. So the slot may still look alive for a moment. And somebody
+ * else may be sweeping it.
  */
 #include "heap/map_internal.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 
 enum {
-	NAP = 50 * 1000,       /* nanoseconds between two looks */
-	WAIT_MS = 1000,        /* for the kernel to mark a slot */
-	SWEEPER_MS = 20 * 1000 /* for somebody else who is sweeping it */
+	NAP = 50 * 1000,      /* nanoseconds between two looks */
+	SETTLE_MS = 20 * 1000 /* after that, what the slot says is taken for nonsense */
 };
 
 static uint64_t writer_of(const struct mdg_map *map)
@@ -27,7 +27,7 @@ static uint64_t writer_of(const struct mdg_map *map)
 	struct mdg__heap_own *own = mdg__own_begin(mdg__heap_of(map->heap), &why);
 	if (own == NULL)
 		return 0;
-	uint64_t writer = (uint64_t)MDG__LOAD(own->slot->generation) << 32 | own->slot1;
+	uint64_t writer = (uint64_t)own->generation << 32 | own->slot1;
 	mdg__own_end(own);
 	return writer;
 }
@@ -40,16 +40,22 @@ static void nap(void)
 
 /* ---- after a death --------------------------------------------------------------------------------- */
 
-/* Whether the slot is still that of the dead writer. */
-static bool is_unswept(const struct mdg__heap *heap, uint64_t writer, uint32_t *ret_word)
+/* Whether a hand of the dead writer still names a place. A block that it only holds is no harm: that
+ * may have to wait for readers. */
+static bool is_unsettled(const struct mdg__heap *heap, uint64_t writer)
 {
 	uint32_t slot1 = (uint32_t)writer & 0xffffu;
-	if (slot1 == 0 || slot1 > heap->slots || slot1 > MDG__LOAD(heap->head->slots_high))
+	if (slot1 == 0 || slot1 > mdg__heap_slots_used(heap))
 		return false;
 	const struct mdg__heap_slot *slot = &heap->slot[slot1 - 1];
-	*ret_word = MDG__LOAD(slot->life.word);
-	return *ret_word != 0 &&
-	       atomic_load_explicit(&slot->generation, memory_order_acquire) == writer >> 32;
+	for (int i = 0; i < MDG__HANDS; i++) {
+		uint64_t word = atomic_load_explicit(&slot->hands[i].op, memory_order_acquire);
+		uint32_t op = MDG__HAND_OP(word);
+		if (op == MDG__HAND_PUBLISH || op == MDG__HAND_TAKE || op == MDG__HAND_SWAP)
+			return atomic_load_explicit(&slot->generation, memory_order_acquire) ==
+			       (uint32_t)(writer >> 32);
+	}
+	return false;
 }
 
 /* Ends what the dead writer had begun. What is read here may be nonsense; then this ends after a
@@ -57,15 +63,11 @@ static bool is_unswept(const struct mdg__heap *heap, uint64_t writer, uint32_t *
 static void settle(const struct mdg_map *map, struct mdg__map_part *part)
 {
 	uint64_t writer = MDG__LOAD(part->writer), begun = mdg__monotonic_nanoseconds();
-	uint32_t word;
-	while (is_unswept(mdg__heap_of(map->heap), writer, &word)) {
+	while (is_unsettled(mdg__heap_of(map->heap), writer) &&
+	       mdg__monotonic_nanoseconds() - begun < SETTLE_MS * UINT64_C(1000000)) {
 		(void)mdg_heap_sweep(map->heap);
-		if (!is_unswept(mdg__heap_of(map->heap), writer, &word))
-			break;
-		uint64_t most = (word & MDG__DIED) != 0 ? SWEEPER_MS : WAIT_MS;
-		if (mdg__monotonic_nanoseconds() - begun > most * 1000000)
-			break;
-		nap();
+		if (is_unsettled(mdg__heap_of(map->heap), writer))
+			nap();
 	}
 }
 
