@@ -117,7 +117,7 @@ static void stopped_writer(void)
 {
 	unsigned held = 0, stops = 0;
 	pid_t writer = start(write_on);
-	for (; stops < 200 && (held < 3 || stops < 20); stops++) {
+	for (; check_failures == 0 && stops < 200 && (held < 3 || stops < 20); stops++) {
 		usleep(stops % 7 * 300);
 		kill(writer, SIGSTOP);
 		waitpid(writer, NULL, WUNTRACED);

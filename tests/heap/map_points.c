@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map_points.c - a process dies at each store of a change of a map.
+ *
+ *     map_points [--all] [SCENE]...
+ *
+ * A scene has a part of a map with some entries, and a victim that makes one change. It is killed
+ * at point 0, at point 1, and so on to its end. While it stands there, readers find what was there.
+ * After its death the change has been made, or it has not. The next writer goes on at once, and the
+ * heap has the blocks of the map and no others.
+ *
+ * In the scenes `after ...` the victim is a writer that finds the part of another one that was
+ * killed in the middle of its change.
+ *
+ * Without --all, every third point is played, and another third in each minute.
+ */
+#include "heap/maps.h"
+#include "sync/points/step.h"
+
+enum { KEYS = 12, PART = 5 };
+
+static mdg_map *bytes, *blocks;
+static struct {
+	char text[KEY_ROOM];
+	size_t length;
+} keys[KEYS];
+
+struct scene {
+	const char *name;
+	bool of_blocks;
+	unsigned entries; /* keys 0 to entries - 1 are there */
+	unsigned key;     /* that is changed */
+	int (*act)(unsigned key);
+	bool puts;           /* else it is gone afterwards */
+	const char *victims; /* the scene of another victim, which was killed before */
+};
+
+/* ---- the changes ----------------------------------------------------------------------------------- */
+
+static int put(unsigned key)
+{
+	return mdg_map_put(bytes, keys[key].text, keys[key].length, "new", 3, NULL);
+}
+
+static int drop(unsigned key)
+{
+	return mdg_map_remove(bytes, keys[key].text, keys[key].length);
+}
+
+static int intern(unsigned key)
+{
+	mdg_ref ref;
+	return mdg_map_intern(bytes, keys[key].text, keys[key].length, &ref);
+}
+
+static int clear(unsigned key)
+{
+	(void)key;
+	return mdg_map_clear(bytes);
+}
+
+static int put_block(unsigned key)
+{
+	void *old = NULL;
+	char *block = mdg_hold(heap, 32);
+	if (block == NULL)
+		return mdg_heap_why(heap);
+	memcpy(block, "new", 4);
+	int rc = mdg_map_put_ref(blocks, keys[key].text, keys[key].length, block, &old);
+	return rc == 0 && old != NULL ? mdg_retire(heap, old) : rc;
+}
+
+static int take_block(unsigned key)
+{
+	void *old;
+	int rc = mdg_map_take(blocks, keys[key].text, keys[key].length, &old);
+	return rc == 0 ? mdg_retire(heap, old) : rc;
+}
+
+/* A table of 7 slots grows when there are 4 entries, one of 14 when there are 9. */
+static const struct scene scenes[] = {
+	{ "first", false, 0, 0, put, true, NULL },
+	{ "insert", false, 2, 2, put, true, NULL },
+	{ "replace", false, 3, 1, put, true, NULL },
+	{ "grow", false, 4, 4, put, true, NULL },
+	{ "remove", false, 3, 1, drop, false, NULL },
+	{ "intern", false, 1, 1, intern, true, NULL },
+	{ "clear", false, 3, 1, clear, false, NULL },
+	{ "put_block", true, 2, 2, put_block, true, NULL },
+	{ "replace_block", true, 3, 1, put_block, true, NULL },
+	{ "grow_block", true, 4, 4, put_block, true, NULL },
+	{ "take_block", true, 3, 1, take_block, false, NULL },
+	{ "after_insert", false, 2, 3, put, true, "insert" },
+	{ "after_grow", false, 4, 5, put, true, "grow" },
+	{ "after_replace", false, 3, 1, put, true, "replace" },
+	{ "after_remove", false, 3, 2, drop, false, "remove" },
+	{ "after_put_block", true, 2, 2, put_block, true, "put_block" },
+	{ "after_take_block", true, 3, 1, put_block, true, "take_block" },
+};
+enum { SCENES = sizeof scenes / sizeof scenes[0] };
+
+static const struct scene *scene_named(const char *name)
+{
+	for (unsigned i = 0; i < SCENES; i++)
+		if (strcmp(scenes[i].name, name) == 0)
+			return &scenes[i];
+	return NULL;
+}
+
+/* ---- before and after ---------------------------------------------------------------------------------- */
+
+static mdg_map *map_used(const struct scene *scene)
+{
+	return scene->of_blocks ? blocks : bytes;
+}
+
+static void set_up(const struct scene *scene)
+{
+	void *old;
+	CHECK_RC(0, mdg_map_clear(bytes));
+	CHECK_RC(0, mdg_map_clear(blocks));
+	for (unsigned i = 0; i < scene->entries; i++) {
+		if (scene->of_blocks) {
+			char *block = mdg_hold(heap, 32);
+			memcpy(block, "old", 4);
+			CHECK_RC(0, mdg_map_put_ref(blocks, keys[i].text, keys[i].length, block,
+			                            &old));
+		} else {
+			CHECK_RC(0, mdg_map_put(bytes, keys[i].text, keys[i].length, "old", 3,
+			                        NULL));
+		}
+	}
+	(void)mdg_heap_sweep(heap);
+}
+
+/* 'o', 'n', 'i' (interned: no value), or 0: it is not there. */
+static char look(const struct scene *scene, unsigned key)
+{
+	struct mdg_map_entry entry = { .size = sizeof entry };
+	char what = 0;
+	CHECK_RC(0, mdg_read_begin(heap));
+	int rc = mdg_map_see(map_used(scene), keys[key].text, keys[key].length, &entry);
+	if (rc == 0)
+		what = entry.length == 0 ? 'i' : *(const char *)entry.value;
+	CHECK_RC(0, mdg_read_end(heap));
+	CHECK(rc == 0 || rc == -ENOENT);
+	return what;
+}
+
+/* What the scene changes is as before or as after, and everything else as before. */
+static bool is_right(const struct scene *scene, const struct scene *other, bool ended)
+{
+	bool right = true;
+	for (unsigned i = 0; i < KEYS; i++) {
+		char what = look(scene, i), before = i < scene->entries ? 'o' : 0;
+		bool changes = i == scene->key || scene->act == clear;
+		bool other_changes = other != NULL && i == other->key;
+		char after = !changes      ? before
+		             : !scene->puts ? 0
+		                            : (char)(scene->act == intern ? 'i' : 'n');
+		char other_after = !other_changes ? before : (char)(other->puts ? 'n' : 0);
+		right &= what == after || (what == before && !(changes && ended)) ||
+		         (other_changes && what == other_after && !(changes && ended));
+	}
+	return right;
+}
+
+static bool is_clean(void)
+{
+	uint64_t there = 0, wanted = 1;
+	for (int i = 0; i < 20 && there != wanted; i++) {
+		(void)mdg_heap_sweep(heap);
+		there = blocks_allocated();
+		wanted = blocks_of(bytes) + blocks_of(blocks);
+	}
+	if (there != wanted)
+		fprintf(stderr, "%llu blocks, %llu in maps\n", (unsigned long long)there,
+		        (unsigned long long)wanted);
+	return there == wanted;
+}
+
+/* ---- one point --------------------------------------------------------------------------------------------- */
+
+static void victim(void *argument)
+{
+	const struct scene *scene = argument;
+	/* It has a slot, and a slab of each size, before. */
+	for (size_t size = 16; size <= 512; size += 16)
+		(void)mdg_free(heap, mdg_alloc(heap, size));
+	step_begins();
+	int rc = scene->act(scene->key);
+	step_ends();
+	_exit(rc == 0 ? 0 : 1);
+}
+
+/* Starts a victim and takes it to the point. */
+static enum step_event victim_to(struct step *step, const struct scene *scene, unsigned point)
+{
+	struct mdg__heap *own = mdg__heap_of(heap);
+	struct mdg__map_part *part = &map_used(scene)->head->part[PART];
+	struct mdg__map_view view;
+	struct scene copy = *scene;
+	CHECK(step_start(step, own->slot, 8 * sizeof own->slot[0], victim, &copy));
+	CHECK(step_watch(step, part, sizeof *part));
+	CHECK(step_watch(step, own->free, 8 * MDG__SLAB_WORDS * 8));
+	CHECK(step_watch(step, own->remote, 8 * MDG__SLAB_WORDS * 8));
+	CHECK(mdg__map_table_at(map_used(scene), MDG__LOAD(part->table), &view) == 0);
+	if (view.buckets != NULL)
+		CHECK(step_watch(step, view.buckets, (view.mask + 1) * sizeof *view.buckets));
+	for (unsigned i = 0; scene->of_blocks && view.buckets != NULL && i < 3; i++) {
+		void *node = mdg_at(heap, MDG__LOAD(view.buckets[0].slot[i]));
+		if (node != NULL)
+			CHECK(step_watch(step, node, sizeof(struct mdg__map_node)));
+	}
+	return step_to(step, point + 1);
+}
+
+/* False: the victim came to its end before. */
+static bool play(const struct scene *scene, unsigned point)
+{
+	static struct step step;
+	const struct scene *other = scene->victims != NULL ? scene_named(scene->victims) : NULL;
+	set_up(scene);
+	if (other != NULL) {
+		/* Somewhere in the middle. */
+		enum step_event event = victim_to(&step, other, 8 + point * 7 % 40);
+		CHECK(event == STEP_POINT || event == STEP_ENDED);
+		step_kill(&step);
+	}
+	enum step_event event = victim_to(&step, scene, point);
+	bool ended = event == STEP_ENDED;
+	bool right = CHECK(event == STEP_POINT || ended || event == STEP_ASLEEP);
+	right &= CHECK(is_right(scene, other, ended)); /* for readers, at once */
+	step_kill(&step);
+	right &= CHECK(is_right(scene, other, ended));
+	/* The next writer goes on at once, and ends what was begun. */
+	uint64_t begun = now_ns();
+	if (scene->of_blocks)
+		right &= CHECK_RC(0, put_block(KEYS - 1)) & CHECK_RC(0, take_block(KEYS - 1));
+	else
+		right &= CHECK_RC(0, put(KEYS - 1)) & CHECK_RC(0, drop(KEYS - 1));
+	right &= CHECK(now_ns() - begun < UINT64_C(3000000000));
+	right &= CHECK(is_right(scene, other, ended)) & CHECK(is_clean());
+	if (!right)
+		fprintf(stderr, "%s, point %u\n", scene->name, point);
+	return !ended;
+}
+
+static void make_keys(void)
+{
+	for (unsigned i = 0, number = 0; i < KEYS; number++) {
+		keys[i].length = key_of(number, keys[i].text);
+		uint64_t one = mdg__map_hash(bytes, keys[i].text, keys[i].length);
+		if (one >> MDG__MAP_PART_SHIFT == PART)
+			i++;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *reason = NULL;
+	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 3 * POINT_STRIDE;
+	if (!step_possible(&reason))
+		SKIP("%s", reason);
+	open_heap_of(UINT64_C(0x1000000), 0);
+	bytes = map_of("bytes", 0);
+	blocks = map_of("blocks", MDG_MAP_REFS);
+	/* The keys of both maps are in one part each. */
+	blocks->secret[0] = bytes->secret[0];
+	blocks->secret[1] = bytes->secret[1];
+	make_keys();
+	for (unsigned i = 0; i < SCENES && check_failures < 5; i++) {
+		bool wanted = argc == 1;
+		for (int k = 1; k < argc; k++)
+			wanted |= strcmp(argv[k], scenes[i].name) == 0;
+		unsigned point = stride == 1 ? 0 : (unsigned)(time(NULL) / 60) % stride;
+		while (wanted && check_failures < 5 && play(&scenes[i], point))
+			point += stride;
+		if (wanted)
+			printf("%s: %u points\n", scenes[i].name, point);
+	}
+	return test_result();
+}
