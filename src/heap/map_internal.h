@@ -28,7 +28,9 @@ struct mdg_map {
 
 static inline mdg_ref *mdg__map_place(_Atomic uint64_t *word)
 {
-	return (mdg_ref *)(void *)word;
+	mdg_ref *place;
+	memcpy(&place, &word, sizeof place); /* a cast would take _Atomic away */
+	return place;
 }
 
 /* ---- map_hash.c -------------------------------------------------------------------------------- */
