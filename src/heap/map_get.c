@@ -57,7 +57,7 @@ static int look_up(const struct mdg_map *map, const void *key, size_t key_length
 	/* Acquire: pairs with the release of who has put the table here. */
 	uint64_t table =
 		atomic_load_explicit(&mdg__map_part_of(map, hash)->table, memory_order_acquire);
-	int rc = mdg__map_table_at(map, table, &view);
+	int rc = mdg__map_table_read(map, table, &view);
 	if (rc != 0)
 		return rc;
 	return mdg__map_find(map, &view, hash, key, key_length, &seen) &&

@@ -4,8 +4,9 @@
  *
  * They form floors: open, get, put, ref, walk, clear | grow | part | table | hash.
  *
- * WHAT IS BELIEVED. A reference is followed only if a block of the heap begins there that is as
- * long as what it is taken for says. Lengths are read once. There are no chains: a reader looks at
+ * WHAT IS BELIEVED. A reference is followed only if memory of blocks lies there, as long as what it
+ * is taken for says. A writer follows it to a table only if a block begins there. Lengths are read
+ * once. There are no chains: a reader looks at
  * up to 8 buckets with 7 slots each. So whatever the heap contains, a call ends, and reads nothing
  * outside of the heap.
  */
@@ -88,13 +89,35 @@ static inline uint32_t mdg__map_reach(uint64_t tags)
 	return reach < MDG__MAP_REACH_MOST ? reach : MDG__MAP_REACH_MOST;
 }
 
+/* How many bytes may be read from there on; 0: none. Usually this is asked of a block in a slab of
+ * small ones, all of whose unit has memory. It is not asked whether a block begins there. */
+static inline uint64_t mdg__map_readable(const struct mdg_map *map, uint64_t ref)
+{
+	struct mdg__heap *heap = mdg__heap_of(map->heap);
+	struct mdg__block block;
+	uint64_t offset = ref - heap->parts.data;
+	if (ref % 16 != 0)
+		return 0;
+	if (__builtin_expect(offset < MDG__LOAD(heap->known), 1)) {
+		/* Acquire: pairs with the release of who took the unit, units.c. */
+		uint64_t head = atomic_load_explicit(&heap->heads[offset >> MDG__UNIT_SHIFT],
+		                                     memory_order_acquire);
+		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB &&
+		    MDG__HEAD_CLASS(head) < MDG__SMALL_CLASSES)
+			return MDG__UNIT_BYTES - offset % MDG__UNIT_BYTES;
+	}
+	return mdg__block_find(heap, ref, &block) == 0 ? block.size : 0;
+}
+
 /* Bytes of a table of 2^bits buckets. */
 uint64_t mdg__map_table_bytes(uint32_t bits);
 /* Makes these bytes, which nobody else sees, an empty table. */
 void mdg__map_table_make(const struct mdg_map *map, void *block, uint32_t bits,
                          struct mdg__map_view *ret);
-/* The table that the reference names. 0, also if it is 0; or MDG_BROKEN. */
+/* The table that the reference names. 0, also if it is 0; or MDG_BROKEN. For writers;
+ * for readers. */
 int mdg__map_table_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_view *ret);
+int mdg__map_table_read(const struct mdg_map *map, uint64_t ref, struct mdg__map_view *ret);
 /* The node that the reference names. False: it is 0, a mark, or nothing that a node can be. */
 bool mdg__map_node_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret);
 /* Finds the node with this key. */

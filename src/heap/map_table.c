@@ -57,37 +57,58 @@ void mdg__map_table_make(const struct mdg_map *map, void *block, uint32_t bits,
 	view_fill(map, mdg_ref_of(map->heap, block), bits, ret);
 }
 
+/* `room`: bytes that may be read at `ref`. */
+static inline int table_check(const struct mdg_map *map, uint64_t ref, uint64_t room,
+                              struct mdg__map_view *ret)
+{
+	const struct mdg__map_table *table =
+		(const struct mdg__map_table *)(void *)(map->heap->base + (size_t)ref);
+	if (room < sizeof *table)
+		return MDG_BROKEN;
+	uint32_t bits = MDG__LOAD(table->bits);
+	if (MDG__LOAD(table->mark) != MDG__MAP_TABLE_MARK || bits > MDG__MAP_BITS_MOST ||
+	    room < buckets_begin(ref) - ref + (sizeof(struct mdg__map_bucket) << bits))
+		return MDG_BROKEN;
+	view_fill(map, ref, bits, ret);
+	return 0;
+}
+
 int mdg__map_table_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_view *ret)
 {
 	struct mdg__block block;
 	ret->buckets = NULL;
 	if (ref == 0)
 		return 0;
-	struct mdg__map_table *table = mdg_at(map->heap, ref);
-	if (table == NULL || mdg__block_find(mdg__heap_of(map->heap), ref, &block) != 0)
+	if (mdg__block_find(mdg__heap_of(map->heap), ref, &block) != 0)
 		return MDG_BROKEN;
-	uint32_t bits = MDG__LOAD(table->bits);
-	if (MDG__LOAD(table->mark) != MDG__MAP_TABLE_MARK || bits > MDG__MAP_BITS_MOST ||
-	    block.size < buckets_begin(ref) - ref + (sizeof(struct mdg__map_bucket) << bits))
-		return MDG_BROKEN;
-	view_fill(map, ref, bits, ret);
-	return 0;
+	return table_check(map, ref, block.size, ret);
+}
+
+int mdg__map_table_read(const struct mdg_map *map, uint64_t ref, struct mdg__map_view *ret)
+{
+	ret->buckets = NULL;
+	return ref == 0 ? 0 : table_check(map, ref, mdg__map_readable(map, ref), ret);
 }
 
 /* ---- nodes ---------------------------------------------------------------------------------------- */
 
-bool mdg__map_node_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret)
+static inline bool node_check(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret)
 {
-	struct mdg__block block;
-	struct mdg__map_node *node = mdg_at(map->heap, ref);
-	if (node == NULL || mdg__block_find(mdg__heap_of(map->heap), ref, &block) != 0 ||
-	    block.size < sizeof *node)
+	uint64_t room = ref == 0 ? 0 : mdg__map_readable(map, ref);
+	struct mdg__map_node *node =
+		(struct mdg__map_node *)(void *)(map->heap->base + (size_t)ref);
+	if (room < sizeof *node)
 		return false;
 	ret->node = node;
 	ret->ref = ref;
 	ret->key_length = MDG__LOAD(node->key_length);
 	ret->length = MDG__LOAD(node->length);
-	return mdg__map_value_offset(ret->key_length) + ret->length <= block.size;
+	return mdg__map_value_offset(ret->key_length) + ret->length <= room;
+}
+
+bool mdg__map_node_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret)
+{
+	return node_check(map, ref, ret);
 }
 
 /* One bucket; `tags` are its own. */
@@ -99,7 +120,7 @@ static inline bool find_in(const struct mdg_map *map, struct mdg__map_bucket *bu
 		uint32_t slot = (uint32_t)__builtin_ctzll(found) / 8;
 		/* Acquire: pairs with the release of who has put the node here. */
 		uint64_t ref = atomic_load_explicit(&bucket->slot[slot], memory_order_acquire);
-		if (mdg__map_node_at(map, ref, ret) && ret->key_length == key_length &&
+		if (node_check(map, ref, ret) && ret->key_length == key_length &&
 		    memcmp(mdg__map_key(ret->node), key, key_length) == 0) {
 			ret->bucket = bucket;
 			ret->slot = slot;

@@ -66,7 +66,7 @@ static int next_of_part(const struct mdg_map *map, uint64_t index, const struct 
 	struct mdg__map_view view;
 	/* Acquire: pairs with the release of who has put the table here. */
 	uint64_t ref = atomic_load_explicit(&map->head->part[index].table, memory_order_acquire);
-	int rc = mdg__map_table_at(map, ref, &view);
+	int rc = mdg__map_table_read(map, ref, &view);
 	if (rc != 0 || view.buckets == NULL)
 		return rc;
 	for (uint32_t home = mdg__map_home(&view, after->hash); home <= view.mask; home++)

@@ -274,8 +274,10 @@ int main(int argc, char **argv)
 		for (int k = 1; k < argc; k++)
 			wanted |= strcmp(argv[k], scenes[i].name) == 0;
 		unsigned point = stride == 1 ? 0 : (unsigned)(time(NULL) / 60) % stride;
+		/* Clearing takes the lock of each part: that is many points of one kind. */
+		unsigned step = scenes[i].act == clear ? 8 * stride + 1 : stride;
 		while (wanted && check_failures < 5 && play(&scenes[i], point))
-			point += stride;
+			point += step;
 		if (wanted)
 			printf("%s: %u points\n", scenes[i].name, point);
 	}
