@@ -193,25 +193,62 @@ static void victim(void *argument)
 	_exit(rc == 0 ? 0 : 1);
 }
 
-/* Starts a victim and takes it to the point. */
-static enum step_event victim_to(struct step *step, const struct scene *scene, unsigned point)
+/* What is looked at for points lies scattered, and is copied together. */
+enum { PIECES = 8, WATCHED_MOST = 30000 };
+static struct {
+	const void *at;
+	size_t size;
+} pieces[PIECES];
+static unsigned piece_count;
+static unsigned char watched[WATCHED_MOST];
+static size_t watched_size;
+
+static void refresh(void)
+{
+	size_t at = 0;
+	for (unsigned i = 0; i < piece_count; at += pieces[i++].size)
+		memcpy(watched + at, pieces[i].at, pieces[i].size);
+}
+
+static void watch(const void *at, size_t size)
+{
+	if (!CHECK(piece_count < PIECES && watched_size + size <= sizeof watched))
+		return;
+	pieces[piece_count].at = at;
+	pieces[piece_count++].size = size;
+	watched_size += size;
+}
+
+/* Slots, what is allocated, and the part with its table and nodes. */
+static void watch_all(const struct scene *scene)
 {
 	struct mdg__heap *own = mdg__heap_of(heap);
 	struct mdg__map_part *part = &map_used(scene)->head->part[PART];
 	struct mdg__map_view view;
-	struct scene copy = *scene;
-	CHECK(step_start(step, own->slot, 8 * sizeof own->slot[0], victim, &copy));
-	CHECK(step_watch(step, part, sizeof *part));
-	CHECK(step_watch(step, own->free, 8 * MDG__SLAB_WORDS * 8));
-	CHECK(step_watch(step, own->remote, 8 * MDG__SLAB_WORDS * 8));
+	piece_count = 0;
+	watched_size = 0;
+	watch(own->slot, 8 * sizeof own->slot[0]);
+	watch(own->free, 8 * MDG__SLAB_WORDS * 8);
+	watch(own->remote, 8 * MDG__SLAB_WORDS * 8);
+	watch(part, sizeof *part);
 	CHECK(mdg__map_table_at(map_used(scene), MDG__LOAD(part->table), &view) == 0);
-	if (view.buckets != NULL)
-		CHECK(step_watch(step, view.buckets, (view.mask + 1) * sizeof *view.buckets));
-	for (unsigned i = 0; scene->of_blocks && view.buckets != NULL && i < 3; i++) {
+	if (view.buckets == NULL)
+		return;
+	watch(view.buckets, (view.mask + 1) * sizeof *view.buckets);
+	for (unsigned i = 0; scene->of_blocks && i < 3; i++) {
 		void *node = mdg_at(heap, MDG__LOAD(view.buckets[0].slot[i]));
 		if (node != NULL)
-			CHECK(step_watch(step, node, sizeof(struct mdg__map_node)));
+			watch(node, sizeof(struct mdg__map_node));
 	}
+}
+
+/* Starts a victim and takes it to the point. */
+static enum step_event victim_to(struct step *step, const struct scene *scene, unsigned point)
+{
+	struct scene copy = *scene;
+	watch_all(scene);
+	refresh();
+	CHECK(step_start(step, watched, watched_size, victim, &copy));
 	return step_to(step, point + 1);
 }
 
@@ -262,6 +299,7 @@ int main(int argc, char **argv)
 	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 3 * POINT_STRIDE;
 	if (!step_possible(&reason))
 		SKIP("%s", reason);
+	step_refresh = refresh;
 	open_heap_of(UINT64_C(0x1000000), 0);
 	bytes = map_of("bytes", 0);
 	blocks = map_of("blocks", MDG_MAP_REFS);
