@@ -252,6 +252,29 @@ static enum step_event victim_to(struct step *step, const struct scene *scene, u
 	return step_to(step, point + 1);
 }
 
+/* The part grows and shrinks. What was retired is freed, and its memory has another content. */
+static void go_on(const struct scene *scene)
+{
+	enum { FROM = KEYS / 2, TIMES = 700 };
+	static char content[TIMES];
+	memset(content, 0x77, sizeof content);
+	for (unsigned i = FROM; i < KEYS; i++)
+		CHECK_RC(0, scene->of_blocks ? put_block(i) : put(i));
+	for (unsigned i = 0; i < TIMES; i++) {
+		CHECK_RC(0, scene->of_blocks ? put_block(KEYS - 1)
+		                             : mdg_map_put(bytes, keys[KEYS - 1].text,
+		                                           keys[KEYS - 1].length, content, i,
+		                                           NULL));
+		void *block = mdg_hold(heap, i);
+		if (CHECK(block != NULL)) {
+			memset(block, 0x77, i);
+			CHECK_RC(0, mdg_free(heap, block));
+		}
+	}
+	for (unsigned i = FROM; i < KEYS; i++)
+		CHECK_RC(0, scene->of_blocks ? take_block(i) : drop(i));
+}
+
 /* False: the victim came to its end before. */
 static bool play(const struct scene *scene, unsigned point)
 {
@@ -272,12 +295,10 @@ static bool play(const struct scene *scene, unsigned point)
 	right &= CHECK(is_right(scene, other, ended));
 	/* The next writer goes on at once, and ends what was begun. */
 	uint64_t begun = now_ns();
-	if (scene->of_blocks)
-		right &= CHECK_RC(0, put_block(KEYS - 1)) & CHECK_RC(0, take_block(KEYS - 1));
-	else
-		right &= CHECK_RC(0, put(KEYS - 1)) & CHECK_RC(0, drop(KEYS - 1));
+	go_on(scene);
 	right &= CHECK(now_ns() - begun < UINT64_C(3000000000));
 	right &= CHECK(is_right(scene, other, ended)) & CHECK(is_clean());
+	right &= CHECK(is_right(scene, other, ended));
 	if (!right)
 		fprintf(stderr, "%s, point %u\n", scene->name, point);
 	return !ended;
