@@ -24,7 +24,8 @@ static void put(mdg_map *map, uint32_t which, uint32_t number, bool conditional)
 	if (conditional && !reference[which].is_there)
 		before = 0;
 	if (conditional) {
-		CHECK_RC(-ESTALE, mdg_map_put_if(map, key, key_length, "x", 1, before + 1, &version));
+		CHECK_RC(-ESTALE,
+		         mdg_map_put_if(map, key, key_length, "x", 1, before + 1, &version));
 		CHECK_RC(0, mdg_map_put_if(map, key, key_length, &value, length, before, &version));
 	} else {
 		CHECK_RC(0, mdg_map_put(map, key, key_length, &value, length, &version));
@@ -43,8 +44,8 @@ static void drop(mdg_map *map, uint32_t which, bool conditional)
 	size_t key_length = key_of(which, key);
 	bool is_there = reference[which].is_there;
 	if (conditional && is_there)
-		CHECK_RC(-ESTALE, mdg_map_remove_if(map, key, key_length,
-		                                    reference[which].version - 1));
+		CHECK_RC(-ESTALE,
+		         mdg_map_remove_if(map, key, key_length, reference[which].version - 1));
 	int rc = conditional ? mdg_map_remove_if(map, key, key_length, reference[which].version)
 	                     : mdg_map_remove(map, key, key_length);
 	CHECK_RC(is_there ? 0 : -ENOENT, rc);
@@ -187,8 +188,7 @@ static void limits(mdg_map *map)
 	CHECK_RC(-EINVAL, mdg_map_put(map, "k", 1, value, (size_t)MDG_MAP_VALUE_MAX + 1, NULL));
 	CHECK_RC(-ENOENT, mdg_map_get(map, key, MDG_MAP_KEY_MAX + 1, back, 1, NULL, NULL));
 	CHECK_RC(-ENOENT, mdg_map_get(map, key, MDG_MAP_KEY_MAX - 1, back, 1, NULL, NULL));
-	CHECK_RC(-EMSGSIZE,
-	         mdg_map_get(map, key, MDG_MAP_KEY_MAX, back, LARGE - 1, &length, NULL));
+	CHECK_RC(-EMSGSIZE, mdg_map_get(map, key, MDG_MAP_KEY_MAX, back, LARGE - 1, &length, NULL));
 	CHECK(length == LARGE);
 	CHECK_RC(0, mdg_map_get(map, key, MDG_MAP_KEY_MAX, back, LARGE, &length, NULL));
 	CHECK(length == LARGE && memcmp(value, back, LARGE) == 0);

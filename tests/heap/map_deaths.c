@@ -17,7 +17,7 @@ static struct shared {
 	_Atomic uint64_t successes[COUNTERS]; /* of put_if */
 	_Atomic uint64_t steps;
 	_Atomic uint32_t failures;
-} *shared;
+} * shared;
 static mdg_map *map, *refs;
 
 #define CHECK_HERE(expression)                                                                     \
@@ -213,7 +213,6 @@ int main(int argc, char **argv)
 	CHECK(walk_whole(map) == mdg_map_count(map));
 	CHECK(walk_whole(refs) == mdg_map_count(refs));
 	nothing_is_lost();
-	printf("%u kills, %llu steps\n", kills,
-	       (unsigned long long)atomic_load(&shared->steps));
+	printf("%u kills, %llu steps\n", kills, (unsigned long long)atomic_load(&shared->steps));
 	return test_result();
 }

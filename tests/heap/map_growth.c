@@ -11,7 +11,7 @@ enum { READERS = 2, FIXED = 300, MANY = 20000, ROUNDS = 3 };
 static struct shared {
 	_Atomic uint64_t looks, walks;
 	_Atomic uint32_t end, failures;
-} *shared;
+} * shared;
 static mdg_map *map;
 
 static pid_t start(void (*body)(void))

@@ -18,8 +18,7 @@ static void published(void)
 		{ 0xce, 0xe3, 0xfe, 0x58, 0x6e, 0x46, 0xc9, 0xcb },
 		{ 0x37, 0xd1, 0x01, 0x8b, 0xf5, 0x00, 0x02, 0xab },
 	};
-	const uint64_t secret[2] = { UINT64_C(0x0706050403020100),
-		                     UINT64_C(0x0f0e0d0c0b0a0908) };
+	const uint64_t secret[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
 	unsigned char bytes[16];
 	for (unsigned i = 0; i < sizeof bytes; i++)
 		bytes[i] = (unsigned char)i;

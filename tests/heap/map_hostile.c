@@ -111,8 +111,7 @@ static void call(uint64_t *random, mdg_map *map, bool of_blocks)
 			break;
 		}
 		old = mdg_hold(heap, 16);
-		if (old != NULL &&
-		    mdg_map_put_ref(map, key, key_length, old, &old) != 0)
+		if (old != NULL && mdg_map_put_ref(map, key, key_length, old, &old) != 0)
 			(void)mdg_free(heap, old);
 		else if (old != NULL)
 			(void)mdg_retire(heap, old);
@@ -143,8 +142,8 @@ static void round_of(uint64_t random)
 		if (i % 100 == 50) { /* the words of a part behind its lock */
 			struct mdg__map_part *part =
 				&map->head->part[draw(&random, MDG__MAP_PARTS)];
-			uint64_t *words = (uint64_t *)(void *)&part->table;
-			words[draw(&random, 3)] = nonsense(&random, refs, count);
+			_Atomic uint64_t *words[] = { &part->table, &part->count, &part->version };
+			atomic_store(words[draw(&random, 3)], nonsense(&random, refs, count));
 		}
 		call(&random, map, of_blocks);
 	}

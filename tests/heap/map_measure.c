@@ -8,7 +8,6 @@
  * pthread mutex, and its values are copied as ours are. Times are of the processor, the least of
  * five rounds, in which both take turns.
  */
-#define _GNU_SOURCE
 #include "heap/maps.h"
 
 #include <dlfcn.h>

@@ -126,8 +126,8 @@ static void set_up(const struct scene *scene)
 			CHECK_RC(0, mdg_map_put_ref(blocks, keys[i].text, keys[i].length, block,
 			                            &old));
 		} else {
-			CHECK_RC(0, mdg_map_put(bytes, keys[i].text, keys[i].length, "old", 3,
-			                        NULL));
+			CHECK_RC(0,
+			         mdg_map_put(bytes, keys[i].text, keys[i].length, "old", 3, NULL));
 		}
 	}
 	(void)mdg_heap_sweep(heap);
@@ -155,7 +155,7 @@ static bool is_right(const struct scene *scene, const struct scene *other, bool 
 		char what = look(scene, i), before = i < scene->entries ? 'o' : 0;
 		bool changes = i == scene->key || scene->act == clear;
 		bool other_changes = other != NULL && i == other->key;
-		char after = !changes      ? before
+		char after = !changes       ? before
 		             : !scene->puts ? 0
 		                            : (char)(scene->act == intern ? 'i' : 'n');
 		char other_after = !other_changes ? before : (char)(other->puts ? 'n' : 0);
@@ -261,10 +261,10 @@ static void go_on(const struct scene *scene)
 	for (unsigned i = FROM; i < KEYS; i++)
 		CHECK_RC(0, scene->of_blocks ? put_block(i) : put(i));
 	for (unsigned i = 0; i < TIMES; i++) {
-		CHECK_RC(0, scene->of_blocks ? put_block(KEYS - 1)
-		                             : mdg_map_put(bytes, keys[KEYS - 1].text,
-		                                           keys[KEYS - 1].length, content, i,
-		                                           NULL));
+		CHECK_RC(0, scene->of_blocks
+		                    ? put_block(KEYS - 1)
+		                    : mdg_map_put(bytes, keys[KEYS - 1].text, keys[KEYS - 1].length,
+		                                  content, i, NULL));
 		void *block = mdg_hold(heap, i);
 		if (CHECK(block != NULL)) {
 			memset(block, 0x77, i);

@@ -24,10 +24,9 @@ static mdg_heap *heap;
 
 static inline void open_heap_of(uint64_t maximum, uint32_t flags)
 {
-	struct mdg_heap_options options = { .size = sizeof options,
-		                            .maximum = maximum,
-		                            .flags = flags,
-		                            .threads = 256 };
+	struct mdg_heap_options options = {
+		.size = sizeof options, .maximum = maximum, .flags = flags, .threads = 256
+	};
 	int rc = mdg_namespace_open(&ns, NULL, NULL);
 	if (rc == 0)
 		rc = mdg_heap_open(&heap, ns, "maps", &options);
@@ -115,8 +114,7 @@ static inline uint64_t blocks_allocated(void)
 		}
 		if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB)
 			continue;
-		const struct mdg__size_class *class =
-			&mdg__heap_classes[MDG__HEAD_CLASS(head)];
+		const struct mdg__size_class *class = &mdg__heap_classes[MDG__HEAD_CLASS(head)];
 		for (uint32_t i = 0; i < class->blocks; i++)
 			if (mdg__block_find(own, at + (uint64_t)i * class->size, &block) == 0 &&
 			    !mdg__block_is_free(own, &block))
@@ -138,13 +136,12 @@ static inline uint64_t blocks_of(const mdg_map *map)
 		count++;
 		for (uint32_t at = 0; at < (view.mask + 1) * MDG__MAP_SLOTS; at++) {
 			struct mdg__map_seen seen;
-			uint64_t ref = MDG__LOAD(view.buckets[at / MDG__MAP_SLOTS]
-			                                 .slot[at % MDG__MAP_SLOTS]);
+			uint64_t ref = MDG__LOAD(
+				view.buckets[at / MDG__MAP_SLOTS].slot[at % MDG__MAP_SLOTS]);
 			if (ref == 0 || !CHECK(mdg__map_node_at(map, ref, &seen)))
 				continue;
 			count++;
-			if ((map->flags & MDG_MAP_REFS) != 0 &&
-			    MDG__LOAD(seen.node->value) != 0)
+			if ((map->flags & MDG_MAP_REFS) != 0 && MDG__LOAD(seen.node->value) != 0)
 				count++;
 		}
 	}
