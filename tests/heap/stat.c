@@ -143,6 +143,34 @@ static void check_walk(mdg_heap *heap, void **blocks)
 	CHECK(count == ALL && mdg_heap_next(heap, &cursor, &block) == 0);
 }
 
+static struct mdg_block_info info_of(mdg_heap *heap, mdg_ref ref)
+{
+	struct mdg_block_info block = { .size = sizeof block };
+	uint64_t cursor = 0;
+	while (mdg_heap_next(heap, &cursor, &block) == 1)
+		if (block.ref == ref)
+			return block;
+	return (struct mdg_block_info){ .size = 0 };
+}
+
+static void check_tags(mdg_heap *heap)
+{
+	static const size_t sizes[] = { 30, 20000, 400000 };
+	CHECK(mdg_alloc_tag(heap, 77) == 0 && mdg_alloc_tag(heap, UINT32_MAX) == 77);
+	CHECK(mdg_alloc_tag(heap, 77) == MDG_TAG_MOST);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		void *block = mdg_alloc(heap, sizes[i]), *held = mdg_hold(heap, sizes[i]);
+		CHECK(info_of(heap, mdg_ref_of(heap, block)).tag == 77);
+		struct mdg_block_info info = info_of(heap, mdg_ref_of(heap, held));
+		CHECK(info.tag == 77 && info.pid == getpid() && info.held == 1 && info.alive == 1);
+		CHECK(mdg_keep(heap, held) == 0);
+		info = info_of(heap, mdg_ref_of(heap, held));
+		CHECK(info.tag == 77 && info.pid == getpid() && info.held == 0);
+		CHECK(mdg_free(heap, block) == 0 && mdg_free(heap, held) == 0);
+	}
+	CHECK(mdg_alloc_tag(heap, 0) == 77);
+}
+
 /* Any number is a valid cursor. */
 static void check_cursors(mdg_heap *heap)
 {
@@ -173,16 +201,6 @@ static pid_t child_dies(mdg_heap *heap)
 	}
 	CHECK(waitpid(child, NULL, 0) == child);
 	return child;
-}
-
-static struct mdg_block_info info_of(mdg_heap *heap, mdg_ref ref)
-{
-	struct mdg_block_info block = { .size = sizeof block };
-	uint64_t cursor = 0;
-	while (mdg_heap_next(heap, &cursor, &block) == 1)
-		if (block.ref == ref)
-			return block;
-	return (struct mdg_block_info){ .size = 0 };
 }
 
 static void check_deaths(mdg_heap *heap)
@@ -253,6 +271,7 @@ int main(void)
 	check_users(heap, SPANS * SPAN_UNITS * MDG__UNIT_BYTES, bytes);
 	check_walk(heap, blocks);
 	check_cursors(heap);
+	check_tags(heap);
 	check_looking();
 	check_deaths(heap);
 	for (int i = 0; i < ALL; i++)

@@ -44,6 +44,7 @@ ask madang call g
 ask madang serve greetings --p
 ask madang channels --w
 ask madang channels gr
+ask madang heap --l
 ask madang init d
 ask madang ls --namespace d
 ask madang run --

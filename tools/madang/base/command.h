@@ -73,7 +73,7 @@ struct command {
 	const struct option_row *options;
 	const char *notes; /* what follows the options; or NULL */
 	const char
-		*operands; /* for completion: ids, channels, directories, program, server; NULL */
+		*operands; /* for completion: ids, channels, heaps, directories, program, server; NULL */
 	/* Options end at the first operand: what follows belongs to another program. */
 	bool stops;
 	int (*run)(const struct command *command, int argc, char **argv);

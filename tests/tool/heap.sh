@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# Heaps: the list, one with its processes, roots, classes and leaks; sweep, trim, limit; damage.
+# shellcheck disable=SC2154 # case.sh sets what is not set here
+
+MADANG_NAMESPACE=$ns
+export MADANG_NAMESPACE
+
+# What differs from run to run: processes and times, and the size of a page.
+plain()
+{
+	sed -e "s/\\([^0-9]\\|^\\)$maker\\([ ,]\\)/\\1MAKER\\2/" \
+		-e "s/\\([^0-9]\\|^\\)$child\\([ ,]\\)/\\1CHILD\\2/" \
+		-e 's/  [0-9][0-9]*[smh]\( *\)/  AGE\1/g' -e 's/  *$//' \
+		-e 's/\(_time"\): [0-9]*/\1: TIME/' -e 's/\(tables"\): [0-9]*/\1: BYTES/' \
+		-e 's/\(segment"\): [0-9]*/\1: ID/' -e 's/\(place"\): [0-9]*/\1: REF/' \
+		-e 's/\(ref"\): [0-9][0-9]*/\1: REF/'
+}
+
+# The list without the sizes of tables.
+look()
+{
+	try heap "$@" | plain
+}
+
+echo "# nothing there"
+try_apart heap
+try_apart heap --json
+try heap trees
+[ -e "$ns" ] && echo "heap made a namespace"
+
+echo "# two"
+"$madang" init "$ns" >/dev/null
+"$madang" mk --name segment 4K >/dev/null
+try heap
+try heap --json
+mkfifo "$work/in" "$work/ready"
+"$helpers/tool_heaper" "$ns" make trees <"$work/in" >"$work/ready" &
+heaper=$!
+exec 9>"$work/in"
+read -r word maker child <"$work/ready"
+[ "$word" = ready ] || { echo "heaper failed"; exit 1; }
+"$helpers/tool_heaper" "$ns" plain empty || echo "heaper failed"
+look
+look --json
+look trees
+look -c --leaks trees
+look --json -c --leaks --check trees | sed '/"classes"/,/^      \]/{/"slabs": [^0]/,/}/!d;}'
+look --leaks empty
+
+echo "# care"
+look --check trees
+look --sweep trees
+look --check trees
+look --limit 8M trees
+look --trim trees
+look --limit 1T trees
+look --limit x trees
+look --repair empty
+
+echo "# damage"
+"$helpers/tool_heaper" "$ns" damage trees
+look --check trees | tail -n 2
+look --check --json trees | sed -n '/findings/,$p'
+look --repair trees | tail -n 1
+look --check trees | tail -n 1
+
+echo "# what is refused"
+try heap segment
+try heap other
+try heap --check
+try heap trees empty
+exec 9>&-
+wait "$heaper"
+look trees

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heaper.c - heaps for the tool to look at.
+ *
+ *     heaper DIR make NAME    makes one with labels: 10 blocks of 64 bytes with tag 5, a large
+ *                             block, a root; a dead child has left 3 blocks with tag 7, and
+ *                             holds one
+ *     heaper DIR plain NAME   makes one without labels, and nothing in it
+ *     heaper DIR damage NAME  says in its head that it has another number of units
+ *
+ * `make` says "ready PID CHILD" on stdout, then waits for the end of its input. Exit 2: it could
+ * not.
+ */
+#include <madang/heap.h>
+#include <madang/segment.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "heap/internal.h"
+
+static mdg_namespace *ns;
+static mdg_heap *heap;
+
+static void must(bool held, const char *what)
+{
+	if (held)
+		return;
+	fprintf(stderr, "heaper: %s\n", what);
+	exit(2);
+}
+#define MUST(expression) must((expression), #expression)
+
+static void open_heap(const char *name, uint32_t flags)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .flags = flags };
+
+	if ((flags & MDG_HEAP_EXISTING) == 0) {
+		options.maximum = 64 << 20;
+		options.threads = 16;
+	}
+	int rc = mdg_heap_open(&heap, ns, name, &options);
+	must(rc == 0, mdg_strerror(rc));
+}
+
+static pid_t child_dies(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		(void)mdg_alloc_tag(heap, 7);
+		for (int i = 0; i < 3; i++)
+			MUST(mdg_alloc(heap, 1000) != NULL);
+		MUST(mdg_hold(heap, 500) != NULL);
+		(void)kill(getpid(), SIGKILL);
+	}
+	MUST(waitpid(child, NULL, 0) == child);
+	return child;
+}
+
+static void make(void)
+{
+	mdg_ref *root;
+	char end;
+
+	(void)mdg_alloc_tag(heap, 5);
+	for (int i = 0; i < 10; i++)
+		MUST(mdg_alloc(heap, 64) != NULL);
+	MUST(mdg_alloc(heap, 300000) != NULL);
+	MUST(mdg_root(heap, "tree", 0x74726565, 3, &root, 0) == MDG_ROOT_NEW);
+	MUST(mdg_publish(heap, mdg_hold(heap, 200), root, 0) == 0);
+	printf("ready %d %d\n", (int)getpid(), (int)child_dies());
+	fflush(stdout);
+	while (read(STDIN_FILENO, &end, 1) > 0)
+		;
+}
+
+int main(int argc, char **argv)
+{
+	MUST(argc == 4 && mdg_namespace_open(&ns, argv[1], NULL) == 0);
+	if (strcmp(argv[2], "make") == 0) {
+		open_heap(argv[3], MDG_HEAP_LABELS);
+		make();
+	} else if (strcmp(argv[2], "plain") == 0) {
+		open_heap(argv[3], 0);
+	} else {
+		open_heap(argv[3], MDG_HEAP_EXISTING);
+		MDG__STORE(mdg__heap_of(heap)->head->committed, 1);
+	}
+	mdg_heap_close(heap);
+	return 0;
+}
