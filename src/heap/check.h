@@ -46,6 +46,8 @@ typedef bool mdg__is_wrong(const struct mdg__doubt *doubt);
 /* Whether it is wrong each time that it is looked at, for a millisecond or two. */
 bool mdg__is_still_wrong(const struct mdg__doubt *doubt, mdg__is_wrong *is_wrong);
 
+void mdg__nap(struct mdg__heap_check *check);
+
 static inline uint64_t mdg__ref_of_unit(const struct mdg__heap *heap, uint64_t unit)
 {
 	return heap->parts.data + (unit << MDG__UNIT_SHIFT);

@@ -26,7 +26,7 @@ void mdg__found(struct mdg__heap_check *check, enum mdg_heap_found kind, uint64_
 }
 
 /* Nobody wakes this word: a millisecond. In a heap that is damaged all over, only at first. */
-static void nap(struct mdg__heap_check *check)
+void mdg__nap(struct mdg__heap_check *check)
 {
 	enum { NAPS_MOST = 100 };
 	_Atomic uint32_t nobody = 0;
@@ -41,7 +41,7 @@ bool mdg__is_still_wrong(const struct mdg__doubt *doubt, mdg__is_wrong *is_wrong
 	enum { LOOKS = 3 };
 	for (int i = 0; i < LOOKS; i++) {
 		if (i > 0)
-			nap(doubt->check);
+			mdg__nap(doubt->check);
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!is_wrong(doubt))
 			return false;

@@ -193,14 +193,41 @@ static const char *judge_counts(struct mdg__heap *heap)
 	               : NULL;
 }
 
-/* For who cannot take the lock: the same numbers twice, which do not agree. */
-static bool is_miscounted(const struct mdg__doubt *doubt)
+static bool lock_is_free(const struct mdg__heap *heap)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return (MDG__LOAD(heap->head->lock.robust.word) & MDG__TID) == 0;
+}
+
+/* For who cannot take the lock: whether it is wrong while nobody has the lock, before and after.
+ * Its holder may be stopped in the middle of a change: then nobody can say. */
+static bool is_wrong_outside(const struct mdg__doubt *doubt, mdg__is_wrong *is_wrong)
+{
+	enum { TRIES = 20 };
+	for (int i = 0; i < TRIES; i++) {
+		bool free = lock_is_free(doubt->check->heap), wrong = free && is_wrong(doubt);
+		if (free && !wrong)
+			return false;
+		if (free && lock_is_free(doubt->check->heap))
+			return true;
+		mdg__nap(doubt->check);
+	}
+	return false;
+}
+
+/* The same numbers twice, which do not agree. */
+static bool counts_differ(const struct mdg__doubt *doubt)
 {
 	struct mdg__heap *heap = doubt->check->heap;
 	uint64_t committed = MDG__LOAD(heap->head->committed), free = MDG__LOAD(heap->head->free);
 	struct counts one = count(heap), two = count(heap);
 	return memcmp(&one, &two, sizeof one) == 0 && judge_counts(heap) != NULL &&
 	       committed == MDG__LOAD(heap->head->committed) && free == MDG__LOAD(heap->head->free);
+}
+
+static bool is_miscounted(const struct mdg__doubt *doubt)
+{
+	return is_wrong_outside(doubt, counts_differ);
 }
 
 static void check_counts(struct mdg__heap_check *check)
@@ -288,7 +315,7 @@ static void check_locked(struct mdg__heap_check *check)
 }
 
 /* Without the lock. `index`: what was wrong before. */
-static bool is_wrong(const struct mdg__doubt *doubt)
+static bool judges_the_same(const struct mdg__doubt *doubt)
 {
 	struct mdg__heap *heap = doubt->check->heap;
 	uint64_t high = mdg__units_high(heap);
@@ -297,6 +324,11 @@ static bool is_wrong(const struct mdg__doubt *doubt)
 		return false;
 	mdg__thing_at(heap, doubt->unit, high, &thing);
 	return thing.head == doubt->word && judge(heap, &thing, high) == doubt->index;
+}
+
+static bool is_wrong(const struct mdg__doubt *doubt)
+{
+	return is_wrong_outside(doubt, judges_the_same);
 }
 
 static void check_without_lock(struct mdg__heap_check *check)
