@@ -39,9 +39,14 @@ static const struct option_row option_rows[] = {
 
 /* ---- all heaps -------------------------------------------------------- */
 
-static int open_heap(const struct heap_request *request, const char *name, mdg_heap **ret)
+static bool is_to_change(const struct heap_request *request)
 {
-	bool writes = request->repair || request->sweep || request->trim || request->has_limit;
+	return request->repair || request->sweep || request->trim || request->has_limit;
+}
+
+static int open_heap(const struct heap_request *request, const char *name, bool writes,
+                     mdg_heap **ret)
+{
 	struct mdg_heap_options options = {
 		.size = sizeof options,
 		.flags = MDG_HEAP_EXISTING | (writes ? 0 : MDG_HEAP_RDONLY),
@@ -61,7 +66,7 @@ static int read_one(const struct heap_request *request, const struct mdg_segment
                     struct heap_list *views)
 {
 	mdg_heap *heap;
-	int rc = open_heap(request, segment->name, &heap);
+	int rc = open_heap(request, segment->name, false, &heap);
 
 	if (rc < 0)
 		return is_passed_over(rc) ? 0 : rc;
@@ -183,14 +188,20 @@ static int print_one(const struct heap_request *request, const struct heap_view 
 static int show_one(const struct heap_request *request)
 {
 	struct heap_view view = { .id = 0 };
-	mdg_heap *heap;
-	int left = 0, rc = open_heap(request, request->name, &heap);
+	mdg_heap *heap = NULL;
+	int left = 0, rc = open_heap(request, request->name, is_to_change(request), &heap);
 
 	if (rc < 0)
 		return complain_heap(request, rc);
 	(void)mdg_segment_open(request->ns, request->name, 0, 0, &view.id);
 	snprintf(view.name, sizeof view.name, "%s", request->name);
 	left = act(request, heap, &view);
+	if (left >= 0 && is_to_change(request)) { /* so as not to be one of those who use it */
+		mdg_heap_close(heap);
+		heap = NULL;
+		if ((rc = open_heap(request, request->name, false, &heap)) < 0)
+			left = rc;
+	}
 	if (left == -EINVAL && request->has_limit) {
 		complain("the limit is larger than the heap's maximum");
 		rc = TOOL_TROUBLE;
