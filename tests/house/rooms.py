@@ -22,6 +22,7 @@ ROOMS = [
     Room("msgqueue", "segment sync registry platform", "message queues", "madang"),
     Room("reach", "platform", "whether a preload reaches a program", "strict"),
     Room("strict", "reach platform", "refuses to start programs out of reach", "strict"),
+    Room("heap", "segment sync platform", "memory of blocks", "madang"),
     Room("sysv", "semset msgqueue segment sync platform", "the System V functions", "sysv"),
 ]
 
