@@ -3,7 +3,7 @@
  * read.c - read sections and retired blocks: what a reader may be in is not freed, everything else is
  * freed once, whoever is killed.
  *
- * usage: read [alone | full | readers | left | points-... | storm | threads]
+ * usage: read [alone | full | readers | fences | left | points-... | storm | threads]
  */
 #include "unit/unit.h"
 
@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "heap/internal.h"
@@ -206,6 +208,67 @@ static void readers(void)
 	int status = -1;
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 	CHECK_RC(0, mdg_read_end(heap));
+	mdg_heap_close(heap);
+}
+
+/* ---- without membarrier -------------------------------------------------------------------------- */
+
+/* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
+static bool forbid_membarrier(void)
+{
+	enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
+	struct instruction {
+		uint16_t code;
+		uint8_t if_true, if_false;
+		uint32_t k;
+	} filter[] = {
+		{ LOAD, 0, 0, 0 }, /* the number of the call */
+		{ JUMP_IF_EQUAL, 0, 1, SYS_membarrier },
+		{ RETURN, 0, 0, UINT32_C(0x00050000) | ENOSYS },
+		{ RETURN, 0, 0, UINT32_C(0x7fff0000) },
+	};
+	struct {
+		unsigned short length;
+		struct instruction *filter;
+	} program = { sizeof filter / sizeof filter[0], filter };
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, FILTER, &program, 0, 0) == 0;
+}
+
+/* Who has no membarrier asks the others to fence, and believes them a second later. */
+static void without_membarrier(void *unused)
+{
+	(void)unused;
+	CHECK(forbid_membarrier());
+	CHECK_RC(0, mdg_read_begin(heap));
+	CHECK_RC(0, mdg_read_end(heap));
+	mdg_ref ref = retire_one(64);
+	CHECK(mdg_heap_sweep(heap) == 0 && !is_free(ref));
+	CHECK(MDG__LOAD(mdg__heap_of(heap)->head->fences) == 1);
+	usleep(1100000);
+	mdg_heap_sweep(heap);
+	CHECK(is_free(ref));
+	pid_t child = reader();
+	ref = retire_one(64);
+	mdg_heap_sweep(heap);
+	CHECK(!is_free(ref));
+	end(child);
+	mdg_heap_sweep(heap);
+	CHECK(is_free(ref));
+}
+
+static void fences(void)
+{
+	open_heap("fences");
+	CHECK(in_child(without_membarrier, NULL));
+	/* The others read on, and free. */
+	pid_t child = reader();
+	mdg_ref ref = retire_one(64);
+	mdg_heap_sweep(heap);
+	CHECK(!is_free(ref));
+	end(child);
+	mdg_heap_sweep(heap);
+	CHECK(is_free(ref));
 	mdg_heap_close(heap);
 }
 
@@ -566,6 +629,7 @@ int main(int argc, char **argv)
 	} all[] = { { "alone", alone },
 		    { "full", full },
 		    { "readers", readers },
+		    { "fences", fences },
 		    { "left", left },
 		    { "points-retire", points_retire },
 		    { "points-large", points_large },
