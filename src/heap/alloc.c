@@ -41,6 +41,18 @@ static inline bool pick(struct mdg__heap_cache *cache, struct pick *ret)
 	return true;
 }
 
+/* Writes the block's label. False: its slab has no memory for labels yet. */
+static inline bool label(const struct mdg__heap *heap, struct mdg__heap_own *own,
+                         const struct pick *picked)
+{
+	uint64_t at = (uint64_t)(picked->word - heap->free);
+	if (!mdg__is_labelled(heap, at / MDG__SLAB_WORDS))
+		return false;
+	MDG__STORE(heap->labels[at * 64 + (uint32_t)__builtin_ctzll(picked->bit)],
+	           mdg__label_now(heap, own));
+	return true;
+}
+
 /* [label or hand] */
 static int mark(struct mdg__heap *heap, struct mdg__heap_own *own, const struct pick *picked,
                 struct mdg__hand *hand)
@@ -90,7 +102,9 @@ static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_
 		.own = own,
 		.hand = hand,
 	};
-	int rc = mdg__units_take(heap, &wanted, &unit);
+	int rc = mdg__span_take_kept(heap, &wanted, &unit);
+	if (rc == -ENOENT)
+		rc = mdg__units_take(heap, &wanted, &unit);
 	if ((rc == -ENOMEM || rc == -EDQUOT) && mdg__memory_find(heap, own))
 		rc = mdg__units_take(heap, &wanted, &unit);
 	if (rc < 0) {
@@ -134,21 +148,31 @@ static __attribute__((noinline)) void *alloc_slowly(struct mdg__heap *heap, size
 	return block;
 }
 
+/* A small block that is at hand. NULL: there is none. */
+static inline void *alloc_at_once(const struct mdg__heap *heap, struct mdg__heap_own *own,
+                                  size_t size)
+{
+	struct pick picked;
+	if (!pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked) ||
+	    ((heap->flags & MDG_HEAP_LABELS) != 0 && !label(heap, own, &picked)))
+		return NULL;
+	/* Release: its label is before it. Now it is allocated. */
+	atomic_store_explicit(picked.word, picked.rest, memory_order_release);
+	return picked.block;
+}
+
 void *mdg_alloc(mdg_heap *view, size_t size)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
 	struct mdg__heap_own *own = mdg__own_at_once(heap);
-	struct pick picked;
 	if (__builtin_expect(own == NULL || size > MDG__SMALL_MOST ||
-	                             (heap->flags & (MDG_HEAP_LABELS | MDG_HEAP_CHECKED)) != 0,
+	                             (heap->flags & MDG_HEAP_CHECKED) != 0,
 	                     0))
 		return alloc_slowly(heap, size);
 	own->busy = 1;
 	atomic_signal_fence(memory_order_seq_cst);
-	bool found = pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked);
-	if (__builtin_expect(found, 1))
-		MDG__STORE(*picked.word, picked.rest); /* now it is allocated */
+	void *block = alloc_at_once(heap, own, size);
 	atomic_signal_fence(memory_order_seq_cst);
 	own->busy = 0;
-	return __builtin_expect(found, 1) ? picked.block : alloc_slowly(heap, size);
+	return __builtin_expect(block != NULL, 1) ? block : alloc_slowly(heap, size);
 }

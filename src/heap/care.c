@@ -26,7 +26,14 @@ int mdg_heap_trim(mdg_heap *view, uint64_t keep)
 	mdg__sigmask mask;
 	if (!may_write(heap))
 		return -EROFS;
-	int rc = mdg__heap_lock(heap, &mask);
+	int rc;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own != NULL) { /* what this thread keeps for itself */
+		(void)mdg__slabs_give_idle(heap, own);
+		(void)mdg__spans_give(heap, own);
+		mdg__own_end(own);
+	}
+	rc = mdg__heap_lock(heap, &mask);
 	if (rc < 0)
 		return rc;
 	mdg__units_trim(heap, keep >> MDG__UNIT_SHIFT);

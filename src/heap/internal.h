@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "heap/layout.h"
+#include "platform/clock.h"
 #include "platform/epoch.h"
 #include "platform/memory.h"
 #include "platform/ofthread.h"
@@ -161,6 +162,12 @@ struct mdg__link {
 };
 #define MDG__LINK_FULL 0x80000000u
 
+/* A span that the thread has freed and keeps. */
+enum { MDG__KEPT_MOST = 16 };
+struct mdg__kept {
+	uint32_t unit, units;
+};
+
 struct mdg__heap_own {
 	struct mdg__heap *heap;
 	volatile uint32_t busy;  /* an operation of the thread is under way */
@@ -186,6 +193,9 @@ struct mdg__heap_own {
 	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
 	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
 	struct mdg__heap_own *next;   /* in heap->owns; constant */
+	uint64_t minute_from; /* nanoseconds: when the minute began that stands in `label` */
+	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
+	struct mdg__kept kept[MDG__KEPT_MOST];
 	struct mdg__heap_cache cache[MDG__HEAP_CLASSES_ALL];
 };
 
@@ -216,7 +226,8 @@ static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *hea
 {
 	const struct mdg__heap_thread *thread = &mdg__heap_thread;
 	struct mdg__heap_own *own = thread->last;
-	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes first. */
+	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes
+	 * first. */
 	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->heap == heap &&
 	             own->busy == 0;
 	return __builtin_expect(ready, 1) ? own : NULL;
@@ -243,7 +254,8 @@ static inline void mdg__own_end(struct mdg__heap_own *own)
 /* ---- slots.c ------------------------------------------------------------------------------- */
 
 /* Takes a slot for the calling thread and enters it in its robust list. 0; -EUSERS: all are taken;
- * -ENOSYS; -ENOLCK: the thread holds MDG__HELD_MAX locks; or an error of mdg__heap_lock. */
+ * -ENOSYS; -ENOLCK: the thread holds MDG__HELD_MAX locks; -EBUSY: this is a handler, which has
+ * interrupted an operation of a lock; or an error of mdg__heap_lock. */
 int mdg__heap_slot_take(struct mdg__heap *heap, uint32_t *ret_slot1);
 /* Makes the calling thread leave its slot as if it had died there. */
 void mdg__heap_slot_leave(struct mdg__heap *heap, uint32_t slot1);
@@ -291,6 +303,18 @@ static inline void mdg__bit_clear(struct mdg__heap *heap, enum mdg__unit_bits wh
  * The caller then changes the truth by its one store. 0 or -ENOMEM. */
 int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
                    uint64_t unit, uint32_t index, uint64_t ref);
+
+/* Reckons what minute it is in own->label. `now`: nanoseconds of the realtime clock. */
+uint64_t mdg__label_minute(const struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t now);
+
+/* The label of a block that this thread allocates now. */
+static inline uint64_t mdg__label_now(const struct mdg__heap *heap, struct mdg__heap_own *own)
+{
+	uint64_t now = mdg__realtime_coarse_nanoseconds();
+	if (__builtin_expect(now - own->minute_from < UINT64_C(60000000000), 1))
+		return own->label;
+	return mdg__label_minute(heap, own, now);
+}
 
 /* ---- units.c ------------------------------------------------------------------------------- */
 
@@ -431,8 +455,8 @@ static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 uint64_t mdg__readers_turn(struct mdg__heap *heap);
 /* The epoch in which the oldest read section that is open began. UINT64_MAX: none is open. */
 uint64_t mdg__readers_oldest(struct mdg__heap *heap);
-/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the dead
- * thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
+/* [sweeper of the dead slot] Whether every read section has ended that could have seen what the
+ * dead thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
 bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_slot *dead);
 
 /* ---- bags.c -------------------------------------------------------------------------------- */
@@ -445,6 +469,16 @@ struct mdg__bag *mdg__bag_at(struct mdg__heap *heap, uint64_t ref);
 /* Frees what this thread has retired, as far as readers allow: how many blocks. For who needs
  * memory, and for mdg_heap_sweep. */
 uint32_t mdg__retired_free(struct mdg__heap *heap, struct mdg__heap_own *own);
+
+/* ---- spans.c ------------------------------------------------------------------------------- */
+
+/* Frees a span, which the thread may keep. `head` is its word. As mdg__units_give. */
+int mdg__span_free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t unit, uint64_t head);
+/* Takes one that the thread keeps. -ENOENT: none that fits. */
+int mdg__span_take_kept(struct mdg__heap *heap, const struct mdg__units_wanted *wanted,
+                        uint64_t *ret_unit);
+/* Gives back all that the thread keeps. False: it keeps none. */
+bool mdg__spans_give(struct mdg__heap *heap, struct mdg__heap_own *own);
 
 /* ---- tidy.c -------------------------------------------------------------------------------- */
 

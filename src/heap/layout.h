@@ -186,8 +186,10 @@ enum mdg__unit_state {
 	MDG__UNIT_FREE = 0,
 	MDG__UNIT_SLAB = 1,  /* small blocks: one unit; medium ones: the first of 16 */
 	MDG__UNIT_INNER = 2, /* of a medium slab: `units` is the distance to the first */
-	MDG__UNIT_SPAN = 3   /* one block of `units` units. Those behind the first are FREE in their
+	MDG__UNIT_SPAN = 3,  /* one block of `units` units. Those behind the first are FREE in their
 	                        own words, and are passed over */
+	MDG__UNIT_KEPT = 4   /* a span that is free. Its owner, the thread that has freed it, keeps
+	                        it for its next allocations. Otherwise as SPAN */
 };
 
 #define MDG__HEAD(state, class, owner, units)                                                      \

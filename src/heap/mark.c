@@ -7,6 +7,16 @@
  */
 #include "heap/internal.h"
 
+uint64_t mdg__label_minute(const struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t now)
+{
+	const uint64_t minute = UINT64_C(60000000000);
+	uint64_t begun = MDG__LOAD(heap->head->begun);
+	uint64_t minutes = now > begun ? (now - begun) / minute : 0;
+	own->minute_from = begun + minutes * minute;
+	own->label = (own->label & ~UINT64_C(0xfffff)) | (minutes & 0xfffff);
+	return own->label;
+}
+
 /* The word of a slab is there already. That of a span is not: it names the holder. */
 int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
                    uint64_t unit, uint32_t index, uint64_t ref)
@@ -22,7 +32,7 @@ int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	if (rc < 0)
 		return rc;
 	if (labels && (hand == NULL || !slab))
-		atomic_store_explicit(label, own->label, memory_order_release);
+		atomic_store_explicit(label, mdg__label_now(heap, own), memory_order_release);
 	if (hand != NULL)
 		mdg__hand_fill(own, hand, ref, slab ? label : NULL);
 	return 0;

@@ -67,6 +67,9 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->bag = own->bag_bytes = 0;
 	own->bag_used = 0;
 	own->adopt = 0;
+	own->minute_from = 0;
+	own->kept_count = 0;
+	own->kept_units = 0;
 	own->inner = NULL;
 	own->others = NULL;
 	atomic_store_explicit(&own->slot1, 0, memory_order_relaxed);

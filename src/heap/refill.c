@@ -128,7 +128,7 @@ static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg_
 
 bool mdg__memory_find(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
-	bool given = mdg__slabs_give_idle(heap, own);
+	bool given = mdg__slabs_give_idle(heap, own) | mdg__spans_give(heap, own);
 	return mdg__sweep_some(heap, own, heap->slots) > 0 || given;
 }
 

@@ -36,8 +36,10 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 static int not_found(struct mdg__heap *heap, uint64_t ref)
 {
 	uint64_t unit = (ref - heap->parts.data) >> MDG__UNIT_SHIFT;
-	bool gone = ref >= heap->parts.data && ref % 16 == 0 && unit < mdg__units_high(heap) &&
-	            mdg__bit_is_set(heap, MDG__BITS_FREE, unit);
+	if (ref < heap->parts.data || ref % 16 != 0 || unit >= mdg__units_high(heap))
+		return -EINVAL;
+	bool gone = mdg__bit_is_set(heap, MDG__BITS_FREE, unit) ||
+	            MDG__HEAD_STATE(MDG__LOAD(heap->heads[unit])) == MDG__UNIT_KEPT;
 	return gone ? MDG_FREED_TWICE : -EINVAL;
 }
 
@@ -47,10 +49,11 @@ int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
 	if (mdg__block_find(heap, ref, &block) < 0)
 		return not_found(heap, ref);
 	if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN) {
-		int rc = mdg__units_give(heap, block.unit, block.head);
+		int rc = own != NULL ? mdg__span_free(heap, own, block.unit, block.head)
+		                     : mdg__units_give(heap, block.unit, block.head);
 		return rc == -EINVAL ? MDG_FREED_TWICE : rc;
 	}
-	if (MDG__HEAD_OWNER(block.head) == own->slot1)
+	if (own != NULL && MDG__HEAD_OWNER(block.head) == own->slot1)
 		return free_own(heap, own, &block);
-	return mdg__slab_free_remote(heap, &block, own->slot1);
+	return mdg__slab_free_remote(heap, &block, own != NULL ? own->slot1 : 0);
 }

@@ -26,20 +26,30 @@ static bool slot_seize(struct mdg__thread *thread, struct mdg__heap_slot *slot, 
 	return taken;
 }
 
-static void slabs_leave(struct mdg__heap *heap, uint32_t slot1)
+static void slab_leave(struct mdg__heap *heap, uint64_t unit, uint64_t head)
+{
+	uint32_t class = MDG__HEAD_CLASS(head);
+	const struct mdg__size_class *about = &mdg__heap_classes[class];
+	if (about->blocks == 0 || heap->capacity - unit < about->units)
+		return;
+	(void)mdg__slab_merge(heap, unit, class, true);
+	if (mdg__slab_count_free(heap, unit, class) != about->blocks ||
+	    mdg__units_give(heap, unit, head) < 0)
+		mdg__slab_abandon(heap, unit, head);
+}
+
+/* Its slabs, and the spans that it kept (spans.c). */
+static void units_leave(struct mdg__heap *heap, uint32_t slot1)
 {
 	uint64_t high = mdg__units_high(heap);
 	for (uint64_t unit = 0; unit < high; unit++) {
 		uint64_t head = atomic_load_explicit(&heap->heads[unit], memory_order_acquire);
-		uint32_t class = MDG__HEAD_CLASS(head);
-		const struct mdg__size_class *about = &mdg__heap_classes[class];
-		if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB || MDG__HEAD_OWNER(head) != slot1 ||
-		    about->blocks == 0 || heap->capacity - unit < about->units)
+		if (MDG__HEAD_OWNER(head) != slot1)
 			continue;
-		(void)mdg__slab_merge(heap, unit, class, true);
-		if (mdg__slab_count_free(heap, unit, class) != about->blocks ||
-		    mdg__units_give(heap, unit, head) < 0)
-			mdg__slab_abandon(heap, unit, head);
+		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB)
+			slab_leave(heap, unit, head);
+		else if (MDG__HEAD_STATE(head) == MDG__UNIT_KEPT)
+			(void)mdg__units_give(heap, unit, head);
 	}
 }
 
@@ -69,7 +79,7 @@ static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 	/* It reads nothing any more, though its word is not that of a dead thread now. */
 	atomic_store_explicit(&slot->epoch, 0, memory_order_release);
 	bool all = mdg__sweep_hands(heap, index, false);
-	slabs_leave(heap, index + 1);
+	units_leave(heap, index + 1);
 	if (!all || MDG__LOAD(slot->retired) != 0)
 		all = mdg__readers_passed(heap, slot) && mdg__sweep_hands(heap, index, true) &&
 		      mdg__sweep_retired(heap, slot);

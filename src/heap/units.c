@@ -44,7 +44,7 @@ static uint64_t extent(const struct mdg__heap *heap, uint64_t unit, uint64_t hea
 {
 	uint64_t units = 1, left = heap->capacity - unit;
 	uint32_t class = MDG__HEAD_CLASS(head);
-	if (MDG__HEAD_STATE(head) == MDG__UNIT_SPAN)
+	if (MDG__HEAD_STATE(head) == MDG__UNIT_SPAN || MDG__HEAD_STATE(head) == MDG__UNIT_KEPT)
 		units = MDG__HEAD_UNITS(head);
 	else if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB && class < MDG__HEAP_CLASSES_ALL)
 		units = mdg__heap_classes[class].units;
@@ -260,11 +260,10 @@ void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
 	mdg__units_return(heap, 0, heap->capacity, keep);
 }
 
-/* [lock] */
+/* [lock] What begins at this unit has become free. */
 static void give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 {
 	uint64_t end = unit + extent(heap, unit, head), high = mdg__units_high(heap), freed = 0;
-	atomic_store_explicit(&heap->heads[unit], 0, memory_order_release); /* now it is free */
 	if (end > high)
 		end = high;
 	for (uint64_t at = unit; at < end; at++) {
@@ -285,7 +284,10 @@ int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	int rc = mdg__heap_lock(heap, &mask);
 	if (rc < 0)
 		return rc;
-	if (MDG__LOAD(heap->heads[unit]) == head)
+	uint64_t seen = head;
+	/* Release: what was done with it is before its next life. Now it is free. */
+	if (atomic_compare_exchange_strong_explicit(&heap->heads[unit], &seen, 0,
+	                                            memory_order_acq_rel, memory_order_relaxed))
 		give(heap, unit, head);
 	else
 		rc = -EINVAL;
@@ -315,9 +317,11 @@ static int resize(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint64_t
 	int rc = to > end ? extend(heap, end, to) : 0;
 	if (rc < 0)
 		return rc;
-	head = (head & 0xffffffffu) | units << 32;
-	/* Now it has the other length. */
-	atomic_store_explicit(&heap->heads[unit], head, memory_order_release);
+	/* Now it has the other length. Somebody may change its owner meanwhile (held.c). */
+	while (!atomic_compare_exchange_weak_explicit(&heap->heads[unit], &head,
+	                                              (head & 0xffffffffu) | units << 32,
+	                                              memory_order_acq_rel, memory_order_relaxed))
+		;
 	if (to > end) {
 		mdg__put_bits(heap, MDG__BITS_FREE, end, to, false);
 		MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) - (to - end));

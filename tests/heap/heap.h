@@ -93,10 +93,10 @@ __attribute__((unused)) static struct found look(mdg_heap *view)
 	for (uint64_t unit = 0; unit < high;) {
 		uint64_t head = MDG__LOAD(heap->heads[unit]), units = 1;
 		uint32_t state = MDG__HEAD_STATE(head), class = MDG__HEAD_CLASS(head);
-		if (state == MDG__UNIT_SPAN) {
+		if (state == MDG__UNIT_SPAN || state == MDG__UNIT_KEPT) {
 			units = MDG__HEAD_UNITS(head);
 			found.spans++;
-			found.live++;
+			found.live += state == MDG__UNIT_SPAN;
 		} else if (state == MDG__UNIT_SLAB) {
 			const struct mdg__size_class *about = &mdg__heap_classes[class];
 			units = about->units;

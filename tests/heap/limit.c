@@ -68,7 +68,7 @@ static void limits(void)
 	empty(heap, count);
 	CHECK(mdg_heap_limit(heap, 16 * MIB) == 0);
 	count = fill(heap, 100000);
-	CHECK(mdg_heap_why(heap) == -ENOMEM && count >= 140 && look(heap).committed == 256);
+	CHECK(mdg_heap_why(heap) == -ENOMEM && count >= 130 && look(heap).committed == 256);
 	empty(heap, count);
 	mdg_heap_close(heap);
 	CHECK(mdg_heap_remove(ns, "limit") == 0);
@@ -87,12 +87,13 @@ static void trimming(void)
 	CHECK(resident("trim") >= 80 * MIB && look(heap).committed >= 1280);
 	empty(heap, 40);
 	struct found found = look(heap);
-	CHECK(found.committed <= 96 && found.wrong == 0 && resident("trim") <= 8 * MIB);
+	/* The thread keeps some for its next allocations, up to 8 MiB. */
+	CHECK(found.committed <= 224 && found.wrong == 0 && resident("trim") <= 16 * MIB);
 	/* What was given back can be had again, and is zeros. */
 	unsigned char *again = mdg_alloc(heap, 50 * MIB);
 	CHECK(again != NULL && again[40 * MIB] == 0);
 	memset(again, 1, 50 * MIB);
-	CHECK(mdg_free(heap, again) == 0 && look(heap).committed <= 96);
+	CHECK(mdg_free(heap, again) == 0 && look(heap).committed <= 224);
 	CHECK(mdg_heap_trim(heap, 0) == 0);
 	found = look(heap);
 	CHECK(found.committed == 0 && found.wrong == 0 && resident("trim") < 2 * MIB);
