@@ -252,6 +252,11 @@ static void warm(void)
 {
 	(void)mdg_free(heap, mdg_hold(heap, now->size));
 }
+/* It has a slot, and keeps no span. */
+static void warm_small(void)
+{
+	(void)mdg_free(heap, mdg_hold(heap, SMALL));
+}
 static void cold(void)
 {
 }
@@ -383,7 +388,8 @@ static void die_full(void *argument)
 static const struct scenario scenarios[] = {
 	{ "hold", 4, 0, SMALL, 2, warm, NULL, do_hold },
 	{ "hold-first", 10, 0, SMALL, 2, cold, NULL, do_hold },
-	{ "hold-span", 8, 0, LARGE, 2, warm, NULL, do_hold },
+	{ "hold-span", 8, 0, LARGE, 2, warm_small, NULL, do_hold },
+	{ "hold-kept-span", 3, 0, LARGE, 2, warm, NULL, do_hold },
 	{ "hold-merge", 8, 0, EIGHTH, 0, fill_slab, free_of_slab, do_hold },
 	{ "hold-unit", 8, 0, EIGHTH, 0, fill_slab, NULL, do_hold },
 	{ "publish", 4, 0, SMALL, 2, have, NULL, do_publish },
@@ -397,13 +403,14 @@ static const struct scenario scenarios[] = {
 	{ "swap-span", 6, 0, LARGE, 2, have, NULL, do_swap },
 	{ "keep", 2, 1, SMALL, 2, have, NULL, do_keep },
 	{ "free-held", 3, 0, SMALL, 2, have, NULL, do_free },
-	{ "free-held-span", 5, 0, LARGE, 2, have, NULL, do_free },
+	{ "free-held-span", 3, 0, LARGE, 2, have, NULL, do_free },
 	{ "free-held-of-other", 3, 0, SMALL, 2, have_of_other, NULL, do_free },
 	{ "free", 1, 1, SMALL, 2, have_plain, NULL, do_free },
 	{ "free-of-other", 2, 1, SMALL, 2, have_plain_of_other, NULL, do_free },
 	{ "free-last", 4, 1, EIGHTH, 0, have_last, NULL, do_free },
 	{ "alloc", 1, 1, SMALL, 2, warm, NULL, do_alloc },
-	{ "alloc-span", 4, 1, LARGE, 2, warm, NULL, do_alloc },
+	{ "alloc-span", 4, 1, LARGE, 2, warm_small, NULL, do_alloc },
+	{ "alloc-kept-span", 1, 1, LARGE, 2, warm, NULL, do_alloc },
 	{ "realloc-held", 8, 0, SMALL, 2, have, NULL, do_realloc },
 	{ "sweep", 40, 0, SMALL, 4, ready, NULL, do_sweep },
 	{ "close", 10, 0, SMALL, 2, have, NULL, do_close },
