@@ -29,7 +29,8 @@ static bool is_nobodys(const struct mdg__doubt *doubt)
 {
 	const struct mdg__heap *heap = doubt->check->heap;
 	uint32_t slot1 = MDG__HEAD_OWNER(doubt->word);
-	return slot1 != 0 && !is_taken(heap, slot1) &&
+	bool owned = slot1 != 0 || MDG__HEAD_STATE(doubt->word) == MDG__UNIT_KEPT;
+	return owned && (slot1 == 0 || !is_taken(heap, slot1)) &&
 	       atomic_load_explicit(&heap->heads[doubt->unit], memory_order_acquire) == doubt->word;
 }
 
@@ -40,7 +41,9 @@ static void check_owner(struct mdg__heap_check *check, const struct mdg__thing *
 	if (!is_nobodys(&doubt) || !mdg__is_still_wrong(&doubt, is_nobodys))
 		return;
 	bool slab = thing->state == MDG__UNIT_SLAB, mended = false;
-	if (check->repair) {
+	if (check->repair && thing->state == MDG__UNIT_KEPT) {
+		mended = mdg__units_give(heap, thing->unit, thing->head) == 0;
+	} else if (check->repair) {
 		uint64_t head = thing->head, now = head & ~(UINT64_C(0xffff) << 16);
 		if (slab) {
 			mdg__slab_abandon(heap, thing->unit, head);

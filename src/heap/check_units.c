@@ -87,6 +87,7 @@ static enum wrong judge(const struct mdg__heap *heap, const struct mdg__thing *t
 		return WRONG_INNER;
 	case MDG__UNIT_SLAB:
 	case MDG__UNIT_SPAN:
+	case MDG__UNIT_KEPT:
 		return WRONG_LENGTH;
 	default:
 		return WRONG_WORD;

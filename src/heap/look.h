@@ -20,6 +20,12 @@ struct mdg__thing {
 	bool valid;     /* a slab or a span that lies in the heap as a whole */
 };
 
+/* A block of its own, or what a thread keeps for one (spans.c). */
+static inline bool mdg__is_span(uint32_t state)
+{
+	return state == MDG__UNIT_SPAN || state == MDG__UNIT_KEPT;
+}
+
 /* What begins at the unit `at`, which is below `high`. */
 static inline void mdg__thing_at(const struct mdg__heap *heap, uint64_t at, uint64_t high,
                                  struct mdg__thing *ret)
@@ -32,7 +38,7 @@ static inline void mdg__thing_at(const struct mdg__heap *heap, uint64_t at, uint
 	ret->class = MDG__HEAD_CLASS(head);
 	if (ret->state == MDG__UNIT_SLAB)
 		units = mdg__heap_classes[ret->class].units;
-	else if (ret->state == MDG__UNIT_SPAN)
+	else if (mdg__is_span(ret->state))
 		units = MDG__HEAD_UNITS(head);
 	ret->valid = units != 0 && units <= high - at;
 	ret->units = ret->valid ? units : 1;
@@ -41,15 +47,15 @@ static inline void mdg__thing_at(const struct mdg__heap *heap, uint64_t at, uint
 /* Bytes of a block of a slab, or of a span. [valid] */
 static inline uint64_t mdg__thing_block(const struct mdg__thing *thing)
 {
-	return thing->state == MDG__UNIT_SPAN ? thing->units << MDG__UNIT_SHIFT
-	                                      : mdg__heap_classes[thing->class].size;
+	return mdg__is_span(thing->state) ? thing->units << MDG__UNIT_SHIFT
+	                                  : mdg__heap_classes[thing->class].size;
 }
 
 /* How many of its blocks are allocated. [valid] */
 static inline uint64_t mdg__thing_live(const struct mdg__heap *heap, const struct mdg__thing *thing)
 {
-	return thing->state == MDG__UNIT_SPAN
-	               ? 1
+	return mdg__is_span(thing->state)
+	               ? thing->state == MDG__UNIT_SPAN
 	               : mdg__heap_classes[thing->class].blocks -
 	                         mdg__slab_count_free(heap, thing->unit, thing->class);
 }

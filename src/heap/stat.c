@@ -26,9 +26,9 @@ static void count_things(struct mdg__heap *heap, struct mdg_heap_info *ret)
 		uint64_t live = mdg__thing_live(heap, &thing), size = mdg__thing_block(&thing);
 		ret->blocks += live;
 		ret->live += live * size;
-		if (thing.state == MDG__UNIT_SPAN) {
-			ret->spans++;
-			ret->span_bytes += size;
+		if (mdg__is_span(thing.state)) {
+			ret->spans += live;
+			ret->span_bytes += live * size;
 			continue;
 		}
 		struct mdg_heap_class *class = &ret->classes[thing.class];

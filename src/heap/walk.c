@@ -85,6 +85,8 @@ int mdg_heap_next(mdg_heap *view, uint64_t *cursor, struct mdg_block_info *ret_i
 		mdg__thing_at(heap, at, high, &thing);
 		if (!thing.valid)
 			continue;
+		if (thing.state == MDG__UNIT_KEPT)
+			continue;
 		bool span = thing.state == MDG__UNIT_SPAN;
 		uint32_t found = span ? index : next_in_slab(heap, &thing, index);
 		if (found >= (span ? 1 : mdg__heap_classes[thing.class].blocks))
