@@ -47,12 +47,10 @@ static inline bool table_get(struct heap_end *end, const void *key, uint64_t *re
 /* The value is a block of its own, as values of any length have to be. */
 static inline bool table_put(struct heap_end *end, const void *key, uint64_t value)
 {
-	void *own_key = malloc(HEAP_KEY);
-	uint64_t *own_value = malloc(sizeof *own_value);
+	void *own_key = bench_alloc(HEAP_KEY);
+	uint64_t *own_value = bench_alloc(sizeof *own_value);
 
 	(void)end;
-	if (own_key == NULL || own_value == NULL)
-		return false;
 	memcpy(own_key, key, HEAP_KEY);
 	*own_value = value;
 	pthread_mutex_lock(&lock);

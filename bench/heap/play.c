@@ -35,15 +35,16 @@ void heap_moment(unsigned looks)
 
 uint64_t heap_resident(void)
 {
-	unsigned long size = 0, resident = 0;
+	char line[128] = "", *pages;
 	FILE *file = fopen("/proc/self/statm", "re");
 
 	if (file == NULL)
 		return 0;
-	if (fscanf(file, "%lu %lu", &size, &resident) != 2)
-		resident = 0;
+	if (fgets(line, sizeof line, file) == NULL)
+		line[0] = '\0';
 	fclose(file);
-	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+	(void)strtoull(line, &pages, 10); /* of addresses */
+	return strtoull(pages, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 /* ---- a member ------------------------------------------------------------------------- */
@@ -238,8 +239,8 @@ uint64_t heap_game_block(void *context, unsigned n)
 	}
 	if (game->what->kind == HEAP_HAND)
 		all = game->control->of[1].ns;
-	else if (game->what->kind != HEAP_HAND_TURNS) /* there one operation takes both */
-		all /= game->what->members;
+	else if (game->what->kind != HEAP_HAND_TURNS && game->what->members > 1)
+		all /= game->what->members; /* in turns, one operation takes both */
 	return all ? all : 1;
 }
 

@@ -37,9 +37,10 @@ struct entry {
 static mdg_heap *heap;
 static struct table *table;
 
-static void out_of_memory(void)
+static _Noreturn void no_memory(void)
 {
-	must(mdg_heap_why(heap), "no memory");
+	fprintf(stderr, "no memory: %s\n", mdg_strerror(mdg_heap_why(heap)));
+	exit(EXIT_FAILURE);
 }
 
 /* Opens the cache; whoever comes first makes it. */
@@ -54,7 +55,7 @@ static void enter(mdg_namespace *ns, const char *name)
 	if (rc == MDG_ROOT_NEW) {
 		struct table *made = mdg_hold(heap, sizeof(*made));
 		if (made == NULL)
-			out_of_memory();
+			no_memory();
 		memset(made, 0, sizeof(*made));
 		must(mdg_publish(heap, made, root, 0), "publish");
 	}
@@ -78,7 +79,7 @@ static void put(const char *key, const char *value)
 	int rc;
 
 	if (entry == NULL)
-		out_of_memory();
+		no_memory();
 	entry->key_size = (uint32_t)key_size;
 	entry->value_size = (uint32_t)value_size;
 	memcpy(entry->text, key, key_size);

@@ -33,6 +33,12 @@ static void json_give(void *block)
 	mdg_free(heap, block);
 }
 
+static _Noreturn void no_memory(void)
+{
+	fprintf(stderr, "no memory: %s\n", mdg_strerror(mdg_heap_why(heap)));
+	exit(EXIT_FAILURE);
+}
+
 /* What is handed over. */
 struct parcel {
 	json_t *object;
@@ -58,7 +64,7 @@ static int give(mdg_namespace *ns, const char *name, const char *text)
 	json_error_t error;
 
 	if (parcel == NULL)
-		must(mdg_heap_why(heap), "hold");
+		no_memory();
 	parcel->object = json_loads(text, 0, &error);
 	if (parcel->object == NULL) {
 		fprintf(stderr, "%s\n", error.text);

@@ -26,13 +26,19 @@ struct node {
 static mdg_heap *heap;
 static mdg_ref *root;
 
+static _Noreturn void no_memory(void)
+{
+	fprintf(stderr, "no memory: %s\n", mdg_strerror(mdg_heap_why(heap)));
+	exit(EXIT_FAILURE);
+}
+
 static void insert(uint32_t number, bool dies)
 {
 	struct node *node = mdg_hold(heap, sizeof(*node));
 	mdg_ref *place = root;
 
 	if (node == NULL)
-		must(mdg_heap_why(heap), "hold");
+		no_memory();
 	*node = (struct node){ .number = number };
 	if (dies)
 		die();

@@ -122,7 +122,8 @@ expat_suite() {
 		"$sources"/expat/tests/memcheck.c "$sources"/expat/tests/minicheck.c \
 		"$sources"/expat/tests/runtests.c "$sources"/expat/tests/structdata.c; do
 		base=$(basename "$file" .c)
-		"$CC" -w -O1 -c -include "$here/hook.h" -DHAVE_EXPAT_CONFIG_H -DXML_TESTING -D_GNU_SOURCE \
+		"$CC" -w -O1 -c -include "$here/hook.h" -D_GNU_SOURCE \
+			-DHAVE_EXPAT_CONFIG_H -DXML_TESTING \
 			-I "$room/include" -I "$sources/expat/lib" -o "$room/$base.o" "$file" ||
 			fail "$base.c is not built"
 	done
