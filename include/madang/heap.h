@@ -80,6 +80,9 @@
  *   -EAGAIN      the caller is a signal handler, has not used the heap before in its thread, and
  *                has interrupted the thread as that took a lock or gave it back
  *   -ENOSYS      the kernel has no robust lists (get_robust_list(2))
+ *   -ENOLCK      the thread holds so many locks of <madang/sync.h> that it cannot have a slot
+ *   -EBUSY       a signal handler has interrupted an operation of <madang/sync.h>, and the thread
+ *                has no slot yet
  *   MDG_BROKEN   the heap's memory holds what no call has put there
  * errno is never touched.
  *
