@@ -40,7 +40,6 @@
  * fails: -DOPS0=2 -DOPS1=2 -DBUG_WHOSE
  * fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_SETTLE
  * fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_TELL
- * fails: -DOPS0=2 -DOPS1=2 -DOVER -DBUG_FREE
  */
 #ifndef N
 #define N 2
@@ -253,8 +252,7 @@ give:	DIE_HERE;
 #ifdef OVER
 plain:	/* free without a hand. Who dies here has lost it by himself: it is the program's */
 	DIE_HERE;
-#ifndef BUG_FREE
-again:	atomic {
+	atomic {
 		l = label[o];
 		if :: l == 0 -> goto unheld :: else -> l--; c = count[l] fi
 		assert(!(op[l] == HELD && ref[l] == o && !dead[l]))
@@ -263,7 +261,6 @@ again:	atomic {
 	atomic { if :: label[o] == l + 1 -> label[o] = 0 :: else fi }
 unheld:
 	DIE_HERE;
-#endif
 	if
 	:: owner[o] == me + 1 ->
 		atomic { mine_free[o] = true; assert(is[o] == IS_KEPT); is[o] = IS_FREE }

@@ -22,7 +22,7 @@
  * fails: -DBUG_EMPTY -DN=2 -DOPS=2
  * fails: -DBUG_BOTH -DOPS=1
  * fails: -DBUG_WORD -DN=2 -DOPS=4
- * fails: -DBUG_SLOT -DOPS=1
+ * fails: -DBUG_SLOT -DN=2 -DOPS=2
  */
 #ifndef N
 #define N 3
