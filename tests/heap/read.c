@@ -512,7 +512,7 @@ static void look_at(uint32_t at, bool pauses)
 		bool whole = is_whole(ref);
 		if (pauses)
 			usleep(300);
-		whole = whole && is_whole(ref);
+		whole = whole && is_whole(ref) && !is_free(ref);
 		if (!whole)
 			atomic_fetch_add(&tally[2], 1);
 	}

@@ -13,7 +13,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "segment/segment.h"
+#include "segment/internal.h"
+#include "sync/points/step.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -158,6 +159,45 @@ static void kills(void)
 	CHECK(total() == 0);
 }
 
+static mdg_id stepped_heap;
+
+static void charge_stepped(void *unused)
+{
+	(void)unused;
+	(void)mdg__segment_charge(ns, stepped_heap, MIB); /* it has what it needs */
+	step_begins();
+	(void)mdg__segment_charge(ns, stepped_heap, 7 * MIB);
+	step_ends();
+}
+
+/* Killed after each store to the registry's head, where its journal is. */
+static void points(void)
+{
+	static struct step step;
+	const char *reason;
+	enum step_event event = STEP_POINT;
+	unsigned point = first_point();
+	if (!step_possible(&reason)) {
+		printf("no deaths at each store: %s\n", reason);
+		return;
+	}
+	stepped_heap = make("stepped", 64 * MIB);
+	for (; event == STEP_POINT && check_failures == 0; point += POINT_STRIDE) {
+		if (!CHECK(step_start(&step, ns->registry.head, sizeof(struct mdg__head),
+		                      charge_stepped, NULL)))
+			return;
+		event = step_to(&step, point);
+		step_kill(&step);
+		uint64_t now = total();
+		CHECK(now == MIB || now == 7 * MIB);
+		unit_is_sound(ns);
+	}
+	CHECK(event == STEP_ENDED && (point > 10 || POINT_STRIDE > 1));
+	CHECK(total() == 7 * MIB);
+	CHECK_RC(0, mdg_segment_remove(ns, stepped_heap));
+	CHECK(total() == 0);
+}
+
 /* ---- attaching ------------------------------------------------------------------ */
 
 static void aligned(void)
@@ -209,6 +249,7 @@ int main(void)
 	limited();
 	dead_hold_nothing();
 	kills();
+	points();
 	aligned();
 	sparse();
 	mdg_namespace_close(ns);
