@@ -6,7 +6,7 @@
  * HEAP_HOLD a block is held, published in a place, and freed after it was taken out of there by the
  * only one who may.
  */
-#include "bench/heap/heap.h"
+#include "bench/heap/map.h"
 
 #include "bench/common/processes.h"
 
@@ -79,7 +79,11 @@ static bool hold_fill(struct heap_end *end, unsigned n)
 
 static bool fill(struct heap_end *end, unsigned n)
 {
-	return end->game->what->kind == HEAP_HOLD ? hold_fill(end, n) : side_fill(end, n);
+	enum heap_kind kind = end->game->what->kind;
+
+	if (kind == HEAP_MAP_GET || kind == HEAP_MAP_PUT)
+		return heap_map_fill(end, n);
+	return kind == HEAP_HOLD ? hold_fill(end, n) : side_fill(end, n);
 }
 
 /* ---- the sweep of a dead process ------------------------------------------------------------ */
@@ -156,8 +160,10 @@ static void end_heap(struct heap_game *game)
 
 static bool begin(struct heap_end *end)
 {
+	enum heap_kind kind = end->game->what->kind;
+
 	end->own = end->game->heap;
-	return true;
+	return (kind != HEAP_MAP_GET && kind != HEAP_MAP_PUT) || heap_map_begin(end);
 }
 
 static uint64_t bytes(struct heap_end *end)
@@ -190,6 +196,7 @@ const struct heap_side *heap_side_madang(void)
 	if (space == NULL)
 		return NULL;
 	side_plays(&side);
+	heap_map_plays(&side);
 	side.fill = fill;
 	side.play[HEAP_HOLD] = hold_pair;
 	side.play[HEAP_SWEEP] = sweep;

@@ -28,8 +28,7 @@ grep -q 'Without madang' "$room/out" && fail "Madang's heap cannot be used"
 cases=$("$bench" --heap --case list | wc -l)
 [ "$cases" -ge 14 ] || fail "only $cases cases"
 found=$(grep -c '"madang": {' "$room/json")
-maps=4 # not there yet
-[ "$found" -eq $((cases - maps)) ] || fail "Madang's side did $found of $cases cases"
+[ "$found" -eq "$cases" ] || fail "Madang's side did $found of $cases cases"
 if ! grep -q 'Without mimalloc' "$room/out"; then
 	found=$(grep -c '"mimalloc": {' "$room/json")
 	[ "$found" -ge 9 ] || fail "mimalloc's side did only $found cases"
