@@ -66,6 +66,8 @@ const char *heap_verdict(const struct heap_case_result *result, double bar)
 	const struct spread *value = heap_reference(what) < 0 ? &result->value[HEAP_MADANG]
 	                                                      : &result->ratio[HEAP_MADANG];
 
+	if (result->rough)
+		return "";
 	if (what->kind == HEAP_CHURN)
 		return verdict(value, bar, 1e9);
 	return verdict(value, 0, bar);

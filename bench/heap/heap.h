@@ -218,7 +218,7 @@ struct heap_result {
 
 /* The side that others are compared with; -1: the value stands for itself. */
 int heap_reference(const struct heap_case *what);
-/* "pass", "miss" or "". */
+/* "pass" or "miss"; "" when nothing was measured, or every turn was disturbed. */
 const char *heap_verdict(const struct heap_case_result *result, double bar);
 
 void heap_case_measure(const struct settings *settings, const struct heap_case *what,

@@ -91,7 +91,7 @@ static void put_cases(const struct heap_result *result, FILE *out)
 	fprintf(out, "\n%u of %u turns were disturbed by other programs and left out.\n", disturbed,
 	        turns);
 	if (rough != 0)
-		fprintf(out, "In %u cases all turns were disturbed: their numbers say little.\n",
+		fprintf(out, "In %u cases all turns were disturbed: their numbers say nothing.\n",
 		        rough);
 }
 
