@@ -74,11 +74,13 @@
  * and every function that changes the map also
  *   -ENOMEM, -EDQUOT  there is no memory, or the heap's limit is reached. Nothing has changed
  *   -ENOSPC      the thread holds so many blocks that none can be added: a put needs one, or two
- *                in a map of references, or two when the map grows, besides the caller's own
+ *                in a map of references, or two when the map grows, besides the caller's own.
+ *                If there is no memory at all, a removal in a read section may leave one held
  *   -ENOLCK      the thread holds 64 locks already
  *   -EDEADLK     the thread is in the middle of another change of this part of the map: the caller
  *                is a signal handler
- * errno is never touched. What a function gives back (ret_...) is left alone if it fails.
+ * errno is never touched. What a function gives back (ret_...) is left alone if it fails, but for
+ * the length after -EMSGSIZE.
  *
  * SAFETY. Any thread may make these calls, on one handle at the same time. Signal handlers may not,
  * nor may a child of vfork. A handle stays valid in a forked child. The calls use no malloc, are

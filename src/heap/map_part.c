@@ -17,7 +17,8 @@
 #include "platform/futex.h"
 
 enum {
-	NAP = 50 * 1000,      /* nanoseconds between two looks */
+	NAP = 50 * 1000, /* nanoseconds between two looks */
+	READERS_MS = 100,
 	SETTLE_MS = 20 * 1000 /* after that, what the slot says is taken for nonsense */
 };
 
@@ -101,10 +102,28 @@ void mdg__map_unlock(struct mdg__map_part *part)
 
 /* ---- what is in it ------------------------------------------------------------------------------------ */
 
+/* Waits for the readers that may see what was taken out of its place. False: there are some after
+ * that time, perhaps this thread itself. */
+static bool wait_for_readers(struct mdg__heap *heap)
+{
+	uint64_t left = mdg__readers_turn(heap), begun = mdg__monotonic_nanoseconds();
+	while (mdg__readers_oldest(heap) <= left) {
+		if (mdg__monotonic_nanoseconds() - begun > READERS_MS * UINT64_C(1000000))
+			return false;
+		nap();
+	}
+	return true;
+}
+
 void mdg__map_retire(const struct mdg_map *map, void *block)
 {
-	if (block != NULL)
-		(void)mdg_retire(map->heap, block);
+	if (block == NULL || mdg_retire(map->heap, block) == 0)
+		return;
+	/* There is no memory to write it down. */
+	(void)mdg_heap_sweep(map->heap);
+	if (mdg_retire(map->heap, block) != 0 && wait_for_readers(mdg__heap_of(map->heap)))
+		(void)mdg_free(map->heap, block);
+	/* Else the thread goes on holding it. It is freed when the thread ends. */
 }
 
 /* A node of a map of references that has no value: somebody was killed between two steps. */

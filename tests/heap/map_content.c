@@ -249,6 +249,32 @@ static void expecting(void)
 	mdg_map_close(map);
 }
 
+/* ---- a heap without memory -------------------------------------------------------------------------- */
+
+/* A put that finds no memory changes nothing. What was put can be removed, and then there is room. */
+static void full_heap(mdg_map *map)
+{
+	static char value[1000];
+	uint32_t number = 0, count = 0;
+	int rc = 0;
+	CHECK_RC(0, mdg_heap_limit(heap, UINT64_C(0x800000)));
+	for (int round = 0; round < 3; round++) {
+		uint64_t before = mdg_map_count(map);
+		for (number = 0, rc = 0; rc == 0 && number < 100000; number++)
+			rc = mdg_map_put(map, &number, sizeof number, value, sizeof value, NULL);
+		CHECK(rc == -EDQUOT || rc == -ENOMEM);
+		count = number - 1;
+		CHECK(count > 1000 && mdg_map_count(map) == before + count);
+		rc = mdg_map_put(map, &count, sizeof count, value, sizeof value, NULL);
+		CHECK(rc == -EDQUOT || rc == -ENOMEM);
+		CHECK_RC(-ENOENT, mdg_map_get(map, &count, sizeof count, value, 1, NULL, NULL));
+		for (number = 0; number < count; number++)
+			CHECK_RC(0, mdg_map_remove(map, &number, sizeof number));
+		CHECK(mdg_map_count(map) == before);
+	}
+	CHECK_RC(0, mdg_heap_limit(heap, UINT64_C(0x10000000)));
+}
+
 int main(void)
 {
 	open_heap();
@@ -265,6 +291,9 @@ int main(void)
 	CHECK_RC(0, mdg_map_clear(map));
 	CHECK_RC(0, mdg_map_clear(refs));
 	CHECK(walk_whole(map) == 0 && walk_whole(refs) == 0 && mdg_map_count(refs) == 0);
+	(void)mdg_heap_sweep(heap);
+	CHECK(blocks_allocated() == blocks_of(map) + blocks_of(refs));
+	full_heap(map);
 	(void)mdg_heap_sweep(heap);
 	CHECK(blocks_allocated() == blocks_of(map) + blocks_of(refs));
 	expecting();
