@@ -15,8 +15,7 @@
 
 enum {
 	FIRST_OPTIONS = 24, /* bytes that the options had at first */
-	/* In a large table, this much is used on average just after it has grown. */
-	USED_PERCENT = 35
+	USED_PERCENT = 70   /* of the slots of a table, before it grows */
 };
 
 static uint64_t head_begin(uint64_t ref)
@@ -32,7 +31,7 @@ static uint32_t bits_for(uint64_t entries)
 	uint64_t of_part = entries / MDG__MAP_PARTS;
 	uint32_t bits = 0;
 	while (bits < MDG__MAP_BITS_MOST &&
-	       ((uint64_t)MDG__MAP_SLOTS << bits) * (2 * USED_PERCENT) / 100 < of_part)
+	       ((uint64_t)MDG__MAP_SLOTS << bits) * USED_PERCENT / 100 < of_part)
 		bits++;
 	return bits;
 }

@@ -12,6 +12,7 @@
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
 #define TAGS      UINT64_C(0x00ffffffffffffff) /* without the reach */
+#define ONE_REACH (UINT64_C(1) << 56)
 
 static inline uint64_t tag_of(uint64_t hash)
 {
@@ -152,8 +153,7 @@ bool mdg__map_find(const struct mdg_map *map, const struct mdg__map_view *view, 
 
 static void reach_set(struct mdg__map_bucket *bucket, uint32_t reach)
 {
-	atomic_store_explicit(&bucket->tags,
-	                      (MDG__LOAD(bucket->tags) & TAGS) | (uint64_t)reach << 56,
+	atomic_store_explicit(&bucket->tags, (MDG__LOAD(bucket->tags) & TAGS) | reach * ONE_REACH,
 	                      memory_order_release);
 }
 

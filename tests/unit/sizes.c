@@ -10,6 +10,7 @@
 #include "unit.h"
 
 #include "madang/channel.h"
+#include "madang/map.h"
 #include "madang/names.h"
 #include "madang/segment.h"
 #include "madang/sync.h"
@@ -18,6 +19,8 @@
 enum { ROOM = 4096, MORE = 40, FILL = 0xa5, OBSERVERS = 8 };
 
 static mdg_namespace *ns;
+static mdg_heap *heap;
+static mdg_map *map;
 static mdg_id box;
 static mdg_channel *talker, *observers[OBSERVERS];
 static unsigned observer;
@@ -89,6 +92,15 @@ static int channel_event(void *ret)
 	return rc;
 }
 
+static int map_see(void *ret)
+{
+	int rc = mdg_read_begin(heap);
+	if (rc == 0)
+		rc = mdg_map_see(map, "key", 3, ret);
+	(void)mdg_read_end(heap);
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	int (*fill)(void *ret);
@@ -104,6 +116,7 @@ static const struct {
 	{ "mdg_channel_info, next", channel_next, sizeof(struct mdg_channel_info) },
 	{ "mdg_peer", channel_peers, sizeof(struct mdg_peer) },
 	{ "mdg_peer_event", channel_event, sizeof(struct mdg_peer_event) },
+	{ "mdg_map_entry", map_see, sizeof(struct mdg_map_entry) },
 };
 
 static _Alignas(64) unsigned char memory[ROOM];
@@ -289,6 +302,10 @@ static void set_up(void)
 		CHECK_RC(0, mdg_channel_open(&observers[i], ns, "news", MDG_OBSERVER, NULL));
 	CHECK_RC(0, mdg_channel_open(&talker, ns, "news", MDG_TALKER, NULL));
 	CHECK_RC(0, mdg_channel_open(&listener, ns, "news", MDG_LISTENER, NULL));
+	struct mdg_heap_options options = { .size = sizeof options, .maximum = 1 << 24 };
+	CHECK_RC(0, mdg_heap_open(&heap, ns, "heap", &options));
+	CHECK_RC(0, mdg_map_open(&map, heap, "map", NULL));
+	CHECK_RC(0, mdg_map_put(map, "key", 3, "value", 5, NULL));
 }
 
 int main(void)
