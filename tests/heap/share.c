@@ -109,11 +109,22 @@ static void clear_places(void)
 		put_back(atomic_exchange(&board->places[i], 0));
 }
 
+/* ThreadSanitizer does not see what orders two threads of a process if it goes through another
+ * process. There, each process has one thread. */
+static void exchange_in_member(void *seed)
+{
+#if defined(__SANITIZE_THREAD__)
+	exchange((uintptr_t)seed);
+#else
+	exchange_in_process(seed);
+#endif
+}
+
 static void many_processes(void)
 {
 	pid_t pids[PROCESSES];
 	for (uintptr_t i = 0; i < PROCESSES; i++)
-		pids[i] = start(exchange_in_process, (void *)(i + 1));
+		pids[i] = start(exchange_in_member, (void *)(i + 1));
 	exchange(0);
 	for (int i = 0; i < PROCESSES; i++)
 		CHECK(ended_well(pids[i]));
