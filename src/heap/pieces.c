@@ -8,6 +8,19 @@
  */
 #include "heap/units.h"
 
+uint64_t mdg__units_high(struct mdg__heap *heap)
+{
+	/* Acquire: pairs with the release in mdg__units_raise. */
+	uint64_t high = atomic_load_explicit(&heap->head->high, memory_order_acquire);
+	high = high < heap->capacity ? high : heap->capacity;
+	size_t bytes = (size_t)(high << MDG__UNIT_SHIFT), known = MDG__LOAD(heap->known);
+	while (bytes > known &&
+	       !atomic_compare_exchange_weak_explicit(&heap->known, &known, bytes,
+	                                              memory_order_relaxed, memory_order_relaxed))
+		;
+	return high;
+}
+
 int mdg__units_charge(struct mdg__heap *heap, uint64_t committed)
 {
 	const uint64_t tables_of_unit = (2 * MDG__SLAB_WORDS + 2) * sizeof(uint64_t);

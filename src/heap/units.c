@@ -26,19 +26,6 @@
 
 /* ---- the lock ------------------------------------------------------------------------------ */
 
-uint64_t mdg__units_high(struct mdg__heap *heap)
-{
-	/* Acquire: pairs with the release in mdg__units_raise. */
-	uint64_t high = atomic_load_explicit(&heap->head->high, memory_order_acquire);
-	high = high < heap->capacity ? high : heap->capacity;
-	size_t bytes = (size_t)(high << MDG__UNIT_SHIFT), known = MDG__LOAD(heap->known);
-	while (bytes > known &&
-	       !atomic_compare_exchange_weak_explicit(&heap->known, &known, bytes,
-	                                              memory_order_relaxed, memory_order_relaxed))
-		;
-	return high;
-}
-
 /* Units that what begins at `unit` has. 1 also for words that make no sense. */
 static uint64_t extent(const struct mdg__heap *heap, uint64_t unit, uint64_t head)
 {
