@@ -136,7 +136,8 @@ static void many_processes(void)
 	struct mdg__heap *inside = mdg__heap_of(heap);
 	for (uint64_t unit = 0; unit < mdg__units_high(inside); unit++) {
 		uint64_t head = MDG__LOAD(inside->heads[unit]);
-		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB)
+		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB ||
+		    MDG__HEAD_STATE(head) == MDG__UNIT_KEPT)
 			CHECK(MDG__HEAD_OWNER(head) == mdg__heap_thread.first->slot1);
 	}
 }
