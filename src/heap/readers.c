@@ -74,6 +74,16 @@ uint64_t mdg__readers_oldest(struct mdg__heap *heap)
 	return oldest;
 }
 
+bool mdg__readers_hold_up(const struct mdg__heap *heap, const struct mdg__heap_slot *dead)
+{
+	uint32_t used = mdg__heap_slots_used(heap);
+	uint64_t left = MDG__LOAD(dead->left);
+	for (uint32_t at = 0; left != 0 && at < used; at++)
+		if (number_of(&heap->slot[at]) <= left)
+			return true;
+	return false;
+}
+
 bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_slot *dead)
 {
 	uint64_t left = MDG__LOAD(dead->left);

@@ -110,7 +110,8 @@ int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t 
 	for (uint32_t i = 0; i < most; i++) {
 		uint32_t index = (uint32_t)((from + i) % used);
 		uint32_t word = MDG__LOAD(heap->slot[index].life.word);
-		if ((word & MDG__DIED) != 0 && (word & MDG__TID) == 0)
+		if ((word & MDG__DIED) != 0 && (word & MDG__TID) == 0 &&
+		    !mdg__readers_hold_up(heap, &heap->slot[index]))
 			swept += sweep(heap, index, word);
 	}
 	return swept;
