@@ -12,10 +12,10 @@
 /* What the thread knows of membarrier. */
 enum { FENCES_UNKNOWN = 0, FENCES_BY_OTHERS = 1, FENCES_ITSELF = 2 };
 
-/* ---- reading ------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------- */
 
-/* Others can make the threads of this process pass a fence only if it has registered. A forked child
- * registers anew. */
+/* Others can make the threads of this process pass a fence only if it has registered. A forked
+ * child registers anew. */
 static void learn_fences(struct mdg__heap_own *own)
 {
 	own->fences = mdg__sys_fence_register() == 0 ? FENCES_BY_OTHERS : FENCES_ITSELF;

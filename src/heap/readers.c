@@ -3,24 +3,25 @@
  * readers.c - how somebody knows that read sections have ended.
  *
  * The head has an EPOCH, a number that grows. A thread that begins a read section stores the epoch
- * in its slot, and stores 0 when the section ends. Somebody takes blocks out of their places, counts
- * the epoch up from E to E + 1, and looks at all slots. A reader that may have seen the blocks has a
- * number of E or less there. When there is no such number any more, the blocks may be freed.
+ * in its slot, and stores 0 when the section ends. Somebody takes blocks out of their places,
+ * counts the epoch up from E to E + 1, and looks at all slots. A reader that may have seen the
+ * blocks has a number of E or less there. When there is no such number any more, the blocks may be
+ * freed.
  *
  * Two things have to be true for that:
  *   1. A reader with a number above E cannot see the blocks. Counting up is a release, and reading
  *      the epoch is an acquire. So it finds the places as they were when E was left, or later.
- *   2. A reader whose number was not seen cannot see the blocks either. The reader stores its number
- *      and then reads the places; the other one changes the places and then reads the numbers. Each
- *      side needs a fence in between, or both may overlook each other. But the reader passes none:
- *      the other side, which has time, makes all processors pass one (membarrier(2)). It passes a
- *      reader either after that has stored its number, which is seen then, or before it has read any
- *      place, and then it finds them changed.
+ *   2. A reader whose number was not seen cannot see the blocks either. The reader stores its
+ *      number and then reads the places; the other one changes the places and then reads the
+ *      numbers. Each side needs a fence in between, or both may overlook each other. But the reader
+ *      passes none: the other side, which has time, makes all processors pass one (membarrier(2)).
+ *      It passes a reader either after that has stored its number, which is seen then, or before it
+ *      has read any place, and then it finds them changed.
  *
  * Where a process has no membarrier, its readers fence by themselves. And if such a process is to
  * look at the numbers, it cannot make the others pass a fence. So it asks them in the head to fence
- * by themselves, and believes the numbers after FENCES_NS. By then every thread that began a section
- * before it saw that has been interrupted by the kernel, or has long stored its number.
+ * by themselves, and believes the numbers after FENCES_NS. By then every thread that began a
+ * section before it saw that has been interrupted by the kernel, or has long stored its number.
  *
  * A slot whose thread is dead counts for nothing. A stopped reader holds up what was retired since.
  */

@@ -2,21 +2,21 @@
 /*
  * roots.c - places with names.
  *
- * An entry is found without a lock. Its state counts how often it was given a name. So a reader that
- * finds the same state before and after has read the name and the type of one root. Entries are
- * made, given a maker, and made free under the heap's lock.
+ * An entry is found without a lock. Its state counts how often it was given a name. So a reader
+ * that finds the same state before and after has read the name and the type of one root. Entries
+ * are made, given a maker, and made free under the heap's lock.
  *
  * A root is there from the store of its state on. Who made it is its MAKER, and is to fill its
  * place. The maker is named by its slot and the slot's generation. So if it dies, the others see
  * that, and one of them becomes the maker. There are two ways to stop being the maker: the place is
  * filled, or the root is removed.
  *
- * A root is removed by one store: its place changes from 0 to MDG__PLACE_REMOVED. Nobody can publish
- * there from then on. If the remover dies before it has made the entry free, the next one who has
- * the lock and needs the entry does that.
+ * A root is removed by one store: its place changes from 0 to MDG__PLACE_REMOVED. Nobody can
+ * publish there from then on. If the remover dies before it has made the entry free, the next one
+ * who has the lock and needs the entry does that.
  *
- * Who waits sets the lowest bit of `changes` and sleeps on that word. A place may also be filled and
- * emptied again meanwhile, and a death wakes nobody. So a sleeper looks again now and then.
+ * Who waits sets the lowest bit of `changes` and sleeps on that word. A place may also be filled
+ * and emptied again meanwhile, and a death wakes nobody. So a sleeper looks again now and then.
  */
 #include "heap/internal.h"
 
@@ -62,7 +62,7 @@ static uint32_t state_of(const struct mdg__heap_root *root)
 	return atomic_load_explicit(&root->state, memory_order_acquire);
 }
 
-/* ---- finding ----------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------- */
 
 /* Copies the name if the entry has one. False: it is free, or changes just now. */
 static bool read_name(const struct mdg__heap_root *root, struct name *ret, uint32_t *ret_state)
@@ -105,7 +105,7 @@ static int compare(const struct wish *wish)
 	return version != wish->version ? MDG_UNLIKE_VERSION : 0;
 }
 
-/* ---- making and removing ------------------------------------------------------------------------- */
+/* ---- making and removing ----------------------------------------------------------------- */
 
 /* [lock] The entry is free from here on. */
 static void make_free(struct mdg__heap_root *root)
@@ -149,7 +149,7 @@ static int find_or_make(const struct mdg__heap *heap, struct wish *wish)
 	return make(heap, wish);
 }
 
-/* ---- the maker -------------------------------------------------------------------------------------- */
+/* ---- the maker --------------------------------------------------------------------------- */
 
 static bool lives(const struct mdg__heap *heap, uint64_t maker)
 {
@@ -206,7 +206,7 @@ static int ask_for_it(struct mdg__heap *heap, struct wish *wish)
 	return rc;
 }
 
-/* ---- waiting ----------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------- */
 
 /* What the caller is to do about a root that was found: 0: its place contains something; -EAGAIN:
  * somebody is filling it; MDG_ROOT_NEW: nobody is; -ENOENT: it is not there any more. */
@@ -278,7 +278,7 @@ static int who_am_i(struct mdg__heap *heap, struct mdg__heap_own **ret)
 	return 0;
 }
 
-/* ---- the calls ------------------------------------------------------------------------------------------- */
+/* ---- the calls --------------------------------------------------------------------------- */
 
 int mdg_root(mdg_heap *view, const char *text, uint64_t type, uint32_t version, mdg_ref **ret_place,
              uint64_t deadline)
@@ -343,7 +343,7 @@ int mdg_root_remove(mdg_heap *view, const char *text)
 	return rc;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------ */
+/* ---- looking ----------------------------------------------------------------------------- */
 
 /* What the place refers to: a reference in any case. 0: nothing. */
 static uint64_t referred(const struct mdg__heap *heap, uint64_t content)

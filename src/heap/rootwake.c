@@ -3,8 +3,8 @@
  * rootwake.c - waking those who wait for a root.
  *
  * Whoever waits sets the lowest bit of `changes`, passes a fence, and looks at the root once more.
- * Whoever changes the root passes a fence too, and then looks at the bit. So one of the two sees what
- * the other one did.
+ * Whoever changes the root passes a fence too, and then looks at the bit. So one of the two sees
+ * what the other one did.
  */
 #include "heap/internal.h"
 

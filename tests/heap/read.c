@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read.c - read sections and retired blocks: what a reader may be in is not freed, everything else is
- * freed once, whoever is killed.
+ * read.c - read sections and retired blocks: what a reader may be in is not freed, everything else
+ * is freed once, whoever is killed.
  *
- * usage: read [alone | full | readers | fences | left | points-... | storm | threads]
+ * usage: read [alone | full | readers | fences | left | storm | threads]
  */
-#include "unit/unit.h"
+#include "heap/read.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -15,70 +15,11 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "heap/internal.h"
 #include "madang/sync.h"
-#include "sync/points/step.h"
 
 #define SECOND UINT64_C(1000000000)
 
-static mdg_namespace *ns;
-static mdg_heap *heap;
-
-static void open_heap(const char *name)
-{
-	struct mdg_heap_options options = { .size = sizeof options, .maximum = 1 << 26 };
-	CHECK_RC(0, mdg_heap_open(&heap, ns, name, &options));
-}
-
-/* ---- looking into the heap --------------------------------------------------------------- */
-
-/* How many blocks are allocated. [nobody else allocates or frees] */
-static uint64_t live(void)
-{
-	struct mdg__heap *inside = mdg__heap_of(heap);
-	uint64_t count = 0, high = mdg__units_high(inside);
-	for (uint64_t unit = 0; unit < high; unit++) {
-		uint64_t head = MDG__LOAD(inside->heads[unit]);
-		const struct mdg__size_class *class = &mdg__heap_classes[MDG__HEAD_CLASS(head)];
-		count += MDG__HEAD_STATE(head) == MDG__UNIT_SPAN;
-		if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB)
-			continue;
-		for (uint32_t at = 0; at < class->blocks; at++) {
-			uint64_t bits = MDG__LOAD(mdg__free_words(inside, unit)[at / 64]) |
-			                MDG__LOAD(mdg__remote_words(inside, unit)[at / 64]);
-			count += (bits >> (at % 64) & 1) == 0;
-		}
-	}
-	return count;
-}
-
-static bool is_free(mdg_ref ref)
-{
-	struct mdg__block block;
-	struct mdg__heap *inside = mdg__heap_of(heap);
-	return mdg__block_find(inside, ref, &block) < 0 || mdg__block_is_free(inside, &block);
-}
-
-/* Sweeps until nothing of the dead is left. */
-static void sweep_all(void)
-{
-	struct mdg__heap *inside = mdg__heap_of(heap);
-	for (int round = 0; round < 3; round++)
-		(void)mdg_heap_sweep(heap);
-	for (uint32_t at = 0; at < mdg__heap_slots_used(inside); at++)
-		CHECK((MDG__LOAD(inside->slot[at].life.word) & MDG__DIED) == 0);
-}
-
-static mdg_ref retire_one(size_t size)
-{
-	void *block = mdg_hold(heap, size);
-	CHECK(block != NULL);
-	mdg_ref ref = mdg_ref_of(heap, block);
-	CHECK_RC(0, mdg_retire(heap, block));
-	return ref;
-}
-
-/* ---- one thread ---------------------------------------------------------------------------- */
+/* ---- one thread -------------------------------------------------------------------------- */
 
 static void alone(void)
 {
@@ -152,7 +93,7 @@ static void full(void)
 	mdg_heap_close(heap);
 }
 
-/* ---- readers in other processes -------------------------------------------------------------- */
+/* ---- readers in other processes ---------------------------------------------------------- */
 
 /* A process in a read section. */
 static pid_t reader(void)
@@ -211,7 +152,7 @@ static void readers(void)
 	mdg_heap_close(heap);
 }
 
-/* ---- without membarrier -------------------------------------------------------------------------- */
+/* ---- without membarrier ------------------------------------------------------------------ */
 
 /* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
 static bool forbid_membarrier(void)
@@ -272,7 +213,7 @@ static void fences(void)
 	mdg_heap_close(heap);
 }
 
-/* ---- what a dead thread leaves ---------------------------------------------------------------- */
+/* ---- what a dead thread leaves ----------------------------------------------------------- */
 
 static mdg_ref *shared; /* references, for all processes */
 
@@ -314,174 +255,7 @@ static void left(void)
 	mdg_heap_close(heap);
 }
 
-/* ---- deaths at each store ----------------------------------------------------------------------- */
-
-static void retire_small(void *unused)
-{
-	(void)unused;
-	void *block = mdg_hold(heap, 64);
-	step_begins();
-	(void)mdg_retire(heap, block); /* begins a bag */
-	step_ends();
-}
-
-static void retire_second(void *unused)
-{
-	(void)unused;
-	retire_one(64);
-	void *block = mdg_hold(heap, 64);
-	step_begins();
-	(void)mdg_retire(heap, block);
-	step_ends();
-}
-
-static void retire_large(void *unused)
-{
-	(void)unused;
-	void *block = mdg_hold(heap, 300000);
-	step_begins();
-	(void)mdg_retire(heap, block); /* closes the bag, and frees all */
-	step_ends();
-}
-
-static void free_bags(void *unused)
-{
-	(void)unused;
-	for (int i = 0; i < 3; i++)
-		retire_one(64);
-	step_begins();
-	(void)mdg_heap_sweep(heap);
-	step_ends();
-}
-
-static void die_with_some(void)
-{
-	pid_t child = fork();
-	if (child == 0) {
-		retire_one(64);
-		retire_one(300000);
-		retire_one(64);
-		raise(SIGKILL);
-	}
-	int status;
-	CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
-}
-
-/* Its bags are there when it is swept. */
-static void prepare_dead(void)
-{
-	CHECK_RC(0, mdg_read_begin(heap));
-	die_with_some();
-	CHECK_RC(0, mdg_read_end(heap));
-}
-
-static void sweep_dead(void *unused)
-{
-	(void)unused;
-	(void)mdg_read_begin(heap); /* it has a slot after this; an allocation would sweep */
-	(void)mdg_read_end(heap);
-	step_begins();
-	(void)mdg_heap_sweep(heap);
-	step_ends();
-}
-
-static void read_section(void *unused)
-{
-	(void)unused;
-	mdg_free(heap, mdg_alloc(heap, 64));
-	step_begins();
-	(void)mdg_read_begin(heap);
-	(void)mdg_read_end(heap);
-	step_ends();
-}
-
-/* What is to be seen changing. */
-static const void *watched;
-
-static unsigned at_each_point(const char *what, void (*prepare)(void), void (*body)(void *))
-{
-	static struct step step;
-	enum step_event event = STEP_POINT;
-	unsigned point = POINT_STRIDE == 1 ? 0 : first_point();
-	uint64_t before = live();
-	for (; event == STEP_POINT && check_failures < 10; point += POINT_STRIDE) {
-		if (prepare != NULL)
-			prepare();
-		if (!CHECK(step_start(&step, watched, sizeof step.seen, body, NULL)))
-			return 0;
-		event = step_to(&step, point);
-		step_kill(&step);
-		sweep_all();
-		if (!CHECK(live() == before))
-			fprintf(stderr, "%s, point %u: %llu blocks, not %llu\n", what, point,
-			        (unsigned long long)live(), (unsigned long long)before);
-	}
-	CHECK(event == STEP_ENDED);
-	return point;
-}
-
-/* The slots and bitmaps are one range of memory, and the blocks and labels of each unit are others. A
- * death is played after each change in each of them. */
-static void in_each_range(const char *what, void (*prepare)(void), void (*body)(void *),
-                          unsigned least)
-{
-	enum { UNITS = 3 };
-	const struct mdg__heap *inside = mdg__heap_of(heap);
-	watched = inside->slot;
-	unsigned count = at_each_point(what, prepare, body);
-	for (uint64_t unit = 0; unit < UNITS; unit++) {
-		watched = mdg__unit_at(inside, unit);
-		count += at_each_point(what, prepare, body);
-		watched = &inside->labels[unit * MDG__LABELS_OF_UNIT];
-		count += at_each_point(what, prepare, body);
-	}
-	printf("%s: %u points\n", what, count);
-	CHECK(count >= least || POINT_STRIDE > 1);
-}
-
-static void points_begin(void)
-{
-	const char *reason;
-	struct mdg_heap_options options = { .size = sizeof options,
-		                            .maximum = 1 << 21,
-		                            .threads = 16 };
-	if (!step_possible(&reason))
-		SKIP("%s", reason);
-	CHECK_RC(0, mdg_heap_open(&heap, ns, "points", &options));
-	sweep_all();
-}
-
-static void points_retire(void)
-{
-	points_begin();
-	in_each_range("read", NULL, read_section, 7);
-	in_each_range("retire", NULL, retire_small, 30);
-	in_each_range("retire the second", NULL, retire_second, 18);
-	mdg_heap_close(heap);
-}
-
-static void points_large(void)
-{
-	points_begin();
-	in_each_range("retire a large one", NULL, retire_large, 40);
-	mdg_heap_close(heap);
-}
-
-static void points_free(void)
-{
-	points_begin();
-	in_each_range("free bags", NULL, free_bags, 40);
-	mdg_heap_close(heap);
-}
-
-static void points_sweep(void)
-{
-	points_begin();
-	in_each_range("sweep a dead one", prepare_dead, sweep_dead, 60);
-	mdg_heap_close(heap);
-}
-
-/* ---- a storm --------------------------------------------------------------------------------------- */
+/* ---- a storm ----------------------------------------------------------------------------- */
 
 enum { PLACES = 16, WORDS = 12, WORKERS = 4 };
 static mdg_ref *places;
@@ -626,16 +400,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} all[] = { { "alone", alone },
-		    { "full", full },
-		    { "readers", readers },
-		    { "fences", fences },
-		    { "left", left },
-		    { "points-retire", points_retire },
-		    { "points-large", points_large },
-		    { "points-free", points_free },
-		    { "points-sweep", points_sweep },
-		    { "storm", storm },
+	} all[] = { { "alone", alone },    { "full", full }, { "readers", readers },
+		    { "fences", fences },  { "left", left }, { "storm", storm },
 		    { "threads", threads } };
 	const size_t size = 1 << 16;
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -60,7 +60,7 @@ static void pause_ms(long ms)
 	nanosleep(&pause, NULL);
 }
 
-/* ---- one process ------------------------------------------------------------------------ */
+/* ---- one process ------------------------------------------------------------------------- */
 
 static void *other_thread(void *argument)
 {
@@ -255,7 +255,7 @@ static void deaths(void)
 	mdg_heap_close(heap);
 }
 
-/* ---- deaths at each store ----------------------------------------------------------------- */
+/* ---- deaths at each store ---------------------------------------------------------------- */
 
 static void make_root(void *unused)
 {
@@ -341,7 +341,7 @@ static void points(void)
 	mdg_heap_close(heap);
 }
 
-/* ---- threads --------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------- */
 
 enum { THREADS = 4, NAMES = 3 };
 static _Atomic int makers[NAMES];

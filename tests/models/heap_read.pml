@@ -4,13 +4,14 @@
  * reader can be in it any more.
  *
  * Readers read a block in a place. A thread takes the block out, retires it, publishes another one,
- * and retires that too. Another thread may count the epoch up (TURNS). The thread frees what it has retired when it may. Each of them is killed at some
- * step, which may be any. Then a sweeper does what the dead thread would have done. It may be killed
- * as well, and the next one begins again. A thread that is paused is one that spin does not choose.
+ * and retires that too. Another thread may count the epoch up (TURNS). The thread frees what it has
+ * retired when it may. Each of them is killed at some step, which may be any. Then a sweeper does
+ * what the dead thread would have done. It may be killed as well, and the next one begins again. A
+ * thread that is paused is one that spin does not choose.
  *
  * MEMORY. The store of a reader's number waits in a buffer until it goes to memory by itself, or
- * until somebody makes all processors pass a fence. Everything else is sequentially consistent. That
- * a block moves from a hand to a place and back in one step, is what heap_hand.pml shows.
+ * until somebody makes all processors pass a fence. Everything else is sequentially consistent.
+ * That a block moves from a hand to a place and back in one step, is what heap_hand.pml shows.
  *
  * Asserted: a reader is never in a block that is free, and no block is freed twice. At the end all
  * blocks are free, and nobody waits for a dead reader (invalid end state).
@@ -145,7 +146,8 @@ inline look(oldest, i)
 #ifdef BUG_DEAD
 			:: number[i] != 0 && number[i] < oldest -> oldest = number[i]
 #else
-			:: !reader_dead[i] && number[i] != 0 && number[i] < oldest -> oldest = number[i]
+			:: !reader_dead[i] && number[i] != 0 && number[i] < oldest ->
+				oldest = number[i]
 #endif
 			:: else
 			fi;
