@@ -162,7 +162,7 @@ void settle_accounts(unsigned slack, size_t size)
 
 void use_again(void)
 {
-	enum { MANY = 70 };
+	enum { MANY = 256 };
 	struct node *got[MANY];
 	for (int i = 0; i < MANY; i++)
 		got[i] = node_fill(mdg_alloc(heap, SMALL), SMALL);
