@@ -230,6 +230,15 @@ struct mdg_segment_info {
 	int64_t atime, dtime;        /* last attach and detach: seconds since 1970; 0: never */
 	int64_t ctime;               /* creation or last mdg_segment_set: seconds since 1970 */
 	char name[MDG_NAME_MAX + 1]; /* ends with NUL; "" when it has none */
+	uint32_t kind;               /* enum mdg_segment_kind */
+	uint32_t reserved;           /* 0 */
+};
+
+/* What a segment is used for. */
+enum mdg_segment_kind {
+	MDG_SEGMENT_PLAIN = 0,   /* by programs */
+	MDG_SEGMENT_CHANNEL = 1, /* madang/channel.h */
+	MDG_SEGMENT_HEAP = 2     /* madang/heap.h */
 };
 
 #define MDG_STAT_ANY      0x1u /* need no permission: SHM_STAT_ANY */

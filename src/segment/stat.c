@@ -44,6 +44,11 @@ static void fill_in(struct mdg_namespace *ns, const struct mdg__entry *entry, un
 		ret->creator_alive =
 			mdg__pair_lives(&ns->registry, entry->worker, entry->worker_generation);
 	memcpy(ret->name, entry->name, sizeof ret->name);
+	_Static_assert((int)MDG__KIND_CHANNEL == (int)MDG_SEGMENT_CHANNEL &&
+	                       (int)MDG__KIND_HEAP == (int)MDG_SEGMENT_HEAP,
+	               "");
+	ret->kind = entry->kind;
+	ret->reserved = 0;
 }
 
 static int stat_segment(mdg_namespace *ns, mdg_id id, unsigned flags,

@@ -253,6 +253,18 @@ static void check_looking(void)
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
+/* The segment says that it is a heap. */
+static void check_kind(void)
+{
+	struct mdg_segment_info info = { .size = sizeof info };
+	mdg_id id;
+	CHECK(mdg_segment_open(ns, "stat", 0, 0, &id) == 0);
+	CHECK(mdg_segment_stat(ns, id, 0, &info) == 0 && info.kind == MDG_SEGMENT_HEAP);
+	CHECK(mdg_segment_create(ns, "plain", 4096, 0600, 0, &id) == 0);
+	CHECK(mdg_segment_stat(ns, id, 0, &info) == 0 && info.kind == MDG_SEGMENT_PLAIN);
+	CHECK(mdg_segment_remove(ns, id) == 0);
+}
+
 int main(void)
 {
 	struct mdg_heap_options options = { .size = sizeof options,
@@ -264,6 +276,7 @@ int main(void)
 	static void *blocks[ALL];
 	enter_namespace();
 	mdg_heap *heap = heap_open("stat", &options);
+	check_kind();
 	check_empty(heap);
 	uint64_t bytes = fill(heap, blocks);
 	check_numbers(heap, bytes);

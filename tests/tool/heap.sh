@@ -42,6 +42,8 @@ read -r word maker child <"$work/ready"
 "$helpers/tool_heaper" "$ns" plain empty || echo "heaper failed"
 look
 look --json
+echo '$ madang ls, names and states'
+"$madang" ls | sed -n 's/^[0-9]*  "\([a-z]*\)".*  \([a-z ]*\)$/\1: \2/p'
 look trees
 look -c --leaks trees
 look --json -c --leaks --check trees | sed '/"classes"/,/^      \]/{/"slabs": [^0]/,/}/!d;}'

@@ -39,7 +39,11 @@ static const char *const titles[COLUMNS] = { "ID",       "KEY",     "OWNER", "MO
 
 static void fill_state(char *cell, const struct mdg_segment_info *segment)
 {
-	snprintf(cell, TABLE_CELL, "%s%s%s", segment->mode & MDG_MODE_REMOVED ? "removed " : "",
+	snprintf(cell, TABLE_CELL, "%s%s%s%s",
+	         segment->kind == MDG_SEGMENT_CHANNEL ? "channel "
+	         : segment->kind == MDG_SEGMENT_HEAP  ? "heap "
+	                                              : "",
+	         segment->mode & MDG_MODE_REMOVED ? "removed " : "",
 	         segment->mode & MDG_MODE_LOCKED ? "locked " : "",
 	         is_orphan(segment) ? "orphan " : "");
 	if (cell[0] != '\0')
@@ -140,6 +144,10 @@ static void json_segment(struct json *json, const struct mdg_segment_info *segme
 	struct owned owned = owned_of(segment);
 
 	json_owned(json, &owned);
+	json_string(json, "kind",
+	            segment->kind == MDG_SEGMENT_CHANNEL ? "channel"
+	            : segment->kind == MDG_SEGMENT_HEAP  ? "heap"
+	                                                 : "plain");
 	json_bool(json, "removed", (segment->mode & MDG_MODE_REMOVED) != 0);
 	json_bool(json, "locked", (segment->mode & MDG_MODE_LOCKED) != 0);
 	json_unsigned(json, "size", segment->bytes);

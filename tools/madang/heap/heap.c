@@ -92,7 +92,7 @@ static int read_all(const struct heap_request *request, struct heap_list *views)
 	int code = 0;
 
 	while (mdg_segment_next(request->ns, &cursor, 0, &segment) > 0) {
-		if (segment.name[0] == '\0' || (segment.mode & MDG_MODE_REMOVED) != 0)
+		if (segment.kind != MDG_SEGMENT_HEAP || (segment.mode & MDG_MODE_REMOVED) != 0)
 			continue;
 		int rc = read_one(request, &segment, views);
 		if (rc < 0 && code == 0) {
