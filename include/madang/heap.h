@@ -65,8 +65,8 @@
  * inside who may have seen it. A dead reader holds nothing up. A stopped one does.
  *
  * WHAT IS FOUND. mdg_free finds an address where no block begins, one of another heap, and a block
- * that is free already, unless it was given out again. MDG_HEAP_CHECKED finds more: writes behind
- * the end of a block, and into a block that is free.
+ * that is free already, unless it was given out again. Writes behind the end of a block, and into a
+ * block that is free, are not found.
  *
  * ALL WHO SHARE THE HEAP CAN WRITE TO ALL OF IT. A process that scribbles in it can give a block to
  * two callers, and can change what others have written. It cannot make these functions crash, loop
@@ -136,10 +136,8 @@ static inline mdg_ref mdg_ref_of(const mdg_heap *heap, const void *address)
 #define MDG_HEAP_EXCL     0x2u /* make it: -EEXIST */
 #define MDG_HEAP_HOME     0x4u /* the same address in all processes that open it so */
 #define MDG_HEAP_RDONLY   0x8u /* only look: no call that changes the heap works */
-#define MDG_HEAP_LABELS                                                                            \
-	0x10u                  /* each block knows who has allocated it, when, and with which
-                                   tag: 8 bytes more a block */
-#define MDG_HEAP_CHECKED 0x20u /* find more mistakes: slower, and 32 bytes more a block */
+/* Each block knows who has allocated it, when, and with which tag: 8 bytes more a block. */
+#define MDG_HEAP_LABELS 0x10u
 
 #define MDG_HEAP_MAXIMUM_LEAST 0x100000u                /* 1 MiB */
 #define MDG_HEAP_MAXIMUM_MOST  UINT64_C(0x100000000000) /* 16 TiB */
@@ -154,7 +152,7 @@ static inline mdg_ref mdg_ref_of(const mdg_heap *heap, const void *address)
 /* Zero in a field means: as the heap has it; and if the heap is made, the default. */
 struct mdg_heap_options {
 	uint32_t size;    /* sizeof(struct mdg_heap_options) */
-	uint32_t flags;   /* MDG_HEAP_*. LABELS and CHECKED are the maker's; HOME too, see below */
+	uint32_t flags;   /* MDG_HEAP_*. LABELS is the maker's; HOME too, see below */
 	uint64_t maximum; /* bytes of blocks that the heap can ever have, rounded up to 1 MiB */
 	uint64_t limit;   /* bytes of memory that it may take now; default: the maximum. Only the
 	                     maker's counts; mdg_heap_limit changes it */
@@ -177,7 +175,7 @@ struct mdg_heap_options {
  *   MDG_HOME_TAKEN     something else lies at the home address in this process. What it is stands
  *                      in /proc/self/maps
  *   MDG_UNLIKE_MAXIMUM the heap has another maximum,
- *   MDG_UNLIKE_FLAGS   was made with other HOME, LABELS or CHECKED,
+ *   MDG_UNLIKE_FLAGS   was made with other HOME or LABELS,
  *   MDG_UNLIKE_HOME    or has another home address than `address`
  *   MDG_VERSION_UNLIKE an incompatible version or machine made it
  *   MDG_BROKEN         it is damaged: mdg_heap_check
@@ -352,7 +350,7 @@ struct mdg_heap_class {
 
 struct mdg_heap_info {
 	uint32_t size;  /* sizeof(struct mdg_heap_info), set by the caller */
-	uint32_t flags; /* MDG_HEAP_HOME, LABELS, CHECKED */
+	uint32_t flags; /* MDG_HEAP_HOME, LABELS */
 	uint64_t maximum, limit, keep;
 	uint64_t home;      /* address; 0: none */
 	uint64_t committed; /* bytes of memory that the heap has, without its tables */
@@ -408,9 +406,7 @@ enum mdg_heap_found {
 	MDG_HEAP_FOUND_TABLE = 1, /* a table contradicts itself */
 	MDG_HEAP_FOUND_DEAD,      /* a dead thread is not swept yet */
 	MDG_HEAP_FOUND_LOCK,      /* the lock was held by a dead thread */
-	MDG_HEAP_FOUND_ROOT,      /* a root refers to no block */
-	MDG_HEAP_FOUND_GUARD,     /* somebody wrote behind the end of a block (CHECKED) */
-	MDG_HEAP_FOUND_FREED      /* somebody wrote into a free block (CHECKED) */
+	MDG_HEAP_FOUND_ROOT       /* a root refers to no block */
 };
 
 struct mdg_heap_finding {

@@ -165,9 +165,7 @@ void *mdg_alloc(mdg_heap *view, size_t size)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
 	struct mdg__heap_own *own = mdg__own_at_once(heap);
-	if (__builtin_expect(own == NULL || size > MDG__SMALL_MOST ||
-	                             (heap->flags & MDG_HEAP_CHECKED) != 0,
-	                     0))
+	if (__builtin_expect(own == NULL || size > MDG__SMALL_MOST, 0))
 		return alloc_slowly(heap, size);
 	own->busy = 1;
 	atomic_signal_fence(memory_order_seq_cst);

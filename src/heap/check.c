@@ -27,7 +27,7 @@ static void check_constants(struct mdg__heap_check *check)
 {
 	struct mdg__heap *heap = check->heap;
 	struct mdg__heap_head *head = heap->head;
-	const uint32_t kinds = MDG_HEAP_HOME | MDG_HEAP_LABELS | MDG_HEAP_CHECKED;
+	const uint32_t kinds = MDG_HEAP_HOME | MDG_HEAP_LABELS;
 	if (MDG__LOAD(head->magic) != MDG__HEAP_MAGIC || MDG__LOAD(head->ready) == 0 ||
 	    MDG__LOAD(head->format) != MDG__HEAP_FORMAT) {
 		if (check->repair) {

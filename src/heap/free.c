@@ -106,9 +106,7 @@ int mdg_free(mdg_heap *view, void *address)
 	struct mdg__heap *heap = mdg__heap_of(view);
 	struct mdg__heap_own *own = mdg__own_at_once(heap);
 	size_t offset = (size_t)((uintptr_t)address - (uintptr_t)heap->data);
-	if (__builtin_expect(own == NULL || offset >= MDG__LOAD(heap->known) ||
-	                             (heap->flags & MDG_HEAP_CHECKED) != 0,
-	                     0))
+	if (__builtin_expect(own == NULL || offset >= MDG__LOAD(heap->known), 0))
 		return free_slowly(heap, address);
 	own->busy = 1;
 	atomic_signal_fence(memory_order_seq_cst);
