@@ -4,7 +4,7 @@
  *
  * The check runs beside threads that use the heap. What the lock guards is looked at under the lock
  * (check_units.c). Everything else may be in the middle of a change, and is looked at again before
- * it is reported. No finding is reported that a thread can leave by being stopped or killed, but for
+ * it is reported. Nothing is reported that a thread can leave by being stopped or killed, but for
  * MDG_HEAP_FOUND_DEAD and MDG_HEAP_FOUND_LOCK.
  */
 #ifndef MADANG_HEAP_CHECK_H
@@ -25,7 +25,7 @@ struct mdg__heap_check {
 	void *context;
 };
 
-/* ---- check_report.c ------------------------------------------------------------------------- */
+/* ---- check_report.c -------------------------------------------------------------------------- */
 
 /* For the text of a finding: "unit 5". NULL: nowhere. */
 struct mdg__spot {
@@ -53,7 +53,7 @@ static inline uint64_t mdg__ref_of_unit(const struct mdg__heap *heap, uint64_t u
 	return heap->parts.data + (unit << MDG__UNIT_SHIFT);
 }
 
-/* ---- check_units.c, check_slabs.c, check_slots.c, check_roots.c ------------------------------- */
+/* ---- check_units.c, check_slabs.c, check_slots.c, check_roots.c ------------------------------ */
 
 void mdg__check_units(struct mdg__heap_check *check);
 void mdg__check_slabs(struct mdg__heap_check *check);

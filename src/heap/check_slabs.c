@@ -132,8 +132,8 @@ static bool is_unchanged(const struct mdg__doubt *doubt)
 	       mdg__is_labelled(heap, doubt->unit);
 }
 
-/* Whether a hand of the thread that the label names says that it has the block. A hand says so before
- * the label does, and until the label does not any more. */
+/* Whether a hand of the thread that the label names says that it has the block. A hand says so
+ * before the label does, and until the label does not any more. */
 static bool is_in_a_hand(const struct mdg__doubt *doubt)
 {
 	const struct mdg__heap *heap = doubt->check->heap;

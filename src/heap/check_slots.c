@@ -2,8 +2,8 @@
 /*
  * check_slots.c - the slots of threads and their hands.
  *
- * A slot that is free has nothing. Who mends one takes it first, as a thread does that needs one, so
- * that nobody else has it meanwhile.
+ * A slot that is free has nothing. Who mends one takes it first, as a thread that needs one does.
+ * So nobody else has it meanwhile.
  */
 #include "heap/check.h"
 

@@ -36,7 +36,7 @@ static uint32_t next_in_slab(const struct mdg__heap *heap, const struct mdg__thi
 	return about->blocks;
 }
 
-/* ---- what is known of a block ----------------------------------------------------------------- */
+/* ---- what is known of a block ---------------------------------------------------------------- */
 
 /* A thread as a label names it. `generation`: its low 8 bits. */
 static void describe_maker(const struct mdg__heap *heap, uint64_t label, struct mdg_block_info *ret)

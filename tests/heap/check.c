@@ -13,7 +13,7 @@
 static mdg_heap *heap;
 static struct mdg__heap *in;
 
-/* ---- what is found -------------------------------------------------------------------------- */
+/* ---- what is found --------------------------------------------------------------------------- */
 
 struct findings {
 	int count, repaired;
@@ -78,7 +78,7 @@ static void check_one_found(const char *name, uint32_t kind, const char *text, b
 		check_clean();                                                                     \
 	} while (0)
 
-/* ---- a heap with something of each ---------------------------------------------------------- */
+/* ---- a heap with something of each ----------------------------------------------------------- */
 
 static void *small, *medium, *span, *held;
 static mdg_ref *root;
@@ -123,7 +123,7 @@ static void damage_head(void)
 	CHECK(atomic_load(&head->slots_high) == in->slots && slots < in->slots);
 }
 
-/* ---- damage: units ---------------------------------------------------------------------------- */
+/* ---- damage: units --------------------------------------------------------------------------- */
 
 static void damage_bit(const char *name, enum mdg__unit_bits which, uint64_t unit, const char *text)
 {
@@ -163,7 +163,7 @@ static void damage_units(void)
 	damage_bit("bare", MDG__BITS_COMMITTED, unit_of(medium) + 2, "seems to have no memory");
 }
 
-/* ---- damage: slabs, labels, slots, roots ------------------------------------------------------ */
+/* ---- damage: slabs, labels, slots, roots ----------------------------------------------------- */
 
 static void damage_slabs(void)
 {
@@ -241,7 +241,7 @@ static void damage_roots(void)
 	DAMAGE(two->state, 1, MDG_HEAP_FOUND_TABLE, "another root has the same name", false);
 }
 
-/* ---- deaths ------------------------------------------------------------------------------------ */
+/* ---- deaths ---------------------------------------------------------------------------------- */
 
 static void wait_for(pid_t child)
 {
@@ -268,7 +268,7 @@ static void deaths(void)
 	check_one_found("lock", MDG_HEAP_FOUND_LOCK, "a thread has died that held the lock", true);
 }
 
-/* ---- who only looks, and what is refused ------------------------------------------------------- */
+/* ---- who only looks, and what is refused ----------------------------------------------------- */
 
 static int look_only(void)
 {
@@ -325,7 +325,7 @@ static void others(void)
 	check_clean();
 }
 
-/* ---- beside threads ------------------------------------------------------------------------------ */
+/* ---- beside threads -------------------------------------------------------------------------- */
 
 enum { THREADS = 3, PLACES = 64 };
 static _Atomic uint32_t end;

@@ -2,8 +2,8 @@
 /*
  * heap.c - madang heap: the heaps of a namespace, who uses them, and whether they are sound.
  *
- * It opens a heap to read only where it only looks. What it shows is no snapshot: blocks come and go
- * while they are counted.
+ * It opens a heap to read only where it only looks. What it shows is no snapshot: blocks come and
+ * go while they are counted.
  */
 #include <errno.h>
 #include <stdio.h>
