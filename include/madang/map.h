@@ -127,7 +127,7 @@ struct mdg_map_options {
 MDG_API int mdg_map_open(mdg_map **ret_map, mdg_heap *heap, const char *name,
                          const struct mdg_map_options *options);
 
-/* Gives the handle back; the map stays. Before mdg_heap_close. NULL is allowed, and does nothing. */
+/* Gives the handle back, before mdg_heap_close. The map stays. NULL is allowed, and does nothing. */
 MDG_API void mdg_map_close(mdg_map *map);
 
 /* ---- looking ------------------------------------------------------------------ */
@@ -136,7 +136,7 @@ MDG_API void mdg_map_close(mdg_map *map);
  * and also the version. `ret_length` and `ret_version` may be NULL.
  * Returns 0, or
  *   -ENOENT    there is no such key
- *   -EMSGSIZE  the value has more bytes than `room`. *ret_length says how many; nothing is copied */
+ *   -EMSGSIZE  the value has more bytes than `room`: *ret_length says how many. It is not copied */
 MDG_API int mdg_map_get(mdg_map *map, const void *key, size_t key_length, void *value, size_t room,
                         size_t *ret_length, uint64_t *ret_version);
 
