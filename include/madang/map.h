@@ -97,7 +97,7 @@
 extern "C" {
 #endif
 
-/* ---- opening ---------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 typedef struct mdg_map mdg_map; /* opaque, process-local */
 
@@ -127,10 +127,10 @@ struct mdg_map_options {
 MDG_API int mdg_map_open(mdg_map **ret_map, mdg_heap *heap, const char *name,
                          const struct mdg_map_options *options);
 
-/* Gives the handle back, before mdg_heap_close. The map stays. NULL is allowed, and does nothing. */
+/* Gives the handle back, before mdg_heap_close. The map stays. NULL does nothing. */
 MDG_API void mdg_map_close(mdg_map *map);
 
-/* ---- looking ------------------------------------------------------------------ */
+/* ---- looking ------------------------------------------------------------------------------- */
 
 /* Copies the value of a key. In a map of references, the value is the reference (mdg_ref, 8 bytes)
  * and also the version. `ret_length` and `ret_version` may be NULL.
@@ -172,7 +172,7 @@ MDG_API int mdg_map_next(mdg_map *map, struct mdg_map_cursor *cursor,
  * after a writer was killed. */
 MDG_API uint64_t mdg_map_count(mdg_map *map);
 
-/* ---- changing: values that are bytes -------------------------------------------- */
+/* ---- changing: values that are bytes ------------------------------------------------------- */
 
 /* Puts a value for a key; the one before is replaced. `ret_version` may be NULL. */
 MDG_API int mdg_map_put(mdg_map *map, const void *key, size_t key_length, const void *value,
@@ -192,7 +192,7 @@ MDG_API int mdg_map_remove_if(mdg_map *map, const void *key, size_t key_length, 
  * bytes themselves, aligned to 8. It is good until the key is put or removed. */
 MDG_API int mdg_map_intern(mdg_map *map, const void *bytes, size_t length, mdg_ref *ret_ref);
 
-/* ---- changing: values that are blocks --------------------------------------------- */
+/* ---- changing: values that are blocks ------------------------------------------------------ */
 
 /* Gives the map a block that the caller holds. *ret_old is the block that the key had before, which
  * the caller holds now; NULL: there was none. On an error the caller still holds `block`.
@@ -213,7 +213,7 @@ MDG_API int mdg_map_take(mdg_map *map, const void *key, size_t key_length, void 
 MDG_API int mdg_map_take_if(mdg_map *map, const void *key, size_t key_length, mdg_ref expected,
                             void **ret_block);
 
-/* ---- all of it -------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------------------------- */
 
 /* Removes all entries, one after the other. What is put meanwhile may stay. In a map of references
  * it retires the blocks; what they refer to stays allocated. */

@@ -16,7 +16,7 @@ int mdg__map_is_reading(const struct mdg_map *map)
 	return rc;
 }
 
-/* ---- what an entry shows ---------------------------------------------------------------------------- */
+/* ---- what an entry shows ------------------------------------------------------------------- */
 
 static bool show_block(const struct mdg_map *map, const struct mdg__map_seen *seen,
                        struct mdg_map_entry *ret)
@@ -66,7 +66,7 @@ static int look_up(const struct mdg_map *map, const void *key, size_t key_length
 	               : -ENOENT;
 }
 
-/* ---- the public functions ------------------------------------------------------------------------------ */
+/* ---- the public functions ------------------------------------------------------------------ */
 
 static int copy_out(const struct mdg_map *map, const struct mdg_map_entry *entry, void *value,
                     size_t room, size_t *ret_length)

@@ -34,7 +34,7 @@ static inline mdg_ref *mdg__map_place(_Atomic uint64_t *word)
 	return place;
 }
 
-/* ---- map_hash.c -------------------------------------------------------------------------------- */
+/* ---- map_hash.c ---------------------------------------------------------------------------- */
 
 /* SipHash with `rounds` for each word (1 or 2), and two more at the end. */
 uint64_t mdg__map_siphash(const uint64_t secret[2], const void *bytes, size_t length, int rounds);
@@ -49,7 +49,7 @@ static inline struct mdg__map_part *mdg__map_part_of(const struct mdg_map *map, 
 	return &map->head->part[hash >> MDG__MAP_PART_SHIFT];
 }
 
-/* ---- map_table.c ------------------------------------------------------------------------------- */
+/* ---- map_table.c --------------------------------------------------------------------------- */
 
 /* A table, as this call has found it to be. */
 struct mdg__map_view {
@@ -130,7 +130,7 @@ _Atomic uint64_t *mdg__map_room(const struct mdg__map_view *view, uint64_t hash)
 void mdg__map_gone(const struct mdg_map *map, const struct mdg__map_view *view,
                    const struct mdg__map_bucket *from, uint64_t hash);
 
-/* ---- map_part.c: one writer at a time ----------------------------------------------------------- */
+/* ---- map_part.c: one writer at a time ------------------------------------------------------ */
 
 /* Locks the part. If its last writer has died, what that one had begun is ended first. */
 int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part);
@@ -145,7 +145,7 @@ static inline void mdg__map_count_add(struct mdg__map_part *part, uint64_t more)
 	MDG__STORE(part->count, MDG__LOAD(part->count) + more);
 }
 
-/* ---- map_grow.c --------------------------------------------------------------------------------- */
+/* ---- map_grow.c ---------------------------------------------------------------------------- */
 
 /* [L] Finds room for a node with this hash, in a larger table if there is none. */
 int mdg__map_make_room(const struct mdg_map *map, struct mdg__map_part *part, uint64_t hash,
@@ -153,7 +153,7 @@ int mdg__map_make_room(const struct mdg_map *map, struct mdg__map_part *part, ui
 /* [L] Makes the table smaller if it is nearly empty. */
 void mdg__map_shrink(const struct mdg_map *map, struct mdg__map_part *part);
 
-/* ---- map_get.c ----------------------------------------------------------------------------------- */
+/* ---- map_get.c ----------------------------------------------------------------------------- */
 
 /* Fills in what an entry shows. False: it has no value. [in a read section] */
 bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,

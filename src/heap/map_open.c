@@ -23,7 +23,7 @@ static uint64_t head_begin(uint64_t ref)
 	return MDG__MAP_ALIGN(ref, 64);
 }
 
-/* ---- a new map ---------------------------------------------------------------------------------------- */
+/* ---- a new map ----------------------------------------------------------------------------- */
 
 /* Bits of tables with room for so many entries in all. */
 static uint32_t bits_for(uint64_t entries)
@@ -58,7 +58,7 @@ static int make(mdg_heap *heap, mdg_ref *place, const struct mdg_map_options *op
 	return rc;
 }
 
-/* ---- a handle -------------------------------------------------------------------------------------------- */
+/* ---- a handle ------------------------------------------------------------------------------ */
 
 /* Checks what the root refers to, and fills in the handle. */
 static int look(mdg_heap *heap, uint64_t ref, uint32_t flags, struct mdg_map *ret)
@@ -100,7 +100,7 @@ static int find(mdg_heap *heap, const char *name, const struct mdg_map_options *
 	return look(heap, ref, options->flags, ret);
 }
 
-/* ---- the public functions ------------------------------------------------------------------------------ */
+/* ---- the public functions ------------------------------------------------------------------ */
 
 int mdg_map_open(mdg_map **ret_map, mdg_heap *heap, const char *name,
                  const struct mdg_map_options *options)

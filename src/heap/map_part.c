@@ -39,9 +39,9 @@ static void nap(void)
 	(void)mdg__sys_futex_wait(&word, 0, false, NAP);
 }
 
-/* ---- after a death --------------------------------------------------------------------------------- */
+/* ---- after a death ------------------------------------------------------------------------- */
 
-/* Whether a hand of the dead writer still names a place. A block that it only holds is no harm: that
+/* Whether a hand of the dead writer still names a place. A block that it only holds is no harm, and
  * may have to wait for readers. */
 static bool is_unsettled(const struct mdg__heap *heap, uint64_t writer)
 {
@@ -80,7 +80,7 @@ static void repair(const struct mdg_map *map, struct mdg__map_part *part)
 	(void)mdg_mutex_set_repaired(&part->lock);
 }
 
-/* ---- the lock ---------------------------------------------------------------------------------------- */
+/* ---- the lock ------------------------------------------------------------------------------ */
 
 int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part)
 {
@@ -100,7 +100,7 @@ void mdg__map_unlock(struct mdg__map_part *part)
 	(void)mdg_mutex_unlock(&part->lock);
 }
 
-/* ---- what is in it ------------------------------------------------------------------------------------ */
+/* ---- what is in it ------------------------------------------------------------------------- */
 
 /* Waits for the readers that may see what was taken out of its place. False: there are some after
  * that time, perhaps this thread itself. */

@@ -47,7 +47,7 @@ static struct mdg__map_node *node_make(const struct mdg_map *map, const struct c
 	return node;
 }
 
-/* ---- under the lock --------------------------------------------------------------------------------- */
+/* ---- under the lock ------------------------------------------------------------------------ */
 
 static int insert(const struct mdg_map *map, struct mdg__map_part *part,
                   const struct change *change)
@@ -114,7 +114,7 @@ static int change_do(const struct mdg_map *map, struct change *change)
 	return rc;
 }
 
-/* ---- the public functions ------------------------------------------------------------------------------ */
+/* ---- the public functions ------------------------------------------------------------------ */
 
 static int put(const struct mdg_map *map, const void *key, size_t key_length, const void *value,
                size_t length, const uint64_t *expected, struct change *ret)

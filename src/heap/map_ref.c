@@ -157,7 +157,7 @@ static int take(const struct mdg_map *map, const void *key, size_t key_length,
 	return rc;
 }
 
-/* ---- the public functions ------------------------------------------------------------------------------ */
+/* ---- the public functions ------------------------------------------------------------------ */
 
 int mdg_map_put_ref(mdg_map *map, const void *key, size_t key_length, void *block, void **ret_old)
 {

@@ -26,7 +26,7 @@ static inline uint64_t matches(uint64_t tags, uint64_t tag)
 	return (unlike - EACH_BYTE) & ~unlike & (EACH_BYTE << 7) & TAGS;
 }
 
-/* ---- tables -------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------- */
 
 static inline uint64_t buckets_begin(uint64_t ref)
 {
@@ -91,7 +91,7 @@ int mdg__map_table_read(const struct mdg_map *map, uint64_t ref, struct mdg__map
 	return ref == 0 ? 0 : table_check(map, ref, mdg__map_readable(map, ref), ret);
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------- */
+/* ---- nodes --------------------------------------------------------------------------------- */
 
 static inline bool node_check(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret)
 {
@@ -149,7 +149,7 @@ bool mdg__map_find(const struct mdg_map *map, const struct mdg__map_view *view, 
 	}
 }
 
-/* ---- room ------------------------------------------------------------------------------------------- */
+/* ---- room ---------------------------------------------------------------------------------- */
 
 static void reach_set(struct mdg__map_bucket *bucket, uint32_t reach)
 {

@@ -13,7 +13,7 @@ static struct {
 } reference[KEYS];
 static uint64_t entries, versions;
 
-/* ---- values that are bytes --------------------------------------------------------------------- */
+/* ---- values that are bytes ----------------------------------------------------------------- */
 
 static void put(mdg_map *map, uint32_t which, uint32_t number, bool conditional)
 {
@@ -100,7 +100,7 @@ static void at_random(mdg_map *map)
 		look(map, i);
 }
 
-/* ---- values that are blocks --------------------------------------------------------------------- */
+/* ---- values that are blocks ---------------------------------------------------------------- */
 
 static void blocks_at_random(mdg_map *map)
 {
@@ -172,7 +172,7 @@ static void blocks_and_errors(mdg_map *map)
 	CHECK_RC(0, mdg_free(heap, other));
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------ */
 
 static void limits(mdg_map *map)
 {
@@ -249,9 +249,9 @@ static void expecting(void)
 	mdg_map_close(map);
 }
 
-/* ---- a heap without memory -------------------------------------------------------------------------- */
+/* ---- a heap without memory ----------------------------------------------------------------- */
 
-/* A put that finds no memory changes nothing. What was put can be removed, and then there is room. */
+/* A put that finds no memory changes nothing. Removing makes room again. */
 static void full_heap(mdg_map *map)
 {
 	static char value[1000];

@@ -35,7 +35,7 @@ struct scene {
 	const char *victims; /* the scene of another victim, which was killed before */
 };
 
-/* ---- the changes ----------------------------------------------------------------------------------- */
+/* ---- the changes --------------------------------------------------------------------------- */
 
 static int put(unsigned key)
 {
@@ -107,7 +107,7 @@ static const struct scene *scene_named(const char *name)
 	return NULL;
 }
 
-/* ---- before and after ---------------------------------------------------------------------------------- */
+/* ---- before and after ---------------------------------------------------------------------- */
 
 static mdg_map *map_used(const struct scene *scene)
 {
@@ -179,7 +179,7 @@ static bool is_clean(void)
 	return there == wanted;
 }
 
-/* ---- one point --------------------------------------------------------------------------------------------- */
+/* ---- one point ----------------------------------------------------------------------------- */
 
 static void victim(void *argument)
 {

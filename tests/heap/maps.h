@@ -53,7 +53,7 @@ static inline mdg_map *map_of(const char *name, uint32_t flags)
 	return map;
 }
 
-/* ---- random numbers, keys and values ------------------------------------------------------------ */
+/* ---- random numbers, keys and values ------------------------------------------------------- */
 
 static inline uint32_t draw(uint64_t *state, uint32_t below)
 {
@@ -97,7 +97,7 @@ static inline bool is_whole(uint32_t key, const void *bytes, uint64_t length)
 	       memcmp(&value, &wanted, (size_t)length) == 0;
 }
 
-/* ---- what is allocated ----------------------------------------------------------------------------- */
+/* ---- what is allocated --------------------------------------------------------------------- */
 
 /* Blocks of the heap that are allocated. [nobody else uses it] */
 static inline uint64_t blocks_allocated(void)
@@ -148,7 +148,7 @@ static inline uint64_t blocks_of(const mdg_map *map)
 	return count;
 }
 
-/* ---- checking a map --------------------------------------------------------------------------------- */
+/* ---- checking a map ------------------------------------------------------------------------ */
 
 /* Walks over all entries; each must be whole. Returns how many there are. */
 static inline uint64_t walk_whole(mdg_map *map)
