@@ -94,7 +94,9 @@ static void test_sizes(void)
 	CHECK_LINE("fine S24", same);
 	CHECK_LINE("fine R25",
 	           queue_stat(queue).msg_qnum == 0 && queue_stat(queue).msg_cbytes == 0);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they look at all the bytes */
 	CHECK_ERRNO("fine S09", EINVAL, msgsnd(queue, &message, LONG_MAX, IPC_NOWAIT));
+#endif
 	CHECK(set_room(queue, 10) == 0);
 	CHECK_ERRNO("fine S15", EAGAIN, put_sized(queue, 1, "x", 11, IPC_NOWAIT | MSG_NOERROR));
 	CHECK(set_room(queue, 16384) == 0);
