@@ -10,7 +10,8 @@
  *   - the message was sent or not, taken or not, and never both;
  *   - the figures and the stamps agree with what is in the queue;
  *   - those who sleep get what there is to get, without anybody's help.
- * Without --all, every third point is played, and another third in each minute.
+ * Without --all, every third point is played, and another third in each minute. A scene may be
+ * sparse, and is then played at fewer points still.
  */
 #include "msgqueue/queue.h"
 #include "sync/points/step.h"
@@ -21,7 +22,7 @@ static struct world *world;
 static struct step step;
 static pid_t victim, others[3];
 static const char *scene_name;
-static unsigned point, first_played, stride = 3 * POINT_STRIDE;
+static unsigned point, stride = 3 * POINT_STRIDE;
 
 #define HOLDS(expression)                                                                          \
 	do {                                                                                       \
@@ -435,21 +436,23 @@ static const struct scene {
 	void (*body)(void *);
 	void (*wake)(void); /* when the victim has fallen asleep */
 	void (*judge)(bool ended);
+	unsigned sparse; /* points are played at so many times the distance; 0: at the usual one */
 } scenes[] = {
-	{ "send.empty", NULL, send_short, NULL, judge_send_empty },
-	{ "send.long", set_up_three, send_long, NULL, judge_send_three },
-	{ "receive.first", set_up_first, receive_one, NULL, judge_receive },
-	{ "receive.middle", set_up_middle, receive_one, NULL, judge_receive },
-	{ "receive.last", set_up_last, receive_one, NULL, judge_receive },
-	{ "hand.one", set_up_receiver, send_short, NULL, judge_hand_over },
-	{ "hand.line", set_up_line, send_short, NULL, judge_line },
-	{ "receive.asleep", set_up_own, receive_one, send_to_victim, judge_own },
-	{ "room.two", set_up_senders, receive_one, NULL, judge_room },
-	{ "send.asleep", set_up_no_room, send_short, make_room, judge_no_room },
-	{ "receive.gives-back", set_up_large, receive_one, NULL, judge_large },
-	{ "send.grows", set_up_small, send_long, NULL, judge_small },
-	{ "remove", set_up_sleepers, remove_it, NULL, judge_remove },
-	{ "repair", set_up_died, look_at_it, NULL, judge_died },
+	{ "send.empty", NULL, send_short, NULL, judge_send_empty, 0 },
+	{ "send.long", set_up_three, send_long, NULL, judge_send_three, 0 },
+	{ "receive.first", set_up_first, receive_one, NULL, judge_receive, 0 },
+	{ "receive.middle", set_up_middle, receive_one, NULL, judge_receive, 0 },
+	{ "receive.last", set_up_last, receive_one, NULL, judge_receive, 0 },
+	{ "hand.one", set_up_receiver, send_short, NULL, judge_hand_over, 0 },
+	{ "hand.line", set_up_line, send_short, NULL, judge_line, 0 },
+	{ "receive.asleep", set_up_own, receive_one, send_to_victim, judge_own, 0 },
+	{ "room.two", set_up_senders, receive_one, NULL, judge_room, 0 },
+	{ "send.asleep", set_up_no_room, send_short, make_room, judge_no_room, 0 },
+	/* It goes through thousands of cells, an instruction at a time. */
+	{ "receive.gives-back", set_up_large, receive_one, NULL, judge_large, 64 },
+	{ "send.grows", set_up_small, send_long, NULL, judge_small, 0 },
+	{ "remove", set_up_sleepers, remove_it, NULL, judge_remove, 0 },
+	{ "repair", set_up_died, look_at_it, NULL, judge_died, 0 },
 };
 
 /* In so many plays, one after the other, somebody else was faster, and the victim has fallen asleep
@@ -482,11 +485,12 @@ static bool kill_at(const struct scene *scene)
 static void play(const struct scene *scene)
 {
 	bool ended = false;
+	unsigned distance = stride > 1 && scene->sparse != 0 ? stride * scene->sparse : stride;
 	scene_name = scene->name;
 	stays_asleep = 0;
-	for (point = first_played;
+	for (point = (unsigned)(time(NULL) / 60) % distance;
 	     !ended && stays_asleep < ENOUGH && point < POINTS_MOST && check_failures < 10;
-	     point += stride) {
+	     point += distance) {
 		world = world_make(16384);
 		memset(others, 0, sizeof(others));
 		if (scene->set_up != NULL)
@@ -512,7 +516,6 @@ int main(int argc, char **argv)
 	memset(long_text, 'v', sizeof(long_text) - 1);
 	if (wants_all_points(&argc, &argv))
 		stride = 1;
-	first_played = (unsigned)(time(NULL) / 60) % stride;
 	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
 		bool named = argc < 2;
 		for (int k = 1; k < argc; k++)

@@ -43,17 +43,18 @@ static bool list_is_whole(void)
 
 static void victim(void)
 {
+	pid_t self = getpid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = operate }, NULL);
 	(void)engine();
 	bool good = mdg_mutex_lock(&common->one) == 0 && mdg_mutex_unlock(&common->one) == 0;
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
+	kill(self, SIGSTOP); /* raise may block signals for some instructions more */
 	good = good && mdg_mutex_lock(&common->one) == 0 && mdg_mutex_lock(&common->two) == 0 &&
 	       mdg_mutex_unlock(&common->one) == 0 && mdg_mutex_unlock(&common->two) == 0;
 	atomic_store(&common->is_through, 1);
 	atomic_store(&common->is_whole, good && list_is_whole());
-	raise(SIGSTOP);
+	kill(self, SIGSTOP);
 	_exit(0);
 }
 

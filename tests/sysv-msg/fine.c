@@ -7,6 +7,10 @@
 
 static int queue;
 
+/* On 32 bits the C library translates the structure. Then it does not fill the reserved fields, and
+ * reads what the pointer names also for IPC_RMID. */
+static const bool is_the_kernels = sizeof(long) == 8;
+
 /* ---- ids and keys ------------------------------------------------------------------------ */
 
 static void test_keys(void)
@@ -24,7 +28,8 @@ static void test_keys(void)
 	CHECK_LINE("fine G15", msgget(key, 0x40000000 | 0100000) == id);
 	struct msqid_ds stat = queue_stat(id);
 	const unsigned char *bytes = (const unsigned char *)&stat;
-	CHECK_LINE("fine G26", bytes[sizeof stat - 1] == 0 && bytes[sizeof stat - 4] == 0);
+	CHECK_LINE("fine G26",
+	           !is_the_kernels || (bytes[sizeof stat - 1] == 0 && bytes[sizeof stat - 4] == 0));
 }
 
 static void test_many_queues(void)
@@ -89,7 +94,9 @@ static void test_sizes(void)
 	CHECK_LINE("fine S24", same);
 	CHECK_LINE("fine R25",
 	           queue_stat(queue).msg_qnum == 0 && queue_stat(queue).msg_cbytes == 0);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* they look at all the bytes */
 	CHECK_ERRNO("fine S09", EINVAL, msgsnd(queue, &message, LONG_MAX, IPC_NOWAIT));
+#endif
 	CHECK(set_room(queue, 10) == 0);
 	CHECK_ERRNO("fine S15", EAGAIN, put_sized(queue, 1, "x", 11, IPC_NOWAIT | MSG_NOERROR));
 	CHECK(set_room(queue, 16384) == 0);
@@ -200,7 +207,8 @@ static void test_commands(void)
 	CHECK_LINE("fine C24", msgctl(1, MSG_INFO, (struct msqid_ds *)(void *)&before) >= 0);
 	int id = private_queue();
 	CHECK(put(id, 1, "abc") == 0);
-	CHECK_LINE("fine C14", msgctl(id, IPC_RMID, (struct msqid_ds *)(uintptr_t)1) == 0);
+	struct msqid_ds *none = is_the_kernels ? (struct msqid_ds *)(uintptr_t)1 : NULL;
+	CHECK_LINE("fine C14", msgctl(id, IPC_RMID, none) == 0);
 	CHECK_ERRNO("fine C15", EINVAL, msgctl(id, IPC_RMID, NULL));
 	CHECK(msgctl(0, MSG_INFO, (struct msqid_ds *)(void *)&after) >= 0);
 	if (alone()) {
