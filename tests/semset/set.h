@@ -299,11 +299,16 @@ static inline pid_t holder1(unsigned number, int change, int flags)
 	return holder(OPS({ (unsigned short)number, (short)change, (short)flags }));
 }
 
-/* Whether the child still sleeps. */
+/* Whether the child still sleeps. It may be awake for a moment, to look who lives. */
 static inline bool sleeps(pid_t pid)
 {
 	nap_ms(20);
-	return is_asleep(pid) && !has_ended(pid);
+	for (int i = 0; i < 400 && !has_ended(pid); i++) {
+		if (is_asleep(pid))
+			return true;
+		nap_ms(5);
+	}
+	return false;
 }
 
 /* Kills it, and returns when nothing of it is left but what the parent has not waited for. */
