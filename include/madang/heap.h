@@ -327,8 +327,8 @@ MDG_API int mdg_read_end(mdg_heap *heap);
 
 /* Frees a held block when every read section that is open now has ended. From here on it is not
  * held. It is freed by a later call of this thread: of mdg_retire, when many blocks wait or large
- * ones, or of mdg_heap_sweep or mdg_heap_close. What a dead thread has retired is freed by those who
- * sweep it. 0, or -EPERM: not held; -ENOMEM. */
+ * ones, or of mdg_heap_sweep or mdg_heap_close. What a dead thread has retired is freed by those
+ * who sweep it. 0, or -EPERM: not held; -ENOMEM. */
 MDG_API int mdg_retire(mdg_heap *heap, void *block);
 
 /* ---- care ----------------------------------------------------------------------------- */

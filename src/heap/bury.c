@@ -46,7 +46,8 @@ static bool give(const struct grave *grave)
 	if (!find(grave, grave->ref, &block))
 		return drop(grave);
 	bool span = MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN;
-	/* The bits first: who merges clears the label, then sets the one bit and clears the other. */
+	/* The bits first: who merges clears the label, then sets the one bit and clears the
+	 * other. */
 	if (!span && mdg__block_is_free(heap, &block)) {
 		/* Killed before it was allocated, or after it was freed. In another thread's slab,
 		 * that one clears the label. */

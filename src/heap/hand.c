@@ -109,7 +109,7 @@ int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
 	if (mdg__block_find(heap, ref, &block) < 0) {
 		drop(own, hand);
-		return MDG_FREED_TWICE; /* somebody else has freed it, and its unit was given back */
+		return MDG_FREED_TWICE; /* by somebody else, and its unit was given back */
 	}
 	mdg__hand_set(hand, MDG__HAND_FREE);
 	in_order();

@@ -56,8 +56,8 @@ static inline uint64_t mdg__place_ref(const struct mdg__heap *heap, uint64_t val
 
 /* ---- settle.c ------------------------------------------------------------------------------ */
 
-/* After the caller has replaced the block `ref` in this place: if a thread is just about to end that
- * it has published it there, its hand is told that it has. */
+/* After the caller has replaced the block `ref` in this place: if a thread is just about to end
+ * that it has published it there, its hand is told that it has. */
 void mdg__published_tell(struct mdg__heap *heap, uint64_t ref, uint64_t place);
 
 enum mdg__judgement { MDG__NOT_PUBLISHED, MDG__PUBLISHED, MDG__NOT_KNOWN };

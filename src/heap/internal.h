@@ -458,8 +458,8 @@ uint64_t mdg__readers_oldest(struct mdg__heap *heap);
 /* [sweeper of the dead slot] Whether every read section has ended that could have seen what the
  * dead thread took out of its place. False: the slot stays dead, and the sweeper comes again. */
 bool mdg__readers_passed(struct mdg__heap *heap, struct mdg__heap_slot *dead);
-/* Whether the slot was found dead before, and it is seen at once that readers have not passed. False
- * proves nothing. */
+/* Whether the slot was found dead before, and it is seen at once that readers have not passed.
+ * False proves nothing. */
 bool mdg__readers_hold_up(const struct mdg__heap *heap, const struct mdg__heap_slot *dead);
 
 /* ---- bags.c -------------------------------------------------------------------------------- */

@@ -99,11 +99,11 @@ struct mdg__heap_root {
 	_Atomic uint32_t version; /* [L] */
 	_Atomic uint64_t type;    /* [L] */
 	_Atomic uint64_t place;   /* [A] what everybody knows as *ret_place */
-	/* Who is to fill it: slot + 1, and above it the generation of that slot. 0: nobody. [L], and
-	 * [A] to 0 when the place was filled. */
+	/* Who is to fill it: slot + 1, and above it the generation of that slot. 0: nobody. [L],
+	 * and [A] to 0 when the place was filled. */
 	_Atomic uint64_t maker;
-	/* A futex word: counted up by 2 when the place or the maker changes. The lowest bit says that
-	 * somebody may sleep. [A] */
+	/* A futex word: counted up by 2 when the place or the maker changes. The lowest bit says
+	 * that somebody may sleep. [A] */
 	_Atomic uint32_t changes;
 	uint32_t none[3];
 	_Atomic uint64_t name[(MDG_ROOT_NAME_MAX + 1) / 8]; /* [L] text, zeros to the end */
@@ -128,16 +128,16 @@ struct mdg__hand {
 	_Atomic uint64_t place; /* [S] where in the heap */
 	_Atomic uint64_t old;   /* [S] */
 	/* [S] stored last, release. The low bits: enum mdg__hand_op, and these marks. The high ones
-	 * are counted up with each operation, so that two looks at a hand show whether it is the same
-	 * operation. [A] MDG__HAND_DONE, by CAS. */
+	 * are counted up with each operation, so that two looks at a hand show whether it is the
+	 * same operation. [A] MDG__HAND_DONE, by CAS. */
 	_Atomic uint64_t op;
 };
 #define MDG__HAND_OP(word) ((uint32_t)(word)&0xffu)
 #define MDG__HAND_POINTER  UINT64_C(0x100) /* the place has pointers */
 #define MDG__HAND_DONE     UINT64_C(0x200) /* PUBLISH, SWAP: somebody saw `ref` in the place */
-/* HELD: the block was taken out of a place, so readers may be in it. If the thread dies, it is freed
- * when these have ended (mdg__readers_passed), and not at once. TAKE, PUBLISH and SWAP keep the mark
- * for the block that is held when they end. */
+/* HELD: the block was taken out of a place, so readers may be in it. If the thread dies, it is
+ * freed when these have ended (mdg__readers_passed), and not at once. TAKE, PUBLISH and SWAP keep
+ * the mark for the block that is held when they end. */
 #define MDG__HAND_SEEN  UINT64_C(0x400)
 #define MDG__HAND_COUNT UINT64_C(0x10000)
 
@@ -157,17 +157,17 @@ struct mdg__heap_slot {
 	_Atomic uint64_t retired;   /* [S] the newest bag of retired blocks: a reference */
 	_Atomic uint64_t oldest;    /* [S] epoch of the oldest full bag; 0: none */
 	_Atomic uint64_t count;     /* [S] of retired blocks: for people who look */
-	_Atomic uint64_t
-		left; /* [S] of a dead slot: the epoch in which it was found dead, see read.c */
+	_Atomic uint64_t left;      /* [S] of a dead slot: the epoch in which it was found dead */
 	uint64_t none[5];
 	struct mdg__hand hands[MDG__HANDS];
 	uint64_t none2[10];
 };
 
-/* ---- bags of retired blocks --------------------------------------------------------------------- */
+/* ---- bags of retired blocks ---------------------------------------------------------------- */
 
 /* A bag is a block. Its blocks are places, to which the retired blocks are published. `next` is the
- * place of the bag that was begun before it. The newest one stands in slot.retired. [S] all of it */
+ * place of the bag that was begun before it. The newest one stands in slot.retired. All of it is
+ * [S]. */
 enum { MDG__BAG_BLOCKS = 124 };
 struct mdg__bag {
 	_Atomic uint64_t next;
@@ -202,8 +202,8 @@ enum mdg__unit_state {
 
 /* The four bitmaps, a bit a unit. */
 enum mdg__unit_bits {
-	MDG__BITS_COMMITTED, /* [L] it has memory. The truth: set after it has, cleared before it has
-	                        none */
+	/* [L] it has memory. The truth: set after it has, cleared before it has none */
+	MDG__BITS_COMMITTED,
 	MDG__BITS_FREE,      /* [L] derived: it is committed or not, and nobody has it */
 	MDG__BITS_LABELLED,  /* [A] its labels have memory: set after they have */
 	MDG__BITS_ABANDONED, /* [A] a hint: a slab without an owner begins here */
@@ -227,8 +227,8 @@ enum mdg__unit_bits {
 #define MDG__LABEL_GENERATION(label) ((uint32_t)((label) >> 40) & 0xffu)
 
 /* What a place contains while somebody takes a block out of it. `secret` is the low half of the
- * heap's identity: so no number of the program's is taken for a mark, if the memory of the place has
- * another use by the time that somebody looks. */
+ * heap's identity: so no number of the program's is taken for a mark, if the memory of the place
+ * has another use by the time that somebody looks. */
 #define MDG__PLACE_MARK(slot1, generation, secret)                                                 \
 	((uint64_t)((secret)&0xffffffffu) << 32 | (uint64_t)((generation)&0xffffu) << 16 |         \
 	 (uint64_t)(slot1) << 1 | 1)

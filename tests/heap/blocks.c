@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * blocks.c - blocks in one thread: their sizes, their places, and what is said of addresses where no
- * block begins.
+ * blocks.c - blocks in one thread: their sizes, their places, and what is said of addresses where
+ * no block begins.
  */
 #include "heap/heap.h"
 

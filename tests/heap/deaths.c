@@ -215,8 +215,8 @@ static void play(enum how how, const struct scenario *scenario, unsigned stride)
 	}
 }
 
-/* No handler may use a heap that is being closed. And who unlinks without mdg_take must sweep first,
- * if the publisher may be dead. */
+/* No handler may use a heap that is being closed. And who unlinks without mdg_take must sweep
+ * first, if the publisher may be dead. */
 static bool is_allowed(enum how how, const struct scenario *scenario)
 {
 	return (how != SIGNAL || !is_close(scenario)) && (how != STOP || !is_unlink(scenario));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handlers.c - a signal handler interrupts an operation at each instruction, and allocates and frees.
+ * handlers.c - a signal handler interrupts an operation at each instruction, and allocates and
+ * frees.
  *
- * A child makes the operations. Its parent traces it: it lets the child make so many instructions of
- * an operation, then the child's handler runs, and the operation goes on to its end. Each time it is
- * one instruction more. An operation of more than a few hundred instructions is interrupted at some
- * of them only; which ones, depends on the time of day.
+ * A child makes the operations. Its parent traces it: it lets the child make so many instructions
+ * of an operation, then the child's handler runs, and the operation goes on to its end. Each time
+ * it is one instruction more. An operation of more than a few hundred instructions is interrupted
+ * at some of them only; which ones, depends on the time of day.
  */
 #include "heap/heap.h"
 
@@ -24,7 +25,7 @@ static struct kept {
 } kept[KEPT];
 static volatile uint32_t handled;
 
-/* ---- the child ------------------------------------------------------------------------------------ */
+/* ---- the child ------------------------------------------------------------------------------ */
 
 static void put(uint32_t at, size_t size)
 {
@@ -162,7 +163,7 @@ static void child(void *argument)
 	}
 }
 
-/* ---- the parent ------------------------------------------------------------------------------------ */
+/* ---- the parent ----------------------------------------------------------------------------- */
 
 /* Until the child has stopped itself. */
 static bool goes_to_stop(pid_t pid, int signal)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hands.c - hold, publish, take, swap and keep, without deaths; and what threads that have ended had
- * in their hands.
+ * hands.c - hold, publish, take, swap and keep, without deaths; and what threads that have ended
+ * had in their hands.
  */
 #include "heap/heap.h"
 

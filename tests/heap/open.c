@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * open.c - finding or making a heap: options, heaps that are none or are damaged, reading only, home
- * addresses, removal, and makers that die.
+ * open.c - finding or making a heap: options, heaps that are none or are damaged, reading only,
+ * home addresses, removal, and makers that die.
  */
 #include "heap/heap.h"
 
@@ -286,8 +286,8 @@ static void make_and_die(void *size)
 	                          MDG__KIND_HEAP, &id) == 0);
 }
 
-/* A maker dies before the head is right: who opens the heap next makes it, if that one's options are
- * those of the maker. */
+/* A maker dies before the head is right: who opens the heap next makes it, if that one's options
+ * are those of the maker. */
 static void half_made(void)
 {
 	struct mdg__heap_shape shape;

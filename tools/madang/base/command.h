@@ -72,8 +72,8 @@ struct command {
 	const char *about;    /* what it does */
 	const struct option_row *options;
 	const char *notes; /* what follows the options; or NULL */
-	const char
-		*operands; /* for completion: ids, channels, heaps, directories, program, server; NULL */
+	/* For completion: ids, channels, heaps, directories, program, server; or NULL. */
+	const char *operands;
 	/* Options end at the first operand: what follows belongs to another program. */
 	bool stops;
 	int (*run)(const struct command *command, int argc, char **argv);
