@@ -132,7 +132,7 @@ static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at, uint64_t en
 	return true;
 }
 
-/* */
+/* [the piece is idle] Gives its memory back. If that does not work, it has it as before. */
 static void piece_return(struct mdg__heap *heap, uint64_t from, uint64_t end)
 {
 	struct mdg__heap_head *head = heap->head;

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * own.h - what a thread keeps to itself.
+ *
+ * WHAT A THREAD KEEPS (struct mdg__heap_own) makes allocation fast, and nobody else sees it: the
+ * word of the bitmap in which it looks for a free block, blocks that it has freed lately, and lists
+ * of its slabs. All of it is derived. What lies in such a list is free by its bit. So when the
+ * thread dies, nothing is lost with it.
+ *
+ * HANDLERS. A signal handler may interrupt any function of this room, and call any of them. It
+ * finds `busy` in what the thread keeps, and takes another one (`inner`), with a slot of its own.
+ * So a handler never sees private data half changed. Where head.lock is held, signals are blocked.
+ *
+ * FORK. A forked child finds what its parent's thread kept, with the parent's epoch
+ * (platform/epoch.h), and begins anew, with a slot of its own.
+ */
+#ifndef MADANG_HEAP_OWN_H
+#define MADANG_HEAP_OWN_H
+
+#include "heap/handle.h"
+#include "platform/epoch.h"
+#include "platform/ofthread.h"
+
+/* ---- caches, one for each class ------------------------------------------------------------ */
+
+enum { MDG__LATE = 32, MDG__CACHE_BYTES = 1024 };
+
+struct mdg__late {
+	_Atomic uint64_t *word; /* of `free` */
+	unsigned char *block;
+	uint64_t bit;
+};
+
+/* For one class. */
+struct mdg__heap_cache {
+	_Atomic uint64_t *word; /* of `free`, in which the next block is looked for; never NULL */
+	unsigned char *base;    /* of the block that bit 0 of the word stands for */
+	uint64_t mask;          /* bits of the word that stand for blocks */
+	uint32_t size;          /* of a block */
+	uint32_t late_count;
+	uint32_t unit1;                   /* the slab in use: its unit + 1; 0: none */
+	uint32_t at;                      /* index of `word` in the slab's words */
+	uint32_t partial, full;           /* lists of slabs of this thread, by `links`: unit + 1 */
+	uint32_t look_partial, look_full; /* where to look next in them: unit + 1; 0: at the head */
+	uint32_t tick;                    /* words that became wholly free */
+	uint32_t tick_mask; /* when tick & tick_mask is 0, whole slabs are looked for */
+	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this
+	 * thread. */
+	struct mdg__late late[MDG__LATE];
+	unsigned char none[MDG__CACHE_BYTES - 64 - MDG__LATE * sizeof(struct mdg__late)];
+};
+_Static_assert(sizeof(struct mdg__heap_cache) <= MDG__CACHE_BYTES, "");
+
+/* A word is about to become wholly free. Now and then, slabs that are free as a whole are looked
+ * for. */
+static inline bool mdg__is_time_to_tidy(const struct mdg__heap_cache *cache)
+{
+	return ((cache->tick + 1) & cache->tick_mask) == 0;
+}
+
+static inline void mdg__cache_remember(struct mdg__heap_cache *cache, _Atomic uint64_t *word,
+                                       uint64_t bit, unsigned char *block)
+{
+	if (cache->late_count < MDG__LATE)
+		cache->late[cache->late_count++] = (struct mdg__late){ word, block, bit };
+}
+
+/* ---- what a thread keeps ------------------------------------------------------------------- */
+
+/* Where a slab is in the lists of its thread. */
+struct mdg__link {
+	uint32_t next; /* unit + 1, and MDG__LINK_FULL */
+	uint32_t prev; /* unit + 1; 0: it is the first */
+};
+#define MDG__LINK_FULL 0x80000000u
+
+/* A span that the thread has freed and keeps. */
+enum { MDG__KEPT_MOST = 16 };
+struct mdg__kept {
+	uint32_t unit, units;
+};
+
+struct mdg__heap_own {
+	struct mdg__heap *heap;
+	volatile uint32_t busy;  /* an operation of the thread is under way */
+	uint32_t mine;           /* the low 32 bits of the head of a slab of this thread, class 0 */
+	struct mdg__link *links; /* of each unit. Sparse, as long as the capacity */
+	struct mdg__heap_slot *slot;
+	_Atomic uint32_t slot1;      /* index of the slot + 1; 0: none. [the thread] */
+	_Atomic uint32_t generation; /* of the slot. [the thread] */
+	/* Whose it is: the epoch of the process, and above it the thread's id. 0: nobody's. [A]
+	 * Other threads of the process read it to find one that nobody living has. */
+	_Atomic uint64_t whose;
+	int why;        /* mdg_heap_why */
+	uint32_t tag;   /* mdg_alloc_tag */
+	uint64_t label; /* what a block of this thread gets in a heap with labels; time is added */
+	uint32_t reading; /* how deep in read sections */
+	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
+	uint32_t fences;  /* what is known of membarrier; 0: nothing, see read.c */
+	/* The bag into which the thread puts what it retires, and how much is in it. 0: none is
+	 * open. */
+	uint64_t bag, bag_bytes;
+	uint32_t bag_used;
+	uint32_t adopt; /* where to look next for slabs without an owner: word of the bitmap */
+	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
+	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
+	struct mdg__heap_own *next;   /* in heap->owns; constant */
+	uint64_t minute_from; /* nanoseconds: when the minute began that stands in `label` */
+	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
+	struct mdg__kept kept[MDG__KEPT_MOST];
+	struct mdg__heap_cache cache[MDG__HEAP_CLASSES_ALL];
+};
+
+/* What a thread knows. It is true if `epoch` is that of the process. */
+struct mdg__heap_thread {
+	struct mdg__heap_own *last;  /* what it has used last */
+	struct mdg__heap_own *first; /* the list of all that it has, by `others` */
+	uint32_t epoch;
+	int why; /* of the last failure for which there was no struct mdg__heap_own */
+	const struct mdg__heap *failed; /* which heap that was */
+};
+extern MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread;
+
+/* ---- own.c --------------------------------------------------------------------------------- */
+
+/* Finds or makes it, and a slot. NULL: *ret_why. */
+struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why);
+/* What mdg_heap_why says when there is no struct mdg__heap_own. */
+void mdg__own_failed(const struct mdg__heap *heap, int why);
+/* [signals blocked] The calling thread gives back what it has in the heap, as if it had died. */
+void mdg__own_leave(struct mdg__heap *heap);
+/* Whether a thread of this process that lives has it. */
+bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own);
+void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own);
+
+/* What the thread has used last, if it is for this heap and no operation is under way. */
+static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *heap)
+{
+	const struct mdg__heap_thread *thread = &mdg__heap_thread;
+	struct mdg__heap_own *own = thread->last;
+	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes
+	 * first. */
+	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->heap == heap &&
+	             own->busy == 0;
+	return __builtin_expect(ready, 1) ? own : NULL;
+}
+
+/* Begins an operation: what the thread keeps for this heap, marked as busy. */
+static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *ret_why)
+{
+	struct mdg__heap_own *own = mdg__own_at_once(heap);
+	if (__builtin_expect(own == NULL, 0))
+		own = mdg__own_find(heap, ret_why);
+	if (__builtin_expect(own != NULL, 1)) {
+		own->busy = 1;
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+	return own;
+}
+static inline void mdg__own_end(struct mdg__heap_own *own)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	own->busy = 0;
+}
+
+#endif
