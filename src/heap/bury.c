@@ -11,6 +11,8 @@
  */
 #include "heap/held.h"
 
+#include "platform/fence.h"
+
 /* What is known of a dead hand. */
 struct grave {
 	struct mdg__heap *heap;
@@ -55,7 +57,7 @@ static bool give(const struct grave *grave)
 			mdg__held_clear(heap, &block, grave->who);
 		return drop(grave);
 	}
-	atomic_thread_fence(memory_order_acquire);
+	mdg__fence(memory_order_acquire);
 	if (!mdg__is_held_by(heap, &block, grave->who))
 		return drop(grave);
 	if (MDG__HAND_OP(MDG__LOAD(grave->hand->op)) != MDG__HAND_FREE)

@@ -4,6 +4,7 @@
  */
 #include "heap/check.h"
 
+#include "platform/fence.h"
 #include "platform/futex.h"
 #include "platform/text.h"
 
@@ -42,7 +43,7 @@ bool mdg__is_still_wrong(const struct mdg__doubt *doubt, mdg__is_wrong *is_wrong
 	for (int i = 0; i < LOOKS; i++) {
 		if (i > 0)
 			mdg__nap(doubt->check);
-		atomic_thread_fence(memory_order_seq_cst);
+		mdg__fence(memory_order_seq_cst);
 		if (!is_wrong(doubt))
 			return false;
 	}

@@ -6,6 +6,8 @@
  */
 #include "heap/check.h"
 
+#include "platform/fence.h"
+
 static struct mdg__spot root_spot(uint32_t index)
 {
 	return (struct mdg__spot){ "root", index };
@@ -62,7 +64,7 @@ static bool leads_nowhere(const struct mdg__doubt *doubt)
 	uint64_t ref = target(heap, doubt->word);
 	if (ref == 0 || !is_named(root) || is_in_block(heap, ref))
 		return false;
-	atomic_thread_fence(memory_order_seq_cst);
+	mdg__fence(memory_order_seq_cst);
 	return MDG__LOAD(root->place) == doubt->word;
 }
 
@@ -111,7 +113,7 @@ static bool is_misnamed(const struct mdg__doubt *doubt)
 	const struct mdg__heap_root *root = &doubt->check->heap->root[doubt->index];
 	if (!is_named(root) || is_text(root))
 		return false;
-	atomic_thread_fence(memory_order_acquire);
+	mdg__fence(memory_order_acquire);
 	return MDG__LOAD(root->state) == doubt->word;
 }
 

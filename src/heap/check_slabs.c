@@ -11,6 +11,8 @@
  */
 #include "heap/check.h"
 
+#include "platform/fence.h"
+
 static struct mdg__spot unit_spot(uint64_t unit)
 {
 	return (struct mdg__spot){ "unit", unit };
@@ -69,7 +71,7 @@ static bool is_beyond(const struct mdg__doubt *doubt)
 	uint32_t last = about->words - 1;
 	uint64_t bits = MDG__LOAD(mdg__free_words(heap, doubt->unit)[last]) |
 	                MDG__LOAD(mdg__remote_words(heap, doubt->unit)[last]);
-	atomic_thread_fence(memory_order_acquire);
+	mdg__fence(memory_order_acquire);
 	return (bits & ~mdg__class_word(about, last)) != 0 &&
 	       MDG__HEAD_STATE(MDG__LOAD(heap->heads[doubt->unit])) == MDG__UNIT_SLAB &&
 	       MDG__HEAD_CLASS(MDG__LOAD(heap->heads[doubt->unit])) == MDG__HEAD_CLASS(doubt->word);
@@ -145,7 +147,7 @@ static bool is_in_a_hand(const struct mdg__doubt *doubt)
 		if (MDG__HAND_OP(MDG__LOAD(slot->hands[i].op)) != MDG__HAND_NONE &&
 		    (MDG__LOAD(slot->hands[i].ref) == ref || MDG__LOAD(slot->hands[i].old) == ref))
 			return true;
-	atomic_thread_fence(memory_order_seq_cst);
+	mdg__fence(memory_order_seq_cst);
 	return false;
 }
 

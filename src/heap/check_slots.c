@@ -7,6 +7,7 @@
  */
 #include "heap/check.h"
 
+#include "platform/fence.h"
 #include "sync/owned.h"
 
 static struct mdg__spot slot_spot(uint32_t index)
@@ -28,7 +29,7 @@ static bool is_free_with_rests(const struct mdg__doubt *doubt)
 	const struct mdg__heap_slot *slot = &doubt->check->heap->slot[doubt->index];
 	if (atomic_load_explicit(&slot->life.word, memory_order_seq_cst) != 0 || !has_rests(slot))
 		return false;
-	atomic_thread_fence(memory_order_seq_cst);
+	mdg__fence(memory_order_seq_cst);
 	return MDG__LOAD(slot->life.word) == 0 && MDG__LOAD(slot->generation) == doubt->word;
 }
 
@@ -77,7 +78,7 @@ static bool is_no_hand(const struct mdg__doubt *doubt)
 		return false;
 	bool wrong = MDG__HAND_OP(op) > MDG__HAND_SWAP || MDG__LOAD(hand->ref) >= heap->parts.end ||
 	             MDG__LOAD(hand->place) >= heap->parts.end;
-	atomic_thread_fence(memory_order_acquire);
+	mdg__fence(memory_order_acquire);
 	return wrong && MDG__LOAD(hand->op) == op && MDG__LOAD(heap->slot[doubt->index].life.word);
 }
 

@@ -14,6 +14,7 @@
 #include "heap/units.h"
 
 #include "heap/check.h"
+#include "platform/fence.h"
 
 enum wrong {
 	WRONG_NONE,
@@ -196,7 +197,7 @@ static const char *judge_counts(struct mdg__heap *heap)
 
 static bool lock_is_free(const struct mdg__heap *heap)
 {
-	atomic_thread_fence(memory_order_seq_cst);
+	mdg__fence(memory_order_seq_cst);
 	return (MDG__LOAD(heap->head->lock.robust.word) & MDG__TID) == 0;
 }
 
