@@ -37,6 +37,9 @@
 /* Where the kernel has 39 bits of addresses. */
 #define HOME_FIRST_39 UINT64_C(0x1000000000)
 #define HOME_LAST_39  UINT64_C(0x4000000000)
+/* In programs of 32 bits: above a program with fixed addresses, and below one without. */
+#define HOME_FIRST_32 UINT64_C(0x10000000)
+#define HOME_LAST_32  UINT64_C(0x50000000)
 
 /* Memory without access at this address. The segment is attached over it, so that no other thread
  * takes the place in between. -EEXIST: something lies there. */
@@ -81,6 +84,11 @@ int mdg__heap_attach(mdg_namespace *ns, mdg_id id, uint64_t size, uint64_t home,
 static void home_range(uint64_t *ret_first, uint64_t *ret_last)
 {
 	void *memory;
+	if (sizeof(void *) < 8) {
+		*ret_first = HOME_FIRST_32;
+		*ret_last = HOME_LAST_32;
+		return;
+	}
 	*ret_first = HOME_FIRST;
 	*ret_last = HOME_LAST;
 	int rc = hold_place(HOME_LAST, MDG__UNIT_BYTES, &memory);
@@ -96,10 +104,9 @@ int mdg__heap_attach_home(mdg_namespace *ns, mdg_id id, uint64_t size, uint64_t 
                           void **ret)
 {
 	enum { TRIES = 64 };
-	uint64_t first, last, step = UINT64_C(1) << 30;
+	uint64_t first, last, step = UINT64_C(1) << (sizeof(void *) < 8 ? 26 : 30);
 	home_range(&first, &last);
-	while (step < size)
-		step *= 2;
+	step *= (size + step - 1) / step;
 	if (last - first > UINT64_C(1) << 44 && step < UINT64_C(1) << 40)
 		step = UINT64_C(1) << 40;
 	uint64_t places = (last - first) / step, at = mdg__random();

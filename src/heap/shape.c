@@ -24,9 +24,7 @@ static bool flags_are_valid(uint32_t flags)
 {
 	if ((flags & ~(uint32_t)ALL_FLAGS) != 0)
 		return false;
-	if ((flags & MDG_HEAP_EXCL) != 0)
-		return (flags & (MDG_HEAP_EXISTING | MDG_HEAP_RDONLY)) == 0;
-	return (flags & MDG_HEAP_HOME) == 0 || !is_narrow();
+	return (flags & MDG_HEAP_EXCL) == 0 || (flags & (MDG_HEAP_EXISTING | MDG_HEAP_RDONLY)) == 0;
 }
 
 static bool numbers_are_valid(const struct mdg_heap_options *options)

@@ -219,10 +219,6 @@ static void take_home(void *address)
 
 static void homes(void)
 {
-	if (sizeof(void *) < 8) {
-		CHECK_RC(-EINVAL, opens("home", OPTIONS(.flags = MDG_HEAP_HOME)));
-		return;
-	}
 	mdg_heap *heap = heap_open("home", OPTIONS(.flags = MDG_HEAP_HOME));
 	mdg_heap *second = heap_open("second", OPTIONS(.flags = MDG_HEAP_HOME));
 	void *base = heap->base;
@@ -231,7 +227,7 @@ static void homes(void)
 	CHECK(second->base != heap->base);
 	CHECK(in_child(exec_self, block) && mdg_free(heap, block) == MDG_FREED_TWICE);
 	CHECK_RC(MDG_UNLIKE_HOME,
-	         opens("home", OPTIONS(.flags = MDG_HEAP_HOME, .address = UINT64_C(0x10000000))));
+	         opens("home", OPTIONS(.flags = MDG_HEAP_HOME, .address = UINT64_C(0x7fff0000))));
 	CHECK_RC(0, opens("home", OPTIONS(.flags = MDG_HEAP_HOME, .address = (uintptr_t)base)));
 	CHECK(heap_open("home", NULL) == heap);
 	mdg_heap_close(heap);
@@ -346,7 +342,7 @@ int main(int argc, char **argv)
 	removed();
 	half_made();
 	for (int i = 0; i < 10; i++)
-		many_openers(i % 2 != 0 && sizeof(void *) == 8 ? MDG_HEAP_HOME : 0);
+		many_openers(i % 2 != 0 ? MDG_HEAP_HOME : 0);
 	mdg_namespace_close(ns);
 	return test_result();
 }
