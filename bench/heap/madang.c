@@ -88,7 +88,7 @@ static bool fill(struct heap_end *end, unsigned n)
 
 /* ---- the sweep of a dead process ------------------------------------------------------------ */
 
-enum { ROOM = 1 << 30, ROOM_BLOCK = 65536, DEATHS = 9 };
+enum { ROOM = sizeof(void *) < 8 ? 1 << 27 : 1 << 30, ROOM_BLOCK = 65536, DEATHS = 9 };
 
 /* A process that allocates, notes its blocks in shared memory, and is killed. */
 static bool die(struct heap_end *end, unsigned n)

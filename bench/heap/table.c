@@ -31,7 +31,7 @@ const struct heap_case heap_cases[] = {
 	  HEAP_GROW, 64, 64, 1048576, 1, false, false, 1 },
 	{ "churn", "16 to 4096 B: bytes of live blocks / memory, after a churn", 0.70, 0.80,
 	  HEAP_CHURN, 16, 4096, 20000, 1, false, false, 1 },
-	{ "sweep", "milliseconds to give back 512 slabs of a dead process, heap of 1 GiB", 2, 0.2,
+	{ "sweep", "milliseconds to give back 512 slabs of a dead process, large heap", 2, 0.2,
 	  HEAP_SWEEP, 1024, 1024, 32768, 1, false, false, 1 },
 	{ "map-get", "value of a key of 16 B, 100,000 keys; other: GHashTable, mutex", 1.5, 1.0,
 	  HEAP_MAP_GET, 16, 16, KEYS, 1, false, false, 1 },

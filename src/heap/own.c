@@ -186,7 +186,7 @@ static struct mdg__heap_own *find(const struct mdg__heap *heap)
 
 static struct mdg__heap_own *make_first(struct mdg__heap *heap, uint32_t epoch, int *ret_why)
 {
-	struct mdg__heap_thread *thread = &mdg__heap_thread;
+	struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
 	if (thread->epoch != epoch)
@@ -212,7 +212,7 @@ static struct mdg__heap_own *make_inner(struct mdg__heap_own *outer, uint32_t ep
 
 struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
 {
-	struct mdg__heap_thread *thread = &mdg__heap_thread;
+	struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	uint32_t epoch = mdg__epoch();
 	*ret_why = -EROFS;
 	if ((heap->flags & MDG_HEAP_RDONLY) != 0)
@@ -238,7 +238,7 @@ void mdg__own_failed(const struct mdg__heap *heap, int why)
 /* What this thread keeps for the heap, if it has it already. */
 static const struct mdg__heap_own *look(const struct mdg__heap *heap)
 {
-	const struct mdg__heap_thread *thread = &mdg__heap_thread;
+	const struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
 		return NULL;
 	const struct mdg__heap_own *own = find(heap);
@@ -261,7 +261,7 @@ int mdg_heap_why(const mdg_heap *heap)
 /* [signals blocked] This thread gives its slots in the heap back. */
 void mdg__own_leave(struct mdg__heap *heap)
 {
-	struct mdg__heap_thread *thread = &mdg__heap_thread;
+	struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
 		return;
 	struct mdg__heap_own **link = &thread->first, *own, *inner;

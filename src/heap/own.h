@@ -136,7 +136,7 @@ void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own);
 /* What the thread has used last, if it is for this heap and no operation is under way. */
 static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *heap)
 {
-	const struct mdg__heap_thread *thread = &mdg__heap_thread;
+	const struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	struct mdg__heap_own *own = thread->last;
 	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes
 	 * first. */

@@ -154,7 +154,7 @@ static void bear_witness(struct mdg__semset_stay *stay, struct mdg__robust *witn
 
 void mdg__witness_leave(struct mdg__robust *robust)
 {
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	int at = mdg__thread_is_ready(thread) ? mdg__held_find(thread, &robust->word) : -1;
 	if (at < 0)
 		return;

@@ -55,7 +55,7 @@ static uint32_t end_by_self(struct mdg__robust *robust)
 void mdg__sleeps_end(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-	const struct mdg__thread *thread = &mdg__this_thread;
+	const struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	struct mdg__set_region *own = mdg__set_region();
 	bool same = own != NULL && thread->epoch != 0 && mdg__epoch_is(thread->epoch);
 	struct mdg__sleeps *sleeps = same ? &own->sleeps : NULL;

@@ -100,14 +100,14 @@ static __attribute__((noinline)) int unlock_other(struct mdg__owned *owned)
 static __attribute__((noinline)) int unlock_waking(struct mdg__owned *owned, uintptr_t before)
 {
 	mdg__robust_wake(&owned->robust, 1);
-	mdg__pending_end(&mdg__this_thread, before);
+	mdg__pending_end(mdg__of_thread(&mdg__this_thread), before);
 	return 0;
 }
 
 int mdg_mutex_unlock(mdg_mutex *mutex)
 {
 	struct mdg__owned *owned = inside(mutex);
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	uintptr_t before;
 	if (__builtin_expect(!mdg__owned_is_latest(owned, thread) ||
 	                             atomic_load_explicit(&owned->state, memory_order_relaxed) != 0,

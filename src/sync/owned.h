@@ -82,7 +82,7 @@ static inline bool mdg__robust_take_free(struct mdg__thread *thread, struct mdg_
  * word is 0. False: take it the slow way. */
 static inline bool mdg__owned_take_free(struct mdg__owned *owned)
 {
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	return __builtin_expect(mdg__thread_is_ready(thread) && thread->count < MDG__HELD_MAX, 1) &&
 	       __builtin_expect(mdg__robust_take_free(thread, &owned->robust), 1);
 }

@@ -186,7 +186,7 @@ read_back(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline,
 static inline __attribute__((always_inline)) int read_until(struct mdg__rwlock *rw,
                                                             uint64_t deadline)
 {
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	if (__builtin_expect(!mdg__thread_is_ready(thread) || thread->count == MDG__HELD_MAX ||
 	                             mdg__rwlock_held_at(thread, rw) >= 0,
 	                     0))

@@ -47,7 +47,7 @@ static __attribute__((noinline)) int unlock_other(struct mdg__rwlock *rw)
 static __attribute__((noinline)) int write_end_waking(struct mdg__rwlock *rw, uintptr_t before)
 {
 	mdg__robust_wake(&rw->writer.robust, 1);
-	mdg__pending_end(&mdg__this_thread, before);
+	mdg__pending_end(mdg__of_thread(&mdg__this_thread), before);
 	return 0;
 }
 
@@ -66,7 +66,7 @@ static inline int write_end_latest(struct mdg__thread *thread, struct mdg__rwloc
 int mdg_rwlock_unlock(mdg_rwlock *lock)
 {
 	struct mdg__rwlock *rw = mdg__rwlock_of(lock);
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	if (__builtin_expect(!mdg__thread_is_ready(thread), 0))
 		return unlock_other(rw);
 	_Atomic uint32_t *word = &rw->slot[mdg__slot_first(thread)].robust.word;

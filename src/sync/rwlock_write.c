@@ -126,7 +126,7 @@ static inline bool go_in_at_once(struct mdg__rwlock *rw)
 /* The rare cases are calls at the end, so that the common case needs no stack. */
 static inline int write_until(struct mdg__rwlock *rw, uint64_t deadline)
 {
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	if (__builtin_expect(!mdg__thread_is_ready(thread) ||
 	                             mdg__rwlock_held_at(thread, rw) >= 0 ||
 	                             !mdg__owned_take_free(&rw->writer),

@@ -23,12 +23,7 @@ static inline bool mdg__thread_is_ready(const struct mdg__thread *thread)
 /* Returns the calling thread, ready; NULL where the kernel has no robust lists. */
 static inline struct mdg__thread *mdg__thread(void)
 {
-	struct mdg__thread *thread = &mdg__this_thread;
-#if defined(__SANITIZE_ADDRESS__)
-	/* A sanitizer compares this address with NULL. The compiler takes the flags of the addition
-	 * that makes the address, and the linker makes that an instruction which sets none. */
-	__asm__("" : "+r"(thread));
-#endif
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	if (__builtin_expect(!mdg__thread_is_ready(thread), 0) && mdg__thread_set_up(thread) < 0)
 		return NULL;
 	return thread;

@@ -35,7 +35,7 @@ static uintptr_t pending_word(const struct mdg__thread *thread)
 
 static bool holds(uintptr_t start, size_t length)
 {
-	const struct mdg__thread *thread = &mdg__this_thread;
+	const struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
 		return false;
 	for (uint32_t i = 0; i < thread->count; i++)
@@ -63,7 +63,7 @@ static void mark_died(_Atomic uint32_t *word, uint32_t tid)
 
 static void let_go(uintptr_t start, size_t length)
 {
-	struct mdg__thread *thread = &mdg__this_thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
 	mdg__sigmask mask;
 	if (!holds(start, length))
 		return;
