@@ -157,9 +157,8 @@ struct mdg_heap_options {
 	uint64_t limit;   /* bytes of memory that it may take now; default: the maximum. Only the
 	                     maker's counts; mdg_heap_limit changes it */
 	uint64_t keep;    /* free bytes that are not given back to the system; likewise */
-	uint64_t address; /* HOME: where. Default: chosen by Madang when the heap is made. If programs
-	                     of 32 bits are to have it at home too, one of them makes it, or this
-	                     is below 4 GiB */
+	uint64_t address; /* HOME: where. Default: chosen by Madang when the heap is made. For
+	                     programs of 32 bits it has to be below 4 GiB */
 	uint32_t mode;    /* permission bits of the segment; default 0600 */
 	uint32_t threads; /* most threads of all processes at one time, 8 to 16384. A slot takes
 	                     512 bytes from its first use on */

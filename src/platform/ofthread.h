@@ -15,7 +15,7 @@
 #define MDG__OF_THREAD __thread
 #endif
 
-/* The address of such a memory. UndefinedBehaviorSanitizer compares it with NULL. The compiler takes
+/* The address of such memory. UndefinedBehaviorSanitizer compares it with NULL. The compiler takes
  * the flags of the addition that makes the address, and the linker makes that an instruction which
  * sets none. So here the compiler is not to know where the address comes from. */
 static inline void *mdg__of_thread(void *memory)
