@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handle.h - what this process knows of a heap: where its parts are.
+ * handle.h - a heap that this process has open: where its parts are.
  *
  * Addresses are computed from the private pointers in here. So whatever the tables in shared memory
  * say, what is read and written lies in the heap.

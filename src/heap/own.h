@@ -61,8 +61,12 @@ static inline bool mdg__is_time_to_tidy(const struct mdg__heap_cache *cache)
 static inline void mdg__cache_remember(struct mdg__heap_cache *cache, _Atomic uint64_t *word,
                                        uint64_t bit, unsigned char *block)
 {
-	if (cache->late_count < MDG__LATE)
-		cache->late[cache->late_count++] = (struct mdg__late){ word, block, bit };
+	if (cache->late_count >= MDG__LATE)
+		return;
+	struct mdg__late *late = &cache->late[cache->late_count++];
+	late->word = word;
+	late->block = block;
+	late->bit = bit;
 }
 
 /* ---- what a thread keeps ------------------------------------------------------------------- */

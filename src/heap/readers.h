@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * readers.h - read sections, and retired blocks that wait until these have ended.
+ * readers.h - how somebody knows that read sections have ended, and the retired blocks that wait
+ * for that.
  */
 #ifndef MADANG_HEAP_READERS_H
 #define MADANG_HEAP_READERS_H

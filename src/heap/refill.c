@@ -128,8 +128,8 @@ static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg_
 
 bool mdg__memory_find(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
-	bool given = mdg__slabs_give_idle(heap, own) | mdg__spans_give(heap, own);
-	return mdg__sweep_some(heap, own, heap->slots) > 0 || given;
+	bool slabs = mdg__slabs_give_idle(heap, own), spans = mdg__spans_give(heap, own);
+	return mdg__sweep_some(heap, own, heap->slots) > 0 || slabs || spans;
 }
 
 static int use_new(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,

@@ -15,7 +15,7 @@
 
 /* 2^32 / size, rounded up. It gives the exact index for every offset below 2^20 where a block
  * begins. Elsewhere it gives a number that is one too large at most. */
-#define INVERSE(size) (uint32_t)(((UINT64_C(1) << 32) + (size)-1) / (size))
+#define INVERSE(size) (uint32_t)(((UINT64_C(1) << 32) + (uint32_t)(size)-1) / (uint32_t)(size))
 #define WORD(blocks)  ((blocks) >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << ((blocks)&63)) - 1)
 #define CLASS(size, bytes, units)                                                                  \
 	{                                                                                          \

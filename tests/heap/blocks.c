@@ -219,9 +219,12 @@ static void wrong_addresses(void)
 	mdg_heap_close(other);
 	CHECK(mdg_heap_remove(ns, "other") == 0);
 	CHECK_LIVE(heap, 3);
-	CHECK(mdg_free(heap, small) == 0 && mdg_free(heap, small) == MDG_FREED_TWICE);
-	CHECK(mdg_free(heap, medium) == 0 && mdg_free(heap, medium) == MDG_FREED_TWICE);
-	CHECK(mdg_free(heap, span) == 0 && mdg_free(heap, span) == MDG_FREED_TWICE);
+	CHECK(mdg_free(heap, small) == 0);
+	CHECK(mdg_free(heap, small) == MDG_FREED_TWICE);
+	CHECK(mdg_free(heap, medium) == 0);
+	CHECK(mdg_free(heap, medium) == MDG_FREED_TWICE);
+	CHECK(mdg_free(heap, span) == 0);
+	CHECK(mdg_free(heap, span) == MDG_FREED_TWICE);
 	CHECK(mdg_usable_size(heap, small) == 0);
 	CHECK(mdg_realloc(heap, small, 5) == NULL && mdg_heap_why(heap) == -EINVAL);
 	CHECK_LIVE(heap, 0);

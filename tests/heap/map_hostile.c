@@ -169,7 +169,7 @@ int main(int argc, char **argv)
 		waitpid(pid, &status, 0);
 		if (!CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 			fprintf(stderr, "map_hostile 1 %llu: status %x\n",
-			        (unsigned long long)(seed + i), (unsigned)status);
+			        (unsigned long long)seed + i, (unsigned)status);
 	}
 	return test_result();
 }

@@ -28,10 +28,10 @@ static struct {
 struct scene {
 	const char *name;
 	bool of_blocks;
+	bool puts;        /* else the key is gone afterwards */
 	unsigned entries; /* keys 0 to entries - 1 are there */
 	unsigned key;     /* that is changed */
 	int (*act)(unsigned key);
-	bool puts;           /* else it is gone afterwards */
 	const char *victims; /* the scene of another victim, which was killed before */
 };
 
@@ -79,23 +79,23 @@ static int take_block(unsigned key)
 
 /* A table of 7 slots grows when there are 4 entries, one of 14 when there are 9. */
 static const struct scene scenes[] = {
-	{ "first", false, 0, 0, put, true, NULL },
-	{ "insert", false, 2, 2, put, true, NULL },
-	{ "replace", false, 3, 1, put, true, NULL },
-	{ "grow", false, 4, 4, put, true, NULL },
-	{ "remove", false, 3, 1, drop, false, NULL },
-	{ "intern", false, 1, 1, intern, true, NULL },
-	{ "clear", false, 3, 1, clear, false, NULL },
-	{ "put_block", true, 2, 2, put_block, true, NULL },
-	{ "replace_block", true, 3, 1, put_block, true, NULL },
-	{ "grow_block", true, 4, 4, put_block, true, NULL },
-	{ "take_block", true, 3, 1, take_block, false, NULL },
-	{ "after_insert", false, 2, 3, put, true, "insert" },
-	{ "after_grow", false, 4, 5, put, true, "grow" },
-	{ "after_replace", false, 3, 1, put, true, "replace" },
-	{ "after_remove", false, 3, 2, drop, false, "remove" },
-	{ "after_put_block", true, 2, 2, put_block, true, "put_block" },
-	{ "after_take_block", true, 3, 1, put_block, true, "take_block" },
+	{ "first", false, true, 0, 0, put, NULL },
+	{ "insert", false, true, 2, 2, put, NULL },
+	{ "replace", false, true, 3, 1, put, NULL },
+	{ "grow", false, true, 4, 4, put, NULL },
+	{ "remove", false, false, 3, 1, drop, NULL },
+	{ "intern", false, true, 1, 1, intern, NULL },
+	{ "clear", false, false, 3, 1, clear, NULL },
+	{ "put_block", true, true, 2, 2, put_block, NULL },
+	{ "replace_block", true, true, 3, 1, put_block, NULL },
+	{ "grow_block", true, true, 4, 4, put_block, NULL },
+	{ "take_block", true, false, 3, 1, take_block, NULL },
+	{ "after_insert", false, true, 2, 3, put, "insert" },
+	{ "after_grow", false, true, 4, 5, put, "grow" },
+	{ "after_replace", false, true, 3, 1, put, "replace" },
+	{ "after_remove", false, false, 3, 2, drop, "remove" },
+	{ "after_put_block", true, true, 2, 2, put_block, "put_block" },
+	{ "after_take_block", true, true, 3, 1, put_block, "take_block" },
 };
 enum { SCENES = sizeof scenes / sizeof scenes[0] };
 
@@ -134,14 +134,16 @@ static void set_up(const struct scene *scene)
 }
 
 /* 'o', 'n', 'i' (interned: no value), or 0: it is not there. */
-static char look(const struct scene *scene, unsigned key)
+static int look(const struct scene *scene, unsigned key)
 {
 	struct mdg_map_entry entry = { .size = sizeof entry };
-	char what = 0;
+	int what = 0;
 	CHECK_RC(0, mdg_read_begin(heap));
 	int rc = mdg_map_see(map_used(scene), keys[key].text, keys[key].length, &entry);
 	if (rc == 0)
-		what = entry.length == 0 ? 'i' : *(const char *)entry.value;
+		what = 'i';
+	if (rc == 0 && entry.length != 0)
+		what = *(const unsigned char *)entry.value;
 	CHECK_RC(0, mdg_read_end(heap));
 	CHECK(rc == 0 || rc == -ENOENT);
 	return what;
@@ -152,13 +154,12 @@ static bool is_right(const struct scene *scene, const struct scene *other, bool 
 {
 	bool right = true;
 	for (unsigned i = 0; i < KEYS; i++) {
-		char what = look(scene, i), before = i < scene->entries ? 'o' : 0;
+		int what = look(scene, i), before = i < scene->entries ? 'o' : 0;
 		bool changes = i == scene->key || scene->act == clear;
 		bool other_changes = other != NULL && i == other->key;
-		char after = !changes       ? before
-		             : !scene->puts ? 0
-		                            : (char)(scene->act == intern ? 'i' : 'n');
-		char other_after = !other_changes ? before : (char)(other->puts ? 'n' : 0);
+		int new_value = scene->act == intern ? 'i' : 'n';
+		int after = !changes ? before : scene->puts ? new_value : 0;
+		int other_after = !other_changes ? before : other->puts ? 'n' : 0;
 		right &= what == after || (what == before && !(changes && ended)) ||
 		         (other_changes && what == other_after && !(changes && ended));
 	}

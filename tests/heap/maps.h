@@ -55,10 +55,11 @@ static inline mdg_map *map_of(const char *name, uint32_t flags)
 
 /* ---- random numbers, keys and values ------------------------------------------------------- */
 
+/* A number below `below`; 0 if there is none. */
 static inline uint32_t draw(uint64_t *state, uint32_t below)
 {
 	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)((*state >> 33) % below);
+	return below == 0 ? 0 : (uint32_t)((*state >> 33) % below);
 }
 
 enum { KEY_ROOM = 64, VALUE_ROOM = 512 };

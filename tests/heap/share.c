@@ -154,7 +154,8 @@ static void many_threads(void)
 
 static void free_and_leave_one(void *block)
 {
-	CHECK(mdg_free(heap, block) == 0 && mdg_free(heap, block) == MDG_FREED_TWICE);
+	CHECK(mdg_free(heap, block) == 0);
+	CHECK(mdg_free(heap, block) == MDG_FREED_TWICE);
 	for (int i = 0; i < 100; i++)
 		CHECK(mdg_alloc(heap, 64) != NULL);
 	unsigned char *left = mdg_alloc(heap, 64);
@@ -186,7 +187,8 @@ static void fork_deep(void *depth)
 	CHECK(block != NULL);
 	if (left > 0)
 		CHECK(ended_well(start(fork_deep, (void *)(left - 1))));
-	CHECK(mdg_free(heap, block) == 0 && mdg_free(heap, block) == MDG_FREED_TWICE);
+	CHECK(mdg_free(heap, block) == 0);
+	CHECK(mdg_free(heap, block) == MDG_FREED_TWICE);
 }
 
 static void close_in_child(void *block)
