@@ -29,8 +29,7 @@ static void each_size(void)
 		CHECK(mdg__heap_class_of(about->size + 1) == class + 1 ||
 		      class == MDG_HEAP_CLASSES - 1);
 		for (uint32_t i = 0; i < about->blocks; i++)
-			if ((uint64_t)i * about->size * about->inverse >> 32 != i)
-				CHECK(!"the inverse finds each index");
+			CHECK((uint64_t)i * about->size * about->inverse >> 32 == i);
 	}
 	CHECK_LIVE(heap, 0);
 }
@@ -87,8 +86,7 @@ static void change(struct entry *entry, uint32_t number, uint64_t *state)
 	} else if (how == 1) {
 		entry->block = mdg_alloc_zeroed(heap, entry->size, 1);
 		for (size_t i = 0; entry->block != NULL && i < entry->size; i++)
-			if (entry->block[i] != 0)
-				CHECK(!"all zeros");
+			CHECK(entry->block[i] == 0);
 	} else {
 		entry->block = mdg_alloc(heap, entry->size);
 	}
@@ -103,8 +101,7 @@ static void resize(struct entry *entry, uint64_t *state)
 	if (!CHECK(block != NULL))
 		return;
 	for (size_t i = 0; i + 1 < both; i += both < 4096 ? 1 : 509)
-		if (entry->size < 4096 && block[i] != (unsigned char)(entry->number * 31 + i))
-			CHECK(!"the content moves along");
+		CHECK(entry->size >= 4096 || block[i] == (unsigned char)(entry->number * 31 + i));
 	entry->block = block;
 	entry->size = size;
 	stamp(block, size, entry->number);

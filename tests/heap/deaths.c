@@ -163,10 +163,10 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 	else
 		(void)mdg_heap_sweep(heap);
 	refresh();
-	if (!step_start(&step, &image, sizeof image, victim, NULL)) {
-		MUST(!"the victim has begun");
+	bool begun = step_start(&step, &image, sizeof image, victim, NULL);
+	MUST(begun);
+	if (!begun)
 		return false;
-	}
 	if (now->meanwhile != NULL)
 		now->meanwhile();
 	bool after = now->before != NULL && !is_sweep(now);

@@ -98,6 +98,7 @@ static void call(uint64_t *random, mdg_map *map, bool of_blocks)
 		for (int i = 0; i < 10000 && mdg_map_next(map, &cursor, &entry) == 1; i++)
 			for (uint64_t k = 0; k < entry.length && k < 100; k++)
 				sum += ((const unsigned char *)entry.value)[k];
+		(void)sum;
 		(void)mdg_read_end(heap);
 		break;
 	case 5:

@@ -298,7 +298,8 @@ static bool play(const struct scene *scene, unsigned point)
 	uint64_t begun = now_ns();
 	go_on(scene);
 	right &= CHECK(now_ns() - begun < UINT64_C(3000000000));
-	right &= CHECK(is_right(scene, other, ended)) & CHECK(is_clean());
+	right &= CHECK(is_right(scene, other, ended));
+	right &= CHECK(is_clean());
 	right &= CHECK(is_right(scene, other, ended));
 	if (!right)
 		fprintf(stderr, "%s, point %u\n", scene->name, point);

@@ -49,14 +49,14 @@ static void parse(void *unused)
 	shared->document = xmlReadMemory(text, (int)(end - text), "list.xml", NULL, 0);
 	free(text);
 	CHECK(shared->document != NULL);
-	CHECK(xmlNewChild(xmlDocGetRootElement(shared->document), NULL, BAD_CAST "last",
-	                  BAD_CAST "of the child") != NULL);
+	CHECK(xmlNewChild(xmlDocGetRootElement(shared->document), NULL, (const xmlChar *)"last",
+	                  (const xmlChar *)"of the child") != NULL);
 }
 
 static double count(const char *path)
 {
 	xmlXPathContextPtr context = xmlXPathNewContext(shared->document);
-	xmlXPathObjectPtr found = xmlXPathEvalExpression(BAD_CAST path, context);
+	xmlXPathObjectPtr found = xmlXPathEvalExpression((const xmlChar *)path, context);
 	double value = found != NULL ? found->floatval : -1;
 
 	xmlXPathFreeObject(found);
