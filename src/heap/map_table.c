@@ -62,10 +62,10 @@ void mdg__map_table_make(const struct mdg_map *map, void *block, uint32_t bits,
 static inline int table_check(const struct mdg_map *map, uint64_t ref, uint64_t room,
                               struct mdg__map_view *ret)
 {
+	if (room < sizeof(struct mdg__map_table))
+		return MDG_BROKEN;
 	const struct mdg__map_table *table =
 		(const struct mdg__map_table *)(void *)(map->heap->base + (size_t)ref);
-	if (room < sizeof *table)
-		return MDG_BROKEN;
 	uint32_t bits = MDG__LOAD(table->bits);
 	if (MDG__LOAD(table->mark) != MDG__MAP_TABLE_MARK || bits > MDG__MAP_BITS_MOST ||
 	    room < buckets_begin(ref) - ref + (sizeof(struct mdg__map_bucket) << bits))
@@ -96,10 +96,10 @@ int mdg__map_table_read(const struct mdg_map *map, uint64_t ref, struct mdg__map
 static inline bool node_check(const struct mdg_map *map, uint64_t ref, struct mdg__map_seen *ret)
 {
 	uint64_t room = ref == 0 ? 0 : mdg__map_readable(map, ref);
+	if (room < sizeof(struct mdg__map_node))
+		return false;
 	struct mdg__map_node *node =
 		(struct mdg__map_node *)(void *)(map->heap->base + (size_t)ref);
-	if (room < sizeof *node)
-		return false;
 	ret->node = node;
 	ret->ref = ref;
 	ret->key_length = MDG__LOAD(node->key_length);
