@@ -176,7 +176,8 @@ static struct times try(const struct scenario *scenario)
 	int units = (int)scenario->sleepers;
 	bool no_first = scenario->loses_watcher || scenario->served > 0;
 	fresh_sets(units * (int)scenario->holders);
-	for (unsigned i = 0; i < scenario->holders; i++)
+	holders[0] = start_holder(scenario, units);
+	for (unsigned i = 1; i < scenario->holders; i++)
 		holders[i] = start_holder(scenario, units);
 	start_sleepers(sleepers, scenario->sleepers);
 	if (scenario->is_stopped) {
