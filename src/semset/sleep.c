@@ -23,6 +23,7 @@
 #include "semset/internal.h"
 
 #include "platform/epoch.h"
+#include "platform/fence.h"
 #include "semset/region.h"
 #include "sync/wait.h"
 
@@ -171,7 +172,7 @@ static uint64_t time_to_look(const struct mdg__semset *set, struct mdg__sleeper 
 		return LOOK_SELDOM_NS;
 	uint32_t about = mdg__load32(&sleeper->about);
 	atomic_store(&sleeper->about, about | MDG__SELDOM);
-	atomic_thread_fence(memory_order_seq_cst);
+	mdg__fence(memory_order_seq_cst);
 	if (!is_in_front(set, block1))
 		return UINT64_C(5) * MDG__LOOK_AGAIN_NS;
 	mdg__fill32(&sleeper->about, about & ~(uint32_t)MDG__SELDOM);
