@@ -35,8 +35,8 @@ struct world {
 	char *memory;
 };
 
-/* How much has been mapped, as far as the engine knows. A thread remembers that from one call to the
- * next, as a process does that has opened a queue. */
+/* How much has been mapped, as far as the engine knows. A thread remembers that from one call to
+ * the next, as a process does that has opened a queue. */
 static inline uint64_t *world_mapped(const struct world *world)
 {
 	static _Thread_local const struct world *latest;
