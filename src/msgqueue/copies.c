@@ -147,8 +147,8 @@ int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, u
 	return 0;
 }
 
-/* A thread that is late may still try to make a link of what is now a text (turn.c). Its swap fails.
- * ThreadSanitizer takes it for a write, so for its sake the bytes are read as atomic ones. */
+/* A thread that is late may still try to make a link of what is now a text (turn.c). Its swap
+ * fails. ThreadSanitizer takes it for a write. For its sake the bytes are read as atomic ones. */
 static inline void read_bytes(unsigned char *to, const unsigned char *from, size_t size)
 {
 #if defined(__SANITIZE_THREAD__)

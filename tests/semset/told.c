@@ -215,7 +215,7 @@ static int compare(const void *a, const void *b)
  * millisecond now and then. */
 static bool is_told_in_time(const struct scenario *scenario)
 {
-	uint64_t own[TRIES_MOST], kernel[TRIES_MOST];
+	uint64_t own[TRIES_MOST] = { 0 }, kernel[TRIES_MOST] = { 0 };
 	unsigned tries = scenario->tries, last = tries - 1;
 	for (unsigned i = 0; i < tries; i++) {
 		struct times times = try(scenario);
