@@ -172,7 +172,7 @@ static void without_first(const struct scenario *scenario, pid_t (*pids)[SLEEPER
 
 static struct times try(const struct scenario *scenario)
 {
-	pid_t holders[HOLDERS_MOST], sleepers[2][SLEEPERS_MOST] = { { 0 } };
+	pid_t holders[HOLDERS_MOST] = { 0 }, sleepers[2][SLEEPERS_MOST] = { { 0 } };
 	int units = (int)scenario->sleepers;
 	bool no_first = scenario->loses_watcher || scenario->served > 0;
 	fresh_sets(units * (int)scenario->holders);
