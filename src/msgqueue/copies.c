@@ -130,7 +130,7 @@ int mdg__text_write(struct mdg__queue *queue, uint32_t cell, const void *text, u
                     uint32_t *ret_after)
 {
 	const unsigned char *from = text;
-	uint32_t bytes = size < MDG__TEXT_INSIDE ? size : MDG__TEXT_INSIDE;
+	uint32_t bytes = less(size, MDG__TEXT_INSIDE);
 	if (bytes != 0)
 		memcpy(mdg__message(queue, cell)->text, from, bytes);
 	cell = MDG__GET(*mdg__link_of(queue, cell));
@@ -164,8 +164,8 @@ int mdg__text_read(struct mdg__queue *queue, uint32_t cell, void *ret, uint32_t 
                    uint32_t length, uint32_t *ret_last)
 {
 	unsigned char *to = ret;
-	uint32_t bytes = length < MDG__TEXT_INSIDE ? length : MDG__TEXT_INSIDE, last = cell;
-	uint32_t wanted = size < bytes ? size : bytes;
+	uint32_t bytes = less(length, MDG__TEXT_INSIDE), last = cell;
+	uint32_t wanted = less(size, bytes);
 	if (wanted != 0)
 		read_bytes(to, mdg__message(queue, cell)->text, wanted);
 	cell = MDG__GET(*mdg__link_of(queue, cell));
@@ -175,7 +175,7 @@ int mdg__text_read(struct mdg__queue *queue, uint32_t cell, void *ret, uint32_t 
 		if (__builtin_expect(!mdg__is_cell(queue, cell), 0))
 			return MDG_DAMAGED;
 		struct run run = run_from(queue, cell, length);
-		wanted = size < run.bytes ? size : run.bytes;
+		wanted = less(size, run.bytes);
 		if (wanted != 0)
 			read_bytes(to, mdg__unit(queue, cell), wanted);
 		bytes = run.bytes;
