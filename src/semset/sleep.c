@@ -174,7 +174,7 @@ static uint64_t time_to_look(const struct mdg__semset *set, struct mdg__sleeper 
 	atomic_store(&sleeper->about, about | MDG__SELDOM);
 	mdg__fence(memory_order_seq_cst);
 	if (!is_in_front(set, block1))
-		return 5 * MDG__LOOK_AGAIN_NS;
+		return UINT64_C(5) * MDG__LOOK_AGAIN_NS;
 	mdg__fill32(&sleeper->about, about & ~(uint32_t)MDG__SELDOM);
 	return MDG__LOOK_AGAIN_NS;
 }

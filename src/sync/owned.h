@@ -164,7 +164,7 @@ static inline bool mdg__robust_give_latest(struct mdg__thread *thread, struct md
 	uint32_t at = thread->count - 1;
 	if (__builtin_expect(thread->held[at].word != &robust->word, 0))
 		at--; /* a handler has made one more entry since the caller looked */
-	mdg__held_leave_last(thread, at);
+	mdg__held_leave(thread, (int)at);
 	/* Release: pairs with the acquire in mdg__robust_take_free. */
 	return __builtin_expect(atomic_compare_exchange_strong_explicit(&robust->word, &held, 0,
 	                                                                memory_order_release,

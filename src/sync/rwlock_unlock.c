@@ -79,7 +79,7 @@ int mdg_rwlock_unlock(mdg_rwlock *lock)
 		return plain ? write_end_latest(thread, rw) : unlock_other(rw);
 	}
 	uintptr_t before = mdg__pending_begin(thread, word);
-	mdg__held_leave_last(thread, last);
+	mdg__held_leave(thread, (int)last);
 	if (!mdg__slot_give(word, thread->tid))
 		return read_end_marked(thread, rw, word, before);
 	mdg__pending_end(thread, before);

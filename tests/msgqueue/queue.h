@@ -35,12 +35,12 @@ struct world {
 	char *memory;
 };
 
-/* How much this process has mapped, as far as the engine knows. It remembers that from one call to
+/* How much has been mapped, as far as the engine knows. A thread remembers that from one call to
  * the next, as a process does that has opened a queue. */
 static inline uint64_t *world_mapped(const struct world *world)
 {
-	static const struct world *latest;
-	static uint64_t bytes;
+	static _Thread_local const struct world *latest;
+	static _Thread_local uint64_t bytes;
 	if (latest != world)
 		bytes = 32768;
 	latest = world;

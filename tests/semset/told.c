@@ -172,11 +172,12 @@ static void without_first(const struct scenario *scenario, pid_t (*pids)[SLEEPER
 
 static struct times try(const struct scenario *scenario)
 {
-	pid_t holders[HOLDERS_MOST], sleepers[2][SLEEPERS_MOST];
+	pid_t holders[HOLDERS_MOST] = { 0 }, sleepers[2][SLEEPERS_MOST] = { { 0 } };
 	int units = (int)scenario->sleepers;
 	bool no_first = scenario->loses_watcher || scenario->served > 0;
 	fresh_sets(units * (int)scenario->holders);
-	for (unsigned i = 0; i < scenario->holders; i++)
+	holders[0] = start_holder(scenario, units);
+	for (unsigned i = 1; i < scenario->holders; i++)
 		holders[i] = start_holder(scenario, units);
 	start_sleepers(sleepers, scenario->sleepers);
 	if (scenario->is_stopped) {
@@ -214,7 +215,7 @@ static int compare(const void *a, const void *b)
  * millisecond now and then. */
 static bool is_told_in_time(const struct scenario *scenario)
 {
-	uint64_t own[TRIES_MOST], kernel[TRIES_MOST];
+	uint64_t own[TRIES_MOST] = { 0 }, kernel[TRIES_MOST] = { 0 };
 	unsigned tries = scenario->tries, last = tries - 1;
 	for (unsigned i = 0; i < tries; i++) {
 		struct times times = try(scenario);
