@@ -101,7 +101,11 @@ extern "C" {
 
 typedef struct mdg_map mdg_map; /* opaque, process-local */
 
-#define MDG_MAP_REFS 0x1u /* values are blocks of the heap */
+#define MDG_MAP_REFS     0x1u /* values are blocks of the heap */
+#define MDG_MAP_EXISTING 0x2u /* do not make it: -ENOENT */
+
+/* The type of a root that has a map, as mdg_root_next shows it. */
+#define MDG_MAP_TYPE UINT64_C(0x70616d676e616d)
 
 #define MDG_MAP_KEY_MAX   65536u      /* bytes */
 #define MDG_MAP_VALUE_MAX 0x40000000u /* bytes: 1 GiB */
@@ -109,7 +113,7 @@ typedef struct mdg_map mdg_map; /* opaque, process-local */
 /* Zero in a field means the default. */
 struct mdg_map_options {
 	uint32_t size;     /* sizeof(struct mdg_map_options) */
-	uint32_t flags;    /* MDG_MAP_REFS */
+	uint32_t flags;    /* MDG_MAP_* */
 	uint64_t deadline; /* how long to wait for another process that is just making the map;
 	                      default: MDG_FOREVER */
 	uint64_t expect;   /* how many entries there will be: the map begins large enough. Only the
@@ -119,6 +123,7 @@ struct mdg_map_options {
 /* Opens the map that the root `name` has, and makes it if there is none. A map is opened as often
  * as one likes; each time gives a handle. `options` may be NULL.
  * Returns 0, or
+ *   -ENOENT             MDG_MAP_EXISTING, and there is none
  *   MDG_UNLIKE_FLAGS    the map exists with the other kind of values
  *   MDG_UNLIKE_TYPE     the root is not a map
  *   MDG_UNLIKE_VERSION  another version of Madang made it

@@ -37,7 +37,7 @@
 #include "madang/map.h"
 #include "madang/sync.h"
 
-#define MDG__MAP_TYPE       UINT64_C(0x70616d676e616d) /* of the root: "mangmap" */
+/* MDG_MAP_TYPE of the root is "mangmap". */
 #define MDG__MAP_MAGIC      UINT64_C(0x70616d2067646d) /* of the head: "mdg map" */
 #define MDG__MAP_TABLE_MARK 0x6c626174u                /* "tabl" */
 

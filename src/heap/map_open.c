@@ -48,7 +48,7 @@ static int make(mdg_heap *heap, mdg_ref *place, const struct mdg_map_options *op
 		(struct mdg__map_head *)(void *)(heap->base +
 	                                         (size_t)head_begin(mdg_ref_of(heap, block)));
 	MDG__STORE(head->magic, MDG__MAP_MAGIC);
-	MDG__STORE(head->flags, options->flags);
+	MDG__STORE(head->flags, options->flags & MDG_MAP_REFS);
 	MDG__STORE(head->least, bits_for(options->expect));
 	MDG__STORE(head->secret[0], mdg__random());
 	MDG__STORE(head->secret[1], mdg__random());
@@ -80,15 +80,29 @@ static int look(mdg_heap *heap, uint64_t ref, uint32_t flags, struct mdg_map *re
 	return ret->least > MDG__MAP_BITS_MOST ? MDG_BROKEN : 0;
 }
 
+/* Whether somebody has made the root, and has filled it or is about to. 0 or -ENOENT. */
+static int find_existing(mdg_heap *heap, const char *name)
+{
+	struct mdg_root_info root = { .size = sizeof root };
+	uint32_t cursor = 0;
+	while (mdg_root_next(heap, &cursor, &root) > 0)
+		if (strcmp(root.name, name) == 0)
+			return root.ref != 0 || root.maker != 0 ? 0 : -ENOENT;
+	return -ENOENT;
+}
+
 /* The map of this root, made if need be. */
 static int find(mdg_heap *heap, const char *name, const struct mdg_map_options *options,
                 struct mdg_map *ret)
 {
 	mdg_ref *place;
 	uint64_t deadline = options->deadline != 0 ? options->deadline : MDG_FOREVER;
-	int rc = mdg_root(heap, name, MDG__MAP_TYPE, MDG__MAP_FORMAT, &place, deadline);
+	bool existing = (options->flags & MDG_MAP_EXISTING) != 0;
+	int rc = existing ? find_existing(heap, name) : 0;
+	if (rc == 0)
+		rc = mdg_root(heap, name, MDG_MAP_TYPE, MDG__MAP_FORMAT, &place, deadline);
 	if (rc == MDG_ROOT_NEW) {
-		rc = make(heap, place, options);
+		rc = existing ? -ENOENT : make(heap, place, options);
 		if (rc != 0)
 			(void)mdg_root_remove(heap, name); /* or others would wait for it */
 	}
@@ -97,7 +111,7 @@ static int find(mdg_heap *heap, const char *name, const struct mdg_map_options *
 	/* Acquire: pairs with the release of mdg_publish. */
 	uint64_t ref =
 		atomic_load_explicit((_Atomic uint64_t *)(void *)place, memory_order_acquire);
-	return look(heap, ref, options->flags, ret);
+	return look(heap, ref, options->flags & MDG_MAP_REFS, ret);
 }
 
 /* ---- the public functions ------------------------------------------------------------------ */
@@ -111,7 +125,7 @@ int mdg_map_open(mdg_map **ret_map, mdg_heap *heap, const char *name,
 	int rc = options == NULL ? 0 : mdg__sized_take(&own, sizeof own, FIRST_OPTIONS, options);
 	if (rc != 0)
 		return rc;
-	if ((own.flags & ~MDG_MAP_REFS) != 0 || heap == NULL || name == NULL)
+	if ((own.flags & ~(MDG_MAP_REFS | MDG_MAP_EXISTING)) != 0 || heap == NULL || name == NULL)
 		return -EINVAL;
 	rc = find(heap, name, &own, &map);
 	if (rc == 0)

@@ -211,6 +211,29 @@ static void interning(mdg_map *map)
 	CHECK_RC(0, mdg_map_remove(map, "words", 5));
 }
 
+/* MDG_MAP_EXISTING makes nothing, and waits for nobody who will not come. */
+static void existing(void)
+{
+	mdg_map *other = NULL;
+	struct mdg_map_options options = { .size = sizeof options, .flags = MDG_MAP_EXISTING };
+	struct mdg_root_info root = { .size = sizeof root };
+	uint32_t cursor = 0;
+	mdg_ref *place;
+	CHECK_RC(-ENOENT, mdg_map_open(&other, heap, "none", &options));
+	while (mdg_root_next(heap, &cursor, &root) == 1)
+		CHECK(strcmp(root.name, "none") != 0);
+	CHECK(mdg_root(heap, "left", MDG_MAP_TYPE, MDG__MAP_FORMAT, &place, 0) == MDG_ROOT_NEW);
+	void *block = mdg_hold(heap, 16);
+	CHECK_RC(0, mdg_publish(heap, block, place, 0));
+	CHECK(mdg_take(heap, place) == block);
+	CHECK_RC(0, mdg_free(heap, block));
+	CHECK_RC(-ENOENT, mdg_map_open(&other, heap, "left", &options));
+	CHECK_RC(0, mdg_root_remove(heap, "left"));
+	CHECK(other == NULL);
+	CHECK_RC(0, mdg_map_open(&other, heap, "bytes", &options));
+	mdg_map_close(other);
+}
+
 static void opening(mdg_map *map)
 {
 	mdg_map *other = NULL;
@@ -218,7 +241,7 @@ static void opening(mdg_map *map)
 	mdg_ref *place;
 	char value[8];
 	CHECK_RC(MDG_UNLIKE_FLAGS, mdg_map_open(&other, heap, "bytes", &options));
-	options.flags = 2;
+	options.flags = 4;
 	CHECK_RC(-EINVAL, mdg_map_open(&other, heap, "bytes", &options));
 	options.size = 7;
 	CHECK_RC(-EINVAL, mdg_map_open(&other, heap, "bytes", &options));
@@ -227,6 +250,7 @@ static void opening(mdg_map *map)
 	CHECK_RC(MDG_UNLIKE_TYPE, mdg_map_open(&other, heap, "no map", NULL));
 	CHECK_RC(0, mdg_root_remove(heap, "no map"));
 	CHECK(other == NULL);
+	existing();
 	CHECK_RC(0, mdg_map_open(&other, heap, "bytes", NULL));
 	CHECK_RC(0, mdg_map_put(map, "one", 3, "handle", 6, NULL));
 	CHECK_RC(0, mdg_map_get(other, "one", 3, value, sizeof value, NULL, NULL));

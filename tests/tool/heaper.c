@@ -7,6 +7,8 @@
  *                             holds one
  *     heaper DIR plain NAME   makes one without labels, and nothing in it
  *     heaper DIR damage NAME  says in its head that it has another number of units
+ *     heaper DIR blocks NAME  makes the map "blocks" in the heap, with a block as the value of "b"
+ *     heaper DIR mapless NAME writes over the head of the map "broken" of the heap
  *
  * `make` says "ready PID CHILD" on stdout, then waits for the end of its input. Exit 2: it could
  * not.
@@ -20,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "heap/internal.h"
+#include "heap/map_internal.h"
 
 static mdg_namespace *ns;
 static mdg_heap *heap;
@@ -78,6 +80,28 @@ static void make(void)
 		;
 }
 
+static void make_blocks(void)
+{
+	struct mdg_map_options options = { .size = sizeof options, .flags = MDG_MAP_REFS };
+	mdg_map *map;
+	char *block = mdg_hold(heap, 16);
+	void *old;
+
+	MUST(block != NULL && mdg_map_open(&map, heap, "blocks", &options) == 0);
+	memcpy(block, "0123456789abcdef", 16);
+	MUST(mdg_map_put_ref(map, "b", 1, block, &old) == 0);
+	mdg_map_close(map);
+}
+
+static void break_map(void)
+{
+	mdg_map *map;
+
+	MUST(mdg_map_open(&map, heap, "broken", NULL) == 0);
+	MDG__STORE(map->head->magic, 0);
+	mdg_map_close(map);
+}
+
 int main(int argc, char **argv)
 {
 	MUST(argc == 4 && mdg_namespace_open(&ns, argv[1], NULL) == 0);
@@ -86,6 +110,12 @@ int main(int argc, char **argv)
 		make();
 	} else if (strcmp(argv[2], "plain") == 0) {
 		open_heap(argv[3], 0);
+	} else if (strcmp(argv[2], "blocks") == 0) {
+		open_heap(argv[3], MDG_HEAP_EXISTING);
+		make_blocks();
+	} else if (strcmp(argv[2], "mapless") == 0) {
+		open_heap(argv[3], MDG_HEAP_EXISTING);
+		break_map();
 	} else {
 		open_heap(argv[3], MDG_HEAP_EXISTING);
 		MDG__STORE(mdg__heap_of(heap)->head->committed, 1);

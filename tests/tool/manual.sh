@@ -6,7 +6,7 @@
 
 PATH=$(dirname "$madang"):$PATH
 export PATH
-for page in listen talk call serve channels; do
+for page in listen talk call serve channels map; do
 	MADANG_NAMESPACE=$base/$page
 	export MADANG_NAMESPACE
 	awk '/^\.Sh/ { on = /EXAMPLES/ }
@@ -17,6 +17,7 @@ for page in listen talk call serve channels; do
 	sed -n 's/^\$ //p' "$work/shown" >"$work/commands"
 	grep -v '^\$ ' "$work/shown" >"$work/expected"
 	echo wait >>"$work/commands"
+	cd "$work" || exit 1
 	sh "$work/commands" >"$work/printed" 2>&1
 	if [ $page = channels ]; then
 		sed -i 's/[0-9][0-9]*/N/g; s/   */  /g' "$work/expected" "$work/printed"

@@ -46,4 +46,13 @@ other locks locks --json
 exec 9>&-
 wait
 try rm --orphans
+
+echo "# a map of root's"
+try map --make secrets/words put password none
+other map
+other map secrets
+other map secrets/words get password
+other map secrets/words ls
+other map secrets/words put password mine
+try map secrets get password
 exit 0

@@ -15,6 +15,7 @@ set(madang_tool_sources ${madang_tool_text}
   channel/channel_options.c channel/channel_open.c channel/channel_wait.c
   channel/channel_stats.c channel/channels_print.c
   heap/heap_read.c heap/heap_print.c heap/heap_json.c
+  heap/map_open.c heap/map_print.c heap/map_text.c
   locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_print.c
   doctor/doctor_print.c)
 
