@@ -213,6 +213,7 @@ struct heap_result {
 	unsigned case_count;
 	struct heap_scale scales[HEAP_SCALES_MAX];
 	unsigned scale_count;
+	unsigned first_of_live; /* the first row of the second table */
 	bool have[HEAP_SIDES];
 };
 

@@ -3,7 +3,9 @@
  * deaths.c - one operation that is cut off at each store to shared memory: its process is killed,
  * or stopped while another one works, or interrupted by a handler that uses the heap.
  *
- *     heap-deaths kill|stop|signal [SCENARIO...]
+ *     heap-deaths [--all] kill|stop|signal [SCENARIO...]
+ *
+ * Without --all, not all points of what takes long are played: in each minute other ones.
  *
  * After that the dead are swept. Then each place has a whole block or nothing, and the bitmaps have
  * exactly the blocks that can be reached from the places: nothing is lost, nothing is free that is
@@ -12,6 +14,7 @@
  */
 #include "heap/deaths.h"
 
+#include <limits.h>
 #include <signal.h>
 
 #include "sync/points/step.h"
@@ -197,15 +200,20 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 	return goes_on;
 }
 
-static void play(enum how how, const struct scenario *scenario, unsigned stride)
+/* `stride`: one of so many points is played; `before_stride`: of those where the operation before
+ * it is cut. Behind `most`, one of 6 * stride. */
+static void play(enum how how, const struct scenario *scenario, unsigned stride,
+                 unsigned before_stride, unsigned most)
 {
-	bool cut = scenario->before != NULL;
+	unsigned minute = (unsigned)(time(NULL) / 60);
+	bool cut = true;
 	now = scenario;
-	for (unsigned before = 0; before == 0 || cut; before++) {
-		unsigned point = stride == 1 ? 0 : ((unsigned)(time(NULL) / 60) + before) % stride;
+	for (unsigned before = scenario->before != NULL ? minute % before_stride : 0; cut;
+	     before += before_stride) {
+		unsigned point = stride == 1 ? 0 : (minute + before) % stride;
 		cut = false;
 		while (cut_at(how, point, before, &cut) && failures < 20)
-			point += stride;
+			point += point < most ? stride : 6 * stride;
 		if (stride == 1 && point < scenario->least) {
 			failures++;
 			fprintf(stderr, "%s: only %u points\n", context, point);
@@ -222,13 +230,19 @@ static bool is_allowed(enum how how, const struct scenario *scenario)
 	return (how != SIGNAL || !is_close(scenario)) && (how != STOP || !is_unlink(scenario));
 }
 
-/* `short_form`: not all points of what takes long: a first call, sweeping, closing. */
-static void play_one(enum how how, const struct scenario *scenario, bool short_form)
+static void play_one(enum how how, const struct scenario *scenario, bool all)
 {
+	enum { EACH = 8 }; /* a short operation has fewer */
 	unsigned before = cuts;
 	uint64_t begun = mdg_deadline(0);
-	bool is_long = is_cold(scenario) || is_sweep(scenario) || is_close(scenario);
-	play(how, scenario, POINT_STRIDE * (short_form && is_long ? 9 : 1));
+	if (all)
+		play(how, scenario, 1, 1, UINT_MAX);
+	else if (is_cold(scenario) || is_close(scenario))
+		play(how, scenario, POINT_STRIDE * 72, 1, UINT_MAX);
+	else if (is_sweep(scenario))
+		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
+	else
+		play(how, scenario, POINT_STRIDE, 4, EACH);
 	printf("%s %s: %u points, %u ms\n", how_names[how], scenario->name, cuts - before,
 	       (unsigned)((mdg_deadline(0) - begun) / 1000000));
 }
@@ -245,10 +259,11 @@ int main(int argc, char **argv)
 {
 	const char *reason;
 	enum how how = KILL;
+	bool all = wants_all_points(&argc, &argv);
 	while (argc > 1 && how <= SIGNAL && strcmp(argv[1], how_names[how]) != 0)
 		how++;
 	if (argc < 2 || how > SIGNAL) {
-		fprintf(stderr, "usage: heap-deaths kill|stop|signal [SCENARIO...]\n");
+		fprintf(stderr, "usage: heap-deaths [--all] kill|stop|signal [SCENARIO...]\n");
 		return 2;
 	}
 	enter_namespace();
@@ -269,7 +284,7 @@ int main(int argc, char **argv)
 	step_refresh = refresh;
 	for (size_t i = 0; i < scenario_count; i++)
 		if (is_wanted(scenarios[i].name, argc, argv) && is_allowed(how, &scenarios[i]))
-			play_one(how, &scenarios[i], argc <= 2);
+			play_one(how, &scenarios[i], all);
 	printf("%u points\n", cuts);
 	mdg_heap_close(heap);
 	CHECK(mdg_heap_remove(ns, "deaths") == 0);

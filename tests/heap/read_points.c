@@ -3,7 +3,9 @@
  * read_points.c - retiring, freeing what was retired, and sweeping that of a dead thread: killed
  * after each store. Then somebody else sweeps, and no block is lost.
  *
- * usage: read_points [retire | large | free | sweep]
+ * usage: heap-read_points [--all] [retire | large | free | sweep]
+ *
+ * Without --all, a part of the points of what takes long is played: in each minute other ones.
  */
 #include "heap/read.h"
 
@@ -92,14 +94,16 @@ static void read_section(void *unused)
 
 /* What is to be seen changing. */
 static const void *watched;
+static bool all_points;
+static unsigned stride = POINT_STRIDE;
 
 static unsigned at_each_point(const char *what, void (*prepare)(void), void (*body)(void *))
 {
 	static struct step step;
 	enum step_event event = STEP_POINT;
-	unsigned point = POINT_STRIDE == 1 ? 0 : first_point();
+	unsigned point = (unsigned)(time(NULL) / 60) % stride;
 	uint64_t before = live();
-	for (; event == STEP_POINT && check_failures < 10; point += POINT_STRIDE) {
+	for (; event == STEP_POINT && check_failures < 10; point += stride) {
 		if (prepare != NULL)
 			prepare();
 		if (!CHECK(step_start(&step, watched, sizeof step.seen, body, NULL)))
@@ -113,6 +117,12 @@ static unsigned at_each_point(const char *what, void (*prepare)(void), void (*bo
 	}
 	CHECK(event == STEP_ENDED);
 	return point;
+}
+
+/* The short form plays one of so many points. */
+static void play_each(unsigned of)
+{
+	stride = all_points ? 1 : of * POINT_STRIDE;
 }
 
 /* The slots and bitmaps are one range of memory, and the blocks and labels of each unit are others.
@@ -131,7 +141,7 @@ static void in_each_range(const char *what, void (*prepare)(void), void (*body)(
 		count += at_each_point(what, prepare, body);
 	}
 	printf("%s: %u points\n", what, count);
-	CHECK(count >= least || POINT_STRIDE > 1);
+	CHECK(count >= least || stride > 1);
 }
 
 static void points_begin(void)
@@ -158,6 +168,7 @@ static void points_retire(void)
 static void points_large(void)
 {
 	points_begin();
+	play_each(3);
 	in_each_range("retire a large one", NULL, retire_large, 40);
 	mdg_heap_close(heap);
 }
@@ -165,6 +176,7 @@ static void points_large(void)
 static void points_free(void)
 {
 	points_begin();
+	play_each(2);
 	in_each_range("free bags", NULL, free_bags, 40);
 	mdg_heap_close(heap);
 }
@@ -172,6 +184,7 @@ static void points_free(void)
 static void points_sweep(void)
 {
 	points_begin();
+	play_each(8);
 	in_each_range("sweep a dead one", prepare_dead, sweep_dead, 60);
 	mdg_heap_close(heap);
 }
@@ -185,6 +198,7 @@ int main(int argc, char **argv)
 		    { "large", points_large },
 		    { "free", points_free },
 		    { "sweep", points_sweep } };
+	all_points = wants_all_points(&argc, &argv);
 	ns = unit_open("read", NULL);
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (argc < 2 || strcmp(argv[1], all[i].name) == 0)
