@@ -13,7 +13,7 @@
  *     rc = mdg_map_get(map, "sky", 3, colour, sizeof colour, &length, NULL);
  *
  * A MAP lies in a heap (madang/heap.h). It is found by the name of a root, and whoever opens it
- * first makes it. It stays as long as the heap. Keys and values are bytes. A key has 0 to
+ * first makes it. It stays until it is removed, or the heap. Keys and values are bytes. A key has 0 to
  * MDG_MAP_KEY_MAX bytes, a value 0 to MDG_MAP_VALUE_MAX. The map copies both. Any number of
  * entries may be in it; it grows and shrinks by itself.
  *
@@ -70,6 +70,7 @@
  * code. Every function may return
  *   -EINVAL      a wrong argument, or the map has the other kind of values
  *   -EUSERS, -ENOSYS, -EROFS  as the functions of heap.h
+ *   -EIDRM       the map was removed: mdg_map_destroy. The handle can only be closed
  *   MDG_BROKEN   the map holds what no call has put there
  * and every function that changes the map also
  *   -ENOMEM, -EDQUOT  there is no memory, or the heap's limit is reached. Nothing has changed
@@ -223,6 +224,18 @@ MDG_API int mdg_map_take_if(mdg_map *map, const void *key, size_t key_length, md
 /* Removes all entries, one after the other. What is put meanwhile may stay. In a map of references
  * it retires the blocks; what they refer to stays allocated. */
 MDG_API int mdg_map_clear(mdg_map *map);
+
+/* Removes the map that the root `name` has, with all its entries, and the root. The memory is given
+ * back when no reader is inside who may see it. Whoever has the map open gets -EIDRM from then on.
+ * In a map of references it retires the blocks, as mdg_map_clear does. If the caller is killed, the
+ * map is gone for all others, or whole; and the next mdg_map_open or mdg_map_destroy of this name
+ * gives back what is left of it. The same is true if this call fails on the way.
+ * Returns 0, or
+ *   -ENOENT             there is none
+ *   MDG_UNLIKE_TYPE     the root is not a map
+ *   MDG_UNLIKE_VERSION  another version of Madang made it
+ *   MDG_BROKEN          its head is damaged, so that nobody knows what belongs to it */
+MDG_API int mdg_map_destroy(mdg_heap *heap, const char *name);
 
 #ifdef __cplusplus
 }

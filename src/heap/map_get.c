@@ -13,7 +13,7 @@ int mdg__map_is_reading(const struct mdg_map *map)
 		return why;
 	int rc = own->reading != 0 ? 0 : -EPERM;
 	mdg__own_end(own);
-	return rc;
+	return rc == 0 && !mdg__map_is_there(map) ? -EIDRM : rc;
 }
 
 /* ---- what an entry shows ------------------------------------------------------------------- */
@@ -54,16 +54,19 @@ static int look_up(const struct mdg_map *map, const void *key, size_t key_length
 	struct mdg__map_view view;
 	struct mdg__map_seen seen;
 	uint64_t hash = mdg__map_hash(map, key, key_length);
+	if (!mdg__map_is_there(map))
+		return -EIDRM;
 	/* Acquire: pairs with the release of who has put the table here. */
 	uint64_t table =
 		atomic_load_explicit(&mdg__map_part_of(map, hash)->table, memory_order_acquire);
 	int rc = mdg__map_table_read(map, table, &view);
 	if (rc != 0)
 		return rc;
-	return mdg__map_find(map, &view, hash, key, key_length, &seen) &&
-	                       mdg__map_show(map, &seen, ret)
-	               ? 0
-	               : -ENOENT;
+	if (mdg__map_find(map, &view, hash, key, key_length, &seen) &&
+	    mdg__map_show(map, &seen, ret))
+		return 0;
+	/* Again: somebody may have taken it out to remove the map. */
+	return mdg__map_is_there(map) ? -ENOENT : -EIDRM;
 }
 
 /* ---- the public functions ------------------------------------------------------------------ */

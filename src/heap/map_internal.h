@@ -2,7 +2,7 @@
 /*
  * map_internal.h - what the files of a map share.
  *
- * They form floors: open, get, put, ref, walk, clear | grow | part | table | hash.
+ * They form floors: open | get, put, ref, walk, clear | grow | part | table | hash.
  *
  * WHAT IS BELIEVED. A reference is followed only if memory of blocks lies there, as long as what it
  * is taken for says. A writer follows it to a table only if a block begins there. Lengths are read
@@ -20,6 +20,9 @@
 struct mdg_map {
 	mdg_heap *heap;
 	struct mdg__map_head *head;
+	_Atomic uint64_t *place; /* of the root */
+	uint64_t ref;            /* of the head's block: what the place contains */
+	uint64_t identity;       /* of the map */
 	uint64_t secret[2];
 	uint32_t flags; /* MDG_MAP_REFS */
 	uint32_t least; /* bits of the smallest tables */
@@ -32,6 +35,14 @@ static inline mdg_ref *mdg__map_place(_Atomic uint64_t *word)
 	mdg_ref *place;
 	memcpy(&place, &word, sizeof place); /* a cast would take _Atomic away */
 	return place;
+}
+
+/* Whether the map is there. The head may be used only if it is, see map_layout.h. */
+static inline bool mdg__map_is_there(const struct mdg_map *map)
+{
+	/* Acquire: the head is read behind it. */
+	return atomic_load_explicit(map->place, memory_order_acquire) == map->ref &&
+	       MDG__LOAD(map->head->identity) == map->identity;
 }
 
 /* ---- map_hash.c ---------------------------------------------------------------------------- */
@@ -134,6 +145,8 @@ void mdg__map_gone(const struct mdg_map *map, const struct mdg__map_view *view,
 
 /* Locks the part. If its last writer has died, what that one had begun is ended first. */
 int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part);
+/* The same for whoever removes the map, and has stored that in the head. */
+int mdg__map_lock_to_remove(const struct mdg_map *map, struct mdg__map_part *part);
 void mdg__map_unlock(struct mdg__map_part *part);
 /* [L] Counts the entries of the part. In a map of references, nodes without a value go. */
 void mdg__map_tidy(const struct mdg_map *map, struct mdg__map_part *part);
@@ -153,12 +166,18 @@ int mdg__map_make_room(const struct mdg_map *map, struct mdg__map_part *part, ui
 /* [L] Makes the table smaller if it is nearly empty. */
 void mdg__map_shrink(const struct mdg_map *map, struct mdg__map_part *part);
 
+/* ---- map_clear.c --------------------------------------------------------------------------- */
+
+/* Removes the map with all its entries, or goes on with that; the root stays. 0, -EIDRM: somebody
+ * else has come to its end; or an error, and a later call goes on. */
+int mdg__map_remove_all(const struct mdg_map *map);
+
 /* ---- map_get.c ----------------------------------------------------------------------------- */
 
 /* Fills in what an entry shows. False: it has no value. [in a read section] */
 bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
                    struct mdg_map_entry *ret);
-/* 0 or -EPERM: the thread is not in a read section. */
+/* 0, -EPERM: the thread is not in a read section, or -EIDRM. */
 int mdg__map_is_reading(const struct mdg_map *map);
 
 #endif

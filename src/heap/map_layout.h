@@ -21,6 +21,11 @@
  * behind it may have nodes whose home is here. It too is stored before such a node is, and becomes
  * lower only when no such node is left.
  *
+ * A MAP IS THERE while its root has the reference to its head, and the head its identity. A thread
+ * may use the head only in a read section in which it has seen that, or while it holds the lock of
+ * a part and has seen it since it has the lock. Whoever removes the map stores 0 as the identity,
+ * locks each part to empty it, takes the head out of the root and retires it.
+ *
  * A NODE never changes, with one exception: in a map of references it has the place of the value.
  * There the node is as good as absent while this place contains 0.
  *
@@ -87,7 +92,10 @@ struct mdg__map_head {
 	_Atomic uint32_t flags;     /* [1] MDG_MAP_REFS */
 	_Atomic uint32_t least;     /* [1] bits of the smallest tables */
 	_Atomic uint64_t secret[2]; /* [1] for the hash */
-	uint64_t none[4];
+	/* [1] a random number, the same as in no other map. 0: the map is being removed. Whoever
+	 * removes it stores that, by compare and exchange. */
+	_Atomic uint64_t identity;
+	uint64_t none[3];
 	struct mdg__map_part part[MDG__MAP_PARTS];
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * map_open.c - finding or making a map, and its handle.
+ * map_open.c - finding or making a map, and its handle; and removing it by its name.
  *
  * A handle is a page of this process's own. What it says of the map was checked, and does not
  * change.
@@ -52,6 +52,7 @@ static int make(mdg_heap *heap, mdg_ref *place, const struct mdg_map_options *op
 	MDG__STORE(head->least, bits_for(options->expect));
 	MDG__STORE(head->secret[0], mdg__random());
 	MDG__STORE(head->secret[1], mdg__random());
+	MDG__STORE(head->identity, mdg__random() | 1);
 	int rc = mdg_publish(heap, block, place, 0);
 	if (rc != 0)
 		(void)mdg_free(heap, block);
@@ -60,10 +61,16 @@ static int make(mdg_heap *heap, mdg_ref *place, const struct mdg_map_options *op
 
 /* ---- a handle ------------------------------------------------------------------------------ */
 
-/* Checks what the root refers to, and fills in the handle. */
-static int look(mdg_heap *heap, uint64_t ref, uint32_t flags, struct mdg_map *ret)
+/* Checks what the root refers to, and fills in the handle. -EAGAIN: it has gone; -EIDRM: the map is
+ * being removed, and the handle is good for that. [in a read section, or the heap is read only] */
+static int look(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
 {
 	struct mdg__block block;
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)place;
+	/* Acquire: pairs with the release of mdg_publish. */
+	uint64_t ref = atomic_load_explicit(word, memory_order_acquire);
+	if (ref == 0 || (ref & 1) != 0)
+		return -EAGAIN;
 	if (mdg_at(heap, ref) == NULL || mdg__block_find(mdg__heap_of(heap), ref, &block) != 0 ||
 	    block.size < head_begin(ref) - ref + sizeof(struct mdg__map_head))
 		return MDG_BROKEN;
@@ -71,13 +78,26 @@ static int look(mdg_heap *heap, uint64_t ref, uint32_t flags, struct mdg_map *re
 		(struct mdg__map_head *)(void *)(heap->base + (size_t)head_begin(ref));
 	if (MDG__LOAD(head->magic) != MDG__MAP_MAGIC)
 		return MDG_BROKEN;
-	if (MDG__LOAD(head->flags) != flags)
-		return MDG_UNLIKE_FLAGS;
-	*ret = (struct mdg_map){ .heap = heap, .head = head, .flags = flags };
+	*ret = (struct mdg_map){ .heap = heap, .head = head, .place = word, .ref = ref };
+	ret->flags = MDG__LOAD(head->flags);
 	ret->secret[0] = MDG__LOAD(head->secret[0]);
 	ret->secret[1] = MDG__LOAD(head->secret[1]);
+	ret->identity = MDG__LOAD(head->identity);
 	ret->least = MDG__LOAD(head->least);
-	return ret->least > MDG__MAP_BITS_MOST ? MDG_BROKEN : 0;
+	if (ret->least > MDG__MAP_BITS_MOST)
+		return MDG_BROKEN;
+	return ret->identity == 0 ? -EIDRM : 0;
+}
+
+static int look_in_section(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
+{
+	int begun = mdg_read_begin(heap);
+	if (begun != 0 && begun != -EROFS)
+		return begun;
+	int rc = look(heap, place, ret);
+	if (begun == 0)
+		(void)mdg_read_end(heap);
+	return rc;
 }
 
 /* Whether somebody has made the root, and has filled it or is about to. 0 or -ENOENT. */
@@ -91,27 +111,51 @@ static int find_existing(mdg_heap *heap, const char *name)
 	return -ENOENT;
 }
 
-/* The map of this root, made if need be. */
-static int find(mdg_heap *heap, const char *name, const struct mdg_map_options *options,
-                struct mdg_map *ret)
+/* The place of this root, with a map, which is made if need be. */
+static int find_root(mdg_heap *heap, const char *name, const struct mdg_map_options *options,
+                     mdg_ref **ret_place)
 {
-	mdg_ref *place;
 	uint64_t deadline = options->deadline != 0 ? options->deadline : MDG_FOREVER;
 	bool existing = (options->flags & MDG_MAP_EXISTING) != 0;
 	int rc = existing ? find_existing(heap, name) : 0;
 	if (rc == 0)
-		rc = mdg_root(heap, name, MDG_MAP_TYPE, MDG__MAP_FORMAT, &place, deadline);
+		rc = mdg_root(heap, name, MDG_MAP_TYPE, MDG__MAP_FORMAT, ret_place, deadline);
 	if (rc == MDG_ROOT_NEW) {
-		rc = existing ? -ENOENT : make(heap, place, options);
+		rc = existing ? -ENOENT : make(heap, *ret_place, options);
 		if (rc != 0)
 			(void)mdg_root_remove(heap, name); /* or others would wait for it */
 	}
-	if (rc != 0)
-		return rc;
-	/* Acquire: pairs with the release of mdg_publish. */
-	uint64_t ref =
-		atomic_load_explicit((_Atomic uint64_t *)(void *)place, memory_order_acquire);
-	return look(heap, ref, options->flags & MDG_MAP_REFS, ret);
+	return rc;
+}
+
+/* The map of this root, made if need be. What somebody was removing is removed first. */
+static int find(mdg_heap *heap, const char *name, const struct mdg_map_options *options,
+                struct mdg_map *ret)
+{
+	for (;;) {
+		mdg_ref *place;
+		int rc = find_root(heap, name, options, &place);
+		if (rc != 0)
+			return rc;
+		rc = look_in_section(heap, place, ret);
+		if (rc == -EIDRM) {
+			rc = mdg__map_remove_all(ret);
+			rc = rc == 0 || rc == -EIDRM ? -EAGAIN : rc == -EROFS ? -ENOENT : rc;
+		}
+		if (rc != -EAGAIN)
+			return rc;
+	}
+}
+
+/* Removes the root of a map that was removed, unless somebody makes another one. */
+static void remove_root(mdg_heap *heap, const char *name)
+{
+	struct mdg_root_info root = { .size = sizeof root };
+	uint32_t cursor = 0;
+	while (mdg_root_next(heap, &cursor, &root) > 0)
+		if (strcmp(root.name, name) == 0 && root.type == MDG_MAP_TYPE && root.ref == 0 &&
+		    root.maker == 0)
+			(void)mdg_root_remove(heap, name);
 }
 
 /* ---- the public functions ------------------------------------------------------------------ */
@@ -128,6 +172,8 @@ int mdg_map_open(mdg_map **ret_map, mdg_heap *heap, const char *name,
 	if ((own.flags & ~(MDG_MAP_REFS | MDG_MAP_EXISTING)) != 0 || heap == NULL || name == NULL)
 		return -EINVAL;
 	rc = find(heap, name, &own, &map);
+	if (rc == 0 && map.flags != (own.flags & MDG_MAP_REFS))
+		rc = MDG_UNLIKE_FLAGS;
 	if (rc == 0)
 		rc = mdg__map_own(NULL, sizeof map, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, &memory);
 	if (rc != 0)
@@ -141,4 +187,20 @@ void mdg_map_close(mdg_map *map)
 {
 	if (map != NULL)
 		(void)mdg__sys_munmap(map, sizeof *map);
+}
+
+int mdg_map_destroy(mdg_heap *heap, const char *name)
+{
+	const struct mdg_map_options options = { .flags = MDG_MAP_EXISTING };
+	struct mdg_map map;
+	if (heap == NULL || name == NULL)
+		return -EINVAL;
+	int rc = find(heap, name, &options, &map);
+	if (rc == 0)
+		rc = mdg__map_remove_all(&map);
+	if (rc == -EIDRM) /* somebody else was faster */
+		rc = 0;
+	if (rc == 0 || rc == -ENOENT)
+		remove_root(heap, name);
+	return rc;
 }

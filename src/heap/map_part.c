@@ -19,7 +19,8 @@
 enum {
 	NAP = 50 * 1000, /* nanoseconds between two looks */
 	READERS_MS = 100,
-	SETTLE_MS = 20 * 1000 /* after that, what the slot says is taken for nonsense */
+	SECTION_NS = 100 * 1000 * 1000, /* how long a read section waits for a lock */
+	SETTLE_MS = 20 * 1000           /* after that, what the slot says is taken for nonsense */
 };
 
 static uint64_t writer_of(const struct mdg_map *map)
@@ -82,16 +83,54 @@ static void repair(const struct mdg_map *map, struct mdg__map_part *part)
 
 /* ---- the lock ------------------------------------------------------------------------------ */
 
-int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part)
+static int take(struct mdg__map_part *part)
 {
-	int rc = mdg_mutex_lock(&part->lock);
-	if (rc == MDG_OWNER_DIED) {
-		repair(map, part);
-		rc = 0;
-	}
+	int rc = mdg_mutex_trylock(&part->lock);
+	return rc == -EBUSY ? mdg_mutex_lock_until(&part->lock, mdg_deadline(SECTION_NS)) : rc;
+}
+
+/* Whether the head is the one that it was. `removes`: also while the map is being removed. */
+static bool is_there(const struct mdg_map *map, bool removes)
+{
+	return mdg__map_is_there(map) ||
+	       (removes && atomic_load_explicit(map->place, memory_order_acquire) == map->ref &&
+	        MDG__LOAD(map->head->identity) == 0);
+}
+
+/* The part lies in the head, and that may be freed by whoever removes the map. That one has to have
+ * each lock. So the read section need not be longer than until the lock is there. It is ended now
+ * and then, for if the lock's owner is stopped, no memory would be freed meanwhile. */
+static int lock(const struct mdg_map *map, struct mdg__map_part *part, bool removes)
+{
+	int rc;
+	do {
+		rc = mdg_read_begin(map->heap);
+		if (rc != 0)
+			return rc;
+		rc = is_there(map, removes) ? take(part) : -EIDRM;
+		if (rc == MDG_OWNER_DIED) {
+			repair(map, part);
+			rc = 0;
+		}
+		if (rc == 0 && !is_there(map, removes)) {
+			(void)mdg_mutex_unlock(&part->lock);
+			rc = -EIDRM;
+		}
+		(void)mdg_read_end(map->heap);
+	} while (rc == -ETIMEDOUT);
 	if (rc == 0)
 		MDG__STORE(part->writer, writer_of(map));
 	return rc;
+}
+
+int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	return lock(map, part, false);
+}
+
+int mdg__map_lock_to_remove(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	return lock(map, part, true);
 }
 
 void mdg__map_unlock(struct mdg__map_part *part)

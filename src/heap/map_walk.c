@@ -87,6 +87,8 @@ int mdg_map_next(mdg_map *map, struct mdg_map_cursor *cursor, struct mdg_map_ent
 		rc = next_of_part(map, index, &after, &own, &found);
 		after = (struct position){ (index + 1) << MDG__MAP_PART_SHIFT, 0 };
 	}
+	if (rc == 0 && !mdg__map_is_there(map)) /* as in map_get.c */
+		rc = -EIDRM;
 	if (rc != 1)
 		return rc;
 	cursor->mdg_private[0] = found.hash;
@@ -98,7 +100,10 @@ int mdg_map_next(mdg_map *map, struct mdg_map_cursor *cursor, struct mdg_map_ent
 uint64_t mdg_map_count(mdg_map *map)
 {
 	uint64_t count = 0;
-	for (int i = 0; i < MDG__MAP_PARTS; i++)
+	bool reads = mdg_read_begin(map->heap) == 0; /* not if the heap is read only */
+	for (int i = 0; i < MDG__MAP_PARTS && mdg__map_is_there(map); i++)
 		count += MDG__LOAD(map->head->part[i].count);
+	if (reads)
+		(void)mdg_read_end(map->heap);
 	return count;
 }

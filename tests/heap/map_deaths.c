@@ -4,6 +4,8 @@
  *
  *     map_deaths [KILLS]
  *
+ * They also make a third map, and remove it while others use it.
+ *
  * At the end every entry is whole, counters that were changed by put_if have lost nothing, and the
  * heap contains the blocks of the maps and no others.
  */
@@ -97,6 +99,29 @@ static void change_refs(uint64_t *random, uint32_t which)
 	}
 }
 
+/* A map that others remove meanwhile. */
+static void make_and_remove(uint64_t *random)
+{
+	mdg_map *passing;
+	uint32_t which, value = 0;
+	size_t length = 0;
+	int rc = mdg_map_open(&passing, heap, "passing", NULL);
+	CHECK_HERE(rc == 0);
+	for (uint32_t i = 0; rc == 0 && i < 20; i++) {
+		which = draw(random, 200);
+		rc = mdg_map_put(passing, &which, sizeof which, &which, sizeof which, NULL);
+		CHECK_HERE(rc == 0 || rc == -EIDRM);
+		rc = mdg_map_get(passing, &which, sizeof which, &value, sizeof value, &length,
+		                 NULL);
+		CHECK_HERE(rc == -EIDRM || (rc == 0 && value == which));
+	}
+	if (draw(random, 3) == 0) {
+		rc = mdg_map_destroy(heap, "passing");
+		CHECK_HERE(rc == 0 || rc == -ENOENT);
+	}
+	mdg_map_close(passing);
+}
+
 static void look_on(uint32_t which)
 {
 	char key[KEY_ROOM];
@@ -125,6 +150,8 @@ static void work(uint64_t random)
 			change_refs(&random, which);
 		else
 			look_on(which);
+		if (draw(&random, 500) == 0)
+			make_and_remove(&random);
 		if (draw(&random, 20000) == 0)
 			CHECK_HERE(mdg_map_clear(refs) == 0);
 		atomic_fetch_add(&shared->steps, 1);
@@ -209,6 +236,9 @@ int main(int argc, char **argv)
 		CHECK_RC(0, mdg_map_remove(map, key, key_length));
 		CHECK_RC(-ENOENT, mdg_map_take(refs, key, key_length, &old));
 	}
+	int rc = mdg_map_destroy(heap, "passing");
+	CHECK(rc == 0 || rc == -ENOENT);
+	CHECK_RC(-ENOENT, mdg_map_destroy(heap, "passing"));
 	counters_are_right(kills + WORKERS);
 	CHECK(walk_whole(map) == mdg_map_count(map));
 	CHECK(walk_whole(refs) == mdg_map_count(refs));

@@ -7,6 +7,8 @@ heap_test(map_hash)
 heap_test(map_hostile)
 heap_test(map_points)
 target_sources(heap-map_points PRIVATE ../sync/points/step.c)
+heap_test(map_remove)
+target_sources(heap-map_remove PRIVATE ../sync/points/step.c)
 heap_test(map_threads)
 
 # What it costs, by hand.

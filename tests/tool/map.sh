@@ -100,6 +100,14 @@ try map --make 'a/b' put k v
 "$madang" map 'x/y/z' get k
 echo
 
+echo "# drop"
+try map --make trees/passing put k v
+try map trees drop
+try map --json trees/passing drop
+try map trees/passing drop
+try map trees/passing drop
+try map trees/passing get k
+
 echo "# damage"
 try map --make trees/broken put k v
 "$helpers/tool_heaper" "$ns" mapless trees || echo "heaper failed"

@@ -195,6 +195,14 @@ static int act_on(const struct map_request *request, struct map_view *view, cons
 	return rc < 0 ? map_complain(request, view, rc, shown) : rc;
 }
 
+/* The whole map. */
+static int drop_map(const struct map_request *request, const struct map_view *view)
+{
+	int rc = mdg_map_destroy(view->heap, view->root);
+
+	return rc == 0 ? TOOL_OK : map_complain(request, view, rc, NULL);
+}
+
 static int act(const struct map_request *request)
 {
 	struct map_view view;
@@ -204,6 +212,8 @@ static int act(const struct map_request *request)
 		return status;
 	if (request->action == MAP_LS)
 		status = list(request, &view);
+	else if (request->action == MAP_DROP)
+		status = drop_map(request, &view);
 	else if (request->action == MAP_RM)
 		for (int i = 0; i < request->word_count; i++) {
 			int one = act_on(request, &view, request->words[i]);
@@ -258,6 +268,7 @@ static const struct {
 	{ "get", MAP_GET, 1, 1, "a KEY" },
 	{ "put", MAP_PUT, 2, 2, "a KEY and a VALUE; '-' reads the value from standard input" },
 	{ "rm", MAP_RM, 1, 1 << 30, "at least one KEY" },
+	{ "drop", MAP_DROP, 0, 0, "nothing more" },
 };
 
 static int parse_action(struct map_request *request, const char *word)
@@ -272,7 +283,8 @@ static int parse_action(struct map_request *request, const char *word)
 			return usage_error("behind '%s' comes %s", word, actions[i].wanted);
 		return TOOL_OK;
 	}
-	return usage_error("'%s' is none of ls, get, put, rm", show_text(room, sizeof room, word));
+	return usage_error("'%s' is none of ls, get, put, rm, drop",
+	                   show_text(room, sizeof room, word));
 }
 
 static int parse_arguments(const struct command *command, int argc, char **argv,
@@ -301,8 +313,8 @@ static int parse_arguments(const struct command *command, int argc, char **argv,
 		return usage_error("--make is for put");
 	if (request->has_expected && action != MAP_PUT && action != MAP_RM)
 		return usage_error("--if is for put and rm");
-	if (request->json && action == MAP_RM)
-		return usage_error("rm prints nothing, so --json has no meaning");
+	if (request->json && (action == MAP_RM || action == MAP_DROP))
+		return usage_error("rm and drop print nothing, so --json has no meaning");
 	return TOOL_OK;
 }
 
@@ -338,12 +350,13 @@ const struct command map_command = {
 		 "       madang map [OPTIONS] HEAP[/MAP] ls\n"
 		 "       madang map [OPTIONS] HEAP[/MAP] get KEY\n"
 		 "       madang map [OPTIONS] HEAP[/MAP] put KEY VALUE\n"
-		 "       madang map [OPTIONS] HEAP[/MAP] rm KEY...",
+		 "       madang map [OPTIONS] HEAP[/MAP] rm KEY...\n"
+		 "       madang map [OPTIONS] HEAP/MAP drop",
 	.about =
-		"Shows the maps of a namespace, or of one heap; or lists the entries of a map, or\n"
-		"prints, sets or removes the value of a key. A map has the name of its heap and "
-		"of\n"
-		"its root. The latter may be left out if the heap has one map only.\n",
+		"Shows the maps of a namespace, or of one heap; or lists the entries of a map; or\n"
+		"prints, sets or removes the value of a key; or drops a map as a whole. A map\n"
+		"has the name of its heap and of its root. The latter may be left out if the\n"
+		"heap has one map only.\n",
 	.options = option_rows,
 	.notes = "'put KEY -' reads the value from standard input. Keys that begin with '-' must\n"
 		 "follow '--'. get prints the value as it is; on a terminal, what is not text is\n"

@@ -231,6 +231,10 @@ int map_find(const struct map_request *request, struct map_view *ret)
 	rc = map_find_heap(request, ret);
 	if (rc != TOOL_OK)
 		return rc;
+	if (ret->root[0] == '\0' && request->action == MAP_DROP) {
+		map_leave(ret);
+		return usage_error("which map is to be dropped? Name it: HEAP/MAP");
+	}
 	if (ret->root[0] == '\0' && find_only(ret) != TOOL_OK) {
 		map_leave(ret);
 		return TOOL_TROUBLE;
