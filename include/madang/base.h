@@ -117,7 +117,8 @@ enum mdg_error {
 	MDG_UNLIKE_FLAGS = -10023,   /* with other flags, */
 	MDG_UNLIKE_HOME = -10024,    /* or with another home address */
 	MDG_UNLIKE_TYPE = -10025,    /* the root exists with another type, */
-	MDG_UNLIKE_VERSION = -10026  /* or with another version */
+	MDG_UNLIKE_VERSION = -10026, /* or with another version */
+	MDG_OVERRUN = -10027         /* somebody has written behind the end of the block */
 };
 
 /* Returns a sentence, without a full stop, for any code that a function of

@@ -66,7 +66,15 @@
  *
  * WHAT IS FOUND. mdg_free finds an address where no block begins, one of another heap, and a block
  * that is free already, unless it was given out again. Writes behind the end of a block, and into a
- * block that is free, are not found.
+ * block that is free, are found in a checked heap only.
+ *
+ * CHECKED HEAPS. In a heap that was made with MDG_HEAP_CHECKED, what lies behind a block is looked
+ * at when the block is freed, resized, published or kept, and by mdg_heap_check. A block that is
+ * free is full of bytes 0xA5, and is not given out again at once. When it is, and by
+ * mdg_heap_check, it is looked at whether somebody has written to it. What is found never stops the
+ * program. A block that was overrun or written to is SET ASIDE when it is freed or would be given
+ * out: it stays allocated, nobody has it, and it keeps what is in it. mdg_heap_check names it, and
+ * frees it if it is to repair.
  *
  * ALL WHO SHARE THE HEAP CAN WRITE TO ALL OF IT. A process that scribbles in it can give a block to
  * two callers, and can change what others have written. It cannot make these functions crash, loop
@@ -138,6 +146,9 @@ static inline mdg_ref mdg_ref_of(const mdg_heap *heap, const void *address)
 #define MDG_HEAP_RDONLY   0x8u /* only look: no call that changes the heap works */
 /* Each block knows who has allocated it, when, and with which tag: 8 bytes more a block. */
 #define MDG_HEAP_LABELS 0x10u
+/* The heap finds writes behind the end of a block, and into a block that is free. It has labels as
+ * well, each block has 16 bytes more, and allocation and freeing take longer. See CHECKED HEAPS. */
+#define MDG_HEAP_CHECKED 0x20u
 
 #define MDG_HEAP_MAXIMUM_LEAST 0x100000u                /* 1 MiB */
 #define MDG_HEAP_MAXIMUM_MOST  UINT64_C(0x100000000000) /* 16 TiB */
@@ -152,7 +163,7 @@ static inline mdg_ref mdg_ref_of(const mdg_heap *heap, const void *address)
 /* Zero in a field means: as the heap has it; and if the heap is made, the default. */
 struct mdg_heap_options {
 	uint32_t size;    /* sizeof(struct mdg_heap_options) */
-	uint32_t flags;   /* MDG_HEAP_*. LABELS is the maker's; HOME too, see below */
+	uint32_t flags;   /* MDG_HEAP_*. LABELS and CHECKED are the maker's; HOME too, see below */
 	uint64_t maximum; /* bytes of blocks that the heap can ever have, rounded up to 1 MiB */
 	uint64_t limit;   /* bytes of memory that it may take now; default: the maximum. Only the
 	                     maker's counts; mdg_heap_limit changes it */
@@ -176,7 +187,7 @@ struct mdg_heap_options {
  *   MDG_HOME_TAKEN     something else lies at the home address in this process. What it is stands
  *                      in /proc/self/maps
  *   MDG_UNLIKE_MAXIMUM the heap has another maximum,
- *   MDG_UNLIKE_FLAGS   was made with other HOME or LABELS,
+ *   MDG_UNLIKE_FLAGS   was made without the HOME, LABELS or CHECKED that is asked for,
  *   MDG_UNLIKE_HOME    or has another home address than `address`
  *   MDG_VERSION_UNLIKE an incompatible version or machine made it
  *   MDG_BROKEN         it is damaged: mdg_heap_check
@@ -218,7 +229,7 @@ MDG_API void *mdg_alloc_aligned(mdg_heap *heap, size_t alignment, size_t size);
 
 /* Makes a block larger or smaller, if need be by copying it. NULL: `block` is as it was. With a
  * `block` of NULL it is mdg_alloc. Size 0 gives a block of the least size, and does not free. A
- * held block stays held. */
+ * held block stays held. MDG_OVERRUN from mdg_heap_why: the block of a checked heap was overrun. */
 MDG_API void *mdg_realloc(mdg_heap *heap, void *block, size_t size);
 
 /* Frees a block that any thread of any process has allocated. NULL is allowed, and does nothing.
@@ -226,11 +237,14 @@ MDG_API void *mdg_realloc(mdg_heap *heap, void *block, size_t size);
  *   -EINVAL          no block of this heap begins there
  *   MDG_FREED_TWICE  the block is free already
  *   -EBUSY           another thread holds it
+ *   MDG_OVERRUN      in a checked heap: somebody has written behind its end. It is set aside. So it
+ *                    is not free, and is nobody's any more
  *   -EROFS, -EUSERS, -ENOSYS, MDG_BROKEN */
 MDG_API int mdg_free(mdg_heap *heap, void *block);
 
 /* The bytes that the block really has: at least those that were asked for. 0: no block begins
- * there, or it is free. */
+ * there, or it is free. In a checked heap, exactly those that were asked for. 0 also if the block
+ * is set aside, or if what lies behind it is damaged. */
 MDG_API size_t mdg_usable_size(mdg_heap *heap, const void *block);
 
 #define MDG_TAG_MOST 0xfffffu /* a tag has 20 bits */
@@ -253,14 +267,16 @@ MDG_API void *mdg_hold(mdg_heap *heap, size_t size);
  * Returns 0, or
  *   -EAGAIN  the place contains something else; the block is still held
  *   -EINVAL  the place is not in the heap, or not aligned
- *   -EPERM   this thread does not hold the block */
+ *   -EPERM   this thread does not hold the block
+ *   MDG_OVERRUN  in a checked heap: somebody has written behind its end; it is still held */
 MDG_API int mdg_publish(mdg_heap *heap, void *block, mdg_ref *place, mdg_ref expected);
 
 /* The same for a place that contains a pointer. A pointer of 32 bits is followed by 4 zeros: a
  * place always has 8 bytes. -EINVAL if the heap is not at its home address. */
 MDG_API int mdg_publish_ptr(mdg_heap *heap, void *block, void **place, void *expected);
 
-/* The block is live without a place: from here on it is as one from mdg_alloc. 0 or -EPERM. */
+/* The block is live without a place: from here on it is as one from mdg_alloc. 0, -EPERM or
+ * MDG_OVERRUN. */
 MDG_API int mdg_keep(mdg_heap *heap, void *block);
 
 /* Takes the block out of the place, which then contains 0, and holds it. NULL: the place contains
@@ -270,7 +286,7 @@ MDG_API void *mdg_take_ptr(mdg_heap *heap, void **place);
 
 /* Publishes the held `block` in the place, and takes what was there, in one step. *ret_old is the
  * old block, which is held instead; NULL: there was none. 0, -EAGAIN: somebody takes it at this
- * moment; -EINVAL, -EPERM. */
+ * moment; -EINVAL, -EPERM, MDG_OVERRUN. */
 MDG_API int mdg_swap(mdg_heap *heap, void *block, mdg_ref *place, void **ret_old);
 
 /* ---- roots ------------------------------------------------------------------------ */
@@ -329,7 +345,7 @@ MDG_API int mdg_read_end(mdg_heap *heap);
 /* Frees a held block when every read section that is open now has ended. From here on it is not
  * held. It is freed by a later call of this thread: of mdg_retire, when many blocks wait or large
  * ones, or of mdg_heap_sweep or mdg_heap_close. What a dead thread has retired is freed by those
- * who sweep it. 0, or -EPERM: not held; -ENOMEM. */
+ * who sweep it. 0, or -EPERM: not held; -ENOMEM; MDG_OVERRUN. */
 MDG_API int mdg_retire(mdg_heap *heap, void *block);
 
 /* ---- care ----------------------------------------------------------------------------- */
@@ -351,7 +367,7 @@ struct mdg_heap_class {
 
 struct mdg_heap_info {
 	uint32_t size;  /* sizeof(struct mdg_heap_info), set by the caller */
-	uint32_t flags; /* MDG_HEAP_HOME, LABELS */
+	uint32_t flags; /* MDG_HEAP_HOME, LABELS, CHECKED */
 	uint64_t maximum, limit, keep;
 	uint64_t home;      /* address; 0: none */
 	uint64_t committed; /* bytes of memory that the heap has, without its tables */
@@ -392,7 +408,8 @@ struct mdg_block_info {
 	uint32_t size; /* sizeof(struct mdg_block_info), set by the caller */
 	uint32_t held; /* 1: a thread holds it */
 	mdg_ref ref;
-	uint64_t bytes; /* that it really has */
+	uint64_t bytes; /* that it really has. In a checked heap: that were asked for; 0 if the
+	                   block is set aside, or nobody knows */
 	int32_t pid;    /* who has allocated it, as far as labels tell; 0: not known */
 	uint32_t alive; /* 1: that thread lives; 0 also without labels */
 	uint32_t tag;
@@ -407,7 +424,9 @@ enum mdg_heap_found {
 	MDG_HEAP_FOUND_TABLE = 1, /* a table contradicts itself */
 	MDG_HEAP_FOUND_DEAD,      /* a dead thread is not swept yet */
 	MDG_HEAP_FOUND_LOCK,      /* the lock was held by a dead thread */
-	MDG_HEAP_FOUND_ROOT       /* a root refers to no block */
+	MDG_HEAP_FOUND_ROOT,      /* a root refers to no block */
+	MDG_HEAP_FOUND_OVERRUN,   /* somebody has written behind the end of a block */
+	MDG_HEAP_FOUND_AFTER_FREE /* somebody has written to a block that was free */
 };
 
 struct mdg_heap_finding {

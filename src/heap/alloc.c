@@ -9,7 +9,7 @@
  * Addresses are computed from private memory, and a bit counts only where a block can be. So what
  * these functions return lies in the heap, whatever the bitmaps say.
  */
-#include "heap/internal.h"
+#include "heap/guard.h"
 
 /* A block that is free by its bit. */
 struct pick {
@@ -88,8 +88,9 @@ void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32
 	return picked.block;
 }
 
+/* `asked`: what was asked for. */
 static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
-                        struct mdg__hand *hand)
+                        size_t asked, struct mdg__hand *hand)
 {
 	uint64_t units = ((uint64_t)size + MDG__UNIT_BYTES - 1) >> MDG__UNIT_SHIFT, unit;
 	if (size > PTRDIFF_MAX || units > heap->capacity) {
@@ -101,6 +102,7 @@ static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_
 		.head = MDG__HEAD(MDG__UNIT_SPAN, 0, hand != NULL ? own->slot1 : 0, units),
 		.own = own,
 		.hand = hand,
+		.asked = asked,
 	};
 	int rc = mdg__span_take_kept(heap, &wanted, &unit);
 	if (rc == -ENOENT)
@@ -117,9 +119,12 @@ static void *alloc_span(struct mdg__heap *heap, struct mdg__heap_own *own, size_
 static void *alloc_any(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                        struct mdg__hand *hand)
 {
-	if (size <= MDG__MEDIUM_MOST)
-		return mdg__alloc_class(heap, own, mdg__heap_class_of(size), hand);
-	return alloc_span(heap, own, size, hand);
+	size_t room = mdg__guarded(heap, size);
+	if (room > MDG__MEDIUM_MOST)
+		return alloc_span(heap, own, room, size, hand);
+	uint32_t class = mdg__heap_class_of(room);
+	return mdg__is_checked(heap) ? mdg__alloc_checked(heap, own, class, size, hand)
+	                             : mdg__alloc_class(heap, own, class, hand);
 }
 
 void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,

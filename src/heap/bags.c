@@ -15,6 +15,7 @@
  * A chain of bags goes from the newest to the oldest one. The oldest ones are freed first. As many
  * as are remembered on the way to the end of the chain are freed in one go.
  */
+#include "heap/guard.h"
 #include "heap/held.h"
 
 enum { BAGS_AT_ONCE = 32, CHAIN_MOST = 1 << 20 };
@@ -67,13 +68,16 @@ static bool is_whole(struct mdg__heap *heap, uint64_t ref, struct mdg__block *re
 }
 
 /* Frees what the hand holds, which no reader is in. */
-static void give(struct mdg__heap *heap, struct mdg__hand *hand, uint64_t ref)
+static void give(struct mdg__heap *heap, struct mdg__hand *hand, uint64_t ref,
+                 struct mdg__holder who)
 {
 	struct mdg__block block;
 	mdg__hand_set(hand, MDG__HAND_FREE);
 	atomic_signal_fence(memory_order_seq_cst);
 	if (mdg__block_find(heap, ref, &block) == 0) {
-		if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN)
+		if (mdg__guard_free(heap, &block) < 0) /* it is set aside, or free */
+			mdg__held_clear(heap, &block, who);
+		else if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN)
 			(void)mdg__units_give(heap, block.unit, block.head);
 		else
 			(void)mdg__slab_free_remote(heap, &block, 0);
@@ -104,7 +108,7 @@ static bool free_in(struct mdg__heap *heap, struct mdg__heap_slot *slot, _Atomic
 	mdg__hand_set(hand, MDG__HAND_HELD);
 	atomic_store_explicit(place, 0, memory_order_release);
 	atomic_store_explicit(&hand->place, 0, memory_order_release);
-	give(heap, hand, ref);
+	give(heap, hand, ref, who);
 	return true;
 }
 

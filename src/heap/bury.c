@@ -9,6 +9,7 @@
  * The sweeper may be killed too. Each step may be done twice, and each store leaves the hand in a
  * state from which the next sweeper comes to the same end.
  */
+#include "heap/guard.h"
 #include "heap/held.h"
 
 #include "platform/fence.h"
@@ -62,6 +63,10 @@ static bool give(const struct grave *grave)
 		return drop(grave);
 	if (MDG__HAND_OP(MDG__LOAD(grave->hand->op)) != MDG__HAND_FREE)
 		mdg__hand_set(grave->hand, MDG__HAND_FREE);
+	if (mdg__guard_free(heap, &block) < 0) { /* it is set aside, or free */
+		mdg__held_clear(heap, &block, grave->who);
+		return drop(grave);
+	}
 	if (span) {
 		int rc = mdg__units_give(heap, block.unit, block.head);
 		return (rc == 0 || rc == -EINVAL) && drop(grave);

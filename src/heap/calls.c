@@ -6,7 +6,7 @@
  * units behind it are free. Otherwise it is copied. A block that becomes smaller stays where it is
  * unless less than half of it would be used.
  */
-#include "heap/internal.h"
+#include "heap/guard.h"
 
 #include "platform/sys.h"
 
@@ -54,9 +54,13 @@ void *mdg_alloc_aligned(mdg_heap *view, size_t alignment, size_t size)
 	    alignment > MDG_ALIGNMENT_MOST) {
 		block = failed(heap, own, -EINVAL);
 	} else {
-		uint32_t class = aligned_class(alignment, size);
-		block = class < MDG__HEAP_CLASSES_ALL ? mdg__alloc_class(heap, own, class, NULL)
-		                                      : mdg__alloc(heap, own, size, NULL);
+		uint32_t class = aligned_class(alignment, mdg__guarded(heap, size));
+		if (class == MDG__HEAP_CLASSES_ALL)
+			block = mdg__alloc(heap, own, size, NULL);
+		else if (mdg__is_checked(heap))
+			block = mdg__alloc_checked(heap, own, class, size, NULL);
+		else
+			block = mdg__alloc_class(heap, own, class, NULL);
 	}
 	mdg__own_end(own);
 	return block;
@@ -72,7 +76,7 @@ size_t mdg_usable_size(mdg_heap *view, const void *address)
 	if (address == NULL || mdg__block_find(heap, ref, &block) < 0 ||
 	    mdg__block_is_free(heap, &block))
 		return 0;
-	return (size_t)block.size;
+	return (size_t)mdg__usable(heap, &block);
 }
 
 static bool resize_span(struct mdg__heap *heap, const struct mdg__block *block, size_t size)
@@ -85,10 +89,16 @@ static bool resize_span(struct mdg__heap *heap, const struct mdg__block *block, 
 /* Whether the block has the size after this, where it is. */
 static bool resize_here(struct mdg__heap *heap, const struct mdg__block *block, size_t size)
 {
-	if (MDG__HEAD_STATE(block->head) == MDG__UNIT_SPAN)
+	size_t room = mdg__guarded(heap, size);
+	bool span = MDG__HEAD_STATE(block->head) == MDG__UNIT_SPAN;
+	if (span && !mdg__is_checked(heap))
 		return resize_span(heap, block, size);
-	return size <= block->size &&
-	       (size > block->size / 2 || mdg__heap_class_of(size) == block->class);
+	if (room > block->size ||
+	    (room <= block->size / 2 && (span || mdg__heap_class_of(room) != block->class)))
+		return false;
+	if (mdg__is_checked(heap))
+		mdg__guard_resize(heap, block, size);
+	return true;
 }
 
 /* What was held is held afterwards, by another hand. */
@@ -100,7 +110,8 @@ static void *move(struct mdg__heap *heap, struct mdg__heap_own *own, const struc
 	void *other = held ? mdg__hold(heap, own, size) : mdg__alloc(heap, own, size, NULL);
 	if (other == NULL)
 		return NULL;
-	memcpy(other, address, size < block->size ? size : (size_t)block->size);
+	size_t before = (size_t)mdg__usable(heap, block);
+	memcpy(other, address, size < before ? size : before);
 	int rc = mdg__free_any(heap, own, ref);
 	if (rc == 0)
 		return other;
@@ -115,6 +126,9 @@ static void *resize(struct mdg__heap *heap, struct mdg__heap_own *own, void *add
 	uint64_t ref = (uint64_t)((uintptr_t)address - (uintptr_t)heap->view.base);
 	if (mdg__block_find(heap, ref, &block) < 0 || mdg__block_is_free(heap, &block))
 		return failed(heap, own, -EINVAL);
+	int rc = mdg__guard_judge(heap, ref);
+	if (rc < 0)
+		return failed(heap, own, rc);
 	if (resize_here(heap, &block, size))
 		return address;
 	return move(heap, own, &block, address, size);

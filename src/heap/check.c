@@ -27,7 +27,7 @@ static void check_constants(struct mdg__heap_check *check)
 {
 	struct mdg__heap *heap = check->heap;
 	struct mdg__heap_head *head = heap->head;
-	const uint32_t kinds = MDG_HEAP_HOME | MDG_HEAP_LABELS;
+	const uint32_t kinds = MDG_HEAP_HOME | MDG_HEAP_LABELS | MDG_HEAP_CHECKED;
 	if (MDG__LOAD(head->magic) != MDG__HEAP_MAGIC || MDG__LOAD(head->ready) == 0 ||
 	    MDG__LOAD(head->format) != MDG__HEAP_FORMAT) {
 		if (check->repair) {
@@ -151,6 +151,8 @@ int mdg_heap_check(mdg_heap *view, unsigned flags, mdg__heap_found *found, void 
 		mdg__check_units(&check);
 	mdg__check_slots(&check);
 	mdg__check_slabs(&check);
+	if (units_are_steady(&check))
+		mdg__check_guards(&check);
 	mdg__check_roots(&check);
 	return check.left;
 }

@@ -53,10 +53,11 @@ static inline uint64_t mdg__ref_of_unit(const struct mdg__heap *heap, uint64_t u
 	return heap->parts.data + (unit << MDG__UNIT_SHIFT);
 }
 
-/* ---- check_units.c, check_slabs.c, check_slots.c, check_roots.c ------------------------------ */
+/* ---- check_units.c, check_slabs.c, check_guards.c, check_slots.c, check_roots.c -------------- */
 
 void mdg__check_units(struct mdg__heap_check *check);
 void mdg__check_slabs(struct mdg__heap_check *check);
+void mdg__check_guards(struct mdg__heap_check *check);
 void mdg__check_slots(struct mdg__heap_check *check);
 void mdg__check_roots(struct mdg__heap_check *check);
 

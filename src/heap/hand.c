@@ -16,6 +16,7 @@
  *   free     the hand, FREE | the block's bit | the label, if the slab is the thread's | the hand,
  *            NONE. In another thread's slab, that one clears the label before it merges the bit.
  */
+#include "heap/guard.h"
 #include "heap/held.h"
 
 /* ---- hands --------------------------------------------------------------------------------- */
@@ -95,8 +96,8 @@ static void clear_label(struct mdg__heap *heap, const struct mdg__heap_own *own,
 int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
 {
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
-	if (hand == NULL)
-		return -EPERM;
+	if (hand == NULL || mdg__guard_judge(heap, ref) < 0)
+		return hand == NULL ? -EPERM : MDG_OVERRUN;
 	clear_label(heap, own, ref);
 	in_order();
 	drop(own, hand);
@@ -115,12 +116,12 @@ int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	in_order();
 	int rc = mdg__free(heap, own, ref);
 	in_order();
-	if (rc < 0 && rc != MDG_FREED_TWICE) {
+	if (rc < 0 && rc != MDG_FREED_TWICE && rc != MDG_OVERRUN) {
 		hold_on(hand, seen);
 		return rc;
 	}
-	if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
-	    MDG__HEAD_OWNER(block.head) == MDG__LOAD(own->slot1))
+	if (rc == MDG_OVERRUN /* set aside */ || (MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
+	                          MDG__HEAD_OWNER(block.head) == MDG__LOAD(own->slot1)))
 		mdg__held_clear(heap, &block, mdg__holder_own(own));
 	in_order();
 	drop(own, hand);
@@ -152,8 +153,8 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	uint64_t old = mdg__place_ref(heap, expected, kind);
 	if (word == NULL)
 		return -EINVAL;
-	if ((expected & 1) != 0)
-		return -EAGAIN; /* somebody takes what is there */
+	if ((expected & 1) != 0 || mdg__guard_judge(heap, ref) < 0)
+		return (expected & 1) != 0 ? -EAGAIN /* somebody takes it */ : MDG_OVERRUN;
 	MDG__STORE(hand->old, old == ref ? 0 : old);
 	MDG__STORE(hand->place, place);
 	mdg__hand_set(hand, MDG__HAND_PUBLISH | kind | seen);
@@ -271,7 +272,9 @@ static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	struct mdg__block old;
 	_Atomic uint64_t *word = place_at(heap, place);
 	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
-	int rc = value == ref ? -EINVAL : prepare(heap, value, &old);
+	int rc = value == ref ? -EINVAL : mdg__guard_judge(heap, ref);
+	if (rc == 0)
+		rc = prepare(heap, value, &old);
 	if (rc < 0)
 		return rc;
 	uint64_t expected = value;

@@ -24,7 +24,7 @@ struct mdg__heap {
 	mdg_namespace *ns;
 	mdg_id id;
 	uint32_t users;    /* opens that were not closed [mdg__lists_enter] */
-	uint32_t flags;    /* MDG_HEAP_HOME, RDONLY, LABELS */
+	uint32_t flags;    /* MDG_HEAP_HOME, RDONLY, LABELS, CHECKED */
 	uint32_t slots;    /* how many there are */
 	uint64_t capacity; /* units */
 	/* Bytes of data whose tables have memory, as far as this process knows. [A] Only grows. */

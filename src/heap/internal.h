@@ -83,6 +83,7 @@ struct mdg__units_wanted {
 	 * taken. */
 	struct mdg__heap_own *own;
 	struct mdg__hand *hand;
+	uint64_t asked; /* bytes of content, for a span of a checked heap */
 };
 /* Takes them. For a slab, its bitmaps say free, and no label of a block is held. 0, -ENOMEM,
  * -EDQUOT or MDG_BROKEN. */
@@ -185,6 +186,9 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                  struct mdg__hand *hand);
 void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
                        struct mdg__hand *hand);
+/* alloc_checked.c: the same for a block of a checked heap with so many bytes of content. */
+void *mdg__alloc_checked(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
+                         size_t size, struct mdg__hand *hand);
 /* release.c */
 int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
 

@@ -59,7 +59,7 @@ struct mdg__heap_head {
 	_Atomic uint64_t magic;       /* [1] */
 	_Atomic uint32_t format;      /* [1] */
 	_Atomic uint32_t ready;       /* [1] release; acquire by all who open it */
-	_Atomic uint32_t flags;       /* [1] MDG_HEAP_HOME, LABELS */
+	_Atomic uint32_t flags;       /* [1] MDG_HEAP_HOME, LABELS, CHECKED */
 	_Atomic uint32_t slots;       /* [1] how many */
 	_Atomic uint64_t capacity;    /* [1] units */
 	_Atomic uint64_t home;        /* [1] address of the head; 0: none */

@@ -60,6 +60,10 @@ static inline uint64_t mdg__thing_live(const struct mdg__heap *heap, const struc
 	                         mdg__slab_count_free(heap, thing->unit, thing->class);
 }
 
+/* walk.c: what is known of a block. [valid] */
+void mdg__describe_block(struct mdg__heap *heap, const struct mdg__thing *thing, uint32_t index,
+                         struct mdg_block_info *ret);
+
 /* The word of a slot, and what it says. */
 static inline bool mdg__life_is_dead(uint32_t word)
 {

@@ -2,6 +2,7 @@
 /*
  * map_get.c - looking a key up, without a lock.
  */
+#include "heap/guard.h"
 #include "heap/map_internal.h"
 #include "platform/sized.h"
 
@@ -27,7 +28,7 @@ static bool show_block(const struct mdg_map *map, const struct mdg__map_seen *se
 	const void *at = mdg_at(map->heap, ref);
 	if (at == NULL || mdg__block_find(mdg__heap_of(map->heap), ref, &block) != 0)
 		return false;
-	ret->length = block.size;
+	ret->length = mdg__usable(mdg__heap_of(map->heap), &block);
 	ret->version = ret->ref = ref;
 	ret->value = at;
 	return true;

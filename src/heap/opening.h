@@ -13,7 +13,7 @@
 struct mdg__heap_shape {
 	uint64_t capacity; /* units */
 	uint32_t slots;
-	uint32_t flags;       /* MDG_HEAP_HOME, LABELS */
+	uint32_t flags;       /* MDG_HEAP_HOME, LABELS, CHECKED */
 	uint64_t home;        /* 0: not chosen yet, or none */
 	uint64_t limit, keep; /* units */
 	struct mdg__parts parts;

@@ -74,6 +74,8 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->others = NULL;
 	atomic_store_explicit(&own->slot1, 0, memory_order_relaxed);
 	memset(own->cache, 0, sizeof own->cache);
+	if ((heap->flags & MDG_HEAP_CHECKED) != 0)
+		memset(own->quarantine, 0, sizeof own->quarantine);
 	if (mdg__sys_madvise(own->links, links_size(heap), MADV_DONTNEED) < 0)
 		memset(own->links, 0, links_size(heap));
 }
@@ -220,7 +222,7 @@ struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
 	struct mdg__heap_own *own = thread->epoch == epoch ? find(heap) : NULL;
 	if (own == NULL)
 		own = make_first(heap, epoch, ret_why);
-	if (own != NULL && own->busy == 0)
+	if (own != NULL && own->busy == 0 && (heap->flags & MDG_HEAP_CHECKED) == 0)
 		thread->last = own;
 	while (own != NULL && own->busy != 0)
 		own = own->inner != NULL ? own->inner : make_inner(own, epoch, ret_why);

@@ -84,6 +84,15 @@ struct mdg__kept {
 	uint32_t unit, units;
 };
 
+/* Blocks of a checked heap that the thread does not give out yet, of one class: a ring
+ * (quarantine.h). */
+enum { MDG__PARKED = 32 };
+struct mdg__quarantine {
+	uint32_t first, count;
+	_Atomic uint64_t *word[MDG__PARKED]; /* of `free` */
+	uint64_t bit[MDG__PARKED];
+};
+
 struct mdg__heap_own {
 	struct mdg__heap *heap;
 	volatile uint32_t busy;  /* an operation of the thread is under way */
@@ -113,11 +122,13 @@ struct mdg__heap_own {
 	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
 	struct mdg__kept kept[MDG__KEPT_MOST];
 	struct mdg__heap_cache cache[MDG__HEAP_CLASSES_ALL];
+	struct mdg__quarantine quarantine[MDG__HEAP_CLASSES_ALL]; /* untouched unless checked */
 };
 
 /* What a thread knows. It is true if `epoch` is that of the process. */
 struct mdg__heap_thread {
-	struct mdg__heap_own *last;  /* what it has used last */
+	struct mdg__heap_own *last;  /* what it has used last. Never of a checked heap: there,
+	                                nothing is done at once */
 	struct mdg__heap_own *first; /* the list of all that it has, by `others` */
 	uint32_t epoch;
 	int why; /* of the last failure for which there was no struct mdg__heap_own */

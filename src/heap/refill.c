@@ -15,20 +15,25 @@
  * Each step is bounded, so that no allocation takes long.
  */
 #include "heap/lists.h"
+#include "heap/quarantine.h"
 
 /* ---- the slab in use ----------------------------------------------------------------------- */
 
 /* Finds a word with a free block in the slab in use, from the last one on. */
-static bool find_word(struct mdg__heap *heap, struct mdg__heap_cache *cache, uint32_t class)
+static bool find_word(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)
 {
+	struct mdg__heap_cache *cache = &own->cache[class];
 	const struct mdg__size_class *about = &mdg__heap_classes[class];
 	uint64_t unit = cache->unit1 - 1;
 	for (uint32_t n = 0, at = cache->at; n < about->words; n++) {
-		uint64_t mask = mdg__class_word(about, at);
-		if ((MDG__LOAD(mdg__free_words(heap, unit)[at]) & mask) != 0) {
+		_Atomic uint64_t *word = &mdg__free_words(heap, unit)[at];
+		uint64_t mask = mdg__class_word(about, at), parked = 0;
+		if (mdg__is_checked(heap))
+			parked = mdg__quarantine_bits(own, class, word);
+		if ((MDG__LOAD(*word) & mask & ~parked) != 0) {
 			cache->at = at;
 			cache->mask = mask;
-			cache->word = &mdg__free_words(heap, unit)[at];
+			cache->word = word;
 			cache->base = mdg__unit_at(heap, unit) + (size_t)at * 64 * about->size;
 			return true;
 		}
@@ -169,9 +174,9 @@ int mdg__refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t clas
 	struct mdg__heap_cache *cache = &own->cache[class];
 	for (int i = 0; i < TRIES; i++) {
 		if (cache->unit1 != 0) {
-			if (find_word(heap, cache, class) ||
+			if (find_word(heap, own, class) ||
 			    (mdg__slab_merge(heap, cache->unit1 - 1, class, false) != 0 &&
-			     find_word(heap, cache, class)))
+			     find_word(heap, own, class)))
 				return 0;
 			put_away(own, cache);
 		}

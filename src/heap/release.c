@@ -8,7 +8,7 @@
  * The unit, the class and the index have to be computed anyway. If no block begins at the address,
  * or its bit says that it is free, that is found with it.
  */
-#include "heap/internal.h"
+#include "heap/quarantine.h"
 
 static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
                     const struct mdg__block *block)
@@ -20,8 +20,12 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 		return MDG_FREED_TWICE;
 	/* Release: what was done with the block is before its next life. Now it is free. */
 	atomic_store_explicit(word, bits | bit, memory_order_release);
-	mdg__cache_remember(cache, word, bit,
-	                    mdg__unit_at(heap, block->unit) + (size_t)block->index * block->size);
+	if (mdg__is_checked(heap))
+		mdg__quarantine_add(heap, own, block->class, word, bit);
+	else
+		mdg__cache_remember(cache, word, bit,
+		                    mdg__unit_at(heap, block->unit) +
+		                            (size_t)block->index * block->size);
 	if ((own->links[block->unit].next & MDG__LINK_FULL) != 0)
 		mdg__slab_unfull(own, block->class, block->unit);
 	if ((bits | bit) == mdg__heap_classes[block->class].whole) {
@@ -48,8 +52,11 @@ int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
 	struct mdg__block block;
 	if (mdg__block_find(heap, ref, &block) < 0)
 		return not_found(heap, ref);
+	int rc = mdg__guard_free(heap, &block);
+	if (rc < 0)
+		return rc;
 	if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN) {
-		int rc = own != NULL ? mdg__span_free(heap, own, block.unit, block.head)
+		rc = own != NULL ? mdg__span_free(heap, own, block.unit, block.head)
 		                     : mdg__units_give(heap, block.unit, block.head);
 		return rc == -EINVAL ? MDG_FREED_TWICE : rc;
 	}

@@ -18,7 +18,7 @@
  * Who waits sets the lowest bit of `changes` and sleeps on that word. A place may also be filled
  * and emptied again meanwhile, and a death wakes nobody. So a sleeper looks again now and then.
  */
-#include "heap/internal.h"
+#include "heap/guard.h"
 
 #include "platform/clock.h"
 #include "platform/fence.h"
@@ -367,7 +367,7 @@ static void describe(struct mdg__heap *heap, const struct mdg__heap_root *root,
 	ret->ref = referred(heap, content);
 	if (ret->ref != 0 && mdg__block_find(heap, ret->ref, &block) == 0 &&
 	    !mdg__block_is_free(heap, &block))
-		ret->bytes = block.size;
+		ret->bytes = mdg__usable(heap, &block);
 	if (content == 0 && lives(heap, maker))
 		ret->maker = MDG__LOAD(heap->slot[(uint32_t)maker - 1].pid);
 }

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { MADE_WITH = MDG_HEAP_HOME | MDG_HEAP_LABELS };
+enum { MADE_WITH = MDG_HEAP_HOME | MDG_HEAP_LABELS | MDG_HEAP_CHECKED };
 enum { ALL_FLAGS = MADE_WITH | MDG_HEAP_EXISTING | MDG_HEAP_EXCL | MDG_HEAP_RDONLY };
 enum { SLOTS_LEAST = 8, MIB = 1 << 20 };
 
@@ -62,6 +62,8 @@ void mdg__heap_shape_of(const struct mdg_heap_options *options, struct mdg__heap
 	ret->capacity = maximum >> MDG__UNIT_SHIFT;
 	ret->slots = options->threads != 0 ? options->threads : MDG_HEAP_THREADS_DEFAULT;
 	ret->flags = options->flags & MADE_WITH;
+	if ((ret->flags & MDG_HEAP_CHECKED) != 0)
+		ret->flags |= MDG_HEAP_LABELS;
 	ret->home = options->address;
 	ret->limit = options->limit != 0 ? options->limit >> MDG__UNIT_SHIFT : ret->capacity;
 	ret->keep = (options->keep != 0 ? options->keep : MDG_HEAP_KEEP_DEFAULT) >> MDG__UNIT_SHIFT;
@@ -83,7 +85,8 @@ int mdg__heap_shape_read(const struct mdg__heap_head *head, uint64_t size,
 	    ret->capacity > MDG_HEAP_MAXIMUM_MOST >> MDG__UNIT_SHIFT || ret->slots < SLOTS_LEAST ||
 	    ret->slots > MDG_HEAP_THREADS_MOST || (ret->flags & ~(uint32_t)MADE_WITH) != 0 ||
 	    ret->home % MDG__UNIT_BYTES != 0 ||
-	    (ret->home == 0) != ((ret->flags & MDG_HEAP_HOME) == 0))
+	    (ret->home == 0) != ((ret->flags & MDG_HEAP_HOME) == 0) ||
+	    (ret->flags & (MDG_HEAP_CHECKED | MDG_HEAP_LABELS)) == MDG_HEAP_CHECKED)
 		return MDG_BROKEN;
 	mdg__parts_of(ret->capacity, ret->slots, &ret->parts);
 	if (ret->parts.end > size)

@@ -10,17 +10,20 @@
  * A slab without an owner is adopted by who needs one of its class. If its last block is freed, who
  * frees it adopts the slab in order to give it back.
  */
-#include "heap/internal.h"
+#include "heap/guard.h"
 
 /* Of blocks that somebody held and another thread has freed: their labels must not say `held` any
  * more when they can be allocated again. */
 static void clear_held(struct mdg__heap *heap, uint64_t unit, uint32_t word, uint64_t bits)
 {
+	bool labels = (heap->flags & MDG_HEAP_LABELS) != 0;
 	for (; bits != 0; bits &= bits - 1) {
 		uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(bits);
 		_Atomic uint64_t *label = &heap->labels[unit * MDG__LABELS_OF_UNIT + index];
-		if ((MDG__LOAD(*label) & MDG__LABEL_HELD) != 0)
-			atomic_store_explicit(label, 0, memory_order_release);
+		uint64_t now = MDG__LOAD(*label);
+		if ((now & MDG__LABEL_HELD) != 0)
+			atomic_store_explicit(label, labels ? now & ~MDG__LABEL_HELD : 0,
+			                      memory_order_release);
 	}
 }
 
@@ -109,7 +112,8 @@ static void give_if_idle(struct mdg__heap *heap, const struct mdg__block *block,
 		return;
 	head |= (uint64_t)slot1 << 16;
 	(void)mdg__slab_merge(heap, block->unit, block->class, true); /* labels */
-	if (mdg__units_give(heap, block->unit, head) < 0)
+	if (!mdg__slab_is_whole(heap, block->unit, block->class) ||
+	    mdg__units_give(heap, block->unit, head) < 0)
 		mdg__slab_abandon(heap, block->unit, head);
 }
 

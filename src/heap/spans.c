@@ -9,9 +9,9 @@
  *
  * A thread keeps few spans, and large ones not at all.
  */
-#include "heap/internal.h"
+#include "heap/guard.h"
 
-enum { LARGEST = 32, MOST_UNITS = 128 }; /* units: 2 MiB, 8 MiB */
+enum { LARGEST = MDG__FILLED_UNITS, MOST_UNITS = 128 }; /* units: 2 MiB, 8 MiB */
 
 static void forget(struct mdg__heap_own *own, uint32_t at)
 {
@@ -25,9 +25,10 @@ static void forget(struct mdg__heap_own *own, uint32_t at)
 static void give_oldest(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
 	struct mdg__kept oldest = own->kept[0];
+	uint64_t head = MDG__HEAD(MDG__UNIT_KEPT, 0, own->slot1, oldest.units);
 	forget(own, 0);
-	(void)mdg__units_give(heap, oldest.unit,
-	                      MDG__HEAD(MDG__UNIT_KEPT, 0, own->slot1, oldest.units));
+	if (mdg__kept_is_whole(heap, oldest.unit, head))
+		(void)mdg__units_give(heap, oldest.unit, head);
 }
 
 bool mdg__spans_give(struct mdg__heap *heap, struct mdg__heap_own *own)
@@ -72,7 +73,8 @@ int mdg__span_take_kept(struct mdg__heap *heap, const struct mdg__units_wanted *
 {
 	struct mdg__heap_own *own = wanted->own;
 	uint32_t at = 0;
-	if (own->kept_count == 0 || !find(own, wanted->units, &at))
+	/* In a checked heap, what is kept is in quarantine. */
+	if (own->kept_count == 0 || mdg__is_checked(heap) || !find(own, wanted->units, &at))
 		return -ENOENT;
 	struct mdg__kept kept = own->kept[at];
 	uint64_t head = MDG__HEAD(MDG__UNIT_KEPT, 0, own->slot1, kept.units);

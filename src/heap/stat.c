@@ -94,7 +94,7 @@ int mdg_heap_stat(mdg_heap *view, struct mdg_heap_info *ret_info)
 	struct mdg_heap_info own = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size))
 		return -EINVAL;
-	own.flags = heap->flags & (MDG_HEAP_HOME | MDG_HEAP_LABELS);
+	own.flags = heap->flags & (MDG_HEAP_HOME | MDG_HEAP_LABELS | MDG_HEAP_CHECKED);
 	own.maximum = heap->capacity << MDG__UNIT_SHIFT;
 	own.limit = MDG__LOAD(heap->head->limit) << MDG__UNIT_SHIFT;
 	own.keep = MDG__LOAD(heap->head->keep) << MDG__UNIT_SHIFT;

@@ -5,6 +5,7 @@
  * Who sweeps takes the dead thread's slot as its own, in its robust list. If it dies too, the slot
  * is marked as dead again, and the next one goes on. Each step may be done twice.
  */
+#include "heap/guard.h"
 #include "heap/held.h"
 
 #include "sync/owned.h"
@@ -33,7 +34,8 @@ static void slab_leave(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	if (about->blocks == 0 || heap->capacity - unit < about->units)
 		return;
 	(void)mdg__slab_merge(heap, unit, class, true);
-	if (mdg__slab_count_free(heap, unit, class) != about->blocks ||
+	if (!mdg__slab_is_whole(heap, unit, class) ||
+	    mdg__slab_count_free(heap, unit, class) != about->blocks ||
 	    mdg__units_give(heap, unit, head) < 0)
 		mdg__slab_abandon(heap, unit, head);
 }
@@ -48,7 +50,8 @@ static void units_leave(struct mdg__heap *heap, uint32_t slot1)
 			continue;
 		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB)
 			slab_leave(heap, unit, head);
-		else if (MDG__HEAD_STATE(head) == MDG__UNIT_KEPT)
+		else if (MDG__HEAD_STATE(head) == MDG__UNIT_KEPT &&
+		         mdg__kept_is_whole(heap, unit, head))
 			(void)mdg__units_give(heap, unit, head);
 	}
 }

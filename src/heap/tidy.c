@@ -8,6 +8,7 @@
  * are.
  */
 #include "heap/lists.h"
+#include "heap/quarantine.h"
 
 void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
 {
@@ -32,7 +33,10 @@ static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t cla
 	struct mdg__heap_cache *cache = &own->cache[class];
 	uint64_t head =
 		MDG__HEAD(MDG__UNIT_SLAB, class, own->slot1, mdg__heap_classes[class].units);
+	if (!mdg__slab_is_whole(heap, unit1 - 1, class))
+		return false;
 	cache->late_count = 0; /* these may be blocks of the slab */
+	mdg__quarantine_forget(heap, own, class, unit1 - 1);
 	mdg__list_remove(own, &cache->partial, &cache->look_partial, unit1);
 	if (mdg__units_give(heap, unit1 - 1, head) == 0)
 		return true;
@@ -49,7 +53,8 @@ void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	for (int i = 0; i < LOOKS && unit1 != 0; i++) {
 		uint32_t next = mdg__list_next(own, unit1);
 		bool alone = cache->partial == unit1 && next == 0;
-		if (!alone && is_idle(heap, unit1 - 1, class))
+		if (!alone && is_idle(heap, unit1 - 1, class) &&
+		    !mdg__quarantine_has(heap, own, class, unit1 - 1))
 			(void)give(heap, own, class, unit1);
 		unit1 = next;
 	}
@@ -63,6 +68,7 @@ static bool give_all(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	struct mdg__heap_cache *cache = &own->cache[class];
 	bool given = false;
 	uint32_t next;
+	mdg__quarantine_end(heap, own, class);
 	if (cache->unit1 != 0) {
 		mdg__list_add(own, &cache->partial, cache->unit1, 0);
 		mdg__list_use_none(cache);

@@ -175,6 +175,9 @@ static int make(struct mdg__heap *heap, const struct mdg__units_wanted *wanted, 
 	if (mdg__bit_is_set(heap, MDG__BITS_ABANDONED, unit))
 		mdg__bit_clear(heap, MDG__BITS_ABANDONED, unit);
 	if (MDG__HEAD_STATE(wanted->head) == MDG__UNIT_SLAB) {
+		int rc = mdg__is_checked(heap) ? mdg__guard_slab(heap, unit, class) : 0;
+		if (rc < 0)
+			return rc;
 		fill_bitmaps(heap, unit, class);
 		for (uint32_t i = 1; i < wanted->units; i++)
 			MDG__STORE(heap->heads[unit + i], MDG__HEAD(MDG__UNIT_INNER, 0, 0, i));
@@ -183,6 +186,8 @@ static int make(struct mdg__heap *heap, const struct mdg__units_wanted *wanted, 
 		                        heap->parts.data + (unit << MDG__UNIT_SHIFT));
 		if (rc < 0)
 			return rc;
+		if (mdg__is_checked(heap))
+			mdg__guard_span(heap, unit, wanted->units, wanted->asked);
 	}
 	/* Release: pairs with the acquire in mdg__block_find. Now it is taken. */
 	atomic_store_explicit(&heap->heads[unit], wanted->head, memory_order_release);

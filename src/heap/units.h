@@ -5,7 +5,7 @@
 #ifndef MADANG_HEAP_UNITS_H
 #define MADANG_HEAP_UNITS_H
 
-#include "heap/internal.h"
+#include "heap/guard.h"
 
 /* Sets or clears the bits from `at` to `end`. Only the holder of the lock writes FREE and
  * COMMITTED. */

@@ -5,6 +5,7 @@
  * The cursor is a unit and an index in its slab. The walk takes no lock. It sees each block once
  * that is there all the time, unless it is a large one that moves.
  */
+#include "heap/guard.h"
 #include "heap/look.h"
 
 #include "platform/sized.h"
@@ -52,12 +53,14 @@ static void describe_maker(const struct mdg__heap *heap, uint64_t label, struct 
 	ret->alive = mdg__life_is_living(word);
 }
 
-static void describe(const struct mdg__heap *heap, const struct mdg__thing *thing, uint32_t index,
-                     struct mdg_block_info *ret)
+void mdg__describe_block(struct mdg__heap *heap, const struct mdg__thing *thing, uint32_t index,
+                         struct mdg_block_info *ret)
 {
 	uint64_t label = 0;
-	ret->bytes = mdg__thing_block(thing);
-	ret->ref = heap->parts.data + (thing->unit << MDG__UNIT_SHIFT) + index * ret->bytes;
+	const struct mdg__block block = { thing->unit, thing->head, thing->class, index,
+		                          mdg__thing_block(thing) };
+	ret->bytes = mdg__usable(heap, &block);
+	ret->ref = mdg__ref_of_block(heap, &block);
 	if (mdg__is_labelled(heap, thing->unit))
 		label = atomic_load_explicit(
 			&heap->labels[thing->unit * MDG__LABELS_OF_UNIT + index],
@@ -91,7 +94,7 @@ int mdg_heap_next(mdg_heap *view, uint64_t *cursor, struct mdg_block_info *ret_i
 		uint32_t found = span ? index : next_in_slab(heap, &thing, index);
 		if (found >= (span ? 1 : mdg__heap_classes[thing.class].blocks))
 			continue;
-		describe(heap, &thing, found, &own);
+		mdg__describe_block(heap, &thing, found, &own);
 		*cursor = cursor_of(at, found + 1u);
 		mdg__sized_give(ret_info, &own, sizeof own);
 		return 1;

@@ -67,7 +67,7 @@ static void options(void)
 	CHECK_RC(0, opens("o", OPTIONS(.threads = 100, .keep = 1, .limit = 2 * MIB)));
 	CHECK_RC(MDG_UNLIKE_MAXIMUM, opens("o", OPTIONS(.maximum = 3 * MIB)));
 	CHECK_RC(MDG_UNLIKE_FLAGS, opens("o", OPTIONS(.flags = MDG_HEAP_LABELS)));
-	CHECK_RC(-EINVAL, opens("o", OPTIONS(.flags = 0x20)));
+	CHECK_RC(-EINVAL, opens("o", OPTIONS(.flags = 0x80)));
 	mdg_heap *heap = heap_open("o", NULL);
 	/* The same is said of one that is open already. */
 	CHECK_RC(MDG_UNLIKE_MAXIMUM, opens("o", OPTIONS(.maximum = 3 * MIB)));
