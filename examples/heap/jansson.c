@@ -77,7 +77,8 @@ static int give(mdg_namespace *ns, const char *name, const char *text)
 
 static int take(mdg_namespace *ns, const char *name)
 {
-	struct parcel *parcel = mdg_take(heap, enter(ns, name));
+	mdg_ref *place = enter(ns, name); /* opens the heap */
+	struct parcel *parcel = mdg_take(heap, place);
 
 	if (parcel == NULL) {
 		fprintf(stderr, "there is nothing\n");
