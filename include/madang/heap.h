@@ -87,21 +87,20 @@
  *   -EUSERS      all thread slots of the heap are taken by living threads
  *   -EINVAL      the block is none of this heap
  *   -EROFS       the heap was opened with MDG_HEAP_RDONLY
- *   -EAGAIN      the caller is a signal handler, has not used the heap before in its thread, and
- *                has interrupted the thread as that took a lock or gave it back
+ *   -EBADF       the program has closed the heap
  *   -ENOSYS      the kernel has no robust lists (get_robust_list(2))
  *   -ENOLCK      the thread holds so many locks of <madang/sync.h> that it cannot have a slot
- *   -EBUSY       a signal handler has interrupted an operation of <madang/sync.h>, and the thread
- *                has no slot yet
+ *   -EBUSY       the caller is a signal handler that has interrupted an operation of
+ *                <madang/sync.h>, and it needs a slot
  *   MDG_BROKEN   the heap's memory holds what no call has put there
  * errno is never touched.
  *
  * SAFETY. Any thread may make these calls, on one handle at the same time. mdg_alloc, mdg_free,
  * mdg_hold and the other calls on blocks may be made in signal handlers, also if the handler
  * interrupted such a call. The rest may not, and none may be made in a child of vfork. A handle
- * stays valid in a forked child; blocks that the parent's thread holds stay the parent's. The calls
- * use no malloc, are not cancellation points, start no thread, raise no signal, and keep no
- * descriptor.
+ * stays valid in a forked child, also if the child changes its user, as a file descriptor does.
+ * Blocks that the parent's thread holds stay the parent's. The calls use no malloc, are not
+ * cancellation points, start no thread, raise no signal, and keep no descriptor.
  */
 #ifndef MADANG_HEAP_H
 #define MADANG_HEAP_H
@@ -180,7 +179,7 @@ struct mdg_heap_options {
  * With MDG_HEAP_HOME, the heap must have been made so, and lies at its home address. Without, a
  * HOME heap lies anywhere, and only references may be used.
  * Returns 0, or
- *   -ENOENT            MDG_HEAP_EXISTING, and there is none
+ *   -ENOENT            MDG_HEAP_EXISTING or MDG_HEAP_RDONLY, and there is none
  *   -EEXIST            MDG_HEAP_EXCL, and there is one
  *   -EINVAL            `name`, or an option that can never be meant
  *   MDG_NOT_HEAP       the segment of that name is not a heap
@@ -197,7 +196,10 @@ MDG_API int mdg_heap_open(mdg_heap **ret_heap, mdg_namespace *ns, const char *na
 
 /* Takes one mdg_heap_open back. After the last one no thread of this process may use the handle, or
  * a pointer into the heap. What the calling thread holds is given back as if it had died. Blocks
- * stay. NULL is allowed, and does nothing. */
+ * stay. NULL is allowed, and does nothing.
+ * A call with a handle that is closed says -EBADF, if not more than 15 other heaps were closed
+ * since. The heap stays attached, and can be used by a thread of this process that has used it
+ * before, until such threads have ended. */
 MDG_API void mdg_heap_close(mdg_heap *heap);
 
 /* Removes the heap `name`. Those who have it open go on with it, and its memory is free when the
@@ -350,7 +352,8 @@ MDG_API int mdg_retire(mdg_heap *heap, void *block);
 
 /* ---- care ----------------------------------------------------------------------------- */
 
-/* Gives back what dead threads held, and makes their slots free. Returns how many there were. */
+/* Gives back what dead threads held, and makes their slots free. Returns how many there were, or
+ * -EROFS. A slot that waits for readers counts when they have ended. */
 MDG_API int mdg_heap_sweep(mdg_heap *heap);
 
 /* Gives free memory beyond `keep` bytes back to the system. Returns 0 or a negative code. */

@@ -140,6 +140,8 @@ int mdg_heap_check(mdg_heap *view, unsigned flags, mdg__heap_found *found, void 
 		                         .repair = (flags & MDG_CHECK_REPAIR) != 0,
 		                         .found = found,
 		                         .context = context };
+	if (mdg__is_closed(heap))
+		return -EBADF;
 	if ((flags & ~MDG_CHECK_REPAIR) != 0)
 		return -EINVAL;
 	if (check.repair && (heap->flags & MDG_HEAP_RDONLY) != 0)

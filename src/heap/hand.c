@@ -120,8 +120,9 @@ int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 		hold_on(hand, seen);
 		return rc;
 	}
-	if (rc == MDG_OVERRUN /* set aside */ || (MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
-	                          MDG__HEAD_OWNER(block.head) == MDG__LOAD(own->slot1)))
+	if (rc == MDG_OVERRUN /* set aside */ ||
+	    (MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
+	     MDG__HEAD_OWNER(block.head) == MDG__LOAD(own->slot1)))
 		mdg__held_clear(heap, &block, mdg__holder_own(own));
 	in_order();
 	drop(own, hand);
@@ -342,14 +343,16 @@ static uint64_t ref_of(const struct mdg__heap *heap, const void *address)
 
 static void *address_of(const struct mdg__heap *heap, uint64_t ref)
 {
-	return ref == 0 ? NULL : heap->view.base + (size_t)ref;
+	return mdg_at(&heap->view, ref);
 }
 
-/* Whether pointers may stand in the heap, in this process. */
-static bool is_home(const struct mdg__heap *heap)
+/* Whether pointers may stand in the heap, in this process: 0, -EBADF or -EINVAL. */
+static int look_home(const struct mdg__heap *heap)
 {
+	if (mdg__is_closed(heap))
+		return -EBADF;
 	uint64_t home = MDG__LOAD(heap->head->home);
-	return home != 0 && home == (uintptr_t)heap->view.base;
+	return home != 0 && home == (uintptr_t)heap->view.base ? 0 : -EINVAL;
 }
 
 void *mdg_hold(mdg_heap *view, size_t size)
@@ -399,9 +402,9 @@ int mdg_publish(mdg_heap *view, void *block, mdg_ref *place, mdg_ref expected)
 
 int mdg_publish_ptr(mdg_heap *view, void *block, void **place, void *expected)
 {
-	return is_home(mdg__heap_of(view))
-	               ? publish_call(view, block, place, (uintptr_t)expected, MDG__HAND_POINTER)
-	               : -EINVAL;
+	int rc = look_home(mdg__heap_of(view));
+	return rc < 0 ? rc
+	              : publish_call(view, block, place, (uintptr_t)expected, MDG__HAND_POINTER);
 }
 
 static void *take_call(mdg_heap *view, const void *place, uint64_t kind)
@@ -426,9 +429,10 @@ void *mdg_take(mdg_heap *heap, mdg_ref *place)
 void *mdg_take_ptr(mdg_heap *view, void **place)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
-	if (is_home(heap))
+	int rc = look_home(heap);
+	if (rc == 0)
 		return take_call(view, place, MDG__HAND_POINTER);
-	mdg__own_failed(heap, -EINVAL);
+	mdg__own_failed(heap, rc);
 	return NULL;
 }
 

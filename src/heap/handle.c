@@ -6,15 +6,24 @@
  * The slot is in that thread's robust list, and the kernel could not follow the list any more if
  * the memory were gone (sync/held.h). Such a heap is detached by a later call that opens or closes
  * a heap, when those threads have ended. If it is opened again before, it is the same handle.
+ *
+ * A program may use a handle after it has closed it, by mistake. So the handle itself stays in
+ * memory for a while when its heap is detached, and says that it is closed.
  */
 #include "heap/opening.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 
 static struct mdg__heap *heaps; /* [mdg__lists_enter] */
+
+/* Handles of heaps that were detached, a ring. [mdg__lists_enter] */
+enum { CLOSED_KEPT = 16 };
+static struct mdg__heap *closed[CLOSED_KEPT];
+static uint32_t closed_next;
 
 /* Whether this handle does for an open with these flags. */
 static bool suits(const struct mdg__heap *heap, uint32_t flags)
@@ -31,8 +40,10 @@ static struct mdg__heap *find(mdg_namespace *ns, mdg_id id, uint32_t flags)
 	struct mdg__heap *heap = heaps;
 	while (heap != NULL && (heap->ns != ns || heap->id != id || !suits(heap, flags)))
 		heap = heap->next;
-	if (heap != NULL)
+	if (heap != NULL) {
 		heap->users++;
+		MDG__STORE(heap->closed, 0);
+	}
 	return heap;
 }
 
@@ -79,7 +90,7 @@ void mdg__heap_handle_shape(struct mdg__heap *heap, const struct mdg__heap_shape
 	heap->data = base + parts->data;
 }
 
-void mdg__heap_handle_drop(struct mdg__heap *heap)
+static void empty(struct mdg__heap *heap)
 {
 	struct mdg__heap_own *own = MDG__LOAD(heap->owns), *next;
 	for (; own != NULL; own = next) {
@@ -88,7 +99,27 @@ void mdg__heap_handle_drop(struct mdg__heap *heap)
 	}
 	if (heap->view.base != NULL)
 		mdg__segment_let_go(heap->ns, heap->view.base);
+}
+
+void mdg__heap_handle_drop(struct mdg__heap *heap)
+{
+	empty(heap);
 	(void)mdg__sys_munmap(heap, sizeof *heap);
+}
+
+/* [mdg__lists_enter] The program has had this handle. No reference leads anywhere from here on, and
+ * no address is one of a block. */
+static void retire(struct mdg__heap *heap)
+{
+	struct mdg__heap *oldest = closed[closed_next];
+	empty(heap);
+	memset((void *)heap, 0, sizeof *heap);
+	heap->parts.data = UINT64_MAX;
+	MDG__STORE(heap->closed, 1);
+	closed[closed_next] = heap;
+	closed_next = (closed_next + 1) % CLOSED_KEPT;
+	if (oldest != NULL)
+		(void)mdg__sys_munmap(oldest, sizeof *oldest);
 }
 
 struct mdg__heap *mdg__heap_handle_enter(struct mdg__heap *heap)
@@ -126,7 +157,7 @@ static void drop_idle(void)
 		struct mdg__heap *heap = *link;
 		if (is_idle(heap)) {
 			*link = heap->next;
-			mdg__heap_handle_drop(heap);
+			retire(heap);
 		} else {
 			link = &heap->next;
 		}
@@ -138,7 +169,9 @@ void mdg__heap_handle_put(struct mdg__heap *heap)
 {
 	mdg__sigmask mask;
 	mdg__lists_enter(&mask);
-	bool last = --heap->users == 0;
+	bool last = heap->users != 0 && --heap->users == 0;
+	if (last)
+		MDG__STORE(heap->closed, 1);
 	mdg__lists_leave(&mask);
 	if (last) {
 		mdg__signals_block(&mask);

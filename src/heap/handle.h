@@ -23,10 +23,11 @@ struct mdg__heap {
 	struct mdg__heap *next; /* in the list of this process [mdg__lists_enter] */
 	mdg_namespace *ns;
 	mdg_id id;
-	uint32_t users;    /* opens that were not closed [mdg__lists_enter] */
-	uint32_t flags;    /* MDG_HEAP_HOME, RDONLY, LABELS, CHECKED */
-	uint32_t slots;    /* how many there are */
-	uint64_t capacity; /* units */
+	uint32_t users;          /* opens that were not closed [mdg__lists_enter] */
+	_Atomic uint32_t closed; /* 1: there are none. Written with `users`; read by anybody */
+	uint32_t flags;          /* MDG_HEAP_HOME, RDONLY, LABELS, CHECKED */
+	uint32_t slots;          /* how many there are */
+	uint64_t capacity;       /* units */
 	/* Bytes of data whose tables have memory, as far as this process knows. [A] Only grows. */
 	_Atomic size_t known;
 	_Atomic uint32_t
@@ -45,6 +46,12 @@ struct mdg__heap {
 static inline struct mdg__heap *mdg__heap_of(const mdg_heap *heap)
 {
 	return (struct mdg__heap *)(uintptr_t)heap;
+}
+
+/* Whether the program has closed it. Then it may be detached, and no pointer in it may be used. */
+static inline bool mdg__is_closed(const struct mdg__heap *heap)
+{
+	return MDG__LOAD(heap->closed) != 0;
 }
 
 /* The words of the slab that begins at this unit. [unit < capacity, and promised] */

@@ -132,9 +132,6 @@ bool mdg__slab_adopt(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint3
 /* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns
  * how many. `own` is NULL if the calling thread has no slot. [no lock is held] */
 int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most);
-/* For mdg_heap_close: gives back what a slot of this process has, as if its thread had died. The
- * slot is free after that. [its thread makes no calls any more] */
-void mdg__sweep_own(struct mdg__heap *heap, struct mdg__heap_own *own);
 
 /* ---- rootwake.c ---------------------------------------------------------------------------- */
 

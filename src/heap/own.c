@@ -216,8 +216,8 @@ struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
 {
 	struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	uint32_t epoch = mdg__epoch();
-	*ret_why = -EROFS;
-	if ((heap->flags & MDG_HEAP_RDONLY) != 0)
+	*ret_why = mdg__is_closed(heap) ? -EBADF : -EROFS;
+	if ((heap->flags & MDG_HEAP_RDONLY) != 0 || mdg__is_closed(heap))
 		return NULL;
 	struct mdg__heap_own *own = thread->epoch == epoch ? find(heap) : NULL;
 	if (own == NULL)

@@ -375,8 +375,8 @@ static void describe(struct mdg__heap *heap, const struct mdg__heap_root *root,
 int mdg_root_next(mdg_heap *view, uint32_t *cursor, struct mdg_root_info *ret_info)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
-	if (!mdg__sized_is_valid(ret_info->size))
-		return -EINVAL;
+	if (!mdg__sized_is_valid(ret_info->size) || mdg__is_closed(heap))
+		return mdg__is_closed(heap) ? -EBADF : -EINVAL;
 	while (*cursor < MDG_ROOTS_MOST) {
 		struct mdg__heap_root *root = &heap->root[(*cursor)++];
 		struct mdg_root_info own = { 0 };

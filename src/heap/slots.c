@@ -67,14 +67,12 @@ int mdg__heap_slot_take(struct mdg__heap *heap, uint32_t *ret_slot1)
 	struct mdg__thread *thread = mdg__thread();
 	if (thread == NULL)
 		return -ENOSYS;
-	if (mdg__held_is_changing(thread)) /* the slot stays in the list */
-		return -EBUSY;
-	if (thread->count >= MDG__HELD_MAX - 2) /* what it does next needs the heap's lock */
-		return -ENOLCK;
 	/* The slot stays in the list of robust locks. That is not possible in a handler that has
 	 * interrupted a change of the list (sync/held.h). */
 	if (mdg__held_is_changing(thread))
-		return -EAGAIN;
+		return -EBUSY;
+	if (thread->count >= MDG__HELD_MAX - 2) /* what it does next needs the heap's lock */
+		return -ENOLCK;
 	for (uint32_t at = 0;; at++) {
 		uint32_t used = mdg__heap_slots_used(heap);
 		if (at >= used) {

@@ -92,8 +92,8 @@ int mdg_heap_stat(mdg_heap *view, struct mdg_heap_info *ret_info)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
 	struct mdg_heap_info own = { 0 };
-	if (!mdg__sized_is_valid(ret_info->size))
-		return -EINVAL;
+	if (!mdg__sized_is_valid(ret_info->size) || mdg__is_closed(heap))
+		return mdg__is_closed(heap) ? -EBADF : -EINVAL;
 	own.flags = heap->flags & (MDG_HEAP_HOME | MDG_HEAP_LABELS | MDG_HEAP_CHECKED);
 	own.maximum = heap->capacity << MDG__UNIT_SHIFT;
 	own.limit = MDG__LOAD(heap->head->limit) << MDG__UNIT_SHIFT;
@@ -146,8 +146,8 @@ static void describe(struct mdg__heap *heap, uint32_t index, uint32_t word,
 int mdg_heap_next_user(mdg_heap *view, uint32_t *cursor, struct mdg_heap_user_info *ret_info)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
-	if (!mdg__sized_is_valid(ret_info->size))
-		return -EINVAL;
+	if (!mdg__sized_is_valid(ret_info->size) || mdg__is_closed(heap))
+		return mdg__is_closed(heap) ? -EBADF : -EINVAL;
 	uint32_t used = mdg__heap_slots_used(heap);
 	while (*cursor < used) {
 		struct mdg_heap_user_info own = { 0 };

@@ -78,8 +78,8 @@ void mdg__describe_block(struct mdg__heap *heap, const struct mdg__thing *thing,
 int mdg_heap_next(mdg_heap *view, uint64_t *cursor, struct mdg_block_info *ret_info)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
-	if (!mdg__sized_is_valid(ret_info->size))
-		return -EINVAL;
+	if (!mdg__sized_is_valid(ret_info->size) || mdg__is_closed(heap))
+		return mdg__is_closed(heap) ? -EBADF : -EINVAL;
 	uint64_t high = mdg__units_high(heap), at = *cursor >> INDEX_SHIFT;
 	uint32_t index = (uint32_t)(*cursor & ((1u << INDEX_SHIFT) - 1));
 	struct mdg__thing thing;

@@ -60,6 +60,7 @@ static void limits(void)
 		CHECK_LIVE(heap, 0);
 	}
 	CHECK(mdg_heap_limit(heap, 17 * MIB) == -EINVAL);
+	CHECK(mdg_heap_limit(heap, 16 * MIB + 1) == -EINVAL);
 	CHECK(mdg_heap_limit(heap, 8 * MIB) == 0);
 	int count = fill(heap, 100000);
 	CHECK(mdg_heap_why(heap) == -EDQUOT && count > 60 && look(heap).committed == 128);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * misuse.c - calls that a program must not make, and what they say: with a heap that it has closed,
+ * and, in a forked child, with blocks that the parent's thread holds.
+ */
+#include "heap/heap.h"
+
+#include <pthread.h>
+
+#define OPTIONS(...)                                                                               \
+	(&(const struct mdg_heap_options){ .size = sizeof(struct mdg_heap_options), __VA_ARGS__ })
+
+/* ---- after close --------------------------------------------------------------------------- */
+
+static void check_null(mdg_heap *heap, const void *block)
+{
+	CHECK(block == NULL && mdg_heap_why(heap) == -EBADF);
+}
+
+static void blocks_say_closed(mdg_heap *heap, void *block)
+{
+	uint64_t word = 0;
+	mdg_ref *place = &word;
+	void *pointer = NULL, *old = NULL;
+	check_null(heap, mdg_alloc(heap, 10));
+	check_null(heap, mdg_alloc(heap, 1000000));
+	check_null(heap, mdg_alloc_zeroed(heap, 1, 10));
+	check_null(heap, mdg_alloc_aligned(heap, 64, 10));
+	check_null(heap, mdg_realloc(heap, block, 10));
+	check_null(heap, mdg_realloc(heap, NULL, 10));
+	check_null(heap, mdg_hold(heap, 10));
+	check_null(heap, mdg_take(heap, place));
+	check_null(heap, mdg_take_ptr(heap, &pointer));
+	CHECK(mdg_free(heap, block) == -EBADF && mdg_free(heap, NULL) == 0);
+	CHECK(mdg_publish(heap, block, place, 0) == -EBADF && mdg_keep(heap, block) == -EBADF);
+	CHECK(mdg_publish_ptr(heap, block, &pointer, NULL) == -EBADF);
+	CHECK(mdg_swap(heap, block, place, &old) == -EBADF);
+	CHECK(mdg_retire(heap, block) == -EBADF && mdg_alloc_tag(heap, 1) == 0);
+	CHECK(mdg_read_begin(heap) == -EBADF && mdg_read_end(heap) == -EBADF);
+}
+
+static void care_says_closed(mdg_heap *heap)
+{
+	mdg_ref *place = NULL;
+	uint64_t blocks = 0;
+	uint32_t users = 0, roots = 0;
+	struct mdg_heap_info info = { .size = sizeof info };
+	struct mdg_heap_user_info user = { .size = sizeof user };
+	struct mdg_block_info block = { .size = sizeof block };
+	struct mdg_root_info root = { .size = sizeof root };
+	CHECK(mdg_root(heap, "root", 1, 1, &place, 0) == -EBADF && place == NULL);
+	CHECK(mdg_root_remove(heap, "root") == -EBADF);
+	CHECK(mdg_root_next(heap, &roots, &root) == -EBADF);
+	CHECK(mdg_heap_limit(heap, 1 << 20) == -EBADF && mdg_heap_trim(heap, 0) == -EBADF);
+	CHECK(mdg_heap_sweep(heap) == -EBADF && mdg_heap_stat(heap, &info) == -EBADF);
+	CHECK(mdg_heap_next_user(heap, &users, &user) == -EBADF);
+	CHECK(mdg_heap_next(heap, &blocks, &block) == -EBADF);
+	CHECK(mdg_heap_check(heap, 0, NULL, NULL) == -EBADF);
+	CHECK(mdg_heap_check(heap, MDG_CHECK_REPAIR, NULL, NULL) == -EBADF);
+}
+
+static void says_closed(mdg_heap *heap, void *block)
+{
+	blocks_say_closed(heap, block);
+	care_says_closed(heap);
+	mdg_heap_close(heap); /* once more */
+	blocks_say_closed(heap, block);
+}
+
+static void closed(uint32_t flags)
+{
+	mdg_heap *heap = heap_open("closed", OPTIONS(.flags = flags, .maximum = 4 << 20));
+	void *block = mdg_alloc(heap, 100);
+	mdg_ref ref = mdg_ref_of(heap, block);
+	CHECK(mdg_hold(heap, 100) != NULL);
+	mdg_heap_close(heap);
+	/* Nobody uses it any more, so it is detached. */
+	CHECK(mdg_at(heap, ref) == NULL && mdg_ref_of(heap, block) == 0);
+	CHECK(mdg_usable_size(heap, block) == 0);
+	says_closed(heap, block);
+	mdg_heap *again = heap_open("closed", NULL);
+	CHECK_LIVE(again, 1);
+	says_closed(heap, block);
+	CHECK(mdg_free(again, mdg_at(again, ref)) == 0);
+	mdg_heap_close(again);
+	CHECK(mdg_heap_remove(ns, "closed") == 0);
+}
+
+/* Of one that was opened to read only. */
+static void closed_reader(void)
+{
+	mdg_heap *heap = heap_open("closed", OPTIONS(.maximum = 4 << 20));
+	mdg_heap *reader = heap_open("closed", OPTIONS(.flags = MDG_HEAP_RDONLY));
+	mdg_heap_close(reader);
+	says_closed(reader, reader);
+	CHECK(mdg_free(heap, mdg_alloc(heap, 10)) == 0);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "closed") == 0);
+}
+
+/* Closing takes no memory for ever. */
+static void closed_often(void)
+{
+	for (int i = 0; i < 100; i++) {
+		mdg_heap *heap = heap_open("often", OPTIONS(.maximum = 1 << 20));
+		void *block = mdg_alloc(heap, 10);
+		CHECK(block != NULL && mdg_free(heap, block) == 0);
+		mdg_heap_close(heap);
+		blocks_say_closed(heap, block);
+	}
+	CHECK(mdg_heap_remove(ns, "often") == 0);
+}
+
+static pthread_barrier_t barrier;
+
+static void *use_and_wait(void *heap)
+{
+	CHECK(mdg_free(heap, mdg_alloc(heap, 10)) == 0);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+/* It stays attached as long as another thread has a slot there. It is closed all the same. */
+static void closed_and_attached(void)
+{
+	pthread_t thread;
+	mdg_heap *heap = heap_open("attached", OPTIONS(.maximum = 4 << 20));
+	void *block = mdg_alloc(heap, 100);
+	CHECK(pthread_barrier_init(&barrier, NULL, 2) == 0);
+	CHECK(pthread_create(&thread, NULL, use_and_wait, heap) == 0);
+	pthread_barrier_wait(&barrier);
+	mdg_heap_close(heap);
+	CHECK(mdg_at(heap, mdg_ref_of(heap, block)) == block);
+	says_closed(heap, block);
+	CHECK(heap_open("attached", NULL) == heap && mdg_free(heap, block) == 0);
+	mdg_heap_close(heap);
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
+	CHECK(mdg_heap_remove(ns, "attached") == 0);
+}
+
+/* ---- in a forked child --------------------------------------------------------------------- */
+
+struct parent {
+	mdg_heap *heap;
+	void *held, *span, *plain;
+	mdg_ref *place;
+};
+
+static void in_the_child(void *argument)
+{
+	const struct parent *parent = argument;
+	mdg_heap *heap = parent->heap;
+	void *both[] = { parent->held, parent->span }, *old;
+	for (int i = 0; i < 2; i++) {
+		CHECK(mdg_free(heap, both[i]) == -EBUSY);
+		CHECK(mdg_realloc(heap, both[i], 2000000) == NULL && mdg_heap_why(heap) == -EBUSY);
+		CHECK(mdg_publish(heap, both[i], parent->place, 0) == -EPERM);
+		CHECK(mdg_swap(heap, both[i], parent->place, &old) == -EPERM);
+		CHECK(mdg_keep(heap, both[i]) == -EPERM && mdg_retire(heap, both[i]) == -EPERM);
+	}
+	CHECK(mdg_read_end(heap) == -EPERM); /* the parent is in a section */
+	CHECK(mdg_free(heap, parent->plain) == 0);
+	CHECK(mdg_free(heap, parent->plain) == MDG_FREED_TWICE);
+}
+
+static void forked(void)
+{
+	mdg_heap *heap = heap_open("forked", OPTIONS(.maximum = 16 << 20));
+	struct parent parent = { heap, mdg_hold(heap, 100), mdg_hold(heap, 300000),
+		                 mdg_alloc(heap, 100), mdg_alloc_zeroed(heap, 1, sizeof(mdg_ref)) };
+	CHECK(mdg_read_begin(heap) == 0);
+	CHECK(in_child(in_the_child, &parent));
+	CHECK(mdg_read_end(heap) == 0 && *parent.place == 0);
+	CHECK(mdg_free(heap, parent.plain) == MDG_FREED_TWICE);
+	CHECK(mdg_heap_sweep(heap) >= 1);
+	CHECK(mdg_free(heap, parent.held) == 0);
+	CHECK(mdg_publish(heap, parent.span, parent.place, 0) == 0);
+	CHECK_LIVE(heap, 2);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "forked") == 0);
+}
+
+int main(void)
+{
+	enter_namespace();
+	errno = 4711;
+	closed(0);
+	closed(MDG_HEAP_HOME);
+	closed(MDG_HEAP_CHECKED);
+	closed_reader();
+	closed_often();
+	closed_and_attached();
+	CHECK(errno == 4711);
+	forked();
+	mdg_namespace_close(ns);
+	return test_result();
+}
