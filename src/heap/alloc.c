@@ -15,7 +15,7 @@
 struct pick {
 	_Atomic uint64_t *word;
 	uint64_t rest; /* the word without it */
-	uint64_t bit;
+	uint64_t at;   /* which bit of the word it is */
 	unsigned char *block;
 };
 
@@ -26,18 +26,18 @@ static inline bool pick(struct mdg__heap_cache *cache, struct pick *ret)
 		const struct mdg__late *late = &cache->late[--cache->late_count];
 		uint64_t bits = MDG__LOAD(*late->word);
 		ret->word = late->word;
-		ret->rest = bits & ~late->bit;
-		ret->bit = late->bit;
+		ret->at = late->at;
+		ret->rest = bits & ~(UINT64_C(1) << (late->at % 64));
 		ret->block = late->block;
-		return __builtin_expect((bits & late->bit) != 0, 1);
+		return __builtin_expect((bits >> (late->at % 64) & 1) != 0, 1);
 	}
 	uint64_t bits = MDG__LOAD(*cache->word) & cache->mask;
 	if (__builtin_expect(bits == 0, 0))
 		return false;
 	ret->word = cache->word;
 	ret->rest = bits & (bits - 1);
-	ret->bit = bits & -bits;
-	ret->block = cache->base + (size_t)(uint32_t)__builtin_ctzll(bits) * cache->size;
+	ret->at = (uint32_t)__builtin_ctzll(bits);
+	ret->block = cache->base + (size_t)ret->at * cache->size;
 	return true;
 }
 
@@ -48,8 +48,7 @@ static inline bool label(const struct mdg__heap *heap, struct mdg__heap_own *own
 	uint64_t at = (uint64_t)(picked->word - heap->free);
 	if (!mdg__is_labelled(heap, at / MDG__SLAB_WORDS))
 		return false;
-	MDG__STORE(heap->labels[at * 64 + (uint32_t)__builtin_ctzll(picked->bit)],
-	           mdg__label_now(heap, own));
+	MDG__STORE(heap->labels[at * 64 + picked->at], mdg__label_now(heap, own));
 	return true;
 }
 
@@ -58,8 +57,7 @@ static int mark(struct mdg__heap *heap, struct mdg__heap_own *own, const struct 
                 struct mdg__hand *hand)
 {
 	uint64_t at = (uint64_t)(picked->word - heap->free);
-	uint32_t index =
-		(uint32_t)(at % MDG__SLAB_WORDS) * 64 + (uint32_t)__builtin_ctzll(picked->bit);
+	uint32_t index = (uint32_t)(at % MDG__SLAB_WORDS * 64 + picked->at);
 	uint64_t ref = (uint64_t)(picked->block - heap->view.base);
 	return mdg__heap_mark(heap, own, hand, at / MDG__SLAB_WORDS, index, ref);
 }
@@ -153,17 +151,27 @@ static __attribute__((noinline)) void *alloc_slowly(struct mdg__heap *heap, size
 	return block;
 }
 
-/* A small block that is at hand. NULL: there is none. */
-static inline void *alloc_at_once(const struct mdg__heap *heap, struct mdg__heap_own *own,
-                                  size_t size)
+/* A small block that is at hand. NULL: there is none. `labels`: it gets one. */
+static inline __attribute__((always_inline)) void *
+alloc_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, bool labels)
 {
 	struct pick picked;
-	if (!pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked) ||
-	    ((heap->flags & MDG_HEAP_LABELS) != 0 && !label(heap, own, &picked)))
-		return NULL;
+	own->idle = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	bool found = pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked) &&
+	             (!labels || label(heap, own, &picked));
 	/* Release: its label is before it. Now it is allocated. */
-	atomic_store_explicit(picked.word, picked.rest, memory_order_release);
-	return picked.block;
+	if (__builtin_expect(found, 1))
+		atomic_store_explicit(picked.word, picked.rest, memory_order_release);
+	atomic_signal_fence(memory_order_seq_cst);
+	own->idle = heap;
+	return __builtin_expect(found, 1) ? picked.block : alloc_slowly(heap, size);
+}
+
+static __attribute__((noinline)) void *alloc_labelled(struct mdg__heap *heap,
+                                                      struct mdg__heap_own *own, size_t size)
+{
+	return alloc_at_once(heap, own, size, true);
 }
 
 void *mdg_alloc(mdg_heap *view, size_t size)
@@ -172,10 +180,7 @@ void *mdg_alloc(mdg_heap *view, size_t size)
 	struct mdg__heap_own *own = mdg__own_at_once(heap);
 	if (__builtin_expect(own == NULL || size > MDG__SMALL_MOST, 0))
 		return alloc_slowly(heap, size);
-	own->busy = 1;
-	atomic_signal_fence(memory_order_seq_cst);
-	void *block = alloc_at_once(heap, own, size);
-	atomic_signal_fence(memory_order_seq_cst);
-	own->busy = 0;
-	return __builtin_expect(block != NULL, 1) ? block : alloc_slowly(heap, size);
+	if (__builtin_expect((heap->flags & MDG_HEAP_LABELS) != 0, 0))
+		return alloc_labelled(heap, own, size);
+	return alloc_at_once(heap, own, size, false);
 }

@@ -11,7 +11,7 @@
  * process in which it was stored: its epoch is beside it. So a forked child never follows its
  * parent's pointer.
  *
- * A signal handler that interrupts an operation finds `busy`, and works with `inner`, which has a
+ * A signal handler that interrupts an operation finds that it is not `idle`, and works with `inner`, which has a
  * slot of its own. What changes the lists of the thread is done with signals blocked.
  */
 #include "heap/internal.h"
@@ -44,7 +44,7 @@ static struct mdg__heap_own *own_map(struct mdg__heap *heap)
 		return NULL;
 	}
 	struct mdg__heap_own *own = memory;
-	own->heap = heap;
+	own->idle = own->heap = heap;
 	own->links = links;
 	return own;
 }
@@ -58,7 +58,7 @@ void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own)
 /* As it was mapped, but for what is constant and what others read. */
 static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
-	own->busy = 0;
+	own->idle = own->heap;
 	own->why = 0;
 	own->tag = 0;
 	own->reading = 0;
@@ -137,6 +137,9 @@ static void caches_begin(struct mdg__heap_own *own)
 		const struct mdg__size_class *about = &mdg__heap_classes[class];
 		own->cache[class].word = &no_blocks;
 		own->cache[class].size = about->size;
+		own->cache[class].inverse = about->inverse;
+		own->cache[class].blocks = about->blocks;
+		own->cache[class].whole = about->whole;
 		own->cache[class].tick_mask = about->words >= 4 ? 63 : about->units > 1 ? 0 : 7;
 	}
 }
@@ -222,9 +225,9 @@ struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
 	struct mdg__heap_own *own = thread->epoch == epoch ? find(heap) : NULL;
 	if (own == NULL)
 		own = make_first(heap, epoch, ret_why);
-	if (own != NULL && own->busy == 0 && (heap->flags & MDG_HEAP_CHECKED) == 0)
+	if (own != NULL && own->idle != NULL && (heap->flags & MDG_HEAP_CHECKED) == 0)
 		thread->last = own;
-	while (own != NULL && own->busy != 0)
+	while (own != NULL && own->idle == NULL)
 		own = own->inner != NULL ? own->inner : make_inner(own, epoch, ret_why);
 	return own;
 }
@@ -244,7 +247,7 @@ static const struct mdg__heap_own *look(const struct mdg__heap *heap)
 	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
 		return NULL;
 	const struct mdg__heap_own *own = find(heap);
-	while (own != NULL && own->busy != 0)
+	while (own != NULL && own->idle == NULL)
 		own = own->inner;
 	return own;
 }

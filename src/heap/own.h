@@ -8,7 +8,7 @@
  * thread dies, nothing is lost with it.
  *
  * HANDLERS. A signal handler may interrupt any function of this room, and call any of them. It
- * finds `busy` in what the thread keeps, and takes another one (`inner`), with a slot of its own.
+ * finds in what the thread keeps that it is not `idle`, and takes another one (`inner`), with a slot of its own.
  * So a handler never sees private data half changed. Where head.lock is held, signals are blocked.
  *
  * FORK. A forked child finds what its parent's thread kept, with the parent's epoch
@@ -28,15 +28,16 @@ enum { MDG__LATE = 32, MDG__CACHE_BYTES = 1024 };
 struct mdg__late {
 	_Atomic uint64_t *word; /* of `free` */
 	unsigned char *block;
-	uint64_t bit;
+	uint64_t at; /* which bit of the word */
 };
 
-/* For one class. */
+/* For one class. What each allocation and freeing looks at is in the first line. */
 struct mdg__heap_cache {
 	_Atomic uint64_t *word; /* of `free`, in which the next block is looked for; never NULL */
 	unsigned char *base;    /* of the block that bit 0 of the word stands for */
 	uint64_t mask;          /* bits of the word that stand for blocks */
-	uint32_t size;          /* of a block */
+	uint64_t whole;         /* these are constant, and those of mdg__heap_classes */
+	uint32_t size, inverse, blocks;
 	uint32_t late_count;
 	uint32_t unit1;                   /* the slab in use: its unit + 1; 0: none */
 	uint32_t at;                      /* index of `word` in the slab's words */
@@ -47,7 +48,7 @@ struct mdg__heap_cache {
 	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this
 	 * thread. */
 	struct mdg__late late[MDG__LATE];
-	unsigned char none[MDG__CACHE_BYTES - 64 - MDG__LATE * sizeof(struct mdg__late)];
+	unsigned char none[MDG__CACHE_BYTES - 80 - MDG__LATE * sizeof(struct mdg__late)];
 };
 _Static_assert(sizeof(struct mdg__heap_cache) <= MDG__CACHE_BYTES, "");
 
@@ -59,14 +60,14 @@ static inline bool mdg__is_time_to_tidy(const struct mdg__heap_cache *cache)
 }
 
 static inline void mdg__cache_remember(struct mdg__heap_cache *cache, _Atomic uint64_t *word,
-                                       uint64_t bit, unsigned char *block)
+                                       uint64_t at, unsigned char *block)
 {
 	if (cache->late_count >= MDG__LATE)
 		return;
 	struct mdg__late *late = &cache->late[cache->late_count++];
 	late->word = word;
 	late->block = block;
-	late->bit = bit;
+	late->at = at;
 }
 
 /* ---- what a thread keeps ------------------------------------------------------------------- */
@@ -94,8 +95,12 @@ struct mdg__quarantine {
 };
 
 struct mdg__heap_own {
+	/* So that what is stored here has not the place in its page that tables of the heap have which
+	 * are loaded next: the processor would take them for the same for a moment. */
+	unsigned char apart[1344];
+	/* The same as `heap`. NULL: an operation of the thread is under way. */
+	struct mdg__heap *volatile idle;
 	struct mdg__heap *heap;
-	volatile uint32_t busy;  /* an operation of the thread is under way */
 	uint32_t mine;           /* the low 32 bits of the head of a slab of this thread, class 0 */
 	struct mdg__link *links; /* of each unit. Sparse, as long as the capacity */
 	struct mdg__heap_slot *slot;
@@ -121,7 +126,8 @@ struct mdg__heap_own {
 	uint64_t minute_from; /* nanoseconds: when the minute began that stands in `label` */
 	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
 	struct mdg__kept kept[MDG__KEPT_MOST];
-	struct mdg__heap_cache cache[MDG__HEAP_CLASSES_ALL];
+	/* Of classes that do not exist there are no blocks. */
+	_Alignas(64) struct mdg__heap_cache cache[MDG__CLASS_ROOM];
 	struct mdg__quarantine quarantine[MDG__HEAP_CLASSES_ALL]; /* untouched unless checked */
 };
 
@@ -155,8 +161,7 @@ static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *hea
 	struct mdg__heap_own *own = thread->last;
 	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes
 	 * first. */
-	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->heap == heap &&
-	             own->busy == 0;
+	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->idle == heap;
 	return __builtin_expect(ready, 1) ? own : NULL;
 }
 
@@ -167,7 +172,7 @@ static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *
 	if (__builtin_expect(own == NULL, 0))
 		own = mdg__own_find(heap, ret_why);
 	if (__builtin_expect(own != NULL, 1)) {
-		own->busy = 1;
+		own->idle = NULL;
 		atomic_signal_fence(memory_order_seq_cst);
 	}
 	return own;
@@ -175,7 +180,7 @@ static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *
 static inline void mdg__own_end(struct mdg__heap_own *own)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	own->busy = 0;
+	own->idle = own->heap;
 }
 
 #endif

@@ -23,7 +23,7 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 	if (mdg__is_checked(heap))
 		mdg__quarantine_add(heap, own, block->class, word, bit);
 	else
-		mdg__cache_remember(cache, word, bit,
+		mdg__cache_remember(cache, word, block->index % 64,
 		                    mdg__unit_at(heap, block->unit) +
 		                            (size_t)block->index * block->size);
 	if ((own->links[block->unit].next & MDG__LINK_FULL) != 0)
@@ -57,7 +57,7 @@ int mdg__free(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
 		return rc;
 	if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN) {
 		rc = own != NULL ? mdg__span_free(heap, own, block.unit, block.head)
-		                     : mdg__units_give(heap, block.unit, block.head);
+		                 : mdg__units_give(heap, block.unit, block.head);
 		return rc == -EINVAL ? MDG_FREED_TWICE : rc;
 	}
 	if (own != NULL && MDG__HEAD_OWNER(block.head) == own->slot1)
