@@ -3,7 +3,8 @@
  * map_get.c - looking a key up, without a lock.
  */
 #include "heap/guard.h"
-#include "heap/map_internal.h"
+#include "heap/map_find.h"
+#include "heap/section.h"
 #include "platform/sized.h"
 
 int mdg__map_is_reading(const struct mdg_map *map)
@@ -34,8 +35,8 @@ static bool show_block(const struct mdg_map *map, const struct mdg__map_seen *se
 	return true;
 }
 
-bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
-                   struct mdg_map_entry *ret)
+static inline bool show(const struct mdg_map *map, const struct mdg__map_seen *seen,
+                        struct mdg_map_entry *ret)
 {
 	ret->key_length = seen->key_length;
 	ret->key = mdg__map_key(seen->node);
@@ -48,68 +49,117 @@ bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
 	return true;
 }
 
-/* 0, -ENOENT or MDG_BROKEN. [in a read section] */
-static int look_up(const struct mdg_map *map, const void *key, size_t key_length,
+bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
                    struct mdg_map_entry *ret)
 {
+	return show(map, seen, ret);
+}
+
+/* Finds the node of a key. 0, -ENOENT or MDG_BROKEN. [in a read section] */
+static inline __attribute__((always_inline)) int find(const struct mdg_map *map, const void *key,
+                                                      size_t key_length, struct mdg__map_seen *ret)
+{
 	struct mdg__map_view view;
-	struct mdg__map_seen seen;
-	uint64_t hash = mdg__map_hash(map, key, key_length);
+	uint64_t hash = mdg__sip_hash(map->secret, key, key_length, 1);
 	if (!mdg__map_is_there(map))
-		return -EIDRM;
+		return -ENOENT;
+	const struct mdg__map_part *part = mdg__map_part_of(map, hash);
 	/* Acquire: pairs with the release of who has put the table here. */
-	uint64_t table =
-		atomic_load_explicit(&mdg__map_part_of(map, hash)->table, memory_order_acquire);
-	int rc = mdg__map_table_read(map, table, &view);
+	uint64_t table = atomic_load_explicit(&part->table, memory_order_acquire);
+	mdg__map_fetch(map, part, table, hash);
+	int rc = mdg__map_table_glance(map, table, &view);
 	if (rc != 0)
 		return rc;
-	if (mdg__map_find(map, &view, hash, key, key_length, &seen) &&
-	    mdg__map_show(map, &seen, ret))
-		return 0;
-	/* Again: somebody may have taken it out to remove the map. */
+	return mdg__map_find_in_table(map, &view, true, hash, key, key_length, ret) ? 0 : -ENOENT;
+}
+
+static __attribute__((noinline)) int find_to_see(const struct mdg_map *map, const void *key,
+                                                 size_t key_length, struct mdg__map_seen *ret)
+{
+	return find(map, key, key_length, ret);
+}
+
+/* What is not there may have been taken out by somebody who removes the map. */
+static int missing(const struct mdg_map *map)
+{
 	return mdg__map_is_there(map) ? -ENOENT : -EIDRM;
 }
 
 /* ---- the public functions ------------------------------------------------------------------ */
 
-static int copy_out(const struct mdg_map *map, const struct mdg_map_entry *entry, void *value,
-                    size_t room, size_t *ret_length)
+/* In a map of references, the value is the reference. */
+static __attribute__((noinline)) int copy_ref(const struct mdg_map *map,
+                                              const struct mdg__map_seen *seen, void *value,
+                                              size_t room, size_t *ret_length,
+                                              uint64_t *ret_version)
 {
-	bool is_ref = (map->flags & MDG_MAP_REFS) != 0;
-	uint64_t length = is_ref ? sizeof entry->ref : entry->length;
+	struct mdg_map_entry entry;
+	if (!show_block(map, seen, &entry))
+		return -ENOENT;
 	if (ret_length != NULL)
-		*ret_length = (size_t)length;
+		*ret_length = sizeof entry.ref;
+	if (room < sizeof entry.ref)
+		return -EMSGSIZE;
+	memcpy(value, &entry.ref, sizeof entry.ref);
+	if (ret_version != NULL)
+		*ret_version = entry.version;
+	return 0;
+}
+
+static inline int copy_value(const struct mdg__map_seen *seen, void *value, size_t room,
+                             size_t *ret_length, uint64_t *ret_version)
+{
+	size_t length = seen->length;
+	if (ret_length != NULL)
+		*ret_length = length;
 	if (length > room)
 		return -EMSGSIZE;
-	if (length != 0)
-		memcpy(value, is_ref ? &entry->ref : entry->value, (size_t)length);
+	const unsigned char *from = mdg__map_value(seen);
+	if (length == 8) /* numbers and references are common */
+		memcpy(value, from, 8);
+	else if (length != 0)
+		memcpy(value, from, length);
+	if (ret_version != NULL)
+		*ret_version = MDG__LOAD(seen->node->value);
 	return 0;
 }
 
 int mdg_map_get(mdg_map *map, const void *key, size_t key_length, void *value, size_t room,
                 size_t *ret_length, uint64_t *ret_version)
 {
-	struct mdg_map_entry entry;
-	int rc = mdg_read_begin(map->heap);
-	if (rc != 0)
+	struct mdg__heap *heap = mdg__heap_of(map->heap);
+	struct mdg__map_seen seen;
+	int rc = 0;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (__builtin_expect(own == NULL, 0))
 		return rc;
-	rc = key_length > MDG_MAP_KEY_MAX ? -ENOENT : look_up(map, key, key_length, &entry);
-	if (rc == 0)
-		rc = copy_out(map, &entry, value, room, ret_length);
-	if (rc == 0 && ret_version != NULL)
-		*ret_version = entry.version;
-	(void)mdg_read_end(map->heap);
+	mdg__section_begin(heap, own);
+	rc = key_length > MDG_MAP_KEY_MAX ? -ENOENT : find(map, key, key_length, &seen);
+	if (__builtin_expect(rc == 0, 1))
+		rc = (map->flags & MDG_MAP_REFS) != 0
+		             ? copy_ref(map, &seen, value, room, ret_length, ret_version)
+		             : copy_value(&seen, value, room, ret_length, ret_version);
+	if (rc == -ENOENT)
+		rc = missing(map);
+	mdg__section_end(own);
+	mdg__own_end(own);
 	return rc;
 }
 
 int mdg_map_see(mdg_map *map, const void *key, size_t key_length, struct mdg_map_entry *ret_entry)
 {
 	struct mdg_map_entry own = { 0 };
+	struct mdg__map_seen seen;
 	if (!mdg__sized_is_valid(ret_entry->size))
 		return -EINVAL;
 	int rc = mdg__map_is_reading(map);
 	if (rc == 0)
-		rc = key_length > MDG_MAP_KEY_MAX ? -ENOENT : look_up(map, key, key_length, &own);
+		rc = key_length > MDG_MAP_KEY_MAX ? -ENOENT
+		                                  : find_to_see(map, key, key_length, &seen);
+	if (rc == 0 && !show(map, &seen, &own))
+		rc = -ENOENT;
+	if (rc == -ENOENT)
+		rc = missing(map);
 	if (rc == 0)
 		mdg__sized_give(ret_entry, &own, sizeof own);
 	return rc;

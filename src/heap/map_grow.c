@@ -43,14 +43,17 @@ static bool copy(const struct mdg_map *map, const struct mdg__map_view *old,
 }
 
 /* [L] Makes the new table the part's. Its nodes are seen by whoever sees the table (release). */
-static int exchange(const struct mdg_map *map, struct mdg__map_part *part, void *block)
+static int exchange(const struct mdg_map *map, struct mdg__map_part *part, void *block,
+                    uint32_t bits)
 {
 	mdg_ref *place = mdg__map_place(&part->table);
 	void *old = NULL;
 	int rc = MDG__LOAD(part->table) == 0 ? mdg_publish(map->heap, block, place, 0)
 	                                     : mdg_swap(map->heap, block, place, &old);
-	if (rc == 0)
+	if (rc == 0) {
+		MDG__STORE(part->bits, bits);
 		mdg__map_retire(map, old);
+	}
 	return rc;
 }
 
@@ -65,7 +68,7 @@ static int rebuild(const struct mdg_map *map, struct mdg__map_part *part,
 		if (block == NULL)
 			return mdg_heap_why(map->heap);
 		mdg__map_table_make(map, block, bits, &new);
-		int rc = copy(map, old, &new, &count) ? exchange(map, part, block) : -E2BIG;
+		int rc = copy(map, old, &new, &count) ? exchange(map, part, block, bits) : -E2BIG;
 		if (rc == 0) {
 			MDG__STORE(part->count, count);
 			return 0;

@@ -14,6 +14,7 @@
 #define MADANG_HEAP_MAP_INTERNAL_H
 
 #include "heap/internal.h"
+#include "heap/map_hash.h"
 #include "heap/map_layout.h"
 
 /* A handle. It does not change after it was opened. */
@@ -98,6 +99,17 @@ static inline uint32_t mdg__map_reach(uint64_t tags)
 {
 	uint32_t reach = (uint32_t)(tags >> 56);
 	return reach < MDG__MAP_REACH_MOST ? reach : MDG__MAP_REACH_MOST;
+}
+
+/* Whether these bytes, the line of memory that contains `ref`, may be read. */
+static inline bool mdg__map_has_memory(const struct mdg_map *map, uint64_t ref)
+{
+	struct mdg__heap *heap = mdg__heap_of(map->heap);
+	uint64_t offset = ref - heap->parts.data, unit = offset >> MDG__UNIT_SHIFT;
+	if (__builtin_expect(offset >= MDG__LOAD(heap->known), 0) &&
+	    (ref < heap->parts.data || unit >= mdg__units_high(heap)))
+		return false;
+	return ref % 16 == 0 && mdg__bit_is_set(heap, MDG__BITS_COMMITTED, unit);
 }
 
 /* How many bytes may be read from there on; 0: none. Usually this is asked of a block in a slab of

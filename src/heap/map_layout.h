@@ -83,7 +83,8 @@ struct mdg__map_part {
 	_Atomic uint64_t version; /* [L] the last one given */
 	_Atomic uint64_t writer; /* [L] who is changing the part: its slot + 1, and in the high half
 	                             the slot's generation; 0: nobody */
-	uint64_t none[4];
+	_Atomic uint64_t bits;   /* [L] of the table: a hint */
+	uint64_t none[3];
 };
 
 /* Begins at a multiple of 64, counted from the heap's beginning. */
