@@ -39,7 +39,8 @@ static uint32_t next_in_slab(const struct mdg__heap *heap, const struct mdg__thi
 
 /* ---- what is known of a block ---------------------------------------------------------------- */
 
-/* A thread as a label names it. `generation`: its low 8 bits. */
+/* A thread as a label names it. `generation`: its low 8 bits. Of one that was swept, the slot still
+ * says which process it was, until another thread has the slot. */
 static void describe_maker(const struct mdg__heap *heap, uint64_t label, struct mdg_block_info *ret)
 {
 	uint32_t slot1 = MDG__LABEL_SLOT1(label);
@@ -47,7 +48,8 @@ static void describe_maker(const struct mdg__heap *heap, uint64_t label, struct 
 		return;
 	const struct mdg__heap_slot *slot = &heap->slot[slot1 - 1];
 	uint32_t word = MDG__LOAD(slot->life.word);
-	if (word == 0 || (MDG__LOAD(slot->generation) & 0xffu) != MDG__LABEL_GENERATION(label))
+	uint32_t generation = MDG__LABEL_GENERATION(label) + (word == 0);
+	if (((MDG__LOAD(slot->generation) ^ generation) & 0xffu) != 0)
 		return;
 	ret->pid = MDG__LOAD(slot->pid);
 	ret->alive = mdg__life_is_living(word);

@@ -20,12 +20,18 @@ __attribute__((unused)) static void enter_namespace(void)
 		exit(1);
 }
 
-/* A heap of this name, made with these options. NULL: the defaults. */
+/* A heap of this name, made with these options. NULL: the defaults. With HEAP_TESTS_CHECKED in the
+ * environment, it is a checked one. */
 __attribute__((unused)) static mdg_heap *heap_open(const char *name,
                                                    const struct mdg_heap_options *options)
 {
+	struct mdg_heap_options own = { .size = sizeof own };
 	mdg_heap *heap = NULL;
-	int rc = mdg_heap_open(&heap, ns, name, options);
+	if (options != NULL)
+		own = *options;
+	if (getenv("HEAP_TESTS_CHECKED") != NULL && (own.flags & MDG_HEAP_EXISTING) == 0)
+		own.flags |= MDG_HEAP_CHECKED;
+	int rc = mdg_heap_open(&heap, ns, name, &own);
 	if (!CHECK(rc == 0)) {
 		fprintf(stderr, "opening %s: %s\n", name, mdg_strerror(rc));
 		exit(1);

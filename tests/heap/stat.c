@@ -221,7 +221,7 @@ static void check_deaths(mdg_heap *heap)
 	CHECK(info.dead == 0 && info.blocks == before + 1);
 	CHECK(users_of(heap, child, &user) == 1 && user.pid == 0);
 	block = info_of(heap, shared[0]);
-	CHECK(block.size != 0 && block.pid == 0 && block.alive == 0 && block.time != 0);
+	CHECK(block.size != 0 && block.pid == child && block.alive == 0 && block.time != 0);
 	CHECK(info_of(heap, shared[1]).size == 0 && info_of(heap, shared[2]).size == 0);
 	CHECK(mdg_free(heap, mdg_at(heap, shared[0])) == 0 && mdg_free(heap, shared) == 0);
 }

@@ -66,6 +66,18 @@ look --check --json trees | sed -n '/findings/,$p'
 look --repair trees | tail -n 1
 look --check trees | tail -n 1
 
+echo "# checked"
+writer=$("$helpers/tool_heaper" "$ns" checked bugs)
+checked()
+{
+	look "$@" | sed -e "s/process $writer /process WRITER /" -e 's/0x[0-9a-f]*/0xREF/' \
+		-e 's/[0-9]* minutes/N minutes/'
+}
+checked --check bugs | sed -n '1,3p;/0x/p'
+checked --check --json bugs | sed -n '/"checked"/p;/findings/,$p'
+checked --repair bugs | tail -n 4
+checked --check bugs | tail -n 1
+
 echo "# what is refused"
 try heap segment
 try heap other

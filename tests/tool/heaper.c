@@ -6,6 +6,8 @@
  *                             block, a root; a dead child has left 3 blocks with tag 7, and
  *                             holds one
  *     heaper DIR plain NAME   makes one without labels, and nothing in it
+ *     heaper DIR checked NAME makes a checked one with tag 3: a block is overrun, another one was
+ *                             and could not be freed, and one is written to after it was freed
  *     heaper DIR damage NAME  says in its head that it has another number of units
  *     heaper DIR blocks NAME  makes the map "blocks" in the heap, with a block as the value of "b"
  *     heaper DIR mapless NAME writes over the head of the map "broken" of the heap
@@ -102,6 +104,20 @@ static void break_map(void)
 	mdg_map_close(map);
 }
 
+static void make_checked(void)
+{
+	char *block[3];
+
+	(void)mdg_alloc_tag(heap, 3);
+	for (int i = 0; i < 3; i++)
+		MUST((block[i] = mdg_alloc(heap, 20)) != NULL);
+	for (int i = 0; i < 2; i++)
+		strcpy(block[i], "twenty bytes, and 0.");
+	MUST(mdg_free(heap, block[1]) == MDG_OVERRUN && mdg_free(heap, block[2]) == 0);
+	block[2][5] = 0;
+	printf("%d\n", (int)getpid());
+}
+
 int main(int argc, char **argv)
 {
 	MUST(argc == 4 && mdg_namespace_open(&ns, argv[1], NULL) == 0);
@@ -110,6 +126,9 @@ int main(int argc, char **argv)
 		make();
 	} else if (strcmp(argv[2], "plain") == 0) {
 		open_heap(argv[3], 0);
+	} else if (strcmp(argv[2], "checked") == 0) {
+		open_heap(argv[3], MDG_HEAP_CHECKED);
+		make_checked();
 	} else if (strcmp(argv[2], "blocks") == 0) {
 		open_heap(argv[3], MDG_HEAP_EXISTING);
 		make_blocks();

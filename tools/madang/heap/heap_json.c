@@ -105,6 +105,7 @@ static void json_heap(struct json *json, const struct heap_view *view)
 	json_string(json, "name", view->name);
 	json_signed(json, "segment", view->id);
 	json_bool(json, "labels", (info->flags & MDG_HEAP_LABELS) != 0);
+	json_bool(json, "checked", (info->flags & MDG_HEAP_CHECKED) != 0);
 	if ((info->flags & MDG_HEAP_HOME) != 0)
 		json_unsigned(json, "home", info->home);
 	else

@@ -62,10 +62,11 @@ static void fill_heap(struct table *table, const void *item)
 	put_number(cells[6], info->blocks);
 	put_number(cells[7], info->threads);
 	put_number(cells[8], info->dead);
-	snprintf(cells[9], TABLE_CELL, "%s%s%s",
+	snprintf(cells[9], TABLE_CELL, "%s%s%s%s",
 	         (info->flags & ~(uint32_t)MDG_HEAP_RDONLY) == 0 ? "- " : "",
 	         info->flags & MDG_HEAP_HOME ? "home " : "",
-	         info->flags & MDG_HEAP_LABELS ? "labels " : "");
+	         info->flags & MDG_HEAP_LABELS ? "labels " : "",
+	         info->flags & MDG_HEAP_CHECKED ? "checked " : "");
 	cells[9][strlen(cells[9]) - 1] = '\0';
 }
 
@@ -190,10 +191,11 @@ void heap_print_detail(const struct heap_request *request, const struct heap_vie
 
 const char *heap_found_name(uint32_t kind)
 {
-	static const char *const names[] = { [MDG_HEAP_FOUND_TABLE] = "table",
-		                             [MDG_HEAP_FOUND_DEAD] = "dead",
-		                             [MDG_HEAP_FOUND_LOCK] = "lock",
-		                             [MDG_HEAP_FOUND_ROOT] = "root" };
+	static const char *const names[] = {
+		[MDG_HEAP_FOUND_TABLE] = "table",     [MDG_HEAP_FOUND_DEAD] = "dead",
+		[MDG_HEAP_FOUND_LOCK] = "lock",       [MDG_HEAP_FOUND_ROOT] = "root",
+		[MDG_HEAP_FOUND_OVERRUN] = "overrun", [MDG_HEAP_FOUND_AFTER_FREE] = "after-free"
+	};
 
 	return kind > 0 && kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
