@@ -68,17 +68,20 @@ static bool give_all(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	struct mdg__heap_cache *cache = &own->cache[class];
 	bool given = false;
 	uint32_t next;
+	/* If somebody has scribbled in `heads`, a slab may be in two lists. Then they have no end. */
+	uint64_t left = heap->capacity;
 	mdg__quarantine_end(heap, own, class);
 	if (cache->unit1 != 0) {
 		mdg__list_add(own, &cache->partial, cache->unit1, 0);
 		mdg__list_use_none(cache);
 	}
-	for (uint32_t unit1 = cache->full; unit1 != 0; unit1 = next) {
+	for (uint32_t unit1 = cache->full; unit1 != 0 && left-- != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0)
 			mdg__slab_unfull(own, class, unit1 - 1);
 	}
-	for (uint32_t unit1 = cache->partial; unit1 != 0; unit1 = next) {
+	left = heap->capacity;
+	for (uint32_t unit1 = cache->partial; unit1 != 0 && left-- != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);
 		(void)mdg__slab_merge(heap, unit1 - 1, class, false);
 		if (is_idle(heap, unit1 - 1, class))

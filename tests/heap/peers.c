@@ -396,6 +396,7 @@ int main(int argc, char **argv)
 		return 2;
 	on_heap(argv[1], true, 0);
 	on_heap(argv[1], false, MDG_HEAP_LABELS);
+	on_heap(argv[1], false, MDG_HEAP_CHECKED);
 	enter_namespace();
 	home(argv[1]);
 	mdg_namespace_close(ns);
