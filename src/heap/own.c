@@ -229,6 +229,8 @@ struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
 		thread->last = own;
 	while (own != NULL && own->idle == NULL)
 		own = own->inner != NULL ? own->inner : make_inner(own, epoch, ret_why);
+	if (own != NULL)
+		*ret_why = 0;
 	return own;
 }
 

@@ -144,7 +144,7 @@ extern MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread;
 
 /* ---- own.c --------------------------------------------------------------------------------- */
 
-/* Finds or makes it, and a slot. NULL: *ret_why. */
+/* Finds or makes it, and a slot. NULL: *ret_why, which is 0 otherwise. */
 struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why);
 /* What mdg_heap_why says when there is no struct mdg__heap_own. */
 void mdg__own_failed(const struct mdg__heap *heap, int why);

@@ -5,7 +5,6 @@
  */
 #include "heap/heap.h"
 
-#include <madang/map.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -352,19 +351,6 @@ static void held(size_t size)
 	CHECK(mdg_heap_trim(heap, 0) == 0);
 }
 
-static void map(void)
-{
-	mdg_map *map;
-	struct mdg_map_options options = { .size = sizeof options };
-	CHECK(mdg_map_open(&map, heap, "map", &options) == 0);
-	for (uint32_t i = 0; i < 3000; i++)
-		CHECK(mdg_map_put(map, &i, sizeof i, &i, sizeof i, NULL) >= 0);
-	for (uint32_t i = 0; i < 3000; i += 2)
-		CHECK(mdg_map_remove(map, &i, sizeof i) >= 0);
-	CHECK_CLEAN();
-	mdg_map_close(map);
-}
-
 /* ---- others ---------------------------------------------------------------------------------- */
 
 static void frees(void *block)
@@ -421,24 +407,6 @@ static void other_processes(void)
 	}
 }
 
-static void kinds(void)
-{
-	struct mdg_heap_options options = { .size = sizeof options };
-	struct mdg_heap_info info = { .size = sizeof info };
-	mdg_heap *other;
-	CHECK(mdg_heap_stat(heap, &info) == 0 &&
-	      info.flags == (MDG_HEAP_LABELS | MDG_HEAP_CHECKED));
-	CHECK(mdg_heap_open(&other, ns, "checked", &options) == 0 && other == heap);
-	mdg_heap_close(other);
-	options.flags = MDG_HEAP_LABELS;
-	other = heap_open("unlike", &options);
-	options.flags = MDG_HEAP_CHECKED;
-	mdg_heap *wrong;
-	CHECK(mdg_heap_open(&wrong, ns, "unlike", &options) == MDG_UNLIKE_FLAGS);
-	mdg_heap_close(other);
-	CHECK(mdg_heap_remove(ns, "unlike") == 0);
-}
-
 int main(void)
 {
 	enter_namespace();
@@ -455,8 +423,6 @@ int main(void)
 	held(30000);
 	held(200000);
 	other_processes();
-	kinds();
-	map();
 	CHECK(errno == 4711);
 	end("checked");
 	mdg_namespace_close(ns);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checked_crowd.c - a checked heap with many users at once: nothing is found where nothing is
- * wrong, what one of them does wrong is found; and a heap of random bytes harms nobody.
+ * checked_crowd.c - a checked heap with many users at once, and with a map: nothing is found where
+ * nothing is wrong, what one of them does wrong is found; and a heap of random bytes harms nobody.
  */
 #include "heap/heap.h"
 
+#include <madang/map.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -28,6 +29,39 @@ static size_t some_size(uint64_t *random)
 {
 	uint32_t kind = next_random(random) % 100;
 	return 1 + next_random(random) % (kind < 80 ? 300 : kind < 97 ? 9000 : 300000);
+}
+
+/* ---- maps, and other heaps ----------------------------------------------------------------- */
+
+static void map(void)
+{
+	mdg_map *map;
+	struct mdg_map_options options = { .size = sizeof options };
+	CHECK(mdg_map_open(&map, heap, "map", &options) == 0);
+	for (uint32_t i = 0; i < 3000; i++)
+		CHECK(mdg_map_put(map, &i, sizeof i, &i, sizeof i, NULL) >= 0);
+	for (uint32_t i = 0; i < 3000; i += 2)
+		CHECK(mdg_map_remove(map, &i, sizeof i) >= 0);
+	CHECK(mdg_heap_check(heap, 0, say, NULL) == 0);
+	mdg_map_close(map);
+}
+
+static void kinds(void)
+{
+	struct mdg_heap_options options = { .size = sizeof options };
+	struct mdg_heap_info info = { .size = sizeof info };
+	mdg_heap *other;
+	CHECK(mdg_heap_stat(heap, &info) == 0 &&
+	      info.flags == (MDG_HEAP_LABELS | MDG_HEAP_CHECKED));
+	CHECK(mdg_heap_open(&other, ns, "crowd", &options) == 0 && other == heap);
+	mdg_heap_close(other);
+	options.flags = MDG_HEAP_LABELS;
+	other = heap_open("unlike", &options);
+	options.flags = MDG_HEAP_CHECKED;
+	mdg_heap *wrong;
+	CHECK(mdg_heap_open(&wrong, ns, "unlike", &options) == MDG_UNLIKE_FLAGS);
+	mdg_heap_close(other);
+	CHECK(mdg_heap_remove(ns, "unlike") == 0);
 }
 
 /* ---- at work --------------------------------------------------------------------------------- */
@@ -127,6 +161,8 @@ static void crowd(void)
 	for (int i = 0; i < 10 && mdg_heap_sweep(heap) != 0; i++)
 		;
 	CHECK(checks > 2 && mdg_heap_check(heap, 0, say, NULL) == 0);
+	map();
+	kinds();
 	/* What is wrong is found among all that. */
 	char *block = mdg_alloc(heap, 40);
 	block[40] = 1;

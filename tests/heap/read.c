@@ -45,6 +45,13 @@ static void alone(void)
 	CHECK(mdg_heap_sweep(heap) == 0 && !is_free(ref));
 	CHECK_RC(0, mdg_read_end(heap));
 	CHECK(mdg_heap_sweep(heap) == 0 && is_free(ref));
+	/* Another heap is used in between. */
+	mdg_heap *other = NULL;
+	CHECK(mdg_heap_open(&other, ns, "other", NULL) == 0);
+	CHECK_RC(0, mdg_read_begin(heap));
+	CHECK_RC(0, mdg_free(other, mdg_alloc(other, 1)));
+	CHECK_RC(0, mdg_read_end(heap));
+	mdg_heap_close(other);
 	/* Large blocks do not wait for a full bag. */
 	ref = retire_one(1 << 20);
 	CHECK(is_free(ref) && live() <= before);
