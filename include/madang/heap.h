@@ -207,8 +207,8 @@ MDG_API void mdg_heap_close(mdg_heap *heap);
  * mdg_segment_remove. */
 MDG_API int mdg_heap_remove(mdg_namespace *ns, const char *name);
 
-/* Sets the limit: bytes of memory that the heap may take. What it has above the limit already, it
- * keeps. Returns 0, or -EINVAL: above the maximum; -EROFS. */
+/* Sets the limit: bytes of memory that the heap may take, rounded down to 64 KiB. What it has above
+ * the limit already, it keeps. Returns 0, or -EINVAL: above the maximum; -EROFS. */
 MDG_API int mdg_heap_limit(mdg_heap *heap, uint64_t limit);
 
 /* Why the last call of this thread on this heap that returned NULL did so: a negative code; 0: none

@@ -44,6 +44,9 @@ look
 look --json
 echo '$ madang ls, names and states'
 "$madang" ls | sed -n 's/^[0-9]*  "\([a-z]*\)".*  \([a-z ]*\)$/\1: \2/p'
+echo '$ madang rm --orphans --dry-run, and madang doctor'
+"$madang" rm --orphans --dry-run | sed 's/segment [0-9]*/segment ID/'
+"$madang" doctor --json | grep '"orphans"'
 look trees
 look -c --leaks trees
 look --json -c --leaks --check trees | sed '/"classes"/,/^      \]/{/"slabs": [^0]/,/}/!d;}'

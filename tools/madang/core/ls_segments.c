@@ -28,7 +28,8 @@ static int read_segments(struct listing *listing)
 
 static bool is_orphan(const struct mdg_segment_info *segment)
 {
-	return segment->attached == 0 && !segment->creator_alive;
+	return segment->attached == 0 && !segment->creator_alive &&
+	       segment->kind != MDG_SEGMENT_HEAP;
 }
 
 /* ---- the table -------------------------------------------------------- */

@@ -143,9 +143,10 @@ static int remove_found(mdg_namespace *ns, const struct request *request)
 	return TOOL_TROUBLE;
 }
 
+/* A heap is kept for the next program that opens it, until somebody removes it by name. */
 static bool is_orphan(const struct mdg_segment_info *info)
 {
-	return info->attached == 0 && !info->creator_alive;
+	return info->attached == 0 && !info->creator_alive && info->kind != MDG_SEGMENT_HEAP;
 }
 
 /* What the system shows for whoever has no number in this user namespace. */

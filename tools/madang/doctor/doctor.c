@@ -129,7 +129,8 @@ static void count_orphans(struct diagnosis *diagnosis, mdg_namespace *ns)
 	uint32_t cursor = 0;
 
 	while (mdg_segment_next(ns, &cursor, MDG_STAT_CREATOR, &segment) > 0)
-		diagnosis->orphans += segment.attached == 0 && !segment.creator_alive;
+		diagnosis->orphans += segment.attached == 0 && !segment.creator_alive &&
+		                      segment.kind != MDG_SEGMENT_HEAP;
 }
 
 /* The sets and queues of others are counted, and not looked into. */
