@@ -75,12 +75,6 @@ static void check_slots_high(struct mdg__heap_check *check)
 	head_says(check, mended, "more slots are in use than there are");
 }
 
-static bool high_is_valid(const struct mdg__heap *heap)
-{
-	uint64_t high = MDG__LOAD(heap->head->high);
-	return high == heap->capacity || (high < heap->capacity && high % MDG__PIECE_UNITS == 0);
-}
-
 static void check_bounds(struct mdg__heap_check *check)
 {
 	struct mdg__heap *heap = check->heap;
@@ -89,8 +83,6 @@ static void check_bounds(struct mdg__heap_check *check)
 	if (MDG__LOAD(head->limit) > heap->capacity)
 		head_says(check, mend_word(check, &head->limit, heap->capacity),
 		          "the limit is larger than the heap can be");
-	if (!high_is_valid(heap))
-		head_says(check, false, "the number of units that have tables makes no sense");
 	check_slots_high(check);
 	if (MDG__LOAD(head->epoch) == 0) {
 		if (check->repair)
@@ -125,6 +117,55 @@ static void check_lock(struct mdg__heap_check *check)
 		           "a thread has died that held the lock");
 }
 
+/* ---- where the tables end ------------------------------------------------------------------- */
+
+static bool high_is_valid(const struct mdg__heap *heap)
+{
+	uint64_t high = MDG__LOAD(heap->head->high);
+	return high == heap->capacity || (high < heap->capacity && high % MDG__PIECE_UNITS == 0);
+}
+
+/* [COMMITTED has memory] Behind the last unit that has memory. */
+static uint64_t behind_committed(const struct mdg__heap *heap)
+{
+	for (uint64_t at = (heap->capacity + 63) / 64; at-- > 0;) {
+		uint64_t word = MDG__LOAD(heap->bits[MDG__BITS_COMMITTED][at]);
+		if (word != 0)
+			return at * 64 + 64 - (uint64_t)__builtin_clzll(word);
+	}
+	return 0;
+}
+
+/* [lock] What has memory was in use, or may be. What is behind it is free, and is taken as units
+ * that were never used: their tables are made anew. */
+static bool mend_high(struct mdg__heap *heap)
+{
+	if (mdg__heap_promise(heap, heap->parts.bits[MDG__BITS_COMMITTED],
+	                      (heap->capacity + 63) / 64 * 8) < 0)
+		return false;
+	uint64_t high = behind_committed(heap);
+	high = (high + MDG__PIECE_UNITS - 1) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	if (high > heap->capacity || mdg__tables_promise(heap, 0, high) < 0)
+		return false;
+	atomic_store(&heap->head->high, high);
+	MDG__STORE(heap->known, (size_t)(high << MDG__UNIT_SHIFT));
+	return true;
+}
+
+static void check_high(struct mdg__heap_check *check)
+{
+	struct mdg__heap *heap = check->heap;
+	bool mended = false;
+	mdg__sigmask mask;
+	if (high_is_valid(heap))
+		return;
+	if (check->repair && check->lockable && mdg__heap_lock(heap, &mask) == 0) {
+		mended = high_is_valid(heap) || mend_high(heap);
+		mdg__heap_unlock(heap, &mask);
+	}
+	head_says(check, mended, "the number of units that have tables makes no sense");
+}
+
 /* A thread that died with the lock may have left the units in the middle of a change. And where the
  * tables end must be known. */
 static bool units_are_steady(const struct mdg__heap_check *check)
@@ -149,12 +190,15 @@ int mdg_heap_check(mdg_heap *view, unsigned flags, mdg__heap_found *found, void 
 	check_constants(&check);
 	check_bounds(&check);
 	check_lock(&check);
+	check_high(&check);
 	if (units_are_steady(&check))
 		mdg__check_units(&check);
 	mdg__check_slots(&check);
-	mdg__check_slabs(&check);
+	if (high_is_valid(heap)) /* else blocks seem not to be there */
+		mdg__check_slabs(&check);
 	if (units_are_steady(&check))
 		mdg__check_guards(&check);
-	mdg__check_roots(&check);
+	if (high_is_valid(heap))
+		mdg__check_roots(&check);
 	return check.left;
 }

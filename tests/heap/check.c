@@ -108,7 +108,8 @@ static void damage_head(void)
 	DAMAGE(head->capacity, 5, table, "another maximum than when the heap was opened", true);
 	DAMAGE(head->slots, 5, table, "another kind of heap than when it was opened", true);
 	DAMAGE(head->home, 65536, table, "the heap has no home, and the head says one", true);
-	DAMAGE(head->high, in->capacity + 16, table, "that have tables makes no sense", false);
+	DAMAGE(head->high, in->capacity + 16, table, "that have tables makes no sense", true);
+	DAMAGE(head->high, 5, table, "that have tables makes no sense", true);
 	DAMAGE(head->epoch, 0, table, "the epoch of the readers is 0", true);
 	DAMAGE(head->committed, 3, table, "units that have memory is counted wrongly", true);
 	DAMAGE(head->free, 3, table, "the number of free units is counted wrongly", true);
