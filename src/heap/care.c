@@ -53,7 +53,7 @@ int mdg_heap_sweep(mdg_heap *view)
 		return rc;
 	/* The caller may have retired something. It sweeps also if all slots are taken. */
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
-	int swept = mdg__sweep_some(heap, own, heap->slots);
+	int swept = mdg__sweep_some(heap, heap->slots);
 	if (own != NULL) {
 		(void)mdg__retired_free(heap, own);
 		mdg__own_end(own);

@@ -130,8 +130,8 @@ bool mdg__slab_adopt(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint3
 /* ---- sweep.c: what the dead leave ---------------------------------------------------------- */
 
 /* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns
- * how many. `own` is NULL if the calling thread has no slot. [no lock is held] */
-int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most);
+ * how many. The calling thread needs no slot. [no lock is held] */
+int mdg__sweep_some(struct mdg__heap *heap, uint32_t most);
 
 /* ---- rootwake.c ---------------------------------------------------------------------------- */
 

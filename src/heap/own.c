@@ -148,7 +148,7 @@ static void caches_begin(struct mdg__heap_own *own)
 static int take_slot(struct mdg__heap *heap, uint32_t *ret_slot1)
 {
 	int rc = mdg__heap_slot_take(heap, ret_slot1);
-	if (rc == -EUSERS && mdg__sweep_some(heap, NULL, heap->slots) > 0)
+	if (rc == -EUSERS && mdg__sweep_some(heap, heap->slots) > 0)
 		rc = mdg__heap_slot_take(heap, ret_slot1);
 	return rc;
 }
@@ -285,5 +285,5 @@ void mdg__own_leave(struct mdg__heap *heap)
 		mdg__heap_slot_leave(heap, own->slot1);
 		atomic_store_explicit(&own->whose, 0, memory_order_release);
 	}
-	(void)mdg__sweep_some(heap, NULL, heap->slots);
+	(void)mdg__sweep_some(heap, heap->slots);
 }

@@ -134,7 +134,7 @@ static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg_
 bool mdg__memory_find(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
 	bool slabs = mdg__slabs_give_idle(heap, own), spans = mdg__spans_give(heap, own);
-	return mdg__sweep_some(heap, own, heap->slots) > 0 || slabs || spans;
+	return mdg__sweep_some(heap, heap->slots) > 0 || slabs || spans;
 }
 
 static int use_new(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,
@@ -160,7 +160,7 @@ static int next_slab(struct mdg__heap *heap, struct mdg__heap_own *own,
 	if (use_partial(own, cache) || use_merged(heap, own, cache, class) ||
 	    adopt(heap, own, cache, class))
 		return 0;
-	if (mdg__sweep_some(heap, own, DEAD_AT_ONCE) > 0 && adopt(heap, own, cache, class))
+	if (mdg__sweep_some(heap, DEAD_AT_ONCE) > 0 && adopt(heap, own, cache, class))
 		return 0;
 	int rc = use_new(heap, own, cache, class);
 	if ((rc == -ENOMEM || rc == -EDQUOT) && mdg__memory_find(heap, own))

@@ -260,7 +260,7 @@ static void help(struct mdg__heap *heap, const struct wish *wish)
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (own == NULL)
 		return;
-	(void)mdg__sweep_some(heap, own, heap->slots);
+	(void)mdg__sweep_some(heap, heap->slots);
 	mdg__own_end(own);
 }
 

@@ -99,11 +99,10 @@ static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 	return true;
 }
 
-int mdg__sweep_some(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t most)
+int mdg__sweep_some(struct mdg__heap *heap, uint32_t most)
 {
 	uint32_t used = mdg__heap_slots_used(heap);
 	int swept = 0;
-	(void)own;
 	if (used == 0)
 		return 0;
 	if (most > used)
