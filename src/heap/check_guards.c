@@ -197,17 +197,17 @@ static bool mend(const struct suspect *suspect)
 /* "process 12, tag 7, 3 minutes ago" */
 static void tell_maker(const struct mdg_block_info *info, char *out, size_t room)
 {
-	int64_t now = (int64_t)(mdg__realtime_nanoseconds() / 1000000000u);
-	uint32_t minutes =
-		info->time == 0 || now < info->time ? 0 : (uint32_t)((now - info->time) / 60);
+	int64_t now = (int64_t)(mdg__realtime_nanoseconds() / 1000000000u), age = now - info->time;
+	uint32_t minutes = age < 0 ? 0 : (uint32_t)(age / 60);
+	const char *many = minutes == 1 ? "" : "s";
 	if (info->time == 0)
 		mdg__format(out, room, "never allocated");
 	else if (info->pid == 0)
-		mdg__format(out, room, "of a process that is gone, tag %u, %u minutes ago",
-		            info->tag, minutes);
+		mdg__format(out, room, "of a process that is gone, tag %u, %u minute%s ago",
+		            info->tag, minutes, many);
 	else
-		mdg__format(out, room, "of process %d%s, tag %u, %u minutes ago", info->pid,
-		            info->alive ? "" : " (dead)", info->tag, minutes);
+		mdg__format(out, room, "of process %d%s, tag %u, %u minute%s ago", info->pid,
+		            info->alive ? "" : " (dead)", info->tag, minutes, many);
 }
 
 static const char *const texts[] = {

@@ -207,7 +207,7 @@ static int all_wrong(uint64_t seed)
 	check_failures = 0;
 	uint64_t random = seed;
 	void *mine[100] = { NULL };
-	for (int round = 0; round < 300; round++) {
+	for (int round = 0; round < 150; round++) {
 		for (int i = 0; i < 100; i++) {
 			void **one = &mine[next_random(&random) % 100];
 			size_t size = some_size(&random);
@@ -226,9 +226,8 @@ static int all_wrong(uint64_t seed)
 			(void)mdg_usable_size(heap, *one);
 		}
 		scribble(mdg__heap_of(heap), &random);
-		if (round % 30 == 0)
-			(void)mdg_heap_check(heap, round % 60 == 0 ? MDG_CHECK_REPAIR : 0, NULL,
-			                     NULL);
+		if (round % 50 == 0)
+			(void)mdg_heap_check(heap, round == 50 ? MDG_CHECK_REPAIR : 0, NULL, NULL);
 		if (round % 50 == 0)
 			(void)mdg_heap_trim(heap, 0);
 	}
@@ -239,7 +238,7 @@ int main(void)
 {
 	enter_namespace();
 	crowd();
-	for (uint64_t seed = 1; seed <= 4; seed++) {
+	for (uint64_t seed = 1; seed <= 3; seed++) {
 		int status;
 		pid_t child = fork();
 		if (child == 0)

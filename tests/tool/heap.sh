@@ -74,7 +74,7 @@ writer=$("$helpers/tool_heaper" "$ns" checked bugs)
 checked()
 {
 	look "$@" | sed -e "s/process $writer /process WRITER /" -e 's/0x[0-9a-f]*/0xREF/' \
-		-e 's/[0-9]* minutes/N minutes/'
+		-e 's/[0-9]* minutes* ago/N minutes ago/'
 }
 checked --check bugs | sed -n '1,3p;/0x/p'
 checked --check --json bugs | sed -n '/"checked"/p;/findings/,$p'
