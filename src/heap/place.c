@@ -2,7 +2,8 @@
 /*
  * place.c - where a heap lies in this process.
  *
- * It lies at a multiple of 64 KiB.
+ * It lies at a multiple of 64 KiB. After mlockall(MCL_FUTURE) it is not locked: the kernel would fill
+ * all of it with pages.
  *
  * HOME addresses lie where neither the kernel, nor malloc, nor a sanitizer puts anything by itself.
  * The maker of the heap chooses one that depends on the heap's identity, so that two heaps seldom
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "platform/identity.h"
+#include "platform/ownmap.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -49,7 +51,7 @@ static int hold_place(uint64_t address, uint64_t length, void **ret)
 	if (length > SIZE_MAX || address > UINTPTR_MAX)
 		return -ENOMEM;
 	void *want = (void *)(uintptr_t)address;
-	int rc = mdg__sys_mmap(want, (size_t)length, PROT_NONE, flags, -1, 0, ret);
+	int rc = mdg__map_unlocked(want, (size_t)length, PROT_NONE, flags, -1, ret);
 	if (rc == 0 && *ret != want) { /* Linux before 4.17 takes it for a hint */
 		(void)mdg__sys_munmap(*ret, (size_t)length);
 		return -EEXIST;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "platform/ownmap.h"
 #include "segment/internal.h"
 
 #define TRIES 64
@@ -20,8 +21,8 @@ static int look_for_room(size_t length, size_t alignment, void **ret)
 	void *memory;
 	if (length > SIZE_MAX - alignment)
 		return -ENOMEM;
-	int rc = mdg__sys_mmap(NULL, length + alignment, PROT_NONE,
-	                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, &memory);
+	int rc = mdg__map_unlocked(NULL, length + alignment, PROT_NONE,
+	                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, &memory);
 	if (rc < 0)
 		return rc;
 	(void)mdg__sys_munmap(memory, length + alignment);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "platform/ownmap.h"
 #include "registry/current.h"
 #include "registry/descriptor.h"
 #include "segment/internal.h"
@@ -67,6 +68,7 @@ struct request {
 	bool fixed; /* at that address */
 	bool replace;
 	bool readonly, executable;
+	bool sparse; /* not to be filled with pages, also after mlockall(MCL_FUTURE) */
 	size_t length;
 };
 
@@ -109,6 +111,14 @@ static bool may_map_there(const struct request *request)
 	return rc != -EPERM;
 }
 
+static int map_file(const struct request *request, int protection, int flags, int fd, void **ret)
+{
+	void *address = (void *)request->address;
+	return request->sparse
+	               ? mdg__map_unlocked(address, request->length, protection, flags, fd, ret)
+	               : mdg__sys_mmap(address, request->length, protection, flags, fd, 0, ret);
+}
+
 static int map(const struct request *request, int fd, void **ret)
 {
 	int protection = PROT_READ | (request->readonly ? 0 : PROT_WRITE) |
@@ -117,8 +127,7 @@ static int map(const struct request *request, int fd, void **ret)
 	                          : request->fixed ? MAP_FIXED_NOREPLACE
 	                                           : 0);
 	mdg__before_mmap(request->address, request->length, protection, flags, fd, 0);
-	int rc = mdg__sys_mmap((void *)request->address, request->length, protection, flags, fd, 0,
-	                       ret);
+	int rc = map_file(request, protection, flags, fd, ret);
 	if (rc == -EEXIST)
 		return -EINVAL;
 	if (rc == 0 && request->fixed && *ret != (void *)request->address) {
@@ -173,6 +182,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (fd < 0)
 		return fd;
 	request->length = (size_t)entry->mapped;
+	request->sparse = entry->kind == MDG__KIND_HEAP;
 	rc = mdg__count_attached(ns, entry->index, mdg__tag_generation(entry->tag));
 	if (rc == 0)
 		rc = attach_counted(ns, entry, request, fd, ret);
