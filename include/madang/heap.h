@@ -106,6 +106,7 @@
 #define MADANG_HEAP_H
 
 #include <madang/base.h>
+#include <madang/sync.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -290,6 +291,55 @@ MDG_API void *mdg_take_ptr(mdg_heap *heap, void **place);
  * old block, which is held instead; NULL: there was none. 0, -EAGAIN: somebody takes it at this
  * moment; -EINVAL, -EPERM, MDG_OVERRUN. */
 MDG_API int mdg_swap(mdg_heap *heap, void *block, mdg_ref *place, void **ret_old);
+
+/* ---- with a transaction ----------------------------------------------------------- */
+
+/* Several blocks and words change as one, whenever a thread dies. The transaction is an mdg_txn of
+ * <madang/sync.h> that lies in the heap: zero bytes, aligned to 64, MDG_TXN_SIZE(journal) of them.
+ * Its data may be the whole heap, although it lies in there itself:
+ *
+ *     mdg_txn_run run;
+ *     rc = mdg_txn_begin(&run, txn, 4096, heap->base, heap->extent);
+ *     if (rc == 0 || rc == MDG_OWNER_DIED) {
+ *             struct node *node = mdg_txn_hold(heap, &run, sizeof *node);
+ *             if (node == NULL)
+ *                     return mdg_txn_cancel(&run);
+ *             *node = (struct node){ .next = old->next, .key = 42 };   // instead of `old`
+ *             mdg_ref ref = mdg_ref_of(heap, node);
+ *             rc = mdg_txn_write(&run, &before->next, &ref, sizeof ref);
+ *             if (rc == 0)
+ *                     rc = mdg_txn_free(heap, &run, old);
+ *             rc = rc == 0 ? mdg_txn_commit(&run) : mdg_txn_cancel(&run);
+ *     }
+ *
+ * A block from mdg_txn_hold is live if and only if the transaction commits. Otherwise it is free
+ * again. A block that was given to mdg_txn_free is freed if and only if the transaction commits.
+ * The store that commits the writes decides that too. It does not matter who dies when: the next
+ * owner finds all or nothing, and what is to be free becomes free. Nothing is lost.
+ *
+ * A new block is filled by ordinary stores, or by mdg_txn_write. It is not to be published, kept or
+ * resized. The transaction must end before the heap is closed. Each of the two calls takes one of
+ * the MDG_HELD_MOST hands of the thread until the transaction ends. Who reads such words without
+ * beginning the transaction may see half a commit, and blocks that are free.
+ *
+ * If an owner dies after it has committed, what it frees stays allocated until the next one begins
+ * the transaction, because its journal has to be carried out first. So before you free the memory
+ * of the transaction itself, begin it once more, end it, and call mdg_heap_sweep. */
+
+/* A new block, for as long as the transaction runs. NULL: mdg_heap_why, and also
+ *   -EPERM   the transaction is not running, or not this thread's
+ *   -EINVAL  it does not lie in this heap
+ *   -EBUSY   it has blocks of another handle or, in a signal handler, of the interrupted thread
+ *   -ENOSPC  the thread holds MDG_HELD_MOST blocks */
+MDG_API void *mdg_txn_hold(mdg_heap *heap, mdg_txn_run *run, size_t size);
+
+/* Frees a block when the transaction commits. NULL is allowed, and does nothing. Returns 0, or
+ *   -EPERM, -ENOSPC  as above
+ *   -EINVAL          as above; or no block of this heap begins there, or the transaction lies in it
+ *   MDG_FREED_TWICE  the block is free, or will be
+ *   -EBUSY           a thread holds the block otherwise, perhaps this one; or as above
+ *   -ENOMEM, -EROFS, -EUSERS, -ENOSYS, MDG_BROKEN */
+MDG_API int mdg_txn_free(mdg_heap *heap, mdg_txn_run *run, void *block);
 
 /* ---- roots ------------------------------------------------------------------------ */
 

@@ -415,7 +415,8 @@ MDG_API int mdg_cell_destroy(mdg_cell *cell);
  *
  * The data are the memory that is given to `begin`. They must be the same bytes for all users,
  * but may lie at another address in each process. Write to them by mdg_txn_write only. Only the
- * owner may read them. Within a transaction they look as they did when it began; mdg_txn_read
+ * owner may read them. The transaction may lie in its data as a whole, and is then not to be
+ * written. Within a transaction they look as they did when it began; mdg_txn_read
  * also shows what was written since.
  *
  * The first thread that begins decides the sizes of the journal and of the data. Whoever gives
@@ -441,7 +442,8 @@ typedef struct mdg_txn_run {
  *   MDG_OWNER_DIED   begun, and an owner before had died; what it had committed is in the data,
  *                    and what it had not committed is not;
  *   MDG_BROKEN       the journal is damaged; all get this until mdg_txn_destroy;
- *   -EINVAL          a wrong or different number, or the data overlap the transaction;
+ *   -EINVAL          a wrong or different number, or the transaction overlaps the data, and does
+ *                    not lie in them as a whole;
  *   -EDEADLK, -ENOLCK or -ENOSYS.
  * After a failure `run` holds no running transaction, and the calls below return -EPERM. */
 MDG_API int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size);

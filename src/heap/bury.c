@@ -142,6 +142,28 @@ static bool publishing(struct grave *grave, bool passed)
 	return false;
 }
 
+/* What a transaction has held or freed. What it frees has to wait until its records are copied: by
+ * the next one that begins it. */
+static bool joined(struct grave *grave)
+{
+	uint32_t op = MDG__HAND_OP(grave->op);
+	struct mdg__block block;
+	enum mdg__verdict verdict = mdg__txn_verdict(grave->heap, grave->hand);
+	if (verdict == MDG__VERDICT_NOT_KNOWN)
+		return false;
+	bool committed = verdict != MDG__NOT_COMMITTED;
+	if (op == MDG__HAND_TXN_HOLD && committed)
+		clear(grave, grave->ref);
+	if ((op == MDG__HAND_TXN_HOLD && committed) || (op == MDG__HAND_TXN_FREE && !committed))
+		return drop(grave);
+	if (verdict == MDG__COMMITTED_JUST)
+		return false;
+	if (op == MDG__HAND_TXN_FREE && find(grave, grave->ref, &block))
+		mdg__held_set(grave->heap, &block, grave->who);
+	mdg__hand_set(grave->hand, MDG__HAND_HELD);
+	return give(grave);
+}
+
 static bool bury(struct grave *grave, bool passed)
 {
 	switch (MDG__HAND_OP(grave->op)) {
@@ -154,6 +176,10 @@ static bool bury(struct grave *grave, bool passed)
 		return publishing(grave, passed);
 	case MDG__HAND_FREE:
 		return give(grave);
+	case MDG__HAND_TXN_HOLD:
+	case MDG__HAND_TXN_FREE:
+	case MDG__HAND_TXN_DROP:
+		return joined(grave);
 	default:
 		return true;
 	}

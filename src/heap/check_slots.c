@@ -76,7 +76,7 @@ static bool is_no_hand(const struct mdg__doubt *doubt)
 	uint64_t op = atomic_load_explicit(&hand->op, memory_order_acquire);
 	if (op != doubt->word || MDG__HAND_OP(op) == MDG__HAND_NONE)
 		return false;
-	bool wrong = MDG__HAND_OP(op) > MDG__HAND_SWAP || MDG__LOAD(hand->ref) >= heap->parts.end ||
+	bool wrong = MDG__HAND_OP(op) > MDG__HAND_LAST || MDG__LOAD(hand->ref) >= heap->parts.end ||
 	             MDG__LOAD(hand->place) >= heap->parts.end;
 	mdg__fence(memory_order_acquire);
 	return wrong && MDG__LOAD(hand->op) == op && MDG__LOAD(heap->slot[doubt->index].life.word);

@@ -31,10 +31,10 @@ struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref)
 	return NULL;
 }
 
-static struct mdg__hand *find_vacant(struct mdg__heap_own *own)
+struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own)
 {
 	for (uint32_t i = 0; i < MDG_HELD_MOST; i++)
-		if ((own->hands >> i & 1) == 0)
+		if (((own->hands | own->joined_hands) >> i & 1) == 0)
 			return &own->slot->hands[i];
 	own->why = -ENOSPC;
 	return NULL;
@@ -79,7 +79,7 @@ static inline void in_order(void)
 
 void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
 {
-	struct mdg__hand *hand = find_vacant(own);
+	struct mdg__hand *hand = mdg__hand_vacant(own);
 	void *block = hand == NULL ? NULL : mdg__alloc(heap, own, size, hand);
 	if (block != NULL)
 		fill(own, hand);
@@ -244,7 +244,7 @@ static uint64_t take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t
                      uint64_t kind)
 {
 	uint64_t ref = 0;
-	struct mdg__hand *hand = find_vacant(own);
+	struct mdg__hand *hand = mdg__hand_vacant(own);
 	if (hand == NULL)
 		return 0;
 	if (place_at(heap, place) == NULL) {

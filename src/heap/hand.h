@@ -43,7 +43,9 @@ static inline void mdg__hand_fill(const struct mdg__heap_own *own, struct mdg__h
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* The hand with which this thread holds the block, or NULL. */
+/* A hand that has nothing, or NULL: own->why is -ENOSPC. */
+struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own);
+/* The hand with which this thread holds the block, or NULL. What a transaction has is not found. */
 struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref);
 /* Frees a block of which the caller does not know whether anybody holds it: as mdg_free. */
 int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);

@@ -54,6 +54,21 @@ static inline uint64_t mdg__place_ref(const struct mdg__heap *heap, uint64_t val
 	                                                     : value - MDG__LOAD(heap->head->home);
 }
 
+/* ---- verdict.c ----------------------------------------------------------------------------- */
+
+enum mdg__verdict {
+	MDG__NOT_COMMITTED,
+	MDG__COMMITTED,         /* and its records are copied for good */
+	MDG__COMMITTED_JUST,    /* its records may be copied once more */
+	MDG__VERDICT_NOT_KNOWN, /* the lock does not come */
+};
+/* Whether the transaction of this hand, which is TXN_*, has committed. Its thread is dead, or has
+ * it no more. */
+enum mdg__verdict mdg__txn_verdict(struct mdg__heap *heap, const struct mdg__hand *hand);
+/* [the transaction at `txn` is this thread's] Tells the hands that have this number that it has
+ * committed, and is carried out. */
+void mdg__txn_tell(struct mdg__heap *heap, uint64_t txn, uint64_t number);
+
 /* ---- settle.c ------------------------------------------------------------------------------ */
 
 /* After the caller has replaced the block `ref` in this place: if a thread is just about to end

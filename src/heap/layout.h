@@ -119,8 +119,15 @@ enum mdg__hand_op {
 	MDG__HAND_PUBLISH, /* it is about to store `ref` in `place`, over `old` */
 	MDG__HAND_TAKE,    /* it is about to take `ref` out of `place` */
 	MDG__HAND_FREE,    /* it is about to free `ref` */
-	MDG__HAND_SWAP /* it is about to store `ref` in `place`, and to hold `old` instead. As soon
+	MDG__HAND_SWAP, /* it is about to store `ref` in `place`, and to hold `old` instead. As soon
 	                      as `ref` is `old`, it holds that */
+	/* Of a transaction: `place` is where its mdg_txn is, `old` the number with which this
+	 * thread has joined it. */
+	MDG__HAND_TXN_HOLD, /* if that number commits, `ref` is live; else it is to be freed */
+	MDG__HAND_TXN_FREE, /* if that number commits, `ref` is to be freed; else it stays */
+	MDG__HAND_TXN_DROP, /* `ref` is to be freed in both cases, but not while records may still
+	                       be copied into it */
+	MDG__HAND_LAST = MDG__HAND_TXN_DROP
 };
 
 struct mdg__hand {
@@ -134,7 +141,9 @@ struct mdg__hand {
 };
 #define MDG__HAND_OP(word) ((uint32_t)(word)&0xffu)
 #define MDG__HAND_POINTER  UINT64_C(0x100) /* the place has pointers */
-#define MDG__HAND_DONE     UINT64_C(0x200) /* PUBLISH, SWAP: somebody saw `ref` in the place */
+/* PUBLISH, SWAP: somebody saw `ref` in the place. TXN_*: that number has committed, and its records
+ * are copied for good: said by the next one that joins the transaction. */
+#define MDG__HAND_DONE UINT64_C(0x200)
 /* HELD: the block was taken out of a place, so readers may be in it. If the thread dies, it is
  * freed when these have ended (mdg__readers_passed), and not at once. TAKE, PUBLISH and SWAP keep
  * the mark for the block that is held when they end. */
@@ -144,6 +153,10 @@ struct mdg__hand {
 /* The hands of a thread: those that programs use, and one that the library uses by itself, in
  * retire.c. What that one holds is never SEEN: no reader is in it. */
 enum { MDG__HAND_OWN = MDG_HELD_MOST, MDG__HANDS };
+
+/* The number with which a thread joins a transaction (sync/txn.h). It is no reference. */
+#define MDG__JOINED(slot1, count) ((uint64_t)(slot1) << 48 | ((count)&UINT64_C(0xffffffffffff)))
+#define MDG__JOINED_SLOT1(number) ((uint32_t)((number) >> 48))
 
 struct mdg__heap_slot {
 	_Atomic uint32_t generation; /* [S] counted up when the slot is made free */
@@ -158,7 +171,10 @@ struct mdg__heap_slot {
 	_Atomic uint64_t oldest;    /* [S] epoch of the oldest full bag; 0: none */
 	_Atomic uint64_t count;     /* [S] of retired blocks: for people who look */
 	_Atomic uint64_t left;      /* [S] of a dead slot: the epoch in which it was found dead */
-	uint64_t none[5];
+	/* [S] How many transactions its threads have joined: the slot and this are a number that is
+	 * never used again in this heap. */
+	_Atomic uint64_t joined;
+	uint64_t none[4];
 	struct mdg__hand hands[MDG__HANDS];
 	uint64_t none2[10];
 };

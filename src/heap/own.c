@@ -63,6 +63,8 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->tag = 0;
 	own->reading = 0;
 	own->hands = 0;
+	own->joined_hands = 0;
+	memset(own->joined, 0, sizeof own->joined);
 	own->fences = 0;
 	own->bag = own->bag_bytes = 0;
 	own->bag_used = 0;

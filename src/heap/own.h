@@ -20,6 +20,7 @@
 #include "heap/handle.h"
 #include "platform/epoch.h"
 #include "platform/ofthread.h"
+#include "sync/txn.h"
 
 /* ---- caches, one for each class ------------------------------------------------------------ */
 
@@ -94,6 +95,14 @@ struct mdg__quarantine {
 	uint64_t bit[MDG__PARKED];
 };
 
+/* A transaction that the thread runs, and in which it holds or frees blocks (joined.c). */
+struct mdg__joined {
+	struct mdg__txn_guest guest; /* number 0: this is free */
+	struct mdg__heap_own *own;
+	uint64_t txn;   /* where in the heap */
+	uint32_t hands; /* a bit for each */
+};
+
 struct mdg__heap_own {
 	/* So that what is stored here has not the place in its page that tables of the heap have which
 	 * are loaded next: the processor would take them for the same for a moment. */
@@ -112,9 +121,10 @@ struct mdg__heap_own {
 	int why;        /* mdg_heap_why */
 	uint32_t tag;   /* mdg_alloc_tag */
 	uint64_t label; /* what a block of this thread gets in a heap with labels; time is added */
-	uint32_t reading; /* how deep in read sections */
-	uint32_t hands;   /* a bit for each hand of the slot that holds a block */
-	uint32_t fences;  /* what is known of membarrier; 0: nothing, see read.c */
+	uint32_t reading;      /* how deep in read sections */
+	uint32_t hands;        /* a bit for each hand of the slot that holds a block */
+	uint32_t joined_hands; /* the same: hands that a transaction has */
+	uint32_t fences;       /* what is known of membarrier; 0: nothing, see read.c */
 	/* The bag into which the thread puts what it retires, and how much is in it. 0: none is
 	 * open. */
 	uint64_t bag, bag_bytes;
@@ -126,6 +136,7 @@ struct mdg__heap_own {
 	uint64_t minute_from; /* nanoseconds: when the minute began that stands in `label` */
 	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
 	struct mdg__kept kept[MDG__KEPT_MOST];
+	struct mdg__joined joined[MDG_HELD_MOST];
 	/* Of classes that do not exist there are no blocks. */
 	_Alignas(64) struct mdg__heap_cache cache[MDG__CLASS_ROOM];
 	struct mdg__quarantine quarantine[MDG__HEAP_CLASSES_ALL]; /* untouched unless checked */

@@ -124,16 +124,32 @@ void mdg__published_tell(struct mdg__heap *heap, uint64_t ref, uint64_t place)
 	}
 }
 
-/* Whether a hand of this slot has the block, and is not about to publish it. */
-static bool has_in_hand(const struct mdg__heap *heap, uint32_t slot1, uint64_t ref)
+/* Whether the hand has the block, and is not about to publish it. What it holds for a transaction
+ * that has committed is live: its thread has died before it could say so. */
+static bool hand_has(struct mdg__heap *heap, const struct mdg__hand *hand, uint64_t ref)
 {
-	for (int i = 0; i < MDG__HANDS; i++) {
-		const struct mdg__hand *hand = &heap->slot[slot1 - 1].hands[i];
-		uint64_t op = atomic_load_explicit(&hand->op, memory_order_acquire);
-		if (MDG__LOAD(hand->ref) == ref && MDG__HAND_OP(op) != MDG__HAND_NONE &&
-		    !is_about_to(op))
+	uint64_t op = atomic_load_explicit(&hand->op, memory_order_acquire);
+	for (int i = 0; i < TRIES_MOST; i++) {
+		if (MDG__LOAD(hand->ref) != ref || MDG__HAND_OP(op) == MDG__HAND_NONE ||
+		    is_about_to(op))
+			return false;
+		if (MDG__HAND_OP(op) != MDG__HAND_TXN_HOLD)
 			return true;
+		enum mdg__verdict verdict = mdg__txn_verdict(heap, hand);
+		uint64_t now = atomic_load_explicit(&hand->op, memory_order_acquire);
+		if (((now ^ op) & ~MDG__HAND_DONE) == 0)
+			return verdict == MDG__NOT_COMMITTED || verdict == MDG__VERDICT_NOT_KNOWN;
+		op = now; /* its sweeper has gone on */
 	}
+	return true;
+}
+
+/* Whether a hand of this slot has the block, and is not about to publish it. */
+static bool has_in_hand(struct mdg__heap *heap, uint32_t slot1, uint64_t ref)
+{
+	for (int i = 0; i < MDG__HANDS; i++)
+		if (hand_has(heap, &heap->slot[slot1 - 1].hands[i], ref))
+			return true;
 	return false;
 }
 

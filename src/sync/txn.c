@@ -6,8 +6,9 @@
  *   1. checks the journal and stores its length and its sum,
  *   2. stores COMMITTED,
  *   3. copies the records into the data,
- *   4. stores IDLE, and
- *   5. gives the word back.
+ *   4. stores IDLE,
+ *   5. lets its guest do its part, if it has one (txn.h), and
+ *   6. gives the word back.
  * The transaction happens at step 2. If the owner dies later, the next owner finds COMMITTED and
  * copies all records again. The result is the same, however many had been copied; and if that
  * owner dies, too, the next one does it. If the owner dies earlier, nothing has been copied, and
@@ -17,7 +18,8 @@
  * of its instructions, and none after. The next owner sees them, because it learns of the death
  * from the kernel. So it is enough that the compiler keeps this order:
  *   (1) the journal before COMMITTED;   (2) COMMITTED before the data;
- *   (3) the data before IDLE;           and IDLE before the word, by the word's release.
+ *   (3) the data, and the guest's number in `done`, before IDLE;
+ *   and IDLE before the word, by the word's release.
  * Among threads that live, the word orders everything.
  *
  * TRUST. The owner knows from its own memory, the `mdg_txn_run`, where the data and the journal
@@ -40,6 +42,7 @@ struct run {
 	struct mdg__txn *txn; /* NULL: none is running */
 	unsigned char *data;
 	size_t size, journal, used;
+	struct mdg__txn_guest *guest; /* NULL: none */
 };
 _Static_assert(sizeof(struct run) <= sizeof(mdg_txn_run), "");
 
@@ -56,6 +59,18 @@ static struct run *run_of(mdg_txn_run *run)
 static unsigned char *journal_of(struct mdg__txn *txn)
 {
 	return (unsigned char *)txn + sizeof(*txn);
+}
+
+static bool apart(uintptr_t one, size_t one_size, uintptr_t other, size_t other_size)
+{
+	return one < other ? other - one >= one_size : one - other >= other_size;
+}
+
+/* The object may lie in the data. Then no write may reach it. `offset`: in the data. */
+static bool spares_object(const struct run *run, size_t offset, size_t size)
+{
+	return apart(offset, size, (uintptr_t)run->txn - (uintptr_t)run->data,
+	             MDG_TXN_SIZE(run->journal));
 }
 
 /* ---- records ------------------------------------------------------------------------------ */
@@ -82,7 +97,8 @@ static bool record_at(const struct run *run, size_t *at, struct record_view *ret
 	room -= HEAD;
 	uint64_t offset = read_word(record + offsetof(struct mdg__record, offset));
 	uint64_t length = read_word(record + offsetof(struct mdg__record, length));
-	if (length == 0 || length > room || length > run->size || offset > run->size - length)
+	if (length == 0 || length > room || length > run->size || offset > run->size - length ||
+	    !spares_object(run, (size_t)offset, (size_t)length))
 		return false;
 	*ret = (struct record_view){ (size_t)offset, (size_t)length, record + HEAD };
 	*at += HEAD + ((size_t)length + 7) / 8 * 8;
@@ -134,11 +150,14 @@ static int broken(struct mdg__txn *txn)
 	return MDG_BROKEN;
 }
 
-/* Copies the records: from COMMITTED to IDLE. False: the journal is damaged. */
-static bool carry_out(const struct run *run)
+/* Copies the records: from COMMITTED to IDLE. `number`: of the guest, or 0. False: the journal is
+ * damaged. */
+static bool carry_out(const struct run *run, uint64_t number)
 {
 	if (!copy_all(run))
 		return false;
+	if (number != 0)
+		atomic_store_explicit(&run->txn->done, number, memory_order_release);
 	/* Release, (3): the data come before it. */
 	atomic_store_explicit(&run->txn->state, MDG__JOURNAL_IDLE, memory_order_release);
 	return true;
@@ -154,9 +173,12 @@ static bool recover(struct run *run)
 	if (__builtin_expect(state == MDG__JOURNAL_IDLE, 1))
 		return true;
 	run->used = atomic_load_explicit(&txn->used, memory_order_relaxed);
-	if (state != MDG__JOURNAL_COMMITTED || run->used % 8 != 0 || run->used > run->journal ||
+	bool guest = state == MDG__JOURNAL_BLOCKS;
+	uint64_t number = guest ? atomic_load_explicit(&txn->joined, memory_order_relaxed) : 0;
+	if ((state != MDG__JOURNAL_COMMITTED && !guest) || run->used % 8 != 0 ||
+	    run->used > run->journal ||
 	    atomic_load_explicit(&txn->sum, memory_order_relaxed) != sum_of(run) ||
-	    !all_possible(run) || !carry_out(run))
+	    !all_possible(run) || !carry_out(run, number))
 		return false;
 	run->used = 0;
 	return true;
@@ -164,9 +186,9 @@ static bool recover(struct run *run)
 
 /* ---- beginning ---------------------------------------------------------------------------- */
 
-static bool apart(uintptr_t one, size_t one_size, uintptr_t other, size_t other_size)
+static bool contains(uintptr_t one, size_t one_size, uintptr_t other, size_t other_size)
 {
-	return one < other ? other - one >= one_size : one - other >= other_size;
+	return one <= other && other_size <= one_size && other - one <= one_size - other_size;
 }
 
 /* Whether the numbers that the caller gives can be right. Looks at no memory. */
@@ -177,7 +199,7 @@ static bool possible(const mdg_txn *txn, size_t journal, const void *data, size_
 	size_t object = MDG_TXN_SIZE(journal);
 	uintptr_t from = (uintptr_t)txn, to = (uintptr_t)data;
 	return object <= UINTPTR_MAX - from && size <= UINTPTR_MAX - to &&
-	       apart(from, object, to, size);
+	       (apart(from, object, to, size) || contains(to, size, from, object));
 }
 
 /* Whether the caller gives the same sizes as the first one did. If it is the first, records them.
@@ -233,7 +255,7 @@ static int begun(struct run *run, const struct run *asked, int rc)
 int mdg_txn_begin_until(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size,
                         uint64_t deadline)
 {
-	struct run asked = { inside(txn), data, size, journal, 0 };
+	struct run asked = { inside(txn), data, size, journal, 0, NULL };
 	if (!possible(txn, journal, data, size))
 		return begun(run_of(run), &asked, -EINVAL);
 	return begun(run_of(run), &asked, mdg__owned_take(&asked.txn->owned, deadline));
@@ -246,7 +268,7 @@ int mdg_txn_begin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, si
 
 int mdg_txn_trybegin(mdg_txn_run *run, mdg_txn *txn, size_t journal, void *data, size_t size)
 {
-	struct run asked = { inside(txn), data, size, journal, 0 };
+	struct run asked = { inside(txn), data, size, journal, 0, NULL };
 	if (!possible(txn, journal, data, size))
 		return begun(run_of(run), &asked, -EINVAL);
 	return begun(run_of(run), &asked, mdg__owned_try(&asked.txn->owned));
@@ -259,11 +281,30 @@ static bool is_running(const struct run *run)
 	return run->txn != NULL && mdg__owned_is_mine(&run->txn->owned);
 }
 
+struct mdg__txn *mdg__txn_running(const mdg_txn_run *txn_run, struct mdg__txn_guest **ret_guest)
+{
+	const struct run *run = (const struct run *)(const void *)txn_run;
+	*ret_guest = NULL;
+	if (!is_running(run))
+		return NULL;
+	*ret_guest = run->guest;
+	return run->txn;
+}
+
+void mdg__txn_join(mdg_txn_run *txn_run, struct mdg__txn_guest *guest)
+{
+	struct run *run = run_of(txn_run);
+	/* Release: whoever sees it sees what was told about the number before. */
+	atomic_store_explicit(&run->txn->joined, guest->number, memory_order_release);
+	run->guest = guest;
+}
+
 /* Whether these bytes lie in the data, and at which offset. */
 static bool in_data(const struct run *run, const void *at, size_t size, size_t *ret_offset)
 {
 	*ret_offset = (size_t)((uintptr_t)at - (uintptr_t)run->data);
-	return *ret_offset <= run->size && size <= run->size - *ret_offset;
+	return *ret_offset <= run->size && size <= run->size - *ret_offset &&
+	       (size == 0 || spares_object(run, *ret_offset, size));
 }
 
 int mdg_txn_write(mdg_txn_run *txn_run, void *at, const void *value, size_t size)
@@ -321,6 +362,19 @@ int mdg_txn_read(const mdg_txn_run *txn_run, const void *at, void *value, size_t
 
 /* ---- ending ------------------------------------------------------------------------------- */
 
+/* [the word is held] The guest does its part. After that nobody asks about its number. */
+static void guest_ends(const struct run *run, enum mdg__txn_end how)
+{
+	if (run->guest != NULL && run->guest->ended(run->guest, how))
+		atomic_store_explicit(&run->txn->joined, 0, memory_order_release);
+}
+
+static int broken_with_guest(const struct run *run, enum mdg__txn_end how)
+{
+	guest_ends(run, how);
+	return broken(run->txn);
+}
+
 int mdg_txn_commit(mdg_txn_run *txn_run)
 {
 	struct run *run = run_of(txn_run);
@@ -328,18 +382,22 @@ int mdg_txn_commit(mdg_txn_run *txn_run)
 	if (!is_running(run))
 		return -EPERM;
 	run->txn = NULL;
-	if (last.used == 0)
+	uint64_t number = last.guest != NULL ? last.guest->number : 0;
+	if (last.used == 0 && number == 0)
 		return mdg__owned_give(&last.txn->owned);
 	if (!all_possible(&last))
-		return broken(last.txn);
+		return broken_with_guest(&last, MDG__TXN_CANCELLED);
 	atomic_store_explicit(&last.txn->used, (uint32_t)last.used, memory_order_relaxed);
 	atomic_store_explicit(&last.txn->sum, sum_of(&last), memory_order_relaxed);
 	/* Release, (1): the journal comes before it. */
-	atomic_store_explicit(&last.txn->state, MDG__JOURNAL_COMMITTED, memory_order_release);
+	atomic_store_explicit(&last.txn->state,
+	                      number != 0 ? MDG__JOURNAL_BLOCKS : MDG__JOURNAL_COMMITTED,
+	                      memory_order_release);
 	/* (2): the data come after it. */
 	atomic_signal_fence(memory_order_seq_cst);
-	if (!carry_out(&last))
-		return broken(last.txn);
+	if (!carry_out(&last, number))
+		return broken_with_guest(&last, MDG__TXN_IN_DOUBT);
+	guest_ends(&last, MDG__TXN_COMMITTED);
 	return mdg__owned_give(&last.txn->owned);
 }
 
@@ -348,9 +406,10 @@ int mdg_txn_cancel(mdg_txn_run *txn_run)
 	struct run *run = run_of(txn_run);
 	if (!is_running(run))
 		return -EPERM;
-	struct mdg__txn *txn = run->txn;
+	struct run last = *run;
 	run->txn = NULL;
-	return mdg__owned_give(&txn->owned);
+	guest_ends(&last, MDG__TXN_CANCELLED);
+	return mdg__owned_give(&last.txn->owned);
 }
 
 int mdg_txn_destroy(mdg_txn *txn)
@@ -359,6 +418,13 @@ int mdg_txn_destroy(mdg_txn *txn)
 	int rc = mdg__owned_take_to_destroy(&in->owned);
 	if (rc != 0)
 		return rc;
+	/* A guest that had committed is as good as carried out. If the journal was found damaged,
+	 * nothing was copied, and it is as if it had not committed. */
+	if (atomic_load_explicit(&in->state, memory_order_relaxed) == MDG__JOURNAL_BLOCKS &&
+	    atomic_load_explicit(&in->owned.state, memory_order_relaxed) < MDG__BROKEN)
+		atomic_store_explicit(&in->done,
+		                      atomic_load_explicit(&in->joined, memory_order_relaxed),
+		                      memory_order_release);
 	/* Release: if this thread is killed in between, a commit is either still there or
 	 * forgotten. */
 	atomic_store_explicit(&in->state, MDG__JOURNAL_IDLE, memory_order_release);

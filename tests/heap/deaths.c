@@ -22,6 +22,7 @@
 mdg_heap *heap;
 struct mdg__heap *inside;
 mdg_ref *place;
+mdg_txn *txn;
 unsigned failures;
 char context[200];
 
@@ -35,6 +36,7 @@ static struct {
 	uint64_t free[UNITS][SEEN_WORDS], remote[UNITS][SEEN_WORDS], labels[UNITS][SEEN_LABELS];
 	unsigned char head[512];
 	mdg_ref place[PLACES];
+	unsigned char txn[sizeof(mdg_txn)];
 } image;
 _Static_assert(sizeof image <= sizeof((struct step *)0)->seen, "");
 
@@ -53,6 +55,7 @@ static void refresh(void)
 	}
 	memcpy(image.head, inside->head, sizeof image.head);
 	memcpy(image.place, place, sizeof image.place);
+	memcpy(image.txn, txn, sizeof image.txn);
 }
 
 /* ---- cutting it off ------------------------------------------------------------------------ */
@@ -241,6 +244,8 @@ static void play_one(enum how how, const struct scenario *scenario, bool all)
 		play(how, scenario, POINT_STRIDE * 72, 1, UINT_MAX);
 	else if (is_sweep(scenario))
 		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
+	else if (is_after_txn(scenario))
+		play(how, scenario, POINT_STRIDE * 9, 6, UINT_MAX);
 	else
 		play(how, scenario, POINT_STRIDE, 4, EACH);
 	printf("%s %s: %u points, %u ms\n", how_names[how], scenario->name, cuts - before,
@@ -275,6 +280,8 @@ int main(int argc, char **argv)
 	heap = heap_open("deaths", &options);
 	inside = mdg__heap_of(heap);
 	place = mdg_alloc_zeroed(heap, PLACES, sizeof *place);
+	txn = mdg_alloc_aligned(heap, 64, MDG_TXN_SIZE(JOURNAL));
+	memset(txn, 0, MDG_TXN_SIZE(JOURNAL));
 	/* The tables that the tracer copies have memory. */
 	for (uint64_t unit = 0; unit < UNITS; unit++)
 		(void)mdg__heap_promise(inside,

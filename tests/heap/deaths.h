@@ -10,11 +10,13 @@
 
 #include "heap/held.h"
 
+enum { JOURNAL = 1024, ALWAYS = 2 /* blocks that are always there: `place` and `txn` */ };
 enum { PLACES = 16, SMALL = 1000, EIGHTH = 8000, MEDIUM = 40000, LARGE = 200000 };
 
 extern mdg_heap *heap;
 extern struct mdg__heap *inside;
 extern mdg_ref *place; /* so many */
+extern mdg_txn *txn;   /* its data are the whole heap */
 extern unsigned failures;
 extern char context[200]; /* what is played */
 
@@ -45,6 +47,24 @@ void use_again(void);
 /* All who were there are dead. `slack`: so many blocks may be reached by nobody. */
 void settle_accounts(unsigned slack, size_t size);
 
+/* ---- deaths_txn.c -------------------------------------------------------------------------- */
+
+/* What an owner has committed and not carried out, is carried out. */
+void txn_recover(void);
+/* Prepare: */
+void txn_have_begun(void);
+void txn_have_held(void);
+void txn_have_replaced(void);
+void txn_have_replaced_own(void);
+void txn_have_dropped(void);
+/* Operate: */
+void txn_hold(void);
+void txn_free(void);
+void txn_drop(void);
+void txn_commit(void);
+void txn_cancel(void);
+void txn_replace(void);
+
 /* ---- deaths_scenes.c ----------------------------------------------------------------------- */
 
 struct scenario {
@@ -66,6 +86,7 @@ extern const struct scenario *now;
 void fill_places(int from, int count, size_t size);
 bool is_cold(const struct scenario *scenario);
 bool is_sweep(const struct scenario *scenario);
+bool is_after_txn(const struct scenario *scenario);
 bool is_close(const struct scenario *scenario);
 bool is_unlink(const struct scenario *scenario);
 /* These die at their end. */

@@ -216,6 +216,22 @@ const struct scenario scenarios[] = {
 	{ "swap-after", 1, 0, SMALL, 0, have, NULL, do_swap, "publish-first" },
 	{ "push-after", 1, 0, SMALL, 0, have, NULL, do_push, "publish-first" },
 	{ "unlink-after", 1, 1, SMALL, 0, have, NULL, do_unlink, "publish-first" },
+	{ "txn-hold", 6, 0, SMALL, 2, txn_have_begun, NULL, txn_hold, NULL },
+	{ "txn-hold-span", 6, 0, LARGE, 2, txn_have_begun, NULL, txn_hold, NULL },
+	{ "txn-free", 3, 0, SMALL, 2, txn_have_begun, NULL, txn_free, NULL },
+	{ "txn-drop", 1, 0, SMALL, 2, txn_have_held, NULL, txn_drop, NULL },
+	{ "txn-commit", 12, 0, SMALL, 2, txn_have_replaced, NULL, txn_commit, NULL },
+	{ "txn-commit-own", 12, 0, SMALL, 2, txn_have_replaced_own, NULL, txn_commit, NULL },
+	{ "txn-commit-span", 12, 0, LARGE, 2, txn_have_replaced, NULL, txn_commit, NULL },
+	{ "txn-commit-drop", 8, 0, SMALL, 2, txn_have_dropped, NULL, txn_commit, NULL },
+	{ "txn-cancel", 5, 0, SMALL, 2, txn_have_replaced, NULL, txn_cancel, NULL },
+	{ "txn-cancel-span", 5, 0, LARGE, 2, txn_have_replaced, NULL, txn_cancel, NULL },
+	{ "txn-cancel-drop", 4, 0, SMALL, 2, txn_have_dropped, NULL, txn_cancel, NULL },
+	{ "txn-whole", 25, 0, SMALL, 2, warm, NULL, txn_replace, NULL },
+	/* The next owner, and its death. The sweeper, before the next owner, and its death. */
+	{ "txn-next", 25, 0, SMALL, 2, warm, NULL, txn_replace, "txn-commit" },
+	{ "sweep-txn", 20, 0, SMALL, 2, ready, NULL, do_sweep, "txn-commit" },
+	{ "sweep-txn-drop", 20, 0, SMALL, 2, ready, NULL, do_sweep, "txn-commit-drop" },
 	{ "close", 10, 0, SMALL, 2, have, NULL, do_close, NULL },
 };
 
@@ -228,6 +244,10 @@ bool is_cold(const struct scenario *scenario)
 bool is_sweep(const struct scenario *scenario)
 {
 	return scenario->operate == do_sweep;
+}
+bool is_after_txn(const struct scenario *scenario)
+{
+	return scenario->before != NULL && strncmp(scenario->before, "txn-", 4) == 0;
 }
 bool is_close(const struct scenario *scenario)
 {
