@@ -338,6 +338,7 @@ MDG_API void *mdg_txn_hold(mdg_heap *heap, mdg_txn_run *run, size_t size);
  *   -EINVAL          as above; or no block of this heap begins there, or the transaction lies in it
  *   MDG_FREED_TWICE  the block is free, or will be
  *   -EBUSY           a thread holds the block otherwise, perhaps this one; or as above
+ *   MDG_OVERRUN      of a checked heap: somebody has written behind the end of the block
  *   -ENOMEM, -EROFS, -EUSERS, -ENOSYS, MDG_BROKEN */
 MDG_API int mdg_txn_free(mdg_heap *heap, mdg_txn_run *run, void *block);
 

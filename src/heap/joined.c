@@ -20,6 +20,7 @@
  * A block is not freed before the records are copied, because they may lead into it. If they could
  * be copied once more, they would destroy what has become of it.
  */
+#include "heap/guard.h"
 #include "heap/held.h"
 
 #include "sync/owned.h"
@@ -59,15 +60,20 @@ static void end_one(struct mdg__joined *joined, struct mdg__hand *hand, enum mdg
 	struct mdg__heap_own *own = joined->own;
 	struct mdg__heap *heap = own->heap;
 	uint32_t op = MDG__HAND_OP(MDG__LOAD(hand->op));
+	struct mdg__block block;
 	part_with(joined, hand);
-	if (op == MDG__HAND_TXN_HOLD && how != MDG__TXN_CANCELLED)
-		(void)mdg__keep(heap, own, MDG__LOAD(hand->ref));
-	else if (op == MDG__HAND_TXN_FREE && how == MDG__TXN_COMMITTED)
-		free_committed(heap, own, hand);
-	else if (op == MDG__HAND_TXN_FREE)
+	if (op == MDG__HAND_TXN_HOLD && how != MDG__TXN_CANCELLED) {
+		if (mdg__block_find(heap, MDG__LOAD(hand->ref), &block) == 0)
+			mdg__held_clear(heap, &block, mdg__holder_own(own));
+		atomic_signal_fence(memory_order_seq_cst);
 		forget(own, hand);
-	else
+	} else if (op == MDG__HAND_TXN_FREE && how == MDG__TXN_COMMITTED) {
+		free_committed(heap, own, hand);
+	} else if (op == MDG__HAND_TXN_FREE) {
+		forget(own, hand);
+	} else {
 		(void)mdg__hand_free(heap, own, hand);
+	}
 }
 
 static bool ended(struct mdg__txn_guest *guest, enum mdg__txn_end how)
@@ -232,7 +238,9 @@ static int free_new(struct mdg__heap *heap, struct mdg__joined *joined, uint64_t
 		return MDG_FREED_TWICE;
 	if (mdg__hand_find(joined->own, ref) != NULL)
 		return -EBUSY;
-	int rc = mdg__held_settle(heap, &block);
+	int rc = mdg__guard_judge(heap, ref);
+	if (rc == 0)
+		rc = mdg__held_settle(heap, &block);
 	if (rc == 0 && MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB)
 		rc = mdg__labels_promise(heap, block.unit, mdg__heap_classes[block.class].blocks);
 	if (rc < 0)

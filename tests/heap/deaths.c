@@ -245,7 +245,7 @@ static void play_one(enum how how, const struct scenario *scenario, bool all)
 	else if (is_sweep(scenario))
 		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
 	else if (is_after_txn(scenario))
-		play(how, scenario, POINT_STRIDE * 9, 6, UINT_MAX);
+		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
 	else
 		play(how, scenario, POINT_STRIDE, 4, EACH);
 	printf("%s %s: %u points, %u ms\n", how_names[how], scenario->name, cuts - before,
