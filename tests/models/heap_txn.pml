@@ -23,18 +23,19 @@
  * The bits of a block are one step here; heap_hand.pml explores how they are freed and merged. The
  * owner is the kernel's word; mutex.pml explores that.
  *
- * holds: depth=100000 -DOPS0=1 -DOPS1=1
- * holds: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_EARLY
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_TELL
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_ORDER
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_DONE
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_IDLE
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_LATE
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_LABEL
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_DROP
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_PLAIN
- * fails: depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0 -DBUG_STATE
+ * holds: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0
+ * holds: long depth=100000 -DOPS0=1 -DOPS1=1
+ * holds: long depth=100000 -DOPS0=1 -DOPS1=2 -DDEATHS=0
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_EARLY
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_TELL
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_ORDER
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_DONE
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_IDLE
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_LATE
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_LABEL
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_DROP
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_PLAIN
+ * fails: depth=100000 -DOPS0=1 -DOPS1=1 -DDEATHS=0 -DBUG_STATE
  *
  * BUG_EARLY: a sweeper frees before the journal is carried out. BUG_TELL: the next one that joins
  * does not tell the hands of the dead one that it has committed. BUG_ORDER: who asks looks first
