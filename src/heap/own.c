@@ -140,7 +140,9 @@ static void caches_begin(struct mdg__heap_own *own)
 		own->cache[class].word = &no_blocks;
 		own->cache[class].size = about->size;
 		own->cache[class].inverse = about->inverse;
-		own->cache[class].blocks = about->blocks;
+		/* A medium slab has units behind its first one. Whether the heap has them too is
+		 * asked when a block is found in the other way (block.c). */
+		own->cache[class].blocks = about->units == 1 ? about->blocks : 0;
 		own->cache[class].whole = about->whole;
 		own->cache[class].tick_mask = about->words >= 4 ? 63 : about->units > 1 ? 0 : 7;
 	}

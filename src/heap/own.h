@@ -37,8 +37,8 @@ struct mdg__heap_cache {
 	_Atomic uint64_t *word; /* of `free`, in which the next block is looked for; never NULL */
 	unsigned char *base;    /* of the block that bit 0 of the word stands for */
 	uint64_t mask;          /* bits of the word that stand for blocks */
-	uint64_t whole;         /* these are constant, and those of mdg__heap_classes */
-	uint32_t size, inverse, blocks;
+	uint64_t whole;         /* these are constant, and those of mdg__heap_classes; */
+	uint32_t size, inverse, blocks; /* but `blocks` is 0 for medium ones */
 	uint32_t late_count;
 	uint32_t unit1;                   /* the slab in use: its unit + 1; 0: none */
 	uint32_t at;                      /* index of `word` in the slab's words */

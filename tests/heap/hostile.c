@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hostile.c - those who use a heap into whose tables somebody writes random bytes: no call crashes
+ * or goes on for ever, and what it returns lies in the heap.
+ *
+ *     heap-hostile [SEEDS [FIRST]]     more of them, by hand
+ */
+#include "heap/heap.h"
+
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static mdg_heap *heap;
+static struct mdg__heap *in;
+static uint64_t random_state;
+
+static uint32_t some(uint32_t below)
+{
+	return next_random(&random_state) % below;
+}
+
+enum { MINE = 64, PLACES = 16 };
+static void *mine[MINE];
+static mdg_ref *place;
+
+/* ---- random bytes ---------------------------------------------------------------------------- */
+
+/* Where a block is that the test has had. */
+static uint64_t unit_of_mine(void)
+{
+	mdg_ref ref = mdg_ref_of(heap, mine[some(MINE)]);
+	uint64_t unit = (ref - in->parts.data) >> MDG__UNIT_SHIFT;
+	return ref != 0 && unit < mdg__units_high(in) ? unit : 0;
+}
+
+/* A word of the tables that have memory. The lock is spared: who waits for it waits long. So are
+ * the words of slots that the kernel follows. */
+static _Atomic uint64_t *any_word(void)
+{
+	uint64_t high = mdg__units_high(in),
+		 unit = some(2) != 0 ? unit_of_mine() : some(high != 0 ? (uint32_t)high : 1);
+	switch (some(11)) {
+	case 0:
+		return &in->head->limit + some(2);
+	case 1:
+		return &in->head->high + some(8);
+	case 2:
+		return (_Atomic uint64_t *)&in->root[some(4)] + some(16);
+	case 3:
+		return &in->slot[some(8)].hands[0].ref + some(36);
+	case 4:
+		return &in->slot[some(8)].epoch + some(5);
+	case 5:
+		return &in->bits[some(MDG__BITS_ALL)][unit / 64];
+	case 6:
+		return &mdg__free_words(in, unit)[some(64)];
+	case 7:
+		return &mdg__remote_words(in, unit)[some(64)];
+	case 8:
+		return &in->hints[unit];
+	case 9:
+		if (mdg__is_labelled(in, unit))
+			return &in->labels[unit * MDG__LABELS_OF_UNIT + some(512)];
+		/* fallthrough */
+	default:
+		return &in->heads[unit];
+	}
+}
+
+static uint64_t any_value(void)
+{
+	uint64_t value = (uint64_t)next_random(&random_state) << 33 ^
+	                 (uint64_t)next_random(&random_state) << 8 ^ next_random(&random_state);
+	switch (some(6)) {
+	case 0:
+		return value & 0xff;
+	case 1: /* a word of units */
+		return MDG__HEAD(some(5), some(64), some(9), some(32));
+	case 2:
+		return MDG__HEAD(some(5), some(64), some(9), value >> 40);
+	case 3:
+		return value & 0x7fffff0; /* a reference */
+	case 4:
+		return 0;
+	default:
+		return value;
+	}
+}
+
+/* ---- at work --------------------------------------------------------------------------------- */
+
+static size_t some_size(void)
+{
+	uint32_t kind = some(100);
+	return some(kind < 70 ? 300 : kind < 90 ? 9000 : kind < 98 ? 140000 : 2000000);
+}
+
+static void *inside(void *block, size_t size, int line)
+{
+	uint64_t ref = mdg_ref_of(heap, block);
+	if (!CHECK(block == NULL || (ref != 0 && heap->extent - ref >= size)))
+		fprintf(stderr, "line %d: %llx of %llx, %zu bytes\n", line, (unsigned long long)ref,
+		        (unsigned long long)heap->extent, size);
+	return block;
+}
+#define INSIDE(block, size) inside(block, size, __LINE__)
+
+static void one_block(void)
+{
+	void **one = &mine[some(MINE)];
+	size_t size = some_size();
+	switch (some(8)) {
+	case 0:
+	case 1:
+		*one = INSIDE(mdg_alloc(heap, size), size);
+		break;
+	case 2:
+		*one = INSIDE(mdg_alloc_zeroed(heap, 1, size), size);
+		break;
+	case 3:
+		*one = INSIDE(mdg_alloc_aligned(heap, 256, size), size);
+		break;
+	case 4:
+		*one = INSIDE(mdg_realloc(heap, *one, size), size);
+		break;
+	case 5:
+		(void)mdg_usable_size(heap, *one);
+		break;
+	default:
+		(void)mdg_free(heap, *one);
+		break;
+	}
+}
+
+static void one_held(void)
+{
+	void **one = &mine[some(MINE)], *old = NULL;
+	mdg_ref *at = &place[some(PLACES)];
+	size_t size = some_size();
+	switch (some(8)) {
+	case 0:
+	case 1:
+		*one = INSIDE(mdg_hold(heap, size), size);
+		break;
+	case 2:
+		*one = INSIDE(mdg_take(heap, at), 0);
+		break;
+	case 3:
+		(void)mdg_publish(heap, *one, at, *at);
+		break;
+	case 4:
+		(void)mdg_swap(heap, *one, at, &old);
+		(void)INSIDE(old, 0);
+		break;
+	case 5:
+		(void)mdg_keep(heap, *one);
+		break;
+	case 6:
+		(void)mdg_retire(heap, *one);
+		break;
+	default:
+		*at = some(2) != 0 ? any_value() : 0;
+		break;
+	}
+}
+
+static void one_care(void)
+{
+	mdg_ref *root;
+	char name[2] = { (char)('a' + some(5)), '\0' };
+	switch (some(7)) {
+	case 0:
+		if (mdg_root(heap, name, 1, 1, &root, 0) >= 0)
+			(void)mdg_publish(heap, mine[some(MINE)], root, *root);
+		break;
+	case 1:
+		(void)mdg_root_remove(heap, name);
+		break;
+	case 2:
+		(void)mdg_read_begin(heap);
+		break;
+	case 3:
+		(void)mdg_read_end(heap);
+		break;
+	case 4:
+		(void)mdg_heap_sweep(heap);
+		break;
+	case 5:
+		(void)mdg_heap_trim(heap, some(1 << 23));
+		break;
+	default:
+		(void)mdg_heap_limit(heap, 16 << 20);
+		break;
+	}
+}
+
+/* Something for the sweeper. */
+static void one_death(void)
+{
+	pid_t child = fork();
+	if (child == 0) {
+		(void)mdg_alloc(heap, 100);
+		(void)mdg_hold(heap, some_size());
+		(void)mdg_publish(heap, mdg_hold(heap, 64), &place[some(PLACES)], 0);
+		_exit(0);
+	}
+	int status;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
+/* The last unit says that a medium slab of this thread begins there. Its blocks would end behind the
+ * heap, so there are none. */
+static int end_of_heap(uint64_t unused)
+{
+	const struct mdg_heap_options options = { .size = sizeof options, .maximum = 1 << 20 };
+	const uint32_t class = mdg__heap_class_of(100000);
+	void *block, *last = NULL;
+	(void)unused;
+	in = mdg__heap_of(heap = heap_open("end", &options));
+	while ((block = mdg_alloc(heap, 100)) != NULL)
+		last = block > last ? block : last;
+	uint64_t unit = (mdg_ref_of(heap, last) - in->parts.data) >> MDG__UNIT_SHIFT;
+	CHECK(unit == in->capacity - 1 && mdg_free(heap, last) == 0);
+	uint32_t owner = MDG__HEAD_OWNER(MDG__LOAD(in->heads[unit]));
+	MDG__STORE(in->heads[unit], MDG__HEAD(MDG__UNIT_SLAB, class, owner, MDG__MEDIUM_UNITS));
+	MDG__STORE(mdg__free_words(in, unit)[0], 0);
+	CHECK(mdg_free(heap, mdg__unit_at(in, unit)) == -EINVAL);
+	CHECK(mdg_usable_size(heap, mdg__unit_at(in, unit)) == 0);
+	CHECK(mdg_alloc(heap, 100000) == NULL);
+	return test_result();
+}
+
+/* In a child, on a heap of its own. */
+static int use(uint64_t seed)
+{
+	static const uint32_t flags[] = { 0, MDG_HEAP_LABELS, MDG_HEAP_CHECKED };
+	struct mdg_heap_options options = {
+		.size = sizeof options, .maximum = 16 << 20, .threads = 8, .flags = flags[seed % 3]
+	};
+	char name[24];
+	snprintf(name, sizeof name, "hostile%u", (unsigned)seed);
+	in = mdg__heap_of(heap = heap_open(name, &options));
+	place = mdg_alloc_zeroed(heap, PLACES, sizeof *place);
+	check_failures = 0;
+	random_state = seed;
+	alarm(100); /* a loop */
+	for (int round = 0; round < 400; round++) {
+		for (int i = 0; i < 60; i++)
+			one_block();
+		for (int i = 0; i < 20; i++)
+			one_held();
+		for (int i = 0; i < 3; i++)
+			one_care();
+		if (some(40) == 0)
+			one_death();
+		if (round >= 20)
+			atomic_store(any_word(), any_value());
+		if (round % 50 == 49) /* it looks more than once, and sleeps in between */
+			(void)mdg_heap_check(heap, some(3) != 0 ? MDG_CHECK_REPAIR : 0, NULL, NULL);
+	}
+	mdg_heap_close(heap);
+	(void)mdg_heap_remove(ns, name);
+	return test_result();
+}
+
+static void in_a_child(int (*work)(uint64_t), uint64_t seed)
+{
+	int status;
+	pid_t child = fork();
+	if (child == 0) {
+		check_failures = 0;
+		_exit(work(seed));
+	}
+	if (!CHECK(waitpid(child, &status, 0) == child && status == 0))
+		fprintf(stderr, "seed %u: %x\n", (unsigned)seed, (unsigned)status);
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : 9;
+	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	enter_namespace();
+	in_a_child(end_of_heap, 0);
+	for (uint64_t seed = first; seed < first + seeds; seed++)
+		in_a_child(use, seed);
+	return test_result();
+}
