@@ -75,28 +75,32 @@ static bool is_nobodys(const struct mdg__owned *lock)
 	return owner == mdg__this_thread.tid || !mdg__sys_process_exists((int32_t)owner);
 }
 
-/* The lock of a heap is held for microseconds, or while memory is made. */
-static int take_lock(struct mdg__heap *heap)
+/* The lock of a heap is held for microseconds, or while memory is made; but its owner may be stopped
+ * in between. So signals are let in now and then. */
+static int take_lock(struct mdg__heap *heap, mdg__sigmask *mask)
 {
-	enum { LOOKS = 10 };
-	const uint64_t look_ns = 1000000000;
+	enum { LOOKS = 100 };
+	const uint64_t look_ns = 100000000;
 	int rc, looks = 0;
 	if (MDG__LOAD(heap->broken) != 0) {
 		rc = mdg__owned_take(&heap->head->lock, 0);
 		return rc == -ETIMEDOUT ? MDG_BROKEN : rc;
 	}
-	while ((rc = mdg__owned_take(&heap->head->lock, mdg_deadline(look_ns))) == -ETIMEDOUT)
+	while ((rc = mdg__owned_take(&heap->head->lock, mdg_deadline(look_ns))) == -ETIMEDOUT) {
 		if (++looks >= LOOKS && is_nobodys(&heap->head->lock)) {
 			MDG__STORE(heap->broken, 1);
 			return MDG_BROKEN;
 		}
+		mdg__signals_restore(mask);
+		mdg__signals_block(mask);
+	}
 	return rc == -EDEADLK ? MDG_BROKEN : rc;
 }
 
 int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask)
 {
 	mdg__signals_block(ret_mask);
-	int rc = take_lock(heap);
+	int rc = take_lock(heap, ret_mask);
 	if (rc == MDG_OWNER_DIED) {
 		rebuild(heap);
 		rc = 0;
