@@ -35,7 +35,7 @@ struct found {
 
 static bool is_map(enum heap_kind kind)
 {
-	return kind == HEAP_MAP_GET || kind == HEAP_MAP_PUT;
+	return kind == HEAP_MAP_GET || kind == HEAP_MAP_PUT || kind == HEAP_MAP_INTERN;
 }
 
 static bool begins_empty(enum heap_kind kind)

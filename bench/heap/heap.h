@@ -38,6 +38,7 @@ enum heap_kind {
 	HEAP_SWEEP,      /* gives back what a killed process had */
 	HEAP_MAP_GET,    /* copies the value of a key out of a table */
 	HEAP_MAP_PUT,    /* replaces the value of a key */
+	HEAP_MAP_INTERN, /* finds the one copy of a text */
 	HEAP_KINDS
 };
 

@@ -77,11 +77,16 @@ static bool hold_fill(struct heap_end *end, unsigned n)
 	return true;
 }
 
+static bool is_map(enum heap_kind kind)
+{
+	return kind == HEAP_MAP_GET || kind == HEAP_MAP_PUT || kind == HEAP_MAP_INTERN;
+}
+
 static bool fill(struct heap_end *end, unsigned n)
 {
 	enum heap_kind kind = end->game->what->kind;
 
-	if (kind == HEAP_MAP_GET || kind == HEAP_MAP_PUT)
+	if (is_map(kind))
 		return heap_map_fill(end, n);
 	return kind == HEAP_HOLD ? hold_fill(end, n) : side_fill(end, n);
 }
@@ -163,7 +168,7 @@ static bool begin(struct heap_end *end)
 	enum heap_kind kind = end->game->what->kind;
 
 	end->own = end->game->heap;
-	return (kind != HEAP_MAP_GET && kind != HEAP_MAP_PUT) || heap_map_begin(end);
+	return !is_map(kind) || heap_map_begin(end);
 }
 
 static uint64_t bytes(struct heap_end *end)

@@ -24,6 +24,14 @@ static inline bool table_put(struct heap_end *end, const void *key, uint64_t val
 	return mdg_map_put(map, key, HEAP_KEY, &value, sizeof value, NULL) == 0;
 }
 
+static inline const char *table_intern(struct heap_end *end, const char *text)
+{
+	mdg_ref ref;
+
+	return mdg_map_intern(map, text, HEAP_KEY, &ref) == 0 ? mdg_at((mdg_heap *)end->own, ref)
+	                                                      : NULL;
+}
+
 #include "bench/heap/tables.h"
 
 bool heap_map_begin(struct heap_end *end)
