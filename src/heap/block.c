@@ -43,7 +43,7 @@ static int find_span(const struct mdg__heap *heap, uint64_t offset, struct mdg__
 	return 0;
 }
 
-int mdg__block_find(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret)
+int mdg__block_find_any(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret)
 {
 	uint64_t offset = ref - heap->parts.data;
 	if (ref < heap->parts.data)

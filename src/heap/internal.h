@@ -108,7 +108,30 @@ struct mdg__block {
 	uint64_t size;  /* bytes */
 };
 /* 0, or -EINVAL: no block can begin there. It may be free. */
-int mdg__block_find(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret);
+int mdg__block_find_any(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret);
+/* The same. A small block is found without a call. */
+static inline int mdg__block_find(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret)
+{
+	uint64_t offset = ref - heap->parts.data, unit = offset >> MDG__UNIT_SHIFT;
+	if (__builtin_expect(offset >= MDG__LOAD(heap->known), 0))
+		return mdg__block_find_any(heap, ref, ret);
+	/* Acquire: pairs with the release of who took the unit, units.c. */
+	uint64_t head = atomic_load_explicit(&heap->heads[unit], memory_order_acquire);
+	uint32_t number = MDG__HEAD_CLASS(head);
+	if (__builtin_expect(
+		    MDG__HEAD_STATE(head) != MDG__UNIT_SLAB || number >= MDG__SMALL_CLASSES, 0))
+		return mdg__block_find_any(heap, ref, ret);
+	const struct mdg__size_class *class = &mdg__heap_classes[number];
+	uint64_t from = offset % MDG__UNIT_BYTES, index = from * class->inverse >> 32;
+	if (index >= class->blocks || index * class->size != from)
+		return -EINVAL;
+	ret->unit = unit;
+	ret->head = head;
+	ret->class = number;
+	ret->index = (uint32_t)index;
+	ret->size = class->size;
+	return 0;
+}
 bool mdg__block_is_free(const struct mdg__heap *heap, const struct mdg__block *block);
 _Atomic uint64_t *mdg__block_label(const struct mdg__heap *heap, const struct mdg__block *block);
 

@@ -146,6 +146,25 @@ int mdg_map_get(mdg_map *map, const void *key, size_t key_length, void *value, s
 	return rc;
 }
 
+int mdg__map_ref(const struct mdg_map *map, const void *key, size_t key_length, uint64_t *ret_ref)
+{
+	struct mdg__heap *heap = mdg__heap_of(map->heap);
+	struct mdg__map_seen seen;
+	int rc = 0;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (__builtin_expect(own == NULL, 0))
+		return rc;
+	mdg__section_begin(heap, own);
+	rc = find(map, key, key_length, &seen);
+	if (rc == -ENOENT)
+		rc = missing(map);
+	mdg__section_end(own);
+	mdg__own_end(own);
+	if (rc == 0)
+		*ret_ref = seen.ref;
+	return rc;
+}
+
 int mdg_map_see(mdg_map *map, const void *key, size_t key_length, struct mdg_map_entry *ret_entry)
 {
 	struct mdg_map_entry own = { 0 };

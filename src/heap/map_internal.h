@@ -189,6 +189,8 @@ int mdg__map_remove_all(const struct mdg_map *map);
 /* Fills in what an entry shows. False: it has no value. [in a read section] */
 bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
                    struct mdg_map_entry *ret);
+/* The reference to the node of a key. 0 or an error of mdg_map_get. */
+int mdg__map_ref(const struct mdg_map *map, const void *key, size_t key_length, uint64_t *ret_ref);
 /* 0, -EPERM: the thread is not in a read section, or -EIDRM. */
 int mdg__map_is_reading(const struct mdg_map *map);
 

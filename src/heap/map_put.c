@@ -173,18 +173,16 @@ int mdg_map_intern(mdg_map *map, const void *bytes, size_t length, mdg_ref *ret_
 {
 	struct change change;
 	const uint64_t none = 0;
-	struct mdg_map_entry entry = { .size = sizeof entry };
+	uint64_t node;
 	int rc;
+	if ((map->flags & MDG_MAP_REFS) != 0 || length > MDG_MAP_KEY_MAX)
+		return -EINVAL;
 	do {
-		rc = mdg_read_begin(map->heap);
-		if (rc != 0)
-			return rc;
-		rc = mdg_map_see(map, bytes, length, &entry);
-		(void)mdg_read_end(map->heap);
+		rc = mdg__map_ref(map, bytes, length, &node);
 		if (rc == 0)
-			*ret_ref = mdg_ref_of(map->heap, entry.key);
+			*ret_ref = node + sizeof(struct mdg__map_node);
 		if (rc != -ENOENT)
-			return (map->flags & MDG_MAP_REFS) != 0 ? -EINVAL : rc;
+			return rc;
 		rc = put(map, bytes, length, NULL, 0, &none, &change);
 	} while (rc == -ESTALE); /* another thread was faster */
 	if (rc == 0)
