@@ -12,7 +12,7 @@
  * In the scenes `after ...` the victim is a writer that finds the part of another one that was
  * killed in the middle of its change.
  *
- * Without --all, every third point is played, and another third in each minute.
+ * Without --all, every 20th point is played, and other ones in each minute.
  */
 #include "heap/maps.h"
 #include "sync/points/step.h"
@@ -319,7 +319,7 @@ static void make_keys(void)
 int main(int argc, char **argv)
 {
 	const char *reason = NULL;
-	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 3 * POINT_STRIDE;
+	unsigned stride = wants_all_points(&argc, &argv) ? 1 : 20 * POINT_STRIDE;
 	if (!step_possible(&reason))
 		SKIP("%s", reason);
 	step_refresh = refresh;
