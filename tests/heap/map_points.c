@@ -336,7 +336,7 @@ int main(int argc, char **argv)
 			wanted |= strcmp(argv[k], scenes[i].name) == 0;
 		unsigned point = stride == 1 ? 0 : (unsigned)(time(NULL) / 60) % stride;
 		/* Clearing takes the lock of each part: that is many points of one kind. */
-		unsigned step = scenes[i].act == clear ? 8 * stride + 1 : stride;
+		unsigned step = scenes[i].act == clear ? 16 * stride + 1 : stride;
 		while (wanted && check_failures < 5 && play(&scenes[i], point))
 			point += step;
 		if (wanted)
