@@ -136,6 +136,27 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
 	return block;
 }
 
+void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                              struct mdg__hand *hand)
+{
+	struct pick picked;
+	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
+	if (size > MDG__SMALL_MOST || mdg__is_checked(heap) ||
+	    !pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked))
+		return NULL;
+	uint64_t at = (uint64_t)(picked.word - heap->free);
+	if (!mdg__is_labelled(heap, at / MDG__SLAB_WORDS))
+		return NULL;
+	held->ref = (uint64_t)(picked.block - heap->view.base);
+	held->label = &heap->labels[at * 64 + picked.at];
+	if ((heap->flags & MDG_HEAP_LABELS) != 0)
+		(void)mdg__label_now(heap, own);
+	mdg__hand_fill(own, hand, held->ref, held->label);
+	/* Release: the hand and the label are before it. Now it is allocated. */
+	atomic_store_explicit(picked.word, picked.rest, memory_order_release);
+	return picked.block;
+}
+
 /* ---- the calls ----------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) void *alloc_slowly(struct mdg__heap *heap, size_t size)

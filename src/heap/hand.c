@@ -49,6 +49,7 @@ static void drop(struct mdg__heap_own *own, struct mdg__hand *hand)
 {
 	mdg__hand_set(hand, MDG__HAND_NONE);
 	own->hands &= ~(1u << (hand - own->slot->hands));
+	own->held[hand - own->slot->hands].ref = 0;
 }
 
 /* It holds its block, and has nothing to do with a place. */
@@ -80,17 +81,26 @@ static inline void in_order(void)
 void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
 {
 	struct mdg__hand *hand = mdg__hand_vacant(own);
-	void *block = hand == NULL ? NULL : mdg__alloc(heap, own, size, hand);
+	if (hand == NULL)
+		return NULL;
+	void *block = mdg__alloc_held_at_once(heap, own, size, hand);
+	if (block == NULL)
+		block = mdg__alloc(heap, own, size, hand);
 	if (block != NULL)
 		fill(own, hand);
 	return block;
 }
 
-static void clear_label(struct mdg__heap *heap, const struct mdg__heap_own *own, uint64_t ref)
+static void clear_label(struct mdg__heap *heap, struct mdg__heap_own *own,
+                        const struct mdg__hand *hand, uint64_t ref)
 {
+	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
 	struct mdg__block block;
-	if (mdg__block_find(heap, ref, &block) == 0)
+	if (held->ref == ref)
+		mdg__held_clear_label(heap, held->label, mdg__holder_own(own));
+	else if (mdg__block_find(heap, ref, &block) == 0)
 		mdg__held_clear(heap, &block, mdg__holder_own(own));
+	held->ref = 0;
 }
 
 int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
@@ -98,7 +108,7 @@ int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
 	if (hand == NULL || mdg__guard_judge(heap, ref) < 0)
 		return hand == NULL ? -EPERM : MDG_OVERRUN;
-	clear_label(heap, own, ref);
+	clear_label(heap, own, hand, ref);
 	in_order();
 	drop(own, hand);
 	return 0;
@@ -154,7 +164,7 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	uint64_t old = mdg__place_ref(heap, expected, kind);
 	if (word == NULL)
 		return -EINVAL;
-	if ((expected & 1) != 0 || mdg__guard_judge(heap, ref) < 0)
+	if ((expected & 1) != 0 || (mdg__is_checked(heap) && mdg__guard_judge(heap, ref) < 0))
 		return (expected & 1) != 0 ? -EAGAIN /* somebody takes it */ : MDG_OVERRUN;
 	MDG__STORE(hand->old, old == ref ? 0 : old);
 	MDG__STORE(hand->place, place);
@@ -169,7 +179,7 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	in_order();
 	if (old != 0)
 		mdg__published_tell(heap, old, place);
-	clear_label(heap, own, ref);
+	clear_label(heap, own, hand, ref);
 	if (mdg__is_root(heap, place))
 		mdg__root_changed(heap, place);
 	in_order();
@@ -178,10 +188,10 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 }
 
 int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
-                 uint64_t expected)
+                 uint64_t expected, uint64_t kind)
 {
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
-	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, 0);
+	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind);
 }
 
 /* ---- take ---------------------------------------------------------------------------------- */
@@ -240,8 +250,7 @@ static int try_take(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	return 0;
 }
 
-static uint64_t take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place,
-                     uint64_t kind)
+uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place, uint64_t kind)
 {
 	uint64_t ref = 0;
 	struct mdg__hand *hand = mdg__hand_vacant(own);
@@ -257,11 +266,6 @@ static uint64_t take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t
 	if (ref != 0)
 		fill(own, hand);
 	return ref;
-}
-
-uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place)
-{
-	return take(heap, own, place, 0);
 }
 
 /* ---- swap ---------------------------------------------------------------------------------- */
@@ -296,7 +300,7 @@ static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	else /* no memory for the label: then the old one is nobody's, as after a publish */
 		mdg__published_tell(heap, value, place);
 	in_order();
-	clear_label(heap, own, ref);
+	clear_label(heap, own, hand, ref);
 	if (mdg__is_root(heap, place))
 		mdg__root_changed(heap, place);
 	in_order();
@@ -311,8 +315,8 @@ static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 }
 
 /* *ret_old is the reference to the old block, or 0. */
-static int swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
-                uint64_t *ret_old)
+int mdg__swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
+              uint64_t *ret_old)
 {
 	_Atomic uint64_t *word = place_at(heap, place);
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
@@ -332,122 +336,4 @@ static int swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref,
 		if (atomic_load_explicit(word, memory_order_acquire) == value && rc != -EAGAIN)
 			return rc;
 	}
-}
-
-/* ---- the calls ----------------------------------------------------------------------------- */
-
-static uint64_t ref_of(const struct mdg__heap *heap, const void *address)
-{
-	return (uint64_t)((uintptr_t)address - (uintptr_t)heap->view.base);
-}
-
-static void *address_of(const struct mdg__heap *heap, uint64_t ref)
-{
-	return mdg_at(&heap->view, ref);
-}
-
-/* Whether pointers may stand in the heap, in this process: 0, -EBADF or -EINVAL. */
-static int look_home(const struct mdg__heap *heap)
-{
-	if (mdg__is_closed(heap))
-		return -EBADF;
-	uint64_t home = MDG__LOAD(heap->head->home);
-	return home != 0 && home == (uintptr_t)heap->view.base ? 0 : -EINVAL;
-}
-
-void *mdg_hold(mdg_heap *view, size_t size)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int why;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
-	if (own == NULL) {
-		mdg__own_failed(heap, why);
-		return NULL;
-	}
-	void *block = mdg__hold(heap, own, size);
-	mdg__own_end(own);
-	return block;
-}
-
-int mdg_keep(mdg_heap *view, void *block)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int rc;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
-	if (own == NULL)
-		return rc;
-	rc = mdg__keep(heap, own, ref_of(heap, block));
-	mdg__own_end(own);
-	return rc;
-}
-
-static int publish_call(mdg_heap *view, void *block, const void *place, uint64_t expected,
-                        uint64_t kind)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int rc;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
-	if (own == NULL)
-		return rc;
-	struct mdg__hand *hand = mdg__hand_find(own, ref_of(heap, block));
-	rc = hand == NULL ? -EPERM : publish(heap, own, hand, ref_of(heap, place), expected, kind);
-	mdg__own_end(own);
-	return rc;
-}
-
-int mdg_publish(mdg_heap *view, void *block, mdg_ref *place, mdg_ref expected)
-{
-	return publish_call(view, block, place, expected, 0);
-}
-
-int mdg_publish_ptr(mdg_heap *view, void *block, void **place, void *expected)
-{
-	int rc = look_home(mdg__heap_of(view));
-	return rc < 0 ? rc
-	              : publish_call(view, block, place, (uintptr_t)expected, MDG__HAND_POINTER);
-}
-
-static void *take_call(mdg_heap *view, const void *place, uint64_t kind)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int why;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
-	if (own == NULL) {
-		mdg__own_failed(heap, why);
-		return NULL;
-	}
-	uint64_t ref = take(heap, own, ref_of(heap, place), kind);
-	mdg__own_end(own);
-	return address_of(heap, ref);
-}
-
-void *mdg_take(mdg_heap *heap, mdg_ref *place)
-{
-	return take_call(heap, place, 0);
-}
-
-void *mdg_take_ptr(mdg_heap *view, void **place)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int rc = look_home(heap);
-	if (rc == 0)
-		return take_call(view, place, MDG__HAND_POINTER);
-	mdg__own_failed(heap, rc);
-	return NULL;
-}
-
-int mdg_swap(mdg_heap *view, void *block, mdg_ref *place, void **ret_old)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	uint64_t old = 0;
-	int rc;
-	*ret_old = NULL;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
-	if (own == NULL)
-		return rc;
-	rc = swap(heap, own, ref_of(heap, block), ref_of(heap, place), &old);
-	if (rc == 0)
-		*ret_old = address_of(heap, old);
-	mdg__own_end(own);
-	return rc;
 }

@@ -51,13 +51,18 @@ struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref);
 int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
 /* Frees what a hand of this thread holds. 0, or an error of mdg__free: it is still held. */
 int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand);
-/* The same as the public functions, inside of an operation of the thread. */
+/* The same as the public functions, inside of an operation of the thread. `kind` of the place:
+ * MDG__HAND_POINTER or 0. */
 void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size);
 int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
-                 uint64_t expected);
+                 uint64_t expected, uint64_t kind);
 int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
 /* Returns the reference, or 0 and own->why. */
-uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place);
+uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place,
+                   uint64_t kind);
+/* *ret_old is the reference to the old block, or 0. */
+int mdg__swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
+              uint64_t *ret_old);
 /* Before a block of a labelled slab, or a span with an owner, is freed without a hand: 0: nobody
  * holds it from here on (it was published, and its publisher has not ended that); -EBUSY: another
  * thread holds it. */

@@ -83,17 +83,22 @@ void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
 		memory_order_release);
 }
 
+void mdg__held_clear_label(struct mdg__heap *heap, _Atomic uint64_t *label,
+                           struct mdg__holder holder)
+{
+	/* Acquire: who reads that it is another's sees what that one has written before. */
+	uint64_t word = atomic_load_explicit(label, memory_order_acquire);
+	uint64_t now = (heap->flags & MDG_HEAP_LABELS) != 0 ? word & ~MDG__LABEL_HELD : 0;
+	if (label_names(word, holder))
+		(void)atomic_compare_exchange_strong_explicit(
+			label, &word, now, memory_order_acq_rel, memory_order_relaxed);
+}
+
 void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,
                      struct mdg__holder holder)
 {
-	if (is_span(block)) {
+	if (is_span(block))
 		span_change(heap, block, holder.slot1, 0);
-		return;
-	}
-	uint64_t label = label_of(heap, block);
-	uint64_t now = (heap->flags & MDG_HEAP_LABELS) != 0 ? label & ~MDG__LABEL_HELD : 0;
-	if (label_names(label, holder))
-		(void)atomic_compare_exchange_strong_explicit(mdg__block_label(heap, block), &label,
-		                                              now, memory_order_acq_rel,
-		                                              memory_order_relaxed);
+	else if (mdg__is_labelled(heap, block->unit))
+		mdg__held_clear_label(heap, mdg__block_label(heap, block), holder);
 }

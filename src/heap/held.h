@@ -42,6 +42,10 @@ void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
 void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,
                      struct mdg__holder holder);
 
+/* The same for a block of a slab, whose label is this one. */
+void mdg__held_clear_label(struct mdg__heap *heap, _Atomic uint64_t *label,
+                           struct mdg__holder holder);
+
 /* A reference as it stands in a place of this kind (MDG__HAND_POINTER or 0), and back. */
 static inline uint64_t mdg__place_value(const struct mdg__heap *heap, uint64_t ref, uint64_t kind)
 {

@@ -55,14 +55,14 @@ int mdg__tables_promise(struct mdg__heap *heap, uint64_t from, uint64_t to);
 int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
                    uint64_t unit, uint32_t index, uint64_t ref);
 
-/* Reckons what minute it is in own->label. `now`: nanoseconds of the realtime clock. */
-uint64_t mdg__label_minute(const struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t now);
+/* Reckons what minute it is in own->label. `now`: seconds of the realtime clock. */
+uint64_t mdg__label_minute(const struct mdg__heap *heap, struct mdg__heap_own *own, int64_t now);
 
 /* The label of a block that this thread allocates now. */
 static inline uint64_t mdg__label_now(const struct mdg__heap *heap, struct mdg__heap_own *own)
 {
-	uint64_t now = mdg__realtime_coarse_nanoseconds();
-	if (__builtin_expect(now - own->minute_from < UINT64_C(60000000000), 1))
+	int64_t now = mdg__now_seconds();
+	if (__builtin_expect((uint64_t)(now - own->minute_from) < 60, 1))
 		return own->label;
 	return mdg__label_minute(heap, own, now);
 }
@@ -206,7 +206,10 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                  struct mdg__hand *hand);
 void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
                        struct mdg__hand *hand);
-/* alloc_checked.c: the same for a block of a checked heap with so many bytes of content. */
+/* A small block that is at hand, in a slab that has labels. NULL: there is none; ask mdg__alloc. */
+void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                              struct mdg__hand *hand);
+/* alloc_checked.c: mdg__alloc_class for a block of a checked heap with so many bytes of content. */
 void *mdg__alloc_checked(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
                          size_t size, struct mdg__hand *hand);
 /* release.c */

@@ -7,13 +7,13 @@
  */
 #include "heap/internal.h"
 
-uint64_t mdg__label_minute(const struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t now)
+/* Minutes count from the first whole second of the heap, so that no label is of the future. */
+uint64_t mdg__label_minute(const struct mdg__heap *heap, struct mdg__heap_own *own, int64_t now)
 {
-	const uint64_t minute = UINT64_C(60000000000);
-	uint64_t begun = MDG__LOAD(heap->head->begun);
-	uint64_t minutes = now > begun ? (now - begun) / minute : 0;
-	own->minute_from = begun + minutes * minute;
-	own->label = (own->label & ~UINT64_C(0xfffff)) | (minutes & 0xfffff);
+	int64_t begun = (int64_t)((MDG__LOAD(heap->head->begun) + 999999999) / 1000000000);
+	int64_t minutes = now > begun ? (now - begun) / 60 : 0;
+	own->minute_from = begun + minutes * 60;
+	own->label = (own->label & ~UINT64_C(0xfffff)) | ((uint64_t)minutes & 0xfffff);
 	return own->label;
 }
 
@@ -31,8 +31,9 @@ int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	int rc = slab || labels ? mdg__labels_promise(heap, unit, blocks) : 0;
 	if (rc < 0)
 		return rc;
+	uint64_t now = labels ? mdg__label_now(heap, own) : 0;
 	if (labels && (hand == NULL || !slab))
-		atomic_store_explicit(label, mdg__label_now(heap, own), memory_order_release);
+		atomic_store_explicit(label, now, memory_order_release);
 	if (hand != NULL)
 		mdg__hand_fill(own, hand, ref, slab ? label : NULL);
 	return 0;

@@ -65,6 +65,7 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->hands = 0;
 	own->joined_hands = 0;
 	memset(own->joined, 0, sizeof own->joined);
+	memset(own->held, 0, sizeof own->held);
 	own->fences = 0;
 	own->bag = own->bag_bytes = 0;
 	own->bag_used = 0;

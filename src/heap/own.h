@@ -80,6 +80,12 @@ struct mdg__link {
 };
 #define MDG__LINK_FULL 0x80000000u
 
+/* A block that a hand of the thread holds since mdg_hold, and where its label is. */
+struct mdg__held_block {
+	uint64_t ref;
+	_Atomic uint64_t *label;
+};
+
 /* A span that the thread has freed and keeps. */
 enum { MDG__KEPT_MOST = 16 };
 struct mdg__kept {
@@ -124,16 +130,17 @@ struct mdg__heap_own {
 	uint32_t reading;      /* how deep in read sections */
 	uint32_t hands;        /* a bit for each hand of the slot that holds a block */
 	uint32_t joined_hands; /* the same: hands that a transaction has */
-	uint32_t fences;       /* what is known of membarrier; 0: nothing, see read.c */
+	struct mdg__held_block held[MDG__HANDS]; /* of each hand, if `ref` is what it has */
+	uint32_t fences; /* what is known of membarrier; 0: nothing, see read.c */
 	/* The bag into which the thread puts what it retires, and how much is in it. 0: none is
 	 * open. */
 	uint64_t bag, bag_bytes;
 	uint32_t bag_used;
 	uint32_t adopt; /* where to look next for slabs without an owner: word of the bitmap */
-	struct mdg__heap_own *inner;  /* for a handler that interrupts the thread */
-	struct mdg__heap_own *others; /* the next one of this thread, for another heap */
-	struct mdg__heap_own *next;   /* in heap->owns; constant */
-	uint64_t minute_from; /* nanoseconds: when the minute began that stands in `label` */
+	struct mdg__heap_own *inner;     /* for a handler that interrupts the thread */
+	struct mdg__heap_own *others;    /* the next one of this thread, for another heap */
+	struct mdg__heap_own *next;      /* in heap->owns; constant */
+	int64_t minute_from;             /* seconds: when the minute began that stands in `label` */
 	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
 	struct mdg__kept kept[MDG__KEPT_MOST];
 	struct mdg__joined joined[MDG_HELD_MOST];

@@ -73,7 +73,7 @@ static int retire(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t re
 	if (rc < 0)
 		return rc;
 	uint64_t place = own->bag + offsetof(struct mdg__bag, blocks) + UINT64_C(8) * own->bag_used;
-	rc = mdg__publish(heap, own, ref, place, 0);
+	rc = mdg__publish(heap, own, ref, place, 0, 0);
 	if (rc < 0)
 		return rc == -EAGAIN ? MDG_BROKEN : rc;
 	own->bag_used++;

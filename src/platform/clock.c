@@ -286,10 +286,42 @@ static uint64_t nanoseconds(int clock)
 	return (uint64_t)moment.seconds * 1000000000u + (uint64_t)moment.nanoseconds;
 }
 
+#if defined(__x86_64__) && defined(__LP64__)
+/* The vDSO of this machine has a function that reads the seconds alone, with one load. */
+typedef long seconds_function(long *ret);
+
+static long seconds_by_clock(long *ret)
+{
+	(void)ret;
+	return (long)now(CLOCK_REALTIME_COARSE).seconds;
+}
+
+static long seconds_by_first(long *ret);
+static seconds_function *_Atomic read_seconds = seconds_by_first;
+
+/* Several threads may make the first call at once, and each finds the same. */
+static long seconds_by_first(long *ret)
+{
+	struct image image;
+	seconds_function *function = NULL;
+	if (read_image(&image, vdso()))
+		function = (seconds_function *)(void (*)(void))function_of(&image, "__vdso_time");
+	if (function == NULL)
+		function = seconds_by_clock;
+	atomic_store_explicit(&read_seconds, function, memory_order_relaxed);
+	return function(ret);
+}
+
+int64_t mdg__now_seconds(void)
+{
+	return atomic_load_explicit(&read_seconds, memory_order_relaxed)(NULL);
+}
+#else
 int64_t mdg__now_seconds(void)
 {
 	return now(CLOCK_REALTIME_COARSE).seconds;
 }
+#endif
 
 uint64_t mdg__realtime_coarse_nanoseconds(void)
 {
