@@ -42,13 +42,12 @@ static inline bool pick(struct mdg__heap_cache *cache, struct pick *ret)
 }
 
 /* Writes the block's label. False: its slab has no memory for labels yet. */
-static inline bool label(const struct mdg__heap *heap, struct mdg__heap_own *own,
-                         const struct pick *picked)
+static inline bool label(const struct mdg__heap *heap, const struct pick *picked, uint64_t now)
 {
 	uint64_t at = (uint64_t)(picked->word - heap->free);
-	if (!mdg__is_labelled(heap, at / MDG__SLAB_WORDS))
+	if (__builtin_expect(!mdg__is_labelled(heap, at / MDG__SLAB_WORDS), 0))
 		return false;
-	MDG__STORE(heap->labels[at * 64 + picked->at], mdg__label_now(heap, own));
+	MDG__STORE(heap->labels[at * 64 + picked->at], now);
 	return true;
 }
 
@@ -179,8 +178,9 @@ alloc_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, bo
 	struct pick picked;
 	own->idle = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
+	uint64_t now = labels ? mdg__label_now(heap, own) : 0;
 	bool found = pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked) &&
-	             (!labels || label(heap, own, &picked));
+	             (!labels || label(heap, &picked, now));
 	/* Release: its label is before it. Now it is allocated. */
 	if (__builtin_expect(found, 1))
 		atomic_store_explicit(picked.word, picked.rest, memory_order_release);

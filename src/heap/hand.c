@@ -33,9 +33,9 @@ struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref)
 
 struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own)
 {
-	for (uint32_t i = 0; i < MDG_HELD_MOST; i++)
-		if (((own->hands | own->joined_hands) >> i & 1) == 0)
-			return &own->slot->hands[i];
+	uint32_t vacant = ~(own->hands | own->joined_hands) & ((1u << MDG_HELD_MOST) - 1);
+	if (vacant != 0)
+		return &own->slot->hands[__builtin_ctz(vacant)];
 	own->why = -ENOSPC;
 	return NULL;
 }
