@@ -179,8 +179,9 @@ alloc_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, bo
 	own->idle = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	uint64_t now = labels ? mdg__label_now(heap, own) : 0;
-	bool found = pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked) &&
-	             (!labels || label(heap, &picked, now));
+	struct mdg__heap_cache *cache = &own->cache[mdg__heap_small[(size + 15) / 16]];
+	__asm__("" : "+r"(cache)); /* so that it is not computed again for each of its fields */
+	bool found = pick(cache, &picked) && (!labels || label(heap, &picked, now));
 	/* Release: its label is before it. Now it is allocated. */
 	if (__builtin_expect(found, 1))
 		atomic_store_explicit(picked.word, picked.rest, memory_order_release);

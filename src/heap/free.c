@@ -98,6 +98,7 @@ static inline bool free_at_once(struct mdg__heap *heap, struct mdg__heap_own *ow
 	struct where where;
 	uint32_t head = (uint32_t)MDG__LOAD(heap->heads[offset >> MDG__UNIT_SHIFT]);
 	struct mdg__heap_cache *cache = &own->cache[MDG__HEAD_CLASS(head)];
+	__asm__("" : "+r"(cache)); /* so that it is not computed again for each of its fields */
 	if (!find(offset, cache, &where) || may_be_held(heap, &where))
 		return false;
 	if (__builtin_expect(((head ^ own->mine) & 0xffff00ffu) == 0, 1)) /* but its class */
