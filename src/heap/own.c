@@ -28,9 +28,17 @@ static _Atomic uint64_t no_blocks; /* always 0 */
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
+/* The links do not begin where their pages do, for the same reason as the tables (sizes.c). */
+enum { LINKS_APART = 0xbc0 };
+
 static size_t links_size(const struct mdg__heap *heap)
 {
-	return (size_t)heap->capacity * sizeof(struct mdg__link);
+	return (size_t)heap->capacity * sizeof(struct mdg__link) + LINKS_APART;
+}
+
+static void *links_memory(const struct mdg__heap_own *own)
+{
+	return (unsigned char *)own->links - LINKS_APART;
 }
 
 static struct mdg__heap_own *own_map(struct mdg__heap *heap)
@@ -45,13 +53,13 @@ static struct mdg__heap_own *own_map(struct mdg__heap *heap)
 	}
 	struct mdg__heap_own *own = memory;
 	own->idle = own->heap = heap;
-	own->links = links;
+	own->links = (struct mdg__link *)(void *)((unsigned char *)links + LINKS_APART);
 	return own;
 }
 
 void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
-	(void)mdg__sys_munmap(own->links, links_size(heap));
+	(void)mdg__sys_munmap(links_memory(own), links_size(heap));
 	(void)mdg__sys_munmap(own, sizeof *own);
 }
 
@@ -79,8 +87,8 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	memset(own->cache, 0, sizeof own->cache);
 	if ((heap->flags & MDG_HEAP_CHECKED) != 0)
 		memset(own->quarantine, 0, sizeof own->quarantine);
-	if (mdg__sys_madvise(own->links, links_size(heap), MADV_DONTNEED) < 0)
-		memset(own->links, 0, links_size(heap));
+	if (mdg__sys_madvise(links_memory(own), links_size(heap), MADV_DONTNEED) < 0)
+		memset(links_memory(own), 0, links_size(heap));
 }
 
 /* ---- whose it is --------------------------------------------------------------------------- */

@@ -119,7 +119,7 @@ static int part_promise(struct mdg__heap *heap, uint64_t part, uint64_t from, ui
                         uint32_t bits)
 {
 	uint64_t page = mdg__page_size();
-	uint64_t begin = (part + from * bits / 8 + page - 1) & ~(page - 1);
+	uint64_t begin = (part + from * bits / 8 + (from == 0 ? 0 : page - 1)) & ~(page - 1);
 	uint64_t end = (part + (to * bits + 7) / 8 + page - 1) & ~(page - 1);
 	return begin >= end ? 0 : mdg__heap_promise(heap, begin, end - begin);
 }

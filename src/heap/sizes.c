@@ -6,8 +6,14 @@
  * to 8 KiB. Medium ones: four to each doubling up to 128 KiB. So less than a fifth of a block is
  * left over, except for the smallest ones.
  *
- * Every part begins at a multiple of 64 KiB, because that is the largest page of any machine that
- * Madang runs on.
+ * Every part has pages of its own. It lies at a multiple of 64 KiB, because that is the largest page
+ * of any machine that Madang runs on.
+ *
+ * The tables with a word or a bit for each unit do not begin where their pages do. Processors
+ * compare the lowest 12 bits of addresses first, to find whether what is loaded was just stored.
+ * Programs have much that begins where a page does, and store to it between two calls. If the words
+ * of the first units had the same lowest bits, each call would wait for those stores. It took 20 ns
+ * then, and 14 where the tables begin now.
  */
 #include "heap/internal.h"
 
@@ -72,6 +78,12 @@ static uint64_t part(uint64_t *end, uint64_t bytes)
 	return at;
 }
 
+/* The same for one that begins so many bytes behind the beginning of its first page. */
+static uint64_t part_apart(uint64_t *end, uint64_t bytes, uint64_t apart)
+{
+	return part(end, bytes + apart) + apart;
+}
+
 void mdg__parts_of(uint64_t capacity, uint32_t slots, struct mdg__parts *ret)
 {
 	uint64_t end = 0;
@@ -80,10 +92,10 @@ void mdg__parts_of(uint64_t capacity, uint32_t slots, struct mdg__parts *ret)
 	end = ret->roots + MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
 	(void)part(&end, 0);
 	ret->slots = part(&end, slots * (uint64_t)sizeof(struct mdg__heap_slot));
-	ret->heads = part(&end, capacity * 8);
-	ret->hints = part(&end, capacity * 8);
+	ret->heads = part_apart(&end, capacity * 8, 0x980);
+	ret->hints = part_apart(&end, capacity * 8, 0xa40);
 	for (int i = 0; i < MDG__BITS_ALL; i++)
-		ret->bits[i] = part(&end, (capacity + 63) / 64 * 8);
+		ret->bits[i] = part_apart(&end, (capacity + 63) / 64 * 8, 0xb00);
 	ret->free = part(&end, capacity * MDG__SLAB_WORDS * 8);
 	ret->remote = part(&end, capacity * MDG__SLAB_WORDS * 8);
 	ret->labels = part(&end, capacity * MDG__LABELS_OF_UNIT * 8);
