@@ -34,10 +34,13 @@ struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref)
 struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own)
 {
 	uint32_t vacant = ~(own->hands | own->joined_hands) & ((1u << MDG_HELD_MOST) - 1);
-	if (vacant != 0)
-		return &own->slot->hands[__builtin_ctz(vacant)];
-	own->why = -ENOSPC;
-	return NULL;
+	if (vacant == 0) {
+		own->why = -ENOSPC;
+		return NULL;
+	}
+	int i = __builtin_ctz(vacant);
+	own->held[i].ref = 0; /* of another block, until now */
+	return &own->slot->hands[i];
 }
 
 static void fill(struct mdg__heap_own *own, const struct mdg__hand *hand)
@@ -49,7 +52,6 @@ static void drop(struct mdg__heap_own *own, struct mdg__hand *hand)
 {
 	mdg__hand_set(hand, MDG__HAND_NONE);
 	own->hands &= ~(1u << (hand - own->slot->hands));
-	own->held[hand - own->slot->hands].ref = 0;
 }
 
 /* It holds its block, and has nothing to do with a place. */
