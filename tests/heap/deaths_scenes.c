@@ -126,6 +126,20 @@ static void do_realloc(void)
 {
 	(void)mdg_realloc(heap, mine, now->size * 3);
 }
+static void do_shrink(void)
+{
+	(void)mdg_realloc(heap, mine, MDG__MEDIUM_MOST + 1);
+}
+/* Units that are free and have memory. */
+static void have_idle(void)
+{
+	(void)mdg_free(heap, mdg_hold(heap, 8 * LARGE));
+	warm();
+}
+static void do_trim(void)
+{
+	(void)mdg_heap_trim(heap, 0);
+}
 /* The victim's slab is full. */
 static void fill_slab(void)
 {
@@ -204,6 +218,11 @@ const struct scenario scenarios[] = {
 	{ "alloc-span", 4, 1, LARGE, 2, warm_small, NULL, do_alloc, NULL },
 	{ "alloc-kept-span", 1, 1, LARGE, 2, warm, NULL, do_alloc, NULL },
 	{ "realloc-held", 8, 0, SMALL, 2, have, NULL, do_realloc, NULL },
+	{ "realloc", 2, 2, SMALL, 2, have_plain, NULL, do_realloc, NULL },
+	{ "realloc-span", 4, 1, LARGE, 2, have_plain, NULL, do_realloc, NULL },
+	{ "realloc-held-span", 4, 0, LARGE, 2, have, NULL, do_realloc, NULL },
+	{ "shrink-held-span", 4, 0, LARGE, 2, have, NULL, do_shrink, NULL },
+	{ "trim", 8, 0, LARGE, 2, have_idle, NULL, do_trim, NULL },
 	{ "sweep", 40, 0, SMALL, 4, ready, NULL, do_sweep, NULL },
 	{ "sweep-publish", 10, 0, SMALL, 4, ready, NULL, do_sweep, "publish-over" },
 	{ "sweep-take", 20, 0, SMALL, 4, ready, NULL, do_sweep, "take" },

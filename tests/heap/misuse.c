@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * misuse.c - calls that a program must not make, and what they say: with a heap that it has closed,
- * and, in a forked child, with blocks that the parent's thread holds.
+ * and, in a forked child, with blocks that the parent's thread holds. And calls of a thread that
+ * cannot have a slot.
  */
 #include "heap/heap.h"
 
+#include <madang/sync.h>
+
 #include <pthread.h>
+
+#include "sync/owned.h"
 
 #define OPTIONS(...)                                                                               \
 	(&(const struct mdg_heap_options){ .size = sizeof(struct mdg_heap_options), __VA_ARGS__ })
@@ -113,9 +118,15 @@ static void closed_often(void)
 
 static pthread_barrier_t barrier;
 
-static void *use_and_wait(void *heap)
+static void *use_once(void *heap)
 {
 	CHECK(mdg_free(heap, mdg_alloc(heap, 10)) == 0);
+	return NULL;
+}
+
+static void *use_and_wait(void *heap)
+{
+	(void)use_once(heap);
 	pthread_barrier_wait(&barrier);
 	pthread_barrier_wait(&barrier);
 	return NULL;
@@ -182,6 +193,87 @@ static void forked(void)
 	CHECK(mdg_heap_remove(ns, "forked") == 0);
 }
 
+/* ---- without a slot ------------------------------------------------------------------------ */
+
+static void *plain; /* a block */
+
+/* This thread has no slot, and cannot have one. */
+static void says(mdg_heap *heap, int why)
+{
+	mdg_ref *place;
+	CHECK(mdg_alloc(heap, 10) == NULL && mdg_heap_why(heap) == why);
+	CHECK(mdg_hold(heap, 10) == NULL && mdg_heap_why(heap) == why);
+	CHECK(mdg_realloc(heap, plain, 100000) == NULL && mdg_heap_why(heap) == why);
+	CHECK(mdg_free(heap, plain) == why && mdg_read_begin(heap) == why);
+	CHECK(mdg_root(heap, "root", 1, 1, &place, 0) == why);
+}
+
+static void *in_a_call_of_sync(void *heap)
+{
+	struct mdg__thread *thread = mdg__thread();
+	_Atomic uint32_t word = 0;
+	uintptr_t before = mdg__pending_begin(thread, &word);
+	says(heap, -EBUSY);
+	mdg__pending_end(thread, before);
+	CHECK(mdg_free(heap, mdg_alloc(heap, 10)) == 0);
+	return NULL;
+}
+
+enum { MUTEXES = 62 }; /* of the 64 locks that a thread can hold */
+static mdg_mutex *mutexes;
+
+static void *with_many_locks(void *heap)
+{
+	for (int i = 0; i < MUTEXES; i++)
+		CHECK(mdg_mutex_lock(&mutexes[i]) == 0);
+	says(heap, -ENOLCK);
+	CHECK(mdg_mutex_unlock(&mutexes[MUTEXES - 1]) == 0);
+	CHECK(mdg_free(heap, mdg_alloc(heap, 10)) == 0);
+	for (int i = 0; i < MUTEXES - 1; i++)
+		CHECK(mdg_mutex_unlock(&mutexes[i]) == 0);
+	return NULL;
+}
+
+static void run(void *(*work)(void *), void *heap)
+{
+	pthread_t thread;
+	CHECK(pthread_create(&thread, NULL, work, heap) == 0);
+	pthread_join(thread, NULL);
+}
+
+/* One more thread than there are slots. */
+static void *too_many(void *heap)
+{
+	says(heap, -EUSERS);
+	CHECK(mdg_heap_sweep(heap) == 0);
+	return NULL;
+}
+
+static void no_slots(void)
+{
+	enum { SLOTS = 8 };
+	pthread_t threads[SLOTS - 1];
+	mdg_heap *heap = heap_open("slots", OPTIONS(.maximum = 4 << 20, .threads = SLOTS));
+	plain = mdg_alloc(heap, 100);
+	mutexes = mdg_alloc_zeroed(heap, MUTEXES, sizeof *mutexes);
+	run(in_a_call_of_sync, heap);
+	run(with_many_locks, heap);
+	CHECK(pthread_barrier_init(&barrier, NULL, SLOTS) == 0);
+	for (int i = 0; i < SLOTS - 1; i++)
+		CHECK(pthread_create(&threads[i], NULL, use_and_wait, heap) == 0);
+	pthread_barrier_wait(&barrier);
+	run(too_many, heap);
+	pthread_barrier_wait(&barrier);
+	for (int i = 0; i < SLOTS - 1; i++)
+		pthread_join(threads[i], NULL);
+	/* Who needs a slot sweeps those of threads that have ended. */
+	run(use_once, heap);
+	CHECK(mdg_free(heap, mutexes) == 0 && mdg_free(heap, plain) == 0);
+	CHECK_LIVE(heap, 0);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "slots") == 0);
+}
+
 int main(void)
 {
 	enter_namespace();
@@ -192,6 +284,7 @@ int main(void)
 	closed_reader();
 	closed_often();
 	closed_and_attached();
+	no_slots();
 	CHECK(errno == 4711);
 	forked();
 	mdg_namespace_close(ns);
