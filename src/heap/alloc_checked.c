@@ -8,15 +8,13 @@
  */
 #include "heap/quarantine.h"
 
-/* Another word, of another slab if need be. If memory is short, the quarantine ends, and the slabs
- * that have blocks by that are looked at. */
+/* Another word, of another slab if need be. If memory is short, the quarantine ends (tidy.c), and
+ * slabs have free blocks by that. */
 static int refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)
 {
 	int rc = mdg__refill(heap, own, class);
-	if (rc != -ENOMEM && rc != -EDQUOT)
-		return rc;
-	mdg__quarantine_end(heap, own, class);
-	return own->cache[class].partial != 0 ? mdg__refill(heap, own, class) : rc;
+	bool again = (rc == -ENOMEM || rc == -EDQUOT) && own->cache[class].partial != 0;
+	return again ? mdg__refill(heap, own, class) : rc;
 }
 
 /* A free block of the word in use. 0: it has none. */
@@ -39,10 +37,10 @@ static int take(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t clas
 	uint64_t ref = mdg__ref_of_index(heap, unit, index, cache->size);
 	*ret = NULL;
 	if (mdg__free_is_whole(heap, ref, cache->size)) {
+		mdg__guard_write(heap, ref, cache->size, MDG__GUARD_LIVE, size);
 		int rc = mdg__heap_mark(heap, own, hand, unit, index, ref);
 		if (rc < 0)
 			return rc;
-		mdg__guard_write(heap, ref, cache->size, MDG__GUARD_LIVE, size);
 		*ret = heap->view.base + (size_t)ref;
 	}
 	/* Release: what was written is before it. Now it is allocated. */

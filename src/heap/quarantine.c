@@ -66,23 +66,6 @@ void mdg__quarantine_end(struct mdg__heap *heap, struct mdg__heap_own *own, uint
 		oldest_leaves(heap, own, class);
 }
 
-void mdg__quarantine_forget(const struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
-                            uint64_t unit)
-{
-	struct mdg__quarantine *parked = &own->quarantine[class];
-	uint32_t kept = 0;
-	for (uint32_t i = 0; i < parked->count; i++) {
-		uint32_t at = (parked->first + i) % MDG__PARKED;
-		uint32_t to = (parked->first + kept) % MDG__PARKED;
-		if (unit_of(heap, parked->word[at]) == unit)
-			continue;
-		parked->word[to] = parked->word[at];
-		parked->bit[to] = parked->bit[at];
-		kept++;
-	}
-	parked->count = kept;
-}
-
 bool mdg__quarantine_has(const struct mdg__heap *heap, const struct mdg__heap_own *own,
                          uint32_t class, uint64_t unit)
 {

@@ -19,9 +19,7 @@ uint64_t mdg__quarantine_bits(const struct mdg__heap_own *own, uint32_t class,
                               const _Atomic uint64_t *word);
 /* All leave. */
 void mdg__quarantine_end(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
-/* Those of this slab leave, because it is given back. */
-void mdg__quarantine_forget(const struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
-                            uint64_t unit);
+/* Whether blocks of this slab are there. */
 bool mdg__quarantine_has(const struct mdg__heap *heap, const struct mdg__heap_own *own,
                          uint32_t class, uint64_t unit);
 

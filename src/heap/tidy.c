@@ -27,7 +27,8 @@ static bool is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class)
 	return true;
 }
 
-/* Gives back a slab of the list `partial` that is free as a whole. */
+/* Gives back a slab of the list `partial` that is free as a whole. No block of it is in
+ * quarantine. */
 static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class, uint32_t unit1)
 {
 	struct mdg__heap_cache *cache = &own->cache[class];
@@ -36,7 +37,6 @@ static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t cla
 	if (!mdg__slab_is_whole(heap, unit1 - 1, class))
 		return false;
 	cache->late_count = 0; /* these may be blocks of the slab */
-	mdg__quarantine_forget(heap, own, class, unit1 - 1);
 	mdg__list_remove(own, &cache->partial, &cache->look_partial, unit1);
 	if (mdg__units_give(heap, unit1 - 1, head) == 0)
 		return true;
