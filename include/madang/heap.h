@@ -40,8 +40,8 @@
  * MEMORY. A heap is made with a `maximum`, and takes that much of each process's addresses. It
  * takes memory as it grows. Growing moves nothing, and all processes see it at once. If there is no
  * memory, mdg_alloc returns NULL. An access to a block that was given out never raises SIGBUS, with
- * the one exception that somebody has made the file shorter. Free memory beyond `keep` goes back to
- * the system.
+ * the one exception that somebody has made the file shorter. Pieces of 1 MiB that are wholly free go
+ * back to the system, but for `keep` bytes.
  *
  * DEATH. A process or thread may be killed at any instruction. The heap stays whole, nobody waits
  * for the dead, and no block is given out twice. This is what becomes of its blocks:
@@ -170,7 +170,7 @@ struct mdg_heap_options {
 	uint64_t maximum; /* bytes of blocks that the heap can ever have, rounded up to 1 MiB */
 	uint64_t limit;   /* bytes of memory that it may take now; default: the maximum. Only the
 	                     maker's counts; mdg_heap_limit changes it */
-	uint64_t keep;    /* free bytes that are not given back to the system; likewise */
+	uint64_t keep;    /* bytes of wholly free pieces that stay; likewise */
 	uint64_t address; /* HOME: where. Default: chosen by Madang when the heap is made. For
 	                     programs of 32 bits it has to be below 4 GiB */
 	uint32_t mode;    /* permission bits of the segment; default 0600 */

@@ -122,14 +122,24 @@ int mdg__units_commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
 
 /* ---- giving back --------------------------------------------------------------------------- */
 
-/* Whether all units of a piece are free and have memory. */
-static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at, uint64_t end)
+/* The pieces of which all units are free and have memory, of the four that begin at this multiple of
+ * 64 units: a bit each, that of the first unit. */
+static uint64_t idle_pieces(const struct mdg__heap *heap, uint64_t at)
 {
-	for (; at < end; at++)
-		if (!mdg__bit_is_set(heap, MDG__BITS_FREE, at) ||
-		    !mdg__bit_is_set(heap, MDG__BITS_COMMITTED, at))
-			return false;
-	return true;
+	const uint64_t first_of_each = UINT64_C(0x0001000100010001);
+	uint64_t word = MDG__LOAD(heap->bits[MDG__BITS_FREE][at / 64]) &
+	                MDG__LOAD(heap->bits[MDG__BITS_COMMITTED][at / 64]);
+	word &= word >> 8;
+	word &= word >> 4;
+	word &= word >> 2;
+	word &= word >> 1;
+	return word & first_of_each;
+}
+_Static_assert(MDG__PIECE_UNITS == 16, "a word of a bitmap has four pieces");
+
+static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at)
+{
+	return (idle_pieces(heap, at / 64 * 64) >> (at % 64) & 1) != 0;
 }
 
 /* [the piece is idle] Gives its memory back. If that does not work, it has it as before. */
@@ -147,16 +157,33 @@ static void piece_return(struct mdg__heap *heap, uint64_t from, uint64_t end)
 	mdg__put_bits(heap, MDG__BITS_COMMITTED, from, end, true);
 }
 
-void mdg__units_return(struct mdg__heap *heap, uint64_t from, uint64_t to, uint64_t keep)
+void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
 {
-	uint64_t high = mdg__units_high(heap);
-	from = from / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
-	for (; from < to && from < high; from += MDG__PIECE_UNITS) {
-		uint64_t end = from + MDG__PIECE_UNITS < high ? from + MDG__PIECE_UNITS : high;
+	uint64_t at = mdg__units_high(heap) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	while (at != 0) {
 		uint64_t free = MDG__LOAD(heap->head->free);
-		if (free <= keep || free - keep < end - from)
+		if (free <= keep || free - keep < MDG__PIECE_UNITS)
 			return;
-		if (piece_is_idle(heap, from, end))
-			piece_return(heap, from, end);
+		at -= MDG__PIECE_UNITS;
+		if (piece_is_idle(heap, at))
+			piece_return(heap, at, at + MDG__PIECE_UNITS);
 	}
+}
+
+void mdg__units_shed(struct mdg__heap *heap, uint64_t from, uint64_t to)
+{
+	uint64_t keep = MDG__LOAD(heap->head->keep), free = MDG__LOAD(heap->head->free);
+	uint64_t high = mdg__units_high(heap), idle = 0;
+	from = from / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	while (from < to && from < high && !piece_is_idle(heap, from))
+		from += MDG__PIECE_UNITS;
+	if (from >= to || from >= high || free <= keep)
+		return;
+	for (uint64_t at = 0; at < high; at += 64)
+		for (uint64_t bits = idle_pieces(heap, at); bits != 0; bits &= bits - 1) {
+			uint64_t piece = at + (uint64_t)__builtin_ctzll(bits);
+			idle += MDG__PIECE_UNITS;
+			if (idle > keep && high - piece >= MDG__PIECE_UNITS)
+				piece_return(heap, piece, piece + MDG__PIECE_UNITS);
+		}
 }

@@ -16,7 +16,8 @@
  *   5. the word of the first unit says what it is: now it is taken.
  * GIVING BACK first makes the word of the first unit FREE.
  *
- * Memory goes back to the system when more than `keep` units would stay (pieces.c).
+ * Memory goes back to the system when more than `keep` units would stay in pieces that are wholly
+ * free (pieces.c).
  */
 #include "heap/units.h"
 
@@ -251,11 +252,6 @@ int mdg__units_take(struct mdg__heap *heap, const struct mdg__units_wanted *want
 
 /* ---- giving back --------------------------------------------------------------------------- */
 
-void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
-{
-	mdg__units_return(heap, 0, heap->capacity, keep);
-}
-
 /* [lock] What begins at this unit has become free. */
 static void give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 {
@@ -271,7 +267,7 @@ static void give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) + freed);
 	if (unit < MDG__LOAD(heap->head->lowest))
 		MDG__STORE(heap->head->lowest, unit);
-	mdg__units_return(heap, unit, end, MDG__LOAD(heap->head->keep));
+	mdg__units_shed(heap, unit, end);
 }
 
 int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
@@ -327,7 +323,7 @@ static int resize(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint64_t
 	MDG__STORE(heap->head->free, MDG__LOAD(heap->head->free) + (end - to));
 	if (to < MDG__LOAD(heap->head->lowest))
 		MDG__STORE(heap->head->lowest, to);
-	mdg__units_return(heap, to, end, MDG__LOAD(heap->head->keep));
+	mdg__units_shed(heap, to, end);
 	return 0;
 }
 

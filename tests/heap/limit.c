@@ -114,6 +114,34 @@ static void trimming(void)
 	CHECK(mdg_heap_remove(ns, "trim") == 0);
 }
 
+/* What goes up and down does not ask the system for memory each time: neither if much is free in
+ * pieces that are not wholly free, nor if the blocks were freed from the last one on. */
+static void keeping(void)
+{
+	struct mdg_heap_options options = { .size = sizeof options,
+		                            .maximum = 256 * MIB,
+		                            .keep = 8 * MIB };
+	mdg_heap *heap = heap_open("keep", &options);
+	enum { HOLES = 200, LARGE = 10 };
+	for (int i = 0; i < HOLES; i++)
+		CHECK((blocks[i] = mdg_alloc(heap, 140000)) != NULL);
+	for (int i = 0; i < HOLES; i += 2)
+		CHECK(mdg_free(heap, blocks[i]) == 0);
+	for (int i = 0; i < LARGE; i++)
+		CHECK((blocks[HOLES + i] = mdg_alloc(heap, 3 * MIB)) != NULL);
+	for (int i = LARGE; i-- > 0;)
+		CHECK(mdg_free(heap, blocks[HOLES + i]) == 0);
+	uint64_t before = look(heap).committed;
+	void *block = mdg_alloc(heap, 3 * MIB);
+	CHECK(look(heap).committed == before);
+	CHECK(mdg_free(heap, block) == 0 && look(heap).committed == before);
+	CHECK_LIVE(heap, HOLES / 2);
+	/* At most `keep` is in pieces that are wholly free. */
+	CHECK(mdg_heap_trim(heap, 0) == 0 && before - look(heap).committed <= 128 + 16);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "keep") == 0);
+}
+
 /* ---- a full file system -------------------------------------------------------------------- */
 
 static void no_signal(int signal)
@@ -242,6 +270,7 @@ int main(void)
 	enter_namespace();
 	limits();
 	trimming();
+	keeping();
 	snprintf(path, sizeof path, "%s/small", getenv("MADANG_NAMESPACE"));
 	shmall(path);
 	snprintf(path, sizeof path, "%s/mount", getenv("MADANG_NAMESPACE"));
