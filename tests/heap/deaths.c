@@ -242,6 +242,8 @@ static void play_one(enum how how, const struct scenario *scenario, bool all)
 		play(how, scenario, 1, 1, UINT_MAX);
 	else if (is_cold(scenario) || is_close(scenario))
 		play(how, scenario, POINT_STRIDE * 72, 1, UINT_MAX);
+	else if (is_trim(scenario))
+		play(how, scenario, POINT_STRIDE * 18, 1, UINT_MAX);
 	else if (is_sweep(scenario))
 		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
 	else if (is_after_txn(scenario))

@@ -85,6 +85,7 @@ extern const struct scenario *now;
 
 void fill_places(int from, int count, size_t size);
 bool is_cold(const struct scenario *scenario);
+bool is_trim(const struct scenario *scenario);
 bool is_sweep(const struct scenario *scenario);
 bool is_after_txn(const struct scenario *scenario);
 bool is_close(const struct scenario *scenario);

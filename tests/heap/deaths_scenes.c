@@ -260,6 +260,10 @@ bool is_cold(const struct scenario *scenario)
 {
 	return scenario->prepare == cold;
 }
+bool is_trim(const struct scenario *scenario)
+{
+	return scenario->operate == do_trim;
+}
 bool is_sweep(const struct scenario *scenario)
 {
 	return scenario->operate == do_sweep;

@@ -256,7 +256,7 @@ static int use(uint64_t seed)
 			one_death();
 		if (round >= 20)
 			atomic_store(any_word(), any_value());
-		if (round % 50 == 49) /* it looks more than once, and sleeps in between */
+		if (round % 100 == 99) /* it looks more than once, and sleeps in between */
 			(void)mdg_heap_check(heap, some(3) != 0 ? MDG_CHECK_REPAIR : 0, NULL, NULL);
 	}
 	mdg_heap_close(heap);
