@@ -38,14 +38,17 @@ static bool show_block(const struct mdg_map *map, const struct mdg__map_seen *se
 static inline bool show(const struct mdg_map *map, const struct mdg__map_seen *seen,
                         struct mdg_map_entry *ret)
 {
+	if ((map->flags & MDG_MAP_REFS) != 0) {
+		if (!show_block(map, seen, ret))
+			return false;
+	} else {
+		ret->length = seen->length;
+		ret->version = MDG__LOAD(seen->node->value);
+		ret->ref = seen->ref + mdg__map_value_offset(seen->key_length);
+		ret->value = mdg__map_value(seen);
+	}
 	ret->key_length = seen->key_length;
 	ret->key = mdg__map_key(seen->node);
-	if ((map->flags & MDG_MAP_REFS) != 0)
-		return show_block(map, seen, ret);
-	ret->length = seen->length;
-	ret->version = MDG__LOAD(seen->node->value);
-	ret->ref = seen->ref + mdg__map_value_offset(seen->key_length);
-	ret->value = mdg__map_value(seen);
 	return true;
 }
 
@@ -171,15 +174,17 @@ int mdg_map_see(mdg_map *map, const void *key, size_t key_length, struct mdg_map
 	struct mdg__map_seen seen;
 	if (!mdg__sized_is_valid(ret_entry->size))
 		return -EINVAL;
+	/* A copy behind the fields would wait until all of them are in memory. */
+	bool direct = ret_entry->size == sizeof *ret_entry;
 	int rc = mdg__map_is_reading(map);
 	if (rc == 0)
 		rc = key_length > MDG_MAP_KEY_MAX ? -ENOENT
 		                                  : find_to_see(map, key, key_length, &seen);
-	if (rc == 0 && !show(map, &seen, &own))
+	if (rc == 0 && !show(map, &seen, direct ? ret_entry : &own))
 		rc = -ENOENT;
 	if (rc == -ENOENT)
 		rc = missing(map);
-	if (rc == 0)
+	if (rc == 0 && !direct)
 		mdg__sized_give(ret_entry, &own, sizeof own);
 	return rc;
 }
