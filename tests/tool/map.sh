@@ -12,6 +12,14 @@ got()
 	echo
 }
 
+# A version depends on which keys are in one part of the map, and that differs from run to run.
+versions()
+{
+	tab=$(printf '\t')
+	sed -e "s/$tab[0-9][0-9]*$tab/${tab}V$tab/" -e 's/\("version": \)[0-9]*/\1V/' \
+		-e 's/--if [2-9] trees put/--if V trees put/'
+}
+
 # The order of a walk has no meaning, and references differ from run to run.
 sorted()
 {
@@ -39,9 +47,9 @@ got map trees get sky
 try map trees put grass green
 try map trees/colours put sky grey
 sorted map trees ls
-sorted map --long trees ls
-try map --long trees get sky
-try map --json trees get sky
+sorted map --long trees ls | versions
+try map --long trees get sky | versions
+try map --json trees get sky | versions
 try map
 try map --json
 try map trees
@@ -50,7 +58,7 @@ try map trees/colours
 echo "# no text"
 try map --escaped trees put 'a\x00\xffb' 'line\x0atab\x09\x5c'
 try map --escaped trees get 'a\x00\xffb'
-try map --json --escaped trees get 'a\x00\xffb'
+try map --json --escaped trees get 'a\x00\xffb' | versions
 "$madang" map --escaped trees get 'a\x00\xffb' >/dev/null &&
 	"$madang" map trees put plain "$(printf 'one\ttwo\\')"
 sorted map trees ls
@@ -66,7 +74,7 @@ echo "# versions"
 try map --if 0 trees put sky red
 try map --if 1 trees put sky red
 version=$("$madang" map --long trees get sky | cut -f 2)
-try map --if "$version" trees put sky red
+try map --if "$version" trees put sky red | versions
 try map --if 0 trees put sun yellow
 try map --if 77 trees rm sun
 try map --if 77 trees rm moon
