@@ -187,6 +187,8 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 		step_kill(&step);
 		if (now->size == SMALL)
 			use_again();
+		if (is_of_txn(now))
+			txn_use_before_recovery();
 	} else {
 		if (how == SIGNAL && goes_on)
 			(void)step_signal(&step, SIGUSR1);

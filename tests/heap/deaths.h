@@ -51,6 +51,8 @@ void settle_accounts(unsigned slack, size_t size);
 
 /* What an owner has committed and not carried out, is carried out. */
 void txn_recover(void);
+/* The same; and before that the dead are swept, and what is free is used. */
+void txn_use_before_recovery(void);
 /* Prepare: */
 void txn_have_begun(void);
 void txn_have_held(void);
@@ -87,6 +89,7 @@ void fill_places(int from, int count, size_t size);
 bool is_cold(const struct scenario *scenario);
 bool is_trim(const struct scenario *scenario);
 bool is_sweep(const struct scenario *scenario);
+bool is_of_txn(const struct scenario *scenario);
 bool is_after_txn(const struct scenario *scenario);
 bool is_close(const struct scenario *scenario);
 bool is_unlink(const struct scenario *scenario);

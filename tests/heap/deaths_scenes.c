@@ -272,6 +272,10 @@ bool is_after_txn(const struct scenario *scenario)
 {
 	return scenario->before != NULL && strncmp(scenario->before, "txn-", 4) == 0;
 }
+bool is_of_txn(const struct scenario *scenario)
+{
+	return strstr(scenario->name, "txn-") != NULL || is_after_txn(scenario);
+}
 bool is_close(const struct scenario *scenario)
 {
 	return scenario->operate == do_close;

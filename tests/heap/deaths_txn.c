@@ -31,6 +31,29 @@ void txn_recover(void)
 	must(mdg_txn_cancel(&run) == 0);
 }
 
+/* A block that was freed before the journal is carried out, is one of these. The journal would write
+ * to it. */
+void txn_use_before_recovery(void)
+{
+	enum { MANY = 256 };
+	unsigned char *got[MANY];
+	(void)mdg_heap_sweep(heap);
+	for (int i = 0; i < MANY; i++) {
+		got[i] = mdg_alloc(heap, SMALL);
+		MUST(got[i] != NULL);
+		memset(got[i], 0xee, SMALL);
+	}
+	txn_recover();
+	for (int i = 0; i < MANY; i++) {
+		for (int at = 0; at < SMALL; at++)
+			if (got[i][at] != 0xee) {
+				MUST(!"a record was copied too late");
+				break;
+			}
+		MUST(mdg_free(heap, got[i]) == 0);
+	}
+}
+
 /* ---- parts of transactions ----------------------------------------------------------------- */
 
 static void write_ref(mdg_ref *at, mdg_ref ref)

@@ -412,9 +412,15 @@ static void bank_make(unsigned which)
 static bool agrees(void)
 {
 	uint64_t blocks = 2u * BANKS, before = atomic_load(&shared->wrong);
-	/* Half of the times, the sweeper comes first. */
-	if (before == 0 && atomic_load(&shared->done) % 2 == 0)
+	enum { MANY = 400 };
+	void *got[MANY] = { NULL };
+	/* Half of the times, the sweeper comes first, and what is free then has another use. */
+	if (before == 0 && atomic_load(&shared->done) % 2 == 0) {
 		(void)mdg_heap_sweep(heap);
+		for (unsigned i = 0; i < MANY; i++)
+			if ((got[i] = mdg_alloc(heap, SMALL + i % 4 * 16)) != NULL)
+				stamp(got[i], SMALL, i);
+	}
 	for (unsigned i = 0; i < BANKS; i++) {
 		int rc = begin(bank[i].txn);
 		if (rc != 0 && rc != MDG_OWNER_DIED)
@@ -422,6 +428,9 @@ static bool agrees(void)
 		blocks += look_at(i);
 		(void)mdg_txn_cancel(&run);
 	}
+	for (unsigned i = 0; i < MANY; i++)
+		if (got[i] != NULL && (!stamped(got[i], SMALL, i) || mdg_free(heap, got[i]) != 0))
+			complain("a record was copied too late", i);
 	for (int i = 0; i < 100 && mdg_heap_sweep(heap) != 0; i++)
 		;
 	(void)mdg_heap_trim(heap, UINT64_MAX); /* who gets the lock from a dead one counts again */
