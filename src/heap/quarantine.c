@@ -2,8 +2,8 @@
 /*
  * quarantine.c - see quarantine.h.
  *
- * A slab may be on the list of full ones because its free blocks are in quarantine. When one leaves,
- * the slab goes to the list of those that have free blocks.
+ * A slab may be on the list of full ones because its free blocks are in quarantine. When one
+ * leaves, the slab goes to the list of those that have free blocks.
  */
 #include "heap/quarantine.h"
 

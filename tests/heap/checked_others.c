@@ -128,7 +128,7 @@ static void of_my_slab(void)
 /* Only the owner of a slab can mend what is free in it. It does, when it comes across it. */
 static void of_living_owner(void)
 {
-	int to_child[2], to_parent[2];
+	int to_child[2] = { -1, -1 }, to_parent[2] = { -1, -1 };
 	char go = 0;
 	CHECK(pipe(to_child) == 0 && pipe(to_parent) == 0);
 	pid_t child = fork();
