@@ -100,10 +100,13 @@
  *
  * SAFETY. Any thread may make these calls, on one handle at the same time. mdg_alloc, mdg_free,
  * mdg_hold and the other calls on blocks may be made in signal handlers, also if the handler
- * interrupted such a call. The rest may not, and none may be made in a child of vfork. A handle
- * stays valid in a forked child, also if the child changes its user, as a file descriptor does.
- * Blocks that the parent's thread holds stay the parent's. The calls use no malloc, are not
- * cancellation points, start no thread, raise no signal, and keep no descriptor.
+ * interrupted such a call. The rest may not, and none may be made in a child of vfork. A handler
+ * that interrupted such a call has to return to it. If it leaves by longjmp, the thread uses one
+ * slot more from then on, and is slower in this heap. If it forks, its child must not return:
+ * parent and child would both get the block that the call was about to give out. A handle stays
+ * valid in a forked child, also if the child changes its user, as a file descriptor does. Blocks
+ * that the parent's thread holds stay the parent's. The calls use no malloc, are not cancellation
+ * points, start no thread, raise no signal, and keep no descriptor.
  */
 #ifndef MADANG_HEAP_H
 #define MADANG_HEAP_H
