@@ -100,15 +100,16 @@ static int look_in_section(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
 	return rc;
 }
 
-/* Whether somebody has made the root, and has filled it or is about to. 0 or -ENOENT. */
+/* Whether somebody has made the root, and has filled it or is about to. 0, -ENOENT or -EBADF. */
 static int find_existing(mdg_heap *heap, const char *name)
 {
 	struct mdg_root_info root = { .size = sizeof root };
 	uint32_t cursor = 0;
-	while (mdg_root_next(heap, &cursor, &root) > 0)
+	int rc;
+	while ((rc = mdg_root_next(heap, &cursor, &root)) > 0)
 		if (strcmp(root.name, name) == 0)
 			return root.ref != 0 || root.maker != 0 ? 0 : -ENOENT;
-	return -ENOENT;
+	return rc < 0 ? rc : -ENOENT;
 }
 
 /* The place of this root, with a map, which is made if need be. */

@@ -278,7 +278,7 @@ static void in_a_child(int (*work)(uint64_t), uint64_t seed)
 
 int main(int argc, char **argv)
 {
-	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : 9;
+	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : 6;
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	enter_namespace();
 	in_a_child(end_of_heap, 0);

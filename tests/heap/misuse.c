@@ -6,6 +6,7 @@
  */
 #include "heap/heap.h"
 
+#include <madang/map.h>
 #include <madang/sync.h>
 
 #include <pthread.h>
@@ -88,6 +89,26 @@ static void closed(uint32_t flags)
 	says_closed(heap, block);
 	CHECK(mdg_free(again, mdg_at(again, ref)) == 0);
 	mdg_heap_close(again);
+	CHECK(mdg_heap_remove(ns, "closed") == 0);
+}
+
+static void closed_map(void)
+{
+	const struct mdg_map_options existing = { .size = sizeof existing,
+		                                  .flags = MDG_MAP_EXISTING };
+	mdg_heap *heap = heap_open("closed", OPTIONS(.maximum = 4 << 20));
+	mdg_map *map, *other;
+	char value[8];
+	CHECK(mdg_map_open(&map, heap, "map", NULL) == 0);
+	CHECK(mdg_map_put(map, "k", 1, "v", 1, NULL) >= 0);
+	mdg_heap_close(heap);
+	CHECK(mdg_map_get(map, "k", 1, value, sizeof value, NULL, NULL) == -EBADF);
+	CHECK(mdg_map_put(map, "k", 1, "w", 1, NULL) == -EBADF);
+	CHECK(mdg_map_remove(map, "k", 1) == -EBADF);
+	CHECK(mdg_map_open(&other, heap, "map", NULL) == -EBADF);
+	CHECK(mdg_map_open(&other, heap, "map", &existing) == -EBADF);
+	CHECK(mdg_map_destroy(heap, "map") == -EBADF);
+	mdg_map_close(map);
 	CHECK(mdg_heap_remove(ns, "closed") == 0);
 }
 
@@ -281,6 +302,7 @@ int main(void)
 	closed(0);
 	closed(MDG_HEAP_HOME);
 	closed(MDG_HEAP_CHECKED);
+	closed_map();
 	closed_reader();
 	closed_often();
 	closed_and_attached();
