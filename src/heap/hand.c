@@ -262,11 +262,14 @@ uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t p
 		own->why = -EINVAL;
 		return 0;
 	}
+	int rc;
 	do
-		own->why = try_take(heap, own, hand, place, kind, &ref);
-	while (own->why == -EAGAIN);
+		rc = try_take(heap, own, hand, place, kind, &ref);
+	while (rc == -EAGAIN);
 	if (ref != 0)
 		fill(own, hand);
+	else
+		own->why = rc;
 	return ref;
 }
 

@@ -65,6 +65,7 @@ static void many(void)
 	for (int i = 0; i < MDG_HELD_MOST; i++)
 		CHECK(mdg_free(heap, block[i]) == 0);
 	CHECK(mdg_free(heap, mdg_take(heap, &place[0])) == 0 && live() == 0);
+	CHECK(mdg_heap_why(heap) == -ENOSPC); /* of the last one that returned NULL */
 }
 
 static void wrong(void)
