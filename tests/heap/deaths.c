@@ -206,7 +206,7 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 }
 
 /* `stride`: one of so many points is played; `before_stride`: of those where the operation before
- * it is cut. Behind `most`, one of 6 * stride. */
+ * it is cut. Behind `most`, one of 8 * stride. */
 static void play(enum how how, const struct scenario *scenario, unsigned stride,
                  unsigned before_stride, unsigned most)
 {
@@ -218,7 +218,7 @@ static void play(enum how how, const struct scenario *scenario, unsigned stride,
 		unsigned point = stride == 1 ? 0 : (minute + before) % stride;
 		cut = false;
 		while (cut_at(how, point, before, &cut) && failures < 20)
-			point += point < most ? stride : 6 * stride;
+			point += point < most ? stride : 8 * stride;
 		if (stride == 1 && point < scenario->least) {
 			failures++;
 			fprintf(stderr, "%s: only %u points\n", context, point);
@@ -237,7 +237,7 @@ static bool is_allowed(enum how how, const struct scenario *scenario)
 
 static void play_one(enum how how, const struct scenario *scenario, bool all)
 {
-	enum { EACH = 8 }; /* a short operation has fewer */
+	enum { EACH = 5 }; /* these are played whatever the minute is */
 	unsigned before = cuts;
 	uint64_t begun = mdg_deadline(0);
 	if (all)
@@ -247,9 +247,9 @@ static void play_one(enum how how, const struct scenario *scenario, bool all)
 	else if (is_trim(scenario))
 		play(how, scenario, POINT_STRIDE * 18, 1, UINT_MAX);
 	else if (is_sweep(scenario))
-		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
+		play(how, scenario, POINT_STRIDE * 40, 12, UINT_MAX);
 	else if (is_after_txn(scenario))
-		play(how, scenario, POINT_STRIDE * 18, 8, UINT_MAX);
+		play(how, scenario, POINT_STRIDE * 40, 12, UINT_MAX);
 	else
 		play(how, scenario, POINT_STRIDE, 4, EACH);
 	printf("%s %s: %u points, %u ms\n", how_names[how], scenario->name, cuts - before,
