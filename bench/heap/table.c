@@ -41,8 +41,8 @@ const struct heap_case heap_cases[] = {
 	  HEAP_MAP_PUT, 16, 16, KEYS, 1, false, false, 1 },
 	{ "map-put-2", "the same, two at once", 2.5, 1.5,
 	  HEAP_MAP_PUT, 16, 16, KEYS, 2, false, false, 2 },
-	{ "map-intern", "the one copy of a text of 16 B out of 100,000; other: g_intern_string", 1.5, 1.0,
-	  HEAP_MAP_INTERN, 16, 16, KEYS, 1, false, false, 1 },
+	{ "map-intern", "the one copy of a text of 16 B, of 100,000; other: g_intern_string", 1.5,
+	  1.0, HEAP_MAP_INTERN, 16, 16, KEYS, 1, false, false, 1 },
 };
 /* clang-format on */
 

@@ -4,8 +4,9 @@
  * one.
  *
  * Before, the side has defined table_get(end, key, ret_value) and table_put(end, key, value), which
- * return false when they fail, and table_intern(end, text), which returns the copy or NULL. No guard: it is included once, by each side's file. Both members use
- * the same keys. A value tells its key, so a wrong answer is found.
+ * return false when they fail, and table_intern(end, text), which returns the copy or NULL. No
+ * guard: it is included once, by each side's file. Both members use the same keys. A value tells
+ * its key, so a wrong answer is found.
  */
 
 static bool table_intern_one(struct heap_end *end, uint32_t number)

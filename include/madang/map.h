@@ -13,8 +13,8 @@
  *     rc = mdg_map_get(map, "sky", 3, colour, sizeof colour, &length, NULL);
  *
  * A MAP lies in a heap (madang/heap.h). It is found by the name of a root, and whoever opens it
- * first makes it. It stays until it is removed, or the heap. Keys and values are bytes. A key has 0 to
- * MDG_MAP_KEY_MAX bytes, a value 0 to MDG_MAP_VALUE_MAX. The map copies both. Any number of
+ * first makes it. It stays until it is removed, or the heap. Keys and values are bytes. A key has 0
+ * to MDG_MAP_KEY_MAX bytes, a value 0 to MDG_MAP_VALUE_MAX. The map copies both. Any number of
  * entries may be in it; it grows and shrinks by itself.
  *
  * READERS take no lock and wait for nobody, not even while the map grows. WRITERS of one key wait

@@ -24,9 +24,9 @@ bool mdg__slab_is_whole(struct mdg__heap *heap, uint64_t unit, uint32_t class)
 		uint64_t bits = MDG__LOAD(*word) & mdg__class_word(about, at), left = bits;
 		for (; left != 0; left &= left - 1) {
 			uint32_t index = at * 64 + (uint32_t)__builtin_ctzll(left);
-			if (!mdg__free_is_whole(
-				    heap, mdg__ref_of_index(heap, unit, index, about->size),
-				    about->size))
+			if (!mdg__free_is_whole(heap,
+			                        mdg__ref_of_index(heap, unit, index, about->size),
+			                        about->size))
 				bits &= ~(left & -left);
 		}
 		if (bits == (MDG__LOAD(*word) & mdg__class_word(about, at)))
@@ -43,8 +43,7 @@ bool mdg__kept_is_whole(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	uint64_t units = MDG__HEAD_UNITS(head), high = mdg__units_high(heap);
 	if (!mdg__is_checked(heap) || unit >= high || units == 0 || units > high - unit ||
 	    units > MDG__FILLED_UNITS ||
-	    mdg__free_is_whole(heap, mdg__ref_of_index(heap, unit, 0, 0),
-	                       units << MDG__UNIT_SHIFT))
+	    mdg__free_is_whole(heap, mdg__ref_of_index(heap, unit, 0, 0), units << MDG__UNIT_SHIFT))
 		return true;
 	/* Release: behind the guard word. Now it is set aside. */
 	(void)atomic_compare_exchange_strong_explicit(&heap->heads[unit], &head,

@@ -11,8 +11,9 @@
  * process in which it was stored: its epoch is beside it. So a forked child never follows its
  * parent's pointer.
  *
- * A signal handler that interrupts an operation finds that it is not `idle`, and works with `inner`, which has a
- * slot of its own. What changes the lists of the thread is done with signals blocked.
+ * A signal handler that interrupts an operation finds that it is not `idle`, and works with
+ * `inner`, which has a slot of its own. What changes the lists of the thread is done with signals
+ * blocked.
  */
 #include "heap/internal.h"
 

@@ -8,8 +8,9 @@
  * thread dies, nothing is lost with it.
  *
  * HANDLERS. A signal handler may interrupt any function of this room, and call any of them. It
- * finds in what the thread keeps that it is not `idle`, and takes another one (`inner`), with a slot of its own.
- * So a handler never sees private data half changed. Where head.lock is held, signals are blocked.
+ * finds in what the thread keeps that it is not `idle`, and takes another one (`inner`), with a
+ * slot of its own. So a handler never sees private data half changed. Where head.lock is held,
+ * signals are blocked.
  *
  * FORK. A forked child finds what its parent's thread kept, with the parent's epoch
  * (platform/epoch.h), and begins anew, with a slot of its own.
@@ -110,8 +111,8 @@ struct mdg__joined {
 };
 
 struct mdg__heap_own {
-	/* So that what is stored here has not the place in its page that tables of the heap have which
-	 * are loaded next: the processor would take them for the same for a moment. */
+	/* So that what is stored here has not the place in its page that tables of the heap have
+	 * which are loaded next: the processor would take them for the same for a moment. */
 	unsigned char apart[1344];
 	/* The same as `heap`. NULL: an operation of the thread is under way. */
 	struct mdg__heap *volatile idle;

@@ -122,8 +122,8 @@ int mdg__units_commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
 
 /* ---- giving back --------------------------------------------------------------------------- */
 
-/* The pieces of which all units are free and have memory, of the four that begin at this multiple of
- * 64 units: a bit each, that of the first unit. */
+/* The pieces of which all units are free and have memory, of the four that begin at this multiple
+ * of 64 units: a bit each, that of the first unit. */
 static uint64_t idle_pieces(const struct mdg__heap *heap, uint64_t at)
 {
 	const uint64_t first_of_each = UINT64_C(0x0001000100010001);

@@ -2,8 +2,8 @@
 /*
  * place.c - where a heap lies in this process.
  *
- * It lies at a multiple of 64 KiB. After mlockall(MCL_FUTURE) it is not locked: the kernel would fill
- * all of it with pages.
+ * It lies at a multiple of 64 KiB. After mlockall(MCL_FUTURE) it is not locked: the kernel would
+ * fill all of it with pages.
  *
  * HOME addresses lie where neither the kernel, nor malloc, nor a sanitizer puts anything by itself.
  * The maker of the heap chooses one that depends on the heap's identity, so that two heaps seldom

@@ -6,8 +6,8 @@
  * to 8 KiB. Medium ones: four to each doubling up to 128 KiB. So less than a fifth of a block is
  * left over, except for the smallest ones.
  *
- * Every part has pages of its own. It lies at a multiple of 64 KiB, because that is the largest page
- * of any machine that Madang runs on.
+ * Every part has pages of its own. It lies at a multiple of 64 KiB, because that is the largest
+ * page of any machine that Madang runs on.
  *
  * The tables with a word or a bit for each unit do not begin where their pages do. Processors
  * compare the lowest 12 bits of addresses first, to find whether what is loaded was just stored.

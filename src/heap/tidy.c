@@ -68,7 +68,7 @@ static bool give_all(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	struct mdg__heap_cache *cache = &own->cache[class];
 	bool given = false;
 	uint32_t next;
-	/* If somebody has scribbled in `heads`, a slab may be in two lists. Then they have no end. */
+	/* If somebody has scribbled in `heads`, a slab may be in two lists, which have no end. */
 	uint64_t left = heap->capacity;
 	mdg__quarantine_end(heap, own, class);
 	if (cache->unit1 != 0) {

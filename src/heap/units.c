@@ -76,8 +76,8 @@ static bool is_nobodys(const struct mdg__owned *lock)
 	return owner == mdg__this_thread.tid || !mdg__sys_process_exists((int32_t)owner);
 }
 
-/* The lock of a heap is held for microseconds, or while memory is made; but its owner may be stopped
- * in between. So signals are let in now and then. */
+/* The lock of a heap is held for microseconds, or while memory is made; but its owner may be
+ * stopped in between. So signals are let in now and then. */
 static int take_lock(struct mdg__heap *heap, mdg__sigmask *mask)
 {
 	enum { LOOKS = 100 };

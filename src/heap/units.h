@@ -33,10 +33,10 @@ int mdg__units_raise(struct mdg__heap *heap, uint64_t high, uint64_t least);
 /* These units have memory after this, and others of the same pieces if there is enough. All that
  * have none are free. 0, -EDQUOT or -ENOMEM. */
 int mdg__units_commit(struct mdg__heap *heap, uint64_t at, uint64_t units);
-/* The units from `from` to `to` have become free. Gives back pieces that are wholly free, beyond the
- * lowest ones, of which head.keep units stay. What is free in other pieces cannot be given back, and
- * does not count: else a heap that has much of it would give back each piece at once, and need it
- * again a moment later. The lowest ones stay because they are taken first. */
+/* The units from `from` to `to` have become free. Gives back pieces that are wholly free, beyond
+ * the lowest ones, of which head.keep units stay. What is free in other pieces cannot be given
+ * back, and does not count: else a heap that has much of it would give back each piece at once, and
+ * need it again a moment later. The lowest ones stay because they are taken first. */
 void mdg__units_shed(struct mdg__heap *heap, uint64_t from, uint64_t to);
 
 #endif

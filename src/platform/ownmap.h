@@ -4,9 +4,9 @@
  *
  * After mlockall(MCL_FUTURE) the kernel locks each new mapping, fills it with pages, and counts it
  * against RLIMIT_MEMLOCK. That is right for what the program maps, and segments are part of that.
- * It is wrong for the registry, which is a few MiB of addresses with only a few pages in use. And it
- * is wrong for a heap: that has as many addresses as it can ever have memory, and would have all of
- * that memory at once.
+ * It is wrong for the registry, which is a few MiB of addresses with only a few pages in use. And
+ * it is wrong for a heap: that has as many addresses as it can ever have memory, and would have all
+ * of that memory at once.
  */
 #ifndef MADANG_PLATFORM_OWNMAP_H
 #define MADANG_PLATFORM_OWNMAP_H

@@ -31,8 +31,8 @@ void txn_recover(void)
 	must(mdg_txn_cancel(&run) == 0);
 }
 
-/* A block that was freed before the journal is carried out, is one of these. The journal would write
- * to it. */
+/* A block that was freed before the journal is carried out, is one of these. The journal would
+ * write to it. */
 void txn_use_before_recovery(void)
 {
 	enum { MANY = 256 };

@@ -209,8 +209,8 @@ static void one_death(void)
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
-/* The last unit says that a medium slab of this thread begins there. Its blocks would end behind the
- * heap, so there are none. */
+/* The last unit says that a medium slab of this thread begins there. Its blocks would end behind
+ * the heap, so there are none. */
 static int end_of_heap(uint64_t unused)
 {
 	const struct mdg_heap_options options = { .size = sizeof options, .maximum = 1 << 20 };

@@ -9,9 +9,9 @@
  * accounts, each in a block of its own. A transaction splits an account, joins two of them, puts
  * new blocks in place of three, or moves money. Whoever begins a transaction looks at the whole
  * bank: all accounts are linked both ways, and the sum is what it was. The old blocks are written
- * to by the transaction that frees them. Beside that, the processes use blocks of the same sizes for
- * themselves, so a record that is copied into a block too late is seen. When all are dead, there
- * are exactly the blocks that the banks refer to.
+ * to by the transaction that frees them. Beside that, the processes use blocks of the same sizes
+ * for themselves, so a record that is copied into a block too late is seen. When all are dead,
+ * there are exactly the blocks that the banks refer to.
  */
 #include "heap/heap.h"
 

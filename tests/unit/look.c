@@ -55,7 +55,7 @@ static uint64_t sum_of(const char *path)
 /* The name of a segment's data file: seg-NUMBER-ID. */
 static const char *data_name(mdg_id id)
 {
-	static char name[sizeof ((struct dirent *)NULL)->d_name];
+	static char name[sizeof((struct dirent *)NULL)->d_name];
 	char end[16];
 	const struct dirent *entry;
 	DIR *listing = opendir(directory);
