@@ -8,7 +8,7 @@
  *
  *     semset-deaths [--all] [scene]...
  *
- * Without --all, every third point is played, and another third in each minute.
+ * Without --all, every eighth point is played, and others in each minute.
  */
 #include "semset/set.h"
 #include "semset/sound.h"
@@ -21,7 +21,7 @@ static struct {
 	unsigned count;
 } others;
 static unsigned point; /* at which the victim is killed */
-static unsigned first, stride = 3 * POINT_STRIDE;
+static unsigned first, stride = 8 * POINT_STRIDE;
 static bool victim_ended; /* it came to its end before */
 
 static void with(pid_t pid)
