@@ -26,10 +26,10 @@
  * the fence themselves, and makes all processors pass one. Only this listener goes to sleep without
  * another fence.
  *
- * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=1 -DQUIET
- * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DDEATHS=1 -DQUIET
- * holds: fast depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DALL -DQUIET -DFENCE
- * holds: fast depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=3 -DROOM=1
+ * holds: depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=1 -DQUIET
+ * holds: depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DDEATHS=1 -DQUIET
+ * holds: depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DALL -DQUIET -DFENCE
+ * holds: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=3 -DROOM=1
  * fails: depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=2 -DBUG_GOT
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DBUG_BARRIER
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DDEATHS=1 -DBUG_LOOK

@@ -21,7 +21,7 @@
  * that a server died only if one did, and refused only if one released its request; when nobody can
  * go on, no caller waits.
  *
- * holds: fast depth=100000 -DCALLS=2 -DDEATHS=2
+ * holds: depth=100000 -DCALLS=2 -DDEATHS=2
  * fails: depth=100000 -DCALLS=2 -DDEATHS=0 -DBUG_ABANDON
  * fails: depth=100000 -DCALLS=2 -DDEATHS=1 -DBUG_DROP
  * fails: depth=100000 -DCALLS=2 -DDEATHS=1 -DBUG_TELL

@@ -24,12 +24,12 @@
  * Left out: who changed a semaphore last, clamping, changes without UNDO, three semaphores, numbers
  * that begin again (after 2^26 uses), exec, a slip that another thread of the process gets.
  *
- * holds: fast -DHANDLERS=1 -DDEATHS=1 -DOPS=2
- * holds: fast -DHANDLERS=1 -DDEATHS=0 -DLEAVE=1 -DOPS=1
+ * holds: -DHANDLERS=1 -DDEATHS=1 -DOPS=2
+ * holds: -DHANDLERS=1 -DDEATHS=0 -DLEAVE=1 -DOPS=1
  * holds: long -DHANDLERS=1 -DOTHER -DREUSE -DDEATHS=1 -DOPS=2
- * holds: fast -DOTHER -DREUSE -DDEATHS=1 -DOPS=1
- * holds: fast -DOTHER -DREUSE -DDEATHS=1 -DOPS=2
- * holds: fast -DHANDLERS=1 -DOTHER -DREUSE -DDEATHS=0 -DOPS=1
+ * holds: -DOTHER -DREUSE -DDEATHS=1 -DOPS=1
+ * holds: -DOTHER -DREUSE -DDEATHS=1 -DOPS=2
+ * holds: -DHANDLERS=1 -DOTHER -DREUSE -DDEATHS=0 -DOPS=1
  * fails: -DHANDLERS=1 -DDEATHS=1 -DBUG_NUMBER
  * fails: -DHANDLERS=1 -DDEATHS=1 -DBUG_SUM
  * fails: -DHANDLERS=1 -DDEATHS=1 -DBUG_OLDER

@@ -21,9 +21,9 @@
  * SECOND_ALONE nobody changes the first key; with ONE_START that lies in its second bucket at first,
  * and the second key is absent. Without these two all is well too, and takes longer.
  *
- * holds: -DWRITERS=2 -DCALLS=1 -DDEATHS=1 -DLOOKS=1 -DONE_START fast
- * holds: -DWRITERS=2 -DCALLS=2 -DDEATHS=1 -DLOOKS=0 -DSECOND_ALONE fast
- * holds: -DWRITERS=1 -DCALLS=2 -DDEATHS=0 -DLOOKS=1 fast
+ * holds: -DWRITERS=2 -DCALLS=1 -DDEATHS=1 -DLOOKS=1 -DONE_START
+ * holds: -DWRITERS=2 -DCALLS=2 -DDEATHS=1 -DLOOKS=0 -DSECOND_ALONE
+ * holds: -DWRITERS=1 -DCALLS=2 -DDEATHS=0 -DLOOKS=1
  * fails: -DWRITERS=2 -DCALLS=3 -DDEATHS=1 -DLOOKS=0 -DBUG_UNSETTLED
  * fails: -DWRITERS=1 -DCALLS=2 -DDEATHS=0 -DLOOKS=1 -DBUG_FREE
  * fails: -DWRITERS=1 -DCALLS=1 -DDEATHS=0 -DLOOKS=1 -DBUG_TWO_STEPS

@@ -20,7 +20,7 @@
  * again is marked. A message is marked only after a death, and never after it was released. When
  * nobody can go on, all messages have been given out and released.
  *
- * holds: fast depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2
+ * holds: depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_ORDER
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DRING=2 -DBUG_MOVES
  * fails: depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2 -DBUG_DOUBLE

@@ -15,7 +15,7 @@
  *
  * holds: -DN=2 -DDATA
  * holds: -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1
- * holds: fast -DN=3 -DMAY_READ=1 -DMAY_WRITE=6 -DDEATHS=0
+ * holds: -DN=3 -DMAY_READ=1 -DMAY_WRITE=6 -DDEATHS=0
  * holds: long -DN=3 -DMAY_READ=1 -DMAY_WRITE=6 -DDEATHS=1
  * fails: -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1 -DBUG_SLOT
  * fails: -DN=2 -DBUG_CLOSED

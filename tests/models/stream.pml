@@ -19,7 +19,7 @@
  * marked, and marked is only what was handed to one that died; at the end all that was shown has
  * been given out.
  *
- * holds: fast depth=100000 -DM=2 -DDEATHS=1
+ * holds: depth=100000 -DM=2 -DDEATHS=1
  * fails: depth=100000 -DM=2 -DDEATHS=1 -DBUG_FIRST
  * fails: depth=100000 -DM=2 -DDEATHS=1 -DBUG_REPAIR
  * fails: depth=100000 -DM=3 -DDEATHS=0 -DBUG_AHEAD

@@ -20,7 +20,7 @@
  * (real), and none twice; who buries goes from record to record; when nobody can go on, all that
  * was shown has been found.
  *
- * holds: fast depth=100000 -DTRIES=2 -DDEATHS=1
+ * holds: depth=100000 -DTRIES=2 -DDEATHS=1
  * fails: depth=100000 -DTRIES=2 -DDEATHS=0 -DBUG_BACK
  * fails: depth=100000 -DTRIES=2 -DDEATHS=1 -DBUG_REPAIR
  * fails: depth=100000 -DTRIES=3 -DDEATHS=1 -DBEFORE=5 -DBUG_FORGET

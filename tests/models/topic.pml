@@ -19,8 +19,8 @@
  * shown is skipped; nobody jumps with FULL_WAIT; what is kept is there; nobody waits for ever for
  * room, and when nobody can go on, each listener has passed all that was shown.
  *
- * holds: fast depth=100000 -DTALKERS=1 -DLISTENERS=2 -DTRIES=2 -DDEATHS=1
- * holds: fast depth=100000 -DTALKERS=2 -DLISTENERS=1 -DTRIES=2 -DDEATHS=1 -DOVERWRITE
+ * holds: depth=100000 -DTALKERS=1 -DLISTENERS=2 -DTRIES=2 -DDEATHS=1
+ * holds: depth=100000 -DTALKERS=2 -DLISTENERS=1 -DTRIES=2 -DDEATHS=1 -DOVERWRITE
  * fails: depth=100000 -DTALKERS=1 -DLISTENERS=1 -DTRIES=2 -DDEATHS=0 -DOVERWRITE -DBUG_LOOK
  * fails: depth=100000 -DTALKERS=2 -DLISTENERS=1 -DTRIES=2 -DDEATHS=0 -DOVERWRITE -DBUG_RESERVED
  *

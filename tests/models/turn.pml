@@ -25,11 +25,11 @@
  * Left out: texts of several cells, types, E2BIG, stamps and what turn_show shows, removal, cells
  * that a slip gives back, memory that is given back, longjmp, handlers, versions that begin again.
  *
- * holds: fast -DMAY0=3 -DMAY1=3 -DCALLS=2 -DOLD=1
- * holds: fast -DMAY0=1 -DMAY1=2 -DMAY2=3 -DCALLS=1
- * holds: fast -DMAY0=3 -DMAY1=17 -DCALLS=2 -DOLD=1
- * holds: fast -DMAY0=2 -DMAY1=1 -DMAY2=6 -DCALLS=1 -DEXTRA=1
- * holds: fast -DMAY0=1 -DMAY1=11 -DCALLS=2 -DSPARE=2 -DDEATHS=0
+ * holds: -DMAY0=3 -DMAY1=3 -DCALLS=2 -DOLD=1
+ * holds: -DMAY0=1 -DMAY1=2 -DMAY2=3 -DCALLS=1
+ * holds: -DMAY0=3 -DMAY1=17 -DCALLS=2 -DOLD=1
+ * holds: -DMAY0=2 -DMAY1=1 -DMAY2=6 -DCALLS=1 -DEXTRA=1
+ * holds: -DMAY0=1 -DMAY1=11 -DCALLS=2 -DSPARE=2 -DDEATHS=0
  * fails: -DMAY0=3 -DMAY1=3 -DCALLS=2 -DOLD=1 -DBUG_VERSION
  * fails: -DMAY0=3 -DMAY1=3 -DCALLS=2 -DOLD=1 -DBUG_LATE
  * fails: -DMAY0=3 -DMAY1=3 -DCALLS=2 -DOLD=1 -DBUG_COPY

@@ -14,7 +14,7 @@
  * the message was sent or not, taken or not, and never both; and no two messages have the same
  * cells, also after a repair.
  *
- * Without --all, every third point is played, each way at another one, and others in each minute.
+ * Without --all, every seventh point is played, each way at others, and others in each minute.
  */
 #include <setjmp.h>
 
@@ -29,7 +29,7 @@
 #endif
 
 enum { WATCHED = 32768, POINTS_MOST = 3000, TEXTS = 24 };
-static unsigned stride = 3 * POINT_STRIDE;
+static unsigned stride = 7 * POINT_STRIDE;
 enum way { KILLED, HANDLED, LEFT, WAYS };
 static const char *const ways[] = { "killed", "interrupted", "left" };
 

@@ -10,7 +10,7 @@
  *   - the message was sent or not, taken or not, and never both;
  *   - the figures and the stamps agree with what is in the queue;
  *   - those who sleep get what there is to get, without anybody's help.
- * Without --all, every third point is played, and another third in each minute. A scene may be
+ * Without --all, every sixth point is played, and others in each minute. A scene may be
  * sparse, and is then played at fewer points still.
  */
 #include "msgqueue/queue.h"
@@ -22,7 +22,7 @@ static struct world *world;
 static struct step step;
 static pid_t victim, others[3];
 static const char *scene_name;
-static unsigned point, stride = 3 * POINT_STRIDE;
+static unsigned point, stride = 6 * POINT_STRIDE;
 
 #define HOLDS(expression)                                                                          \
 	do {                                                                                       \
