@@ -21,7 +21,10 @@ bool mdg__slab_is_whole(struct mdg__heap *heap, uint64_t unit, uint32_t class)
 		return true;
 	for (uint32_t at = 0; at < about->words; at++) {
 		_Atomic uint64_t *word = &mdg__free_words(heap, unit)[at];
-		uint64_t bits = MDG__LOAD(*word) & mdg__class_word(about, at), left = bits;
+		/* Acquire: pairs with the release of who has freed. */
+		uint64_t bits = atomic_load_explicit(word, memory_order_acquire) &
+		                mdg__class_word(about, at);
+		uint64_t left = bits;
 		for (; left != 0; left &= left - 1) {
 			uint32_t index = at * 64 + (uint32_t)__builtin_ctzll(left);
 			if (!mdg__free_is_whole(heap,

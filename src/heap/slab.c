@@ -65,8 +65,11 @@ uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint3
 	const struct mdg__size_class *about = &mdg__heap_classes[class];
 	uint32_t count = 0;
 	for (uint32_t at = 0; at < about->words; at++) {
-		uint64_t bits = MDG__LOAD(mdg__remote_words(heap, unit)[at]) |
-		                MDG__LOAD(mdg__free_words(heap, unit)[at]);
+		/* Acquire: pairs with the release of who has freed. */
+		uint64_t bits = atomic_load_explicit(&mdg__remote_words(heap, unit)[at],
+		                                     memory_order_acquire) |
+		                atomic_load_explicit(&mdg__free_words(heap, unit)[at],
+		                                     memory_order_acquire);
 		count += (uint32_t)__builtin_popcountll(bits & mdg__class_word(about, at));
 	}
 	return count;

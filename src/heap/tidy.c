@@ -21,9 +21,14 @@ void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
 static bool is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class)
 {
 	const struct mdg__size_class *about = &mdg__heap_classes[class];
-	for (uint32_t at = 0; at < about->words; at++)
-		if ((~MDG__LOAD(mdg__free_words(heap, unit)[at]) & mdg__class_word(about, at)) != 0)
+	for (uint32_t at = 0; at < about->words; at++) {
+		/* Acquire: pairs with the release of who has freed. The slab may have been
+		 * somebody else's, who has died. */
+		uint64_t bits = atomic_load_explicit(&mdg__free_words(heap, unit)[at],
+		                                     memory_order_acquire);
+		if ((~bits & mdg__class_word(about, at)) != 0)
 			return false;
+	}
 	return true;
 }
 
