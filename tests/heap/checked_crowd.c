@@ -13,7 +13,12 @@
 
 static mdg_heap *heap;
 
-enum { THREADS = 3, PROCESSES = 2, PLACES = 64 };
+#if defined(__SANITIZE_THREAD__) /* it does not see what passes through another process */
+enum { PROCESSES = 0 };
+#else
+enum { PROCESSES = 2 };
+#endif
+enum { THREADS = 3, PLACES = 64 };
 static const int64_t run_ns = 1500000000;
 
 static int say(const struct mdg_heap_finding *finding, void *context)
@@ -129,10 +134,18 @@ static pid_t process_works(uint64_t seed)
 	return child;
 }
 
+static void replace(pid_t *one, uint64_t seed)
+{
+	int status;
+	(void)kill(*one, SIGKILL);
+	CHECK(waitpid(*one, &status, 0) == *one && WIFSIGNALED(status));
+	*one = process_works(seed);
+}
+
 static void crowd(void)
 {
 	pthread_t thread[THREADS];
-	pid_t child[PROCESSES];
+	pid_t child[PROCESSES + 1];
 	int status, checks = 0;
 	struct mdg_heap_options options = { .size = sizeof options,
 		                            .maximum = 64 << 20,
@@ -140,17 +153,16 @@ static void crowd(void)
 	heap = heap_open("crowd", &options);
 	place = mdg_alloc_zeroed(heap, PLACES, sizeof *place);
 	until = mdg_deadline((uint64_t)run_ns);
-	for (uint64_t i = 0; i < PROCESSES; i++)
-		child[i] = process_works(100 + i);
+	for (int i = 0; i < PROCESSES; i++)
+		child[i] = process_works(100 + (uint64_t)i);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		CHECK(pthread_create(&thread[i], NULL, thread_works, (void *)(i + 1)) == 0);
-	for (uint64_t i = 0; mdg_deadline(0) < until; i++) {
+	for (uint64_t i = 0; mdg_deadline(0) < until || checks < 3; i++) {
 		(void)mdg_heap_check(heap, i % 4 == 3 ? MDG_CHECK_REPAIR : 0, say, NULL);
 		checks++;
-		pid_t *one = &child[i % PROCESSES];
-		(void)kill(*one, SIGKILL);
-		CHECK(waitpid(*one, &status, 0) == *one && WIFSIGNALED(status));
-		*one = process_works(200 + i);
+		for (int k = 0; k < PROCESSES; k++)
+			if (k == (int)(i % 2))
+				replace(&child[k], 200 + i);
 	}
 	for (int i = 0; i < THREADS; i++)
 		CHECK(pthread_join(thread[i], NULL) == 0);
@@ -160,7 +172,7 @@ static void crowd(void)
 	}
 	for (int i = 0; i < 10 && mdg_heap_sweep(heap) != 0; i++)
 		;
-	CHECK(checks > 2 && mdg_heap_check(heap, 0, say, NULL) == 0);
+	CHECK(mdg_heap_check(heap, 0, say, NULL) == 0);
 	map();
 	kinds();
 	/* What is wrong is found among all that. */
