@@ -154,7 +154,7 @@ static void alone(void)
 	CHECK_RC(0, mdg_root_remove(heap, "one"));
 	CHECK_RC(MDG_ROOT_NEW, mdg_root(heap, "one", 8, 9, &place, 0));
 	for (int i = 2; i <= MDG_ROOTS_MOST; i++) {
-		char name[16];
+		char name[24];
 		snprintf(name, sizeof name, "root %d", i);
 		CHECK_RC(i < MDG_ROOTS_MOST ? MDG_ROOT_NEW : -ENOSPC,
 		         mdg_root(heap, name, 7, 1, &again, 0));
@@ -220,7 +220,7 @@ static void waiting(void)
 	pid_t pids[WAITERS];
 	open_heap("waiting");
 	for (int round = 0; round < 20; round++) {
-		char name[16];
+		char name[24];
 		memset(tally, 0, sizeof *tally);
 		snprintf(name, sizeof name, "round %d", round);
 		start_all(name, WAITERS, FILL, pids);
@@ -237,7 +237,7 @@ static void deaths(void)
 	pid_t dying[DYING], filling[FILLING];
 	open_heap("deaths");
 	for (int round = 0; round < 10; round++) {
-		char name[16];
+		char name[24];
 		memset(tally, 0, sizeof *tally);
 		snprintf(name, sizeof name, "round %d", round);
 		start_all(name, DYING, round % 2 == 0 ? DIE : REMOVE, dying);

@@ -85,7 +85,7 @@ static void make(void)
 static void make_blocks(void)
 {
 	struct mdg_map_options options = { .size = sizeof options, .flags = MDG_MAP_REFS };
-	mdg_map *map;
+	mdg_map *map = NULL;
 	char *block = mdg_hold(heap, 16);
 	void *old;
 
