@@ -292,8 +292,10 @@ typedef long seconds_function(long *ret);
 
 static long seconds_by_clock(long *ret)
 {
-	(void)ret;
-	return (long)now(CLOCK_REALTIME_COARSE).seconds;
+	long seconds = (long)now(CLOCK_REALTIME_COARSE).seconds;
+	if (ret != NULL)
+		*ret = seconds;
+	return seconds;
 }
 
 static long seconds_by_first(long *ret);
