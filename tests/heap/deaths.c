@@ -246,9 +246,7 @@ static void play_one(enum how how, const struct scenario *scenario, bool all)
 		play(how, scenario, POINT_STRIDE * 72, 1, UINT_MAX);
 	else if (is_trim(scenario))
 		play(how, scenario, POINT_STRIDE * 18, 1, UINT_MAX);
-	else if (is_sweep(scenario))
-		play(how, scenario, POINT_STRIDE * 40, 12, UINT_MAX);
-	else if (is_after_txn(scenario))
+	else if (is_sweep(scenario) || is_after_txn(scenario))
 		play(how, scenario, POINT_STRIDE * 40, 12, UINT_MAX);
 	else
 		play(how, scenario, POINT_STRIDE, 4, EACH);
