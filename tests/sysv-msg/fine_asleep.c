@@ -284,7 +284,7 @@ static void test_killed_receivers(void)
 	}
 	struct msqid_ds stat = queue_stat(queue);
 	unsigned long left = 0;
-	for (ssize_t size; (size = take_sized(queue, 100, 0, 0)) > 0; left++) {
+	for (; take_sized(queue, 100, 0, 0) > 0; left++) {
 		int number;
 		memcpy(&number, got.text, sizeof number);
 		came[number]++;
