@@ -99,16 +99,17 @@ static void play_block(struct heap_end *end)
 {
 	struct heap_game *game = end->game;
 	struct heap_report *report = &game->control->of[end->number];
-	heap_play *play = game->side->play[game->what->kind];
+	const struct heap_side *side = game->side;
+	unsigned kind = (unsigned)game->what->kind;
 	bool by_clock = game->what->kind == HEAP_HAND;
 	unsigned n = game->control->count;
 	uint32_t before = preemptions();
-	bool good = play(end, n / WARM_PART);
+	bool good = side->play[kind](end, n / WARM_PART);
 	uint64_t start;
 
 	end->ns = 0;
 	start = by_clock ? now_ns() : heap_cpu_ns();
-	good = good && play(end, n);
+	good = good && side->play[kind](end, n);
 	report->ns = end->ns != 0 ? end->ns : (by_clock ? now_ns() : heap_cpu_ns()) - start;
 	report->preempted = preemptions() - before;
 	word_set(&report->bad, !good);

@@ -71,7 +71,8 @@ static void overrun_found(void)
 	CHECK_MENDS();
 	CHECK(mdg_usable_size(heap, two[0]) == 1024 - 16);
 	/* In front of a block. */
-	two[1][-1] ^= 1;
+	unsigned char *second = two[1];
+	*(second - 1) ^= 1;
 	CHECK_FINDS(two[0], OVERRUN, "its size is lost");
 	CHECK(mdg_free(heap, two[1]) == 0 && mdg_free(heap, two[0]) == MDG_OVERRUN);
 	CHECK_FINDS(two[0], OVERRUN, "it is set aside");
@@ -257,8 +258,10 @@ static void held(size_t size)
 	/* Freed while it is held: the hand is free again. */
 	for (int i = 0; i < 10; i++) {
 		block = mdg_hold(heap, size);
+		if (!CHECK(block != NULL))
+			return;
 		memset(block, 1, size + 1);
-		CHECK(block != NULL && mdg_free(heap, block) == MDG_OVERRUN);
+		CHECK(mdg_free(heap, block) == MDG_OVERRUN);
 		CHECK(mdg_keep(heap, block) == -EPERM);
 	}
 	CHECK(finds(MDG_CHECK_REPAIR) == 0 && found.count == 10);

@@ -182,7 +182,8 @@ static bool leave_room(const char *directory, unsigned bytes)
 	char path[256], data[4096] = { 1 };
 	snprintf(path, sizeof path, "%s/full", directory);
 	FILE *file = fopen(path, "w");
-	if (!CHECK(file != NULL))
+	CHECK(file != NULL);
+	if (file == NULL)
 		return false;
 	setvbuf(file, NULL, _IONBF, 0);
 	long size = 0;
