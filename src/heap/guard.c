@@ -69,8 +69,9 @@ bool mdg__guard_change(struct mdg__heap *heap, uint64_t ref, uint64_t room,
 
 /* ---- fill ------------------------------------------------------------------------------------ */
 
-/* mdg_heap_check looks at blocks that somebody may be filling or using, and then looks again whether
- * they still are what they were. ThreadSanitizer does not know that, so it does not see the look. */
+/* mdg_heap_check looks at blocks that somebody may be filling or using, and then looks again
+ * whether they still are what they were. ThreadSanitizer does not know that, so it does not see the
+ * look. */
 __attribute__((no_sanitize("thread"))) uint64_t
 mdg__fill_broken(const struct mdg__heap *heap, uint64_t ref, uint64_t from, uint64_t to)
 {
