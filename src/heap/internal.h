@@ -142,6 +142,8 @@ _Atomic uint64_t *mdg__block_label(const struct mdg__heap *heap, const struct md
  * `all`: every word, and not only those that hints name. Returns how many blocks came back. */
 uint32_t mdg__slab_merge(struct mdg__heap *heap, uint64_t unit, uint32_t class, bool all);
 uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint32_t class);
+/* Whether all blocks are free, and the owner knows it: what others have freed is merged. */
+bool mdg__slab_is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class);
 /* Frees a block of a slab that the caller does not own. 0 or MDG_FREED_TWICE. `slot1`: the slot of
  * the caller, who gives the slab back if it has no owner and is free as a whole now. */
 int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block, uint32_t slot1);

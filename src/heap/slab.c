@@ -75,6 +75,20 @@ uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint3
 	return count;
 }
 
+bool mdg__slab_is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class)
+{
+	const struct mdg__size_class *about = &mdg__heap_classes[class];
+	for (uint32_t at = 0; at < about->words; at++) {
+		/* Acquire: pairs with the release of who has freed. The slab may have been
+		 * somebody else's, who has died. */
+		uint64_t bits = atomic_load_explicit(&mdg__free_words(heap, unit)[at],
+		                                     memory_order_acquire);
+		if ((~bits & mdg__class_word(about, at)) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* ---- without an owner ---------------------------------------------------------------------- */
 
 bool mdg__slab_adopt(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint32_t slot1)

@@ -34,8 +34,9 @@ static void slab_leave(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	if (about->blocks == 0 || heap->capacity - unit < about->units)
 		return;
 	(void)mdg__slab_merge(heap, unit, class, true);
-	if (!mdg__slab_is_whole(heap, unit, class) ||
-	    mdg__slab_count_free(heap, unit, class) != about->blocks ||
+	/* What others have freed after the merge does not count: its labels may still say held, and
+	 * would say so in the next life of the unit. */
+	if (!mdg__slab_is_whole(heap, unit, class) || !mdg__slab_is_idle(heap, unit, class) ||
 	    mdg__units_give(heap, unit, head) < 0)
 		mdg__slab_abandon(heap, unit, head);
 }

@@ -18,20 +18,6 @@ void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
 	mdg__list_add(own, &cache->partial, unit1, 0);
 }
 
-static bool is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class)
-{
-	const struct mdg__size_class *about = &mdg__heap_classes[class];
-	for (uint32_t at = 0; at < about->words; at++) {
-		/* Acquire: pairs with the release of who has freed. The slab may have been
-		 * somebody else's, who has died. */
-		uint64_t bits = atomic_load_explicit(&mdg__free_words(heap, unit)[at],
-		                                     memory_order_acquire);
-		if ((~bits & mdg__class_word(about, at)) != 0)
-			return false;
-	}
-	return true;
-}
-
 /* Gives back a slab of the list `partial` that is free as a whole. No block of it is in
  * quarantine. */
 static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class, uint32_t unit1)
@@ -58,7 +44,7 @@ void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	for (int i = 0; i < LOOKS && unit1 != 0; i++) {
 		uint32_t next = mdg__list_next(own, unit1);
 		bool alone = cache->partial == unit1 && next == 0;
-		if (!alone && is_idle(heap, unit1 - 1, class) &&
+		if (!alone && mdg__slab_is_idle(heap, unit1 - 1, class) &&
 		    !mdg__quarantine_has(heap, own, class, unit1 - 1))
 			(void)give(heap, own, class, unit1);
 		unit1 = next;
@@ -89,7 +75,7 @@ static bool give_all(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	for (uint32_t unit1 = cache->partial; unit1 != 0 && left-- != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);
 		(void)mdg__slab_merge(heap, unit1 - 1, class, false);
-		if (is_idle(heap, unit1 - 1, class))
+		if (mdg__slab_is_idle(heap, unit1 - 1, class))
 			given |= give(heap, own, class, unit1);
 	}
 	return given;
