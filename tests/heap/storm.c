@@ -43,6 +43,8 @@ static void complain(const char *what, uint64_t at)
 		        (unsigned long long)at, what);
 }
 
+#include "heap/storms.h"
+
 /* ---- who works ----------------------------------------------------------------------------- */
 
 static size_t some_size(uint64_t *state)
@@ -123,9 +125,7 @@ static bool agrees(void)
 {
 	uint64_t linked = 0, before = atomic_load(&shared->wrong);
 	struct mdg__heap *inside = mdg__heap_of(heap);
-	for (int i = 0; i < 100 && mdg_heap_sweep(heap) != 0; i++)
-		;
-	(void)mdg_heap_trim(heap, UINT64_MAX); /* who gets the lock from a dead one counts again */
+	sweep_all();
 	for (uint64_t at = 0; at < PLACES; at++) {
 		struct mdg__block block;
 		struct node *node = mdg_at(heap, place[at]);
@@ -136,17 +136,10 @@ static bool agrees(void)
 		     !is_whole(node, at)))
 			complain("what is published is not a whole block that nobody holds", at);
 	}
-	struct found found = look(heap);
 	for (uint32_t i = 0; i < mdg__heap_slots_used(inside); i++)
 		if ((MDG__LOAD(inside->slot[i].life.word) & MDG__DIED) != 0)
 			complain("a slot is not swept", i);
-	if (found.wrong != 0 || mdg_heap_check(heap, 0, NULL, NULL) != 0)
-		complain("the tables contradict each other", found.wrong);
-	if (found.live != linked + 1) {
-		fprintf(stderr, "%llu blocks are allocated, %llu are linked\n",
-		        (unsigned long long)found.live - 1, (unsigned long long)linked);
-		complain("blocks are lost, or given twice", 0);
-	}
+	compare_tables(linked, 1);
 	return atomic_load(&shared->wrong) == before;
 }
 
@@ -160,26 +153,12 @@ static void start(unsigned who, uint64_t seed)
 		work(who, seed);
 }
 
-static void end(unsigned who)
-{
-	int status;
-	kill(worker[who], SIGKILL);
-	if (waitpid(worker[who], &status, 0) == worker[who] &&
-	    (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL))
-		complain("a process has ended by itself", (uint64_t)status);
-}
-
 static uint64_t operations(void)
 {
 	uint64_t sum = 0;
 	for (int i = 0; i < WORKERS; i++)
 		sum += atomic_load(&shared->done[i]);
 	return sum;
-}
-
-static uint64_t seconds(void)
-{
-	return mdg_deadline(0) / UINT64_C(1000000000);
 }
 
 static bool goes_on(const uint64_t most[3], uint64_t begun, uint64_t kills)
@@ -210,12 +189,12 @@ int main(int argc, char **argv)
 		unsigned who = next_random(&state) % WORKERS;
 		struct timespec nap = { 0, (long)(next_random(&state) % 4000000) };
 		nanosleep(&nap, NULL);
-		end(who);
+		kill_worker(worker[who]);
 		kills++;
 		if (kills % 100 == 0) {
 			for (unsigned i = 0; i < WORKERS; i++)
 				if (i != who)
-					end(i);
+					kill_worker(worker[i]);
 			kills += WORKERS - 1;
 			if (!agrees())
 				break;
@@ -226,7 +205,7 @@ int main(int argc, char **argv)
 		start(who, seed * 1000 + kills * WORKERS + who);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
-		end(i);
+		kill_worker(worker[i]);
 	kills += WORKERS;
 	CHECK(agrees());
 	CHECK(atomic_load(&shared->wrong) == 0);

@@ -255,6 +255,8 @@ static void complain(const char *what, uint64_t which)
 		        (unsigned long long)which, what);
 }
 
+#include "heap/storms.h"
+
 /* How many accounts it has. [its transaction is running] */
 static unsigned look_at(unsigned which)
 {
@@ -431,17 +433,8 @@ static bool agrees(void)
 	for (unsigned i = 0; i < MANY; i++)
 		if (got[i] != NULL && (!stamped(got[i], SMALL, i) || mdg_free(heap, got[i]) != 0))
 			complain("a record was copied too late", i);
-	for (int i = 0; i < 100 && mdg_heap_sweep(heap) != 0; i++)
-		;
-	(void)mdg_heap_trim(heap, UINT64_MAX); /* who gets the lock from a dead one counts again */
-	struct found found = look(heap);
-	if (found.wrong != 0 || mdg_heap_check(heap, 0, NULL, NULL) != 0)
-		complain("the tables contradict each other", found.wrong);
-	if (found.live != blocks) {
-		fprintf(stderr, "%llu blocks are allocated, %llu are linked\n",
-		        (unsigned long long)found.live, (unsigned long long)blocks);
-		complain("blocks are lost, or given twice", 0);
-	}
+	sweep_all();
+	compare_tables(blocks, 0);
 	return atomic_load(&shared->wrong) == before;
 }
 
@@ -453,20 +446,6 @@ static void start(unsigned who, uint64_t seed)
 	worker[who] = fork();
 	if (worker[who] == 0)
 		work(seed);
-}
-
-static void end(unsigned who)
-{
-	int status;
-	kill(worker[who], SIGKILL);
-	if (waitpid(worker[who], &status, 0) == worker[who] &&
-	    (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL))
-		complain("a process has ended by itself", (uint64_t)status);
-}
-
-static uint64_t seconds(void)
-{
-	return mdg_deadline(0) / UINT64_C(1000000000);
 }
 
 static void storm(uint64_t most_seconds, uint64_t most_kills, uint64_t seed)
@@ -490,7 +469,7 @@ static void storm(uint64_t most_seconds, uint64_t most_kills, uint64_t seed)
 		if (next_random(&state) % 32 == 0)
 			count = WORKERS;
 		for (unsigned i = 0; i < count; i++)
-			end((from + i) % WORKERS);
+			kill_worker(worker[(from + i) % WORKERS]);
 		kills += count;
 		if (count == WORKERS && !agrees())
 			break;
@@ -498,7 +477,7 @@ static void storm(uint64_t most_seconds, uint64_t most_kills, uint64_t seed)
 			start((from + i) % WORKERS, seed * 1000 + kills * WORKERS + i);
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
-		end(i);
+		kill_worker(worker[i]);
 	CHECK(agrees());
 	CHECK(atomic_load(&shared->wrong) == 0 && atomic_load(&shared->done) > 100);
 	printf("%llu transactions, %llu kills, %llu owners found dead, %llu s\n",
