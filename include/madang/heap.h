@@ -190,8 +190,8 @@ struct mdg_heap_options {
  *   -EEXIST            MDG_HEAP_EXCL, and there is one
  *   -EINVAL            `name`, or an option that can never be meant
  *   MDG_NOT_HEAP       the segment of that name is not a heap
- *   MDG_HOME_TAKEN     something else lies at the home address in this process. What it is stands
- *                      in /proc/self/maps
+ *   MDG_HOME_TAKEN     something else lies at the home address in this process: mdg_heap_home
+ *                      says what
  *   MDG_UNLIKE_MAXIMUM the heap has another maximum,
  *   MDG_UNLIKE_FLAGS   was made without the HOME, LABELS or CHECKED that is asked for,
  *   MDG_UNLIKE_HOME    or has another home address than `address`
@@ -200,6 +200,30 @@ struct mdg_heap_options {
  *   or an error of mdg_segment_create and mdg_segment_attach: -EACCES, -ENOMEM, -ENOSPC, ... */
 MDG_API int mdg_heap_open(mdg_heap **ret_heap, mdg_namespace *ns, const char *name,
                           const struct mdg_heap_options *options);
+
+/* What lies at the home address of a heap, in this process. */
+struct mdg_heap_home_info {
+	uint32_t size;          /* sizeof(struct mdg_heap_home_info), set by the caller */
+	uint32_t unused;        /* 0 */
+	uint64_t address;       /* the home address, */
+	uint64_t length;        /* and the bytes that the heap needs there */
+	uint64_t taken_address; /* the first mapping that lies there, in part or whole; 0: none */
+	uint64_t taken_length;  /* its bytes */
+	char taken_by[256];     /* its name in /proc/self/maps: a path, "[heap]", "[stack]". "":
+	                           memory without a name, as from malloc. It may be cut */
+};
+
+/* Says why mdg_heap_open returns MDG_HOME_TAKEN: what lies where this heap has its home. If there is
+ * no such heap, it is the place of the one that these options would make. The heap itself lies there
+ * if it is open at its home. Another thread may map or unmap memory meanwhile.
+ * Returns 0, or
+ *   -ENOENT          there is no such heap, and `options` give no address
+ *   MDG_UNLIKE_FLAGS the heap has no home address
+ *   -ENOSYS          there is no /proc
+ *   or an error of mdg_heap_open */
+MDG_API int mdg_heap_home(mdg_namespace *ns, const char *name,
+                          const struct mdg_heap_options *options,
+                          struct mdg_heap_home_info *ret_info);
 
 /* Takes one mdg_heap_open back. After the last one no thread of this process may use the handle, or
  * a pointer into the heap. What the calling thread holds is given back as if it had died. Blocks

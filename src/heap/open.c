@@ -193,14 +193,19 @@ static int try_open(struct opening *opening, const char *name, struct mdg__heap 
 	return rc;
 }
 
+int mdg__heap_options_take(const struct mdg_heap_options *given, struct mdg_heap_options *ret)
+{
+	*ret = (struct mdg_heap_options){ .size = sizeof *ret };
+	int rc = given == NULL ? 0 : mdg__sized_take(ret, sizeof *ret, FIRST_OPTIONS, given);
+	return rc < 0 ? rc : mdg__heap_options_check(ret);
+}
+
 int mdg_heap_open(mdg_heap **ret_heap, mdg_namespace *ns, const char *name,
                   const struct mdg_heap_options *given)
 {
-	struct mdg_heap_options own = { 0 };
+	struct mdg_heap_options own;
 	struct mdg__heap *heap = NULL;
-	int rc = given == NULL ? 0 : mdg__sized_take(&own, sizeof own, FIRST_OPTIONS, given);
-	if (rc == 0)
-		rc = mdg__heap_options_check(&own);
+	int rc = mdg__heap_options_take(given, &own);
 	if (rc < 0 || name == NULL)
 		return rc < 0 ? rc : -EINVAL;
 	struct opening opening = { .ns = ns, .options = &own };
@@ -219,6 +224,23 @@ int mdg_heap_open(mdg_heap **ret_heap, mdg_namespace *ns, const char *name,
 		return rc == -EAGAIN ? -EINVAL : rc;
 	*ret_heap = &heap->view;
 	return 0;
+}
+
+int mdg__heap_shape_find(mdg_namespace *ns, const char *name, struct mdg__heap_shape *ret)
+{
+	const struct mdg_heap_options look = { .size = sizeof look, .flags = MDG_HEAP_RDONLY };
+	struct opening opening = { .ns = ns, .options = &look };
+	int rc = mdg_segment_open(ns, name, 0, 0, &opening.id);
+	if (rc == 0)
+		rc = segment_look(ns, opening.id, &opening.size);
+	if (rc < 0)
+		return rc;
+	struct mdg__heap *heap = mdg__heap_handle_make(ns, opening.id);
+	if (heap == NULL)
+		return -ENOMEM;
+	rc = find(&opening, heap, ret);
+	mdg__heap_handle_drop(heap);
+	return rc;
 }
 
 /* ---- leaving ------------------------------------------------------------------------------- */

@@ -57,6 +57,15 @@ struct mdg__heap *mdg__heap_handle_enter(struct mdg__heap *heap);
 /* Counts one open less. */
 void mdg__heap_handle_put(struct mdg__heap *heap);
 
+/* ---- open.c -------------------------------------------------------------------------------- */
+
+/* The shape of the heap `name`, which is not entered. -ENOENT: there is none. Otherwise the errors
+ * of mdg_heap_open. */
+int mdg__heap_shape_find(mdg_namespace *ns, const char *name, struct mdg__heap_shape *ret);
+
+/* Copies the options, or the defaults if `given` is NULL. 0, -EINVAL, -E2BIG, -ENOMEM. */
+int mdg__heap_options_take(const struct mdg_heap_options *given, struct mdg_heap_options *ret);
+
 /* ---- head.c -------------------------------------------------------------------------------- */
 
 /* [the head is attached to write] Fills in the head if nobody has, if the segment was made for

@@ -278,3 +278,34 @@ bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96])
 		mdg__format(path, 96, "/proc/%d/map_files/%s", pid, line);
 	return found;
 }
+
+/* Reads a line of /proc/PID/maps. The name follows five fields and blanks. */
+static bool maps_mapping(const char *line, struct mdg__mapping *ret)
+{
+	const char *at = line;
+	if (!mdg__parse_number(&at, 16, &ret->first) || *at++ != '-' ||
+	    !mdg__parse_number(&at, 16, &ret->end))
+		return false;
+	for (int field = 1; field < 5; field++) {
+		at += strspn(at, " ");
+		at += strcspn(at, " ");
+	}
+	at += strspn(at, " ");
+	mdg__format(ret->name, sizeof ret->name, "%s", at);
+	return true;
+}
+
+enum mdg__answer mdg__mapping_between(uint64_t first, uint64_t end, struct mdg__mapping *ret)
+{
+	char line[384]; /* what comes before a name has at most 73 bytes, and blanks */
+	struct lines in = { .used = 0, .filled = 0 };
+	in.fd = mdg__sys_openat(AT_FDCWD, "/proc/self/maps", O_RDONLY, 0);
+	if (in.fd < 0)
+		return MDG__CANNOT_TELL;
+	enum mdg__answer answer = MDG__NO;
+	while (answer == MDG__NO && next_line(&in, line, sizeof line))
+		if (maps_mapping(line, ret) && ret->first < end && ret->end > first)
+			answer = MDG__YES;
+	(void)mdg__sys_close(in.fd);
+	return answer;
+}

@@ -31,4 +31,13 @@ enum mdg__answer mdg__thread_sleeps_lightly(int32_t tid);
  * alone). False when the process does not map it. */
 bool mdg__mapped_path(int32_t pid, ino_t inode, char path[96]);
 
+/* A mapping of the calling process. */
+struct mdg__mapping {
+	uint64_t first, end; /* addresses; `end` is the first one behind it */
+	char name[256];      /* as /proc/PID/maps has it: a path, "[heap]", ...; "": it has none */
+};
+
+/* The first mapping of this process that has a byte between `first` and `end`. */
+enum mdg__answer mdg__mapping_between(uint64_t first, uint64_t end, struct mdg__mapping *ret);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include <madang/channel.h>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "heap/opening.h"
@@ -204,6 +205,34 @@ static void exec_self(void *block)
 	_exit(1);
 }
 
+/* What lies at the home of the heap `name`, or at `address` if there is no such heap. */
+static struct mdg_heap_home_info home_of(int expected, const char *name, uint64_t address)
+{
+	struct mdg_heap_home_info info = { .size = sizeof info };
+	CHECK_RC(expected, mdg_heap_home(ns, name,
+	                                 address == 0 ? NULL
+	                                              : OPTIONS(.address = address,
+	                                                        .flags = MDG_HEAP_HOME, SMALL),
+	                                 &info));
+	CHECK(info.unused == 0);
+	return info;
+}
+
+/* A page of this program's file is in the way. */
+static void file_in_the_way(void *home)
+{
+	char self[sizeof((struct mdg_heap_home_info *)0)->taken_by] = "";
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	void *at = mmap((char *)home + 2 * MIB, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	CHECK(at == (char *)home + 2 * MIB);
+	CHECK(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+	struct mdg_heap_home_info info = home_of(0, "home", 0);
+	CHECK(info.taken_address == (uintptr_t)at && info.taken_length == 4096);
+	CHECK(strcmp(self, info.taken_by) == 0);
+	CHECK(munmap(at, 4096) == 0);
+}
+
 static void take_home(void *address)
 {
 	mdg_heap *heap = heap_open("home", NULL);
@@ -211,8 +240,15 @@ static void take_home(void *address)
 		mmap((char *)address + MIB, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(in_the_way == (char *)address + MIB);
 	CHECK_RC(MDG_HOME_TAKEN, opens("home", OPTIONS(.flags = MDG_HEAP_HOME)));
+	struct mdg_heap_home_info info = home_of(0, "home", 0);
+	CHECK(info.address == (uintptr_t)address && info.length >= 64 * MIB);
+	CHECK(info.taken_address == (uintptr_t)in_the_way && info.taken_length == 4096);
+	CHECK(info.taken_by[0] == 0);
 	CHECK(heap->base != address && mdg_free(heap, mdg_alloc(heap, 5)) == 0);
 	CHECK(munmap(in_the_way, 4096) == 0);
+	info = home_of(0, "home", 0);
+	CHECK(info.taken_address == 0 && info.taken_length == 0);
+	file_in_the_way(address);
 	CHECK_RC(0, opens("home", OPTIONS(.flags = MDG_HEAP_HOME)));
 	mdg_heap_close(heap);
 }
@@ -243,10 +279,14 @@ static void homes(void)
 	CHECK_RC(MDG_HOME_TAKEN, opens("second", OPTIONS(.flags = MDG_HEAP_HOME, SMALL,
 	                                                 .address = (uintptr_t)base)));
 	CHECK_RC(-ENOENT, mdg_heap_remove(ns, "second"));
+	struct mdg_heap_home_info info = home_of(0, "second", (uintptr_t)base);
+	CHECK(info.taken_address == (uintptr_t)base && info.taken_by[0] == '/');
+	(void)home_of(-ENOENT, "second", 0);
 	mdg_heap_close(heap);
 	CHECK_RC(0, mdg_heap_remove(ns, "home"));
 	CHECK_RC(0, opens("home", OPTIONS(SMALL)));
 	CHECK_RC(MDG_UNLIKE_FLAGS, opens("home", OPTIONS(.flags = MDG_HEAP_HOME)));
+	(void)home_of(MDG_UNLIKE_FLAGS, "home", 0);
 	CHECK_RC(0, mdg_heap_remove(ns, "home"));
 }
 
