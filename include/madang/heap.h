@@ -213,9 +213,9 @@ struct mdg_heap_home_info {
 	                           memory without a name, as from malloc. It may be cut */
 };
 
-/* Says why mdg_heap_open returns MDG_HOME_TAKEN: what lies where this heap has its home. If there is
- * no such heap, it is the place of the one that these options would make. The heap itself lies there
- * if it is open at its home. Another thread may map or unmap memory meanwhile.
+/* Says why mdg_heap_open returns MDG_HOME_TAKEN: what lies where this heap has its home. If there
+ * is no such heap, it is the place of the one that these options would make. The heap itself lies
+ * there if it is open at its home. Another thread may map or unmap memory meanwhile.
  * Returns 0, or
  *   -ENOENT          there is no such heap, and `options` give no address
  *   MDG_UNLIKE_FLAGS the heap has no home address
