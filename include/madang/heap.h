@@ -384,6 +384,8 @@ MDG_API int mdg_txn_free(mdg_heap *heap, mdg_txn_run *run, void *block);
  * for that until the deadline. If the first one dies before, the next one is asked. If it cannot
  * fill the place, it removes the root: mdg_root_remove. When the block has been taken out of the
  * place again, the next caller is asked once more.
+ * The place may also be filled in a transaction, by mdg_txn_hold and mdg_txn_write. Nothing wakes
+ * the others then: they look again every 5 milliseconds. Only mdg_take empties it.
  * Returns 0: the place contains a reference; MDG_ROOT_NEW; or
  *   -EAGAIN              the deadline is 0, and another thread is filling it
  *   -ETIMEDOUT           so it is at the deadline

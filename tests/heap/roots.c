@@ -169,7 +169,23 @@ static struct tally {
 	_Atomic int new, filled, failed, inside, most_inside;
 } * tally;
 
-enum deed { FILL, DIE, REMOVE };
+enum deed { FILL, FILL_IN_TXN, DIE, REMOVE };
+
+/* The block and the place change as one. No call on the root says that it is filled. */
+static void fill_in_txn(mdg_ref *place)
+{
+	enum { JOURNAL = 256 };
+	mdg_txn_run run;
+	mdg_txn *txn = mdg_alloc_aligned(heap, 64, MDG_TXN_SIZE(JOURNAL));
+	memset(txn, 0, MDG_TXN_SIZE(JOURNAL));
+	CHECK(mdg_txn_begin(&run, txn, JOURNAL, heap->base, (size_t)heap->extent) == 0);
+	uint64_t *block = mdg_txn_hold(heap, &run, 64);
+	mdg_ref ref = mdg_ref_of(heap, block);
+	*block = 42;
+	CHECK(mdg_txn_write(&run, place, &ref, sizeof ref) == 0);
+	CHECK(mdg_txn_commit(&run) == 0 && *place == ref);
+	CHECK(mdg_free(heap, txn) == 0);
+}
 
 /* A process that waits for the root. If it is asked to fill it, it does `deed`. */
 static pid_t start(const char *name, enum deed deed)
@@ -195,7 +211,7 @@ static pid_t start(const char *name, enum deed deed)
 	if (deed == REMOVE)
 		_exit(mdg_root_remove(heap, name) != 0);
 	check_failures = 0;
-	fill(place);
+	(deed == FILL_IN_TXN ? fill_in_txn : fill)(place);
 	_exit(test_result());
 }
 
@@ -223,7 +239,7 @@ static void waiting(void)
 		char name[24];
 		memset(tally, 0, sizeof *tally);
 		snprintf(name, sizeof name, "round %d", round);
-		start_all(name, WAITERS, FILL, pids);
+		start_all(name, WAITERS, round % 4 == 3 ? FILL_IN_TXN : FILL, pids);
 		end_all(WAITERS, pids);
 		CHECK(tally->new == 1 && tally->filled == WAITERS - 1 && tally->failed == 0);
 		CHECK(count_of(name) == 1);
