@@ -2,25 +2,10 @@
 # SPDX-License-Identifier: MIT
 # heap.sh MADANG-BENCH - `madang-bench --heap` measures each case on Madang's side and on every
 # other side that was found, shows how costs grow, and leaves nothing.
-#
-# The ratios are not judged: they depend on what else the machine does.
 set -u
 bench=$1
-room=$(mktemp -d) || exit 1
-trap 'rm -rf "$room"' EXIT
-trap 'exit 1' HUP INT TERM
-
-fail() {
-	echo "FAILED: $*"
-	cat "$room/out"
-	exit 1
-}
-
-left_nothing() {
-	namespace=$(sed -n 's/.*; namespace \([^;]*\);.*/\1/p' "$room/out")
-	[ -n "$namespace" ] || fail "it does not say which namespace it used"
-	[ ! -e "$namespace" ] || fail "left behind: $namespace"
-}
+# shellcheck source=measures.sh
+. "$(dirname "$0")/measures.sh"
 
 "$bench" --heap --quick --json "$room/json" >"$room/out" 2>&1 || fail "exit code $?"
 grep -q 'could not' "$room/out" && fail "a side could not do a case"

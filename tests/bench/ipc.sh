@@ -1,19 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # ipc.sh MADANG-BENCH - `madang-bench --ipc` measures each case on each side, and leaves nothing.
-#
-# The ratios are not judged: they depend on what else the machine does.
 set -u
 bench=$1
-room=$(mktemp -d) || exit 1
-trap 'rm -rf "$room"' EXIT
-trap 'exit 1' HUP INT TERM
-
-fail() {
-	echo "FAILED: $*"
-	cat "$room/out"
-	exit 1
-}
+# shellcheck source=measures.sh
+. "$(dirname "$0")/measures.sh"
 
 "$bench" --ipc --quick --others 50 --json "$room/json" >"$room/out" 2>&1 ||
 	fail "exit code $?"
@@ -32,6 +23,4 @@ for what in ratio ratio_with_others growth; do
 	[ "$found" -eq $((cases * each)) ] || fail "$found times $what for $cases cases"
 done
 grep -q '"complete": true' "$room/json" || fail "incomplete"
-namespace=$(sed -n 's/.*; namespace \([^;]*\);.*/\1/p' "$room/out")
-[ -n "$namespace" ] || fail "it does not say which namespace it used"
-[ ! -e "$namespace" ] || fail "left behind: $namespace"
+left_nothing
