@@ -14,7 +14,8 @@
  *            block, the old one | the hand, HELD
  *   keep     the label, to nobody | the hand, NONE
  *   free     the hand, FREE | the block's bit | the label, if the slab is the thread's | the hand,
- *            NONE. In another thread's slab, that one clears the label before it merges the bit.
+ *            NONE. The slab is given back after that at the earliest. In another thread's slab,
+ *            that one clears the label before it merges the bit.
  */
 #include "heap/guard.h"
 #include "heap/held.h"
@@ -133,7 +134,7 @@ int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 		return rc;
 	}
 	if (rc == MDG_OVERRUN /* set aside */ ||
-	    (MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
+	    (rc != 0 && MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB &&
 	     MDG__HEAD_OWNER(block.head) == MDG__LOAD(own->slot1)))
 		mdg__held_clear(heap, &block, mdg__holder_own(own));
 	in_order();

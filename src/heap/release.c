@@ -8,6 +8,7 @@
  * The unit, the class and the index have to be computed anyway. If no block begins at the address,
  * or its bit says that it is free, that is found with it.
  */
+#include "heap/held.h"
 #include "heap/quarantine.h"
 
 static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
@@ -20,6 +21,9 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 		return MDG_FREED_TWICE;
 	/* Release: what was done with the block is before its next life. Now it is free. */
 	atomic_store_explicit(word, bits | bit, memory_order_release);
+	/* Below, the slab may be given back. What its labels say then, they say in the unit's next
+	 * life. */
+	mdg__held_clear(heap, block, mdg__holder_own(own));
 	if (mdg__is_checked(heap))
 		mdg__quarantine_add(heap, own, block->class, word, bit);
 	else

@@ -117,7 +117,8 @@ void mdg__slab_abandon(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 }
 
 /* All blocks of a slab without an owner may be free now. The caller has a slot: it owns the slab
- * for a moment, so that it is given back if the caller dies. */
+ * for a moment, so that it is given back if the caller dies. After the count, another one may have
+ * owned the slab, have allocated, and have died: only its owner knows that the slab is idle. */
 static void give_if_idle(struct mdg__heap *heap, const struct mdg__block *block, uint32_t slot1)
 {
 	uint64_t head = MDG__LOAD(heap->heads[block->unit]);
@@ -130,6 +131,7 @@ static void give_if_idle(struct mdg__heap *heap, const struct mdg__block *block,
 	head |= (uint64_t)slot1 << 16;
 	(void)mdg__slab_merge(heap, block->unit, block->class, true); /* labels */
 	if (!mdg__slab_is_whole(heap, block->unit, block->class) ||
+	    !mdg__slab_is_idle(heap, block->unit, block->class) ||
 	    mdg__units_give(heap, block->unit, head) < 0)
 		mdg__slab_abandon(heap, block->unit, head);
 }
