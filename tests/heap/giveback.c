@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * giveback.c - a slab is given back while its last block is freed, and whoever frees it is killed or
+ * giveback.c - a slab is given back while its last block is freed. Whoever frees that is killed or
  * stopped at each point on the way.
  *
  *     heap-giveback [--all] [held | last]
@@ -71,8 +71,8 @@ static bool go_on(const struct step *step)
 
 /* ---- held ---------------------------------------------------------------------------------- */
 
-/* The first slab has only the block that is held. The second one has a free block, and the third one
- * is in use. So when the block is freed, its slab goes. */
+/* The first slab has only the block that is held. The second one has a free block, and the third
+ * one is in use. So when the block is freed, its slab goes. */
 static void free_held(void *unused)
 {
 	int why;
