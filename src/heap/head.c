@@ -39,6 +39,19 @@ static void fill(struct mdg__heap_head *head, const struct mdg__heap_shape *shap
 	(void)mdg__sys_futex_wake_bits(&head->ready, INT32_MAX, (uint32_t)MDG__ANYONE);
 }
 
+/* [lock] Another opener has made the heap meanwhile, and it is in use. If the lock came from a dead
+ * thread, what follows from the tables has to be counted: only now it is known where they are. */
+static int take_over(struct mdg__heap *heap, uint64_t size)
+{
+	struct mdg__heap_shape shape;
+	int rc = mdg__heap_shape_read(heap->head, size, &shape);
+	if (rc == 0) {
+		mdg__heap_handle_shape(heap, &shape);
+		mdg__units_rebuild(heap);
+	}
+	return rc;
+}
+
 int mdg__heap_head_make(struct mdg__heap *heap, const struct mdg__heap_shape *shape, uint64_t size)
 {
 	mdg__sigmask mask;
@@ -49,10 +62,12 @@ int mdg__heap_head_make(struct mdg__heap *heap, const struct mdg__heap_shape *sh
 		rc = mdg__heap_lock(heap, &mask);
 	if (rc < 0)
 		return rc;
-	if (!is_ready(heap->head))
+	if (is_ready(heap->head))
+		rc = take_over(heap, size);
+	else
 		fill(heap->head, shape);
 	mdg__heap_unlock(heap, &mask);
-	return 0;
+	return rc;
 }
 
 static bool may_become_one(const struct mdg__heap_head *head)

@@ -73,6 +73,9 @@ static inline uint64_t mdg__label_now(const struct mdg__heap *heap, struct mdg__
  * or a negative code. */
 int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask);
 void mdg__heap_unlock(struct mdg__heap *heap, const mdg__sigmask *mask);
+/* [lock] Counts anew what follows from `heads` and COMMITTED. Who gets the lock from a dead thread
+ * does that by itself, if its handle has a shape. */
+void mdg__units_rebuild(struct mdg__heap *heap);
 /* How many units have tables: these may be read. (pieces.c) */
 uint64_t mdg__units_high(struct mdg__heap *heap);
 /* What is wanted: so many units in a row, of which the first has this word. */

@@ -39,8 +39,7 @@ static uint64_t extent(const struct mdg__heap *heap, uint64_t unit, uint64_t hea
 	return units == 0 || units > left ? 1 : units;
 }
 
-/* [lock] Counts anew what follows from `heads` and COMMITTED. */
-static void rebuild(struct mdg__heap *heap)
+void mdg__units_rebuild(struct mdg__heap *heap)
 {
 	uint64_t high = mdg__units_high(heap), committed = 0, free = 0, lowest = high;
 	for (uint64_t at = 0; at < high; at += 64)
@@ -103,7 +102,8 @@ int mdg__heap_lock(struct mdg__heap *heap, mdg__sigmask *ret_mask)
 	mdg__signals_block(ret_mask);
 	int rc = take_lock(heap, ret_mask);
 	if (rc == MDG_OWNER_DIED) {
-		rebuild(heap);
+		if (heap->capacity != 0) /* else see head.c */
+			mdg__units_rebuild(heap);
 		rc = 0;
 	}
 	if (rc < 0)

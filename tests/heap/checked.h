@@ -35,7 +35,7 @@ static int note(const struct mdg_heap_finding *finding, void *context)
 	return 0;
 }
 
-static int finds(unsigned flags)
+__attribute__((unused)) static int finds(unsigned flags)
 {
 	memset(&found, 0, sizeof found);
 	return mdg_heap_check(heap, flags, note, NULL);

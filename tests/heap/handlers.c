@@ -7,8 +7,12 @@
  * of an operation, then the child's handler runs, and the operation goes on to its end. Each time
  * it is one instruction more. An operation of more than a few hundred instructions is interrupted
  * at some of them only; which ones, depends on the time of day.
+ *
+ *     heap-handlers [SCENARIO]...
  */
 #include "heap/heap.h"
+
+#include "heap/guard.h"
 
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -81,7 +85,7 @@ static void alloc_span(void)
 /* Fills the slabs up to the last block, so that the next one needs another slab. */
 static void fill_slab(void)
 {
-	const uint32_t class = mdg__heap_class_of(64);
+	const uint32_t class = mdg__heap_class_of(mdg__guarded(mdg__heap_of(heap), 64));
 	alloc_one();
 	struct mdg__heap_cache *cache = &mdg__heap_thread.first->cache[class];
 	while (cache->unit1 == 0 || cache->partial != 0 ||
@@ -238,7 +242,15 @@ static bool can_trace(void)
 	return status == 0;
 }
 
-int main(void)
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return argc == 1;
+}
+
+int main(int argc, char **argv)
 {
 #if defined(__SANITIZE_THREAD__)
 	SKIP("ThreadSanitizer puts signals off");
@@ -248,6 +260,8 @@ int main(void)
 	enter_namespace();
 	heap = heap_open("handlers", NULL);
 	for (int i = 0; i < SCENARIOS; i++) {
+		if (!is_wanted(scenarios[i].name, argc, argv))
+			continue;
 		play(&scenarios[i]);
 		CHECK(mdg_heap_sweep(heap) >= 1);
 		CHECK(look(heap).wrong == 0);
