@@ -50,8 +50,7 @@ static struct mdg_heap_options options_of(uint32_t more)
 		                          .flags = flags | more,
 		                          .maximum = MAXIMUM,
 		                          .threads = 16,
-		                          .address =
-		                                  (flags & MDG_HEAP_HOME) != 0 ? home : 0 };
+		                          .address = (flags & MDG_HEAP_HOME) != 0 ? home : 0 };
 }
 
 /* ---- what is looked at --------------------------------------------------------------------- */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * missing.c - a kernel that lacks a system call: a filter forbids it, with ENOSYS. Each call on a
+ * heap works without it, or says clearly that it cannot.
+ */
+#include "heap/heap.h"
+
+#include <madang/map.h>
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define CHECK_RC(wanted, call)                                                                     \
+	do {                                                                                       \
+		int rc_ = (call);                                                                  \
+		if (!CHECK(rc_ == (wanted)))                                                       \
+			fprintf(stderr, "%s: %d, %s\n", #call, rc_, mdg_strerror(rc_));            \
+	} while (0)
+
+/* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
+static bool forbid(uint32_t call)
+{
+	enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
+	struct instruction {
+		uint16_t code;
+		uint8_t if_true, if_false;
+		uint32_t k;
+	} filter[] = {
+		{ LOAD, 0, 0, 0 }, /* the number of the call */
+		{ JUMP_IF_EQUAL, 0, 1, call },
+		{ RETURN, 0, 0, UINT32_C(0x00050000) | ENOSYS },
+		{ RETURN, 0, 0, UINT32_C(0x7fff0000) },
+	};
+	struct {
+		unsigned short length;
+		struct instruction *filter;
+	} program = { sizeof filter / sizeof filter[0], filter };
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, FILTER, &program, 0, 0) == 0;
+}
+
+static mdg_heap *heap;
+static mdg_ref theirs; /* of the parent */
+static mdg_ref *root;
+
+static void open_one(uint32_t flags)
+{
+	struct mdg_heap_options options = { .size = sizeof options,
+		                            .flags = flags,
+		                            .maximum = 16 << 20 };
+	heap = heap_open("missing", &options);
+}
+
+/* ---- what needs a slot --------------------------------------------------------------------- */
+
+static void check_null(const void *block)
+{
+	CHECK(block == NULL && mdg_heap_why(heap) == -ENOSYS);
+}
+
+static void no_robust_list(void *unused)
+{
+	struct mdg_root_info root_info = { .size = sizeof root_info };
+	struct mdg_heap_info info = { .size = sizeof info };
+	struct mdg_block_info block_info = { .size = sizeof block_info };
+	struct mdg_heap_user_info user_info = { .size = sizeof user_info };
+	uint32_t cursor = 0;
+	uint64_t walk = 0;
+	mdg_ref *place = NULL;
+	void *old = NULL, *block;
+	mdg_map *map;
+	(void)unused;
+	CHECK(forbid(SYS_get_robust_list));
+	open_one(0);
+	block = mdg_at(heap, theirs);
+	check_null(mdg_alloc(heap, 10));
+	check_null(mdg_alloc(heap, 1000000));
+	check_null(mdg_alloc_zeroed(heap, 3, 10));
+	check_null(mdg_alloc_aligned(heap, 64, 10));
+	check_null(mdg_realloc(heap, NULL, 10));
+	check_null(mdg_realloc(heap, block, 1000000));
+	check_null(mdg_hold(heap, 10));
+	check_null(mdg_take(heap, root));
+	CHECK_RC(-ENOSYS, mdg_free(heap, block));
+	CHECK_RC(0, mdg_free(heap, NULL));
+	CHECK_RC(-ENOSYS, mdg_keep(heap, block));
+	CHECK_RC(-ENOSYS, mdg_publish(heap, block, root, 0));
+	CHECK_RC(-ENOSYS, mdg_swap(heap, block, root, &old));
+	CHECK_RC(-ENOSYS, mdg_retire(heap, block));
+	CHECK_RC(-ENOSYS, mdg_read_begin(heap));
+	CHECK_RC(-ENOSYS, mdg_root(heap, "new", 1, 1, &place, 0));
+	CHECK_RC(-ENOSYS, mdg_root(heap, "root", 1, 1, &place, 0));
+	CHECK_RC(-ENOSYS, mdg_root_remove(heap, "root"));
+	CHECK_RC(-ENOSYS, mdg_map_open(&map, heap, "map", NULL));
+	CHECK_RC(-ENOENT, mdg_map_destroy(heap, "map"));
+	CHECK(place == NULL && old == NULL && mdg_alloc_tag(heap, 3) == 0);
+	/* What only looks, works. */
+	CHECK(mdg_usable_size(heap, block) >= 100);
+	CHECK_RC(0, mdg_heap_stat(heap, &info));
+	CHECK_RC(1, mdg_root_next(heap, &cursor, &root_info));
+	CHECK_RC(1, mdg_heap_next(heap, &walk, &block_info));
+	cursor = 0;
+	CHECK_RC(1, mdg_heap_next_user(heap, &cursor, &user_info));
+	CHECK_RC(0, mdg_heap_check(heap, 0, NULL, NULL));
+	CHECK_RC(0, mdg_heap_limit(heap, 8 << 20));
+	CHECK(mdg_heap_sweep(heap) <= 0 && mdg_heap_trim(heap, 0) <= 0);
+	mdg_heap_close(heap);
+}
+
+/* It says so when the heap is made, and no half of one stays. */
+static void make_without_list(void *unused)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
+	mdg_heap *other = NULL;
+	(void)unused;
+	CHECK(forbid(SYS_get_robust_list));
+	int rc = mdg_heap_open(&other, ns, "other", &options);
+	CHECK_RC(-ENOSYS, rc);
+	CHECK_RC(-ENOENT, mdg_heap_remove(ns, "other"));
+	CHECK(other == NULL);
+}
+
+/* ---- what there is another way for --------------------------------------------------------- */
+
+/* A heap is made, grows, shrinks and is removed. */
+static void works_without(void *call)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
+	void *blocks[20];
+	mdg_heap *other;
+	CHECK(forbid(*(const uint32_t *)call));
+	CHECK_RC(0, mdg_heap_open(&other, ns, "other", &options));
+	for (size_t i = 0; i < 20; i++) {
+		size_t size = (size_t)64 << (i % 14);
+		blocks[i] = mdg_alloc(other, size);
+		if (CHECK(blocks[i] != NULL))
+			stamp(blocks[i], size, (uint32_t)i);
+	}
+	for (size_t i = 0; i < 20; i++) {
+		CHECK(stamped(blocks[i], (size_t)64 << (i % 14), (uint32_t)i));
+		CHECK_RC(0, mdg_free(other, blocks[i]));
+	}
+	CHECK_RC(0, mdg_heap_trim(other, 0));
+	CHECK_RC(0, mdg_heap_check(other, 0, NULL, NULL));
+	CHECK_RC(0, mdg_read_begin(other));
+	CHECK_RC(0, mdg_read_end(other));
+	CHECK_LIVE(other, 0);
+	mdg_heap_close(other);
+	CHECK_RC(0, mdg_heap_remove(ns, "other"));
+}
+
+int main(void)
+{
+	static const uint32_t calls[] = { SYS_madvise, SYS_fallocate, SYS_getrandom,
+		                          SYS_membarrier };
+	enter_namespace();
+	/* First: a process asks only once what there is. */
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+		if (!CHECK(in_child(works_without, (void *)(uintptr_t)&calls[i])))
+			fprintf(stderr, "without system call %u\n", calls[i]);
+	open_one(0);
+	CHECK(mdg_root(heap, "root", 1, 1, &root, 0) == MDG_ROOT_NEW);
+	theirs = mdg_ref_of(heap, mdg_alloc(heap, 100));
+	CHECK(theirs != 0 && mdg_publish(heap, mdg_hold(heap, 100), root, 0) == 0);
+	CHECK(in_child(no_robust_list, NULL));
+	CHECK(in_child(make_without_list, NULL));
+	CHECK_RC(0, mdg_heap_check(heap, 0, NULL, NULL));
+	CHECK_LIVE(heap, 2);
+	mdg_heap_close(heap);
+	CHECK_RC(0, mdg_heap_remove(ns, "missing"));
+	mdg_namespace_close(ns);
+	return test_result();
+}
