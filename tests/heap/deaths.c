@@ -38,6 +38,7 @@ static struct {
 	mdg_ref place[PLACES];
 	unsigned char txn[sizeof(mdg_txn)];
 } image;
+_Static_assert(UNITS << MDG__UNIT_SHIFT == MAXIMUM, "");
 _Static_assert(sizeof image <= sizeof((struct step *)0)->seen, "");
 
 static void refresh(void)
@@ -115,6 +116,27 @@ static void corpse(void (*body)(void *))
 	waitpid(pid, &status, 0);
 }
 
+/* It lives, and owns the slab of the only block. */
+static pid_t start_owner(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		leave_slab(NULL);
+		for (;;)
+			pause();
+	}
+	while (pid > 0 && place[0] == 0)
+		usleep(100);
+	return pid;
+}
+
+static void end_owner(pid_t pid)
+{
+	int status;
+	kill(pid, SIGKILL);
+	MUST(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+}
+
 /* Goes on to its end. */
 static void go_on(const struct step *step)
 {
@@ -168,6 +190,7 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 		corpse(die_full);
 	else
 		(void)mdg_heap_sweep(heap);
+	pid_t owner = is_of_two(now) ? start_owner() : 0;
 	refresh();
 	bool begun = step_start(&step, &image, sizeof image, victim, NULL);
 	MUST(begun);
@@ -183,8 +206,11 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 	MUST(event == STEP_POINT || event == STEP_ENDED);
 	bool goes_on = event == STEP_POINT;
 	cuts += goes_on;
-	if (how == KILL) {
+	if (how == KILL)
 		step_kill(&step);
+	if (owner != 0)
+		end_owner(owner);
+	if (how == KILL) {
 		if (now->size == SMALL)
 			use_again();
 		if (is_of_txn(now))
@@ -194,10 +220,10 @@ static bool cut_at(enum how how, unsigned point, unsigned before, bool *ret_cut)
 			(void)step_signal(&step, SIGUSR1);
 		step_pause(&step);
 		/* Others wait for the lock, and for nothing else. */
-		uint32_t owner = atomic_load(&inside->head->lock.robust.word) & MDG__TID;
-		if (how == STOP && owner != (uint32_t)step.pid && after)
+		uint32_t locker = atomic_load(&inside->head->lock.robust.word) & MDG__TID;
+		if (how == STOP && locker != (uint32_t)step.pid && after)
 			(void)mdg_heap_sweep(heap);
-		else if (how == STOP && owner != (uint32_t)step.pid)
+		else if (how == STOP && locker != (uint32_t)step.pid)
 			work_a_little(8);
 		go_on(&step);
 	}
@@ -276,9 +302,9 @@ int main(int argc, char **argv)
 	enter_namespace();
 	if (!step_possible(&reason))
 		SKIP("%s", reason);
-	struct mdg_heap_options options = { .size = sizeof options,
-		                            .maximum = (uint64_t)UNITS << MDG__UNIT_SHIFT,
-		                            .threads = 16 };
+	struct mdg_heap_options options = {
+		.size = sizeof options, .flags = MDG_HEAP_HOME, .maximum = MAXIMUM, .threads = 16
+	};
 	heap = heap_open("deaths", &options);
 	inside = mdg__heap_of(heap);
 	place = mdg_alloc_zeroed(heap, PLACES, sizeof *place);

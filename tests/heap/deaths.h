@@ -12,6 +12,7 @@
 
 enum { JOURNAL = 1024, ALWAYS = 2 /* blocks that are always there: `place` and `txn` */ };
 enum { PLACES = 16, SMALL = 1000, EIGHTH = 8000, MEDIUM = 40000, LARGE = 200000 };
+enum { MAXIMUM = 4 << 20, LIMIT = 3 << 20 };
 
 extern mdg_heap *heap;
 extern struct mdg__heap *inside;
@@ -91,6 +92,7 @@ bool is_trim(const struct scenario *scenario);
 bool is_sweep(const struct scenario *scenario);
 bool is_of_txn(const struct scenario *scenario);
 bool is_after_txn(const struct scenario *scenario);
+bool is_of_two(const struct scenario *scenario);
 bool is_close(const struct scenario *scenario);
 bool is_unlink(const struct scenario *scenario);
 /* These die at their end. */

@@ -132,6 +132,40 @@ static int say_finding(const struct mdg_heap_finding *finding, void *argument)
 	return 0;
 }
 
+/* What a place refers to. In some there are pointers. */
+static mdg_ref target(mdg_ref content)
+{
+	return content < heap->extent ? content : mdg_ref_of(heap, (void *)(uintptr_t)content);
+}
+
+static struct node *take(mdg_ref *at)
+{
+	return *at < heap->extent ? mdg_take(heap, at) : mdg_take_ptr(heap, (void **)(uintptr_t)at);
+}
+
+/* It was changed, or it was not. */
+static void check_limit(void)
+{
+	struct mdg_heap_info info = { .size = sizeof info };
+	MUST(mdg_heap_stat(heap, &info) == 0);
+	MUST(info.limit == MAXIMUM || info.limit == LIMIT);
+	MUST(mdg_heap_limit(heap, MAXIMUM) == 0);
+}
+
+/* Slabs that nobody owns, and nobody has a block of. */
+static unsigned empty_slabs(void)
+{
+	unsigned count = 0;
+	for (uint64_t unit = 0; unit < mdg__units_high(inside); unit++) {
+		uint64_t head = MDG__LOAD(inside->heads[unit]);
+		uint32_t class = MDG__HEAD_CLASS(head);
+		count += MDG__HEAD_STATE(head) == MDG__UNIT_SLAB && MDG__HEAD_OWNER(head) == 0 &&
+		         mdg__slab_count_free(inside, unit, class) ==
+		                 mdg__heap_classes[class].blocks;
+	}
+	return count;
+}
+
 void settle_accounts(unsigned slack, size_t size)
 {
 	txn_recover();
@@ -140,11 +174,12 @@ void settle_accounts(unsigned slack, size_t size)
 	/* Who gets the lock from a dead one counts again. */
 	MUST(mdg_heap_trim(heap, UINT64_MAX) == 0);
 	reached.count = 0;
+	check_limit();
 	check_slots();
 	for (int i = 0; i < PLACES; i++) {
 		MUST((place[i] & 1) == 0);
 		if ((place[i] & 1) == 0)
-			reach(place[i]);
+			reach(target(place[i]));
 	}
 	MUST(mdg_heap_check(heap, 0, say_finding, NULL) == 0);
 	struct found found = look(heap);
@@ -153,12 +188,14 @@ void settle_accounts(unsigned slack, size_t size)
 	allocate_some(size);
 	MUST(free_strays() <= slack);
 	for (int i = 0; i < PLACES; i++) {
-		struct node *node = mdg_take(heap, &place[i]);
+		struct node *node = take(&place[i]);
 		node_free(node);
 		place[i] = 0;
 	}
 	found = look(heap);
 	MUST(found.wrong == 0 && found.live == ALWAYS);
+	if (is_of_two(now))
+		MUST(empty_slabs() == 0);
 }
 
 void use_again(void)

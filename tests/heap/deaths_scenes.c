@@ -130,6 +130,42 @@ static void do_shrink(void)
 {
 	(void)mdg_realloc(heap, mine, MDG__MEDIUM_MOST + 1);
 }
+static void do_zeroed(void)
+{
+	(void)mdg_alloc_zeroed(heap, 2, now->size / 2);
+}
+static void do_aligned(void)
+{
+	(void)mdg_alloc_aligned(heap, 4096, now->size);
+}
+static void do_limit(void)
+{
+	(void)mdg_heap_limit(heap, LIMIT);
+}
+/* A place that contains a pointer. work_a_little knows references only. */
+static void **pointer_place(void)
+{
+	return (void **)(uintptr_t)&place[3];
+}
+static void do_publish_ptr(void)
+{
+	(void)mdg_publish_ptr(heap, mine, pointer_place(), NULL);
+}
+static void pointer_linked(void)
+{
+	mine = hold(now->size);
+	(void)mdg_publish_ptr(heap, mine, pointer_place(), NULL);
+	mine = hold(now->size);
+}
+static void do_take_ptr(void)
+{
+	must_be_held(mdg_take_ptr(heap, pointer_place()));
+}
+static void do_publish_ptr_over(void)
+{
+	mine->next = mdg_ref_of(heap, *pointer_place());
+	(void)mdg_publish_ptr(heap, mine, pointer_place(), *pointer_place());
+}
 /* Units that are free and have memory. */
 static void have_idle(void)
 {
@@ -207,6 +243,9 @@ const struct scenario scenarios[] = {
 	{ "swap", 6, 0, SMALL, 2, have, NULL, do_swap, NULL },
 	{ "swap-empty", 4, 0, SMALL, 2, have, NULL, do_swap_empty, NULL },
 	{ "swap-span", 6, 0, LARGE, 2, have, NULL, do_swap, NULL },
+	{ "publish-ptr", 4, 0, SMALL, 2, have, NULL, do_publish_ptr, NULL },
+	{ "publish-ptr-over", 4, 0, SMALL, 2, pointer_linked, NULL, do_publish_ptr_over, NULL },
+	{ "take-ptr", 5, 0, SMALL, 2, pointer_linked, NULL, do_take_ptr, NULL },
 	{ "keep", 2, 1, SMALL, 2, have, NULL, do_keep, NULL },
 	{ "free-held", 3, 0, SMALL, 2, have, NULL, do_free, NULL },
 	{ "free-held-span", 3, 0, LARGE, 2, have, NULL, do_free, NULL },
@@ -214,9 +253,14 @@ const struct scenario scenarios[] = {
 	{ "free", 1, 1, SMALL, 2, have_plain, NULL, do_free, NULL },
 	{ "free-of-other", 2, 1, SMALL, 2, have_plain_of_other, NULL, do_free, NULL },
 	{ "free-last", 4, 1, EIGHTH, 0, have_last, NULL, do_free, NULL },
+	/* The owner of the slab is killed too, before anybody sweeps. */
+	{ "free-both", 2, 1, EIGHTH, 0, have_last, NULL, do_free, NULL },
 	{ "alloc", 1, 1, SMALL, 2, warm, NULL, do_alloc, NULL },
 	{ "alloc-span", 4, 1, LARGE, 2, warm_small, NULL, do_alloc, NULL },
 	{ "alloc-kept-span", 1, 1, LARGE, 2, warm, NULL, do_alloc, NULL },
+	{ "zeroed", 1, 1, SMALL, 2, warm, NULL, do_zeroed, NULL },
+	{ "aligned", 1, 1, MEDIUM, 2, warm, NULL, do_aligned, NULL },
+	{ "limit", 1, 0, SMALL, 0, warm, NULL, do_limit, NULL },
 	{ "realloc-held", 8, 0, SMALL, 2, have, NULL, do_realloc, NULL },
 	{ "realloc", 2, 2, SMALL, 2, have_plain, NULL, do_realloc, NULL },
 	{ "realloc-span", 4, 1, LARGE, 2, have_plain, NULL, do_realloc, NULL },
@@ -226,6 +270,8 @@ const struct scenario scenarios[] = {
 	{ "sweep", 40, 0, SMALL, 4, ready, NULL, do_sweep, NULL },
 	{ "sweep-publish", 10, 0, SMALL, 4, ready, NULL, do_sweep, "publish-over" },
 	{ "sweep-take", 20, 0, SMALL, 4, ready, NULL, do_sweep, "take" },
+	{ "sweep-publish-ptr", 20, 0, SMALL, 2, ready, NULL, do_sweep, "publish-ptr-over" },
+	{ "sweep-take-ptr", 20, 0, SMALL, 2, ready, NULL, do_sweep, "take-ptr" },
 	{ "sweep-swap", 20, 0, SMALL, 4, ready, NULL, do_sweep, "swap" },
 	{ "sweep-swap-span", 20, 0, LARGE, 2, ready, NULL, do_sweep, "swap-span" },
 	{ "sweep-free", 20, 0, SMALL, 4, ready, NULL, do_sweep, "free-held-of-other" },
@@ -275,6 +321,10 @@ bool is_after_txn(const struct scenario *scenario)
 bool is_of_txn(const struct scenario *scenario)
 {
 	return strstr(scenario->name, "txn-") != NULL || is_after_txn(scenario);
+}
+bool is_of_two(const struct scenario *scenario)
+{
+	return strcmp(scenario->name, "free-both") == 0;
 }
 bool is_close(const struct scenario *scenario)
 {
