@@ -71,8 +71,8 @@ static bool give(const struct grave *grave)
 		int rc = mdg__units_give(heap, block.unit, block.head);
 		return (rc == 0 || rc == -EINVAL) && drop(grave);
 	}
-	/* The slab may have been left before this. If its last block is freed, it is given back: for
-	 * that it belongs to the dead slot once more, so that the next sweeper finds it. */
+	/* The slab may have been left before this. If its last block is freed, it is given back:
+	 * for that it belongs to the dead slot once more, so that the next sweeper finds it. */
 	(void)mdg__slab_free_remote(heap, &block, grave->who.slot1);
 	return drop(grave);
 }

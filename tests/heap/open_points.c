@@ -247,7 +247,7 @@ static bool settle(const struct scene *scene, unsigned point)
 	return check_failures == before;
 }
 
-/* ---- killed, or stopped ------------------------------------------------------------------------------ */
+/* ---- killed, or stopped --------------------------------------------------------------------- */
 
 /* Stops the victim, has another one use the heap and die, and lets the victim end. */
 static void race(void)

@@ -97,8 +97,8 @@ static void watch_all(void)
 
 /* ---- a heap with something of each --------------------------------------------------------- */
 
-/* A check of a checked heap reads all that is free. So there are few slabs, and the end of a span is
- * near. */
+/* A check of a checked heap reads all that is free. So there are few slabs, and the end of a span
+ * is near. */
 static size_t size_of(int at)
 {
 	static const size_t sizes[ALIVE] = { 3000, 3000, 48, 20000, 327600, 100, 1000, 458700 };
