@@ -173,9 +173,9 @@ static const struct scene {
 	void (*arrange)(void);
 	int (*act)(void);
 } scenes[] = {
-	{ "make", 40, 100, NEVER, false, nothing, do_make },
-	{ "half", 20, 100, NEVER, false, arrange_half, do_open },
-	{ "raced", 20, 100, NEVER, true, arrange_half, do_open },
+	{ "make", 40, 150, NEVER, false, nothing, do_make },
+	{ "half", 20, 150, NEVER, false, arrange_half, do_open },
+	{ "raced", 20, 150, NEVER, true, arrange_half, do_open },
 	{ "find", 10, 80, ALWAYS_WHOLE, false, arrange_whole, do_open },
 	{ "remove", 10, 80, WHOLE_OR_GONE, false, arrange_whole, do_remove },
 };
