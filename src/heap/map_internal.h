@@ -2,7 +2,7 @@
 /*
  * map_internal.h - what the files of a map share.
  *
- * They form floors: open | get, put, ref, walk, clear | grow | part | table | hash.
+ * They form floors: open | get, put, ref, walk, clear | over | grow | part | table | hash.
  *
  * WHAT IS BELIEVED. A reference is followed only if memory of blocks lies there, as long as what it
  * is taken for says. A writer follows it to a table only if a block begins there. Lengths are read
@@ -183,6 +183,46 @@ void mdg__map_shrink(const struct mdg_map *map, struct mdg__map_part *part);
 /* Removes the map with all its entries, or goes on with that; the root stays. 0, -EIDRM: somebody
  * else has come to its end; or an error, and a later call goes on. */
 int mdg__map_remove_all(const struct mdg_map *map);
+
+/* ---- map_put.c, map_over.c ----------------------------------------------------------------- */
+
+/* A change that is to be made. */
+struct mdg__map_change {
+	const void *key;
+	size_t key_length;
+	uint64_t hash;
+	bool is_conditional;
+	uint64_t expected;          /* if it is conditional: the version; 0: there is no entry */
+	struct mdg__map_node *node; /* the new one, held; NULL: the entry goes */
+	uint64_t version;           /* out: of the new one */
+	void *old;                  /* out: held; NULL: there was none */
+};
+
+/* Fills a node that nobody else sees. Its version is still to come. */
+static inline void mdg__map_node_fill(struct mdg__map_node *node,
+                                      const struct mdg__map_change *change, const void *value,
+                                      size_t length)
+{
+	MDG__STORE(node->hash, change->hash);
+	MDG__STORE(node->key_length, (uint32_t)change->key_length);
+	MDG__STORE(node->length, (uint32_t)length);
+	if (change->key_length == 16)
+		memcpy(node + 1, change->key, 16);
+	else if (change->key_length != 0)
+		memcpy(node + 1, change->key, change->key_length);
+	unsigned char *to =
+		(unsigned char *)node + (size_t)mdg__map_value_offset((uint32_t)change->key_length);
+	if (length == 8)
+		memcpy(to, value, 8);
+	else if (length != 0)
+		memcpy(to, value, length);
+}
+
+/* Replaces the node of a key that is there, if all that this takes is at hand. True: it is done,
+ * and the old node is retired. False: nothing has changed, and change->node is the new one, held,
+ * or NULL. */
+bool mdg__map_over(const struct mdg_map *map, struct mdg__map_change *change, const void *value,
+                   size_t length);
 
 /* ---- map_get.c ----------------------------------------------------------------------------- */
 

@@ -7,50 +7,33 @@
  */
 #include "heap/map_internal.h"
 
-/* A change that is to be made. */
-struct change {
-	const void *key;
-	size_t key_length;
-	uint64_t hash;
-	bool is_conditional;
-	uint64_t expected;          /* if it is conditional: the version; 0: there is no entry */
-	struct mdg__map_node *node; /* the new one, held; NULL: the entry goes */
-	uint64_t version;           /* out: of the new one */
-	void *old;                  /* out: held; NULL: there was none */
-};
-
-static inline void change_make(struct change *change, const struct mdg_map *map, const void *key,
-                               size_t key_length, const uint64_t *expected)
+static inline void change_make(struct mdg__map_change *change, const struct mdg_map *map,
+                               const void *key, size_t key_length, const uint64_t *expected)
 {
-	*change = (struct change){ .key = key,
-		                   .key_length = key_length,
-		                   .hash = mdg__map_hash(map, key, key_length),
-		                   .is_conditional = expected != NULL,
-		                   .expected = expected != NULL ? *expected : 0 };
+	*change = (struct mdg__map_change){ .key = key,
+		                            .key_length = key_length,
+		                            .hash = mdg__map_hash(map, key, key_length),
+		                            .is_conditional = expected != NULL,
+		                            .expected = expected != NULL ? *expected : 0 };
 }
 
 /* A held block with the entry; its version is still to come. NULL: mdg_heap_why. */
-static struct mdg__map_node *node_make(const struct mdg_map *map, const struct change *change,
-                                       const void *value, size_t length)
+static struct mdg__map_node *node_make(const struct mdg_map *map,
+                                       const struct mdg__map_change *change, const void *value,
+                                       size_t length)
 {
 	uint64_t offset = mdg__map_value_offset((uint32_t)change->key_length);
 	struct mdg__map_node *node = mdg_hold(map->heap, (size_t)(offset + length));
 	if (node == NULL)
 		return NULL;
-	MDG__STORE(node->hash, change->hash);
-	MDG__STORE(node->key_length, (uint32_t)change->key_length);
-	MDG__STORE(node->length, (uint32_t)length);
-	if (change->key_length != 0)
-		memcpy(node + 1, change->key, change->key_length);
-	if (length != 0)
-		memcpy((unsigned char *)node + (size_t)offset, value, length);
+	mdg__map_node_fill(node, change, value, length);
 	return node;
 }
 
 /* ---- under the lock ------------------------------------------------------------------------ */
 
 static int insert(const struct mdg_map *map, struct mdg__map_part *part,
-                  const struct change *change)
+                  const struct mdg__map_change *change)
 {
 	_Atomic uint64_t *slot;
 	int rc = mdg__map_make_room(map, part, change->hash, &slot);
@@ -63,7 +46,7 @@ static int insert(const struct mdg_map *map, struct mdg__map_part *part,
 
 static int take_out(const struct mdg_map *map, struct mdg__map_part *part,
                     const struct mdg__map_view *view, const struct mdg__map_seen *seen,
-                    struct change *change)
+                    struct mdg__map_change *change)
 {
 	change->old = mdg_take(map->heap, mdg__map_place(&seen->bucket->slot[seen->slot]));
 	if (change->old == NULL)
@@ -75,7 +58,7 @@ static int take_out(const struct mdg_map *map, struct mdg__map_part *part,
 }
 
 static int change_locked(const struct mdg_map *map, struct mdg__map_part *part,
-                         struct change *change)
+                         struct mdg__map_change *change)
 {
 	struct mdg__map_view view;
 	struct mdg__map_seen seen;
@@ -99,7 +82,7 @@ static int change_locked(const struct mdg_map *map, struct mdg__map_part *part,
 	                : insert(map, part, change);
 }
 
-static int change_do(const struct mdg_map *map, struct change *change)
+static int change_do(const struct mdg_map *map, struct mdg__map_change *change)
 {
 	struct mdg__map_part *part = mdg__map_part_of(map, change->hash);
 	int rc = mdg__map_lock(map, part);
@@ -117,20 +100,23 @@ static int change_do(const struct mdg_map *map, struct change *change)
 /* ---- the public functions ------------------------------------------------------------------ */
 
 static int put(const struct mdg_map *map, const void *key, size_t key_length, const void *value,
-               size_t length, const uint64_t *expected, struct change *ret)
+               size_t length, const uint64_t *expected, struct mdg__map_change *ret)
 {
 	if ((map->flags & MDG_MAP_REFS) != 0 || key_length > MDG_MAP_KEY_MAX ||
 	    length > MDG_MAP_VALUE_MAX)
 		return -EINVAL;
 	change_make(ret, map, key, key_length, expected);
-	ret->node = node_make(map, ret, value, length);
+	if (mdg__map_over(map, ret, value, length))
+		return 0;
+	if (ret->node == NULL)
+		ret->node = node_make(map, ret, value, length);
 	return ret->node == NULL ? mdg_heap_why(map->heap) : change_do(map, ret);
 }
 
 int mdg_map_put(mdg_map *map, const void *key, size_t key_length, const void *value, size_t length,
                 uint64_t *ret_version)
 {
-	struct change change;
+	struct mdg__map_change change;
 	int rc = put(map, key, key_length, value, length, NULL, &change);
 	if (rc == 0 && ret_version != NULL)
 		*ret_version = change.version;
@@ -140,7 +126,7 @@ int mdg_map_put(mdg_map *map, const void *key, size_t key_length, const void *va
 int mdg_map_put_if(mdg_map *map, const void *key, size_t key_length, const void *value,
                    size_t length, uint64_t expected, uint64_t *ret_version)
 {
-	struct change change;
+	struct mdg__map_change change;
 	int rc = put(map, key, key_length, value, length, &expected, &change);
 	if (rc == 0 && ret_version != NULL)
 		*ret_version = change.version;
@@ -150,7 +136,7 @@ int mdg_map_put_if(mdg_map *map, const void *key, size_t key_length, const void 
 static int drop(const struct mdg_map *map, const void *key, size_t key_length,
                 const uint64_t *expected)
 {
-	struct change change;
+	struct mdg__map_change change;
 	if ((map->flags & MDG_MAP_REFS) != 0)
 		return -EINVAL;
 	if (key_length > MDG_MAP_KEY_MAX)
@@ -171,7 +157,7 @@ int mdg_map_remove_if(mdg_map *map, const void *key, size_t key_length, uint64_t
 
 int mdg_map_intern(mdg_map *map, const void *bytes, size_t length, mdg_ref *ret_ref)
 {
-	struct change change;
+	struct mdg__map_change change;
 	const uint64_t none = 0;
 	uint64_t node;
 	int rc;

@@ -14,6 +14,7 @@
  *
  * Without --all, every 20th point is played, and other ones in each minute.
  */
+#include "heap/held.h"
 #include "heap/maps.h"
 #include "sync/points/step.h"
 
@@ -33,6 +34,7 @@ struct scene {
 	unsigned key;     /* that is changed */
 	int (*act)(unsigned key);
 	const char *victims; /* the scene of another victim, which was killed before */
+	bool bag; /* it has retired a block before: then it replaces in one go (map_over.c) */
 };
 
 /* ---- the changes --------------------------------------------------------------------------- */
@@ -79,23 +81,26 @@ static int take_block(unsigned key)
 
 /* A table of 7 slots grows when there are 4 entries, one of 14 when there are 9. */
 static const struct scene scenes[] = {
-	{ "first", false, true, 0, 0, put, NULL },
-	{ "insert", false, true, 2, 2, put, NULL },
-	{ "replace", false, true, 3, 1, put, NULL },
-	{ "grow", false, true, 4, 4, put, NULL },
-	{ "remove", false, false, 3, 1, drop, NULL },
-	{ "intern", false, true, 1, 1, intern, NULL },
-	{ "clear", false, false, 3, 1, clear, NULL },
-	{ "put_block", true, true, 2, 2, put_block, NULL },
-	{ "replace_block", true, true, 3, 1, put_block, NULL },
-	{ "grow_block", true, true, 4, 4, put_block, NULL },
-	{ "take_block", true, false, 3, 1, take_block, NULL },
-	{ "after_insert", false, true, 2, 3, put, "insert" },
-	{ "after_grow", false, true, 4, 5, put, "grow" },
-	{ "after_replace", false, true, 3, 1, put, "replace" },
-	{ "after_remove", false, false, 3, 2, drop, "remove" },
-	{ "after_put_block", true, true, 2, 2, put_block, "put_block" },
-	{ "after_take_block", true, true, 3, 1, put_block, "take_block" },
+	{ "first", false, true, 0, 0, put, NULL, false },
+	{ "insert", false, true, 2, 2, put, NULL, false },
+	{ "replace", false, true, 3, 1, put, NULL, false },
+	{ "grow", false, true, 4, 4, put, NULL, false },
+	{ "remove", false, false, 3, 1, drop, NULL, false },
+	{ "intern", false, true, 1, 1, intern, NULL, false },
+	{ "clear", false, false, 3, 1, clear, NULL, false },
+	{ "put_block", true, true, 2, 2, put_block, NULL, false },
+	{ "replace_block", true, true, 3, 1, put_block, NULL, false },
+	{ "grow_block", true, true, 4, 4, put_block, NULL, false },
+	{ "take_block", true, false, 3, 1, take_block, NULL, false },
+	{ "after_insert", false, true, 2, 3, put, "insert", false },
+	{ "after_grow", false, true, 4, 5, put, "grow", false },
+	{ "after_replace", false, true, 3, 1, put, "replace", false },
+	{ "after_remove", false, false, 3, 2, drop, "remove", false },
+	{ "after_put_block", true, true, 2, 2, put_block, "put_block", false },
+	{ "after_take_block", true, true, 3, 1, put_block, "take_block", false },
+	{ "at_once", false, true, 3, 1, put, NULL, true },
+	{ "insert_at_once", false, true, 2, 2, put, NULL, true },
+	{ "after_at_once", false, true, 3, 1, put, "at_once", true },
 };
 enum { SCENES = sizeof scenes / sizeof scenes[0] };
 
@@ -166,6 +171,24 @@ static bool is_right(const struct scene *scene, const struct scene *other, bool 
 	return right;
 }
 
+/* Whoever has put a node into the map does not hold it any more. */
+static bool nobody_holds(const mdg_map *map)
+{
+	struct mdg__map_view view;
+	struct mdg__block block;
+	uint64_t table = MDG__LOAD(map->head->part[PART].table);
+	if (!CHECK(mdg__map_table_at(map, table, &view) == 0) || view.buckets == NULL)
+		return true;
+	for (uint32_t i = 0; i <= view.mask; i++)
+		for (uint32_t slot = 0; slot < MDG__MAP_SLOTS; slot++) {
+			uint64_t ref = MDG__LOAD(view.buckets[i].slot[slot]);
+			if (ref != 0 && (mdg__block_find(mdg__heap_of(heap), ref, &block) != 0 ||
+			                 mdg__held_by(mdg__heap_of(heap), &block) != 0))
+				return false;
+		}
+	return true;
+}
+
 static bool is_clean(void)
 {
 	uint64_t there = 0, wanted = 1;
@@ -188,6 +211,8 @@ static void victim(void *argument)
 	/* It has a slot, and a slab of each size, before. */
 	for (size_t size = 16; size <= 512; size += 16)
 		(void)mdg_free(heap, mdg_alloc(heap, size));
+	if (scene->bag)
+		(void)mdg_retire(heap, mdg_hold(heap, 16));
 	step_begins();
 	int rc = scene->act(scene->key);
 	step_ends();
@@ -300,6 +325,7 @@ static bool play(const struct scene *scene, unsigned point)
 	right &= CHECK(now_ns() - begun < UINT64_C(3000000000));
 	right &= CHECK(is_right(scene, other, ended));
 	right &= CHECK(is_clean());
+	right &= CHECK(nobody_holds(map_used(scene)));
 	right &= CHECK(is_right(scene, other, ended));
 	if (!right)
 		fprintf(stderr, "%s, point %u\n", scene->name, point);
