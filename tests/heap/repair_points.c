@@ -214,7 +214,7 @@ static void damage_slots(void)
 {
 	const struct mdg__size_class *about = &mdg__heap_classes[mdg__heap_class_of(3000)];
 	uint64_t nobodys = unit_of(alive[0].block), span = unit_of(alive[4].block);
-	struct mdg__block block;
+	struct mdg__block block = { 0 };
 	pid_t child = fork();
 	if (child == 0)
 		die_with_lock();
@@ -239,7 +239,7 @@ static void damage_slots(void)
 /* Set aside by mdg_free, and by an allocation; and still in use. */
 static void damage_guards(void)
 {
-	struct mdg__block first;
+	struct mdg__block first = { 0 };
 	CHECK(mdg__block_find(in, mdg_ref_of(heap, alive[0].block), &first) == 0);
 	pid_t child = fork();
 	if (child == 0) {
