@@ -79,8 +79,8 @@ static void give(struct mdg__heap *heap, struct mdg__hand *hand, uint64_t ref,
 			mdg__held_clear(heap, &block, who);
 		else if (MDG__HEAD_STATE(block.head) == MDG__UNIT_SPAN)
 			(void)mdg__units_give(heap, block.unit, block.head);
-		else
-			(void)mdg__slab_free_remote(heap, &block, 0);
+		else /* the last block of a slab without an owner: the slot has it for a moment */
+			(void)mdg__slab_free_remote(heap, &block, who.slot1);
 	}
 	atomic_signal_fence(memory_order_seq_cst);
 	mdg__hand_set(hand, MDG__HAND_NONE);

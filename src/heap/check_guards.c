@@ -136,7 +136,14 @@ static bool free_block(struct mdg__heap *heap, const struct mdg__block *block)
 	mdg__fill(heap, ref, 0, block->size - 8);
 	if (MDG__HEAD_STATE(block->head) == MDG__UNIT_SPAN)
 		return mdg__units_give(heap, block->unit, block->head) == 0;
-	return mdg__slab_free_remote(heap, block, 0) == 0;
+	/* If it is the last block of a slab without an owner, this thread gives the slab back. */
+	int rc;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own == NULL)
+		return mdg__slab_free_remote(heap, block, 0) == 0;
+	rc = mdg__slab_free_remote(heap, block, own->slot1);
+	mdg__own_end(own);
+	return rc == 0;
 }
 
 /* The slab has no owner now, or is the caller's for a moment. */

@@ -83,7 +83,10 @@ static void last_of_slab(void)
 	one[5] = 0;
 	CHECK(mdg_free(heap, two) == 0);
 	CHECK_FINDS(one, AFTER_FREE, "it is set aside");
+	uint64_t unit = (mdg_ref_of(heap, one) - in->parts.data) >> MDG__UNIT_SHIFT;
+	CHECK(MDG__HEAD_STATE(MDG__LOAD(in->heads[unit])) == MDG__UNIT_SLAB);
 	CHECK_MENDS();
+	CHECK(MDG__LOAD(in->heads[unit]) == 0); /* now the slab goes */
 }
 
 static void overruns_and_frees(void *argument)

@@ -3,7 +3,7 @@
  * read.c - read sections and retired blocks: what a reader may be in is not freed, everything else
  * is freed once, whoever is killed.
  *
- * usage: read [alone | full | readers | fences | left | storm | threads]
+ * usage: read [alone | full | readers | fences | left | orphan | storm | threads]
  */
 #include "heap/read.h"
 
@@ -262,6 +262,27 @@ static void left(void)
 	mdg_heap_close(heap);
 }
 
+/* The last block of a slab whose owner is dead is retired. When it is freed, its slab goes back. */
+static void orphan(void)
+{
+	open_heap("orphan");
+	mdg_ref *place = mdg_alloc_zeroed(heap, 1, sizeof *place);
+	pid_t child = fork();
+	if (child == 0)
+		_exit(mdg_publish(heap, mdg_hold(heap, 8000), place, 0) != 0);
+	int status;
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
+	sweep_all();
+	void *block = mdg_take(heap, place);
+	struct mdg__heap *inside = mdg__heap_of(heap);
+	uint64_t unit = (mdg_ref_of(heap, block) - inside->parts.data) >> MDG__UNIT_SHIFT;
+	CHECK(MDG__HEAD_STATE(MDG__LOAD(inside->heads[unit])) == MDG__UNIT_SLAB);
+	CHECK_RC(0, mdg_retire(heap, block));
+	CHECK(mdg_heap_sweep(heap) == 0);
+	CHECK(MDG__LOAD(inside->heads[unit]) == 0);
+	mdg_heap_close(heap);
+}
+
 /* ---- a storm ----------------------------------------------------------------------------- */
 
 enum { PLACES = 16, WORDS = 12, WORKERS = 4 };
@@ -407,9 +428,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} all[] = { { "alone", alone },    { "full", full }, { "readers", readers },
-		    { "fences", fences },  { "left", left }, { "storm", storm },
-		    { "threads", threads } };
+	} all[] = { { "alone", alone },   { "full", full },      { "readers", readers },
+		    { "fences", fences }, { "left", left },      { "orphan", orphan },
+		    { "storm", storm },   { "threads", threads } };
 	const size_t size = 1 << 16;
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	tally = memory;
