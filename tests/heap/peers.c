@@ -16,16 +16,18 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-enum { PLACES = 96, READ_PLACES = 32, KILLS = 40, LINKS = 30, TYPE = 0x626f6172, VERSION = 3 };
+enum { PLACES = 96, READ_PLACES = 32, KILLS = 40, LINKS = 30, JOURNAL = 256 };
+enum { TYPE = 0x626f6172, VERSION = 3 };
 
 struct node {
 	uint32_t size, number;
 	unsigned char bytes[];
 };
 
-/* Blocks of the first READ_PLACES places are read by others, and are retired. */
+/* Blocks of the first READ_PLACES places are read by others, and are retired. The two of the pair
+ * have the same number: a transaction changes both. */
 static struct board {
-	mdg_ref place[PLACES];
+	mdg_ref place[PLACES], pair[2], txn;
 	_Atomic uint32_t steps; /* of peers */
 } * board;
 
@@ -100,6 +102,39 @@ static void read_one(uint32_t at)
 	CHECK(mdg_read_end(heap) == 0);
 }
 
+static bool is_pair(void)
+{
+	struct node *one = mdg_at(heap, board->pair[0]), *two = mdg_at(heap, board->pair[1]);
+	if (one == NULL || two == NULL)
+		return one == two;
+	return is_whole(one) && is_whole(two) && one->number == two->number;
+}
+
+static bool begin(mdg_txn_run *run)
+{
+	void *txn = mdg_at(heap, board->txn);
+	int rc = mdg_txn_begin(run, txn, JOURNAL, heap->base, (size_t)heap->extent);
+	return CHECK(rc == 0 || rc == MDG_OWNER_DIED);
+}
+
+static void change_pair(uint64_t *state)
+{
+	mdg_txn_run run;
+	uint32_t number = next_random(state);
+	if (!begin(&run))
+		return;
+	CHECK(is_pair());
+	for (int i = 0; i < 2; i++) {
+		size_t size = 1 + next_random(state) % 2000;
+		void *old = mdg_at(heap, board->pair[i]);
+		struct node *node = mdg_txn_hold(heap, &run, sizeof *node + size);
+		mdg_ref ref = mdg_ref_of(heap, fill(node, size, number));
+		CHECK(mdg_txn_write(&run, &board->pair[i], &ref, sizeof ref) == 0);
+		CHECK(mdg_txn_free(heap, &run, old) == 0);
+	}
+	CHECK(mdg_txn_commit(&run) == 0);
+}
+
 static void step(uint64_t *state)
 {
 	uint32_t at = next_random(state) % PLACES, what = next_random(state) % 64;
@@ -107,10 +142,12 @@ static void step(uint64_t *state)
 		put(at, state);
 	else if (what < 40)
 		let_go(mdg_take(heap, &board->place[at]), at);
-	else if (what < 62 && at < READ_PLACES)
+	else if (what < 58 && at < READ_PLACES)
 		read_one(at);
-	else if (what < 62)
+	else if (what < 58)
 		resize(at, state);
+	else if (what < 62)
+		change_pair(state);
 	else
 		CHECK(mdg_heap_sweep(heap) >= 0);
 }
@@ -130,6 +167,9 @@ static void enter(uint32_t flags)
 	if (rc == MDG_ROOT_NEW) {
 		board = mdg_hold(heap, sizeof *board);
 		memset(board, 0, sizeof *board);
+		void *txn = mdg_alloc_aligned(heap, 64, MDG_TXN_SIZE(JOURNAL));
+		memset(txn, 0, MDG_TXN_SIZE(JOURNAL));
+		board->txn = mdg_ref_of(heap, txn);
 		CHECK(mdg_publish(heap, board, root, 0) == 0);
 	}
 	CHECK(rc >= 0 && (board = mdg_at(heap, *root)) != NULL);
@@ -224,10 +264,14 @@ static void check_all(void)
 {
 	uint64_t filled = 0;
 	struct found found = { 0 };
+	mdg_txn_run run;
+	if (begin(&run)) /* what a dead one has committed is carried out */
+		CHECK(mdg_txn_commit(&run) == 0 && is_pair());
 	for (int i = 0; i < 20 && (i == 0 || found.live != filled); i++) {
 		CHECK(mdg_heap_sweep(heap) >= 0);
 		(void)mdg_heap_trim(heap, UINT64_MAX); /* who gets a dead one's lock counts */
-		filled = 1;                            /* the board */
+		filled = 2;                            /* the board, the transaction */
+		filled += board->pair[0] != 0 ? 2 : 0;
 		for (uint32_t at = 0; at < PLACES; at++)
 			filled += board->place[at] != 0;
 		found = look(heap);
