@@ -15,39 +15,48 @@
 struct pick {
 	_Atomic uint64_t *word;
 	uint64_t rest; /* the word without it */
-	uint64_t at;   /* which bit of the word it is */
+	uintptr_t bit; /* its bit, counted from the first one of the heap; and so its label */
 	unsigned char *block;
 };
 
 /* Finds a free block. False: there is none at hand. */
-static inline bool pick(struct mdg__heap_cache *cache, struct pick *ret)
+static inline __attribute__((always_inline)) bool
+pick(const struct mdg__heap *heap, struct mdg__heap_cache *cache, struct pick *ret)
 {
-	if (cache->late_count != 0) {
-		const struct mdg__late *late = &cache->late[--cache->late_count];
-		uint64_t bits = MDG__LOAD(*late->word);
-		ret->word = late->word;
-		ret->at = late->at;
-		ret->rest = bits & ~(UINT64_C(1) << (late->at % 64));
+	uint32_t used = cache->late_bytes;
+	if (used != 0) {
+		const struct mdg__late *late = mdg__late_at(cache, used) - 1;
+		ret->bit = late->bit;
 		ret->block = late->block;
-		return __builtin_expect((bits >> (late->at % 64) & 1) != 0, 1);
+		ret->word = &heap->free[ret->bit / 64];
+		cache->late_bytes = used - (uint32_t)sizeof *late;
+		uint64_t bits = MDG__LOAD(*ret->word);
+		ret->rest = bits & ~(UINT64_C(1) << (ret->bit % 64));
+		__asm__("" : "+r"(ret->rest)); /* x86: btr and a comparison, not six instructions */
+		return __builtin_expect(ret->rest != bits, 1);
 	}
-	uint64_t bits = MDG__LOAD(*cache->word) & cache->mask;
+	ret->word = cache->word;
+	uint64_t bits = MDG__LOAD(*ret->word) & cache->mask;
 	if (__builtin_expect(bits == 0, 0))
 		return false;
-	ret->word = cache->word;
+	uint32_t at = (uint32_t)__builtin_ctzll(bits);
 	ret->rest = bits & (bits - 1);
-	ret->at = (uint32_t)__builtin_ctzll(bits);
-	ret->block = cache->base + (size_t)ret->at * cache->size;
+	ret->bit = cache->first + at;
+	ret->block = cache->base + (size_t)at * cache->size;
 	return true;
+}
+
+static inline uint64_t unit_of(const struct pick *picked)
+{
+	return picked->bit / (MDG__SLAB_WORDS * 64);
 }
 
 /* Writes the block's label. False: its slab has no memory for labels yet. */
 static inline bool label(const struct mdg__heap *heap, const struct pick *picked, uint64_t now)
 {
-	uint64_t at = (uint64_t)(picked->word - heap->free);
-	if (__builtin_expect(!mdg__is_labelled(heap, at / MDG__SLAB_WORDS), 0))
+	if (__builtin_expect(!mdg__is_labelled(heap, unit_of(picked)), 0))
 		return false;
-	MDG__STORE(heap->labels[at * 64 + picked->at], now);
+	MDG__STORE(heap->labels[picked->bit], now);
 	return true;
 }
 
@@ -55,10 +64,9 @@ static inline bool label(const struct mdg__heap *heap, const struct pick *picked
 static int mark(struct mdg__heap *heap, struct mdg__heap_own *own, const struct pick *picked,
                 struct mdg__hand *hand)
 {
-	uint64_t at = (uint64_t)(picked->word - heap->free);
-	uint32_t index = (uint32_t)(at % MDG__SLAB_WORDS * 64 + picked->at);
+	uint32_t index = (uint32_t)(picked->bit % (MDG__SLAB_WORDS * 64));
 	uint64_t ref = (uint64_t)(picked->block - heap->view.base);
-	return mdg__heap_mark(heap, own, hand, at / MDG__SLAB_WORDS, index, ref);
+	return mdg__heap_mark(heap, own, hand, unit_of(picked), index, ref);
 }
 
 void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,
@@ -66,8 +74,8 @@ void *mdg__alloc_class(struct mdg__heap *heap, struct mdg__heap_own *own, uint32
 {
 	struct mdg__heap_cache *cache = &own->cache[class];
 	struct pick picked;
-	while (!pick(cache, &picked)) {
-		if (cache->late_count != 0 || (MDG__LOAD(*cache->word) & cache->mask) != 0)
+	while (!pick(heap, cache, &picked)) {
+		if (cache->late_bytes != 0 || (MDG__LOAD(*cache->word) & cache->mask) != 0)
 			continue; /* it was a late one that is not free any more */
 		int rc = mdg__refill(heap, own, class);
 		if (rc < 0) {
@@ -141,13 +149,12 @@ void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own,
 	struct pick picked;
 	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
 	if (size > MDG__SMALL_MOST || mdg__is_checked(heap) ||
-	    !pick(&own->cache[mdg__heap_small[(size + 15) / 16]], &picked))
+	    !pick(heap, mdg__cache_small(own, size), &picked))
 		return NULL;
-	uint64_t at = (uint64_t)(picked.word - heap->free);
-	if (!mdg__is_labelled(heap, at / MDG__SLAB_WORDS))
+	if (!mdg__is_labelled(heap, unit_of(&picked)))
 		return NULL;
 	held->ref = (uint64_t)(picked.block - heap->view.base);
-	held->label = &heap->labels[at * 64 + picked.at];
+	held->label = &heap->labels[picked.bit];
 	if ((heap->flags & MDG_HEAP_LABELS) != 0)
 		(void)mdg__label_now(heap, own);
 	mdg__hand_fill(own, hand, held->ref, held->label);
@@ -176,33 +183,35 @@ static inline __attribute__((always_inline)) void *
 alloc_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, bool labels)
 {
 	struct pick picked;
-	own->idle = NULL;
+	own->idle.heap = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	uint64_t now = labels ? mdg__label_now(heap, own) : 0;
-	struct mdg__heap_cache *cache = &own->cache[mdg__heap_small[(size + 15) / 16]];
-	__asm__("" : "+r"(cache)); /* so that it is not computed again for each of its fields */
-	bool found = pick(cache, &picked) && (!labels || label(heap, &picked, now));
+	struct mdg__heap_cache *cache = mdg__cache_small(own, size);
+	bool found = pick(heap, cache, &picked) && (!labels || label(heap, &picked, now));
 	/* Release: its label is before it. Now it is allocated. */
 	if (__builtin_expect(found, 1))
 		atomic_store_explicit(picked.word, picked.rest, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
-	own->idle = heap;
+	own->idle.heap = heap;
 	return __builtin_expect(found, 1) ? picked.block : alloc_slowly(heap, size);
 }
 
-static __attribute__((noinline)) void *alloc_labelled(struct mdg__heap *heap,
-                                                      struct mdg__heap_own *own, size_t size)
+/* In a heap with labels, or a block that is not small. */
+static __attribute__((noinline)) void *alloc_other(struct mdg__heap *heap,
+                                                   struct mdg__heap_own *own, size_t size)
 {
+	if (__builtin_expect(size > MDG__SMALL_MOST, 0))
+		return alloc_slowly(heap, size);
 	return alloc_at_once(heap, own, size, true);
 }
 
-void *mdg_alloc(mdg_heap *view, size_t size)
+__attribute__((aligned(64))) void *mdg_alloc(mdg_heap *view, size_t size)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
 	struct mdg__heap_own *own = mdg__own_at_once(heap);
-	if (__builtin_expect(own == NULL || size > MDG__SMALL_MOST, 0))
+	if (__builtin_expect(own == NULL, 0))
 		return alloc_slowly(heap, size);
-	if (__builtin_expect((heap->flags & MDG_HEAP_LABELS) != 0, 0))
-		return alloc_labelled(heap, own, size);
+	if (__builtin_expect(size >= heap->at_once, 0))
+		return alloc_other(heap, own, size);
 	return alloc_at_once(heap, own, size, false);
 }

@@ -76,6 +76,8 @@ void mdg__heap_handle_shape(struct mdg__heap *heap, const struct mdg__heap_shape
 	heap->flags |= shape->flags;
 	heap->slots = shape->slots;
 	heap->capacity = shape->capacity;
+	heap->data_bytes = (size_t)(shape->capacity << MDG__UNIT_SHIFT);
+	heap->at_once = (heap->flags & MDG_HEAP_LABELS) != 0 ? 0 : MDG__SMALL_MOST + 1;
 	heap->parts = *parts;
 	heap->view.extent = parts->end;
 	heap->root = (struct mdg__heap_root *)(void *)(base + parts->roots);

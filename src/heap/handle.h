@@ -28,6 +28,8 @@ struct mdg__heap {
 	uint32_t flags;          /* MDG_HEAP_HOME, RDONLY, LABELS, CHECKED */
 	uint32_t slots;          /* how many there are */
 	uint64_t capacity;       /* units */
+	size_t data_bytes;       /* the same in bytes */
+	size_t at_once;          /* smaller blocks are allocated at once; 0 in a heap with labels */
 	/* Bytes of data whose tables have memory, as far as this process knows. [A] Only grows. */
 	_Atomic size_t known;
 	_Atomic uint32_t

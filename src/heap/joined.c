@@ -82,9 +82,9 @@ static bool ended(struct mdg__txn_guest *guest, enum mdg__txn_end how)
 	struct mdg__heap_own *own = joined->own;
 	/* A handler that has interrupted the very thread it works for. Its hands stay as they are
 	 * until the thread ends. */
-	if (own->idle == NULL)
+	if (own->idle.heap == NULL)
 		return false;
-	own->idle = NULL;
+	own->idle.heap = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
 	for (uint32_t left = joined->hands; left != 0; left &= left - 1)
 		end_one(joined, &own->slot->hands[__builtin_ctz(left) % MDG__HANDS], how);

@@ -12,10 +12,12 @@ static inline uint32_t mdg__list_next(const struct mdg__heap_own *own, uint32_t 
 	return own->links[unit1 - 1].next & ~MDG__LINK_FULL;
 }
 
-static inline void mdg__list_add(struct mdg__heap_own *own, uint32_t *list, uint32_t unit1,
-                                 uint32_t mark)
+/* `cache`: of the slab's class, or NULL if it is to be the list of full ones. */
+static inline void mdg__list_add(struct mdg__heap_own *own, struct mdg__heap_cache *cache,
+                                 uint32_t *list, uint32_t unit1)
 {
-	own->links[unit1 - 1].next = *list | mark;
+	own->slabs[unit1 - 1] = cache;
+	own->links[unit1 - 1].next = *list | (cache == NULL ? MDG__LINK_FULL : 0);
 	own->links[unit1 - 1].prev = 0;
 	if (*list != 0)
 		own->links[*list - 1].prev = unit1;
@@ -36,6 +38,16 @@ static inline void mdg__list_remove(struct mdg__heap_own *own, uint32_t *list, u
 	if (*look == unit1)
 		*look = next;
 	own->links[unit1 - 1] = (struct mdg__link){ 0, 0 };
+	own->slabs[unit1 - 1] = NULL;
+}
+
+/* A slab of this thread, which is in no list, is the one in use. */
+static inline void mdg__list_use(struct mdg__heap_own *own, struct mdg__heap_cache *cache,
+                                 uint64_t unit)
+{
+	own->slabs[unit] = cache;
+	cache->unit1 = (uint32_t)unit + 1;
+	cache->at = 0;
 }
 
 /* No slab is in use. */

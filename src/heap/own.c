@@ -23,51 +23,58 @@
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 
-MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread;
+struct mdg__heap_idle mdg__heap_nothing;
+static _Atomic uint32_t no_epoch; /* always 0 */
+MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread = { .last = &mdg__heap_nothing,
+	                                                    .epoch_now = &no_epoch };
 
 static _Atomic uint64_t no_blocks; /* always 0 */
 
 /* ---- memory -------------------------------------------------------------------------------- */
 
-/* The links do not begin where their pages do, for the same reason as the tables (sizes.c). */
-enum { LINKS_APART = 0xbc0 };
+/* None of it begins where its pages do, for the same reason as the tables (sizes.c). */
+enum { OWN_APART = 0x540, SLABS_APART = 0xbc0 };
 
+/* The slabs of each unit, and the links behind them. */
 static size_t links_size(const struct mdg__heap *heap)
 {
-	return (size_t)heap->capacity * sizeof(struct mdg__link) + LINKS_APART;
+	return (size_t)heap->capacity *
+	               (sizeof(struct mdg__heap_cache *) + sizeof(struct mdg__link)) +
+	       SLABS_APART;
 }
 
 static void *links_memory(const struct mdg__heap_own *own)
 {
-	return (unsigned char *)own->links - LINKS_APART;
+	return (unsigned char *)own->slabs - SLABS_APART;
 }
 
 static struct mdg__heap_own *own_map(struct mdg__heap *heap)
 {
 	void *memory, *links;
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	if (mdg__map_own(NULL, sizeof(struct mdg__heap_own), flags, -1, 0, &memory) < 0)
+	if (mdg__map_own(NULL, OWN_APART + sizeof(struct mdg__heap_own), flags, -1, 0, &memory) < 0)
 		return NULL;
 	if (mdg__map_own(NULL, links_size(heap), flags, -1, 0, &links) < 0) {
-		(void)mdg__sys_munmap(memory, sizeof(struct mdg__heap_own));
+		(void)mdg__sys_munmap(memory, OWN_APART + sizeof(struct mdg__heap_own));
 		return NULL;
 	}
-	struct mdg__heap_own *own = memory;
-	own->idle = own->heap = heap;
-	own->links = (struct mdg__link *)(void *)((unsigned char *)links + LINKS_APART);
+	struct mdg__heap_own *own = (void *)((unsigned char *)memory + OWN_APART);
+	own->idle.heap = own->heap = heap;
+	own->slabs = (struct mdg__heap_cache **)(void *)((unsigned char *)links + SLABS_APART);
+	own->links = (struct mdg__link *)(void *)(own->slabs + heap->capacity);
 	return own;
 }
 
 void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
 	(void)mdg__sys_munmap(links_memory(own), links_size(heap));
-	(void)mdg__sys_munmap(own, sizeof *own);
+	(void)mdg__sys_munmap((unsigned char *)own - OWN_APART, OWN_APART + sizeof *own);
 }
 
 /* As it was mapped, but for what is constant and what others read. */
 static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 {
-	own->idle = own->heap;
+	own->idle.heap = own->heap;
 	own->why = 0;
 	own->tag = 0;
 	own->reading = 0;
@@ -156,6 +163,9 @@ static void caches_begin(struct mdg__heap_own *own)
 		own->cache[class].whole = about->whole;
 		own->cache[class].tick_mask = about->words >= 4 ? 63 : about->units > 1 ? 0 : 7;
 	}
+	for (uint32_t i = 0; i <= MDG__SMALL_MOST / 16; i++)
+		own->small[i] = (uint16_t)(offsetof(struct mdg__heap_own, cache) +
+		                           mdg__heap_small[i] * sizeof(struct mdg__heap_cache));
 }
 
 /* A slot. If all are taken, those of the dead are swept. */
@@ -209,7 +219,9 @@ static struct mdg__heap_own *make_first(struct mdg__heap *heap, uint32_t epoch, 
 	mdg__sigmask mask;
 	mdg__signals_block(&mask);
 	if (thread->epoch != epoch)
-		*thread = (struct mdg__heap_thread){ .epoch = epoch };
+		*thread = (struct mdg__heap_thread){ .last = &mdg__heap_nothing,
+			                             .epoch_now = MDG__LOAD(mdg__epoch_word),
+			                             .epoch = epoch };
 	struct mdg__heap_own *own = find(heap);
 	if (own == NULL && (own = make(heap, epoch, ret_why)) != NULL) {
 		own->others = thread->first;
@@ -239,9 +251,9 @@ struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why)
 	struct mdg__heap_own *own = thread->epoch == epoch ? find(heap) : NULL;
 	if (own == NULL)
 		own = make_first(heap, epoch, ret_why);
-	if (own != NULL && own->idle != NULL && (heap->flags & MDG_HEAP_CHECKED) == 0)
-		thread->last = own;
-	while (own != NULL && own->idle == NULL)
+	if (own != NULL && own->idle.heap != NULL && (heap->flags & MDG_HEAP_CHECKED) == 0)
+		thread->last = &own->idle;
+	while (own != NULL && own->idle.heap == NULL)
 		own = own->inner != NULL ? own->inner : make_inner(own, epoch, ret_why);
 	if (own != NULL)
 		*ret_why = 0;
@@ -263,7 +275,7 @@ static const struct mdg__heap_own *look(const struct mdg__heap *heap)
 	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
 		return NULL;
 	const struct mdg__heap_own *own = find(heap);
-	while (own != NULL && own->idle == NULL)
+	while (own != NULL && own->idle.heap == NULL)
 		own = own->inner;
 	return own;
 }
@@ -292,7 +304,7 @@ void mdg__own_leave(struct mdg__heap *heap)
 	if (own == NULL)
 		return;
 	*link = own->others;
-	thread->last = NULL;
+	thread->last = &mdg__heap_nothing;
 	for (; own != NULL; own = inner) {
 		inner = own->inner;
 		(void)mdg__retired_free(heap, own);

@@ -25,34 +25,32 @@
 
 /* ---- caches, one for each class ------------------------------------------------------------ */
 
-enum { MDG__LATE = 32, MDG__CACHE_BYTES = 1024 };
-
+/* A block that was freed lately. */
 struct mdg__late {
-	_Atomic uint64_t *word; /* of `free` */
+	uintptr_t bit; /* of `free`, counted from the first bit of the heap */
 	unsigned char *block;
-	uint64_t at; /* which bit of the word */
 };
+enum { MDG__LATE = 32, MDG__LATE_BYTES = MDG__LATE * sizeof(struct mdg__late) };
 
 /* For one class. What each allocation and freeing looks at is in the first line. */
 struct mdg__heap_cache {
 	_Atomic uint64_t *word; /* of `free`, in which the next block is looked for; never NULL */
 	unsigned char *base;    /* of the block that bit 0 of the word stands for */
+	uintptr_t first;        /* that bit, counted from the first bit of the heap */
 	uint64_t mask;          /* bits of the word that stand for blocks */
 	uint64_t whole;         /* these are constant, and those of mdg__heap_classes; */
 	uint32_t size, inverse, blocks; /* but `blocks` is 0 for medium ones */
-	uint32_t late_count;
-	uint32_t unit1;                   /* the slab in use: its unit + 1; 0: none */
-	uint32_t at;                      /* index of `word` in the slab's words */
-	uint32_t partial, full;           /* lists of slabs of this thread, by `links`: unit + 1 */
+	uint32_t late_bytes;            /* that are used of `late` */
+	uint32_t tick;                  /* words that became wholly free */
+	uint32_t tick_mask;             /* when tick & tick_mask is 0, whole slabs are looked for */
+	uint32_t unit1;                 /* the slab in use: its unit + 1; 0: none */
+	uint32_t at;                    /* index of `word` in the slab's words */
+	uint32_t partial, full;         /* lists of slabs of this thread, by `links`: unit + 1 */
 	uint32_t look_partial, look_full; /* where to look next in them: unit + 1; 0: at the head */
-	uint32_t tick;                    /* words that became wholly free */
-	uint32_t tick_mask; /* when tick & tick_mask is 0, whole slabs are looked for */
 	/* Blocks that were freed lately: hints, the bit decides. All are of slabs of this
 	 * thread. */
-	struct mdg__late late[MDG__LATE];
-	unsigned char none[MDG__CACHE_BYTES - 80 - MDG__LATE * sizeof(struct mdg__late)];
+	_Alignas(64) struct mdg__late late[MDG__LATE];
 };
-_Static_assert(sizeof(struct mdg__heap_cache) <= MDG__CACHE_BYTES, "");
 
 /* A word is about to become wholly free. Now and then, slabs that are free as a whole are looked
  * for. */
@@ -61,15 +59,23 @@ static inline bool mdg__is_time_to_tidy(const struct mdg__heap_cache *cache)
 	return ((cache->tick + 1) & cache->tick_mask) == 0;
 }
 
-static inline void mdg__cache_remember(struct mdg__heap_cache *cache, _Atomic uint64_t *word,
-                                       uint64_t at, unsigned char *block)
+/* The place in `late` that is so many bytes behind its beginning. They are counted in bytes, so
+ * that nothing is multiplied. */
+static inline struct mdg__late *mdg__late_at(struct mdg__heap_cache *cache, uint32_t bytes)
 {
-	if (cache->late_count >= MDG__LATE)
+	return (struct mdg__late *)(void *)((unsigned char *)cache->late + bytes);
+}
+
+static inline void mdg__cache_remember(struct mdg__heap_cache *cache, uintptr_t bit,
+                                       unsigned char *block)
+{
+	uint32_t used = cache->late_bytes;
+	if (__builtin_expect(used >= MDG__LATE_BYTES, 0))
 		return;
-	struct mdg__late *late = &cache->late[cache->late_count++];
-	late->word = word;
+	struct mdg__late *late = mdg__late_at(cache, used);
+	late->bit = bit;
 	late->block = block;
-	late->at = at;
+	cache->late_bytes = used + (uint32_t)sizeof *late;
 }
 
 /* ---- what a thread keeps ------------------------------------------------------------------- */
@@ -110,15 +116,20 @@ struct mdg__joined {
 	uint32_t hands; /* a bit for each */
 };
 
+/* The first part of what a thread keeps. */
+struct mdg__heap_idle {
+	/* For which heap it is. NULL: an operation of the thread is under way. */
+	struct mdg__heap *volatile heap;
+};
+
 struct mdg__heap_own {
-	/* So that what is stored here has not the place in its page that tables of the heap have
-	 * which are loaded next: the processor would take them for the same for a moment. */
-	unsigned char apart[1344];
-	/* The same as `heap`. NULL: an operation of the thread is under way. */
-	struct mdg__heap *volatile idle;
+	struct mdg__heap_idle idle;
+	/* For each unit: the cache of its class, if it is a slab of this thread that is not in the
+	 * list of full ones. NULL: it may be anything. Sparse, as long as the capacity */
+	struct mdg__heap_cache **slabs;
+	struct mdg__link *links; /* of each unit. As long */
 	struct mdg__heap *heap;
-	uint32_t mine;           /* the low 32 bits of the head of a slab of this thread, class 0 */
-	struct mdg__link *links; /* of each unit. Sparse, as long as the capacity */
+	uint32_t mine; /* the low 32 bits of the head of a slab of this thread, class 0 */
 	struct mdg__heap_slot *slot;
 	_Atomic uint32_t slot1;      /* index of the slot + 1; 0: none. [the thread] */
 	_Atomic uint32_t generation; /* of the slot. [the thread] */
@@ -145,21 +156,39 @@ struct mdg__heap_own {
 	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
 	struct mdg__kept kept[MDG__KEPT_MOST];
 	struct mdg__joined joined[MDG_HELD_MOST];
+	/* Of the class of small blocks with room for 16 * index bytes: how many bytes behind the
+	 * beginning of this its cache lies. */
+	uint16_t small[MDG__SMALL_MOST / 16 + 1];
 	/* Of classes that do not exist there are no blocks. */
 	_Alignas(64) struct mdg__heap_cache cache[MDG__CLASS_ROOM];
 	struct mdg__quarantine quarantine[MDG__HEAP_CLASSES_ALL]; /* untouched unless checked */
 };
 
+/* The cache of the class of blocks of so many bytes. [size <= MDG__SMALL_MOST] */
+static inline struct mdg__heap_cache *mdg__cache_small(struct mdg__heap_own *own, size_t size)
+{
+	unsigned char *from = (unsigned char *)own + own->small[(size + 15) / 16];
+	struct mdg__heap_cache *cache = (struct mdg__heap_cache *)(void *)from;
+	__asm__("" : "+r"(cache)); /* so that it is not computed again for each of its fields */
+	return cache;
+}
+
 /* What a thread knows. It is true if `epoch` is that of the process. */
 struct mdg__heap_thread {
-	struct mdg__heap_own *last;  /* what it has used last. Never of a checked heap: there,
-	                                nothing is done at once */
+	/* The first part of what it has used last; never NULL. Never of a checked heap: there,
+	 * nothing is done at once. */
+	struct mdg__heap_idle *last;
 	struct mdg__heap_own *first; /* the list of all that it has, by `others` */
+	/* Where the epoch of the process is now: mdg__epoch_word, as it was when `epoch` was
+	 * noted. */
+	_Atomic uint32_t *epoch_now;
 	uint32_t epoch;
 	int why; /* of the last failure for which there was no struct mdg__heap_own */
 	const struct mdg__heap *failed; /* which heap that was */
 };
 extern MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread;
+/* What `last` is if a thread has used nothing yet: idle for no heap. */
+extern struct mdg__heap_idle mdg__heap_nothing;
 
 /* ---- own.c --------------------------------------------------------------------------------- */
 
@@ -177,11 +206,11 @@ void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own);
 static inline struct mdg__heap_own *mdg__own_at_once(const struct mdg__heap *heap)
 {
 	const struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
-	struct mdg__heap_own *own = thread->last;
+	struct mdg__heap_idle *last = thread->last;
 	/* In a forked child, what its parent's thread has used may be unmapped: the epoch comes
 	 * first. */
-	bool ready = mdg__epoch_is_at_once(thread->epoch) && own != NULL && own->idle == heap;
-	return __builtin_expect(ready, 1) ? own : NULL;
+	bool ready = MDG__LOAD(*thread->epoch_now) == thread->epoch && last->heap == heap;
+	return __builtin_expect(ready, 1) ? (struct mdg__heap_own *)(void *)last : NULL;
 }
 
 /* Begins an operation: what the thread keeps for this heap, marked as busy. */
@@ -191,7 +220,7 @@ static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *
 	if (__builtin_expect(own == NULL, 0))
 		own = mdg__own_find(heap, ret_why);
 	if (__builtin_expect(own != NULL, 1)) {
-		own->idle = NULL;
+		own->idle.heap = NULL;
 		atomic_signal_fence(memory_order_seq_cst);
 	}
 	return own;
@@ -199,7 +228,7 @@ static inline struct mdg__heap_own *mdg__own_begin(struct mdg__heap *heap, int *
 static inline void mdg__own_end(struct mdg__heap_own *own)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	own->idle = own->heap;
+	own->idle.heap = own->heap;
 }
 
 #endif

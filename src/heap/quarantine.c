@@ -32,7 +32,7 @@ static void oldest_leaves(struct mdg__heap *heap, struct mdg__heap_own *own, uin
 	if ((own->links[unit1 - 1].next & MDG__LINK_FULL) == 0)
 		return;
 	mdg__list_remove(own, &cache->full, &cache->look_full, unit1);
-	mdg__list_add(own, &cache->partial, unit1, 0);
+	mdg__list_add(own, cache, &cache->partial, unit1);
 }
 
 void mdg__quarantine_add(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,

@@ -34,6 +34,7 @@ static bool find_word(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_
 			cache->at = at;
 			cache->mask = mask;
 			cache->word = word;
+			cache->first = (uintptr_t)(word - heap->free) * 64;
 			cache->base = mdg__unit_at(heap, unit) + (size_t)at * 64 * about->size;
 			return true;
 		}
@@ -42,15 +43,9 @@ static bool find_word(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_
 	return false;
 }
 
-static void use(struct mdg__heap_cache *cache, uint64_t unit)
-{
-	cache->unit1 = (uint32_t)unit + 1;
-	cache->at = 0;
-}
-
 static void put_away(struct mdg__heap_own *own, struct mdg__heap_cache *cache)
 {
-	mdg__list_add(own, &cache->full, cache->unit1, MDG__LINK_FULL);
+	mdg__list_add(own, NULL, &cache->full, cache->unit1);
 	mdg__list_use_none(cache);
 }
 
@@ -60,7 +55,7 @@ static bool use_partial(struct mdg__heap_own *own, struct mdg__heap_cache *cache
 	if (unit1 == 0)
 		return false;
 	mdg__list_remove(own, &cache->partial, &cache->look_partial, unit1);
-	use(cache, unit1 - 1);
+	mdg__list_use(own, cache, unit1 - 1);
 	return true;
 }
 
@@ -74,7 +69,7 @@ static bool use_merged(struct mdg__heap *heap, struct mdg__heap_own *own,
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0) {
 			cache->look_full = next;
 			mdg__list_remove(own, &cache->full, &cache->look_full, unit1);
-			use(cache, unit1 - 1);
+			mdg__list_use(own, cache, unit1 - 1);
 			return true;
 		}
 		unit1 = next;
@@ -104,7 +99,7 @@ static bool adopt_unit(struct mdg__heap *heap, struct mdg__heap_own *own,
 	    !mdg__slab_adopt(heap, unit, head, own->slot1))
 		return false;
 	(void)mdg__slab_merge(heap, unit, class, true);
-	use(cache, unit);
+	mdg__list_use(own, cache, unit);
 	return true;
 }
 
@@ -148,7 +143,7 @@ static int use_new(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	uint64_t unit;
 	int rc = mdg__units_take(heap, &wanted, &unit);
 	if (rc == 0)
-		use(cache, unit);
+		mdg__list_use(own, cache, unit);
 	return rc;
 }
 
