@@ -48,7 +48,7 @@ pick(const struct mdg__heap *heap, struct mdg__heap_cache *cache, struct pick *r
 
 static inline uint64_t unit_of(const struct pick *picked)
 {
-	return picked->bit / (MDG__SLAB_WORDS * 64);
+	return picked->bit / MDG__SLAB_BITS;
 }
 
 /* Writes the block's label. False: its slab has no memory for labels yet. */
@@ -64,7 +64,7 @@ static inline bool label(const struct mdg__heap *heap, const struct pick *picked
 static int mark(struct mdg__heap *heap, struct mdg__heap_own *own, const struct pick *picked,
                 struct mdg__hand *hand)
 {
-	uint32_t index = (uint32_t)(picked->bit % (MDG__SLAB_WORDS * 64));
+	uint32_t index = (uint32_t)(picked->bit % MDG__SLAB_BITS);
 	uint64_t ref = (uint64_t)(picked->block - heap->view.base);
 	return mdg__heap_mark(heap, own, hand, unit_of(picked), index, ref);
 }

@@ -98,7 +98,7 @@ static inline __attribute__((always_inline)) bool free_own(struct mdg__heap *hea
 	struct where where;
 	if (!find(offset, cache, &where) || is_more(heap, &where))
 		return false;
-	uintptr_t bit = (uintptr_t)where.unit * (MDG__SLAB_WORDS * 64) + where.index;
+	uintptr_t bit = (uintptr_t)where.unit * MDG__SLAB_BITS + where.index;
 	_Atomic uint64_t *word = &heap->free[bit / 64];
 	uint64_t bits = MDG__LOAD(*word), all = bits | UINT64_C(1) << (bit % 64);
 	if (__builtin_expect(all == bits, 0))

@@ -194,7 +194,6 @@ static struct mdg__heap_own *make(struct mdg__heap *heap, uint32_t epoch, int *r
 	own->slot = &heap->slot[slot1 - 1];
 	uint32_t generation = MDG__LOAD(own->slot->generation);
 	MDG__STORE(own->generation, generation);
-	own->mine = (uint32_t)MDG__HEAD(MDG__UNIT_SLAB, 0, slot1, 0);
 	own->label = MDG__LABEL(slot1, generation, 0, 0);
 	caches_begin(own);
 	MDG__STORE(own->slot1, slot1);

@@ -25,6 +25,8 @@
 
 /* ---- caches, one for each class ------------------------------------------------------------ */
 
+#define MDG__SLAB_BITS ((uintptr_t)MDG__SLAB_WORDS * 64) /* of `free`, for each unit */
+
 /* A block that was freed lately. */
 struct mdg__late {
 	uintptr_t bit; /* of `free`, counted from the first bit of the heap */
@@ -129,7 +131,6 @@ struct mdg__heap_own {
 	struct mdg__heap_cache **slabs;
 	struct mdg__link *links; /* of each unit. As long */
 	struct mdg__heap *heap;
-	uint32_t mine; /* the low 32 bits of the head of a slab of this thread, class 0 */
 	struct mdg__heap_slot *slot;
 	_Atomic uint32_t slot1;      /* index of the slot + 1; 0: none. [the thread] */
 	_Atomic uint32_t generation; /* of the slot. [the thread] */

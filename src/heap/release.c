@@ -27,7 +27,7 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 	if (mdg__is_checked(heap))
 		mdg__quarantine_add(heap, own, block->class, word, bit);
 	else
-		mdg__cache_remember(cache, block->unit * MDG__SLAB_WORDS * 64 + block->index,
+		mdg__cache_remember(cache, (uintptr_t)block->unit * MDG__SLAB_BITS + block->index,
 		                    mdg__unit_at(heap, block->unit) +
 		                            (size_t)block->index * block->size);
 	if ((own->links[block->unit].next & MDG__LINK_FULL) != 0)
