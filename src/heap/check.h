@@ -19,6 +19,7 @@ struct mdg__heap_check {
 	bool repair;
 	bool lockable; /* the lock can be taken */
 	bool stopped;  /* `found` wants no more */
+	bool freed;    /* blocks that were set aside are free now */
 	int left;      /* findings that remain */
 	int naps;      /* taken so far */
 	mdg__heap_found *found;

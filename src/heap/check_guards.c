@@ -136,14 +136,7 @@ static bool free_block(struct mdg__heap *heap, const struct mdg__block *block)
 	mdg__fill(heap, ref, 0, block->size - 8);
 	if (MDG__HEAD_STATE(block->head) == MDG__UNIT_SPAN)
 		return mdg__units_give(heap, block->unit, block->head) == 0;
-	/* If it is the last block of a slab without an owner, this thread gives the slab back. */
-	int rc;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
-	if (own == NULL)
-		return mdg__slab_free_remote(heap, block, 0) == 0;
-	rc = mdg__slab_free_remote(heap, block, own->slot1);
-	mdg__own_end(own);
-	return rc == 0;
+	return mdg__slab_free_remote(heap, block, 0) == 0;
 }
 
 /* The slab has no owner now, or is the caller's for a moment. */
@@ -191,6 +184,7 @@ static bool mend(const struct suspect *suspect)
 		return mend_behind(heap, &block, true);
 	case DAMAGE_ASIDE:
 	case DAMAGE_WRITTEN:
+		suspect->doubt.check->freed = true;
 		return free_block(heap, &block);
 	case DAMAGE_FREE:
 		return mend_free(heap, &block);
@@ -280,6 +274,24 @@ static void look(struct mdg__heap_check *check, const struct mdg__thing *thing, 
 	leave(check, &mask);
 }
 
+/* What was freed may have been the last of a slab without an owner. This is done at the end: for it
+ * the thread takes a slot, and then nobody knows any more which dead process had that slot. */
+static void give_orphans(struct mdg__heap *heap)
+{
+	uint64_t high = mdg__units_high(heap);
+	struct mdg__thing thing;
+	int rc;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own == NULL)
+		return;
+	for (uint64_t at = 0; at < high; at += thing.units) {
+		mdg__thing_at(heap, at, high, &thing);
+		if (thing.valid && thing.state == MDG__UNIT_SLAB)
+			mdg__slab_give_orphan(heap, at, thing.class, own->slot1);
+	}
+	mdg__own_end(own);
+}
+
 void mdg__check_guards(struct mdg__heap_check *check)
 {
 	struct mdg__heap *heap = check->heap;
@@ -298,4 +310,6 @@ void mdg__check_guards(struct mdg__heap_check *check)
 			if ((seem[i / 64] >> (i % 64) & 1) != 0)
 				check_block(check, &thing, i);
 	}
+	if (check->freed)
+		give_orphans(heap);
 }

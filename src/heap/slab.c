@@ -116,24 +116,22 @@ void mdg__slab_abandon(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	                                              memory_order_acq_rel, memory_order_relaxed);
 }
 
-/* All blocks of a slab without an owner may be free now. The caller has a slot: it owns the slab
- * for a moment, so that it is given back if the caller dies. After the count, another one may have
- * owned the slab, have allocated, and have died: only its owner knows that the slab is idle. */
-static void give_if_idle(struct mdg__heap *heap, const struct mdg__block *block, uint32_t slot1)
+/* The caller's slot owns the slab for a moment, so that it is given back if the caller dies. After
+ * the count, another one may have owned the slab, have allocated, and have died: only its owner
+ * knows that the slab is idle. */
+void mdg__slab_give_orphan(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint32_t slot1)
 {
-	uint64_t head = MDG__LOAD(heap->heads[block->unit]);
+	uint64_t head = MDG__LOAD(heap->heads[unit]);
 	if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB || MDG__HEAD_OWNER(head) != 0 ||
-	    MDG__HEAD_CLASS(head) != block->class ||
-	    mdg__slab_count_free(heap, block->unit, block->class) !=
-	            mdg__heap_classes[block->class].blocks ||
-	    !mdg__slab_adopt(heap, block->unit, head, slot1))
+	    MDG__HEAD_CLASS(head) != class ||
+	    mdg__slab_count_free(heap, unit, class) != mdg__heap_classes[class].blocks ||
+	    !mdg__slab_adopt(heap, unit, head, slot1))
 		return;
 	head |= (uint64_t)slot1 << 16;
-	(void)mdg__slab_merge(heap, block->unit, block->class, true); /* labels */
-	if (!mdg__slab_is_whole(heap, block->unit, block->class) ||
-	    !mdg__slab_is_idle(heap, block->unit, block->class) ||
-	    mdg__units_give(heap, block->unit, head) < 0)
-		mdg__slab_abandon(heap, block->unit, head);
+	(void)mdg__slab_merge(heap, unit, class, true); /* labels */
+	if (!mdg__slab_is_whole(heap, unit, class) || !mdg__slab_is_idle(heap, unit, class) ||
+	    mdg__units_give(heap, unit, head) < 0)
+		mdg__slab_abandon(heap, unit, head);
 }
 
 /* ---- freeing by others --------------------------------------------------------------------- */
@@ -156,6 +154,6 @@ int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block
 	uint64_t valid = mdg__class_word(&mdg__heap_classes[block->class], at);
 	if (__builtin_expect(((free | before | bit) & valid) == valid, 0) && slot1 != 0 &&
 	    MDG__HEAD_OWNER(block->head) == 0)
-		give_if_idle(heap, block, slot1);
+		mdg__slab_give_orphan(heap, block->unit, block->class, slot1);
 	return 0;
 }
