@@ -94,8 +94,10 @@ void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
 	return block;
 }
 
-static void clear_label(struct mdg__heap *heap, struct mdg__heap_own *own,
-                        const struct mdg__hand *hand, uint64_t ref)
+static inline __attribute__((always_inline)) void clear_label(struct mdg__heap *heap,
+                                                              struct mdg__heap_own *own,
+                                                              const struct mdg__hand *hand,
+                                                              uint64_t ref)
 {
 	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
 	struct mdg__block block;
@@ -158,8 +160,10 @@ int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t re
 /* ---- publish ------------------------------------------------------------------------------- */
 
 /* `expected` and what is stored are of this kind. */
-static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
-                   uint64_t place, uint64_t expected, uint64_t kind)
+static inline __attribute__((always_inline)) int publish(struct mdg__heap *heap,
+                                                         struct mdg__heap_own *own,
+                                                         struct mdg__hand *hand, uint64_t place,
+                                                         uint64_t expected, uint64_t kind)
 {
 	_Atomic uint64_t *word = place_at(heap, place);
 	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;

@@ -18,12 +18,6 @@ static uint64_t label_of(const struct mdg__heap *heap, const struct mdg__block *
 	               : 0;
 }
 
-static bool label_names(uint64_t label, struct mdg__holder holder)
-{
-	return (label & MDG__LABEL_HELD) != 0 && MDG__LABEL_SLOT1(label) == holder.slot1 &&
-	       MDG__LABEL_GENERATION(label) == (holder.generation & 0xff);
-}
-
 /* The word of a span's unit: its owner, if it is a span still. */
 static uint32_t span_owner(const struct mdg__heap *heap, const struct mdg__block *block,
                            uint64_t *ret_head)
@@ -47,7 +41,7 @@ bool mdg__is_held_by(const struct mdg__heap *heap, const struct mdg__block *bloc
 	uint64_t head;
 	if (is_span(block))
 		return span_owner(heap, block, &head) == holder.slot1;
-	return label_names(label_of(heap, block), holder);
+	return mdg__label_names(label_of(heap, block), holder);
 }
 
 /* The owner of a span, from any to this one; or from this one to nobody. The lock may change how
@@ -81,17 +75,6 @@ void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
 	atomic_store_explicit(
 		label, MDG__LABEL_HELD | MDG__LABEL(holder.slot1, holder.generation, 0, 0) | about,
 		memory_order_release);
-}
-
-void mdg__held_clear_label(struct mdg__heap *heap, _Atomic uint64_t *label,
-                           struct mdg__holder holder)
-{
-	/* Acquire: who reads that it is another's sees what that one has written before. */
-	uint64_t word = atomic_load_explicit(label, memory_order_acquire);
-	uint64_t now = (heap->flags & MDG_HEAP_LABELS) != 0 ? word & ~MDG__LABEL_HELD : 0;
-	if (label_names(word, holder))
-		(void)atomic_compare_exchange_strong_explicit(
-			label, &word, now, memory_order_acq_rel, memory_order_relaxed);
 }
 
 void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,

@@ -42,9 +42,23 @@ void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
 void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,
                      struct mdg__holder holder);
 
+static inline bool mdg__label_names(uint64_t label, struct mdg__holder holder)
+{
+	return (label & MDG__LABEL_HELD) != 0 && MDG__LABEL_SLOT1(label) == holder.slot1 &&
+	       MDG__LABEL_GENERATION(label) == (holder.generation & 0xff);
+}
+
 /* The same for a block of a slab, whose label is this one. */
-void mdg__held_clear_label(struct mdg__heap *heap, _Atomic uint64_t *label,
-                           struct mdg__holder holder);
+static inline void mdg__held_clear_label(const struct mdg__heap *heap, _Atomic uint64_t *label,
+                                         struct mdg__holder holder)
+{
+	/* Acquire: who reads that it is another's sees what that one has written before. */
+	uint64_t word = atomic_load_explicit(label, memory_order_acquire);
+	uint64_t now = (heap->flags & MDG_HEAP_LABELS) != 0 ? word & ~MDG__LABEL_HELD : 0;
+	if (mdg__label_names(word, holder))
+		(void)atomic_compare_exchange_strong_explicit(
+			label, &word, now, memory_order_acq_rel, memory_order_relaxed);
+}
 
 /* A reference as it stands in a place of this kind (MDG__HAND_POINTER or 0), and back. */
 static inline uint64_t mdg__place_value(const struct mdg__heap *heap, uint64_t ref, uint64_t kind)
