@@ -143,8 +143,10 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
 	return block;
 }
 
-void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
-                              struct mdg__hand *hand)
+__attribute__((always_inline)) inline void *mdg__alloc_held_at_once(struct mdg__heap *heap,
+                                                                    struct mdg__heap_own *own,
+                                                                    size_t size,
+                                                                    struct mdg__hand *hand)
 {
 	struct pick picked;
 	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
@@ -161,6 +163,19 @@ void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own,
 	/* Release: the hand and the label are before it. Now it is allocated. */
 	atomic_store_explicit(picked.word, picked.rest, memory_order_release);
 	return picked.block;
+}
+
+void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
+{
+	struct mdg__hand *hand = mdg__hand_vacant(own);
+	if (hand == NULL)
+		return NULL;
+	void *block = mdg__alloc_held_at_once(heap, own, size, hand);
+	if (block == NULL)
+		block = mdg__alloc(heap, own, size, hand);
+	if (block != NULL)
+		own->hands |= 1u << (hand - own->slot->hands);
+	return block;
 }
 
 /* ---- the calls ----------------------------------------------------------------------------- */

@@ -25,23 +25,11 @@
 struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref)
 {
 	for (uint32_t left = own->hands; left != 0; left &= left - 1) {
-		struct mdg__hand *hand = &own->slot->hands[__builtin_ctz(left) % MDG__HANDS];
+		struct mdg__hand *hand = &own->slot->hands[__builtin_ctz(left) % MDG_HELD_MOST];
 		if (MDG__LOAD(hand->ref) == ref)
 			return hand;
 	}
 	return NULL;
-}
-
-struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own)
-{
-	uint32_t vacant = ~(own->hands | own->joined_hands) & ((1u << MDG_HELD_MOST) - 1);
-	if (vacant == 0) {
-		own->why = -ENOSPC;
-		return NULL;
-	}
-	int i = __builtin_ctz(vacant);
-	own->held[i].ref = 0; /* of another block, until now */
-	return &own->slot->hands[i];
 }
 
 static void fill(struct mdg__heap_own *own, const struct mdg__hand *hand)
@@ -80,19 +68,6 @@ static inline void in_order(void)
 }
 
 /* ---- hold, keep, free ---------------------------------------------------------------------- */
-
-void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
-{
-	struct mdg__hand *hand = mdg__hand_vacant(own);
-	if (hand == NULL)
-		return NULL;
-	void *block = mdg__alloc_held_at_once(heap, own, size, hand);
-	if (block == NULL)
-		block = mdg__alloc(heap, own, size, hand);
-	if (block != NULL)
-		fill(own, hand);
-	return block;
-}
 
 static inline __attribute__((always_inline)) void clear_label(struct mdg__heap *heap,
                                                               struct mdg__heap_own *own,
@@ -160,10 +135,8 @@ int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t re
 /* ---- publish ------------------------------------------------------------------------------- */
 
 /* `expected` and what is stored are of this kind. */
-static inline __attribute__((always_inline)) int publish(struct mdg__heap *heap,
-                                                         struct mdg__heap_own *own,
-                                                         struct mdg__hand *hand, uint64_t place,
-                                                         uint64_t expected, uint64_t kind)
+static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                   uint64_t place, uint64_t expected, uint64_t kind)
 {
 	_Atomic uint64_t *word = place_at(heap, place);
 	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
@@ -194,11 +167,55 @@ static inline __attribute__((always_inline)) int publish(struct mdg__heap *heap,
 	return 0;
 }
 
-int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
-                 uint64_t expected, uint64_t kind)
+static __attribute__((noinline)) int publish_slowly(struct mdg__heap *heap,
+                                                    struct mdg__heap_own *own, uint64_t ref,
+                                                    uint64_t place, uint64_t expected,
+                                                    uint64_t kind)
 {
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
 	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind);
+}
+
+/* What is done most: the only block that this thread holds is a small one from mdg_hold, and is
+ * published in an empty place in a block. The stores are those of publish. 1: it is another case,
+ * and nothing has changed. */
+static inline __attribute__((always_inline)) int
+publish_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place)
+{
+	uint32_t hands = own->hands, i = (uint32_t)__builtin_ctz(hands | 1u << MDG_HELD_MOST);
+	struct mdg__held_block *held = &own->held[i];
+	struct mdg__hand *hand = &own->slot->hands[i];
+	if ((hands & (hands - 1)) != 0 || held->ref != ref || ref == 0 ||
+	    MDG__LOAD(hand->ref) != ref || mdg__is_checked(heap) || place % 8 != 0 ||
+	    place < heap->parts.data || place >= heap->view.extent)
+		return 1;
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)(heap->view.base + (size_t)place);
+	uint64_t empty = 0;
+	MDG__STORE(hand->old, 0);
+	MDG__STORE(hand->place, place);
+	mdg__hand_set(hand, MDG__HAND_PUBLISH);
+	in_order();
+	/* Release, as in publish. */
+	if (!atomic_compare_exchange_strong_explicit(word, &empty, ref, memory_order_acq_rel,
+	                                             memory_order_relaxed)) {
+		hold_on(hand, 0);
+		return -EAGAIN;
+	}
+	in_order();
+	mdg__held_clear_label(heap, held->label, mdg__holder_own(own));
+	held->ref = 0;
+	in_order();
+	mdg__hand_set(hand, MDG__HAND_NONE);
+	own->hands = 0;
+	return 0;
+}
+
+int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
+                 uint64_t expected, uint64_t kind)
+{
+	int rc = expected == 0 && kind == 0 ? publish_at_once(heap, own, ref, place) : 1;
+	return __builtin_expect(rc <= 0, 1) ? rc
+	                                    : publish_slowly(heap, own, ref, place, expected, kind);
 }
 
 /* ---- take ---------------------------------------------------------------------------------- */

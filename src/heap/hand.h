@@ -8,6 +8,8 @@
 #ifndef MADANG_HEAP_HAND_H
 #define MADANG_HEAP_HAND_H
 
+#include <errno.h>
+
 #include "heap/own.h"
 
 struct mdg__block;
@@ -44,7 +46,17 @@ static inline void mdg__hand_fill(const struct mdg__heap_own *own, struct mdg__h
 }
 
 /* A hand that has nothing, or NULL: own->why is -ENOSPC. */
-struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own);
+static inline struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own)
+{
+	uint32_t vacant = ~(own->hands | own->joined_hands) & ((1u << MDG_HELD_MOST) - 1);
+	if (__builtin_expect(vacant == 0, 0)) {
+		own->why = -ENOSPC;
+		return NULL;
+	}
+	int i = __builtin_ctz(vacant);
+	own->held[i].ref = 0; /* of another block, until now */
+	return &own->slot->hands[i];
+}
 /* The hand with which this thread holds the block, or NULL. What a transaction has is not found. */
 struct mdg__hand *mdg__hand_find(struct mdg__heap_own *own, uint64_t ref);
 /* Frees a block of which the caller does not know whether anybody holds it: as mdg_free. */
