@@ -35,6 +35,12 @@ static void have(void)
 {
 	mine = hold(now->size);
 }
+/* Its slab is at hand, and has labels. */
+static void have_at_hand(void)
+{
+	warm();
+	have();
+}
 static void do_publish(void)
 {
 	(void)mdg_publish(heap, mine, &place[PLACES - 1], 0);
@@ -235,6 +241,7 @@ const struct scenario scenarios[] = {
 	{ "hold-merge", 8, 0, EIGHTH, 0, fill_slab, free_of_slab, do_hold, NULL },
 	{ "hold-unit", 8, 0, EIGHTH, 0, fill_slab, NULL, do_hold, NULL },
 	{ "publish", 4, 0, SMALL, 2, have, NULL, do_publish, NULL },
+	{ "publish-at-once", 4, 0, SMALL, 2, have_at_hand, NULL, do_publish, NULL },
 	{ "publish-span", 4, 0, LARGE, 2, have, NULL, do_publish, NULL },
 	{ "publish-over", 4, 0, SMALL, 2, have_over, NULL, do_publish_over, NULL },
 	{ "take", 5, 0, SMALL, 2, warm, NULL, do_take, NULL },
