@@ -36,7 +36,7 @@ int mdg_heap_home(mdg_namespace *ns, const char *name, const struct mdg_heap_opt
                   struct mdg_heap_home_info *ret_info)
 {
 	struct mdg_heap_options own;
-	struct mdg__heap_shape shape;
+	struct mdg__heap_shape shape = { 0 };
 	struct mdg__mapping mapping = { 0 };
 	if (!mdg__sized_is_valid(ret_info->size) || name == NULL)
 		return -EINVAL;

@@ -29,12 +29,12 @@ static struct {
 struct scene {
 	const char *name;
 	bool of_blocks;
-	bool puts;        /* else the key is gone afterwards */
+	bool puts; /* else the key is gone afterwards */
+	bool bag;  /* it has retired a block before: then it replaces in one go (map_over.c) */
 	unsigned entries; /* keys 0 to entries - 1 are there */
 	unsigned key;     /* that is changed */
 	int (*act)(unsigned key);
 	const char *victims; /* the scene of another victim, which was killed before */
-	bool bag; /* it has retired a block before: then it replaces in one go (map_over.c) */
 };
 
 /* ---- the changes --------------------------------------------------------------------------- */
@@ -81,26 +81,26 @@ static int take_block(unsigned key)
 
 /* A table of 7 slots grows when there are 4 entries, one of 14 when there are 9. */
 static const struct scene scenes[] = {
-	{ "first", false, true, 0, 0, put, NULL, false },
-	{ "insert", false, true, 2, 2, put, NULL, false },
-	{ "replace", false, true, 3, 1, put, NULL, false },
-	{ "grow", false, true, 4, 4, put, NULL, false },
-	{ "remove", false, false, 3, 1, drop, NULL, false },
-	{ "intern", false, true, 1, 1, intern, NULL, false },
-	{ "clear", false, false, 3, 1, clear, NULL, false },
-	{ "put_block", true, true, 2, 2, put_block, NULL, false },
-	{ "replace_block", true, true, 3, 1, put_block, NULL, false },
-	{ "grow_block", true, true, 4, 4, put_block, NULL, false },
-	{ "take_block", true, false, 3, 1, take_block, NULL, false },
-	{ "after_insert", false, true, 2, 3, put, "insert", false },
-	{ "after_grow", false, true, 4, 5, put, "grow", false },
-	{ "after_replace", false, true, 3, 1, put, "replace", false },
-	{ "after_remove", false, false, 3, 2, drop, "remove", false },
-	{ "after_put_block", true, true, 2, 2, put_block, "put_block", false },
-	{ "after_take_block", true, true, 3, 1, put_block, "take_block", false },
-	{ "at_once", false, true, 3, 1, put, NULL, true },
-	{ "insert_at_once", false, true, 2, 2, put, NULL, true },
-	{ "after_at_once", false, true, 3, 1, put, "at_once", true },
+	{ "first", false, true, false, 0, 0, put, NULL },
+	{ "insert", false, true, false, 2, 2, put, NULL },
+	{ "replace", false, true, false, 3, 1, put, NULL },
+	{ "grow", false, true, false, 4, 4, put, NULL },
+	{ "remove", false, false, false, 3, 1, drop, NULL },
+	{ "intern", false, true, false, 1, 1, intern, NULL },
+	{ "clear", false, false, false, 3, 1, clear, NULL },
+	{ "put_block", true, true, false, 2, 2, put_block, NULL },
+	{ "replace_block", true, true, false, 3, 1, put_block, NULL },
+	{ "grow_block", true, true, false, 4, 4, put_block, NULL },
+	{ "take_block", true, false, false, 3, 1, take_block, NULL },
+	{ "after_insert", false, true, false, 2, 3, put, "insert" },
+	{ "after_grow", false, true, false, 4, 5, put, "grow" },
+	{ "after_replace", false, true, false, 3, 1, put, "replace" },
+	{ "after_remove", false, false, false, 3, 2, drop, "remove" },
+	{ "after_put_block", true, true, false, 2, 2, put_block, "put_block" },
+	{ "after_take_block", true, true, false, 3, 1, put_block, "take_block" },
+	{ "at_once", false, true, true, 3, 1, put, NULL },
+	{ "insert_at_once", false, true, true, 2, 2, put, NULL },
+	{ "after_at_once", false, true, true, 3, 1, put, "at_once" },
 };
 enum { SCENES = sizeof scenes / sizeof scenes[0] };
 
