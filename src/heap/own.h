@@ -7,6 +7,10 @@
  * of its slabs. All of it is derived. What lies in such a list is free by its bit. So when the
  * thread dies, nothing is lost with it.
  *
+ * WHICH SLABS ARE ITS OWN it also keeps (`slabs`), and asks that first when it frees a block.
+ * Nobody else gives a slab back, or to another owner, while its owner lives. Of all other blocks it
+ * asks the word of the unit in shared memory.
+ *
  * HANDLERS. A signal handler may interrupt any function of this room, and call any of them. It
  * finds in what the thread keeps that it is not `idle`, and takes another one (`inner`), with a
  * slot of its own. So a handler never sees private data half changed. Where head.lock is held,
