@@ -79,14 +79,13 @@ static __attribute__((noinline)) int free_of_others(struct mdg__heap *heap,
 /* ---- a small block of a slab of this thread ------------------------------------------------ */
 
 /* Whether there is more to do than to set its bit: somebody holds the block, or somebody else has
- * freed it. What somebody else has freed is in `remote`, and the hint says so. */
+ * freed it. The hint does not say that: who frees sets it a moment later, and may be killed before
+ * that. */
 static inline bool is_more(const struct mdg__heap *heap, const struct where *where)
 {
+	uint64_t remote = MDG__LOAD(mdg__remote_words(heap, where->unit)[where->index / 64]);
 	return may_be_held(heap, where) ||
-	       (__builtin_expect(MDG__LOAD(heap->hints[where->unit]) != 0, 0) &&
-	        (MDG__LOAD(mdg__remote_words(heap, where->unit)[where->index / 64]) >>
-	                 (where->index % 64) &
-	         1) != 0);
+	       __builtin_expect((remote >> (where->index % 64) & 1) != 0, 0);
 }
 
 /* A block of a slab of this thread, of this class. False: it is free already, or there is more to

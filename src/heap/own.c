@@ -23,7 +23,10 @@
 #include "platform/ownmap.h"
 #include "platform/sys.h"
 
-struct mdg__heap_idle mdg__heap_nothing;
+/* No heap has this address, and it is not NULL. */
+struct mdg__heap_idle mdg__heap_nothing = {
+	.heap = (struct mdg__heap *)(void *)&mdg__heap_nothing
+};
 static _Atomic uint32_t no_epoch; /* always 0 */
 MDG__OF_THREAD struct mdg__heap_thread mdg__heap_thread = { .last = &mdg__heap_nothing,
 	                                                    .epoch_now = &no_epoch };

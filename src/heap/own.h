@@ -161,13 +161,15 @@ struct mdg__heap_own {
 	uint32_t kept_count, kept_units; /* of `kept`, and units of all of them */
 	struct mdg__kept kept[MDG__KEPT_MOST];
 	struct mdg__joined joined[MDG_HELD_MOST];
-	/* Of the class of small blocks with room for 16 * index bytes: how many bytes behind the
-	 * beginning of this its cache lies. */
+	/* For each size of small blocks, in steps of 16 bytes: where the cache of its class lies,
+	 * in bytes from the beginning of this. */
 	uint16_t small[MDG__SMALL_MOST / 16 + 1];
 	/* Of classes that do not exist there are no blocks. */
 	_Alignas(64) struct mdg__heap_cache cache[MDG__CLASS_ROOM];
 	struct mdg__quarantine quarantine[MDG__HEAP_CLASSES_ALL]; /* untouched unless checked */
 };
+
+_Static_assert(offsetof(struct mdg__heap_own, quarantine) <= UINT16_MAX, "see `small`");
 
 /* The cache of the class of blocks of so many bytes. [size <= MDG__SMALL_MOST] */
 static inline struct mdg__heap_cache *mdg__cache_small(struct mdg__heap_own *own, size_t size)

@@ -304,7 +304,9 @@ enum mdg__answer mdg__mapping_between(uint64_t first, uint64_t end, struct mdg__
 		return MDG__CANNOT_TELL;
 	enum mdg__answer answer = MDG__NO;
 	while (answer == MDG__NO && next_line(&in, line, sizeof line))
-		if (maps_mapping(line, ret) && ret->first < end && ret->end > first)
+		if (!maps_mapping(line, ret))
+			answer = MDG__CANNOT_TELL;
+		else if (ret->first < end && ret->end > first)
 			answer = MDG__YES;
 	(void)mdg__sys_close(in.fd);
 	return answer;

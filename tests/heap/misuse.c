@@ -295,6 +295,22 @@ static void no_slots(void)
 	CHECK(mdg_heap_remove(ns, "slots") == 0);
 }
 
+/* Another thread has set the block's bit, and was killed before it could set the hint. */
+static void freed_by_a_dead_one(void)
+{
+	mdg_heap *heap = heap_open("dead", NULL);
+	struct mdg__heap *inside = mdg__heap_of(heap);
+	struct mdg__block found = { 0 };
+	void *block = mdg_alloc(heap, 100), *beside = mdg_alloc(heap, 100);
+	CHECK(mdg__block_find(inside, mdg_ref_of(heap, block), &found) == 0);
+	_Atomic uint64_t *word = &mdg__remote_words(inside, found.unit)[found.index / 64];
+	atomic_fetch_or(word, UINT64_C(1) << (found.index % 64));
+	CHECK(MDG__LOAD(inside->hints[found.unit]) == 0);
+	CHECK(mdg_free(heap, block) == MDG_FREED_TWICE && mdg_free(heap, beside) == 0);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "dead") == 0);
+}
+
 int main(void)
 {
 	enter_namespace();
@@ -307,6 +323,7 @@ int main(void)
 	closed_often();
 	closed_and_attached();
 	no_slots();
+	freed_by_a_dead_one();
 	CHECK(errno == 4711);
 	forked();
 	mdg_namespace_close(ns);
