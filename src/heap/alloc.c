@@ -143,10 +143,8 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
 	return block;
 }
 
-__attribute__((always_inline)) inline void *mdg__alloc_held_at_once(struct mdg__heap *heap,
-                                                                    struct mdg__heap_own *own,
-                                                                    size_t size,
-                                                                    struct mdg__hand *hand)
+static inline __attribute__((always_inline)) void *
+alloc_held(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, struct mdg__hand *hand)
 {
 	struct pick picked;
 	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
@@ -165,12 +163,18 @@ __attribute__((always_inline)) inline void *mdg__alloc_held_at_once(struct mdg__
 	return picked.block;
 }
 
+void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
+                              struct mdg__hand *hand)
+{
+	return alloc_held(heap, own, size, hand);
+}
+
 void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
 {
 	struct mdg__hand *hand = mdg__hand_vacant(own);
 	if (hand == NULL)
 		return NULL;
-	void *block = mdg__alloc_held_at_once(heap, own, size, hand);
+	void *block = alloc_held(heap, own, size, hand);
 	if (block == NULL)
 		block = mdg__alloc(heap, own, size, hand);
 	if (block != NULL)
