@@ -23,6 +23,12 @@ static inline bool mdg__is_labelled(const struct mdg__heap *heap, uint64_t unit)
 	        1) != 0;
 }
 
+/* The label, of a block that nobody holds any more. Only in a heap with labels, the rest stays. */
+static inline uint64_t mdg__label_unheld(const struct mdg__heap *heap, uint64_t label)
+{
+	return (heap->flags & MDG_HEAP_LABELS) != 0 ? label & ~MDG__LABEL_HELD : 0;
+}
+
 /* Starts an operation of a hand; all its other fields are stored before. */
 static inline void mdg__hand_set(struct mdg__hand *hand, uint64_t op)
 {

@@ -59,7 +59,6 @@ static void span_change(struct mdg__heap *heap, const struct mdg__block *block, 
 		before = MDG__HEAD_OWNER(head);
 }
 
-/* The tag and the time stay: who has allocated it, people want to know also after it was taken. */
 void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
                    struct mdg__holder holder)
 {
@@ -70,11 +69,9 @@ void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
 	if (!mdg__is_labelled(heap, block->unit))
 		return;
 	_Atomic uint64_t *label = mdg__block_label(heap, block);
-	uint64_t about = MDG__LOAD(*label) & ((UINT64_C(1) << 40) - 1);
 	/* Release: who finds the label finds the hand that was stored before. */
-	atomic_store_explicit(
-		label, MDG__LABEL_HELD | MDG__LABEL(holder.slot1, holder.generation, 0, 0) | about,
-		memory_order_release);
+	atomic_store_explicit(label, mdg__label_held(MDG__LOAD(*label), holder),
+	                      memory_order_release);
 }
 
 void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,

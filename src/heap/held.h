@@ -42,6 +42,13 @@ void mdg__held_set(struct mdg__heap *heap, const struct mdg__block *block,
 void mdg__held_clear(struct mdg__heap *heap, const struct mdg__block *block,
                      struct mdg__holder holder);
 
+/* The label, of a block that this one holds now. The tag and the time stay: who has allocated it,
+ * people want to know also after it was taken. */
+static inline uint64_t mdg__label_held(uint64_t label, struct mdg__holder holder)
+{
+	return MDG__LABEL_HELD | MDG__LABEL(holder.slot1, holder.generation, 0, 0) |
+	       (label & ((UINT64_C(1) << 40) - 1));
+}
 static inline bool mdg__label_names(uint64_t label, struct mdg__holder holder)
 {
 	return (label & MDG__LABEL_HELD) != 0 && MDG__LABEL_SLOT1(label) == holder.slot1 &&
@@ -54,7 +61,7 @@ static inline void mdg__held_clear_label(const struct mdg__heap *heap, _Atomic u
 {
 	/* Acquire: who reads that it is another's sees what that one has written before. */
 	uint64_t word = atomic_load_explicit(label, memory_order_acquire);
-	uint64_t now = (heap->flags & MDG_HEAP_LABELS) != 0 ? word & ~MDG__LABEL_HELD : 0;
+	uint64_t now = mdg__label_unheld(heap, word);
 	if (mdg__label_names(word, holder))
 		(void)atomic_compare_exchange_strong_explicit(
 			label, &word, now, memory_order_acq_rel, memory_order_relaxed);

@@ -154,12 +154,6 @@ static inline bool find(struct over *over, const struct mdg__map_change *change)
 	return true;
 }
 
-/* A label that says that nobody holds the block. */
-static inline uint64_t no_holder(const struct over *over, uint64_t label)
-{
-	return (over->heap->flags & MDG_HEAP_LABELS) != 0 ? label & ~MDG__LABEL_HELD : 0;
-}
-
 /* [L] The stores of mdg_swap. Returns the label of the old node. */
 static inline uint64_t swap(const struct over *over, struct mdg__map_node *node)
 {
@@ -175,11 +169,11 @@ static inline uint64_t swap(const struct over *over, struct mdg__map_node *node)
 	atomic_store_explicit(over->slot, mdg_ref_of(&over->heap->view, node),
 	                      memory_order_release);
 	in_order();
-	uint64_t label = MDG__LOAD(*over->label) & ((UINT64_C(1) << 40) - 1);
-	label |= MDG__LABEL_HELD | MDG__LABEL(me.slot1, me.generation, 0, 0);
+	uint64_t label = mdg__label_held(MDG__LOAD(*over->label), me);
 	atomic_store_explicit(over->label, label, memory_order_release);
 	in_order();
-	atomic_store_explicit(over->new_label, no_holder(over, MDG__LOAD(*over->new_label)),
+	atomic_store_explicit(over->new_label,
+	                      mdg__label_unheld(over->heap, MDG__LOAD(*over->new_label)),
 	                      memory_order_release);
 	own->held[over->index].ref = 0;
 	in_order();
@@ -227,7 +221,8 @@ static inline void retire(const struct over *over, _Atomic uint64_t *place, uint
 	in_order();
 	atomic_store_explicit(place, over->old, memory_order_release);
 	in_order();
-	atomic_store_explicit(over->label, no_holder(over, label), memory_order_release);
+	atomic_store_explicit(over->label, mdg__label_unheld(over->heap, label),
+	                      memory_order_release);
 	in_order();
 	mdg__hand_set(hand, MDG__HAND_NONE);
 	own->hands &= ~(1u << over->index);

@@ -16,13 +16,12 @@
  * more when they can be allocated again. */
 static void clear_held(struct mdg__heap *heap, uint64_t unit, uint32_t word, uint64_t bits)
 {
-	bool labels = (heap->flags & MDG_HEAP_LABELS) != 0;
 	for (; bits != 0; bits &= bits - 1) {
 		uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(bits);
 		_Atomic uint64_t *label = &heap->labels[unit * MDG__LABELS_OF_UNIT + index];
 		uint64_t now = MDG__LOAD(*label);
 		if ((now & MDG__LABEL_HELD) != 0)
-			atomic_store_explicit(label, labels ? now & ~MDG__LABEL_HELD : 0,
+			atomic_store_explicit(label, mdg__label_unheld(heap, now),
 			                      memory_order_release);
 	}
 }

@@ -5,33 +5,9 @@
  */
 #include "badinput/place.h"
 
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include "support/forbid.h"
 
 enum { SEGMENTS = 1000, CHILDREN = 40, TOGETHER = 4, EACH = 300 };
-
-/* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
-static bool forbid(unsigned error)
-{
-	enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
-	const uint32_t fails = UINT32_C(0x00050000) | error, allowed = UINT32_C(0x7fff0000);
-	struct instruction {
-		uint16_t code;
-		uint8_t if_true, if_false;
-		uint32_t k;
-	} filter[] = {
-		{ LOAD, 0, 0, 0 }, /* the number of the call */
-		{ JUMP_IF_EQUAL, 0, 1, SYS_fallocate },
-		{ RETURN, 0, 0, fails },
-		{ RETURN, 0, 0, allowed },
-	};
-	struct {
-		unsigned short count;
-		struct instruction *first;
-	} program = { sizeof filter / sizeof filter[0], filter };
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, FILTER, &program) == 0;
-}
 
 static void is_sound(mdg_namespace *ns)
 {
@@ -45,7 +21,7 @@ static void grow(void *error)
 	static char *memory[SEGMENTS];
 	mdg_namespace *ns;
 	void *at;
-	CHECK(forbid(*(const unsigned *)error));
+	CHECK(forbid_call(SYS_fallocate, *(const unsigned *)error));
 	CHECK_CODE(0, open_new(in_place("ns"), &ns));
 	for (int i = 0; i < SEGMENTS && check_failures == 0; i++) {
 		CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &ids[i]));
@@ -81,7 +57,8 @@ static void crowd(void *error)
 	mdg_id id = -1;
 	int say[2] = { -1, -1 }, wait[2] = { -1, -1 }, status;
 	char byte;
-	CHECK(forbid(*(const unsigned *)error) && pipe(say) == 0 && pipe(wait) == 0);
+	CHECK(forbid_call(SYS_fallocate, *(const unsigned *)error) && pipe(say) == 0 &&
+	      pipe(wait) == 0);
 	CHECK_CODE(0, open_new(in_place("ns"), &ns));
 	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
 	for (int i = 0; i < CHILDREN && check_failures == 0; i++) {
@@ -119,7 +96,7 @@ static void together(void *error)
 {
 	mdg_namespace *ns;
 	int status;
-	CHECK(forbid(*(const unsigned *)error));
+	CHECK(forbid_call(SYS_fallocate, *(const unsigned *)error));
 	for (int i = 0; i < TOGETHER; i++)
 		if (fork() == 0)
 			make_many();
@@ -137,7 +114,7 @@ static void killed(void *after)
 	mdg_id id = -1;
 	void *memory = NULL;
 	int status = 0;
-	CHECK(forbid(ENOSYS));
+	CHECK(forbid_call(SYS_fallocate, ENOSYS));
 	CHECK_CODE(0, open_new(in_place("ns"), &ns));
 	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
 	CHECK_CODE(0, mdg_segment_attach(ns, id, NULL, 0, &memory));

@@ -69,6 +69,15 @@ static bool go_on(const struct step *step)
 	return false;
 }
 
+static void free_in_steps(void *block)
+{
+	step_begins();
+	int rc = mdg_free(heap, block);
+	step_ends();
+	if (rc != 0)
+		_exit(1);
+}
+
 /* ---- held ---------------------------------------------------------------------------------- */
 
 /* The first slab has only the block that is held. The second one has a free block, and the third
@@ -89,11 +98,7 @@ static void free_held(void *unused)
 		_exit(1);
 	own->cache[mdg__heap_class_of(SIZE)].tick = 7; /* it is time to look */
 	mdg__own_end(own);
-	step_begins();
-	int rc = mdg_free(heap, held);
-	step_ends();
-	if (rc != 0)
-		_exit(1);
+	free_in_steps(held);
 }
 
 /* Others use the unit. What they have stays theirs, and can be freed. */
@@ -151,11 +156,7 @@ static void free_last(void *unused)
 	(void)unused;
 	void *block = mdg_take(heap, place);
 	(void)mdg_keep(heap, block);
-	step_begins();
-	int rc = mdg_free(heap, block);
-	step_ends();
-	if (rc != 0)
-		_exit(1);
+	free_in_steps(block);
 }
 
 /* It adopts the slab, and dies with a block that is linked. */

@@ -11,6 +11,7 @@
 
 #include "heap/internal.h"
 #include "support/check.h"
+#include "support/code.h"
 
 static mdg_namespace *ns;
 

@@ -16,6 +16,7 @@
  */
 #include "heap/held.h"
 #include "heap/maps.h"
+#include "heap/watched.h"
 #include "sync/points/step.h"
 
 enum { KEYS = 12, PART = 5 };
@@ -219,40 +220,13 @@ static void victim(void *argument)
 	_exit(rc == 0 ? 0 : 1);
 }
 
-/* What is looked at for points lies scattered, and is copied together. */
-enum { PIECES = 8, WATCHED_MOST = 30000 };
-static struct {
-	const void *at;
-	size_t size;
-} pieces[PIECES];
-static unsigned piece_count;
-static unsigned char watched[WATCHED_MOST];
-static size_t watched_size;
-
-static void refresh(void)
-{
-	size_t at = 0;
-	for (unsigned i = 0; i < piece_count; at += pieces[i++].size)
-		memcpy(watched + at, pieces[i].at, pieces[i].size);
-}
-
-static void watch(const void *at, size_t size)
-{
-	if (!CHECK(piece_count < PIECES && watched_size + size <= sizeof watched))
-		return;
-	pieces[piece_count].at = at;
-	pieces[piece_count++].size = size;
-	watched_size += size;
-}
-
 /* Slots, what is allocated, and the part with its table and nodes. */
 static void watch_all(const struct scene *scene)
 {
 	struct mdg__heap *own = mdg__heap_of(heap);
 	struct mdg__map_part *part = &map_used(scene)->head->part[PART];
 	struct mdg__map_view view;
-	piece_count = 0;
-	watched_size = 0;
+	watch_nothing();
 	watch(own->slot, 8 * sizeof own->slot[0]);
 	watch(own->free, 8 * MDG__SLAB_WORDS * 8);
 	watch(own->remote, 8 * MDG__SLAB_WORDS * 8);

@@ -7,37 +7,7 @@
 
 #include <madang/map.h>
 
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
-#define CHECK_RC(wanted, call)                                                                     \
-	do {                                                                                       \
-		int rc_ = (call);                                                                  \
-		if (!CHECK(rc_ == (wanted)))                                                       \
-			fprintf(stderr, "%s: %d, %s\n", #call, rc_, mdg_strerror(rc_));            \
-	} while (0)
-
-/* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
-static bool forbid(uint32_t call)
-{
-	enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
-	struct instruction {
-		uint16_t code;
-		uint8_t if_true, if_false;
-		uint32_t k;
-	} filter[] = {
-		{ LOAD, 0, 0, 0 }, /* the number of the call */
-		{ JUMP_IF_EQUAL, 0, 1, call },
-		{ RETURN, 0, 0, UINT32_C(0x00050000) | ENOSYS },
-		{ RETURN, 0, 0, UINT32_C(0x7fff0000) },
-	};
-	struct {
-		unsigned short length;
-		struct instruction *filter;
-	} program = { sizeof filter / sizeof filter[0], filter };
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, FILTER, &program, 0, 0) == 0;
-}
+#include "support/forbid.h"
 
 static mdg_heap *heap;
 static mdg_ref theirs; /* of the parent */
@@ -70,7 +40,7 @@ static void no_robust_list(void *unused)
 	void *old = NULL, *block;
 	mdg_map *map;
 	(void)unused;
-	CHECK(forbid(SYS_get_robust_list));
+	CHECK(forbid_call(SYS_get_robust_list, ENOSYS));
 	open_one(0);
 	block = mdg_at(heap, theirs);
 	check_null(mdg_alloc(heap, 10));
@@ -113,7 +83,7 @@ static void make_without_list(void *unused)
 	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
 	mdg_heap *other = NULL;
 	(void)unused;
-	CHECK(forbid(SYS_get_robust_list));
+	CHECK(forbid_call(SYS_get_robust_list, ENOSYS));
 	int rc = mdg_heap_open(&other, ns, "other", &options);
 	CHECK_RC(-ENOSYS, rc);
 	CHECK_RC(-ENOENT, mdg_heap_remove(ns, "other"));
@@ -128,7 +98,7 @@ static void works_without(void *call)
 	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
 	void *blocks[20];
 	mdg_heap *other;
-	CHECK(forbid(*(const uint32_t *)call));
+	CHECK(forbid_call(*(const uint32_t *)call, ENOSYS));
 	CHECK_RC(0, mdg_heap_open(&other, ns, "other", &options));
 	for (size_t i = 0; i < 20; i++) {
 		size_t size = (size_t)64 << (i % 14);

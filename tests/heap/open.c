@@ -27,13 +27,6 @@ static int opens(const char *name, const struct mdg_heap_options *options)
 	return rc;
 }
 
-#define CHECK_RC(wanted, call)                                                                     \
-	do {                                                                                       \
-		int rc_ = (call);                                                                  \
-		if (!CHECK(rc_ == (wanted)))                                                       \
-			fprintf(stderr, "%s: %d, %s\n", #call, rc_, mdg_strerror(rc_));            \
-	} while (0)
-
 /* ---- options ------------------------------------------------------------------------------- */
 
 static void options(void)

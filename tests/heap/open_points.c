@@ -24,13 +24,6 @@
 #include "heap/opening.h"
 #include "sync/points/step.h"
 
-#define CHECK_RC(wanted, call)                                                                     \
-	do {                                                                                       \
-		int rc_ = (call);                                                                  \
-		if (!CHECK(rc_ == (wanted)))                                                       \
-			fprintf(stderr, "%s: %d, %s\n", #call, rc_, mdg_strerror(rc_));            \
-	} while (0)
-
 enum { REGISTRY_MOST = 28 << 10, MAXIMUM = 4 << 20 };
 
 static uintptr_t home;

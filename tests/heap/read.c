@@ -11,9 +11,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <time.h>
+
+#include "support/forbid.h"
 
 #include "madang/sync.h"
 
@@ -161,33 +161,11 @@ static void readers(void)
 
 /* ---- without membarrier ------------------------------------------------------------------ */
 
-/* <linux/filter.h> and <linux/seccomp.h> written out: not every C library comes with them. */
-static bool forbid_membarrier(void)
-{
-	enum { LOAD = 0x20, JUMP_IF_EQUAL = 0x15, RETURN = 0x06, FILTER = 2 };
-	struct instruction {
-		uint16_t code;
-		uint8_t if_true, if_false;
-		uint32_t k;
-	} filter[] = {
-		{ LOAD, 0, 0, 0 }, /* the number of the call */
-		{ JUMP_IF_EQUAL, 0, 1, SYS_membarrier },
-		{ RETURN, 0, 0, UINT32_C(0x00050000) | ENOSYS },
-		{ RETURN, 0, 0, UINT32_C(0x7fff0000) },
-	};
-	struct {
-		unsigned short length;
-		struct instruction *filter;
-	} program = { sizeof filter / sizeof filter[0], filter };
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, FILTER, &program, 0, 0) == 0;
-}
-
 /* Who has no membarrier asks the others to fence, and believes them a second later. */
 static void without_membarrier(void *unused)
 {
 	(void)unused;
-	CHECK(forbid_membarrier());
+	CHECK(forbid_call(SYS_membarrier, ENOSYS));
 	CHECK_RC(0, mdg_read_begin(heap));
 	CHECK_RC(0, mdg_read_end(heap));
 	mdg_ref ref = retire_one(64);

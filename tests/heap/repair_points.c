@@ -17,17 +17,10 @@
 #include <signal.h>
 
 #include "heap/guard.h"
+#include "heap/watched.h"
 #include "sync/points/step.h"
 
-enum {
-	UNITS = 64,
-	ALIVE = 8,
-	ASIDE = 3,
-	WATCHED_MOST = 32 << 10,
-	PIECES = 40,
-	SPAN = 196500,
-	FREE = 1 << 20
-};
+enum { UNITS = 64, ALIVE = 8, ASIDE = 3, SPAN = 196500, FREE = 1 << 20 };
 
 static mdg_heap *heap;
 static struct mdg__heap *in;
@@ -52,30 +45,6 @@ static void wait_killed(pid_t child)
 }
 
 /* ---- what is looked at --------------------------------------------------------------------- */
-
-static struct {
-	const void *at;
-	size_t size;
-} pieces[PIECES];
-static unsigned piece_count;
-static unsigned char watched[WATCHED_MOST];
-static size_t watched_size;
-
-static void refresh(void)
-{
-	size_t at = 0;
-	for (unsigned i = 0; i < piece_count; at += pieces[i++].size)
-		memcpy(watched + at, pieces[i].at, pieces[i].size);
-}
-
-static void watch(const void *at, size_t size)
-{
-	if (!CHECK(piece_count < PIECES && watched_size + size <= sizeof watched))
-		exit(1);
-	pieces[piece_count].at = at;
-	pieces[piece_count++].size = size;
-	watched_size += size;
-}
 
 static void watch_all(void)
 {
@@ -356,8 +325,7 @@ static void play_all(const struct scene *scene, bool all)
 	unsigned point = all ? 0 : (unsigned)(time(NULL) / 60) % stride;
 	uint64_t begun = mdg_deadline(0);
 	open_heap(scene->flags);
-	piece_count = 0;
-	watched_size = 0;
+	watch_nothing();
 	watch_all();
 	while (play(scene, point))
 		point += stride;

@@ -9,26 +9,13 @@
 #define MADANG_TESTS_UNIT_H
 
 #include "support/check.h"
+#include "support/code.h"
 
 #include <stdint.h>
 
 #include "madang/segment.h"
 
 enum { UNIT_PATH = 512 };
-
-/* The call gives this code. */
-#define CHECK_RC(wanted, call) check_code((wanted), (call), #call, #wanted, __FILE__, __LINE__)
-
-static inline bool check_code(int wanted, int got, const char *call, const char *name,
-                              const char *file, int line)
-{
-	if (got != wanted) {
-		check_failures++;
-		fprintf(stderr, "%s:%d: %s gave %d (%s), not %s\n", file, line, call, got,
-		        mdg_strerror(got), name);
-	}
-	return got == wanted;
-}
 
 /* A path beside the namespace that enclose chose. */
 static inline const char *unit_path(char path[UNIT_PATH], const char *name)
