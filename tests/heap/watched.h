@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * watched.h - what is looked at for points (sync/points/step.h) lies scattered in the heap. Here its
- * pieces are copied together.
+ * watched.h - what is looked at for points (sync/points/step.h) lies scattered in the heap. Here
+ * its pieces are copied together.
  */
 #ifndef MADANG_TESTS_HEAP_WATCHED_H
 #define MADANG_TESTS_HEAP_WATCHED_H
