@@ -9,6 +9,9 @@
  * access would raise SIGBUS. On older kernels the file is opened, and fallocate(2) reserves the
  * piece. Some emulators know no advice and say yes to all. So the first call asks for something
  * that cannot be done.
+ *
+ * tmpfs finds the pages of a large piece faster for fallocate(2) than for one fault after another.
+ * So a large piece is reserved first, if the file can be opened, and then populated.
  */
 #include "heap/internal.h"
 
@@ -28,6 +31,9 @@
 #endif
 
 enum { UNKNOWN, WORKS, WORKS_NOT };
+
+/* From so many bytes on, opening the file costs little beside the pages. */
+#define LARGE ((uint64_t)1 << 18)
 
 /* Whether the kernel knows MADV_POPULATE_WRITE. It says that nothing is mapped at the end of the
  * addresses. A kernel that does not know it says that the advice is not valid. */
@@ -54,6 +60,7 @@ static int populate(unsigned char *from, size_t length, int advice)
 	return rc == 0 ? 0 : -ENOMEM;
 }
 
+/* 0, -ENOSPC, or why it cannot be done in this way. */
 static int reserve(struct mdg__heap *heap, uint64_t offset, uint64_t length)
 {
 	struct mdg__entry entry;
@@ -66,7 +73,7 @@ static int reserve(struct mdg__heap *heap, uint64_t offset, uint64_t length)
 		(void)mdg__sys_close(fd);
 	}
 	mdg__leave(heap->ns);
-	return fd < 0 || rc < 0 ? -ENOMEM : 0;
+	return fd < 0 ? fd : rc;
 }
 
 /* Moves both ends outwards to pages. */
@@ -82,10 +89,13 @@ int mdg__heap_promise(struct mdg__heap *heap, uint64_t offset, uint64_t length)
 	if (length == 0)
 		return 0;
 	widen(&offset, &length);
-	if (populate_works())
-		return populate(heap->view.base + (size_t)offset, (size_t)length,
-		                MADV_POPULATE_WRITE);
-	return reserve(heap, offset, length);
+	bool works = populate_works();
+	if (!works || length >= LARGE) {
+		int rc = reserve(heap, offset, length);
+		if (!works || rc == -ENOSPC)
+			return rc < 0 ? -ENOMEM : 0;
+	}
+	return populate(heap->view.base + (size_t)offset, (size_t)length, MADV_POPULATE_WRITE);
 }
 
 /* Without the advice, nobody can say beforehand whether there is memory. */
