@@ -143,39 +143,62 @@ void *mdg__alloc(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
 	return block;
 }
 
-static inline __attribute__((always_inline)) void *
-alloc_held(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, struct mdg__hand *hand)
+/* ---- blocks that are held -------------------------------------------------------------------- */
+
+/* In a heap with labels, or a checked one, a block is not held at once. */
+static inline bool has_more_to_do(const struct mdg__heap *heap)
 {
-	struct pick picked;
-	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
-	if (size > MDG__SMALL_MOST || mdg__is_checked(heap) ||
-	    !pick(heap, mdg__cache_small(own, size), &picked))
-		return NULL;
-	if (!mdg__is_labelled(heap, unit_of(&picked)))
-		return NULL;
-	held->ref = (uint64_t)(picked.block - heap->view.base);
-	held->label = &heap->labels[picked.bit];
-	if ((heap->flags & MDG_HEAP_LABELS) != 0)
-		(void)mdg__label_now(heap, own);
-	mdg__hand_fill(own, hand, held->ref, held->label);
+	return (heap->flags & (MDG_HEAP_LABELS | MDG_HEAP_CHECKED)) != 0;
+}
+
+/* Finds a small block that is at hand, in a slab that has labels. */
+static inline __attribute__((always_inline)) bool pick_labelled(const struct mdg__heap *heap,
+                                                                struct mdg__heap_own *own,
+                                                                size_t size, struct pick *ret)
+{
+	return size <= MDG__SMALL_MOST && pick(heap, mdg__cache_small(own, size), ret) &&
+	       mdg__is_labelled(heap, unit_of(ret));
+}
+
+/* Allocates it, held by the hand `i`. */
+static inline __attribute__((always_inline)) void take_held(const struct mdg__heap *heap,
+                                                            struct mdg__heap_own *own,
+                                                            const struct pick *picked, size_t i)
+{
+	mdg__hand_fill(own, i, (uint64_t)(picked->block - heap->view.base),
+	               &heap->labels[picked->bit]);
 	/* Release: the hand and the label are before it. Now it is allocated. */
-	atomic_store_explicit(picked.word, picked.rest, memory_order_release);
-	return picked.block;
+	atomic_store_explicit(picked->word, picked->rest, memory_order_release);
 }
 
 void *mdg__alloc_held_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size,
                               struct mdg__hand *hand)
 {
-	return alloc_held(heap, own, size, hand);
+	struct pick picked;
+	size_t i = (size_t)(hand - own->slot->hands);
+	if (has_more_to_do(heap) || !pick_labelled(heap, own, size, &picked))
+		return NULL;
+	take_held(heap, own, &picked, i);
+	return picked.block;
+}
+
+/* The same, by a hand that has nothing. */
+static inline __attribute__((always_inline)) bool
+hold_at_once(const struct mdg__heap *heap, struct mdg__heap_own *own, size_t size, struct pick *ret)
+{
+	if (mdg__hands_vacant(own) == 0 || !pick_labelled(heap, own, size, ret))
+		return false;
+	uint32_t vacant = mdg__hands_vacant(own);
+	own->hands |= vacant & -vacant;
+	take_held(heap, own, ret, (size_t)__builtin_ctz(vacant));
+	return true;
 }
 
 void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size)
 {
 	struct mdg__hand *hand = mdg__hand_vacant(own);
-	if (hand == NULL)
-		return NULL;
-	void *block = alloc_held(heap, own, size, hand);
-	if (block == NULL)
+	void *block = hand == NULL ? NULL : mdg__alloc_held_at_once(heap, own, size, hand);
+	if (block == NULL && hand != NULL)
 		block = mdg__alloc(heap, own, size, hand);
 	if (block != NULL)
 		own->hands |= 1u << (hand - own->slot->hands);
@@ -233,4 +256,32 @@ __attribute__((aligned(64))) void *mdg_alloc(mdg_heap *view, size_t size)
 	if (__builtin_expect(size >= heap->at_once, 0))
 		return alloc_other(heap, own, size);
 	return alloc_at_once(heap, own, size, false);
+}
+
+static __attribute__((noinline)) void *hold_slowly(struct mdg__heap *heap, size_t size)
+{
+	int why;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
+	if (own == NULL) {
+		mdg__own_failed(heap, why);
+		return NULL;
+	}
+	void *block = mdg__hold(heap, own, size);
+	mdg__own_end(own);
+	return block;
+}
+
+__attribute__((aligned(64))) void *mdg_hold(mdg_heap *view, size_t size)
+{
+	struct pick picked;
+	struct mdg__heap *heap = mdg__heap_of(view);
+	struct mdg__heap_own *own = mdg__own_at_once(heap);
+	if (__builtin_expect(own == NULL || has_more_to_do(heap), 0))
+		return hold_slowly(heap, size);
+	own->idle.heap = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	bool held = hold_at_once(heap, own, size, &picked);
+	atomic_signal_fence(memory_order_seq_cst);
+	own->idle.heap = heap;
+	return __builtin_expect(held, 1) ? picked.block : hold_slowly(heap, size);
 }

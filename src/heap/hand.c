@@ -74,13 +74,12 @@ static inline __attribute__((always_inline)) void clear_label(struct mdg__heap *
                                                               const struct mdg__hand *hand,
                                                               uint64_t ref)
 {
-	struct mdg__held_block *held = &own->held[hand - own->slot->hands];
+	_Atomic uint64_t *label = own->held_label[hand - own->slot->hands];
 	struct mdg__block block;
-	if (held->ref == ref)
-		mdg__held_clear_label(heap, held->label, mdg__holder_own(own));
+	if (label != NULL)
+		mdg__held_clear_label(heap, label, mdg__holder_own(own));
 	else if (mdg__block_find(heap, ref, &block) == 0)
 		mdg__held_clear(heap, &block, mdg__holder_own(own));
-	held->ref = 0;
 }
 
 int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref)
@@ -167,55 +166,75 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	return 0;
 }
 
-static __attribute__((noinline)) int publish_slowly(struct mdg__heap *heap,
-                                                    struct mdg__heap_own *own, uint64_t ref,
-                                                    uint64_t place, uint64_t expected,
-                                                    uint64_t kind)
-{
-	struct mdg__hand *hand = mdg__hand_find(own, ref);
-	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind);
-}
-
-/* What is done most: the only block that this thread holds is a small one from mdg_hold, and is
- * published in an empty place in a block. The stores are those of publish. 1: it is another case,
- * and nothing has changed. */
-static inline __attribute__((always_inline)) int
-publish_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place)
+/* [not a checked heap] What is done most: the only block that this thread holds is a small one from mdg_hold, and is
+ * published in an empty place in a block. The stores are those of publish. False: it is another
+ * case, or the place is not empty; nothing has changed. */
+static inline __attribute__((always_inline)) bool
+publish_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, void *place)
 {
 	uint32_t hands = own->hands, i = (uint32_t)__builtin_ctz(hands | 1u << MDG_HELD_MOST);
-	struct mdg__held_block *held = &own->held[i];
 	struct mdg__hand *hand = &own->slot->hands[i];
-	if ((hands & (hands - 1)) != 0 || held->ref != ref || ref == 0 ||
-	    MDG__LOAD(hand->ref) != ref || mdg__is_checked(heap) || place % 8 != 0 ||
-	    place < heap->parts.data || place >= heap->view.extent)
-		return 1;
-	_Atomic uint64_t *word = (_Atomic uint64_t *)(void *)(heap->view.base + (size_t)place);
-	uint64_t empty = 0;
+	if (MDG__LOAD(hand->ref) != ref || own->held_label[i] == NULL || hands == 0 ||
+	    (hands & (hands - 1)) != 0)
+		return false;
+	uint64_t offset = mdg__ref_of(heap, place), empty = 0;
+	if (offset % 8 != 0 || offset < heap->parts.data || offset >= heap->view.extent)
+		return false;
 	MDG__STORE(hand->old, 0);
-	MDG__STORE(hand->place, place);
+	MDG__STORE(hand->place, offset);
 	mdg__hand_set(hand, MDG__HAND_PUBLISH);
 	in_order();
 	/* Release, as in publish. */
-	if (!atomic_compare_exchange_strong_explicit(word, &empty, ref, memory_order_acq_rel,
-	                                             memory_order_relaxed)) {
-		hold_on(hand, 0);
-		return -EAGAIN;
+	if (!atomic_compare_exchange_strong_explicit((_Atomic uint64_t *)place, &empty, ref,
+	                                             memory_order_acq_rel, memory_order_relaxed)) {
+		mdg__hand_set(hand, MDG__HAND_HELD); /* as hold_on */
+		MDG__STORE(hand->place, 0);
+		return false;
 	}
 	in_order();
-	mdg__held_clear_label(heap, held->label, mdg__holder_own(own));
-	held->ref = 0;
+	mdg__held_clear_label(heap, own->held_label[i], mdg__holder_own(own));
 	in_order();
 	mdg__hand_set(hand, MDG__HAND_NONE);
 	own->hands = 0;
-	return 0;
+	return true;
 }
 
 int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
                  uint64_t expected, uint64_t kind)
 {
-	int rc = expected == 0 && kind == 0 ? publish_at_once(heap, own, ref, place) : 1;
-	return __builtin_expect(rc <= 0, 1) ? rc
-	                                    : publish_slowly(heap, own, ref, place, expected, kind);
+	if (expected == 0 && kind == 0 && !mdg__is_checked(heap) &&
+	    publish_at_once(heap, own, ref, heap->view.base + (size_t)place))
+		return 0;
+	struct mdg__hand *hand = mdg__hand_find(own, ref);
+	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind);
+}
+
+__attribute__((noinline)) int mdg__publish_call(struct mdg__heap *heap, uint64_t ref,
+                                                const void *place, uint64_t expected, uint64_t kind)
+{
+	int rc;
+	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
+	if (own == NULL)
+		return rc;
+	rc = mdg__publish(heap, own, ref, mdg__ref_of(heap, place), expected, kind);
+	mdg__own_end(own);
+	return rc;
+}
+
+__attribute__((aligned(64))) int mdg_publish(mdg_heap *view, void *block, mdg_ref *place,
+                                             mdg_ref expected)
+{
+	struct mdg__heap *heap = mdg__heap_of(view);
+	struct mdg__heap_own *own = mdg__own_at_once(heap);
+	uint64_t ref = mdg__ref_of(heap, block);
+	if (__builtin_expect(own == NULL || expected != 0, 0))
+		return mdg__publish_call(heap, ref, place, expected, 0);
+	own->idle.heap = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	bool done = publish_at_once(heap, own, ref, place);
+	atomic_signal_fence(memory_order_seq_cst);
+	own->idle.heap = heap;
+	return __builtin_expect(done, 1) ? 0 : mdg__publish_call(heap, ref, place, 0, 0);
 }
 
 /* ---- take ---------------------------------------------------------------------------------- */
@@ -335,6 +354,7 @@ static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 		drop(own, hand);
 		return 0;
 	}
+	own->held_label[hand - own->slot->hands] = NULL;
 	atomic_store_explicit(&hand->ref, value, memory_order_release);
 	in_order();
 	hold_on(hand, MDG__HAND_SEEN);

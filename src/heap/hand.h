@@ -14,6 +14,12 @@
 
 struct mdg__block;
 
+/* Where in the heap an address of this process is. Anything, if it is none of the heap. */
+static inline uint64_t mdg__ref_of(const struct mdg__heap *heap, const void *address)
+{
+	return (uint64_t)((uintptr_t)address - (uintptr_t)heap->view.base);
+}
+
 /* Whether blocks of the slab at this unit may have labels. */
 static inline bool mdg__is_labelled(const struct mdg__heap *heap, uint64_t unit)
 {
@@ -30,7 +36,7 @@ static inline uint64_t mdg__label_unheld(const struct mdg__heap *heap, uint64_t 
 }
 
 /* Starts an operation of a hand; all its other fields are stored before. */
-static inline void mdg__hand_set(struct mdg__hand *hand, uint64_t op)
+static inline __attribute__((always_inline)) void mdg__hand_set(struct mdg__hand *hand, uint64_t op)
 {
 	uint64_t word = MDG__LOAD(hand->op);
 	word = (word & ~(MDG__HAND_COUNT - 1)) + MDG__HAND_COUNT;
@@ -40,9 +46,11 @@ static inline void mdg__hand_set(struct mdg__hand *hand, uint64_t op)
 /* For mdg__alloc with a hand. The block becomes held; the caller clears its bit as the next thing.
  * For a span the caller has made the head with itself as the owner, and `label` is NULL.
  * [the labels of the slab are promised] */
-static inline void mdg__hand_fill(const struct mdg__heap_own *own, struct mdg__hand *hand,
-                                  uint64_t ref, _Atomic uint64_t *label)
+static inline void mdg__hand_fill(struct mdg__heap_own *own, size_t i, uint64_t ref,
+                                  _Atomic uint64_t *label)
 {
+	struct mdg__hand *hand = &own->slot->hands[i];
+	own->held_label[i] = label;
 	MDG__STORE(hand->ref, ref);
 	MDG__STORE(hand->place, 0);
 	mdg__hand_set(hand, MDG__HAND_HELD);
@@ -51,16 +59,22 @@ static inline void mdg__hand_fill(const struct mdg__heap_own *own, struct mdg__h
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
+/* The hands that have nothing: a bit each. */
+static inline uint32_t mdg__hands_vacant(const struct mdg__heap_own *own)
+{
+	return ~(own->hands | own->joined_hands) & ((1u << MDG_HELD_MOST) - 1);
+}
+
 /* A hand that has nothing, or NULL: own->why is -ENOSPC. */
 static inline struct mdg__hand *mdg__hand_vacant(struct mdg__heap_own *own)
 {
-	uint32_t vacant = ~(own->hands | own->joined_hands) & ((1u << MDG_HELD_MOST) - 1);
+	uint32_t vacant = mdg__hands_vacant(own);
 	if (__builtin_expect(vacant == 0, 0)) {
 		own->why = -ENOSPC;
 		return NULL;
 	}
 	int i = __builtin_ctz(vacant);
-	own->held[i].ref = 0; /* of another block, until now */
+	own->held_label[i] = NULL; /* it is another block's */
 	return &own->slot->hands[i];
 }
 /* The hand with which this thread holds the block, or NULL. What a transaction has is not found. */
@@ -74,6 +88,9 @@ int mdg__hand_free(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 void *mdg__hold(struct mdg__heap *heap, struct mdg__heap_own *own, size_t size);
 int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
                  uint64_t expected, uint64_t kind);
+/* The call of a program: begins and ends the operation, too. */
+int mdg__publish_call(struct mdg__heap *heap, uint64_t ref, const void *place, uint64_t expected,
+                      uint64_t kind);
 int mdg__keep(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref);
 /* Returns the reference, or 0 and own->why. */
 uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t place,

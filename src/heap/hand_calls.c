@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hand_calls.c - the public functions about blocks that a thread holds. See hand.c.
+ * The two that are called most, mdg_hold and mdg_publish, stand beside what they do: in alloc.c
+ * and hand.c.
  */
 #include "heap/internal.h"
-
-static uint64_t ref_of(const struct mdg__heap *heap, const void *address)
-{
-	return (uint64_t)((uintptr_t)address - (uintptr_t)heap->view.base);
-}
 
 static void *address_of(const struct mdg__heap *heap, uint64_t ref)
 {
@@ -23,20 +20,6 @@ static int look_home(const struct mdg__heap *heap)
 	return home != 0 && home == (uintptr_t)heap->view.base ? 0 : -EINVAL;
 }
 
-void *mdg_hold(mdg_heap *view, size_t size)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int why;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &why);
-	if (own == NULL) {
-		mdg__own_failed(heap, why);
-		return NULL;
-	}
-	void *block = mdg__hold(heap, own, size);
-	mdg__own_end(own);
-	return block;
-}
-
 int mdg_keep(mdg_heap *view, void *block)
 {
 	struct mdg__heap *heap = mdg__heap_of(view);
@@ -44,34 +27,18 @@ int mdg_keep(mdg_heap *view, void *block)
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (own == NULL)
 		return rc;
-	rc = mdg__keep(heap, own, ref_of(heap, block));
+	rc = mdg__keep(heap, own, mdg__ref_of(heap, block));
 	mdg__own_end(own);
 	return rc;
-}
-
-static int publish_call(mdg_heap *view, void *block, const void *place, uint64_t expected,
-                        uint64_t kind)
-{
-	struct mdg__heap *heap = mdg__heap_of(view);
-	int rc;
-	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
-	if (own == NULL)
-		return rc;
-	rc = mdg__publish(heap, own, ref_of(heap, block), ref_of(heap, place), expected, kind);
-	mdg__own_end(own);
-	return rc;
-}
-
-int mdg_publish(mdg_heap *view, void *block, mdg_ref *place, mdg_ref expected)
-{
-	return publish_call(view, block, place, expected, 0);
 }
 
 int mdg_publish_ptr(mdg_heap *view, void *block, void **place, void *expected)
 {
-	int rc = look_home(mdg__heap_of(view));
+	struct mdg__heap *heap = mdg__heap_of(view);
+	int rc = look_home(heap);
 	return rc < 0 ? rc
-	              : publish_call(view, block, place, (uintptr_t)expected, MDG__HAND_POINTER);
+	              : mdg__publish_call(heap, mdg__ref_of(heap, block), place,
+	                                  (uintptr_t)expected, MDG__HAND_POINTER);
 }
 
 static void *take_call(mdg_heap *view, const void *place, uint64_t kind)
@@ -83,7 +50,7 @@ static void *take_call(mdg_heap *view, const void *place, uint64_t kind)
 		mdg__own_failed(heap, why);
 		return NULL;
 	}
-	uint64_t ref = mdg__take(heap, own, ref_of(heap, place), kind);
+	uint64_t ref = mdg__take(heap, own, mdg__ref_of(heap, place), kind);
 	mdg__own_end(own);
 	return address_of(heap, ref);
 }
@@ -112,7 +79,7 @@ int mdg_swap(mdg_heap *view, void *block, mdg_ref *place, void **ret_old)
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (own == NULL)
 		return rc;
-	rc = mdg__swap(heap, own, ref_of(heap, block), ref_of(heap, place), &old);
+	rc = mdg__swap(heap, own, mdg__ref_of(heap, block), mdg__ref_of(heap, place), &old);
 	if (rc == 0)
 		*ret_old = address_of(heap, old);
 	mdg__own_end(own);

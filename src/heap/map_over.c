@@ -85,11 +85,11 @@ static inline bool fetch_node(const struct over *over, uint64_t hash)
 /* Where the label of the new node is. */
 static inline _Atomic uint64_t *label_of(const struct over *over, const void *node)
 {
-	const struct mdg__held_block *held = &over->own->held[over->index];
+	_Atomic uint64_t *label = over->own->held_label[over->index];
 	uint64_t ref = mdg_ref_of(&over->heap->view, node);
 	struct mdg__block block;
-	if (held->ref == ref)
-		return held->label;
+	if (label != NULL)
+		return label;
 	return mdg__block_find(over->heap, ref, &block) == 0 &&
 	                       MDG__HEAD_STATE(block.head) == MDG__UNIT_SLAB
 	               ? mdg__block_label(over->heap, &block)
@@ -175,7 +175,7 @@ static inline uint64_t swap(const struct over *over, struct mdg__map_node *node)
 	atomic_store_explicit(over->new_label,
 	                      mdg__label_unheld(over->heap, MDG__LOAD(*over->new_label)),
 	                      memory_order_release);
-	own->held[over->index].ref = 0;
+	own->held_label[over->index] = NULL;
 	in_order();
 	atomic_store_explicit(&hand->ref, over->old, memory_order_release);
 	in_order();

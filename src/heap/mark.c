@@ -35,6 +35,6 @@ int mdg__heap_mark(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	if (labels && (hand == NULL || !slab))
 		atomic_store_explicit(label, now, memory_order_release);
 	if (hand != NULL)
-		mdg__hand_fill(own, hand, ref, slab ? label : NULL);
+		mdg__hand_fill(own, (size_t)(hand - own->slot->hands), ref, slab ? label : NULL);
 	return 0;
 }

@@ -84,7 +84,7 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 	own->hands = 0;
 	own->joined_hands = 0;
 	memset(own->joined, 0, sizeof own->joined);
-	memset(own->held, 0, sizeof own->held);
+	memset(own->held_label, 0, sizeof own->held_label);
 	own->fences = 0;
 	own->bag = own->bag_bytes = 0;
 	own->bag_used = 0;

@@ -93,12 +93,6 @@ struct mdg__link {
 };
 #define MDG__LINK_FULL 0x80000000u
 
-/* A block that a hand of the thread holds since mdg_hold, and where its label is. */
-struct mdg__held_block {
-	uint64_t ref;
-	_Atomic uint64_t *label;
-};
-
 /* A span that the thread has freed and keeps. */
 enum { MDG__KEPT_MOST = 16 };
 struct mdg__kept {
@@ -147,7 +141,8 @@ struct mdg__heap_own {
 	uint32_t reading;      /* how deep in read sections */
 	uint32_t hands;        /* a bit for each hand of the slot that holds a block */
 	uint32_t joined_hands; /* the same: hands that a transaction has */
-	struct mdg__held_block held[MDG__HANDS]; /* of each hand, if `ref` is what it has */
+	/* Of each hand that holds a block: where its label is. NULL: to be looked up. */
+	_Atomic uint64_t *held_label[MDG__HANDS];
 	uint32_t fences; /* what is known of membarrier; 0: nothing, see read.c */
 	/* The bag into which the thread puts what it retires, and how much is in it. 0: none is
 	 * open. */
