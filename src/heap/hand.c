@@ -166,9 +166,9 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	return 0;
 }
 
-/* [not a checked heap] What is done most: the only block that this thread holds is a small one from mdg_hold, and is
- * published in an empty place in a block. The stores are those of publish. False: it is another
- * case, or the place is not empty; nothing has changed. */
+/* [not a checked heap] What is done most: the only block that this thread holds is a small one from
+ * mdg_hold, and is published in an empty place in a block. The stores are those of publish. False:
+ * it is another case, or the place is not empty; nothing has changed. */
 static inline __attribute__((always_inline)) bool
 publish_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, void *place)
 {
@@ -202,8 +202,10 @@ publish_at_once(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref,
 int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, uint64_t place,
                  uint64_t expected, uint64_t kind)
 {
+	/* A number first: it may be no place of the heap. */
+	void *address = (void *)((uintptr_t)heap->view.base + (uintptr_t)place);
 	if (expected == 0 && kind == 0 && !mdg__is_checked(heap) &&
-	    publish_at_once(heap, own, ref, heap->view.base + (size_t)place))
+	    publish_at_once(heap, own, ref, address))
 		return 0;
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
 	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind);

@@ -73,6 +73,7 @@ static void wrong(void)
 	void *block = mdg_hold(heap, 50), *old;
 	uint64_t outside = 0;
 	CHECK(mdg_publish(heap, block, &outside, 0) == -EINVAL);
+	CHECK(mdg_publish(heap, block, (mdg_ref *)(uintptr_t)8, 0) == -EINVAL); /* far below it */
 	CHECK(mdg_publish(heap, block, (mdg_ref *)(void *)((char *)place + 4), 0) == -EINVAL);
 	CHECK(mdg_swap(heap, block, &outside, &old) == -EINVAL);
 	CHECK(mdg_take(heap, &outside) == NULL && mdg_heap_why(heap) == -EINVAL);
