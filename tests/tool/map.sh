@@ -38,6 +38,7 @@ try map
 got map trees/colours get sky
 try map trees/colours put sky blue
 try map trees/colours rm sky
+try map --make trees put sky blue
 [ -z "$("$madang" ls -n "$ns" | grep trees)" ] || echo "map made a heap"
 
 echo "# a map"

@@ -336,7 +336,7 @@ const struct command heap_command = {
 		 "  BLOCKS   how many are allocated\n"
 		 "  THREADS  living ones that use it\n"
 		 "  DEAD     dead ones whose blocks are not given back yet ('--sweep')\n"
-		 "  KIND     home, labels: how it was made\n"
+		 "  KIND     home, labels, checked: how it was made\n"
 		 "Exit status 1: something is wrong, and remains so.\n",
 	.operands = "heaps",
 	.run = heap_main,

@@ -22,9 +22,14 @@ int map_complain_heap(const struct map_request *request, const char *heap, int c
 	show_text(name, sizeof name, heap);
 	if (code == -ENOENT || code == -EINVAL) {
 		complain("there is no heap \"%s\"", name);
-		advise(request->action == MAP_PUT
-		               ? "See all maps with 'madang map'. To make the heap, add --make."
-		               : "See all maps with 'madang map', all heaps with 'madang heap'.");
+		if (request->make) /* else it would have been made */
+			advise("To make it, name the map in it as well: HEAP/MAP.");
+		else
+			advise(request->action == MAP_PUT
+			               ? "See all maps with 'madang map'. To make the heap, add "
+			                 "--make."
+			               : "See all maps with 'madang map', all heaps with 'madang "
+			                 "heap'.");
 	} else if (code == MDG_NOT_HEAP) {
 		complain("the segment \"%s\" is not a heap", name);
 		advise("See all maps with 'madang map'.");
