@@ -81,6 +81,17 @@ checked --check --json bugs | sed -n '/"checked"/p;/findings/,$p'
 checked --repair bugs | tail -n 4
 checked --check bugs | tail -n 1
 
+echo "# the example of the page"
+awk '/^\.Sh/ { on = /EXAMPLES/ } /^\.Ed/ { show = 0 } on && show; on && /^\.Bd/ { show = 1 }' \
+	"$here/../../man/madang-heap.1" | sed -n 's/^\$ madang //p' >"$work/example"
+"$helpers/tool_heaper" "$base/page" large trees || echo "heaper failed"
+while read -r words; do
+	# shellcheck disable=SC2086 # several words
+	MADANG_NAMESPACE=$base/page "$madang" $words >"$work/shown" ||
+		echo "madang $words: exit $?"
+	tail -n 1 "$work/shown" | sed 's/  */ /g; s/[0-9]*[smh] [0-9]*[smh]$/AGE/'
+done <"$work/example"
+
 echo "# what is refused"
 try heap segment
 try heap other

@@ -6,6 +6,7 @@
  *                             block, a root; a dead child has left 3 blocks with tag 7, and
  *                             holds one
  *     heaper DIR plain NAME   makes one without labels, and nothing in it
+ *     heaper DIR large NAME   makes one with labels, as large as heaps are mostly
  *     heaper DIR checked NAME makes a checked one with tag 3: a block is overrun, another one was
  *                             and could not be freed, and one is written to after it was freed
  *     heaper DIR damage NAME  says in its head that it has another number of units
@@ -28,6 +29,7 @@
 
 static mdg_namespace *ns;
 static mdg_heap *heap;
+static bool is_large;
 
 static void must(bool held, const char *what)
 {
@@ -42,7 +44,7 @@ static void open_heap(const char *name, uint32_t flags)
 {
 	struct mdg_heap_options options = { .size = sizeof options, .flags = flags };
 
-	if ((flags & MDG_HEAP_EXISTING) == 0) {
+	if ((flags & MDG_HEAP_EXISTING) == 0 && !is_large) {
 		options.maximum = 64 << 20;
 		options.threads = 16;
 	}
@@ -126,6 +128,10 @@ int main(int argc, char **argv)
 		make();
 	} else if (strcmp(argv[2], "plain") == 0) {
 		open_heap(argv[3], 0);
+	} else if (strcmp(argv[2], "large") == 0) {
+		is_large = true;
+		open_heap(argv[3], MDG_HEAP_LABELS);
+		MUST(mdg_alloc(heap, 64) != NULL);
 	} else if (strcmp(argv[2], "checked") == 0) {
 		open_heap(argv[3], MDG_HEAP_CHECKED);
 		make_checked();
