@@ -50,6 +50,26 @@ static int drop(unsigned key)
 	return mdg_map_remove(bytes, keys[key].text, keys[key].length);
 }
 
+/* The version that the key has; 0: it is not there. Of a map of references: the reference. */
+static uint64_t version_of(mdg_map *map, unsigned key)
+{
+	uint64_t value, version = 0;
+	(void)mdg_map_get(map, keys[key].text, keys[key].length, &value, sizeof value, NULL,
+	                  &version);
+	return version;
+}
+
+static int put_if(unsigned key)
+{
+	return mdg_map_put_if(bytes, keys[key].text, keys[key].length, "new", 3,
+	                      version_of(bytes, key), NULL);
+}
+
+static int drop_if(unsigned key)
+{
+	return mdg_map_remove_if(bytes, keys[key].text, keys[key].length, version_of(bytes, key));
+}
+
 static int intern(unsigned key)
 {
 	mdg_ref ref;
@@ -80,6 +100,26 @@ static int take_block(unsigned key)
 	return rc == 0 ? mdg_retire(heap, old) : rc;
 }
 
+static int put_block_if(unsigned key)
+{
+	void *old = NULL;
+	char *block = mdg_hold(heap, 32);
+	if (block == NULL)
+		return mdg_heap_why(heap);
+	memcpy(block, "new", 4);
+	int rc = mdg_map_put_ref_if(blocks, keys[key].text, keys[key].length, block,
+	                            version_of(blocks, key), &old);
+	return rc == 0 && old != NULL ? mdg_retire(heap, old) : rc;
+}
+
+static int take_block_if(unsigned key)
+{
+	void *old;
+	int rc = mdg_map_take_if(blocks, keys[key].text, keys[key].length, version_of(blocks, key),
+	                         &old);
+	return rc == 0 ? mdg_retire(heap, old) : rc;
+}
+
 /* A table of 7 slots grows when there are 4 entries, one of 14 when there are 9. */
 static const struct scene scenes[] = {
 	{ "first", false, true, false, 0, 0, put, NULL },
@@ -93,6 +133,12 @@ static const struct scene scenes[] = {
 	{ "replace_block", true, true, false, 3, 1, put_block, NULL },
 	{ "grow_block", true, true, false, 4, 4, put_block, NULL },
 	{ "take_block", true, false, false, 3, 1, take_block, NULL },
+	{ "insert_if", false, true, false, 2, 2, put_if, NULL },
+	{ "replace_if", false, true, false, 3, 1, put_if, NULL },
+	{ "remove_if", false, false, false, 3, 1, drop_if, NULL },
+	{ "put_block_if", true, true, false, 2, 2, put_block_if, NULL },
+	{ "replace_block_if", true, true, false, 3, 1, put_block_if, NULL },
+	{ "take_block_if", true, false, false, 3, 1, take_block_if, NULL },
 	{ "after_insert", false, true, false, 2, 3, put, "insert" },
 	{ "after_grow", false, true, false, 4, 5, put, "grow" },
 	{ "after_replace", false, true, false, 3, 1, put, "replace" },

@@ -8,6 +8,8 @@
  * for everybody. After the next call that opens or removes it, nothing of it is allocated.
  * Each part is locked and emptied, so there are many points of one kind, and the victim takes a
  * second or more to the last of them. Without --all, two or three of them are played.
+ *
+ * The same is done with a map that is being made: the next one finds it, or makes another one.
  */
 #include "heap/maps.h"
 #include "sync/points/step.h"
@@ -198,7 +200,8 @@ static void refresh(void)
 	size_t at = watch(0, own->slot, 4 * sizeof own->slot[0]);
 	at = watch(at, own->root, 2 * sizeof own->root[0]);
 	at = watch(at, own->free, 8 * MDG__SLAB_WORDS * 8);
-	at = watch(at, seen_map->head, sizeof *seen_map->head);
+	if (seen_map != NULL)
+		at = watch(at, seen_map->head, sizeof *seen_map->head);
 	CHECK(at <= sizeof watched);
 }
 
@@ -262,6 +265,52 @@ static bool play(unsigned point)
 	return event != STEP_ENDED;
 }
 
+static void maker(void *argument)
+{
+	(void)argument;
+	mdg_map *map;
+	for (size_t size = 16; size <= 512; size += 16)
+		(void)mdg_free(heap, mdg_alloc(heap, size));
+	step_begins();
+	int rc = mdg_map_open(&map, heap, "bytes", NULL);
+	step_ends();
+	_exit(rc == 0 ? 0 : 1);
+}
+
+/* False: it came to its end before. Others find a map that is whole, whoever has made it. */
+static bool play_making(unsigned point)
+{
+	static struct step step;
+	int before = check_failures;
+	seen_map = NULL;
+	refresh();
+	CHECK(step_start(&step, watched, sizeof watched, maker, NULL));
+	enum step_event event = step_to(&step, point + 1);
+	CHECK(event == STEP_POINT || event == STEP_ENDED);
+	step_kill(&step);
+	if (point % 2 == 0) {
+		mdg_map *map = map_of("bytes", 0);
+		CHECK(mdg_map_count(map) == 0);
+		fill(map, KEYS);
+		CHECK(is_whole_map(map, KEYS) && mdg_map_count(map) == KEYS);
+		mdg_map_close(map);
+	}
+	int rc = mdg_map_destroy(heap, "bytes");
+	CHECK(rc == 0 || (rc == -ENOENT && point % 2 != 0));
+	if (!nothing_is_left() || check_failures != before)
+		fprintf(stderr, "making, point %u\n", point);
+	return event != STEP_ENDED;
+}
+
+static void deaths_of_makers(unsigned stride)
+{
+	unsigned point = stride == 1 ? 0 : (unsigned)(time(NULL) / 60) % stride;
+	while (check_failures < 5 && play_making(point))
+		point += stride;
+	CHECK(point >= 10);
+	printf("making: %u points\n", point);
+}
+
 static void deaths(unsigned stride)
 {
 	const char *reason = NULL;
@@ -276,6 +325,7 @@ static void deaths(unsigned stride)
 	while (check_failures < 5 && play(point))
 		point += stride != 1 ? stride : point > 60 && point < 1000 ? 18 : 1;
 	printf("%u points\n", point);
+	deaths_of_makers(stride == 1 ? 1 : 7 * POINT_STRIDE);
 }
 
 int main(int argc, char **argv)
