@@ -262,7 +262,8 @@ MDG_API void *mdg_alloc_aligned(mdg_heap *heap, size_t alignment, size_t size);
 
 /* Makes a block larger or smaller, if need be by copying it. NULL: `block` is as it was. With a
  * `block` of NULL it is mdg_alloc. Size 0 gives a block of the least size, and does not free. A
- * held block stays held. MDG_OVERRUN from mdg_heap_why: the block of a checked heap was overrun. */
+ * held block stays held. While it is copied the thread holds the copy too, so -ENOSPC from
+ * mdg_heap_why: it holds MDG_HELD_MOST. MDG_OVERRUN: the block of a checked heap was overrun. */
 MDG_API void *mdg_realloc(mdg_heap *heap, void *block, size_t size);
 
 /* Frees a block that any thread of any process has allocated. NULL is allowed, and does nothing.

@@ -56,6 +56,8 @@ static void many(void)
 	for (int i = 0; i < MDG_HELD_MOST; i++)
 		CHECK((block[i] = mdg_hold(heap, 50)) != NULL);
 	CHECK(mdg_hold(heap, 50) == NULL && mdg_heap_why(heap) == -ENOSPC);
+	CHECK(mdg_realloc(heap, block[3], LARGE) == NULL && mdg_heap_why(heap) == -ENOSPC);
+	CHECK(is_held(block[3]) && mdg_realloc(heap, block[3], 51) == block[3]);
 	CHECK(mdg_publish(heap, block[3], &place[0], 0) == 0);
 	block[3] = mdg_hold(heap, LARGE);
 	CHECK(block[3] != NULL && mdg_take(heap, &place[0]) == NULL);

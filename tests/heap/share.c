@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * share.c - one heap in many threads and processes: blocks that others free, forked children, exec,
- * the end of threads, and closing while threads live.
+ * vfork, the end of threads, and closing while threads live.
  */
 #include "heap/heap.h"
 
@@ -231,6 +231,27 @@ static void execs(void)
 
 /* ---- threads that end ---------------------------------------------------------------------- */
 
+/* The child of vfork makes no call of the library. It has its parent's memory, and another id. */
+static void vforks(void)
+{
+	mdg_ref *place = mdg_alloc_zeroed(heap, 1, sizeof *place);
+	char *block = mdg_hold(heap, 64);
+	int status = 1;
+	for (int i = 0; i < 2; i++) {
+		pid_t child = vfork();
+		if (child == 0) {
+			if (i == 0)
+				execl("/bin/true", "true", NULL);
+			_exit(0);
+		}
+		CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+	}
+	CHECK(mdg_heap_sweep(heap) == 0);
+	CHECK(mdg_publish(heap, block, place, 0) == 0 && mdg_at(heap, *place) == block);
+	CHECK(mdg_free(heap, mdg_take(heap, place)) == 0 && mdg_free(heap, place) == 0);
+	CHECK_RC(0, mdg_heap_check(heap, 0, NULL, NULL));
+}
+
 static void *allocate_and_end(void *count)
 {
 	uint64_t *refs = count;
@@ -346,6 +367,7 @@ int main(int argc, char **argv)
 	heap = heap_open("share", NULL);
 	forks();
 	execs();
+	vforks();
 	thread_after_thread();
 	two_heaps();
 	closed_while_used();
