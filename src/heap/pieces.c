@@ -79,10 +79,13 @@ static uint64_t count_bare(const struct mdg__heap *heap, uint64_t at, uint64_t e
 static int commit_bare(struct mdg__heap *heap, uint64_t at, uint64_t end)
 {
 	struct mdg__heap_head *head = heap->head;
-	int rc = mdg__heap_promise(heap, heap->parts.data + (at << MDG__UNIT_SHIFT),
-	                           (end - at) << MDG__UNIT_SHIFT);
-	if (rc < 0)
+	uint64_t offset = heap->parts.data + (at << MDG__UNIT_SHIFT);
+	uint64_t length = (end - at) << MDG__UNIT_SHIFT;
+	int rc = mdg__heap_promise(heap, offset, length);
+	if (rc < 0) {
+		(void)mdg__heap_return(heap, offset, length); /* a part may have got some */
 		return rc;
+	}
 	MDG__STORE(head->committed, MDG__LOAD(head->committed) + (end - at));
 	MDG__STORE(head->free, MDG__LOAD(head->free) + (end - at));
 	mdg__put_bits(heap, MDG__BITS_COMMITTED, at, end, true);

@@ -1,16 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit.c - growth, its limits, and giving memory back: the heap's limit, its maximum, the
- * namespace's shmall, and a file system that is full at each step of the growth.
+ * limit.c - growth, its limits, and giving memory back: the heap's limit, its maximum, and the
+ * namespace's shmall. full.c has a file system that is full.
  */
 #include "heap/heap.h"
-
-#include "support/userns.h"
-
-#include <signal.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
 enum { MIB = 1 << 20, MOST = 70000 };
 
@@ -142,107 +135,6 @@ static void keeping(void)
 	CHECK(mdg_heap_remove(ns, "keep") == 0);
 }
 
-/* ---- a full file system -------------------------------------------------------------------- */
-
-static void no_signal(int signal)
-{
-	static const char text[] = "SIGBUS\n";
-	(void)signal;
-	(void)!write(2, text, sizeof text - 1);
-	_exit(3);
-}
-
-/* Fills the heap on a file system that has so much memory. What else is on it takes some. */
-static void fill_full(const char *name, size_t size, bool expect_some)
-{
-	struct mdg_heap_options options = { .size = sizeof options, .maximum = 64 * MIB };
-	mdg_heap *heap = NULL;
-	int rc = mdg_heap_open(&heap, ns, name, &options);
-	if (rc < 0) {
-		CHECK((rc == -ENOMEM || rc == -ENOSPC) && !expect_some);
-		return;
-	}
-	int count = fill(heap, size);
-	CHECK(count < MOST && mdg_heap_why(heap) == -ENOMEM);
-	CHECK(count > 0 || !expect_some);
-	CHECK_LIVE(heap, (uint64_t)count);
-	CHECK(mdg_alloc(heap, 3 * MIB) == NULL && mdg_heap_why(heap) == -ENOMEM);
-	empty(heap, count);
-	CHECK_LIVE(heap, 0);
-	int again = fill(heap, size);
-	CHECK(again >= count);
-	empty(heap, again);
-	mdg_heap_close(heap);
-	CHECK(mdg_heap_remove(ns, name) == 0);
-}
-
-/* A file that leaves so many bytes on the file system. */
-static bool leave_room(const char *directory, unsigned bytes)
-{
-	char path[256], data[4096] = { 1 };
-	snprintf(path, sizeof path, "%s/full", directory);
-	FILE *file = fopen(path, "w");
-	CHECK(file != NULL);
-	if (file == NULL)
-		return false;
-	setvbuf(file, NULL, _IONBF, 0);
-	long size = 0;
-	while (fwrite(data, sizeof data, 1, file) == 1)
-		size += (long)sizeof data;
-	fclose(file);
-	return CHECK(truncate(path, size > (long)bytes ? size - (long)bytes : 0) == 0);
-}
-
-static void on_full(void *directory)
-{
-	const char *at = directory;
-	struct sigaction action = { .sa_handler = no_signal };
-	char path[256];
-	sigaction(SIGBUS, &action, NULL);
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("heap", at, "tmpfs", 0, "mode=0700,size=24m") != 0)
-		SKIP("no file system of its own can be mounted here");
-	snprintf(path, sizeof path, "%s/ns", at);
-	CHECK(mdg_namespace_open(&ns, path, NULL) == 0);
-	for (int i = 0; i < SIZES; i++)
-		fill_full("full", sizes[i], true);
-	/* All amounts of room, so that each piece of the growth fails once. */
-	mdg_id id;
-	CHECK(mdg_segment_create(ns, "first", 4096, 0600, 0, &id) == 0);
-	for (unsigned room = 0; room < 3 * MIB; room += room < 200000 ? 4096 : 131072) {
-		char full[256];
-		if (!leave_room(at, room))
-			break;
-		fill_full("room", sizes[room / 4096 % SIZES], false);
-		snprintf(full, sizeof full, "%s/full", at);
-		CHECK(unlink(full) == 0);
-	}
-	umount2(at, MNT_DETACH);
-}
-
-static void enter_and_fill(void *directory)
-{
-	if (geteuid() != 0 && !userns_enter_alone())
-		SKIP("no user namespace can be made here");
-	on_full(directory);
-	_exit(test_result());
-}
-
-static bool skipped_or_well(void (*work)(void *), void *argument)
-{
-	int status = -1;
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		check_failures = 0;
-		work(argument);
-		_exit(test_result());
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
-}
-
 /* ---- the namespace's limit ----------------------------------------------------------------- */
 
 static void shmall(const char *path)
@@ -274,9 +166,6 @@ int main(void)
 	keeping();
 	snprintf(path, sizeof path, "%s/small", getenv("MADANG_NAMESPACE"));
 	shmall(path);
-	snprintf(path, sizeof path, "%s/mount", getenv("MADANG_NAMESPACE"));
-	CHECK(mkdir(path, 0700) == 0);
-	CHECK(skipped_or_well(enter_and_fill, path));
 	mdg_namespace_close(ns);
 	return test_result();
 }

@@ -9,6 +9,8 @@
 
 #include "support/forbid.h"
 
+#include <sys/resource.h>
+
 static mdg_heap *heap;
 static mdg_ref theirs; /* of the parent */
 static mdg_ref *root;
@@ -92,14 +94,9 @@ static void make_without_list(void *unused)
 
 /* ---- what there is another way for --------------------------------------------------------- */
 
-/* A heap is made, grows, shrinks and is removed. */
-static void works_without(void *call)
+static void grow_and_shrink(mdg_heap *other)
 {
-	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
 	void *blocks[20];
-	mdg_heap *other;
-	CHECK(forbid_call(*(const uint32_t *)call, ENOSYS));
-	CHECK_RC(0, mdg_heap_open(&other, ns, "other", &options));
 	for (size_t i = 0; i < 20; i++) {
 		size_t size = (size_t)64 << (i % 14);
 		blocks[i] = mdg_alloc(other, size);
@@ -111,12 +108,53 @@ static void works_without(void *call)
 		CHECK_RC(0, mdg_free(other, blocks[i]));
 	}
 	CHECK_RC(0, mdg_heap_trim(other, 0));
+}
+
+static void end_other(mdg_heap *other)
+{
 	CHECK_RC(0, mdg_heap_check(other, 0, NULL, NULL));
 	CHECK_RC(0, mdg_read_begin(other));
 	CHECK_RC(0, mdg_read_end(other));
 	CHECK_LIVE(other, 0);
 	mdg_heap_close(other);
 	CHECK_RC(0, mdg_heap_remove(ns, "other"));
+}
+
+/* A heap is made, grows, shrinks and is removed. */
+static void works_without(void *call)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
+	mdg_heap *other;
+	CHECK(forbid_call(*(const uint32_t *)call, ENOSYS));
+	CHECK_RC(0, mdg_heap_open(&other, ns, "other", &options));
+	grow_and_shrink(other);
+	end_other(other);
+}
+
+/* Nothing can be opened. Then a kernel that can populate a mapping does so; without that, the heap
+ * does not grow. */
+static void no_descriptor(void *populates)
+{
+	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
+	struct rlimit limit;
+	mdg_heap *other;
+	CHECK(populates != NULL || forbid_call(SYS_madvise, ENOSYS));
+	CHECK_RC(0, mdg_heap_open(&other, ns, "other", &options));
+	CHECK_RC(0, mdg_free(other, mdg_alloc(other, 1)));
+	struct found before = look(other);
+	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+	limit.rlim_cur = 0;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	if (populates != NULL) {
+		grow_and_shrink(other);
+	} else {
+		CHECK(mdg_alloc(other, 2 << 20) == NULL && mdg_heap_why(other) == -ENOMEM);
+		CHECK(look(other).committed == before.committed);
+	}
+	limit.rlim_cur = limit.rlim_max;
+	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+	grow_and_shrink(other);
+	end_other(other);
 }
 
 int main(void)
@@ -128,6 +166,8 @@ int main(void)
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 		if (!CHECK(in_child(works_without, (void *)(uintptr_t)&calls[i])))
 			fprintf(stderr, "without system call %u\n", calls[i]);
+	CHECK(in_child(no_descriptor, &ns));
+	CHECK(in_child(no_descriptor, NULL));
 	open_one(0);
 	CHECK(mdg_root(heap, "root", 1, 1, &root, 0) == MDG_ROOT_NEW);
 	theirs = mdg_ref_of(heap, mdg_alloc(heap, 100));
