@@ -116,9 +116,9 @@ static inline bool mdg__map_equal(const unsigned char *one, const unsigned char 
 }
 
 /* One bucket; `tags` are its own. */
-static inline bool mdg__map_find_in(const struct mdg_map *map, struct mdg__map_bucket *bucket,
-                                    uint64_t tags, uint64_t tag, const void *key, size_t key_length,
-                                    struct mdg__map_seen *ret)
+static inline __attribute__((always_inline)) bool
+mdg__map_find_in(const struct mdg_map *map, struct mdg__map_bucket *bucket, uint64_t tags,
+                 uint64_t tag, const void *key, size_t key_length, struct mdg__map_seen *ret)
 {
 	for (uint64_t found = mdg__map_matches(tags, tag); found != 0; found &= found - 1) {
 		uint32_t slot = (uint32_t)__builtin_ctzll(found) / 8;

@@ -152,7 +152,7 @@ int mdg_map_get(mdg_map *map, const void *key, size_t key_length, void *value, s
 int mdg__map_ref(const struct mdg_map *map, const void *key, size_t key_length, uint64_t *ret_ref)
 {
 	struct mdg__heap *heap = mdg__heap_of(map->heap);
-	struct mdg__map_seen seen;
+	struct mdg__map_seen seen = { .ref = 0 };
 	int rc = 0;
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (__builtin_expect(own == NULL, 0))
