@@ -11,7 +11,9 @@
  * that cannot be done.
  *
  * tmpfs finds the pages of a large piece faster for fallocate(2) than for one fault after another.
- * So a large piece is reserved first, if the file can be opened, and then populated.
+ * So a large piece is reserved first, if a descriptor of the file is at hand, and then populated.
+ * No file is opened for that. It could get a number under which another thread writes, such as
+ * stderr's in a program that has closed stderr.
  */
 #include "heap/internal.h"
 
@@ -32,7 +34,7 @@
 
 enum { UNKNOWN, WORKS, WORKS_NOT };
 
-/* From so many bytes on, opening the file costs little beside the pages. */
+/* From so many bytes on, reserving the piece costs little beside the pages. */
 #define LARGE ((uint64_t)1 << 18)
 
 /* Whether the kernel knows MADV_POPULATE_WRITE. It says that nothing is mapped at the end of the
@@ -60,18 +62,21 @@ static int populate(unsigned char *from, size_t length, int advice)
 	return rc == 0 ? 0 : -ENOMEM;
 }
 
-/* 0, -ENOSPC, or why it cannot be done in this way. */
-static int reserve(struct mdg__heap *heap, uint64_t offset, uint64_t length)
+/* `open`: the file is opened if no descriptor is at hand. 0, -ENOSPC, or why it cannot be done in
+ * this way. */
+static int reserve(struct mdg__heap *heap, uint64_t offset, uint64_t length, bool open)
 {
 	struct mdg__entry entry;
 	uint64_t inode;
 	mdg__enter(heap->ns);
 	int rc = mdg__entry_read(heap->ns, heap->id, false, &entry);
-	int fd = rc < 0 ? rc : mdg__data_open(heap->ns, &entry, true, &inode);
-	if (fd >= 0) {
+	int kept = rc < 0 ? rc : mdg__data_at_hand(heap->ns, &entry), fd = kept;
+	if (rc == 0 && kept < 0 && open)
+		fd = mdg__fd_out_of_the_way(mdg__data_open(heap->ns, &entry, true, &inode));
+	if (fd >= 0)
 		rc = mdg__sys_allocate(fd, offset, length);
+	if (fd >= 0 && fd != kept)
 		(void)mdg__sys_close(fd);
-	}
 	mdg__leave(heap->ns);
 	return fd < 0 ? fd : rc;
 }
@@ -91,7 +96,7 @@ int mdg__heap_promise(struct mdg__heap *heap, uint64_t offset, uint64_t length)
 	widen(&offset, &length);
 	bool works = populate_works();
 	if (!works || length >= LARGE) {
-		int rc = reserve(heap, offset, length);
+		int rc = reserve(heap, offset, length, !works);
 		if (!works || rc == -ENOSPC)
 			return rc < 0 ? -ENOMEM : 0;
 	}

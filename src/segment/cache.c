@@ -104,6 +104,15 @@ void mdg__cache_keep_fd(struct mdg_namespace *ns, struct mdg__segment_cache *cac
 	mdg__cache_note_fd(ns, cache);
 }
 
+int mdg__data_at_hand(struct mdg_namespace *ns, const struct mdg__entry *entry)
+{
+	const struct mdg__segment_cache *cache = &ns->caches[entry->index];
+	if (cache->sequence1 != mdg__tag_generation(entry->tag) + 1 || cache->fd < 0 ||
+	    !cache->writable || cache->inode != entry->inode)
+		return -EBADF;
+	return mdg__cache_fd_is_ours(ns, cache) ? cache->fd : -EBADF;
+}
+
 /* ---- both ----------------------------------------------------------------- */
 
 int mdg__cache_find(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,

@@ -75,6 +75,11 @@ int mdg__permit(struct mdg_namespace *ns, const struct mdg__entry *entry, unsign
 int mdg__data_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
                    uint64_t *ret_inode);
 
+/* ---- cache.c ---- */
+/* [entered] The descriptor of the segment's file that this process keeps, if it is for writing and
+ * still the file's. Nobody but the namespace closes it. -EBADF: there is none. */
+int mdg__data_at_hand(struct mdg_namespace *ns, const struct mdg__entry *entry);
+
 /* ---- one segment (create.c, charge.c, aligned.c, inspect.c, detach.c) ---- */
 /* What a segment is used for. It says so in the registry, so the segments of a kind are found
  * without a look at their bytes. It is a hint: whoever uses the bytes checks them. */

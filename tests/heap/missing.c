@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * missing.c - a kernel that lacks a system call: a filter forbids it, with ENOSYS. Each call on a
- * heap works without it, or says clearly that it cannot.
+ * heap works without it, or says clearly that it cannot. And memory is made without opening a file.
  */
 #include "heap/heap.h"
 
@@ -131,7 +131,20 @@ static void works_without(void *call)
 	end_other(other);
 }
 
-/* Nothing can be opened. Then a kernel that can populate a mapping does so; without that, the heap
+/* As a program does that closes descriptors which it does not know. */
+static void close_kept(void)
+{
+	char path[32], target[256];
+	for (int fd = 3; fd < 1024; fd++) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		ssize_t length = readlink(path, target, sizeof target - 1);
+		target[length < 0 ? 0 : length] = '\0';
+		if (strstr(target, "/seg-") != NULL)
+			(void)close(fd);
+	}
+}
+
+/* Nothing is open and nothing can be opened. Then a kernel that can populate a mapping does so; without that, the heap
  * does not grow. */
 static void no_descriptor(void *populates)
 {
@@ -142,6 +155,7 @@ static void no_descriptor(void *populates)
 	CHECK_RC(0, mdg_heap_open(&other, ns, "other", &options));
 	CHECK_RC(0, mdg_free(other, mdg_alloc(other, 1)));
 	struct found before = look(other);
+	close_kept();
 	CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
 	limit.rlim_cur = 0;
 	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
@@ -155,6 +169,22 @@ static void no_descriptor(void *populates)
 	CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	grow_and_shrink(other);
 	end_other(other);
+}
+
+/* ---- what is not done ---------------------------------------------------------------------- */
+
+/* A file that is open for a moment might have the number of stderr, in a program that has closed
+ * that. What another thread then writes there would go into the heap. */
+static void grows_without_opening(void *unused)
+{
+	(void)unused;
+	void *first = mdg_alloc(heap, 10);
+	CHECK(first != NULL && forbid_call_by_death(SYS_openat));
+	void *second = mdg_alloc(heap, 4 << 20), *third = mdg_alloc(heap, 3 << 20);
+	CHECK(second != NULL && third != NULL);
+	CHECK_RC(0, mdg_free(heap, first));
+	CHECK_RC(0, mdg_free(heap, second));
+	CHECK_RC(0, mdg_free(heap, third));
 }
 
 int main(void)
@@ -173,6 +203,8 @@ int main(void)
 	theirs = mdg_ref_of(heap, mdg_alloc(heap, 100));
 	CHECK(theirs != 0 && mdg_publish(heap, mdg_hold(heap, 100), root, 0) == 0);
 	CHECK(in_child(no_robust_list, NULL));
+	CHECK(in_child(grows_without_opening, NULL));
+	CHECK_RC(1, mdg_heap_sweep(heap));
 	CHECK(in_child(make_without_list, NULL));
 	CHECK_RC(0, mdg_heap_check(heap, 0, NULL, NULL));
 	CHECK_LIVE(heap, 2);
