@@ -170,10 +170,12 @@ void mdg__root_wake(struct mdg__heap_root *root);
 /* After a place of the table of roots was filled: nobody is to fill it any more, and those who wait
  * are woken. */
 void mdg__root_changed(struct mdg__heap *heap, uint64_t place);
-/* Whether a place lies in the table of roots. */
+/* Whether it is the place of a root. The other words of the table are none. */
 static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 {
-	return place - heap->parts.roots < MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
+	uint64_t from = place - heap->parts.roots;
+	return from < MDG_ROOTS_MOST * sizeof(struct mdg__heap_root) &&
+	       from % sizeof(struct mdg__heap_root) == offsetof(struct mdg__heap_root, place);
 }
 
 /* ---- spans.c ------------------------------------------------------------------------------- */

@@ -74,10 +74,17 @@ static void wrong(void)
 {
 	void *block = mdg_hold(heap, 50), *old;
 	uint64_t outside = 0;
+	mdg_ref *root;
 	CHECK(mdg_publish(heap, block, &outside, 0) == -EINVAL);
 	CHECK(mdg_publish(heap, block, (mdg_ref *)(uintptr_t)8, 0) == -EINVAL); /* far below it */
 	CHECK(mdg_publish(heap, block, (mdg_ref *)(void *)((char *)place + 4), 0) == -EINVAL);
 	CHECK(mdg_swap(heap, block, &outside, &old) == -EINVAL);
+	/* The words beside the place of a root. */
+	CHECK(mdg_root(heap, "wrong", 1, 1, &root, 0) == MDG_ROOT_NEW);
+	CHECK(mdg_publish(heap, block, root + 1, 0) == -EINVAL);
+	CHECK(mdg_take(heap, root - 1) == NULL && mdg_heap_why(heap) == -EINVAL);
+	CHECK(mdg_swap(heap, block, root + 2, &old) == -EINVAL);
+	CHECK(mdg_root_remove(heap, "wrong") == 0);
 	CHECK(mdg_take(heap, &outside) == NULL && mdg_heap_why(heap) == -EINVAL);
 	CHECK(mdg_publish(heap, &outside, &place[0], 0) == -EPERM);
 	CHECK(mdg_publish_ptr(heap, block, (void **)place, NULL) == -EINVAL); /* it has no home */
