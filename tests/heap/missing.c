@@ -144,8 +144,8 @@ static void close_kept(void)
 	}
 }
 
-/* Nothing is open and nothing can be opened. Then a kernel that can populate a mapping does so; without that, the heap
- * does not grow. */
+/* Nothing is open and nothing can be opened. Then a kernel that can populate a mapping does so;
+ * without that, the heap does not grow. */
 static void no_descriptor(void *populates)
 {
 	struct mdg_heap_options options = { .size = sizeof options, .maximum = 16 << 20 };
