@@ -6,9 +6,12 @@
  * A slab is looked at under the heap's lock, so that its memory is not given back meanwhile. Its
  * blocks are allocated and freed nevertheless. So each doubt is looked at again.
  *
- * Who mends a block that is set aside, changes its word first: only one can. A block that is free
- * is mended only if no other thread can allocate it, that is, if its slab has no owner. The owner
- * sets it aside when it comes across it.
+ * A block that is set aside is made free under the lock, and only there: so nobody else does that
+ * at the same time. Its word says OVERRUN until it is free, and then still does. Of a free block
+ * that means nothing. So whoever dies in between leaves it set aside.
+ *
+ * A block that is free is mended only if no other thread can allocate it, that is, if its slab has
+ * no owner. The owner sets it aside when it comes across it.
  */
 #include "heap/check.h"
 #include "heap/guard.h"
@@ -125,17 +128,20 @@ static bool is_still_damaged(const struct mdg__doubt *doubt)
 
 /* ---- mending --------------------------------------------------------------------------------- */
 
-/* Frees a block that is set aside. */
-static bool free_block(struct mdg__heap *heap, const struct mdg__block *block)
+/* [lock] Frees a block that is set aside. */
+static bool free_locked(struct mdg__heap *heap, const struct mdg__block *block)
 {
 	uint64_t ref = mdg__ref_of_block(heap, block);
 	struct mdg__guard guard = mdg__guard_read(heap, ref, block->size);
-	if ((guard.state != MDG__GUARD_OVERRUN && guard.state != MDG__GUARD_WRITTEN) ||
-	    !mdg__guard_change(heap, ref, block->size, &guard, MDG__GUARD_FREED, guard.size))
+	bool written = guard.state == MDG__GUARD_WRITTEN;
+	if (is_kept(block) || mdg__block_is_free(heap, block) ||
+	    (!written && guard.state != MDG__GUARD_OVERRUN))
 		return false;
-	mdg__fill(heap, ref, 0, block->size - 8);
+	if (written)
+		mdg__guard_write(heap, ref, block->size, MDG__GUARD_OVERRUN, guard.size);
 	if (MDG__HEAD_STATE(block->head) == MDG__UNIT_SPAN)
-		return mdg__units_give(heap, block->unit, block->head) == 0;
+		return mdg__units_give_locked(heap, block->unit, block->head) == 0;
+	mdg__fill(heap, ref, 0, block->size - 8);
 	return mdg__slab_free_remote(heap, block, 0) == 0;
 }
 
@@ -171,6 +177,18 @@ static bool mend_behind(struct mdg__heap *heap, const struct mdg__block *block, 
 	return size_known || mdg__guard_change(heap, ref, room, &guard, MDG__GUARD_LIVE, size);
 }
 
+static bool free_aside(const struct suspect *suspect, const struct mdg__block *block)
+{
+	struct mdg__heap_check *check = suspect->doubt.check;
+	mdg__sigmask mask;
+	if (!check->lockable || !enter(check, &suspect->thing, &mask))
+		return false;
+	bool freed = free_locked(check->heap, block);
+	leave(check, &mask);
+	check->freed |= freed;
+	return freed;
+}
+
 static bool mend(const struct suspect *suspect)
 {
 	struct mdg__heap *heap = suspect->doubt.check->heap;
@@ -184,8 +202,7 @@ static bool mend(const struct suspect *suspect)
 		return mend_behind(heap, &block, true);
 	case DAMAGE_ASIDE:
 	case DAMAGE_WRITTEN:
-		suspect->doubt.check->freed = true;
-		return free_block(heap, &block);
+		return free_aside(suspect, &block);
 	case DAMAGE_FREE:
 		return mend_free(heap, &block);
 	default:

@@ -19,6 +19,8 @@
  * An allocated block with the word FREED is one whose freeing thread was killed, or is at it. A
  * free block with the word LIVE is one whose allocating thread was. Neither is damage.
  *
+ * A free block with the word OVERRUN was set aside once, and a repair has made it free.
+ *
  * DAMAGE. A block that was written to behind its end stays allocated when somebody frees it, with
  * the word OVERRUN. One that was written to while it was free, is not given out: it becomes
  * allocated, with the word WRITTEN. Nobody has such a block, it is SET ASIDE. mdg_heap_check names
@@ -91,7 +93,7 @@ void mdg__fill(struct mdg__heap *heap, uint64_t ref, uint64_t from, uint64_t to)
 static inline bool mdg__guard_is_free(const struct mdg__guard *guard)
 {
 	return guard->state == MDG__GUARD_FREED || guard->state == MDG__GUARD_LIVE ||
-	       guard->state == MDG__GUARD_FRESH;
+	       guard->state == MDG__GUARD_OVERRUN || guard->state == MDG__GUARD_FRESH;
 }
 /* Whether the block lies in memory that the heap has. */
 bool mdg__guard_is_there(struct mdg__heap *heap, const struct mdg__block *block);

@@ -95,6 +95,8 @@ int mdg__units_take(struct mdg__heap *heap, const struct mdg__units_wanted *want
 /* Gives back what begins at this unit, if its word still is `head`. 0, or -EINVAL: it is not; or an
  * error of mdg__heap_lock. */
 int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head);
+/* [lock] The same. */
+int mdg__units_give_locked(struct mdg__heap *heap, uint64_t unit, uint64_t head);
 /* Gives a span so many units, where it is. `head` is its word. 0; -ENOMEM, -EDQUOT: the units
  * behind it are not free, or there is no memory; -EINVAL: its word is another one. */
 int mdg__units_resize(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint32_t units);

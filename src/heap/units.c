@@ -270,19 +270,24 @@ static void give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	mdg__units_shed(heap, unit, end);
 }
 
+int mdg__units_give_locked(struct mdg__heap *heap, uint64_t unit, uint64_t head)
+{
+	uint64_t seen = head;
+	/* Release: what was done with it is before its next life. Now it is free. */
+	if (!atomic_compare_exchange_strong_explicit(&heap->heads[unit], &seen, 0,
+	                                             memory_order_acq_rel, memory_order_relaxed))
+		return -EINVAL;
+	give(heap, unit, head);
+	return 0;
+}
+
 int mdg__units_give(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 {
 	mdg__sigmask mask;
 	int rc = mdg__heap_lock(heap, &mask);
 	if (rc < 0)
 		return rc;
-	uint64_t seen = head;
-	/* Release: what was done with it is before its next life. Now it is free. */
-	if (atomic_compare_exchange_strong_explicit(&heap->heads[unit], &seen, 0,
-	                                            memory_order_acq_rel, memory_order_relaxed))
-		give(heap, unit, head);
-	else
-		rc = -EINVAL;
+	rc = mdg__units_give_locked(heap, unit, head);
 	mdg__heap_unlock(heap, &mask);
 	return rc;
 }
