@@ -86,4 +86,4 @@ build persistent -DPERSISTENT
 mkdir "$WORK/in"
 printf 'bourt' > "$WORK/in/seed"
 # shellcheck disable=SC2119 # no options
-(enter)
+(enter --timeout 200)

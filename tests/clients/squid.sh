@@ -33,13 +33,14 @@ serve_pages() {
 	perl -MIO::Socket::INET -e '
 		my $server = IO::Socket::INET->new(LocalAddr => "127.0.0.1:$ARGV[0]", Listen => 50)
 			or die;
+		open my $ready, ">", "$ARGV[1]/origin" or die;
 		while (my $client = $server->accept) {
 			my ($n) = <$client> =~ m{/(\d+) };
 			while (<$client> =~ /\S/) {}
 			my $page = "$n-" x 2000;
 			print $client "HTTP/1.0 200 OK\r\nCache-Control: max-age=1000\r\n",
 				"Content-Length: ", length $page, "\r\n\r\n$page";
-		}' $((PORT + 1))
+		}' $((PORT + 1)) "$WORK"
 }
 
 # How many of 60 pages came whole.
@@ -56,7 +57,10 @@ ask_often() {
 		print $good' "$PORT"
 }
 
-# shellcheck disable=SC2317 # it is a condition for wait_until
+# shellcheck disable=SC2317 # these are conditions for wait_until
+has_origin() { [ -e "$WORK/origin" ]; }
+
+# shellcheck disable=SC2317
 serves() { grep -q 'Accepting HTTP Socket connections' "$WORK/log" 2> /dev/null; }
 
 # The tables as the user proxy sees them.
@@ -76,6 +80,7 @@ if [ "${1-}" = inside ]; then
 	squid -f "$WORK/conf" -z -N > "$WORK/made" 2>&1 || give_up "squid -z: $(cat "$WORK/made")"
 	serve_pages &
 	origin=$!
+	wait_until 60 has_origin || give_up "nobody has the pages"
 	setsid squid -f "$WORK/conf" -N > "$WORK/said" 2>&1 &
 	server=$!
 	wait_until 60 serves || give_up "it does not serve: $(cat "$WORK/log")"

@@ -7,7 +7,7 @@
  *       --kernel       run on the kernel's own System V IPC, the oracle, without Madang
  *       --preload LIB  preload LIB
  *       --allow        do not forbid the kernel's System V calls
- *       --timeout S    kill everything after S seconds (60). If MADANG_SOAK is set, its
+ *       --timeout S    kill everything after S seconds (110). If MADANG_SOAK is set, its
  *                      seconds are added.
  *       --segments N, --shmmax N, --shmall N   limits of the namespace
  *
@@ -89,7 +89,7 @@ static struct settings read_settings(int argc, char **argv)
 		{ "shmall", required_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct settings settings = { .timeout = 60 };
+	struct settings settings = { .timeout = 110 };
 	int option;
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
 		switch (option) {
