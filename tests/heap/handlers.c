@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * handlers.c - a signal handler interrupts an operation at each instruction, and allocates and
- * frees.
+ * handlers.c - a signal handler interrupts an operation at each instruction, and allocates, frees,
+ * holds, publishes and takes.
  *
  * A child makes the operations. Its parent traces it: it lets the child make so many instructions
  * of an operation, then the child's handler runs, and the operation goes on to its end. Each time
@@ -28,6 +28,8 @@ static struct kept {
 	uint32_t number;
 } kept[KEPT];
 static volatile uint32_t handled;
+/* Places: of the program, and of the handler. */
+static mdg_ref *place, *handlers_place;
 
 /* ---- the child ------------------------------------------------------------------------------ */
 
@@ -52,6 +54,9 @@ static void handler(int number)
 	put(at, sizes[at % 8]);
 	void *block = mdg_alloc(heap, 64);
 	CHECK(block != NULL && mdg_free(heap, block) == 0);
+	block = mdg_hold(heap, 64);
+	CHECK(block != NULL && mdg_publish(heap, block, handlers_place, 0) == 0);
+	CHECK(mdg_take(heap, handlers_place) == block && mdg_free(heap, block) == 0);
 	CHECK(errno == saved);
 }
 
@@ -80,6 +85,34 @@ static void alloc_span(void)
 {
 	blocks[count] = mdg_alloc(heap, 300000);
 	CHECK(blocks[count++] != NULL);
+}
+
+static void hold_one(void)
+{
+	blocks[count] = mdg_hold(heap, 64);
+	CHECK(blocks[count++] != NULL);
+}
+
+static void publish_one(void)
+{
+	CHECK(mdg_publish(heap, blocks[count - 1], place, 0) == 0);
+}
+
+static void take_one(void)
+{
+	CHECK(mdg_take(heap, place) == blocks[count - 1]);
+}
+
+static void hold_and_publish(void)
+{
+	hold_one();
+	publish_one();
+}
+
+static void empty_place(void)
+{
+	take_one();
+	free_one();
 }
 
 /* Fills the slabs up to the last block, so that the next one needs another slab. */
@@ -133,6 +166,9 @@ static const struct scenario {
 	{ "free a medium one", alloc_medium, free_one, nothing },
 	{ "allocate a span", nothing, alloc_span, free_all },
 	{ "free a span", alloc_span, free_one, nothing },
+	{ "hold", nothing, hold_one, free_all },
+	{ "publish", hold_one, publish_one, empty_place },
+	{ "take", hold_and_publish, take_one, free_all },
 };
 enum { SCENARIOS = sizeof scenarios / sizeof *scenarios };
 
@@ -259,6 +295,10 @@ int main(int argc, char **argv)
 		SKIP("no process can be traced here");
 	enter_namespace();
 	heap = heap_open("handlers", NULL);
+	place = mdg_alloc_zeroed(heap, 2, sizeof *place);
+	if (!CHECK(place != NULL))
+		return test_result();
+	handlers_place = place + 1;
 	for (int i = 0; i < SCENARIOS; i++) {
 		if (!is_wanted(scenarios[i].name, argc, argv))
 			continue;
