@@ -33,12 +33,16 @@ static mdg_ref *place, *handlers_place;
 
 /* ---- the child ------------------------------------------------------------------------------ */
 
-static void put(uint32_t at, size_t size)
+/* Frees what is kept there, or allocates what is kept from now on. So after each handler other
+ * blocks are allocated than before it. */
+static void change(uint32_t at, size_t size)
 {
 	struct kept *here = &kept[at % KEPT];
 	if (here->block != NULL) {
 		CHECK(stamped(here->block, here->size, here->number));
 		CHECK(mdg_free(heap, here->block) == 0);
+		here->block = NULL;
+		return;
 	}
 	*here = (struct kept){ mdg_alloc(heap, size), size, at };
 	if (CHECK(here->block != NULL))
@@ -51,7 +55,7 @@ static void handler(int number)
 	uint32_t at = handled++;
 	int saved = errno;
 	(void)number;
-	put(at, sizes[at % 8]);
+	change(at, sizes[at % 8]);
 	void *block = mdg_alloc(heap, 64);
 	CHECK(block != NULL && mdg_free(heap, block) == 0);
 	block = mdg_hold(heap, 64);
