@@ -80,8 +80,9 @@
  * two callers, and can change what others have written. It cannot make these functions crash, loop
  * for ever, or read or write outside of the heap. But it can take the heap's lock. Who needs the
  * lock waits while its owner lives, also for a thread that is stopped with it (SIGSTOP). If the
- * lock says that a thread has it which does not exist, the first call waits for 10 seconds, and all
- * say MDG_BROKEN then. Allocation and freeing need the lock when they need or give back 64 KiB.
+ * lock says that a thread has it which does not exist, the first call waits for up to 10 seconds,
+ * and all say MDG_BROKEN then. Allocation and freeing need the lock when they need or give back 64
+ * KiB.
  *
  * ERRORS. A function that returns int returns 0 or a positive number that its comment names, or one
  * negative code. A function that returns a pointer returns NULL, and mdg_heap_why says why:

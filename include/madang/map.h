@@ -64,7 +64,9 @@
  *
  * ALL WHO SHARE THE HEAP CAN WRITE TO ALL OF IT. A process that scribbles in a map can make others
  * lose entries, see nonsense, or get MDG_BROKEN. It cannot make these functions crash, loop for
- * ever, or read or write outside of the heap.
+ * ever, or read or write outside of the heap. But it can take a lock, and a writer waits while the
+ * thread lives that seems to have it. If no such thread exists, the first writer waits for up to 10
+ * seconds, and later ones for a tenth of a second. Then they get MDG_BROKEN.
  *
  * ERRORS. Each function returns 0, or a positive number that its comment names, or one negative
  * code. Every function may return
@@ -234,7 +236,8 @@ MDG_API int mdg_map_clear(mdg_map *map);
  *   -ENOENT             there is none
  *   MDG_UNLIKE_TYPE     the root is not a map
  *   MDG_UNLIKE_VERSION  another version of Madang made it
- *   MDG_BROKEN          its head is damaged, so that nobody knows what belongs to it */
+ *   MDG_BROKEN          its head is damaged, so that nobody knows what belongs to it; or a thread
+ *                       seems to have a lock in it that does not exist */
 MDG_API int mdg_map_destroy(mdg_heap *heap, const char *name);
 
 #ifdef __cplusplus

@@ -34,6 +34,7 @@ struct mdg__heap {
 	_Atomic size_t known;
 	_Atomic uint32_t
 		broken; /* [A] 1: the lock did not come free, and nobody seems to have it */
+	_Atomic uint32_t suspect; /* [A] 1: the same of a lock of a map in it */
 	struct mdg__parts parts;
 	/* Pointers to the parts, in this process. */
 	struct mdg__heap_head *head;

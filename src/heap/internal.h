@@ -67,6 +67,15 @@ static inline uint64_t mdg__label_now(const struct mdg__heap *heap, struct mdg__
 	return mdg__label_minute(heap, own, now);
 }
 
+/* ---- nobodys.c ----------------------------------------------------------------------------- */
+
+#define MDG__LOOK_NS UINT64_C(100000000) /* how long a look at a lock waits for it */
+
+/* To be asked after each look that has ended without the lock, the count of which is in *looks.
+ * Whether the thread that seems to have it does not exist. `suspect`: a lock of the same memory was
+ * scribbled on. */
+bool mdg__lock_is_nobodys(const struct mdg__owned *lock, bool suspect, int *looks);
+
 /* ---- units.c ------------------------------------------------------------------------------- */
 
 /* Takes head.lock, with all signals blocked. If its owner has died, counts anew what is derived. 0

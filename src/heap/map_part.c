@@ -15,12 +15,12 @@
 #include "heap/map_internal.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "sync/owned.h"
 
 enum {
 	NAP = 50 * 1000, /* nanoseconds between two looks */
 	READERS_MS = 100,
-	SECTION_NS = 100 * 1000 * 1000, /* how long a read section waits for a lock */
-	SETTLE_MS = 20 * 1000           /* after that, what the slot says is taken for nonsense */
+	SETTLE_MS = 20 * 1000 /* after that, what the slot says is taken for nonsense */
 };
 
 static uint64_t writer_of(const struct mdg_map *map)
@@ -86,7 +86,20 @@ static void repair(const struct mdg_map *map, struct mdg__map_part *part)
 static int take(struct mdg__map_part *part)
 {
 	int rc = mdg_mutex_trylock(&part->lock);
-	return rc == -EBUSY ? mdg_mutex_lock_until(&part->lock, mdg_deadline(SECTION_NS)) : rc;
+	return rc == -EBUSY ? mdg_mutex_lock_until(&part->lock, mdg_deadline(MDG__LOOK_NS)) : rc;
+}
+
+/* [in a read section, and the map is there] After a look without the lock. Once this was true in a
+ * heap, it is soon true of the other locks of nobody, so that nobody waits long for each of them.
+ * The handle of a map could not say so: some last for one call only. */
+static bool is_nobodys(const struct mdg_map *map, const struct mdg__map_part *part, int *looks)
+{
+	struct mdg__heap *heap = mdg__heap_of(map->heap);
+	const struct mdg__owned *lock = (const struct mdg__owned *)(const void *)&part->lock;
+	if (!mdg__lock_is_nobodys(lock, MDG__LOAD(heap->suspect) != 0, looks))
+		return false;
+	MDG__STORE(heap->suspect, 1);
+	return true;
 }
 
 /* Whether the head is the one that it was. `removes`: also while the map is being removed. */
@@ -102,7 +115,7 @@ static bool is_there(const struct mdg_map *map, bool removes)
  * and then, for if the lock's owner is stopped, no memory would be freed meanwhile. */
 static int lock(const struct mdg_map *map, struct mdg__map_part *part, bool removes)
 {
-	int rc;
+	int rc, looks = 0;
 	do {
 		rc = mdg_read_begin(map->heap);
 		if (rc != 0)
@@ -116,6 +129,8 @@ static int lock(const struct mdg_map *map, struct mdg__map_part *part, bool remo
 			(void)mdg_mutex_unlock(&part->lock);
 			rc = -EIDRM;
 		}
+		if (rc == -ETIMEDOUT && is_nobodys(map, part, &looks))
+			rc = MDG_BROKEN;
 		(void)mdg_read_end(map->heap);
 	} while (rc == -ETIMEDOUT);
 	if (rc == 0)

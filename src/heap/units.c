@@ -67,27 +67,18 @@ void mdg__units_rebuild(struct mdg__heap *heap)
 	MDG__STORE(heap->head->lowest, lowest);
 }
 
-/* The lock is held for some time. Whether the thread that seems to have it does not exist. A thread
- * of another pid namespace seems not to exist here; but it must have been stopped for so long. */
-static bool is_nobodys(const struct mdg__owned *lock)
-{
-	uint32_t owner = MDG__LOAD(lock->robust.word) & MDG__TID;
-	return owner == mdg__this_thread.tid || !mdg__sys_process_exists((int32_t)owner);
-}
-
 /* The lock of a heap is held for microseconds, or while memory is made; but its owner may be
  * stopped in between. So signals are let in now and then. */
 static int take_lock(struct mdg__heap *heap, mdg__sigmask *mask)
 {
-	enum { LOOKS = 100 };
-	const uint64_t look_ns = 100000000;
 	int rc, looks = 0;
 	if (MDG__LOAD(heap->broken) != 0) {
 		rc = mdg__owned_take(&heap->head->lock, 0);
 		return rc == -ETIMEDOUT ? MDG_BROKEN : rc;
 	}
-	while ((rc = mdg__owned_take(&heap->head->lock, mdg_deadline(look_ns))) == -ETIMEDOUT) {
-		if (++looks >= LOOKS && is_nobodys(&heap->head->lock)) {
+	while ((rc = mdg__owned_take(&heap->head->lock, mdg_deadline(MDG__LOOK_NS))) ==
+	       -ETIMEDOUT) {
+		if (mdg__lock_is_nobodys(&heap->head->lock, false, &looks)) {
 			MDG__STORE(heap->broken, 1);
 			return MDG_BROKEN;
 		}
