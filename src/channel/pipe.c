@@ -6,7 +6,8 @@
  * MDG__ALERT_POLL says that some seat does. A talker that publishes opens the pipe, writes a byte
  * into it and closes it. It opens the pipe anew each time, because the program may close any
  * descriptor that we would keep, and the number may be another file's. It opens it for reading too,
- * so that there is no SIGPIPE.
+ * so that there is no SIGPIPE. The number may be that of a stderr which the program has closed
+ * (platform/highfd.h). What is written there meanwhile rings, and nothing else.
  *
  * The pipe lies in the namespace's directory: bell-NUMBER-ID-PLACE-USE, with the number of the
  * namespace (segment/segment.h).

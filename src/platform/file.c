@@ -32,6 +32,16 @@ int mdg__sys_dup_above(int fd, int lowest)
 	return (int)MDG__RAW(SYS_FCNTL, fd, F_DUPFD_CLOEXEC, lowest);
 }
 
+bool mdg__sys_is_open(int fd)
+{
+	return (int)MDG__RAW(SYS_FCNTL, fd, F_GETFD, 0) >= 0;
+}
+
+int mdg__sys_status_flags(int fd)
+{
+	return (int)MDG__RAW(SYS_FCNTL, fd, F_GETFL, 0);
+}
+
 int mdg__sys_dup_onto(int fd, int number)
 {
 	return (int)MDG__RAW(SYS_dup3, fd, number, O_CLOEXEC);

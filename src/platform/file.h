@@ -15,9 +15,12 @@
 #include <sys/uio.h>
 
 /* ---- descriptors ---- */
-/* Opens a path. O_CLOEXEC and O_LARGEFILE are added to the flags. */
+/* Opens a path. O_CLOEXEC and O_LARGEFILE are added to the flags. For writing: highfd.h. */
 int mdg__sys_openat(int dirfd, const char *path, int flags, unsigned mode);
 int mdg__sys_close(int fd);
+bool mdg__sys_is_open(int fd);
+/* What open(2) was given: O_ACCMODE and others, without O_CLOEXEC. Or -errno. */
+int mdg__sys_status_flags(int fd);
 /* A duplicate that is closed in exec; its number is the first free one from `lowest`. */
 int mdg__sys_dup_above(int fd, int lowest);
 /* Makes `number` a duplicate of `fd` that is closed in exec. */

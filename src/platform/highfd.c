@@ -3,6 +3,7 @@
 #include "platform/highfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
@@ -36,4 +37,52 @@ int mdg__fd_out_of_the_way(int fd)
 	}
 	(void)mdg__sys_close(fd);
 	return high == -EINVAL ? -EMFILE : high;
+}
+
+/* ---- opening for writing ----------------------------------------------------------------- */
+
+enum { STANDARD = 3 };
+
+/* Takes the standard numbers that are free, by descriptors through which nothing can be written.
+ * Returns how many. Opening them may fail; then fewer. */
+static int take_standard(int taken[STANDARD])
+{
+	int count = 0;
+	while (count < STANDARD) {
+		int fd = mdg__sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+		if (fd >= STANDARD)
+			(void)mdg__sys_close(fd);
+		if (fd < 0 || fd >= STANDARD)
+			break;
+		taken[count++] = fd;
+	}
+	return count;
+}
+
+/* Another thread may have put something else there meanwhile, by dup2(2). */
+static void give_standard(const int taken[STANDARD], int count)
+{
+	for (int i = 0; i < count; i++) {
+		int flags = mdg__sys_status_flags(taken[i]);
+		if (flags >= 0 && (flags & O_PATH) != 0)
+			(void)mdg__sys_close(taken[i]);
+	}
+}
+
+/* Some other thread has closed one just now, or it could not be taken. */
+static int leave_standard(int fd)
+{
+	int other = mdg__sys_dup_above(fd, STANDARD);
+	(void)mdg__sys_close(fd);
+	return other == -EINVAL ? -EMFILE : other;
+}
+
+int mdg__open_to_write(int dirfd, const char *path, int flags, unsigned mode)
+{
+	int taken[STANDARD], count = 0;
+	if (!mdg__sys_is_open(0) || !mdg__sys_is_open(1) || !mdg__sys_is_open(2))
+		count = take_standard(taken);
+	int fd = mdg__sys_openat(dirfd, path, flags, mode);
+	give_standard(taken, count);
+	return fd >= 0 && fd < STANDARD ? leave_standard(fd) : fd;
 }

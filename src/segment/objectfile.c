@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "platform/highfd.h"
 #include "registry/current.h"
 #include "registry/ids.h"
 #include "registry/object.h"
@@ -37,9 +38,9 @@
 static int create_file(const struct mdg__place *place)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY;
-	int fd = mdg__sys_openat(place->dirfd, place->name, flags, 0600);
+	int fd = mdg__open_to_write(place->dirfd, place->name, flags, 0600);
 	if (fd == -EEXIST && mdg__sys_unlinkat(place->dirfd, place->name) == 0)
-		fd = mdg__sys_openat(place->dirfd, place->name, flags, 0600);
+		fd = mdg__open_to_write(place->dirfd, place->name, flags, 0600);
 	return fd;
 }
 

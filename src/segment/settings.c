@@ -40,6 +40,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "platform/highfd.h"
 #include "platform/identity.h"
 #include "registry/descriptor.h"
 #include "registry/files.h"
@@ -84,7 +85,10 @@ static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int fl
 		return dirfd;
 	char name[MDG__FILE_NAME_ROOM];
 	mdg__setting_file_name(&ns->registry, mdg__setting_name(setting), name);
-	int fd = mdg__sys_openat(dirfd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	bool programs = (flags & O_APPEND) != 0; /* the lowest number, as open(2) gives it */
+	flags |= O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	int fd = programs ? mdg__sys_openat(dirfd, name, flags, 0600)
+	                  : mdg__open_to_write(dirfd, name, flags, 0600);
 	if (fd < 0)
 		return fd;
 	int rc = mdg__sys_fstat(fd, ret_status);
