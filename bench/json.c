@@ -5,7 +5,6 @@
 #include "bench/common/json.h"
 #include "bench/report.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* ---- what a run was ------------------------------------------------------ */
@@ -31,6 +30,8 @@ static void put_settings(struct json *json, const struct report *report)
 	const struct settings *settings = report->settings;
 
 	json_open(json, "settings", '{');
+	if (settings->only != NULL)
+		json_text(json, "case", settings->only);
 	json_bool(json, "quick", settings->quick);
 	json_bool(json, "control", settings->control);
 	json_number(json, "seconds_per_case", settings->seconds);
@@ -104,9 +105,12 @@ static void put_scale(struct json *json, const struct scale_result *scale)
 			json_text(json, "call", scale->call[call]);
 			json_number(json, "processes", scale->processes[step]);
 			json_number(json, "madang_per_second",
-			            scale->per_second[call][step][MADANG]);
+			            scale->per_second[call][step][MADANG].median);
 			json_number(json, "kernel_per_second",
-			            scale->per_second[call][step][KERNEL]);
+			            scale->per_second[call][step][KERNEL].median);
+			json_spread(json, "madang_rate", &scale->per_second[call][step][MADANG]);
+			json_spread(json, "kernel_rate", &scale->per_second[call][step][KERNEL]);
+			json_spread(json, "ratio", &scale->ratio[call][step]);
 			json_close(json, '}');
 		}
 	json_close(json, ']');
@@ -338,13 +342,10 @@ static void put_ipc(struct json *json, const struct ipc_result *ipc)
 	json_close(json, ']');
 }
 
-int report_json(const struct report *report, const char *path)
+void report_json(const struct report *report, FILE *out)
 {
-	struct json json = { .out = fopen(path, "we"), .first = true };
-	bool written;
+	struct json json = { .out = out, .first = true };
 
-	if (json.out == NULL)
-		return -1;
 	json_open(&json, NULL, '{');
 	json_text(&json, "program", "madang-bench");
 	json_text(&json, "date", report->machine->date);
@@ -367,10 +368,4 @@ int report_json(const struct report *report, const char *path)
 		heap_json(&json, report->heap);
 	json_close(&json, '}');
 	fputc('\n', json.out);
-	written = !ferror(json.out);
-	if (fclose(json.out) != 0 || !written) {
-		errno = errno ? errno : EIO;
-		return -1;
-	}
-	return 0;
 }

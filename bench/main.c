@@ -103,6 +103,10 @@ int main(int argc, char **argv)
 	_Static_assert(sizeof results / sizeof *results >= 16, "room for every case");
 	if (bench_case_count > sizeof results / sizeof *results)
 		abort();
+	if (settings.new_file != NULL)
+		return files_use(&settings);
+	if (report_use_check(&settings) != 0)
+		return 1;
 	if (settings.heap)
 		heap_sides_room(argv);
 	stop_on_signals();
@@ -118,10 +122,7 @@ int main(int argc, char **argv)
 	if (sides_ready(&settings, &machine)) {
 		measure(&settings, &machine, &report);
 		report_text(&report, stdout);
-		if (settings.json != NULL && report_json(&report, settings.json) != 0) {
-			perror(settings.json);
-			status = 1;
-		}
+		status = report_use(&report);
 	} else {
 		status = 1;
 	}

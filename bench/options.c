@@ -29,6 +29,8 @@ static const char help[] =
 	"  --control       the kernel on both sides: every ratio should be 1.00;\n"
 	"                  with --heap: mimalloc\n"
 	"  --json FILE     write the results as JSON too\n"
+	"  --compare OLD   say what has changed since the run that wrote the file OLD with --json\n"
+	"  --compare OLD NEW  compare two such files; measures nothing\n"
 	"  --help          this text\n"
 	"\n"
 	"Ratios are Madang / kernel: median of all pairs of blocks (10th to 90th percentile).\n"
@@ -136,6 +138,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{ "heap", no_argument, NULL, 'e' },
 		{ "control", no_argument, NULL, 'k' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "compare", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -177,6 +180,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 'j':
 			settings->json = optarg;
 			break;
+		case 'd':
+			settings->old_file = optarg;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			exit(0);
@@ -185,6 +191,8 @@ void options_read(struct settings *settings, int argc, char **argv)
 			exit(2);
 		}
 	}
+	if (optind == argc - 1 && settings->old_file != NULL)
+		settings->new_file = argv[optind++];
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
 	if (settings->parts + (settings->scale && !settings->heap) + settings->sync +

@@ -150,6 +150,8 @@ static void json_case(struct json *json, const struct heap_case_result *result)
 	json_open(json, NULL, '{');
 	json_text(json, "case", what->name);
 	json_text(json, "what", what->what);
+	if (what->kind == HEAP_CHURN)
+		json_bool(json, "more_is_better", true);
 	json_number(json, "bar", what->bar);
 	put_word(json, "verdict", heap_verdict(result, what->bar));
 	json_number(json, "moonshot", what->moonshot);

@@ -119,15 +119,17 @@ static void print_scale(const struct scale_result *scale, FILE *out)
 {
 	fprintf(out, "Calls a second, all processes together (recorded, no bar).\n");
 	fprintf(out, "%-16s %9s %14s %14s  %s\n", "call", "processes", bench_sides[MADANG]->name,
-	        "kernel", "madang/kernel");
+	        "kernel", "madang/kernel (10%-90% of the turns)");
 	for (int call = 0; call < SCALE_CALLS; call++)
 		for (int step = 0; step < SCALE_STEPS; step++) {
-			const double *each = scale->per_second[call][step];
+			const struct spread *each = scale->per_second[call][step];
+			const struct spread *ratio = &scale->ratio[call][step];
 
 			fprintf(out, "%-16s %9u %14.0f %14.0f", scale->call[call],
-			        scale->processes[step], each[MADANG], each[KERNEL]);
-			if (each[KERNEL] > 0)
-				fprintf(out, "  %6.2f", each[MADANG] / each[KERNEL]);
+			        scale->processes[step], each[MADANG].median, each[KERNEL].median);
+			if (ratio->count != 0)
+				fprintf(out, "  %6.2f (%.2f-%.2f)", ratio->median, ratio->low,
+				        ratio->high);
 			fputc('\n', out);
 		}
 }

@@ -155,20 +155,29 @@ static bool shared_make(struct case_state *state, const struct side *side)
 /* The sides take turns here as well. */
 static void measure_step(struct arena *arena, unsigned processes, scale_call *call,
                          const struct case_state state[SIDES], double seconds,
-                         double ret_per_second[SIDES])
+                         struct spread ret_per_second[SIDES], struct spread *ret_ratio)
 {
-	struct samples samples[SIDES] = { { 0 } };
+	struct samples samples[SIDES] = { { 0 } }, ratio = { 0 };
 
-	for (int turn = 0; turn < TIMES; turn++)
-		for (int side = 0; side < SIDES && !stop_asked(); side++)
-			if (state[side].id >= 0)
-				samples_add(&samples[side],
-				            run_together(arena, processes, call, &state[side],
-				                         seconds / TIMES));
+	for (int turn = 0; turn < TIMES; turn++) {
+		double rate[SIDES] = { 0 };
+
+		for (int side = 0; side < SIDES && !stop_asked(); side++) {
+			if (state[side].id < 0)
+				continue;
+			rate[side] =
+				run_together(arena, processes, call, &state[side], seconds / TIMES);
+			samples_add(&samples[side], rate[side]);
+		}
+		if (rate[MADANG] > 0 && rate[KERNEL] > 0)
+			samples_add(&ratio, rate[MADANG] / rate[KERNEL]);
+	}
 	for (int side = 0; side < SIDES; side++) {
-		ret_per_second[side] = samples_spread(&samples[side]).median;
+		ret_per_second[side] = samples_spread(&samples[side]);
 		samples_free(&samples[side]);
 	}
+	*ret_ratio = samples_spread(&ratio);
+	samples_free(&ratio);
 }
 
 void scale_measure(const struct settings *settings, struct scale_result *ret_result)
@@ -187,7 +196,8 @@ void scale_measure(const struct settings *settings, struct scale_result *ret_res
 		for (int step = 0; step < SCALE_STEPS; step++) {
 			ret_result->processes[step] = steps[step];
 			measure_step(arena, steps[step], calls[call].call, state, settings->seconds,
-			             ret_result->per_second[call][step]);
+			             ret_result->per_second[call][step],
+			             &ret_result->ratio[call][step]);
 		}
 	}
 	for (int side = 0; side < SIDES; side++)

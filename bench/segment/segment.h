@@ -108,7 +108,8 @@ struct case_result {
 struct scale_result {
 	const char *call[SCALE_CALLS];
 	unsigned processes[SCALE_STEPS];
-	double per_second[SCALE_CALLS][SCALE_STEPS][SIDES];
+	struct spread per_second[SCALE_CALLS][SCALE_STEPS][SIDES];
+	struct spread ratio[SCALE_CALLS][SCALE_STEPS]; /* rates: Madang / kernel, turn by turn */
 };
 
 struct part_result {
