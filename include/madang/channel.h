@@ -121,7 +121,7 @@ enum mdg_channel_from {
 enum mdg_channel_wait {
 	/* Spin for up to 40 microseconds, less if that was in vain before; then sleep. */
 	MDG_WAIT_DEFAULT = 0,
-	MDG_WAIT_SPIN, /* never sleep */
+	MDG_WAIT_SPIN, /* never sleep; give way to others that share the processor */
 	MDG_WAIT_SLEEP /* sleep at once */
 };
 

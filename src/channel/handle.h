@@ -117,7 +117,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint64_t call; /* caller: number of the last call; its box says what became of it */
 	bool waits_reply, has_reply;
 
-	uint64_t spin; /* nanoseconds that it spins, see sleep.c */
+	uint64_t spin; /* nanoseconds that it spins before it sleeps, or gives way: sleep.c */
 	uint32_t vain;
 	uint64_t looked; /* when it last looked for the dead without waiting */
 	int pipe;        /* see poll.c; -1: none */

@@ -44,9 +44,7 @@ static void handle_shape(struct mdg_channel *channel, const struct mdg__shape *s
 static void handle_options(struct mdg_channel *channel, const struct mdg_channel_options *options)
 {
 	channel->wait = options->wait;
-	channel->spin = options->wait == MDG_WAIT_DEFAULT ? MDG__SPIN_MOST_NS : 0;
-	if (options->wait == MDG_WAIT_SPIN)
-		channel->spin = UINT64_MAX;
+	channel->spin = options->wait == MDG_WAIT_SLEEP ? 0 : MDG__SPIN_MOST_NS;
 	channel->fences = mdg__sys_fence_register() < 0;
 	if (options->wait == MDG_WAIT_SLEEP || channel->fences != 0)
 		mdg__ask_for_fences(channel);

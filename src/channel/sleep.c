@@ -24,7 +24,8 @@ enum {
 	SPIN_LEAST_NS = 4000,
 	VAIN = 8,  /* times that it spun in vain, until it spins less */
 	ASK = 256, /* sleeps, until it asks again whether it has one processor */
-	PAUSES = 32
+	PAUSES = 32,
+	RAN_NS = 1000 /* sched_yield took so long: another process ran */
 };
 enum { SPINNING = 1, AWAKE, ANNOUNCED };
 
@@ -93,10 +94,20 @@ static void spun_in_vain(struct mdg_channel *channel)
 		channel->spin = mdg__sys_processors() == 1 ? 0 : SPIN_LEAST_NS;
 }
 
+/* [MDG_WAIT_SPIN] Lets others have the processor. If somebody takes it, this handle shares it,
+ * perhaps with the one that it waits for. Then the next wait begins with this. Returns the time. */
+static uint64_t give_way(struct mdg_channel *channel, uint64_t now)
+{
+	mdg__sys_yield();
+	uint64_t then = mdg__monotonic_nanoseconds();
+	channel->spin = then - now >= RAN_NS ? 0 : MDG__SPIN_MOST_NS;
+	return then;
+}
+
 /* 0: look again; -ETIMEDOUT, -EIDRM. May end the spinning. */
 static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	for (int i = 0; i < PAUSES; i++) {
+	for (int i = 0; i < PAUSES && channel->spin != 0; i++) {
 		mdg__cpu_pause();
 		if (waiting->watch != NULL && mdg__relaxed32(waiting->watch) != waiting->watched)
 			return 0;
@@ -107,9 +118,8 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (now >= waiting->deadline)
 		return -ETIMEDOUT;
 	if (channel->wait == MDG_WAIT_SPIN) {
-		if (now - waiting->began >=
-		    MDG__SPIN_MOST_NS) /* on one processor: the other's turn */
-			mdg__sys_yield();
+		if (now - waiting->began >= channel->spin)
+			now = give_way(channel, now);
 		if (now < waiting->look_at)
 			return 0;
 		waiting->look_at = now + MDG__SLICE_NS;
@@ -147,7 +157,7 @@ static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 		channel->spin = SPIN_LEAST_NS;
 	waiting->began = mdg__monotonic_nanoseconds();
 	waiting->look_at = waiting->began + MDG__SLICE_NS;
-	waiting->step = channel->spin != 0 ? SPINNING : AWAKE;
+	waiting->step = channel->spin != 0 || channel->wait == MDG_WAIT_SPIN ? SPINNING : AWAKE;
 }
 
 int mdg__wait_more(struct mdg_channel *channel, struct mdg__waiting *waiting)
