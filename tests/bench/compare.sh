@@ -71,7 +71,7 @@ for line in 'higher  *glibc .* 2.00  slower$' 'wide  *glibc .* 0.60  same$' \
 	'came  *glibc .*  appeared$' 'gone  *glibc .*  vanished$' \
 	'churn .* 1.14  better$' 'stat  *8 processes .* 3.00  faster$' \
 	'1 processes  *1000 blocks .* 1.00 (1.00-1.00) .* same' \
-	'3 faster or better, 1 slower or worse, 4 same, 1 without a spread; 1 appeared, 1 vanished' \
+	'3 faster or better, 1 slower or worse, 4 same, 1 without a spread; 1 appeared, 1 van' \
 	' *the same machine and settings'; do
 	grep -q -e "^$line" "$room/out" || fail "nothing like '$line'"
 done
@@ -83,7 +83,8 @@ run other two "\"sync\": [$(sync lower "$(ratio 1 1 1)")]"
 says 0 'different machine, cpu: one -> two' --compare "$room/old" "$room/other"
 says_not 'the same machine'
 run channel one "\"channel\": [{\"case\": \"a\", \"reference\": \"stream\",
-	\"stream\": {\"ratio\": null, \"by_line\": $(ratio 2 1 3)}, \"pipe\": {\"ratio\": $(ratio 1 1 1)}}]"
+	\"stream\": {\"ratio\": null, \"by_line\": $(ratio 2 1 3)},
+	\"pipe\": {\"ratio\": $(ratio 1 1 1)}}]"
 says 0 'a  *the line .* 1.00  same' --compare "$room/channel" "$room/channel"
 grep -q '^a  *pipe .* 1.00  same' "$room/out" || fail "no pipe"
 says 1 'no subject in common' --compare "$room/old" "$room/channel"
@@ -105,7 +106,8 @@ says_not '^machine '
 # Of the right program, with contents that it does not write.
 echo '{"program": "madang-bench", "machine": 3, "settings": [], "sync": {"a": 1},
 	"cases": [4, null, {"case": 5, "ratio": {"median": "x"}},
-	{"case": "a", "ratio": {"median": 2, "p10": [], "p90": -1, "samples": -1e300}}]}' >"$room/odd"
+	{"case": "a", "ratio": {"median": 2, "p10": [], "p90": -1, "samples": -1e300}}]}' \
+	>"$room/odd"
 says 0 'a .*no spread' --compare "$room/odd" "$room/odd"
 says 2 'unexpected argument' --compare "$room/old" "$room/new" "$room/other"
 says 2 'unexpected argument' "$room/old"
