@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * after.c - what is done with the results of a run once they are shown: written as JSON, and
- * compared with an older run.
+ * after.c - what is done with the results of a run once they are shown: written as JSON,
+ * compared with an older run, drawn.
  */
 #include "bench/report.h"
 #include "bench/results/results.h"
@@ -29,20 +29,35 @@ static int write_file(const char *path, const char *text, size_t length)
 	return 0;
 }
 
-static int use(const struct settings *settings, const struct results *new)
+static int compare(const struct settings *settings, const struct results *new)
 {
-	struct results *old;
+	struct results *old = results_load(settings->old_file);
 	int status;
 
-	if (settings->old_file == NULL)
-		return 0;
-	old = results_load(settings->old_file);
 	if (old == NULL)
 		return 1;
 	status = results_compare(old, new, stdout);
 	fflush(stdout);
 	results_free(old);
 	return status;
+}
+
+static int use(const struct settings *settings, const struct results *results)
+{
+	int status = 0;
+
+	if (results == NULL)
+		return 1;
+	if (settings->old_file != NULL)
+		status = compare(settings, results);
+	if (settings->plot != NULL)
+		status |= results_plot(results, settings->plot);
+	return status;
+}
+
+static bool wanted(const struct settings *settings)
+{
+	return settings->old_file != NULL || settings->plot != NULL;
 }
 
 int report_use(const struct report *report)
@@ -60,11 +75,12 @@ int report_use(const struct report *report)
 		return complain("the results as JSON");
 	if (settings->json != NULL)
 		status = write_file(settings->json, text, length);
-	if (settings->old_file != NULL) {
+	if (wanted(settings)) {
 		struct results *results = results_parse(text, length);
 
-		fputc('\n', stdout);
-		status |= results == NULL || use(settings, results) != 0;
+		if (settings->old_file != NULL)
+			fputc('\n', stdout);
+		status |= use(settings, results);
 		results_free(results);
 	}
 	free(text);
@@ -76,10 +92,12 @@ int report_use_check(const struct settings *settings)
 	struct results *old;
 	bool possible;
 
+	if (!wanted(settings))
+		return 0;
+	if (!results_readable() || (settings->plot != NULL && !plot_possible()))
+		return 1;
 	if (settings->old_file == NULL)
 		return 0;
-	if (!results_readable())
-		return 1;
 	old = results_load(settings->old_file);
 	possible = old != NULL && results_have(old, results_section(settings));
 	results_free(old);
@@ -91,10 +109,10 @@ int files_use(const struct settings *settings)
 	struct results *new;
 	int status;
 
-	if (!results_readable())
+	if (!results_readable() || (settings->plot != NULL && !plot_possible()))
 		return 1;
 	new = results_load(settings->new_file);
-	status = new == NULL || use(settings, new) != 0;
+	status = use(settings, new);
 	results_free(new);
 	return status;
 }

@@ -103,13 +103,13 @@ int main(int argc, char **argv)
 	_Static_assert(sizeof results / sizeof *results >= 16, "room for every case");
 	if (bench_case_count > sizeof results / sizeof *results)
 		abort();
+	stop_on_signals();
 	if (settings.new_file != NULL)
 		return files_use(&settings);
 	if (report_use_check(&settings) != 0)
 		return 1;
 	if (settings.heap)
 		heap_sides_room(argv);
-	stop_on_signals();
 	others_remove_on_crash();
 	machine.own_ipc_namespace = side_kernel_isolate();
 	machine.kernel_ipc = side_kernel_works();

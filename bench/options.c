@@ -31,6 +31,9 @@ static const char help[] =
 	"  --json FILE     write the results as JSON too\n"
 	"  --compare OLD   say what has changed since the run that wrote the file OLD with --json\n"
 	"  --compare OLD NEW  compare two such files; measures nothing\n"
+	"  --plot FILE.svg draw the results with gnuplot: ratios; latencies with --channel;\n"
+	"                  rates over processes with --scale; with --compare OLD NEW: those of "
+	"NEW\n"
 	"  --help          this text\n"
 	"\n"
 	"Ratios are Madang / kernel: median of all pairs of blocks (10th to 90th percentile).\n"
@@ -139,6 +142,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{ "control", no_argument, NULL, 'k' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "compare", required_argument, NULL, 'd' },
+		{ "plot", required_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -183,6 +187,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 'd':
 			settings->old_file = optarg;
 			break;
+		case 'l':
+			settings->plot = optarg;
+			break;
 		case 'h':
 			fputs(help, stdout);
 			exit(0);
@@ -191,7 +198,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 			exit(2);
 		}
 	}
-	if (optind == argc - 1 && settings->old_file != NULL)
+	if (optind == argc - 1 && (settings->old_file != NULL || settings->plot != NULL))
 		settings->new_file = argv[optind++];
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);

@@ -30,11 +30,11 @@ struct report {
 void report_text(const struct report *report, FILE *out);
 /* The same for programs (json.c). */
 void report_json(const struct report *report, FILE *out);
-/* Writes that into the file that was asked for, and compares it (after.c). 0, or 1. */
+/* Writes that into the file that was asked for, compares it, draws it (after.c). 0, or 1. */
 int report_use(const struct report *report);
 /* Before anything is measured: whether that can be done. 0, or 1 and it says why not. */
 int report_use_check(const struct settings *settings);
-/* Compares two files; nothing is measured. 0, or 1. */
+/* Compares two files, draws the second; nothing is measured. 0, or 1. */
 int files_use(const struct settings *settings);
 
 #endif

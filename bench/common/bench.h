@@ -31,11 +31,13 @@ struct settings {
 	const char *only; /* one case, or NULL */
 	int others; /* other segments, or sets and queues, of the second pass; 0: no second pass */
 	const char *json;     /* file to write, or NULL */
+	const char *plot;     /* file to draw a picture into, or NULL */
 	const char *old_file; /* file of an older run to compare with, or NULL */
-	const char *new_file; /* file to compare with that one, instead of a run; or NULL */
-	double seconds;       /* time for one case with one number of other segments */
-	double block;         /* seconds that one block should last */
-	unsigned rounds;      /* times a case goes back and forth between 0 and `others` */
+	const char *
+		new_file; /* file to compare with that one, or to draw, instead of a run; or NULL */
+	double seconds;   /* time for one case with one number of other segments */
+	double block;     /* seconds that one block should last */
+	unsigned rounds;  /* times a case goes back and forth between 0 and `others` */
 };
 
 /* ---- time and spread (measure.c) --------------------------------------- */

@@ -109,7 +109,7 @@ static void ipc_add(struct figures *figures, json_t *row)
 		const char *name = i == 0 ? "" : "native";
 
 		figure_take(figures, results_text(row, "case"), name, side, "ratio");
-		snprintf(beside, sizeof beside, "%s%sothers", name, i == 0 ? "" : ", ");
+		snprintf(beside, sizeof beside, "%s%swith others", name, i == 0 ? "" : ", ");
 		figure_take(figures, results_text(row, "case"), beside, side, "ratio_with_others");
 	}
 }
@@ -168,6 +168,16 @@ static void section_set(struct figures *figures, unsigned first, const char *sec
 	}
 }
 
+static void row_add(struct figures *figures, unsigned section, json_t *row)
+{
+	unsigned first = figures->count;
+
+	sections[section].add(figures, row);
+	for (unsigned i = first; i < figures->count; i++)
+		snprintf(figures->figure[i].what, sizeof figures->figure->what, "%s",
+		         results_text(row, "what"));
+}
+
 struct figures figures_of(const struct results *results)
 {
 	struct figures figures = { 0 };
@@ -177,7 +187,7 @@ struct figures figures_of(const struct results *results)
 		unsigned first = figures.count;
 
 		for (size_t row = 0; row < json_array_size(rows); row++)
-			sections[i].add(&figures, json_array_get(rows, row));
+			row_add(&figures, i, json_array_get(rows, row));
 		section_set(&figures, first, sections[i].section);
 	}
 	return figures;

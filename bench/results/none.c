@@ -6,8 +6,9 @@
 
 bool results_readable(void)
 {
-	fprintf(stderr, "madang-bench: --compare reads JSON with jansson, and this program was "
-	                "built without it (Debian: libjansson-dev)\n");
+	fprintf(stderr,
+	        "madang-bench: --compare and --plot read JSON with jansson, and this program was "
+	        "built without it (Debian: libjansson-dev)\n");
 	return false;
 }
 
@@ -43,5 +44,16 @@ bool results_have(const struct results *results, const char *section)
 int results_compare(const struct results *old, const struct results *new, FILE *out)
 {
 	(void)old, (void)new, (void)out;
+	return 1;
+}
+
+bool plot_possible(void)
+{
+	return false;
+}
+
+int results_plot(const struct results *results, const char *path)
+{
+	(void)results, (void)path;
 	return 1;
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * results.h - what the files of this directory share: results of runs as they are in the files of
- * `madang-bench --json`, and what is done with them (`--compare`).
+ * `madang-bench --json`, compared (`--compare`) and drawn (`--plot`).
  *
  * A run's own results are written as JSON and read from there, like those of an older run. So both
- * are what a file says.
+ * are what a file says, and a picture can also be drawn from a file.
  */
 #ifndef MADANG_BENCH_RESULTS_H
 #define MADANG_BENCH_RESULTS_H
@@ -37,6 +37,11 @@ bool results_have(const struct results *results, const char *section);
 /* Prints a table (compare.c). 0, or 1 and it says why: there is nothing in common. */
 int results_compare(const struct results *old, const struct results *new, FILE *out);
 
+/* True: there is a gnuplot. Otherwise it says so (plot.c). */
+bool plot_possible(void);
+/* Draws a picture into the file. 0, or 1 and it says why not. */
+int results_plot(const struct results *results, const char *path);
+
 /* ---- within this directory ----------------------------------------------------------- */
 
 #ifdef WITH_JANSSON
@@ -50,6 +55,7 @@ struct results {
 struct figure {
 	char section[16]; /* the name of the array that it is in */
 	char name[48];    /* of the case */
+	char what[80];    /* it does; "" */
 	char beside[40];  /* the side that Madang is compared with, or another condition; "" */
 	unsigned place;   /* a table may have a row twice: which of them this is */
 	struct spread is; /* count 0: only the median is known */
