@@ -30,7 +30,10 @@ void mdg__release_any(struct mdg_channel *channel)
 	channel->count += held->count;
 	mdg__note64(&seat->count, channel->count);
 	mdg__note64(&seat->sequence, held->sequence);
-	channel->ops->release(channel);
+	if (channel->kind == MDG_STREAM)
+		mdg__stream_release(channel);
+	else
+		channel->ops->release(channel);
 	held->from = held->upto;
 	held->count = 0;
 	mdg__made_room(channel, held->upto);
@@ -100,10 +103,55 @@ static inline int peek(struct mdg_channel *channel, struct mdg_message *messages
 	return rc;
 }
 
+/* Whether the next message is surely not redelivered, and not overwritten while it is copied. */
+static inline bool is_straight(const struct mdg_channel *channel)
+{
+	if (channel->kind == MDG_STREAM)
+		return channel->next >= channel->handed;
+	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
+}
+
+/* The next record, if it is a message that is there and lies where it should; or NULL. */
+static inline struct mdg__record *next_straight(const struct mdg_channel *channel,
+                                                uint32_t *ret_size)
+{
+	uint64_t offset = channel->next - channel->base;
+	if (offset >= channel->ring_size || !is_straight(channel))
+		return NULL;
+	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
+	if ((mdg__record_state(record) & 0xff) != MDG__READY)
+		return NULL;
+	uint32_t size = *ret_size = mdg__relaxed32(&record->size);
+	return size <= channel->largest && offset + mdg__span(size) <= channel->ring_size ? record
+	                                                                                  : NULL;
+}
+
+/* The common case of mdg_channel_peek in a stream. False: this is another case, and nothing was
+ * done. */
+static inline bool peek_straight(struct mdg_channel *channel, struct mdg_message *ret_message)
+{
+	struct mdg__taken *held = &channel->held;
+	uint32_t size;
+	if (channel->kind != MDG_STREAM || held->count != 0 || channel->pipe >= 0)
+		return false;
+	struct mdg__record *record = next_straight(channel, &size);
+	if (record == NULL)
+		return false;
+	mdg__describe(record, size, ret_message);
+	held->from = channel->next;
+	held->upto = channel->next + mdg__span(size);
+	held->sequence = ret_message->sequence + 1;
+	held->count = 1;
+	mdg__stream_hand_out(channel, held->upto);
+	return true;
+}
+
 int mdg_channel_peek(mdg_channel *channel, struct mdg_message *ret_message, uint64_t deadline)
 {
-	if (channel->door != NULL)
+	if (__builtin_expect(channel->door != NULL, 0))
 		return channel->door->peek(channel, ret_message, deadline);
+	if (mdg__usable(channel, MDG_LISTENER) == 0 && peek_straight(channel, ret_message))
+		return 0;
 	int rc = peek(channel, ret_message, 1, deadline);
 	return rc > 0 ? 0 : rc;
 }
@@ -133,31 +181,17 @@ int mdg_channel_release(mdg_channel *channel)
 
 /* ---- copies -------------------------------------------------------------------------------- */
 
-/* Whether the next message is surely not redelivered, and not overwritten while it is copied. */
-static inline bool is_straight(const struct mdg_channel *channel)
-{
-	if (channel->kind == MDG_STREAM)
-		return channel->next >= channel->handed;
-	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
-}
-
 /* The common case of mdg_channel_recv: a small message, and nothing else to see to. -EAGAIN: this
  * is another case, and nothing was done. */
 static inline int recv_straight(struct mdg_channel *channel, void *data, size_t room,
                                 struct mdg_message *ret_message)
 {
-	uint64_t at = channel->next, offset = at - channel->base;
-	if (offset >= channel->ring_size || !is_straight(channel))
-		return -EAGAIN;
-	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-	if ((mdg__record_state(record) & 0xff) != MDG__READY)
-		return -EAGAIN;
-	uint32_t size = mdg__relaxed32(&record->size);
-	if (size > room || size > MDG__SMALL || size > channel->largest ||
-	    offset + mdg__span(size) > channel->ring_size)
+	uint32_t size;
+	struct mdg__record *record = next_straight(channel, &size);
+	if (record == NULL || size > room || size > MDG__SMALL)
 		return -EAGAIN;
 	struct mdg__taken *held = &channel->held;
-	held->upto = at + mdg__span(size);
+	held->upto = channel->next + mdg__span(size);
 	held->sequence = mdg__relaxed64(&record->sequence) + 1;
 	if (channel->kind == MDG_STREAM)
 		mdg__stream_hand_out(channel, held->upto);

@@ -8,6 +8,7 @@
 
 #include "channel/handle.h"
 #include "channel/peers.h"
+#include "channel/ring.h"
 #include "channel/wake.h"
 
 /* ---- sending ---------------------------------------------------------------------------- */
@@ -30,6 +31,31 @@ static inline void mdg__sent(struct mdg_channel *channel, unsigned count)
 	channel->count += count;
 	mdg__note64(&channel->seat->count, channel->count);
 	mdg__tell(channel, count);
+}
+
+/* Shows a small message that was written at `at`, the tail, which lies `offset` bytes behind the
+ * ring's beginning. All lines that this touches are before the ring's end. [talk] */
+static inline void mdg__show_small(struct mdg_channel *channel, uint64_t at, uint64_t offset,
+                                   size_t size)
+{
+	uint64_t span = mdg__span(size);
+	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
+	struct mdg__record *clear =
+		(struct mdg__record *)(void *)(channel->ring + offset + channel->ahead);
+	atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
+	mdg__note64(&record->sequence, channel->sequence);
+	if (channel->way == MDG__TO_EACH)
+		mdg__mark(channel, at);
+	mdg__tell_pollers(channel, 1);
+	mdg__record_show(record, MDG__READY, channel->place);
+	/* Clears ahead afterwards. These lines are in the listener's processor, and need not be
+	 * waited for before the next message is shown. What is clear already is enough for this
+	 * one. */
+	atomic_store_explicit(&clear->state, MDG__EMPTY, memory_order_relaxed);
+	if (span > MDG__LINE) /* the one line more that a small message takes */
+		atomic_store_explicit(&clear[MDG__LINE / MDG__RECORD_HEAD].state, MDG__EMPTY,
+		                      memory_order_relaxed);
+	mdg__tail_store(channel, at + span, channel->sequence + 1);
 }
 
 /* Whether a talker may send a message of `size` bytes straight to the ring. */

@@ -281,12 +281,47 @@ int mdg__reserve_record(struct mdg_channel *channel, size_t size, void **ret_dat
 	return 0;
 }
 
+/* The common case in a stream: room that is known, and no end of the ring near. False: this is
+ * another case, and nothing was done. */
+static inline bool reserve_straight(struct mdg_channel *channel, size_t size, void **ret_data)
+{
+	uint64_t at = channel->tail, span = mdg__span(size), offset = at - channel->base;
+	if (!mdg__is_alone(channel) || offset >= channel->ring_size ||
+	    offset + span > channel->ring_size || at + span + channel->ahead > channel->limit)
+		return false;
+	channel->reserved.from = channel->at[0] = at;
+	channel->reserved.to = at + span;
+	channel->reserved.sequence = channel->sequence;
+	channel->reserved.count = 1;
+	channel->size[0] = (uint32_t)size;
+	*ret_data = mdg__message_of((struct mdg__record *)(void *)(channel->ring + offset));
+	return true;
+}
+
 int mdg_channel_reserve(mdg_channel *channel, size_t size, void **ret_data, uint64_t deadline)
 {
-	if (channel->door != NULL)
+	if (__builtin_expect(channel->door != NULL, 0))
 		return channel->door->reserve(channel, size, ret_data, deadline);
 	int rc = mdg__may_talk(channel, size);
-	return rc < 0 ? rc : mdg__reserve_record(channel, size, ret_data, deadline);
+	if (rc < 0 || reserve_straight(channel, size, ret_data))
+		return rc;
+	return mdg__reserve_record(channel, size, ret_data, deadline);
+}
+
+/* The common case in a stream: one small message that takes the lines that were reserved for it.
+ * False: this is another case, and nothing was done. */
+static inline bool commit_straight(struct mdg_channel *channel, size_t size)
+{
+	struct mdg__reserved *reserved = &channel->reserved;
+	uint64_t at = reserved->from, span = mdg__span(size), offset = at - channel->base;
+	if (!mdg__is_alone(channel) || reserved->count != 1 || size > channel->size[0] ||
+	    size > MDG__SMALL || channel->at[0] != at || at + span != reserved->to ||
+	    offset >= channel->ring_size || offset + channel->ahead + span > channel->ring_size)
+		return false;
+	mdg__show_small(channel, at, offset, size);
+	reserved->count = 0;
+	mdg__sent(channel, 1);
+	return true;
 }
 
 int mdg__commit_record(struct mdg_channel *channel, size_t size)
@@ -302,7 +337,7 @@ int mdg_channel_commit(mdg_channel *channel, size_t size)
 	if (channel->door != NULL)
 		return channel->door->commit(channel, size);
 	int rc = mdg__usable(channel, MDG_TALKER);
-	return rc < 0 ? rc : mdg__commit_record(channel, size);
+	return rc < 0 || commit_straight(channel, size) ? rc : mdg__commit_record(channel, size);
 }
 
 int mdg_channel_cancel(mdg_channel *channel)

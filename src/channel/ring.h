@@ -82,7 +82,7 @@ static inline void mdg__clear_ahead(struct mdg_channel *channel, uint64_t tail, 
 
 /* The record of a small message takes two lines at most. */
 enum { MDG__SMALL = 2 * MDG__LINE - MDG__RECORD_HEAD };
-/* Behind a small message that was shown there is still a clear line (show_straight in talk.c). */
+/* Behind a small message that was shown there is still a clear line (mdg__show_small). */
 _Static_assert(MDG__AHEAD_LEAST > MDG__SMALL + MDG__RECORD_HEAD, "");
 /* Copies the bytes without a call, as two copies of one size which overlap. */
 static inline void mdg__copy_small(void *to, const void *from, size_t size)

@@ -18,22 +18,8 @@ static inline bool show_straight(struct mdg_channel *channel, const void *data, 
 	if (at + span + channel->ahead > channel->limit || ahead + span > channel->ring_size)
 		return false;
 	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-	struct mdg__record *clear = (struct mdg__record *)(void *)(channel->ring + ahead);
 	mdg__copy_small(mdg__message_of(record), data, size);
-	atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
-	mdg__note64(&record->sequence, channel->sequence);
-	if (channel->way == MDG__TO_EACH)
-		mdg__mark(channel, at);
-	mdg__tell_pollers(channel, 1);
-	mdg__record_show(record, MDG__READY, channel->place);
-	/* Clears ahead afterwards. These lines are in the listener's processor, and need not be
-	 * waited for before the next message is shown. What is clear already is enough for this
-	 * one. */
-	atomic_store_explicit(&clear->state, MDG__EMPTY, memory_order_relaxed);
-	if (span > MDG__LINE) /* the one line more that a small message takes */
-		atomic_store_explicit(&clear[MDG__LINE / MDG__RECORD_HEAD].state, MDG__EMPTY,
-		                      memory_order_relaxed);
-	mdg__tail_store(channel, at + span, channel->sequence + 1);
+	mdg__show_small(channel, at, offset, size);
 	return true;
 }
 
