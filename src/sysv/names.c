@@ -31,40 +31,56 @@ static void note(_Atomic uintptr_t *place, uintptr_t address)
 		atomic_store_explicit(place, address, memory_order_relaxed);
 }
 
+struct looking {
+	bool is_behind;                    /* the objects that come now are behind this library */
+	uint32_t hashes[MDG__NAMES_COUNT]; /* of the names */
+};
+
+static uintptr_t find(const struct mdg__symbols *symbols, const char *name)
+{
+	return mdg__symbol_find(symbols, name, mdg__symbol_hash(name));
+}
+
 static bool look(const struct mdg__loaded *loaded, void *context)
 {
-	bool *is_behind = context;
+	struct looking *looking = context;
+	struct mdg__symbols symbols;
 #if defined(__GLIBC__)
 	const char *dladdr_name = "dladdr1";
 #else
 	const char *dladdr_name = "dladdr";
 #endif
 	bool is_self = mdg__loaded_is_self(loaded);
-	bool is_libc = mdg__symbol_find(loaded, "__libc_start_main") != 0 ||
+	if (!mdg__symbols_of(loaded, &symbols))
+		return true;
+	bool is_libc = find(&symbols, "__libc_start_main") != 0 ||
 	               mdg__loaded_is_called(loaded, "libdl.so.2");
 	if (is_libc)
-		note(&libc_dladdr, mdg__symbol_find(loaded, dladdr_name));
-	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
+		note(&libc_dladdr, find(&symbols, dladdr_name));
+	for (size_t i = 0; (is_self || is_libc || looking->is_behind) && i < MDG__NAMES_COUNT;
+	     i++) {
 		struct mdg__name *name = &mdg__names[i];
-		uintptr_t address = mdg__symbol_find(loaded, name->name);
+		uintptr_t address = mdg__symbol_find(&symbols, name->name, looking->hashes[i]);
 		if (is_self)
 			note(&name->ours, address);
-		else if (*is_behind)
+		else if (looking->is_behind)
 			note(&name->next, address);
 		if (is_libc)
 			note(&name->libc, address);
 	}
-	*is_behind |= is_self;
+	looking->is_behind |= is_self;
 	return true;
 }
 
 void mdg__names_prepare(void)
 {
-	bool is_behind = false;
+	struct looking looking = { .is_behind = false };
 	/* Acquire: pairs with the release below. Two threads that do it at once find the same. */
 	if (atomic_load_explicit(&is_prepared, memory_order_acquire))
 		return;
-	mdg__loaded_each(look, &is_behind);
+	for (size_t i = 0; i < MDG__NAMES_COUNT; i++)
+		looking.hashes[i] = mdg__symbol_hash(mdg__names[i].name);
+	mdg__loaded_each(look, &looking);
 	for (size_t i = 0; i < MDG__NAMES_COUNT; i++) {
 		struct mdg__name *name = &mdg__names[i];
 		unsigned letters = mdg__letters_of(name->name);

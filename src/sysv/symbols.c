@@ -112,61 +112,78 @@ bool mdg__loaded_is_called(const struct mdg__loaded *loaded, const char *soname)
 	return false;
 }
 
-struct search {
-	const char *name;
-	const char *strings;
-	const ElfW(Sym) * symbols;
-	const ElfW(Half) * versions; /* NULL: none */
-};
-
-static bool fits(const struct search *search, uint32_t at)
+bool mdg__symbols_of(const struct mdg__loaded *loaded, struct mdg__symbols *ret)
 {
-	const ElfW(Sym) *symbol = &search->symbols[at];
+	*ret = (struct mdg__symbols){
+		.base = loaded->base,
+		.strings = entry(loaded, DT_STRTAB),
+		.symbols = entry(loaded, DT_SYMTAB),
+		.versions = entry(loaded, DT_VERSYM),
+		.gnu = entry(loaded, DT_GNU_HASH),
+		.plain = entry(loaded, DT_HASH),
+	};
+	return ret->strings != NULL && ret->symbols != NULL;
+}
+
+static bool fits(const struct mdg__symbols *symbols, const char *name, uint32_t at)
+{
+	const ElfW(Sym) *symbol = &symbols->symbols[at];
 	unsigned type = symbol->st_info & 15u, binding = symbol->st_info >> 4;
 	return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 && type <= STT_FUNC &&
 	       (binding == STB_GLOBAL || binding == STB_WEAK) &&
-	       (search->versions == NULL || (search->versions[at] & HIDDEN_VERSION) == 0) &&
-	       mdg__same_text(search->strings + symbol->st_name, search->name);
+	       (symbols->versions == NULL || (symbols->versions[at] & HIDDEN_VERSION) == 0) &&
+	       mdg__same_text(symbols->strings + symbol->st_name, name);
 }
 
-static uint32_t find_gnu(const struct search *search, const uint32_t *table)
+uint32_t mdg__symbol_hash(const char *name)
 {
-	uint32_t buckets = table[0], first = table[1], hash = 5381;
+	uint32_t hash = 5381;
+	for (const char *c = name; *c != '\0'; c++)
+		hash = hash * 33 + (unsigned char)*c;
+	return hash;
+}
+
+/* Two bits of a table of bits, by which most names that the object does not offer are told. */
+static bool may_be_there(const uint32_t *table, uint32_t hash)
+{
+	const ElfW(Addr) *words = (const void *)(table + 4);
+	const uint32_t bits = 8 * sizeof(ElfW(Addr));
+	ElfW(Addr) word = words[hash / bits & (table[2] - 1)];
+	return (word >> hash % bits & word >> (hash >> table[3]) % bits & 1) != 0;
+}
+
+static uint32_t find_gnu(const struct mdg__symbols *symbols, const char *name, uint32_t hash)
+{
+	const uint32_t *table = symbols->gnu;
+	uint32_t buckets = table[0], first = table[1];
 	const uint32_t *bucket = table + 4 + table[2] * (sizeof(ElfW(Addr)) / sizeof *table);
 	const uint32_t *chain = bucket + buckets;
-	for (const char *c = search->name; *c != '\0'; c++)
-		hash = hash * 33 + (unsigned char)*c;
-	uint32_t at = buckets == 0 ? 0 : bucket[hash % buckets];
+	uint32_t at = buckets == 0 || !may_be_there(table, hash) ? 0 : bucket[hash % buckets];
 	if (at < first || at == 0)
 		return 0;
 	for (;; at++) {
 		uint32_t other = chain[at - first];
-		if ((other | 1) == (hash | 1) && fits(search, at))
+		if ((other | 1) == (hash | 1) && fits(symbols, name, at))
 			return at;
 		if (other & 1)
 			return 0; /* the last one of its bucket */
 	}
 }
 
-static uint32_t find_plain(const struct search *search, const uint32_t *table)
+static uint32_t find_plain(const struct mdg__symbols *symbols, const char *name)
 {
-	uint32_t at = table[1]; /* how many symbols there are */
-	while (at > 0 && !fits(search, at - 1))
+	uint32_t at = symbols->plain[1]; /* how many symbols there are */
+	while (at > 0 && !fits(symbols, name, at - 1))
 		at--;
 	return at == 0 ? 0 : at - 1;
 }
 
-uintptr_t mdg__symbol_find(const struct mdg__loaded *loaded, const char *name)
+uintptr_t mdg__symbol_find(const struct mdg__symbols *symbols, const char *name, uint32_t hash)
 {
-	const struct search search = { name, entry(loaded, DT_STRTAB), entry(loaded, DT_SYMTAB),
-		                       entry(loaded, DT_VERSYM) };
-	const uint32_t *gnu = entry(loaded, DT_GNU_HASH), *plain = entry(loaded, DT_HASH);
 	uint32_t at = 0;
-	if (search.strings == NULL || search.symbols == NULL)
-		return 0;
-	if (gnu != NULL)
-		at = find_gnu(&search, gnu);
-	else if (plain != NULL)
-		at = find_plain(&search, plain);
-	return at == 0 ? 0 : loaded->base + (uintptr_t)search.symbols[at].st_value;
+	if (symbols->gnu != NULL)
+		at = find_gnu(symbols, name, hash);
+	else if (symbols->plain != NULL)
+		at = find_plain(symbols, name);
+	return at == 0 ? 0 : symbols->base + (uintptr_t)symbols->symbols[at].st_value;
 }

@@ -26,9 +26,23 @@ void mdg__loaded_each(mdg__look_function *look, void *context);
 /* Whether `object` is the one that this code is part of. */
 bool mdg__loaded_is_self(const struct mdg__loaded *loaded);
 bool mdg__loaded_is_called(const struct mdg__loaded *loaded, const char *soname);
+/* An object's symbols, found once for many look-ups. */
+struct mdg__symbols {
+	uintptr_t base;
+	const char *strings;
+	const ElfW(Sym) * symbols;
+	const ElfW(Half) * versions; /* NULL: none */
+	const uint32_t *gnu, *plain; /* tables of hashes; NULL: none */
+};
+/* False: it offers nothing. */
+bool mdg__symbols_of(const struct mdg__loaded *loaded, struct mdg__symbols *ret);
+
+/* What stands for a name in the newer tables of hashes. It is the same for all objects. */
+uint32_t mdg__symbol_hash(const char *name);
 /* The address of the function that the object offers by this name, in its default
  * version; 0: it offers none. */
-uintptr_t mdg__symbol_find(const struct mdg__loaded *loaded, const char *name);
+uintptr_t mdg__symbol_find(const struct mdg__symbols *symbols, const char *name, uint32_t hash);
+
 /* strcmp(a, b) == 0. A sanitizer's strcmp cannot run while the sanitizer starts. */
 bool mdg__same_text(const char *a, const char *b);
 
