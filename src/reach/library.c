@@ -27,10 +27,65 @@ static bool looks_like_lib(const char *word)
 	       strstr(word, "-linux-gnu") != NULL;
 }
 
+/* What is known of a file's strings while its bytes come in. */
+struct strings {
+	bool inside;              /* a string that begins with "l" is coming in */
+	char last;                /* the byte before those that come next */
+	size_t length;            /* of that string; MDG__LIB_ROOM: it is too long */
+	char word[MDG__LIB_ROOM]; /* that string */
+	char found[MDG__LIB_ROOM];
+};
+
+/* The longest match wins: a bare "lib" may be there for other reasons. */
+static void end_word(struct strings *strings)
+{
+	strings->inside = false;
+	if (strings->length == MDG__LIB_ROOM || strings->length <= strlen(strings->found))
+		return;
+	strings->word[strings->length] = '\0';
+	if (looks_like_lib(strings->word))
+		memcpy(strings->found, strings->word, strings->length + 1);
+}
+
+static void add_to_word(struct strings *strings, const char *bytes, size_t count)
+{
+	if (count >= MDG__LIB_ROOM - strings->length) {
+		strings->length = MDG__LIB_ROOM;
+		return;
+	}
+	memcpy(strings->word + strings->length, bytes, count);
+	strings->length += count;
+}
+
+/* Most bytes belong to no string that begins with "l". The C library's memchr passes over those
+ * many at a time. */
+static void take(struct strings *strings, const char *bytes, size_t count)
+{
+	for (size_t at = 0; at < count;) {
+		if (!strings->inside) {
+			const char *start = memchr(bytes + at, 'l', count - at);
+			if (start == NULL)
+				break;
+			at = (size_t)(start - bytes);
+			strings->inside = (at > 0 ? bytes[at - 1] : strings->last) == '\0';
+			strings->length = 0;
+			at += !strings->inside;
+			continue;
+		}
+		const char *end = memchr(bytes + at, '\0', count - at);
+		size_t more = end != NULL ? (size_t)(end - bytes) - at : count - at;
+		add_to_word(strings, bytes + at, more);
+		at += more;
+		if (end != NULL)
+			end_word(strings);
+	}
+	strings->last = bytes[count - 1];
+}
+
 bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM])
 {
-	char bytes[1024], word[MDG__LIB_ROOM] = "", found[MDG__LIB_ROOM] = "";
-	size_t length = MDG__LIB_ROOM; /* of the word so far; MDG__LIB_ROOM: it is too long */
+	char bytes[4096];
+	struct strings strings = { .last = 'x' }; /* a string begins behind a NUL */
 	uint64_t place = 0;
 	int64_t got;
 	int fd = mdg__sys_openat(AT_FDCWD, loader, O_RDONLY | O_NONBLOCK, 0);
@@ -38,23 +93,13 @@ bool mdg__loader_lib(const char *loader, char ret_lib[MDG__LIB_ROOM])
 	if (fd < 0)
 		return false;
 	while ((got = mdg__sys_pread(fd, bytes, sizeof bytes, place)) > 0) {
-		for (int64_t i = 0; i < got; i++) {
-			if (length < MDG__LIB_ROOM)
-				word[length++] = bytes[i];
-			if (bytes[i] != '\0')
-				continue;
-			/* The longest match wins: a bare "lib" may be there for other reasons. */
-			if (length <= MDG__LIB_ROOM && length > 1 && word[length - 1] == '\0' &&
-			    strlen(word) > strlen(found) && looks_like_lib(word))
-				memcpy(found, word, length);
-			length = 0;
-		}
+		take(&strings, bytes, (size_t)got);
 		place += (uint64_t)got;
 	}
 	(void)mdg__sys_close(fd);
-	if (found[0] == '\0')
+	if (strings.found[0] == '\0')
 		return false;
-	memcpy(ret_lib, found, MDG__LIB_ROOM);
+	memcpy(ret_lib, strings.found, MDG__LIB_ROOM);
 	return true;
 }
 

@@ -139,6 +139,8 @@ void remains_complain(const char *path);
 
 /* ---- preload.c, program.c: for run (and doctor) ------------------------ */
 
+/* The tool's own file. NULL: it cannot be read. */
+const struct mdg__image *tool_image(void);
 /* Finds libmadang-sysv. False: none, and `room` says where it was looked for. The path may hold
  * $LIB, if libraries for both word sizes are there. */
 bool preload_find(char *room, size_t size);

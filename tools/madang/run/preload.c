@@ -63,20 +63,18 @@ static bool take_if_readable(char *room, size_t size, const char *candidate)
 /* The loader that this program was started by, and so those that are like it. */
 static const char *own_loader(void)
 {
-	static struct mdg__image self;
-
-	if (self.loader[0] == '\0')
-		mdg__image_read("/proc/self/exe", &self);
-	return self.loader;
+	const struct mdg__image *self = tool_image();
+	return self != NULL ? self->loader : "";
 }
 
 /* Not one of another word size, where "lib" holds those. */
 static bool is_like_us(const char *candidate)
 {
-	struct mdg__image self, library;
+	const struct mdg__image *self = tool_image();
+	struct mdg__image library;
 
-	return !mdg__image_read("/proc/self/exe", &self) || !mdg__image_read(candidate, &library) ||
-	       mdg__image_is_like(&self, &library);
+	return self == NULL || !mdg__image_read(candidate, &library) ||
+	       mdg__image_is_like(self, &library);
 }
 
 /* ---- both word sizes ---------------------------------------------------- */
@@ -106,17 +104,37 @@ static bool has_sister(const char *prefix, size_t length, const char *lib)
 	return false;
 }
 
-/* Replaces the directory by $LIB where that serves programs of another word size. */
+/* Cuts a directory's path before the part that $LIB may stand for, which begins with "lib": the
+ * last name, or the last two ("lib/x86_64-linux-gnu"). The length of what is before that part; 0:
+ * there is no such part. */
+static size_t before_lib(const char *path, size_t length)
+{
+	size_t start = length;
+
+	for (int names = 0; names < 2; names++) {
+		while (start > 0 && path[start - 1] != '/')
+			start--;
+		if (start > 0 && strncmp(path + start, "lib", 3) == 0)
+			return start;
+		if (start-- == 0)
+			break;
+	}
+	return 0;
+}
+
+/* Replaces the directory by $LIB where that serves programs of another word size. To ask the loader
+ * means to read its whole file, so that comes last. */
 static void make_template(char *room, size_t size)
 {
-	char lib[MDG__LIB_ROOM], name[256];
+	char lib[MDG__LIB_ROOM], own[4096], name[256];
 	char *file = strrchr(room, '/');
+	size_t prefix = file != NULL ? before_lib(room, (size_t)(file - room)) : 0;
 
-	if (file == NULL || !mdg__loader_lib(own_loader(), lib))
+	if (prefix == 0)
 		return;
-	size_t prefix = (size_t)(file - room) - strlen(lib);
-	if ((size_t)(file - room) <= strlen(lib) || room[prefix - 1] != '/' ||
-	    strncmp(room + prefix, lib, strlen(lib)) != 0 || !has_sister(room, prefix, lib))
+	snprintf(own, sizeof own, "%.*s", (int)((size_t)(file - room) - prefix), room + prefix);
+	if (!has_sister(room, prefix, own) || !mdg__loader_lib(own_loader(), lib) ||
+	    strcmp(own, lib) != 0)
 		return;
 	snprintf(name, sizeof name, "%s", file);
 	snprintf(room + prefix, size - prefix, "$LIB%s", name);

@@ -16,10 +16,9 @@
 
 /* ---- looking a program up --------------------------------------------- */
 
-static bool is_runnable(const char *path)
+static bool can_run(const char *path, const struct stat *status)
 {
-	struct stat status;
-	return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0;
+	return S_ISREG(status->st_mode) && access(path, X_OK) == 0;
 }
 
 static int judge_path(const char *name, struct program *ret_program)
@@ -31,12 +30,13 @@ static int judge_path(const char *name, struct program *ret_program)
 		return TOOL_NOT_FOUND;
 	if (stat(name, &status) != 0)
 		return errno == ENOENT || errno == ENOTDIR ? TOOL_NOT_FOUND : TOOL_NOT_EXECUTABLE;
-	return is_runnable(name) ? 0 : TOOL_NOT_EXECUTABLE;
+	return can_run(name, &status) ? 0 : TOOL_NOT_EXECUTABLE;
 }
 
 int program_find(const char *name, struct program *ret_program)
 {
 	const char *search = getenv("PATH");
+	struct stat status;
 	bool seen = false;
 
 	if (name[0] == '\0')
@@ -52,9 +52,10 @@ int program_find(const char *name, struct program *ret_program)
 			snprintf(ret_program->path, sizeof ret_program->path, "%.*s/%s",
 		                 length > 0 ? (int)length : 1, length > 0 ? search : ".", name);
 		if (wanted > 0 && (size_t)wanted < sizeof ret_program->path) {
-			if (is_runnable(ret_program->path))
+			bool is_there = stat(ret_program->path, &status) == 0;
+			if (is_there && can_run(ret_program->path, &status))
 				return 0;
-			seen = seen || access(ret_program->path, F_OK) == 0;
+			seen = seen || is_there;
 		}
 		if (search[length] == '\0')
 			return seen ? TOOL_NOT_EXECUTABLE : TOOL_NOT_FOUND;
@@ -64,17 +65,28 @@ int program_find(const char *name, struct program *ret_program)
 
 /* ---- the verdict ------------------------------------------------------ */
 
+const struct mdg__image *tool_image(void)
+{
+	static struct mdg__image self;
+	static bool asked, is_readable;
+
+	if (!asked)
+		is_readable = mdg__image_read("/proc/self/exe", &self);
+	asked = true;
+	return is_readable ? &self : NULL;
+}
+
 /* The library found beside the tool is of the tool's C library; one that was named with
  * MADANG_PRELOAD is the caller's own choice. */
 static enum mdg__libc preload_libc(void)
 {
 	const char *chosen = getenv("MADANG_PRELOAD");
-	struct mdg__image self;
+	const struct mdg__image *self;
 
-	if ((chosen != NULL && chosen[0] != '\0') || !mdg__image_read("/proc/self/exe", &self) ||
-	    !self.has_loader)
+	if ((chosen != NULL && chosen[0] != '\0') || (self = tool_image()) == NULL ||
+	    !self->has_loader)
 		return MDG__LIBC_ANY;
-	return mdg__image_is_musl(&self) ? MDG__LIBC_MUSL : MDG__LIBC_GLIBC;
+	return mdg__image_is_musl(self) ? MDG__LIBC_MUSL : MDG__LIBC_GLIBC;
 }
 
 enum mdg__reach program_reach(struct program *program, const char *preload)

@@ -91,11 +91,10 @@ static int prepare_namespace(const char *dir)
 
 	/* One that is made anew is not what those have who still use the former one. */
 	rc = mdg_namespace_open(&ns, dir, &existing);
-	if (rc == 0)
-		mdg_namespace_close(ns);
-	else if (rc == -ENOENT)
+	if (rc == -ENOENT)
 		remains_complain(namespace_path(path, dir));
-	if (namespace_open(&ns, dir, NULL) != 0)
+	/* Any other code comes again here, and is said. */
+	if (rc != 0 && namespace_open(&ns, dir, NULL) != 0)
 		return TOOL_TROUBLE;
 	absolute = realpath(namespace_path(path, dir), NULL);
 	rc = absolute != NULL ? setenv("MADANG_NAMESPACE", absolute, 1) : -1;
