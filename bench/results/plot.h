@@ -12,7 +12,7 @@
 
 /* ---- gnuplot (plot.c) ---------------------------------------------------------------- */
 
-#define PLOT_GREY  "#808080" /* of text and axes */
+#define PLOT_GREY  "#808080"   /* of text and axes */
 #define PLOT_FAINT "#a0808080" /* of guide lines; the first byte says how little is seen of it */
 
 enum { PLOT_COLOURS = 6 };
@@ -38,8 +38,8 @@ enum { ROWS_MAX = 160, SERIES_MAX = 8, DOTS_MAX = 480 };
 struct rows {
 	const char *title;
 	const char *bars, *unit; /* what a bar says; what the axis has */
-	bool times;               /* nanoseconds; else ratios, with a line at 1 */
-	bool one_line;            /* all dots of a row on one line; else one below the other */
+	bool times;              /* nanoseconds; else ratios, with a line at 1 */
+	bool one_line;           /* all dots of a row on one line; else one below the other */
 	struct {
 		char label[80];
 		bool heading; /* of the rows below */

@@ -70,7 +70,8 @@ static void put_range(const struct rows *rows, FILE *script)
 	fprintf(script, "set logscale x\nset xrange [%.6g:%.6g]\n", low / 1.15, high * 1.15);
 	fprintf(script, "set xtics out (");
 	if (rows->times)
-		fputs("'10 ns' 10, '100 ns' 100, '1 µs' 1e3, '10 µs' 1e4, '100 µs' 1e5, '1 ms' 1e6, "
+		fputs("'10 ns' 10, '100 ns' 100, '1 µs' 1e3, '10 µs' 1e4, '100 µs' 1e5, '1 ms' "
+		      "1e6, "
 		      "'10 ms' 1e7, '100 ms' 1e8)\n",
 		      script);
 	else if (high / low > 60)
@@ -172,8 +173,8 @@ void rows_draw(const struct rows *rows, const struct results *results, FILE *scr
 	plot_quote(script, rows->unit);
 	fputs(" noenhanced tc rgb '" PLOT_GREY "'\n", script);
 	if (!rows->times)
-		fputs("set arrow from 1, graph 0 to 1, graph 1 nohead back lw 1.5 lc rgb '" PLOT_GREY
-		      "'\n",
+		fputs("set arrow from 1, graph 0 to 1, graph 1 nohead back lw 1.5 lc rgb "
+		      "'" PLOT_GREY "'\n",
 		      script);
 	for (unsigned i = 0; i < rows->series_count; i++)
 		put_data(rows, i, script);

@@ -99,9 +99,9 @@ static void take_heap(struct picture *picture, const json_t *rows)
 		if (second)
 			point_add(panel_of(picture, "one process", "live blocks"), live, side);
 		else
-			point_add(panel_of(picture, "1,000 live blocks in each process",
-			                   "processes"),
-			          processes, side);
+			point_add(
+				panel_of(picture, "1,000 live blocks in each process", "processes"),
+				processes, side);
 	}
 }
 
@@ -160,8 +160,7 @@ static void put_panel(const struct picture *picture, unsigned number, FILE *scri
 	fputc('\n', script);
 }
 
-static void picture_draw(const struct picture *picture, const struct results *results,
-                         FILE *script)
+static void picture_draw(const struct picture *picture, const struct results *results, FILE *script)
 {
 	unsigned lines = (picture->panels + 1) / 2, height = ABOVE + BELOW + lines * PANEL;
 
@@ -175,8 +174,8 @@ static void picture_draw(const struct picture *picture, const struct results *re
 	        "spacing screen 0.11,%.4f\n",
 	        picture->up_logarithmic ? "set logscale y\nset format y '%g'\n"
 	                                : "set yrange [0:*]\nset format y '%.1s%c'\n",
-	        1.0 - 12.0 / height, lines, (BELOW + 56.0) / height,
-	        1.0 - (ABOVE + 34.0) / height, 96.0 / height);
+	        1.0 - 12.0 / height, lines, (BELOW + 56.0) / height, 1.0 - (ABOVE + 34.0) / height,
+	        96.0 / height);
 	for (unsigned i = 0; i < picture->panels; i++) {
 		put_panel(picture, i, script);
 		fputs("unset label\nunset key\n", script); /* they stand once */

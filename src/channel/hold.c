@@ -19,6 +19,7 @@
 #include "channel/kind.h"
 #include "channel/peers.h"
 #include "channel/ring.h"
+#include "channel/wake.h"
 
 enum { MOVES_MOST = 64 };
 
@@ -260,4 +261,74 @@ void mdg__hold_release(struct mdg_channel *channel)
 		atomic_store_explicit(&channel->seat->from, held->upto, memory_order_release);
 	else
 		hold_nothing(channel->seat);
+}
+
+/* ---- the common case ----------------------------------------------------------------------- */
+
+/* The record at `taken`, if it is a small message that is there, and lies where it should. */
+static inline struct mdg__record *next_small(const struct mdg_channel *channel, uint64_t at,
+                                             size_t room, uint32_t *ret_size)
+{
+	uint64_t offset = at - channel->base;
+	if (offset >= channel->ring_size)
+		return NULL;
+	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
+	if ((mdg__record_state(record) & 0xff) != MDG__READY)
+		return NULL;
+	uint32_t size = *ret_size = mdg__relaxed32(&record->size);
+	return size <= room && size <= MDG__SMALL && size <= channel->largest &&
+	                       offset + mdg__span(size) <= channel->ring_size
+	               ? record
+	               : NULL;
+}
+
+/* As take_next, for one message. [take_lock; gives it back] */
+static inline struct mdg__record *take_small(struct mdg_channel *channel, size_t room,
+                                             uint32_t *ret_size)
+{
+	struct mdg__channel_head *head = channel->head;
+	struct mdg__taken *held = &channel->held;
+	uint64_t at = mdg__position(&head->taken);
+	struct mdg__record *record = next_small(channel, at, room, ret_size);
+	if (record != NULL) {
+		held->from = at;
+		held->upto = held->to = at + mdg__span(*ret_size);
+		held->sequence = mdg__relaxed64(&record->sequence) + 1;
+		held->again = false;
+		hold(channel->seat, held->from, held->upto);
+		mdg__note64(&head->taken_sequence, held->sequence);
+		/* Release: as in take_next. */
+		atomic_store_explicit(&head->taken, held->upto, memory_order_release);
+	}
+	mdg__channel_unlock(&head->take_lock);
+	return record;
+}
+
+int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
+                   struct mdg_message *ret_message)
+{
+	struct mdg__channel_head *head = channel->head;
+	struct mdg__taken *held = &channel->held;
+	struct mdg__seat *seat = channel->seat;
+	uint32_t size;
+	if (held->from < held->to ||
+	    atomic_load_explicit(&head->orphans, memory_order_acquire) != 0 ||
+	    next_small(channel, mdg__position(&head->taken), room, &size) == NULL ||
+	    !mdg__channel_try_lock(channel, &head->take_lock))
+		return -EAGAIN;
+	struct mdg__record *record = take_small(channel, room, &size);
+	if (record == NULL)
+		return -EAGAIN;
+	if (ret_message != NULL) {
+		mdg__describe(record, size, ret_message);
+		ret_message->data = data;
+	}
+	mdg__copy_small(data, mdg__message_of(record), size);
+	channel->count++;
+	mdg__note64(&seat->count, channel->count);
+	mdg__note64(&seat->sequence, held->sequence);
+	hold_nothing(seat);
+	held->from = held->upto;
+	mdg__made_room(channel, held->upto);
+	return (int)size;
 }

@@ -103,6 +103,10 @@ void mdg__topic_release(struct mdg_channel *channel);
 
 int mdg__hold_take(struct mdg_channel *channel, struct mdg_message *messages, unsigned count);
 void mdg__hold_release(struct mdg_channel *channel);
+/* The common case of mdg_channel_recv in a queue: takes a small message, copies it and releases it.
+ * Returns its size. -EAGAIN: this is another case, and nothing was done. */
+int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
+                   struct mdg_message *ret_message);
 bool mdg__hold_has(struct mdg_channel *channel);
 uint64_t mdg__hold_needed(struct mdg_channel *channel, uint64_t need);
 void mdg__hold_repair(struct mdg_channel *channel);

@@ -219,7 +219,9 @@ int mdg_channel_recv(mdg_channel *channel, void *data, size_t room, struct mdg_m
 		return channel->door->recv(channel, data, room, ret_message, deadline);
 	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 &&
 	    channel->pipe < 0) {
-		int size = recv_straight(channel, data, room, ret_message);
+		int size = channel->kind == MDG_QUEUE
+		                   ? mdg__hold_recv(channel, data, room, ret_message)
+		                   : recv_straight(channel, data, room, ret_message);
 		if (size >= 0)
 			return size;
 	}

@@ -76,11 +76,6 @@ static int take(struct mdg_channel *channel, mdg__c32 *lock, uint64_t deadline)
 	return lock_waiting(channel, lock, deadline);
 }
 
-bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock)
-{
-	return take_from(channel, lock, 0);
-}
-
 int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline)
 {
 	int rc = take(channel, &channel->head->talk_lock, deadline);

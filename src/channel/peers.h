@@ -20,7 +20,13 @@ int mdg__talk_lock(struct mdg_channel *channel, uint64_t deadline);
 int mdg__take_lock(struct mdg_channel *channel, uint64_t deadline);
 int mdg__seat_lock(struct mdg_channel *channel, uint64_t deadline);
 /* Takes it if nobody has it. */
-bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock);
+static inline bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *lock)
+{
+	uint32_t nobody = 0;
+	/* Acquire: pairs with the release in mdg__channel_unlock. */
+	return atomic_compare_exchange_strong_explicit(lock, &nobody, channel->me,
+	                                               memory_order_acquire, memory_order_relaxed);
+}
 
 /* ---- seats.c ---------------------------------------------------------------------------- */
 

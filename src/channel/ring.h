@@ -117,11 +117,24 @@ void mdg__unmark(struct mdg_channel *channel, uint64_t tail);
 /* The first mark at or after this position, or the tail. [talk] */
 uint64_t mdg__mark_after(struct mdg_channel *channel, uint64_t position);
 
-/* ---- tail.c ------------------------------------------------------------------------------- */
+/* ---- the tail, and tail.c ----------------------------------------------------------------- */
 
 /* Reads tail and sequence. [talk] */
-void mdg__tail_load(struct mdg_channel *channel);
-void mdg__tail_store(struct mdg_channel *channel, uint64_t tail, uint64_t sequence);
+static inline void mdg__tail_load(struct mdg_channel *channel)
+{
+	channel->tail = mdg__position(&channel->head->tail);
+	channel->sequence = mdg__relaxed64(&channel->head->sequence);
+}
+
+/* The number first: what is shown and not followed by the tail has its own (mdg__tail_repair).
+ * [talk] */
+static inline void mdg__tail_store(struct mdg_channel *channel, uint64_t tail, uint64_t sequence)
+{
+	channel->tail = tail;
+	channel->sequence = sequence;
+	atomic_store_explicit(&channel->head->sequence, sequence, memory_order_release);
+	atomic_store_explicit(&channel->head->tail, tail, memory_order_release);
+}
 /* Sets right what a talker had begun that died with talk_lock, or in a stream. [talk] */
 void mdg__tail_repair(struct mdg_channel *channel);
 

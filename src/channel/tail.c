@@ -13,21 +13,6 @@
  */
 #include "channel/ring.h"
 
-void mdg__tail_load(struct mdg_channel *channel)
-{
-	channel->tail = mdg__position(&channel->head->tail);
-	channel->sequence = mdg__relaxed64(&channel->head->sequence);
-}
-
-/* The number first: what is shown and not followed by the tail has its own (mdg__tail_repair). */
-void mdg__tail_store(struct mdg_channel *channel, uint64_t tail, uint64_t sequence)
-{
-	channel->tail = tail;
-	channel->sequence = sequence;
-	atomic_store_explicit(&channel->head->sequence, sequence, memory_order_release);
-	atomic_store_explicit(&channel->head->tail, tail, memory_order_release);
-}
-
 /* The position behind what was shown at the tail. */
 static uint64_t behind_shown(struct mdg_channel *channel, uint64_t tail, uint64_t *sequence)
 {
