@@ -366,6 +366,8 @@ void report_json(const struct report *report, FILE *out)
 		put_ipc(&json, report->ipc);
 	if (report->heap != NULL)
 		heap_json(&json, report->heap);
+	if (report->memory != NULL)
+		memory_json(&json, report->memory);
 	json_close(&json, '}');
 	fputc('\n', json.out);
 }

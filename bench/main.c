@@ -18,6 +18,7 @@ static struct sync_result sync_results;
 static struct channel_result channel_results;
 static struct ipc_result ipc_results;
 static struct heap_result heap_results;
+static struct memory_result memory_results;
 
 /* Said once for the whole machine, not again for every case. */
 static void forget_kernel_errors(struct case_result *result)
@@ -62,6 +63,9 @@ static void measure(const struct settings *settings, const struct machine *machi
 	} else if (settings->heap) {
 		heap_measure(settings, machine->namespace_dir, &heap_results);
 		report->heap = &heap_results;
+	} else if (settings->memory) {
+		memory_measure(settings, machine->namespace_dir, &memory_results);
+		report->memory = &memory_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
 		report->segment.scale = &scale_results;
@@ -73,7 +77,8 @@ static void measure(const struct settings *settings, const struct machine *machi
 /* True when there is something to compare with what was asked for. */
 static bool sides_ready(const struct settings *settings, const struct machine *machine)
 {
-	if (settings->parts || settings->sync || settings->channel || settings->heap)
+	if (settings->parts || settings->sync || settings->channel || settings->heap ||
+	    settings->memory)
 		return true;
 	if (settings->control) {
 		if (!machine->kernel_ipc)
@@ -99,6 +104,8 @@ int main(int argc, char **argv)
 
 	if (argc == 4 && strcmp(argv[1], "--fork-driver") == 0)
 		return forks_driver(argv[2], strcmp(argv[3], "control") == 0);
+	if (argc == 3 && strcmp(argv[1], "--memory-driver") == 0)
+		return memory_driver(argv[2]);
 	options_read(&settings, argc, argv);
 	_Static_assert(sizeof results / sizeof *results >= 16, "room for every case");
 	if (bench_case_count > sizeof results / sizeof *results)

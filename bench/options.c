@@ -26,6 +26,7 @@ static const char help[] =
 	"                  instead; --others counts sets, and as many queues\n"
 	"  --heap          the shared heap beside mimalloc, and other allocators that it was\n"
 	"                  built with, instead; with --scale: how its costs grow\n"
+	"  --memory        how much memory a process needs for an object, instead\n"
 	"  --control       the kernel on both sides: every ratio should be 1.00;\n"
 	"                  with --heap: mimalloc\n"
 	"  --json FILE     write the results as JSON too\n"
@@ -90,6 +91,8 @@ static void check_case(const struct settings *settings)
 
 	if (settings->only == NULL)
 		return;
+	if (settings->memory)
+		wrong("--memory has no cases", settings->only);
 	list = strcmp(settings->only, "list") == 0;
 	for (unsigned i = 0; (name = case_at(settings, i, &what)) != NULL; i++) {
 		if (list)
@@ -139,6 +142,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{ "channel", no_argument, NULL, 'n' },
 		{ "ipc", no_argument, NULL, 'i' },
 		{ "heap", no_argument, NULL, 'e' },
+		{ "memory", no_argument, NULL, 'm' },
 		{ "control", no_argument, NULL, 'k' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "compare", required_argument, NULL, 'd' },
@@ -178,6 +182,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 'e':
 			settings->heap = true;
 			break;
+		case 'm':
+			settings->memory = true;
+			break;
 		case 'k':
 			settings->control = true;
 			break;
@@ -203,9 +210,10 @@ void options_read(struct settings *settings, int argc, char **argv)
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
 	if (settings->parts + (settings->scale && !settings->heap) + settings->sync +
-	            settings->channel + settings->ipc + settings->heap >
+	            settings->channel + settings->ipc + settings->heap + settings->memory >
 	    1)
-		wrong("one at a time", "--parts, --scale, --sync, --channel, --ipc, --heap");
+		wrong("one at a time",
+		      "--parts, --scale, --sync, --channel, --ipc, --heap, --memory");
 	check_case(settings);
 	set_times(settings);
 }

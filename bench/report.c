@@ -39,6 +39,8 @@ void report_text(const struct report *report, FILE *out)
 		ipc_report(report->ipc, out);
 	if (report->heap != NULL)
 		heap_report(report->heap, out);
+	if (report->memory != NULL)
+		memory_report(report->memory, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);

@@ -9,6 +9,7 @@
 #include "bench/channel/games.h"
 #include "bench/heap/heap.h"
 #include "bench/ipc/ipc.h"
+#include "bench/memory/memory.h"
 #include "bench/segment/segment.h"
 #include "bench/sync/games.h"
 
@@ -24,6 +25,7 @@ struct report {
 	const struct channel_result *channel;
 	const struct ipc_result *ipc;
 	const struct heap_result *heap;
+	const struct memory_result *memory;
 };
 
 /* The tables that a person reads (report.c). */

@@ -140,13 +140,32 @@ static void heap_scale_add(struct figures *figures, json_t *row)
 	figure_take(figures, name, beside, row, "ratio");
 }
 
+/* Madang's numbers, each in a row of its own. */
+static void memory_add(struct figures *figures, json_t *row)
+{
+	static const char *const numbers[] = { "resident", "share", "private", "mappings",
+		                               "descriptors" };
+	char name[48];
+
+	if (strcmp(results_text(row, "side"), "madang") != 0)
+		return;
+	snprintf(name, sizeof name, "%.20s, %.20s", results_text(row, "subject"),
+	         results_text(row, "object"));
+	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct figure *figure = figure_take(figures, name, numbers[i], row, numbers[i]);
+
+		if (figure != NULL)
+			figure->ratio = figure->time = false;
+	}
+}
+
 static const struct {
 	const char *section;
 	void (*add)(struct figures *figures, json_t *row);
 } sections[] = {
 	{ "cases", case_add }, { "scale", scale_add },           { "parts", part_add },
 	{ "sync", sides_add }, { "channel", channel_add },       { "ipc", ipc_add },
-	{ "heap", heap_add },  { "heap_scale", heap_scale_add },
+	{ "heap", heap_add },  { "heap_scale", heap_scale_add }, { "memory", memory_add },
 };
 
 bool figure_same(const struct figure *left, const struct figure *right)

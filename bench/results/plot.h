@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.h - within the files that draw: a gnuplot that is being told what to draw, and charts of rows
- * with dots.
+ * plot.h - within the files that draw: a gnuplot that is being told what to draw, and charts of
+ * rows with dots.
  *
  * Pictures have no background. Their colours can be read on white and on black.
  */

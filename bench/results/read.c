@@ -22,6 +22,7 @@ static const struct {
 	{ "channel", "madang-bench --channel" },
 	{ "ipc", "madang-bench --ipc" },
 	{ "heap", "madang-bench --heap" },
+	{ "memory", "madang-bench --memory" },
 	{ "heap_scale", "madang-bench --heap --scale" },
 };
 
@@ -122,6 +123,7 @@ void results_free(struct results *results)
 const char *results_section(const struct settings *settings)
 {
 	return settings->parts                     ? "parts"
+	       : settings->memory                  ? "memory"
 	       : settings->sync                    ? "sync"
 	       : settings->channel                 ? "channel"
 	       : settings->ipc                     ? "ipc"
