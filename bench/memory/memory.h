@@ -17,10 +17,10 @@
 
 struct memory_subject {
 	const char *name, *what;
-	const char *other; /* whose it is; NULL: Madang's */
-	void (*prepare)(void); /* before the first look; NULL: nothing */
+	const char *other;             /* whose it is; NULL: Madang's */
+	void (*prepare)(void);         /* before the first look; NULL: nothing */
 	bool (*make)(unsigned number); /* 0, then 1 */
-	void (*remove)(void);  /* what would outlive the process; NULL: nothing */
+	void (*remove)(void);          /* what would outlive the process; NULL: nothing */
 };
 
 extern const struct memory_subject memory_subjects[];
@@ -57,8 +57,8 @@ struct memory_file {
 /* What a driver tells. */
 struct memory_answer {
 	bool done;
-	struct memory_look libraries; /* Madang's, before anything is used */
-	struct memory_look added[MEMORY_ADDED]; /* by the first object, and by another */
+	struct memory_look libraries;              /* Madang's, before anything is used */
+	struct memory_look added[MEMORY_ADDED];    /* by the first object, and by another */
 	struct memory_file file[MEMORY_FILES_MAX]; /* with two objects, Madang's */
 	unsigned files;
 };

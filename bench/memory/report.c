@@ -46,9 +46,8 @@ static void put_row(const char *subject, const char *side, const char *which,
 
 static void put_files(const struct memory_result *result, FILE *out)
 {
-	fprintf(out,
-	        "\nFiles in the namespace, with two such objects: length, and the memory that "
-	        "they have of it.\n");
+	fprintf(out, "\nFiles in the namespace, with two such objects: length, and the memory that "
+	             "they have of it.\n");
 	for (unsigned subject = 0; subject < memory_subject_count; subject++)
 		for (unsigned i = 0; i < result->files[subject]; i++) {
 			const struct memory_file *file = &result->file[subject][i];

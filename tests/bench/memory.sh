@@ -12,7 +12,8 @@ left_nothing
 
 # row SUBJECT SIDE OBJECT: resident, share and private KiB, mappings, descriptors
 row() {
-	sed -n "s/^$1 *$2 *$3 //p" "$room/out" | sed 's/ KiB//g' | awk '{ print $1, $2, $3, $4, $5 }'
+	sed -n "s/^$1 *$2 *$3 //p" "$room/out" | sed 's/ KiB//g' |
+		awk '{ print $1, $2, $3, $4, $5 }'
 }
 
 # has SUBJECT SIDE OBJECT CONDITION: of awk, with the names of the columns
@@ -29,7 +30,7 @@ for object in first another; do
 	has channel madang $object 'resident >= 4 && mappings >= 1'
 	has channel kernel $object 'descriptors == 2'
 	has heap madang $object 'private >= 4 && mappings >= 1'
-	has heap libc $object 'mappings == 0'
+	has heap libc $object 'descriptors == 0'
 	has lock madang $object 'descriptors == 0'
 	has lock libc $object 'descriptors == 0'
 	grep -q 'kernel IPC MISSING' "$room/out" ||
