@@ -52,13 +52,13 @@ bool plot_rounds(const struct results *results, FILE *script)
 	bool something;
 
 	rows->title = "Channels: 64 bytes there and back";
-	rows->bars = "Of all rounds that were timed one by one";
+	rows->bars = "Of all rounds that were timed one by one: median, 99th and 99.9th percentile";
 	rows->unit = "time of a single round, log scale";
 	rows->times = true;
 	rows->one_line = true;
 	rows_series(rows, "median");
-	rows_series(rows, "99 % take less (p99)");
-	rows_series(rows, "99.9 % take less (p99.9)");
+	rows_series(rows, "p99");
+	rows_series(rows, "p99.9");
 	for (size_t i = 0; i < json_array_size(cases); i++)
 		case_add(rows, json_array_get(cases, i));
 	something = rows->dot_count != 0;

@@ -70,9 +70,10 @@ static void put_range(const struct rows *rows, FILE *script)
 	fprintf(script, "set logscale x\nset xrange [%.6g:%.6g]\n", low / 1.15, high * 1.15);
 	fprintf(script, "set xtics out (");
 	if (rows->times)
-		fputs("'10 ns' 10, '100 ns' 100, '1 µs' 1e3, '10 µs' 1e4, '100 µs' 1e5, '1 ms' "
-		      "1e6, "
-		      "'10 ms' 1e7, '100 ms' 1e8)\n",
+		fputs("'10 ns' 10, '20 ns' 20, '50 ns' 50, '100 ns' 100, '200 ns' 200, "
+		      "'500 ns' 500, '1 µs' 1e3, '2 µs' 2e3, '5 µs' 5e3, '10 µs' 1e4, "
+		      "'20 µs' 2e4, '50 µs' 5e4, '100 µs' 1e5, '200 µs' 2e5, '500 µs' 5e5, "
+		      "'1 ms' 1e6, '2 ms' 2e6, '5 ms' 5e6, '10 ms' 1e7, '100 ms' 1e8)\n",
 		      script);
 	else if (high / low > 60)
 		fputs("'0.001' 0.001, '0.01' 0.01, '0.1' 0.1, '0.5' 0.5, '1' 1, '2' 2, '5' 5, "
@@ -157,7 +158,8 @@ static void put_plots(const struct rows *rows, FILE *script)
 
 void rows_draw(const struct rows *rows, const struct results *results, FILE *script)
 {
-	unsigned below = BELOW + (rows->series_count > 3 ? ROW : 0); /* the key has two lines */
+	unsigned below =
+		BELOW + (rows->series_count > 2 ? ROW : 0); /* the key may have two lines */
 	unsigned height = ABOVE + below + rows->row_count * row_height(rows);
 
 	plot_head(script, results, rows->title, WIDTH, height);
