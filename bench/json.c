@@ -368,6 +368,8 @@ void report_json(const struct report *report, FILE *out)
 		heap_json(&json, report->heap);
 	if (report->memory != NULL)
 		memory_json(&json, report->memory);
+	if (report->start != NULL)
+		start_json(&json, report->start);
 	json_close(&json, '}');
 	fputc('\n', json.out);
 }

@@ -19,6 +19,7 @@ static struct channel_result channel_results;
 static struct ipc_result ipc_results;
 static struct heap_result heap_results;
 static struct memory_result memory_results;
+static struct start_result start_results;
 
 /* Said once for the whole machine, not again for every case. */
 static void forget_kernel_errors(struct case_result *result)
@@ -66,6 +67,9 @@ static void measure(const struct settings *settings, const struct machine *machi
 	} else if (settings->memory) {
 		memory_measure(settings, machine->namespace_dir, &memory_results);
 		report->memory = &memory_results;
+	} else if (settings->start) {
+		start_measure(settings, &start_results);
+		report->start = &start_results;
 	} else if (settings->scale) {
 		scale_measure(settings, &scale_results);
 		report->segment.scale = &scale_results;
@@ -78,7 +82,7 @@ static void measure(const struct settings *settings, const struct machine *machi
 static bool sides_ready(const struct settings *settings, const struct machine *machine)
 {
 	if (settings->parts || settings->sync || settings->channel || settings->heap ||
-	    settings->memory)
+	    settings->memory || settings->start)
 		return true;
 	if (settings->control) {
 		if (!machine->kernel_ipc)

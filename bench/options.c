@@ -27,6 +27,7 @@ static const char help[] =
 	"  --heap          the shared heap beside mimalloc, and other allocators that it was\n"
 	"                  built with, instead; with --scale: how its costs grow\n"
 	"  --memory        how much memory a process needs for an object, instead\n"
+	"  --start         the start of a program: plain, preloaded, by madang run; instead\n"
 	"  --control       the kernel on both sides: every ratio should be 1.00;\n"
 	"                  with --heap: mimalloc\n"
 	"  --json FILE     write the results as JSON too\n"
@@ -91,8 +92,8 @@ static void check_case(const struct settings *settings)
 
 	if (settings->only == NULL)
 		return;
-	if (settings->memory)
-		wrong("--memory has no cases", settings->only);
+	if (settings->memory || settings->start)
+		wrong("--memory and --start have no cases", settings->only);
 	list = strcmp(settings->only, "list") == 0;
 	for (unsigned i = 0; (name = case_at(settings, i, &what)) != NULL; i++) {
 		if (list)
@@ -143,6 +144,7 @@ void options_read(struct settings *settings, int argc, char **argv)
 		{ "ipc", no_argument, NULL, 'i' },
 		{ "heap", no_argument, NULL, 'e' },
 		{ "memory", no_argument, NULL, 'm' },
+		{ "start", no_argument, NULL, 't' },
 		{ "control", no_argument, NULL, 'k' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "compare", required_argument, NULL, 'd' },
@@ -185,6 +187,9 @@ void options_read(struct settings *settings, int argc, char **argv)
 		case 'm':
 			settings->memory = true;
 			break;
+		case 't':
+			settings->start = true;
+			break;
 		case 'k':
 			settings->control = true;
 			break;
@@ -210,10 +215,11 @@ void options_read(struct settings *settings, int argc, char **argv)
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
 	if (settings->parts + (settings->scale && !settings->heap) + settings->sync +
-	            settings->channel + settings->ipc + settings->heap + settings->memory >
+	            settings->channel + settings->ipc + settings->heap + settings->memory +
+	            settings->start >
 	    1)
 		wrong("one at a time",
-		      "--parts, --scale, --sync, --channel, --ipc, --heap, --memory");
+		      "--parts, --scale, --sync, --channel, --ipc, --heap, --memory, --start");
 	check_case(settings);
 	set_times(settings);
 }

@@ -41,6 +41,8 @@ void report_text(const struct report *report, FILE *out)
 		heap_report(report->heap, out);
 	if (report->memory != NULL)
 		memory_report(report->memory, out);
+	if (report->start != NULL)
+		start_report(report->start, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);

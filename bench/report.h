@@ -11,6 +11,7 @@
 #include "bench/ipc/ipc.h"
 #include "bench/memory/memory.h"
 #include "bench/segment/segment.h"
+#include "bench/start/start.h"
 #include "bench/sync/games.h"
 
 /* Fills `settings`; prints the help or what is wrong and ends the program (options.c). */
@@ -26,6 +27,7 @@ struct report {
 	const struct ipc_result *ipc;
 	const struct heap_result *heap;
 	const struct memory_result *memory;
+	const struct start_result *start;
 };
 
 /* The tables that a person reads (report.c). */

@@ -27,6 +27,7 @@ struct settings {
 	bool channel;     /* only channels, see channel/channel.h */
 	bool ipc;         /* only semaphores and message queues, see ipc/ipc.h */
 	bool heap;        /* only the shared heap, see heap/heap.h */
+	bool start;       /* only the start of a program, see start/start.h */
 	bool memory;      /* only how much of it objects need, see memory/memory.h */
 	bool control;     /* the kernel on both sides: what this machine's noise looks like */
 	const char *only; /* one case, or NULL */

@@ -166,6 +166,7 @@ static const struct {
 	{ "cases", case_add }, { "scale", scale_add },           { "parts", part_add },
 	{ "sync", sides_add }, { "channel", channel_add },       { "ipc", ipc_add },
 	{ "heap", heap_add },  { "heap_scale", heap_scale_add }, { "memory", memory_add },
+	{ "start", case_add },
 };
 
 bool figure_same(const struct figure *left, const struct figure *right)
