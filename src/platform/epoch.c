@@ -155,7 +155,9 @@ _Atomic uint32_t *mdg__epoch_lock(enum mdg__epoch_lock which)
 static void before_fork(void)
 {
 	struct page *found = atomic_load_explicit(&page, memory_order_acquire);
-	epoch_at_fork = found == NULL ? 0 : atomic_load(&found->epoch);
+	uint32_t now = found == NULL ? 0 : atomic_load(&found->epoch);
+	if (epoch_at_fork != now) /* a write would copy the page */
+		epoch_at_fork = now;
 }
 
 /* Writes only if the page was not wiped. Otherwise each child would need a page of its own. A

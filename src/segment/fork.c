@@ -182,8 +182,12 @@ static void prepare_one(struct mdg_namespace *ns)
 static void before_fork(void)
 {
 	mdg__sigmask mask;
-	entered_at_fork = atomic_load(&mdg__namespaces) != NULL;
-	if (!entered_at_fork)
+	bool entered = atomic_load(&mdg__namespaces) != NULL;
+	/* A process that forks and never enters a namespace does not write here, or it would have
+	 * to copy this page after each fork. */
+	if (entered_at_fork != entered)
+		entered_at_fork = entered;
+	if (!entered)
 		return;
 	mdg__lists_enter(&mask);
 	mask_at_fork = mask;

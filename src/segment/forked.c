@@ -33,7 +33,8 @@ static struct prepared *list_in(struct mdg__per_thread *page)
 
 void mdg__forked_begin(void)
 {
-	prepared_count = 0;
+	if (prepared_count != 0) /* a write would copy the page */
+		prepared_count = 0;
 }
 
 /* [signals blocked] */
