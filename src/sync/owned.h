@@ -183,7 +183,9 @@ static inline int mdg__robust_mine(const struct mdg__robust *robust,
 
 static inline bool mdg__owned_is_mine(const struct mdg__owned *owned)
 {
-	struct mdg__thread *thread;
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
+	if (__builtin_expect(mdg__owned_is_latest(owned, thread), 1))
+		return true;
 	return mdg__robust_mine(&owned->robust, &thread) >= 0;
 }
 

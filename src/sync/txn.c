@@ -86,6 +86,15 @@ static uint64_t read_word(const unsigned char *at)
 	return *(const volatile uint64_t *)(const void *)at;
 }
 
+/* Words are written most: of these the compiler makes a load and a store. */
+static inline void copy(void *to, const void *from, size_t size)
+{
+	if (size == 8)
+		memcpy(to, from, 8);
+	else
+		memcpy(to, from, size);
+}
+
 /* Gets the record at *at, and moves *at behind it. False: there can be no record. [*at <
  * run->used, and both are multiples of 8] */
 static bool record_at(const struct run *run, size_t *at, struct record_view *ret)
@@ -135,7 +144,7 @@ static bool copy_all(const struct run *run)
 	while (at < run->used) {
 		if (!record_at(run, &at, &view))
 			return false;
-		memcpy(run->data + view.offset, view.bytes, view.length);
+		copy(run->data + view.offset, view.bytes, view.length);
 	}
 	return true;
 }
@@ -324,8 +333,9 @@ int mdg_txn_write(mdg_txn_run *txn_run, void *at, const void *value, size_t size
 	unsigned char *place = journal_of(run->txn) + run->used;
 	record.offset = offset;
 	memcpy(place, &record, HEAD);
-	memcpy(place + HEAD, value, size);
-	memset(place + HEAD + size, 0, (8 - size % 8) % 8);
+	copy(place + HEAD, value, size);
+	if (size % 8 != 0)
+		memset(place + HEAD + size, 0, 8 - size % 8);
 	run->used += HEAD + (size + 7) / 8 * 8;
 	return 0;
 }
