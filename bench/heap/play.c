@@ -5,7 +5,8 @@
  * A member counts the time that it has had a processor, so that it matters little what else the
  * machine does. Only where two members wait for each other (HEAP_HAND) it is the time of the clock.
  * A part of the block is done before, and not timed: it brings into the caches what other sides
- * have driven out.
+ * have driven out. All first members have the same processor. Otherwise one side would find its
+ * caches as it has left them, and another would share them.
  *
  * A member that ends, or does not answer for a minute, ends the game.
  */
@@ -201,6 +202,7 @@ bool heap_game_begin(struct heap_game *game, const struct heap_side *side,
                      const struct heap_case *what)
 {
 	*game = (struct heap_game){ .side = side, .what = what, .reports = { -1, -1 } };
+	processors_read(); /* the members choose theirs */
 	game->control = shared_memory(sizeof *game->control);
 	if (pipe2(game->reports, O_CLOEXEC) == 0 && (side->make == NULL || side->make(game)) &&
 	    start_members(game))
