@@ -58,12 +58,18 @@ bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
 	return show(map, seen, ret);
 }
 
+static inline __attribute__((always_inline)) uint64_t hash_of(const struct mdg_map *map,
+                                                              const void *key, size_t key_length)
+{
+	return mdg__sip_hash(map->secret, key, key_length, 1);
+}
+
 /* Finds the node of a key. 0, -ENOENT or MDG_BROKEN. [in a read section] */
-static inline __attribute__((always_inline)) int find(const struct mdg_map *map, const void *key,
-                                                      size_t key_length, struct mdg__map_seen *ret)
+static inline __attribute__((always_inline)) int find(const struct mdg_map *map, uint64_t hash,
+                                                      const void *key, size_t key_length,
+                                                      struct mdg__map_seen *ret)
 {
 	struct mdg__map_view view;
-	uint64_t hash = mdg__sip_hash(map->secret, key, key_length, 1);
 	if (!mdg__map_is_there(map))
 		return -ENOENT;
 	const struct mdg__map_part *part = mdg__map_part_of(map, hash);
@@ -79,7 +85,7 @@ static inline __attribute__((always_inline)) int find(const struct mdg_map *map,
 static __attribute__((noinline)) int find_to_see(const struct mdg_map *map, const void *key,
                                                  size_t key_length, struct mdg__map_seen *ret)
 {
-	return find(map, key, key_length, ret);
+	return find(map, hash_of(map, key, key_length), key, key_length, ret);
 }
 
 /* What is not there may have been taken out by somebody who removes the map. */
@@ -133,11 +139,15 @@ int mdg_map_get(mdg_map *map, const void *key, size_t key_length, void *value, s
 	struct mdg__heap *heap = mdg__heap_of(map->heap);
 	struct mdg__map_seen seen;
 	int rc = 0;
+	bool possible = key_length <= MDG_MAP_KEY_MAX;
+	/* First, so that the processor comes to it while it waits for the memory of the look-up
+	 * before. */
+	uint64_t hash = possible ? hash_of(map, key, key_length) : 0;
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (__builtin_expect(own == NULL, 0))
 		return rc;
 	mdg__section_begin(heap, own);
-	rc = key_length > MDG_MAP_KEY_MAX ? -ENOENT : find(map, key, key_length, &seen);
+	rc = possible ? find(map, hash, key, key_length, &seen) : -ENOENT;
 	if (__builtin_expect(rc == 0, 1))
 		rc = (map->flags & MDG_MAP_REFS) != 0
 		             ? copy_ref(map, &seen, value, room, ret_length, ret_version)
@@ -154,11 +164,12 @@ int mdg__map_ref(const struct mdg_map *map, const void *key, size_t key_length, 
 	struct mdg__heap *heap = mdg__heap_of(map->heap);
 	struct mdg__map_seen seen = { .ref = 0 };
 	int rc = 0;
+	uint64_t hash = hash_of(map, key, key_length);
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (__builtin_expect(own == NULL, 0))
 		return rc;
 	mdg__section_begin(heap, own);
-	rc = find(map, key, key_length, &seen);
+	rc = find(map, hash, key, key_length, &seen);
 	if (rc == -ENOENT)
 		rc = missing(map);
 	mdg__section_end(own);
