@@ -17,6 +17,7 @@
  *   - It holds what an orphan holds as well. Then the orphan's hold goes.
  */
 #include "channel/kind.h"
+#include "channel/messages.h"
 #include "channel/peers.h"
 #include "channel/ring.h"
 #include "channel/wake.h"
@@ -265,21 +266,12 @@ void mdg__hold_release(struct mdg_channel *channel)
 
 /* ---- the common case ----------------------------------------------------------------------- */
 
-/* The record at `taken`, if it is a small message that is there, and lies where it should. */
+/* The small message at `at`, which is `taken`, or NULL. */
 static inline struct mdg__record *next_small(const struct mdg_channel *channel, uint64_t at,
                                              size_t room, uint32_t *ret_size)
 {
-	uint64_t offset = at - channel->base;
-	if (offset >= channel->ring_size)
-		return NULL;
-	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-	if ((mdg__record_state(record) & 0xff) != MDG__READY)
-		return NULL;
-	uint32_t size = *ret_size = mdg__relaxed32(&record->size);
-	return size <= room && size <= MDG__SMALL && size <= channel->largest &&
-	                       offset + mdg__span(size) <= channel->ring_size
-	               ? record
-	               : NULL;
+	struct mdg__record *record = mdg__record_straight(channel, at, ret_size);
+	return record != NULL && *ret_size <= room && *ret_size <= MDG__SMALL ? record : NULL;
 }
 
 /* As take_next, for one message. [take_lock; gives it back] */
@@ -309,7 +301,6 @@ int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
 {
 	struct mdg__channel_head *head = channel->head;
 	struct mdg__taken *held = &channel->held;
-	struct mdg__seat *seat = channel->seat;
 	uint32_t size;
 	if (held->from < held->to ||
 	    atomic_load_explicit(&head->orphans, memory_order_acquire) != 0 ||
@@ -319,15 +310,9 @@ int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
 	struct mdg__record *record = take_small(channel, room, &size);
 	if (record == NULL)
 		return -EAGAIN;
-	if (ret_message != NULL) {
-		mdg__describe(record, size, ret_message);
-		ret_message->data = data;
-	}
-	mdg__copy_small(data, mdg__message_of(record), size);
-	channel->count++;
-	mdg__note64(&seat->count, channel->count);
-	mdg__note64(&seat->sequence, held->sequence);
-	hold_nothing(seat);
+	mdg__copy_out(record, size, data, ret_message);
+	mdg__received(channel, 1);
+	hold_nothing(channel->seat);
 	held->from = held->upto;
 	mdg__made_room(channel, held->upto);
 	return (int)size;

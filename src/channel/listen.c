@@ -26,10 +26,7 @@ static inline int take(struct mdg_channel *channel, struct mdg_message *messages
 void mdg__release_any(struct mdg_channel *channel)
 {
 	struct mdg__taken *held = &channel->held;
-	struct mdg__seat *seat = channel->seat;
-	channel->count += held->count;
-	mdg__note64(&seat->count, channel->count);
-	mdg__note64(&seat->sequence, held->sequence);
+	mdg__received(channel, held->count);
 	if (channel->kind == MDG_STREAM)
 		mdg__stream_release(channel);
 	else
@@ -111,19 +108,10 @@ static inline bool is_straight(const struct mdg_channel *channel)
 	return channel->kind == MDG_TOPIC && channel->full == MDG_FULL_WAIT && !channel->jumped;
 }
 
-/* The next record, if it is a message that is there and lies where it should; or NULL. */
 static inline struct mdg__record *next_straight(const struct mdg_channel *channel,
                                                 uint32_t *ret_size)
 {
-	uint64_t offset = channel->next - channel->base;
-	if (offset >= channel->ring_size || !is_straight(channel))
-		return NULL;
-	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-	if ((mdg__record_state(record) & 0xff) != MDG__READY)
-		return NULL;
-	uint32_t size = *ret_size = mdg__relaxed32(&record->size);
-	return size <= channel->largest && offset + mdg__span(size) <= channel->ring_size ? record
-	                                                                                  : NULL;
+	return is_straight(channel) ? mdg__record_straight(channel, channel->next, ret_size) : NULL;
 }
 
 /* The common case of mdg_channel_peek in a stream. False: this is another case, and nothing was
@@ -195,14 +183,8 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	held->sequence = mdg__relaxed64(&record->sequence) + 1;
 	if (channel->kind == MDG_STREAM)
 		mdg__stream_hand_out(channel, held->upto);
-	if (ret_message != NULL) {
-		mdg__describe(record, size, ret_message);
-		ret_message->data = data;
-	}
-	mdg__copy_small(data, mdg__message_of(record), size);
-	channel->count++;
-	mdg__note64(&channel->seat->count, channel->count);
-	mdg__note64(&channel->seat->sequence, held->sequence);
+	mdg__copy_out(record, size, data, ret_message);
+	mdg__received(channel, 1);
 	if (channel->kind == MDG_STREAM)
 		mdg__stream_release(channel);
 	else

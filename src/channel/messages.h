@@ -91,6 +91,27 @@ int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *req
 int mdg__send_records(struct mdg_channel *channel, const struct mdg_message *messages,
                       unsigned count, uint64_t deadline);
 
+/* ---- receiving -------------------------------------------------------------------------- */
+
+/* Copies the small message in a record out. */
+static inline void mdg__copy_out(struct mdg__record *record, uint32_t size, void *data,
+                                 struct mdg_message *ret_message)
+{
+	if (ret_message != NULL) {
+		mdg__describe(record, size, ret_message);
+		ret_message->data = data;
+	}
+	mdg__copy_small(data, mdg__message_of(record), size);
+}
+
+/* Before what is held is released: so many messages were received. */
+static inline void mdg__received(struct mdg_channel *channel, unsigned count)
+{
+	channel->count += count;
+	mdg__note64(&channel->seat->count, channel->count);
+	mdg__note64(&channel->seat->sequence, channel->held.sequence);
+}
+
 /* ---- listen.c ---------------------------------------------------------------------------- */
 
 /* As mdg_channel_peek_many of a listener that holds nothing, and mdg_channel_release. */

@@ -78,6 +78,22 @@ static inline void mdg__clear_ahead(struct mdg_channel *channel, uint64_t tail, 
 	mdg__clear_lines(channel, from < to ? to : from, to + channel->ahead);
 }
 
+/* The record at a position, if a message is there and the record lies where it should. NULL: look
+ * with mdg__find_ready. */
+static inline struct mdg__record *mdg__record_straight(const struct mdg_channel *channel,
+                                                       uint64_t position, uint32_t *ret_size)
+{
+	uint64_t offset = position - channel->base;
+	if (offset >= channel->ring_size)
+		return NULL;
+	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
+	if ((mdg__record_state(record) & 0xff) != MDG__READY)
+		return NULL;
+	uint32_t size = *ret_size = mdg__relaxed32(&record->size);
+	return size <= channel->largest && offset + mdg__span(size) <= channel->ring_size ? record
+	                                                                                  : NULL;
+}
+
 /* ---- small messages --------------------------------------------------------------------- */
 
 /* The record of a small message takes two lines at most. */

@@ -12,8 +12,7 @@
  *
  * tmpfs finds the pages of a large piece faster for fallocate(2) than for one fault after another.
  * So a large piece is reserved first, if a descriptor of the file is at hand, and then populated.
- * No file is opened for that. It could get a number under which another thread writes, such as
- * stderr's in a program that has closed stderr.
+ * No file is opened for that.
  */
 #include "heap/internal.h"
 
@@ -72,7 +71,7 @@ static int reserve(struct mdg__heap *heap, uint64_t offset, uint64_t length, boo
 	int rc = mdg__entry_read(heap->ns, heap->id, false, &entry);
 	int kept = rc < 0 ? rc : mdg__data_at_hand(heap->ns, &entry), fd = kept;
 	if (rc == 0 && kept < 0 && open)
-		fd = mdg__fd_out_of_the_way(mdg__data_open(heap->ns, &entry, true, &inode));
+		fd = mdg__data_open(heap->ns, &entry, true, &inode);
 	if (fd >= 0)
 		rc = mdg__sys_allocate(fd, offset, length);
 	if (fd >= 0 && fd != kept)

@@ -11,6 +11,15 @@
 #include "platform/limits.h"
 
 #define USUAL_LOWEST_FD 384
+enum { STANDARD = 3 };
+
+/* Programs write to the standard ones. */
+static int above_standard(int fd)
+{
+	int other = mdg__sys_dup_above(fd, STANDARD);
+	(void)mdg__sys_close(fd);
+	return other == -EINVAL ? -EMFILE : other;
+}
 
 int mdg__fd_out_of_the_way(int fd)
 {
@@ -28,20 +37,14 @@ int mdg__fd_out_of_the_way(int fd)
 			high = mdg__sys_dup_above(fd, lower);
 		}
 	}
-	/* No other is free up there: rather one in the way than none. But never a standard one,
-	 * which programs write to. */
-	if (high == -EINVAL || high == -EMFILE) {
-		if (fd > 2)
-			return fd;
-		high = mdg__sys_dup_above(fd, 3);
-	}
+	/* No other is free up there: rather one in the way than none. But never a standard one. */
+	if (high == -EINVAL || high == -EMFILE)
+		return fd >= STANDARD ? fd : above_standard(fd);
 	(void)mdg__sys_close(fd);
-	return high == -EINVAL ? -EMFILE : high;
+	return high;
 }
 
 /* ---- opening for writing ----------------------------------------------------------------- */
-
-enum { STANDARD = 3 };
 
 /* Takes the standard numbers that are free, by descriptors through which nothing can be written.
  * Returns how many. Opening them may fail; then fewer. */
@@ -69,20 +72,15 @@ static void give_standard(const int taken[STANDARD], int count)
 	}
 }
 
-/* Some other thread has closed one just now, or it could not be taken. */
-static int leave_standard(int fd)
-{
-	int other = mdg__sys_dup_above(fd, STANDARD);
-	(void)mdg__sys_close(fd);
-	return other == -EINVAL ? -EMFILE : other;
-}
-
-int mdg__open_to_write(int dirfd, const char *path, int flags, unsigned mode)
+int mdg__open_own(int dirfd, const char *path, int flags, unsigned mode)
 {
 	int taken[STANDARD], count = 0;
+	if ((flags & O_ACCMODE) == O_RDONLY)
+		return mdg__sys_openat(dirfd, path, flags, mode);
 	if (!mdg__sys_is_open(0) || !mdg__sys_is_open(1) || !mdg__sys_is_open(2))
 		count = take_standard(taken);
 	int fd = mdg__sys_openat(dirfd, path, flags, mode);
 	give_standard(taken, count);
-	return fd >= 0 && fd < STANDARD ? leave_standard(fd) : fd;
+	/* Some other thread has closed one just now, or it could not be taken. */
+	return fd >= 0 && fd < STANDARD ? above_standard(fd) : fd;
 }

@@ -15,9 +15,9 @@
  * number. A negative fd is returned unchanged. On failure fd is closed, and -errno is returned. */
 int mdg__fd_out_of_the_way(int fd);
 
-/* As mdg__sys_openat, but the number is never 0, 1 or 2. All files that keep what is written to
- * them are opened for writing in this way, but for those that the program itself opens. -EMFILE:
- * the process may have no other number. */
-int mdg__open_to_write(int dirfd, const char *path, int flags, unsigned mode);
+/* As mdg__sys_openat, but if it is for writing too, the number is never 0, 1 or 2. All files that
+ * keep what is written to them are opened in this way, but for those that the program itself opens.
+ * -EMFILE: the process may have no other number. */
+int mdg__open_own(int dirfd, const char *path, int flags, unsigned mode);
 
 #endif

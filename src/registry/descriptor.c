@@ -78,10 +78,9 @@ static int open_fd(struct mdg__registry *registry, bool fresh)
 	int dirfd = open_dirfd(registry);
 	if (dirfd < 0)
 		return dirfd;
-	const int flags = O_NOFOLLOW | O_NONBLOCK;
-	int fd = registry->look ? mdg__sys_openat(dirfd, MDG__REGISTRY_NAME, O_RDONLY | flags, 0)
-	                        : mdg__open_to_write(dirfd, MDG__REGISTRY_NAME, O_RDWR | flags, 0);
-	fd = mdg__fd_out_of_the_way(fd);
+	int fd = mdg__fd_out_of_the_way(
+		mdg__open_own(dirfd, MDG__REGISTRY_NAME,
+	                      (registry->look ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK, 0));
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : fd;
 	if (!mdg__fd_is(fd, registry->device, registry->inode)) {

@@ -243,9 +243,7 @@ int mdg__registry_file(int dirfd, const struct mdg_namespace_options *options)
 		flags |= O_EXCL;
 	for (;;) {
 		struct stat status;
-		int fd = look ? mdg__sys_openat(dirfd, MDG__REGISTRY_NAME, flags, 0)
-		              : mdg__open_to_write(dirfd, MDG__REGISTRY_NAME, flags,
-		                                   MDG__BEING_MADE | 0600);
+		int fd = mdg__open_own(dirfd, MDG__REGISTRY_NAME, flags, MDG__BEING_MADE | 0600);
 		if (fd == -ELOOP || fd == -EISDIR || fd == -ENXIO)
 			return MDG_NOT_REGISTRY; /* a link, a directory, a socket */
 		if (fd < 0)

@@ -61,21 +61,19 @@ void mdg__data_give(struct mdg_namespace *ns, int fd)
 		(void)mdg__sys_fchown(fd, directory.st_uid, directory.st_gid);
 }
 
-/* Makes a new file of that name: a descriptor, or -errno. If one is there it is a leftover, because
- * the registry has just given the id. */
-static int create_file(const struct mdg__place *place)
+int mdg__place_create(const struct mdg__place *place)
 {
 	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-	int fd = mdg__open_to_write(place->dirfd, place->name, flags, 0600);
+	int fd = mdg__open_own(place->dirfd, place->name, flags, 0600);
 	if (fd == -EEXIST && mdg__sys_unlinkat(place->dirfd, place->name) == 0)
-		fd = mdg__open_to_write(place->dirfd, place->name, flags, 0600);
+		fd = mdg__open_own(place->dirfd, place->name, flags, 0600);
 	return fd;
 }
 
 static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place, uint64_t size,
                         unsigned mode, bool reserve, bool huge)
 {
-	int fd = create_file(place);
+	int fd = mdg__place_create(place);
 	if (fd < 0)
 		return fd;
 	int rc = mdg__is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;

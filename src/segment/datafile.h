@@ -19,6 +19,9 @@ int mdg__place_find(struct mdg_namespace *ns, enum mdg__class class, mdg_id id, 
                     struct mdg__place *ret);
 int mdg__place_of(struct mdg_namespace *ns, const struct mdg__entry *entry, struct mdg__place *ret);
 void mdg__place_leave(const struct mdg__place *place);
+/* Makes a new file there: a descriptor, or -errno. If one is there it is a leftover, because the
+ * registry has just given the id. */
+int mdg__place_create(const struct mdg__place *place);
 /* Opens the path and compares what it finds with the entry: a descriptor, MDG_DAMAGED for
  * another file, or -errno. */
 int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,

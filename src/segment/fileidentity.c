@@ -129,9 +129,7 @@ int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *en
 {
 	struct stat status;
 	bool writable = (flags & O_ACCMODE) == O_RDWR;
-	flags |= O_NONBLOCK | O_NOCTTY;
-	int fd = writable ? mdg__open_to_write(dirfd, path, flags, 0)
-	                  : mdg__sys_openat(dirfd, path, flags, 0);
+	int fd = mdg__open_own(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;
 	int rc = mdg__sys_fstat(fd, &status);

@@ -27,22 +27,11 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "platform/highfd.h"
 #include "registry/current.h"
 #include "registry/ids.h"
 #include "registry/object.h"
 #include "registry/users.h"
 #include "segment/datafile.h"
-
-/* Makes a new file of that name. If one is there, it is a leftover. */
-static int create_file(const struct mdg__place *place)
-{
-	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY;
-	int fd = mdg__open_to_write(place->dirfd, place->name, flags, 0600);
-	if (fd == -EEXIST && mdg__sys_unlinkat(place->dirfd, place->name) == 0)
-		fd = mdg__open_to_write(place->dirfd, place->name, flags, 0600);
-	return fd;
-}
 
 static int no_memory(int rc)
 {
@@ -57,7 +46,7 @@ int mdg__late_create(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
 	int rc = mdg__place_find(ns, class, id, 0, &place);
 	if (rc < 0)
 		return rc;
-	int fd = create_file(&place);
+	int fd = mdg__place_create(&place);
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : no_memory(fd);
 	rc = mdg__sys_fchmod(fd, mdg__data_mode(class, mode));
@@ -80,7 +69,7 @@ static int make_locked(struct mdg_namespace *ns, const struct mdg__entry *entry)
 		return rc;
 	mdg__put32(registry, file, MDG__FILE_BEGUN);
 	mdg__commit(registry);
-	int fd = create_file(&place);
+	int fd = mdg__place_create(&place);
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : no_memory(fd);
 	(void)mdg__sys_fchmod(fd, 0600); /* a umask may have taken the owner's bits */

@@ -88,7 +88,7 @@ static int open_file(struct mdg_namespace *ns, enum mdg__setting setting, int fl
 	bool programs = (flags & O_APPEND) != 0; /* the lowest number, as open(2) gives it */
 	flags |= O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
 	int fd = programs ? mdg__sys_openat(dirfd, name, flags, 0600)
-	                  : mdg__open_to_write(dirfd, name, flags, 0600);
+	                  : mdg__open_own(dirfd, name, flags, 0600);
 	if (fd < 0)
 		return fd;
 	int rc = mdg__sys_fstat(fd, ret_status);

@@ -7,13 +7,8 @@ bench=$1
 # shellcheck source=measures.sh
 . "$(dirname "$0")/measures.sh"
 
-# run FILE CPU CASES: a file as --json writes it.
-run() {
-	cat >"$room/$1" <<EOF
-{"program": "madang-bench", "date": "2026-01-01T00:00:00Z", "complete": true,
- "machine": {"cpu": "$2", "cpus": 2, "load": 1.5}, "settings": {"quick": true}, $3}
-EOF
-}
+# run FILE CPU CASES
+run() { results "$1" "$2" '{"quick": true}' "$3"; }
 
 # ratio MEDIAN P10 P90
 ratio() {

@@ -7,13 +7,8 @@ bench=$1
 # shellcheck source=measures.sh
 . "$(dirname "$0")/measures.sh"
 
-# run FILE CONTENTS: a file as --json writes it. The machine's name is a trap for gnuplot.
-run() {
-	cat >"$room/$1" <<EOF
-{"program": "madang-bench", "date": "2026-01-01T00:00:00Z", "complete": true,
- "machine": {"cpu": "it's \`touch $room/trap\` \\"x\\"", "cpus": 2, "load": 1}, "settings": {}, $2}
-EOF
-}
+# run FILE CASES. The machine's name is a trap for gnuplot.
+run() { results "$1" "it's \`touch $room/trap\` \\\"x\\\"" '{}' "$2"; }
 
 draws() { # FILE TEXT...: the picture is one, and has these words
 	file=$1

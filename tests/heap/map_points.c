@@ -82,13 +82,20 @@ static int clear(unsigned key)
 	return mdg_map_clear(bytes);
 }
 
+static char *new_block(void)
+{
+	char *block = mdg_hold(heap, 32);
+	if (block != NULL)
+		memcpy(block, "new", 4);
+	return block;
+}
+
 static int put_block(unsigned key)
 {
 	void *old = NULL;
-	char *block = mdg_hold(heap, 32);
+	char *block = new_block();
 	if (block == NULL)
 		return mdg_heap_why(heap);
-	memcpy(block, "new", 4);
 	int rc = mdg_map_put_ref(blocks, keys[key].text, keys[key].length, block, &old);
 	return rc == 0 && old != NULL ? mdg_retire(heap, old) : rc;
 }
@@ -103,10 +110,9 @@ static int take_block(unsigned key)
 static int put_block_if(unsigned key)
 {
 	void *old = NULL;
-	char *block = mdg_hold(heap, 32);
+	char *block = new_block();
 	if (block == NULL)
 		return mdg_heap_why(heap);
-	memcpy(block, "new", 4);
 	int rc = mdg_map_put_ref_if(blocks, keys[key].text, keys[key].length, block,
 	                            version_of(blocks, key), &old);
 	return rc == 0 && old != NULL ? mdg_retire(heap, old) : rc;
