@@ -85,6 +85,8 @@ static bool release(struct grave *grave, bool passed)
 	/* Killed between taking it and emptying the place. */
 	if (place != 0 && mdg__place_empty(heap, place, mark) < 0)
 		return false;
+	/* Release: from here on nothing of the dead thread is in the place (map_part.c). */
+	atomic_store_explicit(&grave->hand->place, 0, memory_order_release);
 	if ((MDG__LOAD(grave->hand->op) & MDG__HAND_SEEN) != 0 && !passed)
 		return false;
 	return give(grave);

@@ -42,6 +42,23 @@ static void nap(void)
 
 /* ---- after a death ------------------------------------------------------------------------- */
 
+/* Whether a hand still names a place that may have the mark of its thread, or in which it may have
+ * published. A hand that holds a block names one for a moment: after a take, whose mark is still
+ * there, and while the sweeper ends what was begun. */
+static bool names_place(const struct mdg__hand *hand)
+{
+	switch (MDG__HAND_OP(atomic_load_explicit(&hand->op, memory_order_acquire))) {
+	case MDG__HAND_PUBLISH:
+	case MDG__HAND_TAKE:
+	case MDG__HAND_SWAP:
+		return true;
+	case MDG__HAND_HELD: /* acquire: who has stored 0 has emptied the place before */
+		return atomic_load_explicit(&hand->place, memory_order_acquire) != 0;
+	default:
+		return false;
+	}
+}
+
 /* Whether a hand of the dead writer still names a place. A block that it only holds is no harm, and
  * may have to wait for readers. */
 static bool is_unsettled(const struct mdg__heap *heap, uint64_t writer)
@@ -50,13 +67,10 @@ static bool is_unsettled(const struct mdg__heap *heap, uint64_t writer)
 	if (slot1 == 0 || slot1 > mdg__heap_slots_used(heap))
 		return false;
 	const struct mdg__heap_slot *slot = &heap->slot[slot1 - 1];
-	for (int i = 0; i < MDG__HANDS; i++) {
-		uint64_t word = atomic_load_explicit(&slot->hands[i].op, memory_order_acquire);
-		uint32_t op = MDG__HAND_OP(word);
-		if (op == MDG__HAND_PUBLISH || op == MDG__HAND_TAKE || op == MDG__HAND_SWAP)
+	for (int i = 0; i < MDG__HANDS; i++)
+		if (names_place(&slot->hands[i]))
 			return atomic_load_explicit(&slot->generation, memory_order_acquire) ==
 			       (uint32_t)(writer >> 32);
-	}
 	return false;
 }
 
@@ -73,9 +87,12 @@ static void settle(const struct mdg_map *map, struct mdg__map_part *part)
 	}
 }
 
+/* What this one takes out may have to be settled by the next one: so the part says who is writing
+ * before that. */
 static void repair(const struct mdg_map *map, struct mdg__map_part *part)
 {
 	settle(map, part);
+	MDG__STORE(part->writer, writer_of(map));
 	mdg__map_tidy(map, part);
 	MDG__STORE(part->writer, 0);
 	(void)mdg_mutex_set_repaired(&part->lock);

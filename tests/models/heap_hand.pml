@@ -530,6 +530,8 @@ holds:	KILLED;
 held:	r = ref[d];
 	KILLED;
 	atomic { if :: at[d] && place == MARK(d) -> place = 0 :: else fi }
+	KILLED;
+	at[d] = false;
 freed:	KILLED;
 	some = mine_free[r];
 	KILLED;

@@ -25,6 +25,7 @@
  * holds: -DWRITERS=2 -DCALLS=2 -DDEATHS=1 -DLOOKS=0 -DSECOND_ALONE
  * holds: -DWRITERS=1 -DCALLS=2 -DDEATHS=0 -DLOOKS=1
  * fails: -DWRITERS=2 -DCALLS=3 -DDEATHS=1 -DLOOKS=0 -DBUG_UNSETTLED
+ * fails: -DWRITERS=2 -DCALLS=2 -DDEATHS=1 -DLOOKS=0 -DSECOND_ALONE -DBUG_MARK
  * fails: -DWRITERS=1 -DCALLS=2 -DDEATHS=0 -DLOOKS=1 -DBUG_FREE
  * fails: -DWRITERS=1 -DCALLS=1 -DDEATHS=0 -DLOOKS=1 -DBUG_TWO_STEPS
  * fails: -DWRITERS=1 -DCALLS=2 -DDEATHS=0 -DLOOKS=1 -DBUG_REACH
@@ -32,7 +33,8 @@
  * fails: -DWRITERS=1 -DCALLS=1 -DDEATHS=1 -DLOOKS=1 -DBUG_SWEEP_FREES
  *
  * BUG_UNSETTLED: who gets the lock of a dead writer does not wait until that one is swept.
- * BUG_FREE: what was replaced is freed at once. BUG_TWO_STEPS: a new value is a removal and an
+ * BUG_MARK: who gets it takes a hand that holds a block for one that names no place, though the mark
+ * of the taker is still there. BUG_FREE: what was replaced is freed at once. BUG_TWO_STEPS: a new value is a removal and an
  * insertion. BUG_REACH: the reach is stored after the slot. BUG_TAG: so is the tag. BUG_SWEEP_FREES:
  * the sweeper frees at once what the dead one had unlinked.
  */
@@ -106,6 +108,11 @@ inline table_retire(t)
  * others may come in between, is the subject of other models. */
 inline sweep(w)
 {
+	if /* killed behind a take, before the place was emptied */
+	:: op[2 * w] == HOLD && place[2 * w] != 0 && slot[place[2 * w]] == MARK + w ->
+		slot[place[2 * w]] = 0
+	:: else
+	fi;
 	if
 	:: op[2 * w] == HOLD && old[2 * w] == 0 && node_label[ref[2 * w]] == w + 1 ->
 		node_free(ref[2 * w])
@@ -173,6 +180,13 @@ inline sweep(w)
 #else
 #define PUT_WHICH if :: other = FIRST :: other = SECOND fi
 #endif
+#ifdef BUG_MARK
+#define NAMES_PLACE(hand) (op[hand] == PUBLISH || op[hand] == TAKE || op[hand] == SWAP)
+#else
+#define NAMES_PLACE(hand) (op[hand] == PUBLISH || op[hand] == TAKE || op[hand] == SWAP ||          \
+                           (op[hand] == HOLD && place[hand] != 0))
+#endif
+#define IS_UNSETTLED(w) (NAMES_PLACE(2 * (w)) || NAMES_PLACE(2 * (w) + 1))
 #define MAY_DIE if :: skip :: deaths > 0 -> deaths--; goto dead fi
 
 inline hold_node(which)
@@ -237,7 +251,8 @@ inline replace()
 	atomic { MAY_DIE; op[N] = SWAP; place[N] = 2 * root + at; old[N] = slot[place[N]] }
 	atomic { MAY_DIE; slot[place[N]] = ref[N] }
 	atomic { MAY_DIE; node_label[ref[N]] = 0; node_state[ref[N]] = LIVE; ref[N] = old[N];
-		node_label[ref[N]] = me + 1; node_state[ref[N]] = HELD; op[N] = HOLD }
+		node_label[ref[N]] = me + 1; node_state[ref[N]] = HELD; op[N] = HOLD;
+		place[N] = 0 }
 }
 
 /* mdg_take and mdg__map_gone */
@@ -247,7 +262,8 @@ inline take()
 	atomic { MAY_DIE; slot[place[N]] = MARK + me;
 		if :: key[ref[N]] == SECOND -> second_was_absent = 1 :: else fi }
 	atomic { MAY_DIE; node_label[ref[N]] = me + 1; node_state[ref[N]] = HELD;
-		op[N] = HOLD; old[N] = ref[N]; slot[place[N]] = 0 }
+		op[N] = HOLD; old[N] = ref[N] }
+	atomic { MAY_DIE; slot[place[N]] = 0; place[N] = 0 }
 	atomic { MAY_DIE; if :: at == 1 -> reach[root] = 0 :: else fi }
 }
 
@@ -280,9 +296,9 @@ inline grow()
 	atomic { MAY_DIE; op[T] = SWAP; place[T] = ROOT; old[T] = root }
 	atomic { MAY_DIE; root = ref[T] }
 	atomic { MAY_DIE; table_label[root] = 0; table_state[root] = LIVE; ref[T] = old[T];
-		table_label[ref[T]] = me + 1; table_state[ref[T]] = HELD; op[T] = HOLD }
-	atomic { MAY_DIE; table_retire(ref[T]); op[T] = NOTHING; ref[T] = 0; old[T] = 0;
+		table_label[ref[T]] = me + 1; table_state[ref[T]] = HELD; op[T] = HOLD;
 		place[T] = 0 }
+	atomic { MAY_DIE; table_retire(ref[T]); op[T] = NOTHING; ref[T] = 0; old[T] = 0 }
 }
 
 proctype Writer(byte me)
@@ -308,8 +324,11 @@ proctype Writer(byte me)
 #ifndef BUG_UNSETTLED
 			/* settle */
 			atomic {
-				(swept[dead_writer] || slot_died[dead_writer]) -> MAY_DIE;
-				if :: !swept[dead_writer] -> sweep(dead_writer) :: else fi;
+				(slot_died[dead_writer] || !IS_UNSETTLED(dead_writer)) -> MAY_DIE;
+				if
+				:: IS_UNSETTLED(dead_writer) -> sweep(dead_writer)
+				:: else
+				fi;
 			}
 #endif
 			atomic { MAY_DIE; owner_died = 0; i = 0 }

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * map_marks.c - a thread takes a block out of a place, and is killed while its mark stands there.
+ *
+ *     map_marks [SCENE]...
+ *
+ * Whoever comes next to the map finds the place empty. The victims stand
+ * at exactly that point: a hand holds the block already, and the place has the mark. The same is
+ * done with a sweeper that stands there, and with a writer that dies while it repairs the part of
+ * another dead one.
+ */
+#include "heap/held.h"
+#include "heap/maps.h"
+#include "heap/watched.h"
+#include "sync/points/step.h"
+
+#include <sys/wait.h>
+
+enum { KEY = 7, POINTS_MOST = 4000 };
+
+static const uint32_t key = KEY;
+static mdg_map *bytes, *blocks;
+
+/* ---- where a victim stands ----------------------------------------------------------------- */
+
+/* Whether a hand with this operation names a place that has its mark. */
+static bool has_mark(uint32_t op)
+{
+	struct mdg__heap *own = mdg__heap_of(heap);
+	for (uint32_t i = 0; i < mdg__heap_slots_used(own); i++)
+		for (int at = 0; at < MDG__HANDS; at++) {
+			const struct mdg__hand *hand = &own->slot[i].hands[at];
+			uint64_t where = MDG__LOAD(hand->place), word;
+			if (MDG__HAND_OP(MDG__LOAD(hand->op)) != op || where == 0)
+				continue;
+			memcpy(&word, heap->base + (size_t)where, sizeof word);
+			if (word == mdg__holder_mark(own, mdg__holder_slot(own, i)))
+				return true;
+		}
+	return false;
+}
+
+static bool takes(void)
+{
+	return has_mark(MDG__HAND_TAKE);
+}
+
+static bool holds(void)
+{
+	return has_mark(MDG__HAND_HELD);
+}
+
+/* The table of the part of the key, and the node. */
+static bool find(const mdg_map *map, struct mdg__map_view *view, struct mdg__map_seen *seen)
+{
+	uint64_t hash = mdg__map_hash(map, &key, sizeof key);
+	uint64_t table = MDG__LOAD(mdg__map_part_of(map, hash)->table);
+	return mdg__map_table_at(map, table, view) == 0 &&
+	       mdg__map_find(map, view, hash, &key, sizeof key, seen);
+}
+
+static bool node_is_empty(void)
+{
+	struct mdg__map_view view;
+	struct mdg__map_seen seen;
+	return find(blocks, &view, &seen) && MDG__LOAD(seen.node->value) == 0;
+}
+
+static void watch_map(const mdg_map *map)
+{
+	struct mdg__map_view view = { .buckets = NULL };
+	struct mdg__map_seen seen;
+	bool found = find(map, &view, &seen);
+	watch(mdg__map_part_of(map, mdg__map_hash(map, &key, sizeof key)),
+	      sizeof(struct mdg__map_part));
+	if (view.buckets != NULL)
+		watch(view.buckets, (view.mask + 1) * sizeof *view.buckets);
+	if (found)
+		watch(seen.node, sizeof *seen.node);
+}
+
+static void watch_all(void)
+{
+	watch_nothing();
+	watch(mdg__heap_of(heap)->slot, 8 * sizeof mdg__heap_of(heap)->slot[0]);
+	watch_map(bytes);
+	watch_map(blocks);
+}
+
+/* The victim does this until `stands` is true. It goes on standing there. */
+static bool bring(struct step *step, void (*act)(void *), bool (*stands)(void))
+{
+	watch_all();
+	refresh();
+	if (!CHECK(step_start(step, watched, watched_size, act, NULL)))
+		return false;
+	for (unsigned i = 0; i < POINTS_MOST && !stands(); i++)
+		if (!CHECK(step_next(step) == STEP_POINT))
+			return false;
+	return CHECK(stands());
+}
+
+static bool kill_at(void (*act)(void *), bool (*stands)(void))
+{
+	static struct step step;
+	bool stood = bring(&step, act, stands);
+	step_kill(&step);
+	return stood;
+}
+
+/* ---- victims ------------------------------------------------------------------------------- */
+
+static void have_memory(void)
+{
+	for (size_t size = 16; size <= 512; size += 16)
+		(void)mdg_free(heap, mdg_alloc(heap, size));
+}
+
+static void remove_key(void *unused)
+{
+	(void)unused;
+	have_memory();
+	step_begins();
+	(void)mdg_map_remove(bytes, &key, sizeof key);
+	step_ends();
+}
+
+static void take_key(void *unused)
+{
+	void *block;
+	(void)unused;
+	have_memory();
+	step_begins();
+	(void)mdg_map_take(blocks, &key, sizeof key, &block);
+	step_ends();
+}
+
+static void put_key(void *unused)
+{
+	void *block, *old;
+	(void)unused;
+	have_memory();
+	block = mdg_hold(heap, 32);
+	step_begins();
+	(void)mdg_map_put_ref(blocks, &key, sizeof key, block, &old);
+	step_ends();
+}
+
+/* It allocates nothing before: that would sweep. */
+static void sweep(void *unused)
+{
+	(void)unused;
+	step_begins();
+	(void)mdg_heap_sweep(heap);
+	step_ends();
+}
+
+/* ---- who comes next ------------------------------------------------------------------------ */
+
+static void put_bytes(void)
+{
+	CHECK_RC(0, mdg_map_put(bytes, &key, sizeof key, "value", 5, NULL));
+}
+
+static int put_block(void)
+{
+	void *old = NULL, *block = mdg_hold(heap, 32);
+	int rc = block == NULL ? mdg_heap_why(heap)
+	                       : mdg_map_put_ref(blocks, &key, sizeof key, block, &old);
+	if (rc == 0 && old != NULL)
+		rc = mdg_free(heap, old);
+	return rc;
+}
+
+static uint64_t entries(mdg_map *map)
+{
+	struct mdg_map_cursor cursor = { { 0, 0 } };
+	struct mdg_map_entry entry = { .size = sizeof entry };
+	uint64_t count = 0;
+	CHECK_RC(0, mdg_read_begin(heap));
+	while (mdg_map_next(map, &cursor, &entry) == 1)
+		count++;
+	CHECK_RC(0, mdg_read_end(heap));
+	return count;
+}
+
+static void has(mdg_map *map, uint64_t wanted)
+{
+	CHECK(entries(map) == wanted);
+	CHECK(mdg_map_count(map) == wanted);
+}
+
+/* Both maps can be used, and nothing was lost. */
+static void all_is_well(void)
+{
+	CHECK_RC(0, mdg_map_clear(bytes));
+	CHECK_RC(0, mdg_map_clear(blocks));
+	has(bytes, 0);
+	has(blocks, 0);
+	uint64_t wanted = blocks_of(bytes) + blocks_of(blocks);
+	for (int i = 0; i < 20 && blocks_allocated() != wanted; i++)
+		(void)mdg_heap_sweep(heap);
+	CHECK(blocks_allocated() == wanted);
+}
+
+/* ---- the scenes ---------------------------------------------------------------------------- */
+
+static void bytes_removed(void)
+{
+	put_bytes();
+	if (kill_at(remove_key, holds)) {
+		put_bytes();
+		has(bytes, 1);
+	}
+	put_bytes();
+	if (kill_at(remove_key, holds))
+		CHECK_RC(0, mdg_map_clear(bytes));
+}
+
+static void block_taken(void)
+{
+	CHECK_RC(0, put_block());
+	if (kill_at(take_key, holds)) {
+		CHECK_RC(0, put_block());
+		has(blocks, 1);
+	}
+	void *block;
+	if (kill_at(take_key, holds)) {
+		CHECK_RC(-ENOENT, mdg_map_take(blocks, &key, sizeof key, &block));
+		has(blocks, 0);
+	}
+}
+
+/* A sweeper stands where the dead taker might have stood. A writer waits until that is ended. */
+static void swept_halfway(void)
+{
+	static struct step sweeper;
+	int status = -1;
+	CHECK_RC(0, put_block());
+	if (!kill_at(take_key, takes) || !bring(&sweeper, sweep, holds))
+		return;
+	fflush(NULL);
+	pid_t writer = fork();
+	if (writer == 0)
+		_exit(put_block() == 0 ? 0 : 1);
+	usleep(100000);
+	CHECK(waitpid(writer, &status, WNOHANG) == 0);
+	step_kill(&sweeper);
+	CHECK(ends_within(writer, 5000, &status, false));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	has(blocks, 1);
+}
+
+/* The first one leaves a node without a value. Who takes that away dies, too. */
+static void repaired_halfway(void)
+{
+	if (kill_at(put_key, node_is_empty) && kill_at(put_key, holds)) {
+		CHECK_RC(0, put_block());
+		has(blocks, 1);
+	}
+	CHECK_RC(0, mdg_map_clear(blocks));
+	if (kill_at(put_key, node_is_empty) && kill_at(put_key, takes))
+		CHECK_RC(0, mdg_map_clear(blocks));
+}
+
+static const struct {
+	const char *name;
+	void (*play)(void);
+} scenes[] = {
+	{ "bytes", bytes_removed },
+	{ "block", block_taken },
+	{ "sweeper", swept_halfway },
+	{ "repair", repaired_halfway },
+};
+
+int main(int argc, char **argv)
+{
+	const char *reason = NULL;
+	if (!step_possible(&reason))
+		SKIP("%s", reason);
+	step_refresh = refresh;
+	open_heap_of(UINT64_C(0x1000000), 0);
+	bytes = map_of("bytes", 0);
+	blocks = map_of("blocks", MDG_MAP_REFS);
+	for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++) {
+		bool wanted = argc == 1;
+		for (int k = 1; k < argc; k++)
+			wanted |= strcmp(argv[k], scenes[i].name) == 0;
+		int before = check_failures;
+		if (wanted) {
+			scenes[i].play();
+			all_is_well();
+		}
+		if (check_failures != before)
+			fprintf(stderr, "in scene %s\n", scenes[i].name);
+	}
+	return test_result();
+}
