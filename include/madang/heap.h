@@ -55,10 +55,11 @@
  * PLACES. mdg_publish, mdg_take and mdg_swap change a PLACE: a word of 8 bytes, aligned to 8, in a
  * block or in a root. It contains a reference (or, in a HOME heap and with the functions _ptr, a
  * pointer), or 0. While a thread takes a block out of a place, the place contains for a moment an
- * odd number. mdg_at gives NULL for that, as for 0. Who unlinks a block that others hold, publish
- * or take at the same time must use mdg_take or mdg_swap too, or must be the only one (a lock). A
- * thread that was killed while it published counts as one of them until it is swept. So if the lock
- * says that its owner has died, call mdg_heap_sweep before you unlink a block by an ordinary store.
+ * odd number. mdg_at gives NULL for that, as for 0. If the thread is killed at that moment, later
+ * calls find the place empty. Who unlinks a block that others hold, publish or take at the same
+ * time must use mdg_take or mdg_swap too, or must be the only one (a lock). A thread that was
+ * killed while it published counts as one of them until it is swept. So if the lock says that its
+ * owner has died, call mdg_heap_sweep before you unlink a block by an ordinary store.
  *
  * READERS WITHOUT LOCKS enclose what they read in mdg_read_begin and mdg_read_end. A block that was
  * taken out of its place is given to mdg_retire instead of mdg_free. It is freed when no reader is

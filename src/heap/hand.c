@@ -133,14 +133,15 @@ int mdg__free_any(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t re
 
 /* ---- publish ------------------------------------------------------------------------------- */
 
-/* `expected` and what is stored are of this kind. */
-static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
-                   uint64_t place, uint64_t expected, uint64_t kind)
+/* One try. `expected`, what is stored, and what is found after -EAGAIN are of this kind. */
+static int try_publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                       uint64_t place, uint64_t expected, uint64_t kind, uint64_t *ret_found)
 {
 	_Atomic uint64_t *word = place_at(heap, place);
 	uint64_t ref = MDG__LOAD(hand->ref), seen = MDG__LOAD(hand->op) & MDG__HAND_SEEN;
 	uint64_t value = mdg__place_value(heap, ref, kind);
 	uint64_t old = mdg__place_ref(heap, expected, kind);
+	*ret_found = expected;
 	if (word == NULL)
 		return -EINVAL;
 	if ((expected & 1) != 0 || (mdg__is_checked(heap) && mdg__guard_judge(heap, ref) < 0))
@@ -152,6 +153,7 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	/* Release: what was written to the block, and the hand. Now it is published. */
 	if (!atomic_compare_exchange_strong_explicit(word, &expected, value, memory_order_acq_rel,
 	                                             memory_order_relaxed)) {
+		*ret_found = expected;
 		hold_on(hand, seen);
 		return -EAGAIN;
 	}
@@ -164,6 +166,18 @@ static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	in_order();
 	drop(own, hand);
 	return 0;
+}
+
+static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
+                   uint64_t place, uint64_t expected, uint64_t kind)
+{
+	for (;;) {
+		uint64_t found;
+		int rc = try_publish(heap, own, hand, place, expected, kind, &found);
+		if (rc != -EAGAIN || found == expected ||
+		    !mdg__taker_settle(heap, place_at(heap, place), found))
+			return rc;
+	}
 }
 
 /* [not a checked heap] What is done most: the only block that this thread holds is a small one from
@@ -262,7 +276,7 @@ static int try_take(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	uint64_t ref = mdg__place_ref(heap, value, kind);
 	*ret_ref = 0;
 	if (value == 0 || (value & 1) != 0)
-		return 0;
+		return value != 0 && mdg__taker_settle(heap, word, value) ? -EAGAIN : 0;
 	int rc = prepare(heap, ref, &block);
 	if (rc < 0) /* unless it was taken, and freed, meanwhile */
 		return atomic_load_explicit(word, memory_order_acquire) != value ? -EAGAIN : rc;
@@ -376,8 +390,11 @@ int mdg__swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, u
 	for (;;) {
 		uint64_t value = atomic_load_explicit(word, memory_order_acquire);
 		*ret_old = value;
-		if ((value & 1) != 0)
+		if ((value & 1) != 0) {
+			if (mdg__taker_settle(heap, word, value))
+				continue;
 			return -EAGAIN;
+		}
 		int rc = value == 0 ? publish(heap, own, hand, place, 0, 0)
 		                    : try_swap(heap, own, hand, place, value);
 		if (rc == 0)

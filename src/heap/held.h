@@ -112,6 +112,12 @@ int mdg__place_read(struct mdg__heap *heap, uint64_t place, uint64_t *ret);
 /* Makes `from` to 0 there. */
 int mdg__place_empty(struct mdg__heap *heap, uint64_t place, uint64_t from);
 
+/* ---- sweep.c ------------------------------------------------------------------------------- */
+
+/* [no lock is held] A place contained `value`, which may be the mark of a taker. If that one is
+ * dead, it is swept. True: the place contains something else now. */
+bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value);
+
 /* ---- bury.c -------------------------------------------------------------------------------- */
 
 /* [sweeper of the dead slot] Gives back what its hands hold. `passed`: no reader is in what was

@@ -19,6 +19,7 @@
  * and emptied again meanwhile, and a death wakes nobody. So a sleeper looks again now and then.
  */
 #include "heap/guard.h"
+#include "heap/held.h"
 
 #include "platform/clock.h"
 #include "platform/fence.h"
@@ -305,11 +306,11 @@ int mdg_root(mdg_heap *view, const char *text, uint64_t type, uint32_t version, 
 	return rc;
 }
 
-/* [lock] */
+/* [lock] After -EBUSY, *ret_found is what the place contains, if it is not empty. */
 static int remove_root(const struct mdg__heap *heap, const struct mdg__heap_own *own,
-                       struct wish *wish)
+                       struct wish *wish, uint64_t *ret_found)
 {
-	uint64_t empty = 0;
+	*ret_found = 0;
 	if (!find(heap, wish))
 		return -ENOENT;
 	if (MDG__LOAD(wish->root->place) == MDG__PLACE_REMOVED) {
@@ -317,7 +318,7 @@ static int remove_root(const struct mdg__heap *heap, const struct mdg__heap_own 
 		return -ENOENT;
 	}
 	if (is_being_filled(heap, own, wish->root) ||
-	    !atomic_compare_exchange_strong(&wish->root->place, &empty, MDG__PLACE_REMOVED))
+	    !atomic_compare_exchange_strong(&wish->root->place, ret_found, MDG__PLACE_REMOVED))
 		return -EBUSY;
 	make_free(wish->root);
 	return 0;
@@ -331,14 +332,17 @@ int mdg_root_remove(mdg_heap *view, const char *text)
 	int rc = 0;
 	if (!name_of(text, &wish.name))
 		return -EINVAL;
+	uint64_t found = 0;
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (own == NULL)
 		return rc;
-	rc = mdg__heap_lock(heap, &mask);
-	if (rc == 0) {
-		rc = remove_root(heap, own, &wish);
+	do { /* again, if somebody died who was emptying the place */
+		rc = mdg__heap_lock(heap, &mask);
+		if (rc < 0)
+			break;
+		rc = remove_root(heap, own, &wish, &found);
 		mdg__heap_unlock(heap, &mask);
-	}
+	} while (rc == -EBUSY && mdg__taker_settle(heap, &wish.root->place, found));
 	mdg__own_end(own);
 	return rc;
 }

@@ -100,6 +100,14 @@ static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 	return true;
 }
 
+/* Sweeps the slot if its thread is dead, and nobody is sweeping it. True: it is free now. */
+static bool sweep_dead(struct mdg__heap *heap, uint32_t index)
+{
+	uint32_t word = MDG__LOAD(heap->slot[index].life.word);
+	return (word & MDG__DIED) != 0 && (word & MDG__TID) == 0 &&
+	       !mdg__readers_hold_up(heap, &heap->slot[index]) && sweep(heap, index, word);
+}
+
 int mdg__sweep_some(struct mdg__heap *heap, uint32_t most)
 {
 	uint32_t used = mdg__heap_slots_used(heap);
@@ -110,12 +118,17 @@ int mdg__sweep_some(struct mdg__heap *heap, uint32_t most)
 		most = used;
 	uint64_t from =
 		atomic_fetch_add_explicit(&heap->head->next_look, most, memory_order_relaxed);
-	for (uint32_t i = 0; i < most; i++) {
-		uint32_t index = (uint32_t)((from + i) % used);
-		uint32_t word = MDG__LOAD(heap->slot[index].life.word);
-		if ((word & MDG__DIED) != 0 && (word & MDG__TID) == 0 &&
-		    !mdg__readers_hold_up(heap, &heap->slot[index]))
-			swept += sweep(heap, index, word);
-	}
+	for (uint32_t i = 0; i < most; i++)
+		swept += sweep_dead(heap, (uint32_t)((from + i) % used));
 	return swept;
+}
+
+bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value)
+{
+	uint32_t slot1 = MDG__MARK_SLOT1(value);
+	if ((value & 1) == 0 || slot1 == 0 || slot1 > mdg__heap_slots_used(heap) ||
+	    value != mdg__holder_mark(heap, mdg__holder_slot(heap, slot1 - 1)))
+		return false;
+	(void)sweep_dead(heap, slot1 - 1);
+	return atomic_load_explicit(word, memory_order_acquire) != value;
 }

@@ -4,7 +4,7 @@
  *
  *     map_marks [SCENE]...
  *
- * Whoever comes next to the map finds the place empty. The victims stand
+ * Whoever comes next, to the map or to the place itself, finds the place empty. The victims stand
  * at exactly that point: a hand holds the block already, and the place has the mark. The same is
  * done with a sweeper that stands there, and with a writer that dies while it repairs the part of
  * another dead one.
@@ -20,6 +20,7 @@ enum { KEY = 7, POINTS_MOST = 4000 };
 
 static const uint32_t key = KEY;
 static mdg_map *bytes, *blocks;
+static mdg_ref *place; /* in a block of the program's own */
 
 /* ---- where a victim stands ----------------------------------------------------------------- */
 
@@ -85,6 +86,8 @@ static void watch_all(void)
 	watch(mdg__heap_of(heap)->slot, 8 * sizeof mdg__heap_of(heap)->slot[0]);
 	watch_map(bytes);
 	watch_map(blocks);
+	watch(place, sizeof *place);
+	watch(mdg__heap_of(heap)->root, 4 * sizeof mdg__heap_of(heap)->root[0]);
 }
 
 /* The victim does this until `stands` is true. It goes on standing there. */
@@ -146,6 +149,24 @@ static void put_key(void *unused)
 	step_ends();
 }
 
+static void take_from_place(void *unused)
+{
+	(void)unused;
+	have_memory();
+	step_begins();
+	(void)mdg_take(heap, place);
+	step_ends();
+}
+
+static void destroy_map(void *unused)
+{
+	(void)unused;
+	have_memory();
+	step_begins();
+	(void)mdg_map_destroy(heap, "passing");
+	step_ends();
+}
+
 /* It allocates nothing before: that would sweep. */
 static void sweep(void *unused)
 {
@@ -197,7 +218,7 @@ static void all_is_well(void)
 	CHECK_RC(0, mdg_map_clear(blocks));
 	has(bytes, 0);
 	has(blocks, 0);
-	uint64_t wanted = blocks_of(bytes) + blocks_of(blocks);
+	uint64_t wanted = 1 + blocks_of(bytes) + blocks_of(blocks); /* and that with the place */
 	for (int i = 0; i < 20 && blocks_allocated() != wanted; i++)
 		(void)mdg_heap_sweep(heap);
 	CHECK(blocks_allocated() == wanted);
@@ -263,25 +284,86 @@ static void repaired_halfway(void)
 		CHECK_RC(0, mdg_map_clear(blocks));
 }
 
+static bool root_is_marked(void)
+{
+	struct mdg__heap *own = mdg__heap_of(heap);
+	for (uint32_t at = 0; at < MDG_ROOTS_MOST; at++)
+		if ((MDG__LOAD(own->root[at].place) & 1) != 0 &&
+		    MDG__LOAD(own->root[at].place) != MDG__PLACE_REMOVED)
+			return takes() || holds();
+	return false;
+}
+
+/* Who removes a map dies while it takes the head out of the root. The next one ends that. It is a
+ * long way there, so under a sanitizer it is gone once. */
+static void head_taken(void)
+{
+	for (int i = 0; i < (POINT_STRIDE == 1 ? 2 : 1); i++) {
+		struct mdg_root_info root = { .size = sizeof root };
+		uint32_t cursor = 0;
+		mdg_map_close(map_of("passing", 0));
+		if (!kill_at(destroy_map, root_is_marked))
+			return;
+		if (i == 0)
+			CHECK_RC(-ENOENT, mdg_map_destroy(heap, "passing"));
+		else
+			mdg_map_close(map_of("passing", 0));
+		if (i == 1)
+			CHECK_RC(0, mdg_map_destroy(heap, "passing"));
+		while (mdg_root_next(heap, &cursor, &root) > 0)
+			CHECK(strcmp(root.name, "passing") != 0);
+	}
+}
+
+/* The place itself, without a map: the taken block is gone, and whoever wants it can use it. */
+static void place_taken(bool (*stands)(void))
+{
+	void *old, *block = mdg_hold(heap, 32);
+	CHECK_RC(0, mdg_publish(heap, block, place, 0));
+	if (kill_at(take_from_place, stands)) {
+		CHECK_RC(0, mdg_publish(heap, mdg_hold(heap, 32), place, 0));
+		CHECK_RC(0, mdg_free(heap, mdg_take(heap, place)));
+	}
+	CHECK_RC(0, mdg_publish(heap, mdg_hold(heap, 32), place, 0));
+	if (kill_at(take_from_place, stands)) {
+		old = &old;
+		CHECK_RC(0, mdg_swap(heap, mdg_hold(heap, 32), place, &old));
+		CHECK(old == NULL);
+	}
+	if (kill_at(take_from_place, stands)) {
+		CHECK(mdg_take(heap, place) == NULL && mdg_heap_why(heap) == 0);
+		CHECK(*place == 0);
+	}
+}
+
+static void place_alone(void)
+{
+	place_taken(takes);
+	place_taken(holds);
+}
+
 static const struct {
 	const char *name;
 	void (*play)(void);
 } scenes[] = {
-	{ "bytes", bytes_removed },
-	{ "block", block_taken },
-	{ "sweeper", swept_halfway },
-	{ "repair", repaired_halfway },
+	{ "bytes", bytes_removed },     { "block", block_taken }, { "sweeper", swept_halfway },
+	{ "repair", repaired_halfway }, { "head", head_taken },   { "place", place_alone },
 };
 
 int main(int argc, char **argv)
 {
 	const char *reason = NULL;
+	void *block;
 	if (!step_possible(&reason))
 		SKIP("%s", reason);
 	step_refresh = refresh;
 	open_heap_of(UINT64_C(0x1000000), 0);
 	bytes = map_of("bytes", 0);
 	blocks = map_of("blocks", MDG_MAP_REFS);
+	block = mdg_alloc_zeroed(heap, 1, 64);
+	if (!CHECK(block != NULL))
+		return test_result();
+	place = block;
 	for (size_t i = 0; i < sizeof scenes / sizeof scenes[0]; i++) {
 		bool wanted = argc == 1;
 		for (int k = 1; k < argc; k++)
