@@ -6,9 +6,9 @@
  * all are cleared, the tables are made small at the end, and stay.
  *
  * Removing a map goes through it once more and takes the tables too. From the first store on, the
- * map is gone for everybody. Then whoever finds what is left of it goes on. Several may do so at
- * the same time: each part is emptied by whoever has its lock, and the head is taken out of the
- * root by the one who has the lock of part 0 and still finds it there.
+ * map is gone for everybody. Then whoever finds what is left of it goes on, one at a time: the one
+ * who has the lock of part 0. It keeps that lock until it has taken the head out of the root.
+ * Otherwise the head could be freed while another one is at work in a part.
  */
 #include "heap/map_internal.h"
 
@@ -98,28 +98,37 @@ static int remove_part(const struct mdg_map *map, struct mdg__map_part *part)
 	return 0;
 }
 
-/* Nobody else takes the head: that needs the lock of part 0. */
-static int remove_head(const struct mdg_map *map)
+/* [L] */
+static int remove_parts(const struct mdg_map *map)
 {
-	int rc = mdg__map_lock_to_remove(map, &map->head->part[0]);
-	if (rc != 0)
-		return rc;
-	void *block = mdg_take(map->heap, mdg__map_place(map->place));
-	rc = block == NULL ? mdg_heap_why(map->heap) : 0;
-	mdg__map_unlock(&map->head->part[0]);
-	mdg__map_retire(map, block);
+	int rc = remove_part(map, &map->head->part[0]);
+	for (int i = 1; rc == 0 && i < MDG__MAP_PARTS; i++) {
+		struct mdg__map_part *part = &map->head->part[i];
+		rc = mdg__map_lock_to_remove(map, part);
+		if (rc != 0)
+			break;
+		rc = remove_part(map, part);
+		mdg__map_unlock(part);
+	}
 	return rc;
 }
 
+/* With the lock of part 0 all the time. So nobody else has a lock of this map, or waits for one of
+ * another part, when the head is taken out. */
 int mdg__map_remove_all(const struct mdg_map *map)
 {
+	void *block = NULL;
 	int rc = mark(map);
-	for (int i = 0; rc == 0 && i < MDG__MAP_PARTS; i++) {
-		rc = mdg__map_lock_to_remove(map, &map->head->part[i]);
-		if (rc != 0)
-			break;
-		rc = remove_part(map, &map->head->part[i]);
-		mdg__map_unlock(&map->head->part[i]);
+	if (rc == 0)
+		rc = mdg__map_lock_to_remove(map, &map->head->part[0]);
+	if (rc != 0)
+		return rc;
+	rc = remove_parts(map);
+	if (rc == 0) {
+		block = mdg_take(map->heap, mdg__map_place(map->place));
+		rc = block == NULL ? mdg_heap_why(map->heap) : 0;
 	}
-	return rc == 0 ? remove_head(map) : rc;
+	mdg__map_unlock(&map->head->part[0]);
+	mdg__map_retire(map, block);
+	return rc;
 }

@@ -24,7 +24,8 @@
  * A MAP IS THERE while its root has the reference to its head, and the head its identity. A thread
  * may use the head only in a read section in which it has seen that, or while it holds the lock of
  * a part and has seen it since it has the lock. Whoever removes the map stores 0 as the identity,
- * locks each part to empty it, takes the head out of the root and retires it.
+ * and locks part 0. Then it locks each other part for as long as it empties it, takes the head out
+ * of the root, unlocks part 0, and retires the head.
  *
  * A NODE never changes, with one exception: in a map of references it has the place of the value.
  * There the node is as good as absent while this place contains 0.

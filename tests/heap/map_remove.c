@@ -265,6 +265,71 @@ static bool play(unsigned point)
 	return event != STEP_ENDED;
 }
 
+/* ---- two at once --------------------------------------------------------------------------- */
+
+static uint32_t owner_of(const mdg_map *map, int part)
+{
+	const struct mdg__owned *lock =
+		(const struct mdg__owned *)(const void *)&map->head->part[part].lock;
+	return MDG__LOAD(lock->robust.word) & MDG__TID;
+}
+
+/* It finds a map that somebody else is removing. */
+static void second_remover(void *argument)
+{
+	(void)argument;
+	step_begins();
+	int rc = mdg_map_destroy(heap, "bytes");
+	step_ends();
+	_exit(rc == -ENOENT ? 0 : 1);
+}
+
+/* The remover goes on until it is at work in this part. False: it does not come there. */
+static bool goes_to(struct step *step, const mdg_map *map, int part)
+{
+	enum step_event event = STEP_POINT;
+	for (int i = 0; i < 3000 && event == STEP_POINT; i++) {
+		if (owner_of(map, part) == (uint32_t)step->pid &&
+		    MDG__LOAD(map->head->part[part].writer) != 0)
+			return true;
+		event = step_next(step);
+	}
+	return false;
+}
+
+static void lets_go(struct step *step)
+{
+	int status = -1;
+	step_pause(step);
+	kill(step->pid, SIGCONT);
+	CHECK(ends_within(step->pid, 5000, &status, true));
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* One has emptied a part when another one comes. That one has no lock of this map when its head is
+ * free. */
+static void two_removers(void)
+{
+	static struct step first, second;
+	struct mdg__block block;
+	mdg_map *map = map_of("bytes", 0);
+	seen_map = map;
+	fill(map, KEYS);
+	refresh();
+	CHECK(step_start(&first, watched, sizeof watched, victim, NULL));
+	CHECK(goes_to(&first, map, 2));
+	CHECK(step_start(&second, watched, sizeof watched, second_remover, NULL));
+	bool inside = goes_to(&second, map, 1);
+	lets_go(&first);
+	(void)mdg_heap_sweep(heap);
+	if (inside)
+		CHECK(mdg__block_find(mdg__heap_of(heap), map->ref, &block) == 0 &&
+		      !mdg__block_is_free(mdg__heap_of(heap), &block));
+	lets_go(&second);
+	mdg_map_close(map);
+	CHECK(nothing_is_left());
+}
+
 static void maker(void *argument)
 {
 	(void)argument;
@@ -325,6 +390,7 @@ static void deaths(unsigned stride)
 	while (check_failures < 5 && play(point))
 		point += stride != 1 ? stride : point > 60 && point < 1000 ? 18 : 1;
 	printf("%u points\n", point);
+	two_removers();
 	deaths_of_makers(stride == 1 ? 1 : 7 * POINT_STRIDE);
 }
 
