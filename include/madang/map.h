@@ -176,8 +176,8 @@ struct mdg_map_cursor {
 MDG_API int mdg_map_next(mdg_map *map, struct mdg_map_cursor *cursor,
                          struct mdg_map_entry *ret_entry);
 
-/* How many entries there are. The number is not exact while others change the map, and for a time
- * after a writer was killed. */
+/* How many entries there are. The number is not exact while others change the map, and after a
+ * writer was killed, until the next one comes to the same part of the map. */
 MDG_API uint64_t mdg_map_count(mdg_map *map);
 
 /* ---- changing: values that are bytes ------------------------------------------------------- */

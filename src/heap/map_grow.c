@@ -19,7 +19,8 @@ static inline uint64_t percent(uint32_t bits, uint64_t of)
 	return ((uint64_t)MDG__MAP_SLOTS << bits) * of / 100;
 }
 
-/* Puts all nodes of the old table into the new one. False: there is not room for all. */
+/* Puts all nodes of the old table into the new one, and counts the entries. False: there is not
+ * room for all. */
 static bool copy(const struct mdg_map *map, const struct mdg__map_view *old,
                  const struct mdg__map_view *new, uint64_t *ret_count)
 {
@@ -36,7 +37,8 @@ static bool copy(const struct mdg_map *map, const struct mdg__map_view *old,
 				if (room == NULL)
 					return false;
 				MDG__STORE(*room, ref);
-				count++;
+				count += (map->flags & MDG_MAP_REFS) == 0 ||
+				         MDG__LOAD(seen.node->value) != 0;
 			}
 	*ret_count = count;
 	return true;
@@ -98,10 +100,14 @@ static int room_or_grow(const struct mdg_map *map, struct mdg__map_part *part, u
 	if (view.buckets == NULL) {
 		rc = rebuild(map, part, &view, map->least);
 	} else {
-		if (is_full(part, &view))
-			mdg__map_tidy(map, part); /* the count was only a hint */
 		if (!is_full(part, &view))
 			*ret_slot = mdg__map_room(&view, hash);
+		if (*ret_slot == NULL) {
+			/* The count was only a hint, and does not contain nodes without a value. */
+			mdg__map_tidy(map, part);
+			if (!is_full(part, &view))
+				*ret_slot = mdg__map_room(&view, hash);
+		}
 		if (*ret_slot != NULL)
 			return 0;
 		rc = rebuild(map, part, &view, view.bits + 1);

@@ -57,7 +57,6 @@ static void node_drop(struct request *request)
 	if (node == NULL)
 		return; /* the caller holds too much; the next put uses it, or mdg__map_tidy */
 	mdg__map_gone(request->map, &request->view, seen->bucket, request->hash);
-	mdg__map_count_add(request->part, (uint64_t)-1);
 	mdg__map_shrink(request->map, request->part);
 	mdg__map_retire(request->map, node);
 }
@@ -84,7 +83,6 @@ static int node_add(struct request *request)
 		(void)mdg_free(map->heap, node);
 		return rc;
 	}
-	mdg__map_count_add(request->part, 1);
 	/* It may lie in another table than the one that was looked at. */
 	(void)mdg__map_table_at(map, MDG__LOAD(request->part->table), &request->view);
 	return mdg__map_find(map, &request->view, request->hash, request->key, request->key_length,
@@ -104,10 +102,13 @@ static int put_locked(struct request *request, void *block, void **ret_old)
 	mdg_ref *place = mdg__map_place(&request->seen.node->value);
 	rc = request->ref != 0 ? mdg_swap(heap, block, place, &old)
 	                       : mdg_publish(heap, block, place, 0);
-	if (rc == 0)
+	if (rc == 0) {
 		*ret_old = old;
-	else if (is_new)
+		if (request->ref == 0)
+			mdg__map_count_add(request->part, 1);
+	} else if (is_new) {
 		node_drop(request);
+	}
 	return rc;
 }
 
@@ -131,6 +132,7 @@ static int take_locked(struct request *request, void **ret_block)
 	void *block = mdg_take(request->map->heap, mdg__map_place(&request->seen.node->value));
 	if (block == NULL)
 		return why(request);
+	mdg__map_count_add(request->part, (uint64_t)-1);
 	node_drop(request);
 	*ret_block = block;
 	return 0;

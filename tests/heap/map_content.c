@@ -172,6 +172,39 @@ static void blocks_and_errors(mdg_map *map)
 	CHECK_RC(0, mdg_free(heap, other));
 }
 
+static void hold_and_free(void **held, int from, int to)
+{
+	for (; from < to; from++)
+		CHECK((held[from] = mdg_hold(heap, 16)) != NULL);
+	for (; from > to; from--)
+		CHECK_RC(0, mdg_free(heap, held[from - 1]));
+}
+
+/* Who holds so much that the node stays has removed the entry all the same. Later puts use such
+ * nodes, or take them away. */
+static void blocks_and_full_hands(void)
+{
+	enum { TIMES = 2000, FEW = MDG_HELD_MOST - 3, MANY = MDG_HELD_MOST - 1 };
+	void *held[MDG_HELD_MOST], *old = NULL;
+	mdg_map *map = map_of("hands", MDG_MAP_REFS);
+	hold_and_free(held, 0, FEW);
+	for (uint32_t i = 0; i < TIMES; i++) {
+		uint32_t key = i / 2;
+		CHECK_RC(0, mdg_map_put_ref(map, &key, sizeof key, mdg_hold(heap, 32), &old));
+		CHECK(old == NULL && mdg_map_count(map) == 1);
+		hold_and_free(held, FEW, MANY);
+		CHECK_RC(0, mdg_map_take(map, &key, sizeof key, &old));
+		hold_and_free(held, MANY, FEW);
+		CHECK(mdg_map_count(map) == 0 && walk_whole(map) == 0);
+		CHECK_RC(0, mdg_retire(heap, old));
+		old = NULL;
+	}
+	hold_and_free(held, FEW, 0);
+	CHECK(blocks_of(map) <= 1 + MDG__MAP_PARTS * (1 + MDG__MAP_SLOTS));
+	CHECK_RC(0, mdg_map_destroy(heap, "hands"));
+	mdg_map_close(map);
+}
+
 /* ---- the rest ------------------------------------------------------------------------------ */
 
 static void limits(mdg_map *map)
@@ -310,6 +343,7 @@ int main(void)
 	CHECK(mdg_map_count(map) == entries);
 	blocks_at_random(refs);
 	blocks_and_errors(refs);
+	blocks_and_full_hands();
 	(void)mdg_heap_sweep(heap);
 	CHECK(blocks_allocated() == blocks_of(map) + blocks_of(refs));
 	CHECK_RC(0, mdg_map_clear(map));

@@ -193,21 +193,9 @@ static int put_block(void)
 	return rc;
 }
 
-static uint64_t entries(mdg_map *map)
-{
-	struct mdg_map_cursor cursor = { { 0, 0 } };
-	struct mdg_map_entry entry = { .size = sizeof entry };
-	uint64_t count = 0;
-	CHECK_RC(0, mdg_read_begin(heap));
-	while (mdg_map_next(map, &cursor, &entry) == 1)
-		count++;
-	CHECK_RC(0, mdg_read_end(heap));
-	return count;
-}
-
 static void has(mdg_map *map, uint64_t wanted)
 {
-	CHECK(entries(map) == wanted);
+	CHECK(entries_of(map) == wanted);
 	CHECK(mdg_map_count(map) == wanted);
 }
 

@@ -350,6 +350,7 @@ static bool play(const struct scene *scene, unsigned point)
 	go_on(scene);
 	right &= CHECK(now_ns() - begun < UINT64_C(3000000000));
 	right &= CHECK(is_right(scene, other, ended));
+	right &= CHECK(mdg_map_count(map_used(scene)) == entries_of(map_used(scene)));
 	right &= CHECK(is_clean());
 	right &= CHECK(nobody_holds(map_used(scene)));
 	right &= CHECK(is_right(scene, other, ended));

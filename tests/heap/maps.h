@@ -151,6 +151,19 @@ static inline uint64_t blocks_of(const mdg_map *map)
 
 /* ---- checking a map ------------------------------------------------------------------------ */
 
+/* How many entries a walk shows. */
+static inline uint64_t entries_of(mdg_map *map)
+{
+	struct mdg_map_cursor cursor = { { 0, 0 } };
+	struct mdg_map_entry entry = { .size = sizeof entry };
+	uint64_t count = 0;
+	CHECK_RC(0, mdg_read_begin(heap));
+	while (mdg_map_next(map, &cursor, &entry) == 1)
+		count++;
+	CHECK_RC(0, mdg_read_end(heap));
+	return count;
+}
+
 /* Walks over all entries; each must be whole. Returns how many there are. */
 static inline uint64_t walk_whole(mdg_map *map)
 {
