@@ -170,6 +170,9 @@ bool mdg__slab_adopt(struct mdg__heap *heap, uint64_t unit, uint64_t head, uint3
 
 /* ---- sweep.c: what the dead leave ---------------------------------------------------------- */
 
+/* Sweeping takes two locks: the slot, and now and then the heap's. False: the thread holds too many
+ * already. */
+bool mdg__sweep_is_possible(void);
 /* Looks at up to `most` slots, from where the last look ended, and sweeps the dead ones. Returns
  * how many. The calling thread needs no slot. [no lock is held] */
 int mdg__sweep_some(struct mdg__heap *heap, uint32_t most);

@@ -88,14 +88,21 @@ static void settle(const struct mdg_map *map, struct mdg__map_part *part)
 }
 
 /* What this one takes out may have to be settled by the next one: so the part says who is writing
- * before that. */
-static void repair(const struct mdg_map *map, struct mdg__map_part *part)
+ * before that. 0; -ENOLCK: the thread holds so many locks that it cannot sweep. */
+static int repair(const struct mdg_map *map, struct mdg__map_part *part)
 {
+	if (!mdg__sweep_is_possible() &&
+	    is_unsettled(mdg__heap_of(map->heap), MDG__LOAD(part->writer))) {
+		/* As it is: who asks next is told. */
+		(void)mdg__owned_give((struct mdg__owned *)(void *)&part->lock);
+		return -ENOLCK;
+	}
 	settle(map, part);
 	MDG__STORE(part->writer, writer_of(map));
 	mdg__map_tidy(map, part);
 	MDG__STORE(part->writer, 0);
 	(void)mdg_mutex_set_repaired(&part->lock);
+	return 0;
 }
 
 /* ---- the lock ------------------------------------------------------------------------------ */
@@ -138,10 +145,8 @@ static int lock(const struct mdg_map *map, struct mdg__map_part *part, bool remo
 		if (rc != 0)
 			return rc;
 		rc = is_there(map, removes) ? take(part) : -EIDRM;
-		if (rc == MDG_OWNER_DIED) {
-			repair(map, part);
-			rc = 0;
-		}
+		if (rc == MDG_OWNER_DIED)
+			rc = repair(map, part);
 		if (rc == 0 && !is_there(map, removes)) {
 			(void)mdg_mutex_unlock(&part->lock);
 			rc = -EIDRM;

@@ -74,11 +74,17 @@ static void slot_leave(struct mdg__thread *thread, struct mdg__heap_slot *slot, 
 	mdg__signals_restore(&mask);
 }
 
+bool mdg__sweep_is_possible(void)
+{
+	const struct mdg__thread *thread = mdg__thread();
+	return thread != NULL && thread->count < MDG__HELD_MAX - 1;
+}
+
 static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 {
 	struct mdg__thread *thread = mdg__thread();
 	struct mdg__heap_slot *slot = &heap->slot[index];
-	if (thread == NULL || thread->count >= MDG__HELD_MAX - 1 || !slot_seize(thread, slot, seen))
+	if (!mdg__sweep_is_possible() || !slot_seize(thread, slot, seen))
 		return false;
 	/* It reads nothing any more, though its word is not that of a dead thread now. */
 	atomic_store_explicit(&slot->epoch, 0, memory_order_release);

@@ -272,6 +272,25 @@ static void repaired_halfway(void)
 		CHECK_RC(0, mdg_map_clear(blocks));
 }
 
+/* Who has so many locks that it cannot sweep is told so at once. The next one goes on. */
+static void too_many_locks(void)
+{
+	enum { MANY = 62 };
+	static mdg_mutex locks[MANY];
+	put_bytes();
+	if (!kill_at(remove_key, holds))
+		return;
+	for (int i = 0; i < MANY; i++)
+		CHECK_RC(0, mdg_mutex_lock(&locks[i]));
+	uint64_t begun = now_ns();
+	CHECK_RC(-ENOLCK, mdg_map_put(bytes, &key, sizeof key, "value", 5, NULL));
+	CHECK(now_ns() - begun < UINT64_C(5000000000));
+	for (int i = 0; i < MANY; i++)
+		CHECK_RC(0, mdg_mutex_unlock(&locks[i]));
+	put_bytes();
+	has(bytes, 1);
+}
+
 static bool root_is_marked(void)
 {
 	struct mdg__heap *own = mdg__heap_of(heap);
@@ -334,8 +353,9 @@ static const struct {
 	const char *name;
 	void (*play)(void);
 } scenes[] = {
-	{ "bytes", bytes_removed },     { "block", block_taken }, { "sweeper", swept_halfway },
-	{ "repair", repaired_halfway }, { "head", head_taken },   { "place", place_alone },
+	{ "bytes", bytes_removed },     { "block", block_taken },    { "sweeper", swept_halfway },
+	{ "repair", repaired_halfway }, { "locks", too_many_locks }, { "head", head_taken },
+	{ "place", place_alone },
 };
 
 int main(int argc, char **argv)
