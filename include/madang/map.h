@@ -59,8 +59,9 @@
  * INTERNING. mdg_map_intern gives a reference to the one copy of some bytes. Equal bytes give equal
  * references, in all processes, so that two of them are compared by comparing numbers.
  *
- * KEYS FROM STRANGERS. Where a key goes depends on a secret of the map, by SipHash. Nobody who only
- * chooses keys can make the map slow. Who can read the heap can read the secret.
+ * KEYS FROM STRANGERS. Where a key goes depends on a secret of the map: keys of 8 and 16 bytes are
+ * multiplied by secret numbers, all others go by SipHash. Nobody who only chooses keys can make the
+ * map slow. Who can read the heap can read the secret.
  *
  * ALL WHO SHARE THE HEAP CAN WRITE TO ALL OF IT. A process that scribbles in a map can make others
  * lose entries, see nonsense, or get MDG_BROKEN. It cannot make these functions crash, loop for

@@ -44,9 +44,8 @@ static inline void mdg__map_view_fill(const struct mdg_map *map, uint64_t ref, u
 static inline void mdg__map_fetch(const struct mdg_map *map, const struct mdg__map_part *part,
                                   uint64_t table, uint64_t hash)
 {
-	const struct mdg__map_view view = { NULL, MDG__LOAD(part->bits) % 32, 0 };
 	uint64_t at = mdg__map_buckets_begin(table) +
-	              (uint64_t)mdg__map_home(&view, hash) * sizeof(struct mdg__map_bucket);
+	              mdg__map_home(MDG__LOAD(part->bits), hash) * sizeof(struct mdg__map_bucket);
 	if (at < map->heap->extent)
 		__builtin_prefetch(map->heap->base + (size_t)at);
 }
@@ -145,7 +144,7 @@ mdg__map_find_in_table(const struct mdg_map *map, const struct mdg__map_view *vi
 	if (view->buckets == NULL)
 		return false;
 	uint64_t begin = (uint64_t)((uintptr_t)view->buckets - (uintptr_t)map->heap->base);
-	uint32_t home = mdg__map_home(view, hash), reach = 0;
+	uint32_t home = (uint32_t)mdg__map_home(view->bits, hash), reach = 0;
 	for (uint32_t i = 0;; i++) {
 		uint32_t at = (home + i) & view->mask;
 		if (glance && !mdg__map_has_memory(map, begin + at * sizeof *view->buckets))

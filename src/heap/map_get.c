@@ -61,7 +61,7 @@ bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
 static inline __attribute__((always_inline)) uint64_t hash_of(const struct mdg_map *map,
                                                               const void *key, size_t key_length)
 {
-	return mdg__sip_hash(map->secret, key, key_length, 1);
+	return mdg__key_hash(&map->secret, key, key_length);
 }
 
 /* Finds the node of a key. 0, -ENOENT or MDG_BROKEN. [in a read section] */

@@ -24,7 +24,7 @@ struct mdg_map {
 	_Atomic uint64_t *place; /* of the root */
 	uint64_t ref;            /* of the head's block: what the place contains */
 	uint64_t identity;       /* of the map */
-	uint64_t secret[2];
+	struct mdg__map_secret secret;
 	uint32_t flags; /* MDG_MAP_REFS */
 	uint32_t least; /* bits of the smallest tables */
 };
@@ -50,11 +50,9 @@ static inline bool mdg__map_is_there(const struct mdg_map *map)
 
 /* SipHash with `rounds` for each word (1 or 2), and two more at the end. */
 uint64_t mdg__map_siphash(const uint64_t secret[2], const void *bytes, size_t length, int rounds);
-
-static inline uint64_t mdg__map_hash(const struct mdg_map *map, const void *key, size_t length)
-{
-	return mdg__map_siphash(map->secret, key, length, 1);
-}
+/* Makes of two words what the hash of keys uses. */
+void mdg__map_secret_make(struct mdg__map_secret *ret, uint64_t first, uint64_t second);
+uint64_t mdg__map_hash(const struct mdg_map *map, const void *key, size_t length);
 
 static inline struct mdg__map_part *mdg__map_part_of(const struct mdg_map *map, uint64_t hash)
 {
@@ -91,9 +89,10 @@ static inline const unsigned char *mdg__map_value(const struct mdg__map_seen *se
 {
 	return (const unsigned char *)seen->node + (size_t)mdg__map_value_offset(seen->key_length);
 }
-static inline uint32_t mdg__map_home(const struct mdg__map_view *view, uint64_t hash)
+/* The home bucket in a table of 2^bits buckets. */
+static inline uint64_t mdg__map_home(uint64_t bits, uint64_t hash)
 {
-	return (uint32_t)(hash << (64 - MDG__MAP_PART_SHIFT) >> 32) >> (32 - view->bits - 1) >> 1;
+	return hash << (64 - MDG__MAP_PART_SHIFT) >> 1 >> (~bits & 63);
 }
 static inline uint32_t mdg__map_reach(uint64_t tags)
 {

@@ -48,7 +48,7 @@
 #define MDG__MAP_TABLE_MARK 0x6c626174u                /* "tabl" */
 
 enum {
-	MDG__MAP_FORMAT = 1, /* the version of the root */
+	MDG__MAP_FORMAT = 2, /* the version of the root */
 	MDG__MAP_PARTS = 64,
 	MDG__MAP_PART_SHIFT = 58, /* hash >> this: the part */
 	MDG__MAP_SLOTS = 7,
@@ -93,7 +93,7 @@ struct mdg__map_head {
 	_Atomic uint64_t magic;     /* [1] */
 	_Atomic uint32_t flags;     /* [1] MDG_MAP_REFS */
 	_Atomic uint32_t least;     /* [1] bits of the smallest tables */
-	_Atomic uint64_t secret[2]; /* [1] for the hash */
+	_Atomic uint64_t secret[2]; /* [1] for the hash of keys, map_hash.h */
 	/* [1] a random number, the same as in no other map. 0: the map is being removed. Whoever
 	 * removes it stores that, by compare and exchange. */
 	_Atomic uint64_t identity;

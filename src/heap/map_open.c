@@ -80,8 +80,7 @@ static int look(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
 		return MDG_BROKEN;
 	*ret = (struct mdg_map){ .heap = heap, .head = head, .place = word, .ref = ref };
 	ret->flags = MDG__LOAD(head->flags);
-	ret->secret[0] = MDG__LOAD(head->secret[0]);
-	ret->secret[1] = MDG__LOAD(head->secret[1]);
+	mdg__map_secret_make(&ret->secret, MDG__LOAD(head->secret[0]), MDG__LOAD(head->secret[1]));
 	ret->identity = MDG__LOAD(head->identity);
 	ret->least = MDG__LOAD(head->least);
 	if (ret->least > MDG__MAP_BITS_MOST)

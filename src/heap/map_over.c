@@ -61,7 +61,7 @@ static inline bool fetch_node(const struct over *over, uint64_t hash)
 	uint64_t table = atomic_load_explicit(&over->part->table, memory_order_acquire);
 	if (mdg__map_table_glance(over->map, table, &view) != 0 || view.buckets == NULL)
 		return false;
-	struct mdg__map_bucket *bucket = &view.buckets[mdg__map_home(&view, hash)];
+	struct mdg__map_bucket *bucket = &view.buckets[mdg__map_home(view.bits, hash)];
 	uint64_t ref = (uint64_t)((uintptr_t)bucket - (uintptr_t)over->map->heap->base);
 	if (!mdg__map_has_memory(over->map, ref))
 		return false;

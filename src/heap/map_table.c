@@ -76,7 +76,7 @@ static void tag_set(struct mdg__map_bucket *bucket, uint32_t slot, uint64_t tag)
 
 _Atomic uint64_t *mdg__map_room(const struct mdg__map_view *view, uint64_t hash)
 {
-	uint32_t home = mdg__map_home(view, hash);
+	uint32_t home = (uint32_t)mdg__map_home(view->bits, hash);
 	for (uint32_t i = 0; i <= MDG__MAP_REACH_MOST && i <= view->mask; i++) {
 		struct mdg__map_bucket *bucket = &view->buckets[(home + i) & view->mask];
 		for (uint32_t slot = 0; slot < MDG__MAP_SLOTS; slot++)
@@ -99,7 +99,7 @@ static bool has_from(const struct mdg_map *map, const struct mdg__map_view *view
 		struct mdg__map_seen seen;
 		uint64_t ref = MDG__LOAD(bucket->slot[slot]);
 		if (ref != 0 && (!mdg__map_node_at(map, ref, &seen) ||
-		                 mdg__map_home(view, MDG__LOAD(seen.node->hash)) == home))
+		                 mdg__map_home(view->bits, MDG__LOAD(seen.node->hash)) == home))
 			return true;
 	}
 	return false;
@@ -108,7 +108,7 @@ static bool has_from(const struct mdg_map *map, const struct mdg__map_view *view
 void mdg__map_gone(const struct mdg_map *map, const struct mdg__map_view *view,
                    const struct mdg__map_bucket *from, uint64_t hash)
 {
-	uint32_t home = mdg__map_home(view, hash);
+	uint32_t home = (uint32_t)mdg__map_home(view->bits, hash);
 	struct mdg__map_bucket *first = &view->buckets[home];
 	uint32_t reach = mdg__map_reach(MDG__LOAD(first->tags)), now = reach;
 	if (reach == 0 || from != &view->buckets[(home + reach) & view->mask])

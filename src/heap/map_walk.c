@@ -20,7 +20,7 @@ struct position {
 
 static uint64_t second_hash(const struct mdg_map *map, const struct mdg__map_seen *seen)
 {
-	const uint64_t secret[2] = { map->secret[1], ~map->secret[0] };
+	const uint64_t secret[2] = { map->secret.sip[1], ~map->secret.sip[0] };
 	return mdg__map_siphash(secret, mdg__map_key(seen->node), seen->key_length, 1);
 }
 
@@ -49,7 +49,8 @@ static bool next_of_home(const struct mdg_map *map, const struct mdg__map_view *
 		if (!mdg__map_node_at(map, ref, &seen))
 			continue;
 		uint64_t hash = MDG__LOAD(seen.node->hash);
-		if (mdg__map_home(view, hash) != home || !is_behind(map, &seen, hash, after) ||
+		if (mdg__map_home(view->bits, hash) != home ||
+		    !is_behind(map, &seen, hash, after) ||
 		    (found && is_behind(map, &seen, hash, ret_position)) ||
 		    !mdg__map_show(map, &seen, ret))
 			continue;
@@ -69,7 +70,8 @@ static int next_of_part(const struct mdg_map *map, uint64_t index, const struct 
 	int rc = mdg__map_table_read(map, ref, &view);
 	if (rc != 0 || view.buckets == NULL)
 		return rc;
-	for (uint32_t home = mdg__map_home(&view, after->hash); home <= view.mask; home++)
+	for (uint32_t home = (uint32_t)mdg__map_home(view.bits, after->hash); home <= view.mask;
+	     home++)
 		if (next_of_home(map, &view, home, after, ret, ret_position))
 			return 1;
 	return 0;

@@ -380,8 +380,7 @@ int main(int argc, char **argv)
 	bytes = map_of("bytes", 0);
 	blocks = map_of("blocks", MDG_MAP_REFS);
 	/* The keys of both maps are in one part each. */
-	blocks->secret[0] = bytes->secret[0];
-	blocks->secret[1] = bytes->secret[1];
+	blocks->secret = bytes->secret;
 	make_keys();
 	for (unsigned i = 0; i < SCENES && check_failures < 5; i++) {
 		bool wanted = argc == 1;
