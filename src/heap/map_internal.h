@@ -2,7 +2,7 @@
 /*
  * map_internal.h - what the files of a map share.
  *
- * They form floors: open | get, put, ref, walk, clear | over | grow | part | table | hash.
+ * They form floors: open | intern | get, put, ref, walk, clear | over | grow | part | table | hash.
  *
  * WHAT IS BELIEVED. A reference is followed only if memory of blocks lies there, as long as what it
  * is taken for says. A writer follows it to a table only if a block begins there. Lengths are read
@@ -159,7 +159,8 @@ int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part);
 /* The same for whoever removes the map, and has stored that in the head. */
 int mdg__map_lock_to_remove(const struct mdg_map *map, struct mdg__map_part *part);
 void mdg__map_unlock(struct mdg__map_part *part);
-/* [L] Counts the entries of the part. In a map of references, nodes without a value go. */
+/* [L] Counts the entries of the part, and makes its hint right. In a map of references, nodes
+ * without a value go. */
 void mdg__map_tidy(const struct mdg_map *map, struct mdg__map_part *part);
 /* Frees a held block when no reader can see it. */
 void mdg__map_retire(const struct mdg_map *map, void *block);
@@ -223,12 +224,17 @@ static inline void mdg__map_node_fill(struct mdg__map_node *node,
 bool mdg__map_over(const struct mdg_map *map, struct mdg__map_change *change, const void *value,
                    size_t length);
 
+/* Puts a key with an empty value. *ret_ref: to the key as it lies in the map. -ESTALE: it is there.
+ */
+int mdg__map_put_new(const struct mdg_map *map, const void *key, size_t key_length,
+                     mdg_ref *ret_ref);
+
 /* ---- map_get.c ----------------------------------------------------------------------------- */
 
 /* Fills in what an entry shows. False: it has no value. [in a read section] */
 bool mdg__map_show(const struct mdg_map *map, const struct mdg__map_seen *seen,
                    struct mdg_map_entry *ret);
-/* The reference to the node of a key. 0 or an error of mdg_map_get. */
+/* The reference to a key as it lies in the map. 0 or an error of mdg_map_get. */
 int mdg__map_ref(const struct mdg_map *map, const void *key, size_t key_length, uint64_t *ret_ref);
 /* 0, -EPERM: the thread is not in a read section, or -EIDRM. */
 int mdg__map_is_reading(const struct mdg_map *map);

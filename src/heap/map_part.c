@@ -228,4 +228,5 @@ void mdg__map_tidy(const struct mdg_map *map, struct mdg__map_part *part)
 				count++;
 		}
 	MDG__STORE(part->count, count);
+	MDG__STORE(part->bits, view.bits); /* a writer may have died between the table and this */
 }

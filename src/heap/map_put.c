@@ -155,22 +155,12 @@ int mdg_map_remove_if(mdg_map *map, const void *key, size_t key_length, uint64_t
 	return drop(map, key, key_length, &expected);
 }
 
-int mdg_map_intern(mdg_map *map, const void *bytes, size_t length, mdg_ref *ret_ref)
+int mdg__map_put_new(const struct mdg_map *map, const void *key, size_t key_length,
+                     mdg_ref *ret_ref)
 {
 	struct mdg__map_change change;
 	const uint64_t none = 0;
-	uint64_t node;
-	int rc;
-	if ((map->flags & MDG_MAP_REFS) != 0 || length > MDG_MAP_KEY_MAX)
-		return -EINVAL;
-	do {
-		rc = mdg__map_ref(map, bytes, length, &node);
-		if (rc == 0)
-			*ret_ref = node + sizeof(struct mdg__map_node);
-		if (rc != -ENOENT)
-			return rc;
-		rc = put(map, bytes, length, NULL, 0, &none, &change);
-	} while (rc == -ESTALE); /* another thread was faster */
+	int rc = put(map, key, key_length, NULL, 0, &none, &change);
 	if (rc == 0)
 		*ret_ref = mdg_ref_of(map->heap, change.node + 1);
 	return rc;

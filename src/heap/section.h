@@ -19,18 +19,22 @@ enum { MDG__FENCES_UNKNOWN = 0, MDG__FENCES_BY_OTHERS = 1, MDG__FENCES_ITSELF = 
 /* Passes a fence, and finds out whether the next sections need one. */
 void mdg__section_fence(struct mdg__heap_own *own);
 
-static inline void mdg__section_begin(struct mdg__heap *heap, struct mdg__heap_own *own)
+/* Stores the number. False: the thread has to pass a fence. */
+static inline bool mdg__section_enter(const struct mdg__heap *heap, const struct mdg__heap_own *own)
 {
 	struct mdg__heap_head *head = heap->head;
-	if (own->reading++ != 0)
-		return;
 	/* Acquire: 1 in readers.c. */
 	uint64_t epoch = atomic_load_explicit(&head->epoch, memory_order_acquire);
 	MDG__STORE(own->slot->epoch,
-	           epoch | (epoch == 0));          /* never 0, whatever was scribbled there */
+	           epoch + (epoch == 0));          /* never 0, whatever was scribbled there */
 	atomic_signal_fence(memory_order_seq_cst); /* 2 in readers.c */
-	if (__builtin_expect(own->fences != MDG__FENCES_BY_OTHERS || MDG__LOAD(head->fences) != 0,
-	                     0))
+	return __builtin_expect(
+		own->fences == MDG__FENCES_BY_OTHERS && MDG__LOAD(head->fences) == 0, 1);
+}
+
+static inline void mdg__section_begin(struct mdg__heap *heap, struct mdg__heap_own *own)
+{
+	if (own->reading++ == 0 && !mdg__section_enter(heap, own))
 		mdg__section_fence(own);
 }
 
@@ -38,6 +42,22 @@ static inline void mdg__section_begin(struct mdg__heap *heap, struct mdg__heap_o
 static inline void mdg__section_end(struct mdg__heap_own *own)
 {
 	if (--own->reading == 0) /* Release: what was read is read before. */
+		atomic_store_explicit(&own->slot->epoch, 0, memory_order_release);
+}
+
+/* A section that begins and ends within one operation, without a call. False: it has not begun. The
+ * other sections of the thread are not counted: nobody asks in between. */
+static inline bool mdg__section_begin_at_once(const struct mdg__heap *heap,
+                                              const struct mdg__heap_own *own)
+{
+	if (own->reading != 0 || mdg__section_enter(heap, own))
+		return true;
+	MDG__STORE(own->slot->epoch, 0);
+	return false;
+}
+static inline void mdg__section_end_at_once(const struct mdg__heap_own *own)
+{
+	if (own->reading == 0) /* Release: as above. */
 		atomic_store_explicit(&own->slot->epoch, 0, memory_order_release);
 }
 

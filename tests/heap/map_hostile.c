@@ -102,6 +102,12 @@ static void call(uint64_t *random, mdg_map *map, bool of_blocks)
 		(void)mdg_read_end(heap);
 		break;
 	case 5:
+		(void)mdg_read_begin(heap);
+		if (mdg_map_see(map, key, key_length, &entry) == 0)
+			for (uint64_t k = 0; k < entry.length && k < 100; k++)
+				sum += ((const unsigned char *)entry.value)[k];
+		(void)mdg_read_end(heap);
+		break;
 	case 6:
 		(void)mdg_map_get(map, key, key_length, &value, sizeof value, &length, NULL);
 		(void)mdg_map_count(map);
@@ -143,8 +149,9 @@ static void round_of(uint64_t random)
 		if (i % 100 == 50) { /* the words of a part behind its lock */
 			struct mdg__map_part *part =
 				&map->head->part[draw(&random, MDG__MAP_PARTS)];
-			_Atomic uint64_t *words[] = { &part->table, &part->count, &part->version };
-			atomic_store(words[draw(&random, 3)], nonsense(&random, refs, count));
+			_Atomic uint64_t *words[] = { &part->table, &part->count, &part->version,
+				                      &part->bits };
+			atomic_store(words[draw(&random, 4)], nonsense(&random, refs, count));
 		}
 		call(&random, map, of_blocks);
 	}
