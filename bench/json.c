@@ -96,26 +96,6 @@ static void put_cases(struct json *json, const struct report *report)
 	json_close(json, ']');
 }
 
-static void put_scale(struct json *json, const struct scale_result *scale)
-{
-	json_open(json, "scale", '[');
-	for (int call = 0; call < SCALE_CALLS; call++)
-		for (int step = 0; step < SCALE_STEPS; step++) {
-			json_open(json, NULL, '{');
-			json_text(json, "call", scale->call[call]);
-			json_number(json, "processes", scale->processes[step]);
-			json_number(json, "madang_per_second",
-			            scale->per_second[call][step][MADANG].median);
-			json_number(json, "kernel_per_second",
-			            scale->per_second[call][step][KERNEL].median);
-			json_spread(json, "madang_rate", &scale->per_second[call][step][MADANG]);
-			json_spread(json, "kernel_rate", &scale->per_second[call][step][KERNEL]);
-			json_spread(json, "ratio", &scale->ratio[call][step]);
-			json_close(json, '}');
-		}
-	json_close(json, ']');
-}
-
 static void put_parts(struct json *json, const struct report *report)
 {
 	json_open(json, "parts", '[');
@@ -354,8 +334,8 @@ void report_json(const struct report *report, FILE *out)
 	put_settings(&json, report);
 	if (report->segment.case_count != 0)
 		put_cases(&json, report);
-	if (report->segment.scale != NULL)
-		put_scale(&json, report->segment.scale);
+	if (report->scale != NULL)
+		scale_json(&json, report->scale);
 	if (report->segment.part_count != 0)
 		put_parts(&json, report);
 	if (report->sync != NULL)

@@ -45,10 +45,26 @@ static void measure_cases(const struct settings *settings, struct report *report
 	say("");
 }
 
+/* The heap has tables of its own (heap/scale.c). */
+static void measure_scale(const struct settings *settings, const struct machine *machine)
+{
+	if (settings->sync)
+		sync_scale_measure(settings, &scale_results);
+	else if (settings->channel)
+		channel_scale_measure(settings, &scale_results);
+	else if (settings->ipc)
+		ipc_scale_measure(settings, machine->namespace_dir, &scale_results);
+	else
+		segment_scale_measure(settings, &scale_results);
+}
+
 static void measure(const struct settings *settings, const struct machine *machine,
                     struct report *report)
 {
-	if (settings->parts) {
+	if (settings->scale && !settings->heap) {
+		measure_scale(settings, machine);
+		report->scale = &scale_results;
+	} else if (settings->parts) {
 		report->segment.part_count =
 			parts_measure(settings, machine->namespace_dir, part_results);
 		report->segment.parts = part_results;
@@ -70,9 +86,6 @@ static void measure(const struct settings *settings, const struct machine *machi
 	} else if (settings->start) {
 		start_measure(settings, &start_results);
 		report->start = &start_results;
-	} else if (settings->scale) {
-		scale_measure(settings, &scale_results);
-		report->segment.scale = &scale_results;
 	} else {
 		measure_cases(settings, report);
 	}

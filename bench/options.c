@@ -16,7 +16,8 @@ static const char help[] =
 	"  --case NAME     this case only (--case list names them)\n"
 	"  --others N      measure a second time with N other segments present;\n"
 	"                  default 4000, 0 for no second time\n"
-	"  --scale         1, 2, 8 and 64 processes at once instead\n"
+	"  --scale         1, 2, 8 and 64 processes at once instead; also with --sync,\n"
+	"                  --channel, --ipc and --heap\n"
 	"  --parts         what the system calls cost that the design rests on instead\n"
 	"  --sync          mutex, rwlock, condition and others beside the C library's and\n"
 	"                  Boost.Interprocess's instead\n"
@@ -214,12 +215,15 @@ void options_read(struct settings *settings, int argc, char **argv)
 		settings->new_file = argv[optind++];
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
-	if (settings->parts + (settings->scale && !settings->heap) + settings->sync +
-	            settings->channel + settings->ipc + settings->heap + settings->memory +
-	            settings->start >
+	if (settings->parts + settings->sync + settings->channel + settings->ipc + settings->heap +
+	            settings->memory + settings->start >
 	    1)
 		wrong("one at a time",
-		      "--parts, --scale, --sync, --channel, --ipc, --heap, --memory, --start");
+		      "--parts, --sync, --channel, --ipc, --heap, --memory, --start");
+	if (settings->scale && settings->parts + settings->memory + settings->start != 0)
+		wrong("there is no such table", "--scale with --parts, --memory or --start");
+	if (settings->scale && settings->only != NULL && !settings->heap)
+		wrong("--scale has no cases", settings->only);
 	check_case(settings);
 	set_times(settings);
 }

@@ -43,6 +43,8 @@ void report_text(const struct report *report, FILE *out)
 		memory_report(report->memory, out);
 	if (report->start != NULL)
 		start_report(report->start, out);
+	if (report->scale != NULL)
+		scale_report(report->scale, out);
 	if (stop_asked())
 		fprintf(out, "\nStopped early: what is above is incomplete.\n");
 	fflush(out);

@@ -28,6 +28,7 @@ struct report {
 	const struct heap_result *heap;
 	const struct memory_result *memory;
 	const struct start_result *start;
+	const struct scale_result *scale;
 };
 
 /* The tables that a person reads (report.c). */

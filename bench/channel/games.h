@@ -6,6 +6,7 @@
 #define MADANG_BENCH_CHANNEL_GAMES_H
 
 #include "bench/common/bench.h"
+#include "bench/common/scale.h"
 #include "bench/channel/channel.h"
 
 /* ---- one game (members.c) --------------------------------------------------- */
@@ -138,6 +139,7 @@ struct channel_result {
 };
 
 void channel_measure(const struct settings *settings, struct channel_result *ret_result);
+void channel_scale_measure(const struct settings *settings, struct scale_result *ret_result);
 void channel_free(struct channel_result *result);
 /* The bars for which this run has numbers; returns how many. */
 unsigned channel_bars(const struct channel_result *result,

@@ -13,6 +13,7 @@
 #define MADANG_BENCH_IPC_H
 
 #include "bench/common/bench.h"
+#include "bench/common/scale.h"
 
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -191,6 +192,8 @@ void ipc_case_measure(const struct settings *settings, const struct ipc_case *wh
 int ipc_calls_count(const struct ipc_case *what, int side);
 void ipc_measure(const struct settings *settings, const char *namespace_dir,
                  struct ipc_result *ret_result);
+void ipc_scale_measure(const struct settings *settings, const char *namespace_dir,
+                       struct scale_result *ret_result);
 void ipc_report(const struct ipc_result *result, FILE *out);
 
 /* "pass" or "miss" of a growth; "" when there is none. */

@@ -163,10 +163,13 @@ static const struct {
 	const char *section;
 	void (*add)(struct figures *figures, json_t *row);
 } sections[] = {
-	{ "cases", case_add }, { "scale", scale_add },           { "parts", part_add },
-	{ "sync", sides_add }, { "channel", channel_add },       { "ipc", ipc_add },
-	{ "heap", heap_add },  { "heap_scale", heap_scale_add }, { "memory", memory_add },
-	{ "start", case_add },
+	{ "cases", case_add },       { "scale", scale_add },
+	{ "parts", part_add },       { "sync", sides_add },
+	{ "channel", channel_add },  { "ipc", ipc_add },
+	{ "heap", heap_add },        { "heap_scale", heap_scale_add },
+	{ "memory", memory_add },    { "start", case_add },
+	{ "sync_scale", scale_add }, { "channel_scale", scale_add },
+	{ "ipc_scale", scale_add },
 };
 
 bool figure_same(const struct figure *left, const struct figure *right)

@@ -24,6 +24,9 @@ static const struct {
 	{ "heap", "madang-bench --heap" },
 	{ "memory", "madang-bench --memory" },
 	{ "heap_scale", "madang-bench --heap --scale" },
+	{ "sync_scale", "madang-bench --sync --scale" },
+	{ "channel_scale", "madang-bench --channel --scale" },
+	{ "ipc_scale", "madang-bench --ipc --scale" },
 };
 
 bool results_readable(void)
@@ -122,15 +125,16 @@ void results_free(struct results *results)
 
 const char *results_section(const struct settings *settings)
 {
-	return settings->parts                     ? "parts"
-	       : settings->memory                  ? "memory"
-	       : settings->sync                    ? "sync"
-	       : settings->channel                 ? "channel"
-	       : settings->ipc                     ? "ipc"
-	       : settings->heap && settings->scale ? "heap_scale"
-	       : settings->heap                    ? "heap"
-	       : settings->scale                   ? "scale"
-	                                           : "cases";
+	bool scale = settings->scale;
+
+	return settings->parts     ? "parts"
+	       : settings->memory  ? "memory"
+	       : settings->sync    ? (scale ? "sync_scale" : "sync")
+	       : settings->channel ? (scale ? "channel_scale" : "channel")
+	       : settings->ipc     ? (scale ? "ipc_scale" : "ipc")
+	       : settings->heap    ? (scale ? "heap_scale" : "heap")
+	       : scale             ? "scale"
+	                           : "cases";
 }
 
 static const char *command_of(const char *section)

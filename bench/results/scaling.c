@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scaling.c - the picture of `madang-bench --scale` and `--heap --scale`: a panel for each call,
- * with a line for each side over the number of processes, or of live blocks.
+ * scaling.c - the picture of `madang-bench --scale`, alone or with another subject: a panel for
+ * each operation, with a line for each side over the number of processes, or of live blocks.
  */
 #include "bench/results/plot.h"
 
@@ -60,17 +60,30 @@ static struct spread rate_of(const json_t *row, const char *member, const char *
 	return (struct spread){ spread.median, spread.median, spread.median, 1 };
 }
 
-static void take_calls(struct picture *picture, const json_t *rows)
+/* The tables of bench/common/scale.h. */
+static const struct calls {
+	const char *section, *title, *other, *rate;
+} calls[] = {
+	{ "scale", "Shared memory of System V: calls of all processes together", "kernel",
+	  "kernel_rate" },
+	{ "ipc_scale", "Semaphores and messages of System V: all processes together", "kernel",
+	  "kernel_rate" },
+	{ "sync_scale", "One object of synchronisation: all processes together", "glibc",
+	  "glibc_rate" },
+	{ "channel_scale", "One queue, one pipe: all processes together", "pipe", "pipe_rate" },
+};
+
+static void take_calls(struct picture *picture, const struct calls *kind, const json_t *rows)
 {
-	picture->title = "Shared memory of System V: calls of all processes together";
-	picture->up = "calls a second";
+	picture->title = kind->title;
+	picture->up = "operations a second";
 	picture->side[0] = "Madang";
-	picture->side[1] = "kernel";
+	picture->side[1] = kind->other;
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		const json_t *row = json_array_get(rows, i);
 		const struct spread side[2] = {
 			rate_of(row, "madang_rate", "madang_per_second"),
-			rate_of(row, "kernel_rate", "kernel_per_second"),
+			rate_of(row, kind->rate, "kernel_per_second"),
 		};
 
 		point_add(panel_of(picture, results_text(row, "call"), "processes"),
@@ -186,13 +199,12 @@ static void picture_draw(const struct picture *picture, const struct results *re
 bool plot_scale(const struct results *results, FILE *script)
 {
 	struct picture *picture = bench_alloc(sizeof *picture);
-	const json_t *calls = json_object_get(results->root, "scale");
 	const json_t *heap = json_object_get(results->root, "heap_scale");
 	bool something;
 
-	if (json_array_size(calls) != 0)
-		take_calls(picture, calls);
-	else
+	for (unsigned i = 0; i < sizeof calls / sizeof *calls && picture->panels == 0; i++)
+		take_calls(picture, &calls[i], json_object_get(results->root, calls[i].section));
+	if (picture->panels == 0)
 		take_heap(picture, heap);
 	something = picture->panels != 0;
 	for (unsigned i = 0; i < picture->panels; i++)

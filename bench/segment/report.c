@@ -113,26 +113,7 @@ static void print_cases(const struct settings *settings, const struct segment_re
 			print_case(&result->cases[i], 1, out);
 }
 
-/* ---- the other tables --------------------------------------------------- */
-
-static void print_scale(const struct scale_result *scale, FILE *out)
-{
-	fprintf(out, "Calls a second, all processes together (recorded, no bar).\n");
-	fprintf(out, "%-16s %9s %14s %14s  %s\n", "call", "processes", bench_sides[MADANG]->name,
-	        "kernel", "madang/kernel (10%-90% of the turns)");
-	for (int call = 0; call < SCALE_CALLS; call++)
-		for (int step = 0; step < SCALE_STEPS; step++) {
-			const struct spread *each = scale->per_second[call][step];
-			const struct spread *ratio = &scale->ratio[call][step];
-
-			fprintf(out, "%-16s %9u %14.0f %14.0f", scale->call[call],
-			        scale->processes[step], each[MADANG].median, each[KERNEL].median);
-			if (ratio->count != 0)
-				fprintf(out, "  %6.2f (%.2f-%.2f)", ratio->median, ratio->low,
-				        ratio->high);
-			fputc('\n', out);
-		}
-}
+/* ---- the other table ----------------------------------------------------- */
 
 static void print_parts(const struct segment_result *result, FILE *out)
 {
@@ -152,8 +133,6 @@ void segment_report(const struct settings *settings, const struct segment_result
 {
 	if (result->case_count != 0)
 		print_cases(settings, result, out);
-	if (result->scale != NULL)
-		print_scale(result->scale, out);
 	if (result->part_count != 0)
 		print_parts(result, out);
 }

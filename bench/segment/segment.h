@@ -10,6 +10,7 @@
 #define MADANG_BENCH_SEGMENT_H
 
 #include "bench/common/bench.h"
+#include "bench/common/scale.h"
 
 #include <sys/ipc.h>
 #include <sys/shm.h>
@@ -102,16 +103,6 @@ struct case_result {
 	int others_made[SIDES];
 };
 
-#define SCALE_CALLS 4
-#define SCALE_STEPS 4
-
-struct scale_result {
-	const char *call[SCALE_CALLS];
-	unsigned processes[SCALE_STEPS];
-	struct spread per_second[SCALE_CALLS][SCALE_STEPS][SIDES];
-	struct spread ratio[SCALE_CALLS][SCALE_STEPS]; /* rates: Madang / kernel, turn by turn */
-};
-
 struct part_result {
 	const char *name, *what;
 	struct spread ns; /* count 0: could not be done here */
@@ -121,7 +112,7 @@ struct part_result {
 
 void case_measure(const struct settings *settings, const struct bench_case *what,
                   struct case_result *ret_result);
-void scale_measure(const struct settings *settings, struct scale_result *ret_result);
+void segment_scale_measure(const struct settings *settings, struct scale_result *ret_result);
 unsigned parts_measure(const struct settings *settings, const char *dir,
                        struct part_result ret_results[PARTS_MAX]);
 
@@ -131,7 +122,6 @@ unsigned parts_measure(const struct settings *settings, const char *dir,
 struct segment_result {
 	const struct case_result *cases;
 	unsigned case_count;
-	const struct scale_result *scale;
 	const struct part_result *parts;
 	unsigned part_count;
 };

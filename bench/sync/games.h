@@ -6,6 +6,7 @@
 #define MADANG_BENCH_SYNC_GAMES_H
 
 #include "bench/common/bench.h"
+#include "bench/common/scale.h"
 #include "bench/sync/sync.h"
 
 struct sync_case {
@@ -66,6 +67,7 @@ void sync_calls_count(const struct sync_side_about side[SYNC_SIDES],
                       struct sync_calls *ret_calls); /* calls.c */
 const char *sync_wake_name(enum sync_wake what);
 void sync_measure(const struct settings *settings, struct sync_result *ret_result);
+void sync_scale_measure(const struct settings *settings, struct scale_result *ret_result);
 const char *sync_verdict(const struct sync_case_result *result);
 void sync_report(const struct sync_result *sync, FILE *out);
 

@@ -44,6 +44,9 @@ run channel "\"channel\": [{\"case\": \"round-x\", \"sleeps\": true, \"processor
 run scale "\"scale\": [{\"call\": \"stat\", \"processes\": 1, \"madang_per_second\": 5,
 	\"kernel_per_second\": 4}, {\"call\": \"stat\", \"processes\": 64, \"madang_rate\": $ratio,
 	\"kernel_rate\": $ratio}]"
+run sync_scale "\"sync_scale\": [{\"call\": \"mutex\", \"processes\": 1, \"madang_rate\": $ratio,
+	\"glibc_rate\": $ratio}, {\"call\": \"mutex\", \"processes\": 64,
+	\"madang_rate\": $ratio, \"glibc_rate\": $ratio}]"
 run heap "\"heap\": [], \"heap_scale\": [
 	{\"processes\": 1, \"live\": 1000, \"madang_ns\": $ratio, \"mimalloc_ns\": $ratio},
 	{\"processes\": 8, \"live\": 1000, \"madang_ns\": $ratio, \"mimalloc_ns\": $ratio},
@@ -70,7 +73,8 @@ fi
 
 draws sync "mutex's" glibc boost "2026-01-01" "it's \`touch $room/trap\`" 'ratio of times' '0.5'
 draws channel round-x ck pipe p99.9 '1 µs' 'waits by sleeping, one processor'
-draws scale stat processes '64' kernel 'calls a second'
+draws scale stat processes '64' kernel 'operations a second'
+draws sync_scale mutex processes '64' glibc 'One object'
 draws heap 'live blocks' mimalloc '1M' nanoseconds
 refuses 'nothing that could be drawn' "$bench" --plot "$room/svg" "$room/nothing"
 refuses "$room/no/svg: No such file" "$bench" --plot "$room/no/svg" "$room/sync"
