@@ -158,19 +158,24 @@ static inline int mdg__held_find_within(const struct mdg__thread *thread, const 
 /* The entry above this one links to it. */
 void mdg__held_leave_middle(struct mdg__thread *thread, int at);
 
-/* Takes the entry at index `at` out of the list. The caller gives the word back after that. If it
- * is not the latest, or a handler has made one more meanwhile, those above stay. [pending names
- * it] */
-static inline void mdg__held_leave(struct mdg__thread *thread, int at)
+/* Takes the latest entry, at index `at`, out of the list. The caller gives the word back after
+ * that. [pending names it] */
+static inline void mdg__held_leave_latest(struct mdg__thread *thread, uint32_t at)
 {
-	if (__builtin_expect(thread->count != (uint32_t)at + 1, 0)) {
-		mdg__held_leave_middle(thread, at);
-		return;
-	}
 	*thread->first = thread->held[at].below;
 	thread->held[at].word = NULL;
 	atomic_signal_fence(memory_order_seq_cst);
-	thread->count = (uint32_t)at;
+	thread->count = at;
+}
+
+/* The same for any entry. If it is not the latest, or a handler has made one more meanwhile, those
+ * above stay. [pending names it] */
+static inline void mdg__held_leave(struct mdg__thread *thread, int at)
+{
+	if (__builtin_expect(thread->count != (uint32_t)at + 1, 0))
+		mdg__held_leave_middle(thread, at);
+	else
+		mdg__held_leave_latest(thread, (uint32_t)at);
 }
 
 #endif

@@ -40,6 +40,12 @@ void mdg__slot_give_marked(struct mdg__rwlock *rw, _Atomic uint32_t *word)
 	wake_crowd(rw);
 }
 
+void mdg__slot_wake(struct mdg__rwlock *rw, _Atomic uint32_t *word)
+{
+	(void)mdg__sys_futex_wake_bits(word, 1, (uint32_t)MDG__ANYONE);
+	wake_crowd(rw);
+}
+
 /* ---- taking ----------------------------------------------------------------------------- */
 
 /* Lets writers find the slot from now on. This is done once in the life of a slot, and the slot's

@@ -16,11 +16,20 @@ static int write_end(struct mdg__thread *thread, struct mdg__rwlock *rw, int at)
 	return 0;
 }
 
-static __attribute__((noinline)) int read_end_marked(struct mdg__thread *thread,
-                                                     struct mdg__rwlock *rw, _Atomic uint32_t *word,
-                                                     uintptr_t before)
+static __attribute__((noinline)) int read_end_marked(struct mdg__rwlock *rw, uintptr_t before)
 {
-	mdg__slot_give_marked(rw, word);
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
+	_Atomic uint32_t *word = &rw->slot[mdg__slot_first(thread)].robust.word;
+	if (!mdg__slot_give(word, thread->tid))
+		mdg__slot_give_marked(rw, word);
+	mdg__pending_end(thread, before);
+	return 0;
+}
+
+static __attribute__((noinline)) int read_end_waking(struct mdg__rwlock *rw, uintptr_t before)
+{
+	struct mdg__thread *thread = mdg__of_thread(&mdg__this_thread);
+	mdg__slot_wake(rw, &rw->slot[mdg__slot_first(thread)].robust.word);
 	mdg__pending_end(thread, before);
 	return 0;
 }
@@ -44,6 +53,13 @@ static __attribute__((noinline)) int unlock_other(struct mdg__rwlock *rw)
 	return 0;
 }
 
+/* A handler has made one more entry since the caller looked. */
+static __attribute__((noinline, cold)) int end_interrupted(struct mdg__rwlock *rw, uintptr_t before)
+{
+	mdg__pending_end(mdg__of_thread(&mdg__this_thread), before);
+	return unlock_other(rw);
+}
+
 static __attribute__((noinline)) int write_end_waking(struct mdg__rwlock *rw, uintptr_t before)
 {
 	mdg__robust_wake(&rw->writer.robust, 1);
@@ -51,14 +67,41 @@ static __attribute__((noinline)) int write_end_waking(struct mdg__rwlock *rw, ui
 	return 0;
 }
 
-/* Unlocks for a writer. [the lock is the latest that the thread holds, and its state is 0] */
-static inline int write_end_latest(struct mdg__thread *thread, struct mdg__rwlock *rw)
+/* The two common cases. Their rare cases are calls at the end, so that they need no stack. [the
+ * lock is the latest that the thread holds, at index `at`] */
+
+/* [its state is 0] */
+static inline int write_end_latest(struct mdg__thread *thread, struct mdg__rwlock *rw, uint32_t at)
 {
-	uintptr_t before;
+	_Atomic uint32_t *word = &rw->writer.robust.word;
+	uint32_t held = thread->tid;
 	/* Release: as in write_end. */
 	atomic_store_explicit(&rw->inside, 0, memory_order_release);
-	if (!mdg__robust_give_latest(thread, &rw->writer.robust, &before))
+	uintptr_t before = mdg__pending_begin(thread, word);
+	if (__builtin_expect(thread->count != at + 1, 0))
+		return end_interrupted(rw, before);
+	mdg__held_leave_latest(thread, at);
+	/* Release: as in mdg__robust_give. */
+	if (__builtin_expect(!atomic_compare_exchange_strong_explicit(
+				     word, &held, 0, memory_order_release, memory_order_relaxed),
+	                     0))
 		return write_end_waking(rw, before);
+	mdg__pending_end(thread, before);
+	return 0;
+}
+
+/* [`word` is that of the thread's first slot] */
+static inline int read_end_latest(struct mdg__thread *thread, struct mdg__rwlock *rw,
+                                  _Atomic uint32_t *word, uint32_t at)
+{
+	uintptr_t before = mdg__pending_begin(thread, word);
+	if (__builtin_expect(thread->count != at + 1, 0))
+		return end_interrupted(rw, before);
+	mdg__held_leave_latest(thread, at);
+	if (__builtin_expect(mdg__slot_is_wanted(rw, word, thread->tid), 0))
+		return read_end_marked(rw, before);
+	if (__builtin_expect(!mdg__slot_empty(rw, word), 0))
+		return read_end_waking(rw, before);
 	mdg__pending_end(thread, before);
 	return 0;
 }
@@ -73,15 +116,9 @@ int mdg_rwlock_unlock(mdg_rwlock *lock)
 	uint32_t last = thread->count - 1;
 	if (__builtin_expect(last >= MDG__HELD_MAX, 0))
 		return unlock_other(rw);
-	if (thread->held[last].word != word) {
-		bool plain = thread->held[last].word == &rw->writer.robust.word &&
-		             atomic_load_explicit(&rw->writer.state, memory_order_relaxed) == 0;
-		return plain ? write_end_latest(thread, rw) : unlock_other(rw);
-	}
-	uintptr_t before = mdg__pending_begin(thread, word);
-	mdg__held_leave(thread, (int)last);
-	if (!mdg__slot_give(word, thread->tid))
-		return read_end_marked(thread, rw, word, before);
-	mdg__pending_end(thread, before);
-	return 0;
+	if (thread->held[last].word == word)
+		return read_end_latest(thread, rw, word, last);
+	bool plain = thread->held[last].word == &rw->writer.robust.word &&
+	             atomic_load_explicit(&rw->writer.state, memory_order_relaxed) == 0;
+	return plain ? write_end_latest(thread, rw, last) : unlock_other(rw);
 }

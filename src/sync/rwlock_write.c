@@ -8,6 +8,18 @@
 
 /* ---- waiting for the readers ------------------------------------------------------------- */
 
+/* Sleeps until the reader with this marked word leaves, and sometimes looks again without being
+ * woken, after *pause; rwlock.h says why. Such a look doubles *pause, up to a second. */
+static int sleep_until_left(_Atomic uint32_t *word, uint32_t seen, uint64_t deadline,
+                            uint64_t *pause)
+{
+	const uint64_t longest = 1000000000;
+	int rc = mdg__sleep_at_most(word, seen, deadline, (uint32_t)MDG__ANYONE, *pause);
+	if (*pause < longest)
+		*pause *= 2;
+	return rc;
+}
+
 /* Waits until one slot is empty; empties the slot of a dead reader. Returns 0 or -ETIMEDOUT.
  * The writer's word is in this thread's list by now. So if this thread dies, that is known, and the
  * next writer waits in its place. */
@@ -15,6 +27,7 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
                        uint64_t deadline)
 {
 	_Atomic uint64_t *note = NULL;
+	uint64_t pause = MDG__LOOK_AGAIN_NS;
 	int rc = 0;
 	for (int spins = 0; rc != -ETIMEDOUT; spins++) {
 		/* seq_cst: after the word was taken; pairs with mdg__slot_take. Acquire: pairs
@@ -33,7 +46,7 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
 		} else if (mdg__slot_mark(word, &seen)) {
 			note = note != NULL ? note
 			                    : mdg__note_sleep(&rw->writer.notes, thread->tid);
-			rc = mdg__sleep(word, seen, deadline, (uint32_t)MDG__ANYONE);
+			rc = sleep_until_left(word, seen, deadline, &pause);
 		}
 	}
 	mdg__note_awake(note);

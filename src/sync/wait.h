@@ -40,16 +40,22 @@ static inline int mdg__sleep(_Atomic uint32_t *word, uint32_t value, uint64_t de
 	return rc == -ETIMEDOUT || rc == -EINTR ? rc : 0;
 }
 
+/* As mdg__sleep, but returns 0 after so many nanoseconds at the latest. */
+static inline int mdg__sleep_at_most(_Atomic uint32_t *word, uint32_t value, uint64_t deadline,
+                                     uint32_t bits, uint64_t nanoseconds)
+{
+	uint64_t again = mdg__monotonic_nanoseconds() + nanoseconds;
+	int rc = mdg__sleep(word, value, deadline < again ? deadline : again, bits);
+	return rc == -ETIMEDOUT && again < deadline ? 0 : rc;
+}
+
 /* The time between two looks for a death for which the kernel does not wake this sleeper. */
 enum { MDG__LOOK_AGAIN_NS = 20000000 };
 
 /* As mdg__sleep, but returns 0 after MDG__LOOK_AGAIN_NS at the latest. */
 static inline int mdg__sleep_and_look(_Atomic uint32_t *word, uint32_t value, uint64_t deadline)
 {
-	uint64_t again = mdg__monotonic_nanoseconds() + MDG__LOOK_AGAIN_NS;
-	int rc =
-		mdg__sleep(word, value, deadline < again ? deadline : again, (uint32_t)MDG__ANYONE);
-	return rc == -ETIMEDOUT && again < deadline ? 0 : rc;
+	return mdg__sleep_at_most(word, value, deadline, (uint32_t)MDG__ANYONE, MDG__LOOK_AGAIN_NS);
 }
 
 #endif

@@ -10,6 +10,10 @@
  * waiting writer gets in when the readers in front of it leave, whatever new ones come, is the
  * absence of lost wake-ups: all others may end, and do not come in before it.
  *
+ * A reader leaves its slot by a plain store, which the processor may let others see only after the
+ * look that follows it. A writer may look again without being woken, but here only after that, or
+ * after the death of a reader that had emptied a marked slot and left it to another reader.
+ *
  * Left out: spinning, notes, and the sleep of those who find every slot taken, which looks
  * again by itself every 20 ms (they mark the slot, and begin anew).
  *
@@ -22,12 +26,15 @@
  * fails: -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1 -DBUG_OTHERS
  * fails: -DN=2 -DBUG_DRAINING
  * fails: -DN=2 -DBUG_PENDING
+ * fails: -DN=2 -DBUG_AFTER
+ * fails: -DN=2 -DBUG_AGAIN
  *
  * BUG_SLOT: a marked slot is emptied, and its mark dropped, before the writer is woken (as
  * it once was). BUG_CLOSED: a reader does not look at the writer's word after it has its
  * slot. BUG_OTHERS: a reader that was woken wakes nobody. BUG_DRAINING: a writer says
  * that it is inside before the readers are out. BUG_PENDING: a reader's pending is not set
- * while it leaves.
+ * while it leaves. BUG_AFTER: a reader does not look at the writer's word after its plain
+ * store. BUG_AGAIN: a writer does not look again by itself.
  */
 #include "kernel.pml"
 #ifndef S
@@ -38,6 +45,7 @@ byte word;               /* the writer's */
 byte takers, readers;    /* asleep on it */
 byte slot[S], asleep[S];
 bool inside;
+bool unwoken;            /* a marked slot was emptied, and nobody will be woken for it */
 #ifdef DATA
 byte used;
 byte state;
@@ -81,6 +89,20 @@ inline writer_death(is_pending)
 	atomic { if :: seen != 0 -> wake_any(seen); seen = 0 :: else fi }
 }
 
+/* futex_death() of the pending slot. Another reader may be in it, and wakes nobody. */
+inline slot_death(slot_word, queue)
+{
+	atomic {
+		seen = slot_word;
+		if
+		:: (seen & TID) == ID -> slot_word = (seen & WAITERS) | DIED; seen = seen & WAITERS
+		:: (seen & TID) == 0 -> seen = WAITERS
+		:: else -> seen = 0; unwoken = unwoken || owes
+		fi
+	}
+	atomic { if :: seen != 0 -> wake_one(queue, seen); seen = 0 :: else fi }
+}
+
 #ifndef MAY_WRITE
 #define MAY_WRITE 7
 #define MAY_READ  7
@@ -97,6 +119,7 @@ proctype Thread(byte me)
 	byte pending, listed;    /* NOBODY, WRITER, SLOT + n */
 	byte at, seen, sleepers;
 	bool late, woken;
+	bool owes;               /* has emptied a marked slot, and wakes nobody yet */
 
 rest:	if
 	:: goto end
@@ -147,6 +170,31 @@ enter:	atomic {
 		MAY_DIE;
 		listed = NOBODY
 	}
+	/* mdg__slot_is_wanted */
+	atomic { MAY_DIE; if :: word != 0 -> goto leave :: else fi }
+	atomic { MAY_DIE; if :: slot[AT] != ID -> goto leave :: else fi }
+	/* mdg__slot_empty. The processor may look at the word before others see the store. */
+	if
+	:: atomic { MAY_DIE; owes = (slot[AT] != ID); slot[AT] = 0 }
+#ifdef BUG_AFTER
+		atomic { owes = 0; goto over }
+#endif
+		atomic { MAY_DIE; if :: word == 0 -> goto over :: else -> goto woken_slot fi }
+	:: atomic { MAY_DIE; if :: word != 0 -> seen = 1 :: else fi }
+		atomic {
+		MAY_DIE;
+		if
+		:: seen -> owes = (slot[AT] != ID)
+		:: !seen && slot[AT] != ID -> unwoken = 1
+		:: else
+		fi;
+		slot[AT] = 0;
+		if :: seen -> seen = 0; goto woken_slot :: else -> goto over fi
+		}
+	fi;
+woken_slot:
+	atomic { MAY_DIE; wake_one(asleep[AT], seen); goto over }
+
 leave:	atomic { /* mdg__slot_give */
 		MAY_DIE;
 		if :: slot[AT] == ID -> slot[AT] = 0; goto over :: else fi
@@ -290,7 +338,7 @@ go_in:
 	do /* mdg__rwlock_drain; every bit that is set later belongs to a reader that sees the word */
 	:: atomic {
 		MAY_DIE;
-		if :: (used & (1 << AT)) == 0 -> goto next :: else -> seen = slot[AT] fi;
+		if :: (used & (1 << AT)) == 0 -> goto next :: else -> seen = slot[AT]; unwoken = 0 fi;
 		if
 		:: seen == 0 -> goto next
 		:: seen != 0 && (seen & TID) == 0 -> goto clear
@@ -316,6 +364,9 @@ go_in:
 		if
 		:: (asleep[AT] & ME) == 0
 		:: atomic { !quiet && (asleep[AT] & ME) != 0 -> asleep[AT] = asleep[AT] & ~ME; goto give }
+#ifndef BUG_AGAIN
+		:: atomic { unwoken && (asleep[AT] & ME) != 0 -> asleep[AT] = asleep[AT] & ~ME }
+#endif
 		:: DIE_ASLEEP
 		fi;
 		goto again;
@@ -372,7 +423,7 @@ wake:	atomic { MAY_DIE; word = WAITERS }
 	atomic { MAY_DIE; if :: word == (ID | WAITERS) -> word = 0 :: else -> goto wake fi }
 over:	atomic {
 		MAY_DIE;
-		pending = NOBODY; at = 0; seen = 0; sleepers = 0; late = 0; woken = 0;
+		pending = NOBODY; at = 0; seen = 0; sleepers = 0; late = 0; woken = 0; owes = 0;
 		goto rest
 	}
 
@@ -391,10 +442,12 @@ dead:	atomic {
 	fi;
 	if
 	:: pending == WRITER -> writer_death(1)
-	:: pending >= SLOT -> futex_death(slot[pending - SLOT], asleep[pending - SLOT], 1, seen)
+	:: pending >= SLOT ->
+		slot_death(slot[pending - SLOT], asleep[pending - SLOT])
 	:: else
 	fi;
 	atomic {
+		owes = 0; seen = 0;
 		pending = NOBODY; listed = NOBODY;
 		goto AFTER_DEATH
 	}
