@@ -73,7 +73,8 @@ static void settle(const struct mdg__sleeper *sleeper, struct mdg__gated *gated)
 
 /* ---- sleeping -------------------------------------------------------------------------- */
 
-static bool take(struct mdg__gated *gated, uint64_t *seen)
+/* Takes the event. False: it was not set, and *seen is the word that said so. */
+static inline bool take(struct mdg__gated *gated, uint64_t *seen)
 {
 	*seen = mdg__gated_look(gated);
 	while ((*seen & SET) != 0)
@@ -191,21 +192,31 @@ static __attribute__((noinline)) bool set_and_wake(struct mdg__gated *gated, uin
 	return done;
 }
 
-/* This writes the word even if the event is set already, so that a thread that sees it set after
- * that also sees what the caller did before. */
-int mdg_event_set(mdg_event *event)
+static __attribute__((noinline)) int set_other(struct mdg__gated *gated)
 {
-	struct mdg__gated *gated = inside(event);
 	bool done = false;
 	while (!done) {
 		uint64_t seen = mdg__gated_look(gated);
-		if (__builtin_expect((seen & MDG__GATES) != 0, 0))
+		if ((seen & MDG__GATES) != 0)
 			done = set_and_wake(gated, seen);
 		else
 			done = mdg__gated_change(gated, &seen,
 			                         (seen & SET) != 0 ? seen : as_set(seen));
 	}
 	return 0;
+}
+
+/* This writes the word even if the event is set already, so that a thread that sees it set after
+ * that also sees what the caller did before. The common case takes one step. The rare ones are a
+ * call at the end, so the common one needs no stack. */
+int mdg_event_set(mdg_event *event)
+{
+	struct mdg__gated *gated = inside(event);
+	uint64_t seen = mdg__gated_look(gated);
+	bool simple = (seen & (MDG__GATES | SET)) == 0;
+	return __builtin_expect(simple && mdg__gated_change(gated, &seen, as_set(seen)), 1)
+	               ? 0
+	               : set_other(gated);
 }
 
 int mdg_event_reset(mdg_event *event)
