@@ -39,8 +39,8 @@ static inline bool mdg__slot_is_wanted(const struct mdg__rwlock *rw, _Atomic uin
 	return mdg__slots_are_wanted(rw) || atomic_load_explicit(word, memory_order_relaxed) != tid;
 }
 
-/* Empties the slot by a plain store: see LEAVING in rwlock.h. False: somebody may have marked it and
- * sleep, and mdg__slot_wake has to be called. [pending names it] */
+/* Empties the slot by a plain store: see LEAVING in rwlock.h. False: somebody may have marked it
+ * and sleep, and mdg__slot_wake has to be called. [pending names it] */
 static inline bool mdg__slot_empty(const struct mdg__rwlock *rw, _Atomic uint32_t *word)
 {
 	/* Release: as in mdg__slot_give. */

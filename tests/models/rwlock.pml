@@ -18,7 +18,8 @@
  * again by itself every 20 ms (they mark the slot, and begin anew).
  *
  * holds: -DN=2 -DDATA
- * holds: -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1
+ * holds: -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1 -DIN_ORDER
+ * holds: long -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1
  * holds: -DN=3 -DMAY_READ=1 -DMAY_WRITE=6 -DDEATHS=0
  * holds: long -DN=3 -DMAY_READ=1 -DMAY_WRITE=6 -DDEATHS=1
  * fails: -DN=3 -DMAY_READ=3 -DMAY_WRITE=4 -DDEATHS=1 -DBUG_SLOT
@@ -29,7 +30,7 @@
  * fails: -DN=2 -DBUG_AFTER
  * fails: -DN=2 -DBUG_AGAIN
  *
- * BUG_SLOT: a marked slot is emptied, and its mark dropped, before the writer is woken (as
+ * IN_ORDER: without the processor's freedom at the plain store. BUG_SLOT: a marked slot is emptied, and its mark dropped, before the writer is woken (as
  * it once was). BUG_CLOSED: a reader does not look at the writer's word after it has its
  * slot. BUG_OTHERS: a reader that was woken wakes nobody. BUG_DRAINING: a writer says
  * that it is inside before the readers are out. BUG_PENDING: a reader's pending is not set
@@ -180,6 +181,7 @@ enter:	atomic {
 		atomic { owes = 0; goto over }
 #endif
 		atomic { MAY_DIE; if :: word == 0 -> goto over :: else -> goto woken_slot fi }
+#ifndef IN_ORDER
 	:: atomic { MAY_DIE; if :: word != 0 -> seen = 1 :: else fi }
 		atomic {
 		MAY_DIE;
@@ -191,6 +193,7 @@ enter:	atomic {
 		slot[AT] = 0;
 		if :: seen -> seen = 0; goto woken_slot :: else -> goto over fi
 		}
+#endif
 	fi;
 woken_slot:
 	atomic { MAY_DIE; wake_one(asleep[AT], seen); goto over }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rwlock_leave.c - a reader that leaves its slot by a plain store, when a writer comes in the middle.
+ * rwlock_leave.c - a reader leaves its slot by a plain store, and a writer comes in the middle.
  *
  * The writer here is made by hand: it announces itself and marks the slot, as a writer does, and
  * then sleeps without ever looking again by itself. So whoever empties the slot has to wake it.
@@ -51,7 +51,7 @@ static bool is_gone_or_asleep(pid_t pid)
 	return atomic_load(&box->gone) != 0 || (atomic_load(&box->marked) != 0 && is_asleep(pid));
 }
 
-/* A writer comes after so many instructions of the reader. Then the reader goes on, or is killed. */
+/* A writer comes after so many instructions of the reader. Then the reader goes on or is killed. */
 static bool writer_comes(uint32_t at, bool reader_dies)
 {
 	struct stepped reader;

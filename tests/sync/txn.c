@@ -297,7 +297,7 @@ static void among_processes(void)
 
 /* ---- a commit that was cut off ------------------------------------------------------------ */
 
-static struct data old_data, new_data;
+static struct data old_data, new_data, words_data, many_data;
 
 static void transfer_once(void *unused)
 {
@@ -326,12 +326,65 @@ static void transfer_and_die(void *unused)
 	die();
 }
 
+/* So many records of one word each, some of them at the same place. A commit keeps a few such
+ * records in private memory (src/sync/txn_journal.h). */
+enum { WORDS = 3, MANY_WORDS = 6, WORDS_USED = WORDS * 24 };
+
+static void move_words(mdg_txn_run *run, int words)
+{
+	for (int i = 0; i < words; i++) {
+		uint32_t pair[2], *place = &world->data.account[3 * (i % (words - 1))];
+		CHECK(mdg_txn_read(run, place, pair, sizeof(pair)) == 0);
+		pair[0] -= 10 + (uint32_t)i;
+		pair[1] += 10 + (uint32_t)i;
+		CHECK(mdg_txn_write(run, place, pair, sizeof(pair)) == 0);
+	}
+}
+
+static void commit_words(int words)
+{
+	mdg_txn_run run;
+	CHECK(begin(&run) == 0);
+	move_words(&run, words);
+	CHECK(mdg_txn_commit(&run) == 0);
+}
+
+static void words_once(void *unused)
+{
+	(void)unused;
+	commit_words(WORDS);
+}
+
+static void many_words_once(void *unused)
+{
+	(void)unused;
+	commit_words(MANY_WORDS);
+}
+
+static void words_and_die(void *unused)
+{
+	mdg_txn_run run;
+	(void)unused;
+	CHECK(begin(&run) == 0);
+	move_words(&run, WORDS);
+	die();
+}
+
 static void learn_data(void)
 {
 	make_new();
 	old_data = world->data;
 	transfer_once(NULL);
 	new_data = world->data;
+	make_new();
+	words_once(NULL);
+	words_data = world->data;
+	CHECK(words_data.account[0] == MONEY - 22 && words_data.account[1] == MONEY + 22 &&
+	      words_data.account[3] == MONEY - 11 && words_data.account[4] == MONEY + 11);
+	make_new();
+	many_words_once(NULL);
+	many_data = world->data;
+	CHECK(many_data.account[0] == MONEY - 25 && many_data.account[13] == MONEY + 14);
 }
 
 /* As docs/sync-journal.md has it. */
@@ -358,6 +411,14 @@ static void cut_off(void)
 	ended(start(transfer_and_die, NULL));
 	say_committed(&world->txn, TRANSFER_USED);
 	world->data.account[3] = new_data.account[3];
+}
+
+static void cut_off_words(void)
+{
+	make_new();
+	ended(start(words_and_die, NULL));
+	say_committed(&world->txn, WORDS_USED);
+	world->data.account[0] = words_data.account[0];
 }
 
 static void carried_out(void)
@@ -413,6 +474,10 @@ static const struct scenario {
 	unsigned least; /* changes: fewer cannot be right */
 } scenarios[] = { { "transfer", make_new, transfer_once, &old_data, &new_data, 16 },
 	          { "cancel", make_new, transfer_and_cancel, &old_data, &old_data, 10 },
+	          { "words", make_new, words_once, &old_data, &words_data, 14 },
+	          { "many words", make_new, many_words_once, &old_data, &many_data, 20 },
+	          { "recover words", cut_off_words, recover_and_cancel, &words_data, &words_data,
+	            5 },
 	          { "recover", cut_off, recover_and_cancel, &new_data, &new_data, 5 },
 	          { "destroy", broken_one, destroy, &old_data, &old_data, 3 } };
 
@@ -531,13 +596,13 @@ static void change_a_byte(uint32_t *random)
 	*byte = (unsigned char)(how % 2 == 0 ? *byte ^ 1u << how / 2 % 8 : how >> 8);
 }
 
-static void damaged(void)
+static void damaged(void (*cut_it_off)(void), const struct data *whole_data)
 {
-	enum { TIMES = 20000 };
+	enum { TIMES = 10000 };
 	static struct world cut, now;
 	unsigned whole = 0, broken = 0, refused = 0;
 	uint32_t random = 4711;
-	cut_off();
+	cut_it_off();
 	cut = *world;
 	for (int i = 0; i < TIMES; i++) {
 		mdg_txn_run run;
@@ -546,7 +611,7 @@ static void damaged(void)
 			change_a_byte(&random);
 		now = *world;
 		int rc = begin(&run);
-		const struct data *wanted = rc == MDG_OWNER_DIED ? &new_data : &cut.data;
+		const struct data *wanted = rc == MDG_OWNER_DIED ? whole_data : &cut.data;
 		CHECK(memcmp(&world->data, wanted, sizeof(*wanted)) == 0);
 		CHECK(around_is_untouched());
 		if (rc == MDG_OWNER_DIED) {
@@ -658,7 +723,8 @@ int main(void)
 	among_processes();
 	carried_out();
 	deaths();
-	damaged();
+	damaged(cut_off, &new_data);
+	damaged(cut_off_words, &words_data);
 	hostile_figures();
 	damaged_meanwhile();
 	return test_result();
