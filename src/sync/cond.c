@@ -74,10 +74,13 @@ static int sleep_until(struct cond *cond, uint32_t noted, uint64_t deadline)
 	return 0;
 }
 
+/* A thread spins before it sleeps, but not if another one waits already: many that spin take the
+ * processors from those that have been woken. */
 static int await(struct cond *cond, uint32_t noted, uint64_t deadline)
 {
+	int spins = deadline == 0 || (noted & SLEEPING) != 0 ? 0 : MDG__SPINS;
 	uint32_t seen;
-	for (int i = 0; i < MDG__SPINS && deadline != 0; i++) {
+	for (int i = 0; i < spins; i++) {
 		if (is_woken(cond, noted, &seen))
 			return 0;
 		mdg__cpu_pause();

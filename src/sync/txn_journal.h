@@ -38,7 +38,7 @@ static inline bool mdg__apart(uintptr_t one, size_t one_size, uintptr_t other, s
 static inline bool mdg__journal_spares(const struct mdg__run *run, size_t offset, size_t size)
 {
 	return mdg__apart(offset, size, (uintptr_t)run->txn - (uintptr_t)run->data,
-	             MDG_TXN_SIZE(run->journal));
+	                  MDG_TXN_SIZE(run->journal));
 }
 
 enum { MDG__RECORD_HEAD = sizeof(struct mdg__record) };
@@ -65,7 +65,8 @@ static inline void mdg__journal_copy_bytes(void *to, const void *from, size_t si
 
 /* Gets the record at *at, and moves *at behind it. False: there can be no record. [*at <
  * run->used, and both are multiples of 8] */
-static inline bool mdg__record_at(const struct mdg__run *run, size_t *at, struct mdg__record_view *ret)
+static inline bool mdg__record_at(const struct mdg__run *run, size_t *at,
+                                  struct mdg__record_view *ret)
 {
 	const unsigned char *record = mdg__journal_of(run->txn) + *at;
 	size_t room = run->used - *at;
@@ -77,7 +78,8 @@ static inline bool mdg__record_at(const struct mdg__run *run, size_t *at, struct
 	if (length == 0 || length > room || length > run->size || offset > run->size - length ||
 	    !mdg__journal_spares(run, (size_t)offset, (size_t)length))
 		return false;
-	*ret = (struct mdg__record_view){ (size_t)offset, (size_t)length, record + MDG__RECORD_HEAD };
+	*ret = (struct mdg__record_view){ (size_t)offset, (size_t)length,
+		                          record + MDG__RECORD_HEAD };
 	*at += MDG__RECORD_HEAD + ((size_t)length + 7) / 8 * 8;
 	return true;
 }
