@@ -19,6 +19,14 @@
  * (`forking`). While there are any, the parent itself is asked as well. The slots of
  * processes that share one description for good are marked MDG__SHARING, and their
  * processes are always asked themselves.
+ *
+ * Asking costs a system call. Those who count attachments ask again and again. So a thread of each
+ * process bears witness (sync/witness.h) in the process's slot, and the kernel marks that word
+ * before it drops the lock. A process that was seen to live a moment ago, and whose witness is
+ * not marked, lives on. If the word is marked, or the moment is over, the questions above are
+ * asked. So the word alone is never believed for longer than 8 ms: a program can make its
+ * robust list one that the kernel cannot follow. A witness of an earlier owner of the slot who
+ * still lives, but was taken for dead, stays. Nobody bears witness there meanwhile.
  */
 #include <errno.h>
 
@@ -26,6 +34,7 @@
 #include "platform/procfs.h"
 #include "platform/sys.h"
 #include "registry/internal.h"
+#include "sync/witness.h"
 
 uint64_t mdg__slot_byte(const struct mdg__registry *registry, uint32_t slot)
 {
@@ -110,6 +119,48 @@ bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t gen
 		if (alive || mdg__get32(&process->tag) == tag)
 			return alive;
 	}
+}
+
+/* What is remembered of a process that lives: who it is, and when it was seen. */
+static uint64_t seen_now(uint32_t slot, uint32_t generation)
+{
+	enum { TICK_BITS = 23 }; /* of nanoseconds: 8 ms */
+	const uint64_t ticks = (UINT64_C(1) << 25) - 1;
+	uint64_t tick = mdg__realtime_coarse_nanoseconds() >> TICK_BITS;
+	return (uint64_t)generation << 40 | (uint64_t)slot << 25 | (tick & ticks);
+}
+
+static bool is_witnessed(const struct mdg__process *process, uint32_t generation)
+{
+	return mdg__get32(&process->tag) == mdg__slot_tag(generation, MDG__SLOT_LIVE) &&
+	       mdg__get32(&process->witness_generation) == generation &&
+	       mdg__witness_stands(&process->witness);
+}
+
+bool mdg__slot_lives_on(struct mdg__registry *registry, uint32_t slot, uint32_t generation)
+{
+	if (mdg__slot_is_own(registry, slot))
+		return mdg__slot_alive(registry, slot, generation);
+	mdg__a64 *seen = &registry->seen_alive[slot % MDG__SEEN_ALIVE];
+	uint64_t now = seen_now(slot, generation);
+	/* The witness is looked at after what was remembered, so it speaks of a later moment. */
+	if (mdg__get64(seen) == now && is_witnessed(&registry->processes[slot], generation))
+		return true;
+	bool alive = mdg__slot_alive(registry, slot, generation);
+	if (alive)
+		atomic_store_explicit(seen, now, memory_order_release);
+	return alive;
+}
+
+void mdg__slot_bear_witness(struct mdg__registry *registry)
+{
+	struct mdg__process *process = &registry->processes[registry->slot1 - 1];
+	if (is_witnessed(process, registry->generation))
+		return;
+	if (mdg__get32(&process->tag) == mdg__slot_tag(registry->generation, MDG__SLOT_LIVE) &&
+	    mdg__witness_bear(&process->witness))
+		atomic_store_explicit(&process->witness_generation, registry->generation,
+		                      memory_order_release);
 }
 
 bool mdg__slot_at_work(struct mdg__registry *registry, uint32_t slot, uint32_t generation)

@@ -12,6 +12,9 @@
 
 /* Whether the process of a slot lives. `generation`: as the slot's tag had it. */
 bool mdg__slot_alive(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
+/* The same for those who count, again and again: usually some loads. If somebody has broken the
+ * robust list of the process, its death may be noticed some 8 ms late. */
+bool mdg__slot_lives_on(struct mdg__registry *registry, uint32_t slot, uint32_t generation);
 /* Whether that process lives, or a process that is inheriting the slot from it: may one
  * of them hold the writer lock, or have work to finish? It does not say whether what
  * the slot has attached still counts. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 5.
+ * layout.h - the registry file, format version 6.
  *
  * The file is `registry` in the directory of a namespace. Its bytes are the same for
  * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
@@ -56,15 +56,15 @@
 #include <stdint.h>
 
 #include "registry/class.h"
+#include "sync/robust.h"
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 5u
+#define MDG__FORMAT 6u
 
-#define MDG__IDS          32768u /* id = index + sequence * MDG__IDS */
-#define MDG__SEQUENCE_MAX 65535u /* the id stays below 2^31 */
-#define MDG__JOURNAL_MAX  96u    /* stores in one change of the registry */
-#define MDG__REBUILDING                                                                            \
-	UINT32_MAX /* in the place of their number: not to be undone, but begun again (rebuild.c) */
+#define MDG__IDS           32768u     /* id = index + sequence * MDG__IDS */
+#define MDG__SEQUENCE_MAX  65535u     /* the id stays below 2^31 */
+#define MDG__JOURNAL_MAX   96u        /* stores in one change of the registry */
+#define MDG__REBUILDING    UINT32_MAX /* instead of their number: begun again, rebuild.c */
 #define MDG__TABLE_ALIGN   4096u
 #define MDG__SETTINGS_MOST 12u
 /* In the place of a user or group: the owner of the directory, or its group. There is also
@@ -124,17 +124,15 @@ struct mdg__head {
 	mdg__a64 pages;     /* of all segments, half made and removed ones included */
 	mdg__a32 free_tie;  /* idx1, chained through object_next */
 	mdg__a32 used_ties; /* records ever used: the next fresh one */
-	mdg__a32 seen[MDG__SETTINGS_MOST]; /* [L] of each setting's file: bytes that were looked
-	                                      at */
+	mdg__a32 seen[MDG__SETTINGS_MOST]; /* [L] of each setting's file: bytes seen */
 
 	/* 256: how far the shared tables have memory [A] only grows */
 	mdg__a32 processes_ready, ties_ready;
 	mdg__a32 slot_hint; /* [A] where a free slot is probably found */
 
-	mdg__a32 settings; /* [A] a bit for each enum mdg__setting whose file may have
-	                        been written to: a process that needs the value looks
-	                        there; from bit MDG__SETTINGS on: how often one of the
-	                        files was opened to be written */
+	mdg__a32 settings; /* [A] a bit for each enum mdg__setting whose file may have been
+	                      written to, so that its value has to be looked for there; from
+	                      bit MDG__SETTINGS on: how often one was opened to be written */
 	/* 272: the limits in force; those in the head's first part are of the making */
 	mdg__a64 shmmax_now; /* [L] bytes */
 	mdg__a64 shmall_now; /* [L] pages */
@@ -228,16 +226,14 @@ struct mdg__segment {
 	mdg__a32 flags;    /* [L] MDG__SEG_* */
 	mdg__a32 lock_uid; /* [L] who pays for SHM_LOCK */
 	mdg__a32 new_uid1; /* [L] uid + 1 of the user to whom the data file is being given */
-	mdg__a32 setter;   /* [L] slot idx1 of the process that is changing owner and mode of
-	                      file and entry, in a namespace that users share */
+	mdg__a32 setter;   /* [L] slot idx1 of who is changing owner and mode, where users share */
 	mdg__a32 setter_generation; /* [L] of that slot */
 	mdg__a64 charged;           /* [L] pages that count in `pages` of the head, if its kind is
 	                     MDG__KIND_CHARGED: how many have memory. Others count by `size` */
 	mdg__a64 unused[7];
 };
 
-/* `kind` of a segment that takes its memory as it grows, and says how much it has
- * (mdg__segment_charge). */
+/* `kind` of a segment that takes its memory as it grows: mdg__segment_charge. */
 #define MDG__KIND_CHARGED 2u
 
 #define MDG__SEG_NORESERVE  1u
@@ -295,12 +291,14 @@ struct mdg__process {
 	mdg__a32 uid;               /* [O] effective */
 	mdg__a32 ties;              /* [L] idx1 of the first tie */
 	mdg__a32 working;           /* [L] BUSY objects whose worker this is */
-	mdg__a32 forking;           /* [A] children that may still hold our description, because
-	                      they have not closed it yet: then a locked byte is
-	                      no proof of our life; | MDG__SHARING */
+	mdg__a32 forking;           /* [A] children that may still hold our description: then a
+	                      locked byte is no proof of our life; | MDG__SHARING */
 	mdg__a32 parent;            /* [O] of a child's slot: idx1 of the slot that forked it */
 	mdg__a32 parent_generation; /* [O] */
-	mdg__a64 unused[8];
+	/* A thread of the process of that generation says that it lives: alive.c. */
+	mdg__a32 witness_generation; /* [O] written after `witness` */
+	struct mdg__robust witness;  /* [O], and the kernel at the death of the thread */
+	mdg__a32 unused[3];
 };
 
 /* A tie of a process to an object: for a segment, how often the process has it
@@ -434,6 +432,7 @@ MDG__AT(mdg__process, working, 48);
 MDG__AT(mdg__process, forking, 52);
 MDG__AT(mdg__process, parent, 56);
 MDG__AT(mdg__process, parent_generation, 60);
+MDG__AT(mdg__process, witness, 68);
 MDG__SIZE(mdg__process, 128);
 
 MDG__AT(mdg__tie, word, 0);

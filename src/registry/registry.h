@@ -25,8 +25,8 @@
  *
  * The room's own files include internal.h, which draws their floors.
  *
- * The registry knows src/platform and nothing above. It does not open data files: the
- * segment room does (see clearing.h).
+ * The registry knows src/platform and the robust words of src/sync, and nothing above. It does not
+ * open data files: the segment room does (see clearing.h).
  *
  * [lock] at a function says that the caller holds the writer lock. [signals] says that
  * all signals are blocked. Functions return 0 or a negative code of segment.h.
@@ -67,6 +67,8 @@ struct mdg__objects {
 	char *entries; /* MDG__ENTRY_SIZE bytes each: mdg__object_at() */
 	uint32_t capacity, bucket_count;
 };
+
+#define MDG__SEEN_ALIVE 64u
 
 struct mdg__registry {
 	/* Set when the registry is opened, and constant from then on. They are checked against the
@@ -115,6 +117,8 @@ struct mdg__registry {
 	_Atomic uint32_t slot1;
 	uint32_t generation;
 	uint64_t pid_namespace;
+	/* Which processes were seen to live lately: mdg__slot_lives_on in alive.c. By slot. */
+	mdg__a64 seen_alive[MDG__SEEN_ALIVE];
 };
 
 /* ---- open.c ---- */

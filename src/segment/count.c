@@ -64,7 +64,7 @@ static void notice_deaths(struct mdg_namespace *ns, uint32_t index, uint32_t tag
 	int count = mdg__object_holders(&ns->registry, MDG__SEGMENTS, index, tag, holders,
 	                                NOTICED_MOST);
 	for (int i = 0; i < count; i++)
-		if (!mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
+		if (!mdg__slot_lives_on(&ns->registry, holders[i].slot, holders[i].generation))
 			mdg__reap(ns, &holders[i], 1);
 }
 

@@ -68,7 +68,7 @@ static uint32_t sum_living(struct mdg_namespace *ns, struct mdg__holder *holders
 	uint32_t sum = 0;
 	*ret_dead = 0;
 	for (int i = 0; i < count; i++) {
-		if (mdg__slot_alive(&ns->registry, holders[i].slot, holders[i].generation))
+		if (mdg__slot_lives_on(&ns->registry, holders[i].slot, holders[i].generation))
 			sum += holders[i].count;
 		else
 			holders[(*ret_dead)++] = holders[i];

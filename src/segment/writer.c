@@ -100,6 +100,8 @@ int mdg__ensure_slot(struct mdg_namespace *ns)
 	ns->unentered = ns->unentered || (new_slot && ns->piece_count > 0);
 	if (ns->unentered)
 		rc = enter_anew(ns);
+	if (ns->piece_count > 0) /* a child inherits attachments, and a witness may have ended */
+		mdg__slot_bear_witness(&ns->registry);
 	mdg__clear(ns, &clearing);
 	return rc;
 }

@@ -16,6 +16,8 @@
  *
  *     head -> (its mutexes) -> front -> ours -> ours -> back -> (its older ones) -> head
  *
+ * The last of ours may be words that stay for good (witness.h). They are not among `held`.
+ *
  * The library changes a node's links only when it locks a mutex, which enters a node at the head,
  * or when it unlocks one of the node's neighbours in the list. As far as the library knows, the two
  * anchors are neighbours, and it unlocks neither while there are nodes of ours. The distance from
@@ -72,6 +74,7 @@ struct mdg__thread {
 	intptr_t to_node;          /* from a word to its node */
 	volatile uintptr_t *first; /* the front anchor's link, where our part of the list begins */
 	uintptr_t back;            /* the back anchor's node, where our part ends */
+	bool is_witness;           /* its part of the list ends with witnesses: witness.h */
 	uint32_t count;
 	struct mdg__held held[MDG__HELD_MAX]; /* oldest first; word NULL: being entered */
 };

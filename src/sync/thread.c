@@ -51,8 +51,8 @@ static void give_back_at_end(struct mdg__thread *thread)
 static MDG__OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
 
 /* The destructor of this key unlocks the anchors of a thread that ends and holds nothing. Then
- * the list is as it would be without us. A thread that still holds something keeps the anchors,
- * because the kernel needs them. */
+ * the list is as it would be without us. A thread that still holds something, or is a witness,
+ * keeps the anchors, because the kernel needs them. */
 static pthread_key_t at_end;
 static bool at_end_exists;
 /* Values of later keys would make the C library allocate memory. */
@@ -65,7 +65,7 @@ static void thread_end(void *pointer)
 	mdg__signals_block(&mask);
 	bool mine =
 		thread == &mdg__this_thread && thread->epoch != 0 && mdg__epoch_is(thread->epoch);
-	if (mine && thread->count == 0) {
+	if (mine && thread->count == 0 && !thread->is_witness) {
 		memset(thread, 0,
 		       sizeof(*thread)); /* a destructor that runs later sets the thread up anew */
 		(void)pthread_mutex_unlock(&anchors[1]);

@@ -315,6 +315,19 @@ static bool forks(uint64_t number)
 	return ONE_OF(number, calls);
 }
 
+static bool is_fcntl(uint64_t number)
+{
+#ifdef SYS_fcntl64
+	if (number == SYS_fcntl64)
+		return true;
+#endif
+#ifdef SYS_fcntl
+	if (number == SYS_fcntl)
+		return true;
+#endif
+	return false;
+}
+
 /* Whether others may notice that it was made: files and locks. The rest only
  * asks, or concerns this process alone. */
 static bool is_noticed(uint64_t number, const uint64_t argument[6])
@@ -335,21 +348,15 @@ static bool is_noticed(uint64_t number, const uint64_t argument[6])
 		                      SYS_linkat,      SYS_renameat };
 	if (number == SYS_openat)
 		return (argument[2] & O_CREAT) != 0;
-#ifdef SYS_fcntl64
-	if (number == SYS_fcntl64)
+	if (is_fcntl(number))
 		return (int)argument[1] == F_OFD_SETLK || (int)argument[1] == F_OFD_SETLKW;
-#endif
-#ifdef SYS_fcntl
-	if (number == SYS_fcntl)
-		return (int)argument[1] == F_OFD_SETLK || (int)argument[1] == F_OFD_SETLKW;
-#endif
 	return ONE_OF(number, calls) || forks(number);
 }
 
 /* Calls that one run makes and another does not, because they depend on how long things take. A
  * process that waits sleeps. And every few milliseconds a process asks whether the registry is
- * still the directory's. */
-static bool depends_on_time(uint64_t number)
+ * still the directory's, and whether others still hold their locks. */
+static bool depends_on_time(uint64_t number, const uint64_t argument[6])
 {
 	static const long calls[] = {
 #ifdef SYS_fstat
@@ -369,7 +376,7 @@ static bool depends_on_time(uint64_t number)
 #endif
 		SYS_lseek,      SYS_futex
 	};
-	return ONE_OF(number, calls);
+	return ONE_OF(number, calls) || (is_fcntl(number) && (int)argument[1] == F_OFD_GETLK);
 }
 
 /* A stop at a system call. Returns whether it is a point. */
@@ -382,7 +389,7 @@ static bool at_call(struct victim *victim)
 	look_for_misses(victim, !entry);
 	if (entry) {
 		victim->call = info.number;
-		if (!depends_on_time(info.number) && victim->begun < VICTIM_CALLS)
+		if (!depends_on_time(info.number, info.argument) && victim->begun < VICTIM_CALLS)
 			victim->points_at[victim->begun++] = victim_points(victim);
 		memcpy(victim->argument, info.argument, sizeof(info.argument));
 		/* A child inherits the protection as it is: it has no helper. */

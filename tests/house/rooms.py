@@ -13,9 +13,9 @@ Room = collections.namedtuple("Room", "name below subject product")
 # part of. The lowest room comes first.
 ROOMS = [
     Room("platform", "", "system calls, and what the kernel says of processes and users", "madang"),
-    Room("registry", "platform", "the file that the processes of a namespace share", "madang"),
-    Room("segment", "registry platform", "namespaces and segments", "madang"),
     Room("sync", "platform", "locks and the like, in any shared memory", "madang"),
+    Room("registry", "sync platform", "the file that the processes of a namespace share", "madang"),
+    Room("segment", "registry sync platform", "namespaces and segments", "madang"),
     Room("locks", "segment sync platform", "names for locks that lie in a segment", "madang"),
     Room("channel", "segment sync platform", "messages between processes", "madang"),
     Room("semset", "segment sync registry platform", "sets of semaphores", "madang"),
