@@ -197,17 +197,27 @@ static uint64_t run_attach(struct case_state *state, unsigned n)
 	return now_ns() - start;
 }
 
-static uint64_t run_create(struct case_state *state, unsigned n)
+static uint64_t create_and_remove(struct case_state *state, unsigned n, int flags)
 {
 	uint64_t start = now_ns();
 
 	while (n-- > 0) {
-		int id = state->side->get(IPC_PRIVATE, SMALL, IPC_CREAT | SHM_NORESERVE | 0600);
+		int id = state->side->get(IPC_PRIVATE, SMALL, IPC_CREAT | flags | 0600);
 
 		if (id < 0 || state->side->ctl(id, IPC_RMID, NULL) != 0)
 			return 0;
 	}
 	return now_ns() - start;
+}
+
+static uint64_t run_create(struct case_state *state, unsigned n)
+{
+	return create_and_remove(state, n, SHM_NORESERVE);
+}
+
+static uint64_t run_create_memory(struct case_state *state, unsigned n)
+{
+	return create_and_remove(state, n, 0);
 }
 
 /* Makes, attaches and touches; the time until then is returned, 0 on failure.
@@ -242,6 +252,11 @@ static uint64_t whole_lives(struct case_state *state, unsigned n, size_t size)
 static uint64_t run_cycle(struct case_state *state, unsigned n)
 {
 	return whole_lives(state, n, CYCLE);
+}
+
+static uint64_t run_life_small(struct case_state *state, unsigned n)
+{
+	return whole_lives(state, n, SMALL);
 }
 
 static uint64_t run_touch_large(struct case_state *state, unsigned n)
@@ -343,9 +358,19 @@ const struct bench_case bench_cases[] = {
 	  .end = end_any },
 	{ .name = "create",
 	  .what = "shmget IPC_PRIVATE + IPC_RMID, SHM_NORESERVE",
-	  .bar = 2.00,
+	  .bar = 1.20,
 	  .begin = begin_nothing,
 	  .run = run_create,
+	  .end = end_any },
+	{ .name = "create-memory",
+	  .what = "shmget IPC_PRIVATE + IPC_RMID, 4 KiB reserved",
+	  .begin = begin_nothing,
+	  .run = run_create_memory,
+	  .end = end_any },
+	{ .name = "life-4k",
+	  .what = "create, attach, touch 4 KiB, detach, remove",
+	  .begin = begin_nothing,
+	  .run = run_life_small,
 	  .end = end_any },
 	{ .name = "cycle",
 	  .what = "create, attach, touch 64 KiB, detach, remove",

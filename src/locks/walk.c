@@ -109,7 +109,7 @@ int mdg_names_next(mdg_namespace *ns, mdg_id id, uint32_t *cursor, struct mdg_na
 		rc = mdg__permit(ns, &segment, 0444);
 	if (rc == 0 && !mdg__names_segment_is_possible(&segment))
 		rc = MDG_DAMAGED;
-	if (rc < 0 || mdg__entry_is_huge(&segment))
+	if (rc < 0 || mdg__entry_is_huge(&segment) || mdg__entry_is_fileless(&segment))
 		return rc;
 	mdg__enter(ns);
 	int fd = mdg__data_open(ns, &segment, false, &inode);

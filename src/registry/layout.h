@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 6.
+ * layout.h - the registry file, format version 7.
  *
  * The file is `registry` in the directory of a namespace. Its bytes are the same for
  * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
@@ -59,7 +59,7 @@
 #include "sync/robust.h"
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 6u
+#define MDG__FORMAT 7u
 
 #define MDG__IDS           32768u     /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX  65535u     /* the id stays below 2^31 */
@@ -237,11 +237,13 @@ struct mdg__segment {
 #define MDG__KIND_CHARGED 2u
 
 #define MDG__SEG_NORESERVE  1u
+#define MDG__SEG_FILE_NONE  2u /* its data file; neither: it was made */
+#define MDG__SEG_FILE_BEGUN 4u
 #define MDG__SEG_HUGE_SHIFT 8 /* log2 of the huge page size, 0: ordinary pages */
 #define MDG__SEG_HUGE_MASK  0x3fu
 
-/* Where the data file of a semaphore set or a message queue stands. A file is made when it
- * is first needed, so an object can live without one. */
+/* Where the data file of an object stands. A file is made when it is first needed, so an object
+ * can live without one. A segment that reserves its memory has one from the start. */
 enum mdg__file_state {
 	MDG__FILE_NONE = 0,  /* there is none */
 	MDG__FILE_BEGUN = 1, /* somebody was about to make it: it may be there, of any length */

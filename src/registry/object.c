@@ -66,6 +66,35 @@ void mdg__object_live(struct mdg__registry *registry, enum mdg__class class, uin
 	mdg__object_worker_done(registry);
 }
 
+/* ---- its file ---------------------------------------------------------------- */
+
+#define FILE_BITS (MDG__SEG_FILE_NONE | MDG__SEG_FILE_BEGUN)
+
+enum mdg__file_state mdg__object_file(const struct mdg__registry *registry, enum mdg__class class,
+                                      uint32_t index)
+{
+	if (class != MDG__SEGMENTS)
+		return (enum mdg__file_state)mdg__get32(
+			&mdg__late_at(registry, class, index)->file);
+	return mdg__segment_file(mdg__get32(&registry->segments[index].flags));
+}
+
+void mdg__object_set_file(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                          enum mdg__file_state state)
+{
+	if (class != MDG__SEGMENTS) {
+		mdg__put32(registry, &mdg__late_at(registry, class, index)->file, state);
+		return;
+	}
+	mdg__a32 *flags = &registry->segments[index].flags;
+	uint32_t bits = state == MDG__FILE_NONE    ? MDG__SEG_FILE_NONE
+	                : state == MDG__FILE_BEGUN ? MDG__SEG_FILE_BEGUN
+	                                           : 0;
+	mdg__put32(registry, flags, (mdg__get32(flags) & ~FILE_BITS) | bits);
+}
+
+/* ---- the end of its life ----------------------------------------------------- */
+
 void mdg__object_remove(struct mdg__registry *registry, enum mdg__class class, uint32_t index)
 {
 	struct mdg__object *object = mdg__object_at(registry, class, index);

@@ -37,6 +37,19 @@ void mdg__object_take_work(struct mdg__registry *registry, enum mdg__class class
 bool mdg__object_is_own_work(const struct mdg__registry *registry, enum mdg__class class,
                              uint32_t index);
 
+/* How the data file of a segment stands, from the segment's flags. */
+static inline enum mdg__file_state mdg__segment_file(uint32_t flags)
+{
+	if (flags & MDG__SEG_FILE_NONE)
+		return MDG__FILE_NONE;
+	return flags & MDG__SEG_FILE_BEGUN ? MDG__FILE_BEGUN : MDG__FILE_MADE;
+}
+/* The same of any object. The second function is without commit. [lock] */
+enum mdg__file_state mdg__object_file(const struct mdg__registry *registry, enum mdg__class class,
+                                      uint32_t index);
+void mdg__object_set_file(struct mdg__registry *registry, enum mdg__class class, uint32_t index,
+                          enum mdg__file_state state);
+
 /* The first object in use from an index on; UINT32_MAX: none. */
 uint32_t mdg__object_next(const struct mdg__registry *registry, enum mdg__class class,
                           uint32_t from);

@@ -50,8 +50,7 @@ static const struct class_rules classes[MDG__CLASSES] = {
  * without the lock before the entry is freed. */
 static bool has_outside(const struct mdg__registry *registry, enum mdg__class class, uint32_t index)
 {
-	return class == MDG__SEGMENTS ||
-	       mdg__get32(&mdg__late_at(registry, class, index)->file) != MDG__FILE_NONE;
+	return mdg__object_file(registry, class, index) != MDG__FILE_NONE;
 }
 
 static bool has_room(const struct mdg__clearing *clearing)

@@ -12,7 +12,7 @@
 #include "registry/current.h"
 #include "registry/descriptor.h"
 #include "registry/slot.h"
-#include "segment/internal.h"
+#include "segment/objectfile.h"
 
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -41,7 +41,7 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 		ns->registry.lost = 1;
 	}
 	uint64_t inode;
-	int fd = mdg__data_open(ns, entry, writable, &inode);
+	int fd = mdg__segment_file_open(ns, entry, writable, &inode);
 	if (fd < 0)
 		return fd;
 	cache->inode = inode;

@@ -44,6 +44,10 @@ static int prepare(struct mdg_namespace *ns, struct mdg__order *order)
 		unit = UINT64_C(1) << wish->huge_shift;
 	}
 	wish->mapped = (wish->size + unit - 1) / unit * unit;
+	/* The file of a segment that reserves no memory is made at its first attachment. Many
+	 * segments are never attached, and those that are need one look at the directory less. */
+	order->may_be_late = (order->flags & MDG_NORESERVE) && wish->huge_shift == 0 &&
+	                     order->kind == MDG__KIND_PLAIN;
 	/* A segment that takes its memory as it grows has none yet: charge.c. */
 	order->amount = order->kind == MDG__KIND_CHARGED ? 0 : mdg__pages_of(wish->size);
 	return 0;
@@ -61,6 +65,7 @@ static void fill_in(struct mdg_namespace *ns, struct mdg__order *order, uint32_t
 	mdg__put32(registry, &segment->lpid, 0);
 	mdg__put32(registry, &segment->flags,
 	           (order->flags & MDG_NORESERVE ? MDG__SEG_NORESERVE : 0) |
+	                   (order->late ? MDG__SEG_FILE_NONE : 0) |
 	                   wish->huge_shift << MDG__SEG_HUGE_SHIFT);
 	mdg__put64(registry, &segment->inode, 0);
 	mdg__put32(registry, &segment->new_uid1, 0);

@@ -22,6 +22,10 @@ void mdg__place_leave(const struct mdg__place *place);
 /* Makes a new file there: a descriptor, or -errno. If one is there it is a leftover, because the
  * registry has just given the id. */
 int mdg__place_create(const struct mdg__place *place);
+/* Compares an open file with the entry, and gives it its size if it has none and is open for
+ * writing: 0, MDG_DAMAGED for another file, or -errno. */
+int mdg__data_check(struct mdg_namespace *ns, const struct mdg__entry *entry, int fd, bool writable,
+                    uint64_t *ret_inode);
 /* Opens the path and compares what it finds with the entry: a descriptor, MDG_DAMAGED for
  * another file, or -errno. */
 int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,

@@ -53,6 +53,7 @@ static void copy_segment(const struct mdg__segment *segment, struct mdg__entry *
 	ret->flags = mdg__get32(&segment->flags);
 	ret->lock_uid = mdg__get32(&segment->lock_uid);
 	ret->new_uid1 = mdg__get32(&segment->new_uid1);
+	ret->file = mdg__segment_file(ret->flags);
 }
 
 static void copy_late(const struct mdg__late *late, struct mdg__entry *ret)
@@ -96,6 +97,11 @@ bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry)
 	const struct mdg__object *object =
 		mdg__object_at(&ns->registry, entry->class, entry->index);
 	return mdg__get32(&object->tag) != entry->tag;
+}
+
+bool mdg__entry_is_fileless(const struct mdg__entry *entry)
+{
+	return entry->file != MDG__FILE_MADE;
 }
 
 bool mdg__entry_is_huge(const struct mdg__entry *entry)

@@ -124,23 +124,30 @@ static int give_size(const struct mdg__entry *entry, int fd, bool writable,
 	return rc == -EFBIG ? -ENOMEM : rc;
 }
 
-int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
-                           const char *path, int flags, uint64_t *ret_inode)
+int mdg__data_check(struct mdg_namespace *ns, const struct mdg__entry *entry, int fd, bool writable,
+                    uint64_t *ret_inode)
 {
 	struct stat status;
-	bool writable = (flags & O_ACCMODE) == O_RDWR;
-	int fd = mdg__open_own(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd < 0)
-		return fd;
 	int rc = mdg__sys_fstat(fd, &status);
 	if (rc == 0 && !is_file_of(ns, entry, &status))
 		rc = MDG_DAMAGED;
 	if (rc == 0 && (uint64_t)status.st_size < entry->mapped)
 		rc = give_size(entry, fd, writable, &status);
-	if (rc == 0) {
+	if (rc == 0)
 		*ret_inode = (uint64_t)status.st_ino;
+	return rc;
+}
+
+int mdg__data_open_checked(struct mdg_namespace *ns, const struct mdg__entry *entry, int dirfd,
+                           const char *path, int flags, uint64_t *ret_inode)
+{
+	bool writable = (flags & O_ACCMODE) == O_RDWR;
+	int fd = mdg__open_own(dirfd, path, flags | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0)
 		return fd;
-	}
+	int rc = mdg__data_check(ns, entry, fd, writable, ret_inode);
+	if (rc == 0)
+		return fd;
 	(void)mdg__sys_close(fd);
 	return rc;
 }

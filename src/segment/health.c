@@ -174,8 +174,7 @@ static void check_files_of(struct findings *findings, enum mdg__class class)
 		enum mdg__object_state state = mdg__tag_state(entry.tag);
 		if (state == MDG__BUSY)
 			check_half_made(findings, &entry);
-		if (state != MDG__LIVE ||
-		    (class != MDG__SEGMENTS && entry.file != MDG__FILE_MADE) ||
+		if (state != MDG__LIVE || mdg__entry_is_fileless(&entry) ||
 		    mdg__data_stat(ns, &entry, &resident) != -ENOENT ||
 		    mdg__entry_is_old(ns, &entry))
 			continue;

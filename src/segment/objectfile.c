@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * objectfile.c - the data files of semaphore sets and message queues: made late, and grown.
+ * objectfile.c - the data files that are made late: of semaphore sets, message queues, and segments
+ * that reserve no memory.
  *
- * In a private namespace the file is made when somebody first needs it. The entry says whether
+ * In a private namespace such a file is made when somebody first needs it. The entry says whether
  * that has happened (enum mdg__file_state). The maker holds the writer lock for the few
  * microseconds that it takes:
  *
@@ -14,7 +15,8 @@
  * that dies leaves BEGUN, and perhaps a file that nobody has mapped. The next maker deletes that
  * file and makes another.
  *
- * The file is empty then. Whoever maps it first makes it longer, without the lock. If two
+ * The file is empty then. A segment's gets its size at once, without the lock; whoever finds it
+ * empty does that too. The file of a set or queue is made longer by whoever maps it first. If two
  * processes do that at once, both reserve the same pages, which are zeros. A file that is made
  * longer reaches its new length only when its memory is promised. So a file of any length can be
  * mapped as far as it goes.
@@ -62,19 +64,20 @@ int mdg__late_create(struct mdg_namespace *ns, enum mdg__class class, mdg_id id,
 static int make_locked(struct mdg_namespace *ns, const struct mdg__entry *entry)
 {
 	struct mdg__registry *registry = &ns->registry;
-	mdg__a32 *file = &mdg__late_at(registry, entry->class, entry->index)->file;
 	struct mdg__place place;
 	int rc = mdg__place_of(ns, entry, &place);
 	if (rc < 0)
 		return rc;
-	mdg__put32(registry, file, MDG__FILE_BEGUN);
+	mdg__object_set_file(registry, entry->class, entry->index, MDG__FILE_BEGUN);
 	mdg__commit(registry);
 	int fd = mdg__place_create(&place);
 	if (fd < 0)
 		return fd == -ENOENT ? MDG_NS_GONE : no_memory(fd);
-	(void)mdg__sys_fchmod(fd, 0600); /* a umask may have taken the owner's bits */
+	/* A umask may have taken the owner's bits. Whoever opens a segment puts that right. */
+	if (entry->class != MDG__SEGMENTS)
+		(void)mdg__sys_fchmod(fd, 0600);
 	mdg__data_give(ns, fd);
-	mdg__put32(registry, file, MDG__FILE_MADE);
+	mdg__object_set_file(registry, entry->class, entry->index, MDG__FILE_MADE);
 	mdg__commit(registry);
 	return fd;
 }
@@ -115,6 +118,24 @@ int mdg__late_open(struct mdg_namespace *ns, const struct mdg__entry *entry, boo
 	if (fd == -ENOENT) /* removed just now, or deleted by somebody who should not */
 		return mdg__entry_is_old(ns, entry) ? -EINVAL : MDG_DAMAGED;
 	return fd;
+}
+
+int mdg__segment_file_open(struct mdg_namespace *ns, const struct mdg__entry *entry, bool writable,
+                           uint64_t *ret_inode)
+{
+	if (entry->file == MDG__FILE_MADE || ns->registry.look)
+		return mdg__data_open(ns, entry, writable, ret_inode);
+	int rc = mdg__registry_here(&ns->registry);
+	int fd = rc < 0 ? rc : make_late(ns, entry);
+	if (fd < 0 && fd != -EEXIST)
+		return fd;
+	rc = fd < 0 ? fd : mdg__data_check(ns, entry, fd, true, ret_inode);
+	if (rc == 0 && writable)
+		return fd;
+	/* It must not be open for more than was asked for, or another process has made it. */
+	if (fd >= 0)
+		(void)mdg__sys_close(fd);
+	return rc < 0 && rc != -EEXIST ? rc : mdg__data_open(ns, entry, writable, ret_inode);
 }
 
 int mdg__late_grow(int fd, uint64_t least, uint64_t *ret_length)

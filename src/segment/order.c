@@ -24,6 +24,7 @@
 #include "registry/object.h"
 #include "registry/presence.h"
 #include "registry/users.h"
+#include "segment/datafile.h"
 #include "segment/objects.h"
 
 #define SQUATTED_MOST 64
@@ -130,6 +131,11 @@ static void turn_back(struct mdg__registry *registry, enum mdg__class class, uin
 	mdg__put32(registry, &directory->sequence, before->sequence);
 }
 
+static bool has_outside(const struct mdg__order *order)
+{
+	return order->make_outside != NULL && !order->late;
+}
+
 /* [writer lock] Fills in the whole entry. */
 static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
                     struct mdg__order *order)
@@ -143,7 +149,7 @@ static void fill_in(struct mdg_namespace *ns, uint32_t index, uint32_t sequence,
 		                           .name = order->name };
 	mdg__object_make(registry, order->class, index, sequence, &object);
 	order->fill_in(ns, order, index);
-	if (order->make_outside == NULL)
+	if (!has_outside(order))
 		mdg__object_live(registry, order->class, index);
 	mdg__commit(registry);
 }
@@ -211,9 +217,7 @@ static int finish(struct mdg_namespace *ns, enum mdg__class class, uint32_t inde
 			turn_back(registry, class, index, sequence, before);
 		mdg__object_end_clearing(registry, class, index);
 	} else {
-		if (class != MDG__SEGMENTS)
-			mdg__put32(registry, &mdg__late_at(registry, class, index)->file,
-			           MDG__FILE_MADE);
+		mdg__object_set_file(registry, class, index, MDG__FILE_MADE);
 		mdg__object_live(registry, class, index);
 		mdg__commit(registry);
 	}
@@ -239,7 +243,7 @@ static int make_once(struct mdg_namespace *ns, struct mdg__order *order, mdg_id 
 	mdg__sigmask mask;
 	int rc = begin(ns, order, &index, &sequence, &before);
 	mdg_id id = (mdg_id)(sequence * MDG__IDS + index);
-	if (rc == 0 && order->make_outside != NULL) {
+	if (rc == 0 && has_outside(order)) {
 		/* Other threads may go on. Signals stay blocked: fallocate starts over after
 		 * each one, and the signals of a timer would keep it from ever ending. */
 		mdg__pause(ns, &mask);
@@ -251,6 +255,14 @@ static int make_once(struct mdg_namespace *ns, struct mdg__order *order, mdg_id 
 	if (rc == 0)
 		*ret_id = id;
 	return rc;
+}
+
+/* Whether the file can wait until somebody needs it. Where users share, the file would belong to
+ * that user. And where the registry cannot say whose the object is, its file does. */
+static bool may_be_late(struct mdg_namespace *ns, uint32_t euid)
+{
+	return !mdg__is_shared(ns) && !mdg__is_guest(ns) &&
+	       mdg__my_id(&ns->registry, euid) != MDG__ID_UNKNOWN;
 }
 
 static int make(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_id)
@@ -266,6 +278,7 @@ static int make(struct mdg_namespace *ns, struct mdg__order *order, mdg_id *ret_
 	order->euid =
 		(ns->registry.flags & MDG_NS_SHARED) != 0 ? mdg__euid() : mdg__euid_remembered();
 	(void)mdg__users_anew_here(&ns->registry, order->euid); /* whose it is, is written down */
+	order->late = order->may_be_late && may_be_late(ns, order->euid);
 	mdg__enter(ns);
 	rc = -EEXIST;
 	/* In a shared namespace somebody else may have put a file of that name there. We may

@@ -11,13 +11,16 @@
 /* What the caller wants to find or to make. A class's own wishes stand around it. */
 struct mdg__order {
 	enum mdg__class class;
-	uint32_t key;    /* 0: none */
-	char name[64];   /* zero-filled; "" none */
-	unsigned mode;   /* nine bits: of the new one, or what is asked of the one found */
-	unsigned flags;  /* MDG_CREATE, MDG_EXCL; others are the class's */
-	uint32_t kind;   /* of the new one */
-	uint64_t amount; /* what it takes of the class's total: set by `prepare` */
-	uint32_t euid;   /* whose it is to be: filled in by order.c */
+	uint32_t key;     /* 0: none */
+	char name[64];    /* zero-filled; "" none */
+	unsigned mode;    /* nine bits: of the new one, or what is asked of the one found */
+	unsigned flags;   /* MDG_CREATE, MDG_EXCL; others are the class's */
+	uint32_t kind;    /* of the new one */
+	uint64_t amount;  /* what it takes of the class's total: set by `prepare` */
+	bool may_be_late; /* nothing outside is needed before somebody opens it: set by `prepare` */
+	/* Filled in by order.c. */
+	uint32_t euid; /* whose it is to be */
+	bool late;     /* `make_outside` is not called now */
 
 	/* Says whether the object that was found will do: 0 or a code. It is asked without the
 	 * lock. */

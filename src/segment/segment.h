@@ -45,7 +45,7 @@ struct mdg__entry {
 	uint32_t flags, lock_uid;
 	/* Of another object; otherwise not set. */
 	uint64_t field[MDG__CLASS_FIELDS];
-	uint32_t file; /* enum mdg__file_state */
+	uint32_t file; /* enum mdg__file_state; of any object */
 };
 /* -EINVAL: no such segment. Takes no lock, unless the entry changes too fast. `any`: `id` is an
  * index or an id modulo 32768. */
@@ -62,6 +62,8 @@ int mdg__entry_at(struct mdg_namespace *ns, uintptr_t address, struct mdg__entry
 bool mdg__entry_is_old(struct mdg_namespace *ns, const struct mdg__entry *entry);
 /* What the copy says: whether the segment is of huge pages. */
 bool mdg__entry_is_huge(const struct mdg__entry *entry);
+/* ... and whether nobody has ever opened it, so that there is no file yet. */
+bool mdg__entry_is_fileless(const struct mdg__entry *entry);
 
 /* ---- permission.c ---- */
 /* `ask`: permission bits in any of the three classes. 0 or -EACCES. */

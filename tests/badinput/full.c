@@ -153,7 +153,12 @@ static void no_inodes(void *unused)
 	if (check_failures != 0)
 		return;
 	CHECK_CODE(-ENOMEM, mdg_segment_create(ns, NULL, 4096, 0600, 0, &id));
-	CHECK_CODE(-ENOMEM, mdg_segment_create(ns, NULL, 4096, 0600, MDG_NORESERVE, &id));
+	/* Without memory there is no file before the first attachment. */
+	void *memory;
+	CHECK_CODE(0, mdg_segment_create(ns, NULL, 4096, 0600, MDG_NORESERVE, &id));
+	CHECK_CODE(-ENOMEM, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	CHECK_CODE(-ENOMEM, mdg_segment_attach(ns, id, NULL, MDG_RDONLY, &memory));
+	CHECK_CODE(0, mdg_segment_remove(ns, id));
 	CHECK(resize("1m,nr_inodes=100"));
 	check_works(ns);
 	check_sound();

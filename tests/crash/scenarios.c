@@ -108,6 +108,23 @@ static int get_too_big(struct scene *scene)
 	return make(scene, KEY_NEW, UINT64_C(1) << 50);
 }
 
+/* Without a file: nobody has attached it. */
+static int get_fileless(struct scene *scene)
+{
+	return mdg_segment_get(scene->ns, KEY_NEW, 12288, MDG_CREATE | MDG_NORESERVE | 0640,
+	                       &scene->id);
+}
+
+static int attach_new(struct scene *scene)
+{
+	return mdg_segment_attach(scene->ns, scene->id, NULL, 0, &scene->memory);
+}
+
+static int remove_new(struct scene *scene)
+{
+	return mdg_segment_remove(scene->ns, scene->id);
+}
+
 static int detach_first(struct scene *scene)
 {
 	return mdg_segment_detach(scene->ns, scene->memory);
@@ -470,6 +487,9 @@ const struct scenario scenarios[] = {
 	{ "get-keyed", 60, 0, NULL, NULL, get_keyed, SMALL },
 	{ "get-private", 50, 0, NULL, attach_held, get_private, SMALL },
 	{ "get-too-big", 60, 0, NULL, attach_held, get_too_big, SMALL },
+	{ "get-fileless", 40, 0, NULL, NULL, get_fileless, SMALL },
+	{ "attach-fileless", 40, 0, NULL, get_fileless, attach_new, SMALL },
+	{ "remove-fileless", 20, 0, NULL, get_fileless, remove_new, SMALL },
 	{ "attach-first", 40, 0, NULL, NULL, attach_idle, SMALL },
 	{ "attach-held", 40, 0, NULL, NULL, attach_held, SMALL },
 	{ "attach-again", 3, 0, NULL, attach_held, attach_id, SMALL },

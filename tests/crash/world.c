@@ -234,8 +234,18 @@ static void look_at(const struct world *world, mdg_namespace *ns,
 	 * unlink it. */
 	if (info->mode & MDG_MODE_REMOVED)
 		return;
+	/* That of a segment which reserves no memory is made with the first attachment. Whoever
+	 * makes it may die before he has attached it. */
+	uint32_t index = (uint32_t)info->id % MDG__IDS;
+	uint32_t flags = mdg__get32(&ns->registry.segments[index].flags);
+	if (mdg__segment_file(flags) == MDG__FILE_NONE && stat(path, &status) == 0)
+		complain("segment %d has a file that nobody has made", info->id);
+	if (mdg__segment_file(flags) != MDG__FILE_MADE)
+		return;
 	desk->state.files++;
-	if (stat(path, &status) == 0) {
+	if (stat(path, &status) == 0 && (flags & MDG__SEG_NORESERVE) != 0) {
+		seen->file_size = 0; /* or what it will be */
+	} else if (stat(path, &status) == 0) {
 		seen->file_size = (uint64_t)status.st_size;
 		seen->file_mode = status.st_mode & 0777;
 		seen->file_uid = status.st_uid;
