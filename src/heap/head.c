@@ -57,7 +57,7 @@ int mdg__heap_head_make(struct mdg__heap *heap, const struct mdg__heap_shape *sh
 	mdg__sigmask mask;
 	if (shape->parts.end != size)
 		return MDG_NOT_HEAP;
-	int rc = mdg__heap_promise(heap, 0, shape->parts.slots);
+	int rc = mdg__heap_promise(heap, 0, mdg__parts_head(&shape->parts));
 	if (rc == 0)
 		rc = mdg__heap_lock(heap, &mask);
 	if (rc < 0)

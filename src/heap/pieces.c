@@ -2,6 +2,9 @@
 /*
  * pieces.c - memory for units, in pieces of 1 MiB.
  *
+ * A small heap gets its first pieces in parts: as much as it has already, and at least what is
+ * needed. So it doubles until it has a piece, and a heap with one small block has one unit.
+ *
  * All of it runs under the heap's lock. COMMITTED says which units have memory. It is set after
  * they have it, and cleared before they have it no more. So a thread that dies in between has left
  * memory that nobody counts, and no unit that has none and seems to.
@@ -24,21 +27,22 @@ uint64_t mdg__units_high(struct mdg__heap *heap)
 int mdg__units_charge(struct mdg__heap *heap, uint64_t committed)
 {
 	const uint64_t tables_of_unit = (2 * MDG__SLAB_WORDS + 2) * sizeof(uint64_t);
-	uint64_t bytes = heap->parts.slots + (committed << MDG__UNIT_SHIFT);
+	uint64_t bytes = mdg__parts_head(&heap->parts) + (committed << MDG__UNIT_SHIFT);
 	bytes += mdg__units_high(heap) * tables_of_unit;
 	int rc = mdg__segment_charge(heap->ns, heap->id, bytes);
 	return rc == -ENOSPC ? -ENOMEM : 0;
 }
 
-static uint64_t round_up(const struct mdg__heap *heap, uint64_t unit)
+/* Up to a multiple of `step`, which is a power of two. */
+static uint64_t round_up(const struct mdg__heap *heap, uint64_t unit, uint64_t step)
 {
-	uint64_t up = (unit + MDG__PIECE_UNITS - 1) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
+	uint64_t up = (unit + step - 1) & ~(step - 1);
 	return up < heap->capacity ? up : heap->capacity;
 }
 
 int mdg__units_raise(struct mdg__heap *heap, uint64_t high, uint64_t least)
 {
-	uint64_t to = round_up(heap, least);
+	uint64_t to = round_up(heap, least, MDG__PIECE_UNITS);
 	if (least <= high)
 		return 0;
 	int rc = mdg__tables_promise(heap, high, to);
@@ -114,9 +118,19 @@ static int commit_range(struct mdg__heap *heap, uint64_t at, uint64_t end)
 	return rc;
 }
 
+/* How many units get memory at once: a power of two, at most what the heap has. */
+static uint64_t step_of(uint64_t committed)
+{
+	uint64_t step = 1;
+	while (step < MDG__PIECE_UNITS && step * 2 <= committed)
+		step *= 2;
+	return step;
+}
+
 int mdg__units_commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
 {
-	uint64_t from = at / MDG__PIECE_UNITS * MDG__PIECE_UNITS, to = round_up(heap, at + units);
+	uint64_t step = step_of(MDG__LOAD(heap->head->committed));
+	uint64_t from = at & ~(step - 1), to = round_up(heap, at + units, step);
 	if (count_bare(heap, at, at + units) == 0)
 		return 0;
 	int rc = commit_range(heap, from, to);
@@ -125,13 +139,11 @@ int mdg__units_commit(struct mdg__heap *heap, uint64_t at, uint64_t units)
 
 /* ---- giving back --------------------------------------------------------------------------- */
 
-/* The pieces of which all units are free and have memory, of the four that begin at this multiple
- * of 64 units: a bit each, that of the first unit. */
-static uint64_t idle_pieces(const struct mdg__heap *heap, uint64_t at)
+/* A bit for each of the four pieces that begin at a multiple of 64 units: that of the first unit.
+ * It is 1 if all bits of the piece are 1 in this word. */
+static uint64_t whole_pieces(uint64_t word)
 {
 	const uint64_t first_of_each = UINT64_C(0x0001000100010001);
-	uint64_t word = MDG__LOAD(heap->bits[MDG__BITS_FREE][at / 64]) &
-	                MDG__LOAD(heap->bits[MDG__BITS_COMMITTED][at / 64]);
 	word &= word >> 8;
 	word &= word >> 4;
 	word &= word >> 2;
@@ -140,24 +152,40 @@ static uint64_t idle_pieces(const struct mdg__heap *heap, uint64_t at)
 }
 _Static_assert(MDG__PIECE_UNITS == 16, "a word of a bitmap has four pieces");
 
+/* The pieces, likewise, of which all units are free and some have memory. */
+static uint64_t idle_pieces(const struct mdg__heap *heap, uint64_t at)
+{
+	uint64_t committed = MDG__LOAD(heap->bits[MDG__BITS_COMMITTED][at / 64]);
+	return whole_pieces(MDG__LOAD(heap->bits[MDG__BITS_FREE][at / 64])) &
+	       ~whole_pieces(~committed);
+}
+
 static bool piece_is_idle(const struct mdg__heap *heap, uint64_t at)
 {
 	return (idle_pieces(heap, at / 64 * 64) >> (at % 64) & 1) != 0;
 }
 
+/* How many units of the piece have memory. */
+static uint64_t piece_memory(const struct mdg__heap *heap, uint64_t at)
+{
+	return MDG__PIECE_UNITS - count_bare(heap, at, at + MDG__PIECE_UNITS);
+}
+
 /* [the piece is idle] Gives its memory back. If that does not work, it has it as before. */
-static void piece_return(struct mdg__heap *heap, uint64_t from, uint64_t end)
+static void piece_return(struct mdg__heap *heap, uint64_t at)
 {
 	struct mdg__heap_head *head = heap->head;
-	mdg__put_bits(heap, MDG__BITS_COMMITTED, from, end, false);
-	if (mdg__heap_return(heap, heap->parts.data + (from << MDG__UNIT_SHIFT),
-	                     (end - from) << MDG__UNIT_SHIFT)) {
-		MDG__STORE(head->committed, MDG__LOAD(head->committed) - (end - from));
-		MDG__STORE(head->free, MDG__LOAD(head->free) - (end - from));
+	_Atomic uint64_t *word = &heap->bits[MDG__BITS_COMMITTED][at / 64];
+	uint64_t before = MDG__LOAD(*word), units = piece_memory(heap, at);
+	mdg__put_bits(heap, MDG__BITS_COMMITTED, at, at + MDG__PIECE_UNITS, false);
+	if (mdg__heap_return(heap, heap->parts.data + (at << MDG__UNIT_SHIFT),
+	                     MDG__PIECE_UNITS << MDG__UNIT_SHIFT)) {
+		MDG__STORE(head->committed, MDG__LOAD(head->committed) - units);
+		MDG__STORE(head->free, MDG__LOAD(head->free) - units);
 		(void)mdg__units_charge(heap, MDG__LOAD(head->committed));
 		return;
 	}
-	mdg__put_bits(heap, MDG__BITS_COMMITTED, from, end, true);
+	MDG__STORE(*word, before);
 }
 
 void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
@@ -165,11 +193,11 @@ void mdg__units_trim(struct mdg__heap *heap, uint64_t keep)
 	uint64_t at = mdg__units_high(heap) / MDG__PIECE_UNITS * MDG__PIECE_UNITS;
 	while (at != 0) {
 		uint64_t free = MDG__LOAD(heap->head->free);
-		if (free <= keep || free - keep < MDG__PIECE_UNITS)
+		if (free <= keep)
 			return;
 		at -= MDG__PIECE_UNITS;
-		if (piece_is_idle(heap, at))
-			piece_return(heap, at, at + MDG__PIECE_UNITS);
+		if (piece_is_idle(heap, at) && free - keep >= piece_memory(heap, at))
+			piece_return(heap, at);
 	}
 }
 
@@ -185,8 +213,8 @@ void mdg__units_shed(struct mdg__heap *heap, uint64_t from, uint64_t to)
 	for (uint64_t at = 0; at < high; at += 64)
 		for (uint64_t bits = idle_pieces(heap, at); bits != 0; bits &= bits - 1) {
 			uint64_t piece = at + (uint64_t)__builtin_ctzll(bits);
-			idle += MDG__PIECE_UNITS;
+			idle += piece_memory(heap, piece);
 			if (idle > keep && high - piece >= MDG__PIECE_UNITS)
-				piece_return(heap, piece, piece + MDG__PIECE_UNITS);
+				piece_return(heap, piece);
 		}
 }

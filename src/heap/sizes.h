@@ -46,5 +46,10 @@ struct mdg__parts {
 	uint64_t roots, slots, heads, hints, bits[MDG__BITS_ALL], free, remote, labels, data, end;
 };
 void mdg__parts_of(uint64_t capacity, uint32_t slots, struct mdg__parts *ret);
+/* Bytes of the head and the roots, which have memory from the start. */
+static inline uint64_t mdg__parts_head(const struct mdg__parts *parts)
+{
+	return parts->roots + MDG_ROOTS_MOST * sizeof(struct mdg__heap_root);
+}
 
 #endif
