@@ -57,8 +57,12 @@ static uint64_t tables_of(struct mdg__heap *heap)
 	const uint64_t page = mdg__page_size(), high = mdg__units_high(heap);
 	const uint64_t slots = mdg__heap_slots_used(heap) * sizeof(struct mdg__heap_slot);
 	const uint64_t each[] = {
-		mdg__parts_head(&heap->parts), slots, high * 8, high * 8,
-		high * MDG__SLAB_WORDS * 8,    high * MDG__SLAB_WORDS * 8,
+		mdg__parts_head(&heap->parts),
+		slots,
+		high * 8,
+		high * 8,
+		high * MDG__SLAB_WORDS * 8,
+		high * MDG__SLAB_WORDS * 8,
 	};
 	uint64_t sum = 0;
 	for (size_t i = 0; i < sizeof each / sizeof each[0]; i++)

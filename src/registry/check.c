@@ -145,7 +145,8 @@ static void check_buckets(struct check *check, enum mdg__class class)
 	struct mdg__registry *registry = check->all.registry;
 	uint32_t linked = 0, expected = 0, ready = check->all.objects[class];
 	for (uint32_t b = 0; ready != 0 && b < registry->objects[class].bucket_count; b++)
-		linked += follow_chain(check, class, b);
+		if (mdg__bucket_is_ready(&registry->objects[class], b))
+			linked += follow_chain(check, class, b);
 	for (uint32_t index = 0; index < ready; index++) {
 		const struct mdg__object *object = mdg__object_at(registry, class, index);
 		expected += mdg__state_of(object) != MDG__FREE && mdg__object_is_indexed(object);

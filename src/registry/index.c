@@ -60,12 +60,28 @@ static mdg__a32 *bucket_of_hash(const struct mdg__registry *registry, enum mdg__
 	return &objects->buckets[hash & (objects->bucket_count - 1)];
 }
 
+uint32_t mdg__index_hash(const struct mdg__object *object)
+{
+	uint32_t key = mdg__get32(&object->key);
+	return key != 0 ? mdg__key_hash(key) : mdg__get32(&object->name_hash);
+}
+
 mdg__a32 *mdg__index_bucket(const struct mdg__registry *registry, enum mdg__class class,
                             const struct mdg__object *object)
 {
-	uint32_t key = mdg__get32(&object->key);
-	uint32_t hash = key != 0 ? mdg__key_hash(key) : mdg__get32(&object->name_hash);
-	return bucket_of_hash(registry, class, hash);
+	uint32_t hash = mdg__index_hash(object);
+	return mdg__bucket_is_ready(&registry->objects[class], hash)
+	               ? bucket_of_hash(registry, class, hash)
+	               : NULL;
+}
+
+int mdg__index_ready(struct mdg__registry *registry, enum mdg__class class, uint32_t key,
+                     const char *name)
+{
+	if (key == 0 && name[0] == '\0')
+		return 0;
+	return mdg__registry_bucket_ready(registry, class,
+	                                  key != 0 ? mdg__key_hash(key) : mdg__name_hash(name));
 }
 
 /* One walk along a chain. */
@@ -73,7 +89,8 @@ static int walk(struct mdg__registry *registry, enum mdg__class class, uint32_t 
                 const char *name, uint32_t hash, uint32_t *ret_index, uint32_t *ret_tag)
 {
 	uint32_t ready = mdg__registry_ready_count(registry, class);
-	uint32_t index1 = ready != 0 ? mdg__get32(bucket_of_hash(registry, class, hash)) : 0;
+	bool is_empty = ready == 0 || !mdg__bucket_is_ready(&registry->objects[class], hash);
+	uint32_t index1 = is_empty ? 0 : mdg__get32(bucket_of_hash(registry, class, hash));
 	for (uint32_t steps = 0; index1 != 0; steps++) {
 		if (index1 > ready || steps > ready)
 			return MDG_DAMAGED;
@@ -114,6 +131,8 @@ void mdg__index_link(struct mdg__registry *registry, enum mdg__class class, uint
 	if (!mdg__object_is_indexed(object))
 		return;
 	mdg__a32 *bucket = mdg__index_bucket(registry, class, object);
+	if (bucket == NULL) /* its bit was scribbled over since: the check will find that */
+		return;
 	mdg__put32(registry, &object->next, mdg__get32(bucket));
 	mdg__put32(registry, bucket, index + 1);
 }
@@ -124,7 +143,7 @@ static void take_out(struct mdg__registry *registry, enum mdg__class class, uint
 	struct mdg__object *object = mdg__object_at(registry, class, index);
 	mdg__a32 *link = mdg__index_bucket(registry, class, object);
 	uint32_t ready = mdg__registry_ready_count(registry, class);
-	for (uint32_t steps = 0; steps <= ready; steps++) {
+	for (uint32_t steps = 0; link != NULL && steps <= ready; steps++) {
 		uint32_t index1 = mdg__get32(link);
 		if (index1 == 0 || index1 > ready)
 			return;

@@ -57,7 +57,9 @@ void mdg__remove_strays(struct mdg__registry *registry);
 bool mdg__has_data_files(int dirfd);
 
 /* ---- index.c ---- */
-/* The bucket of an object, by its key or name. */
+/* What the key or name of an object is found by. */
+uint32_t mdg__index_hash(const struct mdg__object *object);
+/* The bucket of an object, by its key or name. NULL: it has no memory. */
 mdg__a32 *mdg__index_bucket(const struct mdg__registry *registry, enum mdg__class class,
                             const struct mdg__object *object);
 /* Puts an entry in its chain, if it has a key or a name. [lock] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * layout.h - the registry file, format version 7.
+ * layout.h - the registry file, format version 8.
  *
  * The file is `registry` in the directory of a namespace. Its bytes are the same for
  * 32-bit and 64-bit processes and for every C library: it has fields of fixed width at
@@ -25,7 +25,9 @@
  * begins with a common head, struct mdg__object. The directories share the writer
  * lock, the journal, the process slots and the ties. A directory that was never used
  * has no memory: its tables are holes in the file, and its watermark is 0. Nobody
- * looks at a table of a directory whose watermark is 0.
+ * looks at a table of a directory whose watermark is 0. The buckets get memory in parts, of
+ * which there are at most MDG__BUCKET_PARTS: each when the first key or name needs it. A
+ * bucket of a part without memory is empty, and nobody looks at it.
  *
  * WHO WRITES. Four rules cover every field:
  *   [L] Only the holder of the writer lock, through mdg__put32/64, which note the old
@@ -59,13 +61,14 @@
 #include "sync/robust.h"
 
 #define MDG__MAGIC  UINT64_C(0x31474e4144414d01) /* bytes 01 "MADANG1" */
-#define MDG__FORMAT 7u
+#define MDG__FORMAT 8u
 
 #define MDG__IDS           32768u     /* id = index + sequence * MDG__IDS */
 #define MDG__SEQUENCE_MAX  65535u     /* the id stays below 2^31 */
 #define MDG__JOURNAL_MAX   96u        /* stores in one change of the registry */
 #define MDG__REBUILDING    UINT32_MAX /* instead of their number: begun again, rebuild.c */
 #define MDG__TABLE_ALIGN   4096u
+#define MDG__BUCKET_PARTS  32u
 #define MDG__SETTINGS_MOST 12u
 /* In the place of a user or group: the owner of the directory, or its group. There is also
  * MDG__ID_UNKNOWN, 0xfffffffd (platform/userns.h). No user or group has so high a number. */
@@ -82,20 +85,21 @@ struct mdg__undo {
 
 /* Of a directory: the allocator of its ids, its limit, its watermark. */
 struct mdg__directory {
-	mdg__a32 cursor;     /* [L] where the search for a free index starts */
-	mdg__a32 last_index; /* [L] the last index that was given */
-	mdg__a32 sequence;   /* [L] of the next id; begins with mdg__first_sequence(unique),
+	mdg__a32 cursor;       /* [L] where the search for a free index starts */
+	mdg__a32 last_index;   /* [L] the last index that was given */
+	mdg__a32 sequence;     /* [L] of the next id; begins with mdg__first_sequence(unique),
 	                        grows when the cursor goes round */
-	mdg__a32 in_use;     /* [L] objects, half made and removed ones included */
-	mdg__a32 most;       /* [L] most objects (SHMMNI), at most the capacity */
-	mdg__a32 next_id1;   /* [L] the id that the next object is to get, + 1; 0: any */
-	mdg__a32 ready;      /* [A] entries that have memory; only grows. Not 0: the bitmap
-	                        and the buckets have memory too */
-	mdg__a32 unused0;
-	mdg__a64 total;      /* [L] of what the objects take together, as src/registry/total.c
+	mdg__a32 in_use;       /* [L] objects, half made and removed ones included */
+	mdg__a32 most;         /* [L] most objects (SHMMNI), at most the capacity */
+	mdg__a32 next_id1;     /* [L] the id that the next object is to get, + 1; 0: any */
+	mdg__a32 ready;        /* [A] entries that have memory; only grows. Not 0: the bitmap
+	                        has memory too */
+	mdg__a32 bucket_parts; /* [A] a bit for each part of the buckets that has memory; set
+	                          after it has; none is ever cleared */
+	mdg__a64 total;        /* [L] of what the objects take together, as src/registry/total.c
 	                        counts it; of segments it is `pages` in the head */
-	mdg__a64 total_most; /* [L] its limit (SEMMNS) */
-	mdg__a64 limit[2];   /* [L] further limits of the class: SEMMSL and SEMOPM, or msgmax
+	mdg__a64 total_most;   /* [L] its limit (SEMMNS) */
+	mdg__a64 limit[2];     /* [L] further limits of the class: SEMMSL and SEMOPM, or msgmax
 	                        and msgmnb */
 };
 
@@ -371,6 +375,7 @@ MDG__AT(mdg__directory, in_use, 12);
 MDG__AT(mdg__directory, most, 16);
 MDG__AT(mdg__directory, next_id1, 20);
 MDG__AT(mdg__directory, ready, 24);
+MDG__AT(mdg__directory, bucket_parts, 28);
 MDG__AT(mdg__directory, total, 32);
 MDG__AT(mdg__directory, total_most, 40);
 MDG__AT(mdg__directory, limit, 48);

@@ -25,7 +25,7 @@
 
 #define INIT_LOCK       (UINT64_C(1) << 62) /* a byte far behind the end of any file */
 #define USUAL_SEGMENTS  4096u
-#define FIRST_SEGMENTS  64u
+#define FIRST_SEGMENTS  16u
 #define FIRST_PROCESSES 32u
 
 static uint32_t at_least_power_of_two(uint32_t value)
@@ -135,11 +135,13 @@ static void fill_in(struct mdg__head *head, const struct mdg_namespace_options *
 }
 
 /* Gives memory to the head and to the first records of the tables that are used from
- * the start. */
+ * the start. The buckets lie in between, and have none. */
 static int reserve_first(int fd, const struct mdg__tables *at)
 {
-	int rc = mdg__sys_reserve(fd, 0,
-	                          at->processes + FIRST_PROCESSES * sizeof(struct mdg__process));
+	int rc = mdg__sys_reserve(fd, 0, at->buckets[MDG__SEGMENTS]);
+	if (rc == 0)
+		rc = mdg__sys_reserve(fd, at->processes,
+		                      FIRST_PROCESSES * sizeof(struct mdg__process));
 	if (rc == 0)
 		rc = mdg__sys_reserve(fd, at->entries[MDG__SEGMENTS],
 		                      FIRST_SEGMENTS * sizeof(struct mdg__segment));

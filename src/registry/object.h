@@ -71,6 +71,10 @@ static inline struct mdg__late *mdg__late_at(const struct mdg__registry *registr
 
 /* ---- index.c ---- */
 
+/* An object of this key, or of this name if `key` is 0, can be entered after this. */
+int mdg__index_ready(struct mdg__registry *registry, enum mdg__class class, uint32_t key,
+                     const char *name);
+
 /* Finds a LIVE or BUSY object by its key, or by its name if `key` is 0: tag and index.
  * Takes no lock, and is right with the lock held too. Fails with -ENOENT, MDG_DAMAGED,
  * or -EAGAIN: ask again with the lock. */

@@ -65,6 +65,15 @@ static int check_head(struct mdg__registry *registry, const struct mdg__head *he
 	return 0;
 }
 
+/* A part of the buckets is a page, or more if there would be too many parts. */
+static uint32_t part_shift_of(uint32_t buckets)
+{
+	uint32_t shift = 10;
+	while (buckets >> shift > MDG__BUCKET_PARTS)
+		shift++;
+	return shift;
+}
+
 /* Says where everything lies. */
 static void point(struct mdg__registry *registry, void *map, const struct mdg__sizes *sizes)
 {
@@ -80,6 +89,7 @@ static void point(struct mdg__registry *registry, void *map, const struct mdg__s
 			base + at.entries[class],
 			sizes->objects[class],
 			sizes->buckets[class],
+			part_shift_of(sizes->buckets[class]),
 		};
 		registry->extent[class] =
 			(struct mdg__extent){ &head->directory[class].ready, at.entries[class],

@@ -50,10 +50,28 @@ static bool rebuild_entry(const struct mdg__census *all, enum mdg__class class, 
 	}
 	if (mdg__object_is_indexed(object)) {
 		mdg__a32 *bucket = mdg__index_bucket(registry, class, object);
-		set32(&object->next, mdg__get32(bucket));
-		set32(bucket, index + 1);
+		if (bucket != NULL) { /* else there is no memory, and it is not found by its key */
+			set32(&object->next, mdg__get32(bucket));
+			set32(bucket, index + 1);
+		}
 	}
 	return true;
+}
+
+/* Makes all buckets empty. Those that the objects need have memory, also if the bit that says so
+ * was scribbled over. */
+static void empty_buckets(const struct mdg__census *all, enum mdg__class class)
+{
+	struct mdg__registry *registry = all->registry;
+	const struct mdg__objects *objects = &registry->objects[class];
+	for (uint32_t index = 0; index < all->objects[class]; index++) {
+		const struct mdg__object *object = mdg__object_at(registry, class, index);
+		if (mdg__state_of(object) != MDG__FREE && mdg__object_is_indexed(object))
+			(void)mdg__registry_bucket_ready(registry, class, mdg__index_hash(object));
+	}
+	for (uint32_t bucket = 0; bucket < objects->bucket_count; bucket++)
+		if (mdg__bucket_is_ready(objects, bucket))
+			set32(&objects->buckets[bucket], 0);
 }
 
 static void rebuild_directory(const struct mdg__census *all, enum mdg__class class)
@@ -64,8 +82,7 @@ static void rebuild_directory(const struct mdg__census *all, enum mdg__class cla
 	/* The tables of a directory that was never used have no memory. */
 	for (uint32_t word = 0; ready != 0 && word < (objects->capacity + 63) / 64; word++)
 		atomic_store(&objects->bitmap[word], 0);
-	for (uint32_t bucket = 0; ready != 0 && bucket < objects->bucket_count; bucket++)
-		set32(&objects->buckets[bucket], 0);
+	empty_buckets(all, class);
 	for (uint32_t index = 0; index < ready; index++)
 		in_use += rebuild_entry(all, class, index);
 	set32(&directory->in_use, in_use);

@@ -66,6 +66,7 @@ struct mdg__objects {
 	mdg__a32 *buckets;
 	char *entries; /* MDG__ENTRY_SIZE bytes each: mdg__object_at() */
 	uint32_t capacity, bucket_count;
+	uint32_t part_shift; /* a part of the buckets has 1 << part_shift of them */
 };
 
 #define MDG__SEEN_ALIVE 64u
@@ -135,6 +136,21 @@ void mdg__registry_close(struct mdg__registry *registry);
  * touching a hole of a full file system would kill with SIGBUS. `table` is an enum
  * mdg__table, or an enum mdg__class for the entries of its directory. */
 int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t count);
+/* Makes sure that the bucket of this hash has memory. */
+int mdg__registry_bucket_ready(struct mdg__registry *registry, enum mdg__class class,
+                               uint32_t hash);
+/* Which part of the buckets the bucket of a hash is in, as a bit. */
+static inline uint32_t mdg__bucket_part(const struct mdg__objects *objects, uint32_t hash)
+{
+	return UINT32_C(1) << ((hash & (objects->bucket_count - 1)) >> objects->part_shift);
+}
+/* Whether the bucket of a hash may be looked at. Acquire: the memory was there before. */
+static inline bool mdg__bucket_is_ready(const struct mdg__objects *objects, uint32_t hash)
+{
+	uint32_t parts =
+		atomic_load_explicit(&objects->directory->bucket_parts, memory_order_acquire);
+	return (parts & mdg__bucket_part(objects, hash)) != 0;
+}
 /* The watermarks may have been scribbled over. Makes sure that all that they say is ready has
  * memory. -ENOMEM: it has not. */
 int mdg__registry_make_sure(struct mdg__registry *registry);

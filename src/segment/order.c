@@ -173,7 +173,9 @@ static int begin(struct mdg_namespace *ns, struct mdg__order *order, uint32_t *r
 	const struct mdg__directory *directory = &registry->head->directory[order->class];
 	bool reaped = false;
 	for (;;) {
-		int rc = mdg__enter_writer(ns);
+		int rc = mdg__index_ready(registry, order->class, order->key, order->name);
+		if (rc == 0)
+			rc = mdg__enter_writer(ns);
 		if (rc < 0)
 			return rc;
 		rc = check_missing(ns, order);

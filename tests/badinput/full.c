@@ -120,7 +120,7 @@ static void no_registry(void *unused)
 	struct mdg_namespace_options options = { .size = sizeof options, .segments = 32768 };
 	mdg_namespace *none = NULL;
 	(void)unused;
-	CHECK(own_mounts() && mount_tiny("64k"));
+	CHECK(own_mounts() && mount_tiny("16k"));
 	CHECK_CODE(-ENOSPC, mdg_namespace_open(&none, in_place("tiny/ns"), &options));
 	options.flags = MDG_NS_EXCL;
 	CHECK_CODE(-ENOSPC, mdg_namespace_open(&none, in_place("tiny/ns"), &options));
@@ -136,7 +136,7 @@ static void no_registry(void *unused)
 static void not_even_default(void *unused)
 {
 	(void)unused;
-	CHECK(own_mounts() && mount_tiny("32k"));
+	CHECK(own_mounts() && mount_tiny("16k"));
 	CHECK_CODE(-ENOSPC, open_new(in_place("tiny/ns"), NULL));
 	CHECK(resize("1m"));
 	CHECK_CODE(0, open_new(in_place("tiny/ns"), &ns));
@@ -184,6 +184,39 @@ static void many_segments(void)
 	CHECK(again == made + 500);
 	while (again-- > 0)
 		CHECK_CODE(0, mdg_segment_remove(ns, ids[again]));
+	check_sound();
+}
+
+/* Keys of which each needs a part of the index, and the parts have no memory. A key that is only
+ * looked for needs none. */
+static void many_keys(void)
+{
+	enum { KEYS = 200 };
+	static mdg_id ids[KEYS];
+	unsigned refused = 0, again = 0;
+	mdg_id id;
+	fill_up();
+	for (int32_t key = 1; key <= KEYS; key++) {
+		CHECK_CODE(-ENOENT, mdg_segment_get(ns, key, 0, 0, &id));
+		int rc = mdg_segment_get(ns, key, 4096, MDG_CREATE | MDG_NORESERVE | 0600,
+		                         &ids[key - 1]);
+		CHECK_CODE(rc == 0 ? 0 : -ENOMEM, rc);
+		refused += rc != 0;
+	}
+	CHECK(refused > 0);
+	check_sound();
+	make_room();
+	for (int32_t key = 1; key <= KEYS; key++)
+		again += mdg_segment_get(ns, key, 4096, MDG_CREATE | MDG_NORESERVE | 0600,
+		                         &ids[key - 1]) == 0;
+	CHECK(again == KEYS);
+	fill_up();
+	for (int32_t key = 1; key <= KEYS; key++) {
+		CHECK_CODE(0, mdg_segment_get(ns, key, 0, 0, &id));
+		CHECK(id == ids[key - 1]);
+		CHECK_CODE(0, mdg_segment_remove(ns, id));
+	}
+	make_room();
 	check_sound();
 }
 
@@ -371,7 +404,8 @@ static void scribbled(void)
 	CHECK(head != MAP_FAILED);
 	_Atomic uint32_t *marks[] = { &head->processes_ready, &head->ties_ready,
 		                      &head->directory[MDG__SEGMENTS].ready,
-		                      &head->directory[MDG__MESSAGE_QUEUES].ready };
+		                      &head->directory[MDG__MESSAGE_QUEUES].ready,
+		                      &head->directory[MDG__SEGMENTS].bucket_parts };
 	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
 		uint32_t was = *marks[i];
 		fill_up();
@@ -397,8 +431,8 @@ static void growing(void *act)
 
 int main(void)
 {
-	static void (*const parts[])(void) = { many_segments,     many_processes, forks,
-		                               dead_in_all_slots, one_at_a_time,  scribbled };
+	static void (*const parts[])(void) = { many_segments, many_keys, many_processes,   forks,
+		                               one_at_a_time, scribbled, dead_in_all_slots };
 	need_own_mounts();
 	place_make();
 	CHECK(in_child(segments, NULL));

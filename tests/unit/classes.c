@@ -44,6 +44,9 @@ static int begin_set(uint32_t key, uint32_t *ret_index)
 	};
 	for (;;) {
 		uint32_t sequence;
+		mdg__enter(ns);
+		CHECK_RC(0, mdg__index_ready(registry, SETS, key, no_name));
+		mdg__leave(ns);
 		lock();
 		int rc = mdg__object_id_take_for(registry, SETS, 3, ret_index, &sequence);
 		if (rc == 0) {

@@ -53,6 +53,9 @@ static void what_is_made(void)
 	CHECK(stat(unit_path(path, "made"), &status) == 0 && (status.st_mode & 07777) == 0700);
 	CHECK(stat(unit_path(path, "made/registry"), &status) == 0 && S_ISREG(status.st_mode) &&
 	      (status.st_mode & 07777) == 0600);
+	/* A page of each table that is used from the start. */
+	if (sysconf(_SC_PAGESIZE) == 4096)
+		CHECK(status.st_blocks * 512 == 5 * 4096);
 	struct mdg_namespace_info info = info_of(ns);
 	CHECK(info.flags == 0 && info.segments_max == 4096 && info.processes_max == 4096);
 	CHECK(info.segments_used == 0 && info.highest_index == 0 && info.pages_total == 0);

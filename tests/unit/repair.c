@@ -136,6 +136,11 @@ static void buckets_lost(struct scene *scene)
 		scene->registry->objects[MDG__SEGMENTS].buckets[i] = 0;
 }
 
+static void buckets_forgotten(struct scene *scene)
+{
+	scene->head->directory[MDG__SEGMENTS].bucket_parts = 0;
+}
+
 static void chain_in_a_circle(struct scene *scene)
 {
 	victim(scene)->next = (uint32_t)(scene->ids[VICTIM] % 32768) + 1;
@@ -317,6 +322,7 @@ static const struct kind {
 	{ "bits missing", bit_missing, MDG_FOUND_DAMAGE, false },
 	{ "buckets that lead nowhere", bucket_to_nowhere, MDG_FOUND_DAMAGE, false },
 	{ "buckets lost", buckets_lost, MDG_FOUND_DAMAGE, false },
+	{ "buckets that seem to have no memory", buckets_forgotten, MDG_FOUND_DAMAGE, false },
 	{ "a chain in a circle", chain_in_a_circle, MDG_FOUND_DAMAGE, false },
 	{ "wrong totals", totals_wrong, MDG_FOUND_DAMAGE, false },
 	{ "a wrong sequence", sequence_wrong, MDG_FOUND_DAMAGE, false },
