@@ -146,7 +146,8 @@ struct mdg_channel_options {
 	uint64_t capacity; /* bytes of the largest message, up to MDG_CAPACITY_MAX; rounded up to a
 	                       multiple of 64. The channel also holds at least so many bytes of
 	                       messages, with 64 more counted for each message. It takes about
-	                       twice that memory, and in MDG_CALL once more for each peer.
+	                       twice that memory, and in MDG_CALL once more for each caller
+	                       that was there at one time.
 	                       MDG_UNLIKE_CAPACITY */
 	uint32_t peers;    /* the most talkers and listeners together; 2 to MDG_PEERS_MAX;
 	                       MDG_UNLIKE_PEERS */
@@ -164,6 +165,7 @@ struct mdg_channel_options {
  *   -EBUSY            A stream has a talker, or a listener, already, which lives.
  *   -EUSERS           No place is free. (A dead listener of a queue that held messages keeps its
  *                     place until another listener comes.)
+ *   -ENOMEM           In MDG_CALL also: there is no memory for the replies to this caller.
  *   -ETIMEDOUT        A process is stopped in the middle of coming.
  *   -ENOENT, -EEXIST  See MDG_CHANNEL_EXISTING and MDG_CHANNEL_EXCL. */
 MDG_API int mdg_channel_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *name,

@@ -38,10 +38,11 @@
  * its objects cannot share these objects between such programs. After fork it can.
  *
  * MEMORY. A heap is made with a `maximum`, and takes that much of each process's addresses. It
- * takes memory as it grows. Growing moves nothing, and all processes see it at once. If there is no
- * memory, mdg_alloc returns NULL. An access to a block that was given out never raises SIGBUS, with
- * the one exception that somebody has made the file shorter. Pieces of 1 MiB that are wholly free
- * go back to the system, but for `keep` bytes.
+ * takes memory as it grows, at first as much again as it has, and then 1 MiB at once. Growing moves
+ * nothing, and all processes see it at once. If there is no memory, mdg_alloc returns NULL. An
+ * access to a block that was given out never raises SIGBUS, with the one exception that somebody
+ * has made the file shorter. Pieces of 1 MiB that are wholly free go back to the system, but for
+ * `keep` bytes.
  *
  * DEATH. A process or thread may be killed at any instruction. The heap stays whole, nobody waits
  * for the dead, and no block is given out twice. This is what becomes of its blocks:

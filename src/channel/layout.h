@@ -3,6 +3,10 @@
  * layout.h - a channel in shared memory: a head, a table of seats, a ring of records, and of a
  * channel for calls a box for each seat.
  *
+ * All of it has memory from the start, but for the boxes. A box has memory before its seat says
+ * that a caller is in it, and keeps it when the caller leaves. Nobody else looks at a box that was
+ * never a caller's.
+ *
  * POSITIONS are bytes since the channel was made. They have 64 bits and never wrap. The ring holds
  * what lies between the oldest position that is still needed and `tail`. A position lies in the
  * ring at its remainder by the ring's size. All records start at a multiple of 64.
@@ -53,7 +57,7 @@ typedef _Atomic uint64_t mdg__c64;
 typedef _Atomic uint32_t mdg__c32;
 
 #define MDG__CHANNEL_MAGIC  UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
-#define MDG__CHANNEL_FORMAT 1u
+#define MDG__CHANNEL_FORMAT 2u
 #define MDG__NOWHERE        UINT64_MAX /* a position that nobody needs */
 
 enum {

@@ -98,8 +98,9 @@ static int segment_get(mdg_namespace *ns, const char *name,
 	}
 	for (int i = 0; i < TRIES; i++) {
 		if ((options->flags & MDG_CHANNEL_EXISTING) == 0) {
-			int rc = mdg__segment_create(ns, name, shape->size, mode, 0,
-			                             MDG__KIND_CHANNEL, ret_id);
+			int rc = mdg__segment_create(ns, name, shape->size, mode,
+			                             shape->kind->has_boxes ? MDG_NORESERVE : 0,
+			                             MDG__KIND_CHANNEL, shape->first, ret_id);
 			if (rc == 0)
 				return 1;
 			if (rc != -EEXIST || (options->flags & MDG_CHANNEL_EXCL) != 0)

@@ -29,6 +29,7 @@ struct mdg__shape {
 	const struct mdg__channel_kind *kind;
 	uint32_t full, seats, ahead;
 	uint64_t capacity, largest, ring_size, box_size, size;
+	uint64_t first; /* bytes in front of the boxes, which have memory from the start */
 };
 /* Whether these options can be meant: 0, -EINVAL. */
 int mdg__options_check(const struct mdg_channel_options *options);

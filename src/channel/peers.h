@@ -39,7 +39,7 @@ static inline struct mdg__signature mdg__seat_signature(const struct mdg__seat *
 /* Looks for the dead, and whether the channel was removed: 0, -EIDRM, -ESTALE. The caller holds no
  * lock. */
 int mdg__look_after(struct mdg_channel *channel);
-/* Finds a seat for the handle: 0, -EBUSY, -EUSERS. [seat lock] */
+/* Finds a seat for the handle: 0, -EBUSY, -EUSERS, -ENOMEM. [seat lock] */
 int mdg__seat_take(struct mdg_channel *channel);
 /* From here on others see that somebody is in the seat. [seat lock] */
 void mdg__seat_show(struct mdg_channel *channel);

@@ -95,6 +95,16 @@ static int inherit(struct mdg_channel *channel)
 	return rc;
 }
 
+/* The box of a caller has memory after this, before anybody can know that the seat is taken. */
+static int box_promise(struct mdg_channel *channel, uint32_t place)
+{
+	uint64_t begin = (uint64_t)(channel->boxes - (unsigned char *)channel->head);
+	if (channel->box_size == 0 || channel->role != MDG_TALKER)
+		return 0;
+	return mdg__segment_promise(channel->ns, channel->id, channel->head,
+	                            begin + place * channel->box_size, channel->box_size);
+}
+
 int mdg__seat_take(struct mdg_channel *channel)
 {
 	struct mdg__channel_head *head = channel->head;
@@ -105,6 +115,9 @@ int mdg__seat_take(struct mdg_channel *channel)
 		place++;
 	if (place == channel->seat_count)
 		return inherit(channel);
+	int rc = box_promise(channel, place);
+	if (rc < 0)
+		return rc;
 	channel->seat = &channel->seats[place];
 	channel->place = place;
 	seat_fill(channel, channel->seat);

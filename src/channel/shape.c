@@ -27,9 +27,9 @@ static void finish(struct mdg__shape *shape)
 	shape->ahead = (uint32_t)(ahead < AHEAD_MOST ? ahead : AHEAD_MOST);
 	shape->ring_size = lines_of(2 * largest + shape->ahead + MDG__LINE);
 	shape->box_size = shape->kind->has_boxes ? lines_of(shape->capacity) : 0;
-	shape->size = sizeof(struct mdg__channel_head) +
-	              shape->seats * (sizeof(struct mdg__seat) + shape->box_size) +
-	              shape->ring_size;
+	shape->first = sizeof(struct mdg__channel_head) + shape->seats * sizeof(struct mdg__seat) +
+	               shape->ring_size;
+	shape->size = shape->first + shape->seats * shape->box_size;
 }
 
 static uint64_t rounded(uint64_t capacity)

@@ -28,7 +28,7 @@ static int segment_get(mdg_namespace *ns, const char *name, const struct mdg_hea
 	for (int i = 0; i < TRIES; i++) {
 		int rc = existing ? -EEXIST
 		                  : mdg__segment_create(ns, name, wanted->parts.end, mode,
-		                                        MDG_NORESERVE, MDG__KIND_HEAP, ret_id);
+		                                        MDG_NORESERVE, MDG__KIND_HEAP, 0, ret_id);
 		if (rc == 0)
 			return 1;
 		if (rc != -EEXIST || (options->flags & MDG_HEAP_EXCL) != 0)

@@ -14,6 +14,7 @@
 struct wish {
 	struct mdg__order order; /* first, so that it leads back to the wish */
 	uint64_t size, mapped;
+	uint64_t first;      /* with MDG_NORESERVE: so many bytes get memory all the same */
 	unsigned huge_shift; /* 0: ordinary pages */
 };
 
@@ -76,7 +77,9 @@ static void fill_in(struct mdg_namespace *ns, struct mdg__order *order, uint32_t
 static int make_file(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id)
 {
 	const struct wish *wish = wish_of(order);
-	return mdg__data_create(ns, id, wish->mapped, order->mode, order->flags, wish->huge_shift);
+	bool whole = (order->flags & MDG_NORESERVE) == 0 || wish->huge_shift != 0;
+	return mdg__data_create(ns, id, wish->mapped, whole ? wish->mapped : wish->first,
+	                        order->mode, wish->huge_shift);
 }
 
 static struct wish new_wish(uint64_t size, unsigned mode, unsigned flags)
@@ -96,10 +99,11 @@ static struct wish new_wish(uint64_t size, unsigned mode, unsigned flags)
 /* ---- the public functions --------------------------------------------------- */
 
 int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
-                        unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id)
+                        unsigned flags, enum mdg__segment_kind kind, uint64_t first, mdg_id *ret_id)
 {
 	struct wish wish = new_wish(size, mode, flags | MDG_CREATE | MDG_EXCL);
 	wish.order.kind = (uint32_t)kind;
+	wish.first = first;
 	int rc = mdg__order_name(&wish.order, name);
 	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
 		rc = -EINVAL;
@@ -109,7 +113,7 @@ int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsi
 int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
                        unsigned flags, mdg_id *ret_id)
 {
-	return mdg__segment_create(ns, name, size, mode, flags, MDG__KIND_PLAIN, ret_id);
+	return mdg__segment_create(ns, name, size, mode, flags, MDG__KIND_PLAIN, 0, ret_id);
 }
 
 int mdg_segment_open(mdg_namespace *ns, const char *name, uint64_t min_size, unsigned ask,

@@ -70,8 +70,9 @@ int mdg__place_create(const struct mdg__place *place)
 	return fd;
 }
 
+/* The first `reserve` bytes get memory. */
 static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place, uint64_t size,
-                        unsigned mode, bool reserve, bool huge)
+                        unsigned mode, uint64_t reserve, bool huge)
 {
 	int fd = mdg__place_create(place);
 	if (fd < 0)
@@ -79,7 +80,9 @@ static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place
 	int rc = mdg__is_shared(ns) ? mdg__sys_fchmod(fd, mode & 0777) : 0;
 	mdg__data_give(ns, fd);
 	if (rc == 0)
-		rc = reserve ? give_memory(fd, size, huge) : mdg__sys_ftruncate(fd, size);
+		rc = reserve != 0 ? give_memory(fd, reserve, huge) : 0;
+	if (rc == 0 && reserve != size)
+		rc = mdg__sys_ftruncate(fd, size);
 	(void)mdg__sys_close(fd);
 	if (rc < 0)
 		(void)mdg__sys_unlinkat(place->dirfd, place->name);
@@ -96,15 +99,14 @@ static int create_empty(const struct mdg__place *place)
 	return rc;
 }
 
-int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
-                     unsigned flags, unsigned huge_shift)
+int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, uint64_t reserve,
+                     unsigned mode, unsigned huge_shift)
 {
 	struct mdg__place place;
 	int rc = mdg__place_find(ns, MDG__SEGMENTS, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
 	if (rc < 0)
 		return rc;
-	bool reserve = !(flags & MDG_NORESERVE) || huge_shift != 0;
-	if (reserve || mdg__is_shared(ns) || mdg__is_guest(ns))
+	if (reserve != 0 || mdg__is_shared(ns) || mdg__is_guest(ns))
 		rc = create_whole(ns, &place, size, mode, reserve, huge_shift != 0);
 	else
 		rc = create_empty(&place);

@@ -296,9 +296,9 @@ void mdg__cache_note_fd(struct mdg_namespace *ns, const struct mdg__segment_cach
 void mdg__cache_check_kept(struct mdg_namespace *ns);
 
 /* ---- datafile.c ---- */
-/* `size` in whole pages; huge_shift 0: ordinary ones. */
-int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, unsigned mode,
-                     unsigned flags, unsigned huge_shift);
+/* `size` in whole pages; huge_shift 0: ordinary ones. The first `reserve` bytes get memory. */
+int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, uint64_t reserve,
+                     unsigned mode, unsigned huge_shift);
 /* Unlinks the file. -EPERM: that is for another process. The file is another user's; then at least
  * the memory is given back, if that is allowed. Or this process cannot reach the directory. */
 int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index);

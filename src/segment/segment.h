@@ -86,14 +86,22 @@ int mdg__data_at_hand(struct mdg_namespace *ns, const struct mdg__entry *entry);
 /* What a segment is used for. It says so in the registry, so the segments of a kind are found
  * without a look at their bytes. It is a hint: whoever uses the bytes checks them. */
 enum mdg__segment_kind { MDG__KIND_PLAIN = 0, MDG__KIND_CHANNEL = 1, MDG__KIND_HEAP = 2 };
-/* As mdg_segment_create, of that kind. */
+/* As mdg_segment_create, of that kind. With MDG_NORESERVE the `first` bytes get memory all the
+ * same, and the others by mdg__segment_promise. */
 int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
-                        unsigned flags, enum mdg__segment_kind kind, mdg_id *ret_id);
+                        unsigned flags, enum mdg__segment_kind kind, uint64_t first,
+                        mdg_id *ret_id);
 /* Says how many bytes of a segment of kind MDG__KIND_HEAP have memory. So many count in the totals
  * of the namespace, until it is said again or the segment is gone. It is said before the memory is
  * taken, and after it was given back. -ENOSPC: the limit of all segments does not allow it; then
  * nothing has changed. -EINVAL: there is no such segment, or it is smaller. */
 int mdg__segment_charge(mdg_namespace *ns, mdg_id id, uint64_t bytes);
+/* This part of a segment that is attached to write at `memory` has memory after this, and may be
+ * touched: 0 or -ENOMEM. With any length, also of parts that have it already. (promise.c) */
+int mdg__segment_promise(mdg_namespace *ns, mdg_id id, void *memory, uint64_t offset,
+                         uint64_t length);
+/* The same for reading. Without MADV_POPULATE_READ nobody can say that beforehand: then it is 0. */
+int mdg__segment_promise_read(void *memory, uint64_t offset, uint64_t length);
 /* As mdg_segment_attach, at an address that is a multiple of `alignment`, a power of two. */
 int mdg__segment_attach_aligned(mdg_namespace *ns, mdg_id id, size_t alignment, unsigned flags,
                                 void **ret_memory);

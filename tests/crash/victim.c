@@ -328,6 +328,12 @@ static bool is_fcntl(uint64_t number)
 	return false;
 }
 
+/* Whether it does something else, or fails, where the mappings are read-only. */
+static bool needs_the_mappings(uint64_t number)
+{
+	return forks(number) || number == SYS_madvise; /* which gives memory to them */
+}
+
 /* Whether others may notice that it was made: files and locks. The rest only
  * asks, or concerns this process alone. */
 static bool is_noticed(uint64_t number, const uint64_t argument[6])
@@ -335,6 +341,7 @@ static bool is_noticed(uint64_t number, const uint64_t argument[6])
 	static const long calls[] = { SYS_close,       SYS_ftruncate,   SYS_fallocate, SYS_fchmod,
 		                      SYS_fchown,      SYS_unlinkat,    SYS_mkdirat,   SYS_fchmodat,
 		                      SYS_setxattr,    SYS_removexattr, SYS_pwrite64,  SYS_write,
+		                      SYS_madvise,
 #ifdef SYS_ftruncate64
 		                      SYS_ftruncate64,
 #endif
@@ -393,7 +400,7 @@ static bool at_call(struct victim *victim)
 			victim->points_at[victim->begun++] = victim_points(victim);
 		memcpy(victim->argument, info.argument, sizeof(info.argument));
 		/* A child inherits the protection as it is: it has no helper. */
-		if ((!known || forks(victim->call)) && !victim->skipping)
+		if ((!known || needs_the_mappings(victim->call)) && !victim->skipping)
 			tell(victim, 'o');
 		return false;
 	}
@@ -402,7 +409,7 @@ static bool at_call(struct victim *victim)
 		return false;
 	if (!known || changes_mappings(victim->call))
 		tell(victim, 'm');
-	else if (forks(victim->call))
+	else if (needs_the_mappings(victim->call))
 		tell(victim, 'c');
 	if (known && !is_noticed(victim->call, victim->argument))
 		return false;

@@ -312,7 +312,7 @@ static void make_and_die(void *size)
 {
 	mdg_id id;
 	CHECK(mdg__segment_create(ns, "half", *(uint64_t *)size, 0600, MDG_NORESERVE,
-	                          MDG__KIND_HEAP, &id) == 0);
+	                          MDG__KIND_HEAP, 0, &id) == 0);
 }
 
 /* A maker dies before the head is right: who opens the heap next makes it, if that one's options

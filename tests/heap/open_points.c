@@ -112,7 +112,7 @@ static void make_half(void *argument)
 	(void)argument;
 	mdg__heap_shape_of(&options, &shape);
 	CHECK_RC(0, mdg__segment_create(ns, "one", shape.parts.end, 0600, MDG_NORESERVE,
-	                                MDG__KIND_HEAP, &id));
+	                                MDG__KIND_HEAP, 0, &id));
 }
 
 /* Its maker is dead. */

@@ -45,7 +45,8 @@ static uint64_t total(void)
 static mdg_id make(const char *name, uint64_t size)
 {
 	mdg_id id = -1;
-	CHECK_RC(0, mdg__segment_create(ns, name, size, 0600, MDG_NORESERVE, MDG__KIND_HEAP, &id));
+	CHECK_RC(0,
+	         mdg__segment_create(ns, name, size, 0600, MDG_NORESERVE, MDG__KIND_HEAP, 0, &id));
 	return id;
 }
 

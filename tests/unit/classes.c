@@ -279,7 +279,7 @@ static void kinds(void)
 	CHECK_RC(0, mdg_segment_create(ns, "plain", 100, 0600, 0, &segment));
 	CHECK(is_of_kind(segment, MDG__KIND_PLAIN));
 	CHECK(!is_of_kind(segment, MDG__KIND_CHANNEL));
-	CHECK_RC(0, mdg__segment_create(ns, "kind", 100, 0600, 0, MDG__KIND_CHANNEL, &channel));
+	CHECK_RC(0, mdg__segment_create(ns, "kind", 100, 0600, 0, MDG__KIND_CHANNEL, 0, &channel));
 	CHECK(is_of_kind(channel, MDG__KIND_CHANNEL));
 	CHECK_RC(0, mdg_segment_remove(ns, segment));
 	CHECK_RC(0, mdg_segment_remove(ns, channel));
