@@ -2,35 +2,72 @@
 /*
  * box.c - the boxes of a channel for calls, in which replies lie.
  *
- * Each seat has a box of the channel's capacity. One word of the seat says what is in the box:
- * call number << 8 | state.
+ * Each seat has a box of the channel's capacity. One word in front of it says what has become of
+ * the caller's calls: call number << 8 | state.
  *
- *     IDLE      nothing is asked                      caller
- *     WAITING   asked; nobody writes                  caller, before the request is sent
- *     WRITING   a server writes the reply             server, from WAITING of that call
+ *     IDLE      that call is done with                the caller; whoever takes the seat
+ *     WRITING   a server writes the reply to it       that server, if the call waits
  *     DONE      the reply is there                    that server
- *     DIED      the server that held it died          whoever buries it, from WAITING, WRITING
- *     REFUSED   it was released without a reply       server, from WAITING
+ *     DIED      the server that held it died          whoever buries it, if the call waits, or is
+ *                                                     WRITING
+ *     REFUSED   it was released without a reply       the server, if the call waits
+ *     GONE      the caller left or died               whoever empties the seat
  *
- * A server can write only for the call that it was asked, because the number has to be the same. A
- * caller that does not want to wait any more asks something else, or leaves; then the number is
- * another one. Only while a server writes, the caller has to wait for that server or for its death.
- * The seat of a caller that died is not free before that.
+ * A call WAITS while the word is of an earlier call, and says neither WRITING nor GONE. So a caller
+ * writes nothing to the box when it asks, nor when it has its reply. It takes the next number, and
+ * the box is its server's. The line with the word goes to the server once, and comes back with the
+ * reply.
+ *
+ * A server can write only for the call that it was asked. A caller that does not want to wait any
+ * more writes the number itself before it asks something else. Then the call that the server knows
+ * is no later one. Only while a server writes, the caller has to wait for that server or for its
+ * death. The seat of a caller that died is not free before that.
+ *
+ * The calls of the next caller in a seat are told apart by `use`. GONE stays until `use` is another
+ * one. A server reads the word first and `use` then, and changes the word from what it has read. So
+ * it never writes for a caller that is gone.
  */
 #include "channel/call.h"
 
+#include "channel/peers.h"
 #include "channel/ring.h"
 #include "channel/wake.h"
 
-bool mdg__box_drop(struct mdg__seat *seat)
+bool mdg__box_change(struct mdg_channel *channel, const struct mdg__request *request,
+                     enum mdg__box_state to)
 {
-	uint64_t box = atomic_load(&seat->box);
+	struct mdg__box *box = mdg__box_of(channel, request->seat);
+	/* A box that was never a caller's has no memory. */
+	if (!mdg__box_has_caller(channel, request))
+		return false;
+	uint64_t word = atomic_load(&box->word);
+	return mdg__box_is_open(channel, request, word) &&
+	       atomic_compare_exchange_strong(&box->word, &word, mdg__box_word(request->call, to));
+}
+
+int mdg__box_take(struct mdg_channel *channel, uint32_t from)
+{
+	(void)from;
+	if (channel->role == MDG_TALKER) {
+		struct mdg__box *box = mdg__box_of(channel, channel->place);
+		channel->call = channel->first_call = atomic_load(&box->word) >> 8;
+		atomic_store(&box->waits, 0);
+		atomic_store(&box->word, mdg__box_word(channel->call, MDG__BOX_IDLE));
+	}
+	mdg__seat_show(channel);
+	return 0;
+}
+
+bool mdg__box_drop(struct mdg_channel *channel, uint32_t place)
+{
+	struct mdg__box *box = mdg__box_of(channel, place);
+	uint64_t word = atomic_load(&box->word);
 	do {
-		if ((box & 0xff) == MDG__BOX_WRITING)
+		if ((word & 0xff) == MDG__BOX_WRITING)
 			return false;
 		/* The next caller in this seat counts on from here. */
-	} while (!atomic_compare_exchange_strong(&seat->box, &box,
-	                                         mdg__box_word((box >> 8) + 1, MDG__BOX_IDLE)));
+	} while (!atomic_compare_exchange_strong(&box->word, &word,
+	                                         mdg__box_word((word >> 8) + 1, MDG__BOX_GONE)));
 	return true;
 }
 
@@ -48,10 +85,9 @@ void mdg__box_tell(struct mdg_channel *channel, struct mdg__seat *server, enum m
 		at += mdg__span(size);
 		if (!mdg__box_request(channel, &message, &request))
 			continue;
-		struct mdg__seat *seat = &channel->seats[request.seat];
-		if (mdg__box_has_caller(seat, request.use) &&
-		    (mdg__box_change(seat, request.call, MDG__BOX_WAITING, what) ||
-		     mdg__box_change(seat, request.call, MDG__BOX_WRITING, what)))
-			mdg__wake_caller(channel, seat);
+		if (mdg__box_has_caller(channel, &request) &&
+		    (mdg__box_end(channel, &request, what) ||
+		     mdg__box_change(channel, &request, what)))
+			mdg__wake_caller(channel, request.seat);
 	}
 }

@@ -91,8 +91,8 @@ static int call_recv(struct mdg_channel *channel, void *data, size_t room, struc
 		ret->data = data;
 	}
 	bool fits = message.size <= room;
-	if (fits && message.size != 0)
-		memcpy(data, message.data, message.size);
+	if (fits)
+		mdg__copy(data, message.data, message.size);
 	if (channel->role == MDG_TALKER) {
 		mdg__caller_received(channel, fits);
 	} else if (!fits) {
@@ -149,6 +149,7 @@ const struct mdg__channel_kind mdg__kind_call = {
 	.in_front = sizeof(struct mdg__request),
 	.polls = MDG_TALKER | MDG_LISTENER,
 	.door = &door,
+	.join = mdg__box_take,
 	.drop_talker = mdg__box_drop,
 	.drop_listener = call_drop_listener,
 	.repair = mdg__hold_repair,

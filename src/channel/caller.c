@@ -10,10 +10,22 @@
 #include "channel/messages.h"
 #include "channel/peers.h"
 
-static enum mdg__box_state own_box(const struct mdg_channel *channel)
+/* What a word says of the last call. */
+static enum mdg__box_state state_in(const struct mdg_channel *channel, uint64_t word)
 {
-	uint64_t box = atomic_load(&channel->seat->box);
-	return box >> 8 == channel->call ? (enum mdg__box_state)(box & 0xff) : MDG__BOX_IDLE;
+	if (word >> 8 == channel->call)
+		return (enum mdg__box_state)(word & 0xff);
+	return word >> 8 < channel->call ? MDG__BOX_WAITS : MDG__BOX_IDLE;
+}
+
+static uint64_t own_word(const struct mdg_channel *channel)
+{
+	return atomic_load(&mdg__box_of(channel, channel->place)->word);
+}
+
+static bool is_under_way(enum mdg__box_state state)
+{
+	return state == MDG__BOX_WAITS || state == MDG__BOX_WRITING;
 }
 
 /* The last call is not waited for any more. */
@@ -22,11 +34,14 @@ static int abandon(struct mdg_channel *channel, uint64_t deadline)
 	struct mdg__waiting waiting = mdg__wait_init(MDG__FOR_REPLY, deadline);
 	int rc = 0;
 	while (rc == 0) {
-		enum mdg__box_state state = own_box(channel);
+		uint64_t word = own_word(channel);
+		enum mdg__box_state state = state_in(channel, word);
 		if (state == MDG__BOX_WRITING)
 			rc = mdg__wait_more(channel, &waiting);
-		else if (state == MDG__BOX_IDLE ||
-		         mdg__box_change(channel->seat, channel->call, state, MDG__BOX_IDLE))
+		else if (state != MDG__BOX_WAITS ||
+		         atomic_compare_exchange_strong(
+				 &mdg__box_of(channel, channel->place)->word, &word,
+				 mdg__box_word(channel->call, MDG__BOX_IDLE)))
 			break;
 	}
 	mdg__wait_end(channel, &waiting, false);
@@ -36,7 +51,7 @@ static int abandon(struct mdg_channel *channel, uint64_t deadline)
 }
 
 /* A call with a number that no server has. */
-static int new_call(struct mdg_channel *channel, uint64_t deadline, struct mdg__request *ret)
+static inline int new_call(struct mdg_channel *channel, uint64_t deadline, struct mdg__request *ret)
 {
 	if (channel->has_reply || channel->reserved.count != 0)
 		return -EBUSY;
@@ -49,28 +64,16 @@ static int new_call(struct mdg_channel *channel, uint64_t deadline, struct mdg__
 	return 0;
 }
 
-static void await(struct mdg_channel *channel)
-{
-	atomic_store(&channel->seat->box, mdg__box_word(channel->call, MDG__BOX_WAITING));
-	channel->waits_reply = true;
-}
-
-static void await_nothing(struct mdg_channel *channel)
-{
-	atomic_store(&channel->seat->box, mdg__box_word(channel->call, MDG__BOX_IDLE));
-	channel->waits_reply = false;
-}
-
 int mdg__caller_send(struct mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
 {
 	struct mdg__request request;
 	int rc = new_call(channel, deadline, &request);
 	if (rc < 0)
 		return rc;
-	await(channel);
-	rc = mdg__send_record(channel, &request, data, size, deadline);
-	if (rc < 0)
-		await_nothing(channel);
+	if (size > MDG__SMALL - sizeof request ||
+	    !mdg__send_straight(channel, &request, data, size))
+		rc = mdg__send_record(channel, &request, data, size, deadline);
+	channel->waits_reply = rc == 0;
 	return rc;
 }
 
@@ -93,10 +96,8 @@ int mdg__caller_commit(struct mdg_channel *channel, size_t size)
 {
 	if (channel->reserved.count == 0 || size > channel->capacity)
 		return -EINVAL;
-	await(channel);
 	int rc = mdg__commit_record(channel, size + sizeof(struct mdg__request));
-	if (rc < 0)
-		await_nothing(channel);
+	channel->waits_reply = rc == 0;
 	return rc;
 }
 
@@ -104,28 +105,40 @@ bool mdg__caller_has(struct mdg_channel *channel)
 {
 	if (!channel->waits_reply || channel->has_reply)
 		return false;
-	/* Read once: a server may go from one to the other. */
-	enum mdg__box_state state = own_box(channel);
-	return state != MDG__BOX_WAITING && state != MDG__BOX_WRITING;
+	return !is_under_way(state_in(channel, own_word(channel)));
 }
 
-/* Waits for the reply: 0, and it is in the box; or what became of it. */
-static int await_reply(struct mdg_channel *channel, uint64_t deadline)
+/* Waits until the call has come to an end: what the word says then, in ret_word. */
+static int await_end(struct mdg_channel *channel, uint64_t deadline, uint64_t *ret_word)
 {
-	if (!channel->waits_reply)
-		return -EINVAL;
 	struct mdg__waiting waiting = mdg__wait_init(MDG__FOR_REPLY, deadline);
 	int rc = 0;
-	while (rc == 0 && !mdg__caller_has(channel))
+	waiting.box = &mdg__box_of(channel, channel->place)->word;
+	while (rc == 0) {
+		waiting.word = *ret_word = own_word(channel);
+		if (!is_under_way(state_in(channel, *ret_word)))
+			break;
 		rc = mdg__wait_more(channel, &waiting);
+	}
 	mdg__wait_end(channel, &waiting, rc == 0);
+	return rc;
+}
+
+/* Waits for the reply: its size, and it is in the box; or what became of it. */
+static int await_reply(struct mdg_channel *channel, uint64_t deadline)
+{
+	uint64_t word = 0;
+	if (!channel->waits_reply)
+		return -EINVAL;
+	int rc = await_end(channel, deadline, &word);
 	if (rc < 0)
 		return rc;
-	enum mdg__box_state state = own_box(channel);
-	if (state == MDG__BOX_DONE)
-		return mdg__relaxed32(&channel->seat->box_size) <= channel->capacity ? 0
-		                                                                     : MDG_BROKEN;
-	await_nothing(channel);
+	enum mdg__box_state state = state_in(channel, word);
+	if (state == MDG__BOX_DONE) {
+		uint32_t size = mdg__relaxed32(&mdg__box_of(channel, channel->place)->size);
+		return size <= channel->capacity ? (int)size : MDG_BROKEN;
+	}
+	channel->waits_reply = false;
 	if (state == MDG__BOX_DIED)
 		return MDG_PEER_DIED;
 	return state == MDG__BOX_REFUSED ? -ECANCELED : MDG_BROKEN;
@@ -135,15 +148,14 @@ int mdg__caller_peek(struct mdg_channel *channel, struct mdg_message *ret, uint6
 {
 	if (channel->has_reply)
 		return -EBUSY;
-	int rc = await_reply(channel, deadline);
-	if (rc == 0) {
-		uint32_t size = mdg__relaxed32(&channel->seat->box_size);
-		*ret = (struct mdg_message){ .data = mdg__box_of(channel, channel->place),
-			                     .size = size <= channel->capacity ? size : 0,
-			                     .sequence = channel->call - channel->first_call - 1 };
-		channel->has_reply = true;
-	}
-	return rc;
+	int size = await_reply(channel, deadline);
+	if (size < 0)
+		return size;
+	*ret = (struct mdg_message){ .data = mdg__reply_of(channel, channel->place),
+		                     .size = (size_t)size,
+		                     .sequence = channel->call - channel->first_call - 1 };
+	channel->has_reply = true;
+	return 0;
 }
 
 int mdg__caller_release(struct mdg_channel *channel)
@@ -158,5 +170,5 @@ void mdg__caller_received(struct mdg_channel *channel, bool fits)
 {
 	channel->has_reply = false;
 	if (fits)
-		await_nothing(channel);
+		channel->waits_reply = false;
 }

@@ -72,11 +72,10 @@ struct mdg__taken {
 
 /* A request that a server holds. */
 struct mdg__asked {
-	uint32_t seat, use; /* of the caller */
-	uint64_t call;
-	uint64_t since; /* nanoseconds */
-	size_t size;    /* bytes that may be written */
-	bool writing;   /* this server may write to the caller's box */
+	struct mdg__request request;
+	uint64_t tick; /* of the coarse clock, when it last looked whether callers live */
+	size_t size;   /* bytes that may be written */
+	bool writing;  /* this server may write to the caller's box */
 };
 
 /* The members are in the order of who uses them. */
@@ -96,6 +95,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint32_t place, me;     /* index of the seat; how this process signs locks */
 	uint32_t use;           /* of the seat. The seat has another one if this handle lost it */
 	uint32_t fences;        /* 1: this process has no membarrier, and fences after publishing */
+	bool fetches;           /* mdg__cpu_can_fetch */
 
 	uint64_t base; /* where the ring's present lap began */
 	/* A talker's. In a stream they are kept; elsewhere they are read with the lock held. */
@@ -176,6 +176,12 @@ static inline uint32_t mdg__seat_state(const struct mdg__seat *seat)
 {
 	/* Acquire: pairs with the release in mdg__seat_show. */
 	return atomic_load_explicit(&seat->state, memory_order_acquire);
+}
+
+/* The box of a seat, in a channel that has boxes. */
+static inline struct mdg__box *mdg__box_of(const struct mdg_channel *channel, uint32_t place)
+{
+	return (struct mdg__box *)(void *)(channel->boxes + place * channel->box_size);
 }
 
 /* Whether this handle still has its seat. It loses the seat when others take it for dead. */

@@ -296,18 +296,37 @@ static inline struct mdg__record *take_small(struct mdg_channel *channel, size_t
 	return record;
 }
 
+/* The next message, held, if it is small, has this room, and nothing else is to be seen to. NULL:
+ * this is another case, and nothing was done. */
+static inline struct mdg__record *hold_small(struct mdg_channel *channel, size_t room,
+                                             uint32_t *ret_size)
+{
+	struct mdg__channel_head *head = channel->head;
+	if (channel->held.from < channel->held.to ||
+	    atomic_load_explicit(&head->orphans, memory_order_acquire) != 0 ||
+	    next_small(channel, mdg__position(&head->taken), room, ret_size) == NULL ||
+	    !mdg__channel_try_lock(channel, &head->take_lock))
+		return NULL;
+	return take_small(channel, room, ret_size);
+}
+
+bool mdg__hold_peek(struct mdg_channel *channel, struct mdg_message *ret)
+{
+	uint32_t size;
+	struct mdg__record *record = hold_small(channel, MDG__SMALL, &size);
+	if (record == NULL)
+		return false;
+	mdg__describe(record, size, ret);
+	channel->held.count = 1;
+	return true;
+}
+
 int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
                    struct mdg_message *ret_message)
 {
-	struct mdg__channel_head *head = channel->head;
 	struct mdg__taken *held = &channel->held;
 	uint32_t size;
-	if (held->from < held->to ||
-	    atomic_load_explicit(&head->orphans, memory_order_acquire) != 0 ||
-	    next_small(channel, mdg__position(&head->taken), room, &size) == NULL ||
-	    !mdg__channel_try_lock(channel, &head->take_lock))
-		return -EAGAIN;
-	struct mdg__record *record = take_small(channel, room, &size);
+	struct mdg__record *record = hold_small(channel, room, &size);
 	if (record == NULL)
 		return -EAGAIN;
 	mdg__copy_out(record, size, data, ret_message);

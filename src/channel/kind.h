@@ -45,7 +45,7 @@ struct mdg__channel_kind {
 	bool (*inherit)(struct mdg_channel *channel);
 	/* A talker has left or died, and nothing is reserved any more. False: its seat may not be
 	 * given away yet. Or NULL. [seat lock] */
-	bool (*drop_talker)(struct mdg__seat *seat);
+	bool (*drop_talker)(struct mdg_channel *channel, uint32_t place);
 	/* A listener has left or died. 0; 1: its seat is not free yet; -ETIMEDOUT, -EAGAIN: not
 	 * done. NULL: its seat is free at once. [seat lock] */
 	int (*drop_listener)(struct mdg_channel *channel, struct mdg__seat *seat, bool died,
@@ -107,6 +107,9 @@ void mdg__hold_release(struct mdg_channel *channel);
  * Returns its size. -EAGAIN: this is another case, and nothing was done. */
 int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
                    struct mdg_message *ret_message);
+/* The common case of taking one: a small message, which is held then. False: this is another case,
+ * and nothing was done. */
+bool mdg__hold_peek(struct mdg_channel *channel, struct mdg_message *ret);
 bool mdg__hold_has(struct mdg_channel *channel);
 uint64_t mdg__hold_needed(struct mdg_channel *channel, uint64_t need);
 void mdg__hold_repair(struct mdg_channel *channel);

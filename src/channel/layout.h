@@ -57,7 +57,7 @@ typedef _Atomic uint64_t mdg__c64;
 typedef _Atomic uint32_t mdg__c32;
 
 #define MDG__CHANNEL_MAGIC  UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
-#define MDG__CHANNEL_FORMAT 2u
+#define MDG__CHANNEL_FORMAT 3u
 #define MDG__NOWHERE        UINT64_MAX /* a position that nobody needs */
 
 enum {
@@ -170,12 +170,17 @@ struct mdg__seat {
 	mdg__c64 count;    /* messages sent or received */
 	mdg__c64 sequence; /* listener: the number that it expects next */
 	mdg__c64 missed;
-	mdg__c64 box;       /* caller: call number << 8 | enum mdg__box_state. See box.c, which
-	                        says who changes it, by compare and swap */
-	mdg__c32 box_size;  /* of the reply. Server, before the box says DONE */
-	mdg__c32 box_waits; /* 1: the caller sleeps. Sequentially consistent */
-	mdg__c32 box_bell;  /* futex */
+	mdg__c64 unused3[2];
+	mdg__c32 box_bell; /* futex */
 	mdg__c32 unused2;
+};
+
+/* In front of a reply, in the same line as its first bytes. */
+struct mdg__box {
+	mdg__c64 word;  /* call number << 8 | enum mdg__box_state. See box.c, which says who changes
+	                   it, by compare and swap */
+	mdg__c32 size;  /* of the reply. Server, before the word says DONE */
+	mdg__c32 waits; /* 1: the caller sleeps. Sequentially consistent */
 };
 
 /* What is in front of a request: to whom the reply goes. The message follows. */
@@ -200,5 +205,6 @@ _Static_assert(sizeof(struct mdg__channel_head) == 1408, "");
 _Static_assert(offsetof(struct mdg__seat, from) == 64, "");
 _Static_assert(sizeof(struct mdg__seat) == 128, "");
 _Static_assert(sizeof(struct mdg__request) == 16, "");
+_Static_assert(sizeof(struct mdg__box) == 16, "");
 
 #endif

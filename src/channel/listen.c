@@ -245,10 +245,54 @@ static unsigned copy_out(const struct mdg_message *held, struct mdg_message *mes
 		messages[i].data = data;
 		if (held[i].size > room)
 			return i;
-		if (held[i].size != 0)
-			memcpy(data, held[i].data, held[i].size);
+		mdg__copy(data, held[i].data, held[i].size);
 	}
 	return count;
+}
+
+/* The common case of mdg_channel_recv_many: copies small messages that lie one behind the other,
+ * and releases them, until there is another case. Returns how many. */
+static unsigned recv_many_straight(struct mdg_channel *channel, struct mdg_message *messages,
+                                   unsigned count)
+{
+	enum { FETCHED = 2048 }; /* bytes that are fetched ahead from the talker's processor */
+	struct mdg__taken *held = &channel->held;
+	uint64_t at = channel->next, began = at;
+	unsigned done = 0;
+	if (!is_straight(channel))
+		return 0;
+	for (; done < count; done++) {
+		struct mdg_message *message = &messages[done];
+		uint32_t size;
+		struct mdg__record *record = mdg__record_straight(channel, at, &size);
+		if (record == NULL || size > message->size || size > MDG__SMALL)
+			break;
+		__builtin_prefetch((const char *)record + FETCHED);
+		__builtin_prefetch((const char *)record + FETCHED + MDG__LINE);
+		mdg__copy_out(record, size, message->data, message);
+		at += mdg__span(size);
+	}
+	if (at == began)
+		return 0;
+	held->upto = at;
+	held->sequence = messages[done - 1].sequence + 1;
+	/* The caller has nothing of it yet. So if this process dies before all is released, it is
+	 * no matter whether what comes again is marked. */
+	if (channel->kind == MDG_STREAM)
+		mdg__stream_hand_out(channel, at);
+	mdg__received(channel, done);
+	if (channel->kind == MDG_STREAM)
+		mdg__stream_release(channel);
+	else
+		mdg__topic_release(channel);
+	mdg__made_room(channel, at);
+	return done;
+}
+
+/* Whether nothing is there yet behind what was received. */
+static bool is_at_end(struct mdg_channel *channel)
+{
+	return mdg__is_waiting(mdg__record_state(mdg__record(channel, channel->next)));
 }
 
 int mdg_channel_recv_many(mdg_channel *channel, struct mdg_message *messages, unsigned count,
@@ -261,6 +305,11 @@ int mdg_channel_recv_many(mdg_channel *channel, struct mdg_message *messages, un
 		return -EPERM;
 	if (count == 0 || count > MDG_MANY_MAX)
 		return -EINVAL;
+	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 &&
+	    channel->pipe < 0)
+		done = recv_many_straight(channel, messages, count);
+	if (done == count || (done != 0 && is_at_end(channel)))
+		return (int)done;
 	while (done < count) {
 		unsigned most = count - done < AT_ONCE ? count - done : AT_ONCE;
 		int rc = peek(channel, held, most, done == 0 ? deadline : 0);

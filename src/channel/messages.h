@@ -58,6 +58,47 @@ static inline void mdg__show_small(struct mdg_channel *channel, uint64_t at, uin
 	mdg__tail_store(channel, at + span, channel->sequence + 1);
 }
 
+/* The common case of mdg__send_record: a small message, room that is known, and no end of the ring
+ * near. False: this is another case, and nothing was done. [talk] */
+static inline bool mdg__show_straight(struct mdg_channel *channel,
+                                      const struct mdg__request *request, const void *data,
+                                      size_t size)
+{
+	size_t whole = size + (request != NULL ? sizeof *request : 0);
+	uint64_t at = channel->tail, span = mdg__span(whole), offset = at - channel->base;
+	uint64_t ahead = offset + channel->ahead;
+	if (offset >= channel->ring_size || at + span + channel->ahead > channel->limit ||
+	    ahead + span > channel->ring_size)
+		return false;
+	unsigned char *message =
+		mdg__message_of((struct mdg__record *)(void *)(channel->ring + offset));
+	if (request != NULL) {
+		memcpy(message, request, sizeof *request);
+		message += sizeof *request;
+	}
+	mdg__copy_small(message, data, size);
+	mdg__show_small(channel, at, offset, whole);
+	return true;
+}
+
+/* The same with the lock, if nobody has it, and waking. With what is in front, the message has at
+ * most MDG__SMALL bytes. */
+static inline bool mdg__send_straight(struct mdg_channel *channel,
+                                      const struct mdg__request *request, const void *data,
+                                      size_t size)
+{
+	if (!mdg__is_alone(channel)) {
+		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
+			return false;
+		mdg__tail_load(channel);
+	}
+	bool shown = mdg__show_straight(channel, request, data, size);
+	mdg__talk_end(channel);
+	if (shown)
+		mdg__sent(channel, 1);
+	return shown;
+}
+
 /* Whether a talker may send a message of `size` bytes straight to the ring. */
 static inline int mdg__may_talk(const struct mdg_channel *channel, size_t size)
 {
@@ -71,8 +112,13 @@ static inline int mdg__may_talk(const struct mdg_channel *channel, size_t size)
 	return channel->reserved.count != 0 ? -EBUSY : 0;
 }
 
+/* How many bytes are copied with talk_lock held, for one message and for many. */
+enum { MDG__COPIED_LOCKED = 1024, MDG__MANY_LOCKED = 4 * MDG__COPIED_LOCKED };
+
 /* ---- reserve.c ------------------------------------------------------------------------- */
 
+/* Whether this talker may write up to `need`. If not, its kind may give up old messages. [talk] */
+bool mdg__has_room(struct mdg_channel *channel, uint64_t need);
 /* Reserves records of the sizes in channel->size: how many, or why none. */
 int mdg__reserve_records(struct mdg_channel *channel, unsigned count, uint64_t deadline);
 /* Shows the first `count` of the reserved records, with these sizes, and cancels the others. */

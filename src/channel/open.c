@@ -46,6 +46,7 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 	channel->wait = options->wait;
 	channel->spin = options->wait == MDG_WAIT_SLEEP ? 0 : MDG__SPIN_MOST_NS;
 	channel->fences = mdg__sys_fence_register() < 0;
+	channel->fetches = mdg__cpu_can_fetch();
 	if (options->wait == MDG_WAIT_SLEEP || channel->fences != 0)
 		mdg__ask_for_fences(channel);
 }

@@ -62,6 +62,8 @@ struct mdg__waiting {
 	uint64_t deadline, began, look_at;
 	mdg__c32 *watch; /* spins while this is `watched`; NULL: nothing to watch */
 	uint32_t watched;
+	mdg__c64 *box; /* the same for a reply */
+	uint64_t word;
 };
 static inline struct mdg__waiting mdg__wait_init(enum mdg__wait_for what, uint64_t deadline)
 {

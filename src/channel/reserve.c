@@ -18,8 +18,6 @@
 #include "channel/messages.h"
 #include "channel/ring.h"
 
-enum { COPIED_LOCKED = 1024 };
-
 /* ---- room ---------------------------------------------------------------------------------- */
 
 /* Where a record of `span` bytes begins if the one before it ends at `end`. */
@@ -29,11 +27,13 @@ static uint64_t place_from(struct mdg_channel *channel, uint64_t end, uint64_t s
 	return rest < span ? end + rest : end;
 }
 
-/* The position up to which this talker may write. It would like to write up to `need`. [talk] */
-static uint64_t room_limit(struct mdg_channel *channel, uint64_t need)
+bool mdg__has_room(struct mdg_channel *channel, uint64_t need)
 {
+	if (__builtin_expect(need <= channel->limit, 1))
+		return true;
 	uint64_t needed = channel->ops->needed(channel, need);
-	return (needed < channel->tail ? needed : channel->tail) + channel->ring_size;
+	channel->limit = (needed < channel->tail ? needed : channel->tail) + channel->ring_size;
+	return need <= channel->limit;
 }
 
 /* Lays out records from the tail on. Returns how many have room. */
@@ -46,11 +46,8 @@ static unsigned lay_out(struct mdg_channel *channel, unsigned count)
 		uint64_t span = mdg__span(channel->size[placed]);
 		uint64_t at = place_from(channel, end, span);
 		uint64_t need = at + span + channel->ahead;
-		if (__builtin_expect(need > channel->limit, 0)) {
-			channel->limit = room_limit(channel, need);
-			if (need > channel->limit)
-				break;
-		}
+		if (!mdg__has_room(channel, need))
+			break;
 		channel->at[placed++] = at;
 		end = at + span;
 	}
@@ -367,7 +364,7 @@ int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *req
 {
 	size_t whole = size + (request != NULL ? sizeof *request : 0);
 	channel->size[0] = (uint32_t)whole;
-	if (!mdg__is_alone(channel) && whole > COPIED_LOCKED) {
+	if (!mdg__is_alone(channel) && whole > MDG__COPIED_LOCKED) {
 		struct mdg_message message = { .size = whole };
 		int rc = mdg__reserve_records(channel, 1, deadline);
 		if (rc < 0)
@@ -386,9 +383,8 @@ int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *req
 static void copy_in(struct mdg_channel *channel, const struct mdg_message *messages, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (messages[i].size != 0)
-			memcpy(mdg__message_of(mdg__record(channel, channel->at[i])),
-			       messages[i].data, messages[i].size);
+		mdg__copy(mdg__message_of(mdg__record(channel, channel->at[i])), messages[i].data,
+		          messages[i].size);
 }
 
 /* Whether the messages have so few bytes that they are copied with the lock held. */
@@ -397,7 +393,7 @@ static bool are_small(const struct mdg_channel *channel, unsigned count)
 	uint64_t bytes = 0;
 	for (unsigned i = 0; i < count; i++)
 		bytes += channel->size[i];
-	return bytes <= (uint64_t)COPIED_LOCKED * 4;
+	return bytes <= MDG__MANY_LOCKED;
 }
 
 int mdg__send_records(struct mdg_channel *channel, const struct mdg_message *messages,

@@ -107,7 +107,8 @@ static inline void mdg__copy_small(void *to, const void *from, size_t size)
 	const unsigned char *in = from;
 	if (size >= 64) {
 		memcpy(out, in, 64);
-		memcpy(out + size - 48, in + size - 48, 48);
+		if (size > 64)
+			memcpy(out + size - 48, in + size - 48, 48);
 	} else if (size >= 32) {
 		memcpy(out, in, 32);
 		memcpy(out + size - 32, in + size - 32, 32);
@@ -122,6 +123,14 @@ static inline void mdg__copy_small(void *to, const void *from, size_t size)
 		for (size_t i = 0; i < size; i++)
 			out[i] = in[i];
 	}
+}
+
+static inline void mdg__copy(void *to, const void *from, size_t size)
+{
+	if (__builtin_expect(size <= MDG__SMALL, 1))
+		mdg__copy_small(to, from, size);
+	else
+		memcpy(to, from, size);
 }
 
 /* ---- marks.c ------------------------------------------------------------------------------ */

@@ -69,8 +69,6 @@ static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 	atomic_store(&seat->count, 0);
 	atomic_store(&seat->sequence, 0);
 	atomic_store(&seat->missed, 0);
-	atomic_store(&seat->box_waits, 0);
-	channel->call = channel->first_call = mdg__relaxed64(&seat->box) >> 8;
 }
 
 /* Takes over the seat of a dead listener with what it held. Nobody else can take the seat
@@ -148,8 +146,8 @@ static int clear_talker(struct mdg_channel *channel, uint32_t place, uint64_t de
 	mdg__skip_reserved(channel, seat, place);
 	atomic_store(&seat->from, MDG__NOWHERE);
 	mdg__channel_unlock(&channel->head->talk_lock);
-	bool (*drop)(struct mdg__seat *) = channel->ops->drop_talker;
-	return drop != NULL && !drop(seat) ? -EAGAIN : 0;
+	bool (*drop)(struct mdg_channel *, uint32_t) = channel->ops->drop_talker;
+	return drop != NULL && !drop(channel, place) ? -EAGAIN : 0;
 }
 
 /* What a listener held goes to others. 1: the seat is not free yet. [seat lock] */

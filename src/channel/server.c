@@ -8,27 +8,24 @@
  */
 #include "channel/call.h"
 
+#include "channel/kind.h"
 #include "channel/messages.h"
 #include "channel/peers.h"
 #include "channel/wake.h"
 
-enum { LONG_NS = 10000000 }; /* after it a server looks whether its caller lives */
-
 /* Of a request that was just taken: whether its caller still waits for it. */
 static bool accept_request(struct mdg_channel *channel, struct mdg_message *message)
 {
-	struct mdg__request request;
-	if (!mdg__box_request(channel, message, &request))
+	struct mdg__asked *asked = &channel->asked;
+	if (!mdg__box_request(channel, message, &asked->request))
 		return false;
-	struct mdg__seat *seat = &channel->seats[request.seat];
-	if (!mdg__box_has_caller(seat, request.use) ||
-	    atomic_load(&seat->box) != mdg__box_word(request.call, MDG__BOX_WAITING))
+	struct mdg__box *box = mdg__box_of(channel, asked->request.seat);
+	if (!mdg__box_has_caller(channel, &asked->request) ||
+	    !mdg__box_is_open(channel, &asked->request, atomic_load(&box->word)))
 		return false;
-	channel->asked = (struct mdg__asked){
-		request.seat, request.use, request.call, mdg__monotonic_nanoseconds(), 0, false
-	};
-	message->data = (unsigned char *)message->data + sizeof request;
-	message->size -= sizeof request;
+	asked->writing = false;
+	message->data = (unsigned char *)message->data + sizeof asked->request;
+	message->size -= sizeof asked->request;
 	return true;
 }
 
@@ -37,7 +34,8 @@ int mdg__server_peek(struct mdg_channel *channel, struct mdg_message *ret, uint6
 	if (channel->held.count != 0)
 		return -EBUSY;
 	for (;;) {
-		int rc = mdg__peek_any(channel, ret, 1, deadline);
+		int rc =
+			mdg__hold_peek(channel, ret) ? 0 : mdg__peek_any(channel, ret, 1, deadline);
 		if (rc < 0)
 			return rc;
 		if (accept_request(channel, ret))
@@ -51,25 +49,32 @@ static int unwanted(struct mdg_channel *channel)
 {
 	const struct mdg__asked *asked = &channel->asked;
 	(void)mdg__look_after(channel);
-	return mdg__box_has_caller(&channel->seats[asked->seat], asked->use) ? -ECANCELED
-	                                                                     : MDG_PEER_DIED;
+	return mdg__box_has_caller(channel, &asked->request) ? -ECANCELED : MDG_PEER_DIED;
+}
+
+/* Looks whether its caller lives, once in each tick of the kernel's clock. A tick is 10 ms at most.
+ * So a caller that died longer ago has been noticed. */
+static inline void look_at_tick(struct mdg_channel *channel)
+{
+	uint64_t tick = mdg__coarse_nanoseconds();
+	if (__builtin_expect(tick == channel->asked.tick, 1))
+		return;
+	channel->asked.tick = tick;
+	(void)mdg__look_after(channel);
 }
 
 /* The box of the request that is held is this server's to write. */
 static int reply_begin(struct mdg_channel *channel, size_t size)
 {
 	struct mdg__asked *asked = &channel->asked;
-	struct mdg__seat *seat = &channel->seats[asked->seat];
 	if (channel->held.count == 0)
 		return -EINVAL;
 	if (size > channel->capacity)
 		return -EMSGSIZE;
 	if (asked->writing)
 		return -EBUSY;
-	if (mdg__monotonic_nanoseconds() - asked->since > LONG_NS)
-		(void)mdg__look_after(channel);
-	if (!mdg__box_has_caller(seat, asked->use) ||
-	    !mdg__box_change(seat, asked->call, MDG__BOX_WAITING, MDG__BOX_WRITING)) {
+	look_at_tick(channel);
+	if (!mdg__box_change(channel, &asked->request, MDG__BOX_WRITING)) {
 		int rc = unwanted(channel);
 		mdg__release_any(channel);
 		return rc;
@@ -82,17 +87,18 @@ static int reply_begin(struct mdg_channel *channel, size_t size)
 int mdg__server_commit(struct mdg_channel *channel, size_t size)
 {
 	struct mdg__asked *asked = &channel->asked;
-	struct mdg__seat *seat = &channel->seats[asked->seat];
+	uint32_t place = asked->request.seat;
 	if (!asked->writing || size > asked->size)
 		return -EINVAL;
 	asked->writing = false;
-	atomic_store_explicit(&seat->box_size, (uint32_t)size, memory_order_relaxed);
-	/* Release: pairs with the acquire of own_box. */
-	bool done = mdg__box_change(seat, asked->call, MDG__BOX_WRITING, MDG__BOX_DONE);
+	atomic_store_explicit(&mdg__box_of(channel, place)->size, (uint32_t)size,
+	                      memory_order_relaxed);
+	/* Release, as all of these: pairs with the acquire of own_word. */
+	bool done = mdg__box_end(channel, &asked->request, MDG__BOX_DONE);
 	/* If the caller is no more, its seat was kept only for this reply. */
-	bool gone = mdg__relaxed32(&seat->slot1) == 0;
+	bool gone = mdg__relaxed32(&channel->seats[place].slot1) == 0;
 	if (done)
-		mdg__wake_caller(channel, seat);
+		mdg__wake_caller(channel, place);
 	mdg__release_any(channel);
 	if (gone)
 		(void)mdg__look_after(channel);
@@ -105,9 +111,11 @@ int mdg__server_cancel(struct mdg_channel *channel)
 	if (!asked->writing)
 		return -EINVAL;
 	asked->writing = false;
-	struct mdg__seat *seat = &channel->seats[asked->seat];
-	if (mdg__box_change(seat, asked->call, MDG__BOX_WRITING, MDG__BOX_WAITING))
-		mdg__wake_caller(channel, seat); /* it may want to ask something else */
+	uint64_t seen = mdg__box_word(asked->request.call, MDG__BOX_WRITING);
+	/* As it was: the call before is done with. */
+	if (atomic_compare_exchange_strong(&mdg__box_of(channel, asked->request.seat)->word, &seen,
+	                                   mdg__box_word(asked->request.call - 1, MDG__BOX_IDLE)))
+		mdg__wake_caller(channel, asked->request.seat); /* to ask something else */
 	return 0;
 }
 
@@ -116,8 +124,7 @@ int mdg__server_send(struct mdg_channel *channel, const void *data, size_t size)
 	int rc = reply_begin(channel, size);
 	if (rc < 0)
 		return rc;
-	if (size != 0)
-		memcpy(mdg__box_of(channel, channel->asked.seat), data, size);
+	mdg__copy(mdg__reply_of(channel, channel->asked.request.seat), data, size);
 	return mdg__server_commit(channel, size);
 }
 
@@ -125,7 +132,7 @@ int mdg__server_reserve(struct mdg_channel *channel, size_t size, void **ret_dat
 {
 	int rc = reply_begin(channel, size);
 	if (rc == 0)
-		*ret_data = mdg__box_of(channel, channel->asked.seat);
+		*ret_data = mdg__reply_of(channel, channel->asked.request.seat);
 	return rc;
 }
 
@@ -134,12 +141,10 @@ int mdg__server_release(struct mdg_channel *channel)
 {
 	if (channel->held.count == 0)
 		return -EINVAL;
-	struct mdg__asked *asked = &channel->asked;
-	struct mdg__seat *seat = &channel->seats[asked->seat];
+	const struct mdg__request *request = &channel->asked.request;
 	(void)mdg__server_cancel(channel);
-	if (mdg__box_has_caller(seat, asked->use) &&
-	    mdg__box_change(seat, asked->call, MDG__BOX_WAITING, MDG__BOX_REFUSED))
-		mdg__wake_caller(channel, seat);
+	if (mdg__box_change(channel, request, MDG__BOX_REFUSED))
+		mdg__wake_caller(channel, request->seat);
 	mdg__release_any(channel);
 	return 0;
 }

@@ -26,7 +26,8 @@ static void finish(struct mdg__shape *shape)
 		ahead = MDG__AHEAD_LEAST;
 	shape->ahead = (uint32_t)(ahead < AHEAD_MOST ? ahead : AHEAD_MOST);
 	shape->ring_size = lines_of(2 * largest + shape->ahead + MDG__LINE);
-	shape->box_size = shape->kind->has_boxes ? lines_of(shape->capacity) : 0;
+	shape->box_size =
+		shape->kind->has_boxes ? lines_of(sizeof(struct mdg__box) + shape->capacity) : 0;
 	shape->first = sizeof(struct mdg__channel_head) + shape->seats * sizeof(struct mdg__seat) +
 	               shape->ring_size;
 	shape->size = shape->first + shape->seats * shape->box_size;

@@ -53,7 +53,7 @@ static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	} else if (waiting->what == MDG__FOR_ROOM) {
 		atomic_store(&head->full_waits, 1);
 	} else {
-		atomic_store(&channel->seat->box_waits, 1);
+		atomic_store(&mdg__box_of(channel, channel->place)->waits, 1);
 	}
 	mdg__fence();
 	/* A talker may wait for the room that this listener has made. */
@@ -104,6 +104,12 @@ static uint64_t give_way(struct mdg_channel *channel, uint64_t now)
 	return then;
 }
 
+static void begins_at(struct mdg__waiting *waiting, uint64_t now)
+{
+	waiting->began = now;
+	waiting->look_at = now + MDG__SLICE_NS;
+}
+
 /* 0: look again; -ETIMEDOUT, -EIDRM. May end the spinning. */
 static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
@@ -111,12 +117,16 @@ static int spin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 		mdg__cpu_pause();
 		if (waiting->watch != NULL && mdg__relaxed32(waiting->watch) != waiting->watched)
 			return 0;
+		if (waiting->box != NULL && mdg__relaxed64(waiting->box) != waiting->word)
+			return 0;
 	}
 	if (waiting->what == MDG__FOR_MESSAGE && mdg__relaxed32(&channel->head->full_waits) != 0)
 		mdg__wake_talkers(channel);
 	uint64_t now = mdg__monotonic_nanoseconds();
 	if (now >= waiting->deadline)
 		return -ETIMEDOUT;
+	if (waiting->began == 0)
+		begins_at(waiting, now);
 	if (channel->wait == MDG_WAIT_SPIN) {
 		if (now - waiting->began >= channel->spin)
 			now = give_way(channel, now);
@@ -155,9 +165,10 @@ static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	if (channel->spin == 0 && channel->wait == MDG_WAIT_DEFAULT && ++channel->vain % ASK == 0 &&
 	    mdg__sys_processors() != 1)
 		channel->spin = SPIN_LEAST_NS;
-	waiting->began = mdg__monotonic_nanoseconds();
-	waiting->look_at = waiting->began + MDG__SLICE_NS;
+	/* Who spins looks at the clock after the first pauses: most waits are shorter. */
 	waiting->step = channel->spin != 0 || channel->wait == MDG_WAIT_SPIN ? SPINNING : AWAKE;
+	if (waiting->step == AWAKE)
+		begins_at(waiting, mdg__monotonic_nanoseconds());
 }
 
 int mdg__wait_more(struct mdg_channel *channel, struct mdg__waiting *waiting)

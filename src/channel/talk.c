@@ -9,41 +9,12 @@
 
 /* ---- one message --------------------------------------------------------------------------- */
 
-/* The common case of mdg__send_record: a small message, room that is known, and no end of the ring
- * near. False: this is another case, and nothing was done. [talk] */
-static inline bool show_straight(struct mdg_channel *channel, const void *data, size_t size)
-{
-	uint64_t at = channel->tail, span = mdg__span(size), offset = at - channel->base;
-	uint64_t ahead = offset + channel->ahead;
-	if (at + span + channel->ahead > channel->limit || ahead + span > channel->ring_size)
-		return false;
-	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-	mdg__copy_small(mdg__message_of(record), data, size);
-	mdg__show_small(channel, at, offset, size);
-	return true;
-}
-
-static inline bool send_straight(struct mdg_channel *channel, const void *data, size_t size)
-{
-	if (!mdg__is_alone(channel)) {
-		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
-			return false;
-		mdg__tail_load(channel);
-	}
-	bool shown = channel->tail - channel->base < channel->ring_size &&
-	             show_straight(channel, data, size);
-	mdg__talk_end(channel);
-	if (shown)
-		mdg__sent(channel, 1);
-	return shown;
-}
-
 int mdg_channel_send(mdg_channel *channel, const void *data, size_t size, uint64_t deadline)
 {
 	if (__builtin_expect(channel->door != NULL, 0))
 		return channel->door->send(channel, data, size, deadline);
 	int rc = mdg__may_talk(channel, size);
-	if (rc < 0 || (size <= MDG__SMALL && send_straight(channel, data, size)))
+	if (rc < 0 || (size <= MDG__SMALL && mdg__send_straight(channel, NULL, data, size)))
 		return rc;
 	return mdg__send_record(channel, NULL, data, size, deadline);
 }
@@ -64,10 +35,96 @@ static int take_sizes(struct mdg_channel *channel, const struct mdg_message *mes
 	return (int)count;
 }
 
+/* How many bytes of the ring small messages take, if all of them are small. 0: they are not, or
+ * too many to be copied with the lock held. */
+static inline uint64_t span_of_small(const struct mdg_channel *channel,
+                                     const struct mdg_message *messages, unsigned count)
+{
+	uint64_t span = 0, bytes = 0;
+	bool large = false;
+	for (unsigned i = 0; i < count; i++) {
+		size_t size = messages[i].size;
+		bytes += size;
+		span += mdg__span(size);
+		large |= size > MDG__SMALL;
+	}
+	return large || (!mdg__is_alone(channel) && bytes > MDG__MANY_LOCKED) ? 0 : span;
+}
+
+/* Begins to fetch the lines that will be written a while after this record: the listener's
+ * processor has them. The lines that are cleared ahead have been fetched in this way. No line is
+ * taken that the listener may still have to read. */
+static inline void fetch_ahead(const struct mdg_channel *channel, const struct mdg__record *record,
+                               uint64_t position, uint64_t span)
+{
+	enum { BEYOND = 2048 };
+	uint64_t ahead = channel->ahead + BEYOND;
+	uintptr_t line = (uintptr_t)record + (uintptr_t)ahead;
+	if (!channel->fetches || position + ahead + span > channel->limit)
+		return;
+	mdg__cpu_fetch((const void *)line);
+	if (span > MDG__LINE)
+		mdg__cpu_fetch((const void *)(line + MDG__LINE));
+}
+
+/* Writes small messages at the tail, one after the other, and shows them with the first one's
+ * state. All lines that this touches are before the ring's end. [talk] */
+static inline void show_many(struct mdg_channel *channel, const struct mdg_message *messages,
+                             unsigned count, uint64_t span)
+{
+	uint64_t at = channel->tail, sequence = channel->sequence;
+	struct mdg__record *first = mdg__record(channel, at), *record = first;
+	mdg__clear_ahead(channel, at, at + span);
+	for (unsigned i = 0; i < count; i++) {
+		size_t size = messages[i].size;
+		uint64_t its = mdg__span(size);
+		fetch_ahead(channel, record, at, its);
+		mdg__copy_small(mdg__message_of(record), messages[i].data, size);
+		atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
+		mdg__note64(&record->sequence, sequence + i);
+		if (i != 0) /* nobody looks there before the first one is shown */
+			atomic_store_explicit(&record->state, MDG__READY | channel->place << 8,
+			                      memory_order_relaxed);
+		if (channel->way == MDG__TO_EACH)
+			mdg__mark(channel, at);
+		at += its;
+		record += its / MDG__RECORD_HEAD;
+	}
+	mdg__tell_pollers(channel, count);
+	mdg__record_show(first, MDG__READY, channel->place);
+	mdg__tail_store(channel, at, sequence + count);
+}
+
+/* The common case of mdg__send_records: small messages, room for all of them, and no end of the
+ * ring near. False: this is another case, and nothing was done. */
+static bool send_many_straight(struct mdg_channel *channel, const struct mdg_message *messages,
+                               unsigned count)
+{
+	uint64_t span = count <= MDG_MANY_MAX ? span_of_small(channel, messages, count) : 0;
+	if (span == 0 || MDG__SMALL > channel->capacity)
+		return false;
+	if (!mdg__is_alone(channel)) {
+		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
+			return false;
+		mdg__tail_load(channel);
+	}
+	uint64_t whole = span + channel->ahead;
+	bool fits = mdg__offset(channel, channel->tail) + whole <= channel->ring_size &&
+	            mdg__has_room(channel, channel->tail + whole);
+	if (fits)
+		show_many(channel, messages, count, span);
+	mdg__talk_end(channel);
+	if (fits)
+		mdg__sent(channel, count);
+	return fits;
+}
+
 int mdg_channel_send_many(mdg_channel *channel, const struct mdg_message *messages, unsigned count,
                           uint64_t deadline)
 {
 	int rc = mdg__may_talk(channel, 0);
+	if (rc == 0 && send_many_straight(channel, messages, count))
+		return (int)count;
 	if (rc == 0)
 		rc = take_sizes(channel, messages, count);
 	return rc < 0 ? rc : mdg__send_records(channel, messages, (unsigned)rc, deadline);

@@ -99,14 +99,16 @@ void mdg__wake_talkers(struct mdg_channel *channel)
 		ring_bell(&channel->head->room_bell, (uint32_t)MDG__ANYONE);
 }
 
-void mdg__wake_sleeping_caller(struct mdg_channel *channel, struct mdg__seat *seat)
+void mdg__wake_sleeping_caller(struct mdg_channel *channel, uint32_t place)
 {
-	if (mdg__relaxed32(&seat->box_waits) != 0 && atomic_exchange(&seat->box_waits, 0) != 0) {
+	struct mdg__seat *seat = &channel->seats[place];
+	mdg__c32 *waits = &mdg__box_of(channel, place)->waits;
+	if (mdg__relaxed32(waits) != 0 && atomic_exchange(waits, 0) != 0) {
 		atomic_fetch_add(&seat->box_bell, 1);
 		(void)mdg__sys_futex_wake_bits(&seat->box_bell, 1, (uint32_t)MDG__ANYONE);
 	}
 	if (mdg__relaxed32(&seat->polls) != 0)
-		mdg__pipe_ring_one(channel, (uint32_t)(seat - channel->seats));
+		mdg__pipe_ring_one(channel, place);
 }
 
 void mdg__wake_everybody(struct mdg_channel *channel)
@@ -119,5 +121,6 @@ void mdg__wake_everybody(struct mdg_channel *channel)
 	mdg__pipes_ring_all(channel);
 	uint32_t used = mdg__seats_used(channel);
 	for (uint32_t i = 0; channel->ops->has_boxes && i < used; i++)
-		mdg__wake_caller(channel, &channel->seats[i]);
+		if (mdg__seat_state(&channel->seats[i]) == MDG__SEAT_TALKER) /* its box is there */
+			mdg__wake_caller(channel, i);
 }

@@ -48,12 +48,14 @@ void mdg__wake_everybody(struct mdg_channel *channel);
 /* Wakes the talkers that wait for room. */
 void mdg__wake_talkers(struct mdg_channel *channel);
 /* After its box has changed: wakes the caller in a seat, if it sleeps. */
-void mdg__wake_sleeping_caller(struct mdg_channel *channel, struct mdg__seat *seat);
-static inline void mdg__wake_caller(struct mdg_channel *channel, struct mdg__seat *seat)
+void mdg__wake_sleeping_caller(struct mdg_channel *channel, uint32_t place);
+/* No fence: the change of the box before, these loads, and what a caller does that goes to sleep
+ * are sequentially consistent. */
+static inline void mdg__wake_caller(struct mdg_channel *channel, uint32_t place)
 {
-	mdg__fence();
-	if (mdg__relaxed32(&seat->box_waits) != 0 || mdg__relaxed32(&seat->polls) != 0)
-		mdg__wake_sleeping_caller(channel, seat);
+	if (atomic_load(&mdg__box_of(channel, place)->waits) != 0 ||
+	    atomic_load(&channel->seats[place].polls) != 0)
+		mdg__wake_sleeping_caller(channel, place);
 }
 
 /* After room was made before `position`: looks now and then whether a talker waits for it. */

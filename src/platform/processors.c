@@ -3,6 +3,9 @@
 #include "platform/processors.h"
 
 #include <errno.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 #include <sys/syscall.h>
 
 #include "platform/raw.h"
@@ -46,4 +49,18 @@ int mdg__sys_fence_register(void)
 int mdg__sys_fence_all(void)
 {
 	return membarrier(GLOBAL_EXPEDITED);
+}
+
+/* ---- fetching ------------------------------------------------------------------------------ */
+
+/* The first processors with 64 bits, and many with 32, do not know the instruction. */
+bool mdg__cpu_can_fetch(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	const unsigned extended = 0x80000001, prefetchw = 1 << 8;
+	unsigned a, b, c = 0, d;
+	return __get_cpuid(extended, &a, &b, &c, &d) != 0 && (c & prefetchw) != 0;
+#else
+	return true;
+#endif
 }

@@ -4,6 +4,8 @@
  *
  * It also tests refusals, deadlines, replies that come too late, and the death of either side.
  */
+#include "channel/call.h"
+
 #include "channel/handles.h"
 
 enum { CAPACITY = 2048 };
@@ -390,6 +392,61 @@ static void caller_gone(void)
 	remove_channel("call");
 }
 
+static void leave_out_numbers(mdg_channel *calls)
+{
+	void *place = NULL;
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_RC(0, mdg_channel_reserve(calls, 10, &place, 0));
+		CHECK_RC(0, mdg_channel_cancel(calls));
+	}
+}
+
+/* What a process does that empties the seat of a caller, cut off in the middle: a server that holds
+ * a request of the caller may not begin a reply any more. The caller has left out some numbers, so
+ * the request is a later one than the box can know. */
+static void caller_going(void)
+{
+	mdg_channel *calls = caller(), *serves = server();
+	leave_out_numbers(calls);
+	CHECK_RC(0, says(calls, 10, 1, 0));
+	CHECK(hears(serves, 10, 1));
+	CHECK(mdg__box_drop(calls, calls->place));
+	mdg__c64 *box = &mdg__box_of(calls, calls->place)->word;
+	uint64_t was = atomic_load(box);
+	CHECK_RC(-ECANCELED, says(serves, 10, 2, 0));
+	CHECK(atomic_load(box) == was);
+	/* The next one in its place. */
+	mdg_channel_close(calls);
+	calls = caller();
+	CHECK_RC(0, says(calls, 10, 3, 0));
+	CHECK(hears(serves, 10, 3));
+	CHECK_RC(0, says(serves, 10, 4, 0));
+	CHECK(hears(calls, 10, 4));
+	end(calls, serves);
+}
+
+/* A request that is still in the ring when its caller leaves and the next one has its seat: nobody
+ * answers it. */
+static void asked_before(void)
+{
+	mdg_channel *calls = caller(), *serves = server();
+	CHECK_RC(0, says(calls, 10, 1, 0));
+	leave_out_numbers(calls);
+	CHECK_RC(0, says(calls, 10, 2, 0));
+	uint32_t seat = calls->place;
+	mdg_channel_close(calls);
+	calls = caller();
+	CHECK(calls->place == seat);
+	CHECK(hears_nothing(serves));
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_RC(0, says(calls, 10, 3 + i, 0));
+		CHECK(hears(serves, 10, 3 + i));
+		CHECK_RC(0, says(serves, 10, 6 + i, 0));
+		CHECK(hears(calls, 10, 6 + i));
+	}
+	end(calls, serves);
+}
+
 /* ---- many ------------------------------------------------------------------------------- */
 
 enum { CALLERS = 3, SERVERS = 2, EACH = SLOWLY ? 150 : 1500 };
@@ -523,6 +580,8 @@ int main(void)
 	late_while_written();
 	server_killed();
 	caller_gone();
+	caller_going();
+	asked_before();
 	many();
 	asleep();
 	interrupted();

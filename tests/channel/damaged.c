@@ -272,7 +272,8 @@ static void use_it(struct pair pair)
 
 /* ---- what is written -------------------------------------------------------------------- */
 
-/* Words of 4 bytes that are tried: the head, some seats, the first 16 bytes of each line. */
+/* Words of 4 bytes that are tried: the head, some seats, the first 16 bytes of each line of the
+ * ring, and of the boxes of these seats. */
 static uint32_t head_words(void)
 {
 	return (uint32_t)sizeof(struct mdg__channel_head) / 4;
@@ -283,9 +284,15 @@ static uint32_t seat_words(void)
 	return SEATS * (uint32_t)sizeof(struct mdg__seat) / 4;
 }
 
+static uint32_t ring_words(const mdg_channel *channel)
+{
+	return (uint32_t)(channel->ring_size / MDG__LINE) * 4;
+}
+
 static uint32_t word_count(const mdg_channel *channel)
 {
-	return head_words() + seat_words() + (uint32_t)(channel->ring_size / MDG__LINE) * 4;
+	return head_words() + seat_words() + ring_words(channel) +
+	       (channel->box_size != 0 ? SEATS * 4 : 0);
 }
 
 static uint32_t offset_of(const mdg_channel *channel, uint32_t number)
@@ -294,7 +301,11 @@ static uint32_t offset_of(const mdg_channel *channel, uint32_t number)
 		return number * 4;
 	number -= head_words() + seat_words();
 	uint32_t ring = (uint32_t)(channel->ring - (unsigned char *)channel->head);
-	return ring + number / 4 * MDG__LINE + number % 4 * 4;
+	if (number < ring_words(channel))
+		return ring + number / 4 * MDG__LINE + number % 4 * 4;
+	number -= ring_words(channel);
+	return ring + (uint32_t)(channel->ring_size + number / 4 * channel->box_size) +
+	       number % 4 * 4;
 }
 
 static uint64_t value_for(const mdg_channel *channel, uint64_t old)
