@@ -80,8 +80,8 @@
  *   -ENOSPC      the thread holds so many blocks that none can be added: a put needs one, or two
  *                in a map of references, or two when the map grows, besides the caller's own.
  *                If there is no memory at all, a removal in a read section may leave one held
- *   -ENOLCK      the thread holds more than 60 locks: of the 64 that it can have, a call needs up
- *                to 4
+ *   -ENOLCK      the thread holds more than 59 locks: of the 64 that it can have, a call needs up
+ *                to 5, and one more for each further heap that the thread uses
  *   -EDEADLK     the thread is in the middle of another change of this part of the map: the caller
  *                is a signal handler
  * errno is never touched. What a function gives back (ret_...) is left alone if it fails, but for

@@ -43,8 +43,8 @@ enum {
 	MDG__HEAP_FORMAT = 1,
 	MDG__UNIT_SHIFT = 16,
 	MDG__UNIT_BYTES = 1 << MDG__UNIT_SHIFT,
-	MDG__MEDIUM_UNITS = 16,  /* of a slab of medium blocks */
-	MDG__PIECE_UNITS = 16,   /* promised at once, at most: 1 MiB */
+	MDG__MEDIUM_UNITS = 16, /* of a slab of medium blocks */
+	MDG__PIECE_UNITS = 16, /* promised at once, at most: 1 MiB, unless more is needed at once */
 	MDG__SMALL_CLASSES = 32, /* 16 bytes to 8 KiB */
 	MDG__HEAP_CLASSES_ALL = MDG_HEAP_CLASSES,
 	MDG__SMALL_MOST = 8192,

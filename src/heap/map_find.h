@@ -136,28 +136,29 @@ mdg__map_find_in(const struct mdg_map *map, struct mdg__map_bucket *bucket, uint
 	return false;
 }
 
-/* `glance`: the view is from mdg__map_table_glance. */
-static inline __attribute__((always_inline)) bool
+/* 0 or -ENOENT. `glance`: the view is from mdg__map_table_glance; MDG_BROKEN: a part of the table
+ * has no memory. */
+static inline __attribute__((always_inline)) int
 mdg__map_find_in_table(const struct mdg_map *map, const struct mdg__map_view *view, bool glance,
                        uint64_t hash, const void *key, size_t key_length, struct mdg__map_seen *ret)
 {
 	if (view->buckets == NULL)
-		return false;
+		return -ENOENT;
 	uint64_t begin = (uint64_t)((uintptr_t)view->buckets - (uintptr_t)map->heap->base);
 	uint32_t home = (uint32_t)mdg__map_home(view->bits, hash), reach = 0;
 	for (uint32_t i = 0;; i++) {
 		uint32_t at = (home + i) & view->mask;
 		if (glance && !mdg__map_has_memory(map, begin + at * sizeof *view->buckets))
-			return false;
+			return MDG_BROKEN;
 		struct mdg__map_bucket *bucket = &view->buckets[at];
 		uint64_t tags = atomic_load_explicit(&bucket->tags, memory_order_acquire);
 		if (mdg__map_find_in(map, bucket, tags, mdg__map_tag_of(hash), key, key_length,
 		                     ret))
-			return true;
+			return 0;
 		if (i == 0)
 			reach = mdg__map_reach(tags);
 		if (i == reach)
-			return false;
+			return -ENOENT;
 	}
 }
 

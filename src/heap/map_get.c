@@ -74,7 +74,7 @@ static int find(const struct mdg_map *map, const void *key, size_t key_length,
 	int rc = mdg__map_table_glance(map, table, &view);
 	if (rc != 0)
 		return rc;
-	return mdg__map_find_in_table(map, &view, true, hash, key, key_length, ret) ? 0 : -ENOENT;
+	return mdg__map_find_in_table(map, &view, true, hash, key, key_length, ret);
 }
 
 /* What is not there may have been taken out by somebody who removes the map. */

@@ -28,18 +28,18 @@ MDG__AT_ONCE bool find_at_once(const struct mdg_map *map, const void *key, size_
 static __attribute__((noinline)) int intern(const struct mdg_map *map, const void *bytes,
                                             size_t length, uint64_t *ret_ref)
 {
-	int rc;
+	enum { TRIES = 1000 }; /* as many others cannot put it in and take it out meanwhile */
+	int rc = -ESTALE;
 	if ((map->flags & MDG_MAP_REFS) != 0 || length > MDG_MAP_KEY_MAX)
 		return -EINVAL;
 	if (length != 16 && find_at_once(map, bytes, length, ret_ref))
 		return 0;
-	do {
+	for (int i = 0; rc == -ESTALE && i < TRIES; i++) {
 		rc = mdg__map_ref(map, bytes, length, ret_ref);
-		if (rc != -ENOENT)
-			return rc;
-		rc = mdg__map_put_new(map, bytes, length, ret_ref);
-	} while (rc == -ESTALE); /* another thread was faster */
-	return rc;
+		if (rc == -ENOENT) /* -ESTALE: another thread was faster */
+			rc = mdg__map_put_new(map, bytes, length, ret_ref);
+	}
+	return rc == -ESTALE ? MDG_BROKEN : rc;
 }
 
 int mdg_map_intern(mdg_map *map, const void *bytes, size_t length, mdg_ref *ret_ref)

@@ -140,8 +140,8 @@ static inline bool find(struct over *over, const struct mdg__map_change *change)
 	/* Acquire, although the lock is one: what the table refers to may be nonsense. */
 	uint64_t table = atomic_load_explicit(&over->part->table, memory_order_acquire);
 	if (mdg__map_table_glance(over->map, table, &view) != 0 ||
-	    !mdg__map_find_in_table(over->map, &view, true, change->hash, change->key,
-	                            change->key_length, &seen) ||
+	    mdg__map_find_in_table(over->map, &view, true, change->hash, change->key,
+	                           change->key_length, &seen) != 0 ||
 	    (change->is_conditional && MDG__LOAD(seen.node->value) != change->expected) ||
 	    mdg__block_find(over->heap, seen.ref, &block) != 0 ||
 	    MDG__HEAD_STATE(block.head) != MDG__UNIT_SLAB ||

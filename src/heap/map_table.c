@@ -56,7 +56,7 @@ bool mdg__map_node_at(const struct mdg_map *map, uint64_t ref, struct mdg__map_s
 bool mdg__map_find(const struct mdg_map *map, const struct mdg__map_view *view, uint64_t hash,
                    const void *key, size_t key_length, struct mdg__map_seen *ret)
 {
-	return mdg__map_find_in_table(map, view, false, hash, key, key_length, ret);
+	return mdg__map_find_in_table(map, view, false, hash, key, key_length, ret) == 0;
 }
 
 /* ---- room ---------------------------------------------------------------------------------- */

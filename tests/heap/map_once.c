@@ -107,7 +107,9 @@ static void of_the_table(void)
 	CHECK_RC(MDG_BROKEN, look());
 	mdg__bit_set(inside, MDG__BITS_COMMITTED, table_unit);
 	mdg__bit_clear(inside, MDG__BITS_COMMITTED, bucket_unit);
-	CHECK_RC(-ENOENT, look());
+	CHECK_RC(MDG_BROKEN, look());
+	mdg_ref ref;
+	CHECK_RC(MDG_BROKEN, mdg_map_intern(map, key, 16, &ref)); /* it must come to an end */
 	mdg__bit_set(inside, MDG__BITS_COMMITTED, bucket_unit);
 	const uint64_t bad[] = {
 		1, 16, good + 8, heap->extent - 16, heap->extent, UINT64_C(1) << 50, UINT64_MAX - 15
