@@ -126,7 +126,7 @@ static uint64_t seen_now(uint32_t slot, uint32_t generation)
 {
 	enum { TICK_BITS = 23 }; /* of nanoseconds: 8 ms */
 	const uint64_t ticks = (UINT64_C(1) << 25) - 1;
-	uint64_t tick = mdg__realtime_coarse_nanoseconds() >> TICK_BITS;
+	uint64_t tick = mdg__coarse_nanoseconds() >> TICK_BITS;
 	return (uint64_t)generation << 40 | (uint64_t)slot << 25 | (tick & ticks);
 }
 
@@ -152,11 +152,14 @@ bool mdg__slot_lives_on(struct mdg__registry *registry, uint32_t slot, uint32_t 
 	return alive;
 }
 
+bool mdg__slot_is_witnessed(const struct mdg__registry *registry)
+{
+	return is_witnessed(&registry->processes[registry->slot1 - 1], registry->generation);
+}
+
 void mdg__slot_bear_witness(struct mdg__registry *registry)
 {
 	struct mdg__process *process = &registry->processes[registry->slot1 - 1];
-	if (is_witnessed(process, registry->generation))
-		return;
 	if (mdg__get32(&process->tag) == mdg__slot_tag(registry->generation, MDG__SLOT_LIVE) &&
 	    mdg__witness_bear(&process->witness))
 		atomic_store_explicit(&process->witness_generation, registry->generation,

@@ -17,8 +17,9 @@
  * what the program has closed. Remains of dead processes may come up; they are listed
  * in `clearing`. Fails with MDG_NO_SLOT, MDG_NS_GONE, -EMFILE and others. [signals] */
 int mdg__slot_ensure(struct mdg__registry *registry, bool *ret_new, struct mdg__clearing *clearing);
-/* Makes the calling thread the witness of this process in its slot, if it has none (alive.c). The
- * process has a slot. [signals] */
+/* Whether this process, which has a slot, has a witness there (alive.c). */
+bool mdg__slot_is_witnessed(const struct mdg__registry *registry);
+/* If not: makes the calling thread its witness. [signals] */
 void mdg__slot_bear_witness(struct mdg__registry *registry);
 /* Whether the slot that was found still has the remains of a dead process. The caller
  * then reaps it, clears away what that lists, and calls one of the next two. */

@@ -11,7 +11,6 @@
 #include "platform/ownmap.h"
 #include "registry/current.h"
 #include "registry/descriptor.h"
-#include "registry/slot.h"
 #include "segment/objectfile.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -154,7 +153,7 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	}
 	if (populate) /* only a hint; older kernels do not know it */
 		(void)mdg__sys_madvise(memory, request->length, MADV_POPULATE_READ);
-	mdg__slot_bear_witness(&ns->registry);
+	mdg__bear_witness(ns);
 	mdg__stamp_attached(ns, entry->index);
 	/* Pieces that lay here: they were replaced, or another thread has unmapped them and not
 	 * yet said so. */

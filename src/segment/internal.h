@@ -189,6 +189,9 @@ bool mdg__host_is_mapped(uintptr_t address);
 /* [entered] This process has a slot after this, by which others see that it lives: 0 or a
  * negative code. Attachments of a process whose slot was lost are entered anew. */
 int mdg__ensure_slot(struct mdg_namespace *ns);
+/* A thread of this process says that it lives, to those who count: registry/alive.c. [has a slot,
+ * signals] */
+void mdg__bear_witness(struct mdg_namespace *ns);
 
 /* ---- clear.c ---- */
 /* [object lock] Unlinks the files of objects this process is BUSY with and frees their

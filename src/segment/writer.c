@@ -8,6 +8,7 @@
 #include "registry/clearing.h"
 #include "registry/slot.h"
 #include "registry/tie.h"
+#include "segment/datafile.h"
 #include "segment/internal.h"
 
 /* ---- entering the attachments of a process that lost its slot ------------- */
@@ -86,6 +87,14 @@ static int settle(struct mdg_namespace *ns)
 	return rc;
 }
 
+/* A witness is a link in the robust list of this process. Where other users may write to the registry
+ * there is none: they could lead the list astray. */
+void mdg__bear_witness(struct mdg_namespace *ns)
+{
+	if (!mdg__slot_is_witnessed(&ns->registry) && !mdg__is_shared(ns) && !mdg__is_guest(ns))
+		mdg__slot_bear_witness(&ns->registry);
+}
+
 int mdg__ensure_slot(struct mdg_namespace *ns)
 {
 	bool new_slot;
@@ -101,7 +110,7 @@ int mdg__ensure_slot(struct mdg_namespace *ns)
 	if (ns->unentered)
 		rc = enter_anew(ns);
 	if (ns->piece_count > 0) /* a child inherits attachments, and a witness may have ended */
-		mdg__slot_bear_witness(&ns->registry);
+		mdg__bear_witness(ns);
 	mdg__clear(ns, &clearing);
 	return rc;
 }

@@ -16,7 +16,8 @@
  *
  *     head -> (its mutexes) -> front -> ours -> ours -> back -> (its older ones) -> head
  *
- * The last of ours may be words that stay for good (witness.h). They are not among `held`.
+ * The last of ours may be a word that stays until the thread ends (witness.h). It is not among
+ * `held`.
  *
  * The library changes a node's links only when it locks a mutex, which enters a node at the head,
  * or when it unlocks one of the node's neighbours in the list. As far as the library knows, the two
@@ -74,7 +75,8 @@ struct mdg__thread {
 	intptr_t to_node;          /* from a word to its node */
 	volatile uintptr_t *first; /* the front anchor's link, where our part of the list begins */
 	uintptr_t back;            /* the back anchor's node, where our part ends */
-	bool is_witness;           /* its part of the list ends with witnesses: witness.h */
+	/* Its part of the list ends with this word, if it is not NULL: witness.h */
+	struct mdg__robust *witness;
 	uint32_t count;
 	struct mdg__held held[MDG__HELD_MAX]; /* oldest first; word NULL: being entered */
 };

@@ -51,10 +51,22 @@ static void give_back_at_end(struct mdg__thread *thread)
 static MDG__OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
 
 /* The destructor of this key unlocks the anchors of a thread that ends and holds nothing. Then
- * the list is as it would be without us. A thread that still holds something, or is a witness,
- * keeps the anchors, because the kernel needs them. */
+ * the list is as it would be without us. A thread that still holds something keeps the anchors,
+ * because the kernel needs them. */
 static pthread_key_t at_end;
 static bool at_end_exists;
+/* Takes the witness out of the list, so that nobody follows a link in shared memory any more: some C
+ * libraries walk over the list themselves when a thread ends. [it holds nothing else] */
+static void witness_leave(struct mdg__thread *thread)
+{
+	_Atomic uint32_t *word = &thread->witness->word;
+	uintptr_t before = mdg__pending_begin(thread, word);
+	*thread->first = thread->back;
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(word, MDG__DIED, memory_order_release);
+	mdg__pending_end(thread, before);
+}
+
 /* Values of later keys would make the C library allocate memory. */
 enum { KEYS_AT_HAND = 32 };
 
@@ -65,7 +77,9 @@ static void thread_end(void *pointer)
 	mdg__signals_block(&mask);
 	bool mine =
 		thread == &mdg__this_thread && thread->epoch != 0 && mdg__epoch_is(thread->epoch);
-	if (mine && thread->count == 0 && !thread->is_witness) {
+	if (mine && thread->count == 0) {
+		if (thread->witness != NULL)
+			witness_leave(thread);
 		memset(thread, 0,
 		       sizeof(*thread)); /* a destructor that runs later sets the thread up anew */
 		(void)pthread_mutex_unlock(&anchors[1]);
