@@ -111,26 +111,40 @@ void mdg__slab_abandon(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	uint64_t now = head & ~(UINT64_C(0xffff) << 16);
 	mdg__bit_set(heap, MDG__BITS_ABANDONED, unit);
 	atomic_fetch_add_explicit(&heap->head->abandoned, 1, memory_order_relaxed);
+	/* seq_cst: pairs with mdg__slab_free_remote. Who frees the last block after that sees that
+	 * the slab has no owner. What was freed before is seen by who looks now. */
 	(void)atomic_compare_exchange_strong_explicit(&heap->heads[unit], &head, now,
-	                                              memory_order_acq_rel, memory_order_relaxed);
+	                                              memory_order_seq_cst, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+static bool is_free_orphan(const struct mdg__heap *heap, uint64_t unit, uint32_t class,
+                           uint64_t head)
+{
+	return MDG__HEAD_STATE(head) == MDG__UNIT_SLAB && MDG__HEAD_OWNER(head) == 0 &&
+	       MDG__HEAD_CLASS(head) == class &&
+	       mdg__slab_count_free(heap, unit, class) == mdg__heap_classes[class].blocks;
 }
 
 /* The caller's slot owns the slab for a moment, so that it is given back if the caller dies. After
  * the count, another one may have owned the slab, have allocated, and have died: only its owner
- * knows that the slab is idle. */
+ * knows that the slab is idle. Who frees the last block in this moment sees an owner, so the count
+ * is looked at again afterwards. */
 void mdg__slab_give_orphan(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint32_t slot1)
 {
-	uint64_t head = MDG__LOAD(heap->heads[unit]);
-	if (MDG__HEAD_STATE(head) != MDG__UNIT_SLAB || MDG__HEAD_OWNER(head) != 0 ||
-	    MDG__HEAD_CLASS(head) != class ||
-	    mdg__slab_count_free(heap, unit, class) != mdg__heap_classes[class].blocks ||
-	    !mdg__slab_adopt(heap, unit, head, slot1))
-		return;
-	head |= (uint64_t)slot1 << 16;
-	(void)mdg__slab_merge(heap, unit, class, true); /* labels */
-	if (!mdg__slab_is_whole(heap, unit, class) || !mdg__slab_is_idle(heap, unit, class) ||
-	    mdg__units_give(heap, unit, head) < 0)
+	for (bool again = true; again;) {
+		uint64_t head = MDG__LOAD(heap->heads[unit]);
+		if (!is_free_orphan(heap, unit, class, head) ||
+		    !mdg__slab_adopt(heap, unit, head, slot1))
+			return;
+		head |= (uint64_t)slot1 << 16;
+		(void)mdg__slab_merge(heap, unit, class, true); /* labels */
+		again = !mdg__slab_is_idle(heap, unit, class);
+		if (!again && mdg__slab_is_whole(heap, unit, class) &&
+		    mdg__units_give(heap, unit, head) >= 0)
+			return;
 		mdg__slab_abandon(heap, unit, head);
+	}
 }
 
 /* ---- freeing by others --------------------------------------------------------------------- */
@@ -151,8 +165,10 @@ int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block
 	if ((atomic_load_explicit(hints, memory_order_seq_cst) & hint) == 0)
 		atomic_fetch_or_explicit(hints, hint, memory_order_seq_cst);
 	uint64_t valid = mdg__class_word(&mdg__heap_classes[block->class], at);
+	/* The slab may have lost its owner since the caller looked. */
 	if (__builtin_expect(((free | before | bit) & valid) == valid, 0) && slot1 != 0 &&
-	    MDG__HEAD_OWNER(block->head) == 0)
+	    MDG__HEAD_OWNER(
+		    atomic_load_explicit(&heap->heads[block->unit], memory_order_seq_cst)) == 0)
 		mdg__slab_give_orphan(heap, block->unit, block->class, slot1);
 	return 0;
 }
