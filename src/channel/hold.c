@@ -296,6 +296,13 @@ static inline struct mdg__record *take_small(struct mdg_channel *channel, size_t
 	return record;
 }
 
+/* Without the lock: it is looked at again with it. */
+static inline bool seems_small(const struct mdg_channel *channel, size_t room)
+{
+	uint32_t size;
+	return next_small(channel, mdg__position(&channel->head->taken), room, &size) != NULL;
+}
+
 /* The next message, held, if it is small, has this room, and nothing else is to be seen to. NULL:
  * this is another case, and nothing was done. */
 static inline struct mdg__record *hold_small(struct mdg_channel *channel, size_t room,
@@ -304,8 +311,7 @@ static inline struct mdg__record *hold_small(struct mdg_channel *channel, size_t
 	struct mdg__channel_head *head = channel->head;
 	if (channel->held.from < channel->held.to ||
 	    atomic_load_explicit(&head->orphans, memory_order_acquire) != 0 ||
-	    next_small(channel, mdg__position(&head->taken), room, ret_size) == NULL ||
-	    !mdg__channel_try_lock(channel, &head->take_lock))
+	    !seems_small(channel, room) || !mdg__channel_try_lock(channel, &head->take_lock))
 		return NULL;
 	return take_small(channel, room, ret_size);
 }

@@ -10,7 +10,7 @@ MDG__AT_ONCE bool find_at_once(const struct mdg_map *map, const void *key, size_
                                uint64_t *ret_ref)
 {
 	struct mdg__heap *heap = mdg__heap_of(map->heap);
-	struct mdg__map_hit hit;
+	struct mdg__map_hit hit = { .ref = 0 };
 	uint64_t hash = mdg__key_hash(&map->secret, key, key_length);
 	struct mdg__heap_own *own = mdg__map_begin_at_once(heap);
 	if (__builtin_expect(own == NULL, 0))
