@@ -60,7 +60,8 @@
  * calls find the place empty. Who unlinks a block that others hold, publish or take at the same
  * time must use mdg_take or mdg_swap too, or must be the only one (a lock). A thread that was
  * killed while it published counts as one of them until it is swept. So if the lock says that its
- * owner has died, call mdg_heap_sweep before you unlink a block by an ordinary store.
+ * owner has died, call mdg_heap_sweep before you unlink a block by an ordinary store. If somebody
+ * scribbles an odd number in a place, it is taken for nobody's, and the calls say MDG_BROKEN.
  *
  * READERS WITHOUT LOCKS enclose what they read in mdg_read_begin and mdg_read_end. A block that was
  * taken out of its place is given to mdg_retire instead of mdg_free. It is freed when no reader is
@@ -302,7 +303,8 @@ MDG_API void *mdg_hold(mdg_heap *heap, size_t size);
  * block is not held. Whatever the program has written to the block before is seen by whoever reads
  * the reference (release). What was in the place before is not freed: see mdg_swap.
  * Returns 0, or
- *   -EAGAIN  the place contains something else; the block is still held
+ *   -EAGAIN  the place contains something else; the block is still held. If that is odd,
+ *            somebody takes it, or no call has put it there: mdg_take tells
  *   -EINVAL  the place is not in the heap, or not aligned
  *   -EPERM   this thread does not hold the block
  *   MDG_OVERRUN  in a checked heap: somebody has written behind its end; it is still held */
@@ -317,13 +319,14 @@ MDG_API int mdg_publish_ptr(mdg_heap *heap, void *block, void **place, void *exp
 MDG_API int mdg_keep(mdg_heap *heap, void *block);
 
 /* Takes the block out of the place, which then contains 0, and holds it. NULL: the place contains
- * 0, or mdg_heap_why says why: -ENOSPC, -EINVAL. */
+ * 0, or somebody else takes it at this moment, or mdg_heap_why says why: -ENOSPC; -EINVAL;
+ * MDG_BROKEN: the place contains an odd number that no call has put there. */
 MDG_API void *mdg_take(mdg_heap *heap, mdg_ref *place);
 MDG_API void *mdg_take_ptr(mdg_heap *heap, void **place);
 
 /* Publishes the held `block` in the place, and takes what was there, in one step. *ret_old is the
  * old block, which is held instead; NULL: there was none. 0, -EAGAIN: somebody takes it at this
- * moment; -EINVAL, -EPERM, MDG_OVERRUN. */
+ * moment; MDG_BROKEN: as mdg_take; -EINVAL, -EPERM, MDG_OVERRUN. */
 MDG_API int mdg_swap(mdg_heap *heap, void *block, mdg_ref *place, void **ret_old);
 
 /* ---- with a transaction ----------------------------------------------------------- */
@@ -390,6 +393,8 @@ MDG_API int mdg_txn_free(mdg_heap *heap, mdg_txn_run *run, void *block);
  * place again, the next caller is asked once more.
  * The place may also be filled in a transaction, by mdg_txn_hold and mdg_txn_write. Nothing wakes
  * the others then: they look again every 5 milliseconds. Only mdg_take empties it.
+ * If the place contains an odd number that no call has put there, this is MDG_BROKEN at once. It is
+ * so until mdg_heap_check mends the root, which makes it empty.
  * Returns 0: the place contains a reference; MDG_ROOT_NEW; or
  *   -EAGAIN              the deadline is 0, and another thread is filling it
  *   -ETIMEDOUT           so it is at the deadline
@@ -405,7 +410,8 @@ MDG_API int mdg_root(mdg_heap *heap, const char *name, uint64_t type, uint32_t v
  *   -ENOENT  there is none
  *   -EBUSY   its place does not contain 0 (mdg_take), or another thread is filling it
  *   -EINVAL  the name
- *   -EROFS, -EUSERS, -ENOSYS, MDG_BROKEN */
+ *   MDG_BROKEN  its place contains an odd number that no call has put there: mdg_heap_check
+ *   -EROFS, -EUSERS, -ENOSYS */
 MDG_API int mdg_root_remove(mdg_heap *heap, const char *name);
 
 struct mdg_root_info {
@@ -514,7 +520,7 @@ enum mdg_heap_found {
 	MDG_HEAP_FOUND_TABLE = 1, /* a table contradicts itself */
 	MDG_HEAP_FOUND_DEAD,      /* a dead thread is not swept yet */
 	MDG_HEAP_FOUND_LOCK,      /* the lock was held by a dead thread */
-	MDG_HEAP_FOUND_ROOT,      /* a root refers to no block */
+	MDG_HEAP_FOUND_ROOT,      /* a root refers to no block, or contains nonsense */
 	MDG_HEAP_FOUND_OVERRUN,   /* somebody has written behind the end of a block */
 	MDG_HEAP_FOUND_AFTER_FREE /* somebody has written to a block that was free */
 };

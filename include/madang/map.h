@@ -238,8 +238,9 @@ MDG_API int mdg_map_clear(mdg_map *map);
  *   -ENOENT             there is none
  *   MDG_UNLIKE_TYPE     the root is not a map
  *   MDG_UNLIKE_VERSION  another version of Madang made it
- *   MDG_BROKEN          its head is damaged, so that nobody knows what belongs to it; or a thread
- *                       seems to have a lock in it that does not exist */
+ *   MDG_BROKEN          its head is damaged, so that nobody knows what belongs to it; or its
+ *                       root contains an odd number that no call has put there; or a thread seems
+ *                       to have a lock in it that does not exist */
 MDG_API int mdg_map_destroy(mdg_heap *heap, const char *name);
 
 #ifdef __cplusplus

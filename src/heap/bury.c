@@ -94,12 +94,15 @@ static bool release(struct grave *grave, bool passed)
 
 static bool taking(struct grave *grave, bool passed)
 {
-	uint64_t value;
+	uint64_t value, mark = mdg__holder_mark(grave->heap, grave->who);
+	uint64_t place = MDG__LOAD(grave->hand->place);
 	struct mdg__block block;
-	if (mdg__place_read(grave->heap, MDG__LOAD(grave->hand->place), &value) < 0)
+	if (mdg__place_read(grave->heap, place, &value) < 0)
 		return false;
-	if (value != mdg__holder_mark(grave->heap, grave->who) || !find(grave, grave->ref, &block))
+	if (value != mark)
 		return drop(grave);
+	if (!find(grave, grave->ref, &block)) /* somebody has freed it; the mark must not stay */
+		return mdg__place_empty(grave->heap, place, mark) == 0 && drop(grave);
 	mdg__held_set(grave->heap, &block, grave->who);
 	mdg__hand_set(grave->hand, MDG__HAND_HELD | MDG__HAND_SEEN);
 	return release(grave, passed);

@@ -2,9 +2,11 @@
 /*
  * check_roots.c - the roots: their names, and what they refer to.
  *
- * A root that refers to no block is emptied: whoever reads it would read what is not there.
+ * A root that refers to no block is emptied: whoever reads it would read what is not there. So is
+ * one that contains an odd number which is nobody's mark: whoever wants it would get MDG_BROKEN.
  */
 #include "heap/check.h"
+#include "heap/held.h"
 
 #include "platform/fence.h"
 
@@ -68,17 +70,27 @@ static bool leads_nowhere(const struct mdg__doubt *doubt)
 	return MDG__LOAD(root->place) == doubt->word;
 }
 
+static bool is_nonsense(const struct mdg__doubt *doubt)
+{
+	const struct mdg__heap *heap = doubt->check->heap;
+	const struct mdg__heap_root *root = &heap->root[doubt->index];
+	return is_named(root) && mdg__place_is_nonsense(heap, &root->place, doubt->word);
+}
+
 static void check_place(struct mdg__heap_check *check, uint32_t index)
 {
 	struct mdg__heap_root *root = &check->heap->root[index];
 	uint64_t content = atomic_load_explicit(&root->place, memory_order_acquire);
 	struct mdg__doubt doubt = { check, 0, content, index };
-	if (!leads_nowhere(&doubt) || !mdg__is_still_wrong(&doubt, leads_nowhere))
+	bool odd = (content & 1) != 0;
+	mdg__is_wrong *is_wrong = odd ? is_nonsense : leads_nowhere;
+	if (!is_wrong(&doubt) || !mdg__is_still_wrong(&doubt, is_wrong))
 		return;
 	uint64_t ref = (uint64_t)((uintptr_t)&root->place - (uintptr_t)check->heap->view.base);
 	bool mended = check->repair && atomic_compare_exchange_strong(&root->place, &content, 0);
 	mdg__found(check, MDG_HEAP_FOUND_ROOT, ref, mended, root_spot(index),
-	           "refers to no block that is allocated");
+	           odd ? "contains an odd number that no call has put there"
+	               : "refers to no block that is allocated");
 }
 
 /* ---- names ---------------------------------------------------------------------------------- */

@@ -49,7 +49,8 @@ static bool mend_free(struct mdg__heap_slot *slot)
 		MDG__STORE(slot->oldest, 0);
 		MDG__STORE(slot->count, 0);
 		MDG__STORE(slot->left, 0);
-		MDG__STORE(slot->generation, MDG__LOAD(slot->generation) + 1);
+		atomic_store_explicit(&slot->generation, MDG__LOAD(slot->generation) + 1,
+		                      memory_order_release);
 		mdg__robust_give(thread, &slot->life, mdg__held_find(thread, &slot->life.word), 1);
 		mended = true;
 	}

@@ -275,8 +275,12 @@ static int try_take(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	uint64_t value = atomic_load_explicit(word, memory_order_acquire);
 	uint64_t ref = mdg__place_ref(heap, value, kind);
 	*ret_ref = 0;
-	if (value == 0 || (value & 1) != 0)
-		return value != 0 && mdg__taker_settle(heap, word, value) ? -EAGAIN : 0;
+	if (value == 0)
+		return 0;
+	if ((value & 1) != 0)
+		return mdg__taker_settle(heap, word, value)        ? -EAGAIN
+		       : mdg__place_is_nonsense(heap, word, value) ? MDG_BROKEN
+		                                                   : 0;
 	int rc = prepare(heap, ref, &block);
 	if (rc < 0) /* unless it was taken, and freed, meanwhile */
 		return atomic_load_explicit(word, memory_order_acquire) != value ? -EAGAIN : rc;
@@ -393,7 +397,7 @@ int mdg__swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, u
 		if ((value & 1) != 0) {
 			if (mdg__taker_settle(heap, word, value))
 				continue;
-			return -EAGAIN;
+			return mdg__place_is_nonsense(heap, word, value) ? MDG_BROKEN : -EAGAIN;
 		}
 		int rc = value == 0 ? publish(heap, own, hand, place, 0, 0)
 		                    : try_swap(heap, own, hand, place, value);

@@ -31,6 +31,14 @@ static inline uint64_t mdg__holder_mark(const struct mdg__heap *heap, struct mdg
 	return MDG__PLACE_MARK(holder.slot1, holder.generation, MDG__LOAD(heap->head->identity[0]));
 }
 
+/* Whether this is the mark of a slot, as that one is now. */
+static inline bool mdg__is_mark(const struct mdg__heap *heap, uint64_t value)
+{
+	uint32_t slot1 = MDG__MARK_SLOT1(value);
+	return (value & 1) != 0 && slot1 != 0 && slot1 <= mdg__heap_slots_used(heap) &&
+	       value == mdg__holder_mark(heap, mdg__holder_slot(heap, slot1 - 1));
+}
+
 /* The slot of the thread that holds the block, as it is written; 0: nobody. */
 uint32_t mdg__held_by(const struct mdg__heap *heap, const struct mdg__block *block);
 bool mdg__is_held_by(const struct mdg__heap *heap, const struct mdg__block *block,
@@ -117,6 +125,11 @@ int mdg__place_empty(struct mdg__heap *heap, uint64_t place, uint64_t from);
 /* [no lock is held] A place contained `value`, which may be the mark of a taker. If that one is
  * dead, it is swept. True: the place contains something else now. */
 bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value);
+
+/* A place contained `value`. Whether that is an odd number which no call has put there, and is
+ * there still: no mark of a taker, and not that of a root which was removed. */
+bool mdg__place_is_nonsense(const struct mdg__heap *heap, const _Atomic uint64_t *word,
+                            uint64_t value);
 
 /* ---- bury.c -------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  * A handle is a page of this process's own. What it says of the map was checked, and does not
  * change.
  */
+#include "heap/held.h"
 #include "heap/map_internal.h"
 #include "platform/identity.h"
 #include "platform/memory.h"
@@ -99,7 +100,16 @@ static int look_in_section(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
 	return rc;
 }
 
-/* Whether somebody has made the root, and has filled it or is about to. 0, -ENOENT or -EBADF. */
+static bool has_nonsense(mdg_heap *heap, mdg_ref place)
+{
+	const _Atomic uint64_t *word =
+		(const _Atomic uint64_t *)(const void *)(heap->base + (size_t)place);
+	return mdg__place_is_nonsense(mdg__heap_of(heap), word,
+	                              atomic_load_explicit(word, memory_order_acquire));
+}
+
+/* Whether somebody has made the root, and has filled it or is about to. 0, -ENOENT or -EBADF;
+ * MDG_BROKEN: its place contains what no call has put there. */
 static int find_existing(mdg_heap *heap, const char *name)
 {
 	struct mdg_root_info root = { .size = sizeof root };
@@ -107,7 +117,9 @@ static int find_existing(mdg_heap *heap, const char *name)
 	int rc;
 	while ((rc = mdg_root_next(heap, &cursor, &root)) > 0)
 		if (strcmp(root.name, name) == 0)
-			return root.ref != 0 || root.maker != 0 ? 0 : -ENOENT;
+			return root.ref != 0 || root.maker != 0 ? 0
+			       : has_nonsense(heap, root.place) ? MDG_BROKEN
+			                                        : -ENOENT;
 	return rc < 0 ? rc : -ENOENT;
 }
 

@@ -210,7 +210,8 @@ static int ask_for_it(struct mdg__heap *heap, struct wish *wish)
 /* ---- waiting ----------------------------------------------------------------------------- */
 
 /* What the caller is to do about a root that was found: 0: its place contains something; -EAGAIN:
- * somebody is filling it; MDG_ROOT_NEW: nobody is; -ENOENT: it is not there any more. */
+ * somebody is filling it; MDG_ROOT_NEW: nobody is; -ENOENT: it is not there any more; MDG_BROKEN:
+ * its place contains what no call has put there. */
 static int look(const struct mdg__heap *heap, const struct mdg__heap_own *own,
                 const struct wish *wish)
 {
@@ -222,6 +223,8 @@ static int look(const struct mdg__heap *heap, const struct mdg__heap_own *own,
 		return -ENOENT;
 	if (unlike != 0)
 		return unlike;
+	if (mdg__place_is_nonsense(heap, &wish->root->place, place))
+		return MDG_BROKEN;
 	return filled ? 0 : busy ? -EAGAIN : MDG_ROOT_NEW;
 }
 
@@ -343,6 +346,8 @@ int mdg_root_remove(mdg_heap *view, const char *text)
 		rc = remove_root(heap, own, &wish, &found);
 		mdg__heap_unlock(heap, &mask);
 	} while (rc == -EBUSY && mdg__taker_settle(heap, &wish.root->place, found));
+	if (rc == -EBUSY && mdg__place_is_nonsense(heap, &wish.root->place, found))
+		rc = MDG_BROKEN; /* it would be so for ever */
 	mdg__own_end(own);
 	return rc;
 }

@@ -186,8 +186,7 @@ static uint64_t taken_from(const struct mdg__heap *heap, uint64_t value, uint64_
 {
 	struct look look;
 	uint32_t slot1 = MDG__MARK_SLOT1(value);
-	if ((value & 1) == 0 || slot1 == 0 || slot1 > mdg__heap_slots_used(heap) ||
-	    value != mdg__holder_mark(heap, mdg__holder_slot(heap, slot1 - 1)))
+	if (!mdg__is_mark(heap, value))
 		return 0;
 	for (int i = 0; i < MDG__HANDS; i++)
 		if (look_at(&heap->slot[slot1 - 1].hands[i], place, &look) &&

@@ -8,6 +8,7 @@
 #include "heap/guard.h"
 #include "heap/held.h"
 
+#include "platform/fence.h"
 #include "sync/owned.h"
 
 /* Takes the slot of a dead thread. Signals are blocked: a handler may need a slot of its own, which
@@ -105,7 +106,9 @@ static bool sweep(struct mdg__heap *heap, uint32_t index, uint32_t seen)
 	MDG__STORE(slot->retired, 0);
 	MDG__STORE(slot->oldest, 0);
 	MDG__STORE(slot->count, 0);
-	MDG__STORE(slot->generation, MDG__LOAD(slot->generation) + 1);
+	/* Release: no place has a mark of the old one any more (mdg__place_is_nonsense). */
+	atomic_store_explicit(&slot->generation, MDG__LOAD(slot->generation) + 1,
+	                      memory_order_release);
 	slot_leave(thread, slot, true);
 	return true;
 }
@@ -135,10 +138,29 @@ int mdg__sweep_some(struct mdg__heap *heap, uint32_t most)
 
 bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value)
 {
-	uint32_t slot1 = MDG__MARK_SLOT1(value);
-	if ((value & 1) == 0 || slot1 == 0 || slot1 > mdg__heap_slots_used(heap) ||
-	    value != mdg__holder_mark(heap, mdg__holder_slot(heap, slot1 - 1)))
+	if (!mdg__is_mark(heap, value))
 		return false;
-	(void)sweep_dead(heap, slot1 - 1);
+	(void)sweep_dead(heap, MDG__MARK_SLOT1(value) - 1);
 	return atomic_load_explicit(word, memory_order_acquire) != value;
+}
+
+/* The taker may have ended, and its slot may have another generation, since the word was read. But
+ * a place loses its mark before the slot gets another generation. So the word is read again after
+ * the generation was. And the mark may be a later one that looks the same. So both are done twice.
+ */
+bool mdg__place_is_nonsense(const struct mdg__heap *heap, const _Atomic uint64_t *word,
+                            uint64_t value)
+{
+	uint64_t place = (uint64_t)((uintptr_t)word - (uintptr_t)heap->view.base);
+	if ((value & 1) == 0 || (value == MDG__PLACE_REMOVED && mdg__is_root(heap, place)))
+		return false;
+	for (int looks = 0; looks < 2; looks++) {
+		if (mdg__is_mark(heap, value))
+			return false;
+		/* Pairs with the release of the generation. */
+		mdg__fence(memory_order_acquire);
+		if (atomic_load_explicit(word, memory_order_acquire) != value)
+			return false;
+	}
+	return true;
 }
