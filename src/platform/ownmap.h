@@ -6,7 +6,8 @@
  * against RLIMIT_MEMLOCK. That is right for what the program maps, and segments are part of that.
  * It is wrong for the registry, which is a few MiB of addresses with only a few pages in use. And
  * it is wrong for a heap: that has as many addresses as it can ever have memory, and would have all
- * of that memory at once.
+ * of that memory at once. A channel for calls is sparse too: it has room for the replies to all
+ * callers that can ever come.
  */
 #ifndef MADANG_PLATFORM_OWNMAP_H
 #define MADANG_PLATFORM_OWNMAP_H

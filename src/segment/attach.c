@@ -165,6 +165,12 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	return 0;
 }
 
+/* Whether it has more addresses than it may ever have memory: a heap, or a channel for calls. */
+static bool is_sparse(const struct mdg__entry *entry)
+{
+	return entry->kind != MDG__KIND_PLAIN && (entry->flags & MDG__SEG_NORESERVE) != 0;
+}
+
 static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *entry,
                           struct request *request, void **ret)
 {
@@ -183,7 +189,7 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 	if (fd < 0)
 		return fd;
 	request->length = (size_t)entry->mapped;
-	request->sparse = entry->kind == MDG__KIND_HEAP;
+	request->sparse = is_sparse(entry);
 	rc = mdg__count_attached(ns, entry->index, mdg__tag_generation(entry->tag));
 	if (rc == 0)
 		rc = attach_counted(ns, entry, request, fd, ret);

@@ -5,11 +5,9 @@
  */
 #include "heap/heap.h"
 
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include "support/memlock.h"
 
-enum { MIB = 1 << 20, CAP_IPC_LOCK_ = 14 };
+enum { MIB = 1 << 20 };
 
 static uint64_t resident(const char *name)
 {
@@ -56,27 +54,9 @@ static void find_taken(void)
 	mdg_heap_close(heap);
 }
 
-/* Root has no limit of locked memory, unless it gives that up. */
-static bool obey_limit(void)
-{
-	struct {
-		uint32_t version;
-		int pid;
-	} head = { 0x20080522, 0 };
-	struct {
-		uint32_t effective, permitted, inheritable;
-	} data[2];
-	const struct rlimit limit = { 4 * MIB, 4 * MIB };
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || syscall(SYS_capget, &head, data) != 0)
-		return false;
-	data[0].effective &= ~(UINT32_C(1) << CAP_IPC_LOCK_);
-	data[0].permitted &= ~(UINT32_C(1) << CAP_IPC_LOCK_);
-	return syscall(SYS_capset, &head, data) == 0;
-}
-
 static void lock_and_use(void *limited)
 {
-	if ((limited != NULL && !obey_limit()) || mlockall(MCL_FUTURE) != 0)
+	if (!memlock_all(limited != NULL ? 4 * MIB : 0))
 		exit(0); /* not possible here */
 	use("plain", 0);
 	use("home", MDG_HEAP_HOME);
