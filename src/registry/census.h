@@ -76,6 +76,15 @@ static inline bool mdg__is_entry_possible(const struct mdg__registry *registry,
 	       (class != MDG__SEMAPHORE_SETS || amount != 0);
 }
 
+/* Whether what a segment says of its file can be true. The inode is noted after the file was
+ * made. */
+static inline bool mdg__is_file_possible(const struct mdg__segment *segment)
+{
+	uint32_t flags = mdg__get32(&segment->flags);
+	bool none = (flags & MDG__SEG_FILE_NONE) != 0, begun = (flags & MDG__SEG_FILE_BEGUN) != 0;
+	return !(none && begun) && (!(none || begun) || mdg__get64(&segment->inode) == 0);
+}
+
 /* What the objects of a class take together, by their entries. */
 static inline uint64_t mdg__total_counted(const struct mdg__census *all, enum mdg__class class)
 {

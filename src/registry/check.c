@@ -64,6 +64,9 @@ static void check_entry(struct check *check, enum mdg__class class, uint32_t ind
 		    class == MDG__SEGMENTS ? "%s %d has an impossible size"
 		                           : "%s %d has impossible figures",
 		    name, id);
+	if (state >= MDG__LIVE && class == MDG__SEGMENTS &&
+	    !mdg__is_file_possible(&check->all.registry->segments[index]))
+		say(check, id, "%s %d says that it has no file, and has had one", name, id);
 }
 
 static void check_directory(struct check *check, enum mdg__class class, uint32_t in_use)

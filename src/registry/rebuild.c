@@ -29,6 +29,18 @@ static bool is_possible(const struct mdg__census *all, enum mdg__class class, ui
 	        mdg__is_entry_possible(all->registry, class, index));
 }
 
+/* A segment whose inode is known has had its file since. Of others, whoever needs the file makes
+ * it, in place of one that may be there. */
+static void mend_file(struct mdg__segment *segment)
+{
+	uint32_t flags = mdg__get32(&segment->flags);
+	if (mdg__is_file_possible(segment))
+		return;
+	flags &= ~(MDG__SEG_FILE_NONE | MDG__SEG_FILE_BEGUN);
+	set32(&segment->flags,
+	      mdg__get64(&segment->inode) != 0 ? flags : flags | MDG__SEG_FILE_BEGUN);
+}
+
 /* Enters one object in bitmap and bucket. False: the entry is free. */
 static bool rebuild_entry(const struct mdg__census *all, enum mdg__class class, uint32_t index)
 {
@@ -43,6 +55,8 @@ static bool rebuild_entry(const struct mdg__census *all, enum mdg__class class, 
 	}
 	if (mdg__tag_state(tag) == MDG__FREE)
 		return false;
+	if (class == MDG__SEGMENTS)
+		mend_file(&registry->segments[index]);
 	atomic_fetch_or(&registry->objects[class].bitmap[index / 64], UINT64_C(1) << (index % 64));
 	if (mdg__tag_state(tag) == MDG__REMOVED) {
 		set32(&object->key, 0);

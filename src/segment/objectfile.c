@@ -96,6 +96,8 @@ static int make_late(struct mdg_namespace *ns, const struct mdg__entry *entry)
 		rc = -EINVAL;
 	else if (now.file == MDG__FILE_MADE)
 		rc = -EEXIST;
+	else if (now.inode != 0)
+		rc = MDG_DAMAGED; /* it was attached before: its file must not be unlinked */
 	else
 		rc = make_locked(ns, entry);
 	mdg__leave_writer(ns);

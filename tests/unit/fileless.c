@@ -8,11 +8,13 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "madang/names.h"
+#include "segment/internal.h"
 
 enum { SIZE = 20000, ROUNDS = 400 };
 
@@ -144,6 +146,75 @@ static void with_umask(void)
 	umask(before);
 }
 
+/* ---- scribbled ------------------------------------------------------------------------------ */
+
+static int note(const struct mdg_finding *finding, void *context)
+{
+	*(mdg_id *)context = finding->id;
+	CHECK(finding->kind == MDG_FOUND_DAMAGE && strstr(finding->text, "no file") != NULL);
+	return 0;
+}
+
+static void attach_in_vain(mdg_id id)
+{
+	void *memory = NULL;
+	CHECK_RC(MDG_DAMAGED, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	CHECK_RC(MDG_DAMAGED, mdg_segment_attach(ns, id, NULL, MDG_RDONLY, &memory));
+	CHECK(files("fileless", NULL) == 1);
+}
+
+/* A process that has it attached, and has written 1 there. It is stopped. */
+static pid_t start_holder(mdg_id id)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		unsigned char *memory = attach(id, 0);
+		*memory = 1;
+		raise(SIGSTOP);
+		_exit(memory[1] == 2 ? 0 : 1);
+	}
+	int status = 0;
+	CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+	return pid;
+}
+
+/* The entry says that there is no file, and another process has the file mapped: it stays. */
+static void scribbled(uint32_t bits)
+{
+	int status = -1;
+	mdg_id id = create(), found = -1;
+	pid_t holder = start_holder(id);
+	atomic_fetch_or(&ns->registry.segments[(uint32_t)id % MDG__IDS].flags, bits);
+	attach_in_vain(id);
+	CHECK(mdg_namespace_check(ns, 0, note, &found) == 1 && found == id);
+	attach_in_vain(id);
+	CHECK_RC(0, mdg_namespace_check(ns, MDG_CHECK_REPAIR, NULL, NULL));
+	unsigned char *memory = attach(id, 0);
+	if (!CHECK(memory != NULL && memory[0] == 1))
+		return;
+	memory[1] = 2;
+	CHECK(kill(holder, SIGCONT) == 0 && waitpid(holder, &status, 0) == holder && status == 0);
+	CHECK_RC(0, mdg_segment_detach(ns, memory));
+	CHECK_RC(0, mdg_segment_remove(ns, id));
+	CHECK(files("fileless", NULL) == 0);
+	unit_is_sound(ns);
+}
+
+/* Both bits, and nobody has attached it. */
+static void scribbled_before(void)
+{
+	mdg_id id = create(), found = -1;
+	ns->registry.segments[(uint32_t)id % MDG__IDS].flags |= MDG__SEG_FILE_BEGUN;
+	CHECK(mdg_namespace_check(ns, 0, note, &found) == 1 && found == id);
+	CHECK_RC(0, mdg_namespace_check(ns, MDG_CHECK_REPAIR, NULL, NULL));
+	const unsigned char *memory = attach(id, 0);
+	CHECK(memory != NULL && is_zero(memory));
+	CHECK_RC(0, mdg_segment_detach(ns, (void *)(uintptr_t)memory));
+	CHECK_RC(0, mdg_segment_remove(ns, id));
+	CHECK(files("fileless", NULL) == 0);
+	unit_is_sound(ns);
+}
+
 /* ---- two at once --------------------------------------------------------------------------- */
 
 struct meeting {
@@ -234,6 +305,10 @@ int main(void)
 	attached(0);
 	attached(MDG_RDONLY);
 	with_umask();
+	scribbled(MDG__SEG_FILE_NONE);
+	scribbled(MDG__SEG_FILE_BEGUN);
+	scribbled(MDG__SEG_FILE_NONE | MDG__SEG_FILE_BEGUN);
+	scribbled_before();
 	together();
 	return test_result();
 }

@@ -167,6 +167,15 @@ static void size_impossible(struct scene *scene)
 	victim(scene)->size = UINT64_MAX / 3;
 }
 
+/* Both before and after it was attached. */
+static void never_had_file(struct scene *scene)
+{
+	victim(scene)->flags |= MDG__SEG_FILE_NONE | MDG__SEG_FILE_BEGUN;
+	for (int i = 0; i < HEALTHY; i++)
+		scene->registry->segments[scene->ids[i] % 32768].flags |=
+			i % 2 ? MDG__SEG_FILE_NONE : MDG__SEG_FILE_BEGUN;
+}
+
 static void removed_with_key(struct scene *scene)
 {
 	victim(scene)->tag = (victim(scene)->tag & ~0xffu) | MDG__REMOVED;
@@ -328,6 +337,7 @@ static const struct kind {
 	{ "a wrong sequence", sequence_wrong, MDG_FOUND_DAMAGE, false },
 	{ "an impossible tag", tag_impossible, MDG_FOUND_DAMAGE, false },
 	{ "an impossible size", size_impossible, MDG_FOUND_DAMAGE, false },
+	{ "files that are said not to be there", never_had_file, MDG_FOUND_DAMAGE, false },
 	{ "removed, with its name", removed_with_key, MDG_FOUND_DAMAGE, false },
 	{ "a free list that leads nowhere", free_list_to_nowhere, MDG_FOUND_DAMAGE, false },
 	{ "more attachments than can be", attachments_beyond, MDG_FOUND_DAMAGE, false },
