@@ -50,7 +50,10 @@ int mdg__box_take(struct mdg_channel *channel, uint32_t from)
 	(void)from;
 	if (channel->role == MDG_TALKER) {
 		struct mdg__box *box = mdg__box_of(channel, channel->place);
-		channel->call = channel->first_call = atomic_load(&box->word) >> 8;
+		uint64_t call = atomic_load(&box->word) >> 8;
+		if (call > MDG__CALL_MOST)
+			call = 0; /* `use` tells this caller from all others */
+		channel->call = channel->first_call = call;
 		atomic_store(&box->waits, 0);
 		atomic_store(&box->word, mdg__box_word(channel->call, MDG__BOX_IDLE));
 	}
@@ -63,7 +66,7 @@ bool mdg__box_drop(struct mdg_channel *channel, uint32_t place)
 	struct mdg__box *box = mdg__box_of(channel, place);
 	uint64_t word = atomic_load(&box->word);
 	do {
-		if ((word & 0xff) == MDG__BOX_WRITING)
+		if ((word & 0xff) == MDG__BOX_WRITING && word >> 8 <= MDG__CALL_MOST)
 			return false;
 		/* The next caller in this seat counts on from here. */
 	} while (!atomic_compare_exchange_strong(&box->word, &word,

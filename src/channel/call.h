@@ -53,6 +53,8 @@ static inline bool mdg__box_end(struct mdg_channel *channel, const struct mdg__r
 	return atomic_compare_exchange_strong(&mdg__box_of(channel, request->seat)->word, &seen,
 	                                      mdg__box_word(request->call, to));
 }
+/* No caller comes as far as that in its lifetime. A higher number was scribbled into the box. */
+#define MDG__CALL_MOST (UINT64_C(1) << 52)
 /* The request in front of a message. False: it is none. */
 static inline bool mdg__box_request(const struct mdg_channel *channel,
                                     const struct mdg_message *message, struct mdg__request *ret)

@@ -50,12 +50,31 @@ static int abandon(struct mdg_channel *channel, uint64_t deadline)
 	return rc;
 }
 
+/* The word has a later number than this caller has ever asked with. Somebody has scribbled over it,
+ * or over a request. A server believes no call then. With the seat lock, the seat stays this
+ * caller's. */
+static int __attribute__((cold, noinline)) mend_box(struct mdg_channel *channel, uint64_t deadline)
+{
+	mdg__c64 *word = &mdg__box_of(channel, channel->place)->word;
+	int rc = mdg__seat_lock(channel, deadline);
+	if (rc < 0)
+		return rc;
+	if (mdg__is_seated(channel))
+		atomic_store(word, mdg__box_word(channel->call, MDG__BOX_IDLE));
+	else
+		rc = -ESTALE;
+	mdg__channel_unlock(&channel->head->seat_lock);
+	return rc;
+}
+
 /* A call with a number that no server has. */
 static inline int new_call(struct mdg_channel *channel, uint64_t deadline, struct mdg__request *ret)
 {
 	if (channel->has_reply || channel->reserved.count != 0)
 		return -EBUSY;
 	int rc = channel->waits_reply ? abandon(channel, deadline) : 0;
+	if (rc == 0 && __builtin_expect(own_word(channel) >> 8 > channel->call, 0))
+		rc = mend_box(channel, deadline);
 	if (rc < 0)
 		return rc;
 	channel->call++;
