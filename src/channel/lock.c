@@ -3,7 +3,8 @@
  * lock.c - the locks of a channel.
  *
  * A lock is one word: 0, or the signature of the process that holds it (segment/sign.h). Locks are
- * held for a few hundred nanoseconds, and their owner wakes nobody. A process that waits spins,
+ * held for a few hundred nanoseconds, and their owner wakes nobody. Only the seat lock is held
+ * longer: whoever comes as a caller gets memory for its box meanwhile. A process that waits spins,
  * then sleeps for a moment, longer each time. Now and then it asks whether the owner lives, which
  * may be a question to the kernel. If the owner is dead, the waiter takes the lock over, and sets
  * right what the owner had begun.

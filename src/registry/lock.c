@@ -9,8 +9,9 @@
  * the lock until after it has given it back. If there is none, the word is forged, and
  * the lock is taken over. signed_lock.c says why this can never rob an owner.
  *
- * Code that holds the lock makes no system call that can wait: at most it asks whether
- * a process lives.
+ * Code that holds the lock waits for no other process. It makes few system calls: it asks
+ * whether a process lives, and makes the empty data file of an object that is first used
+ * (segment/objectfile.c).
  */
 #include "registry/internal.h"
 

@@ -10,7 +10,8 @@
  * What the death of a process means for an object that it was tied to depends on the
  * class of the object: see `classes` below.
  *
- * A data file is unlinked without the lock, and a segment's is made without it. Meanwhile
+ * A data file is unlinked without the lock. One that is made together with its object is made
+ * without it too. (One that is made later is made with the lock: segment/objectfile.c.) Meanwhile
  * the entry is BUSY, and names the process at work on it. If that process dies, the file may or may
  * not be there. The reaper becomes the worker, unlinks the file in either case, and
  * frees the entry. So a creation that was cut off has not happened, and a removal that
