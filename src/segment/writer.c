@@ -87,8 +87,8 @@ static int settle(struct mdg_namespace *ns)
 	return rc;
 }
 
-/* A witness is a link in the robust list of this process. Where other users may write to the registry
- * there is none: they could lead the list astray. */
+/* A witness is a link in the robust list of this process. Where other users may write to the
+ * registry there is none: they could lead the list astray. */
 void mdg__bear_witness(struct mdg_namespace *ns)
 {
 	if (!mdg__slot_is_witnessed(&ns->registry) && !mdg__is_shared(ns) && !mdg__is_guest(ns))

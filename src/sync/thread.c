@@ -55,8 +55,8 @@ static MDG__OF_THREAD pthread_mutex_t anchors[2]; /* back and front */
  * because the kernel needs them. */
 static pthread_key_t at_end;
 static bool at_end_exists;
-/* Takes the witness out of the list, so that nobody follows a link in shared memory any more: some C
- * libraries walk over the list themselves when a thread ends. [it holds nothing else] */
+/* Takes the witness out of the list, so that nobody follows a link in shared memory any more: some
+ * C libraries walk over the list themselves when a thread ends. [it holds nothing else] */
 static void witness_leave(struct mdg__thread *thread)
 {
 	_Atomic uint32_t *word = &thread->witness->word;

@@ -24,8 +24,8 @@ static void enter_last(struct mdg__thread *thread, struct mdg__robust *witness)
 	thread->witness = witness;
 }
 
-/* Whether the caller is in a handler that has interrupted the C library in the middle of a change of
- * the list. Then the thread must not be set up, because that changes the list as well. */
+/* Whether the caller is in a handler that has interrupted the C library in the middle of a change
+ * of the list. Then the thread must not be set up, because that changes the list as well. */
 static bool is_list_changing(void)
 {
 	void *found = NULL;

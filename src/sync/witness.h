@@ -25,8 +25,9 @@ static inline bool mdg__witness_stands(const struct mdg__robust *witness)
 }
 
 /* The calling thread bears witness there, until it ends. The memory stays mapped until then. False:
- * it cannot, or does so elsewhere, or another thread has done so before. That thread may be of another process, which has
- * the node in its list, so nobody else may write there. [signals blocked] */
+ * it cannot, or does so elsewhere, or another thread has done so before. That thread may be of
+ * another process, which has the node in its list, so nobody else may write there. [signals
+ * blocked] */
 bool mdg__witness_bear(struct mdg__robust *witness);
 
 #endif
