@@ -182,9 +182,11 @@ static int become_maker(const struct mdg__heap *heap, const struct mdg__heap_own
 	atomic_store_explicit(&root->maker, myself(own), memory_order_release);
 	/* Who has filled the place meanwhile has perhaps not seen that there is a maker. */
 	mdg__fence(memory_order_seq_cst);
-	if (acquired(&root->place) != 0)
-		atomic_store_explicit(&root->maker, 0, memory_order_release);
-	return acquired(&root->place) == 0 ? MDG_ROOT_NEW : -EAGAIN;
+	/* Read once: it may be filled and emptied again at any moment. */
+	if (acquired(&root->place) == 0)
+		return MDG_ROOT_NEW;
+	atomic_store_explicit(&root->maker, 0, memory_order_release);
+	return -EAGAIN;
 }
 
 /* Makes the root if there is none, and the caller its maker if there is none. -EAGAIN: look again.
