@@ -20,7 +20,8 @@ static _Atomic uint32_t *slot_word(void)
 	for (uint32_t at = 0; at < MDG_READERS_MAX; at++)
 		if ((atomic_load(&rw->used[at / 32]) >> at % 32 & 1) != 0)
 			return &rw->slot[at].robust.word;
-	CHECK(!"a slot is used");
+	bool is_used = false;
+	CHECK(is_used);
 	return &rw->slot[0].robust.word;
 }
 
