@@ -26,7 +26,8 @@
  * all, for readers and for a death at any instruction. A reader sees the value from before or the
  * one from after, never a mixture, and a key that is replaced again and again is always found.
  * When a writer is killed, the next one goes on with its part of the map, and no memory is lost.
- * A writer that is stopped, and not killed, keeps other writers of that part waiting.
+ * A writer that is stopped, and not killed, keeps other writers of that part waiting. So does
+ * whoever is stopped while it cleans up after a killed one.
  *
  * COPY OR LOOK. mdg_map_get copies the value. mdg_map_see gives a pointer to it instead, which is
  * good until the read section ends (mdg_read_begin, mdg_read_end). What it points to never changes:

@@ -75,6 +75,9 @@ static inline uint64_t mdg__label_now(const struct mdg__heap *heap, struct mdg__
  * Whether the thread that seems to have it does not exist. `suspect`: a lock of the same memory was
  * scribbled on. */
 bool mdg__lock_is_nobodys(const struct mdg__owned *lock, bool suspect, int *looks);
+/* The same about the slot of a dead thread, after each time of that length in which it was not
+ * swept. Also true if nobody has it, and those who tried to sweep it could not. */
+bool mdg__slot_is_nobodys(struct mdg__heap *heap, const struct mdg__heap_slot *slot, int *looks);
 
 /* ---- units.c ------------------------------------------------------------------------------- */
 

@@ -10,7 +10,9 @@
  *
  * The kernel gives the lock on a moment before it marks the dead thread's slot, because it goes
  * through the thread's list in order. So the slot may still look alive for a moment. And somebody
- * else may be sweeping it.
+ * else may be sweeping it. That one may be stopped, or may wait for the heap's lock, whose owner is
+ * stopped. Then the writer waits as long as that takes. It waits as for the lock: for a while, and
+ * again, and in between it has neither the lock nor a read section.
  */
 #include "heap/map_internal.h"
 #include "platform/clock.h"
@@ -19,8 +21,8 @@
 
 enum {
 	NAP = 50 * 1000, /* nanoseconds between two looks */
-	READERS_MS = 100,
-	SETTLE_MS = 20 * 1000 /* after that, what the slot says is taken for nonsense */
+	NAP_MOST = 5 * 1000 * 1000,
+	READERS_MS = 100
 };
 
 static uint64_t writer_of(const struct mdg_map *map)
@@ -34,10 +36,10 @@ static uint64_t writer_of(const struct mdg_map *map)
 	return writer;
 }
 
-static void nap(void)
+static void nap(uint32_t nanoseconds)
 {
 	_Atomic uint32_t word = 0;
-	(void)mdg__sys_futex_wait(&word, 0, false, NAP);
+	(void)mdg__sys_futex_wait(&word, 0, false, nanoseconds);
 }
 
 /* ---- after a death ------------------------------------------------------------------------- */
@@ -74,30 +76,47 @@ static bool is_unsettled(const struct mdg__heap *heap, uint64_t writer)
 	return false;
 }
 
-/* Ends what the dead writer had begun. What is read here may be nonsense; then this ends after a
- * while. */
-static void settle(const struct mdg_map *map, struct mdg__map_part *part)
+/* Ends what the dead writer had begun, or waits for whoever is about to. False: it takes longer. */
+static bool settle(const struct mdg_map *map, uint64_t writer)
 {
-	uint64_t writer = MDG__LOAD(part->writer), begun = mdg__monotonic_nanoseconds();
-	while (is_unsettled(mdg__heap_of(map->heap), writer) &&
-	       mdg__monotonic_nanoseconds() - begun < SETTLE_MS * UINT64_C(1000000)) {
-		(void)mdg_heap_sweep(map->heap);
-		if (is_unsettled(mdg__heap_of(map->heap), writer))
-			nap();
+	uint64_t begun = mdg__monotonic_nanoseconds();
+	for (uint32_t pause = NAP; is_unsettled(mdg__heap_of(map->heap), writer);) {
+		if (mdg__monotonic_nanoseconds() - begun >= MDG__LOOK_NS)
+			return false;
+		if (mdg_heap_sweep(map->heap) > 0)
+			continue;
+		nap(pause);
+		pause = pause < NAP_MOST ? pause * 2 : pause;
 	}
+	return true;
+}
+
+/* What the caller is to do about a dead writer that was not settled. -ETIMEDOUT: to wait on. Who
+ * went on with the part would lead a sweeper astray, even one that comes later. */
+static int judge(struct mdg__heap *heap, uint64_t writer, int *looks)
+{
+	struct mdg__heap_slot *slot = &heap->slot[((uint32_t)writer & 0xffffu) - 1];
+	struct mdg__thread *thread;
+	if (mdg__robust_mine(&slot->life, &thread) >= 0)
+		return -EDEADLK; /* this thread has been interrupted while it swept */
+	return mdg__slot_is_nobodys(heap, slot, looks) ? MDG_BROKEN : -ETIMEDOUT;
 }
 
 /* What this one takes out may have to be settled by the next one: so the part says who is writing
- * before that. 0; -ENOLCK: the thread holds so many locks that it cannot sweep. */
-static int repair(const struct mdg_map *map, struct mdg__map_part *part)
+ * before that. 0; -ENOLCK: the thread holds so many locks that it cannot sweep; or as judge. Then
+ * the lock is given back as it is: who asks next is told. */
+static int repair(const struct mdg_map *map, struct mdg__map_part *part, int *looks)
 {
-	if (!mdg__sweep_is_possible() &&
-	    is_unsettled(mdg__heap_of(map->heap), MDG__LOAD(part->writer))) {
-		/* As it is: who asks next is told. */
+	uint64_t writer = MDG__LOAD(part->writer);
+	int rc = 0;
+	if (!mdg__sweep_is_possible() && is_unsettled(mdg__heap_of(map->heap), writer))
+		rc = -ENOLCK;
+	else if (!settle(map, writer))
+		rc = judge(mdg__heap_of(map->heap), writer, looks);
+	if (rc != 0) {
 		(void)mdg__owned_give((struct mdg__owned *)(void *)&part->lock);
-		return -ENOLCK;
+		return rc;
 	}
-	settle(map, part);
 	MDG__STORE(part->writer, writer_of(map));
 	mdg__map_tidy(map, part);
 	MDG__STORE(part->writer, 0);
@@ -136,17 +155,17 @@ static bool is_there(const struct mdg_map *map, bool removes)
 
 /* The part lies in the head, and that may be freed by whoever removes the map. That one has to have
  * each lock. So the read section need not be longer than until the lock is there. It is ended now
- * and then, for if the lock's owner is stopped, no memory would be freed meanwhile. */
+ * and then, for if whoever it waits for is stopped, no memory would be freed meanwhile. */
 static int lock(const struct mdg_map *map, struct mdg__map_part *part, bool removes)
 {
-	int rc, looks = 0;
+	int rc, looks = 0, slot_looks = 0;
 	do {
 		rc = mdg_read_begin(map->heap);
 		if (rc != 0)
 			return rc;
 		rc = is_there(map, removes) ? take(part) : -EIDRM;
 		if (rc == MDG_OWNER_DIED)
-			rc = repair(map, part);
+			rc = repair(map, part, &slot_looks);
 		if (rc == 0 && !is_there(map, removes)) {
 			(void)mdg_mutex_unlock(&part->lock);
 			rc = -EIDRM;
@@ -186,7 +205,7 @@ static bool wait_for_readers(struct mdg__heap *heap)
 	while (mdg__readers_oldest(heap) <= left) {
 		if (mdg__monotonic_nanoseconds() - begun > READERS_MS * UINT64_C(1000000))
 			return false;
-		nap();
+		nap(NAP);
 	}
 	return true;
 }

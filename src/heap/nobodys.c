@@ -7,6 +7,8 @@
  * It has the lock for microseconds, unless it is stopped. So the question is asked only after 10
  * seconds; or at once, if the number is larger than the kernel gives to any thread, or if it is
  * known that somebody scribbles on locks.
+ *
+ * The same is asked of the slot of a dead thread that is not swept: whether its sweeper exists.
  */
 #include "heap/internal.h"
 
@@ -31,4 +33,19 @@ bool mdg__lock_is_nobodys(const struct mdg__owned *lock, bool suspect, int *look
 	if (owner != mdg__this_thread.tid && mdg__sys_process_exists((int32_t)owner))
 		return false;
 	return owner_of(lock) == owner; /* else it has just died */
+}
+
+bool mdg__slot_is_nobodys(struct mdg__heap *heap, const struct mdg__heap_slot *slot, int *looks)
+{
+	uint32_t owner = MDG__LOAD(slot->life.word) & MDG__TID;
+	bool sure = owner > TID_MOST || (owner != 0 && MDG__LOAD(heap->suspect) != 0);
+	if (owner != 0 && mdg__sys_process_exists((int32_t)owner)) {
+		*looks = 0;
+		return false;
+	}
+	if ((++*looks < LOOKS && !sure) || (MDG__LOAD(slot->life.word) & MDG__TID) != owner)
+		return false;
+	if (owner != 0)
+		MDG__STORE(heap->suspect, 1);
+	return true;
 }

@@ -13,6 +13,8 @@ heap_test(map_points)
 target_sources(heap-map_points PRIVATE ../sync/points/step.c)
 heap_test(map_remove)
 target_sources(heap-map_remove PRIVATE ../sync/points/step.c)
+heap_test(map_stopped)
+target_sources(heap-map_stopped PRIVATE ../sync/points/step.c)
 heap_test(map_threads)
 
 # What it costs, by hand.
