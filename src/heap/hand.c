@@ -169,13 +169,13 @@ static int try_publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct
 }
 
 static int publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
-                   uint64_t place, uint64_t expected, uint64_t kind)
+                   uint64_t place, uint64_t expected, uint64_t kind, int *rounds)
 {
 	for (;;) {
 		uint64_t found;
 		int rc = try_publish(heap, own, hand, place, expected, kind, &found);
 		if (rc != -EAGAIN || found == expected ||
-		    !mdg__taker_settle(heap, place_at(heap, place), found))
+		    !mdg__taker_settle(heap, place_at(heap, place), found, rounds))
 			return rc;
 	}
 }
@@ -222,7 +222,8 @@ int mdg__publish(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref
 	    publish_at_once(heap, own, ref, address))
 		return 0;
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
-	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind);
+	int rounds = 0;
+	return hand == NULL ? -EPERM : publish(heap, own, hand, place, expected, kind, &rounds);
 }
 
 __attribute__((noinline)) int mdg__publish_call(struct mdg__heap *heap, uint64_t ref,
@@ -267,7 +268,7 @@ static int prepare(struct mdg__heap *heap, uint64_t ref, struct mdg__block *ret)
 
 /* One try. 0: *ret_ref is held, or 0 if the place has nothing. -EAGAIN: it has changed. */
 static int try_take(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__hand *hand,
-                    uint64_t place, uint64_t kind, uint64_t *ret_ref)
+                    uint64_t place, uint64_t kind, int *rounds, uint64_t *ret_ref)
 {
 	struct mdg__block block;
 	_Atomic uint64_t *word = place_at(heap, place);
@@ -278,9 +279,9 @@ static int try_take(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	if (value == 0)
 		return 0;
 	if ((value & 1) != 0)
-		return mdg__taker_settle(heap, word, value)        ? -EAGAIN
-		       : mdg__place_is_nonsense(heap, word, value) ? MDG_BROKEN
-		                                                   : 0;
+		return mdg__taker_settle(heap, word, value, rounds) ? -EAGAIN
+		       : mdg__place_is_nonsense(heap, word, value)  ? MDG_BROKEN
+		                                                    : 0;
 	int rc = prepare(heap, ref, &block);
 	if (rc < 0) /* unless it was taken, and freed, meanwhile */
 		return atomic_load_explicit(word, memory_order_acquire) != value ? -EAGAIN : rc;
@@ -323,9 +324,9 @@ uint64_t mdg__take(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t p
 		own->why = -EINVAL;
 		return 0;
 	}
-	int rc;
+	int rc, rounds = 0;
 	do
-		rc = try_take(heap, own, hand, place, kind, &ref);
+		rc = try_take(heap, own, hand, place, kind, &rounds, &ref);
 	while (rc == -EAGAIN);
 	if (ref != 0)
 		fill(own, hand);
@@ -387,6 +388,7 @@ int mdg__swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, u
 {
 	_Atomic uint64_t *word = place_at(heap, place);
 	struct mdg__hand *hand = mdg__hand_find(own, ref);
+	int rounds = 0;
 	if (hand == NULL)
 		return -EPERM;
 	if (word == NULL)
@@ -395,11 +397,11 @@ int mdg__swap(struct mdg__heap *heap, struct mdg__heap_own *own, uint64_t ref, u
 		uint64_t value = atomic_load_explicit(word, memory_order_acquire);
 		*ret_old = value;
 		if ((value & 1) != 0) {
-			if (mdg__taker_settle(heap, word, value))
+			if (mdg__taker_settle(heap, word, value, &rounds))
 				continue;
 			return mdg__place_is_nonsense(heap, word, value) ? MDG_BROKEN : -EAGAIN;
 		}
-		int rc = value == 0 ? publish(heap, own, hand, place, 0, 0)
+		int rc = value == 0 ? publish(heap, own, hand, place, 0, 0, &rounds)
 		                    : try_swap(heap, own, hand, place, value);
 		if (rc == 0)
 			return 0;

@@ -123,8 +123,11 @@ int mdg__place_empty(struct mdg__heap *heap, uint64_t place, uint64_t from);
 /* ---- sweep.c ------------------------------------------------------------------------------- */
 
 /* [no lock is held] A place contained `value`, which may be the mark of a taker. If that one is
- * dead, it is swept. True: the place contains something else now. */
-bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value);
+ * dead, it is swept. True: the place contains something else now, and the caller may look again.
+ * Somebody might write one mark after the other. So *rounds counts, from 0, what one call does, and
+ * at last the place counts as one from which somebody takes at this moment. */
+bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value,
+                       int *rounds);
 
 /* A place contained `value`. Whether that is an odd number which no call has put there, and is
  * there still: no mark of a taker, and not that of a root which was removed. */

@@ -334,7 +334,7 @@ int mdg_root_remove(mdg_heap *view, const char *text)
 	struct mdg__heap *heap = mdg__heap_of(view);
 	struct wish wish = { .root = NULL };
 	mdg__sigmask mask;
-	int rc = 0;
+	int rc = 0, rounds = 0;
 	if (!name_of(text, &wish.name))
 		return -EINVAL;
 	uint64_t found = 0;
@@ -347,7 +347,7 @@ int mdg_root_remove(mdg_heap *view, const char *text)
 			break;
 		rc = remove_root(heap, own, &wish, &found);
 		mdg__heap_unlock(heap, &mask);
-	} while (rc == -EBUSY && mdg__taker_settle(heap, &wish.root->place, found));
+	} while (rc == -EBUSY && mdg__taker_settle(heap, &wish.root->place, found, &rounds));
 	if (rc == -EBUSY && mdg__place_is_nonsense(heap, &wish.root->place, found))
 		rc = MDG_BROKEN; /* it would be so for ever */
 	mdg__own_end(own);

@@ -136,9 +136,11 @@ int mdg__sweep_some(struct mdg__heap *heap, uint32_t most)
 	return swept;
 }
 
-bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value)
+bool mdg__taker_settle(struct mdg__heap *heap, const _Atomic uint64_t *word, uint64_t value,
+                       int *rounds)
 {
-	if (!mdg__is_mark(heap, value))
+	enum { ROUNDS_MOST = 64 };
+	if (!mdg__is_mark(heap, value) || ++*rounds > ROUNDS_MOST)
 		return false;
 	(void)sweep_dead(heap, MDG__MARK_SLOT1(value) - 1);
 	return atomic_load_explicit(word, memory_order_acquire) != value;

@@ -283,13 +283,95 @@ static void place_alone(void)
 	place_taken(holds);
 }
 
+/* ---- marks without end --------------------------------------------------------------------- */
+
+static mdg_ref *flooded;        /* in a root */
+static _Atomic int64_t *answer; /* in the heap */
+static unsigned flood_steps;
+
+/* While the victim makes its steps, the place gets the mark of one slot after the other. */
+static void flood(void)
+{
+	enum { STEPS_EACH = 31, SLOTS = 8 };
+	struct mdg__heap *own = mdg__heap_of(heap);
+	struct mdg__holder who = mdg__holder_slot(own, flood_steps++ / STEPS_EACH % SLOTS);
+	MDG__STORE(*(_Atomic mdg_ref *)flooded, mdg__holder_mark(own, who));
+	refresh();
+}
+
+static int64_t take_flooded(void *block)
+{
+	(void)block;
+	return mdg_take(heap, flooded) == NULL ? mdg_heap_why(heap) : 1;
+}
+
+static int64_t publish_flooded(void *block)
+{
+	return mdg_publish(heap, block, flooded, 0);
+}
+
+static int64_t swap_flooded(void *block)
+{
+	return mdg_swap(heap, block, flooded, &block);
+}
+
+static int64_t remove_flooded(void *block)
+{
+	(void)block;
+	return mdg_root_remove(heap, "flooded");
+}
+
+static const struct {
+	int64_t (*act)(void *block), wanted;
+} floods[] = { { take_flooded, 0 },
+	       { publish_flooded, -EAGAIN },
+	       { swap_flooded, -EAGAIN },
+	       { remove_flooded, -EBUSY } };
+
+static void act_flooded(void *which)
+{
+	void *block = mdg_hold(heap, 32);
+	step_begins();
+	MDG__STORE(*answer, floods[*(const size_t *)which].act(block));
+	step_ends();
+}
+
+/* Somebody writes one mark after the other. Each call ends, as if somebody took the block at that
+ * moment. */
+static void marks_without_end(void)
+{
+	static struct step step;
+	void *block = mdg_hold(heap, 32);
+	CHECK_RC(MDG_ROOT_NEW, mdg_root(heap, "flooded", 1, 1, &flooded, 0));
+	CHECK_RC(0, mdg_publish(heap, block, flooded, 0));
+	mdg_ref ref = *flooded;
+	answer = (_Atomic int64_t *)(void *)(place + 1);
+	watch_nothing();
+	for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++) {
+		enum step_event event = STEP_POINT;
+		MDG__STORE(*answer, INT64_MAX);
+		if (!CHECK(step_start(&step, watched, watched_size, act_flooded, &i)))
+			return;
+		step_refresh = flood;
+		for (unsigned n = 0; n < POINTS_MOST && event == STEP_POINT; n++)
+			event = step_next(&step);
+		step_refresh = refresh;
+		CHECK(event == STEP_ENDED && MDG__LOAD(*answer) == floods[i].wanted);
+		step_kill(&step);
+	}
+	*flooded = ref;
+	CHECK_RC(0, mdg_free(heap, mdg_take(heap, flooded)));
+	CHECK_RC(0, mdg_root_remove(heap, "flooded"));
+}
+
 static const struct {
 	const char *name;
 	void (*play)(void);
 } scenes[] = {
-	{ "bytes", bytes_removed },     { "block", block_taken },    { "sweeper", swept_halfway },
-	{ "repair", repaired_halfway }, { "locks", too_many_locks }, { "head", head_taken },
-	{ "place", place_alone },
+	{ "bytes", bytes_removed },   { "block", block_taken },
+	{ "sweeper", swept_halfway }, { "repair", repaired_halfway },
+	{ "locks", too_many_locks },  { "head", head_taken },
+	{ "place", place_alone },     { "flood", marks_without_end },
 };
 
 int main(int argc, char **argv)
