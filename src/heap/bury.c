@@ -120,7 +120,7 @@ static bool published(struct grave *grave, bool passed)
 		mdg__published_tell(grave->heap, old, place);
 	clear(grave, grave->ref);
 	if (mdg__is_root(grave->heap, place))
-		mdg__root_changed(grave->heap, place);
+		mdg__root_changed(grave->heap, place, grave->who);
 	if (!swaps)
 		return drop(grave);
 	/* Release: behind the labels. From here on it holds the old one. */

@@ -162,7 +162,7 @@ static int try_publish(struct mdg__heap *heap, struct mdg__heap_own *own, struct
 		mdg__published_tell(heap, old, place);
 	clear_label(heap, own, hand, ref);
 	if (mdg__is_root(heap, place))
-		mdg__root_changed(heap, place);
+		mdg__root_changed(heap, place, mdg__holder_own(own));
 	in_order();
 	drop(own, hand);
 	return 0;
@@ -369,7 +369,7 @@ static int try_swap(struct mdg__heap *heap, struct mdg__heap_own *own, struct md
 	in_order();
 	clear_label(heap, own, hand, ref);
 	if (mdg__is_root(heap, place))
-		mdg__root_changed(heap, place);
+		mdg__root_changed(heap, place, mdg__holder_own(own));
 	in_order();
 	if (!labelled) {
 		drop(own, hand);

@@ -120,6 +120,12 @@ int mdg__place_read(struct mdg__heap *heap, uint64_t place, uint64_t *ret);
 /* Makes `from` to 0 there. */
 int mdg__place_empty(struct mdg__heap *heap, uint64_t place, uint64_t from);
 
+/* ---- rootwake.c ---------------------------------------------------------------------------- */
+
+/* After `by` has filled a place of the table of roots: nobody is to fill it any more, and those who
+ * wait are woken. A sweeper may say so late. */
+void mdg__root_changed(struct mdg__heap *heap, uint64_t place, struct mdg__holder by);
+
 /* ---- sweep.c ------------------------------------------------------------------------------- */
 
 /* [no lock is held] A place contained `value`, which may be the mark of a taker. If that one is

@@ -184,9 +184,6 @@ int mdg__sweep_some(struct mdg__heap *heap, uint32_t most);
 
 /* After a change of a root: wakes those who wait for it. */
 void mdg__root_wake(struct mdg__heap_root *root);
-/* After a place of the table of roots was filled: nobody is to fill it any more, and those who wait
- * are woken. */
-void mdg__root_changed(struct mdg__heap *heap, uint64_t place);
 /* Whether it is the place of a root. The other words of the table are none. */
 static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 {
