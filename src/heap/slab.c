@@ -139,9 +139,10 @@ void mdg__slab_give_orphan(struct mdg__heap *heap, uint64_t unit, uint32_t class
 			return;
 		head |= (uint64_t)slot1 << 16;
 		(void)mdg__slab_merge(heap, unit, class, true); /* labels */
+		/* This sets aside blocks that were written to while they were free. */
+		bool whole = mdg__slab_is_whole(heap, unit, class);
 		again = !mdg__slab_is_idle(heap, unit, class);
-		if (!again && mdg__slab_is_whole(heap, unit, class) &&
-		    mdg__units_give(heap, unit, head) >= 0)
+		if (whole && !again && mdg__units_give(heap, unit, head) >= 0)
 			return;
 		mdg__slab_abandon(heap, unit, head);
 	}
