@@ -143,8 +143,8 @@ int main(void)
 	struct mdg_namespace_options options = unit_options(0);
 	options.processes = 16;
 	ns = unit_open("witness_trust", &options);
-	older = mmap(NULL, sizeof *older, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	             0);
+	older = mmap(NULL, sizeof(pthread_mutex_t), PROT_READ | PROT_WRITE,
+	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (older == MAP_FAILED)
 		return 1;
 	CHECK_RC(0, mdg_segment_create(ns, "counted", 4096, 0600, 0, &id));
