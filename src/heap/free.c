@@ -72,6 +72,12 @@ static __attribute__((noinline)) int free_of_others(struct mdg__heap *heap,
 	bool freed = find(offset, cache, &where) && !may_be_held(heap, &where) &&
 	             MDG__HEAD_STATE(head) == MDG__UNIT_SLAB && owner != 0 &&
 	             owner != MDG__LOAD(own->slot1) && free_remote(heap, &where);
+	/* seq_cst: the slab may have lost its owner meanwhile, as in mdg__slab_free_remote. */
+	if (freed && __builtin_expect(MDG__HEAD_OWNER(atomic_load_explicit(
+					      &heap->heads[where.unit], memory_order_seq_cst)) == 0,
+	                              0))
+		mdg__slab_give_orphan(heap, where.unit, MDG__HEAD_CLASS(head),
+		                      (uint32_t)MDG__LOAD(own->slot1));
 	mdg__own_end(own);
 	return __builtin_expect(freed, 1) ? 0 : free_slowly(heap, address);
 }
