@@ -138,7 +138,13 @@ static void many_processes(void)
 		uint64_t head = MDG__LOAD(inside->heads[unit]);
 		if (MDG__HEAD_STATE(head) == MDG__UNIT_SLAB ||
 		    MDG__HEAD_STATE(head) == MDG__UNIT_KEPT)
-			CHECK(MDG__HEAD_OWNER(head) == mdg__heap_thread.first->slot1);
+			if (!CHECK(MDG__HEAD_OWNER(head) == mdg__heap_thread.first->slot1))
+				fprintf(stderr, "    unit %llu, head %llx, %u free\n",
+				        (unsigned long long)unit, (unsigned long long)head,
+				        MDG__HEAD_STATE(head) == MDG__UNIT_SLAB
+				                ? mdg__slab_count_free(inside, unit,
+				                                       MDG__HEAD_CLASS(head))
+				                : 0);
 	}
 }
 
