@@ -166,7 +166,9 @@ int mdg__slab_free_remote(struct mdg__heap *heap, const struct mdg__block *block
 	if ((atomic_load_explicit(hints, memory_order_seq_cst) & hint) == 0)
 		atomic_fetch_or_explicit(hints, hint, memory_order_seq_cst);
 	uint64_t valid = mdg__class_word(&mdg__heap_classes[block->class], at);
-	/* The slab may have lost its owner since the caller looked. */
+	/* Others' bits may have gone from `remote` to `free` since: whoever has moved them stored
+	 * them there first. And the slab may have lost its owner since the caller looked. */
+	free = atomic_load_explicit(&mdg__free_words(heap, block->unit)[at], memory_order_acquire);
 	if (__builtin_expect(((free | before | bit) & valid) == valid, 0) && slot1 != 0 &&
 	    MDG__HEAD_OWNER(
 		    atomic_load_explicit(&heap->heads[block->unit], memory_order_seq_cst)) == 0)
