@@ -69,8 +69,8 @@ static void count(void)
 	instructions++;
 }
 
-/* It has a slab of the class before the other one dies: so it takes the short way, and does not adopt
- * the slab. */
+/* It has a slab of the class before the other one dies. So it takes the short way, and does not
+ * adopt that one's slab. */
 static void free_in_steps(void *unused)
 {
 	sigset_t child;

@@ -14,8 +14,8 @@
 
 enum { CAP_IPC_LOCK_ = 14 };
 
-/* Root has no limit of locked memory, unless it gives that up. */
-static inline bool memlock_limit(uint64_t bytes)
+/* Without it, root has a limit of locked memory too. */
+static inline bool memlock_drop_capability(void)
 {
 	struct {
 		uint32_t version;
@@ -24,12 +24,17 @@ static inline bool memlock_limit(uint64_t bytes)
 	struct {
 		uint32_t effective, permitted, inheritable;
 	} data[2];
-	const struct rlimit limit = { (rlim_t)bytes, (rlim_t)bytes };
-	if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || syscall(SYS_capget, &head, data) != 0)
+	if (syscall(SYS_capget, &head, data) != 0)
 		return false;
 	data[0].effective &= ~(UINT32_C(1) << CAP_IPC_LOCK_);
 	data[0].permitted &= ~(UINT32_C(1) << CAP_IPC_LOCK_);
 	return syscall(SYS_capset, &head, data) == 0;
+}
+
+static inline bool memlock_limit(uint64_t bytes)
+{
+	const struct rlimit limit = { (rlim_t)bytes, (rlim_t)bytes };
+	return setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && memlock_drop_capability();
 }
 
 /* From now on all that is mapped is locked, up to so many bytes; 0: without limit. False: that is

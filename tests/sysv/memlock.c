@@ -9,6 +9,7 @@
  * reads VmLck without the C library's buffers, because these would be locked, too.
  */
 #include "support/check.h"
+#include "support/memlock.h"
 #include "support/segments.h"
 #include "support/userns.h"
 
@@ -16,7 +17,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-enum { KIB = 1024, SIZE = 16 * KIB, MANY = 300, CAP_IPC_LOCK_ = 14 };
+enum { KIB = 1024, SIZE = 16 * KIB, MANY = 300 };
 
 /* ---- what is locked -------------------------------------------------------------- */
 
@@ -56,26 +57,10 @@ static int is_locked(const char *what)
 
 /* ---- a limit ----------------------------------------------------------------------- */
 
-static bool drop_capability(void)
-{
-	struct {
-		uint32_t version;
-		int pid;
-	} head = { 0x20080522, 0 };
-	struct {
-		uint32_t effective, permitted, inheritable;
-	} data[2];
-	if (syscall(SYS_capget, &head, data) != 0)
-		return false;
-	data[0].effective &= ~(UINT32_C(1) << CAP_IPC_LOCK_);
-	data[0].permitted &= ~(UINT32_C(1) << CAP_IPC_LOCK_);
-	return syscall(SYS_capset, &head, data) == 0;
-}
-
 static bool limit_to(size_t bytes)
 {
 	struct rlimit limit;
-	return drop_capability() && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
+	return memlock_drop_capability() && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
 	       limit.rlim_max >= bytes &&
 	       (limit.rlim_cur = bytes, setrlimit(RLIMIT_MEMLOCK, &limit)) == 0;
 }
