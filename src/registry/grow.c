@@ -93,6 +93,17 @@ static uint32_t wanted(const struct mdg__extent *extent, uint32_t count)
 	return to < extent->capacity ? to : extent->capacity;
 }
 
+/* The descriptor to make memory through, or a negative code. */
+static int growing_fd(struct mdg__registry *registry)
+{
+	return registry->look ? -EROFS : mdg__registry_fd(registry, false);
+}
+
+static bool is_full(int rc)
+{
+	return rc == -ENOSPC || rc == -EDQUOT;
+}
+
 int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t count)
 {
 	const struct mdg__extent *extent = &registry->extent[table];
@@ -100,15 +111,13 @@ int mdg__registry_ready(struct mdg__registry *registry, unsigned table, uint32_t
 		return -ENOSPC;
 	if (count <= mdg__get32(extent->watermark))
 		return 0;
-	if (registry->look)
-		return -EROFS;
-	int fd = mdg__registry_fd(registry, false);
+	int fd = growing_fd(registry);
 	if (fd < 0)
 		return fd;
 	int rc = grow(registry, fd, table, wanted(extent, count));
-	if (rc == -ENOSPC || rc == -EDQUOT) /* perhaps there is room for just one */
+	if (is_full(rc)) /* perhaps there is room for just one */
 		rc = grow(registry, fd, table, count);
-	return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
+	return is_full(rc) ? -ENOMEM : rc;
 }
 
 /* ---- buckets --------------------------------------------------------------------- */
@@ -144,9 +153,7 @@ int mdg__registry_bucket_ready(struct mdg__registry *registry, enum mdg__class c
 	uint32_t part = mdg__bucket_part(objects, hash);
 	if (mdg__bucket_is_ready(objects, hash))
 		return 0;
-	if (registry->look)
-		return -EROFS;
-	int fd = mdg__registry_fd(registry, false);
+	int fd = growing_fd(registry);
 	if (fd < 0)
 		return fd;
 	int rc = reserve_part(registry, fd, objects, part, mdg__sys_allocate);
@@ -154,7 +161,7 @@ int mdg__registry_bucket_ready(struct mdg__registry *registry, enum mdg__class c
 		rc = write_part_anew(registry, fd, objects, part);
 	else if (rc == 0) /* the memory is there for whoever acquires the bit */
 		atomic_fetch_or(&objects->directory->bucket_parts, part);
-	return rc == -ENOSPC || rc == -EDQUOT ? -ENOMEM : rc;
+	return is_full(rc) ? -ENOMEM : rc;
 }
 
 /* ---- all of it ------------------------------------------------------------------- */
