@@ -126,26 +126,41 @@ static bool is_free_orphan(const struct mdg__heap *heap, uint64_t unit, uint32_t
 	       mdg__slab_count_free(heap, unit, class) == mdg__heap_classes[class].blocks;
 }
 
+/* [the slot that `head` names is the caller's] Gives the slab back if it is idle. Else it has no
+ * owner from here on; true then, if blocks were in use. Who has freed the last of them meanwhile
+ * saw an owner, so somebody has to look again. */
+static bool leave(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint64_t head)
+{
+	(void)mdg__slab_merge(heap, unit, class, true);
+	/* This sets aside blocks that were written to while they were free. */
+	bool whole = mdg__slab_is_whole(heap, unit, class);
+	/* What others have freed after the merge does not count: its labels may still say held, and
+	 * would say so in the next life of the unit. */
+	bool idle = mdg__slab_is_idle(heap, unit, class);
+	if (whole && idle && mdg__units_give(heap, unit, head) >= 0)
+		return false;
+	mdg__slab_abandon(heap, unit, head);
+	return !idle;
+}
+
 /* The caller's slot owns the slab for a moment, so that it is given back if the caller dies. After
  * the count, another one may have owned the slab, have allocated, and have died: only its owner
- * knows that the slab is idle. Who frees the last block in this moment sees an owner, so the count
- * is looked at again afterwards. */
+ * knows that the slab is idle. */
 void mdg__slab_give_orphan(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint32_t slot1)
 {
-	for (bool again = true; again;) {
-		uint64_t head = MDG__LOAD(heap->heads[unit]);
+	uint64_t head;
+	do {
+		head = MDG__LOAD(heap->heads[unit]);
 		if (!is_free_orphan(heap, unit, class, head) ||
 		    !mdg__slab_adopt(heap, unit, head, slot1))
 			return;
-		head |= (uint64_t)slot1 << 16;
-		(void)mdg__slab_merge(heap, unit, class, true); /* labels */
-		/* This sets aside blocks that were written to while they were free. */
-		bool whole = mdg__slab_is_whole(heap, unit, class);
-		again = !mdg__slab_is_idle(heap, unit, class);
-		if (whole && !again && mdg__units_give(heap, unit, head) >= 0)
-			return;
-		mdg__slab_abandon(heap, unit, head);
-	}
+	} while (leave(heap, unit, class, head | (uint64_t)slot1 << 16));
+}
+
+void mdg__slab_leave(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint64_t head)
+{
+	if (leave(heap, unit, class, head))
+		mdg__slab_give_orphan(heap, unit, class, MDG__HEAD_OWNER(head));
 }
 
 /* ---- freeing by others --------------------------------------------------------------------- */

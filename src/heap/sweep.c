@@ -34,18 +34,7 @@ static void slab_leave(struct mdg__heap *heap, uint64_t unit, uint64_t head)
 	const struct mdg__size_class *about = &mdg__heap_classes[class];
 	if (about->blocks == 0 || heap->capacity - unit < about->units)
 		return;
-	(void)mdg__slab_merge(heap, unit, class, true);
-	/* What others have freed after the merge does not count: its labels may still say held, and
-	 * would say so in the next life of the unit. */
-	/* This sets aside blocks that were written to while they were free. */
-	bool whole = mdg__slab_is_whole(heap, unit, class);
-	bool idle = mdg__slab_is_idle(heap, unit, class);
-	if (whole && idle && mdg__units_give(heap, unit, head) >= 0)
-		return;
-	mdg__slab_abandon(heap, unit, head);
-	/* Who has freed the last block meanwhile saw an owner. */
-	if (!idle)
-		mdg__slab_give_orphan(heap, unit, class, MDG__HEAD_OWNER(head));
+	mdg__slab_leave(heap, unit, class, head);
 }
 
 /* Its slabs, and the spans that it kept (spans.c). */
