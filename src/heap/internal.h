@@ -163,8 +163,8 @@ uint32_t mdg__slab_count_free(const struct mdg__heap *heap, uint64_t unit, uint3
 bool mdg__slab_is_idle(const struct mdg__heap *heap, uint64_t unit, uint32_t class);
 /* If the slab has no owner and is free as a whole, it is given back. `slot1`: the caller's slot. */
 void mdg__slab_give_orphan(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint32_t slot1);
-/* [the slot that `head` names is the caller's, as its sweeper] Gives the slab back if it is free as a
- * whole, and else leaves it to anybody. */
+/* [the slot that `head` names is the caller's, as its sweeper] Gives the slab back if it is free as
+ * a whole, and else leaves it to anybody. */
 void mdg__slab_leave(struct mdg__heap *heap, uint64_t unit, uint32_t class, uint64_t head);
 /* Frees a block of a slab that the caller does not own. 0 or MDG_FREED_TWICE. `slot1`: the slot of
  * the caller, who gives the slab back if it has no owner and is free as a whole now. */

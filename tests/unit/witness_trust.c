@@ -107,10 +107,11 @@ static void interrupted(void)
 	static uint32_t other[16];
 	void *found = NULL;
 	size_t size = 0;
+	/* musl makes the thread's list at its first robust lock. */
+	pthread_mutex_lock(older);
 	if (mdg__sys_get_robust_list(&found, &size) < 0 || found == NULL)
 		_exit(8);
 	struct mdg__robust_head *head = found;
-	pthread_mutex_lock(older);
 	uintptr_t list = head->list;
 	head->pending = (uintptr_t)other;
 	attach();
