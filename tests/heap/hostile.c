@@ -3,11 +3,17 @@
  * hostile.c - those who use a heap into whose tables somebody writes random bytes: no call crashes
  * or goes on for ever, and what it returns lies in the heap.
  *
+ * With each seed the bytes are written between two calls, and with half of them also by another
+ * process, at any moment of a call. That finds a word that is looked at and then read again.
+ *
  *     heap-hostile [SEEDS [FIRST]]     more of them, by hand
  */
 #include "heap/heap.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +27,7 @@ static uint32_t some(uint32_t below)
 }
 
 enum { MINE = 64, PLACES = 16 };
-static void *mine[MINE];
+static void **mine; /* in memory that is shared */
 static mdg_ref *place;
 
 /* ---- random bytes ---------------------------------------------------------------------------- */
@@ -125,7 +131,7 @@ static void one_block(void)
 		*one = INSIDE(mdg_realloc(heap, *one, size), size);
 		break;
 	case 5:
-		(void)mdg_usable_size(heap, *one);
+		(void)INSIDE(*one, mdg_usable_size(heap, *one));
 		break;
 	default:
 		(void)mdg_free(heap, *one);
@@ -232,37 +238,83 @@ static int end_of_heap(uint64_t unused)
 	return test_result();
 }
 
-/* In a child, on a heap of its own. */
-static int use(uint64_t seed)
+/* Another process, until it is killed. A word is wrong and right again many times. So one that is
+ * read twice in a call is different at the second time, and the heap stays in use. */
+static pid_t start_writing(uint64_t seed)
+{
+	pid_t writer = fork();
+	if (writer != 0)
+		return writer;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	random_state = ~seed;
+	for (;;) {
+		_Atomic uint64_t *word = any_word();
+		uint64_t before = MDG__LOAD(*word), value = any_value();
+		for (uint32_t times = some(2000); times > 0; times--) {
+			atomic_store(word, value);
+			atomic_store(word, before);
+		}
+		if (some(64) == 0)
+			atomic_store(word, value);
+		if (some(4) == 0)
+			usleep(some(200));
+	}
+}
+
+static void stop_writing(pid_t writer)
+{
+	int status;
+	(void)kill(writer, SIGKILL);
+	CHECK(waitpid(writer, &status, 0) == writer && WIFSIGNALED(status));
+	CHECK(WTERMSIG(status) == SIGKILL);
+}
+
+/* In a child, on a heap of its own. `meanwhile`: another process writes. */
+static int use(uint64_t seed, bool meanwhile)
 {
 	static const uint32_t flags[] = { 0, MDG_HEAP_LABELS, MDG_HEAP_CHECKED };
 	struct mdg_heap_options options = {
 		.size = sizeof options, .maximum = 16 << 20, .threads = 8, .flags = flags[seed % 3]
 	};
 	char name[24];
-	snprintf(name, sizeof name, "hostile%u", (unsigned)seed);
+	snprintf(name, sizeof name, "hostile%u-%d", (unsigned)seed, meanwhile);
 	in = mdg__heap_of(heap = heap_open(name, &options));
 	place = mdg_alloc_zeroed(heap, PLACES, sizeof *place);
+	memset(mine, 0, MINE * sizeof *mine);
 	check_failures = 0;
 	random_state = seed;
 	alarm(100); /* a loop */
-	for (int round = 0; round < 400; round++) {
+	const uint32_t scale = meanwhile ? 20 : 1;
+	pid_t writer = meanwhile ? start_writing(seed) : 0;
+	for (uint32_t round = 0; round < 400 * scale; round++) {
 		for (int i = 0; i < 60; i++)
 			one_block();
 		for (int i = 0; i < 20; i++)
 			one_held();
 		for (int i = 0; i < 3; i++)
 			one_care();
-		if (some(40) == 0)
+		if (some(40 * scale) == 0)
 			one_death();
-		if (round >= 20)
+		if (round >= 20 && !meanwhile)
 			atomic_store(any_word(), any_value());
-		if (round % 100 == 99) /* it looks more than once, and sleeps in between */
+		if ((round + 1) % (100 * scale) == 0) /* it looks twice, and sleeps in between */
 			(void)mdg_heap_check(heap, some(3) != 0 ? MDG_CHECK_REPAIR : 0, NULL, NULL);
 	}
+	if (meanwhile)
+		stop_writing(writer);
 	mdg_heap_close(heap);
 	(void)mdg_heap_remove(ns, name);
 	return test_result();
+}
+
+static int use_between(uint64_t seed)
+{
+	return use(seed, false);
+}
+
+static int use_meanwhile(uint64_t seed)
+{
+	return use(seed, true);
 }
 
 static void in_a_child(int (*work)(uint64_t), uint64_t seed)
@@ -274,7 +326,8 @@ static void in_a_child(int (*work)(uint64_t), uint64_t seed)
 		_exit(work(seed));
 	}
 	if (!CHECK(waitpid(child, &status, 0) == child && status == 0))
-		fprintf(stderr, "seed %u: %x\n", (unsigned)seed, (unsigned)status);
+		fprintf(stderr, "seed %u%s: %x\n", (unsigned)seed,
+		        work == use_meanwhile ? " meanwhile" : "", (unsigned)status);
 }
 
 int main(int argc, char **argv)
@@ -282,8 +335,15 @@ int main(int argc, char **argv)
 	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : 6;
 	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	enter_namespace();
+	mine = mmap(NULL, MINE * sizeof *mine, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+	            -1, 0);
+	if (!CHECK(mine != MAP_FAILED))
+		return test_result();
 	in_a_child(end_of_heap, 0);
-	for (uint64_t seed = first; seed < first + seeds; seed++)
-		in_a_child(use, seed);
+	for (uint64_t seed = first; seed < first + seeds; seed++) {
+		in_a_child(use_between, seed);
+		if (seed - first < (seeds + 1) / 2)
+			in_a_child(use_meanwhile, seed);
+	}
 	return test_result();
 }
