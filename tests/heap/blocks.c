@@ -48,6 +48,73 @@ static void too_large(void)
 	CHECK_LIVE(heap, 0);
 }
 
+static void check_no_memory(const void *block)
+{
+	CHECK(block == NULL && mdg_heap_why(heap) == -ENOMEM);
+}
+
+/* Sizes that overflow when something is added to them: for every call that takes one. */
+static void overflowing(void)
+{
+	const size_t all = (size_t)mdg__heap_of(heap)->capacity << MDG__UNIT_SHIFT;
+	unsigned char *small = mdg_alloc(heap, 100), *span = mdg_alloc(heap, 300000);
+	stamp(small, 100, 3);
+	stamp(span, 300000, 4);
+	for (size_t less = 0; less <= 2 * MDG__UNIT_BYTES; less += less < 70 ? 1 : 4093) {
+		const size_t sizes[] = { SIZE_MAX - less, SIZE_MAX / 2 - less, all + 1 + less };
+		for (size_t i = 0; i < 3; i++) {
+			check_no_memory(mdg_alloc(heap, sizes[i]));
+			check_no_memory(mdg_alloc_zeroed(heap, 1, sizes[i]));
+			check_no_memory(mdg_alloc_zeroed(heap, sizes[i], 1));
+			check_no_memory(mdg_alloc_aligned(heap, 64, sizes[i]));
+			check_no_memory(mdg_alloc_aligned(heap, MDG_ALIGNMENT_MOST, sizes[i]));
+			check_no_memory(mdg_realloc(heap, small, sizes[i]));
+			check_no_memory(mdg_realloc(heap, span, sizes[i]));
+			check_no_memory(mdg_hold(heap, sizes[i]));
+		}
+	}
+	CHECK(stamped(small, 100, 3) && stamped(span, 300000, 4));
+	CHECK_LIVE(heap, 2);
+	CHECK(mdg_free(heap, small) == 0 && mdg_free(heap, span) == 0);
+}
+
+static void *nothing[8];
+
+/* Size 0 gives a block of its own. */
+static void empty(void)
+{
+	nothing[0] = mdg_alloc(heap, 0);
+	nothing[1] = mdg_alloc_zeroed(heap, 0, 10);
+	nothing[2] = mdg_alloc_zeroed(heap, 10, 0);
+	nothing[3] = mdg_alloc_zeroed(heap, 0, SIZE_MAX);
+	nothing[4] = mdg_alloc_aligned(heap, 4096, 0);
+	nothing[5] = mdg_realloc(heap, NULL, 0);
+	nothing[6] = mdg_realloc(heap, mdg_alloc(heap, 300000), 0);
+	nothing[7] = mdg_hold(heap, 0);
+	CHECK_LIVE(heap, 8);
+	for (int i = 0; i < 8; i++) {
+		for (int k = 0; k < i; k++)
+			CHECK(nothing[i] != nothing[k]);
+		CHECK(nothing[i] != NULL && mdg_free(heap, nothing[i]) == 0);
+	}
+	CHECK_LIVE(heap, 0);
+}
+
+/* The same in a checked heap, which adds bytes of its own to each size. */
+static void checked(void)
+{
+	const struct mdg_heap_options options = { .size = sizeof options,
+		                                  .flags = MDG_HEAP_CHECKED };
+	mdg_heap *before = heap;
+	heap = heap_open("checked", &options);
+	overflowing();
+	empty();
+	CHECK(mdg_heap_check(heap, 0, NULL, NULL) == 0);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "checked") == 0);
+	heap = before;
+}
+
 /* ---- no two overlap ------------------------------------------------------------------------ */
 
 enum { MANY = 3000 };
@@ -248,6 +315,9 @@ int main(void)
 	errno = 4711;
 	each_size();
 	too_large();
+	overflowing();
+	empty();
+	checked();
 	alignments();
 	wrong_addresses();
 	whole_slabs();
