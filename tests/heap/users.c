@@ -58,7 +58,8 @@ static void write_it(void *unused)
 	CHECK(mdg_free(heap, mdg_at(heap, shared)) == 0);
 	for (int i = 0; i < 1000; i++) /* the heap grows */
 		CHECK(mdg_alloc(heap, 3000) != NULL);
-	_exit(test_result()); /* and the other user sweeps */
+	CHECK(mdg_hold(heap, 3000) != NULL && mdg_hold(heap, 300000) != NULL);
+	_exit(test_result()); /* and the other user sweeps: what it held is free again */
 }
 
 static void with_mode(uint32_t mode, void (*work)(void *), uint64_t left)
