@@ -13,7 +13,8 @@ plain()
 		-e 's/  [0-9][0-9]*[smh]\( *\)/  AGE\1/g' -e 's/  *$//' \
 		-e 's/\(_time"\): [0-9]*/\1: TIME/' -e 's/\(tables"\): [0-9]*/\1: BYTES/' \
 		-e 's/\(segment"\): [0-9]*/\1: ID/' -e 's/\(place"\): [0-9]*/\1: REF/' \
-		-e 's/\(ref"\): [0-9][0-9]*/\1: REF/'
+		-e 's/\(ref"\): [0-9][0-9]*/\1: REF/' -e 's/\(home"\): [0-9][0-9]*/\1: ADDRESS/' \
+		-e "s/$maker fills it/MAKER fills it/"
 }
 
 # The list without the sizes of tables.
@@ -64,7 +65,7 @@ look --repair empty
 
 echo "# damage"
 "$helpers/tool_heaper" "$ns" damage trees
-look --check trees | tail -n 2
+look --check trees | tail -n 3
 look --check --json trees | sed -n '/findings/,$p'
 look --repair trees | tail -n 1
 look --check trees | tail -n 1
@@ -100,3 +101,22 @@ try heap trees empty
 exec 9>&-
 wait "$heaper"
 look trees
+
+echo "# at work"
+"$helpers/tool_heaper" "$ns" busy busy <"$work/in" >"$work/ready" &
+heaper=$!
+exec 9>"$work/in"
+read -r word maker child <"$work/ready"
+[ "$word $child" = "ready 0" ] || { echo "heaper failed"; exit 1; }
+child=none
+look busy
+look --json busy | sed -n -e '/"home"/p' -e '/"processes"/,/^      \]/p'
+look --check busy | tail -n 3
+look --trim busy | tail -n 1 | sed 's/gave [1-9][0-9.]*M back/gave some MiB back/'
+look --json --trim busy | tail -n 5
+kill -9 "$heaper"
+wait "$heaper"
+exec 9>&-
+look --check busy | tail -n 5
+look --json --sweep --repair busy | tail -n 7
+look busy

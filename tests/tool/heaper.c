@@ -9,12 +9,15 @@
  *     heaper DIR large NAME   makes one with labels, as large as heaps are mostly
  *     heaper DIR checked NAME makes a checked one with tag 3: a block is overrun, another one was
  *                             and could not be freed, and one is written to after it was freed
+ *     heaper DIR busy NAME    makes one with a home address, where a process is at work: it is in a
+ *                             read section, has retired a block, fills a root, and has 20 MiB that
+ *                             are free; other roots contain nothing, and no block
  *     heaper DIR damage NAME  says in its head that it has another number of units
  *     heaper DIR blocks NAME  makes the map "blocks" in the heap, with a block as the value of "b"
  *     heaper DIR mapless NAME writes over the head of the map "broken" of the heap
  *
- * `make` says "ready PID CHILD" on stdout, then waits for the end of its input. Exit 2: it could
- * not.
+ * `make` says "ready PID CHILD" on stdout, then waits for the end of its input. So does `busy`,
+ * with 0 in place of the child. Exit 2: it could not.
  */
 #include <madang/heap.h>
 #include <madang/segment.h>
@@ -67,10 +70,41 @@ static pid_t child_dies(void)
 	return child;
 }
 
+/* Until its input ends. */
+static void stay(pid_t child)
+{
+	char end;
+
+	printf("ready %d %d\n", (int)getpid(), (int)child);
+	fflush(stdout);
+	while (read(STDIN_FILENO, &end, 1) > 0)
+		;
+}
+
+static void be_busy(void)
+{
+	enum { LARGE = 10, BYTES = 2 << 20 };
+	mdg_ref *empty, *wrong, *filling;
+	void *large[LARGE];
+
+	MUST(mdg_root(heap, "empty", 1, 1, &empty, 0) == MDG_ROOT_NEW);
+	MUST(mdg_publish(heap, mdg_hold(heap, 10), empty, 0) == 0);
+	MUST(mdg_read_begin(heap) == 0);
+	MUST(mdg_retire(heap, mdg_take(heap, empty)) == 0);
+	MUST(mdg_root(heap, "wrong", 2, 1, &wrong, 0) == MDG_ROOT_NEW);
+	MUST(mdg_publish(heap, mdg_hold(heap, 10), wrong, 0) == 0);
+	MUST(mdg_free(heap, mdg_at(heap, *wrong)) == 0);
+	MUST(mdg_root(heap, "filling", 3, 1, &filling, 0) == MDG_ROOT_NEW);
+	for (int i = 0; i < LARGE; i++)
+		MUST((large[i] = mdg_alloc(heap, BYTES)) != NULL);
+	for (int i = 0; i < LARGE; i++)
+		MUST(mdg_free(heap, large[i]) == 0);
+	stay(0);
+}
+
 static void make(void)
 {
 	mdg_ref *root;
-	char end;
 
 	(void)mdg_alloc_tag(heap, 5);
 	for (int i = 0; i < 10; i++)
@@ -78,10 +112,7 @@ static void make(void)
 	MUST(mdg_alloc(heap, 300000) != NULL);
 	MUST(mdg_root(heap, "tree", 0x74726565, 3, &root, 0) == MDG_ROOT_NEW);
 	MUST(mdg_publish(heap, mdg_hold(heap, 200), root, 0) == 0);
-	printf("ready %d %d\n", (int)getpid(), (int)child_dies());
-	fflush(stdout);
-	while (read(STDIN_FILENO, &end, 1) > 0)
-		;
+	stay(child_dies());
 }
 
 static void make_blocks(void)
@@ -126,6 +157,9 @@ int main(int argc, char **argv)
 	if (strcmp(argv[2], "make") == 0) {
 		open_heap(argv[3], MDG_HEAP_LABELS);
 		make();
+	} else if (strcmp(argv[2], "busy") == 0) {
+		open_heap(argv[3], MDG_HEAP_HOME);
+		be_busy();
 	} else if (strcmp(argv[2], "plain") == 0) {
 		open_heap(argv[3], 0);
 	} else if (strcmp(argv[2], "large") == 0) {

@@ -140,6 +140,7 @@ try map a get
 try map a put k
 try map a ls k
 try map a find k
+try map put a k v
 try map ''
 try map --long a put k v
 got map --if 1 a get k

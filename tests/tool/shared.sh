@@ -54,5 +54,8 @@ other map secrets
 other map secrets/words get password
 other map secrets/words ls
 other map secrets/words put password mine
+other heap
+other heap secrets
+other heap --sweep secrets
 try map secrets get password
 exit 0

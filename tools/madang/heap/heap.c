@@ -169,6 +169,18 @@ static int complain_heap(const struct heap_request *request, int rc)
 	return TOOL_TROUBLE;
 }
 
+static int complain_limit(mdg_heap *heap)
+{
+	struct mdg_heap_info info = { .size = sizeof info };
+	char room[SHOW_ROOM];
+
+	(void)mdg_heap_stat(heap, &info);
+	complain("the limit is larger than the heap's maximum, which is %s",
+	         show_bytes(room, info.maximum));
+	advise("Whoever makes a heap chooses its maximum.");
+	return TOOL_TROUBLE;
+}
+
 /* Something remains wrong: trouble. */
 static int print_one(const struct heap_request *request, const struct heap_view *view, int left)
 {
@@ -203,8 +215,7 @@ static int show_one(const struct heap_request *request)
 			left = rc;
 	}
 	if (left == -EINVAL && request->has_limit) {
-		complain("the limit is larger than the heap's maximum");
-		rc = TOOL_TROUBLE;
+		rc = complain_limit(heap);
 	} else if (left < 0 || (rc = heap_read(request, heap, true, &view)) < 0) {
 		rc = complain_heap(request, left < 0 ? left : rc);
 	} else if (request->leaks && (view.info.flags & MDG_HEAP_LABELS) == 0) {
@@ -321,8 +332,8 @@ const struct command heap_command = {
 	.name = "heap",
 	.summary = "show the shared heaps, who uses them, and whether they are sound",
 	.synonyms = "heaps malloc memory leaks",
-	.usage = "heap [-c] [--leaks] [--check] [--repair] [--sweep] [--trim] [--limit SIZE]\n"
-		 "                   [--json] [--namespace DIR] [NAME]",
+	.usage = "heap [-c] [--leaks] [--check] [--repair] [--sweep] [--trim]\n"
+		 "                   [--limit SIZE] [--json] [--namespace DIR] [NAME]",
 	.about = "Shows the heaps of a namespace, or one of them with the processes that use it\n"
 		 "and its roots.\n",
 	.options = option_rows,

@@ -70,7 +70,7 @@ void heap_print_detail(const struct heap_request *request, const struct heap_vie
 void heap_print_actions(const struct heap_request *request, const struct heap_view *view);
 void heap_print_json(const struct heap_request *request, const struct heap_view *views,
                      size_t count);
-/* "table", "dead", "lock", "root". */
+/* "table", "dead", "overrun" and the like. */
 const char *heap_found_name(uint32_t kind);
 
 #endif

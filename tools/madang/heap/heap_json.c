@@ -146,6 +146,10 @@ void heap_print_json(const struct heap_request *request, const struct heap_view 
 			json_leaks(&json, &views[i]);
 		if (request->check || request->repair)
 			json_findings(&json, &views[i]);
+		if (request->sweep)
+			json_signed(&json, "swept", views[i].swept);
+		if (request->trim)
+			json_unsigned(&json, "trimmed", views[i].trimmed);
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');

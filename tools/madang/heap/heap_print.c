@@ -200,6 +200,24 @@ const char *heap_found_name(uint32_t kind)
 	return kind > 0 && kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }
 
+/* What helps against the findings that remain. */
+static void print_advice(const struct heap_request *request, const struct heap_view *view)
+{
+	const struct mdg_heap_finding *findings = view->findings.items;
+	bool dead = false, others = false;
+
+	for (size_t i = 0; i < view->findings.count; i++) {
+		if (findings[i].repaired != 0)
+			continue;
+		dead |= findings[i].kind == MDG_HEAP_FOUND_DEAD;
+		others |= findings[i].kind != MDG_HEAP_FOUND_DEAD;
+	}
+	if (dead)
+		puts("  --sweep gives back what the dead had.");
+	if (others && !request->repair)
+		puts("  --repair mends what can be mended.");
+}
+
 void heap_print_actions(const struct heap_request *request, const struct heap_view *view)
 {
 	const struct mdg_heap_finding *findings = view->findings.items;
@@ -219,4 +237,5 @@ void heap_print_actions(const struct heap_request *request, const struct heap_vi
 		       findings[i].text);
 	if (view->findings.count == 0)
 		puts("nothing is wrong");
+	print_advice(request, view);
 }

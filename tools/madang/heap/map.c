@@ -271,6 +271,14 @@ static const struct {
 	{ "drop", MAP_DROP, 0, 0, "nothing more" },
 };
 
+static bool is_action(const char *word)
+{
+	for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++)
+		if (strcmp(word, actions[i].word) == 0)
+			return true;
+	return false;
+}
+
 static int parse_action(struct map_request *request, const char *word)
 {
 	char room[4 * SHOW_ROOM];
@@ -283,6 +291,8 @@ static int parse_action(struct map_request *request, const char *word)
 			return usage_error("behind '%s' comes %s", word, actions[i].wanted);
 		return TOOL_OK;
 	}
+	if (is_action(request->name))
+		return usage_error("the name of the map comes before '%s'", request->name);
 	return usage_error("'%s' is none of ls, get, put, rm, drop",
 	                   show_text(room, sizeof room, word));
 }
