@@ -8,6 +8,8 @@
  * and nodes, and makes every call. It has to end by itself. In the first rounds single words are
  * chosen that look right: references to other blocks, to the middle of one, to free ones, marks,
  * and lengths that are nearly true.
+ *
+ * In every third round another process writes as well, at any moment of a call.
  */
 #include "heap/maps.h"
 
@@ -47,6 +49,71 @@ static void scribble(uint64_t *random, uint64_t ref, uint64_t bytes, const uint6
 		words[draw(random, (uint32_t)(bytes / 8))] = nonsense(random, refs, count);
 }
 
+/* What is shown lies in the heap. Its bytes are read, as far as they are few. */
+static void look_at(const struct mdg_map_entry *entry)
+{
+	volatile unsigned sum = 0;
+	uint64_t key = mdg_ref_of(heap, entry->key), value = mdg_ref_of(heap, entry->value);
+	CHECK(key != 0 && heap->extent - key >= entry->key_length);
+	CHECK(value != 0 && heap->extent - value >= entry->length);
+	for (uint64_t i = 0; i < entry->length && i < 100; i++)
+		sum += ((const unsigned char *)entry->value)[i];
+	(void)sum;
+}
+
+static void call(uint64_t *random, mdg_map *map, bool of_blocks)
+{
+	char key[KEY_ROOM];
+	struct value value;
+	void *old = NULL;
+	size_t length, key_length = key_of(draw(random, KEYS), key);
+	struct mdg_map_cursor cursor = { { 0, 0 } };
+	struct mdg_map_entry entry = { .size = sizeof entry };
+	mdg_ref ref;
+	switch (draw(random, 12)) {
+	case 0:
+		(void)mdg_map_remove(map, key, key_length);
+		break;
+	case 1:
+		if (mdg_map_take(map, key, key_length, &old) == 0)
+			(void)mdg_retire(heap, old);
+		break;
+	case 2:
+		(void)mdg_map_intern(map, key, key_length, &ref);
+		break;
+	case 3:
+		if (draw(random, 20) == 0)
+			(void)mdg_map_clear(map);
+		break;
+	case 4:
+		(void)mdg_read_begin(heap);
+		for (int i = 0; i < 10000 && mdg_map_next(map, &cursor, &entry) == 1; i++)
+			look_at(&entry);
+		(void)mdg_read_end(heap);
+		break;
+	case 5:
+		(void)mdg_read_begin(heap);
+		if (mdg_map_see(map, key, key_length, &entry) == 0)
+			look_at(&entry);
+		(void)mdg_read_end(heap);
+		break;
+	case 6:
+		(void)mdg_map_get(map, key, key_length, &value, sizeof value, &length, NULL);
+		(void)mdg_map_count(map);
+		break;
+	default:
+		if (!of_blocks) {
+			(void)mdg_map_put(map, key, key_length, &value, draw(random, 100), NULL);
+			break;
+		}
+		old = mdg_hold(heap, 16);
+		if (old != NULL && mdg_map_put_ref(map, key, key_length, old, &old) != 0)
+			(void)mdg_free(heap, old);
+		else if (old != NULL)
+			(void)mdg_retire(heap, old);
+	}
+}
+
 static unsigned collect(const mdg_map *map, uint64_t *refs, uint64_t *sizes, unsigned most)
 {
 	unsigned count = 0;
@@ -68,64 +135,41 @@ static unsigned collect(const mdg_map *map, uint64_t *refs, uint64_t *sizes, uns
 	return count;
 }
 
-static void call(uint64_t *random, mdg_map *map, bool of_blocks)
+/* Another process, until it is killed. A word is wrong and right again many times. So one that is
+ * read twice in a call is different at the second time. */
+static pid_t start_writing(uint64_t random, const mdg_map *map)
 {
-	char key[KEY_ROOM];
-	struct value value;
-	void *old = NULL;
-	size_t length, key_length = key_of(draw(random, KEYS), key);
-	struct mdg_map_cursor cursor = { { 0, 0 } };
-	struct mdg_map_entry entry = { .size = sizeof entry };
-	mdg_ref ref;
-	volatile unsigned sum = 0;
-	switch (draw(random, 12)) {
-	case 0:
-		(void)mdg_map_remove(map, key, key_length);
-		break;
-	case 1:
-		if (mdg_map_take(map, key, key_length, &old) == 0)
-			(void)mdg_retire(heap, old);
-		break;
-	case 2:
-		(void)mdg_map_intern(map, key, key_length, &ref);
-		break;
-	case 3:
-		if (draw(random, 20) == 0)
-			(void)mdg_map_clear(map);
-		break;
-	case 4:
-		(void)mdg_read_begin(heap);
-		for (int i = 0; i < 10000 && mdg_map_next(map, &cursor, &entry) == 1; i++)
-			for (uint64_t k = 0; k < entry.length && k < 100; k++)
-				sum += ((const unsigned char *)entry.value)[k];
-		(void)sum;
-		(void)mdg_read_end(heap);
-		break;
-	case 5:
-		(void)mdg_read_begin(heap);
-		if (mdg_map_see(map, key, key_length, &entry) == 0)
-			for (uint64_t k = 0; k < entry.length && k < 100; k++)
-				sum += ((const unsigned char *)entry.value)[k];
-		(void)mdg_read_end(heap);
-		break;
-	case 6:
-		(void)mdg_map_get(map, key, key_length, &value, sizeof value, &length, NULL);
-		(void)mdg_map_count(map);
-		break;
-	default:
-		if (!of_blocks) {
-			(void)mdg_map_put(map, key, key_length, &value, draw(random, 100), NULL);
-			break;
+	static uint64_t refs[4096], sizes[4096];
+	unsigned count = 0;
+	pid_t writer = fork();
+	if (writer != 0)
+		return writer;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (uint32_t i = 0;; i++) {
+		if (i % 16 == 0) /* what is there now */
+			count = collect(map, refs, sizes, 4096);
+		if (count == 0)
+			continue;
+		unsigned which = draw(&random, count);
+		_Atomic uint64_t *words = mdg_at(heap, refs[which] & ~UINT64_C(7));
+		_Atomic uint64_t *word = &words[draw(&random, (uint32_t)(sizes[which] / 8))];
+		uint64_t before = atomic_load(word), value = nonsense(&random, refs, count);
+		for (uint32_t times = draw(&random, 2000); times > 0; times--) {
+			atomic_store(word, value);
+			atomic_store(word, before);
 		}
-		old = mdg_hold(heap, 16);
-		if (old != NULL && mdg_map_put_ref(map, key, key_length, old, &old) != 0)
-			(void)mdg_free(heap, old);
-		else if (old != NULL)
-			(void)mdg_retire(heap, old);
 	}
 }
 
-static void round_of(uint64_t random)
+static void stop_writing(pid_t writer)
+{
+	int status;
+	(void)kill(writer, SIGKILL);
+	CHECK(waitpid(writer, &status, 0) == writer && WIFSIGNALED(status));
+	CHECK(WTERMSIG(status) == SIGKILL);
+}
+
+static void round_of(uint64_t random, bool meanwhile)
 {
 	static uint64_t refs[4096], sizes[4096];
 	bool of_blocks = draw(&random, 3) == 0;
@@ -141,12 +185,14 @@ static void round_of(uint64_t random)
 			                  NULL);
 	}
 	unsigned count = collect(map, refs, sizes, 4096);
-	for (uint32_t i = 0; i < CALLS; i++) {
-		if (i % 10 == 0) {
+	pid_t writer = meanwhile ? start_writing(random, map) : 0;
+	uint64_t until = now_ns() + 100000000; /* the writer has to have its turn */
+	for (uint32_t i = 0; meanwhile ? now_ns() < until : i < CALLS; i++) {
+		if (i % (meanwhile ? 2000 : 10) == 0) {
 			unsigned which = draw(&random, count);
 			scribble(&random, refs[which], sizes[which], refs, count);
 		}
-		if (i % 100 == 50) { /* the words of a part behind its lock */
+		if (i % (meanwhile ? 20000 : 100) == 50) { /* the words of a part behind its lock */
 			struct mdg__map_part *part =
 				&map->head->part[draw(&random, MDG__MAP_PARTS)];
 			_Atomic uint64_t *words[] = { &part->table, &part->count, &part->version,
@@ -155,6 +201,8 @@ static void round_of(uint64_t random)
 		}
 		call(&random, map, of_blocks);
 	}
+	if (meanwhile)
+		stop_writing(writer);
 	mdg_map_close(map);
 	(void)mdg_map_open(&map, heap, of_blocks ? "blocks" : "bytes", NULL);
 }
@@ -170,8 +218,9 @@ int main(int argc, char **argv)
 			alarm(60);
 			open_heap_of(UINT64_C(0x1000000), 0);
 			(void)mdg_heap_remove(ns, "maps"); /* nobody else opens it */
-			round_of(seed + i);
-			_exit(0);
+			check_failures = 0;
+			round_of(seed + i, (seed + i) % 3 == 0);
+			_exit(test_result());
 		}
 		int status = -1;
 		waitpid(pid, &status, 0);
