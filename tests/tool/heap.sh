@@ -70,6 +70,16 @@ look --check --json trees | sed -n '/findings/,$p'
 look --repair trees | tail -n 1
 look --check trees | tail -n 1
 
+for how in unlike headless; do
+	"$helpers/tool_heaper" "$ns" plain $how && "$helpers/tool_heaper" "$ns" $how $how ||
+		echo "heaper failed"
+	try heap $how
+	try heap --repair $how
+	try heap | tail -n 3
+	try map $how/m ls
+	try rm --name $how
+done
+
 echo "# checked"
 writer=$("$helpers/tool_heaper" "$ns" checked bugs)
 checked()
@@ -115,7 +125,7 @@ look --check busy | tail -n 3
 look --trim busy | tail -n 1 | sed 's/gave [1-9][0-9.]*M back/gave some MiB back/'
 look --json --trim busy | tail -n 5
 kill -9 "$heaper"
-wait "$heaper"
+wait "$heaper" 2>/dev/null # some shells say "Killed"
 exec 9>&-
 look --check busy | tail -n 5
 look --json --sweep --repair busy | tail -n 7

@@ -13,6 +13,8 @@
  *                             read section, has retired a block, fills a root, and has 20 MiB that
  *                             are free; other roots contain nothing, and no block
  *     heaper DIR damage NAME  says in its head that it has another number of units
+ *     heaper DIR unlike NAME  says in its head that it is of another version
+ *     heaper DIR headless NAME  says in its head that it has no units, which cannot be
  *     heaper DIR blocks NAME  makes the map "blocks" in the heap, with a block as the value of "b"
  *     heaper DIR mapless NAME writes over the head of the map "broken" of the heap
  *
@@ -169,6 +171,12 @@ int main(int argc, char **argv)
 	} else if (strcmp(argv[2], "checked") == 0) {
 		open_heap(argv[3], MDG_HEAP_CHECKED);
 		make_checked();
+	} else if (strcmp(argv[2], "unlike") == 0) {
+		open_heap(argv[3], MDG_HEAP_EXISTING);
+		MDG__STORE(mdg__heap_of(heap)->head->format, MDG__HEAP_FORMAT + 1);
+	} else if (strcmp(argv[2], "headless") == 0) {
+		open_heap(argv[3], MDG_HEAP_EXISTING);
+		MDG__STORE(mdg__heap_of(heap)->head->capacity, 0);
 	} else if (strcmp(argv[2], "blocks") == 0) {
 		open_heap(argv[3], MDG_HEAP_EXISTING);
 		make_blocks();

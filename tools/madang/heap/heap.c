@@ -98,8 +98,10 @@ static int read_all(const struct heap_request *request, struct heap_list *views)
 		if (rc < 0 && code == 0) {
 			char name[4 * MDG_NAME_MAX + 1];
 			code = rc;
-			complain_code(rc, request->dir, "cannot look at the heap \"%s\"",
-			              show_text(name, sizeof name, segment.name));
+			show_text(name, sizeof name, segment.name);
+			if (!heap_complain_made(name, rc))
+				complain_code(rc, request->dir, "cannot look at the heap \"%s\"",
+				              name);
 		}
 	}
 	return code;
@@ -163,7 +165,7 @@ static int complain_heap(const struct heap_request *request, int rc)
 	} else if (rc == -EACCES) {
 		complain("you may not open the heap \"%s\"", name);
 		advise("To look needs permission to read it; to change it, also to write.");
-	} else {
+	} else if (!heap_complain_made(name, rc)) {
 		complain_code(rc, request->dir, "cannot use the heap \"%s\"", name);
 	}
 	return TOOL_TROUBLE;

@@ -70,6 +70,8 @@ void heap_print_detail(const struct heap_request *request, const struct heap_vie
 void heap_print_actions(const struct heap_request *request, const struct heap_view *view);
 void heap_print_json(const struct heap_request *request, const struct heap_view *views,
                      size_t count);
+/* Says so if the heap is damaged, or of another version. False: the code means something else. */
+bool heap_complain_made(const char *name, int code);
 /* "table", "dead", "overrun" and the like. */
 const char *heap_found_name(uint32_t kind);
 

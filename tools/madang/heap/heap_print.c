@@ -187,6 +187,24 @@ void heap_print_detail(const struct heap_request *request, const struct heap_vie
 		            sizeof(struct heap_leak), fill_leak);
 }
 
+/* ---- what cannot be opened --------------------------------------------- */
+
+bool heap_complain_made(const char *name, int code)
+{
+	if (code == MDG_VERSION_UNLIKE) {
+		complain("an incompatible version or machine made the heap \"%s\"", name);
+		advise("Use the madang that made it. 'madang rm --name NAME' removes it.");
+		return true;
+	}
+	if (code == MDG_BROKEN) {
+		complain("the heap \"%s\" is damaged", name);
+		advise("If 'madang heap --repair NAME' says so too, it can only be removed: "
+		       "'madang rm --name NAME'.");
+		return true;
+	}
+	return false;
+}
+
 /* ---- what was done ---------------------------------------------------- */
 
 const char *heap_found_name(uint32_t kind)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "heap/heap.h"
 #include "heap/map.h"
 
 #define MAKER_NS UINT64_C(3000000000) /* to wait for one that is just making the map */
@@ -37,7 +38,7 @@ int map_complain_heap(const struct map_request *request, const char *heap, int c
 		complain("you may not open the heap \"%s\"", name);
 		advise("It has to be writable for you, even to look into a map: a reader writes "
 		       "down that it reads.");
-	} else {
+	} else if (!heap_complain_made(name, code)) {
 		complain_code(code, request->dir, "cannot use the heap \"%s\"", name);
 	}
 	return TOOL_TROUBLE;
