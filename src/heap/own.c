@@ -104,8 +104,8 @@ static void own_wipe(struct mdg__heap *heap, struct mdg__heap_own *own)
 
 /* ---- whose it is --------------------------------------------------------------------------- */
 
-/* In `whose`: its thread is making it, and has no slot yet. */
-#define MAKING (UINT64_C(1) << 63)
+/* In `whose`: its thread is making it, or leaves it, and may have no slot. So it lives. */
+#define AT_WORK (UINT64_C(1) << 63)
 
 static uint64_t whose_now(uint32_t epoch)
 {
@@ -117,7 +117,7 @@ bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *ow
 	uint64_t whose = atomic_load_explicit(&own->whose, memory_order_acquire);
 	if (whose == 0 || !mdg__epoch_is((uint32_t)whose))
 		return false;
-	return (whose & MAKING) != 0 ||
+	return (whose & AT_WORK) != 0 ||
 	       mdg__heap_slot_lives(heap, MDG__LOAD(own->slot1), MDG__LOAD(own->generation));
 }
 
@@ -129,7 +129,7 @@ static struct mdg__heap_own *own_reuse(struct mdg__heap *heap, uint32_t epoch)
 		uint64_t whose = atomic_load_explicit(&own->whose, memory_order_acquire);
 		if (!mdg__own_lives(heap, own) &&
 		    atomic_compare_exchange_strong_explicit(
-			    &own->whose, &whose, whose_now(epoch) | MAKING, memory_order_acq_rel,
+			    &own->whose, &whose, whose_now(epoch) | AT_WORK, memory_order_acq_rel,
 			    memory_order_relaxed)) {
 			own_wipe(heap, own);
 			return own;
@@ -143,7 +143,7 @@ static struct mdg__heap_own *own_add(struct mdg__heap *heap, uint32_t epoch)
 	struct mdg__heap_own *own = own_map(heap);
 	if (own == NULL)
 		return NULL;
-	MDG__STORE(own->whose, whose_now(epoch) | MAKING);
+	MDG__STORE(own->whose, whose_now(epoch) | AT_WORK);
 	own->next = atomic_load_explicit(&heap->owns, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&heap->owns, &own->next, own,
 	                                              memory_order_acq_rel, memory_order_relaxed))
@@ -293,25 +293,32 @@ int mdg_heap_why(const mdg_heap *heap)
 
 /* ---- leaving ------------------------------------------------------------------------------- */
 
-/* [signals blocked] This thread gives its slots in the heap back. */
+/* [signals blocked] This thread gives its slots in the heap back. Until it has swept them, it still
+ * has what it kept: else another thread could detach the heap meanwhile, or take over the one and
+ * lose it again at the end. */
 void mdg__own_leave(struct mdg__heap *heap)
 {
 	struct mdg__heap_thread *thread = mdg__of_thread(&mdg__heap_thread);
 	if (thread->epoch == 0 || !mdg__epoch_is(thread->epoch))
 		return;
-	struct mdg__heap_own **link = &thread->first, *own, *inner;
+	struct mdg__heap_own **link = &thread->first, *first, *own, *inner;
 	while (*link != NULL && (*link)->heap != heap)
 		link = &(*link)->others;
-	own = *link;
-	if (own == NULL)
+	first = *link;
+	if (first == NULL)
 		return;
-	*link = own->others;
+	*link = first->others;
 	thread->last = &mdg__heap_nothing;
-	for (; own != NULL; own = inner) {
-		inner = own->inner;
+	for (own = first; own != NULL; own = own->inner) {
 		(void)mdg__retired_free(heap, own);
+		atomic_store_explicit(&own->whose, whose_now(thread->epoch) | AT_WORK,
+		                      memory_order_release);
 		mdg__heap_slot_leave(heap, own->slot1);
-		atomic_store_explicit(&own->whose, 0, memory_order_release);
 	}
 	(void)mdg__sweep_some(heap, heap->slots);
+	/* Release: from the last of these stores on, the heap may be detached. */
+	for (own = first; own != NULL; own = inner) {
+		inner = own->inner;
+		atomic_store_explicit(&own->whose, 0, memory_order_release);
+	}
 }
