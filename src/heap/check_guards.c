@@ -153,7 +153,10 @@ static bool mend_free(struct mdg__heap *heap, const struct mdg__block *block)
 	struct mdg__heap_own *own = mdg__own_begin(heap, &rc);
 	if (own == NULL)
 		return false;
-	bool mine = MDG__HEAD_OWNER(block->head) == MDG__LOAD(own->slot1), mended = false;
+	/* Who was told of something else may have given the slab back since. */
+	bool mine = MDG__HEAD_OWNER(block->head) == MDG__LOAD(own->slot1) &&
+	            MDG__LOAD(heap->heads[block->unit]) == block->head;
+	bool mended = false;
 	bool adopted = !is_kept(block) && !mine &&
 	               mdg__slab_adopt(heap, block->unit, block->head, own->slot1);
 	if ((mine || adopted) && (is_kept(block) || mdg__block_is_free(heap, block))) {
@@ -167,26 +170,50 @@ static bool mend_free(struct mdg__heap *heap, const struct mdg__block *block)
 	return mended;
 }
 
-/* The content stays. If nobody knows how large it was, all is content. */
-static bool mend_behind(struct mdg__heap *heap, const struct mdg__block *block, bool size_known)
+/* [lock] The content stays. If nobody knows how large it was, all is content. What shows the
+ * damage, the byte at `at` or the word, is stored last. Until then the owner is refused to resize
+ * or to publish the block, and who frees it sets it aside. From then on nothing is written
+ * there. */
+static bool mend_behind(struct mdg__heap *heap, const struct mdg__block *block, uint64_t at)
 {
-	uint64_t ref = mdg__ref_of_block(heap, block), room = block->size;
-	struct mdg__guard guard = mdg__guard_read(heap, ref, room);
-	uint64_t size = size_known ? guard.size : room - MDG__GUARD_BYTES;
-	mdg__fill(heap, ref, size, room - 8);
-	return size_known || mdg__guard_change(heap, ref, room, &guard, MDG__GUARD_LIVE, size);
+	uint64_t ref = mdg__ref_of_block(heap, block), end = block->size - 8;
+	struct mdg__guard guard = mdg__guard_read(heap, ref, block->size);
+	if (guard.state == MDG__GUARD_NONE || guard.state == MDG__GUARD_FRESH) {
+		mdg__fill(heap, ref, end - 8, end);
+		return mdg__guard_change(heap, ref, block->size, &guard, MDG__GUARD_LIVE, end - 8);
+	}
+	if (guard.state != MDG__GUARD_LIVE || guard.size > at || at >= end)
+		return false;
+	mdg__fill(heap, ref, guard.size, at);
+	mdg__fill(heap, ref, at + 1, end);
+	/* Release: behind the fill. */
+	atomic_store_explicit(
+		(_Atomic unsigned char *)(void *)(heap->view.base + (size_t)(ref + at)), MDG__FILL,
+		memory_order_release);
+	return true;
 }
 
-static bool free_aside(const struct suspect *suspect, const struct mdg__block *block)
+/* [lock] The damage may be another one by now, or none. */
+static bool mend_allocated(struct mdg__heap *heap, const struct mdg__block *block,
+                           enum damage damage)
+{
+	uint64_t at;
+	if (damage == DAMAGE_ASIDE || damage == DAMAGE_WRITTEN)
+		return free_locked(heap, block);
+	return judge(heap, block, &at) == damage && mend_behind(heap, block, at);
+}
+
+static bool mend_with_lock(const struct suspect *suspect, const struct mdg__block *block)
 {
 	struct mdg__heap_check *check = suspect->doubt.check;
+	bool aside = suspect->damage == DAMAGE_ASIDE || suspect->damage == DAMAGE_WRITTEN;
 	mdg__sigmask mask;
 	if (!check->lockable || !enter(check, &suspect->thing, &mask))
 		return false;
-	bool freed = free_locked(check->heap, block);
+	bool mended = mend_allocated(check->heap, block, suspect->damage);
 	leave(check, &mask);
-	check->freed |= freed;
-	return freed;
+	check->freed |= mended && aside;
+	return mended;
 }
 
 static bool mend(const struct suspect *suspect)
@@ -195,19 +222,8 @@ static bool mend(const struct suspect *suspect)
 	struct mdg__block block = block_of(&suspect->thing, suspect->doubt.index);
 	if (!suspect->doubt.check->repair)
 		return false;
-	switch (suspect->damage) {
-	case DAMAGE_WORD:
-		return mend_behind(heap, &block, false);
-	case DAMAGE_BEHIND:
-		return mend_behind(heap, &block, true);
-	case DAMAGE_ASIDE:
-	case DAMAGE_WRITTEN:
-		return free_aside(suspect, &block);
-	case DAMAGE_FREE:
-		return mend_free(heap, &block);
-	default:
-		return false;
-	}
+	return suspect->damage == DAMAGE_FREE ? mend_free(heap, &block)
+	                                      : mend_with_lock(suspect, &block);
 }
 
 /* ---- the sentence ---------------------------------------------------------------------------- */

@@ -24,7 +24,7 @@ static struct shared {
 	_Atomic uint32_t goes;  /* 1: the other thread may go on */
 	_Atomic uint32_t done;  /* 1: it has */
 	_Atomic uint32_t ended; /* 1: the heap is closed */
-} *shared;
+} * shared;
 
 static const struct mdg_heap_options options = { .size = sizeof options,
 	                                         .maximum = 4 << 20,
