@@ -68,13 +68,14 @@
  * parent still holds. A child of vfork must call nothing of this.
  *
  * UNMAPPING. Do not unmap memory while a thread holds something in it or waits for something in
- * it, or before its call that gave the thing back has returned. mdg_segment_detach refuses with
- * -EBUSY when the caller holds something there. These do not refuse, because on the kernel they
- * would not: shmdt, munmap, mmap over the memory, mremap and MDG_REMAP. Madang sees most of them
- * (segment.h says which). It then gives up what the calling thread holds there as if the thread had
- * died, and the next owner gets MDG_OWNER_DIED. Where Madang does not see them, and for what other
- * threads hold there, nobody does this. Such a lock stays held in the other processes. When its
- * owner dies later, all that the owner had locked before that lock may stay held as well.
+ * it, or before its call that gave the thing back has returned. Nor give it another use by then,
+ * for example by freeing the block of a heap in which the thing lies. mdg_segment_detach refuses
+ * with -EBUSY when the caller holds something there. These do not refuse, because on the kernel
+ * they would not: shmdt, munmap, mmap over the memory, mremap and MDG_REMAP. Madang sees most of
+ * them (segment.h says which). It then gives up what the calling thread holds there as if the
+ * thread had died, and the next owner gets MDG_OWNER_DIED. Where Madang does not see them, and for
+ * what other threads hold there, nobody does this. Such a lock stays held in the other processes.
+ * When its owner dies later, all that the owner had locked before that lock may stay held as well.
  *
  * TRUST. Everybody who shares the memory can write to it. A process that writes nonsense there
  * can make others wait for ever or get MDG_BROKEN. It cannot make these functions read or

@@ -59,7 +59,7 @@ int mdg_map_clear(mdg_map *map)
 		if (rc != 0)
 			continue;
 		rc = clear_part(map, part);
-		mdg__map_unlock(part);
+		mdg__map_unlock(map, part);
 	}
 	return rc;
 }
@@ -108,7 +108,7 @@ static int remove_parts(const struct mdg_map *map)
 		if (rc != 0)
 			break;
 		rc = remove_part(map, part);
-		mdg__map_unlock(part);
+		mdg__map_give(part);
 	}
 	return rc;
 }
@@ -128,7 +128,7 @@ int mdg__map_remove_all(const struct mdg_map *map)
 		block = mdg_take(map->heap, mdg__map_place(map->place));
 		rc = block == NULL ? mdg_heap_why(map->heap) : 0;
 	}
-	mdg__map_unlock(&map->head->part[0]);
+	mdg__map_give(&map->head->part[0]);
 	mdg__map_retire(map, block);
 	return rc;
 }

@@ -158,7 +158,9 @@ void mdg__map_gone(const struct mdg_map *map, const struct mdg__map_view *view,
 int mdg__map_lock(const struct mdg_map *map, struct mdg__map_part *part);
 /* The same for whoever removes the map, and has stored that in the head. */
 int mdg__map_lock_to_remove(const struct mdg_map *map, struct mdg__map_part *part);
-void mdg__map_unlock(struct mdg__map_part *part);
+void mdg__map_unlock(const struct mdg_map *map, struct mdg__map_part *part);
+/* The same for who is in a read section, or keeps the head from being freed in another way. */
+void mdg__map_give(struct mdg__map_part *part);
 /* [L] Counts the entries of the part, and makes its hint right. In a map of references, nodes
  * without a value go. */
 void mdg__map_tidy(const struct mdg_map *map, struct mdg__map_part *part);

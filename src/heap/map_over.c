@@ -242,7 +242,7 @@ static inline bool replace(struct over *over, struct mdg__map_change *change)
 	if (!fetch_node(over, change->hash) || !lock(over))
 		return false;
 	bool done = change_locked(over, change, &label);
-	mdg__map_unlock(over->part);
+	mdg__map_give(over->part);
 	if (done)
 		retire(over, place, label);
 	return done;

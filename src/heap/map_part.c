@@ -189,10 +189,20 @@ int mdg__map_lock_to_remove(const struct mdg_map *map, struct mdg__map_part *par
 	return lock(map, part, true);
 }
 
-void mdg__map_unlock(struct mdg__map_part *part)
+void mdg__map_give(struct mdg__map_part *part)
 {
 	MDG__STORE(part->writer, 0);
 	(void)mdg_mutex_unlock(&part->lock);
+}
+
+/* Whoever removes the map has only waited for this lock. And to give it back takes a moment longer
+ * than until somebody else can take it (mdg__robust_wake). So the head has to stay until then. */
+void mdg__map_unlock(const struct mdg_map *map, struct mdg__map_part *part)
+{
+	bool reads = mdg_read_begin(map->heap) == 0;
+	mdg__map_give(part);
+	if (reads)
+		(void)mdg_read_end(map->heap);
 }
 
 /* ---- what is in it ------------------------------------------------------------------------- */

@@ -88,7 +88,7 @@ static int change_do(const struct mdg_map *map, struct mdg__map_change *change)
 	int rc = mdg__map_lock(map, part);
 	if (rc == 0) {
 		rc = change_locked(map, part, change);
-		mdg__map_unlock(part);
+		mdg__map_unlock(map, part);
 	}
 	if (rc == 0)
 		mdg__map_retire(map, change->old);

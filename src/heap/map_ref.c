@@ -39,7 +39,7 @@ static int begin(struct request *request, const struct mdg_map *map, const void 
 		return rc;
 	rc = mdg__map_table_at(map, MDG__LOAD(request->part->table), &request->view);
 	if (rc != 0) {
-		mdg__map_unlock(request->part);
+		mdg__map_unlock(map, request->part);
 		return rc;
 	}
 	if (mdg__map_find(map, &request->view, request->hash, key, key_length, &request->seen))
@@ -123,7 +123,7 @@ static int put(const struct mdg_map *map, const void *key, size_t key_length, vo
 		return rc;
 	rc = expected != NULL && *expected != request.ref ? -ESTALE
 	                                                  : put_locked(&request, block, ret_old);
-	mdg__map_unlock(request.part);
+	mdg__map_unlock(map, request.part);
 	return rc;
 }
 
@@ -155,7 +155,7 @@ static int take(const struct mdg_map *map, const void *key, size_t key_length,
 		rc = -ESTALE;
 	else
 		rc = take_locked(&request, ret_block);
-	mdg__map_unlock(request.part);
+	mdg__map_unlock(map, request.part);
 	return rc;
 }
 

@@ -58,10 +58,9 @@ static void grow_meanwhile(unsigned char *block, size_t at)
 int main(void)
 {
 	const char *reason = NULL;
-	struct mdg_heap_options options = { .size = sizeof options,
-		                            .flags = MDG_HEAP_CHECKED,
-		                            .maximum = 4 << 20,
-		                            .threads = 16 };
+	struct mdg_heap_options options = {
+		.size = sizeof options, .flags = MDG_HEAP_CHECKED, .maximum = 4 << 20, .threads = 16
+	};
 	unsigned char *blocks[BLOCKS];
 	struct mdg__block found = { 0 };
 	if (!step_possible(&reason))
