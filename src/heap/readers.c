@@ -63,11 +63,12 @@ uint64_t mdg__readers_turn(struct mdg__heap *heap)
 
 uint64_t mdg__readers_oldest(struct mdg__heap *heap)
 {
-	uint32_t used = mdg__heap_slots_used(heap);
 	uint64_t oldest = UINT64_MAX;
 	mdg__fence(memory_order_seq_cst);
 	if (mdg__sys_fence_all() < 0 && !ask_for_fences(heap->head))
 		return 0;
+	/* Behind the fence, as the numbers: a reader may have made the table longer. */
+	uint32_t used = mdg__heap_slots_used(heap);
 	for (uint32_t at = 0; at < used; at++) {
 		uint64_t number = number_of(&heap->slot[at]);
 		oldest = number < oldest ? number : oldest;
