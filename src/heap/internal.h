@@ -195,6 +195,13 @@ static inline bool mdg__is_root(const struct mdg__heap *heap, uint64_t place)
 	       from % sizeof(struct mdg__heap_root) == offsetof(struct mdg__heap_root, place);
 }
 
+/* ---- roots.c ------------------------------------------------------------------------------- */
+
+/* Whether the root with this place has this name now. *ret_state is the same as long as it has. So
+ * what was read in the place between two such calls was this root's. */
+bool mdg__root_is_named(const struct mdg__heap *heap, const mdg_ref *place, const char *text,
+                        uint32_t *ret_state);
+
 /* ---- spans.c ------------------------------------------------------------------------------- */
 
 /* Frees a span, which the thread may keep. `head` is its word. As mdg__units_give. */

@@ -89,12 +89,24 @@ static int look(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
 	return ret->identity == 0 ? -EIDRM : 0;
 }
 
-static int look_in_section(mdg_heap *heap, mdg_ref *place, struct mdg_map *ret)
+/* The same. The root was found by its name. But somebody may have removed it since, and its entry
+ * may be that of another map. Then this is -EAGAIN. */
+static int look_by_name(mdg_heap *heap, const char *name, mdg_ref *place, struct mdg_map *ret)
+{
+	const struct mdg__heap *own = mdg__heap_of(heap);
+	uint32_t before, after;
+	if (!mdg__root_is_named(own, place, name, &before))
+		return -EAGAIN;
+	int rc = look(heap, place, ret);
+	return mdg__root_is_named(own, place, name, &after) && before == after ? rc : -EAGAIN;
+}
+
+static int look_in_section(mdg_heap *heap, const char *name, mdg_ref *place, struct mdg_map *ret)
 {
 	int begun = mdg_read_begin(heap);
 	if (begun != 0 && begun != -EROFS)
 		return begun;
-	int rc = look(heap, place, ret);
+	int rc = look_by_name(heap, name, place, ret);
 	if (begun == 0)
 		(void)mdg_read_end(heap);
 	return rc;
@@ -149,7 +161,7 @@ static int find(mdg_heap *heap, const char *name, const struct mdg_map_options *
 		int rc = find_root(heap, name, options, &place);
 		if (rc != 0)
 			return rc;
-		rc = look_in_section(heap, place, ret);
+		rc = look_in_section(heap, name, place, ret);
 		if (rc == -EIDRM) {
 			rc = mdg__map_remove_all(ret);
 			rc = rc == 0 || rc == -EIDRM ? -EAGAIN : rc == -EROFS ? -ENOENT : rc;

@@ -90,6 +90,18 @@ static bool find(const struct mdg__heap *heap, struct wish *wish)
 	return false;
 }
 
+bool mdg__root_is_named(const struct mdg__heap *heap, const mdg_ref *place, const char *text,
+                        uint32_t *ret_state)
+{
+	struct name name, wanted;
+	uint64_t at = (uint64_t)((uintptr_t)place - (uintptr_t)heap->view.base);
+	if (!mdg__is_root(heap, at) || !name_of(text, &wanted))
+		return false;
+	const struct mdg__heap_root *root =
+		&heap->root[(at - heap->parts.roots) / sizeof(struct mdg__heap_root)];
+	return read_name(root, &name, ret_state) && memcmp(&name, &wanted, sizeof name) == 0;
+}
+
 static bool is_still_there(const struct wish *wish)
 {
 	return state_of(wish->root) == wish->state &&
