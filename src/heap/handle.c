@@ -25,6 +25,26 @@ enum { CLOSED_KEPT = 16 };
 static struct mdg__heap *closed[CLOSED_KEPT];
 static uint32_t closed_next;
 
+/* How many threads of this process are about to enter a heap: it may be attached, and is not in the
+ * list. In a forked child there are none. [mdg__lists_enter] */
+static struct {
+	uint32_t epoch, count;
+} entering;
+
+uint32_t mdg__heap_entering(int more)
+{
+	mdg__sigmask mask;
+	mdg__lists_enter(&mask);
+	if (!mdg__epoch_is(entering.epoch)) {
+		entering.epoch = mdg__epoch();
+		entering.count = 0;
+	}
+	entering.count += (uint32_t)more;
+	uint32_t count = entering.count;
+	mdg__lists_leave(&mask);
+	return count;
+}
+
 /* Whether this handle does for an open with these flags. */
 static bool suits(const struct mdg__heap *heap, uint32_t flags)
 {

@@ -12,7 +12,8 @@
 #include "platform/sized.h"
 #include "platform/sys.h"
 
-enum { TRIES = 16 };
+enum { TRIES = 16, NAP_NS = 200000 };
+#define TOGETHER_NS UINT64_C(2000000000) /* how long one open waits for others */
 
 /* Bytes of struct mdg_heap_options in the first release. */
 #define FIRST_OPTIONS 48u
@@ -153,6 +154,12 @@ static int enter(struct opening *opening, bool made, struct mdg__heap **ret)
 	return 0;
 }
 
+static void nap(void)
+{
+	_Atomic uint32_t nobody = 0;
+	(void)mdg__sys_futex_wait(&nobody, 0, false, NAP_NS);
+}
+
 /* A heap that this process has open already. 1: it has not. */
 static int enter_again(struct opening *opening, struct mdg__heap **ret)
 {
@@ -172,6 +179,28 @@ static int enter_again(struct opening *opening, struct mdg__heap **ret)
 	return rc;
 }
 
+/* Enters a heap that exists, and that this process has not open. Another thread may open it at the
+ * same time. Then it lies at its home already, and the other one's handle does. That one may take a
+ * moment until it is in the list, or may close the heap again. */
+static int enter_found(struct opening *opening, struct mdg__heap **ret)
+{
+	uint64_t give_up = mdg__monotonic_nanoseconds() + TOGETHER_NS;
+	for (int alone = 0;;) {
+		(void)mdg__heap_entering(1);
+		int rc = enter(opening, false, ret);
+		uint32_t others = mdg__heap_entering(-1);
+		if (rc != MDG_HOME_TAKEN)
+			return rc;
+		rc = enter_again(opening, ret);
+		if (rc != 1)
+			return rc;
+		if ((others == 0 && ++alone == TRIES) || mdg__monotonic_nanoseconds() >= give_up)
+			return MDG_HOME_TAKEN;
+		if (others != 0)
+			nap();
+	}
+}
+
 static int try_open(struct opening *opening, const char *name, struct mdg__heap **ret)
 {
 	int made = segment_get(opening->ns, name, opening->options, &opening->wanted, &opening->id);
@@ -182,12 +211,10 @@ static int try_open(struct opening *opening, const char *name, struct mdg__heap 
 		rc = enter_again(opening, ret);
 	else if (rc == 0)
 		rc = 1;
-	if (rc == 1)
-		rc = enter(opening, made != 0, ret);
-	if (rc == MDG_HOME_TAKEN && made == 0) { /* by another thread that opened it? */
-		int again = enter_again(opening, ret);
-		rc = again == 1 ? rc : again;
-	}
+	if (rc == 1 && made != 0)
+		rc = enter(opening, true, ret);
+	else if (rc == 1)
+		rc = enter_found(opening, ret);
 	if (rc < 0 && made != 0)
 		(void)mdg_segment_remove(opening->ns, opening->id);
 	return rc;

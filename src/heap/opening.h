@@ -54,6 +54,8 @@ void mdg__heap_handle_drop(struct mdg__heap *heap);
 /* Enters it in the list; or drops it and returns the one that another thread has entered
  * meanwhile. */
 struct mdg__heap *mdg__heap_handle_enter(struct mdg__heap *heap);
+/* `more` threads of this process are about to enter a heap: 1, -1 or 0. How many there are. */
+uint32_t mdg__heap_entering(int more);
 /* Counts one open less. */
 void mdg__heap_handle_put(struct mdg__heap *heap);
 
