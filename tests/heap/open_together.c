@@ -20,12 +20,11 @@ static uintptr_t home;
 /* What the processes share. */
 static struct shared {
 	_Atomic uint32_t goes, begun, done;
-} *shared;
+} * shared;
 
-static struct mdg_heap_options options = { .size = sizeof options,
-	                                   .flags = MDG_HEAP_HOME,
-	                                   .maximum = 4 << 20,
-	                                   .threads = 16 };
+static struct mdg_heap_options options = {
+	.size = sizeof options, .flags = MDG_HEAP_HOME, .maximum = 4 << 20, .threads = 16
+};
 
 static void await(_Atomic uint32_t *word)
 {
