@@ -8,16 +8,10 @@
  */
 #include "heap/heap.h"
 
+#include "heap/full.h"
 #include "support/forbid.h"
-#include "support/userns.h"
 
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 enum { MIB = 1 << 20, MOST = 70000, PAGE = 4096, UNIT = 65536 };
 
@@ -28,18 +22,10 @@ enum { SIZES = sizeof sizes / sizeof *sizes };
 enum lack { NOTHING, NO_POPULATE, NO_FALLOCATE, NO_DESCRIPTOR };
 static struct {
 	enum lack lack;
-	const char *directory;
 	bool has_tables; /* the heap has the memory of all its tables */
 } now;
 
-/* ---- how much room there is ---------------------------------------------------------------- */
-
-static int64_t room(void)
-{
-	struct statvfs status;
-	CHECK(statvfs(now.directory, &status) == 0);
-	return (int64_t)status.f_bfree * (int64_t)status.f_bsize;
-}
+/* ---- filling a heap ------------------------------------------------------------------------ */
 
 /* Allocates, or leaves the file system as it is. Tables of new units may stay, in part: the next
  * growth needs them. */
@@ -98,14 +84,6 @@ static void lose_call(void)
 
 /* ---- a full file system -------------------------------------------------------------------- */
 
-static void no_signal(int signal)
-{
-	static const char text[] = "SIGBUS\n";
-	(void)signal;
-	(void)!write(2, text, sizeof text - 1);
-	_exit(3);
-}
-
 /* Fills the heap. What else is on the file system takes some of the room. */
 static void fill_full(const char *name, size_t size, bool expect_some)
 {
@@ -136,32 +114,11 @@ static void fill_full(const char *name, size_t size, bool expect_some)
 	CHECK(mdg_heap_remove(ns, name) == 0);
 }
 
-/* A file that leaves so many bytes on the file system. */
-static void leave_room(int bytes)
+static void fill_each(int lack)
 {
-	static const char data[PAGE] = { 1 };
-	char path[256];
-	snprintf(path, sizeof path, "%s/full", now.directory);
-	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (!CHECK(fd >= 0))
-		return;
-	for (int64_t left = room() - bytes; left > 0; left -= (int64_t)sizeof data)
-		CHECK(write(fd, data, sizeof data) == (ssize_t)sizeof data);
-	close(fd);
-}
-
-static void fill_each(void)
-{
-	char path[256], full[256];
-	struct sigaction action = { .sa_handler = no_signal };
-	sigaction(SIGBUS, &action, NULL);
-	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("heap", now.directory, "tmpfs", 0, "mode=0700,size=24m") != 0)
-		SKIP("no file system of its own can be mounted here");
+	now.lack = (enum lack)lack;
 	lose_call();
-	snprintf(path, sizeof path, "%s/ns", now.directory);
-	snprintf(full, sizeof full, "%s/full", now.directory);
-	CHECK(mdg_namespace_open(&ns, path, NULL) == 0);
+	CHECK(mdg_namespace_open(&ns, full_path("ns"), NULL) == 0);
 	int each = now.lack == NOTHING ? 1 : 5;
 	for (int i = 0; i < SIZES; i += each)
 		fill_full("full", sizes[i], true);
@@ -171,50 +128,20 @@ static void fill_each(void)
 	for (int left = 0; left < 3 * MIB; left += left < 200000 ? each * PAGE : MIB / 8) {
 		leave_room(left);
 		fill_full("room", sizes[left / PAGE % SIZES], false);
-		CHECK(unlink(full) == 0);
+		make_room();
 	}
 	/* The tables have their memory, so that each page counts that was not given back. */
 	for (int left = 3 * MIB; left < 3 * MIB + UNIT; left += each * PAGE) {
 		leave_room(left);
 		fill_full("page", sizes[left / PAGE % SIZES], true);
-		CHECK(unlink(full) == 0);
+		make_room();
 	}
-	umount2(now.directory, MNT_DETACH);
-}
-
-static void enter_and_fill(void)
-{
-	if (geteuid() != 0 && !userns_enter_alone())
-		SKIP("no user namespace can be made here");
-	fill_each();
-	_exit(test_result());
-}
-
-static bool skipped_or_well(enum lack lack)
-{
-	int status = -1;
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		now.lack = lack;
-		check_failures = 0;
-		enter_and_fill();
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
 }
 
 int main(void)
 {
-	char path[256];
-	enter_namespace();
-	mdg_namespace_close(ns);
-	snprintf(path, sizeof path, "%s/mount", getenv("MADANG_NAMESPACE"));
-	CHECK(mkdir(path, 0700) == 0);
-	now.directory = path;
 	for (int lack = NOTHING; lack <= NO_DESCRIPTOR; lack++)
-		if (!CHECK(skipped_or_well((enum lack)lack)))
+		if (!CHECK(full_in_child(fill_each, lack)))
 			fprintf(stderr, "lack %d\n", lack);
 	return test_result();
 }

@@ -2,6 +2,7 @@
 # The tests of maps, which CMakeLists.txt includes.
 heap_test(map_content)
 heap_test(map_deaths)
+heap_test(map_full)
 heap_test(map_growth)
 heap_test(map_hash)
 heap_test(map_hostile)
