@@ -163,9 +163,11 @@ struct mdg__heap *mdg__heap_handle_enter(struct mdg__heap *heap)
 static bool is_idle(const struct mdg__heap *heap)
 {
 	struct mdg__heap_own *own = atomic_load_explicit(&heap->owns, memory_order_acquire);
-	while (own != NULL && !mdg__own_lives(heap, own))
+	if (heap->users != 0)
+		return false;
+	while (own != NULL && mdg__own_has_ended(heap, own))
 		own = own->next;
-	return heap->users == 0 && own == NULL;
+	return own == NULL;
 }
 
 /* Drops the heaps that are closed and in no thread's robust list any more. Under the lock, so that

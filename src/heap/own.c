@@ -3,9 +3,9 @@
  * own.c - what a thread keeps to itself: found, made, and used again.
  *
  * It lies in private memory, one for each thread and heap. The list heap->owns has all of them, and
- * only grows while the heap is open. When a thread has ended, its slot says so, and the next thread
- * takes over what it kept, after wiping it. A forked child does the same with what the parent's
- * threads kept; it knows them by the epoch.
+ * only grows while the heap is open. When a thread has ended, its slot and the kernel say so. The
+ * next thread takes over what it kept, after wiping it. A forked child does the same with what the
+ * parent's threads kept; it knows them by the epoch.
  *
  * A thread finds its own by a pointer in memory of the thread. That pointer is believed only in the
  * process in which it was stored: its epoch is beside it. So a forked child never follows its
@@ -19,6 +19,7 @@
 
 #include <sys/mman.h>
 
+#include "platform/futex.h"
 #include "platform/identity.h"
 #include "platform/ownmap.h"
 #include "platform/sys.h"
@@ -112,13 +113,33 @@ static uint64_t whose_now(uint32_t epoch)
 	return (uint64_t)(uint32_t)mdg__tid() << 32 | epoch;
 }
 
+static bool slot_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own)
+{
+	return mdg__heap_slot_lives(heap, MDG__LOAD(own->slot1), MDG__LOAD(own->generation));
+}
+
 bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own)
 {
 	uint64_t whose = atomic_load_explicit(&own->whose, memory_order_acquire);
 	if (whose == 0 || !mdg__epoch_is((uint32_t)whose))
 		return false;
-	return (whose & AT_WORK) != 0 ||
-	       mdg__heap_slot_lives(heap, MDG__LOAD(own->slot1), MDG__LOAD(own->generation));
+	/* Somebody may have scribbled on its slot. So a death is believed if the kernel says it
+	 * too. */
+	return (whose & AT_WORK) != 0 || slot_lives(heap, own) ||
+	       mdg__sys_thread_exists((int32_t)(whose >> 32));
+}
+
+bool mdg__own_has_ended(const struct mdg__heap *heap, const struct mdg__heap_own *own)
+{
+	enum { NAPS_MOST = 10000, NAP_NS = 100000 };
+	for (int naps = 0; mdg__own_lives(heap, own); naps++) {
+		_Atomic uint32_t nobody = 0;
+		bool at_work = (MDG__LOAD(own->whose) & AT_WORK) != 0;
+		if (at_work || slot_lives(heap, own) || naps == NAPS_MOST)
+			return false;
+		(void)mdg__sys_futex_wait(&nobody, 0, false, NAP_NS);
+	}
+	return true;
 }
 
 /* One that nobody living has. It is this thread's after this. */

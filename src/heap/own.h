@@ -200,8 +200,12 @@ struct mdg__heap_own *mdg__own_find(struct mdg__heap *heap, int *ret_why);
 void mdg__own_failed(const struct mdg__heap *heap, int why);
 /* [signals blocked] The calling thread gives back what it has in the heap, as if it had died. */
 void mdg__own_leave(struct mdg__heap *heap);
-/* Whether a thread of this process that lives has it. */
+/* Whether a thread of this process that lives has it. The kernel has marked the slot of a thread a
+ * moment before the thread is gone; until then it lives. */
 bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own);
+/* Whether none has it. If a thread is just ending, by its slot, this waits for it: up to a second,
+ * since somebody may have scribbled on the slot. */
+bool mdg__own_has_ended(const struct mdg__heap *heap, const struct mdg__heap_own *own);
 void mdg__own_unmap(struct mdg__heap *heap, struct mdg__heap_own *own);
 
 /* What the thread has used last, if it is for this heap and no operation is under way. */

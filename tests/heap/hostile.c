@@ -10,6 +10,7 @@
  */
 #include "heap/heap.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -238,6 +239,43 @@ static int end_of_heap(uint64_t unused)
 	return test_result();
 }
 
+static const struct mdg__heap_own *kept_by_other;
+
+static void *close_and_open(void *block)
+{
+	const struct mdg_heap_options options = { .size = sizeof options,
+		                                  .flags = MDG_HEAP_EXISTING };
+	mdg_heap *again = NULL;
+	CHECK(mdg_free(heap, block) == 0 && mdg_alloc(heap, 100) != NULL);
+	CHECK(mdg__heap_thread.first != kept_by_other);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_open(&again, ns, "slot", &options) == 0 && again == heap);
+	return NULL;
+}
+
+/* The slots say that their threads are dead, or that they have ended long ago. What such a thread
+ * keeps to itself stays its own, and the heap stays attached as long as it lives. */
+static int dead_by_slot(uint64_t generation)
+{
+	const struct mdg_heap_options options = { .size = sizeof options, .maximum = 4 << 20 };
+	in = mdg__heap_of(heap = heap_open("slot", &options));
+	for (int round = 0; round < 3; round++) {
+		pthread_t other;
+		void *block = mdg_alloc(heap, 100), *kept = mdg_alloc(heap, 100);
+		CHECK(block != NULL && kept != NULL);
+		kept_by_other = mdg__heap_thread.first;
+		struct mdg__heap_slot *slot = kept_by_other->slot;
+		if (generation != 0)
+			atomic_fetch_add(&slot->generation, 1);
+		else
+			atomic_store(&slot->life.word, MDG__DIED);
+		CHECK(pthread_create(&other, NULL, close_and_open, block) == 0);
+		CHECK(pthread_join(other, NULL) == 0);
+		CHECK(mdg_free(heap, kept) == 0 && mdg_alloc(heap, 5000) != NULL);
+	}
+	return test_result();
+}
+
 /* Another process, until it is killed. A word is wrong and right again many times. So one that is
  * read twice in a call is different at the second time, and the heap stays in use. */
 static pid_t start_writing(uint64_t seed)
@@ -340,6 +378,8 @@ int main(int argc, char **argv)
 	if (!CHECK(mine != MAP_FAILED))
 		return test_result();
 	in_a_child(end_of_heap, 0);
+	in_a_child(dead_by_slot, 0);
+	in_a_child(dead_by_slot, 1);
 	for (uint64_t seed = first; seed < first + seeds; seed++) {
 		in_a_child(use_between, seed);
 		if (seed - first < (seeds + 1) / 2)
