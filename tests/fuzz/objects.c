@@ -254,7 +254,7 @@ static void make_in_child(struct objects *objects)
 	waitpid(pid, NULL, 0);
 }
 
-void objects_make(struct objects *objects)
+void objects_begin(struct objects *objects)
 {
 	const char *base = access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : getenv("TMPDIR");
 	memset(objects, 0, sizeof *objects);
@@ -263,6 +263,11 @@ void objects_make(struct objects *objects)
 	if (mkdtemp(objects->directory) == NULL)
 		die(objects->directory, 0);
 	snprintf(objects->path, sizeof objects->path, "%s/ns", objects->directory);
+}
+
+void objects_make(struct objects *objects)
+{
+	objects_begin(objects);
 	fflush(NULL);
 	make_in_child(objects);
 	where = objects;

@@ -31,7 +31,9 @@ struct objects {
 	struct object of[OBJECT_KINDS];
 };
 
-/* Exits the program when it cannot. The calling process does not open the namespace. */
+/* Where a namespace can be made, and nothing in it. Exits the program when it cannot. */
+void objects_begin(struct objects *objects);
+/* Both of them. The calling process does not open the namespace. */
 void objects_make(struct objects *objects);
 void objects_remove(struct objects *objects);
 
