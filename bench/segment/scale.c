@@ -38,6 +38,24 @@ static bool call_create(const struct case_state *state)
 	return id >= 0 && state->side->ctl(id, IPC_RMID, NULL) == 0;
 }
 
+static bool call_create_memory(const struct case_state *state)
+{
+	int id = state->side->get(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+
+	return id >= 0 && state->side->ctl(id, IPC_RMID, NULL) == 0;
+}
+
+static bool call_life(const struct case_state *state)
+{
+	int id = state->side->get(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+	void *memory = id < 0 ? (void *)-1 : state->side->at(id, NULL, 0);
+
+	if (memory == (void *)-1)
+		return false;
+	*(volatile char *)memory = 1;
+	return state->side->dt(memory) == 0 && state->side->ctl(id, IPC_RMID, NULL) == 0;
+}
+
 static bool repeat(one_call *call, const struct case_state *state, unsigned n)
 {
 	bool good = true;
@@ -67,6 +85,16 @@ static bool work_create(void *state, unsigned n)
 	return repeat(call_create, state, n);
 }
 
+static bool work_create_memory(void *state, unsigned n)
+{
+	return repeat(call_create_memory, state, n);
+}
+
+static bool work_life(void *state, unsigned n)
+{
+	return repeat(call_life, state, n);
+}
+
 static const struct {
 	const char *name;
 	bool (*work)(void *state, unsigned n);
@@ -74,7 +102,9 @@ static const struct {
 	{ "look-up, 0600", work_lookup },
 	{ "IPC_STAT", work_stat },
 	{ "shmat + shmdt", work_attach },
-	{ "create + remove", work_create },
+	{ "create + remove, no memory", work_create },
+	{ "create + remove, 4 KiB", work_create_memory },
+	{ "whole life, 4 KiB touched", work_life },
 };
 
 static bool shared_make(struct case_state *state, const struct side *side)

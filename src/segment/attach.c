@@ -16,11 +16,9 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
 /* A segment that nobody has attached before is going to be touched. A small one has all its
- * pages already (datafile.c). They are mapped at once, which is cheaper than one by one. */
+ * pages already (datafile.c). They are mapped at once, which is cheaper than one by one. It is only
+ * a hint: what cannot be mapped at once is mapped when it is touched. */
 #define POPULATE_MOST (UINT64_C(256) << 10)
 
 /* ---- the descriptor ------------------------------------------------------- */
@@ -68,7 +66,8 @@ struct request {
 	bool fixed; /* at that address */
 	bool replace;
 	bool readonly, executable;
-	bool sparse; /* not to be filled with pages, also after mlockall(MCL_FUTURE) */
+	bool sparse;   /* not to be filled with pages, also after mlockall(MCL_FUTURE) */
+	bool populate; /* its pages are mapped at once */
 	size_t length;
 };
 
@@ -127,7 +126,8 @@ static int map(const struct request *request, int fd, void **ret)
 	                          : request->fixed ? MAP_FIXED_NOREPLACE
 	                                           : 0);
 	mdg__before_mmap(request->address, request->length, protection, flags, fd, 0);
-	int rc = map_file(request, protection, flags, fd, ret);
+	int rc = map_file(request, protection, flags | (request->populate ? MAP_POPULATE : 0), fd,
+	                  ret);
 	if (rc == -EEXIST)
 		return -EINVAL;
 	if (rc == 0 && request->fixed && *ret != (void *)request->address) {
@@ -142,8 +142,6 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
                           const struct request *request, int fd, void **ret)
 {
 	uint32_t sequence = mdg__tag_generation(entry->tag);
-	bool populate = entry->atime == 0 && !(entry->flags & MDG__SEG_NORESERVE) &&
-	                !request->readonly && entry->mapped <= POPULATE_MOST;
 	void *memory;
 	int rc = map(request, fd, &memory);
 	if (rc < 0) {
@@ -151,8 +149,6 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 		                    sequence); /* no stamp: it never was attached */
 		return rc;
 	}
-	if (populate) /* only a hint; older kernels do not know it */
-		(void)mdg__sys_madvise(memory, request->length, MADV_POPULATE_READ);
 	mdg__bear_witness(ns);
 	mdg__stamp_attached(ns, entry->index);
 	/* Pieces that lay here: they were replaced, or another thread has unmapped them and not
@@ -161,6 +157,7 @@ static int attach_counted(struct mdg_namespace *ns, const struct mdg__entry *ent
 	mdg__piece_insert(ns,
 	                  (struct mdg__piece){ (uintptr_t)memory, request->length, 0, entry->index,
 	                                       sequence, ns->calls++, mdg__pieces_now() });
+	mdg__made_attached(ns, entry->index);
 	*ret = memory;
 	return 0;
 }
@@ -190,6 +187,8 @@ static int attach_entered(struct mdg_namespace *ns, const struct mdg__entry *ent
 		return fd;
 	request->length = (size_t)entry->mapped;
 	request->sparse = is_sparse(entry);
+	request->populate = entry->atime == 0 && !(entry->flags & MDG__SEG_NORESERVE) &&
+	                    !request->readonly && entry->mapped <= POPULATE_MOST;
 	rc = mdg__count_attached(ns, entry->index, mdg__tag_generation(entry->tag));
 	if (rc == 0)
 		rc = attach_counted(ns, entry, request, fd, ret);

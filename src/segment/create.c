@@ -16,6 +16,7 @@ struct wish {
 	uint64_t size, mapped;
 	uint64_t first;      /* with MDG_NORESERVE: so many bytes get memory all the same */
 	unsigned huge_shift; /* 0: ordinary pages */
+	struct mdg__made made;
 };
 
 static struct wish *wish_of(struct mdg__order *order)
@@ -76,10 +77,27 @@ static void fill_in(struct mdg_namespace *ns, struct mdg__order *order, uint32_t
 
 static int make_file(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id)
 {
-	const struct wish *wish = wish_of(order);
+	struct wish *wish = wish_of(order);
 	bool whole = (order->flags & MDG_NORESERVE) == 0 || wish->huge_shift != 0;
+	wish->made = (struct mdg__made){
+		.wanted = wish->huge_shift == 0 && mdg__made_is_wanted(ns, wish->mapped), .fd = -1
+	};
 	return mdg__data_create(ns, id, wish->mapped, whole ? wish->mapped : wish->first,
-	                        order->mode, wish->huge_shift);
+	                        order->mode, wish->huge_shift, &wish->made);
+}
+
+/* Whoever opens a file first notes its inode. Here that is its maker. */
+static void note_file(struct mdg_namespace *ns, struct mdg__order *order, uint32_t index)
+{
+	const struct mdg__made *made = &wish_of(order)->made;
+	if (made->fd >= 0)
+		mdg__put64(&ns->registry, &ns->registry.segments[index].inode, made->inode);
+}
+
+static void keep_file(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id, int rc)
+{
+	const struct wish *wish = wish_of(order);
+	mdg__made_end(ns, id, wish->mapped, &wish->made, rc);
 }
 
 static struct wish new_wish(uint64_t size, unsigned mode, unsigned flags)
@@ -91,8 +109,11 @@ static struct wish new_wish(uint64_t size, unsigned mode, unsigned flags)
 		           .accept = accept,
 		           .prepare = prepare,
 		           .fill_in = fill_in,
-		           .make_outside = make_file },
+		           .make_outside = make_file,
+		           .note_outside = note_file,
+		           .end_outside = keep_file },
 		.size = size,
+		.made = { .fd = -1 },
 	};
 }
 

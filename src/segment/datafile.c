@@ -70,9 +70,26 @@ int mdg__place_create(const struct mdg__place *place)
 	return fd;
 }
 
+/* Keeps the descriptor of a file just made, out of the way, or closes it. */
+static void keep_or_close(int fd, struct mdg__made *made)
+{
+	struct stat status;
+	if (!made->wanted) {
+		(void)mdg__sys_close(fd);
+		return;
+	}
+	fd = mdg__fd_out_of_the_way(fd);
+	if (fd >= 0 && mdg__sys_fstat(fd, &status) == 0) {
+		made->fd = fd;
+		made->inode = (uint64_t)status.st_ino;
+	} else if (fd >= 0) {
+		(void)mdg__sys_close(fd);
+	}
+}
+
 /* The first `reserve` bytes get memory. */
 static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place, uint64_t size,
-                        unsigned mode, uint64_t reserve, bool huge)
+                        unsigned mode, uint64_t reserve, bool huge, struct mdg__made *made)
 {
 	int fd = mdg__place_create(place);
 	if (fd < 0)
@@ -83,9 +100,12 @@ static int create_whole(struct mdg_namespace *ns, const struct mdg__place *place
 		rc = reserve != 0 ? give_memory(fd, reserve, huge) : 0;
 	if (rc == 0 && reserve != size)
 		rc = mdg__sys_ftruncate(fd, size);
+	if (rc == 0) {
+		keep_or_close(fd, made);
+		return 0;
+	}
 	(void)mdg__sys_close(fd);
-	if (rc < 0)
-		(void)mdg__sys_unlinkat(place->dirfd, place->name);
+	(void)mdg__sys_unlinkat(place->dirfd, place->name);
 	return rc;
 }
 
@@ -100,14 +120,14 @@ static int create_empty(const struct mdg__place *place)
 }
 
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, uint64_t reserve,
-                     unsigned mode, unsigned huge_shift)
+                     unsigned mode, unsigned huge_shift, struct mdg__made *made)
 {
 	struct mdg__place place;
 	int rc = mdg__place_find(ns, MDG__SEGMENTS, id, huge_shift << MDG__SEG_HUGE_SHIFT, &place);
 	if (rc < 0)
 		return rc;
 	if (reserve != 0 || mdg__is_shared(ns) || mdg__is_guest(ns))
-		rc = create_whole(ns, &place, size, mode, reserve, huge_shift != 0);
+		rc = create_whole(ns, &place, size, mode, reserve, huge_shift != 0, made);
 	else
 		rc = create_empty(&place);
 	mdg__place_leave(&place);

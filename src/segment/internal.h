@@ -38,6 +38,7 @@
  *     cut.c                     attachments of which a part is unmapped
  *     count.c                   counting what is attached and detached
  *   the registry's writer lock
+ *     made.c                    the descriptor of a file that this process has just made
  *     objectfile.c              making and growing the files of sets and queues
  *     fileopen.c dead.c         opening a data file; giving back what the dead had
  *     writer.c                  the process's slot and the lock
@@ -134,6 +135,7 @@ struct mdg_namespace {
 	struct mdg__span *_Atomic spans;
 	uint32_t kept_detached1; /* index + 1 of a segment whose fd is kept though
 	                           nothing is attached; one at most */
+	_Atomic uint32_t made1;  /* index + 1 of the segment made last: made.c */
 	uint32_t kept_fds;       /* data descriptors open */
 	uint32_t most_kept_fds;
 	int child_fd;  /* during fork: the child's description, -1 none */
@@ -298,10 +300,25 @@ void mdg__cache_note_fd(struct mdg_namespace *ns, const struct mdg__segment_cach
 /* Closes the kept descriptor of which nothing is attached, if its segment is gone or removed. */
 void mdg__cache_check_kept(struct mdg_namespace *ns);
 
+/* ---- made.c ---- */
+/* A file that this process makes for a segment. */
+struct mdg__made {
+	bool wanted; /* its descriptor is to be kept */
+	int fd;      /* -1: it is not */
+	uint64_t inode;
+};
+/* Whether the descriptor of a new file of this length is worth keeping. */
+bool mdg__made_is_wanted(struct mdg_namespace *ns, uint64_t length);
+/* [object lock] The segment has been made, or not: `rc`. Keeps the descriptor or closes it. */
+void mdg__made_end(struct mdg_namespace *ns, mdg_id id, uint64_t length,
+                   const struct mdg__made *made, int rc);
+/* [object lock] This process has attached the segment. */
+void mdg__made_attached(struct mdg_namespace *ns, uint32_t index);
+
 /* ---- datafile.c ---- */
 /* `size` in whole pages; huge_shift 0: ordinary ones. The first `reserve` bytes get memory. */
 int mdg__data_create(struct mdg_namespace *ns, mdg_id id, uint64_t size, uint64_t reserve,
-                     unsigned mode, unsigned huge_shift);
+                     unsigned mode, unsigned huge_shift, struct mdg__made *made);
 /* Unlinks the file. -EPERM: that is for another process. The file is another user's; then at least
  * the memory is given back, if that is allowed. Or this process cannot reach the directory. */
 int mdg__data_unlink(struct mdg_namespace *ns, enum mdg__class class, uint32_t index);

@@ -204,10 +204,11 @@ static int begin(struct mdg_namespace *ns, struct mdg__order *order, uint32_t *r
 
 /* The third step. `made` is what came of the second one: if there is a file the object becomes
  * LIVE, and if there is none the entry is freed. */
-static int finish(struct mdg_namespace *ns, enum mdg__class class, uint32_t index,
+static int finish(struct mdg_namespace *ns, struct mdg__order *order, uint32_t index,
                   uint32_t sequence, const struct turn *before, int made)
 {
 	struct mdg__registry *registry = &ns->registry;
+	const enum mdg__class class = order->class;
 	struct mdg__object *object = mdg__object_at(registry, class, index);
 	int rc = mdg__enter_writer(ns);
 	if (rc < 0)
@@ -220,6 +221,8 @@ static int finish(struct mdg_namespace *ns, enum mdg__class class, uint32_t inde
 		mdg__object_end_clearing(registry, class, index);
 	} else {
 		mdg__object_set_file(registry, class, index, MDG__FILE_MADE);
+		if (order->note_outside != NULL)
+			order->note_outside(ns, order, index);
 		mdg__object_live(registry, class, index);
 		mdg__commit(registry);
 	}
@@ -251,7 +254,9 @@ static int make_once(struct mdg_namespace *ns, struct mdg__order *order, mdg_id 
 		mdg__pause(ns, &mask);
 		rc = order->make_outside(ns, order, id);
 		mdg__resume(ns, &mask);
-		rc = finish(ns, order->class, index, sequence, &before, rc);
+		rc = finish(ns, order, index, sequence, &before, rc);
+		if (order->end_outside != NULL)
+			order->end_outside(ns, order, id, rc);
 	}
 	note_used(ns, order->class, &before);
 	if (rc == 0)

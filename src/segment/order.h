@@ -32,6 +32,12 @@ struct mdg__order {
 	/* Makes what lies outside of the registry: 0 or a code. -EEXIST: somebody else's file
 	 * has that name. Signals are blocked, and no lock is held. NULL: there is nothing. */
 	int (*make_outside)(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id);
+	/* What it has made is noted in the entry, in the change that makes it LIVE. [writer lock]
+	 * NULL: nothing is to be noted. */
+	void (*note_outside)(struct mdg_namespace *ns, struct mdg__order *order, uint32_t index);
+	/* Ends what `make_outside` began; `rc` is what has come of the object. [object lock] NULL:
+	 * nothing is to be ended. */
+	void (*end_outside)(struct mdg_namespace *ns, struct mdg__order *order, mdg_id id, int rc);
 };
 
 /* Takes over a name, which may be NULL. -EINVAL: it is empty or too long. */

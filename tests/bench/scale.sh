@@ -21,7 +21,7 @@ scales() { # OPERATIONS OTHER [OPTION]
 	left_nothing
 }
 
-scales 4 kernel
+scales 6 kernel
 scales 6 glibc --sync
 scales 4 kernel --ipc
 scales 1 pipe --channel

@@ -120,6 +120,23 @@ static int attach_new(struct scene *scene)
 	return mdg_segment_attach(scene->ns, scene->id, NULL, 0, &scene->memory);
 }
 
+/* So that the descriptor of the next one is kept. */
+static int attach_own(struct scene *scene)
+{
+	int rc = get_private(scene);
+	if (rc == 0)
+		rc = attach_new(scene);
+	if (rc == 0)
+		rc = mdg_segment_detach(scene->ns, scene->memory);
+	return rc < 0 ? rc : mdg_segment_remove(scene->ns, scene->id);
+}
+
+static int get_kept(struct scene *scene)
+{
+	int rc = attach_own(scene);
+	return rc < 0 ? rc : get_keyed(scene);
+}
+
 static int remove_new(struct scene *scene)
 {
 	return mdg_segment_remove(scene->ns, scene->id);
@@ -490,6 +507,8 @@ const struct scenario scenarios[] = {
 	{ "get-fileless", 40, 0, NULL, NULL, get_fileless, SMALL },
 	{ "attach-fileless", 40, 0, NULL, get_fileless, attach_new, SMALL },
 	{ "remove-fileless", 20, 0, NULL, get_fileless, remove_new, SMALL },
+	{ "get-kept", 60, 0, NULL, attach_own, get_keyed, SMALL },
+	{ "attach-kept", 20, 0, NULL, get_kept, attach_new, SMALL },
 	{ "attach-first", 40, 0, NULL, NULL, attach_idle, SMALL },
 	{ "attach-held", 40, 0, NULL, NULL, attach_held, SMALL },
 	{ "attach-again", 3, 0, NULL, attach_held, attach_id, SMALL },
