@@ -152,7 +152,7 @@ _Atomic uint32_t *mdg__epoch_lock(enum mdg__epoch_lock which)
 
 /* ---- fork -------------------------------------------------------------------------------- */
 
-static void before_fork(void)
+MDG__AT_FORK static void before_fork(void)
 {
 	struct page *found = atomic_load_explicit(&page, memory_order_acquire);
 	uint32_t now = found == NULL ? 0 : atomic_load(&found->epoch);
@@ -163,7 +163,7 @@ static void before_fork(void)
 /* Writes only if the page was not wiped. Otherwise each child would need a page of its own. A
  * handler of the program may have run before this one and used Madang. Then the epoch has changed
  * already. */
-static void after_in_child(void)
+MDG__AT_FORK static void after_in_child(void)
 {
 	struct page *found = atomic_load_explicit(&page, memory_order_acquire);
 	if (found == NULL || epoch_at_fork == 0 || atomic_load(&found->epoch) != epoch_at_fork)

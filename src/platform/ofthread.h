@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ofthread.h - memory of which each thread has its own.
+ * ofthread.h - memory of which each thread has its own; and where code lies that runs at a fork.
  *
  * With glibc such memory is one instruction away, and it is allocated with the thread. So
  * signal handlers and forked children may use it. musl also allocates it with the thread. But
@@ -14,6 +14,10 @@
 #else
 #define MDG__OF_THREAD __thread
 #endif
+
+/* What runs at a fork lies together in the library, because a child has to map each piece of code
+ * anew. */
+#define MDG__AT_FORK __attribute__((hot))
 
 /* The address of such memory. UndefinedBehaviorSanitizer compares it with NULL. The compiler takes
  * the flags of the addition that makes the address, and the linker makes that an instruction which

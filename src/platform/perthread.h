@@ -21,12 +21,7 @@
 
 #include "platform/ofthread.h"
 
-enum {
-	MDG__PER_THREAD_PAGE = 4096,
-	MDG__REGION_OF_FORK = 128,
-	MDG__REGION_OF_QUEUES = 640,
-	MDG__REGION_OF_SETS = 3072
-};
+enum { MDG__PER_THREAD_PAGE = 4096, MDG__REGION_OF_QUEUES = 640, MDG__REGION_OF_SETS = 3072 };
 
 /* Only the thread reads and writes it, except for the first two fields. */
 struct mdg__per_thread {
@@ -35,7 +30,6 @@ struct mdg__per_thread {
 	uint32_t turn;                /* how many threads have had it; never 0 */
 	_Alignas(16) unsigned char of_queues[MDG__REGION_OF_QUEUES];
 	_Alignas(16) unsigned char of_sets[MDG__REGION_OF_SETS];
-	_Alignas(16) unsigned char of_fork[MDG__REGION_OF_FORK];
 };
 _Static_assert(sizeof(struct mdg__per_thread) <= MDG__PER_THREAD_PAGE, "one page is enough");
 

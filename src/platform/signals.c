@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "platform/machine.h"
+#include "platform/ofthread.h"
 #include "platform/raw.h"
 
 /* The kernel's set is _NSIG bits: 8 bytes nearly everywhere, 16 on MIPS. */
@@ -20,7 +21,7 @@ void mdg__signals_block(mdg__sigmask *ret_old)
 	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, &all, ret_old, KERNEL_SIGSET_SIZE);
 }
 
-void mdg__signals_restore(const mdg__sigmask *old)
+MDG__AT_FORK void mdg__signals_restore(const mdg__sigmask *old)
 {
 	(void)(int)MDG__RAW(SYS_rt_sigprocmask, SIG_SETMASK, old, NULL, KERNEL_SIGSET_SIZE);
 }

@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "platform/identity.h"
+#include "platform/ofthread.h"
 #include "platform/sys.h"
 #include "registry/internal.h"
 
@@ -133,8 +134,8 @@ void mdg__slot_unlock(const struct mdg__registry *registry, uint32_t slot)
 	(void)mdg__sys_unlock_byte(registry->fd, mdg__slot_byte(registry, slot));
 }
 
-void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot, uint32_t generation,
-                    bool shares_description)
+MDG__AT_FORK void mdg__slot_born(const struct mdg__registry *registry, uint32_t slot,
+                                 uint32_t generation, bool shares_description)
 {
 	struct mdg__process *process = &registry->processes[slot];
 	/* The parent waits for this, but not for ever: it may have given up. */

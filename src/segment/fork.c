@@ -40,6 +40,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "platform/identity.h"
 #include "platform/ofthread.h"
 #include "registry/descriptor.h"
 #include "registry/slot.h"
@@ -179,7 +180,7 @@ static void prepare_one(struct mdg_namespace *ns)
 	ns->parent_fd = mdg__registry_fd_is_ours(&ns->registry) ? ns->registry.fd : -1;
 }
 
-static void before_fork(void)
+MDG__AT_FORK static void before_fork(void)
 {
 	mdg__sigmask mask;
 	bool entered = atomic_load(&mdg__namespaces) != NULL;
@@ -199,14 +200,13 @@ static void before_fork(void)
 
 /* ---- after ---------------------------------------------------------------- */
 
-static void after_in_parent(void)
+MDG__AT_FORK static void after_in_parent(void)
 {
-	mdg__forked_begin();
 	if (!entered_at_fork)
 		return;
+	uint32_t thread = (uint32_t)mdg__tid();
 	for (struct mdg_namespace *ns = mdg__namespaces; ns != NULL; ns = ns->next) {
-		if (ns->child_fd >= 0)
-			mdg__forked_prepared(ns);
+		mdg__forked_note(ns, thread, ns->child_fd >= 0);
 		if (ns->child_fd >= 0 && ns->child_fd == ns->parent_fd)
 			mdg__slot_await_birth(&ns->registry, ns->child_slot, ns->child_generation);
 		else if (ns->child_fd >= 0)
@@ -219,7 +219,7 @@ static void after_in_parent(void)
 
 /* Reads the object, and does not write to it: see the top. The locks are free, because the handler
  * of platform/epoch.c has run before. */
-static void after_in_child(void)
+MDG__AT_FORK static void after_in_child(void)
 {
 	if (!entered_at_fork)
 		return;

@@ -102,6 +102,14 @@ struct mdg__children {
 	} list[MDG__CHILDREN];
 };
 
+/* A child whose pid is not known yet to who has forked it: forked.c. [object lock] */
+#define MDG__NEWBORN 8u
+struct mdg__newborn {
+	_Atomic uint32_t
+		forker; /* the thread's id; 0: nobody. Read by that thread without a lock */
+	uint32_t slot, generation;
+};
+
 /* The first and the last address of a piece, for those who read without a lock. */
 struct mdg__span {
 	_Atomic uintptr_t start, last;
@@ -142,6 +150,8 @@ struct mdg_namespace {
 	int parent_fd; /* ... and what the child is to close, -1 nothing */
 	uint32_t child_slot, child_generation;
 	struct mdg__children children;
+	struct mdg__newborn newborn[MDG__NEWBORN];
+	uint32_t newborn_next; /* which of them to forget next */
 	/* Mappings of the memory of semaphore sets and message queues: mapping.c. The tables are
 	 * made when they are first needed. */
 	struct mdg__mapping *_Atomic *_Atomic mapped[MDG__CLASSES]; /* by index */
@@ -226,10 +236,8 @@ void mdg__settings_show(struct mdg_namespace *ns, enum mdg__setting setting);
 void mdg__fork_is_linked(void);
 
 /* ---- forked.c ---- */
-/* This thread's fork has prepared nothing yet. */
-void mdg__forked_begin(void);
-/* This thread's fork has prepared this namespace's child_slot. */
-void mdg__forked_prepared(struct mdg_namespace *ns);
+/* [object lock] This thread has forked. It has prepared child_slot for the child, or nothing. */
+void mdg__forked_note(struct mdg_namespace *ns, uint32_t thread, bool prepared);
 
 /* ---- pieces.c ---- [object lock] */
 /* Makes room for so many more. */
