@@ -18,6 +18,8 @@ void start_report(const struct start_result *result, FILE *out)
 	fprintf(out, "Start of a program, microseconds: median (10th to 90th percentile)\n\n");
 	fprintf(out, "%-42s %s\n", "", "wall | more than plain | processor, user and kernel");
 	for (int i = 0; i < START_WAYS; i++) {
+		if (i == START_FORK)
+			fprintf(out, "\nFork of a program that was started so, microseconds\n\n");
 		fprintf(out, "%-42s", result->way[i].what);
 		if (result->way[i].why_not[0] != '\0') {
 			fprintf(out, " could not: %s\n", result->way[i].why_not);
@@ -26,8 +28,10 @@ void start_report(const struct start_result *result, FILE *out)
 		print_us(&result->way[i].wall, out);
 		fputs(" |", out);
 		print_us(&result->way[i].more, out);
-		fputs(" |", out);
-		print_us(&result->way[i].cpu, out);
+		if (result->way[i].cpu.count != 0) {
+			fputs(" |", out);
+			print_us(&result->way[i].cpu, out);
+		}
 		fputc('\n', out);
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start.c - starts `true` again and again, in each way in turn. See start.h.
+ * start.c - starts `true` and the forker again and again, in each way in turn. See start.h.
  *
  * posix_spawn starts it without a fork, so what this program itself has mapped does not count.
  */
@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,22 @@
 #include <unistd.h>
 
 #define PATH_ROOM 4096
+#define FORKS     "20"
 
 static const char *const names[START_WAYS][2] = {
 	[START_PLAIN] = { "plain", "true" },
 	[START_ENV] = { "env", "env true" },
 	[START_PRELOADED] = { "preloaded", "true, with LD_PRELOAD of libmadang-sysv" },
 	[START_RUN] = { "run", "madang run true" },
+	[START_FORK] = { "fork", "fork, exit and wait" },
+	[START_FORK_PRELOADED] = { "fork-preloaded", "with LD_PRELOAD of libmadang-sysv" },
+	[START_FORK_KERNEL] = { "fork-kernel", "attached to a segment of the kernel's" },
+	[START_FORK_ATTACHED] = { "fork-attached", "with LD_PRELOAD, attached to a segment" },
 };
+
+enum { PRELOADED = 3 };
+static const enum start_way preloaded[PRELOADED] = { START_PRELOADED, START_FORK_PRELOADED,
+	                                             START_FORK_ATTACHED };
 
 /* How one way is started. */
 struct start {
@@ -53,20 +63,22 @@ static bool find_program(char room[PATH_ROOM], const char *name)
 	return false;
 }
 
-/* The tool of this build or of this installation lies beside this program. */
-static bool find_tool(char room[PATH_ROOM])
+/* The tool of this build or of this installation lies beside this program, and the forker too. */
+static void find_beside(struct start_result *result, int way, char room[PATH_ROOM],
+                        const char *name)
 {
-	ssize_t length = readlink("/proc/self/exe", room, PATH_ROOM - sizeof "madang");
+	ssize_t length = readlink("/proc/self/exe", room, PATH_ROOM - 1);
 	char *slash;
+	size_t left;
 
-	if (length <= 0)
-		return false;
-	room[length] = '\0';
+	room[length > 0 ? length : 0] = '\0';
 	slash = strrchr(room, '/');
-	if (slash == NULL)
-		return false;
-	strcpy(slash + 1, "madang");
-	return access(room, X_OK) == 0;
+	left = slash == NULL ? 0 : PATH_ROOM - (size_t)(slash + 1 - room);
+	if (left > strlen(name))
+		strcpy(slash + 1, name);
+	if (left <= strlen(name) || access(room, X_OK) != 0)
+		snprintf(result->way[way].why_not, sizeof result->way[way].why_not,
+		         "%s is not beside this program", name);
 }
 
 /* The library that answers this program's own calls. */
@@ -106,6 +118,17 @@ static void arguments_set(struct start *start, const char *first, const char *se
 	start->arguments[3] = NULL;
 }
 
+static void forkers_find(struct starts *starts, struct start_result *result)
+{
+	for (int way = START_FORK; way < START_WAYS; way++) {
+		struct start *start = &starts->way[way];
+		bool attached = way == START_FORK_KERNEL || way == START_FORK_ATTACHED;
+
+		find_beside(result, way, start->program, "madang-bench-forker");
+		arguments_set(start, "forker", FORKS, attached ? "1" : "0");
+	}
+}
+
 static void starts_find(struct starts *starts, struct start_result *result)
 {
 	char *true_path = starts->way[START_PLAIN].program, library[PATH_ROOM] = "";
@@ -124,15 +147,16 @@ static void starts_find(struct starts *starts, struct start_result *result)
 	arguments_set(&starts->way[START_RUN], "madang", "run", true_path);
 	if (!find_program(starts->way[START_ENV].program, "env"))
 		strcpy(result->way[START_ENV].why_not, "there is no program env");
-	if (!find_library(library))
-		strcpy(result->way[START_PRELOADED].why_not, "the library cannot be found");
-	if (!find_tool(starts->way[START_RUN].program))
-		strcpy(result->way[START_RUN].why_not, "the tool is not beside this program");
+	find_beside(result, START_RUN, starts->way[START_RUN].program, "madang");
+	forkers_find(starts, result);
+	for (unsigned i = 0; !find_library(library) && i < PRELOADED; i++)
+		strcpy(result->way[preloaded[i]].why_not, "the library cannot be found");
 	snprintf(starts->preload, sizeof starts->preload, "LD_PRELOAD=%s", library);
 	while (starts->preloaded[last] != NULL)
 		last++;
 	starts->preloaded[last] = starts->preload;
-	starts->way[START_PRELOADED].environment = starts->preloaded;
+	for (unsigned i = 0; i < PRELOADED; i++)
+		starts->way[preloaded[i]].environment = starts->preloaded;
 }
 
 /* ---- the measurement ------------------------------------------------------- */
@@ -164,6 +188,33 @@ static bool start_once(const struct start *start, double *ret_wall, double *ret_
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* Starts the forker, and reads what it prints. False as above. */
+static bool forks_once(const struct start *start, double *ret_fork)
+{
+	posix_spawn_file_actions_t actions;
+	char text[32] = "";
+	int ends[2], status;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return false;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	errno = posix_spawn(&pid, start->program, &actions, NULL, start->arguments,
+	                    start->environment);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (errno == 0) {
+		(void)!read(ends[0], text, sizeof text - 1); /* one line, or its end */
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		errno = 0;
+	}
+	close(ends[0]);
+	*ret_fork = strtod(text, NULL);
+	return *ret_fork > 0;
+}
+
 /* `plain` is the wall time of the plain start of this turn, if that was measured. */
 static void way_once(struct starts *starts, struct start_result *result, int way, double *plain)
 {
@@ -171,14 +222,16 @@ static void way_once(struct starts *starts, struct start_result *result, int way
 
 	if (result->way[way].why_not[0] != '\0')
 		return;
-	if (!start_once(&starts->way[way], &wall, &cpu)) {
+	if (way >= START_FORK ? !forks_once(&starts->way[way], &wall)
+	                      : !start_once(&starts->way[way], &wall, &cpu)) {
 		snprintf(result->way[way].why_not, sizeof result->way[way].why_not, "%s",
 		         errno != 0 ? strerror(errno) : "the program failed");
 		return;
 	}
 	samples_add(&starts->wall[way], wall);
-	samples_add(&starts->cpu[way], cpu);
-	if (way == START_PLAIN)
+	if (way < START_FORK)
+		samples_add(&starts->cpu[way], cpu);
+	if (way == START_PLAIN || way == START_FORK)
 		*plain = wall;
 	else if (*plain > 0) {
 		samples_add(&starts->more[way], wall - *plain);
@@ -199,9 +252,9 @@ void start_measure(const struct settings *settings, struct start_result *ret_res
 	say("starts of a program");
 	starts_find(&starts, ret_result);
 	for (unsigned turn = 0; turn < turns && !stop_asked(); turn++) {
-		double plain = 0;
+		double plain[2] = { 0, 0 };
 		for (int way = 0; way < START_WAYS; way++)
-			way_once(&starts, ret_result, way, &plain);
+			way_once(&starts, ret_result, way, &plain[way >= START_FORK]);
 	}
 	say("");
 	for (int i = 0; i < START_WAYS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * start.h - what the start of a program costs: `true`, alone and in the ways that give a program
- * Madang's System V calls.
+ * Madang's System V calls. And what a fork costs a program that was started so.
  */
 #ifndef MADANG_BENCH_START_H
 #define MADANG_BENCH_START_H
@@ -14,6 +14,10 @@ enum start_way {
 	START_ENV, /* by a program that only executes it: what any such program adds */
 	START_PRELOADED,
 	START_RUN,
+	START_FORK, /* from here on: fork, exit and wait of forker.c */
+	START_FORK_PRELOADED,
+	START_FORK_KERNEL,   /* attached to a segment of the kernel's */
+	START_FORK_ATTACHED, /* preloaded, and attached to a segment of Madang's */
 	START_WAYS
 };
 
@@ -21,10 +25,10 @@ struct start_result {
 	struct {
 		const char *name, *what;
 		char why_not[96];    /* "": it was measured */
-		struct spread wall;  /* from before the start to after the wait, ns */
+		struct spread wall;  /* from before the start or fork to after the wait, ns */
 		struct spread cpu;   /* of the process, in user mode and in the kernel, ns */
-		struct spread more;  /* wall, less than that of the plain start beside it, ns */
-		struct spread ratio; /* wall, by that of the plain start beside it */
+		struct spread more;  /* wall, less than that of the plain one beside it, ns */
+		struct spread ratio; /* wall, by that of the plain one beside it */
 	} way[START_WAYS];
 };
 
