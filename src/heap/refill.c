@@ -11,8 +11,9 @@
  *   3. what others have freed in up to 16 of its full slabs, each time the next ones;
  *   4. a slab of this class that has no owner;
  *   5. what dead threads left, and then 4 again;
- *   6. a new slab.
- * Each step is bounded, so that no allocation takes long.
+ *   6. a new slab;
+ *   7. if there is no memory for one, what has become free in any slab of the thread.
+ * Each step before the last looks at few slabs, so that no allocation takes long.
  */
 #include "heap/lists.h"
 #include "heap/quarantine.h"
@@ -158,9 +159,13 @@ static int next_slab(struct mdg__heap *heap, struct mdg__heap_own *own,
 	if (mdg__sweep_some(heap, DEAD_AT_ONCE) > 0 && adopt(heap, own, cache, class))
 		return 0;
 	int rc = use_new(heap, own, cache, class);
-	if ((rc == -ENOMEM || rc == -EDQUOT) && mdg__memory_find(heap, own))
-		rc = adopt(heap, own, cache, class) ? 0 : use_new(heap, own, cache, class);
-	return rc;
+	if (rc != -ENOMEM && rc != -EDQUOT)
+		return rc;
+	bool found = mdg__memory_find(heap, own);
+	/* It also takes what others have freed in slabs that stay. */
+	if (use_partial(own, cache) || (found && adopt(heap, own, cache, class)))
+		return 0;
+	return found ? use_new(heap, own, cache, class) : rc;
 }
 
 int mdg__refill(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)

@@ -5,9 +5,12 @@
  */
 #include "heap/heap.h"
 
+#include <pthread.h>
+
 enum { MIB = 1 << 20, MOST = 70000 };
 
 static void *blocks[MOST];
+static mdg_heap *current;
 
 /* Allocates until there is no more. Every byte can be written. */
 static int fill(mdg_heap *heap, size_t size)
@@ -66,6 +69,34 @@ static void limits(void)
 	empty(heap, count);
 	mdg_heap_close(heap);
 	CHECK(mdg_heap_remove(ns, "limit") == 0);
+}
+
+static void *free_it(void *block)
+{
+	CHECK(mdg_free(current, block) == 0);
+	return NULL;
+}
+
+/* One block that another thread frees is found, in whichever slab it lies. */
+static void others_at_the_limit(void)
+{
+	enum { SIZE = 64, SLAB = MDG__UNIT_BYTES / SIZE };
+	struct mdg_heap_options options = { .size = sizeof options,
+		                            .maximum = 4 * MIB,
+		                            .limit = 2 * MIB };
+	mdg_heap *heap = current = heap_open("others", &options);
+	int count = fill(heap, SIZE), slabs = count / SLAB;
+	CHECK(slabs > 20);
+	for (int i = 0, slab = 0; i < slabs; i++, slab = (slab + 7) % slabs) {
+		pthread_t thread;
+		CHECK(pthread_create(&thread, NULL, free_it, blocks[slab * SLAB]) == 0);
+		pthread_join(thread, NULL);
+		CHECK(mdg_alloc(heap, SIZE) == blocks[slab * SLAB]);
+		CHECK(mdg_alloc(heap, SIZE) == NULL && mdg_heap_why(heap) == -EDQUOT);
+	}
+	CHECK_LIVE(heap, (uint64_t)count);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "others") == 0);
 }
 
 /* ---- giving back --------------------------------------------------------------------------- */
@@ -162,6 +193,7 @@ int main(void)
 	char path[256];
 	enter_namespace();
 	limits();
+	others_at_the_limit();
 	trimming();
 	keeping();
 	snprintf(path, sizeof path, "%s/small", getenv("MADANG_NAMESPACE"));
