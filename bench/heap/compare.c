@@ -29,7 +29,7 @@ struct match {
 
 /* Of turns that nobody disturbed, and of the others. */
 struct found {
-	struct samples value[HEAP_SIDES], ratio[HEAP_SIDES];
+	struct samples value[HEAP_SIDES], ratio[HEAP_SIDES], line;
 	unsigned turns;
 };
 
@@ -129,6 +129,8 @@ static void note(const struct match *match, struct found *found, const double ea
 		if (each[side] <= 0)
 			continue;
 		samples_add(&found->value[side], each[side]);
+		if (match->what->kind == HEAP_HAND && match->game[side].control->line_ns > 0)
+			samples_add(&found->line, match->game[side].control->line_ns);
 		if (reference >= 0 && side != reference && each[reference] > 0)
 			samples_add(&found->ratio[side], each[side] / each[reference]);
 	}
@@ -156,6 +158,9 @@ static void settle(struct heap_case_result *result, struct found *quiet, struct 
 	result->turns = quiet->turns + disturbed->turns;
 	result->disturbed = quiet->turns == 0 ? 0 : disturbed->turns;
 	result->rough = quiet->turns == 0 && disturbed->turns != 0;
+	result->line = samples_spread(&found->line);
+	samples_free(&quiet->line);
+	samples_free(&disturbed->line);
 	for (int side = 0; side < HEAP_SIDES; side++) {
 		result->value[side] = samples_spread(&found->value[side]);
 		result->ratio[side] = samples_spread(&found->ratio[side]);

@@ -76,8 +76,9 @@ struct heap_control {
 	uint32_t count; /* driver: operations of the block */
 	char rest[56];
 	struct heap_report of[HEAP_MEMBERS_MAX];
-	double value; /* member 0: what HEAP_CHURN and HEAP_SWEEP found */
-	char rest2[56];
+	double value;   /* member 0: what HEAP_CHURN and HEAP_SWEEP found */
+	double line_ns; /* member 1: of a cache line there and back; 0: there is one processor */
+	char rest2[48];
 	uint32_t made; /* member 0: blocks that it has put into the ring */
 	char rest3[60];
 	uint32_t gone; /* member 1: blocks that it has taken out of it */
@@ -85,6 +86,8 @@ struct heap_control {
 	uint32_t full;  /* member 0: one more for each ring that is filled; member 1 sleeps on it */
 	uint32_t empty; /* member 1: one more for each that is emptied; member 0 sleeps on it */
 	char rest5[56];
+	uint32_t line; /* HEAP_HAND: goes from one member to the other and back */
+	char rest6[60];
 	void *ring[HEAP_RING];
 };
 
@@ -193,9 +196,10 @@ void heap_madang_close(void);
 
 struct heap_case_result {
 	const struct heap_case *what;
-	int error[HEAP_SIDES];            /* errno of a side that could not do it */
-	struct spread value[HEAP_SIDES];  /* nanoseconds; of HEAP_CHURN the part; milliseconds */
-	struct spread ratio[HEAP_SIDES];  /* this side / reference, turn by turn */
+	int error[HEAP_SIDES];           /* errno of a side that could not do it */
+	struct spread value[HEAP_SIDES]; /* nanoseconds; of HEAP_CHURN the part; milliseconds */
+	struct spread ratio[HEAP_SIDES]; /* this side / reference, turn by turn */
+	struct spread line;              /* HEAP_HAND: nanoseconds of a cache line there and back */
 	unsigned turns, disturbed, rough; /* all, those left out, cases without any other */
 };
 

@@ -40,6 +40,9 @@ static void put_case(const struct heap_case_result *result, FILE *out)
 	fprintf(out, "  %s %4.2f %-4s  %s %4.2f %-4s  %s\n", judged(what), what->bar,
 	        heap_verdict(result, what->bar), judged(what), what->moonshot,
 	        heap_verdict(result, what->moonshot), what->what);
+	if (result->line.count != 0)
+		fprintf(out, "%-10s a cache line there and back: %.0f (%.0f-%.0f) ns\n", "",
+		        result->line.median, result->line.low, result->line.high);
 	for (int side = 0; side < HEAP_SIDES; side++)
 		if (result->error[side] != 0)
 			fprintf(out, "%-10s %s could not: %s\n", "", heap_side_name(side),
@@ -68,7 +71,9 @@ static void put_cases(const struct heap_result *result, FILE *out)
 
 	fprintf(out,
 	        "The shared heap. Median nanoseconds of one operation; ratio = %s / %s "
-	        "(maps: / %s), turn by turn.\n",
+	        "(maps: / %s), turn by turn.\n"
+	        "Each is a median of its own: where times differ much from turn to turn, the "
+	        "ratio is not the quotient of the times beside it.\n",
 	        heap_side_name(HEAP_MADANG), heap_side_name(HEAP_MIMALLOC),
 	        heap_side_name(HEAP_GLIB));
 	fprintf(out, "%-10s", "case");
@@ -158,6 +163,8 @@ static void json_case(struct json *json, const struct heap_case_result *result)
 	put_word(json, "moonshot_verdict", heap_verdict(result, what->moonshot));
 	json_number(json, "turns", result->turns);
 	json_number(json, "turns_left_out", result->disturbed);
+	if (result->line.count != 0)
+		json_spread(json, "line_ns", &result->line);
 	for (int side = 0; side < HEAP_SIDES; side++) {
 		if (result->value[side].count == 0 && result->error[side] == 0)
 			continue;
