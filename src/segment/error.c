@@ -23,7 +23,7 @@ static const struct {
 	{ 0, "success" },
 	{ MDG_DAMAGED, "the registry, or what lies in a segment for the library, is damaged" },
 	{ MDG_NOT_REGISTRY, "the registry file is not Madang's, or has lost its content" },
-	{ MDG_VERSION_UNLIKE, "the registry was made by an incompatible version or machine" },
+	{ MDG_VERSION_UNLIKE, "it was made by an incompatible version or machine" },
 	{ MDG_TRUNCATED, "the registry file has been cut short" },
 	{ MDG_NS_SYMLINK, "the namespace directory is a symbolic link" },
 	{ MDG_NS_NOT_DIR, "the namespace path is not a directory" },
