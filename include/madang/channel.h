@@ -145,7 +145,7 @@ struct mdg_channel_options {
 	                       topics only; MDG_UNLIKE_FULL */
 	uint64_t capacity; /* bytes of the largest message, up to MDG_CAPACITY_MAX; rounded up to a
 	                       multiple of 64. The channel also holds at least so many bytes of
-	                       messages, with 64 more counted for each message. It takes about
+	                       messages, with 48 more counted for each message. It takes about
 	                       twice that memory, and in MDG_CALL once more for each caller
 	                       that was there at one time.
 	                       MDG_UNLIKE_CAPACITY */

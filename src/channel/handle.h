@@ -58,6 +58,7 @@ enum mdg__way {
 struct mdg__reserved {
 	uint64_t from, to; /* positions, padding included */
 	uint32_t count;    /* records in `at` that are not shown yet; 0: nothing reserved */
+	bool straight;     /* one record of a stream, at the tail, and not near the ring's end */
 	uint64_t sequence; /* of the first */
 };
 
@@ -90,7 +91,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	unsigned char *ring, *boxes;
 	uint64_t ring_size, capacity, box_size;
 	uint64_t largest; /* message in the ring: the capacity, and what the kind puts in front */
-	uint32_t ahead, seat_count, part_shift;
+	uint32_t seat_count, part_shift;
 	struct mdg__seat *seat; /* NULL: an observer */
 	uint32_t place, me;     /* index of the seat; how this process signs locks */
 	uint32_t use;           /* of the seat. The seat has another one if this handle lost it */
@@ -140,7 +141,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 static inline uint64_t mdg__position(const mdg__c64 *field)
 {
 	/* Acquire: pairs with the release of the process that moved it. */
-	return atomic_load_explicit(field, memory_order_acquire) & ~(uint64_t)(MDG__LINE - 1);
+	return atomic_load_explicit(field, memory_order_acquire) & ~(uint64_t)(MDG__STEP - 1);
 }
 
 static inline uint64_t mdg__relaxed64(const mdg__c64 *field)

@@ -33,7 +33,6 @@ static void head_fill(struct mdg_channel *channel, const struct mdg__shape *shap
 	mdg__note64(&head->ring_size, shape->ring_size);
 	atomic_store(&head->seats, shape->seats);
 	atomic_store(&head->full, shape->full);
-	atomic_store(&head->ahead, shape->ahead);
 	identity_make(channel, name);
 	mdg__note64(&head->epoch, mdg__realtime_nanoseconds());
 	mdg__note64(&head->magic, MDG__CHANNEL_MAGIC);

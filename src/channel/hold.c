@@ -109,7 +109,7 @@ static uint64_t holds_of_seats(struct mdg_channel *channel)
 uint64_t mdg__hold_needed(struct mdg_channel *channel, uint64_t need)
 {
 	(void)need;
-	return holds_of_seats(channel) & ~(uint64_t)(MDG__LINE - 1);
+	return holds_of_seats(channel) & ~(uint64_t)(MDG__STEP - 1);
 }
 
 /* ---- repair -------------------------------------------------------------------------------- */

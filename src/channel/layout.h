@@ -9,9 +9,9 @@
  *
  * POSITIONS are bytes since the channel was made. They have 64 bits and never wrap. The ring holds
  * what lies between the oldest position that is still needed and `tail`. A position lies in the
- * ring at its remainder by the ring's size. All records start at a multiple of 64.
+ * ring at its remainder by the ring's size. All records start at a multiple of 16.
  *
- * A RECORD is 16 bytes of head, the message, and what is left of the last 64 bytes. Its `state`
+ * A RECORD is 16 bytes of head, the message, and what is left of the last 16 bytes. Its `state`
  * says what a reader finds:
  *
  *     EMPTY      nothing yet: `tail` is here
@@ -23,11 +23,10 @@
  * Readers go from record to record and need no other word. One cache line tells that there is a
  * message, and carries its beginning.
  *
- * CLEAR AHEAD. A reader must never take old bytes for a state. So the first word of each 64 bytes
- * in [tail, tail + ahead) is EMPTY. Whoever moves the tail clears as many bytes beyond. It does so
- * before it publishes a record. For a record of up to two lines it does so afterwards, because
- * enough is clear for this one. Clearing also fetches those lines from the reader's processor
- * before they are needed.
+ * CLEAR BEHIND. A reader must never take old bytes for a state. So the state behind the last record
+ * that was shown is EMPTY. Whoever shows records makes it EMPTY before, and there is always room
+ * for that. No reader looks further. What lies there may be anything: old messages, or half a new
+ * one.
  *
  * WHO WRITES. The comment at a field names its writer:
  *
@@ -57,16 +56,10 @@ typedef _Atomic uint64_t mdg__c64;
 typedef _Atomic uint32_t mdg__c32;
 
 #define MDG__CHANNEL_MAGIC  UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
-#define MDG__CHANNEL_FORMAT 3u
+#define MDG__CHANNEL_FORMAT 4u
 #define MDG__NOWHERE        UINT64_MAX /* a position that nobody needs */
 
-enum {
-	MDG__LINE = 64,
-	MDG__RECORD_HEAD = 16,
-	MDG__MARKS = 16,
-	MDG__EVENTS = 32,
-	MDG__AHEAD_LEAST = 256
-};
+enum { MDG__LINE = 64, MDG__STEP = 16, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32 };
 
 enum mdg__record_state { MDG__EMPTY = 0, MDG__RESERVED = 1, MDG__READY = 2, MDG__SKIP = 3 };
 
@@ -90,7 +83,7 @@ struct mdg__channel_head {
 	mdg__c32 format, kind;
 	mdg__c64 capacity, ring_size;
 	mdg__c32 seats, full;
-	mdg__c32 ahead; /* bytes beyond the tail that are clear */
+	mdg__c32 unused10;
 	mdg__c32 ready; /* 1: all of these are right. Release, read by acquire */
 	mdg__c64 identity[2];
 	mdg__c64 epoch;

@@ -33,7 +33,7 @@ uint64_t mdg__mark_after(struct mdg_channel *channel, uint64_t position)
 	for (int i = 0; i < MDG__MARKS; i++) {
 		uint64_t mark = mdg__relaxed64(&channel->head->marks[i]);
 		if ((mark & 1) != 0 && mark >= position && mark < best)
-			best = mark & ~(uint64_t)(MDG__LINE - 1);
+			best = mark & ~(uint64_t)(MDG__STEP - 1);
 	}
 	return best;
 }

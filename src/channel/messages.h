@@ -10,6 +10,7 @@
 #include "channel/peers.h"
 #include "channel/ring.h"
 #include "channel/wake.h"
+#include "platform/processors.h"
 
 /* ---- sending ---------------------------------------------------------------------------- */
 
@@ -33,28 +34,35 @@ static inline void mdg__sent(struct mdg_channel *channel, unsigned count)
 	mdg__tell(channel, count);
 }
 
+/* Begins to fetch the lines that will be written a while after this record: the listener's
+ * processor has them. No line is taken that the listener may still have to read. */
+static inline void mdg__fetch_ahead(const struct mdg_channel *channel,
+                                    const struct mdg__record *record, uint64_t position)
+{
+	enum { AHEAD = 2048 }; /* bytes */
+	const char *line = (const char *)((uintptr_t)record + AHEAD);
+	if (!channel->fetches || position + AHEAD + 2 * MDG__LINE > channel->limit)
+		return;
+	mdg__cpu_fetch(line);
+	mdg__cpu_fetch(line + MDG__LINE);
+}
+
 /* Shows a small message that was written at `at`, the tail, which lies `offset` bytes behind the
- * ring's beginning. All lines that this touches are before the ring's end. [talk] */
+ * ring's beginning. The state behind it is before the ring's end. [talk] */
 static inline void mdg__show_small(struct mdg_channel *channel, uint64_t at, uint64_t offset,
                                    size_t size)
 {
 	uint64_t span = mdg__span(size);
 	struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-	struct mdg__record *clear =
-		(struct mdg__record *)(void *)(channel->ring + offset + channel->ahead);
+	struct mdg__record *behind = (struct mdg__record *)(void *)(channel->ring + offset + span);
+	atomic_store_explicit(&behind->state, MDG__EMPTY, memory_order_relaxed);
 	atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
 	mdg__note64(&record->sequence, channel->sequence);
 	if (channel->way == MDG__TO_EACH)
 		mdg__mark(channel, at);
 	mdg__tell_pollers(channel, 1);
 	mdg__record_show(record, MDG__READY, channel->place);
-	/* Clears ahead afterwards. These lines are in the listener's processor, and need not be
-	 * waited for before the next message is shown. What is clear already is enough for this
-	 * one. */
-	atomic_store_explicit(&clear->state, MDG__EMPTY, memory_order_relaxed);
-	if (span > MDG__LINE) /* the one line more that a small message takes */
-		atomic_store_explicit(&clear[MDG__LINE / MDG__RECORD_HEAD].state, MDG__EMPTY,
-		                      memory_order_relaxed);
+	mdg__fetch_ahead(channel, record, at);
 	mdg__tail_store(channel, at + span, channel->sequence + 1);
 }
 
@@ -66,9 +74,8 @@ static inline bool mdg__show_straight(struct mdg_channel *channel,
 {
 	size_t whole = size + (request != NULL ? sizeof *request : 0);
 	uint64_t at = channel->tail, span = mdg__span(whole), offset = at - channel->base;
-	uint64_t ahead = offset + channel->ahead;
-	if (offset >= channel->ring_size || at + span + channel->ahead > channel->limit ||
-	    ahead + span > channel->ring_size)
+	if (offset >= channel->ring_size || at + span + MDG__STEP > channel->limit ||
+	    offset + span + MDG__STEP > channel->ring_size)
 		return false;
 	unsigned char *message =
 		mdg__message_of((struct mdg__record *)(void *)(channel->ring + offset));

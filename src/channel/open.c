@@ -33,7 +33,6 @@ static void handle_shape(struct mdg_channel *channel, const struct mdg__shape *s
 	channel->capacity = shape->capacity;
 	channel->largest = shape->largest;
 	channel->box_size = shape->box_size;
-	channel->ahead = shape->ahead;
 	channel->seats = (struct mdg__seat *)(void *)(memory + sizeof *channel->head);
 	channel->ring = (unsigned char *)(channel->seats + shape->seats);
 	channel->boxes = channel->ring + shape->ring_size;

@@ -27,7 +27,7 @@ void mdg__mapping_put(struct mdg__mapping *mapping);
 /* All sizes of a channel. They follow from kind, capacity and seats. */
 struct mdg__shape {
 	const struct mdg__channel_kind *kind;
-	uint32_t full, seats, ahead;
+	uint32_t full, seats;
 	uint64_t capacity, largest, ring_size, box_size, size;
 	uint64_t first; /* bytes in front of the boxes, which have memory from the start */
 };

@@ -91,18 +91,3 @@ void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uin
 		at += span;
 	}
 }
-
-void mdg__clear_lines(struct mdg_channel *channel, uint64_t from, uint64_t to)
-{
-	if (from >= to)
-		return;
-	uint64_t offset = mdg__offset(channel, from);
-	for (uint64_t left = to - from; left != 0; left -= MDG__LINE) {
-		struct mdg__record *record = (struct mdg__record *)(void *)(channel->ring + offset);
-		/* Relaxed: what is published afterwards is released. */
-		atomic_store_explicit(&record->state, MDG__EMPTY, memory_order_relaxed);
-		offset += MDG__LINE;
-		if (offset == channel->ring_size)
-			offset = 0;
-	}
-}

@@ -45,7 +45,7 @@ static unsigned lay_out(struct mdg_channel *channel, unsigned count)
 	while (placed < count) {
 		uint64_t span = mdg__span(channel->size[placed]);
 		uint64_t at = place_from(channel, end, span);
-		uint64_t need = at + span + channel->ahead;
+		uint64_t need = at + span + MDG__STEP;
 		if (!mdg__has_room(channel, need))
 			break;
 		channel->at[placed++] = at;
@@ -132,7 +132,7 @@ static inline void show_at_tail(struct mdg_channel *channel, unsigned count,
                                 const struct mdg_message *messages, uint64_t to)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
-	mdg__clear_ahead(channel, reserved->from, to);
+	mdg__clear_behind(channel, to);
 	mark_parts(channel, count);
 	mdg__tell_pollers(channel, count);
 	show_records(channel, count, MDG__READY, messages);
@@ -156,7 +156,7 @@ static void reserve_shown(struct mdg_channel *channel, unsigned count)
 	struct mdg__seat *seat = channel->seat;
 	atomic_store_explicit(&seat->to, reserved->to, memory_order_release);
 	atomic_store_explicit(&seat->from, reserved->from, memory_order_release);
-	mdg__clear_ahead(channel, reserved->from, reserved->to);
+	mdg__clear_behind(channel, reserved->to);
 	mark_parts(channel, count);
 	show_records(channel, count, MDG__RESERVED, NULL);
 	mdg__tail_store(channel, reserved->to, reserved->sequence + count);
@@ -169,6 +169,7 @@ int mdg__reserve_records(struct mdg_channel *channel, unsigned count, uint64_t d
 	if (rc < 0)
 		return rc;
 	channel->reserved.count = (uint32_t)rc;
+	channel->reserved.straight = false;
 	if (!mdg__is_alone(channel))
 		reserve_shown(channel, (unsigned)rc);
 	return rc;
@@ -214,8 +215,6 @@ int mdg__commit_records(struct mdg_channel *channel, const struct mdg_message *m
 {
 	uint64_t end = channel->at[count - 1] + mdg__span(messages[count - 1].size);
 	if (mdg__is_alone(channel)) {
-		/* The talker may have written to the room that is left. */
-		mdg__clear_lines(channel, end, channel->reserved.to);
 		show_at_tail(channel, count, messages, end);
 	} else {
 		skip_from(channel, count, end);
@@ -238,7 +237,7 @@ static bool take_back(struct mdg_channel *channel)
 	/* What is skipped before the first record stays, because listeners may have gone beyond
 	 * it. */
 	mdg__tail_store(channel, channel->at[0], reserved->sequence);
-	mdg__clear_lines(channel, channel->at[0], channel->at[0] + channel->ahead);
+	mdg__clear_behind(channel, channel->at[0]);
 	return true;
 }
 
@@ -248,7 +247,6 @@ int mdg__cancel_all(struct mdg_channel *channel)
 	if (reserved->count == 0)
 		return -EINVAL;
 	if (mdg__is_alone(channel)) {
-		mdg__clear_lines(channel, reserved->from, reserved->from + channel->ahead);
 		channel->reserved.count = 0;
 		return 0;
 	}
@@ -284,12 +282,14 @@ static inline bool reserve_straight(struct mdg_channel *channel, size_t size, vo
 {
 	uint64_t at = channel->tail, span = mdg__span(size), offset = at - channel->base;
 	if (!mdg__is_alone(channel) || offset >= channel->ring_size ||
-	    offset + span > channel->ring_size || at + span + channel->ahead > channel->limit)
+	    offset + span + MDG__STEP > channel->ring_size ||
+	    at + span + MDG__STEP > channel->limit)
 		return false;
 	channel->reserved.from = channel->at[0] = at;
 	channel->reserved.to = at + span;
 	channel->reserved.sequence = channel->sequence;
 	channel->reserved.count = 1;
+	channel->reserved.straight = true;
 	channel->size[0] = (uint32_t)size;
 	*ret_data = mdg__message_of((struct mdg__record *)(void *)(channel->ring + offset));
 	return true;
@@ -305,17 +305,16 @@ int mdg_channel_reserve(mdg_channel *channel, size_t size, void **ret_data, uint
 	return mdg__reserve_record(channel, size, ret_data, deadline);
 }
 
-/* The common case in a stream: one small message that takes the lines that were reserved for it.
- * False: this is another case, and nothing was done. */
+/* The common case in a stream: one small message that was reserved straight. False: this is another
+ * case, and nothing was done. */
 static inline bool commit_straight(struct mdg_channel *channel, size_t size)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
-	uint64_t at = reserved->from, span = mdg__span(size), offset = at - channel->base;
-	if (!mdg__is_alone(channel) || reserved->count != 1 || size > channel->size[0] ||
-	    size > MDG__SMALL || channel->at[0] != at || at + span != reserved->to ||
-	    offset >= channel->ring_size || offset + channel->ahead + span > channel->ring_size)
+	uint64_t offset = reserved->from - channel->base;
+	if (reserved->count == 0 || !reserved->straight || size > channel->size[0] ||
+	    size > MDG__SMALL || offset >= channel->ring_size)
 		return false;
-	mdg__show_small(channel, at, offset, size);
+	mdg__show_small(channel, reserved->from, offset, size);
 	reserved->count = 0;
 	mdg__sent(channel, 1);
 	return true;

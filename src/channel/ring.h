@@ -15,10 +15,10 @@
 /* How many bytes of the ring a record takes. */
 static inline uint64_t mdg__span(uint64_t size)
 {
-	return (MDG__RECORD_HEAD + size + MDG__LINE - 1) & ~(uint64_t)(MDG__LINE - 1);
+	return (MDG__RECORD_HEAD + size + MDG__STEP - 1) & ~(uint64_t)(MDG__STEP - 1);
 }
 
-/* Where a position, a multiple of 64, lies in the ring. */
+/* Where a position lies in the ring. */
 static inline uint64_t mdg__offset(struct mdg_channel *channel, uint64_t position)
 {
 	uint64_t offset = position - channel->base;
@@ -69,13 +69,11 @@ int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsig
                 uint64_t from, uint64_t end, uint64_t handed);
 /* Makes the records that a dead talker has reserved SKIP. [talk] */
 void mdg__skip_reserved(struct mdg_channel *channel, struct mdg__seat *seat, uint32_t place);
-/* Makes each 64 bytes in [from, to) begin with EMPTY. [talk] */
-void mdg__clear_lines(struct mdg_channel *channel, uint64_t from, uint64_t to);
-/* The same for what is ahead of the tail when the tail goes from `tail` to `to`. [talk] */
-static inline void mdg__clear_ahead(struct mdg_channel *channel, uint64_t tail, uint64_t to)
+/* Makes the state at `end` EMPTY, before what ends there is shown. [talk] */
+static inline void mdg__clear_behind(struct mdg_channel *channel, uint64_t end)
 {
-	uint64_t from = tail + channel->ahead;
-	mdg__clear_lines(channel, from < to ? to : from, to + channel->ahead);
+	/* Relaxed: what is shown afterwards is released. */
+	atomic_store_explicit(&mdg__record(channel, end)->state, MDG__EMPTY, memory_order_relaxed);
 }
 
 /* The record at a position, if a message is there and the record lies where it should. NULL: look
@@ -96,10 +94,8 @@ static inline struct mdg__record *mdg__record_straight(const struct mdg_channel 
 
 /* ---- small messages --------------------------------------------------------------------- */
 
-/* The record of a small message takes two lines at most. */
-enum { MDG__SMALL = 2 * MDG__LINE - MDG__RECORD_HEAD };
-/* Behind a small message that was shown there is still a clear line (mdg__show_small). */
-_Static_assert(MDG__AHEAD_LEAST > MDG__SMALL + MDG__RECORD_HEAD, "");
+/* The record of a small message takes 128 bytes at most. */
+enum { MDG__SMALL = 128 - MDG__RECORD_HEAD };
 /* Copies the bytes without a call, as two copies of one size which overlap. */
 static inline void mdg__copy_small(void *to, const void *from, size_t size)
 {

@@ -9,23 +9,17 @@
 
 #include "channel/ring.h"
 
-enum { AHEAD_MOST = 4096 };
-
 static uint64_t lines_of(uint64_t bytes)
 {
 	return (bytes + MDG__LINE - 1) & ~(uint64_t)(MDG__LINE - 1);
 }
 
 /* An empty ring has to have room for the largest record wherever the tail is: for a record that
- * does not fit before the end of the ring, and for what is left there. */
+ * does not fit before the end of the ring, for what is left there, and for the state behind. */
 static void finish(struct mdg__shape *shape)
 {
 	shape->largest = shape->capacity + shape->kind->in_front;
-	uint64_t largest = mdg__span(shape->largest), ahead = lines_of(largest / 4);
-	if (ahead < MDG__AHEAD_LEAST)
-		ahead = MDG__AHEAD_LEAST;
-	shape->ahead = (uint32_t)(ahead < AHEAD_MOST ? ahead : AHEAD_MOST);
-	shape->ring_size = lines_of(2 * largest + shape->ahead + MDG__LINE);
+	shape->ring_size = lines_of(2 * mdg__span(shape->largest) + MDG__STEP);
 	shape->box_size =
 		shape->kind->has_boxes ? lines_of(sizeof(struct mdg__box) + shape->capacity) : 0;
 	shape->first = sizeof(struct mdg__channel_head) + shape->seats * sizeof(struct mdg__seat) +
@@ -91,8 +85,6 @@ int mdg__shape_read(const struct mdg__channel_head *head, uint64_t size, struct 
 	    ret->capacity > MDG_CAPACITY_MAX || ret->capacity % MDG__LINE != 0)
 		return MDG_BROKEN;
 	finish(ret);
-	return ret->size <= size && ret->ring_size == mdg__relaxed64(&head->ring_size) &&
-	                       ret->ahead == mdg__relaxed32(&head->ahead)
-	               ? 0
-	               : MDG_BROKEN;
+	return ret->size <= size && ret->ring_size == mdg__relaxed64(&head->ring_size) ? 0
+	                                                                               : MDG_BROKEN;
 }

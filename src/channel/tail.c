@@ -9,7 +9,7 @@
  *                     tail moves
  *     RESERVED        it had not moved the tail, so the reservation was not made: it is taken back
  *
- * After that what is ahead of the tail is cleared, because half a message may lie there.
+ * After that the tail is EMPTY.
  */
 #include "channel/ring.h"
 
@@ -47,7 +47,7 @@ void mdg__tail_repair(struct mdg_channel *channel)
 	mdg__tail_load(channel);
 	uint64_t sequence = channel->sequence;
 	uint64_t tail = behind_shown(channel, channel->tail, &sequence);
-	mdg__clear_lines(channel, tail, tail + channel->ahead);
+	mdg__clear_behind(channel, tail);
 	if (channel->way == MDG__TO_EACH)
 		mdg__unmark(channel, tail);
 	forget_reserved(channel, tail);

@@ -51,34 +51,18 @@ static inline uint64_t span_of_small(const struct mdg_channel *channel,
 	return large || (!mdg__is_alone(channel) && bytes > MDG__MANY_LOCKED) ? 0 : span;
 }
 
-/* Begins to fetch the lines that will be written a while after this record: the listener's
- * processor has them. The lines that are cleared ahead have been fetched in this way. No line is
- * taken that the listener may still have to read. */
-static inline void fetch_ahead(const struct mdg_channel *channel, const struct mdg__record *record,
-                               uint64_t position, uint64_t span)
-{
-	enum { BEYOND = 2048 };
-	uint64_t ahead = channel->ahead + BEYOND;
-	uintptr_t line = (uintptr_t)record + (uintptr_t)ahead;
-	if (!channel->fetches || position + ahead + span > channel->limit)
-		return;
-	mdg__cpu_fetch((const void *)line);
-	if (span > MDG__LINE)
-		mdg__cpu_fetch((const void *)(line + MDG__LINE));
-}
-
 /* Writes small messages at the tail, one after the other, and shows them with the first one's
- * state. All lines that this touches are before the ring's end. [talk] */
+ * state. The state behind them is before the ring's end. [talk] */
 static inline void show_many(struct mdg_channel *channel, const struct mdg_message *messages,
                              unsigned count, uint64_t span)
 {
 	uint64_t at = channel->tail, sequence = channel->sequence;
 	struct mdg__record *first = mdg__record(channel, at), *record = first;
-	mdg__clear_ahead(channel, at, at + span);
+	mdg__clear_behind(channel, at + span);
 	for (unsigned i = 0; i < count; i++) {
 		size_t size = messages[i].size;
 		uint64_t its = mdg__span(size);
-		fetch_ahead(channel, record, at, its);
+		mdg__fetch_ahead(channel, record, at);
 		mdg__copy_small(mdg__message_of(record), messages[i].data, size);
 		atomic_store_explicit(&record->size, (uint32_t)size, memory_order_relaxed);
 		mdg__note64(&record->sequence, sequence + i);
@@ -108,7 +92,7 @@ static bool send_many_straight(struct mdg_channel *channel, const struct mdg_mes
 			return false;
 		mdg__tail_load(channel);
 	}
-	uint64_t whole = span + channel->ahead;
+	uint64_t whole = span + MDG__STEP;
 	bool fits = mdg__offset(channel, channel->tail) + whole <= channel->ring_size &&
 	            mdg__has_room(channel, channel->tail + whole);
 	if (fits)

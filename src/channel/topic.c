@@ -36,7 +36,7 @@ static uint64_t least_needed(struct mdg_channel *channel)
 		uint64_t from = atomic_load_explicit(&channel->seats[i].from, memory_order_seq_cst);
 		least = from < least ? from : least;
 	}
-	return least == MDG__NOWHERE ? least : least & ~(uint64_t)(MDG__LINE - 1);
+	return least == MDG__NOWHERE ? least : least & ~(uint64_t)(MDG__STEP - 1);
 }
 
 static uint64_t topic_needed(struct mdg_channel *channel, uint64_t need)

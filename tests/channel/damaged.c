@@ -286,7 +286,7 @@ static uint32_t seat_words(void)
 
 static uint32_t ring_words(const mdg_channel *channel)
 {
-	return (uint32_t)(channel->ring_size / MDG__LINE) * 4;
+	return (uint32_t)(channel->ring_size / 4);
 }
 
 static uint32_t word_count(const mdg_channel *channel)
@@ -302,7 +302,7 @@ static uint32_t offset_of(const mdg_channel *channel, uint32_t number)
 	number -= head_words() + seat_words();
 	uint32_t ring = (uint32_t)(channel->ring - (unsigned char *)channel->head);
 	if (number < ring_words(channel))
-		return ring + number / 4 * MDG__LINE + number % 4 * 4;
+		return ring + number * 4;
 	number -= ring_words(channel);
 	return ring + (uint32_t)(channel->ring_size + number / 4 * channel->box_size) +
 	       number % 4 * 4;
@@ -334,9 +334,9 @@ static uint64_t value_for(const mdg_channel *channel, uint64_t old)
 	case 1:
 		return old - 1;
 	case 2:
-		return old + 64 * (1 + pick(8));
+		return old + 16 * (1 + pick(8));
 	case 3:
-		return old - 64 * (1 + pick(8));
+		return old - 16 * (1 + pick(8));
 	case 4:
 		return old + channel->ring_size;
 	case 5:
@@ -421,7 +421,10 @@ static void mutate(void *argument)
 /* A message at each place of the ring that says it is longer. */
 static void lengths(void *unused)
 {
-	static const uint32_t sizes[] = { 48,
+	static const uint32_t sizes[] = { 25,
+		                          32,
+		                          33,
+		                          48,
 		                          49,
 		                          63,
 		                          64,
@@ -440,17 +443,20 @@ static void lengths(void *unused)
 		                          UINT32_MAX - 79,
 		                          UINT32_MAX - 16,
 		                          UINT32_MAX };
-	enum { COUNT = sizeof sizes / sizeof sizes[0] };
+	enum { COUNT = sizeof sizes / sizeof sizes[0], PLACES = 18 };
+	uint32_t front = kind->kind == MDG_CALL ? sizeof(struct mdg__request) : 0;
 	struct pair pair = open_both();
-	uint64_t position = 0;
 	(void)unused;
-	for (unsigned i = 0; i < 16 * COUNT && check_failures == 0; i++) {
+	for (unsigned i = 0; i < PLACES * COUNT && check_failures == 0; i++) {
 		struct mdg_message message;
 		uint64_t word = 0;
 		CHECK_RC(0, mdg_channel_send(pair.talker, &word, sizeof word, 0));
+		uint64_t position = atomic_load(&pair.talker->head->tail) - (32 + front);
 		uint64_t offset = position % pair.talker->ring_size;
 		struct mdg__record *record = (void *)(pair.talker->ring + offset);
 		uint32_t size = atomic_load(&record->size);
+		if (!CHECK(size == sizeof word + front))
+			break;
 		place->offset = (uint32_t)offset + 4;
 		place->value = sizes[i % COUNT];
 		atomic_store(&record->size, sizes[i % COUNT]);
@@ -468,8 +474,7 @@ static void lengths(void *unused)
 		/* It may have gone as far as it believed: both begin anew. */
 		end_of(pair);
 		pair = open_both();
-		position = 0;
-		for (unsigned j = 0; j <= i / COUNT; j++, position += 64) {
+		for (unsigned j = 0; j <= i / COUNT; j++) {
 			CHECK_RC(0, mdg_channel_send(pair.talker, &word, sizeof word, 0));
 			CHECK_RC(0, mdg_channel_peek(pair.listener, &message, 0));
 			CHECK_RC(0, mdg_channel_release(pair.listener));

@@ -253,7 +253,7 @@ static void held_is_in_the_way(void)
 		CHECK(hears(listens, 500, count));
 		count++;
 	}
-	CHECK(count >= CAPACITY / 564 - 2 && count < 100);
+	CHECK(count >= CAPACITY / 548 - 2 && count < 100);
 	CHECK(held.size == 1000 && is_filled(held.data, 1000, 99));
 	CHECK_RC(0, mdg_channel_release(holds));
 	CHECK_RC(0, says(talks, 500, 5, 0));

@@ -8,6 +8,7 @@
 #include "channel/handles.h"
 
 enum { CAPACITY = 4096, SMALL = 1024 };
+enum { OVER = 48 }; /* what a message counts more than its size: madang/channel.h */
 
 /* ---- sizes ------------------------------------------------------------------------------ */
 
@@ -92,7 +93,7 @@ enum { FLIGHT_MOST = 256, BATCH = 5 };
 /* A ring, and the model that it is compared with. */
 struct flight {
 	struct pair pair;
-	size_t capacity, room; /* of what is in it, with 64 for each */
+	size_t capacity, room; /* of what is in it, with OVER for each */
 	size_t nothing, rest;  /* of that, behind the last one sent, and the last one received */
 	uint64_t sent, received, cancelled;
 	struct flown {
@@ -111,7 +112,7 @@ static struct flown *flown(struct flight *flight, uint64_t number)
 static void flies(struct flight *flight, size_t size, size_t reserved)
 {
 	struct flown flies = { size, flight->nothing, reserved - size, flight->cancelled };
-	flight->room += reserved + 64;
+	flight->room += reserved + OVER;
 	flight->nothing = 0;
 	*flown(flight, flight->sent++) = flies;
 }
@@ -119,14 +120,14 @@ static void flies(struct flight *flight, size_t size, size_t reserved)
 static void is_cancelled(struct flight *flight, size_t size)
 {
 	flight->cancelled++;
-	flight->nothing += size + 64;
-	flight->room += size + 64;
+	flight->nothing += size + OVER;
+	flight->room += size + OVER;
 }
 
-/* There may be no room only when the capacity is used up, with 64 for each message. */
+/* There may be no room only when the capacity is used up, with OVER for each message. */
 static bool full_rightly(const struct flight *flight, size_t size)
 {
-	return CHECK(flight->room > 0) && CHECK(flight->room + size + 64 > flight->capacity);
+	return CHECK(flight->room > 0) && CHECK(flight->room + size + OVER > flight->capacity);
 }
 
 static void lands(struct flight *flight, const struct mdg_message *message)
@@ -139,7 +140,7 @@ static void lands(struct flight *flight, const struct mdg_message *message)
 	CHECK(message->sequence >= flight->last && message->sequence >= number);
 	CHECK(message->sequence <= number + as->cancelled);
 	flight->last = message->sequence + 1;
-	flight->room -= flight->rest + as->before + as->size + 64;
+	flight->room -= flight->rest + as->before + as->size + OVER;
 	flight->rest = as->rest;
 }
 
@@ -289,7 +290,7 @@ static void holds_its_capacity(unsigned kind)
 	struct pair pair = make_pair(kind, SMALL);
 	for (size_t size = 0; size <= SMALL; size += size < 130 ? 13 : 111)
 		for (unsigned place = 0; place < 40 && check_failures == 0; place++) {
-			unsigned fit = (unsigned)(SMALL / (size + 64));
+			unsigned fit = (unsigned)(SMALL / (size + OVER));
 			for (unsigned i = 0; i < (fit == 0 ? 1 : fit); i++)
 				CHECK_RC(0, says(pair.talker, size, i, 0));
 			for (unsigned i = 0; i < (fit == 0 ? 1 : fit); i++)

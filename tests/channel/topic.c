@@ -131,7 +131,7 @@ static void nobody_listens(unsigned full)
 	CHECK(hears(last, 100, SENT - 1));
 	CHECK(hears_nothing(last));
 	uint64_t kept = info_of(talks).waiting;
-	CHECK(kept >= CAPACITY / 164 && kept < SENT);
+	CHECK(kept >= CAPACITY / 148 && kept < SENT);
 	for (uint64_t i = SENT - kept; i < SENT; i++) {
 		CHECK_RC(0, mdg_channel_peek(oldest, &message, 0));
 		CHECK(message.sequence == i && message.missed == 0);
@@ -178,7 +178,7 @@ static void slowest_is_waited_for(void)
 			CHECK(hears(quick, 100, count));
 			count++;
 		}
-		CHECK(count >= CAPACITY / 164 && count < 1000);
+		CHECK(count >= CAPACITY / 148 && count < 1000);
 		CHECK_RC(-ETIMEDOUT, says(talks, 100, count, mdg_deadline(1000000)));
 		struct mdg_channel_info info = info_of(talks);
 		CHECK(info.missed == 0 && info.waiting >= count);

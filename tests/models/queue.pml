@@ -5,8 +5,8 @@
  * computes beside them without a lock (mdg__hold_needed), and what seats.c does for the dead
  * and for those that come (bury, mdg__seat_take, inherit). Talkers among each other: talk.pml.
  *
- * A talker sends M messages of one line each. The ring has RING lines, and one of them is clear
- * ahead. SEATS listeners take one message or two, give out all of them or only the first
+ * A talker sends M messages of one line each. The ring has RING lines, and the one behind the last
+ * message is EMPTY. SEATS listeners take one message or two, give out all of them or only the first
  * (give_less), and release them. Listeners are killed at any step, DEATHS times in all. So is the
  * keeper of the seat lock, which buries the dead or lets a new listener in; the next keeper begins
  * anew. A listener that leaves is one that dies between two steps. New listeners come at any time.

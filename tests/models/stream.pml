@@ -2,7 +2,7 @@
 /*
  * stream.pml - the talker and the listener of a stream: reserve.c (lay_out, show_records,
  * show_at_tail, mdg__commit_records, mdg__cancel_all), tail.c (mdg__tail_store, mdg__tail_repair),
- * records.c (mdg__clear_ahead, mdg__find_ready), stream.c (stream_join, stream_take,
+ * mdg__clear_behind, records.c (mdg__find_ready), stream.c (stream_join, stream_take,
  * stream_release), listen.c (give_less).
  *
  * The talker sends up to M messages: one, or two at once, each of one line or two, copied or
@@ -10,8 +10,9 @@
  * next one goes on. So is the listener (DEATHS in all); it takes one or two, and gives out all,
  * one, or none (too little room). That only one of each is there is up to seats.c.
  *
- * A ring as a channel has it whose largest record is 2 lines; it begins at line FIRST or later. A
- * line is EMPTY, READY or SKIP with a span, or JUNK: inside of a message.
+ * A line is a step of the ring: 16 bytes, where a record may begin. A ring as a channel has it whose
+ * largest record is 2 lines; it begins at line FIRST or later. A line is EMPTY, READY or SKIP with a
+ * span, or JUNK: inside of a message.
  * Positions and numbers are never the same again. Memory is sequentially consistent.
  *
  * Asserted: no line is stored that the listener has not given back; the listener never takes JUNK
@@ -22,19 +23,16 @@
  * holds: depth=100000 -DM=2 -DDEATHS=1
  * fails: depth=100000 -DM=2 -DDEATHS=1 -DBUG_FIRST
  * fails: depth=100000 -DM=2 -DDEATHS=1 -DBUG_REPAIR
- * fails: depth=100000 -DM=3 -DDEATHS=0 -DBUG_AHEAD
+ * fails: depth=100000 -DM=2 -DDEATHS=0 -DBUG_LATE
+ * fails: depth=100000 -DM=3 -DDEATHS=0 -DBUG_ROOM
  * fails: depth=100000 -DM=2 -DDEATHS=2 -DBUG_HANDED
  *
- * BUG_FIRST: of two records the first is shown first. BUG_REPAIR: the next talker clears nothing.
- * BUG_AHEAD: room for what is cleared ahead is not asked for. BUG_HANDED: `handed` goes back, when
- * the next listener takes less (as it once was).
+ * BUG_FIRST: of two records the first is shown first. BUG_REPAIR: the next talker goes on at `tail`,
+ * and does not look what was shown there. BUG_LATE: the line behind is made EMPTY after the records
+ * were shown. BUG_ROOM: room for the line behind is not asked for. BUG_HANDED: `handed` goes back,
+ * when the next listener takes less (as it once was).
  */
-#ifdef BUG_REPAIR
-#define AHEAD 2     /* else it is cleared by chance */
-#else
-#define AHEAD 1
-#endif
-#define RING (2 * 2 + AHEAD + 1)
+#define RING (2 * 2 + 1)
 #ifndef FIRST
 #define FIRST (RING - 2)
 #endif
@@ -64,16 +62,6 @@ bool begun, ended;
 	real = real & ~(1 << LINE(position)); line[LINE(position)] = what
 #define SHOWN real = real | 1 << LINE(at[0]) | 1 << LINE(at[n - 1]); showns = s + n
 
-/* clear_lines: each store a step */
-inline clear(first, behind)
-{
-	i = first;
-	do
-	:: atomic { i < behind -> MAY_DIE; STORE(i, EMPTY); i++ }
-	:: atomic { i >= behind -> break }
-	od
-}
-
 
 active proctype Talker()
 {
@@ -85,15 +73,15 @@ active proctype Talker()
 born:	atomic { /* mdg__tail_repair; what it reads it alone writes */
 		limit = 0; n = 0; reserved = 0; to = 0; end = 0; at[0] = 0; at[1] = 0; span[0] = 0; span[1] = 0;
 		t = tail; s = sequence;
+#ifndef BUG_REPAIR
 		do
 		:: IS_READY(line[LINE(t)]) -> s = number[LINE(t)] + 1; t = t + SPAN(line[LINE(t)])
 		:: IS_SKIP(line[LINE(t)]) -> t = t + SPAN(line[LINE(t)])
 		:: else -> break
 		od
-	}
-#ifndef BUG_REPAIR
-	clear(t, t + AHEAD);
 #endif
+	}
+	atomic { MAY_DIE; STORE(t, EMPTY) }
 	atomic { MAY_DIE; sequence = s }
 	atomic { MAY_DIE; tail = t }
 
@@ -115,10 +103,10 @@ next:	atomic {
 		:: i < n ->
 			at[i] = to;
 			if :: RING - LINE(to) < span[i] -> at[i] = to + RING - LINE(to) :: else fi;
-#ifdef BUG_AHEAD
+#ifdef BUG_ROOM
 #define NEED (at[i] + span[i])
 #else
-#define NEED (at[i] + span[i] + AHEAD)
+#define NEED (at[i] + span[i] + 1)
 #endif
 			if
 			:: NEED > limit -> limit = (taken < t -> taken : t) + RING;
@@ -150,18 +138,15 @@ next:	atomic {
 				if :: span[n - 1] == 2 -> span[n - 1] = 1 :: skip fi;
 				end = at[n - 1] + span[n - 1]
 			}
-			clear(end, to)
 		:: skip -> /* mdg_channel_cancel */
-			clear(t, t + AHEAD);
 			goto next
 		fi
 	:: !reserved
 	fi;
 	/* show_at_tail */
-	if
-	:: t + AHEAD < end -> clear(end, end + AHEAD)
-	:: t + AHEAD >= end -> clear(t + AHEAD, end + AHEAD)
-	fi;
+#ifndef BUG_LATE
+	atomic { MAY_DIE; STORE(end, EMPTY) }
+#endif
 	atomic { i = n; to = end }
 	do
 	:: atomic {
@@ -190,6 +175,9 @@ next:	atomic {
 		fi
 	:: atomic { i == 0 -> s = s + n; t = to; break }
 	od;
+#ifdef BUG_LATE
+	atomic { MAY_DIE; STORE(end, EMPTY) }
+#endif
 	atomic { MAY_DIE; sequence = s }
 	atomic { MAY_DIE; tail = t }
 	goto next;

@@ -2,7 +2,7 @@
 /*
  * talk.pml - the talkers of a queue (and callers) among each other: reserve.c (lay_out,
  * reserve_shown, mdg__commit_records, mdg__cancel_all with take_back, show_at_tail), records.c
- * (mdg__skip_reserved, mdg__clear_ahead), mdg__tail_repair, mdg__hold_needed, mdg__talk_lock, and
+ * (mdg__skip_reserved), mdg__clear_behind, mdg__tail_repair, mdg__hold_needed, mdg__talk_lock, and
  * clear_talker of seats.c.
  *
  * Two talkers make up to TRIES attempts in all: to send a message of one line or two with the lock
@@ -11,9 +11,10 @@
  * there is, as queue.pml says: a step from record to record, and released at once.
  *
  * talk_lock: free, its owner's, or a dead one's; who takes it over repairs the tail, and may die in
- * it. A ring as a channel has it whose largest record is 2 lines; it begins BEFORE lines before its
- * end. A line is EMPTY, RESERVED (by whom), READY or SKIP, with a span, or JUNK: inside of a
- * message. Memory is sequentially consistent.
+ * it. A line is a step of the ring: 16 bytes, where a record may begin. A ring as a channel has it
+ * whose largest record is 2 lines; it begins BEFORE lines before its end. A line is EMPTY, RESERVED
+ * (by whom), READY or SKIP, with a span, or JUNK: inside of a message. Memory is sequentially
+ * consistent.
  *
  * Asserted: no line is stored that is not released, or that a talker has reserved and will be
  * looked at by who buries it; the listener never finds JUNK, nor a message that has not been shown
@@ -34,8 +35,7 @@
  * message reaches over where A's was to begin: who buries A takes bytes of that message for a
  * record. The same when A has taken its reservation back and its seat still says so.
  */
-#define AHEAD 1
-#define RING (2 * 2 + AHEAD + 1)
+#define RING (2 * 2 + 1)
 #ifndef BEFORE
 #define BEFORE 1
 #endif
@@ -67,15 +67,6 @@ byte tries, deaths;
 	assert((real & 1 << LINE(position)) == 0); \
 	line[LINE(position)] = what
 
-inline clear(first, behind)
-{
-	i = first;
-	do
-	:: atomic { i < behind -> MAY_DIE; STORE(i, EMPTY); i++ }
-	:: atomic { i >= behind -> i = 0; break }
-	od
-}
-
 /* mdg__talk_lock; `i`, and `t`, which becomes the tail. */
 inline lock()
 {
@@ -94,7 +85,7 @@ inline lock()
 		:: else -> break
 		od
 	}
-	clear(t, t + AHEAD);
+	atomic { MAY_DIE; STORE(t, EMPTY); i = 0 }
 #ifndef BUG_FORGET
 	/* forget_reserved */
 	atomic { MAY_DIE; if :: seated[0] && to[0] > t -> from[0] = NOWHERE :: else fi }
@@ -134,7 +125,7 @@ place:	lock();
 #endif
 		if :: t < i -> i = t :: else fi;
 		if
-		:: end + AHEAD > i + RING -> i = 0; MAY_DIE; talk_lock = 0; goto full_ring
+		:: end + 1 > i + RING -> i = 0; MAY_DIE; talk_lock = 0; goto full_ring
 		:: else -> i = 0
 		fi
 	}
@@ -145,10 +136,7 @@ place:	lock();
 	fi;
 	/* inside of the message; of one that is reserved a line may be written later, too */
 	atomic { MAY_DIE; if :: job == SEND && span == 2 -> STORE(at + 1, JUNK) :: else fi }
-	if
-	:: first + AHEAD < end -> clear(end, end + AHEAD)
-	:: first + AHEAD >= end -> clear(first + AHEAD, end + AHEAD)
-	fi;
+	atomic { MAY_DIE; STORE(end, EMPTY) }
 	atomic {
 		MAY_DIE;
 		STORE(at, (job == SEND -> READY : RESERVED + 2 * me) + span - 1);
@@ -174,11 +162,11 @@ cancel:	if
 #ifdef BUG_BACK
 	:: t == end ->
 		atomic { MAY_DIE; tail = first }
-		clear(first, first + AHEAD);
+		atomic { MAY_DIE; STORE(first, EMPTY) }
 #else
 	:: t == end ->
 		atomic { MAY_DIE; tail = at }
-		clear(at, at + AHEAD);
+		atomic { MAY_DIE; STORE(at, EMPTY) }
 #endif
 #ifndef BUG_FORGET
 		atomic { MAY_DIE; from[me] = NOWHERE }

@@ -9,10 +9,10 @@
  * like, and begin anywhere from `oldest` on. All are killed at any store, or asleep, DEATHS in all;
  * so is the keeper of the seat lock: whoever buries or comes. A dead one's seat is taken again.
  *
- * A ring of RING lines, a message each, one of them clear ahead. Parts and marks are simplified: a
- * talker moves `oldest` to any record from the needed one on. Talkers remember how far they may go
- * (limit). talk_lock and its repair: as in talk.pml, where records have lengths. Sleeping:
- * bell.pml. Memory is sequentially consistent: both fences of the hold are there.
+ * A ring of RING lines, a message each; the one behind the last is EMPTY. Parts and marks are
+ * simplified: a talker moves `oldest` to any record from the needed one on. Talkers remember how
+ * far they may go (limit). talk_lock and its repair: as in talk.pml, where records have lengths.
+ * Sleeping: bell.pml. Memory is sequentially consistent: both fences of the hold are there.
  *
  * Asserted: what a listener reads is the message of that position, and is still when it is
  * released; what is reserved is there when it is shown, skipped, or buried; no message that was
