@@ -6,6 +6,7 @@
  * SIGINT, SIGTERM and SIGHUP end the measurements at the next block; what was
  * found until then is still reported.
  */
+#include "bench/common/processes.h"
 #include "bench/report.h"
 
 #include <stdlib.h>
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 	if (bench_case_count > sizeof results / sizeof *results)
 		abort();
 	stop_on_signals();
+	processor_turns();
 	if (settings.new_file != NULL)
 		return files_use(&settings);
 	if (report_use_check(&settings) != 0)

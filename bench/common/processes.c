@@ -120,3 +120,11 @@ uint32_t turn_next(uint32_t *turn)
 	syscall(SYS_futex, turn, WAKE_OP, INT_MAX, NULL, NULL, 0);
 	return next;
 }
+
+void processor_turns(void)
+{
+	struct sched_param priority;
+
+	if (sched_getscheduler(0) == SCHED_FIFO && sched_getparam(0, &priority) == 0)
+		sched_setscheduler(0, SCHED_RR, &priority);
+}

@@ -31,6 +31,11 @@ void processor_choose(int which);
 /* All of them again. */
 void processor_any(void);
 
+/* If this program has the policy SCHED_FIFO (chrt -f), it and its processes get SCHED_RR, with the
+ * same priority. They take turns then when they share a processor. Else one that spins there would
+ * keep the one that it waits for from running, for ever. */
+void processor_turns(void);
+
 /* Shared with children, zeros; ends the program when there is no memory. */
 void *shared_memory(size_t size);
 
