@@ -283,8 +283,10 @@ void count_message(const struct mdg_message *message)
 	uint32_t words[2] = { UINT32_MAX, 0 };
 	if (message->size >= sizeof words)
 		memcpy(words, message->data, sizeof words);
-	if (words[0] == BEFORE && words[1] == ~words[0])
+	if (words[0] == BEFORE && words[1] == ~words[0]) {
+		MUST(scene->kind == MDG_TOPIC); /* in other kinds they were received before */
 		return;
+	}
 	if (words[0] >= NUMBERS || words[1] != ~words[0]) {
 		complain("a message that nobody sent, of %u bytes", (unsigned)message->size);
 		return;
