@@ -145,9 +145,10 @@ struct mdg_channel_options {
 	                       topics only; MDG_UNLIKE_FULL */
 	uint64_t capacity; /* bytes of the largest message, up to MDG_CAPACITY_MAX; rounded up to a
 	                       multiple of 64. The channel also holds at least so many bytes of
-	                       messages, with 48 more counted for each message. It takes about
-	                       twice that memory, and in MDG_CALL once more for each caller
-	                       that was there at one time.
+	                       messages, with 48 more counted for each message. A topic keeps
+	                       so many of the latest if none is larger than three quarters of
+	                       the capacity. The channel takes about twice that memory, and in
+	                       MDG_CALL once more for each caller that was there at one time.
 	                       MDG_UNLIKE_CAPACITY */
 	uint32_t peers;    /* the most talkers and listeners together; 2 to MDG_PEERS_MAX;
 	                       MDG_UNLIKE_PEERS */

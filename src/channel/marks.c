@@ -4,7 +4,8 @@
  *
  * The ring is divided into 16 parts. A mark says where the first record of a part begins. A talker
  * that needs room gives up all messages before a mark, so it needs not walk over the records in
- * between.
+ * between. A part is less than an eighth of the ring, so it gives up less than that too much: what
+ * the capacity promises is kept if no message is larger than three quarters of it.
  *
  * A mark is the position plus one: marks are odd, and 0 is none, also in the first lap.
  */

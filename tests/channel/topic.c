@@ -145,6 +145,41 @@ static void nobody_listens(unsigned full)
 	remove_channel("topic");
 }
 
+static uint32_t record_of(uint32_t size)
+{
+	return (16 + size + 15) / 16 * 16; /* bytes: src/channel/layout.h */
+}
+
+/* The latest messages are kept, as many as the capacity promises if none is larger than three
+ * quarters of it. A large one comes where just too little is left of the ring. */
+static void keeps_its_capacity(unsigned full, uint64_t capacity)
+{
+	enum { OVER = 48, LATEST = 128, LARGE = SLOWLY ? 5 : 20 }; /* madang/channel.h: OVER */
+	struct mdg_channel_options options = options_of(MDG_TOPIC, capacity);
+	options.full = full;
+	mdg_channel *talks = enter_as("topic", MDG_TALKER, &options);
+	uint32_t size[LATEST], sent = 0, large = 0, next = (uint32_t)capacity / 4 * 3;
+	while (large < LARGE && check_failures == 0) {
+		struct mdg_channel_info info = info_of(talks);
+		uint32_t rest = (uint32_t)(info.room - info.bytes % info.room),
+			 most = record_of(next);
+		bool is_there = rest < most && rest + 16 >= most;
+		uint32_t its = is_there ? next : draw(draw(20) == 0 ? next - 30 : 20);
+		if (rest >= most && rest - most + 16 < record_of(its))
+			its = rest - most; /* and there it is */
+		size[sent++ % LATEST] = its;
+		CHECK_RC(0, says(talks, its, sent, 0));
+		uint64_t kept = 0, left = capacity;
+		for (; kept < sent && left >= size[(sent - kept - 1) % LATEST] + OVER; kept++)
+			left -= size[(sent - kept - 1) % LATEST] + OVER;
+		CHECK(info_of(talks).waiting >= kept);
+		large += is_there;
+		next = is_there ? (uint32_t)capacity / 4 * 3 - draw(40) : next;
+	}
+	mdg_channel_close(talks);
+	remove_channel("topic");
+}
+
 /* The last message is found also behind what was cancelled. */
 static void last_behind_cancelled(unsigned full)
 {
@@ -399,6 +434,8 @@ int main(void)
 		held_by_all(full);
 		begins(full);
 		nobody_listens(full);
+		for (uint64_t capacity = 128; capacity <= 4096; capacity += 64)
+			keeps_its_capacity(full, capacity);
 		last_behind_cancelled(full);
 		slowest_dies(full);
 		waits_for_release(full);
