@@ -5,6 +5,7 @@
 #include <errno.h>
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
+#include <stdatomic.h>
 #endif
 #include <sys/syscall.h>
 
@@ -53,14 +54,34 @@ int mdg__sys_fence_all(void)
 
 /* ---- fetching ------------------------------------------------------------------------------ */
 
-/* The first processors with 64 bits, and many with 32, do not know the instruction. */
-bool mdg__cpu_can_fetch(void)
-{
 #if defined(__x86_64__) || defined(__i386__)
+
+/* The first processors with 64 bits, and many with 32, do not know the instruction. */
+static bool knows_prefetchw(void)
+{
 	const unsigned extended = 0x80000001, prefetchw = 1 << 8;
 	unsigned a, b, c = 0, d;
 	return __get_cpuid(extended, &a, &b, &c, &d) != 0 && (c & prefetchw) != 0;
-#else
-	return true;
-#endif
 }
+
+/* Asked once in a process: on a virtual machine the question takes some 10 us. */
+bool mdg__cpu_can_fetch(void)
+{
+	enum { NOT_ASKED, NO, YES };
+	static _Atomic int answer = NOT_ASKED;
+	int known = atomic_load_explicit(&answer, memory_order_relaxed);
+	if (known == NOT_ASKED) {
+		known = knows_prefetchw() ? YES : NO;
+		atomic_store_explicit(&answer, known, memory_order_relaxed);
+	}
+	return known == YES;
+}
+
+#else
+
+bool mdg__cpu_can_fetch(void)
+{
+	return true;
+}
+
+#endif
