@@ -118,6 +118,13 @@ static bool slot_lives(const struct mdg__heap *heap, const struct mdg__heap_own 
 	return mdg__heap_slot_lives(heap, MDG__LOAD(own->slot1), MDG__LOAD(own->generation));
 }
 
+/* Whether the kernel knows the thread, and has not marked its slots yet. It knows the first thread
+ * of a process as long as there are others, also when that one has ended. */
+static bool thread_lives(int32_t tid)
+{
+	return mdg__sys_thread_exists(tid) && mdg__sys_thread_has_robust_list(tid);
+}
+
 bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *own)
 {
 	uint64_t whose = atomic_load_explicit(&own->whose, memory_order_acquire);
@@ -126,7 +133,7 @@ bool mdg__own_lives(const struct mdg__heap *heap, const struct mdg__heap_own *ow
 	/* Somebody may have scribbled on its slot. So a death is believed if the kernel says it
 	 * too. */
 	return (whose & AT_WORK) != 0 || slot_lives(heap, own) ||
-	       mdg__sys_thread_exists((int32_t)(whose >> 32));
+	       thread_lives((int32_t)(whose >> 32));
 }
 
 bool mdg__own_has_ended(const struct mdg__heap *heap, const struct mdg__heap_own *own)

@@ -74,3 +74,11 @@ int mdg__sys_get_robust_list(void **ret_head, size_t *ret_size)
 {
 	return (int)MDG__RAW(SYS_get_robust_list, 0, ret_head, ret_size);
 }
+
+bool mdg__sys_thread_has_robust_list(int32_t tid)
+{
+	void *head = NULL;
+	size_t size;
+	int rc = (int)MDG__RAW(SYS_get_robust_list, tid, &head, &size);
+	return rc == 0 ? head != NULL : rc != -ESRCH;
+}

@@ -36,5 +36,8 @@ bool mdg__sys_futex_has_sleepers(_Atomic uint32_t *word);
  * the thread ends, the kernel marks the locks in the list. */
 int mdg__sys_set_robust_list(void *head, size_t size);
 int mdg__sys_get_robust_list(void **ret_head, size_t *ret_size);
+/* Whether this thread of the calling process has such a list. The kernel takes it from a thread
+ * that ends, when it has marked its locks. Also true if the kernel does not tell. */
+bool mdg__sys_thread_has_robust_list(int32_t tid);
 
 #endif
