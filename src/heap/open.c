@@ -179,6 +179,15 @@ static int enter_again(struct opening *opening, struct mdg__heap **ret)
 	return rc;
 }
 
+/* Enters a heap that this call has made. */
+static int enter_made(struct opening *opening, struct mdg__heap **ret)
+{
+	(void)mdg__heap_entering(1);
+	int rc = enter(opening, true, ret);
+	(void)mdg__heap_entering(-1);
+	return rc;
+}
+
 /* Enters a heap that exists, and that this process has not open. Another thread may open it at the
  * same time. Then it lies at its home already, and the other one's handle does. That one may take a
  * moment until it is in the list, or may close the heap again. */
@@ -211,10 +220,8 @@ static int try_open(struct opening *opening, const char *name, struct mdg__heap 
 		rc = enter_again(opening, ret);
 	else if (rc == 0)
 		rc = 1;
-	if (rc == 1 && made != 0)
-		rc = enter(opening, true, ret);
-	else if (rc == 1)
-		rc = enter_found(opening, ret);
+	if (rc == 1)
+		rc = made != 0 ? enter_made(opening, ret) : enter_found(opening, ret);
 	if (rc < 0 && made != 0)
 		(void)mdg_segment_remove(opening->ns, opening->id);
 	return rc;

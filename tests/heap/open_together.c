@@ -3,7 +3,8 @@
  * open_together.c - two threads of a process open a heap at its home address for the first time.
  *
  * The first one stops when the heap lies there, and has no handle yet; or a few system calls later.
- * The other one must not take the heap for something else.
+ * The other one must not take the heap for something else. Once the first one finds the heap, and
+ * once it makes it.
  */
 #include "heap/heap.h"
 
@@ -12,7 +13,7 @@
 
 #include "sync/points/step.h"
 
-enum { POINTS = 4 };
+enum { POINTS = 4, POINTS_MAKING = 9 };
 
 static struct step step;
 static uintptr_t home;
@@ -97,6 +98,18 @@ static bool play(unsigned more)
 	return event == STEP_POINT;
 }
 
+/* Each time the first thread makes the heap anew. The other one waits for its head, and then for the
+ * handle. */
+static void play_making(void)
+{
+	options.flags &= ~(uint32_t)MDG_HEAP_EXISTING;
+	options.address = home;
+	for (unsigned point = 0; point < POINTS_MAKING && check_failures == 0; point++) {
+		CHECK_RC(0, mdg_heap_remove(ns, "together"));
+		CHECK(play(point));
+	}
+}
+
 int main(void)
 {
 	const char *reason = NULL;
@@ -116,6 +129,7 @@ int main(void)
 	while (point < POINTS && play(point))
 		point++;
 	CHECK(point == POINTS);
+	play_making();
 	mdg_namespace_close(ns);
 	return test_result();
 }
