@@ -128,7 +128,8 @@ int mdg__map_remove_all(const struct mdg_map *map)
 		block = mdg_take(map->heap, mdg__map_place(map->place));
 		rc = block == NULL ? mdg_heap_why(map->heap) : 0;
 	}
-	mdg__map_give(&map->head->part[0]);
+	/* Who has not come to the end is not the one who frees the head. */
+	mdg__map_unlock(map, &map->head->part[0]);
 	mdg__map_retire(map, block);
 	return rc;
 }

@@ -5,12 +5,15 @@
  *
  * Another process dies while it waits for the lock. So the word of the lock is marked, and nobody
  * sleeps on it. The writer stops at the store that gives the lock back.
+ *
+ * The same of one that destroys the map, and comes not to an end, because somebody has scribbled on
+ * the lock of another part. Another one destroys it then.
  */
 #include "heap/maps.h"
 #include "sync/owned.h"
 #include "sync/points/step.h"
 
-enum { BLOCKS_MOST = 150 };
+enum { BLOCKS_MOST = 150, NO_THREAD = 0x3ffffff0 };
 
 static mdg_map *map;
 static struct step step;
@@ -31,6 +34,15 @@ static void writer(void *unused)
 	_exit(check_failures == 0 ? 0 : 1);
 }
 
+static void destroyer(void *unused)
+{
+	(void)unused;
+	step_begins();
+	CHECK_RC(MDG_BROKEN, mdg_map_destroy(heap, "map"));
+	step_ends();
+	_exit(check_failures == 0 ? 0 : 1);
+}
+
 static uint32_t seen(void)
 {
 	return atomic_load(word);
@@ -42,7 +54,9 @@ static void waiter_dies(void)
 	int status;
 	pid_t pid = fork();
 	if (pid == 0) {
-		put();
+		if (MDG__LOAD(map->head->identity) != 0)
+			put();
+		(void)mdg_map_destroy(heap, "map");
 		_exit(1);
 	}
 	while ((seen() & MDG__WAITERS) == 0)
@@ -75,32 +89,43 @@ static bool is_as_written(const uint32_t *block, size_t size)
 	return true;
 }
 
-int main(void)
+/* Takes it to where it has the lock, or has given it back. */
+static void step_until(bool taken)
 {
-	const char *reason = NULL;
+	enum step_event event = STEP_POINT;
+	while (((seen() & MDG__TID) != 0) != taken && (event == STEP_POINT || event == STEP_ASLEEP))
+		event = step_next(&step);
+	CHECK(((seen() & MDG__TID) != 0) == taken);
+}
+
+static _Atomic uint32_t *word_of(struct mdg__map_part *part)
+{
+	void *lock = &part->lock;
+	return &((struct mdg__owned *)lock)->robust.word;
+}
+
+/* `scribbled`: a part on whose lock somebody has scribbled; NULL: none. */
+static void play(void (*body)(void *), struct mdg__map_part *part, struct mdg__map_part *scribbled)
+{
 	int status = -1;
-	if (!step_possible(&reason))
-		SKIP("%s", reason);
-	open_heap();
-	map = map_of("map", 0);
-	struct mdg__map_part *part = mdg__map_part_of(map, mdg__map_hash(map, "key", 3));
-	struct mdg__owned *lock = (struct mdg__owned *)(void *)&part->lock;
-	word = &lock->robust.word;
 	uint64_t ref = map->ref;
 	size_t size = mdg_usable_size(heap, mdg_at(heap, ref));
 	uint32_t *blocks[BLOCKS_MOST];
-	if (!CHECK(step_start(&step, word, sizeof *word, writer, NULL)))
-		return test_result();
-	while ((seen() & MDG__TID) == 0 && step_next(&step) == STEP_POINT)
-		;
+	word = word_of(part);
+	if (scribbled != NULL)
+		atomic_store(word_of(scribbled), NO_THREAD);
+	if (!CHECK(step_start(&step, word, sizeof *word, body, NULL)))
+		return;
+	step_until(true);
 	CHECK((seen() & MDG__TID) == (uint32_t)step.pid);
 	waiter_dies();
 	step_look(&step);
-	while ((seen() & MDG__TID) != 0 && step_next(&step) == STEP_POINT)
-		;
+	step_until(false);
 	CHECK(seen() == MDG__WAITERS);
+	if (scribbled != NULL)
+		atomic_store(word_of(scribbled), 0);
 	mdg_map_close(map);
-	CHECK(mdg_map_destroy(heap, "map") == 0);
+	CHECK_RC(scribbled != NULL ? -ENOENT : 0, mdg_map_destroy(heap, "map"));
 	for (int i = 0; i < 3; i++)
 		(void)mdg_heap_sweep(heap);
 	use_again(ref, size, blocks);
@@ -116,6 +141,18 @@ int main(void)
 	for (int i = 0; i < 3; i++)
 		(void)mdg_heap_sweep(heap);
 	CHECK(blocks_allocated() == 0);
+}
+
+int main(void)
+{
+	const char *reason = NULL;
+	if (!step_possible(&reason))
+		SKIP("%s", reason);
+	open_heap();
+	map = map_of("map", 0);
+	play(writer, mdg__map_part_of(map, mdg__map_hash(map, "key", 3)), NULL);
+	map = map_of("map", 0);
+	play(destroyer, &map->head->part[0], &map->head->part[1]);
 	mdg_heap_close(heap);
 	mdg_namespace_close(ns);
 	return test_result();
