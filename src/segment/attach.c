@@ -54,7 +54,7 @@ static int descriptor(struct mdg_namespace *ns, const struct mdg__entry *entry,
 	int high = mdg__fd_out_of_the_way(fd);
 	if (high < 0)
 		return high;
-	mdg__cache_keep_fd(ns, cache, entry->index, high, writable, inode);
+	mdg__cache_keep_fd(ns, cache, entry->index, high, writable, inode, mdg__fd_mark(high));
 	return high;
 }
 

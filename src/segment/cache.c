@@ -63,10 +63,15 @@ void mdg__cache_note_fd(struct mdg_namespace *ns, const struct mdg__segment_cach
 		                      (uint32_t)(cache->fd + 1), memory_order_release);
 }
 
+bool mdg__data_fd_is_ours(const struct mdg_namespace *ns, int fd, uint64_t inode, uint64_t mark)
+{
+	return mark != 0 ? mdg__fd_is_marked(fd, mark)
+	                 : mdg__fd_is(fd, ns->registry.device, (ino_t)inode);
+}
+
 bool mdg__cache_fd_is_ours(const struct mdg_namespace *ns, const struct mdg__segment_cache *cache)
 {
-	return cache->mark != 0 ? mdg__fd_is_marked(cache->fd, cache->mark)
-	                        : mdg__fd_is(cache->fd, ns->registry.device, (ino_t)cache->inode);
+	return mdg__data_fd_is_ours(ns, cache->fd, cache->inode, cache->mark);
 }
 
 void mdg__cache_drop_fd(struct mdg_namespace *ns, uint32_t index)
@@ -93,13 +98,13 @@ void mdg__cache_check_kept(struct mdg_namespace *ns)
 }
 
 void mdg__cache_keep_fd(struct mdg_namespace *ns, struct mdg__segment_cache *cache, uint32_t index,
-                        int fd, bool writable, uint64_t inode)
+                        int fd, bool writable, uint64_t inode, uint64_t mark)
 {
 	mdg__cache_drop_fd(ns, index);
 	cache->fd = fd;
 	cache->writable = writable;
 	cache->inode = inode;
-	cache->mark = mdg__fd_mark(fd);
+	cache->mark = mark;
 	ns->kept_fds++;
 	mdg__cache_note_fd(ns, cache);
 }

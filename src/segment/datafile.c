@@ -82,6 +82,7 @@ static void keep_or_close(int fd, struct mdg__made *made)
 	if (fd >= 0 && mdg__sys_fstat(fd, &status) == 0) {
 		made->fd = fd;
 		made->inode = (uint64_t)status.st_ino;
+		made->mark = mdg__fd_mark(fd);
 	} else if (fd >= 0) {
 		(void)mdg__sys_close(fd);
 	}

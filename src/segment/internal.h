@@ -299,9 +299,10 @@ void mdg__adopt_attachments(struct mdg_namespace *ns);
 int mdg__attachments_ready(struct mdg_namespace *ns, uint32_t count);
 /* Whether the program has left the descriptor alone. */
 bool mdg__cache_fd_is_ours(const struct mdg_namespace *ns, const struct mdg__segment_cache *cache);
-/* Keeps `fd` instead of the one before. */
+bool mdg__data_fd_is_ours(const struct mdg_namespace *ns, int fd, uint64_t inode, uint64_t mark);
+/* Keeps `fd` instead of the one before. `mark`: as mdg__fd_mark gave it. */
 void mdg__cache_keep_fd(struct mdg_namespace *ns, struct mdg__segment_cache *cache, uint32_t index,
-                        int fd, bool writable, uint64_t inode);
+                        int fd, bool writable, uint64_t inode, uint64_t mark);
 void mdg__cache_drop_fd(struct mdg_namespace *ns, uint32_t index);
 /* Tells others which descriptor they can reach the file through. */
 void mdg__cache_note_fd(struct mdg_namespace *ns, const struct mdg__segment_cache *cache);
@@ -314,6 +315,7 @@ struct mdg__made {
 	bool wanted; /* its descriptor is to be kept */
 	int fd;      /* -1: it is not */
 	uint64_t inode;
+	uint64_t mark; /* of fd, see mdg__fd_mark */
 };
 /* Whether the descriptor of a new file of this length is worth keeping. */
 bool mdg__made_is_wanted(struct mdg_namespace *ns, uint64_t length);

@@ -13,6 +13,9 @@
  * removes the segment: until the next call of this process, and to little, because those of large
  * segments are not kept. A child of a fork does not get it.
  *
+ * Other threads may run while the segment is made, and one may close the descriptor or put another
+ * file there. So it is marked at once, and looked at before it is used or closed.
+ *
  * The maker notes the inode in the entry, in the change that makes the segment LIVE. So a
  * descriptor of a segment that is gone is not taken for one of a later segment with the same id.
  */
@@ -44,7 +47,7 @@ static bool keep(struct mdg_namespace *ns, mdg_id id, uint64_t length, const str
 		mdg__cache_drop_fd(ns, ns->kept_detached1 - 1);
 	if (ns->kept_fds >= ns->most_kept_fds)
 		return false;
-	mdg__cache_keep_fd(ns, cache, index, made->fd, true, made->inode);
+	mdg__cache_keep_fd(ns, cache, index, made->fd, true, made->inode, made->mark);
 	cache->mapped = length;
 	ns->kept_detached1 = index + 1;
 	return true;
@@ -56,6 +59,7 @@ void mdg__made_end(struct mdg_namespace *ns, mdg_id id, uint64_t length,
 	if (rc == 0)
 		atomic_store_explicit(&ns->made1, (uint32_t)id % MDG__IDS + 1,
 		                      memory_order_relaxed);
-	if (made->fd >= 0 && (rc < 0 || !keep(ns, id, length, made)))
+	if (made->fd >= 0 && (rc < 0 || !keep(ns, id, length, made)) &&
+	    mdg__data_fd_is_ours(ns, made->fd, made->inode, made->mark))
 		(void)mdg__sys_close(made->fd);
 }

@@ -311,6 +311,35 @@ static void replaced(bool closed)
 	close(null);
 }
 
+/* While the segment was made, another thread of the program has closed all descriptors, and opened
+ * a file. `rc`: what has come of the segment. */
+static void replaced_meanwhile(bool marked, int rc)
+{
+	mdg_id id = create(SIZE, 0);
+	struct stat before, now;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CHECK_RC(0, mdg_segment_detach(ns, attach(id))); /* which notes its inode */
+	CHECK(fd >= 0 && fstat(fd, &before) == 0 && lseek(fd, 1, SEEK_SET) == 1);
+	const struct mdg__made made = {
+		.wanted = true,
+		.fd = fd,
+		.inode = mdg__get64(&ns->registry.segments[(uint32_t)id % MDG__IDS].inode),
+		.mark = marked ? UINT64_C(0x2d5) << 32 : 0
+	};
+	mdg__enter(ns);
+	mdg__made_end(ns, id, 5 << 12, &made, rc);
+	mdg__leave(ns);
+	unsigned char *memory = attach(id);
+	if (CHECK(memory != NULL))
+		memory[SIZE - 1] = 7;
+	CHECK(fstat(fd, &now) == 0 && now.st_ino == before.st_ino && now.st_size == before.st_size);
+	CHECK(lseek(fd, 0, SEEK_CUR) == 1);
+	CHECK(memory != NULL && memory[0] == 0);
+	CHECK_RC(0, mdg_segment_detach(ns, memory));
+	CHECK_RC(0, mdg_segment_remove(ns, id));
+	CHECK(close(fd) == 0 && kept(NULL) == 0);
+}
+
 int main(void)
 {
 	struct mdg_namespace_options options = unit_options(0);
@@ -327,6 +356,10 @@ int main(void)
 	same_id_again(MDG_NORESERVE);
 	replaced(true);
 	replaced(false);
+	for (int marked = 0; marked < 2; marked++) {
+		replaced_meanwhile(marked != 0, 0);
+		replaced_meanwhile(marked != 0, -ENOMEM);
+	}
 	unit_is_sound(ns);
 	return test_result();
 }
