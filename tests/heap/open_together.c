@@ -98,8 +98,8 @@ static bool play(unsigned more)
 	return event == STEP_POINT;
 }
 
-/* Each time the first thread makes the heap anew. The other one waits for its head, and then for the
- * handle. */
+/* Each time the first thread makes the heap anew. The other one waits for its head, and then for
+ * the handle. */
 static void play_making(void)
 {
 	options.flags &= ~(uint32_t)MDG_HEAP_EXISTING;
