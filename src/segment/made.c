@@ -11,7 +11,8 @@
  * The descriptor lies idle until then, like that of a segment which is detached and may be attached
  * again (count.c), and at most one of both is kept. It holds on to the memory if another process
  * removes the segment: until the next call of this process, and to little, because those of large
- * segments are not kept. A child of a fork does not get it.
+ * segments are not kept. A child of a fork does not get it, unless another thread makes the segment
+ * during the fork. Then the child has it until it calls exec or ends.
  *
  * Other threads may run while the segment is made, and one may close the descriptor or put another
  * file there. So it is marked at once, and looked at before it is used or closed.

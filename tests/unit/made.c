@@ -316,7 +316,7 @@ static void replaced(bool closed)
 static void replaced_meanwhile(bool marked, int rc)
 {
 	mdg_id id = create(SIZE, 0);
-	struct stat before, now;
+	struct stat before = { 0 }, now;
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	CHECK_RC(0, mdg_segment_detach(ns, attach(id))); /* which notes its inode */
 	CHECK(fd >= 0 && fstat(fd, &before) == 0 && lseek(fd, 1, SEEK_SET) == 1);
