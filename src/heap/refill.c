@@ -12,7 +12,7 @@
  *   4. a slab of this class that has no owner;
  *   5. what dead threads left, and then 4 again;
  *   6. a new slab;
- *   7. if there is no memory for one, what has become free in any slab of the thread.
+ *   7. if there is no memory for one, what has become free in any slab of the thread or of nobody.
  * Each step before the last looks at few slabs, so that no allocation takes long.
  */
 #include "heap/lists.h"
@@ -104,14 +104,15 @@ static bool adopt_unit(struct mdg__heap *heap, struct mdg__heap_own *own,
 	return true;
 }
 
-static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,
-                  uint32_t class)
+/* Looks at so many words of the bitmap, and at about so many slabs: each time the next ones. */
+static bool adopt_among(struct mdg__heap *heap, struct mdg__heap_own *own,
+                        struct mdg__heap_cache *cache, uint32_t class, uint64_t words_most,
+                        uint64_t slabs_most)
 {
-	enum { WORDS = 1024, SLABS = 64 };
 	uint64_t words = (mdg__units_high(heap) + 63) / 64;
 	if (MDG__LOAD(heap->head->abandoned) == 0)
 		return false;
-	for (uint32_t n = 0, slabs = 0; n < WORDS && n < words && slabs < SLABS; n++) {
+	for (uint64_t n = 0, slabs = 0; n < words_most && n < words && slabs < slabs_most; n++) {
 		if (own->adopt >= words)
 			own->adopt = 0;
 		uint64_t bits = MDG__LOAD(heap->bits[MDG__BITS_ABANDONED][own->adopt]);
@@ -123,6 +124,19 @@ static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg_
 		own->adopt++;
 	}
 	return false;
+}
+
+static bool adopt(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg__heap_cache *cache,
+                  uint32_t class)
+{
+	enum { WORDS = 1024, SLABS = 64 };
+	return adopt_among(heap, own, cache, class, WORDS, SLABS);
+}
+
+static bool adopt_any(struct mdg__heap *heap, struct mdg__heap_own *own,
+                      struct mdg__heap_cache *cache, uint32_t class)
+{
+	return adopt_among(heap, own, cache, class, UINT64_MAX, UINT64_MAX);
 }
 
 /* ---- refill -------------------------------------------------------------------------------- */
@@ -163,7 +177,7 @@ static int next_slab(struct mdg__heap *heap, struct mdg__heap_own *own,
 		return rc;
 	bool found = mdg__memory_find(heap, own);
 	/* It also takes what others have freed in slabs that stay. */
-	if (use_partial(own, cache) || (found && adopt(heap, own, cache, class)))
+	if (use_partial(own, cache) || adopt_any(heap, own, cache, class))
 		return 0;
 	return found ? use_new(heap, own, cache, class) : rc;
 }

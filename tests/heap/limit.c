@@ -99,6 +99,35 @@ static void others_at_the_limit(void)
 	CHECK(mdg_heap_remove(ns, "others") == 0);
 }
 
+static void *fill_and_end(void *ret_count)
+{
+	*(int *)ret_count = fill(current, 1024);
+	return NULL;
+}
+
+/* So is one that was freed in a slab of a dead thread, however many there are. */
+static void nobodys_at_the_limit(void)
+{
+	enum { SIZE = 1024, SLAB = MDG__UNIT_BYTES / SIZE };
+	struct mdg_heap_options options = { .size = sizeof options,
+		                            .maximum = 16 * MIB,
+		                            .limit = 14 * MIB };
+	pthread_t thread;
+	int count = 0;
+	mdg_heap *heap = current = heap_open("nobodys", &options);
+	CHECK(pthread_create(&thread, NULL, fill_and_end, &count) == 0);
+	pthread_join(thread, NULL);
+	CHECK(count > 200 * SLAB);
+	for (int i = count - 1; i > 0; i -= 9 * SLAB) {
+		CHECK(mdg_free(heap, blocks[i]) == 0);
+		CHECK(mdg_alloc(heap, SIZE) == blocks[i]);
+		CHECK(mdg_alloc(heap, SIZE) == NULL && mdg_heap_why(heap) == -EDQUOT);
+	}
+	CHECK_LIVE(heap, (uint64_t)count);
+	mdg_heap_close(heap);
+	CHECK(mdg_heap_remove(ns, "nobodys") == 0);
+}
+
 /* ---- giving back --------------------------------------------------------------------------- */
 
 static void trimming(void)
@@ -194,6 +223,7 @@ int main(void)
 	enter_namespace();
 	limits();
 	others_at_the_limit();
+	nobodys_at_the_limit();
 	trimming();
 	keeping();
 	snprintf(path, sizeof path, "%s/small", getenv("MADANG_NAMESPACE"));
