@@ -86,10 +86,12 @@ static inline void mdg__cache_remember(struct mdg__heap_cache *cache, uintptr_t 
 
 /* ---- what a thread keeps ------------------------------------------------------------------- */
 
-/* Where a slab is in the lists of its thread. */
+/* Where a slab is in the lists of its thread. What stands in `heads` is not asked for that: anybody
+ * may write there, and a slab that were in the lists of two classes would lead out of the heap. */
 struct mdg__link {
-	uint32_t next; /* unit + 1, and MDG__LINK_FULL */
-	uint32_t prev; /* unit + 1; 0: it is the first */
+	uint32_t next;   /* unit + 1, and MDG__LINK_FULL */
+	uint32_t prev;   /* unit + 1; 0: it is the first */
+	uint32_t class1; /* class + 1; 0: no slab of this thread begins here */
 };
 #define MDG__LINK_FULL 0x80000000u
 

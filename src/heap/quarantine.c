@@ -29,10 +29,10 @@ static void oldest_leaves(struct mdg__heap *heap, struct mdg__heap_own *own, uin
 	struct mdg__heap_cache *cache = &own->cache[class];
 	parked->first = (parked->first + 1) % MDG__PARKED;
 	parked->count--;
-	if ((own->links[unit1 - 1].next & MDG__LINK_FULL) == 0)
+	if (mdg__list_cache(own, unit1 - 1) != cache || !mdg__list_is_full(own, unit1))
 		return;
-	mdg__list_remove(own, &cache->full, &cache->look_full, unit1);
-	mdg__list_add(own, cache, &cache->partial, unit1);
+	mdg__list_remove(own, cache, unit1);
+	mdg__list_add(own, cache, false, unit1);
 }
 
 void mdg__quarantine_add(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,

@@ -46,7 +46,7 @@ static bool find_word(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_
 
 static void put_away(struct mdg__heap_own *own, struct mdg__heap_cache *cache)
 {
-	mdg__list_add(own, NULL, &cache->full, cache->unit1);
+	mdg__list_add(own, cache, true, cache->unit1);
 	mdg__list_use_none(cache);
 }
 
@@ -55,7 +55,7 @@ static bool use_partial(struct mdg__heap_own *own, struct mdg__heap_cache *cache
 	uint32_t unit1 = cache->partial;
 	if (unit1 == 0)
 		return false;
-	mdg__list_remove(own, &cache->partial, &cache->look_partial, unit1);
+	mdg__list_remove(own, cache, unit1);
 	mdg__list_use(own, cache, unit1 - 1);
 	return true;
 }
@@ -69,7 +69,7 @@ static bool use_merged(struct mdg__heap *heap, struct mdg__heap_own *own,
 		uint32_t next = mdg__list_next(own, unit1);
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0) {
 			cache->look_full = next;
-			mdg__list_remove(own, &cache->full, &cache->look_full, unit1);
+			mdg__list_remove(own, cache, unit1);
 			mdg__list_use(own, cache, unit1 - 1);
 			return true;
 		}
@@ -100,7 +100,7 @@ static bool adopt_unit(struct mdg__heap *heap, struct mdg__heap_own *own,
 	    !mdg__slab_adopt(heap, unit, head, own->slot1))
 		return false;
 	(void)mdg__slab_merge(heap, unit, class, true);
-	mdg__list_use(own, cache, unit);
+	mdg__list_use_new(own, cache, unit);
 	return true;
 }
 
@@ -158,7 +158,7 @@ static int use_new(struct mdg__heap *heap, struct mdg__heap_own *own, struct mdg
 	uint64_t unit;
 	int rc = mdg__units_take(heap, &wanted, &unit);
 	if (rc == 0)
-		mdg__list_use(own, cache, unit);
+		mdg__list_use_new(own, cache, unit);
 	return rc;
 }
 

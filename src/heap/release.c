@@ -9,6 +9,7 @@
  * or its bit says that it is free, that is found with it.
  */
 #include "heap/held.h"
+#include "heap/lists.h"
 #include "heap/quarantine.h"
 
 static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
@@ -16,7 +17,9 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 {
 	_Atomic uint64_t *word = &mdg__free_words(heap, block->unit)[block->index / 64];
 	uint64_t bits = MDG__LOAD(*word), bit = UINT64_C(1) << (block->index % 64);
-	struct mdg__heap_cache *cache = &own->cache[block->class];
+	struct mdg__heap_cache *cache = mdg__list_cache(own, block->unit);
+	if (cache != &own->cache[block->class])
+		return MDG_BROKEN; /* somebody has scribbled in `heads` */
 	if (mdg__block_is_free(heap, block))
 		return MDG_FREED_TWICE;
 	/* Release: what was done with the block is before its next life. Now it is free. */
@@ -30,7 +33,7 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 		mdg__cache_remember(cache, (uintptr_t)block->unit * MDG__SLAB_BITS + block->index,
 		                    mdg__unit_at(heap, block->unit) +
 		                            (size_t)block->index * block->size);
-	if ((own->links[block->unit].next & MDG__LINK_FULL) != 0)
+	if (mdg__list_is_full(own, (uint32_t)block->unit + 1))
 		mdg__slab_unfull(own, block->class, block->unit);
 	if ((bits | bit) == mdg__heap_classes[block->class].whole) {
 		if (mdg__is_time_to_tidy(cache))

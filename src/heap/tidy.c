@@ -14,8 +14,8 @@ void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
 {
 	struct mdg__heap_cache *cache = &own->cache[class];
 	uint32_t unit1 = (uint32_t)unit + 1;
-	mdg__list_remove(own, &cache->full, &cache->look_full, unit1);
-	mdg__list_add(own, cache, &cache->partial, unit1);
+	mdg__list_remove(own, cache, unit1);
+	mdg__list_add(own, cache, false, unit1);
 }
 
 /* Gives back a slab of the list `partial` that is free as a whole. No block of it is in
@@ -28,10 +28,10 @@ static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t cla
 	if (!mdg__slab_is_whole(heap, unit1 - 1, class))
 		return false;
 	cache->late_bytes = 0; /* these may be blocks of the slab */
-	mdg__list_remove(own, &cache->partial, &cache->look_partial, unit1);
+	mdg__list_remove(own, cache, unit1);
 	if (mdg__units_give(heap, unit1 - 1, head) == 0)
 		return true;
-	mdg__list_add(own, cache, &cache->partial, unit1);
+	mdg__list_add(own, cache, false, unit1);
 	return false;
 }
 
@@ -60,19 +60,17 @@ static bool give_all(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	bool given = false;
 	uint32_t next;
 	/* If somebody has scribbled in `heads`, a slab may be in two lists, which have no end. */
-	uint64_t left = heap->capacity;
 	mdg__quarantine_end(heap, own, class);
 	if (cache->unit1 != 0) {
-		mdg__list_add(own, cache, &cache->partial, cache->unit1);
+		mdg__list_add(own, cache, false, cache->unit1);
 		mdg__list_use_none(cache);
 	}
-	for (uint32_t unit1 = cache->full; unit1 != 0 && left-- != 0; unit1 = next) {
+	for (uint32_t unit1 = cache->full; unit1 != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0)
 			mdg__slab_unfull(own, class, unit1 - 1);
 	}
-	left = heap->capacity;
-	for (uint32_t unit1 = cache->partial; unit1 != 0 && left-- != 0; unit1 = next) {
+	for (uint32_t unit1 = cache->partial; unit1 != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);
 		(void)mdg__slab_merge(heap, unit1 - 1, class, false);
 		if (mdg__slab_is_idle(heap, unit1 - 1, class))

@@ -239,6 +239,35 @@ static int end_of_heap(uint64_t unused)
 	return test_result();
 }
 
+/* The word of a unit says another class than its slab has, and its owner frees a block there. The
+ * slab must not come into the lists of that class, nor others through it: here that of the last
+ * unit, where a medium block would end behind the heap. */
+static int another_class(uint64_t unused)
+{
+	const struct mdg_heap_options options = { .size = sizeof options, .maximum = 4 << 20 };
+	const uint32_t class = mdg__heap_class_of(70000);
+	void *block, *end = NULL;
+	(void)unused;
+	in = mdg__heap_of(heap = heap_open("class", &options));
+	while ((block = mdg_alloc(heap, 8192)) != NULL)
+		end = block > end ? block : end;
+	uint64_t last = in->capacity - 1, wrong = last - 20;
+	CHECK((unsigned char *)end > mdg__unit_at(in, last));
+	/* So that it comes in front of the last one in the list of full slabs. */
+	CHECK(mdg_free(heap, mdg__unit_at(in, wrong)) == 0);
+	CHECK(mdg_alloc(heap, 8192) == mdg__unit_at(in, wrong));
+	CHECK(mdg_alloc(heap, 8192) == NULL);
+	uint32_t owner = MDG__HEAD_OWNER(MDG__LOAD(in->heads[wrong]));
+	MDG__STORE(in->heads[wrong], MDG__HEAD(MDG__UNIT_SLAB, class, owner, MDG__MEDIUM_UNITS));
+	CHECK(mdg_free(heap, mdg__unit_at(in, wrong)) == MDG_BROKEN);
+	/* As if another thread had freed a block of the last unit. */
+	MDG__STORE(mdg__remote_words(in, last)[0], 1);
+	MDG__STORE(in->hints[last], 1);
+	for (int i = 0; i < 20; i++)
+		INSIDE(mdg_alloc(heap, 70000), 70000);
+	return test_result();
+}
+
 static const struct mdg__heap_own *kept_by_other;
 
 static void *close_and_open(void *block)
@@ -378,6 +407,7 @@ int main(int argc, char **argv)
 	if (!CHECK(mine != MAP_FAILED))
 		return test_result();
 	in_a_child(end_of_heap, 0);
+	in_a_child(another_class, 0);
 	in_a_child(dead_by_slot, 0);
 	in_a_child(dead_by_slot, 1);
 	for (uint64_t seed = first; seed < first + seeds; seed++) {
