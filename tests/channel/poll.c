@@ -311,7 +311,7 @@ static void talk_quietly(void)
 
 static void ask_quietly(void)
 {
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 10; i++) {
 		CHECK_RC(0, says(quiet.talks, 100, i, MDG_FOREVER));
 		CHECK(hears(quiet.listens, 100, i));
 		CHECK_RC(0, says(quiet.listens, 200, i, MDG_FOREVER));
@@ -360,11 +360,22 @@ static void no_calls_with_poll(unsigned kind)
 	remove_channel("poll");
 }
 
+/* A server looks whether its caller lives, with system calls, once in each tick of the kernel's
+ * clock. So a try may meet the end of a tick, but not each of many. */
+static bool some_try_makes_no_calls(void)
+{
+	for (int i = 0; i < 20; i++)
+		if (without_system_calls(no_calls))
+			return true;
+	return false;
+}
+
 static void makes_no_calls(void)
 {
 	for (unsigned kind = MDG_STREAM; kind <= MDG_CALL; kind++) {
 		quiet.kind = kind;
-		CHECK(without_system_calls(no_calls));
+		CHECK(kind == MDG_CALL ? some_try_makes_no_calls()
+		                       : without_system_calls(no_calls));
 		remove_channel("poll");
 		if (kind != MDG_CALL)
 			no_calls_with_poll(kind);
