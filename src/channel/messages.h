@@ -39,9 +39,9 @@ static inline void mdg__sent(struct mdg_channel *channel, unsigned count)
 static inline void mdg__fetch_ahead(const struct mdg_channel *channel,
                                     const struct mdg__record *record, uint64_t position)
 {
-	enum { AHEAD = 2048 }; /* bytes */
+	enum { AHEAD = 2048, END = AHEAD + 2 * MDG__LINE }; /* bytes */
 	const char *line = (const char *)((uintptr_t)record + AHEAD);
-	if (!channel->fetches || position + AHEAD + 2 * MDG__LINE > channel->limit)
+	if (!channel->fetches || position + END > channel->limit)
 		return;
 	mdg__cpu_fetch(line);
 	mdg__cpu_fetch(line + MDG__LINE);

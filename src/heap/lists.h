@@ -25,11 +25,12 @@ static inline struct mdg__heap_cache *mdg__list_cache(struct mdg__heap_own *own,
 	return class1 == 0 ? NULL : &own->cache[class1 - 1];
 }
 
+/* `word`: the next one, and whether it is full. */
 static inline void mdg__list_note(struct mdg__heap_own *own, const struct mdg__heap_cache *cache,
-                                  uint32_t unit1, uint32_t next)
+                                  uint32_t unit1, uint32_t word)
 {
 	own->links[unit1 - 1] =
-		(struct mdg__link){ .next = next, .class1 = (uint32_t)(cache - own->cache) + 1 };
+		(struct mdg__link){ .next = word, .class1 = (uint32_t)(cache - own->cache) + 1 };
 }
 
 /* `full`: to the list of full ones. */
