@@ -214,8 +214,6 @@ bool mdg__spans_give(struct mdg__heap *heap, struct mdg__heap_own *own);
 
 /* ---- tidy.c -------------------------------------------------------------------------------- */
 
-/* A block of this slab was freed, which is on the list of full ones. */
-void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit);
 /* Gives back slabs of this class that are free as a whole, and not needed soon. */
 void mdg__slabs_tidy(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class);
 /* Gives back all slabs of this thread that are free as a whole. False: there are none. */

@@ -45,9 +45,10 @@ static inline void mdg__list_add(struct mdg__heap_own *own, struct mdg__heap_cac
 	*list = unit1;
 }
 
-static inline void mdg__list_remove(struct mdg__heap_own *own, struct mdg__heap_cache *cache,
-                                    uint32_t unit1)
+/* Takes it from its list. */
+static inline void mdg__list_remove(struct mdg__heap_own *own, uint32_t unit1)
 {
+	struct mdg__heap_cache *cache = mdg__list_cache(own, unit1 - 1);
 	bool full = mdg__list_is_full(own, unit1);
 	uint32_t *list = full ? &cache->full : &cache->partial;
 	uint32_t *look = full ? &cache->look_full : &cache->look_partial;
@@ -62,6 +63,14 @@ static inline void mdg__list_remove(struct mdg__heap_own *own, struct mdg__heap_
 		*look = next;
 	own->links[unit1 - 1] = (struct mdg__link){ 0, 0, 0 };
 	own->slabs[unit1 - 1] = NULL;
+}
+
+/* This slab, which is in the list of full ones, has a free block. */
+static inline void mdg__list_unfull(struct mdg__heap_own *own, uint32_t unit1)
+{
+	struct mdg__heap_cache *cache = mdg__list_cache(own, unit1 - 1);
+	mdg__list_remove(own, unit1);
+	mdg__list_add(own, cache, false, unit1);
 }
 
 /* A slab of this thread, which is in no list, is the one in use. */
@@ -91,7 +100,7 @@ static inline void mdg__list_use_new(struct mdg__heap_own *own, struct mdg__heap
 	if (before != NULL && before->unit1 == unit1)
 		mdg__list_use_none(before);
 	else if (before != NULL)
-		mdg__list_remove(own, before, unit1);
+		mdg__list_remove(own, unit1);
 	mdg__list_use(own, cache, unit);
 }
 

@@ -25,14 +25,12 @@ static uint64_t unit_of(const struct mdg__heap *heap, const _Atomic uint64_t *wo
 static void oldest_leaves(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class)
 {
 	struct mdg__quarantine *parked = &own->quarantine[class];
-	uint32_t unit1 = (uint32_t)unit_of(heap, parked->word[parked->first]) + 1;
-	struct mdg__heap_cache *cache = &own->cache[class];
+	uint64_t unit = unit_of(heap, parked->word[parked->first]);
 	parked->first = (parked->first + 1) % MDG__PARKED;
 	parked->count--;
-	if (mdg__list_cache(own, unit1 - 1) != cache || !mdg__list_is_full(own, unit1))
-		return;
-	mdg__list_remove(own, cache, unit1);
-	mdg__list_add(own, cache, false, unit1);
+	if (mdg__list_cache(own, unit) == &own->cache[class] &&
+	    mdg__list_is_full(own, (uint32_t)unit + 1))
+		mdg__list_unfull(own, (uint32_t)unit + 1);
 }
 
 void mdg__quarantine_add(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class,

@@ -55,7 +55,7 @@ static bool use_partial(struct mdg__heap_own *own, struct mdg__heap_cache *cache
 	uint32_t unit1 = cache->partial;
 	if (unit1 == 0)
 		return false;
-	mdg__list_remove(own, cache, unit1);
+	mdg__list_remove(own, unit1);
 	mdg__list_use(own, cache, unit1 - 1);
 	return true;
 }
@@ -69,7 +69,7 @@ static bool use_merged(struct mdg__heap *heap, struct mdg__heap_own *own,
 		uint32_t next = mdg__list_next(own, unit1);
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0) {
 			cache->look_full = next;
-			mdg__list_remove(own, cache, unit1);
+			mdg__list_remove(own, unit1);
 			mdg__list_use(own, cache, unit1 - 1);
 			return true;
 		}

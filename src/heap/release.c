@@ -34,7 +34,7 @@ static int free_own(struct mdg__heap *heap, struct mdg__heap_own *own,
 		                    mdg__unit_at(heap, block->unit) +
 		                            (size_t)block->index * block->size);
 	if (mdg__list_is_full(own, (uint32_t)block->unit + 1))
-		mdg__slab_unfull(own, block->class, block->unit);
+		mdg__list_unfull(own, (uint32_t)block->unit + 1);
 	if ((bits | bit) == mdg__heap_classes[block->class].whole) {
 		if (mdg__is_time_to_tidy(cache))
 			mdg__slabs_tidy(heap, own, block->class);

@@ -10,14 +10,6 @@
 #include "heap/lists.h"
 #include "heap/quarantine.h"
 
-void mdg__slab_unfull(struct mdg__heap_own *own, uint32_t class, uint64_t unit)
-{
-	struct mdg__heap_cache *cache = &own->cache[class];
-	uint32_t unit1 = (uint32_t)unit + 1;
-	mdg__list_remove(own, cache, unit1);
-	mdg__list_add(own, cache, false, unit1);
-}
-
 /* Gives back a slab of the list `partial` that is free as a whole. No block of it is in
  * quarantine. */
 static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t class, uint32_t unit1)
@@ -28,7 +20,7 @@ static bool give(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t cla
 	if (!mdg__slab_is_whole(heap, unit1 - 1, class))
 		return false;
 	cache->late_bytes = 0; /* these may be blocks of the slab */
-	mdg__list_remove(own, cache, unit1);
+	mdg__list_remove(own, unit1);
 	if (mdg__units_give(heap, unit1 - 1, head) == 0)
 		return true;
 	mdg__list_add(own, cache, false, unit1);
@@ -68,7 +60,7 @@ static bool give_all(struct mdg__heap *heap, struct mdg__heap_own *own, uint32_t
 	for (uint32_t unit1 = cache->full; unit1 != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);
 		if (mdg__slab_merge(heap, unit1 - 1, class, false) != 0)
-			mdg__slab_unfull(own, class, unit1 - 1);
+			mdg__list_unfull(own, unit1);
 	}
 	for (uint32_t unit1 = cache->partial; unit1 != 0; unit1 = next) {
 		next = mdg__list_next(own, unit1);

@@ -14,14 +14,6 @@ enum { MIB = 1 << 20, FIRST = 600, MOST = 200000, AFTER = 300, OLD = 1, NEW = 2 
 static mdg_map *bytes, *blocks;
 static uint32_t tables_failed; /* of all failures, those of a table and not of a node */
 
-static int put(uint32_t which, uint32_t number)
-{
-	char key[KEY_ROOM];
-	struct value value;
-	size_t length = value_of(which, number, &value);
-	return mdg_map_put(bytes, key, key_of(which, key), &value, length, NULL);
-}
-
 /* Which number the key has; 0: it is not there. */
 static uint32_t number_of(uint32_t which)
 {
@@ -72,7 +64,7 @@ static uint32_t fill(int (*one)(uint32_t which), uint32_t from)
 
 static int put_old(uint32_t which)
 {
-	return put(which, OLD);
+	return put_number(bytes, which, OLD);
 }
 
 static void check_whole(uint32_t many, uint32_t many_blocks, uint32_t many_texts)
@@ -92,7 +84,7 @@ static void check_whole(uint32_t many, uint32_t many_blocks, uint32_t many_texts
 static void replace(uint32_t many)
 {
 	for (uint32_t i = 0; i < many; i += 7) {
-		int rc = put(i, NEW);
+		int rc = put_number(bytes, i, NEW);
 		CHECK(rc == 0 || rc == -ENOMEM);
 		CHECK(number_of(i) == (rc == 0 ? NEW : OLD));
 	}
@@ -102,7 +94,7 @@ static void grow_with(int64_t left)
 {
 	uint32_t many = FIRST, many_blocks = FIRST, texts = FIRST;
 	for (uint32_t i = 0; i < FIRST; i++)
-		CHECK(put(i, OLD) == 0 && put_block(i) == 0 && intern(i) == 0);
+		CHECK(put_number(bytes, i, OLD) == 0 && put_block(i) == 0 && intern(i) == 0);
 	leave_room(left);
 	many_blocks = fill(put_block, many_blocks);
 	texts = fill(intern, texts);
@@ -113,7 +105,7 @@ static void grow_with(int64_t left)
 	check_whole(many, many_blocks, texts);
 	make_room();
 	for (uint32_t i = 0; i < AFTER; i++) {
-		CHECK_RC(0, put(many++, OLD));
+		CHECK_RC(0, put_number(bytes, many++, OLD));
 		CHECK_RC(0, put_block(many_blocks++));
 		CHECK_RC(0, intern(texts++));
 	}

@@ -78,14 +78,6 @@ static void read_on(void)
 	}
 }
 
-static int put(uint32_t which, uint32_t number)
-{
-	char key[KEY_ROOM];
-	struct value value;
-	size_t length = value_of(which, number, &value);
-	return mdg_map_put(map, key, key_of(which, key), &value, length, NULL);
-}
-
 static int drop(uint32_t which)
 {
 	char key[KEY_ROOM];
@@ -96,8 +88,9 @@ static void grow_and_shrink(void)
 {
 	for (uint32_t round = 0; round < ROUNDS && check_failures == 0; round++) {
 		for (uint32_t i = FIXED; i < FIXED + MANY; i++) {
-			CHECK_RC(0, put(i, round));
-			CHECK_RC(0, put(i % FIXED, i)); /* also those that are always there */
+			CHECK_RC(0, put_number(map, i, round));
+			CHECK_RC(0, put_number(map, i % FIXED,
+			                       i)); /* also those that are always there */
 		}
 		for (uint32_t i = FIXED; i < FIXED + MANY; i++)
 			CHECK_RC(0, drop(i));
@@ -108,7 +101,7 @@ static void grow_and_shrink(void)
 static void write_on(void)
 {
 	for (uint32_t i = 0;; i++)
-		if (put(FIXED + i % MANY, i) != 0)
+		if (put_number(map, FIXED + i % MANY, i) != 0)
 			_exit(1);
 }
 
@@ -140,9 +133,9 @@ static void stopped_writer(void)
 	printf("%u stops, %u with a lock\n", stops, held);
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
-	CHECK_RC(0, put(FIXED, 1)); /* and killed, it keeps nothing */
+	CHECK_RC(0, put_number(map, FIXED, 1)); /* and killed, it keeps nothing */
 	for (uint32_t i = 0; i < MANY; i++)
-		CHECK_RC(0, put(FIXED + i, 1));
+		CHECK_RC(0, put_number(map, FIXED + i, 1));
 }
 
 int main(void)
@@ -153,7 +146,7 @@ int main(void)
 	open_heap();
 	map = map_of("bytes", 0);
 	for (uint32_t i = 0; i < FIXED; i++)
-		CHECK_RC(0, put(i, 0));
+		CHECK_RC(0, put_number(map, i, 0));
 	for (int i = 0; i < READERS; i++)
 		readers[i] = start(read_on);
 	CHECK(ends_well(start(grow_and_shrink)));

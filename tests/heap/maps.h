@@ -88,6 +88,15 @@ static inline size_t value_of(uint32_t key, uint32_t number, struct value *ret)
 	return 8 + length;
 }
 
+/* Puts the value of this number under the key. */
+static inline int put_number(mdg_map *map, uint32_t which, uint32_t number)
+{
+	char key[KEY_ROOM];
+	struct value value;
+	size_t length = value_of(which, number, &value);
+	return mdg_map_put(map, key, key_of(which, key), &value, length, NULL);
+}
+
 static inline bool is_whole(uint32_t key, const void *bytes, uint64_t length)
 {
 	struct value value, wanted;
