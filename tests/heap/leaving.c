@@ -21,6 +21,7 @@ static struct step step;
 /* What the processes share. */
 static struct shared {
 	_Atomic uint32_t slot1; /* of the thread that closes; 0: not yet */
+	_Atomic uint32_t ready; /* 1: the other thread has opened its heap */
 	_Atomic uint32_t goes;  /* 1: the other thread may go on */
 	_Atomic uint32_t done;  /* 1: it has */
 	_Atomic uint32_t ended; /* 1: the heap is closed */
@@ -60,6 +61,7 @@ static void *other_thread(void *argument)
 {
 	const enum what *what = argument;
 	mdg_heap *other = heap_open("other", &options);
+	atomic_store(&shared->ready, 1);
 	await(&shared->goes);
 	if (*what == OPENS_IT) {
 		mdg_heap *heap = heap_open("one", &options);
@@ -80,6 +82,7 @@ static void victim(void *argument)
 	atomic_store(&shared->slot1, MDG__LOAD(own_of(heap)->slot1));
 	if (!CHECK(pthread_create(&thread, NULL, other_thread, argument) == 0))
 		_exit(1);
+	await(&shared->ready); /* or the closing thread sleeps until it has opened */
 	step_begins();
 	mdg_heap_close(heap);
 	step_ends();

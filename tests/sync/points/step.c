@@ -44,14 +44,20 @@ bool step_possible(const char **reason)
 
 static pid_t self; /* asked beforehand: no other call than the one */
 
+/* The signal is for this thread: another one of the process would take it, and would stop. */
+static void stop_here(void)
+{
+	(void)syscall(SYS_tgkill, self, self, SIGSTOP);
+}
+
 void step_begins(void)
 {
-	kill(self, SIGSTOP);
+	stop_here();
 }
 
 void step_ends(void)
 {
-	kill(self, SIGSTOP);
+	stop_here();
 }
 
 static void victim_main(void (*body)(void *), void *argument)
@@ -192,8 +198,8 @@ static enum step_event event_of(int status)
 static bool is_to_stop(pid_t pid)
 {
 	siginfo_t pending[8];
-	struct peek_signals shared = { .shared = 1, .count = 8 };
-	long count = trace(PEEK_SIGNALS, pid, (uintptr_t)&shared, (uintptr_t)pending);
+	struct peek_signals own = { .count = 8 };
+	long count = trace(PEEK_SIGNALS, pid, (uintptr_t)&own, (uintptr_t)pending);
 	for (long i = 0; i < count; i++)
 		if (pending[i].si_signo == SIGSTOP)
 			return true;
