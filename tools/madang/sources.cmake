@@ -13,11 +13,11 @@ set(madang_tool_sources ${madang_tool_text}
   run/preload.c run/program.c run/strict.c
   run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c
   channel/channel_options.c channel/channel_open.c channel/channel_wait.c
-  channel/channel_stats.c channel/channels_print.c
+  channel/channel_stats.c channel/channels_read.c channel/channels_print.c
   heap/heap_read.c heap/heap_print.c heap/heap_json.c
   heap/map_open.c heap/map_print.c heap/map_text.c
-  locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_print.c
-  doctor/doctor_print.c)
+  locks/locks_read.c locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_print.c
+  doctor/doctor_print.c seen/seen.c seen/seen_objects.c)
 
 # All but main.c: the files above, and one for each command.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${madang_tool_dir}/commands.def)

@@ -42,6 +42,11 @@ int usage_kind(const char *text, enum kind *ret_kind)
 	                   text);
 }
 
+bool segment_is_orphan(const struct mdg_segment_info *info)
+{
+	return info->attached == 0 && !info->creator_alive && info->kind != MDG_SEGMENT_HEAP;
+}
+
 char *show_label(char cell[TABLE_CELL], int32_t key, const char *name)
 {
 	char room[4 * MDG_NAME_MAX + 1];

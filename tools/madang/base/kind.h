@@ -21,6 +21,10 @@ const char *kind_name(enum kind kind);
 /* "segments", "semaphores", "queues": what --kind takes. */
 const char *kind_word(enum kind kind);
 
+/* Whether nobody needs it any more. It was asked for with MDG_STAT_CREATOR. A heap is kept for the
+ * next program that opens it, until somebody removes it by name. */
+bool segment_is_orphan(const struct mdg_segment_info *info);
+
 /* A key as the tables show it, or the name in quotes. Returns `cell`. */
 char *show_label(char cell[TABLE_CELL], int32_t key, const char *name);
 /* For a sentence: "segment 5 (key 0x00001234, 4.0K)". `figure` says how large it is. */

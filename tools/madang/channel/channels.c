@@ -3,8 +3,7 @@
  * channels.c - madang channels: the channels of a namespace, how full they are, and who is there.
  *
  * Rates need two looks: they are a tenth of a second apart, and with --watch each look is compared
- * with the one before. Channels are read without entering them; peers are asked of a handle that
- * takes no place. It is no snapshot: messages go on while it is taken.
+ * with the one before.
  */
 #include "channel/channels.h"
 
@@ -29,112 +28,8 @@ static const struct option_row option_rows[] = {
 	OPTIONS_END,
 };
 
-#define LOOK_NS   100000000u
-#define WATCH_NS  UINT64_C(2000000000)
-#define PEER_ROOM MDG_PEERS_MAX
-
-static void view_free(struct channels_view *view)
-{
-	for (size_t i = 0; i < view->count; i++)
-		free(view->entries[i].peers);
-	free(view->entries);
-	memset(view, 0, sizeof *view);
-}
-
-/* ---- looking ---------------------------------------------------------- */
-
-/* All channels, or the one that is asked for: 0, or why not all could be read. */
-static int read_channels(const struct channels_request *request, struct channels_view *view)
-{
-	struct mdg_channel_info info = { .size = sizeof info };
-	uint32_t cursor = 0;
-	int rc;
-
-	view->moment = mdg_deadline(0);
-	while ((rc = mdg_channel_next(request->ns, &cursor, &info)) > 0) {
-		if (request->name != NULL && strcmp(request->name, info.name) != 0)
-			continue;
-		if ((view->count & (view->count - 1)) == 0) { /* room doubles */
-			size_t room = view->count == 0 ? 1 : 2 * view->count;
-			struct channels_entry *entries =
-				realloc(view->entries, room * sizeof *entries);
-			if (entries == NULL)
-				return -ENOMEM;
-			view->entries = entries;
-		}
-		struct channels_entry *entry = &view->entries[view->count++];
-		memset(entry, 0, sizeof *entry);
-		entry->info = info;
-	}
-	return rc;
-}
-
-/* The same channel in the look before. */
-static const struct channels_entry *find(const struct channels_view *view,
-                                         const struct mdg_channel_info *info)
-{
-	for (size_t i = 0; i < view->count; i++)
-		if (view->entries[i].info.id == info->id &&
-		    view->entries[i].info.epoch == info->epoch)
-			return &view->entries[i];
-	return NULL;
-}
-
-static void find_rates(struct channels_view *view, const struct channels_view *before)
-{
-	double seconds = (double)(view->moment - before->moment) / 1e9;
-
-	for (size_t i = 0; i < view->count && seconds > 0; i++) {
-		struct channels_entry *entry = &view->entries[i];
-		const struct channels_entry *earlier = find(before, &entry->info);
-		if (earlier == NULL || entry->info.sequence < earlier->info.sequence)
-			continue;
-		entry->has_rate = true;
-		entry->rate = (double)(entry->info.sequence - earlier->info.sequence) / seconds;
-	}
-}
-
-/* The command of a peer, if its process is one that this pid namespace knows. */
-static void find_commands(mdg_namespace *ns, struct channels_entry *entry)
-{
-	struct mdg_process_info process = { .size = sizeof process };
-	uint32_t cursor = 0;
-
-	while (mdg_segment_next_process(ns, entry->info.id, &cursor, &process) > 0) {
-		if (!process.same_pid_namespace || process.pid <= 0)
-			continue;
-		for (size_t i = 0; i < entry->peer_count; i++)
-			if (entry->peers[i].peer.pid == process.pid)
-				show_command(entry->peers[i].command, process.pid);
-	}
-}
-
-/* 0, or why they cannot be read. */
-static int read_peers(mdg_namespace *ns, struct channels_entry *entry)
-{
-	struct mdg_channel_options options = { .size = sizeof options,
-		                               .flags = MDG_CHANNEL_EXISTING };
-	static struct mdg_peer peers[PEER_ROOM] = { { .size = sizeof peers[0] } };
-	mdg_channel *observer;
-	int rc = mdg_channel_open(&observer, ns, entry->info.name, MDG_OBSERVER, &options);
-
-	if (rc != 0)
-		return rc;
-	rc = mdg_channel_peers(observer, peers, PEER_ROOM);
-	mdg_channel_close(observer);
-	if (rc < 0)
-		return rc;
-	entry->peers = calloc((size_t)rc + 1, sizeof *entry->peers);
-	if (entry->peers == NULL)
-		return -ENOMEM;
-	for (int i = 0; i < rc && i < (int)PEER_ROOM; i++) {
-		entry->peers[i].peer = peers[i];
-		strcpy(entry->peers[i].command, "?");
-		entry->peer_count++;
-	}
-	find_commands(ns, entry);
-	return 0;
-}
+#define LOOK_NS  100000000u
+#define WATCH_NS UINT64_C(2000000000)
 
 /* The namespace may come while it is watched for. */
 static int open_namespace(struct channels_request *request)
@@ -156,9 +51,9 @@ static int look(const struct channels_request *request, struct channels_view *vi
 	memset(view, 0, sizeof *view);
 	if (request->ns == NULL)
 		return 0;
-	rc = read_channels(request, view);
+	rc = channels_read(request->ns, request->name, view);
 	for (size_t i = 0; request->peers && i < view->count; i++)
-		view->entries[i].refused = read_peers(request->ns, &view->entries[i]);
+		view->entries[i].refused = channels_read_peers(request->ns, &view->entries[i]);
 	return rc;
 }
 
@@ -257,15 +152,15 @@ static int show(struct channels_request *request)
 			break;
 		}
 		int rc = look(request, &view);
-		find_rates(&view, &before);
+		channels_find_rates(&view, &before);
 		separate(request, first);
 		status = print(request, &view, rc);
-		view_free(&before);
+		channels_free(&before);
 		before = view;
 		if (status != TOOL_OK || !request->watch || fflush(stdout) != 0)
 			break;
 	}
-	view_free(&before);
+	channels_free(&before);
 	return status;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channels.h - what channels.c finds out about the channels of a namespace, and channels_print.c
- * prints.
+ * channels.h - what channels_read.c finds out about the channels of a namespace, and
+ * channels_print.c prints.
  */
 #ifndef MADANG_TOOL_CHANNELS_H
 #define MADANG_TOOL_CHANNELS_H
@@ -38,6 +38,17 @@ struct channels_request {
 	bool watch;
 	uint64_t interval; /* nanoseconds */
 };
+
+/* ---- channels_read.c -------------------------------------------------- */
+
+/* All channels, or the one of this name: 0, or why not all could be read. What could be read is
+ * there, without peers and rates. Afterwards channels_free. */
+int channels_read(mdg_namespace *ns, const char *name, struct channels_view *view);
+/* 0, or why they cannot be read. */
+int channels_read_peers(mdg_namespace *ns, struct channels_entry *entry);
+/* Of the channels that were there `before`. */
+void channels_find_rates(struct channels_view *view, const struct channels_view *before);
+void channels_free(struct channels_view *view);
 
 /* ---- channels_print.c ------------------------------------------------- */
 

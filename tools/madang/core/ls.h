@@ -38,6 +38,10 @@ extern const struct lister list_segments, list_sets, list_queues;
  * caller counts it. */
 void *listing_room(struct listing *listing, enum kind kind, size_t size);
 
+/* How many threads sleep in the set or the queue. False: that cannot be seen. */
+bool count_set_waiting(mdg_namespace *ns, mdg_id id, unsigned *ret_count);
+bool count_queue_waiting(mdg_namespace *ns, mdg_id id, unsigned *ret_count);
+
 /* What objects of all kinds have. */
 struct owned {
 	mdg_id id;

@@ -45,12 +45,11 @@ static void count_sleeper(void *context, const struct mdg__queue_sleeper *sleepe
 	++*(unsigned *)context;
 }
 
-/* How many threads sleep in the queue. False: that cannot be seen. */
-static bool count_waiting(struct listing *listing, mdg_id id, unsigned *ret_count)
+bool count_queue_waiting(mdg_namespace *ns, mdg_id id, unsigned *ret_count)
 {
 	*ret_count = 0;
 	const struct mdg__queue_viewer viewer = { count_sleeper, ret_count };
-	return mdg__msgqueue_view(listing->ns, id, &viewer) == 0;
+	return mdg__msgqueue_view(ns, id, &viewer) == 0;
 }
 
 /* ---- the table -------------------------------------------------------- */
@@ -71,7 +70,7 @@ static void fill_row(struct table *table, struct listing *listing,
 	snprintf(cells[4], TABLE_CELL, "%" PRIu64, queue->messages);
 	snprintf(cells[5], TABLE_CELL, "%s", show_size(room, queue->bytes));
 	snprintf(cells[6], TABLE_CELL, "%s", show_size(room, queue->bytes_max));
-	if (count_waiting(listing, queue->id, &waiting))
+	if (count_queue_waiting(listing->ns, queue->id, &waiting))
 		snprintf(cells[7], TABLE_CELL, "%u", waiting);
 	else
 		snprintf(cells[7], TABLE_CELL, "?");
@@ -169,7 +168,7 @@ static void json_queue(struct json *json, struct listing *listing,
 	json_unsigned(json, "messages", queue->messages);
 	json_unsigned(json, "bytes", queue->bytes);
 	json_unsigned(json, "bytes_max", queue->bytes_max);
-	if (count_waiting(listing, queue->id, &waiting))
+	if (count_queue_waiting(listing->ns, queue->id, &waiting))
 		json_unsigned(json, "waiting", waiting);
 	else
 		json_null(json, "waiting");

@@ -26,12 +26,6 @@ static int read_segments(struct listing *listing)
 	}
 }
 
-static bool is_orphan(const struct mdg_segment_info *segment)
-{
-	return segment->attached == 0 && !segment->creator_alive &&
-	       segment->kind != MDG_SEGMENT_HEAP;
-}
-
 /* ---- the table -------------------------------------------------------- */
 
 enum { COLUMNS = 9 };
@@ -46,7 +40,7 @@ static void fill_state(char *cell, const struct mdg_segment_info *segment)
 	                                              : "",
 	         segment->mode & MDG_MODE_REMOVED ? "removed " : "",
 	         segment->mode & MDG_MODE_LOCKED ? "locked " : "",
-	         is_orphan(segment) ? "orphan " : "");
+	         segment_is_orphan(segment) ? "orphan " : "");
 	if (cell[0] != '\0')
 		cell[strlen(cell) - 1] = '\0';
 }
@@ -155,7 +149,7 @@ static void json_segment(struct json *json, const struct mdg_segment_info *segme
 	json_unsigned(json, "attached", segment->attached);
 	json_signed(json, "creator_pid", segment->cpid);
 	json_bool(json, "creator_alive", segment->creator_alive != 0);
-	json_bool(json, "orphan", is_orphan(segment));
+	json_bool(json, "orphan", segment_is_orphan(segment));
 	json_signed(json, "last_pid", segment->lpid);
 	json_signed(json, "attach_time", segment->atime);
 	json_signed(json, "detach_time", segment->dtime);

@@ -46,12 +46,11 @@ static void count_sleeper(void *context, const struct mdg__set_sleeper *sleeper)
 	++*(unsigned *)context;
 }
 
-/* How many threads sleep in the set. False: that cannot be seen. */
-static bool count_waiting(struct listing *listing, mdg_id id, unsigned *ret_count)
+bool count_set_waiting(mdg_namespace *ns, mdg_id id, unsigned *ret_count)
 {
 	*ret_count = 0;
 	const struct mdg__set_viewer viewer = { .sleeper = count_sleeper, .context = ret_count };
-	return mdg__semset_view(listing->ns, id, &viewer) == 0;
+	return mdg__semset_view(ns, id, &viewer) == 0;
 }
 
 /* ---- the table -------------------------------------------------------- */
@@ -69,7 +68,7 @@ static void fill_row(struct table *table, struct listing *listing,
 
 	fill_owned(table, &owned);
 	snprintf(cells[4], TABLE_CELL, "%u", set->count);
-	if (count_waiting(listing, set->id, &waiting))
+	if (count_set_waiting(listing->ns, set->id, &waiting))
 		snprintf(cells[5], TABLE_CELL, "%u", waiting);
 	else
 		snprintf(cells[5], TABLE_CELL, "?");
@@ -229,7 +228,7 @@ static void json_set(struct json *json, struct listing *listing, const struct md
 
 	json_owned(json, &owned);
 	json_unsigned(json, "count", set->count);
-	if (count_waiting(listing, set->id, &waiting))
+	if (count_set_waiting(listing->ns, set->id, &waiting))
 		json_unsigned(json, "waiting", waiting);
 	else
 		json_null(json, "waiting");

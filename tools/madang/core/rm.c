@@ -143,12 +143,6 @@ static int remove_found(mdg_namespace *ns, const struct request *request)
 	return TOOL_TROUBLE;
 }
 
-/* A heap is kept for the next program that opens it, until somebody removes it by name. */
-static bool is_orphan(const struct mdg_segment_info *info)
-{
-	return info->attached == 0 && !info->creator_alive && info->kind != MDG_SEGMENT_HEAP;
-}
-
 /* What the system shows for whoever has no number in this user namespace. */
 #define NO_NUMBER 65534u
 
@@ -176,14 +170,14 @@ static int remove_orphans(mdg_namespace *ns, const struct request *request)
 	int rc, status = TOOL_OK;
 
 	while ((rc = mdg_segment_next(ns, &cursor, MDG_STAT_CREATOR, &info)) > 0) {
-		if (!is_orphan(&info))
+		if (!segment_is_orphan(&info))
 			continue;
 		if (!is_ours(&info)) {
 			others++;
 			continue;
 		}
 		if (mdg_segment_stat(ns, info.id, MDG_STAT_ANY | MDG_STAT_CREATOR, &again) != 0 ||
-		    !is_orphan(&again))
+		    !segment_is_orphan(&again))
 			continue; /* somebody was quicker, or needs it after all */
 		if (remove_one(ns, request, info.id) == TOOL_OK)
 			done++;

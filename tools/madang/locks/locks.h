@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * locks.h - what locks.c finds out about the named objects of a namespace, locks_sets.c about
+ * locks.h - what locks_read.c finds out about the named objects of a namespace, locks_sets.c about
  * semaphore sets, locks_threads.c about the threads that use them and who waits for whom,
  * locks_stuck.c about who cannot go on, and locks_print.c prints.
  */
@@ -107,6 +107,13 @@ struct locks_request {
 	mdg_id id;
 };
 
+/* ---- locks_read.c ------------------------------------------------------ */
+
+/* Reads everything. `flags`: what mdg_segment_next is to fill in of the segments. 0, or the code
+ * that kept from reading all; what could be read is there. Afterwards survey_free. If there is a
+ * circle of waits, this takes a twentieth of a second. */
+int survey_make(struct survey *survey, mdg_namespace *ns, unsigned flags);
+void survey_free(struct survey *survey);
 /* Room for one item more in a list of so many; NULL, and noted: there is no memory. */
 void *locks_grow(struct survey *survey, void *list, size_t count, size_t size);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channels_read.c - reads the channels of a namespace and their peers, and finds rates.
+ *
+ * Channels are read without entering them; peers are asked of a handle that takes no place. It is
+ * no snapshot: messages go on while it is taken.
+ */
+#include "channel/channels.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void channels_free(struct channels_view *view)
+{
+	for (size_t i = 0; i < view->count; i++)
+		free(view->entries[i].peers);
+	free(view->entries);
+	memset(view, 0, sizeof *view);
+}
+
+/* ---- looking ---------------------------------------------------------- */
+
+int channels_read(mdg_namespace *ns, const char *name, struct channels_view *view)
+{
+	struct mdg_channel_info info = { .size = sizeof info };
+	uint32_t cursor = 0;
+	int rc;
+
+	memset(view, 0, sizeof *view);
+	view->moment = mdg_deadline(0);
+	while ((rc = mdg_channel_next(ns, &cursor, &info)) > 0) {
+		if (name != NULL && strcmp(name, info.name) != 0)
+			continue;
+		if ((view->count & (view->count - 1)) == 0) { /* room doubles */
+			size_t room = view->count == 0 ? 1 : 2 * view->count;
+			struct channels_entry *entries =
+				realloc(view->entries, room * sizeof *entries);
+			if (entries == NULL)
+				return -ENOMEM;
+			view->entries = entries;
+		}
+		struct channels_entry *entry = &view->entries[view->count++];
+		memset(entry, 0, sizeof *entry);
+		entry->info = info;
+	}
+	return rc;
+}
+
+/* The same channel in the look before. */
+static const struct channels_entry *find(const struct channels_view *view,
+                                         const struct mdg_channel_info *info)
+{
+	for (size_t i = 0; i < view->count; i++)
+		if (view->entries[i].info.id == info->id &&
+		    view->entries[i].info.epoch == info->epoch)
+			return &view->entries[i];
+	return NULL;
+}
+
+void channels_find_rates(struct channels_view *view, const struct channels_view *before)
+{
+	double seconds = (double)(view->moment - before->moment) / 1e9;
+
+	for (size_t i = 0; i < view->count && seconds > 0; i++) {
+		struct channels_entry *entry = &view->entries[i];
+		const struct channels_entry *earlier = find(before, &entry->info);
+		if (earlier == NULL || entry->info.sequence < earlier->info.sequence)
+			continue;
+		entry->has_rate = true;
+		entry->rate = (double)(entry->info.sequence - earlier->info.sequence) / seconds;
+	}
+}
+
+/* The command of a peer, if its process is one that this pid namespace knows. */
+static void find_commands(mdg_namespace *ns, struct channels_entry *entry)
+{
+	struct mdg_process_info process = { .size = sizeof process };
+	uint32_t cursor = 0;
+
+	while (mdg_segment_next_process(ns, entry->info.id, &cursor, &process) > 0) {
+		if (!process.same_pid_namespace || process.pid <= 0)
+			continue;
+		for (size_t i = 0; i < entry->peer_count; i++)
+			if (entry->peers[i].peer.pid == process.pid)
+				show_command(entry->peers[i].command, process.pid);
+	}
+}
+
+int channels_read_peers(mdg_namespace *ns, struct channels_entry *entry)
+{
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .flags = MDG_CHANNEL_EXISTING };
+	static struct mdg_peer peers[MDG_PEERS_MAX] = { { .size = sizeof peers[0] } };
+	mdg_channel *observer;
+	int rc = mdg_channel_open(&observer, ns, entry->info.name, MDG_OBSERVER, &options);
+
+	if (rc != 0)
+		return rc;
+	rc = mdg_channel_peers(observer, peers, MDG_PEERS_MAX);
+	mdg_channel_close(observer);
+	if (rc < 0)
+		return rc;
+	entry->peers = calloc((size_t)rc + 1, sizeof *entry->peers);
+	if (entry->peers == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < rc && i < (int)MDG_PEERS_MAX; i++) {
+		entry->peers[i].peer = peers[i];
+		strcpy(entry->peers[i].command, "?");
+		entry->peer_count++;
+	}
+	find_commands(ns, entry);
+	return 0;
+}
