@@ -16,7 +16,7 @@ set(madang_tool_sources ${madang_tool_text}
   channel/channel_stats.c channel/channels_read.c channel/channels_print.c
   heap/heap_read.c heap/heap_print.c heap/heap_json.c
   heap/map_open.c heap/map_print.c heap/map_text.c
-  locks/locks_read.c locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_print.c
+  locks/locks_read.c locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_words.c locks/locks_print.c
   doctor/doctor_print.c seen/seen.c seen/seen_objects.c)
 
 # All but main.c: the files above, and one for each command.

@@ -11,6 +11,8 @@
 struct channels_peer {
 	struct mdg_peer peer;
 	char command[SHOW_ROOM]; /* "?": not known, or of another pid namespace */
+	bool has_rate;
+	double rate; /* messages per second that it sends or receives */
 };
 
 struct channels_entry {

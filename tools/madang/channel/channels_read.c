@@ -58,6 +58,32 @@ static const struct channels_entry *find(const struct channels_view *view,
 	return NULL;
 }
 
+/* The same peer in the look before; a place is given again to whoever comes next. */
+static const struct mdg_peer *find_peer(const struct channels_entry *entry,
+                                        const struct mdg_peer *peer)
+{
+	for (size_t i = 0; i < entry->peer_count; i++) {
+		const struct mdg_peer *other = &entry->peers[i].peer;
+		if (other->place == peer->place && other->pid == peer->pid &&
+		    other->role == peer->role && other->since == peer->since &&
+		    other->count <= peer->count)
+			return other;
+	}
+	return NULL;
+}
+
+static void find_peer_rates(struct channels_entry *entry, const struct channels_entry *earlier,
+                            double seconds)
+{
+	for (size_t i = 0; i < entry->peer_count; i++) {
+		struct channels_peer *peer = &entry->peers[i];
+		const struct mdg_peer *before = find_peer(earlier, &peer->peer);
+		peer->has_rate = before != NULL;
+		if (before != NULL)
+			peer->rate = (double)(peer->peer.count - before->count) / seconds;
+	}
+}
+
 void channels_find_rates(struct channels_view *view, const struct channels_view *before)
 {
 	double seconds = (double)(view->moment - before->moment) / 1e9;
@@ -69,6 +95,7 @@ void channels_find_rates(struct channels_view *view, const struct channels_view 
 			continue;
 		entry->has_rate = true;
 		entry->rate = (double)(entry->info.sequence - earlier->info.sequence) / seconds;
+		find_peer_rates(entry, earlier, seconds);
 	}
 }
 

@@ -146,6 +146,21 @@ bool locks_hold_is_for(const struct set_hold *hold, const struct set_wait *wait)
 /* Takes away the edges between threads that may go on. */
 void locks_drop_free_edges(struct survey *survey);
 
+/* ---- locks_words.c ---------------------------------------------------- */
+
+enum { LOCKS_SENTENCE = 4 * TABLE_CELL };
+const char *locks_kind_name(uint32_t kind); /* "mutex" */
+/* What an object is, without who: "held", "2 readers". */
+const char *locks_state_name(char room[SHOW_ROOM], const struct lock *lock);
+const char *locks_show_wait(char room[SHOW_ROOM], uint64_t milliseconds); /* "1.5s", "2h" */
+/* "815 teller", "815/820 teller" for a thread that is not the first. Safe for a terminal. */
+const char *locks_show_thread(char room[TABLE_CELL], const struct thread *thread);
+/* A sentence without its full stop. Safe for a terminal. */
+const char *locks_show_edge(char room[LOCKS_SENTENCE], const struct survey *survey,
+                            const struct edge *edge);
+/* The line above those of its edges: "deadlock: 2 threads wait for each other". */
+const char *locks_show_cycle(char room[LOCKS_SENTENCE], const struct cycle *cycle);
+
 /* ---- locks_print.c ---------------------------------------------------- */
 
 /* Whether the request is about this segment, or this cycle. */

@@ -8,35 +8,8 @@
 #include "locks/locks.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/json.h"
-
-static const char *kind_name(uint32_t kind)
-{
-	switch (kind) {
-	case MDG_SYNC_MUTEX:
-		return "mutex";
-	case MDG_SYNC_RWLOCK:
-		return "rwlock";
-	case MDG_SYNC_COND:
-		return "cond";
-	case MDG_SYNC_SEM:
-		return "sem";
-	case MDG_SYNC_EVENT:
-		return "event";
-	case MDG_SYNC_BARRIER:
-		return "barrier";
-	case MDG_SYNC_ONCE:
-		return "once";
-	case MDG_SYNC_CELL:
-		return "cell";
-	case MDG_SYNC_TXN:
-		return "txn";
-	default:
-		return "?";
-	}
-}
 
 bool locks_is_asked(const struct locks_request *request, const struct survey *survey,
                     size_t segment)
@@ -56,74 +29,6 @@ bool locks_cycle_is_asked(const struct locks_request *request, const struct surv
 	return request->all;
 }
 
-/* ---- words ------------------------------------------------------------ */
-
-/* What an object is, without who. */
-static const char *state_name(char room[SHOW_ROOM], const struct lock *lock)
-{
-	const struct mdg_sync_state *state = &lock->entry.state;
-	bool held = state->owner != 0;
-
-	if (state->state & MDG_STATE_BROKEN)
-		return "broken";
-	if (state->state & MDG_STATE_OWNER_DIED)
-		return "owner died";
-	if (held && state->state & MDG_STATE_UNREPAIRED)
-		return "in repair";
-	switch (state->kind) {
-	case MDG_SYNC_RWLOCK:
-		if (state->readers == 0)
-			return held ? "written" : "free";
-		snprintf(room, SHOW_ROOM, "%u reader%s", state->readers,
-		         state->readers == 1 ? "" : "s");
-		return room;
-	case MDG_SYNC_COND:
-		return "-";
-	case MDG_SYNC_SEM:
-		snprintf(room, SHOW_ROOM, "%u", state->value);
-		return room;
-	case MDG_SYNC_EVENT:
-		return state->value != 0 ? "set" : "not set";
-	case MDG_SYNC_BARRIER:
-		snprintf(room, SHOW_ROOM, "%u of %u", state->readers, state->value);
-		return room;
-	case MDG_SYNC_ONCE:
-		return held ? "under way" : state->value != 0 ? "done" : "to do";
-	case MDG_SYNC_CELL:
-		snprintf(room, SHOW_ROOM, "%sversion %u", held ? "written, " : "", state->value);
-		return room;
-	default:
-		return held ? "held" : "free";
-	}
-}
-
-static const char *show_wait(char room[SHOW_ROOM], uint64_t milliseconds)
-{
-	if (milliseconds < 10000)
-		snprintf(room, SHOW_ROOM, "%u.%us", (unsigned)(milliseconds / 1000),
-		         (unsigned)(milliseconds % 1000 / 100));
-	else
-		show_age(room, 1 + (int64_t)(milliseconds / 1000), 1);
-	return room;
-}
-
-/* "815 teller", "815/820 teller" for a thread that is not the first. */
-static const char *show_thread(char room[TABLE_CELL], const struct thread *thread)
-{
-	char command[4 * SHOW_ROOM];
-
-	if (thread->pid == 0)
-		snprintf(room, TABLE_CELL, "%u %s", thread->id,
-		         thread->foreign ? "(in another pid namespace)" : "(gone)");
-	else if ((uint32_t)thread->pid == thread->id)
-		snprintf(room, TABLE_CELL, "%d %s", (int)thread->pid,
-		         show_text(command, sizeof command, thread->command));
-	else
-		snprintf(room, TABLE_CELL, "%d/%u %s", (int)thread->pid, thread->id,
-		         show_text(command, sizeof command, thread->command));
-	return room;
-}
-
 /* ---- the table -------------------------------------------------------- */
 
 enum { COLUMNS = 6 };
@@ -136,13 +41,13 @@ static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct survey *surve
 
 	snprintf(cells[0], TABLE_CELL, "%d", (int)survey->segments[lock->segment].id);
 	snprintf(cells[1], TABLE_CELL, "%llu", (unsigned long long)lock->entry.offset);
-	snprintf(cells[2], TABLE_CELL, "%s", kind_name(lock->entry.state.kind));
+	snprintf(cells[2], TABLE_CELL, "%s", locks_kind_name(lock->entry.state.kind));
 	snprintf(cells[3], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, lock->entry.name));
-	snprintf(cells[4], TABLE_CELL, "%s", state_name(room, lock));
+	snprintf(cells[4], TABLE_CELL, "%s", locks_state_name(room, lock));
 	if (lock->owner == NOBODY)
 		snprintf(cells[5], TABLE_CELL, "-");
 	else
-		show_thread(cells[5], &survey->threads[lock->owner]);
+		locks_show_thread(cells[5], &survey->threads[lock->owner]);
 }
 
 static void print_users(const struct survey *survey, const struct lock *lock)
@@ -152,50 +57,20 @@ static void print_users(const struct survey *survey, const struct lock *lock)
 
 	for (size_t i = 0; i < lock->reader_count; i++)
 		printf("        %s %s\n", verb,
-		       show_thread(who, &survey->threads[lock->reader[i]]));
+		       locks_show_thread(who, &survey->threads[lock->reader[i]]));
 	for (size_t i = 0; i < lock->waiter_count; i++)
-		printf("        waits %s  %s\n", show_wait(room, lock->waiter[i].waited),
-		       show_thread(who, &survey->threads[lock->waiter[i].thread]));
-}
-
-static void print_set_edge(const struct survey *survey, const struct edge *edge)
-{
-	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM];
-	const struct set_wait *wait = &survey->waits[edge->wait];
-
-	printf("        %s waits %s%s ", show_thread(who, &survey->threads[edge->waiter]),
-	       show_wait(room, edge->waited), wait->timed ? " (its time ends)" : "");
-	show_thread(whom, &survey->threads[edge->holder]);
-	if (wait->change == 0)
-		printf("until semaphore %u of set %d is 0, to which %s has added %d with undo\n",
-		       wait->number, (int)wait->set, whom, -(int)edge->has);
-	else
-		printf("to take %d of semaphore %u of set %d, of which %s has taken %d with "
-		       "undo\n",
-		       -(int)wait->change, wait->number, (int)wait->set, whom, (int)edge->has);
+		printf("        waits %s  %s\n", locks_show_wait(room, lock->waiter[i].waited),
+		       locks_show_thread(who, &survey->threads[lock->waiter[i].thread]));
 }
 
 static void print_cycle(const struct survey *survey, const struct cycle *cycle)
 {
-	char who[TABLE_CELL], whom[TABLE_CELL], room[SHOW_ROOM], name[4 * MDG_OBJECT_NAME_MAX + 1];
+	char text[LOCKS_SENTENCE];
 
-	printf("%s: %u threads wait for each other%s\n", cycle->timed ? "circle" : "deadlock",
-	       (unsigned)cycle->length, cycle->timed ? ", one of them until its time is over" : "");
-	for (size_t i = 0; i < cycle->length; i++) {
-		const struct edge *edge = &survey->edges[cycle->edge[i]];
-		if (edge->lock == NOBODY) {
-			print_set_edge(survey, edge);
-			continue;
-		}
-		const struct lock *lock = &survey->locks[edge->lock];
-		printf("        %s waits %s for \"%s\" (segment %d, offset %llu), which %s has\n",
-		       show_thread(who, &survey->threads[edge->waiter]),
-		       show_wait(room, edge->waited),
-		       show_text(name, sizeof name, lock->entry.name),
-		       (int)survey->segments[lock->segment].id,
-		       (unsigned long long)lock->entry.offset,
-		       show_thread(whom, &survey->threads[edge->holder]));
-	}
+	printf("%s\n", locks_show_cycle(text, cycle));
+	for (size_t i = 0; i < cycle->length; i++)
+		printf("        %s\n",
+		       locks_show_edge(text, survey, &survey->edges[cycle->edge[i]]));
 }
 
 void locks_print_text(const struct locks_request *request, const struct survey *survey)
@@ -247,7 +122,7 @@ static void json_place(struct json *json, const struct survey *survey, const str
 {
 	json_signed(json, "segment", survey->segments[lock->segment].id);
 	json_unsigned(json, "offset", lock->entry.offset);
-	json_string(json, "kind", kind_name(lock->entry.state.kind));
+	json_string(json, "kind", locks_kind_name(lock->entry.state.kind));
 	json_string(json, "name", lock->entry.name);
 }
 
@@ -284,7 +159,7 @@ static void json_lock(struct json *json, const struct survey *survey, const stru
 
 	json_open(json, NULL, '{');
 	json_place(json, survey, lock);
-	json_string(json, "state", state_name(room, lock));
+	json_string(json, "state", locks_state_name(room, lock));
 	json_bool(json, "owner_died", (state->state & MDG_STATE_OWNER_DIED) != 0);
 	json_bool(json, "unrepaired", (state->state & MDG_STATE_UNREPAIRED) != 0);
 	json_bool(json, "broken", (state->state & MDG_STATE_BROKEN) != 0);

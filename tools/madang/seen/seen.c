@@ -172,8 +172,8 @@ static int read_plain(struct seen *seen, mdg_namespace *ns, unsigned flags)
 	int rc;
 
 	while ((rc = mdg_segment_next(ns, &cursor, flags, &info)) > 0) {
-		struct mdg_segment_info *more = locks_grow(survey, survey->segments,
-		                                           survey->segment_count, sizeof *more);
+		struct mdg_segment_info *more =
+			locks_grow(survey, survey->segments, survey->segment_count, sizeof *more);
 		if (more == NULL)
 			return -ENOMEM;
 		survey->segments = more;
