@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: MIT
+"""Madang: shared memory, locks that survive crashes, channels and a shared heap for processes.
+
+    import madang
+
+    with madang.Segment.create("weather", 4096) as weather:
+        weather.buf[0:5] = b"sunny"
+
+`Namespace`   the directory in which everything lies; `madang ls` shows what is there
+`Segment`     shared memory with a name: memoryview, numpy without a copy
+
+Units are bytes and seconds. An argument that can never be right raises ValueError or TypeError; a
+call that failed raises MadangError, which is an OSError (see madang.errors). docs/python.md of
+Madang's documentation begins with examples.
+"""
+
+from ._madang import lib as _lib
+from .errors import (AccessError, BrokenError, ClosedError, DamagedError, ExistsError, GoneError,
+                     MadangError, NotFoundError, OwnerError, UnlikeError, WaitTimeout,
+                     WouldBlockError, text as _text)
+from .namespace import (Finding, Namespace, NamespaceInfo, ProcessInfo, SegmentInfo,
+                        default_path)
+from .segment import Segment
+
+__version__ = f"{_lib.MDG_VERSION_MAJOR}.{_lib.MDG_VERSION_MINOR}.{_lib.MDG_VERSION_PATCH}"
+
+
+def library_version() -> str:
+    """The version of libmadang that is in use. Source: mdg_version."""
+    return _text(_lib.mdg_version())
+
+
+__all__ = [
+    "AccessError", "BrokenError", "ClosedError", "DamagedError", "ExistsError", "Finding",
+    "GoneError", "MadangError", "Namespace", "NamespaceInfo", "NotFoundError", "OwnerError",
+    "ProcessInfo", "Segment", "SegmentInfo", "UnlikeError", "WaitTimeout", "WouldBlockError",
+    "default_path", "library_version",
+]
