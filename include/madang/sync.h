@@ -44,7 +44,8 @@
  * A wait spins for a moment and then sleeps in the kernel.
  *
  * SIGNALS. A signal handler that runs during a wait makes nobody lose anything. Afterwards
- *   - waits for a mutex, rwlock, once, cell or transaction go on;
+ *   - waits for a mutex, rwlock, once, cell or transaction go on. In a thread that has called
+ *     mdg_sync_set_interruptible, they return -EINTR as those of the next line do;
  *   - waits for a condition, semaphore or event return -EINTR if the handler was installed
  *     without SA_RESTART, or if the call had a deadline (signal(7), on futex(2));
  *   - waits at a barrier return -EINTR after any handler, because they look for dead members
@@ -509,6 +510,17 @@ struct mdg_sync_state {
  * moments. Returns 0, or -EINVAL: there is no such kind. */
 MDG_API int mdg_sync_look(const void *object, enum mdg_sync_kind kind,
                           struct mdg_sync_state *ret_state);
+
+/* ---- signals ---------------------------------------------------------------------------- */
+
+/* Lets signal handlers end the waits of the calling thread for a mutex, rwlock, once, cell or
+ * transaction (1), or not (0, as it is at first). Such a wait then returns -EINTR, nothing is
+ * taken, and the call may be made again. The interpreters of languages need this, since they run
+ * their own handlers later, outside of the call. To lock the mutex again at the end of
+ * mdg_cond_wait is not such a wait. The setting is the thread's own: other threads do not have it,
+ * and neither has a forked child.
+ * Returns what was set before, 1 or 0, or -ENOSYS. */
+MDG_API int mdg_sync_set_interruptible(int on);
 
 #ifdef __cplusplus
 }

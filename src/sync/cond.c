@@ -111,7 +111,10 @@ int mdg_cond_wait_until(mdg_cond *cond, mdg_mutex *mutex, uint64_t deadline)
 	uint32_t noted = atomic_fetch_or_explicit(&inner->word, SLEEPING, memory_order_relaxed);
 	(void)mdg_mutex_unlock(mutex);
 	int rc = await(inner, noted, deadline);
-	int relocked = mdg_mutex_lock(mutex);
+	int relocked;
+	do
+		relocked = mdg_mutex_lock(mutex);
+	while (relocked == -EINTR); /* to a thread that wants to know of signal handlers */
 	return relocked != 0 ? relocked : rc;
 }
 

@@ -78,6 +78,7 @@ struct mdg__thread {
 	/* Its part of the list ends with this word, if it is not NULL: witness.h */
 	struct mdg__robust *witness;
 	uint32_t count;
+	uint32_t interruptible;               /* 1: signal handlers end its waits for locks */
 	struct mdg__held held[MDG__HELD_MAX]; /* oldest first; word NULL: being entered */
 };
 

@@ -65,7 +65,7 @@ static int take_spinning(struct mdg__thread *thread, struct mdg__robust *robust,
 	return take_at_once(thread, robust, sleepers);
 }
 
-/* Marks the word and sleeps while it has this owner. Returns 0: look again; or -ETIMEDOUT. */
+/* Marks the word and sleeps while it has this owner. Returns what mdg__sleep_ends does. */
 static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint64_t deadline)
 {
 	uint32_t seen = atomic_load_explicit(&robust->word, memory_order_relaxed);
@@ -76,8 +76,8 @@ static int sleep_on(struct mdg__thread *thread, struct mdg__robust *robust, uint
 	    !atomic_compare_exchange_strong_explicit(&robust->word, &seen, marked,
 	                                             memory_order_relaxed, memory_order_relaxed))
 		return 0;
-	int rc = mdg__sleep_named(thread, &robust->word, marked, deadline, MDG__TAKERS);
-	return rc == -ETIMEDOUT ? rc : 0;
+	return mdg__sleep_ends(
+		thread, mdg__sleep_named(thread, &robust->word, marked, deadline, MDG__TAKERS));
 }
 
 /* [pending names the word] */
@@ -85,11 +85,12 @@ static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, u
 {
 	uint32_t sleepers = 0; /* WAITERS once this thread has slept: others may sleep, too */
 	_Atomic uint64_t *note = NULL;
+	int over = -ETIMEDOUT; /* why the wait ends, when the deadline is 0 */
 	for (;;) {
 		int rc = deadline != 0 ? take_spinning(thread, &owned->robust, sleepers)
 		                       : take_at_once(thread, &owned->robust, sleepers);
 		if (rc == -EBUSY && deadline == 0)
-			rc = -ETIMEDOUT;
+			rc = over;
 		if (rc != -EBUSY) {
 			mdg__note_awake(note);
 			return rc;
@@ -97,8 +98,11 @@ static int take_sleeping(struct mdg__thread *thread, struct mdg__owned *owned, u
 		if (note == NULL)
 			note = mdg__note_sleep(&owned->notes, thread->tid);
 		sleepers = MDG__WAITERS;
-		if (sleep_on(thread, &owned->robust, deadline) < 0)
+		rc = sleep_on(thread, &owned->robust, deadline);
+		if (rc < 0) {
+			over = rc;
 			deadline = 0;
+		}
 	}
 }
 

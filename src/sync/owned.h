@@ -54,7 +54,7 @@ _Static_assert(offsetof(struct mdg__owned, notes) == 64, "the second line");
 _Static_assert(sizeof(struct mdg__owned) == 128, "");
 
 /* Takes the word, and waits for it. Returns 0 or MDG_OWNER_DIED: taken; -ETIMEDOUT, at once if
- * the deadline is 0; -EDEADLK; -ENOLCK. */
+ * the deadline is 0; -EINTR, to threads that want it; -EDEADLK; -ENOLCK. */
 int mdg__owned_take_waiting(struct mdg__thread *thread, struct mdg__owned *owned,
                             uint64_t deadline);
 /* Gives back a word that has marks beside the owner's id, and wakes up to `most` sleepers. [the
@@ -129,6 +129,13 @@ static inline int mdg__sleep_named(struct mdg__thread *thread, _Atomic uint32_t 
 	int rc = mdg__sys_futex_wait_until(word, seen, deadline, bits);
 	thread->head->pending = pending;
 	return rc;
+}
+
+/* What a sleep for a lock comes to: -ETIMEDOUT; -EINTR, if the thread wants to know of signal
+ * handlers (mdg_sync_set_interruptible); or 0: look again. */
+static inline int mdg__sleep_ends(const struct mdg__thread *thread, int rc)
+{
+	return rc == -ETIMEDOUT || (rc == -EINTR && thread->interruptible != 0) ? rc : 0;
 }
 
 /* Gives back the word at index `at` of the thread's list, and wakes up to `most` sleepers. */

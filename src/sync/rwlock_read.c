@@ -63,7 +63,8 @@ static void wake_others(_Atomic uint32_t *word)
 	(void)mdg__sys_futex_wake_bits(word, 1, MDG__TAKERS);
 }
 
-/* Sleeps while the word has an owner. Returns 0 or -ETIMEDOUT. [pending names it] */
+/* Sleeps while the word has an owner. Returns 0 or what
+ * mdg__sleep_ends does. [pending names it] */
 static int sleep_while_owned(struct mdg__thread *thread, _Atomic uint32_t *word, uint64_t deadline)
 {
 	bool woken = false;
@@ -82,7 +83,7 @@ static int sleep_while_owned(struct mdg__thread *thread, _Atomic uint32_t *word,
 			    word, &seen, marked, memory_order_relaxed, memory_order_relaxed))
 			continue;
 		int rc = mdg__sleep_named(thread, word, marked, deadline, MDG__READERS);
-		if (rc == -ETIMEDOUT)
+		if (mdg__sleep_ends(thread, rc) < 0)
 			return rc;
 		woken = woken || rc == 0;
 	}
@@ -99,7 +100,7 @@ static void spin_while_owned(_Atomic uint32_t *word)
 }
 
 /* Waits until the writer's word has no owner; it may have one again at once. Returns 0 or
- * -ETIMEDOUT. */
+ * what mdg__sleep_ends does. */
 static int await_writer(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline)
 {
 	_Atomic uint32_t *word = &rw->writer.robust.word;
@@ -147,7 +148,7 @@ static int read_step(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_
 		return take_over(thread, rw, deadline);
 	enum entry entry = enter_any(thread, rw);
 	if (entry == SLOT_TAKEN) {
-		rc = mdg__slot_await(rw, deadline);
+		rc = mdg__slot_await(thread, rw, deadline);
 		return rc < 0 ? rc : -EAGAIN;
 	}
 	return entry == ENTERED ? 0 : -EAGAIN;

@@ -96,7 +96,7 @@ bool mdg__slot_mark(_Atomic uint32_t *word, uint32_t *ret_seen)
 
 /* No `pending` covers this sleep. If this thread dies here, or is not woken because another thread
  * died, then others lose MDG__LOOK_AGAIN_NS at most. */
-int mdg__slot_await(struct mdg__rwlock *rw, uint64_t deadline)
+int mdg__slot_await(const struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline)
 {
 	uint32_t ignored;
 	if (deadline == 0)
@@ -112,6 +112,5 @@ int mdg__slot_await(struct mdg__rwlock *rw, uint64_t deadline)
 	for (uint32_t i = 0; i < MDG_READERS_MAX; i++)
 		if (!mdg__slot_mark(&rw->slot[i].robust.word, &ignored))
 			return 0;
-	int rc = mdg__sleep_and_look(&rw->crowd, seen, deadline);
-	return rc == -ETIMEDOUT ? rc : 0;
+	return mdg__sleep_ends(thread, mdg__sleep_and_look(&rw->crowd, seen, deadline));
 }

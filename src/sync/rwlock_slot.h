@@ -65,8 +65,8 @@ bool mdg__slot_take(struct mdg__thread *thread, struct mdg__rwlock *rw, uint32_t
  * False: the slot has no reader. */
 bool mdg__slot_mark(_Atomic uint32_t *word, uint32_t *ret_seen);
 
-/* Sleeps, when all slots are taken, until a reader leaves one. Returns 0: look again;
- * -ETIMEDOUT. */
-int mdg__slot_await(struct mdg__rwlock *rw, uint64_t deadline);
+/* Sleeps, when all slots are taken, until a reader leaves one. Returns what
+ * mdg__sleep_ends does. */
+int mdg__slot_await(const struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline);
 
 #endif

@@ -20,7 +20,8 @@ static int sleep_until_left(_Atomic uint32_t *word, uint32_t seen, uint64_t dead
 	return rc;
 }
 
-/* Waits until one slot is empty; empties the slot of a dead reader. Returns 0 or -ETIMEDOUT.
+/* Waits until one slot is empty; empties the slot of a dead reader. Returns 0, or what
+ * mdg__sleep_ends does.
  * The writer's word is in this thread's list by now. So if this thread dies, that is known, and the
  * next writer waits in its place. */
 static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atomic uint32_t *word,
@@ -29,7 +30,7 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
 	_Atomic uint64_t *note = NULL;
 	uint64_t pause = MDG__LOOK_AGAIN_NS;
 	int rc = 0;
-	for (int spins = 0; rc != -ETIMEDOUT; spins++) {
+	for (int spins = 0; rc == 0; spins++) {
 		/* seq_cst: after the word was taken; pairs with mdg__slot_take. Acquire: pairs
 		 * with mdg__slot_give. */
 		uint32_t seen = atomic_load_explicit(word, memory_order_seq_cst);
@@ -47,10 +48,11 @@ static int await_empty(struct mdg__thread *thread, struct mdg__rwlock *rw, _Atom
 			note = note != NULL ? note
 			                    : mdg__note_sleep(&rw->writer.notes, thread->tid);
 			rc = sleep_until_left(word, seen, deadline, &pause);
+			rc = mdg__sleep_ends(thread, rc);
 		}
 	}
 	mdg__note_awake(note);
-	return rc == -ETIMEDOUT ? rc : 0;
+	return rc;
 }
 
 int mdg__rwlock_drain(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline)
@@ -61,8 +63,9 @@ int mdg__rwlock_drain(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64
 		uint32_t used = atomic_load_explicit(&rw->used[i], memory_order_seq_cst);
 		for (; used != 0; used &= used - 1) {
 			uint32_t at = 32 * i + (uint32_t)__builtin_ctz(used);
-			if (await_empty(thread, rw, &rw->slot[at].robust.word, deadline) < 0)
-				return -ETIMEDOUT;
+			int rc = await_empty(thread, rw, &rw->slot[at].robust.word, deadline);
+			if (rc < 0)
+				return rc;
 		}
 	}
 	return 0;
@@ -90,8 +93,9 @@ int mdg__rwlock_go_in(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64
 {
 	if (atomic_load_explicit(&rw->writer.state, memory_order_relaxed) >= MDG__BROKEN)
 		return mdg__rwlock_give_up(rw, MDG_BROKEN);
-	if (mdg__rwlock_drain(thread, rw, deadline) < 0)
-		return mdg__rwlock_give_up(rw, -ETIMEDOUT);
+	int rc = mdg__rwlock_drain(thread, rw, deadline);
+	if (rc < 0)
+		return mdg__rwlock_give_up(rw, rc);
 	bool left = mdg__rwlock_was_left(rw);
 	/* If this thread dies before this store or after it, the next owner is told either way. */
 	if (left)

@@ -34,7 +34,7 @@ static inline int mdg__rwlock_give_up(struct mdg__rwlock *rw, int rc)
 	return rc;
 }
 
-/* Waits until no reader is in. Returns 0 or -ETIMEDOUT. [the writer's word is held] */
+/* Waits until no reader is in. Returns 0, -ETIMEDOUT or -EINTR. [the writer's word is held] */
 int mdg__rwlock_drain(struct mdg__thread *thread, struct mdg__rwlock *rw, uint64_t deadline);
 
 /* Whether a reader is in at this moment. */
