@@ -100,7 +100,7 @@ def new_block(number, kind, paragraph):
 def look_for(needs):
     for need in ["madang"] + needs:
         if need.startswith("python3-"):
-            found = subprocess.run([sys.executable, "-c", "import " + need[8:]], check=False,
+            found = subprocess.run(["python3", "-c", "import " + need[8:]], check=False,
                                    stderr=subprocess.DEVNULL).returncode == 0
         else:
             found = shutil.which(need) is not None
@@ -230,7 +230,8 @@ def surroundings(prefix, home):
             os.environ["LD_LIBRARY_PATH"] = os.path.dirname(root)
         if root.endswith("-packages") and "madang" in os.listdir(root):
             os.environ["PYTHONPATH"] = root
-    os.environ["PATH"] = f"{prefix}/bin:" + os.environ["PATH"]
+    # Debian's python3 before any other: it has Debian's packages, and Madang's module.
+    os.environ["PATH"] = f"{prefix}/bin:/usr/bin:" + os.environ["PATH"]
 
 
 def run(path, directory, patience):
