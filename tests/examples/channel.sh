@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# channel.sh - a C program and the shell talk to each other, as the README says.
+# channel.sh - a C program and the shell talk to each other, as docs/channels.md says.
 #
 #     channel.sh STREAM MADANG
 #
