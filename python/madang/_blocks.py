@@ -216,7 +216,7 @@ def _candidates(namespace: Namespace, raw: bytes) -> List[int]:
     info = ffi.new("struct mdg_segment_info *", {"size": ffi.sizeof("struct mdg_segment_info")})
     name = _segment_name(raw)
     prefix = PREFIX.encode()
-    found = []
+    found: List[int] = []
     while True:
         code = lib.mdg_segment_next(handle, cursor, 0, info)
         check(code, f"segments of {namespace!r}")

@@ -47,10 +47,13 @@ class _Blocks:
         return list(self._open)
 
 
-class _Server(managers.Server):  # type: ignore[misc, name-defined]
+_PythonsServer: Any = managers.Server
+
+
+class _Server(_PythonsServer):  # type: ignore[misc]
     """The server process."""
 
-    public = [*managers.Server.public, "track_segment", "release_segment", "list_segments"]
+    public = [*_PythonsServer.public, "track_segment", "release_segment", "list_segments"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,8 +92,10 @@ class SharedMemoryManager(managers.BaseManager):
     _Server = _Server
 
     def _track(self, name: str) -> None:
-        with self._Client(self._address, authkey=self._authkey) as client:  # type: ignore[attr-defined]
-            managers.dispatch(client, None, "track_segment", (name,))  # type: ignore[attr-defined]
+        me: Any = self
+        python: Any = managers
+        with me._Client(me._address, authkey=me._authkey) as client:
+            python.dispatch(client, None, "track_segment", (name,))
 
     def SharedMemory(self, size: int) -> SharedMemory:
         """A new block of `size` bytes."""
@@ -107,5 +112,7 @@ class SharedMemoryManager(managers.BaseManager):
         return items
 
     def _started(self) -> None:
-        if self._state.value != managers.State.STARTED:  # type: ignore[attr-defined]
+        me: Any = self
+        python: Any = managers
+        if me._state.value != python.State.STARTED:
             raise ValueError("the manager was not started, or has ended")

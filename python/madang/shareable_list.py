@@ -7,11 +7,11 @@
 
 It is in madang.shared_memory, as in multiprocessing.shared_memory. The block looks like this:
 
-    magic, number of items | for each item: offset, room, length, kind | the items, each aligned to 8
+    magic, number of items | for each item: offset, room, length, kind | the items
 
-Numbers take 8 bytes. Text and bytes have room for what was there when the list was made, rounded
-up to 8 bytes with one to spare. The list that opens a block looks at each of these before it uses
-them.
+Numbers take 8 bytes. Text and bytes have room for the first value of the item, rounded up as
+multiprocessing does. Lengths are kept, so NUL bytes at the end stay. Who opens a list looks at
+each of these numbers before it uses them.
 """
 
 import functools
@@ -45,7 +45,14 @@ def _packed(item: Any, kind: int) -> bytes:
         return struct.pack("<d", item)
     if kind in (_BOOL, _NONE):
         return struct.pack("<Q", bool(item))
-    return item.encode() if kind == _TEXT else bytes(item)
+    return bytes(item.encode() if kind == _TEXT else item)
+
+
+def _room(item: Item, raw: bytes) -> int:
+    """The bytes that an item gets."""
+    if not isinstance(item, (str, bytes)):
+        return _ROOM
+    return max(_ROOM * (len(item) // _ROOM + 1), -(-len(raw) // _ROOM) * _ROOM)
 
 
 class ShareableList:
@@ -56,9 +63,10 @@ class ShareableList:
     ShareableList(name=name)            opens the list of this name
 
     An item is int (64 bits), float, bool, str, bytes or None, and can be replaced by one of
-    another type. str and bytes may have as many bytes as there is room: those of the first value
-    of this item, rounded up to a multiple of 8, and one more. `shm` is the block; close and unlink
-    it. There is no lock: who reads an item while another process replaces it may see a mixture.
+    another type. str and bytes may have as many bytes as there is room. The room is for the first
+    value of this item: with `n` characters, n + 1 bytes, rounded up to a multiple of 8, or more if
+    it needs more. `shm` is the block; close it. There is no lock: who reads an item while another
+    process replaces it may see a mixture.
 
     Raises IndexError; ValueError: a str or bytes is too long, or the block is no list; TypeError:
     an item of another type; struct.error: an int of more than 64 bits; and what SharedMemory
@@ -79,8 +87,7 @@ class ShareableList:
         items = list(sequence or ())
         kinds = [_kind(item) for item in items]
         packed = [_packed(item, kind) for item, kind in zip(items, kinds)]
-        rooms = [_ROOM if kind < _TEXT else _ROOM * (len(raw) // _ROOM + 1)
-                 for kind, raw in zip(kinds, packed)]
+        rooms = [_room(item, raw) for item, raw in zip(items, packed)]
         at = _HEAD.size + len(items) * _ENTRY.size
         self._length = len(items)
         self.shm = SharedMemory(name, create=True, size=at + sum(rooms), **options)
