@@ -15,12 +15,16 @@ Madang's documentation begins with examples.
 """
 
 from ._madang import lib as _lib
+from .calls import Caller, Request, Server
+from .channel import (Channel, ChannelInfo, Observer, Peer, PeerEvent, channels, remove_channel)
 from .errors import (AccessError, BrokenError, ClosedError, DamagedError, ExistsError, GoneError,
-                     MadangError, NotFoundError, OwnerError, UnlikeError, WaitTimeout,
+                     MadangError, NotFoundError, OwnerError, PeerDiedError, UnlikeError, WaitTimeout,
                      WouldBlockError, text as _text)
 from .namespace import (Finding, Namespace, NamespaceInfo, ProcessInfo, SegmentInfo,
                         default_path)
+from .listener import HeldMessage, Listener, Message
 from .segment import Segment
+from .talker import Reservation, Talker
 
 __version__ = f"{_lib.MDG_VERSION_MAJOR}.{_lib.MDG_VERSION_MINOR}.{_lib.MDG_VERSION_PATCH}"
 
@@ -31,6 +35,9 @@ def library_version() -> str:
 
 
 __all__ = [
+    "Caller", "Channel", "ChannelInfo", "HeldMessage", "Listener", "Message", "Observer", "Peer",
+    "PeerDiedError", "PeerEvent", "Request", "Reservation", "Server", "Talker", "channels",
+    "remove_channel",
     "AccessError", "BrokenError", "ClosedError", "DamagedError", "ExistsError", "Finding",
     "GoneError", "MadangError", "Namespace", "NamespaceInfo", "NotFoundError", "OwnerError",
     "ProcessInfo", "Segment", "SegmentInfo", "UnlikeError", "WaitTimeout", "WouldBlockError",

@@ -94,6 +94,10 @@ class OwnerError(MadangError, RuntimeError):
     """This thread does not hold the object, or holds it already (EPERM, EDEADLK)."""
 
 
+class PeerDiedError(MadangError, ConnectionResetError):
+    """The other side of a call died (MDG_PEER_DIED)."""
+
+
 class UnlikeError(MadangError, ValueError):
     """It exists, but is not what the caller says it is (MDG_UNLIKE_*, MDG_NOT_*)."""
 
@@ -116,6 +120,7 @@ _CLASSES: Dict[int, Type[MadangError]] = {
     lib.MDG_NOT_REGISTRY: DamagedError,
     lib.MDG_TRUNCATED: DamagedError,
     lib.MDG_BROKEN: BrokenError,
+    lib.MDG_PEER_DIED: PeerDiedError,
     lib.MDG_NS_GONE: GoneError,
 }
 _CLASSES.update({number: UnlikeError for number, name in _CODES.items()
