@@ -22,7 +22,9 @@ from .errors import (AccessError, BrokenError, ClosedError, DamagedError, Exists
                      WouldBlockError, text as _text)
 from .namespace import (Finding, Namespace, NamespaceInfo, ProcessInfo, SegmentInfo,
                         default_path)
+from .heap import Block, Heap, HeapFinding, HeapInfo, Place, Root, remove_heap
 from .listener import HeldMessage, Listener, Message
+from .map import Map, remove_map
 from .segment import Segment
 from .talker import Reservation, Talker
 
@@ -35,6 +37,8 @@ def library_version() -> str:
 
 
 __all__ = [
+    "Block", "Heap", "HeapFinding", "HeapInfo", "Map", "Place", "Root", "remove_heap",
+    "remove_map",
     "Caller", "Channel", "ChannelInfo", "HeldMessage", "Listener", "Message", "Observer", "Peer",
     "PeerDiedError", "PeerEvent", "Request", "Reservation", "Server", "Talker", "channels",
     "remove_channel",

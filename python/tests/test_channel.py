@@ -404,7 +404,7 @@ def test_descriptor():
         talker.fileno()
 
 
-def test_async_for(run):
+def test_async_for(run, monkeypatch):
     other = run("""
     with madang.Talker("news") as news:
         for number in range(50):
@@ -432,8 +432,19 @@ def test_async_for(run):
         ticker.cancel()
         return got, ticks
 
+    monkeypatch.setattr("madang.listener.LOOK_EVERY", 100)  # so the descriptor wakes it
     got, ticks = asyncio.run(asyncio.wait_for(main(), 60))
     assert got == list(range(50)) and ticks > 1
+
+
+def test_async_for_ends_when_the_segment_is_removed():
+    async def main():
+        listener = Listener("news")
+        asyncio.get_running_loop().call_later(
+            0.1, madang.Segment.attach(listener.info().id).remove)
+        return [data async for data in listener]
+
+    assert asyncio.run(asyncio.wait_for(main(), 30)) == []
 
 
 def test_asyncio_misuse():
