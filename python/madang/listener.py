@@ -25,12 +25,12 @@ from typing import Any, AsyncIterator, Iterator, List, NamedTuple, Optional, Tup
 from ._base import whole
 from ._madang import ffi, lib
 from ._views import View
-from .channel import EIDRM, EMSGSIZE, Channel, _new_info
+from .channel import EIDRM, EMSGSIZE, Channel
 from .errors import ClosedError, MadangError, NotFoundError, check, error
 from .talker import IN_USE
 
 ROOM = 65536  # bytes of the buffer for messages, at first
-LOOK_EVERY = 1.0  # seconds, in asyncio: whether the channel still exists, and who died
+LOOK_EVERY = 1.0  # seconds, in asyncio: a call without a wait notices removal and deaths
 
 
 class Message(NamedTuple):
@@ -148,10 +148,7 @@ class Receiver(Channel):
                 finally:
                     self._lock.release()
             except TimeoutError:
-                pass
-            with self._lock:  # takes the dead out, and says whether the channel was removed
-                check(lib.mdg_channel_look(self._opened(), _new_info()), self._doing())
-            await self._readable()
+                await self._readable()
 
     async def _readable(self) -> None:
         """Waits until there may be something, or a second has passed."""

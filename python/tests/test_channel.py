@@ -227,8 +227,8 @@ def test_ctrl_c(run, what, wait):
         watch.event(0)
     except TimeoutError:
         pass
-    say("waits")
     try:
+        say("waits")
         {what}
         watch.event()
     except KeyboardInterrupt:
@@ -445,6 +445,21 @@ def test_async_for_ends_when_the_segment_is_removed():
         return [data async for data in listener]
 
     assert asyncio.run(asyncio.wait_for(main(), 30)) == []
+
+
+def test_asyncio_sees_the_death_of_a_server(run):
+    server = run("""
+    request = madang.Server("adder").request()
+    say("works")
+    hear()
+    """)
+    threading.Thread(target=lambda: (server.heard(), server.kill())).start()
+
+    async def main():
+        with Caller("adder") as caller, pytest.raises(madang.PeerDiedError):
+            await caller.call_async(b"1")
+
+    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def test_asyncio_misuse():

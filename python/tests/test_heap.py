@@ -75,8 +75,8 @@ def test_ctrl_c_while_another_fills_a_root(run, heap):
     assert heap.root("first").new
     other = run("""
     heap = madang.Heap("notes")
-    say("waits")
     try:
+        say("waits")
         heap.root("first")
     except KeyboardInterrupt:
         say("interrupted")
