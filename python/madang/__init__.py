@@ -8,6 +8,9 @@
 
 `Namespace`   the directory in which everything lies; `madang ls` shows what is there
 `Segment`     shared memory with a name: memoryview, numpy without a copy
+`Talker`, `Listener`, `Caller`, `Server`  channels: messages between processes, also in asyncio
+`Heap`, `Map` blocks of memory that processes allocate and share; a dictionary of bytes
+madang.shared_memory  in the place of multiprocessing.shared_memory, without what it leaks
 
 Units are bytes and seconds. An argument that can never be right raises ValueError or TypeError; a
 call that failed raises MadangError, which is an OSError (see madang.errors). docs/python.md of
@@ -37,13 +40,11 @@ def library_version() -> str:
 
 
 __all__ = [
-    "Block", "Heap", "HeapFinding", "HeapInfo", "Map", "Place", "Root", "remove_heap",
-    "remove_map",
-    "Caller", "Channel", "ChannelInfo", "HeldMessage", "Listener", "Message", "Observer", "Peer",
-    "PeerDiedError", "PeerEvent", "Request", "Reservation", "Server", "Talker", "channels",
-    "remove_channel",
-    "AccessError", "BrokenError", "ClosedError", "DamagedError", "ExistsError", "Finding",
-    "GoneError", "MadangError", "Namespace", "NamespaceInfo", "NotFoundError", "OwnerError",
-    "ProcessInfo", "Segment", "SegmentInfo", "UnlikeError", "WaitTimeout", "WouldBlockError",
-    "default_path", "library_version",
+    "AccessError", "Block", "BrokenError", "Caller", "Channel", "ChannelInfo", "ClosedError",
+    "DamagedError", "ExistsError", "Finding", "GoneError", "Heap", "HeapFinding", "HeapInfo",
+    "HeldMessage", "Listener", "MadangError", "Map", "Message", "Namespace", "NamespaceInfo",
+    "NotFoundError", "Observer", "OwnerError", "Peer", "PeerDiedError", "PeerEvent", "Place",
+    "ProcessInfo", "Request", "Reservation", "Root", "Segment", "SegmentInfo", "Server", "Talker",
+    "UnlikeError", "WaitTimeout", "WouldBlockError", "channels", "default_path", "library_version",
+    "remove_channel", "remove_heap", "remove_map",
 ]

@@ -11,6 +11,7 @@ from madang._madang import ffi, lib
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import binding  # noqa: E402
+del sys.path[0]  # the processes of other tests import madang from where it was built
 
 INCLUDE = Path(os.environ["MADANG_INCLUDE"])
 
