@@ -177,6 +177,9 @@ class Namespace:
     def __repr__(self) -> str:
         return f"<madang.Namespace {getattr(self, '_path', '?')}{' closed' * self.closed}>"
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        return type(self), (self._path,)  # as another process opens it
+
     def info(self, resident: bool = False) -> NamespaceInfo:
         """What it is and holds. `resident` also counts the pages that are in memory, which takes
         a few system calls a segment. Source: mdg_namespace_info."""

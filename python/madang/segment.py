@@ -18,7 +18,7 @@ mdg_segment_create(3), mdg_segment_attach(3).
 import functools
 import weakref
 from types import TracebackType
-from typing import Any, List, Optional, Type, TypeVar
+from typing import Any, Dict, List, Optional, Tuple, Type, TypeVar
 
 from ._base import Name, encoded, shortened, whole
 from ._madang import ffi, lib
@@ -78,11 +78,13 @@ class Segment:
         self._memory: Any = ffi.gc(ffi.cast("char *", memory[0]),
                                    functools.partial(lib.mdg_segment_detach, handle))
         self._handle = handle
+        self._path = namespace.path
         self._id = id
         self._size = int(info.bytes)
         self._name = segment_info(info).name
         self._readonly = readonly
         self._view: Optional[memoryview] = None
+        self._pointers: Dict[Tuple[int, int, bool, str], Any] = {}
         self._look()
 
     def _look(self) -> None:
@@ -173,8 +175,13 @@ class Segment:
     def __buffer__(self, flags: int) -> memoryview:
         return self.buf[:]  # since Python 3.12: memoryview(segment), numpy.frombuffer(segment)
 
-    def pointer(self, offset: int, size: int, *, writable: bool = True, align: int = 1) -> Any:
+    def pointer(self, offset: int, size: int, *, writable: bool = True, align: int = 1,
+                kind: str = "char *") -> Any:
         """For other modules: a C pointer to `size` bytes. The memory stays while it lives."""
+        key = (offset, size, writable, kind)
+        pointer = self._pointers.get(key)
+        if pointer is not None:
+            return pointer
         memory = self._memory
         if memory is None:
             raise ClosedError(f"{self!r} was closed")
@@ -186,7 +193,11 @@ class Segment:
         if writable and self._readonly:
             raise TypeError(f"{self!r} was attached to read only")
         # gc ties the new pointer to `memory`: it keeps that alive, and does nothing at its end.
-        return ffi.gc(memory + offset, functools.partial(_keep, memory))
+        pointer = ffi.gc(ffi.cast(kind, memory + offset), functools.partial(_keep, memory))
+        self._pointers[key] = pointer
+        if self._memory is None:  # closed meanwhile
+            self._pointers.clear()
+        return pointer
 
     def __len__(self) -> int:
         return self._size
@@ -210,6 +221,7 @@ class Segment:
             self._look_again()
             raise BufferError(f"{self!r} cannot be closed: views of its memory exist")
         self._memory = None
+        self._pointers.clear()
 
     def _look_again(self) -> None:
         buffer = self._views()
@@ -262,6 +274,11 @@ class Segment:
         return (f"<madang.Segment {self._id}{named}, {self._size} bytes"
                 f"{', read only' * self._readonly}{', closed' * self.closed}>")
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        if self.closed:
+            raise ClosedError(f"{self!r} was closed")
+        return _attached, (type(self), self._path, self._id, self._readonly)
+
     def stat(self, resident: bool = True, creator: bool = True) -> SegmentInfo:
         """What it is: owner, mode, attachments, times. Raises NotFoundError: it was removed and
         nobody has it attached any more. Source: mdg_segment_stat(3)."""
@@ -295,3 +312,8 @@ class Segment:
         """Marks it as locked, as shmctl's SHM_LOCK does: it counts against RLIMIT_MEMLOCK.
         Source: mdg_segment_lock."""
         check(missing(lib.mdg_segment_lock(self._handle, self._id, int(locked))), f"{self!r}")
+
+
+def _attached(cls: Type[S], path: str, id: int, readonly: bool) -> S:
+    """Attaches what was pickled, in another process."""
+    return cls.attach(id, namespace=Namespace(path, create=False), readonly=readonly)
