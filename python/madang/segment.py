@@ -238,7 +238,11 @@ class Segment:
 
     def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
                  traceback: Optional[TracebackType]) -> None:
-        self.close()
+        try:
+            self.close()
+        except BufferError:
+            if kind is None:
+                raise  # else what the block raised is more important; the views keep the memory
 
     # ---- what it is ---------------------------------------------------------------------------
 

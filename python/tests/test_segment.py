@@ -131,6 +131,19 @@ def test_close_waits_for_exported_views():
     segment.close()
 
 
+def test_a_view_does_not_hide_an_exception():
+    with pytest.raises(ZeroDivisionError):
+        with madang.Segment.create("viewed", 64) as segment:
+            view = segment.buf[1:]
+            1 / 0
+    view[0] = 1
+    with pytest.raises(BufferError):
+        with segment:
+            pass
+    view.release()
+    segment.close()
+
+
 def test_numpy_without_a_copy():
     numpy = pytest.importorskip("numpy")
     segment = madang.Segment.create("numbers", 8000)
