@@ -23,10 +23,10 @@ Madang's documentation begins with examples.
 from ._madang import lib as _lib
 from .calls import Caller, Request, Server
 from .cells import Cell, Run, Transaction, Version
-from .channel import (Channel, ChannelInfo, Observer, Peer, PeerEvent, channels, remove_channel)
+from .channel import Channel, ChannelInfo, Observer, Peer, PeerEvent, channels, remove_channel
 from .errors import (AccessError, BrokenError, ClosedError, DamagedError, ExistsError, GoneError,
-                     MadangError, NotFoundError, OwnerError, PeerDiedError, UnlikeError, WaitTimeout,
-                     WouldBlockError, text as _text)
+                     MadangError, NotFoundError, OwnerError, PeerDiedError, UnlikeError,
+                     WaitTimeout, WouldBlockError, text as _text)
 from .events import Barrier, Event, Met, Once, Semaphore, Turn
 from .heap import Block, Heap, HeapFinding, HeapInfo, Place, Root, remove_heap
 from .listener import HeldMessage, Listener, Message

@@ -21,6 +21,8 @@ from .errors import check, error
 
 Bytes = Union[bytes, bytearray, memoryview, Any]  # anything with the buffer protocol
 
+_send = lib.mdg_channel_send
+
 IN_USE = "a view of the memory of a message is still in use"
 
 
@@ -95,10 +97,19 @@ class Talker(Channel):
         Waits while there is no room. Raises WaitTimeout; MadangError: EMSGSIZE (it is larger than
         the capacity); WouldBlockError: EBUSY (this handle has something reserved); NotFoundError
         (the channel was removed). Source: mdg_channel_send(3)."""
-        pointer, size = pointer_and_size(data)
+        pointer, size = (data, len(data)) if type(data) is bytes else pointer_and_size(data)
+        if self._lock.acquire(False):  # most often there is room: this is the short way
+            try:
+                code = _send(self._opened(), pointer, size, 0)
+            finally:
+                self._lock.release()
+            if code == 0:
+                return
+            if code != EAGAIN:
+                raise error(code, self._doing())
         end = self._begin(timeout)
         try:
-            self._wait(end, lib.mdg_channel_send, pointer, size)
+            self._wait(end, _send, pointer, size)
         finally:
             self._lock.release()
 
