@@ -20,11 +20,12 @@
  *   sleep.c  poll.c                    waiting; waiting in poll(2)
  *   seats.c                            who is there; what the dead have begun
  *   lock.c  wake.c                     the locks of a channel; waking those who wait
- *   tail.c  pipe.c                     where the next message goes; named pipes that wake
+ *   tail.c  pipe.c  keep.c             where the next message goes; named pipes that wake; locks
+ *                                      that are kept
  *   records.c  marks.c                 records in the ring; where the parts of the ring begin
  *
- * The headers: handle.h, ring.h (records, marks, tail), wake.h (pipe, wake), peers.h (lock, seats,
- * sleep, poll), kind.h (the table, and what kinds share), messages.h (reserve, talk, listen),
+ * The headers: handle.h, ring.h (records, marks, tail), wake.h (pipe, wake), peers.h (keep, lock,
+ * seats, sleep, poll), kind.h (the table, what kinds share), messages.h (reserve, talk, listen),
  * call.h, and opening.h (mapping, shape, head).
  *
  * Locks are taken in this order: seat_lock, talk_lock, take_lock. A thread that holds one runs no
@@ -62,6 +63,14 @@ struct mdg__reserved {
 	uint64_t sequence; /* of the first */
 };
 
+/* The lock of a channel with several talkers or listeners, see keep.c. A talker may keep talk_lock,
+ * a listener take_lock. */
+struct mdg__keeping {
+	uint32_t word;  /* what the lock says while this handle keeps it; 0: it does not */
+	uint32_t alone; /* times in a row that nobody else had the lock, up to `least` */
+	uint32_t least; /* from so many on it keeps it */
+};
+
 /* What a listener holds. In a queue this may be more than the caller was given: the caller gets
  * the rest with its next calls. */
 struct mdg__taken {
@@ -97,6 +106,8 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint32_t use;           /* of the seat. The seat has another one if this handle lost it */
 	uint32_t fences;        /* 1: this process has no membarrier, and fences after publishing */
 	bool fetches;           /* mdg__cpu_can_fetch */
+	bool unkept;            /* since this process has opened it, nobody keeps a lock */
+	struct mdg__keeping keeping;
 
 	uint64_t base; /* where the ring's present lap began */
 	/* A talker's. In a stream they are kept; elsewhere they are read with the lock held. */
@@ -104,7 +115,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint64_t limit; /* positions below may be written; only grows */
 	uint64_t count;
 	/* A listener's. */
-	uint64_t next;     /* stream, topic: the next record */
+	uint64_t next;     /* stream, topic: the next record; queue, call: `taken` as it last was */
 	uint64_t expected; /* topic: its number; UINT64_MAX: not known */
 	uint64_t handed;   /* stream: what is before was given to another listener once */
 	uint64_t missed;

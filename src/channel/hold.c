@@ -149,6 +149,38 @@ void mdg__hold_repair(struct mdg_channel *channel)
 	atomic_store_explicit(&head->orphans, orphans, memory_order_release);
 }
 
+/* ---- the lock ------------------------------------------------------------------------------- */
+
+/* Takes take_lock if nobody has it, or enters it if it is kept. `next` is `taken` then. */
+static inline bool take_straight(struct mdg_channel *channel)
+{
+	struct mdg__channel_head *head = channel->head;
+	if (!mdg__lock_straight(channel, &head->take_lock))
+		return false;
+	if (channel->keeping.word == 0) { /* else it knows */
+		uint64_t known = channel->next;
+		channel->next = mdg__position(&head->taken);
+		mdg__alone(channel, channel->next == known);
+	}
+	return true;
+}
+
+/* The same, and waits for it. */
+static int take_begin(struct mdg_channel *channel)
+{
+	if (take_straight(channel))
+		return 0;
+	int rc = mdg__take_lock(channel, 0);
+	if (rc == 0)
+		channel->next = mdg__position(&channel->head->taken);
+	return rc;
+}
+
+static inline void take_end(struct mdg_channel *channel)
+{
+	mdg__unlock_straight(channel, &channel->head->take_lock);
+}
+
 /* ---- taking -------------------------------------------------------------------------------- */
 
 /* Describes up to `count` messages between `from` and `end`: how many. */
@@ -189,15 +221,14 @@ static int take_next(struct mdg_channel *channel, struct mdg_message *messages, 
 	struct mdg__channel_head *head = channel->head;
 	struct mdg__taken *held = &channel->held;
 	held->again = false;
-	int rc = walk(channel, messages, count, mdg__position(&head->taken), UINT64_MAX);
+	int rc = walk(channel, messages, count, channel->next, UINT64_MAX);
 	if (rc > 0) {
 		hold(channel->seat, held->from, held->upto);
 		mdg__note64(&head->taken_sequence, held->sequence);
 	}
 	held->to = rc > 0 ? held->upto : held->from;
 	if (held->upto != held->from)
-		/* Release: whoever reads it sees what is held before it. */
-		atomic_store_explicit(&head->taken, held->upto, memory_order_release);
+		mdg__hold_taken(channel, held->upto);
 	return rc;
 }
 
@@ -244,14 +275,14 @@ int mdg__hold_take(struct mdg_channel *channel, struct mdg_message *messages, un
 	bool orphans = atomic_load_explicit(&head->orphans, memory_order_acquire) != 0;
 	if (!orphans && !next_is_there(channel))
 		return 0;
-	int rc = mdg__take_lock(channel, 0);
+	int rc = take_begin(channel);
 	if (rc < 0)
 		return 0; /* its owner is stopped: as if there was nothing yet */
 	if (__builtin_expect(orphans, 0))
 		rc = adopt(channel, messages, count);
 	if (rc == 0)
 		rc = take_next(channel, messages, count);
-	mdg__channel_unlock(&head->take_lock);
+	take_end(channel);
 	return rc;
 }
 
@@ -266,34 +297,12 @@ void mdg__hold_release(struct mdg_channel *channel)
 
 /* ---- the common case ----------------------------------------------------------------------- */
 
-/* The small message at `at`, which is `taken`, or NULL. */
+/* The small message at `at`, or NULL. */
 static inline struct mdg__record *next_small(const struct mdg_channel *channel, uint64_t at,
                                              size_t room, uint32_t *ret_size)
 {
 	struct mdg__record *record = mdg__record_straight(channel, at, ret_size);
 	return record != NULL && *ret_size <= room && *ret_size <= MDG__SMALL ? record : NULL;
-}
-
-/* As take_next, for one message. [take_lock; gives it back] */
-static inline struct mdg__record *take_small(struct mdg_channel *channel, size_t room,
-                                             uint32_t *ret_size)
-{
-	struct mdg__channel_head *head = channel->head;
-	struct mdg__taken *held = &channel->held;
-	uint64_t at = mdg__position(&head->taken);
-	struct mdg__record *record = next_small(channel, at, room, ret_size);
-	if (record != NULL) {
-		held->from = at;
-		held->upto = held->to = at + mdg__span(*ret_size);
-		held->sequence = mdg__relaxed64(&record->sequence) + 1;
-		held->again = false;
-		hold(channel->seat, held->from, held->upto);
-		mdg__note64(&head->taken_sequence, held->sequence);
-		/* Release: as in take_next. */
-		atomic_store_explicit(&head->taken, held->upto, memory_order_release);
-	}
-	mdg__channel_unlock(&head->take_lock);
-	return record;
 }
 
 /* Without the lock: it is looked at again with it. */
@@ -308,12 +317,21 @@ static inline bool seems_small(const struct mdg_channel *channel, size_t room)
 static inline struct mdg__record *hold_small(struct mdg_channel *channel, size_t room,
                                              uint32_t *ret_size)
 {
-	struct mdg__channel_head *head = channel->head;
-	if (channel->held.from < channel->held.to ||
-	    atomic_load_explicit(&head->orphans, memory_order_acquire) != 0 ||
-	    !seems_small(channel, room) || !mdg__channel_try_lock(channel, &head->take_lock))
+	struct mdg__taken *held = &channel->held;
+	if (!mdg__hold_is_plain(channel) || !seems_small(channel, room) || !take_straight(channel))
 		return NULL;
-	return take_small(channel, room, ret_size);
+	struct mdg__record *record = next_small(channel, channel->next, room, ret_size);
+	if (record != NULL) {
+		held->from = channel->next;
+		held->upto = held->to = channel->next + mdg__span(*ret_size);
+		held->sequence = mdg__relaxed64(&record->sequence) + 1;
+		held->again = false;
+		hold(channel->seat, held->from, held->upto);
+		mdg__note64(&channel->head->taken_sequence, held->sequence);
+		mdg__hold_taken(channel, held->upto);
+	}
+	take_end(channel);
+	return record;
 }
 
 bool mdg__hold_peek(struct mdg_channel *channel, struct mdg_message *ret)

@@ -107,6 +107,19 @@ void mdg__hold_release(struct mdg_channel *channel);
  * Returns its size. -EAGAIN: this is another case, and nothing was done. */
 int mdg__hold_recv(struct mdg_channel *channel, void *data, size_t room,
                    struct mdg_message *ret_message);
+/* Whether the next message for this handle is the one at `taken`. */
+static inline bool mdg__hold_is_plain(const struct mdg_channel *channel)
+{
+	return channel->held.from >= channel->held.to &&
+	       atomic_load_explicit(&channel->head->orphans, memory_order_acquire) == 0;
+}
+/* Moves `taken`. [take] */
+static inline void mdg__hold_taken(struct mdg_channel *channel, uint64_t taken)
+{
+	channel->next = taken;
+	/* Release: whoever reads it sees what is held before it, and what was copied was read. */
+	atomic_store_explicit(&channel->head->taken, taken, memory_order_release);
+}
 /* The common case of taking one: a small message, which is held then. False: this is another case,
  * and nothing was done. */
 bool mdg__hold_peek(struct mdg_channel *channel, struct mdg_message *ret);

@@ -36,7 +36,7 @@
  *
  * A field of a seat belongs to the owner of the seat where nothing else is said. A lock holds the
  * signature of its owner. It is taken over from a dead owner, and what that had begun is set right
- * (lock.c).
+ * (lock.c). Or its only user keeps it, and the word names that one's seat (keep.c).
  *
  * Bounds that lead to memory (ring, seats, capacity) are copied and checked when the channel is
  * opened, and never read again. A position or a length is checked before each use.
@@ -56,7 +56,7 @@ typedef _Atomic uint64_t mdg__c64;
 typedef _Atomic uint32_t mdg__c32;
 
 #define MDG__CHANNEL_MAGIC  UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
-#define MDG__CHANNEL_FORMAT 4u
+#define MDG__CHANNEL_FORMAT 5u
 #define MDG__NOWHERE        UINT64_MAX /* a position that nobody needs */
 
 enum { MDG__LINE = 64, MDG__STEP = 16, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32 };
@@ -93,7 +93,7 @@ struct mdg__channel_head {
 	mdg__c64 tail;
 	mdg__c64 sequence; /* of the next message */
 	mdg__c32 talk_lock;
-	mdg__c32 unused1;
+	mdg__c32 unkept; /* 1: nobody may keep a lock any more. Anybody, once */
 	mdg__c64 unused9;
 	mdg__c64 marks[MDG__MARKS]; /* of a topic: the first record that began in each part of
 	                               the ring, its position plus one; 0: none */
@@ -165,7 +165,8 @@ struct mdg__seat {
 	mdg__c64 missed;
 	mdg__c64 unused3[2];
 	mdg__c32 box_bell; /* futex */
-	mdg__c32 unused2;
+	mdg__c32 inside; /* 1: does something with the lock that it keeps, or looks whether it does.
+	                      0 by others, if it is dead */
 };
 
 /* In front of a reply, in the same line as its first bytes. */
@@ -186,6 +187,11 @@ struct mdg__request {
 #define MDG__ALERT_POLL   0x40000000u /* a listener sleeps in poll(2) */
 #define MDG__ALERT_ASLEEP 0x3fffffffu
 #define MDG__ALERT_BITS   30u
+
+/* A lock that is kept: this, the seat << 16, and the low bits of the seat's use. No signature has
+ * the bit. */
+#define MDG__KEPT     0x8000u
+#define MDG__KEPT_USE 0x7fffu
 
 _Static_assert(sizeof(struct mdg__record) == MDG__RECORD_HEAD, "");
 _Static_assert(offsetof(struct mdg__channel_head, tail) == 128, "");

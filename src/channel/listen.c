@@ -193,6 +193,50 @@ static inline int recv_straight(struct mdg_channel *channel, void *data, size_t 
 	return (int)size;
 }
 
+/* A listener of a queue that keeps take_lock holds up nobody while it copies. What is copied before
+ * it is taken need not be held. If this process dies before it is taken, the caller has nothing of
+ * it, and another listener gets it as if for the first time. */
+static inline bool kept_enter(struct mdg_channel *channel)
+{
+	return mdg__hold_is_plain(channel) && mdg__keep_enter(channel, &channel->head->take_lock);
+}
+
+/* What is before `upto` was copied. */
+static inline void kept_take(struct mdg_channel *channel, uint64_t upto)
+{
+	mdg__note64(&channel->head->taken_sequence, channel->held.sequence);
+	mdg__hold_taken(channel, upto);
+	mdg__keep_exit(channel);
+}
+
+static inline int recv_kept(struct mdg_channel *channel, void *data, size_t room,
+                            struct mdg_message *ret_message)
+{
+	uint32_t size;
+	if (!kept_enter(channel))
+		return -EAGAIN;
+	struct mdg__record *record = mdg__record_straight(channel, channel->next, &size);
+	if (record == NULL || size > room || size > MDG__SMALL) {
+		mdg__keep_exit(channel);
+		return -EAGAIN;
+	}
+	channel->held.sequence = mdg__relaxed64(&record->sequence) + 1;
+	mdg__copy_out(record, size, data, ret_message);
+	kept_take(channel, channel->next + mdg__span(size));
+	mdg__received(channel, 1);
+	mdg__made_room(channel, channel->next);
+	return (int)size;
+}
+
+static inline int recv_small(struct mdg_channel *channel, void *data, size_t room,
+                             struct mdg_message *ret_message)
+{
+	if (channel->kind != MDG_QUEUE)
+		return recv_straight(channel, data, room, ret_message);
+	return channel->keeping.word != 0 ? recv_kept(channel, data, room, ret_message)
+	                                  : mdg__hold_recv(channel, data, room, ret_message);
+}
+
 int mdg_channel_recv(mdg_channel *channel, void *data, size_t room, struct mdg_message *ret_message,
                      uint64_t deadline)
 {
@@ -201,9 +245,7 @@ int mdg_channel_recv(mdg_channel *channel, void *data, size_t room, struct mdg_m
 		return channel->door->recv(channel, data, room, ret_message, deadline);
 	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 &&
 	    channel->pipe < 0) {
-		int size = channel->kind == MDG_QUEUE
-		                   ? mdg__hold_recv(channel, data, room, ret_message)
-		                   : recv_straight(channel, data, room, ret_message);
+		int size = recv_small(channel, data, room, ret_message);
 		if (size >= 0)
 			return size;
 	}
@@ -250,17 +292,14 @@ static unsigned copy_out(const struct mdg_message *held, struct mdg_message *mes
 	return count;
 }
 
-/* The common case of mdg_channel_recv_many: copies small messages that lie one behind the other,
- * and releases them, until there is another case. Returns how many. */
-static unsigned recv_many_straight(struct mdg_channel *channel, struct mdg_message *messages,
-                                   unsigned count)
+/* Copies small messages that lie one behind the other from channel->next on, until there is another
+ * case: how many. */
+static inline unsigned copy_straight(struct mdg_channel *channel, struct mdg_message *messages,
+                                     unsigned count, uint64_t *ret_upto)
 {
 	enum { FETCHED = 2048 }; /* bytes that are fetched ahead from the talker's processor */
-	struct mdg__taken *held = &channel->held;
-	uint64_t at = channel->next, began = at;
+	uint64_t at = channel->next;
 	unsigned done = 0;
-	if (!is_straight(channel))
-		return 0;
 	for (; done < count; done++) {
 		struct mdg_message *message = &messages[done];
 		uint32_t size;
@@ -272,20 +311,51 @@ static unsigned recv_many_straight(struct mdg_channel *channel, struct mdg_messa
 		mdg__copy_out(record, size, message->data, message);
 		at += mdg__span(size);
 	}
-	if (at == began)
+	if (done != 0)
+		channel->held.sequence = messages[done - 1].sequence + 1;
+	*ret_upto = at;
+	return done;
+}
+
+/* The common case of mdg_channel_recv_many: copies small messages, and releases them. */
+static unsigned recv_many_straight(struct mdg_channel *channel, struct mdg_message *messages,
+                                   unsigned count)
+{
+	uint64_t upto;
+	unsigned done = is_straight(channel) ? copy_straight(channel, messages, count, &upto) : 0;
+	if (done == 0)
 		return 0;
-	held->upto = at;
-	held->sequence = messages[done - 1].sequence + 1;
+	channel->held.upto = upto;
 	/* The caller has nothing of it yet. So if this process dies before all is released, it is
 	 * no matter whether what comes again is marked. */
 	if (channel->kind == MDG_STREAM)
-		mdg__stream_hand_out(channel, at);
+		mdg__stream_hand_out(channel, upto);
 	mdg__received(channel, done);
 	if (channel->kind == MDG_STREAM)
 		mdg__stream_release(channel);
 	else
 		mdg__topic_release(channel);
-	mdg__made_room(channel, at);
+	mdg__made_room(channel, upto);
+	return done;
+}
+
+/* The same in a queue, see kept_enter: so many at once, so that it holds up others but shortly. */
+enum { KEPT_MANY = 64 };
+static unsigned recv_many_kept(struct mdg_channel *channel, struct mdg_message *messages,
+                               unsigned count)
+{
+	uint64_t upto;
+	if (channel->keeping.word == 0 || !kept_enter(channel))
+		return 0;
+	unsigned done =
+		copy_straight(channel, messages, count < KEPT_MANY ? count : KEPT_MANY, &upto);
+	if (done == 0) {
+		mdg__keep_exit(channel);
+		return 0;
+	}
+	kept_take(channel, upto);
+	mdg__received(channel, done);
+	mdg__made_room(channel, upto);
 	return done;
 }
 
@@ -307,7 +377,8 @@ int mdg_channel_recv_many(mdg_channel *channel, struct mdg_message *messages, un
 		return -EINVAL;
 	if (mdg__usable(channel, MDG_LISTENER) == 0 && channel->held.count == 0 &&
 	    channel->pipe < 0)
-		done = recv_many_straight(channel, messages, count);
+		done = channel->kind == MDG_QUEUE ? recv_many_kept(channel, messages, count)
+		                                  : recv_many_straight(channel, messages, count);
 	if (done == count || (done != 0 && is_at_end(channel)))
 		return (int)done;
 	while (done < count) {

@@ -9,7 +9,9 @@
  * may be a question to the kernel. If the owner is dead, the waiter takes the lock over, and sets
  * right what the owner had begun.
  *
- * An owner that is stopped (SIGSTOP) keeps its lock. Others wait until their deadline.
+ * An owner that is stopped (SIGSTOP) has its lock meanwhile. Others wait until their deadline.
+ *
+ * A lock that one handle uses alone is kept by it (keep.c). Whoever wants it ends that.
  *
  * These locks do not tell apart the threads of one process, and they are not fair.
  *
@@ -42,25 +44,41 @@ static bool take_spinning(struct mdg_channel *channel, mdg__c32 *lock)
 	return false;
 }
 
+/* Whether there is an owner that can be asked after, and is dead. */
+static bool is_dead(struct mdg_channel *channel, uint32_t seen)
+{
+	return seen != 0 && !mdg__is_kept(seen) && !mdg__signature_word_lives(channel->ns, seen);
+}
+
+/* Takes the lock from a keeper, or from a dead owner. -EAGAIN: not yet. */
+static int take_over(struct mdg_channel *channel, mdg__c32 *lock, uint32_t seen, uint64_t until)
+{
+	return take_from(channel, lock, seen) ? mdg__keep_end(channel, lock, seen, until) : -EAGAIN;
+}
+
 static __attribute__((noinline)) int lock_waiting(struct mdg_channel *channel, mdg__c32 *lock,
                                                   uint64_t deadline)
 {
 	uint64_t nap = SLEEP_LEAST_NS, now = mdg__monotonic_nanoseconds();
-	uint64_t began = now, ask = now + ASK_NS;
-	uint64_t give_up = deadline != 0 ? deadline : now + 2 * ASK_NS;
+	uint64_t ask = now + ASK_NS;
+	/* Whoever does not want to wait waits long enough to meet a dead owner. */
+	uint64_t least = now + 2 * ASK_NS, give_up = deadline > least ? deadline : least;
 	for (;;) {
-		if (take_spinning(channel, lock))
-			return 0;
 		uint32_t seen = mdg__relaxed32(lock);
-		now = mdg__monotonic_nanoseconds();
-		if (now >= ask) {
-			if (seen != 0 && !mdg__signature_word_lives(channel->ns, seen) &&
-			    take_from(channel, lock, seen))
-				return MDG_OWNER_DIED;
-			ask = now + ASK_NS;
+		if (!mdg__is_kept(seen)) {
+			if (take_spinning(channel, lock))
+				return 0;
+			seen = mdg__relaxed32(lock);
 		}
-		/* Whoever does not want to wait waits long enough to meet a dead owner. */
-		if (now >= give_up && now - began > 2 * ASK_NS)
+		now = mdg__monotonic_nanoseconds();
+		int rc = -EAGAIN;
+		if (mdg__is_kept(seen) || (now >= ask && is_dead(channel, seen)))
+			rc = take_over(channel, lock, seen, give_up);
+		if (rc != -EAGAIN)
+			return rc;
+		if (now >= ask)
+			ask = now + ASK_NS;
+		if (now > give_up)
 			return deadline == 0 ? -EAGAIN : -ETIMEDOUT;
 		if (seen != 0)
 			(void)mdg__sys_futex_wait_until(lock, seen, now + nap,
@@ -74,6 +92,11 @@ static int take(struct mdg_channel *channel, mdg__c32 *lock, uint64_t deadline)
 {
 	if (__builtin_expect(take_from(channel, lock, 0), 1))
 		return 0;
+	uint32_t kept = channel->keeping.word;
+	if (kept != 0 && take_from(channel, lock, kept)) {
+		channel->keeping.word = 0; /* until it has given the lock back */
+		return 0;
+	}
 	return lock_waiting(channel, lock, deadline);
 }
 

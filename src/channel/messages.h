@@ -20,10 +20,36 @@ static inline bool mdg__is_alone(const struct mdg_channel *channel)
 	return channel->way == MDG__ALONE;
 }
 
+/* Takes talk_lock if nobody has it, or enters it if this handle keeps it. Reads the tail. */
+static inline bool mdg__talk_straight(struct mdg_channel *channel)
+{
+	if (mdg__is_alone(channel))
+		return true;
+	if (!mdg__lock_straight(channel, &channel->head->talk_lock))
+		return false;
+	if (channel->keeping.word == 0) { /* else it knows the tail */
+		uint64_t known = channel->tail;
+		mdg__tail_load(channel);
+		mdg__alone(channel, channel->tail == known);
+	}
+	return true;
+}
+
+/* The same, and waits for it. */
+static inline int mdg__talk_begin(struct mdg_channel *channel, uint64_t deadline)
+{
+	if (mdg__talk_straight(channel))
+		return 0;
+	int rc = mdg__talk_lock(channel, deadline);
+	if (rc == 0)
+		mdg__tail_load(channel);
+	return rc;
+}
+
 static inline void mdg__talk_end(struct mdg_channel *channel)
 {
 	if (!mdg__is_alone(channel))
-		mdg__channel_unlock(&channel->head->talk_lock);
+		mdg__unlock_straight(channel, &channel->head->talk_lock);
 }
 
 /* After messages were shown, without a lock: wakes the listeners. */
@@ -94,11 +120,8 @@ static inline bool mdg__send_straight(struct mdg_channel *channel,
                                       const struct mdg__request *request, const void *data,
                                       size_t size)
 {
-	if (!mdg__is_alone(channel)) {
-		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
-			return false;
-		mdg__tail_load(channel);
-	}
+	if (!mdg__talk_straight(channel))
+		return false;
 	bool shown = mdg__show_straight(channel, request, data, size);
 	mdg__talk_end(channel);
 	if (shown)

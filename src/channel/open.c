@@ -46,8 +46,28 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 	channel->spin = options->wait == MDG_WAIT_SLEEP ? 0 : MDG__SPIN_MOST_NS;
 	channel->fences = mdg__sys_fence_register() < 0;
 	channel->fetches = mdg__cpu_can_fetch();
+	channel->keeping.least = channel->fences != 0 ? MDG__KEEP_NEVER : MDG__KEEP_LEAST;
 	if (options->wait == MDG_WAIT_SLEEP || channel->fences != 0)
 		mdg__ask_for_fences(channel);
+}
+
+/* This process cannot make others pass a fence. After this nobody keeps a lock, see keep.c. */
+static int end_keeping(struct mdg_channel *channel)
+{
+	uint64_t deadline = mdg_deadline(SEAT_NS);
+	if (channel->fences == 0)
+		return 0;
+	atomic_store(&channel->head->unkept, 1);
+	int rc = mdg__talk_lock(channel, deadline);
+	if (rc < 0)
+		return rc;
+	mdg__channel_unlock(&channel->head->talk_lock);
+	rc = mdg__take_lock(channel, deadline);
+	if (rc < 0)
+		return rc;
+	mdg__channel_unlock(&channel->head->take_lock);
+	channel->unkept = true;
+	return 0;
 }
 
 /* [seat lock] */
@@ -144,7 +164,8 @@ static int enter(struct mdg_channel *channel, const char *name,
 	handle_shape(channel, &shape);
 	handle_options(channel, options);
 	channel->event = mdg__relaxed32(&channel->head->changes);
-	return take_seat(channel, options->from);
+	rc = end_keeping(channel);
+	return rc < 0 ? rc : take_seat(channel, options->from);
 }
 
 static int try_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *name, unsigned role,

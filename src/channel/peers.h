@@ -8,6 +8,27 @@
 #include "channel/handle.h"
 #include "segment/sign.h"
 
+/* ---- keep.c --------------------------------------------------------------------------- */
+
+#ifndef MDG__KEEP_LEAST /* few in a test that wants it to happen often */
+#define MDG__KEEP_LEAST 1024u
+#endif
+#define MDG__KEEP_MOST  (64 * MDG__KEEP_LEAST)
+#define MDG__KEEP_NEVER UINT32_MAX
+
+static inline bool mdg__is_kept(uint32_t word)
+{
+	return (word & MDG__KEPT) != 0;
+}
+/* Gives a lock back, and keeps it if that is allowed. */
+void mdg__keep_begin(struct mdg_channel *channel, mdg__c32 *lock);
+/* This handle has found that it keeps its lock no more. */
+void mdg__keep_lost(struct mdg_channel *channel);
+/* The caller has put its signature in place of `was`: a keeper's word, or the signature of a dead
+ * owner. Nobody is inside after this: 0; MDG_OWNER_DIED: and something is to be set right. -EAGAIN:
+ * somebody is inside at the time `until`, and the lock says `was` again. */
+int mdg__keep_end(struct mdg_channel *channel, mdg__c32 *lock, uint32_t was, uint64_t until);
+
 /* ---- lock.c --------------------------------------------------------------------------- */
 
 static inline void mdg__channel_unlock(mdg__c32 *lock)
@@ -26,6 +47,50 @@ static inline bool mdg__channel_try_lock(struct mdg_channel *channel, mdg__c32 *
 	/* Acquire: pairs with the release in mdg__channel_unlock. */
 	return atomic_compare_exchange_strong_explicit(lock, &nobody, channel->me,
 	                                               memory_order_acquire, memory_order_relaxed);
+}
+
+/* Enters a lock that this handle keeps. False: it keeps it no more. */
+static inline bool mdg__keep_enter(struct mdg_channel *channel, mdg__c32 *lock)
+{
+	mdg__c32 *inside = &channel->seat->inside;
+	atomic_store_explicit(inside, 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst); /* the others' membarrier does the rest */
+	uint32_t word = atomic_load_explicit(lock, memory_order_acquire);
+	if (__builtin_expect(word == channel->keeping.word, 1))
+		return true;
+	atomic_store_explicit(inside, 0, memory_order_release);
+	mdg__keep_lost(channel);
+	return false;
+}
+/* Release: pairs with the acquire of who waits for it. */
+static inline void mdg__keep_exit(struct mdg_channel *channel)
+{
+	atomic_store_explicit(&channel->seat->inside, 0, memory_order_release);
+}
+
+/* For something short: enters the lock if this handle keeps it, or takes it if nobody has it. In
+ * the second case the caller then says mdg__alone. */
+static inline bool mdg__lock_straight(struct mdg_channel *channel, mdg__c32 *lock)
+{
+	if (channel->keeping.word != 0 && mdg__keep_enter(channel, lock))
+		return true;
+	return mdg__channel_try_lock(channel, lock);
+}
+/* Whether nobody else had the lock since this handle had it. */
+static inline void mdg__alone(struct mdg_channel *channel, bool alone)
+{
+	struct mdg__keeping *keeping = &channel->keeping;
+	keeping->alone = alone ? keeping->alone + (keeping->alone < keeping->least) : 0;
+}
+static inline void mdg__unlock_straight(struct mdg_channel *channel, mdg__c32 *lock)
+{
+	const struct mdg__keeping *keeping = &channel->keeping;
+	if (__builtin_expect(keeping->word != 0, 1))
+		mdg__keep_exit(channel);
+	else if (keeping->alone < keeping->least)
+		mdg__channel_unlock(lock);
+	else
+		mdg__keep_begin(channel, lock);
 }
 
 /* ---- seats.c ---------------------------------------------------------------------------- */

@@ -59,12 +59,9 @@ static unsigned lay_out(struct mdg_channel *channel, unsigned count)
 
 static int try_place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
-	if (!mdg__is_alone(channel)) {
-		int rc = mdg__talk_lock(channel, deadline);
-		if (rc < 0)
-			return rc;
-		mdg__tail_load(channel);
-	}
+	int rc = mdg__talk_begin(channel, deadline);
+	if (rc < 0)
+		return rc;
 	unsigned placed = lay_out(channel, count);
 	if (placed == 0)
 		mdg__talk_end(channel);
@@ -230,7 +227,6 @@ int mdg__commit_records(struct mdg_channel *channel, const struct mdg_message *m
 static bool take_back(struct mdg_channel *channel)
 {
 	struct mdg__reserved *reserved = &channel->reserved;
-	mdg__tail_load(channel);
 	/* A listener of a topic may have begun at the tail. */
 	if (channel->tail != reserved->to || channel->way == MDG__TO_EACH)
 		return false;
@@ -251,7 +247,7 @@ int mdg__cancel_all(struct mdg_channel *channel)
 		return 0;
 	}
 	bool back = false;
-	if (mdg__talk_lock(channel, mdg_deadline(1000000000)) == 0) {
+	if (mdg__talk_begin(channel, mdg_deadline(1000000000)) == 0) {
 		back = take_back(channel);
 		if (back) /* before anybody else can move the tail: see forget_reserved */
 			reservation_ends(channel);

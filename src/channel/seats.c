@@ -66,6 +66,7 @@ static void seat_fill(struct mdg_channel *channel, struct mdg__seat *seat)
 	atomic_store(&seat->since, (uint64_t)mdg__now_seconds());
 	atomic_store(&seat->asleep, 0);
 	atomic_store(&seat->polls, 0);
+	atomic_store(&seat->inside, 0);
 	atomic_store(&seat->count, 0);
 	atomic_store(&seat->sequence, 0);
 	atomic_store(&seat->missed, 0);

@@ -87,11 +87,8 @@ static bool send_many_straight(struct mdg_channel *channel, const struct mdg_mes
 	uint64_t span = count <= MDG_MANY_MAX ? span_of_small(channel, messages, count) : 0;
 	if (span == 0 || MDG__SMALL > channel->capacity)
 		return false;
-	if (!mdg__is_alone(channel)) {
-		if (!mdg__channel_try_lock(channel, &channel->head->talk_lock))
-			return false;
-		mdg__tail_load(channel);
-	}
+	if (!mdg__talk_straight(channel))
+		return false;
 	uint64_t whole = span + MDG__STEP;
 	bool fits = mdg__offset(channel, channel->tail) + whole <= channel->ring_size &&
 	            mdg__has_room(channel, channel->tail + whole);

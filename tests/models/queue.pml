@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * queue.pml - the listeners of a queue: hold.c (mdg__hold_take, adopt, take_next, take_kept,
+ * queue.pml - the listeners of a queue: recv_kept of listen.c, hold.c (mdg__hold_take, adopt, take_next, take_kept,
  * mdg__hold_release, mdg__hold_orphan, mdg__hold_inherit, mdg__hold_repair), the room that a talker
  * computes beside them without a lock (mdg__hold_needed), and what seats.c does for the dead
  * and for those that come (bury, mdg__seat_take, inherit). Talkers among each other: talk.pml.
@@ -24,10 +24,12 @@
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DBUG_ORDER
  * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=1 -DRING=2 -DBUG_MOVES
  * fails: depth=100000 -DSEATS=2 -DM=2 -DDEATHS=2 -DBUG_DOUBLE
+ * fails: depth=100000 -DSEATS=2 -DM=3 -DDEATHS=0 -DRING=2 -DBUG_COPY
  *
  * BUG_ORDER: `taken` moves before the seat says what is held. BUG_MOVES: nobody looks at `moves`.
- * BUG_DOUBLE: a repair does not look for what is held twice. BUG_LATE, by hand (-DM=3 -DDEATHS=2):
- * it lets `moves` grow at its end only (as it once was).
+ * BUG_DOUBLE: a repair does not look for what is held twice. BUG_COPY: who keeps the lock copies
+ * after it has taken. BUG_LATE, by hand (-DM=3 -DDEATHS=2): a repair lets `moves` grow at its end
+ * only (as it once was).
  */
 #ifndef RING
 #define RING 3
@@ -162,6 +164,27 @@ end_idle:
 			:: upto == f
 			fi
 		od
+	fi;
+	/* recv_kept: copies one, and has it once it is taken */
+	if
+	:: atomic {
+		f >= t && TAKEN_IS_THERE -> MAY_DIE;
+		assert((out & 1 << taken) == 0 && (released & 1 << taken) == 0);
+		f = taken;
+#ifdef BUG_COPY
+		taken++
+		}
+		atomic {
+#endif
+		assert(f + RING > there);
+		out = out | 1 << f; released = released | 1 << f;
+#ifndef BUG_COPY
+		taken++;
+#endif
+		f = 0; t = 0; upto = 0; again = 0; k = 0;
+		goto unlock
+		}
+	:: skip
 	fi;
 	/* take_next */
 	atomic {

@@ -73,6 +73,27 @@ static void leave(struct actor *me)
 	me->listens = me->talks = NULL;
 }
 
+/* Asks and answers until it keeps both locks. */
+static void keep(struct actor *me)
+{
+	uint32_t words[2];
+	write_number(words, sizeof words, BEFORE);
+	for (unsigned i = 0; i < UNTIL_KEPT; i++) {
+		MUST_RC(0, mdg_channel_send(me->talks, words, sizeof words, GRACE));
+		take(me);
+		reply(me);
+		MUST_RC(sizeof(uint32_t),
+		        mdg_channel_recv(me->talks, words, sizeof words, NULL, GRACE));
+		write_number(words, sizeof words, BEFORE);
+	}
+}
+
+static void keep_and_ask(struct actor *me)
+{
+	keep(me);
+	ask(me);
+}
+
 static void open_talker(struct actor *me)
 {
 	me->talks = points_open(MDG_TALKER);
@@ -207,6 +228,8 @@ const struct scene call_scenes[] = {
 	  .sleeper = wait_for_reply, .least = 4 },
 	{ "bury-server", CALL, 0, 3, 0, .dying = die_serving, .operate = look,
 	  .sleeper = wait_for_reply }, /* which may bury it before */
+	{ "ask-kept", CALL, T | L, 0, 0, .prepare = keep, .operate = ask, .least = 8 },
+	{ "take-kept", CALL, T | L, 0, 0, .prepare = keep_and_ask, .operate = take, .least = 5 },
 	{ "bury-caller", CALL, 0, 3, 0, .dying = die_asking, .operate = look, .least = 3 },
 	{ .name = NULL }
 };

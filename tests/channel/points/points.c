@@ -24,7 +24,7 @@ enum { POINTS_MOST = 3000, COMPLAINTS_MOST = 12, PEERS = 6, WORKERS = 4 };
 
 struct books *books;
 const struct scene *scene;
-static const struct scene *const lists[] = { ring_scenes, call_scenes, NULL };
+static const struct scene *const lists[] = { ring_scenes, kept_scenes, call_scenes, NULL };
 
 static struct desk {
 	_Atomic uint32_t complaints;

@@ -30,12 +30,12 @@ void say_one(struct actor *me)
 {
 	say_sized(me, 8);
 }
-static void say_large(struct actor *me)
+void say_large(struct actor *me)
 {
 	say_sized(me, LARGE);
 }
 
-static void say_three(struct actor *me)
+void say_three(struct actor *me)
 {
 	unsigned char bytes[3][16];
 	struct mdg_message many[3];
@@ -58,11 +58,11 @@ static void reserve_sized(struct actor *me, size_t size)
 	write_number(me->place, size, number);
 }
 
-static void reserve(struct actor *me)
+void reserve(struct actor *me)
 {
 	reserve_sized(me, 8);
 }
-static void reserve_large(struct actor *me)
+void reserve_large(struct actor *me)
 {
 	reserve_sized(me, LARGE);
 }
@@ -110,7 +110,7 @@ static void commit_two(struct actor *me)
 	atomic_store(&books->sent, number + 3);
 }
 
-static void cancel(struct actor *me)
+void cancel(struct actor *me)
 {
 	MUST_RC(0, mdg_channel_cancel(me->talks));
 	atomic_store(&books->sent, atomic_load(&books->trying));
@@ -157,7 +157,7 @@ static void take_some(struct actor *me, unsigned count)
 	atomic_store(&books->taking, 0);
 }
 
-static void take_one(struct actor *me)
+void take_one(struct actor *me)
 {
 	take_some(me, 1);
 }
@@ -188,11 +188,11 @@ static void receive_some(struct actor *me, unsigned count)
 	atomic_store(&books->receiving, 0);
 }
 
-static void receive_one(struct actor *me)
+void receive_one(struct actor *me)
 {
 	receive_some(me, 1);
 }
-static void receive_two(struct actor *me)
+void receive_two(struct actor *me)
 {
 	receive_some(me, 2);
 }

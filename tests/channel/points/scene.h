@@ -82,7 +82,7 @@ struct family {
 	act *sleeper;
 };
 extern const struct scene *scene; /* that is being played */
-extern const struct scene ring_scenes[], call_scenes[];
+extern const struct scene ring_scenes[], kept_scenes[], call_scenes[];
 extern const struct family families[];
 
 mdg_channel *points_open(unsigned role);
@@ -100,7 +100,11 @@ void points_remove(void);
 
 /* One message of `size` bytes with the next number. */
 void say_sized(struct actor *me, size_t size);
-act say_one;
+act say_one, say_large, say_three;
+act reserve, reserve_large, cancel;
+act take_one, receive_one, receive_two;
+/* So many messages pass through a handle that it keeps its lock. */
+enum { UNTIL_KEPT = 1100 };
 /* What listeners who live receive, until the last number. */
 void hear_all(mdg_channel *listens);
 /* A message that a living one has got. */

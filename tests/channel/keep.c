@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keep.c - a handle that uses a lock alone keeps it, and anybody else gets it at once: while the
+ * keeper goes on, idles, is stopped, is dead or has left, and from a process without membarrier(2).
+ *
+ * This test is built with channels that keep a lock from the second time on.
+ */
+#include "channel/handles.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include "channel/handle.h"
+#include "support/forbid.h"
+
+enum { CAPACITY = 1024, OFTEN = 50, T = MDG_TALKER, L = MDG_LISTENER };
+
+static struct board {
+	_Atomic uint32_t ready, goes_on;
+} * board;
+
+static mdg_channel *open_as(unsigned role)
+{
+	return enter("keep", role, MDG_QUEUE, CAPACITY);
+}
+
+static bool is_kept(const mdg__c32 *lock)
+{
+	return (atomic_load(lock) & MDG__KEPT) != 0;
+}
+
+static void pass(mdg_channel *talks, mdg_channel *listens, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		CHECK_RC(0, says(talks, 30, i, 0));
+		CHECK(hears(listens, 30, i));
+	}
+}
+
+/* ---- one process --------------------------------------------------------------------------- */
+
+static void is_kept_and_given(void)
+{
+	mdg_channel *talks = open_as(T), *listens = open_as(L), *other = open_as(T);
+	pass(talks, listens, OFTEN);
+	CHECK(is_kept(&talks->head->talk_lock) && is_kept(&talks->head->take_lock));
+	for (int i = 0; i < 20; i++) { /* each of them keeps it, later each time */
+		pass(other, listens, 1);
+		CHECK(!is_kept(&talks->head->talk_lock));
+		pass(other, listens, OFTEN);
+		pass(talks, listens, 1);
+		CHECK(!is_kept(&talks->head->talk_lock));
+		pass(talks, listens, OFTEN);
+	}
+	mdg_channel_close(other);
+	pass(talks, listens, 400 * OFTEN); /* it keeps it late by now */
+	CHECK(is_kept(&talks->head->talk_lock));
+	CHECK_RC(0, says(talks, 30, 1, 0));
+	mdg_channel *second = open_as(L);
+	CHECK(hears(second, 30, 1));
+	CHECK(!is_kept(&talks->head->take_lock));
+	pass(talks, listens, 1);
+	pass(talks, second, 1);
+	mdg_channel_close(second);
+	/* Whoever leaves leaves nothing. */
+	pass(talks, listens, 400 * OFTEN);
+	CHECK(is_kept(&talks->head->talk_lock) && is_kept(&talks->head->take_lock));
+	mdg_channel *looks = open_as(MDG_OBSERVER);
+	mdg_channel_close(talks);
+	mdg_channel_close(listens);
+	CHECK(atomic_load(&looks->head->talk_lock) == 0);
+	CHECK(atomic_load(&looks->head->take_lock) == 0);
+	mdg_channel_close(looks);
+	remove_channel("keep");
+}
+
+/* All ways of sending and receiving, by one that keeps the locks. */
+static void keeps_all_ways(void)
+{
+	mdg_channel *talks = open_as(T), *listens = open_as(L);
+	struct mdg_message many[3];
+	unsigned char bytes[3][30];
+	void *place;
+	pass(talks, listens, OFTEN);
+	for (unsigned i = 0; i < OFTEN; i++) {
+		CHECK_RC(0, says(talks, CAPACITY, i, 0));
+		CHECK(hears(listens, CAPACITY, i));
+		for (unsigned k = 0; k < 3; k++) {
+			fill(bytes[k], 30, i + k);
+			many[k] = (struct mdg_message){ .data = bytes[k], .size = 30 };
+		}
+		CHECK_RC(3, mdg_channel_send_many(talks, many, 3, 0));
+		CHECK_RC(0, mdg_channel_reserve(talks, 30, &place, 0));
+		fill(place, 30, i + 3);
+		CHECK_RC(0, mdg_channel_commit(talks, 30));
+		CHECK_RC(0, mdg_channel_reserve(talks, 30, &place, 0));
+		CHECK_RC(0, mdg_channel_cancel(talks));
+		CHECK_RC(2, mdg_channel_peek_many(listens, many, 2, 0));
+		CHECK(is_filled(many[1].data, 30, i + 1));
+		CHECK_RC(0, mdg_channel_release(listens));
+		CHECK(hears(listens, 30, i + 2) && hears(listens, 30, i + 3));
+		CHECK(hears_nothing(listens));
+		CHECK(is_kept(&talks->head->talk_lock) && is_kept(&talks->head->take_lock));
+	}
+	mdg_channel_close(talks);
+	mdg_channel_close(listens);
+	remove_channel("keep");
+}
+
+/* ---- a keeper in another process -------------------------------------------------------- */
+
+static void keeper(void *argument)
+{
+	mdg_channel *talks = open_as(T), *listens = open_as(L);
+	(void)argument;
+	pass(talks, listens, OFTEN);
+	CHECK(is_kept(&talks->head->talk_lock) && is_kept(&talks->head->take_lock));
+	atomic_store(&board->ready, check_failures == 0 ? 1 : 9);
+	CHECK(reaches(&board->goes_on, 1));
+	pass(talks, listens, OFTEN);
+	mdg_channel_close(talks);
+	mdg_channel_close(listens);
+}
+
+static pid_t keeper_start(void)
+{
+	memset(board, 0, sizeof *board);
+	pid_t pid = start(keeper, NULL);
+	CHECK(reaches(&board->ready, 1) && atomic_load(&board->ready) == 1);
+	return pid;
+}
+
+static void keeper_goes_on(pid_t pid)
+{
+	atomic_store(&board->goes_on, 1);
+	CHECK(ended_well(pid));
+	remove_channel("keep");
+}
+
+/* Nobody waits for it: the deadline has passed. */
+static void is_idle_or_stopped(bool stops)
+{
+	pid_t pid = keeper_start();
+	if (stops)
+		kill(pid, SIGSTOP);
+	mdg_channel *talks = open_as(T), *listens = open_as(L);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_RC(0, says(talks, 30, i, 0));
+		CHECK(hears(listens, 30, i));
+	}
+	mdg_channel_close(talks);
+	mdg_channel_close(listens);
+	if (stops)
+		kill(pid, SIGCONT);
+	keeper_goes_on(pid);
+}
+
+/* A handle that is open already, so that nobody buries the dead one before. */
+static void is_dead(void)
+{
+	mdg_channel *talks = open_as(T), *listens = open_as(L);
+	pid_t pid = keeper_start();
+	kill(pid, SIGKILL);
+	CHECK(WIFSIGNALED(ended(pid)));
+	pass(talks, listens, OFTEN);
+	mdg_channel_close(talks);
+	mdg_channel_close(listens);
+	remove_channel("keep");
+}
+
+static void without_barrier(void *argument)
+{
+	(void)argument;
+	if (!forbid_call(SYS_membarrier, EPERM))
+		exit(77);
+	mdg_channel *talks = open_as(T), *listens = open_as(L);
+	CHECK(!is_kept(&talks->head->talk_lock) && !is_kept(&talks->head->take_lock));
+	pass(talks, listens, OFTEN);
+	CHECK(!is_kept(&talks->head->talk_lock) && !is_kept(&talks->head->take_lock));
+	mdg_channel_close(talks);
+	mdg_channel_close(listens);
+}
+
+/* One comes that cannot make the keeper pass a fence. From then on nobody keeps a lock. */
+static void has_no_barrier(void)
+{
+	pid_t pid = keeper_start();
+	int status = ended(start(without_barrier, NULL));
+	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
+	if (WEXITSTATUS(status) == 0) {
+		mdg_channel *talks = open_as(T), *listens = open_as(L);
+		pass(talks, listens, OFTEN);
+		CHECK(!is_kept(&talks->head->talk_lock) && !is_kept(&talks->head->take_lock));
+		mdg_channel_close(talks);
+		mdg_channel_close(listens);
+	}
+	keeper_goes_on(pid);
+}
+
+int main(void)
+{
+	board = shared_memory(sizeof *board);
+	open_namespace();
+	is_kept_and_given();
+	keeps_all_ways();
+	is_idle_or_stopped(false);
+	is_idle_or_stopped(true);
+	is_dead();
+	has_no_barrier();
+	mdg_namespace_close(ns);
+	return test_result();
+}
