@@ -49,13 +49,18 @@ def documents(tree):
 
 
 def links_of(path):
-    """The links of a file that stay on this machine: line, text, file, anchor."""
-    for number, line in prose(path):
-        for target in LINK.findall(re.sub(r"`[^`]*`", "", line)):
-            if not re.match(r"[a-z]+:", target):
-                file, _, anchor = target.partition("#")
-                file = os.path.join(os.path.dirname(path), file) if file else path
-                yield number, target, os.path.normpath(file), anchor
+    """The links of a file that stay on this machine: line, target, file, anchor. The text of a
+    link may go on in the next line; a line of code, and one without text, ends it."""
+    lines = dict(prose(path))
+    text = "\n".join(lines.get(n, "") for n in range(1, max(lines, default=0) + 1))
+    text = re.sub(r"`[^`]*`", lambda code: re.sub(r"[^\n]", "x", code.group()), text)
+    for link in LINK.finditer(text):
+        target = link.group(1)
+        if "\n\n" in link.group() or re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        file = os.path.join(os.path.dirname(path), file) if file else path
+        yield text.count("\n", 0, link.start()) + 1, target, os.path.normpath(file), anchor
 
 
 def main():
