@@ -147,13 +147,13 @@ from_zero()
 	}' "$work/sequences" -
 }
 
-# Whether an id could be taken for another number (a process id, or 1 GiB), or for an id of another
-# namespace. That happens about once in twenty runs. The case is then run again with other
+# Whether an id could be taken for another number (a process id, 64 MiB or 1 GiB), or for an id of
+# another namespace. That happens about once in ten runs. The case is then run again with other
 # namespaces.
 is_confusing()
 {
 	sort -nu "$work/sequences" | awk '
-		$1 < 1024 || $1 > 32660 || NR > 1 && $1 < last + 100 { found = 1 }
+		$1 <= 2048 || $1 > 32660 || NR > 1 && $1 < last + 100 { found = 1 }
 		{ last = $1 }
 		END { exit !found }'
 }
