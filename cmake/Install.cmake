@@ -110,8 +110,16 @@ endforeach()
 foreach(document LICENSE README.md CHANGELOG.md docs)
   if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${document})
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${document} DESTINATION ${CMAKE_INSTALL_DOCDIR}
-            FILES_MATCHING PATTERN "*.md")
+            FILES_MATCHING PATTERN "*.md" PATTERN benchmarks EXCLUDE)
   else()
     install(FILES ${PROJECT_SOURCE_DIR}/${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endif()
 endforeach()
+
+# ---- and back ---------------------------------------------------------------------------------
+
+if(NOT TARGET uninstall)
+  add_custom_target(uninstall
+    COMMAND ${CMAKE_COMMAND} -DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt
+            -P ${CMAKE_CURRENT_LIST_DIR}/Uninstall.cmake VERBATIM)
+endif()
