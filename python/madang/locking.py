@@ -21,7 +21,7 @@ from . import waiting
 from ._base import Name, deadline
 from ._madang import lib
 from .errors import error
-from .sync import DIED, EPERM, Memory, Synchronised, hold, let_go
+from .sync import DIED, EPERM, Memory, Synchronised, hold, hold_at, let_go, let_go_at
 from .waiting import EINTR, ETIMEDOUT, answer, in_main_thread, wait
 
 
@@ -71,11 +71,15 @@ class Held:
         self._taken = False
 
     def __enter__(self) -> Union[bool, OwnerDied]:
+        return self._enter(self._lock._pointer(), None)
+
+    def _enter(self, pointer: Any, code: Optional[int]) -> Union[bool, OwnerDied]:
+        """`code`: what the call gave that has taken it already."""
         lock = self._lock
-        pointer = lock._pointer()
-        out: List[int] = []
+        out: List[int] = [] if code is None else [code]
         try:
-            code = wait(out, self._function, (pointer,), self._timeout)
+            if code is None:
+                code = wait(out, self._function, (pointer,), self._timeout)
             if code != 0 and code != DIED:
                 raise lock._failed(code, "taking")
             self._died = OwnerDied() if code == DIED else None
@@ -107,14 +111,14 @@ class Owned(Synchronised):
     _REPAIRED: Any
     _DESTROY: Any
 
-    _entered: "Held"  # by the thread that holds it
+    _entered: Optional["Held"]  # by the thread that holds it; None: there is nothing to tell
 
     def _repaired(self, pointer: Any) -> int:
         return int(self._REPAIRED(pointer))
 
     def _give(self, pointer: Any) -> int:
         code = int(self._UNLOCK(pointer))
-        let_go(pointer)
+        let_go_at(self._address)
         return code
 
     def _acquire(self, function: Callable[..., int], blocking: bool,
@@ -190,17 +194,33 @@ class Mutex(Owned):
         return Held(self, lib.mdg_mutex_lock_until, timeout)
 
     def __enter__(self) -> Union[bool, OwnerDied]:
-        held = self.hold()
+        pointer = self._pointer()
+        out: List[int] = []
+        held: Optional[Held] = None
         try:
-            return held.__enter__()
-        except BaseException as failure:  # it may come when __enter__ has ended
-            if held._taken:
+            out.extend(map(lib.mdg_mutex_trylock, (pointer,)))  # as waiting.answer does
+            if out[0] == 0:
+                hold_at(self._address, pointer)
+                self._entered = None
+                return False
+            held = self.hold()
+            return held._enter(pointer, out[0] if out[0] == DIED else None)
+        except BaseException as failure:  # it may come when _enter has ended
+            if held is not None and held._taken:
                 held.__exit__(type(failure), failure, None)
+            elif held is None and out and out[0] in (0, DIED):
+                self._give(pointer)
             raise
 
     def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
                  traceback: Optional[TracebackType]) -> None:
-        self._entered.__exit__(kind, value, traceback)
+        entered = self._entered
+        if entered is not None:
+            entered.__exit__(kind, value, traceback)
+            return
+        code = self._give(self._held_pointer())
+        if code != 0 and kind is None:
+            raise self._failed(code, "releasing")
 
 
 class RWLock(Owned):
@@ -282,12 +302,13 @@ class Condition(Synchronised):
         end = deadline(timeout)
         until = end
         setting = -1
-        if in_main_thread():  # see waiting.py; whoever comes back sooner looks at the data again
-            until = min(end, lib.mdg_deadline(waiting.AGAIN))
-            setting = lib.mdg_sync_set_interruptible(1)
         pointer, mutex = self._pointer(), self._mutex._held_pointer()
         out: List[int] = []
         try:
+            if in_main_thread():  # see waiting.py; who comes back sooner looks at the data again
+                until = min(end, lib.mdg_deadline(waiting.AGAIN))
+                setting = 0
+                setting = lib.mdg_sync_set_interruptible(1)
             code = answer(out, lib.mdg_cond_wait_until, pointer, mutex, until)
         finally:
             if setting == 0:

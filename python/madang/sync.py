@@ -97,6 +97,16 @@ def let_go(pointer: Any) -> None:
     _held.pointers.pop(int(ffi.cast("uintptr_t", pointer)), None)
 
 
+def hold_at(address: int, pointer: Any) -> None:
+    """As hold, for a known address."""
+    _held.pointers[address] = pointer
+
+
+def let_go_at(address: int) -> None:
+    """As let_go, for a known address."""
+    _held.pointers.pop(address, None)
+
+
 def held_at(address: int) -> Any:
     """The pointer to what this thread holds there; None: nothing."""
     return _held.pointers.get(address)
@@ -158,6 +168,7 @@ class Synchronised:
     ALIGNMENT: ClassVar[int] = 64  #: of its offset
     _TYPE: ClassVar[str]
     _address = 0  # where it was when it was last used
+    _key: Tuple[int, int, bool, str]
 
     def __init__(self, memory: Memory, place: Union[int, Name] = 0, *,
                  name: Optional[Name] = None) -> None:
@@ -176,8 +187,15 @@ class Synchronised:
 
     def _pointer(self, writable: bool = True) -> Any:
         """Where it is. The memory stays while the pointer lives."""
-        pointer = self._memory.pointer(self._offset, self._size(), writable=writable,
+        if writable:
+            try:  # a segment keeps what it has given, until it is closed
+                return self._memory._pointers[self._key]  # type: ignore[attr-defined]
+            except (AttributeError, KeyError):
+                pass
+        size = self._size()
+        pointer = self._memory.pointer(self._offset, size, writable=writable,
                                        align=self.ALIGNMENT, kind=self._TYPE)
+        self._key = (self._offset, size, True, self._TYPE)
         self._address = int(ffi.cast("uintptr_t", pointer))
         return pointer
 

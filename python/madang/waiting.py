@@ -11,7 +11,8 @@ its place among those that wait. Other threads wait in one piece, as with thread
 NOTHING IS LOST when a handler raises KeyboardInterrupt although the call has just got what it
 waited for. The answer of a call goes into the list `out`, by `extend` and `map`, which are C: no
 handler can run between the end of the call and the store. So the caller's `except BaseException`
-knows whether there is something to give back.
+knows whether there is something to give back. (Before CPython 3.11 a handler can also run when a
+method is about to return, and then what it has taken stays taken.)
 """
 
 import threading
@@ -22,6 +23,7 @@ from ._madang import lib
 
 EINTR, ETIMEDOUT = -4, -110
 FIRST = 50_000_000  # nanoseconds: see the head of this file
+FOREVER: int = lib.MDG_FOREVER
 AGAIN = 500_000_000  # a wait for a condition ends after so long, and is then made again
 
 
@@ -33,8 +35,7 @@ def in_main_thread() -> bool:
 def answer(out: List[int], function: Callable[..., int], *arguments: Any) -> int:
     """Calls a C function. Its answer is in `out` from the moment when it has returned."""
     del out[:]
-    columns = [(argument,) for argument in arguments]
-    out.extend(map(function, *columns))
+    out.extend(map(function, *zip(arguments)))
     return out[0]
 
 
@@ -43,7 +44,7 @@ def wait(out: List[int], function: Callable[..., int], before: Tuple[Any, ...],
     """Calls function(*before, deadline, *after) until it is done or `timeout` seconds are over
     (None: never). Returns its answer, which is never -EINTR. `at_once`: a first call does not
     wait, which is faster when there is nothing to wait for."""
-    end = deadline(timeout)
+    end = FOREVER if timeout is None else deadline(timeout)
     if at_once or end == 0:
         code = answer(out, function, *before, 0, *after)
         if end == 0 or code != ETIMEDOUT:
@@ -54,8 +55,9 @@ def wait(out: List[int], function: Callable[..., int], before: Tuple[Any, ...],
             if code != EINTR:
                 return code
     patience = FIRST
-    setting = lib.mdg_sync_set_interruptible(1)
+    setting = 0
     try:
+        setting = lib.mdg_sync_set_interruptible(1)
         while True:
             until = min(end, lib.mdg_deadline(patience))
             code = answer(out, function, *before, until, *after)

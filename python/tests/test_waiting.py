@@ -2,6 +2,7 @@
 """Waits: Ctrl-C ends each of them at once, and nothing that was got meanwhile is lost."""
 
 import signal
+import sys
 import threading
 import time
 
@@ -171,6 +172,8 @@ def test_nothing_is_lost(rounds, waits):
     when the call has got it. Then it was given back, and was not lost.
 
     `waits`: it comes to be had at about the time of the signal."""
+    if sys.version_info < (3, 11):
+        pytest.skip("before CPython 3.11 a handler may run when a method is about to return")
     box = madang.Segment.create("box", 4096)
     sem, mutex, event = madang.Semaphore(box, 0), madang.Mutex(box, 128), madang.Event(box, 256)
     once = madang.Once(box, 384)
