@@ -116,8 +116,7 @@ static int await_out(struct mdg_channel *channel, struct mdg__seat *seat, uint64
 static int await_all_out(struct mdg_channel *channel, const mdg__c32 *lock, uint64_t until)
 {
 	uint32_t used = mdg__seats_used(channel);
-	uint32_t state =
-		lock == &channel->head->talk_lock ? MDG__SEAT_TALKER : MDG__SEAT_LISTENER;
+	uint32_t state = lock == &channel->head->talk_lock ? MDG__SEAT_TALKER : MDG__SEAT_LISTENER;
 	for (uint32_t i = 0; i < used; i++)
 		if (mdg__seat_state(&channel->seats[i]) == state &&
 		    await_out(channel, &channel->seats[i], until) == -EAGAIN)
