@@ -8,7 +8,7 @@ set(madang_tool_dir ${CMAKE_CURRENT_LIST_DIR})
 # What reads and writes text, and needs no namespace.
 set(madang_tool_text base/parse.c base/show.c base/table.c base/json.c)
 set(madang_tool_sources ${madang_tool_text}
-  base/commands.c base/options.c base/say.c base/namespace.c base/remains.c base/kind.c
+  base/commands.c base/options.c base/say.c base/namespace.c base/remains.c base/kind.c base/file.c
   core/ls_common.c core/ls_segments.c core/ls_sets.c core/ls_queues.c core/rm_kinds.c
   run/preload.c run/program.c run/strict.c
   run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c
@@ -16,8 +16,13 @@ set(madang_tool_sources ${madang_tool_text}
   channel/channel_stats.c channel/channels_read.c channel/channels_print.c
   heap/heap_read.c heap/heap_print.c heap/heap_json.c
   heap/map_open.c heap/map_print.c heap/map_text.c
-  locks/locks_read.c locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c locks/locks_words.c locks/locks_print.c
-  doctor/doctor_print.c seen/seen.c seen/seen_objects.c)
+  locks/locks_read.c locks/locks_threads.c locks/locks_sets.c locks/locks_stuck.c
+  locks/locks_words.c locks/locks_print.c
+  doctor/doctor_print.c seen/seen.c seen/seen_objects.c
+  graph/picture_make.c graph/picture_edges.c graph/picture_merge.c graph/picture_limit.c
+  graph/picture_dot.c
+  graph/picture_layout.c graph/picture_text.c
+  graph/page_tables.c graph/page_html.c graph/page_svg.c graph/page_legend.c)
 
 # All but main.c: the files above, and one for each command.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${madang_tool_dir}/commands.def)

@@ -26,7 +26,8 @@ struct option_row {
 	const char *name;  /* the long option, without "--"; NULL: no option */
 	const char *value; /* what its value is called; NULL: none; "[=N]": may be left out */
 	const char *help;  /* one line or several; NULL: the end of the table */
-	const char *words; /* for completion: the values, or "@directories"; NULL: anything */
+	const char
+		*words; /* for completion: the values; "@directories", "@files"; NULL: anything */
 };
 
 /* Options that have no letter count from here. */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "madang/segment.h"
 #include "reach/reach.h"
@@ -136,6 +137,23 @@ char *remains_text(char room[ADVICE_ROOM], const struct remains *remains); /* in
 const char *remains_advice(const struct remains *remains);
 /* Says it on stderr, if there is anything. */
 void remains_complain(const char *path);
+
+/* ---- file.c: a file that is written whole or not at all ------------------ */
+
+struct output_file {
+	FILE *stream;
+	const char *path;
+	char *temporary; /* beside it, until output_file_keep; NULL: written to directly */
+};
+/* Begins to write the file. Readers of `path` see the old file until output_file_keep. What is no
+ * regular file (a pipe, a device) is written to directly; "-" is standard output. TOOL_OK, or it
+ * has been said. */
+int output_file_begin(struct output_file *ret, const char *path);
+/* The new file takes the place of the old one. TOOL_OK, or it has been said, and the old file is
+ * as it was. */
+int output_file_keep(struct output_file *file);
+/* The old file stays. */
+void output_file_drop(struct output_file *file);
 
 /* ---- preload.c, program.c: for run (and doctor) ------------------------ */
 

@@ -127,6 +127,8 @@ struct attached {
 };
 /* The thread of that id among these, added to the list when it is new. NOBODY: no memory. */
 size_t locks_thread(struct survey *survey, uint32_t id, const struct attached *attached);
+/* Milliseconds since the thread began; UINT64_MAX: it has ended, or /proc does not tell. */
+uint64_t locks_thread_age(int32_t pid, uint32_t id);
 /* Whether the thread can have left a note so many milliseconds ago. */
 bool locks_can_wait(const struct thread *thread, uint64_t waited);
 /* Fills edges from locks, and from semaphore sets; `before`, which may be NULL, has to have them

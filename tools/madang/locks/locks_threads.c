@@ -62,7 +62,7 @@ static bool read_start(int32_t pid, uint32_t id, unsigned long long *ret_ticks)
 	return found;
 }
 
-static uint64_t thread_age(int32_t pid, uint32_t id)
+uint64_t locks_thread_age(int32_t pid, uint32_t id)
 {
 	unsigned long long ticks;
 	struct timespec now;
@@ -94,7 +94,7 @@ size_t locks_thread(struct survey *survey, uint32_t id, const struct attached *a
 	if (threads == NULL)
 		return NOBODY;
 	if (thread.pid != 0) {
-		thread.age = thread_age(thread.pid, id);
+		thread.age = locks_thread_age(thread.pid, id);
 		show_command(thread.command, thread.pid);
 	}
 	survey->threads = threads;

@@ -154,6 +154,13 @@ static int sort_processes(struct seen *seen)
 			seen->attachments[i].process = now_at[seen->attachments[i].process];
 		for (size_t i = 0; i < seen->sleeper_count; i++)
 			seen->sleepers[i].process = now_at[seen->sleepers[i].process];
+		for (size_t i = 0; i < seen->queue_count; i++) {
+			struct seen_queue *queue = &seen->queues[i];
+			if (queue->sent_by != NOBODY)
+				queue->sent_by = now_at[queue->sent_by];
+			if (queue->received_by != NOBODY)
+				queue->received_by = now_at[queue->received_by];
+		}
 	}
 	bool done = ranked != NULL && now_at != NULL;
 	free(ranked);

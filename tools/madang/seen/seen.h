@@ -69,6 +69,7 @@ struct seen_queue {
 	struct mdg_msgqueue_info info;
 	bool has_waiting;
 	unsigned receivers, senders; /* threads that sleep in it */
+	size_t sent_by, received_by; /* the last processes, if they live here; or NOBODY */
 };
 
 /* A thread that sleeps in a queue. */
@@ -89,9 +90,8 @@ struct seen {
 	struct seen_attachment *attachments; /* in the order of the segments */
 	size_t attachment_count;
 
-	/* Threads, named objects with owner and waiters, waits and holders in sets; edges: who cannot
-	 * go on because of whom; circles of edges.
-	 * `locks.segments` are those of `segments`. */
+	/* Threads; named objects with owner and waiters; waits and holders in sets; edges: who
+	 * cannot go on because of whom; circles of edges. Its segments are those of `segments`. */
 	struct survey locks;
 	/* With rates, where there was a look before. */
 	struct channels_view channels;

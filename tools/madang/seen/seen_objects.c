@@ -27,6 +27,17 @@ int seen_read_sets(struct seen *seen, mdg_namespace *ns)
 	return rc;
 }
 
+/* The process of that number, if it is the one that did something at that time (seconds): numbers
+ * are given again, and other pid namespaces have their own. NOBODY: it is not, or no memory. */
+static size_t find_actor(struct seen *seen, int32_t pid, int64_t when)
+{
+	uint64_t age = pid > 0 ? locks_thread_age(pid, (uint32_t)pid) : UINT64_MAX;
+
+	if (age == UINT64_MAX || when <= 0 || seen->time - (int64_t)(age / 1000) > when + 1)
+		return NOBODY;
+	return seen_local_process(seen, pid);
+}
+
 struct reading {
 	struct seen *seen;
 	bool out_of_memory;
@@ -68,7 +79,11 @@ int seen_read_queues(struct seen *seen, mdg_namespace *ns)
 		if (more == NULL)
 			return -ENOMEM;
 		seen->queues = more;
-		more[seen->queue_count++] = (struct seen_queue){ .info = info };
+		more[seen->queue_count++] = (struct seen_queue){
+			.info = info,
+			.sent_by = find_actor(seen, info.lspid, info.stime),
+			.received_by = find_actor(seen, info.lrpid, info.rtime),
+		};
 		bool seen_all = mdg__msgqueue_view(ns, info.id, &viewer) == 0;
 		seen->queues[seen->queue_count - 1].has_waiting = seen_all;
 	}
