@@ -7,8 +7,9 @@
  * namespace that is there. So that it can do no harm it has no slash and no ".."
  * in any word and works in a directory of its own, may make no file above a
  * megabyte, and what starts programs, waits for others or never ends is not
- * fuzzed: run, serve; listen, talk, call; channels --watch. Any exit code of
- * the tool's own is right; crashing is not, nor is another code.
+ * fuzzed: run, serve; listen, talk, call; channels --watch. graph finds no
+ * program to draw with, and metrics an empty request. Any exit code of the
+ * tool's own is right; crashing is not, nor is another code.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -86,7 +87,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	outside = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (outside < 0 || getrlimit(RLIMIT_FSIZE, &usual) != 0)
 		die(".");
-	if (freopen("/dev/null", "we", stdout) == NULL)
+	if (setenv("PATH", "/nowhere", 1) != 0 || freopen("/dev/null", "re", stdin) == NULL ||
+	    freopen("/dev/null", "we", stdout) == NULL)
 		die("/dev/null");
 	return 0;
 }

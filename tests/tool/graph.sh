@@ -9,15 +9,17 @@ export MADANG_NAMESPACE
 # What differs from run to run: process numbers and times. The style of a line is not shown.
 plain()
 {
-	sed -e "s/\\([^0-9]\\)$p1\\([^0-9]\\)/\\1P1\\2/g" -e "s/\\([^0-9]\\)$p2\\([^0-9]\\)/\\1P2\\2/g" \
+	sed -e "s/\\([^0-9]\\)$p1\\([^0-9]\\)/\\1P1\\2/g" \
+		-e "s/\\([^0-9]\\)$p2\\([^0-9]\\)/\\1P2\\2/g" \
 		-e 's/p[0-9][0-9]* /pN /g' -e 's/\([slceq_]\)[0-9]\{6,\}/\1ID/g' \
 		-e 's/waits [0-9.]*[smh]/waits TIME/' -e 's/\\n[0-9][0-9]*"/\\nPID"/' |
 		grep -v -e 'tooltip=' -e 'fontname='
 }
 shapes()
 {
-	plain | sed -e 's/, fillcolor="[^"]*"//' -e 's/, color="[^"]*"//g' -e 's/, margin="[^"]*"//' \
-		-e 's/, penwidth=[1-9.]*\]/]/' -e 's/, shape=cds, height=0.62/, shape=cds/'
+	plain | sed -e 's/, fillcolor="[^"]*"//' -e 's/, color="[^"]*"//g' \
+		-e 's/, margin="[^"]*"//' \
+		-e 's/, penwidth=[1-9.]*\]/]/' -e 's/, shape=cds, height=0.75/, shape=cds/'
 }
 
 echo "# nothing"
@@ -39,8 +41,9 @@ wait "$circlers"
 
 echo "# names of others: one line each, and nothing of them is DOT"
 for name in '"];evil[label="' '<script>alert(1)</script>' 'a&lt;b' 'back\nslash\N' \
-	"$(printf 'line\nfeed\001')" "$(printf 'turn\342\200\256ed')" "$(printf 'xml\357\277\277no')" \
-	"$(printf 'not utf8 \377')" 'a name that is longer than a shape is wide'; do
+	"$(printf 'line\nfeed\001')" "$(printf 'turn\342\200\256ed')" \
+	"$(printf 'xml\357\277\277no')" "$(printf 'not utf8 \377')" \
+	'a name that is longer than a shape is wide'; do
 	"$madang" mk --name "$name" 4K >/dev/null
 done
 try graph | shapes | sed 's/, style.*//' | grep orphan
@@ -71,11 +74,15 @@ mkdir "$work/bin"
 for text in 'kill -9 $$' 'echo Error: "$(printf "bad\007")" >&2; exit 3' 'echo nothing'; do
 	printf '#!/bin/sh\ncat >/dev/null\n%s\n' "$text" >"$work/bin/dot"
 	chmod +x "$work/bin/dot"
-	(PATH=$work/bin:$PATH; echo old >"$work/a.svg"; try graph --svg "$work/a.svg")
+	echo old >"$work/a.svg"
+	(PATH=$work/bin:$PATH; try graph --svg "$work/a.svg")
 	cat "$work/a.svg"
 done
 rm "$work/bin/dot"
-(PATH=$work/bin; try graph --html "$work/a.html")
+real=$PATH
+PATH=$work/bin
+try graph --html "$work/a.html"
+PATH=$real
 printf '#!/bin/sh\ncat >/dev/null\necho "<svg viewBox=\\"0 0 1 1\\"></svg>"\n' >"$work/bin/dot"
 chmod +x "$work/bin/dot"
 PATH=$work/bin:$PATH
@@ -102,7 +109,7 @@ ln -s real.svg "$work/link.svg"
 : >"$work/real.svg"
 chmod 640 "$work/real.svg"
 "$madang" graph --svg "$work/link.svg"
-[ -L "$work/link.svg" ] && ls -l "$work/real.svg" | cut -c1-10
+[ -L "$work/link.svg" ] && stat -c %A "$work/real.svg"
 grep -c '</svg>' "$work/real.svg"
 
 echo "# --watch: always whole, goes on without the namespace, leaves nothing else behind"
@@ -122,5 +129,5 @@ while grep -q 'There is no such namespace' "$work/w.html"; do sleep 0.02; done
 { kill "$watcher"; wait "$watcher"; } 2>/dev/null
 echo "(ended with $?)"
 cat "$work/err"
-ls "$work" | grep '\.html'
+find "$work" -name '*.html*' | sort
 exit 0

@@ -88,8 +88,11 @@ if [ -n "$browser" ]; then
 			--user-data-dir="$work/profile" --screenshot="$work/$page.png" \
 			"file://$work/$page" >"$work/browser" 2>&1
 		size=$(wc -c <"$work/$page.png" 2>/dev/null || echo 0)
-		[ "$size" -gt 40000 ] || { echo "$page: a picture of $size bytes"; cat "$work/browser"; }
+		[ "$size" -gt 40000 ] || echo "$page: a picture of $size bytes"
+		[ "$size" -gt 40000 ] || cat "$work/browser"
 	done
+else
+	echo "not shown in a browser: chromium-headless-shell is not there" >&3
 fi
 exec 9>&-
 wait "$circlers"

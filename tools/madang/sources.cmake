@@ -22,6 +22,7 @@ set(madang_tool_sources ${madang_tool_text}
   graph/picture_make.c graph/picture_edges.c graph/picture_merge.c graph/picture_limit.c
   graph/picture_dot.c
   graph/picture_layout.c graph/picture_text.c
+  metrics/metrics_list.c metrics/metrics_write.c metrics/metrics_http.c
   graph/page_tables.c graph/page_html.c graph/page_svg.c graph/page_legend.c)
 
 # All but main.c: the files above, and one for each command.

@@ -109,7 +109,7 @@ static int finish(struct output_file *file)
 	errno = 0;
 	if (fflush(file->stream) != 0 || ferror(file->stream))
 		code = errno != 0 ? errno : EIO;
-	if (file->stream != stdout && fclose(file->stream) != 0 && code == 0)
+	if (fclose(file->stream) != 0 && code == 0)
 		code = errno;
 	file->stream = NULL;
 	return code;
@@ -133,7 +133,7 @@ static int rename_back(const char *temporary)
 int output_file_keep(struct output_file *file)
 {
 	if (file->stream == stdout) /* output_finish looks whether all of it arrived */
-		return fflush(stdout) == 0 ? TOOL_OK : TOOL_TROUBLE;
+		return TOOL_OK;
 	int code = finish(file);
 	if (code == 0 && file->temporary != NULL)
 		code = rename_back(file->temporary);

@@ -48,6 +48,8 @@ struct channels_request {
 int channels_read(mdg_namespace *ns, const char *name, struct channels_view *view);
 /* 0, or why they cannot be read. */
 int channels_read_peers(mdg_namespace *ns, struct channels_entry *entry);
+/* What the slowest listener has not received yet; its peers have to be read. */
+uint64_t channels_largest_lag(const struct channels_entry *entry);
 /* Of the channels that were there `before`. */
 void channels_find_rates(struct channels_view *view, const struct channels_view *before);
 void channels_free(struct channels_view *view);

@@ -58,6 +58,16 @@ static const struct channels_entry *find(const struct channels_view *view,
 	return NULL;
 }
 
+uint64_t channels_largest_lag(const struct channels_entry *entry)
+{
+	uint64_t lag = 0;
+
+	for (size_t i = 0; i < entry->peer_count; i++)
+		if (entry->peers[i].peer.role == MDG_LISTENER && entry->peers[i].peer.lag > lag)
+			lag = entry->peers[i].peer.lag;
+	return lag;
+}
+
 /* The same peer in the look before; a place is given again to whoever comes next. */
 static const struct mdg_peer *find_peer(const struct channels_entry *entry,
                                         const struct mdg_peer *peer)

@@ -92,8 +92,9 @@ static void processes(const struct seen *seen, const struct table_sink *sink, st
 
 static void segments(const struct seen *seen, const struct table_sink *sink, struct row *row)
 {
-	static const char *const titles[] = { "#Segment", "Name or key", "Owner",    "Mode",   "#Size",
-		                              "#In memory", "#Attached", "#Creator", "#Age", "State" };
+	static const char *const titles[] = { "#Segment", "Name or key", "Owner",     "Mode",
+		                              "#Size",    "#In memory",  "#Attached", "#Creator",
+		                              "#Age",     "State" };
 	char room[SHOW_ROOM];
 
 	if (seen->segment_count == 0)
@@ -122,20 +123,11 @@ static void segments(const struct seen *seen, const struct table_sink *sink, str
 	sink->end(sink->context);
 }
 
-static uint64_t largest_lag(const struct channels_entry *entry)
-{
-	uint64_t lag = 0;
-
-	for (size_t i = 0; i < entry->peer_count; i++)
-		if (entry->peers[i].peer.role == MDG_LISTENER && entry->peers[i].peer.lag > lag)
-			lag = entry->peers[i].peer.lag;
-	return lag;
-}
-
 static void channels(const struct seen *seen, const struct table_sink *sink, struct row *row)
 {
-	static const char *const titles[] = { "Channel",    "Kind",  "#Full", "#Waiting", "#Talkers",
-		                              "#Listeners", "#Sent", "#Rate", "#Lag",     "#Missed" };
+	static const char *const titles[] = { "Channel",  "Kind",       "#Full", "#Waiting",
+		                              "#Talkers", "#Listeners", "#Sent", "#Rate",
+		                              "#Lag",     "#Missed" };
 	char room[SHOW_ROOM], text[TEXT_ROOM];
 
 	if (seen->channels.count == 0)
@@ -157,7 +149,7 @@ static void channels(const struct seen *seen, const struct table_sink *sink, str
 		if (entry->refused != 0)
 			add(row, "?");
 		else
-			add(row, "%" PRIu64, largest_lag(entry));
+			add(row, "%" PRIu64, channels_largest_lag(entry));
 		if (info->kind == MDG_TOPIC)
 			add(row, "%" PRIu64, info->missed);
 		else
@@ -177,7 +169,7 @@ static bool is_in_circle(const struct seen *seen, size_t lock)
 
 static void locks(const struct seen *seen, const struct table_sink *sink, struct row *row)
 {
-	static const char *const titles[] = { "Lock",  "#Segment", "#Offset", "Kind",
+	static const char *const titles[] = { "Lock",  "#Segment", "#Offset",  "Kind",
 		                              "State", "Owner",    "#Waiting", "#Longest wait" };
 	char room[SHOW_ROOM], who[TABLE_CELL], text[TEXT_ROOM];
 
@@ -209,9 +201,8 @@ static void locks(const struct seen *seen, const struct table_sink *sink, struct
 
 static void sets(const struct seen *seen, const struct table_sink *sink, struct row *row)
 {
-	static const char *const titles[] = { "#Semaphore set", "Name or key", "Owner",
-		                              "Mode",           "#Semaphores", "#Waiting",
-		                              "#Used",          "State" };
+	static const char *const titles[] = { "#Semaphore set", "Name or key", "Owner", "Mode",
+		                              "#Semaphores",    "#Waiting",    "#Used", "State" };
 	char room[SHOW_ROOM];
 
 	if (seen->set_count == 0)
@@ -225,7 +216,8 @@ static void sets(const struct seen *seen, const struct table_sink *sink, struct 
 		add(row, "%04o", info->mode & 0777u);
 		add(row, "%u", info->count);
 		add_waiting(row, seen->sets[i].has_waiting, seen->sets[i].waiting);
-		add(row, "%s", info->otime == 0 ? "never" : show_age(room, seen->time, info->otime));
+		add(row, "%s",
+		    info->otime == 0 ? "never" : show_age(room, seen->time, info->otime));
 		add(row, "%s", info->stuck ? "stuck: see madang doctor" : "");
 		put(sink, row, info->stuck != 0);
 	}

@@ -25,7 +25,7 @@ static const struct look {
 	[SHAPE_PROCESS] = { "p", "shape=box, fillcolor=\"#ffffff\", color=\"#334155\"" },
 	[SHAPE_SEGMENT] = { "s", "shape=cylinder, margin=\"0.14,0.1\", fillcolor=\"#dbeafe\", "
 	                         "color=\"#1e40af\"" },
-	[SHAPE_CHANNEL] = { "c", "shape=cds, height=0.62, margin=\"0.24,0.1\", "
+	[SHAPE_CHANNEL] = { "c", "shape=cds, height=0.75, margin=\"0.24,0.1\", "
 	                         "fillcolor=\"#dcfce7\", color=\"#166534\"" },
 	[SHAPE_LOCK] = { "l", "shape=octagon, margin=\"0.02,0\", fillcolor=\"#fef3c7\", "
 	                      "color=\"#92400e\"" },
@@ -267,9 +267,10 @@ static void put_line_label(const struct line_between *line, FILE *out)
 /* Ten times the messages, a little thicker. */
 static double width_of(double rate)
 {
+	static const double steps[] = { 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
 	double width = 1.2;
 
-	for (; rate >= 10 && width < 4; rate /= 10)
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && rate >= steps[i]; i++)
 		width += 0.5;
 	return width;
 }

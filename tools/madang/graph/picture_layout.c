@@ -218,20 +218,35 @@ static int run(struct drawing *drawing, const struct picture *picture, const cha
 
 /* ---- the drawing -------------------------------------------------------- */
 
-/* Finds <svg ... viewBox="0.00 0.00 WIDTH HEIGHT" ...>, what follows it, and </svg>. */
+/* The four numbers of viewBox="0.00 0.00 WIDTH HEIGHT"; `text` is behind the first quote. */
+static bool read_size(const char *text, struct drawing *drawing)
+{
+	double numbers[4];
+
+	for (int i = 0; i < 4; i++) {
+		char *end;
+		numbers[i] = strtod(text, &end);
+		if (end == text)
+			return false;
+		text = end;
+	}
+	drawing->width = numbers[2];
+	drawing->height = numbers[3];
+	return numbers[2] > 0 && numbers[2] < 1e7 && numbers[3] > 0 && numbers[3] < 1e7;
+}
+
+/* Finds <svg ... viewBox="..." ...>, what follows it, and </svg>. */
 static bool take_apart(struct drawing *drawing)
 {
+	static const char name[] = "viewBox=\"";
 	const char *start = strstr(drawing->svg, "<svg");
-	const char *box = start == NULL ? NULL : strstr(start, "viewBox=\"");
+	const char *box = start == NULL ? NULL : strstr(start, name);
 	const char *head_end = box == NULL ? NULL : strchr(box, '>');
 	const char *last = NULL;
 
 	for (const char *at = head_end; at != NULL; at = strstr(at + 1, "</svg>"))
 		last = at;
-	if (last == NULL || last == head_end ||
-	    sscanf(box, "viewBox=\"%*f %*f %lf %lf\"", &drawing->width, &drawing->height) != 2 ||
-	    !(drawing->width > 0 && drawing->width < 1e7) ||
-	    !(drawing->height > 0 && drawing->height < 1e7))
+	if (last == NULL || last == head_end || !read_size(box + sizeof name - 1, drawing))
 		return false;
 	drawing->body = head_end + 1;
 	drawing->length = (size_t)(last - drawing->body);
