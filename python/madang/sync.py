@@ -6,7 +6,7 @@ multiple of 64. Zero bytes are a valid object that nobody uses, so nobody has to
 
     box = madang.Segment.create("box", 4096, exist_ok=True)
     lock = madang.Mutex(box, 0)                         # at offset 0
-    ready = madang.Event(box, 128, name="ready")        # and give it a name: `madang locks` shows it
+    ready = madang.Event(box, 128, name="ready")        # `madang locks` shows what has a name
     again = madang.Event(box, "ready")                  # find it by the name
 
 They survive the death of the threads and processes that use them, by kill -9 too. What a thread

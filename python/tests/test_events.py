@@ -150,6 +150,22 @@ def test_once(box, run):
         madang.Once(madang.Segment("box", readonly=True), 128).begin()
 
 
+def test_a_turn_is_not_the_childs(box):
+    """A child that was forked in the middle leaves the block, and has not done it."""
+    once = madang.Once(box, 0)
+    with once as turn:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                once.__exit__(None, None, None)
+                status = int(once.done())
+            finally:
+                os._exit(status)
+        assert turn and os.waitpid(child, 0)[1] == 0 and not once.done()
+    assert once.done()
+
+
 def test_after_close_and_in_a_child(box):
     sem = madang.Semaphore(box, 0)
     objects = [sem.acquire, sem.release, lambda: sem.value, madang.Event(box, 128).wait,
