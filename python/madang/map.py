@@ -38,21 +38,21 @@ def _bytes(value: Any, what: str) -> bytes:
     raise TypeError(f"{what} of a madang.Map is bytes, not {type(value).__name__}")
 
 
-class _Items(ItemsView):  # type: ignore[type-arg]
+class _Items(ItemsView[bytes, bytes]):
     _mapping: "Map"
 
     def __iter__(self) -> Iterator[Tuple[bytes, bytes]]:
         return self._mapping._walk()
 
 
-class _Values(ValuesView):  # type: ignore[type-arg]
+class _Values(ValuesView[bytes]):
     _mapping: "Map"
 
     def __iter__(self) -> Iterator[bytes]:
         return (value for _, value in self._mapping._walk())
 
 
-class Map(MutableMapping):  # type: ignore[type-arg]
+class Map(MutableMapping[bytes, bytes]):
     """A map that this process has open.
 
     heap     the Heap in which it lies
