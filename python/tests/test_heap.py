@@ -4,6 +4,7 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -82,6 +83,7 @@ def test_ctrl_c_while_another_fills_a_root(run, heap):
         say("interrupted")
     """)
     other.heard()
+    time.sleep(0.2)  # most likely it waits in C now
     other.signal(signal.SIGINT)
     assert other.heard() == "interrupted"
     other.result()
