@@ -30,7 +30,7 @@ def work():
                 results.send(b"%d %d" % (job * job, message.redelivered))
 
 
-def work_until_the_channel_is_removed():
+def work_to_the_end():
     try:
         work()
     except FileNotFoundError:
@@ -40,7 +40,7 @@ def work_until_the_channel_is_removed():
 def main():
     with madang.Talker("jobs", kind="queue") as jobs, \
             madang.Listener("results", kind="queue") as results:
-        workers = [multiprocessing.Process(target=work_until_the_channel_is_removed) for _ in range(3)]
+        workers = [multiprocessing.Process(target=work_to_the_end) for _ in range(3)]
         for worker in workers:
             worker.start()
         for job in range(100):

@@ -49,6 +49,7 @@ _LINK_AT = 64
 _NAME_AT = 192
 _TRAILER = 448  # room for all that
 _ALIGN = 64
+_REACH = 0.1  # seconds for a process that has a block and cannot be reached
 _PATIENCE = 10.0  # seconds for another process that is making a block of the same name
 
 
@@ -239,6 +240,13 @@ def _remove_dead(namespace: Namespace, id: int) -> None:
         lib.mdg_segment_remove(handle, id)
 
 
+def _attached(namespace: Namespace, id: int) -> bool:
+    """Whether a living process has the segment."""
+    info = ffi.new("struct mdg_segment_info *", {"size": ffi.sizeof("struct mdg_segment_info")})
+    code = lib.mdg_segment_stat(namespace._opened(), id, lib.MDG_STAT_ANY, info)
+    return bool(code == 0 and info.attached > 0)
+
+
 def _find_named(namespace: Namespace, raw: bytes) -> Optional[Block]:
     """The ordinary segment of this name."""
     if len(raw) > PERSISTENT_NAME_MAX:
@@ -261,12 +269,29 @@ def _find_named(namespace: Namespace, raw: bytes) -> Optional[Block]:
 
 
 def _find_unnamed(namespace: Namespace, raw: bytes) -> Optional[Block]:
-    """The block whose trailer has this name."""
+    """The block whose trailer has this name. A removed segment is opened through a process that
+    has it. A child that was just forked cannot be asked yet: for a moment, try again."""
+    until = time.monotonic() + _REACH
+    while True:
+        unreached: List[int] = []
+        block = _find_reached(namespace, raw, unreached)
+        if block is not None or not unreached:
+            return block
+        if time.monotonic() > until:
+            raise error(ENOENT, f"block {shortened(os.fsdecode(raw))}",
+                        "it is there, but not the processes that have it: they are in another pid "
+                        "namespace (a container); persist=True makes a block that they can share")
+        time.sleep(0.001)
+
+
+def _find_reached(namespace: Namespace, raw: bytes, unreached: List[int]) -> Optional[Block]:
     refused: Optional[MadangError] = None
     for id in _candidates(namespace, raw):
         try:
             segment = Segment.attach(id, namespace=namespace)
         except NotFoundError:
+            if _attached(namespace, id):
+                unreached.append(id)
             continue
         except MadangError as failed:
             if failed.code != EACCES:
@@ -318,8 +343,8 @@ def _refuse_existing(namespace: Namespace, raw: bytes) -> None:
     block = None
     try:
         block = _find_named(namespace, raw) or _find_unnamed(namespace, raw)
-    except (UnlikeError, PermissionError):
-        pass
+    except (UnlikeError, PermissionError, NotFoundError):
+        pass  # it is there, but not for us
     else:
         if block is None:
             return
@@ -338,8 +363,8 @@ def make(namespace: Namespace, name: str, size: int, mode: int, persist: bool) -
         _refuse_existing(namespace, raw)
         block = Block(namespace, segment, size, at)
         block.write_trailer(raw)
-        _made.add(block)
         segment.remove()  # from this moment others find it
+        _made.add(block)
         return block
     except BaseException:
         _abandon(segment)

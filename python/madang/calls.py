@@ -69,8 +69,7 @@ class Request(HeldMessage):
         MadangError: EMSGSIZE (the reply is larger than the capacity: the request stays)."""
         pointer, size = pointer_and_size(data)
         server = self._listener
-        with server._lock:
-            handle = server._opened()
+        with server._turn() as handle:
             if self._view is None:
                 raise ValueError("the request was replied to, or given up")
             if size > server._capacity():  # type: ignore[attr-defined]

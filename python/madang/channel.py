@@ -27,6 +27,7 @@ Source: <madang/channel.h>, mdg_channel_open(3).
 import os
 import threading
 import time
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Iterator, List, NamedTuple, Optional, Type, TypeVar
 
@@ -236,6 +237,14 @@ class Channel:
             raise self._timed_out(ETIMEDOUT)
         return end
 
+    @contextmanager
+    def _turn(self) -> Iterator[Any]:
+        """For calls that do not wait: no other thread is in a call. Gives the handle. In a forked
+        child the lock may be held for ever, so the handle is looked at first."""
+        self._opened()
+        with self._lock:
+            yield self._opened()
+
     def _timed_out(self, code: int) -> Exception:
         return error(code, self._doing(), kind=WaitTimeout)
 
@@ -270,7 +279,7 @@ class Channel:
         """The channel as it is now. Also takes the dead that it finds out of the channel. Raises
         NotFoundError: it was removed. Source: mdg_channel_look."""
         info = _new_info()
-        with self._lock:
+        with self._turn():
             check(lib.mdg_channel_look(self._opened(), info), self._doing())
         return channel_info(info)
 
@@ -279,7 +288,7 @@ class Channel:
         room = lib.MDG_PEERS_MAX
         found = ffi.new("struct mdg_peer[]", room)
         found[0].size = ffi.sizeof("struct mdg_peer")
-        with self._lock:
+        with self._turn():
             count = check(lib.mdg_channel_peers(self._opened(), found, room), self._doing())
         return [Peer(one.place, ROLES.get(one.role, "?"), one.pid, bool(one.alive),
                      bool(one.asleep), bool(one.holds), one.count, one.lag, one.missed, one.since)
@@ -326,6 +335,9 @@ class Channel:
                     ffi.release(handle)
         finally:
             self._closing = False
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self!r} belongs to this process: give the other one the channel's name")
 
     def __enter__(self: C) -> C:
         self._opened()

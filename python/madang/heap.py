@@ -215,7 +215,8 @@ class Heap:
     mode       permission bits of a new heap; default 0o600
 
     A context manager: at its end the heap is closed. It stays, and its memory stays here as long
-    as there are views of blocks. May be used from all threads, and in a forked child.
+    as there are views of blocks. May be used from all threads, in a forked child, and be given to
+    another process (pickle).
 
     Raises UnlikeError (it exists, and is not what is asked for), NotFoundError, ExistsError,
     AccessError, MadangError. Source: mdg_heap_open(3).
@@ -241,11 +242,16 @@ class Heap:
             "threads": whole(threads, "threads", 0, lib.MDG_HEAP_THREADS_MOST),
             "mode": whole(mode, "mode", 0, 0o777)})
         self.readonly = readonly
-        space = (namespace or Namespace())._opened()
+        namespace = namespace or Namespace()
+        self._again = (raw, namespace.path, readonly)
+        space = namespace._opened()
         opened = ffi.new("mdg_heap **")
         check(lib.mdg_heap_open(opened, space, raw, options), f"heap {self._said}")
         # The namespace's handle is bound to the call, so it lives as long as the heap.
         self._handle = ffi.gc(opened[0], functools.partial(_close, space))
+
+    def __reduce__(self) -> Any:
+        return _open_again, self._again
 
     def _opened(self) -> Any:
         """The handle; whoever has it keeps the heap open."""
@@ -375,6 +381,11 @@ class Heap:
         if code < 0:
             raise error(code, f"check of {self!r}")
         return found
+
+
+def _open_again(name: bytes, path: str, readonly: bool) -> Heap:
+    """In the process to which a heap was given (pickle, multiprocessing)."""
+    return Heap(name, namespace=Namespace(path), readonly=readonly, create=False)
 
 
 def _close(namespace: Any, handle: Any) -> None:

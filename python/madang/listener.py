@@ -21,7 +21,8 @@ Source: <madang/channel.h>, mdg_channel_recv(3), mdg_channel_peek(3), mdg_channe
 import asyncio
 from time import monotonic_ns
 from types import TracebackType
-from typing import Any, AsyncIterator, Iterator, List, NamedTuple, Optional, Tuple, Type, Union, cast
+from typing import (Any, AsyncIterator, Iterator, List, NamedTuple, Optional, Tuple, Type, Union,
+                    cast)
 
 from ._base import whole
 from ._madang import ffi, lib
@@ -79,8 +80,7 @@ class HeldMessage:
         listener = self._listener
         if self._view is None:
             return
-        with listener._lock:
-            handle = listener._opened()
+        with listener._turn() as handle:
             self._forget()
             listener._held = None  # type: ignore[attr-defined]
             check(lib.mdg_channel_release(handle), listener._doing())
@@ -140,8 +140,8 @@ class Receiver(Channel):
         reply: for select, poll and event loops. Only wait for it; do not read from it and do not
         close it. Nobody looks for deaths while all sleep there: call `info` now and then.
         Raises MadangError: EMFILE, ENOSPC. Source: mdg_channel_fd(3)."""
-        with self._lock:
-            return check(lib.mdg_channel_fd(self._opened()), self._doing())
+        with self._turn() as handle:
+            return check(lib.mdg_channel_fd(handle), self._doing())
 
     async def _receive_async(self) -> Message:
         while True:

@@ -63,7 +63,8 @@ class Map(MutableMapping[bytes, bytes]):
 
     While it is walked (`for key in map`, `items`), an entry that stays is shown exactly once; what
     is put or removed meanwhile is shown or not. `len` is not exact while others change the map.
-    A context manager. May be used from all threads, and in a forked child.
+    A context manager. May be used from all threads, in a forked child, and be given to another
+    process (pickle).
 
     Raises KeyError; TypeError: what is not bytes; ValueError: too long; ClosedError; NotFoundError
     (the map was removed); MadangError: ENOMEM, EDQUOT (the heap's limit). Source: mdg_map_open(3).
@@ -82,9 +83,13 @@ class Map(MutableMapping[bytes, bytes]):
         inside = heap._opened()
         opened = ffi.new("mdg_map **")
         check(lib.mdg_map_open(opened, inside, raw, options), f"map {self._said} of {heap!r}")
+        self._again = (heap, raw)
         # The heap's handle is bound to the call, so it lives as long as the map.
         self._heap = inside
         self._handle = ffi.gc(opened[0], functools.partial(_close, inside))
+
+    def __reduce__(self) -> Any:
+        return self.__class__, self._again
 
     def _opened(self) -> Any:
         handle = self._handle

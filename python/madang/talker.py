@@ -65,8 +65,7 @@ class Reservation:
 
     def _end(self, function: Any, *arguments: int) -> None:
         talker = self._talker
-        with talker._lock:
-            handle = talker._opened()
+        with talker._turn() as handle:
             if self._view is None:
                 raise error(EINVAL, talker._doing(), "the reservation has ended")
             self._view.release(IN_USE)
@@ -119,8 +118,8 @@ class Talker(Channel):
         pointer, size = pointer_and_size(data)
         pause = 0.001
         while True:
-            with self._lock:
-                code = lib.mdg_channel_send(self._opened(), pointer, size, 0)
+            with self._turn() as handle:
+                code = _send(handle, pointer, size, 0)
             if code != EAGAIN:
                 check(code, self._doing())
                 return

@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import pickle
 import select
 import signal
 import threading
@@ -590,6 +591,34 @@ def test_forked_child():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     talker.send(b"parent")
     assert listener.receive(0) == b"parent"
+
+
+def test_forked_child_while_a_thread_waits():
+    talker, listener = pair()
+    thread = threading.Thread(target=lambda: listener.receive())
+    thread.start()
+    time.sleep(0.05)  # it is in the call, and has the lock
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            signal.alarm(20)
+            for call in (listener.info, listener.peers, listener.fileno, listener.receive,
+                         lambda: listener.receive(1), listener.peek):
+                with pytest.raises(PermissionError, match="fork"):
+                    call()
+            listener.close()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    talker.send(b"x")
+    thread.join()
+
+
+def test_handles_are_not_given_away():
+    with pytest.raises(TypeError, match="belongs to this process"):
+        pickle.dumps(Talker("news"))
 
 
 def test_wrong_arguments():

@@ -2,6 +2,7 @@
 """The heap and its map: blocks, roots, what deaths leave, and misuse."""
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -247,6 +248,17 @@ def test_forked_child_and_threads(heap):
         thread.join()
     heap.sweep()
     assert names[b"n"] == b"800" and heap.check() == []
+
+
+def test_given_to_another_process(heap):
+    names = Map(heap, "names")
+    names[b"a"] = b"1"
+    same = pickle.loads(pickle.dumps(names))
+    same[b"b"] = b"2"
+    assert dict(names) == {b"a": b"1", b"b": b"2"}
+    block = heap.alloc(10)
+    block.data[0] = 9
+    assert pickle.loads(pickle.dumps(heap)).block(block.ref).data[0] == 9
 
 
 # ---- the map ----------------------------------------------------------------------------------

@@ -377,18 +377,38 @@ def test_child_does_not_keep_what_its_parent_had_closed(namespace):
 def test_child_goes_on_when_its_parent_is_killed(run, namespace):
     maker = run(MAKER, "frames")
     maker.heard()
-    maker.say("os.fork() or (time.sleep(60), os._exit(0))")
-    maker.heard()
-    processes = madang.Namespace().processes(next(madang.Namespace().segments()).id)
-    children = [process.pid for process in processes if process.pid != maker.pid]
-    assert len(children) == 1
+    maker.say("say(os.fork() or (time.sleep(60), os._exit(0)))")
+    child = int(maker.heard())
+    assert next(madang.Namespace().segments()).attached == 2
     maker.kill()
     SharedMemory("frames").close()
-    os.kill(children[0], signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     until = time.monotonic() + 10
     while not nothing_stays(namespace) and time.monotonic() < until:
         time.sleep(0.01)
     assert nothing_stays(namespace)
+
+
+def test_who_has_it_cannot_be_reached(run, monkeypatch):
+    maker = run(MAKER, "frames")
+    maker.heard()
+    attach, failures = madang.Segment.attach, []
+
+    def unreached(id, **options):
+        if len(failures) < most:
+            failures.append(id)
+            raise madang.NotFoundError(-43)
+        return attach(id, **options)
+
+    monkeypatch.setattr(madang.Segment, "attach", unreached)
+    most = 5  # a child that was just forked
+    SharedMemory("frames").close()
+    assert len(failures) == 5
+    most = 1 << 30  # a process in another container
+    with pytest.raises(FileNotFoundError, match="pid namespace"):
+        SharedMemory("frames")
+    with pytest.raises(FileExistsError):
+        SharedMemory("frames", create=True, size=1)
 
 
 def test_threads(namespace):
