@@ -208,6 +208,56 @@ def test_one_of_many_makes_it(run, namespace):
     assert nothing_stays(namespace)
 
 
+def test_kills_at_any_moment(run, namespace):
+    """Processes make, open, fill, close and unlink blocks of few names, and are killed at random.
+    What a block contains is always of one maker, and at the end nothing stays."""
+    program = """
+    import random
+    from madang.shared_memory import SharedMemory
+    chance = random.Random(int(sys.argv[1]))
+    mine = []
+    say("ready")
+    while True:
+        name = f"block {chance.randrange(4)}"
+        try:
+            if chance.random() < 0.5:
+                block = SharedMemory(name, create=True, size=8192)
+                block.buf[:4] = os.getpid().to_bytes(4, "little")
+                block.buf[-4:] = os.getpid().to_bytes(4, "little")
+            else:
+                block = SharedMemory(name)
+                ends = {bytes(block.buf[:4]), bytes(block.buf[-4:])} - {bytes(4)}
+                if len(ends) > 1 or block.size != 8192:
+                    say("mixed", ends, block.size)
+            mine.append(block)
+            if chance.random() < 0.2:
+                mine.pop(chance.randrange(len(mine))).unlink()
+            if chance.random() < 0.5:
+                mine.pop(chance.randrange(len(mine))).close()
+        except (FileNotFoundError, FileExistsError, IndexError):
+            pass
+    """
+    until = time.monotonic() + float(os.environ.get("MADANG_PYTHON_SECONDS", "1.5"))
+    seed = 0
+    while time.monotonic() < until:
+        processes = []
+        for _ in range(3):
+            seed += 1
+            processes.append(run(program, seed))
+        for process in processes:
+            assert process.heard() == "ready"
+        for process in processes:
+            time.sleep(0.01 * (seed % 7))
+            process.kill()
+        for process in processes:
+            assert process.popen.stdout.read() == ""
+        for number in range(4):
+            with pytest.raises(FileNotFoundError):
+                SharedMemory(f"block {number}")
+        assert nothing_stays(namespace)
+        assert madang.Namespace().check() == []
+
+
 @pytest.mark.parametrize("persist", [False, True])
 @pytest.mark.parametrize("victim", ["Segment._attach", "_blocks._refuse_existing",
                                     "_blocks.Block.write_trailer", "Segment.remove"])
