@@ -126,14 +126,17 @@ static int repair(const struct mdg_map *map, struct mdg__map_part *part, int *lo
 
 /* ---- the lock ------------------------------------------------------------------------------ */
 
-/* -EINTR comes to a thread that wants to know of signal handlers. Here it is but the end of a
- * look. */
+/* -EINTR comes to a thread that wants to know of signal handlers: not from this lock. */
 static int take(struct mdg__map_part *part)
 {
 	int rc = mdg_mutex_trylock(&part->lock);
-	if (rc == -EBUSY)
-		rc = mdg_mutex_lock_until(&part->lock, mdg_deadline(MDG__LOOK_NS));
-	return rc == -EINTR ? -ETIMEDOUT : rc;
+	if (rc != -EBUSY)
+		return rc;
+	uint64_t deadline = mdg_deadline(MDG__LOOK_NS);
+	do
+		rc = mdg_mutex_lock_until(&part->lock, deadline);
+	while (rc == -EINTR);
+	return rc;
 }
 
 /* [in a read section, and the map is there] After a look without the lock. Once this was true in a

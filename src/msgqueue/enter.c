@@ -51,8 +51,6 @@ static int take_lock(struct mdg__visit *visit)
 		uint64_t deadline = mdg__monotonic_nanoseconds() + (most != 0 ? most : PATIENCE_NS);
 		uint32_t before = MDG__GET(visit->lock->robust.word);
 		int rc = mdg__owned_take(visit->lock, deadline);
-		if (rc == -EINTR)
-			continue; /* to a thread that wants to know of signal handlers */
 		if (rc != -ETIMEDOUT)
 			return rc;
 		if (most != 0)

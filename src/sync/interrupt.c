@@ -3,8 +3,8 @@
  * interrupt.c - whether signal handlers end the waits of a thread for locks.
  *
  * The setting is a field of the thread. owned.h says where the waits look at it
- * (mdg__sleep_ends). Madang's own locks inside of heaps, maps and queues are waited for by the same
- * code, and their callers go on after -EINTR.
+ * (mdg__sleep_ends). Madang's own locks are waited for by the same code: in heaps and queues with
+ * all signals blocked, and in maps the caller goes on after -EINTR.
  */
 #include <errno.h>
 

@@ -98,6 +98,35 @@ static void lives(void *unused)
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+static void on_signal(int number)
+{
+	(void)number;
+}
+
+/* A thread whose waits for locks end by signal handlers waits for this one all the same. */
+static void interrupted(void *unused)
+{
+	(void)unused;
+	struct sigaction action = { .sa_handler = on_signal };
+	int status = -1;
+	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+	atomic_store(lock_of(part_of("a")), (uint32_t)getpid());
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		CHECK_RC(0, mdg_sync_set_interruptible(1));
+		CHECK_RC(0, put("a"));
+		_exit(check_failures != 0);
+	}
+	for (int i = 0; i < 20; i++) {
+		usleep(10000);
+		kill(pid, SIGUSR1);
+	}
+	CHECK(waitpid(pid, &status, WNOHANG) == 0);
+	atomic_store(lock_of(part_of("a")), 0);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* The heap's own lock. */
 static void of_heap(void *unused)
 {
@@ -148,6 +177,7 @@ int main(int argc, char **argv)
 	alone(impossible);
 	alone(many);
 	alone(lives);
+	alone(interrupted);
 	alone(of_heap);
 	if (all)
 		alone(patience);
