@@ -9,6 +9,7 @@
 #include "channel/kind.h"
 #include "channel/peers.h"
 #include "channel/ring.h"
+#include "channel/view.h"
 #include "platform/sized.h"
 #include "segment/segment.h"
 
@@ -113,25 +114,24 @@ int mdg_channel_look(mdg_channel *channel, struct mdg_channel_info *ret_info)
 /* ---- peers ------------------------------------------------------------------------------ */
 
 /* Of a topic's listener that has received nothing yet nothing is known. */
-static uint64_t lag_of(const struct mdg_channel *channel, const struct mdg__seat *seat)
+static uint64_t lag_of(const struct mdg__channel_head *head, bool to_each,
+                       const struct mdg__seat *seat)
 {
-	const struct mdg__channel_head *head = channel->head;
 	uint64_t next = mdg__relaxed64(&head->sequence);
-	if (channel->way != MDG__TO_EACH)
+	if (!to_each)
 		return minus(next, mdg__relaxed64(&head->taken_sequence));
 	return minus(next, mdg__relaxed64(&seat->sequence));
 }
 
-/* To `ret`, the caller's, of `size` bytes. */
-static void describe_peer(const struct mdg_channel *channel, uint32_t place, void *ret,
-                          uint32_t size)
+static struct mdg_peer peer_of(const struct mdg__channel_head *head, const struct mdg__seat *seat,
+                               uint32_t place)
 {
-	const struct mdg__seat *seat = &channel->seats[place];
-	uint32_t state = mdg__seat_state(seat);
+	bool to_each = is_to_each(mdg__relaxed32(&head->kind));
+	uint32_t state = mdg__relaxed32(&seat->state);
 	uint64_t from = mdg__relaxed64(&seat->from);
-	bool position = channel->way == MDG__TO_EACH && channel->full == MDG_FULL_WAIT &&
+	bool position = to_each && mdg__relaxed32(&head->full) == MDG_FULL_WAIT &&
 	                state == MDG__SEAT_LISTENER;
-	struct mdg_peer peer = {
+	return (struct mdg_peer){
 		.place = place,
 		.role = state == MDG__SEAT_TALKER ? MDG_TALKER : MDG_LISTENER,
 		.pid = (int32_t)mdg__relaxed32(&seat->pid),
@@ -139,12 +139,19 @@ static void describe_peer(const struct mdg_channel *channel, uint32_t place, voi
 		.asleep = mdg__relaxed32(&seat->asleep) != 0 || mdg__relaxed32(&seat->polls) != 0,
 		.holds = from != MDG__NOWHERE && !position,
 		.count = mdg__relaxed64(&seat->count),
-		.lag = state == MDG__SEAT_LISTENER ? lag_of(channel, seat) : 0,
+		.lag = state == MDG__SEAT_LISTENER ? lag_of(head, to_each, seat) : 0,
 		.missed = mdg__relaxed64(&seat->missed),
 		.since = (int64_t)mdg__relaxed64(&seat->since),
 	};
+}
+
+/* To place `count` of the caller's array, whose elements have `size` bytes. */
+static void give_peer(const struct mdg_peer *peer, struct mdg_peer *ret_peers, unsigned count,
+                      uint32_t size)
+{
+	void *ret = (unsigned char *)ret_peers + (size_t)count * size;
 	memcpy(ret, &size, sizeof size);
-	mdg__sized_give(ret, &peer, sizeof peer);
+	mdg__sized_give(ret, peer, sizeof *peer);
 }
 
 int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned room)
@@ -160,9 +167,9 @@ int mdg_channel_peers(mdg_channel *channel, struct mdg_peer *ret_peers, unsigned
 	for (uint32_t i = 0; i < used; i++) {
 		if (mdg__seat_state(&channel->seats[i]) == MDG__SEAT_FREE)
 			continue;
+		struct mdg_peer peer = peer_of(channel->head, &channel->seats[i], i);
 		if (count < room)
-			describe_peer(channel, i, (unsigned char *)ret_peers + (size_t)count * size,
-			              size);
+			give_peer(&peer, ret_peers, count, size);
 		count++;
 	}
 	return (int)count;
@@ -283,6 +290,50 @@ static int read_segment(mdg_namespace *ns, mdg_id id, struct mdg_channel_info *i
 	(void)mdg__sys_close(fd);
 	return rc;
 }
+
+/* ---- peers, from the file ------------------------------------------------------------------ */
+
+static int view_seats(mdg_namespace *ns, int fd, struct mdg_peer *ret_peers, unsigned room)
+{
+	struct mdg__channel_head head;
+	struct mdg__seat seat;
+	unsigned count = 0;
+	if (!read_at(fd, &head, sizeof head, 0) ||
+	    mdg__relaxed64(&head.magic) != MDG__CHANNEL_MAGIC || mdg__relaxed32(&head.ready) == 0)
+		return -ENOENT;
+	uint32_t used = mdg__relaxed32(&head.seats_used), seats = mdg__relaxed32(&head.seats);
+	for (uint32_t i = 0; i < used && i < seats && i < MDG_PEERS_MAX; i++) {
+		if (!read_at(fd, &seat, sizeof seat, sizeof head + i * sizeof seat))
+			return -ENOENT;
+		if (mdg__relaxed32(&seat.state) == MDG__SEAT_FREE)
+			continue;
+		struct mdg_peer peer = peer_of(&head, &seat, i);
+		if (peer.alive && !mdg__signature_lives(ns, mdg__seat_signature(&seat)))
+			peer.alive = 0;
+		if (!peer.alive && !peer.holds)
+			continue;
+		if (count < room)
+			give_peer(&peer, ret_peers, count, ret_peers[0].size);
+		count++;
+	}
+	return (int)count;
+}
+
+int mdg__channel_view_peers(mdg_namespace *ns, mdg_id id, struct mdg_peer *ret_peers, unsigned room)
+{
+	char name[MDG_NAME_MAX + 1];
+	if (room > 0 && !mdg__sized_is_valid(ret_peers[0].size))
+		return -EINVAL;
+	int fd = mdg__segment_open_file(ns, id, MDG__KIND_CHANNEL, sizeof(struct mdg__channel_head),
+	                                name);
+	if (fd < 0)
+		return fd == -EINVAL ? -ENOENT : fd;
+	int rc = view_seats(ns, fd, ret_peers, room);
+	(void)mdg__sys_close(fd);
+	return rc;
+}
+
+/* ---- all channels, from their files ---------------------------------------------------------- */
 
 int mdg_channel_next(mdg_namespace *ns, uint32_t *cursor, struct mdg_channel_info *ret_info)
 {

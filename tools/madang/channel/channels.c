@@ -95,7 +95,7 @@ static bool complain_refused(const struct channels_request *request,
 		show_text(name, sizeof name, view->entries[i].info.name);
 		if (rc == -EACCES) {
 			complain("who is in the channel \"%s\" may not be seen by you", name);
-			advise("That needs permission to read and write it.");
+			advise("That needs permission to read it.");
 		} else {
 			complain_code(rc, request->dir, "cannot see who is in the channel \"%s\"",
 			              name);

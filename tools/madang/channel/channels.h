@@ -56,6 +56,8 @@ void channels_free(struct channels_view *view);
 
 /* ---- channels_print.c ------------------------------------------------- */
 
+/* "talker", "listener"; of a channel for calls "caller", "server". */
+const char *channel_role_name(uint32_t kind, uint32_t role);
 void channels_print_text(const struct channels_request *request, const struct channels_view *view);
 void channels_print_json(const struct channels_request *request, const struct channels_view *view);
 

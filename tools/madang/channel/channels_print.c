@@ -43,9 +43,9 @@ static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct channels_entr
 		snprintf(cells[9], TABLE_CELL, "-");
 }
 
-static const char *role_name(const struct mdg_channel_info *info, uint32_t role)
+const char *channel_role_name(uint32_t kind, uint32_t role)
 {
-	if (info->kind == MDG_CALL)
+	if (kind == MDG_CALL)
 		return role == MDG_TALKER ? "caller" : "server";
 	return role == MDG_TALKER ? "talker" : "listener";
 }
@@ -56,8 +56,8 @@ static void print_peer(const struct mdg_channel_info *info, const struct channel
 	const struct mdg_peer *peer = &entry->peer;
 	bool talker = peer->role == MDG_TALKER;
 
-	printf("        %s %d  %s  %s  %s %" PRIu64, role_name(info, peer->role), (int)peer->pid,
-	       show_text(command, sizeof command, entry->command),
+	printf("        %s %d  %s  %s  %s %" PRIu64, channel_role_name(info->kind, peer->role),
+	       (int)peer->pid, show_text(command, sizeof command, entry->command),
 	       show_age(age, (int64_t)time(NULL), peer->since), talker ? "sent" : "received",
 	       peer->count);
 	if (!talker && info->kind != MDG_CALL)
@@ -94,7 +94,7 @@ static void json_peer(struct json *json, const struct mdg_channel_info *info,
 	const struct mdg_peer *peer = &entry->peer;
 
 	json_open(json, NULL, '{');
-	json_string(json, "role", role_name(info, peer->role));
+	json_string(json, "role", channel_role_name(info->kind, peer->role));
 	json_unsigned(json, "place", peer->place);
 	json_signed(json, "pid", peer->pid);
 	if (strcmp(entry->command, "?") != 0)

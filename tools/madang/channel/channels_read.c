@@ -2,14 +2,16 @@
 /*
  * channels_read.c - reads the channels of a namespace and their peers, and finds rates.
  *
- * Channels are read without entering them; peers are asked of a handle that takes no place. It is
- * no snapshot: messages go on while it is taken.
+ * Channels and their peers are read from the data files, without entering them. No lock is taken.
+ * It is no snapshot: messages go on meanwhile.
  */
 #include "channel/channels.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "channel/view.h"
 
 void channels_free(struct channels_view *view)
 {
@@ -126,16 +128,9 @@ static void find_commands(mdg_namespace *ns, struct channels_entry *entry)
 
 int channels_read_peers(mdg_namespace *ns, struct channels_entry *entry)
 {
-	struct mdg_channel_options options = { .size = sizeof options,
-		                               .flags = MDG_CHANNEL_EXISTING };
 	static struct mdg_peer peers[MDG_PEERS_MAX] = { { .size = sizeof peers[0] } };
-	mdg_channel *observer;
-	int rc = mdg_channel_open(&observer, ns, entry->info.name, MDG_OBSERVER, &options);
+	int rc = mdg__channel_view_peers(ns, entry->info.id, peers, MDG_PEERS_MAX);
 
-	if (rc != 0)
-		return rc;
-	rc = mdg_channel_peers(observer, peers, MDG_PEERS_MAX);
-	mdg_channel_close(observer);
 	if (rc < 0)
 		return rc;
 	entry->peers = calloc((size_t)rc + 1, sizeof *entry->peers);
