@@ -23,7 +23,22 @@ set(madang_tool_sources ${madang_tool_text}
   graph/picture_dot.c
   graph/picture_layout.c graph/picture_text.c
   metrics/metrics_list.c metrics/metrics_write.c metrics/metrics_http.c
-  graph/page_tables.c graph/page_html.c graph/page_svg.c graph/page_legend.c)
+  graph/page_tables.c graph/page_html.c graph/page_svg.c graph/page_legend.c
+  top/top_cell.c top/top_segments.c top/top_processes.c top/top_locks.c top/top_channels.c
+  top/top_objects.c top/top_look.c top/top_list.c top/top_layout.c top/top_once.c
+  top/top_paint.c top/top_keys.c)
+
+# The screen of `madang top`. Its library is opened by the program, and not linked.
+option(MADANG_NCURSES "madang top has a screen, if the headers of ncurses are there" ON)
+include(CheckIncludeFiles)
+if(MADANG_NCURSES)
+  check_include_files("curses.h;term.h" MADANG_HAS_NCURSES)
+endif()
+if(MADANG_NCURSES AND MADANG_HAS_NCURSES)
+  list(APPEND madang_tool_sources top/terminal.c)
+else()
+  list(APPEND madang_tool_sources top/terminal_none.c)
+endif()
 
 # All but main.c: the files above, and one for each command.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${madang_tool_dir}/commands.def)
