@@ -21,10 +21,12 @@
 /* ---- the library ------------------------------------------------------- */
 
 #define CALLS(F)                                                                                   \
-	F(setupterm) F(tigetstr) F(newterm) F(endwin) F(delscreen) F(cbreak) F(noecho) F(nonl)        \
-	F(keypad) F(wtimeout) F(wgetch) F(wmove) F(waddnstr) F(werase) F(wattrset)                 \
-	F(wnoutrefresh) F(doupdate) F(has_colors) F(start_color) F(use_default_colors)             \
-	F(init_pair) F(COLOR_PAIR) F(curs_set) F(getmaxx) F(getmaxy) F(clearok) F(set_escdelay)
+	F(setupterm)                                                                               \
+	F(tigetstr) F(newterm) F(endwin) F(delscreen) F(cbreak) F(noecho) F(nonl) F(keypad)        \
+		F(wtimeout) F(wgetch) F(wmove) F(waddnstr) F(werase) F(wattrset) F(wnoutrefresh)   \
+			F(doupdate) F(has_colors) F(start_color) F(use_default_colors)             \
+				F(init_pair) F(COLOR_PAIR) F(curs_set) F(getmaxx) F(getmaxy)       \
+					F(clearok) F(set_escdelay)
 
 #define POINTER(name) __typeof__(name)(*name);
 static struct {
@@ -39,8 +41,7 @@ static const struct {
 	size_t offset;
 } calls[] = {
 #define ROW(name) { #name, offsetof(__typeof__(curses), name) },
-	CALLS(ROW)
-	{ "stdscr", offsetof(__typeof__(curses), window) },
+	CALLS(ROW){ "stdscr", offsetof(__typeof__(curses), window) },
 };
 
 static bool curses_open(void)
@@ -256,22 +257,14 @@ static int translate(int key)
 	static const struct {
 		int theirs, ours;
 	} keys[] = {
-		{ KEY_UP, TERMINAL_UP },
-		{ KEY_DOWN, TERMINAL_DOWN },
-		{ KEY_LEFT, TERMINAL_LEFT },
-		{ KEY_RIGHT, TERMINAL_RIGHT },
-		{ KEY_PPAGE, TERMINAL_PAGE_UP },
-		{ KEY_NPAGE, TERMINAL_PAGE_DOWN },
-		{ KEY_HOME, TERMINAL_HOME },
-		{ KEY_END, TERMINAL_LAST },
-		{ KEY_BTAB, TERMINAL_BACK_TAB },
-		{ KEY_BACKSPACE, TERMINAL_ERASE },
-		{ '\b', TERMINAL_ERASE },
-		{ 127, TERMINAL_ERASE },
-		{ KEY_ENTER, TERMINAL_ENTER },
-		{ '\r', TERMINAL_ENTER },
-		{ '\n', TERMINAL_ENTER },
-		{ 27, TERMINAL_ESCAPE },
+		{ KEY_UP, TERMINAL_UP },         { KEY_DOWN, TERMINAL_DOWN },
+		{ KEY_LEFT, TERMINAL_LEFT },     { KEY_RIGHT, TERMINAL_RIGHT },
+		{ KEY_PPAGE, TERMINAL_PAGE_UP }, { KEY_NPAGE, TERMINAL_PAGE_DOWN },
+		{ KEY_HOME, TERMINAL_HOME },     { KEY_END, TERMINAL_LAST },
+		{ KEY_BTAB, TERMINAL_BACK_TAB }, { KEY_BACKSPACE, TERMINAL_ERASE },
+		{ '\b', TERMINAL_ERASE },        { 127, TERMINAL_ERASE },
+		{ KEY_ENTER, TERMINAL_ENTER },   { '\r', TERMINAL_ENTER },
+		{ '\n', TERMINAL_ENTER },        { 27, TERMINAL_ESCAPE },
 		{ KEY_RESIZE, TERMINAL_SIZE },
 	};
 

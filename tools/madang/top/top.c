@@ -24,8 +24,7 @@ static const struct option_row option_rows[] = {
 	VALUE('i', "interval", "SEC",
 	      "seconds between two looks, such as 0.5; default 2, and 0.1\n"
 	      "with --once"),
-	VALUE_OF(OPTION_TAB, "tab", "TABLE",
-	         "segments processes locks channels semaphores queues",
+	VALUE_OF(OPTION_TAB, "tab", "TABLE", "segments processes locks channels semaphores queues",
 	         "begin with this table; with --once print only this one:\n"
 	         "segments, processes, locks, channels, semaphores, queues"),
 	VALUE(OPTION_SORT, "sort", "COLUMN",
@@ -38,8 +37,9 @@ static const struct option_row option_rows[] = {
 };
 
 const struct top_table *const top_tables[TOP_TABS] = {
-	[TOP_SEGMENTS] = &top_segments, [TOP_PROCESSES] = &top_processes, [TOP_LOCKS] = &top_locks,
-	[TOP_CHANNELS] = &top_channels, [TOP_SETS] = &top_sets,           [TOP_QUEUES] = &top_queues,
+	[TOP_SEGMENTS] = &top_segments, [TOP_PROCESSES] = &top_processes,
+	[TOP_LOCKS] = &top_locks,       [TOP_CHANNELS] = &top_channels,
+	[TOP_SETS] = &top_sets,         [TOP_QUEUES] = &top_queues,
 };
 
 #define WATCH_NS UINT64_C(2000000000)
@@ -170,8 +170,8 @@ static int apply_sort(const struct top_request *request, struct top *top)
 	for (int i = 0; i < table->count && used < sizeof names; i++)
 		used += (size_t)snprintf(names + used, sizeof names - used, "%s%s",
 		                         i > 0 ? ", " : "", table->columns[i].title);
-	return usage_error("the table of %s has no column '%s', but %s", table->word,
-	                   request->sort, names);
+	return usage_error("the table of %s has no column '%s', but %s", table->word, request->sort,
+	                   names);
 }
 
 static int top_main(const struct command *command, int argc, char **argv)
@@ -214,8 +214,10 @@ const struct command top_command = {
 	.synonyms = "watch monitor live htop view",
 	.usage = "top [--interval SEC] [--tab TABLE] [--sort COLUMN] [--filter TEXT]\n"
 		 "                  [--once] [--namespace DIR]",
-	.about = "Shows a namespace live: segments and their memory, the processes that share them,\n"
-		 "locks and who waits how long, deadlocks in red, channels with rates, fill and lag.\n",
+	.about = "Shows a namespace live: segments and their memory, the processes that share "
+	         "them,\n"
+		 "locks and who waits how long, deadlocks in red, channels with rates, fill and "
+	         "lag.\n",
 	.options = option_rows,
 	.notes = "Keys: 1 to 6 or Tab choose a table, arrows a row, Enter shows its details;\n"
 		 "/ filters, < and > sort, r reverses, p pauses, ? helps, q quits.\n",

@@ -62,8 +62,7 @@ void top_age(struct top_cell *cell, int64_t now, int64_t then)
 	char room[SHOW_ROOM];
 
 	/* What has never been is older than anything. */
-	top_number(cell, then == 0 ? 1e18 : (double)(now - then), "%s",
-	           show_age(room, now, then));
+	top_number(cell, then == 0 ? 1e18 : (double)(now - then), "%s", show_age(room, now, then));
 }
 
 void top_wait(struct top_cell *cell, uint64_t milliseconds)
@@ -87,7 +86,10 @@ void top_change(struct top_cell *cell, double bytes)
 	char room[SHOW_ROOM];
 	double size = bytes < 0 ? -bytes : bytes;
 
-	top_number(cell, bytes, "%s%s", bytes > 0 ? "+" : bytes < 0 ? "-" : "",
+	top_number(cell, bytes, "%s%s",
+	           bytes > 0   ? "+"
+	           : bytes < 0 ? "-"
+	                       : "",
 	           show_size(room, size < 1e18 ? (uint64_t)size : UINT64_C(1) << 60));
 	if (size < 1)
 		cell->style = TOP_DIM;
@@ -127,8 +129,8 @@ char *top_show_count(char room[SHOW_ROOM], double number)
 	}
 	/* Cut, not rounded: 999.9k does not become 1000k. */
 	if (number < 100)
-		snprintf(room, SHOW_ROOM, "%u.%u%c", (unsigned)number,
-		         (unsigned)(number * 10) % 10, units[unit]);
+		snprintf(room, SHOW_ROOM, "%u.%u%c", (unsigned)number, (unsigned)(number * 10) % 10,
+		         units[unit]);
 	else
 		snprintf(room, SHOW_ROOM, "%.0f%c", number < 1e9 ? (double)(unsigned)number : 1e9,
 		         units[unit]);
@@ -178,9 +180,8 @@ const char *top_show_thread(char room[TABLE_CELL], const struct seen *seen, size
 
 /* ---- pages ------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 0))) static void add_line(struct top_page *page,
-                                                           enum top_style style,
-                                                           const char *format, va_list list)
+__attribute__((format(printf, 3, 0))) static void
+add_line(struct top_page *page, enum top_style style, const char *format, va_list list)
 {
 	char text[4 * TABLE_CELL];
 	struct top_line *more = seen_grow(page->lines, page->count, sizeof *more);

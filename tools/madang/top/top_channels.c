@@ -27,12 +27,12 @@ enum {
 };
 
 static const struct top_column columns[] = {
-	[NAME] = { "NAME", 10, 60, false, 0 },     [KIND] = { "KIND", 6, 0, false, 3 },
-	[FILL] = { "FILL", 13, 30, false, 0 },     [RATE] = { "RATE/s", 6, 0, true, 0 },
-	[BYTES] = { "BYTES/s", 7, 0, true, 6 },    [WAITING] = { "WAITING", 7, 0, true, 4 },
-	[LAG] = { "LAG", 6, 0, true, 1 },          [MISSED] = { "MISSED", 6, 0, true, 5 },
-	[DROPS] = { "DROPS/s", 7, 0, true, 1 },    [TALKERS] = { "TALK", 4, 0, true, 2 },
-	[LISTENERS] = { "LISTEN", 6, 0, true, 2 }, [SENT] = { "SENT", 6, 0, true, 7 },
+	[NAME] = { "NAME", 16, 60, false, 0 },      [KIND] = { "KIND", 6, 0, false, 3 },
+	[FILL] = { "FILL", 13, 30, false, 0 },      [RATE] = { "RATE/s", 6, 0, true, 0 },
+	[BYTES] = { "BYTES/s", 7, 0, true, 6 },     [WAITING] = { "WAITING", 7, 0, true, 4 },
+	[LAG] = { "LAG", 6, 0, true, 1 },           [MISSED] = { "MISSED", 6, 0, true, 5 },
+	[DROPS] = { "DROPS/s", 7, 0, true, 1 },     [TALKERS] = { "TALK", 4, 0, true, 2 },
+	[LISTENERS] = { "LISTEN", 6, 0, true, 2 },  [SENT] = { "SENT", 6, 0, true, 7 },
 	[CAPACITY] = { "CAPACITY", 8, 0, true, 8 },
 };
 
@@ -214,9 +214,8 @@ static void list_peers(const struct top_look *look, const struct channels_entry 
 		         show_text(command, sizeof command, entry->peers[i].command),
 		         top_show_count(count, (double)peer->count),
 		         listens ? top_show_count(lag, (double)peer->lag) : "-", peer->missed,
-		         show_age(age, look->now.time, peer->since),
-		         peer->alive ? "" : "  dead", peer->holds ? "  holds a message" : "",
-		         peer->asleep ? "  asleep" : "");
+		         show_age(age, look->now.time, peer->since), peer->alive ? "" : "  dead",
+		         peer->holds ? "  holds a message" : "", peer->asleep ? "  asleep" : "");
 	}
 }
 
@@ -229,8 +228,7 @@ static void page(const struct top_look *look, size_t row, struct top_page *ret)
 
 	top_line(ret, TOP_STRONG, "Channel \"%s\"", show_text(name, sizeof name, info->name));
 	top_fact(ret, "kind", "%s%s, in segment %d", channel_kind_name(info->kind),
-	         info->full == MDG_FULL_OVERWRITE ? ", overwrites what is old" : "",
-	         (int)info->id);
+	         info->full == MDG_FULL_OVERWRITE ? ", overwrites what is old" : "", (int)info->id);
 	top_fact(ret, "capacity", "%s for the largest message; %u places",
 	         show_bytes(room, info->capacity), info->peers);
 	fill(look, row, FILL, &cell);

@@ -48,8 +48,9 @@ void top_help(struct top_page *page)
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		top_line(page, TOP_PLAIN, "  %s", words[i]);
 	top_line(page, TOP_PLAIN, "%s", "");
-	top_line(page, TOP_PLAIN, "Only objects with a name are in the table of locks. Looking "
-	                          "takes no lock.");
+	top_line(page, TOP_PLAIN,
+	         "Only objects with a name are in the table of locks. Looking "
+	         "takes no lock.");
 	top_line(page, TOP_PLAIN, "More: man madang-top");
 }
 

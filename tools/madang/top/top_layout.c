@@ -10,6 +10,8 @@
 
 #include "top/top.h"
 
+enum { NARROWEST = 6 };
+
 /* ---- columns ----------------------------------------------------------- */
 
 /* The sum of all widths, with the gaps between. */
@@ -42,7 +44,7 @@ static bool grow(const struct top_table *table, const int wanted[TOP_COLUMNS], i
 {
 	bool any = false;
 
-	for (int i = 0; i < table->count && *left > 0; i++) {
+	for (int i = 0; i<table->count && * left> 0; i++) {
 		int most = table->columns[i].most;
 		if (width[i] == 0 || width[i] >= most || width[i] >= wanted[i])
 			continue;
@@ -51,6 +53,20 @@ static bool grow(const struct top_table *table, const int wanted[TOP_COLUMNS], i
 		any = true;
 	}
 	return any;
+}
+
+/* Takes a column of the screen from the widest of those that grow. False: all are narrow already. */
+static bool shrink(const struct top_table *table, int width[TOP_COLUMNS])
+{
+	int widest = -1;
+
+	for (int i = 0; i < table->count; i++)
+		if (table->columns[i].most > 0 && width[i] > NARROWEST &&
+		    (widest < 0 || width[i] > width[widest]))
+			widest = i;
+	if (widest >= 0)
+		width[widest]--;
+	return widest >= 0;
 }
 
 void top_layout(const struct top_table *table, const int wanted[TOP_COLUMNS], int width,
@@ -62,6 +78,10 @@ void top_layout(const struct top_table *table, const int wanted[TOP_COLUMNS], in
 		ret_width[i] = table->columns[i].width;
 	while (total(table, ret_width) > width && (column = least_needed(table, ret_width)) >= 0)
 		ret_width[column] = 0;
+	while (total(table, ret_width) > width && shrink(table, ret_width))
+		;
+	for (int i = table->count - 1; i > 0 && total(table, ret_width) > width; i--)
+		ret_width[i] = 0;
 	left = width - total(table, ret_width);
 	while (grow(table, wanted, &left, ret_width))
 		;
@@ -142,8 +162,11 @@ void top_draw_bar(char *room, size_t size, double part, int width, bool utf8)
 	for (int i = 0; i < width && at + 4 < size; i++) {
 		int eighth = units - i * 8;
 		const char *one = eighth >= 8  ? utf8 ? eighths[8] : "#"
-		                  : eighth > 0 ? utf8 ? eighths[eighth] : eighth >= 4 ? "#" : "."
-		                               : utf8 ? "\xe2\x94\x80" : ".";
+		                  : eighth > 0 ? utf8          ? eighths[eighth]
+		                                 : eighth >= 4 ? "#"
+		                                               : "."
+		                  : utf8       ? "\xe2\x94\x80"
+		                               : ".";
 		at += (size_t)snprintf(room + at, size - at, "%s", one);
 	}
 }

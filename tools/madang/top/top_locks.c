@@ -14,9 +14,9 @@
 enum { NAME, KIND, STATE, OWNER, WAITING, WAITED, FIRST, CIRCLE, SEGMENT, OFFSET };
 
 static const struct top_column columns[] = {
-	[NAME] = { "NAME", 10, 42, false, 0 },   [KIND] = { "KIND", 7, 0, false, 4 },
-	[STATE] = { "STATE", 9, 0, false, 2 },   [OWNER] = { "OWNER", 12, 32, false, 0 },
-	[WAITING] = { "WAITING", 7, 0, true, 0 }, [WAITED] = { "WAITED", 6, 0, true, 0 },
+	[NAME] = { "NAME", 14, 42, false, 0 },       [KIND] = { "KIND", 7, 0, false, 4 },
+	[STATE] = { "STATE", 9, 0, false, 2 },       [OWNER] = { "OWNER", 12, 32, false, 0 },
+	[WAITING] = { "WAITING", 7, 0, true, 0 },    [WAITED] = { "WAITED", 6, 0, true, 0 },
 	[FIRST] = { "WHO WAITS", 12, 40, false, 5 }, [CIRCLE] = { "CIRCLE", 8, 0, false, 1 },
 	[SEGMENT] = { "SEGMENT", 10, 40, false, 6 }, [OFFSET] = { "OFFSET", 8, 0, true, 7 },
 };
@@ -156,8 +156,16 @@ static void fill_circle(const struct seen *seen, size_t row, struct top_cell *ce
 {
 	int circle = top_lock_circle(seen, row);
 
-	top_number(cell, circle == 1 ? 2 : circle == 2 ? 1 : 0, "%s",
-	           circle == 1 ? "DEADLOCK" : circle == 2 ? "timed" : "");
+	top_number(cell,
+	           circle == 1   ? 2
+	           : circle == 2 ? 1
+	                         : 0,
+	           "%s",
+	           circle == 1   ? "DEADLOCK"
+	           : circle == 2 ? "timed"
+	                         : "-");
+	if (circle == 0)
+		cell->style = TOP_DIM;
 }
 
 /* The waits of the longest waiter. */
@@ -205,9 +213,9 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 		fill_circle(&look->now, row, cell);
 		break;
 	case SEGMENT:
-		top_text(cell, "%d %.*s", (int)segment_of(look, row)->id, TABLE_CELL - 16,
-		         show_label(label, segment_of(look, row)->key,
-		                    segment_of(look, row)->name));
+		top_text(
+			cell, "%d %.*s", (int)segment_of(look, row)->id, TABLE_CELL - 16,
+			show_label(label, segment_of(look, row)->key, segment_of(look, row)->name));
 		break;
 	case OFFSET:
 		top_number(cell, (double)lock->entry.offset, "%llu",
@@ -240,8 +248,8 @@ static void list_users(const struct seen *seen, const struct lock *lock, struct 
 	for (size_t i = 0; i < lock->reader_count; i++)
 		top_line(page, TOP_PLAIN, "  %s", top_show_thread(who, seen, lock->reader[i]));
 	top_line(page, TOP_PLAIN, "%s", "");
-	top_line(page, TOP_STRONG, lock->waiter_count == 0 ? "Nobody waits for it"
-	                                                   : "Who waits, and how long");
+	top_line(page, TOP_STRONG,
+	         lock->waiter_count == 0 ? "Nobody waits for it" : "Who waits, and how long");
 	for (size_t i = 0; i < lock->waiter_count; i++)
 		top_line(page, TOP_PLAIN, "  %6s  %s",
 		         locks_show_wait(room, lock->waiter[i].waited),

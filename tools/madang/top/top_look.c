@@ -39,11 +39,9 @@ void top_look_again(struct top_look *look, const char *dir)
 	look->before = look->now;
 	look->has_before = look->is_there;
 	look->is_there = true;
-	look->code = seen_take(&look->now, ns, SEEN_ALL,
-	                       look->has_before ? &look->before : NULL);
-	look->seconds = look->has_before
-	                        ? (double)(look->now.moment - look->before.moment) / 1e9
-	                        : 0;
+	look->code = seen_take(&look->now, ns, SEEN_ALL, look->has_before ? &look->before : NULL);
+	look->seconds =
+		look->has_before ? (double)(look->now.moment - look->before.moment) / 1e9 : 0;
 	mdg_namespace_close(ns);
 	if (look->code == MDG_NS_GONE)
 		forget(look, MDG_NS_GONE);

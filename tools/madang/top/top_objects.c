@@ -140,7 +140,8 @@ static void set_page(const struct top_look *look, size_t row, struct top_page *r
 		top_fact(ret, "used", "%s ago", show_age(room, look->now.time, set->info.otime));
 	top_fact(ret, "age", "%s", show_age(room, look->now.time, set->info.ctime));
 	if (set->info.stuck != 0)
-		top_fact(ret, "state", "a process keeps its lock and does not go on (madang doctor)");
+		top_fact(ret, "state",
+		         "a process keeps its lock and does not go on (madang doctor)");
 	top_line(ret, TOP_PLAIN, "%s", "");
 	if (set->has_waiting)
 		top_line(ret, TOP_STRONG, set->waiting == 0 ? "Nobody waits" : "Who waits");
@@ -169,11 +170,16 @@ const struct top_table top_sets = {
 enum { ID, NAME, MESSAGES, FILL, BYTES, LIMIT, WAITING, USED, OWNER, MODE, AGE };
 
 static const struct top_column queue_columns[] = {
-	[ID] = { "ID", 10, 0, true, 0 },          [NAME] = { "NAME", 10, 60, false, 0 },
-	[MESSAGES] = { "MESSAGES", 8, 0, true, 0 }, [FILL] = { "FILL", 13, 30, false, 0 },
-	[BYTES] = { "BYTES", 5, 0, true, 2 },     [LIMIT] = { "LIMIT", 5, 0, true, 5 },
-	[WAITING] = { "WAITING", 7, 0, true, 0 }, [USED] = { "USED", 5, 0, true, 1 },
-	[OWNER] = { "OWNER", 8, 0, false, 3 },    [MODE] = { "MODE", 4, 0, false, 6 },
+	[ID] = { "ID", 10, 0, true, 0 },
+	[NAME] = { "NAME", 10, 60, false, 0 },
+	[MESSAGES] = { "MESSAGES", 8, 0, true, 0 },
+	[FILL] = { "FILL", 13, 30, false, 0 },
+	[BYTES] = { "BYTES", 5, 0, true, 2 },
+	[LIMIT] = { "LIMIT", 5, 0, true, 5 },
+	[WAITING] = { "WAITING", 7, 0, true, 0 },
+	[USED] = { "USED", 5, 0, true, 1 },
+	[OWNER] = { "OWNER", 8, 0, false, 3 },
+	[MODE] = { "MODE", 4, 0, false, 6 },
 	[AGE] = { "AGE", 4, 0, true, 4 },
 };
 

@@ -60,8 +60,7 @@ static void paint_head(const struct top *top, int width)
 		(void)strftime(clock, sizeof clock, "%H:%M:%S", &local);
 	snprintf(right, sizeof right, "%s  %s ", top->paused ? "PAUSED" : "", clock);
 	if (!top->paused)
-		snprintf(right, sizeof right, "every %gs  %s ", (double)top->interval / 1e9,
-		         clock);
+		snprintf(right, sizeof right, "every %gs  %s ", (double)top->interval / 1e9, clock);
 	used = (int)strlen(right);
 	put_padded(HEAD_ROW, 0, width, TERMINAL_REVERSE, false, "");
 	put(HEAD_ROW, 0, width - used - 1, TOP_STRONG | TERMINAL_REVERSE, " madang top  %s",
@@ -196,9 +195,9 @@ static void measure(const struct top_table *table, const struct top *top,
 static void paint_titles(const struct top_table *table, const struct top_list *list,
                          const int layout[TOP_COLUMNS], int width)
 {
-	const char *arrow = terminal_is_utf8()
-	                            ? list->descending ? "\xe2\x96\xbc" : "\xe2\x96\xb2"
-	                            : list->descending ? "v" : "^";
+	const char *arrow = terminal_is_utf8() ? list->descending ? "\xe2\x96\xbc" : "\xe2\x96\xb2"
+	                    : list->descending ? "v"
+	                                       : "^";
 	int column = 1;
 
 	put_padded(TITLE_ROW, 0, width, TERMINAL_REVERSE, false, "");
@@ -390,7 +389,7 @@ static int show_place(const struct top *top, char room[2 * SHOW_ROOM])
 
 static void paint_keys(const struct top *top, int rows, int width)
 {
-	static char of_list[][SHOW_ROOM] = { "q quit", "? help",   "Enter details", "/ filter",
+	static char of_list[][SHOW_ROOM] = { "q quit",  "? help",    "Enter details", "/ filter",
 		                             "<> sort", "r reverse", "p pause" };
 	static char of_page[][SHOW_ROOM] = { "Esc back", "up, down scroll" };
 	char place[2 * SHOW_ROOM];

@@ -12,10 +12,10 @@
 enum { PID, COMMAND, USER, SEGMENTS, BYTES, HOLDS, WAITED, WAITS };
 
 static const struct top_column columns[] = {
-	[PID] = { "PID", 7, 0, true, 0 },         [COMMAND] = { "COMMAND", 10, 32, false, 0 },
-	[USER] = { "USER", 8, 0, false, 3 },      [SEGMENTS] = { "SEGMENTS", 8, 0, true, 0 },
-	[BYTES] = { "BYTES", 5, 0, true, 0 },     [HOLDS] = { "HOLDS", 5, 0, true, 2 },
-	[WAITED] = { "WAITED", 6, 0, true, 1 },   [WAITS] = { "WAITS FOR", 20, 90, false, 1 },
+	[PID] = { "PID", 7, 0, true, 0 },       [COMMAND] = { "COMMAND", 10, 32, false, 0 },
+	[USER] = { "USER", 8, 0, false, 3 },    [SEGMENTS] = { "SEGMENTS", 8, 0, true, 0 },
+	[BYTES] = { "BYTES", 5, 0, true, 0 },   [HOLDS] = { "HOLDS", 5, 0, true, 2 },
+	[WAITED] = { "WAITED", 6, 0, true, 1 }, [WAITS] = { "WAITS FOR", 20, 90, false, 1 },
 };
 
 static size_t rows(const struct top_look *look)

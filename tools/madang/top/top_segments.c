@@ -10,17 +10,16 @@
 #include "base/kind.h"
 #include "top/top.h"
 
-enum { ID, NAME, KIND, SIZE, RESIDENT, CHANGE, ATTACHED, STATE, OWNER, CREATOR, MODE, AGE, USED };
+enum { ID, NAME, SIZE, RESIDENT, CHANGE, ATTACHED, STATE, OWNER, CREATOR, MODE, AGE, USED };
 
 static const struct top_column columns[] = {
 	[ID] = { "ID", 10, 0, true, 0 },
-	[NAME] = { "NAME", 10, 60, false, 0 },
-	[KIND] = { "KIND", 7, 0, false, 3 },
+	[NAME] = { "NAME", 16, 60, false, 0 },
 	[SIZE] = { "SIZE", 5, 0, true, 0 },
 	[RESIDENT] = { "RESIDENT", 8, 0, true, 1 },
 	[CHANGE] = { "CHANGE/s", 8, 0, true, 2 },
 	[ATTACHED] = { "ATTACHED", 8, 0, true, 0 },
-	[STATE] = { "STATE", 7, 0, false, 1 },
+	[STATE] = { "STATE", 7, 23, false, 1 },
 	[OWNER] = { "OWNER", 8, 0, false, 5 },
 	[CREATOR] = { "CREATOR", 12, 28, false, 6 },
 	[MODE] = { "MODE", 4, 0, false, 8 },
@@ -43,11 +42,12 @@ static struct top_key key(const struct top_look *look, size_t row)
 	return (struct top_key){ 0, (uint32_t)info_of(look, row)->id };
 }
 
+/* With a blank behind it; "": memory of programs. */
 static const char *kind_of(const struct mdg_segment_info *info)
 {
-	return info->kind == MDG_SEGMENT_CHANNEL ? "channel"
-	       : info->kind == MDG_SEGMENT_HEAP  ? "heap"
-	                                         : "-";
+	return info->kind == MDG_SEGMENT_CHANNEL ? "channel "
+	       : info->kind == MDG_SEGMENT_HEAP  ? "heap "
+	                                         : "";
 }
 
 /* How fast its memory grows. An id is never given twice. */
@@ -61,20 +61,27 @@ static void fill_change(const struct top_look *look, size_t row, struct top_cell
 		cell->style = TOP_DIM;
 		return;
 	}
-	top_change(cell, ((double)info->resident -
-	                  (double)look->before.segments[before].info->resident) /
-	                         look->seconds);
+	top_change(cell,
+	           ((double)info->resident - (double)look->before.segments[before].info->resident) /
+	                   look->seconds);
 }
 
+/* In the words of madang ls. */
 static void fill_state(const struct seen_segment *segment, struct top_cell *cell)
 {
 	unsigned mode = segment->info->mode;
+	size_t length;
 
-	top_text(cell, "%s",
-	         mode & MDG_MODE_REMOVED  ? "removed"
-	         : segment->is_orphan     ? "orphan"
-	         : mode & MDG_MODE_LOCKED ? "locked"
-	                                  : "");
+	top_text(cell, "%s%s%s%s", kind_of(segment->info),
+	         mode & MDG_MODE_REMOVED ? "removed " : "", mode & MDG_MODE_LOCKED ? "locked " : "",
+	         segment->is_orphan ? "orphan " : "");
+	length = strlen(cell->text);
+	if (length > 0) {
+		cell->text[length - 1] = '\0';
+	} else {
+		top_text(cell, "-");
+		cell->style = TOP_DIM;
+	}
 	if (mode & MDG_MODE_REMOVED || segment->is_orphan)
 		cell->style = TOP_WARN;
 }
@@ -142,9 +149,6 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 		break;
 	case NAME:
 		show_label(cell->text, info->key, info->name);
-		break;
-	case KIND:
-		top_text(cell, "%s", kind_of(info));
 		break;
 	case SIZE:
 		top_size(cell, info->bytes);
@@ -223,20 +227,20 @@ static void page(const struct top_look *look, size_t row, struct top_page *ret)
 	top_fact(ret, "size", "%s (%" PRIu64 " bytes), %s in memory", show_bytes(room, info->bytes),
 	         info->bytes, show_size(other, info->resident));
 	top_fact(ret, "kind", "%s",
-	         info->kind == MDG_SEGMENT_PLAIN ? "plain memory of programs" : kind_of(info));
+	         info->kind == MDG_SEGMENT_PLAIN ? "memory of programs" : kind_of(info));
 	top_fact(ret, "owner", "%s, mode %04o", show_user(room, info->uid), info->mode & 0777u);
 	top_fact(ret, "creator", "process %d%s", (int)info->cpid,
 	         info->creator_alive ? "" : ", which is dead");
 	top_fact(ret, "age", "%s, last attached or detached %s%s",
 	         show_age(room, look->now.time, info->ctime),
-	         last_use(info) == 0 ? "never"
-	                             : show_age(other, look->now.time, last_use(info)),
+	         last_use(info) == 0 ? "never" : show_age(other, look->now.time, last_use(info)),
 	         last_use(info) == 0 ? "" : " ago");
 	if (info->mode & MDG_MODE_REMOVED)
 		top_fact(ret, "state", "removed: it goes with its last detach");
 	if (segment->is_orphan)
-		top_fact(ret, "state", "orphan: nobody has it attached, and its creator is dead "
-		                       "(madang rm --orphans)");
+		top_fact(ret, "state",
+		         "orphan: nobody has it attached, and its creator is dead "
+		         "(madang rm --orphans)");
 	if (segment->refused != 0)
 		top_fact(ret, "locks", "cannot be read: %s", mdg_strerror(segment->refused));
 	list_processes(&look->now, segment, ret);
