@@ -181,8 +181,7 @@ static int compare(const void *a, const void *b)
 static double report(const char *screen, const char *what, double *times, unsigned count)
 {
 	qsort(times, count, sizeof *times, compare);
-	printf("%-8s  %-8s  %7.1f  %7.1f\n", screen, what, times[count / 2],
-	       times[count * 9 / 10]);
+	printf("%-8s  %-8s  %7.1f  %7.1f\n", screen, what, times[count / 2], times[count * 9 / 10]);
 	fflush(stdout);
 	return times[count / 2];
 }

@@ -22,11 +22,12 @@
 
 #define CALLS(F)                                                                                   \
 	F(setupterm)                                                                               \
-	F(tigetstr) F(newterm) F(endwin) F(delscreen) F(cbreak) F(noecho) F(nonl) F(keypad)        \
-		F(wtimeout) F(wgetch) F(wmove) F(waddnstr) F(werase) F(wattrset) F(wnoutrefresh)   \
-			F(doupdate) F(has_colors) F(start_color) F(use_default_colors)             \
-				F(init_pair) F(COLOR_PAIR) F(curs_set) F(getmaxx) F(getmaxy)       \
-					F(clearok) F(set_escdelay)
+	F(tigetstr)                                                                                \
+	F(newterm) F(endwin) F(delscreen) F(cbreak) F(noecho) F(nonl) F(keypad) F(wtimeout)        \
+		F(wgetch) F(wmove) F(waddnstr) F(werase) F(wattrset) F(wnoutrefresh) F(doupdate)   \
+			F(has_colors) F(start_color) F(use_default_colors) F(init_pair)            \
+				F(COLOR_PAIR) F(curs_set) F(getmaxx) F(getmaxy) F(clearok)         \
+					F(set_escdelay)
 
 #define POINTER(name) __typeof__(name)(*name);
 static struct {

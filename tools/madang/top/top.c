@@ -215,9 +215,9 @@ const struct command top_command = {
 	.usage = "top [--interval SEC] [--tab TABLE] [--sort COLUMN] [--filter TEXT]\n"
 		 "                  [--once] [--namespace DIR]",
 	.about = "Shows a namespace live: segments and their memory, the processes that share "
-	         "them,\n"
+		 "them,\n"
 		 "locks and who waits how long, deadlocks in red, channels with rates, fill and "
-	         "lag.\n",
+		 "lag.\n",
 	.options = option_rows,
 	.notes = "Keys: 1 to 6 or Tab choose a table, arrows a row, Enter shows its details;\n"
 		 "/ filters, < and > sort, r reverses, p pauses, ? helps, q quits.\n",

@@ -233,26 +233,25 @@ static void paint_cell(const struct top_cell *cell, int row, int column, int wid
 	put_padded(row, column + width - PERCENT, PERCENT, look, true, cell->text);
 }
 
+/* A selected row has one look from end to end: its cells' own colours would make it patchy. */
 static void paint_row(const struct top_table *table, const struct top *top, size_t row, int line,
                       const int layout[TOP_COLUMNS], int width, bool selected)
 {
 	enum top_style all = table->style(&top->look, row);
-	unsigned reverse = selected ? TERMINAL_REVERSE : 0;
+	unsigned whole = (unsigned)all | TERMINAL_REVERSE;
 	int column = 1;
 
 	if (selected)
-		put_padded(line, 0, width, reverse, false, "");
+		put_padded(line, 0, width, whole, false, "");
 	for (int c = 0; c < table->count; c++) {
 		struct top_cell cell;
 		if (layout[c] == 0)
 			continue;
 		table->cell(&top->look, row, c, &cell);
-		enum top_style style = all != TOP_PLAIN ? all : cell.style;
-		/* Dim on reverse can hardly be read. */
-		if (selected && style == TOP_DIM)
-			style = TOP_PLAIN;
 		paint_cell(&cell, line, column, layout[c], table->columns[c].right,
-		           (unsigned)style | reverse);
+		           selected           ? whole
+		           : all != TOP_PLAIN ? (unsigned)all
+		                              : (unsigned)cell.style);
 		column += layout[c] + TOP_GAP;
 	}
 }
