@@ -139,7 +139,8 @@ until_gone '64K *- ' # the second look has come
 show
 tmux_do capture-pane -p | sed 's/[^ -~][^ -~]*/x/g' | awk 'length($0) > 80'
 # Red stands on the screen: the alarm.
-tmux_do capture-pane -p -e | grep -c "$(printf '\033')"'\[[0-9;]*31m DEADLOCK\|'"$(printf '\033')"'\[[0-9;]*31mDEADLOCK'
+red="$(printf '\033')\[[0-9;]*31m"
+tmux_do capture-pane -p -e | grep -c -e "${red} DEADLOCK" -e "${red}DEADLOCK"
 keys 3
 until_shown '"journal"'
 keys '>' '>' '>' '>' '>'
@@ -184,7 +185,7 @@ keys SECx BSpace
 until_shown 'Filter: SEC_'
 until_gone '0x00001234'
 keys Enter
-until_shown '1-1 of 1'
+until_shown 'Filter: SEC  *(/'
 show | sed 1,4d
 keys / zz
 until_shown 'Nothing here fits'

@@ -55,7 +55,7 @@ static bool grow(const struct top_table *table, const int wanted[TOP_COLUMNS], i
 	return any;
 }
 
-/* Takes a column of the screen from the widest of those that grow. False: all are narrow already. */
+/* Takes a column of the screen from the widest of those that grow. False: all are narrow. */
 static bool shrink(const struct top_table *table, int width[TOP_COLUMNS])
 {
 	int widest = -1;

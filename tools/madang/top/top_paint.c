@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * top_paint.c - paints `madang top`: a head, the tabs, and a table or a page; keys in the last line.
+ * top_paint.c - paints `madang top`: a head, the tabs, a table or a page, keys in the last line.
  *
- * Each frame is composed anew, and ncurses sends what has changed, so nothing flickers. Colours only
- * repeat what the text says.
+ * Each frame is composed anew, and ncurses sends what has changed, so nothing flickers. Colours
+ * only repeat what the text says.
  */
 #include <errno.h>
 #include <stdarg.h>
