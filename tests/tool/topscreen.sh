@@ -250,7 +250,7 @@ keys q
 given_back
 seq 1000 | "$madang" talk --kind queue --capacity 64 --timeout 0 jobs 2>/dev/null
 screen 80 24 "$madang top --interval 0.1 --tab channels" 'LC_ALL=C TERM=vt100'
-until_shown '"jobs"'
+until_shown '"jobs".*% *0 ' # the second look has come
 show | sed 1,3d
 LC_ALL=C tmux_do capture-pane -p -e >"$work/plain"
 grep -c "$(printf '\033')"'\[[0-9;]*3[0-7]m' "$work/plain"
