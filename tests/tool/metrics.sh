@@ -72,6 +72,15 @@ try metrics --output "$work/m.prom"
 stat -c %A "$work/m.prom"
 try metrics --output "$work/nowhere/m.prom"
 try metrics --output /dev/full
+# No room for all of it: the old file stays.
+echo old >"$work/full.prom"
+(
+	trap '' XFSZ
+	ulimit -f 2
+	"$madang" metrics --output "$work/full.prom" 2>&1
+	echo "(exit $?)"
+) | cat
+cat "$work/full.prom"*
 "$madang" metrics >/dev/full
 echo "(exit $?)"
 try metrics --namespace "$work/both" --output "$work/m.prom" | grep -v '^  '
