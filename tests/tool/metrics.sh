@@ -5,6 +5,7 @@
 
 MADANG_NAMESPACE=$ns
 export MADANG_NAMESPACE
+umask 022
 lint()
 {
 	if ! command -v promtool >/dev/null; then

@@ -143,7 +143,7 @@ static void put_heading(struct layout *layout, const struct page *page)
 	text[0] = '\0';
 	for (size_t i = 0; page->exists && (figure = page_figure(seen, i, room)) != NULL; i++)
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s",
-		                         i == 0 ? "" : "   ", figure);
+		                         i == 0 ? "" : ", ", figure);
 	put_text(layout, MARGIN, "", text);
 	page_circles(seen, put_circle, layout);
 }
@@ -199,7 +199,7 @@ void page_write_svg(const struct page *page, FILE *out)
 	        "xmlns:xlink=\"http://www.w3.org/1999/xlink\" width=\"%.0f\" height=\"%.0f\" "
 	        "viewBox=\"0 0 %.0f %.0f\" font-family=\"DejaVu Sans "
 	        "Mono,Menlo,Consolas,monospace\" "
-	        "font-size=\"12\" fill=\"#0f172a\" xml:space=\"preserve\">\n<title>Madang: ",
+	        "font-size=\"12\" fill=\"#0f172a\">\n<title>Madang: ",
 	        layout.width, layout.y, layout.width, layout.y);
 	put_xml(out, picture_text(text, page->path, 0));
 	fputs("</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n", out);
