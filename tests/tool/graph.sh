@@ -78,6 +78,15 @@ for text in 'kill -9 $$' 'echo Error: "$(printf "bad\007")" >&2; exit 3' 'echo n
 	(PATH=$work/bin:$PATH; try graph --svg "$work/a.svg")
 	cat "$work/a.svg"
 done
+echo "# a signal while dot works: dot ends too, and nothing is left"
+printf '#!/bin/sh\necho $$ >"%s"\nexec sleep 100\n' "$work/dot.pid" >"$work/bin/dot"
+PATH=$work/bin:$PATH "$madang" graph --svg "$work/a.svg" &
+drawer=$!
+until [ -s "$work/dot.pid" ]; do sleep 0.02; done
+{ kill "$drawer"; wait "$drawer"; } 2>/dev/null
+echo "(ended with $?)"
+kill -0 "$(cat "$work/dot.pid")" 2>/dev/null && echo "dot is still there"
+cat "$work/a.svg"*
 rm "$work/bin/dot"
 real=$PATH
 PATH=$work/bin

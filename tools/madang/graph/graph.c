@@ -154,7 +154,7 @@ static void say_state(const struct request *request, const struct seen *seen)
 	if (request->ns == NULL)
 		complain("no namespace at %s; nothing is shared", request->path);
 	if (seen->unreadable > 0)
-		complain("the named objects of %zu segment%s may not be read by you",
+		complain("the named objects of %zu segment%s could not be read: see 'madang locks'",
 		         seen->unreadable, seen->unreadable == 1 ? "" : "s");
 	if (request->watch && isatty(STDERR_FILENO))
 		complain("writing every %.3g s; Ctrl-C ends it", (double)request->period / 1e9);

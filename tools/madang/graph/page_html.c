@@ -167,7 +167,9 @@ void page_write_html(const struct page *page, FILE *out)
 	put_drawing(page, out);
 	page_tables(seen, &sink);
 	if (seen->unreadable > 0)
-		fprintf(out, "<p>The named objects of %zu segment%s may not be read by you.</p>\n",
+		fprintf(out,
+		        "<p>The named objects of %zu segment%s could not be read: see "
+		        "<code>madang locks</code>.</p>\n",
 		        seen->unreadable, seen->unreadable == 1 ? "" : "s");
 	fprintf(out,
 	        "</main>\n<footer>Made by <code>madang graph</code> (%s). Programs went on while "
