@@ -142,7 +142,7 @@ class Zmq:
 
 def one_round(way, seconds):
     """Microseconds of a round trip."""
-    other = multiprocessing.get_context("fork").Process(target=way.there)
+    other = multiprocessing.get_context("fork").Process(target=way.there, daemon=True)
     other.start()
     send, receive = way.here()
 
@@ -179,7 +179,7 @@ def hand_over(numpy, rounds):
                 del array
                 block.close()
 
-        other = multiprocessing.get_context("fork").Process(target=receive)
+        other = multiprocessing.get_context("fork").Process(target=receive, daemon=True)
         other.start()
         block = SharedMemory(create=True, size=ARRAY)
         array = numpy.frombuffer(block.buf, dtype="f8")
@@ -254,6 +254,8 @@ def main():
     os.environ["MADANG_NAMESPACE"] = os.path.join(directory, "ns")
     try:
         result = measure(options)
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     if options.json:

@@ -29,7 +29,7 @@ namespace was made for several users.
 import functools
 import os
 from types import TracebackType
-from typing import Any, Callable, Optional, Tuple, Type, Union
+from typing import Any, Callable, Optional, Tuple, Type, Union, cast
 
 from . import _blocks
 from ._views import View
@@ -111,11 +111,11 @@ class SharedMemory:
                 continue
 
     @property
-    def buf(self) -> Any:
-        """A memoryview of its bytes; None after close(). Slices, numpy.frombuffer and the like
-        share the bytes without a copy."""
+    def buf(self) -> memoryview:
+        """A memoryview of its bytes; None after close(), as with Python's. Slices,
+        numpy.frombuffer and the like share the bytes without a copy."""
         view = self._view
-        return None if view is None else view.memory
+        return cast(memoryview, None if view is None else view.memory)
 
     @property
     def name(self) -> str:
