@@ -16,7 +16,7 @@ static struct box {
 	_Alignas(64) unsigned char data[64];
 } * box;
 
-/* ---- the waits: each for what this process has -------------------------------------------- */
+/* ---- the waits: each for what this process has ---------------------------------------- */
 
 static int wait_mutex(void)
 {
@@ -95,7 +95,7 @@ static void give_all(void)
 	CHECK(mdg_txn_cancel(&running) == 0);
 }
 
-/* ---- with the setting, and without ----------------------------------------------------------- */
+/* ---- with the setting, and without ------------------------------------------------------- */
 
 static void wait_interruptibly(void *wait)
 {
@@ -146,7 +146,7 @@ static void each_wait(void)
 	give_all();
 }
 
-/* ---- a rwlock whose every place for readers is taken ------------------------------------------ */
+/* ---- a rwlock whose every place for readers is taken -------------------------------------- */
 
 static void read_until_killed(void *unused)
 {
@@ -176,7 +176,7 @@ static void crowd(void)
 	CHECK(mdg_rwlock_unlock(&box->full) == 0);
 }
 
-/* ---- a condition locks its mutex again, whatever comes ------------------------------------------ */
+/* ---- a condition locks its mutex again, whatever comes -------------------------------------- */
 
 static void wait_condition(void *unused)
 {
@@ -206,7 +206,7 @@ static void condition(void)
 	CHECK(ended_well(pid));
 }
 
-/* ---- whose setting it is ---------------------------------------------------------------------- */
+/* ---- whose setting it is ------------------------------------------------------------------ */
 
 static void has_none(void *unused)
 {
