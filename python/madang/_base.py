@@ -14,9 +14,9 @@ Conventions of this package, for who adds to it:
 """
 
 import math
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
-from ._madang import lib
+from ._madang import ffi, lib
 
 Name = Union[str, bytes]
 
@@ -50,6 +50,14 @@ def whole(number: int, what: str, least: int, most: int) -> int:
     if not least <= number <= most:
         raise ValueError(f"{what} is {least} to {most}, not {number}")
     return number
+
+
+def buffer_of(value: Any) -> Any:
+    """The bytes of a value as C takes them. Raises TypeError for one that has no buffer."""
+    try:
+        return ffi.from_buffer(value)
+    except TypeError:
+        raise TypeError(f"it has to be bytes or the like, not {type(value).__name__}") from None
 
 
 def deadline(timeout: Optional[float]) -> int:

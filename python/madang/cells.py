@@ -19,7 +19,7 @@ import weakref
 from types import TracebackType
 from typing import Any, List, NamedTuple, Optional, Tuple, Type, Union
 
-from ._base import Name, whole
+from ._base import Name, buffer_of, whole
 from ._madang import ffi, lib
 from .errors import ClosedError
 from .sync import DIED, Memory, Synchronised, hold, let_go
@@ -134,7 +134,7 @@ class Cell(Synchronised):
         """Writes a value, of any type that has a buffer of `size` bytes. True: it is written, and
         an earlier writer had died in the middle. Raises WaitTimeout: others have written for
         `timeout` seconds; ValueError: it has another size."""
-        source = ffi.from_buffer(value)
+        source = buffer_of(value)
         if len(source) != self._value_size:
             raise ValueError(f"a value has {self._value_size} bytes, not {len(source)}")
         code = wait([], lib.mdg_cell_write_until, (self._pointer(), source, len(source)), timeout)
@@ -221,7 +221,7 @@ class Run:
         Raises ValueError: the place is not within the data; MadangError (ENOSPC): the journal
         has no room, and the transaction is as it was. Source: mdg_txn_write."""
         run = self._running()
-        source = ffi.from_buffer(value)
+        source = buffer_of(value)
         code = lib.mdg_txn_write(run, self._place(at, len(source)), source, len(source))
         if code < 0:
             raise self._transaction._failed(code, "writing in")
@@ -277,7 +277,8 @@ class Transaction(Synchronised):
         offset, size = data
         self._area = (whole(offset, "the offset of the data", 0, 2**63 - 1),
                       whole(size, "the size of the data", 1, 2**63 - 1))
-        memory.pointer(offset, size)  # raises if they do not fit
+        if hasattr(memory, "pointer"):
+            memory.pointer(offset, size)  # raises if they do not fit
         super().__init__(memory, place, name=name)
 
     @staticmethod

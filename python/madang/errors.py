@@ -24,6 +24,10 @@ _CODES: Dict[int, str] = {
 }
 
 
+# The usual names of numbers that have two.
+_NAMES = {**_errno.errorcode, _errno.EDEADLK: "EDEADLK", _errno.EOPNOTSUPP: "EOPNOTSUPP"}
+
+
 def text(value: object) -> str:
     """A C string of Madang's as text. Bytes that are no UTF-8 come back as os.fsdecode's do."""
     return str(ffi.string(value).decode("utf-8", "surrogateescape"))
@@ -41,21 +45,22 @@ class MadangError(OSError):
     name: str = ""
     advice: str = ""
 
-    def __init__(self, code: int, doing: str = "", advice: str = "") -> None:
+    def __init__(self, code: int, doing: str = "", advice: str = "", said: str = "") -> None:
         self.code = int(code)
         own = _CODES.get(self.code)
-        self.name = own if own is not None else _errno.errorcode.get(-self.code, f"{code}")
+        self.name = own if own is not None else _NAMES.get(-self.code, f"{code}")
         self.advice = advice
         self.doing = doing
-        super().__init__(None if own else -self.code, text(lib.mdg_strerror(self.code)))
+        self.said = said
+        super().__init__(None if own else -self.code, said or text(lib.mdg_strerror(self.code)))
 
     def __str__(self) -> str:
         said = f"{self.doing}: " if self.doing else ""
         advice = f": {self.advice}" if self.advice else ""
         return f"{said}{self.strerror} [{self.name}]{advice}"
 
-    def __reduce__(self) -> "tuple[type[MadangError], tuple[int, str, str]]":
-        return type(self), (self.code, self.doing, self.advice)
+    def __reduce__(self) -> "tuple[type[MadangError], tuple[int, str, str, str]]":
+        return type(self), (self.code, self.doing, self.advice, self.said)
 
 
 class NotFoundError(MadangError, FileNotFoundError):
@@ -140,15 +145,16 @@ _ADVICE: Dict[int, str] = {
 
 
 def error(code: int, doing: str, advice: Optional[str] = None,
-          kind: Optional[Type[MadangError]] = None) -> MadangError:
-    """The exception for a negative code. `doing` says what was tried, and on what."""
+          kind: Optional[Type[MadangError]] = None, said: str = "") -> MadangError:
+    """The exception for a negative code. `doing` says what was tried, and on what; `said` what is
+    wrong, where that is known better than from the code."""
     if kind is None:
         kind = _CLASSES.get(code, MadangError)
-    return kind(code, doing, _ADVICE.get(code, "") if advice is None else advice)
+    return kind(code, doing, _ADVICE.get(code, "") if advice is None else advice, said)
 
 
-def check(code: int, doing: str, advice: Optional[str] = None) -> int:
+def check(code: int, doing: str, advice: Optional[str] = None, said: str = "") -> int:
     """Returns a code that is not negative, and raises the exception for one that is."""
     if code < 0:
-        raise error(code, doing, advice)
+        raise error(code, doing, advice, None, said)
     return code

@@ -320,7 +320,7 @@ class Condition(Synchronised):
         if code == ETIMEDOUT:
             return until != end
         if code == -22:
-            raise error(code, f"waiting for {self!r}", "call mutex.set_repaired first")
+            raise error(code, f"waiting for {self!r}", said="call mutex.set_repaired first")
         raise self._failed(code, "waiting for")
 
     def wait_for(self, predicate: Callable[[], Any], timeout: Optional[float] = None) -> Any:

@@ -61,7 +61,7 @@ class Segment:
         code = lib.mdg_segment_open(namespace._opened(), raw,
                                     whole(min_size, "min_size", 0, 2**64 - 1), ask, id)
         if code == EINVAL:
-            check(code, f"segment {shortened(name)}", f"it has less than {min_size} bytes")
+            check(code, f"segment {shortened(name)}", said=f"it has less than {min_size} bytes")
         check(code, f"segment {shortened(name)}")
         self._attach(namespace, id[0], readonly)
 

@@ -172,6 +172,8 @@ class Synchronised:
 
     def __init__(self, memory: Memory, place: Union[int, Name] = 0, *,
                  name: Optional[Name] = None) -> None:
+        if not hasattr(memory, "pointer"):
+            raise TypeError(f"it lies in a Segment, not in {type(memory).__name__}")
         self._memory = memory
         self._name = ""
         if isinstance(place, (str, bytes)):
@@ -232,7 +234,7 @@ class Synchronised:
         for info in _names(segment._handle, segment.id):
             if info.kind != cls.KIND:
                 raise error(lib.MDG_UNLIKE_KIND, f"{cls.__name__} {shortened(name)}",
-                            f"it is a {KINDS.get(info.kind)}")
+                            said=f"there is one of that name, and it is a {KINDS.get(info.kind)}")
         return cls(segment, 0, name=name)
 
     @property
@@ -290,5 +292,5 @@ _SAID = {
 
 def failure(code: int, doing: str) -> MadangError:
     """As errors.error, with what the codes mean here."""
-    advice = _SAID.get(code)
-    return error(code, doing, advice, OwnerError if code in (EPERM, EDEADLK) else None)
+    kind = OwnerError if code in (EPERM, EDEADLK) else None
+    return error(code, doing, None, kind, _SAID.get(code, ""))

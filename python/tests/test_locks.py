@@ -3,6 +3,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import time
 
@@ -222,7 +224,7 @@ def test_where_it_cannot_lie(box):
             madang.Mutex(box, offset)
     with pytest.raises(TypeError):
         madang.Mutex(box, 1.5)
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError, match="lies in a Segment, not in str"):
         madang.Mutex("box", 0)
     fixed = madang.Segment("box", readonly=True)
     mutex = madang.Mutex(fixed, 0)  # to look at
@@ -372,3 +374,29 @@ def test_pickled(box):
     assert pickle.loads(pickle.dumps(madang.Namespace())).path == madang.default_path()
     error = pickle.loads(pickle.dumps(madang.errors.error(-2, "looking")))
     assert isinstance(error, FileNotFoundError) and str(error).startswith("looking: ")
+
+
+def test_given_to_a_spawned_process(tmp_path):
+    """A segment that nobody can find any more, and a lock in it."""
+    program = tmp_path / "spawns.py"
+    program.write_text('''
+import multiprocessing
+import madang
+
+def work(mutex, box):
+    with mutex:
+        box.buf[200] = 7
+
+if __name__ == "__main__":
+    box = madang.Segment.create(None, 4096)
+    box.remove()
+    mutex = madang.Mutex(box, 0)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=work, args=(mutex, box))
+    process.start()
+    process.join()
+    assert (box.buf[200], process.exitcode) == (7, 0)
+''')
+    done = subprocess.run([sys.executable, "-X", "dev", str(program)], timeout=60, text=True,
+                          stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
