@@ -25,7 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 255, TRIES = 100 };
+enum { TEXT_MAX = 255 };
 
 struct room {
 	mdg_mutex floor, words, chair;
@@ -43,25 +43,14 @@ static inline int room_failed(int rc, const char *what)
 	return rc;
 }
 
-/* Makes the segment or finds it; between the two it may come and go. */
-static inline int room_find(mdg_namespace *ns, const char *name, mdg_id *ret_id)
-{
-	int rc = -ENOENT;
-	for (int i = 0; i < TRIES && rc == -ENOENT; i++) {
-		rc = mdg_segment_create(ns, name, sizeof(struct room), 0600, 0, ret_id);
-		if (rc == -EEXIST)
-			rc = mdg_segment_open(ns, name, sizeof(struct room), 0600, ret_id);
-	}
-	return rc;
-}
-
 static inline int room_enter(const char *name, mdg_namespace **ret_ns, mdg_id *ret_id,
                              struct room **ret_room)
 {
 	void *memory;
 	int rc = mdg_namespace_open(ret_ns, NULL, NULL);
 	if (rc == 0)
-		rc = room_find(*ret_ns, name, ret_id);
+		rc = mdg_segment_create(*ret_ns, name, sizeof(struct room), 0600, MDG_OR_OPEN,
+		                        ret_id);
 	if (rc == 0)
 		rc = mdg_segment_attach(*ret_ns, *ret_id, NULL, 0, &memory);
 	if (rc != 0)

@@ -7,9 +7,7 @@
  *     void *memory;
  *     int rc = mdg_namespace_open(&ns, NULL, NULL); // the default one
  *     if (rc == 0)
- *             rc = mdg_segment_create(ns, "weather", 4096, 0600, 0, &id);
- *     if (rc == -EEXIST)
- *             rc = mdg_segment_open(ns, "weather", 0, 0600, &id);
+ *             rc = mdg_segment_create(ns, "weather", 4096, 0600, MDG_OR_OPEN, &id);
  *     if (rc == 0)
  *             rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
  *     if (rc != 0)
@@ -141,19 +139,24 @@ MDG_API int mdg_namespace_info(mdg_namespace *ns, unsigned flags,
 #define MDG_EXCL      02000u /* ... and fail when it exists */
 #define MDG_HUGEPAGES 04000u /* huge pages; bits for their size as in shmget(2) */
 #define MDG_NORESERVE                                                                              \
-	010000u /* reserve no memory. When the file system is full, the first
+	010000u             /* reserve no memory. When the file system is full, the first
                                  access to a page then raises SIGBUS */
+#define MDG_OR_OPEN 020000u /* mdg_segment_create: open the one of this name if there is one */
 
 /* Makes a segment of `bytes` bytes, 1 to shmmax, all zero. `name` is a name (see
  * MDG_NAME_MAX), or NULL for a segment that is known by its id alone. `mode` is
  * the nine permission bits; the umask does not apply. `flags` is 0 or a
- * combination of MDG_NORESERVE and MDG_HUGEPAGES.
+ * combination of MDG_NORESERVE, MDG_HUGEPAGES and MDG_OR_OPEN.
+ * With MDG_OR_OPEN it is for programs that may come in any order: the first one makes the segment,
+ * and the others find it, as mdg_segment_open does with `bytes` and `mode`. None of them can fail
+ * because another one makes or removes it at the same moment.
  * Returns 0, or
- *   -EEXIST          a segment has this name
- *   -EINVAL          `bytes`, `name` or `flags`
+ *   -EEXIST          a segment has this name, and MDG_OR_OPEN was not given
+ *   -EINVAL          `bytes`, `name` or `flags`; or the segment that was found is smaller
  *   -ENOMEM          the memory cannot be had
  *   -ENOSPC          there are as many segments, or pages, as the limits allow
- *   -EACCES, -EPERM  the caller may not write in the namespace, or not use huge pages
+ *   -EACCES, -EPERM  the caller may not write in the namespace, or not use huge pages; or the
+ *                    segment that was found does not grant all of `mode`
  *   -EMFILE          the process has no free descriptor
  *   MDG_NO_SLOT      as enum mdg_error says */
 MDG_API int mdg_segment_create(mdg_namespace *ns, const char *name, uint64_t bytes, unsigned mode,

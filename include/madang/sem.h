@@ -83,10 +83,13 @@ extern "C" {
 
 /* Makes a set of `count` semaphores, all 0. `name` is a name (see MDG_NAME_MAX), or NULL for a set
  * that is known by its id alone. `mode` is the nine permission bits; the umask does not apply.
- * `flags` is 0.
+ * `flags` is 0, or MDG_OR_OPEN of <madang/segment.h>: if a set has this name, it is found as
+ * mdg_semset_open does with `count` and `mode`.
  * Returns 0, or
- *   -EEXIST      a set has this name
- *   -EINVAL      `count` is 0 or above the limit, `name`, or `flags`
+ *   -EEXIST      a set has this name, and MDG_OR_OPEN was not given
+ *   -EINVAL      `count` is 0 or above the limit, `name`, or `flags`; or the set that was found has
+ *                fewer semaphores
+ *   -EACCES      the set that was found does not grant all of `mode`
  *   -ENOSPC      there are as many sets, or semaphores, as the limits allow */
 MDG_API int mdg_semset_create(mdg_namespace *ns, const char *name, uint32_t count, unsigned mode,
                               unsigned flags, mdg_id *ret_id);

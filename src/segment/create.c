@@ -122,11 +122,12 @@ static struct wish new_wish(uint64_t size, unsigned mode, unsigned flags)
 int mdg__segment_create(mdg_namespace *ns, const char *name, uint64_t size, unsigned mode,
                         unsigned flags, enum mdg__segment_kind kind, uint64_t first, mdg_id *ret_id)
 {
-	struct wish wish = new_wish(size, mode, flags | MDG_CREATE | MDG_EXCL);
+	unsigned exclusive = flags & MDG_OR_OPEN ? 0 : MDG_EXCL;
+	struct wish wish = new_wish(size, mode, flags | MDG_CREATE | exclusive);
 	wish.order.kind = (uint32_t)kind;
 	wish.first = first;
 	int rc = mdg__order_name(&wish.order, name);
-	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | HUGE_SIZE_BITS)) != 0)
+	if ((flags & ~(MDG_NORESERVE | MDG_HUGEPAGES | MDG_OR_OPEN | HUGE_SIZE_BITS)) != 0)
 		rc = -EINVAL;
 	return rc < 0 ? rc : mdg__order_fill(ns, &wish.order, ret_id);
 }

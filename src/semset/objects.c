@@ -47,10 +47,11 @@ static bool is_name(const char *name)
 int mdg_semset_create(mdg_namespace *ns, const char *name, uint32_t count, unsigned mode,
                       unsigned flags, mdg_id *ret_id)
 {
+	unsigned exclusive = flags & MDG_OR_OPEN ? 0 : MDG_EXCL;
 	struct mdg__object_order order = { .name = name,
-		                           .flags = MDG_CREATE | MDG_EXCL,
+		                           .flags = MDG_CREATE | exclusive,
 		                           .mode = mode & 0777 };
-	if (flags != 0 || mode > 0777 || (name != NULL && !is_name(name)))
+	if ((flags & ~MDG_OR_OPEN) != 0 || mode > 0777 || (name != NULL && !is_name(name)))
 		return -EINVAL;
 	return get(ns, &order, count, ret_id);
 }

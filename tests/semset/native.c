@@ -23,6 +23,11 @@ static void finding(void)
 	mdg_id other;
 	CHECK(mdg_semset_create(ns, "printers", 3, 0600, 0, &id) == 0);
 	CHECK(mdg_semset_create(ns, "printers", 3, 0600, 0, &other) == -EEXIST);
+	CHECK(mdg_semset_create(ns, "printers", 3, 0600, MDG_OR_OPEN, &other) == 0 && other == id);
+	CHECK(mdg_semset_create(ns, "printers", 4, 0600, MDG_OR_OPEN, &other) == -EINVAL);
+	CHECK(mdg_semset_create(ns, "other", 3, 0600, MDG_OR_OPEN | MDG_EXCL, &other) == -EINVAL);
+	CHECK(mdg_semset_create(ns, "other", 3, 0600, MDG_OR_OPEN, &other) == 0 && other != id);
+	CHECK(mdg_semset_remove(ns, other) == 0);
 	CHECK(mdg_semset_create(ns, "none", 0, 0600, 0, &other) == -EINVAL);
 	CHECK(mdg_semset_create(ns, "many", 32001, 0600, 0, &other) == -EINVAL);
 	CHECK(mdg_semset_open(ns, "printers", 3, 0600, &other) == 0 && other == id);

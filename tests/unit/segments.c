@@ -108,6 +108,31 @@ static void names(void)
 	destroy(other);
 }
 
+/* MDG_OR_OPEN: the first one makes it, and the others find it. */
+static void made_or_found(void)
+{
+	mdg_id id = create("either", 100, 0640, MDG_OR_OPEN | MDG_NORESERVE, 0);
+	CHECK(create("either", 100, 0640, MDG_OR_OPEN, 0) == id);
+	CHECK(create("either", 1, 0400, MDG_OR_OPEN, 0) == id);
+	CHECK(find("either", 100, 0600, 0) == id);
+	CHECK((unit_stat(ns, id).mode & 0777) == 0640 && unit_stat(ns, id).bytes == 100);
+	create("either", 101, 0640, MDG_OR_OPEN, -EINVAL); /* it is smaller */
+	create("either", 100, 0640, 0, -EEXIST);
+	create("", 100, 0600, MDG_OR_OPEN, -EINVAL);
+	create("nothing", 0, 0600, MDG_OR_OPEN, -EINVAL);
+	create("nothing", 100, 0600, MDG_OR_OPEN | MDG_EXCL, -EINVAL);
+	find("nothing", 0, 0, -ENOENT);
+	destroy(id);
+	mdg_id next = create("either", 200, 0600, MDG_OR_OPEN, 0); /* removed: a new one */
+	CHECK(next != id && unit_stat(ns, next).bytes == 200);
+	destroy(next);
+	mdg_id nameless = create(NULL, 100, 0600, MDG_OR_OPEN, 0);
+	mdg_id other = create(NULL, 100, 0600, MDG_OR_OPEN, 0); /* nothing to find it by */
+	CHECK(other != nameless);
+	destroy(nameless);
+	destroy(other);
+}
+
 /* A name is never found by a key, nor a key by a name, whatever bytes they have. */
 static void names_and_keys(void)
 {
@@ -367,6 +392,7 @@ int main(void)
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	ns = unit_open("segments", NULL);
 	names();
+	made_or_found();
 	names_and_keys();
 	sizes_and_modes();
 	keys();

@@ -120,6 +120,11 @@ static void work_once(struct worker *worker)
 		if (rc == -EEXIST)
 			rc = mdg_segment_open(ns, name, page, 0600, &id);
 		EXPECT(may_be_gone(rc));
+		if (random % 5 == 0) {
+			rc = mdg_segment_create(ns, name, page, 0600, MDG_NORESERVE | MDG_OR_OPEN,
+			                        &id);
+			EXPECT(rc == 0); /* whoever makes or removes it meanwhile */
+		}
 		if (rc == 0 && random % 3 == 0)
 			EXPECT(may_be_gone(mdg_segment_remove(ns, id)));
 		break;
