@@ -83,7 +83,10 @@ static void put_segment(const struct seen_segment *segment, FILE *out)
 	char text[TEXT_ROOM], size[SHOW_ROOM];
 
 	put_dot(out, picture_label(text, "segment", info->id, info->key, info->name, NAME_COLUMNS));
-	fprintf(out, "\\n%s%s%s", info->kind == MDG_SEGMENT_HEAP ? "heap, " : "",
+	fprintf(out, "\\n%s%s%s",
+	        info->kind == MDG_SEGMENT_HEAP      ? "heap, "
+	        : info->kind == MDG_SEGMENT_CHANNEL ? "channel, " /* it may not be read */
+	                                            : "",
 	        show_bytes(size, info->bytes),
 	        info->mode & MDG_MODE_REMOVED ? "\\nremoved"
 	        : segment->is_orphan          ? "\\norphan"

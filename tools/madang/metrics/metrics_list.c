@@ -392,10 +392,14 @@ void metrics_list(const struct metrics *metrics)
 		put_sums(metrics);
 		left_out[0] =
 			put_objects(metrics, segment_families, 3, seen->segment_count, get_segment);
-		for (size_t i = 0; i < seen->segment_count; i++)
-			left_out[0] -= seen->segments[i].info->kind == MDG_SEGMENT_CHANNEL;
 		left_out[1] = put_objects(metrics, channel_families, 9, seen->channels.count,
 		                          get_channel);
+		for (size_t i = 0; i < seen->segment_count; i++) {
+			if (seen->segments[i].info->kind != MDG_SEGMENT_CHANNEL)
+				continue;
+			left_out[0]--;
+			left_out[1] += seen->segments[i].channel == NOBODY; /* not to be read */
+		}
 		left_out[2] = put_locks(metrics);
 		left_out[3] = put_objects(metrics, set_families, 2, seen->set_count, get_set);
 		left_out[4] = put_objects(metrics, queue_families, 5, seen->queue_count, get_queue);
