@@ -20,16 +20,16 @@
 
 /* ---- the library ------------------------------------------------------- */
 
-#define CALLS(F)                                                                                   \
-	F(setupterm)                                                                               \
-	F(tigetstr)                                                                                \
-	F(newterm) F(endwin) F(delscreen) F(cbreak) F(noecho) F(nonl) F(keypad) F(wtimeout)        \
-		F(wgetch) F(wmove) F(waddnstr) F(werase) F(wattrset) F(wnoutrefresh) F(doupdate)   \
-			F(has_colors) F(start_color) F(use_default_colors) F(init_pair)            \
-				F(COLOR_PAIR) F(curs_set) F(getmaxx) F(getmaxy) F(clearok)         \
-					F(set_escdelay)
+/* clang-format off */
+#define CALLS(F) \
+	F(setupterm) F(tigetstr) F(set_curterm) F(del_curterm) F(newterm) F(endwin) \
+	F(delscreen) F(cbreak) F(noecho) F(nonl) F(keypad) F(wtimeout) F(wgetch) \
+	F(wmove) F(waddnstr) F(werase) F(wattrset) F(wnoutrefresh) F(doupdate) \
+	F(has_colors) F(start_color) F(use_default_colors) F(init_pair) F(COLOR_PAIR) \
+	F(curs_set) F(getmaxx) F(getmaxy) F(clearok) F(set_escdelay)
+/* clang-format on */
 
-#define POINTER(name) __typeof__(name)(*name);
+#define POINTER(name) __typeof__(name) *(name);
 static struct {
 	CALLS(POINTER)
 	WINDOW **window; /* stdscr */
@@ -143,7 +143,9 @@ static bool can_show(void)
 	if (curses.setupterm(NULL, STDOUT_FILENO, &error) != OK)
 		return false;
 	const char *found = curses.tigetstr(move);
-	return found != NULL && found != (const char *)-1;
+	bool movable = found != NULL && found != (const char *)-1;
+	curses.del_curterm(curses.set_curterm(NULL)); /* newterm makes one of its own */
+	return movable;
 }
 
 static void choose_colours(void)

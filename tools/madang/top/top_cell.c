@@ -123,10 +123,10 @@ char *top_show_count(char room[SHOW_ROOM], double number)
 			snprintf(room, SHOW_ROOM, "%.0f", number);
 		return room;
 	}
-	while (number >= 1000 && unit < 5) {
+	do {
 		number /= 1000;
 		unit++;
-	}
+	} while (number >= 1000 && unit < 5);
 	/* Cut, not rounded: 999.9k does not become 1000k. */
 	if (number < 100)
 		snprintf(room, SHOW_ROOM, "%u.%u%c", (unsigned)number, (unsigned)(number * 10) % 10,
