@@ -5,8 +5,9 @@
  *     madang-bench-top TOOL [SEGMENTS [ROUNDS [LIMIT]]]      by default 4096 and 100
  *
  * A namespace with so many segments is made on a memory file system. The tool runs in it on a
- * terminal that this program plays, of 80 by 24 characters and then of 200 by 50. Keys are sent, and
- * the answer is read until nothing has come for a while. The time of a key goes to the last byte.
+ * terminal that this program plays, of 80 by 24 characters and then of 200 by 50. Keys are sent,
+ * and the answer is read until nothing has come for a while. The time of a key goes to the last
+ * byte.
  *
  *     look       Space: everything is read again, sorted and painted. A segment was made or removed
  *                since, so that the screen changes.

@@ -3,8 +3,8 @@
  * view.h - who is in a channel, without entering it. For the tool.
  *
  * The view reads the data file. It attaches nothing, takes no lock and changes nothing, so that it
- * may be had of a namespace that was opened for a look, and its reader may stop at any place without
- * harm. What it says was there, but not all of it at the same moment.
+ * may be had of a namespace that was opened for a look, and its reader may stop at any place
+ * without harm. What it says was there, but not all of it at the same moment.
  */
 #ifndef MADANG_CHANNEL_VIEW_H
 #define MADANG_CHANNEL_VIEW_H
