@@ -129,6 +129,23 @@ static void counts_are_short(void)
 	check_count(1.8e19, "18.0E");
 }
 
+/* A queue that is full is an alarm. The ring of a topic is full as soon as it was used for long. */
+static void only_a_full_queue_alarms(void)
+{
+	struct channels_entry entry = { .info = { .used = 91, .room = 100 } };
+	struct top_look look = { .now.channels = { .entries = &entry, .count = 1 } };
+	struct top_cell cell;
+	int fill = top_column_find(&top_channels, "FILL");
+
+	entry.info.kind = MDG_QUEUE;
+	top_channels.cell(&look, 0, fill, &cell);
+	CHECK(cell.style == TOP_BAD);
+	entry.info.kind = MDG_TOPIC;
+	top_channels.cell(&look, 0, fill, &cell);
+	CHECK(cell.style == TOP_PLAIN);
+	CHECK(strcmp(cell.text, "91%") == 0);
+}
+
 int main(void)
 {
 	for (int i = 0; i < TABLES; i++) {
@@ -138,5 +155,6 @@ int main(void)
 	text_is_cut_with_a_mark();
 	bars_are_as_long_as_they_should();
 	counts_are_short();
+	only_a_full_queue_alarms();
 	return test_result();
 }

@@ -152,6 +152,9 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 		break;
 	case FILL:
 		top_bar(cell, info->used, info->room);
+		/* Its ring keeps what is old until the room is needed: it is nearly full always. */
+		if (info->kind == MDG_TOPIC)
+			cell->style = TOP_PLAIN;
 		break;
 	case WAITING:
 		top_count(cell, info->waiting);
