@@ -110,7 +110,8 @@ endforeach()
 foreach(document LICENSE README.md CHANGELOG.md docs)
   if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${document})
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${document} DESTINATION ${CMAKE_INSTALL_DOCDIR}
-            FILES_MATCHING PATTERN "*.md" PATTERN benchmarks EXCLUDE)
+            FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.json"
+            PATTERN benchmarks EXCLUDE)
   else()
     install(FILES ${PROJECT_SOURCE_DIR}/${document} DESTINATION ${CMAKE_INSTALL_DOCDIR})
   endif()
