@@ -63,6 +63,8 @@ static void asleep(struct mdg__queue *queue, bool begins)
 {
 	void (*hook)(bool) = atomic_load_explicit(&on_sleep, memory_order_relaxed);
 	(void)queue;
+	if (begins)
+		mdg__object_sleeps();
 	if (hook != NULL)
 		hook(begins);
 }

@@ -148,6 +148,27 @@ static inline long mdg__raw_take_signal(const void *set, void *info, size_t set_
 	return result;
 }
 
+/* Waits until one of the descriptors can be used: how many, 0: the time is over, or -errno. */
+static inline long mdg__raw_poll(void *descriptors, unsigned count, unsigned milliseconds)
+{
+	const struct {
+		long seconds, nanoseconds;
+	} longs = { (long)(milliseconds / 1000), (long)(milliseconds % 1000) * 1000000 };
+	const struct {
+		int64_t seconds, nanoseconds;
+	} wide = { longs.seconds, longs.nanoseconds };
+	long result = -ENOSYS;
+#if defined(SYS_ppoll)
+	result = MDG__RAW(SYS_ppoll, descriptors, count, &longs, NULL, 0);
+#endif
+#if defined(SYS_ppoll_time64)
+	if (result == -ENOSYS)
+		result = MDG__RAW(SYS_ppoll_time64, descriptors, count, &wide, NULL, 0);
+#endif
+	(void)wide;
+	return result;
+}
+
 /* ---- addresses for shmat ------------------------------------------------------- */
 
 /* The kernel's SHMLBA on the machines where the kernel insists on it. The C library's value may

@@ -75,6 +75,25 @@ int mdg__take_back_sigxfsz(int rc)
 	return rc;
 }
 
+enum { SET_BITS = 8 * sizeof(long) };
+
+bool mdg__signal_is_pending(int number)
+{
+	unsigned long pending[16 / sizeof(long)] = { 0 };
+	unsigned at = (unsigned)(number - 1);
+	return (int)MDG__RAW(SYS_rt_sigpending, pending, KERNEL_SIGSET_SIZE) >= 0 &&
+	       (pending[at / SET_BITS] >> at % SET_BITS & 1) != 0;
+}
+
+void mdg__signal_drop(int number)
+{
+	unsigned at = (unsigned)(number - 1);
+	unsigned long set[16 / sizeof(long)] = { 0 };
+	siginfo_t info;
+	set[at / SET_BITS] = 1UL << at % SET_BITS;
+	(void)mdg__raw_take_signal(set, &info, KERNEL_SIGSET_SIZE);
+}
+
 bool mdg__sys_process_exists(int32_t pid)
 {
 	return (int)MDG__RAW(SYS_kill, pid, 0) != -ESRCH;

@@ -27,6 +27,11 @@ bool mdg__handler_waits(const mdg__sigmask *mask);
  * Returns `rc`. Call with signals blocked. */
 int mdg__take_back_sigxfsz(int rc);
 
+/* Whether the signal is sent and not delivered; and takes it, if it is. Call with signals
+ * blocked. */
+bool mdg__signal_is_pending(int number);
+void mdg__signal_drop(int number);
+
 /* Whether there is a process of that number. A zombie is one. */
 bool mdg__sys_process_exists(int32_t pid);
 /* Whether this process has a thread of that number. */

@@ -79,4 +79,8 @@ MDG_API int mdg__host_totals(mdg_namespace *ns, unsigned class, struct mdg__host
  * Between the two the thread may be cancelled. What it had mapped for the call stays mapped. */
 MDG_API void mdg__host_on_sleep(void (*function)(bool begins));
 
+/* `function` is called in each thread that is about to sleep in a semaphore set or a message queue,
+ * with none of our locks held. Signals may be blocked. For the log of calls. */
+MDG_API void mdg__host_watch_sleeps(void (*function)(void));
+
 #endif

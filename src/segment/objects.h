@@ -230,4 +230,9 @@ enum mdg__object_limit {
 /* The limit in force. One load, unless somebody has its file open for writing. */
 uint64_t mdg__object_limit(mdg_namespace *ns, enum mdg__object_limit limit);
 
+/* ---- sleeping (hostobject.c) --------------------------------------------------------------- */
+
+/* The calling thread is about to sleep in an object, with no lock held. */
+void mdg__object_sleeps(void);
+
 #endif

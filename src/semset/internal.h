@@ -101,6 +101,8 @@ struct mdg__semset_host {
 	/* The witness lies in this memory, which has to stay mapped at this address. The host
 	 * calls mdg__witness_leave when the set is gone. */
 	void (*keep)(struct mdg__semset *set, struct mdg__robust *witness);
+	/* The calling thread is about to sleep in the set, with no lock held. */
+	void (*sleeps)(struct mdg__semset *set);
 };
 
 struct mdg__semset {

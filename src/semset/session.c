@@ -107,7 +107,15 @@ static void keep(struct mdg__semset *set, struct mdg__robust *witness)
 	}
 }
 
-static const struct mdg__semset_host host = { grow, sign_is_gone, pair_lives, is_there, keep };
+static void sleeps(struct mdg__semset *set)
+{
+	(void)set;
+	mdg__object_sleeps();
+}
+
+static const struct mdg__semset_host host = {
+	grow, sign_is_gone, pair_lives, is_there, keep, sleeps
+};
 
 /* ---- the calling process --------------------------------------------------------------------- */
 

@@ -308,6 +308,7 @@ int mdg__sleep_in_queue(struct mdg__semset *set, struct mdg__sleeper *sleeper, u
 	const struct note noted = note(robust, (uintptr_t)__builtin_frame_address(0));
 	uint32_t word;
 	bool blocked = true;
+	set->host->sleeps(set);
 	int by_self = sleep_on(set, sleeper, block1, deadline, mask, &blocked, &noted);
 	bool own = end_note(&noted, &word);
 	if (own)

@@ -6,6 +6,7 @@
  *     MADANG_STRICT     names these libraries
  *     MADANG_NAMESPACE  has to be there; a value other than ours is left alone, because
  *                       somebody has chosen it
+ *     MADANG_LOG        the same, if it was there
  *
  * The values are copied when the library is loaded, because some programs write over their
  * environment to change what ps shows. Other libraries in LD_PRELOAD stay before ours, because some
@@ -20,11 +21,13 @@
 
 #define STRICT    "MADANG_STRICT="
 #define NAMESPACE "MADANG_NAMESPACE="
+#define LOG       "MADANG_LOG="
 #define PRELOAD   "LD_PRELOAD="
 
 /* "NAME=value", as in an environment. "": the variable was not there, or it is too long. */
 static char strict[sizeof STRICT + 2600];
 static char namespace[sizeof NAMESPACE + 1024];
+static char log_wish[sizeof LOG + 4096];
 
 static void keep(char *room, size_t size, const char *name)
 {
@@ -44,6 +47,7 @@ __attribute__((constructor)) static void keep_all(void)
 {
 	keep(strict, sizeof strict, STRICT);
 	keep(namespace, sizeof namespace, NAMESPACE);
+	keep(log_wish, sizeof log_wish, LOG);
 }
 
 const char *mdg__strict_entries(void)
@@ -103,13 +107,16 @@ bool mdg__kept_measure(struct mdg__kept *ret_kept, char *const environment[])
 			kept.preload = entry + strlen(PRELOAD);
 		kept.has_strict = kept.has_strict || begins(entry, STRICT);
 		kept.has_namespace = kept.has_namespace || begins(entry, NAMESPACE);
+		kept.has_log = kept.has_log || begins(entry, LOG);
 	}
 	kept.has_namespace = kept.has_namespace || namespace[0] == '\0';
+	kept.has_log = kept.has_log || log_wish[0] == '\0';
 	kept.has_preload = next_missing(&at, &length, kept.preload) == NULL;
-	kept.size = (kept.count + 4) * sizeof(char *) + sizeof PRELOAD + strlen(strict) +
+	kept.size = (kept.count + 5) * sizeof(char *) + sizeof PRELOAD + strlen(strict) +
 	            (kept.preload != NULL ? strlen(kept.preload) + 1 : 0);
 	*ret_kept = kept;
-	return strict[0] != '\0' && !(kept.has_strict && kept.has_namespace && kept.has_preload);
+	return strict[0] != '\0' &&
+	       !(kept.has_strict && kept.has_namespace && kept.has_log && kept.has_preload);
 }
 
 /* "LD_PRELOAD=theirs:ours" */
@@ -135,7 +142,7 @@ static void write_preload(char *text, const char *theirs)
 char *const *mdg__kept_fill(const struct mdg__kept *kept, char *const environment[], void *memory)
 {
 	char **filled = memory;
-	char *preload = (char *)memory + (kept->count + 4) * sizeof(char *);
+	char *preload = (char *)memory + (kept->count + 5) * sizeof(char *);
 	size_t count = 0;
 
 	for (size_t i = 0; i < kept->count; i++)
@@ -149,6 +156,8 @@ char *const *mdg__kept_fill(const struct mdg__kept *kept, char *const environmen
 		filled[count++] = strict;
 	if (!kept->has_namespace)
 		filled[count++] = namespace;
+	if (!kept->has_log)
+		filled[count++] = log_wish;
 	filled[count] = NULL;
 	return filled;
 }
@@ -169,4 +178,6 @@ void mdg__strict_restore(void)
 		(void)setenv("MADANG_STRICT", mdg__strict_entries(), 1);
 	if (!kept.has_namespace)
 		(void)setenv("MADANG_NAMESPACE", namespace + strlen(NAMESPACE), 1);
+	if (!kept.has_log)
+		(void)setenv("MADANG_LOG", log_wish + strlen(LOG), 1);
 }

@@ -49,7 +49,7 @@ const char *mdg__strict_sysv(void);
 struct mdg__kept {
 	size_t count;        /* entries of the given environment */
 	const char *preload; /* its LD_PRELOAD, behind the '='; NULL: none */
-	bool has_strict, has_namespace, has_preload; /* nothing is missing of these */
+	bool has_strict, has_namespace, has_log, has_preload; /* nothing is missing of these */
 	size_t size; /* bytes; more than MDG__KEPT_MOST: it is too large */
 };
 #define MDG__KEPT_MOST 65536u

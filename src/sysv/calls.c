@@ -17,6 +17,7 @@
 #include "platform/sys.h"
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
+#include "sysv/seen.h"
 #if defined(MDG__SHARED)
 #include "sysv/names.h"
 #endif
@@ -25,7 +26,7 @@ _Static_assert(MDG_CREATE == IPC_CREAT && MDG_EXCL == IPC_EXCL, "flags are shmge
 _Static_assert(MDG_RDONLY == SHM_RDONLY && MDG_ROUND == SHM_RND && MDG_REMAP == SHM_REMAP,
                "flags are shmat's");
 
-int mdg__sysv_shmget(key_t key, size_t size, int flags)
+static int get(key_t key, size_t size, int flags)
 {
 	mdg_namespace *ns;
 	mdg_id id = -1;
@@ -35,7 +36,7 @@ int mdg__sysv_shmget(key_t key, size_t size, int flags)
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : id;
 }
 
-void *mdg__sysv_shmat(int id, const void *address, int flags)
+static void *attach(int id, const void *address, int flags)
 {
 	mdg_namespace *ns;
 	void *memory = NULL;
@@ -46,7 +47,7 @@ void *mdg__sysv_shmat(int id, const void *address, int flags)
 	return rc < 0 ? (void *)(intptr_t)mdg__sysv_fail(rc, 1) : memory;
 }
 
-int mdg__sysv_shmdt(const void *address)
+static int detach(const void *address)
 {
 	mdg_namespace *ns;
 	int rc = mdg__sysv_namespace(&ns);
@@ -56,6 +57,24 @@ int mdg__sysv_shmdt(const void *address)
 		return 0;
 	errno = EINVAL; /* all that shmdt ever says */
 	return -1;
+}
+
+/* ---- the calls, as they are seen --------------------------------------------------------- */
+
+int mdg__sysv_shmget(key_t key, size_t size, int flags)
+{
+	return MDG__SEEN(shmget, &mdg__log_shmget, get(key, size, flags), key, size, flags, 0, 0);
+}
+
+void *mdg__sysv_shmat(int id, const void *address, int flags)
+{
+	return MDG__SEEN(shmat, &mdg__log_shmat, attach(id, address, flags), id, address, flags, 0,
+	                 0);
+}
+
+int mdg__sysv_shmdt(const void *address)
+{
+	return MDG__SEEN(shmdt, &mdg__log_shmdt, detach(address), address, 0, 0, 0, 0);
 }
 
 MDG_EXPORT int shmget(key_t key, size_t size, int flags)
@@ -74,7 +93,7 @@ MDG_EXPORT int shmdt(const void *address)
 }
 
 /* The C library's ftok, where there is one, computes the same number. */
-MDG_EXPORT key_t ftok(const char *path, int id)
+static key_t key_of(const char *path, int id)
 {
 #if defined(MDG__SHARED)
 	typedef key_t ftok_function(const char *, int);
@@ -90,4 +109,13 @@ MDG_EXPORT key_t ftok(const char *path, int id)
 	}
 	return (key_t)(((uint32_t)status.st_ino & 0xffff) | ((uint32_t)status.st_dev & 0xff) << 16 |
 	               ((uint32_t)id & 0xff) << 24);
+}
+
+MDG_EXPORT key_t ftok(const char *path, int id)
+{
+	struct mdg__logged logged;
+	if (!mdg__is_logged())
+		return key_of(path, id);
+	mdg__log_begin(&logged, &mdg__log_ftok, (long)path, id, 0, 0, 0);
+	return (key_t)mdg__log_end(&logged, key_of(path, id));
 }

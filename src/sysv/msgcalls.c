@@ -14,6 +14,7 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/seen.h"
 
 #ifndef MSG_EXCEPT
 #define MSG_EXCEPT 020000
@@ -32,7 +33,7 @@ static const char *text_of(const void *message)
 	return (const char *)message + sizeof(long);
 }
 
-int mdg__sysv_msgget(key_t key, int flags)
+static int get(key_t key, int flags)
 {
 	mdg_namespace *ns;
 	mdg_id id = -1;
@@ -42,7 +43,7 @@ int mdg__sysv_msgget(key_t key, int flags)
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : id;
 }
 
-int mdg__sysv_msgsnd(int id, const void *message, size_t size, int flags)
+static int send(int id, const void *message, size_t size, int flags)
 {
 	mdg_namespace *ns;
 	int rc = message == NULL ? -EFAULT : mdg__sysv_namespace(&ns);
@@ -86,11 +87,28 @@ static int receive(int id, void *message, size_t size, long wanted, int flags, s
 	return rc;
 }
 
-ssize_t mdg__sysv_msgrcv(int id, void *message, size_t size, long wanted, int flags)
+static ssize_t give(int id, void *message, size_t size, long wanted, int flags)
 {
 	size_t length = 0;
 	int rc = receive(id, message, size, wanted, flags, &length);
 	return rc < 0 ? mdg__sysv_fail(rc, 1) : (ssize_t)length;
+}
+
+int mdg__sysv_msgget(key_t key, int flags)
+{
+	return MDG__SEEN(msgget, &mdg__log_msgget, get(key, flags), key, flags, 0, 0, 0);
+}
+
+int mdg__sysv_msgsnd(int id, const void *message, size_t size, int flags)
+{
+	return MDG__SEEN(msgsnd, &mdg__log_msgsnd, send(id, message, size, flags), id, message,
+	                 size, flags, 0);
+}
+
+ssize_t mdg__sysv_msgrcv(int id, void *message, size_t size, long wanted, int flags)
+{
+	return MDG__SEEN(msgrcv, &mdg__log_msgrcv, give(id, message, size, wanted, flags), id,
+	                 message, size, wanted, flags);
 }
 
 MDG_EXPORT int msgget(key_t key, int flags)

@@ -15,6 +15,7 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/seen.h"
 
 #ifndef MSG_STAT_ANY
 #define MSG_STAT_ANY (13 | (IPC_STAT & 0x100))
@@ -153,13 +154,18 @@ static int command(mdg_namespace *ns, int id, int cmd, struct msqid_ds *ds)
 	}
 }
 
-int mdg__sysv_msgctl(int id, int cmd, struct msqid_ds *ds)
+static int control(int id, int cmd, struct msqid_ds *ds)
 {
 	mdg_namespace *ns;
 	int rc = id < 0 || cmd < 0 ? -EINVAL : mdg__sysv_namespace(&ns);
 	if (rc == 0)
 		rc = command(ns, id, cmd, ds);
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : rc;
+}
+
+int mdg__sysv_msgctl(int id, int cmd, struct msqid_ds *ds)
+{
+	return MDG__SEEN(msgctl, &mdg__log_msgctl, control(id, cmd, ds), id, cmd, ds, 0, 0);
 }
 
 MDG_EXPORT int msgctl(int id, int cmd, struct msqid_ds *ds)

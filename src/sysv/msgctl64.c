@@ -12,7 +12,10 @@
 #define _FILE_OFFSET_BITS 64
 #undef _FEATURES_H
 #define mdg__sysv_msgctl mdg__sysv_msgctl64
+#define mdg__log_msgctl  mdg__log_msgctl64
+#define MDG__LOG_CTL_ONLY
 #include "sysv/msgctl.c"
+#include "sysv/log_msg.c"
 #else
 typedef int mdg__nothing_here;
 #endif

@@ -13,6 +13,7 @@
 #include "madang/sem.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/seen.h"
 
 _Static_assert(MDG_SEM_NOWAIT == IPC_NOWAIT && MDG_SEM_UNDO == SEM_UNDO, "flags are semop's");
 _Static_assert(sizeof(struct sembuf) == sizeof(struct mdg_semset_op) &&
@@ -23,7 +24,7 @@ _Static_assert(sizeof(struct sembuf) == sizeof(struct mdg_semset_op) &&
 
 #ifndef MDG__TIMED_ONLY
 
-int mdg__sysv_semget(key_t key, int count, int flags)
+static int get(key_t key, int count, int flags)
 {
 	mdg_namespace *ns;
 	mdg_id id = -1;
@@ -32,6 +33,11 @@ int mdg__sysv_semget(key_t key, int count, int flags)
 	if (rc == 0)
 		rc = mdg_semset_get(ns, key, (uint32_t)count, (unsigned)flags, &id);
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : id;
+}
+
+int mdg__sysv_semget(key_t key, int count, int flags)
+{
+	return MDG__SEEN(semget, &mdg__log_semget, get(key, count, flags), key, count, flags, 0, 0);
 }
 
 MDG_EXPORT int semget(key_t key, int count, int flags)
@@ -85,11 +91,17 @@ static int perform(int id, const struct sembuf *ops, size_t given, const struct 
 	return rc == -ETIMEDOUT ? -EAGAIN : rc;
 }
 
-int mdg__sysv_semtimedop(int id, const struct sembuf *ops, size_t count,
-                         const struct timespec *timeout)
+static int operate(int id, const struct sembuf *ops, size_t count, const struct timespec *timeout)
 {
 	int rc = perform(id, ops, count, timeout);
 	return rc < 0 ? mdg__sysv_fail(rc, 1) : 0;
+}
+
+int mdg__sysv_semtimedop(int id, const struct sembuf *ops, size_t count,
+                         const struct timespec *timeout)
+{
+	return MDG__SEEN(semop, timeout == NULL ? &mdg__log_semop : &mdg__log_semtimedop,
+	                 operate(id, ops, count, timeout), id, ops, count, timeout, 0);
 }
 
 MDG_EXPORT int semtimedop(int id, struct sembuf *ops, size_t count, const struct timespec *timeout)

@@ -15,6 +15,7 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/seen.h"
 
 #ifndef SEM_STAT_ANY
 #define SEM_STAT_ANY 20
@@ -162,13 +163,19 @@ static int command(mdg_namespace *ns, int id, int number, int cmd, union mdg__se
 	}
 }
 
-int mdg__sysv_semctl(int id, int number, int cmd, union mdg__semun argument)
+static int control(int id, int number, int cmd, union mdg__semun argument)
 {
 	mdg_namespace *ns;
 	int rc = id < 0 || cmd < 0 ? -EINVAL : mdg__sysv_namespace(&ns);
 	if (rc == 0)
 		rc = command(ns, id, number, cmd, argument);
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : rc;
+}
+
+int mdg__sysv_semctl(int id, int number, int cmd, union mdg__semun argument)
+{
+	return MDG__SEEN(semctl, &mdg__log_semctl, control(id, number, cmd, argument), id, number,
+	                 cmd, argument.buf, argument.val);
 }
 
 /* For other commands there may be no fourth argument, and none is read. */

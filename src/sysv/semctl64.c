@@ -12,7 +12,10 @@
 #define _FILE_OFFSET_BITS 64
 #undef _FEATURES_H
 #define mdg__sysv_semctl mdg__sysv_semctl64
+#define mdg__log_semctl  mdg__log_semctl64
+#define MDG__LOG_CTL_ONLY
 #include "sysv/semctl.c"
+#include "sysv/log_sem.c"
 #else
 typedef int mdg__nothing_here;
 #endif

@@ -13,7 +13,9 @@
 #undef _FEATURES_H
 #define MDG__TIMED_ONLY
 #define mdg__sysv_semtimedop mdg__sysv_semtimedop64
+#define mdg__log_semtimedop  mdg__log_semtimedop64
 #include "sysv/semcalls.c"
+#include "sysv/log_sem.c"
 #else
 typedef int mdg__nothing_here;
 #endif

@@ -11,6 +11,7 @@
 #include <sys/shm.h>
 
 #include "sysv/internal.h"
+#include "sysv/seen.h"
 
 #ifndef SHM_STAT_ANY
 #define SHM_STAT_ANY 15
@@ -119,13 +120,18 @@ static int command(mdg_namespace *ns, int id, int cmd, struct shmid_ds *ds)
 	}
 }
 
-int mdg__sysv_shmctl(int id, int cmd, struct shmid_ds *ds)
+static int control(int id, int cmd, struct shmid_ds *ds)
 {
 	mdg_namespace *ns;
 	int rc = id < 0 || cmd < 0 ? -EINVAL : mdg__sysv_namespace(&ns);
 	if (rc == 0)
 		rc = command(ns, id, cmd, ds);
 	return rc < 0 ? mdg__sysv_fail(rc, 0) : rc;
+}
+
+int mdg__sysv_shmctl(int id, int cmd, struct shmid_ds *ds)
+{
+	return MDG__SEEN(shmctl, &mdg__log_shmctl, control(id, cmd, ds), id, cmd, ds, 0, 0);
 }
 
 MDG_EXPORT int shmctl(int id, int cmd, struct shmid_ds *ds)

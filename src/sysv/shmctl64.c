@@ -13,7 +13,10 @@
 #define _FILE_OFFSET_BITS 64
 #undef _FEATURES_H
 #define mdg__sysv_shmctl mdg__sysv_shmctl64
+#define mdg__log_shmctl  mdg__log_shmctl64
+#define MDG__LOG_CTL_ONLY
 #include "sysv/shmctl.c"
+#include "sysv/log_shm.c"
 #else
 typedef int mdg__nothing_here;
 #endif

@@ -88,8 +88,14 @@ static inline bool test_is_there(struct mdg__semset *set)
 	return true;
 }
 
-static const struct mdg__semset_host test_host = { test_grow, test_sign_is_gone, test_pair_lives,
-	                                           test_is_there, test_keep };
+static inline void test_sleeps(struct mdg__semset *set)
+{
+	(void)set;
+}
+
+static const struct mdg__semset_host test_host = { test_grow,       test_sign_is_gone,
+	                                           test_pair_lives, test_is_there,
+	                                           test_keep,       test_sleeps };
 
 /* The set for the calling process. */
 static inline struct mdg__semset *engine(void)

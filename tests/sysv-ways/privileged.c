@@ -8,7 +8,8 @@
  * with a namespace in its environment and the library, if given, preloaded.
  * The copy must run as if neither were there: no Madang in it, nothing said,
  * and (asking the native library that is linked into it) not the namespace of
- * the caller's choice. Others than root skip.
+ * the caller's choice. And its calls, by the library that is linked into it, are not
+ * written to the caller's log. Others than root skip.
  */
 #include "support/check.h"
 
@@ -16,6 +17,7 @@
 #include <grp.h>
 #include <stdint.h>
 #include <sys/auxv.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -39,6 +41,7 @@ static int look(void)
 	const char *end = strrchr(path, '/');
 	CHECK(end != NULL && strcmp(end, wanted) == 0);
 	CHECK(strncmp(path, "/dev/shm/", 9) == 0 || strncmp(path, "/tmp/", 5) == 0);
+	CHECK(shmctl(-1, IPC_RMID, NULL) == -1 && errno == EINVAL);
 	fflush(NULL);
 	return test_result() == 0 ? MARK : 1;
 }
@@ -86,7 +89,8 @@ static int run(const char *program, char *said, size_t room)
 
 int main(int argc, char **argv)
 {
-	char directory[] = "/tmp/madang-ways-XXXXXX", program[64], said[2000] = "";
+	char directory[] = "/tmp/madang-ways-XXXXXX", program[64], log[64], said[2000] = "";
+	struct stat logged;
 	struct statvfs system;
 	if (argc > 1 && strcmp(argv[1], "look") == 0)
 		return look();
@@ -102,12 +106,18 @@ int main(int argc, char **argv)
 	CHECK(chmod(directory, 0755) == 0 && copy(program));
 	setenv("MADANG_NAMESPACE", "/dev/shm/madang-of-the-caller", 1);
 	setenv("TMPDIR", "/dev/shm", 1);
+	snprintf(log, sizeof log, "%s/log", directory);
+	close(open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	CHECK(chmod(log, 0666) == 0);
+	setenv("MADANG_LOG", log, 1);
 	if (argc > 1)
 		setenv("LD_PRELOAD", argv[1], 1);
 	int code = run(program, said, sizeof said);
 	CHECK(code == MARK && said[0] == '\0');
 	if (said[0] != '\0')
 		fprintf(stderr, "it said: %s\n", said);
+	CHECK(stat(log, &logged) == 0 && logged.st_size == 0);
+	unlink(log);
 	unlink(program);
 	rmdir(directory);
 	return test_result();

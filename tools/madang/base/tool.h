@@ -182,6 +182,9 @@ enum mdg__reach program_reach(struct program *program, const char *preload);
 /* Finds libmadang-strict beside libmadang-sysv, and sets MADANG_STRICT. TOOL_OK, or it has been
  * said. */
 int strict_prepare(const char *sysv, char *ret_strict, size_t size);
+/* run/log.c: opens FILE, or standard error for "-", and sets MADANG_LOG. TOOL_OK, or it has been
+ * said. `arguments` is the program, for the first line. */
+int log_prepare(const char *file, char *const arguments[]);
 /* Forbids this process and all that it starts the kernel's own System V shared memory. */
 void strict_forbid(void);
 

@@ -25,6 +25,9 @@ static const struct option_row option_rows[] = {
 	FLAG('p', "private",
 	     "a new namespace, removed when PROGRAM and all that it\n"
 	     "started have ended"),
+	VALUE_OF('l', "log", "FILE", "@files",
+	         "add each System V call to FILE, with arguments, result and\n"
+	         "time, as strace(1) would; - is standard error"),
 	FLAG('s', "strict", "start no program, however deep, that would not use Madang"),
 	OPTION_HELP,
 	OPTIONS_END,
@@ -184,7 +187,7 @@ static int become(const struct program *program, char **arguments)
 
 /* What the command line asks for, and what was found. */
 struct request {
-	const char *dir;
+	const char *dir, *log;
 	bool is_private, is_strict;
 	char **arguments; /* the program's name first */
 	char library[4096];
@@ -258,6 +261,9 @@ static int take(int option, const char *value, void *context)
 	case 'n':
 		request->dir = value;
 		break;
+	case 'l':
+		request->log = value;
+		break;
 	case 'p':
 		request->is_private = true;
 		break;
@@ -285,6 +291,8 @@ static int run_main(const struct command *command, int argc, char **argv)
 		return usage_error("which program?");
 	request.arguments = argv + optind;
 	status = find_all(&request);
+	if (status == TOOL_OK && request.log != NULL)
+		status = log_prepare(request.log, request.arguments);
 	if (status != TOOL_OK)
 		return status;
 	return request.is_private ? run_private(&request) : run_shared(&request);
@@ -294,7 +302,8 @@ const struct command run_command = {
 	.name = "run",
 	.summary = "run a program whose System V IPC is Madang's",
 	.synonyms = "exec start",
-	.usage = "run [--namespace DIR | --private] [--strict] [--] PROGRAM [ARGUMENTS]",
+	.usage = "run [--namespace DIR | --private] [--log FILE] [--strict] [--] PROGRAM "
+		 "[ARGUMENTS]",
 	.about = "Runs PROGRAM with Madang's System V calls (shmget, semget, msgget ...) in place "
 		 "of the "
 		 "kernel's.\n"

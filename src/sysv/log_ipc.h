@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log_ipc.h - what the arguments of all System V calls have in common: keys, and struct ipc_perm.
+ */
+#ifndef MADANG_SYSV_LOG_IPC_H
+#define MADANG_SYSV_LOG_IPC_H
+
+#include <sys/ipc.h>
+
+#include "sysv/log.h"
+
+/* "NAME=NUMBER" after a comma. */
+static inline void mdg__log_number(struct mdg__line *line, const char *name, int64_t number)
+{
+	mdg__line_field(line, name, false);
+	mdg__line_signed(line, number);
+}
+
+static inline void mdg__log_key(struct mdg__line *line, int32_t key)
+{
+	if (key == IPC_PRIVATE)
+		mdg__line_text(line, "IPC_PRIVATE");
+	else
+		mdg__line_hex(line, (uint32_t)key);
+}
+
+/* The fields, without braces. */
+static inline void mdg__log_permission(struct mdg__line *line, const struct ipc_perm *perm)
+{
+	mdg__line_field(line, "uid", true);
+	mdg__line_unsigned(line, perm->uid, 10, 1);
+	mdg__line_field(line, "gid", false);
+	mdg__line_unsigned(line, perm->gid, 10, 1);
+	mdg__line_text(line, ", mode=0");
+	mdg__line_unsigned(line, perm->mode, 8, 2);
+	mdg__line_field(line, "key", false);
+	mdg__line_hex(line, (uint32_t)perm->__key);
+	mdg__line_field(line, "cuid", false);
+	mdg__line_unsigned(line, perm->cuid, 10, 1);
+	mdg__line_field(line, "cgid", false);
+	mdg__line_unsigned(line, perm->cgid, 10, 1);
+}
+
+#endif
