@@ -39,8 +39,7 @@ int64_t mdg__sys_write_quietly(int fd, const void *bytes, size_t size, bool is_p
 	if (!has_room(fd, milliseconds))
 		return -EAGAIN;
 	bool was_pending = mdg__signal_is_pending(SIGPIPE);
-	int64_t done =
-		is_pipe ? write_now(fd, bytes, size) : mdg__sys_write(fd, bytes, size);
+	int64_t done = is_pipe ? write_now(fd, bytes, size) : mdg__sys_write(fd, bytes, size);
 	if (done == -EPIPE && !was_pending)
 		mdg__signal_drop(SIGPIPE);
 	return done == -EFBIG ? mdg__take_back_sigxfsz(-EFBIG) : done;

@@ -74,14 +74,12 @@ static void put_structure(struct mdg__line *line, int cmd, const void *memory, b
 static void put_msgctl(struct mdg__line *line, const struct mdg__logged *call,
                        enum mdg__log_stage stage)
 {
-	static const struct mdg__flag commands[] = { { IPC_RMID, "IPC_RMID" },
-		                                     { IPC_SET, "IPC_SET" },
-		                                     { IPC_STAT, "IPC_STAT" },
-		                                     { IPC_INFO, "IPC_INFO" },
-		                                     { MSG_STAT, "MSG_STAT" },
-		                                     { MSG_INFO, "MSG_INFO" },
-		                                     { MSG_STAT_ANY, "MSG_STAT_ANY" },
-		                                     { 0, NULL } };
+	static const struct mdg__flag commands[] = {
+		{ IPC_RMID, "IPC_RMID" },         { IPC_SET, "IPC_SET" },
+		{ IPC_STAT, "IPC_STAT" },         { IPC_INFO, "IPC_INFO" },
+		{ MSG_STAT, "MSG_STAT" },         { MSG_INFO, "MSG_INFO" },
+		{ MSG_STAT_ANY, "MSG_STAT_ANY" }, { 0, NULL }
+	};
 	const long *argument = call->facts.argument;
 	(void)stage;
 	mdg__line_signed(line, (int)argument[0]);

@@ -163,8 +163,8 @@ static bool write_line(const struct out *out, const struct mdg__line *line)
 	/* The newline at its beginning is for a line that was torn off. */
 	size_t from = atomic_exchange(&is_torn, 0) != 0 ? 0 : 1, size = line->used - from;
 	unsigned patience = atomic_load(&is_tiring) != 0 ? 0 : PATIENCE_MS;
-	int64_t done = mdg__sys_write_quietly(out->fd, line->text + from, size, out->is_pipe,
-	                                      patience);
+	int64_t done =
+		mdg__sys_write_quietly(out->fd, line->text + from, size, out->is_pipe, patience);
 	if (done != (int64_t)size)
 		atomic_store(&is_torn, done > 0 || from == 0);
 	atomic_store(&is_tiring, done == -EAGAIN);

@@ -99,16 +99,21 @@ static void put_argument(struct mdg__line *line, const struct mdg__logged *call,
 static void put_semctl(struct mdg__line *line, const struct mdg__logged *call,
                        enum mdg__log_stage stage)
 {
-	static const struct mdg__flag commands[] = {
-		{ IPC_RMID, "IPC_RMID" }, { IPC_SET, "IPC_SET" },
-		{ IPC_STAT, "IPC_STAT" }, { IPC_INFO, "IPC_INFO" },
-		{ GETPID, "GETPID" },     { GETVAL, "GETVAL" },
-		{ GETALL, "GETALL" },     { GETNCNT, "GETNCNT" },
-		{ GETZCNT, "GETZCNT" },   { SETVAL, "SETVAL" },
-		{ SETALL, "SETALL" },     { SEM_STAT, "SEM_STAT" },
-		{ SEM_INFO, "SEM_INFO" }, { SEM_STAT_ANY, "SEM_STAT_ANY" },
-		{ 0, NULL }
-	};
+	static const struct mdg__flag commands[] = { { IPC_RMID, "IPC_RMID" },
+		                                     { IPC_SET, "IPC_SET" },
+		                                     { IPC_STAT, "IPC_STAT" },
+		                                     { IPC_INFO, "IPC_INFO" },
+		                                     { GETPID, "GETPID" },
+		                                     { GETVAL, "GETVAL" },
+		                                     { GETALL, "GETALL" },
+		                                     { GETNCNT, "GETNCNT" },
+		                                     { GETZCNT, "GETZCNT" },
+		                                     { SETVAL, "SETVAL" },
+		                                     { SETALL, "SETALL" },
+		                                     { SEM_STAT, "SEM_STAT" },
+		                                     { SEM_INFO, "SEM_INFO" },
+		                                     { SEM_STAT_ANY, "SEM_STAT_ANY" },
+		                                     { 0, NULL } };
 	const long *argument = call->facts.argument;
 	int cmd = (int)argument[2];
 	bool has_argument = cmd != IPC_RMID && cmd != GETPID && cmd != GETVAL && cmd != GETNCNT &&

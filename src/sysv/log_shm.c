@@ -76,16 +76,13 @@ static void put_structure(struct mdg__line *line, int cmd, const void *memory, b
 static void put_shmctl(struct mdg__line *line, const struct mdg__logged *call,
                        enum mdg__log_stage stage)
 {
-	static const struct mdg__flag commands[] = { { IPC_RMID, "IPC_RMID" },
-		                                     { IPC_SET, "IPC_SET" },
-		                                     { IPC_STAT, "IPC_STAT" },
-		                                     { IPC_INFO, "IPC_INFO" },
-		                                     { SHM_LOCK, "SHM_LOCK" },
-		                                     { SHM_UNLOCK, "SHM_UNLOCK" },
-		                                     { SHM_STAT, "SHM_STAT" },
-		                                     { SHM_INFO, "SHM_INFO" },
-		                                     { SHM_STAT_ANY, "SHM_STAT_ANY" },
-		                                     { 0, NULL } };
+	static const struct mdg__flag commands[] = {
+		{ IPC_RMID, "IPC_RMID" },         { IPC_SET, "IPC_SET" },
+		{ IPC_STAT, "IPC_STAT" },         { IPC_INFO, "IPC_INFO" },
+		{ SHM_LOCK, "SHM_LOCK" },         { SHM_UNLOCK, "SHM_UNLOCK" },
+		{ SHM_STAT, "SHM_STAT" },         { SHM_INFO, "SHM_INFO" },
+		{ SHM_STAT_ANY, "SHM_STAT_ANY" }, { 0, NULL }
+	};
 	const long *argument = call->facts.argument;
 	(void)stage;
 	mdg__line_signed(line, (int)argument[0]);

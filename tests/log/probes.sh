@@ -13,7 +13,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # "NAME COUNT-OF-ARGUMENTS", each once: a call may be there in two forms (64-bit times).
-readelf -n "$library" | awk '/Provider:/ { provider = $2 } /Name:/ && provider == "madang" { name = $2 }
+readelf -n "$library" | awk '
+	/Provider:/ { provider = $2 }
+	/Name:/ && provider == "madang" { name = $2 }
 	/Arguments:/ && provider == "madang" { print name, NF - 1; provider = "" }' |
 	sort -u >"$work/probes"
 for call in shmget shmat shmdt shmctl semget semop semctl msgget msgsnd msgrcv msgctl; do

@@ -66,8 +66,18 @@ note_sequences()
 try()
 {
 	echo "\$ madang $*"
-	"$madang" "$@" 2>&1
-	code=$?
+	case " $* " in
+	*" --json "* | *" -j "*)
+		document=$(mktemp "$work/json-XXXXXX")
+		"$madang" "$@" >"$document.$1" 2>"$work/err"
+		code=$?
+		cat "$work/err" "$document.$1"
+		;;
+	*)
+		"$madang" "$@" 2>&1
+		code=$?
+		;;
+	esac
 	note_sequences
 	[ $code -eq 0 ] || echo "(exit $code)"
 }
@@ -78,6 +88,9 @@ try_apart()
 	echo "\$ madang $*"
 	"$madang" "$@" >"$work/out" 2>"$work/err"
 	code=$?
+	case " $* " in
+	*" --json "* | *" -j "*) cp "$work/out" "$(mktemp "$work/json-XXXXXX").$1" ;;
+	esac
 	note_sequences
 	sed 's/^/out: /' "$work/out"
 	sed 's/^/err: /' "$work/err"
@@ -168,6 +181,13 @@ if [ $code -ne 0 ]; then
 	[ $code -eq 77 ] && exit 77
 	cat "$work/raw"
 	echo "$name.sh ended with $code"
+	exit 1
+fi
+# All JSON that the script saw has the shape that docs/json has for the command.
+python3 -B "$here/json_check.py" "$here/../../docs/json" "$work"/json-*.* >"$work/shapes" 2>&1
+code=$?
+if [ $code -ne 0 ] && [ $code -ne 77 ]; then
+	cat "$work/shapes"
 	exit 1
 fi
 note_sequences

@@ -118,10 +118,16 @@ void json_unsigned(struct json *json, const char *key, uint64_t number)
 	fprintf(json->out, "%" PRIu64, number);
 }
 
-void json_begin_listing(struct json *json, const char *path, bool exists)
+void json_begin_document(struct json *json)
 {
 	json_begin(json, stdout);
 	json_open(json, NULL, '{');
+	json_unsigned(json, "version", JSON_VERSION);
+}
+
+void json_begin_listing(struct json *json, const char *path, bool exists)
+{
+	json_begin_document(json);
 	json_open(json, "namespace", '{');
 	json_string(json, "path", path);
 	json_bool(json, "exists", exists);

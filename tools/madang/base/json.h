@@ -38,6 +38,10 @@ void json_bool(struct json *json, const char *key, bool value);
 void json_signed(struct json *json, const char *key, int64_t number);
 void json_unsigned(struct json *json, const char *key, uint64_t number);
 
+/* A document, on standard output: an object that begins with the version of its shape. docs/json.md
+ * says when the version changes. Each field of each document is described in docs/json. */
+enum { JSON_VERSION = 1 };
+void json_begin_document(struct json *json);
 /* A listing of a namespace, on standard output: an object that begins with an object "namespace".
  * The latter is left open for more members. */
 void json_begin_listing(struct json *json, const char *path, bool exists);

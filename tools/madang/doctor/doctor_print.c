@@ -352,8 +352,7 @@ void doctor_print_json(const struct diagnosis *diagnosis)
 	                                       : 0;
 	struct json json;
 
-	json_begin(&json, stdout);
-	json_open(&json, NULL, '{');
+	json_begin_document(&json);
 	json_string(&json, "path", diagnosis->path);
 	json_bool(&json, "exists", diagnosis->open_code != -ENOENT);
 	json_bool(&json, "usable", diagnosis->open_code == 0);

@@ -56,7 +56,7 @@ static int complain_file(const char *file, int error)
 	               ? "Name a file that you may write, or '-' for standard error."
 	       : error == ENXIO  ? "Start the reader first."
 	       : error == ENOSPC ? "Make room, or name a file elsewhere."
-	                        : "");
+	                         : "");
 	return TOOL_TROUBLE;
 }
 
@@ -75,8 +75,8 @@ static int write_head(const char *file, int fd, char *const arguments[])
 	char line[1000], shown[512];
 	time_t now = time(NULL);
 	struct tm tm;
-	size_t used = strftime(line, sizeof line, "# %Y-%m-%d %H:%M:%S UTC, pid ",
-	                       gmtime_r(&now, &tm));
+	size_t used =
+		strftime(line, sizeof line, "# %Y-%m-%d %H:%M:%S UTC, pid ", gmtime_r(&now, &tm));
 
 	used += (size_t)snprintf(line + used, sizeof line - used, "%d:", (int)getpid());
 	for (int i = 0; arguments[i] != NULL && used < sizeof line - sizeof shown - 2; i++)
@@ -89,8 +89,8 @@ static int write_head(const char *file, int fd, char *const arguments[])
 static int log_to_file(const char *file, char *const arguments[])
 {
 	char *path;
-	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
-	              0600);
+	int fd =
+		open(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
 	int status;
 
 	if (fd < 0)
