@@ -6,6 +6,7 @@
  * SIGINT, SIGTERM and SIGHUP end the measurements at the next block; what was
  * found until then is still reported.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/common/processes.h"
 #include "bench/report.h"
 
@@ -36,14 +37,14 @@ static void measure_cases(const struct settings *settings, struct report *report
 
 		if (settings->only != NULL && strcmp(settings->only, what->name) != 0)
 			continue;
-		say(what->what);
+		progress_step(what->what, i, bench_case_count);
 		case_measure(settings, what, &results[report->segment.case_count]);
 		if (!report->machine->kernel_ipc)
 			forget_kernel_errors(&results[report->segment.case_count]);
 		report->segment.case_count++;
 	}
 	report->segment.cases = results;
-	say("");
+	progress_end();
 }
 
 /* The heap has tables of its own (heap/scale.c). */

@@ -8,6 +8,7 @@
  * side that spins on a processor of its own: such a block is left out, and counted. Where
  * processes sleep or share a processor that is part of what is measured.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/channel/games.h"
 #include "bench/common/processes.h"
 
@@ -399,11 +400,11 @@ void channel_measure(const struct settings *settings, struct channel_result *ret
 	for (unsigned i = 0; i < count && !stop_asked(); i++) {
 		if (settings->only != NULL && strcmp(settings->only, cases[i].name) != 0)
 			continue;
-		say(cases[i].name);
+		progress_step(cases[i].name, i, count);
 		case_play(settings, ret_result->side, &cases[i],
 		          &ret_result->cases[ret_result->case_count++]);
 	}
-	say("");
+	progress_end();
 	if (settings->only == NULL && !stop_asked()) {
 		channel_calls_count(ret_result->side, &ret_result->calls);
 		ret_result->calls_counted = true;

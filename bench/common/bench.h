@@ -75,9 +75,6 @@ void *bench_alloc(size_t size);
 
 /* ---- the terminal (terminal.c) ----------------------------------------- */
 
-/* Shows on a terminal what is measured just now. */
-void say(const char *what);
-
 /* True once the program was asked to end (SIGINT, SIGTERM, SIGHUP). Blocks are
  * short: a loop over blocks asks before each, and cleans up when it ends. */
 bool stop_asked(void);

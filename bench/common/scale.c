@@ -5,6 +5,7 @@
  * Every process counts in its own cache line of an anonymous shared page, starts when all
  * are there, and stops when told to. One that does not stop is killed, and its side has failed.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/common/scale.h"
 
 #include "bench/common/json.h"
@@ -190,11 +191,11 @@ void scale_measure(const struct settings *settings, const struct scale_call *cal
 		if (result->rows == sizeof result->row / sizeof *row)
 			break;
 		*row = (struct scale_row){ .call = call->name, .processes = steps[step] };
-		say(call->name);
+		progress_step(call->name, (uint64_t)step, SCALE_STEPS);
 		measure_step(arena, call, settings->seconds, row);
 		result->rows++;
 	}
-	say("");
+	progress_end();
 	munmap(arena, sizeof *arena);
 }
 

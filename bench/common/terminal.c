@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * terminal.c - what the program shows while it measures, and how it hears that
- * it is to stop.
+ * terminal.c - how the program hears that it is to stop.
  */
 #include "bench/common/bench.h"
 
 #include <signal.h>
-#include <unistd.h>
-
-void say(const char *what)
-{
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%s", what);
-}
 
 static volatile sig_atomic_t stopping;
 

@@ -6,6 +6,7 @@
  * A case that waits for another process (HEAP_HAND) is disturbed if another program takes a
  * processor from one of the two. Such turns are left out, and counted, if there are others.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/heap/heap.h"
 
 #include "bench/common/processes.h"
@@ -241,10 +242,10 @@ void heap_measure(const struct settings *settings, const char *namespace_dir,
 
 		if (settings->only != NULL && strcmp(settings->only, what->name) != 0)
 			continue;
-		say(what->what);
+		progress_step(what->what, i, heap_case_count);
 		heap_case_measure(settings, what, &ret_result->cases[ret_result->case_count++]);
 	}
-	say("");
+	progress_end();
 	processor_any();
 	heap_madang_close();
 }

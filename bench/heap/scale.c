@@ -6,6 +6,7 @@
  * What grows on both sides is the memory's: with ten million live blocks, each that is freed has to
  * be fetched. So what is judged is how Madang's ratio to mimalloc grows.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/heap/heap.h"
 
 #include <stdlib.h>
@@ -59,7 +60,7 @@ void heap_scale_measure(const struct settings *settings, struct heap_result *res
 			result->first_of_live = result->scale_count;
 			first = scale;
 		}
-		say(what[i >= FIRST_OF_LIVE]);
+		progress_step(what[i >= FIRST_OF_LIVE], i, count);
 		measure_row(settings, &rows[i], scale);
 		for (int side = 0; side < 2; side++)
 			if (first->ns[side].median > 0)

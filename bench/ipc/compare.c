@@ -11,6 +11,7 @@
  * counted. This is not done where the processes share a processor: they take it from each other.
  * Nor is it done in a round in which there is no other turn; such rounds are counted too.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/ipc/ipc.h"
 
 #include "bench/common/processes.h"
@@ -280,11 +281,11 @@ void ipc_measure(const struct settings *settings, const char *namespace_dir,
 
 		if (settings->only != NULL && strcmp(settings->only, what->name) != 0)
 			continue;
-		say(what->what);
+		progress_step(what->what, i, ipc_case_count);
 		ipc_case_measure(settings, what, ret_result,
 		                 &ret_result->cases[ret_result->case_count++]);
 	}
-	say("");
+	progress_end();
 	processor_any();
 	ipc_sides_close();
 }

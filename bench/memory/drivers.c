@@ -3,6 +3,7 @@
  * drivers.c - `madang-bench --memory`: starts a driver for each subject, several times, each in a
  * namespace of its own, so that none finds what another has made.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/memory/memory.h"
 
 #include <dirent.h>
@@ -140,7 +141,7 @@ void memory_measure(const struct settings *settings, const char *namespace_dir,
 		struct taken taken = { 0 };
 		struct memory_answer answer;
 
-		say(memory_subjects[subject].what);
+		progress_step(memory_subjects[subject].what, subject, memory_subject_count);
 		for (unsigned i = 0; i < times && !stop_asked(); i++) {
 			if (!ask(subject, namespace_dir, &answer))
 				continue;
@@ -154,5 +155,5 @@ void memory_measure(const struct settings *settings, const char *namespace_dir,
 				settle(&taken.added[i][n], &ret_result->added[subject][i][n]);
 		}
 	}
-	say("");
+	progress_end();
 }

@@ -4,6 +4,7 @@
  *
  * posix_spawn starts it without a fork, so what this program itself has mapped does not count.
  */
+#include "base/progress.h" /* of the tool */
 #include "bench/start/start.h"
 
 #include <dlfcn.h>
@@ -249,14 +250,14 @@ void start_measure(const struct settings *settings, struct start_result *ret_res
 		ret_result->way[i].name = names[i][0];
 		ret_result->way[i].what = names[i][1];
 	}
-	say("starts of a program");
 	starts_find(&starts, ret_result);
 	for (unsigned turn = 0; turn < turns && !stop_asked(); turn++) {
+		progress_show("starts of a program", turn, turns);
 		double plain[2] = { 0, 0 };
 		for (int way = 0; way < START_WAYS; way++)
 			way_once(&starts, ret_result, way, &plain[way >= START_FORK]);
 	}
-	say("");
+	progress_end();
 	for (int i = 0; i < START_WAYS; i++) {
 		ret_result->way[i].wall = samples_spread(&starts.wall[i]);
 		ret_result->way[i].cpu = samples_spread(&starts.cpu[i]);

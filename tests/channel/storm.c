@@ -22,6 +22,7 @@
  * The seed is printed; with it operations and victims are the same, but not how they meet. With
  * MADANG_SOAK=SECONDS in the environment it goes on so long, each round with another seed.
  */
+#include "base/progress.h"
 #include "channel/handles.h"
 
 enum {

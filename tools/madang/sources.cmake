@@ -9,6 +9,7 @@ set(madang_tool_dir ${CMAKE_CURRENT_LIST_DIR})
 set(madang_tool_text base/parse.c base/show.c base/table.c base/json.c)
 set(madang_tool_sources ${madang_tool_text}
   base/commands.c base/options.c base/say.c base/namespace.c base/remains.c base/kind.c base/file.c
+  base/progress.c
   core/ls_common.c core/ls_segments.c core/ls_sets.c core/ls_queues.c core/rm_kinds.c
   run/preload.c run/program.c run/strict.c run/log.c
   run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c

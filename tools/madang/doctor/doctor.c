@@ -21,7 +21,9 @@
 #include "base/command.h"
 #include "madang/msg.h"
 #include "madang/sem.h"
+#include "base/progress.h"
 #include "msgqueue/check.h"
+#include "segment/hostcalls.h"
 #include "semset/check.h"
 
 static const struct option_row option_rows[] = {
@@ -133,6 +135,14 @@ static void count_orphans(struct diagnosis *diagnosis, mdg_namespace *ns)
 		                      segment.kind != MDG_SEGMENT_HEAP;
 }
 
+/* How many there are, for the line of progress. */
+static uint64_t count_of(mdg_namespace *ns, enum mdg__class class)
+{
+	struct mdg__host_totals totals;
+
+	return mdg__host_totals(ns, class, &totals) == 0 ? totals.used : 0;
+}
+
 /* The sets and queues of others are counted, and not looked into. */
 static void look_at_sets(struct diagnosis *diagnosis, mdg_namespace *ns)
 {
@@ -140,6 +150,7 @@ static void look_at_sets(struct diagnosis *diagnosis, mdg_namespace *ns)
 	uint32_t cursor = 0;
 
 	while (mdg_semset_next(ns, &cursor, &set) > 0) {
+		progress_show("semaphore sets", diagnosis->sets, count_of(ns, MDG__SEMAPHORE_SETS));
 		diagnosis->sets++;
 		diagnosis->semaphores += set.count;
 		(void)mdg__semset_check(ns, set.id, diagnosis->repair, keep_finding, diagnosis);
@@ -152,6 +163,7 @@ static void look_at_queues(struct diagnosis *diagnosis, mdg_namespace *ns)
 	uint32_t cursor = 0;
 
 	while (mdg_msgqueue_next(ns, &cursor, &queue) > 0) {
+		progress_show("queues", diagnosis->queues, count_of(ns, MDG__MESSAGE_QUEUES));
 		(void)mdg__msgqueue_check(ns, queue.id, diagnosis->repair, keep_finding, diagnosis);
 		diagnosis->queues++;
 		diagnosis->messages += queue.messages;
@@ -169,6 +181,7 @@ static void look_inside(struct diagnosis *diagnosis)
 	if (diagnosis->open_code != 0)
 		return;
 	/* The check first: --repair shows its effect in the numbers. */
+	progress_show("registry and segments", 0, 0);
 	diagnosis->check_code = mdg_namespace_check(ns, diagnosis->repair ? MDG_CHECK_REPAIR : 0,
 	                                            keep_finding, diagnosis);
 	look_at_sets(diagnosis, ns);
@@ -176,6 +189,7 @@ static void look_inside(struct diagnosis *diagnosis)
 	diagnosis->info.size = sizeof diagnosis->info;
 	diagnosis->has_info = mdg_namespace_info(ns, MDG_INFO_RESIDENT, &diagnosis->info) == 0;
 	count_orphans(diagnosis, ns);
+	progress_end();
 	mdg_namespace_close(ns);
 }
 
