@@ -45,8 +45,9 @@ lines "$work/err" "$work/other"
 
 echo "# a pipe with a name"
 mkfifo "$work/fifo"
-exec 8<>"$work/fifo" # so that it has a reader from now on
-cat "$work/fifo" >"$work/read" 8>&- &
+exec 8<>"$work/fifo" 7<"$work/fifo" # so that it has a reader from now on
+cat <&7 >"$work/read" 7<&- 8>&- &
+exec 7<&-
 "$madang" run -n "$ns" --log "$work/fifo" "$logged" few 8>&-
 exec 8>&-
 wait
