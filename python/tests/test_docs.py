@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The programs of docs/python.md do what the page says, and the examples end well."""
+"""The programs of docs/python.md and README.md do what they say; the examples end well."""
 
 import os
 import re
@@ -37,6 +37,16 @@ def test_section(programs, tmp_path):
         done = subprocess.run([sys.executable, "-X", "dev", str(path)], timeout=60, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         assert (done.stdout, done.stderr, done.returncode) == (said, "", 0)
+
+
+def test_readme(tmp_path):
+    path = tmp_path / "readme.py"
+    path.write_text("".join(re.findall(r"^```python\n(.*?)^```$", (SOURCE / "README.md").read_text(),
+                                       re.MULTILINE | re.DOTALL)) +
+                    'print(bytes(madang.Segment("box").buf[64:69]))\n')
+    done = subprocess.run([sys.executable, "-X", "dev", str(path)], timeout=60, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("b'hello'\n", "", 0)
 
 
 @pytest.mark.parametrize("example", sorted((SOURCE / "examples" / "python").glob("*.py")),
