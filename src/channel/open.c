@@ -51,11 +51,13 @@ static void handle_options(struct mdg_channel *channel, const struct mdg_channel
 		mdg__ask_for_fences(channel);
 }
 
-/* This process cannot make others pass a fence. After this nobody keeps a lock, see keep.c. */
+/* This process cannot make others pass a fence. After this nobody keeps a lock, see keep.c. A
+ * stream's locks are not touched: nobody takes them, and to set one right after a dead owner would
+ * write to the ring while the talker does. */
 static int end_keeping(struct mdg_channel *channel)
 {
 	uint64_t deadline = mdg_deadline(SEAT_NS);
-	if (channel->fences == 0)
+	if (channel->fences == 0 || channel->way == MDG__ALONE)
 		return 0;
 	atomic_store(&channel->head->unkept, 1);
 	int rc = mdg__talk_lock(channel, deadline);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * keep.c - a handle that uses a lock alone keeps it, and anybody else gets it at once: while the
- * keeper goes on, idles, is stopped, is dead or has left, and from a process without membarrier(2).
+ * keeper goes on, idles, is stopped outside, is dead or has left, and from a process without
+ * membarrier(2). While the keeper is stopped inside, others wait until their deadline.
  *
  * This test is built with channels that keep a lock from the second time on.
  */
@@ -168,11 +169,48 @@ static void is_dead(void)
 	remove_channel("keep");
 }
 
+/* It is inside, and does not go on: what it does is written here for it. Others wait until their
+ * deadline, and it keeps the lock. When it is dead, they have it. */
+static void is_inside(bool talks)
+{
+	mdg_channel *talker = open_as(T), *listener = open_as(L);
+	struct mdg__channel_head *head = talker->head;
+	pid_t pid = keeper_start();
+	const mdg__c32 *lock = talks ? &head->talk_lock : &head->take_lock;
+	uint32_t kept = atomic_load(lock);
+	atomic_store(&talker->seats[kept >> 16].inside, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		if (talks) {
+			CHECK_RC(-EAGAIN, says(talker, 30, 0, 0));
+		} else {
+			CHECK_RC(0, says(talker, 30, i, 0));
+			CHECK(hears_nothing(listener));
+		}
+		CHECK(atomic_load(lock) == kept);
+	}
+	kill(pid, SIGKILL);
+	CHECK(WIFSIGNALED(ended(pid)));
+	if (talks)
+		pass(talker, listener, OFTEN);
+	else
+		CHECK(hears(listener, 30, 0) && hears(listener, 30, 1));
+	mdg_channel_close(talker);
+	mdg_channel_close(listener);
+	remove_channel("keep");
+}
+
+/* ---- a process without membarrier ------------------------------------------------------- */
+
+static void forbid_barrier(void)
+{
+	if (!forbid_call(SYS_membarrier, EPERM))
+		exit(77);
+}
+
 static void without_barrier(void *argument)
 {
 	(void)argument;
-	if (!forbid_call(SYS_membarrier, EPERM))
-		exit(77);
+	forbid_barrier();
 	mdg_channel *talks = open_as(T), *listens = open_as(L);
 	CHECK(!is_kept(&talks->head->talk_lock) && !is_kept(&talks->head->take_lock));
 	pass(talks, listens, OFTEN);
@@ -197,6 +235,29 @@ static void has_no_barrier(void)
 	keeper_goes_on(pid);
 }
 
+static void looks_without_barrier(void *argument)
+{
+	(void)argument;
+	forbid_barrier();
+	mdg_channel_close(enter("stream", MDG_OBSERVER, MDG_STREAM, CAPACITY));
+}
+
+/* A stream's talker and listener take no lock. So whoever comes touches none either: what it sets
+ * right after a dead owner would be in the middle of what the talker does. */
+static void leaves_a_stream_alone(void)
+{
+	mdg_channel *talks = enter("stream", T, MDG_STREAM, CAPACITY);
+	struct mdg__channel_head *head = talks->head;
+	uint32_t dead = talks->me ^ 0xffff0000; /* who had its slot, and is gone */
+	atomic_store(&head->talk_lock, dead);
+	atomic_store(&head->take_lock, dead);
+	int status = ended(start(looks_without_barrier, NULL));
+	CHECK(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77));
+	CHECK(atomic_load(&head->talk_lock) == dead && atomic_load(&head->take_lock) == dead);
+	mdg_channel_close(talks);
+	remove_channel("stream");
+}
+
 int main(void)
 {
 	board = shared_memory(sizeof *board);
@@ -206,6 +267,9 @@ int main(void)
 	is_idle_or_stopped(false);
 	is_idle_or_stopped(true);
 	is_dead();
+	is_inside(true);
+	is_inside(false);
+	leaves_a_stream_alone();
 	has_no_barrier();
 	mdg_namespace_close(ns);
 	return test_result();
