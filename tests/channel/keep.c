@@ -11,13 +11,18 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-#include "channel/handle.h"
+#include "channel/messages.h"
 #include "support/forbid.h"
 
 enum { CAPACITY = 1024, OFTEN = 50, T = MDG_TALKER, L = MDG_LISTENER };
 
+enum { LINES = 16, ENDS = 4000 };
 static struct board {
 	_Atomic uint32_t ready, goes_on;
+	_Atomic uint32_t first, second, done; /* the same while nobody has talk_lock */
+	_Alignas(MDG__LINE) struct {
+		_Alignas(MDG__LINE) _Atomic uint32_t word;
+	} lines[LINES];
 } * board;
 
 static mdg_channel *open_as(unsigned role)
@@ -199,6 +204,65 @@ static void is_inside(bool talks)
 	remove_channel("keep");
 }
 
+/* ---- at the same moment ----------------------------------------------------------------- */
+
+/* Stores that are done late, because the other process's processor has the lines. */
+static void store_late(void)
+{
+	for (int i = 0; i < LINES; i++)
+		atomic_store_explicit(&board->lines[i].word, 1, memory_order_relaxed);
+}
+
+/* [talk] Plain additions: if two do it at once, one is lost. */
+static bool add(void)
+{
+	uint32_t first = mdg__relaxed32(&board->first), second = mdg__relaxed32(&board->second);
+	atomic_store_explicit(&board->first, first + 1, memory_order_relaxed);
+	atomic_store_explicit(&board->second, second + 1, memory_order_relaxed);
+	return first == second;
+}
+
+static void adds_and_keeps(void *argument)
+{
+	mdg_channel *talks = open_as(T);
+	uint32_t done = 0;
+	(void)argument;
+	atomic_store(&board->ready, 1);
+	while (atomic_load_explicit(&board->goes_on, memory_order_relaxed) == 0) {
+		store_late();
+		if (!mdg__talk_straight(talks))
+			continue;
+		done++;
+		if (!CHECK(add()))
+			break;
+		mdg__talk_end(talks);
+	}
+	atomic_store(&board->done, done);
+	_exit(test_result());
+}
+
+/* One keeps the lock and uses it all the time, the other takes it away. */
+static void only_one_is_inside(void)
+{
+	mdg_channel *talks = open_as(T);
+	memset(board, 0, sizeof *board);
+	pid_t pid = start(adds_and_keeps, NULL);
+	uint32_t done = 0;
+	CHECK(reaches(&board->ready, 1));
+	for (bool well = true; well && done < ENDS; done++) {
+		for (int i = 0; i < 1000 && !is_kept(&talks->head->talk_lock); i++)
+			store_late();
+		store_late();
+		well = CHECK_RC(0, mdg__talk_lock(talks, GRACE)) && CHECK(add());
+		mdg__channel_unlock(&talks->head->talk_lock);
+	}
+	atomic_store(&board->goes_on, 1);
+	CHECK(ended_well(pid));
+	CHECK(atomic_load(&board->first) == done + atomic_load(&board->done));
+	mdg_channel_close(talks);
+	remove_channel("keep");
+}
+
 /* ---- a process without membarrier ------------------------------------------------------- */
 
 static void forbid_barrier(void)
@@ -269,6 +333,7 @@ int main(void)
 	is_dead();
 	is_inside(true);
 	is_inside(false);
+	only_one_is_inside();
 	leaves_a_stream_alone();
 	has_no_barrier();
 	mdg_namespace_close(ns);
