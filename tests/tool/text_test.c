@@ -184,6 +184,10 @@ static void test_text(void)
 	CHECK(text_shows("\xc0\xaf", "\\xc0\\xaf"));                   /* overlong */
 	CHECK(text_shows("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80")); /* beyond Unicode */
 	CHECK(text_shows("\xe2\x82", "\\xe2\\x82"));                   /* cut off */
+	CHECK(text_shows("a\xe2\x80\xae"
+	                 "b",
+	                 "a\\u{202e}b")); /* turns the text after it */
+	CHECK(text_shows("\xe2\x80\x8b\xd8\x9c", "\\u{200b}\\u{61c}")); /* cannot be seen */
 	CHECK(strcmp(show_text(small, sizeof small, "ab\ncd"), "ab") ==
 	      0);                                           /* never half an escape */
 	CHECK(show_width("\xeb\xa7\x88\xeb\x8b\xb9") == 4); /* Hangul is wide */

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SHOW_PIECE = 16 }; /* the longest is \u{10ffff} */
+
 char *show_size(char room[SHOW_ROOM], uint64_t bytes)
 {
 	static const char units[] = "KMGTPE";
@@ -147,34 +149,60 @@ size_t utf8_length(const char *text)
 	return length;
 }
 
-/* Whether a valid sequence may go to a terminal: no C0, DEL or C1 control character. */
-static bool is_visible(const char *text, size_t length)
+unsigned utf8_point(const char *text, size_t length)
 {
-	unsigned char first = (unsigned char)text[0];
-	if (length == 1)
-		return first >= 0x20 && first != 0x7F && first != '\\';
-	return !(first == 0xC2 && (unsigned char)text[1] < 0xA0);
+	static const unsigned char first_bits[] = { 0, 0x7F, 0x1F, 0x0F, 0x07 };
+	unsigned point = (unsigned char)text[0] & (unsigned)first_bits[length];
+
+	for (size_t i = 1; i < length; i++)
+		point = point << 6 | ((unsigned char)text[i] & 0x3Fu);
+	return point;
+}
+
+bool is_unfit(unsigned point)
+{
+	return (point >= 0x200B && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
+	       (point >= 0x2060 && point <= 0x206F) || point == 0x061C || point == 0xFEFF ||
+	       (point & 0xFFFE) == 0xFFFE || (point >= 0xFDD0 && point <= 0xFDEF);
+}
+
+/* C0, DEL and C1 control characters, and the backslash, which begins what is escaped. */
+static bool is_control(unsigned point)
+{
+	return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == '\\';
+}
+
+/* Puts what is at `text`, as it is shown, in `piece`. Returns how many of its bytes that were. */
+static size_t show_piece(char piece[SHOW_PIECE], const char *text)
+{
+	size_t length = utf8_length(text);
+	unsigned point = length > 0 ? utf8_point(text, length) : 0;
+
+	if (length == 0 || is_control(point)) {
+		snprintf(piece, SHOW_PIECE, "\\x%02x", (unsigned)(unsigned char)*text);
+		return 1;
+	}
+	if (is_unfit(point)) {
+		snprintf(piece, SHOW_PIECE, "\\u{%x}", point);
+	} else {
+		memcpy(piece, text, length);
+		piece[length] = '\0';
+	}
+	return length;
 }
 
 char *show_text(char *room, size_t size, const char *text)
 {
+	char piece[SHOW_PIECE];
 	size_t used = 0;
 
 	while (*text != '\0') {
-		size_t length = utf8_length(text);
-		if (length > 0 && is_visible(text, length)) {
-			if (used + length >= size)
-				break;
-			memcpy(room + used, text, length);
-			used += length;
-			text += length;
-		} else {
-			if (used + 4 >= size)
-				break;
-			snprintf(room + used, 5, "\\x%02x", (unsigned)(unsigned char)*text);
-			used += 4;
-			text++;
-		}
+		text += show_piece(piece, text);
+		size_t length = strlen(piece);
+		if (used + length >= size)
+			break;
+		memcpy(room + used, piece, length);
+		used += length;
 	}
 	room[used] = '\0';
 	return room;

@@ -16,17 +16,6 @@
 
 /* ---- the width of text ------------------------------------------------ */
 
-/* The code point of a valid UTF-8 sequence of this length. */
-static wchar_t code_point(const char *text, size_t length)
-{
-	static const unsigned char first_bits[] = { 0, 0x7F, 0x1F, 0x0F, 0x07 };
-	unsigned point = (unsigned char)text[0] & (unsigned)first_bits[length];
-
-	for (size_t i = 1; i < length; i++)
-		point = point << 6 | ((unsigned char)text[i] & 0x3Fu);
-	return (wchar_t)point;
-}
-
 /* Names are UTF-8 whatever the locale says, so they are measured in a UTF-8 locale. */
 static int point_width(wchar_t point)
 {
@@ -50,7 +39,7 @@ size_t show_width(const char *text)
 
 	while (*text != '\0') {
 		size_t length = utf8_length(text);
-		width += length > 1 ? (size_t)point_width(code_point(text, length)) : 1;
+		width += length > 1 ? (size_t)point_width((wchar_t)utf8_point(text, length)) : 1;
 		text += length > 0 ? length : 1;
 	}
 	return width;

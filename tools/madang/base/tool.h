@@ -76,10 +76,14 @@ char *show_user(char room[SHOW_ROOM], uint32_t uid);
 /* The command of a process from /proc, "?" where that shows nothing. Raw bytes. */
 char *show_command(char room[SHOW_ROOM], int32_t pid);
 /* Text that may hold anything, safe for a terminal: control bytes, backslash and what is not
- * UTF-8 as \xNN. `room` should be 4 times the length and 1. */
+ * UTF-8 as \xNN, what is_unfit as \u{NNNN}. `room` should be 4 times the length and 1. */
 char *show_text(char *room, size_t size, const char *text);
 /* Length of the valid UTF-8 sequence at `text`, 0 when it is not one. */
 size_t utf8_length(const char *text);
+/* Its code point. */
+unsigned utf8_point(const char *text, size_t length);
+/* Whether it changes the direction of other text, has no shape, or may not stand in XML. */
+bool is_unfit(unsigned point);
 
 /* ---- table.c: columns for a person ------------------------------------- */
 

@@ -12,34 +12,16 @@
 
 /* ---- for people ------------------------------------------------------- */
 
-static unsigned code_point(const char *text, size_t length)
-{
-	static const unsigned char first_bits[] = { 0, 0x7F, 0x1F, 0x0F, 0x07 };
-	unsigned point = (unsigned char)text[0] & (unsigned)first_bits[length];
-
-	for (size_t i = 1; i < length; i++)
-		point = point << 6 | ((unsigned char)text[i] & 0x3Fu);
-	return point;
-}
-
-/* What changes the direction of other text, has no shape, or may not stand in XML. */
-static bool is_unfit(unsigned point)
-{
-	return (point >= 0x200B && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
-	       (point >= 0x2060 && point <= 0x206F) || point == 0x061C || point == 0xFEFF ||
-	       (point & 0xFFFE) == 0xFFFE || (point >= 0xFDD0 && point <= 0xFDEF);
-}
-
-/* show_text has made control characters, backslashes and bad bytes visible. */
+/* For text of which a part has been through show_text, and may have been cut. */
 static void escape_unfit(char *room, size_t size, const char *shown)
 {
 	size_t used = 0;
 
 	while (*shown != '\0' && used + sizeof "\\u{10ffff}" < size) {
 		size_t length = utf8_length(shown);
-		if (length == 0) /* cut off by show_text */
+		if (length == 0) /* cut off */
 			break;
-		unsigned point = code_point(shown, length);
+		unsigned point = utf8_point(shown, length);
 		if (is_unfit(point)) {
 			used += (size_t)snprintf(room + used, size - used, "\\u{%x}", point);
 		} else {
@@ -73,10 +55,7 @@ void picture_cut(char *text, size_t columns)
 
 char *picture_text(char room[TEXT_ROOM], const char *raw, size_t columns)
 {
-	char shown[TEXT_ROOM - sizeof "..."];
-
-	show_text(shown, sizeof shown, raw);
-	escape_unfit(room, TEXT_ROOM - sizeof "...", shown);
+	show_text(room, TEXT_ROOM - sizeof "...", raw);
 	if (columns > 0)
 		picture_cut(room, columns);
 	return room;
