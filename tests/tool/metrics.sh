@@ -108,6 +108,15 @@ printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | "$madang" metrics --http >"$work/an
 length=$(tr -d '\r' <"$work/answer" | sed -n 's/^Content-Length: //p')
 [ "$(sed '1,/^\r$/d' "$work/answer" | wc -c)" = "$length" ] || echo "the length is not $length"
 
+echo "# a client that does not read its answer"
+mkfifo "$work/deaf"
+exec 9<>"$work/deaf"
+dd if=/dev/zero of="$work/deaf" oflag=nonblock bs=4096 count=1000 2>"$work/full" && exit 1
+printf 'GET / HTTP/1.1\r\n\r\n' >"$work/get"
+{ timeout 60 "$madang" metrics --http <"$work/get" >"$work/deaf" 9>&-; } 2>"$work/full"
+echo "(exit $?)" # SIGALRM
+exec 9>&-
+
 echo "# what cannot be"
 try metrics --format json
 try metrics --limit x

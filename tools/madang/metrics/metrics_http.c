@@ -4,10 +4,12 @@
  *
  * That a connection carries one request and is closed makes this short. The request is read to its
  * empty line, at most 8 KiB of it and for at most five seconds. Of the header, only `Accept`
- * counts.
+ * counts. An answer that is not read within ten seconds is given up: SIGALRM ends the process, so
+ * that such clients cannot make many of them.
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@
 #include "metrics/metrics.h"
 
 #define PATIENCE_NS UINT64_C(5000000000)
-enum { REQUEST_ROOM = 8192 };
+enum { REQUEST_ROOM = 8192, ANSWER_SECONDS = 10 };
 
 /* Reads until `text` has an empty line. False: the other side was too slow, or said too much. */
 static bool read_head(char text[REQUEST_ROOM])
@@ -86,6 +88,18 @@ static const char *reason(int status)
 	                       : "Internal Server Error";
 }
 
+/* Without a word: standard error may be the connection. What is left to write, is not written. */
+static void end_soon(void)
+{
+	sigset_t alarm_only;
+
+	signal(SIGALRM, SIG_DFL);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+	alarm(ANSWER_SECONDS);
+}
+
 void metrics_answer(const struct metrics_request *request, const char *body, size_t length)
 {
 	const char *type = request->status != 200 ? "text/plain"
@@ -93,6 +107,7 @@ void metrics_answer(const struct metrics_request *request, const char *body, siz
 	                           ? "application/openmetrics-text; version=1.0.0"
 	                           : "text/plain; version=0.0.4";
 
+	end_soon();
 	printf("HTTP/1.1 %d %s\r\nContent-Type: %s; charset=utf-8\r\nContent-Length: %zu\r\n"
 	       "%sConnection: close\r\n\r\n",
 	       request->status, reason(request->status), type, length,
