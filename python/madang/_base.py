@@ -52,11 +52,14 @@ def whole(number: int, what: str, least: int, most: int) -> int:
     return number
 
 
-def buffer_of(value: Any) -> Any:
+def buffer_of(value: Any, writable: bool = False) -> Any:
     """The bytes of a value as C takes them. Raises TypeError for one that has no buffer."""
     try:
-        return ffi.from_buffer(value)
+        return ffi.from_buffer(value, require_writable=writable)
     except TypeError:
+        if isinstance(value, str):
+            raise TypeError("it has to be bytes or the like, not str: text.encode() makes bytes "
+                            "of text") from None
         raise TypeError(f"it has to be bytes or the like, not {type(value).__name__}") from None
 
 

@@ -38,7 +38,7 @@ class Caller(Receiver):
         pointer, size = pointer_and_size(request)
         end = self._begin(timeout)
         try:
-            self._kept = None
+            self._kept = ()
             self._wait(end, lib.mdg_channel_send, pointer, size)
             return self._receive(end).data
         finally:
@@ -52,7 +52,7 @@ class Caller(Receiver):
         pointer, size = pointer_and_size(request)
         end = self._begin(0)
         try:
-            self._kept = None
+            self._kept = ()
             self._wait(end, lib.mdg_channel_send, pointer, size)
         finally:
             self._lock.release()

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import (Any, AsyncIterator, Iterator, List, NamedTuple, Optional, Tuple, Type, Union,
                     cast)
 
-from ._base import whole
+from ._base import buffer_of, whole
 from ._madang import ffi, lib
 from ._views import View
 from .channel import EIDRM, EMSGSIZE, PIECE, Channel
@@ -45,6 +45,10 @@ class Message(NamedTuple):
     missed: int  #: in a topic: numbers that were overwritten since the message before
     redelivered: bool  #: a listener died while it held the message; it may have worked on it
     talker: int  #: the place of its talker: Peer.place
+
+
+def _copied(message: Any, data: bytes) -> Message:
+    return Message(data, message.sequence, message.missed, message.flags & 1 != 0, message.talker)
 
 
 class HeldMessage:
@@ -98,7 +102,7 @@ class Receiver(Channel):
 
     _buffer: Any = None
     _held: Optional[HeldMessage] = None
-    _kept: Optional[Message] = None  # received, but a signal handler came in between
+    _kept: Tuple[Message, ...] = ()  # received, but a signal handler came in between
     _reader: Optional[Tuple[asyncio.AbstractEventLoop, int, "asyncio.Future[None]"]] = None
 
     def _make_buffer(self, size: int) -> None:
@@ -108,15 +112,14 @@ class Receiver(Channel):
         self._columns = ((self._buffer,), (size,), (self._message,))
 
     def _got(self, size: int) -> Message:
-        message = self._message
-        return Message(self._bytes[:size], message.sequence, message.missed,
-                       message.flags & 1 != 0, message.talker)
+        return _copied(self._message, self._bytes[:size])
 
     def _receive(self, end: int) -> Message:
         """[after _begin]"""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            return kept
+        kept = self._kept
+        if kept:
+            self._kept = kept[1:]
+            return kept[0]
         if self._buffer is None:
             self._make_buffer(ROOM)
         out: List[int] = []
@@ -132,7 +135,7 @@ class Receiver(Channel):
                     self._make_buffer(self._message.size)
         except BaseException:
             if out and out[0] >= 0:
-                self._kept = self._got(out[0])
+                self._kept = (self._got(out[0]),)
             raise
 
     def fileno(self) -> int:
@@ -213,7 +216,7 @@ class Listener(Receiver):
     def receive(self, timeout: Optional[float] = None) -> bytes:
         """The next message. Raises WaitTimeout; NotFoundError (the channel was removed);
         WouldBlockError: EBUSY (this handle holds a message). Source: mdg_channel_recv(3)."""
-        if (timeout is None and self._kept is None and self._buffer is not None and
+        if (timeout is None and not self._kept and self._buffer is not None and
                 self._lock.acquire(False)):
             out: List[int] = []  # the short way, if a message is there soon
             try:
@@ -223,7 +226,7 @@ class Listener(Receiver):
                     return cast(bytes, self._bytes[:out[0]])
             except BaseException:
                 if out and out[0] >= 0:
-                    self._kept = self._got(out[0])
+                    self._kept = (self._got(out[0]),)
                 raise
             finally:
                 self._lock.release()
@@ -241,17 +244,23 @@ class Listener(Receiver):
                      timeout: Optional[float] = None) -> int:
         """Copies the next message into a buffer. Returns its bytes. Raises as receive, and
         MadangError: EMSGSIZE (the message is larger than the buffer, and stays)."""
-        room = ffi.from_buffer(buffer, require_writable=True)
+        room = buffer_of(buffer, writable=True)
+        message = ffi.new("struct mdg_message *")
+        out: List[int] = []
         end = self._begin(timeout)
         try:
-            if self._kept is not None:
-                size = len(self._kept.data)
+            if self._kept:
+                size = len(self._kept[0].data)
                 if size > len(room):
                     raise error(EMSGSIZE, self._doing())
-                ffi.memmove(room, self._kept.data, size)
-                self._kept = None
+                ffi.memmove(room, self._kept[0].data, size)
+                self._kept = self._kept[1:]
                 return size
-            return self._wait(end, lib.mdg_channel_recv, room, len(room), ffi.NULL)
+            return self._wait(end, lib.mdg_channel_recv, room, len(room), message, out=out)
+        except BaseException:
+            if out and out[0] >= 0:
+                self._kept = (_copied(message, ffi.buffer(room)[:out[0]]),)
+            raise
         finally:
             self._lock.release()
 
@@ -262,13 +271,19 @@ class Listener(Receiver):
         found = ffi.new("struct mdg_message[]", count)
         end = self._begin(timeout)
         try:
-            kept, self._kept = self._kept, None
-            if kept is not None:
-                return [kept.data]
+            kept = self._kept
+            if kept:
+                self._kept = kept[count:]
+                return [one.data for one in kept[:count]]
             taken: List[int] = []
             try:
                 self._wait(end, lib.mdg_channel_peek_many, found, count, out=taken)
                 return [ffi.buffer(one.data, one.size)[:] for one in found[0:taken[0]]]
+            except BaseException:
+                if taken and taken[0] > 0:
+                    self._kept = tuple(_copied(one, ffi.buffer(one.data, one.size)[:])
+                                       for one in found[0:taken[0]])
+                raise
             finally:
                 if taken and taken[0] > 0:
                     lib.mdg_channel_release(self._handle)
@@ -283,7 +298,7 @@ class Listener(Receiver):
         out: List[int] = []
         end = self._begin(timeout)
         try:
-            if self._kept is not None:
+            if self._kept:
                 raise error(-16, self._doing(), "Ctrl-C came when a message was received: "
                             "`receive` gives it")
             self._wait(end, lib.mdg_channel_peek, message, out=out)
@@ -292,8 +307,7 @@ class Listener(Receiver):
         except BaseException:
             if out and out[0] == 0 and self._held is None:
                 # Ctrl-C came at that moment. The message is kept for the next call.
-                self._kept = Message(ffi.buffer(message.data, message.size)[:], message.sequence,
-                                     message.missed, message.flags & 1 != 0, message.talker)
+                self._kept = (_copied(message, ffi.buffer(message.data, message.size)[:]),)
                 lib.mdg_channel_release(self._handle)
             raise
         finally:

@@ -13,7 +13,7 @@ import asyncio
 from types import TracebackType
 from typing import Any, Optional, Sequence, Type, Union
 
-from ._base import whole
+from ._base import buffer_of, whole
 from ._madang import ffi, lib
 from ._views import View
 from .channel import EAGAIN, EINVAL, Channel
@@ -30,7 +30,7 @@ def pointer_and_size(data: Bytes) -> Any:
     """What C needs of some bytes. The pointer has to be kept."""
     if type(data) is bytes:
         return data, len(data)
-    pointer = ffi.from_buffer(data)
+    pointer = buffer_of(data)
     return pointer, len(pointer)
 
 

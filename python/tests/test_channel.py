@@ -4,6 +4,7 @@
 import asyncio
 import os
 import pickle
+import re
 import select
 import signal
 import threading
@@ -279,6 +280,39 @@ def test_a_message_at_the_moment_of_ctrl_c_is_not_lost(receive):
         receive(listener)
     talker.send(b"world")
     assert listener.receive() == b"hello" and listener.receive() == b"world"
+
+
+@pytest.mark.parametrize("receive", [lambda listener: listener.receive_many(2),
+                                     lambda listener: listener.receive_into(bytearray(10))])
+def test_messages_taken_at_the_moment_of_ctrl_c_are_not_lost(receive):
+    talker, listener = pair()
+    wait = listener._wait
+
+    def interrupted(*arguments, **named):
+        """A wait, with a Ctrl-C at its end."""
+        wait(*arguments, **named)
+        raise KeyboardInterrupt
+
+    words = [b"hello", b"my", b"world"]
+    talker.send_many(words)
+    listener._wait = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        receive(listener)
+    del listener._wait
+    got = listener.receive_many(1, 5)
+    room = bytearray(10)
+    got.append(bytes(room[:listener.receive_into(room, 5)]))
+    assert got + [listener.receive(5)] == words
+
+
+@pytest.mark.parametrize("data", ["text", 5, None, ["x"]])
+def test_what_is_no_bytes_is_said(data):
+    talker, listener = pair()
+    hint = "not str: text.encode()" if isinstance(data, str) else f"not {type(data).__name__}"
+    for call in (lambda: talker.send(data), lambda: talker.send_many([data]),
+                 lambda: listener.receive_into(data, 0)):
+        with pytest.raises(TypeError, match="bytes or the like, " + re.escape(hint)):
+            call()
 
 
 def test_other_threads_run_meanwhile():
