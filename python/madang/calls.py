@@ -68,15 +68,13 @@ class Request(HeldMessage):
         not wait any more. Raises BufferError while slices or arrays of the request exist, and
         MadangError: EMSGSIZE (the reply is larger than the capacity: the request stays)."""
         pointer, size = pointer_and_size(data)
-        server = self._listener
+        server = self._channel
         with server._turn() as handle:
             if self._view is None:
                 raise ValueError("the request was replied to, or given up")
-            if size > server._capacity():  # type: ignore[attr-defined]
+            if size > server._capacity():
                 raise error(-90, server._doing())
-            self._forget()
-            server._held = None  # type: ignore[attr-defined]
-            code = lib.mdg_channel_send(handle, pointer, size, lib.MDG_FOREVER)
+            code = self._end(lib.mdg_channel_send, handle, pointer, size, lib.MDG_FOREVER)
             if code in (lib.MDG_PEER_DIED, ECANCELED):
                 return False
             check(code, server._doing())

@@ -74,6 +74,7 @@ class Block:
         self.ref = int(lib.mdg_ref_of(handle, pointer))  #: the same in all processes
         self.size = size  #: bytes
         self._view: Optional[View] = View(pointer, size, handle, heap.readonly)
+        self._result: List[Any] = []  # of the call that has given the block away
 
     @property
     def data(self) -> memoryview:
@@ -83,17 +84,23 @@ class Block:
             raise ValueError(f"{self!r} was freed, or is gone from here")
         return view.memory
 
-    def _take_back(self) -> Any:
-        """Ends `data`, and gives what C needs. BufferError: somebody uses it."""
-        if self._view is None:
+    def _give(self, function: Any, *arguments: Any) -> Any:
+        """Ends `data`, and gives the block to `function`, once. The result is noted by the call
+        itself. So if Ctrl-C comes then, the block is not freed once more, when it may be somebody
+        else's. BufferError: somebody uses the memory."""
+        handle = self._heap._opened()
+        if self._view is None or self._result:
             raise ValueError(f"{self!r} was freed, or is gone from here")
         self._view.release(IN_USE)
-        return self._pointer
+        self._result.extend(map(function, (handle,), (self._pointer,),
+                                *[(argument,) for argument in arguments]))
+        return self._result[0]
 
     def _done(self, code: int, doing: str) -> None:
         """After a call that gives the block away. If it failed, the block is as before."""
         if code < 0:
             self._view = View(self._pointer, self.size, self._heap._opened())
+            self._result.clear()
             raise error(code, f"{doing} of {self!r}")
         self._view = None
 
@@ -101,15 +108,13 @@ class Block:
         """Frees it, whoever has allocated it. Raises BufferError while slices or arrays of `data`
         exist; MadangError: MDG_FREED_TWICE; WouldBlockError: EBUSY (another thread holds it).
         Source: mdg_free(3)."""
-        handle = self._heap._opened()
-        self._done(lib.mdg_free(handle, self._take_back()), "free")
+        self._done(self._give(lib.mdg_free), "free")
 
     def retire(self) -> None:
         """Frees a held block when all who read now have ended (`Heap.reading`). Raises as free,
         and OwnerError or AccessError: EPERM (this thread does not hold it).
         Source: mdg_retire(3)."""
-        handle = self._heap._opened()
-        self._done(lib.mdg_retire(handle, self._take_back()), "retire")
+        self._done(self._give(lib.mdg_retire), "retire")
 
     def keep(self) -> None:
         """A held block becomes as one from `alloc`. Source: mdg_keep."""
@@ -121,7 +126,7 @@ class Block:
         whole(size, "the size of a block", 0, 2**63 - 1)
         heap = self._heap
         handle = heap._opened()
-        pointer = lib.mdg_realloc(handle, self._take_back(), size)
+        pointer = self._give(lib.mdg_realloc, size)
         self._done(lib.mdg_heap_why(handle) or EINVAL if pointer == ffi.NULL else 0, "resize")
         return Block(heap, pointer, max(size, 1))
 

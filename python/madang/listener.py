@@ -26,10 +26,9 @@ from typing import (Any, AsyncIterator, Iterator, List, NamedTuple, Optional, Tu
 
 from ._base import buffer_of, whole
 from ._madang import ffi, lib
-from ._views import View
+from ._views import Lent
 from .channel import EIDRM, EMSGSIZE, PIECE, Channel
 from .errors import ClosedError, MadangError, NotFoundError, check, error
-from .talker import IN_USE
 
 _recv = lib.mdg_channel_recv
 
@@ -51,13 +50,12 @@ def _copied(message: Any, data: bytes) -> Message:
     return Message(data, message.sequence, message.missed, message.flags & 1 != 0, message.talker)
 
 
-class HeldMessage:
+class HeldMessage(Lent):
     """A message where it lies in the channel. `data` is a read-only memoryview of it, until
     `release`. A context manager: at its end the message is released."""
 
     def __init__(self, listener: Channel, message: Any) -> None:
-        self._listener = listener
-        self._view: Optional[View] = View(message.data, message.size, listener._handle, True)
+        super().__init__(listener, "_held", message.data, message.size, True)
         self.size = int(message.size)  #: bytes
         self.sequence = int(message.sequence)  #: as in Message
         self.missed = int(message.missed)
@@ -67,27 +65,17 @@ class HeldMessage:
     @property
     def data(self) -> memoryview:
         """The bytes of the message. ValueError after `release`."""
-        view = self._view
-        if view is None or view.memory is None:
-            raise ValueError("the message was released")
-        return view.memory
-
-    def _forget(self) -> None:
-        if self._view is not None:
-            self._view.release(IN_USE)
-            self._view = None
+        return self._memory("the message was released")
 
     def release(self) -> None:
         """Gives the message back; nobody gets it again. Then `data` cannot be used any more. May
         be called again. Raises BufferError while slices or arrays of `data` exist: the message
         stays held, and can be released later."""
-        listener = self._listener
         if self._view is None:
             return
-        with listener._turn() as handle:
-            self._forget()
-            listener._held = None  # type: ignore[attr-defined]
-            check(lib.mdg_channel_release(handle), listener._doing())
+        with self._channel._turn() as handle:
+            if self._view is not None:
+                check(self._end(lib.mdg_channel_release, handle), self._channel._doing())
 
     def __enter__(self) -> "HeldMessage":
         return self

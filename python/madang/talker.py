@@ -15,15 +15,13 @@ from typing import Any, Optional, Sequence, Type, Union
 
 from ._base import buffer_of, whole
 from ._madang import ffi, lib
-from ._views import View
+from ._views import Lent
 from .channel import EAGAIN, EINVAL, Channel
 from .errors import check, error
 
 Bytes = Union[bytes, bytearray, memoryview, Any]  # anything with the buffer protocol
 
 _send = lib.mdg_channel_send
-
-IN_USE = "a view of the memory of a message is still in use"
 
 
 def pointer_and_size(data: Bytes) -> Any:
@@ -34,44 +32,36 @@ def pointer_and_size(data: Bytes) -> Any:
     return pointer, len(pointer)
 
 
-class Reservation:
+class Reservation(Lent):
     """Room for a message in the channel: `data` is a memoryview of it. Until it ends, listeners
     wait for it. A context manager, which gives `data`; at its end the message is sent, or given up
     if there was an exception."""
 
     def __init__(self, talker: "Talker", pointer: Any, size: int) -> None:
-        self._talker = talker
+        super().__init__(talker, "_reserved", pointer, size, False)
         self._size = size
-        self._view: Optional[View] = View(pointer, size, talker._handle)
 
     @property
     def data(self) -> memoryview:
         """The room. What it holds at first is not specified."""
-        view = self._view
-        if view is None or view.memory is None:
-            raise ValueError("the reservation has ended")
-        return view.memory
+        return self._memory("the reservation has ended")
 
     def commit(self, size: Optional[int] = None) -> None:
         """Sends the message; `size` is its bytes if they are less than was reserved. Then `data`
         cannot be used any more. Raises BufferError while slices or arrays of `data` exist."""
         size = self._size if size is None else whole(size, "size", 0, self._size)
-        self._end(lib.mdg_channel_commit, size)
+        self._finish(lib.mdg_channel_commit, size)
 
     def cancel(self) -> None:
         """Gives it up. Does nothing if it has ended. Raises BufferError, as commit."""
         if self._view is not None:
-            self._end(lib.mdg_channel_cancel)
+            self._finish(lib.mdg_channel_cancel)
 
-    def _end(self, function: Any, *arguments: int) -> None:
-        talker = self._talker
-        with talker._turn() as handle:
+    def _finish(self, function: Any, *arguments: int) -> None:
+        with self._channel._turn() as handle:
             if self._view is None:
-                raise error(EINVAL, talker._doing(), "the reservation has ended")
-            self._view.release(IN_USE)
-            self._view = None
-            talker._reserved = None
-            check(function(handle, *arguments), talker._doing())
+                raise error(EINVAL, self._channel._doing(), "the reservation has ended")
+            check(self._end(function, handle, *arguments), self._channel._doing())
 
     def __enter__(self) -> memoryview:
         return self.data
@@ -160,7 +150,6 @@ class Talker(Channel):
             self._lock.release()
 
     def _let_go(self) -> None:
-        if self._reserved is not None and self._reserved._view is not None:
-            self._reserved._view.release(IN_USE)
-            self._reserved._view = None
+        if self._reserved is not None:
+            self._reserved._forget()
         self._reserved = None

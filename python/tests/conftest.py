@@ -6,6 +6,7 @@
 `run`        starts a Python program in a process of its own, with `madang` imported.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -99,3 +100,28 @@ def run():
             process.popen.wait()
         for pipe in (process.popen.stdin, process.popen.stdout, process.popen.stderr):
             pipe.close()
+
+
+@contextlib.contextmanager
+def _ctrl_c_after(function):
+    """A Ctrl-C in the moment when this function of Python's is through, once. It is one of the
+    module's, so a trace of its lines sees it end."""
+    def trace(frame, event, argument):
+        if frame.f_code is not function.__code__:
+            return trace
+        if event == "return":
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        sys.settrace(None)
+
+
+@pytest.fixture
+def ctrl_c_after():
+    return _ctrl_c_after

@@ -14,6 +14,7 @@ import pytest
 
 import madang
 from madang import Caller, Listener, Observer, Server, Talker
+from madang._views import View
 
 
 def pair(kind="stream", **options):
@@ -303,6 +304,37 @@ def test_messages_taken_at_the_moment_of_ctrl_c_are_not_lost(receive):
     room = bytearray(10)
     got.append(bytes(room[:listener.receive_into(room, 5)]))
     assert got + [listener.receive(5)] == words
+
+
+def test_a_held_message_is_given_back_at_the_moment_of_ctrl_c(ctrl_c_after):
+    talker, listener = pair()
+    talker.send_many([b"one", b"two"])
+    with ctrl_c_after(View.release):
+        with listener.peek():
+            pass
+    assert listener.receive(5) == b"two"
+
+
+def test_a_reservation_ends_at_the_moment_of_ctrl_c(ctrl_c_after):
+    talker, listener = pair()
+    with ctrl_c_after(View.release):
+        with talker.reserve(3) as data:
+            data[:] = b"one"
+    talker.send(b"two", 5)
+    assert listener.receive(5) == b"one" and listener.receive(5) == b"two"
+
+
+def test_a_reply_is_sent_at_the_moment_of_ctrl_c(ctrl_c_after):
+    name = "asked"
+    server, caller = madang.Server(name), madang.Caller(name)
+    asked = threading.Thread(target=lambda: replies.append(caller.call(b"question", 20)))
+    replies = []
+    asked.start()
+    with ctrl_c_after(View.release):
+        with server.request(20) as request:
+            request.reply(b"answer")
+    asked.join(20)
+    assert replies == [b"answer"]
 
 
 @pytest.mark.parametrize("data", ["text", 5, None, ["x"]])

@@ -130,6 +130,18 @@ def test_views_keep_a_block(heap):
         view[0]
 
 
+def test_a_block_is_freed_once_when_ctrl_c_comes(ctrl_c_after):
+    with Heap("once") as heap:
+        block = heap.alloc(100)
+        with ctrl_c_after(madang.heap.Block._give):
+            block.free()
+        other = heap.alloc(100)  # most often in the same place
+        for attempt in (block.free, block.retire, lambda: block.resize(200)):
+            with pytest.raises(ValueError, match="freed"):
+                attempt()
+        other.free()
+
+
 def test_errors(heap):
     block = heap.alloc(100)
     same = heap.block(block.ref)
