@@ -4,8 +4,9 @@
 Python runs its signal handlers in the main thread, between bytecodes. So a C function that waits
 has to return when a signal came. `wait` lets it: it asks Madang to end waits of this thread by
 signals (mdg_sync_set_interruptible), and calls again unless a handler raised something. A signal
-can come in the moment before the thread sleeps. So a wait of the main thread also ends by itself
-after 50 ms, then 100 ms, and so on: soon enough for that case, and so seldom that the thread keeps
+can come in the moment before the thread sleeps, or when C has woken to look for dead processes and
+is about to sleep again. So a wait of the main thread also ends by itself after 50 ms, then 100 ms,
+and so on up to 2 s: soon enough for that case, and so seldom that the thread nearly always keeps
 its place among those that wait. Other threads wait in one piece, as with threading.Lock.
 
 NOTHING IS LOST when a handler raises KeyboardInterrupt although the call has just got what it
@@ -23,6 +24,7 @@ from ._madang import lib
 
 EINTR, ETIMEDOUT = -4, -110
 FIRST = 50_000_000  # nanoseconds: see the head of this file
+LONGEST = 2_000_000_000
 FOREVER: int = lib.MDG_FOREVER
 AGAIN = 500_000_000  # a wait for a condition ends after so long, and is then made again
 
@@ -62,7 +64,7 @@ def wait(out: List[int], function: Callable[..., int], before: Tuple[Any, ...],
             until = min(end, lib.mdg_deadline(patience))
             code = answer(out, function, *before, until, *after)
             if code == ETIMEDOUT and until != end:
-                patience *= 2
+                patience = max(patience, min(2 * patience, LONGEST))
             elif code != EINTR:
                 return code
     finally:

@@ -51,7 +51,9 @@ WAITER = '''
             while True:
                 madang.Condition(box, 12416, own).wait()
     for round in "begin", "asleep", "long":
-        if round != "begin":  # no wait ends by itself: the signal has to end it
+        # No wait ends by itself: the signal has to end it. Only at a barrier C wakes ten times a
+        # second to look for the dead, and a signal that comes just then ends nothing.
+        if round != "begin" and not %s:
             madang.waiting.FIRST = madang.waiting.AGAIN = 3600 * 10**9
         try:
             say(round)
@@ -74,7 +76,7 @@ def asleep(pid):
 
 def test_ctrl_c(box, run):
     """Ends each wait, also when the process has waited for long and when it has just begun."""
-    others = [run(WAITER % call) for call in WAITS.values()]
+    others = [run(WAITER % (name == "barrier", call)) for name, call in WAITS.items()]
     for round in "begin", "asleep", "long":
         for other in others:
             assert other.heard() == round
@@ -88,6 +90,19 @@ def test_ctrl_c(box, run):
             other.say()
     for other in others:
         other.result()
+
+
+def test_a_signal_that_ends_no_wait_is_seen_soon(box):
+    """One that comes just before the thread sleeps. The pieces of a long wait do not get longer
+    than they may be."""
+    def slept(deadline):
+        ends.append(deadline - madang.waiting.lib.mdg_deadline(0))
+        return madang.waiting.ETIMEDOUT if len(ends) < 30 else 0
+
+    ends = []
+    assert madang.waiting.wait([], slept, (), None, at_once=False) == 0
+    assert ends[0] < 60_000_000 < ends[1] and max(ends) <= madang.waiting.LONGEST
+    assert ends[-1] > 0.9 * madang.waiting.LONGEST
 
 
 def test_ctrl_c_in_another_thread(box, run):
