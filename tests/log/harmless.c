@@ -231,8 +231,10 @@ static volatile sig_atomic_t jumps;
 
 static void on_alarm(int signal)
 {
+	int before = errno;
 	(void)signal;
 	call();
+	errno = before;
 	if (jumps)
 		siglongjmp(back, 1);
 }
