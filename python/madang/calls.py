@@ -16,8 +16,8 @@ Source: <madang/channel.h>, mdg_channel_call(3).
 from typing import Callable, Iterator, List, Optional
 
 from ._madang import ffi, lib
-from .channel import EIDRM, Channel
-from .errors import NotFoundError, check, error
+from .channel import Channel
+from .errors import check, error
 from .listener import HeldMessage, Receiver
 from .talker import Bytes, pointer_and_size
 
@@ -122,14 +122,7 @@ class Server(Channel):
                 request.reply(reply)
 
     def __iter__(self) -> Iterator[Request]:
-        while True:
-            try:
-                request = self.request()
-            except NotFoundError as gone:
-                if gone.code != EIDRM:
-                    raise
-                return
-            yield request
+        return self._until_removed(self.request)
 
     def _let_go(self) -> None:
         if self._held is not None:

@@ -28,12 +28,12 @@ import os
 import threading
 import time
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Iterator, List, NamedTuple, Optional, Type, TypeVar
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, TypeVar
 
 from ._base import Name, encoded, shortened, whole
+from ._handle import Handle
 from ._madang import ffi, lib
-from .errors import ClosedError, WaitTimeout, check, error, text
+from .errors import ClosedError, NotFoundError, WaitTimeout, check, error, text
 from .namespace import Namespace
 
 EPERM, EINTR, EAGAIN, EBUSY, EINVAL, EIDRM = -1, -4, -11, -16, -22, -43
@@ -51,7 +51,7 @@ CHANGES = {lib.MDG_PEER_CAME: "came", lib.MDG_PEER_LEFT: "left", lib.MDG_PEER_GO
 # handle, are noticed also if a signal came just before the thread slept.
 PIECE = 100_000_000  # nanoseconds
 
-C = TypeVar("C", bound="Channel")
+T = TypeVar("T")
 
 _forks = 0
 
@@ -153,7 +153,7 @@ def remove_channel(name: Name, namespace: Optional[Namespace] = None) -> None:
           f"channel {shortened(name)}")
 
 
-class Channel:
+class Channel(Handle):
     """What all handles of channels have in common.
 
     name        1 to 63 bytes
@@ -184,7 +184,6 @@ class Channel:
                  kind: Optional[str] = None, capacity: int = 0, peers: int = 0,
                  full: Optional[str] = None, mode: int = 0, create: bool = True,
                  exclusive: bool = False, wait: str = "default", start: str = "next") -> None:
-        self._handle: Any = None
         self._said = shortened(name)
         raw = encoded(name, "the name of a channel")
         options = ffi.new("struct mdg_channel_options *", {
@@ -273,6 +272,17 @@ class Channel:
             if code not in (EINTR, ETIMEDOUT):
                 raise error(code, self._doing())
 
+    def _until_removed(self, function: Callable[[], T]) -> Iterator[T]:
+        """What `function` gives, again and again, until the channel is removed."""
+        while True:
+            try:
+                got = function()
+            except NotFoundError as gone:
+                if gone.code != EIDRM:
+                    raise
+                return
+            yield got
+
     # ---- who is there -------------------------------------------------------------------------
 
     def info(self) -> ChannelInfo:
@@ -308,11 +318,6 @@ class Channel:
 
     # ---- closing ------------------------------------------------------------------------------
 
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._handle is None
-
     def _let_go(self) -> None:
         """Takes back what the program has of the channel's memory. Raises BufferError."""
 
@@ -338,14 +343,6 @@ class Channel:
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{self!r} belongs to this process: give the other one the channel's name")
-
-    def __enter__(self: C) -> C:
-        self._opened()
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
-                 traceback: Optional[TracebackType]) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         closed = " closed" if self._handle is None else ""

@@ -24,13 +24,13 @@ next. Source: <madang/heap.h>, mdg_heap_open(3), docs/heap.md.
 import functools
 import time
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Iterator, List, NamedTuple, Optional, Type, Union
+from typing import Any, Iterator, List, NamedTuple, Optional, Union
 
 from ._base import Name, encoded, shortened, whole
+from ._handle import Handle
 from ._madang import ffi, lib
 from ._views import View
-from .errors import ClosedError, WaitTimeout, check, error, text
+from .errors import WaitTimeout, check, error, text
 from .namespace import Namespace
 
 EAGAIN, EINVAL, ETIMEDOUT = -11, -22, -110
@@ -201,7 +201,7 @@ class Root(Place):
         check(lib.mdg_root_remove(self._heap._opened(), encoded(self.name)), f"root {self.name}")
 
 
-class Heap:
+class Heap(Handle):
     """A heap that this process has open.
 
     name       1 to 63 bytes
@@ -231,7 +231,6 @@ class Heap:
                  limit: int = 0, keep: int = 0, threads: int = 0, mode: int = 0,
                  create: bool = True, exclusive: bool = False, readonly: bool = False,
                  labels: bool = False, checked: bool = False) -> None:
-        self._handle: Any = None
         self._said = shortened(name)
         raw = encoded(name, "the name of a heap")
         flags = ((0 if create else lib.MDG_HEAP_EXISTING) |
@@ -257,30 +256,6 @@ class Heap:
 
     def __reduce__(self) -> Any:
         return _open_again, self._again
-
-    def _opened(self) -> Any:
-        """The handle; whoever has it keeps the heap open."""
-        handle = self._handle
-        if handle is None:
-            raise ClosedError(f"{self!r} was closed")
-        return handle
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._handle is None
-
-    def close(self) -> None:
-        """Closes it. The heap stays. May be called again."""
-        self._handle = None
-
-    def __enter__(self) -> "Heap":
-        self._opened()
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
-                 traceback: Optional[TracebackType]) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<madang.Heap {self._said}{' closed' * self.closed}>"

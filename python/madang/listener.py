@@ -302,14 +302,7 @@ class Listener(Receiver):
             self._lock.release()
 
     def __iter__(self) -> Iterator[bytes]:
-        while True:
-            try:
-                data = self.receive()
-            except NotFoundError as gone:
-                if gone.code != EIDRM:
-                    raise
-                return
-            yield data
+        return self._until_removed(self.receive)
 
     async def receive_async(self) -> bytes:
         """The same as receive in asyncio, for as long as it takes: use asyncio.wait_for. One task

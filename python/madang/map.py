@@ -14,10 +14,10 @@ Source: <madang/map.h>, mdg_map_open(3).
 
 import functools
 from collections.abc import ItemsView, MutableMapping, ValuesView
-from types import TracebackType
-from typing import Any, Callable, Iterator, List, Optional, Tuple, Type, TypeVar, Union, cast
+from typing import Any, Callable, Iterator, List, Optional, Tuple, TypeVar, Union, cast
 
 from ._base import Name, deadline, encoded, shortened, whole
+from ._handle import Handle
 from ._madang import ffi, lib
 from .errors import ClosedError, check
 from .heap import Heap
@@ -52,7 +52,7 @@ class _Values(ValuesView[bytes]):
         return (value for _, value in self._mapping._walk())
 
 
-class Map(MutableMapping[bytes, bytes]):
+class Map(Handle, MutableMapping[bytes, bytes]):
     """A map that this process has open.
 
     heap     the Heap in which it lies
@@ -72,7 +72,6 @@ class Map(MutableMapping[bytes, bytes]):
 
     def __init__(self, heap: Heap, name: Name, *, create: bool = True, expect: int = 0,
                  timeout: Optional[float] = None) -> None:
-        self._handle: Any = None
         self._said = shortened(name)
         raw = encoded(name, "the name of a map", lib.MDG_ROOT_NAME_MAX)
         options = ffi.new("struct mdg_map_options *", {
@@ -91,31 +90,8 @@ class Map(MutableMapping[bytes, bytes]):
     def __reduce__(self) -> Any:
         return self.__class__, self._again
 
-    def _opened(self) -> Any:
-        handle = self._handle
-        if handle is None:
-            raise ClosedError(f"{self!r} was closed")
-        return handle
-
     def _check(self, code: int) -> int:
         return check(code, f"{self!r}")
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._handle is None
-
-    def close(self) -> None:
-        """Closes it. The map stays. May be called again."""
-        self._handle = None
-
-    def __enter__(self) -> "Map":
-        self._opened()
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
-                 traceback: Optional[TracebackType]) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<madang.Map {self._said}{' closed' * self.closed}>"

@@ -10,10 +10,10 @@ mdg_namespace_open(3), madang(7).
 """
 
 import os
-from types import TracebackType
-from typing import Any, Iterator, List, NamedTuple, Optional, Type, Union
+from typing import Any, Iterator, List, NamedTuple, Union
 
 from ._base import whole
+from ._handle import Handle
 from ._madang import ffi, lib
 from .errors import ClosedError, check, error, text
 
@@ -100,7 +100,7 @@ def segment_info(info: Any) -> SegmentInfo:
         dtime=info.dtime, ctime=info.ctime)
 
 
-class Namespace:
+class Namespace(Handle):
     """A namespace that this process has open.
 
     Namespace()                    the default one, made if it does not exist
@@ -125,7 +125,6 @@ class Namespace:
                  create: bool = True, exclusive: bool = False, shared: bool = False,
                  look: bool = False, segments: int = 0, processes: int = 0, shmmax: int = 0,
                  shmall: int = 0) -> None:
-        self._handle: Any = None
         flags = ((0 if create else lib.MDG_NS_EXISTING) | (lib.MDG_NS_EXCL if exclusive else 0) |
                  (lib.MDG_NS_SHARED if shared else 0) | (lib.MDG_NS_LOOK if look else 0))
         options = ffi.new("struct mdg_namespace_options *", {
@@ -156,23 +155,6 @@ class Namespace:
     def path(self) -> str:
         """Its directory."""
         return self._path
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._handle is None
-
-    def close(self) -> None:
-        """Closes it. What was made with it keeps working. May be called again."""
-        self._handle = None
-
-    def __enter__(self) -> "Namespace":
-        self._opened()
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
-                 traceback: Optional[TracebackType]) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<madang.Namespace {getattr(self, '_path', '?')}{' closed' * self.closed}>"
