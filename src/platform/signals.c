@@ -45,53 +45,55 @@ static bool ends_sleep(int number)
 	       number != SIGSTOP && number != SIGTSTP && number != SIGTTIN && number != SIGTTOU;
 }
 
+/* Sets of signals as the kernel has them. */
+enum { SET_WORDS = 16 / sizeof(long), SET_BITS = 8 * sizeof(long) };
+
+static bool is_in(const unsigned long set[SET_WORDS], int number)
+{
+	return (set[(number - 1) / SET_BITS] >> (number - 1) % SET_BITS & 1) != 0;
+}
+
 bool mdg__handler_waits(const mdg__sigmask *mask)
 {
-	enum { BITS = 8 * sizeof(long) };
-	unsigned long pending[16 / sizeof(long)] = { 0 }, blocked[16 / sizeof(long)];
+	unsigned long pending[SET_WORDS] = { 0 }, blocked[SET_WORDS];
 	memcpy(blocked, mask, sizeof(blocked));
 	if ((int)MDG__RAW(SYS_rt_sigpending, pending, KERNEL_SIGSET_SIZE) < 0)
 		return false;
-	for (int number = 1; number < (int)(8 * KERNEL_SIGSET_SIZE); number++) {
-		unsigned long bit = 1UL << (number - 1) % BITS;
-		size_t at = (size_t)(number - 1) / BITS;
-		if ((pending[at] & ~blocked[at] & bit) != 0 && ends_sleep(number))
+	for (int number = 1; number < (int)(8 * KERNEL_SIGSET_SIZE); number++)
+		if (is_in(pending, number) && !is_in(blocked, number) && ends_sleep(number))
 			return true;
-	}
 	return false;
+}
+
+/* Takes one signal of this number that is pending: the number, or an error. */
+static long take(int number, siginfo_t *ret_info)
+{
+	unsigned long set[SET_WORDS] = { 0 };
+	set[(number - 1) / SET_BITS] = 1UL << (number - 1) % SET_BITS;
+	return mdg__raw_take_signal(set, ret_info, KERNEL_SIGSET_SIZE);
 }
 
 int mdg__take_back_sigxfsz(int rc)
 {
-	enum { BITS = 8 * sizeof(long) };
-	const unsigned long set[16 / sizeof(long)] = { [(SIGXFSZ - 1) / BITS] =
-		                                               1UL << (SIGXFSZ - 1) % BITS };
 	siginfo_t info = { 0 };
 	if (rc != -EFBIG)
 		return rc;
-	if (mdg__raw_take_signal(set, &info, KERNEL_SIGSET_SIZE) == SIGXFSZ &&
-	    info.si_code == SI_TKILL)
+	if (take(SIGXFSZ, &info) == SIGXFSZ && info.si_code == SI_TKILL)
 		(void)MDG__RAW(SYS_tgkill, MDG__RAW(SYS_getpid), MDG__RAW(SYS_gettid), SIGXFSZ);
 	return rc;
 }
 
-enum { SET_BITS = 8 * sizeof(long) };
-
 bool mdg__signal_is_pending(int number)
 {
-	unsigned long pending[16 / sizeof(long)] = { 0 };
-	unsigned at = (unsigned)(number - 1);
+	unsigned long pending[SET_WORDS] = { 0 };
 	return (int)MDG__RAW(SYS_rt_sigpending, pending, KERNEL_SIGSET_SIZE) >= 0 &&
-	       (pending[at / SET_BITS] >> at % SET_BITS & 1) != 0;
+	       is_in(pending, number);
 }
 
 void mdg__signal_drop(int number)
 {
-	unsigned at = (unsigned)(number - 1);
-	unsigned long set[16 / sizeof(long)] = { 0 };
 	siginfo_t info;
-	set[at / SET_BITS] = 1UL << at % SET_BITS;
-	(void)mdg__raw_take_signal(set, &info, KERNEL_SIGSET_SIZE);
+	(void)take(number, &info);
 }
 
 bool mdg__sys_process_exists(int32_t pid)

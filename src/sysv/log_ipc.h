@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log_ipc.h - what the arguments of all System V calls have in common: keys, and struct ipc_perm.
+ * log_ipc.h - what the arguments of all System V calls have in common: keys, flags, commands,
+ * and struct ipc_perm.
  */
 #ifndef MADANG_SYSV_LOG_IPC_H
 #define MADANG_SYSV_LOG_IPC_H
@@ -22,6 +23,25 @@ static inline void mdg__log_key(struct mdg__line *line, int32_t key)
 		mdg__line_text(line, "IPC_PRIVATE");
 	else
 		mdg__line_hex(line, (uint32_t)key);
+}
+
+/* What msgget and semget are told. */
+static inline void mdg__log_make_flags(struct mdg__line *line, long flags)
+{
+	static const struct mdg__flag names[] = { { IPC_CREAT, "IPC_CREAT" },
+		                                  { IPC_EXCL, "IPC_EXCL" },
+		                                  { 0, NULL } };
+	mdg__line_mode(line, (uint32_t)flags, names);
+}
+
+/* The id and the command, with which the arguments of shmctl and msgctl begin. */
+static inline void mdg__log_control(struct mdg__line *line, const long *argument,
+                                    const struct mdg__flag *commands)
+{
+	mdg__line_signed(line, (int)argument[0]);
+	mdg__line_text(line, ", ");
+	mdg__line_command(line, (int)argument[1], commands);
+	mdg__line_text(line, ", ");
 }
 
 /* The fields, without braces. */

@@ -5,26 +5,10 @@
  * msgctl64.c compiles msgctl's part a second time, for structures with 64-bit times.
  */
 #include <string.h>
-#include <sys/ipc.h>
-#include <sys/msg.h>
 
 #include "platform/readable.h"
 #include "sysv/log_ipc.h"
-
-#ifndef MSG_EXCEPT
-#define MSG_EXCEPT 020000
-#endif
-#ifndef MSG_COPY
-#define MSG_COPY 040000
-#endif
-#ifndef MSG_STAT_ANY
-#define MSG_STAT_ANY (13 | (IPC_STAT & 0x100))
-#endif
-#ifndef msg_cbytes
-#define MDG__CBYTES msg_cbytes
-#else
-#define MDG__CBYTES __msg_cbytes
-#endif
+#include "sysv/missing.h"
 
 /* ---- msgctl ------------------------------------------------------------------------------ */
 
@@ -82,10 +66,7 @@ static void put_msgctl(struct mdg__line *line, const struct mdg__logged *call,
 	};
 	const long *argument = call->facts.argument;
 	(void)stage;
-	mdg__line_signed(line, (int)argument[0]);
-	mdg__line_text(line, ", ");
-	mdg__line_command(line, (int)argument[1], commands);
-	mdg__line_text(line, ", ");
+	mdg__log_control(line, argument, commands);
 	put_structure(line, (int)argument[1], (const void *)argument[2], call->result == -1);
 }
 
@@ -167,14 +148,11 @@ static void put_msgrcv(struct mdg__line *line, const struct mdg__logged *call,
 static void put_msgget(struct mdg__line *line, const struct mdg__logged *call,
                        enum mdg__log_stage stage)
 {
-	static const struct mdg__flag flags[] = { { IPC_CREAT, "IPC_CREAT" },
-		                                  { IPC_EXCL, "IPC_EXCL" },
-		                                  { 0, NULL } };
 	const long *argument = call->facts.argument;
 	(void)stage;
 	mdg__log_key(line, (int32_t)argument[0]);
 	mdg__line_text(line, ", ");
-	mdg__line_mode(line, (uint32_t)argument[1], flags);
+	mdg__log_make_flags(line, argument[1]);
 }
 
 const struct mdg__log_call mdg__log_msgget = { "msgget", MDG__GIVES_NUMBER, put_msgget };

@@ -6,8 +6,6 @@
  * times.
  */
 #include <string.h>
-#include <sys/ipc.h>
-#include <sys/sem.h>
 #include <time.h>
 
 #include "madang/sem.h"
@@ -15,10 +13,7 @@
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
 #include "sysv/log_ipc.h"
-
-#ifndef SEM_STAT_ANY
-#define SEM_STAT_ANY 20
-#endif
+#include "sysv/missing.h"
 
 enum { MOST_SHOWN = 16 }; /* operations, values */
 
@@ -210,16 +205,13 @@ const struct mdg__log_call mdg__log_semtimedop = { "semtimedop", MDG__GIVES_NUMB
 static void put_semget(struct mdg__line *line, const struct mdg__logged *call,
                        enum mdg__log_stage stage)
 {
-	static const struct mdg__flag flags[] = { { IPC_CREAT, "IPC_CREAT" },
-		                                  { IPC_EXCL, "IPC_EXCL" },
-		                                  { 0, NULL } };
 	const long *argument = call->facts.argument;
 	(void)stage;
 	mdg__log_key(line, (int32_t)argument[0]);
 	mdg__line_text(line, ", ");
 	mdg__line_signed(line, (int)argument[1]);
 	mdg__line_text(line, ", ");
-	mdg__line_mode(line, (uint32_t)argument[2], flags);
+	mdg__log_make_flags(line, argument[2]);
 }
 
 const struct mdg__log_call mdg__log_semget = { "semget", MDG__GIVES_NUMBER, put_semget };

@@ -6,15 +6,11 @@
  */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/ipc.h>
-#include <sys/shm.h>
 
 #include "platform/readable.h"
 #include "sysv/log_ipc.h"
+#include "sysv/missing.h"
 
-#ifndef SHM_STAT_ANY
-#define SHM_STAT_ANY 15
-#endif
 #define INFO_OF_ALL(cmd) ((cmd) == IPC_INFO || (cmd) == SHM_INFO)
 
 /* ---- shmctl ------------------------------------------------------------------------------ */
@@ -85,10 +81,7 @@ static void put_shmctl(struct mdg__line *line, const struct mdg__logged *call,
 	};
 	const long *argument = call->facts.argument;
 	(void)stage;
-	mdg__line_signed(line, (int)argument[0]);
-	mdg__line_text(line, ", ");
-	mdg__line_command(line, (int)argument[1], commands);
-	mdg__line_text(line, ", ");
+	mdg__log_control(line, argument, commands);
 	put_structure(line, (int)argument[1], (const void *)argument[2], call->result == -1);
 }
 

@@ -14,14 +14,8 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/missing.h"
 #include "sysv/seen.h"
-
-#ifndef MSG_EXCEPT
-#define MSG_EXCEPT 020000
-#endif
-#ifndef MSG_COPY
-#define MSG_COPY 040000
-#endif
 
 _Static_assert(MDG_MSG_NOERROR == MSG_NOERROR && MDG_MSG_EXCEPT == MSG_EXCEPT &&
                        MDG_MSG_COPY == MSG_COPY,

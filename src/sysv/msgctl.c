@@ -15,17 +15,8 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/missing.h"
 #include "sysv/seen.h"
-
-#ifndef MSG_STAT_ANY
-#define MSG_STAT_ANY (13 | (IPC_STAT & 0x100))
-#endif
-/* glibc has this name only for its own __msg_cbytes. */
-#ifndef msg_cbytes
-#define MDG__CBYTES msg_cbytes
-#else
-#define MDG__CBYTES __msg_cbytes
-#endif
 
 #if defined(__x86_64__) && defined(__LP64__)
 _Static_assert(sizeof(struct msqid_ds) == 120 && offsetof(struct msqid_ds, msg_stime) == 48 &&

@@ -15,11 +15,8 @@
 #include "segment/hostcalls.h"
 #include "sysv/internal.h"
 #include "sysv/ipc.h"
+#include "sysv/missing.h"
 #include "sysv/seen.h"
-
-#ifndef SEM_STAT_ANY
-#define SEM_STAT_ANY 20
-#endif
 
 #if defined(__x86_64__) && defined(__LP64__)
 _Static_assert(sizeof(struct semid_ds) == 104 && offsetof(struct semid_ds, sem_otime) == 48 &&

@@ -8,14 +8,10 @@
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/shm.h>
 
 #include "sysv/internal.h"
+#include "sysv/missing.h"
 #include "sysv/seen.h"
-
-#ifndef SHM_STAT_ANY
-#define SHM_STAT_ANY 15
-#endif
 
 static void fill_in(struct shmid_ds *ds, const struct mdg_segment_info *info)
 {
