@@ -9,7 +9,7 @@ set(madang_tool_dir ${CMAKE_CURRENT_LIST_DIR})
 set(madang_tool_text base/parse.c base/show.c base/table.c base/json.c)
 set(madang_tool_sources ${madang_tool_text}
   base/commands.c base/options.c base/say.c base/namespace.c base/remains.c base/kind.c base/file.c
-  base/progress.c
+  base/list.c base/progress.c
   core/ls_common.c core/ls_segments.c core/ls_sets.c core/ls_queues.c core/rm_kinds.c
   run/preload.c run/program.c run/strict.c run/log.c
   run/private.c run/keeper.c run/proxy.c run/witness.c run/detach.c
@@ -27,7 +27,7 @@ set(madang_tool_sources ${madang_tool_text}
   graph/page_tables.c graph/page_html.c graph/page_svg.c graph/page_legend.c
   top/top_cell.c top/top_segments.c top/top_processes.c top/top_locks.c top/top_channels.c
   top/top_objects.c top/top_look.c top/top_list.c top/top_layout.c top/top_once.c
-  top/top_paint.c top/top_keys.c)
+  top/top_paint.c top/paint_head.c top/paint_text.c top/top_keys.c)
 
 # The screen of `madang top`. Its library is opened by the program, and not linked.
 option(MADANG_NCURSES "madang top has a screen, if the headers of ncurses are there" ON)

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A line of a command's options: an option, an operand, or a heading. */
 struct option_row {
@@ -102,6 +103,10 @@ typedef int option_taker(int id, const char *value, void *request);
  * is what the command returns: TOOL_DONE after the help was printed, or the error has been said. */
 int options_parse(const struct command *command, int argc, char **argv, option_taker *take,
                   void *request);
+/* The values of options that several commands have: TOOL_OK, or what is wrong has been said.
+ * --watch[=SECONDS]; without a value the result is left alone. */
+int option_watch(const char *value, uint64_t *ret_nanoseconds);
+int option_limit(const char *value, uint64_t *ret_limit);
 /* The help text of a command. */
 void options_print_help(const struct command *command);
 

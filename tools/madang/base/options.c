@@ -61,6 +61,25 @@ int options_parse(const struct command *command, int argc, char **argv, option_t
 	return status;
 }
 
+int option_watch(const char *value, uint64_t *ret_nanoseconds)
+{
+	uint64_t period;
+
+	if (value == NULL)
+		return TOOL_OK;
+	if (!parse_seconds(value, &period) || period == 0)
+		return usage_error("--watch takes seconds, such as 5 or 0.2, not '%s'", value);
+	*ret_nanoseconds = period;
+	return TOOL_OK;
+}
+
+int option_limit(const char *value, uint64_t *ret_limit)
+{
+	if (!parse_number(value, 0, 1000000, ret_limit))
+		return usage_error("--limit takes a number, not '%s'", value);
+	return TOOL_OK;
+}
+
 /* ---- help ------------------------------------------------------------- */
 
 /* "  -n, --namespace DIR", "      --watch[=SEC]", or "  ID"; returns the columns it took. */

@@ -63,6 +63,12 @@ bool parse_mode(const char *text, unsigned *ret_mode);
 bool parse_key(const char *text, int32_t *ret_key);
 bool parse_id(const char *text, mdg_id *ret_id);
 
+/* ---- list.c ------------------------------------------------------------ */
+
+/* Room for one item more in a list of `count` items of `size` bytes, which is NULL or came from
+ * here. Returns the list, which may have moved. NULL: no memory, and the list is as it was. */
+void *list_grow(void *list, size_t count, size_t size);
+
 /* ---- show.c: what a person reads -------------------------------------- */
 
 #define SHOW_ROOM 64 /* enough for a size, an age, a user */

@@ -178,11 +178,7 @@ static int take(int option, const char *value, void *context)
 		break;
 	case OPTION_WATCH:
 		request->watch = true;
-		if (value != NULL &&
-		    (!parse_seconds(value, &request->interval) || request->interval == 0))
-			return usage_error("--watch takes seconds, such as 5 or 0.2, not '%s'",
-			                   value);
-		break;
+		return option_watch(value, &request->interval);
 	case 'n':
 		request->dir = value;
 		break;

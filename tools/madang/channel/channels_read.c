@@ -34,14 +34,11 @@ int channels_read(mdg_namespace *ns, const char *name, struct channels_view *vie
 	while ((rc = mdg_channel_next(ns, &cursor, &info)) > 0) {
 		if (name != NULL && strcmp(name, info.name) != 0)
 			continue;
-		if ((view->count & (view->count - 1)) == 0) { /* room doubles */
-			size_t room = view->count == 0 ? 1 : 2 * view->count;
-			struct channels_entry *entries =
-				realloc(view->entries, room * sizeof *entries);
-			if (entries == NULL)
-				return -ENOMEM;
-			view->entries = entries;
-		}
+		struct channels_entry *entries =
+			list_grow(view->entries, view->count, sizeof *entries);
+		if (entries == NULL)
+			return -ENOMEM;
+		view->entries = entries;
 		struct channels_entry *entry = &view->entries[view->count++];
 		memset(entry, 0, sizeof *entry);
 		entry->info = info;

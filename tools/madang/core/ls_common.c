@@ -10,14 +10,11 @@
 void *listing_room(struct listing *listing, enum kind kind, size_t size)
 {
 	size_t count = listing->count[kind];
+	void *more = list_grow(listing->objects[kind], count, size);
 
-	/* Room doubles at each power of two. */
-	if ((count & (count - 1)) == 0) {
-		void *more = realloc(listing->objects[kind], (count == 0 ? 1 : 2 * count) * size);
-		if (more == NULL)
-			return NULL;
-		listing->objects[kind] = more;
-	}
+	if (more == NULL)
+		return NULL;
+	listing->objects[kind] = more;
 	return (char *)listing->objects[kind] + count * size;
 }
 

@@ -61,20 +61,15 @@ bool doctor_is_full(const struct diagnosis *diagnosis)
 static int keep_finding(const struct mdg_finding *finding, void *context)
 {
 	struct diagnosis *diagnosis = context;
-	size_t count = diagnosis->finding_count;
+	struct mdg_finding *more =
+		list_grow(diagnosis->findings, diagnosis->finding_count, sizeof *more);
 
-	/* Room doubles at each power of two. */
-	if ((count & (count - 1)) == 0) {
-		struct mdg_finding *more =
-			realloc(diagnosis->findings, (count == 0 ? 1 : 2 * count) * sizeof *more);
-		if (more == NULL) {
-			diagnosis->findings_lost++;
-			return 0;
-		}
-		diagnosis->findings = more;
+	if (more == NULL) {
+		diagnosis->findings_lost++;
+		return 0;
 	}
-	diagnosis->findings[count] = *finding;
-	diagnosis->finding_count = count + 1;
+	diagnosis->findings = more;
+	diagnosis->findings[diagnosis->finding_count++] = *finding;
 	return 0;
 }
 

@@ -209,20 +209,14 @@ static int take(int option, const char *value, void *context)
 		break;
 	case OPTION_WATCH:
 		request->watch = true;
-		if (value != NULL &&
-		    (!parse_seconds(value, &request->period) || request->period == 0))
-			return usage_error("--watch takes seconds, such as 5 or 0.2, not '%s'",
-			                   value);
-		break;
+		return option_watch(value, &request->period);
 	case OPTION_INTERVAL:
 		if (!parse_seconds(value, &request->interval) || request->interval == 0)
 			return usage_error("--interval takes seconds, such as 1 or 0.2, not '%s'",
 			                   value);
 		break;
 	case 'l':
-		if (!parse_number(value, 0, 1000000, &request->limit))
-			return usage_error("--limit takes a number, not '%s'", value);
-		break;
+		return option_limit(value, &request->limit);
 	case 'n':
 		request->dir = value;
 		break;

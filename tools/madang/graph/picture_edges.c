@@ -14,7 +14,7 @@ static void add(struct picture *picture, struct line_between line)
 {
 	if (line.from == NOBODY || line.to == NOBODY)
 		return;
-	struct line_between *more = seen_grow(picture->lines, picture->line_count, sizeof *more);
+	struct line_between *more = list_grow(picture->lines, picture->line_count, sizeof *more);
 	if (more == NULL) {
 		picture->out_of_memory = true;
 		return;

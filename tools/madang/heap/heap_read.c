@@ -11,13 +11,11 @@
 
 void *heap_list_room(struct heap_list *list, size_t size)
 {
-	/* Room doubles at each power of two. */
-	if ((list->count & (list->count - 1)) == 0) {
-		void *more = realloc(list->items, (list->count == 0 ? 1 : 2 * list->count) * size);
-		if (more == NULL)
-			return NULL;
-		list->items = more;
-	}
+	void *more = list_grow(list->items, list->count, size);
+
+	if (more == NULL)
+		return NULL;
+	list->items = more;
 	return (char *)list->items + list->count * size;
 }
 

@@ -94,13 +94,10 @@ struct map_rows {
 
 static struct map_row *add_row(struct map_rows *rows)
 {
-	if ((rows->count & (rows->count - 1)) == 0) {
-		size_t room = rows->count == 0 ? 1 : 2 * rows->count;
-		struct map_row *more = realloc(rows->rows, room * sizeof *more);
-		if (more == NULL)
-			return NULL;
-		rows->rows = more;
-	}
+	struct map_row *more = list_grow(rows->rows, rows->count, sizeof *more);
+	if (more == NULL)
+		return NULL;
+	rows->rows = more;
 	struct map_row *row = &rows->rows[rows->count++];
 	memset(row, 0, sizeof *row);
 	return row;

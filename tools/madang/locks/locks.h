@@ -114,7 +114,7 @@ struct locks_request {
  * circle of waits, this takes a twentieth of a second. */
 int survey_make(struct survey *survey, mdg_namespace *ns, unsigned flags);
 void survey_free(struct survey *survey);
-/* Room for one item more in a list of so many; NULL, and noted: there is no memory. */
+/* As list_grow, and that there is no memory is noted. */
 void *locks_grow(struct survey *survey, void *list, size_t count, size_t size);
 
 /* ---- locks_threads.c -------------------------------------------------- */

@@ -19,12 +19,9 @@
 
 /* ---- lists ------------------------------------------------------------ */
 
-/* Room doubles at each power of two. */
 void *locks_grow(struct survey *survey, void *list, size_t count, size_t size)
 {
-	if (count != 0 && (count & (count - 1)) != 0)
-		return list;
-	void *more = realloc(list, (count == 0 ? 1 : 2 * count) * size);
+	void *more = list_grow(list, count, size);
 	if (more == NULL)
 		survey->out_of_memory = true;
 	return more;

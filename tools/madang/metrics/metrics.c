@@ -166,9 +166,7 @@ static int take(int option, const char *value, void *context)
 	case OPTION_FORMAT:
 		return take_format(value, request);
 	case 'l':
-		if (!parse_number(value, 0, 1000000, &request->limit))
-			return usage_error("--limit takes a number, not '%s'", value);
-		break;
+		return option_limit(value, &request->limit);
 	case 'n':
 		request->dir = value;
 		break;

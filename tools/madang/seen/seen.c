@@ -13,16 +13,6 @@
 
 #include "base/kind.h"
 
-/* ---- lists ------------------------------------------------------------ */
-
-/* Room doubles at each power of two. */
-void *seen_grow(void *list, size_t count, size_t size)
-{
-	if (count != 0 && (count & (count - 1)) != 0)
-		return list;
-	return realloc(list, (count == 0 ? 1 : 2 * count) * size);
-}
-
 void seen_free(struct seen *seen)
 {
 	survey_free(&seen->locks);
@@ -48,7 +38,7 @@ size_t seen_process(struct seen *seen, int32_t pid, bool is_here, uint32_t uid)
 			return i;
 	}
 	struct seen_process *more =
-		seen_grow(seen->processes, seen->process_count, sizeof *seen->processes);
+		list_grow(seen->processes, seen->process_count, sizeof *seen->processes);
 	if (more == NULL)
 		return NOBODY;
 	seen->processes = more;
@@ -72,7 +62,7 @@ static int add_attachment(struct seen *seen, size_t segment, const struct mdg_pr
 {
 	bool is_here = info->same_pid_namespace != 0 && info->pid > 0;
 	struct seen_attachment *more =
-		seen_grow(seen->attachments, seen->attachment_count, sizeof *more);
+		list_grow(seen->attachments, seen->attachment_count, sizeof *more);
 	if (more != NULL)
 		seen->attachments = more;
 	size_t place = seen_process(seen, info->pid, is_here, info->uid);

@@ -130,8 +130,6 @@ int seen_in_circle(const struct seen *seen, size_t edge);
 /* Each fills one part; 0 or a negative code. */
 int seen_read_sets(struct seen *seen, mdg_namespace *ns);
 int seen_read_queues(struct seen *seen, mdg_namespace *ns);
-/* Room for one item more in a list of so many; NULL: no memory. */
-void *seen_grow(void *list, size_t count, size_t size);
 /* The place of a process, added when it is new, with its user and command; NOBODY: no memory. They
  * are sorted only at the end, which moves them: see seen.c. */
 size_t seen_process(struct seen *seen, int32_t pid, bool is_here, uint32_t uid);

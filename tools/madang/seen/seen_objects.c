@@ -16,7 +16,7 @@ int seen_read_sets(struct seen *seen, mdg_namespace *ns)
 	int rc;
 
 	while ((rc = mdg_semset_next(ns, &cursor, &info)) > 0) {
-		struct seen_set *more = seen_grow(seen->sets, seen->set_count, sizeof *more);
+		struct seen_set *more = list_grow(seen->sets, seen->set_count, sizeof *more);
 		if (more == NULL)
 			return -ENOMEM;
 		seen->sets = more;
@@ -55,7 +55,7 @@ static void add_sleeper(void *context, const struct mdg__queue_sleeper *sleeper,
 		queue->senders++;
 	else
 		queue->receivers++;
-	struct seen_sleeper *more = seen_grow(seen->sleepers, seen->sleeper_count, sizeof *more);
+	struct seen_sleeper *more = list_grow(seen->sleepers, seen->sleeper_count, sizeof *more);
 	if (more != NULL)
 		seen->sleepers = more;
 	size_t process = seen_local_process(seen, sleeper->pid);
@@ -75,7 +75,7 @@ int seen_read_queues(struct seen *seen, mdg_namespace *ns)
 
 	while ((rc = mdg_msgqueue_next(ns, &cursor, &info)) > 0) {
 		const struct mdg__queue_viewer viewer = { add_sleeper, &reading };
-		struct seen_queue *more = seen_grow(seen->queues, seen->queue_count, sizeof *more);
+		struct seen_queue *more = list_grow(seen->queues, seen->queue_count, sizeof *more);
 		if (more == NULL)
 			return -ENOMEM;
 		seen->queues = more;

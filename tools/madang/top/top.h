@@ -81,8 +81,9 @@ struct top_table {
 	size_t (*rows)(const struct top_look *look);
 	void (*cell)(const struct top_look *look, size_t row, int column, struct top_cell *ret);
 	struct top_key (*key)(const struct top_look *look, size_t row);
-	/* How all of the row is shown; TOP_PLAIN: as its cells say. */
-	enum top_style (*style)(const struct top_look *look, size_t row);
+	/* Whether it is in a circle of waits, as top_lock_circle; NULL: never. Then all of the row
+	 * is shown so. */
+	int (*circle)(const struct seen *seen, size_t row);
 	void (*page)(const struct top_look *look, size_t row, struct top_page *page);
 };
 extern const struct top_table top_segments, top_processes, top_locks, top_channels, top_sets,
@@ -93,6 +94,8 @@ extern const struct top_table *const top_tables[TOP_TABS];
 
 void top_cell_begin(struct top_cell *cell);
 void top_text(struct top_cell *cell, const char *format, ...) TOOL_PRINTF(2, 3);
+/* There is no number, or it is not known: it stands below all of them. */
+void top_none(struct top_cell *cell, const char *text);
 void top_number(struct top_cell *cell, double number, const char *format, ...) TOOL_PRINTF(3, 4);
 void top_count(struct top_cell *cell, uint64_t count);
 void top_size(struct top_cell *cell, uint64_t bytes);

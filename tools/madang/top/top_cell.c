@@ -41,6 +41,12 @@ void top_number(struct top_cell *cell, double number, const char *format, ...)
 	va_end(list);
 }
 
+void top_none(struct top_cell *cell, const char *text)
+{
+	top_number(cell, -1, "%s", text);
+	cell->style = TOP_DIM;
+}
+
 void top_count(struct top_cell *cell, uint64_t count)
 {
 	char room[SHOW_ROOM];
@@ -184,7 +190,7 @@ __attribute__((format(printf, 3, 0))) static void
 add_line(struct top_page *page, enum top_style style, const char *format, va_list list)
 {
 	char text[4 * TABLE_CELL];
-	struct top_line *more = seen_grow(page->lines, page->count, sizeof *more);
+	struct top_line *more = list_grow(page->lines, page->count, sizeof *more);
 
 	if (more == NULL)
 		return;

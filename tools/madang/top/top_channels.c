@@ -70,8 +70,7 @@ static void fill_rate(const struct top_look *look, bool is_known, uint64_t now, 
                       struct top_cell *cell)
 {
 	if (!is_known || now < before || look->seconds <= 0) {
-		top_number(cell, -1, "-");
-		cell->style = TOP_DIM;
+		top_none(cell, "-");
 		return;
 	}
 	top_rate(cell, (double)(now - before) / look->seconds);
@@ -117,8 +116,7 @@ static void fill_lag(const struct channels_entry *entry, struct top_cell *cell)
 			most = peer->lag;
 	}
 	if (!found) {
-		top_number(cell, -1, entry->refused != 0 ? "?" : "-");
-		cell->style = TOP_DIM;
+		top_none(cell, entry->refused != 0 ? "?" : "-");
 		return;
 	}
 	top_count(cell, most);
@@ -131,8 +129,7 @@ static void fill_missed(const struct mdg_channel_info *info, struct top_cell *ce
 		if (info->missed > 0)
 			cell->style = TOP_WARN;
 	} else {
-		top_number(cell, -1, "-");
-		cell->style = TOP_DIM;
+		top_none(cell, "-");
 	}
 }
 
@@ -181,13 +178,6 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 		fill_rates(look, row, column, cell);
 		break;
 	}
-}
-
-static enum top_style style(const struct top_look *look, size_t row)
-{
-	(void)look;
-	(void)row;
-	return TOP_PLAIN;
 }
 
 /* ---- the page ---------------------------------------------------------- */
@@ -258,6 +248,5 @@ const struct top_table top_channels = {
 	.rows = rows,
 	.cell = fill,
 	.key = key,
-	.style = style,
 	.page = page,
 };

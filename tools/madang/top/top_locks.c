@@ -227,13 +227,6 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 	}
 }
 
-static enum top_style style(const struct top_look *look, size_t row)
-{
-	int circle = top_lock_circle(&look->now, row);
-
-	return circle == 1 ? TOP_BAD : circle == 2 ? TOP_WARN : TOP_PLAIN;
-}
-
 /* ---- the page ---------------------------------------------------------- */
 
 static void list_users(const struct seen *seen, const struct lock *lock, struct top_page *page)
@@ -285,6 +278,6 @@ const struct top_table top_locks = {
 	.rows = rows,
 	.cell = fill,
 	.key = key,
-	.style = style,
+	.circle = top_lock_circle,
 	.page = page,
 };

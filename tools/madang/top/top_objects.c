@@ -9,21 +9,12 @@
 #include "base/kind.h"
 #include "top/top.h"
 
-static enum top_style style(const struct top_look *look, size_t row)
-{
-	(void)look;
-	(void)row;
-	return TOP_PLAIN;
-}
-
 static void fill_waiting(bool is_known, unsigned waiting, struct top_cell *cell)
 {
-	if (is_known) {
+	if (is_known)
 		top_count(cell, waiting);
-		return;
-	}
-	top_number(cell, -1, "?");
-	cell->style = TOP_DIM;
+	else
+		top_none(cell, "?");
 }
 
 /* ---- semaphore sets ---------------------------------------------------- */
@@ -161,7 +152,6 @@ const struct top_table top_sets = {
 	.rows = set_rows,
 	.cell = set_fill,
 	.key = set_key,
-	.style = style,
 	.page = set_page,
 };
 
@@ -292,6 +282,5 @@ const struct top_table top_queues = {
 	.rows = rows,
 	.cell = fill,
 	.key = key,
-	.style = style,
 	.page = page,
 };

@@ -95,8 +95,7 @@ static void fill_wait(const struct seen *seen, size_t row, int column, struct to
 	int circle = top_process_circle(seen, row);
 
 	if (!longest_wait(seen, row, what, &waited)) {
-		top_number(cell, -1, "-");
-		cell->style = TOP_DIM;
+		top_none(cell, "-");
 		return;
 	}
 	if (column == WAITED)
@@ -144,13 +143,6 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 		fill_wait(&look->now, row, column, cell);
 		break;
 	}
-}
-
-static enum top_style style(const struct top_look *look, size_t row)
-{
-	int circle = top_process_circle(&look->now, row);
-
-	return circle == 1 ? TOP_BAD : circle == 2 ? TOP_WARN : TOP_PLAIN;
 }
 
 /* ---- the page ---------------------------------------------------------- */
@@ -248,6 +240,6 @@ const struct top_table top_processes = {
 	.rows = rows,
 	.cell = fill,
 	.key = key,
-	.style = style,
+	.circle = top_process_circle,
 	.page = page,
 };

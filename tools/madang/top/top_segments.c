@@ -168,13 +168,6 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 	}
 }
 
-static enum top_style style(const struct top_look *look, size_t row)
-{
-	(void)look;
-	(void)row;
-	return TOP_PLAIN;
-}
-
 /* ---- the page ---------------------------------------------------------- */
 
 static void list_processes(const struct seen *seen, const struct seen_segment *segment,
@@ -257,6 +250,5 @@ const struct top_table top_segments = {
 	.rows = rows,
 	.cell = fill,
 	.key = key,
-	.style = style,
 	.page = page,
 };
