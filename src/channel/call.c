@@ -10,6 +10,7 @@
 #include "channel/kind.h"
 #include "channel/messages.h"
 #include "channel/peers.h"
+#include "madang/relay.h"
 
 /* ---- messages ------------------------------------------------------------------------------ */
 
@@ -110,6 +111,23 @@ int mdg_channel_call(mdg_channel *channel, const void *request, size_t size, voi
 		return -EPERM;
 	int rc = mdg_channel_send(channel, request, size, deadline);
 	return rc < 0 ? rc : mdg_channel_recv(channel, reply, room, ret_message, deadline);
+}
+
+static inline int may_serve(const struct mdg_channel *channel)
+{
+	return channel->kind != MDG_CALL ? -EPERM : mdg__usable(channel, MDG_LISTENER);
+}
+
+int mdg_channel_abandon(mdg_channel *channel)
+{
+	int rc = may_serve(channel);
+	return rc < 0 ? rc : mdg__server_abandon(channel);
+}
+
+int mdg_channel_awaited(mdg_channel *channel)
+{
+	int rc = may_serve(channel);
+	return rc < 0 ? rc : mdg__server_awaited(channel);
 }
 
 /* ---- the kind ------------------------------------------------------------------------------ */

@@ -92,5 +92,8 @@ int mdg__server_commit(struct mdg_channel *channel, size_t size);
 int mdg__server_cancel(struct mdg_channel *channel);
 int mdg__server_peek(struct mdg_channel *channel, struct mdg_message *ret, uint64_t deadline);
 int mdg__server_release(struct mdg_channel *channel);
+/* The same, and the caller is told that its server died. */
+int mdg__server_abandon(struct mdg_channel *channel);
+int mdg__server_awaited(struct mdg_channel *channel);
 
 #endif

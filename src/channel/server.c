@@ -136,15 +136,38 @@ int mdg__server_reserve(struct mdg_channel *channel, size_t size, void **ret_dat
 	return rc;
 }
 
-/* Releases the request without a reply. */
-int mdg__server_release(struct mdg_channel *channel)
+/* Ends the request without a reply. */
+static int end_without(struct mdg_channel *channel, enum mdg__box_state why)
 {
 	if (channel->held.count == 0)
 		return -EINVAL;
 	const struct mdg__request *request = &channel->asked.request;
 	(void)mdg__server_cancel(channel);
-	if (mdg__box_change(channel, request, MDG__BOX_REFUSED))
+	if (mdg__box_change(channel, request, why))
 		mdg__wake_caller(channel, request->seat);
 	mdg__release_any(channel);
 	return 0;
+}
+
+int mdg__server_release(struct mdg_channel *channel)
+{
+	return end_without(channel, MDG__BOX_REFUSED);
+}
+
+int mdg__server_abandon(struct mdg_channel *channel)
+{
+	return end_without(channel, MDG__BOX_DIED);
+}
+
+int mdg__server_awaited(struct mdg_channel *channel)
+{
+	const struct mdg__asked *asked = &channel->asked;
+	if (channel->held.count == 0)
+		return -EINVAL;
+	(void)mdg__look_after(channel);
+	if (asked->writing ||
+	    mdg__box_is_open(channel, &asked->request,
+	                     atomic_load(&mdg__box_of(channel, asked->request.seat)->word)))
+		return 0;
+	return mdg__box_has_caller(channel, &asked->request) ? -ECANCELED : MDG_PEER_DIED;
 }

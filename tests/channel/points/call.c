@@ -4,6 +4,7 @@
  * is told is the reply, or the death; and it is told.
  */
 #include "channel/points/scene.h"
+#include "madang/relay.h"
 
 enum { ANSWERED = 7777 };
 
@@ -64,6 +65,11 @@ static void reply_in_place(struct actor *me)
 static void refuse(struct actor *me)
 {
 	MUST_RC(0, mdg_channel_release(me->listens));
+}
+
+static void abandon(struct actor *me)
+{
+	MUST_RC(0, mdg_channel_abandon(me->listens));
 }
 
 static void leave(struct actor *me)
@@ -223,6 +229,8 @@ const struct scene call_scenes[] = {
 	{ "reply-in-place", CALL, L, 3, 0, .prepare = take, .operate = reply_in_place,
 	  .sleeper = wait_for_reply, .least = 4 },
 	{ "refuse", CALL, L, 3, 0, .prepare = take, .operate = refuse, .sleeper = wait_for_reply,
+	  .least = 2 },
+	{ "abandon", CALL, L, 3, 0, .prepare = take, .operate = abandon, .sleeper = wait_for_reply,
 	  .least = 2 },
 	{ "leave-serving", CALL, L, 3, 0, .prepare = take, .operate = leave,
 	  .sleeper = wait_for_reply, .least = 4 },
