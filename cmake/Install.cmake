@@ -75,6 +75,20 @@ if(TARGET madang_tool)
   install(TARGETS madang_tool RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 
+# ---- the bridge -------------------------------------------------------------------------------
+
+set(MADANG_SYSTEMD_DIR lib/systemd/system CACHE STRING "Where the bridge's unit is installed")
+if(TARGET madang_bridge)
+  install(TARGETS madang_bridge RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set(madang_bridge_dir ${PROJECT_SOURCE_DIR}/tools/bridge)
+  configure_file(${madang_bridge_dir}/madang-bridge@.service.in
+                 ${PROJECT_BINARY_DIR}/package/madang-bridge@.service @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/package/madang-bridge@.service
+          DESTINATION ${MADANG_SYSTEMD_DIR})
+  install(FILES ${madang_bridge_dir}/madang-bridge.bash-completion RENAME madang-bridge
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+endif()
+
 # ---- manual pages -----------------------------------------------------------------------------
 
 # A page documents every name in its NAME section (.Nm). For each name but the page's own, a page
@@ -101,6 +115,9 @@ function(madang_install_page page)
 endfunction()
 
 file(GLOB madang_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/man/*.[1-8])
+if(NOT TARGET madang_bridge)
+  list(FILTER madang_pages EXCLUDE REGEX "/madang-bridge\\.1$")
+endif()
 foreach(page IN LISTS madang_pages)
   madang_install_page(${page})
 endforeach()
