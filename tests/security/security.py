@@ -10,64 +10,16 @@ of the loopback's: it stands for another machine. Exit 77: a program is missing.
 """
 import json
 import os
-import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 from keys import NKey, authority, certificate, creds_file, jwt, secret_file
+from server import FAILED, Server, expect, find, free_port, rights_server
 
 PROBE, TREE = sys.argv[1], sys.argv[2]
-FAILED = []
-
-
-def find(program):
-    return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-class Server:
-    def __init__(self, place, name, text, port=None):
-        self.port = port or free_port()
-        self.log = os.path.join(place, name + ".log")
-        path = os.path.join(place, name + ".conf")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(f'listen: "0.0.0.0:{self.port}"\n' + text)
-        self.process = subprocess.Popen([find("nats-server"), "-c", path, "-l", self.log, "-DV"],
-                                        cwd=place)
-        for _ in range(500):
-            if "Server is ready" in self.said():
-                return
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.02)
-        raise RuntimeError(f"{name} does not start:\n{self.said()}")
-
-    def said(self):
-        try:
-            with open(self.log, encoding="utf-8") as file:
-                return file.read()
-        except FileNotFoundError:
-            return ""
-
-    def url(self, scheme="nats", host="127.0.0.1"):
-        return f"{scheme}://{host}:{self.port}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
 
 def probe(*arguments, later=False):
@@ -76,17 +28,6 @@ def probe(*arguments, later=False):
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
     return done.returncode, done.stdout
-
-
-def expect(what, found, code, *patterns, never=()):
-    """That a probe ended with `code` and said each of the patterns."""
-    wrong = [] if found[0] == code else [f"exit {found[0]} and not {code}"]
-    wrong += [f"not said: {p}" for p in patterns if not re.search(p, found[1])]
-    wrong += [f"said: {p}" for p in never if re.search(p, found[1])]
-    print(("not ok: " if wrong else "ok: ") + what, flush=True)
-    if wrong:
-        FAILED.append(what)
-        print("   ", "; ".join(wrong), "\n    " + found[1].replace("\n", "\n    "), flush=True)
 
 
 def tls(name, verify="true"):
@@ -256,21 +197,12 @@ def check_creds(place):
         expect("credentials without a JWT", probe("--creds", creds, server.url()), 1, "no JWT")
 
 
-def rights_server(place, key):
-    with open(os.path.join(TREE, "contrib/nats/madang.conf"), encoding="utf-8") as file:
-        text = file.read()
-    text = text.replace("<public key of host a>", key.public)
-    text = text.replace("<bcrypt of the password>", "sesame").replace("/var/lib/nats", place)
-    text = text.replace("/etc/nats/", place + "/").replace('listen: "0.0.0.0:4222"\n', "")
-    return Server(place, "rights", text)
-
-
 def check_rights(place):
     key = NKey("user")
     nkey = secret_file(os.path.join(place, "r.nkey"), f"{key.seed}\n{key.public}\n")
     ours = [f"--tls-ca={place}/ca.crt", f"--tls-cert={place}/a.crt", f"--tls-key={place}/a.key"]
     ours = [part for option in ours for part in option.split("=")]
-    with rights_server(place, key) as server:
+    with rights_server(TREE, place, key) as server:
         a = [*ours, "--nkey", nkey, "--inbox", "madang.default.i.a", server.url()]
         b = [*ours, "--user-file", secret_file(os.path.join(place, "b"), "host-b\nsesame\n"),
              "--inbox", "madang.default.i.b", server.url()]
