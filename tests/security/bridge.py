@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bridge.py - two bridges under the rights of contrib/nats, and how a bridge ends that is refused.
+
+    bridge.py BRIDGE MADANG TREE
+
+BRIDGE is madang-bridge, MADANG the tool. Messages of each kind of channel cross between two
+namespaces, each with a bridge that may only do what contrib/nats/madang.conf lets it. The server's
+log must not have a violation then. Exit 77: a program is missing.
+"""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from keys import NKey, authority, certificate, secret_file
+from server import FAILED, Server, expect, find, rights_server
+
+BRIDGE, MADANG, TREE = sys.argv[1:4]
+
+
+class Bridge:
+    def __init__(self, place, host, *arguments):
+        self.log = os.path.join(place, host + ".bridge")
+        self.namespace = os.path.join(place, "namespace-" + host)
+        with open(self.log, "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen([BRIDGE, "-n", self.namespace, "--host", host,
+                                             *arguments], stdout=log, stderr=log)
+
+    def said(self):
+        with open(self.log, encoding="utf-8") as file:
+            return file.read()
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+def madang(namespace, command, *arguments, text=None, later=False):
+    line = [MADANG, command, "-n", namespace, *arguments]
+    if later:
+        return subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    return subprocess.run(line, input=text, capture_output=True, text=True, timeout=60,
+                          check=False)
+
+
+def run(*arguments):
+    done = subprocess.run([BRIDGE, *arguments], capture_output=True, text=True, timeout=60,
+                          check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def check_kind(a, b, kind):
+    listener = madang(b.namespace, "listen", "--kind", kind, "--count", "3", kind, later=True)
+    time.sleep(0.3)
+    madang(a.namespace, "talk", "--kind", kind, kind, text="one\ntwo\nthree\n")
+    try:
+        heard = listener.communicate(timeout=30)[0]
+    except subprocess.TimeoutExpired:
+        listener.kill()
+        heard = "nothing came in 30 seconds"
+    expect(f"a {kind} crosses under the rights", (0, heard), 0, "^one\ntwo\nthree\n$")
+
+
+def check_call(a, b):
+    server = madang(b.namespace, "serve", "--count", "1", "age", "--", "echo", "seven",
+                    later=True)
+    time.sleep(1)
+    done = madang(a.namespace, "call", "--timeout", "20", "age", "hello")
+    expect("a call crosses under the rights", (done.returncode, done.stdout + done.stderr), 0,
+           "^seven\n$")
+    server.kill()
+    server.communicate()
+
+
+def check_rights(place):
+    key = NKey("user")
+    nkey = secret_file(os.path.join(place, "a.nkey"), f"{key.seed}\n{key.public}\n")
+    user = secret_file(os.path.join(place, "b.user"), "host-b\nsesame\n")
+    common = ["--tls-ca", f"{place}/ca.crt", "--tls-cert", f"{place}/a.crt", "--tls-key",
+              f"{place}/a.key"]
+    for kind in ("stream", "queue", "topic", "age"):
+        common += ["--channel", kind]
+    with rights_server(TREE, place, key) as server:
+        a = Bridge(place, "a", "--url", server.url("tls"), "--nkey", nkey, *common)
+        b = Bridge(place, "b", "--url", server.url("tls"), "--user-file", user, *common)
+        time.sleep(1)
+        with open(f"/proc/{b.process.pid}/cmdline", encoding="utf-8") as line, \
+                open(f"/proc/{b.process.pid}/environ", encoding="utf-8") as environment:
+            expect("no secret on the command line", (0, line.read() + environment.read()), 0,
+                   never=["sesame", key.seed])
+        for kind in ("stream", "queue", "topic"):
+            check_kind(a, b, kind)
+        check_call(a, b)
+        codes = [bridge.end() for bridge in (a, b)]
+        said = a.said() + b.said()
+        expect("both end in order", (max(codes), said), 0, never=["sesame", key.seed])
+        expect("nothing that a bridge does is denied", (0, server.said()), 0,
+               never=["[Vv]iolation"])
+        if FAILED:
+            print(said)
+            print("\n".join(line for line in server.said().splitlines() if "iolation" in line))
+
+
+def check_refused(place):
+    key = NKey("user")
+    nkey = secret_file(os.path.join(place, "w.nkey"), f"{key.seed}\n{key.public}\n")
+    where = ["-n", os.path.join(place, "namespace-r"), "--channel", "news"]
+    with Server(place, "refuses", 'authorization { user: "x", password: "y" }\n'
+                'jetstream: enabled\n') as server:
+        expect("a bridge that the server does not know", run("--url", server.url(), "--nkey",
+                                                             nkey, *where), 3,
+               "does not accept the user of .*w.nkey")
+        expect("a bridge without a name", run("--url", server.url(), *where), 3, "nobody in")
+        expect("another machine without TLS", run("--url", server.url(host="0.0.0.0"), *where), 1,
+               "has no TLS", "--insecure-plain")
+    os.chmod(nkey, 0o644)
+    expect("a secret that all may read", run("--url", server.url(), "--nkey", nkey, *where), 1,
+           "every user of this machine may read")
+    expect("a password in the URL", run("--url", "nats://me:sesame@127.0.0.1", *where), 2,
+           "--user-file", never=["sesame"])
+
+
+def main():
+    for program in ("nats-server", "openssl"):
+        if not find(program):
+            print(f"skipped: {program} is missing")
+            return 77
+    signal.alarm(300)
+    with tempfile.TemporaryDirectory(prefix="madang-rights-", dir="/dev/shm") as place:
+        authority(place, "ca")
+        certificate(place, "server", "ca", "DNS:localhost,IP:127.0.0.1")
+        certificate(place, "a", "ca", "DNS:a")
+        check_refused(place)
+        check_rights(place)
+    print(f"{len(FAILED)} failed" if FAILED else "all is well")
+    return 1 if FAILED else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
