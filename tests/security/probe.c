@@ -48,16 +48,26 @@ static int say(int code, const struct security_words *words)
 	return code;
 }
 
+/* Without a handler, libnats prints errors itself. */
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
                      void *closure)
 {
-	const char *last = "";
-
+	(void)connection;
 	(void)subscription;
+	(void)status;
 	(void)closure;
-	(void)natsConnection_GetLastError(connection, &last);
-	printf("denied: %s: %s\n", natsStatus_GetText(status), last);
-	(void)fflush(stdout);
+}
+
+/* The server's word about what came before a flush is here when the flush is over. */
+static void print_denial(natsConnection *connection)
+{
+	const char *last = "";
+	natsStatus status;
+
+	(void)natsConnection_FlushTimeout(connection, 10000);
+	status = natsConnection_GetLastError(connection, &last);
+	if (status != NATS_OK)
+		printf("denied: %s: %s\n", natsStatus_GetText(status), last);
 }
 
 static void print_servers(natsConnection *connection)
@@ -112,9 +122,7 @@ static void act(natsConnection *connection, const char *action, const char *subj
 		       natsMsg_GetDataLength(message) ? natsMsg_GetData(message) : "");
 		natsMsg_Destroy(message);
 	}
-	/* The server's word about it comes before that of a flush. */
-	(void)natsConnection_FlushTimeout(connection, 1000);
-	nats_Sleep(50);
+	print_denial(connection);
 }
 
 int main(int argc, char **argv)
