@@ -198,7 +198,7 @@ static void play_round(struct case_result *result, struct trial *trial)
 {
 	const struct bridge_case *what = result->what;
 	bool rate = what->measure == RATE, plain_found = false;
-	double seconds = settings.quick ? 0.2 : 0.7;
+	double seconds = settings.quick ? 0.1 : 0.7;
 
 	for (unsigned i = 0; i < SIDES_MAX && what->sides[i] != NULL && !stop_asked(); i++) {
 		struct side_result *found = &result->sides[i];
