@@ -40,7 +40,7 @@ struct trial {
 	_Atomic uint64_t began, ended;
 	_Atomic uint64_t wanted; /* how many were sent in all; 0: not known yet */
 	uint64_t id;
-	uint32_t size, count;    /* bytes of a message; messages to be timed, 0: as many as go */
+	uint32_t size, count; /* bytes of a message; messages to be timed, 0: as many as go */
 	double seconds;
 	uint32_t found;
 	uint64_t latency[LATENCIES]; /* ns */
@@ -79,7 +79,7 @@ struct bridge_case {
 	enum measure measure;
 	uint32_t size;
 	const struct side *sides[SIDES_MAX];
-	double bar;       /* of bridged beside plain: ns added at most; or the least ratio; 0: none */
+	double bar; /* of bridged beside plain: ns added at most; or the least ratio; 0: none */
 };
 extern const struct bridge_case bridge_cases[];
 extern const unsigned bridge_case_count;

@@ -66,8 +66,7 @@ static int channel_put(void *context, char *data, size_t size, unsigned count)
 	unsigned done = 0;
 
 	for (unsigned i = 0; i < count; i++)
-		messages[i] =
-			(struct mdg_message){ .data = data + i * size, .size = size };
+		messages[i] = (struct mdg_message){ .data = data + i * size, .size = size };
 	while (done < count) {
 		int rc = mdg_channel_send_many(end->channel, messages + done, count - done,
 		                               mdg_deadline(20000000000));
@@ -115,14 +114,29 @@ static int channel_answer(void *context, int ms)
 }
 
 const struct side side_stream = {
-	.name = "stream", .what = "bridged stream", .bridged = true, .join = stream_join,
-	.put = channel_put, .take = channel_take, .leave = channel_leave,
+	.name = "stream",
+	.what = "bridged stream",
+	.bridged = true,
+	.join = stream_join,
+	.put = channel_put,
+	.take = channel_take,
+	.leave = channel_leave,
 };
 const struct side side_topic = {
-	.name = "topic", .what = "bridged topic", .bridged = true, .join = topic_join,
-	.put = channel_put, .take = channel_take, .leave = channel_leave,
+	.name = "topic",
+	.what = "bridged topic",
+	.bridged = true,
+	.join = topic_join,
+	.put = channel_put,
+	.take = channel_take,
+	.leave = channel_leave,
 };
 const struct side side_call = {
-	.name = "call", .what = "bridged call", .bridged = true, .join = call_join,
-	.ask = channel_ask, .answer = channel_answer, .leave = channel_leave,
+	.name = "call",
+	.what = "bridged call",
+	.bridged = true,
+	.join = call_join,
+	.ask = channel_ask,
+	.answer = channel_answer,
+	.leave = channel_leave,
 };

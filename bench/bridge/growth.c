@@ -26,7 +26,7 @@ static struct crowd {
 	_Atomic uint64_t sent, received, began, ended;
 	unsigned channels;
 	double seconds;
-} *crowd;
+} * crowd;
 
 static void pause_us(long us)
 {
@@ -190,8 +190,7 @@ static void print_row(double seconds, const pid_t bridges[2], double idle)
 	printf("%8u %12.0f", crowd->channels, (double)crowd->received / seconds);
 	for (int i = 0; i < 3; i++)
 		printf("  %7.1f %4u %4u %6.2f", after[i].own / 1024, after[i].threads,
-		       after[i].descriptors,
-		       (after[i].seconds - before[i].seconds) / idle * 100);
+		       after[i].descriptors, (after[i].seconds - before[i].seconds) / idle * 100);
 	printf("\n");
 	fflush(stdout);
 }

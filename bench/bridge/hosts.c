@@ -20,7 +20,7 @@
 static struct crowd {
 	_Atomic uint64_t sent, received;
 	_Atomic uint32_t talk, failed;
-} *crowd;
+} * crowd;
 
 static void pause_ms(long ms)
 {
@@ -125,7 +125,8 @@ static void print_phase(const char *name, const pid_t *bridges, unsigned count, 
 	for (double passed = 0; passed < seconds && !stop_asked(); passed += 0.1)
 		pause_ms(100);
 	look(bridges, count, &after);
-	printf("%5u %-5s %7.1f %5.1f %5.1f %7.3f  %7.1f %7.2f %6.0f %6.0f  %8.0f %8.0f %9.0f  %6.0f "
+	printf("%5u %-5s %7.1f %5.1f %5.1f %7.3f  %7.1f %7.2f %6.0f %6.0f  %8.0f %8.0f %9.0f  "
+	       "%6.0f "
 	       "%8.0f\n",
 	       count, name, after.bridges.own / 1024, (double)after.bridges.threads / hosts,
 	       (double)after.bridges.descriptors / hosts,
@@ -189,7 +190,8 @@ int hosts_measure(unsigned hosts, double seconds)
 	       "MiB, %%,\n"
 	       "connections, subscriptions, messages in and out a second, KiB out a second. Then\n"
 	       "messages a second that were sent, and received by all listeners.\n"
-	       "hosts           MiB   thr    fd     cpu      MiB     cpu   conn   subs        in    "
+	       "hosts           MiB   thr    fd     cpu      MiB     cpu   conn   subs        in   "
+	       " "
 	       "  out     KiB/s    sent received\n");
 	for (unsigned i = 0; i < 3 && !stop_asked(); i++) {
 		static const unsigned divisors[3] = { 10, 3, 1 };

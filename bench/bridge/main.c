@@ -73,11 +73,16 @@ static unsigned read_hosts(const char *text)
 static void options_read(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "quick", no_argument, NULL, 'q' },        { "case", required_argument, NULL, 'c' },
-		{ "plain", no_argument, NULL, 'p' },        { "growth", no_argument, NULL, 'g' },
-		{ "hosts", required_argument, NULL, 'o' },  { "bridge", required_argument, NULL, 'b' },
-		{ "server", required_argument, NULL, 's' }, { "json", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+		{ "quick", no_argument, NULL, 'q' },
+		{ "case", required_argument, NULL, 'c' },
+		{ "plain", no_argument, NULL, 'p' },
+		{ "growth", no_argument, NULL, 'g' },
+		{ "hosts", required_argument, NULL, 'o' },
+		{ "bridge", required_argument, NULL, 'b' },
+		{ "server", required_argument, NULL, 's' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int option;
 
@@ -179,8 +184,8 @@ static int by_time(const void *left, const void *right)
 static void note(struct side_result *found, struct trial *trial, bool rate)
 {
 	if (rate) {
-		samples_add(&found->median, (double)trial->sent * 1e9 /
-		                                    (double)(trial->ended - trial->began));
+		samples_add(&found->median,
+		            (double)trial->sent * 1e9 / (double)(trial->ended - trial->began));
 		return;
 	}
 	qsort(trial->latency, trial->found, sizeof *trial->latency, by_time);
@@ -214,11 +219,11 @@ static void play_round(struct case_result *result, struct trial *trial)
 		if (i == 0)
 			plain_found = true;
 		else if (plain_found && rate)
-			samples_add(&found->compared, last_of(&found->median) /
-			                                      last_of(&result->sides[0].median));
+			samples_add(&found->compared,
+			            last_of(&found->median) / last_of(&result->sides[0].median));
 		else if (plain_found)
-			samples_add(&found->compared, last_of(&found->median) -
-			                                      last_of(&result->sides[0].median));
+			samples_add(&found->compared,
+			            last_of(&found->median) - last_of(&result->sides[0].median));
 	}
 }
 

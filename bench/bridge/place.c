@@ -141,8 +141,8 @@ int place_server(void)
 	place.server_pid = place_fork();
 	if (place.server_pid == 0) {
 		say_into("server");
-		execlp(place.server, "nats-server", "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "-js", "-sd",
-		       store, "--ports_file_dir", place.directory, (char *)NULL);
+		execlp(place.server, "nats-server", "-a", "127.0.0.1", "-p", "-1", "-m", "-1",
+		       "-js", "-sd", store, "--ports_file_dir", place.directory, (char *)NULL);
 		_exit(127);
 	}
 	for (int i = 0; i < 1000 && place.server_pid > 0; i++) {
@@ -165,9 +165,8 @@ pid_t place_bridge(const char *namespace_dir, const char *group, const char *hos
 
 	if (pid == 0) {
 		say_into(host);
-		execl(place.bridge, "madang-bridge", "--url", place.url, "--host", host,
-		      "--group", group, "--namespace", namespace_dir, "--channel", channels,
-		      (char *)NULL);
+		execl(place.bridge, "madang-bridge", "--url", place.url, "--host", host, "--group",
+		      group, "--namespace", namespace_dir, "--channel", channels, (char *)NULL);
 		_exit(127);
 	}
 	return pid;

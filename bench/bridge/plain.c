@@ -287,28 +287,53 @@ static int service_answer(void *context, int ms)
 }
 
 const struct side side_core = {
-	.name = "nats", .what = "publish, subscribe", .join = core_join, .put = core_put,
-	.take = core_take, .finish = core_finish, .leave = plain_leave,
+	.name = "nats",
+	.what = "publish, subscribe",
+	.join = core_join,
+	.put = core_put,
+	.take = core_take,
+	.finish = core_finish,
+	.leave = plain_leave,
 };
 const struct side side_core_lazy = {
-	.name = "nats-default", .what = "the same; libnats decides when it writes",
-	.join = core_lazy_join, .put = core_put, .take = core_take, .finish = core_finish,
+	.name = "nats-default",
+	.what = "the same; libnats decides when it writes",
+	.join = core_lazy_join,
+	.put = core_put,
+	.take = core_take,
+	.finish = core_finish,
 	.leave = plain_leave,
 };
 const struct side side_jetstream = {
-	.name = "jetstream", .what = "each acknowledged before the next; push consumer",
-	.join = jetstream_join, .put = js_put, .take = js_take, .leave = plain_leave,
+	.name = "jetstream",
+	.what = "each acknowledged before the next; push consumer",
+	.join = jetstream_join,
+	.put = js_put,
+	.take = js_take,
+	.leave = plain_leave,
 };
 const struct side side_async = {
-	.name = "jetstream-async", .what = "acknowledgements later; push consumer",
-	.join = jetstream_join, .put = async_put, .take = js_take, .finish = async_finish,
+	.name = "jetstream-async",
+	.what = "acknowledgements later; push consumer",
+	.join = jetstream_join,
+	.put = async_put,
+	.take = js_take,
+	.finish = async_finish,
 	.leave = plain_leave,
 };
 const struct side side_alone = {
-	.name = "jetstream-put", .what = "acknowledgements later; nobody listens",
-	.join = alone_join, .put = async_put, .finish = async_finish, .leave = plain_leave,
+	.name = "jetstream-put",
+	.what = "acknowledgements later; nobody listens",
+	.join = alone_join,
+	.put = async_put,
+	.finish = async_finish,
+	.leave = plain_leave,
 };
 const struct side side_service = {
-	.name = "nats", .what = "request, reply", .join = core_join, .ask = service_ask,
-	.answer = service_answer, .leave = plain_leave,
+	.name = "nats",
+	.what = "request, reply",
+	.join = core_join,
+	.ask = service_ask,
+	.answer = service_answer,
+	.leave = plain_leave,
 };

@@ -46,11 +46,9 @@ struct settings {
 	uint64_t first;
 	bool lenient;
 };
-static struct settings settings = { .threads = 1,
-	                            .count = 1,
-	                            .size = 64,
-	                            .reply = 64,
-	                            .wait = 30000 };
+static struct settings settings = {
+	.threads = 1, .count = 1, .size = 64, .reply = 64, .wait = 30000
+};
 
 static _Atomic uint32_t next_call, answered, unlucky, failures;
 static uint64_t *durations;
@@ -215,7 +213,8 @@ static int report(uint64_t began)
 {
 	double seconds = (double)(now() - began) / 1e9;
 	qsort(durations, settings.count, sizeof *durations, compare);
-	printf("%u answered, %u not, median %.1f us, 99%% %.1f us, longest %.1f ms, %.0f a second\n",
+	printf("%u answered, %u not, median %.1f us, 99%% %.1f us, longest %.1f ms, %.0f a "
+	       "second\n",
 	       answered, unlucky, (double)durations[settings.count / 2] / 1e3,
 	       (double)durations[settings.count / 100 * 99] / 1e3,
 	       (double)durations[settings.count - 1] / 1e6, settings.count / seconds);
@@ -273,8 +272,8 @@ int main(int count, char **words)
 	pthread_t threads[64];
 	for (int option; (option = getopt_long(count, words, "", long_options, NULL)) != -1;)
 		take(option);
-	if (count - optind != 4 || settings.threads > 64 || settings.size < sizeof(struct request) ||
-	    settings.reply < sizeof(struct request))
+	if (count - optind != 4 || settings.threads > 64 ||
+	    settings.size < sizeof(struct request) || settings.reply < sizeof(struct request))
 		return 2;
 	bool serves = strcmp(words[optind], "serve") == 0;
 	int rc = mdg_namespace_open(&settings.ns, words[optind + 1], NULL);

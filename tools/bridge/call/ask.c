@@ -60,7 +60,7 @@ static void send_request(struct ask *ask, struct ask_seat *seat)
 		ask_again(ask, seat);
 	} else {
 		log_event(LOG_WARN, "call-unsure", "channel=%s nats=\"%s\"", ask->setup->channel,
-		         natsStatus_GetText(status));
+		          natsStatus_GetText(status));
 	}
 }
 
@@ -132,9 +132,8 @@ static uint64_t tend(struct ask *ask)
 			tend_waiting(ask, seat, now);
 		if (seat->state == WAITING && seat->again < ask->soon)
 			ask->soon = seat->again;
-		if (seat->state == BROKEN ||
-		    (seat->state == FREE && ask->open > keep &&
-		     (keep == 0 || now - seat->again >= CALL_IDLE)))
+		if (seat->state == BROKEN || (seat->state == FREE && ask->open > keep &&
+		                              (keep == 0 || now - seat->again >= CALL_IDLE)))
 			close_seat(ask, seat);
 	}
 	if (ask->open > keep && next > now + CALL_IDLE)

@@ -55,7 +55,8 @@ void ask_again(struct ask *ask, struct ask_seat *seat)
 	if (ask->waits)
 		(void)pthread_cond_signal(&ask->change);
 	else
-		(void)pthread_kill(ask->thread, THREAD_SIGNAL); /* it may receive until later than that */
+		(void)pthread_kill(ask->thread,
+		                   THREAD_SIGNAL); /* it may receive until later than that */
 }
 
 /* The caller is told outside of the lock: to copy a large reply takes its time. [lock] */
@@ -66,8 +67,8 @@ static void answer(struct ask *ask, struct ask_seat *seat, natsMsg *message)
 	int rc = mdg_channel_send(seat->handle, natsMsg_GetData(message),
 	                          (size_t)natsMsg_GetDataLength(message), 0);
 	if (rc == -EMSGSIZE) {
-		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s bytes=%d", ask->setup->channel,
-		          natsMsg_GetDataLength(message));
+		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s bytes=%d",
+		          ask->setup->channel, natsMsg_GetDataLength(message));
 		rc = mdg_channel_release(seat->handle);
 	}
 	(void)pthread_mutex_lock(&ask->lock);
@@ -103,7 +104,8 @@ static void heard(struct ask *ask, struct ask_seat *seat, enum call_word word, n
 		ask_abandon(ask, seat, "server");
 		break;
 	case CALL_LARGE:
-		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s limit=%" PRId64, ask->setup->channel,
+		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s limit=%" PRId64,
+		          ask->setup->channel,
 		          natsConnection_GetMaxPayload(ask->setup->connection));
 		ask_refuse(ask, seat);
 		break;

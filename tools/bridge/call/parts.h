@@ -17,14 +17,14 @@ enum {
 	CALL_KEPT_MAX = 1024,   /* replies that are kept for those who missed them */
 	CALL_KEPT_BYTES = 4 << 20
 };
-#define CALL_MS      UINT64_C(1000000)
-#define CALL_SECOND  UINT64_C(1000000000)
-#define CALL_SILENCE (7 * CALL_SECOND)   /* then whoever worked on a request counts as dead */
-#define CALL_WORD    CALL_SECOND         /* between two words that a request is worked on */
-#define CALL_QUERY   (2 * CALL_SECOND)   /* after so much silence its bridge is asked */
-#define CALL_TICK    (100 * CALL_MS)     /* between two looks at what is on its way */
-#define CALL_IDLE    CALL_SECOND         /* then a place that is not used is given back */
-#define CALL_UNSERVED (2 * CALL_SECOND)  /* so long a request waits here without any server */
+#define CALL_MS       UINT64_C(1000000)
+#define CALL_SECOND   UINT64_C(1000000000)
+#define CALL_SILENCE  (7 * CALL_SECOND) /* then whoever worked on a request counts as dead */
+#define CALL_WORD     CALL_SECOND       /* between two words that a request is worked on */
+#define CALL_QUERY    (2 * CALL_SECOND) /* after so much silence its bridge is asked */
+#define CALL_TICK     (100 * CALL_MS)   /* between two looks at what is on its way */
+#define CALL_IDLE     CALL_SECOND       /* then a place that is not used is given back */
+#define CALL_UNSERVED (2 * CALL_SECOND) /* so long a request waits here without any server */
 
 /* The last token of a subject. The words are the same for all versions of the bridge: who does not
  * know a word ignores it. */

@@ -60,8 +60,8 @@ int call_enter(const struct call_setup *setup, unsigned role, unsigned have,
 		return -EUSERS;
 	if (have > 0) {
 		mdg_channel *looks;
-		int rc = mdg_channel_open(&looks, setup->ns, setup->channel, MDG_OBSERVER,
-		                          &options);
+		int rc =
+			mdg_channel_open(&looks, setup->ns, setup->channel, MDG_OBSERVER, &options);
 		if (rc < 0)
 			return rc;
 		bool may = leaves_enough(looks, have);

@@ -116,7 +116,7 @@ static struct job *receive(struct serve *serve)
 {
 	natsSubscription *requests = serve->requests;
 	natsMsg *message = NULL;
-	int64_t limit = serve->waiting > 0       ? (int64_t)(CALL_TICK / CALL_MS)
+	int64_t limit = serve->waiting > 0      ? (int64_t)(CALL_TICK / CALL_MS)
 	                : serve->free_count > 1 ? (int64_t)(CALL_IDLE / CALL_MS)
 	                                        : HOUR_MS;
 	(void)pthread_mutex_unlock(&serve->lock);
@@ -173,8 +173,8 @@ static void subscribe(struct serve *serve)
 		&serve->requests, serve->setup->connection, serve->setup->subject, "servers");
 	if (status != NATS_OK) {
 		serve->requests = NULL;
-		log_event(LOG_ERROR, "call-subscribe", "channel=%s nats=\"%s\"", serve->setup->channel,
-		          natsStatus_GetText(status));
+		log_event(LOG_ERROR, "call-subscribe", "channel=%s nats=\"%s\"",
+		          serve->setup->channel, natsStatus_GetText(status));
 	}
 }
 

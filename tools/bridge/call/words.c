@@ -8,7 +8,7 @@
 
 #include "call/parts.h"
 
-static const char *const words[] = { "",     "taken", "reply", "died",     "refused",
+static const char *const words[] = { "",     "taken", "reply", "died",    "refused",
 	                             "busy", "large", "how",   "given-up" };
 
 /* Up to 16 digits of a number in base 16, small letters. Returns what is behind, or NULL. */

@@ -84,9 +84,9 @@ static int begin(struct pump *pump, struct call **ret_call)
 	const struct bridge *bridge = pump->bridge;
 	link_subject(bridge->link, subject, 'c', pump->token, NULL);
 	(void)snprintf(inboxes, sizeof inboxes, "madang.%s.i.", bridge->link->group);
-	int length = snprintf(inbox, sizeof inbox, "%s%s.c.%s.%" PRIu32 ".%s", inboxes,
-	                      bridge->host, bridge->instance, atomic_fetch_add(&serial, 1),
-	                      pump->token);
+	int length =
+		snprintf(inbox, sizeof inbox, "%s%s.c.%s.%" PRIu32 ".%s", inboxes, bridge->host,
+	                 bridge->instance, atomic_fetch_add(&serial, 1), pump->token);
 	if (length < 0 || length >= (int)sizeof inbox)
 		return -ENAMETOOLONG;
 	struct call_setup setup = { .connection = bridge->link->connection,
@@ -95,8 +95,8 @@ static int begin(struct pump *pump, struct call **ret_call)
 		                    .subject = subject,
 		                    .inbox = inbox,
 		                    .inboxes = inboxes,
-		                    .directions = pump->ops->direction == BRIDGE_IN ? CALL_IN
-		                                                                    : CALL_OUT,
+		                    .directions =
+		                            pump->ops->direction == BRIDGE_IN ? CALL_IN : CALL_OUT,
 		                    .counted = counted,
 		                    .context = pump };
 	return call_start(ret_call, &setup);
@@ -118,8 +118,7 @@ static void tell(struct pump *pump, const struct call_counts *now, struct call_c
 
 static void update(struct pump *pump, const struct own *now)
 {
-	bool active = pump->ops->direction == BRIDGE_IN ? now->here
-	                                                : now->elsewhere && !now->here;
+	bool active = pump->ops->direction == BRIDGE_IN ? now->here : now->elsewhere && !now->here;
 	call_update(now->call, now->here, now->elsewhere);
 	pump_state(pump, active ? BRIDGE_MOVING : BRIDGE_IDLE, "");
 }
@@ -132,9 +131,9 @@ static int run_on(struct pump *pump, struct own *own)
 	struct own copy = { .call = NULL };
 	while (!pump_stopping(pump) && now.error == 0) {
 		(void)pthread_mutex_lock(&pump->lock);
-		while (!own->news && !pump_stopping(pump) &&
-		       (!own->counted || call_now() < next))
-			call_wait_until(&own->change, &pump->lock, own->counted ? next : MDG_FOREVER);
+		while (!own->news && !pump_stopping(pump) && (!own->counted || call_now() < next))
+			call_wait_until(&own->change, &pump->lock,
+			                own->counted ? next : MDG_FOREVER);
 		copy = *own;
 		own->news = own->counted = false;
 		(void)pthread_mutex_unlock(&pump->lock);
