@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options.c - reads the command line, and checks what can be checked without a server.
+ *
+ * No option takes a secret, because every user of the machine can read a command line.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/options.h"
+#include "madang/base.h"
+
+enum {
+	URL = 256,
+	GROUP,
+	HOST,
+	CHANNEL,
+	DIRECTION,
+	RULES,
+	REPLICAS,
+	CREDS,
+	NKEY,
+	USER_FILE,
+	TLS_CA,
+	TLS_CERT,
+	TLS_KEY,
+	TLS_NAME,
+	PLAIN,
+	LEVEL,
+	STATUS,
+	JSON,
+	SERVER,
+	VERSION
+};
+
+static const struct option table[] = {
+	{ "url", required_argument, NULL, URL },
+	{ "group", required_argument, NULL, GROUP },
+	{ "host", required_argument, NULL, HOST },
+	{ "namespace", required_argument, NULL, 'n' },
+	{ "channel", required_argument, NULL, CHANNEL },
+	{ "direction", required_argument, NULL, DIRECTION },
+	{ "rules", required_argument, NULL, RULES },
+	{ "replicas", required_argument, NULL, REPLICAS },
+	{ "creds", required_argument, NULL, CREDS },
+	{ "nkey", required_argument, NULL, NKEY },
+	{ "user-file", required_argument, NULL, USER_FILE },
+	{ "tls-ca", required_argument, NULL, TLS_CA },
+	{ "tls-cert", required_argument, NULL, TLS_CERT },
+	{ "tls-key", required_argument, NULL, TLS_KEY },
+	{ "tls-name", required_argument, NULL, TLS_NAME },
+	{ "insecure-plain", no_argument, NULL, PLAIN },
+	{ "log-level", required_argument, NULL, LEVEL },
+	{ "status", no_argument, NULL, STATUS },
+	{ "json", no_argument, NULL, JSON },
+	{ "with-server", optional_argument, NULL, SERVER },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char help[] =
+	"Usage: madang-bridge --url URL [OPTION]... \n"
+	"Carries channels and segments of Madang between hosts, through NATS.\n"
+	"\n"
+	"      --url URL          the server: nats://HOST:PORT or tls://HOST:PORT; with commas\n"
+	"      --with-server[=DIR]\n"
+	"                         start a nats-server on the loopback; it keeps messages in DIR\n"
+	"      --group NAME       bridges of one group converse (default: default)\n"
+	"      --host NAME        this bridge's name in the group (default: the host's name)\n"
+	"  -n, --namespace DIR    the namespace\n"
+	"      --channel PATTERN  let these channels cross; may be given several times\n"
+	"      --direction WAY    for --channel: out, in or both (default)\n"
+	"      --rules FILE       read rules: allow|deny in|out|both PATTERN\n"
+	"      --replicas N       on how many servers JetStream keeps messages: 1, 3 or 5\n"
+	"      --nkey FILE, --creds FILE, --user-file FILE\n"
+	"                         who the bridge is\n"
+	"      --tls-ca FILE, --tls-cert FILE, --tls-key FILE, --tls-name NAME\n"
+	"                         how the connection is encrypted and checked\n"
+	"      --insecure-plain   allow a plain connection to another machine\n"
+	"      --log-level LEVEL  error, warn, info (default) or debug\n"
+	"      --status           print what the bridge of this namespace does, and end\n"
+	"      --json             with --status: as JSON\n"
+	"  -h, --help             print this\n"
+	"      --version          print the version\n"
+	"\n"
+	"Secrets are in files. SIGHUP reads the rules again; SIGTERM ends the bridge in order.\n";
+
+static int usage(const char *wrong, const char *value, const char *advice)
+{
+	(void)fprintf(stderr, "madang-bridge: %s%s%s\n%s\n", wrong, value ? ": " : "",
+	              value ? value : "", advice);
+	return BRIDGE_USAGE;
+}
+
+static bool is_group(const char *word)
+{
+	size_t length = strlen(word);
+
+	return length > 0 && length <= OPTIONS_GROUP_MAX &&
+	       strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
+		       length;
+}
+
+static int take_word(struct options *o, int id, char *value)
+{
+	int level;
+
+	switch (id) {
+	case GROUP:
+		if (!is_group(value))
+			return usage("this is no name of a group", value,
+			             "It has 1 to 32 letters, digits and hyphens.");
+		o->group = value;
+		break;
+	case HOST:
+		if (!value[0] || strlen(value) > OPTIONS_HOST_MAX)
+			return usage("this is no name of a host", value, "It has 1 to 63 bytes.");
+		(void)snprintf(o->host, sizeof o->host, "%s", value);
+		break;
+	case CHANNEL:
+		if (o->rules.channel_count == OPTIONS_CHANNELS_MAX)
+			return usage("too many --channel", NULL, "Use a pattern, or --rules FILE.");
+		o->channels[o->rules.channel_count++] = value;
+		break;
+	case DIRECTION:
+		o->rules.directions = rules_directions(value);
+		if (o->rules.directions == 0)
+			return usage("this is no direction", value, "It is out, in or both.");
+		break;
+	case REPLICAS:
+		if (strcmp(value, "1") != 0 && strcmp(value, "3") != 0 && strcmp(value, "5") != 0)
+			return usage("this is no number of replicas", value, "It is 1, 3 or 5.");
+		o->replicas = value[0] - '0';
+		break;
+	default: /* LEVEL */
+		level = log_level_of(value);
+		if (level < 0)
+			return usage("this is no level", value,
+			             "It is error, warn, info or debug.");
+		log_set_level((enum log_level)level);
+	}
+	return -1;
+}
+
+static int take(struct options *o, int id, char *value)
+{
+	switch (id) {
+	case URL: o->security.url = value; break;
+	case CREDS: o->security.creds = value; break;
+	case NKEY: o->security.nkey = value; break;
+	case USER_FILE: o->security.user_file = value; break;
+	case TLS_CA: o->security.tls_ca = value; break;
+	case TLS_CERT: o->security.tls_cert = value; break;
+	case TLS_KEY: o->security.tls_key = value; break;
+	case TLS_NAME: o->security.tls_name = value; break;
+	case PLAIN: o->security.insecure_plain = true; break;
+	case RULES: o->rules.file = value; break;
+	case 'n': o->namespace_dir = value; break;
+	case STATUS: o->status = true; break;
+	case JSON: o->json = true; break;
+	case SERVER:
+		o->with_server = true;
+		o->store = value;
+		break;
+	case 'h': (void)fputs(help, stdout); return BRIDGE_OK;
+	case VERSION:
+		(void)printf("madang-bridge %s\n", mdg_version());
+		return BRIDGE_OK;
+	case '?':
+	case ':':
+		(void)fputs("Try 'madang-bridge --help'.\n", stderr);
+		return BRIDGE_USAGE;
+	default: return take_word(o, id, value);
+	}
+	return -1;
+}
+
+static int check(const struct options *o)
+{
+	if (o->json && !o->status)
+		return usage("--json is for --status", NULL, "Add --status.");
+	if (o->status)
+		return -1;
+	if (o->security.url && o->with_server)
+		return usage("--url and --with-server", NULL,
+		             "Give one of them: the own server has its own URL.");
+	if (!o->security.url && !o->with_server)
+		return usage("no server is named", NULL,
+		             "Add --url nats://HOST:4222, or --with-server to try it.");
+	if (o->rules.channel_count == 0 && !o->rules.file)
+		return usage("nothing may cross", NULL, "Add --channel NAME or --rules FILE.");
+	return -1;
+}
+
+int options_parse(struct options *ret, int argc, char **argv)
+{
+	int id, done;
+
+	*ret = (struct options){ .group = "default", .replicas = 1 };
+	ret->rules.channels = ret->channels;
+	ret->rules.directions = 1u << BRIDGE_OUT | 1u << BRIDGE_IN;
+	if (gethostname(ret->host, sizeof ret->host) != 0 || !ret->host[0])
+		(void)snprintf(ret->host, sizeof ret->host, "localhost");
+	ret->host[OPTIONS_HOST_MAX] = '\0';
+	while ((id = getopt_long(argc, argv, "n:h", table, NULL)) != -1) {
+		done = take(ret, id, optarg);
+		if (done >= 0)
+			return done;
+	}
+	if (optind < argc)
+		return usage("this is no option", argv[optind], "Try 'madang-bridge --help'.");
+	return check(ret);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * keeper.c - the main thread: waits for whatever can change what has to cross, and looks again.
+ *
+ * It sleeps in poll until a signal comes, something is made or removed in the namespace's directory,
+ * a peer of a channel or another host has changed (bridge->wake), or the next heartbeat is due.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "keeper.h"
+#include "link/link.h"
+#include "link/shape.h"
+#include "watch/beat.h"
+
+enum { WALK_AGAIN_MS = 200, WALK_ANYWAY_MS = 60000 };
+
+struct keeper {
+	struct bridge *bridge;
+	struct entry *entries;
+	struct beat beat;
+	int signals, directory;
+	int64_t walk_at;
+	bool ending;
+};
+
+static struct entry *find(struct keeper *k, const char *name)
+{
+	for (struct entry *e = k->entries; e; e = e->next)
+		if (strcmp(e->name, name) == 0)
+			return e;
+	return NULL;
+}
+
+static bool may_cross(struct bridge *bridge, const char *name)
+{
+	return rules_allow(bridge->rules, name, BRIDGE_OUT) ||
+	       rules_allow(bridge->rules, name, BRIDGE_IN);
+}
+
+static void enter(struct keeper *k, const char *name)
+{
+	struct entry *entry = entry_open(k->bridge, name);
+
+	if (entry) {
+		entry->next = k->entries;
+		k->entries = entry;
+	}
+}
+
+/* Finds channels that are new here. */
+static void walk(struct keeper *k)
+{
+	struct mdg_channel_info info = { .size = sizeof info };
+	uint32_t cursor = 0;
+	int rc;
+
+	while ((rc = mdg_channel_next(k->bridge->ns, &cursor, &info)) == 1)
+		if (may_cross(k->bridge, info.name) && !find(k, info.name))
+			enter(k, info.name);
+	if (rc < 0)
+		log_event(LOG_WARN, "no-walk", "error=\"%s\"", mdg_strerror(rc));
+}
+
+/* Makes channels that an exact rule names, and that another host has. */
+static void make_absent(struct keeper *k)
+{
+	const char *name;
+	size_t cursor = 0;
+
+	while ((name = rules_next_name(k->bridge->rules, &cursor)) != NULL) {
+		struct mdg_channel_options shape;
+		struct elsewhere_sum sum;
+		mdg_channel *channel;
+		char token[TOKEN_ROOM];
+		int rc;
+
+		if (find(k, name) || !rules_allow(k->bridge->rules, name, BRIDGE_IN) ||
+		    token_make(token, sizeof token, name) != 0)
+			continue;
+		elsewhere_sum(k->bridge->elsewhere, token, &sum);
+		if (!sum.kind || shape_get(k->bridge->link, token, &shape) != 0)
+			continue;
+		rc = mdg_channel_open(&channel, k->bridge->ns, name, MDG_OBSERVER, &shape);
+		if (rc != 0) {
+			log_event(LOG_ERROR, "channel-not-made", "channel=\"%s\" error=\"%s\"",
+			          name, mdg_strerror(rc));
+			continue;
+		}
+		log_event(LOG_INFO, "channel-made", "channel=\"%s\" kind=%s", name,
+		          shape_kind_word(shape.kind));
+		mdg_channel_close(channel);
+		enter(k, name);
+	}
+}
+
+static void review(struct keeper *k)
+{
+	struct entry **at = &k->entries;
+
+	while (*at) {
+		struct entry *entry = *at;
+
+		if (may_cross(k->bridge, entry->name) && entry_review(entry)) {
+			at = &entry->next;
+			continue;
+		}
+		*at = entry->next;
+		entry_close(entry);
+		k->walk_at = bridge_now() + WALK_AGAIN_MS; /* it may have been made again */
+	}
+}
+
+/* ---- what happens ----------------------------------------------------------------------------- */
+
+static void reload(struct keeper *k)
+{
+	struct rules_words words;
+
+	if (rules_make(&k->bridge->rules, &k->bridge->options->rules, &words) != 0) {
+		log_event(LOG_ERROR, "rules-not-read", "%s; the old rules stay; %s", words.wrong,
+		          words.advice);
+		return;
+	}
+	log_event(LOG_INFO, "rules-read", "rules=%zu", rules_count(k->bridge->rules));
+	k->walk_at = 0;
+}
+
+static void take_signals(struct keeper *k)
+{
+	struct signalfd_siginfo info;
+
+	while (read(k->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		if (info.ssi_signo == SIGHUP) {
+			reload(k);
+			continue;
+		}
+		log_event(LOG_INFO, "ending", "signal=%s",
+		          info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM");
+		k->ending = true;
+	}
+}
+
+static void take_directory(struct keeper *k)
+{
+	_Alignas(struct inotify_event) char events[4096];
+
+	while (read(k->directory, events, sizeof events) > 0)
+		;
+	walk(k);
+	k->walk_at = bridge_now() + WALK_AGAIN_MS; /* the channel may not have been ready yet */
+}
+
+static int64_t earliest(struct keeper *k, int64_t when)
+{
+	if (k->walk_at < when)
+		when = k->walk_at;
+	for (struct entry *e = k->entries; e; e = e->next)
+		if (entry_when(e) < when)
+			when = entry_when(e);
+	return when;
+}
+
+static void wait_for_news(struct keeper *k, int64_t until)
+{
+	struct pollfd fds[3] = {
+		{ .fd = k->signals, .events = POLLIN },
+		{ .fd = k->directory, .events = POLLIN },
+		{ .fd = k->bridge->wake, .events = POLLIN },
+	};
+	int64_t left = until - bridge_now();
+	uint64_t count;
+
+	if (poll(fds, 3, left < 0 ? 0 : (int)left) <= 0)
+		return;
+	if (fds[0].revents)
+		take_signals(k);
+	if (fds[1].revents)
+		take_directory(k);
+	if (fds[2].revents)
+		(void)!read(k->bridge->wake, &count, sizeof count);
+}
+
+static void look_again(struct keeper *k)
+{
+	if (atomic_exchange(&k->bridge->reconnected, false))
+		for (struct entry *e = k->entries; e; e = e->next)
+			entry_wake(e);
+	(void)elsewhere_forget(k->bridge->elsewhere, NULL, NULL);
+	if (bridge_now() >= k->walk_at) {
+		k->walk_at = bridge_now() + WALK_ANYWAY_MS;
+		walk(k);
+	}
+	make_absent(k);
+	review(k);
+}
+
+static int open_eyes(struct keeper *k)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	k->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	k->directory = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (k->signals >= 0 && k->directory >= 0 &&
+	    inotify_add_watch(k->directory, k->bridge->directory,
+	                      IN_CREATE | IN_MOVED_TO | IN_DELETE) >= 0)
+		return 0;
+	log_event(LOG_ERROR, "no-watch", "directory=%s error=\"%s\"", k->bridge->directory,
+	          strerror(errno));
+	return BRIDGE_TROUBLE;
+}
+
+int keeper_run(struct bridge *bridge)
+{
+	struct keeper k = { .bridge = bridge, .signals = -1, .directory = -1 };
+	int rc = open_eyes(&k);
+
+	while (rc == 0 && !k.ending) {
+		int64_t when;
+
+		look_again(&k);
+		when = beat_send(&k.beat, bridge, k.entries);
+		wait_for_news(&k, earliest(&k, when));
+	}
+	status_link(bridge->status, BRIDGE_ENDING, NULL, link_reconnects(bridge->link), NULL);
+	while (k.entries) {
+		struct entry *entry = k.entries;
+
+		k.entries = entry->next;
+		entry_close(entry);
+	}
+	beat_bye(&k.beat, bridge);
+	(void)close(k.signals);
+	(void)close(k.directory);
+	return rc;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * link.c - makes the connection, and tells log, status and keeper when it is lost or regained.
+ *
+ * The bridge tries for ever: a server that is away for a day finds the bridge again. Nothing is
+ * buffered by libnats while there is no connection (a publish fails, and is tried again by its
+ * pump), so memory stays bounded and no message is sent twice by two layers.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "bridge.h"
+#include "link/link.h"
+
+enum { RETRY_MS = 1000, PING_MS = 5000, PINGS_OUT = 2 };
+
+void link_subject(const struct link *link, char ret[SUBJECT_ROOM], char kind, const char *name,
+                  const char *host)
+{
+	(void)snprintf(ret, SUBJECT_ROOM, "madang.%s.%c.%s%s%s", link->group, kind, name,
+	               host ? "." : "", host ? host : "");
+}
+
+const char *link_words(natsStatus status)
+{
+	const char *last = nats_GetLastError(NULL);
+
+	return last && last[0] ? last : natsStatus_GetText(status);
+}
+
+bool link_is_up(const struct link *link)
+{
+	return natsConnection_Status(link->connection) == NATS_CONN_STATUS_CONNECTED;
+}
+
+int64_t link_max_payload(const struct link *link)
+{
+	return natsConnection_GetMaxPayload(link->connection);
+}
+
+uint64_t link_reconnects(const struct link *link)
+{
+	uint64_t reconnects = 0;
+	natsStatistics *statistics = NULL;
+
+	if (natsStatistics_Create(&statistics) == NATS_OK) {
+		if (natsConnection_GetStats(link->connection, statistics) == NATS_OK)
+			(void)natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL, &reconnects);
+		natsStatistics_Destroy(statistics);
+	}
+	return reconnects;
+}
+
+static void note(struct link *link, natsConnection *connection, enum bridge_state state)
+{
+	char url[BRIDGE_URL_ROOM] = "";
+	const char *last = "";
+
+	if (state == BRIDGE_CONNECTED)
+		(void)natsConnection_GetConnectedUrl(connection, url, sizeof url);
+	else
+		(void)natsConnection_GetLastError(connection, &last);
+	log_event(state == BRIDGE_CONNECTED ? LOG_INFO : LOG_WARN,
+	          state == BRIDGE_CONNECTED ? "connected" : "cut-off", "%s%s",
+	          state == BRIDGE_CONNECTED ? "url=" : "error=",
+	          state == BRIDGE_CONNECTED ? url : last);
+	status_link(link->bridge->status, state, state == BRIDGE_CONNECTED ? url : NULL,
+	            link_reconnects(link), state == BRIDGE_CONNECTED ? "" : last);
+}
+
+static void on_disconnected(natsConnection *connection, void *closure)
+{
+	struct link *link = closure;
+
+	if (link->connection) {
+		note(link, connection, BRIDGE_CUT_OFF);
+		bridge_wake(link->bridge);
+	}
+}
+
+static void on_reconnected(natsConnection *connection, void *closure)
+{
+	struct link *link = closure;
+
+	note(link, connection, BRIDGE_CONNECTED);
+	atomic_store(&link->bridge->reconnected, true);
+	bridge_wake(link->bridge);
+}
+
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
+                     void *closure)
+{
+	const char *last = "";
+
+	(void)closure;
+	(void)subscription;
+	(void)natsConnection_GetLastError(connection, &last);
+	log_event(LOG_WARN, "server-error", "status=\"%s\" words=\"%s\"",
+	          natsStatus_GetText(status), last ? last : "");
+}
+
+static int say(const struct security_words *words, int code)
+{
+	log_event(LOG_ERROR, "no-connection", "%s%s%s", words->wrong,
+	          words->advice[0] ? " advice: " : "", words->advice);
+	return code;
+}
+
+static natsStatus set_options(struct link *l)
+{
+	natsOptions *o = l->options;
+	natsStatus s = NATS_OK;
+
+#define SET(call)                                                                                  \
+	do {                                                                                       \
+		if (s == NATS_OK)                                                                  \
+			s = (call);                                                                \
+	} while (0)
+	SET(natsOptions_SetName(o, "madang-bridge"));
+	SET(natsOptions_SetSendAsap(o, true));
+	SET(natsOptions_SetMaxReconnect(o, -1));
+	SET(natsOptions_SetReconnectWait(o, 250));
+	SET(natsOptions_SetReconnectJitter(o, 100, 100));
+	SET(natsOptions_SetReconnectBufSize(o, 1)); /* nothing is kept: see above */
+	SET(natsOptions_SetPingInterval(o, PING_MS));
+	SET(natsOptions_SetMaxPingsOut(o, PINGS_OUT));
+	SET(natsOptions_SetTimeout(o, 5000));
+	SET(natsOptions_SetFailRequestsOnDisconnect(o, true));
+	SET(natsOptions_SetCustomInboxPrefix(o, l->inboxes));
+	SET(natsOptions_SetDisconnectedCB(o, on_disconnected, l));
+	SET(natsOptions_SetReconnectedCB(o, on_reconnected, l));
+	SET(natsOptions_SetErrorHandler(o, on_error, l));
+#undef SET
+	return s;
+}
+
+/* Tries until somebody is there. */
+static int connect_at_last(struct link *l)
+{
+	const struct security *security = &l->bridge->options->security;
+	struct security_words words = { .wrong = "" };
+	bool said = false;
+	natsStatus s;
+
+	while ((s = natsConnection_Connect(&l->connection, l->options)) != NATS_OK) {
+		int code = security_explain(security, s, nats_GetLastError(NULL), &words);
+
+		if (!security_may_pass(s) || bridge_wait_or_end(l->bridge, 0))
+			return say(&words, code);
+		if (!said) {
+			log_event(LOG_WARN, "no-server", "%s; trying again", words.wrong);
+			status_link(l->bridge->status, BRIDGE_CUT_OFF, NULL, 0, words.wrong);
+		}
+		said = true;
+		if (bridge_wait_or_end(l->bridge, RETRY_MS))
+			return -1;
+	}
+	return 0;
+}
+
+int link_open(struct link **ret, struct bridge *bridge)
+{
+	struct link *l = calloc(1, sizeof *l);
+	struct security_words words = { .wrong = "" };
+	natsStatus s;
+	int code;
+
+	if (!l)
+		return say(&(struct security_words){ .wrong = "no memory" }, BRIDGE_TROUBLE);
+	l->bridge = bridge;
+	l->group = bridge->options->group;
+	/* Calls have inboxes of their own, `c`, into which other hosts may publish. */
+	(void)snprintf(l->inboxes, sizeof l->inboxes, "madang.%s.i.%s.j", l->group, bridge->host);
+	s = natsOptions_Create(&l->options);
+	code = s == NATS_OK ? security_apply(l->options, &bridge->options->security, &words) : 0;
+	if (code == 0 && words.warning[0])
+		log_event(LOG_WARN, "security", "%s", words.warning);
+	if (s == NATS_OK && code == 0)
+		s = set_options(l);
+	if (s != NATS_OK) {
+		(void)snprintf(words.wrong, sizeof words.wrong, "%s", link_words(s));
+		code = BRIDGE_TROUBLE;
+	}
+	code = code ? say(&words, code) : connect_at_last(l);
+	if (code == 0 && (s = natsConnection_JetStream(&l->js, l->connection, NULL)) != NATS_OK) {
+		(void)snprintf(words.wrong, sizeof words.wrong, "JetStream: %s", link_words(s));
+		code = say(&words, BRIDGE_TROUBLE);
+	}
+	if (code != 0) {
+		link_close(l);
+		return code;
+	}
+	note(l, l->connection, BRIDGE_CONNECTED);
+	*ret = l;
+	return 0;
+}
+
+void link_close(struct link *link)
+{
+	if (!link)
+		return;
+	if (link->connection) {
+		(void)natsConnection_FlushTimeout(link->connection, 500);
+		natsConnection_Close(link->connection);
+	}
+	jsCtx_Destroy(link->js);
+	natsConnection_Destroy(link->connection);
+	natsOptions_Destroy(link->options);
+	free(link);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - madang-bridge: carries channels and segments of Madang between hosts, through NATS.
+ *
+ * It opens the namespace, says in a segment that it is there, connects, and lets the keeper work
+ * until a signal ends it. What goes wrong is in the log, and the exit code says of what kind it is
+ * (base/options.h).
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "bridge.h"
+#include "keeper.h"
+#include "link/link.h"
+#include "pump/thread.h"
+#include "server/server.h"
+#include "watch/elsewhere.h"
+
+void bridge_wake(struct bridge *bridge)
+{
+	const uint64_t one = 1;
+
+	(void)!write(bridge->wake, &one, sizeof one);
+}
+
+int64_t bridge_now(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static sigset_t ending_signals(void)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	return set;
+}
+
+bool bridge_wait_or_end(struct bridge *bridge, int ms)
+{
+	const sigset_t set = ending_signals();
+	const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	(void)bridge;
+	return sigtimedwait(&set, NULL, &wait) > 0;
+}
+
+static int complain(const char *what, int rc, const char *advice)
+{
+	log_event(LOG_ERROR, what, "error=\"%s\"%s%s", mdg_strerror(rc), advice ? " advice: " : "",
+	          advice ? advice : "");
+	return rc == -EBUSY ? BRIDGE_OTHER : BRIDGE_TROUBLE;
+}
+
+static void block_signals(void)
+{
+	sigset_t set = ending_signals();
+
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	thread_prepare();
+}
+
+/* Who we are: a name for this run that nobody else has. */
+static int name_ourselves(struct bridge *bridge)
+{
+	unsigned char random[16];
+
+	if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+		return -errno;
+	for (size_t i = 0; i < sizeof random; i++)
+		(void)snprintf(bridge->instance + 2 * i, 3, "%02x", random[i]);
+	return token_make(bridge->host, sizeof bridge->host, bridge->options->host);
+}
+
+static int open_here(struct bridge *bridge)
+{
+	const char *dir = bridge->options->namespace_dir;
+	int rc = name_ourselves(bridge);
+
+	if (rc == 0 && dir)
+		(void)snprintf(bridge->directory, sizeof bridge->directory, "%s", dir);
+	else if (rc == 0)
+		rc = mdg_namespace_default_path(bridge->directory, sizeof bridge->directory);
+	if (rc == 0)
+		rc = mdg_namespace_open(&bridge->ns, dir, NULL);
+	if (rc != 0)
+		return complain("no-namespace", rc, NULL);
+	bridge->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (bridge->wake < 0)
+		return complain("no-eventfd", -errno, NULL);
+	rc = status_open(&bridge->status, bridge->ns, bridge->options->host,
+	                 bridge->options->group);
+	if (rc == -EBUSY)
+		return complain("other-bridge", rc,
+		                "another bridge runs in this namespace: madang-bridge --status");
+	return rc == 0 ? 0 : complain("no-status", rc, NULL);
+}
+
+static int run(struct bridge *bridge)
+{
+	int rc = open_here(bridge);
+
+	if (rc == 0)
+		rc = link_open(&bridge->link, bridge);
+	if (rc == 0 && elsewhere_open(&bridge->elsewhere, bridge) != 0)
+		rc = BRIDGE_TROUBLE;
+	if (rc == 0)
+		rc = keeper_run(bridge);
+	link_close(bridge->link);
+	elsewhere_close(bridge->elsewhere);
+	status_close(bridge->status);
+	mdg_namespace_close(bridge->ns);
+	rc = rc < 0 ? BRIDGE_OK : rc; /* it was asked to end before it was connected */
+	log_event(LOG_INFO, "ended", "exit=%d", rc);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static struct options options;
+	static struct server server;
+	struct bridge bridge = { .options = &options, .wake = -1 };
+	struct rules_words words;
+	int rc = options_parse(&options, argc, argv);
+
+	if (rc >= 0)
+		return rc;
+	if (rules_make(&bridge.rules, &options.rules, &words) != 0) {
+		(void)fprintf(stderr, "madang-bridge: %s\n%s\n", words.wrong, words.advice);
+		return BRIDGE_USAGE;
+	}
+	block_signals();
+	if (options.with_server) {
+		if (server_start(&server, options.store) != 0) {
+			(void)fprintf(stderr, "madang-bridge: %s\n%s\n", server.wrong,
+			              server.advice);
+			return BRIDGE_TROUBLE;
+		}
+		options.security.url = server.url;
+		log_event(LOG_INFO, "server-started", "url=%s", server.url);
+	}
+	rc = run(&bridge);
+	if (options.with_server)
+		server_end(&server);
+	rules_free(bridge.rules);
+	return rc;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * entry.c - decides for one channel which pumps run.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "link/shape.h"
+#include "watch/entry.h"
+
+enum { PAUSE_MS = 100, PAUSE_MAX_MS = 5000, AGREE_MS = 1000 };
+
+struct entry *entry_open(struct bridge *bridge, const char *name)
+{
+	struct entry *entry = calloc(1, sizeof *entry);
+	int rc = entry ? here_open(&entry->here, bridge, name) : -ENOMEM;
+
+	if (rc != 0) {
+		log_event(rc == -ENOENT ? LOG_DEBUG : LOG_ERROR, "channel-not-entered",
+		          "channel=\"%s\" error=\"%s\"", name, mdg_strerror(rc));
+		free(entry);
+		return NULL;
+	}
+	(void)snprintf(entry->name, sizeof entry->name, "%s", name);
+	log_event(LOG_INFO, "channel-found", "channel=\"%s\" kind=%s", name,
+	          shape_kind_word(entry->here->info.kind));
+	return entry;
+}
+
+void entry_close(struct entry *entry)
+{
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++) {
+		pump_stop(entry->pumps[d]);
+		if (entry->rows[d])
+			status_row_drop(entry->rows[d]);
+	}
+	here_close(entry->here);
+	free(entry);
+}
+
+void entry_wake(struct entry *entry)
+{
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
+		if (entry->pumps[d] && entry->pumps[d]->ops->wake)
+			entry->pumps[d]->ops->wake(entry->pumps[d]);
+}
+
+static struct bridge *bridge_of(const struct entry *entry)
+{
+	return entry->here->bridge;
+}
+
+static void start(struct entry *entry, enum bridge_direction d, const struct pump_ops *ops)
+{
+	int rc = pump_start(&entry->pumps[d], bridge_of(entry), ops, &entry->here->info,
+	                    entry->here->token, entry->rows[d]);
+
+	if (rc != 0) {
+		log_event(LOG_ERROR, "pump-not-started", "channel=\"%s\" error=\"%s\"",
+		          entry->name, mdg_strerror(rc));
+		entry->not_before[d] = bridge_now() + PAUSE_MAX_MS;
+	}
+}
+
+static void stop(struct entry *entry, enum bridge_direction d)
+{
+	bool failed = atomic_load(&entry->pumps[d]->ended);
+
+	pump_stop(entry->pumps[d]);
+	entry->pumps[d] = NULL;
+	if (!failed) {
+		status_row_state(entry->rows[d], BRIDGE_IDLE, NULL);
+		entry->pause[d] = 0;
+		return;
+	}
+	entry->pause[d] = entry->pause[d] ? entry->pause[d] * 2 : PAUSE_MS;
+	if (entry->pause[d] > PAUSE_MAX_MS)
+		entry->pause[d] = PAUSE_MAX_MS;
+	entry->not_before[d] = bridge_now() + entry->pause[d];
+}
+
+static void review(struct entry *entry, enum bridge_direction d, const struct situation *situation)
+{
+	const struct pump_ops *ops = pump_find(situation->info->kind, d);
+	struct pump *pump = entry->pumps[d];
+	bool wanted;
+
+	if (ops && situation->may[d] && !entry->rows[d])
+		entry->rows[d] = status_row_add(bridge_of(entry)->status, entry->name,
+		                                situation->info->kind, d);
+	wanted = ops && situation->may[d] && entry->rows[d] && entry->agreed &&
+	         ops->wanted(situation);
+	if (pump && (!wanted || atomic_load(&pump->ended))) {
+		stop(entry, d);
+		pump = NULL;
+	}
+	if (pump && ops->changed)
+		ops->changed(pump, situation);
+	if (!pump && wanted && bridge_now() >= entry->not_before[d])
+		start(entry, d, ops);
+	if (!situation->may[d] && entry->rows[d] && !entry->pumps[d]) {
+		status_row_drop(entry->rows[d]);
+		entry->rows[d] = NULL;
+	}
+}
+
+/* The group has to know the channel's shape before anything crosses. */
+static void agree(struct entry *entry)
+{
+	int rc;
+
+	if (entry->agreed || entry->refused || bridge_now() < entry->not_before[0])
+		return;
+	rc = shape_announce(bridge_of(entry)->link, entry->here->token, &entry->here->info);
+	entry->agreed = rc == 0;
+	entry->refused = rc == SHAPE_UNLIKE;
+	if (rc == SHAPE_AGAIN)
+		entry->not_before[0] = bridge_now() + AGREE_MS;
+}
+
+bool entry_review(struct entry *entry)
+{
+	struct situation situation = { .info = &entry->here->info,
+		                       .host = bridge_of(entry)->host };
+	int rc = here_look(entry->here);
+
+	if (rc != 0) {
+		log_event(LOG_INFO, "channel-gone", "channel=\"%s\" why=\"%s\"", entry->name,
+		          mdg_strerror(rc));
+		return false;
+	}
+	agree(entry);
+	situation.talkers = entry->here->talkers;
+	situation.listeners = entry->here->listeners;
+	elsewhere_sum(bridge_of(entry)->elsewhere, entry->here->token, &situation.elsewhere);
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++) {
+		situation.may[d] = rules_allow(bridge_of(entry)->rules, entry->name,
+		                               (enum bridge_direction)d);
+		situation.runs[d] = entry->pumps[d] != NULL;
+	}
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
+		review(entry, (enum bridge_direction)d, &situation);
+	return true;
+}
+
+int64_t entry_when(const struct entry *entry)
+{
+	int64_t now = bridge_now(), when = INT64_MAX;
+
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
+		if (entry->not_before[d] > now && entry->not_before[d] < when)
+			when = entry->not_before[d];
+	return when;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * entry.h - one channel that the keeper keeps: what is here, and its pumps.
+ */
+#ifndef BRIDGE_WATCH_ENTRY_H
+#define BRIDGE_WATCH_ENTRY_H
+
+#include "pump/pump.h"
+#include "watch/here.h"
+
+struct entry {
+	struct entry *next;
+	struct here *here;
+	char name[MDG_NAME_MAX + 1];
+	bool agreed;  /* the group knows the channel's shape, and it is not unlike */
+	bool refused; /* it is unlike: nothing crosses */
+	bool seen;    /* during a walk */
+	struct pump *pumps[BRIDGE_DIRECTIONS];
+	struct status_row *rows[BRIDGE_DIRECTIONS];
+	int64_t not_before[BRIDGE_DIRECTIONS]; /* a pump that failed starts again then */
+	unsigned pause[BRIDGE_DIRECTIONS];
+};
+
+/* NULL: it cannot be entered; the log has said why. */
+struct entry *entry_open(struct bridge *bridge, const char *name);
+/* Ends its pumps. */
+void entry_close(struct entry *entry);
+/* Looks again at everything, and starts and stops pumps. False: the channel is gone; close it. */
+bool entry_review(struct entry *entry);
+/* Its connection was made again. */
+void entry_wake(struct entry *entry);
+/* When it wants to be reviewed although nothing happens; INT64_MAX: never. */
+int64_t entry_when(const struct entry *entry);
+
+#endif
