@@ -97,7 +97,7 @@ static int do_churn(const char *line)
 {
 	unsigned long long times;
 
-	if (count == 0 || sscanf(line, "churn %llu", &times) != 1)
+	if (count == 0 || rows[count - 1].row == NULL || sscanf(line, "churn %llu", &times) != 1)
 		return 1;
 	for (uint64_t i = 1; i <= times; i++) {
 		struct bridge_row *figures = status_write(rows[count - 1].row);
@@ -117,7 +117,7 @@ static int act(const char *line)
 		return do_link(line);
 	if (strncmp(line, "churn ", 6) == 0)
 		return do_churn(line);
-	if (strcmp(line, "half\n") != 0 || count == 0)
+	if (strcmp(line, "half\n") != 0 || count == 0 || rows[count - 1].row == NULL)
 		return 1;
 	(void)status_write(rows[count - 1].row);
 	return 0;

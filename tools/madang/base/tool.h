@@ -97,7 +97,7 @@ bool is_unfit(unsigned point);
 size_t show_width(const char *text);
 
 /* A table. Each row is put into `cells` twice: first to be measured, then to be printed. */
-enum { TABLE_COLUMNS = 10, TABLE_CELL = 4 * SHOW_ROOM + 64 /* a name, a command */ };
+enum { TABLE_COLUMNS = 11, TABLE_CELL = 4 * SHOW_ROOM + 64 /* a name, a command */ };
 struct table {
 	const char *const *titles;
 	int columns;

@@ -114,6 +114,9 @@ static int print(const struct channels_request *request, const struct channels_v
 		complain("no namespace at %s; nothing is shared", request->path);
 		return request->name == NULL ? TOOL_OK : TOOL_TROUBLE;
 	}
+	if (view->bridge_refused != 0)
+		complain_code(view->bridge_refused, request->dir,
+		              "cannot read what the bridge of %s says", request->path);
 	if (rc != 0)
 		complain_code(rc, request->dir, "cannot read all of %s", request->path);
 	else if (request->name != NULL && view->count == 0)
@@ -238,6 +241,8 @@ const struct command channels_command = {
 		 "  SENT       messages since the channel was made\n"
 		 "  RATE       messages per second at present\n"
 		 "  MISSED     messages of a topic that its present listeners have missed\n"
+		 "  BRIDGE     if there is a bridge to other hosts: the direction, what lags, "
+	         "trouble\n"
 		 "'madang rm --name NAME' removes a channel.\n",
 	.operands = "channels",
 	.run = channels_main,

@@ -6,6 +6,7 @@
 #ifndef MADANG_TOOL_CHANNELS_H
 #define MADANG_TOOL_CHANNELS_H
 
+#include "channel/bridged.h"
 #include "channel/channel_tool.h"
 
 struct channels_peer {
@@ -29,6 +30,8 @@ struct channels_view {
 	uint64_t moment; /* nanoseconds, as mdg_deadline counts them */
 	struct channels_entry *entries;
 	size_t count;
+	struct bridge_view bridge; /* what the bridge says that it does for them */
+	int bridge_refused;        /* why that cannot be read; 0 */
 };
 
 struct channels_request {

@@ -10,12 +10,25 @@
 #include <time.h>
 
 #include "base/json.h"
+#include "status/json.h"
 
 /* ---- the table -------------------------------------------------------- */
 
-enum { COLUMNS = 10 };
-static const char *const titles[COLUMNS] = { "NAME",    "KIND",      "CAPACITY", "FILL", "WAITING",
-	                                     "TALKERS", "LISTENERS", "SENT",     "RATE", "MISSED" };
+enum { COLUMNS = 11 }; /* the last one only where there is a bridge */
+static const char *const titles[COLUMNS] = { "NAME",    "KIND",    "CAPACITY",  "FILL",
+	                                     "WAITING", "TALKERS", "LISTENERS", "SENT",
+	                                     "RATE",    "MISSED",  "BRIDGE" };
+
+static void fill_bridge(char cell[TABLE_CELL], const struct channels_view *view,
+                        const struct channels_entry *entry)
+{
+	struct bridged bridged;
+
+	if (!view->bridge.is_there)
+		return;
+	bridged_find(&view->bridge, entry->info.name, &bridged);
+	bridged_text(cell, &view->bridge, &bridged);
+}
 
 static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct channels_entry *entry)
 {
@@ -68,21 +81,41 @@ static void print_peer(const struct mdg_channel_info *info, const struct channel
 	       peer->asleep ? "  asleep" : "");
 }
 
+/* What the bridge does with it, in both directions. */
+static void print_bridged(const struct bridge_view *view, const struct mdg_channel_info *info)
+{
+	char room[BRIDGE_LINE_ROOM];
+	struct bridged bridged;
+
+	bridged_find(view, info->name, &bridged);
+	if (!bridged.any)
+		return;
+	printf("        %s\n", bridge_link_text(room, sizeof room, view, (int64_t)time(NULL)));
+	for (int i = 0; i < BRIDGE_DIRECTIONS; i++)
+		if (bridged.rows[i] != NULL)
+			printf("          %s\n",
+			       bridge_row_text(room, sizeof room, bridged.rows[i]));
+}
+
 void channels_print_text(const struct channels_request *request, const struct channels_view *view)
 {
 	struct table table;
 
-	table_begin(&table, titles, COLUMNS);
+	table_begin(&table, titles, view->bridge.is_there ? COLUMNS : COLUMNS - 1);
 	for (size_t n = 0; n < view->count; n++) {
 		fill_row(table.cells, &view->entries[n]);
+		fill_bridge(table.cells[COLUMNS - 1], view, &view->entries[n]);
 		table_measure(&table);
 	}
 	table_print_titles(&table);
 	for (size_t n = 0; n < view->count; n++) {
 		fill_row(table.cells, &view->entries[n]);
+		fill_bridge(table.cells[COLUMNS - 1], view, &view->entries[n]);
 		table_print_row(&table);
 		for (size_t i = 0; request->peers && i < view->entries[n].peer_count; i++)
 			print_peer(&view->entries[n].info, &view->entries[n].peers[i]);
+		if (request->peers)
+			print_bridged(&view->bridge, &view->entries[n].info);
 	}
 }
 
@@ -109,6 +142,24 @@ static void json_peer(struct json *json, const struct mdg_channel_info *info,
 	json_unsigned(json, "missed", peer->missed);
 	json_signed(json, "since_time", peer->since);
 	json_close(json, '}');
+}
+
+/* A list with an object for each direction; empty: it is not bridged. */
+static void json_bridged(struct json *json, const struct bridge_view *view,
+                         const struct mdg_channel_info *info)
+{
+	struct bridged bridged;
+
+	bridged_find(view, info->name, &bridged);
+	json_open(json, "bridged", '[');
+	for (int i = 0; i < BRIDGE_DIRECTIONS; i++) {
+		if (bridged.rows[i] == NULL)
+			continue;
+		json_open(json, NULL, '{');
+		bridge_json_row(json, bridged.rows[i]);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
 }
 
 static void json_channel(struct json *json, const struct channels_entry *entry)
@@ -147,11 +198,14 @@ void channels_print_json(const struct channels_request *request, const struct ch
 
 	json_begin_listing(&json, request->path, request->ns != NULL);
 	json_close(&json, '}');
+	if (bridge_json_begin(&json, "bridge", &view->bridge))
+		json_close(&json, '}');
 	json_open(&json, "channels", '[');
 	for (size_t n = 0; n < view->count; n++) {
 		const struct channels_entry *entry = &view->entries[n];
 		json_open(&json, NULL, '{');
 		json_channel(&json, entry);
+		json_bridged(&json, &view->bridge, &entry->info);
 		if (request->peers) {
 			json_open(&json, "peers", '[');
 			for (size_t i = 0; i < entry->peer_count; i++)

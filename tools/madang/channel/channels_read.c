@@ -18,6 +18,7 @@ void channels_free(struct channels_view *view)
 	for (size_t i = 0; i < view->count; i++)
 		free(view->entries[i].peers);
 	free(view->entries);
+	bridge_view_free(&view->bridge);
 	memset(view, 0, sizeof *view);
 }
 
@@ -31,6 +32,7 @@ int channels_read(mdg_namespace *ns, const char *name, struct channels_view *vie
 
 	memset(view, 0, sizeof *view);
 	view->moment = mdg_deadline(0);
+	view->bridge_refused = bridged_read(ns, &view->bridge);
 	while ((rc = mdg_channel_next(ns, &cursor, &info)) > 0) {
 		if (name != NULL && strcmp(name, info.name) != 0)
 			continue;

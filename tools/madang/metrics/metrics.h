@@ -42,6 +42,9 @@ struct family {
 /* Everything, with the end mark. */
 void metrics_list(const struct metrics *metrics);
 
+/* metrics_bridge.c: those of the bridge to other hosts. */
+void metrics_list_bridge(const struct metrics *metrics);
+
 /* ---- metrics_write.c -------------------------------------------------- */
 
 void metrics_declare(const struct metrics *metrics, const struct family *family);

@@ -404,6 +404,7 @@ void metrics_list(const struct metrics *metrics)
 		left_out[3] = put_objects(metrics, set_families, 2, seen->set_count, get_set);
 		left_out[4] = put_objects(metrics, queue_families, 5, seen->queue_count, get_queue);
 		put_left_out(metrics, left_out);
+		metrics_list_bridge(metrics);
 	}
 	fputs("# EOF\n", metrics->out);
 }

@@ -24,6 +24,7 @@ enum {
 	LISTENERS,
 	SENT,
 	CAPACITY,
+	BRIDGE,
 };
 
 static const struct top_column columns[] = {
@@ -33,7 +34,7 @@ static const struct top_column columns[] = {
 	[LAG] = { "LAG", 6, 0, true, 1 },           [MISSED] = { "MISSED", 6, 0, true, 5 },
 	[DROPS] = { "DROPS/s", 7, 0, true, 1 },     [TALKERS] = { "TALK", 4, 0, true, 2 },
 	[LISTENERS] = { "LISTEN", 6, 0, true, 2 },  [SENT] = { "SENT", 6, 0, true, 7 },
-	[CAPACITY] = { "CAPACITY", 8, 0, true, 8 },
+	[CAPACITY] = { "CAPACITY", 8, 0, true, 8 }, [BRIDGE] = { "BRIDGE", 8, 24, false, 4 },
 };
 
 static size_t rows(const struct top_look *look)
@@ -133,6 +134,31 @@ static void fill_missed(const struct mdg_channel_info *info, struct top_cell *ce
 	}
 }
 
+static void fill_bridge(const struct top_look *look, const struct mdg_channel_info *info,
+                        struct top_cell *cell)
+{
+	const struct bridge_view *view = &look->now.channels.bridge;
+	struct bridged bridged;
+	char room[TABLE_CELL];
+
+	bridged_find(view, info->name, &bridged);
+	if (!bridged.any) {
+		top_none(cell, look->now.channels.bridge_refused != 0 ? "?" : "-");
+		return;
+	}
+	top_number(cell, (double)bridged.lag, "%s", bridged_text(room, view, &bridged));
+	cell->style = bridged.trouble ? TOP_BAD : bridged.lag > 0 ? TOP_WARN : TOP_PLAIN;
+}
+
+/* It does not cross as it should. */
+static bool is_in_trouble(const struct top_look *look, const struct mdg_channel_info *info)
+{
+	struct bridged bridged;
+
+	bridged_find(&look->now.channels.bridge, info->name, &bridged);
+	return bridged.trouble;
+}
+
 static void fill(const struct top_look *look, size_t row, int column, struct top_cell *cell)
 {
 	const struct channels_entry *entry = entry_of(look, row);
@@ -143,6 +169,8 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 	switch (column) {
 	case NAME:
 		top_text(cell, "\"%s\"", show_text(name, sizeof name, info->name));
+		if (is_in_trouble(look, info)) /* also where there is no room for BRIDGE */
+			cell->style = TOP_BAD;
 		break;
 	case KIND:
 		top_text(cell, "%s", channel_kind_name(info->kind));
@@ -173,6 +201,9 @@ static void fill(const struct top_look *look, size_t row, int column, struct top
 		break;
 	case CAPACITY:
 		top_size(cell, info->capacity);
+		break;
+	case BRIDGE:
+		fill_bridge(look, info, cell);
 		break;
 	default:
 		fill_rates(look, row, column, cell);
@@ -212,6 +243,30 @@ static void list_peers(const struct top_look *look, const struct channels_entry 
 	}
 }
 
+static void list_bridged(const struct top_look *look, const struct mdg_channel_info *info,
+                         struct top_page *page)
+{
+	const struct bridge_view *view = &look->now.channels.bridge;
+	char room[BRIDGE_LINE_ROOM];
+	struct bridged bridged;
+
+	bridged_find(view, info->name, &bridged);
+	if (!bridged.any)
+		return;
+	top_line(page, TOP_PLAIN, "%s", "");
+	top_line(page, TOP_STRONG, "To other hosts");
+	top_line(page, bridged.trouble ? TOP_BAD : TOP_PLAIN, "  %s",
+	         bridge_link_text(room, sizeof room, view, look->now.time));
+	for (int i = 0; i < BRIDGE_DIRECTIONS; i++) {
+		const struct bridge_view_row *one = bridged.rows[i];
+		if (one == NULL)
+			continue;
+		bool is_bad = one->state == BRIDGE_HELD || one->state == BRIDGE_FAILED;
+		top_line(page, is_bad ? TOP_BAD : TOP_PLAIN, "  %s",
+		         bridge_row_text(room, sizeof room, one));
+	}
+}
+
 static void page(const struct top_look *look, size_t row, struct top_page *ret)
 {
 	const struct channels_entry *entry = entry_of(look, row);
@@ -236,6 +291,7 @@ static void page(const struct top_look *look, size_t row, struct top_page *ret)
 		top_fact(ret, "missed", "%" PRIu64 " by the listeners that are there",
 		         info->missed);
 	list_peers(look, entry, ret);
+	list_bridged(look, info, ret);
 }
 
 const struct top_table top_channels = {
