@@ -200,7 +200,8 @@ static void damage(mdg_namespace *ns)
 		bridge_view_free(&view);
 		memcpy(whole, saved, sizeof saved);
 	}
-	/* Its writer has died in the middle of a row: the row is left out; of the head: it is shown. */
+	/* Its writer has died in the middle of a row, which is left out, and of the head, which
+	 * is shown. */
 	((struct bridge_row *)(void *)(whole + BRIDGE_ROWS_AT))->sequence |= 1;
 	head->sequence |= 1;
 	CHECK(bridge_view_read(&view, bytes_of_memory, NULL) == 0 && view.count == 0);

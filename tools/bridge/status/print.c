@@ -51,8 +51,7 @@ static int read_segment(mdg_namespace *ns, struct bridge_view *view)
 
 static int look(const char *dir, struct looked *ret)
 {
-	struct mdg_namespace_options options = { .size = sizeof options,
-		                                 .flags = MDG_NS_EXISTING };
+	struct mdg_namespace_options options = { .size = sizeof options, .flags = MDG_NS_EXISTING };
 	mdg_namespace *ns;
 
 	memset(ret, 0, sizeof *ret);
@@ -88,9 +87,8 @@ static const char *kind_word(uint32_t kind)
 }
 
 enum { COLUMNS = 9 };
-static const char *const titles[COLUMNS] = { "CHANNEL",  "KIND",      "DIRECTION",
-	                                     "STATE",    "CROSSED",   "IN FLIGHT",
-	                                     "LAG",      "REPEATS",   "LAST" };
+static const char *const titles[COLUMNS] = { "CHANNEL",   "KIND", "DIRECTION", "STATE", "CROSSED",
+	                                     "IN FLIGHT", "LAG",  "REPEATS",   "LAST" };
 
 static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct bridge_view_row *row,
                      int64_t now)
@@ -105,8 +103,7 @@ static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct bridge_view_r
 	snprintf(cells[5], TABLE_CELL, "%" PRIu64, row->in_flight);
 	snprintf(cells[6], TABLE_CELL, "%" PRIu64, row->lag);
 	snprintf(cells[7], TABLE_CELL, "%" PRIu64, row->repeats);
-	snprintf(cells[8], TABLE_CELL, "%s",
-	         row->moved > 0 ? show_age(age, now, row->moved) : "-");
+	snprintf(cells[8], TABLE_CELL, "%s", row->moved > 0 ? show_age(age, now, row->moved) : "-");
 }
 
 static void print_rows(const struct bridge_view *view, int64_t now)
@@ -144,7 +141,8 @@ static void print_text(const struct bridge_view *view)
 	if (view->count > 0)
 		print_rows(view, now);
 	else
-		printf("No channel is bridged: none that is here, or on another host, is allowed.\n");
+		printf("No channel is bridged: none that is here, or on another host, is "
+		       "allowed.\n");
 }
 
 /* ---- JSON --------------------------------------------------------------- */

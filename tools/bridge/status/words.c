@@ -34,17 +34,16 @@ char *bridge_row_text(char *room, size_t size, const struct bridge_view_row *row
 char *bridge_link_text(char *room, size_t size, const struct bridge_view *view, int64_t now)
 {
 	char url[4 * BRIDGE_URL_ROOM], error[4 * BRIDGE_ERROR_ROOM], age[SHOW_ROOM];
-	int length = snprintf(room, size, "bridge %d  %s", (int)view->pid,
-	                      bridge_state_word(view));
+	int length = snprintf(room, size, "bridge %d  %s", (int)view->pid, bridge_state_word(view));
 
 	if (view->alive && (size_t)length < size)
 		length += snprintf(room + length, size - (size_t)length, " for %s",
 		                   show_age(age, now, view->changed));
 	if ((size_t)length < size)
-		length += snprintf(room + length, size - (size_t)length,
-		                   "  %" PRIu64 " reconnect%s%s%s", view->reconnects,
-		                   view->reconnects == 1 ? "" : "s", view->url[0] != '\0' ? "  " : "",
-		                   show_text(url, sizeof url, view->url));
+		length += snprintf(
+			room + length, size - (size_t)length, "  %" PRIu64 " reconnect%s%s%s",
+			view->reconnects, view->reconnects == 1 ? "" : "s",
+			view->url[0] != '\0' ? "  " : "", show_text(url, sizeof url, view->url));
 	if (view->error[0] != '\0' && (size_t)length < size)
 		snprintf(room + length, size - (size_t)length, "  %s",
 		         show_text(error, sizeof error, view->error));

@@ -17,7 +17,7 @@ int bridged_read(mdg_namespace *ns, struct bridge_view *ret);
 struct bridged {
 	const struct bridge_view_row *rows[BRIDGE_DIRECTIONS]; /* NULL: not allowed */
 	bool any;
-	bool trouble;  /* it does not go on: cut off, dead, held, failed */
+	bool trouble;            /* it does not go on: cut off, dead, held, failed */
 	uint64_t lag, in_flight; /* of both directions */
 };
 void bridged_find(const struct bridge_view *view, const char *channel, struct bridged *ret);

@@ -242,7 +242,7 @@ const struct command channels_command = {
 		 "  RATE       messages per second at present\n"
 		 "  MISSED     messages of a topic that its present listeners have missed\n"
 		 "  BRIDGE     if there is a bridge to other hosts: the direction, what lags, "
-	         "trouble\n"
+		 "trouble\n"
 		 "'madang rm --name NAME' removes a channel.\n",
 	.operands = "channels",
 	.run = channels_main,

@@ -14,9 +14,9 @@ static void put_link(const struct metrics *metrics, const struct bridge_view *vi
 		                             "Whether the bridge runs; 0: it was killed.", false };
 	static const struct family connected = { "madang_bridge_connected",
 		                                 "Whether the bridge has its server.", false };
-	static const struct family reconnects = {
-		"madang_bridge_reconnects", "Connections to a server after the first one.", true
-	};
+	static const struct family reconnects = { "madang_bridge_reconnects",
+		                                  "Connections to a server after the first one.",
+		                                  true };
 
 	metrics_declare(metrics, &alive);
 	metrics_put(metrics, &alive, view->alive, no_labels);
