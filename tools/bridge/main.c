@@ -23,6 +23,7 @@
 #include "link/link.h"
 #include "pump/thread.h"
 #include "server/server.h"
+#include "status/print.h"
 #include "watch/elsewhere.h"
 
 void bridge_wake(struct bridge *bridge)
@@ -141,6 +142,8 @@ int main(int argc, char **argv)
 
 	if (rc >= 0)
 		return rc;
+	if (options.status)
+		return status_print(options.namespace_dir, options.json);
 	if (rules_make(&bridge.rules, &options.rules, &words) != 0) {
 		(void)fprintf(stderr, "madang-bridge: %s\n%s\n", words.wrong, words.advice);
 		return BRIDGE_USAGE;

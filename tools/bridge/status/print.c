@@ -10,13 +10,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/tool.h"
+#include "base/text.h"
 #include "madang/channel.h"
 #include "status/json.h"
 #include "status/words.h"
 
 struct looked {
-	char path[NAMESPACE_PATH_ROOM];
+	char path[1024];
 	bool is_there; /* the namespace */
 	struct bridge_view view;
 };

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/tool.h"
+#include "base/text.h"
 
 char *bridge_row_text(char *room, size_t size, const struct bridge_view_row *row)
 {

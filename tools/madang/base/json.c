@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-#include "base/tool.h"
+#include "base/text.h"
 
 static void put_string(FILE *out, const char *text)
 {

@@ -6,7 +6,7 @@
  * terminal sees them. Users are looked up once each: a list of 4,096 segments asks the user
  * database as often as there are different owners.
  */
-#include "base/tool.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

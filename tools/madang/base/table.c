@@ -12,7 +12,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "base/tool.h"
+#include "base/text.h"
 
 /* ---- the width of text ------------------------------------------------ */
 
