@@ -118,7 +118,10 @@ enum mdg_error {
 	MDG_UNLIKE_HOME = -10024,    /* or with another home address */
 	MDG_UNLIKE_TYPE = -10025,    /* the root exists with another type, */
 	MDG_UNLIKE_VERSION = -10026, /* or with another version */
-	MDG_OVERRUN = -10027         /* somebody has written behind the end of the block */
+	MDG_OVERRUN = -10027,        /* somebody has written behind the end of the block */
+	/* <madang/replica.h> */
+	MDG_DEPOSED = -10028,    /* another host writes this segment now */
+	MDG_NOT_REPLICA = -10029 /* the segment of that name is not a replica */
 };
 
 /* Returns a sentence, without a full stop, for any code that a function of

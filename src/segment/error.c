@@ -49,6 +49,8 @@ static const struct {
 	{ MDG_UNLIKE_TYPE, "the root exists with another type" },
 	{ MDG_UNLIKE_VERSION, "the root exists with another version" },
 	{ MDG_OVERRUN, "somebody has written behind the end of the block" },
+	{ MDG_DEPOSED, "another host writes this segment now" },
+	{ MDG_NOT_REPLICA, "the segment of this name is not a replica" },
 	{ -EMSGSIZE, "the message is too large" },
 	{ -ECANCELED, "the other side does not wait for it, or will not reply" },
 	{ -ESTALE, "this process was taken for dead; close and open again" },

@@ -18,6 +18,7 @@ ROOMS = [
     Room("segment", "registry sync platform", "namespaces and segments", "madang"),
     Room("locks", "segment sync platform", "names for locks that lie in a segment", "madang"),
     Room("channel", "segment sync platform", "messages between processes", "madang"),
+    Room("replica", "segment sync platform", "a segment that other hosts read", "madang"),
     Room("semset", "segment sync registry platform", "sets of semaphores", "madang"),
     Room("msgqueue", "segment sync registry platform", "message queues", "madang"),
     Room("reach", "platform", "whether a preload reaches a program", "strict"),
