@@ -62,9 +62,9 @@ bool bridge_wait_or_end(struct bridge *bridge, int ms)
 
 static int complain(const char *what, int rc, const char *advice)
 {
-	log_event(LOG_ERROR, what, "error=\"%s\"%s%s", mdg_strerror(rc), advice ? " advice: " : "",
-	          advice ? advice : "");
-	return rc == -EBUSY ? BRIDGE_OTHER : BRIDGE_TROUBLE;
+	log_event(LOG_ERROR, what, "error=\"%s\"%s%s%s", mdg_strerror(rc),
+	          advice ? " advice=\"" : "", advice ? advice : "", advice ? "\"" : "");
+	return BRIDGE_TROUBLE;
 }
 
 static void block_signals(void)
@@ -89,6 +89,25 @@ static int name_ourselves(struct bridge *bridge)
 	return token_make(bridge->host, sizeof bridge->host, bridge->options->host);
 }
 
+/* Why the segment madang-bridge cannot be had. */
+static const char *status_advice(int rc)
+{
+	if (rc == MDG_UNLIKE_TYPE)
+		return "other programs use a segment named madang-bridge";
+	if (rc == -EACCES || rc == -EPERM)
+		return "another user has the segment madang-bridge; one bridge serves a namespace";
+	return NULL;
+}
+
+/* To a person at a terminal, before there is a log. */
+static int say(const char *wrong, const char *advice, int code)
+{
+	(void)fprintf(stderr, "madang-bridge: %s\n", wrong);
+	if (advice[0])
+		(void)fprintf(stderr, "  %s\n", advice);
+	return code;
+}
+
 static int open_here(struct bridge *bridge)
 {
 	const char *dir = bridge->options->namespace_dir;
@@ -107,10 +126,14 @@ static int open_here(struct bridge *bridge)
 		return complain("no-eventfd", -errno, NULL);
 	rc = status_open(&bridge->status, bridge->ns, bridge->options->host,
 	                 bridge->options->group);
-	if (rc == -EBUSY)
-		return complain("other-bridge", rc,
-		                "another bridge runs in this namespace: madang-bridge --status");
-	return rc == 0 ? 0 : complain("no-status", rc, NULL);
+	if (rc == -EBUSY) {
+		log_event(LOG_ERROR, "other-bridge",
+		          "namespace=\"%s\" advice=\"madang-bridge --status "
+		          "shows the bridge that runs here\"",
+		          bridge->directory);
+		return BRIDGE_OTHER;
+	}
+	return rc == 0 ? 0 : complain("no-status", rc, status_advice(rc));
 }
 
 static int run(struct bridge *bridge)
@@ -144,19 +167,16 @@ int main(int argc, char **argv)
 		return rc;
 	if (options.status)
 		return status_print(options.namespace_dir, options.json);
-	if (rules_make(&bridge.rules, &options.rules, &words) != 0) {
-		(void)fprintf(stderr, "madang-bridge: %s\n%s\n", words.wrong, words.advice);
-		return BRIDGE_USAGE;
-	}
+	if (rules_make(&bridge.rules, &options.rules, &words) != 0)
+		return say(words.wrong, words.advice, BRIDGE_USAGE);
 	block_signals();
 	if (options.with_server) {
-		if (server_start(&server, options.store) != 0) {
-			(void)fprintf(stderr, "madang-bridge: %s\n%s\n", server.wrong,
-			              server.advice);
-			return BRIDGE_TROUBLE;
-		}
+		if (server_start(&server, options.store) != 0)
+			return say(server.wrong, server.advice, BRIDGE_TROUBLE);
 		options.security.url = server.url;
-		log_event(LOG_INFO, "server-started", "url=%s", server.url);
+		log_event(LOG_INFO, "server-started",
+		          "url=%s store=\"%s\" join=\"madang bridge --url %s\"", server.url,
+		          options.store ? options.store : "(gone at the end)", server.url);
 	}
 	rc = run(&bridge);
 	if (options.with_server)

@@ -64,7 +64,7 @@ static const struct option table[] = {
 };
 
 static const char help[] =
-	"Usage: madang-bridge --url URL [OPTION]... \n"
+	"Usage: madang-bridge --url URL [OPTION]...\n"
 	"Carries channels and segments of Madang between hosts, through NATS.\n"
 	"\n"
 	"      --url URL          the server: nats://HOST:PORT or tls://HOST:PORT; with commas\n"
@@ -92,7 +92,7 @@ static const char help[] =
 
 static int usage(const char *wrong, const char *value, const char *advice)
 {
-	(void)fprintf(stderr, "madang-bridge: %s%s%s\n%s\n", wrong, value ? ": " : "",
+	(void)fprintf(stderr, "madang-bridge: %s%s%s\n  %s\n", wrong, value ? ": " : "",
 	              value ? value : "", advice);
 	return BRIDGE_USAGE;
 }
@@ -103,7 +103,7 @@ static bool is_group(const char *word)
 
 	return length > 0 && length <= OPTIONS_GROUP_MAX &&
 	       strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") ==
-		       length;
+	               length;
 }
 
 static int take_word(struct options *o, int id, char *value)
@@ -150,32 +150,61 @@ static int take_word(struct options *o, int id, char *value)
 static int take(struct options *o, int id, char *value)
 {
 	switch (id) {
-	case URL: o->security.url = value; break;
-	case CREDS: o->security.creds = value; break;
-	case NKEY: o->security.nkey = value; break;
-	case USER_FILE: o->security.user_file = value; break;
-	case TLS_CA: o->security.tls_ca = value; break;
-	case TLS_CERT: o->security.tls_cert = value; break;
-	case TLS_KEY: o->security.tls_key = value; break;
-	case TLS_NAME: o->security.tls_name = value; break;
-	case PLAIN: o->security.insecure_plain = true; break;
-	case RULES: o->rules.file = value; break;
-	case 'n': o->namespace_dir = value; break;
-	case STATUS: o->status = true; break;
-	case JSON: o->json = true; break;
+	case URL:
+		o->security.url = value;
+		break;
+	case CREDS:
+		o->security.creds = value;
+		break;
+	case NKEY:
+		o->security.nkey = value;
+		break;
+	case USER_FILE:
+		o->security.user_file = value;
+		break;
+	case TLS_CA:
+		o->security.tls_ca = value;
+		break;
+	case TLS_CERT:
+		o->security.tls_cert = value;
+		break;
+	case TLS_KEY:
+		o->security.tls_key = value;
+		break;
+	case TLS_NAME:
+		o->security.tls_name = value;
+		break;
+	case PLAIN:
+		o->security.insecure_plain = true;
+		break;
+	case RULES:
+		o->rules.file = value;
+		break;
+	case 'n':
+		o->namespace_dir = value;
+		break;
+	case STATUS:
+		o->status = true;
+		break;
+	case JSON:
+		o->json = true;
+		break;
 	case SERVER:
 		o->with_server = true;
 		o->store = value;
 		break;
-	case 'h': (void)fputs(help, stdout); return BRIDGE_OK;
+	case 'h':
+		(void)fputs(help, stdout);
+		return BRIDGE_OK;
 	case VERSION:
 		(void)printf("madang-bridge %s\n", mdg_version());
 		return BRIDGE_OK;
 	case '?':
 	case ':':
-		(void)fputs("Try 'madang-bridge --help'.\n", stderr);
+		(void)fputs("  Try 'madang-bridge --help'.\n", stderr);
 		return BRIDGE_USAGE;
-	default: return take_word(o, id, value);
+	default:
+		return take_word(o, id, value);
 	}
 	return -1;
 }

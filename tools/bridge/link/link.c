@@ -49,7 +49,8 @@ uint64_t link_reconnects(const struct link *link)
 
 	if (natsStatistics_Create(&statistics) == NATS_OK) {
 		if (natsConnection_GetStats(link->connection, statistics) == NATS_OK)
-			(void)natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL, &reconnects);
+			(void)natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL,
+			                               &reconnects);
 		natsStatistics_Destroy(statistics);
 	}
 	return reconnects;
@@ -64,10 +65,14 @@ static void note(struct link *link, natsConnection *connection, enum bridge_stat
 		(void)natsConnection_GetConnectedUrl(connection, url, sizeof url);
 	else
 		(void)natsConnection_GetLastError(connection, &last);
-	log_event(state == BRIDGE_CONNECTED ? LOG_INFO : LOG_WARN,
-	          state == BRIDGE_CONNECTED ? "connected" : "cut-off", "%s%s",
-	          state == BRIDGE_CONNECTED ? "url=" : "error=",
-	          state == BRIDGE_CONNECTED ? url : last);
+	if (state == BRIDGE_CONNECTED)
+		log_event(LOG_INFO, "connected", "url=%s reconnects=%" PRIu64, url,
+		          link_reconnects(link));
+	else if (last && last[0])
+		log_event(LOG_WARN, "cut-off", "error=\"%s\"", last);
+	else
+		log_event(LOG_WARN, "cut-off", "error=\"%s\"",
+		          last = "the server closed the connection");
 	status_link(link->bridge->status, state, state == BRIDGE_CONNECTED ? url : NULL,
 	            link_reconnects(link), state == BRIDGE_CONNECTED ? "" : last);
 }
@@ -76,7 +81,7 @@ static void on_disconnected(natsConnection *connection, void *closure)
 {
 	struct link *link = closure;
 
-	if (link->connection) {
+	if (link->connection && !atomic_load(&link->closing)) {
 		note(link, connection, BRIDGE_CUT_OFF);
 		bridge_wake(link->bridge);
 	}
@@ -203,6 +208,7 @@ void link_close(struct link *link)
 {
 	if (!link)
 		return;
+	atomic_store(&link->closing, true);
 	if (link->connection) {
 		(void)natsConnection_FlushTimeout(link->connection, 500);
 		natsConnection_Close(link->connection);

@@ -10,6 +10,7 @@
 #define BRIDGE_LINK_LINK_H
 
 #include <nats/nats.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ struct link {
 	natsConnection *connection;
 	jsCtx *js;
 	const char *group;
+	atomic_bool closing;        /* the end of the connection is no news */
 	char inboxes[SUBJECT_ROOM]; /* what this bridge's inboxes begin with, no dot at the end */
 };
 

@@ -58,8 +58,9 @@ void pump_state(struct pump *pump, enum bridge_row_state state, const char *why)
 		          : state == BRIDGE_HELD ? LOG_WARN
 		                                 : LOG_INFO,
 		          event, "channel=\"%s\" direction=%s%s%s%s", pump->channel,
-		          bridge_direction_word(pump->ops->direction), why && why[0] ? " why=\"" : "",
-		          why ? why : "", why && why[0] ? "\"" : "");
+		          bridge_direction_word(pump->ops->direction),
+		          why && why[0] ? " why=\"" : "", why ? why : "",
+		          why && why[0] ? "\"" : "");
 	}
 }
 
@@ -82,6 +83,18 @@ void pump_in_flight(struct pump *pump, uint64_t messages)
 	struct bridge_row *figures = status_write(pump->row);
 
 	figures->in_flight = messages;
+	status_written(pump->row);
+}
+
+void pump_next(struct pump *pump, uint64_t next)
+{
+	status_write(pump->row)->next = next;
+	status_written(pump->row);
+}
+
+void pump_lag(struct pump *pump, uint64_t messages)
+{
+	status_write(pump->row)->lag = messages;
 	status_written(pump->row);
 }
 

@@ -28,26 +28,27 @@ enum { PUMP_AGAIN = 1 };
 
 /* What `wanted` decides on. "Here" counts local programs, and not the bridge itself. */
 struct situation {
-	const struct mdg_channel_info *info;  /* of the channel here */
-	unsigned talkers, listeners;          /* here; of a call: callers, servers */
-	struct elsewhere_sum elsewhere;       /* in the group, other hosts; see elsewhere.h */
-	bool may[BRIDGE_DIRECTIONS];          /* the rules */
-	bool runs[BRIDGE_DIRECTIONS];         /* is running now */
-	const char *host;                     /* our token, to compare with others' */
+	const struct mdg_channel_info *info; /* of the channel here */
+	unsigned talkers, listeners;         /* here; of a call: callers, servers */
+	struct elsewhere_sum elsewhere;      /* in the group, other hosts; see elsewhere.h */
+	bool may[BRIDGE_DIRECTIONS];         /* the rules */
+	bool runs[BRIDGE_DIRECTIONS];        /* is running now */
+	const char *host;                    /* our token, to compare with others' */
 };
 
 struct pump {
 	struct bridge *bridge;
 	const struct pump_ops *ops;
 	char channel[MDG_NAME_MAX + 1];
-	char token[TOKEN_ROOM];       /* of the channel */
-	struct mdg_channel_info info; /* when it was started: kind, full, capacity, identity, epoch */
-	struct status_row *row;       /* the keeper's; it outlives the pump */
+	char token[TOKEN_ROOM]; /* of the channel */
+	struct mdg_channel_info
+		info;           /* when it was started: kind, full, capacity, identity, epoch */
+	struct status_row *row; /* the keeper's; it outlives the pump */
 	atomic_bool stop, ended;
 	atomic_int result;
-	_Atomic uint64_t position;    /* what the heartbeat says of it; see elsewhere.h */
-	pthread_mutex_t lock;         /* of `own`, where `wake` needs it */
-	void *own;                    /* what `run` and `wake` share */
+	_Atomic uint64_t position; /* what the heartbeat says of it; see elsewhere.h */
+	pthread_mutex_t lock;      /* of `own`, where `wake` needs it */
+	void *own;                 /* what `run` and `wake` share */
 	pthread_t thread;
 };
 
@@ -62,7 +63,7 @@ struct pump_ops {
 };
 
 #define PUMPS(PUMP)
-#define PUMP(name)  extern const struct pump_ops pump_##name;
+#define PUMP(name) extern const struct pump_ops pump_##name;
 PUMPS(PUMP)
 #undef PUMP
 
@@ -81,6 +82,10 @@ void pump_state(struct pump *pump, enum bridge_row_state state, const char *why)
 /* Adds to the figures. */
 void pump_count(struct pump *pump, uint64_t messages, uint64_t repeats, uint64_t bytes);
 void pump_in_flight(struct pump *pump, uint64_t messages);
+/* Of one that carries out: the number of the next message here that has not crossed. */
+void pump_next(struct pump *pump, uint64_t next);
+/* Of one that carries in: how many messages (or packs) wait elsewhere, as the server said last. */
+void pump_lag(struct pump *pump, uint64_t messages);
 
 /* For the keeper. 0, or a negated errno. */
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,

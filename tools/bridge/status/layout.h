@@ -84,7 +84,8 @@ struct bridge_row {
 	int64_t moved; /* seconds since 1970 of the last message; 0: none yet */
 	char channel[BRIDGE_WORD_ROOM];
 	char error[BRIDGE_ERROR_ROOM]; /* the last one; "" */
-	char reserved_too[8];
+	uint64_t next; /* out: the number of the next message to cross; 0: not known. So the lag is
+	                  known also while the bridge sleeps: the channel says its last number */
 };
 
 static_assert(sizeof(struct bridge_row) == 320, "the format is fixed");

@@ -31,6 +31,15 @@ static bool bytes_of_memory(void *context, void *to, size_t size, uint64_t offse
 	return true;
 }
 
+static void find_lags(mdg_namespace *ns, struct bridge_view *view)
+{
+	struct mdg_channel_info info = { .size = sizeof info };
+	uint32_t cursor = 0;
+
+	while (mdg_channel_next(ns, &cursor, &info) > 0)
+		bridge_view_find_lag(view, info.name, info.sequence);
+}
+
 static int read_segment(mdg_namespace *ns, struct bridge_view *view)
 {
 	void *memory;
@@ -46,6 +55,8 @@ static int read_segment(mdg_namespace *ns, struct bridge_view *view)
 	if (rc == 0)
 		view->alive = bridge_view_lives(ns, id, view->pid);
 	(void)mdg_segment_detach(ns, memory);
+	if (rc == 0)
+		find_lags(ns, view);
 	return rc == MDG_DAMAGED ? 0 : rc; /* then it is somebody's own segment */
 }
 

@@ -79,6 +79,7 @@ static bool take_row(struct bridge_view_row *ret, const struct bridge_row *row)
 	ret->lag = row->lag;
 	ret->bytes = row->bytes;
 	ret->retries = row->retries;
+	ret->next = row->next;
 	ret->moved = row->moved;
 	copy_text(ret->channel, row->channel, sizeof ret->channel);
 	copy_text(ret->error, row->error, sizeof ret->error);
@@ -129,6 +130,16 @@ int bridge_view_read(struct bridge_view *ret, bridge_bytes *bytes, void *context
 	}
 	qsort(ret->rows, ret->count, sizeof *ret->rows, by_channel);
 	return 0;
+}
+
+void bridge_view_find_lag(struct bridge_view *view, const char *channel, uint64_t sequence)
+{
+	for (size_t i = 0; i < view->count; i++) {
+		struct bridge_view_row *row = &view->rows[i];
+		if (row->direction == BRIDGE_OUT && row->next != 0 &&
+		    strcmp(row->channel, channel) == 0)
+			row->lag = sequence > row->next ? sequence - row->next : 0;
+	}
 }
 
 bool bridge_view_lives(mdg_namespace *ns, mdg_id id, int32_t pid)

@@ -23,7 +23,7 @@ struct bridge_view_row {
 	uint32_t kind;
 	enum bridge_direction direction;
 	enum bridge_row_state state;
-	uint64_t sent, received, repeats, in_flight, lag, bytes, retries;
+	uint64_t sent, received, repeats, in_flight, lag, bytes, retries, next;
 	int64_t moved;
 	char error[BRIDGE_ERROR_ROOM];
 };
@@ -45,6 +45,8 @@ struct bridge_view {
 /* 0, or MDG_DAMAGED: this is no status; MDG_VERSION_UNLIKE: of another version; -ENOMEM. `alive`
  * is left to the caller. Afterwards, in any case, bridge_view_free. */
 int bridge_view_read(struct bridge_view *ret, bridge_bytes *bytes, void *context);
+/* What lags in a channel, by the number of its next message: corrects the rows of this channel. */
+void bridge_view_find_lag(struct bridge_view *view, const char *channel, uint64_t sequence);
 /* Whether the process that wrote it still has the segment attached. */
 bool bridge_view_lives(mdg_namespace *ns, mdg_id id, int32_t pid);
 void bridge_view_free(struct bridge_view *view);

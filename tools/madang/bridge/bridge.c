@@ -93,7 +93,7 @@ const struct command bridge_command = {
 	.notes = "To begin with, where the package nats-server is installed:\n"
 		 "  madang bridge --with-server --channel '*'\n"
 		 "'madang bridge --status' shows what it does; 'man madang-bridge' has all "
-	         "options.\n"
+		 "options.\n"
 		 "$MADANG_BRIDGE names another madang-bridge to run.\n"
 		 "Exit status: that of madang-bridge; 127 it is not installed.\n",
 	.operands = NULL,

@@ -44,6 +44,7 @@ int channels_read(mdg_namespace *ns, const char *name, struct channels_view *vie
 		struct channels_entry *entry = &view->entries[view->count++];
 		memset(entry, 0, sizeof *entry);
 		entry->info = info;
+		bridge_view_find_lag(&view->bridge, info.name, info.sequence);
 	}
 	return rc;
 }
