@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wire_fuzzer - what comes to the bridge from the network: each parser, one input at a time.
+ *
+ * The first byte of the input chooses the parser, and the rest is what it reads. A pack is read as
+ * it is, and again with the right length, or checksum, or both, which no fuzzer would find. The input
+ * lies at the end of its memory, so that a sanitizer sees a byte read too many. What a parser
+ * accepts is written again, and has to give the same bytes: then nothing in the input was ignored,
+ * and nothing was taken for something else. Wrong answers end the process as a crash does.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz/target.h"
+#include "base/token.h"
+#include "madang/channel.h"
+#include "pack/bytes.h"
+#include "pack/pack.h"
+#include "watch/elsewhere.h"
+#include "watch/heard.h"
+
+#define HOLDS(condition)                                                                           \
+	do {                                                                                       \
+		if (!(condition)) {                                                                \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
+			        #condition);                                                       \
+			abort();                                                                   \
+		}                                                                                  \
+	} while (0)
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return 0;
+}
+
+/* ---- packs -------------------------------------------------------------------------- */
+
+static void check_pack(const struct pack *pack, const unsigned char *bytes, size_t size)
+{
+	static struct mdg_message messages[PACK_MESSAGES_MAX];
+	const unsigned char *end = bytes + size;
+	unsigned char *again;
+
+	HOLDS(pack->count >= 1 && pack->count <= PACK_MESSAGES_MAX);
+	for (uint32_t i = 0; i < pack->count; i++) {
+		const struct mdg_relayed *one = &pack->messages[i];
+
+		HOLDS((const unsigned char *)one->data >= bytes + PACK_HEAD);
+		HOLDS((const unsigned char *)one->data <= end);
+		HOLDS(one->size <= (size_t)(end - (const unsigned char *)one->data));
+		HOLDS(i == 0 || one->number > pack->messages[i - 1].number);
+		HOLDS(memcmp(&one->origin, &pack->origin, sizeof one->origin) == 0);
+		messages[i] = (struct mdg_message){
+			.data = (void *)(uintptr_t)one->data,
+			.size = one->size,
+			.sequence = one->number,
+			.flags = one->flags,
+		};
+	}
+	HOLDS(pack_size(messages, pack->count) == size);
+	HOLDS(pack_fits(messages, pack->count, size) == pack->count);
+	HOLDS(pack_fits(messages, pack->count, size - 1) < pack->count);
+	again = malloc(size);
+	HOLDS(again);
+	HOLDS(pack_encode(again, pack->kind, &pack->origin, messages, pack->count) == size);
+	HOLDS(memcmp(again, bytes, size) == 0);
+	free(again);
+}
+
+static void read_pack(unsigned char *bytes, size_t size)
+{
+	static struct pack pack;
+	const char *wrong = NULL;
+
+	for (int mended = 0; mended < 4; mended++) {
+		if (pack_decode(&pack, bytes, size, &wrong) == 0)
+			check_pack(&pack, bytes, size);
+		else
+			HOLDS(wrong && wrong[0]);
+		if (size < PACK_HEAD)
+			return;
+		memcpy(bytes, "MDGP", 4);
+		bytes_put32(bytes + 4, PACK_VERSION);
+		if (mended == 1)
+			bytes_put32(bytes + 40, (uint32_t)size);
+		else
+			bytes_put32(bytes + 44, pack_crc(pack_crc(0, bytes, 44), bytes + PACK_HEAD,
+			                                 size - PACK_HEAD));
+	}
+}
+
+/* ---- names -------------------------------------------------------------------------- */
+
+static void read_token(unsigned char *bytes, size_t size)
+{
+	char name[64], token[TOKEN_ROOM];
+
+	memset(name, 'x', sizeof name);
+	if (token_name(name, sizeof name, (const char *)bytes, size) != 0)
+		return;
+	HOLDS(memchr(name, '\0', sizeof name) && name[0] != '\0');
+	HOLDS(token_make(token, sizeof token, name) == 0);
+	HOLDS(strlen(token) == size && memcmp(token, bytes, size) == 0);
+}
+
+/* ---- heartbeats ------------------------------------------------------------------------ */
+
+static void read_heartbeat(unsigned char *bytes, size_t size)
+{
+	struct heard heard;
+	char name[MDG_NAME_MAX + 1];
+	uint64_t number;
+
+	(void)heard_number((const char *)bytes, size, &number);
+	if (!heard_parse(&heard, (const char *)bytes, size))
+		return;
+	HOLDS(strspn(heard.instance, "0123456789abcdef") == INSTANCE_ROOM - 1);
+	HOLDS(heard.instance[INSTANCE_ROOM - 1] == '\0');
+	HOLDS(heard.count <= BEAT_CHANNELS_MAX && heard.count < size);
+	for (size_t i = 0; i < heard.count; i++) {
+		const struct heard_channel *one = &heard.channels[i];
+
+		HOLDS(token_name(name, sizeof name, one->token, strlen(one->token)) == 0);
+		HOLDS(one->kind >= MDG_STREAM && one->kind <= MDG_CALL);
+		HOLDS(one->talkers <= MDG_PEERS_MAX && one->listeners <= MDG_PEERS_MAX);
+		HOLDS(one->directions <= (BEAT_OUT | BEAT_IN));
+	}
+	free(heard.channels);
+}
+
+/* ---- choosing ----------------------------------------------------------------------- */
+
+static void (*const parsers[])(unsigned char *bytes, size_t size) = {
+	read_pack,
+	read_token,
+	read_heartbeat,
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	unsigned char *bytes;
+
+	if (size == 0)
+		return 0;
+	bytes = malloc(size);
+	HOLDS(bytes);
+	memcpy(bytes, data + 1, size - 1);
+	/* Shrunk, so that the memory ends where the input does. */
+	if (size > 1) {
+		unsigned char *exact = realloc(bytes, size - 1);
+
+		bytes = exact ? exact : bytes;
+	}
+	parsers[data[0] % (sizeof parsers / sizeof parsers[0])](bytes, size - 1);
+	free(bytes);
+	return 0;
+}
