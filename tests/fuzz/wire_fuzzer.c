@@ -15,6 +15,9 @@
 
 #include "fuzz/target.h"
 #include "base/token.h"
+#include "bridge.h"
+#include "call/parts.h"
+#include "link/shape.h"
 #include "madang/channel.h"
 #include "pack/bytes.h"
 #include "pack/pack.h"
@@ -29,6 +32,24 @@
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)
+
+/* What main.c has of the bridge. Nothing here waits or is woken. */
+void bridge_wake(struct bridge *bridge)
+{
+	(void)bridge;
+}
+
+bool bridge_wait_or_end(struct bridge *bridge, int ms)
+{
+	(void)bridge;
+	(void)ms;
+	return true;
+}
+
+int64_t bridge_now(void)
+{
+	return 0;
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -132,12 +153,55 @@ static void read_heartbeat(unsigned char *bytes, size_t size)
 	free(heard.channels);
 }
 
+/* ---- shapes, and words about calls ------------------------------------------------------ */
+
+/* Texts end with a zero byte, as libnats and shape.c see to. */
+static char *as_text(const unsigned char *bytes, size_t size)
+{
+	char *text = malloc(size + 1);
+
+	HOLDS(text);
+	if (size > 0)
+		memcpy(text, bytes, size);
+	text[size] = '\0';
+	return text;
+}
+
+static void read_shape(unsigned char *bytes, size_t size)
+{
+	char *text = as_text(bytes, size);
+	struct mdg_channel_options shape;
+
+	if (shape_parse(&shape, text)) {
+		HOLDS(shape.kind >= MDG_STREAM && shape.kind <= MDG_CALL);
+		HOLDS(shape.full == MDG_FULL_WAIT || shape.kind == MDG_TOPIC);
+		HOLDS(shape.capacity >= 1 && shape.capacity <= MDG_CAPACITY_MAX);
+		HOLDS(shape.peers >= 2 && shape.peers <= MDG_PEERS_MAX);
+	}
+	free(text);
+}
+
+static void read_call(unsigned char *bytes, size_t size)
+{
+	char *text = as_text(bytes, size);
+	const struct call_setup setup = { .inboxes = "madang.g.i." };
+	enum call_word word = CALL_UNKNOWN;
+	uint64_t number = 0;
+
+	if (call_parse("madang.g.i.a.c.x", text, &number, &word))
+		HOLDS(word <= CALL_UNKNOWN && strncmp(text, "madang.g.i.a.c.x.", 17) == 0);
+	if (call_may_answer(&setup, text)) {
+		HOLDS(strlen(text) + 16 < CALL_SUBJECT_MAX);
+		HOLDS(strncmp(text, setup.inboxes, strlen(setup.inboxes)) == 0);
+		HOLDS(!strpbrk(text, "*> "));
+	}
+	free(text);
+}
+
 /* ---- choosing ----------------------------------------------------------------------- */
 
 static void (*const parsers[])(unsigned char *bytes, size_t size) = {
-	read_pack,
-	read_token,
-	read_heartbeat,
+	read_pack, read_token, read_heartbeat, read_shape, read_call,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
