@@ -112,8 +112,12 @@ def check_refused(place):
     key = NKey("user")
     nkey = secret_file(os.path.join(place, "w.nkey"), f"{key.seed}\n{key.public}\n")
     where = ["-n", os.path.join(place, "namespace-r"), "--channel", "news"]
-    with Server(place, "refuses", 'authorization { user: "x", password: "y" }\n'
-                'jetstream: enabled\n') as server:
+    some = NKey("user").public
+    with Server(place, "passwords", 'authorization { user: "x", password: "y" }\n') as server:
+        expect("a server that knows no keys", run("--url", server.url(), "--nkey", nkey, *where), 3,
+               "no users with keys, and so not the user of .*w.nkey")
+    with Server(place, "refuses", f'authorization {{ users: [ {{ nkey: "{some}" }} ] }}\n'
+                ) as server:
         expect("a bridge that the server does not know", run("--url", server.url(), "--nkey",
                                                              nkey, *where), 3,
                "does not accept the user of .*w.nkey")

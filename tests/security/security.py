@@ -91,7 +91,7 @@ def check_reconnect(place, ours):
     for name, text, known in (("plain", "", False), ("elsewhere", tls("elsewhere"), False),
                               ("again", tls("server"), True)):
         with Server(place, "first-" + name, tls("server")) as server:
-            visitor = probe(*ours, server.url(), "stay", "2500", "", later=True)
+            visitor = probe(*ours, server.url(), "stay", "1200", "", later=True)
             expect("connected at first", (0, visitor.stdout.readline()), 0, "^connected, tls")
         with Server(place, "second-" + name, text, server.port) as second:
             said = visitor.communicate(timeout=30)[0]

@@ -148,6 +148,15 @@ int security_explain(const struct security *security, natsStatus status, const c
 		explain_user(security, ret);
 		return SECURITY_REFUSED;
 	}
+	/* Without a user with an NKey, it sends nothing to sign. */
+	if (status == NATS_INVALID_ARG && (security->nkey || security->creds)) {
+		(void)snprintf(ret->wrong, sizeof ret->wrong,
+		               "the server has no users with keys, and so not the user of %s",
+		               security->nkey ? security->nkey : security->creds);
+		advise(ret,
+		       "is it the right server? contrib/nats has an example of its configuration");
+		return SECURITY_REFUSED;
+	}
 	if (status == NATS_SECURE_CONNECTION_WANTED) {
 		(void)snprintf(ret->wrong, sizeof ret->wrong, "the server has no TLS");
 		advise(ret, "a connection to another machine is encrypted: give the server a "
