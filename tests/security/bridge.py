@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """bridge.py - two bridges under the rights of contrib/nats, and how a bridge ends that is refused.
 
-    bridge.py rights|refused BRIDGE MADANG TREE
+    bridge.py rights|refused BRIDGE MADANG PROBE TREE
 
 BRIDGE is madang-bridge, MADANG the tool. In `rights`, messages of each kind of channel cross between two
 namespaces, each with a bridge that may only do what contrib/nats/madang.conf lets it. The server's
@@ -18,7 +18,7 @@ import time
 from keys import NKey, authority, certificate, secret_file
 from server import FAILED, Server, expect, find, rights_server
 
-WHAT, BRIDGE, MADANG, TREE = sys.argv[1:5]
+WHAT, BRIDGE, MADANG, PROBE, TREE = sys.argv[1:6]
 
 
 class Bridge:
@@ -131,6 +131,64 @@ def check_refused(place):
            "--user-file", never=["sesame"])
 
 
+def wait_for(condition):
+    for _ in range(500):
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def check_thrown_out(place):
+    """A server that comes back, and does not know the bridge any more."""
+    user = secret_file(os.path.join(place, "u"), "me\nsesame\n")
+    with Server(place, "before", 'authorization { user: "me", password: "sesame" }\n') as server:
+        bridge = Bridge(place, "t", "--url", server.url(), "--user-file", user, "--channel", "x")
+        expect("let in at first", (0, str(wait_for(lambda: "connected" in bridge.said()))), 0,
+               "True")
+    with Server(place, "after", 'authorization { user: "me", password: "other" }\n', server.port):
+        ended = wait_for(lambda: bridge.process.poll() is not None)
+        expect("thrown out later", (bridge.process.poll() if ended else bridge.end(),
+                                    bridge.said()), 3, "does not accept the user of .*/u",
+               never=["sesame"])
+
+
+def check_hostile(place):
+    """A member of the group that says what no bridge says."""
+    instance = "0123456789abcdef" * 2
+    beats = ["", "x", "madang-bridge", f"madang-bridge 2 {instance}\n", "\x1b[2J" * 1000,
+             f"madang-bridge 1 {instance}\nhuge 1 99999 1 1 0\n",
+             f"madang-bridge 1 {instance}\n" + "huge 1 1 1 1 0\n" * 600,
+             f"madang-bridge 1 {instance}\nhuge 2 1 0 1 0\nmad 1 1 0 1 18446744073709551616\n"]
+    with Server(place, "hostile", f'jetstream {{ store_dir: "{place}/js" }}\n') as server:
+        bridge = Bridge(place, "h", "--url", server.url(), "--channel", "huge", "--channel", "odd",
+                        "--log-level", "debug")
+        wait_for(lambda: "connected" in bridge.said())
+        said = []
+        for text in beats:
+            said += ["publish", "madang.default.h.evil", text]
+        for subject in ("madang.default.h.ev=00il", "madang.default.p.huge.evil",
+                        "madang.default.p.=.evil", "madang.default.i.h.j.x"):
+            said += ["publish", subject, "17x"]
+        subprocess.run([PROBE, server.url(), *said], stdout=subprocess.DEVNULL, check=True)
+        # It has the bucket once it has asked for the shape of a channel.
+        beat = f"madang-bridge 1 {instance}\nhuge 1 1 0 1 0\nodd 1 1 0 1 0\n"
+        shape = "kind=stream full=wait capacity=1073741824 peers=16"
+        for _ in range(3):
+            subprocess.run([PROBE, server.url(), "publish", "madang.default.h.evil", beat,
+                            "stay", "300", "", "publish", "$KV.madang_default.channel.huge", shape,
+                            "publish", "$KV.madang_default.channel.odd", "\x1b]0;owned\x07 kind=",
+                            "publish", "madang.default.h.evil", beat], stdout=subprocess.DEVNULL,
+                           check=True)
+        made = wait_for(lambda: "channel-made" in bridge.said())
+        channels = madang(bridge.namespace, "channels").stdout
+        expect("a channel of 1 GiB is made with 64 MiB", (0 if made else 1, channels), 0,
+               '"huge" +stream +64M', never=['"odd"'])
+        expect("the bridge lives, and the log has no bytes that a terminal obeys",
+               (bridge.end(), bridge.said()), 0, "heartbeat-refused", "shape-refused",
+               never=["\x1b", "\x07"])
+
+
 def main():
     for program in ("nats-server", "openssl"):
         if not find(program):
@@ -143,6 +201,8 @@ def main():
         certificate(place, "a", "ca", "DNS:a")
         if WHAT == "refused":
             check_refused(place)
+            check_thrown_out(place)
+            check_hostile(place)
         else:
             check_rights(place)
     print(f"{len(FAILED)} failed" if FAILED else "all is well")

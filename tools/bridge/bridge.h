@@ -40,6 +40,7 @@ struct bridge {
 	int wake;                      /* eventfd */
 	atomic_bool heard;             /* something happened elsewhere, or in a channel here */
 	atomic_bool reconnected;
+	atomic_int refused;            /* exit code: the server does not let us in any more */
 };
 
 /* Makes the keeper look again. From any thread. */

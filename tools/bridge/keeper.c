@@ -6,6 +6,7 @@
  * a peer of a channel or another host has changed (bridge->wake), or the next heartbeat is due.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 #include "watch/beat.h"
 
 enum { WALK_AGAIN_MS = 200, WALK_ANYWAY_MS = 60000 };
+/* A channel that is made because another host has it takes at most so much memory here. */
+enum { MADE_CAPACITY_MAX = 64 << 20 };
 
 struct keeper {
 	struct bridge *bridge;
@@ -90,6 +93,13 @@ static void make_absent(struct keeper *k)
 		elsewhere_sum(k->bridge->elsewhere, token, &sum);
 		if (!sum.kind || shape_get(k->bridge->link, token, &shape) != 0)
 			continue;
+		if (shape.capacity > MADE_CAPACITY_MAX) {
+			log_event(LOG_WARN, "smaller-channel",
+			          "channel=\"%s\" here=%d group=%" PRIu64
+			          " bytes: make it yourself to have it as large",
+			          name, MADE_CAPACITY_MAX, shape.capacity);
+			shape.capacity = MADE_CAPACITY_MAX;
+		}
 		rc = mdg_channel_open(&channel, k->bridge->ns, name, MDG_OBSERVER, &shape);
 		if (rc != 0) {
 			log_event(LOG_ERROR, "channel-not-made", "channel=\"%s\" error=\"%s\"",
@@ -234,6 +244,7 @@ int keeper_run(struct bridge *bridge)
 		look_again(&k);
 		when = beat_send(&k.beat, bridge, k.entries);
 		wait_for_news(&k, earliest(&k, when));
+		rc = atomic_load(&bridge->refused);
 	}
 	status_link(bridge->status, BRIDGE_ENDING, NULL, link_reconnects(bridge->link), NULL);
 	while (k.entries) {

@@ -6,6 +6,7 @@
  * buffered by libnats while there is no connection (a publish fails, and is tried again by its
  * pump), so memory stays bounded and no message is sent twice by two layers.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,6 +109,27 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 	          natsStatus_GetText(status), last ? last : "");
 }
 
+static int say(const struct security_words *words, int code);
+
+/* libnats gives up for good when the server refuses us as it did before: our user was taken away, or
+ * its password was changed. What comes after would wait for ever, so the bridge ends. It is the last
+ * callback. */
+static void on_closed(natsConnection *connection, void *closure)
+{
+	struct link *link = closure;
+	struct security_words words = { .wrong = "" };
+	const char *last = "";
+
+	if (!atomic_load(&link->closing)) {
+		natsStatus status = natsConnection_GetLastError(connection, &last);
+		int code = security_explain(&link->bridge->options->security, status, last, &words);
+
+		atomic_store(&link->bridge->refused, say(&words, code));
+		bridge_wake(link->bridge);
+	}
+	(void)sem_post(&link->closed);
+}
+
 static int say(const struct security_words *words, int code)
 {
 	log_event(LOG_ERROR, "no-connection", "%s%s%s", words->wrong,
@@ -138,6 +160,7 @@ static natsStatus set_options(struct link *l)
 	SET(natsOptions_SetCustomInboxPrefix(o, l->inboxes));
 	SET(natsOptions_SetDisconnectedCB(o, on_disconnected, l));
 	SET(natsOptions_SetReconnectedCB(o, on_reconnected, l));
+	SET(natsOptions_SetClosedCB(o, on_closed, l));
 	SET(natsOptions_SetErrorHandler(o, on_error, l));
 #undef SET
 	return s;
@@ -177,6 +200,7 @@ int link_open(struct link **ret, struct bridge *bridge)
 	if (!l)
 		return say(&(struct security_words){ .wrong = "no memory" }, BRIDGE_TROUBLE);
 	l->bridge = bridge;
+	(void)sem_init(&l->closed, 0, 0);
 	l->group = bridge->options->group;
 	/* Calls have inboxes of their own, `c`, into which other hosts may publish. */
 	(void)snprintf(l->inboxes, sizeof l->inboxes, "madang.%s.i.%s.j", l->group, bridge->host);
@@ -212,7 +236,11 @@ void link_close(struct link *link)
 	if (link->connection) {
 		(void)natsConnection_FlushTimeout(link->connection, 500);
 		natsConnection_Close(link->connection);
+		/* Callbacks have the link: it goes after the last of them. */
+		while (sem_wait(&link->closed) != 0 && errno == EINTR)
+			continue;
 	}
+	(void)sem_destroy(&link->closed);
 	jsCtx_Destroy(link->js);
 	natsConnection_Destroy(link->connection);
 	natsOptions_Destroy(link->options);

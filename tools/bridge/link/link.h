@@ -10,6 +10,7 @@
 #define BRIDGE_LINK_LINK_H
 
 #include <nats/nats.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ struct link {
 	const char *group;
 	atomic_bool closing;        /* the end of the connection is no news */
 	char inboxes[SUBJECT_ROOM]; /* what this bridge's inboxes begin with, no dot at the end */
+	sem_t closed;               /* posted by the last callback of libnats */
 };
 
 /* Connects. Waits for a server that is not there yet, until the bridge is asked to end. 0; an
