@@ -34,11 +34,11 @@ struct bridge {
 	mdg_namespace *ns;             /* threads share it */
 	char directory[1024];          /* of the namespace */
 	struct status *status;
-	struct link *link;             /* link/link.h */
-	struct elsewhere *elsewhere;   /* watch/elsewhere.h */
-	struct rules *rules;           /* the keeper's alone */
-	int wake;                      /* eventfd */
-	atomic_bool heard;             /* something happened elsewhere, or in a channel here */
+	struct link *link;           /* link/link.h */
+	struct elsewhere *elsewhere; /* watch/elsewhere.h */
+	struct rules *rules;         /* the keeper's alone */
+	int wake;                    /* eventfd */
+	atomic_bool heard;           /* something happened elsewhere, or in a channel here */
 	atomic_bool reconnected;
 	atomic_int refused;            /* exit code: the server does not let us in any more */
 };

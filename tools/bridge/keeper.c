@@ -200,12 +200,20 @@ static void wait_for_news(struct keeper *k, int64_t until)
 		(void)!read(k->bridge->wake, &count, sizeof count);
 }
 
+static void tell_of_loss(void *context, const char *host, const char *instance)
+{
+	struct keeper *k = context;
+
+	for (struct entry *e = k->entries; e; e = e->next)
+		entry_lost(e, host, instance);
+}
+
 static void look_again(struct keeper *k)
 {
 	if (atomic_exchange(&k->bridge->reconnected, false))
 		for (struct entry *e = k->entries; e; e = e->next)
 			entry_wake(e);
-	(void)elsewhere_forget(k->bridge->elsewhere, NULL, NULL);
+	(void)elsewhere_forget(k->bridge->elsewhere, tell_of_loss, k);
 	if (bridge_now() >= k->walk_at) {
 		k->walk_at = bridge_now() + WALK_ANYWAY_MS;
 		walk(k);

@@ -30,8 +30,7 @@ static const char *head(struct pack *ret, const unsigned char *at, size_t size)
 		return "its length is another";
 	if (size - PACK_HEAD < (size_t)ret->count * PACK_MESSAGE_HEAD)
 		return "it is shorter than the heads of its messages";
-	if (pack_crc(pack_crc(0, at, 44), at + PACK_HEAD, size - PACK_HEAD) !=
-	    bytes_get32(at + 44))
+	if (pack_crc(pack_crc(0, at, 44), at + PACK_HEAD, size - PACK_HEAD) != bytes_get32(at + 44))
 		return "its checksum is wrong";
 	return NULL;
 }

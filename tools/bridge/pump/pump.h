@@ -21,6 +21,7 @@
 
 #include <pthread.h>
 
+#include "base/relay.h"
 #include "bridge.h"
 #include "watch/elsewhere.h"
 
@@ -60,9 +61,17 @@ struct pump_ops {
 	void (*wake)(struct pump *);
 	/* Something has changed here or elsewhere while it runs; from the keeper. May be NULL. */
 	void (*changed)(struct pump *, const struct situation *);
+	/* That run (instance) of the bridge of another host has ended; from the keeper. May be NULL. */
+	void (*lost)(struct pump *, const char *host, const char *instance);
 };
 
-#define PUMPS(PUMP)
+#ifdef MDG_RELAYED
+#define PUMPS(PUMP)                                                                                \
+	PUMP(stream_out)                                                                           \
+	PUMP(stream_in) PUMP(topic_out) PUMP(topic_in) PUMP(call_out) PUMP(call_in)
+#else
+#define PUMPS(PUMP) PUMP(call_out) PUMP(call_in)
+#endif
 #define PUMP(name) extern const struct pump_ops pump_##name;
 PUMPS(PUMP)
 #undef PUMP

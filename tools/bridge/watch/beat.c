@@ -36,8 +36,8 @@ static bool write_text(struct beat *beat, struct bridge *bridge, const struct en
 		beat->last = malloc(room);
 	if (!beat->text || !beat->last)
 		return false;
-	beat->length = (size_t)snprintf(beat->text, LINE_ROOM, "madang-bridge 1 %s\n",
-	                                bridge->instance);
+	beat->length =
+		(size_t)snprintf(beat->text, LINE_ROOM, "madang-bridge 1 %s\n", bridge->instance);
 	for (; entries && count < BEAT_CHANNELS_MAX; entries = entries->next)
 		if (!entries->refused) {
 			beat->length += put_entry(beat->text + beat->length, entries);

@@ -251,7 +251,8 @@ static void on_beat(natsConnection *connection, natsSubscription *subscription, 
 	(void)connection;
 	(void)subscription;
 	if (strcmp(host, e->bridge->host) == 0)
-		heard_own(e->bridge, natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message));
+		heard_own(e->bridge, natsMsg_GetData(message),
+		          (size_t)natsMsg_GetDataLength(message));
 	else if (!elsewhere_take(e, host, natsMsg_GetData(message),
 	                         (size_t)natsMsg_GetDataLength(message)))
 		log_event(LOG_WARN, "heartbeat-refused", "host=%s", host);

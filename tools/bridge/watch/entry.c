@@ -48,6 +48,13 @@ void entry_wake(struct entry *entry)
 			entry->pumps[d]->ops->wake(entry->pumps[d]);
 }
 
+void entry_lost(struct entry *entry, const char *host, const char *instance)
+{
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
+		if (entry->pumps[d] && entry->pumps[d]->ops->lost)
+			entry->pumps[d]->ops->lost(entry->pumps[d], host, instance);
+}
+
 static struct bridge *bridge_of(const struct entry *entry)
 {
 	return entry->here->bridge;
@@ -59,8 +66,8 @@ static void start(struct entry *entry, enum bridge_direction d, const struct pum
 	                    entry->here->token, entry->rows[d]);
 
 	if (rc != 0) {
-		log_event(LOG_ERROR, "pump-not-started", "channel=\"%s\" error=\"%s\"",
-		          entry->name, mdg_strerror(rc));
+		log_event(LOG_ERROR, "pump-not-started", "channel=\"%s\" error=\"%s\"", entry->name,
+		          mdg_strerror(rc));
 		entry->not_before[d] = bridge_now() + PAUSE_MAX_MS;
 	}
 }
@@ -123,8 +130,7 @@ static void agree(struct entry *entry)
 
 bool entry_review(struct entry *entry)
 {
-	struct situation situation = { .info = &entry->here->info,
-		                       .host = bridge_of(entry)->host };
+	struct situation situation = { .info = &entry->here->info, .host = bridge_of(entry)->host };
 	int rc = here_look(entry->here);
 
 	if (rc != 0) {
@@ -137,8 +143,8 @@ bool entry_review(struct entry *entry)
 	situation.listeners = entry->here->listeners;
 	elsewhere_sum(bridge_of(entry)->elsewhere, entry->here->token, &situation.elsewhere);
 	for (int d = 0; d < BRIDGE_DIRECTIONS; d++) {
-		situation.may[d] = rules_allow(bridge_of(entry)->rules, entry->name,
-		                               (enum bridge_direction)d);
+		situation.may[d] =
+			rules_allow(bridge_of(entry)->rules, entry->name, (enum bridge_direction)d);
 		situation.runs[d] = entry->pumps[d] != NULL;
 	}
 	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)

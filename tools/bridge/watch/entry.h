@@ -29,6 +29,8 @@ void entry_close(struct entry *entry);
 bool entry_review(struct entry *entry);
 /* Its connection was made again. */
 void entry_wake(struct entry *entry);
+/* A bridge elsewhere has ended. */
+void entry_lost(struct entry *entry, const char *host, const char *instance);
 /* When it wants to be reviewed although nothing happens; INT64_MAX: never. */
 int64_t entry_when(const struct entry *entry);
 

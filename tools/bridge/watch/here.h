@@ -18,8 +18,8 @@ struct here {
 	mdg_channel *looks, *waits;   /* observers: the keeper's, the thread's */
 	pthread_t thread;
 	atomic_bool stop, ended;
-	atomic_int result;            /* of the thread: -EIDRM, ... */
-	unsigned talkers, listeners;  /* of others than this process */
+	atomic_int result;           /* of the thread: -EIDRM, ... */
+	unsigned talkers, listeners; /* of others than this process */
 	char token[TOKEN_ROOM];
 };
 

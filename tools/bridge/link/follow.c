@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * follow.c - takes packs from the stream of a channel, as the server pushes them.
+ *
+ * Each time, the consumer is made anew. So its deliveries are numbered from 1, and a delivery that
+ * was lost, with a connection for example, is seen as a gap at the next one: then the pump starts
+ * afresh. Without gaps the packs come in the order of the stream, and what comes twice comes later.
+ * The server has no more than a few packs on their way, so memory is bounded. The keeper ends the
+ * wait (store_wake) when the connection was made again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "link/store.h"
+#include "pump/pump.h"
+
+enum { BEAT_MS_OF_CONSUMER = 10000, WAIT_MS = 3600 * 1000 };
+#define MS_NS   INT64_C(1000000)
+#define HOUR_NS (INT64_C(3600) * 1000 * MS_NS)
+
+static jsCtx *js_of(const struct store *store)
+{
+	return store->pump->bridge->link->js;
+}
+
+static natsStatus make_consumer(struct store *store, uint64_t start)
+{
+	char inbox[2 * SUBJECT_ROOM];
+	jsConsumerConfig config;
+	jsErrCode code = 0;
+
+	(void)snprintf(inbox, sizeof inbox, "%s.%s.%s", store->pump->bridge->link->inboxes,
+	               store->pump->bridge->instance, store->pump->token);
+	(void)jsConsumerConfig_Init(&config);
+	config.Durable = store->durable;
+	config.DeliverSubject = inbox;
+	config.AckPolicy = js_AckExplicit;
+	config.AckWait = HOUR_NS; /* a dead host's consumer is removed by who comes next */
+	config.MaxAckPending = STORE_PENDING;
+	config.MaxDeliver = -1;
+	config.Heartbeat = BEAT_MS_OF_CONSUMER * MS_NS;
+	config.DeliverPolicy = js_DeliverAll;
+	(void)js_DeleteConsumer(js_of(store), store->name, store->durable, NULL, &code);
+	if (start > 0) {
+		config.DeliverPolicy = js_DeliverByStartSequence;
+		config.OptStartSeq = start;
+	}
+	return js_AddConsumer(NULL, js_of(store), store->name, &config, NULL, &code);
+}
+
+static natsStatus subscribe(struct store *store)
+{
+	natsSubscription *subscription = NULL;
+	jsSubOptions options;
+	jsErrCode code = 0;
+	natsStatus s;
+
+	(void)jsSubOptions_Init(&options);
+	options.Stream = store->name;
+	options.Consumer = store->durable;
+	options.ManualAck = true;
+	s = js_SubscribeSync(&subscription, js_of(store), store->subjects, NULL, &options, &code);
+	(void)pthread_mutex_lock(&store->pump->lock);
+	store->subscription = subscription;
+	(void)pthread_mutex_unlock(&store->pump->lock);
+	return s;
+}
+
+int store_follow(struct store *store, const char *durable, uint64_t start)
+{
+	natsStatus s;
+
+	(void)snprintf(store->durable, sizeof store->durable, "%s", durable);
+	store->delivered = 0;
+	s = make_consumer(store, start);
+	if (s == NATS_OK)
+		s = subscribe(store);
+	if (s == NATS_OK)
+		return 0;
+	pump_state(store->pump, BRIDGE_HELD, link_words(s));
+	return pump_stopping(store->pump) ? -EINTR : PUMP_AGAIN;
+}
+
+/* The next delivery, and nothing has been lost before it. */
+static bool in_order(struct store *store, natsMsg *message, uint64_t *ret_sequence)
+{
+	jsMsgMetaData *data = NULL;
+	bool ok;
+
+	if (natsMsg_GetMetaData(&data, message) != NATS_OK)
+		return false;
+	*ret_sequence = data->Sequence.Stream;
+	store->pending = data->NumPending;
+	ok = data->Sequence.Consumer == ++store->delivered;
+	jsMsgMetaData_Destroy(data);
+	return ok;
+}
+
+int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence)
+{
+	natsMsg *message = NULL;
+	natsStatus s;
+
+	do
+		s = natsSubscription_NextMsg(&message, store->subscription, WAIT_MS);
+	while (s == NATS_TIMEOUT && !pump_stopping(store->pump));
+	if (pump_stopping(store->pump)) {
+		natsMsg_Destroy(message);
+		return -EINTR;
+	}
+	if (s == NATS_OK && in_order(store, message, ret_sequence)) {
+		*ret = message;
+		return 0;
+	}
+	log_event(LOG_DEBUG, "follow-again", "channel=\"%s\" why=\"%s\"", store->pump->channel,
+	          s == NATS_OK ? "a delivery is missing" : link_words(s));
+	natsMsg_Destroy(message);
+	return PUMP_AGAIN;
+}
+
+void store_wake(struct pump *pump)
+{
+	struct store *store;
+
+	(void)pthread_mutex_lock(&pump->lock);
+	store = pump->own;
+	if (store && store->subscription)
+		(void)natsSubscription_Unsubscribe(store->subscription);
+	(void)pthread_mutex_unlock(&pump->lock);
+}
+
+void store_close(struct store *store)
+{
+	natsSubscription *subscription;
+
+	if (!store->pump)
+		return;
+	(void)pthread_mutex_lock(&store->pump->lock);
+	subscription = store->subscription;
+	store->subscription = NULL;
+	store->pump->own = NULL;
+	(void)pthread_mutex_unlock(&store->pump->lock);
+	natsSubscription_Destroy(subscription);
+}

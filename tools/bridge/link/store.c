@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store.c - finds or makes the stream of a channel, and publishes packs to it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "link/store.h"
+#include "pump/pump.h"
+
+enum {
+	FIRST_PAUSE_MS = 10,
+	LAST_PAUSE_MS = 250,
+	PUBLISH_MS = 2000,
+	HEADER_BYTES = 512 /* of a message: its id, and what else NATS puts there */
+};
+#define WINDOW_NS (INT64_C(60) * 1000000000) /* in which the server knows ids again */
+
+static struct link *link_of(const struct store *store)
+{
+	return store->pump->bridge->link;
+}
+
+size_t store_limit(const struct store *store)
+{
+	int64_t most = link_max_payload(link_of(store)) - HEADER_BYTES;
+
+	return most > 0 ? (size_t)most : 0;
+}
+
+const char *store_sender(natsMsg *message)
+{
+	const char *dot = strrchr(natsMsg_GetSubject(message), '.');
+
+	return dot ? dot + 1 : "";
+}
+
+/* FNV-1a: only has to tell the names of streams apart. */
+static uint64_t hash(const char *text, uint64_t value)
+{
+	for (; *text; text++)
+		value = (value ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return value;
+}
+
+static void take_info(struct store *store, const jsStreamInfo *info)
+{
+	store->origin = (struct mdg_origin){
+		.identity = { hash(store->name, UINT64_C(0xcbf29ce484222325)),
+		              hash(store->name, UINT64_C(0x6a09e667f3bcc908)) },
+		.epoch = (uint64_t)info->Created,
+	};
+	store->first = info->State.FirstSeq;
+	store->last = info->State.LastSeq;
+}
+
+/* Whether the stream of that name is one for this kind of channel. */
+static bool is_alike(const struct store *store, const jsStreamInfo *info)
+{
+	return info->Config &&
+	       (info->Config->Retention == js_WorkQueuePolicy) == store->shape.work &&
+	       info->Config->SubjectsLen == 1 && info->Config->Subjects &&
+	       strcmp(info->Config->Subjects[0], store->subjects) == 0;
+}
+
+static natsStatus make(struct store *store, jsErrCode *code)
+{
+	const char *subjects[] = { store->subjects };
+	jsStreamConfig config;
+	natsStatus s;
+
+	(void)jsStreamConfig_Init(&config);
+	config.Name = store->name;
+	config.Subjects = subjects;
+	config.SubjectsLen = 1;
+	config.Retention = store->shape.work ? js_WorkQueuePolicy : js_LimitsPolicy;
+	config.Discard = store->shape.work ? js_DiscardNew : js_DiscardOld;
+	config.MaxBytes = store->shape.max_bytes;
+	config.Storage = js_FileStorage;
+	config.Replicas = link_of(store)->bridge->options->replicas;
+	config.Duplicates = WINDOW_NS;
+	s = js_AddStream(NULL, link_of(store)->js, &config, NULL, code);
+	if (s == NATS_OK)
+		log_event(LOG_INFO, "stream-made", "stream=%s max_bytes=%" PRId64, store->name,
+		          store->shape.max_bytes);
+	return s;
+}
+
+/* Looks for the stream, and makes it if there is none. */
+static natsStatus find_or_make(struct store *store, bool *ret_unlike)
+{
+	jsStreamInfo *info = NULL;
+	jsErrCode code = 0;
+	natsStatus s = js_GetStreamInfo(&info, link_of(store)->js, store->name, NULL, &code);
+
+	if (s == NATS_NOT_FOUND) {
+		bool again = store->origin.epoch != 0;
+
+		s = make(store, &code);
+		if (s == NATS_OK && again)
+			log_event(LOG_WARN, "stream-remade",
+			          "stream=%s lost=\"what the server had acknowledged and no other "
+			          "host had taken\"",
+			          store->name);
+		if (s == NATS_OK)
+			s = js_GetStreamInfo(&info, link_of(store)->js, store->name, NULL, &code);
+	}
+	if (s == NATS_OK) {
+		*ret_unlike = !is_alike(store, info);
+		take_info(store, info);
+	}
+	jsStreamInfo_Destroy(info);
+	return s;
+}
+
+static unsigned longer(unsigned pause)
+{
+	return pause * 2 < LAST_PAUSE_MS ? pause * 2 : LAST_PAUSE_MS;
+}
+
+/* Until it is there. */
+static int find_at_last(struct store *store)
+{
+	unsigned pause = FIRST_PAUSE_MS;
+
+	for (;;) {
+		bool unlike = false;
+		natsStatus s = find_or_make(store, &unlike);
+
+		if (unlike) {
+			pump_state(store->pump, BRIDGE_FAILED,
+			           "the server has a stream of this name for another kind of "
+			           "channel: remove it there");
+			return PUMP_AGAIN;
+		}
+		if (s == NATS_OK)
+			return 0;
+		pump_state(store->pump, BRIDGE_HELD,
+		           s == NATS_NO_RESPONDERS ? "the server has no JetStream, or not yet"
+		                                   : link_words(s));
+		if (pump_stopping(store->pump))
+			return -EINTR;
+		pump_sleep(store->pump, pause);
+		pause = longer(pause);
+	}
+}
+
+int store_open(struct store *ret, struct pump *pump, const struct store_shape *shape)
+{
+	struct link *link = pump->bridge->link;
+	int rc, length;
+
+	*ret = (struct store){ .pump = pump, .shape = *shape };
+	length = snprintf(ret->name, sizeof ret->name, "MADANG_%s_%s", link->group, pump->token);
+	if (length < 0 || length >= (int)sizeof ret->name) {
+		pump_state(pump, BRIDGE_FAILED, "the name is too long for a stream of the server");
+		return PUMP_AGAIN;
+	}
+	link_subject(link, ret->subjects, 'm', pump->token, "*");
+	link_subject(link, ret->own, 'm', pump->token, pump->bridge->host);
+	(void)pthread_mutex_lock(&pump->lock);
+	pump->own = ret;
+	(void)pthread_mutex_unlock(&pump->lock);
+	rc = find_at_last(ret);
+	if (rc == 0)
+		pump_state(pump, BRIDGE_MOVING, "");
+	return rc;
+}
+
+/* ---- out -------------------------------------------------------------------------------------- */
+
+static natsStatus publish_once(struct store *store, const void *bytes, size_t size, const char *id,
+                               uint64_t *ret_sequence, jsErrCode *code)
+{
+	jsPubOptions options;
+	jsPubAck *ack = NULL;
+	natsStatus s;
+
+	(void)jsPubOptions_Init(&options);
+	options.MaxWait = PUBLISH_MS;
+	options.MsgId = id;
+	options.ExpectStream = store->name;
+	s = js_Publish(&ack, link_of(store)->js, store->own, bytes, (int)size, &options, code);
+	if (s == NATS_OK && ret_sequence)
+		*ret_sequence = ack->Sequence;
+	jsPubAck_Destroy(ack);
+	return s;
+}
+
+/* What to do about a failure. 0: try again. */
+static int understand(struct store *store, natsStatus s, jsErrCode code)
+{
+	if (s == NATS_MAX_PAYLOAD || code == JSStreamMessageExceedsMaximumErr) {
+		pump_state(store->pump, BRIDGE_FAILED,
+		           "a pack is larger than the server takes: raise its max_payload");
+		return PUMP_AGAIN;
+	}
+	pump_state(store->pump, BRIDGE_HELD, link_words(s));
+	if (s == NATS_NO_RESPONDERS || s == NATS_NOT_FOUND || code == JSStreamNotFoundErr ||
+	    code == JSStreamNotMatchErr) {
+		bool unlike = false;
+
+		(void)find_or_make(store, &unlike); /* else it is tried again here */
+		if (unlike)
+			return find_at_last(store);
+	}
+	return 0;
+}
+
+int store_publish(struct store *store, const void *bytes, size_t size, const char *id,
+                  uint64_t *ret_sequence)
+{
+	unsigned pause = FIRST_PAUSE_MS;
+
+	for (bool held = false;; held = true) {
+		jsErrCode code = 0;
+		natsStatus s = publish_once(store, bytes, size, id, ret_sequence, &code);
+		int rc;
+
+		if (s == NATS_OK) {
+			if (held)
+				pump_state(store->pump, BRIDGE_MOVING, "");
+			return 0;
+		}
+		rc = understand(store, s, code);
+		if (rc != 0)
+			return rc;
+		if (pump_stopping(store->pump))
+			return -EINTR;
+		pump_sleep(store->pump, pause);
+		pause = longer(pause);
+	}
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store.h - the stream of JetStream that keeps a channel's packs, as one pump uses it.
+ *
+ *     out:  store_open, then store_publish for each pack
+ *     in:   store_open, store_follow, then store_next for each pack, natsMsg_Ack when it is done
+ *
+ * A call that waits goes on until it is done or the pump is stopped (-EINTR). It says by pump_state
+ * what it waits for. PUMP_AGAIN: start afresh; the reason has been said.
+ *
+ * A server that is full or away is tried again after 10 ms, up to every 250 ms. If the stream has
+ * vanished (the server lost its store), it is made again, and the log says what may be lost.
+ */
+#ifndef BRIDGE_LINK_STORE_H
+#define BRIDGE_LINK_STORE_H
+
+#include "base/relay.h"
+#include "base/token.h"
+#include "link/link.h"
+
+struct pump;
+
+/* What a channel of this kind asks of its stream. */
+struct store_shape {
+	bool work;         /* WorkQueue: a pack is kept until it is acknowledged; full: refuses */
+	int64_t max_bytes; /* else: the latest are kept, and the oldest make room */
+};
+
+struct store {
+	struct pump *pump;
+	struct store_shape shape;
+	char name[STREAM_ROOM];
+	char subjects[SUBJECT_ROOM], own[SUBJECT_ROOM]; /* of all hosts; of ours */
+	char durable[TOKEN_ROOM + 8];
+	struct mdg_origin origin; /* stands for this stream: its name, and when it was made */
+	uint64_t first, last;     /* sequences, when it was opened */
+	natsSubscription *subscription;
+	uint64_t delivered; /* by the consumer */
+	uint64_t pending;   /* packs that wait at the server behind the one that came last */
+};
+
+enum {
+	STORE_PENDING = 4, /* packs that are with us without an acknowledgement, at most */
+	STORE_WORK_BYTES = 64 << 20, /* that the stream of a stream or queue keeps at most */
+};
+
+/* Finds or makes the stream. *ret has to live as long as the pump runs. 0, -EINTR, PUMP_AGAIN. */
+int store_open(struct store *ret, struct pump *pump, const struct store_shape *shape);
+/* Sends a pack under its id until the server has it. 0, -EINTR, PUMP_AGAIN. *ret_sequence (may be
+ * NULL) is its place in the stream. */
+int store_publish(struct store *store, const void *bytes, size_t size, const char *id,
+                  uint64_t *ret_sequence);
+/* The most bytes of a pack now: what the server takes, without the head that it gets. */
+size_t store_limit(const struct store *store);
+
+/* Follows the stream as the consumer `durable`, which is made anew, from `start` on; 0: from the
+ * oldest that is kept. */
+int store_follow(struct store *store, const char *durable, uint64_t start);
+/* The next pack; its sequence. 0, -EINTR, PUMP_AGAIN (the connection or the stream are others:
+ * open afresh). */
+int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence);
+/* Ends a wait of store_next in another thread: for `wake` of a pump whose `own` is its store. */
+void store_wake(struct pump *pump);
+void store_close(struct store *store);
+
+/* The token of the host that sent it, in a subject m.CHANNEL.HOST. */
+const char *store_sender(natsMsg *message);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * carry.c - opens the two ends of a pump, and carries out.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pump/carry.h"
+#include "pump/pump.h"
+
+static int get_memory(struct carry *carry, unsigned role)
+{
+	if (role == MDG_LISTENER) {
+		carry->messages = calloc(MDG_MANY_MAX, sizeof carry->messages[0]);
+		carry->bytes = malloc(PACK_BYTES);
+		carry->room = PACK_BYTES;
+		return carry->messages && carry->bytes ? 0 : -ENOMEM;
+	}
+	carry->pack = malloc(sizeof *carry->pack);
+	return carry->pack ? 0 : -ENOMEM;
+}
+
+/* The channel may have been made again since the keeper looked. */
+static int same_channel(struct carry *carry)
+{
+	struct mdg_channel_info info = { .size = sizeof info };
+	int rc = mdg_channel_look(carry->channel, &info);
+
+	if (rc == 0 && info.epoch != carry->pump->info.epoch)
+		rc = -EIDRM;
+	carry->origin = (struct mdg_origin){ .identity = { info.identity[0], info.identity[1] },
+		                             .epoch = info.epoch };
+	if (rc == 0 && carry->pump->ops->direction == BRIDGE_OUT)
+		pump_next(carry->pump, info.sequence - info.waiting);
+	return rc;
+}
+
+int carry_open(struct carry *ret, struct pump *pump, unsigned role,
+               const struct store_shape *shape, uint32_t from, uint64_t number)
+{
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .flags = MDG_CHANNEL_EXISTING,
+		                               .from = from };
+	int rc;
+
+	options.number = number;
+	*ret = (struct carry){ .pump = pump };
+	rc = get_memory(ret, role);
+	if (rc == 0)
+		rc = store_open(&ret->store, pump, shape);
+	if (rc == 0)
+		rc = mdg_channel_open(&ret->channel, pump->bridge->ns, pump->channel, role,
+		                      &options);
+	if (rc == -EBUSY) {
+		pump_state(pump, BRIDGE_HELD,
+		           role == MDG_TALKER ? "a program here is the talker"
+		                              : "a program here is the listener");
+		return PUMP_AGAIN;
+	}
+	return rc == 0 ? same_channel(ret) : rc;
+}
+
+void carry_close(struct carry *carry)
+{
+	store_close(&carry->store);
+	mdg_channel_close(carry->channel);
+	natsMsg_Destroy(carry->message);
+	free(carry->messages);
+	free(carry->bytes);
+	free(carry->pack);
+}
+
+int carry_peek(struct carry *carry)
+{
+	for (;;) {
+		int rc = mdg_channel_peek_many(carry->channel, carry->messages, MDG_MANY_MAX,
+		                               MDG_FOREVER);
+
+		if (rc != -EINTR || pump_stopping(carry->pump))
+			return rc;
+	}
+}
+
+/* A message of its own may need more room than a pack usually has. */
+static int make_room(struct carry *carry, size_t size)
+{
+	unsigned char *more;
+
+	if (size <= carry->room)
+		return 0;
+	more = realloc(carry->bytes, size);
+	if (!more)
+		return -ENOMEM;
+	carry->bytes = more;
+	carry->room = size;
+	return 0;
+}
+
+static int too_large(struct carry *carry, size_t size, size_t limit)
+{
+	char why[BRIDGE_ERROR_ROOM];
+
+	(void)snprintf(why, sizeof why,
+	               "a message of %zu bytes is larger than the server takes (%zu): raise its "
+	               "max_payload",
+	               size, limit);
+	pump_state(carry->pump, BRIDGE_FAILED, why);
+	return PUMP_AGAIN;
+}
+
+/* How many go into the next pack; 0: the first is too large for the server. */
+static unsigned next_pack(const struct carry *carry, const struct mdg_message *at, unsigned left,
+                          size_t limit)
+{
+	unsigned n = pack_fits(at, left, limit < PACK_BYTES ? limit : PACK_BYTES);
+
+	(void)carry;
+	return n ? n : pack_fits(at, 1, limit);
+}
+
+int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *carry))
+{
+	const struct mdg_message *at = carry->messages;
+
+	while (count) {
+		size_t limit = store_limit(&carry->store), size;
+		unsigned n = next_pack(carry, at, count, limit);
+		char id[PACK_ID_ROOM];
+		int rc;
+
+		if (n == 0)
+			return too_large(carry, at->size, limit);
+		size = pack_size(at, n);
+		rc = make_room(carry, size);
+		if (rc == 0 && before)
+			rc = before(carry);
+		if (rc != 0)
+			return rc;
+		(void)pack_encode(carry->bytes, carry->pump->info.kind, &carry->origin, at, n);
+		pack_id(id, &carry->origin, at[0].sequence, at[n - 1].sequence);
+		pump_in_flight(carry->pump, n);
+		rc = store_publish(&carry->store, carry->bytes, size, id, &carry->store.last);
+		if (rc != 0)
+			return rc;
+		pump_count(carry->pump, n, 0, size);
+		pump_next(carry->pump, at[n - 1].sequence + 1);
+		at += n;
+		count -= n;
+	}
+	return 0;
+}

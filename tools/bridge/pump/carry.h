@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * carry.h - what the pumps of streams, queues and topics have in common: a handle of the channel, a
+ * stream of the server, and one pack between the two.
+ *
+ * Codes: 0 or a count; -EINTR: the pump is stopped; PUMP_AGAIN; or a code of the library.
+ */
+#ifndef BRIDGE_PUMP_CARRY_H
+#define BRIDGE_PUMP_CARRY_H
+
+#include "link/store.h"
+#include "pack/pack.h"
+
+struct pump;
+
+struct carry {
+	struct pump *pump;
+	mdg_channel *channel;
+	struct store store;
+	struct mdg_origin origin; /* of messages that are sent here */
+	struct mdg_message *messages;
+	unsigned char *bytes;
+	size_t room;
+	/* in */
+	struct pack *pack;
+	natsMsg *message;
+	uint64_t sequence; /* of it in the stream */
+};
+
+/* Enters the channel and opens the stream. `from` and `number` are of a topic's listener. */
+int carry_open(struct carry *ret, struct pump *pump, unsigned role,
+               const struct store_shape *shape, uint32_t from, uint64_t number);
+void carry_close(struct carry *carry);
+
+/* ---- out ---- */
+
+/* Peeks at what there is; waits for the first. Returns how many; they are in `messages`. */
+int carry_peek(struct carry *carry);
+/* Sends the first `count` of `messages`, in as few packs as may be, and returns when the server has
+ * all of them. `before` (may be NULL) is called before each pack; what it returns but 0 ends it.
+ * store.last is then the place of the last pack in the stream. */
+int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *carry));
+
+/* ---- in ---- */
+
+/* Takes the next pack and checks it. What is no pack is logged, and the server forgets it. */
+int carry_next(struct carry *carry);
+/* Puts all of the pack into the channel, and waits for room. */
+int carry_put(struct carry *carry);
+/* Acknowledges it to the server. */
+int carry_done(struct carry *carry);
+
+#endif
