@@ -10,8 +10,9 @@
 #include "base/token.h"
 #include "bridge.h"
 #include "link/shape.h"
+#include "watch/heard.h"
 
-enum { KEY_ROOM = TOKEN_ROOM + 16, TEXT_ROOM = 160 };
+enum { KEY_ROOM = TOKEN_ROOM + 16, TEXT_ROOM = 160, WORD_ROOM = 24 };
 
 static const char *const kinds[] = { "?", "stream", "queue", "topic", "call" };
 
@@ -20,15 +21,38 @@ const char *shape_kind_word(uint32_t kind)
 	return kinds[kind < sizeof kinds / sizeof kinds[0] ? kind : 0];
 }
 
+/* KEY and a word up to the next blank. */
+static bool take_word(const char **at, const char *key, char ret[WORD_ROOM])
+{
+	size_t length = strlen(key), n;
+
+	if (strncmp(*at, key, length) != 0)
+		return false;
+	n = strcspn(*at + length, " ");
+	if (n == 0 || n >= WORD_ROOM)
+		return false;
+	memcpy(ret, *at + length, n);
+	ret[n] = '\0';
+	*at += length + n;
+	return true;
+}
+
+static bool take_number(const char **at, const char *key, uint64_t most, uint64_t *ret)
+{
+	char word[WORD_ROOM];
+
+	return take_word(at, key, word) && heard_number(word, strlen(word), ret) && *ret <= most;
+}
+
 bool shape_parse(struct mdg_channel_options *ret, const char *text)
 {
-	char kind[16], full[16], rest;
-	uint64_t capacity;
-	uint32_t peers;
+	char kind[WORD_ROOM], full[WORD_ROOM];
+	uint64_t capacity, peers;
 
 	*ret = (struct mdg_channel_options){ .size = sizeof *ret };
-	if (sscanf(text, "kind=%15[a-z] full=%15[a-z] capacity=%10" SCNu64 " peers=%3" SCNu32 "%c",
-	           kind, full, &capacity, &peers, &rest) != 4)
+	if (!take_word(&text, "kind=", kind) || !take_word(&text, " full=", full) ||
+	    !take_number(&text, " capacity=", MDG_CAPACITY_MAX, &capacity) ||
+	    !take_number(&text, " peers=", MDG_PEERS_MAX, &peers) || *text)
 		return false;
 	for (uint32_t i = MDG_STREAM; i <= MDG_CALL; i++)
 		if (strcmp(kind, kinds[i]) == 0)
@@ -38,9 +62,8 @@ bool shape_parse(struct mdg_channel_options *ret, const char *text)
 	else if (strcmp(full, "overwrite") == 0)
 		ret->full = MDG_FULL_OVERWRITE;
 	ret->capacity = capacity;
-	ret->peers = peers;
-	return ret->kind && ret->full && capacity > 0 && capacity <= MDG_CAPACITY_MAX &&
-	       peers >= 2 && peers <= MDG_PEERS_MAX &&
+	ret->peers = (uint32_t)peers;
+	return ret->kind && ret->full && capacity > 0 && peers >= 2 &&
 	       (ret->full == MDG_FULL_WAIT || ret->kind == MDG_TOPIC);
 }
 
