@@ -17,6 +17,7 @@
 #define BRIDGE_BRIDGE_H
 
 #include <madang/channel.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -40,14 +41,16 @@ struct bridge {
 	int wake;                    /* eventfd */
 	atomic_bool heard;           /* something happened elsewhere, or in a channel here */
 	atomic_bool reconnected;
-	atomic_int refused;            /* exit code: the server does not let us in any more */
+	atomic_int refused; /* exit code: the server does not let us in any more */
 };
 
 /* Makes the keeper look again. From any thread. */
 void bridge_wake(struct bridge *bridge);
 
-/* Waits so many milliseconds. Returns at once, and true, if the bridge was asked to end. Of the main
- * thread alone, and before the keeper runs. */
+/* SIGTERM and SIGINT. */
+sigset_t bridge_ending_signals(void);
+/* Waits so many milliseconds. Returns at once, and true, if the bridge was asked to end. For the
+ * main thread, before the keeper runs. */
 bool bridge_wait_or_end(struct bridge *bridge, int ms);
 
 /* Milliseconds of CLOCK_MONOTONIC. */

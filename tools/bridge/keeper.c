@@ -2,8 +2,8 @@
 /*
  * keeper.c - the main thread: waits for whatever can change what has to cross, and looks again.
  *
- * It sleeps in poll until a signal comes, something is made or removed in the namespace's directory,
- * a peer of a channel or another host has changed (bridge->wake), or the next heartbeat is due.
+ * It sleeps in poll until a signal comes, something is made or removed in the namespace's
+ * directory, a peer of a channel or another host has changed (bridge->wake), or the next heartbeat is due.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -130,7 +130,7 @@ static void review(struct keeper *k)
 	}
 }
 
-/* ---- what happens ----------------------------------------------------------------------------- */
+/* ---- what happens ----------------------------------------------------------- */
 
 static void reload(struct keeper *k)
 {

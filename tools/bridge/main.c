@@ -26,40 +26,6 @@
 #include "status/print.h"
 #include "watch/elsewhere.h"
 
-void bridge_wake(struct bridge *bridge)
-{
-	const uint64_t one = 1;
-
-	(void)!write(bridge->wake, &one, sizeof one);
-}
-
-int64_t bridge_now(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static sigset_t ending_signals(void)
-{
-	sigset_t set;
-
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	return set;
-}
-
-bool bridge_wait_or_end(struct bridge *bridge, int ms)
-{
-	const sigset_t set = ending_signals();
-	const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	(void)bridge;
-	return sigtimedwait(&set, NULL, &wait) > 0;
-}
-
 static int complain(const char *what, int rc, const char *advice)
 {
 	log_event(LOG_ERROR, what, "error=\"%s\"%s%s%s", mdg_strerror(rc),
@@ -69,7 +35,7 @@ static int complain(const char *what, int rc, const char *advice)
 
 static void block_signals(void)
 {
-	sigset_t set = ending_signals();
+	sigset_t set = bridge_ending_signals();
 
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);

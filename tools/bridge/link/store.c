@@ -170,7 +170,7 @@ int store_open(struct store *ret, struct pump *pump, const struct store_shape *s
 	return rc;
 }
 
-/* ---- out -------------------------------------------------------------------------------------- */
+/* ---- out -------------------------------------------------------------------- */
 
 static natsStatus publish_once(struct store *store, const void *bytes, size_t size, const char *id,
                                uint64_t *ret_sequence, jsErrCode *code)

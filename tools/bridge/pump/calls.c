@@ -75,7 +75,7 @@ static void changed(struct pump *pump, const struct situation *situation)
 	(void)pthread_mutex_unlock(&pump->lock);
 }
 
-/* ---- what is between here and NATS ---------------------------------------------------------- */
+/* ---- what is between here and NATS ------------------------------------------ */
 
 static int begin(struct pump *pump, struct call **ret_call)
 {

@@ -37,8 +37,8 @@ static int same_channel(struct carry *carry)
 	return rc;
 }
 
-int carry_open(struct carry *ret, struct pump *pump, unsigned role,
-               const struct store_shape *shape, uint32_t from, uint64_t number)
+int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct store_shape *shape,
+               uint32_t from, uint64_t number)
 {
 	struct mdg_channel_options options = { .size = sizeof options,
 		                               .flags = MDG_CHANNEL_EXISTING,

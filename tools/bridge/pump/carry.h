@@ -28,8 +28,8 @@ struct carry {
 };
 
 /* Enters the channel and opens the stream. `from` and `number` are of a topic's listener. */
-int carry_open(struct carry *ret, struct pump *pump, unsigned role,
-               const struct store_shape *shape, uint32_t from, uint64_t number);
+int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct store_shape *shape,
+               uint32_t from, uint64_t number);
 void carry_close(struct carry *carry);
 
 /* ---- out ---- */

@@ -26,9 +26,10 @@ int carry_next(struct carry *carry)
 		                (size_t)natsMsg_GetDataLength(carry->message), &wrong) == 0 &&
 		    carry->pack->kind == carry->pump->info.kind)
 			return 0;
-		log_event(LOG_ERROR, "pack-refused", "channel=\"%s\" from=%s sequence=%" PRIu64
-		          " why=\"%s\"", carry->pump->channel, store_sender(carry->message),
-		          carry->sequence, wrong ? wrong : "it is of another kind of channel");
+		log_event(LOG_ERROR, "pack-refused",
+		          "channel=\"%s\" from=%s sequence=%" PRIu64 " why=\"%s\"",
+		          carry->pump->channel, store_sender(carry->message), carry->sequence,
+		          wrong ? wrong : "it is of another kind of channel");
 		(void)natsMsg_Term(carry->message, NULL);
 		natsMsg_Destroy(carry->message);
 		carry->message = NULL;
@@ -92,8 +93,8 @@ int carry_put(struct carry *carry)
 
 	while (done < pack->count) {
 		unsigned dropped = 0;
-		int rc = mdg_channel_relay(carry->channel, pack->messages + done, pack->count - done,
-		                           &dropped, mdg_deadline(PATIENCE_NS));
+		int rc = mdg_channel_relay(carry->channel, pack->messages + done,
+		                           pack->count - done, &dropped, mdg_deadline(PATIENCE_NS));
 
 		if (rc > 0) {
 			done += (unsigned)rc;

@@ -6,9 +6,9 @@
  * on; the list of them is PUMPS below. The keeper asks `wanted` whenever something has changed here
  * or elsewhere. If so, it starts a thread with `run`, and ends it when it is not wanted any more.
  *
- * `run` opens handles of its own, and moves messages until pump_stopping(). It returns 0 when it was
- * stopped, or a code of the library, or PUMP_AGAIN after it has said why by pump_state. The keeper
- * then starts it again after a while (0.1 s, and twice as long each time up to 5 s), if it still is
+ * `run` opens handles of its own, and moves messages until pump_stopping(). It returns 0 when it
+ * was stopped, or a code of the library, or PUMP_AGAIN after it has said why by pump_state. The
+ * keeper then starts it again after a while (0.1 s, and twice as long each time up to 5 s), if it still is
  * wanted. So a pump need not mend what is broken: it returns, and is started afresh.
  *
  * HOW IT IS STOPPED. pump->stop is set; `wake` is called (may be NULL: to end a wait in libnats);
@@ -61,7 +61,8 @@ struct pump_ops {
 	void (*wake)(struct pump *);
 	/* Something has changed here or elsewhere while it runs; from the keeper. May be NULL. */
 	void (*changed)(struct pump *, const struct situation *);
-	/* That run (instance) of the bridge of another host has ended; from the keeper. May be NULL. */
+	/* That run (instance) of another host's bridge has ended; from the keeper. May be
+	 * NULL. */
 	void (*lost)(struct pump *, const char *host, const char *instance);
 };
 

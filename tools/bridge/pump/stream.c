@@ -12,7 +12,7 @@
 
 static const struct store_shape shape = { .work = true, .max_bytes = STORE_WORK_BYTES };
 
-/* ---- out -------------------------------------------------------------------------------------- */
+/* ---- out -------------------------------------------------------------------- */
 
 /* While a program here listens, its place is taken. In both directions, the place is left to
  * programs here until somebody elsewhere wants the messages. */
@@ -45,7 +45,7 @@ const struct pump_ops pump_stream_out = {
 	.run = out_run,
 };
 
-/* ---- in --------------------------------------------------------------------------------------- */
+/* ---- in --------------------------------------------------------------------- */
 
 /* A stream has one listener, so one host of the group carries in: who came first, and if two came
  * at once, the lesser name. */

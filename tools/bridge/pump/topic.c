@@ -11,8 +11,8 @@
  * position of the server's stream (store.origin).
  *
  * A topic that waits holds its talkers for the slowest host. Hosts say how far they are: in each
- * heartbeat, and after each SAY_EVERY packs. No more than WINDOW packs are ahead of the slowest host
- * that lives, and the server keeps at least twice as many.
+ * heartbeat, and after each SAY_EVERY packs. No more than WINDOW packs are ahead of the slowest
+ * host that lives, and the server keeps at least twice as many.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -39,7 +39,7 @@ static struct store_shape shape_of(const struct pump *pump)
 	return (struct store_shape){ .work = false, .max_bytes = most };
 }
 
-/* ---- out -------------------------------------------------------------------------------------- */
+/* ---- out -------------------------------------------------------------------- */
 
 static bool out_wanted(const struct situation *s)
 {
@@ -72,7 +72,8 @@ static int wait_for_hosts(struct carry *carry)
 		if (pump_stopping(carry->pump))
 			return -EINTR;
 		if (!held)
-			pump_state(carry->pump, BRIDGE_HELD, "another host is slow, and this topic waits");
+			pump_state(carry->pump, BRIDGE_HELD,
+			           "another host is slow, and this topic waits");
 		held = true;
 		pump_sleep(carry->pump, HELD_MS);
 	}
@@ -116,7 +117,8 @@ static int where_to_begin(struct pump *pump, uint32_t *ret_from, uint64_t *ret_n
 	struct mdg_origin own = { .identity = { pump->info.identity[0], pump->info.identity[1] },
 		                  .epoch = pump->info.epoch };
 	mdg_channel *channel;
-	int rc = mdg_channel_open(&channel, pump->bridge->ns, pump->channel, MDG_OBSERVER, &existing);
+	int rc = mdg_channel_open(&channel, pump->bridge->ns, pump->channel, MDG_OBSERVER,
+	                          &existing);
 
 	if (rc != 0)
 		return rc;
@@ -151,7 +153,7 @@ const struct pump_ops pump_topic_out = {
 	.changed = out_changed,
 };
 
-/* ---- in --------------------------------------------------------------------------------------- */
+/* ---- in --------------------------------------------------------------------- */
 
 static bool in_wanted(const struct situation *s)
 {

@@ -232,7 +232,7 @@ unsigned elsewhere_hosts(struct elsewhere *e)
 	return count;
 }
 
-/* ---- what libnats brings ------------------------------------------------------------------------ */
+/* ---- what libnats brings ---------------------------------------------------- */
 
 /* The token behind the last dot of a subject. */
 static const char *last_token(const char *subject)

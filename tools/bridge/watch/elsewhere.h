@@ -2,8 +2,8 @@
 /*
  * elsewhere.h - what other hosts of the group have, as their heartbeats say.
  *
- * A bridge sends its heartbeat (beat.c) to madang.GROUP.h.HOST every 2 s, and at once when something
- * has changed. It is text, a line for the bridge and a line for each channel:
+ * A bridge sends its heartbeat (beat.c) to madang.GROUP.h.HOST every 2 s, and at once when
+ * something has changed. It is text, a line for the bridge and a line for each channel:
  *
  *     madang-bridge 1 INSTANCE
  *     CHANNEL KIND TALKERS LISTENERS DIRECTIONS POSITION

@@ -2,7 +2,8 @@
 /*
  * here.c - enters channels as an observer, and counts their peers.
  *
- * The bridge's own pumps are in the channel too. They are known by the process id, and do not count.
+ * The bridge's own pumps are in the channel too. They are known by the process id, and do not
+ * count.
  */
 #include <errno.h>
 #include <stdlib.h>
