@@ -12,13 +12,13 @@
 #include "base/log.h"
 #include "call/parts.h"
 
-enum { HOUR_MS = 3600 * 1000 };
-
 struct call {
-	struct call_setup setup; /* with copies of the names */
+	struct call_setup setup; /* its names are in `names` */
+	char *names[4];
 	natsSubscription *inbox;
-	pthread_t thread;
-	bool runs;
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	bool runs, ended; /* the inbox's thread */
 	struct ask *ask;     /* or NULL, by `directions` */
 	struct serve *serve; /* or NULL */
 };
@@ -37,20 +37,24 @@ static void heard(struct call *call, natsMsg *message)
 		serve_heard(call->serve, natsMsg_GetReply(message), word);
 }
 
-static void *inbox_main(void *argument)
+/* In the thread of the subscription. (A synchronous subscription would not do: it turns the message
+ * that nobody was there into a code, and does not say about which request.) */
+static void take_word(natsConnection *connection, natsSubscription *inbox, natsMsg *message,
+                      void *context)
 {
-	struct call *call = argument;
-	for (;;) {
-		natsMsg *message = NULL;
-		natsStatus status = natsSubscription_NextMsg(&message, call->inbox, HOUR_MS);
-		if (status == NATS_OK)
-			heard(call, message);
-		natsMsg_Destroy(message);
-		if (status == NATS_SLOW_CONSUMER)
-			log_event(LOG_WARN, "call-words-lost", "channel=%s", call->setup.channel);
-		else if (status != NATS_OK && status != NATS_TIMEOUT)
-			return NULL; /* unsubscribed, or the connection is closed for good */
-	}
+	(void)connection;
+	(void)inbox;
+	heard(context, message);
+	natsMsg_Destroy(message);
+}
+
+static void has_ended(void *context)
+{
+	struct call *call = context;
+	(void)pthread_mutex_lock(&call->lock);
+	call->ended = true;
+	(void)pthread_cond_signal(&call->change);
+	(void)pthread_mutex_unlock(&call->lock);
 }
 
 static int open_inbox(struct call *call)
@@ -58,32 +62,48 @@ static int open_inbox(struct call *call)
 	char subject[CALL_SUBJECT_MAX];
 	if (snprintf(subject, sizeof subject, "%s.>", call->setup.inbox) >= CALL_SUBJECT_MAX - 64)
 		return -ENAMETOOLONG;
-	natsStatus status =
-		natsConnection_SubscribeSync(&call->inbox, call->setup.connection, subject);
-	if (status != NATS_OK) {
-		log_event(LOG_ERROR, "call-inbox", "channel=%s nats=\"%s\"", call->setup.channel,
-		          natsStatus_GetText(status));
-		return -EIO;
-	}
-	int rc = thread_start(&call->thread, inbox_main, call);
-	call->runs = rc == 0;
-	return rc;
+	natsStatus status = natsConnection_Subscribe(&call->inbox, call->setup.connection, subject,
+	                                             take_word, call);
+	if (status == NATS_OK)
+		status = natsSubscription_SetOnCompleteCB(call->inbox, has_ended, call);
+	call->runs = status == NATS_OK;
+	if (status == NATS_OK)
+		return 0;
+	log_event(LOG_ERROR, "call-inbox", "channel=%s nats=\"%s\"", call->setup.channel,
+	          natsStatus_GetText(status));
+	return -EIO;
+}
+
+static void close_inbox(struct call *call)
+{
+	if (call->inbox == NULL)
+		return;
+	/* Fails if the connection is closed for good. Then the thread ends all the same. */
+	(void)natsSubscription_Unsubscribe(call->inbox);
+	(void)pthread_mutex_lock(&call->lock);
+	while (call->runs && !call->ended)
+		(void)pthread_cond_wait(&call->change, &call->lock);
+	(void)pthread_mutex_unlock(&call->lock);
+	natsSubscription_Destroy(call->inbox);
 }
 
 /* ---- beginning and end ------------------------------------------------------------------------ */
 
 static int copy_setup(struct call *call, const struct call_setup *setup)
 {
-	struct call_setup *mine = &call->setup;
-	*mine = *setup;
-	mine->channel = strdup(setup->channel);
-	mine->subject = strdup(setup->subject);
-	mine->inbox = strdup(setup->inbox);
-	mine->inboxes = strdup(setup->inboxes);
-	return mine->channel != NULL && mine->subject != NULL && mine->inbox != NULL &&
-	                       mine->inboxes != NULL
-	               ? 0
-	               : -ENOMEM;
+	const char *const names[] = { setup->channel, setup->subject, setup->inbox,
+		                      setup->inboxes };
+	call->setup = *setup;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		call->names[i] = strdup(names[i]);
+		if (call->names[i] == NULL)
+			return -ENOMEM;
+	}
+	call->setup.channel = call->names[0];
+	call->setup.subject = call->names[1];
+	call->setup.inbox = call->names[2];
+	call->setup.inboxes = call->names[3];
+	return 0;
 }
 
 int call_start(struct call **ret_call, const struct call_setup *setup)
@@ -91,6 +111,8 @@ int call_start(struct call **ret_call, const struct call_setup *setup)
 	struct call *call = calloc(1, sizeof *call);
 	if (call == NULL)
 		return -ENOMEM;
+	(void)pthread_mutex_init(&call->lock, NULL);
+	(void)pthread_cond_init(&call->change, NULL);
 	int rc = copy_setup(call, setup);
 	if (rc == 0 && (setup->directions & CALL_OUT) != 0)
 		rc = ask_start(&call->ask, &call->setup);
@@ -144,16 +166,12 @@ void call_stop(struct call *call, uint64_t grace)
 	uint64_t moment = call_now() + grace;
 	ask_end(call->ask, moment);
 	serve_end(call->serve, moment);
-	if (call->inbox != NULL)
-		(void)natsSubscription_Unsubscribe(call->inbox);
-	if (call->runs)
-		(void)pthread_join(call->thread, NULL);
-	natsSubscription_Destroy(call->inbox);
+	close_inbox(call);
 	ask_free(call->ask);
 	serve_free(call->serve);
-	free((char *)call->setup.channel);
-	free((char *)call->setup.subject);
-	free((char *)call->setup.inbox);
-	free((char *)call->setup.inboxes);
+	(void)pthread_cond_destroy(&call->change);
+	(void)pthread_mutex_destroy(&call->lock);
+	for (size_t i = 0; i < sizeof call->names / sizeof *call->names; i++)
+		free(call->names[i]);
 	free(call);
 }

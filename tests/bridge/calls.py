@@ -1,0 +1,351 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""calls.py BRIDGE PEER [SCENE...]: calls over hosts, with real processes and real deaths.
+
+Each scene has a nats-server of its own, hosts a (callers), b and c (servers), each with a namespace
+and a bridge. Afterwards the ledgers are compared: no number was executed twice, each call came to
+an end in time, and each reply is the one of its request (call_peer checks that itself).
+
+--all: more calls, and each scene with deaths at random moments, many times. --seed N repeats a run.
+Exit 0, 1, or 77: there is no nats-server.
+"""
+import argparse
+import collections
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+SILENCE = 7  # seconds, after which a host counts as dead
+
+
+class Failure(Exception):
+    pass
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def check(right, what):
+    if not right:
+        raise Failure(what)
+
+
+class Host:
+    """A namespace, its bridge, and what runs there."""
+
+    def __init__(self, world, name):
+        self.world, self.name = world, name
+        self.place = os.path.join(world.place, name)
+        os.mkdir(self.place, 0o700)
+        self.bridge = None
+        self.ledgers = 0
+
+    def start_bridge(self, *more):
+        log = open(os.path.join(self.world.place, f"bridge-{self.name}.log"), "a")
+        self.bridge = self.world.start(
+            [self.world.options.bridge, "--url", self.world.url, "--host", self.name,
+             "--namespace", self.place, "--channel", "rpc", *more], stderr=log)
+        log.close()
+
+    def ledger(self, kind):
+        self.ledgers += 1
+        return os.path.join(self.world.place, f"{kind}-{self.name}-{self.ledgers}")
+
+    def serve(self, *more):
+        return self.world.start([self.world.options.peer, "serve", self.place, "rpc",
+                                 self.ledger("run"), *map(str, more)])
+
+    def ask(self, count, *more):
+        self.world.first += 1000000
+        return self.world.start(
+            [self.world.options.peer, "ask", self.place, "rpc", self.ledger("asked"),
+             "--count", str(count), "--first", str(self.world.first), *map(str, more)],
+            stdout=subprocess.PIPE, text=True)
+
+
+class World:
+    def __init__(self, options):
+        self.options = options
+        self.place = tempfile.mkdtemp(prefix="madang-calls-")
+        self.port = free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self.started, self.first, self.server = [], 0, None
+        self.start_server()
+
+    def start(self, command, **more):
+        process = subprocess.Popen(command, **more)
+        self.started.append(process)
+        return process
+
+    def start_server(self, *more):
+        self.server = self.start(
+            ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js",
+             "-sd", os.path.join(self.place, "store"), *more],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise Failure("nats-server does not listen")
+
+    def host(self, name, *more):
+        host = Host(self, name)
+        host.start_bridge(*more)
+        return host
+
+    def lines(self, kind):
+        for name in os.listdir(self.place):
+            if name.startswith(kind + "-"):
+                with open(os.path.join(self.place, name)) as ledger:
+                    yield from (line.split() for line in ledger)
+
+    def results(self):
+        return {int(number): what for number, what in self.lines("asked")}
+
+    def check_once(self):
+        """Nothing was executed twice, and whatever was answered was executed."""
+        runs = collections.Counter(int(number) for number, what in self.lines("run"))
+        twice = [number for number, count in runs.items() if count > 1]
+        check(not twice, f"executed twice: {twice[:5]}")
+        ghosts = [n for n, what in self.results().items() if what == "ok" and n not in runs]
+        check(not ghosts, f"answered, and never executed: {ghosts[:5]}")
+        check(0 not in runs, "a wrong request")
+
+    def end(self, failed):
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+        for process in self.started:
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+        if failed:
+            for name in sorted(os.listdir(self.place)):
+                if name.endswith(".log"):
+                    with open(os.path.join(self.place, name)) as log:
+                        print(f"--- {name}\n{log.read()[-6000:]}", file=sys.stderr)
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+def finish(process, seconds, code=0):
+    """The process ends by itself, in time."""
+    try:
+        out, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise Failure("a call hangs") from None
+    check(process.returncode == code, f"call_peer ended with {process.returncode}: {out}")
+    return out
+
+
+def ready(host):
+    """Calls get through."""
+    finish(host.ask(1, "--wait", 20000), 25)
+
+
+# ---- scenes -------------------------------------------------------------------------------------
+
+def answers(world):
+    """Many calls at once, of all sizes, to two hosts; each gets its own reply."""
+    a, b, c = (world.host(name) for name in "abc")
+    b.serve("--threads", 4)
+    c.serve("--threads", 4)
+    ready(a)
+    many = 20 if world.options.all else 1
+    runs = [a.ask(400 * many, "--threads", 8), a.ask(50 * many, "--threads", 2, "--size", 40000,
+                                                     "--reply", 65000)]
+    for run in runs:
+        finish(run, 60 * many)
+    world.check_once()
+    check(set(world.results().values()) == {"ok"}, "not all were answered")
+    runs = {name: sum(1 for line in open(os.path.join(world.place, f"run-{name}-1")))
+            for name in "bc"}
+    check(min(runs.values()) > 0, f"one host did nothing: {runs}")
+
+
+def server_dies(world):
+    """The caller of a server that is killed is told at once; the others go on elsewhere."""
+    a, b = world.host("a"), world.host("b")
+    server = b.serve("--busy", 300000)
+    ready(a)
+    began = time.monotonic()
+    run = a.ask(1, "--lenient")
+    time.sleep(0.1 + 0.15 * random.random())
+    server.kill()
+    finish(run, SILENCE + 5)
+    check(time.monotonic() - began < SILENCE - 2, "the death of the server was told late")
+    check(list(world.results().values()).count("died") == 1, f"{world.results()}")
+    b.serve()
+    ready(a)
+    world.check_once()
+
+
+def bridge_dies(world):
+    """Of the bridge that works on calls, and of the one whose callers wait."""
+    a, b = world.host("a"), world.host("b")
+    b.serve("--busy", 500000, "--threads", 4)
+    ready(a)
+    run = a.ask(4, "--threads", 4, "--lenient")
+    time.sleep(0.2 + 0.2 * random.random())
+    b.bridge.kill()
+    finish(run, SILENCE + 3)
+    check(list(world.results().values()).count("died") == 4, f"{world.results()}")
+    b.start_bridge()
+    ready(a)
+    run = a.ask(4, "--threads", 4, "--lenient")
+    time.sleep(0.2 + 0.2 * random.random())
+    a.bridge.kill()
+    finish(run, 5)
+    check(list(world.results().values()).count("died") == 8, f"{world.results()}")
+    a.start_bridge()
+    ready(a)
+    world.check_once()
+
+
+def nats_dies(world):
+    """kill -9 of the server in the middle. It comes back, and calls go on."""
+    a, b = world.host("a"), world.host("b")
+    b.serve("--busy", 20000, "--threads", 4)
+    ready(a)
+    run = a.ask(200, "--threads", 6, "--lenient")
+    time.sleep(0.3 + 0.3 * random.random())
+    world.server.kill()
+    world.server.wait()
+    time.sleep(0.5)
+    world.start_server()
+    finish(run, 40)
+    world.check_once()
+    check(list(world.results().values()).count("ok") > 100, "hardly any call was answered")
+
+
+def short_cut(world):
+    """Nothing passes for 3 s. No call is lost, because nobody counts as dead so soon."""
+    a, b = world.host("a"), world.host("b")
+    b.serve("--busy", 100000, "--threads", 4)
+    ready(a)
+    run = a.ask(40, "--threads", 4)
+    time.sleep(0.3)
+    world.server.send_signal(signal.SIGSTOP)
+    time.sleep(3)
+    world.server.send_signal(signal.SIGCONT)
+    finish(run, 30)
+    world.check_once()
+
+
+def long_cut(world):
+    """Nothing passes for longer than the silence that is allowed. The callers are told."""
+    a, b = world.host("a"), world.host("b")
+    b.serve("--busy", 200000, "--threads", 4)
+    ready(a)
+    run = a.ask(4, "--threads", 4, "--lenient")
+    time.sleep(0.1)
+    world.server.send_signal(signal.SIGSTOP)
+    finish(run, SILENCE + 3)
+    world.server.send_signal(signal.SIGCONT)
+    check(list(world.results().values()).count("died") == 4, f"{world.results()}")
+    time.sleep(0.5)
+    ready(a)
+    world.check_once()
+
+
+def callers_leave(world):
+    """Callers that are killed, or that reach their deadline and go on, hold nothing."""
+    a, b = world.host("a"), world.host("b")
+    server = b.serve("--busy", 2500000, "--threads", 12)
+    ready(a)
+    for _ in range(3):
+        run = a.ask(8, "--threads", 8)
+        time.sleep(0.3)
+        run.kill()
+    finish(a.ask(16, "--threads", 8, "--wait", 100, "--lenient"), 5)
+    server.kill()
+    b.serve()
+    ready(a)
+    finish(a.ask(200, "--threads", 8), 30)
+    world.check_once()
+
+
+def local_server(world):
+    """A server that comes here takes what is asked from then on; what is out comes back."""
+    a, b = world.host("a"), world.host("b")
+    b.serve("--busy", 400000, "--threads", 4)
+    ready(a)
+    run = a.ask(4, "--threads", 4)
+    time.sleep(0.1)
+    a.serve()
+    time.sleep(0.2)
+    finish(a.ask(50, "--wait", 1000), 10)
+    finish(run, 10)
+    world.check_once()
+    check(sum(1 for _ in open(os.path.join(world.place, "run-a-4"))) == 50
+          if os.path.exists(os.path.join(world.place, "run-a-4")) else True, "not taken here")
+
+
+def other_host(world):
+    """All of host b dies. Host c answers."""
+    a, b, c = (world.host(name) for name in "abc")
+    server = b.serve("--busy", 20000)
+    c.serve("--busy", 20000)
+    ready(a)
+    run = a.ask(100, "--threads", 4, "--lenient")
+    time.sleep(0.4)
+    b.bridge.kill()
+    server.kill()
+    finish(run, 40)
+    world.check_once()
+    results = list(world.results().values())
+    check(results.count("ok") >= 85, f"{collections.Counter(results)}")
+
+
+SCENES = [answers, server_dies, bridge_dies, nats_dies, short_cut, long_cut, callers_leave,
+          local_server, other_host]
+SHORT = ["answers", "server_dies", "nats_dies", "callers_leave", "local_server"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bridge")
+    parser.add_argument("peer")
+    parser.add_argument("scenes", nargs="*")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "little"))
+    options = parser.parse_args()
+    if not shutil.which("nats-server"):
+        print("skipped: there is no nats-server")
+        return 77
+    random.seed(options.seed)
+    wanted = options.scenes or ([s.__name__ for s in SCENES] if options.all else SHORT)
+    for round_number in range(options.rounds):
+        for scene in SCENES:
+            if scene.__name__ not in wanted:
+                continue
+            began = time.monotonic()
+            world = World(options)
+            failed = True
+            try:
+                scene(world)
+                failed = False
+            except Failure as failure:
+                print(f"{scene.__name__}: {failure} (--seed {options.seed})", file=sys.stderr)
+            finally:
+                world.end(failed)
+            if failed:
+                return 1
+            print(f"{scene.__name__}: {time.monotonic() - began:.1f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
