@@ -25,6 +25,18 @@ struct call {
 
 /* ---- the inbox ----------------------------------------------------------------------------- */
 
+/* Its bytes are the reply subject of a request. */
+static void heard_question(struct call *call, enum call_word word, natsMsg *message)
+{
+	char request[CALL_SUBJECT_MAX];
+	int length = natsMsg_GetDataLength(message);
+	if (length <= 0 || length >= CALL_SUBJECT_MAX)
+		return;
+	memcpy(request, natsMsg_GetData(message), (size_t)length);
+	request[length] = '\0';
+	serve_heard(call->serve, request, word);
+}
+
 static void heard(struct call *call, natsMsg *message)
 {
 	uint64_t number = 0;
@@ -34,7 +46,7 @@ static void heard(struct call *call, natsMsg *message)
 	if (number != 0 && call->ask != NULL)
 		ask_heard(call->ask, number, word, message);
 	else if (number == 0 && call->serve != NULL)
-		serve_heard(call->serve, natsMsg_GetReply(message), word);
+		heard_question(call, word, message);
 }
 
 /* In the thread of the subscription. (A synchronous subscription would not do: it turns the message

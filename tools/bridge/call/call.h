@@ -16,7 +16,7 @@
  *                                             subject is INBOX.NUMBER of the bridge that asks.
  *   INBOX.NUMBER.WORD                         what became of it: see enum call_word
  *   INBOX.0.WORD                              to the bridge that took the request: a question.
- *                                             The reply subject says which request it is.
+ *                                             Its bytes are the request's reply subject.
  *
  * AT MOST ONCE. A request is sent once. It is sent again, with a new number, only if it surely was
  * not taken: NATS says that nobody was there, or the bridge that got it says `busy`. In all other

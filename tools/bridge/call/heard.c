@@ -91,7 +91,7 @@ static void heard(struct ask *ask, struct ask_seat *seat, enum call_word word, n
 	seat->heard = call_now();
 	switch (word) {
 	case CALL_NONE: /* only from NATS itself */
-		if (natsMsg_IsNoResponders(message))
+		if (natsMsg_IsNoResponders(message) && seat->taker[0] == '\0')
 			ask_again(ask, seat);
 		break;
 	case CALL_TAKEN:
@@ -124,7 +124,9 @@ void ask_tell(struct ask *ask, const char *taker, uint64_t number, enum call_wor
 {
 	char request[CALL_SUBJECT_MAX];
 	(void)snprintf(request, sizeof request, "%s.%" PRIx64, ask->setup->inbox, number);
-	(void)call_say(ask->setup, taker, word, request, NULL, 0);
+	/* Without a reply subject. NATS would say there that nobody heard this, and that would look
+	 * as if nobody had heard the request. */
+	(void)call_say(ask->setup, taker, word, NULL, request, strlen(request));
 }
 
 /* Somebody works on what nobody waits for: that one is told. */
