@@ -18,7 +18,7 @@ struct call {
 	natsSubscription *inbox;
 	pthread_mutex_t lock;
 	pthread_cond_t change;
-	bool runs, ended; /* the inbox's thread */
+	bool runs, ended;    /* the inbox's thread */
 	struct ask *ask;     /* or NULL, by `directions` */
 	struct serve *serve; /* or NULL */
 };
