@@ -115,7 +115,10 @@ enum mdg_channel_full { MDG_FULL_WAIT = 1, MDG_FULL_OVERWRITE = 2 };
 enum mdg_channel_from {
 	MDG_FROM_NEXT = 0, /* what is sent from now on */
 	MDG_FROM_OLDEST,   /* the oldest message that is kept */
-	MDG_FROM_LAST      /* the last message that is kept, then what comes */
+	MDG_FROM_LAST,     /* the last message that is kept, then what comes */
+	/* The first message that is kept of the number in `number` or later. If it was overwritten,
+	 * the next one's `missed` says how many were. */
+	MDG_FROM_NUMBER
 };
 
 enum mdg_channel_wait {
@@ -155,8 +158,9 @@ struct mdg_channel_options {
 	uint32_t mode;     /* permission bits of the segment; default 0600. Peers have to be allowed
 	                       to read and to write. Without effect on a channel that exists */
 	/* of the handle */
-	uint32_t from; /* enum mdg_channel_from */
-	uint32_t wait; /* enum mdg_channel_wait */
+	uint32_t from;   /* enum mdg_channel_from */
+	uint32_t wait;   /* enum mdg_channel_wait */
+	uint64_t number; /* with MDG_FROM_NUMBER */
 };
 
 /* Finds or makes the channel, and takes a place in it. `name` is as a segment's. `options` may be
@@ -184,13 +188,15 @@ MDG_API int mdg_channel_remove(mdg_namespace *ns, const char *name);
 
 /* A listener died while it held the message, or left. It may have worked on the message. */
 #define MDG_REDELIVERED 0x1u
+/* It was first sent on another host, and a bridge has put it here (relay.h). */
+#define MDG_RELAYED 0x2u
 
 struct mdg_message {
 	void *data;        /* lies in the channel (peek, reserve), or is the caller's (recv) */
 	size_t size;       /* bytes */
 	uint64_t sequence; /* its number in the channel; of a reply: among this caller's calls */
 	uint64_t missed;   /* in a topic: numbers that were overwritten since the message before */
-	uint32_t flags;    /* MDG_REDELIVERED */
+	uint32_t flags;    /* MDG_REDELIVERED, MDG_RELAYED */
 	uint32_t talker;   /* the place of its talker: see mdg_channel_peers; of a reply: 0 */
 };
 

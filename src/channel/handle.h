@@ -14,6 +14,7 @@
  *   call.c                             the kind `call`: which side does what
  *   caller.c  server.c                 asking, and answering
  *   talk.c  listen.c                   sending and receiving, for every kind
+ *   relay.c  browse.c                  what bridges put there; looking at messages that lie there
  *   reserve.c                          room in the ring, and showing what was written there
  *   stream.c  queue.c  topic.c         the other kinds
  *   hold.c  box.c                      messages that one listener holds; boxes for replies
@@ -22,7 +23,8 @@
  *   lock.c  wake.c                     the locks of a channel; waking those who wait
  *   tail.c  pipe.c  keep.c             where the next message goes; named pipes that wake; locks
  *                                      that are kept
- *   records.c  marks.c                 records in the ring; where the parts of the ring begin
+ *   records.c  marks.c  origins.c      records in the ring; where the parts of the ring begin;
+ *                                      from where messages came
  *
  * The headers: handle.h, ring.h (records, marks, tail), wake.h (pipe, wake), peers.h (keep, lock,
  * seats, sleep, poll), kind.h (the table, what kinds share), messages.h (reserve, talk, listen),
@@ -114,6 +116,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint64_t tail, sequence;
 	uint64_t limit; /* positions below may be written; only grows */
 	uint64_t count;
+	uint64_t relayed_next; /* the number after the last that it relayed */
 	/* A listener's. */
 	uint64_t next;     /* stream, topic: the next record; queue, call: `taken` as it last was */
 	uint64_t expected; /* topic: its number; UINT64_MAX: not known */
@@ -122,6 +125,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint64_t part;    /* which eighth of the ring it was in, see mdg__made_room */
 	uint64_t missing; /* topic: as the first message that is held says */
 	bool jumped;      /* topic: it was overtaken since it last received */
+	uint64_t first;   /* topic: with MDG_FROM_NUMBER */
 	struct mdg__reserved reserved;
 	struct mdg__taken held;
 	struct mdg__asked asked;

@@ -17,8 +17,14 @@
  *     EMPTY      nothing yet: `tail` is here
  *     RESERVED   a talker has this space and writes to it; its seat says so (not in a stream)
  *     READY      a message
+ *     RELAYED    a message that a bridge has put there: in front of it, and counted in its size, is
+ *                a tag that says where it was first sent. AGAIN: and it may have been worked on
  *     SKIP       nothing: the rest of the ring before its end; or a message that was cancelled, or
  *                whose talker died
+ *
+ * ORIGINS. A bridge puts messages there that were first sent elsewhere. Behind the head is a table
+ * of these origins, and of the number after the last that was taken from each. A record and its
+ * origin's next number change in one step, see origins.c.
  *
  * Readers go from record to record and need no other word. One cache line tells that there is a
  * message, and carries its beginning.
@@ -56,18 +62,41 @@ typedef _Atomic uint64_t mdg__c64;
 typedef _Atomic uint32_t mdg__c32;
 
 #define MDG__CHANNEL_MAGIC  UINT64_C(0x6c6e6863676e644d) /* "Mdngchnl" */
-#define MDG__CHANNEL_FORMAT 5u
+#define MDG__CHANNEL_FORMAT 6u
 #define MDG__NOWHERE        UINT64_MAX /* a position that nobody needs */
 
 enum { MDG__LINE = 64, MDG__STEP = 16, MDG__RECORD_HEAD = 16, MDG__MARKS = 16, MDG__EVENTS = 32 };
+enum { MDG__TAG = 32, MDG__ORIGINS = 64 };
 
-enum mdg__record_state { MDG__EMPTY = 0, MDG__RESERVED = 1, MDG__READY = 2, MDG__SKIP = 3 };
+enum mdg__record_state {
+	MDG__EMPTY = 0,
+	MDG__RESERVED = 1,
+	MDG__READY = 2,
+	MDG__SKIP = 3,
+	MDG__RELAYED = 4,
+	MDG__RELAYED_AGAIN = 5
+};
 
 struct mdg__record {
 	mdg__c32 state;    /* enum mdg__record_state | talker's seat << 8. talk; later its talker:
 	                      release, read by acquire */
 	mdg__c32 size;     /* of the message; of SKIP: what it would be. Before `state` */
 	mdg__c64 sequence; /* likewise */
+};
+
+/* In front of a message that was relayed. */
+struct mdg__tag {
+	uint64_t identity[2], epoch; /* of the channel where it was first sent */
+	uint64_t number;             /* there */
+};
+
+/* talk, all of it. */
+struct mdg__origin {
+	mdg__c64 identity[2], epoch; /* do not change while `uses` is odd */
+	mdg__c64 next;               /* the number after the last that was taken */
+	mdg__c64 when;               /* seconds, of the last change */
+	mdg__c32 uses;               /* odd: this entry is in use. Release, after all else */
+	mdg__c32 unused;
 };
 
 struct mdg__event {
@@ -97,7 +126,11 @@ struct mdg__channel_head {
 	mdg__c64 unused9;
 	mdg__c64 marks[MDG__MARKS]; /* of a topic: the first record that began in each part of
 	                               the ring, its position plus one; 0: none */
-	mdg__c64 unused2[12];
+	/* What is to become of an origin when the record at redo_at is shown, see origins.c */
+	mdg__c64 redo_at, redo_next;
+	mdg__c32 redo_entry1; /* its place in the table, plus one; 0: nothing. After the others */
+	mdg__c32 unused11;
+	mdg__c64 unused2[9];
 
 	/* 384: take */
 	mdg__c64 taken;  /* stream: before it all is released. queue, call: the next record */
@@ -133,6 +166,9 @@ struct mdg__channel_head {
 
 	/* 896 */
 	struct mdg__event events[MDG__EVENTS];
+
+	/* 1408 */
+	struct mdg__origin origins[MDG__ORIGINS];
 };
 
 /* ORPHAN: of a listener that died or left; `from` and `to` are what it held. */
@@ -200,7 +236,10 @@ _Static_assert(offsetof(struct mdg__channel_head, alert) == 512, "");
 _Static_assert(offsetof(struct mdg__channel_head, full_waits) == 640, "");
 _Static_assert(offsetof(struct mdg__channel_head, seat_lock) == 768, "");
 _Static_assert(offsetof(struct mdg__channel_head, events) == 896, "");
-_Static_assert(sizeof(struct mdg__channel_head) == 1408, "");
+_Static_assert(offsetof(struct mdg__channel_head, origins) == 1408, "");
+_Static_assert(sizeof(struct mdg__origin) == 48, "");
+_Static_assert(sizeof(struct mdg__channel_head) == 4480, "");
+_Static_assert(sizeof(struct mdg__tag) == MDG__TAG, "");
 _Static_assert(offsetof(struct mdg__seat, from) == 64, "");
 _Static_assert(sizeof(struct mdg__seat) == 128, "");
 _Static_assert(sizeof(struct mdg__request) == 16, "");

@@ -271,8 +271,8 @@ int mdg_channel_recv(mdg_channel *channel, void *data, size_t room, struct mdg_m
 static uint64_t position_of(struct mdg_channel *channel, const struct mdg_message *message)
 {
 	uint64_t from = channel->held.from, first = mdg__offset(channel, from);
-	uint64_t offset =
-		(uint64_t)((unsigned char *)message->data - channel->ring) - MDG__RECORD_HEAD;
+	uint64_t offset = (uint64_t)((unsigned char *)message->data - channel->ring) -
+	                  MDG__RECORD_HEAD - ((message->flags & MDG_RELAYED) != 0 ? MDG__TAG : 0);
 	return from + (offset >= first ? offset - first : offset + channel->ring_size - first);
 }
 

@@ -149,6 +149,13 @@ enum { MDG__COPIED_LOCKED = 1024, MDG__MANY_LOCKED = 4 * MDG__COPIED_LOCKED };
 
 /* Whether this talker may write up to `need`. If not, its kind may give up old messages. [talk] */
 bool mdg__has_room(struct mdg_channel *channel, uint64_t need);
+/* Finds room for `count` records of channel->size[]. Returns how many have room, at least one; then
+ * talk_lock is held, unless the channel is a stream. */
+int mdg__place(struct mdg_channel *channel, unsigned count, uint64_t deadline);
+/* Makes what is between two positions a record that is skipped. [talk] */
+void mdg__skip_between(struct mdg_channel *channel, uint64_t from, uint64_t to);
+/* The first `count` records that were placed will be shown. [talk] */
+void mdg__mark_parts(struct mdg_channel *channel, unsigned count);
 /* Reserves records of the sizes in channel->size: how many, or why none. */
 int mdg__reserve_records(struct mdg_channel *channel, unsigned count, uint64_t deadline);
 /* Shows the first `count` of the reserved records, with these sizes, and cancels the others. */

@@ -190,6 +190,7 @@ static int try_open(mdg_channel **ret_channel, mdg_namespace *ns, const char *na
 	channel->ns = ns;
 	channel->id = id;
 	channel->pipe = -1;
+	channel->first = options->number;
 	rc = enter(channel, name, options, &wanted, made == 1);
 	if (rc < 0)
 		handle_free(channel);

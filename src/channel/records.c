@@ -23,8 +23,9 @@ int mdg__find_ready(struct mdg_channel *channel, uint64_t *position, uint64_t en
 		uint64_t span = mdg__span(size);
 		if (__builtin_expect(mdg__offset(channel, at) + span > channel->ring_size, 0))
 			return MDG_BROKEN;
-		if (__builtin_expect((state & 0xff) == MDG__READY, 1)) {
-			if (size > channel->largest)
+		bool relayed = mdg__is_relayed(state);
+		if (__builtin_expect((state & 0xff) == MDG__READY || relayed, 1)) {
+			if (relayed ? !mdg__tag_fits(channel, size) : size > channel->largest)
 				return MDG_BROKEN;
 			*ret_record = record;
 			*ret_size = size;
@@ -46,6 +47,18 @@ void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message
 	ret->talker = mdg__relaxed32(&record->state) >> 8;
 }
 
+void mdg__untag(struct mdg__record *record, struct mdg_message *message)
+{
+	uint32_t state = mdg__relaxed32(&record->state);
+	if (!mdg__is_relayed(state) || message->size < MDG__TAG)
+		return;
+	message->data = (unsigned char *)message->data + MDG__TAG;
+	message->size -= MDG__TAG;
+	message->flags |= MDG_RELAYED;
+	if ((state & 0xff) == MDG__RELAYED_AGAIN)
+		message->flags |= MDG_REDELIVERED;
+}
+
 int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
                 uint64_t from, uint64_t end, uint64_t handed)
 {
@@ -62,8 +75,9 @@ int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsig
 			break;
 		struct mdg_message *message = &messages[found++];
 		mdg__describe(record, size, message);
+		mdg__untag(record, message);
 		if (__builtin_expect(at < handed, 0))
-			message->flags = MDG_REDELIVERED;
+			message->flags |= MDG_REDELIVERED;
 		held->sequence = message->sequence + 1;
 		at += mdg__span(size);
 	}

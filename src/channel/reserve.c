@@ -68,9 +68,7 @@ static int try_place(struct mdg_channel *channel, unsigned count, uint64_t deadl
 	return placed == 0 ? -EAGAIN : (int)placed;
 }
 
-/* Finds room for `count` records of channel->size[]. Returns how many have room, at least one; then
- * talk_lock is held, unless the channel is a stream. */
-static int place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
+int mdg__place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
 	int rc = try_place(channel, count, deadline);
 	if (__builtin_expect(rc != -EAGAIN, 1))
@@ -88,7 +86,7 @@ static int place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 
 /* ---- records ------------------------------------------------------------------------------- */
 
-static void skip_between(struct mdg_channel *channel, uint64_t from, uint64_t to)
+void mdg__skip_between(struct mdg_channel *channel, uint64_t from, uint64_t to)
 {
 	struct mdg__record *record = mdg__record(channel, from);
 	atomic_store_explicit(&record->size, (uint32_t)(to - from - MDG__RECORD_HEAD),
@@ -114,11 +112,11 @@ static inline void show_records(struct mdg_channel *channel, unsigned count, uin
 		mdg__note64(&record->sequence, reserved->sequence + i);
 		mdg__record_show(record, state, channel->place);
 		if (__builtin_expect(before != channel->at[i], 0))
-			skip_between(channel, before, channel->at[i]);
+			mdg__skip_between(channel, before, channel->at[i]);
 	}
 }
 
-static void mark_parts(struct mdg_channel *channel, unsigned count)
+void mdg__mark_parts(struct mdg_channel *channel, unsigned count)
 {
 	for (unsigned i = 0; channel->way == MDG__TO_EACH && i < count; i++)
 		mdg__mark(channel, channel->at[i]);
@@ -130,13 +128,13 @@ static inline void show_at_tail(struct mdg_channel *channel, unsigned count,
 {
 	struct mdg__reserved *reserved = &channel->reserved;
 	mdg__clear_behind(channel, to);
-	mark_parts(channel, count);
+	mdg__mark_parts(channel, count);
 	mdg__tell_pollers(channel, count);
 	show_records(channel, count, MDG__READY, messages);
 	mdg__tail_store(channel, to, reserved->sequence + count);
 }
 
-/* Shows messages that were written where `place` has found room. */
+/* Shows messages that were written where mdg__place has found room. */
 static inline void send_placed(struct mdg_channel *channel, unsigned count)
 {
 	show_at_tail(channel, count, NULL, channel->reserved.to);
@@ -154,7 +152,7 @@ static void reserve_shown(struct mdg_channel *channel, unsigned count)
 	atomic_store_explicit(&seat->to, reserved->to, memory_order_release);
 	atomic_store_explicit(&seat->from, reserved->from, memory_order_release);
 	mdg__clear_behind(channel, reserved->to);
-	mark_parts(channel, count);
+	mdg__mark_parts(channel, count);
 	show_records(channel, count, MDG__RESERVED, NULL);
 	mdg__tail_store(channel, reserved->to, reserved->sequence + count);
 	mdg__talk_end(channel);
@@ -162,7 +160,7 @@ static void reserve_shown(struct mdg_channel *channel, unsigned count)
 
 int mdg__reserve_records(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 {
-	int rc = place(channel, count, deadline);
+	int rc = mdg__place(channel, count, deadline);
 	if (rc < 0)
 		return rc;
 	channel->reserved.count = (uint32_t)rc;
@@ -187,7 +185,7 @@ static void skip_from(struct mdg_channel *channel, unsigned first, uint64_t end)
 		mdg__record_show(mdg__record(channel, channel->at[i]), MDG__SKIP, channel->place);
 	uint64_t next = first < reserved->count ? channel->at[first] : reserved->to;
 	if (end != next)
-		skip_between(channel, end, next);
+		mdg__skip_between(channel, end, next);
 }
 
 /* Shows the records in order. A death in between leaves the first of them. */
@@ -198,7 +196,7 @@ static void show_reserved(struct mdg_channel *channel, unsigned count,
 		struct mdg__record *record = mdg__record(channel, channel->at[i]);
 		uint64_t end = channel->at[i] + mdg__span(messages[i].size);
 		if (i + 1 < count && end != channel->at[i + 1])
-			skip_between(channel, end, channel->at[i + 1]);
+			mdg__skip_between(channel, end, channel->at[i + 1]);
 		/* Release: a process that walks over reserved records by their sizes finds what is
 		 * skipped. */
 		atomic_store_explicit(&record->size, (uint32_t)messages[i].size,
@@ -367,7 +365,7 @@ int mdg__send_record(struct mdg_channel *channel, const struct mdg__request *req
 		fill(channel, request, data, size);
 		return mdg__commit_records(channel, &message, 1);
 	}
-	int rc = place(channel, 1, deadline);
+	int rc = mdg__place(channel, 1, deadline);
 	if (__builtin_expect(rc < 0, 0))
 		return rc;
 	fill(channel, request, data, size);
@@ -402,7 +400,7 @@ int mdg__send_records(struct mdg_channel *channel, const struct mdg_message *mes
 		(void)mdg__commit_records(channel, messages, (unsigned)reserved);
 		return reserved;
 	}
-	int placed = place(channel, count, deadline);
+	int placed = mdg__place(channel, count, deadline);
 	if (placed < 0)
 		return placed;
 	copy_in(channel, messages, (unsigned)placed);

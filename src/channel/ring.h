@@ -9,6 +9,7 @@
 #define MADANG_CHANNEL_RING_H
 
 #include "channel/handle.h"
+#include "madang/relay.h"
 
 /* ---- records.c ------------------------------------------------------------------------ */
 
@@ -57,12 +58,24 @@ static inline bool mdg__is_waiting(uint32_t state)
 	return (state & 0xff) <= MDG__RESERVED;
 }
 
+static inline bool mdg__is_relayed(uint32_t state)
+{
+	return (state & 0xff) == MDG__RELAYED || (state & 0xff) == MDG__RELAYED_AGAIN;
+}
+/* Whether a record of `size` bytes may be a message with a tag in front. Calls have none. */
+static inline bool mdg__tag_fits(const struct mdg_channel *channel, uint32_t size)
+{
+	return size >= MDG__TAG && size - MDG__TAG <= channel->largest && channel->door == NULL;
+}
+
 /* Finds the next READY record at or after *position, and moves *position to it: 1. Stops at `end`.
  * 0: there is none yet. MDG_BROKEN. */
 int mdg__find_ready(struct mdg_channel *channel, uint64_t *position, uint64_t end,
                     struct mdg__record **ret_record, uint32_t *ret_size);
 /* Describes the message in a record. `missed` and `flags` are 0: they depend on the kind. */
 void mdg__describe(struct mdg__record *record, uint32_t size, struct mdg_message *ret);
+/* If it was relayed: the tag in front of it is not the message's. */
+void mdg__untag(struct mdg__record *record, struct mdg_message *message);
 /* Describes up to `count` messages between two positions: how many, or why none. Messages before
  * `handed` were given to a listener before. Sets held.from, and held.upto to where it stopped. */
 int mdg__gather(struct mdg_channel *channel, struct mdg_message *messages, unsigned count,
@@ -137,6 +150,23 @@ void mdg__mark(struct mdg_channel *channel, uint64_t position);
 void mdg__unmark(struct mdg_channel *channel, uint64_t tail);
 /* The first mark at or after this position, or the tail. [talk] */
 uint64_t mdg__mark_after(struct mdg_channel *channel, uint64_t position);
+
+/* ---- origins.c ------------------------------------------------------------------------------ */
+
+/* The entry of an origin, or NULL. [talk] */
+struct mdg__origin *mdg__origin_find(struct mdg_channel *channel, const struct mdg_origin *origin);
+/* The same; if there is none, a free one, which is made ready for it and not in use yet. NULL: all
+ * are in use. [talk] */
+struct mdg__origin *mdg__origin_get(struct mdg_channel *channel, const struct mdg_origin *origin);
+/* The number after the last that was taken from it: 0, -ENOENT. Without a lock. */
+int mdg__origin_next(const struct mdg_channel *channel, const struct mdg_origin *origin,
+                     uint64_t *ret_next);
+/* Now `next` is the number. The entry is in use. [talk] */
+void mdg__origin_set(struct mdg__origin *entry, uint64_t next);
+/* Says what is to become of an entry if the record at the tail is shown. [talk] */
+void mdg__redo_begin(struct mdg_channel *channel, const struct mdg__origin *entry, uint64_t next);
+/* Does what was said, if the record was shown: if the tail is behind it. [talk] */
+void mdg__redo_end(struct mdg_channel *channel, uint64_t tail);
 
 /* ---- the tail, and tail.c ----------------------------------------------------------------- */
 

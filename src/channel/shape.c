@@ -19,7 +19,8 @@ static uint64_t lines_of(uint64_t bytes)
 static void finish(struct mdg__shape *shape)
 {
 	shape->largest = shape->capacity + shape->kind->in_front;
-	shape->ring_size = lines_of(2 * mdg__span(shape->largest) + MDG__STEP);
+	uint64_t tag = shape->kind->door == NULL ? MDG__TAG : 0;
+	shape->ring_size = lines_of(2 * mdg__span(shape->largest + tag) + MDG__STEP);
 	shape->box_size =
 		shape->kind->has_boxes ? lines_of(sizeof(struct mdg__box) + shape->capacity) : 0;
 	shape->first = sizeof(struct mdg__channel_head) + shape->seats * sizeof(struct mdg__seat) +
@@ -50,7 +51,7 @@ int mdg__options_check(const struct mdg_channel_options *options)
 {
 	if (kind_of(options) == NULL || options->full > MDG_FULL_OVERWRITE ||
 	    options->capacity > MDG_CAPACITY_MAX || options->peers == 1 ||
-	    options->peers > MDG_PEERS_MAX || options->from > MDG_FROM_LAST ||
+	    options->peers > MDG_PEERS_MAX || options->from > MDG_FROM_NUMBER ||
 	    options->wait > MDG_WAIT_SLEEP ||
 	    (options->flags & ~(MDG_CHANNEL_EXISTING | MDG_CHANNEL_EXCL)) != 0)
 		return -EINVAL;

@@ -5,8 +5,8 @@
  * A talker can die at any store. Then the record at the tail says what it had begun:
  *
  *     EMPTY           it had shown nothing
- *     READY, SKIP     it had shown the record, but not moved the tail: the record counts, and the
- *                     tail moves
+ *     READY, SKIP,    it had shown the record, but not moved the tail: the record counts, and the
+ *     RELAYED         tail moves
  *     RESERVED        it had not moved the tail, so the reservation was not made: it is taken back
  *
  * After that the tail is EMPTY.
@@ -21,9 +21,10 @@ static uint64_t behind_shown(struct mdg_channel *channel, uint64_t tail, uint64_
 		uint32_t state = mdg__record_state(record) & 0xff;
 		uint64_t span = mdg__span(mdg__relaxed32(&record->size));
 		bool inside = mdg__offset(channel, tail) + span <= channel->ring_size;
-		if ((state != MDG__READY && state != MDG__SKIP) || !inside)
+		bool message = state == MDG__READY || mdg__is_relayed(state);
+		if ((!message && state != MDG__SKIP) || !inside)
 			break;
-		if (state == MDG__READY)
+		if (message)
 			*sequence = mdg__relaxed64(&record->sequence) + 1;
 		tail += span;
 	}
@@ -51,5 +52,6 @@ void mdg__tail_repair(struct mdg_channel *channel)
 	if (channel->way == MDG__TO_EACH)
 		mdg__unmark(channel, tail);
 	forget_reserved(channel, tail);
+	mdg__redo_end(channel, tail);
 	mdg__tail_store(channel, tail, sequence);
 }

@@ -68,12 +68,30 @@ static uint64_t find_last(struct mdg_channel *channel, uint64_t at)
 		return last; /* damaged */
 	while (at < channel->tail) {
 		struct mdg__record *record = mdg__record(channel, at);
-		if ((mdg__record_state(record) & 0xff) == MDG__READY)
+		uint32_t state = mdg__record_state(record);
+		if ((state & 0xff) == MDG__READY || mdg__is_relayed(state))
 			last = at;
 		/* Acquire: pairs with the release in show_reserved. */
 		at += mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
 	}
 	return last;
+}
+
+/* The first message that is kept of this number or later, or the tail. Also one that is reserved:
+ * it has its number. */
+static uint64_t find_number(struct mdg_channel *channel, uint64_t at, uint64_t number)
+{
+	if (channel->tail - at > channel->ring_size)
+		return channel->tail; /* damaged */
+	while (at < channel->tail) {
+		struct mdg__record *record = mdg__record(channel, at);
+		if ((mdg__record_state(record) & 0xff) != MDG__SKIP &&
+		    mdg__relaxed64(&record->sequence) >= number)
+			break;
+		/* Acquire: pairs with the release in show_reserved. */
+		at += mdg__span(atomic_load_explicit(&record->size, memory_order_acquire));
+	}
+	return at < channel->tail ? at : channel->tail;
 }
 
 /* Decides where a listener begins. [talk] */
@@ -87,11 +105,18 @@ static void begin(struct mdg_channel *channel, uint32_t from)
 		channel->next = oldest;
 	else if (from == MDG_FROM_LAST)
 		channel->next = find_last(channel, oldest);
+	else if (from == MDG_FROM_NUMBER)
+		channel->next = find_number(channel, oldest, channel->first);
 	if (channel->next != channel->tail) {
 		struct mdg__record *record = mdg__record(channel, channel->next);
 		uint32_t state = mdg__record_state(record) & 0xff;
 		channel->expected =
 			state == MDG__SKIP ? UINT64_MAX : mdg__relaxed64(&record->sequence);
+	}
+	/* What was between is gone: the first message says how many it missed. */
+	if (from == MDG_FROM_NUMBER && channel->first < channel->expected) {
+		channel->expected = channel->first;
+		channel->jumped = true;
 	}
 	mdg__note64(&channel->seat->sequence,
 	            channel->expected != UINT64_MAX ? channel->expected : channel->sequence);
