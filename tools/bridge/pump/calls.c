@@ -16,7 +16,7 @@
 #include "link/link.h"
 #include "pump/pump.h"
 
-enum { FIGURES_MS = 200 };
+enum { FIGURES_MS = 200, LOST_MAX = 4 };
 #define GRACE UINT64_C(1000000000) /* for what is on its way when the pump is stopped */
 
 /* What run, wake and changed share. pump->lock. */
@@ -26,6 +26,10 @@ struct own {
 	bool counted;         /* call.h has counted something */
 	bool news;            /* the two that follow have changed */
 	bool here, elsewhere; /* there are servers */
+	/* What inboxes of bridges that have ended begin with. There is room for a few; of others
+	 * their silence tells. */
+	char lost[LOST_MAX][SUBJECT_ROOM];
+	unsigned lost_count;
 };
 
 static bool wants_out(const struct situation *situation)
@@ -69,6 +73,20 @@ static void changed(struct pump *pump, const struct situation *situation)
 	if (own != NULL && (here != own->here || elsewhere != own->elsewhere)) {
 		own->here = here;
 		own->elsewhere = elsewhere;
+		own->news = true;
+		(void)pthread_cond_signal(&own->change);
+	}
+	(void)pthread_mutex_unlock(&pump->lock);
+}
+
+/* As `changed`, from the keeper. */
+static void lost(struct pump *pump, const char *host, const char *instance)
+{
+	(void)pthread_mutex_lock(&pump->lock);
+	struct own *own = pump->own;
+	if (own != NULL && own->lost_count < LOST_MAX) {
+		(void)snprintf(own->lost[own->lost_count++], SUBJECT_ROOM, "madang.%s.i.%s.c.%s.",
+		               pump->bridge->link->group, host, instance);
 		own->news = true;
 		(void)pthread_cond_signal(&own->change);
 	}
@@ -119,6 +137,8 @@ static void tell(struct pump *pump, const struct call_counts *now, struct call_c
 static void update(struct pump *pump, const struct own *now)
 {
 	bool active = pump->ops->direction == BRIDGE_IN ? now->here : now->elsewhere && !now->here;
+	for (unsigned i = 0; i < now->lost_count; i++)
+		call_lost(now->call, now->lost[i]);
 	call_update(now->call, now->here, now->elsewhere);
 	pump_state(pump, active ? BRIDGE_MOVING : BRIDGE_IDLE, "");
 }
@@ -136,6 +156,7 @@ static int run_on(struct pump *pump, struct own *own)
 			                own->counted ? next : MDG_FOREVER);
 		copy = *own;
 		own->news = own->counted = false;
+		own->lost_count = 0;
 		(void)pthread_mutex_unlock(&pump->lock);
 		if (copy.news)
 			update(pump, &copy);
@@ -172,10 +193,12 @@ const struct pump_ops pump_call_out = { .kind = MDG_CALL,
 	                                .wanted = wants_out,
 	                                .run = run,
 	                                .wake = wake,
-	                                .changed = changed };
+	                                .changed = changed,
+	                                .lost = lost };
 const struct pump_ops pump_call_in = { .kind = MDG_CALL,
 	                               .direction = BRIDGE_IN,
 	                               .wanted = wants_in,
 	                               .run = run,
 	                               .wake = wake,
-	                               .changed = changed };
+	                               .changed = changed,
+	                               .lost = lost };
