@@ -85,7 +85,7 @@ def check_rights(place):
     user = secret_file(os.path.join(place, "b.user"), "host-b\nsesame\n")
     common = ["--tls-ca", f"{place}/ca.crt", "--tls-cert", f"{place}/a.crt", "--tls-key",
               f"{place}/a.key"]
-    for kind in ("stream", "queue", "topic", "age"):
+    for kind in ("stream", "topic", "age"):
         common += ["--channel", kind]
     with rights_server(TREE, place, key) as server:
         a = Bridge(place, "a", "--url", server.url("tls"), "--nkey", nkey, *common)
@@ -95,7 +95,7 @@ def check_rights(place):
                 open(f"/proc/{b.process.pid}/environ", encoding="utf-8") as environment:
             expect("no secret on the command line", (0, line.read() + environment.read()), 0,
                    never=["sesame", key.seed])
-        for kind in ("stream", "queue", "topic"):
+        for kind in ("stream", "topic"):
             check_kind(a, b, kind)
         check_call(a, b)
         codes = [bridge.end() for bridge in (a, b)]
@@ -153,6 +153,17 @@ def check_thrown_out(place):
                never=["sesame"])
 
 
+def check_few_rights(place):
+    """A user who may not send heartbeats."""
+    user = secret_file(os.path.join(place, "f"), "me\nsesame\n")
+    with Server(place, "few", 'authorization { users: [ { user: "me", password: "sesame", '
+                'permissions: { publish: { deny: "madang.default.h.>" } } } ] }\n') as server:
+        bridge = Bridge(place, "f", "--url", server.url(), "--user-file", user, "--channel", "x")
+        seen = wait_for(lambda: "denied" in bridge.said())
+        expect("too few rights", (bridge.end() if seen else 1, bridge.said()), 0,
+               'error denied words=".*madang.default.h.f.*advice: .*contrib/nats/madang.conf')
+
+
 def check_hostile(place):
     """A member of the group that says what no bridge says."""
     instance = "0123456789abcdef" * 2
@@ -202,6 +213,7 @@ def main():
         if WHAT == "refused":
             check_refused(place)
             check_thrown_out(place)
+            check_few_rights(place)
             check_hostile(place)
         else:
             check_rights(place)

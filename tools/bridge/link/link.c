@@ -97,16 +97,33 @@ static void on_reconnected(natsConnection *connection, void *closure)
 	bridge_wake(link->bridge);
 }
 
+/* The rights are too few. The bridge goes on with what it may do: a member of the group must not be
+ * able to end it by a reply subject that is denied. At most one line a second. */
+static void say_denied(struct link *link, const char *last)
+{
+	int64_t now = bridge_now();
+
+	if (now - link->denied_said < 1000)
+		return;
+	link->denied_said = now;
+	log_event(LOG_ERROR, "denied",
+	          "words=\"%s\" advice: the server gives this user too few rights for it; "
+	          "contrib/nats/madang.conf has those that a bridge needs",
+	          last);
+}
+
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status,
                      void *closure)
 {
 	const char *last = "";
 
-	(void)closure;
 	(void)subscription;
 	(void)natsConnection_GetLastError(connection, &last);
-	log_event(LOG_WARN, "server-error", "status=\"%s\" words=\"%s\"",
-	          natsStatus_GetText(status), last ? last : "");
+	if (status == NATS_NOT_PERMITTED)
+		say_denied(closure, last ? last : "");
+	else
+		log_event(LOG_WARN, "server-error", "status=\"%s\" words=\"%s\"",
+		          natsStatus_GetText(status), last ? last : "");
 }
 
 static int say(const struct security_words *words, int code);

@@ -27,6 +27,7 @@ struct link {
 	const char *group;
 	atomic_bool closing;        /* the end of the connection is no news */
 	char inboxes[SUBJECT_ROOM]; /* what this bridge's inboxes begin with, no dot at the end */
+	int64_t denied_said;        /* when; of libnats's callback thread alone */
 	sem_t closed;               /* posted by the last callback of libnats */
 };
 
