@@ -24,7 +24,8 @@ enum { POINTS_MOST = 3000, COMPLAINTS_MOST = 12, PEERS = 6, WORKERS = 4 };
 
 struct books *books;
 const struct scene *scene;
-static const struct scene *const lists[] = { ring_scenes, kept_scenes, call_scenes, NULL };
+static const struct scene *const lists[] = { ring_scenes, kept_scenes, relay_scenes, call_scenes,
+	                                     NULL };
 
 static struct desk {
 	_Atomic uint32_t complaints;
@@ -168,6 +169,7 @@ static void after_ring(void)
 		}
 	}
 	mdg_channel *talks = points_open(MDG_TALKER);
+	after_relay(talks);
 	for (uint32_t number = END; number < NUMBERS; number++) {
 		write_number(words, sizeof words, number);
 		MUST_RC(0, mdg_channel_send(talks, words, sizeof words, GRACE));
@@ -257,6 +259,7 @@ static void check_books(void)
 	bool each_to_one = scene->kind != MDG_TOPIC;
 	uint32_t trying = atomic_load(&books->trying);
 	MUST(trying < END);
+	check_relay();
 	for (uint32_t number = 0; number < trying; number++)
 		check_number(number, each_to_one);
 	for (uint32_t number = trying; number < END; number++)

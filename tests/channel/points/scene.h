@@ -39,6 +39,9 @@ struct books {
 	_Atomic uint32_t last;              /* the last number that is sent */
 	_Atomic uint32_t answered, refused; /* calls: what the caller was told */
 	_Atomic uint32_t stop;              /* calls: servers are to leave */
+	_Atomic uint32_t relays;     /* this scene relays: numbers from `relayed` on */
+	_Atomic uint32_t relayed;    /* the first of them */
+	_Atomic uint32_t position;   /* what the channel said afterwards: below it all was taken */
 };
 extern struct books *books;
 
@@ -82,7 +85,7 @@ struct family {
 	act *sleeper;
 };
 extern const struct scene *scene; /* that is being played */
-extern const struct scene ring_scenes[], kept_scenes[], call_scenes[];
+extern const struct scene ring_scenes[], kept_scenes[], call_scenes[], relay_scenes[];
 extern const struct family families[];
 
 mdg_channel *points_open(unsigned role);
@@ -111,6 +114,9 @@ void hear_all(mdg_channel *listens);
 void count_message(const struct mdg_message *message);
 size_t write_number(void *data, size_t size, uint32_t number);
 
+/* What a fresh one finds of positions, before and after all was received. */
+void after_relay(mdg_channel *talks);
+void check_relay(void);
 /* The fresh ones of calls. */
 void after_call(void);
 void check_call(bool ended);
