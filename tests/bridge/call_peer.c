@@ -5,6 +5,7 @@
  *     call_peer serve DIRECTORY CHANNEL LEDGER [--threads N] [--busy MICROSECONDS] [--capacity N]
  *     call_peer ask DIRECTORY CHANNEL LEDGER --count N [--threads N] [--size BYTES]
  *               [--reply BYTES] [--wait MILLISECONDS] [--first NUMBER] [--lenient]
+ *     call_peer look DIRECTORY CHANNEL /dev/null     prints how many callers and servers are there
  *
  * A request has a number of its own, a size and a checksum; the reply has the same number, another
  * checksum, and the size that was asked for. The server writes each number into the file LEDGER
@@ -212,13 +213,24 @@ static int compare(const void *a, const void *b)
 static int report(uint64_t began)
 {
 	double seconds = (double)(now() - began) / 1e9;
+	uint32_t middle = settings.count / 2, late = (uint32_t)(settings.count * UINT64_C(99) / 100);
 	qsort(durations, settings.count, sizeof *durations, compare);
 	printf("%u answered, %u not, median %.1f us, 99%% %.1f us, longest %.1f ms, %.0f a "
 	       "second\n",
-	       answered, unlucky, (double)durations[settings.count / 2] / 1e3,
-	       (double)durations[settings.count / 100 * 99] / 1e3,
+	       answered, unlucky, (double)durations[middle] / 1e3,
+	       (double)durations[late] / 1e3,
 	       (double)durations[settings.count - 1] / 1e6, settings.count / seconds);
 	return failures == 0 ? 0 : 1;
+}
+
+static int look(void)
+{
+	struct mdg_channel_info info = { .size = sizeof info };
+	int rc = mdg_channel_look(enter(MDG_OBSERVER), &info);
+	if (rc < 0)
+		fail("mdg_channel_look", rc);
+	printf("%u %u\n", info.talkers, info.listeners);
+	return 0;
 }
 
 /* ---- the command line -------------------------------------------------------------------- */
@@ -284,6 +296,8 @@ int main(int count, char **words)
 	durations = calloc(settings.count, sizeof *durations);
 	if (settings.ledger < 0 || durations == NULL)
 		return 1;
+	if (strcmp(words[optind], "look") == 0)
+		return look();
 	uint64_t began = now();
 	for (uint32_t i = 0; i < settings.threads; i++)
 		if (pthread_create(&threads[i], NULL, serves ? serve : ask, NULL) != 0)

@@ -60,6 +60,12 @@ class Host:
         self.ledgers += 1
         return os.path.join(self.world.place, f"{kind}-{self.name}-{self.ledgers}")
 
+    def peers(self):
+        """Callers and servers in the channel here, those of the bridge too."""
+        out = subprocess.run([self.world.options.peer, "look", self.place, "rpc", "/dev/null"],
+                             check=True, capture_output=True, text=True).stdout
+        return tuple(map(int, out.split()))
+
     def executed(self):
         return sum(1 for _ in self.world.lines(f"run-{self.name}"))
 
@@ -150,6 +156,13 @@ def finish(process, seconds, code=0):
         raise Failure("a call hangs") from None
     check(process.returncode == code, f"call_peer ended with {process.returncode}: {out}")
     return out
+
+
+def soon(question, what, seconds=4):
+    end = time.monotonic() + seconds
+    while not question():
+        check(time.monotonic() < end, f"not true in time: {what}")
+        time.sleep(0.05)
 
 
 def ready(host, *servers):
@@ -272,18 +285,19 @@ def long_cut(world):
 
 
 def callers_leave(world):
-    """Callers that are killed, or that reach their deadline and go on, hold nothing."""
+    """Callers that are killed, or that ask something else, hold nothing, here and there."""
     a, b = world.host("a"), world.host("b")
-    server = b.serve("--busy", 2500000, "--threads", 12)
+    b.serve("--busy", 300000, "--threads", 2)
     ready(a)
-    for _ in range(3):
-        run = a.ask(8, "--threads", 8)
-        time.sleep(0.3)
-        run.kill()
-    finish(a.ask(16, "--threads", 8, "--wait", 100, "--lenient"), 5)
-    server.kill()
-    b.serve()
-    ready(a)
+    b.serve("--busy", 9000000, "--threads", 12)
+    run = a.ask(8, "--threads", 8)
+    soon(lambda: b.peers()[0] >= 6, "the calls are out")
+    run.kill()
+    soon(lambda: a.peers()[1] <= 1 and b.peers()[0] <= 1, "places are given back")
+    run = a.ask(16, "--threads", 8, "--wait", 300, "--lenient")
+    finish(run, 5)
+    soon(lambda: a.peers()[1] <= 1 and b.peers()[0] <= 1, "places are given back")
+    b.serve("--threads", 4)
     finish(a.ask(200, "--threads", 8), 30)
     world.check_once()
 

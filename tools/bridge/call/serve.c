@@ -184,6 +184,14 @@ static bool has_work(const struct serve *serve)
 	       (serve->free_count > 0 || call_now() >= serve->crowded);
 }
 
+/* How long a worker without work sleeps. */
+static uint64_t idle_until(const struct serve *serve)
+{
+	if (serve->waiting > 0)
+		return call_now() + CALL_TICK;
+	return serve->free_count > 1 ? call_now() + CALL_IDLE : MDG_FOREVER;
+}
+
 static void *serve_main(void *argument)
 {
 	struct serve *serve = argument;
@@ -208,8 +216,7 @@ static void *serve_main(void *argument)
 		backlog_tend(serve);
 		close_idle(serve);
 		serve->idle++;
-		call_wait_until(&serve->change, &serve->lock,
-		                serve->waiting > 0 ? call_now() + CALL_TICK : MDG_FOREVER);
+		call_wait_until(&serve->change, &serve->lock, idle_until(serve));
 		serve->idle--;
 	}
 	(void)pthread_cond_broadcast(&serve->change);
