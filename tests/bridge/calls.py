@@ -158,6 +158,16 @@ def finish(process, seconds, code=0):
     return out
 
 
+def stop(process, seconds):
+    """SIGTERM ends it, with 0, in time."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise Failure(f"a bridge does not end within {seconds} s") from None
+    check(code == 0, f"a bridge ended with {code}")
+
+
 def soon(question, what, seconds=4):
     end = time.monotonic() + seconds
     while not question():
@@ -334,8 +344,43 @@ def other_host(world):
     check(results.count("ok") >= 85, f"{collections.Counter(results)}")
 
 
+def ends_in_order(world):
+    """SIGTERM while calls are out: short ones still get their reply, the others are told; also when
+    the server does not answer."""
+    a, b = world.host("a"), world.host("b")
+    b.serve("--busy", 400000, "--threads", 4)
+    ready(a)
+    run = a.ask(4, "--threads", 4)
+    time.sleep(0.1)
+    stop(a.bridge, 4)
+    finish(run, 2)
+    a.start_bridge()
+    ready(a)
+    run = a.ask(4, "--threads", 4)
+    time.sleep(0.1)
+    stop(b.bridge, 4)
+    finish(run, 2)
+    b.serve("--busy", 5000000, "--threads", 4)
+    b.start_bridge()
+    ready(a)
+    run = a.ask(8, "--threads", 8, "--lenient")
+    time.sleep(0.1)
+    stop(b.bridge, 4)
+    finish(run, 2)
+    check("died" in world.results().values(), f"{world.results()}")
+    b.start_bridge()
+    ready(a)
+    run = a.ask(8, "--threads", 8, "--lenient")
+    time.sleep(0.1)
+    world.server.send_signal(signal.SIGSTOP)
+    stop(b.bridge, 12)
+    stop(a.bridge, 12)
+    finish(run, 2)
+    world.check_once()
+
+
 SCENES = [answers, server_dies, bridge_dies, nats_dies, short_cut, long_cut, callers_leave,
-          local_server, other_host]
+          local_server, other_host, ends_in_order]
 SHORT = ["answers", "server_dies", "nats_dies", "callers_leave", "local_server"]
 
 

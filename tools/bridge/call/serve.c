@@ -189,6 +189,8 @@ static uint64_t idle_until(const struct serve *serve)
 {
 	if (serve->waiting > 0)
 		return call_now() + CALL_TICK;
+	if (serve->active && serve->requests == NULL)
+		return call_now() + CALL_SECOND; /* the subscription failed: it is tried again */
 	return serve->free_count > 1 ? call_now() + CALL_IDLE : MDG_FOREVER;
 }
 
