@@ -85,8 +85,11 @@ static int open_here(struct bridge *bridge)
 		rc = mdg_namespace_default_path(bridge->directory, sizeof bridge->directory);
 	if (rc == 0)
 		rc = mdg_namespace_open(&bridge->ns, dir, NULL);
-	if (rc != 0)
-		return complain("no-namespace", rc, NULL);
+	if (rc != 0) {
+		log_event(LOG_ERROR, "no-namespace", "namespace=\"%s\" error=\"%s\"",
+		          bridge->directory, mdg_strerror(rc));
+		return BRIDGE_TROUBLE;
+	}
 	bridge->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (bridge->wake < 0)
 		return complain("no-eventfd", -errno, NULL);

@@ -213,9 +213,11 @@ int status_print(const char *dir, bool json)
 		print_json(&looked);
 	else if (looked.view.is_there)
 		print_text(&looked.view);
+	bool written =
+		fflush(stdout) == 0 && !ferror(stdout); /* and before what is said on stderr */
 	rc = looked.view.alive ? 0 : complain_none(&looked, json);
 	bridge_view_free(&looked.view);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	if (!written) {
 		fprintf(stderr, "madang-bridge: cannot write: %s\n", strerror(errno));
 		return 1;
 	}

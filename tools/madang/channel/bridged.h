@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bridged.h - what the bridge of a namespace does for its channels, for `madang channels`, `top` and
- * `metrics`.
+ * bridged.h - what the bridge of a namespace does for its channels, for `madang channels`, `top`
+ * and `metrics`.
  */
 #ifndef MADANG_TOOL_BRIDGED_H
 #define MADANG_TOOL_BRIDGED_H
