@@ -124,13 +124,17 @@ def check_plain(place):
                probe("--insecure-plain", server.url(host="0.0.0.0"), "servers", "", ""), 0,
                "warning: the connection is plain", "^connected, plain|\nconnected, plain",
                rf"server nats://0\.0\.0\.0:{other}\n")
+        expect("a slash at the end", probe(server.url() + "/"), 0, "^connected, plain")
         expect("tls:// to a plain server", probe(server.url("tls")), 1, "has no TLS")
     expect("nobody there", probe(server.url()), 1, "no server answers", "--with-server")
     expect("a password in the URL", probe("nats://me:secret@127.0.0.1"), 2, "password",
            "--user-file", never=["secret"])
     expect("a token in the second URL", probe("nats://127.0.0.1,tok@127.0.0.1"), 2, "token")
     for url in ("", ",", "http://127.0.0.1", "nats://", "nats://:4222", "nats://[::1",
-                "nats://[::1]x", "tls://a b://c"):
+                "nats://[::1]x", "tls://a b://c", "nats://127.0.0.1:4222\nnats://0.0.0.0:4222",
+                "nats://127.0.0.1:4222/x:1", "nats://127.0.0.1:", "nats://127.0.0.1:123456",
+                "nats://127.0.0.1:4x", "nats://127.0.0.1#0.0.0.0", "nats://127.0.0.1/0.0.0.0",
+                "nats://127.0.0.1?0.0.0.0"):
         expect(f"the URL {url!r}", probe(url), 2, "wrong: the URL", "advice: write nats://HOST")
 
 

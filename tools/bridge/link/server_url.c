@@ -25,32 +25,48 @@ static bool is_loopback(const char *host)
 	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+/* What may stand behind the host: a port, and a slash. Nothing that the library could take for
+ * another host. */
+static bool is_rest(const char *text, size_t length)
+{
+	size_t digits = 0;
+
+	if (length > 0 && text[length - 1] == '/')
+		length--;
+	if (length == 0)
+		return true;
+	if (text[0] != ':')
+		return false;
+	while (digits + 1 < length && isdigit((unsigned char)text[digits + 1]))
+		digits++;
+	return digits >= 1 && digits <= 5 && digits + 1 == length;
+}
+
 /* The part between scheme and port. `[::1]` loses its brackets. */
 static int take_host(const char *text, size_t length, struct server_url *ret_url)
 {
-	size_t host;
+	const char *end = text + length, *host_end;
 
 	if (length > 0 && text[0] == '[') {
-		const char *end = memchr(text, ']', length);
-
-		if (end == NULL)
-			return -1;
 		text++;
-		host = (size_t)(end - text);
-		if (host + 2 < length && end[1] != ':')
-			return -1; /* or the library might take another part for the host */
+		host_end = memchr(text, ']', (size_t)(end - text));
+		if (host_end == NULL || !is_rest(host_end + 1, (size_t)(end - host_end - 1)))
+			return -1;
 	} else {
-		const char *colon = memchr(text, ':', length);
-
-		host = colon ? (size_t)(colon - text) : length;
+		host_end = memchr(text, ':', length);
+		if (host_end == NULL)
+			host_end = length > 0 && end[-1] == '/' ? end - 1 : end;
+		if (!is_rest(host_end, (size_t)(end - host_end)))
+			return -1;
 	}
-	if (host == 0 || host >= sizeof ret_url->host)
+	length = (size_t)(host_end - text);
+	if (length == 0 || length >= sizeof ret_url->host)
 		return -1;
-	for (size_t i = 0; i < host; i++)
+	for (size_t i = 0; i < length; i++)
 		if (!isalnum((unsigned char)text[i]) && strchr("-._:%", text[i]) == NULL)
 			return -1;
-	memcpy(ret_url->host, text, host);
-	ret_url->host[host] = '\0';
+	memcpy(ret_url->host, text, length);
+	ret_url->host[length] = '\0';
 	return 0;
 }
 
@@ -103,7 +119,8 @@ int server_url_next(const char **list, struct server_url *ret_url, struct securi
 		             "change it, put it into a file that only you may read, and give the "
 		             "file with --user-file");
 	if (take_host(text, length, ret_url) != 0)
-		return wrong(ret, "the URL has no host in it",
+		return wrong(ret,
+		             "the URL has no host, or something behind the host that is no port",
 		             "write nats://HOST:PORT or tls://HOST:PORT");
 	ret_url->loopback = is_loopback(ret_url->host);
 	return 1;
