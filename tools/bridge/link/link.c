@@ -17,7 +17,7 @@
 #include "bridge.h"
 #include "link/link.h"
 
-enum { RETRY_MS = 1000, PING_MS = 5000, PINGS_OUT = 2 };
+enum { RETRY_MS = 1000, PING_MS = 5000, PINGS_OUT = 2, JETSTREAM_MS = 2000 };
 
 void link_subject(const struct link *link, char ret[SUBJECT_ROOM], char kind, const char *name,
                   const char *host)
@@ -207,6 +207,17 @@ static int connect_at_last(struct link *l)
 	return 0;
 }
 
+/* A question to a JetStream that does not answer (three servers without a leader) ends soon: the
+ * keeper asks some itself, and has heartbeats to send. */
+static natsStatus open_jetstream(struct link *l)
+{
+	jsOptions options;
+	natsStatus s = jsOptions_Init(&options);
+
+	options.Wait = JETSTREAM_MS;
+	return s == NATS_OK ? natsConnection_JetStream(&l->js, l->connection, &options) : s;
+}
+
 int link_open(struct link **ret, struct bridge *bridge)
 {
 	struct link *l = calloc(1, sizeof *l);
@@ -232,7 +243,7 @@ int link_open(struct link **ret, struct bridge *bridge)
 		code = BRIDGE_TROUBLE;
 	}
 	code = code ? say(&words, code) : connect_at_last(l);
-	if (code == 0 && (s = natsConnection_JetStream(&l->js, l->connection, NULL)) != NATS_OK) {
+	if (code == 0 && (s = open_jetstream(l)) != NATS_OK) {
 		(void)snprintf(words.wrong, sizeof words.wrong, "JetStream: %s", link_words(s));
 		code = say(&words, BRIDGE_TROUBLE);
 	}

@@ -81,6 +81,8 @@ static int open_bucket(kvStore **ret, struct link *link)
 		config.History = 1;
 		config.Replicas = link->bridge->options->replicas;
 		s = js_CreateKeyValue(ret, link->js, &config);
+		if (s != NATS_OK)
+			s = js_KeyValue(ret, link->js, bucket); /* another bridge was faster */
 	}
 	if (s != NATS_OK) {
 		log_event(LOG_WARN, "no-bucket", "bucket=%s error=\"%s\"; trying again", bucket,
@@ -165,10 +167,14 @@ int shape_announce(struct link *link, const char *channel_token,
 	               info->full == MDG_FULL_OVERWRITE ? "overwrite" : "wait", info->capacity,
 	               info->peers);
 	rc = read_text(bucket, key, theirs);
-	if (rc == SHAPE_NONE && kvStore_CreateString(NULL, bucket, key, text) == NATS_OK)
-		rc = 0;
-	else
-		rc = rc == 0 ? compare(key, theirs, info) : SHAPE_AGAIN;
+	if (rc == SHAPE_NONE) {
+		bool made = kvStore_CreateString(NULL, bucket, key, text) == NATS_OK;
+
+		rc = made ? 0 : read_text(bucket, key, theirs); /* another bridge was faster */
+		if (made)
+			(void)snprintf(theirs, sizeof theirs, "%s", text);
+	}
+	rc = rc == 0 ? compare(key, theirs, info) : SHAPE_AGAIN;
 	kvStore_Destroy(bucket);
 	return rc;
 }

@@ -114,18 +114,24 @@ static void review(struct entry *entry, enum bridge_direction d, const struct si
 	}
 }
 
-/* The group has to know the channel's shape before anything crosses. */
+/* The group has to know the channel's shape before anything crosses. If the server does not answer,
+ * one channel alone asks again at a time: the keeper has heartbeats to send. */
 static void agree(struct entry *entry)
 {
+	static int64_t not_before; /* of all channels */
 	int rc;
 
 	if (entry->agreed || entry->refused || bridge_now() < entry->not_before[0])
 		return;
+	if (bridge_now() < not_before) {
+		entry->not_before[0] = not_before;
+		return;
+	}
 	rc = shape_announce(bridge_of(entry)->link, entry->here->token, &entry->here->info);
 	entry->agreed = rc == 0;
 	entry->refused = rc == SHAPE_UNLIKE;
 	if (rc == SHAPE_AGAIN)
-		entry->not_before[0] = bridge_now() + AGREE_MS;
+		entry->not_before[0] = not_before = bridge_now() + AGREE_MS;
 }
 
 bool entry_review(struct entry *entry)
