@@ -190,7 +190,7 @@ static void refused(void)
 		CHECK_RC(-EINVAL, opens("open", MDG_TALKER, &options));                            \
 	} while (0)
 	REFUSED(options.size = 0);
-	REFUSED(options.size = sizeof options - 4);
+	REFUSED(options.size = offsetof(struct mdg_channel_options, number) - 4);
 	REFUSED(options.flags = 0x80000000u);
 	REFUSED(options.kind = MDG_CALL + 1);
 	REFUSED(options.kind = UINT32_MAX);
@@ -202,7 +202,7 @@ static void refused(void)
 	REFUSED(options.capacity = UINT64_MAX);
 	REFUSED(options.peers = 1);
 	REFUSED(options.peers = MDG_PEERS_MAX + 1);
-	REFUSED(options.from = MDG_FROM_LAST + 1);
+	REFUSED(options.from = MDG_FROM_NUMBER + 1);
 	REFUSED(options.wait = MDG_WAIT_SLEEP + 1);
 #undef REFUSED
 	CHECK_RC(-ENOENT, mdg_channel_remove(ns, "open"));

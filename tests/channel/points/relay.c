@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * relay.c - messages that a bridge brings, cut off: messages and position are both there or neither.
+ * relay.c - messages that a bridge brings, cut off: messages and position are both there or
+ * neither.
  *
  * The number at the origin is the number in the books. What a fresh process finds as the position
  * has to agree with what is received: all below it, and nothing from it on.
@@ -102,8 +103,8 @@ const struct scene relay_scenes[] = {
 	{ "relay-again", ALL, T, 0, 0, .operate = relay_and_relay, .least = 20 },
 	{ "relay-three", ALL, T, 0, 0, .operate = relay_three, .least = 16 },
 	{ "relay-large", ALL, T, 0, 0, .operate = relay_large, .least = 12 },
-	{ "relay-end", ALL, T, 20, 0, .operate = relay_large, .least = 12 },
-	{ "relay-end-three", ALL, T, 25, 0, .operate = relay_three, .least = 16 },
+	{ "relay-end", ALL, T, 34, 0, .operate = relay_large, .least = 12 },
+	{ "relay-end-three", ALL, T, 37, 0, .operate = relay_three, .least = 16 },
 	{ "position", ALL, T, 0, 0, .operate = commit, .least = 6 },
 	{ NULL },
 };

@@ -39,9 +39,9 @@ struct books {
 	_Atomic uint32_t last;              /* the last number that is sent */
 	_Atomic uint32_t answered, refused; /* calls: what the caller was told */
 	_Atomic uint32_t stop;              /* calls: servers are to leave */
-	_Atomic uint32_t relays;     /* this scene relays: numbers from `relayed` on */
-	_Atomic uint32_t relayed;    /* the first of them */
-	_Atomic uint32_t position;   /* what the channel said afterwards: below it all was taken */
+	_Atomic uint32_t relays;            /* this scene relays: numbers from `relayed` on */
+	_Atomic uint32_t relayed;           /* the first of them */
+	_Atomic uint32_t position; /* what the channel said afterwards: below it all was taken */
 };
 extern struct books *books;
 

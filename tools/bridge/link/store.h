@@ -59,7 +59,15 @@ int store_follow(struct store *store, const char *durable, uint64_t start);
 /* The next pack; its sequence. 0, -EINTR, PUMP_AGAIN (the connection or the stream are others:
  * open afresh). */
 int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence);
-/* Ends a wait of store_next in another thread: for `wake` of a pump whose `own` is its store. */
+/* Takes packs from the stream together with other hosts: each goes to one of them, and to another
+ * one if it is not acknowledged in PULL_ACK_MS. 0, -EINTR, PUMP_AGAIN. */
+int store_share(struct store *store);
+/* The next pack, waiting so long at most (0: not). *ret_again: it was given to somebody before. 1;
+ * 0: there is none; -EINTR; PULL_ENDED: the wait was ended, store_share again. */
+enum { PULL_ACK_MS = 10000, PULL_ENDED = 2 };
+int store_pull(struct store *store, natsMsg **ret, uint64_t *ret_sequence, bool *ret_again,
+               int64_t wait_ms);
+/* Ends a wait of store_next or store_pull in another thread: for `wake` of a pump whose `own` is its store. */
 void store_wake(struct pump *pump);
 void store_close(struct store *store);
 

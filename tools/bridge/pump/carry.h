@@ -24,7 +24,8 @@ struct carry {
 	/* in */
 	struct pack *pack;
 	natsMsg *message;
-	uint64_t sequence; /* of it in the stream */
+	uint64_t sequence;                     /* of it in the stream */
+	int (*meanwhile)(struct carry *carry); /* while there is no room; may be NULL. 0: go on */
 };
 
 /* Enters the channel and opens the stream. `from` and `number` are of a topic's listener. */

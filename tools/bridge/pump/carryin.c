@@ -81,7 +81,7 @@ static int understand(struct carry *carry, int rc, size_t size)
 	if (rc != -ETIMEDOUT)
 		return rc;
 	pump_state(carry->pump, BRIDGE_HELD, "the channel here is full");
-	return 0;
+	return carry->meanwhile ? carry->meanwhile(carry) : 0;
 }
 
 int carry_put(struct carry *carry)

@@ -47,6 +47,8 @@ struct pump {
 	struct status_row *row; /* the keeper's; it outlives the pump */
 	atomic_bool stop, ended;
 	atomic_int result;
+	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
+	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
 	_Atomic uint64_t position; /* what the heartbeat says of it; see elsewhere.h */
 	pthread_mutex_t lock;      /* of `own`, where `wake` needs it */
 	void *own;                 /* what `run` and `wake` share */
@@ -69,7 +71,8 @@ struct pump_ops {
 #ifdef MDG_RELAYED
 #define PUMPS(PUMP)                                                                                \
 	PUMP(stream_out)                                                                           \
-	PUMP(stream_in) PUMP(topic_out) PUMP(topic_in) PUMP(call_out) PUMP(call_in)
+	PUMP(stream_in)                                                                            \
+	PUMP(queue_out) PUMP(queue_in) PUMP(topic_out) PUMP(topic_in) PUMP(call_out) PUMP(call_in)
 #else
 #define PUMPS(PUMP) PUMP(call_out) PUMP(call_in)
 #endif

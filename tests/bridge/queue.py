@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""queue.py BRIDGE PEER [SCENE...]: a queue over hosts, with real processes and real deaths.
+
+Each scene has a nats-server of its own, and hosts that have a namespace and a bridge each. Workers
+write what they get into ledgers. In the end every number was worked on; and a number that stands
+there twice was marked MDG_REDELIVERED, but for one of its lines.
+
+--all: more messages, and bridges killed at random moments. --seed N repeats a run.
+Exit 0, 1, or 77: there is no nats-server.
+"""
+import argparse
+import collections
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+REDELIVERED = 1
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Host:
+    def __init__(self, world, name, *more):
+        self.world, self.name, self.more = world, name, more
+        self.place = os.path.join(world.place, name)
+        os.mkdir(self.place, 0o700)
+        self.bridge = None
+        self.start_bridge()
+
+    def start_bridge(self):
+        with open(os.path.join(self.world.place, f"bridge-{self.name}.log"), "a") as log:
+            self.bridge = self.world.start(
+                [self.world.options.bridge, "--url", self.world.url, "--host", self.name,
+                 "--namespace", self.place, *(self.more or ("--channel", "jobs"))], stderr=log)
+
+    def talk(self, first, count):
+        return self.world.start([self.world.options.peer, "talk", self.place, "jobs", str(first),
+                                 str(count)])
+
+    def work(self, microseconds=0):
+        return self.world.start([self.world.options.peer, "work", self.place, "jobs",
+                                 self.world.ledger(self.name), str(microseconds)])
+
+    def kill(self, *others):
+        for process in (self.bridge, *others):
+            process.kill()
+            process.wait()
+
+
+class World:
+    def __init__(self, options):
+        self.options, self.processes, self.ledgers = options, [], 0
+        self.place = tempfile.mkdtemp(prefix="madang-queue-")
+        port = free_port()
+        self.url = f"nats://127.0.0.1:{port}"
+        self.start(["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd",
+                    os.path.join(self.place, "store"), "-l", os.path.join(self.place, "nats.log")])
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise SystemExit("nats-server does not answer")
+
+    def start(self, command, **more):
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
+        self.processes.append(process)
+        return process
+
+    def ledger(self, host):
+        self.ledgers += 1
+        return os.path.join(self.place, f"ledger-{self.ledgers}-{host}")
+
+    def lines(self, host=""):
+        for name in os.listdir(self.place):
+            if name.startswith("ledger-") and name.endswith(host):
+                with open(os.path.join(self.place, name)) as ledger:
+                    for line in ledger:
+                        yield tuple(map(int, line.split()))
+
+    def await_all(self, count, seconds=60):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if len({number for number, _ in self.lines()}) >= count:
+                return
+            time.sleep(0.1)
+
+    def check(self, count, exact=False):
+        """Each number was worked on; each line but one of a number is marked."""
+        seen = collections.defaultdict(list)
+        for number, flags in self.lines():
+            seen[number].append(flags & REDELIVERED)
+        missing = [n for n in range(count) if n not in seen]
+        wrong = [n for n, marks in seen.items() if len(marks) - sum(marks) > 1]
+        strange = [n for n in seen if n >= count]
+        twice = [n for n, marks in seen.items() if len(marks) > 1]
+        problems = [f"{what}: {len(which)}, first {sorted(which)[:5]}" for what, which in (
+            ("not worked on", missing), ("twice, and not marked", wrong),
+            ("nobody sent", strange), ("twice", twice if exact else [])) if which]
+        print(f"  {count} messages, {len(twice)} of them again")
+        return problems
+
+    def end(self):
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+def cross(world, chance):
+    """From a host without workers to two with."""
+    count = 20000 if world.options.all else 1500
+    a, b, c = (Host(world, name) for name in "abc")
+    b.work(3000), c.work(3000)
+    a.talk(0, count)
+    world.await_all(count)
+    both = [sum(1 for _ in world.lines(name)) for name in "bc"]
+    print(f"  worked on: {both}")
+    return world.check(count, exact=True) + ([] if min(both) > 0 else ["one had none"])
+
+
+def bridges_die(world, chance):
+    """The bridge of the talker and of a worker are killed while messages cross."""
+    count, kills = (20000, 40) if world.options.all else (3000, 4)
+    a, b = Host(world, "a"), Host(world, "b")
+    b.work(300)
+    a.talk(0, count)
+    for i in range(kills):
+        time.sleep(chance.uniform(0.05, 0.3))
+        host = (a, b)[i % 2]
+        host.kill()
+        host.start_bridge()
+    world.await_all(count, 90)
+    return world.check(count)
+
+
+def host_dies(world, chance):
+    """A whole host is killed with what it had taken: another one gets that."""
+    count = 400
+    a, b, c = (Host(world, name) for name in "abc")
+    worker = b.work(20000)
+    a.talk(0, count)
+    time.sleep(1.5)
+    b.kill(worker)
+    c.work(100)
+    world.await_all(count, 60)
+    return world.check(count)
+
+
+def listener_goes(world, chance):
+    """The last worker of a host leaves: what its bridge had brought goes on to another host, also
+    if nothing else may leave that host."""
+    count = 400
+    a, b = Host(world, "a"), Host(world, "b", "--channel", "jobs", "--direction", "in")
+    worker = b.work(20000)
+    a.talk(0, count)
+    time.sleep(1.5)
+    worker.kill()
+    worker.wait()
+    begin = time.monotonic()
+    c = Host(world, "c")
+    c.work(100)
+    world.await_all(count, 60)
+    took = time.monotonic() - begin
+    return world.check(count) + ([] if took < 9 else [f"took {took:.1f} s: that is a time-out's"])
+
+
+def backlog(world, chance):
+    """A host with a slow worker shares what waits there."""
+    count = 3000
+    a, b = Host(world, "a"), Host(world, "b")
+    a.work(5000)
+    b.work(100)
+    a.talk(0, count)
+    world.await_all(count, 60)
+    other = sum(1 for _ in world.lines("b"))
+    print(f"  worked on elsewhere: {other}")
+    return world.check(count) + ([] if other > count / 3 else ["too few elsewhere"])
+
+
+SCENES = {f.__name__: f for f in (cross, bridges_die, host_dies, listener_goes, backlog)}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bridge")
+    parser.add_argument("peer")
+    parser.add_argument("scenes", nargs="*")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    if not shutil.which("nats-server"):
+        print("skipped: there is no nats-server; on Debian: apt-get install nats-server")
+        return 77
+    failed = False
+    for name in options.scenes or SCENES:
+        world, begin = World(options), time.monotonic()
+        print(f"{name}:", flush=True)
+        problems = ["it did not come to its end"]
+        try:
+            problems = SCENES[name](world, random.Random(options.seed))
+        finally:
+            if problems:
+                for log in sorted(os.listdir(world.place)):
+                    if log.startswith("bridge-"):
+                        with open(os.path.join(world.place, log)) as text:
+                            print(f"-- {log}\n" + "".join(text.readlines()[-25:]))
+            world.end()
+        took = time.monotonic() - begin
+        print(f"  {took:.1f} s; " + ("; ".join(problems) or "right"), flush=True)
+        failed = failed or bool(problems)
+    return 1 if failed else 0
+
+
+sys.exit(main())
