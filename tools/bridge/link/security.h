@@ -53,7 +53,7 @@ int security_explain(const struct security *, natsStatus, const char *last,
  * or a wrong password does not become right by itself. */
 bool security_may_pass(natsStatus);
 
-/* ---- parts of it ------------------------------------------------------------------------------ */
+/* ---- parts of it ------------------------------------------------------------------------- */
 
 struct server_url {
 	char host[256];
