@@ -85,7 +85,7 @@ def check_rights(place):
     user = secret_file(os.path.join(place, "b.user"), "host-b\nsesame\n")
     common = ["--tls-ca", f"{place}/ca.crt", "--tls-cert", f"{place}/a.crt", "--tls-key",
               f"{place}/a.key"]
-    for kind in ("stream", "topic", "age"):
+    for kind in ("stream", "queue", "topic", "age"):
         common += ["--channel", kind]
     with rights_server(TREE, place, key) as server:
         a = Bridge(place, "a", "--url", server.url("tls"), "--nkey", nkey, *common)
@@ -95,7 +95,7 @@ def check_rights(place):
                 open(f"/proc/{b.process.pid}/environ", encoding="utf-8") as environment:
             expect("no secret on the command line", (0, line.read() + environment.read()), 0,
                    never=["sesame", key.seed])
-        for kind in ("stream", "topic"):
+        for kind in ("stream", "queue", "topic"):
             check_kind(a, b, kind)
         check_call(a, b)
         codes = [bridge.end() for bridge in (a, b)]
