@@ -4,9 +4,10 @@
 
     bridge.py rights|refused BRIDGE MADANG PROBE TREE
 
-BRIDGE is madang-bridge, MADANG the tool. In `rights`, messages of each kind of channel cross between two
-namespaces, each with a bridge that may only do what contrib/nats/madang.conf lets it. The server's
-log must not have a violation then. Exit 77: a program is missing.
+BRIDGE is madang-bridge, MADANG the tool, PROBE security_probe. In `rights`, messages of each kind
+of channel cross between two namespaces, each with a bridge that may only do what
+contrib/nats/madang.conf lets it. The server's log must not have a violation then. In `refused`, a
+bridge is not let in, or is told nonsense. Exit 77: a program is missing.
 """
 import os
 import signal

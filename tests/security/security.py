@@ -224,7 +224,8 @@ def check_rights(place):
                never=["denied"])
         for subject in ("madang.default.m.news.b", "madang.default.h.b", "madang.default.i.b.x",
                         "madang.other.m.news.a", "$JS.API.STREAM.DELETE.MADANG_default_news",
-                        "$JS.API.STREAM.PURGE.MADANG_default_news", "$JS.API.STREAM.PURGE.KV_x", "anything"):
+                        "$JS.API.STREAM.PURGE.MADANG_default_news", "$JS.API.STREAM.PURGE.KV_x",
+                        "anything"):
             expect(f"host a may not send {subject}", probe(*a, "publish", subject, ""), 0,
                    'denied: .*[Pp]ermissions [Vv]iolation')
         for subject in (">", "madang.>", "madang.default.i.b.>", "madang.default.m.>",
