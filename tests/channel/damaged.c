@@ -17,6 +17,7 @@
 #include "channel/handle.h"
 
 #include "channel/handles.h"
+#include "madang/relay.h"
 
 enum { CAPACITY = 256, ROOM = 300, SEATS = 4, HANG_S = 20, PEERS = 8 };
 
@@ -106,6 +107,46 @@ static void talk(mdg_channel *channel)
 		(void)SAY(mdg_channel_commit_many(channel, many, (unsigned)got));
 }
 
+static const struct mdg_origin far = { { 1, 2 }, 3 };
+
+static struct mdg_relayed relayed(uint64_t number, size_t size)
+{
+	static unsigned char bytes[ROOM] = { 3 };
+	return (struct mdg_relayed){ .data = bytes, .size = size, .origin = far, .number = number };
+}
+
+static void bridge(mdg_channel *channel)
+{
+	struct mdg_relayed many[3] = { relayed(5, 10), relayed(6, 70), relayed(7, 0) };
+	struct mdg_position positions[MDG_POSITIONS_MAX];
+	uint64_t next;
+	unsigned repeats;
+	CHECK(SAY(mdg_channel_relay(channel, many, 3, &repeats, 0)) <= 3);
+	(void)SAY(mdg_channel_relay(channel, many, 1, NULL, soon()));
+	(void)SAY(mdg_channel_position(channel, &far, &next));
+	(void)SAY(mdg_channel_commit_position(channel, &far, 9));
+	CHECK(SAY(mdg_channel_positions(channel, positions, MDG_POSITIONS_MAX)) <=
+	      (int)MDG_POSITIONS_MAX);
+	(void)SAY(mdg_channel_settled(channel, 3, soon()));
+	(void)SAY(mdg_channel_forget(channel, &far));
+}
+
+static void browse(mdg_channel *channel)
+{
+	unsigned char bytes[ROOM + 16];
+	struct mdg_message message;
+	struct mdg_relayed from;
+	uint64_t cursor = 0;
+	memset(bytes, 0x5a, sizeof bytes);
+	for (int i = 0; i < 200; i++) {
+		if (SAY(mdg_channel_browse(channel, &cursor, bytes, ROOM, &message, &from)) <= 0)
+			break;
+		CHECK(message.size <= ROOM && from.size == message.size);
+	}
+	for (size_t i = ROOM; i < sizeof bytes; i++)
+		CHECK(bytes[i] == 0x5a);
+}
+
 /* Copies, with bytes behind the room that have to stay. */
 static void receive(mdg_channel *channel, size_t room, uint64_t deadline)
 {
@@ -131,8 +172,12 @@ static void listen(mdg_channel *channel)
 		(void)SAY(mdg_channel_release(channel));
 	}
 	int got = SAY(mdg_channel_peek_many(channel, many, 3, 0));
-	for (int i = 0; i < got; i++)
+	for (int i = 0; i < got; i++) {
+		struct mdg_relayed from;
 		is_inside(channel, &many[i]);
+		if (SAY(mdg_channel_relayed(channel, &many[i], &from)) == 0)
+			CHECK(from.size == many[i].size && from.data == many[i].data);
+	}
 	(void)SAY(mdg_channel_release(channel));
 	for (int i = 0; i < 3; i++)
 		many[i] = (struct mdg_message){ .data = bytes[i], .size = ROOM };
@@ -191,6 +236,8 @@ static void use(mdg_channel *talks, mdg_channel *listens)
 	if (talks != NULL) {
 		talk(talks);
 		look(talks);
+		bridge(talks);
+		browse(talks);
 	}
 	if (listens != NULL) {
 		(void)SAY(mdg_channel_fd(listens));
@@ -202,9 +249,9 @@ static void use(mdg_channel *talks, mdg_channel *listens)
 
 static mdg_channel *try_open(unsigned role, unsigned flags)
 {
-	struct mdg_channel_options options = { .size = sizeof options,
-		                               .flags = flags,
-		                               .from = pick(3) };
+	struct mdg_channel_options options = {
+		.size = sizeof options, .flags = flags, .from = pick(4), .number = pick(5)
+	};
 	mdg_channel *channel = NULL;
 	(void)SAY(mdg_channel_open(&channel, ns, "damaged", role, &options));
 	return channel;
@@ -238,7 +285,9 @@ static void prepare(struct pair pair, unsigned round)
 		CHECK_RC(0, mdg_channel_peek(pair.listener, &message, 0));
 	if (kind->kind == MDG_CALL)
 		return;
-	CHECK_RC(0, mdg_channel_send(pair.talker, bytes, 70, 0));
+	CHECK_RC(0, mdg_channel_send(pair.talker, bytes, 10, 0));
+	struct mdg_relayed brought = relayed(4, 50);
+	CHECK_RC(1, mdg_channel_relay(pair.talker, &brought, 1, NULL, 0));
 	if (round / 2 % 2 == 0)
 		CHECK_RC(0, mdg_channel_reserve(pair.talker, 40, &(void *){ NULL }, 0));
 }
