@@ -142,8 +142,13 @@ void pump_stop(struct pump *pump)
 	if (!pump)
 		return;
 	atomic_store(&pump->stop, true);
-	if (pump->ops->wake)
+	/* Again and again: one that is about to begin a wait would miss the first call. */
+	while (pump->ops->wake && !atomic_load(&pump->ended)) {
+		const struct timespec pause = { .tv_nsec = 2 * 1000000L };
 		pump->ops->wake(pump);
+		(void)pthread_kill(pump->thread, THREAD_SIGNAL);
+		(void)nanosleep(&pause, NULL);
+	}
 	thread_end(pump->thread, &pump->ended);
 	(void)pthread_mutex_destroy(&pump->lock);
 	free(pump);
