@@ -188,7 +188,7 @@ static int apply_tls(natsOptions *options, const struct security *security,
 	return apply_certificate(options, security, ret);
 }
 
-/* ---- who we are ------------------------------------------------------------------------------- */
+/* ---- who we are ---------------------------------------------------------------------------- */
 
 static int apply_user(natsOptions *options, const char *path, struct security_words *ret)
 {
