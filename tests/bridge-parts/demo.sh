@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# demo.sh SCRIPT BIN: script/demo-bridge with the programs that are built; what a newcomer has to see
-# is there, and nothing of it is left behind.
+# demo.sh SCRIPT BIN: script/demo-bridge with the programs that are built; what a newcomer has to
+# see is there.
 PATH=$PATH:/usr/sbin
 command -v nats-server >/dev/null || { echo "skipped: there is no nats-server"; exit 77; }
 said=$(TMPDIR=${TMPDIR:-/tmp} "$1" --built "$2" 2>&1) || { echo "$said"; exit 1; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words.h - what a bridge says of itself, as lines of text: for `madang-bridge --status` and the tool.
+ * words.h - what a bridge says of itself, as lines of text: for `madang-bridge --status` and the
+ * tool.
  */
 #ifndef BRIDGE_STATUS_WORDS_H
 #define BRIDGE_STATUS_WORDS_H
