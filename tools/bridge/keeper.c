@@ -33,6 +33,7 @@ struct keeper {
 	struct beat beat;
 	int signals, directory;
 	int64_t walk_at;
+	int walk_pause; /* to the next walk: longer each time that nothing was made */
 	bool ending;
 };
 
@@ -113,6 +114,14 @@ static void make_absent(struct keeper *k)
 	}
 }
 
+/* A channel that is just made may not be ready yet. On a machine that has much to do that can last,
+ * so there are several walks. */
+static void walk_soon(struct keeper *k)
+{
+	k->walk_pause = WALK_AGAIN_MS;
+	k->walk_at = bridge_now() + k->walk_pause;
+}
+
 static void review(struct keeper *k)
 {
 	struct entry **at = &k->entries;
@@ -126,7 +135,7 @@ static void review(struct keeper *k)
 		}
 		*at = entry->next;
 		entry_close(entry);
-		k->walk_at = bridge_now() + WALK_AGAIN_MS; /* it may have been made again */
+		walk_soon(k); /* it may have been made again */
 	}
 }
 
@@ -167,7 +176,7 @@ static void take_directory(struct keeper *k)
 	while (read(k->directory, events, sizeof events) > 0)
 		;
 	walk(k);
-	k->walk_at = bridge_now() + WALK_AGAIN_MS; /* the channel may not have been ready yet */
+	walk_soon(k);
 }
 
 static int64_t earliest(struct keeper *k, int64_t when)
@@ -215,7 +224,9 @@ static void look_again(struct keeper *k)
 			entry_wake(e);
 	(void)elsewhere_forget(k->bridge->elsewhere, tell_of_loss, k);
 	if (bridge_now() >= k->walk_at) {
-		k->walk_at = bridge_now() + WALK_ANYWAY_MS;
+		k->walk_pause = k->walk_pause * 4 < WALK_ANYWAY_MS ? k->walk_pause * 4
+		                                                   : WALK_ANYWAY_MS;
+		k->walk_at = bridge_now() + k->walk_pause;
 		walk(k);
 	}
 	make_absent(k);
@@ -243,7 +254,8 @@ static int open_eyes(struct keeper *k)
 
 int keeper_run(struct bridge *bridge)
 {
-	struct keeper k = { .bridge = bridge, .signals = -1, .directory = -1 };
+	struct keeper k = { .bridge = bridge, .walk_pause = WALK_AGAIN_MS, .signals = -1,
+		            .directory = -1 };
 	int rc = open_eyes(&k);
 
 	while (rc == 0 && !k.ending) {
