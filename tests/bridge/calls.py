@@ -404,8 +404,49 @@ def ends_in_order(world):
     world.check_once()
 
 
+def storm(world):
+    """Everything in between is killed or stopped, again and again, while callers ask."""
+    a, b, c = (world.host(name) for name in "abc")
+    servers = {b: b.serve("--threads", 3, "--busy", 3000), c: c.serve("--threads", 3)}
+    ready(a, b, c)
+    end = time.monotonic() + 20
+    run = None
+    while time.monotonic() < end:
+        if run is None or run.poll() is not None:
+            if run is not None:
+                finish(run, 1)
+            run = a.ask(2000, "--threads", 6, "--lenient", "--wait", 9000)
+        time.sleep(0.7 * random.random())
+        what, host = random.choice(("bridge", "bridge", "server", "nats", "stop")), \
+            random.choice((a, b, c))
+        if what == "bridge":
+            host.bridge.kill()
+            host.bridge.wait()
+            time.sleep(0.3 * random.random())
+            host.start_bridge()
+        elif what == "server" and host in servers:
+            servers[host].kill()
+            servers[host].wait()
+            servers[host] = host.serve("--threads", 3)
+        elif what == "nats":
+            world.server.kill()
+            world.server.wait()
+            time.sleep(0.3 * random.random())
+            world.start_server()
+        elif what == "stop":
+            world.server.send_signal(signal.SIGSTOP)
+            time.sleep(random.random())
+            world.server.send_signal(signal.SIGCONT)
+    finish(run, 120)
+    ready(a)
+    world.check_once()
+    results = collections.Counter(world.results().values())
+    check(results["ok"] > 500 and set(results) <= {"ok", "died", "late"}, f"{results}")
+    print(f"storm: {dict(results)}")
+
+
 SCENES = [answers, server_dies, bridge_dies, nats_dies, short_cut, long_cut, callers_leave,
-          local_server, other_host, too_large, ends_in_order]
+          local_server, other_host, too_large, ends_in_order, storm]
 SHORT = ["answers", "server_dies", "nats_dies", "callers_leave", "local_server"]
 
 
