@@ -34,7 +34,7 @@ static const struct top_column columns[] = {
 	[LAG] = { "LAG", 6, 0, true, 1 },           [MISSED] = { "MISSED", 6, 0, true, 5 },
 	[DROPS] = { "DROPS/s", 7, 0, true, 1 },     [TALKERS] = { "TALK", 4, 0, true, 2 },
 	[LISTENERS] = { "LISTEN", 6, 0, true, 2 },  [SENT] = { "SENT", 6, 0, true, 7 },
-	[CAPACITY] = { "CAPACITY", 8, 0, true, 8 }, [BRIDGE] = { "BRIDGE", 8, 24, false, 4 },
+	[CAPACITY] = { "CAPACITY", 8, 0, true, 8 }, [BRIDGE] = { "BRIDGE", 12, 24, false, 4 },
 };
 
 static size_t rows(const struct top_look *look)
