@@ -403,6 +403,89 @@ static void old_format(void)
 	remove_channel("pair");
 }
 
+/* Two bridges bring the same at the same time, one in batches. Each message comes once, in order. */
+enum { RACED = SLOWLY ? 500 : 5000 };
+
+static void bring_all(void *batch)
+{
+	mdg_channel *talker = talker_of("race", MDG_TOPIC, 0);
+	struct mdg_relayed many[8];
+	unsigned most = *(unsigned *)batch;
+	for (uint64_t i = 0; i < RACED;) {
+		unsigned count = RACED - i < most ? (unsigned)(RACED - i) : most;
+		for (unsigned k = 0; k < count; k++)
+			many[k] = relayed(i + k, SIZE, &far);
+		int rc = mdg_channel_relay(talker, many, count, NULL, GRACE);
+		if (!CHECK(rc > 0))
+			break;
+		i += (unsigned)rc;
+	}
+	mdg_channel_close(talker);
+}
+
+static void race(void)
+{
+	unsigned one = 1, five = 5;
+	mdg_channel *listener = listener_of("race", MDG_TOPIC, CAPACITY);
+	pid_t first = start(bring_all, &one), second = start(bring_all, &five);
+	for (uint64_t i = 0; i < RACED; i++)
+		if (!hears_with(listener, SIZE, i, MDG_RELAYED))
+			break;
+	CHECK(ended_well(first));
+	CHECK(ended_well(second));
+	hears_nothing(listener);
+	mdg_channel_close(listener);
+	remove_channel("race");
+}
+
+/* ---- damage ----------------------------------------------------------------------------- */
+
+/* A note that names no entry is let go, and writes nowhere. */
+static void damaged_note(void)
+{
+	static const uint32_t entries[] = { MDG__ORIGINS + 1, 1000000, UINT32_MAX };
+	for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+		mdg_channel *talker = talker_of("pair", MDG_STREAM, CAPACITY);
+		mdg_channel *looks = enter("pair", MDG_OBSERVER, 0, 0);
+		unsigned char seats[4 * sizeof(struct mdg__seat)];
+		CHECK_RC(1, relays(talker, 1, SIZE));
+		mdg_channel_close(talker);
+		memcpy(seats, looks->seats, sizeof seats);
+		atomic_store(&looks->head->redo_at, 0);
+		atomic_store(&looks->head->redo_next, 77);
+		atomic_store(&looks->head->redo_entry1, entries[i]);
+		talker = talker_of("pair", MDG_STREAM, CAPACITY);
+		CHECK(atomic_load(&looks->head->redo_entry1) == 0);
+		CHECK(memcmp(seats + sizeof(struct mdg__seat), looks->seats + 1,
+		             sizeof seats - sizeof(struct mdg__seat)) == 0);
+		CHECK(atomic_load(&looks->seats[0].count) == 0);
+		position_is(talker, &far, 2);
+		CHECK_RC(1, relays(talker, 2, SIZE));
+		mdg_channel_close(talker);
+		mdg_channel_close(looks);
+		remove_channel("pair");
+	}
+}
+
+/* A tag that the record has no room for. */
+static void damaged_tag(unsigned kind)
+{
+	static const uint32_t sizes[] = { 0, 1, MDG__TAG - 1, CAPACITY + MDG__TAG + 1, UINT32_MAX };
+	struct mdg_message message;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct pair pair = make_pair(kind, CAPACITY);
+		uint64_t cursor = 0;
+		CHECK_RC(1, relays(pair.talker, 1, SIZE));
+		struct mdg__record *record = (void *)pair.talker->ring;
+		CHECK(atomic_load(&record->size) == SIZE + MDG__TAG);
+		atomic_store(&record->size, sizes[i]);
+		CHECK_RC(MDG_BROKEN, mdg_channel_peek(pair.listener, &message, 0));
+		CHECK_RC(MDG_BROKEN,
+		         mdg_channel_browse(pair.talker, &cursor, NULL, 0, &message, NULL));
+		end_pair(pair);
+	}
+}
+
 int main(void)
 {
 	open_namespace();
@@ -416,6 +499,7 @@ int main(void)
 		positions(kind);
 		browse(kind);
 		settled(kind);
+		damaged_tag(kind);
 	}
 	browse_holes();
 	unsettled_by_death();
@@ -423,6 +507,8 @@ int main(void)
 	from_number(MDG_FULL_WAIT);
 	from_number(MDG_FULL_OVERWRITE);
 	two_bridges();
+	race();
+	damaged_note();
 	old_format();
 	mdg_namespace_close(ns);
 	return test_result();
