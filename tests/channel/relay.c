@@ -93,7 +93,7 @@ static void laps(unsigned kind)
 {
 	struct pair pair = make_pair(kind, CAPACITY);
 	for (uint64_t i = 0; i < 3000; i++) {
-		size_t size = i % 7 == 0 ? CAPACITY : (i * 37) % 700;
+		size_t size = i % 7 == 0 ? CAPACITY : (size_t)(i * 37 % 700);
 		CHECK_RC(1, relays(pair.talker, i, size));
 		if (i % 3 == 0) {
 			hears_with(pair.listener, size, i, MDG_RELAYED);
