@@ -92,16 +92,16 @@ static void test_lies(void)
 {
 	size_t size;
 
-	refuse32(4, 2);                     /* version */
-	refuse32(8, MDG_CALL);              /* kind */
-	refuse32(12, 0);                    /* count */
+	refuse32(4, 2);        /* version */
+	refuse32(8, MDG_CALL); /* kind */
+	refuse32(12, 0);       /* count */
 	refuse32(12, 1025);
-	refuse32(12, 1024);                 /* more heads than bytes */
+	refuse32(12, 1024); /* more heads than bytes */
 	refuse32(12, UINT32_MAX);
-	refuse32(12, 2);                    /* the head of the third is no data of the second */
-	refuse32(PACK_HEAD + 8, 4);         /* a size: bytes of the next */
+	refuse32(12, 2);            /* the head of the third is no data of the second */
+	refuse32(PACK_HEAD + 8, 4); /* a size: bytes of the next */
 	refuse32(PACK_HEAD + 8, UINT32_MAX);
-	refuse32(PACK_HEAD + 12, 2);        /* a flag */
+	refuse32(PACK_HEAD + 12, 2); /* a flag */
 	refuse32(PACK_HEAD + 2 * PACK_MESSAGE_HEAD + 8, 301);
 	refuse32(PACK_HEAD + 2 * PACK_MESSAGE_HEAD + 8, 299);
 	size = write_three();

@@ -3,7 +3,8 @@
  * keeper.c - the main thread: waits for whatever can change what has to cross, and looks again.
  *
  * It sleeps in poll until a signal comes, something is made or removed in the namespace's
- * directory, a peer of a channel or another host has changed (bridge->wake), or the next heartbeat is due.
+ * directory, a peer of a channel or another host has changed (bridge->wake), or the next
+ * heartbeat is due.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +24,8 @@
 #include "link/shape.h"
 #include "watch/beat.h"
 
+/* A channel that was removed here is left alone for so long, so that its owner can make it anew. */
+enum { LEFT_ALONE_MS = 10000, LEFT_ALONE_MAX = 32 };
 enum { WALK_AGAIN_MS = 200, WALK_ANYWAY_MS = 60000 };
 /* A channel that is made because another host has it takes at most so much memory here. */
 enum { MADE_CAPACITY_MAX = 64 << 20 };
@@ -35,6 +38,11 @@ struct keeper {
 	int64_t walk_at;
 	int walk_pause; /* to the next walk: longer each time that nothing was made */
 	bool ending;
+	struct {
+		char name[MDG_NAME_MAX + 1];
+		int64_t until;
+	} removed[LEFT_ALONE_MAX]; /* the latest */
+	unsigned removals;
 };
 
 static struct entry *find(struct keeper *k, const char *name)
@@ -75,6 +83,22 @@ static void walk(struct keeper *k)
 		log_event(LOG_WARN, "no-walk", "error=\"%s\"", mdg_strerror(rc));
 }
 
+static void leave_alone(struct keeper *k, const char *name)
+{
+	unsigned i = k->removals++ % LEFT_ALONE_MAX;
+
+	(void)snprintf(k->removed[i].name, sizeof k->removed[i].name, "%s", name);
+	k->removed[i].until = bridge_now() + LEFT_ALONE_MS;
+}
+
+static bool is_left_alone(const struct keeper *k, const char *name)
+{
+	for (unsigned i = 0; i < LEFT_ALONE_MAX; i++)
+		if (bridge_now() < k->removed[i].until && strcmp(k->removed[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 /* Makes channels that an exact rule names, and that another host has. */
 static void make_absent(struct keeper *k)
 {
@@ -88,7 +112,8 @@ static void make_absent(struct keeper *k)
 		char token[TOKEN_ROOM];
 		int rc;
 
-		if (find(k, name) || !rules_allow(k->bridge->rules, name, BRIDGE_IN) ||
+		if (find(k, name) || is_left_alone(k, name) ||
+		    !rules_allow(k->bridge->rules, name, BRIDGE_IN) ||
 		    token_make(token, sizeof token, name) != 0)
 			continue;
 		elsewhere_sum(k->bridge->elsewhere, token, &sum);
@@ -134,6 +159,7 @@ static void review(struct keeper *k)
 			continue;
 		}
 		*at = entry->next;
+		leave_alone(k, entry->name);
 		entry_close(entry);
 		walk_soon(k); /* it may have been made again */
 	}

@@ -126,7 +126,9 @@ int shape_get(struct link *link, const char *channel_token, struct mdg_channel_o
 	return rc;
 }
 
-static int compare(const char *key, const char *text, const struct mdg_channel_info *info)
+/* Also tells whether ours has a larger capacity. */
+static int compare(const char *key, const char *text, const struct mdg_channel_info *info,
+                   bool *ret_larger)
 {
 	struct mdg_channel_options theirs;
 
@@ -144,6 +146,7 @@ static int compare(const char *key, const char *text, const struct mdg_channel_i
 		          theirs.full == MDG_FULL_OVERWRITE ? "overwrite" : "wait", key);
 		return SHAPE_UNLIKE;
 	}
+	*ret_larger = info->capacity > theirs.capacity;
 	if (theirs.capacity > info->capacity)
 		log_event(LOG_WARN, "smaller-channel",
 		          "channel=\"%s\" here=%" PRIu64 " group=%" PRIu64
@@ -157,6 +160,7 @@ int shape_announce(struct link *link, const char *channel_token,
 {
 	char key[KEY_ROOM], text[TEXT_ROOM], theirs[TEXT_ROOM];
 	kvStore *bucket;
+	bool larger = false;
 	int rc = link_is_up(link) ? open_bucket(&bucket, link) : SHAPE_AGAIN;
 
 	if (rc != 0)
@@ -174,7 +178,9 @@ int shape_announce(struct link *link, const char *channel_token,
 		if (made)
 			(void)snprintf(theirs, sizeof theirs, "%s", text);
 	}
-	rc = rc == 0 ? compare(key, theirs, info) : SHAPE_AGAIN;
+	rc = rc == 0 ? compare(key, theirs, info, &larger) : SHAPE_AGAIN;
+	if (rc == 0 && larger) /* hosts that come later make it as large */
+		(void)kvStore_PutString(NULL, bucket, key, text);
 	kvStore_Destroy(bucket);
 	return rc;
 }

@@ -46,6 +46,18 @@ static uint64_t hash(const char *text, uint64_t value)
 	return value;
 }
 
+/* Two pumps may see it at once; one of them says so. */
+static void note_age(struct store *store, uint64_t made)
+{
+	uint64_t before = atomic_exchange(store->pump->stream, made);
+
+	if (before != 0 && before != made)
+		log_event(LOG_WARN, "stream-remade",
+		          "stream=%s lost=\"what the server had acknowledged and no other host had "
+		          "taken\"",
+		          store->name);
+}
+
 static void take_info(struct store *store, const jsStreamInfo *info)
 {
 	store->origin = (struct mdg_origin){
@@ -53,6 +65,7 @@ static void take_info(struct store *store, const jsStreamInfo *info)
 		              hash(store->name, UINT64_C(0x6a09e667f3bcc908)) },
 		.epoch = (uint64_t)info->Created,
 	};
+	note_age(store, store->origin.epoch);
 	store->first = info->State.FirstSeq;
 	store->last = info->State.LastSeq;
 }
@@ -97,14 +110,7 @@ static natsStatus find_or_make(struct store *store, bool *ret_unlike)
 	natsStatus s = js_GetStreamInfo(&info, link_of(store)->js, store->name, NULL, &code);
 
 	if (s == NATS_NOT_FOUND) {
-		bool again = store->origin.epoch != 0;
-
 		s = make(store, &code);
-		if (s == NATS_OK && again)
-			log_event(LOG_WARN, "stream-remade",
-			          "stream=%s lost=\"what the server had acknowledged and no other "
-			          "host had taken\"",
-			          store->name);
 		if (s == NATS_OK)
 			s = js_GetStreamInfo(&info, link_of(store)->js, store->name, NULL, &code);
 	}
@@ -114,6 +120,15 @@ static natsStatus find_or_make(struct store *store, bool *ret_unlike)
 	}
 	jsStreamInfo_Destroy(info);
 	return s;
+}
+
+static const char *why_not(const struct store *store, natsStatus s)
+{
+	if (!link_is_up(link_of(store)))
+		return "there is no connection to the server";
+	return s == NATS_NO_RESPONDERS
+	               ? "the server has no such stream, or no JetStream, or not yet"
+	               : link_words(s);
 }
 
 static unsigned longer(unsigned pause)
@@ -138,9 +153,7 @@ static int find_at_last(struct store *store)
 		}
 		if (s == NATS_OK)
 			return 0;
-		pump_state(store->pump, BRIDGE_HELD,
-		           s == NATS_NO_RESPONDERS ? "the server has no JetStream, or not yet"
-		                                   : link_words(s));
+		pump_state(store->pump, BRIDGE_HELD, why_not(store, s));
 		if (pump_stopping(store->pump))
 			return -EINTR;
 		pump_sleep(store->pump, pause);
@@ -198,7 +211,7 @@ static int understand(struct store *store, natsStatus s, jsErrCode code)
 		           "a pack is larger than the server takes: raise its max_payload");
 		return PUMP_AGAIN;
 	}
-	pump_state(store->pump, BRIDGE_HELD, link_words(s));
+	pump_state(store->pump, BRIDGE_HELD, why_not(store, s));
 	if (s == NATS_NO_RESPONDERS || s == NATS_NOT_FOUND || code == JSStreamNotFoundErr ||
 	    code == JSStreamNotMatchErr) {
 		bool unlike = false;

@@ -14,7 +14,7 @@
 #ifndef BRIDGE_LINK_STORE_H
 #define BRIDGE_LINK_STORE_H
 
-#include "base/relay.h"
+#include <madang/relay.h>
 #include "base/token.h"
 #include "link/link.h"
 

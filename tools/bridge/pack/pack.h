@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/relay.h"
+#include <madang/relay.h>
 
 enum { PACK_VERSION = 1, PACK_MESSAGES_MAX = 1024, PACK_HEAD = 48, PACK_MESSAGE_HEAD = 16 };
 /* A pack that has several messages has at most so many bytes. */

@@ -114,7 +114,8 @@ static void *body(void *argument)
 }
 
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,
-               const struct mdg_channel_info *info, const char *token, struct status_row *row)
+               const struct mdg_channel_info *info, const char *token, struct status_row *row,
+               _Atomic uint64_t *stream)
 {
 	struct pump *pump = calloc(1, sizeof *pump);
 	int rc;
@@ -128,6 +129,7 @@ int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *
 	(void)snprintf(pump->token, sizeof pump->token, "%s", token);
 	(void)pthread_mutex_init(&pump->lock, NULL);
 	pump->row = row;
+	pump->stream = stream;
 	rc = thread_start(&pump->thread, body, pump);
 	if (rc != 0) {
 		free(pump);

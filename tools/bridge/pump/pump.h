@@ -8,8 +8,8 @@
  *
  * `run` opens handles of its own, and moves messages until pump_stopping(). It returns 0 when it
  * was stopped, or a code of the library, or PUMP_AGAIN after it has said why by pump_state. The
- * keeper then starts it again after a while (0.1 s, and twice as long each time up to 5 s), if it still is
- * wanted. So a pump need not mend what is broken: it returns, and is started afresh.
+ * keeper then starts it again after a while (0.1 s, and twice as long each time up to 5 s), if it
+ * still is wanted. So a pump need not mend what is broken: it returns, and is started afresh.
  *
  * HOW IT IS STOPPED. pump->stop is set; `wake` is called (may be NULL: to end a wait in libnats);
  * a signal ends waits of the library with -EINTR, again and again. So waits in the library may be
@@ -21,7 +21,6 @@
 
 #include <pthread.h>
 
-#include "base/relay.h"
 #include "bridge.h"
 #include "watch/elsewhere.h"
 
@@ -49,6 +48,7 @@ struct pump {
 	atomic_int result;
 	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
+	_Atomic uint64_t *stream; /* the entry's: when the server's stream was made */
 	_Atomic uint64_t position; /* what the heartbeat says of it; see elsewhere.h */
 	pthread_mutex_t lock;      /* of `own`, where `wake` needs it */
 	void *own;                 /* what `run` and `wake` share */
@@ -68,14 +68,10 @@ struct pump_ops {
 	void (*lost)(struct pump *, const char *host, const char *instance);
 };
 
-#ifdef MDG_RELAYED
 #define PUMPS(PUMP)                                                                                \
 	PUMP(stream_out)                                                                           \
 	PUMP(stream_in)                                                                            \
 	PUMP(queue_out) PUMP(queue_in) PUMP(topic_out) PUMP(topic_in) PUMP(call_out) PUMP(call_in)
-#else
-#define PUMPS(PUMP) PUMP(call_out) PUMP(call_in)
-#endif
 #define PUMP(name) extern const struct pump_ops pump_##name;
 PUMPS(PUMP)
 #undef PUMP
@@ -102,7 +98,8 @@ void pump_lag(struct pump *pump, uint64_t messages);
 
 /* For the keeper. 0, or a negated errno. */
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,
-               const struct mdg_channel_info *info, const char *token, struct status_row *row);
+               const struct mdg_channel_info *info, const char *token, struct status_row *row,
+               _Atomic uint64_t *stream);
 void pump_stop(struct pump *pump);
 
 #endif

@@ -94,13 +94,61 @@ static bool same(const struct host *host, const struct heard *heard)
 	return true;
 }
 
+static struct heard_channel *channel_of(struct heard *heard, const char *token)
+{
+	for (size_t i = 0; i < heard->count; i++)
+		if (strcmp(heard->channels[i].token, token) == 0)
+			return &heard->channels[i];
+	return NULL;
+}
+
+static bool has_position(const struct heard_channel *c)
+{
+	return (c->directions & BEAT_IN) && c->position != UINT64_MAX;
+}
+
+/* A bridge that was killed and came back does not know at first how far it was. Until it does, for
+ * as long as a silent one would be remembered, the position that it had counts: else topics that
+ * wait would run away from it. */
+static void keep_positions(const struct host *host, struct heard *heard)
+{
+	int64_t now = bridge_now();
+	size_t others = host ? host->count : 0;
+	struct heard_channel *more =
+		realloc(heard->channels, (heard->count + others + 1) * sizeof *more);
+
+	if (!more)
+		return;
+	heard->channels = more;
+	for (size_t i = 0; i < heard->count; i++)
+		more[i].known = now;
+	for (size_t i = 0; i < others; i++) {
+		const struct heard_channel *old = &host->channels[i];
+		struct heard_channel *c = channel_of(heard, old->token);
+
+		if (!has_position(old) || old->known < now - BEAT_LOST_MS || (c && has_position(c)))
+			continue;
+		if (!c) {
+			c = &heard->channels[heard->count++];
+			*c = *old;
+			c->talkers = c->listeners = 0;
+		}
+		c->directions |= BEAT_IN;
+		c->position = old->position;
+		c->known = old->known;
+	}
+}
+
 /* The lock is held. Returns whether something has changed. */
 static bool store(struct elsewhere *e, const char *token, struct heard *heard)
 {
 	unsigned index = 0;
 	struct host *host = find(e, token, &index);
-	bool changed = !host || !same(host, heard);
+	bool changed;
 
+	if (!heard->bye)
+		keep_positions(host, heard);
+	changed = !host || !same(host, heard);
 	if (heard->bye) {
 		if (host) {
 			log_event(LOG_INFO, "host-left", "host=%s", token);

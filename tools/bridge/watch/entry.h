@@ -14,9 +14,9 @@ struct entry {
 	char name[MDG_NAME_MAX + 1];
 	bool agreed;  /* the group knows the channel's shape, and it is not unlike */
 	bool refused; /* it is unlike: nothing crosses */
-	bool seen;    /* during a walk */
 	struct pump *pumps[BRIDGE_DIRECTIONS];
 	struct status_row *rows[BRIDGE_DIRECTIONS];
+	_Atomic uint64_t stream; /* when the server's stream was made, as a pump saw last */
 	int64_t not_before[BRIDGE_DIRECTIONS]; /* a pump that failed starts again then */
 	unsigned pause[BRIDGE_DIRECTIONS];
 };

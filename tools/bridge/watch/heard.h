@@ -20,6 +20,7 @@ struct heard_channel {
 	uint32_t kind;
 	unsigned talkers, listeners, directions;
 	uint64_t position;
+	int64_t known; /* for elsewhere.c: when the host said this position itself */
 };
 
 struct heard {
