@@ -213,12 +213,12 @@ static int compare(const void *a, const void *b)
 static int report(uint64_t began)
 {
 	double seconds = (double)(now() - began) / 1e9;
-	uint32_t middle = settings.count / 2, late = (uint32_t)(settings.count * UINT64_C(99) / 100);
+	uint32_t middle = settings.count / 2,
+		 late = (uint32_t)(settings.count * UINT64_C(99) / 100);
 	qsort(durations, settings.count, sizeof *durations, compare);
 	printf("%u answered, %u not, median %.1f us, 99%% %.1f us, longest %.1f ms, %.0f a "
 	       "second\n",
-	       answered, unlucky, (double)durations[middle] / 1e3,
-	       (double)durations[late] / 1e3,
+	       answered, unlucky, (double)durations[middle] / 1e3, (double)durations[late] / 1e3,
 	       (double)durations[settings.count - 1] / 1e6, settings.count / seconds);
 	return failures == 0 ? 0 : 1;
 }

@@ -250,8 +250,8 @@ static void look_again(struct keeper *k)
 			entry_wake(e);
 	(void)elsewhere_forget(k->bridge->elsewhere, tell_of_loss, k);
 	if (bridge_now() >= k->walk_at) {
-		k->walk_pause = k->walk_pause * 4 < WALK_ANYWAY_MS ? k->walk_pause * 4
-		                                                   : WALK_ANYWAY_MS;
+		k->walk_pause =
+			k->walk_pause * 4 < WALK_ANYWAY_MS ? k->walk_pause * 4 : WALK_ANYWAY_MS;
 		k->walk_at = bridge_now() + k->walk_pause;
 		walk(k);
 	}
@@ -280,8 +280,9 @@ static int open_eyes(struct keeper *k)
 
 int keeper_run(struct bridge *bridge)
 {
-	struct keeper k = { .bridge = bridge, .walk_pause = WALK_AGAIN_MS, .signals = -1,
-		            .directory = -1 };
+	struct keeper k = {
+		.bridge = bridge, .walk_pause = WALK_AGAIN_MS, .signals = -1, .directory = -1
+	};
 	int rc = open_eyes(&k);
 
 	while (rc == 0 && !k.ending) {

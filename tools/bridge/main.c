@@ -26,6 +26,8 @@
 #include "status/print.h"
 #include "watch/elsewhere.h"
 
+enum { LEAVING_MS = 1000 };
+
 static int complain(const char *what, int rc, const char *advice)
 {
 	log_event(LOG_ERROR, what, "error=\"%s\"%s%s%s", mdg_strerror(rc),
@@ -74,6 +76,20 @@ static int say(const char *wrong, const char *advice, int code)
 	return code;
 }
 
+/* A bridge that was killed a moment ago may not have quite ended yet: so not at the first try. */
+static int say_that_we_are_here(struct bridge *bridge)
+{
+	int rc = -EBUSY;
+
+	for (int i = 0; rc == -EBUSY && i < LEAVING_MS / 50; i++) {
+		if (i > 0 && bridge_wait_or_end(bridge, 50))
+			break;
+		rc = status_open(&bridge->status, bridge->ns, bridge->options->host,
+		                 bridge->options->group);
+	}
+	return rc;
+}
+
 static int open_here(struct bridge *bridge)
 {
 	const char *dir = bridge->options->namespace_dir;
@@ -93,8 +109,7 @@ static int open_here(struct bridge *bridge)
 	bridge->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (bridge->wake < 0)
 		return complain("no-eventfd", -errno, NULL);
-	rc = status_open(&bridge->status, bridge->ns, bridge->options->host,
-	                 bridge->options->group);
+	rc = say_that_we_are_here(bridge);
 	if (rc == -EBUSY) {
 		log_event(LOG_ERROR, "other-bridge",
 		          "namespace=\"%s\" advice=\"madang-bridge --status "

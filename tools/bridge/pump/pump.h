@@ -48,10 +48,10 @@ struct pump {
 	atomic_int result;
 	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
-	_Atomic uint64_t *stream; /* the entry's: when the server's stream was made */
-	_Atomic uint64_t position; /* what the heartbeat says of it; see elsewhere.h */
-	pthread_mutex_t lock;      /* of `own`, where `wake` needs it */
-	void *own;                 /* what `run` and `wake` share */
+	_Atomic uint64_t *stream;   /* the entry's: when the server's stream was made */
+	_Atomic uint64_t position;  /* what the heartbeat says of it; see elsewhere.h */
+	pthread_mutex_t lock;       /* of `own`, where `wake` needs it */
+	void *own;                  /* what `run` and `wake` share */
 	pthread_t thread;
 };
 
