@@ -232,7 +232,8 @@ static void channel_options(void)
 		struct mdg_channel_options known;
 		uint64_t later[5];
 	} options = { .known = { .flags = MDG_CHANNEL_EXISTING } };
-	const uint32_t own = sizeof options.known;
+	/* As it was first; `number` came later. */
+	const uint32_t own = offsetof(struct mdg_channel_options, number);
 	const uint32_t wrong[] = { 0, 8, own - 1, MDG_SIZE_MOST + 1 };
 	mdg_channel *other;
 	for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
