@@ -2,7 +2,7 @@
 /*
  * hosts.c - many hosts on one machine: so many namespaces, a real bridge for each, one server. A
  * topic is open on every host. First nothing is sent; then every host sends one message a second,
- * which goes to all others.
+ * which goes to all others, into a topic that waits and into one that overwrites.
  *
  * What grows with the number of hosts, and what with its square, shows in the rows.
  */
@@ -20,6 +20,7 @@
 static struct crowd {
 	_Atomic uint64_t sent, received;
 	_Atomic uint32_t talk, failed;
+	uint32_t full; /* enum mdg_channel_full */
 } * crowd;
 
 static void pause_ms(long ms)
@@ -42,9 +43,9 @@ struct host {
 
 static int enter(struct host *host, unsigned number)
 {
-	struct mdg_channel_options options = { .size = sizeof options,
-		                               .kind = MDG_TOPIC,
-		                               .capacity = 16384 };
+	struct mdg_channel_options options = {
+		.size = sizeof options, .kind = MDG_TOPIC, .full = crowd->full, .capacity = 16384
+	};
 	mdg_namespace *ns;
 	char path[192];
 	int rc;
@@ -142,14 +143,15 @@ static void print_phase(const char *name, const pid_t *bridges, unsigned count, 
 	fflush(stdout);
 }
 
-static int play(unsigned count, double seconds)
+static int play(unsigned count, double seconds, uint32_t full)
 {
 	pid_t *bridges = bench_alloc(count * sizeof *bridges);
 	char group[24], host[32], path[192];
 	pid_t driver;
 
 	memset(crowd, 0, sizeof *crowd);
-	snprintf(group, sizeof group, "hosts%u", count);
+	crowd->full = full;
+	snprintf(group, sizeof group, "hosts%u-%u", count, full);
 	driver = place_fork();
 	if (driver == 0)
 		_exit(live(count));
@@ -162,10 +164,11 @@ static int play(unsigned count, double seconds)
 	for (int i = 0; i < 80 && !stop_asked() && !atomic_load(&crowd->failed); i++)
 		pause_ms(100); /* all have seen all, and what was to be made is made */
 	if (!stop_asked() && !atomic_load(&crowd->failed)) {
-		print_phase("still", bridges, count, seconds);
+		if (full == MDG_FULL_WAIT)
+			print_phase("still", bridges, count, seconds);
 		atomic_store(&crowd->talk, 1);
 		pause_ms(2000);
-		print_phase("talks", bridges, count, seconds);
+		print_phase(full == MDG_FULL_WAIT ? "waits" : "over", bridges, count, seconds);
 	}
 	for (unsigned i = 0; i < count; i++)
 		place_end(&bridges[i]);
@@ -184,8 +187,9 @@ int hosts_measure(unsigned hosts, double seconds)
 	             0);
 	if (crowd == MAP_FAILED)
 		return 1;
-	printf("One topic on every host. still: nothing is sent; talks: a message a second and "
-	       "host.\n"
+	printf("One topic on every host. still: nothing is sent. waits, over: a message a "
+	       "second and\n"
+	       "host, into a topic that waits when it is full, or overwrites.\n"
 	       "Of a bridge: private MiB, threads, descriptors, %% of a processor. Of the server: "
 	       "MiB, %%,\n"
 	       "connections, subscriptions, messages in and out a second, KiB out a second. Then\n"
@@ -197,7 +201,8 @@ int hosts_measure(unsigned hosts, double seconds)
 		static const unsigned divisors[3] = { 10, 3, 1 };
 
 		if (hosts / divisors[i] >= 2)
-			rc |= play(hosts / divisors[i], seconds);
+			rc |= play(hosts / divisors[i], seconds, MDG_FULL_WAIT) |
+			      play(hosts / divisors[i], seconds, MDG_FULL_OVERWRITE);
 	}
 	munmap(crowd, sizeof *crowd);
 	return rc;

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "link/link.h"
@@ -13,16 +12,31 @@
 
 enum { SOONEST_MS = 20, LINE_ROOM = TOKEN_ROOM + 64 };
 
-static size_t put_entry(char *to, const struct entry *entry)
+/* FNV-1a: what of the text makes it news. */
+static uint64_t mix(uint64_t news, const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		news = (news ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+	return news;
+}
+
+/* A position that went on is no news: else each message of a topic would make every host that has
+ * taken it send a heartbeat to every other. Who waits for it hears of it otherwise (p.CHANNEL). */
+static size_t put_entry(char *to, const struct entry *entry, uint64_t *news)
 {
 	const struct here *here = entry->here;
 	const struct pump *in = entry->pumps[BRIDGE_IN];
-	int n = snprintf(to, LINE_ROOM, "%s %" PRIu32 " %u %u %d %" PRIu64 "\n", here->token,
-	                 here->info.kind, here->talkers, here->listeners,
-	                 (entry->pumps[BRIDGE_OUT] ? BEAT_OUT : 0) | (in ? BEAT_IN : 0),
-	                 in ? atomic_load(&in->position) : UINT64_C(0));
+	int n = snprintf(to, LINE_ROOM, "%s %" PRIu32 " %u %u %d ", here->token, here->info.kind,
+	                 here->talkers, here->listeners,
+	                 (entry->pumps[BRIDGE_OUT] ? BEAT_OUT : 0) | (in ? BEAT_IN : 0));
+	int more;
 
-	return n > 0 && n < LINE_ROOM ? (size_t)n : 0;
+	if (n < 0 || n >= LINE_ROOM)
+		return 0;
+	*news = mix(*news, to, (size_t)n);
+	more = snprintf(to + n, (size_t)(LINE_ROOM - n), "%" PRIu64 "\n",
+	                in ? atomic_load(&in->position) : UINT64_C(0));
+	return more > 0 && n + more < LINE_ROOM ? (size_t)(n + more) : 0;
 }
 
 static bool write_text(struct beat *beat, struct bridge *bridge, const struct entry *entries)
@@ -32,15 +46,14 @@ static bool write_text(struct beat *beat, struct bridge *bridge, const struct en
 
 	if (!beat->text)
 		beat->text = malloc(room);
-	if (!beat->last)
-		beat->last = malloc(room);
-	if (!beat->text || !beat->last)
+	if (!beat->text)
 		return false;
+	beat->news = UINT64_C(0xcbf29ce484222325);
 	beat->length =
 		(size_t)snprintf(beat->text, LINE_ROOM, "madang-bridge 1 %s\n", bridge->instance);
 	for (; entries && count < BEAT_CHANNELS_MAX; entries = entries->next)
 		if (!entries->refused) {
-			beat->length += put_entry(beat->text + beat->length, entries);
+			beat->length += put_entry(beat->text + beat->length, entries, &beat->news);
 			count++;
 		}
 	return true;
@@ -64,13 +77,11 @@ int64_t beat_send(struct beat *beat, struct bridge *bridge, const struct entry *
 
 	if (!write_text(beat, bridge, entries))
 		return now + BEAT_MS;
-	changed = beat->length != beat->last_length ||
-	          memcmp(beat->text, beat->last, beat->length) != 0;
+	changed = beat->news != beat->said;
 	if (now < beat->when + (changed ? SOONEST_MS : BEAT_MS))
 		return beat->when + (changed ? SOONEST_MS : BEAT_MS);
 	publish(bridge, beat->text, beat->length);
-	memcpy(beat->last, beat->text, beat->length);
-	beat->last_length = beat->length;
+	beat->said = beat->news;
 	beat->when = now;
 	return now + BEAT_MS;
 }
@@ -82,5 +93,4 @@ void beat_bye(struct beat *beat, struct bridge *bridge)
 
 	publish(bridge, text, (size_t)n);
 	free(beat->text);
-	free(beat->last);
 }
