@@ -35,6 +35,11 @@ static void name_namespace(char *path, size_t room, unsigned host)
 	snprintf(path, room, "%s-%u", place.near_ns, host);
 }
 
+static const char *channel_name(uint32_t full)
+{
+	return full == MDG_FULL_WAIT ? "hosts.waits" : "hosts.over";
+}
+
 /* ---- the talkers and listeners of all hosts, in one process -------------------- */
 
 struct host {
@@ -46,6 +51,7 @@ static int enter(struct host *host, unsigned number)
 	struct mdg_channel_options options = {
 		.size = sizeof options, .kind = MDG_TOPIC, .full = crowd->full, .capacity = 16384
 	};
+	const char *name = channel_name(crowd->full);
 	mdg_namespace *ns;
 	char path[192];
 	int rc;
@@ -53,9 +59,9 @@ static int enter(struct host *host, unsigned number)
 	name_namespace(path, sizeof path, number);
 	rc = mdg_namespace_open(&ns, path, NULL);
 	if (rc == 0)
-		rc = mdg_channel_open(&host->talker, ns, "hosts.news", MDG_TALKER, &options);
+		rc = mdg_channel_open(&host->talker, ns, name, MDG_TALKER, &options);
 	if (rc == 0)
-		rc = mdg_channel_open(&host->listener, ns, "hosts.news", MDG_LISTENER, &options);
+		rc = mdg_channel_open(&host->listener, ns, name, MDG_LISTENER, &options);
 	return rc;
 }
 
@@ -158,7 +164,7 @@ static int play(unsigned count, double seconds, uint32_t full)
 	for (unsigned i = 0; i < count && !stop_asked(); i++) {
 		name_namespace(path, sizeof path, i);
 		snprintf(host, sizeof host, "h%u-%u", count, i);
-		bridges[i] = place_bridge(path, group, host, "hosts.news");
+		bridges[i] = place_bridge(path, group, host, channel_name(full));
 		pause_ms(20);
 	}
 	for (int i = 0; i < 80 && !stop_asked() && !atomic_load(&crowd->failed); i++)
