@@ -73,7 +73,7 @@ static void *churn(void *row)
 static bool is_whole(const struct bridge_view_row *row)
 {
 	uint64_t i = row->sent;
-	char letter = i == 0 ? '\0' : (char)('a' + i % 26);
+	int letter = i == 0 ? 0 : 'a' + (int)(i % 26);
 
 	return row->received == i && row->repeats == i && row->in_flight == i && row->lag == i &&
 	       row->bytes == i && row->retries == i && row->error[0] == letter &&

@@ -73,7 +73,10 @@ static const char *shown(const struct word *word)
 	size_t i;
 
 	for (i = 0; i + 4 < sizeof room && word->text[i] != '\0'; i++)
-		room[i] = word->text[i] < ' ' || word->text[i] > '~' ? '?' : word->text[i];
+		if (word->text[i] < ' ' || word->text[i] > '~')
+			room[i] = '?';
+		else
+			room[i] = word->text[i];
 	strcpy(room + i, word->text[i] != '\0' ? "..." : "");
 	return room;
 }

@@ -134,7 +134,8 @@ static void last_words(const struct server *server, char *room, size_t size)
 static bool read_ports(struct server *server)
 {
 	char path[sizeof server->room + 48], text[1024];
-	unsigned port;
+	unsigned long port;
+	char *end;
 
 	snprintf(path, sizeof path, "%s/nats-server_%d.ports", server->room, (int)server->pid);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -144,10 +145,12 @@ static bool read_ports(struct server *server)
 	(void)close(fd);
 	text[length > 0 ? length : 0] = '\0';
 	const char *at = strstr(text, "nats://127.0.0.1:");
-	if (at == NULL || strchr(text, '}') == NULL ||
-	    sscanf(at, "nats://127.0.0.1:%5u", &port) != 1 || port == 0 || port > 65535)
+	if (at == NULL || strchr(text, '}') == NULL)
 		return false;
-	snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%u", port);
+	port = strtoul(at + strlen("nats://127.0.0.1:"), &end, 10);
+	if (*end != '"' || port == 0 || port > 65535)
+		return false;
+	snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%lu", port);
 	return true;
 }
 
