@@ -176,12 +176,25 @@ def soon(question, what, seconds=4):
 
 
 def ready(host, *servers):
-    """Calls get through, to each of these hosts."""
-    end = time.monotonic() + 20
-    finish(host.ask(1, "--wait", 20000), 25)
+    """Calls get through, to each of these hosts. (NATS may still have given the first one to a
+    bridge that was just killed; then nobody knows of it, and it is told as dead.)"""
+    end = time.monotonic() + 30
+
+    def answered(wait):
+        out = finish(host.ask(1, "--wait", wait, "--lenient"), 25)
+        return out.startswith("1 answered")
+
+    while not answered(20000):
+        check(time.monotonic() < end, "no calls get through")
     while any(server.executed() == 0 for server in servers):
         check(time.monotonic() < end, "a host gets no calls")
-        finish(host.ask(1), 25)
+        answered(5000)
+
+
+def told_of_death(run, calls, seconds):
+    """Each of these calls ends with MDG_PEER_DIED, in time."""
+    out = finish(run, seconds)
+    check(out.startswith(f"0 answered, {calls} not"), f"not all were told: {out}")
 
 
 # ---- scenes -------------------------------------------------------------------------------------
@@ -212,9 +225,8 @@ def server_dies(world):
     time.sleep(0.2 * random.random())
     began = time.monotonic()
     server.kill()
-    finish(run, SILENCE + 5)
+    told_of_death(run, 1, SILENCE + 5)
     check(time.monotonic() - began < 2, "the death of the server was told late")
-    check(list(world.results().values()).count("died") == 1, f"{world.results()}")
     b.serve()
     ready(a)
     world.check_once()
@@ -235,20 +247,17 @@ def bridge_dies(world):
 
     run = ask()
     b.bridge.kill()
-    finish(run, SILENCE + 3)
-    check(list(world.results().values()).count("died") == 4, f"{world.results()}")
+    told_of_death(run, 4, SILENCE + 3)
     b.start_bridge()
     ready(a)
     run = ask()
     b.bridge.kill()
     b.start_bridge()  # which is told from the one before
-    finish(run, SILENCE - 3)
-    check(list(world.results().values()).count("died") == 8, f"{world.results()}")
+    told_of_death(run, 4, SILENCE - 3)
     ready(a)
     run = ask()
     a.bridge.kill()
-    finish(run, 5)
-    check(list(world.results().values()).count("died") == 12, f"{world.results()}")
+    told_of_death(run, 4, 5)
     a.start_bridge()
     ready(a)
     world.check_once()
@@ -292,9 +301,8 @@ def long_cut(world):
     run = a.ask(4, "--threads", 4, "--lenient")
     soon(lambda: b.executed() >= 5, "the calls are out")
     world.server.send_signal(signal.SIGSTOP)
-    finish(run, SILENCE + 3)
+    told_of_death(run, 4, SILENCE + 3)
     world.server.send_signal(signal.SIGCONT)
-    check(list(world.results().values()).count("died") == 4, f"{world.results()}")
     time.sleep(0.5)
     ready(a)
     world.check_once()
@@ -372,9 +380,10 @@ def ends_in_order(world):
     the server does not answer."""
     a, b = world.host("a"), world.host("b")
 
-    def ask(count, *more):
-        run = a.ask(count, "--threads", count, *more)
-        soon(lambda: b.peers()[0] >= count, "the calls are out")
+    def ask(count):
+        before = b.executed()
+        run = a.ask(count, "--threads", count, "--lenient")
+        soon(lambda: b.executed() >= before + count, "the calls are out")
         return run
 
     b.serve("--busy", 700000, "--threads", 4)
@@ -386,17 +395,17 @@ def ends_in_order(world):
     ready(a)
     run = ask(4)
     stop(b.bridge, 4)
-    finish(run, 2)
+    check(not finish(run, 2).startswith("0 answered"), "replies did not come in the last second")
     b.serve("--busy", 5000000, "--threads", 4)
     b.start_bridge()
     ready(a)
-    run = ask(8, "--lenient")
+    run = ask(8)
     stop(b.bridge, 4)
     finish(run, 2)
     check("died" in world.results().values(), f"{world.results()}")
     b.start_bridge()
     ready(a)
-    run = ask(8, "--lenient")
+    run = ask(8)
     world.server.send_signal(signal.SIGSTOP)
     stop(b.bridge, 12)
     stop(a.bridge, 12)
