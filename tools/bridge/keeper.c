@@ -26,6 +26,8 @@
 
 /* A channel that was removed here is left alone for so long, so that its owner can make it anew. */
 enum { LEFT_ALONE_MS = 10000, LEFT_ALONE_MAX = 32 };
+/* libnats makes its subscriptions anew first, and is left alone while it does. */
+enum { SETTLE_MS = 200 };
 enum { WALK_AGAIN_MS = 200, WALK_ANYWAY_MS = 60000 };
 /* A channel that is made because another host has it takes at most so much memory here. */
 enum { MADE_CAPACITY_MAX = 64 << 20 };
@@ -35,6 +37,7 @@ struct keeper {
 	struct entry *entries;
 	struct beat beat;
 	int signals, directory;
+	int64_t wake_at; /* of pumps, after the connection was made again; 0: never */
 	int64_t walk_at;
 	int walk_pause; /* to the next walk: longer each time that nothing was made */
 	bool ending;
@@ -209,6 +212,8 @@ static int64_t earliest(struct keeper *k, int64_t when)
 {
 	if (k->walk_at < when)
 		when = k->walk_at;
+	if (k->wake_at && k->wake_at < when)
+		when = k->wake_at;
 	for (struct entry *e = k->entries; e; e = e->next)
 		if (entry_when(e) < when)
 			when = entry_when(e);
@@ -246,8 +251,12 @@ static void tell_of_loss(void *context, const char *host, const char *instance)
 static void look_again(struct keeper *k)
 {
 	if (atomic_exchange(&k->bridge->reconnected, false))
+		k->wake_at = bridge_now() + SETTLE_MS;
+	if (k->wake_at && bridge_now() >= k->wake_at) {
+		k->wake_at = 0;
 		for (struct entry *e = k->entries; e; e = e->next)
 			entry_wake(e);
+	}
 	(void)elsewhere_forget(k->bridge->elsewhere, tell_of_loss, k);
 	if (bridge_now() >= k->walk_at) {
 		k->walk_pause =
