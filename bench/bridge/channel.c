@@ -59,6 +59,7 @@ static void *call_join(bool talker)
 	return channel_join(talker, "bench.call", MDG_CALL);
 }
 
+/* The messages want a `void *`. NOLINTNEXTLINE(readability-non-const-parameter) */
 static int channel_put(void *context, char *data, size_t size, unsigned count)
 {
 	struct end *end = context;
@@ -78,6 +79,7 @@ static int channel_put(void *context, char *data, size_t size, unsigned count)
 	return (int)count;
 }
 
+/* The library fills it. NOLINTNEXTLINE(readability-non-const-parameter) */
 static int channel_take(void *context, char *data, size_t size, unsigned most, int ms)
 {
 	struct end *end = context;

@@ -5,21 +5,21 @@
 #include "bench/bridge/bridge.h"
 
 #include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The sum of the lines of a file that begin with `name`. */
 static double lines_sum(const char *path, const char *name)
 {
-	double sum = 0, value;
+	double sum = 0;
 	char line[256];
 	FILE *file = fopen(path, "re");
 
 	if (file == NULL)
 		return 0;
 	while (fgets(line, sizeof line, file) != NULL)
-		if (strncmp(line, name, strlen(name)) == 0 &&
-		    sscanf(line + strlen(name), "%lf", &value) == 1)
-			sum += value;
+		if (strncmp(line, name, strlen(name)) == 0)
+			sum += strtod(line + strlen(name), NULL);
 	fclose(file);
 	return sum;
 }

@@ -129,7 +129,7 @@ static void print_phase(const char *name, const pid_t *bridges, unsigned count, 
 	double hosts = count;
 
 	look(bridges, count, &before);
-	for (double passed = 0; passed < seconds && !stop_asked(); passed += 0.1)
+	for (int tenths = (int)(seconds * 10); tenths > 0 && !stop_asked(); tenths--)
 		pause_ms(100);
 	look(bridges, count, &after);
 	printf("%5u %-5s %7.1f %5.1f %5.1f %7.3f  %7.1f %7.2f %6.0f %6.0f  %8.0f %8.0f %9.0f  "

@@ -183,14 +183,18 @@ static int by_time(const void *left, const void *right)
 
 static void note(struct side_result *found, struct trial *trial, bool rate)
 {
+	uint32_t middle, late;
+
 	if (rate) {
 		samples_add(&found->median,
 		            (double)trial->sent * 1e9 / (double)(trial->ended - trial->began));
 		return;
 	}
+	middle = trial->found / 2;
+	late = trial->found * 99 / 100;
 	qsort(trial->latency, trial->found, sizeof *trial->latency, by_time);
-	samples_add(&found->median, (double)trial->latency[trial->found / 2]);
-	samples_add(&found->tail, (double)trial->latency[(uint64_t)trial->found * 99 / 100]);
+	samples_add(&found->median, (double)trial->latency[middle]);
+	samples_add(&found->tail, (double)trial->latency[late]);
 }
 
 static double last_of(const struct samples *samples)

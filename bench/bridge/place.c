@@ -129,7 +129,8 @@ static bool read_ports(void)
 	snprintf(place.url, sizeof place.url, "%.*s", (int)length, url);
 	url = strstr(text, "http://127.0.0.1:");
 	if (url != NULL)
-		place.monitor_port = (unsigned short)atoi(url + strlen("http://127.0.0.1:"));
+		place.monitor_port =
+			(unsigned short)strtoul(url + strlen("http://127.0.0.1:"), NULL, 10);
 	return true;
 }
 
