@@ -99,7 +99,7 @@ static void close_inbox(struct call *call)
 	natsSubscription_Destroy(call->inbox);
 }
 
-/* ---- beginning and end ------------------------------------------------------------------------ */
+/* ---- beginning and end ---------------------------------------------------------------------- */
 
 static int copy_setup(struct call *call, const struct call_setup *setup)
 {

@@ -83,7 +83,7 @@ void ask_look(struct ask *ask, struct call_counts *ret_counts);
 void ask_end(struct ask *ask, uint64_t moment);
 void ask_free(struct ask *ask);
 
-/* ---- serve.c, job.c, backlog.c --------------------------------------------------------------------- */
+/* ---- serve.c, job.c, backlog.c -------------------------------------------------------------- */
 
 struct serve;
 int serve_start(struct serve **ret_serve, const struct call_setup *setup);

@@ -129,8 +129,8 @@ static void on_error(natsConnection *connection, natsSubscription *subscription,
 static int say(const struct security_words *words, int code);
 
 /* libnats gives up for good when the server refuses us as it did before: our user was taken away,
- * or its password was changed. What comes after would wait for ever, so the bridge ends. It is the last
- * callback. */
+ * or its password was changed. What comes after would wait for ever, so the bridge ends. It is the
+ * last callback. */
 static void on_closed(natsConnection *connection, void *closure)
 {
 	struct link *link = closure;

@@ -42,7 +42,7 @@ static int refused_by_library(struct security_words *ret, const char *what, nats
 	return SECURITY_TROUBLE;
 }
 
-/* ---- servers ---------------------------------------------------------------------------------- */
+/* ---- servers -------------------------------------------------------------------------------- */
 
 struct servers {
 	char *copy; /* of the list; the names point into it */
@@ -135,7 +135,7 @@ static int apply_servers(natsOptions *options, const struct security *security,
 	return status == NATS_OK ? 0 : refused_by_library(ret, "the URL", status);
 }
 
-/* ---- certificates ----------------------------------------------------------------------------- */
+/* ---- certificates --------------------------------------------------------------------------- */
 
 static int apply_certificate(natsOptions *options, const struct security *security,
                              struct security_words *ret)

@@ -67,7 +67,8 @@ int store_share(struct store *store);
 enum { PULL_ACK_MS = 10000, PULL_ENDED = 2 };
 int store_pull(struct store *store, natsMsg **ret, uint64_t *ret_sequence, bool *ret_again,
                int64_t wait_ms);
-/* Ends a wait of store_next or store_pull in another thread: for `wake` of a pump whose `own` is its store. */
+/* Ends a wait of store_next or store_pull in another thread: for `wake` of a pump whose `own` is
+ * its store. */
 void store_wake(struct pump *pump);
 void store_close(struct store *store);
 

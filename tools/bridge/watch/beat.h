@@ -14,8 +14,8 @@ struct beat {
 	int64_t when;        /* of the last one */
 };
 
-/* Sends it if something but a position has changed (but not more than 50 times a second), or if it is time.
- * Returns when to call again at the latest. */
+/* Sends it if something but a position has changed (but not more than 50 times a second), or if it
+ * is time. Returns when to call again at the latest. */
 int64_t beat_send(struct beat *beat, struct bridge *bridge, const struct entry *entries);
 /* The last one. */
 void beat_bye(struct beat *beat, struct bridge *bridge);
