@@ -63,6 +63,8 @@ int mdg_replica_begin(mdg_replica *replica, struct mdg_view *ret_view)
 		return -EINVAL;
 	if (relaxed((mdg__stamp *)&replica->head->magic) != MDG__REPLICA_MAGIC)
 		return MDG_BROKEN;
+	if (atomic_load_explicit(&replica->head->removed, memory_order_relaxed) != 0)
+		return -EIDRM;
 	look(replica, &view);
 	int rc = replica->home != NULL ? begin_at_home(replica, &view)
 	                               : check(replica, view.copy, view.generation);

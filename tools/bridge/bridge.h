@@ -8,6 +8,7 @@
  *     watch/    what there is here (here.h) and elsewhere (elsewhere.h)
  *     pack/     the messages' format on their way
  *     pump/     what moves messages of one channel in one direction; pump.h tells how to write one
+ *     replica/  segments that one host writes
  *     keeper.h  starts and stops pumps, as rules, peers and other hosts come and go
  *
  * The main thread is the keeper. Each pump has a thread of its own, which blocks in the library or

@@ -22,6 +22,7 @@
 #include "keeper.h"
 #include "link/link.h"
 #include "pump/thread.h"
+#include "replica/replica.h"
 #include "server/server.h"
 #include "status/print.h"
 #include "watch/elsewhere.h"
@@ -122,14 +123,18 @@ static int open_here(struct bridge *bridge)
 
 static int run(struct bridge *bridge)
 {
+	struct replica *replicas = NULL;
 	int rc = open_here(bridge);
 
 	if (rc == 0)
 		rc = link_open(&bridge->link, bridge);
 	if (rc == 0 && elsewhere_open(&bridge->elsewhere, bridge) != 0)
 		rc = BRIDGE_TROUBLE;
+	if (rc == 0 && replicas_start(&replicas, bridge) != 0)
+		rc = BRIDGE_TROUBLE;
 	if (rc == 0)
 		rc = keeper_run(bridge);
+	replicas_end(replicas);
 	link_close(bridge->link);
 	elsewhere_close(bridge->elsewhere);
 	status_close(bridge->status);

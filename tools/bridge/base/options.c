@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
-#include "madang/base.h"
+#include "madang/replica.h"
 
 enum {
 	URL = 256,
@@ -34,6 +34,8 @@ enum {
 	STATUS,
 	JSON,
 	SERVER,
+	READ_SEGMENT,
+	WRITE_SEGMENT,
 	VERSION
 };
 
@@ -45,6 +47,8 @@ static const struct option table[] = {
 	{ "channel", required_argument, NULL, CHANNEL },
 	{ "direction", required_argument, NULL, DIRECTION },
 	{ "rules", required_argument, NULL, RULES },
+	{ "replicate", required_argument, NULL, READ_SEGMENT },
+	{ "write", required_argument, NULL, WRITE_SEGMENT },
 	{ "replicas", required_argument, NULL, REPLICAS },
 	{ "creds", required_argument, NULL, CREDS },
 	{ "nkey", required_argument, NULL, NKEY },
@@ -76,6 +80,8 @@ static const char help[] =
 	"      --channel PATTERN  let these channels cross; may be given several times\n"
 	"      --direction WAY    for --channel: out, in or both (default)\n"
 	"      --rules FILE       read rules: allow|deny in|out|both PATTERN\n"
+	"      --replicate NAME   keep a replica of this segment, which another host writes\n"
+	"      --write NAME       send what is committed of this segment to other hosts\n"
 	"      --replicas N       on how many servers JetStream keeps messages: 1, 3 or 5\n"
 	"      --nkey FILE, --creds FILE, --user-file FILE\n"
 	"                         who the bridge is\n"
@@ -106,6 +112,21 @@ static bool is_group(const char *word)
 	               length;
 }
 
+static int take_segment(struct options *o, const char *name, bool writes)
+{
+	if (!name[0] || strlen(name) > MDG_REPLICA_NAME_MAX)
+		return usage("this is no name of a segment that can be replicated", name,
+		             "It has 1 to 55 bytes.");
+	for (unsigned i = 0; i < o->segment_count; i++)
+		if (strcmp(o->segments[i].name, name) == 0)
+			return usage("this segment is given twice", name,
+			             "A host writes a segment or reads it.");
+	if (o->segment_count == OPTIONS_SEGMENTS_MAX)
+		return usage("too many segments", NULL, "A bridge carries up to 64.");
+	o->segments[o->segment_count++] = (struct options_segment){ name, writes };
+	return -1;
+}
+
 static int take_word(struct options *o, int id, char *value)
 {
 	int level;
@@ -132,6 +153,8 @@ static int take_word(struct options *o, int id, char *value)
 		if (o->rules.directions == 0)
 			return usage("this is no direction", value, "It is out, in or both.");
 		break;
+	case READ_SEGMENT:
+	case WRITE_SEGMENT: return take_segment(o, value, id == WRITE_SEGMENT);
 	case REPLICAS:
 		if (strcmp(value, "1") != 0 && strcmp(value, "3") != 0 && strcmp(value, "5") != 0)
 			return usage("this is no number of replicas", value, "It is 1, 3 or 5.");
@@ -221,8 +244,8 @@ static int check(const struct options *o)
 	if (!o->security.url && !o->with_server)
 		return usage("no server is named", NULL,
 		             "Add --url nats://HOST:4222, or --with-server to try it.");
-	if (o->rules.channel_count == 0 && !o->rules.file)
-		return usage("nothing may cross", NULL, "Add --channel NAME or --rules FILE.");
+	if (o->rules.channel_count == 0 && !o->rules.file && o->segment_count == 0)
+		return usage("nothing may cross", NULL, "Add --channel NAME, --rules FILE, --replicate NAME or --write NAME.");
 	return -1;
 }
 

@@ -21,12 +21,21 @@ enum bridge_exit {
 
 enum { OPTIONS_CHANNELS_MAX = 256, OPTIONS_GROUP_MAX = 32, OPTIONS_HOST_MAX = 63 };
 
+/* A segment whose generations are carried. */
+struct options_segment {
+	const char *name;
+	bool writes; /* this host wants to write it */
+};
+enum { OPTIONS_SEGMENTS_MAX = 64 };
+
 struct options {
 	struct security security; /* with the URL */
 	const char *group;
 	char host[OPTIONS_HOST_MAX + 1];
 	const char *namespace_dir; /* NULL: the default */
 	const char *channels[OPTIONS_CHANNELS_MAX];
+	struct options_segment segments[OPTIONS_SEGMENTS_MAX];
+	unsigned segment_count;
 	struct rules_source rules; /* of --channel, --direction and --rules */
 	int replicas;
 	bool status, json, with_server;
