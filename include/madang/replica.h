@@ -216,6 +216,11 @@ MDG_API int mdg_replica_next(mdg_namespace *ns, uint32_t *cursor,
 MDG_API int mdg_replica_changes(mdg_replica *replica, const struct mdg_view *view, uint64_t since,
                                 uint64_t *cursor, struct mdg_range *ret_ranges, unsigned room);
 
+/* Holds commits up, for a bridge that was overtaken again and again: between the two, views stay
+ * whole. For as short as can be. (APPLY.) As mdg_mutex_lock_until. mdg_replica_unlock: 0 or -EPERM. */
+MDG_API int mdg_replica_lock(mdg_replica *replica, uint64_t deadline);
+MDG_API int mdg_replica_unlock(mdg_replica *replica);
+
 struct mdg_part {
 	uint64_t offset, length; /* multiples of MDG_REPLICA_BLOCK, but for the segment's end */
 	const void *data;

@@ -107,6 +107,19 @@ int mdg_replica_apply(mdg_replica *replica, const struct mdg_generation *given,
 	return rc;
 }
 
+int mdg_replica_lock(mdg_replica *replica, uint64_t deadline)
+{
+	return lock_to_apply(replica, deadline);
+}
+
+int mdg_replica_unlock(mdg_replica *replica)
+{
+	bool mine = mdg__owned_is_mine(&replica->head->lock);
+	if (mine)
+		mdg__making_unlock(replica);
+	return mine ? 0 : -EPERM;
+}
+
 /* ---- roles ---------------------------------------------------------------------------------- */
 
 /* [lock] What is here becomes a generation above `least`. */

@@ -184,6 +184,11 @@ static void roles(void)
 	CHECK(info_of(writer).lag == 41 && info_of(writer).lag_ns != 0);
 	CHECK(commit(writer, NULL, 0) == 42 && info_of(writer).fence == 9);
 	CHECK_RC(-ETIMEDOUT, mdg_replica_settled(writer, 42, mdg_deadline(1000000)));
+	CHECK_RC(-EBADF, mdg_replica_lock(writer, 0));
+	CHECK_RC(-EPERM, mdg_replica_unlock(bridge));
+	CHECK_RC(0, mdg_replica_lock(bridge, 0));
+	CHECK_RC(-ETIMEDOUT, mdg_segment_commit(writer, NULL, 0, mdg_deadline(1000000), NULL));
+	CHECK_RC(0, mdg_replica_unlock(bridge));
 	CHECK_RC(0, mdg_replica_set_far(bridge, 42));
 	CHECK_RC(0, mdg_replica_settled(writer, 42, 0));
 	CHECK(info_of(writer).lag == 0 && info_of(writer).lag_ns == 0 &&

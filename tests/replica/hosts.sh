@@ -117,6 +117,7 @@ printf 'CONNECT {"verbose":false}\r\nPUB madang.default.s.shared.x 8\r\nnonsense
 check "nonsense is dropped" said c parcel-dropped
 exec 3>&-
 check "a commit after nonsense" at a commit 1000002
+check "the server refuses who does not know the last message" said a refused
 check "b has it" at b await 1000002
 check "c has it" at c await 1000002
 

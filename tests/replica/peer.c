@@ -33,8 +33,8 @@ static int storm(uint64_t seconds)
 	uint64_t end = mdg_deadline(seconds * 1000000000), number = words[0];
 	while (mdg_deadline(0) < end) {
 		fill(++number);
-		CHECK_RC(0, mdg_segment_commit(writer, number % 2 != 0 ? &all : NULL, 1, MDG_FOREVER,
-		                               NULL));
+		CHECK_RC(0, mdg_segment_commit(writer, number % 2 != 0 ? &all : NULL, 1,
+		                               MDG_FOREVER, NULL));
 		usleep(200);
 	}
 	printf("%llu\n", (unsigned long long)number);

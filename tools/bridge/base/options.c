@@ -154,7 +154,8 @@ static int take_word(struct options *o, int id, char *value)
 			return usage("this is no direction", value, "It is out, in or both.");
 		break;
 	case READ_SEGMENT:
-	case WRITE_SEGMENT: return take_segment(o, value, id == WRITE_SEGMENT);
+	case WRITE_SEGMENT:
+		return take_segment(o, value, id == WRITE_SEGMENT);
 	case REPLICAS:
 		if (strcmp(value, "1") != 0 && strcmp(value, "3") != 0 && strcmp(value, "5") != 0)
 			return usage("this is no number of replicas", value, "It is 1, 3 or 5.");
@@ -245,7 +246,8 @@ static int check(const struct options *o)
 		return usage("no server is named", NULL,
 		             "Add --url nats://HOST:4222, or --with-server to try it.");
 	if (o->rules.channel_count == 0 && !o->rules.file && o->segment_count == 0)
-		return usage("nothing may cross", NULL, "Add --channel NAME, --rules FILE, --replicate NAME or --write NAME.");
+		return usage("nothing may cross", NULL,
+		             "Add --channel NAME, --rules FILE, --replicate NAME or --write NAME.");
 	return -1;
 }
 

@@ -128,8 +128,7 @@ int lease_renew(struct lease *l, struct replica *r, bool now)
 		return LEASE_MINE;
 	words(mine, key, r);
 	rc = open_bucket(&bucket, r);
-	if (rc == 0 &&
-	    kvStore_UpdateString(&revision, bucket, key, mine, l->revision) != NATS_OK)
+	if (rc == 0 && kvStore_UpdateString(&revision, bucket, key, mine, l->revision) != NATS_OK)
 		rc = look(l, bucket, key, mine);
 	if (rc == 0) {
 		l->revision = revision;

@@ -183,8 +183,8 @@ static int add(struct assembly *a, const struct parcel *p)
 		if (range.offset < a->end)
 			return -1;
 		memcpy(a->image + range.offset, data, (size_t)range.length);
-		a->parts[a->count++] = (struct mdg_part){ range.offset, range.length,
-			                                  a->image + range.offset };
+		a->parts[a->count++] =
+			(struct mdg_part){ range.offset, range.length, a->image + range.offset };
 		a->end = range.offset + range.length;
 		data += range.length;
 	}

@@ -157,8 +157,9 @@ static int apply(struct receiver *v, uint64_t sequence)
 	v->from_start = false;
 	v->generation = p->generation;
 	(void)mdg_replica_set_far(v->replica->handle, p->generation);
-	log_event(LOG_DEBUG, "generation", "segment=\"%s\" generation=%" PRIu64 " sequence=%" PRIu64,
-	          v->replica->name, p->generation, sequence);
+	log_event(LOG_DEBUG, "generation",
+	          "segment=\"%s\" generation=%" PRIu64 " sequence=%" PRIu64, v->replica->name,
+	          p->generation, sequence);
 	return 0;
 }
 

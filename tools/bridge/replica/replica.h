@@ -79,9 +79,9 @@ void replica_sleep(struct replica *replica, int ms);
 /* lease.c */
 struct lease {
 	uint64_t fence, revision;
-	int64_t renewed;           /* bridge_now() */
-	uint64_t seen;             /* of another host: the revision, */
-	int64_t seen_since;        /* and since when it is that one */
+	int64_t renewed;    /* bridge_now() */
+	uint64_t seen;      /* of another host: the revision, */
+	int64_t seen_since; /* and since when it is that one */
 	char holder[TOKEN_ROOM];
 };
 /* LEASE_GONE: the server has lost the key, so nobody has the lease. */

@@ -19,7 +19,8 @@ void replica_trouble(struct replica *r, const char *what, const char *why)
 
 	(void)snprintf(text, sizeof text, "%s: %s", what, why);
 	if (strcmp(text, r->said) != 0)
-		log_event(LOG_WARN, what, "segment=\"%s\" error=\"%s\"; trying again", r->name, why);
+		log_event(LOG_WARN, what, "segment=\"%s\" error=\"%s\"; trying again", r->name,
+		          why);
 	memcpy(r->said, text, sizeof text);
 }
 
@@ -111,6 +112,8 @@ void replica_purge(struct replica *r, uint64_t sequence)
 	jsOptions options;
 	natsStatus s;
 
+	if (sequence <= 1) /* nothing is before it, and servers take 1 for "all" */
+		return;
 	(void)jsOptions_Init(&options);
 	options.Stream.Purge.Sequence = sequence;
 	s = js_PurgeStream(r->bridge->link->js, r->stream, &options, NULL);

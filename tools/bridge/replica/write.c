@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "replica/replica.h"
 
-enum { PARCEL_BYTES = 256 * 1024, SOME = 256, AGAIN_MS = 250 };
+enum { PARCEL_BYTES = 256 * 1024, SOME = 256, TRIES = 5, AGAIN_MS = 250 };
 #define SNAPSHOT_LEAST UINT64_C(1048576) /* bytes of what follows a snapshot, before the next */
 
 struct sender {
@@ -65,8 +65,8 @@ static int collect(struct sender *s, struct mdg_view *view)
 	int count, rc = mdg_replica_begin(handle, view);
 
 	s->count = 0;
-	while (rc == 0 && (count = mdg_replica_changes(handle, view, s->sent, &cursor, some,
-	                                               SOME)) > 0)
+	while (rc == 0 &&
+	       (count = mdg_replica_changes(handle, view, s->sent, &cursor, some, SOME)) > 0)
 		for (int i = 0; rc == 0 && i < count; i++) {
 			memcpy(s->image + some[i].offset,
 			       (const unsigned char *)view->data + some[i].offset,
@@ -74,6 +74,24 @@ static int collect(struct sender *s, struct mdg_view *view)
 			rc = add_range(s, some[i]);
 		}
 	return rc == 0 ? mdg_replica_end(handle, view) : rc;
+}
+
+/* The same, until it is whole. Programs that commit all the time are held up at last. */
+static int collect_whole(struct sender *s, struct mdg_view *view)
+{
+	mdg_replica *handle = s->replica->handle;
+	int rc = -EAGAIN;
+
+	for (int i = 0; i < TRIES && rc == -EAGAIN; i++)
+		rc = collect(s, view);
+	if (rc != -EAGAIN)
+		return rc;
+	rc = mdg_replica_lock(handle, MDG_FOREVER);
+	if (rc != 0)
+		return rc;
+	rc = collect(s, view);
+	(void)mdg_replica_unlock(handle);
+	return rc;
 }
 
 /* How many ranges from `at` on go into one parcel. */
@@ -153,9 +171,7 @@ static int send_generation(struct sender *s)
 	if (s->since_snapshot > SNAPSHOT_LEAST && s->since_snapshot > 4 * s->bytes)
 		s->sent = 0;
 	whole = s->sent == 0;
-	do
-		rc = collect(s, &view);
-	while (rc == -EAGAIN && !atomic_load(&r->stop));
+	rc = collect_whole(s, &view);
 	if (rc == 0)
 		rc = send_all(s, &view);
 	if (rc != 0)
@@ -196,7 +212,8 @@ static int begin_reign(struct sender *s)
 		return rc;
 	s->sent = 0;
 	s->since_snapshot = 0;
-	rc = mdg_replica_set_role(r->handle, MDG_REPLICA_WRITER, s->lease.fence, least, MDG_FOREVER);
+	rc = mdg_replica_set_role(r->handle, MDG_REPLICA_WRITER, s->lease.fence, least,
+	                          MDG_FOREVER);
 	if (rc == 0)
 		return LEASE_MINE;
 	replica_trouble(r, "no-role", mdg_strerror(rc));
@@ -229,11 +246,14 @@ static int reign(struct sender *s)
 		if ((rc != 0 && rc != -EPERM) || lease == LEASE_AGAIN)
 			replica_sleep(r, AGAIN_MS);
 		if (rc == -EPERM) { /* an answer was lost, or somebody else has published */
+			log_event(LOG_WARN, "refused", "segment=\"%s\" sequence=%" PRIu64, r->name,
+			          s->sequence);
 			lease = begin_reign(s);
 			rc = lease == LEASE_MINE ? 0 : -EPERM;
 			continue;
 		}
-		rc = mdg_replica_wait(r->handle, s->sent, mdg_deadline(LEASE_MS * 1000000ULL), NULL);
+		rc = mdg_replica_wait(r->handle, s->sent, mdg_deadline(LEASE_MS * 1000000ULL),
+		                      NULL);
 		if (rc == 0)
 			rc = send_generation(s);
 		else if (rc == -ETIMEDOUT || rc == -EINTR)

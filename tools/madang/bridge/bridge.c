@@ -15,6 +15,7 @@
 
 #include "base/command.h"
 #include "base/tool.h"
+#include "bridge/become.h"
 
 #define PROGRAM "madang-bridge"
 
@@ -55,7 +56,7 @@ static bool asks_for_help(int argc, char **argv)
 	return argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
 }
 
-static int bridge_main(const struct command *command, int argc, char **argv)
+int bridge_become(const struct command *command, int argc, char **argv)
 {
 	static char name[] = PROGRAM, path[4096];
 
@@ -98,5 +99,5 @@ const struct command bridge_command = {
 		 "Exit status: that of madang-bridge; 127 it is not installed.\n",
 	.operands = NULL,
 	.stops = true,
-	.run = bridge_main,
+	.run = bridge_become,
 };

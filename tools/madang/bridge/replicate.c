@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * replicate.c - madang replicate: carries the generations of a segment, by madang-bridge; and shows
+ * the replicas of a namespace.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/command.h"
+#include "base/tool.h"
+#include "bridge/become.h"
+#include "madang/replica.h"
+
+static const char *role_word(uint32_t role)
+{
+	static const char *const words[] = { "alone", "writer", "reader", "deposed" };
+	return role < sizeof words / sizeof *words ? words[role] : "?";
+}
+
+static void print_row(const struct mdg_replica_info *info)
+{
+	char name[4 * sizeof info->name], lag[48] = "-";
+
+	if (info->lag_ns != 0)
+		snprintf(lag, sizeof lag, "%.3fs", (double)info->lag_ns / 1e9);
+	printf("%-8s %12llu %8llu %10s %12llu  %s\n", role_word(info->role),
+	       (unsigned long long)info->generation, (unsigned long long)info->lag, lag,
+	       (unsigned long long)info->bytes, show_text(name, sizeof name, info->name));
+}
+
+static int list(const char *dir)
+{
+	struct mdg_replica_info info = { .size = sizeof info };
+	mdg_namespace *ns = NULL;
+	uint32_t cursor = 0, count = 0;
+	int rc = namespace_open_existing(&ns, dir);
+
+	if (rc == -ENOENT) {
+		complain("there are no replicas here");
+		return TOOL_OK;
+	}
+	if (rc != 0) {
+		complain_open(rc, dir, "open");
+		return TOOL_TROUBLE;
+	}
+	while ((rc = mdg_replica_next(ns, &cursor, &info)) == 1) {
+		if (count++ == 0)
+			printf("%-8s %12s %8s %10s %12s  %s\n", "ROLE", "GENERATION", "LAG",
+			       "LAG-TIME", "BYTES", "NAME");
+		print_row(&info);
+	}
+	if (rc == 0 && count == 0)
+		complain("there are no replicas here");
+	else if (rc < 0)
+		complain_code(rc, dir, "cannot read all replicas");
+	mdg_namespace_close(ns);
+	return rc < 0 ? TOOL_TROUBLE : TOOL_OK;
+}
+
+/* --list, and perhaps -n DIR behind it. */
+static int list_main(int argc, char **argv)
+{
+	const char *dir = NULL;
+
+	for (int i = 2; i < argc; i++) {
+		if ((strcmp(argv[i], "-n") == 0 || strcmp(argv[i], "--namespace") == 0) &&
+		    i + 1 < argc)
+			dir = argv[++i];
+		else
+			return usage_error("this does not go with --list: %s", argv[i]);
+	}
+	return list(dir);
+}
+
+static int replicate_main(const struct command *command, int argc, char **argv)
+{
+	static char option[] = "--replicate";
+	char **with;
+
+	if (argc < 2)
+		return usage_error("no segment is named; --list shows what is here");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		options_print_help(command);
+		return TOOL_OK;
+	}
+	if (strcmp(argv[1], "--list") == 0)
+		return list_main(argc, argv);
+	if (argv[1][0] == '-')
+		return bridge_become(command, argc, argv);
+	with = calloc((size_t)argc + 2, sizeof *with);
+	if (with == NULL) {
+		complain("there is no memory");
+		return TOOL_TROUBLE;
+	}
+	with[0] = argv[0];
+	with[1] = option;
+	memcpy(with + 2, argv + 1, (size_t)(argc - 1) * sizeof *with);
+	int rc = bridge_become(command, argc + 1, with);
+	free(with);
+	return rc;
+}
+
+static const struct option_row option_rows[] = {
+	FLAG('w', "write", "this host writes the segment: --write NAME"),
+	FLAG('l', "list", "show the replicas here: generation and lag"),
+	OPTION_HELP,
+	OPTIONS_END,
+};
+
+const struct command replicate_command = {
+	.name = "replicate",
+	.summary = "read a segment that another host writes (madang-bridge)",
+	.synonyms = "replica copy network remote hosts segment commit",
+	.usage = "replicate NAME | --write NAME | --list [OPTIONS OF madang-bridge]",
+	.about = "Runs madang-bridge, so that the segment NAME, which a program of another host writes, "
+	         "can be read\nhere. With --write, what programs of this host commit of it goes to the "
+	         "others.\n",
+	.options = option_rows,
+	.notes = "On the writer's host:  madang replicate --write weather --url nats://server:4222\n"
+		 "On the others:         madang replicate weather --url nats://server:4222\n"
+		 "One bridge runs in a namespace. If one runs for channels, give it --replicate and "
+		 "--write.\n"
+		 "'man madang-bridge' has all options; 'man mdg_replica_open' is for programs.\n",
+	.operands = NULL,
+	.stops = true,
+	.run = replicate_main,
+};
