@@ -88,7 +88,7 @@ typedef struct mdg_replica mdg_replica; /* opaque, process-local */
 
 #define MDG_REPLICA_COMMIT 0x1u /* to commit the segment of that name; needs to write */
 #define MDG_REPLICA_APPLY  0x2u /* to put in generations from elsewhere: for a bridge */
-#define MDG_REPLICA_HOME   0x4u /* views lie at the home address of the heap: see mdg_replica_begin */
+#define MDG_REPLICA_HOME   0x4u /* views lie at the heap's home: see mdg_replica_begin */
 
 struct mdg_replica_options {
 	uint32_t size;  /* sizeof(struct mdg_replica_options) */
@@ -217,7 +217,8 @@ MDG_API int mdg_replica_changes(mdg_replica *replica, const struct mdg_view *vie
                                 uint64_t *cursor, struct mdg_range *ret_ranges, unsigned room);
 
 /* Holds commits up, for a bridge that was overtaken again and again: between the two, views stay
- * whole. For as short as can be. (APPLY.) As mdg_mutex_lock_until. mdg_replica_unlock: 0 or -EPERM. */
+ * whole. For as short as can be. (APPLY.) As mdg_mutex_lock_until. mdg_replica_unlock: 0 or
+ * -EPERM. */
 MDG_API int mdg_replica_lock(mdg_replica *replica, uint64_t deadline);
 MDG_API int mdg_replica_unlock(mdg_replica *replica);
 

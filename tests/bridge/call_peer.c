@@ -9,9 +9,9 @@
  *
  * A request has a number of its own, a size and a checksum; the reply has the same number, another
  * checksum, and the size that was asked for. The server writes each number into the file LEDGER
- * before it works on it, with one write(2). So LEDGER shows whether anything was executed twice. The
- * caller writes what became of each number into its own: `NUMBER ok`, `NUMBER died`, `NUMBER late`
- * (its own deadline), `NUMBER refused`.
+ * before it works on it, with one write(2). So LEDGER shows whether anything was executed twice.
+ * The caller writes what became of each number into its own: `NUMBER ok`, `NUMBER died`, `NUMBER
+ * late` (its own deadline), `NUMBER refused`.
  *
  * `ask` ends with 0 if all were answered; with --lenient if each was answered, died, or was late.
  * It prints the median and the 99th percentile of its calls, in microseconds. A wrong reply ends it

@@ -58,7 +58,8 @@ run() { # KIND
 	done
 	wait $listener
 	if ! seq $count | cmp - "$place/got"; then
-		echo "$1: not every message came once and in order: $(wc -l <"$place/got") of $count"
+		echo "$1: not every message came once and in order:" \
+			"$(wc -l <"$place/got") of $count"
 		cat "$place/listen.log"
 		tail -n 40 "$place/a.log" "$place/b.log"
 		failed=1

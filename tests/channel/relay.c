@@ -403,7 +403,8 @@ static void old_format(void)
 	remove_channel("pair");
 }
 
-/* Two bridges bring the same at the same time, one in batches. Each message comes once, in order. */
+/* Two bridges bring the same at one time, one of them in batches. Each message comes once, in
+ * order. */
 enum { RACED = SLOWLY ? 500 : 5000 };
 
 static void bring_all(void *batch)

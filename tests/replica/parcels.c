@@ -111,8 +111,8 @@ static void heads(void)
 			bytes_put32(bytes + 8 + 4 * any(24), values[any(9)]);
 		bytes_put32(bytes + 64, (uint32_t)size);
 		bytes_put32(bytes + 68, pack_crc(pack_crc(0, bytes, 68), bytes + 72, size - 72));
-		/* A sender may say any size up to PARCEL_SEGMENT_MAX. The replica is made first, and
-		 * fails if there is no memory; here, none is asked for. */
+		/* A sender may say any size up to PARCEL_SEGMENT_MAX. The replica is made first,
+		 * and fails if there is no memory; here, none is asked for. */
 		if (parcel_decode(&decoded, bytes, size, &wrong) == 0 && decoded.bytes <= 1u << 20)
 			taken += assembly_take(&assembly, &decoded, &wrong) >= 0;
 		uint64_t end = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * points.c - death between the instructions of a commit, of a bridge's generation, and of the making
- * of a replica. Before and after it a reader sees a whole generation, and the next commits go on: the
- * copy that the dead one has left half made is right when it is shown.
+ * points.c - death between the instructions of a commit, of a bridge's generation, and of the
+ * making of a replica. Before and after it a reader sees a whole generation, and the next commits
+ * go on: the copy that the dead one has left half made is right when it is shown.
  */
 #include "replica/replicas.h"
 #include "sync/stepped.h"

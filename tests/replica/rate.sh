@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# rate.sh MADANG-BRIDGE RATE [SECONDS]: by hand. The rate and lag of a replica of 1 MiB of which each
-# commit changes 1 %, between two namespaces, through a nats-server on the loopback: with 500 commits
-# a second, and with as many as there can be.
+# rate.sh MADANG-BRIDGE RATE [SECONDS]: by hand. The rate and lag of a replica of 1 MiB of which
+# each commit changes 1 %, between two namespaces, through a nats-server on the loopback: with 500
+# commits a second, and with as many as there can be.
 
 set -u
 bridge=$1 rate=$2 seconds=${3-3}
@@ -15,7 +15,8 @@ for pause in 2000 0; do
 	MADANG_NAMESPACE=$work/a "$rate" write 1 >/dev/null
 	"$bridge" --url "nats://127.0.0.1:$port" --host a -n "$work/a" --write rate 2>/dev/null &
 	a=$!
-	"$bridge" --url "nats://127.0.0.1:$port" --host b -n "$work/b" --replicate rate 2>/dev/null &
+	"$bridge" --url "nats://127.0.0.1:$port" --host b -n "$work/b" --replicate rate \
+		2>/dev/null &
 	b=$!
 	sleep 2
 	MADANG_NAMESPACE=$work/b "$rate" read "$seconds" &

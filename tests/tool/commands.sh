@@ -27,7 +27,8 @@ help_options()
 
 for name in $(sed -n "s/^command$tab\([a-z]*\)$tab.*/\1/p" "$work/table"); do
 	page=$man/madang-$name.1
-	[ "$name" = bridge ] || [ "$name" = replicate ] && continue # another program, with options and a page of its own
+	# Another program has the options, and a page of its own.
+	[ "$name" = bridge ] || [ "$name" = replicate ] && continue
 	grep -q "^  $name  *[a-z]" "$work/all" || echo "$name is not in madang help"
 	[ -f "$page" ] || { echo "$name has no page $page"; continue; }
 	"$madang" "$name" --help >"$work/help" || echo "$name --help: exit $?"

@@ -11,8 +11,8 @@
  *     72  for each range: offset 8, length 4, zeros 4
  *     ..  the bytes of the ranges, one behind the other
  *
- * All numbers are little-endian. Ranges are blocks of MDG_REPLICA_BLOCK bytes, in order. The decoder
- * takes nothing on trust.
+ * All numbers are little-endian. Ranges are blocks of MDG_REPLICA_BLOCK bytes, in order. The
+ * decoder takes nothing on trust.
  *
  * An ASSEMBLY collects the parcels of one generation. Parcels of another fence, generation or
  * number than the one that is due drop what was collected: the writer was killed in the middle.
@@ -42,7 +42,7 @@ size_t parcel_size(const struct mdg_range *ranges, unsigned count);
 
 /* 0, or -1 with *ret_wrong: what is wrong. */
 int parcel_decode(struct parcel *ret, const void *bytes, size_t size, const char **ret_wrong);
-/* A range of a decoded parcel, and where its bytes are. They are called in order, from *cursor 0. */
+/* A range of a decoded parcel, and where its bytes are. Called in order, from *cursor 0 on. */
 struct mdg_range parcel_range(const struct parcel *parcel, uint32_t index);
 
 struct assembly {
@@ -57,8 +57,8 @@ struct assembly {
 
 enum { ASSEMBLY_MORE = 0, ASSEMBLY_DONE = 1 };
 
-/* Takes a decoded parcel. ASSEMBLY_DONE: `first`, `parts` and `count` are the generation. -1: it was
- * dropped, *ret_wrong says why. -ENOMEM. */
+/* Takes a decoded parcel. ASSEMBLY_DONE: `first`, `parts` and `count` are the generation. -1: it
+ * was dropped, *ret_wrong says why. -ENOMEM. */
 int assembly_take(struct assembly *assembly, const struct parcel *parcel, const char **ret_wrong);
 void assembly_free(struct assembly *assembly);
 

@@ -3,8 +3,9 @@
  * read.c - a reader's host: generations come from the stream into the replica.
  *
  * It goes on behind the message that the replica has noted, or takes all that the stream has, which
- * begins with a snapshot. A replica whose generations cannot be continued (the stream was made anew,
- * or this host wrote what no other host has seen) is removed and made again: its readers get -EIDRM.
+ * begins with a snapshot. A replica whose generations cannot be continued (the stream was made
+ * anew, or this host wrote what no other host has seen) is removed and made again: its readers get
+ * -EIDRM.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -23,8 +23,9 @@
  * lease, and begins again with a snapshot. In that order, so that nobody can have come between.
  *
  * DEATHS. A bridge has nothing that it needs again. The reader's position in the stream lies in the
- * replica, and is shown in one step with the generation. The writer's begins with a snapshot. What a
- * dead writer has sent of a generation is dropped by the readers, because another parcel follows.
+ * replica, and is shown in one step with the generation. The writer's begins with a snapshot. What
+ * a dead writer has sent of a generation is dropped by the readers, because another parcel
+ * follows.
  */
 #ifndef BRIDGE_REPLICA_REPLICA_H
 #define BRIDGE_REPLICA_REPLICA_H

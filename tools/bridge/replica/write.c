@@ -231,8 +231,8 @@ static void depose(struct sender *s)
 	          r->name);
 }
 
-/* Sends while it has the lease. LEASE_MINE: it was stopped; LEASE_OTHERS: it is deposed; LEASE_GONE.
- */
+/* Sends while it has the lease. LEASE_MINE: it was stopped; LEASE_OTHERS: it is deposed;
+ * LEASE_GONE. */
 static int reign(struct sender *s)
 {
 	struct replica *r = s->replica;

@@ -114,15 +114,16 @@ const struct command replicate_command = {
 	.summary = "read a segment that another host writes (madang-bridge)",
 	.synonyms = "replica copy network remote hosts segment commit",
 	.usage = "replicate NAME | --write NAME | --list [OPTIONS OF madang-bridge]",
-	.about = "Runs madang-bridge, so that the segment NAME, which a program of another host writes, "
-	         "can be read\nhere. With --write, what programs of this host commit of it goes to the "
-	         "others.\n",
+	.about = "Runs madang-bridge, so that the segment NAME, which a program of another\n"
+		 "host writes, can be read here. With --write, what programs of this host\n"
+		 "commit of it goes to the others.\n",
 	.options = option_rows,
-	.notes = "On the writer's host:  madang replicate --write weather --url nats://server:4222\n"
-		 "On the others:         madang replicate weather --url nats://server:4222\n"
-		 "One bridge runs in a namespace. If one runs for channels, give it --replicate and "
-		 "--write.\n"
-		 "'man madang-bridge' has all options; 'man mdg_replica_open' is for programs.\n",
+	.notes =
+		"On the writer's host:  madang replicate --write weather --url nats://server:4222\n"
+		"On the others:         madang replicate weather --url nats://server:4222\n"
+		"One bridge runs in a namespace. If one runs for channels, give it --replicate and "
+		"--write.\n"
+		"'man madang-bridge' has all options; 'man mdg_replica_open' is for programs.\n",
 	.operands = NULL,
 	.stops = true,
 	.run = replicate_main,
