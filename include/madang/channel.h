@@ -124,8 +124,12 @@ enum mdg_channel_from {
 enum mdg_channel_wait {
 	/* Spin for up to 40 microseconds, less if that was in vain before; then sleep. */
 	MDG_WAIT_DEFAULT = 0,
-	MDG_WAIT_SPIN, /* never sleep; give way to others that share the processor */
-	MDG_WAIT_SLEEP /* sleep at once */
+	MDG_WAIT_SPIN,  /* never sleep; give way to others that share the processor */
+	MDG_WAIT_SLEEP, /* sleep at once */
+	/* As MDG_WAIT_DEFAULT, for a program that waits for long and is to cost nothing meanwhile.
+	 * A wait for a message or for an event that has lasted for a second looks for the dead, and
+	 * for what a talker that was killed told nobody, once a second, and not every 25 ms. */
+	MDG_WAIT_LONG
 };
 
 #define MDG_CHANNEL_EXISTING 0x1u /* do not make it: -ENOENT */

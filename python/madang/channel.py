@@ -43,7 +43,8 @@ KINDS = {"stream": lib.MDG_STREAM, "queue": lib.MDG_QUEUE, "topic": lib.MDG_TOPI
          "call": lib.MDG_CALL}
 FULL = {"wait": lib.MDG_FULL_WAIT, "overwrite": lib.MDG_FULL_OVERWRITE}
 FROM = {"next": lib.MDG_FROM_NEXT, "oldest": lib.MDG_FROM_OLDEST, "last": lib.MDG_FROM_LAST}
-WAIT = {"default": lib.MDG_WAIT_DEFAULT, "spin": lib.MDG_WAIT_SPIN, "sleep": lib.MDG_WAIT_SLEEP}
+WAIT = {"default": lib.MDG_WAIT_DEFAULT, "spin": lib.MDG_WAIT_SPIN, "sleep": lib.MDG_WAIT_SLEEP,
+        "long": lib.MDG_WAIT_LONG}
 ROLES = {lib.MDG_OBSERVER: "observer", lib.MDG_TALKER: "talker", lib.MDG_LISTENER: "listener"}
 CHANGES = {lib.MDG_PEER_CAME: "came", lib.MDG_PEER_LEFT: "left", lib.MDG_PEER_GONE: "died"}
 
@@ -167,7 +168,7 @@ class Channel(Handle):
     full        what a talker does when there is no room: "wait" (default), "overwrite" (topics)
     mode        permission bits of a new channel; default 0o600
     These are of the handle.
-    wait        "default": spin for up to 40 microseconds, then sleep; "spin"; "sleep"
+    wait        "default": spin for up to 40 microseconds, then sleep; "spin"; "sleep"; "long"
     start       of a listener of a topic: "next" (what is sent from now on), "oldest" (what is
                 kept), "last" (the last message that is kept, then what comes)
 

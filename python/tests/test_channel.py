@@ -689,7 +689,7 @@ def test_handles_are_not_given_away():
 
 def test_wrong_arguments():
     for wrong in (dict(kind="river"), dict(capacity=-1), dict(peers=1000), dict(full="panic"),
-                  dict(wait="long"), dict(start="middle"), dict(mode=0o1777)):
+                  dict(wait="slow"), dict(start="middle"), dict(mode=0o1777)):
         with pytest.raises(ValueError):
             Talker("news", **wrong)
     for name, kind in (("", ValueError), ("x" * 64, ValueError), ("a\0", ValueError),

@@ -210,6 +210,7 @@ static int await_event(mdg_channel *channel, struct mdg_peer_event *ret_event, u
 	struct mdg__channel_head *head = channel->head;
 	if (!mdg__epoch_is(channel->epoch))
 		return -EPERM;
+	uint64_t began = mdg__monotonic_nanoseconds();
 	for (;;) {
 		atomic_store(&head->event_waits, 1);
 		if (event_next(channel, ret_event))
@@ -217,7 +218,8 @@ static int await_event(mdg_channel *channel, struct mdg_peer_event *ret_event, u
 		int rc = mdg__look_after(channel);
 		if (rc < 0)
 			return rc;
-		uint64_t now = mdg__monotonic_nanoseconds(), until = now + MDG__SLICE_NS;
+		uint64_t now = mdg__monotonic_nanoseconds();
+		uint64_t until = now + mdg__slice(channel, now - began);
 		if (now >= deadline)
 			return deadline == 0 && event_next(channel, ret_event) ? 0
 			       : deadline == 0                                 ? -EAGAIN

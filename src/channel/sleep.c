@@ -11,8 +11,8 @@
  * another one.
  *
  * A talker that is killed between publishing and waking wakes nobody. So nobody sleeps for longer
- * than 25 ms at a time. Then each looks for messages, for the dead, and whether the channel was
- * removed.
+ * than 25 ms at a time (a second, if it asked for long waits). Then each looks for messages, for the
+ * dead, and whether the channel was removed.
  */
 #include "channel/kind.h"
 #include "channel/peers.h"
@@ -63,9 +63,10 @@ static void announce(struct mdg_channel *channel, struct mdg__waiting *waiting)
 
 static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
-	uint64_t until = mdg__monotonic_nanoseconds() + MDG__SLICE_NS;
-	uint32_t bits =
-		waiting->what == MDG__FOR_MESSAGE ? own_bit(channel) : (uint32_t)MDG__ANYONE;
+	bool message = waiting->what == MDG__FOR_MESSAGE;
+	uint64_t now = mdg__monotonic_nanoseconds();
+	uint64_t until = now + mdg__slice(channel, message ? now - waiting->began : 0);
+	uint32_t bits = message ? own_bit(channel) : (uint32_t)MDG__ANYONE;
 	bool slice = until < waiting->deadline;
 	atomic_store_explicit(&channel->seat->asleep, 1, memory_order_relaxed);
 	int rc = mdg__sys_futex_wait_until(bell_of(channel, waiting->what), waiting->seen,
@@ -77,7 +78,7 @@ static int doze(struct mdg_channel *channel, struct mdg__waiting *waiting)
 	/* It looks for the dead also if it is woken again and again, because a dead process may
 	 * have to give what it waits for; and at once if it was woken because the channel was
 	 * removed. */
-	uint64_t now = mdg__monotonic_nanoseconds();
+	now = mdg__monotonic_nanoseconds();
 	rc = 0;
 	if (now >= waiting->look_at || mdg__relaxed32(&channel->head->removed) != 0) {
 		rc = mdg__look_after(channel);
@@ -162,7 +163,7 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	/* The process may have more than one processor by now. */
-	if (channel->spin == 0 && channel->wait == MDG_WAIT_DEFAULT && ++channel->vain % ASK == 0 &&
+	if (channel->spin == 0 && channel->wait != MDG_WAIT_SLEEP && ++channel->vain % ASK == 0 &&
 	    mdg__sys_processors() != 1)
 		channel->spin = SPIN_LEAST_NS;
 	/* Who spins looks at the clock after the first pauses: most waits are shorter. */

@@ -5,6 +5,8 @@
  * A full and an empty channel, deadlines, spinning and sleeping, being woken, and signals. errno is
  * left alone.
  */
+#include <sys/resource.h>
+
 #include "channel/handles.h"
 
 enum { SMALL = 1024 };
@@ -282,6 +284,51 @@ static void errno_is_untouched(unsigned kind)
 	CHECK(errno == EDOM);
 }
 
+/* How often this process went to sleep. */
+static long sleeps_of(void (*wait)(mdg_channel *), mdg_channel *channel)
+{
+	struct rusage before, after;
+	CHECK(getrusage(RUSAGE_SELF, &before) == 0);
+	wait(channel);
+	CHECK(getrusage(RUSAGE_SELF, &after) == 0);
+	return after.ru_nvcsw - before.ru_nvcsw;
+}
+
+enum { LONG_MS = 2600, LOOK_MS = 25 };
+
+static void wait_for_message(mdg_channel *channel)
+{
+	CHECK_RC(-ETIMEDOUT,
+	         mdg_channel_recv(channel, NULL, 0, NULL, mdg_deadline(LONG_MS * 1000000ull)));
+}
+
+static void wait_for_event(mdg_channel *channel)
+{
+	struct mdg_peer_event event = { .size = sizeof event };
+	CHECK_RC(0, mdg_channel_event(channel, &event, 0)); /* its own coming */
+	CHECK_RC(-ETIMEDOUT,
+	         mdg_channel_event(channel, &event, mdg_deadline(LONG_MS * 1000000ull)));
+}
+
+/* Who waits for long looks every 25 ms for a second, and then once a second. */
+static void waits_for_long(void)
+{
+	struct mdg_channel_options options = { .size = sizeof options, .wait = MDG_WAIT_LONG };
+	mdg_channel *listener = enter_as("pair", MDG_LISTENER, &options);
+	long most = 1000 / LOOK_MS + LONG_MS / 1000 + 8, slept;
+	slept = sleeps_of(wait_for_event, listener);
+	CHECK(slept <= most);
+	slept = sleeps_of(wait_for_message, listener);
+	CHECK(slept <= most);
+	options.wait = MDG_WAIT_DEFAULT;
+	mdg_channel_close(listener);
+	listener = enter_as("pair", MDG_LISTENER, &options);
+	slept = sleeps_of(wait_for_message, listener);
+	CHECK(slept > most); /* so the measure is right */
+	mdg_channel_close(listener);
+	remove_channel("pair");
+}
+
 int main(void)
 {
 	word = shared_memory(2 * sizeof *word);
@@ -289,7 +336,7 @@ int main(void)
 	for (unsigned kind = MDG_STREAM; kind <= MDG_TOPIC; kind++) {
 		int before = check_failures;
 		full_and_empty(kind);
-		for (unsigned wait = MDG_WAIT_DEFAULT; wait <= MDG_WAIT_SLEEP; wait++) {
+		for (unsigned wait = MDG_WAIT_DEFAULT; wait <= MDG_WAIT_LONG; wait++) {
 			waiting(kind, wait);
 			wakes(kind, wait);
 			wakes_talker(kind, wait);
@@ -299,6 +346,7 @@ int main(void)
 		if (check_failures != before)
 			fprintf(stderr, "of kind %u\n", kind);
 	}
+	waits_for_long();
 	mdg_namespace_close(ns);
 	return test_result();
 }

@@ -55,7 +55,8 @@ int call_enter(const struct call_setup *setup, unsigned role, unsigned have,
 {
 	struct mdg_channel_options options = { .size = sizeof options,
 		                               .flags = MDG_CHANNEL_EXISTING,
-		                               .kind = MDG_CALL };
+		                               .kind = MDG_CALL,
+		                               .wait = MDG_WAIT_LONG };
 	if (have >= CALL_SEATS_MAX)
 		return -EUSERS;
 	if (have > 0) {

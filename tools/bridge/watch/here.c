@@ -38,6 +38,7 @@ static void *wait_for_events(void *argument)
 int here_open(struct here **ret, struct bridge *bridge, const char *name)
 {
 	struct mdg_channel_options existing = { .size = sizeof existing,
+		                                .wait = MDG_WAIT_LONG,
 		                                .flags = MDG_CHANNEL_EXISTING };
 	struct here *here = calloc(1, sizeof *here);
 	int rc;
