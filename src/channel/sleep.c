@@ -11,8 +11,8 @@
  * another one.
  *
  * A talker that is killed between publishing and waking wakes nobody. So nobody sleeps for longer
- * than 25 ms at a time (a second, if it asked for long waits). Then each looks for messages, for the
- * dead, and whether the channel was removed.
+ * than 25 ms at a time, or a second if it asked for long waits. Then each looks for messages, for
+ * the dead, and whether the channel was removed.
  */
 #include "channel/kind.h"
 #include "channel/peers.h"
