@@ -21,8 +21,8 @@ SET=1234567 OTHER_SET=7654321 QUEUE=2345678 OTHER_QUEUE=8765432 ABSENT=999999
 # as it is, so blanks are made single in such lines.
 worded() {
 	sed -E -f "$WORK/pids" -e 's/0x[0-9a-f]{8}/KEY-OF-TEN/g' \
-		-e 's/[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} +20[0-9]{2}/TIME/g' \
-		-e 's/[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}/TIME/g' \
+		-e 's/[A-Z][a-z]{2} [A-Z][a-z]{2} +[0-9]{1,2} [0-9:]{8} +20[0-9]{2}/TIME/g' \
+		-e 's/[A-Z][a-z]{2} +[0-9]{1,2} [0-9:]{8}/TIME/g' \
 		-e 's/20[0-9-]{8}T[0-9:]{8}[+0-9:]*/TIME/g' \
 		-e 's/([A-Z][a-z]{2}[0-9]{2}\/)?\b[0-9]{2}:[0-9]{2}\b/TIME/g'
 }
