@@ -178,7 +178,7 @@ static void check_view(const struct bridge_view *view)
 
 static void damage(mdg_namespace *ns)
 {
-	static unsigned char whole[BRIDGE_STATUS_BYTES];
+	static _Alignas(64) unsigned char whole[BRIDGE_STATUS_BYTES];
 	struct status *status = begin(ns);
 	struct status_row *row = status_row_add(status, "news", MDG_TOPIC, BRIDGE_OUT);
 	struct bridge_view view;
