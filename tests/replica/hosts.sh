@@ -3,6 +3,7 @@
 # hosts.sh MADANG-BRIDGE PEER [--all]: a segment over three hosts, which are three namespaces, with
 # a real nats-server: a late joiner, kill -9 of bridges and of the server, a cut, a deposed writer,
 # and what comes from strangers.
+# shellcheck disable=SC2317  # the scenes are called by name
 
 set -u
 bridge=$1 peer=$2 rounds=3

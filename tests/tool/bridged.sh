@@ -2,6 +2,7 @@
 # What channels, top and metrics show of a bridge, which fake_bridge.c plays: connected, cut off,
 # full, killed, ended; names and errors that are not harmless; and `madang bridge`, which becomes
 # another program.
+# shellcheck shell=sh
 # shellcheck disable=SC2154 # case.sh sets what is not set here
 
 MADANG_NAMESPACE=$ns

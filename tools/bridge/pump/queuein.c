@@ -78,7 +78,8 @@ static int settle(struct queue_in *in, uint64_t deadline)
 			return rc == -EAGAIN || rc == -ETIMEDOUT || rc == -EINTR ? 0 : rc;
 		(void)natsMsg_Ack(first->message, NULL);
 		natsMsg_Destroy(first->message);
-		memmove(first, first + 1, sizeof *first * --in->count);
+		in->count--;
+		memmove(first, first + 1, in->count * sizeof *first);
 		pump_in_flight(in->carry.pump, in->count);
 		deadline = 0;
 	}

@@ -258,10 +258,11 @@ static int read_rules(struct rules *rules, struct reader *reader)
 int rules_parse(struct rules **ret, const char *name, const char *text, size_t length,
                 struct rules_words *words)
 {
-	struct reader reader = { name, text, length, 0, 1, 0, words };
 	struct rules *rules = calloc(1, sizeof *rules);
 
 	memset(words, 0, sizeof *words);
+	struct reader reader = { name, text, length, 0, 1, 0, words };
+
 	if (rules == NULL)
 		return 1;
 	if (read_rules(rules, &reader) != 0) {
