@@ -163,7 +163,8 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	/* The process may have more than one processor by now. */
-	if (channel->spin == 0 && channel->wait != MDG_WAIT_SLEEP && ++channel->vain % ASK == 0 &&
+	bool may_spin = channel->wait == MDG_WAIT_DEFAULT || channel->wait == MDG_WAIT_LONG;
+	if (channel->spin == 0 && may_spin && ++channel->vain % ASK == 0 &&
 	    mdg__sys_processors() != 1)
 		channel->spin = SPIN_LEAST_NS;
 	/* Who spins looks at the clock after the first pauses: most waits are shorter. */
