@@ -3,11 +3,10 @@
  * wire_fuzzer - what comes to the bridge from the network: each parser, one input at a time.
  *
  * The first byte of the input chooses the parser, and the rest is what it reads. A pack is read as
- * it is, and again with the right length, or checksum, or both, which no fuzzer would find. The
- * input lies at the end of its memory, so that a sanitizer sees a byte read too many. What a
- * parser accepts is written again, and has to give the same bytes: then nothing in the input was
- * ignored, and nothing was taken for something else. Wrong answers end the process as a crash
- * does.
+ * it is, and again with the right length, or checksum, or both, which no fuzzer would find. The input
+ * lies at the end of its memory, so that a sanitizer sees a byte read too many. What a parser
+ * accepts is written again, and has to give the same bytes: then nothing in the input was ignored,
+ * and nothing was taken for something else. Wrong answers end the process as a crash does.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +21,7 @@
 #include "madang/channel.h"
 #include "pack/bytes.h"
 #include "pack/pack.h"
+#include "replica/parcel.h"
 #include "watch/elsewhere.h"
 #include "watch/heard.h"
 
@@ -199,10 +199,82 @@ static void read_call(unsigned char *bytes, size_t size)
 	free(text);
 }
 
+/* ---- generations of segments ------------------------------------------------------------ */
+
+enum { AT_BYTES = 56, AT_SIZE = 64, AT_CRC = 68, SEGMENT_MOST = 1 << 20 };
+
+/* The input is cut into parcels: two bytes say how long each is. */
+static unsigned char *next_parcel(unsigned char **at, size_t *left, size_t *ret_size)
+{
+	unsigned char *parcel = *at + 2;
+	size_t size;
+
+	if (*left < 2)
+		return NULL;
+	size = (size_t)(*at)[0] | (size_t)(*at)[1] << 8;
+	size = size < *left - 2 ? size : *left - 2;
+	*at = parcel + size;
+	*left -= 2 + size;
+	*ret_size = size;
+	return parcel;
+}
+
+static void mend_parcel(unsigned char *bytes, size_t size)
+{
+	uint32_t crc;
+
+	if (size < PARCEL_HEAD)
+		return;
+	memcpy(bytes, "MDGS", 4);
+	bytes_put32(bytes + 4, PARCEL_VERSION);
+	bytes_put32(bytes + AT_SIZE, (uint32_t)size);
+	/* An image of this size is made. */
+	if (bytes_get64(bytes + AT_BYTES) > SEGMENT_MOST)
+		bytes_put64(bytes + AT_BYTES, bytes_get64(bytes + AT_BYTES) % SEGMENT_MOST);
+	crc = pack_crc(0, bytes, AT_CRC);
+	bytes_put32(bytes + AT_CRC, pack_crc(crc, bytes + PARCEL_HEAD, size - PARCEL_HEAD));
+}
+
+static void check_generation(const struct assembly *assembly)
+{
+	uint64_t end = 0;
+
+	HOLDS(assembly->first.generation > 0 && assembly->first.bytes <= SEGMENT_MOST);
+	for (unsigned i = 0; i < assembly->count; i++) {
+		const struct mdg_part *part = &assembly->parts[i];
+
+		HOLDS(part->offset >= end && part->length > 0);
+		HOLDS(part->length <= assembly->first.bytes - part->offset);
+		HOLDS((const unsigned char *)part->data == assembly->image + part->offset);
+		end = part->offset + part->length;
+	}
+}
+
+static void read_parcels(unsigned char *bytes, size_t size)
+{
+	struct assembly assembly = { .next = 0 };
+	unsigned char *parcel;
+	size_t length;
+
+	while ((parcel = next_parcel(&bytes, &size, &length)) != NULL) {
+		struct parcel decoded;
+		const char *wrong = NULL;
+
+		(void)parcel_decode(&decoded, parcel, length, &wrong);
+		mend_parcel(parcel, length);
+		wrong = NULL;
+		if (parcel_decode(&decoded, parcel, length, &wrong) != 0)
+			HOLDS(wrong && wrong[0]);
+		else if (assembly_take(&assembly, &decoded, &wrong) == ASSEMBLY_DONE)
+			check_generation(&assembly);
+	}
+	assembly_free(&assembly);
+}
+
 /* ---- choosing ----------------------------------------------------------------------- */
 
 static void (*const parsers[])(unsigned char *bytes, size_t size) = {
-	read_pack, read_token, read_heartbeat, read_shape, read_call,
+	read_pack, read_token, read_heartbeat, read_shape, read_call, read_parcels,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -106,5 +106,5 @@ const struct scene relay_scenes[] = {
 	{ "relay-end", ALL, T, 34, 0, .operate = relay_large, .least = 12 },
 	{ "relay-end-three", ALL, T, 37, 0, .operate = relay_three, .least = 16 },
 	{ "position", ALL, T, 0, 0, .operate = commit, .least = 6 },
-	{ NULL },
+	{ .name = NULL },
 };
