@@ -67,7 +67,7 @@ class World:
     def __init__(self, options, kind, *, servers=1, disk=None, proxy=False, clocks=False):
         self.options, self.kind, self.disk, self.clocks = options, kind, disk, clocks
         self.place = tempfile.mkdtemp(prefix="madang-faults-", dir="/dev/shm")
-        self.running, self.count, self.pause = {}, 0, 0
+        self.running, self.count, self.pause, self.deaths = {}, 0, 0, []
         self.ports = free_ports(2 * servers + 1)
         self.servers = [f"server{i}" for i in range(servers)]
         self.proxy = self.ports[-1] if proxy else None
@@ -154,7 +154,10 @@ class World:
         return alive
 
     def again(self, name):
-        if self.kill(name) or name not in ("talk", "listen"):
+        if self.kill(name):
+            self.start(name)
+        elif name not in ("talk", "listen"):
+            self.deaths.append(f"{name} had ended by itself: {self.running[name].returncode}")
             self.start(name)
 
     def send_signal(self, name, which):
@@ -202,6 +205,10 @@ class World:
         while time.monotonic() < until and not self.ended():
             time.sleep(0.05)
         wanted, problems, lost = self.heard()
+        problems += self.deaths
+        problems += [f"{name} has ended by itself: {process.poll()}"
+                     for name, process in self.running.items()
+                     if name not in ("talk", "listen") and process.poll() is not None]
         if lost and not may_lose:
             problems.append(f"{lost} were lost")
         if wanted < self.count:

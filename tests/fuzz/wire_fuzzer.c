@@ -3,10 +3,11 @@
  * wire_fuzzer - what comes to the bridge from the network: each parser, one input at a time.
  *
  * The first byte of the input chooses the parser, and the rest is what it reads. A pack is read as
- * it is, and again with the right length, or checksum, or both, which no fuzzer would find. The input
- * lies at the end of its memory, so that a sanitizer sees a byte read too many. What a parser
- * accepts is written again, and has to give the same bytes: then nothing in the input was ignored,
- * and nothing was taken for something else. Wrong answers end the process as a crash does.
+ * it is, and again with the right length, or checksum, or both, which no fuzzer would find. The
+ * input lies at the end of its memory, so that a sanitizer sees a byte read too many. What a
+ * parser accepts is written again, and has to give the same bytes: then nothing in the input was
+ * ignored, and nothing was taken for something else. Wrong answers end the process as a crash
+ * does.
  */
 #include <stdbool.h>
 #include <stdio.h>
