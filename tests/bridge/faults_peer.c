@@ -5,9 +5,10 @@
  *     faults_peer talk DIRECTORY CHANNEL stream|topic COUNT [PAUSE]
  *     faults_peer listen DIRECTORY CHANNEL stream|topic COUNT LEDGER
  *
- * Each message has its number, and bytes that follow from it. A talker asks the channel for the next
- * number. So one that follows a killed one goes on where that one was. After each batch it pauses
- * for PAUSE microseconds. The listener writes what it has into its ledger before it releases it.
+ * Each message has its number, and bytes that follow from it. A talker asks the channel for the
+ * next number. So one that follows a killed one goes on where that one was. After each batch it
+ * pauses for PAUSE microseconds. The listener writes what it has into its ledger before it
+ * releases it.
  */
 #include <madang/channel.h>
 #include <madang/segment.h>
