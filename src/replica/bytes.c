@@ -41,9 +41,9 @@ void mdg__bytes_load(void *to, const unsigned char *from, size_t length)
 	}
 }
 
-static void store(unsigned char *place, size_t value)
+static void store(void *place, size_t value)
 {
-	atomic_store_explicit((word *)(void *)place, value, memory_order_relaxed);
+	atomic_store_explicit((word *)place, value, memory_order_relaxed);
 }
 
 void mdg__bytes_store(unsigned char *to, const void *from, size_t length)

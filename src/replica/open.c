@@ -76,7 +76,7 @@ struct opening {
 static int source_attach(struct mdg_replica *replica, struct opening *opening)
 {
 	struct mdg_segment_info info = { .size = sizeof info };
-	void *memory;
+	void *memory = NULL;
 	mdg_id id;
 	int rc = mdg_segment_open(replica->ns, replica->name, 0, 0400, &id);
 	if (rc == 0)

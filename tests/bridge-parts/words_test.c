@@ -52,7 +52,8 @@ static bool hears(const char *text)
 	bool ok;
 
 	CHECK(copy != NULL);
-	memcpy(copy, text, length);
+	for (size_t i = 0; i < length; i++)
+		copy[i] = text[i];
 	ok = heard_parse(&heard, copy, length);
 	free(copy);
 	if (ok)

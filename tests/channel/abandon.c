@@ -98,8 +98,8 @@ static void roles(void)
 {
 	mdg_channel *calls = caller(), *queue = listener_of("queue", MDG_QUEUE, CAPACITY);
 	mdg_channel *looks = enter("abandon", 0, MDG_CALL, 0);
-	mdg_channel *const wrong[] = { calls, queue, looks };
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+	mdg_channel *const wrong[3] = { calls, queue, looks };
+	for (int i = 0; i < 3; i++) {
 		CHECK_RC(-EPERM, mdg_channel_abandon(wrong[i]));
 		CHECK_RC(-EPERM, mdg_channel_awaited(wrong[i]));
 		mdg_channel_close(wrong[i]);

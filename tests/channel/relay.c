@@ -457,7 +457,8 @@ static void damaged_note(void)
 		atomic_store(&looks->head->redo_entry1, entries[i]);
 		talker = talker_of("pair", MDG_STREAM, CAPACITY);
 		CHECK(atomic_load(&looks->head->redo_entry1) == 0);
-		CHECK(memcmp(seats + sizeof(struct mdg__seat), looks->seats + 1,
+		const unsigned char *others = (const void *)(looks->seats + 1);
+		CHECK(memcmp(seats + sizeof(struct mdg__seat), others,
 		             sizeof seats - sizeof(struct mdg__seat)) == 0);
 		CHECK(atomic_load(&looks->seats[0].count) == 0);
 		position_is(talker, &far, 2);

@@ -222,11 +222,12 @@ static unsigned char *next_parcel(unsigned char **at, size_t *left, size_t *ret_
 
 static void mend_parcel(unsigned char *bytes, size_t size)
 {
+	static const unsigned char magic[] = { 'M', 'D', 'G', 'S' };
 	uint32_t crc;
 
 	if (size < PARCEL_HEAD)
 		return;
-	memcpy(bytes, "MDGS", 4);
+	memcpy(bytes, magic, sizeof magic);
 	bytes_put32(bytes + 4, PARCEL_VERSION);
 	bytes_put32(bytes + AT_SIZE, (uint32_t)size);
 	/* An image of this size is made. */

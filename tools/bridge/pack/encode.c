@@ -37,11 +37,12 @@ size_t pack_size(const struct mdg_message *messages, unsigned count)
 size_t pack_encode(void *ret, uint32_t kind, const struct mdg_origin *origin,
                    const struct mdg_message *messages, unsigned count)
 {
+	static const unsigned char magic[] = { 'M', 'D', 'G', 'P' };
 	unsigned char *start = ret, *head = start + PACK_HEAD;
 	unsigned char *data = head + (size_t)count * PACK_MESSAGE_HEAD;
 	size_t size = pack_size(messages, count);
 
-	memcpy(start, "MDGP", 4);
+	memcpy(start, magic, sizeof magic);
 	bytes_put32(start + 4, PACK_VERSION);
 	bytes_put32(start + 8, kind);
 	bytes_put32(start + 12, count);

@@ -267,6 +267,24 @@ static int reign(struct sender *s)
 /* ---- the thread ----------------------------------------------------------------------------- */
 
 /* The segment has to be there. The first generation is made here, if no program has made one. */
+static int get_memory(struct sender *s, uint64_t bytes)
+{
+	int64_t most = link_max_payload(s->replica->bridge->link) - 512;
+
+	s->bytes = bytes;
+	s->parcel_bytes = PARCEL_BYTES;
+	if (most > 4096 && (size_t)most < s->parcel_bytes)
+		s->parcel_bytes = (size_t)most;
+	s->image = malloc((size_t)bytes);
+	s->room = malloc(s->parcel_bytes + PARCEL_HEAD);
+	if (s->image && s->room)
+		return 0;
+	free(s->image);
+	free(s->room);
+	s->image = s->room = NULL;
+	return -ENOMEM;
+}
+
 static int open_here(struct sender *s)
 {
 	struct replica *r = s->replica;
@@ -287,19 +305,13 @@ static int open_here(struct sender *s)
 	if (rc == 0 && info.generation == 0)
 		rc = mdg_segment_commit(writer, NULL, 0, MDG_FOREVER, NULL);
 	mdg_replica_close(writer);
+	if (rc == 0)
+		rc = get_memory(s, info.bytes);
 	if (rc != 0) {
 		mdg_replica_close(r->handle);
 		r->handle = NULL;
-		return rc;
 	}
-	s->bytes = info.bytes;
-	s->image = malloc((size_t)s->bytes);
-	s->parcel_bytes = PARCEL_BYTES;
-	int64_t most = link_max_payload(r->bridge->link) - 512;
-	if (most > 4096 && (size_t)most < s->parcel_bytes)
-		s->parcel_bytes = (size_t)most;
-	s->room = malloc(s->parcel_bytes + PARCEL_HEAD);
-	return s->image && s->room ? 0 : -ENOMEM;
+	return rc;
 }
 
 static void wait_for_lease(struct sender *s)
