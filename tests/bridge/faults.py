@@ -151,6 +151,9 @@ class World:
         except ProcessLookupError:
             pass
         process.wait()
+        for left in (f"faketime_shm_{process.pid}", f"sem.faketime_sem_{process.pid}"):
+            if os.path.exists(f"/dev/shm/{left}"):
+                os.unlink(f"/dev/shm/{left}")
         return alive
 
     def again(self, name):
