@@ -4,7 +4,7 @@
 
 Streams and topics over two hosts, which are two namespaces, with real servers and real deaths.
 The listener's ledger tells what it was given. Each number has to be there, in order. A number that
-is there again was marked MDG_REDELIVERED, and a listener died before.
+is there again was marked MDG_REDELIVERED. Faults are attempts: a talker may have ended before.
 
 Without --all only the scenes of SHORT are played, and fewer faults happen.
 Exit 0, 1, or 77: there is no nats-server.
