@@ -73,11 +73,10 @@ void carry_close(struct carry *carry)
 	free(carry->pack);
 }
 
-int carry_peek(struct carry *carry)
+int carry_peek(struct carry *carry, unsigned most)
 {
 	for (;;) {
-		int rc = mdg_channel_peek_many(carry->channel, carry->messages, MDG_MANY_MAX,
-		                               MDG_FOREVER);
+		int rc = mdg_channel_peek_many(carry->channel, carry->messages, most, MDG_FOREVER);
 
 		if (rc != -EINTR || pump_stopping(carry->pump))
 			return rc;
@@ -99,7 +98,7 @@ static int make_room(struct carry *carry, size_t size)
 	return 0;
 }
 
-static int too_large(struct carry *carry, size_t size, size_t limit)
+static void too_large(struct carry *carry, size_t size, size_t limit)
 {
 	char why[BRIDGE_ERROR_ROOM];
 
@@ -108,17 +107,35 @@ static int too_large(struct carry *carry, size_t size, size_t limit)
 	               "max_payload",
 	               size, limit);
 	pump_state(carry->pump, BRIDGE_FAILED, why);
-	return PUMP_AGAIN;
 }
 
-/* How many go into the next pack; 0: the first is too large for the server. */
-static unsigned next_pack(const struct carry *carry, const struct mdg_message *at, unsigned left,
-                          size_t limit)
+unsigned carry_fits(struct carry *carry, const struct mdg_message *messages, unsigned count)
 {
-	unsigned n = pack_fits(at, left, limit < PACK_BYTES ? limit : PACK_BYTES);
+	size_t limit = store_limit(&carry->store);
+	unsigned n = pack_fits(messages, count, limit < PACK_BYTES ? limit : PACK_BYTES);
 
-	(void)carry;
-	return n ? n : pack_fits(at, 1, limit);
+	if (n == 0)
+		n = pack_fits(messages, 1, limit);
+	if (n == 0)
+		too_large(carry, messages->size, limit);
+	return n;
+}
+
+int carry_publish(struct carry *carry, const struct mdg_origin *origin,
+                  const struct mdg_message *messages, unsigned count, uint64_t first, uint64_t last)
+{
+	size_t size = pack_size(messages, count);
+	char id[PACK_ID_ROOM];
+	int rc = make_room(carry, size);
+
+	if (rc != 0)
+		return rc;
+	(void)pack_encode(carry->bytes, carry->pump->info.kind, origin, messages, count);
+	pack_id(id, &carry->origin, first, last);
+	rc = store_publish(&carry->store, carry->bytes, size, id, &carry->store.last);
+	if (rc == 0)
+		pump_count(carry->pump, count, 0, size);
+	return rc;
 }
 
 int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *carry))
@@ -126,26 +143,16 @@ int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *
 	const struct mdg_message *at = carry->messages;
 
 	while (count) {
-		size_t limit = store_limit(&carry->store), size;
-		unsigned n = next_pack(carry, at, count, limit);
-		char id[PACK_ID_ROOM];
-		int rc;
+		unsigned n = carry_fits(carry, at, count);
+		int rc = n == 0 ? PUMP_AGAIN : before ? before(carry) : 0;
 
-		if (n == 0)
-			return too_large(carry, at->size, limit);
-		size = pack_size(at, n);
-		rc = make_room(carry, size);
-		if (rc == 0 && before)
-			rc = before(carry);
 		if (rc != 0)
 			return rc;
-		(void)pack_encode(carry->bytes, carry->pump->info.kind, &carry->origin, at, n);
-		pack_id(id, &carry->origin, at[0].sequence, at[n - 1].sequence);
 		pump_in_flight(carry->pump, n);
-		rc = store_publish(&carry->store, carry->bytes, size, id, &carry->store.last);
+		rc = carry_publish(carry, &carry->origin, at, n, at[0].sequence,
+		                   at[n - 1].sequence);
 		if (rc != 0)
 			return rc;
-		pump_count(carry->pump, n, 0, size);
 		pump_next(carry->pump, at[n - 1].sequence + 1);
 		at += n;
 		count -= n;

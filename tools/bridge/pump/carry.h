@@ -35,11 +35,17 @@ void carry_close(struct carry *carry);
 
 /* ---- out ---- */
 
-/* Peeks at what there is; waits for the first. Returns how many; they are in `messages`. */
-int carry_peek(struct carry *carry);
+/* Peeks at up to `most`; waits for the first. Returns how many; they are in `messages`. */
+int carry_peek(struct carry *carry, unsigned most);
+/* How many of these go into one pack. 0: the server does not take the first; the status says so. */
+unsigned carry_fits(struct carry *carry, const struct mdg_message *messages, unsigned count);
+/* Sends these as one pack, and returns when the server has it. They were first sent at `origin`.
+ * The pack's id is that of the numbers `first` to `last` here. store.last is then its place. */
+int carry_publish(struct carry *carry, const struct mdg_origin *origin,
+                  const struct mdg_message *messages, unsigned count, uint64_t first,
+                  uint64_t last);
 /* Sends the first `count` of `messages`, in as few packs as may be, and returns when the server has
- * all of them. `before` (may be NULL) is called before each pack; what it returns but 0 ends it.
- * store.last is then the place of the last pack in the stream. */
+ * all of them. `before` (may be NULL) is called before each pack; what it returns but 0 ends it. */
 int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *carry));
 
 /* ---- in ---- */

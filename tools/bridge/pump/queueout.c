@@ -7,7 +7,6 @@
  * has it. What other hosts' bridges have brought, and nobody here took, goes back like this too.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "pump/pump.h"
@@ -58,63 +57,27 @@ static int lay_out(const struct carry *carry, const struct mdg_message *messages
 	return rc == 0 ? (int)n + 1 : rc;
 }
 
-static int make_room(struct carry *carry, size_t size)
-{
-	unsigned char *more;
-
-	if (size <= carry->room)
-		return 0;
-	more = realloc(carry->bytes, size);
-	if (!more)
-		return -ENOMEM;
-	carry->bytes = more;
-	carry->room = size;
-	return 0;
-}
-
-/* The id is that of the place in this queue: what comes back here is not what was sent before. */
-static int publish(struct carry *carry, const struct mdg_message *here,
-                   const struct mdg_message *laid, unsigned n, const struct mdg_origin *origin)
-{
-	size_t size = pack_size(laid, n);
-	char id[PACK_ID_ROOM];
-	int rc = make_room(carry, size);
-
-	if (rc != 0)
-		return rc;
-	(void)pack_encode(carry->bytes, MDG_QUEUE, origin, laid, n);
-	pack_id(id, &carry->origin, here[0].sequence, here[n - 1].sequence);
-	rc = store_publish(&carry->store, carry->bytes, size, id, NULL);
-	if (rc == 0)
-		pump_count(carry->pump, n, 0, size);
-	return rc;
-}
-
+/* A pack's id is that of its place in this queue: what comes back here is not what was sent
+ * before. */
 int queue_give(struct carry *carry, const struct mdg_message *messages, unsigned count)
 {
 	while (count) {
 		struct mdg_message laid[QUEUE_PACK];
 		struct mdg_origin origin;
-		size_t limit = store_limit(&carry->store);
-		int n = lay_out(carry, messages, count, laid, &origin), rc;
-		unsigned fits;
+		int rc = lay_out(carry, messages, count, laid, &origin);
+		unsigned n;
 
-		if (n < 0)
-			return n;
-		fits = pack_fits(laid, (unsigned)n, limit < PACK_BYTES ? limit : PACK_BYTES);
-		if (!fits)
-			fits = pack_fits(laid, 1, limit);
-		if (!fits) {
-			pump_state(carry->pump, BRIDGE_FAILED,
-			           "a message is larger than the server takes: raise its "
-			           "max_payload");
+		if (rc < 0)
+			return rc;
+		n = carry_fits(carry, laid, (unsigned)rc);
+		if (n == 0)
 			return PUMP_AGAIN;
-		}
-		rc = publish(carry, messages, laid, fits, &origin);
+		rc = carry_publish(carry, &origin, laid, n, messages[0].sequence,
+		                   messages[n - 1].sequence);
 		if (rc != 0)
 			return rc;
-		messages += fits;
-		count -= fits;
+		messages += n;
+		count -= n;
 	}
 	return 0;
 }
@@ -157,10 +120,7 @@ static int give_some(struct carry *carry)
 		pump_sleep(carry->pump, LOOK_MS);
 		return pump_stopping(carry->pump) ? -EINTR : 0;
 	}
-	do
-		count = mdg_channel_peek_many(carry->channel, carry->messages, QUEUE_PACK,
-		                              MDG_FOREVER);
-	while (count == -EINTR && !pump_stopping(carry->pump));
+	count = carry_peek(carry, QUEUE_PACK);
 	if (count < 0)
 		return count;
 	pump_in_flight(carry->pump, (uint64_t)count);

@@ -28,7 +28,7 @@ static int out_run(struct pump *pump)
 	int rc = carry_open(&carry, pump, MDG_LISTENER, &shape, 0, 0);
 
 	while (rc == 0) {
-		int count = carry_peek(&carry);
+		int count = carry_peek(&carry, MDG_MANY_MAX);
 
 		rc = count < 0 ? count : carry_send(&carry, (unsigned)count, NULL);
 		if (rc == 0)

@@ -95,7 +95,7 @@ static unsigned leave_out_relayed(struct carry *carry, unsigned count)
 
 static int send_some(struct carry *carry)
 {
-	int count = carry_peek(carry), rc;
+	int count = carry_peek(carry, MDG_MANY_MAX), rc;
 	uint64_t next;
 	unsigned own;
 
