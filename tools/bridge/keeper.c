@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "keeper.h"
 #include "link/link.h"
 #include "link/shape.h"
@@ -136,7 +137,7 @@ static void make_absent(struct keeper *k)
 			continue;
 		}
 		log_event(LOG_INFO, "channel-made", "channel=\"%s\" kind=%s", name,
-		          shape_kind_word(shape.kind));
+		          channel_kind_name(shape.kind));
 		mdg_channel_close(channel);
 		enter(k, name);
 	}

@@ -7,19 +7,13 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/token.h"
 #include "bridge.h"
 #include "link/shape.h"
 #include "watch/heard.h"
 
 enum { KEY_ROOM = TOKEN_ROOM + 16, TEXT_ROOM = 160, WORD_ROOM = 24 };
-
-static const char *const kinds[] = { "?", "stream", "queue", "topic", "call" };
-
-const char *shape_kind_word(uint32_t kind)
-{
-	return kinds[kind < sizeof kinds / sizeof kinds[0] ? kind : 0];
-}
 
 /* KEY and a word up to the next blank. */
 static bool take_word(const char **at, const char *key, char ret[WORD_ROOM])
@@ -55,7 +49,7 @@ bool shape_parse(struct mdg_channel_options *ret, const char *text)
 	    !take_number(&text, " peers=", MDG_PEERS_MAX, &peers) || *text)
 		return false;
 	for (uint32_t i = MDG_STREAM; i <= MDG_CALL; i++)
-		if (strcmp(kind, kinds[i]) == 0)
+		if (strcmp(kind, channel_kind_name(i)) == 0)
 			ret->kind = i;
 	if (strcmp(full, "wait") == 0)
 		ret->full = MDG_FULL_WAIT;
@@ -140,9 +134,9 @@ static int compare(const char *key, const char *text, const struct mdg_channel_i
 		log_event(LOG_ERROR, "unlike-channel",
 		          "channel=\"%s\" here=%s/%s group=%s/%s advice: nothing of it crosses; "
 		          "remove the channel here, or the key %s if the group's is an old one",
-		          info->name, shape_kind_word(info->kind),
+		          info->name, channel_kind_name(info->kind),
 		          info->full == MDG_FULL_OVERWRITE ? "overwrite" : "wait",
-		          shape_kind_word(theirs.kind),
+		          channel_kind_name(theirs.kind),
 		          theirs.full == MDG_FULL_OVERWRITE ? "overwrite" : "wait", key);
 		return SHAPE_UNLIKE;
 	}
@@ -167,7 +161,7 @@ int shape_announce(struct link *link, const char *channel_token,
 		return rc;
 	(void)snprintf(key, sizeof key, "channel.%s", channel_token);
 	(void)snprintf(text, sizeof text, "kind=%s full=%s capacity=%" PRIu64 " peers=%" PRIu32,
-	               shape_kind_word(info->kind),
+	               channel_kind_name(info->kind),
 	               info->full == MDG_FULL_OVERWRITE ? "overwrite" : "wait", info->capacity,
 	               info->peers);
 	rc = read_text(bucket, key, theirs);

@@ -24,8 +24,6 @@ int shape_announce(struct link *link, const char *channel_token,
 /* Gets it. 0; SHAPE_NONE; SHAPE_AGAIN. */
 int shape_get(struct link *link, const char *channel_token, struct mdg_channel_options *ret);
 
-const char *shape_kind_word(uint32_t kind);
-
 /* For shape_get, tests and fuzzing: reads the text; it is trusted in nothing. */
 bool shape_parse(struct mdg_channel_options *ret, const char *text);
 

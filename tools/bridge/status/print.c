@@ -81,22 +81,6 @@ static int look(const char *dir, struct looked *ret)
 
 /* ---- text -------------------------------------------------------------- */
 
-static const char *kind_word(uint32_t kind)
-{
-	switch (kind) {
-	case MDG_STREAM:
-		return "stream";
-	case MDG_QUEUE:
-		return "queue";
-	case MDG_TOPIC:
-		return "topic";
-	case MDG_CALL:
-		return "call";
-	default:
-		return "?";
-	}
-}
-
 enum { COLUMNS = 9 };
 static const char *const titles[COLUMNS] = { "CHANNEL",   "KIND", "DIRECTION", "STATE", "CROSSED",
 	                                     "IN FLIGHT", "LAG",  "REPEATS",   "LAST" };
@@ -107,7 +91,7 @@ static void fill_row(char cells[COLUMNS][TABLE_CELL], const struct bridge_view_r
 	char name[4 * BRIDGE_WORD_ROOM], age[SHOW_ROOM];
 
 	snprintf(cells[0], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, row->channel));
-	snprintf(cells[1], TABLE_CELL, "%s", kind_word(row->kind));
+	snprintf(cells[1], TABLE_CELL, "%s", channel_kind_name(row->kind));
 	snprintf(cells[2], TABLE_CELL, "%s", bridge_direction_word(row->direction));
 	snprintf(cells[3], TABLE_CELL, "%s", bridge_row_word(row->state));
 	snprintf(cells[4], TABLE_CELL, "%" PRIu64, row->sent + row->received);
@@ -170,7 +154,7 @@ static void print_json(const struct looked *looked)
 		for (size_t i = 0; i < view->count; i++) {
 			json_open(&json, NULL, '{');
 			json_string(&json, "channel", view->rows[i].channel);
-			json_string(&json, "kind", kind_word(view->rows[i].kind));
+			json_string(&json, "kind", channel_kind_name(view->rows[i].kind));
 			bridge_json_row(&json, &view->rows[i]);
 			json_close(&json, '}');
 		}

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "link/shape.h"
 #include "watch/entry.h"
 
@@ -26,7 +27,7 @@ struct entry *entry_open(struct bridge *bridge, const char *name)
 	}
 	(void)snprintf(entry->name, sizeof entry->name, "%s", name);
 	log_event(LOG_INFO, "channel-found", "channel=\"%s\" kind=%s", name,
-	          shape_kind_word(entry->here->info.kind));
+	          channel_kind_name(entry->here->info.kind));
 	return entry;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * show.c - sizes, ages, users, commands and foreign text in a form for people.
+ * show.c - sizes, ages, users, commands, kinds of channels and foreign text in a form for people.
  *
  * Names of segments and commands of processes are chosen by others, so they are escaped before a
  * terminal sees them. Users are looked up once each: a list of 4,096 segments asks the user
@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "madang/channel.h"
 
 enum { SHOW_PIECE = 16 }; /* the longest is \u{10ffff} */
 
@@ -206,4 +208,20 @@ char *show_text(char *room, size_t size, const char *text)
 	}
 	room[used] = '\0';
 	return room;
+}
+
+const char *channel_kind_name(uint32_t kind)
+{
+	switch (kind) {
+	case MDG_STREAM:
+		return "stream";
+	case MDG_QUEUE:
+		return "queue";
+	case MDG_TOPIC:
+		return "topic";
+	case MDG_CALL:
+		return "call";
+	default:
+		return "?";
+	}
 }

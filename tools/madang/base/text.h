@@ -24,6 +24,8 @@ char *show_command(char room[SHOW_ROOM], int32_t pid);
 /* Text that may hold anything, safe for a terminal: control bytes, backslash and what is not
  * UTF-8 as \xNN, what is_unfit as \u{NNNN}. `room` should be 4 times the length and 1. */
 char *show_text(char *room, size_t size, const char *text);
+/* Of an mdg_channel_kind: "stream"; "?" if there is no such kind. */
+const char *channel_kind_name(uint32_t kind);
 /* Length of the valid UTF-8 sequence at `text`, 0 when it is not one. */
 size_t utf8_length(const char *text);
 /* Its code point. */

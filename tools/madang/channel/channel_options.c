@@ -13,22 +13,6 @@
 
 #include "base/command.h"
 
-const char *channel_kind_name(uint32_t kind)
-{
-	switch (kind) {
-	case MDG_STREAM:
-		return "stream";
-	case MDG_QUEUE:
-		return "queue";
-	case MDG_TOPIC:
-		return "topic";
-	case MDG_CALL:
-		return "call";
-	default:
-		return "?";
-	}
-}
-
 static int parse_kind(const char *text, uint32_t *ret_kind)
 {
 	for (uint32_t kind = MDG_STREAM; kind <= MDG_TOPIC; kind++) {

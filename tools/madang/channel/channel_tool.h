@@ -55,7 +55,6 @@ enum { OPTION_CAPACITY = OPTION_LONG, OPTION_PEERS, OPTION_OVERWRITE };
  * Returns what options_parse returns. */
 int channel_parse(const struct command *command, int argc, char **argv,
                   struct channel_request *request);
-const char *channel_kind_name(uint32_t kind);
 
 /* ---- channel_open.c --------------------------------------------------- */
 
