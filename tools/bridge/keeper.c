@@ -174,13 +174,16 @@ static void review(struct keeper *k)
 static void reload(struct keeper *k)
 {
 	struct rules_words words;
+	struct rules *rules;
 
-	if (rules_make(&k->bridge->rules, &k->bridge->options->rules, &words) != 0) {
+	if (rules_make(&rules, &k->bridge->options->rules, &words) != 0) {
 		log_event(LOG_ERROR, "rules-not-read", "%s; the old rules stay; %s", words.wrong,
 		          words.advice);
 		return;
 	}
-	log_event(LOG_INFO, "rules-read", "rules=%zu", rules_count(k->bridge->rules));
+	rules_free(k->bridge->rules); /* nobody else looks at them */
+	k->bridge->rules = rules;
+	log_event(LOG_INFO, "rules-read", "rules=%zu", rules_count(rules));
 	k->walk_at = 0;
 }
 
