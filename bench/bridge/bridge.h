@@ -13,6 +13,7 @@
 #define MADANG_BENCH_BRIDGE_H
 
 #include "bench/common/bench.h"
+#include "bench/common/processes.h"
 
 #include <stdatomic.h>
 #include <sys/types.h>

@@ -235,10 +235,7 @@ int growth_measure(bool quick)
 
 	if (place.bridge == NULL)
 		return 1;
-	crowd = mmap(NULL, sizeof *crowd, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	             0);
-	if (crowd == MAP_FAILED)
-		return 1;
+	crowd = shared_memory(sizeof *crowd);
 	printf("Streams through two bridges; 64 bytes in batches. Then nothing moves.\n"
 	       "MiB: private memory; thr: threads; fd: descriptors; cpu: %% of a processor, idle\n"
 	       "                        bridge that sends          bridge that receives       "

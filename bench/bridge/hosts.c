@@ -189,10 +189,7 @@ int hosts_measure(unsigned hosts, double seconds)
 
 	if (place.bridge == NULL)
 		return 1;
-	crowd = mmap(NULL, sizeof *crowd, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-	             0);
-	if (crowd == MAP_FAILED)
-		return 1;
+	crowd = shared_memory(sizeof *crowd);
 	printf("One topic on every host. still: nothing is sent. waits, over: a message a "
 	       "second and\n"
 	       "host, into a topic that waits when it is full, or overwrites.\n"

@@ -234,11 +234,8 @@ static void play_round(struct case_result *result, struct trial *trial)
 static unsigned measure(struct case_result *results)
 {
 	unsigned count = 0, rounds = settings.quick ? 2 : 7;
-	struct trial *trial = mmap(NULL, sizeof *trial, PROT_READ | PROT_WRITE,
-	                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct trial *trial = shared_memory(sizeof *trial);
 
-	if (trial == MAP_FAILED)
-		return 0;
 	for (unsigned i = 0; i < bridge_case_count; i++) {
 		if (settings.only != NULL && strcmp(settings.only, bridge_cases[i].name) != 0)
 			continue;

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,16 +60,8 @@ void place_remove(void)
 
 pid_t place_fork(void)
 {
-	pid_t parent = getpid(), pid;
-
 	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (getppid() != parent)
-			_exit(1);
-	}
-	return pid;
+	return process_start();
 }
 
 /* What a program says goes into a file of the directory. */
@@ -99,9 +90,7 @@ void place_end(pid_t *pid)
 		}
 		pause_ms(10);
 	}
-	kill(*pid, SIGKILL);
-	waitpid(*pid, NULL, 0);
-	*pid = 0;
+	process_kill(pid);
 }
 
 /* ---- the server -------------------------------------------------------------- */

@@ -9,7 +9,6 @@
  */
 #include "bench/bridge/bridge.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -230,11 +229,7 @@ static const char *wait_for(pid_t pids[2], double seconds)
 			wrong = wrong != NULL ? wrong : "it took too long";
 			atomic_store(&trial_now->failed, 1);
 			for (int i = 0; i < 2; i++)
-				if (pids[i] != 0)
-					kill(pids[i], SIGKILL);
-			for (int i = 0; i < 2; i++)
-				if (pids[i] != 0)
-					waitpid(pids[i], &status, 0);
+				process_kill(&pids[i]);
 			return wrong;
 		}
 		pause_us(5000);
