@@ -15,23 +15,19 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.dont_write_bytecode = True
+from ports import answers as port_answers, free_ports  # noqa: E402
 
 SILENCE = 7  # seconds, after which a host counts as dead
 
 
 class Failure(Exception):
     pass
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def check(right, what):
@@ -85,7 +81,7 @@ class World:
     def __init__(self, options):
         self.options = options
         self.place = tempfile.mkdtemp(prefix="madang-calls-")
-        self.port = free_port()
+        self.port, = free_ports(1)
         self.url = f"nats://127.0.0.1:{self.port}"
         self.started, self.first, self.server = [], 0, None
         self.start_server()
@@ -100,13 +96,8 @@ class World:
             ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js",
              "-sd", os.path.join(self.place, "store"), *more],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        raise Failure("nats-server does not listen")
+        if not port_answers(self.port, 10):
+            raise Failure("nats-server does not listen")
 
     def host(self, name, *more):
         host = Host(self, name)

@@ -14,22 +14,14 @@ import os
 import random
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-
-def free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+sys.dont_write_bytecode = True
+from ports import answers, free_ports  # noqa: E402
 
 
 PROXY = """
@@ -167,14 +159,10 @@ class World:
         os.killpg(self.running[name].pid, which)
 
     def await_servers(self):
-        until = time.monotonic() + 20
         for port in self.ports[:len(self.servers)]:
-            while time.monotonic() < until:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except OSError:
-                    time.sleep(0.02)
+            if not answers(port, 20):
+                self.end()
+                raise SystemExit("nats-server does not answer")
 
     def begin(self, count, pause=0):
         """All that lives on two hosts. The talker of a topic waits until the bridge listens."""

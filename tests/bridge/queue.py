@@ -15,19 +15,15 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+from ports import answers, free_ports  # noqa: E402
+
 REDELIVERED = 1
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Host:
@@ -62,18 +58,13 @@ class World:
     def __init__(self, options):
         self.options, self.processes, self.ledgers = options, [], 0
         self.place = tempfile.mkdtemp(prefix="madang-queue-")
-        port = free_port()
+        port, = free_ports(1)
         self.url = f"nats://127.0.0.1:{port}"
         self.start(["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd",
                     os.path.join(self.place, "store"), "-l", os.path.join(self.place, "nats.log")])
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return
-            except OSError:
-                time.sleep(0.02)
-        raise SystemExit("nats-server does not answer")
+        if not answers(port, 10):
+            self.end()
+            raise SystemExit("nats-server does not answer")
 
     def start(self, command, **more):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
