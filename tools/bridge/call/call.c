@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "call/parts.h"
+#include "link/retire.h"
 
 struct call {
 	struct call_setup setup; /* its names are in `names` */
@@ -96,7 +97,7 @@ static void close_inbox(struct call *call)
 	while (call->runs && !call->ended)
 		(void)pthread_cond_wait(&call->change, &call->lock);
 	(void)pthread_mutex_unlock(&call->lock);
-	natsSubscription_Destroy(call->inbox);
+	subscription_retire(call->inbox);
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "call/serving.h"
+#include "link/retire.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 
@@ -125,7 +126,7 @@ static struct job *receive(struct serve *serve)
 	struct job *job = status == NATS_OK ? make_job(serve, message) : NULL;
 	(void)pthread_mutex_lock(&serve->lock);
 	if (status != NATS_OK && (!valid || serve->stop)) {
-		natsSubscription_Destroy(requests);
+		subscription_retire(requests);
 		serve->requests = NULL;
 		serve->draining = false;
 	}
@@ -328,7 +329,7 @@ void serve_end(struct serve *serve, uint64_t moment)
 	backlog_tend(serve);
 	close_idle(serve);
 	(void)pthread_mutex_unlock(&serve->lock);
-	natsSubscription_Destroy(serve->requests);
+	subscription_retire(serve->requests);
 	serve->requests = NULL;
 }
 

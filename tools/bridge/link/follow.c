@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "link/retire.h"
 #include "link/store.h"
 #include "pump/pump.h"
 
@@ -142,5 +143,5 @@ void store_close(struct store *store)
 	store->subscription = NULL;
 	store->pump->own = NULL;
 	(void)pthread_mutex_unlock(&store->pump->lock);
-	natsSubscription_Destroy(subscription);
+	subscription_retire(subscription);
 }

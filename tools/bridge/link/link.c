@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "bridge.h"
 #include "link/link.h"
+#include "link/retire.h"
 
 enum { RETRY_MS = 1000, PING_MS = 5000, PINGS_OUT = 2, JETSTREAM_MS = 2000 };
 
@@ -267,6 +268,7 @@ void link_close(struct link *link)
 		/* Callbacks have the link: it goes after the last of them. */
 		while (sem_wait(&link->closed) != 0 && errno == EINTR)
 			continue;
+		subscriptions_free();
 	}
 	(void)sem_destroy(&link->closed);
 	jsCtx_Destroy(link->js);

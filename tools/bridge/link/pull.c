@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "link/retire.h"
 #include "link/store.h"
 #include "pump/pump.h"
 
@@ -42,7 +43,7 @@ static void put_subscription(struct store *store, natsSubscription *subscription
 	old = store->subscription;
 	store->subscription = subscription;
 	(void)pthread_mutex_unlock(&store->pump->lock);
-	natsSubscription_Destroy(old);
+	subscription_retire(old);
 }
 
 int store_share(struct store *store)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "link/retire.h"
 #include "replica/replica.h"
 
 enum { WAIT_MS = 1000, AGAIN_MS = 250 };
@@ -94,7 +95,7 @@ static int be_ready(struct receiver *v, uint64_t bytes)
 
 static void unsubscribe(struct receiver *v)
 {
-	natsSubscription_Destroy(v->subscription);
+	subscription_retire(v->subscription);
 	v->subscription = NULL;
 	v->assembly.next = 0;
 }
