@@ -137,12 +137,22 @@ static int note_all(int ledger, const struct mdg_message *batch, int count)
 	return note(ledger, &entry) == 0 ? 0 : fail("the ledger", MDG_BROKEN);
 }
 
+/* Whether the one before, which was killed, had all of them. */
+static bool is_complete(int ledger, uint64_t count)
+{
+	struct entry entry;
+	off_t at = lseek(ledger, 0, SEEK_END) - (off_t)sizeof entry;
+
+	return at >= 0 && pread(ledger, &entry, sizeof entry, at) == (ssize_t)sizeof entry &&
+	       entry.last + 1 >= count;
+}
+
 static int listen_to(mdg_channel *channel, uint64_t count, const char *path)
 {
-	int ledger = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int ledger = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	struct mdg_message batch[4 * BATCH];
 
-	for (;;) {
+	while (!is_complete(ledger, count)) {
 		uint64_t last;
 		int rc = mdg_channel_peek_many(channel, batch, 4 * BATCH,
 		                               mdg_deadline(QUIET_S * SECOND));
@@ -154,9 +164,8 @@ static int listen_to(mdg_channel *channel, uint64_t count, const char *path)
 		rc = mdg_channel_release(channel);
 		if (rc != 0)
 			return fail("release", rc);
-		if (last + 1 >= count)
-			return 0;
 	}
+	return 0;
 }
 
 int main(int argc, char **argv)
