@@ -3,6 +3,7 @@
  * call_peer.c - callers and servers that check everything that a bridge does with calls.
  *
  *     call_peer serve DIRECTORY CHANNEL LEDGER [--threads N] [--busy MICROSECONDS] [--capacity N]
+ *               [--peers N]
  *     call_peer ask DIRECTORY CHANNEL LEDGER --count N [--threads N] [--size BYTES]
  *               [--reply BYTES] [--wait MILLISECONDS] [--first NUMBER] [--lenient]
  *     call_peer look DIRECTORY CHANNEL /dev/null     prints how many callers and servers are there
@@ -43,7 +44,7 @@ struct settings {
 	const char *channel;
 	mdg_namespace *ns;
 	int ledger;
-	uint32_t threads, count, size, reply, busy, wait, capacity;
+	uint32_t threads, count, size, reply, busy, wait, capacity, peers;
 	uint64_t first;
 	bool lenient;
 };
@@ -107,7 +108,8 @@ static mdg_channel *enter(unsigned role)
 {
 	struct mdg_channel_options options = { .size = sizeof options,
 		                               .kind = MDG_CALL,
-		                               .capacity = settings.capacity };
+		                               .capacity = settings.capacity,
+		                               .peers = settings.peers };
 	mdg_channel *channel = NULL;
 	int rc = mdg_channel_open(&channel, settings.ns, settings.channel, role, &options);
 	if (rc < 0)
@@ -240,7 +242,8 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, 's' },     { "reply", required_argument, NULL, 'r' },
 	{ "busy", required_argument, NULL, 'b' },     { "wait", required_argument, NULL, 'w' },
 	{ "capacity", required_argument, NULL, 'C' }, { "first", required_argument, NULL, 'f' },
-	{ "lenient", no_argument, NULL, 'l' },        { NULL, 0, NULL, 0 }
+	{ "lenient", no_argument, NULL, 'l' },        { "peers", required_argument, NULL, 'p' },
+	{ NULL, 0, NULL, 0 }
 };
 
 static void take(int option)
@@ -267,6 +270,9 @@ static void take(int option)
 		break;
 	case 'C':
 		settings.capacity = (uint32_t)value;
+		break;
+	case 'p':
+		settings.peers = (uint32_t)value;
 		break;
 	case 'f':
 		settings.first = value;

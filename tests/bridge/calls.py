@@ -349,6 +349,32 @@ def other_host(world):
     check(results.count("ok") >= 85, f"{collections.Counter(results)}")
 
 
+def taken_again(world):
+    """Host b takes requests, and gives them back when its server has died. Then c takes them: from
+    then on it does not matter to them what becomes of b."""
+    a, b, c = (world.host(name) for name in "abc")
+    c.peers()  # makes the channel there, with more places than it gets here
+    quick = b.serve("--peers", 8)
+    ready(a)
+    quick.kill()
+    quick.wait()
+    before = b.executed()
+    server = b.serve("--busy", 30000000)  # there is room for few; the others wait in the bridge
+    run = a.ask(12, "--threads", 12, "--lenient", "--wait", 20000)
+    soon(lambda: b.executed() > before, "the calls are out")
+    time.sleep(0.3)
+    server.kill()
+    c.serve("--busy", 3000000, "--threads", 12)
+    soon(lambda: c.executed() >= 7, "what was given back is worked on elsewhere")
+    time.sleep(0.3)
+    stop(b.bridge, 8)
+    finish(run, 10)
+    world.check_once()
+    # Half of the places at b are the bridge's: four calls were already in the channel there.
+    results = list(world.results().values())
+    check(results.count("ok") >= 8, f"{collections.Counter(results)}")  # with that of `ready`
+
+
 def too_large(world):
     """What the server of NATS does not take, in either direction, is refused and said, and the next
     call is as good as ever."""
@@ -446,8 +472,8 @@ def storm(world):
 
 
 SCENES = [answers, server_dies, bridge_dies, nats_dies, short_cut, long_cut, callers_leave,
-          local_server, other_host, too_large, ends_in_order, storm]
-SHORT = ["answers", "server_dies", "nats_dies", "callers_leave", "local_server"]
+          local_server, other_host, taken_again, too_large, ends_in_order, storm]
+SHORT = ["answers", "server_dies", "nats_dies", "callers_leave", "local_server", "taken_again"]
 
 
 def main():

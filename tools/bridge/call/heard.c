@@ -48,6 +48,7 @@ void ask_again(struct ask *ask, struct ask_seat *seat)
 	unsigned shift = seat->tries < 5 ? seat->tries : 5;
 	uint64_t pause = 10 * CALL_MS << shift;
 	seat->state = WAITING;
+	seat->taker[0] = '\0'; /* whoever had it has given it back */
 	seat->tries++;
 	seat->again = call_now() + (pause < 250 * CALL_MS ? pause : 250 * CALL_MS);
 	if (seat->again < ask->soon)
