@@ -129,7 +129,12 @@ enum mdg_channel_wait {
 	/* As MDG_WAIT_DEFAULT, for a program that waits for long and is to cost nothing meanwhile.
 	 * A wait for a message or for an event that has lasted for a second looks for the dead, and
 	 * for what a talker that was killed told nobody, once a second, and not every 25 ms. */
-	MDG_WAIT_LONG
+	MDG_WAIT_LONG,
+	/* As MDG_WAIT_LONG, for a listener of a topic that carries messages to other hosts: what
+	 * mdg_channel_relay puts in does not wake it. It sees such messages when it is woken by
+	 * others, when a quarter of the ring has filled with them, when a talker needs their room,
+	 * and otherwise within a second. In the other kinds it is MDG_WAIT_LONG. */
+	MDG_WAIT_NEAR
 };
 
 #define MDG_CHANNEL_EXISTING 0x1u /* do not make it: -ENOENT */

@@ -44,7 +44,7 @@ KINDS = {"stream": lib.MDG_STREAM, "queue": lib.MDG_QUEUE, "topic": lib.MDG_TOPI
 FULL = {"wait": lib.MDG_FULL_WAIT, "overwrite": lib.MDG_FULL_OVERWRITE}
 FROM = {"next": lib.MDG_FROM_NEXT, "oldest": lib.MDG_FROM_OLDEST, "last": lib.MDG_FROM_LAST}
 WAIT = {"default": lib.MDG_WAIT_DEFAULT, "spin": lib.MDG_WAIT_SPIN, "sleep": lib.MDG_WAIT_SLEEP,
-        "long": lib.MDG_WAIT_LONG}
+        "long": lib.MDG_WAIT_LONG, "near": lib.MDG_WAIT_NEAR}
 ROLES = {lib.MDG_OBSERVER: "observer", lib.MDG_TALKER: "talker", lib.MDG_LISTENER: "listener"}
 CHANGES = {lib.MDG_PEER_CAME: "came", lib.MDG_PEER_LEFT: "left", lib.MDG_PEER_GONE: "died"}
 
@@ -168,7 +168,8 @@ class Channel(Handle):
     full        what a talker does when there is no room: "wait" (default), "overwrite" (topics)
     mode        permission bits of a new channel; default 0o600
     These are of the handle.
-    wait        "default": spin for up to 40 microseconds, then sleep; "spin"; "sleep"; "long"
+    wait        "default": spin for up to 40 microseconds, then sleep; "spin"; "sleep"; "long";
+                "near" (see mdg_channel_open(3) for both)
     start       of a listener of a topic: "next" (what is sent from now on), "oldest" (what is
                 kept), "last" (the last message that is kept, then what comes)
 

@@ -221,8 +221,9 @@ struct mdg__request {
 
 #define MDG__ALERT_FENCE  0x80000000u /* stays: a listener that cannot make talkers fence */
 #define MDG__ALERT_POLL   0x40000000u /* a listener sleeps in poll(2) */
-#define MDG__ALERT_ASLEEP 0x3fffffffu
-#define MDG__ALERT_BITS   30u
+#define MDG__ALERT_NEAR   0x20000000u /* a listener sleeps with MDG_WAIT_NEAR */
+#define MDG__ALERT_ASLEEP 0x3fffffffu /* any listener sleeps: NEAR, and the seats' bits */
+#define MDG__ALERT_BITS   29u
 
 /* A lock that is kept: this, the seat << 16, and the low bits of the seat's use. No signature has
  * the bit. */

@@ -52,12 +52,16 @@ static inline void mdg__talk_end(struct mdg_channel *channel)
 		mdg__unlock_straight(channel, &channel->head->talk_lock);
 }
 
-/* After messages were shown, without a lock: wakes the listeners. */
-static inline void mdg__sent(struct mdg_channel *channel, unsigned count)
+/* After messages were shown, without a lock: wakes the listeners with these bits. */
+static inline void mdg__sent_to(struct mdg_channel *channel, unsigned count, uint32_t whom)
 {
 	channel->count += count;
 	mdg__note64(&channel->seat->count, channel->count);
-	mdg__tell(channel, count);
+	mdg__tell_some(channel, count, whom);
+}
+static inline void mdg__sent(struct mdg_channel *channel, unsigned count)
+{
+	mdg__sent_to(channel, count, MDG__ALERT_ASLEEP);
 }
 
 /* Begins to fetch the lines that will be written a while after this record: the listener's

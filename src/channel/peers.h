@@ -119,11 +119,12 @@ enum { MDG__SPIN_MOST_NS = 40000 };
 #ifndef MDG__SLICE_NS                    /* long in a test that wants to know who wakes whom */
 #define MDG__SLICE_NS UINT64_C(25000000) /* between two looks for the dead */
 #endif
-#define MDG__LONG_NS UINT64_C(1000000000) /* the same, for MDG_WAIT_LONG */
+#define MDG__LONG_NS UINT64_C(1000000000) /* the same, for MDG_WAIT_LONG and _NEAR */
 /* How long to sleep until the next look, if the wait has lasted for `waited`. */
 static inline uint64_t mdg__slice(const struct mdg_channel *channel, uint64_t waited)
 {
-	bool longer = channel->wait == MDG_WAIT_LONG && waited >= MDG__LONG_NS;
+	bool is_long = channel->wait == MDG_WAIT_LONG || channel->wait == MDG_WAIT_NEAR;
+	bool longer = is_long && waited >= MDG__LONG_NS;
 	return longer ? MDG__LONG_NS : MDG__SLICE_NS;
 }
 enum mdg__wait_for { MDG__FOR_MESSAGE, MDG__FOR_ROOM, MDG__FOR_REPLY };

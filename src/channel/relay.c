@@ -137,6 +137,14 @@ static int put_placed(struct mdg_channel *channel, const struct mdg_relayed *mes
 	return (int)count;
 }
 
+/* Listeners with MDG_WAIT_NEAR are woken when a further quarter of the ring has been filled. */
+static uint32_t whom_to_wake(const struct mdg_channel *channel)
+{
+	uint64_t quarter = channel->ring_size / 4;
+	bool near = channel->reserved.from / quarter != channel->reserved.to / quarter;
+	return near ? MDG__ALERT_ASLEEP : MDG__ALERT_ASLEEP & ~MDG__ALERT_NEAR;
+}
+
 static int put(struct mdg_channel *channel, const struct mdg_relayed *messages, unsigned count,
                uint64_t deadline)
 {
@@ -148,7 +156,7 @@ static int put(struct mdg_channel *channel, const struct mdg_relayed *messages, 
 	rc = put_placed(channel, messages, (unsigned)rc);
 	mdg__talk_end(channel);
 	if (rc > 0)
-		mdg__sent(channel, (unsigned)rc);
+		mdg__sent_to(channel, (unsigned)rc, whom_to_wake(channel));
 	return rc;
 }
 

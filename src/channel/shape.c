@@ -52,7 +52,7 @@ int mdg__options_check(const struct mdg_channel_options *options)
 	if (kind_of(options) == NULL || options->full > MDG_FULL_OVERWRITE ||
 	    options->capacity > MDG_CAPACITY_MAX || options->peers == 1 ||
 	    options->peers > MDG_PEERS_MAX || options->from > MDG_FROM_NUMBER ||
-	    options->wait > MDG_WAIT_LONG ||
+	    options->wait > MDG_WAIT_NEAR ||
 	    (options->flags & ~(MDG_CHANNEL_EXISTING | MDG_CHANNEL_EXCL)) != 0)
 		return -EINVAL;
 	/* Without a kind these options may find a channel that overwrites. */

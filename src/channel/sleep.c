@@ -31,9 +31,14 @@ enum { SPINNING = 1, AWAKE, ANNOUNCED };
 
 /* ---- falling asleep ------------------------------------------------------------------------ */
 
+static bool is_near(const struct mdg_channel *channel)
+{
+	return channel->wait == MDG_WAIT_NEAR && channel->way == MDG__TO_EACH;
+}
+
 static uint32_t own_bit(const struct mdg_channel *channel)
 {
-	return 1u << channel->place % MDG__ALERT_BITS;
+	return is_near(channel) ? MDG__ALERT_NEAR : 1u << channel->place % MDG__ALERT_BITS;
 }
 
 static mdg__c32 *bell_of(struct mdg_channel *channel, enum mdg__wait_for what)
@@ -163,7 +168,7 @@ static int do_not_wait(struct mdg_channel *channel, struct mdg__waiting *waiting
 static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
 	/* The process may have more than one processor by now. */
-	bool may_spin = channel->wait == MDG_WAIT_DEFAULT || channel->wait == MDG_WAIT_LONG;
+	bool may_spin = channel->wait != MDG_WAIT_SPIN && channel->wait != MDG_WAIT_SLEEP;
 	if (channel->spin == 0 && may_spin && ++channel->vain % ASK == 0 &&
 	    mdg__sys_processors() != 1)
 		channel->spin = SPIN_LEAST_NS;
@@ -175,6 +180,8 @@ static void begin(struct mdg_channel *channel, struct mdg__waiting *waiting)
 
 int mdg__wait_more(struct mdg_channel *channel, struct mdg__waiting *waiting)
 {
+	if (waiting->what == MDG__FOR_ROOM)
+		mdg__alert_near(channel);
 	if (waiting->deadline == 0)
 		return do_not_wait(channel, waiting);
 	if (waiting->step == 0)
@@ -199,7 +206,7 @@ void mdg__wait_end(struct mdg_channel *channel, struct mdg__waiting *waiting, bo
 	if (waiting->what != MDG__FOR_MESSAGE || waiting->step <= SPINNING)
 		return;
 	/* Always before the look below: whoever has taken the bit away has published before. */
-	if (mdg__seats_used(channel) <= MDG__ALERT_BITS)
+	if (mdg__seats_used(channel) <= MDG__ALERT_BITS && !is_near(channel))
 		atomic_fetch_and(&channel->head->alert, ~own_bit(channel));
 	if (channel->way == MDG__TO_ONE && channel->ops->has(channel))
 		mdg__alert_others(channel, 1);

@@ -16,6 +16,11 @@
  * Each seat has a bit in `alert`. Whoever wakes others takes their bits away first. If each message
  * goes to one listener, it takes as many bits as there are messages, else all. So no talker calls
  * the kernel for a listener that is awake.
+ *
+ * In a topic, listeners with MDG_WAIT_NEAR share one bit. Talkers that relay leave it alone, but for
+ * four times in a ring's length. So such a listener may sleep while there are messages that it has
+ * not seen, and that take room. Hence each talker that finds no room wakes it first. The bit stays
+ * when such a listener wakes up by itself: that costs the next talker one call.
  */
 #include "channel/wake.h"
 
@@ -71,7 +76,7 @@ static void ring_bell(mdg__c32 *bell, uint32_t bits)
 	(void)mdg__sys_futex_wake_bits(bell, INT_MAX, bits);
 }
 
-void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
+void mdg__alert_some(struct mdg_channel *channel, unsigned messages, uint32_t whom)
 {
 	mdg__c32 *field = &channel->head->alert;
 	uint32_t alert = mdg__relaxed32(field);
@@ -81,15 +86,15 @@ void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
 	}
 	/* If seats share a bit, nobody can tell which of them sleeps. Then all are woken. */
 	bool few = channel->way == MDG__TO_ONE && mdg__seats_used(channel) <= MDG__ALERT_BITS;
-	uint32_t asleep = alert & MDG__ALERT_ASLEEP, wake = 0;
+	uint32_t asleep = alert & whom, wake = 0;
 	while (asleep != 0 && wake == 0) { /* another talker may have taken the same bits */
 		wake = few ? lowest_bits(asleep, messages) : asleep;
-		asleep = atomic_fetch_and(field, ~wake) & MDG__ALERT_ASLEEP;
+		asleep = atomic_fetch_and(field, ~wake) & whom;
 		wake &= asleep;
 	}
 	if (wake != 0)
 		ring_bell(&channel->head->bell, wake);
-	if ((alert & MDG__ALERT_POLL) != 0)
+	if ((alert & MDG__ALERT_POLL) != 0 && messages != 0)
 		mdg__pipes_ring(channel, messages);
 }
 

@@ -32,15 +32,31 @@ static inline void mdg__tell_pollers(struct mdg_channel *channel, unsigned messa
 
 /* ---- wake.c ------------------------------------------------------------------------------- */
 
-void mdg__alert_others(struct mdg_channel *channel, unsigned messages);
-/* After publishing: wakes those who sleep. No system call if nobody does. */
-static inline void mdg__tell(struct mdg_channel *channel, unsigned messages)
+/* Wakes listeners; of those that sleep in the kernel, the ones whose bits are in `whom`. */
+void mdg__alert_some(struct mdg_channel *channel, unsigned messages, uint32_t whom);
+static inline void mdg__alert_others(struct mdg_channel *channel, unsigned messages)
+{
+	mdg__alert_some(channel, messages, MDG__ALERT_ASLEEP);
+}
+/* After publishing: wakes those of them who sleep. No system call if nobody does. */
+static inline void mdg__tell_some(struct mdg_channel *channel, unsigned messages, uint32_t whom)
 {
 	if (__builtin_expect(channel->fences != 0, 0))
 		mdg__fence();
 	atomic_signal_fence(memory_order_seq_cst); /* the others' membarrier does the rest */
 	if (__builtin_expect(mdg__relaxed32(&channel->head->alert) != 0, 0))
-		mdg__alert_others(channel, messages);
+		mdg__alert_some(channel, messages, whom);
+}
+static inline void mdg__tell(struct mdg_channel *channel, unsigned messages)
+{
+	mdg__tell_some(channel, messages, MDG__ALERT_ASLEEP);
+}
+/* Before this handle waits for room: a listener that relayed messages did not wake may have it. It
+ * sees that, or looks for messages after this handle has published, as with mdg__tell. */
+static inline void mdg__alert_near(struct mdg_channel *channel)
+{
+	if (__builtin_expect(channel->way == MDG__TO_EACH, 0))
+		mdg__tell_some(channel, 0, MDG__ALERT_NEAR);
 }
 
 /* After a death or the removal: wakes all. Each of them looks for itself. */

@@ -203,7 +203,7 @@ static void refused(void)
 	REFUSED(options.peers = 1);
 	REFUSED(options.peers = MDG_PEERS_MAX + 1);
 	REFUSED(options.from = MDG_FROM_NUMBER + 1);
-	REFUSED(options.wait = MDG_WAIT_LONG + 1);
+	REFUSED(options.wait = MDG_WAIT_NEAR + 1);
 #undef REFUSED
 	CHECK_RC(-ENOENT, mdg_channel_remove(ns, "open"));
 	CHECK_RC(-EINVAL, mdg_channel_remove(ns, ""));

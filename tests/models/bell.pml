@@ -4,7 +4,7 @@
  * wake them.
  *
  * LISTENERS listeners sleep. TALKERS talkers send up to M messages each, and wake them. The
- * functions are mdg__alert_others, announce, doze, mdg__wait_end and mdg__wake_talkers. The channel
+ * functions are mdg__alert_some, announce, doze, mdg__wait_end and mdg__wake_talkers. The channel
  * is a queue. With ALL it is a stream or a topic, in which each listener has to see each message.
  * With ROOM there is room for so many messages, and talkers sleep until there is room again.
  *
@@ -26,10 +26,16 @@
  * the fence themselves, and makes all processors pass one. Only this listener goes to sleep without
  * another fence.
  *
+ * NEAR: the listeners have MDG_WAIT_NEAR in a topic, and talkers may relay. That wakes nobody, so a
+ * listener may sleep while it has a message. But nobody sleeps for its room then: who finds no room
+ * wakes it before each step of the wait (mdg__alert_near).
+ *
  * holds: depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=1 -DQUIET
  * holds: depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DDEATHS=1 -DQUIET
  * holds: depth=20000 -DLISTENERS=2 -DTALKERS=1 -DM=2 -DALL -DQUIET -DFENCE
  * holds: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=3 -DROOM=1
+ * holds: depth=20000 -DLISTENERS=1 -DTALKERS=2 -DM=2 -DALL -DROOM=1 -DNEAR -DQUIET
+ * fails: depth=20000 -DLISTENERS=1 -DTALKERS=2 -DM=2 -DALL -DROOM=1 -DNEAR -DQUIET -DBUG_NEAR
  * fails: depth=20000 -DLISTENERS=2 -DTALKERS=2 -DM=2 -DBUG_GOT
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DBUG_BARRIER
  * fails: depth=20000 -DLISTENERS=1 -DTALKERS=1 -DM=2 -DDEATHS=1 -DBUG_LOOK
@@ -40,7 +46,8 @@
  * was). BUG_BARRIER: no membarrier(2). BUG_LOOK: nobody looks by itself. BUG_ROOM: a listener that
  * falls asleep wakes no talker. BUG_FENCE (as it once was): a listener that comes makes nobody pass
  * a fence, and no listener does so once talkers are told to. So a talker that has looked before
- * wakes nobody, though its message is on its way.
+ * wakes nobody, though its message is on its way. BUG_NEAR: a talker wakes a listener once, when it
+ * finds no room, and not again before it sleeps. Meanwhile another talker may have relayed.
  */
 #ifndef DEATHS
 #define DEATHS 0
@@ -93,9 +100,9 @@ inline drain_all()
 }
 
 /* mdg__alert_others(1). `its`: the bit in `late`; a listener has none. */
-inline alert_others(its) /* ends at `told` */
+inline alert_others(its)
 {
-	atomic { MAY_DIE; seen = alert; if :: seen == 0 -> goto told :: else fi }
+	atomic { MAY_DIE; seen = alert }
 #ifdef FENCE
 	if
 	:: atomic { (seen & FENCED) != 0 -> MAY_DIE; drain(its); seen = alert & ~FENCED }
@@ -103,7 +110,7 @@ inline alert_others(its) /* ends at `told` */
 	fi;
 #endif
 	do
-	:: atomic { seen == 0 && bits == 0 -> goto told }
+	:: atomic { seen == 0 && bits == 0 -> break }
 	:: atomic {
 		seen != 0 && bits == 0 -> MAY_DIE;
 #ifdef ALL
@@ -116,7 +123,10 @@ inline alert_others(its) /* ends at `told` */
 		}
 	:: atomic { bits != 0 -> MAY_DIE; same = 0; break }
 	od;
-	atomic { MAY_DIE; asleep = asleep & ~bits; bits = 0; seen = 0 }
+	if
+	:: atomic { bits != 0 -> MAY_DIE; asleep = asleep & ~bits; bits = 0; seen = 0 }
+	:: bits == 0
+	fi
 }
 
 inline wake_talkers()
@@ -186,8 +196,10 @@ end_asleep:
 		fi
 	}
 leave:	/* mdg__wait_end */
+#ifndef NEAR
 	atomic { MAY_DIE; if :: (alert & ME) != 0 -> skip :: else -> goto pass fi }
 	atomic { MAY_DIE; alert = alert & ~ME }
+#endif
 pass:
 #ifndef ALL
 	atomic {
@@ -225,12 +237,18 @@ proctype Talker(byte me)
 again:		if
 		:: atomic { HAS_ROOM -> placed++ }
 		:: !HAS_ROOM ->
+#ifdef NEAR
+			alert_others(ME);
+#endif
 			room_same = room_same | ME;
 			full_waits = 1;
 			if
 			:: atomic { HAS_ROOM -> placed++; goto place }
 			:: !HAS_ROOM
 			fi;
+#if defined(NEAR) && !defined(BUG_NEAR)
+			alert_others(ME);
+#endif
 			atomic {
 				if :: (room_same & ME) != 0 -> room_asleep = room_asleep | ME :: else fi;
 				room_same = room_same & ~ME
@@ -241,6 +259,9 @@ end_asleep:		(room_asleep & ME) == 0;
 place:
 #endif
 		atomic { MAY_DIE; drain(ME); late = late | ME; n++ }
+#ifdef NEAR
+		if :: goto told :: skip fi;
+#endif
 		alert_others(ME);
 told:		skip
 	:: break
@@ -278,7 +299,11 @@ active proctype Clock()
 			fi
 		}
 	od;
+#ifdef NEAR
+	assert((asleep & 1) == 0 || !HAS(0) || room_asleep == 0);
+#else
 	assert((asleep & 1) == 0 || !HAS(0));
+#endif
 #if LISTENERS > 1
 	assert((asleep & 2) == 0 || !HAS(1));
 #endif

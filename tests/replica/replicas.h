@@ -88,8 +88,7 @@ static inline int carry(mdg_replica *from, mdg_replica *to, uint64_t since, uint
 	CHECK(count >= 0 && count < ROOM);
 	for (int i = 0; i < count; i++) {
 		void *place = bytes + ranges[i].offset;
-		memcpy(place, (const char *)view.data + ranges[i].offset,
-		       (size_t)ranges[i].length);
+		memcpy(place, (const char *)view.data + ranges[i].offset, (size_t)ranges[i].length);
 		parts[i] = (struct mdg_part){ ranges[i].offset, ranges[i].length, place };
 	}
 	rc = mdg_replica_end(from, &view);

@@ -42,7 +42,7 @@ int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct
 {
 	struct mdg_channel_options options = { .size = sizeof options,
 		                               .flags = MDG_CHANNEL_EXISTING,
-		                               .wait = MDG_WAIT_LONG,
+		                               .wait = MDG_WAIT_NEAR,
 		                               .from = from };
 	int rc;
 
