@@ -17,10 +17,10 @@
  * goes to one listener, it takes as many bits as there are messages, else all. So no talker calls
  * the kernel for a listener that is awake.
  *
- * In a topic, listeners with MDG_WAIT_NEAR share one bit. Talkers that relay leave it alone, but for
- * four times in a ring's length. So such a listener may sleep while there are messages that it has
- * not seen, and that take room. Hence each talker that finds no room wakes it first. The bit stays
- * when such a listener wakes up by itself: that costs the next talker one call.
+ * In a topic, listeners with MDG_WAIT_NEAR share one bit. Talkers that relay leave it alone, but
+ * for four times in a ring's length. So such a listener may sleep while there are messages that it
+ * has not seen, and that take room. Hence each talker that finds no room wakes it first. The bit
+ * stays when such a listener wakes up by itself: that costs the next talker one call.
  */
 #include "channel/wake.h"
 

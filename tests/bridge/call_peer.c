@@ -237,14 +237,17 @@ static int look(void)
 
 /* ---- the command line -------------------------------------------------------------------- */
 
-static const struct option long_options[] = {
-	{ "threads", required_argument, NULL, 't' },  { "count", required_argument, NULL, 'c' },
-	{ "size", required_argument, NULL, 's' },     { "reply", required_argument, NULL, 'r' },
-	{ "busy", required_argument, NULL, 'b' },     { "wait", required_argument, NULL, 'w' },
-	{ "capacity", required_argument, NULL, 'C' }, { "first", required_argument, NULL, 'f' },
-	{ "lenient", no_argument, NULL, 'l' },        { "peers", required_argument, NULL, 'p' },
-	{ NULL, 0, NULL, 0 }
-};
+static const struct option long_options[] = { { "threads", required_argument, NULL, 't' },
+	                                      { "count", required_argument, NULL, 'c' },
+	                                      { "size", required_argument, NULL, 's' },
+	                                      { "reply", required_argument, NULL, 'r' },
+	                                      { "busy", required_argument, NULL, 'b' },
+	                                      { "wait", required_argument, NULL, 'w' },
+	                                      { "capacity", required_argument, NULL, 'C' },
+	                                      { "first", required_argument, NULL, 'f' },
+	                                      { "lenient", no_argument, NULL, 'l' },
+	                                      { "peers", required_argument, NULL, 'p' },
+	                                      { NULL, 0, NULL, 0 } };
 
 static void take(int option)
 {
