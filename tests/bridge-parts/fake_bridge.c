@@ -4,6 +4,7 @@
  *
  *     fake_bridge DIR      "ready" on standard output; then it does what its input says:
  *         row NAME KIND out|in STATE SENT INFLIGHT LAG REPEATS [ERROR...]
+ *         loss NAME out|in DROPPED MISSED
  *         drop NAME out|in         link STATE RECONNECTS URL [ERROR...]
  *         half                     stops in the middle of writing the last row
  *         churn N                  writes the last row N times
@@ -66,6 +67,23 @@ static int do_row(const char *line)
 	return 0;
 }
 
+static int do_loss(const char *line)
+{
+	unsigned long long dropped, missed;
+	char name[BRIDGE_WORD_ROOM], direction[8];
+
+	if (sscanf(line, "loss %63s %7s %llu %llu", name, direction, &dropped, &missed) != 4)
+		return 1;
+	int at = find(name, strcmp(direction, "in") == 0);
+	if (at < 0)
+		return 1;
+	struct bridge_row *figures = status_write(rows[at].row);
+	figures->dropped = dropped;
+	figures->missed = missed;
+	status_written(rows[at].row);
+	return 0;
+}
+
 static int do_drop(const char *line)
 {
 	char name[BRIDGE_WORD_ROOM], direction[8];
@@ -102,6 +120,7 @@ static int do_churn(const char *line)
 	for (uint64_t i = 1; i <= times; i++) {
 		struct bridge_row *figures = status_write(rows[count - 1].row);
 		figures->sent = figures->in_flight = figures->lag = figures->repeats = i;
+		figures->dropped = figures->missed = i;
 		status_written(rows[count - 1].row);
 	}
 	return 0;
@@ -113,6 +132,8 @@ static int act(const char *line)
 		return do_row(line);
 	if (strncmp(line, "drop ", 5) == 0)
 		return do_drop(line);
+	if (strncmp(line, "loss ", 5) == 0)
+		return do_loss(line);
 	if (strncmp(line, "link ", 5) == 0)
 		return do_link(line);
 	if (strncmp(line, "churn ", 6) == 0)

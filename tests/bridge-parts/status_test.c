@@ -64,6 +64,7 @@ static void *churn(void *row)
 		figures->sent = i;
 		figures->received = figures->repeats = figures->in_flight = i;
 		figures->lag = figures->bytes = figures->retries = i;
+		figures->dropped = figures->missed = i;
 		memset(figures->error, (int)('a' + i % 26), sizeof figures->error - 1);
 		status_written(row);
 	}
@@ -76,8 +77,8 @@ static bool is_whole(const struct bridge_view_row *row)
 	int letter = i == 0 ? 0 : 'a' + (int)(i % 26);
 
 	return row->received == i && row->repeats == i && row->in_flight == i && row->lag == i &&
-	       row->bytes == i && row->retries == i && row->error[0] == letter &&
-	       row->error[BRIDGE_ERROR_ROOM / 2] == letter;
+	       row->bytes == i && row->retries == i && row->dropped == i && row->missed == i &&
+	       row->error[0] == letter && row->error[BRIDGE_ERROR_ROOM / 2] == letter;
 }
 
 static void never_half(mdg_namespace *ns)

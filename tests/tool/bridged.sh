@@ -62,6 +62,7 @@ say link 1 0 nats://127.0.0.1:4222
 say row news 3 out 1 5 2 0 0
 say row news 3 in 0 0 0 0 0
 say row jobs 1 in 2 7 0 12 3 the ring is full
+say loss jobs in 2 5
 try channels | plain
 try channels --peers news | plain
 try channels --peers jobs | plain

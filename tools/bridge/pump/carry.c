@@ -3,12 +3,14 @@
  * carry.c - opens the two ends of a pump, and carries out.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "pump/carry.h"
 #include "pump/pump.h"
+#include "status/read.h"
 
 static int get_memory(struct carry *carry, unsigned role)
 {
@@ -98,27 +100,33 @@ static int make_room(struct carry *carry, size_t size)
 	return 0;
 }
 
-static void too_large(struct carry *carry, size_t size, size_t limit)
+void carry_drop(struct carry *carry, uint64_t number, size_t size, uint64_t limit,
+                const char *advice)
 {
-	char why[BRIDGE_ERROR_ROOM];
+	struct pump *pump = carry->pump;
 
-	(void)snprintf(why, sizeof why,
-	               "a message of %zu bytes is larger than the server takes (%zu): raise its "
-	               "max_payload",
-	               size, limit);
-	pump_state(carry->pump, BRIDGE_FAILED, why);
+	log_event(LOG_ERROR, "message-dropped",
+	          "channel=\"%s\" direction=%s number=%" PRIu64 " bytes=%zu limit=%" PRIu64
+	          " advice: %s",
+	          pump->channel, bridge_direction_word(pump->ops->direction), number, size, limit,
+	          advice);
+	pump_dropped(pump);
 }
 
-unsigned carry_fits(struct carry *carry, const struct mdg_message *messages, unsigned count)
+unsigned carry_fits(const struct carry *carry, const struct mdg_message *messages, unsigned count)
 {
 	size_t limit = store_limit(&carry->store);
 	unsigned n = pack_fits(messages, count, limit < PACK_BYTES ? limit : PACK_BYTES);
 
-	if (n == 0)
-		n = pack_fits(messages, 1, limit);
-	if (n == 0)
-		too_large(carry, messages->size, limit);
-	return n;
+	return n ? n : pack_fits(messages, 1, limit);
+}
+
+void carry_drop_first(struct carry *carry, const struct mdg_message *message)
+{
+	size_t limit = store_limit(&carry->store), head = PACK_HEAD + PACK_MESSAGE_HEAD;
+
+	carry_drop(carry, message->sequence, message->size, limit > head ? limit - head : 0,
+	           "raise max_payload of the server, or send it in parts");
 }
 
 int carry_publish(struct carry *carry, const struct mdg_origin *origin,
@@ -144,8 +152,15 @@ int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *
 
 	while (count) {
 		unsigned n = carry_fits(carry, at, count);
-		int rc = n == 0 ? PUMP_AGAIN : before ? before(carry) : 0;
+		int rc = 0;
 
+		if (n == 0) {
+			carry_drop_first(carry, at++);
+			count--;
+			continue;
+		}
+		if (before)
+			rc = before(carry);
 		if (rc != 0)
 			return rc;
 		pump_in_flight(carry->pump, n);

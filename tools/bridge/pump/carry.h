@@ -28,6 +28,14 @@ struct carry {
 	int (*meanwhile)(struct carry *carry); /* while there is no room; may be NULL. 0: go on */
 };
 
+/* A message can never cross, because it is larger than `limit`: the log says so, with the advice,
+ * and it is counted. The caller leaves it out, and goes on as if it had crossed. */
+void carry_drop(struct carry *carry, uint64_t number, size_t size, uint64_t limit,
+                const char *advice);
+/* Says that all before `next` of this origin was taken, in the channel's memory. Where that has no
+ * place, the origin that was silent longest is forgotten. 0; -EINVAL: it would go back; a code. */
+int carry_commit(struct carry *carry, const struct mdg_origin *origin, uint64_t next);
+
 /* Enters the channel and opens the stream. `from` and `number` are of a topic's listener. */
 int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct store_shape *shape,
                uint32_t from, uint64_t number);
@@ -37,22 +45,26 @@ void carry_close(struct carry *carry);
 
 /* Peeks at up to `most`; waits for the first. Returns how many; they are in `messages`. */
 int carry_peek(struct carry *carry, unsigned most);
-/* How many of these go into one pack. 0: the server does not take the first; the status says so. */
-unsigned carry_fits(struct carry *carry, const struct mdg_message *messages, unsigned count);
+/* How many of these go into one pack. 0: the server does not take the first: carry_drop_first. */
+unsigned carry_fits(const struct carry *carry, const struct mdg_message *messages, unsigned count);
+/* Drops a message that does not fit. */
+void carry_drop_first(struct carry *carry, const struct mdg_message *message);
 /* Sends these as one pack, and returns when the server has it. They were first sent at `origin`.
  * The pack's id is that of the numbers `first` to `last` here. store.last is then its place. */
 int carry_publish(struct carry *carry, const struct mdg_origin *origin,
                   const struct mdg_message *messages, unsigned count, uint64_t first,
                   uint64_t last);
 /* Sends the first `count` of `messages`, in as few packs as may be, and returns when the server has
- * all of them. `before` (may be NULL) is called before each pack; what it returns but 0 ends it. */
+ * all of them. What is too large is dropped. `before` (may be NULL) is called before each pack;
+ * what it returns but 0 ends it. */
 int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *carry));
 
 /* ---- in ---- */
 
 /* Takes the next pack and checks it. What is no pack is logged, and the server forgets it. */
 int carry_next(struct carry *carry);
-/* Puts all of the pack into the channel, and waits for room. */
+/* Puts all of the pack into the channel, and waits for room. What is too large for this channel is
+ * dropped. */
 int carry_put(struct carry *carry);
 /* Acknowledges it to the server. */
 int carry_done(struct carry *carry);

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "base/log.h"
 #include "pump/carry.h"
@@ -36,16 +35,34 @@ int carry_next(struct carry *carry)
 	}
 }
 
-/* The channel remembers as many origins as it has places for. The one that was silent longest
- * makes room. The place of the server's stream stays. */
+static bool is_origin(const struct mdg_origin *a, const struct mdg_origin *b)
+{
+	return a->identity[0] == b->identity[0] && a->identity[1] == b->identity[1] &&
+	       a->epoch == b->epoch;
+}
+
+/* The server's stream as it was before the server lost its store: no such pack comes again. */
+static bool is_older_stream(const struct carry *carry, const struct mdg_origin *origin)
+{
+	const struct mdg_origin *now = &carry->store.origin;
+
+	return origin->identity[0] == now->identity[0] && origin->identity[1] == now->identity[1] &&
+	       origin->epoch != now->epoch;
+}
+
+/* The channel remembers as many origins as it has places for. Older makings of the server's stream
+ * make room, and then the one that was silent longest. The places of the stream and of this channel
+ * stay. */
 static int make_place(struct carry *carry)
 {
 	struct mdg_position places[MDG_POSITIONS_MAX];
 	int count = mdg_channel_positions(carry->channel, places, MDG_POSITIONS_MAX), oldest = -1;
 
 	for (int i = 0; i < count && i < (int)MDG_POSITIONS_MAX; i++) {
-		if (places[i].origin.epoch == carry->store.origin.epoch ||
-		    places[i].origin.epoch == carry->origin.epoch)
+		if (is_older_stream(carry, &places[i].origin))
+			return mdg_channel_forget(carry->channel, &places[i].origin);
+		if (is_origin(&places[i].origin, &carry->store.origin) ||
+		    is_origin(&places[i].origin, &carry->origin))
 			continue;
 		if (oldest < 0 || places[i].when < places[oldest].when)
 			oldest = i;
@@ -57,27 +74,42 @@ static int make_place(struct carry *carry)
 	return mdg_channel_forget(carry->channel, &places[oldest].origin);
 }
 
-static int does_not_fit(struct carry *carry, size_t size)
+int carry_commit(struct carry *carry, const struct mdg_origin *origin, uint64_t next)
 {
-	char why[BRIDGE_ERROR_ROOM];
+	for (;;) {
+		int rc = mdg_channel_commit_position(carry->channel, origin, next);
 
-	(void)snprintf(why, sizeof why,
-	               "a message of %zu bytes is larger than the channel here takes (%" PRIu64
-	               "): make it anew with more",
-	               size, carry->pump->info.capacity);
-	pump_state(carry->pump, BRIDGE_FAILED, why);
-	return PUMP_AGAIN;
+		if (rc == -ENOSPC)
+			rc = make_place(carry);
+		else if (rc != -EINTR || pump_stopping(carry->pump))
+			return rc;
+		/* -ENOENT: the other pump of this channel was faster. */
+		if (rc != 0 && rc != -ENOENT && rc != -EINTR)
+			return rc;
+	}
+}
+
+/* It never fits. What was taken of its origin goes on behind it: so it is dropped once. */
+static int drop(struct carry *carry, const struct mdg_relayed *message)
+{
+	int rc = 0;
+
+	carry_drop(carry, message->number, message->size, carry->pump->info.capacity,
+	           "make the channel here anew with a larger capacity");
+	if (carry->pump->info.kind != MDG_QUEUE)
+		rc = carry_commit(carry, &message->origin, message->number + 1);
+	return rc == -EINVAL ? 0 : rc;
 }
 
 /* What to do when not one was put. 0: try again. */
-static int understand(struct carry *carry, int rc, size_t size)
+static int understand(struct carry *carry, int rc)
 {
 	if (rc == -EINTR)
 		return pump_stopping(carry->pump) ? rc : 0;
-	if (rc == -ENOSPC)
-		return make_place(carry);
-	if (rc == -EMSGSIZE)
-		return does_not_fit(carry, size);
+	if (rc == -ENOSPC) {
+		rc = make_place(carry);
+		return rc == -ENOENT ? 0 : rc;
+	}
 	if (rc != -ETIMEDOUT)
 		return rc;
 	pump_state(carry->pump, BRIDGE_HELD, "the channel here is full");
@@ -87,7 +119,7 @@ static int understand(struct carry *carry, int rc, size_t size)
 int carry_put(struct carry *carry)
 {
 	struct pack *pack = carry->pack;
-	uint64_t repeats = 0;
+	uint64_t repeats = 0, too_large = 0;
 	unsigned done = 0;
 	bool held = false;
 
@@ -102,13 +134,18 @@ int carry_put(struct carry *carry)
 			continue;
 		}
 		held = held || rc == -ETIMEDOUT;
-		rc = understand(carry, rc, pack->messages[done].size);
+		if (rc == -EMSGSIZE) {
+			rc = drop(carry, &pack->messages[done++]);
+			too_large++;
+		} else {
+			rc = understand(carry, rc);
+		}
 		if (rc != 0)
 			return rc;
 	}
 	if (held)
 		pump_state(carry->pump, BRIDGE_MOVING, "");
-	pump_count(carry->pump, pack->count - repeats, repeats,
+	pump_count(carry->pump, pack->count - repeats - too_large, repeats,
 	           (uint64_t)natsMsg_GetDataLength(carry->message));
 	return 0;
 }

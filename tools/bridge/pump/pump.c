@@ -78,6 +78,18 @@ void pump_count(struct pump *pump, uint64_t messages, uint64_t repeats, uint64_t
 	status_written(pump->row);
 }
 
+void pump_dropped(struct pump *pump)
+{
+	status_write(pump->row)->dropped++;
+	status_written(pump->row);
+}
+
+void pump_missed(struct pump *pump, uint64_t packs)
+{
+	status_write(pump->row)->missed += packs;
+	status_written(pump->row);
+}
+
 void pump_in_flight(struct pump *pump, uint64_t messages)
 {
 	struct bridge_row *figures = status_write(pump->row);

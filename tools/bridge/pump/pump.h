@@ -90,6 +90,10 @@ void pump_sleep(struct pump *pump, unsigned ms);
 void pump_state(struct pump *pump, enum bridge_row_state state, const char *why);
 /* Adds to the figures. */
 void pump_count(struct pump *pump, uint64_t messages, uint64_t repeats, uint64_t bytes);
+/* A message was left out: it can never cross. */
+void pump_dropped(struct pump *pump);
+/* So many packs were not there any more. */
+void pump_missed(struct pump *pump, uint64_t packs);
 void pump_in_flight(struct pump *pump, uint64_t messages);
 /* Of one that carries out: the number of the next message here that has not crossed. */
 void pump_next(struct pump *pump, uint64_t next);

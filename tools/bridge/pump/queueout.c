@@ -70,12 +70,15 @@ int queue_give(struct carry *carry, const struct mdg_message *messages, unsigned
 		if (rc < 0)
 			return rc;
 		n = carry_fits(carry, laid, (unsigned)rc);
-		if (n == 0)
-			return PUMP_AGAIN;
-		rc = carry_publish(carry, &origin, laid, n, messages[0].sequence,
-		                   messages[n - 1].sequence);
-		if (rc != 0)
-			return rc;
+		if (n != 0) {
+			rc = carry_publish(carry, &origin, laid, n, messages[0].sequence,
+			                   messages[n - 1].sequence);
+			if (rc != 0)
+				return rc;
+		} else {
+			carry_drop_first(carry, messages);
+			n = 1;
+		}
 		messages += n;
 		count -= n;
 	}

@@ -105,7 +105,7 @@ static int send_some(struct carry *carry)
 	own = leave_out_relayed(carry, (unsigned)count);
 	rc = own ? carry_send(carry, own, wait_for_hosts) : 0;
 	if (rc == 0)
-		rc = mdg_channel_commit_position(carry->channel, &carry->origin, next);
+		rc = carry_commit(carry, &carry->origin, next);
 	return rc == 0 ? mdg_channel_release(carry->channel) : rc;
 }
 
@@ -181,8 +181,7 @@ static int take_one(struct carry *carry, uint64_t *said)
 	if (strcmp(store_sender(carry->message), pump->bridge->host) != 0)
 		rc = carry_put(carry);
 	if (rc == 0)
-		rc = mdg_channel_commit_position(carry->channel, &carry->store.origin,
-		                                 carry->sequence + 1);
+		rc = carry_commit(carry, &carry->store.origin, carry->sequence + 1);
 	/* A repeat of what is behind us already. */
 	if (rc == -EINVAL)
 		rc = 0;

@@ -45,6 +45,8 @@ void bridge_json_row(struct json *json, const struct bridge_view_row *row)
 	json_unsigned(json, "lag", row->lag);
 	json_unsigned(json, "repeats", row->repeats);
 	json_unsigned(json, "retries", row->retries);
+	json_unsigned(json, "dropped", row->dropped);
+	json_unsigned(json, "missed", row->missed);
 	put_text(json, "error", row->error);
 	json_signed(json, "moved_time", row->moved);
 }

@@ -32,7 +32,7 @@
 #define BRIDGE_STATUS_SEGMENT "madang-bridge"
 #define BRIDGE_STATUS_MAGIC   UINT64_C(0x6567646972624d01) /* "\1Mbridge" */
 
-enum { BRIDGE_STATUS_VERSION = 1, BRIDGE_ROWS_MAX = 512, BRIDGE_ROWS_AT = 1024 };
+enum { BRIDGE_STATUS_VERSION = 2, BRIDGE_ROWS_MAX = 512, BRIDGE_ROWS_AT = 1024 };
 enum { BRIDGE_WORD_ROOM = 64, BRIDGE_ERROR_ROOM = 160, BRIDGE_URL_ROOM = 256 };
 
 /* What a bridge is doing as a whole. */
@@ -86,9 +86,11 @@ struct bridge_row {
 	char error[BRIDGE_ERROR_ROOM]; /* the last one; "" */
 	uint64_t next; /* out: the number of the next message to cross; 0: not known. So the lag is
 	                  known also while the bridge sleeps: the channel says its last number */
+	uint64_t dropped; /* messages that can never cross: too large */
+	uint64_t missed;  /* in, of a topic: packs that the server had no more */
 };
 
-static_assert(sizeof(struct bridge_row) == 320, "the format is fixed");
+static_assert(sizeof(struct bridge_row) == 336, "the format is fixed");
 static_assert(offsetof(struct bridge_row, sent) == 24, "the format is fixed");
 static_assert(offsetof(struct bridge_row, channel) == 88, "the format is fixed");
 static_assert(offsetof(struct bridge_head, sequence) == 20, "the format is fixed");

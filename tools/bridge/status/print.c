@@ -116,6 +116,12 @@ static void print_rows(const struct bridge_view *view, int64_t now)
 		const struct bridge_view_row *row = &view->rows[i];
 		fill_row(table.cells, row, now);
 		table_print_row(&table);
+		if (row->dropped > 0)
+			printf("        %" PRIu64 " dropped: too large; see the log\n",
+			       row->dropped);
+		if (row->missed > 0)
+			printf("        %" PRIu64 " packs missed: the server had them no more\n",
+			       row->missed);
 		if (row->error[0] != '\0')
 			printf("        %s\n", show_text(error, sizeof error, row->error));
 	}

@@ -80,6 +80,8 @@ static bool take_row(struct bridge_view_row *ret, const struct bridge_row *row)
 	ret->bytes = row->bytes;
 	ret->retries = row->retries;
 	ret->next = row->next;
+	ret->dropped = row->dropped;
+	ret->missed = row->missed;
 	ret->moved = row->moved;
 	copy_text(ret->channel, row->channel, sizeof ret->channel);
 	copy_text(ret->error, row->error, sizeof ret->error);

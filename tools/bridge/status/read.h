@@ -23,7 +23,7 @@ struct bridge_view_row {
 	uint32_t kind;
 	enum bridge_direction direction;
 	enum bridge_row_state state;
-	uint64_t sent, received, repeats, in_flight, lag, bytes, retries, next;
+	uint64_t sent, received, repeats, in_flight, lag, bytes, retries, next, dropped, missed;
 	int64_t moved;
 	char error[BRIDGE_ERROR_ROOM];
 };

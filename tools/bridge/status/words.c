@@ -9,6 +9,15 @@
 
 #include "base/text.h"
 
+/* Where the text ends now. */
+static int add_figure(char *room, size_t size, int length, const char *what, uint64_t value)
+{
+	if (value > 0 && (size_t)length < size)
+		length += snprintf(room + length, size - (size_t)length, "  %s %" PRIu64, what,
+		                   value);
+	return length;
+}
+
 char *bridge_row_text(char *room, size_t size, const struct bridge_view_row *row)
 {
 	char error[4 * BRIDGE_ERROR_ROOM];
@@ -19,12 +28,10 @@ char *bridge_row_text(char *room, size_t size, const struct bridge_view_row *row
 	                      out ? "sent" : "received", out ? row->sent : row->received,
 	                      row->in_flight, row->lag);
 
-	if (row->repeats > 0 && (size_t)length < size)
-		length += snprintf(room + length, size - (size_t)length, "  repeats %" PRIu64,
-		                   row->repeats);
-	if (row->retries > 0 && (size_t)length < size)
-		length += snprintf(room + length, size - (size_t)length, "  tried again %" PRIu64,
-		                   row->retries);
+	length = add_figure(room, size, length, "repeats", row->repeats);
+	length = add_figure(room, size, length, "tried again", row->retries);
+	length = add_figure(room, size, length, "dropped", row->dropped);
+	length = add_figure(room, size, length, "missed packs", row->missed);
 	if (row->error[0] != '\0' && (size_t)length < size)
 		snprintf(room + length, size - (size_t)length, "  %s",
 		         show_text(error, sizeof error, row->error));

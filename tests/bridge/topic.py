@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""topic.py BRIDGE PEER [SCENE...]: topics and streams over hosts, where something is too much.
+
+Large messages, slow hosts, small channels, full tables: real processes, a nats-server for each
+scene. Exit 0, 1, or 77: there is no nats-server.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+from ports import answers, free_ports  # noqa: E402
+
+KIB, MIB = 1024, 1 << 20
+REDELIVERED = 1
+
+
+class World:
+    def __init__(self, bridge, peer):
+        self.bridge, self.peer, self.processes = bridge, peer, {}
+        self.place = tempfile.mkdtemp(prefix="madang-topic-")
+        self.port, = free_ports(1)
+        self.start_server()
+
+    def start(self, name, command, **more):
+        self.processes[name] = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
+
+    def start_server(self):
+        self.start("server", ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
+                              f"{self.place}/store", "-l", f"{self.place}/nats.log"])
+        if not answers(self.port, 10):
+            self.end()
+            raise SystemExit("nats-server does not answer")
+
+    def start_bridge(self, host, *more):
+        with open(f"{self.place}/bridge-{host}.log", "a") as log:
+            self.start(f"bridge-{host}", [
+                self.bridge, "--url", f"nats://127.0.0.1:{self.port}", "--host", host,
+                "--namespace", self.home(host), *(more or ("--channel", "news"))], stderr=log)
+
+    def home(self, host):
+        path = f"{self.place}/{host}"
+        os.makedirs(path, 0o700, exist_ok=True)
+        return path
+
+    def kill(self, name, how=signal.SIGKILL):
+        process = self.processes.pop(name)
+        process.send_signal(how)
+        process.wait()
+
+    def channel(self, host, what, shape, *more):
+        return [self.peer, what, self.home(host), "news", *map(str, (*shape, *more))]
+
+    def do(self, host, what, shape, *more):
+        subprocess.run(self.channel(host, what, shape, *more), timeout=30, check=True)
+
+    def listen(self, host, shape):
+        self.start(f"listen-{host}",
+                   self.channel(host, "listen", shape, f"{self.place}/ledger-{host}"))
+
+    def heard(self, host):
+        """(number, size, flags) of each message."""
+        try:
+            with open(f"{self.place}/ledger-{host}") as ledger:
+                return [tuple(map(int, line.split())) for line in ledger]
+        except FileNotFoundError:
+            return []
+
+    def status(self, host, direction):
+        shown = subprocess.run([self.bridge, "--status", "--json", "-n", self.home(host)],
+                               stdout=subprocess.PIPE, text=True, check=False).stdout
+        bridge = json.loads(shown)["bridge"] if shown else None
+        rows = bridge["channels"] if bridge else []
+        return next((r for r in rows if r["direction"] == direction), {})
+
+    def log(self, host):
+        with open(f"{self.place}/bridge-{host}.log") as log:
+            return log.read()
+
+    def ask(self, subject, text="{}"):
+        """A request to the server, as JSON."""
+        with socket.create_connection(("127.0.0.1", self.port), 5) as link:
+            link.sendall(f"CONNECT {{}}\r\nSUB _I.x 1\r\nPUB {subject} _I.x {len(text)}\r\n{text}"
+                         "\r\n".encode())
+            said = b""
+            while b"MSG " not in said or not said.endswith(b"}\r\n"):
+                said += link.recv(65536)
+        return json.loads(said[said.index(b"\r\n", said.index(b"MSG ")):].decode())
+
+    def end(self):
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+            process.wait()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+
+def until(test, seconds=15):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if test():
+            return True
+        time.sleep(0.03)
+    return False
+
+
+def wrong(**tests):
+    return [name.replace("_", " ") for name, right in tests.items() if not right]
+
+
+def too_large(world):
+    """What can never cross is dropped, here or there, and what comes behind it crosses."""
+    problems = []
+    for kind in ("stream", "topic"):
+        large, small = (kind, "wait", 2 * MIB), (kind, "wait", 600 * KIB)
+        world.do("a", "make", large), world.do("b", "make", large)
+        if kind == "topic":
+            world.do("c", "make", small), world.listen("c", small)
+            world.start_bridge("c")
+        world.start_bridge("a"), world.start_bridge("b")
+        world.listen("b", large)
+        until(lambda: world.status("b", "in").get("state") == "moving")
+        if kind == "topic":
+            until(lambda: world.status("c", "in").get("state") == "moving")
+        for number, size in enumerate((100, 900 * KIB, 1500 * KIB, 1040000, 200)):
+            world.do("a", "talk", large, number, 1, size)
+        until(lambda: len(world.heard("b")) >= 4)
+        out = world.status("a", "out")
+        problems += wrong(**{
+            f"{kind}_large_ones_cross": [n for n, _, _ in world.heard("b")] == [0, 1, 3, 4],
+            f"{kind}_one_is_counted": out.get("dropped") == 1 and out.get("state") == "moving",
+            f"{kind}_sizes_are_said": "message-dropped" in world.log("a") and
+            f"bytes={1500 * KIB} " in world.log("a")})
+        if kind == "topic":
+            until(lambda: len(world.heard("c")) >= 2)
+            problems += wrong(
+                small_channel_goes_on=[n for n, _, _ in world.heard("c")] == [0, 4],
+                small_channel_counts=world.status("c", "in").get("dropped") == 2)
+        for name in list(world.processes):
+            if name != "server":
+                world.kill(name)
+        world.ask("$JS.API.STREAM.DELETE.MADANG_default_news")
+        world.ask("$JS.API.STREAM.DELETE.KV_madang_default")
+        for name in os.listdir(world.place):
+            if name != "store" and not name.startswith("nats"):
+                path = f"{world.place}/{name}"
+                (shutil.rmtree if os.path.isdir(path) else os.remove)(path)
+    return problems
+
+
+def full_table(world):
+    """64 origins are known here and there: there is place for more, also when the store is lost."""
+    shape = ("topic", "wait", 64 * KIB)
+    for host in "ab":
+        world.do(host, "fill", shape, 64)
+        world.listen(host, shape)
+        world.start_bridge(host)
+    until(lambda: world.status("b", "in").get("state") == "moving" and
+          world.status("a", "in").get("state") == "moving")
+    forgotten = []
+    for round_ in range(3):
+        if round_ == 2:  # the older stream's place is enough for the newer one's
+            forgotten = [world.log(host).count("origin-forgotten") for host in "ab"]
+            world.kill("server")
+            shutil.rmtree(f"{world.place}/store")
+            world.start_server()
+            until(lambda: "stream-remade" in world.log("b"))
+        world.do("a", "talk", shape, 10 * round_, 10, 100)
+        until(lambda: len(world.heard("b")) >= 10 * (round_ + 1))
+        time.sleep(0.3)
+    out, in_ = world.status("a", "out"), world.status("b", "in")
+    return wrong(
+        all_come_once=[n for n, _, _ in world.heard("b")] == list(range(30)),
+        nothing_failed=not any("pump-failed" in world.log(host) for host in "ab"),
+        nothing_is_sent_twice=out.get("sent") == 30 and in_.get("repeats") == 0,
+        older_stream_goes_first=forgotten ==
+        [world.log(host).count("origin-forgotten") for host in "ab"])
+
+
+SCENES = {f.__name__: f for f in (too_large, full_table)}
+
+
+def main():
+    if not shutil.which("nats-server"):
+        print("skipped: there is no nats-server; on Debian: apt-get install nats-server")
+        return 77
+    failed = False
+    for name in sys.argv[3:] or SCENES:
+        world, begin = World(*sys.argv[1:3]), time.monotonic()
+        problems = ["did not come to its end"]
+        try:
+            problems = SCENES[name](world)
+        finally:
+            for log in sorted(os.listdir(world.place)) if problems else []:
+                if log.startswith("bridge-"):
+                    print(f"-- {log}\n{''.join(world.log(log[7:-4])[-4000:])}")
+            world.end()
+        print(f"{name}: {time.monotonic() - begin:.1f} s; " +
+              ("not so: " + "; ".join(problems) if problems else "right"), flush=True)
+        failed = failed or bool(problems)
+    return 1 if failed else 0
+
+
+sys.exit(main())
