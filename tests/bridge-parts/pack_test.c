@@ -48,6 +48,16 @@ static int decode(size_t size)
 	return rc;
 }
 
+static void test_mark(void)
+{
+	size_t size = write_three();
+
+	pack_mark(bytes, size);
+	CHECK(decode(size) == 0 && pack.count == 3);
+	for (unsigned i = 0; i < pack.count; i++)
+		CHECK(pack.messages[i].flags == MDG_REDELIVERED);
+}
+
 static void test_there_and_back(void)
 {
 	size_t size = write_three();
@@ -147,6 +157,7 @@ static void test_id_and_checksum(void)
 int main(void)
 {
 	test_there_and_back();
+	test_mark();
 	test_damage();
 	test_lies();
 	test_fits();

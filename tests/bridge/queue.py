@@ -21,23 +21,24 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-from ports import answers, free_ports  # noqa: E402
+from ports import Gate, answers, free_ports  # noqa: E402
 
 REDELIVERED = 1
 
 
 class Host:
-    def __init__(self, world, name, *more):
-        self.world, self.name, self.more = world, name, more
+    def __init__(self, world, name, *more, url=None):
+        self.world, self.name, self.more, self.url = world, name, more, url
         self.place = os.path.join(world.place, name)
         os.mkdir(self.place, 0o700)
         self.bridge = None
         self.start_bridge()
 
     def start_bridge(self):
+        url = self.url or self.world.url
         with open(os.path.join(self.world.place, f"bridge-{self.name}.log"), "a") as log:
             self.bridge = self.world.start(
-                [self.world.options.bridge, "--url", self.world.url, "--host", self.name,
+                [self.world.options.bridge, "--url", url, "--host", self.name,
                  "--namespace", self.place, *(self.more or ("--channel", "jobs"))], stderr=log)
 
     def talk(self, first, count):
@@ -58,13 +59,25 @@ class World:
     def __init__(self, options):
         self.options, self.processes, self.ledgers = options, [], 0
         self.place = tempfile.mkdtemp(prefix="madang-queue-")
-        port, = free_ports(1)
-        self.url = f"nats://127.0.0.1:{port}"
-        self.start(["nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd",
-                    os.path.join(self.place, "store"), "-l", os.path.join(self.place, "nats.log")])
-        if not answers(port, 10):
+        self.port, = free_ports(1)
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self.start_server()
+
+    def start_server(self):
+        self.server = self.start(
+            ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
+             os.path.join(self.place, "store"), "-l", os.path.join(self.place, "nats.log")])
+        if not answers(self.port, 10):
             self.end()
             raise SystemExit("nats-server does not answer")
+
+    def restart_server(self, keep=True, how=signal.SIGKILL):
+        """It ends, and comes back with what it had stored, or with nothing."""
+        self.server.send_signal(how)
+        self.server.wait()
+        if not keep:
+            shutil.rmtree(os.path.join(self.place, "store"))
+        self.start_server()
 
     def start(self, command, **more):
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
@@ -88,6 +101,17 @@ class World:
             if len({number for number, _ in self.lines()}) >= count:
                 return
             time.sleep(0.1)
+
+    def finish(self, process):
+        process.wait(30)
+
+    def await_log(self, host, word, seconds=10):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with open(os.path.join(self.place, f"bridge-{host.name}.log")) as log:
+                if word in log.read():
+                    return
+            time.sleep(0.05)
 
     def check(self, count, exact=False):
         """Each number was worked on; each line but one of a number is marked."""
@@ -184,7 +208,60 @@ def backlog(world, chance):
     return world.check(count) + ([] if other > count / 3 else ["too few elsewhere"])
 
 
-SCENES = {f.__name__: f for f in (cross, bridges_die, host_dies, listener_goes, backlog)}
+def server_dies(world, chance):
+    """The server is killed while packs are on their way, and comes back with its store."""
+    count, kills = (20000, 15) if world.options.all else (3000, 2)
+    a, b, c = (Host(world, name) for name in "abc")
+    b.work(1000), c.work(1000)
+    a.talk(0, count)
+    for _ in range(kills):
+        time.sleep(chance.uniform(0.3, 0.8))
+        world.restart_server()
+    world.await_all(count, 60)
+    return world.check(count)
+
+
+def store_lost(world, chance):
+    """The server loses its store while a host has packs in hand, and other packs get their
+    places. The host does not see the moment in which there is no stream."""
+    a, b = Host(world, "a"), Host(world, "b")
+    world.finish(a.talk(0, 32))
+    b.work(150000)  # gets all in one pack
+    world.await_all(2)
+    b.bridge.send_signal(signal.SIGSTOP)
+    world.restart_server(keep=False)
+    world.finish(a.talk(32, 32))
+    world.await_log(a, "stream-remade")
+    time.sleep(0.3)
+    b.bridge.send_signal(signal.SIGCONT)
+    time.sleep(0.7)
+    b.work()
+    world.await_all(64, 10)
+    return world.check(64)
+
+
+def answer_lost(world, chance):
+    """The server has a pack, the host that sent it does not hear that, and when it sends the pack
+    again, the pack was worked on and the server does not know it any more."""
+    gate = Gate(world.port)
+    a, b = Host(world, "a", url=gate.url), Host(world, "b")
+    b.work()
+    a.talk(0, 32)
+    world.await_all(32)
+    gate.mute = True
+    a.talk(32, 32)
+    world.await_all(33)  # not all of them may be in the pack
+    time.sleep(0.5)
+    world.restart_server(how=signal.SIGTERM)  # then it surely knows that the pack was done
+    gate.cut()
+    a.talk(64, 32)
+    world.await_all(96)
+    again = sum(1 for _ in world.lines()) - 96
+    return world.check(96) + ([] if again else ["nothing came again: this shows nothing"])
+
+
+SCENES = {f.__name__: f for f in (cross, bridges_die, host_dies, listener_goes, backlog,
+                                  server_dies, store_lost, answer_lost)}
 
 
 def main():

@@ -69,22 +69,20 @@ int store_share(struct store *store)
 	return pump_stopping(store->pump) ? -EINTR : PUMP_AGAIN;
 }
 
-/* What came: the place in the stream, and whether somebody had it before. */
-static int describe(struct store *store, natsMsg *message, uint64_t *ret_sequence, bool *ret_again)
+static int describe(struct store *store, natsMsg *message, struct pulled *ret)
 {
 	jsMsgMetaData *data = NULL;
 
 	if (natsMsg_GetMetaData(&data, message) != NATS_OK)
 		return -1;
-	*ret_sequence = data->Sequence.Stream;
-	*ret_again = data->NumDelivered > 1;
+	ret->sequence = data->Sequence.Stream;
+	ret->given = data->NumDelivered;
 	store->pending = data->NumPending;
 	jsMsgMetaData_Destroy(data);
 	return 0;
 }
 
-int store_pull(struct store *store, natsMsg **ret, uint64_t *ret_sequence, bool *ret_again,
-               int64_t wait_ms)
+int store_pull(struct store *store, struct pulled *ret, int64_t wait_ms)
 {
 	natsMsgList list = { NULL, 0 };
 	jsFetchRequest request;
@@ -99,11 +97,11 @@ int store_pull(struct store *store, natsMsg **ret, uint64_t *ret_sequence, bool 
 	if (pump_stopping(store->pump))
 		rc = -EINTR;
 	else if (s == NATS_OK && list.Count == 1)
-		rc = describe(store, list.Msgs[0], ret_sequence, ret_again) == 0 ? 1 : 0;
+		rc = describe(store, list.Msgs[0], ret) == 0 ? 1 : 0;
 	else
 		rc = s == NATS_TIMEOUT || s == NATS_NOT_FOUND ? 0 : PULL_ENDED;
 	if (rc == 1) {
-		*ret = list.Msgs[0];
+		ret->message = list.Msgs[0];
 		list.Msgs[0] = NULL;
 	}
 	natsMsgList_Destroy(&list);

@@ -28,6 +28,8 @@ size_t store_limit(const struct store *store)
 {
 	int64_t most = link_max_payload(link_of(store)) - HEADER_BYTES;
 
+	if (store->shape.work && most > store->shape.max_bytes / 2)
+		most = store->shape.max_bytes / 2; /* more would never find room there */
 	return most > 0 ? (size_t)most : 0;
 }
 
@@ -120,6 +122,18 @@ static natsStatus find_or_make(struct store *store, bool *ret_unlike)
 	}
 	jsStreamInfo_Destroy(info);
 	return s;
+}
+
+int store_look(struct store *store)
+{
+	jsStreamInfo *info = NULL;
+	jsErrCode code = 0;
+	natsStatus s = js_GetStreamInfo(&info, link_of(store)->js, store->name, NULL, &code);
+
+	if (s == NATS_OK)
+		take_info(store, info);
+	jsStreamInfo_Destroy(info);
+	return s == NATS_OK ? 0 : PUMP_AGAIN;
 }
 
 static const char *why_not(const struct store *store, natsStatus s)
@@ -223,7 +237,14 @@ static int understand(struct store *store, natsStatus s, jsErrCode code)
 	return 0;
 }
 
-int store_publish(struct store *store, const void *bytes, size_t size, const char *id,
+/* Whether the server may have the pack all the same. It has not if it says so, if nobody there
+ * listens, or if nothing was sent. */
+static bool may_be_stored(natsStatus s, jsErrCode code)
+{
+	return code == 0 && s != NATS_NO_RESPONDERS && s != NATS_MAX_PAYLOAD;
+}
+
+int store_publish(struct store *store, void *bytes, size_t size, const char *id,
                   uint64_t *ret_sequence)
 {
 	unsigned pause = FIRST_PAUSE_MS;
@@ -238,6 +259,8 @@ int store_publish(struct store *store, const void *bytes, size_t size, const cha
 				pump_state(store->pump, BRIDGE_MOVING, "");
 			return 0;
 		}
+		if (store->in_doubt && may_be_stored(s, code))
+			store->in_doubt(bytes, size);
 		rc = understand(store, s, code);
 		if (rc != 0)
 			return rc;

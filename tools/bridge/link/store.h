@@ -37,6 +37,9 @@ struct store {
 	natsSubscription *subscription;
 	uint64_t delivered; /* by the consumer */
 	uint64_t pending;   /* packs that wait at the server behind the one that came last */
+	/* Changes a pack before it is sent again, if nobody knows whether the server has it: then
+	 * it may be there twice. NULL: the far side knows repeats. */
+	void (*in_doubt)(void *bytes, size_t size);
 };
 
 enum {
@@ -46,9 +49,12 @@ enum {
 
 /* Finds or makes the stream. *ret has to live as long as the pump runs. 0, -EINTR, PUMP_AGAIN. */
 int store_open(struct store *ret, struct pump *pump, const struct store_shape *shape);
+/* Asks for the stream once more, and sets `origin`, `first` and `last`. PUMP_AGAIN: no answer, or
+ * there is no such stream. */
+int store_look(struct store *store);
 /* Sends a pack under its id until the server has it. 0, -EINTR, PUMP_AGAIN. *ret_sequence (may be
  * NULL) is its place in the stream. */
-int store_publish(struct store *store, const void *bytes, size_t size, const char *id,
+int store_publish(struct store *store, void *bytes, size_t size, const char *id,
                   uint64_t *ret_sequence);
 /* The most bytes of a pack now: what the server takes, without the head that it gets. */
 size_t store_limit(const struct store *store);
@@ -62,11 +68,17 @@ int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence);
 /* Takes packs from the stream together with other hosts: each goes to one of them, and to another
  * one if it is not acknowledged in PULL_ACK_MS. 0, -EINTR, PUMP_AGAIN. */
 int store_share(struct store *store);
-/* The next pack, waiting so long at most (0: not). *ret_again: it was given to somebody before. 1;
- * 0: there is none; -EINTR; PULL_ENDED: the wait was ended, store_share again. */
+/* A pack that was taken. */
+struct pulled {
+	natsMsg *message;
+	uint64_t sequence; /* in the stream */
+	uint64_t made;     /* when the stream was made: its origin.epoch */
+	uint64_t given;    /* so often to somebody, as far as the server knows */
+};
+/* The next pack, waiting so long at most (0: not). `made` is left to the caller. 1; 0: there is
+ * none; -EINTR; PULL_ENDED: the wait was ended, store_share again. */
 enum { PULL_ACK_MS = 10000, PULL_ENDED = 2 };
-int store_pull(struct store *store, natsMsg **ret, uint64_t *ret_sequence, bool *ret_again,
-               int64_t wait_ms);
+int store_pull(struct store *store, struct pulled *ret, int64_t wait_ms);
 /* Ends a wait of store_next or store_pull in another thread: for `wake` of a pump whose `own` is
  * its store. */
 void store_wake(struct pump *pump);

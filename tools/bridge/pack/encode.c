@@ -34,6 +34,12 @@ size_t pack_size(const struct mdg_message *messages, unsigned count)
 	return size;
 }
 
+static void put_checksum(unsigned char *start, size_t size)
+{
+	bytes_put32(start + 44,
+	            pack_crc(pack_crc(0, start, 44), start + PACK_HEAD, size - PACK_HEAD));
+}
+
 size_t pack_encode(void *ret, uint32_t kind, const struct mdg_origin *origin,
                    const struct mdg_message *messages, unsigned count)
 {
@@ -59,9 +65,18 @@ size_t pack_encode(void *ret, uint32_t kind, const struct mdg_origin *origin,
 			memcpy(data, messages[i].data, messages[i].size);
 		data += messages[i].size;
 	}
-	bytes_put32(start + 44,
-	            pack_crc(pack_crc(0, start, 44), start + PACK_HEAD, size - PACK_HEAD));
+	put_checksum(start, size);
 	return size;
+}
+
+void pack_mark(void *bytes, size_t size)
+{
+	unsigned char *start = bytes, *head = start + PACK_HEAD;
+	uint32_t count = bytes_get32(start + 12);
+
+	for (uint32_t i = 0; i < count; i++, head += PACK_MESSAGE_HEAD)
+		bytes_put32(head + 12, MDG_REDELIVERED);
+	put_checksum(start, size);
 }
 
 void pack_id(char ret[PACK_ID_ROOM], const struct mdg_origin *origin, uint64_t first, uint64_t last)

@@ -41,6 +41,8 @@ size_t pack_size(const struct mdg_message *messages, unsigned count);
 /* Writes it; `ret` has pack_size bytes. Returns the size. */
 size_t pack_encode(void *ret, uint32_t kind, const struct mdg_origin *origin,
                    const struct mdg_message *messages, unsigned count);
+/* Marks all messages of an encoded pack MDG_REDELIVERED. */
+void pack_mark(void *bytes, size_t size);
 /* Writes the message id under which the server knows repeats of the pack. */
 void pack_id(char ret[PACK_ID_ROOM], const struct mdg_origin *origin, uint64_t first,
              uint64_t last);

@@ -3,8 +3,9 @@
  * queuein.c - takes messages of a queue from other hosts, for programs that listen here.
  *
  * It takes a few packs at a time, while listeners are here and little waits. The server is told
- * that a pack is done when all of its messages were released. Until then it is told that they are
- * being worked on, each TELL_MS. If this host dies, the server gives the packs to another host.
+ * that a pack is done when all of its messages were released (queuehand.c). Until then it is told,
+ * each 3 s, that they are being worked on. If this host dies, the server gives the packs to
+ * another host.
  *
  * A pack that was given to somebody before may still lie in the queue here, if this bridge was
  * killed. So this looks, and puts only what does not. That is marked: it may have been worked on.
@@ -23,67 +24,27 @@
 #include "base/log.h"
 #include "pump/pump.h"
 #include "pump/queue.h"
+#include "pump/queuehand.h"
 #include "pump/thread.h"
 
 enum {
-	TAKEN = 2, /* packs, at most */
-	TELL_MS = 3000,
 	IDLE_MS = 30000,
-	GLANCE_MS = 200, /* between two questions for one more pack, while another is worked on */
+	GLANCE_MS = 200,  /* between two questions for one more pack, while another is worked on */
+	LITTLE_MS = 1500, /* that a wait for room lasts, at most */
 	WAITING_MOST = 32
 };
 #define MS_NS UINT64_C(1000000)
 
-struct taken {
-	natsMsg *message;
-	uint64_t sequence; /* in the stream */
-	uint64_t upto;     /* all of it has a number here below this */
-};
-
 struct queue_in {
-	struct carry carry; /* first: see progress */
-	struct taken taken[TAKEN];
-	unsigned count;
-	int64_t told;
-	bool shared;       /* the subscription is there */
-	struct carry give; /* to give back; its channel is NULL when it is not in use */
+	struct carry carry; /* first: see meanwhile */
+	struct hand hand;   /* the packs that were taken */
+	bool shared;        /* the subscription is there */
+	struct carry give;  /* to give back; its channel is NULL when it is not in use */
 };
 
 static bool is_taking(const struct queue_in *in)
 {
 	return atomic_load(&in->carry.pump->listeners) != 0;
-}
-
-/* ---- packs that are here ---------------------------------------------------- */
-
-static void tell_server(struct queue_in *in)
-{
-	if (bridge_now() - in->told < TELL_MS)
-		return;
-	in->told = bridge_now();
-	for (unsigned i = 0; i < in->count; i++)
-		(void)natsMsg_InProgress(in->taken[i].message, NULL);
-	if (in->carry.message)
-		(void)natsMsg_InProgress(in->carry.message, NULL);
-}
-
-/* Tells the server which packs are done. Waits for the first of them until the deadline. */
-static int settle(struct queue_in *in, uint64_t deadline)
-{
-	while (in->count) {
-		struct taken *first = &in->taken[0];
-		int rc = mdg_channel_settled(in->carry.channel, first->upto, deadline);
-
-		if (rc != 0)
-			return rc == -EAGAIN || rc == -ETIMEDOUT || rc == -EINTR ? 0 : rc;
-		(void)natsMsg_Ack(first->message, NULL);
-		natsMsg_Destroy(first->message);
-		in->count--;
-		memmove(first, first + 1, in->count * sizeof *first);
-		pump_in_flight(in->carry.pump, in->count);
-		deadline = 0;
-	}
-	return 0;
 }
 
 /* ---- giving back ------------------------------------------------------------ */
@@ -162,8 +123,8 @@ static int leave_to_others(struct queue_in *in)
 		if (rc != 0)
 			return rc;
 	}
-	if (in->count)
-		return settle(in, mdg_deadline(GLANCE_MS * MS_NS));
+	if (in->hand.count)
+		return hand_settle(&in->hand, mdg_deadline(GLANCE_MS * MS_NS));
 	await_change(in);
 	return 0;
 }
@@ -173,7 +134,7 @@ static int meanwhile(struct carry *carry)
 {
 	struct queue_in *in = (struct queue_in *)(void *)carry;
 
-	tell_server(in);
+	hand_tell(&in->hand);
 	if (!is_taking(in) && !atomic_load(&carry->pump->gives))
 		return give_back(in);
 	return 0;
@@ -227,78 +188,94 @@ static int leave_out_present(struct queue_in *in)
 	return rc;
 }
 
-/* A pack that the server gives to us once more, because it did not hear of us in time. */
-static bool is_here(struct queue_in *in, natsMsg *message, uint64_t sequence)
+/* Whether a message of the pack, or a later one of its origin, was here before. */
+static bool was_here(const struct queue_in *in)
 {
-	for (unsigned i = 0; i < in->count; i++) {
-		if (in->taken[i].sequence != sequence)
-			continue;
-		natsMsg_Destroy(in->taken[i].message);
-		in->taken[i].message = message;
+	const struct pack *pack = in->carry.pack;
+	uint64_t next;
+
+	return mdg_channel_position(in->carry.channel, &pack->origin, &next) == 0 &&
+	       pack->messages[0].number < next;
+}
+
+static bool decode(struct queue_in *in, const struct pulled *pulled)
+{
+	struct carry *carry = &in->carry;
+	const char *wrong = NULL;
+
+	if (pack_decode(carry->pack, natsMsg_GetData(pulled->message),
+	                (size_t)natsMsg_GetDataLength(pulled->message), &wrong) == 0 &&
+	    carry->pack->kind == MDG_QUEUE)
 		return true;
-	}
+	log_event(LOG_ERROR, "pack-refused", "channel=\"%s\" sequence=%" PRIu64 " why=\"%s\"",
+	          carry->pump->channel, pulled->sequence,
+	          wrong ? wrong : "it is of another kind of channel");
+	(void)natsMsg_Term(pulled->message, NULL);
+	natsMsg_Destroy(pulled->message);
 	return false;
 }
 
-static int put(struct queue_in *in, natsMsg *message, uint64_t sequence, bool again)
+static int put(struct queue_in *in, const struct pulled *pulled)
 {
 	struct mdg_channel_info info = { .size = sizeof info };
 	struct carry *carry = &in->carry;
-	const char *wrong = NULL;
 	int rc = 0;
 
-	if (is_here(in, message, sequence))
+	if (hand_has(&in->hand, pulled) || !decode(in, pulled))
 		return 0;
-	if (pack_decode(carry->pack, natsMsg_GetData(message),
-	                (size_t)natsMsg_GetDataLength(message), &wrong) != 0 ||
-	    carry->pack->kind != MDG_QUEUE) {
-		log_event(LOG_ERROR, "pack-refused",
-		          "channel=\"%s\" sequence=%" PRIu64 " why=\"%s\"", carry->pump->channel,
-		          sequence, wrong ? wrong : "it is of another kind of channel");
-		(void)natsMsg_Term(message, NULL);
-		natsMsg_Destroy(message);
-		return 0;
-	}
-	carry->message = message;
-	if (again)
+	in->hand.putting = *pulled;
+	carry->message = pulled->message;
+	if (hand_had_before(&in->hand, pulled) || was_here(in))
 		rc = leave_out_present(in);
 	if (rc == 0 && carry->pack->count)
 		rc = carry_put(carry);
 	if (rc == 0)
 		rc = mdg_channel_look(carry->channel, &info);
 	if (rc != 0)
-		return rc;
-	carry->message = NULL;
-	in->taken[in->count++] = (struct taken){ message, sequence, info.sequence };
-	pump_in_flight(carry->pump, in->count);
+		return rc; /* and the pump ends */
+	in->hand.putting.message = carry->message = NULL;
+	hand_add(&in->hand, pulled, info.sequence);
 	return 0;
 }
 
-static int take_one(struct queue_in *in, int64_t wait_ms)
+/* The next pack, and what stream it is of. As store_pull. */
+static int pull(struct queue_in *in, struct pulled *ret, int64_t wait_ms)
 {
 	struct store *store = &in->carry.store;
-	natsMsg *message = NULL;
-	uint64_t sequence = 0;
-	bool again = false;
 	int rc = 0;
 
 	if (!in->shared)
 		rc = store_share(store);
 	in->shared = rc == 0;
 	if (rc == 0)
-		rc = store_pull(store, &message, &sequence, &again, wait_ms);
+		rc = store_pull(store, ret, wait_ms);
 	if (rc == PULL_ENDED) {
 		in->shared = false;
+		hand_doubt(&in->hand);
 		pump_sleep(in->carry.pump, 10);
 		return 0;
 	}
+	/* A wait may have begun before the server was lost. */
+	if (rc == 1 && !hand_may_tell(&in->hand)) {
+		natsMsg_Destroy(ret->message); /* it comes again */
+		return 0;
+	}
+	ret->made = store->origin.epoch;
+	return rc;
+}
+
+static int take_one(struct queue_in *in, int64_t wait_ms)
+{
+	struct pulled pulled = { .message = NULL };
+	int rc = pull(in, &pulled, wait_ms);
+
 	if (rc != 1)
 		return rc;
-	pump_lag(in->carry.pump, store->pending);
+	pump_lag(in->carry.pump, in->carry.store.pending);
 	if (is_taking(in))
-		return put(in, message, sequence, again);
-	(void)natsMsg_Nak(message, NULL); /* the last listener has just gone */
-	natsMsg_Destroy(message);
+		return put(in, &pulled);
+	(void)natsMsg_Nak(pulled.message, NULL); /* the last listener has just gone */
+	natsMsg_Destroy(pulled.message);
 	return 0;
 }
 
@@ -311,16 +288,17 @@ static int await_little(struct queue_in *in)
 	if (rc != 0 || info.waiting <= WAITING_MOST)
 		return rc;
 	rc = mdg_channel_settled(in->carry.channel, info.sequence - WAITING_MOST,
-	                         mdg_deadline(TELL_MS / 2 * MS_NS));
+	                         mdg_deadline(LITTLE_MS * MS_NS));
 	return rc == -EINTR ? -ETIMEDOUT : rc;
 }
 
 static int step(struct queue_in *in)
 {
-	unsigned before = in->count;
-	int rc = settle(in, 0);
+	struct hand *hand = &in->hand;
+	unsigned before;
+	int rc = hand_settle(hand, 0);
 
-	tell_server(in);
+	hand_tell(hand);
 	if (rc != 0)
 		return rc;
 	if (!is_taking(in))
@@ -328,12 +306,11 @@ static int step(struct queue_in *in)
 	rc = await_little(in);
 	if (rc == -ETIMEDOUT || rc == -EAGAIN)
 		return 0;
-	if (rc == 0 && in->count < TAKEN) {
-		before = in->count;
-		rc = take_one(in, in->count ? 0 : IDLE_MS);
-	}
-	if (rc == 0 && in->count && in->count == before)
-		rc = settle(in, mdg_deadline(GLANCE_MS * MS_NS));
+	before = hand->count;
+	if (rc == 0 && hand->count < HAND_PACKS)
+		rc = take_one(in, hand->count ? 0 : IDLE_MS);
+	if (rc == 0 && hand->count && hand->count == before)
+		rc = hand_settle(hand, mdg_deadline(GLANCE_MS * MS_NS));
 	return rc;
 }
 
@@ -366,12 +343,13 @@ static int in_run(struct pump *pump)
 		return -ENOMEM;
 	rc = carry_open(&in->carry, pump, MDG_TALKER, &queue_shape, 0, 0);
 	in->carry.meanwhile = meanwhile;
+	in->carry.store.in_doubt = pack_mark; /* for what is given back */
+	in->hand = (struct hand){ .carry = &in->carry, .looked = true };
 	bridge_wake(pump->bridge); /* tells us who listens */
 	while (rc == 0)
 		rc = pump_stopping(pump) ? -EINTR : step(in);
 	give_close(in);
-	for (unsigned i = 0; i < in->count; i++)
-		natsMsg_Destroy(in->taken[i].message);
+	hand_leave(&in->hand);
 	carry_close(&in->carry);
 	free(in);
 	return rc;

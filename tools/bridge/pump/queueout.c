@@ -139,6 +139,7 @@ static int out_run(struct pump *pump)
 	struct carry carry;
 	int rc = carry_open(&carry, pump, MDG_LISTENER, &queue_shape, 0, 0);
 
+	carry.store.in_doubt = pack_mark;
 	while (rc == 0)
 		rc = give_some(&carry);
 	carry_close(&carry);
