@@ -5,7 +5,8 @@
  *     call_peer serve DIRECTORY CHANNEL LEDGER [--threads N] [--busy MICROSECONDS] [--capacity N]
  *               [--peers N]
  *     call_peer ask DIRECTORY CHANNEL LEDGER --count N [--threads N] [--size BYTES]
- *               [--reply BYTES] [--wait MILLISECONDS] [--first NUMBER] [--lenient]
+ *               [--reply BYTES] [--wait MILLISECONDS] [--first NUMBER] [--lenient] [--spread]
+ *               [--gap MICROSECONDS] [--until FILE]
  *     call_peer look DIRECTORY CHANNEL /dev/null     prints how many callers and servers are there
  *
  * A request has a number of its own, a size and a checksum; the reply has the same number, another
@@ -15,8 +16,9 @@
  * late` (its own deadline), `NUMBER refused`.
  *
  * `ask` ends with 0 if all were answered; with --lenient if each was answered, died, or was late.
- * It prints the median and the 99th percentile of its calls, in microseconds. A wrong reply ends it
- * with 1 at once.
+ * With --spread the sizes are up to BYTES. After each call it pauses for --gap. When there is a
+ * FILE it asks no more. It prints the median and the 99th percentile of its calls, in microseconds.
+ * A wrong reply ends it with 1 at once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,9 +46,10 @@ struct settings {
 	const char *channel;
 	mdg_namespace *ns;
 	int ledger;
-	uint32_t threads, count, size, reply, busy, wait, capacity, peers;
+	uint32_t threads, count, size, reply, busy, wait, capacity, peers, gap;
 	uint64_t first;
-	bool lenient;
+	const char *until;
+	bool lenient, spread;
 };
 static struct settings settings = {
 	.threads = 1, .count = 1, .size = 64, .reply = 64, .wait = 30000
@@ -160,18 +163,28 @@ static void *serve(void *unused)
 
 /* ---- ask ------------------------------------------------------------------------------- */
 
+/* One of many sizes up to this one, most of which are small. */
+static uint32_t spread(uint32_t most, uint64_t number)
+{
+	uint64_t mixed = (number + most) * UINT64_C(0x9e3779b97f4a7c15) >> 16;
+	uint32_t least = sizeof(struct request), room = most - least;
+	return settings.spread ? least + (uint32_t)(mixed % ((room >> (mixed >> 32) % 12) + 1))
+	                       : most;
+}
+
 static void ask_one(mdg_channel *channel, uint32_t which, void *request, void *reply)
 {
 	uint64_t number = settings.first + which;
-	make(request, settings.size, number, settings.reply);
+	uint32_t size = spread(settings.size, number), wanted = spread(settings.reply, number);
+	make(request, size, number, wanted);
 	uint64_t began = now();
-	int rc = mdg_channel_call(channel, request, settings.size, reply, settings.reply, NULL,
+	int rc = mdg_channel_call(channel, request, size, reply, settings.reply, NULL,
 	                          began + settings.wait * UINT64_C(1000000));
 	durations[which] = now() - began;
 	if (rc >= 0) {
 		const struct request *got = reply;
 		if (!is_right(got, (size_t)rc) || got->number != ~number ||
-		    (uint32_t)rc != settings.reply) {
+		    (uint32_t)rc != wanted) {
 			fprintf(stderr, "call_peer: a wrong reply to %" PRIu64 "\n", number);
 			_exit(1);
 		}
@@ -196,9 +209,12 @@ static void *ask(void *unused)
 		_exit(1);
 	for (;;) {
 		uint32_t which = atomic_fetch_add(&next_call, 1);
-		if (which >= settings.count)
+		if (which >= settings.count ||
+		    (settings.until != NULL && access(settings.until, F_OK) == 0))
 			break;
 		ask_one(channel, which, request, reply);
+		if (settings.gap > 0)
+			(void)usleep(settings.gap);
 	}
 	mdg_channel_close(channel);
 	free(request);
@@ -237,17 +253,15 @@ static int look(void)
 
 /* ---- the command line -------------------------------------------------------------------- */
 
-static const struct option long_options[] = { { "threads", required_argument, NULL, 't' },
-	                                      { "count", required_argument, NULL, 'c' },
-	                                      { "size", required_argument, NULL, 's' },
-	                                      { "reply", required_argument, NULL, 'r' },
-	                                      { "busy", required_argument, NULL, 'b' },
-	                                      { "wait", required_argument, NULL, 'w' },
-	                                      { "capacity", required_argument, NULL, 'C' },
-	                                      { "first", required_argument, NULL, 'f' },
-	                                      { "lenient", no_argument, NULL, 'l' },
-	                                      { "peers", required_argument, NULL, 'p' },
-	                                      { NULL, 0, NULL, 0 } };
+static const struct option long_options[] = {
+	{ "threads", required_argument, NULL, 't' },  { "count", required_argument, NULL, 'c' },
+	{ "size", required_argument, NULL, 's' },     { "reply", required_argument, NULL, 'r' },
+	{ "busy", required_argument, NULL, 'b' },     { "wait", required_argument, NULL, 'w' },
+	{ "capacity", required_argument, NULL, 'C' }, { "first", required_argument, NULL, 'f' },
+	{ "lenient", no_argument, NULL, 'l' },        { "peers", required_argument, NULL, 'p' },
+	{ "spread", no_argument, NULL, 'S' },         { "gap", required_argument, NULL, 'g' },
+	{ "until", required_argument, NULL, 'u' },    { NULL, 0, NULL, 0 }
+};
 
 static void take(int option)
 {
@@ -282,6 +296,15 @@ static void take(int option)
 		break;
 	case 'l':
 		settings.lenient = true;
+		break;
+	case 'S':
+		settings.spread = true;
+		break;
+	case 'g':
+		settings.gap = (uint32_t)value;
+		break;
+	case 'u':
+		settings.until = optarg;
 		break;
 	default:
 		exit(2);
