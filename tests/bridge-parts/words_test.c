@@ -64,16 +64,30 @@ static bool hears(const char *text)
 static void test_heartbeats(void)
 {
 	static const char text[] = HEAD "\nnews 3 1 2 3 77\na=2eb 1 0 0 0 18446744073709551615\n";
+	static const char taken[] = HEAD " taken " INSTANCE " 77\n";
 	struct heard heard;
 
 	CHECK(heard_parse(&heard, text, strlen(text)));
-	CHECK(strcmp(heard.instance, INSTANCE) == 0 && !heard.bye && heard.count == 2);
+	CHECK(strcmp(heard.instance, INSTANCE) == 0 && heard.word == HEARD_CHANNELS &&
+	      heard.count == 2);
 	CHECK(strcmp(heard.channels[0].token, "news") == 0 && heard.channels[0].kind == MDG_TOPIC);
 	CHECK(heard.channels[0].talkers == 1 && heard.channels[0].listeners == 2);
 	CHECK(heard.channels[0].directions == 3 && heard.channels[0].position == 77);
 	CHECK(heard.channels[1].position == UINT64_MAX);
 	free(heard.channels);
-	CHECK(heard_parse(&heard, HEAD " bye\n", strlen(HEAD " bye\n")) && heard.bye);
+	CHECK(heard_parse(&heard, HEAD " bye\n", strlen(HEAD " bye\n")));
+	CHECK(heard.word == HEARD_BYE);
+	CHECK(heard_parse(&heard, HEAD " alive\n", strlen(HEAD " alive\n")));
+	CHECK(heard.word == HEARD_ALIVE);
+	CHECK(heard_parse(&heard, taken, strlen(taken)) && heard.word == HEARD_TAKEN);
+	CHECK(strcmp(heard.other, INSTANCE) == 0 && heard.age == 77);
+	CHECK(!hears(HEAD " taken\n"));
+	CHECK(!hears(HEAD " taken " INSTANCE "\n"));
+	CHECK(!hears(HEAD " taken " INSTANCE " -1\n"));
+	CHECK(!hears(HEAD " taken " INSTANCE " 1 2\n"));
+	CHECK(!hears(HEAD " taken " INSTANCE "0 1\n"));
+	CHECK(!hears(HEAD " alive 1\n"));
+	CHECK(!hears(HEAD " alive\nnews 3 1 2 3 77\n"));
 	CHECK(hears(HEAD "\n"));
 	CHECK(!hears(""));
 	CHECK(!hears("\n"));

@@ -40,8 +40,11 @@ struct bridge {
 	struct elsewhere *elsewhere; /* watch/elsewhere.h */
 	struct rules *rules;         /* the keeper's alone */
 	int wake;                    /* eventfd */
+	int64_t began;               /* bridge_now, when this run began; never changes */
+	unsigned told;               /* channels that the heartbeat tells of; the keeper's alone */
 	atomic_bool heard;           /* something happened elsewhere, or in a channel here */
 	atomic_bool reconnected;
+	atomic_bool remade; /* a stream of the server is another one: it may have lost its store */
 	atomic_int refused; /* exit code: the server does not let us in any more */
 };
 

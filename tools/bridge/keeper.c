@@ -7,11 +7,8 @@
  * heartbeat is due.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -19,34 +16,27 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "keeper.h"
 #include "link/link.h"
-#include "link/shape.h"
+#include "watch/absent.h"
 #include "watch/beat.h"
 
-/* A channel that was removed here is left alone for so long, so that its owner can make it anew. */
-enum { LEFT_ALONE_MS = 10000, LEFT_ALONE_MAX = 32 };
 /* libnats makes its subscriptions anew first, and is left alone while it does. */
 enum { SETTLE_MS = 200 };
 enum { WALK_AGAIN_MS = 200, WALK_ANYWAY_MS = 60000 };
-/* A channel that is made because another host has it takes at most so much memory here. */
-enum { MADE_CAPACITY_MAX = 64 << 20 };
-
+/* So long a bridge of the same name has to say that the name is taken, before anything moves. */
+enum { NAME_MS = 200 };
 struct keeper {
 	struct bridge *bridge;
 	struct entry *entries;
 	struct beat beat;
+	struct absent absent;
 	int signals, directory;
-	int64_t wake_at; /* of pumps, after the connection was made again; 0: never */
+	int64_t wake_at;  /* of pumps, after the connection was made again; 0: never */
+	int64_t begin_at; /* before that nothing moves */
 	int64_t walk_at;
 	int walk_pause; /* to the next walk: longer each time that nothing was made */
 	bool ending;
-	struct {
-		char name[MDG_NAME_MAX + 1];
-		int64_t until;
-	} removed[LEFT_ALONE_MAX]; /* the latest */
-	unsigned removals;
 };
 
 static struct entry *find(struct keeper *k, const char *name)
@@ -87,60 +77,14 @@ static void walk(struct keeper *k)
 		log_event(LOG_WARN, "no-walk", "error=\"%s\"", mdg_strerror(rc));
 }
 
-static void leave_alone(struct keeper *k, const char *name)
+static bool is_here(void *context, const char *name)
 {
-	unsigned i = k->removals++ % LEFT_ALONE_MAX;
-
-	(void)snprintf(k->removed[i].name, sizeof k->removed[i].name, "%s", name);
-	k->removed[i].until = bridge_now() + LEFT_ALONE_MS;
+	return find(context, name) != NULL;
 }
 
-static bool is_left_alone(const struct keeper *k, const char *name)
+static void enter_made(void *context, const char *name)
 {
-	for (unsigned i = 0; i < LEFT_ALONE_MAX; i++)
-		if (bridge_now() < k->removed[i].until && strcmp(k->removed[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Makes channels that an exact rule names, and that another host has. */
-static void make_absent(struct keeper *k)
-{
-	const char *name;
-	size_t cursor = 0;
-
-	while ((name = rules_next_name(k->bridge->rules, &cursor)) != NULL) {
-		struct mdg_channel_options shape;
-		struct elsewhere_sum sum;
-		mdg_channel *channel;
-		char token[TOKEN_ROOM];
-		int rc;
-
-		if (find(k, name) || is_left_alone(k, name) ||
-		    !rules_allow(k->bridge->rules, name, BRIDGE_IN) ||
-		    token_make(token, sizeof token, name) != 0)
-			continue;
-		elsewhere_sum(k->bridge->elsewhere, token, &sum);
-		if (!sum.kind || shape_get(k->bridge->link, token, &shape) != 0)
-			continue;
-		if (shape.capacity > MADE_CAPACITY_MAX) {
-			log_event(LOG_WARN, "smaller-channel",
-			          "channel=\"%s\" here=%d group=%" PRIu64
-			          " bytes: make it yourself to have it as large",
-			          name, MADE_CAPACITY_MAX, shape.capacity);
-			shape.capacity = MADE_CAPACITY_MAX;
-		}
-		rc = mdg_channel_open(&channel, k->bridge->ns, name, MDG_OBSERVER, &shape);
-		if (rc != 0) {
-			log_event(LOG_ERROR, "channel-not-made", "channel=\"%s\" error=\"%s\"",
-			          name, mdg_strerror(rc));
-			continue;
-		}
-		log_event(LOG_INFO, "channel-made", "channel=\"%s\" kind=%s", name,
-		          channel_kind_name(shape.kind));
-		mdg_channel_close(channel);
-		enter(k, name);
-	}
+	enter(context, name);
 }
 
 /* A channel that is just made may not be ready yet. On a machine that has much to do that can last,
@@ -151,9 +95,22 @@ static void walk_soon(struct keeper *k)
 	k->walk_at = bridge_now() + k->walk_pause;
 }
 
+/* All pumps are told to end before the first of them is waited for. */
+static void close_all(struct entry *entries)
+{
+	for (struct entry *e = entries; e; e = e->next)
+		entry_end(e);
+	while (entries) {
+		struct entry *entry = entries;
+
+		entries = entry->next;
+		entry_close(entry);
+	}
+}
+
 static void review(struct keeper *k)
 {
-	struct entry **at = &k->entries;
+	struct entry **at = &k->entries, *gone = NULL;
 
 	while (*at) {
 		struct entry *entry = *at;
@@ -163,10 +120,20 @@ static void review(struct keeper *k)
 			continue;
 		}
 		*at = entry->next;
-		leave_alone(k, entry->name);
-		entry_close(entry);
+		entry->next = gone;
+		gone = entry;
+		absent_leave_alone(&k->absent, entry->name);
 		walk_soon(k); /* it may have been made again */
 	}
+	close_all(gone);
+}
+
+/* The server may have lost what the group knows, or somebody may have changed it there. */
+static void ask_again(struct keeper *k)
+{
+	absent_retry(&k->absent);
+	for (struct entry *e = k->entries; e; e = e->next)
+		entry_ask_again(e);
 }
 
 /* ---- what happens ----------------------------------------------------------- */
@@ -185,6 +152,7 @@ static void reload(struct keeper *k)
 	k->bridge->rules = rules;
 	log_event(LOG_INFO, "rules-read", "rules=%zu", rules_count(rules));
 	k->walk_at = 0;
+	ask_again(k);
 }
 
 static void take_signals(struct keeper *k)
@@ -214,6 +182,10 @@ static void take_directory(struct keeper *k)
 
 static int64_t earliest(struct keeper *k, int64_t when)
 {
+	if (bridge_now() < k->begin_at)
+		return k->begin_at;
+	if (k->absent.when < when)
+		when = k->absent.when;
 	if (k->walk_at < when)
 		when = k->walk_at;
 	if (k->wake_at && k->wake_at < when)
@@ -254,8 +226,12 @@ static void tell_of_loss(void *context, const char *host, const char *instance)
 
 static void look_again(struct keeper *k)
 {
-	if (atomic_exchange(&k->bridge->reconnected, false))
+	if (atomic_exchange(&k->bridge->reconnected, false)) {
 		k->wake_at = bridge_now() + SETTLE_MS;
+		ask_again(k);
+	}
+	if (atomic_exchange(&k->bridge->remade, false))
+		ask_again(k);
 	if (k->wake_at && bridge_now() >= k->wake_at) {
 		k->wake_at = 0;
 		for (struct entry *e = k->entries; e; e = e->next)
@@ -268,7 +244,7 @@ static void look_again(struct keeper *k)
 		k->walk_at = bridge_now() + k->walk_pause;
 		walk(k);
 	}
-	make_absent(k);
+	absent_make(&k->absent, k->bridge, is_here, enter_made, k);
 	review(k);
 }
 
@@ -291,29 +267,35 @@ static int open_eyes(struct keeper *k)
 	return BRIDGE_TROUBLE;
 }
 
+static void work(struct keeper *k)
+{
+	int64_t when = k->begin_at;
+
+	if (bridge_now() >= k->begin_at) {
+		look_again(k);
+		when = beat_send(&k->beat, k->entries);
+	}
+	wait_for_news(k, earliest(k, when));
+}
+
 int keeper_run(struct bridge *bridge)
 {
 	struct keeper k = {
 		.bridge = bridge, .walk_pause = WALK_AGAIN_MS, .signals = -1, .directory = -1
 	};
-	int rc = open_eyes(&k);
+	int rc = open_eyes(&k), wrong = beat_start(&k.beat, bridge);
 
+	rc = rc ? rc : wrong;
+	k.begin_at = bridge_now() + NAME_MS;
+	beat_word(bridge, "alive"); /* a bridge of the same name answers */
 	while (rc == 0 && !k.ending) {
-		int64_t when;
-
-		look_again(&k);
-		when = beat_send(&k.beat, bridge, k.entries);
-		wait_for_news(&k, earliest(&k, when));
+		work(&k);
 		rc = atomic_load(&bridge->refused);
 	}
 	status_link(bridge->status, BRIDGE_ENDING, NULL, link_reconnects(bridge->link), NULL);
-	while (k.entries) {
-		struct entry *entry = k.entries;
-
-		k.entries = entry->next;
-		entry_close(entry);
-	}
-	beat_bye(&k.beat, bridge);
+	close_all(k.entries);
+	beat_bye(&k.beat);
+	absent_retry(&k.absent);
 	(void)close(k.signals);
 	(void)close(k.directory);
 	return rc;

@@ -128,15 +128,15 @@ static int run(struct bridge *bridge)
 
 	if (rc == 0)
 		rc = link_open(&bridge->link, bridge);
-	if (rc == 0 && elsewhere_open(&bridge->elsewhere, bridge) != 0)
-		rc = BRIDGE_TROUBLE;
+	if (rc == 0)
+		rc = elsewhere_open(&bridge->elsewhere, bridge);
 	if (rc == 0 && replicas_start(&replicas, bridge) != 0)
 		rc = BRIDGE_TROUBLE;
 	if (rc == 0)
 		rc = keeper_run(bridge);
 	replicas_end(replicas);
-	link_close(bridge->link);
 	elsewhere_close(bridge->elsewhere);
+	link_close(bridge->link);
 	status_close(bridge->status);
 	mdg_namespace_close(bridge->ns);
 	rc = rc < 0 ? BRIDGE_OK : rc; /* it was asked to end before it was connected */
@@ -148,7 +148,7 @@ int main(int argc, char **argv)
 {
 	static struct options options;
 	static struct server server;
-	struct bridge bridge = { .options = &options, .wake = -1 };
+	struct bridge bridge = { .options = &options, .wake = -1, .began = bridge_now() };
 	struct rules_words words;
 	int rc = options_parse(&options, argc, argv);
 

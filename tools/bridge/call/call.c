@@ -11,15 +11,12 @@
 
 #include "base/log.h"
 #include "call/parts.h"
-#include "link/retire.h"
+#include "link/ear.h"
 
 struct call {
 	struct call_setup setup; /* its names are in `names` */
 	char *names[4];
-	natsSubscription *inbox;
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	bool runs, ended;    /* the inbox's thread */
+	struct ear *inbox;
 	struct ask *ask;     /* or NULL, by `directions` */
 	struct serve *serve; /* or NULL */
 };
@@ -38,8 +35,11 @@ static void heard_question(struct call *call, enum call_word word, natsMsg *mess
 	serve_heard(call->serve, request, word);
 }
 
-static void heard(struct call *call, natsMsg *message)
+/* In the thread of the subscription. (A synchronous subscription would not do: it turns the message
+ * that nobody was there into a code, and does not say about which request.) */
+static void heard(void *context, natsMsg *message)
 {
+	struct call *call = context;
 	uint64_t number = 0;
 	enum call_word word = CALL_UNKNOWN;
 	if (!call_parse(call->setup.inbox, natsMsg_GetSubject(message), &number, &word))
@@ -50,54 +50,17 @@ static void heard(struct call *call, natsMsg *message)
 		heard_question(call, word, message);
 }
 
-/* In the thread of the subscription. (A synchronous subscription would not do: it turns the message
- * that nobody was there into a code, and does not say about which request.) */
-static void take_word(natsConnection *connection, natsSubscription *inbox, natsMsg *message,
-                      void *context)
-{
-	(void)connection;
-	(void)inbox;
-	heard(context, message);
-	natsMsg_Destroy(message);
-}
-
-static void has_ended(void *context)
-{
-	struct call *call = context;
-	(void)pthread_mutex_lock(&call->lock);
-	call->ended = true;
-	(void)pthread_cond_signal(&call->change);
-	(void)pthread_mutex_unlock(&call->lock);
-}
-
 static int open_inbox(struct call *call)
 {
 	char subject[CALL_SUBJECT_MAX];
 	if (snprintf(subject, sizeof subject, "%s.>", call->setup.inbox) >= CALL_SUBJECT_MAX - 64)
 		return -ENAMETOOLONG;
-	natsStatus status = natsConnection_Subscribe(&call->inbox, call->setup.connection, subject,
-	                                             take_word, call);
-	if (status == NATS_OK)
-		status = natsSubscription_SetOnCompleteCB(call->inbox, has_ended, call);
-	call->runs = status == NATS_OK;
+	natsStatus status = ear_open(&call->inbox, call->setup.connection, subject, heard, call);
 	if (status == NATS_OK)
 		return 0;
-	log_event(LOG_ERROR, "call-inbox", "channel=%s nats=\"%s\"", call->setup.channel,
+	log_event(LOG_ERROR, "call-inbox", "channel=\"%s\" nats=\"%s\"", call->setup.channel,
 	          natsStatus_GetText(status));
 	return -EIO;
-}
-
-static void close_inbox(struct call *call)
-{
-	if (call->inbox == NULL)
-		return;
-	/* Fails if the connection is closed for good. Then the thread ends all the same. */
-	(void)natsSubscription_Unsubscribe(call->inbox);
-	(void)pthread_mutex_lock(&call->lock);
-	while (call->runs && !call->ended)
-		(void)pthread_cond_wait(&call->change, &call->lock);
-	(void)pthread_mutex_unlock(&call->lock);
-	subscription_retire(call->inbox);
 }
 
 /* ---- beginning and end ---------------------------------------------------------------------- */
@@ -124,8 +87,6 @@ int call_start(struct call **ret_call, const struct call_setup *setup)
 	struct call *call = calloc(1, sizeof *call);
 	if (call == NULL)
 		return -ENOMEM;
-	(void)pthread_mutex_init(&call->lock, NULL);
-	(void)pthread_cond_init(&call->change, NULL);
 	int rc = copy_setup(call, setup);
 	if (rc == 0 && (setup->directions & CALL_OUT) != 0)
 		rc = ask_start(&call->ask, &call->setup);
@@ -179,11 +140,9 @@ void call_stop(struct call *call, uint64_t grace)
 	uint64_t moment = call_now() + grace;
 	ask_end(call->ask, moment);
 	serve_end(call->serve, moment);
-	close_inbox(call);
+	ear_close(call->inbox);
 	ask_free(call->ask);
 	serve_free(call->serve);
-	(void)pthread_cond_destroy(&call->change);
-	(void)pthread_mutex_destroy(&call->lock);
 	for (size_t i = 0; i < sizeof call->names / sizeof *call->names; i++)
 		free(call->names[i]);
 	free(call);

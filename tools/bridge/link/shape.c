@@ -132,8 +132,9 @@ static int compare(const char *key, const char *text, const struct mdg_channel_i
 	}
 	if (theirs.kind != info->kind || theirs.full != info->full) {
 		log_event(LOG_ERROR, "unlike-channel",
-		          "channel=\"%s\" here=%s/%s group=%s/%s advice: nothing of it crosses; "
-		          "remove the channel here, or the key %s if the group's is an old one",
+		          "channel=\"%s\" here=%s/%s group=%s/%s advice=\"nothing of it crosses; "
+		          "remove the channel here; or remove the key %s, if the group's is an old "
+		          "one, and send SIGHUP\"",
 		          info->name, channel_kind_name(info->kind),
 		          info->full == MDG_FULL_OVERWRITE ? "overwrite" : "wait",
 		          channel_kind_name(theirs.kind),

@@ -53,11 +53,13 @@ static void note_age(struct store *store, uint64_t made)
 {
 	uint64_t before = atomic_exchange(store->pump->stream, made);
 
-	if (before != 0 && before != made)
-		log_event(LOG_WARN, "stream-remade",
-		          "stream=%s lost=\"what the server had acknowledged and no other host had "
-		          "taken\"",
-		          store->name);
+	if (before == 0 || before == made)
+		return;
+	log_event(LOG_WARN, "stream-remade",
+	          "stream=%s lost=\"what the server had acknowledged and no other host had taken\"",
+	          store->name);
+	atomic_store(&store->pump->bridge->remade, true); /* the shapes may be lost as well */
+	bridge_wake(store->pump->bridge);
 }
 
 static void take_info(struct store *store, const jsStreamInfo *info)

@@ -151,19 +151,27 @@ int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *
 	return 0;
 }
 
+bool pump_end(struct pump *pump)
+{
+	atomic_store(&pump->stop, true);
+	if (atomic_load(&pump->ended))
+		return true;
+	if (pump->ops->wake)
+		pump->ops->wake(pump);
+	(void)pthread_kill(pump->thread, THREAD_SIGNAL);
+	return false;
+}
+
 void pump_stop(struct pump *pump)
 {
+	const struct timespec pause = { .tv_nsec = 2 * 1000000L };
+
 	if (!pump)
 		return;
-	atomic_store(&pump->stop, true);
 	/* Again and again: one that is about to begin a wait would miss the first call. */
-	while (pump->ops->wake && !atomic_load(&pump->ended)) {
-		const struct timespec pause = { .tv_nsec = 2 * 1000000L };
-		pump->ops->wake(pump);
-		(void)pthread_kill(pump->thread, THREAD_SIGNAL);
+	while (!pump_end(pump))
 		(void)nanosleep(&pause, NULL);
-	}
-	thread_end(pump->thread, &pump->ended);
+	(void)pthread_join(pump->thread, NULL);
 	(void)pthread_mutex_destroy(&pump->lock);
 	free(pump);
 }

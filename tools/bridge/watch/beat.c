@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * beat.c - writes the heartbeat's text, and sends it when it is due.
+ *
+ * The keeper asks the server, and waits for pumps that end: that may take it seconds. A thread of
+ * the heartbeat's own then says in its place that this bridge is alive.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "link/link.h"
+#include "pump/thread.h"
 #include "watch/beat.h"
 
-enum { SOONEST_MS = 20, LINE_ROOM = TOKEN_ROOM + 64 };
+enum { SOONEST_MS = 20, LATE_MS = 100, LINE_ROOM = TOKEN_ROOM + 64 };
 
 /* FNV-1a: what of the text makes it news. */
 static uint64_t mix(uint64_t news, const char *text, size_t length)
@@ -39,23 +45,20 @@ static size_t put_entry(char *to, const struct entry *entry, uint64_t *news)
 	return more > 0 && n + more < LINE_ROOM ? (size_t)(n + more) : 0;
 }
 
-static bool write_text(struct beat *beat, struct bridge *bridge, const struct entry *entries)
+static bool write_text(struct beat *beat, const struct entry *entries)
 {
 	size_t room = (BEAT_CHANNELS_MAX + 1) * (size_t)LINE_ROOM;
-	unsigned count = 0;
 
 	if (!beat->text)
 		beat->text = malloc(room);
 	if (!beat->text)
 		return false;
 	beat->news = UINT64_C(0xcbf29ce484222325);
-	beat->length =
-		(size_t)snprintf(beat->text, LINE_ROOM, "madang-bridge 1 %s\n", bridge->instance);
-	for (; entries && count < BEAT_CHANNELS_MAX; entries = entries->next)
-		if (!entries->refused) {
+	beat->length = (size_t)snprintf(beat->text, LINE_ROOM, "madang-bridge 1 %s\n",
+	                                beat->bridge->instance);
+	for (; entries; entries = entries->next)
+		if (entries->told && !entries->refused) /* at most BEAT_CHANNELS_MAX are told */
 			beat->length += put_entry(beat->text + beat->length, entries, &beat->news);
-			count++;
-		}
 	return true;
 }
 
@@ -70,27 +73,98 @@ static void publish(struct bridge *bridge, const char *text, size_t length)
 		log_event(LOG_DEBUG, "no-heartbeat", "error=\"%s\"", link_words(s));
 }
 
-int64_t beat_send(struct beat *beat, struct bridge *bridge, const struct entry *entries)
+void beat_word(struct bridge *bridge, const char *word)
+{
+	char text[160];
+	int n = snprintf(text, sizeof text, "madang-bridge 1 %s %s\n", bridge->instance, word);
+
+	if (n > 0 && n < (int)sizeof text)
+		publish(bridge, text, (size_t)n);
+}
+
+/* ---- the thread --------------------------------------------------------------- */
+
+static void wait_until(struct beat *beat, int64_t when)
+{
+	struct timespec until = { .tv_sec = (time_t)(when / 1000),
+		                  .tv_nsec = (long)(when % 1000) * 1000000 };
+
+	(void)pthread_cond_timedwait(&beat->change, &beat->lock, &until);
+}
+
+static void *stand_in(void *argument)
+{
+	struct beat *beat = argument;
+
+	(void)pthread_mutex_lock(&beat->lock);
+	while (!beat->ends) {
+		int64_t now = bridge_now(), due = beat->said_at + BEAT_MS + LATE_MS;
+
+		if (now < due) {
+			wait_until(beat, due);
+			continue;
+		}
+		beat->said_at = now;
+		(void)pthread_mutex_unlock(&beat->lock);
+		beat_word(beat->bridge, "alive");
+		(void)pthread_mutex_lock(&beat->lock);
+	}
+	(void)pthread_mutex_unlock(&beat->lock);
+	return NULL;
+}
+
+int beat_start(struct beat *beat, struct bridge *bridge)
+{
+	pthread_condattr_t attributes;
+	int rc;
+
+	beat->bridge = bridge;
+	beat->said_at = bridge_now();
+	beat->when = beat->said_at - BEAT_MS;
+	(void)pthread_mutex_init(&beat->lock, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&beat->change, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	rc = thread_start(&beat->thread, stand_in, beat);
+	beat->runs = rc == 0;
+	if (rc != 0)
+		log_event(LOG_ERROR, "no-thread", "error=\"%s\"", mdg_strerror(rc));
+	return rc == 0 ? 0 : BRIDGE_TROUBLE;
+}
+
+/* ---- the keeper ----------------------------------------------------------------- */
+
+int64_t beat_send(struct beat *beat, const struct entry *entries)
 {
 	int64_t now = bridge_now();
 	bool changed;
 
-	if (!write_text(beat, bridge, entries))
+	if (!write_text(beat, entries))
 		return now + BEAT_MS;
 	changed = beat->news != beat->said;
 	if (now < beat->when + (changed ? SOONEST_MS : BEAT_MS))
 		return beat->when + (changed ? SOONEST_MS : BEAT_MS);
-	publish(bridge, beat->text, beat->length);
+	publish(beat->bridge, beat->text, beat->length);
 	beat->said = beat->news;
 	beat->when = now;
+	(void)pthread_mutex_lock(&beat->lock);
+	beat->said_at = now; /* the thread sees it when it wakes */
+	(void)pthread_mutex_unlock(&beat->lock);
 	return now + BEAT_MS;
 }
 
-void beat_bye(struct beat *beat, struct bridge *bridge)
+void beat_bye(struct beat *beat)
 {
-	char text[64];
-	int n = snprintf(text, sizeof text, "madang-bridge 1 %s bye\n", bridge->instance);
-
-	publish(bridge, text, (size_t)n);
+	if (beat->runs) {
+		(void)pthread_mutex_lock(&beat->lock);
+		beat->ends = true;
+		(void)pthread_cond_signal(&beat->change);
+		(void)pthread_mutex_unlock(&beat->lock);
+		(void)pthread_join(beat->thread, NULL);
+		beat_word(beat->bridge, "bye");
+	}
+	(void)pthread_cond_destroy(&beat->change);
+	(void)pthread_mutex_destroy(&beat->lock);
 	free(beat->text);
 }

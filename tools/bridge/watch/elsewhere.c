@@ -9,11 +9,12 @@
 
 #include "base/log.h"
 #include "bridge.h"
+#include "link/ear.h"
 #include "link/link.h"
 #include "watch/elsewhere.h"
 #include "watch/heard.h"
 
-enum { LOST_MAX = 64 };
+enum { LOST_MAX = 64, AGAIN_MS = 250 };
 
 struct host {
 	char token[TOKEN_ROOM];
@@ -29,7 +30,7 @@ struct lost {
 
 struct elsewhere {
 	struct bridge *bridge;
-	natsSubscription *beats, *positions;
+	struct ear *beats, *positions;
 	pthread_mutex_t lock;
 	struct host *hosts[ELSEWHERE_HOSTS_MAX];
 	unsigned count;
@@ -139,6 +140,23 @@ static void keep_positions(const struct host *host, struct heard *heard)
 	}
 }
 
+/* A word about the bridge itself. The lock is held. Returns whether something has changed. */
+static bool store_word(struct elsewhere *e, const char *token, const struct heard *heard)
+{
+	unsigned index = 0;
+	struct host *host = find(e, token, &index);
+
+	if (!host)
+		return false;
+	if (heard->word == HEARD_ALIVE && strcmp(host->instance, heard->instance) == 0)
+		host->when = bridge_now();
+	if (heard->word != HEARD_BYE)
+		return false;
+	log_event(LOG_INFO, "host-left", "host=%s", token);
+	drop(e, index);
+	return true;
+}
+
 /* The lock is held. Returns whether something has changed. */
 static bool store(struct elsewhere *e, const char *token, struct heard *heard)
 {
@@ -146,16 +164,8 @@ static bool store(struct elsewhere *e, const char *token, struct heard *heard)
 	struct host *host = find(e, token, &index);
 	bool changed;
 
-	if (!heard->bye)
-		keep_positions(host, heard);
+	keep_positions(host, heard);
 	changed = !host || !same(host, heard);
-	if (heard->bye) {
-		if (host) {
-			log_event(LOG_INFO, "host-left", "host=%s", token);
-			drop(e, index);
-		}
-		return host != NULL;
-	}
 	if (!host) {
 		host = add(e, token);
 		if (!host)
@@ -184,7 +194,8 @@ bool elsewhere_take(struct elsewhere *e, const char *host_token, const char *tex
 	    !heard_parse(&heard, text, length))
 		return false;
 	(void)pthread_mutex_lock(&e->lock);
-	changed = store(e, host_token, &heard);
+	changed = heard.word == HEARD_CHANNELS ? store(e, host_token, &heard)
+	                                       : store_word(e, host_token, &heard);
 	(void)pthread_mutex_unlock(&e->lock);
 	free(heard.channels);
 	if (changed) {
@@ -290,33 +301,26 @@ static const char *last_token(const char *subject)
 	return dot ? dot + 1 : "";
 }
 
-static void on_beat(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
-                    void *closure)
+static void on_beat(void *context, natsMsg *message)
 {
-	struct elsewhere *e = closure;
+	struct elsewhere *e = context;
 	const char *host = last_token(natsMsg_GetSubject(message));
 
-	(void)connection;
-	(void)subscription;
 	if (strcmp(host, e->bridge->host) == 0)
 		heard_own(e->bridge, natsMsg_GetData(message),
 		          (size_t)natsMsg_GetDataLength(message));
 	else if (!elsewhere_take(e, host, natsMsg_GetData(message),
 	                         (size_t)natsMsg_GetDataLength(message)))
 		log_event(LOG_WARN, "heartbeat-refused", "host=%s", host);
-	natsMsg_Destroy(message);
 }
 
-static void on_position(natsConnection *connection, natsSubscription *subscription,
-                        natsMsg *message, void *closure)
+static void on_position(void *context, natsMsg *message)
 {
-	struct elsewhere *e = closure;
+	struct elsewhere *e = context;
 	const char *subject = natsMsg_GetSubject(message), *host = last_token(subject);
 	char channel[SUBJECT_ROOM], *dot;
 	uint64_t position;
 
-	(void)connection;
-	(void)subscription;
 	(void)snprintf(channel, sizeof channel, "%s", subject);
 	dot = strrchr(channel, '.');
 	if (dot && strcmp(host, e->bridge->host) != 0 &&
@@ -325,43 +329,55 @@ static void on_position(natsConnection *connection, natsSubscription *subscripti
 		*dot = '\0';
 		elsewhere_position(e, host, last_token(channel), position);
 	}
-	natsMsg_Destroy(message);
 }
 
+static natsStatus begin_to_listen(struct elsewhere *e)
+{
+	struct link *link = e->bridge->link;
+	char subject[SUBJECT_ROOM];
+	natsStatus s = NATS_OK;
+
+	link_subject(link, subject, 'h', "*", NULL);
+	if (!e->beats)
+		s = ear_open(&e->beats, link->connection, subject, on_beat, e);
+	link_subject(link, subject, 'p', "*", "*");
+	if (s == NATS_OK)
+		s = ear_open(&e->positions, link->connection, subject, on_position, e);
+	return s;
+}
+
+/* The server may go away just now: it is tried again. */
 int elsewhere_open(struct elsewhere **ret, struct bridge *bridge)
 {
 	struct elsewhere *e = calloc(1, sizeof *e);
-	char subject[SUBJECT_ROOM];
 	natsStatus s;
+	int rc = e ? 0 : BRIDGE_TROUBLE;
 
 	if (!e)
-		return -1;
+		return rc;
 	e->bridge = bridge;
 	(void)pthread_mutex_init(&e->lock, NULL);
-	link_subject(bridge->link, subject, 'h', "*", NULL);
-	s = natsConnection_Subscribe(&e->beats, bridge->link->connection, subject, on_beat, e);
-	link_subject(bridge->link, subject, 'p', "*", "*");
-	if (s == NATS_OK)
-		s = natsConnection_Subscribe(&e->positions, bridge->link->connection, subject,
-		                             on_position, e);
-	if (s != NATS_OK) {
-		log_event(LOG_ERROR, "no-heartbeats", "error=\"%s\"", link_words(s));
-		natsSubscription_Destroy(e->beats);
-		free(e);
-		return -1;
+	while (rc == 0 && (s = begin_to_listen(e)) != NATS_OK) {
+		log_event(LOG_WARN, "no-heartbeats", "error=\"%s\" next=\"trying again\"",
+		          link_words(s));
+		rc = bridge_wait_or_end(bridge, AGAIN_MS) ? -1 : atomic_load(&bridge->refused);
+	}
+	if (rc != 0) {
+		elsewhere_close(e);
+		return rc;
 	}
 	*ret = e;
 	return 0;
 }
 
-/* The connection is closed before, so no callback runs any more. */
 void elsewhere_close(struct elsewhere *e)
 {
 	if (!e)
 		return;
-	natsSubscription_Destroy(e->beats);
-	natsSubscription_Destroy(e->positions);
+	ear_close(e->beats);
+	ear_close(e->positions);
 	while (e->count)
 		drop(e, 0);
+	(void)pthread_mutex_destroy(&e->lock);
 	free(e);
 }

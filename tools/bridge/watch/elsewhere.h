@@ -10,7 +10,12 @@
  *
  * DIRECTIONS has bit 1 if a pump carries out of that host, and bit 2 if one carries in. POSITION is
  * what the pump that carries in says: of a topic, the sequence of the stream that it has taken. A
- * host is forgotten 7 s after its last heartbeat, and at once when it says `bye`.
+ * host is forgotten 7 s after its last heartbeat, and at once when it says `bye`. Instead of
+ * channels, the first line may have a word behind INSTANCE:
+ *
+ *     bye                  it ends
+ *     alive                it has no time for more; all is as it was
+ *     taken INSTANCE AGE   to another bridge of the same name, from one that runs for AGE ms
  */
 #ifndef BRIDGE_WATCH_ELSEWHERE_H
 #define BRIDGE_WATCH_ELSEWHERE_H
@@ -37,7 +42,8 @@ struct elsewhere_sum {
 	bool unlike;                 /* they do not agree on the kind */
 };
 
-/* Subscribes to heartbeats. 0, or -1 (the log has said why). */
+/* Subscribes to heartbeats. Tries until the server is there. 0; an exit code, and the log has said why; or
+ * -1: it was asked to end. */
 int elsewhere_open(struct elsewhere **ret, struct bridge *bridge);
 void elsewhere_close(struct elsewhere *elsewhere);
 

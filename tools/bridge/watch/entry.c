@@ -12,7 +12,7 @@
 #include "link/shape.h"
 #include "watch/entry.h"
 
-enum { PAUSE_MS = 100, PAUSE_MAX_MS = 5000, AGREE_MS = 1000 };
+enum { PAUSE_MS = 100, PAUSE_MAX_MS = 5000, AGREE_MS = 1000, ENDING_MS = 10 };
 
 struct entry *entry_open(struct bridge *bridge, const char *name)
 {
@@ -31,8 +31,17 @@ struct entry *entry_open(struct bridge *bridge, const char *name)
 	return entry;
 }
 
+void entry_end(struct entry *entry)
+{
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
+		if (entry->pumps[d])
+			(void)pump_end(entry->pumps[d]);
+}
+
 void entry_close(struct entry *entry)
 {
+	entry_end(entry);
+	entry->here->bridge->told -= entry->told;
 	for (int d = 0; d < BRIDGE_DIRECTIONS; d++) {
 		pump_stop(entry->pumps[d]);
 		if (entry->rows[d])
@@ -47,6 +56,12 @@ void entry_wake(struct entry *entry)
 	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
 		if (entry->pumps[d] && entry->pumps[d]->ops->wake)
 			entry->pumps[d]->ops->wake(entry->pumps[d]);
+}
+
+void entry_ask_again(struct entry *entry)
+{
+	entry->asked = false;
+	entry->ask_at = 0;
 }
 
 void entry_lost(struct entry *entry, const char *host, const char *instance)
@@ -73,10 +88,14 @@ static void start(struct entry *entry, enum bridge_direction d, const struct pum
 	}
 }
 
+/* It is not wanted, or has ended by itself. If it needs longer to end, the keeper does not wait: it
+ * comes again. */
 static void stop(struct entry *entry, enum bridge_direction d)
 {
-	bool failed = atomic_load(&entry->pumps[d]->ended);
+	bool failed = !pump_stopping(entry->pumps[d]) && atomic_load(&entry->pumps[d]->ended);
 
+	if (!pump_end(entry->pumps[d]))
+		return;
 	pump_stop(entry->pumps[d]);
 	entry->pumps[d] = NULL;
 	if (!failed) {
@@ -99,14 +118,14 @@ static void review(struct entry *entry, enum bridge_direction d, const struct si
 	if (ops && situation->may[d] && !entry->rows[d])
 		entry->rows[d] = status_row_add(bridge_of(entry)->status, entry->name,
 		                                situation->info->kind, d);
-	wanted = ops && situation->may[d] && entry->rows[d] && entry->agreed &&
+	wanted = ops && situation->may[d] && entry->rows[d] && entry->agreed && entry->told &&
 	         ops->wanted(situation);
-	if (pump && (!wanted || atomic_load(&pump->ended))) {
+	if (pump && (!wanted || pump_stopping(pump) || atomic_load(&pump->ended))) {
 		stop(entry, d);
-		pump = NULL;
+		pump = entry->pumps[d];
 	}
-	if (pump && ops->changed)
-		ops->changed(pump, situation);
+	if (pump && pump->ops->changed)
+		pump->ops->changed(pump, situation);
 	if (!pump && wanted && bridge_now() >= entry->not_before[d])
 		start(entry, d, ops);
 	if (!situation->may[d] && entry->rows[d] && !entry->pumps[d]) {
@@ -116,23 +135,44 @@ static void review(struct entry *entry, enum bridge_direction d, const struct si
 }
 
 /* The group has to know the channel's shape before anything crosses. If the server does not answer,
- * one channel alone asks again at a time: the keeper has heartbeats to send. */
+ * one channel alone asks again at a time. */
 static void agree(struct entry *entry)
 {
 	static int64_t not_before; /* of all channels */
 	int rc;
 
-	if (entry->agreed || entry->refused || bridge_now() < entry->not_before[0])
+	if (entry->asked || bridge_now() < entry->ask_at)
 		return;
 	if (bridge_now() < not_before) {
-		entry->not_before[0] = not_before;
+		entry->ask_at = not_before;
 		return;
 	}
 	rc = shape_announce(bridge_of(entry)->link, entry->here->token, &entry->here->info);
+	if (rc == SHAPE_AGAIN) {
+		entry->ask_at = not_before = bridge_now() + AGREE_MS;
+		return;
+	}
+	entry->asked = true;
 	entry->agreed = rc == 0;
 	entry->refused = rc == SHAPE_UNLIKE;
-	if (rc == SHAPE_AGAIN)
-		entry->not_before[0] = not_before = bridge_now() + AGREE_MS;
+}
+
+/* Nothing of a channel crosses that no heartbeat tells of, and one has room for so many. */
+static void take_place(struct entry *entry)
+{
+	static bool said;
+
+	if (entry->told)
+		return;
+	entry->told = bridge_of(entry)->told < BEAT_CHANNELS_MAX;
+	bridge_of(entry)->told += entry->told;
+	if (!entry->told && !said)
+		log_event(LOG_ERROR, "too-many-channels",
+		          "channel=\"%s\" limit=%d advice=\"nothing of this one crosses, nor of "
+		          "those after it: allow fewer, or run a second bridge for another "
+		          "namespace\"",
+		          entry->name, BEAT_CHANNELS_MAX);
+	said = said || !entry->told;
 }
 
 bool entry_review(struct entry *entry)
@@ -145,6 +185,7 @@ bool entry_review(struct entry *entry)
 		          mdg_strerror(rc));
 		return false;
 	}
+	take_place(entry);
 	agree(entry);
 	situation.talkers = entry->here->talkers;
 	situation.listeners = entry->here->listeners;
@@ -163,8 +204,13 @@ int64_t entry_when(const struct entry *entry)
 {
 	int64_t now = bridge_now(), when = INT64_MAX;
 
-	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
+	if (!entry->asked && entry->ask_at > now)
+		when = entry->ask_at;
+	for (int d = 0; d < BRIDGE_DIRECTIONS; d++) {
 		if (entry->not_before[d] > now && entry->not_before[d] < when)
 			when = entry->not_before[d];
+		if (entry->pumps[d] && pump_stopping(entry->pumps[d]))
+			when = now + ENDING_MS < when ? now + ENDING_MS : when;
+	}
 	return when;
 }

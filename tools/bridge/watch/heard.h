@@ -23,9 +23,18 @@ struct heard_channel {
 	int64_t known; /* for elsewhere.c: when the host said this position itself */
 };
 
+enum heard_word {
+	HEARD_CHANNELS, /* a heartbeat with all channels */
+	HEARD_BYE,
+	HEARD_ALIVE, /* nothing is said of channels: all is as it was */
+	HEARD_TAKEN, /* to another bridge of the same name: the name is taken */
+};
+
 struct heard {
 	char instance[INSTANCE_ROOM];
-	bool bye;
+	enum heard_word word;
+	char other[INSTANCE_ROOM]; /* of HEARD_TAKEN: who is meant */
+	uint64_t age;              /* of HEARD_TAKEN: for how many milliseconds the sender runs */
 	struct heard_channel *channels; /* to be freed */
 	size_t count;
 };
@@ -34,7 +43,8 @@ struct heard {
 bool heard_parse(struct heard *ret, const char *text, size_t length);
 /* A decimal number and nothing else. */
 bool heard_number(const char *text, size_t length, uint64_t *ret);
-/* A heartbeat under our own name: another bridge has the same name if the instance is not ours. */
+/* A heartbeat under our own name: another bridge has the same name if the instance is not ours. Who
+ * has run for longer tells the other, and that one ends. */
 void heard_own(struct bridge *bridge, const char *text, size_t length);
 
 #endif
