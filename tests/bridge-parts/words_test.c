@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words_test.c - names as tokens, heartbeats, and shapes: what other hosts say is read strictly.
+ * words_test.c - names as tokens, heartbeats, and shapes: what other hosts say is read strictly. And
+ * lines of the log: no value can leave its place.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/token.h"
 #include "link/shape.h"
 #include "support/check.h"
@@ -131,8 +135,44 @@ static void test_shapes(void)
 	CHECK(!shape_parse(&o, ""));
 }
 
+/* What a line of the log says behind its time. */
+static void check_line(const char *event, bool numbers, const char *value, const char *is)
+{
+	int ends[2] = { -1, -1 }, error = dup(STDERR_FILENO);
+	char line[512];
+	ssize_t length;
+
+	CHECK(error >= 0 && pipe(ends) == 0);
+	CHECK(dup2(ends[1], STDERR_FILENO) == STDERR_FILENO);
+	if (numbers)
+		log_event(LOG_ERROR, event, "channel=\"%s\" bytes=%" PRIu64 " code=%d of=%zu",
+		          value, UINT64_MAX, -7, (size_t)8);
+	else
+		log_event(LOG_ERROR, event, "why=\"%s\"", value);
+	CHECK(dup2(error, STDERR_FILENO) == STDERR_FILENO);
+	length = read(ends[0], line, sizeof line - 1);
+	CHECK(length > 25);
+	line[length > 0 ? length : 0] = '\0';
+	CHECK(strcmp(line + 25, is) == 0);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	(void)close(error);
+}
+
+static void test_log(void)
+{
+	check_line("numbers", true, "news",
+	           "error numbers channel=\"news\" bytes=18446744073709551615 code=-7 of=8\n");
+	/* A value ends where it should, whatever is in it. */
+	check_line("told", false, "a\" code=\"1", "error told why=\"a\\\" code=\\\"1\"\n");
+	check_line("told", false, "back\\", "error told why=\"back\\\\\"\n");
+	check_line("told", false, "a\nb\x1b%s", "error told why=\"a\\x0ab\\x1b%s\"\n");
+	check_line("told", false, "", "error told why=\"\"\n");
+}
+
 int main(void)
 {
+	test_log();
 	test_tokens();
 	test_heartbeats();
 	test_shapes();

@@ -162,7 +162,7 @@ def check_few_rights(place):
         bridge = Bridge(place, "f", "--url", server.url(), "--user-file", user, "--channel", "x")
         seen = wait_for(lambda: "denied" in bridge.said())
         expect("too few rights", (bridge.end() if seen else 1, bridge.said()), 0,
-               'error denied words=".*madang.default.h.f.*advice: .*contrib/nats/madang.conf')
+               'error denied words=".*madang.default.h.f.*advice=".*contrib/nats/madang.conf')
 
 
 def check_hostile(place):

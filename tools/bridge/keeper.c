@@ -144,7 +144,8 @@ static void reload(struct keeper *k)
 	struct rules *rules;
 
 	if (rules_make(&rules, &k->bridge->options->rules, &words) != 0) {
-		log_event(LOG_ERROR, "rules-not-read", "%s; the old rules stay; %s", words.wrong,
+		log_event(LOG_ERROR, "rules-not-read",
+		          "error=\"%s; the old rules stay\" advice=\"%s\"", words.wrong,
 		          words.advice);
 		return;
 	}
@@ -262,7 +263,7 @@ static int open_eyes(struct keeper *k)
 	    inotify_add_watch(k->directory, k->bridge->directory,
 	                      IN_CREATE | IN_MOVED_TO | IN_DELETE) >= 0)
 		return 0;
-	log_event(LOG_ERROR, "no-watch", "directory=%s error=\"%s\"", k->bridge->directory,
+	log_event(LOG_ERROR, "no-watch", "directory=\"%s\" error=\"%s\"", k->bridge->directory,
 	          strerror(errno));
 	return BRIDGE_TROUBLE;
 }

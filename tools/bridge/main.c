@@ -31,8 +31,10 @@ enum { LEAVING_MS = 1000 };
 
 static int complain(const char *what, int rc, const char *advice)
 {
-	log_event(LOG_ERROR, what, "error=\"%s\"%s%s%s", mdg_strerror(rc),
-	          advice ? " advice=\"" : "", advice ? advice : "", advice ? "\"" : "");
+	if (advice)
+		log_event(LOG_ERROR, what, "error=\"%s\" advice=\"%s\"", mdg_strerror(rc), advice);
+	else
+		log_event(LOG_ERROR, what, "error=\"%s\"", mdg_strerror(rc));
 	return BRIDGE_TROUBLE;
 }
 

@@ -52,15 +52,15 @@ static void send_request(struct ask *ask, struct ask_seat *seat)
 	if (status == NATS_OK || seat->number != number || seat->state != ASKED)
 		return;
 	if (status == NATS_MAX_PAYLOAD) {
-		log_event(LOG_ERROR, "call-too-large", "channel=%s bytes=%zu limit=%" PRId64,
+		log_event(LOG_ERROR, "call-too-large", "channel=\"%s\" bytes=%zu limit=%" PRId64,
 		          ask->setup->channel, seat->request.size,
 		          natsConnection_GetMaxPayload(ask->setup->connection));
 		ask_refuse(ask, seat);
 	} else if (is_unsent(status)) {
 		ask_again(ask, seat);
 	} else {
-		log_event(LOG_WARN, "call-unsure", "channel=%s nats=\"%s\"", ask->setup->channel,
-		          natsStatus_GetText(status));
+		log_event(LOG_WARN, "call-unsure", "channel=\"%s\" nats=\"%s\"",
+		          ask->setup->channel, natsStatus_GetText(status));
 	}
 }
 

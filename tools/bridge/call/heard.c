@@ -30,7 +30,7 @@ void ask_end_seat(struct ask *ask, struct ask_seat *seat, int rc)
 /* [lock] */
 void ask_abandon(struct ask *ask, struct ask_seat *seat, const char *why)
 {
-	log_event(LOG_WARN, "call-died", "channel=%s why=%s", ask->setup->channel, why);
+	log_event(LOG_WARN, "call-died", "channel=\"%s\" why=%s", ask->setup->channel, why);
 	ask->counts.died++;
 	ask_end_seat(ask, seat, mdg_channel_abandon(seat->handle));
 }
@@ -68,7 +68,7 @@ static void answer(struct ask *ask, struct ask_seat *seat, natsMsg *message)
 	int rc = mdg_channel_send(seat->handle, natsMsg_GetData(message),
 	                          (size_t)natsMsg_GetDataLength(message), 0);
 	if (rc == -EMSGSIZE) {
-		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s bytes=%d",
+		log_event(LOG_ERROR, "call-reply-too-large", "channel=\"%s\" bytes=%d",
 		          ask->setup->channel, natsMsg_GetDataLength(message));
 		rc = mdg_channel_release(seat->handle);
 	}
@@ -105,7 +105,7 @@ static void heard(struct ask *ask, struct ask_seat *seat, enum call_word word, n
 		ask_abandon(ask, seat, "server");
 		break;
 	case CALL_LARGE:
-		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s limit=%" PRId64,
+		log_event(LOG_ERROR, "call-reply-too-large", "channel=\"%s\" limit=%" PRId64,
 		          ask->setup->channel,
 		          natsConnection_GetMaxPayload(ask->setup->connection));
 		ask_refuse(ask, seat);

@@ -86,19 +86,19 @@ static enum call_word reply(struct serve *serve, const struct job *job, int rc,
 	enum call_word word = word_of(rc);
 	if (rc == 0 &&
 	    (int64_t)reply->size > natsConnection_GetMaxPayload(serve->setup->connection)) {
-		log_event(LOG_ERROR, "call-reply-too-large", "channel=%s bytes=%zu limit=%" PRId64,
-		          serve->setup->channel, reply->size,
-		          natsConnection_GetMaxPayload(serve->setup->connection));
+		log_event(LOG_ERROR, "call-reply-too-large",
+		          "channel=\"%s\" bytes=%zu limit=%" PRId64, serve->setup->channel,
+		          reply->size, natsConnection_GetMaxPayload(serve->setup->connection));
 		word = CALL_LARGE;
 	}
 	if (rc == -EMSGSIZE)
-		log_event(LOG_ERROR, "call-too-large", "channel=%s bytes=%d", serve->setup->channel,
-		          natsMsg_GetDataLength(job->message));
+		log_event(LOG_ERROR, "call-too-large", "channel=\"%s\" bytes=%d",
+		          serve->setup->channel, natsMsg_GetDataLength(job->message));
 	bool has = word == CALL_REPLY;
 	natsStatus status = call_say(serve->setup, job->request, word, NULL,
 	                             has ? reply->data : NULL, has ? reply->size : 0);
 	if (status != NATS_OK)
-		log_event(LOG_WARN, "call-reply-unsent", "channel=%s nats=\"%s\"",
+		log_event(LOG_WARN, "call-reply-unsent", "channel=\"%s\" nats=\"%s\"",
 		          serve->setup->channel, natsStatus_GetText(status));
 	return word;
 }

@@ -24,8 +24,8 @@ void serve_say(struct serve *serve, const char *request, enum call_word word)
 {
 	natsStatus status = call_say(serve->setup, request, word, serve->inbox, NULL, 0);
 	if (status != NATS_OK)
-		log_event(LOG_DEBUG, "call-unsaid", "channel=%s nats=\"%s\"", serve->setup->channel,
-		          natsStatus_GetText(status));
+		log_event(LOG_DEBUG, "call-unsaid", "channel=\"%s\" nats=\"%s\"",
+		          serve->setup->channel, natsStatus_GetText(status));
 }
 
 /* ---- seats --------------------------------------------------------------------------------- */
@@ -174,7 +174,7 @@ static void subscribe(struct serve *serve)
 		&serve->requests, serve->setup->connection, serve->setup->subject, "servers");
 	if (status != NATS_OK) {
 		serve->requests = NULL;
-		log_event(LOG_ERROR, "call-subscribe", "channel=%s nats=\"%s\"",
+		log_event(LOG_ERROR, "call-subscribe", "channel=\"%s\" nats=\"%s\"",
 		          serve->setup->channel, natsStatus_GetText(status));
 	}
 }

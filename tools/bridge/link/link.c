@@ -108,8 +108,8 @@ static void say_denied(struct link *link, const char *last)
 		return;
 	link->denied_said = now;
 	log_event(LOG_ERROR, "denied",
-	          "words=\"%s\" advice: the server gives this user too few rights for it; "
-	          "contrib/nats/madang.conf has those that a bridge needs",
+	          "words=\"%s\" advice=\"the server gives this user too few rights for it; "
+	          "contrib/nats/madang.conf has those that a bridge needs\"",
 	          last);
 }
 
@@ -150,8 +150,11 @@ static void on_closed(natsConnection *connection, void *closure)
 
 static int say(const struct security_words *words, int code)
 {
-	log_event(LOG_ERROR, "no-connection", "%s%s%s", words->wrong,
-	          words->advice[0] ? " advice: " : "", words->advice);
+	if (words->advice[0])
+		log_event(LOG_ERROR, "no-connection", "error=\"%s\" advice=\"%s\"", words->wrong,
+		          words->advice);
+	else
+		log_event(LOG_ERROR, "no-connection", "error=\"%s\"", words->wrong);
 	return code;
 }
 
@@ -198,7 +201,8 @@ static int connect_at_last(struct link *l)
 		if (!security_may_pass(s) || bridge_wait_or_end(l->bridge, 0))
 			return say(&words, code);
 		if (!said) {
-			log_event(LOG_WARN, "no-server", "%s; trying again", words.wrong);
+			log_event(LOG_WARN, "no-server", "error=\"%s\" next=\"trying again\"",
+			          words.wrong);
 			status_link(l->bridge->status, BRIDGE_CUT_OFF, NULL, 0, words.wrong);
 		}
 		said = true;
@@ -236,7 +240,7 @@ int link_open(struct link **ret, struct bridge *bridge)
 	s = natsOptions_Create(&l->options);
 	code = s == NATS_OK ? security_apply(l->options, &bridge->options->security, &words) : 0;
 	if (code == 0 && words.warning[0])
-		log_event(LOG_WARN, "security", "%s", words.warning);
+		log_event(LOG_WARN, "security", "words=\"%s\"", words.warning);
 	if (s == NATS_OK && code == 0)
 		s = set_options(l);
 	if (s != NATS_OK) {

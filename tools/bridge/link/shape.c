@@ -79,8 +79,8 @@ static int open_bucket(kvStore **ret, struct link *link)
 			s = js_KeyValue(ret, link->js, bucket); /* another bridge was faster */
 	}
 	if (s != NATS_OK) {
-		log_event(LOG_WARN, "no-bucket", "bucket=%s error=\"%s\"; trying again", bucket,
-		          link_words(s));
+		log_event(LOG_WARN, "no-bucket", "bucket=%s error=\"%s\" next=\"trying again\"",
+		          bucket, link_words(s));
 		return SHAPE_AGAIN;
 	}
 	return 0;
@@ -145,7 +145,7 @@ static int compare(const char *key, const char *text, const struct mdg_channel_i
 	if (theirs.capacity > info->capacity)
 		log_event(LOG_WARN, "smaller-channel",
 		          "channel=\"%s\" here=%" PRIu64 " group=%" PRIu64
-		          " bytes: larger messages cannot come here",
+		          " why=\"larger messages cannot come here\"",
 		          info->name, info->capacity, theirs.capacity);
 	return 0;
 }

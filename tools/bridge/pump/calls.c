@@ -127,7 +127,7 @@ static void tell(struct pump *pump, const struct call_counts *now, struct call_c
 	pump_in_flight(pump, now->out + now->in);
 	if (now->died != told->died || now->given_up != told->given_up)
 		log_event(LOG_DEBUG, "calls",
-		          "channel=%s asked=%" PRIu64 " answered=%" PRIu64 " died=%" PRIu64
+		          "channel=\"%s\" asked=%" PRIu64 " answered=%" PRIu64 " died=%" PRIu64
 		          " given-up=%" PRIu64 " again=%" PRIu64,
 		          pump->channel, now->asked, now->answered, now->died, now->given_up,
 		          now->again);

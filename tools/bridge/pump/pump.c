@@ -40,6 +40,22 @@ static bool says_something_new(struct bridge_row *figures, enum bridge_row_state
 	       (why && why[0] && strncmp(figures->error, why, sizeof figures->error - 1) != 0);
 }
 
+static void say_state(const struct pump *pump, enum bridge_row_state state, const char *why)
+{
+	enum log_level level = state == BRIDGE_FAILED ? LOG_ERROR
+	                       : state == BRIDGE_HELD ? LOG_WARN
+	                                              : LOG_INFO;
+	const char *direction = bridge_direction_word(pump->ops->direction);
+	char event[32];
+
+	(void)snprintf(event, sizeof event, "pump-%s", bridge_row_word(state));
+	if (why[0])
+		log_event(level, event, "channel=\"%s\" direction=%s why=\"%s\"", pump->channel,
+		          direction, why);
+	else
+		log_event(level, event, "channel=\"%s\" direction=%s", pump->channel, direction);
+}
+
 void pump_state(struct pump *pump, enum bridge_row_state state, const char *why)
 {
 	struct bridge_row *figures = status_write(pump->row);
@@ -50,18 +66,8 @@ void pump_state(struct pump *pump, enum bridge_row_state state, const char *why)
 	if (why)
 		(void)snprintf(figures->error, sizeof figures->error, "%s", why);
 	status_written(pump->row);
-	if (news) {
-		char event[32];
-
-		(void)snprintf(event, sizeof event, "pump-%s", bridge_row_word(state));
-		log_event(state == BRIDGE_FAILED ? LOG_ERROR
-		          : state == BRIDGE_HELD ? LOG_WARN
-		                                 : LOG_INFO,
-		          event, "channel=\"%s\" direction=%s%s%s%s", pump->channel,
-		          bridge_direction_word(pump->ops->direction),
-		          why && why[0] ? " why=\"" : "", why ? why : "",
-		          why && why[0] ? "\"" : "");
-	}
+	if (news)
+		say_state(pump, state, why ? why : "");
 }
 
 void pump_count(struct pump *pump, uint64_t messages, uint64_t repeats, uint64_t bytes)
