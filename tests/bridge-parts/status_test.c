@@ -218,6 +218,58 @@ static void damage(mdg_namespace *ns)
 	status_close(status);
 }
 
+/* ---- replicated segments ------------------------------------------------------------ */
+
+static void replicas(mdg_namespace *ns)
+{
+	static unsigned char whole[BRIDGE_STATUS_BYTES], saved[sizeof(struct bridge_replica_row)];
+	struct status *status = begin(ns);
+	struct status_replica *list[BRIDGE_REPLICAS_MAX];
+	struct bridge_view view;
+	char name[16];
+
+	(void)attach(ns);
+	for (int i = 0; i < BRIDGE_REPLICAS_MAX; i++) {
+		snprintf(name, sizeof name, "s%05d", BRIDGE_REPLICAS_MAX - 1 - i);
+		list[i] = status_replica_add(status, name, i % 2 == 0);
+		CHECK(list[i] != NULL);
+	}
+	CHECK(status_replica_add(status, "more", false) == NULL);
+	struct bridge_replica_row *row = status_replica_write(list[0]);
+	row->generation = row->crossed = 7;
+	row->state = BRIDGE_REPLICA_HELD;
+	status_replica_written(list[0]);
+	CHECK(bridge_view_read(&view, bytes_of_memory, NULL) == 0);
+	CHECK(view.replica_count == BRIDGE_REPLICAS_MAX);
+	const struct bridge_view_replica *last = &view.replicas[BRIDGE_REPLICAS_MAX - 1];
+	CHECK(last->writes && last->generation == 7 && last->moved > 0);
+	CHECK(strcmp(bridge_replica_word(last->state), "held") == 0);
+	CHECK(strcmp(view.replicas[0].segment, "s00000") == 0 && !view.replicas[0].writes);
+	bridge_view_free(&view);
+
+	memcpy(whole, memory, sizeof whole);
+	CHECK(mdg_segment_detach(ns, memory) == 0);
+	memory = whole;
+	for (int i = 0; i < 3000; i++) {
+		unsigned char *first = whole + BRIDGE_REPLICAS_AT;
+		memcpy(saved, first, sizeof saved);
+		for (int j = 0; j < 8; j++)
+			first[(random_byte() << 8 | random_byte()) % sizeof saved] =
+				(unsigned char)random_byte();
+		CHECK(bridge_view_read(&view, bytes_of_memory, NULL) == 0);
+		for (size_t j = 0; j < view.replica_count; j++) {
+			CHECK(memchr(view.replicas[j].segment, 0, BRIDGE_WORD_ROOM) != NULL);
+			CHECK(memchr(view.replicas[j].error, 0, BRIDGE_ERROR_ROOM) != NULL);
+			CHECK(bridge_replica_word(view.replicas[j].state) != NULL);
+		}
+		bridge_view_free(&view);
+		memcpy(first, saved, sizeof saved);
+	}
+	for (int i = 0; i < BRIDGE_REPLICAS_MAX; i++)
+		status_replica_drop(list[i]);
+	status_close(status);
+}
+
 /* ---- death ------------------------------------------------------------------------ */
 
 static pid_t start_bridge(const char *dir)
@@ -232,6 +284,7 @@ static pid_t start_bridge(const char *dir)
 		struct status *status = begin(ns);
 		struct status_row *row = status_row_add(status, "news", MDG_TOPIC, BRIDGE_OUT);
 		(void)status_write(row); /* and never written */
+		(void)status_replica_write(status_replica_add(status, "segment", true));
 		(void)!write(said[1], "r", 1);
 		for (;;)
 			pause();
@@ -264,6 +317,7 @@ static void death(const char *dir)
 	struct status_row *row = status_row_add(status, "other", MDG_TOPIC, BRIDGE_IN);
 	CHECK(bridge_view_read(&view, bytes_of_memory, NULL) == 0 && view.pid == getpid());
 	CHECK(view.count == 1 && strcmp(view.rows[0].channel, "other") == 0);
+	CHECK(view.replica_count == 0);
 	bridge_view_free(&view);
 	status_row_drop(row);
 	CHECK(mdg_segment_detach(ns, memory) == 0);
@@ -291,6 +345,7 @@ int main(void)
 	never_half(ns);
 	rows(ns);
 	damage(ns);
+	replicas(ns);
 	unlike(ns);
 	mdg_namespace_close(ns);
 	death(NULL);

@@ -6,7 +6,11 @@
  *     peer storm SECONDS       commits one number after the other, in whole and in part
  *     peer await NUMBER        until the replica shows this number; it must always be whole
  *     peer watch SECONDS       reads all the time: generations are whole and do not go back
- *     peer look                prints generation and lag
+ *     peer grow NUMBER         as commit, but the segment is four times as large: what has another
+ *                              size is removed first
+ *     peer remove              removes the replica here
+ *     peer drop NAME           removes a segment here
+ *     peer look                prints what the replica says
  */
 #include "replica/replicas.h"
 
@@ -23,6 +27,40 @@ static int commit(uint64_t number)
 	if (rc != 0)
 		fprintf(stderr, "%s\n", mdg_strerror(rc));
 	return rc == 0 ? 0 : rc == MDG_DEPOSED ? 3 : 1;
+}
+
+/* Fills `bytes` with the number, and commits it. */
+static int grow(uint64_t number, uint64_t bytes)
+{
+	struct mdg_replica_options options = { .size = sizeof options,
+		                               .flags = MDG_REPLICA_COMMIT };
+	mdg_replica *writer = NULL;
+	void *memory = NULL;
+	mdg_id id;
+	if (mdg_segment_open(ns, "shared", bytes, 0600, &id) != 0) {
+		if (mdg_segment_open(ns, "shared", 0, 0600, &id) == 0)
+			CHECK_RC(0, mdg_segment_remove(ns, id));
+		CHECK_RC(0, mdg_segment_create(ns, "shared", bytes, 0600, 0, &id));
+		(void)mdg_replica_remove(ns, "shared");
+	}
+	CHECK_RC(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	for (uint64_t i = 0; memory != NULL && i < bytes / 8; i++)
+		((uint64_t *)memory)[i] = number;
+	int rc = mdg_replica_open(&writer, ns, "shared", &options);
+	if (rc == 0)
+		rc = mdg_segment_commit(writer, NULL, 0, MDG_FOREVER, NULL);
+	if (rc != 0)
+		fprintf(stderr, "%s\n", mdg_strerror(rc));
+	return rc == 0 ? test_result() : rc == MDG_DEPOSED ? 3 : 1;
+}
+
+static int drop(const char *name)
+{
+	mdg_id id;
+	int rc = mdg_segment_open(ns, name, 0, 0600, &id);
+	if (rc == 0)
+		rc = mdg_segment_remove(ns, id);
+	return rc == 0 ? 0 : 1;
 }
 
 static int storm(uint64_t seconds)
@@ -99,6 +137,12 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(what, "commit") == 0)
 		return commit(number);
+	if (strcmp(what, "grow") == 0)
+		return grow(number, UINT64_C(4) * BYTES);
+	if (strcmp(what, "remove") == 0)
+		return mdg_replica_remove(ns, "shared") == 0 ? 0 : 1;
+	if (strcmp(what, "drop") == 0)
+		return drop(argv[2]);
 	if (strcmp(what, "storm") == 0)
 		return storm(number);
 	if (strcmp(what, "await") == 0)
@@ -109,7 +153,9 @@ int main(int argc, char **argv)
 	if (replica == NULL)
 		return 1;
 	struct mdg_replica_info info = info_of(replica);
-	printf("generation=%llu far=%llu lag=%llu role=%u\n", (unsigned long long)info.generation,
-	       (unsigned long long)info.far, (unsigned long long)info.lag, info.role);
+	printf("generation=%llu far=%llu lag=%llu role=%u fence=%llu id=%d bytes=%llu\n",
+	       (unsigned long long)info.generation, (unsigned long long)info.far,
+	       (unsigned long long)info.lag, info.role, (unsigned long long)info.fence, info.id,
+	       (unsigned long long)info.bytes);
 	return 0;
 }

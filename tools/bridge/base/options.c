@@ -36,8 +36,12 @@ enum {
 	SERVER,
 	READ_SEGMENT,
 	WRITE_SEGMENT,
+	REPLICA_MOST,
 	VERSION
 };
+
+#define REPLICA_MOST_DEFAULT (UINT64_C(256) << 20)
+#define REPLICA_LARGEST      (UINT64_C(1) << 40) /* PARCEL_SEGMENT_MAX */
 
 static const struct option table[] = {
 	{ "url", required_argument, NULL, URL },
@@ -49,6 +53,7 @@ static const struct option table[] = {
 	{ "rules", required_argument, NULL, RULES },
 	{ "replicate", required_argument, NULL, READ_SEGMENT },
 	{ "write", required_argument, NULL, WRITE_SEGMENT },
+	{ "replica-most", required_argument, NULL, REPLICA_MOST },
 	{ "replicas", required_argument, NULL, REPLICAS },
 	{ "creds", required_argument, NULL, CREDS },
 	{ "nkey", required_argument, NULL, NKEY },
@@ -81,6 +86,8 @@ static const char help[] =
 	"      --direction WAY    for --channel: out, in or both (default)\n"
 	"      --rules FILE       read rules: allow|deny in|out|both PATTERN\n"
 	"      --replicate NAME   keep a replica of this segment, which another host writes\n"
+	"      --replica-most BYTES\n"
+	"                         refuse larger segments (default: 256M); K, M or G may follow\n"
 	"      --write NAME       send what is committed of this segment to other hosts\n"
 	"      --replicas N       on how many servers JetStream keeps messages: 1, 3 or 5\n"
 	"      --nkey FILE, --creds FILE, --user-file FILE\n"
@@ -127,6 +134,22 @@ static int take_segment(struct options *o, const char *name, bool writes)
 	return -1;
 }
 
+/* A number with K, M, G or nothing behind it. */
+static int take_most(struct options *o, const char *value)
+{
+	char *end = NULL;
+	uint64_t most = strtoull(value, &end, 10);
+	const char *unit = end == value || *end == '\0' ? NULL : strchr("KMG", *end);
+	unsigned shift = unit ? 10 * (unsigned)(*unit == 'K' ? 1 : *unit == 'M' ? 2 : 3) : 0;
+
+	if (strspn(value, "0123456789") != (size_t)(end - value) || end == value ||
+	    (unit ? end[1] : end[0]) != '\0' || most == 0 || most > REPLICA_LARGEST >> shift)
+		return usage("this is no size of a segment", value,
+		             "It is a number of bytes up to 1024G; K, M or G may follow it.");
+	o->replica_most = most << shift;
+	return -1;
+}
+
 static int take_word(struct options *o, int id, char *value)
 {
 	int level;
@@ -156,6 +179,8 @@ static int take_word(struct options *o, int id, char *value)
 	case READ_SEGMENT:
 	case WRITE_SEGMENT:
 		return take_segment(o, value, id == WRITE_SEGMENT);
+	case REPLICA_MOST:
+		return take_most(o, value);
 	case REPLICAS:
 		if (strcmp(value, "1") != 0 && strcmp(value, "3") != 0 && strcmp(value, "5") != 0)
 			return usage("this is no number of replicas", value, "It is 1, 3 or 5.");
@@ -255,7 +280,9 @@ int options_parse(struct options *ret, int argc, char **argv)
 {
 	int id, done;
 
-	*ret = (struct options){ .group = "default", .replicas = 1 };
+	*ret = (struct options){ .group = "default",
+		                 .replicas = 1,
+		                 .replica_most = REPLICA_MOST_DEFAULT };
 	ret->rules.channels = ret->channels;
 	ret->rules.directions = 1u << BRIDGE_OUT | 1u << BRIDGE_IN;
 	if (gethostname(ret->host, sizeof ret->host) != 0 || !ret->host[0])

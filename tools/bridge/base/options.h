@@ -6,6 +6,7 @@
 #define BRIDGE_BASE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "link/security.h"
 #include "rules/rules.h"
@@ -36,6 +37,7 @@ struct options {
 	const char *channels[OPTIONS_CHANNELS_MAX];
 	struct options_segment segments[OPTIONS_SEGMENTS_MAX];
 	unsigned segment_count;
+	uint64_t replica_most;     /* bytes of a segment that may be replicated here */
 	struct rules_source rules; /* of --channel, --direction and --rules */
 	int replicas;
 	bool status, json, with_server;

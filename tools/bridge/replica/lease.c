@@ -3,6 +3,7 @@
  * lease.c - who may write a segment: takes the lease, renews it, and gives it up. replica.h says
  * what it is.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -147,4 +148,32 @@ void lease_free(struct lease *l, struct replica *r)
 	if (link_is_up(r->bridge->link) && open_bucket(&bucket, r) == 0)
 		(void)kvStore_UpdateString(NULL, bucket, key, "free", l->revision);
 	kvStore_Destroy(bucket);
+}
+
+int lease_allows(struct replica *r, const char *host, uint64_t fence)
+{
+	char text[TEXT], key[KEY], holder[TOKEN_ROOM] = "";
+	kvStore *bucket = NULL;
+	kvEntry *entry = NULL;
+	uint64_t revision = 0;
+	natsStatus s;
+
+	words(text, key, r);
+	if (open_bucket(&bucket, r) != 0)
+		return -EAGAIN;
+	s = kvStore_Get(&entry, bucket, key);
+	if (s == NATS_OK) {
+		(void)snprintf(text, sizeof text, "%.*s", kvEntry_ValueLen(entry),
+		               (const char *)kvEntry_Value(entry));
+		revision = kvEntry_Revision(entry);
+		(void)sscanf(text, "host=%189s", holder);
+	}
+	kvEntry_Destroy(entry);
+	kvStore_Destroy(bucket);
+	if (s != NATS_OK)
+		return s == NATS_NOT_FOUND ? 0 : -EAGAIN; /* who writes takes the lease first */
+	/* A lease that is free, or that this host had when it wrote, was the last writer's. */
+	if (fence > revision)
+		return 0;
+	return !holder[0] || strcmp(holder, host) == 0 || strcmp(holder, r->bridge->host) == 0;
 }

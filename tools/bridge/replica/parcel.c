@@ -108,8 +108,8 @@ int parcel_decode(struct parcel *ret, const void *given, size_t size, const char
 		             .bytes = bytes_get64(bytes + 56) };
 	*ret_wrong = "its head cannot be";
 	if (p.whole > 1 || p.parcels == 0 || p.number >= p.parcels || p.generation == 0 ||
-	    p.bytes == 0 || p.bytes > PARCEL_SEGMENT_MAX || p.ranges > PARCEL_RANGES_MAX ||
-	    (size - PARCEL_HEAD) / PARCEL_RANGE_HEAD < p.ranges)
+	    p.generation > PARCEL_GENERATION_MAX || p.bytes == 0 || p.bytes > PARCEL_SEGMENT_MAX ||
+	    p.ranges > PARCEL_RANGES_MAX || (size - PARCEL_HEAD) / PARCEL_RANGE_HEAD < p.ranges)
 		return -1;
 	p.heads = bytes + PARCEL_HEAD;
 	p.data = p.heads + (size_t)p.ranges * PARCEL_RANGE_HEAD;
@@ -140,7 +140,10 @@ static int begin(struct assembly *a, const struct parcel *p)
 {
 	if (a->bytes != p->bytes) {
 		free(a->image);
+		a->image = NULL;
 		a->bytes = 0;
+		if (p->bytes > SIZE_MAX / 2)
+			return -ENOMEM;
 		a->image = malloc((size_t)p->bytes);
 		if (!a->image)
 			return -ENOMEM;

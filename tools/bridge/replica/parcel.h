@@ -26,7 +26,8 @@
 #include <stdint.h>
 
 enum { PARCEL_VERSION = 1, PARCEL_HEAD = 72, PARCEL_RANGE_HEAD = 16, PARCEL_RANGES_MAX = 4096 };
-#define PARCEL_SEGMENT_MAX (UINT64_C(1) << 40)
+#define PARCEL_SEGMENT_MAX    (UINT64_C(1) << 40)
+#define PARCEL_GENERATION_MAX (UINT64_C(1) << 60)
 
 struct parcel {
 	uint32_t whole, number, parcels, ranges;

@@ -48,7 +48,12 @@ struct replica {
 	mdg_replica *handle; /* to apply; NULL: none yet */
 	atomic_bool stop, ended;
 	pthread_t thread;
-	char said[160]; /* the last trouble that was logged */
+	struct status_replica *row;
+	struct said {
+		const char *what;
+		char why[BRIDGE_ERROR_ROOM];
+		int64_t at; /* bridge_now() */
+	} said[8];          /* the last lines in the log, one of a kind */
 };
 
 /* Starts a thread for each segment of the options. 0, or -1: it has said why. */
@@ -64,18 +69,30 @@ void replica_read(struct replica *replica);
 /* stream.c */
 /* The stream, made if need be: its first and last sequence. A status of libnats. */
 natsStatus replica_stream(struct replica *replica, uint64_t *ret_first, uint64_t *ret_last);
-/* The generation of the message with this sequence; 0: it cannot be read. */
-uint64_t replica_generation_at(struct replica *replica, uint64_t sequence);
+/* The last generation that the stream has, in messages from `last` backwards; 0: it has none.
+ * -EAGAIN: it cannot be said. */
+int replica_last_generation(struct replica *replica, uint64_t first, uint64_t last,
+                            uint64_t *ret_generation);
 /* Publishes behind *sequence, and sets it. 0; -EPERM: the server refuses, because there is another
  * last message; -EAGAIN: it cannot be said whether it is there. */
 int replica_publish(struct replica *replica, const char *id, const void *data, size_t size,
                     uint64_t *sequence);
 /* Has all before this sequence deleted. */
 void replica_purge(struct replica *replica, uint64_t sequence);
-/* Logs a trouble once. */
+
+/* say.c */
+/* A line in the log when it is not what was said last of this kind; never more than one in 2 s.
+ * `what` is a literal. */
+void replica_say(struct replica *replica, const char *what, const char *why, const char *advice);
+/* The same of a trouble after which it tries again. It is in the status, too. */
 void replica_trouble(struct replica *replica, const char *what, const char *why);
+/* It goes: a trouble that comes again is said again. */
+void replica_fine(struct replica *replica);
+void replica_state(struct replica *replica, enum bridge_replica_state state, const char *why);
 /* Sleeps, or is stopped. */
 void replica_sleep(struct replica *replica, int ms);
+/* Whether somebody has removed the segment of replica->handle. */
+bool replica_is_gone(struct replica *replica);
 
 /* lease.c */
 struct lease {
@@ -92,5 +109,8 @@ int lease_take(struct lease *lease, struct replica *replica);
 /* Renews it if that is due, or `now`. LEASE_OTHERS, LEASE_GONE: it is lost. */
 int lease_renew(struct lease *lease, struct replica *replica, bool now);
 void lease_free(struct lease *lease, struct replica *replica);
+/* Whether parcels from `host` (a token) with this fence can be of the present writer, or of the
+ * last one: 1, 0; -EAGAIN: it cannot be said. */
+int lease_allows(struct replica *replica, const char *host, uint64_t fence);
 
 #endif

@@ -37,8 +37,10 @@ static struct replica *make(struct bridge *bridge, const char *name, bool writes
 	/* No token has `=s`, so no channel has such a stream. */
 	(void)snprintf(r->stream, sizeof r->stream, "MADANG_%s_=s=%s", bridge->link->group,
 	               r->token);
-	if (thread_start(&r->thread, work, r) == 0)
+	r->row = status_replica_add(bridge->status, name, writes);
+	if (r->row && thread_start(&r->thread, work, r) == 0)
 		return r;
+	status_replica_drop(r->row);
 	free(r);
 	return NULL;
 }
@@ -69,6 +71,7 @@ void replicas_end(struct replica *first)
 		struct replica *next = first->next;
 
 		thread_end(first->thread, &first->ended);
+		status_replica_drop(first->row);
 		free(first);
 		first = next;
 	}

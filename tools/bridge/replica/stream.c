@@ -6,32 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "replica/replica.h"
 
-enum { PUBLISH_MS = 3000 };
-
-void replica_trouble(struct replica *r, const char *what, const char *why)
-{
-	char text[sizeof r->said];
-
-	(void)snprintf(text, sizeof text, "%s: %s", what, why);
-	if (strcmp(text, r->said) != 0)
-		log_event(LOG_WARN, what, "segment=\"%s\" error=\"%s\"; trying again", r->name,
-		          why);
-	memcpy(r->said, text, sizeof text);
-}
-
-void replica_sleep(struct replica *r, int ms)
-{
-	struct timespec pause = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	/* The signal that ends a thread ends the pause. */
-	if (!atomic_load(&r->stop))
-		(void)nanosleep(&pause, NULL);
-}
+enum { PUBLISH_MS = 3000, LOOK_BACK = 64 };
 
 static natsStatus make_stream(jsStreamInfo **ret, struct replica *r)
 {
@@ -62,19 +41,37 @@ natsStatus replica_stream(struct replica *r, uint64_t *ret_first, uint64_t *ret_
 	return s;
 }
 
-uint64_t replica_generation_at(struct replica *r, uint64_t sequence)
+/* 1: it is a parcel; 0: it is none, or there is no such message; -EAGAIN. */
+static int generation_at(struct replica *r, uint64_t sequence, uint64_t *ret_generation)
 {
-	struct parcel parcel = { 0 };
+	struct parcel parcel;
 	const char *wrong;
 	natsMsg *msg = NULL;
+	natsStatus s = js_GetMsg(&msg, r->bridge->link->js, r->stream, sequence, NULL, NULL);
+	int rc;
 
-	if (js_GetMsg(&msg, r->bridge->link->js, r->stream, sequence, NULL, NULL) != NATS_OK)
-		return 0;
-	if (parcel_decode(&parcel, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
-	                  &wrong) != 0)
-		parcel.generation = 0;
+	if (s != NATS_OK)
+		return s == NATS_NOT_FOUND ? 0 : -EAGAIN;
+	rc = parcel_decode(&parcel, natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
+	                   &wrong);
 	natsMsg_Destroy(msg);
-	return parcel.generation;
+	/* So high a number is a lie, and would leave no room above it. */
+	if (rc != 0 || parcel.generation > PARCEL_GENERATION_MAX / 2)
+		return 0;
+	*ret_generation = parcel.generation;
+	return 1;
+}
+
+int replica_last_generation(struct replica *r, uint64_t first, uint64_t last,
+                            uint64_t *ret_generation)
+{
+	int rc = 0;
+
+	*ret_generation = 0;
+	/* What strangers have published lies behind the last parcel. */
+	for (int i = 0; i < LOOK_BACK && last != 0 && last >= first && rc == 0; i++, last--)
+		rc = generation_at(r, last, ret_generation);
+	return rc < 0 ? rc : 0;
 }
 
 int replica_publish(struct replica *r, const char *id, const void *data, size_t size,

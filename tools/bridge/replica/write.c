@@ -1,192 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * write.c - the writer's host: what was committed goes into the stream.
- *
- * It copies what has changed since the generation that it sent last, and sends that as one. So
- * several commits become one if the network is slow, and no committer waits.
+ * write.c - the writer's host: the lease, and the thread that sends as long as it has it.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
-#include "replica/replica.h"
+#include "replica/sender.h"
 
-enum { PARCEL_BYTES = 256 * 1024, SOME = 256, TRIES = 5, AGAIN_MS = 250 };
-#define SNAPSHOT_LEAST UINT64_C(1048576) /* bytes of what follows a snapshot, before the next */
+enum { PARCEL_BYTES = 256 * 1024, AGAIN_MS = 250, LOOK_MS = 1000 };
 
-struct sender {
-	struct replica *replica;
-	struct lease lease;
-	uint64_t bytes;              /* of the segment */
-	uint64_t sequence;           /* last of the stream */
-	uint64_t sent;               /* generation that is in the stream; 0: a snapshot is due */
-	uint64_t since_snapshot;     /* bytes */
-	unsigned char *image, *room; /* of the segment; of one parcel */
-	struct mdg_range *ranges;
-	unsigned count, most;
-	size_t parcel_bytes;
-};
-
-/* ---- what is to be sent --------------------------------------------------------------------- */
-
-static int add_range(struct sender *s, struct mdg_range range)
-{
-	/* No range is longer than a parcel. */
-	const uint64_t step = s->parcel_bytes / 2 / MDG_REPLICA_BLOCK * MDG_REPLICA_BLOCK;
-
-	while (range.length > 0) {
-		uint64_t part = range.length < step ? range.length : step;
-
-		if (s->count == s->most) {
-			unsigned most = s->most ? 2 * s->most : SOME;
-			struct mdg_range *more = realloc(s->ranges, most * sizeof *more);
-
-			if (!more)
-				return -ENOMEM;
-			s->ranges = more;
-			s->most = most;
-		}
-		s->ranges[s->count++] = (struct mdg_range){ range.offset, part };
-		range.offset += part;
-		range.length -= part;
-	}
-	return 0;
-}
-
-/* Copies what changed since s->sent. 0, -EAGAIN: overtaken; or a code. */
-static int collect(struct sender *s, struct mdg_view *view)
-{
-	mdg_replica *handle = s->replica->handle;
-	struct mdg_range some[SOME];
-	uint64_t cursor = 0;
-	int count, rc = mdg_replica_begin(handle, view);
-
-	s->count = 0;
-	while (rc == 0 &&
-	       (count = mdg_replica_changes(handle, view, s->sent, &cursor, some, SOME)) > 0)
-		for (int i = 0; rc == 0 && i < count; i++) {
-			memcpy(s->image + some[i].offset,
-			       (const unsigned char *)view->data + some[i].offset,
-			       (size_t)some[i].length);
-			rc = add_range(s, some[i]);
-		}
-	return rc == 0 ? mdg_replica_end(handle, view) : rc;
-}
-
-/* The same, until it is whole. Programs that commit all the time are held up at last. */
-static int collect_whole(struct sender *s, struct mdg_view *view)
-{
-	mdg_replica *handle = s->replica->handle;
-	int rc = -EAGAIN;
-
-	for (int i = 0; i < TRIES && rc == -EAGAIN; i++)
-		rc = collect(s, view);
-	if (rc != -EAGAIN)
-		return rc;
-	rc = mdg_replica_lock(handle, MDG_FOREVER);
-	if (rc != 0)
-		return rc;
-	rc = collect(s, view);
-	(void)mdg_replica_unlock(handle);
-	return rc;
-}
-
-/* How many ranges from `at` on go into one parcel. */
-static unsigned fits(const struct sender *s, unsigned at)
-{
-	size_t size = PARCEL_HEAD;
-	unsigned count = 0;
-
-	while (at + count < s->count && count < PARCEL_RANGES_MAX) {
-		size += PARCEL_RANGE_HEAD + (size_t)s->ranges[at + count].length;
-		if (count > 0 && size > s->parcel_bytes)
-			break;
-		count++;
-	}
-	return count;
-}
-
-/* ---- sending -------------------------------------------------------------------------------- */
-
-/* 0; -EPERM: refused; -EINTR: stopped. It tries until it is known. */
-static int send_one(struct sender *s, const struct parcel *parcel, const struct mdg_range *ranges)
-{
-	struct replica *r = s->replica;
-	size_t size = parcel_encode(s->room, parcel, ranges, s->image);
-	char id[96];
-	int rc = -EAGAIN;
-
-	(void)snprintf(id, sizeof id, "%s.%" PRIu64 ".%" PRIu64 ".%" PRIu32, r->bridge->instance,
-	               parcel->fence, parcel->generation, parcel->number);
-	while (!atomic_load(&r->stop)) {
-		rc = lease_renew(&s->lease, r, false);
-		if (rc == LEASE_OTHERS || rc == LEASE_GONE)
-			return -EPERM;
-		rc = replica_publish(r, id, s->room, size, &s->sequence);
-		if (rc != -EAGAIN)
-			break;
-		replica_sleep(r, AGAIN_MS);
-	}
-	s->since_snapshot += size;
-	return rc == -EAGAIN ? -EINTR : rc;
-}
-
-static int send_all(struct sender *s, const struct mdg_view *view)
-{
-	struct parcel parcel = { .whole = s->sent == 0,
-		                 .parcels = 0,
-		                 .fence = s->lease.fence,
-		                 .base = s->sent,
-		                 .generation = view->generation,
-		                 .time = view->time,
-		                 .bytes = s->bytes };
-	unsigned at = 0;
-	int rc = 0;
-
-	do {
-		at += fits(s, at);
-		parcel.parcels++;
-	} while (at < s->count);
-	at = 0;
-	for (; rc == 0 && parcel.number < parcel.parcels; parcel.number++) {
-		parcel.ranges = fits(s, at);
-		rc = send_one(s, &parcel, s->ranges + at);
-		at += parcel.ranges;
-	}
-	return rc;
-}
-
-/* Sends what has changed, or a snapshot. */
-static int send_generation(struct sender *s)
-{
-	struct replica *r = s->replica;
-	struct mdg_view view = { .size = sizeof view };
-	uint64_t first = s->sequence + 1;
-	bool whole;
-	int rc;
-
-	if (s->since_snapshot > SNAPSHOT_LEAST && s->since_snapshot > 4 * s->bytes)
-		s->sent = 0;
-	whole = s->sent == 0;
-	rc = collect_whole(s, &view);
-	if (rc == 0)
-		rc = send_all(s, &view);
-	if (rc != 0)
-		return rc;
-	s->sent = view.generation;
-	(void)mdg_replica_set_far(r->handle, s->sent);
-	log_event(LOG_DEBUG, whole ? "snapshot" : "generation",
-	          "segment=\"%s\" generation=%" PRIu64 " sequence=%" PRIu64, r->name, s->sent,
-	          s->sequence);
-	if (whole) {
-		s->since_snapshot = 0;
-		replica_purge(r, first);
-	}
-	return 0;
-}
+/* What reign says besides LEASE_*: somebody removed the replica. */
+enum { REIGN_GONE = 16 };
 
 /* ---- the lease ------------------------------------------------------------------------------ */
 
@@ -195,7 +21,7 @@ static int send_generation(struct sender *s)
 static int begin_reign(struct sender *s)
 {
 	struct replica *r = s->replica;
-	uint64_t first, last = 0, least = 0;
+	uint64_t first, last = 0, least;
 	natsStatus status = replica_stream(r, &first, &s->sequence);
 	int rc;
 
@@ -203,10 +29,11 @@ static int begin_reign(struct sender *s)
 		replica_trouble(r, "no-stream", link_words(status));
 		return LEASE_AGAIN;
 	}
-	if (s->sequence > 0)
-		last = replica_generation_at(r, s->sequence);
-	if (last > 0)
-		least = last + 1;
+	if (replica_last_generation(r, first, s->sequence, &last) != 0) {
+		replica_trouble(r, "no-generation", "the stream's last message cannot be read");
+		return LEASE_AGAIN;
+	}
+	least = last > 0 ? last + 1 : 0;
 	rc = lease_renew(&s->lease, r, true);
 	if (rc != LEASE_MINE)
 		return rc;
@@ -214,8 +41,10 @@ static int begin_reign(struct sender *s)
 	s->since_snapshot = 0;
 	rc = mdg_replica_set_role(r->handle, MDG_REPLICA_WRITER, s->lease.fence, least,
 	                          MDG_FOREVER);
-	if (rc == 0)
+	if (rc == 0) {
+		replica_state(r, BRIDGE_REPLICA_MOVING, "");
 		return LEASE_MINE;
+	}
 	replica_trouble(r, "no-role", mdg_strerror(rc));
 	return LEASE_AGAIN;
 }
@@ -225,41 +54,73 @@ static void depose(struct sender *s)
 	struct replica *r = s->replica;
 
 	(void)mdg_replica_set_role(r->handle, MDG_REPLICA_DEPOSED, s->lease.fence, 0, MDG_FOREVER);
+	replica_state(r, BRIDGE_REPLICA_DEPOSED, "another host has taken the lease");
 	log_event(LOG_ERROR, "deposed",
 	          "segment=\"%s\" advice: another host writes it now, and commits here fail; "
 	          "end this bridge, or start it again without --write",
 	          r->name);
 }
 
+/* Whether somebody has removed the replica; it looks once in a second. */
+static bool is_gone(struct sender *s)
+{
+	int64_t now = bridge_now();
+
+	if (now - s->looked < LOOK_MS)
+		return false;
+	s->looked = now;
+	return replica_is_gone(s->replica);
+}
+
+/* Waits for a generation, and sends it. 0, -EPERM: refused; -EIDRM; or another code. */
+static int send_next(struct sender *s)
+{
+	uint64_t deadline = mdg_deadline(LEASE_MS * UINT64_C(1000000));
+	int rc = mdg_replica_wait(s->replica->handle, s->sent, deadline, NULL);
+
+	if (rc == -ETIMEDOUT || rc == -EINTR)
+		return 0;
+	return rc == 0 ? send_generation(s) : rc;
+}
+
+/* The server has refused: an answer was lost, or somebody else has published. LEASE_*. */
+static int begin_again(struct sender *s)
+{
+	struct replica *r = s->replica;
+	int lease = LEASE_AGAIN;
+
+	replica_say(r, "refused", "the stream has a message that is not ours",
+	            "it looks who has the lease");
+	while (lease == LEASE_AGAIN && !atomic_load(&r->stop) && !is_gone(s)) {
+		lease = begin_reign(s);
+		if (lease == LEASE_AGAIN)
+			replica_sleep(r, AGAIN_MS);
+	}
+	return lease;
+}
+
 /* Sends while it has the lease. LEASE_MINE: it was stopped; LEASE_OTHERS: it is deposed;
- * LEASE_GONE. */
+ * LEASE_GONE; REIGN_GONE. */
 static int reign(struct sender *s)
 {
 	struct replica *r = s->replica;
-	int lease = LEASE_MINE, rc = 0;
+	int lease = LEASE_MINE;
 
 	while (!atomic_load(&r->stop) && lease != LEASE_OTHERS && lease != LEASE_GONE) {
-		if (rc == -EIDRM)
-			return LEASE_MINE;
-		if (rc != 0 && rc != -EPERM)
-			replica_trouble(r, "not-sent", mdg_strerror(rc));
-		if ((rc != 0 && rc != -EPERM) || lease == LEASE_AGAIN)
-			replica_sleep(r, AGAIN_MS);
-		if (rc == -EPERM) { /* an answer was lost, or somebody else has published */
-			log_event(LOG_WARN, "refused", "segment=\"%s\" sequence=%" PRIu64, r->name,
-			          s->sequence);
-			lease = begin_reign(s);
-			rc = lease == LEASE_MINE ? 0 : -EPERM;
+		int rc = send_next(s);
+
+		if (rc == -EIDRM || is_gone(s))
+			return REIGN_GONE;
+		if (rc == -EPERM) {
+			lease = begin_again(s);
 			continue;
 		}
-		rc = mdg_replica_wait(r->handle, s->sent, mdg_deadline(LEASE_MS * 1000000ULL),
-		                      NULL);
-		if (rc == 0)
-			rc = send_generation(s);
-		else if (rc == -ETIMEDOUT || rc == -EINTR)
-			rc = 0;
 		if (rc == 0)
 			lease = lease_renew(&s->lease, r, false);
+		else if (rc != -EINTR)
+			replica_trouble(r, "not-sent", mdg_strerror(rc));
+		if (rc != 0 || lease == LEASE_AGAIN)
+			replica_sleep(r, AGAIN_MS);
 	}
 	return lease;
 }
@@ -314,7 +175,8 @@ static int open_here(struct sender *s)
 	return rc;
 }
 
-static void wait_for_lease(struct sender *s)
+/* LEASE_MINE; REIGN_GONE; LEASE_AGAIN: it was stopped. */
+static int wait_for_lease(struct sender *s)
 {
 	struct replica *r = s->replica;
 	bool said = false;
@@ -327,7 +189,7 @@ static void wait_for_lease(struct sender *s)
 		if (rc == LEASE_MINE) {
 			log_event(LOG_INFO, "writer", "segment=\"%s\" fence=%" PRIu64, r->name,
 			          s->lease.fence);
-			return;
+			return LEASE_MINE;
 		}
 		if (rc == LEASE_OTHERS && !said) {
 			log_event(LOG_WARN, "not-writer",
@@ -335,24 +197,69 @@ static void wait_for_lease(struct sender *s)
 			          s->lease.holder);
 			(void)mdg_replica_set_role(r->handle, MDG_REPLICA_DEPOSED, 0, 0,
 			                           MDG_FOREVER);
+			replica_state(r, BRIDGE_REPLICA_WAITING, "for the lease of another host");
 			said = true;
 		}
 		replica_sleep(r, rc == LEASE_OTHERS ? LEASE_MS / 2 : AGAIN_MS);
+		if (is_gone(s))
+			return REIGN_GONE;
 	}
+	return LEASE_AGAIN;
+}
+
+static void close_here(struct sender *s)
+{
+	mdg_replica_close(s->replica->handle);
+	s->replica->handle = NULL;
+	free(s->image);
+	free(s->room);
+	s->image = s->room = NULL;
+}
+
+/* False: it was stopped. */
+static bool wait_for_segment(struct sender *s)
+{
+	struct replica *r = s->replica;
+	int rc;
+
+	while (!atomic_load(&r->stop)) {
+		rc = open_here(s);
+		if (rc == 0)
+			return true;
+		replica_say(r, "no-segment", mdg_strerror(rc),
+		            rc == MDG_UNLIKE_CAPACITY
+		                    ? "remove NAME.replica, which is of a segment of another size"
+		                    : "it goes on when a program has made the segment");
+		replica_state(r, BRIDGE_REPLICA_WAITING, mdg_strerror(rc));
+		replica_sleep(r, AGAIN_MS);
+	}
+	return false;
+}
+
+/* With the replica as it is here now. LEASE_*, REIGN_GONE. */
+static int write_this(struct sender *s)
+{
+	int lease = LEASE_GONE;
+
+	while (lease == LEASE_GONE && !atomic_load(&s->replica->stop)) {
+		lease = wait_for_lease(s);
+		if (lease == LEASE_MINE)
+			lease = reign(s);
+	}
+	return lease;
 }
 
 void replica_write(struct replica *r)
 {
 	struct sender s = { .replica = r };
-	int rc, lease = LEASE_GONE;
+	int lease = REIGN_GONE;
 
-	while ((rc = open_here(&s)) != 0 && !atomic_load(&r->stop)) {
-		replica_trouble(r, "no-segment", mdg_strerror(rc));
-		replica_sleep(r, 1000);
-	}
-	while (rc == 0 && lease == LEASE_GONE && !atomic_load(&r->stop)) {
-		wait_for_lease(&s);
-		lease = reign(&s);
+	while (lease == REIGN_GONE && wait_for_segment(&s)) {
+		lease = write_this(&s);
+		if (lease != REIGN_GONE)
+			break;
+		replica_say(r, "replica-gone", "somebody removed it", "it is made again");
+		close_here(&s);
 	}
 	if (lease == LEASE_OTHERS)
 		depose(&s);
@@ -360,9 +267,6 @@ void replica_write(struct replica *r)
 		lease_free(&s.lease, r);
 	while (lease == LEASE_OTHERS && !atomic_load(&r->stop))
 		replica_sleep(r, 60000);
-	mdg_replica_close(r->handle);
-	r->handle = NULL;
-	free(s.image);
-	free(s.room);
+	close_here(&s);
 	free(s.ranges);
 }

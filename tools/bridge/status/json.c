@@ -50,3 +50,18 @@ void bridge_json_row(struct json *json, const struct bridge_view_row *row)
 	put_text(json, "error", row->error);
 	json_signed(json, "moved_time", row->moved);
 }
+
+void bridge_json_replica(struct json *json, const struct bridge_view_replica *replica)
+{
+	json_string(json, "segment", replica->segment);
+	json_string(json, "role", bridge_role_word(replica));
+	json_string(json, "state", bridge_replica_word(replica->state));
+	json_unsigned(json, "generation", replica->generation);
+	json_unsigned(json, "lag", replica->lag);
+	json_unsigned(json, "lag_ns", replica->lag_ns);
+	json_unsigned(json, "fence", replica->fence);
+	json_unsigned(json, "bytes", replica->bytes);
+	json_unsigned(json, "crossed", replica->crossed);
+	put_text(json, "error", replica->error);
+	json_signed(json, "moved_time", replica->moved);
+}

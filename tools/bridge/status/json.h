@@ -14,5 +14,7 @@
 bool bridge_json_begin(struct json *json, const char *key, const struct bridge_view *view);
 /* One channel in one direction, without its name. */
 void bridge_json_row(struct json *json, const struct bridge_view_row *row);
+/* One replicated segment. */
+void bridge_json_replica(struct json *json, const struct bridge_view_replica *replica);
 
 #endif

@@ -4,7 +4,8 @@
  * namespace.
  *
  *     offset 0      struct bridge_head
- *     offset 1024   BRIDGE_ROWS_MAX times struct bridge_row
+ *     offset 1024   BRIDGE_ROWS_MAX times struct bridge_row: channels
+ *     then          BRIDGE_REPLICAS_MAX times struct bridge_replica_row: replicated segments
  *
  * Only the bridge writes. Everybody who may read the segment may read it, without a lock: the tool
  * and `madang-bridge --status` do, in read.h. The same bytes for 32 and 64 bits.
@@ -33,6 +34,7 @@
 #define BRIDGE_STATUS_MAGIC   UINT64_C(0x6567646972624d01) /* "\1Mbridge" */
 
 enum { BRIDGE_STATUS_VERSION = 2, BRIDGE_ROWS_MAX = 512, BRIDGE_ROWS_AT = 1024 };
+enum { BRIDGE_REPLICAS_MAX = 64 };
 enum { BRIDGE_WORD_ROOM = 64, BRIDGE_ERROR_ROOM = 160, BRIDGE_URL_ROOM = 256 };
 
 /* What a bridge is doing as a whole. */
@@ -53,6 +55,15 @@ enum bridge_row_state {
 	BRIDGE_HELD,     /* the other side is full or slow: it tries again */
 	BRIDGE_FAILED,   /* `error` says why; it tries again when something changes */
 	BRIDGE_ROW_STATES
+};
+
+/* What becomes of one replicated segment. */
+enum bridge_replica_state {
+	BRIDGE_REPLICA_WAITING = 0, /* for the segment, the lease, or a first generation */
+	BRIDGE_REPLICA_MOVING,      /* generations go, or come, as they are made */
+	BRIDGE_REPLICA_HELD,        /* `error` says why not; it tries again */
+	BRIDGE_REPLICA_DEPOSED,     /* another host took the lease */
+	BRIDGE_REPLICA_STATES
 };
 
 /* The fields are those of bridge_figures and bridge_link, in read.h and status.h. */
@@ -90,6 +101,22 @@ struct bridge_row {
 	uint64_t missed;  /* in, of a topic: packs that the server had no more */
 };
 
+/* Written by the thread of the segment. */
+struct bridge_replica_row {
+	uint32_t sequence;
+	uint32_t used;       /* 0: an empty row */
+	uint32_t writes;     /* 1: this host writes, or wants to */
+	uint32_t state;      /* enum bridge_replica_state */
+	uint64_t generation; /* the last one that crossed; 0: none yet */
+	uint64_t fence;      /* of the lease under which it was written */
+	uint64_t crossed;    /* generations, since the bridge started */
+	int64_t moved;       /* seconds since 1970 of the last one; 0: none yet */
+	char segment[BRIDGE_WORD_ROOM];
+	char error[BRIDGE_ERROR_ROOM]; /* what it waits for, or why it does not go; "" */
+};
+
+static_assert(sizeof(struct bridge_replica_row) == 272, "the format is fixed");
+static_assert(offsetof(struct bridge_replica_row, segment) == 48, "the format is fixed");
 static_assert(sizeof(struct bridge_row) == 336, "the format is fixed");
 static_assert(offsetof(struct bridge_row, sent) == 24, "the format is fixed");
 static_assert(offsetof(struct bridge_row, channel) == 88, "the format is fixed");
@@ -99,6 +126,8 @@ static_assert(offsetof(struct bridge_head, host) == 64, "the format is fixed");
 static_assert(offsetof(struct bridge_head, lock) % 64 == 0, "the format is fixed");
 static_assert(sizeof(struct bridge_head) <= BRIDGE_ROWS_AT, "the format is fixed");
 
-#define BRIDGE_STATUS_BYTES (BRIDGE_ROWS_AT + (uint64_t)BRIDGE_ROWS_MAX * sizeof(struct bridge_row))
+#define BRIDGE_REPLICAS_AT (BRIDGE_ROWS_AT + (uint64_t)BRIDGE_ROWS_MAX * sizeof(struct bridge_row))
+#define BRIDGE_STATUS_BYTES                                                                        \
+	(BRIDGE_REPLICAS_AT + (uint64_t)BRIDGE_REPLICAS_MAX * sizeof(struct bridge_replica_row))
 
 #endif

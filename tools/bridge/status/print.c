@@ -55,8 +55,10 @@ static int read_segment(mdg_namespace *ns, struct bridge_view *view)
 	if (rc == 0)
 		view->alive = bridge_view_lives(ns, id, view->pid);
 	(void)mdg_segment_detach(ns, memory);
-	if (rc == 0)
+	if (rc == 0) {
 		find_lags(ns, view);
+		bridge_view_find_replicas(view, ns);
+	}
 	return rc == MDG_DAMAGED ? 0 : rc; /* then it is somebody's own segment */
 }
 
@@ -129,6 +131,49 @@ static void print_rows(const struct bridge_view *view, int64_t now)
 		printf("and %" PRIu32 " that are not shown\n", view->rows_left_out);
 }
 
+enum { REPLICA_COLUMNS = 8 };
+static const char *const replica_titles[REPLICA_COLUMNS] = { "SEGMENT",    "ROLE", "STATE",
+	                                                     "GENERATION", "LAG",  "LAG-TIME",
+	                                                     "FENCE",      "LAST" };
+
+static void fill_replica(char cells[][TABLE_CELL], const struct bridge_view_replica *replica,
+                         int64_t now)
+{
+	char name[4 * BRIDGE_WORD_ROOM], age[SHOW_ROOM];
+
+	snprintf(cells[0], TABLE_CELL, "\"%s\"", show_text(name, sizeof name, replica->segment));
+	snprintf(cells[1], TABLE_CELL, "%s", bridge_role_word(replica));
+	snprintf(cells[2], TABLE_CELL, "%s", bridge_replica_word(replica->state));
+	snprintf(cells[3], TABLE_CELL, "%" PRIu64, replica->generation);
+	snprintf(cells[4], TABLE_CELL, "%" PRIu64, replica->lag);
+	snprintf(cells[5], TABLE_CELL, "-");
+	if (replica->lag_ns > 0)
+		snprintf(cells[5], TABLE_CELL, "%.3fs", (double)replica->lag_ns / 1e9);
+	snprintf(cells[6], TABLE_CELL, "%" PRIu64, replica->fence);
+	snprintf(cells[7], TABLE_CELL, "%s",
+	         replica->moved > 0 ? show_age(age, now, replica->moved) : "-");
+}
+
+static void print_replicas(const struct bridge_view *view, int64_t now)
+{
+	struct table table;
+	char error[4 * BRIDGE_ERROR_ROOM];
+
+	table_begin(&table, replica_titles, REPLICA_COLUMNS);
+	for (size_t i = 0; i < view->replica_count; i++) {
+		fill_replica(table.cells, &view->replicas[i], now);
+		table_measure(&table);
+	}
+	table_print_titles(&table);
+	for (size_t i = 0; i < view->replica_count; i++) {
+		fill_replica(table.cells, &view->replicas[i], now);
+		table_print_row(&table);
+		if (view->replicas[i].error[0] != '\0')
+			printf("        %s\n",
+			       show_text(error, sizeof error, view->replicas[i].error));
+	}
+}
+
 static void print_text(const struct bridge_view *view)
 {
 	int64_t now = (int64_t)time(NULL);
@@ -141,7 +186,11 @@ static void print_text(const struct bridge_view *view)
 	       show_text(group, sizeof group, view->group), show_age(age, now, view->since));
 	if (view->count > 0)
 		print_rows(view, now);
-	else
+	if (view->count > 0 && view->replica_count > 0)
+		printf("\n");
+	if (view->replica_count > 0)
+		print_replicas(view, now);
+	else if (view->count == 0)
 		printf("No channel is bridged: none that is here, or on another host, is "
 		       "allowed.\n");
 }
@@ -162,6 +211,13 @@ static void print_json(const struct looked *looked)
 			json_string(&json, "channel", view->rows[i].channel);
 			json_string(&json, "kind", channel_kind_name(view->rows[i].kind));
 			bridge_json_row(&json, &view->rows[i]);
+			json_close(&json, '}');
+		}
+		json_close(&json, ']');
+		json_open(&json, "replicas", '[');
+		for (size_t i = 0; i < view->replica_count; i++) {
+			json_open(&json, NULL, '{');
+			bridge_json_replica(&json, &view->replicas[i]);
 			json_close(&json, '}');
 		}
 		json_close(&json, ']');

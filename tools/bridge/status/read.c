@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "madang/channel.h"
+#include "madang/replica.h"
 
 enum { TRIES = 100 };
 
@@ -96,6 +97,38 @@ static int by_channel(const void *a, const void *b)
 	return order != 0 ? order : (int)one->direction - (int)other->direction;
 }
 
+static int by_segment(const void *a, const void *b)
+{
+	const struct bridge_view_replica *one = a, *other = b;
+
+	return strcmp(one->segment, other->segment);
+}
+
+static void read_replicas(struct bridge_view *view, bridge_bytes *bytes, void *context)
+{
+	struct bridge_replica_row row;
+
+	for (uint32_t i = 0; i < BRIDGE_REPLICAS_MAX; i++) {
+		struct bridge_view_replica *ret = &view->replicas[view->replica_count];
+		uint64_t at = BRIDGE_REPLICAS_AT + (uint64_t)i * sizeof row;
+
+		if (copy_whole(bytes, context, &row, sizeof row, at,
+		               offsetof(struct bridge_replica_row, sequence)) <= 0 ||
+		    row.used == 0 || row.state >= BRIDGE_REPLICA_STATES || row.segment[0] == '\0')
+			continue;
+		ret->writes = row.writes != 0;
+		ret->state = (enum bridge_replica_state)row.state;
+		ret->generation = row.generation;
+		ret->fence = row.fence;
+		ret->crossed = row.crossed;
+		ret->moved = row.moved;
+		copy_text(ret->segment, row.segment, sizeof ret->segment);
+		copy_text(ret->error, row.error, sizeof ret->error);
+		view->replica_count++;
+	}
+	qsort(view->replicas, view->replica_count, sizeof *view->replicas, by_segment);
+}
+
 static int check_head(const struct bridge_head *head)
 {
 	if (head->magic != BRIDGE_STATUS_MAGIC)
@@ -131,6 +164,7 @@ int bridge_view_read(struct bridge_view *ret, bridge_bytes *bytes, void *context
 			ret->count++;
 	}
 	qsort(ret->rows, ret->count, sizeof *ret->rows, by_channel);
+	read_replicas(ret, bytes, context);
 	return 0;
 }
 
@@ -142,6 +176,23 @@ void bridge_view_find_lag(struct bridge_view *view, const char *channel, uint64_
 		    strcmp(row->channel, channel) == 0)
 			row->lag = sequence > row->next ? sequence - row->next : 0;
 	}
+}
+
+void bridge_view_find_replicas(struct bridge_view *view, mdg_namespace *ns)
+{
+	struct mdg_replica_info info = { .size = sizeof info };
+	uint32_t cursor = 0;
+
+	while (view->replica_count > 0 && mdg_replica_next(ns, &cursor, &info) > 0)
+		for (size_t i = 0; i < view->replica_count; i++) {
+			struct bridge_view_replica *replica = &view->replicas[i];
+			if (strcmp(replica->segment, info.name) != 0)
+				continue;
+			replica->generation = info.generation;
+			replica->lag = info.lag;
+			replica->lag_ns = info.lag_ns;
+			replica->bytes = info.bytes;
+		}
 }
 
 bool bridge_view_lives(mdg_namespace *ns, mdg_id id, int32_t pid)
@@ -179,6 +230,19 @@ const char *bridge_direction_word(enum bridge_direction direction)
 const char *bridge_row_word(enum bridge_row_state state)
 {
 	static const char *const words[BRIDGE_ROW_STATES] = { "idle", "moving", "held", "failed" };
+
+	return words[state];
+}
+
+const char *bridge_role_word(const struct bridge_view_replica *replica)
+{
+	return replica->writes ? "writer" : "reader";
+}
+
+const char *bridge_replica_word(enum bridge_replica_state state)
+{
+	static const char *const words[BRIDGE_REPLICA_STATES] = { "waiting", "moving", "held",
+		                                                  "deposed" };
 
 	return words[state];
 }

@@ -28,6 +28,17 @@ struct bridge_view_row {
 	char error[BRIDGE_ERROR_ROOM];
 };
 
+/* One replicated segment. The last line is what the replica says: bridge_view_find_replicas. */
+struct bridge_view_replica {
+	char segment[BRIDGE_WORD_ROOM];
+	bool writes;
+	enum bridge_replica_state state;
+	uint64_t generation, fence, crossed;
+	int64_t moved;
+	char error[BRIDGE_ERROR_ROOM];
+	uint64_t lag, lag_ns, bytes;
+};
+
 struct bridge_view {
 	bool is_there; /* else no bridge has run here, or it ended in order: all else is zero */
 	bool alive;    /* else it was killed, and this is what it said last */
@@ -40,6 +51,8 @@ struct bridge_view {
 	uint32_t rows_left_out;
 	struct bridge_view_row *rows; /* sorted by channel and direction */
 	size_t count;
+	struct bridge_view_replica replicas[BRIDGE_REPLICAS_MAX]; /* sorted by segment */
+	size_t replica_count;
 };
 
 /* 0, or MDG_DAMAGED: this is no status; MDG_VERSION_UNLIKE: of another version; -ENOMEM. `alive`
@@ -47,6 +60,8 @@ struct bridge_view {
 int bridge_view_read(struct bridge_view *ret, bridge_bytes *bytes, void *context);
 /* What lags in a channel, by the number of its next message: corrects the rows of this channel. */
 void bridge_view_find_lag(struct bridge_view *view, const char *channel, uint64_t sequence);
+/* What the replicas of the namespace say of themselves: generation, lag, and size. */
+void bridge_view_find_replicas(struct bridge_view *view, mdg_namespace *ns);
 /* Whether the process that wrote it still has the segment attached. */
 bool bridge_view_lives(mdg_namespace *ns, mdg_id id, int32_t pid);
 void bridge_view_free(struct bridge_view *view);
@@ -55,5 +70,8 @@ void bridge_view_free(struct bridge_view *view);
 const char *bridge_state_word(const struct bridge_view *view); /* also "dead" */
 const char *bridge_direction_word(enum bridge_direction direction);
 const char *bridge_row_word(enum bridge_row_state state);
+/* "writer" or "reader"; "moving". */
+const char *bridge_role_word(const struct bridge_view_replica *replica);
+const char *bridge_replica_word(enum bridge_replica_state state);
 
 #endif

@@ -18,7 +18,14 @@ struct status {
 	mdg_id id;
 	struct bridge_head *head;
 	struct bridge_row *rows;
+	struct bridge_replica_row *replicas;
 	pthread_mutex_t mutex; /* of the head, and of which rows are taken */
+};
+
+struct status_replica {
+	struct status *status;
+	struct bridge_replica_row *row;
+	uint64_t crossed; /* at the last status_replica_written */
 };
 
 struct status_row {
@@ -98,6 +105,8 @@ static int take_it(struct status *status)
 		return rc == -EINVAL || rc == -EIDRM ? -EAGAIN : rc;
 	status->head = memory;
 	status->rows = (struct bridge_row *)(void *)((char *)memory + BRIDGE_ROWS_AT);
+	status->replicas =
+		(struct bridge_replica_row *)(void *)((char *)memory + BRIDGE_REPLICAS_AT);
 	rc = is_ours(status->head) ? lock_it(status) : MDG_UNLIKE_TYPE;
 	if (rc == 0)
 		return 0;
@@ -156,6 +165,14 @@ static void fill_head(struct bridge_head *head, const char *host, const char *gr
 	write_end(&head->sequence);
 }
 
+static void replica_set_used(struct bridge_replica_row *row, uint32_t used)
+{
+	write_begin(&row->sequence);
+	memset((char *)row + sizeof row->sequence, 0, sizeof *row - sizeof row->sequence);
+	row->used = used;
+	write_end(&row->sequence);
+}
+
 int status_open(struct status **ret, mdg_namespace *ns, const char *host, const char *group)
 {
 	struct status *status = calloc(1, sizeof *status);
@@ -169,6 +186,8 @@ int status_open(struct status **ret, mdg_namespace *ns, const char *host, const 
 		return rc;
 	}
 	pthread_mutex_init(&status->mutex, NULL);
+	for (size_t i = 0; i < BRIDGE_REPLICAS_MAX; i++) /* a dead bridge's */
+		replica_set_used(&status->replicas[i], 0);
 	fill_head(status->head, host, group);
 	*ret = status;
 	return 0;
@@ -289,4 +308,61 @@ void status_row_state(struct status_row *row, enum bridge_row_state state, const
 	figures->state = (uint32_t)state;
 	put_text(figures->error, sizeof figures->error, error);
 	status_written(row);
+}
+
+/* ---- replicated segments ------------------------------------------------ */
+
+static struct bridge_replica_row *replica_place(struct status *status)
+{
+	for (size_t i = 0; i < BRIDGE_REPLICAS_MAX; i++)
+		if (status->replicas[i].used == 0)
+			return &status->replicas[i];
+	return NULL; /* there are no more segments in the options */
+}
+
+struct status_replica *status_replica_add(struct status *status, const char *segment, bool writes)
+{
+	struct status_replica *handle = calloc(1, sizeof *handle);
+
+	if (handle == NULL)
+		return NULL;
+	handle->status = status;
+	pthread_mutex_lock(&status->mutex);
+	handle->row = replica_place(status);
+	if (handle->row != NULL)
+		replica_set_used(handle->row, 1);
+	pthread_mutex_unlock(&status->mutex);
+	if (handle->row == NULL) {
+		free(handle);
+		return NULL;
+	}
+	struct bridge_replica_row *row = status_replica_write(handle);
+	row->writes = writes;
+	put_text(row->segment, sizeof row->segment, segment);
+	status_replica_written(handle);
+	return handle;
+}
+
+void status_replica_drop(struct status_replica *row)
+{
+	if (row == NULL)
+		return;
+	pthread_mutex_lock(&row->status->mutex);
+	replica_set_used(row->row, 0);
+	pthread_mutex_unlock(&row->status->mutex);
+	free(row);
+}
+
+struct bridge_replica_row *status_replica_write(struct status_replica *row)
+{
+	write_begin(&row->row->sequence);
+	return row->row;
+}
+
+void status_replica_written(struct status_replica *row)
+{
+	if (row->row->crossed != row->crossed)
+		row->row->moved = (int64_t)time(NULL);
+	row->crossed = row->row->crossed;
+	write_end(&row->row->sequence);
 }

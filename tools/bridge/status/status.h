@@ -20,6 +20,8 @@
 #ifndef BRIDGE_STATUS_STATUS_H
 #define BRIDGE_STATUS_STATUS_H
 
+#include <stdbool.h>
+
 #include "madang/segment.h"
 #include "status/layout.h"
 
@@ -49,5 +51,16 @@ struct bridge_row *status_write(struct status_row *row);
 void status_written(struct status_row *row);
 /* Both at once, for what is rare. `error` NULL: as before. */
 void status_row_state(struct status_row *row, enum bridge_row_state state, const char *error);
+
+/* ---- replicated segments: the same, for rows of their own ---- */
+
+struct status_replica;
+
+/* NULL: no memory. */
+struct status_replica *status_replica_add(struct status *status, const char *segment, bool writes);
+void status_replica_drop(struct status_replica *row);
+/* Not segment, used, sequence. status_replica_written notes the time if `crossed` has changed. */
+struct bridge_replica_row *status_replica_write(struct status_replica *row);
+void status_replica_written(struct status_replica *row);
 
 #endif
