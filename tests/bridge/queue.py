@@ -11,6 +11,7 @@ Exit 0, 1, or 77: there is no nats-server.
 """
 import argparse
 import collections
+import json
 import os
 import random
 import shutil
@@ -24,6 +25,9 @@ sys.dont_write_bytecode = True
 from ports import Gate, answers, free_ports  # noqa: E402
 
 REDELIVERED = 1
+# What the server takes; the capacity of a queue if nobody says another; what the first is too small
+# for, and the second; and a capacity for both.
+PAYLOAD, TOO_LARGE_OUT, TOO_LARGE_IN, CAPACITY = 256 << 10, 300000, 100000, 400 << 10
 
 
 class Host:
@@ -41,9 +45,10 @@ class Host:
                 [self.world.options.bridge, "--url", url, "--host", self.name,
                  "--namespace", self.place, *(self.more or ("--channel", "jobs"))], stderr=log)
 
-    def talk(self, first, count):
+    def talk(self, first, count, *sizes):
+        """`sizes`: of a message, of the queue."""
         return self.world.start([self.world.options.peer, "talk", self.place, "jobs", str(first),
-                                 str(count)])
+                                 str(count), *map(str, sizes)])
 
     def work(self, microseconds=0):
         return self.world.start([self.world.options.peer, "work", self.place, "jobs",
@@ -61,12 +66,15 @@ class World:
         self.place = tempfile.mkdtemp(prefix="madang-queue-")
         self.port, = free_ports(1)
         self.url = f"nats://127.0.0.1:{self.port}"
+        with open(os.path.join(self.place, "nats.conf"), "w") as conf:
+            print(f"max_payload: {PAYLOAD}", file=conf)
         self.start_server()
 
     def start_server(self):
         self.server = self.start(
             ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd",
-             os.path.join(self.place, "store"), "-l", os.path.join(self.place, "nats.log")])
+             os.path.join(self.place, "store"), "-l", os.path.join(self.place, "nats.log"),
+             "-c", os.path.join(self.place, "nats.conf")])
         if not answers(self.port, 10):
             self.end()
             raise SystemExit("nats-server does not answer")
@@ -107,18 +115,20 @@ class World:
 
     def await_log(self, host, word, seconds=10):
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            with open(os.path.join(self.place, f"bridge-{host.name}.log")) as log:
-                if word in log.read():
-                    return
+        while time.monotonic() < until and not self.said(host, word):
             time.sleep(0.05)
 
-    def check(self, count, exact=False):
-        """Each number was worked on; each line but one of a number is marked."""
+    def said(self, host, word):
+        with open(os.path.join(self.place, f"bridge-{host.name}.log")) as log:
+            return log.read().count(word)
+
+    def check(self, count, exact=False, lost=()):
+        """Each number was worked on, but those in `lost`; each line but one of a number is
+        marked."""
         seen = collections.defaultdict(list)
         for number, flags in self.lines():
             seen[number].append(flags & REDELIVERED)
-        missing = [n for n in range(count) if n not in seen]
+        missing = [n for n in range(count) if (n in seen) == (n in lost)]
         wrong = [n for n, marks in seen.items() if len(marks) - sum(marks) > 1]
         strange = [n for n in seen if n >= count]
         twice = [n for n, marks in seen.items() if len(marks) > 1]
@@ -260,8 +270,71 @@ def answer_lost(world, chance):
     return world.check(96) + ([] if again else ["nothing came again: this shows nothing"])
 
 
+def too_large_out(world, chance):
+    """What the server does not take waits for a worker at home, and others cross. It is dropped
+    when the queue is full behind it."""
+    a, b = Host(world, "a"), Host(world, "b")
+    world.finish(a.talk(0, 10, 200, CAPACITY))
+    world.finish(a.talk(10, 1, TOO_LARGE_OUT))
+    world.finish(a.talk(11, 90))
+    b.work()
+    world.await_all(100)
+    here = {number for number, _ in world.lines("a")}
+    worker = a.work()
+    world.await_all(101)
+    problems = [] if not here and world.said(a, "message-held") == 1 else ["it was not held"]
+    worker.kill()
+    world.finish(worker)
+    world.finish(a.talk(101, 1, TOO_LARGE_OUT))
+    a.talk(102, 4000)
+    world.await_all(4101)
+    world.await_log(a, "message-dropped")
+    dropped = subprocess.run([world.options.bridge, "--status", "--json", "-n", a.place],
+                             stdout=subprocess.PIPE, check=False).stdout
+    counts = [row["dropped"] for row in json.loads(dropped)["bridge"]["channels"]]
+    return problems + world.check(4102, lost={101}) + (
+        [] if sum(counts) == 1 else [f"dropped, by the status: {counts}"])
+
+
+def too_large_in(world, chance):
+    """A message for which a host's queue is too small goes to one with room. If there is none, it
+    is dropped, and those beside it are worked on once."""
+    b = Host(world, "b")
+    world.finish(b.talk(0, 0))  # makes the queue
+    a = Host(world, "a")
+    world.await_log(a, "connected")
+    for first, count, size in ((0, 5, 200), (5, 1, TOO_LARGE_IN), (6, 5, 200)):
+        world.finish(a.talk(first, count, size, CAPACITY))
+    b.work()
+    world.await_log(b, "message-dropped")
+    world.await_all(10)
+    problems = world.check(11, exact=True, lost={5})
+    for first, count, size in ((11, 5, 200), (16, 1, TOO_LARGE_IN), (17, 15, 200)):
+        world.finish(a.talk(first, count, size))
+    c = Host(world, "c")
+    world.finish(c.talk(0, 0, 200, CAPACITY))
+    c.work()
+    world.await_all(31, 20)
+    return problems + world.check(32, lost={5}) + (
+        [] if world.said(b, "message-dropped") == 1 else ["more was dropped"])
+
+
+def too_large_shared(world, chance):
+    """While a worker at home gets what does not cross, others cross."""
+    a, b = Host(world, "a"), Host(world, "b")
+    world.finish(a.talk(0, 500, 200, CAPACITY))
+    world.finish(a.talk(500, 1, TOO_LARGE_OUT))
+    a.talk(501, 1500)
+    b.work(500), a.work(5000)
+    world.await_all(2001, 20)
+    home = {number for number, _ in world.lines("a")}
+    print(f"  worked on at home: {len(home)}")
+    return world.check(2001) + ([] if 500 in home and len(home) < 1500 else ["not shared"])
+
+
 SCENES = {f.__name__: f for f in (cross, bridges_die, host_dies, listener_goes, backlog,
-                                  server_dies, store_lost, answer_lost)}
+                                  server_dies, store_lost, answer_lost,
+                                  too_large_out, too_large_in, too_large_shared)}
 
 
 def main():

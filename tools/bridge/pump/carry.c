@@ -107,7 +107,7 @@ void carry_drop(struct carry *carry, uint64_t number, size_t size, uint64_t limi
 
 	log_event(LOG_ERROR, "message-dropped",
 	          "channel=\"%s\" direction=%s number=%" PRIu64 " bytes=%zu limit=%" PRIu64
-	          " advice: %s",
+	          " advice=\"%s\"",
 	          pump->channel, bridge_direction_word(pump->ops->direction), number, size, limit,
 	          advice);
 	pump_dropped(pump);

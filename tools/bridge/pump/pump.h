@@ -47,6 +47,7 @@ struct pump {
 	atomic_bool stop, ended;
 	atomic_int result;
 	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
+	_Atomic uint32_t others;    /* of a queue: listeners on other hosts, as it was told */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
 	_Atomic uint64_t *stream;   /* the entry's: when the server's stream was made */
 	_Atomic uint64_t position;  /* what the heartbeat says of it; see elsewhere.h */

@@ -14,6 +14,8 @@ enum {
 
 extern const struct store_shape queue_shape;
 
+/* One more listener's handle of the same channel. 0 or a code of the library. */
+int queue_listen(const struct carry *carry, mdg_channel **ret);
 /* Publishes messages that the handle holds. What a bridge has brought here goes on with its first
  * origin and number, and is marked: it may have been worked on. */
 int queue_give(struct carry *carry, const struct mdg_message *messages, unsigned count);

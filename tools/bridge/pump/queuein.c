@@ -31,7 +31,13 @@ enum {
 	IDLE_MS = 30000,
 	GLANCE_MS = 200,  /* between two questions for one more pack, while another is worked on */
 	LITTLE_MS = 1500, /* that a wait for room lasts, at most */
-	WAITING_MOST = 32
+	WAITING_MOST = 32,
+	/* of packs that are too large here: so often if another host takes messages, and if not; a
+	 * quarter of an hour, and three seconds */
+	PASSES_MOST = 100,
+	PASSES_ALONE = 5,
+	PASS_MS = 250, /* longer each time */
+	PASS_LONGEST_MS = 10000
 };
 #define MS_NS UINT64_C(1000000)
 
@@ -39,6 +45,7 @@ struct queue_in {
 	struct carry carry; /* first: see meanwhile */
 	struct hand hand;   /* the packs that were taken */
 	bool shared;        /* the subscription is there */
+	uint64_t passed;    /* the last pack that went back because it is too large */
 	struct carry give;  /* to give back; its channel is NULL when it is not in use */
 };
 
@@ -51,15 +58,12 @@ static bool is_taking(const struct queue_in *in)
 
 static int give_open(struct queue_in *in)
 {
-	struct mdg_channel_options options = { .size = sizeof options,
-		                               .flags = MDG_CHANNEL_EXISTING };
 	struct carry *give = &in->give;
 
 	give->pump = in->carry.pump;
 	give->store = in->carry.store;
 	give->origin = in->carry.origin;
-	return mdg_channel_open(&give->channel, give->pump->bridge->ns, give->pump->channel,
-	                        MDG_LISTENER, &options);
+	return queue_listen(give, &give->channel);
 }
 
 static void give_close(struct queue_in *in)
@@ -215,13 +219,41 @@ static bool decode(struct queue_in *in, const struct pulled *pulled)
 	return false;
 }
 
+/* A message of the pack is too large for the channel here. Another host may have room: so it goes
+ * back, and comes to whoever asks first after a while. If nobody takes it in the end, this host
+ * does, and what does not fit is dropped. */
+static bool pass_on(struct queue_in *in, const struct pulled *pulled)
+{
+	struct pump *pump = in->carry.pump;
+	uint64_t most = atomic_load(&pump->others) ? PASSES_MOST : PASSES_ALONE;
+	uint64_t pause = pulled->given * PASS_MS;
+	size_t largest = 0;
+
+	for (unsigned i = 0; i < in->carry.pack->count; i++)
+		if (in->carry.pack->messages[i].size > largest)
+			largest = in->carry.pack->messages[i].size;
+	if (largest <= pump->info.capacity || pulled->given > most)
+		return false;
+	if (pulled->sequence > in->passed)
+		log_event(LOG_WARN, "pack-passed-on",
+		          "channel=\"%s\" sequence=%" PRIu64 " bytes=%zu limit=%" PRIu64
+		          " advice=\"make the channel here anew with a larger capacity\"",
+		          pump->channel, pulled->sequence, largest, pump->info.capacity);
+	in->passed = pulled->sequence > in->passed ? pulled->sequence : in->passed;
+	(void)natsMsg_NakWithDelay(pulled->message,
+	                           (int64_t)(pause < PASS_LONGEST_MS ? pause : PASS_LONGEST_MS),
+	                           NULL);
+	natsMsg_Destroy(pulled->message);
+	return true;
+}
+
 static int put(struct queue_in *in, const struct pulled *pulled)
 {
 	struct mdg_channel_info info = { .size = sizeof info };
 	struct carry *carry = &in->carry;
 	int rc = 0;
 
-	if (hand_has(&in->hand, pulled) || !decode(in, pulled))
+	if (hand_has(&in->hand, pulled) || !decode(in, pulled) || pass_on(in, pulled))
 		return 0;
 	in->hand.putting = *pulled;
 	carry->message = pulled->message;
@@ -294,11 +326,10 @@ static int await_little(struct queue_in *in)
 
 static int step(struct queue_in *in)
 {
-	struct hand *hand = &in->hand;
 	unsigned before;
-	int rc = hand_settle(hand, 0);
+	int rc = hand_settle(&in->hand, 0);
 
-	hand_tell(hand);
+	hand_tell(&in->hand);
 	if (rc != 0)
 		return rc;
 	if (!is_taking(in))
@@ -306,11 +337,11 @@ static int step(struct queue_in *in)
 	rc = await_little(in);
 	if (rc == -ETIMEDOUT || rc == -EAGAIN)
 		return 0;
-	before = hand->count;
-	if (rc == 0 && hand->count < HAND_PACKS)
-		rc = take_one(in, hand->count ? 0 : IDLE_MS);
-	if (rc == 0 && hand->count && hand->count == before)
-		rc = hand_settle(hand, mdg_deadline(GLANCE_MS * MS_NS));
+	before = in->hand.count;
+	if (rc == 0 && before < HAND_PACKS)
+		rc = take_one(in, before ? 0 : IDLE_MS);
+	if (rc == 0 && in->hand.count && in->hand.count == before)
+		rc = hand_settle(&in->hand, mdg_deadline(GLANCE_MS * MS_NS));
 	return rc;
 }
 
@@ -326,6 +357,7 @@ static void in_changed(struct pump *pump, const struct situation *s)
 {
 	uint32_t before = atomic_exchange(&pump->listeners, s->listeners);
 
+	atomic_store(&pump->others, s->elsewhere.listeners);
 	atomic_store(&pump->gives, s->may[BRIDGE_OUT]);
 	if ((before == 0) == (s->listeners == 0) || atomic_load(&pump->ended))
 		return;

@@ -5,15 +5,28 @@
  * It gives while no program here listens, or while more wait than those here manage, and somebody
  * elsewhere listens. It is a listener of the queue, and releases what it has peeked when the server
  * has it. What other hosts' bridges have brought, and nobody here took, goes back like this too.
+ *
+ * A message that the server does not take, because it is too large, goes aside (queueaside.c). A
+ * handle can hold several messages only as a whole. So if one of those that it holds is such a one,
+ * the handle is closed, and a new one takes those before it, then it alone, then those behind it.
+ * They count as handed out before, and are marked.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "pump/pump.h"
 #include "pump/queue.h"
+#include "pump/queueaside.h"
 #include "pump/thread.h"
 
 enum { LOOK_MS = 500 };
+#define GLANCE_NS (UINT64_C(200) * 1000000) /* while something is aside */
+
+struct queue_out {
+	struct carry carry;
+	struct aside aside;
+	unsigned most; /* that are taken at once */
+};
 
 const struct store_shape queue_shape = { .work = true, .max_bytes = STORE_WORK_BYTES };
 
@@ -85,6 +98,25 @@ int queue_give(struct carry *carry, const struct mdg_message *messages, unsigned
 	return 0;
 }
 
+int queue_listen(const struct carry *carry, mdg_channel **ret)
+{
+	struct mdg_channel_options options = { .size = sizeof options,
+		                               .flags = MDG_CHANNEL_EXISTING,
+		                               .wait = MDG_WAIT_NEAR };
+	struct mdg_channel_info info = { .size = sizeof info };
+	const struct pump *pump = carry->pump;
+	int rc = mdg_channel_open(ret, pump->bridge->ns, pump->channel, MDG_LISTENER, &options);
+
+	if (rc != 0)
+		return rc;
+	rc = mdg_channel_look(*ret, &info);
+	if (rc == 0 && info.epoch == pump->info.epoch)
+		return 0;
+	mdg_channel_close(*ret);
+	*ret = NULL;
+	return rc == 0 ? -EIDRM : rc;
+}
+
 /* ---- the pump --------------------------------------------------------------- */
 
 static bool out_wanted(const struct situation *s)
@@ -113,36 +145,92 @@ static int may_give(struct carry *carry)
 	return rc < 0 ? rc : info.waiting > QUEUE_BACKLOG / 2;
 }
 
-static int give_some(struct carry *carry)
+/* Up to `most` messages. 0: there are none at present. */
+static int peek(struct queue_out *out)
 {
-	int count, rc = may_give(carry);
+	struct carry *carry = &out->carry;
+	uint64_t deadline = out->aside.count ? mdg_deadline(GLANCE_NS) : MDG_FOREVER;
+	int rc;
 
+	if (!out->aside.count)
+		return carry_peek(carry, out->most);
+	rc = mdg_channel_peek_many(carry->channel, carry->messages, out->most, deadline);
+	if (rc == -EINTR && pump_stopping(carry->pump))
+		return rc;
+	return rc == -ETIMEDOUT || rc == -EAGAIN || rc == -EINTR ? 0 : rc;
+}
+
+/* How many cross before the first that is too large for the server. */
+static unsigned before_too_large(const struct carry *carry, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (carry_fits(carry, &carry->messages[i], 1) == 0)
+			return i;
+	return count;
+}
+
+/* Gives back what the handle holds, and takes the first `most` of it. */
+static int take_fewer(struct queue_out *out, unsigned most)
+{
+	mdg_channel_close(out->carry.channel);
+	out->carry.channel = NULL;
+	out->most = most;
+	return queue_listen(&out->carry, &out->carry.channel);
+}
+
+static int give_all(struct queue_out *out, unsigned count)
+{
+	struct carry *carry = &out->carry;
+	int rc;
+
+	pump_in_flight(carry->pump, count);
+	rc = queue_give(carry, carry->messages, count);
+	pump_in_flight(carry->pump, 0);
+	if (rc != 0)
+		return rc;
+	pump_next(carry->pump, carry->messages[count - 1].sequence + 1);
+	out->most = QUEUE_PACK;
+	return mdg_channel_release(carry->channel);
+}
+
+static int give_some(struct queue_out *out)
+{
+	struct carry *carry = &out->carry;
+	unsigned before;
+	int count, rc;
+
+	aside_share(&out->aside);
+	rc = may_give(carry);
 	if (rc < 0)
 		return rc;
 	if (rc == 0) {
 		pump_sleep(carry->pump, LOOK_MS);
 		return pump_stopping(carry->pump) ? -EINTR : 0;
 	}
-	count = carry_peek(carry, QUEUE_PACK);
-	if (count < 0)
-		return count;
-	pump_in_flight(carry->pump, (uint64_t)count);
-	rc = queue_give(carry, carry->messages, (unsigned)count);
-	pump_in_flight(carry->pump, 0);
-	if (rc == 0)
-		pump_next(carry->pump, carry->messages[count - 1].sequence + 1);
-	return rc == 0 ? mdg_channel_release(carry->channel) : rc;
+	count = peek(out);
+	if (count <= 0)
+		return count < 0 ? count : aside_make_room(&out->aside);
+	before = before_too_large(carry, (unsigned)count);
+	if (before == (unsigned)count)
+		return give_all(out, before);
+	if (count > 1)
+		return take_fewer(out, before ? before : 1);
+	out->most = QUEUE_PACK;
+	return aside_put(&out->aside, carry->messages);
 }
 
 static int out_run(struct pump *pump)
 {
-	struct carry carry;
-	int rc = carry_open(&carry, pump, MDG_LISTENER, &queue_shape, 0, 0);
+	struct queue_out out;
+	int rc = carry_open(&out.carry, pump, MDG_LISTENER, &queue_shape, 0, 0);
 
-	carry.store.in_doubt = pack_mark;
+	out.carry.store.in_doubt = pack_mark;
+	out.aside = (struct aside){ .carry = &out.carry };
+	out.most = QUEUE_PACK;
 	while (rc == 0)
-		rc = give_some(&carry);
-	carry_close(&carry);
+		rc = give_some(&out);
+	aside_let_go(&out.aside);
+	carry_close(&out.carry);
 	return rc;
 }
 
