@@ -199,7 +199,7 @@ def silent_jetstream(world):
     for name in names:
         world.talk("a", name, "topic", "text\n")
     began = time.monotonic()
-    time.sleep(6)
+    time.sleep(5)
     times = [when for when, _, _ in ear.heard if when > began]
     gaps = [b - a for a, b in zip([began] + times, times + [time.monotonic()])]
     check(max(gaps) < 4, f"heartbeats did not go on: {gaps}")
@@ -264,7 +264,45 @@ def same_name(world):
     check(first.poll() is None, "the first goes on")
 
 
-SCENES = [silent_jetstream, lost_store, unlike, same_name]
+def half_a_server(world):
+    """A server that ends in the middle of its first words is away, and no reason to give up. One that
+    never speaks as a server does is one."""
+    words = [b"INF", b'INFO {"server_id":"x"}\r\n',
+             b"INFO {}\r\n+OK\r\n", b"what?\r\n"]
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def play():
+        for word in words:
+            one = listener.accept()[0]
+            one.sendall(word)
+            time.sleep(0.05)
+            one.close()
+        listener.close()
+
+    player = threading.Thread(target=play, daemon=True)
+    player.start()
+    a = world.bridge("a", "--channel", "news", port=port)
+    player.join(30)
+    check(not player.is_alive(), "the bridge came as often as that")
+    world.server.kill()
+    world.server.wait()
+    world.port = port
+    world.start_server()
+    soon(world.says("a", "info connected"), "it is connected at last")
+    check(a.poll() is None, "it goes on")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        def speak():
+            while True:
+                one = other.accept()[0]
+                one.sendall(b"220 mail.example ESMTP\r\n")
+                one.close()
+        threading.Thread(target=speak, daemon=True).start()
+        b = world.bridge("b", "--channel", "news", port=other.getsockname()[1])
+        check(code_of(b, 8) == 1 and world.says("b", "error no-connection")(), "b gives up")
+
+
+SCENES = [silent_jetstream, lost_store, unlike, same_name, half_a_server]
 
 
 def main():

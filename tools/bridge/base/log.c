@@ -72,14 +72,12 @@ static void put(struct line *line, const char *text, bool is_value)
 static const char *put_number(struct line *line, const char *at, va_list *arguments)
 {
 	char digits[24];
-	bool is_size = *at == 'z';
 	int longs = 0;
 
 	for (; *at == 'l' || *at == 'z'; at++)
-		longs += *at == 'l';
+		longs += *at == 'l' || sizeof(size_t) > sizeof(unsigned);
 	if (*at == 'u') {
-		uint64_t value = is_size     ? va_arg(*arguments, size_t)
-		                 : longs > 1 ? va_arg(*arguments, unsigned long long)
+		uint64_t value = longs > 1   ? va_arg(*arguments, unsigned long long)
 		                 : longs > 0 ? va_arg(*arguments, unsigned long)
 		                             : va_arg(*arguments, unsigned);
 
@@ -98,15 +96,13 @@ static const char *put_number(struct line *line, const char *at, va_list *argume
 static void put_all(struct line *line, const char *format, va_list *arguments)
 {
 	while (*format) {
-		if (*format != '%') {
+		if (*format != '%' || *++format == '%') {
 			put_byte(line, *format++, false);
-		} else if (*++format == 's') {
+		} else if (*format == 's') {
 			const char *value = va_arg(*arguments, const char *);
 
 			put(line, value ? value : "", true);
 			format++;
-		} else if (*format == '%') {
-			put_byte(line, *format++, false);
 		} else {
 			format = put_number(line, format, arguments);
 		}

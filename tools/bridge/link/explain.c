@@ -131,6 +131,24 @@ bool security_may_pass(natsStatus status)
 	       status == NATS_STALE_CONNECTION;
 }
 
+/* OpenSSL says why it does not accept the server's certificate. */
+static bool has_number(const char *last)
+{
+	const char *at = strstr(last, "handshake error: ");
+	char *end;
+
+	at = at ? at + strlen("handshake error: ") : last;
+	(void)strtol(at, &end, 10);
+	return end != at && *end == ':';
+}
+
+bool security_is_unsure(natsStatus status, const char *last)
+{
+	if (status == NATS_SSL_ERROR)
+		return !has_number(last ? last : "");
+	return status == NATS_PROTOCOL_ERROR || status == NATS_ERR || status == NATS_SYS_ERROR;
+}
+
 int security_explain(const struct security *security, natsStatus status, const char *last,
                      struct security_words *ret)
 {

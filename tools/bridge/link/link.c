@@ -19,6 +19,7 @@
 #include "link/retire.h"
 
 enum { RETRY_MS = 1000, PING_MS = 5000, PINGS_OUT = 2, JETSTREAM_MS = 2000 };
+enum { UNSURE_MAX = 4, UNSURE_MS = 250 };
 
 void link_subject(const struct link *link, char ret[SUBJECT_ROOM], char kind, const char *name,
                   const char *host)
@@ -44,13 +45,13 @@ int64_t link_max_payload(const struct link *link)
 	return natsConnection_GetMaxPayload(link->connection);
 }
 
-uint64_t link_reconnects(const struct link *link)
+static uint64_t reconnects_of(natsConnection *connection)
 {
 	uint64_t reconnects = 0;
 	natsStatistics *statistics = NULL;
 
 	if (natsStatistics_Create(&statistics) == NATS_OK) {
-		if (natsConnection_GetStats(link->connection, statistics) == NATS_OK)
+		if (natsConnection_GetStats(connection, statistics) == NATS_OK)
 			(void)natsStatistics_GetCounts(statistics, NULL, NULL, NULL, NULL,
 			                               &reconnects);
 		natsStatistics_Destroy(statistics);
@@ -58,6 +59,12 @@ uint64_t link_reconnects(const struct link *link)
 	return reconnects;
 }
 
+uint64_t link_reconnects(const struct link *link)
+{
+	return reconnects_of(link->connection);
+}
+
+/* From callbacks, too: what libnats brings is the connection. */
 static void note(struct link *link, natsConnection *connection, enum bridge_state state)
 {
 	char url[BRIDGE_URL_ROOM] = "";
@@ -69,21 +76,21 @@ static void note(struct link *link, natsConnection *connection, enum bridge_stat
 		(void)natsConnection_GetLastError(connection, &last);
 	if (state == BRIDGE_CONNECTED)
 		log_event(LOG_INFO, "connected", "url=%s reconnects=%" PRIu64, url,
-		          link_reconnects(link));
+		          reconnects_of(connection));
 	else if (last && last[0])
 		log_event(LOG_WARN, "cut-off", "error=\"%s\"", last);
 	else
 		log_event(LOG_WARN, "cut-off", "error=\"%s\"",
 		          last = "the server closed the connection");
 	status_link(link->bridge->status, state, state == BRIDGE_CONNECTED ? url : NULL,
-	            link_reconnects(link), state == BRIDGE_CONNECTED ? "" : last);
+	            reconnects_of(connection), state == BRIDGE_CONNECTED ? "" : last);
 }
 
 static void on_disconnected(natsConnection *connection, void *closure)
 {
 	struct link *link = closure;
 
-	if (link->connection && !atomic_load(&link->closing)) {
+	if (atomic_load(&link->open) && !atomic_load(&link->closing)) {
 		note(link, connection, BRIDGE_CUT_OFF);
 		bridge_wake(link->bridge);
 	}
@@ -187,33 +194,41 @@ static natsStatus set_options(struct link *l)
 	return s;
 }
 
-/* Tries until somebody is there. */
+static bool say_away(struct link *l, const char *wrong)
+{
+	log_event(LOG_WARN, "no-server", "error=\"%s\" next=\"trying again\"", wrong);
+	status_link(l->bridge->status, BRIDGE_CUT_OFF, NULL, 0, wrong);
+	return true;
+}
+
+/* Tries until somebody is there. A server that comes or goes just then may seem to be one that does
+ * not want us: what may be either has to be so several times in a row. */
 static int connect_at_last(struct link *l)
 {
 	const struct security *security = &l->bridge->options->security;
 	struct security_words words = { .wrong = "" };
+	unsigned unsure = 0;
 	bool said = false;
 	natsStatus s;
 
 	while ((s = natsConnection_Connect(&l->connection, l->options)) != NATS_OK) {
-		int code = security_explain(security, s, nats_GetLastError(NULL), &words);
+		const char *last = nats_GetLastError(NULL);
+		int code = security_explain(security, s, last, &words);
+		bool is_unsure = security_is_unsure(s, last);
 
-		if (!security_may_pass(s) || bridge_wait_or_end(l->bridge, 0))
+		unsure = is_unsure ? unsure + 1 : 0;
+		if (!security_may_pass(s) && (!is_unsure || unsure >= UNSURE_MAX))
 			return say(&words, code);
-		if (!said) {
-			log_event(LOG_WARN, "no-server", "error=\"%s\" next=\"trying again\"",
-			          words.wrong);
-			status_link(l->bridge->status, BRIDGE_CUT_OFF, NULL, 0, words.wrong);
-		}
-		said = true;
-		if (bridge_wait_or_end(l->bridge, RETRY_MS))
+		said = said || say_away(l, words.wrong);
+		if (bridge_wait_or_end(l->bridge, is_unsure ? UNSURE_MS : RETRY_MS))
 			return -1;
 	}
+	atomic_store(&l->open, true);
 	return 0;
 }
 
 /* A question to a JetStream that does not answer (three servers without a leader) ends soon: the
- * keeper asks some itself, and has heartbeats to send. */
+ * keeper asks some itself, and has other things to do. */
 static natsStatus open_jetstream(struct link *l)
 {
 	jsOptions options;

@@ -25,6 +25,7 @@ struct link {
 	natsConnection *connection;
 	jsCtx *js;
 	const char *group;
+	atomic_bool open;           /* `connection` is there; callbacks may come before that */
 	atomic_bool closing;        /* the end of the connection is no news */
 	char inboxes[SUBJECT_ROOM]; /* what this bridge's inboxes begin with, no dot at the end */
 	int64_t denied_said;        /* when; of libnats's callback thread alone */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -16,7 +17,7 @@
 #include "link/link.h"
 #include "pump/pump.h"
 
-enum { FIGURES_MS = 200, LOST_MAX = 4 };
+enum { FIGURES_MS = 200 };
 #define GRACE UINT64_C(1000000000) /* for what is on its way when the pump is stopped */
 
 /* What run, wake and changed share. pump->lock. */
@@ -26,10 +27,12 @@ struct own {
 	bool counted;         /* call.h has counted something */
 	bool news;            /* the two that follow have changed */
 	bool here, elsewhere; /* there are servers */
-	/* What inboxes of bridges that have ended begin with. There is room for a few; of others
-	 * their silence tells. */
-	char lost[LOST_MAX][SUBJECT_ROOM];
-	unsigned lost_count;
+	/* What inboxes of bridges that have ended begin with. Without memory for one, its silence
+	 * tells. */
+	struct lost {
+		struct lost *next;
+		char inboxes[SUBJECT_ROOM];
+	} * lost;
 };
 
 static bool wants_out(const struct situation *situation)
@@ -84,9 +87,12 @@ static void lost(struct pump *pump, const char *host, const char *instance)
 {
 	(void)pthread_mutex_lock(&pump->lock);
 	struct own *own = pump->own;
-	if (own != NULL && own->lost_count < LOST_MAX) {
-		(void)snprintf(own->lost[own->lost_count++], SUBJECT_ROOM, "madang.%s.i.%s.c.%s.",
+	struct lost *one = own != NULL ? malloc(sizeof *one) : NULL;
+	if (one != NULL) {
+		(void)snprintf(one->inboxes, sizeof one->inboxes, "madang.%s.i.%s.c.%s.",
 		               pump->bridge->link->group, host, instance);
+		one->next = own->lost;
+		own->lost = one;
 		own->news = true;
 		(void)pthread_cond_signal(&own->change);
 	}
@@ -137,10 +143,19 @@ static void tell(struct pump *pump, const struct call_counts *now, struct call_c
 static void update(struct pump *pump, const struct own *now)
 {
 	bool active = pump->ops->direction == BRIDGE_IN ? now->here : now->elsewhere && !now->here;
-	for (unsigned i = 0; i < now->lost_count; i++)
-		call_lost(now->call, now->lost[i]);
+	for (const struct lost *one = now->lost; one != NULL; one = one->next)
+		call_lost(now->call, one->inboxes);
 	call_update(now->call, now->here, now->elsewhere);
 	pump_state(pump, active ? BRIDGE_MOVING : BRIDGE_IDLE, "");
+}
+
+static void free_lost(struct lost *lost)
+{
+	while (lost != NULL) {
+		struct lost *next = lost->next;
+		free(lost);
+		lost = next;
+	}
 }
 
 /* Until the pump is stopped, or the channel is of no use. */
@@ -156,10 +171,11 @@ static int run_on(struct pump *pump, struct own *own)
 			                own->counted ? next : MDG_FOREVER);
 		copy = *own;
 		own->news = own->counted = false;
-		own->lost_count = 0;
+		own->lost = NULL;
 		(void)pthread_mutex_unlock(&pump->lock);
 		if (copy.news)
 			update(pump, &copy);
+		free_lost(copy.lost);
 		next = call_now() + FIGURES_MS * CALL_MS;
 		call_look(own->call, &now);
 		tell(pump, &now, &told);
@@ -171,10 +187,13 @@ static int run(struct pump *pump)
 {
 	struct own own = { .news = true };
 	int rc = call_condition(&own.change);
-	if (rc == 0)
-		rc = begin(pump, &own.call);
 	if (rc < 0)
 		return rc;
+	rc = begin(pump, &own.call);
+	if (rc < 0) {
+		(void)pthread_cond_destroy(&own.change);
+		return rc;
+	}
 	(void)pthread_mutex_lock(&pump->lock);
 	pump->own = &own;
 	(void)pthread_mutex_unlock(&pump->lock);
@@ -183,6 +202,7 @@ static int run(struct pump *pump)
 	(void)pthread_mutex_lock(&pump->lock);
 	pump->own = NULL;
 	(void)pthread_mutex_unlock(&pump->lock);
+	free_lost(own.lost);
 	call_stop(own.call, rc == 0 ? GRACE : 0);
 	(void)pthread_cond_destroy(&own.change);
 	return rc;
