@@ -112,8 +112,11 @@ MDG_API int mdg_replica_open(mdg_replica **ret_replica, mdg_namespace *ns, const
                              const struct mdg_replica_options *options);
 /* Nobody may use the handle or a view of it after this. NULL is allowed. */
 MDG_API void mdg_replica_close(mdg_replica *replica);
-/* Removes NAME.replica, and leaves the segment. Who waits gets -EIDRM. Returns 0, -ENOENT,
- * MDG_NOT_REPLICA, or an error of mdg_segment_remove. */
+/* Removes NAME.replica, and leaves the segment. All calls give -EIDRM from then on, and who waits
+ * gets it at once. (Who removes NAME.replica as a segment tells nobody: then it takes a second,
+ * where somebody waits for a generation or a bridge runs.) Also removes a replica that is damaged,
+ * or of another version. Returns 0, -ENOENT, MDG_NOT_REPLICA, or an error of mdg_segment_open,
+ * mdg_segment_attach and mdg_segment_remove. */
 MDG_API int mdg_replica_remove(mdg_namespace *ns, const char *name);
 
 /* ---- writing ---------------------------------------------------------------------- */
@@ -125,7 +128,8 @@ struct mdg_range {
 
 /* Makes the next generation: what it was, with these ranges as they are now in the segment. With
  * `ranges` of NULL all that differs is found by comparison, in pieces of MDG_REPLICA_BLOCK bytes.
- * The first commit takes the whole segment in any case. Stores the number in *ret_generation,
+ * The whole segment is taken in any case by the first commit, by the first one after the segment
+ * was removed and made again, and by the first one after another host wrote. Stores the number in *ret_generation,
  * which may be NULL. Returns 0, or
  *   -EINVAL      a range reaches beyond the segment
  *   -EDEADLK, -ENOLCK, -ENOSYS, -ETIMEDOUT  as mdg_mutex_lock_until: others commit

@@ -79,6 +79,7 @@ static int apply(struct mdg_replica *replica, const struct mdg_generation *gener
 	if (generation->whole != 0)
 		put(&change, end, replica->bytes, NULL);
 	atomic_store_explicit(&replica->head->role, MDG_REPLICA_READER, memory_order_relaxed);
+	atomic_store_explicit(&replica->head->source, 0, memory_order_relaxed);
 	mdg__making_show(&change, generation->time, generation->fence, generation->cursor);
 	return 0;
 }
@@ -143,9 +144,14 @@ int mdg_replica_set_role(mdg_replica *replica, unsigned role, uint64_t fence, ui
 	int rc = lock_to_apply(replica, deadline);
 	if (rc < 0)
 		return rc;
-	if (atomic_load_explicit(&head->shown, memory_order_relaxed) >> 1 < least)
+	if (mdg__replica_is_removed(replica))
+		rc = -EIDRM;
+	else if (atomic_load_explicit(&head->shown, memory_order_relaxed) >> 1 < least)
 		rc = renumber(replica, fence, least);
 	if (rc == 0) {
+		/* What the server had for an earlier writer says nothing of this one. */
+		if (role == MDG_REPLICA_WRITER)
+			atomic_store_explicit(&head->far, 0, memory_order_relaxed);
 		atomic_store_explicit(&head->fence, fence, memory_order_relaxed);
 		atomic_store_explicit(&head->role, role, memory_order_relaxed);
 	}

@@ -58,13 +58,18 @@ static int commit(struct mdg_replica *replica, const struct mdg_range *ranges, u
 		rc = mdg__making_begin(&change, replica, 0);
 	if (rc < 0)
 		return rc;
-	if (ranges == NULL || change.shown == 0)
+	/* What is shown is of another segment: these ranges alone would make a mixture. */
+	bool other = atomic_load_explicit(&replica->head->source, memory_order_relaxed) !=
+	             (uint32_t)replica->source + 1;
+	if (ranges == NULL || change.shown == 0 || other)
 		take(&change, 0, replica->bytes, true);
 	else
 		for (unsigned i = 0; i < count; i++)
 			take(&change, ranges[i].offset, ranges[i].length, false);
 	mdg__making_show(&change, mdg__realtime_nanoseconds(),
 	                 atomic_load_explicit(&replica->head->fence, memory_order_relaxed), 0);
+	atomic_store_explicit(&replica->head->source, (uint32_t)replica->source + 1,
+	                      memory_order_relaxed);
 	if (ret_generation != NULL)
 		*ret_generation = change.next;
 	return 0;

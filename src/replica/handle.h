@@ -19,6 +19,7 @@ struct mdg_replica {
 	struct mdg__replica_parts parts;
 	struct mdg__replica_head *head;
 	const unsigned char *segment; /* COMMIT: the replicated segment; else NULL */
+	mdg_id source;                /* COMMIT: its id */
 	void *home;                   /* HOME: where views lie */
 	_Atomic uint32_t homed;       /* 1: a view is out */
 	uint32_t home_copy;           /* which copy lies there, plus 1; 0: none */
@@ -77,6 +78,12 @@ void mdg__making_compare(struct mdg__making *change, uint64_t offset, const void
 void mdg__making_show(struct mdg__making *change, uint64_t time, uint64_t fence, uint64_t cursor);
 /* Lets all sleepers look. */
 void mdg__replica_wake(struct mdg_replica *replica);
+
+/* ---- wait.c ------------------------------------------------------------------------------- */
+
+/* Whether the replica was removed. Who finds that its segment was removed by other calls says so
+ * in the head, if it may write there. */
+bool mdg__replica_is_removed(struct mdg_replica *replica);
 
 /* ---- home.c ------------------------------------------------------------------------------- */
 

@@ -58,7 +58,10 @@ struct mdg__replica_head {
 	_Atomic uint32_t moves;   /* grows whenever a sleeper should look; sleepers sleep on it */
 	_Atomic uint32_t role;    /* enum mdg_replica_role */
 	_Atomic uint32_t removed; /* 1: the replica was removed; whoever removes it stores it */
-	uint32_t none0;
+	/* Id of the segment whose content is shown, plus 1; 0: not known, or from another host. It
+	 * is stored after `shown` when it is set, and before it when it becomes 0, so that a death
+	 * leaves a commit that takes too much, and never too little. */
+	_Atomic uint32_t source;
 	_Atomic uint64_t fence; /* of this host's lease */
 	/* The bridge stores these three, and needs no lock: there is one bridge. */
 	_Atomic uint64_t far;       /* see mdg_replica_info */

@@ -86,6 +86,7 @@ static int source_attach(struct mdg_replica *replica, struct opening *opening)
 	if (rc < 0)
 		return rc;
 	replica->segment = memory;
+	replica->source = id;
 	opening->wanted = info.bytes;
 	opening->mode = info.mode & 0777;
 	/* What a heap has not used yet has no memory. It is to have some before it is read. */
@@ -226,19 +227,43 @@ void mdg_replica_close(mdg_replica *replica)
 		drop(replica);
 }
 
-int mdg_replica_remove(mdg_namespace *ns, const char *name)
+/* ---- removing ------------------------------------------------------------------------------- */
+
+/* Also one whose maker died, that another version made, or that is damaged: opening refuses them.
+ * Each version has the magic at the beginning. */
+static int remove_it(mdg_namespace *ns, mdg_id id, struct mdg_replica *replica)
 {
-	const struct mdg_replica_options options = { .size = sizeof options,
-		                                     .flags = MDG_REPLICA_APPLY };
-	mdg_replica *replica;
-	int rc = mdg_replica_open(&replica, ns, name, &options);
-	if (rc < 0)
-		return rc;
-	rc = mdg_segment_remove(ns, replica->id);
-	if (rc == 0) {
+	uint64_t magic = atomic_load_explicit(&replica->head->magic, memory_order_acquire);
+	if (magic != MDG__REPLICA_MAGIC && magic != 0)
+		return MDG_NOT_REPLICA;
+	int rc = mdg_segment_remove(ns, id);
+	if (rc == 0 && (magic == 0 || replica->head->version == MDG__REPLICA_VERSION)) {
 		atomic_store(&replica->head->removed, 1);
 		mdg__replica_wake(replica);
 	}
-	mdg_replica_close(replica);
+	return rc;
+}
+
+int mdg_replica_remove(mdg_namespace *ns, const char *name)
+{
+	struct mdg_segment_info info = { .size = sizeof info };
+	struct mdg_replica replica = { .ns = ns };
+	char full[MDG_NAME_MAX + 1];
+	void *memory;
+	mdg_id id;
+	int rc = mdg__replica_name(name, full);
+	if (rc == 0)
+		rc = mdg_segment_open(ns, full, 0, 0600, &id);
+	if (rc == 0)
+		rc = mdg_segment_stat(ns, id, MDG_STAT_ANY, &info);
+	if (rc == 0 && info.bytes < sizeof *replica.head)
+		rc = MDG_NOT_REPLICA;
+	if (rc == 0)
+		rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
+	if (rc < 0)
+		return rc;
+	replica.head = memory;
+	rc = remove_it(ns, id, &replica);
+	mdg__segment_let_go(ns, memory);
 	return rc;
 }

@@ -92,6 +92,8 @@ int mdg_replica_read(mdg_replica *replica, uint64_t offset, void *data, size_t l
 	struct mdg_view view;
 	if (offset > replica->bytes || length > replica->bytes - offset)
 		return -EINVAL;
+	if (atomic_load_explicit(&replica->head->removed, memory_order_relaxed) != 0)
+		return -EIDRM;
 	for (int i = 0; i < TRIES; i++) {
 		look(replica, &view);
 		mdg__bytes_load(data, mdg__copy(replica, view.copy) + (size_t)offset, length);

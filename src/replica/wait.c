@@ -4,7 +4,7 @@
  *
  * Sleepers sleep on `moves`, which may be mapped read-only. A committer that is killed between
  * showing its generation and waking leaves them asleep. So nobody sleeps longer than a second at
- * once.
+ * once. Then they also look whether the segment was removed by who did not wake them.
  */
 #include "replica/handle.h"
 
@@ -21,6 +21,21 @@ static int removed(const struct mdg_replica *replica)
 {
 	uint32_t gone = atomic_load_explicit(&replica->head->removed, memory_order_relaxed);
 	return gone != 0 ? -EIDRM : -EAGAIN;
+}
+
+bool mdg__replica_is_removed(struct mdg_replica *replica)
+{
+	struct mdg_segment_info info = { .size = sizeof info };
+	if (removed(replica) == -EIDRM)
+		return true;
+	int rc = mdg_segment_stat(replica->ns, replica->id, MDG_STAT_ANY, &info);
+	if (rc == 0 ? (info.mode & MDG_MODE_REMOVED) == 0 : rc != -EINVAL && rc != -EIDRM)
+		return false;
+	if ((replica->flags & (MDG_REPLICA_COMMIT | MDG_REPLICA_APPLY)) != 0) {
+		atomic_store(&replica->head->removed, 1);
+		mdg__replica_wake(replica);
+	}
+	return true;
 }
 
 static int is_newer(const struct mdg_replica *replica, uint64_t generation)
@@ -55,6 +70,8 @@ static int wait_for(struct mdg_replica *replica, wait_test *test, uint64_t gener
 		rc = mdg__sys_futex_wait_until(&replica->head->moves, moves, slice, UINT32_MAX);
 		if (rc == -ETIMEDOUT && slice == deadline)
 			return test(replica, generation) == 0 ? 0 : -ETIMEDOUT;
+		if (rc == -ETIMEDOUT && mdg__replica_is_removed(replica))
+			return -EIDRM;
 		if (rc == -EINTR)
 			return -EINTR;
 	}

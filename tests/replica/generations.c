@@ -170,6 +170,71 @@ static void refused(void)
 	mdg_replica_close(to);
 }
 
+static void remove_segment(const char *name)
+{
+	mdg_id id;
+	CHECK_RC(0, mdg_segment_open(ns, name, 0, 0, &id));
+	CHECK_RC(0, mdg_segment_remove(ns, id));
+}
+
+/* What is shown is of another segment than the one that is committed: no mixture of the two. */
+static void made_again(void)
+{
+	const struct mdg_range one = { 8, 8 };
+	uint64_t first = 0;
+	open_segment("again");
+	mdg_replica *old = open_as("again", MDG_REPLICA_COMMIT, 0);
+	fill(1);
+	commit(old, NULL, 0);
+	remove_segment("again");
+	open_segment("again");
+	mdg_replica *writer = open_as("again", MDG_REPLICA_COMMIT, 0);
+	mdg_replica *bridge = open_as("again", MDG_REPLICA_APPLY, 0);
+	fill(5);
+	CHECK(commit(writer, &one, 1) == 2 && read_number(writer, NULL) == 5);
+	fill(6);
+	CHECK(commit(writer, &one, 1) == 3 && read_number(writer, NULL) == UINT64_MAX);
+	CHECK_RC(0, put(bridge, 512, 512)); /* of another host */
+	CHECK_RC(0, mdg_replica_set_role(bridge, MDG_REPLICA_ALONE, 0, 0, MDG_FOREVER));
+	CHECK(commit(writer, &one, 1) == 5 && read_number(writer, NULL) == 6);
+	/* Its segment is removed by who does not know of replicas. */
+	remove_segment("again.replica");
+	CHECK(commit(writer, &one, 1) == 6);
+	CHECK_RC(-EIDRM, mdg_replica_wait(old, 99, MDG_FOREVER, NULL));
+	CHECK_RC(-EIDRM, mdg_segment_commit(writer, NULL, 0, MDG_FOREVER, NULL));
+	CHECK_RC(-EIDRM, mdg_replica_read(bridge, 0, &first, 8, NULL));
+	CHECK_RC(-EIDRM, mdg_replica_set_role(bridge, MDG_REPLICA_WRITER, 1, 50, MDG_FOREVER));
+	mdg_replica_close(old);
+	mdg_replica_close(writer);
+	mdg_replica_close(bridge);
+}
+
+/* Removes what cannot be opened: half made, of another version, damaged. But no other segment. */
+static void removed(void)
+{
+	mdg_replica *replica = NULL;
+	uint32_t *version;
+	void *memory;
+	mdg_id id;
+	CHECK_RC(0, mdg_segment_create(ns, "half.replica", 9999, 0600, 0, &id));
+	CHECK_RC(0, mdg_replica_remove(ns, "half"));
+	CHECK_RC(-ENOENT, mdg_replica_remove(ns, "half"));
+	CHECK_RC(0, mdg_segment_create(ns, "own.replica", 9999, 0600, 0, &id));
+	CHECK_RC(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	memset(memory, 'x', 8);
+	CHECK_RC(MDG_NOT_REPLICA, mdg_replica_remove(ns, "own"));
+	CHECK_RC(0, mdg_segment_create(ns, "small.replica", 8, 0600, 0, &id));
+	CHECK_RC(MDG_NOT_REPLICA, mdg_replica_remove(ns, "small"));
+	mdg_replica_close(open_as("later", MDG_REPLICA_APPLY, BYTES));
+	CHECK_RC(0, mdg_segment_open(ns, "later.replica", 0, 0, &id));
+	CHECK_RC(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
+	version = (uint32_t *)memory + 2;
+	CHECK(*version == 1);
+	*version = 2;
+	CHECK_RC(MDG_VERSION_UNLIKE, mdg_replica_open(&replica, ns, "later", NULL));
+	CHECK_RC(0, mdg_replica_remove(ns, "later"));
+}
+
 static void roles(void)
 {
 	open_segment("role");
@@ -189,6 +254,11 @@ static void roles(void)
 	CHECK_RC(0, mdg_replica_lock(bridge, 0));
 	CHECK_RC(-ETIMEDOUT, mdg_segment_commit(writer, NULL, 0, mdg_deadline(1000000), NULL));
 	CHECK_RC(0, mdg_replica_unlock(bridge));
+	CHECK_RC(0, mdg_replica_set_far(bridge, 42));
+	CHECK_RC(0, mdg_replica_settled(writer, 42, 0));
+	/* What the server had under an earlier lease says nothing. */
+	CHECK_RC(0, mdg_replica_set_role(bridge, MDG_REPLICA_WRITER, 9, 0, MDG_FOREVER));
+	CHECK_RC(-EAGAIN, mdg_replica_settled(writer, 42, 0));
 	CHECK_RC(0, mdg_replica_set_far(bridge, 42));
 	CHECK_RC(0, mdg_replica_settled(writer, 42, 0));
 	CHECK(info_of(writer).lag == 0 && info_of(writer).lag_ns == 0 &&
@@ -269,6 +339,8 @@ int main(void)
 	carried();
 	refused();
 	roles();
+	made_again();
+	removed();
 	heaps();
 	CHECK(unit_is_sound(ns));
 	return test_result();

@@ -11,6 +11,7 @@
 #include "replica/replica.h"
 
 enum { QUIET_MS = 2000 }; /* no two lines of one kind come faster */
+#define TELL_NS UINT64_C(1000000000)
 
 void replica_state(struct replica *r, enum bridge_replica_state state, const char *why)
 {
@@ -83,8 +84,11 @@ bool replica_is_gone(struct replica *r)
 
 	if (mdg_replica_wait(r->handle, UINT64_MAX, 0, NULL) == -EIDRM)
 		return true;
-	/* Who removes the segment itself tells nobody. */
-	return mdg_replica_look(r->handle, &info) != 0 ||
-	       mdg_segment_stat(r->bridge->ns, info.id, MDG_STAT_ANY, &segment) != 0 ||
-	       (segment.mode & MDG_MODE_REMOVED) != 0;
+	/* Who removes the segment itself tells nobody. So we tell all who have it open. */
+	if (mdg_replica_look(r->handle, &info) == 0 &&
+	    mdg_segment_stat(r->bridge->ns, info.id, MDG_STAT_ANY, &segment) == 0 &&
+	    (segment.mode & MDG_MODE_REMOVED) == 0)
+		return false;
+	return mdg_replica_set_role(r->handle, MDG_REPLICA_ALONE, 0, 0, mdg_deadline(TELL_NS)) ==
+	       -EIDRM;
 }
