@@ -185,7 +185,87 @@ def full_table(world):
         [world.log(host).count("origin-forgotten") for host in "ab"])
 
 
-SCENES = {f.__name__: f for f in (too_large, full_table)}
+def slow_host(world):
+    """A topic that waits: two hosts send large messages, a third one takes none for a while. It
+    misses none of them, though the first host asked for a small stream."""
+    shape, count = ("topic", "wait", 4 * MIB), 40
+    world.do("b", "make", ("topic", "wait", 64 * KIB)), world.start_bridge("b")
+    until(lambda: world.status("b", "in").get("state") == "moving")
+    world.kill("bridge-b", signal.SIGTERM)
+    shutil.rmtree(world.home("b"))
+    for host in "abc":
+        world.do(host, "make", shape), world.start_bridge(host)
+    world.listen("b", shape)
+    until(lambda: all(world.status(h, "in").get("state") == "moving" for h in "abc"))
+    world.do("a", "talk", shape, 0, 1, 100)
+    until(lambda: world.heard("b"))
+    world.processes["listen-b"].send_signal(signal.SIGSTOP)
+    for first, host in ((1000, "a"), (2000, "c")):
+        world.start(f"talk-{host}", world.channel(host, "talk", shape, first, count, 900 * KIB))
+    held = until(lambda: all(world.status(h, "out").get("state") == "held" for h in "ac"), 10)
+    time.sleep(0.5)
+    kept = world.ask("$JS.API.STREAM.INFO.MADANG_default_news")["state"]
+    world.processes["listen-b"].send_signal(signal.SIGCONT)
+    until(lambda: len(world.heard("b")) > 2 * count)
+    heard = [n for n, _, _ in world.heard("b")]
+    print(f"  {len(heard)} heard; {kept['last_seq'] - kept['first_seq'] + 1} packs, {kept['bytes'] >> 20} MiB")
+    return wrong(
+        talkers_are_held=held,
+        none_is_missed=sorted(heard) == [0, *range(1000, 1000 + count), *range(2000, 2000 + count)],
+        each_host_in_order=[n for n in heard if n < 2000] == sorted(n for n in heard if n < 2000),
+        none_is_counted=world.status("b", "in").get("missed") == 0,
+        stream_is_raised="stream-raised" in world.log("a") + world.log("b") + world.log("c"))
+
+
+def both_talk(world):
+    """Two hosts talk at once into a topic that waits, faster than the rings take it: neither waits
+    for the other for ever."""
+    shape, count = ("topic", "wait", 64 * KIB), 20000
+    for host in "ab":
+        world.do(host, "make", shape), world.start_bridge(host)
+    until(lambda: all(world.status(h, "in").get("state") == "moving" for h in "ab"))
+    for host in "ab":
+        world.listen(host, shape)
+    until(lambda: all(os.path.exists(f"{world.place}/ledger-{h}") for h in "ab"))
+    for first, host in ((0, "a"), (10**6, "b")):
+        world.start(f"talk-{host}", world.channel(host, "talk", shape, first, count, 200))
+    until(lambda: all(len(world.heard(h)) >= 2 * count for h in "ab"))
+    return wrong(all_come=all(
+        sorted(n for n, _, _ in world.heard(h)) == [*range(count), *range(10**6, 10**6 + count)]
+        for h in "ab"))
+
+
+def missed(world):
+    """What the server has no more is said and counted, when a host comes back to it."""
+    shape = ("topic", "wait", 64 * KIB)
+    world.ask("$JS.API.STREAM.CREATE.MADANG_default_news", json.dumps({
+        "name": "MADANG_default_news", "subjects": ["madang.default.m.news.*"], "max_bytes": 1 << 30,
+        "retention": "limits", "discard": "old", "storage": "file", "num_replicas": 1,
+        "max_age": 3600 * 10**9}))
+    for host in "ab":
+        world.do(host, "make", shape)
+    world.start_bridge("a", "--channel", "news", "--replicas", "3"), world.start_bridge("b")
+    world.listen("b", shape)
+    until(lambda: world.status("b", "in").get("state") == "moving")
+    world.do("a", "talk", shape, 0, 1, 100)
+    until(lambda: world.heard("b"))
+    world.kill("bridge-b")
+    for number in range(1, 4):
+        world.do("a", "talk", shape, number, 1, 100)
+        until(lambda: world.status("a", "out").get("sent") == number + 1)
+    world.ask("$JS.API.STREAM.PURGE.MADANG_default_news")
+    world.start_bridge("b")
+    world.do("a", "talk", shape, 4, 1, 100)
+    until(lambda: len(world.heard("b")) > 1)
+    return wrong(
+        what_comes_later_is_there=[n for n, _, _ in world.heard("b")] == [0, 4],
+        three_are_counted=world.status("b", "in").get("missed") == 3,
+        the_log_says_so='warn messages-missed channel="news" packs=3' in world.log("b"),
+        replicas_differ="replicas=1 asked_replicas=3" in world.log("a"),
+        age_differs="max_age_ns=3600000000000 asked" in world.log("b"))
+
+
+SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk, missed)}
 
 
 def main():

@@ -29,16 +29,15 @@ static int fail(const char *what, int rc)
 static int talk(mdg_channel *channel, unsigned long first, unsigned long count, size_t size)
 {
 	unsigned char *bytes = calloc(1, size);
+	int rc = bytes && size >= sizeof first ? 0 : -EINVAL;
 
-	for (unsigned long i = first; bytes && i < first + count; i++) {
+	for (unsigned long i = first; rc == 0 && i < first + count; i++) {
 		memset(bytes, (int)(i % 251), size);
 		memcpy(bytes, &i, sizeof i);
-		int rc = mdg_channel_send(channel, bytes, size, MDG_FOREVER);
-		if (rc != 0)
-			return fail("send", rc);
+		rc = mdg_channel_send(channel, bytes, size, MDG_FOREVER);
 	}
 	free(bytes);
-	return 0;
+	return rc == 0 ? 0 : fail("send", rc);
 }
 
 static int listen_to(mdg_channel *channel, const char *path)

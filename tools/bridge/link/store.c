@@ -8,16 +8,17 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "link/limits.h"
 #include "link/store.h"
 #include "pump/pump.h"
 
 enum {
 	FIRST_PAUSE_MS = 10,
 	LAST_PAUSE_MS = 250,
+	LOOK_MS = 1000,
 	PUBLISH_MS = 2000,
 	HEADER_BYTES = 512 /* of a message: its id, and what else NATS puts there */
 };
-#define WINDOW_NS (INT64_C(60) * 1000000000) /* in which the server knows ids again */
 
 static struct link *link_of(const struct store *store)
 {
@@ -26,11 +27,13 @@ static struct link *link_of(const struct store *store)
 
 size_t store_limit(const struct store *store)
 {
-	int64_t most = link_max_payload(link_of(store)) - HEADER_BYTES;
+	int64_t most = link_max_payload(link_of(store));
 
+	if (store->largest > 0 && store->largest < most)
+		most = store->largest;
 	if (store->shape.work && most > store->shape.max_bytes / 2)
 		most = store->shape.max_bytes / 2; /* more would never find room there */
-	return most > 0 ? (size_t)most : 0;
+	return most > HEADER_BYTES ? (size_t)(most - HEADER_BYTES) : 0;
 }
 
 const char *store_sender(natsMsg *message)
@@ -98,7 +101,7 @@ static natsStatus make(struct store *store, jsErrCode *code)
 	config.MaxBytes = store->shape.max_bytes;
 	config.Storage = js_FileStorage;
 	config.Replicas = link_of(store)->bridge->options->replicas;
-	config.Duplicates = WINDOW_NS;
+	config.Duplicates = STORE_WINDOW_NS;
 	s = js_AddStream(NULL, link_of(store)->js, &config, NULL, code);
 	if (s == NATS_OK)
 		log_event(LOG_INFO, "stream-made", "stream=%s max_bytes=%" PRId64, store->name,
@@ -121,6 +124,8 @@ static natsStatus find_or_make(struct store *store, bool *ret_unlike)
 	if (s == NATS_OK) {
 		*ret_unlike = !is_alike(store, info);
 		take_info(store, info);
+		if (!*ret_unlike)
+			limits_take(store, info);
 	}
 	jsStreamInfo_Destroy(info);
 	return s;
@@ -197,6 +202,17 @@ int store_open(struct store *ret, struct pump *pump, const struct store_shape *s
 	if (rc == 0)
 		pump_state(pump, BRIDGE_MOVING, "");
 	return rc;
+}
+
+void store_keep(struct store *store, int64_t max_bytes)
+{
+	bool unlike, another = max_bytes != store->shape.max_bytes;
+
+	if (!another && bridge_now() < store->looked + LOOK_MS)
+		return;
+	store->shape.max_bytes = max_bytes;
+	(void)find_or_make(store, &unlike);
+	store->looked = bridge_now();
 }
 
 /* ---- out -------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ struct pump;
 /* What a channel of this kind asks of its stream. */
 struct store_shape {
 	bool work;         /* WorkQueue: a pack is kept until it is acknowledged; full: refuses */
-	int64_t max_bytes; /* else: the latest are kept, and the oldest make room */
+	int64_t max_bytes; /* else: the latest are kept, and the oldest make room. One that the
+	                      server has already is raised to this, and never made smaller */
 };
 
 struct store {
@@ -34,6 +35,11 @@ struct store {
 	char durable[TOKEN_ROOM + 8];
 	struct mdg_origin origin; /* stands for this stream: its name, and when it was made */
 	uint64_t first, last;     /* sequences, when it was opened */
+	int64_t max_bytes;        /* that it keeps now; INT64_MAX: no limit */
+	int64_t largest;          /* most bytes of one message, since it was opened */
+	int64_t refused_bytes;    /* the server did not raise it to this */
+	int64_t looked;           /* by store_keep; milliseconds */
+	bool compared;            /* its limits, and the log has said so */
 	natsSubscription *subscription;
 	uint64_t delivered; /* by the consumer */
 	uint64_t pending;   /* packs that wait at the server behind the one that came last */
@@ -45,13 +51,18 @@ struct store {
 enum {
 	STORE_PENDING = 4, /* packs that are with us without an acknowledgement, at most */
 	STORE_WORK_BYTES = 64 << 20, /* that the stream of a stream or queue keeps at most */
+	STORE_RECORD_HEAD = 2048, /* bytes that the server keeps with a message: subject, id, own */
 };
+#define STORE_WINDOW_NS (INT64_C(60) * 1000000000) /* in which the server knows ids again */
 
 /* Finds or makes the stream. *ret has to live as long as the pump runs. 0, -EINTR, PUMP_AGAIN. */
 int store_open(struct store *ret, struct pump *pump, const struct store_shape *shape);
 /* Asks for the stream once more, and sets `origin`, `first` and `last`. PUMP_AGAIN: no answer, or
  * there is no such stream. */
 int store_look(struct store *store);
+/* The stream has to keep so many bytes: it is raised if it keeps less, see `max_bytes`. Asks the
+ * server at most once a second, and when another size is wanted. */
+void store_keep(struct store *store, int64_t max_bytes);
 /* Sends a pack under its id until the server has it. 0, -EINTR, PUMP_AGAIN. *ret_sequence (may be
  * NULL) is its place in the stream. */
 int store_publish(struct store *store, void *bytes, size_t size, const char *id,

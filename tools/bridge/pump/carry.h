@@ -24,7 +24,10 @@ struct carry {
 	/* in */
 	struct pack *pack;
 	natsMsg *message;
-	uint64_t sequence;                     /* of it in the stream */
+	uint64_t sequence; /* of it in the stream */
+	uint64_t seen;     /* of a topic: all up to here came, or was missed; 0: not known */
+	uint64_t missed;   /* of a topic: packs that should have come before this one */
+	uint64_t patience; /* ns without room, then `meanwhile`; 0: usual */
 	int (*meanwhile)(struct carry *carry); /* while there is no room; may be NULL. 0: go on */
 };
 

@@ -21,6 +21,10 @@ int carry_next(struct carry *carry)
 		if (rc != 0)
 			return rc;
 		pump_lag(carry->pump, carry->store.pending);
+		if (carry->seen && carry->sequence > carry->seen + 1)
+			carry->missed += carry->sequence - carry->seen - 1;
+		if (carry->sequence > carry->seen)
+			carry->seen = carry->sequence;
 		if (pack_decode(carry->pack, natsMsg_GetData(carry->message),
 		                (size_t)natsMsg_GetDataLength(carry->message), &wrong) == 0 &&
 		    carry->pack->kind == carry->pump->info.kind)
@@ -112,28 +116,33 @@ static int understand(struct carry *carry, int rc)
 	}
 	if (rc != -ETIMEDOUT)
 		return rc;
-	pump_state(carry->pump, BRIDGE_HELD, "the channel here is full");
 	return carry->meanwhile ? carry->meanwhile(carry) : 0;
 }
 
 int carry_put(struct carry *carry)
 {
 	struct pack *pack = carry->pack;
-	uint64_t repeats = 0, too_large = 0;
+	uint64_t repeats = 0, too_large = 0, waited = 0;
+	uint64_t patience = carry->patience ? carry->patience : PATIENCE_NS;
 	unsigned done = 0;
 	bool held = false;
 
 	while (done < pack->count) {
 		unsigned dropped = 0;
 		int rc = mdg_channel_relay(carry->channel, pack->messages + done,
-		                           pack->count - done, &dropped, mdg_deadline(PATIENCE_NS));
+		                           pack->count - done, &dropped, mdg_deadline(patience));
 
 		if (rc > 0) {
 			done += (unsigned)rc;
 			repeats += dropped;
 			continue;
 		}
-		held = held || rc == -ETIMEDOUT;
+		waited += rc == -ETIMEDOUT ? patience : 0;
+		if (waited >= PATIENCE_NS) {
+			pump_state(carry->pump, BRIDGE_HELD, "the channel here is full");
+			held = true;
+			waited = 0;
+		}
 		if (rc == -EMSGSIZE) {
 			rc = drop(carry, &pack->messages[done++]);
 			too_large++;

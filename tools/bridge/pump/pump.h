@@ -48,7 +48,10 @@ struct pump {
 	atomic_int result;
 	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
 	_Atomic uint32_t others;    /* of a queue: listeners on other hosts, as it was told */
+	_Atomic uint32_t talking;   /* of a topic: hosts elsewhere that carry out */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
+	atomic_bool *held;          /* the entry's: the pump out of a topic waits for hosts */
+	_Atomic uint64_t behind;    /* of a topic, out: as position, with hosts that are held */
 	_Atomic uint64_t *stream;   /* the entry's: when the server's stream was made */
 	_Atomic uint64_t position;  /* what the heartbeat says of it; see elsewhere.h */
 	pthread_mutex_t lock;       /* of `own`, where `wake` needs it */
@@ -104,7 +107,7 @@ void pump_lag(struct pump *pump, uint64_t messages);
 /* For the keeper. 0, or a negated errno. */
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,
                const struct mdg_channel_info *info, const char *token, struct status_row *row,
-               _Atomic uint64_t *stream);
+               _Atomic uint64_t *stream, atomic_bool *held);
 /* Tells it to end, and wakes it. Returns whether it has ended: if not, call it again a little later.
  * So many pumps end at the same time. */
 bool pump_end(struct pump *pump);

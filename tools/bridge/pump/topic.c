@@ -11,8 +11,25 @@
  * position of the server's stream (store.origin).
  *
  * A topic that waits holds its talkers for the slowest host. Hosts say how far they are: in each
- * heartbeat, and after each SAY_EVERY packs. No more than WINDOW packs are ahead of the slowest
- * host that lives, and the server keeps at least twice as many.
+ * heartbeat, after each SAY_EVERY packs or SAY_BYTES, and when their channel is full.
+ *
+ * THE WINDOW. The server throws its oldest packs away when its stream is full, so the stream has to
+ * have room for all that a living host has not taken. A host sends a pack only if the place of its
+ * own last pack is at most FAR behind that of the slowest host, s. So each talking host has at most
+ * one pack beyond s + FAR: a second one would need a first one that is not beyond. With N talking
+ * hosts at most FAR + N packs wait for the slowest one, however they come together. The stream
+ * keeps (FAR + spare) times the largest pack that this host may send. `spare` is twice the talking
+ * hosts that are known, at least 32, so that it is right before a new one is heard of. Each host
+ * raises the stream to what it needs: when it opens it, and when WINDOW / 2 is used. Where the
+ * server refuses that, the window is smaller.
+ *
+ * HELD. Two hosts that talk share each ring with what comes from the other. While the pump out
+ * waits, it keeps the ring full, and the pump in cannot go on; if its host holds the other one for
+ * that, both wait for ever. So such a host says that it is held (ELSEWHERE_HELD). Others go on
+ * until FAR for it, and until WINDOW for all others: so one of them gets ahead, and its ring moves.
+ *
+ * If packs are missing all the same (this host was away for longer than others wait, or somebody
+ * removed them at the server), that is logged and counted.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,23 +37,50 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "pump/carry.h"
 #include "pump/pump.h"
 #include "pump/thread.h"
 
-enum { WINDOW = 32, SAY_EVERY = 8, HELD_MS = 250, FEWEST_PACKS = 4 };
+enum { WINDOW = 32, FAR = 96, SPARE = 32, FEWEST_PACKS = 4 };
+enum { SAY_EVERY = 8, SAY_BYTES = 2 * PACK_BYTES };
+enum { HELD_MS = 250, SAY_HELD_MS = 1000 };
+#define PATIENCE_NS (UINT64_C(20) * 1000000)
 
-static struct store_shape shape_of(const struct pump *pump)
+/* The most bytes that a pack of this host takes in the stream. */
+static int64_t largest_record(const struct pump *pump)
 {
-	int64_t most = (int64_t)pump->info.capacity * 2;
+	int64_t most = link_max_payload(pump->bridge->link), size = PACK_BYTES;
+	int64_t alone = (int64_t)pump->info.capacity + PACK_HEAD + PACK_MESSAGE_HEAD;
 
-	if (pump->info.full == MDG_FULL_WAIT)
-		most = (int64_t)PACK_BYTES * WINDOW * 2;
+	if (size < alone)
+		size = alone;
+	return (size < most ? size : most) + STORE_RECORD_HEAD;
+}
+
+/* For packs of hosts that send at the same time: for twice as many as are known. */
+static int64_t spare_packs(struct pump *pump)
+{
+	int64_t hosts = (int64_t)atomic_load(&pump->talking) + 1;
+
+	return (2 * hosts + SPARE - 1) / SPARE * SPARE;
+}
+
+static int64_t bytes_to_keep(struct pump *pump)
+{
+	int64_t capacity = (int64_t)pump->info.capacity;
+	int64_t most = pump->info.full == MDG_FULL_WAIT
+	                       ? largest_record(pump) * (FAR + spare_packs(pump))
+	                       : 0;
+
 	if (most < (int64_t)PACK_BYTES * FEWEST_PACKS)
 		most = (int64_t)PACK_BYTES * FEWEST_PACKS;
-	if (most < (int64_t)pump->info.capacity * FEWEST_PACKS)
-		most = (int64_t)pump->info.capacity * FEWEST_PACKS;
-	return (struct store_shape){ .work = false, .max_bytes = most };
+	return most < capacity * FEWEST_PACKS ? capacity * FEWEST_PACKS : most;
+}
+
+static struct store_shape shape_of(struct pump *pump)
+{
+	return (struct store_shape){ .work = false, .max_bytes = bytes_to_keep(pump) };
 }
 
 /* ---- out -------------------------------------------------------------------- */
@@ -49,37 +93,61 @@ static bool out_wanted(const struct situation *s)
 /* How far the slowest host is: the keeper writes it, and ends a wait. */
 static void out_changed(struct pump *pump, const struct situation *s)
 {
-	uint64_t slowest = s->elsewhere.in ? s->elsewhere.slowest : UINT64_MAX;
+	bool news = atomic_exchange(&pump->position, s->elsewhere.unheld) != s->elsewhere.unheld;
 
-	if (atomic_exchange(&pump->position, slowest) != slowest && !atomic_load(&pump->ended))
+	if (atomic_exchange(&pump->behind, s->elsewhere.slowest) != s->elsewhere.slowest)
+		news = true;
+	atomic_store(&pump->talking, s->elsewhere.out);
+	if (news && !atomic_load(&pump->ended))
 		(void)pthread_kill(pump->thread, THREAD_SIGNAL);
+}
+
+static bool is_beyond(const struct carry *carry, uint64_t position, uint64_t window)
+{
+	return position < UINT64_MAX - window && carry->store.last > position + window;
+}
+
+/* How many packs may be ahead of the slowest host: fewer if the stream keeps less than it should. */
+static uint64_t window_of(const struct carry *carry)
+{
+	int64_t packs =
+		carry->store.max_bytes / largest_record(carry->pump) - spare_packs(carry->pump);
+
+	return packs < 1 ? 1 : packs < FAR ? (uint64_t)packs : FAR;
 }
 
 static bool is_ahead(const struct carry *carry)
 {
-	uint64_t slowest = atomic_load(&carry->pump->position);
+	uint64_t window = window_of(carry), near = window < WINDOW ? window : WINDOW;
 
-	return carry->pump->info.full == MDG_FULL_WAIT && slowest < UINT64_MAX - WINDOW &&
-	       carry->store.last > slowest + WINDOW;
+	return is_beyond(carry, atomic_load(&carry->pump->position), near) ||
+	       is_beyond(carry, atomic_load(&carry->pump->behind), window);
 }
 
 /* Waits until the slowest host is near enough. */
 static int wait_for_hosts(struct carry *carry)
 {
-	bool held = false;
+	struct pump *pump = carry->pump;
+	bool said = false;
 
-	while (is_ahead(carry)) {
-		if (pump_stopping(carry->pump))
-			return -EINTR;
-		if (!held)
-			pump_state(carry->pump, BRIDGE_HELD,
-			           "another host is slow, and this topic waits");
-		held = true;
-		pump_sleep(carry->pump, HELD_MS);
+	if (pump->info.full != MDG_FULL_WAIT)
+		return 0;
+	if (is_beyond(carry, atomic_load(&pump->behind), WINDOW / 2))
+		store_keep(&carry->store, bytes_to_keep(pump));
+	for (int64_t since = bridge_now(); is_ahead(carry);) {
+		atomic_store(pump->held, true);
+		if (!said && bridge_now() >= since + SAY_HELD_MS) {
+			pump_state(pump, BRIDGE_HELD, "another host is slow, and this topic waits");
+			said = true;
+		}
+		pump_sleep(pump, HELD_MS);
+		if (pump_stopping(pump))
+			break;
 	}
-	if (held)
-		pump_state(carry->pump, BRIDGE_MOVING, "");
-	return 0;
+	atomic_store(pump->held, false);
+	if (said)
+		pump_state(pump, BRIDGE_MOVING, "");
+	return pump_stopping(pump) ? -EINTR : 0;
 }
 
 /* Leaves out what a bridge has put in. Returns how many are left. */
@@ -160,24 +228,66 @@ static bool in_wanted(const struct situation *s)
 	return s->may[BRIDGE_IN];
 }
 
+struct topic_in {
+	struct carry carry; /* first: see say_while_full */
+	uint64_t taken;     /* the sequence up to which all was */
+	uint64_t said;      /* of it, what other hosts were told last */
+	bool held;          /* and whether we were held then */
+	size_t bytes;       /* taken since then */
+};
+
 /* Tells the talkers' hosts how far this one is. */
-static void say_position(struct carry *carry, uint64_t position)
+static void say_position(struct topic_in *in)
 {
-	struct pump *pump = carry->pump;
+	struct pump *pump = in->carry.pump;
+	uint64_t position = in->taken | (in->held ? ELSEWHERE_HELD : 0);
 	char subject[SUBJECT_ROOM], text[24];
 	int n = snprintf(text, sizeof text, "%" PRIu64, position);
 
 	link_subject(pump->bridge->link, subject, 'p', pump->token, pump->bridge->host);
 	(void)natsConnection_Publish(pump->bridge->link->connection, subject, text, n);
+	atomic_store(&pump->position, position); /* for heartbeats */
+	in->said = in->taken;
+	in->bytes = 0;
 }
 
-static int take_one(struct carry *carry, uint64_t *said)
+/* Others wait for us: not for what we have taken, nor if we wait for them. */
+static int say_while_full(struct carry *carry)
 {
+	struct topic_in *in = (struct topic_in *)(void *)carry;
+	bool held = atomic_load(carry->pump->held);
+
+	if (in->held == held && in->said >= in->taken)
+		return 0;
+	in->held = held;
+	say_position(in);
+	return 0;
+}
+
+/* In a topic that overwrites, slow hosts miss packs. In one that waits, they should not. */
+static void note_missed(struct carry *carry)
+{
+	struct pump *pump = carry->pump;
+
+	if (carry->missed == 0)
+		return;
+	log_event(pump->info.full == MDG_FULL_WAIT ? LOG_WARN : LOG_DEBUG, "messages-missed",
+	          "channel=\"%s\" packs=%" PRIu64 " before=%" PRIu64
+	          " why=\"the server did not have them any more\"",
+	          pump->channel, carry->missed, carry->sequence);
+	pump_missed(pump, carry->missed);
+	carry->missed = 0;
+}
+
+static int take_one(struct topic_in *in)
+{
+	struct carry *carry = &in->carry;
 	struct pump *pump = carry->pump;
 	int rc = carry_next(carry);
 
 	if (rc != 0)
 		return rc;
+	note_missed(carry);
 	if (strcmp(store_sender(carry->message), pump->bridge->host) != 0)
 		rc = carry_put(carry);
 	if (rc == 0)
@@ -187,10 +297,14 @@ static int take_one(struct carry *carry, uint64_t *said)
 		rc = 0;
 	if (rc != 0)
 		return rc;
-	atomic_store(&pump->position, carry->sequence);
-	if (pump->info.full == MDG_FULL_WAIT && carry->sequence >= *said + SAY_EVERY) {
-		say_position(carry, carry->sequence);
-		*said = carry->sequence;
+	in->taken = carry->sequence;
+	in->bytes += (size_t)natsMsg_GetDataLength(carry->message);
+	if (pump->info.full == MDG_FULL_WAIT &&
+	    (in->held || in->taken >= in->said + SAY_EVERY || in->bytes >= SAY_BYTES)) {
+		in->held = false;
+		say_position(in);
+	} else {
+		atomic_store(&pump->position, in->taken);
 	}
 	return carry_done(carry);
 }
@@ -203,7 +317,9 @@ static int follow(struct carry *carry)
 
 	if (rc != 0 && rc != -ENOENT)
 		return rc;
-	/* The stream's oldest may be newer than where we were. */
+	if (rc == 0 && next > 0)
+		carry->seen = next - 1;
+	/* The stream's oldest may be newer than where we were: then something was missed. */
 	if (next < carry->store.first)
 		next = carry->store.first;
 	atomic_store(&carry->pump->position, next ? next - 1 : 0);
@@ -214,18 +330,21 @@ static int follow(struct carry *carry)
 static int in_run(struct pump *pump)
 {
 	struct store_shape shape = shape_of(pump);
-	struct carry carry;
-	uint64_t said = 0;
+	struct topic_in in = { .said = 0 };
 	int rc;
 
 	atomic_store(&pump->position, UINT64_MAX); /* nobody waits for us before we follow */
-	rc = carry_open(&carry, pump, MDG_TALKER, &shape, 0, 0);
+	rc = carry_open(&in.carry, pump, MDG_TALKER, &shape, 0, 0);
 	if (rc == 0)
-		rc = follow(&carry);
+		rc = follow(&in.carry);
+	if (pump->info.full == MDG_FULL_WAIT)
+		in.carry.meanwhile = say_while_full;
+	in.carry.patience = PATIENCE_NS;
+	in.taken = atomic_load(&pump->position);
 	bridge_wake(pump->bridge); /* a heartbeat tells where we begin */
 	while (rc == 0)
-		rc = take_one(&carry, &said);
-	carry_close(&carry);
+		rc = take_one(&in);
+	carry_close(&in.carry);
 	return rc;
 }
 
