@@ -257,6 +257,43 @@ grep -c "$(printf '\033')"'\[[0-9;]*3[0-7]m' "$work/plain"
 keys q
 given_back
 
+echo "# a bridge: held, cut off, killed"
+mkfifo "$work/say" "$work/hear"
+"$helpers/bridge_fake" "$ns" <"$work/say" >"$work/hear" &
+bridge=$!
+exec 7>"$work/say" 8<"$work/hear"
+read -r word <&8
+say() # WORDS: what the bridge says from now on
+{
+	printf '%s\n' "$*" >&7
+	read -r word <&8
+	[ "$word" = 'done' ] || echo "bridge_fake: $word"
+}
+bridge_page()
+{
+	show | sed -n -e '/To other hosts/,$p' | sed -e "s/$bridge/PID/" -e 's/for [0-9]*s/for AGE/'
+}
+say link 1 2 nats://127.0.0.1:4222
+say row jobs 2 out 2 500 32 7 1 the far host is full
+say row jobs 2 in 1 40 0 0 0
+screen 130 30 "$madang top --interval 0.1 --tab channels"
+until_shown '"jobs".*held'
+show | grep -o 'TALK .*BRIDGE\|out, in held'
+keys Enter
+until_shown 'the far host is full'
+bridge_page
+say link 2 3 nats://127.0.0.1:4222 the server closed the connection
+until_shown 'cut off'
+bridge_page
+kill -9 $bridge
+wait $bridge 2>/dev/null
+until_shown 'dead'
+bridge_page
+keys q
+keys q
+given_back
+exec 7>&- 8<&-
+
 echo "# the terminal goes"
 screen 80 24 "$madang top --interval 0.1"
 until_shown 'DEADLOCK'
