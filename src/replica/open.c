@@ -249,7 +249,7 @@ int mdg_replica_remove(mdg_namespace *ns, const char *name)
 	struct mdg_segment_info info = { .size = sizeof info };
 	struct mdg_replica replica = { .ns = ns };
 	char full[MDG_NAME_MAX + 1];
-	void *memory;
+	void *memory = NULL;
 	mdg_id id;
 	int rc = mdg__replica_name(name, full);
 	if (rc == 0)

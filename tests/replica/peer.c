@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * peer.c - a program on one of the hosts of hosts.sh. Its namespace is $MADANG_NAMESPACE.
+ * peer.c - a program on one of the hosts of hosts.sh. Its namespace is $MADANG_NAMESPACE, and the
+ * segment is "shared" or $PEER_SEGMENT.
  *
  *     peer commit NUMBER       fills the segment with the number, and commits it; 3: deposed
  *     peer storm SECONDS       commits one number after the other, in whole and in part
@@ -16,12 +17,14 @@
 
 #include <unistd.h>
 
+static const char *segment = "shared";
+
 #define WAIT_NS UINT64_C(20000000000)
 
 static int commit(uint64_t number)
 {
-	open_segment("shared");
-	mdg_replica *writer = open_as("shared", MDG_REPLICA_COMMIT, 0);
+	open_segment(segment);
+	mdg_replica *writer = open_as(segment, MDG_REPLICA_COMMIT, 0);
 	fill(number);
 	int rc = mdg_segment_commit(writer, NULL, 0, MDG_FOREVER, NULL);
 	if (rc != 0)
@@ -37,16 +40,16 @@ static int grow(uint64_t number, uint64_t bytes)
 	mdg_replica *writer = NULL;
 	void *memory = NULL;
 	mdg_id id;
-	if (mdg_segment_open(ns, "shared", bytes, 0600, &id) != 0) {
-		if (mdg_segment_open(ns, "shared", 0, 0600, &id) == 0)
+	if (mdg_segment_open(ns, segment, bytes, 0600, &id) != 0) {
+		if (mdg_segment_open(ns, segment, 0, 0600, &id) == 0)
 			CHECK_RC(0, mdg_segment_remove(ns, id));
-		CHECK_RC(0, mdg_segment_create(ns, "shared", bytes, 0600, 0, &id));
-		(void)mdg_replica_remove(ns, "shared");
+		CHECK_RC(0, mdg_segment_create(ns, segment, bytes, 0600, 0, &id));
+		(void)mdg_replica_remove(ns, segment);
 	}
 	CHECK_RC(0, mdg_segment_attach(ns, id, NULL, 0, &memory));
 	for (uint64_t i = 0; memory != NULL && i < bytes / 8; i++)
 		((uint64_t *)memory)[i] = number;
-	int rc = mdg_replica_open(&writer, ns, "shared", &options);
+	int rc = mdg_replica_open(&writer, ns, segment, &options);
 	if (rc == 0)
 		rc = mdg_segment_commit(writer, NULL, 0, MDG_FOREVER, NULL);
 	if (rc != 0)
@@ -66,8 +69,8 @@ static int drop(const char *name)
 static int storm(uint64_t seconds)
 {
 	const struct mdg_range all = { 0, BYTES };
-	open_segment("shared");
-	mdg_replica *writer = open_as("shared", MDG_REPLICA_COMMIT, 0);
+	open_segment(segment);
+	mdg_replica *writer = open_as(segment, MDG_REPLICA_COMMIT, 0);
 	uint64_t end = mdg_deadline(seconds * 1000000000), number = words[0];
 	while (mdg_deadline(0) < end) {
 		fill(++number);
@@ -83,7 +86,7 @@ static int storm(uint64_t seconds)
 static mdg_replica *find(uint64_t end)
 {
 	mdg_replica *replica = NULL;
-	while (mdg_replica_open(&replica, ns, "shared", NULL) != 0 && mdg_deadline(0) < end)
+	while (mdg_replica_open(&replica, ns, segment, NULL) != 0 && mdg_deadline(0) < end)
 		usleep(20000);
 	return replica;
 }
@@ -130,6 +133,8 @@ int main(int argc, char **argv)
 {
 	uint64_t number = argc > 2 ? strtoull(argv[2], NULL, 10) : 0;
 	const char *what = argc > 1 ? argv[1] : "";
+	if (getenv("PEER_SEGMENT") != NULL)
+		segment = getenv("PEER_SEGMENT");
 	int rc = mdg_namespace_open(&ns, NULL, NULL);
 	if (rc != 0) {
 		fprintf(stderr, "namespace: %s\n", mdg_strerror(rc));
@@ -140,7 +145,7 @@ int main(int argc, char **argv)
 	if (strcmp(what, "grow") == 0)
 		return grow(number, UINT64_C(4) * BYTES);
 	if (strcmp(what, "remove") == 0)
-		return mdg_replica_remove(ns, "shared") == 0 ? 0 : 1;
+		return mdg_replica_remove(ns, segment) == 0 ? 0 : 1;
 	if (strcmp(what, "drop") == 0)
 		return drop(argv[2]);
 	if (strcmp(what, "storm") == 0)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """bridge.py - two bridges under the rights of contrib/nats, and how a bridge ends that is refused.
 
-    bridge.py rights|refused BRIDGE MADANG PROBE TREE
+    bridge.py rights|refused BRIDGE MADANG PROBE TREE PEER
 
-BRIDGE is madang-bridge, MADANG the tool, PROBE security_probe. In `rights`, messages of each kind
+BRIDGE is madang-bridge, MADANG the tool, PROBE security_probe, PEER replica-peer. In `rights`, messages of each kind
 of channel cross between two namespaces, each with a bridge that may only do what
 contrib/nats/madang.conf lets it. The server's log must not have a violation then. In `refused`, a
 bridge is not let in, or is told nonsense. Exit 77: a program is missing.
@@ -19,7 +19,7 @@ import time
 from keys import NKey, authority, certificate, secret_file
 from server import FAILED, Server, expect, find, rights_server
 
-WHAT, BRIDGE, MADANG, PROBE, TREE = sys.argv[1:6]
+WHAT, BRIDGE, MADANG, PROBE, TREE, PEER = sys.argv[1:7]
 
 
 class Bridge:
@@ -80,6 +80,52 @@ def check_call(a, b):
     server.communicate()
 
 
+def peer(host, *arguments):
+    done = subprocess.run([PEER, *arguments], capture_output=True, text=True, timeout=60,
+                          check=False, env=dict(os.environ, MADANG_NAMESPACE=host.namespace,
+                                                PEER_SEGMENT="weather"))
+    return done.returncode, done.stdout + done.stderr
+
+
+def check_segment(place, server, a, b, host_b):
+    """A replicated segment: who else has a user of this server neither reads nor commits it."""
+    expect("a program of a commits", peer(a, "commit", "7"), 0)
+    expect("b has it, under the rights", peer(b, "await", "7"), 0)
+    before = peer(b, "look")
+    other = secret_file(os.path.join(place, "other.user"), "other\nsesame\n")
+    stream = "MADANG_default_=s=weather"
+    say = ["publish", "madang.default.s.weather.a", "x"]
+    ask = ["request", f"$JS.API.STREAM.MSG.GET.{stream}", '{"seq":1}',
+           "request", f"$JS.API.STREAM.INFO.{stream}", "",
+           "request", f"$JS.API.STREAM.PURGE.{stream}", "",
+           "request", f"$JS.API.STREAM.DELETE.{stream}", "",
+           "publish", "$KV.madang_default.writer.weather", "host=other instance=0"]
+    listen = ["subscribe", "madang.default.s.weather.*", ""]
+
+    def probe(user, *actions):
+        done = subprocess.run(
+            [PROBE, "--tls-ca", f"{place}/ca.crt", "--tls-cert", f"{place}/a.crt", "--tls-key",
+             f"{place}/a.key", *(["--user-file", user] if user else []), server.url("tls"),
+             *actions], capture_output=True, text=True, timeout=60, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    later = subprocess.Popen([PEER, "storm", "1"], stdout=subprocess.DEVNULL,
+                             env=dict(os.environ, MADANG_NAMESPACE=a.namespace,
+                                      PEER_SEGMENT="weather"))
+    expect("another user hears and reads nothing", probe(other, *listen, *say, *ask), 0,
+           "stream not found", never=["^got", '"message"', '"success":true'])
+    expect("host b's user does not hear it", probe(host_b, *listen), 0, "denied: .*ermissions")
+    expect("host b's user does not commit as a", probe(host_b, *say), 0,
+           "denied: .*ermissions.*madang.default.s.weather.a")
+    expect("nobody without a name", probe(None, *say), 3)
+    later.wait(timeout=30)
+    expect("a commits on", peer(a, "commit", "8"), 0)
+    expect("b has that", peer(b, "await", "8"), 0)
+    expect("the writer is the same one", (0, peer(b, "look")[1]), 0,
+           "fence=" + before[1].split("fence=")[1].split()[0] + " ")
+    expect("a was not refused", (0, a.said()), 0, never=[" refused ", " deposed "])
+
+
 def check_rights(place):
     key = NKey("user")
     nkey = secret_file(os.path.join(place, "a.nkey"), f"{key.seed}\n{key.public}\n")
@@ -89,8 +135,10 @@ def check_rights(place):
     for kind in ("stream", "queue", "topic", "age"):
         common += ["--channel", kind]
     with rights_server(TREE, place, key) as server:
-        a = Bridge(place, "a", "--url", server.url("tls"), "--nkey", nkey, *common)
-        b = Bridge(place, "b", "--url", server.url("tls"), "--user-file", user, *common)
+        a = Bridge(place, "a", "--url", server.url("tls"), "--nkey", nkey, "--write", "weather",
+                   *common)
+        b = Bridge(place, "b", "--url", server.url("tls"), "--user-file", user, "--replicate",
+                   "weather", *common)
         time.sleep(1)
         with open(f"/proc/{b.process.pid}/cmdline", encoding="utf-8") as line, \
                 open(f"/proc/{b.process.pid}/environ", encoding="utf-8") as environment:
@@ -99,11 +147,13 @@ def check_rights(place):
         for kind in ("stream", "queue", "topic"):
             check_kind(a, b, kind)
         check_call(a, b)
-        codes = [bridge.end() for bridge in (a, b)]
-        said = a.said() + b.said()
-        expect("both end in order", (max(codes), said), 0, never=["sesame", key.seed])
         expect("nothing that a bridge does is denied", (0, server.said()), 0,
                never=["[Vv]iolation"])
+        check_segment(place, server, a, b, user)
+        codes = [bridge.end() for bridge in (a, b)]
+        said = a.said() + b.said()
+        expect("both end in order", (max(codes), said), 0,
+               never=["sesame", key.seed, "ermissions"])
         if FAILED:
             print(said)
             print("\n".join(line for line in server.said().splitlines() if "iolation" in line))

@@ -56,8 +56,8 @@ static void depose(struct sender *s)
 	(void)mdg_replica_set_role(r->handle, MDG_REPLICA_DEPOSED, s->lease.fence, 0, MDG_FOREVER);
 	replica_state(r, BRIDGE_REPLICA_DEPOSED, "another host has taken the lease");
 	log_event(LOG_ERROR, "deposed",
-	          "segment=\"%s\" advice: another host writes it now, and commits here fail; "
-	          "end this bridge, or start it again without --write",
+	          "segment=\"%s\" advice=\"another host writes it now, and commits here fail: "
+	          "end this bridge, or start it again without --write\"",
 	          r->name);
 }
 
@@ -193,8 +193,8 @@ static int wait_for_lease(struct sender *s)
 		}
 		if (rc == LEASE_OTHERS && !said) {
 			log_event(LOG_WARN, "not-writer",
-			          "segment=\"%s\" host=%s has the lease; waiting for it", r->name,
-			          s->lease.holder);
+			          "segment=\"%s\" host=%s advice=\"it waits for the lease\"",
+			          r->name, s->lease.holder);
 			(void)mdg_replica_set_role(r->handle, MDG_REPLICA_DEPOSED, 0, 0,
 			                           MDG_FOREVER);
 			replica_state(r, BRIDGE_REPLICA_WAITING, "for the lease of another host");
