@@ -7,6 +7,8 @@ lived was killed, a cut, a full disk. SCENES also has what world it needs.
 import signal
 import time
 
+from kinds import SILENCE
+
 
 def storm(world, chance):
     """kill -9 of everything, at random moments."""
@@ -57,6 +59,7 @@ def window(world, chance):
     world.kill("bridgea")
     world.send_signal(signal.SIGCONT, "server0")
     time.sleep(65)
+    world.troubles += 65 / SILENCE
     world.start("bridgea")
     return 2
 
