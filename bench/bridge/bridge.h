@@ -106,6 +106,8 @@ int place_make(void);
 int place_server(void);
 pid_t place_bridge(const char *namespace_dir, const char *group, const char *host,
                    const char *channels);
+pid_t place_bridge_with(const char *namespace_dir, const char *group, const char *host,
+                        const char *option, const char *value);
 void place_end(pid_t *pid);
 void place_remove(void);
 pid_t place_fork(void); /* the child ends when the parent does */
@@ -124,7 +126,8 @@ struct server_counts {
 };
 void server_counts(struct server_counts *ret);
 
-/* Tables of their own (growth.c, hosts.c). 0, or 1. */
+/* Tables of their own (growth.c, hosts.c, segment.c). 0, or 1. */
+int segment_measure(bool quick);
 int growth_measure(bool quick);
 int hosts_measure(unsigned hosts, double seconds);
 

@@ -21,6 +21,7 @@ static const char help[] =
 	"  --case NAME    this case only (--case list names them)\n"
 	"  --plain        without the bridges\n"
 	"  --growth       with 1, 10 and 100 channels instead\n"
+	"  --segment      a replicated segment instead: lag and rate\n"
 	"  --hosts N      N bridges, each in a namespace of its own, instead\n"
 	"  --bridge FILE  the bridge; default: madang-bridge beside this program\n"
 	"  --server FILE  the server; default: nats-server\n"
@@ -31,7 +32,7 @@ static const char help[] =
 	"77 when nats-server is not installed.\n";
 
 static struct {
-	bool quick, plain, growth;
+	bool quick, plain, growth, segment;
 	const char *only, *json;
 	unsigned hosts;
 } settings;
@@ -77,6 +78,7 @@ static void options_read(int argc, char **argv)
 		{ "case", required_argument, NULL, 'c' },
 		{ "plain", no_argument, NULL, 'p' },
 		{ "growth", no_argument, NULL, 'g' },
+		{ "segment", no_argument, NULL, 'm' },
 		{ "hosts", required_argument, NULL, 'o' },
 		{ "bridge", required_argument, NULL, 'b' },
 		{ "server", required_argument, NULL, 's' },
@@ -100,6 +102,9 @@ static void options_read(int argc, char **argv)
 		case 'g':
 			settings.growth = true;
 			break;
+		case 'm':
+			settings.segment = true;
+			break;
 		case 'o':
 			settings.hosts = read_hosts(optarg);
 			break;
@@ -122,8 +127,9 @@ static void options_read(int argc, char **argv)
 	}
 	if (optind < argc)
 		wrong("unexpected argument", argv[optind]);
-	if (settings.growth + (settings.hosts != 0) + (settings.only != NULL) > 1)
-		wrong("one at a time", "--growth, --hosts, --case");
+	if (settings.growth + settings.segment + (settings.hosts != 0) + (settings.only != NULL) >
+	    1)
+		wrong("one at a time", "--growth, --segment, --hosts, --case");
 	check_case();
 }
 
@@ -288,6 +294,7 @@ int main(int argc, char **argv)
 	rc = place_server();
 	if (rc == 0)
 		rc = settings.growth       ? growth_measure(settings.quick)
+		     : settings.segment    ? segment_measure(settings.quick)
 		     : settings.hosts != 0 ? hosts_measure(settings.hosts, settings.quick ? 2 : 10)
 		                           : compare_sides();
 	place_end(&place.server_pid);

@@ -151,12 +151,18 @@ int place_server(void)
 pid_t place_bridge(const char *namespace_dir, const char *group, const char *host,
                    const char *channels)
 {
+	return place_bridge_with(namespace_dir, group, host, "--channel", channels);
+}
+
+pid_t place_bridge_with(const char *namespace_dir, const char *group, const char *host,
+                        const char *option, const char *value)
+{
 	pid_t pid = place_fork();
 
 	if (pid == 0) {
 		say_into(host);
 		execl(place.bridge, "madang-bridge", "--url", place.url, "--host", host, "--group",
-		      group, "--namespace", namespace_dir, "--channel", channels, (char *)NULL);
+		      group, "--namespace", namespace_dir, option, value, (char *)NULL);
 		_exit(127);
 	}
 	return pid;

@@ -31,4 +31,10 @@ grep -q '/nonexistent is not installed' "$room/out" || fail "it does not say wha
 "$bench" --quick --case one-way-64 --bridge /nonexistent >"$room/out" 2>&1 ||
 	fail "without a bridge it fails"
 grep -q 'without bridges: no program /nonexistent' "$room/out" || fail "nothing is said"
+if [ -x "$(dirname "$bench")/madang-bridge" ]; then
+	TMPDIR=$room/tmp timeout 60 "$bench" --quick --segment >"$room/out" 2>&1 ||
+		fail "--segment: exit code $?"
+	[ "$(grep -c 'a second\|all it can' "$room/out")" -eq 3 ] || fail "--segment: no table"
+	[ -z "$(ls -A "$room/tmp")" ] || fail "left behind: $(ls "$room/tmp")"
+fi
 exit 0
