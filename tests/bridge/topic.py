@@ -235,6 +235,37 @@ def both_talk(world):
         for h in "ab"))
 
 
+def listener_moves(world):
+    """A stream goes to one host: to the first, though another one comes that has a lesser name. When
+    the first ends, what it may have had already comes to the other one marked."""
+    shape, small, count = ("stream", "wait", 64 * KIB), ("stream", "wait", 30 * KIB), 100
+    world.do("a", "make", shape), world.do("b", "make", small)
+    world.listen("b", small), world.start_bridge("b"), world.start_bridge("a")
+    until(lambda: world.status("b", "in").get("state") == "moving")
+    world.do("a", "talk", shape, 0, 1, 100)
+    until(lambda: world.heard("b"))
+    world.do("Z", "make", shape), world.listen("Z", shape), world.start_bridge("Z")
+    until(lambda: "host-came host=b" in world.log("Z"))
+    time.sleep(0.3)
+    world.do("a", "talk", shape, 1, 1, 100)
+    until(lambda: len(world.heard("b")) > 1)
+    stays = [n for n, _, _ in world.heard("b")] == [0, 1] and not world.heard("Z")
+    world.processes["listen-b"].send_signal(signal.SIGSTOP)
+    world.start("talk-a", world.channel("a", "talk", shape, 2, count - 2, 9000))
+    until(lambda: world.status("b", "in").get("state") == "held")
+    world.kill("bridge-b", signal.SIGTERM)
+    world.processes["listen-b"].send_signal(signal.SIGCONT)
+    until(lambda: len({n for h in "bZ" for n, _, _ in world.heard(h)}) == count)
+    b, z = ({n: flags for n, _, flags in world.heard(h)} for h in "bZ")
+    both = [n for n in z if n in b]
+    print(f"  {len(both)} came to both, {sum(f & REDELIVERED for f in z.values())} are marked")
+    return wrong(stays_with_the_first=stays, all_come=len(b | z) == count,
+                 some_come_twice=bool(both),
+                 these_are_marked=all(z[n] & REDELIVERED for n in both),
+                 not_all_are_marked=not all(f & REDELIVERED for f in z.values()),
+                 first_is_not_marked=not any(f & REDELIVERED for f in b.values()))
+
+
 def missed(world):
     """What the server has no more is said and counted, when a host comes back to it."""
     shape = ("topic", "wait", 64 * KIB)
@@ -265,7 +296,8 @@ def missed(world):
         age_differs="max_age_ns=3600000000000 asked" in world.log("b"))
 
 
-SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk, missed)}
+SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk,
+                                listener_moves, missed)}
 
 
 def main():

@@ -9,6 +9,7 @@
  * wait (store_wake) when the connection was made again.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,9 @@
 #include "link/retire.h"
 #include "link/store.h"
 #include "pump/pump.h"
+#include "watch/elsewhere.h"
 
+enum { LOOK_MS = 100, CHANNEL_ROOM = 80 };
 enum { BEAT_MS_OF_CONSUMER = 10000, WAIT_MS = 3600 * 1000 };
 #define MS_NS   INT64_C(1000000)
 #define HOUR_NS (INT64_C(3600) * 1000 * MS_NS)
@@ -26,9 +29,66 @@ static jsCtx *js_of(const struct store *store)
 	return store->pump->bridge->link->js;
 }
 
+/* The channel here, as the consumer's description says for which one it was made. */
+static void describe_channel(const struct store *store, char ret[CHANNEL_ROOM])
+{
+	const struct mdg_channel_info *info = &store->pump->info;
+
+	(void)snprintf(ret, CHANNEL_ROOM, "%016" PRIx64 "%016" PRIx64 ".%" PRIu64,
+	               info->identity[0], info->identity[1], info->epoch);
+}
+
+static bool is_ours(const struct store *store, const jsConsumerInfo *info)
+{
+	const char *inboxes = store->pump->bridge->link->inboxes;
+	const char *to = info->Config ? info->Config->DeliverSubject : NULL;
+	size_t length = strlen(inboxes);
+
+	return to && strncmp(to, inboxes, length) == 0 && to[length] == '.';
+}
+
+/* Looks at the consumer that is there. What it has delivered may come again: our channel's table
+ * knows what came here, but not what another channel had. False: another host still waits for
+ * deliveries, and this is not the last look. */
+static bool look_before(struct store *store, bool at_last)
+{
+	jsConsumerInfo *info = NULL;
+	char channel[CHANNEL_ROOM];
+	jsErrCode code = 0;
+	natsStatus s =
+		js_GetConsumerInfo(&info, js_of(store), store->name, store->durable, NULL, &code);
+	bool free = true;
+
+	if (s != NATS_OK)
+		return true;
+	describe_channel(store, channel);
+	if (!is_ours(store, info) && info->PushBound)
+		free = at_last;
+	if (!info->Config || !info->Config->Description ||
+	    strcmp(info->Config->Description, channel) != 0)
+		store->before = info->Delivered.Stream + (info->PushBound ? STORE_PENDING : 0);
+	jsConsumerInfo_Destroy(info);
+	return free;
+}
+
+/* A stream's packs go to one host. If another host takes them, its heartbeat comes soon, and the
+ * keeper ends this pump. If none comes for as long as a host is remembered, that one is cut off. */
+static int await_other(struct store *store)
+{
+	int64_t until = bridge_now() + BEAT_LOST_MS;
+
+	while (!look_before(store, bridge_now() >= until)) {
+		pump_state(store->pump, BRIDGE_HELD, "another host takes this stream");
+		pump_sleep(store->pump, LOOK_MS);
+		if (pump_stopping(store->pump))
+			return -EINTR;
+	}
+	return 0;
+}
+
 static natsStatus make_consumer(struct store *store, uint64_t start)
 {
-	char inbox[2 * SUBJECT_ROOM];
+	char inbox[2 * SUBJECT_ROOM], channel[CHANNEL_ROOM];
 	jsConsumerConfig config;
 	jsErrCode code = 0;
 
@@ -37,6 +97,8 @@ static natsStatus make_consumer(struct store *store, uint64_t start)
 	(void)jsConsumerConfig_Init(&config);
 	config.Durable = store->durable;
 	config.DeliverSubject = inbox;
+	describe_channel(store, channel);
+	config.Description = channel;
 	config.AckPolicy = js_AckExplicit;
 	config.AckWait = HOUR_NS; /* a dead host's consumer is removed by who comes next */
 	config.MaxAckPending = STORE_PENDING;
@@ -74,12 +136,16 @@ int store_follow(struct store *store, const char *durable, uint64_t start)
 	natsStatus s;
 
 	(void)snprintf(store->durable, sizeof store->durable, "%s", durable);
-	store->delivered = 0;
+	store->delivered = store->before = 0;
+	if (store->shape.work && await_other(store) != 0)
+		return -EINTR;
 	s = make_consumer(store, start);
 	if (s == NATS_OK)
 		s = subscribe(store);
-	if (s == NATS_OK)
+	if (s == NATS_OK) {
+		pump_state(store->pump, BRIDGE_MOVING, "");
 		return 0;
+	}
 	pump_state(store->pump, BRIDGE_HELD, link_words(s));
 	return pump_stopping(store->pump) ? -EINTR : PUMP_AGAIN;
 }
@@ -94,6 +160,8 @@ static bool in_order(struct store *store, natsMsg *message, uint64_t *ret_sequen
 		return false;
 	*ret_sequence = data->Sequence.Stream;
 	store->pending = data->NumPending;
+	store->again =
+		store->shape.work && (*ret_sequence <= store->before || data->NumDelivered > 1);
 	ok = data->Sequence.Consumer == ++store->delivered;
 	jsMsgMetaData_Destroy(data);
 	return ok;

@@ -42,6 +42,8 @@ struct store {
 	bool compared;            /* its limits, and the log has said so */
 	natsSubscription *subscription;
 	uint64_t delivered; /* by the consumer */
+	uint64_t before;    /* what another channel may have had: up to this sequence */
+	bool again;         /* store_next's last pack was delivered before, or may have been */
 	uint64_t pending;   /* packs that wait at the server behind the one that came last */
 	/* Changes a pack before it is sent again, if nobody knows whether the server has it: then
 	 * it may be there twice. NULL: the far side knows repeats. */

@@ -27,8 +27,11 @@ int carry_next(struct carry *carry)
 			carry->seen = carry->sequence;
 		if (pack_decode(carry->pack, natsMsg_GetData(carry->message),
 		                (size_t)natsMsg_GetDataLength(carry->message), &wrong) == 0 &&
-		    carry->pack->kind == carry->pump->info.kind)
+		    carry->pack->kind == carry->pump->info.kind) {
+			for (unsigned i = 0; carry->store.again && i < carry->pack->count; i++)
+				carry->pack->messages[i].flags |= MDG_REDELIVERED;
 			return 0;
+		}
 		log_event(LOG_ERROR, "pack-refused",
 		          "channel=\"%s\" from=%s sequence=%" PRIu64 " why=\"%s\"",
 		          carry->pump->channel, store_sender(carry->message), carry->sequence,

@@ -142,6 +142,7 @@ int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *
 		return -ENOMEM;
 	pump->bridge = bridge;
 	pump->ops = ops;
+	atomic_store(&pump->waits, ops->waits);
 	pump->info = *info;
 	(void)snprintf(pump->channel, sizeof pump->channel, "%s", info->name);
 	(void)snprintf(pump->token, sizeof pump->token, "%s", token);

@@ -46,6 +46,7 @@ struct pump {
 	struct status_row *row; /* the keeper's; it outlives the pump */
 	atomic_bool stop, ended;
 	atomic_int result;
+	atomic_bool waits; /* for its turn: other hosts do not hear that it runs. It clears it */
 	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
 	_Atomic uint32_t others;    /* of a queue: listeners on other hosts, as it was told */
 	_Atomic uint32_t talking;   /* of a topic: hosts elsewhere that carry out */
@@ -61,6 +62,7 @@ struct pump {
 
 struct pump_ops {
 	uint32_t kind; /* enum mdg_channel_kind */
+	bool waits;    /* it may have to wait for its turn first: see `waits` of a pump */
 	enum bridge_direction direction;
 	bool (*wanted)(const struct situation *);
 	int (*run)(struct pump *);

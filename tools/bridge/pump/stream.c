@@ -48,7 +48,7 @@ const struct pump_ops pump_stream_out = {
 /* ---- in --------------------------------------------------------------------- */
 
 /* A stream has one listener, so one host of the group carries in: who came first, and if two came
- * at once, the lesser name. */
+ * at once, the lesser name. Who comes later and has not heard of the first one yet waits for it. */
 static bool in_wanted(const struct situation *s)
 {
 	bool other = s->elsewhere.in > 0 &&
@@ -64,6 +64,10 @@ static int in_run(struct pump *pump)
 
 	if (rc == 0)
 		rc = store_follow(&carry.store, "in", 0);
+	if (rc == 0) {
+		atomic_store(&pump->waits, false);
+		bridge_wake(pump->bridge); /* a heartbeat tells it */
+	}
 	while (rc == 0) {
 		rc = carry_next(&carry);
 		if (rc == 0)
@@ -78,6 +82,7 @@ static int in_run(struct pump *pump)
 const struct pump_ops pump_stream_in = {
 	.kind = MDG_STREAM,
 	.direction = BRIDGE_IN,
+	.waits = true,
 	.wanted = in_wanted,
 	.run = in_run,
 	.wake = store_wake,

@@ -107,7 +107,7 @@ static bool is_beyond(const struct carry *carry, uint64_t position, uint64_t win
 	return position < UINT64_MAX - window && carry->store.last > position + window;
 }
 
-/* How many packs may be ahead of the slowest host: fewer if the stream keeps less than it should. */
+/* How many packs may be ahead of the slowest host: fewer if the stream keeps less than needed. */
 static uint64_t window_of(const struct carry *carry)
 {
 	int64_t packs =

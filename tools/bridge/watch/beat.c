@@ -34,7 +34,8 @@ static size_t put_entry(char *to, const struct entry *entry, uint64_t *news)
 	const struct pump *in = entry->pumps[BRIDGE_IN];
 	int n = snprintf(to, LINE_ROOM, "%s %" PRIu32 " %u %u %d ", here->token, here->info.kind,
 	                 here->talkers, here->listeners,
-	                 (entry->pumps[BRIDGE_OUT] ? BEAT_OUT : 0) | (in ? BEAT_IN : 0));
+	                 (entry->pumps[BRIDGE_OUT] ? BEAT_OUT : 0) |
+	                         (in && !atomic_load(&in->waits) ? BEAT_IN : 0));
 	int more;
 
 	if (n < 0 || n >= LINE_ROOM)

@@ -193,7 +193,7 @@ bool entry_review(struct entry *entry)
 	for (int d = 0; d < BRIDGE_DIRECTIONS; d++) {
 		situation.may[d] =
 			rules_allow(bridge_of(entry)->rules, entry->name, (enum bridge_direction)d);
-		situation.runs[d] = entry->pumps[d] != NULL;
+		situation.runs[d] = entry->pumps[d] && !atomic_load(&entry->pumps[d]->waits);
 	}
 	for (int d = 0; d < BRIDGE_DIRECTIONS; d++)
 		review(entry, (enum bridge_direction)d, &situation);
