@@ -302,7 +302,30 @@ def half_a_server(world):
         check(code_of(b, 8) == 1 and world.says("b", "error no-connection")(), "b gives up")
 
 
-SCENES = [silent_jetstream, lost_store, unlike, same_name, half_a_server]
+def ends_alone(world):
+    """A bridge whose namespace is removed, or whose own server dies, has nothing to do any more."""
+    a = world.bridge("a", "--channel", "news")
+    soon(world.says("a", "info connected"), "a is there")
+    time.sleep(0.4)
+    shutil.rmtree(f"{world.place}/a")
+    check(code_of(a, 5) == 1 and world.says("a", "error namespace-gone")(), "a ends")
+    with open(f"{world.place}/b.log", "w", encoding="utf-8") as log:
+        b = world.start([BRIDGE, "--with-server", "-n", f"{world.place}/b", "--channel", "news"],
+                        stderr=log)
+    soon(world.says("b", "info connected"), "b is there")
+    keeper = children(b.pid)
+    check(len(keeper) == 1, "b has a process between it and the server")
+    for server in children(keeper[0]):
+        os.kill(int(server), signal.SIGKILL)
+    check(code_of(b, 8) == 1 and world.says("b", "error server-ended")(), "b ends")
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as file:
+        return file.read().split()
+
+
+SCENES = [silent_jetstream, lost_store, unlike, same_name, half_a_server, ends_alone]
 
 
 def main():

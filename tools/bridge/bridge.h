@@ -40,6 +40,7 @@ struct bridge {
 	struct elsewhere *elsewhere; /* watch/elsewhere.h */
 	struct rules *rules;         /* the keeper's alone */
 	int wake;                    /* eventfd */
+	int server;                  /* a pipe that ends with the server of --with-server; or -1 */
 	int64_t began;               /* bridge_now, when this run began; never changes */
 	unsigned told;               /* channels that the heartbeat tells of; the keeper's alone */
 	atomic_bool heard;           /* something happened elsewhere, or in a channel here */

@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,11 +33,13 @@ struct keeper {
 	struct beat beat;
 	struct absent absent;
 	int signals, directory;
+	struct stat was;  /* the directory */
 	int64_t wake_at;  /* of pumps, after the connection was made again; 0: never */
 	int64_t begin_at; /* before that nothing moves */
 	int64_t walk_at;
 	int walk_pause; /* to the next walk: longer each time that nothing was made */
 	bool ending;
+	int trouble; /* an exit code */
 };
 
 static struct entry *find(struct keeper *k, const char *name)
@@ -63,6 +66,16 @@ static void enter(struct keeper *k, const char *name)
 	}
 }
 
+/* Somebody has removed all of the namespace. What is there under its name now is another one. */
+static bool is_gone(const struct keeper *k)
+{
+	struct stat now;
+
+	if (stat(k->bridge->directory, &now) == 0)
+		return now.st_ino != k->was.st_ino || now.st_dev != k->was.st_dev;
+	return errno == ENOENT || errno == ENOTDIR;
+}
+
 /* Finds channels that are new here. */
 static void walk(struct keeper *k)
 {
@@ -70,6 +83,13 @@ static void walk(struct keeper *k)
 	uint32_t cursor = 0;
 	int rc;
 
+	if (is_gone(k)) {
+		if (!k->trouble)
+			log_event(LOG_ERROR, "namespace-gone", "namespace=\"%s\"",
+			          k->bridge->directory);
+		k->trouble = BRIDGE_TROUBLE;
+		return;
+	}
 	while ((rc = mdg_channel_next(k->bridge->ns, &cursor, &info)) == 1)
 		if (may_cross(k->bridge, info.name) && !find(k, info.name))
 			enter(k, info.name);
@@ -199,15 +219,16 @@ static int64_t earliest(struct keeper *k, int64_t when)
 
 static void wait_for_news(struct keeper *k, int64_t until)
 {
-	struct pollfd fds[3] = {
+	struct pollfd fds[4] = {
 		{ .fd = k->signals, .events = POLLIN },
 		{ .fd = k->directory, .events = POLLIN },
 		{ .fd = k->bridge->wake, .events = POLLIN },
+		{ .fd = k->bridge->server },
 	};
 	int64_t left = until - bridge_now();
 	uint64_t count;
 
-	if (poll(fds, 3, left < 0 ? 0 : (int)left) <= 0)
+	if (poll(fds, 4, left < 0 ? 0 : (int)left) <= 0)
 		return;
 	if (fds[0].revents)
 		take_signals(k);
@@ -215,6 +236,11 @@ static void wait_for_news(struct keeper *k, int64_t until)
 		take_directory(k);
 	if (fds[2].revents)
 		(void)!read(k->bridge->wake, &count, sizeof count);
+	if (fds[3].revents) {
+		log_event(LOG_ERROR, "server-ended",
+		          "why=\"the server that this bridge started has ended\"");
+		k->trouble = BRIDGE_TROUBLE;
+	}
 }
 
 static void tell_of_loss(void *context, const char *host, const char *instance)
@@ -259,7 +285,7 @@ static int open_eyes(struct keeper *k)
 	(void)sigaddset(&set, SIGHUP);
 	k->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	k->directory = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (k->signals >= 0 && k->directory >= 0 &&
+	if (k->signals >= 0 && k->directory >= 0 && stat(k->bridge->directory, &k->was) == 0 &&
 	    inotify_add_watch(k->directory, k->bridge->directory,
 	                      IN_CREATE | IN_MOVED_TO | IN_DELETE) >= 0)
 		return 0;
@@ -291,7 +317,7 @@ int keeper_run(struct bridge *bridge)
 	beat_word(bridge, "alive"); /* a bridge of the same name answers */
 	while (rc == 0 && !k.ending) {
 		work(&k);
-		rc = atomic_load(&bridge->refused);
+		rc = k.trouble ? k.trouble : atomic_load(&bridge->refused);
 	}
 	status_link(bridge->status, BRIDGE_ENDING, NULL, link_reconnects(bridge->link), NULL);
 	close_all(k.entries);

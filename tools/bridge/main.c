@@ -150,7 +150,9 @@ int main(int argc, char **argv)
 {
 	static struct options options;
 	static struct server server;
-	struct bridge bridge = { .options = &options, .wake = -1, .began = bridge_now() };
+	struct bridge bridge = {
+		.options = &options, .wake = -1, .server = -1, .began = bridge_now()
+	};
 	struct rules_words words;
 	int rc = options_parse(&options, argc, argv);
 
@@ -165,6 +167,7 @@ int main(int argc, char **argv)
 		if (server_start(&server, options.store) != 0)
 			return say(server.wrong, server.advice, BRIDGE_TROUBLE);
 		options.security.url = server.url;
+		bridge.server = server.news;
 		log_event(LOG_INFO, "server-started",
 		          "url=%s store=\"%s\" join=\"madang bridge --url %s\"", server.url,
 		          options.store ? options.store : "(gone at the end)", server.url);
