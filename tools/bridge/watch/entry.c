@@ -161,18 +161,22 @@ static void agree(struct entry *entry)
 static void take_place(struct entry *entry)
 {
 	static bool said;
+	struct bridge *bridge = bridge_of(entry);
 
 	if (entry->told)
 		return;
-	entry->told = bridge_of(entry)->told < BEAT_CHANNELS_MAX;
-	bridge_of(entry)->told += entry->told;
-	if (!entry->told && !said)
+	if (bridge->told < BEAT_CHANNELS_MAX) {
+		entry->told = true;
+		bridge->told++;
+		return;
+	}
+	if (!said)
 		log_event(LOG_ERROR, "too-many-channels",
 		          "channel=\"%s\" limit=%d advice=\"nothing of this one crosses, nor of "
 		          "those after it: allow fewer, or run a second bridge for another "
 		          "namespace\"",
 		          entry->name, BEAT_CHANNELS_MAX);
-	said = said || !entry->told;
+	said = true;
 }
 
 bool entry_review(struct entry *entry)
