@@ -6,7 +6,8 @@ Each scene has a nats-server of its own, and hosts that have a namespace and a b
 write what they get into ledgers. In the end every number was worked on; and a number that stands
 there twice was marked MDG_REDELIVERED, but for one of its lines.
 
---all: more messages, and bridges killed at random moments. --seed N repeats a run.
+--all: more messages, bridges killed at random moments, and scenes that take long. --seed N repeats
+a run.
 Exit 0, 1, or 77: there is no nats-server.
 """
 import argparse
@@ -175,13 +176,17 @@ def bridges_die(world, chance):
 
 
 def host_dies(world, chance):
-    """A whole host is killed with what it had taken: another one gets that."""
-    count = 400
-    a, b, c = (Host(world, name) for name in "abc")
+    """A whole host is killed with what it had taken, and of another one the bridge: a third one
+    gets that."""
+    count = 600
+    a, b, c, d = (Host(world, name) for name in "abcd")
     worker = b.work(20000)
+    d.work(20000)
     a.talk(0, count)
     time.sleep(1.5)
     b.kill(worker)
+    d.kill()
+    d.start_bridge()
     c.work(100)
     world.await_all(count, 60)
     return world.check(count)
@@ -203,6 +208,25 @@ def listener_goes(world, chance):
     world.await_all(count, 60)
     took = time.monotonic() - begin
     return world.check(count) + ([] if took < 9 else [f"took {took:.1f} s: that is a time-out's"])
+
+
+def bridge_ends(world, chance):
+    """The bridge of a worker ends in order, with packs in hand: what was not begun goes on to
+    another host at once, and nothing is worked on twice."""
+    a, b = Host(world, "a"), Host(world, "b")
+    world.finish(a.talk(0, 64))
+    b.work(200000)
+    world.await_all(3)
+    b.bridge.send_signal(signal.SIGTERM)
+    begin = time.monotonic()
+    if b.bridge.wait(20) != 0:
+        return ["it did not end in order"]
+    c = Host(world, "c")
+    c.work(100)
+    world.await_all(64, 30)
+    took = time.monotonic() - begin
+    return world.check(64, exact=True) + (
+        [] if took < 8 else [f"took {took:.1f} s: that is a time-out's"])
 
 
 def backlog(world, chance):
@@ -332,7 +356,41 @@ def too_large_shared(world, chance):
     return world.check(2001) + ([] if 500 in home and len(home) < 1500 else ["not shared"])
 
 
-SCENES = {f.__name__: f for f in (cross, bridges_die, host_dies, listener_goes, backlog,
+def long_job(world, chance):
+    """Somebody works on a message for longer than the server waits for a word."""
+    a, b = Host(world, "a"), Host(world, "b")
+    b.work(13000000)
+    a.talk(0, 1)
+    world.await_all(1)
+    c = Host(world, "c")
+    c.work()
+    time.sleep(14)
+    return world.check(1, exact=True)
+
+
+def late_answer(world, chance):
+    """A host has done a pack of a stream that was lost, when another host has in hand the one that
+    has its place. It says nothing of it: so that comes again when its host dies."""
+    a, b = Host(world, "a"), Host(world, "b")
+    world.finish(a.talk(0, 32))
+    b.work(150000)
+    begin = time.monotonic()
+    world.await_all(2)
+    b.bridge.send_signal(signal.SIGSTOP)
+    world.restart_server(keep=False)
+    c = Host(world, "c")
+    worker = c.work(1000000)
+    world.finish(a.talk(32, 32))
+    world.await_all(33)
+    b.bridge.send_signal(signal.SIGCONT)
+    time.sleep(max(1, 7 - time.monotonic() + begin))  # b's worker has done them all
+    c.kill(worker)
+    world.await_all(64, 20)
+    return world.check(64)
+
+
+LONG = {f.__name__: f for f in (long_job, late_answer)}
+SCENES = {f.__name__: f for f in (cross, bridges_die, host_dies, listener_goes, bridge_ends, backlog,
                                   server_dies, store_lost, answer_lost,
                                   too_large_out, too_large_in, too_large_shared)}
 
@@ -350,12 +408,13 @@ def main():
         print("skipped: there is no nats-server; on Debian: apt-get install nats-server")
         return 77
     failed = False
-    for name in options.scenes or SCENES:
+    known = SCENES | LONG
+    for name in options.scenes or (known if options.all else SCENES):
         world, begin = World(options), time.monotonic()
         print(f"{name}:", flush=True)
         problems = ["it did not come to its end"]
         try:
-            problems = SCENES[name](world, random.Random(options.seed))
+            problems = known[name](world, random.Random(options.seed))
         finally:
             if problems:
                 for log in sorted(os.listdir(world.place)):

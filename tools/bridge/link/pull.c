@@ -107,3 +107,9 @@ int store_pull(struct store *store, struct pulled *ret, int64_t wait_ms)
 	natsMsgList_Destroy(&list);
 	return rc;
 }
+
+void store_tell(struct store *store, natsMsg *message, const char *word)
+{
+	(void)natsConnection_PublishString(store->pump->bridge->link->connection,
+	                                   natsMsg_GetReply(message), word);
+}

@@ -14,6 +14,8 @@
 #ifndef BRIDGE_LINK_STORE_H
 #define BRIDGE_LINK_STORE_H
 
+#include <inttypes.h>
+
 #include <madang/relay.h>
 #include "base/token.h"
 #include "link/link.h"
@@ -92,6 +94,15 @@ struct pulled {
  * none; -EINTR; PULL_ENDED: the wait was ended, store_share again. */
 enum { PULL_ACK_MS = 10000, PULL_ENDED = 2 };
 int store_pull(struct store *store, struct pulled *ret, int64_t wait_ms);
+/* Tells the server what becomes of a pack that was pulled. (libnats's own calls for it look at the
+ * subscription, which may be gone since.) TELL_LATER is a format,
+ * for nanoseconds. */
+#define TELL_DONE     "+ACK"
+#define TELL_GOES_ON  "+WPI"
+#define TELL_NOT_HERE "-NAK"
+#define TELL_LATER    "-NAK {\"delay\": %" PRId64 "}"
+#define TELL_DROP     "+TERM"
+void store_tell(struct store *store, natsMsg *message, const char *word);
 /* Ends a wait of store_next or store_pull in another thread: for `wake` of a pump whose `own` is
  * its store. */
 void store_wake(struct pump *pump);

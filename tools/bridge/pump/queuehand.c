@@ -103,9 +103,9 @@ void hand_add(struct hand *hand, const struct pulled *pulled, uint64_t upto)
 static void tell(struct hand *hand)
 {
 	for (unsigned i = 0; i < hand->count; i++)
-		(void)natsMsg_InProgress(hand->packs[i].pulled.message, NULL);
+		store_tell(&hand->carry->store, hand->packs[i].pulled.message, TELL_GOES_ON);
 	if (hand->putting.message && is_of_stream(hand, &hand->putting))
-		(void)natsMsg_InProgress(hand->putting.message, NULL);
+		store_tell(&hand->carry->store, hand->putting.message, TELL_GOES_ON);
 }
 
 void hand_tell(struct hand *hand)
@@ -132,7 +132,7 @@ int hand_settle(struct hand *hand, uint64_t deadline)
 			continue;
 		/* It may have been put while the stream was looked at. */
 		if (is_of_stream(hand, &hand->packs[0].pulled))
-			(void)natsMsg_Ack(hand->packs[0].pulled.message, NULL);
+			store_tell(&hand->carry->store, hand->packs[0].pulled.message, TELL_DONE);
 		drop(hand, 0);
 		deadline = 0;
 	}

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -29,7 +30,8 @@
 
 enum {
 	IDLE_MS = 30000,
-	GLANCE_MS = 200,  /* between two questions for one more pack, while another is worked on */
+	GLANCE_MS = 200, /* between two questions for one more pack, while another is worked on */
+	LEAVE_MS = 1000,
 	LITTLE_MS = 1500, /* that a wait for room lasts, at most */
 	WAITING_MOST = 32,
 	/* of packs that are too large here: so often if another host takes messages, and if not; a
@@ -83,12 +85,13 @@ static bool next_is_relayed(struct queue_in *in)
 	       (message.flags & MDG_RELAYED);
 }
 
-static int give_back(struct queue_in *in)
+/* `all`: also while programs here listen. */
+static int give_back(struct queue_in *in, bool all)
 {
 	struct mdg_message message;
 	int rc = 0;
 
-	while (rc == 0 && !is_taking(in) && next_is_relayed(in)) {
+	while (rc == 0 && (all || !is_taking(in)) && next_is_relayed(in)) {
 		if (!in->give.channel)
 			rc = give_open(in);
 		if (rc == 0)
@@ -122,7 +125,7 @@ static void await_change(struct queue_in *in)
 static int leave_to_others(struct queue_in *in)
 {
 	if (!atomic_load(&in->carry.pump->gives)) {
-		int rc = give_back(in);
+		int rc = give_back(in, false);
 
 		if (rc != 0)
 			return rc;
@@ -140,7 +143,7 @@ static int meanwhile(struct carry *carry)
 
 	hand_tell(&in->hand);
 	if (!is_taking(in) && !atomic_load(&carry->pump->gives))
-		return give_back(in);
+		return give_back(in, false);
 	return 0;
 }
 
@@ -214,7 +217,7 @@ static bool decode(struct queue_in *in, const struct pulled *pulled)
 	log_event(LOG_ERROR, "pack-refused", "channel=\"%s\" sequence=%" PRIu64 " why=\"%s\"",
 	          carry->pump->channel, pulled->sequence,
 	          wrong ? wrong : "it is of another kind of channel");
-	(void)natsMsg_Term(pulled->message, NULL);
+	store_tell(&carry->store, pulled->message, TELL_DROP);
 	natsMsg_Destroy(pulled->message);
 	return false;
 }
@@ -228,6 +231,7 @@ static bool pass_on(struct queue_in *in, const struct pulled *pulled)
 	uint64_t most = atomic_load(&pump->others) ? PASSES_MOST : PASSES_ALONE;
 	uint64_t pause = pulled->given * PASS_MS;
 	size_t largest = 0;
+	char word[64];
 
 	for (unsigned i = 0; i < in->carry.pack->count; i++)
 		if (in->carry.pack->messages[i].size > largest)
@@ -240,9 +244,9 @@ static bool pass_on(struct queue_in *in, const struct pulled *pulled)
 		          " advice=\"make the channel here anew with a larger capacity\"",
 		          pump->channel, pulled->sequence, largest, pump->info.capacity);
 	in->passed = pulled->sequence > in->passed ? pulled->sequence : in->passed;
-	(void)natsMsg_NakWithDelay(pulled->message,
-	                           (int64_t)(pause < PASS_LONGEST_MS ? pause : PASS_LONGEST_MS),
-	                           NULL);
+	pause = pause < PASS_LONGEST_MS ? pause : PASS_LONGEST_MS;
+	(void)snprintf(word, sizeof word, TELL_LATER, (int64_t)(pause * MS_NS));
+	store_tell(&in->carry.store, pulled->message, word);
 	natsMsg_Destroy(pulled->message);
 	return true;
 }
@@ -306,7 +310,8 @@ static int take_one(struct queue_in *in, int64_t wait_ms)
 	pump_lag(in->carry.pump, in->carry.store.pending);
 	if (is_taking(in))
 		return put(in, &pulled);
-	(void)natsMsg_Nak(pulled.message, NULL); /* the last listener has just gone */
+	store_tell(&in->carry.store, pulled.message,
+	           TELL_NOT_HERE); /* the last listener has just gone */
 	natsMsg_Destroy(pulled.message);
 	return 0;
 }
@@ -366,6 +371,25 @@ static void in_changed(struct pump *pump, const struct situation *s)
 	(void)pthread_kill(pump->thread, THREAD_SIGNAL);
 }
 
+/* The bridge ends, or the rules have changed. What no program here has begun goes back to the
+ * server. Then programs have a moment for what they have begun: a pack of which something is not
+ * done by then comes again as a whole. */
+static void leave(struct queue_in *in)
+{
+	const struct timespec pause = { .tv_nsec = 5 * 1000000L };
+	int64_t until = bridge_now() + LEAVE_MS;
+	int rc = 0;
+
+	if (pump_stopping(in->carry.pump) && in->hand.count && hand_may_tell(&in->hand))
+		rc = give_back(in, true);
+	while (rc == 0 && pump_stopping(in->carry.pump) && in->hand.count &&
+	       hand_may_tell(&in->hand) && bridge_now() < until) {
+		(void)nanosleep(&pause, NULL);
+		rc = hand_settle(&in->hand, 0);
+	}
+	hand_leave(&in->hand);
+}
+
 static int in_run(struct pump *pump)
 {
 	struct queue_in *in = calloc(1, sizeof *in);
@@ -380,8 +404,7 @@ static int in_run(struct pump *pump)
 	bridge_wake(pump->bridge); /* tells us who listens */
 	while (rc == 0)
 		rc = pump_stopping(pump) ? -EINTR : step(in);
-	give_close(in);
-	hand_leave(&in->hand);
+	leave(in);
 	carry_close(&in->carry);
 	free(in);
 	return rc;
