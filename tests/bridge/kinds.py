@@ -111,7 +111,7 @@ class Carried(Kind):
     def total(self):
         return self.world.printed(f"talk-{self.name}")
 
-    def look(self, host="a"):
+    def look(self, host):
         """The first number that the bridge has not handed on; of a queue, all that lie there."""
         return list(map(int, self.world.run(self.world.options.peer, "look", self.path(host),
                                             self.name, self.name).split()))
@@ -120,7 +120,7 @@ class Carried(Kind):
         self.had = self.count()
 
     def after_loss(self):
-        self.allowed.append((self.had, self.look()[0]))
+        self.allowed.append((self.had, self.look("a")[0]))
 
 
 def outside(gap, ranges):
@@ -281,7 +281,9 @@ class Queue(Carried):
         self.count()
         problems, lost, total = self.problems[:5], self.lost(), self.total()
         if lost:
-            problems.append(f"{len(lost)} were not worked on, {lost[0]} to {lost[-1]}")
+            here = ", ".join(f"{len(set(lost) & set(self.look(host)))} lie on {host}"
+                             for host in "ab")
+            problems.append(f"{len(lost)} were not worked on, {lost[0]} to {lost[-1]}; {here}")
         if self.seen.find(1, total) >= 0:
             problems.append("one was worked on that nobody sent")
         return problems

@@ -43,6 +43,7 @@ def judge(name, rows, *, deaths=0, allowed=(), may_lack=()):
                 for row in rows:
                     file.write(struct.pack(f"{len(row)}Q", *row))
         kind.allowed += allowed
+        kind.look = lambda host: []
         kind.may_lack = set(may_lack)
         return kind.verdict()
 

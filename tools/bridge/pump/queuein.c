@@ -167,23 +167,28 @@ static int find(const struct pack *pack, uint64_t number)
 	return -1;
 }
 
-/* Leaves out what lies here already, and marks the rest. */
+/* Leaves out what lies here already, and marks the rest. What a listener had taken before we look
+ * does not count: that may be our pump out, which has just sent this very pack, and releases what
+ * it holds. */
 static int leave_out_present(struct queue_in *in)
 {
+	struct mdg_channel_info info = { .size = sizeof info };
 	struct pack *pack = in->carry.pack;
 	bool present[PACK_MESSAGES_MAX] = { false };
 	struct mdg_relayed from;
 	struct mdg_message message;
 	uint64_t cursor = 0;
 	unsigned n = 0, before = pack->count;
-	int rc;
+	int rc = mdg_channel_look(in->carry.channel, &info);
 
+	if (rc != 0)
+		return rc;
 	while ((rc = mdg_channel_browse(in->carry.channel, &cursor, NULL, 0, &message, &from)) ==
 	       1) {
 		int at = message.flags & MDG_RELAYED ? find(pack, from.number) : -1;
 
 		if (at >= 0 && memcmp(&from.origin, &pack->origin, sizeof from.origin) == 0)
-			present[at] = true;
+			present[at] |= message.sequence >= info.sequence - info.waiting;
 	}
 	for (unsigned i = 0; i < pack->count; i++) {
 		pack->messages[i].flags |= MDG_REDELIVERED;
