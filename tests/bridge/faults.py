@@ -23,9 +23,6 @@ from kinds import KINDS  # noqa: E402
 from scenes import SCENES  # noqa: E402
 from world import World  # noqa: E402
 
-NOT_DAILY = ["queue"]  # some of a queue's repeats have no mark yet
-
-
 def missing(needs):
     if needs.get("clocks") and not shutil.which("faketime"):
         return "faketime is not installed"
@@ -80,8 +77,7 @@ def main():
         print("skipped: there is no nats-server")
         return 77
     options.faults = options.faults or (250 if options.all else 12)
-    kinds = [KINDS[name] for name in options.kind or KINDS
-             if options.all or options.kind or options.scene or name not in NOT_DAILY]
+    kinds = [KINDS[name] for name in options.kind or KINDS]
     scenes = [scene for scene, (_, short) in SCENES.items()
               if (scene.__name__ in options.scene if options.scene else short or options.all)]
     failed, workers = [], []

@@ -127,7 +127,7 @@ def clocks(world, chance):
 SCENES = {
     storm: ({}, True),
     cuts: ({"wires": True}, True),
-    restarts: ({}, False),
+    restarts: ({}, True),
     store_lost: ({}, True),
     clocks: ({"clocks": True}, False),
     full_disk: ({"disk": "24m"}, False),
