@@ -147,14 +147,15 @@ static int by_time(const void *left, const void *right)
 
 static void note(struct found *found)
 {
-	uint32_t count = trial->arrived;
+	uint32_t count = trial->arrived, middle = count / 2;
+	uint32_t late = (uint32_t)((uint64_t)count * 99 / 100);
 
 	qsort(trial->lag, count, sizeof *trial->lag, by_time);
 	samples_add(&found->commits, (double)trial->commits / trial->seconds);
 	samples_add(&found->each, (double)trial->spent / (double)trial->commits);
 	samples_add(&found->arrived, (double)count / trial->seconds);
-	samples_add(&found->median, (double)trial->lag[count / 2]);
-	samples_add(&found->late, (double)trial->lag[(uint64_t)count * 99 / 100]);
+	samples_add(&found->median, (double)trial->lag[middle]);
+	samples_add(&found->late, (double)trial->lag[late]);
 }
 
 static int play(struct found *found, long pause, double seconds)

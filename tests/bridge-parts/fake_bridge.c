@@ -5,6 +5,7 @@
  *     fake_bridge DIR      "ready" on standard output; then it does what its input says:
  *         row NAME KIND out|in STATE SENT INFLIGHT LAG REPEATS [ERROR...]
  *         loss NAME out|in DROPPED MISSED
+ *         replica NAME writer|reader STATE GENERATION FENCE [ERROR...]
  *         drop NAME out|in         link STATE RECONNECTS URL [ERROR...]
  *         half                     stops in the middle of writing the last row
  *         churn N                  writes the last row N times
@@ -84,6 +85,29 @@ static int do_loss(const char *line)
 	return 0;
 }
 
+static int do_replica(const char *line)
+{
+	static struct status_replica *replica; /* one is enough */
+	unsigned long long generation, fence;
+	char name[BRIDGE_WORD_ROOM], role[8], error[BRIDGE_ERROR_ROOM] = "";
+	unsigned state;
+
+	if (sscanf(line, "replica %63s %7s %u %llu %llu %159[^\n]", name, role, &state, &generation,
+	           &fence, error) < 5)
+		return 1;
+	status_replica_drop(replica);
+	replica = status_replica_add(status, name, strcmp(role, "writer") == 0);
+	if (replica == NULL)
+		return 1;
+	struct bridge_replica_row *row = status_replica_write(replica);
+	row->state = state;
+	row->generation = row->crossed = generation;
+	row->fence = fence;
+	snprintf(row->error, sizeof row->error, "%s", error);
+	status_replica_written(replica);
+	return 0;
+}
+
 static int do_drop(const char *line)
 {
 	char name[BRIDGE_WORD_ROOM], direction[8];
@@ -134,6 +158,8 @@ static int act(const char *line)
 		return do_drop(line);
 	if (strncmp(line, "loss ", 5) == 0)
 		return do_loss(line);
+	if (strncmp(line, "replica ", 8) == 0)
+		return do_replica(line);
 	if (strncmp(line, "link ", 5) == 0)
 		return do_link(line);
 	if (strncmp(line, "churn ", 6) == 0)

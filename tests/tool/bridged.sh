@@ -66,6 +66,8 @@ say loss jobs in 2 5
 try channels | plain
 try channels --peers news | plain
 try channels --peers jobs | plain
+say replica weather reader 2 41 9 'no room: it is full'
+try replicate --list | plain
 try channels --json jobs | plain
 try top --once --tab channels | sed '/^Channels/d' | awk '{ print $1, $NF }'
 "$madang" metrics | grep '^madang_bridge'

@@ -11,6 +11,7 @@
 #include "base/command.h"
 #include "base/tool.h"
 #include "bridge/become.h"
+#include "channel/bridged.h"
 #include "madang/replica.h"
 
 static const char *role_word(uint32_t role)
@@ -19,22 +20,80 @@ static const char *role_word(uint32_t role)
 	return role < sizeof words / sizeof *words ? words[role] : "?";
 }
 
-static void print_row(const struct mdg_replica_info *info)
+static const struct bridge_view_replica *find(const struct bridge_view *view, const char *name)
 {
-	char name[4 * sizeof info->name], lag[48] = "-";
+	for (size_t i = 0; i < view->replica_count; i++)
+		if (strcmp(view->replicas[i].segment, name) == 0)
+			return &view->replicas[i];
+	return NULL;
+}
+
+/* What the bridge does with it; "-": no bridge does anything. */
+static const char *state_word(const struct bridge_view *view, const struct bridge_view_replica *row)
+{
+	if (row == NULL)
+		return "-";
+	return view->alive && view->state == BRIDGE_CONNECTED ? bridge_replica_word(row->state)
+	                                                      : bridge_state_word(view);
+}
+
+static void print_row(const char *name, const struct mdg_replica_info *info,
+                      const struct bridge_view *view)
+{
+	const struct bridge_view_replica *row = find(view, name);
+	char text[4 * BRIDGE_ERROR_ROOM], lag[48] = "-";
 
 	if (info->lag_ns != 0)
 		snprintf(lag, sizeof lag, "%.3fs", (double)info->lag_ns / 1e9);
-	printf("%-8s %12llu %8llu %10s %12llu  %s\n", role_word(info->role),
-	       (unsigned long long)info->generation, (unsigned long long)info->lag, lag,
-	       (unsigned long long)info->bytes, show_text(name, sizeof name, info->name));
+	printf("%-8s %-9s %12llu %8llu %10s %8llu %12llu  %s\n",
+	       info->name[0] != '\0' ? role_word(info->role) : bridge_role_word(row),
+	       state_word(view, row), (unsigned long long)info->generation,
+	       (unsigned long long)info->lag, lag, (unsigned long long)info->fence,
+	       (unsigned long long)info->bytes, show_text(text, sizeof text, name));
+	if (row != NULL && row->error[0] != '\0')
+		printf("        %s\n", show_text(text, sizeof text, row->error));
+}
+
+static void print_titles(void)
+{
+	printf("%-8s %-9s %12s %8s %10s %8s %12s  %s\n", "ROLE", "STATE", "GENERATION", "LAG",
+	       "LAG-TIME", "FENCE", "BYTES", "NAME");
+}
+
+/* Those that are here, and those that the bridge still waits for. */
+static int print_all(mdg_namespace *ns, const struct bridge_view *view, unsigned *ret_count)
+{
+	struct mdg_replica_info info = { .size = sizeof info };
+	bool seen[BRIDGE_REPLICAS_MAX] = { false };
+	uint32_t cursor = 0;
+	int rc;
+
+	*ret_count = 0;
+	while ((rc = mdg_replica_next(ns, &cursor, &info)) == 1) {
+		const struct bridge_view_replica *row = find(view, info.name);
+
+		if ((*ret_count)++ == 0)
+			print_titles();
+		print_row(info.name, &info, view);
+		if (row != NULL)
+			seen[row - view->replicas] = true;
+	}
+	memset(&info, 0, sizeof info);
+	for (size_t i = 0; i < view->replica_count && rc == 0; i++) {
+		if (seen[i])
+			continue;
+		if ((*ret_count)++ == 0)
+			print_titles();
+		print_row(view->replicas[i].segment, &info, view);
+	}
+	return rc;
 }
 
 static int list(const char *dir)
 {
-	struct mdg_replica_info info = { .size = sizeof info };
+	struct bridge_view view;
 	mdg_namespace *ns = NULL;
-	uint32_t cursor = 0, count = 0;
+	unsigned count = 0;
 	int rc = namespace_open_existing(&ns, dir);
 
 	if (rc == -ENOENT) {
@@ -45,12 +104,9 @@ static int list(const char *dir)
 		complain_open(rc, dir, "open");
 		return TOOL_TROUBLE;
 	}
-	while ((rc = mdg_replica_next(ns, &cursor, &info)) == 1) {
-		if (count++ == 0)
-			printf("%-8s %12s %8s %10s %12s  %s\n", "ROLE", "GENERATION", "LAG",
-			       "LAG-TIME", "BYTES", "NAME");
-		print_row(&info);
-	}
+	(void)bridged_read(ns, &view); /* without it, there is no state to be shown */
+	rc = print_all(ns, &view, &count);
+	bridge_view_free(&view);
 	if (rc == 0 && count == 0)
 		complain("there are no replicas here");
 	else if (rc < 0)

@@ -29,8 +29,10 @@ int bridged_read(mdg_namespace *ns, struct bridge_view *ret)
 		return fd == -EINVAL || fd == -ENOENT ? 0 : fd; /* it has gone, or is no status */
 	int rc = bridge_view_read(ret, bytes_of_file, &fd);
 	(void)close(fd);
-	if (rc == 0)
+	if (rc == 0) {
 		ret->alive = bridge_view_lives(ns, id, ret->pid);
+		bridge_view_find_replicas(ret, ns);
+	}
 	return rc == MDG_DAMAGED ? 0 : rc; /* then it is somebody's own segment */
 }
 

@@ -56,6 +56,35 @@ static uint64_t figure_of(const struct bridge_view_row *row, int figure)
 	return values[figure];
 }
 
+static const struct family replica_families[] = {
+	{ "madang_bridge_replica_generation", "The generation that is here.", false },
+	{ "madang_bridge_replica_lag_generations",
+	  "Generations by which this host, or for a writer the server, is behind.", false },
+	{ "madang_bridge_replica_lag_seconds", "For how long it has been behind.", false },
+	{ "madang_bridge_replica_held", "Whether it is held, or its writer is deposed.", false },
+};
+enum { REPLICA_FAMILIES = sizeof replica_families / sizeof replica_families[0] };
+
+static void put_replicas(const struct metrics *metrics, const struct bridge_view *view)
+{
+	for (int figure = 0; figure < REPLICA_FAMILIES && view->replica_count > 0; figure++) {
+		metrics_declare(metrics, &replica_families[figure]);
+		for (size_t i = 0; i < view->replica_count; i++) {
+			const struct bridge_view_replica *replica = &view->replicas[i];
+			const uint64_t values[REPLICA_FAMILIES] = {
+				replica->generation,
+				replica->lag,
+				replica->lag_ns / 1000000000u,
+				replica->state == BRIDGE_REPLICA_HELD ||
+					replica->state == BRIDGE_REPLICA_DEPOSED,
+			};
+			metrics_put(metrics, &replica_families[figure], values[figure],
+			            (const char *const[]){ "segment", replica->segment, "role",
+			                                   bridge_role_word(replica), NULL });
+		}
+	}
+}
+
 void metrics_list_bridge(const struct metrics *metrics)
 {
 	const struct bridge_view *view = &metrics->seen->channels.bridge;
@@ -63,6 +92,7 @@ void metrics_list_bridge(const struct metrics *metrics)
 	if (!view->is_there)
 		return;
 	put_link(metrics, view);
+	put_replicas(metrics, view);
 	/* Both directions of a channel stand side by side; the limit is one of channels. */
 	for (int figure = 0; figure < FAMILIES && view->count > 0; figure++) {
 		metrics_declare(metrics, &families[figure]);
