@@ -33,8 +33,8 @@ static struct segment_trial {
 	_Atomic uint32_t ready, go, stop;
 	uint64_t commits, spent; /* ns in mdg_segment_commit */
 	double seconds;
-	uint32_t arrived;
-	uint64_t lag[LAGS]; /* ns */
+	_Atomic uint32_t arrived; /* the reader's */
+	uint64_t lag[LAGS];       /* ns */
 } * trial;
 
 /* Over all rounds: a second; ns. */
@@ -130,8 +130,11 @@ static int read_on(void)
 		if (mdg_replica_end(replica, &view) != 0 || view.generation == last)
 			continue;
 		last = view.generation;
-		if (atomic_load(&trial->go) && trial->arrived < LAGS)
-			trial->lag[trial->arrived++] = realtime() - view.time;
+		uint32_t count = atomic_load(&trial->arrived);
+		if (!atomic_load(&trial->go) || count == LAGS)
+			continue;
+		trial->lag[count] = realtime() - view.time;
+		atomic_store(&trial->arrived, count + 1);
 	}
 	return 0;
 }
@@ -178,6 +181,8 @@ static int play(struct found *found, long pause, double seconds)
 	if (atomic_load(&trial->ready) == 2 && waitpid(writer, &status, 0) == writer)
 		writer = 0;
 	pause_us(20000);
+	for (int i = 0; i < PATIENCE_MS && status == 0 && atomic_load(&trial->arrived) == 0; i++)
+		pause_us(1000);
 	atomic_store(&trial->stop, 1);
 	place_end(&writer);
 	place_end(&reader);
