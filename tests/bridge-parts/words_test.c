@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * words_test.c - names as tokens, heartbeats, and shapes: what other hosts say is read strictly. And
- * lines of the log: no value can leave its place.
+ * words_test.c - names as tokens, heartbeats, and shapes: what other hosts say is read strictly.
+ * And lines of the log: no value can leave its place.
  */
 #include <inttypes.h>
 #include <stdlib.h>

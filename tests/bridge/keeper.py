@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""keeper.py BRIDGE MADANG [SCENE...]: what a bridge does while the server is silent, has lost what it
-kept, or another bridge has the same name.
+"""keeper.py BRIDGE MADANG [SCENE...]: what a bridge does while the server is silent, has lost what
+it kept, or another bridge has the same name.
 
 Each scene has a nats-server of its own; each host has a namespace and a bridge. Exit 0, 1, or 77:
 there is no nats-server.
@@ -265,8 +265,8 @@ def same_name(world):
 
 
 def half_a_server(world):
-    """A server that ends in the middle of its first words is away, and no reason to give up. One that
-    never speaks as a server does is one."""
+    """A server that ends in the middle of its first words is away, and no reason to give up. One
+    that never speaks as a server does is one."""
     words = [b"INF", b'INFO {"server_id":"x"}\r\n',
              b"INFO {}\r\n+OK\r\n", b"what?\r\n"]
     listener = socket.create_server(("127.0.0.1", 0))

@@ -4,9 +4,9 @@
  *
  *     2026-11-30T23:28:01.123Z info connected url=nats://127.0.0.1:4222 server=2.9.10
  *
- * A line has the time, the level, the name of the event, and words KEY=VALUE. A value in which there
- * may be blanks stands in quotation marks. What %s brings cannot leave its marks or its line: `"` and
- * `\` have a backslash before them, and control bytes are shown as \xNN. Any thread may write.
+ * A line has the time, the level, the name of the event, and words KEY=VALUE. A value with blanks
+ * stands in quotation marks. What %s brings cannot leave its marks or its line: `"` and `\` have a
+ * backslash before them, and control bytes are shown as \xNN. Any thread may write.
  */
 #ifndef BRIDGE_BASE_LOG_H
 #define BRIDGE_BASE_LOG_H

@@ -52,8 +52,8 @@ int security_explain(const struct security *, natsStatus, const char *last,
 /* Whether to try again can help: nobody was there, or the server is starting. A wrong certificate
  * or a wrong password does not become right by itself. */
 bool security_may_pass(natsStatus);
-/* Whether it cannot be told: a server that ended in the middle of the first words, or one that speaks
- * otherwise. */
+/* Whether it cannot be told: a server that ended in the middle of the first words, or one that
+ * speaks otherwise. */
 bool security_is_unsure(natsStatus, const char *last);
 
 /* ---- parts of it ------------------------------------------------------------------------- */

@@ -110,8 +110,8 @@ void pump_lag(struct pump *pump, uint64_t messages);
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,
                const struct mdg_channel_info *info, const char *token, struct status_row *row,
                _Atomic uint64_t *stream, atomic_bool *held);
-/* Tells it to end, and wakes it. Returns whether it has ended: if not, call it again a little later.
- * So many pumps end at the same time. */
+/* Tells it to end, and wakes it. Returns whether it has ended: if not, call it again a little
+ * later. So many pumps end at the same time. */
 bool pump_end(struct pump *pump);
 /* Tells it to end, waits until it has, and frees it. NULL is allowed. */
 void pump_stop(struct pump *pump);

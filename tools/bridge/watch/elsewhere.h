@@ -45,8 +45,8 @@ struct elsewhere_sum {
 	bool unlike;                 /* they do not agree on the kind */
 };
 
-/* Subscribes to heartbeats. Tries until the server is there. 0; an exit code, and the log has said why; or
- * -1: it was asked to end. */
+/* Subscribes to heartbeats. Tries until the server is there. 0; an exit code, and the log has said
+ * why; or -1: it was asked to end. */
 int elsewhere_open(struct elsewhere **ret, struct bridge *bridge);
 void elsewhere_close(struct elsewhere *elsewhere);
 
