@@ -115,7 +115,7 @@ static int list(const char *dir)
 	return rc < 0 ? TOOL_TROUBLE : TOOL_OK;
 }
 
-/* --list, and perhaps -n DIR behind it. */
+/* --list, and perhaps -n DIR or --namespace=DIR behind it. */
 static int list_main(int argc, char **argv)
 {
 	const char *dir = NULL;
@@ -124,6 +124,8 @@ static int list_main(int argc, char **argv)
 		if ((strcmp(argv[i], "-n") == 0 || strcmp(argv[i], "--namespace") == 0) &&
 		    i + 1 < argc)
 			dir = argv[++i];
+		else if (strncmp(argv[i], "--namespace=", strlen("--namespace=")) == 0)
+			dir = argv[i] + strlen("--namespace=");
 		else
 			return usage_error("this does not go with --list: %s", argv[i]);
 	}
