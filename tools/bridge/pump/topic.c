@@ -27,6 +27,8 @@
  * waits, it keeps the ring full, and the pump in cannot go on; if its host holds the other one for
  * that, both wait for ever. So such a host says that it is held (ELSEWHERE_HELD). Others go on
  * until FAR for it, and until WINDOW for all others: so one of them gets ahead, and its ring moves.
+ * If all are FAR ahead of all others (programs here take each room before the pump in does), they
+ * still stop. docs/bridge.md says so.
  *
  * If packs are missing all the same (this host was away for longer than others wait, or somebody
  * removed them at the server), that is logged and counted.
