@@ -178,6 +178,9 @@ def check_refused(place):
     os.chmod(nkey, 0o644)
     expect("a secret that all may read", run("--url", server.url(), "--nkey", nkey, *where), 1,
            "every user of this machine may read")
+    for size in ("0", "-1", "1T", "M", "1K1", "1025G", "18446744073709551617"):
+        expect(f"--replica-most {size}", run("--url", "nats://127.0.0.1:1", *where,
+                                             "--replica-most", size), 2, "no size of a segment")
     expect("a password in the URL", run("--url", "nats://me:sesame@127.0.0.1", *where), 2,
            "--user-file", never=["sesame"])
 

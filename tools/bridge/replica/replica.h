@@ -53,7 +53,7 @@ struct replica {
 		const char *what;
 		char why[BRIDGE_ERROR_ROOM];
 		int64_t at; /* bridge_now() */
-	} said[8];          /* the last lines in the log, one of a kind */
+	} said[16];         /* the last lines in the log, one of a kind */
 };
 
 /* Starts a thread for each segment of the options. 0, or -1: it has said why. */

@@ -81,14 +81,16 @@ bool replica_is_gone(struct replica *r)
 {
 	struct mdg_replica_info info = { .size = sizeof info };
 	struct mdg_segment_info segment = { .size = sizeof segment };
+	int rc;
 
 	if (mdg_replica_wait(r->handle, UINT64_MAX, 0, NULL) == -EIDRM)
 		return true;
-	/* Who removes the segment itself tells nobody. So we tell all who have it open. */
-	if (mdg_replica_look(r->handle, &info) == 0 &&
-	    mdg_segment_stat(r->bridge->ns, info.id, MDG_STAT_ANY, &segment) == 0 &&
-	    (segment.mode & MDG_MODE_REMOVED) == 0)
+	if (mdg_replica_look(r->handle, &info) != 0)
 		return false;
+	rc = mdg_segment_stat(r->bridge->ns, info.id, MDG_STAT_ANY, &segment);
+	if (rc == 0 ? (segment.mode & MDG_MODE_REMOVED) == 0 : rc != -EINVAL && rc != -EIDRM)
+		return false;
+	/* Who removes the segment itself tells nobody. So we tell all who have it open. */
 	return mdg_replica_set_role(r->handle, MDG_REPLICA_ALONE, 0, 0, mdg_deadline(TELL_NS)) ==
 	       -EIDRM;
 }
