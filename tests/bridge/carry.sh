@@ -6,7 +6,8 @@
 #     carry.sh BRIDGE MADANG [--all]
 #
 # Every number has to come once and in order. Of a topic, the bridge of the talker's host is not
-# killed: as at home, a talker does not wait for a listener that has died.
+# killed: as at home, a talker does not wait for a listener that has died. Before that, talkers of one
+# stream come and go on both hosts.
 bridge=$1 madang=$2
 rounds=9 count=6000000 limit=40
 [ "$3" = --all ] && rounds=100 count=60000000 limit=400
@@ -66,6 +67,36 @@ run() { # KIND
 	fi
 }
 
+say() { # HOST TEXT
+	echo "$2" | timeout 5 "$madang" talk -n "/dev/shm/madang-carry-$$-$1" test-places
+}
+heard() { # TEXT: within 5 s
+	for ((i = 0; i < 100; i++)); do
+		grep -qx "$1" "$place/heard" && return
+		sleep 0.05
+	done
+	echo "places: '$1' did not come"
+	failed=1
+}
+# The listener of a stream stays on b. Its talkers come and go: on b, on a, and on b again. The
+# bridge is in nobody's way.
+places() {
+	"$madang" listen -n "/dev/shm/madang-carry-$$-b" test-places >"$place/heard" 2>&1 &
+	local listener=$!
+	disown
+	sleep 0.5
+	say b one || failed=1
+	sleep 0.7 # the bridge has seen that the talker left
+	say b two || failed=1
+	heard two
+	say a three || failed=1
+	heard three
+	sleep 2.5
+	say b four || failed=1
+	heard four
+	kill $listener
+}
+
 start_server
 sleep 0.5
 start_bridge a
@@ -73,6 +104,7 @@ a=$started
 start_bridge b
 b=$started
 sleep 0.5
+places
 run stream
 run topic
 exit $failed

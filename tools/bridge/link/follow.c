@@ -167,18 +167,21 @@ static bool in_order(struct store *store, natsMsg *message, uint64_t *ret_sequen
 	return ok;
 }
 
-int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence)
+int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence, int64_t wait_ms)
 {
 	natsMsg *message = NULL;
 	natsStatus s;
 
 	do
-		s = natsSubscription_NextMsg(&message, store->subscription, WAIT_MS);
-	while (s == NATS_TIMEOUT && !pump_stopping(store->pump));
+		s = natsSubscription_NextMsg(&message, store->subscription,
+		                             wait_ms < 0 ? WAIT_MS : wait_ms);
+	while (s == NATS_TIMEOUT && wait_ms < 0 && !pump_stopping(store->pump));
 	if (pump_stopping(store->pump)) {
 		natsMsg_Destroy(message);
 		return -EINTR;
 	}
+	if (s == NATS_TIMEOUT)
+		return -EAGAIN;
 	if (s == NATS_OK && in_order(store, message, ret_sequence)) {
 		*ret = message;
 		return 0;

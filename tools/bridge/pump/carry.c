@@ -39,30 +39,47 @@ static int same_channel(struct carry *carry)
 	return rc;
 }
 
-int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct store_shape *shape,
-               uint32_t from, uint64_t number)
+int carry_begin(struct carry *ret, struct pump *pump, unsigned role,
+                const struct store_shape *shape)
+{
+	int rc;
+
+	*ret = (struct carry){ .pump = pump };
+	rc = get_memory(ret, role);
+	return rc == 0 ? store_open(&ret->store, pump, shape) : rc;
+}
+
+int carry_enter(struct carry *carry, unsigned role, uint32_t from, uint64_t number)
 {
 	struct mdg_channel_options options = { .size = sizeof options,
 		                               .flags = MDG_CHANNEL_EXISTING,
 		                               .wait = MDG_WAIT_NEAR,
-		                               .from = from };
-	int rc;
+		                               .from = from,
+		                               .number = number };
+	struct pump *pump = carry->pump;
+	int rc = mdg_channel_open(&carry->channel, pump->bridge->ns, pump->channel, role, &options);
 
-	options.number = number;
-	*ret = (struct carry){ .pump = pump };
-	rc = get_memory(ret, role);
-	if (rc == 0)
-		rc = store_open(&ret->store, pump, shape);
-	if (rc == 0)
-		rc = mdg_channel_open(&ret->channel, pump->bridge->ns, pump->channel, role,
-		                      &options);
 	if (rc == -EBUSY) {
 		pump_state(pump, BRIDGE_HELD,
 		           role == MDG_TALKER ? "a program here is the talker"
 		                              : "a program here is the listener");
 		return PUMP_AGAIN;
 	}
-	return rc == 0 ? same_channel(ret) : rc;
+	return rc == 0 ? same_channel(carry) : rc;
+}
+
+void carry_leave(struct carry *carry)
+{
+	mdg_channel_close(carry->channel);
+	carry->channel = NULL;
+}
+
+int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct store_shape *shape,
+               uint32_t from, uint64_t number)
+{
+	int rc = carry_begin(ret, pump, role, shape);
+
+	return rc == 0 ? carry_enter(ret, role, from, number) : rc;
 }
 
 void carry_close(struct carry *carry)

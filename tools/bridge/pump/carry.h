@@ -39,9 +39,16 @@ void carry_drop(struct carry *carry, uint64_t number, size_t size, uint64_t limi
  * place, the origin that was silent longest is forgotten. 0; -EINVAL: it would go back; a code. */
 int carry_commit(struct carry *carry, const struct mdg_origin *origin, uint64_t next);
 
-/* Enters the channel and opens the stream. `from` and `number` are of a topic's listener. */
+/* Opens the stream and enters the channel: both of what follows. `from` and `number` are of a
+ * topic's listener. */
 int carry_open(struct carry *ret, struct pump *pump, unsigned role, const struct store_shape *shape,
                uint32_t from, uint64_t number);
+/* Opens the stream only. */
+int carry_begin(struct carry *ret, struct pump *pump, unsigned role,
+                const struct store_shape *shape);
+/* Enters the channel. PUMP_AGAIN: a program has the place. */
+int carry_enter(struct carry *carry, unsigned role, uint32_t from, uint64_t number);
+void carry_leave(struct carry *carry);
 void carry_close(struct carry *carry);
 
 /* ---- out ---- */
@@ -64,8 +71,9 @@ int carry_send(struct carry *carry, unsigned count, int (*before)(struct carry *
 
 /* ---- in ---- */
 
-/* Takes the next pack and checks it. What is no pack is logged, and the server forgets it. */
-int carry_next(struct carry *carry);
+/* Takes the next pack and checks it. What is no pack is logged, and the server forgets it. As
+ * store_next. */
+int carry_next(struct carry *carry, int64_t wait_ms);
 /* Puts all of the pack into the channel, and waits for room. What is too large for this channel is
  * dropped. */
 int carry_put(struct carry *carry);

@@ -12,11 +12,12 @@
 /* So long without room, then the status says so. */
 #define PATIENCE_NS (UINT64_C(1) * 1000000000)
 
-int carry_next(struct carry *carry)
+int carry_next(struct carry *carry, int64_t wait_ms)
 {
 	for (;;) {
 		const char *wrong;
-		int rc = store_next(&carry->store, &carry->message, &carry->sequence);
+		int rc = store_next(&carry->store, &carry->message, &carry->sequence,
+		                    wait_ms);
 
 		if (rc != 0)
 			return rc;

@@ -49,7 +49,8 @@ struct pump {
 	atomic_bool waits; /* for its turn: other hosts do not hear that it runs. It clears it */
 	_Atomic uint32_t listeners; /* of a queue: programs here, as `changed` was told */
 	_Atomic uint32_t others;    /* of a queue: listeners on other hosts, as it was told */
-	_Atomic uint32_t talking;   /* of a topic: hosts elsewhere that carry out */
+	_Atomic uint32_t talking;   /* of a topic: hosts elsewhere that carry out; of a stream:
+	                               talkers on other hosts */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
 	atomic_bool *held;          /* the entry's: the pump out of a topic waits for hosts */
 	_Atomic uint64_t behind;    /* of a topic, out: as position, with hosts that are held */

@@ -5,10 +5,13 @@
  * Out, the bridge is the channel's listener. It holds what it has peeked until the server has it.
  * In, it is the talker, and acknowledges a pack to the server when all of it is in the ring.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "pump/carry.h"
 #include "pump/pump.h"
+
+enum { LEAVE_MS = 1000 };
 
 static const struct store_shape shape = { .work = true, .max_bytes = STORE_WORK_BYTES };
 
@@ -57,10 +60,33 @@ static bool in_wanted(const struct situation *s)
 	return s->talkers == 0 && !other && (s->listeners > 0 || !s->may[BRIDGE_OUT]);
 }
 
+static void in_changed(struct pump *pump, const struct situation *s)
+{
+	atomic_store(&pump->talking, s->elsewhere.talkers);
+}
+
+/* The place of the talker is left to programs here until a pack comes, and again when no host has a
+ * talker any more and nothing came for LEAVE_MS. */
+static int take_one(struct carry *carry)
+{
+	int rc = carry_next(carry, carry->channel ? LEAVE_MS : -1);
+
+	if (rc == -EAGAIN) {
+		if (atomic_load(&carry->pump->talking) == 0)
+			carry_leave(carry);
+		return 0;
+	}
+	if (rc == 0 && !carry->channel)
+		rc = carry_enter(carry, MDG_TALKER, 0, 0);
+	if (rc == 0)
+		rc = carry_put(carry);
+	return rc == 0 ? carry_done(carry) : rc;
+}
+
 static int in_run(struct pump *pump)
 {
 	struct carry carry;
-	int rc = carry_open(&carry, pump, MDG_TALKER, &shape, 0, 0);
+	int rc = carry_begin(&carry, pump, MDG_TALKER, &shape);
 
 	if (rc == 0)
 		rc = store_follow(&carry.store, "in", 0);
@@ -68,13 +94,8 @@ static int in_run(struct pump *pump)
 		atomic_store(&pump->waits, false);
 		bridge_wake(pump->bridge); /* a heartbeat tells it */
 	}
-	while (rc == 0) {
-		rc = carry_next(&carry);
-		if (rc == 0)
-			rc = carry_put(&carry);
-		if (rc == 0)
-			rc = carry_done(&carry);
-	}
+	while (rc == 0)
+		rc = take_one(&carry);
 	carry_close(&carry);
 	return rc;
 }
@@ -86,4 +107,5 @@ const struct pump_ops pump_stream_in = {
 	.wanted = in_wanted,
 	.run = in_run,
 	.wake = store_wake,
+	.changed = in_changed,
 };

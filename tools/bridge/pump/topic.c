@@ -285,7 +285,7 @@ static int take_one(struct topic_in *in)
 {
 	struct carry *carry = &in->carry;
 	struct pump *pump = carry->pump;
-	int rc = carry_next(carry);
+	int rc = carry_next(carry, -1);
 
 	if (rc != 0)
 		return rc;
