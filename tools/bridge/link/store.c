@@ -207,11 +207,14 @@ int store_open(struct store *ret, struct pump *pump, const struct store_shape *s
 void store_keep(struct store *store, int64_t max_bytes)
 {
 	bool unlike, another = max_bytes != store->shape.max_bytes;
+	uint64_t made = store->origin.epoch, last = store->last;
 
 	if (!another && bridge_now() < store->looked + LOOK_MS)
 		return;
 	store->shape.max_bytes = max_bytes;
 	(void)find_or_make(store, &unlike);
+	if (store->origin.epoch == made)
+		store->last = last; /* our own last pack, and not another host's */
 	store->looked = bridge_now();
 }
 

@@ -145,6 +145,8 @@ static int wait_for_hosts(struct carry *carry)
 		pump_sleep(pump, HELD_MS);
 		if (pump_stopping(pump))
 			break;
+		/* If the stream was made anew, our place in the old one says nothing. */
+		store_keep(&carry->store, bytes_to_keep(pump));
 	}
 	atomic_store(pump->held, false);
 	if (said)
