@@ -3,14 +3,17 @@
 
 The oracle is the table of promises in docs/bridge.md. A kind reads the ledger of its listener,
 which says what was received, and its verdict() lists what must not be. What a lost store may lose
-is what only it had: what the near channel had given away, and the listener had not.
+is what only it had: what the near channel had given away, and the listener had not. The near bridge
+releases what it has in its hand when the server has all of it, so a part of that may be lost, too.
 """
 import os
 import struct
 
 SILENCE = 5  # seconds, after which a host may count as dead; it does for sure after 7
 BATCH = 64  # messages that a talker sends at once
+IN_HAND = 1024  # messages that a bridge takes at once
 CALLERS = 4
+FAR = 1 << 62  # a number that nobody comes to
 
 
 class Ledger:
@@ -78,7 +81,11 @@ class Kind:
         pass
 
     def mark(self):
+        """The faults are over. From here on something moves."""
         self.seen_at_mark = self.count()
+
+    def settle(self):
+        """It does: no cut may cost anything that is sent later."""
 
     def has_moved(self):
         return self.count() > self.seen_at_mark
@@ -120,7 +127,7 @@ class Carried(Kind):
         self.had = self.count()
 
     def after_loss(self):
-        self.allowed.append((self.had, self.look("a")[0]))
+        self.allowed.append((self.had, self.look("a")[0] + IN_HAND))
 
 
 def outside(gap, ranges):
@@ -197,7 +204,11 @@ class Topic(Ordered):
 
     def is_cut(self, host, seconds):
         if host == "b" and seconds > SILENCE:
-            self.allowed.append((self.count(), 1 << 62))
+            self.allowed.append((self.count(), FAR))
+
+    def settle(self):
+        upto = self.look("a")[0]
+        self.allowed = [(low, min(high, upto)) for low, high in self.allowed]
 
 
 class Overwrite(Ordered):

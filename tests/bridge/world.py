@@ -176,12 +176,21 @@ class World:
             time.sleep(0.2)
         self.send_signal(signal.SIGCONT if how == "stall" else signal.SIGUSR2, wire)
 
+    def count_said(self, name, word):
+        with open(f"{self.place}/{name}.err", errors="replace") as log:
+            return log.read().count(word)
+
     def lose_store(self):
         """The only server dies with what it had. Each kind then knows what may be lost."""
         for kind in self.kinds:
             kind.before_loss()
+        before = self.count_said("bridgea", " cut-off ")
         self.kill("server0")
-        time.sleep(0.1)
+        # What the server has acknowledged before is taken in, and is released.
+        end = time.monotonic() + 10
+        while self.count_said("bridgea", " cut-off ") == before and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.3)
         for kind in self.kinds:
             kind.after_loss()
         shutil.rmtree(f"{self.place}/server0")
@@ -214,6 +223,7 @@ class World:
         for kind in self.kinds:
             if not self.until(kind.has_moved, seconds):
                 self.problems.append(f"{kind.name}: nothing moves any more")
+            kind.settle()
         open(self.enough, "w").close()
         talkers = [name for name in self.running if name.startswith("talk-")]
         self.until(lambda: all(map(self.has_ended_well, talkers)), seconds)
