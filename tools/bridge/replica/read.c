@@ -126,7 +126,7 @@ static bool fits(struct receiver *v)
 static int be_ready(struct receiver *v, const char *host)
 {
 	uint64_t bytes = v->assembly.first.bytes;
-	int rc;
+	int rc = MDG_UNLIKE_CAPACITY;
 
 	if (v->replica->handle && v->bytes == bytes)
 		return 1;
