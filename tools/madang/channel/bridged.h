@@ -9,8 +9,9 @@
 #include "base/tool.h"
 #include "status/words.h"
 
-/* Reads it from the data file; attaches nothing but the replicas that it names. No bridge is no error: then ret->is_there is
- * false. 0, or why it cannot be read. Afterwards, in any case, bridge_view_free. */
+/* Reads it from the data file; attaches nothing but the replicas that it names. No bridge is no
+ * error: then ret->is_there is false. 0, or why it cannot be read. Afterwards, in any case,
+ * bridge_view_free. */
 int bridged_read(mdg_namespace *ns, struct bridge_view *ret);
 
 /* What it does with one channel. */
