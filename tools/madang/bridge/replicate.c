@@ -46,7 +46,7 @@ static void print_row(const char *name, const struct mdg_replica_info *info,
 	if (info->lag_ns != 0)
 		snprintf(lag, sizeof lag, "%.3fs", (double)info->lag_ns / 1e9);
 	printf("%-8s %-9s %12llu %8llu %10s %8llu %12llu  %s\n",
-	       info->name[0] != '\0' ? role_word(info->role) : bridge_role_word(row),
+	       row == NULL || info->name[0] != '\0' ? role_word(info->role) : bridge_role_word(row),
 	       state_word(view, row), (unsigned long long)info->generation,
 	       (unsigned long long)info->lag, lag, (unsigned long long)info->fence,
 	       (unsigned long long)info->bytes, show_text(text, sizeof text, name));
