@@ -22,7 +22,7 @@ struct hand {
 	bool looked;         /* `reconnects` and the carry's store are as the server is now */
 	uint64_t reconnects; /* of the link, when that was looked at; 0 at first: a look is due if
 	                        it was made again before this pump began */
-	uint64_t doubtful;   /* packs up to this sequence were there at a reconnect */
+	uint64_t doubtful;   /* packs up to this one were there at a reconnect, or at first */
 };
 
 /* Whether the server may be told of packs: it is there, and the stream has been looked at since the

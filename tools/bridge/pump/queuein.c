@@ -405,7 +405,10 @@ static int in_run(struct pump *pump)
 	rc = carry_open(&in->carry, pump, MDG_TALKER, &queue_shape, 0, 0);
 	in->carry.meanwhile = meanwhile;
 	in->carry.store.in_doubt = pack_mark; /* for what is given back */
-	in->hand = (struct hand){ .carry = &in->carry, .looked = true };
+	/* What is there may have been given to another host, by a server that was killed since. */
+	in->hand = (struct hand){ .carry = &in->carry,
+		                  .looked = true,
+		                  .doubtful = in->carry.store.last };
 	bridge_wake(pump->bridge); /* tells us who listens */
 	while (rc == 0)
 		rc = pump_stopping(pump) ? -EINTR : step(in);
