@@ -94,7 +94,7 @@ def queue():
     says("queue, again and marked", judge("queue", [(0, 999, 0), (400, 431, 32)]), "")
     says("queue, marked, then not", judge("queue", [(400, 431, 32), (0, 999, 0)]), "")
     says("queue, unmarked", judge("queue", [(0, 999, 0), (400, 431, 31)]),
-         "431 came again, and was not marked")
+         "431 came again on b, and was not marked")
     says("queue, more than was sent", judge("queue", [(0, 1000, 0)]), "nobody sent")
 
 
