@@ -213,7 +213,7 @@ class Topic(Ordered):
             begin = upto = self.look("a")[0]
             if self.allowed and self.allowed[-1][0] == begin:
                 upto = self.allowed[-1][1]  # the one before had done nothing yet
-            self.allowed.append((begin, upto + 2 * IN_HAND))
+            self.allowed.append((begin, upto + 4 * IN_HAND))
 
     def settle(self):
         upto = self.look("a")[0]

@@ -96,6 +96,7 @@ def full_disk(world, chance):
     if not world.until(lambda: world.disk_left() < 64 << 10, 20):
         world.problems.append(f"the disk was never full: {world.disk_left()} bytes")
     time.sleep(4)
+    world.troubles += 1
     world.kill("server0")
     world.grow_disk("800m")
     world.start("server0")
