@@ -54,9 +54,13 @@ struct mdg_relayed {
 	size_t size;
 	struct mdg_origin origin;
 	uint64_t number; /* at the origin */
-	uint32_t flags;  /* MDG_REDELIVERED: it may have been worked on; its listener sees that */
+	uint32_t flags;  /* MDG_REDELIVERED: it may have been worked on; its listener sees that.
+	                    In the last one of a call also MDG_RELAY_MORE */
 	uint32_t reserved;
 };
+
+/* More messages are at hand, and are relayed next. */
+#define MDG_RELAY_MORE 0x100u
 
 /* Talker, not in MDG_CALL: puts messages of one origin into the channel, in this order. They are
  * marked MDG_RELAYED. In the same step the origin's position becomes the number after the last of
@@ -64,6 +68,11 @@ struct mdg_relayed {
  *
  * In a stream and a topic the numbers have to grow, and messages with numbers below the position
  * are repeats, and are dropped. A queue drops nothing, since a message may come back to it.
+ *
+ * While this call waits for room in a topic with MDG_FULL_WAIT, other talkers leave the room that
+ * becomes free to it, and wait. They do so for 0.1 s more if it has failed for want of room, has put
+ * less than `count`, or MDG_RELAY_MORE was given. It ends at once with the handle, and with a call
+ * that has put all.
  *
  * Returns how many of the messages are done, put or dropped, 1 to `count`; and in *ret_repeats,
  * which may be NULL, how many of these were dropped. Or as mdg_channel_send_many; -EINVAL: the

@@ -117,6 +117,7 @@ struct mdg_channel {    /* NOLINT(clang-analyzer-optin.performance.Padding) */
 	uint64_t limit; /* positions below may be written; only grows */
 	uint64_t count;
 	uint64_t relayed_next; /* the number after the last that it relayed */
+	bool relays, claims;   /* it is relaying; room is left to it, see claim.c */
 	/* A listener's. */
 	uint64_t next;     /* stream, topic: the next record; queue, call: `taken` as it last was */
 	uint64_t expected; /* topic: its number; UINT64_MAX: not known */

@@ -153,7 +153,10 @@ struct mdg__channel_head {
 	/* 640: the same for talkers that wait for room */
 	mdg__c32 full_waits; /* 1: somebody waits */
 	mdg__c32 room_bell;  /* futex */
-	mdg__c64 unused6[15];
+	/* Of a topic: until then, in monotonic nanoseconds, room is left to who relays; 0: it is
+	 * not. Talkers that relay, at any time; see claim.c */
+	mdg__c64 relay_until;
+	mdg__c64 unused6[14];
 
 	/* 768: seat lock */
 	mdg__c32 seat_lock;

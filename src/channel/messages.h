@@ -153,6 +153,15 @@ enum { MDG__COPIED_LOCKED = 1024, MDG__MANY_LOCKED = 4 * MDG__COPIED_LOCKED };
 
 /* Whether this talker may write up to `need`. If not, its kind may give up old messages. [talk] */
 bool mdg__has_room(struct mdg_channel *channel, uint64_t need);
+
+/* ---- claim.c -------------------------------------------------------------------------------- */
+
+/* This handle relays and waits for room in a topic: for a while others leave room to it. */
+void mdg__claim_room(struct mdg_channel *channel);
+/* It has had room, and gives way to others. `more`: only after a while. */
+void mdg__claim_end(struct mdg_channel *channel, bool more);
+/* Whether room is left to another talker. */
+bool mdg__is_claimed(const struct mdg_channel *channel);
 /* Finds room for `count` records of channel->size[]. Returns how many have room, at least one; then
  * talk_lock is held, unless the channel is a stream. */
 int mdg__place(struct mdg_channel *channel, unsigned count, uint64_t deadline);

@@ -238,6 +238,7 @@ void mdg_channel_close(mdg_channel *channel)
 		if (mdg__is_seated(channel)) {
 			if (channel->reserved.count != 0)
 				(void)mdg__cancel_all(channel);
+			mdg__claim_end(channel, false);
 			mdg__seat_leave(channel);
 		}
 	}

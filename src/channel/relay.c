@@ -33,7 +33,8 @@ static int check(const struct mdg_channel *channel, const struct mdg_relayed *me
 		return -EINVAL;
 	for (unsigned i = 0; i < count; i++) {
 		const struct mdg_relayed *message = &messages[i];
-		if ((message->flags & ~MDG_REDELIVERED) != 0 || message->number == UINT64_MAX ||
+		uint32_t may = i + 1 == count ? MDG_REDELIVERED | MDG_RELAY_MORE : MDG_REDELIVERED;
+		if ((message->flags & ~may) != 0 || message->number == UINT64_MAX ||
 		    !same_origin(&message->origin, &messages[0].origin) ||
 		    (ordered && i != 0 && message->number <= messages[i - 1].number))
 			return -EINVAL;
@@ -148,13 +149,18 @@ static uint32_t whom_to_wake(const struct mdg_channel *channel)
 static int put(struct mdg_channel *channel, const struct mdg_relayed *messages, unsigned count,
                uint64_t deadline)
 {
+	bool more = (messages[count - 1].flags & MDG_RELAY_MORE) != 0;
 	int rc = take_sizes(channel, messages, count);
+	channel->relays = true;
 	if (rc > 0)
 		rc = mdg__place(channel, (unsigned)rc, deadline);
+	channel->relays = false;
 	if (rc < 0)
 		return rc;
 	rc = put_placed(channel, messages, (unsigned)rc);
 	mdg__talk_end(channel);
+	if (rc >= 0)
+		mdg__claim_end(channel, more || (unsigned)rc < count);
 	if (rc > 0)
 		mdg__sent_to(channel, (unsigned)rc, whom_to_wake(channel));
 	return rc;

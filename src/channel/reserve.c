@@ -31,6 +31,8 @@ bool mdg__has_room(struct mdg_channel *channel, uint64_t need)
 {
 	if (__builtin_expect(need <= channel->limit, 1))
 		return true;
+	if (__builtin_expect(mdg__is_claimed(channel), 0))
+		return false;
 	uint64_t needed = channel->ops->needed(channel, need);
 	channel->limit = (needed < channel->tail ? needed : channel->tail) + channel->ring_size;
 	return need <= channel->limit;
@@ -75,6 +77,7 @@ int mdg__place(struct mdg_channel *channel, unsigned count, uint64_t deadline)
 		return rc;
 	struct mdg__waiting waiting = mdg__wait_init(MDG__FOR_ROOM, deadline);
 	while (rc == -EAGAIN) {
+		mdg__claim_room(channel);
 		int error = mdg__wait_more(channel, &waiting);
 		rc = error < 0 ? error : try_place(channel, count, deadline);
 		if (error == -EAGAIN)

@@ -236,6 +236,41 @@ def both_talk(world):
         for h in "ab"))
 
 
+def flood(world, hosts, capacity, size, count):
+    """Programs on all hosts send without a pause into a topic that waits: many times what rings and
+    windows take. Nobody waits for ever, and each host has each host's numbers in order."""
+    shape = ("topic", "wait", capacity)
+    for host in hosts:
+        world.do(host, "make", shape), world.start_bridge(host)
+    until(lambda: all(world.status(h, "in").get("state") == "moving" for h in hosts))
+    for host in hosts:
+        world.listen(host, shape)
+    until(lambda: all(os.path.exists(f"{world.place}/ledger-{h}") for h in hosts))
+    for i, host in enumerate(hosts):
+        world.start(f"talk-{host}",
+                    world.channel(host, "talk", shape, i * 10**6, count, size))
+    before, moved = [], time.monotonic()
+    while time.monotonic() < moved + 8:
+        now = [os.path.getsize(f"{world.place}/ledger-{h}") for h in hosts]
+        if now != before:
+            before, moved = now, time.monotonic()
+        if all(len(world.heard(h)) >= count * len(hosts) for h in hosts):
+            break
+        time.sleep(0.2)
+    heard = {h: [n for n, _, _ in world.heard(h)] for h in hosts}
+    return wrong(all_come_in_order=all(
+        [n for n in heard[h] if n // 10**6 == i] == [*range(i * 10**6, i * 10**6 + count)]
+        for h in hosts for i in range(len(hosts))))
+
+
+def two_flood(world):
+    return flood(world, "ab", 64 * KIB, 200, 40000)
+
+
+def three_flood(world):
+    return flood(world, "abc", 64 * KIB, 10000, 3000)
+
+
 def listener_moves(world):
     """A stream goes to one host: to the first, though another one comes that has a lesser name. When
     the first ends, what it may have had already comes to the other one marked."""
@@ -344,8 +379,16 @@ def administrator(world):
                  nothing_is_denied="denied" not in log, nothing_differs="stream-" not in log)
 
 
-SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk,
+SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk, two_flood, three_flood,
                                 listener_moves, missed, administrator)}
+
+
+def scene_of(name):
+    """By hand: flood:HOSTS:CAPACITY:SIZE:COUNT, as flood:abcd:65536:200:100000."""
+    kind, *rest = name.split(":")
+    if kind != "flood":
+        return SCENES[kind]
+    return lambda world: flood(world, rest[0], *map(int, rest[1:]))
 
 
 def main():
@@ -357,7 +400,7 @@ def main():
         world, begin = World(*sys.argv[1:3]), time.monotonic()
         problems = ["did not come to its end"]
         try:
-            problems = SCENES[name](world)
+            problems = scene_of(name)(world)
         finally:
             for log in sorted(os.listdir(world.place)) if problems else []:
                 if log.startswith("bridge-"):

@@ -192,6 +192,14 @@ int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence, int64
 	return PUMP_AGAIN;
 }
 
+bool store_has_more(const struct store *store)
+{
+	int here = 0;
+
+	(void)natsSubscription_GetPending(store->subscription, &here, NULL);
+	return here > 0 || store->pending > 0;
+}
+
 void store_wake(struct pump *pump)
 {
 	struct store *store;

@@ -80,6 +80,8 @@ int store_follow(struct store *store, const char *durable, uint64_t start);
 /* The next pack; its sequence. Waits so long at most (-1: for ever). 0, -EINTR, -EAGAIN (none came),
  * PUMP_AGAIN (the connection or the stream are others: open afresh). */
 int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence, int64_t wait_ms);
+/* Whether there are more behind the last one. */
+bool store_has_more(const struct store *store);
 /* Takes packs from the stream together with other hosts: each goes to one of them, and to another
  * one if it is not acknowledged in PULL_ACK_MS. 0, -EINTR, PUMP_AGAIN. */
 int store_share(struct store *store);

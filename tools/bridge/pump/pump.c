@@ -133,7 +133,7 @@ static void *body(void *argument)
 
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,
                const struct mdg_channel_info *info, const char *token, struct status_row *row,
-               _Atomic uint64_t *stream, atomic_bool *held)
+               _Atomic uint64_t *stream, struct pump_turn *turn)
 {
 	struct pump *pump = calloc(1, sizeof *pump);
 	int rc;
@@ -149,7 +149,7 @@ int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *
 	(void)pthread_mutex_init(&pump->lock, NULL);
 	pump->row = row;
 	pump->stream = stream;
-	pump->held = held;
+	pump->turn = turn;
 	rc = thread_start(&pump->thread, body, pump);
 	if (rc != 0) {
 		free(pump);

@@ -36,6 +36,12 @@ struct situation {
 	const char *host;                    /* our token, to compare with others' */
 };
 
+/* What the two pumps of a topic tell each other. Each is written by one of them. */
+struct pump_turn {
+	atomic_bool blocked; /* the pump in finds no room here */
+	atomic_bool far;     /* the pump out is further ahead of the slowest host than it should be */
+};
+
 struct pump {
 	struct bridge *bridge;
 	const struct pump_ops *ops;
@@ -52,8 +58,8 @@ struct pump {
 	_Atomic uint32_t talking;   /* of a topic: hosts elsewhere that carry out; of a stream:
 	                               talkers on other hosts */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
-	atomic_bool *held;          /* the entry's: the pump out of a topic waits for hosts */
-	_Atomic uint64_t behind;    /* of a topic, out: as position, with hosts that are held */
+	struct pump_turn *turn;     /* the entry's */
+	bool was_blocked;           /* as `changed` of the pump out saw it last */
 	_Atomic uint64_t *stream;   /* the entry's: when the server's stream was made */
 	_Atomic uint64_t position;  /* what the heartbeat says of it; see elsewhere.h */
 	pthread_mutex_t lock;       /* of `own`, where `wake` needs it */
@@ -110,7 +116,7 @@ void pump_lag(struct pump *pump, uint64_t messages);
 /* For the keeper. 0, or a negated errno. */
 int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *ops,
                const struct mdg_channel_info *info, const char *token, struct status_row *row,
-               _Atomic uint64_t *stream, atomic_bool *held);
+               _Atomic uint64_t *stream, struct pump_turn *turn);
 /* Tells it to end, and wakes it. Returns whether it has ended: if not, call it again a little
  * later. So many pumps end at the same time. */
 bool pump_end(struct pump *pump);

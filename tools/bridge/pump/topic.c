@@ -15,20 +15,20 @@
  *
  * THE WINDOW. The server throws its oldest packs away when its stream is full, so the stream has to
  * have room for all that a living host has not taken. A host sends a pack only if the place of its
- * own last pack is at most FAR behind that of the slowest host, s. So each talking host has at most
- * one pack beyond s + FAR: a second one would need a first one that is not beyond. With N talking
- * hosts at most FAR + N packs wait for the slowest one, however they come together. The stream
- * keeps (FAR + spare) times the largest pack that this host may send. `spare` is twice the talking
- * hosts that are known, at least 32, so that it is right before a new one is heard of. Each host
- * raises the stream to what it needs: when it opens it, and when WINDOW / 2 is used. Where the
- * server refuses that, the window is smaller.
+ * own last pack is at most W behind that of the slowest host, s. So each talking host has at most
+ * one pack beyond s + W: a second one would need a first one that is not beyond. With N talking
+ * hosts at most W + N packs wait for the slowest one, however they come together. The stream keeps
+ * (W + spare) times the largest pack that this host may send. `spare` is twice the talking hosts
+ * that are known, at least 32, so that it is right before a new one is heard of. Each host raises
+ * the stream to what it needs: when it opens it, and when WINDOW / 2 is used. Where the server
+ * refuses that, the window is smaller.
  *
- * HELD. Two hosts that talk share each ring with what comes from the other. While the pump out
- * waits, it keeps the ring full, and the pump in cannot go on; if its host holds the other one for
- * that, both wait for ever. So such a host says that it is held (ELSEWHERE_HELD). Others go on
- * until FAR for it, and until WINDOW for all others: so one of them gets ahead, and its ring moves.
- * If all are FAR ahead of all others (programs here take each room before the pump in does), they
- * still stop. docs/bridge.md says so.
+ * BLOCKED. Hosts that talk share each ring with what comes from the others. While a pump out waits,
+ * what it has not sent fills the ring, and the pump in cannot go on; if its host holds the others
+ * for that, all wait for ever. So W is WINDOW, and more (far_of) for a host whose pump in finds no
+ * room. While that waits, and until it has taken all, programs here add nothing (MDG_RELAY_MORE).
+ * So the pump out has no more to send than the ring has, and then the pump in goes on. far_of is
+ * enough for the rings of all talking hosts.
  *
  * If packs are missing all the same (this host was away for longer than others wait, or somebody
  * removed them at the server), that is logged and counted.
@@ -44,7 +44,8 @@
 #include "pump/pump.h"
 #include "pump/thread.h"
 
-enum { WINDOW = 32, FAR = 96, SPARE = 32, FEWEST_PACKS = 4 };
+enum { WINDOW = 32, BEYOND = 64, SPARE = 32, FEWEST_PACKS = 4 };
+enum { FEWEST_BYTES = 32 * 1024 }; /* that a pack takes in the ring, if more are there */
 enum { SAY_EVERY = 8, SAY_BYTES = 2 * PACK_BYTES };
 enum { HELD_MS = 250, SAY_HELD_MS = 1000 };
 #define PATIENCE_NS (UINT64_C(20) * 1000000)
@@ -68,11 +69,20 @@ static int64_t spare_packs(struct pump *pump)
 	return (2 * hosts + SPARE - 1) / SPARE * SPARE;
 }
 
+/* How many packs may be ahead of the slowest host while the pump in finds no room. */
+static int64_t far_of(struct pump *pump)
+{
+	int64_t hosts = (int64_t)atomic_load(&pump->talking) + 1;
+	int64_t ring = 2 * (int64_t)pump->info.capacity / FEWEST_BYTES + 2;
+
+	return WINDOW + (hosts * ring > BEYOND ? hosts * ring : BEYOND);
+}
+
 static int64_t bytes_to_keep(struct pump *pump)
 {
 	int64_t capacity = (int64_t)pump->info.capacity;
 	int64_t most = pump->info.full == MDG_FULL_WAIT
-	                       ? largest_record(pump) * (FAR + spare_packs(pump))
+	                       ? largest_record(pump) * (far_of(pump) + spare_packs(pump))
 	                       : 0;
 
 	if (most < (int64_t)PACK_BYTES * FEWEST_PACKS)
@@ -92,38 +102,39 @@ static bool out_wanted(const struct situation *s)
 	return s->may[BRIDGE_OUT];
 }
 
-/* How far the slowest host is: the keeper writes it, and ends a wait. */
+/* How far the slowest host is, and whether the pump in is blocked: the keeper says it, and ends a
+ * wait. */
 static void out_changed(struct pump *pump, const struct situation *s)
 {
-	bool news = atomic_exchange(&pump->position, s->elsewhere.unheld) != s->elsewhere.unheld;
+	uint64_t slowest = s->elsewhere.in ? s->elsewhere.slowest : UINT64_MAX;
+	bool blocked = atomic_load(&pump->turn->blocked);
+	bool news = atomic_exchange(&pump->position, slowest) != slowest;
 
-	if (atomic_exchange(&pump->behind, s->elsewhere.slowest) != s->elsewhere.slowest)
-		news = true;
+	news = news || blocked != pump->was_blocked;
+	pump->was_blocked = blocked;
 	atomic_store(&pump->talking, s->elsewhere.out);
 	if (news && !atomic_load(&pump->ended))
 		(void)pthread_kill(pump->thread, THREAD_SIGNAL);
 }
 
-static bool is_beyond(const struct carry *carry, uint64_t position, uint64_t window)
-{
-	return position < UINT64_MAX - window && carry->store.last > position + window;
-}
-
-/* How many packs may be ahead of the slowest host: fewer if the stream keeps less than needed. */
+/* How many packs may be ahead of the slowest host now: fewer if the stream keeps less than needed.
+ */
 static uint64_t window_of(const struct carry *carry)
 {
-	int64_t packs =
-		carry->store.max_bytes / largest_record(carry->pump) - spare_packs(carry->pump);
+	struct pump *pump = carry->pump;
+	int64_t most = carry->store.max_bytes / largest_record(pump) - spare_packs(pump);
+	int64_t wanted = atomic_load(&pump->turn->blocked) ? far_of(pump) : WINDOW;
 
-	return packs < 1 ? 1 : packs < FAR ? (uint64_t)packs : FAR;
+	if (most < wanted)
+		wanted = most;
+	return wanted < 1 ? 1 : (uint64_t)wanted;
 }
 
-static bool is_ahead(const struct carry *carry)
+static bool is_beyond(const struct carry *carry, uint64_t window)
 {
-	uint64_t window = window_of(carry), near = window < WINDOW ? window : WINDOW;
+	uint64_t slowest = atomic_load(&carry->pump->position);
 
-	return is_beyond(carry, atomic_load(&carry->pump->position), near) ||
-	       is_beyond(carry, atomic_load(&carry->pump->behind), window);
+	return slowest < UINT64_MAX - window && carry->store.last > slowest + window;
 }
 
 /* Waits until the slowest host is near enough. */
@@ -134,24 +145,22 @@ static int wait_for_hosts(struct carry *carry)
 
 	if (pump->info.full != MDG_FULL_WAIT)
 		return 0;
-	if (is_beyond(carry, atomic_load(&pump->behind), WINDOW / 2))
+	if (is_beyond(carry, WINDOW / 2))
 		store_keep(&carry->store, bytes_to_keep(pump));
-	for (int64_t since = bridge_now(); is_ahead(carry);) {
-		atomic_store(pump->held, true);
+	atomic_store(&pump->turn->far, is_beyond(carry, WINDOW));
+	for (int64_t since = bridge_now(); is_beyond(carry, window_of(carry));) {
 		if (!said && bridge_now() >= since + SAY_HELD_MS) {
 			pump_state(pump, BRIDGE_HELD, "another host is slow, and this topic waits");
 			said = true;
 		}
 		pump_sleep(pump, HELD_MS);
 		if (pump_stopping(pump))
-			break;
-		/* If the stream was made anew, our place in the old one says nothing. */
-		store_keep(&carry->store, bytes_to_keep(pump));
+			return -EINTR;
 	}
-	atomic_store(pump->held, false);
+	atomic_store(&pump->turn->far, is_beyond(carry, WINDOW));
 	if (said)
 		pump_state(pump, BRIDGE_MOVING, "");
-	return pump_stopping(pump) ? -EINTR : 0;
+	return 0;
 }
 
 /* Leaves out what a bridge has put in. Returns how many are left. */
@@ -214,6 +223,7 @@ static int out_run(struct pump *pump)
 	while (rc == 0)
 		rc = send_some(&carry);
 	carry_close(&carry);
+	atomic_store(&pump->turn->far, false);
 	return rc;
 }
 
@@ -233,10 +243,9 @@ static bool in_wanted(const struct situation *s)
 }
 
 struct topic_in {
-	struct carry carry; /* first: see say_while_full */
+	struct carry carry; /* first: see while_full */
 	uint64_t taken;     /* the sequence up to which all was */
 	uint64_t said;      /* of it, what other hosts were told last */
-	bool held;          /* and whether we were held then */
 	size_t bytes;       /* taken since then */
 };
 
@@ -244,27 +253,38 @@ struct topic_in {
 static void say_position(struct topic_in *in)
 {
 	struct pump *pump = in->carry.pump;
-	uint64_t position = in->taken | (in->held ? ELSEWHERE_HELD : 0);
 	char subject[SUBJECT_ROOM], text[24];
-	int n = snprintf(text, sizeof text, "%" PRIu64, position);
+	int n = snprintf(text, sizeof text, "%" PRIu64, in->taken);
 
 	link_subject(pump->bridge->link, subject, 'p', pump->token, pump->bridge->host);
 	(void)natsConnection_Publish(pump->bridge->link->connection, subject, text, n);
-	atomic_store(&pump->position, position); /* for heartbeats */
+	atomic_store(&pump->position, in->taken); /* for heartbeats */
 	in->said = in->taken;
 	in->bytes = 0;
 }
 
-/* Others wait for us: not for what we have taken, nor if we wait for them. */
-static int say_while_full(struct carry *carry)
+/* The pump out looks again, whether this one is blocked. */
+static void say_blocked(struct pump *pump, bool blocked)
+{
+	if (atomic_exchange(&pump->turn->blocked, blocked) != blocked)
+		bridge_wake(pump->bridge);
+}
+
+/* The pump out cannot send what programs here add, and there is more to take: until that is done
+ * they add nothing. */
+static bool goes_first(const struct carry *carry)
+{
+	return atomic_load(&carry->pump->turn->far) && store_has_more(&carry->store);
+}
+
+/* Others may wait for what we have taken. */
+static int while_full(struct carry *carry)
 {
 	struct topic_in *in = (struct topic_in *)(void *)carry;
-	bool held = atomic_load(carry->pump->held);
 
-	if (in->held == held && in->said >= in->taken)
-		return 0;
-	in->held = held;
-	say_position(in);
+	say_blocked(carry->pump, true);
+	if (in->said < in->taken)
+		say_position(in);
 	return 0;
 }
 
@@ -292,8 +312,12 @@ static int take_one(struct topic_in *in)
 	if (rc != 0)
 		return rc;
 	note_missed(carry);
+	if (carry->pack->count && goes_first(carry))
+		carry->pack->messages[carry->pack->count - 1].flags |= MDG_RELAY_MORE;
 	if (strcmp(store_sender(carry->message), pump->bridge->host) != 0)
 		rc = carry_put(carry);
+	if (!goes_first(carry))
+		say_blocked(pump, false);
 	if (rc == 0)
 		rc = carry_commit(carry, &carry->store.origin, carry->sequence + 1);
 	/* A repeat of what is behind us already. */
@@ -304,12 +328,10 @@ static int take_one(struct topic_in *in)
 	in->taken = carry->sequence;
 	in->bytes += (size_t)natsMsg_GetDataLength(carry->message);
 	if (pump->info.full == MDG_FULL_WAIT &&
-	    (in->held || in->taken >= in->said + SAY_EVERY || in->bytes >= SAY_BYTES)) {
-		in->held = false;
+	    (in->taken >= in->said + SAY_EVERY || in->bytes >= SAY_BYTES))
 		say_position(in);
-	} else {
+	else
 		atomic_store(&pump->position, in->taken);
-	}
 	return carry_done(carry);
 }
 
@@ -342,13 +364,14 @@ static int in_run(struct pump *pump)
 	if (rc == 0)
 		rc = follow(&in.carry);
 	if (pump->info.full == MDG_FULL_WAIT)
-		in.carry.meanwhile = say_while_full;
+		in.carry.meanwhile = while_full;
 	in.carry.patience = PATIENCE_NS;
 	in.taken = atomic_load(&pump->position);
 	bridge_wake(pump->bridge); /* a heartbeat tells where we begin */
 	while (rc == 0)
 		rc = take_one(&in);
 	carry_close(&in.carry);
+	say_blocked(pump, false);
 	return rc;
 }
 

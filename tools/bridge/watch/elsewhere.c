@@ -226,18 +226,6 @@ void elsewhere_position(struct elsewhere *e, const char *host_token, const char 
 	}
 }
 
-/* UINT64_MAX: not known yet, so nobody waits for it. */
-static void note_position(struct elsewhere_sum *ret, uint64_t position)
-{
-	bool held = position != UINT64_MAX && (position & ELSEWHERE_HELD);
-	uint64_t at = held ? position & ~ELSEWHERE_HELD : position;
-
-	if (at < ret->slowest)
-		ret->slowest = at;
-	if (!held && at < ret->unheld)
-		ret->unheld = at;
-}
-
 static void add_up(struct elsewhere_sum *ret, const struct host *host,
                    const struct heard_channel *c)
 {
@@ -247,7 +235,8 @@ static void add_up(struct elsewhere_sum *ret, const struct host *host,
 	ret->out += (c->directions & BEAT_OUT) != 0;
 	if (c->directions & BEAT_IN) {
 		ret->in++;
-		note_position(ret, c->position);
+		if (c->position < ret->slowest) /* UINT64_MAX: not known yet, nobody waits */
+			ret->slowest = c->position;
 		if (!ret->first_in[0] || strcmp(host->token, ret->first_in) < 0)
 			(void)strcpy(ret->first_in, host->token);
 	}
@@ -257,7 +246,7 @@ static void add_up(struct elsewhere_sum *ret, const struct host *host,
 
 void elsewhere_sum(struct elsewhere *e, const char *channel_token, struct elsewhere_sum *ret)
 {
-	*ret = (struct elsewhere_sum){ .slowest = UINT64_MAX, .unheld = UINT64_MAX };
+	*ret = (struct elsewhere_sum){ .slowest = UINT64_MAX };
 	(void)pthread_mutex_lock(&e->lock);
 	for (unsigned i = 0; i < e->count; i++)
 		for (size_t j = 0; j < e->hosts[i]->count; j++)

@@ -30,8 +30,6 @@ struct elsewhere;
 
 enum { BEAT_MS = 2000, BEAT_LOST_MS = 7000, ELSEWHERE_HOSTS_MAX = 1024, BEAT_CHANNELS_MAX = 512 };
 enum { BEAT_OUT = 1, BEAT_IN = 2 };
-/* In a POSITION: that host takes no more because what it sends itself has to wait for others. */
-#define ELSEWHERE_HELD (UINT64_C(1) << 63)
 
 /* One channel, over all other hosts that live. */
 struct elsewhere_sum {
@@ -39,7 +37,6 @@ struct elsewhere_sum {
 	unsigned talkers, listeners; /* of a call: callers, servers */
 	unsigned out, in;            /* hosts that carry out, in */
 	uint64_t slowest;            /* the least POSITION of those that carry in; or UINT64_MAX */
-	uint64_t unheld;             /* the same, of those without ELSEWHERE_HELD */
 	char first_in[TOKEN_ROOM];   /* the least name of those that carry in, or "" */
 	uint32_t kind;               /* that they say; 0: none has it */
 	bool unlike;                 /* they do not agree on the kind */

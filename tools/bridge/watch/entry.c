@@ -79,7 +79,7 @@ static struct bridge *bridge_of(const struct entry *entry)
 static void start(struct entry *entry, enum bridge_direction d, const struct pump_ops *ops)
 {
 	int rc = pump_start(&entry->pumps[d], bridge_of(entry), ops, &entry->here->info,
-	                    entry->here->token, entry->rows[d], &entry->stream, &entry->held);
+	                    entry->here->token, entry->rows[d], &entry->stream, &entry->turn);
 
 	if (rc != 0) {
 		log_event(LOG_ERROR, "pump-not-started", "channel=\"%s\" error=\"%s\"", entry->name,

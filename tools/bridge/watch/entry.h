@@ -18,7 +18,7 @@ struct entry {
 	bool told;    /* the heartbeat tells of it */
 	struct pump *pumps[BRIDGE_DIRECTIONS];
 	struct status_row *rows[BRIDGE_DIRECTIONS];
-	atomic_bool held;        /* of a topic: the pump out waits for other hosts */
+	struct pump_turn turn;   /* of a topic */
 	_Atomic uint64_t stream; /* when the server's stream was made, as a pump saw last */
 	int64_t ask_at;          /* the group is asked again then */
 	int64_t not_before[BRIDGE_DIRECTIONS]; /* a pump that failed starts again then */
