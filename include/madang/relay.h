@@ -70,9 +70,9 @@ struct mdg_relayed {
  * are repeats, and are dropped. A queue drops nothing, since a message may come back to it.
  *
  * While this call waits for room in a topic with MDG_FULL_WAIT, other talkers leave the room that
- * becomes free to it, and wait. They do so for 0.1 s more if it has failed for want of room, has put
- * less than `count`, or MDG_RELAY_MORE was given. It ends at once with the handle, and with a call
- * that has put all.
+ * becomes free to it, and wait. They do so for 0.1 s more if it has failed for want of room, has
+ * put less than `count`, or MDG_RELAY_MORE was given. It ends at once with the handle, and with a
+ * call that has put all.
  *
  * Returns how many of the messages are done, put or dropped, 1 to `count`; and in *ret_repeats,
  * which may be NULL, how many of these were dropped. Or as mdg_channel_send_many; -EINVAL: the

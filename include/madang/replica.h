@@ -129,8 +129,8 @@ struct mdg_range {
 /* Makes the next generation: what it was, with these ranges as they are now in the segment. With
  * `ranges` of NULL all that differs is found by comparison, in pieces of MDG_REPLICA_BLOCK bytes.
  * The whole segment is taken in any case by the first commit, by the first one after the segment
- * was removed and made again, and by the first one after another host wrote. Stores the number in *ret_generation,
- * which may be NULL. Returns 0, or
+ * was removed and made again, and by the first one after another host wrote. Stores the number in
+ * *ret_generation, which may be NULL. Returns 0, or
  *   -EINVAL      a range reaches beyond the segment
  *   -EDEADLK, -ENOLCK, -ENOSYS, -ETIMEDOUT  as mdg_mutex_lock_until: others commit
  *   MDG_DEPOSED  another host writes this segment now

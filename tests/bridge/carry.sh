@@ -6,8 +6,8 @@
 #     carry.sh BRIDGE MADANG [--all]
 #
 # Every number has to come once and in order. Of a topic, the bridge of the talker's host is not
-# killed: as at home, a talker does not wait for a listener that has died. Before that, talkers of one
-# stream come and go on both hosts.
+# killed: as at home, a talker does not wait for a listener that has died. Before that, talkers of
+# one stream come and go on both hosts.
 bridge=$1 madang=$2
 rounds=5 count=2000000 limit=40
 [ "$3" = --all ] && rounds=100 count=60000000 limit=400

@@ -220,7 +220,7 @@ def slow_host(world):
 
 def both_talk(world):
     """Two hosts talk at once into a topic that waits, more than the rings take: neither waits for
-    the other for ever. (So many packs are less than topic.c's FAR.)"""
+    the other for ever."""
     shape, count = ("topic", "wait", 4 * MIB), 40
     for host in "ab":
         world.do(host, "make", shape), world.start_bridge(host)

@@ -77,8 +77,8 @@ size_t store_limit(const struct store *store);
 /* Follows the stream as the consumer `durable`, which is made anew, from `start` on; 0: from the
  * oldest that is kept. */
 int store_follow(struct store *store, const char *durable, uint64_t start);
-/* The next pack; its sequence. Waits so long at most (-1: for ever). 0, -EINTR, -EAGAIN (none came),
- * PUMP_AGAIN (the connection or the stream are others: open afresh). */
+/* The next pack; its sequence. Waits so long at most (-1: for ever). 0, -EINTR, -EAGAIN (none
+ * came), PUMP_AGAIN (the connection or the stream are others: open afresh). */
 int store_next(struct store *store, natsMsg **ret, uint64_t *ret_sequence, int64_t wait_ms);
 /* Whether there are more behind the last one. */
 bool store_has_more(const struct store *store);

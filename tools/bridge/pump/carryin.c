@@ -16,8 +16,7 @@ int carry_next(struct carry *carry, int64_t wait_ms)
 {
 	for (;;) {
 		const char *wrong;
-		int rc = store_next(&carry->store, &carry->message, &carry->sequence,
-		                    wait_ms);
+		int rc = store_next(&carry->store, &carry->message, &carry->sequence, wait_ms);
 
 		if (rc != 0)
 			return rc;

@@ -39,7 +39,7 @@ struct situation {
 /* What the two pumps of a topic tell each other. Each is written by one of them. */
 struct pump_turn {
 	atomic_bool blocked; /* the pump in finds no room here */
-	atomic_bool far;     /* the pump out is further ahead of the slowest host than it should be */
+	atomic_bool far; /* the pump out is further ahead of the slowest host than it should be */
 };
 
 struct pump {
