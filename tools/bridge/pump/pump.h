@@ -39,7 +39,11 @@ struct situation {
 /* What the two pumps of a topic tell each other. Each is written by one of them. */
 struct pump_turn {
 	atomic_bool blocked; /* the pump in finds no room here */
-	atomic_bool far; /* the pump out is further ahead of the slowest host than it should be */
+	/* The sequence up to which the pump in has taken all; it stays when that ends. UINT64_MAX:
+	 * it has not begun. */
+	_Atomic uint64_t taken;
+	/* The pump out is further ahead of the slowest host than it should be. */
+	atomic_bool far;
 };
 
 struct pump {
@@ -59,7 +63,6 @@ struct pump {
 	                               talkers on other hosts */
 	atomic_bool gives;          /* of a queue: a pump out takes what nobody here wants */
 	struct pump_turn *turn;     /* the entry's */
-	bool was_blocked;           /* as `changed` of the pump out saw it last */
 	_Atomic uint64_t *stream;   /* the entry's: when the server's stream was made */
 	_Atomic uint64_t position;  /* what the heartbeat says of it; see elsewhere.h */
 	pthread_mutex_t lock;       /* of `own`, where `wake` needs it */

@@ -15,20 +15,20 @@
  *
  * THE WINDOW. The server throws its oldest packs away when its stream is full, so the stream has to
  * have room for all that a living host has not taken. A host sends a pack only if the place of its
- * own last pack is at most W behind that of the slowest host, s. So each talking host has at most
- * one pack beyond s + W: a second one would need a first one that is not beyond. With N talking
- * hosts at most W + N packs wait for the slowest one, however they come together. The stream keeps
- * (W + spare) times the largest pack that this host may send. `spare` is twice the talking hosts
- * that are known, at least 32, so that it is right before a new one is heard of. Each host raises
- * the stream to what it needs: when it opens it, and when WINDOW / 2 is used. Where the server
- * refuses that, the window is smaller.
+ * own last pack is at most W behind that of the slowest host, s; the host itself counts, too. So
+ * each talking host has at most one pack beyond s + W: a second one would need a first one that is
+ * not beyond. With N talking hosts at most W + N packs wait for the slowest one, however they come
+ * together. The stream keeps (W + spare) times the largest pack that this host may send. `spare` is
+ * twice the talking hosts that are known, at least 32, so that it is right before a new one is
+ * heard of. Each host raises the stream to what it needs: when it opens it, and when WINDOW / 2 is
+ * used. Where the server refuses that, the window is smaller.
  *
  * BLOCKED. Hosts that talk share each ring with what comes from the others. While a pump out waits,
  * what it has not sent fills the ring, and the pump in cannot go on; if its host holds the others
  * for that, all wait for ever. So W is WINDOW, and more (far_of) for a host whose pump in finds no
- * room. While that waits, and until it has taken all, programs here add nothing (MDG_RELAY_MORE).
- * So the pump out has no more to send than the ring has, and then the pump in goes on. far_of is
- * enough for the rings of all talking hosts.
+ * room, if no other is slower. While that waits, and until it has taken all, programs here add
+ * nothing (MDG_RELAY_MORE). So the pump out has no more to send than the ring has, and then the
+ * pump in goes on. far_of is enough for the rings of all talking hosts. tests/models/flood.pml.
  *
  * If packs are missing all the same (this host was away for longer than others wait, or somebody
  * removed them at the server), that is logged and counted.
@@ -107,14 +107,21 @@ static bool out_wanted(const struct situation *s)
 static void out_changed(struct pump *pump, const struct situation *s)
 {
 	uint64_t slowest = s->elsewhere.in ? s->elsewhere.slowest : UINT64_MAX;
-	bool blocked = atomic_load(&pump->turn->blocked);
 	bool news = atomic_exchange(&pump->position, slowest) != slowest;
 
-	news = news || blocked != pump->was_blocked;
-	pump->was_blocked = blocked;
+	if (!s->may[BRIDGE_IN])
+		atomic_store(&pump->turn->taken, UINT64_MAX);
 	atomic_store(&pump->talking, s->elsewhere.out);
+	/* It may wait for the pump in of this host, too. */
+	news = news || atomic_load(&pump->turn->far);
 	if (news && !atomic_load(&pump->ended))
 		(void)pthread_kill(pump->thread, THREAD_SIGNAL);
+}
+
+/* Of this host. Who takes nothing in, because of the rules or not yet, waits not for itself. */
+static uint64_t own_position(const struct pump *pump)
+{
+	return atomic_load(&pump->turn->taken);
 }
 
 /* How many packs may be ahead of the slowest host now: fewer if the stream keeps less than needed.
@@ -123,7 +130,9 @@ static uint64_t window_of(const struct carry *carry)
 {
 	struct pump *pump = carry->pump;
 	int64_t most = carry->store.max_bytes / largest_record(pump) - spare_packs(pump);
-	int64_t wanted = atomic_load(&pump->turn->blocked) ? far_of(pump) : WINDOW;
+	bool far = atomic_load(&pump->turn->blocked) &&
+	           own_position(pump) <= atomic_load(&pump->position);
+	int64_t wanted = far ? far_of(pump) : WINDOW;
 
 	if (most < wanted)
 		wanted = most;
@@ -132,8 +141,10 @@ static uint64_t window_of(const struct carry *carry)
 
 static bool is_beyond(const struct carry *carry, uint64_t window)
 {
-	uint64_t slowest = atomic_load(&carry->pump->position);
+	uint64_t slowest = atomic_load(&carry->pump->position), own = own_position(carry->pump);
 
+	if (own < slowest)
+		slowest = own;
 	return slowest < UINT64_MAX - window && carry->store.last > slowest + window;
 }
 
@@ -156,6 +167,8 @@ static int wait_for_hosts(struct carry *carry)
 		pump_sleep(pump, HELD_MS);
 		if (pump_stopping(pump))
 			return -EINTR;
+		/* If the stream was made anew, our place in the old one says nothing. */
+		store_keep(&carry->store, bytes_to_keep(pump));
 	}
 	atomic_store(&pump->turn->far, is_beyond(carry, WINDOW));
 	if (said)
@@ -258,7 +271,6 @@ static void say_position(struct topic_in *in)
 
 	link_subject(pump->bridge->link, subject, 'p', pump->token, pump->bridge->host);
 	(void)natsConnection_Publish(pump->bridge->link->connection, subject, text, n);
-	atomic_store(&pump->position, in->taken); /* for heartbeats */
 	in->said = in->taken;
 	in->bytes = 0;
 }
@@ -326,12 +338,14 @@ static int take_one(struct topic_in *in)
 	if (rc != 0)
 		return rc;
 	in->taken = carry->sequence;
+	atomic_store(&pump->position, in->taken); /* for heartbeats */
+	atomic_store(&pump->turn->taken, in->taken);
+	if (atomic_load(&pump->turn->far))
+		bridge_wake(pump->bridge); /* the pump out may wait for us */
 	in->bytes += (size_t)natsMsg_GetDataLength(carry->message);
 	if (pump->info.full == MDG_FULL_WAIT &&
 	    (in->taken >= in->said + SAY_EVERY || in->bytes >= SAY_BYTES))
 		say_position(in);
-	else
-		atomic_store(&pump->position, in->taken);
 	return carry_done(carry);
 }
 
@@ -367,6 +381,8 @@ static int in_run(struct pump *pump)
 		in.carry.meanwhile = while_full;
 	in.carry.patience = PATIENCE_NS;
 	in.taken = atomic_load(&pump->position);
+	if (rc == 0)
+		atomic_store(&pump->turn->taken, in.taken);
 	bridge_wake(pump->bridge); /* a heartbeat tells where we begin */
 	while (rc == 0)
 		rc = take_one(&in);

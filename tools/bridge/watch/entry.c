@@ -26,6 +26,7 @@ struct entry *entry_open(struct bridge *bridge, const char *name)
 		return NULL;
 	}
 	(void)snprintf(entry->name, sizeof entry->name, "%s", name);
+	atomic_init(&entry->turn.taken, UINT64_MAX);
 	log_event(LOG_INFO, "channel-found", "channel=\"%s\" kind=%s", name,
 	          channel_kind_name(entry->here->info.kind));
 	return entry;
