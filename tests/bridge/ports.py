@@ -1,20 +1,37 @@
 # SPDX-License-Identifier: MIT
 """ports.py - free ports of the loopback, for the servers that the tests of the bridge start, and a
 gate on the way to a server."""
+import itertools
+import random
 import socket
 import threading
 import time
 
 
-def free_ports(count):
-    """So many different ones."""
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
+TAKEN = []  # as long as this process lives
+
+
+def take(port):
+    """Whether nobody uses the port; then no other test gets it. The kernel frees such a name when
+    the process ends."""
+    name, probe = socket.socket(socket.AF_UNIX), socket.socket()
+    try:
+        name.bind(f"\0madang-test-port-{port}")
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        name.close()
+        return False
+    finally:
         probe.close()
-    return ports
+    TAKEN.append(name)
+    return True
+
+
+def free_ports(count):
+    """So many different ones, and none that the kernel gives to those who connect: a server that
+    is started again has its port again."""
+    some = (port for port in random.sample(range(10000, 32000), 22000) if take(port))
+    return list(itertools.islice(some, count))
 
 
 def answers(port, seconds):

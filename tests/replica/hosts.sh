@@ -11,7 +11,7 @@ bridge=$1 peer=$2 rounds=3
 server=$(command -v nats-server) || { echo "skipped: there is no nats-server"; exit 77; }
 [ -x "$bridge" ] || { echo "skipped: madang-bridge was not built"; exit 77; }
 work=$(mktemp -d /dev/shm/madang-hosts.XXXXXX) || exit 1
-port=$((20000 + RANDOM % 12000))
+port=$((7500 + RANDOM % 2500)) # the other tests have others
 failures=0
 declare -A pids=()
 

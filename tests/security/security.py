@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from keys import NKey, authority, certificate, creds_file, jwt, secret_file
-from server import FAILED, Server, expect, find, free_port, rights_server
+from server import FAILED, Server, expect, find, free_ports, rights_server
 
 PROBE, TREE = sys.argv[1], sys.argv[2]
 
@@ -103,7 +103,7 @@ def check_reconnect(place, ours):
 
 
 def check_plain(place):
-    first, second, client, other = (free_port() for _ in range(4))
+    first, second, client, other = free_ports(4)
     cluster = 'cluster {{ name: c, listen: "127.0.0.1:{0}", routes: ["nats://127.0.0.1:{1}"] }}\n'
     with Server(place, "plain", cluster.format(first, second) +
                 f'client_advertise: "127.0.0.1:{client}"\n', client) as server, \

@@ -3,9 +3,12 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
+import sys
 import time
+
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bridge"))
+from ports import free_ports  # noqa: E402
 
 FAILED = []
 
@@ -14,15 +17,9 @@ def find(program):
     return shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin")
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
 class Server:
     def __init__(self, place, name, text, port=None):
-        self.port = port or free_port()
+        self.port = port or free_ports(1)[0]
         self.log = os.path.join(place, name + ".log")
         path = os.path.join(place, name + ".conf")
         with open(path, "w", encoding="ascii") as file:
