@@ -281,6 +281,27 @@ def same_name(world):
     check(first.poll() is None, "the first goes on")
 
 
+def many_names(world):
+    """A host whose heartbeats have other channels each time takes no more room each time."""
+    bridge = world.bridge("a", "--channel", "news")
+    soon(world.says("a", "connected"), "it is there")
+
+    def kib():
+        with open(f"/proc/{bridge.pid}/status", encoding="ascii") as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+    client = Client(world.port)
+    for i in range(100):
+        text = f"madang-bridge 1 {i // 50:032}\n" + "".join(
+            f"c{i}x{k} 3 0 1 2 5\n" for k in range(511))
+        client.say(b"PUB madang.default.h.evil %d\r\n%b\r\n" % (len(text), text.encode()))
+        if i == 5:
+            soon(world.says("a", "host-came host=evil"), "it hears of them")
+            before = kib()
+    soon(world.says("a", "host-restarted host=evil"), "it hears of all")
+    check(kib() < before + 3000, f"{kib() - before} KiB more")
+
+
 def half_a_server(world):
     """A server that ends in the middle of its first words is away, and no reason to give up. One
     that never speaks as a server does is one."""
@@ -342,7 +363,7 @@ def children(pid):
         return file.read().split()
 
 
-SCENES = [silent_jetstream, lost_store, unlike, damaged_shape, same_name,
+SCENES = [silent_jetstream, lost_store, unlike, damaged_shape, same_name, many_names,
           half_a_server, ends_alone]
 
 

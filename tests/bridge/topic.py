@@ -236,6 +236,25 @@ def both_talk(world):
         for h in "ab"))
 
 
+def listener_leaves(world):
+    """The listener of a stream ends on one host, and one on another host goes on at once."""
+    shape = ("stream", "wait", 64 * KIB)
+    for host in "abc":
+        world.do(host, "make", shape), world.start_bridge(host)
+    world.listen("b", shape)
+    until(lambda: world.status("b", "in").get("state") == "moving")
+    world.do("a", "talk", shape, 0, 1, 100)
+    until(lambda: world.heard("b"))
+    time.sleep(2.5)  # a heartbeat has said how it is
+    world.listen("c", shape)
+    world.kill("listen-b")
+    began = time.monotonic()
+    world.do("a", "talk", shape, 1, 1, 100)
+    until(lambda: world.heard("c"))
+    return wrong(the_other_goes_on=[n for n, _, _ in world.heard("c")] == [1],
+                 at_once=time.monotonic() - began < 4)
+
+
 def flood(world, hosts, capacity, size, count):
     """Programs on all hosts send without a pause into a topic that waits: many times what rings and
     windows take. Nobody waits for ever, and each host has each host's numbers in order."""
@@ -380,7 +399,7 @@ def administrator(world):
 
 
 SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk, two_flood, three_flood,
-                                listener_moves, missed, administrator)}
+                                listener_moves, listener_leaves, missed, administrator)}
 
 
 def scene_of(name):

@@ -108,9 +108,17 @@ static bool has_position(const struct heard_channel *c)
 	return (c->directions & BEAT_IN) && c->position != UINT64_MAX;
 }
 
+/* A stream's pump that carries in has ended in order. */
+static bool has_left(const struct host *host, const struct heard *heard,
+                     const struct heard_channel *old)
+{
+	return old->kind == MDG_STREAM && !old->kept &&
+	       strcmp(host->instance, heard->instance) == 0;
+}
+
 /* A bridge that was killed and came back does not know at first how far it was. Until it does, for
  * as long as a silent one would be remembered, the position that it had counts: else topics that
- * wait would run away from it. */
+ * wait would run away from it, and another host would take its stream. */
 static void keep_positions(const struct host *host, struct heard *heard)
 {
 	int64_t now = bridge_now();
@@ -127,7 +135,10 @@ static void keep_positions(const struct host *host, struct heard *heard)
 		const struct heard_channel *old = &host->channels[i];
 		struct heard_channel *c = channel_of(heard, old->token);
 
-		if (!has_position(old) || old->known < now - BEAT_LOST_MS || (c && has_position(c)))
+		if (!has_position(old) || old->known < now - BEAT_LOST_MS ||
+		    (c && has_position(c)) || has_left(host, heard, old))
+			continue;
+		if (!c && heard->count >= BEAT_CHANNELS_MAX)
 			continue;
 		if (!c) {
 			c = &heard->channels[heard->count++];
@@ -137,6 +148,7 @@ static void keep_positions(const struct host *host, struct heard *heard)
 		c->directions |= BEAT_IN;
 		c->position = old->position;
 		c->known = old->known;
+		c->kept = true;
 	}
 }
 

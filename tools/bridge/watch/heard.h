@@ -20,7 +20,9 @@ struct heard_channel {
 	uint32_t kind;
 	unsigned talkers, listeners, directions;
 	uint64_t position;
-	int64_t known; /* for elsewhere.c: when the host said this position itself */
+	/* For elsewhere.c: when the host said this position itself, and whether it does not now. */
+	int64_t known;
+	bool kept;
 };
 
 enum heard_word {
