@@ -236,6 +236,24 @@ def both_talk(world):
         for h in "ab"))
 
 
+def little_store(world):
+    """A server with little room makes the stream of a large topic smaller, and it crosses."""
+    shape = ("topic", "wait", 16 * MIB)
+    with open(f"{world.place}/little.conf", "w", encoding="ascii") as file:
+        file.write("jetstream { max_file_store: 64MB }\n")
+    world.kill("server"), world.start_server("-c", f"{world.place}/little.conf")
+    for host in "ab":
+        world.do(host, "make", shape), world.start_bridge(host)
+    until(lambda: world.status("b", "in").get("state") == "moving")
+    world.listen("b", shape)
+    until(lambda: os.path.exists(f"{world.place}/ledger-b"))
+    world.do("a", "talk", shape, 0, 5, 900 * KIB)
+    until(lambda: len(world.heard("b")) == 5)
+    return wrong(it_crosses=[n for n, _, _ in world.heard("b")] == list(range(5)),
+                 it_is_smaller=any(int(made.split()[0]) < 64 * MIB for host in "ab"
+                                   for made in world.log(host).split(" max_bytes=")[1:]))
+
+
 def listener_leaves(world):
     """The listener of a stream ends on one host, and one on another host goes on at once."""
     shape = ("stream", "wait", 64 * KIB)
@@ -399,7 +417,8 @@ def administrator(world):
 
 
 SCENES = {f.__name__: f for f in (too_large, full_table, slow_host, both_talk, two_flood, three_flood,
-                                listener_moves, listener_leaves, missed, administrator)}
+                                listener_moves, listener_leaves, little_store, missed,
+                                administrator)}
 
 
 def scene_of(name):

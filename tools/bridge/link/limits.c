@@ -39,8 +39,8 @@ static void make_larger(struct store *store, const jsStreamConfig *found)
 	if (store->refused_bytes != config.MaxBytes)
 		log_event(LOG_WARN, "stream-not-raised",
 		          "stream=%s max_bytes=%" PRId64 " needed=%" PRId64
-		          " error=\"%s\" advice: raise it with the server's tools; until then "
-		          "talkers wait earlier for hosts that are slow",
+		          " error=\"%s\" advice=\"raise it with the server's tools; until "
+		          "then talkers wait earlier for hosts that are slow\"",
 		          store->name, found->MaxBytes, config.MaxBytes, link_words(s));
 	store->refused_bytes = config.MaxBytes;
 }
@@ -76,10 +76,10 @@ static void compare(struct store *store, const jsStreamConfig *config)
 	add(text, "discard_new", refuses, work, refuses != work);
 	add(text, "memory", 1, 0, config->Storage == js_MemoryStorage);
 	if (text[0])
-		log_event(
-			LOG_WARN, "stream-differs",
-			"stream=%s%s advice: it stays as it is; change it with the server's tools",
-			store->name, text);
+		log_event(LOG_WARN, "stream-differs",
+		          "stream=%s%s advice=\"it stays as it is; change it with the server's "
+		          "tools\"",
+		          store->name, text);
 }
 
 void limits_take(struct store *store, const jsStreamInfo *info)

@@ -86,6 +86,14 @@ static bool is_alike(const struct store *store, const jsStreamInfo *info)
 	       strcmp(info->Config->Subjects[0], store->subjects) == 0;
 }
 
+/* The server has no room for so large a stream. A topic is content with less: the oldest go. */
+static bool is_too_much(const struct store *store, jsErrCode code)
+{
+	return !store->shape.work &&
+	       (code == JSInsufficientResourcesErr || code == JSAccountResourcesExceededErr ||
+	        code == JSStorageResourcesExceededErr || code == JSStreamMaxStreamBytesExceededErr);
+}
+
 static natsStatus make(struct store *store, jsErrCode *code)
 {
 	const char *subjects[] = { store->subjects };
@@ -102,10 +110,14 @@ static natsStatus make(struct store *store, jsErrCode *code)
 	config.Storage = js_FileStorage;
 	config.Replicas = link_of(store)->bridge->options->replicas;
 	config.Duplicates = STORE_WINDOW_NS;
-	s = js_AddStream(NULL, link_of(store)->js, &config, NULL, code);
+	do
+		s = js_AddStream(NULL, link_of(store)->js, &config, NULL, code);
+	while (s != NATS_OK && is_too_much(store, *code) &&
+	       (config.MaxBytes /= 2) >= STORE_LEAST_BYTES);
 	if (s == NATS_OK)
-		log_event(LOG_INFO, "stream-made", "stream=%s max_bytes=%" PRId64, store->name,
-		          store->shape.max_bytes);
+		log_event(LOG_INFO, "stream-made",
+		          "stream=%s max_bytes=%" PRId64 " asked_max_bytes=%" PRId64, store->name,
+		          config.MaxBytes, store->shape.max_bytes);
 	return s;
 }
 

@@ -54,6 +54,7 @@ struct store {
 
 enum {
 	STORE_PENDING = 4, /* packs that are with us without an acknowledgement, at most */
+	STORE_LEAST_BYTES = 1 << 20, /* of a topic's stream, where the server has little room */
 	STORE_WORK_BYTES = 64 << 20, /* that the stream of a stream or queue keeps at most */
 	STORE_RECORD_HEAD = 2048, /* bytes that the server keeps with a message: subject, id, own */
 };

@@ -152,6 +152,7 @@ int pump_start(struct pump **ret, struct bridge *bridge, const struct pump_ops *
 	pump->turn = turn;
 	rc = thread_start(&pump->thread, body, pump);
 	if (rc != 0) {
+		(void)pthread_mutex_destroy(&pump->lock);
 		free(pump);
 		return rc;
 	}

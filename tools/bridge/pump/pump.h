@@ -42,6 +42,7 @@ struct pump_turn {
 	/* The sequence up to which the pump in has taken all; it stays when that ends. UINT64_MAX:
 	 * it has not begun. */
 	_Atomic uint64_t taken;
+	_Atomic int64_t left; /* since when the pump in has not followed; 0: it does */
 	/* The pump out is further ahead of the slowest host than it should be. */
 	atomic_bool far;
 };

@@ -28,7 +28,8 @@
  * for that, all wait for ever. So W is WINDOW, and more (far_of) for a host whose pump in finds no
  * room, if no other is slower. While that waits, and until it has taken all, programs here add
  * nothing (MDG_RELAY_MORE). So the pump out has no more to send than the ring has, and then the
- * pump in goes on. far_of is enough for the rings of all talking hosts. tests/models/flood.pml.
+ * pump in goes on. far_of is enough for the rings of all talking hosts, unless many hosts have
+ * large ones full of small messages. tests/models/flood.pml.
  *
  * If packs are missing all the same (this host was away for longer than others wait, or somebody
  * removed them at the server), that is logged and counted.
@@ -44,7 +45,7 @@
 #include "pump/pump.h"
 #include "pump/thread.h"
 
-enum { WINDOW = 32, BEYOND = 64, SPARE = 32, FEWEST_PACKS = 4 };
+enum { WINDOW = 32, BEYOND = 64, BEYOND_MOST = 512, SPARE = 32, FEWEST_PACKS = 4 };
 enum { FEWEST_BYTES = 32 * 1024 }; /* that a pack takes in the ring, if more are there */
 enum { SAY_EVERY = 8, SAY_BYTES = 2 * PACK_BYTES };
 enum { HELD_MS = 250, SAY_HELD_MS = 1000 };
@@ -73,9 +74,11 @@ static int64_t spare_packs(struct pump *pump)
 static int64_t far_of(struct pump *pump)
 {
 	int64_t hosts = (int64_t)atomic_load(&pump->talking) + 1;
-	int64_t ring = 2 * (int64_t)pump->info.capacity / FEWEST_BYTES + 2;
+	int64_t rings = hosts * (2 * (int64_t)pump->info.capacity / FEWEST_BYTES + 2);
 
-	return WINDOW + (hosts * ring > BEYOND ? hosts * ring : BEYOND);
+	if (rings > BEYOND_MOST)
+		rings = BEYOND_MOST;
+	return WINDOW + (rings > BEYOND ? rings : BEYOND);
 }
 
 static int64_t bytes_to_keep(struct pump *pump)
@@ -118,10 +121,14 @@ static void out_changed(struct pump *pump, const struct situation *s)
 		(void)pthread_kill(pump->thread, THREAD_SIGNAL);
 }
 
-/* Of this host. Who takes nothing in, because of the rules or not yet, waits not for itself. */
+/* Of this host. It waits not for itself if it takes nothing in, because of the rules or not yet, or
+ * if the pump in could not for so long that another host would be forgotten. */
 static uint64_t own_position(const struct pump *pump)
 {
-	return atomic_load(&pump->turn->taken);
+	int64_t left = atomic_load(&pump->turn->left);
+
+	return left && bridge_now() - left > BEAT_LOST_MS ? UINT64_MAX
+	                                                  : atomic_load(&pump->turn->taken);
 }
 
 /* How many packs may be ahead of the slowest host now: fewer if the stream keeps less than needed.
@@ -381,12 +388,16 @@ static int in_run(struct pump *pump)
 		in.carry.meanwhile = while_full;
 	in.carry.patience = PATIENCE_NS;
 	in.taken = atomic_load(&pump->position);
-	if (rc == 0)
+	if (rc == 0) {
 		atomic_store(&pump->turn->taken, in.taken);
+		atomic_store(&pump->turn->left, 0);
+	}
 	bridge_wake(pump->bridge); /* a heartbeat tells where we begin */
 	while (rc == 0)
 		rc = take_one(&in);
 	carry_close(&in.carry);
+	if (atomic_load(&pump->turn->left) == 0)
+		atomic_store(&pump->turn->left, bridge_now());
 	say_blocked(pump, false);
 	return rc;
 }
