@@ -105,8 +105,10 @@ static int open_here(struct bridge *bridge)
 	if (rc == 0)
 		rc = mdg_namespace_open(&bridge->ns, dir, NULL);
 	if (rc != 0) {
-		log_event(LOG_ERROR, "no-namespace", "namespace=\"%s\" error=\"%s\"",
-		          bridge->directory, mdg_strerror(rc));
+		log_event(LOG_ERROR, "no-namespace", "namespace=\"%s\" error=\"%s\" advice=\"%s\"",
+		          bridge->directory, mdg_strerror(rc),
+		          rc == -ENOENT ? "the directory above it has to exist"
+		                        : "'madang doctor' says more");
 		return BRIDGE_TROUBLE;
 	}
 	bridge->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

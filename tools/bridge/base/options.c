@@ -175,6 +175,7 @@ static int take_word(struct options *o, int id, char *value)
 		o->rules.directions = rules_directions(value);
 		if (o->rules.directions == 0)
 			return usage("this is no direction", value, "It is out, in or both.");
+		o->has_direction = true;
 		break;
 	case READ_SEGMENT:
 	case WRITE_SEGMENT:
@@ -270,6 +271,10 @@ static int check(const struct options *o)
 	if (!o->security.url && !o->with_server)
 		return usage("no server is named", NULL,
 		             "Add --url nats://HOST:4222, or --with-server to try it.");
+	if (o->has_direction && o->rules.channel_count == 0)
+		return usage("--direction is for --channel", NULL,
+		             "Add --channel PATTERN. Each rule of --rules FILE has its own "
+		             "direction.");
 	if (o->rules.channel_count == 0 && !o->rules.file && o->segment_count == 0)
 		return usage("nothing may cross", NULL,
 		             "Add --channel NAME, --rules FILE, --replicate NAME or --write NAME.");

@@ -39,6 +39,7 @@ struct options {
 	unsigned segment_count;
 	uint64_t replica_most;     /* bytes of a segment that may be replicated here */
 	struct rules_source rules; /* of --channel, --direction and --rules */
+	bool has_direction;        /* --direction is there; it needs a --channel */
 	int replicas;
 	bool status, json, with_server;
 	const char *store; /* of --with-server=DIR, or NULL */

@@ -30,6 +30,7 @@ static bool is_loopback(const char *host)
 static bool is_rest(const char *text, size_t length)
 {
 	size_t digits = 0;
+	unsigned port = 0;
 
 	if (length > 0 && text[length - 1] == '/')
 		length--;
@@ -37,9 +38,9 @@ static bool is_rest(const char *text, size_t length)
 		return true;
 	if (text[0] != ':')
 		return false;
-	while (digits + 1 < length && isdigit((unsigned char)text[digits + 1]))
-		digits++;
-	return digits >= 1 && digits <= 5 && digits + 1 == length;
+	while (digits < 5 && digits + 1 < length && isdigit((unsigned char)text[digits + 1]))
+		port = 10 * port + (unsigned)(text[++digits] - '0');
+	return port >= 1 && port <= 65535 && digits + 1 == length;
 }
 
 /* The part between scheme and port. `[::1]` loses its brackets. */

@@ -166,6 +166,9 @@ static int open_here(struct sender *s)
 	if (rc == 0 && info.generation == 0)
 		rc = mdg_segment_commit(writer, NULL, 0, MDG_FOREVER, NULL);
 	mdg_replica_close(writer);
+	/* Somebody may have made it anew between, with another size. */
+	if (rc == 0)
+		rc = mdg_replica_look(r->handle, &info);
 	if (rc == 0)
 		rc = get_memory(s, info.bytes);
 	if (rc != 0) {

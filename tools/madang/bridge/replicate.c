@@ -14,6 +14,8 @@
 #include "channel/bridged.h"
 #include "madang/replica.h"
 
+enum { OPTION_WRITE = OPTION_LONG, OPTION_LIST };
+
 static const char *role_word(uint32_t role)
 {
 	static const char *const words[] = { "alone", "writer", "reader", "deposed" };
@@ -115,21 +117,44 @@ static int list(const char *dir)
 	return rc < 0 ? TOOL_TROUBLE : TOOL_OK;
 }
 
-/* --list, and perhaps -n DIR or --namespace=DIR behind it. */
+/* --list, and perhaps -n DIR or --namespace=DIR before or behind it. */
 static int list_main(int argc, char **argv)
 {
 	const char *dir = NULL;
 
-	for (int i = 2; i < argc; i++) {
+	for (int i = 1; i < argc; i++) {
 		if ((strcmp(argv[i], "-n") == 0 || strcmp(argv[i], "--namespace") == 0) &&
 		    i + 1 < argc)
 			dir = argv[++i];
 		else if (strncmp(argv[i], "--namespace=", strlen("--namespace=")) == 0)
 			dir = argv[i] + strlen("--namespace=");
-		else
+		else if (strcmp(argv[i], "--list") != 0)
 			return usage_error("this does not go with --list: %s", argv[i]);
 	}
 	return list(dir);
+}
+
+/* Whether an argument is this option, perhaps with =VALUE. */
+static bool has(int argc, char **argv, const char *option)
+{
+	size_t length = strlen(option);
+
+	for (int i = 1; i < argc; i++)
+		if (strncmp(argv[i], option, length) == 0 &&
+		    (argv[i][length] == '\0' || argv[i][length] == '='))
+			return true;
+	return false;
+}
+
+/* Options come first: then one of them has to say what the bridge is to do. */
+static bool says_what(int argc, char **argv)
+{
+	static const char *const options[] = { "--write", "--replicate", "--status", "--version" };
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+		if (has(argc, argv, options[i]))
+			return true;
+	return false;
 }
 
 static int replicate_main(const struct command *command, int argc, char **argv)
@@ -143,8 +168,10 @@ static int replicate_main(const struct command *command, int argc, char **argv)
 		options_print_help(command);
 		return TOOL_OK;
 	}
-	if (strcmp(argv[1], "--list") == 0)
+	if (has(argc, argv, "--list"))
 		return list_main(argc, argv);
+	if (argv[1][0] == '-' && !says_what(argc, argv))
+		return usage_error("the name of the segment comes first, before the options");
 	if (argv[1][0] == '-')
 		return bridge_become(command, argc, argv);
 	with = calloc((size_t)argc + 2, sizeof *with);
@@ -161,8 +188,8 @@ static int replicate_main(const struct command *command, int argc, char **argv)
 }
 
 static const struct option_row option_rows[] = {
-	FLAG('w', "write", "this host writes the segment: --write NAME"),
-	FLAG('l', "list", "show the replicas here: generation and lag"),
+	FLAG(OPTION_WRITE, "write", "this host writes the segment: --write NAME"),
+	FLAG(OPTION_LIST, "list", "show the replicas here: generation and lag"),
 	OPTION_HELP,
 	OPTIONS_END,
 };
