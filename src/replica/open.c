@@ -233,12 +233,13 @@ void mdg_replica_close(mdg_replica *replica)
  * Each version has the magic at the beginning. */
 static int remove_it(mdg_namespace *ns, mdg_id id, struct mdg_replica *replica)
 {
-	uint64_t magic = atomic_load_explicit(&replica->head->magic, memory_order_acquire);
+	struct mdg__replica_head *head = replica->head;
+	uint64_t magic = atomic_load_explicit(&head->magic, memory_order_acquire);
 	if (magic != MDG__REPLICA_MAGIC && magic != 0)
 		return MDG_NOT_REPLICA;
 	int rc = mdg_segment_remove(ns, id);
-	if (rc == 0 && (magic == 0 || replica->head->version == MDG__REPLICA_VERSION)) {
-		atomic_store(&replica->head->removed, 1);
+	if (rc == 0 && (magic == 0 || head->version == MDG__REPLICA_VERSION)) {
+		atomic_store(&head->removed, 1);
 		mdg__replica_wake(replica);
 	}
 	return rc;

@@ -39,9 +39,8 @@ static void relays(mdg_channel *talker, unsigned count)
 {
 	unsigned char bytes[SIZE] = { 0 };
 	for (unsigned i = 0; i < count; i++) {
-		struct mdg_relayed message = {
-			.data = bytes, .size = SIZE, .origin = far, .number = ++number
-		};
+		struct mdg_relayed message = { .data = bytes, .size = SIZE, .origin = far };
+		message.number = ++number;
 		CHECK_RC(1, mdg_channel_relay(talker, &message, 1, NULL, GRACE));
 	}
 }
