@@ -181,6 +181,17 @@ def check_refused(place):
     for size in ("0", "-1", "1T", "M", "1K1", "1025G", "18446744073709551617"):
         expect(f"--replica-most {size}", run("--url", "nats://127.0.0.1:1", *where,
                                              "--replica-most", size), 2, "no size of a segment")
+    for port in ("0", "65536", "99999", "123456"):
+        expect(f"port {port}", run("--url", f"nats://127.0.0.1:{port}", *where), 2, "no port")
+    rules = os.path.join(place, "rules")
+    with open(rules, "w", encoding="utf-8") as file:
+        file.write("allow both news\n")
+    expect("a direction of no --channel", run("--url", "nats://127.0.0.1:1", *where[:2],
+                                              "--rules", rules, "--direction", "out"), 2,
+           "--direction is for --channel", "Each rule")
+    expect("a namespace that cannot be", run("--url", "nats://127.0.0.1:1", "-n",
+                                             f"{place}/no/where", "--channel", "news"), 1,
+           "no-namespace .*directory above it has to exist")
     expect("a password in the URL", run("--url", "nats://me:sesame@127.0.0.1", *where), 2,
            "--user-file", never=["sesame"])
 

@@ -132,4 +132,14 @@ rm "$work/madang-bridge"
 PATH=/nowhere "$work/tool" bridge 2>&1
 echo "(exit $?)"
 PATH=/nowhere "$work/tool" bridge --help | head -n 1
+
+echo "# madang replicate"
+MADANG_BRIDGE=$work/program
+export MADANG_BRIDGE
+try replicate weather --url nats://a
+try replicate --write weather --url nats://a
+try replicate --url nats://a weather
+try replicate -n "$ns" --list
+try replicate --namespace="$ns" --list
+try replicate --list x
 exit 0
