@@ -261,7 +261,7 @@ int mdg_replica_remove(mdg_namespace *ns, const char *name)
 		rc = MDG_NOT_REPLICA;
 	if (rc == 0)
 		rc = mdg_segment_attach(ns, id, NULL, 0, &memory);
-	if (rc < 0)
+	if (rc < 0 || memory == NULL) /* it is not NULL then, which clang-tidy cannot know */
 		return rc;
 	replica.head = memory;
 	rc = remove_it(ns, id, &replica);
